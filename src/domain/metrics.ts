@@ -1,0 +1,155 @@
+/** A number that DCGM measures: one column of the store, one field of the API. */
+export interface Metric {
+  /** Our name, from the CSV to the screen. */
+  readonly name: string;
+  readonly dcgmField: string;
+  /** DCGM's field id; undefined for the exporter's own metrics (`DCGM_EXP_*`). */
+  readonly dcgmFieldId: number | undefined;
+  readonly unit: string;
+  readonly kind: "gauge" | "counter";
+  /** Plausible range, inclusive; a value outside is rejected as `value_out_of_range`. */
+  readonly min: number;
+  readonly max: number;
+  readonly description: string;
+}
+
+/** A text that DCGM reports of a GPU: one of its attributes, no measurement. */
+export interface LabelField {
+  readonly name: string;
+  readonly dcgmField: string;
+  readonly dcgmFieldId: number;
+  readonly description: string;
+}
+
+/** 4 TiB: far above any framebuffer, far below the blanks. */
+const framebufferMaxMebibytes = 4 * 1024 * 1024;
+/** Above 2^53 a double no longer holds every integer, and DCGM's blanks begin. */
+const counterMax = Number.MAX_SAFE_INTEGER;
+/** Ratios are computed from two counters and may overshoot 1 by rounding. */
+const ratioMax = 1.01;
+
+type MetricRow = readonly [
+  name: string,
+  dcgmField: string,
+  dcgmFieldId: number | undefined,
+  unit: string,
+  kind: Metric["kind"],
+  min: number,
+  max: number,
+  description: string,
+];
+
+// prettier-ignore
+const metricRows: readonly MetricRow[] = [
+  ["gpu_utilization", "DCGM_FI_DEV_GPU_UTIL", 203, "percent", "gauge", 0, 100, "GPU utilization"],
+  ["memory_utilization", "DCGM_FI_DEV_MEM_COPY_UTIL", 204, "percent", "gauge", 0, 100, "Memory bandwidth utilization"],
+  ["memory_used_mb", "DCGM_FI_DEV_FB_USED", 252, "MiB", "gauge", 0, framebufferMaxMebibytes, "Framebuffer memory used"],
+  ["memory_free_mb", "DCGM_FI_DEV_FB_FREE", 251, "MiB", "gauge", 0, framebufferMaxMebibytes, "Framebuffer memory free"],
+  ["temperature", "DCGM_FI_DEV_GPU_TEMP", 150, "celsius", "gauge", -40, 150, "GPU temperature"],
+  ["power_draw", "DCGM_FI_DEV_POWER_USAGE", 155, "watts", "gauge", 0, 5000, "Power draw"],
+  ["sm_clock_mhz", "DCGM_FI_DEV_SM_CLOCK", 100, "MHz", "gauge", 0, 10000, "SM clock frequency"],
+  ["memory_clock_mhz", "DCGM_FI_DEV_MEM_CLOCK", 101, "MHz", "gauge", 0, 20000, "Memory clock frequency"],
+  ["enc_utilization", "DCGM_FI_DEV_ENC_UTIL", 206, "percent", "gauge", 0, 100, "Encoder utilization"],
+  ["dec_utilization", "DCGM_FI_DEV_DEC_UTIL", 207, "percent", "gauge", 0, 100, "Decoder utilization"],
+  ["memory_temperature", "DCGM_FI_DEV_MEMORY_TEMP", 140, "celsius", "gauge", -40, 150, "Memory temperature"],
+  ["memory_reserved_mb", "DCGM_FI_DEV_FB_RESERVED", 253, "MiB", "gauge", 0, framebufferMaxMebibytes, "Framebuffer memory reserved by the driver"],
+  ["total_energy_mj", "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION", 156, "millijoules", "counter", 0, counterMax, "Energy consumed since boot"],
+  ["xid_error", "DCGM_FI_DEV_XID_ERRORS", 230, "XID code", "gauge", 0, 100000, "Last XID error encountered, 0 for none"],
+  ["pcie_replay_total", "DCGM_FI_DEV_PCIE_REPLAY_COUNTER", 202, "retries", "counter", 0, counterMax, "PCIe retries"],
+  ["vgpu_license_status", "DCGM_FI_DEV_VGPU_LICENSE_STATUS", 526, "status", "gauge", 0, 10, "vGPU licence status"],
+  ["correctable_remapped_rows", "DCGM_FI_DEV_CORRECTABLE_REMAPPED_ROWS", 394, "rows", "counter", 0, counterMax, "Rows remapped for correctable errors"],
+  ["uncorrectable_remapped_rows", "DCGM_FI_DEV_UNCORRECTABLE_REMAPPED_ROWS", 393, "rows", "counter", 0, counterMax, "Rows remapped for uncorrectable errors"],
+  ["row_remap_failure", "DCGM_FI_DEV_ROW_REMAP_FAILURE", 395, "flag", "gauge", 0, 1, "Whether remapping of rows has failed, 1 for yes"],
+  ["nvlink_bandwidth_total", "DCGM_FI_DEV_NVLINK_BANDWIDTH_TOTAL", 449, "counts", "counter", 0, counterMax, "NVLink bandwidth counters of all lanes"],
+  ["nvlink_bandwidth_l0_bytes", "DCGM_FI_DEV_NVLINK_BANDWIDTH_L0", 440, "bytes", "counter", 0, counterMax, "NVLink lane 0 data sent or received, header and payload"],
+  ["nvlink_crc_data_error_total", "DCGM_FI_DEV_NVLINK_CRC_DATA_ERROR_COUNT_TOTAL", 419, "errors", "counter", 0, counterMax, "NVLink data CRC errors"],
+  ["nvlink_crc_flit_error_total", "DCGM_FI_DEV_NVLINK_CRC_FLIT_ERROR_COUNT_TOTAL", 409, "errors", "counter", 0, counterMax, "NVLink flow-control CRC errors"],
+  ["nvlink_recovery_error_total", "DCGM_FI_DEV_NVLINK_RECOVERY_ERROR_COUNT_TOTAL", 439, "errors", "counter", 0, counterMax, "NVLink recovery errors"],
+  ["nvlink_replay_error_total", "DCGM_FI_DEV_NVLINK_REPLAY_ERROR_COUNT_TOTAL", 429, "retries", "counter", 0, counterMax, "NVLink retries"],
+  ["power_violation_ns", "DCGM_FI_DEV_POWER_VIOLATION", 240, "nanoseconds", "counter", 0, counterMax, "Time throttled by the power limit"],
+  ["thermal_violation_ns", "DCGM_FI_DEV_THERMAL_VIOLATION", 241, "nanoseconds", "counter", 0, counterMax, "Time throttled by temperature"],
+  ["sync_boost_violation_ns", "DCGM_FI_DEV_SYNC_BOOST_VIOLATION", 242, "nanoseconds", "counter", 0, counterMax, "Time throttled by sync boost"],
+  ["board_limit_violation_ns", "DCGM_FI_DEV_BOARD_LIMIT_VIOLATION", 243, "nanoseconds", "counter", 0, counterMax, "Time throttled by the board limit"],
+  ["low_util_violation_ns", "DCGM_FI_DEV_LOW_UTIL_VIOLATION", 244, "nanoseconds", "counter", 0, counterMax, "Time throttled by low utilization"],
+  ["reliability_violation_ns", "DCGM_FI_DEV_RELIABILITY_VIOLATION", 245, "nanoseconds", "counter", 0, counterMax, "Time throttled by the reliability limit"],
+  ["ecc_sbe_volatile_total", "DCGM_FI_DEV_ECC_SBE_VOL_TOTAL", 310, "errors", "counter", 0, counterMax, "Single-bit volatile ECC errors"],
+  ["ecc_dbe_volatile_total", "DCGM_FI_DEV_ECC_DBE_VOL_TOTAL", 311, "errors", "counter", 0, counterMax, "Double-bit volatile ECC errors"],
+  ["ecc_sbe_aggregate_total", "DCGM_FI_DEV_ECC_SBE_AGG_TOTAL", 312, "errors", "counter", 0, counterMax, "Single-bit persistent ECC errors"],
+  ["ecc_dbe_aggregate_total", "DCGM_FI_DEV_ECC_DBE_AGG_TOTAL", 313, "errors", "counter", 0, counterMax, "Double-bit persistent ECC errors"],
+  ["retired_pages_sbe", "DCGM_FI_DEV_RETIRED_SBE", 390, "pages", "counter", 0, counterMax, "Pages retired for single-bit errors"],
+  ["retired_pages_dbe", "DCGM_FI_DEV_RETIRED_DBE", 391, "pages", "counter", 0, counterMax, "Pages retired for double-bit errors"],
+  ["retired_pages_pending", "DCGM_FI_DEV_RETIRED_PENDING", 392, "pages", "counter", 0, counterMax, "Pages pending retirement"],
+  ["gr_engine_active", "DCGM_FI_PROF_GR_ENGINE_ACTIVE", 1001, "ratio", "gauge", 0, ratioMax, "Share of time the graphics engine is active"],
+  ["sm_active", "DCGM_FI_PROF_SM_ACTIVE", 1002, "ratio", "gauge", 0, ratioMax, "Share of cycles an SM has a warp assigned"],
+  ["sm_occupancy", "DCGM_FI_PROF_SM_OCCUPANCY", 1003, "ratio", "gauge", 0, ratioMax, "Share of the warps that an SM can hold"],
+  ["tensor_active", "DCGM_FI_PROF_PIPE_TENSOR_ACTIVE", 1004, "ratio", "gauge", 0, ratioMax, "Share of cycles the tensor pipe is active"],
+  ["dram_active", "DCGM_FI_PROF_DRAM_ACTIVE", 1005, "ratio", "gauge", 0, ratioMax, "Share of cycles the device memory interface is active"],
+  ["fp64_active", "DCGM_FI_PROF_PIPE_FP64_ACTIVE", 1006, "ratio", "gauge", 0, ratioMax, "Share of cycles the fp64 pipe is active"],
+  ["fp32_active", "DCGM_FI_PROF_PIPE_FP32_ACTIVE", 1007, "ratio", "gauge", 0, ratioMax, "Share of cycles the fp32 pipe is active"],
+  ["fp16_active", "DCGM_FI_PROF_PIPE_FP16_ACTIVE", 1008, "ratio", "gauge", 0, ratioMax, "Share of cycles the fp16 pipe is active"],
+  ["pcie_tx_bytes", "DCGM_FI_PROF_PCIE_TX_BYTES", 1009, "bytes", "counter", 0, counterMax, "Bytes sent over PCIe"],
+  ["pcie_rx_bytes", "DCGM_FI_PROF_PCIE_RX_BYTES", 1010, "bytes", "counter", 0, counterMax, "Bytes received over PCIe"],
+  ["clock_events", "DCGM_EXP_CLOCK_EVENTS_COUNT", undefined, "events", "counter", 0, counterMax, "Clock events in the exporter's window"],
+  ["gpu_health_status", "DCGM_EXP_GPU_HEALTH_STATUS", undefined, "status", "counter", 0, counterMax, "Health status that DCGM reports"],
+  ["p2p_status", "DCGM_EXP_P2P_STATUS", undefined, "status", "counter", 0, counterMax, "Peer-to-peer status of NVLink"],
+  ["xid_errors", "DCGM_EXP_XID_ERRORS_COUNT", undefined, "errors", "counter", 0, counterMax, "XID errors in the exporter's window"],
+];
+
+// prettier-ignore
+const labelRows: readonly (readonly [name: string, dcgmField: string, dcgmFieldId: number, description: string])[] = [
+  ["brand", "DCGM_FI_DEV_BRAND", 51, "Device brand"],
+  ["serial", "DCGM_FI_DEV_SERIAL", 53, "Device serial number"],
+  ["oem_inforom_version", "DCGM_FI_DEV_OEM_INFOROM_VER", 56, "OEM inforom version"],
+  ["ecc_inforom_version", "DCGM_FI_DEV_ECC_INFOROM_VER", 80, "ECC inforom version"],
+  ["power_inforom_version", "DCGM_FI_DEV_POWER_INFOROM_VER", 81, "Power management inforom version"],
+  ["inforom_image_version", "DCGM_FI_DEV_INFOROM_IMAGE_VER", 82, "Inforom image version"],
+  ["vbios_version", "DCGM_FI_DEV_VBIOS_VERSION", 85, "VBIOS version"],
+  ["driver_version", "DCGM_FI_DRIVER_VERSION", 1, "Driver version"],
+  ["nvml_version", "DCGM_FI_NVML_VERSION", 2, "NVML version"],
+];
+
+/** The catalogue: the one place a metric is declared. Schema, API, validation and docs follow from it.
+ *  The index of a metric here is its `metricIndex` elsewhere.
+ *  Source: the counter lists of dcgm-exporter; ranges are ours. */
+export const metrics: readonly Metric[] = metricRows.map(
+  ([name, dcgmField, dcgmFieldId, unit, kind, min, max, description]) => ({
+    name,
+    dcgmField,
+    dcgmFieldId,
+    unit,
+    kind,
+    min,
+    max,
+    description,
+  }),
+);
+
+/** The texts of the catalogue; in the input they are labels, with us a GPU's attributes. */
+export const labelFields: readonly LabelField[] = labelRows.map(([name, dcgmField, dcgmFieldId, description]) => ({
+  name,
+  dcgmField,
+  dcgmFieldId,
+  description,
+}));
+
+const metricIndexByName: ReadonlyMap<string, number> = new Map(
+  metrics.flatMap((metric, index) => [
+    [metric.name, index],
+    [metric.dcgmField, index],
+  ]),
+);
+
+const labelNameByField: ReadonlyMap<string, string> = new Map(
+  labelFields.map((label) => [label.dcgmField, label.name]),
+);
+
+/** @param name our name or DCGM's field name
+ *  @returns the metric's index in `metrics`, undefined for one that the catalogue does not know */
+export function metricIndexOf(name: string): number | undefined {
+  return metricIndexByName.get(name);
+}
+
+/** @returns our name of a label field (`DCGM_FI_DEV_SERIAL` -> `serial`), undefined for any other name */
+export function labelNameOf(dcgmField: string): string | undefined {
+  return labelNameByField.get(dcgmField);
+}

@@ -1,0 +1,51 @@
+import { metrics } from "./metrics.ts";
+
+/** What a number given for a metric is worth. */
+export type ValueVerdict = "ok" | "missing" | "out_of_range";
+
+/** DCGM's blanks: int32 0x7ffffff0 up to its maximum, fp64 2^47, and int64 0x7ffffffffffffff0 and up, which a
+ *  double holds as 2^63 (and as 9223372036854776000 when printed).
+ *  Source: dcgm_fields.h, DCGM_INT32_BLANK, DCGM_INT64_BLANK, DCGM_FP64_BLANK */
+const int32BlankMin = 2147483632;
+const int32BlankMax = 2147483647;
+const int64Blank = 2 ** 63;
+const fp64Blank = 2 ** 47;
+/** What an unsigned 32-bit -1 becomes; seen for utilisations where the driver had none. */
+const uint32Max = 4294967295;
+
+const noValueTexts: ReadonlySet<string> = new Set([
+  "",
+  "n/a",
+  "[n/a]",
+  "nan",
+  "[not supported]",
+  "not supported",
+  "[unknown error]",
+  "null",
+]);
+
+/** True for the texts that say 'no value' (any case, surrounding blanks ignored). */
+export function saysNoValue(text: string): boolean {
+  return noValueTexts.has(text.trim().toLowerCase());
+}
+
+/** True for the numbers that DCGM uses for 'no value', whatever the metric. */
+function isBlank(value: number): boolean {
+  return (value >= int32BlankMin && value <= int32BlankMax) || value === fp64Blank || value === int64Blank;
+}
+
+/** Judges a number for a catalogue metric: a blank is 'missing', one outside the metric's range 'out_of_range'.
+ *  A 64-bit counter may pass through a blank on its way up; that one reading is then counted as missing. */
+export function judgeValue(metricIndex: number, value: number): ValueVerdict {
+  const metric = metrics[metricIndex];
+  if (metric === undefined) return judgeCustomValue(value);
+  if (isBlank(value)) return "missing";
+  if (value === uint32Max && metric.unit === "percent") return "missing";
+  return value >= metric.min && value <= metric.max ? "ok" : "out_of_range";
+}
+
+/** Judges a number for a metric outside the catalogue: no range is known, blanks are still 'missing'. */
+export function judgeCustomValue(value: number): ValueVerdict {
+  if (isBlank(value)) return "missing";
+  return Number.isFinite(value) ? "ok" : "out_of_range";
+}

@@ -1,0 +1,47 @@
+import type { InputTally, RecordBatch, RejectReason } from "../../domain/batch.ts";
+import type { SourceRange, Stretch } from "../../domain/source-range.ts";
+
+/** A decoded message on its way into the store. */
+export interface IngestMessage {
+  /** The queue's id (ULID). */
+  readonly messageId: string;
+  readonly idempotencyKey: string;
+  readonly source: SourceRange;
+  readonly batch: RecordBatch;
+}
+
+export interface IngestResult {
+  /** True when the message (its id or its idempotency key) was stored before; then nothing was written. */
+  readonly duplicate: boolean;
+  /** Records that were new. */
+  readonly recordsInserted: number;
+  /** Records whose (GPU, instant) was there already and took up this batch's values. */
+  readonly recordsMerged: number;
+}
+
+/** Sums over everything that was stored of one source. */
+export interface SourceTotals extends InputTally {
+  readonly messages: number;
+  readonly recordsInserted: number;
+  readonly recordsMerged: number;
+  readonly rejected: Readonly<Partial<Record<RejectReason, number>>>;
+}
+
+export interface SourceProgress {
+  /** The stretches that are stored, in order, touching ones joined. */
+  readonly stored: readonly Stretch[];
+  readonly totals: SourceTotals;
+}
+
+/** History: takes messages in, each exactly once. */
+export interface TelemetryStore {
+  /** Stores a message's records, rejected inputs, tally and id in one transaction.
+   *  Two calls with the same message store it once, also when they run at the same time.
+   *  @throws StoreUnavailable (retryable, nothing stored), StoreRejected (not retryable, nothing stored) */
+  ingest(message: IngestMessage): Promise<IngestResult>;
+  /** What of a source is stored already; empty for one never seen. Source of resumption after a restart. */
+  progressOf(sourceId: string): Promise<SourceProgress>;
+  /** Resolves when the store answers. @throws StoreUnavailable */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
