@@ -48,7 +48,7 @@ export class BatchBuilder {
     return this.timesMs.length;
   }
 
-  /** True where there is anything to carry: a record, a rejected input or a counted row. */
+  /** True where there is nothing to carry: no record, no rejected input, no counted row. */
   get isEmpty(): boolean {
     return this.recordCount === 0 && this.rejected.length === 0 && this.tally.rows === 0 && this.tally.blankLines === 0;
   }

@@ -1,0 +1,19 @@
+import { configRows, parseConfig } from "../src/config.ts";
+import { InvalidConfig } from "../src/domain/errors.ts";
+
+// Prints the configuration that this environment gives, one setting a line; exits 1 where it is not usable.
+try {
+  const rows = configRows(parseConfig(process.env));
+  const width = (cells: readonly string[]): number => Math.max(...cells.map((cell) => cell.length));
+  const names = width(rows.map((row) => row.env));
+  const values = width(rows.map((row) => row.value));
+  for (const row of rows) {
+    const mark = row.value === row.default ? " " : "*";
+    process.stdout.write(`${mark} ${row.env.padEnd(names)}  ${row.value.padEnd(values)}  ${row.description} (${row.type})\n`);
+  }
+  process.stdout.write("\n* differs from the default\n");
+} catch (error) {
+  if (!(error instanceof InvalidConfig)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,93 @@
+import { version } from "../package.json";
+import { composeApp } from "./app.ts";
+import { type Config, parseConfig } from "./config.ts";
+import { systemClock } from "./domain/clock.ts";
+import { TelemetryError } from "./domain/errors.ts";
+import { makeParts, type Parts } from "./parts.ts";
+import { startAll, stopAll } from "./pipeline/run-services.ts";
+import { bannerText } from "./terminal/banner.ts";
+import { makeLog } from "./terminal/log.ts";
+
+// The only file that reads the environment, handles signals and exits.
+// PARSE CONFIG -> MAKE PARTS -> START SERVICES -> LISTEN -> wait for a signal -> STOP; a fault before LISTEN exits 1.
+
+type App = ReturnType<typeof composeApp>;
+
+async function main(): Promise<void> {
+  const config = parseConfig(process.env);
+  const log = makeLog(config.logLevel, process.stdout.isTTY);
+  const print = (text: string): void => void process.stdout.write(`${text}\n`);
+  const stopRequested = signalled(log.info.bind(log));
+  const parts = await makeParts(config, { clock: systemClock, log, print, terminal: process.stderr });
+  const app = composeApp({ ...parts, roles: config.roles, clusterId: config.clusterId, clock: systemClock, version });
+  try {
+    await startAll(parts.services);
+    listen(app, config);
+  } catch (error) {
+    await stopAll(parts.services, AbortSignal.abort());
+    await parts.close();
+    throw error;
+  }
+  print(
+    bannerText({
+      url: `http://${urlHost(config.host)}:${app.server?.port}`,
+      source: parts.sourceDescription,
+      dataDir: config.dataDir,
+      servesApi: config.roles.includes("gateway"),
+    }),
+  );
+  await stopRequested;
+  await stop(app, parts, config.shutdownTimeoutSeconds * 1000);
+  log.info("stopped");
+}
+
+function listen(app: App, { host, port }: Config): void {
+  try {
+    app.listen({ hostname: host, port });
+  } catch (cause) {
+    throw new ListenFailed(`Cannot listen on ${host}:${port} (HOST, PORT): ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** Stops taking in, drains, flushes and closes; what does not end by the deadline is cut short. */
+async function stop(app: App, parts: Parts, timeoutMs: number): Promise<void> {
+  const deadline = AbortSignal.timeout(timeoutMs);
+  await stopAll(parts.services, deadline);
+  await Promise.race([app.stop(), systemClock.sleep(1000, deadline)]);
+  await app.stop(true);
+  await parts.close();
+}
+
+/** Resolves at the first SIGINT or SIGTERM; a second one exits at once. */
+function signalled(tell: (message: string) => void): Promise<void> {
+  return new Promise((resolve) => {
+    const seen: string[] = [];
+    const onSignal = (signal: string): void => {
+      seen.push(signal);
+      if (seen.length > 1) process.exit(130);
+      tell(`${signal}: stopping; once more to stop at once`);
+      resolve();
+    };
+    process.on("SIGINT", () => onSignal("SIGINT"));
+    process.on("SIGTERM", () => onSignal("SIGTERM"));
+  });
+}
+
+function urlHost(host: string): string {
+  if (host === "127.0.0.1" || host === "0.0.0.0" || host === "::") return "localhost";
+  return host.includes(":") ? `[${host}]` : host;
+}
+
+/** The port is taken, or the address is not this machine's. */
+class ListenFailed extends TelemetryError {
+  readonly code = "listen_failed";
+  readonly retryable = false;
+}
+
+try {
+  await main();
+  process.exit(0);
+} catch (error) {
+  process.stderr.write(`${error instanceof TelemetryError ? error.message : String((error as Error).stack ?? error)}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,155 @@
+import type { Logger } from "pino";
+import type { RecordBatch } from "../domain/batch.ts";
+import type { Clock } from "../domain/clock.ts";
+import { QueueClosed, TelemetryError } from "../domain/errors.ts";
+import { validateBatch } from "../domain/schema/validate-batch.ts";
+import { retry } from "./backoff.ts";
+import type { PipelineListener } from "./pipeline-listener.ts";
+import { decodePayload } from "./queue/batch-codec.ts";
+import type { Delivery, Queue } from "./queue/queue.ts";
+import type { Service } from "./service.ts";
+import type { IngestMessage, TelemetryStore } from "./store/telemetry-store.ts";
+
+export interface CollectorOptions {
+  /** Unique among the collectors of a queue. */
+  readonly consumerId: string;
+  readonly queue: Queue;
+  readonly store: TelemetryStore;
+  /** Messages worked on at a time. */
+  readonly workers: number;
+  /** The queue's lease, seconds; slow work extends it at every third of it. */
+  readonly leaseSeconds: number;
+  /** Empty the queue before stopping: for a queue that does not outlive the process. */
+  readonly drainOnStop: boolean;
+  readonly clock: Clock;
+  readonly listener: PipelineListener;
+  readonly log: Logger;
+}
+
+/** Takes messages from the queue into the store: claim, decode, validate, ingest, and only then acknowledge.
+ *
+ *  IDLE -start-> COLLECTING -stop-> DRAINING (no wait for new messages; what is in hand, and with `drainOnStop`
+ *  what is queued, is finished) -done or deadline-> STOPPED. What is not acknowledged is delivered again. */
+export class Collector implements Service {
+  readonly name = "collector";
+  /** Ends waiting for new messages. */
+  private readonly halt = new AbortController();
+  /** Ends retrying what is in hand. */
+  private readonly abandon = new AbortController();
+  private running: Promise<unknown> | undefined;
+  private failure: string | undefined;
+
+  constructor(private readonly options: CollectorOptions) {}
+
+  start(): Promise<void> {
+    if (this.halt.signal.aborted) return Promise.resolve();
+    this.running ??= Promise.all(Array.from({ length: this.options.workers }, () => this.work()));
+    return Promise.resolve();
+  }
+
+  async stop(deadline: AbortSignal): Promise<void> {
+    const abandon = (): void => this.abandon.abort();
+    if (deadline.aborted) abandon();
+    deadline.addEventListener("abort", abandon, { once: true });
+    this.halt.abort();
+    await this.running;
+    if (this.running !== undefined && this.options.drainOnStop) await this.drain();
+    deadline.removeEventListener("abort", abandon);
+  }
+
+  fault(): string | undefined {
+    return this.failure;
+  }
+
+  private async work(): Promise<void> {
+    while (!this.halt.signal.aborted) {
+      try {
+        for (const delivery of await this.claim(this.halt.signal)) await this.handle(delivery);
+      } catch (error) {
+        if (error instanceof QueueClosed) return;
+        this.report(error);
+        await this.options.clock.sleep(1000, this.halt.signal);
+      }
+    }
+  }
+
+  /** Handles what the queue still holds, until it is empty or the deadline has passed. */
+  private async drain(): Promise<void> {
+    const { queue, clock } = this.options;
+    while (!this.abandon.signal.aborted && (await queue.stats()).ready > 0) {
+      const patience = new AbortController();
+      const claimed = this.claim(AbortSignal.any([patience.signal, this.abandon.signal]));
+      void clock.sleep(100, patience.signal).then(() => patience.abort());
+      const deliveries = await claimed;
+      patience.abort();
+      for (const delivery of deliveries) await this.handle(delivery);
+    }
+  }
+
+  private claim(signal: AbortSignal): Promise<Delivery[]> {
+    return this.options.queue.claim({ consumerId: this.options.consumerId, maxMessages: 1, signal });
+  }
+
+  private async handle(delivery: Delivery): Promise<void> {
+    const { queue, listener } = this.options;
+    let batch: RecordBatch | undefined;
+    try {
+      batch = validateBatch(decodePayload({ ...delivery.envelope, payload: delivery.payload }));
+      await this.store(delivery, batch);
+    } catch (error) {
+      const failure = error instanceof Error ? error : new Error(String(error));
+      listener.refused(batch, failure);
+      this.options.log.error({ err: failure, message: delivery.envelope.id, attempt: delivery.attempt }, "message refused");
+      await queue.reject(delivery, failure.message);
+      return;
+    }
+    const stale = await queue.acknowledge([delivery]);
+    if (stale.length > 0) listener.acknowledgedTooLate(stale.length);
+    this.failure = undefined;
+  }
+
+  private async store({ envelope, ...delivery }: Delivery, batch: RecordBatch): Promise<void> {
+    const { store, clock, listener } = this.options;
+    const message: IngestMessage = {
+      messageId: envelope.id,
+      idempotencyKey: envelope.idempotencyKey,
+      source: envelope.source,
+      batch,
+    };
+    const done = new AbortController();
+    const lease = this.keepLease({ envelope, ...delivery }, done.signal);
+    try {
+      const result = await retry(() => store.ingest(message), {
+        baseMs: 100,
+        maxMs: 10_000,
+        clock,
+        signal: this.abandon.signal,
+        isRetryable: (error) => error instanceof TelemetryError && error.retryable,
+        onRetry: (error) => {
+          this.report(error);
+          listener.retried(error as Error);
+        },
+      });
+      listener.stored(message, result);
+    } finally {
+      done.abort();
+      await lease;
+    }
+  }
+
+  /** Extends the lease until done, so that a slow store does not make a second delivery of the message. */
+  private async keepLease(delivery: Delivery, done: AbortSignal): Promise<void> {
+    const { queue, clock, leaseSeconds } = this.options;
+    for (;;) {
+      await clock.sleep((leaseSeconds * 1000) / 3, done);
+      if (done.aborted) return;
+      // A lost lease is no reason to stop: the store takes the message once, whoever brings it.
+      await queue.extend([delivery]).catch((error: unknown) => this.report(error));
+    }
+  }
+
+  private report(error: unknown): void {
+    this.failure = `collecting is held up: ${error instanceof Error ? error.message : String(error)}`;
+    this.options.log.warn({ err: error }, this.failure);
+  }
+}

@@ -1,0 +1,49 @@
+import { Counter, type Registry } from "prom-client";
+import { type PipelineListener, silentListener } from "./pipeline-listener.ts";
+
+/** Counts what happens along the data's way into Prometheus metrics. */
+export function pipelineMetrics(registry: Registry): PipelineListener {
+  const counter = (name: string, help: string): Counter => new Counter({ name, help, registers: [registry] });
+  const publishedMessages = counter("telemetry_published_messages_total", "Messages put into the queue");
+  const publishedSamples = counter("telemetry_published_samples_total", "Samples put into the queue");
+  const readRows = counter("telemetry_read_rows_total", "Input rows read by the streamer");
+  const missing = counter("telemetry_missing_values_total", "Values that said 'no value'");
+  const storedMessages = counter("telemetry_stored_messages_total", "Messages committed to the store");
+  const storedSamples = counter("telemetry_stored_samples_total", "Samples committed to the store");
+  const inserted = counter("telemetry_inserted_records_total", "Records that were new to the store");
+  const merged = counter("telemetry_merged_records_total", "Records merged into one already stored");
+  const duplicates = counter("telemetry_duplicate_messages_total", "Messages that the store had already");
+  const refused = counter("telemetry_refused_deliveries_total", "Deliveries given back to the queue");
+  const retries = counter("telemetry_retries_total", "Calls to store or queue that were tried again");
+  const tooLate = counter("telemetry_stale_acknowledgements_total", "Acknowledgements of a claim that had ended");
+  const rejected = new Counter({
+    name: "telemetry_rejected_inputs_total",
+    help: "Inputs put into quarantine",
+    labelNames: ["reason"],
+    registers: [registry],
+  });
+  return {
+    ...silentListener,
+    published: ({ batch }, duplicate) => {
+      if (duplicate) return;
+      publishedMessages.inc();
+      publishedSamples.inc(batch.tally.samples);
+      readRows.inc(batch.tally.rows);
+      missing.inc(batch.tally.missing);
+    },
+    stored: ({ batch }, result) => {
+      if (result.duplicate) {
+        duplicates.inc();
+        return;
+      }
+      storedMessages.inc();
+      storedSamples.inc(batch.tally.samples);
+      inserted.inc(result.recordsInserted);
+      merged.inc(result.recordsMerged);
+      for (const { reason } of batch.rejected) rejected.inc({ reason });
+    },
+    refused: () => refused.inc(),
+    retried: () => retries.inc(),
+    acknowledgedTooLate: (messages) => tooLate.inc(messages),
+  };
+}

@@ -1,0 +1,106 @@
+import { SingleBar } from "cli-progress";
+import type { Clock } from "../domain/clock.ts";
+import { type PipelineListener, silentListener } from "../pipeline/pipeline-listener.ts";
+import type { Queue } from "../pipeline/queue/queue.ts";
+import type { Source } from "../pipeline/source/source.ts";
+import type { IngestMessage, IngestResult, SourceProgress, TelemetryStore } from "../pipeline/store/telemetry-store.ts";
+import { addStored, emptyFigures, figuresOf, importReportText } from "./import-report.ts";
+
+export interface ImportMonitorOptions {
+  readonly queue: Queue;
+  readonly store: Pick<TelemetryStore, "progressOf">;
+  readonly clock: Clock;
+  /** Where the bar is drawn. */
+  readonly terminal: NodeJS.WriteStream;
+  /** Takes the final report. */
+  readonly print: (text: string) => void;
+}
+
+/** Follows the import of a file: a bar with rate and remaining time while it runs, a table when all is stored. */
+export class ImportMonitor {
+  private readonly bar: SingleBar;
+  private source: Source | undefined;
+  private startedAtMs = 0;
+  private storedBytes = 0;
+  private figures = emptyFigures();
+
+  constructor(private readonly options: ImportMonitorOptions) {
+    this.bar = new SingleBar({
+      stream: options.terminal,
+      format: "  {bar} {percentage}% | {rate} samples/s | {remaining} left",
+      barCompleteChar: "=",
+      barIncompleteChar: ".",
+      hideCursor: true,
+      clearOnComplete: true,
+      noTTYOutput: true,
+      notTTYSchedule: 5000,
+    });
+  }
+
+  /** What the pipeline tells it. */
+  listener(): PipelineListener {
+    return {
+      ...silentListener,
+      sourceOpened: (source, progress) => this.open(source, progress),
+      stored: (message, result) => this.addStored(message, result),
+      sourceFinished: (source) => {
+        if (source === this.source) void this.reportWhenStored(source);
+      },
+    };
+  }
+
+  private open(source: Source, progress: SourceProgress): void {
+    if (source.endOffset === undefined) return;
+    this.source = source;
+    this.startedAtMs = this.options.clock.nowMs();
+    this.figures = emptyFigures();
+    this.storedBytes = progress.stored.reduce((bytes, { from, to }) => bytes + to.offset - from.offset, 0);
+    if (this.storedBytes < this.totalBytes()) this.bar.start(this.totalBytes(), this.storedBytes, this.payload());
+  }
+
+  private addStored(message: IngestMessage, result: IngestResult): void {
+    if (message.source.sourceId !== this.source?.sourceId) return;
+    addStored(this.figures, message.batch, result);
+    if (!result.duplicate) this.storedBytes += message.source.to.offset - message.source.from.offset;
+    if (this.bar.isActive) this.bar.update(this.storedBytes, this.payload());
+  }
+
+  /** Waits until the queue has nothing left of the source, then prints the table. */
+  private async reportWhenStored(source: Source): Promise<void> {
+    const { queue, store, clock, print } = this.options;
+    let stats = await queue.stats();
+    while (stats.ready + stats.inFlight > 0) {
+      await clock.sleep(50);
+      stats = await queue.stats();
+    }
+    this.bar.stop();
+    const seconds = (clock.nowMs() - this.startedAtMs) / 1000;
+    const { totals } = await store.progressOf(source.sourceId);
+    print(
+      importReportText({
+        description: source.description,
+        thisRun: this.figures,
+        inAll: figuresOf(totals),
+        seconds,
+        deadLetters: stats.dead,
+      }),
+    );
+  }
+
+  private totalBytes(): number {
+    return (this.source?.endOffset ?? 0) - (this.source?.start.offset ?? 0);
+  }
+
+  /** What the bar shows beside its length. */
+  private payload(): { rate: string; remaining: string } {
+    const elapsedMs = Math.max(1, this.options.clock.nowMs() - this.startedAtMs);
+    const rate = Math.round((this.figures.samples * 1000) / elapsedMs);
+    const doneBytes = this.figures.rows === 0 ? 0 : this.storedBytes;
+    const remaining = doneBytes === 0 ? "?" : seconds(((this.totalBytes() - doneBytes) * elapsedMs) / doneBytes / 1000);
+    return { rate: rate.toLocaleString("en-US"), remaining };
+  }
+}
+
+function seconds(value: number): string {
+  return value < 90 ? `${Math.ceil(value)} s` : `${Math.ceil(value / 60)} min`;
+}

@@ -1,0 +1,88 @@
+import type { IngestResult, SourceTotals } from "../pipeline/store/telemetry-store.ts";
+import type { RecordBatch, RejectReason } from "../domain/batch.ts";
+
+/** What became of a file, summed up. */
+export interface ImportFigures {
+  rows: number;
+  samples: number;
+  recordsStored: number;
+  missing: number;
+  rejected: Partial<Record<RejectReason, number>>;
+  duplicates: number;
+  blankLines: number;
+  repeatedHeaders: number;
+}
+
+/** Figures of nothing yet. */
+export function emptyFigures(): ImportFigures {
+  return {
+    rows: 0,
+    samples: 0,
+    recordsStored: 0,
+    missing: 0,
+    rejected: {},
+    duplicates: 0,
+    blankLines: 0,
+    repeatedHeaders: 0,
+  };
+}
+
+/** Adds what one stored message carried. */
+export function addStored(figures: ImportFigures, batch: RecordBatch, result: IngestResult): void {
+  if (result.duplicate) return;
+  figures.rows += batch.tally.rows;
+  figures.samples += batch.tally.samples;
+  figures.recordsStored += result.recordsInserted;
+  figures.missing += batch.tally.missing;
+  figures.duplicates += batch.tally.duplicates;
+  figures.blankLines += batch.tally.blankLines;
+  figures.repeatedHeaders += batch.tally.repeatedHeaders;
+  for (const { reason } of batch.rejected) figures.rejected[reason] = (figures.rejected[reason] ?? 0) + 1;
+}
+
+/** The same figures out of the store's own sums. */
+export function figuresOf(totals: SourceTotals): ImportFigures {
+  return { ...totals, recordsStored: totals.recordsInserted, rejected: { ...totals.rejected } };
+}
+
+export interface ImportReport {
+  readonly description: string;
+  /** What this run did; the rest was stored by an earlier one. */
+  readonly thisRun: ImportFigures;
+  /** The whole file, over all runs. */
+  readonly inAll: ImportFigures;
+  readonly seconds: number;
+  readonly deadLetters: number;
+}
+
+/** The table that ends an import. */
+export function importReportText({ description, thisRun, inAll, seconds, deadLetters }: ImportReport): string {
+  const nothingNew = thisRun.rows === 0 && inAll.rows > 0;
+  const resumed = thisRun.rows !== inAll.rows;
+  const line = (label: string, value: number, total: number): string =>
+    `  ${label.padEnd(34)}${grouped(value).padStart(14)}${resumed ? grouped(total).padStart(16) : ""}`;
+  const reasons = Object.entries(inAll.rejected) as [RejectReason, number][];
+  const sum = (rejected: ImportFigures["rejected"]): number => Object.values(rejected).reduce((a, b) => a + b, 0);
+  return [
+    "",
+    nothingNew ? `${description} is imported already; nothing new` : `Imported ${description}`,
+    ...(resumed ? [`  ${"".padEnd(34)}${"this run".padStart(14)}${"in all".padStart(16)}`] : []),
+    line("rows read", thisRun.rows, inAll.rows),
+    line("samples", thisRun.samples, inAll.samples),
+    line("records stored", thisRun.recordsStored, inAll.recordsStored),
+    line("missing values", thisRun.missing, inAll.missing),
+    line("quarantined", sum(thisRun.rejected), sum(inAll.rejected)),
+    ...reasons.map(([reason, total]) => line(`  ${reason}`, thisRun.rejected[reason] ?? 0, total)),
+    line("duplicates", thisRun.duplicates, inAll.duplicates),
+    ...(inAll.blankLines > 0 ? [line("blank lines", thisRun.blankLines, inAll.blankLines)] : []),
+    ...(inAll.repeatedHeaders > 0 ? [line("repeated headers", thisRun.repeatedHeaders, inAll.repeatedHeaders)] : []),
+    ...(deadLetters > 0 ? [line("messages given up (dead letters)", deadLetters, deadLetters)] : []),
+    `  ${"seconds".padEnd(34)}${seconds.toFixed(2).padStart(14)}`,
+    `  ${"samples/s".padEnd(34)}${grouped(Math.round(thisRun.samples / Math.max(seconds, 0.001))).padStart(14)}`,
+    "",
+  ].join("\n");
+}
+
+function grouped(value: number): string {
+  return value.toLocaleString("en-US");
+}

@@ -1,0 +1,77 @@
+import { describe, expect, test } from "bun:test";
+import { configRows, parseConfig } from "../src/config.ts";
+import { InvalidConfig } from "../src/domain/errors.ts";
+
+function faultsOf(env: Record<string, string>): readonly string[] {
+  try {
+    parseConfig(env);
+  } catch (error) {
+    if (error instanceof InvalidConfig) return error.faults;
+    throw error;
+  }
+  return [];
+}
+
+describe("configuration", () => {
+  test("an empty environment gives the documented defaults", () => {
+    const config = parseConfig({});
+    expect(config).toMatchObject({
+      roles: ["streamer", "collector", "gateway"],
+      host: "127.0.0.1",
+      port: 8080,
+      clusterId: "local-cluster",
+      dataDir: "./data",
+      batchSize: 5000,
+      loopMode: false,
+      collectorWorkers: 8,
+      shutdownTimeoutSeconds: 30,
+    });
+    expect(config.csvFile).toBeUndefined();
+    expect(config.timestamps).toBeUndefined();
+  });
+
+  test("every fault is reported at once, with variable, value and what would be right", () => {
+    const faults = faultsOf({ PORT: "99999", STREAM_INTERVAL: "2", LOOP_MODE: "maybe", ROLE: "streamer,cook" });
+    expect(faults).toHaveLength(4);
+    expect(faults.join("\n")).toContain("PORT=99999 is not usable: expected a whole number from 0 to 65535");
+    expect(faults.join("\n")).toContain("STREAM_INTERVAL=2 is not usable: expected a time with its unit");
+    expect(faults.join("\n")).toContain("LOOP_MODE=maybe");
+    expect(faults.join("\n")).toContain("ROLE=streamer,cook");
+  });
+
+  test.each([
+    ["2s", 2000],
+    ["500ms", 500],
+    ["1.5s", 1500],
+    ["1m", 60_000],
+    ["1h", 3_600_000],
+  ])("STREAM_INTERVAL=%s is %d milliseconds", (text, milliseconds) => {
+    expect(parseConfig({ STREAM_INTERVAL: text }).streamIntervalMs).toBe(milliseconds);
+  });
+
+  test("numbers written in other ways than plain decimals are refused", () => {
+    for (const text of ["0x10", "1e3", "10.5", "ten", "-1"]) expect(faultsOf({ BATCH_SIZE: text })).toHaveLength(1);
+  });
+
+  test("an empty variable counts as absent, and blanks around a value do not matter", () => {
+    expect(parseConfig({ PORT: "", CLUSTER_ID: " east " })).toMatchObject({ port: 8080, clusterId: "east" });
+  });
+
+  test("a streamer without its collector is refused while the queue lives in memory", () => {
+    expect(faultsOf({ ROLE: "streamer" })[0]).toContain("must run in one process");
+    expect(faultsOf({ ROLE: "gateway" })).toEqual([]);
+    expect(faultsOf({ ROLE: "streamer, collector" })).toEqual([]);
+  });
+
+  test("settings of a file are refused where there is no file", () => {
+    expect(faultsOf({ LOOP_MODE: "true", TIMESTAMPS: "now" })).toHaveLength(2);
+    expect(faultsOf({ LOOP_MODE: "true", TIMESTAMPS: "now", CSV_FILE: "fleet.csv" })).toEqual([]);
+  });
+
+  test("the table of the effective configuration shows what was set and what is default", () => {
+    const rows = new Map(configRows(parseConfig({ PORT: "9090" })).map((row) => [row.env, row]));
+    expect(rows.get("PORT")).toMatchObject({ value: "9090", default: "8080" });
+    expect(rows.get("ROLE")).toMatchObject({ value: "streamer,collector,gateway" });
+    for (const row of rows.values()) expect(row.description).not.toBe("");
+  });
+});
