@@ -73,6 +73,11 @@ export class BatchBuilder {
     return index;
   }
 
+  /** @returns the GPU of this uuid as the batch has it, undefined where it has none */
+  gpuOf(uuid: string): Gpu | undefined {
+    return this.gpus[this.gpuIndexByUuid.get(uuid) ?? noRow];
+  }
+
   /** @returns the workload's index in this batch */
   workloadIndex(workload: Workload): number {
     if (workload.container === "" && workload.pod === "" && workload.namespace === "") return 0;

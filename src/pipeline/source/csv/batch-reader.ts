@@ -1,0 +1,150 @@
+import { BatchBuilder } from "../../../domain/batch-builder.ts";
+import type { RecordBatch } from "../../../domain/batch.ts";
+import type { Position } from "../../../domain/source-range.ts";
+import type { FileWindow } from "./file-window.ts";
+import type { GpuCache } from "./gpu-cache.ts";
+import type { Layout } from "./layout.ts";
+import { type RawRecord, recordMaxBytes, RecordSplitter } from "./record-splitter.ts";
+import { type Fault, Rejections, type RowPlace } from "./rejections.ts";
+import { ReportedAttributes } from "./reported-attributes.ts";
+import { RowReader } from "./row-reader.ts";
+import { SlowLane } from "./slow-lane.ts";
+
+/** A batch also ends here, so that few very long rows, or very many that are blank, do not make it endless. */
+const batchMaxBytes = 8 * 1024 * 1024;
+const lineFeed = 0x0a;
+
+/** How a stretch of a file is read. */
+export interface BatchReaderOptions {
+  readonly window: FileWindow;
+  readonly layout: Layout;
+  readonly gpus: GpuCache;
+  readonly batchSize: number;
+  readonly shiftMs: number;
+  readonly from: Position;
+  /** Rows that start before it are read. */
+  readonly toOffset: number;
+}
+
+/** Where a read stopped: the batch is full, more bytes are needed, or there are no more. */
+export type ReadState = "batch_full" | "needs_bytes" | "ended";
+
+/** Reads rows from a window into batches, without waiting for anything.
+ *
+ *  Where a batch ends depends on the rows alone, never on the size of the chunks or on the lane: after the row that
+ *  makes `batchSize`, or the record that makes 8 MiB. */
+export class BatchReader {
+  private readonly builder = new BatchBuilder();
+  private readonly attributes = new ReportedAttributes();
+  private readonly rejections: Rejections;
+  private readonly splitter: RecordSplitter;
+  private readonly rows: RowReader;
+  private readonly slow: SlowLane;
+  private at: Position;
+  private batchStart: Position;
+  /** Inside a record that is too large: everything up to the next line end is passed over. */
+  private skipping = false;
+
+  constructor(private readonly options: BatchReaderOptions) {
+    const { window, layout, gpus, shiftMs } = options;
+    const { builder, attributes } = this;
+    this.rejections = new Rejections(window, builder);
+    this.splitter = new RecordSplitter(layout.header.length);
+    this.rows = new RowReader({ layout, gpus, builder, rejections: this.rejections, attributes, shiftMs });
+    this.slow = new SlowLane({
+      window,
+      rows: this.rows,
+      rejections: this.rejections,
+      header: layout.header,
+      learn: () => undefined,
+    });
+    this.at = options.from;
+    this.batchStart = options.from;
+  }
+
+  /** The place up to which everything was read. */
+  get position(): Position {
+    return this.at;
+  }
+
+  /** True when something was read since the last batch, be it only a blank line. */
+  get hasBatch(): boolean {
+    return this.at.offset > this.batchStart.offset;
+  }
+
+  /** Reads as far as the bytes in memory reach, or until the batch is full. */
+  read(): ReadState {
+    for (;;) {
+      const state = this.state() ?? this.readNext();
+      if (state !== undefined) {
+        this.slow.flush();
+        // a repeated header was pending as a row and is none
+        if (state !== "batch_full" || this.isFull()) return state;
+      } else if (this.slow.isFull) this.slow.flush();
+    }
+  }
+
+  /** Hands out the batch and begins the next one. */
+  takeBatch(): { from: Position; to: Position; batch: RecordBatch } {
+    this.attributes.apply(this.builder);
+    const taken = { from: this.batchStart, to: this.at, batch: this.builder.build() };
+    this.batchStart = this.at;
+    return taken;
+  }
+
+  private state(): ReadState | undefined {
+    if (this.skipping) return undefined;
+    if (this.isFull()) return "batch_full";
+    return this.at.offset >= this.options.toOffset ? "ended" : undefined;
+  }
+
+  private isFull(): boolean {
+    const rows = this.builder.rows + this.slow.pendingRows;
+    return rows >= this.options.batchSize || this.at.offset - this.batchStart.offset >= batchMaxBytes;
+  }
+
+  private readNext(): ReadState | undefined {
+    if (this.skipping) return this.skipToLineEnd();
+    const record = this.splitter.next(this.options.window, this.at.offset);
+    if (record === undefined) return "needs_bytes";
+    const place = { start: record.start, end: record.end, line: this.at.line };
+    this.take(record, place);
+    this.at = { offset: record.next, line: this.at.line + record.lines };
+    return undefined;
+  }
+
+  private take(record: RawRecord, place: RowPlace): void {
+    if (record.kind === "regular") return this.slow.add(place, record.next);
+    if (record.kind === "blank") return this.builder.count("blankLines");
+    this.slow.flush();
+    this.rows.reject(place, record.kind === "malformed_quotes" ? malformedQuotes() : tooLarge());
+    this.skipping = record.kind === "record_too_large";
+  }
+
+  private skipToLineEnd(): ReadState | undefined {
+    const { window } = this.options;
+    const lineEnd = window.bytes.indexOf(lineFeed, this.at.offset - window.offset);
+    this.skipping = lineEnd === -1 && !window.atEnd;
+    this.at = { offset: lineEnd === -1 ? window.endOffset : window.offset + lineEnd + 1, line: this.at.line };
+    return this.skipping ? "needs_bytes" : undefined;
+  }
+}
+
+function malformedQuotes(): Fault {
+  return {
+    reason: "malformed_quotes",
+    field: "",
+    value: "",
+    message:
+      "The line's quotes do not pair up; a quoted field ends with one quote before a comma or the line's end, and quotes inside it are doubled.",
+  };
+}
+
+function tooLarge(): Fault {
+  return {
+    reason: "record_too_large",
+    field: "",
+    value: "",
+    message: `The row is longer than ${recordMaxBytes} bytes; no telemetry row is.`,
+  };
+}

@@ -1,0 +1,88 @@
+import type { FileHandle } from "node:fs/promises";
+import { UnusableSource } from "../../../domain/errors.ts";
+
+export interface FileWindowOptions {
+  readonly file: FileHandle;
+  /** For messages. */
+  readonly path: string;
+  /** The first byte to read. */
+  readonly fromOffset: number;
+  /** Where the file ends for this reader; what is appended later is not seen. */
+  readonly endOffset: number;
+  /** Bytes a read. */
+  readonly chunkBytes: number;
+}
+
+/** The stretch of a file that is in memory, moving forward. As large as a chunk and what its reader keeps. */
+export class FileWindow {
+  /** The bytes in memory; valid until the next `advance`. */
+  bytes: Buffer;
+  /** File offset of `bytes[0]`. */
+  offset: number;
+  private buffer: Buffer;
+
+  constructor(private readonly options: FileWindowOptions) {
+    this.buffer = Buffer.allocUnsafe(options.chunkBytes);
+    this.bytes = this.buffer.subarray(0, 0);
+    this.offset = options.fromOffset;
+  }
+
+  /** True when the file's last byte is in memory: more will not come. */
+  get atEnd(): boolean {
+    return this.endOffset >= this.options.endOffset;
+  }
+
+  /** File offset after the last byte in memory. */
+  get endOffset(): number {
+    return this.offset + this.bytes.length;
+  }
+
+  /** Lets go of the bytes before `keepFromOffset` and reads a chunk more.
+   *  @throws UnusableSource when the file cannot be read or has become shorter */
+  async advance(keepFromOffset: number): Promise<void> {
+    const { file, path, endOffset, chunkBytes } = this.options;
+    const kept = this.bytes.subarray(keepFromOffset - this.offset);
+    const wantedBytes = Math.min(chunkBytes, endOffset - this.endOffset);
+    const readAt = this.endOffset;
+    this.moveToFront(kept, wantedBytes);
+    this.offset = keepFromOffset;
+    const bytesRead = await readInto(file, path, { buffer: this.buffer, at: kept.length, wantedBytes, readAt });
+    if (bytesRead === 0 && wantedBytes > 0) {
+      throw new UnusableSource(
+        `${path} became shorter while it was read: it had ${endOffset} bytes and now ends at byte ${readAt}. Put the whole file back and start again.`,
+      );
+    }
+    this.bytes = this.buffer.subarray(0, kept.length + bytesRead);
+  }
+
+  private moveToFront(kept: Buffer, wantedBytes: number): void {
+    const needed = kept.length + wantedBytes;
+    if (needed <= this.buffer.length) {
+      this.buffer.copyWithin(
+        0,
+        kept.byteOffset - this.buffer.byteOffset,
+        kept.byteOffset - this.buffer.byteOffset + kept.length,
+      );
+      return;
+    }
+    const grown = Buffer.allocUnsafe(Math.max(needed, this.buffer.length * 2));
+    grown.set(kept);
+    this.buffer = grown;
+  }
+}
+
+interface Read {
+  readonly buffer: Buffer;
+  readonly at: number;
+  readonly wantedBytes: number;
+  readonly readAt: number;
+}
+
+async function readInto(file: FileHandle, path: string, read: Read): Promise<number> {
+  if (read.wantedBytes === 0) return 0;
+  try {
+    return (await file.read(read.buffer, read.at, read.wantedBytes, read.readAt)).bytesRead;
+  } catch (cause) {
+    throw new UnusableSource(`${path} cannot be read at byte ${read.readAt}: ${(cause as Error).message}`, { cause });
+  }
+}

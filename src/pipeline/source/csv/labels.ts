@@ -1,0 +1,94 @@
+import { labelNameOf } from "../../../domain/metrics.ts";
+import { cutText } from "./cut-text.ts";
+
+/** What the labels of a row say of its GPU. */
+export interface ParsedLabels {
+  readonly driverVersion: string;
+  /** Sorted by name, so that equal labels in another order are equal. */
+  readonly properties: Readonly<Record<string, string>>;
+}
+
+/** More than any exporter writes; keeps a GPU's attributes small whatever the input. */
+const maxLabels = 64;
+const maxLength = 256;
+const maxTextLength = 64 * 1024;
+
+/** Labels that say again what columns say. */
+const columnLabels: ReadonlySet<string> = new Set([
+  "__name__",
+  "hostname",
+  "uuid",
+  "device",
+  "gpu",
+  "gpu_id",
+  "modelname",
+  "model_name",
+  "container",
+  "pod",
+  "namespace",
+]);
+
+/** Reads `K="V",K2="V2"` with Prometheus' escapes, and unquoted `k=v,k2=v2` or `k=v;k2=v2`. What is none of these
+ *  is skipped: labels never cost a row.
+ *  Source: https://prometheus.io/docs/instrumenting/exposition_formats/#comments-help-text-and-type-information */
+export function parseLabels(text: string): ParsedLabels {
+  const found = new Map<string, string>();
+  let driverVersion = "";
+  const readable = cutText(text, maxTextLength);
+  let at = 0;
+  while (at < readable.length && found.size < maxLabels) {
+    const pair = nextPair(readable, at);
+    if (pair === undefined) break;
+    at = pair.next;
+    if (pair.key === "") continue;
+    const name = labelNameOf(pair.key) ?? pair.key;
+    if (name === "driver_version") driverVersion = cutText(pair.value, maxLength);
+    else if (!columnLabels.has(name.toLowerCase())) found.set(cutText(name, maxLength), cutText(pair.value, maxLength));
+  }
+  return { driverVersion, properties: sortedRecord(found) };
+}
+
+/** A record whose names are in order; `__proto__` is a name like any other. */
+export function sortedRecord(entries: Iterable<readonly [string, string]>): Record<string, string> {
+  return Object.fromEntries([...entries].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
+}
+
+interface Pair {
+  readonly key: string;
+  readonly value: string;
+  readonly next: number;
+}
+
+/** @returns the first pair at or after `from`, its key empty where none stands before the '='; undefined when there
+ *  is no pair */
+function nextPair(text: string, from: number): Pair | undefined {
+  const keyStart = endOfRun(text, from, " \t\r\n,;{}");
+  const equals = text.indexOf("=", keyStart);
+  if (equals === -1) return undefined;
+  // a word without '=' before the next pair is skipped
+  const words = text.slice(keyStart, equals);
+  const key = words.slice(Math.max(words.lastIndexOf(","), words.lastIndexOf(";")) + 1).trim();
+  const valueStart = endOfRun(text, equals + 1, " \t");
+  const value = text[valueStart] === '"' ? quotedValue(text, valueStart) : bareValue(text, valueStart);
+  return { key, ...value };
+}
+
+function endOfRun(text: string, from: number, characters: string): number {
+  let at = from;
+  while (at < text.length && characters.includes(text[at] as string)) at += 1;
+  return at;
+}
+
+function bareValue(text: string, from: number): { value: string; next: number } {
+  let end = from;
+  while (end < text.length && text[end] !== "," && text[end] !== ";" && text[end] !== "}") end += 1;
+  return { value: text.slice(from, end).trim(), next: end };
+}
+
+function quotedValue(text: string, openingQuote: number): { value: string; next: number } {
+  let end = openingQuote + 1;
+  while (end < text.length && text[end] !== '"') end += text[end] === "\\" ? 2 : 1;
+  const raw = text.slice(openingQuote + 1, end);
+  const value = raw.includes("\\") ? raw.replace(/\\(["\\n])/g, (_, c: string) => (c === "n" ? "\n" : c)) : raw;
+  return { value, next: Math.min(end + 1, text.length) };
+}

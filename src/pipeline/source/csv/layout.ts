@@ -1,0 +1,165 @@
+import { UnusableSource } from "../../../domain/errors.ts";
+import { labelFields, metrics } from "../../../domain/metrics.ts";
+import { quoted } from "./cut-text.ts";
+
+/** Index of a column that the header does not have. */
+export const noColumn = -1;
+
+/** Where the columns of both forms are; `noColumn` for an optional one that is absent. */
+interface IdentityColumns {
+  readonly timestamp: number;
+  readonly gpuId: number;
+  readonly uuid: number;
+  readonly hostname: number;
+  readonly device: number;
+  readonly modelName: number;
+  readonly container: number;
+  readonly pod: number;
+  readonly namespace: number;
+  readonly labels: number;
+}
+
+interface AnyLayout extends IdentityColumns {
+  /** The column names as the header has them, surrounding blanks removed. */
+  readonly header: readonly string[];
+  /** The columns that nothing reads. */
+  readonly ignoredColumns: readonly string[];
+}
+
+/** A metric of one GPU at one instant a row: what dcgm-exporter's metrics look like as a table. */
+export interface LongLayout extends AnyLayout {
+  readonly form: "long";
+  readonly metricName: number;
+  readonly value: number;
+}
+
+/** A GPU at an instant a row, with a column for each metric. */
+export interface WideLayout extends AnyLayout {
+  readonly form: "wide";
+  readonly metricColumns: readonly { readonly column: number; readonly metricIndex: number }[];
+  /** Columns of the catalogue's texts (driver_version, serial). */
+  readonly labelColumns: readonly { readonly column: number; readonly name: string }[];
+}
+
+export type Layout = LongLayout | WideLayout;
+
+const identityNames: Readonly<Record<keyof IdentityColumns, readonly string[]>> = {
+  timestamp: ["timestamp"],
+  gpuId: ["gpu_id"],
+  uuid: ["uuid"],
+  hostname: ["hostname"],
+  device: ["device"],
+  modelName: ["model_name"],
+  container: ["container"],
+  pod: ["pod"],
+  namespace: ["namespace"],
+  labels: ["labels_raw", "labels"],
+};
+const requiredNames = ["timestamp", "gpu_id", "uuid", "hostname"];
+const longNames = ["metric_name", "value"];
+
+const metricIndexByNormalName = new Map(
+  metrics.flatMap((metric, index) => [
+    [normalName(metric.name), index] as const,
+    [normalName(metric.dcgmField), index] as const,
+  ]),
+);
+const labelNameByNormalName = new Map(
+  labelFields.flatMap((label) => [
+    [normalName(label.name), label.name] as const,
+    [normalName(label.dcgmField), label.name] as const,
+  ]),
+);
+
+/** `modelName`, `model_name` and `Model Name` are one column. */
+export function normalName(columnName: string): string {
+  return columnName.toLowerCase().replace(/[_\s]/g, "");
+}
+
+/** Finds the layout by the header's column names; their order does not matter.
+ *  @throws UnusableSource naming the missing columns and the ones found */
+export function detectLayout(columnNames: readonly string[], path: string): Layout {
+  const header = columnNames.map((name) => name.trim());
+  const columns = new HeaderColumns(header, path);
+  const missing = requiredNames.filter((name) => columns.take([name]) === noColumn);
+  const long = longNames.filter((name) => columns.take([name]) !== noColumn);
+  const metricColumns = columns.takeAll(metricIndexByNormalName, "metricIndex");
+  if (long.length === longNames.length && missing.length === 0) return longLayout(header, path);
+  if (long.length === 0 && missing.length === 0 && metricColumns.length > 0) return wideLayout(header, path);
+  if (long.length > 0) missing.push(...longNames.filter((name) => !long.includes(name)));
+  else if (metricColumns.length === 0) missing.push("metric_name and value (or a column for each metric)");
+  throw new UnusableSource(
+    `${path} has no usable header: missing ${missing.join(", ")}; found ${header.map((name) => quoted(name)).join(", ")}.`,
+  );
+}
+
+function longLayout(header: readonly string[], path: string): LongLayout {
+  const columns = new HeaderColumns(header, path);
+  const identity = identityColumns(columns);
+  const [metricName, value] = [columns.take(["metric_name"]), columns.take(["value"])];
+  return { form: "long", header, ...identity, metricName, value, ignoredColumns: columns.rest() };
+}
+
+function wideLayout(header: readonly string[], path: string): WideLayout {
+  const columns = new HeaderColumns(header, path);
+  const identity = identityColumns(columns);
+  const metricColumns = columns.takeAll(metricIndexByNormalName, "metricIndex");
+  const labelColumns = columns.takeAll(labelNameByNormalName, "name");
+  return { form: "wide", header, ...identity, metricColumns, labelColumns, ignoredColumns: columns.rest() };
+}
+
+function identityColumns(columns: HeaderColumns): IdentityColumns {
+  const entries = Object.entries(identityNames).map(([key, names]) => [key, columns.take(names)]);
+  return Object.fromEntries(entries) as IdentityColumns;
+}
+
+/** The header's columns, handed out by name, each once. */
+class HeaderColumns {
+  private readonly taken = new Set<number>();
+  private readonly normalNames: readonly string[];
+
+  constructor(
+    private readonly header: readonly string[],
+    private readonly path: string,
+  ) {
+    this.normalNames = header.map(normalName);
+  }
+
+  /** @returns the column of the first of `names` that is there, else `noColumn` */
+  take(names: readonly string[]): number {
+    for (const name of names.map(normalName)) {
+      const column = this.normalNames.indexOf(name);
+      if (column === noColumn) continue;
+      this.refuseSecond(column, this.normalNames.indexOf(name, column + 1));
+      this.taken.add(column);
+      return column;
+    }
+    return noColumn;
+  }
+
+  /** Every column whose name the catalogue knows. */
+  takeAll<Key extends string, Value>(
+    catalogue: ReadonlyMap<string, Value>,
+    key: Key,
+  ): ({ readonly column: number } & Readonly<Record<Key, Value>>)[] {
+    const columnOf = new Map<Value, number>();
+    this.normalNames.forEach((name, column) => {
+      const value = catalogue.get(name);
+      if (value === undefined || this.taken.has(column)) return;
+      this.refuseSecond(columnOf.get(value) ?? noColumn, column);
+      columnOf.set(value, column);
+      this.taken.add(column);
+    });
+    return [...columnOf].map(([value, column]) => ({ column, [key]: value }) as never);
+  }
+
+  rest(): string[] {
+    return this.header.filter((_, column) => !this.taken.has(column));
+  }
+
+  private refuseSecond(first: number, second: number): void {
+    if (first === noColumn || second === noColumn) return;
+    const names = `${quoted(this.header[first] ?? "")} (column ${first + 1}) and ${quoted(this.header[second] ?? "")} (column ${second + 1})`;
+    throw new UnusableSource(`${this.path} has two columns for one thing: ${names}. Keep one of them.`);
+  }
+}

@@ -1,0 +1,91 @@
+import { createHash } from "node:crypto";
+import { type FileHandle, open } from "node:fs/promises";
+import { basename } from "node:path";
+import { isUtf8 } from "node:buffer";
+import { UnusableSource } from "../../../domain/errors.ts";
+import type { Position } from "../../../domain/source-range.ts";
+import { csvFields } from "./csv-fields.ts";
+import { FileWindow } from "./file-window.ts";
+import { detectLayout, type Layout } from "./layout.ts";
+import { RecordSplitter } from "./record-splitter.ts";
+
+/** A CSV file as it was found: how it is laid out, where its data begins and ends, and how it is told from others. */
+export interface OpenedCsv {
+  readonly layout: Layout;
+  readonly start: Position;
+  readonly endOffset: number;
+  /** `{basename}:{16 hexadecimal digits}`: another content has another. */
+  readonly identity: string;
+}
+
+const fingerprintMaxBytes = 64 * 1024;
+const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
+
+/** Opens a file for reading. @throws UnusableSource saying why it cannot be read */
+export async function openForReading(path: string): Promise<FileHandle> {
+  const file = await open(path, "r").catch((cause: unknown) => {
+    throw new UnusableSource(whyNotOpened(path, cause), { cause });
+  });
+  const stat = await file.stat();
+  if (stat.isFile()) return file;
+  await file.close();
+  throw new UnusableSource(`${path} is ${stat.isDirectory() ? "a directory" : "no regular file"}; name a CSV file.`);
+}
+
+/** Reads a file's header. The file is looked at as it is now: what is appended later is not part of it.
+ *  @throws UnusableSource when it cannot be read, is empty, or its header fits no layout */
+export async function openCsv(path: string, chunkBytes: number): Promise<OpenedCsv> {
+  const file = await openForReading(path);
+  try {
+    const { size: endOffset } = await file.stat();
+    const window = new FileWindow({ file, path, fromOffset: 0, endOffset, chunkBytes });
+    while (window.bytes.length < Math.min(endOffset, fingerprintMaxBytes)) await window.advance(0);
+    const identity = `${basename(path)}:${fingerprint(window.bytes, endOffset)}`;
+    const hasMark = byteOrderMark.equals(window.bytes.subarray(0, byteOrderMark.length));
+    const header = await readHeader(window, path, hasMark ? byteOrderMark.length : 0);
+    return { layout: detectLayout(header.names, path), start: header.next, endOffset, identity };
+  } finally {
+    await file.close();
+  }
+}
+
+function fingerprint(bytes: Buffer, size: number): string {
+  const hash = createHash("sha256").update(bytes.subarray(0, fingerprintMaxBytes)).update(String(size));
+  return hash.digest("hex").slice(0, 16);
+}
+
+/** The first line that is not blank. */
+async function readHeader(
+  window: FileWindow,
+  path: string,
+  from: number,
+): Promise<{ names: string[]; next: Position }> {
+  const splitter = new RecordSplitter(undefined);
+  let position: Position = { offset: from, line: 1 };
+  while (position.offset < window.endOffset || !window.atEnd) {
+    const record = splitter.next(window, position.offset);
+    if (record === undefined) {
+      await window.advance(position.offset);
+      continue;
+    }
+    position = { offset: record.next, line: position.line + record.lines };
+    if (record.kind === "blank") continue;
+    const bytes = window.bytes.subarray(record.start - window.offset, record.end - window.offset);
+    const names = record.kind === "regular" && isText(bytes) ? csvFields(bytes)?.[0] : undefined;
+    if (names !== undefined) return { names, next: position };
+    throw new UnusableSource(`${path} does not begin with a header line of UTF-8 text; save it as CSV in UTF-8.`);
+  }
+  throw new UnusableSource(`${path} is empty; a CSV begins with a header line.`);
+}
+
+function isText(bytes: Buffer): boolean {
+  return !bytes.includes(0) && isUtf8(bytes);
+}
+
+function whyNotOpened(path: string, cause: unknown): string {
+  const { code } = cause as NodeJS.ErrnoException;
+  if (code === "ENOENT") return `${path} does not exist; check CSV_FILE.`;
+  if (code === "EACCES" || code === "EPERM") return `${path} may not be read; give this user the right to read it.`;
+  if (code === "EISDIR") return `${path} is a directory; name a CSV file.`;
+  return `${path} cannot be opened: ${(cause as Error).message}`;
+}

@@ -1,0 +1,135 @@
+import type { FileWindow } from "./file-window.ts";
+
+/** The longest record that is read, in bytes without its line end. A row of the exporter has about 500. */
+export const recordMaxBytes = 1024 * 1024;
+
+const quote = 0x22;
+const comma = 0x2c;
+const lineFeed = 0x0a;
+const carriageReturn = 0x0d;
+
+/** A stretch of the file between two places where a row may start. */
+export interface RawRecord {
+  /** `regular`: quotes are in order and it ends with a line; the number of columns may still be wrong.
+   *  `blank`: an empty line. `malformed_quotes`: its first line only. `record_too_large`: ends nobody knows where;
+   *  `next` lies inside it. */
+  readonly kind: "regular" | "blank" | "malformed_quotes" | "record_too_large";
+  /** File offset of the first byte. */
+  readonly start: number;
+  /** File offset after the last byte, line end not included. */
+  readonly end: number;
+  /** File offset where reading goes on. */
+  readonly next: number;
+  /** Lines that it takes. */
+  readonly lines: number;
+}
+
+/** Where a walk over a record's quotes ended; `undecided` when the bytes in memory did not suffice. */
+type Walk = { readonly lineEnd: number; readonly columns: number } | "malformed" | "undecided";
+
+/** Cuts a file into records. Lines end with LF or CRLF; a CR alone is data.
+ *
+ *  A quoted field may hold line ends. Where a quote is open at a line's end, the record must close regularly within
+ *  `recordMaxBytes` and have the header's number of columns. If it does not, only its first line is malformed and
+ *  the next record starts on the very next line, so that a lost quote never swallows a neighbour. */
+export class RecordSplitter {
+  /** @param columnCount what the header names; undefined while reading the header itself */
+  constructor(private readonly columnCount: number | undefined) {}
+
+  /** @returns undefined when the window must advance first */
+  next(window: FileWindow, offset: number): RawRecord | undefined {
+    const { bytes } = window;
+    const start = offset - window.offset;
+    let firstLineEnd = bytes.indexOf(lineFeed, start);
+    if (firstLineEnd === -1) {
+      // + 1: the last byte may be the CR of a line end
+      const tooLarge = bytes.length - start > recordMaxBytes + 1;
+      if (!tooLarge && !window.atEnd) return undefined;
+      firstLineEnd = bytes.length;
+    }
+    const firstLine = recordOf(window, start, firstLineEnd);
+    if (firstLine.end - firstLine.start > recordMaxBytes) {
+      return { ...firstLine, kind: "record_too_large", next: offset + recordMaxBytes };
+    }
+    if (firstLine.end === firstLine.start) return { ...firstLine, kind: "blank" };
+    if (!bytes.subarray(start, firstLineEnd).includes(quote)) return firstLine;
+    return this.quotedRecord(window, firstLine);
+  }
+
+  private quotedRecord(window: FileWindow, firstLine: RawRecord): RawRecord | undefined {
+    const { bytes, offset } = window;
+    const start = firstLine.start - offset;
+    const walk = this.walk(window, start, firstLine.next - offset);
+    if (walk === "undecided") {
+      const enough = window.atEnd || bytes.length - start > recordMaxBytes + 2;
+      return enough ? { ...firstLine, kind: "malformed_quotes" } : undefined;
+    }
+    if (walk === "malformed") return { ...firstLine, kind: "malformed_quotes" };
+    const record = recordOf(window, start, walk.lineEnd);
+    if (record.next === firstLine.next) return record;
+    const fits = this.columnCount === undefined || walk.columns === this.columnCount;
+    if (!fits || record.end - record.start > recordMaxBytes) return { ...firstLine, kind: "malformed_quotes" };
+    return { ...record, lines: linesIn(bytes, start, record.end - offset) };
+  }
+
+  /** Follows the quotes from `start` to the line end that closes the record. Gives up beyond the first line as
+   *  soon as there are too many columns: that bounds what is looked at twice. */
+  private walk(window: FileWindow, start: number, firstLineNext: number): Walk {
+    const { bytes, atEnd } = window;
+    const maxColumns = this.columnCount ?? Infinity;
+    let columns = 1;
+    let at = start;
+    for (;;) {
+      const fieldEnd = bytes[at] === quote ? quotedFieldEnd(bytes, at) : unquotedFieldEnd(bytes, at);
+      if (fieldEnd === -1) return "undecided";
+      if (fieldEnd >= bytes.length) return atEnd ? { lineEnd: bytes.length, columns } : "undecided";
+      const delimiter = bytes[fieldEnd];
+      if (delimiter === lineFeed) return { lineEnd: fieldEnd, columns };
+      if (delimiter === carriageReturn) {
+        if (fieldEnd + 1 >= bytes.length && !atEnd) return "undecided";
+        return bytes[fieldEnd + 1] === lineFeed ? { lineEnd: fieldEnd + 1, columns } : "malformed";
+      }
+      if (delimiter !== comma) return "malformed";
+      columns += 1;
+      at = fieldEnd + 1;
+      if (columns > maxColumns && at > firstLineNext) return "malformed";
+    }
+  }
+}
+
+/** @returns the index after the closing quote; -1 when there is none in `bytes` */
+function quotedFieldEnd(bytes: Buffer, openingQuote: number): number {
+  let at = openingQuote + 1;
+  for (;;) {
+    at = bytes.indexOf(quote, at);
+    if (at === -1) return -1;
+    if (bytes[at + 1] !== quote) return at + 1;
+    at += 2;
+  }
+}
+
+/** @returns the index of the comma or line feed that ends it; the length where `bytes` end before */
+function unquotedFieldEnd(bytes: Buffer, from: number): number {
+  let at = from;
+  while (at < bytes.length && bytes[at] !== comma && bytes[at] !== lineFeed) at += 1;
+  return at;
+}
+
+function recordOf(window: FileWindow, start: number, lineEnd: number): RawRecord {
+  const { bytes, offset } = window;
+  const terminated = lineEnd < bytes.length;
+  const withCarriageReturn = terminated && lineEnd > start && bytes[lineEnd - 1] === carriageReturn;
+  return {
+    kind: "regular",
+    start: offset + start,
+    end: offset + lineEnd - (withCarriageReturn ? 1 : 0),
+    next: offset + lineEnd + (terminated ? 1 : 0),
+    lines: 1,
+  };
+}
+
+function linesIn(bytes: Buffer, start: number, end: number): number {
+  let lines = 1;
+  for (let at = bytes.indexOf(lineFeed, start); at !== -1 && at < end; at = bytes.indexOf(lineFeed, at + 1)) lines += 1;
+  return lines;
+}

@@ -1,0 +1,127 @@
+import type { BatchBuilder } from "../../../domain/batch-builder.ts";
+import type { Gpu, Workload } from "../../../domain/gpu.ts";
+import { labelNameOf, metricIndexOf } from "../../../domain/metrics.ts";
+import { saysNoValue } from "../../../domain/value.ts";
+import type { GpuCache } from "./gpu-cache.ts";
+import { type Layout, type LongLayout, normalName, type WideLayout } from "./layout.ts";
+import type { ReportedAttributes } from "./reported-attributes.ts";
+import type { Fault, Rejections, RowPlace } from "./rejections.ts";
+import { attributeText, cell, invalidText, missingField, type RowIdentity, RowIdentityReader } from "./row-identity.ts";
+import { readValue } from "./value-text.ts";
+
+/** What the reader of rows works with. */
+export interface RowReaderParts {
+  readonly layout: Layout;
+  readonly gpus: GpuCache;
+  readonly builder: BatchBuilder;
+  readonly rejections: Rejections;
+  readonly attributes: ReportedAttributes;
+  /** Added to every time. */
+  readonly shiftMs: number;
+}
+
+/** What a long row was found to be about: all but its time and value. */
+export interface KnownRow {
+  readonly gpu: Gpu;
+  readonly workload: Workload;
+  /** The catalogue's index, or the name of a metric that it does not know. */
+  readonly metric: number | string;
+}
+
+/** Applies the rules for rows: puts their values into the batch, and what cannot be used among the rejected. */
+export class RowReader {
+  private readonly identities: RowIdentityReader;
+  private readonly normalHeader: readonly string[];
+
+  constructor(private readonly parts: RowReaderParts) {
+    this.identities = new RowIdentityReader(parts.layout, parts.gpus);
+    this.normalHeader = parts.layout.header.map(normalName);
+  }
+
+  /** @returns what the row is about where it is a long row with a measurement, good or missing */
+  read(fields: readonly string[], place: RowPlace): KnownRow | undefined {
+    const { layout, builder } = this.parts;
+    if (fields.length !== layout.header.length) {
+      this.reject(place, wrongColumnCount(fields.length, layout.header.length));
+      return undefined;
+    }
+    const identity = this.identities.read(fields);
+    if ("reason" in identity) {
+      if (this.isHeader(fields)) builder.count("repeatedHeaders");
+      else this.reject(place, identity);
+      return undefined;
+    }
+    builder.count("rows");
+    if (layout.form === "long") return this.readLong(layout, fields, { place, identity });
+    this.readWide(layout, fields, { place, identity });
+    return undefined;
+  }
+
+  /** Counts a row and rejects it as a whole. */
+  reject(place: RowPlace, fault: Fault): void {
+    this.parts.builder.count("rows");
+    this.parts.rejections.add(place, fault);
+  }
+
+  private readLong(layout: LongLayout, fields: readonly string[], row: IdentifiedRow): KnownRow | undefined {
+    const { builder, rejections, attributes } = this.parts;
+    const { gpu, workload } = row.identity;
+    const name = cell(fields, layout.metricName).trim();
+    const field = layout.header[layout.metricName] ?? "";
+    const fault = name === "" ? missingField(field) : invalidText(field, name);
+    if (fault !== undefined) {
+      rejections.add(row.place, fault);
+      return undefined;
+    }
+    const text = fields[layout.value] ?? "";
+    const label = labelNameOf(name);
+    if (label !== undefined) {
+      if (saysNoValue(text)) builder.count("missing");
+      else attributes.report(gpu, label, attributeText(text));
+      return undefined;
+    }
+    const metric = metricIndexOf(name) ?? name;
+    const value = readValue(metric, text);
+    if (value === "missing") builder.count("missing");
+    else if (typeof value === "number") this.add(row.identity, metric, value);
+    else rejections.add(row.place, { ...value, field: layout.header[layout.value] ?? "", value: text });
+    return { gpu, workload, metric };
+  }
+
+  private readWide(layout: WideLayout, fields: readonly string[], row: IdentifiedRow): void {
+    const { builder, rejections } = this.parts;
+    for (const { column, metricIndex } of layout.metricColumns) {
+      const text = fields[column] ?? "";
+      const value = readValue(metricIndex, text);
+      if (value === "missing") builder.count("missing");
+      else if (typeof value === "number") this.add(row.identity, metricIndex, value);
+      else rejections.add(row.place, { ...value, field: layout.header[column] ?? "", value: text });
+    }
+  }
+
+  private add(identity: RowIdentity, metric: number | string, value: number): void {
+    const { builder, shiftMs } = this.parts;
+    const gpuIndex = builder.gpuIndex(identity.gpu);
+    const row = builder.row(gpuIndex, identity.timeMs + shiftMs, builder.workloadIndex(identity.workload));
+    if (typeof metric === "number") builder.set(row, metric, value);
+    else builder.setCustom(row, metric, value);
+  }
+
+  private isHeader(fields: readonly string[]): boolean {
+    return fields.every((field, column) => normalName(field) === this.normalHeader[column]);
+  }
+}
+
+interface IdentifiedRow {
+  readonly place: RowPlace;
+  readonly identity: RowIdentity;
+}
+
+function wrongColumnCount(found: number, expected: number): Fault {
+  return {
+    reason: "wrong_column_count",
+    field: "",
+    value: String(found),
+    message: `The row has ${found} columns where the header names ${expected}.`,
+  };
+}

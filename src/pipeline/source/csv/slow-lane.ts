@@ -1,0 +1,100 @@
+import { isUtf8 } from "node:buffer";
+import { csvFields } from "./csv-fields.ts";
+import type { FileWindow } from "./file-window.ts";
+import type { Fault, Rejections, RowPlace } from "./rejections.ts";
+import type { KnownRow, RowReader } from "./row-reader.ts";
+
+/** csv-parse costs 20 us a call beside 3 us a row: at 512 rows a call that is nothing. */
+const groupMaxRows = 512;
+
+const noFields: readonly string[] = [];
+
+/** What the slow lane works with. */
+export interface SlowLaneParts {
+  readonly window: FileWindow;
+  readonly rows: RowReader;
+  readonly rejections: Rejections;
+  readonly header: readonly string[];
+  /** Told of every long row with a measurement. */
+  readonly learn: (place: RowPlace, row: KnownRow) => void;
+}
+
+/** Reads regular rows by csv-parse, many at a call: rows are added, and read when `flush` is called. */
+export class SlowLane {
+  private pending: RowPlace[] = [];
+  private pendingEnd = 0;
+
+  constructor(private readonly parts: SlowLaneParts) {}
+
+  get pendingRows(): number {
+    return this.pending.length;
+  }
+
+  get isFull(): boolean {
+    return this.pending.length >= groupMaxRows;
+  }
+
+  /** The rows of a group follow each other, with nothing but blank lines between them.
+   *  @param nextOffset file offset after its line end */
+  add(place: RowPlace, nextOffset: number): void {
+    this.pending.push(place);
+    this.pendingEnd = nextOffset;
+  }
+
+  /** Reads the pending rows; to be called before the window moves. */
+  flush(): void {
+    const [first] = this.pending;
+    if (first === undefined) return;
+    const bytes = this.bytesOf(first.start, this.pendingEnd);
+    const group = bytes.includes(0) || !isUtf8(bytes) ? undefined : csvFields(bytes);
+    if (group?.length === this.pending.length) {
+      this.pending.forEach((place, index) => this.read(group[index] ?? noFields, place));
+    } else {
+      for (const place of this.pending) this.readAlone(place);
+    }
+    this.pending = [];
+  }
+
+  private readAlone(place: RowPlace): void {
+    const bytes = this.bytesOf(place.start, place.end);
+    if (bytes.includes(0)) return this.parts.rows.reject(place, this.badText(place, "nul_byte"));
+    if (!isUtf8(bytes)) return this.parts.rows.reject(place, this.badText(place, "invalid_utf8"));
+    const records = csvFields(bytes);
+    const [fields] = records ?? [];
+    if (fields === undefined || records?.length !== 1) return this.parts.rows.reject(place, unreadable());
+    this.read(fields, place);
+  }
+
+  private read(fields: readonly string[], place: RowPlace): void {
+    const known = this.parts.rows.read(fields, place);
+    if (known !== undefined) this.parts.learn(place, known);
+  }
+
+  private badText(place: RowPlace, reason: "nul_byte" | "invalid_utf8"): Fault {
+    const { rejections, header } = this.parts;
+    const text = rejections.rawText(place); // both show as U+FFFD there
+    const fields = csvFields(Buffer.from(text))?.[0] ?? [];
+    const column = fields.findIndex((field) => field.includes("\u{FFFD}"));
+    const what = reason === "nul_byte" ? "holds a NUL byte" : "holds bytes that are not UTF-8";
+    return {
+      reason,
+      field: header[column] ?? "",
+      value: fields[column] ?? "",
+      message: `The row ${what} (shown as U+FFFD); a CSV is UTF-8 text without NUL.`,
+    };
+  }
+
+  private bytesOf(start: number, end: number): Buffer {
+    const { window } = this.parts;
+    return window.bytes.subarray(start - window.offset, end - window.offset);
+  }
+}
+
+function unreadable(): Fault {
+  return {
+    reason: "malformed_quotes",
+    field: "",
+    value: "",
+    message: "The row's quotes cannot be read; a quoted field ends with one quote, and quotes inside it are doubled.",
+  };
+}

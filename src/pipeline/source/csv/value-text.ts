@@ -1,0 +1,40 @@
+import { metrics } from "../../../domain/metrics.ts";
+import { judgeCustomValue, judgeValue, saysNoValue } from "../../../domain/value.ts";
+import { quoted } from "./cut-text.ts";
+import type { Fault } from "./rejections.ts";
+
+const decimal = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
+
+/** What a cell holds: a number, no value, or something that is neither. */
+export type ReadValue = number | "missing" | Pick<Fault, "reason" | "message">;
+
+/** Reads a metric's value: a decimal number, surrounding blanks ignored; no hexadecimal, thousands separators,
+ *  units or infinities.
+ *  @param metric the catalogue's index, or the name of a metric that it does not know */
+export function readValue(metric: number | string, text: string): ReadValue {
+  if (saysNoValue(text)) return "missing";
+  const value = decimal.test(text.trim()) ? Number(text.trim()) : NaN;
+  if (!Number.isFinite(value)) {
+    return {
+      reason: "invalid_value",
+      message: `The value ${quoted(text)} of ${metricName(metric)} is not a decimal number such as 73.136.`,
+    };
+  }
+  const verdict = typeof metric === "number" ? judgeValue(metric, value) : judgeCustomValue(value);
+  if (verdict === "missing") return "missing";
+  if (verdict === "out_of_range") return outOfRange(metric, text);
+  return value === 0 ? 0 : value; // -0 becomes 0
+}
+
+function outOfRange(metricIndex: number | string, text: string): Pick<Fault, "reason" | "message"> {
+  const metric = typeof metricIndex === "number" ? metrics[metricIndex] : undefined;
+  const range = metric === undefined ? "what a number can be" : `${metric.min} to ${metric.max} ${metric.unit}`;
+  return {
+    reason: "value_out_of_range",
+    message: `The value ${quoted(text)} of ${metricName(metricIndex)} is outside its range: ${range}.`,
+  };
+}
+
+function metricName(metric: number | string): string {
+  return typeof metric === "number" ? (metrics[metric]?.name ?? "") : quoted(metric);
+}
