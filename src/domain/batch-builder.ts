@@ -58,8 +58,10 @@ export class BatchBuilder {
     return this.tally.rows;
   }
 
-  /** @returns the GPU's index in this batch; a uuid that comes again with other attributes takes the newer ones */
-  gpuIndex(gpu: Gpu): number {
+  /** @param hint its index in an earlier batch; saves the look-up where it holds again
+   *  @returns the GPU's index in this batch; a uuid that comes again with other attributes takes the newer ones */
+  gpuIndex(gpu: Gpu, hint = noRow): number {
+    if (this.gpus[hint] === gpu) return hint;
     const known = this.gpuIndexByUuid.get(gpu.uuid);
     if (known !== undefined) {
       if (this.gpus[known] !== gpu) this.gpus[known] = gpu;
@@ -78,8 +80,10 @@ export class BatchBuilder {
     return this.gpus[this.gpuIndexByUuid.get(uuid) ?? noRow];
   }
 
-  /** @returns the workload's index in this batch */
-  workloadIndex(workload: Workload): number {
+  /** @param hint its index in an earlier batch; saves the look-up where it holds again
+   *  @returns the workload's index in this batch */
+  workloadIndex(workload: Workload, hint = 0): number {
+    if (this.workloads[hint] === workload) return hint;
     if (workload.container === "" && workload.pod === "" && workload.namespace === "") return 0;
     const known = this.workloads.findLastIndex((other) => sameWorkload(other, workload));
     return known > 0 ? known : this.workloads.push(workload) - 1;

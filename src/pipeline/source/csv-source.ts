@@ -101,16 +101,9 @@ export class CsvSource implements Source {
 
   private readerOf(window: FileWindow, from: Position, toOffset: number): BatchReader {
     const { layout } = this.opened;
-    const { batchSize } = this.options;
-    return new BatchReader({
-      window,
-      layout,
-      gpus: this.gpus,
-      batchSize,
-      shiftMs: this.playing.shiftMs,
-      from,
-      toOffset,
-    });
+    const { batchSize, fastLane = true } = this.options;
+    const { shiftMs } = this.playing;
+    return new BatchReader({ window, layout, gpus: this.gpus, batchSize, shiftMs, fastLane, from, toOffset });
   }
 
   private batchOf(reader: BatchReader): SourceBatch {

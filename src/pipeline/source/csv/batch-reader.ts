@@ -1,9 +1,10 @@
 import { BatchBuilder } from "../../../domain/batch-builder.ts";
 import type { RecordBatch } from "../../../domain/batch.ts";
 import type { Position } from "../../../domain/source-range.ts";
+import { FastLane } from "./fast-lane.ts";
 import type { FileWindow } from "./file-window.ts";
 import type { GpuCache } from "./gpu-cache.ts";
-import type { Layout } from "./layout.ts";
+import { isExporterLayout, type Layout } from "./layout.ts";
 import { type RawRecord, recordMaxBytes, RecordSplitter } from "./record-splitter.ts";
 import { type Fault, Rejections, type RowPlace } from "./rejections.ts";
 import { ReportedAttributes } from "./reported-attributes.ts";
@@ -21,6 +22,8 @@ export interface BatchReaderOptions {
   readonly gpus: GpuCache;
   readonly batchSize: number;
   readonly shiftMs: number;
+  /** False leaves every row to csv-parse; what comes out is the same. */
+  readonly fastLane: boolean;
   readonly from: Position;
   /** Rows that start before it are read. */
   readonly toOffset: number;
@@ -40,23 +43,25 @@ export class BatchReader {
   private readonly splitter: RecordSplitter;
   private readonly rows: RowReader;
   private readonly slow: SlowLane;
+  private readonly fast: FastLane | undefined;
   private at: Position;
   private batchStart: Position;
   /** Inside a record that is too large: everything up to the next line end is passed over. */
   private skipping = false;
 
   constructor(private readonly options: BatchReaderOptions) {
-    const { window, layout, gpus, shiftMs } = options;
+    const { window, layout, gpus, shiftMs, fastLane } = options;
     const { builder, attributes } = this;
     this.rejections = new Rejections(window, builder);
     this.splitter = new RecordSplitter(layout.header.length);
     this.rows = new RowReader({ layout, gpus, builder, rejections: this.rejections, attributes, shiftMs });
+    this.fast = fastLane && isExporterLayout(layout) ? new FastLane({ window, builder, shiftMs }) : undefined;
     this.slow = new SlowLane({
       window,
       rows: this.rows,
       rejections: this.rejections,
       header: layout.header,
-      learn: () => undefined,
+      learn: (place, row) => this.fast?.learn(place, row),
     });
     this.at = options.from;
     this.batchStart = options.from;
@@ -105,12 +110,29 @@ export class BatchReader {
 
   private readNext(): ReadState | undefined {
     if (this.skipping) return this.skipToLineEnd();
+    if (this.fast !== undefined && this.readFast(this.fast)) return undefined;
     const record = this.splitter.next(this.options.window, this.at.offset);
     if (record === undefined) return "needs_bytes";
     const place = { start: record.start, end: record.end, line: this.at.line };
     this.take(record, place);
     this.at = { offset: record.next, line: this.at.line + record.lines };
     return undefined;
+  }
+
+  /** Takes rows as long as they match. @returns false when there was none */
+  private readFast(fast: FastLane): boolean {
+    const { batchSize, toOffset } = this.options;
+    const endOffset = Math.min(toOffset, this.batchStart.offset + batchMaxBytes);
+    let { offset, line } = this.at;
+    while (offset < endOffset && this.builder.rows + this.slow.pendingRows < batchSize && fast.match(offset)) {
+      this.slow.flush();
+      fast.take();
+      offset = fast.nextOffset;
+      line += 1;
+    }
+    if (offset === this.at.offset) return false;
+    this.at = { offset, line };
+    return true;
   }
 
   private take(record: RawRecord, place: RowPlace): void {

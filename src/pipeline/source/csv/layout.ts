@@ -71,6 +71,18 @@ const labelNameByNormalName = new Map(
   ]),
 );
 
+/** The columns of dcgm-exporter's metrics as a table, in their order. */
+const exporterColumns = [
+  ...["timestamp", "metric_name", "gpu_id", "device", "uuid", "modelName"],
+  ...["Hostname", "container", "pod", "namespace", "value", "labels_raw"],
+].map(normalName);
+
+/** True for the layout that the fast lane reads. */
+export function isExporterLayout({ form, header }: Layout): boolean {
+  const same = header.length === exporterColumns.length;
+  return form === "long" && same && header.every((name, column) => normalName(name) === exporterColumns[column]);
+}
+
 /** `modelName`, `model_name` and `Model Name` are one column. */
 export function normalName(columnName: string): string {
   return columnName.toLowerCase().replace(/[_\s]/g, "");

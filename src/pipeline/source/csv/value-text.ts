@@ -20,10 +20,15 @@ export function readValue(metric: number | string, text: string): ReadValue {
       message: `The value ${quoted(text)} of ${metricName(metric)} is not a decimal number such as 73.136.`,
     };
   }
+  const judged = judgeNumber(metric, value);
+  return judged === "out_of_range" ? outOfRange(metric, text) : judged;
+}
+
+/** @returns the number as it is stored, -0 as 0; or why it is not */
+export function judgeNumber(metric: number | string, value: number): number | "missing" | "out_of_range" {
   const verdict = typeof metric === "number" ? judgeValue(metric, value) : judgeCustomValue(value);
-  if (verdict === "missing") return "missing";
-  if (verdict === "out_of_range") return outOfRange(metric, text);
-  return value === 0 ? 0 : value; // -0 becomes 0
+  if (verdict !== "ok") return verdict;
+  return value === 0 ? 0 : value;
 }
 
 function outOfRange(metricIndex: number | string, text: string): Pick<Fault, "reason" | "message"> {

@@ -1,0 +1,68 @@
+import { createReadStream } from "node:fs";
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parse } from "csv-parse";
+import { systemClock } from "../src/domain/clock.ts";
+import { CsvSource } from "../src/pipeline/source/csv-source.ts";
+import { writeExporterCsv } from "./support/exporter-csv.ts";
+
+/** Samples a second of the CSV source's two lanes and of csv-parse alone, over the same generated file.
+ *  Usage: bun bench/csv-parse.ts [rows] */
+async function main(): Promise<void> {
+  const rows = Number(process.argv[2] ?? 200_000);
+  const directory = await mkdtemp(join(tmpdir(), "csv-parse-"));
+  try {
+    const path = join(directory, "fleet.csv");
+    await writeExporterCsv({ path, rows, hosts: 31, gpusPerHost: 8, seed: 42 });
+    const { size } = await stat(path);
+    console.log(`${rows} rows, ${(size / 1e6).toFixed(1)} MB, 248 GPUs, batches of 1,000 rows, median of 3`);
+    const bare = await measure("csv-parse alone, rows as objects", rows, () => parseBare(path));
+    const slow = await measure("slow lane (csv-parse and the rules)", rows, () => readSource(path, false));
+    const fast = await measure("fast lane", rows, () => readSource(path, true));
+    console.log(
+      `fast lane / csv-parse: ${(fast / bare).toFixed(1)}x; slow lane / csv-parse: ${(slow / bare).toFixed(2)}x`,
+    );
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+async function measure(name: string, rows: number, run: () => Promise<number>): Promise<number> {
+  const rates: number[] = [];
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    const startedAtMs = performance.now();
+    const samples = await run();
+    if (samples !== rows) throw new Error(`${name} read ${samples} samples of ${rows}`);
+    rates.push((samples / (performance.now() - startedAtMs)) * 1000);
+  }
+  const median = rates.sort((a, b) => a - b)[1] ?? NaN;
+  console.log(`${name.padEnd(36)} ${Math.round(median).toLocaleString("en").padStart(12)} samples/s`);
+  return median;
+}
+
+async function readSource(path: string, fastLane: boolean): Promise<number> {
+  const source = await CsvSource.open({
+    path,
+    clusterId: "bench",
+    batchSize: 1000,
+    timestamps: "original",
+    clock: systemClock,
+    fastLane,
+  });
+  let samples = 0;
+  for await (const { batch } of source.read({ from: source.start }, new AbortController().signal)) {
+    samples += batch.tally.samples;
+  }
+  return samples;
+}
+
+async function parseBare(path: string): Promise<number> {
+  let samples = 0;
+  for await (const row of createReadStream(path, { highWaterMark: 1 << 20 }).pipe(parse({ columns: true }))) {
+    if (row !== undefined) samples += 1;
+  }
+  return samples;
+}
+
+await main();

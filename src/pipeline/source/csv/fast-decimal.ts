@@ -1,0 +1,27 @@
+const zero = 0x30;
+const dot = 0x2e;
+const minus = 0x2d;
+/** Every integer of 15 digits is a double, and so is 10^15: their quotient is rounded once, as by Number(). */
+const exactDigits = 15;
+
+const powersOfTen = Array.from({ length: exactDigits + 1 }, (_, exponent) => 10 ** exponent);
+
+/** Reads `-12.345` from bytes without making a string.
+ *  @returns undefined for any other form and for more digits than are exact: Number() is right for those */
+export function decimalAt(bytes: Uint8Array, start: number, end: number): number | undefined {
+  const negative = bytes[start] === minus;
+  let at = negative ? start + 1 : start;
+  const firstDigit = at;
+  let digits = 0;
+  let dotAt = -1;
+  for (; at < end; at += 1) {
+    const digit = (bytes[at] as number) - zero;
+    if (digit >= 0 && digit <= 9) digits = digits * 10 + digit;
+    else if (bytes[at] === dot && dotAt === -1) dotAt = at;
+    else return undefined;
+  }
+  const digitCount = at - firstDigit - (dotAt === -1 ? 0 : 1);
+  if (digitCount === 0 || digitCount > exactDigits) return undefined;
+  const value = dotAt === -1 ? digits : digits / (powersOfTen[end - dotAt - 1] as number);
+  return negative && value !== 0 ? -value : value;
+}

@@ -1,0 +1,254 @@
+import type { BatchBuilder } from "../../../domain/batch-builder.ts";
+import { noWorkload } from "../../../domain/gpu.ts";
+import { parseTimestamp } from "../../../domain/timestamp.ts";
+import {
+  FastTemplates,
+  hashStart,
+  hashStep,
+  identityTemplate,
+  type IdentityTemplate,
+  type LabelsTemplate,
+  type MetricTemplate,
+} from "./fast-templates.ts";
+import { decimalAt } from "./fast-decimal.ts";
+import type { FileWindow } from "./file-window.ts";
+import { copyOf, equalAt, viewOf } from "./equal-bytes.ts";
+import type { RowPlace } from "./rejections.ts";
+import type { KnownRow } from "./row-reader.ts";
+import { judgeNumber, readValue } from "./value-text.ts";
+
+/** What the fast lane works with. */
+export interface FastLaneParts {
+  readonly window: FileWindow;
+  readonly builder: BatchBuilder;
+  readonly shiftMs: number;
+}
+
+const quote = 0x22;
+const comma = 0x2c;
+const lineFeed = 0x0a;
+const carriageReturn = 0x0d;
+const notFound = -1;
+
+/** Cells from gpu_id to namespace. */
+const identityCells = 8;
+/** A timestamp or value that is longer goes to the slow lane. */
+const cellMaxBytes = 40;
+
+/** Reads rows of dcgm-exporter's exact layout by comparing their bytes with rows that the slow lane has read.
+ *
+ *  A row matches when its cells are known: same metric name, same GPU and workload, same labels but for the name in
+ *  them; timestamp and value are read from the bytes. Everything else (another form, an unknown GPU, a value out of
+ *  range) does not match and is for the slow lane, so a match only ever says what the slow lane would say. */
+export class FastLane {
+  private readonly templates = new FastTemplates();
+  private bytes: Buffer = Buffer.alloc(0);
+  private view = viewOf(this.bytes);
+  /** Index of the last line end in memory: rows that start before it are whole. */
+  private lastLineEnd = notFound;
+
+  private timestamp: Buffer = Buffer.alloc(0);
+  private timeMs = NaN;
+  private metric: MetricTemplate | undefined;
+  /** What the first GPU of the file follows. */
+  private readonly none = identityTemplate(copyOf(new Uint8Array()), noWorkload);
+  private identity = this.none;
+  private labels: LabelsTemplate | undefined;
+  /** NaN for a missing value. */
+  private value = NaN;
+  private next = 0;
+
+  constructor(private readonly parts: FastLaneParts) {}
+
+  /** File offset after the row that matched. */
+  get nextOffset(): number {
+    return this.next + this.parts.window.offset;
+  }
+
+  learn(place: RowPlace, row: KnownRow): void {
+    const { window } = this.parts;
+    this.templates.learn(window.bytes.subarray(place.start - window.offset, place.end - window.offset), row);
+  }
+
+  /** @returns whether the row there can be taken; `take` then takes it */
+  match(offset: number): boolean {
+    const { window } = this.parts;
+    if (window.bytes !== this.bytes) this.look(window.bytes);
+    const start = offset - window.offset;
+    if (start >= this.lastLineEnd || this.bytes[start] !== quote) return false;
+    const metricStart = this.matchTimestamp(start + 1);
+    if (metricStart === notFound) return false;
+    const identityStart = this.matchMetric(metricStart);
+    if (identityStart === notFound) return false;
+    const valueStart = this.matchIdentity(identityStart);
+    if (valueStart === notFound) return false;
+    const labelsStart = this.matchValue(valueStart);
+    return labelsStart !== notFound && this.matchLabels(labelsStart);
+  }
+
+  /** Puts the row that matched into the batch. */
+  take(): void {
+    const { builder, shiftMs } = this.parts;
+    const { labels, metric, identity, value } = this;
+    if (labels === undefined || metric === undefined) return;
+    builder.count("rows");
+    if (value !== value) return builder.count("missing");
+    const gpuIndex = builder.gpuIndex(labels.gpu, labels.gpuIndexHint);
+    labels.gpuIndexHint = gpuIndex;
+    const workloadIndex = builder.workloadIndex(identity.workload, identity.workloadIndexHint);
+    identity.workloadIndexHint = workloadIndex;
+    const row = builder.row(gpuIndex, this.timeMs + shiftMs, workloadIndex);
+    if (typeof metric.metric === "number") builder.set(row, metric.metric, value);
+    else builder.setCustom(row, metric.metric, value);
+  }
+
+  private look(bytes: Buffer): void {
+    this.bytes = bytes;
+    this.view = viewOf(bytes);
+    this.lastLineEnd = bytes.lastIndexOf(lineFeed);
+  }
+
+  /** @returns the start of the metric name */
+  private matchTimestamp(start: number): number {
+    const { bytes, timestamp } = this;
+    const knownEnd = start + timestamp.length;
+    if (bytes[knownEnd] === quote && timestamp.length > 0 && this.startsWith(timestamp, start)) {
+      return this.nextCell(knownEnd);
+    }
+    const end = this.cellEnd(start);
+    if (end === notFound) return notFound;
+    const parsed = parseTimestamp(bytes.toString("latin1", start, end));
+    if ("fault" in parsed) return notFound;
+    this.timestamp = Buffer.from(bytes.subarray(start, end));
+    this.timeMs = parsed.ms;
+    return this.nextCell(end);
+  }
+
+  /** @returns the start of the gpu_id */
+  private matchMetric(start: number): number {
+    const { bytes, metric } = this;
+    if (metric !== undefined && this.startsWith(metric.bytes, start)) {
+      const end = start + metric.bytes.length;
+      if (bytes[end] === quote) return this.nextCell(end);
+    }
+    let hash = hashStart;
+    let end = start;
+    for (; bytes[end] !== quote; end += 1) {
+      if (end >= this.lastLineEnd) return notFound;
+      hash = hashStep(hash, bytes[end] as number);
+    }
+    const found = this.templates.metric(hash);
+    if (found?.bytes.length !== end - start || !this.startsWith(found.bytes, start)) return notFound;
+    this.metric = found;
+    return this.nextCell(end);
+  }
+
+  /** @returns the start of the value */
+  private matchIdentity(start: number): number {
+    const { identity } = this;
+    const following = identity.next;
+    if (following !== undefined && this.equal(following.bytes, start)) return this.identified(following, start);
+    if (identity !== this.none && this.equal(identity.bytes, start)) return this.identified(identity, start);
+    const found = this.findIdentity(start);
+    if (found === undefined) return notFound;
+    identity.next = found;
+    return this.identified(found, start);
+  }
+
+  private identified(template: IdentityTemplate, start: number): number {
+    this.identity = template;
+    return start + template.bytes.byteLength;
+  }
+
+  private findIdentity(start: number): IdentityTemplate | undefined {
+    const { bytes, lastLineEnd } = this;
+    let hash = hashStart;
+    let at = start;
+    for (let cells = 0; cells < identityCells;) {
+      const byte = bytes[at] as number;
+      if (at >= lastLineEnd || byte === lineFeed) return undefined;
+      hash = hashStep(hash, byte);
+      at += 1;
+      if (byte !== quote) continue;
+      if (bytes[at] !== comma || bytes[at + 1] !== quote) return undefined;
+      hash = hashStep(hashStep(hash, comma), quote);
+      at += 2;
+      cells += 1;
+    }
+    const found = this.templates.identity(hash);
+    return found?.bytes.byteLength === at - start && this.equal(found.bytes, start) ? found : undefined;
+  }
+
+  /** @returns the start of the labels */
+  private matchValue(start: number): number {
+    const { bytes, metric } = this;
+    if (metric === undefined) return notFound;
+    const end = this.cellEnd(start);
+    if (end === notFound) return notFound;
+    const number = decimalAt(bytes, start, end);
+    const value =
+      number === undefined
+        ? readValue(metric.metric, bytes.toString("latin1", start, end))
+        : judgeNumber(metric.metric, number);
+    if (typeof value === "object" || value === "out_of_range") return notFound;
+    this.value = value === "missing" ? NaN : value;
+    return this.nextCell(end);
+  }
+
+  private matchLabels(start: number): boolean {
+    const { labels } = this.identity;
+    for (let index = 0; index < labels.length; index += 1) {
+      const template = labels[index] as LabelsTemplate;
+      const end = this.labelsEnd(template, start);
+      if (end === notFound) continue;
+      if (index > 0) labels.unshift(...labels.splice(index, 1));
+      this.labels = template;
+      this.next = end;
+      return true;
+    }
+    return false;
+  }
+
+  /** @returns the start of the next row */
+  private labelsEnd({ before, after }: LabelsTemplate, start: number): number {
+    const { bytes, metric } = this;
+    if (metric === undefined || !this.equal(before, start)) return notFound;
+    let at = start + before.byteLength;
+    if (after !== undefined) {
+      if (!this.startsWith(metric.bytes, at)) return notFound;
+      at += metric.bytes.length;
+      if (!this.equal(after, at)) return notFound;
+      at += after.byteLength;
+    }
+    if (bytes[at] === lineFeed) return at + 1;
+    return bytes[at] === carriageReturn && bytes[at + 1] === lineFeed ? at + 2 : notFound;
+  }
+
+  /** @returns the index of the quote that ends a short cell of printable ASCII */
+  private cellEnd(start: number): number {
+    const { bytes } = this;
+    const stop = Math.min(start + cellMaxBytes, this.lastLineEnd);
+    for (let at = start; at < stop; at += 1) {
+      const byte = bytes[at] as number;
+      if (byte === quote) return at;
+      if (byte < 0x20 || byte > 0x7e) return notFound;
+    }
+    return notFound;
+  }
+
+  /** @param end index of a cell's closing quote @returns the start of the next cell's text */
+  private nextCell(end: number): number {
+    return this.bytes[end + 1] === comma && this.bytes[end + 2] === quote ? end + 3 : notFound;
+  }
+
+  private equal(template: DataView, at: number): boolean {
+    return equalAt(this.view, at, template);
+  }
+
+  /** For few bytes a plain loop is fastest. */
+  private startsWith(known: Buffer, start: number): boolean {
+    const { bytes } = this;
+    for (let index = 0; index < known.length; index += 1) if (bytes[start + index] !== known[index]) return false;
+    return true;
+  }
+}
