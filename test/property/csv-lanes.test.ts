@@ -1,0 +1,184 @@
+import { afterAll, expect, test } from "bun:test";
+import fc from "fast-check";
+import { parse } from "csv-parse/sync";
+import { Buffer } from "node:buffer";
+import {
+  batchesOf,
+  CsvFolder,
+  exporterHeader,
+  exporterRow,
+  openCsvSource,
+  plain,
+  rejectedOf,
+  samplesOf,
+} from "../support/csv-reading.ts";
+
+const folder = new CsvFolder();
+afterAll(() => folder.remove());
+
+const oneOf = (...texts: string[]): fc.Arbitrary<string> => fc.constantFrom(...texts);
+
+/** Few GPUs, metrics and instants, so that rows meet templates, merge and repeat. */
+const rows = fc
+  .record({
+    timestamp: oneOf("2025-07-18T20:42:34Z", "2025-07-18T20:42:34Z", "2025-07-18T20:42:35.250Z", "1752871354", "soon"),
+    metric: oneOf("DCGM_FI_DEV_GPU_UTIL", "DCGM_FI_DEV_POWER_USAGE", "temperature", "my_metric", "DCGM_FI_DEV_SERIAL"),
+    gpu: oneOf("0", "1", "2", "x"),
+    uuid: oneOf("GPU-0", "GPU-1", "GPU-2", ""),
+    host: oneOf("host-1", "host-2"),
+    pod: oneOf("", "", "pod-a", "pod-b"),
+    value: fc.oneof(
+      oneOf(
+        "0",
+        "42",
+        "73.136",
+        "-0",
+        "1e2",
+        "",
+        "N/A",
+        "101",
+        "2147483632",
+        " 7",
+        "x",
+        ".5",
+        "5.",
+        "1234567890.1234567",
+      ),
+      fc.double({ min: 0, max: 100, noNaN: true }).map(String),
+    ),
+    labels: fc.option(
+      oneOf(
+        'a="1",__name__="DCGM_FI_DEV_GPU_UTIL"',
+        'a="x\\",__name__=\\"temperature\\"",__name__="temperature"',
+        "a=1;b=2",
+        "",
+        'a="é"',
+      ),
+      { nil: undefined, freq: 2 },
+    ),
+  })
+  .map(({ labels, ...cells }) => exporterRow(labels === undefined ? cells : { ...cells, labels }));
+
+const lines = fc.oneof(
+  { weight: 12, arbitrary: rows },
+  {
+    weight: 1,
+    arbitrary: oneOf("", "  ", exporterHeader, "a,b", '"open', '"a"b,c', 'x","y', exporterRow().replace("42", "4\n2")),
+  },
+  { weight: 1, arbitrary: rows.map((row) => row.replaceAll('"', "")) },
+  { weight: 1, arbitrary: rows.map((row) => row.replace(/"([^",]+)"/, "$1")) },
+);
+
+const files = fc
+  .array(fc.tuple(lines, fc.constantFrom("\n", "\n", "\n", "\r\n")), { minLength: 1, maxLength: 40 })
+  .map((parts) => Buffer.from(`${exporterHeader}\n${parts.map((part) => part.join("")).join("")}`));
+
+const insertions = ['"', "\n", "\r", "\0", ",", '""', '"\n"', "\u{feff}", "\r\n"].map((text) => Buffer.from(text));
+const badUtf8 = [Buffer.from([0xff]), Buffer.from([0xc3]), Buffer.from([0xed, 0xa0, 0x80]), Buffer.from([0xa0])];
+
+type Mutation = (bytes: Buffer) => Buffer;
+const places = fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true });
+const mutations: fc.Arbitrary<Mutation> = fc.oneof(
+  fc.tuple(places, fc.integer({ min: 0, max: 7 })).map(([place, bit]): Mutation => (bytes) => {
+    const flipped = Buffer.from(bytes);
+    const at = bodyAt(bytes, place);
+    flipped[at] = (flipped[at] ?? 0) ^ (1 << bit);
+    return flipped;
+  }),
+  fc.tuple(places, fc.constantFrom(...insertions, ...badUtf8)).map(([place, extra]): Mutation => (bytes) => {
+    const at = bodyAt(bytes, place);
+    return Buffer.concat([bytes.subarray(0, at), extra, bytes.subarray(at)]);
+  }),
+  places.map(
+    (place): Mutation =>
+      (bytes) =>
+        bytes.subarray(0, bodyAt(bytes, place)),
+  ),
+  fc.tuple(places, fc.integer({ min: 1, max: 30 })).map(([place, count]): Mutation => (bytes) => {
+    const at = bodyAt(bytes, place);
+    return Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + count)]);
+  }),
+);
+
+/** A place after the header: a broken header is another test's matter. */
+function bodyAt(bytes: Buffer, place: number): number {
+  const start = exporterHeader.length + 1;
+  return start + Math.floor(place * Math.max(0, bytes.length - start));
+}
+
+const mutated = fc
+  .tuple(files, fc.array(mutations, { maxLength: 4 }))
+  .map(([file, changes]) => changes.reduce<Buffer>((bytes, change) => change(bytes), file));
+
+const readings = fc.record({
+  batchSize: fc.integer({ min: 1, max: 12 }),
+  chunkBytes: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constantFrom(500, 4096, 1 << 20)),
+});
+
+test("the fast lane gives exactly what the slow lane gives, whatever the bytes and the chunks", async () => {
+  await fc.assert(
+    fc.asyncProperty(mutated, readings, async (bytes, { batchSize, chunkBytes }) => {
+      const path = folder.write(bytes);
+      const slow = await batchesOf(await openCsvSource(path, { batchSize, fastLane: false }));
+      const fast = await batchesOf(await openCsvSource(path, { batchSize, chunkBytes, fastLane: true }));
+      expect(fast.map(plain)).toEqual(slow.map(plain));
+    }),
+    { numRuns: 400 },
+  );
+});
+
+test("batches touch, cover the file, and reading on from any boundary gives the rest", async () => {
+  await fc.assert(
+    fc.asyncProperty(mutated, readings, fc.nat(), async (bytes, { batchSize, chunkBytes }, pick) => {
+      const path = folder.write(bytes);
+      const source = await openCsvSource(path, { batchSize, chunkBytes });
+      const all = await batchesOf(source);
+      const boundaries = [source.start, ...all.map(({ range }) => range.to)];
+      expect(all.map(({ range }) => range.from)).toEqual(boundaries.slice(0, -1));
+      expect(boundaries.at(-1)?.offset).toBe(bytes.length);
+      const boundary = boundaries[pick % boundaries.length] ?? source.start;
+      const before = await batchesOf(source, { toOffset: boundary.offset });
+      const after = await batchesOf(await openCsvSource(path, { batchSize }), { from: boundary });
+      expect([...before, ...after].map(plain)).toEqual(all.map(plain));
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test("every line is read, rejected, blank or a repeated header: none is lost", async () => {
+  await fc.assert(
+    fc.asyncProperty(mutated, readings, async (bytes, options) => {
+      const all = await batchesOf(await openCsvSource(folder.write(bytes), options));
+      for (const { batch } of all) {
+        const used = batch.tally.samples + batch.tally.duplicates + batch.tally.missing + batch.rejected.length;
+        expect(used).toBeLessThanOrEqual(batch.tally.rows);
+        expect(
+          samplesOf([{ batch, range: { sourceId: "", from: { offset: 0, line: 0 }, to: { offset: 0, line: 0 } } }]),
+        ).toHaveLength(batch.tally.samples);
+      }
+      for (const { line, byte, raw } of rejectedOf(all)) {
+        expect(line).toBe(bytes.subarray(0, byte).toString("latin1").split("\n").length);
+        expect(raw.length).toBeLessThanOrEqual(2000);
+      }
+    }),
+    { numRuns: 100 },
+  );
+});
+
+const wideHeader = ["timestamp", "gpu_id", "uuid", "hostname", "temperature", "note"];
+const texts = fc.string({ unit: fc.constantFrom("a", "B", " ", ",", '"', "\n", "\r", "é", "5"), maxLength: 8 });
+
+test("well-formed rows have the fields that csv-parse finds in the whole text", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(texts, { minLength: 1, maxLength: 20 }), readings, async (notes, options) => {
+      const rowOf = (note: string, index: number): string =>
+        `2025-07-18T20:42:34Z,${index},GPU-${index},h,${index},"${note.replaceAll('"', '""')}"`;
+      const text = [wideHeader.join(","), ...notes.map(rowOf)].join("\n");
+      const expected: string[][] = parse(text, { from_line: 2 });
+      const samples = samplesOf(await batchesOf(await openCsvSource(folder.write(text), options)));
+      const found = samples.map(({ uuid, value }) => [uuid, String(value)]);
+      expect(found).toEqual(expected.map((fields) => [fields[2] ?? "", fields[4] ?? ""]));
+    }),
+    { numRuns: 100 },
+  );
+});

@@ -1,0 +1,113 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { RejectedInput } from "../../src/domain/batch.ts";
+import { systemClock } from "../../src/domain/clock.ts";
+import { CsvSource, type CsvSourceOptions } from "../../src/pipeline/source/csv-source.ts";
+import type { ReadRange, SourceBatch } from "../../src/pipeline/source/source.ts";
+
+/** The exporter's header. */
+export const exporterHeader =
+  "timestamp,metric_name,gpu_id,device,uuid,modelName,Hostname,container,pod,namespace,value,labels_raw";
+
+/** A row of the exporter's layout; every cell quoted. */
+export function exporterRow(cells: Partial<Record<string, string>> = {}): string {
+  const row = {
+    timestamp: "2025-07-18T20:42:34Z",
+    metric: "DCGM_FI_DEV_GPU_UTIL",
+    gpu: "0",
+    uuid: "GPU-0",
+    host: "host-1",
+    container: "",
+    pod: "",
+    namespace: "",
+    value: "42",
+    ...cells,
+  };
+  const labels =
+    cells["labels"] ??
+    `DCGM_FI_DRIVER_VERSION="535.129.03",Hostname="${row.host}",UUID="${row.uuid}",__name__="${row.metric}",gpu="${row.gpu}",instance="${row.host}:9400",job="dcgm"`;
+  const texts = [row.timestamp, row.metric, row.gpu, `nvidia${row.gpu}`, row.uuid, "NVIDIA H100", row.host];
+  return [...texts, row.container, row.pod, row.namespace, row.value, labels].map(quotedCell).join(",");
+}
+
+function quotedCell(text: string | undefined): string {
+  return `"${(text ?? "").replaceAll('"', '""')}"`;
+}
+
+/** A folder for a test file's CSVs. */
+export class CsvFolder {
+  private readonly path = mkdtempSync(join(tmpdir(), "csv-source-"));
+
+  /** Writes a file; the same name is written over. @returns its path */
+  write(content: string | Uint8Array, name = "input.csv"): string {
+    const path = join(this.path, name);
+    writeFileSync(path, content);
+    return path;
+  }
+
+  remove(): void {
+    rmSync(this.path, { recursive: true });
+  }
+}
+
+/** Opens a file with a test's usual options. */
+export function openCsvSource(path: string, options: Partial<CsvSourceOptions> = {}): Promise<CsvSource> {
+  return CsvSource.open({
+    path,
+    clusterId: "local-cluster",
+    batchSize: 1000,
+    timestamps: "original",
+    clock: systemClock,
+    ...options,
+  });
+}
+
+/** Every batch of a range, the whole file unless told. */
+export async function batchesOf(source: CsvSource, range?: Partial<ReadRange>): Promise<SourceBatch[]> {
+  return Array.fromAsync(source.read({ from: source.start, ...range }, new AbortController().signal));
+}
+
+/** A batch that `toEqual` compares: two NaN in typed arrays are not equal to it. */
+export function plain({ range, batch }: SourceBatch): unknown {
+  const columns = [...batch.columns].map(([metric, values]) => [metric, [...values].map(String)]);
+  const { gpuIndexes, workloadIndexes, timesMs } = batch;
+  return { range, ...batch, columns, rows: [[...gpuIndexes], [...workloadIndexes], [...timesMs]] };
+}
+
+/** One value of one GPU at one instant. */
+export interface FlatSample {
+  readonly uuid: string;
+  readonly timeMs: number;
+  readonly metric: string;
+  readonly value: number;
+}
+
+/** What was kept, record by record. */
+export function samplesOf(batches: readonly SourceBatch[]): FlatSample[] {
+  return batches.flatMap(({ batch }) => {
+    const samples: FlatSample[] = [];
+    for (let record = 0; record < batch.recordCount; record += 1) {
+      const uuid = batch.gpus[batch.gpuIndexes[record] ?? -1]?.uuid ?? "";
+      const timeMs = batch.timesMs[record] ?? NaN;
+      for (const [metric, values] of batch.columns) {
+        const value = values[record] ?? NaN;
+        if (!Number.isNaN(value)) samples.push({ uuid, timeMs, metric, value });
+      }
+      for (const custom of batch.custom) {
+        if (custom.record === record) samples.push({ uuid, timeMs, metric: custom.metric, value: custom.value });
+      }
+    }
+    return samples;
+  });
+}
+
+/** What was not. */
+export function rejectedOf(batches: readonly SourceBatch[]): RejectedInput[] {
+  return batches.flatMap(({ batch }) => [...batch.rejected]);
+}
+
+/** The sum of a tally's count over batches. */
+export function tallyOf(batches: readonly SourceBatch[], what: keyof SourceBatch["batch"]["tally"]): number {
+  return batches.reduce((sum, { batch }) => sum + batch.tally[what], 0);
+}
