@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from "bun:test";
 import fc from "fast-check";
 import { parse } from "csv-parse/sync";
-import { Buffer } from "node:buffer";
+import { decimalAt } from "../../src/pipeline/source/csv/fast-decimal.ts";
 import {
   batchesOf,
   CsvFolder,
@@ -18,32 +18,29 @@ afterAll(() => folder.remove());
 
 const oneOf = (...texts: string[]): fc.Arbitrary<string> => fc.constantFrom(...texts);
 
-/** Few GPUs, metrics and instants, so that rows meet templates, merge and repeat. */
-const rows = fc
+const gpus = [
+  { gpu: "0", uuid: "GPU-0", host: "host-1" },
+  { gpu: "1", uuid: "GPU-1", host: "host-1", pod: "pod-a", namespace: "ml" },
+  { gpu: "0", uuid: "GPU-2", host: "host-2" },
+];
+
+/** Rows that meet again and again, so that most of them take the fast lane. */
+const usualRows = fc
   .record({
-    timestamp: oneOf("2025-07-18T20:42:34Z", "2025-07-18T20:42:34Z", "2025-07-18T20:42:35.250Z", "1752871354", "soon"),
-    metric: oneOf("DCGM_FI_DEV_GPU_UTIL", "DCGM_FI_DEV_POWER_USAGE", "temperature", "my_metric", "DCGM_FI_DEV_SERIAL"),
-    gpu: oneOf("0", "1", "2", "x"),
-    uuid: oneOf("GPU-0", "GPU-1", "GPU-2", ""),
-    host: oneOf("host-1", "host-2"),
-    pod: oneOf("", "", "pod-a", "pod-b"),
+    gpu: fc.constantFrom(...gpus),
+    timestamp: oneOf("2025-07-18T20:42:34Z", "2025-07-18T20:42:35.250Z"),
+    metric: oneOf("DCGM_FI_DEV_GPU_UTIL", "DCGM_FI_DEV_POWER_USAGE"),
+    value: oneOf("0", "42", "73.136", "99"),
+  })
+  .map(({ gpu, ...cells }) => exporterRow({ ...gpu, ...cells }));
+
+const oddRows = fc
+  .record({
+    timestamp: oneOf("2025-07-18T20:42:34Z", "1752871354", " 2025-07-18T20:42:34Z", "soon", ""),
+    metric: oneOf("DCGM_FI_DEV_GPU_UTIL", "temperature", "my_metric", "DCGM_FI_DEV_SERIAL", "DCGM_FI_DEV_DEC_UTIL "),
+    gpu: fc.constantFrom(...gpus, { gpu: "x", uuid: "GPU-3", host: "" }, { gpu: "1", uuid: "GPU-0", host: "host-2" }),
     value: fc.oneof(
-      oneOf(
-        "0",
-        "42",
-        "73.136",
-        "-0",
-        "1e2",
-        "",
-        "N/A",
-        "101",
-        "2147483632",
-        " 7",
-        "x",
-        ".5",
-        "5.",
-        "1234567890.1234567",
-      ),
+      oneOf("-0", "-", ".", "1e2", "", "N/A", "101", "2147483632", " 7", "x", ".5", "5.", "12.345678901234567"),
       fc.double({ min: 0, max: 100, noNaN: true }).map(String),
     ),
     labels: fc.option(
@@ -57,20 +54,21 @@ const rows = fc
       { nil: undefined, freq: 2 },
     ),
   })
-  .map(({ labels, ...cells }) => exporterRow(labels === undefined ? cells : { ...cells, labels }));
+  .map(({ labels, gpu, ...cells }) => exporterRow({ ...gpu, ...cells, ...(labels === undefined ? {} : { labels }) }));
 
 const lines = fc.oneof(
-  { weight: 12, arbitrary: rows },
+  { weight: 20, arbitrary: usualRows },
+  { weight: 4, arbitrary: oddRows },
   {
     weight: 1,
     arbitrary: oneOf("", "  ", exporterHeader, "a,b", '"open', '"a"b,c', 'x","y', exporterRow().replace("42", "4\n2")),
   },
-  { weight: 1, arbitrary: rows.map((row) => row.replaceAll('"', "")) },
-  { weight: 1, arbitrary: rows.map((row) => row.replace(/"([^",]+)"/, "$1")) },
+  { weight: 1, arbitrary: usualRows.map((row) => row.replaceAll('"', "")) },
+  { weight: 1, arbitrary: usualRows.map((row) => row.replace(/"([^",]+)"/, "$1")) },
 );
 
 const files = fc
-  .array(fc.tuple(lines, fc.constantFrom("\n", "\n", "\n", "\r\n")), { minLength: 1, maxLength: 40 })
+  .array(fc.tuple(lines, fc.constantFrom("\n", "\n", "\n", "\r\n")), { minLength: 30, maxLength: 60 })
   .map((parts) => Buffer.from(`${exporterHeader}\n${parts.map((part) => part.join("")).join("")}`));
 
 const insertions = ['"', "\n", "\r", "\0", ",", '""', '"\n"', "\u{feff}", "\r\n"].map((text) => Buffer.from(text));
@@ -107,12 +105,16 @@ function bodyAt(bytes: Buffer, place: number): number {
 }
 
 const mutated = fc
-  .tuple(files, fc.array(mutations, { maxLength: 4 }))
+  .tuple(files, fc.array(mutations, { maxLength: 12 }))
   .map(([file, changes]) => changes.reduce<Buffer>((bytes, change) => change(bytes), file));
 
 const readings = fc.record({
   batchSize: fc.integer({ min: 1, max: 12 }),
-  chunkBytes: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constantFrom(500, 4096, 1 << 20)),
+  chunkBytes: fc.oneof(
+    { weight: 1, arbitrary: fc.integer({ min: 20, max: 60 }) },
+    { weight: 9, arbitrary: fc.integer({ min: 300, max: 4000 }) },
+    { weight: 9, arbitrary: fc.constant(1 << 20) },
+  ),
 });
 
 test("the fast lane gives exactly what the slow lane gives, whatever the bytes and the chunks", async () => {
@@ -124,6 +126,47 @@ test("the fast lane gives exactly what the slow lane gives, whatever the bytes a
       expect(fast.map(plain)).toEqual(slow.map(plain));
     }),
     { numRuns: 400 },
+  );
+});
+
+test("a known row with any byte replaced, inserted or left out is read as the slow lane reads it", async () => {
+  const known = Buffer.from(exporterRow(gpus[1]));
+  const lines = [known, known];
+  for (let at = 0; at < known.length; at += 1) {
+    const [before, after] = [known.subarray(0, at), known.subarray(at)];
+    lines.push(Buffer.concat([before, after.subarray(1)]), known);
+    for (const extra of [...insertions, ...badUtf8, Buffer.from("0"), Buffer.from("\\"), Buffer.from("A")]) {
+      lines.push(Buffer.concat([before, extra, after.subarray(1)]), Buffer.concat([before, extra, after]), known);
+    }
+  }
+  const lineEnd = Buffer.from("\n");
+  const path = folder.write(
+    Buffer.concat([Buffer.from(`${exporterHeader}\n`), ...lines.flatMap((line) => [line, lineEnd])]),
+  );
+  const [slow, fast] = await Promise.all(
+    [false, true].map(async (fastLane) => (await batchesOf(await openCsvSource(path, { fastLane }))).map(plain)),
+  );
+  expect(fast).toEqual(slow as unknown[]);
+});
+
+test("a metric's name inside another label belongs to that label", async () => {
+  const rowOf = (metric: string): string => exporterRow({ metric, labels: `a=x__name__="${metric}"` });
+  const path = folder.write([exporterHeader, rowOf("m1"), rowOf("m2"), rowOf("m1"), rowOf("m2"), ""].join("\n"));
+  const batches = await batchesOf(await openCsvSource(path, { batchSize: 1 }));
+  const texts = batches.flatMap(({ batch }) => batch.gpus.map(({ properties }) => properties["a"]));
+  expect(texts).toEqual(['x__name__="m1"', 'x__name__="m2"', 'x__name__="m1"', 'x__name__="m2"']);
+});
+
+test("a number is read from its bytes as Number() reads it, or left to it", () => {
+  const digits = fc.string({ unit: fc.constantFrom(..."0123456789"), maxLength: 19 });
+  fc.assert(
+    fc.property(oneOf("", "-"), digits, oneOf("", "."), digits, (sign, whole, dot, fraction) => {
+      const text = Buffer.from(`${sign}${whole}${dot}${fraction}`);
+      const number = decimalAt(text, 0, text.length);
+      if (number !== undefined) expect(number).toBe(Number(text.toString()) + 0);
+      else expect(whole.length + fraction.length).not.toBeWithin(1, 16);
+    }),
+    { numRuns: 2000 },
   );
 });
 
