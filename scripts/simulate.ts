@@ -1,0 +1,47 @@
+import { createWriteStream } from "node:fs";
+import { Readable, type Writable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { SimulatedFleet } from "../src/pipeline/source/simulated/simulated-fleet.ts";
+import { parseArguments, type SimulateArguments, usage } from "./simulate/arguments.ts";
+import { fleetCsv } from "./simulate/fleet-csv.ts";
+
+/** Writes the file part by part, as fast as it is taken: memory stays the same whatever its size. */
+async function writeFleet(args: SimulateArguments, out: Writable): Promise<{ rows: number; bytes: number }> {
+  const fleet = new SimulatedFleet({ ...args, clusterId: "" });
+  const written = { rows: 0, bytes: 0 };
+  const chunks = function* (): Generator<Buffer> {
+    for (const part of fleetCsv(fleet, args)) {
+      const chunk = Buffer.from(part.text);
+      written.rows += part.rows;
+      written.bytes += chunk.length;
+      yield chunk;
+    }
+  };
+  await pipeline(Readable.from(chunks(), { objectMode: true, highWaterMark: 1 }), out);
+  return written;
+}
+
+async function simulate(): Promise<void> {
+  const args = parseArguments(process.argv.slice(2));
+  if (args === undefined) {
+    process.stdout.write(usage);
+    return;
+  }
+  const startedAtMs = performance.now();
+  const { rows, bytes } = await writeFleet(args, args.out === "-" ? process.stdout : createWriteStream(args.out));
+  const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1);
+  const target = args.out === "-" ? "standard output" : args.out;
+  process.stderr.write(`${rows} rows, ${bytes} bytes to ${target} in ${seconds} s\n`);
+}
+
+try {
+  await simulate();
+} catch (error) {
+  const { code, message } = error as NodeJS.ErrnoException;
+  // whoever read standard output has seen enough
+  if (code !== "EPIPE") {
+    process.stderr.write(`${message}\n`);
+    if (error instanceof TypeError) process.stderr.write("bun run simulate --help tells more\n");
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,85 @@
+import { parseArgs } from "node:util";
+import { parseTimestamp } from "../../src/domain/timestamp.ts";
+
+/** How the command is used. */
+export const usage = `Writes the telemetry of a simulated fleet as a CSV file in dcgm-exporter's long layout.
+
+  bun run simulate --out FILE [--hosts N] [--gpus-per-host N] [--seconds N] [--interval 1s] [--seed N] [--start TIME]
+
+  --out FILE          where to; - for standard output
+  --hosts N           hosts, 1 to 20000 (4)
+  --gpus-per-host N   GPUs on each, 1 to 16 (8)
+  --seconds N         time that the file covers, 1 to 31536000 (60)
+  --interval SPAN     time between two readings, with its unit: 100ms to 1h (1s)
+  --seed N            same seed and other arguments, same bytes; 0 to 4294967295 (1)
+  --start TIME        instant of the first reading, RFC 3339 (2025-01-01T00:00:00Z)
+`;
+
+/** What to simulate, and where to write it. */
+export interface SimulateArguments {
+  readonly hosts: number;
+  readonly gpusPerHost: number;
+  readonly ticks: number;
+  readonly intervalMs: number;
+  readonly seed: number;
+  readonly startMs: number;
+  readonly out: string;
+}
+
+const options = {
+  help: { type: "boolean", short: "h" },
+  out: { type: "string" },
+  hosts: { type: "string", default: "4" },
+  "gpus-per-host": { type: "string", default: "8" },
+  seconds: { type: "string", default: "60" },
+  interval: { type: "string", default: "1s" },
+  seed: { type: "string", default: "1" },
+  start: { type: "string", default: "2025-01-01T00:00:00Z" },
+} as const;
+
+/** @returns undefined where help is asked for
+ *  @throws TypeError naming the argument, its value and what would be right */
+export function parseArguments(args: string[]): SimulateArguments | undefined {
+  const { values } = parseArgs({ args, options });
+  if (values.help) return undefined;
+  const seconds = wholeNumber("--seconds", values.seconds, [1, 31_536_000]);
+  const intervalMs = milliseconds("--interval", values.interval);
+  return {
+    out: fileName(values.out),
+    hosts: wholeNumber("--hosts", values.hosts, [1, 20_000]),
+    gpusPerHost: wholeNumber("--gpus-per-host", values["gpus-per-host"], [1, 16]),
+    ticks: Math.ceil((seconds * 1000) / intervalMs),
+    intervalMs,
+    seed: wholeNumber("--seed", values.seed, [0, 4_294_967_295]),
+    startMs: instant("--start", values.start),
+  };
+}
+
+function fileName(text: string | undefined): string {
+  if (text === undefined || text === "")
+    throw new TypeError("--out is missing: name the file to write, or - for standard output");
+  return text;
+}
+
+function wholeNumber(name: string, text: string, [min, max]: readonly [number, number]): number {
+  const value = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (value >= min && value <= max) return value;
+  throw new TypeError(`${name} ${JSON.stringify(text)} is not usable: expected a whole number from ${min} to ${max}`);
+}
+
+const millisecondsPerUnit: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+function milliseconds(name: string, text: string): number {
+  const [, amount = "", unit = ""] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text) ?? [];
+  const value = Math.round(Number(amount) * (millisecondsPerUnit[unit] ?? NaN));
+  if (value >= 100 && value <= 3_600_000) return value;
+  throw new TypeError(
+    `${name} ${JSON.stringify(text)} is not usable: expected a time with its unit (ms, s, m, h) from 100ms to 1h`,
+  );
+}
+
+function instant(name: string, text: string): number {
+  const parsed = parseTimestamp(text);
+  if ("ms" in parsed) return parsed.ms;
+  throw new TypeError(`${name} is not usable: ${parsed.message}`);
+}

@@ -1,0 +1,85 @@
+import { formatTimestamp } from "../../src/domain/timestamp.ts";
+import type { SimulatedGpu } from "../../src/pipeline/source/simulated/simulated-gpu.ts";
+import type { SimulatedFleet } from "../../src/pipeline/source/simulated/simulated-fleet.ts";
+import {
+  type Readings,
+  type SimulatedMetric,
+  simulatedMetrics,
+} from "../../src/pipeline/source/simulated/simulated-metrics.ts";
+
+const header = "timestamp,metric_name,gpu_id,device,uuid,modelName,Hostname,container,pod,namespace,value,labels_raw\n";
+
+/** What to write of a fleet. */
+export interface FleetCsvOptions {
+  readonly startMs: number;
+  readonly intervalMs: number;
+  readonly ticks: number;
+}
+
+/** A text of a file in parts, and the data rows in it. */
+export interface CsvPart {
+  readonly text: string;
+  readonly rows: number;
+}
+
+/** Long enough to be written at once, short enough to be no load on memory. */
+const partLength = 1 << 20;
+
+/** A fleet's readings in the long layout of dcgm-exporter: the header bare, every value quoted; sorted by time, then
+ *  metric, then host and GPU. A GPU that is silent has no rows. */
+export function* fleetCsv(fleet: SimulatedFleet, options: FleetCsvOptions): Generator<CsvPart> {
+  const rowTexts = fleet.gpus.map((gpu) => new RowText(gpu));
+  let part = { text: header, rows: 0 };
+  for (let tick = 0; tick < options.ticks; tick += 1) {
+    fleet.advance();
+    const time = formatTimestamp(options.startMs + tick * options.intervalMs);
+    const speaking = rowTexts.filter((row) => !row.gpu.isSilent);
+    const readings = speaking.map(({ gpu }) => gpu.readings());
+    for (const metric of simulatedMetrics) {
+      for (const [index, row] of speaking.entries()) {
+        part.text += row.of(time, metric, readings[index] as Readings);
+        part.rows += 1;
+        if (part.text.length < partLength) continue;
+        yield part;
+        part = { text: "", rows: 0 };
+      }
+    }
+  }
+  yield part;
+}
+
+/** The texts of a GPU's rows that do not change. */
+class RowText {
+  private readonly identity: string;
+  private readonly labelsBefore: string;
+  private readonly labelsAfter: string;
+
+  constructor(readonly gpu: SimulatedGpu) {
+    const { uuid, hostname, gpuId, device, modelName, driverVersion, properties } = gpu.gpu;
+    const label = (name: string, value: string | undefined): string => `${name}=""${value ?? ""}""`;
+    this.identity = `"${gpuId}","${device}","${uuid}","${modelName}","${hostname}"`;
+    const before = [
+      label("DCGM_FI_DRIVER_VERSION", driverVersion),
+      label("Hostname", hostname),
+      label("UUID", uuid),
+      `__name__=""`,
+    ];
+    const after = [
+      `""`,
+      label("device", device),
+      label("gpu", String(gpuId)),
+      label("instance", properties["instance"]),
+      label("job", properties["job"]),
+      label("modelName", modelName),
+    ];
+    this.labelsBefore = before.join(",");
+    this.labelsAfter = after.join(",");
+  }
+
+  of(time: string, metric: SimulatedMetric, readings: Readings): string {
+    const { container, pod, namespace } = this.gpu.workload;
+    const { identity, labelsBefore, labelsAfter } = this;
+    const labels = `"${labelsBefore}${metric}${labelsAfter}"`;
+    return `"${time}","${metric}",${identity},"${container}","${pod}","${namespace}","${readings[metric]}",${labels}\n`;
+  }
+}

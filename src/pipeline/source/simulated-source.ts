@@ -1,0 +1,89 @@
+import { BatchBuilder } from "../../domain/batch-builder.ts";
+import type { RecordBatch } from "../../domain/batch.ts";
+import type { Clock } from "../../domain/clock.ts";
+import { metricIndexOf } from "../../domain/metrics.ts";
+import type { Position } from "../../domain/source-range.ts";
+import type { SimulatedGpu } from "./simulated/simulated-gpu.ts";
+import { SimulatedFleet, type SimulatedFleetOptions } from "./simulated/simulated-fleet.ts";
+import { simulatedMetrics } from "./simulated/simulated-metrics.ts";
+import type { ReadRange, Source, SourceBatch } from "./source.ts";
+
+export interface SimulatedSourceOptions extends SimulatedFleetOptions {
+  readonly clock: Clock;
+  /** Most samples that a batch carries, 5,000 unless told; a GPU's record is never cut. */
+  readonly batchSize?: number;
+}
+
+const defaultBatchSize = 5000;
+const metricIndexes = simulatedMetrics.map((metric) => [metric, metricIndexOf(metric) as number] as const);
+
+/** A simulated fleet that is read live: never ends, stamps the present.
+ *
+ *  Every interval the whole fleet is read, in parts of at most `batchSize` samples, part by part the same GPUs.
+ *  A position's offset is `tick * parts + part`; a tick's instant is a whole multiple of the interval. A reader that
+ *  comes late skips the ticks it missed: the fleet stands still meanwhile, and the next batch's range spans them.
+ *  What was not read cannot be read again, so each start is a source of its own. */
+export class SimulatedSource implements Source {
+  readonly sourceId: string;
+  readonly description: string;
+  readonly start: Position = { offset: 0, line: 0 };
+  readonly endOffset = undefined;
+  private readonly fleet: SimulatedFleet;
+  private readonly parts: readonly (readonly SimulatedGpu[])[];
+  private readonly firstTickMs: number;
+
+  constructor(private readonly options: SimulatedSourceOptions) {
+    const { hosts, gpusPerHost, seed, intervalMs, clock, batchSize = defaultBatchSize } = options;
+    const nowMs = clock.nowMs();
+    this.sourceId = `sim:${seed}:${nowMs}`;
+    this.description = `simulated fleet of ${hosts} hosts x ${gpusPerHost} GPUs`;
+    this.firstTickMs = nowMs - (nowMs % intervalMs);
+    this.fleet = new SimulatedFleet(options);
+    this.parts = chunksOf(this.fleet.gpus, Math.max(1, Math.floor(batchSize / simulatedMetrics.length)));
+  }
+
+  async *read({ from, toOffset = Infinity }: ReadRange, signal: AbortSignal): AsyncIterable<SourceBatch> {
+    const { sourceId, options, parts } = this;
+    let next = from;
+    let tick = Math.max(Math.floor(from.offset / parts.length), this.latestTick());
+    while (!signal.aborted) {
+      await options.clock.sleep(this.timeMsOf(tick) - options.clock.nowMs(), signal);
+      this.fleet.advance();
+      for (const [part, gpus] of parts.entries()) {
+        const to = { offset: tick * parts.length + part + 1, line: 0 };
+        if (signal.aborted || to.offset > toOffset) return;
+        if (to.offset <= from.offset) continue;
+        yield { range: { sourceId, from: next, to }, batch: batchOf(gpus, this.timeMsOf(tick)) };
+        next = to;
+      }
+      tick = Math.max(tick + 1, this.latestTick());
+    }
+  }
+
+  private timeMsOf(tick: number): number {
+    return this.firstTickMs + tick * this.options.intervalMs;
+  }
+
+  private latestTick(): number {
+    return Math.floor((this.options.clock.nowMs() - this.firstTickMs) / this.options.intervalMs);
+  }
+}
+
+/** One record a GPU that is not silent. */
+function batchOf(gpus: readonly SimulatedGpu[], timeMs: number): RecordBatch {
+  const builder = new BatchBuilder();
+  for (const gpu of gpus) {
+    if (gpu.isSilent) continue;
+    const row = builder.row(builder.gpuIndex(gpu.gpu), timeMs, builder.workloadIndex(gpu.workload));
+    const readings = gpu.readings();
+    for (const [metric, index] of metricIndexes) builder.set(row, index, readings[metric]);
+    builder.count("rows", metricIndexes.length);
+  }
+  return builder.build();
+}
+
+function chunksOf<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
+    items.slice(index * size, (index + 1) * size),
+  );
+}

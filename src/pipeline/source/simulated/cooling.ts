@@ -1,0 +1,25 @@
+import type { Random } from "./random.ts";
+
+/** A host's cooling: its inlet temperature, and fans that fail now and then and are mended. */
+export class Cooling {
+  private failedForSeconds = 0;
+  private readonly inletCelsius: number;
+
+  constructor(private readonly random: Random) {
+    this.inletCelsius = random.between(21, 27);
+  }
+
+  advance(seconds: number): void {
+    this.failedForSeconds = Math.max(0, this.failedForSeconds - seconds);
+    if (this.random.chance(seconds / meanSecondsToFailure)) this.failedForSeconds = this.random.between(120, 600);
+  }
+
+  /** Temperature that the GPUs are cooled towards. */
+  get airCelsius(): number {
+    return this.inletCelsius + (this.failedForSeconds > 0 ? failedFanCelsius : 0);
+  }
+}
+
+/** Often enough that an hour of 31 hosts shows five. */
+const meanSecondsToFailure = 6 * 60 * 60;
+const failedFanCelsius = 28;

@@ -1,0 +1,19 @@
+/** What a job asks of a GPU at an instant; shares are of the GPU's full ability, 0 to 1. */
+export interface Demand {
+  readonly utilization: number;
+  readonly memoryBandwidth: number;
+  readonly tensor: number;
+  readonly memoryShare: number;
+  readonly decoder: number;
+  readonly encoder: number;
+}
+
+/** Nothing runs. */
+export const noDemand: Demand = {
+  utilization: 0,
+  memoryBandwidth: 0,
+  tensor: 0,
+  memoryShare: 0,
+  decoder: 0,
+  encoder: 0,
+};

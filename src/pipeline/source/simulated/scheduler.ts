@@ -1,0 +1,127 @@
+import type { Workload } from "../../../domain/gpu.ts";
+import { Job, type JobKind } from "./job.ts";
+import type { Random } from "./random.ts";
+import type { SimulatedGpu } from "./simulated-gpu.ts";
+import type { SimulatedHost } from "./simulated-host.ts";
+
+/** How full the fleet is meant to be: some GPUs are always idle. */
+const wantedOccupancy = 0.8;
+/** Mean time in which a missing part of the occupancy is filled again. */
+const refillSeconds = 20;
+/** Hosts looked at for a job before it is turned away; keeps a tick's work small in a full fleet. */
+const hostsLookedAt = 64;
+
+const jobKinds: readonly JobKind[] = [
+  "training",
+  "training",
+  "training",
+  "inference",
+  "inference",
+  "transcoding",
+  "notebook",
+];
+
+interface JobProfile {
+  readonly namespace: string;
+  readonly container: string;
+  readonly names: readonly string[];
+  /** Sizes that are asked for, likelier ones more often. */
+  readonly gpusPerHost: readonly number[];
+  readonly hosts: readonly number[];
+  readonly lifetimeSeconds: readonly [min: number, max: number];
+}
+
+const profiles: Readonly<Record<JobKind, JobProfile>> = {
+  training: {
+    namespace: "training",
+    container: "pytorch",
+    names: ["llm-pretrain", "llm-finetune", "vision-resnet", "speech-asr", "recsys-dlrm"],
+    gpusPerHost: [1, 2, 4, 4, 8, 8, 8],
+    hosts: [1, 1, 1, 2, 4],
+    lifetimeSeconds: [180, 3600],
+  },
+  inference: {
+    namespace: "serving",
+    container: "vllm",
+    names: ["chat-70b", "chat-8b", "embedder", "reranker"],
+    gpusPerHost: [1, 1, 2, 4],
+    hosts: [1],
+    lifetimeSeconds: [300, 3600],
+  },
+  transcoding: {
+    namespace: "video",
+    container: "transcoder",
+    names: ["transcode", "thumbnails"],
+    gpusPerHost: [1],
+    hosts: [1],
+    lifetimeSeconds: [30, 300],
+  },
+  notebook: {
+    namespace: "notebooks",
+    container: "notebook",
+    names: ["jupyter-ada", "jupyter-grace", "jupyter-alan", "jupyter-edsger"],
+    gpusPerHost: [1],
+    hosts: [1],
+    lifetimeSeconds: [600, 7200],
+  },
+};
+
+/** Starts jobs where GPUs are free and ends them when their time is over. */
+export class Scheduler {
+  private jobs: Job[] = [];
+  private readonly gpuCount: number;
+
+  constructor(
+    private readonly hosts: readonly SimulatedHost[],
+    private readonly random: Random,
+  ) {
+    this.gpuCount = hosts.reduce((count, host) => count + host.gpus.length, 0);
+  }
+
+  advance(seconds: number): void {
+    this.jobs = this.jobs.filter((job) => job.advance(seconds));
+    const missing = wantedOccupancy * this.gpuCount - this.occupied();
+    let starts = Math.max(0, missing) * Math.min(1, seconds / refillSeconds);
+    while (starts > 0 && this.random.chance(starts)) starts -= this.startJob();
+  }
+
+  /** Ends the job of a GPU that cannot go on, with all its GPUs. */
+  fail(job: Job): void {
+    job.end();
+    this.jobs = this.jobs.filter((other) => other !== job);
+  }
+
+  private occupied(): number {
+    return this.jobs.reduce((count, { plan }) => count + plan.pods.length * (plan.pods[0]?.gpus.length ?? 0), 0);
+  }
+
+  /** @returns the GPUs that the job took, at least 1: one that finds no place has been tried */
+  private startJob(): number {
+    const kind = this.random.pick(jobKinds);
+    const profile = profiles[kind];
+    const hostCount = this.random.pick(profile.hosts);
+    const wanted = this.random.pick(profile.gpusPerHost);
+    const places = this.findPlaces(hostCount, hostCount > 1 ? Infinity : wanted);
+    const name = `${this.random.pick(profile.names)}-${this.random.hex(6)}`;
+    const lifetimeSeconds = this.random.betweenLog(...profile.lifetimeSeconds);
+    if (places.length < hostCount) return 1;
+    const { namespace, container } = profile;
+    const workloadOf = (pod: number): Workload => ({ container, namespace, pod: `${name}-${pod}` });
+    const pods = places.map((gpus, pod) => ({ workload: workloadOf(pod), gpus }));
+    this.jobs.push(new Job({ kind, lifetimeSeconds, pods }, this.random));
+    return pods.reduce((count, { gpus }) => count + gpus.length, 0);
+  }
+
+  /** Looks for hosts with that many free GPUs, from a random one on; Infinity asks for whole hosts. */
+  private findPlaces(hostCount: number, gpusPerHost: number): SimulatedGpu[][] {
+    const places: SimulatedGpu[][] = [];
+    const first = this.random.index(this.hosts.length);
+    for (let step = 0; step < Math.min(this.hosts.length, hostsLookedAt) && places.length < hostCount; step += 1) {
+      const host = this.hosts[(first + step) % this.hosts.length];
+      const free = host?.gpus.filter((gpu) => gpu.isFree) ?? [];
+      const wanted = Math.min(gpusPerHost, host?.gpus.length ?? 0);
+      if (wanted > 0 && free.length >= wanted) places.push(free.slice(0, wanted));
+    }
+    return places;
+  }
+}

@@ -1,0 +1,55 @@
+import { Mishaps } from "./mishaps.ts";
+import { Random } from "./random.ts";
+import { Scheduler } from "./scheduler.ts";
+import type { SimulatedGpu } from "./simulated-gpu.ts";
+import { SimulatedHost } from "./simulated-host.ts";
+
+export interface SimulatedFleetOptions {
+  readonly hosts: number;
+  readonly gpusPerHost: number;
+  /** Same seed, same fleet, same history. */
+  readonly seed: number;
+  /** Time that a tick stands for. */
+  readonly intervalMs: number;
+  readonly clusterId: string;
+}
+
+/** Time that has passed in the fleet before its first tick, so that it begins in the middle of its work: jobs of any
+ *  age, warm GPUs. */
+const warmUpTicks = 12;
+const warmUpTickSeconds = 30;
+
+/** Hosts, GPUs and the jobs on them, moved on tick by tick. Needs no clock: the same options and the same number of
+ *  ticks give the same readings. */
+export class SimulatedFleet {
+  /** In the order of hosts, then of their indexes. */
+  readonly gpus: readonly SimulatedGpu[];
+  private readonly hosts: readonly SimulatedHost[];
+  private readonly scheduler: Scheduler;
+  private readonly mishaps: Mishaps;
+  private readonly tickSeconds: number;
+
+  constructor({ hosts, gpusPerHost, seed, intervalMs, clusterId }: SimulatedFleetOptions) {
+    const random = new Random(seed);
+    this.hosts = Array.from(
+      { length: hosts },
+      (_, index) => new SimulatedHost({ seed, index, gpuCount: gpusPerHost, clusterId }),
+    );
+    this.gpus = this.hosts.flatMap((host) => host.gpus);
+    this.scheduler = new Scheduler(this.hosts, random);
+    this.mishaps = new Mishaps(this.scheduler, random);
+    this.tickSeconds = intervalMs / 1000;
+    for (let tick = 0; tick < warmUpTicks; tick += 1) this.pass(warmUpTickSeconds);
+  }
+
+  /** Moves the fleet on by one interval. */
+  advance(): void {
+    this.pass(this.tickSeconds);
+  }
+
+  private pass(seconds: number): void {
+    this.scheduler.advance(seconds);
+    for (const gpu of this.gpus) this.mishaps.befall(gpu, seconds);
+    for (const host of this.hosts) host.advance(seconds);
+  }
+}

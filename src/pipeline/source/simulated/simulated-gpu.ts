@@ -1,0 +1,157 @@
+import { type Gpu, noWorkload, type Workload } from "../../../domain/gpu.ts";
+import type { Cooling } from "./cooling.ts";
+import { type Demand, noDemand } from "./demand.ts";
+import type { GpuModel } from "./gpu-model.ts";
+import type { Job } from "./job.ts";
+import type { Random } from "./random.ts";
+import type { Readings } from "./simulated-metrics.ts";
+
+/** What makes one GPU different from the next. */
+export interface GpuBuild {
+  readonly gpu: Gpu;
+  readonly model: GpuModel;
+  readonly cooling: Cooling;
+  readonly random: Random;
+}
+
+/** One GPU: load makes power, power makes heat with inertia, heat lowers the clocks, clocks lower the power. */
+export class SimulatedGpu {
+  readonly gpu: Gpu;
+  workload: Workload = noWorkload;
+  /** The code of the last XID error while it stands, else 0. */
+  xid = 0;
+  pcieReplays = 0;
+  private job: Job | undefined;
+  private demand: Demand = noDemand;
+  private silentForSeconds = 0;
+  private jobClock = 1;
+  private clock = 1;
+  private powerWatts: number;
+  private celsius: number;
+  private memoryCelsius: number;
+  private memoryMebibytes = idleMemoryMebibytes;
+  private energyMillijoules: number;
+  private throttledNanoseconds = 0;
+  private readonly celsiusPerWatt: number;
+
+  constructor(private readonly build: GpuBuild) {
+    const { gpu, model, cooling, random } = build;
+    this.gpu = gpu;
+    // At full power most stay 10 to 20 degrees below throttling; one in twenty sits badly on its heat sink.
+    const riseCelsius = random.between(38, 48) + (random.chance(0.05) ? 16 : 0);
+    this.celsiusPerWatt = riseCelsius / model.maxWatts;
+    this.powerWatts = model.idleWatts * random.between(0.97, 1.08);
+    this.celsius = cooling.airCelsius + this.powerWatts * this.celsiusPerWatt;
+    this.memoryCelsius = this.celsius + 2;
+    this.energyMillijoules = Math.round(random.between(1e9, 1e12));
+  }
+
+  get isFree(): boolean {
+    return this.job === undefined;
+  }
+
+  /** True while it emits nothing at all. */
+  get isSilent(): boolean {
+    return this.silentForSeconds > 0;
+  }
+
+  get runningJob(): Job | undefined {
+    return this.job;
+  }
+
+  /** @param clock share of its clock that it reaches in this job; below 1 it is the straggler */
+  assign(job: Job, workload: Workload, clock: number): void {
+    this.job = job;
+    this.workload = workload;
+    this.jobClock = clock;
+  }
+
+  release(): void {
+    this.job = undefined;
+    this.workload = noWorkload;
+    this.jobClock = 1;
+  }
+
+  /** Emits nothing for this long; what it does meanwhile goes on. */
+  silence(seconds: number): void {
+    this.silentForSeconds = seconds;
+  }
+
+  /** Lets time pass; any step is stable, however long. */
+  advance(seconds: number): void {
+    this.silentForSeconds = Math.max(0, this.silentForSeconds - seconds);
+    this.demand = this.job?.demandOf(this) ?? noDemand;
+    const { model } = this.build;
+    const throttling = this.throttling();
+    this.clock = this.jobClock * (1 - throttling);
+    this.throttledNanoseconds += throttling > 0 ? Math.round(seconds * 1e9) : 0;
+    const load = this.demand.utilization * (0.75 + 0.25 * Math.min(1, this.demand.tensor * 2));
+    const dynamicWatts = (model.maxWatts - model.idleWatts) * load * this.clock ** 2;
+    const wantedWatts = (model.idleWatts + dynamicWatts) * this.build.random.between(0.985, 1.015);
+    this.powerWatts += (Math.min(wantedWatts, model.maxWatts) - this.powerWatts) * approach(seconds, powerLagSeconds);
+    this.energyMillijoules += Math.round(this.powerWatts * seconds * 1000);
+    this.heat(seconds);
+    const wantedMebibytes =
+      idleMemoryMebibytes + this.demand.memoryShare * (model.memoryMebibytes - idleMemoryMebibytes);
+    this.memoryMebibytes += (wantedMebibytes - this.memoryMebibytes) * approach(seconds, memoryLagSeconds);
+  }
+
+  /** What DCGM would say now: whole percents, degrees, MHz and MiB, power to the milliwatt, ratios to six digits. */
+  readings(): Readings {
+    const { model } = this.build;
+    const { demand } = this;
+    const usedMebibytes = Math.round(this.memoryMebibytes);
+    return {
+      DCGM_FI_DEV_GPU_UTIL: Math.round(demand.utilization * 100),
+      DCGM_FI_DEV_MEM_COPY_UTIL: Math.round(demand.memoryBandwidth * 100),
+      DCGM_FI_DEV_POWER_USAGE: rounded(this.powerWatts, 3),
+      DCGM_FI_DEV_GPU_TEMP: Math.round(this.celsius),
+      DCGM_FI_DEV_FB_USED: usedMebibytes,
+      DCGM_FI_DEV_FB_FREE: model.memoryMebibytes - usedMebibytes,
+      DCGM_FI_DEV_DEC_UTIL: Math.round(demand.decoder * 100),
+      DCGM_FI_DEV_ENC_UTIL: Math.round(demand.encoder * 100),
+      DCGM_FI_DEV_SM_CLOCK: this.isFree ? model.idleSmClockMhz : clockStep(model.maxSmClockMhz * this.clock),
+      DCGM_FI_DEV_MEM_CLOCK: model.memoryClockMhz,
+      DCGM_FI_DEV_MEMORY_TEMP: Math.round(this.memoryCelsius),
+      DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION: this.energyMillijoules,
+      DCGM_FI_DEV_XID_ERRORS: this.xid,
+      DCGM_FI_DEV_PCIE_REPLAY_COUNTER: this.pcieReplays,
+      DCGM_FI_PROF_PIPE_TENSOR_ACTIVE: rounded(demand.tensor * this.clock, 6),
+      DCGM_FI_PROF_DRAM_ACTIVE: rounded(demand.memoryBandwidth * 0.9, 6),
+      DCGM_FI_DEV_THERMAL_VIOLATION: this.throttledNanoseconds,
+    };
+  }
+
+  /** Share by which heat lowers the clock: nothing below the threshold, then more with each degree. */
+  private throttling(): number {
+    const tooHotCelsius = this.celsius - this.build.model.throttleCelsius;
+    return Math.min(0.6, Math.max(0, tooHotCelsius * 0.06));
+  }
+
+  private heat(seconds: number): void {
+    const steadyCelsius = this.build.cooling.airCelsius + this.powerWatts * this.celsiusPerWatt;
+    this.celsius += (steadyCelsius - this.celsius) * approach(seconds, heatLagSeconds);
+    const memorySteadyCelsius = this.celsius + 2 + 10 * this.demand.memoryBandwidth;
+    this.memoryCelsius += (memorySteadyCelsius - this.memoryCelsius) * approach(seconds, heatLagSeconds);
+  }
+}
+
+const idleMemoryMebibytes = 4;
+const powerLagSeconds = 1.2;
+const heatLagSeconds = 25;
+const memoryLagSeconds = 1;
+
+/** Share of the way to a steady state that a first-order lag goes in a time. */
+function approach(seconds: number, lagSeconds: number): number {
+  return 1 - Math.exp(-seconds / lagSeconds);
+}
+
+/** Clocks change in steps of 15 MHz. */
+function clockStep(mhz: number): number {
+  return Math.round(mhz / 15) * 15;
+}
+
+function rounded(value: number, digits: number): number {
+  const scale = 10 ** digits;
+  return Math.round(value * scale) / scale;
+}

@@ -1,0 +1,26 @@
+/** The metrics that a simulated GPU emits, as DCGM names them: the ten of a common exporter set-up, then those that
+ *  show health and what the load is made of. */
+export const simulatedMetrics = [
+  "DCGM_FI_DEV_GPU_UTIL",
+  "DCGM_FI_DEV_MEM_COPY_UTIL",
+  "DCGM_FI_DEV_POWER_USAGE",
+  "DCGM_FI_DEV_GPU_TEMP",
+  "DCGM_FI_DEV_FB_USED",
+  "DCGM_FI_DEV_FB_FREE",
+  "DCGM_FI_DEV_DEC_UTIL",
+  "DCGM_FI_DEV_ENC_UTIL",
+  "DCGM_FI_DEV_SM_CLOCK",
+  "DCGM_FI_DEV_MEM_CLOCK",
+  "DCGM_FI_DEV_MEMORY_TEMP",
+  "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION",
+  "DCGM_FI_DEV_XID_ERRORS",
+  "DCGM_FI_DEV_PCIE_REPLAY_COUNTER",
+  "DCGM_FI_PROF_PIPE_TENSOR_ACTIVE",
+  "DCGM_FI_PROF_DRAM_ACTIVE",
+  "DCGM_FI_DEV_THERMAL_VIOLATION",
+] as const;
+
+export type SimulatedMetric = (typeof simulatedMetrics)[number];
+
+/** One value a metric, rounded as DCGM gives it. */
+export type Readings = Readonly<Record<SimulatedMetric, number>>;
