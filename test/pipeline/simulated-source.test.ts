@@ -1,0 +1,99 @@
+import { expect, test } from "bun:test";
+import { SimulatedSource, type SimulatedSourceOptions } from "../../src/pipeline/source/simulated-source.ts";
+import type { SourceBatch } from "../../src/pipeline/source/source.ts";
+import { ManualClock } from "../support/manual-clock.ts";
+
+const startMs = Date.UTC(2025, 0, 1, 12, 0, 0, 300);
+const firstTickMs = startMs - 300;
+
+function openSource(clock: ManualClock, options: Partial<SimulatedSourceOptions> = {}): SimulatedSource {
+  return new SimulatedSource({
+    hosts: 2,
+    gpusPerHost: 4,
+    seed: 5,
+    intervalMs: 1000,
+    clusterId: "sim",
+    clock,
+    ...options,
+  });
+}
+
+/** Reads in the background, from the start. */
+function readAll(source: SimulatedSource): { batches: SourceBatch[]; end: () => Promise<void> } {
+  const halt = new AbortController();
+  const batches: SourceBatch[] = [];
+  const reading = (async () => {
+    for await (const batch of source.read({ from: source.start }, halt.signal)) batches.push(batch);
+  })();
+  return {
+    batches,
+    end: () => {
+      halt.abort();
+      return reading;
+    },
+  };
+}
+
+test("every interval gives the whole fleet once, stamped with the whole interval that has begun", async () => {
+  const clock = new ManualClock(startMs);
+  const source = openSource(clock);
+  const { batches, end } = readAll(source);
+  await clock.advance(2700);
+  await end();
+  expect(batches.map(({ batch }) => batch.timesMs[0])).toEqual([0, 1000, 2000, 3000].map((ms) => firstTickMs + ms));
+  for (const { batch } of batches) {
+    expect(batch.recordCount).toBe(8);
+    expect(batch.columns.size).toBe(17);
+    expect(batch.tally).toMatchObject({ rows: 8 * 17, samples: 8 * 17, missing: 0, duplicates: 0 });
+  }
+  expect(source.endOffset).toBeUndefined();
+  expect(source.sourceId).toBe(`sim:5:${startMs}`);
+});
+
+test("batches carry at most batchSize samples and follow each other without a gap", async () => {
+  const clock = new ManualClock(startMs);
+  const { batches, end } = readAll(openSource(clock, { batchSize: 3 * 17 + 5 }));
+  await clock.advance(1000);
+  await end();
+  expect(batches.map(({ batch }) => batch.recordCount)).toEqual([3, 3, 2, 3, 3, 2]);
+  expect(batches.map(({ range }) => [range.from.offset, range.to.offset])).toEqual(
+    [0, 1, 2, 3, 4, 5].map((at) => [at, at + 1]),
+  );
+});
+
+test("a reader that was held up skips what it missed instead of catching up in a burst", async () => {
+  const clock = new ManualClock(startMs);
+  const halt = new AbortController();
+  const source = openSource(clock);
+  const reading = source.read({ from: source.start }, halt.signal)[Symbol.asyncIterator]();
+  await reading.next();
+  await clock.advance(10_000);
+  const late = (await reading.next()).value as SourceBatch;
+  expect(late.batch.timesMs[0]).toBe(firstTickMs + 10_000);
+  expect(late.range).toMatchObject({ from: { offset: 1 }, to: { offset: 11 } });
+  const waiting = reading.next();
+  await clock.advance(1000);
+  const punctual = (await waiting).value as SourceBatch;
+  expect(punctual.batch.timesMs[0]).toBe(firstTickMs + 11_000);
+  halt.abort();
+  expect((await reading.next()).done).toBe(true);
+});
+
+test("an abort ends the wait for the next interval at once", async () => {
+  const clock = new ManualClock(startMs);
+  const { batches, end } = readAll(openSource(clock));
+  await clock.advance(0);
+  await end();
+  expect(batches).toHaveLength(1);
+  expect(clock.sleeperCount).toBe(0);
+});
+
+test("a silent GPU has no record, the others have theirs", async () => {
+  const clock = new ManualClock(startMs);
+  const { batches, end } = readAll(openSource(clock, { hosts: 31, gpusPerHost: 8, seed: 1 }));
+  await clock.advance(60_000);
+  await end();
+  const counts = batches.map(({ batch }) => batch.recordCount);
+  expect(Math.min(...counts)).toBeLessThan(248);
+  expect(Math.min(...counts)).toBeGreaterThan(230);
+});
