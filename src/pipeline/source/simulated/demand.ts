@@ -17,3 +17,10 @@ export const noDemand: Demand = {
   decoder: 0,
   encoder: 0,
 };
+
+/** Whoever holds a GPU. */
+export interface Occupant {
+  /** What it asks of one of its GPUs now.
+   *  @param clock share of its clock that the GPU was given to this occupant with */
+  demandOf(clock: number): Demand;
+}

@@ -1,5 +1,5 @@
 import type { Workload } from "../../../domain/gpu.ts";
-import { type Demand, noDemand } from "./demand.ts";
+import { type Demand, noDemand, type Occupant } from "./demand.ts";
 import type { Random } from "./random.ts";
 import type { SimulatedGpu } from "./simulated-gpu.ts";
 
@@ -20,14 +20,14 @@ const loadingSeconds = 8;
 /** A job from its start to its end: holds its GPUs and asks of them what its kind asks.
  *
  *  LOADING (memory fills) -> WORKING <-> RESTING (a checkpoint, a lull, a person thinking) -> ended */
-export class Job {
+export class Job implements Occupant {
   private ageSeconds = 0;
   private resting: boolean;
   private phaseLeftSeconds = 0;
   private readonly intensity: number;
   private readonly memoryShare: number;
   /** A straggler holds all the others up: they wait for it in every step. */
-  private readonly straggler: SimulatedGpu | undefined;
+  private readonly hasStraggler: boolean;
 
   constructor(
     readonly plan: JobPlan,
@@ -37,10 +37,10 @@ export class Job {
     this.intensity = random.between(0.8, 1);
     this.memoryShare = plan.kind === "notebook" ? random.between(0.02, 0.25) : random.between(0.5, 0.95);
     const gpus = plan.pods.flatMap((pod) => pod.gpus);
-    const hasStraggler = plan.kind === "training" && gpus.length > 1 && random.chance(stragglerShare);
-    this.straggler = hasStraggler ? random.pick(gpus) : undefined;
+    this.hasStraggler = plan.kind === "training" && gpus.length > 1 && random.chance(stragglerShare);
+    const straggler = this.hasStraggler ? random.pick(gpus) : undefined;
     for (const { workload, gpus: gpusOfPod } of plan.pods) {
-      for (const gpu of gpusOfPod) gpu.assign(this, workload, gpu === this.straggler ? stragglerClock : 1);
+      for (const gpu of gpusOfPod) gpu.assign(this, workload, gpu === straggler ? stragglerClock : 1);
     }
   }
 
@@ -59,14 +59,13 @@ export class Job {
     for (const { gpus } of this.plan.pods) for (const gpu of gpus) gpu.release();
   }
 
-  /** What the job asks of one of its GPUs now. */
-  demandOf(gpu: SimulatedGpu): Demand {
+  demandOf(clock: number): Demand {
     const loaded = Math.min(1, this.ageSeconds / loadingSeconds);
     const memoryShare = this.memoryShare * loaded;
     if (loaded < 1) return { ...noDemand, utilization: 0.05, memoryBandwidth: 0.1, memoryShare };
     const { working, resting, tensor, memory } = loads[this.plan.kind];
     const utilization = (this.resting ? resting : working * this.intensity) * this.random.between(0.96, 1.04);
-    const waiting = this.straggler !== undefined && this.straggler !== gpu ? stragglerClock : 1;
+    const waiting = this.hasStraggler && clock === 1 ? stragglerClock : 1;
     const video = this.plan.kind === "transcoding" ? utilization : 0;
     return {
       utilization: Math.min(1, utilization),

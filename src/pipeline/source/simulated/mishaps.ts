@@ -38,6 +38,6 @@ export class Mishaps {
   private raiseXid(gpu: SimulatedGpu): void {
     gpu.xid = this.random.pick(xidCodes);
     if (gpu.xid === fallenOffTheBus) gpu.silence(this.random.between(60, 300));
-    if (gpu.runningJob !== undefined && !xidsThatSpareTheJob.has(gpu.xid)) this.scheduler.fail(gpu.runningJob);
+    if (gpu.occupant !== undefined && !xidsThatSpareTheJob.has(gpu.xid)) this.scheduler.fail(gpu.occupant);
   }
 }

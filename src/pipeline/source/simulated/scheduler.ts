@@ -1,4 +1,5 @@
 import type { Workload } from "../../../domain/gpu.ts";
+import type { Occupant } from "./demand.ts";
 import { Job, type JobKind } from "./job.ts";
 import type { Random } from "./random.ts";
 import type { SimulatedGpu } from "./simulated-gpu.ts";
@@ -85,10 +86,10 @@ export class Scheduler {
     while (starts > 0 && this.random.chance(starts)) starts -= this.startJob();
   }
 
-  /** Ends the job of a GPU that cannot go on, with all its GPUs. */
-  fail(job: Job): void {
-    job.end();
-    this.jobs = this.jobs.filter((other) => other !== job);
+  /** Ends a job that lost a GPU, on all its GPUs. */
+  fail(occupant: Occupant): void {
+    this.jobs.find((job) => job === occupant)?.end();
+    this.jobs = this.jobs.filter((job) => job !== occupant);
   }
 
   private occupied(): number {

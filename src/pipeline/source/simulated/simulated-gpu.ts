@@ -1,8 +1,7 @@
 import { type Gpu, noWorkload, type Workload } from "../../../domain/gpu.ts";
 import type { Cooling } from "./cooling.ts";
-import { type Demand, noDemand } from "./demand.ts";
+import { type Demand, noDemand, type Occupant } from "./demand.ts";
 import type { GpuModel } from "./gpu-model.ts";
-import type { Job } from "./job.ts";
 import type { Random } from "./random.ts";
 import type { Readings } from "./simulated-metrics.ts";
 
@@ -21,10 +20,10 @@ export class SimulatedGpu {
   /** The code of the last XID error while it stands, else 0. */
   xid = 0;
   pcieReplays = 0;
-  private job: Job | undefined;
+  private holder: Occupant | undefined;
   private demand: Demand = noDemand;
   private silentForSeconds = 0;
-  private jobClock = 1;
+  private occupantClock = 1;
   private clock = 1;
   private powerWatts: number;
   private celsius: number;
@@ -47,7 +46,7 @@ export class SimulatedGpu {
   }
 
   get isFree(): boolean {
-    return this.job === undefined;
+    return this.holder === undefined;
   }
 
   /** True while it emits nothing at all. */
@@ -55,21 +54,21 @@ export class SimulatedGpu {
     return this.silentForSeconds > 0;
   }
 
-  get runningJob(): Job | undefined {
-    return this.job;
+  get occupant(): Occupant | undefined {
+    return this.holder;
   }
 
-  /** @param clock share of its clock that it reaches in this job; below 1 it is the straggler */
-  assign(job: Job, workload: Workload, clock: number): void {
-    this.job = job;
+  /** @param clock share of its clock that it reaches for this occupant; below 1 it is the straggler */
+  assign(occupant: Occupant, workload: Workload, clock: number): void {
+    this.holder = occupant;
     this.workload = workload;
-    this.jobClock = clock;
+    this.occupantClock = clock;
   }
 
   release(): void {
-    this.job = undefined;
+    this.holder = undefined;
     this.workload = noWorkload;
-    this.jobClock = 1;
+    this.occupantClock = 1;
   }
 
   /** Emits nothing for this long; what it does meanwhile goes on. */
@@ -80,10 +79,10 @@ export class SimulatedGpu {
   /** Lets time pass; any step is stable, however long. */
   advance(seconds: number): void {
     this.silentForSeconds = Math.max(0, this.silentForSeconds - seconds);
-    this.demand = this.job?.demandOf(this) ?? noDemand;
+    this.demand = this.holder?.demandOf(this.occupantClock) ?? noDemand;
     const { model } = this.build;
     const throttling = this.throttling();
-    this.clock = this.jobClock * (1 - throttling);
+    this.clock = this.occupantClock * (1 - throttling);
     this.throttledNanoseconds += throttling > 0 ? Math.round(seconds * 1e9) : 0;
     const load = this.demand.utilization * (0.75 + 0.25 * Math.min(1, this.demand.tensor * 2));
     const dynamicWatts = (model.maxWatts - model.idleWatts) * load * this.clock ** 2;
