@@ -1,9 +1,14 @@
 import type { RejectReason } from "./batch.ts";
 
+/** Why a text says no instant. */
+export interface TimestampFault {
+  readonly fault: Extract<RejectReason, "invalid_timestamp" | "timestamp_out_of_range">;
+  /** One sentence with the text and what would be right. */
+  readonly message: string;
+}
+
 /** An instant, or why the text is none. */
-export type ParsedTimestamp =
-  | { readonly ms: number }
-  | { readonly fault: Extract<RejectReason, "invalid_timestamp" | "timestamp_out_of_range">; readonly message: string };
+export type ParsedTimestamp = { readonly ms: number } | TimestampFault;
 
 const dateTime =
   /^(\d{4})([-/])(\d\d)\2(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:([Zz])|([+-])(\d\d):?(\d\d))?$/;
@@ -11,6 +16,7 @@ const epochSeconds = /^\d{10}$/;
 const epochMilliseconds = /^\d{13}$/;
 const firstYear = 2000;
 const lastYear = 2099;
+const shownMaxLength = 60;
 
 /** Reads the instants that telemetry files have: RFC 3339 (also with a blank for the T), the same without a zone
  *  (taken as UTC), nvidia-smi's `2025/07/18 20:42:34.000` (UTC), epoch seconds and milliseconds.
@@ -44,12 +50,17 @@ function inRange(ms: number, text: string): ParsedTimestamp {
   return year >= firstYear && year <= lastYear ? { ms } : outOfRange(text);
 }
 
-function outOfRange(text: string): ParsedTimestamp {
-  const message = `timestamp ${JSON.stringify(text)} is outside the years ${firstYear} to ${lastYear}`;
+function outOfRange(text: string): TimestampFault {
+  const message = `The timestamp ${shown(text)} is outside the years ${firstYear} to ${lastYear}.`;
   return { fault: "timestamp_out_of_range", message };
 }
 
-function invalid(text: string): ParsedTimestamp {
-  const message = `timestamp ${JSON.stringify(text)} is no instant; expected one like 2025-07-18T20:42:34Z`;
+function invalid(text: string): TimestampFault {
+  const message = `The timestamp ${shown(text)} is not an instant such as 2025-07-18T20:42:34Z.`;
   return { fault: "invalid_timestamp", message };
+}
+
+/** A text as messages show it: in quotes, cut. */
+function shown(text: string): string {
+  return JSON.stringify(text.length > shownMaxLength ? `${text.slice(0, shownMaxLength)}...` : text);
 }

@@ -1,7 +1,7 @@
 import type { Gpu, Workload } from "../../../domain/gpu.ts";
 import { noWorkload } from "../../../domain/gpu.ts";
 import { saysNoValue } from "../../../domain/value.ts";
-import { parseTimestamp } from "../../../domain/timestamp.ts";
+import { parseTimestamp, type TimestampFault } from "../../../domain/timestamp.ts";
 import { cutText, quoted } from "./cut-text.ts";
 import type { GpuCache } from "./gpu-cache.ts";
 import type { Layout } from "./layout.ts";
@@ -55,18 +55,14 @@ export class RowIdentityReader {
   private timeOf(text: string): number | Fault {
     if (text === this.lastTimestamp) return this.lastTimeMs;
     const parsed = parseTimestamp(text);
-    if ("fault" in parsed) return this.timestampFault(text, parsed.fault);
+    if ("fault" in parsed) return this.timestampFault(text, parsed);
     this.lastTimestamp = text;
     this.lastTimeMs = parsed.ms;
     return parsed.ms;
   }
 
-  private timestampFault(text: string, reason: "invalid_timestamp" | "timestamp_out_of_range"): Fault {
-    const message =
-      reason === "invalid_timestamp"
-        ? `The timestamp ${quoted(text)} is not an instant such as 2025-07-18T20:42:34Z.`
-        : `The timestamp ${quoted(text)} is outside the years 2000 to 2099.`;
-    return { reason, field: this.columnName(this.layout.timestamp), value: text, message };
+  private timestampFault(text: string, { fault, message }: TimestampFault): Fault {
+    return { reason: fault, field: this.columnName(this.layout.timestamp), value: text, message };
   }
 
   private gpuIdFault(text: string): Fault {
