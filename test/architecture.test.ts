@@ -1,0 +1,145 @@
+import { expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import ts from "typescript";
+
+// The rules that the compiler, the linter and dependency-cruiser do not know.
+
+const root = join(import.meta.dir, "..");
+
+interface SourceFile {
+  /** From the root, with slashes. */
+  readonly path: string;
+  readonly text: string;
+  readonly tree: ts.SourceFile;
+}
+
+function filesIn(...folders: string[]): SourceFile[] {
+  return folders.flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".ts"))
+      .map((name) => {
+        const path = join(folder, name).replaceAll("\\", "/");
+        const text = readFileSync(join(root, path), "utf8");
+        return { path, text, tree: ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true) };
+      }),
+  );
+}
+
+const sources = filesIn("src");
+const everything = [...sources, ...filesIn("scripts", "bench", "test")];
+
+/** Every node of a file for which the finder has something to say, with its line. */
+function findAll(files: readonly SourceFile[], find: (node: ts.Node) => string | undefined): string[] {
+  const found: string[] = [];
+  for (const { path, tree } of files) {
+    const visit = (node: ts.Node): void => {
+      const what = find(node);
+      const { line } = tree.getLineAndCharacterOfPosition(node.getStart());
+      if (what !== undefined) found.push(`${path}:${line + 1} ${what}`);
+      ts.forEachChild(node, visit);
+    };
+    visit(tree);
+  }
+  return found;
+}
+
+/** Uses of a global's property, such as `process.env`. */
+function usesOf(expressions: readonly string[], files: readonly SourceFile[]): string[] {
+  return findAll(files, (node) => {
+    const text = ts.isPropertyAccessExpression(node) || ts.isNewExpression(node) ? node.getText() : "";
+    return expressions.includes(text) ? text : undefined;
+  });
+}
+
+const isExported = (node: ts.Node): boolean =>
+  ts.canHaveModifiers(node) && (ts.getModifiers(node) ?? []).some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword);
+
+const outside = (...paths: string[]): SourceFile[] => sources.filter(({ path }) => !paths.includes(path));
+
+test("only main reads the environment", () => {
+  expect(usesOf(["process.env", "Bun.env", "import.meta.env"], outside("src/main.ts"))).toEqual([]);
+});
+
+test("only main ends the process", () => {
+  expect(usesOf(["process.exit", "process.exitCode", "process.abort"], outside("src/main.ts"))).toEqual([]);
+});
+
+test("time and chance come from outside: only the clock looks at the machine's", () => {
+  const global = ["Date.now", "new Date()", "performance.now", "setInterval", "Bun.sleep"];
+  expect(usesOf(global, outside("src/domain/clock.ts", "src/main.ts", "src/parts.ts"))).toEqual([]);
+});
+
+test("chance in the simulated fleet comes from its seed", () => {
+  const simulated = sources.filter(({ path }) => path.includes("/simulated"));
+  expect(simulated.length).toBeGreaterThan(0);
+  expect(usesOf(["Math.random", "crypto.randomUUID", "crypto.getRandomValues"], simulated)).toEqual([]);
+});
+
+test("what a caller chooses between is made in parts.ts, or by its own file's open function", () => {
+  const interfaces = ["Queue", "Source", "TelemetryStore", "TelemetryQueries", "Service"];
+  const homes = new Map<string, string>();
+  for (const { path, tree } of sources) {
+    ts.forEachChild(tree, (node) => {
+      if (!ts.isClassDeclaration(node)) return;
+      const implemented = (node.heritageClauses ?? []).flatMap(({ types }) =>
+        types.map((type) => type.expression.getText()),
+      );
+      if (implemented.some((name) => interfaces.includes(name))) homes.set(node.name?.text ?? "", path);
+    });
+  }
+  expect(homes.size).toBeGreaterThan(0);
+  const made = outside("src/parts.ts").flatMap((file) =>
+    findAll([file], (node) => {
+      const driver = ts.isNewExpression(node) ? node.expression.getText() : "";
+      const home = homes.get(driver) ?? file.path;
+      const isOpener = /\/open-[^/]+$/.test(file.path);
+      return home === file.path || isOpener ? undefined : `new ${driver}`;
+    }),
+  );
+  expect(made).toEqual([]);
+});
+
+test("every exported function, class and interface says what it is for; options are said by their fields", () => {
+  const bare = findAll(sources, (node) => {
+    const isDeclaration =
+      ts.isFunctionDeclaration(node) || ts.isClassDeclaration(node) || ts.isInterfaceDeclaration(node);
+    if (!isDeclaration || !isExported(node) || node.name?.text.endsWith("Options")) return undefined;
+    return ts.getJSDocCommentsAndTags(node).length === 0 ? node.name?.text : undefined;
+  });
+  expect(bare).toEqual([]);
+});
+
+test("no `any`, and no compiler check is switched off", () => {
+  expect(findAll(everything, (node) => (node.kind === ts.SyntaxKind.AnyKeyword ? "any" : undefined))).toEqual([]);
+  const switchedOff = everything.filter(({ text }) => /@ts-(?:ignore|nocheck|expect-error)/.test(text));
+  expect(switchedOff.map(({ path }) => path).filter((path) => path !== "test/architecture.test.ts")).toEqual([]);
+});
+
+test("no module holds state: no `let` or `var` outside functions", () => {
+  const state = findAll(sources, (node) => {
+    if (!ts.isVariableStatement(node) || !ts.isSourceFile(node.parent)) return undefined;
+    return (node.declarationList.flags & ts.NodeFlags.Const) === 0 ? node.getText() : undefined;
+  });
+  expect(state).toEqual([]);
+});
+
+test("files are named in kebab-case and stay below 300 lines; the catalogue may be longer", () => {
+  const misnamed = everything.filter(({ path }) => !/^(?:[a-z0-9-]+\/)+[a-z0-9-]+(?:\.test)?\.ts$/.test(path));
+  expect(misnamed.map(({ path }) => path)).toEqual([]);
+  const long = outside("src/domain/metrics.ts").filter(({ text }) => text.split("\n").length > 301);
+  expect(long.map(({ path }) => path)).toEqual([]);
+});
+
+test("nothing is left to do in the code", () => {
+  const marks = everything.filter(({ text }) => /\b(?:TODO|FIXME|XXX|HACK)\b/.test(text));
+  expect(marks.map(({ path }) => path).filter((path) => path !== "test/architecture.test.ts")).toEqual([]);
+});
+
+test("interfaces that drivers implement have at most seven members", () => {
+  const wide = findAll(sources, (node) => {
+    const isWide = ts.isInterfaceDeclaration(node) && node.members.filter(ts.isMethodSignature).length > 7;
+    return isWide ? node.name.text : undefined;
+  });
+  expect(wide).toEqual([]);
+});
