@@ -47,7 +47,7 @@ export class SimulatedSource implements Source {
     let next = from;
     let tick = Math.max(Math.floor(from.offset / parts.length), this.latestTick());
     while (!signal.aborted) {
-      await options.clock.sleep(this.timeMsOf(tick) - options.clock.nowMs(), signal);
+      await options.clock.sleep(Math.max(0, this.timeMsOf(tick) - options.clock.nowMs()), signal);
       this.fleet.advance();
       for (const [part, gpus] of parts.entries()) {
         const to = { offset: tick * parts.length + part + 1, line: 0 };
