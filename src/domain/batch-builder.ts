@@ -33,7 +33,8 @@ export class BatchBuilder {
   private gpus: Gpu[] = [];
   private gpuIndexByUuid = new Map<string, number>();
   private workloads: Workload[] = [noWorkload];
-  private rowsOfGpu: Map<number, number>[] = [];
+  /** Time -> row, for GPUs with more than one row. */
+  private rowsOfGpu: (Map<number, number> | undefined)[] = [];
   private lastTimeOfGpu: number[] = [];
   private lastRowOfGpu: number[] = [];
   private gpuIndexes: number[] = [];
@@ -69,7 +70,7 @@ export class BatchBuilder {
     }
     const index = this.gpus.push(gpu) - 1;
     this.gpuIndexByUuid.set(gpu.uuid, index);
-    this.rowsOfGpu.push(new Map());
+    this.rowsOfGpu.push(undefined);
     this.lastTimeOfGpu.push(NaN);
     this.lastRowOfGpu.push(noRow);
     return index;
@@ -146,17 +147,23 @@ export class BatchBuilder {
   }
 
   private findOrAddRow(gpuIndex: number, timeMs: number): number {
-    const rows = this.rowsOfGpu[gpuIndex] as Map<number, number>;
-    let row = rows.get(timeMs);
+    let row = this.rowsOfGpu[gpuIndex]?.get(timeMs);
     if (row === undefined) {
       row = this.timesMs.push(timeMs) - 1;
       this.gpuIndexes.push(gpuIndex);
       this.workloadIndexes.push(0);
-      rows.set(timeMs, row);
+      this.rememberRow(gpuIndex, timeMs, row);
     }
     this.lastTimeOfGpu[gpuIndex] = timeMs;
     this.lastRowOfGpu[gpuIndex] = row;
     return row;
+  }
+
+  private rememberRow(gpuIndex: number, timeMs: number, row: number): void {
+    const lastRow = this.lastRowOfGpu[gpuIndex] as number;
+    if (lastRow === noRow) return; // the only one: lastTimeOfGpu says it
+    const rows = (this.rowsOfGpu[gpuIndex] ??= new Map([[this.lastTimeOfGpu[gpuIndex] as number, lastRow]]));
+    rows.set(timeMs, row);
   }
 
   private reset(): void {

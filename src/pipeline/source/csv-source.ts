@@ -76,7 +76,7 @@ export class CsvSource implements Source {
     const toOffset = Math.min(range.toOffset ?? this.endOffset, this.endOffset);
     const file = await openForReading(this.options.path);
     try {
-      await this.checkSize((await file.stat()).size);
+      this.checkSize((await file.stat()).size);
       const window = this.windowOn(file, range.from.offset);
       const reader = this.readerOf(window, range.from, toOffset);
       while (!signal.aborted) {

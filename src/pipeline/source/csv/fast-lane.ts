@@ -1,18 +1,10 @@
 import type { BatchBuilder } from "../../../domain/batch-builder.ts";
-import { noWorkload } from "../../../domain/gpu.ts";
 import { parseTimestamp } from "../../../domain/timestamp.ts";
-import {
-  FastTemplates,
-  hashStart,
-  hashStep,
-  identityTemplate,
-  type IdentityTemplate,
-  type LabelsTemplate,
-  type MetricTemplate,
-} from "./fast-templates.ts";
+import { type Piece, viewOf } from "./byte-arena.ts";
+import { hashStart, hashStep } from "./byte-hash.ts";
+import { FastTemplates, type IdentityTemplate, type LabelsTemplate, type MetricTemplate } from "./fast-templates.ts";
 import { decimalAt } from "./fast-decimal.ts";
 import type { FileWindow } from "./file-window.ts";
-import { copyOf, equalAt, viewOf } from "./equal-bytes.ts";
 import type { RowPlace } from "./rejections.ts";
 import type { KnownRow } from "./row-reader.ts";
 import { judgeNumber, readValue } from "./value-text.ts";
@@ -50,9 +42,8 @@ export class FastLane {
   private timestamp: Buffer = Buffer.alloc(0);
   private timeMs = NaN;
   private metric: MetricTemplate | undefined;
-  /** What the first GPU of the file follows. */
-  private readonly none = identityTemplate(copyOf(new Uint8Array()), noWorkload);
-  private identity = this.none;
+  private identity: IdentityTemplate | undefined;
+  private generation = 0;
   private labels: LabelsTemplate | undefined;
   /** NaN for a missing value. */
   private value = NaN;
@@ -90,7 +81,7 @@ export class FastLane {
   take(): void {
     const { builder, shiftMs } = this.parts;
     const { labels, metric, identity, value } = this;
-    if (labels === undefined || metric === undefined) return;
+    if (labels === undefined || metric === undefined || identity === undefined) return;
     builder.count("rows");
     if (value !== value) return builder.count("missing");
     const gpuIndex = builder.gpuIndex(labels.gpu, labels.gpuIndexHint);
@@ -145,19 +136,23 @@ export class FastLane {
 
   /** @returns the start of the value */
   private matchIdentity(start: number): number {
+    if (this.generation !== this.templates.generation) {
+      this.generation = this.templates.generation;
+      this.identity = undefined;
+    }
     const { identity } = this;
-    const following = identity.next;
-    if (following !== undefined && this.equal(following.bytes, start)) return this.identified(following, start);
-    if (identity !== this.none && this.equal(identity.bytes, start)) return this.identified(identity, start);
+    const following = identity?.next;
+    if (following !== undefined && this.equal(following.cells, start)) return this.identified(following, start);
+    if (identity !== undefined && this.equal(identity.cells, start)) return this.identified(identity, start);
     const found = this.findIdentity(start);
     if (found === undefined) return notFound;
-    identity.next = found;
+    if (identity !== undefined) identity.next = found;
     return this.identified(found, start);
   }
 
   private identified(template: IdentityTemplate, start: number): number {
     this.identity = template;
-    return start + template.bytes.byteLength;
+    return start + template.cells.length;
   }
 
   private findIdentity(start: number): IdentityTemplate | undefined {
@@ -176,7 +171,7 @@ export class FastLane {
       cells += 1;
     }
     const found = this.templates.identity(hash);
-    return found?.bytes.byteLength === at - start && this.equal(found.bytes, start) ? found : undefined;
+    return found?.cells.length === at - start && this.equal(found.cells, start) ? found : undefined;
   }
 
   /** @returns the start of the labels */
@@ -196,7 +191,7 @@ export class FastLane {
   }
 
   private matchLabels(start: number): boolean {
-    const { labels } = this.identity;
+    const labels = this.identity?.labels ?? [];
     for (let index = 0; index < labels.length; index += 1) {
       const template = labels[index] as LabelsTemplate;
       const end = this.labelsEnd(template, start);
@@ -213,12 +208,12 @@ export class FastLane {
   private labelsEnd({ before, after }: LabelsTemplate, start: number): number {
     const { bytes, metric } = this;
     if (metric === undefined || !this.equal(before, start)) return notFound;
-    let at = start + before.byteLength;
+    let at = start + before.length;
     if (after !== undefined) {
       if (!this.startsWith(metric.bytes, at)) return notFound;
       at += metric.bytes.length;
       if (!this.equal(after, at)) return notFound;
-      at += after.byteLength;
+      at += after.length;
     }
     if (bytes[at] === lineFeed) return at + 1;
     return bytes[at] === carriageReturn && bytes[at + 1] === lineFeed ? at + 2 : notFound;
@@ -241,8 +236,8 @@ export class FastLane {
     return this.bytes[end + 1] === comma && this.bytes[end + 2] === quote ? end + 3 : notFound;
   }
 
-  private equal(template: DataView, at: number): boolean {
-    return equalAt(this.view, at, template);
+  private equal(piece: Piece, at: number): boolean {
+    return this.templates.isAt(piece, this.view, at);
   }
 
   /** For few bytes a plain loop is fastest. */

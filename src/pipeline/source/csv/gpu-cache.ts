@@ -1,4 +1,5 @@
 import type { Gpu } from "../../../domain/gpu.ts";
+import { SharedTexts } from "./shared-texts.ts";
 import { type ParsedLabels, parseLabels, sortedRecord } from "./labels.ts";
 
 /** A GPU as a row's cells name it. */
@@ -13,10 +14,10 @@ export interface GpuCells {
   readonly labelCells: readonly (readonly [name: string, value: string])[];
 }
 
-/** The key of a GPU takes about 250 characters, so this is some 60,000 GPUs in about 50 MB. */
-const keysMaxLength = 16 * 1024 * 1024;
+/** The key of a GPU takes about 250 characters, so this is some 16,000 GPUs; with what belongs to them 30 MB. */
+const keysMaxLength = 4 * 1024 * 1024;
 /** Rows of the same GPU and metric repeat their cells; beyond this the labels are parsed again. */
-const rowsMaxLength = 4 * 1024 * 1024;
+const rowsMaxLength = 2 * 1024 * 1024;
 
 /** Gives the same object for the same attributes, so that a row costs no new one. Bounded: when it is full it starts
  *  over, and equal GPUs are then two objects once. */
@@ -25,6 +26,8 @@ export class GpuCache {
   private attributesLength = 0;
   private readonly byCells = new Map<string, Gpu>();
   private cellsLength = 0;
+
+  private readonly texts = new SharedTexts();
 
   constructor(private readonly clusterId: string) {}
 
@@ -50,7 +53,19 @@ export class GpuCache {
     const key = JSON.stringify([uuid, hostname, gpuId, device, modelName, driverVersion, properties]);
     const known = this.byAttributes.get(key);
     if (known !== undefined) return known;
-    const gpu: Gpu = { uuid, clusterId: this.clusterId, hostname, gpuId, device, modelName, driverVersion, properties };
+    const { texts } = this;
+    const gpu: Gpu = {
+      uuid,
+      clusterId: this.clusterId,
+      hostname: texts.shared(hostname),
+      gpuId,
+      device: texts.shared(device),
+      modelName: texts.shared(modelName),
+      driverVersion: texts.shared(driverVersion),
+      properties: Object.fromEntries(
+        Object.entries(properties).map(([name, value]) => [texts.shared(name), texts.shared(value)]),
+      ),
+    };
     if (this.attributesLength + key.length > keysMaxLength) {
       this.byAttributes.clear();
       this.attributesLength = 0;

@@ -3,7 +3,7 @@ import { labelFields, metrics } from "../../../domain/metrics.ts";
 import { quoted } from "./cut-text.ts";
 
 /** Index of a column that the header does not have. */
-export const noColumn = -1;
+const noColumn = -1;
 
 /** Where the columns of both forms are; `noColumn` for an optional one that is absent. */
 interface IdentityColumns {

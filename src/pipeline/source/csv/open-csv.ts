@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { isUtf8 } from "node:buffer";
 import { UnusableSource } from "../../../domain/errors.ts";
@@ -23,13 +23,13 @@ const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /** Opens a file for reading. @throws UnusableSource saying why it cannot be read */
 export async function openForReading(path: string): Promise<FileHandle> {
-  const file = await open(path, "r").catch((cause: unknown) => {
-    throw new UnusableSource(whyNotOpened(path, cause), { cause });
-  });
-  const stat = await file.stat();
-  if (stat.isFile()) return file;
-  await file.close();
-  throw new UnusableSource(`${path} is ${stat.isDirectory() ? "a directory" : "no regular file"}; name a CSV file.`);
+  try {
+    const stats = await stat(path); // before opening: to open a pipe would wait for its writer
+    if (stats.isFile()) return await open(path, "r");
+    throw new UnusableSource(`${path} is ${stats.isDirectory() ? "a directory" : "no regular file"}; name a CSV file.`);
+  } catch (cause) {
+    throw cause instanceof UnusableSource ? cause : new UnusableSource(whyNotOpened(path, cause), { cause });
+  }
 }
 
 /** Reads a file's header. The file is looked at as it is now: what is appended later is not part of it.
@@ -86,6 +86,5 @@ function whyNotOpened(path: string, cause: unknown): string {
   const { code } = cause as NodeJS.ErrnoException;
   if (code === "ENOENT") return `${path} does not exist; check CSV_FILE.`;
   if (code === "EACCES" || code === "EPERM") return `${path} may not be read; give this user the right to read it.`;
-  if (code === "EISDIR") return `${path} is a directory; name a CSV file.`;
   return `${path} cannot be opened: ${(cause as Error).message}`;
 }

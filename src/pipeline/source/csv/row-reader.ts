@@ -77,7 +77,7 @@ export class RowReader {
     const label = labelNameOf(name);
     if (label !== undefined) {
       if (saysNoValue(text)) builder.count("missing");
-      else attributes.report(gpu, label, attributeText(text));
+      else attributes.report(gpu.uuid, label, attributeText(text));
       return undefined;
     }
     const metric = metricIndexOf(name) ?? name;

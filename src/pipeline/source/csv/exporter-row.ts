@@ -1,0 +1,61 @@
+import { parseLabels } from "./labels.ts";
+
+/** A row of dcgm-exporter's layout in which every cell is quoted and only the labels hold quotes. */
+export interface ExporterRow {
+  readonly metric: Buffer;
+  /** The cells from gpu_id to namespace, from the first one's text to the value's opening quote. */
+  readonly identity: Buffer;
+  /** The text of the last cell and its closing quote. */
+  readonly labels: Buffer;
+}
+
+const quote = 0x22;
+const comma = 0x2c;
+const lineFeed = 0x0a;
+/** Of the exporter's columns: timestamp, metric_name, gpu_id ... namespace, value, labels_raw. */
+const identityFirstColumn = 2;
+const valueColumn = 10;
+
+/** Longer rows are too rare to care for. */
+const rowMaxBytes = 4096;
+const plainMetricName = /^[A-Za-z0-9_:. -]+$/;
+const nameLabelStart = '__name__=""';
+
+/** Cuts a row into its pieces; undefined where it is not of the exact form.
+ *  @param row a whole record that csv-parse has read as 12 fields */
+export function exporterRowOf(row: Buffer): ExporterRow | undefined {
+  if (row.length > rowMaxBytes || row.includes(lineFeed) || row[0] !== quote || row[row.length - 1] !== quote) {
+    return undefined;
+  }
+  const cellStarts = [1];
+  for (let column = 0; column <= valueColumn; column += 1) {
+    const end = row.indexOf(quote, cellStarts[column]);
+    if (row[end + 1] !== comma || row[end + 2] !== quote) return undefined;
+    cellStarts.push(end + 3);
+  }
+  const [, metricStart = 0, identityStart = 0] = cellStarts;
+  const metric = row.subarray(metricStart, identityStart - 3);
+  if (!plainMetricName.test(metric.toString("latin1"))) return undefined;
+  const identity = row.subarray(cellStarts[identityFirstColumn], cellStarts[valueColumn]);
+  return { metric, identity, labels: row.subarray(cellStarts[valueColumn + 1]) };
+}
+
+/** @returns where the labels hold the metric's name, such that another name there would change nothing about the GPU;
+ *  undefined where they do not */
+export function nameInLabels({ metric, labels }: ExporterRow): number | undefined {
+  const label = labels.indexOf(`${nameLabelStart}${metric.toString("latin1")}""`);
+  if (label === -1) return undefined;
+  const at = label + nameLabelStart.length;
+  const [before, after] = [cellText(labels.subarray(0, at)), cellText(labels.subarray(at + metric.length, -1))];
+  const other = labels[at] === 0x58 ? "Y" : "X"; // 0x58 is X
+  const same = attributesOf(cellText(labels.subarray(0, -1))) === attributesOf(`${before}${other}${after}`);
+  return same ? at : undefined;
+}
+
+function attributesOf(labels: string): string {
+  return JSON.stringify(parseLabels(labels));
+}
+
+function cellText(bytes: Buffer): string {
+  return bytes.toString().replaceAll('""', '"');
+}
