@@ -19,7 +19,14 @@ async function main(): Promise<void> {
   const print = (text: string): void => void process.stdout.write(`${text}\n`);
   const stopRequested = signalled(log.info.bind(log));
   const parts = await makeParts(config, { clock: systemClock, log, print, terminal: process.stderr });
-  const app = composeApp({ ...parts, roles: config.roles, clusterId: config.clusterId, clock: systemClock, version });
+  const app = composeApp({
+    ...parts,
+    roles: config.roles,
+    clusterId: config.clusterId,
+    clock: systemClock,
+    version,
+    log,
+  });
   try {
     await startAll(parts.services);
     listen(app, config);
@@ -88,6 +95,8 @@ try {
   await main();
   process.exit(0);
 } catch (error) {
-  process.stderr.write(`${error instanceof TelemetryError ? error.message : String((error as Error).stack ?? error)}\n`);
+  process.stderr.write(
+    `${error instanceof TelemetryError ? error.message : String((error as Error).stack ?? error)}\n`,
+  );
   process.exit(1);
 }

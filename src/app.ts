@@ -1,0 +1,59 @@
+import { type AnyElysia, Elysia } from "elysia";
+import type { Logger } from "pino";
+import type { Registry } from "prom-client";
+import type { Role } from "./config.ts";
+import type { Clock } from "./domain/clock.ts";
+import type { Queue } from "./pipeline/queue/queue.ts";
+import type { Service } from "./pipeline/service.ts";
+import type { TelemetryQueries } from "./pipeline/store/telemetry-queries.ts";
+import type { TelemetryStore } from "./pipeline/store/telemetry-store.ts";
+import { clusterHostRoutes } from "./routes/cluster-hosts.ts";
+import { clusterRoutes } from "./routes/clusters.ts";
+import { docsRoutes } from "./routes/docs/docs.ts";
+import { errorHandling } from "./routes/error-handling.ts";
+import { gpuRoutes } from "./routes/gpus.ts";
+import { healthRoutes } from "./routes/health.ts";
+import { hostRoutes } from "./routes/hosts.ts";
+import { httpMetrics } from "./routes/http-metrics.ts";
+import { inputRoutes } from "./routes/input.ts";
+import { metricsRoutes } from "./routes/metrics.ts";
+import { telemetryRoutes } from "./routes/telemetry.ts";
+
+export interface AppOptions {
+  readonly roles: readonly Role[];
+  readonly queries: TelemetryQueries;
+  readonly store: Pick<TelemetryStore, "ping">;
+  readonly queue: Pick<Queue, "stats">;
+  readonly services: readonly Service[];
+  /** Its other metrics are shown too; one app a registry. */
+  readonly registry: Registry;
+  readonly version: string;
+  readonly clusterId: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** The HTTP side of a process: every role has health and metrics, the gateway the API and its documentation.
+ *  Neither listens nor starts anything. */
+export function composeApp(options: AppOptions): Elysia {
+  // normalize would silently drop what a schema does not know. Bun's own router would decode and match paths
+  // differently from Elysia's, and from what tests see through `app.handle`.
+  const app = new Elysia({ name: "app", normalize: false, systemRouter: false })
+    .use(errorHandling({ routes: () => app.routes, log: options.log }))
+    .use(httpMetrics(options.registry))
+    .use(healthRoutes(options))
+    .use(metricsRoutes(options)) as unknown as Elysia;
+  if (options.roles.includes("gateway")) app.use(gateway({ ...options, app: () => app }));
+  return app;
+}
+
+function gateway({ queries, version, app }: Pick<AppOptions, "queries" | "version"> & { app: () => AnyElysia }) {
+  return new Elysia({ name: "gateway" })
+    .use(gpuRoutes(queries))
+    .use(clusterRoutes(queries))
+    .use(clusterHostRoutes(queries))
+    .use(hostRoutes(queries))
+    .use(telemetryRoutes(queries))
+    .use(inputRoutes(queries))
+    .use(docsRoutes({ app, version }));
+}

@@ -1,0 +1,54 @@
+/** The codes of answers that are no success; stable, for programs. */
+export type FaultCode =
+  | "invalid_parameter"
+  | "unknown_parameter"
+  | "not_found"
+  | "method_not_allowed"
+  | "store_unavailable"
+  | "internal_error";
+
+/** An answer that is no success: thrown anywhere in a route, written by `errorHandling`. */
+export class ApiFault extends Error {
+  constructor(
+    readonly status: 400 | 404 | 405 | 500 | 503,
+    readonly code: FaultCode,
+    readonly text: { readonly message: string; readonly details: Readonly<Record<string, unknown>> },
+  ) {
+    super(text.message);
+    this.name = "ApiFault";
+  }
+}
+
+const shownMaxLength = 200;
+
+/** A parameter whose value cannot be used.
+ *  @param expected what would be right, as the end of "expected ..." */
+export function invalidParameter(fault: {
+  readonly parameter: string;
+  readonly value: string;
+  readonly expected: string;
+  readonly problem?: string;
+}): ApiFault {
+  const { parameter, expected, problem } = fault;
+  const value = shown(fault.value);
+  const because = problem === undefined ? "" : `: ${problem}`;
+  return new ApiFault(400, "invalid_parameter", {
+    message: `${parameter}=${JSON.stringify(value)} is not usable${because}; expected ${expected}`,
+    details: { parameter, value, expected },
+  });
+}
+
+/** Something that a path names and the store does not have.
+ *  @param where what was looked for, by the names of the path's parameters */
+export function notFound(resource: string, where: Readonly<Record<string, string>>): ApiFault {
+  const named = Object.entries(where).map(([name, value]) => `${name} ${JSON.stringify(shown(value))}`);
+  return new ApiFault(404, "not_found", {
+    message: `There is no ${resource} with ${named.join(", ")}`,
+    details: { resource, ...Object.fromEntries(Object.entries(where).map(([name, value]) => [name, shown(value)])) },
+  });
+}
+
+/** A text as answers show it: cut. */
+export function shown(text: string): string {
+  return text.length > shownMaxLength ? `${text.slice(0, shownMaxLength)}...` : text;
+}

@@ -1,0 +1,45 @@
+import type { StoredGpu, StoredRecord } from "../domain/query.ts";
+import type { TelemetryQueries } from "../pipeline/store/telemetry-queries.ts";
+import { activeLagMs } from "./schemas/activity.ts";
+import { type ClusterStats, metricSpreadsOf, sufficeForStats } from "./schemas/cluster-stats.ts";
+import { toApiClusters } from "./schemas/hierarchy.ts";
+
+/** Bounds what one request may read. */
+const recordsMax = 10_000;
+
+/** @param gpus all GPUs of the cluster, at least one */
+export async function clusterStats(
+  queries: TelemetryQueries,
+  gpus: readonly StoredGpu[],
+): Promise<ClusterStats | undefined> {
+  const [cluster] = toApiClusters(gpus);
+  if (cluster === undefined) return undefined;
+  const newestAtMs = gpus.reduce((newest, gpu) => Math.max(newest, gpu.lastSeenAtMs), -Infinity);
+  const [records, recordCount] = await Promise.all([
+    newestValues(queries, cluster.id, newestAtMs),
+    queries.countRecords(cluster.id),
+  ]);
+  const { id, host_count, gpu_count, active_gpu_count, silent_gpu_count, last_seen_at } = cluster;
+  return {
+    cluster_id: id,
+    host_count,
+    gpu_count,
+    active_gpu_count,
+    silent_gpu_count,
+    record_count: recordCount,
+    newest_record_at: last_seen_at,
+    ...metricSpreadsOf(records),
+  };
+}
+
+/** Records that hold each GPU's newest values. The newest record of each GPU does where it is complete; an exporter
+ *  that stamps its metrics at different seconds spreads them over several records, which are all read then. */
+async function newestValues(
+  queries: TelemetryQueries,
+  clusterId: string,
+  newestAtMs: number,
+): Promise<readonly StoredRecord[]> {
+  const startMs = newestAtMs - activeLagMs;
+  const newest = (await queries.latest({ clusterId })).filter(({ timeMs }) => timeMs >= startMs);
+  return sufficeForStats(newest) ? newest : queries.records({ clusterId, startMs, limit: recordsMax });
+}

@@ -1,0 +1,83 @@
+import { Type } from "@sinclair/typebox";
+import { Elysia } from "elysia";
+import type { StoredGpu } from "../domain/query.ts";
+import type { TelemetryQueries } from "../pipeline/store/telemetry-queries.ts";
+import { notFound } from "./api-fault.ts";
+import { clusterStats } from "./cluster-stats.ts";
+import { operation } from "./docs/operation.ts";
+import { accepts, acceptsAt, noQuery, pathName } from "./parameters.ts";
+import { list, single } from "./schemas/envelope.ts";
+import { newestByCluster, toApiClusters, toApiHosts } from "./schemas/hierarchy.ts";
+
+const clusterParams = Type.Object({ cluster_id: pathName("The cluster", "local-cluster") });
+
+/** Clusters and their hosts. */
+export function clusterRoutes(queries: TelemetryQueries) {
+  return new Elysia({ name: "clusters", prefix: "/api/v1/clusters" })
+    .get("", async () => list(toApiClusters(await queries.gpus({}))), {
+      ...accepts(noQuery),
+      detail: listDetail,
+    })
+    .get(
+      "/:cluster_id",
+      async ({ params: { cluster_id } }) => single(toApiClusters(await gpusOfCluster(queries, cluster_id))[0]),
+      { ...acceptsAt(clusterParams, noQuery), detail: clusterDetail },
+    )
+    .get(
+      "/:cluster_id/stats",
+      async ({ params: { cluster_id } }) =>
+        single(await clusterStats(queries, await gpusOfCluster(queries, cluster_id))),
+      { ...acceptsAt(clusterParams, noQuery), detail: statsDetail },
+    )
+    .get(
+      "/:cluster_id/hosts",
+      async ({ params: { cluster_id } }) => {
+        const gpus = await gpusOfCluster(queries, cluster_id);
+        return list(toApiHosts(gpus, newestByCluster(gpus)));
+      },
+      { ...acceptsAt(clusterParams, noQuery), detail: hostsDetail },
+    );
+}
+
+/** @throws ApiFault 404 where the cluster has none */
+async function gpusOfCluster(queries: TelemetryQueries, clusterId: string): Promise<StoredGpu[]> {
+  const gpus = await queries.gpus({ clusterId });
+  if (gpus.length === 0) throw notFound("cluster", { cluster_id: clusterId });
+  return gpus;
+}
+
+const listDetail = operation({
+  id: "listClusters",
+  tag: "hierarchy",
+  summary: "All clusters",
+  description: "Every cluster with a GPU that has reported telemetry, by id.",
+  list: "Cluster",
+  faults: [400, 500, 503],
+});
+
+const clusterDetail = operation({
+  id: "getCluster",
+  tag: "hierarchy",
+  summary: "One cluster",
+  description: "The cluster of this id.",
+  single: "Cluster",
+  faults: [400, 404, 500, 503],
+});
+
+const statsDetail = operation({
+  id: "getClusterStats",
+  tag: "hierarchy",
+  summary: "Figures of a cluster",
+  description: "Counts, and averages over its GPUs' newest values.",
+  single: "ClusterStats",
+  faults: [400, 404, 500, 503],
+});
+
+const hostsDetail = operation({
+  id: "listClusterHosts",
+  tag: "hierarchy",
+  summary: "Hosts of a cluster",
+  description: "Its hosts, by hostname.",
+  list: "Host",
+  faults: [400, 404, 500, 503],
+});

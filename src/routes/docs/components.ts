@@ -1,0 +1,60 @@
+import type { TSchema } from "@sinclair/typebox";
+import { clusterStatsSchema } from "../schemas/cluster-stats.ts";
+import { errorSchema } from "../schemas/envelope.ts";
+import { gpuSchema } from "../schemas/gpu.ts";
+import { healthSchema, probeSchema } from "../schemas/health.ts";
+import { clusterSchema, hostSchema } from "../schemas/hierarchy.ts";
+import { metricSchema } from "../schemas/metric.ts";
+import { rejectionSchema } from "../schemas/rejection.ts";
+import { telemetryRecordSchema } from "../schemas/telemetry-record.ts";
+
+/** The API's types by the names that the documentation gives them. */
+export const namedSchemas = {
+  Cluster: clusterSchema,
+  ClusterStats: clusterStatsSchema,
+  Error: errorSchema,
+  Gpu: gpuSchema,
+  Health: healthSchema,
+  Host: hostSchema,
+  Metric: metricSchema,
+  Probe: probeSchema,
+  Rejection: rejectionSchema,
+  TelemetryRecord: telemetryRecordSchema,
+} as const satisfies Record<string, TSchema>;
+
+export type SchemaName = keyof typeof namedSchemas;
+
+/** The answers that are no success, by status; operations refer to them. */
+export const faultResponses = {
+  400: faultResponse("A parameter is unknown or its value is not usable", {
+    code: "invalid_parameter",
+    message: 'limit="0" is not usable; expected a whole number from 1 to 10000',
+    details: { parameter: "limit", value: "0", expected: "a whole number from 1 to 10000" },
+  }),
+  404: faultResponse("What the path names is not there", {
+    code: "not_found",
+    message: 'There is no GPU with uuid "GPU-0"',
+    details: { resource: "GPU", uuid: "GPU-0" },
+  }),
+  500: faultResponse("The request failed inside the server", {
+    code: "internal_error",
+    message: "The request failed inside the server; its log says why",
+    details: {},
+  }),
+  503: faultResponse("The store does not answer; Retry-After says when to come back", {
+    code: "store_unavailable",
+    message: "The store does not answer; try again",
+    details: { reason: "the embedded store is closed" },
+  }),
+} as const;
+
+export type FaultStatus = keyof typeof faultResponses;
+
+function faultResponse(description: string, error: Record<string, unknown>) {
+  return {
+    description,
+    content: {
+      "application/json": { schema: { $ref: "#/components/schemas/Error" }, example: { success: false, error } },
+    },
+  };
+}

@@ -1,0 +1,74 @@
+import { type TSchema, Type } from "@sinclair/typebox";
+import { listAnswer, singleAnswer } from "../schemas/envelope.ts";
+import { type FaultStatus, namedSchemas, type SchemaName } from "./components.ts";
+
+/** The groups of the documentation. */
+export const tags = [
+  { name: "gpus", description: "GPUs and their telemetry" },
+  { name: "hierarchy", description: "Clusters, their hosts, and the hosts' GPUs" },
+  { name: "telemetry", description: "Records of all GPUs" },
+  { name: "input", description: "What may come in, and what was rejected" },
+  { name: "operations", description: "For operators and monitoring" },
+] as const;
+
+interface OperationText {
+  /** Becomes a function's name in generated clients. */
+  readonly id: string;
+  readonly tag: (typeof tags)[number]["name"];
+  readonly summary: string;
+  readonly description: string;
+  readonly faults: readonly FaultStatus[];
+}
+
+/** What a success carries: a list or one of a type in the envelope, a type as it is, or text. */
+type Success =
+  | { readonly list: SchemaName }
+  | { readonly single: SchemaName }
+  | { readonly plain: SchemaName; /** What 503 with the same type means. */ readonly plain503?: string }
+  | { readonly text: string };
+
+/** The documentation of a route: goes into its `detail`. Answers are documented and not checked at run time: a page of
+ *  10,000 records would pay for it; the tests check them. */
+export function operation({ id, tag, summary, description, faults, ...success }: OperationText & Success) {
+  return {
+    operationId: id,
+    tags: [tag] as string[],
+    summary,
+    description,
+    responses: {
+      ...successResponses(success),
+      ...Object.fromEntries(faults.map((status) => [status, { $ref: `#/components/responses/${status}` }])),
+    } as Record<string, { description: string }>,
+  };
+}
+
+function successResponses(success: Success) {
+  if ("text" in success) {
+    return {
+      200: { description: "Success", content: { "text/plain": { schema: Type.String(), example: success.text } } },
+    };
+  }
+  if ("plain" in success) {
+    const { plain, plain503 } = success;
+    const answer = (description: string) => json(description, refTo(plain), exampleOf(plain));
+    return { 200: answer("Success"), ...(plain503 === undefined ? {} : { 503: answer(plain503) }) };
+  }
+  if ("list" in success) {
+    const example = { success: true, count: 1, data: [exampleOf(success.list)] };
+    return { 200: json("Success", listAnswer(refTo(success.list)), example) };
+  }
+  const example = { success: true, count: 1, data: exampleOf(success.single) };
+  return { 200: json("Success", singleAnswer(refTo(success.single)), example) };
+}
+
+function json(description: string, schema: TSchema, example: unknown) {
+  return { description, content: { "application/json": { schema, example } } };
+}
+
+function refTo(name: SchemaName): TSchema {
+  return Type.Unsafe({ $ref: `#/components/schemas/${name}` });
+}
+
+function exampleOf(name: SchemaName): unknown {
+  return (namedSchemas[name].examples as unknown[])[0];
+}

@@ -1,0 +1,138 @@
+import { Elysia } from "elysia";
+import type { Clock } from "../domain/clock.ts";
+import type { Queue } from "../pipeline/queue/queue.ts";
+import type { Service } from "../pipeline/service.ts";
+import type { TelemetryStore } from "../pipeline/store/telemetry-store.ts";
+import { operation } from "./docs/operation.ts";
+import { accepts, noQuery } from "./parameters.ts";
+import type { ComponentHealth, Health } from "./schemas/health.ts";
+
+export interface HealthOptions {
+  readonly store: Pick<TelemetryStore, "ping">;
+  readonly queue: Pick<Queue, "stats">;
+  readonly services: readonly Service[];
+  readonly roles: readonly string[];
+  readonly version: string;
+  readonly clusterId: string;
+  readonly clock: Clock;
+}
+
+/** A part that has not answered by then counts as down: probes themselves give up after a few seconds. */
+const patienceMs = 2000;
+
+/** /health for people, /health/live and /health/ready for probes. */
+export function healthRoutes(options: HealthOptions) {
+  const startedAtMs = options.clock.nowMs();
+  return new Elysia({ name: "health" })
+    .get(
+      "/health",
+      async ({ set }) => {
+        const health = await readHealth(options, startedAtMs);
+        set.status = health.status === "down" ? 503 : 200;
+        return health;
+      },
+      { ...accepts(noQuery), detail: healthDetail },
+    )
+    .get("/health/live", () => ({ status: "ok", reasons: [] }), { ...accepts(noQuery), detail: liveDetail })
+    .get(
+      "/health/ready",
+      async ({ set }) => {
+        const reasons = await reasonsAgainst(options);
+        set.status = reasons.length === 0 ? 200 : 503;
+        return { status: reasons.length === 0 ? "ok" : "unavailable", reasons };
+      },
+      { ...accepts(noQuery), detail: readyDetail },
+    );
+}
+
+async function readHealth(options: HealthOptions, startedAtMs: number): Promise<Health> {
+  const { services, version, roles, clusterId, clock } = options;
+  const [store, queue] = await Promise.all([storeHealth(options), queueHealth(options)]);
+  const components: Record<string, ComponentHealth> = { store, queue };
+  for (const service of services) components[service.name] = serviceHealth(service);
+  const isWell = Object.values(components).every(({ status }) => status === "ok");
+  return {
+    status: store.status === "down" ? "down" : isWell ? "ok" : "degraded",
+    version,
+    role: roles.join(","),
+    cluster_id: clusterId,
+    uptime_seconds: Math.max(0, Math.floor((clock.nowMs() - startedAtMs) / 1000)),
+    components,
+  };
+}
+
+/** Ready means: the store answers and the services run. */
+async function reasonsAgainst(options: HealthOptions): Promise<string[]> {
+  const parts = [await storeHealth(options), ...options.services.map(serviceHealth)];
+  return parts.flatMap(({ reason }) => (reason === undefined ? [] : [reason]));
+}
+
+async function storeHealth({ store, clock }: HealthOptions): Promise<ComponentHealth> {
+  try {
+    await withPatience(store.ping(), clock);
+    return { status: "ok" };
+  } catch (error) {
+    return { status: "down", reason: `the store does not answer: ${messageOf(error)}` };
+  }
+}
+
+async function queueHealth({ queue, clock }: HealthOptions): Promise<ComponentHealth> {
+  try {
+    const { dead } = await withPatience(queue.stats(), clock);
+    if (dead === 0) return { status: "ok" };
+    return { status: "degraded", reason: `${dead} message(s) were given up; the log names the error of each` };
+  } catch (error) {
+    return { status: "down", reason: `the queue does not answer: ${messageOf(error)}` };
+  }
+}
+
+function serviceHealth(service: Service): ComponentHealth {
+  const reason = service.fault();
+  return reason === undefined ? { status: "ok" } : { status: "degraded", reason };
+}
+
+async function withPatience<T>(answer: Promise<T>, clock: Clock): Promise<T> {
+  const answered = new AbortController();
+  const patience = clock.sleep(patienceMs, answered.signal).then(() => {
+    throw new Error(`no answer within ${patienceMs} ms`);
+  });
+  try {
+    return await Promise.race([answer, patience]);
+  } finally {
+    patience.catch(() => undefined);
+    answered.abort();
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+const healthDetail = operation({
+  id: "getHealth",
+  tag: "operations",
+  summary: "State of the process and its parts",
+  description: "ok and degraded answer 200, down answers 503. Each part that is not ok says why.",
+  plain: "Health",
+  plain503: "The store does not answer",
+  faults: [400, 500],
+});
+
+const liveDetail = operation({
+  id: "getLiveness",
+  tag: "operations",
+  summary: "Whether the process answers",
+  description: "For a liveness probe: answers while the process runs, whatever the state of its parts.",
+  plain: "Probe",
+  faults: [400, 500],
+});
+
+const readyDetail = operation({
+  id: "getReadiness",
+  tag: "operations",
+  summary: "Whether the process should get traffic",
+  description: "For a readiness probe: 200 while the store answers and the services run, else 503 with the reasons.",
+  plain: "Probe",
+  plain503: "The store does not answer, or a service does not run",
+  faults: [400, 500],
+});

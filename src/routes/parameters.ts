@@ -1,0 +1,184 @@
+import { type TObject, type TSchema, Type } from "@sinclair/typebox";
+import { ApiFault, invalidParameter, shown } from "./api-fault.ts";
+import { readInstant } from "./instant.ts";
+import { wholeNumber } from "./schemas/envelope.ts";
+
+const limitMax = 10_000;
+const limitDefault = 100;
+const nameMaxLength = 256;
+
+/** How many elements to give. */
+const limit = Type.Optional(
+  wholeNumber({
+    minimum: 1,
+    maximum: limitMax,
+    default: limitDefault,
+    description: `At most this many; the newest ones. 1 to ${limitMax}, default ${limitDefault}`,
+  }),
+);
+
+function timeBound(description: string) {
+  return Type.Optional(
+    Type.String({ format: "date-time", minLength: 1, description, examples: ["2025-07-18T20:42:34Z"] }),
+  );
+}
+
+/** The parameters of every telemetry endpoint. */
+export const telemetryQuery = Type.Object(
+  {
+    start_time: timeBound("RFC 3339 with zone; records at or after it"),
+    end_time: timeBound("RFC 3339 with zone; records at or before it"),
+    limit,
+  },
+  { additionalProperties: false },
+);
+
+/** The parameters of the quarantine. */
+export const quarantineQuery = Type.Object(
+  {
+    source_id: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 4096,
+        description: "Only what this source brought",
+        examples: ["csv:fleet.csv"],
+      }),
+    ),
+    limit,
+  },
+  { additionalProperties: false },
+);
+
+/** For endpoints that take no parameters. */
+export const noQuery = Type.Object({}, { additionalProperties: false });
+
+/** A name in a path. */
+export function pathName(description: string, example: string) {
+  return Type.String({ minLength: 1, maxLength: nameMaxLength, description, examples: [example] });
+}
+
+/** What a route takes, and the check that speaks before Elysia's own: its messages name the parameter, the value and
+ *  what would be right, and it refuses what Elysia would let pass (repeated parameters, `5e1`). */
+export function accepts<Query extends TObject>(query: Query) {
+  return { query, transform: ({ request }: { request: Request }) => checkQuery(query, request.url) };
+}
+
+/** The same for a route with parameters in its path. */
+export function acceptsAt<Params extends TObject, Query extends TObject>(params: Params, query: Query) {
+  return {
+    params,
+    query,
+    transform: (context: { request: Request; params: unknown }) => {
+      checkParams(params, context.params as Record<string, unknown>);
+      checkQuery(query, context.request.url);
+    },
+  };
+}
+
+/** @throws ApiFault for the first parameter at fault */
+function checkQuery(query: TObject, url: string): void {
+  const queryAt = url.indexOf("?");
+  if (queryAt === -1) return;
+  const given = new URLSearchParams(url.slice(queryAt));
+  for (const name of new Set(given.keys())) {
+    const schema = query.properties[name];
+    if (schema === undefined) throw unknownParameter(name, Object.keys(query.properties));
+    const values = given.getAll(name);
+    const problem = values.length > 1 ? "it is given more than once" : problemOf(schema, values[0] ?? "");
+    if (problem !== undefined) {
+      throw invalidParameter({
+        parameter: name,
+        value: values.join(","),
+        expected: expectedOf(schema),
+        ...problemText(problem),
+      });
+    }
+  }
+}
+
+function checkParams(schema: TObject, params: Record<string, unknown>): void {
+  for (const [name, property] of Object.entries(schema.properties)) {
+    const value = params[name];
+    // Elysia leaves null where the percent-encoding is broken.
+    if (typeof value !== "string") {
+      throw invalidParameter({
+        parameter: name,
+        value: "",
+        problem: "its percent-encoding is broken",
+        expected: expectedOf(property),
+      });
+    }
+    const problem = problemOf(property, value);
+    if (problem !== undefined) {
+      throw invalidParameter({ parameter: name, value, expected: expectedOf(property), ...problemText(problem) });
+    }
+  }
+}
+
+/** @returns what is wrong, empty where what is expected says it all; undefined for a usable value */
+function problemOf(schema: TSchema, text: string): string | undefined {
+  if (schema["type"] === "number") {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
+    return value >= (schema["minimum"] as number) && value <= (schema["maximum"] as number) ? undefined : "";
+  }
+  if (schema["format"] === "date-time") {
+    const read = readInstant(text);
+    return "problem" in read ? read.problem : undefined;
+  }
+  if (schema["pattern"] !== undefined) return new RegExp(schema["pattern"] as string).test(text) ? undefined : "";
+  return text.length >= 1 && text.length <= (schema["maxLength"] as number) ? undefined : "";
+}
+
+function expectedOf(schema: TSchema): string {
+  if (schema["type"] === "number")
+    return `a whole number from ${String(schema["minimum"])} to ${String(schema["maximum"])}`;
+  if (schema["format"] === "date-time") return "RFC 3339 with zone, such as 2025-07-18T20:42:34Z";
+  if (schema["pattern"] !== undefined) return (schema.description ?? "").replace(/^./, (first) => first.toLowerCase());
+  return `a text of 1 to ${String(schema["maxLength"])} characters`;
+}
+
+function problemText(problem: string): { problem?: string } {
+  return problem === "" ? {} : { problem };
+}
+
+function unknownParameter(name: string, known: readonly string[]): ApiFault {
+  const expected = known.length === 0 ? "no parameters" : known.join(", ");
+  return new ApiFault(400, "unknown_parameter", {
+    message: `There is no parameter ${JSON.stringify(shown(name))} here; expected ${expected}`,
+    details: { parameter: shown(name), known },
+  });
+}
+
+/** What a telemetry query asks for, in the store's terms. */
+export interface TelemetryRange {
+  readonly startMs?: number;
+  readonly endMs?: number;
+  readonly limit: number;
+}
+
+/** @param query checked by `accepts(telemetryQuery, ...)`
+ *  @throws ApiFault when the range ends before it starts */
+export function rangeOf(query: { start_time?: string; end_time?: string; limit?: number }): TelemetryRange {
+  const start = instantOf(query.start_time);
+  const end = instantOf(query.end_time);
+  if (start !== undefined && end !== undefined && start.epochMs > end.epochMs) {
+    throw invalidParameter({
+      parameter: "start_time",
+      value: query.start_time ?? "",
+      problem: `it is after end_time=${JSON.stringify(query.end_time)}`,
+      expected: "a start_time at or before end_time",
+    });
+  }
+  return {
+    // Records have whole milliseconds: a bound between two of them rounds inwards.
+    ...(start === undefined ? {} : { startMs: start.epochMs + (start.hasMore ? 1 : 0) }),
+    ...(end === undefined ? {} : { endMs: end.epochMs }),
+    limit: query.limit ?? limitDefault,
+  };
+}
+
+function instantOf(text: string | undefined): { epochMs: number; hasMore: boolean } | undefined {
+  if (text === undefined) return undefined;
+  const read = readInstant(text);
+  return "epochMs" in read ? read : undefined;
+}

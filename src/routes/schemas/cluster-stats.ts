@@ -1,0 +1,103 @@
+import { type Static, Type } from "@sinclair/typebox";
+import type { StoredRecord } from "../../domain/query.ts";
+import { activeLagMs } from "./activity.ts";
+import { instant, wholeNumber } from "./envelope.ts";
+
+const windowSeconds = activeLagMs / 1000;
+
+function spread(what: string, unit: string) {
+  return Type.Optional(
+    Type.Object(
+      {
+        average: Type.Number({ description: `Average over the GPUs that have it, ${unit}` }),
+        max: Type.Number({ description: `Highest, ${unit}` }),
+        sum: Type.Number({ description: `Sum, ${unit}` }),
+        gpu_count: wholeNumber({ minimum: 1, description: "GPUs that have it" }),
+      },
+      { additionalProperties: false, description: `${what}, ${unit}; absent where no GPU has it` },
+    ),
+  );
+}
+
+const metricSpreads = {
+  gpu_utilization: spread("GPU utilization (gpu_utilization)", "percent"),
+  temperature: spread("GPU temperature (temperature)", "celsius"),
+  power_draw: spread("Power draw (power_draw)", "watts"),
+  memory_used_mb: spread("Framebuffer memory used (memory_used_mb)", "MiB"),
+  memory_total_mb: spread("Framebuffer memory used and free together (memory_used_mb + memory_free_mb)", "MiB"),
+};
+
+/** Figures of a cluster. */
+export const clusterStatsSchema = Type.Object(
+  {
+    cluster_id: Type.String({ description: "The cluster" }),
+    host_count: wholeNumber({ minimum: 0, description: "Hosts whose GPUs have reported" }),
+    gpu_count: wholeNumber({ minimum: 0, description: "GPUs that have reported" }),
+    active_gpu_count: wholeNumber({ minimum: 0, description: "GPUs whose status is active" }),
+    silent_gpu_count: wholeNumber({ minimum: 0, description: "GPUs whose status is silent" }),
+    record_count: wholeNumber({ minimum: 0, description: "Records stored" }),
+    newest_record_at: instant("Newest record"),
+    ...metricSpreads,
+  },
+  {
+    additionalProperties: false,
+    description:
+      `Figures of a cluster. The averages are over each GPU's newest value of the metric, ` +
+      `at most ${windowSeconds} s older than the cluster's newest record; a metric that no GPU has is absent.`,
+    examples: [
+      {
+        cluster_id: "local-cluster",
+        host_count: 31,
+        gpu_count: 247,
+        active_gpu_count: 247,
+        silent_gpu_count: 0,
+        record_count: 988,
+        newest_record_at: "2025-07-18T20:42:37Z",
+        temperature: { average: 31.5, max: 46, sum: 7780.5, gpu_count: 247 },
+      },
+    ],
+  },
+);
+
+export type ClusterStats = Static<typeof clusterStatsSchema>;
+type MetricSpreads = Pick<ClusterStats, keyof typeof metricSpreads>;
+type Values = Readonly<Record<string, number>>;
+
+/** The stored metrics that the figures need. */
+const needed = ["gpu_utilization", "temperature", "power_draw", "memory_used_mb", "memory_free_mb"];
+
+/** True when these records alone give every figure. */
+export function sufficeForStats(newestRecords: readonly StoredRecord[]): boolean {
+  return newestRecords.every(({ metrics }) => needed.every((name) => name in metrics));
+}
+
+/** @param records in the order of time; of each GPU the last value of a metric counts */
+export function metricSpreadsOf(records: readonly StoredRecord[]): MetricSpreads {
+  const valuesByGpu = new Map<string, Record<string, number>>();
+  for (const { gpu, metrics } of records) {
+    const values = valuesByGpu.get(gpu.uuid) ?? {};
+    valuesByGpu.set(gpu.uuid, Object.assign(values, metrics));
+  }
+  const spreads: MetricSpreads = {};
+  for (const name of Object.keys(metricSpreads) as (keyof MetricSpreads)[]) {
+    const values = [...valuesByGpu.values()].map((of) => valueOf(name, of)).filter((value) => value !== undefined);
+    if (values.length > 0) spreads[name] = spreadOf(values);
+  }
+  return spreads;
+}
+
+function valueOf(name: keyof MetricSpreads, values: Values): number | undefined {
+  if (name !== "memory_total_mb") return values[name];
+  const { memory_used_mb: used, memory_free_mb: free } = values;
+  return used === undefined || free === undefined ? undefined : used + free;
+}
+
+function spreadOf(values: readonly number[]) {
+  const sum = values.reduce((total, value) => total + value, 0);
+  return {
+    average: sum / values.length,
+    max: values.reduce((highest, value) => Math.max(highest, value), -Infinity),
+    sum,
+    gpu_count: values.length,
+  };
+}

@@ -1,0 +1,63 @@
+import { type Static, Type } from "@sinclair/typebox";
+import type { StoredGpu } from "../../domain/query.ts";
+import { formatTimestamp } from "../../domain/timestamp.ts";
+import { statusOf, statusSchema } from "./activity.ts";
+import { instant } from "./envelope.ts";
+
+/** A GPU as the API shows it. */
+export const gpuSchema = Type.Object(
+  {
+    id: Type.String({ description: "Index on its host (DCGM's gpu label)" }),
+    uuid: Type.String({ description: "Known by this everywhere (DCGM's UUID label)" }),
+    hostname: Type.String({ description: "Host it is in" }),
+    name: Type.String({ description: "Model (DCGM_FI_DEV_NAME); empty where the input does not say" }),
+    device: Type.String({ description: "Device on its host; empty where the input does not say" }),
+    status: statusSchema,
+    cluster_id: Type.String({ description: "Cluster its host belongs to" }),
+    driver_version: Type.Optional(Type.String({ description: "DCGM_FI_DRIVER_VERSION; absent where nobody said" })),
+    first_seen_at: instant("Its oldest record"),
+    last_seen_at: instant("Its newest record"),
+    properties: Type.Optional(
+      Type.Record(Type.String(), Type.String(), { description: "Further labels of the input, by their own names" }),
+    ),
+  },
+  {
+    additionalProperties: false,
+    description: "A GPU that has reported telemetry",
+    examples: [
+      {
+        id: "4",
+        uuid: "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4",
+        hostname: "mtv5-dgx1-hgpu-032",
+        name: "NVIDIA H100 80GB HBM3",
+        device: "nvidia4",
+        status: "active",
+        cluster_id: "local-cluster",
+        driver_version: "535.129.03",
+        first_seen_at: "2025-07-18T20:42:34Z",
+        last_seen_at: "2025-07-18T20:42:37Z",
+        properties: { job: "dgx_dcgm_exporter" },
+      },
+    ],
+  },
+);
+
+type ApiGpu = Static<typeof gpuSchema>;
+
+/** @param newestAtMs the newest record of its cluster */
+export function toApiGpu(gpu: StoredGpu, newestAtMs: number): ApiGpu {
+  const { driverVersion, properties } = gpu;
+  return {
+    id: String(gpu.gpuId),
+    uuid: gpu.uuid,
+    hostname: gpu.hostname,
+    name: gpu.modelName,
+    device: gpu.device,
+    status: statusOf(gpu.lastSeenAtMs, newestAtMs),
+    cluster_id: gpu.clusterId,
+    ...(driverVersion === "" ? {} : { driver_version: driverVersion }),
+    first_seen_at: formatTimestamp(gpu.firstSeenAtMs),
+    last_seen_at: formatTimestamp(gpu.lastSeenAtMs),
+    ...(Object.keys(properties).length === 0 ? {} : { properties }),
+  };
+}

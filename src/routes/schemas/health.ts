@@ -1,0 +1,54 @@
+import { type Static, Type } from "@sinclair/typebox";
+import { wholeNumber } from "./envelope.ts";
+
+const componentSchema = Type.Object(
+  {
+    status: Type.Union([Type.Literal("ok"), Type.Literal("degraded"), Type.Literal("down")]),
+    reason: Type.Optional(Type.String({ description: "What is wrong and what to do; absent while ok" })),
+  },
+  { additionalProperties: false, description: "A part of the process" },
+);
+
+/** What /health answers. */
+export const healthSchema = Type.Object(
+  {
+    status: Type.Union([Type.Literal("ok"), Type.Literal("degraded"), Type.Literal("down")], {
+      description: "ok; degraded: it answers, and something needs attention; down: the store does not answer",
+    }),
+    version: Type.String({ description: "Version of the program" }),
+    role: Type.String({ description: "Parts that this process runs" }),
+    cluster_id: Type.String({ description: "Cluster that its input belongs to" }),
+    uptime_seconds: wholeNumber({ minimum: 0, description: "Time since the start" }),
+    components: Type.Record(Type.String(), componentSchema, { description: "Each part by name" }),
+  },
+  {
+    additionalProperties: false,
+    description: "The state of a process and its parts",
+    examples: [
+      {
+        status: "ok",
+        version: "0.1.0",
+        role: "streamer,collector,gateway",
+        cluster_id: "local-cluster",
+        uptime_seconds: 4711,
+        components: { store: { status: "ok" }, queue: { status: "ok" }, collector: { status: "ok" } },
+      },
+    ],
+  },
+);
+
+export type Health = Static<typeof healthSchema>;
+export type ComponentHealth = Static<typeof componentSchema>;
+
+/** What the probes answer. */
+export const probeSchema = Type.Object(
+  {
+    status: Type.Union([Type.Literal("ok"), Type.Literal("unavailable")]),
+    reasons: Type.Array(Type.String(), { description: "Why it is unavailable; empty while ok" }),
+  },
+  {
+    additionalProperties: false,
+    description: "Answer to a probe",
+    examples: [{ status: "ok", reasons: [] }],
+  },
+);

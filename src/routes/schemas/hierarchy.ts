@@ -1,0 +1,118 @@
+import { type Static, Type } from "@sinclair/typebox";
+import type { StoredGpu } from "../../domain/query.ts";
+import { formatTimestamp } from "../../domain/timestamp.ts";
+import { statusOf, statusSchema } from "./activity.ts";
+import { instant, wholeNumber } from "./envelope.ts";
+
+const gpuCounts = {
+  gpu_count: wholeNumber({ minimum: 0, description: "GPUs that have reported" }),
+  active_gpu_count: wholeNumber({ minimum: 0, description: "GPUs whose status is active" }),
+  silent_gpu_count: wholeNumber({ minimum: 0, description: "GPUs whose status is silent" }),
+};
+
+/** A host as the API shows it. */
+export const hostSchema = Type.Object(
+  {
+    hostname: Type.String({ description: "The host's id in paths too" }),
+    cluster_id: Type.String({ description: "Cluster it belongs to" }),
+    ...gpuCounts,
+    status: statusSchema,
+    last_seen_at: instant("Newest record of its GPUs"),
+  },
+  {
+    additionalProperties: false,
+    description: "A host with GPUs; active while one of them is",
+    examples: [
+      {
+        hostname: "mtv5-dgx1-hgpu-032",
+        cluster_id: "local-cluster",
+        gpu_count: 8,
+        active_gpu_count: 8,
+        silent_gpu_count: 0,
+        status: "active",
+        last_seen_at: "2025-07-18T20:42:37Z",
+      },
+    ],
+  },
+);
+
+/** A cluster as the API shows it. */
+export const clusterSchema = Type.Object(
+  {
+    id: Type.String({ description: "CLUSTER_ID of the streamer that took its telemetry in" }),
+    name: Type.String({ description: "The same as id" }),
+    host_count: wholeNumber({ minimum: 0, description: "Hosts whose GPUs have reported" }),
+    ...gpuCounts,
+    status: statusSchema,
+    last_seen_at: instant("Newest record of its GPUs"),
+  },
+  {
+    additionalProperties: false,
+    description: "A cluster that has reported telemetry",
+    examples: [
+      {
+        id: "local-cluster",
+        name: "local-cluster",
+        host_count: 31,
+        gpu_count: 247,
+        active_gpu_count: 247,
+        silent_gpu_count: 0,
+        status: "active",
+        last_seen_at: "2025-07-18T20:42:37Z",
+      },
+    ],
+  },
+);
+
+/** The newest record of each cluster, milliseconds since the epoch.
+ *  @param gpus all GPUs of the clusters in question */
+export function newestByCluster(gpus: readonly StoredGpu[]): ReadonlyMap<string, number> {
+  const newest = new Map<string, number>();
+  for (const { clusterId, lastSeenAtMs } of gpus) {
+    newest.set(clusterId, Math.max(newest.get(clusterId) ?? -Infinity, lastSeenAtMs));
+  }
+  return newest;
+}
+
+/** Hosts in the order of their first GPU.
+ *  @param newestAtMs newest record by cluster */
+export function toApiHosts(
+  gpus: readonly StoredGpu[],
+  newestAtMs: ReadonlyMap<string, number>,
+): Static<typeof hostSchema>[] {
+  const hosts = Map.groupBy(gpus, ({ clusterId, hostname }) => JSON.stringify([clusterId, hostname]));
+  return [...hosts.values()].flatMap((ofHost) => {
+    const [first] = ofHost;
+    if (first === undefined) return [];
+    const figures = figuresOf(ofHost, newestAtMs.get(first.clusterId) ?? NaN);
+    return [{ hostname: first.hostname, cluster_id: first.clusterId, ...figures }];
+  });
+}
+
+/** Clusters by id.
+ *  @param gpus all GPUs of the clusters in question */
+export function toApiClusters(gpus: readonly StoredGpu[]): Static<typeof clusterSchema>[] {
+  const newestAtMs = newestByCluster(gpus);
+  const clusters = [...Map.groupBy(gpus, ({ clusterId }) => clusterId)];
+  return clusters
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([id, ofCluster]) => ({
+      id,
+      name: id,
+      host_count: new Set(ofCluster.map(({ hostname }) => hostname)).size,
+      ...figuresOf(ofCluster, newestAtMs.get(id) ?? NaN),
+    }));
+}
+
+/** What hosts and clusters say of their GPUs alike. */
+function figuresOf(gpus: readonly StoredGpu[], newestAtMs: number) {
+  const active = gpus.filter(({ lastSeenAtMs }) => statusOf(lastSeenAtMs, newestAtMs) === "active").length;
+  const lastSeenAtMs = gpus.reduce((latest, gpu) => Math.max(latest, gpu.lastSeenAtMs), -Infinity);
+  return {
+    gpu_count: gpus.length,
+    active_gpu_count: active,
+    silent_gpu_count: gpus.length - active,
+    status: active > 0 ? ("active" as const) : ("silent" as const),
+    last_seen_at: formatTimestamp(lastSeenAtMs),
+  };
+}

@@ -1,0 +1,42 @@
+import { type Static, Type } from "@sinclair/typebox";
+import type { Metric } from "../../domain/metrics.ts";
+import { wholeNumber } from "./envelope.ts";
+
+/** A metric of the catalogue as the API shows it. */
+export const metricSchema = Type.Object(
+  {
+    name: Type.String({ description: "Field of a record" }),
+    dcgm_field: Type.String({ description: "DCGM's name" }),
+    dcgm_field_id: Type.Optional(
+      wholeNumber({ minimum: 0, description: "DCGM's id; the exporter's own metrics have none" }),
+    ),
+    unit: Type.String({ description: "Unit of the value" }),
+    kind: Type.Union([Type.Literal("gauge"), Type.Literal("counter")], { description: "counter: only rises" }),
+    min: Type.Number({ description: "Lowest plausible value" }),
+    max: Type.Number({ description: "Highest plausible value; a value outside is rejected" }),
+    description: Type.String({ description: "What it measures" }),
+  },
+  {
+    additionalProperties: false,
+    description: "A metric that records may carry",
+    examples: [
+      {
+        name: "temperature",
+        dcgm_field: "DCGM_FI_DEV_GPU_TEMP",
+        dcgm_field_id: 150,
+        unit: "celsius",
+        kind: "gauge",
+        min: -40,
+        max: 150,
+        description: "GPU temperature",
+      },
+    ],
+  },
+);
+
+/** A metric in the API's shape. */
+export function toApiMetric({ name, dcgmField, dcgmFieldId, ...rest }: Metric): Static<typeof metricSchema> {
+  const { unit, kind, min, max, description } = rest;
+  const id = dcgmFieldId === undefined ? {} : { dcgm_field_id: dcgmFieldId };
+  return { name, dcgm_field: dcgmField, ...id, unit, kind, min, max, description };
+}

@@ -1,0 +1,46 @@
+import { type Static, Type } from "@sinclair/typebox";
+import { rejectReasons } from "../../domain/batch.ts";
+import type { StoredRejection } from "../../domain/query.ts";
+import { formatTimestamp } from "../../domain/timestamp.ts";
+import { instant, wholeNumber } from "./envelope.ts";
+
+/** A rejected input as the API shows it. */
+export const rejectionSchema = Type.Object(
+  {
+    source_id: Type.String({ description: "Source it came from" }),
+    line: wholeNumber({ minimum: 0, description: "Line in the file, from 1; 0 where the source has no lines" }),
+    byte: wholeNumber({ minimum: 0, description: "Byte offset of its first byte" }),
+    reason: Type.Union(
+      rejectReasons.map((reason) => Type.Literal(reason)),
+      { description: "Why it was rejected" },
+    ),
+    field: Type.String({ description: "Column at fault; empty where the whole row is" }),
+    value: Type.String({ description: "The offending value, cut to 200 characters" }),
+    message: Type.String({ description: "What is wrong and what would be right" }),
+    raw: Type.String({ description: "The row as it was read, cut to 2,000 characters" }),
+    seen_at: instant("When it was put into quarantine"),
+  },
+  {
+    additionalProperties: false,
+    description: "An input that could not be used",
+    examples: [
+      {
+        source_id: "csv:dcgm_metrics.csv",
+        line: 17,
+        byte: 4211,
+        reason: "value_out_of_range",
+        field: "value",
+        value: "345",
+        message: 'The value "345" of temperature is outside its range: -40 to 150 celsius.',
+        raw: '"2025-07-18T20:42:34Z","DCGM_FI_DEV_GPU_TEMP","0",...,"345",...',
+        seen_at: "2025-07-18T20:50:00Z",
+      },
+    ],
+  },
+);
+
+/** A rejected input in the API's shape. */
+export function toApiRejection(rejection: StoredRejection): Static<typeof rejectionSchema> {
+  const { sourceId, seenAtMs, line, byte, reason, field, value, message, raw } = rejection;
+  return { source_id: sourceId, line, byte, reason, field, value, message, raw, seen_at: formatTimestamp(seenAtMs) };
+}

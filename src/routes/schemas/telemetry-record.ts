@@ -1,0 +1,96 @@
+import { type Static, type TNumber, type TOptional, Type } from "@sinclair/typebox";
+import { type Metric, metrics } from "../../domain/metrics.ts";
+import type { StoredRecord } from "../../domain/query.ts";
+import { formatTimestamp } from "../../domain/timestamp.ts";
+import { instant } from "./envelope.ts";
+
+const identity = {
+  telemetry_id: Type.String({
+    description: "{hostname}_{gpu_id}_{epoch seconds}, with .mmm where the instant has milliseconds",
+  }),
+  timestamp: instant("When it was measured, UTC; milliseconds only where there are any"),
+  gpu_id: Type.String({ description: "Index of the GPU on its host" }),
+  uuid: Type.String({ description: "The GPU" }),
+  device: Type.String({ description: "Device on its host; empty where the input does not say" }),
+  model_name: Type.String({ description: "Model of the GPU; empty where the input does not say" }),
+  hostname: Type.String({ description: "Host of the GPU" }),
+  cluster_id: Type.String({ description: "Cluster of the host" }),
+};
+
+const workload = {
+  container: Type.Optional(Type.String({ description: "Container that held the GPU" })),
+  pod: Type.Optional(Type.String({ description: "Kubernetes pod that held the GPU" })),
+  namespace: Type.Optional(Type.String({ description: "Namespace of the pod" })),
+};
+
+function metricField({ description, unit, dcgmField, dcgmFieldId, kind }: Metric): TOptional<TNumber> {
+  const origin = dcgmFieldId === undefined ? dcgmField : `${dcgmField}, field ${dcgmFieldId}`;
+  return Type.Optional(Type.Number({ description: `${description}; ${unit}, ${kind} (${origin})` }));
+}
+
+/** A record as the API shows it. Its metric fields are the catalogue's. */
+export const telemetryRecordSchema = Type.Object(
+  {
+    ...identity,
+    ...Object.fromEntries(metrics.map((metric) => [metric.name, metricField(metric)])),
+    custom: Type.Optional(
+      Type.Record(Type.String(), Type.Number(), { description: "Metrics outside the catalogue, by the input's names" }),
+    ),
+    ...workload,
+  },
+  {
+    additionalProperties: false,
+    description:
+      "All that was measured of one GPU at one instant. A metric without a value is absent, never null or 0.",
+    examples: [
+      {
+        telemetry_id: "mtv5-dgx1-hgpu-032_4_1752871354",
+        timestamp: "2025-07-18T20:42:34Z",
+        gpu_id: "4",
+        uuid: "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4",
+        device: "nvidia4",
+        model_name: "NVIDIA H100 80GB HBM3",
+        hostname: "mtv5-dgx1-hgpu-032",
+        cluster_id: "local-cluster",
+        gpu_utilization: 85.5,
+        memory_utilization: 78.2,
+        memory_used_mb: 62560,
+        memory_free_mb: 17920,
+        temperature: 72,
+        power_draw: 320.1,
+        sm_clock_mhz: 1980,
+        memory_clock_mhz: 2619,
+      },
+    ],
+  },
+);
+
+type Identity = { -readonly [Field in keyof typeof identity]: Static<(typeof identity)[Field]> };
+type ApiRecord = Identity & Record<string, unknown>;
+
+/** A record in the API's shape. */
+export function toApiRecord(record: StoredRecord): ApiRecord {
+  const { gpu, timeMs } = record;
+  const shown: ApiRecord = {
+    telemetry_id: telemetryId(record),
+    timestamp: formatTimestamp(timeMs),
+    gpu_id: String(gpu.gpuId),
+    uuid: gpu.uuid,
+    device: gpu.device,
+    model_name: gpu.modelName,
+    hostname: gpu.hostname,
+    cluster_id: gpu.clusterId,
+    ...record.metrics,
+  };
+  if (Object.keys(record.custom).length > 0) shown.custom = record.custom;
+  if (record.container !== "") shown.container = record.container;
+  if (record.pod !== "") shown.pod = record.pod;
+  if (record.namespace !== "") shown.namespace = record.namespace;
+  return shown;
+}
+
+function telemetryId({ gpu, timeMs }: StoredRecord): string {
+  const milliseconds = timeMs % 1000;
+  const fraction = milliseconds === 0 ? "" : `.${String(milliseconds).padStart(3, "0")}`;
+  return `${gpu.hostname}_${gpu.gpuId}_${Math.floor(timeMs / 1000)}${fraction}`;
+}
