@@ -1,0 +1,179 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TSchema } from "@sinclair/typebox";
+import { Value } from "@sinclair/typebox/value";
+import { parse } from "yaml";
+import { metrics } from "../../src/domain/metrics.ts";
+import { namedSchemas, type SchemaName } from "../../src/routes/docs/components.ts";
+import { listAnswer, singleAnswer } from "../../src/routes/schemas/envelope.ts";
+import { gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
+
+interface Operation {
+  readonly operationId: string;
+  readonly summary: string;
+  readonly tags: readonly string[];
+  readonly parameters?: readonly { name: string; in: string; required: boolean; schema: Record<string, unknown> }[];
+  readonly responses: Record<string, { content?: Record<string, { schema: Json }> }>;
+}
+type Json = Record<string, unknown>;
+
+let stored: Awaited<ReturnType<typeof openFleetStore>>;
+let gateway: TestGateway;
+let document: Json & { paths: Record<string, { get: Operation }> };
+beforeAll(async () => {
+  stored = await openFleetStore();
+  gateway = gatewayOver(stored);
+  document = (await gateway.json("/swagger/swagger.json")) as typeof document;
+});
+afterAll(() => stored.close());
+
+const operations = (): [string, Operation][] => Object.entries(document.paths).map(([path, item]) => [path, item.get]);
+
+describe("the OpenAPI document", () => {
+  test("passes redocly's recommended rules without error or warning", async () => {
+    const dir = await mkdtemp(join(tmpdir(), "telemetry-openapi-"));
+    const file = join(dir, "swagger.json");
+    await Bun.write(file, JSON.stringify(document));
+    const lint = Bun.spawn([process.execPath, "node_modules/@redocly/cli/bin/cli.js", "lint", "--format=json", file], {
+      cwd: join(import.meta.dir, "../.."),
+      env: { ...process.env, REDOCLY_TELEMETRY: "off", REDOCLY_SUPPRESS_UPDATE_NOTICE: "true" },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    const [output, complaints] = await Promise.all([
+      new Response(lint.stdout).text(),
+      new Response(lint.stderr).text(),
+    ]);
+    await rm(dir, { recursive: true });
+    expect([await lint.exited, complaints.includes("error")]).toEqual([0, false]);
+    expect((JSON.parse(output) as { totals: unknown }).totals).toEqual({ errors: 0, warnings: 0, ignored: 0 });
+  });
+
+  test("lists every path of the API and of operators, and nothing else", () => {
+    expect(Object.keys(document.paths).sort()).toEqual([
+      "/api/v1/clusters",
+      "/api/v1/clusters/{cluster_id}",
+      "/api/v1/clusters/{cluster_id}/hosts",
+      "/api/v1/clusters/{cluster_id}/hosts/{host_id}",
+      "/api/v1/clusters/{cluster_id}/hosts/{host_id}/gpus",
+      "/api/v1/clusters/{cluster_id}/hosts/{host_id}/gpus/{gpu_id}",
+      "/api/v1/clusters/{cluster_id}/hosts/{host_id}/gpus/{gpu_id}/metrics",
+      "/api/v1/clusters/{cluster_id}/stats",
+      "/api/v1/gpus",
+      "/api/v1/gpus/{uuid}",
+      "/api/v1/gpus/{uuid}/telemetry",
+      "/api/v1/hosts",
+      "/api/v1/hosts/{hostname}/gpus",
+      "/api/v1/metrics",
+      "/api/v1/quarantine",
+      "/api/v1/telemetry",
+      "/api/v1/telemetry/latest",
+      "/health",
+      "/health/live",
+      "/health/ready",
+      "/metrics",
+    ]);
+  });
+
+  test("declares limits and times as clients understand them", () => {
+    const { parameters = [] } = document.paths["/api/v1/gpus/{uuid}/telemetry"]?.get ?? {};
+    expect(parameters.map(({ name, in: place, required }) => [name, place, required])).toEqual([
+      ["uuid", "path", true],
+      ["start_time", "query", false],
+      ["end_time", "query", false],
+      ["limit", "query", false],
+    ]);
+    expect(parameters[1]?.schema).toMatchObject({ type: "string", format: "date-time" });
+    expect(parameters[3]?.schema).toEqual({ type: "integer", minimum: 1, maximum: 10_000, default: 100 });
+  });
+
+  test("describes every metric of the catalogue with unit and DCGM's name", () => {
+    const { TelemetryRecord } = (
+      document.components as { schemas: Record<string, { properties: Record<string, Json> }> }
+    ).schemas;
+    for (const { name, unit, dcgmField } of metrics) {
+      const description = String(TelemetryRecord?.properties[name]?.description);
+      expect(description).toContain(unit);
+      expect(description).toContain(dcgmField);
+    }
+  });
+
+  test("tells the truth: every answer has the documented shape and no field beyond it", async () => {
+    const names: Record<string, string> = {
+      uuid: "GPU-host-a-0",
+      cluster_id: "alpha",
+      host_id: "host-a",
+      hostname: "host-a",
+      gpu_id: "0",
+    };
+    for (const [path, { responses }] of operations()) {
+      const response = await gateway.get(path.replace(/\{(\w+)\}/g, (_, name: string) => names[name] ?? ""));
+      expect([path, response.status]).toEqual([path, 200]);
+      const schema = responses["200"]?.content?.["application/json"]?.schema;
+      if (schema === undefined) continue;
+      const body: unknown = await response.json();
+      expect([path, [...Value.Errors(checkOf(schema), body)]]).toEqual([path, []]);
+    }
+  });
+
+  test("has an id of its own, a summary, a group and faults for every operation", () => {
+    const ids = operations().map(([, { operationId }]) => operationId);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const [path, { summary, tags, responses }] of operations()) {
+      expect(summary.length).toBeGreaterThan(0);
+      expect(tags).toHaveLength(1);
+      expect(Object.keys(responses)).toContain("400");
+      if (path.startsWith("/api/") && path.includes("{")) expect(Object.keys(responses)).toContain("404");
+    }
+  });
+
+  test("is the same as YAML", async () => {
+    const response = await gateway.get("/swagger/swagger.yaml");
+    expect(response.headers.get("content-type")).toBe("application/yaml");
+    expect(parse(await response.text())).toEqual(document);
+  });
+});
+
+describe("the page", () => {
+  test("is at /swagger/, and /swagger and /docs lead there", async () => {
+    for (const path of ["/docs", "/docs/", "/swagger"]) {
+      const response = await gateway.get(path);
+      expect([path, response.status, response.headers.get("location")]).toEqual([path, 302, "/swagger/"]);
+    }
+    const page = await gateway.get("/swagger/");
+    expect(page.status).toBe(200);
+    expect(page.headers.get("content-type")).toBe("text/html; charset=utf-8");
+  });
+
+  test("works without the network: everything it names is served here, and it may load nothing else", async () => {
+    const page = await gateway.get("/swagger/");
+    expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
+    const html = await page.text();
+    expect(html).not.toMatch(/https?:\/\//);
+    const links = [...html.matchAll(/(?:src|href)="\.\/([^"]+)"/g)].map(([, file]) => file);
+    expect(links).toHaveLength(4);
+    for (const file of links) {
+      const response = await gateway.get(`/swagger/${file}`);
+      expect([file, response.status]).toEqual([file, 200]);
+      expect((await response.arrayBuffer()).byteLength).toBeGreaterThan(100);
+    }
+    const initializer = await (await gateway.get("/swagger/swagger-initializer.js")).text();
+    expect(initializer).not.toMatch(/https?:\/\//);
+    expect(initializer).toContain("validatorUrl: null");
+  });
+});
+
+/** The schema behind a documented answer, which refuses fields that it does not know. */
+function checkOf(schema: Json): TSchema {
+  const data = (schema.properties as { data?: { $ref?: string; items?: { $ref: string } } } | undefined)?.data;
+  if (data?.items !== undefined) return listAnswer(named(data.items.$ref));
+  if (data?.$ref !== undefined) return singleAnswer(named(data.$ref));
+  return named(String(schema.$ref));
+}
+
+function named(reference: string): TSchema {
+  return namedSchemas[reference.replace("#/components/schemas/", "") as SchemaName];
+}

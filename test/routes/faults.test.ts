@@ -1,0 +1,245 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { TelemetryQueries } from "../../src/pipeline/store/telemetry-queries.ts";
+import { gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
+
+let stored: Awaited<ReturnType<typeof openFleetStore>>;
+let gateway: TestGateway;
+beforeAll(async () => {
+  stored = await openFleetStore();
+  gateway = gatewayOver(stored);
+});
+afterAll(() => stored.close());
+
+interface Fault {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+  readonly details: Record<string, unknown>;
+}
+
+async function faultOf(path: string, init?: RequestInit): Promise<Fault> {
+  const response = await gateway.get(path, init);
+  const body = (await response.json()) as { success: boolean; error: Omit<Fault, "status"> };
+  expect(body.success).toBe(false);
+  expect(Object.keys(body)).toEqual(["success", "error"]);
+  return { status: response.status, ...body.error };
+}
+
+const telemetryPaths = [
+  "/api/v1/gpus/GPU-host-a-0/telemetry",
+  "/api/v1/clusters/alpha/hosts/host-a/gpus/0/metrics",
+  "/api/v1/telemetry",
+  "/api/v1/telemetry/latest",
+];
+
+describe("a parameter that cannot be used is named with its value and what would be right", () => {
+  for (const path of telemetryPaths) {
+    test(`by ${path}`, async () => {
+      for (const value of ["0", "10001", "-1", "5.5", "abc", "", "1e2", "0x10", " 5", "999999999999999999999"]) {
+        expect(await faultOf(`${path}?limit=${encodeURIComponent(value)}`)).toEqual({
+          status: 400,
+          code: "invalid_parameter",
+          message: `limit=${JSON.stringify(value)} is not usable; expected a whole number from 1 to 10000`,
+          details: { parameter: "limit", value, expected: "a whole number from 1 to 10000" },
+        });
+      }
+      expect(await faultOf(`${path}?start_time=yesterday`)).toMatchObject({
+        status: 400,
+        code: "invalid_parameter",
+        message:
+          'start_time="yesterday" is not usable: it is not an RFC 3339 date-time; expected RFC 3339 with zone, such as 2025-07-18T20:42:34Z',
+        details: { parameter: "start_time", value: "yesterday" },
+      });
+      expect(await faultOf(`${path}?gpu=1`)).toEqual({
+        status: 400,
+        code: "unknown_parameter",
+        message: 'There is no parameter "gpu" here; expected start_time, end_time, limit',
+        details: { parameter: "gpu", known: ["start_time", "end_time", "limit"] },
+      });
+    });
+  }
+
+  const instants: [text: string, says: string][] = [
+    ["2025-07-18T20:42:34+02:00", "write %2B instead of +"],
+    ["2025-07-18T20:42:34", "the zone is missing"],
+    ["2025-07-18", "the time of day is missing"],
+    ["2025", "not an RFC 3339 date-time"],
+    ["1752871354", "not an RFC 3339 date-time"],
+    ["2025-07-18%2020:42:34Z", "not an RFC 3339 date-time"],
+    ["2025-07-18T20:42Z", "not an RFC 3339 date-time"],
+    ["2025-02-30T00:00:00Z", "2025-02 has no day 30"],
+    ["2023-02-29T00:00:00Z", "2023-02 has no day 29"],
+    ["1900-02-29T00:00:00Z", "1900-02 has no day 29"],
+    ["2025-13-01T00:00:00Z", "no month 13"],
+    ["2025-00-01T00:00:00Z", "no month 00"],
+    ["2025-07-18T24:00:00Z", "no such time of day"],
+    ["2025-07-18T20:42:60Z", "no such time of day"],
+    ["2025-07-18T20:42:34%2B24:00", "no such zone"],
+    ["", "not an RFC 3339 date-time"],
+  ];
+  test.each(instants)("end_time=%s: %s", async (text, says) => {
+    const { status, message, details } = await faultOf(`/api/v1/telemetry?end_time=${text}`);
+    expect(status).toBe(400);
+    expect(message).toContain(says);
+    expect(details).toMatchObject({ parameter: "end_time" });
+  });
+
+  test("29 February of a leap year is a day", async () => {
+    expect((await gateway.get("/api/v1/telemetry?end_time=2024-02-29T00:00:00Z")).status).toBe(200);
+    expect((await gateway.get("/api/v1/telemetry?end_time=2000-02-29T00:00:00Z")).status).toBe(200);
+  });
+
+  test("a range that ends before it starts", async () => {
+    const range = "start_time=2025-07-18T20:42:35Z&end_time=2025-07-18T20:42:34Z";
+    expect(await faultOf(`/api/v1/telemetry?${range}`)).toMatchObject({
+      status: 400,
+      message:
+        'start_time="2025-07-18T20:42:35Z" is not usable: it is after end_time="2025-07-18T20:42:34Z"; expected a start_time at or before end_time',
+    });
+  });
+
+  test("one that is given twice", async () => {
+    expect(await faultOf("/api/v1/telemetry?limit=1&limit=2")).toMatchObject({
+      status: 400,
+      message: expect.stringContaining("more than once") as unknown,
+      details: { parameter: "limit", value: "1,2" },
+    });
+  });
+
+  test("any at all where none is taken", async () => {
+    for (const path of ["/api/v1/gpus", "/api/v1/clusters/alpha/stats", "/api/v1/metrics", "/health", "/metrics"]) {
+      expect(await faultOf(`${path}?limit=1`)).toMatchObject({
+        status: 400,
+        message: 'There is no parameter "limit" here; expected no parameters',
+      });
+    }
+  });
+
+  test("in a path: too long, broken encoding, no index", async () => {
+    expect(await faultOf(`/api/v1/gpus/${"x".repeat(257)}`)).toMatchObject({
+      status: 400,
+      details: { parameter: "uuid", value: `${"x".repeat(200)}...`, expected: "a text of 1 to 256 characters" },
+    });
+    expect(await faultOf("/api/v1/gpus/%ZZ")).toMatchObject({ status: 400, details: { parameter: "uuid" } });
+    expect(await faultOf("/api/v1/clusters/alpha/hosts/host-a/gpus/GPU-1")).toMatchObject({
+      status: 400,
+      details: { parameter: "gpu_id", value: "GPU-1" },
+    });
+  });
+});
+
+describe("what a path names and the store does not have is said", () => {
+  const missing: [path: string, resource: string][] = [
+    ["/api/v1/gpus/GPU-0", "GPU"],
+    ["/api/v1/gpus/GPU-0/telemetry", "GPU"],
+    ["/api/v1/clusters/gamma", "cluster"],
+    ["/api/v1/clusters/gamma/stats", "cluster"],
+    ["/api/v1/clusters/gamma/hosts", "cluster"],
+    ["/api/v1/clusters/gamma/hosts/host-a", "cluster"],
+    ["/api/v1/clusters/alpha/hosts/host-z", "host"],
+    ["/api/v1/clusters/alpha/hosts/host-z/gpus", "host"],
+    ["/api/v1/clusters/alpha/hosts/host-z/gpus/0", "host"],
+    ["/api/v1/clusters/alpha/hosts/host-a/gpus/7", "GPU"],
+    ["/api/v1/clusters/alpha/hosts/host-a/gpus/7/metrics", "GPU"],
+    ["/api/v1/hosts/host-z/gpus", "host"],
+    ["/api/v1/nothing", "path"],
+    ["/", "path"],
+    ["/swagger/package.json", "file"],
+    ["/swagger/constructor", "file"],
+  ];
+  test.each(missing)("%s: no such %s", async (path, resource) => {
+    expect(await faultOf(path)).toMatchObject({ status: 404, code: "not_found", details: { resource } });
+  });
+
+  test("with the name that was asked for, cut", async () => {
+    expect(await faultOf("/api/v1/clusters/gamma/hosts/host-a")).toMatchObject({
+      message: 'There is no cluster with cluster_id "gamma"',
+    });
+    const { message } = await faultOf(`/${"y".repeat(5000)}`);
+    expect(message.length).toBeLessThan(300);
+  });
+});
+
+describe("methods", () => {
+  test("a wrong one answers 405 with the right ones", async () => {
+    for (const method of ["POST", "PUT", "PATCH", "DELETE"]) {
+      const response = await gateway.get("/api/v1/gpus/GPU-1/telemetry", { method });
+      expect(response.status).toBe(405);
+      expect(response.headers.get("allow")).toBe("GET, HEAD, OPTIONS");
+    }
+    expect(await faultOf("/health", { method: "POST" })).toMatchObject({
+      code: "method_not_allowed",
+      details: { method: "POST", path: "/health", allowed: ["GET", "HEAD", "OPTIONS"] },
+    });
+    expect((await gateway.get("/api/v1/nothing", { method: "POST" })).status).toBe(404);
+  });
+
+  test("OPTIONS answers what is possible", async () => {
+    const response = await gateway.get("/api/v1/gpus", { method: "OPTIONS" });
+    expect(response.status).toBe(204);
+    expect(response.headers.get("allow")).toBe("GET, HEAD, OPTIONS");
+    expect((await gateway.get("/api/v1/nothing", { method: "OPTIONS" })).status).toBe(404);
+  });
+
+  test("HEAD answers as GET does, without the body", async () => {
+    const head = await gateway.get("/api/v1/gpus", { method: "HEAD" });
+    expect(head.status).toBe(200);
+    expect(await head.text()).toBe("");
+    const body = await (await gateway.get("/api/v1/gpus")).text();
+    expect(head.headers.get("content-length")).toBe(String(Buffer.byteLength(body)));
+    expect((await gateway.get("/api/v1/gpus/GPU-0", { method: "HEAD" })).status).toBe(404);
+  });
+});
+
+test("a real server answers as the app does", async () => {
+  gateway.app.listen({ port: 0, hostname: "127.0.0.1" });
+  const url = `http://127.0.0.1:${gateway.app.server?.port}`;
+  const paths = [
+    "/api/v1/gpus",
+    "/api/v1/gpus/GPU%2Fx%20y%2B%25%C3%A9",
+    "/api/v1/gpus/%ZZ",
+    "/api/v1/none",
+    "/swagger/",
+  ];
+  for (const method of ["GET", "HEAD", "OPTIONS", "POST"]) {
+    for (const path of paths) {
+      const [here, there] = await Promise.all([gateway.get(path, { method }), fetch(`${url}${path}`, { method })]);
+      expect([path, method, there.status]).toEqual([path, method, here.status]);
+      expect(there.headers.get("allow")).toBe(here.headers.get("allow"));
+      if (method !== "HEAD") expect(await there.text()).toBe(await here.text());
+    }
+  }
+  await gateway.app.stop(true);
+});
+
+test("a store that does not answer is 503 with the reason, and when to come back", async () => {
+  const closedStore = await openFleetStore();
+  await closedStore.close();
+  const closed = gatewayOver(closedStore);
+  for (const path of ["/api/v1/gpus", "/api/v1/telemetry", "/api/v1/clusters/alpha/stats", "/api/v1/quarantine"]) {
+    const response = await closed.get(path);
+    expect(response.status).toBe(503);
+    expect(response.headers.get("retry-after")).toBe("1");
+    expect(await response.json()).toMatchObject({
+      success: false,
+      error: { code: "store_unavailable", details: { reason: expect.any(String) as unknown } },
+    });
+  }
+});
+
+test("whatever else is thrown stays inside: 500 without a word of it, and the log has it", async () => {
+  const fail = (): never => {
+    throw new TypeError("password hunter2 at /srv/secret.ts");
+  };
+  const queries: TelemetryQueries = { gpus: fail, records: fail, latest: fail, countRecords: fail, rejections: fail };
+  const failing = gatewayOver(stored, { queries });
+  const response = await failing.get("/api/v1/gpus");
+  const text = await response.text();
+  expect(response.status).toBe(500);
+  expect(JSON.parse(text)).toEqual({
+    success: false,
+    error: { code: "internal_error", message: "The request failed inside the server; its log says why", details: {} },
+  });
+  expect(JSON.stringify([...response.headers])).not.toContain("hunter2");
+  expect(failing.logged.join("")).toContain("hunter2");
+});

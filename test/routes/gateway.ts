@@ -1,0 +1,138 @@
+import pino, { type Logger } from "pino";
+import { Registry } from "prom-client";
+import { type AppOptions, composeApp } from "../../src/app.ts";
+import type { RejectedInput } from "../../src/domain/batch.ts";
+import { BatchBuilder } from "../../src/domain/batch-builder.ts";
+import { systemClock } from "../../src/domain/clock.ts";
+import type { Gpu, Workload } from "../../src/domain/gpu.ts";
+import { metricIndexOf } from "../../src/domain/metrics.ts";
+import { MemoryQueue } from "../../src/pipeline/queue/memory-queue.ts";
+import { openMemoryStore } from "../support/open-store.ts";
+
+/** 2025-07-18T20:42:34Z, the first second of the fleet. */
+export const firstSecondMs = Date.UTC(2025, 6, 18, 20, 42, 34);
+
+/** A record to store. */
+export interface FleetRecord {
+  readonly gpu: Gpu;
+  readonly timeMs: number;
+  readonly values: Readonly<Record<string, number>>;
+  readonly custom?: Readonly<Record<string, number>>;
+  readonly workload?: Workload;
+}
+
+export function gpuOf(clusterId: string, hostname: string, gpuId: number, more: Partial<Gpu> = {}): Gpu {
+  return {
+    uuid: `GPU-${hostname}-${gpuId}`,
+    clusterId,
+    hostname,
+    gpuId,
+    device: `nvidia${gpuId}`,
+    modelName: "NVIDIA H100 80GB HBM3",
+    driverVersion: "535.129.03",
+    properties: { job: "dcgm" },
+    ...more,
+  };
+}
+
+const a0 = gpuOf("alpha", "host-a", 0);
+const a1 = gpuOf("alpha", "host-a", 1, { driverVersion: "", properties: {} });
+const b0 = gpuOf("alpha", "host-b", 0);
+/** Has in its uuid what a path must encode, and in its hostname what another cluster has too. */
+const x0 = gpuOf("beta", "host-a", 0, { uuid: "GPU/x y+%é" });
+
+/** Two clusters. In alpha, host-a's GPU 0 has its metrics spread over four seconds, as exporters do, and host-b's GPU
+ *  fell silent two minutes before; beta reported a year earlier. */
+export const fleet: readonly FleetRecord[] = [
+  { gpu: a0, timeMs: firstSecondMs, values: { gpu_utilization: 85.5, power_draw: 320.1 } },
+  { gpu: a0, timeMs: firstSecondMs + 1000, values: { temperature: 72, memory_used_mb: 62560, memory_free_mb: 17920 } },
+  { gpu: a0, timeMs: firstSecondMs + 2000, values: { dec_utilization: 0 } },
+  {
+    gpu: a0,
+    timeMs: firstSecondMs + 3250,
+    values: { sm_clock_mhz: 1980 },
+    custom: { DCGM_FI_DEV_FAN_SPEED: 33 },
+    workload: { container: "train", pod: "job-1", namespace: "ml" },
+  },
+  { gpu: a1, timeMs: firstSecondMs + 3000, values: { temperature: 60, power_draw: 100, gpu_utilization: 10 } },
+  { gpu: b0, timeMs: firstSecondMs - 120_000, values: { temperature: 90 } },
+  { gpu: x0, timeMs: Date.UTC(2024, 6, 18), values: { temperature: 40 } },
+];
+
+export const rejected: readonly RejectedInput[] = [17, 18].map((line) => ({
+  line,
+  byte: line * 100,
+  reason: "value_out_of_range",
+  field: "value",
+  value: "345",
+  message: 'The value "345" of temperature is outside its range: -40 to 150 celsius.',
+  raw: "a,row,as,it,was",
+}));
+
+/** A gateway over a real store, and what a test needs to look at it. */
+export interface TestGateway {
+  get(path: string, init?: RequestInit): Promise<Response>;
+  /** The body of an answer, whatever its status. */
+  json(path: string): Promise<Record<string, unknown>>;
+  readonly app: ReturnType<typeof composeApp>;
+  readonly queue: MemoryQueue;
+  readonly logged: string[];
+}
+
+type FleetStore = Awaited<ReturnType<typeof openMemoryStore>>;
+
+/** A store in memory that holds these records, and two rejected inputs. */
+export async function openFleetStore(records: readonly FleetRecord[] = fleet): Promise<FleetStore> {
+  const opened = await openMemoryStore();
+  await opened.store.ingest({
+    messageId: "01K0000000000000000000000A",
+    idempotencyKey: "csv:fleet.csv:0-1",
+    source: { sourceId: "csv:fleet.csv", from: { offset: 0, line: 1 }, to: { offset: 1, line: 2 } },
+    batch: batchOf(records),
+  });
+  return opened;
+}
+
+/** @param options replaces parts of the app */
+export function gatewayOver({ store, queries }: FleetStore, options: Partial<AppOptions> = {}): TestGateway {
+  const clock = options.clock ?? systemClock;
+  const queue = new MemoryQueue({ topic: "telemetry", clock, capacityMessages: 10, leaseSeconds: 30, maxAttempts: 1 });
+  const logged: string[] = [];
+  const app = composeApp({
+    roles: ["gateway"],
+    queries,
+    store,
+    queue,
+    services: [],
+    registry: new Registry(),
+    version: "1.2.3",
+    clusterId: "alpha",
+    clock,
+    log: logInto(logged),
+    ...options,
+  });
+  const get = (path: string, init?: RequestInit) => app.handle(new Request(`http://localhost${path}`, init));
+  return {
+    get,
+    json: async (path) => (await (await get(path)).json()) as Record<string, unknown>,
+    app,
+    queue,
+    logged,
+  };
+}
+
+function batchOf(records: readonly FleetRecord[]) {
+  const builder = new BatchBuilder();
+  for (const { gpu, timeMs, values, custom = {}, workload } of records) {
+    const workloadIndex = workload === undefined ? 0 : builder.workloadIndex(workload);
+    const row = builder.row(builder.gpuIndex(gpu), timeMs, workloadIndex);
+    for (const [name, value] of Object.entries(values)) builder.set(row, metricIndexOf(name) ?? NaN, value);
+    for (const [name, value] of Object.entries(custom)) builder.setCustom(row, name, value);
+    builder.count("rows");
+  }
+  return { ...builder.build(), rejected };
+}
+
+function logInto(lines: string[]): Logger {
+  return pino({ level: "debug" }, { write: (line: string) => void lines.push(line) });
+}

@@ -1,0 +1,161 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { Counter, Registry } from "prom-client";
+import type { Service } from "../../src/pipeline/service.ts";
+import { ManualClock } from "../support/manual-clock.ts";
+import { gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
+
+let stored: Awaited<ReturnType<typeof openFleetStore>>;
+beforeAll(async () => {
+  stored = await openFleetStore();
+});
+afterAll(() => stored.close());
+
+function serviceWith(name: string, fault: () => string | undefined): Service {
+  return { name, start: () => Promise.resolve(), stop: () => Promise.resolve(), fault };
+}
+
+describe("/health", () => {
+  test("says version, role, uptime and each part's state", async () => {
+    const clock = new ManualClock();
+    const gateway = gatewayOver(stored, {
+      clock,
+      roles: ["collector", "gateway"],
+      services: [serviceWith("collector", () => undefined)],
+    });
+    await clock.advance(61_900);
+    expect(await gateway.json("/health")).toEqual({
+      status: "ok",
+      version: "1.2.3",
+      role: "collector,gateway",
+      cluster_id: "alpha",
+      uptime_seconds: 61,
+      components: { store: { status: "ok" }, queue: { status: "ok" }, collector: { status: "ok" } },
+    });
+    expect(await gateway.json("/health/live")).toEqual({ status: "ok", reasons: [] });
+    expect(await gateway.json("/health/ready")).toEqual({ status: "ok", reasons: [] });
+  });
+
+  test("a service at fault degrades it with the reason, and takes readiness away until it is well", async () => {
+    const fault: { reason: string | undefined } = { reason: "streaming stopped: fleet.csv cannot be read" };
+    const gateway = gatewayOver(stored, { services: [serviceWith("streamer", () => fault.reason)] });
+    expect((await gateway.get("/health")).status).toBe(200);
+    expect(await gateway.json("/health")).toMatchObject({
+      status: "degraded",
+      components: { streamer: { status: "degraded", reason: fault.reason } },
+    });
+    const ready = await gateway.get("/health/ready");
+    expect(ready.status).toBe(503);
+    expect(await ready.json()).toEqual({ status: "unavailable", reasons: [fault.reason] });
+    expect((await gateway.get("/health/live")).status).toBe(200);
+    fault.reason = undefined;
+    expect((await gateway.get("/health/ready")).status).toBe(200);
+  });
+
+  test("a store that does not answer is down: 503, not ready, and still alive", async () => {
+    const closedStore = await openFleetStore();
+    await closedStore.close();
+    const gateway = gatewayOver(closedStore);
+    const health = await gateway.get("/health");
+    expect(health.status).toBe(503);
+    expect(await health.json()).toMatchObject({
+      status: "down",
+      components: {
+        store: { status: "down", reason: expect.stringContaining("the store does not answer") as unknown },
+      },
+    });
+    expect((await gateway.get("/health/ready")).status).toBe(503);
+    expect((await gateway.get("/health/live")).status).toBe(200);
+  });
+
+  test("a store that hangs counts as down after two seconds", async () => {
+    const clock = new ManualClock();
+    const gateway = gatewayOver(stored, { clock, store: { ping: () => new Promise<never>(() => undefined) } });
+    const answer = gateway.get("/health/ready");
+    await clock.advance(2000);
+    expect((await answer).status).toBe(503);
+  });
+
+  test("messages that were given up degrade it", async () => {
+    const gateway = gatewayOver(stored);
+    await giveUpOneMessage(gateway);
+    expect(await gateway.json("/health")).toMatchObject({
+      status: "degraded",
+      components: {
+        queue: { status: "degraded", reason: expect.stringContaining("1 message(s) were given up") as unknown },
+      },
+    });
+    expect(await (await gateway.get("/metrics")).text()).toContain("telemetry_queue_dead_messages 1\n");
+  });
+});
+
+describe("/metrics", () => {
+  test("has the state of queue, services and process, and what other parts put into the registry", async () => {
+    const registry = new Registry();
+    new Counter({ name: "telemetry_things_total", help: "of another part", registers: [registry] }).inc(3);
+    const services = [serviceWith("collector", () => undefined), serviceWith("streamer", () => "stopped")];
+    const gateway = gatewayOver(stored, { registry, services });
+    const response = await gateway.get("/metrics");
+    expect(response.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
+    const lines = (await response.text()).split("\n");
+    expect(lines).toContain("telemetry_things_total 3");
+    expect(lines).toContain("telemetry_queue_up 1");
+    expect(lines).toContain("telemetry_queue_ready_messages 0");
+    expect(lines).toContain("telemetry_queue_capacity_messages 10");
+    expect(lines).toContain("telemetry_queue_oldest_message_age_seconds 0");
+    expect(lines).toContain('telemetry_service_up{service="collector"} 1');
+    expect(lines).toContain('telemetry_service_up{service="streamer"} 0');
+    expect(lines).toContain('telemetry_build_info{version="1.2.3"} 1');
+    expect(lines).toContain("# TYPE process_cpu_seconds_total counter");
+    expect(lines.some((line) => /^process_resident_memory_bytes [1-9]/.test(line))).toBe(true);
+  });
+
+  test("requests are counted by method, route and status, never by what a client made up", async () => {
+    const gateway = gatewayOver(stored);
+    await gateway.get("/api/v1/gpus/GPU-host-a-0");
+    await gateway.get("/api/v1/gpus/GPU-made-up");
+    await gateway.get("/made/up");
+    await gateway.get("/api/v1/gpus", { method: "PROPFIND" });
+    await gateway.get("/swagger");
+    const count = "telemetry_http_request_duration_seconds_count";
+    const expected = [
+      `${count}{method="GET",route="/api/v1/gpus/:uuid",status="200"} 1`,
+      `${count}{method="GET",route="/api/v1/gpus/:uuid",status="404"} 1`,
+      `${count}{method="GET",route="unmatched",status="404"} 1`,
+      `${count}{method="other",route="unmatched",status="405"} 1`,
+      `${count}{method="GET",route="/swagger",status="302"} 1`,
+    ];
+    const lines = await metricLines(gateway, expected);
+    expect(lines.filter((line) => expected.includes(line)).sort()).toEqual(expected.sort());
+    expect(lines.join("\n")).not.toContain("made-up");
+  });
+});
+
+test("a process without the gateway has health and metrics, and nothing else", async () => {
+  const gateway = gatewayOver(stored, { roles: ["streamer", "collector"] });
+  for (const path of ["/health", "/health/live", "/health/ready", "/metrics"]) {
+    expect((await gateway.get(path)).status).toBe(200);
+  }
+  for (const path of ["/api/v1/gpus", "/swagger/", "/docs"]) expect((await gateway.get(path)).status).toBe(404);
+});
+
+async function giveUpOneMessage({ queue }: TestGateway): Promise<void> {
+  const { signal } = new AbortController();
+  const source = { sourceId: "s", from: { offset: 0, line: 1 }, to: { offset: 1, line: 2 } };
+  const payload = new Uint8Array(1);
+  const about = { idempotencyKey: "k", traceId: "t", schemaVersion: "v1", encoding: "none", count: 1 };
+  await queue.publish({ ...about, source, payload }, signal);
+  for (const delivery of await queue.claim({ consumerId: "c", maxMessages: 1, signal })) {
+    await queue.reject(delivery, "no use");
+  }
+}
+
+/** Requests are counted after their answer has left: asks until the lines are there, at most 100 times. */
+async function metricLines(gateway: TestGateway, wanted: readonly string[]): Promise<string[]> {
+  let lines: string[] = [];
+  for (let tries = 0; tries < 100; tries += 1) {
+    lines = (await (await gateway.get("/metrics")).text()).split("\n");
+    if (wanted.every((line) => lines.includes(line))) break;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return lines;
+}
