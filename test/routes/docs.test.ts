@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { TSchema } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { parse } from "yaml";
@@ -36,7 +37,8 @@ describe("the OpenAPI document", () => {
     const dir = await mkdtemp(join(tmpdir(), "telemetry-openapi-"));
     const file = join(dir, "swagger.json");
     await Bun.write(file, JSON.stringify(document));
-    const lint = Bun.spawn([process.execPath, "node_modules/@redocly/cli/bin/cli.js", "lint", "--format=json", file], {
+    const redocly = fileURLToPath(import.meta.resolve("@redocly/cli/bin/cli.js"));
+    const lint = Bun.spawn([process.execPath, redocly, "lint", "--format=json", file], {
       cwd: join(import.meta.dir, "../.."),
       env: { ...process.env, REDOCLY_TELEMETRY: "off", REDOCLY_SUPPRESS_UPDATE_NOTICE: "true" },
       stdin: "ignore",

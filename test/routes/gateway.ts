@@ -59,7 +59,7 @@ export const fleet: readonly FleetRecord[] = [
   { gpu: x0, timeMs: Date.UTC(2024, 6, 18), values: { temperature: 40 } },
 ];
 
-export const rejected: readonly RejectedInput[] = [17, 18].map((line) => ({
+const rejected: readonly RejectedInput[] = [17, 18].map((line) => ({
   line,
   byte: line * 100,
   reason: "value_out_of_range",
