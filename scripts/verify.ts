@@ -1,0 +1,64 @@
+import { parseArgs } from "node:util";
+import { parseConfig } from "../src/config.ts";
+import { systemClock } from "../src/domain/clock.ts";
+import { DataDirUnusable, TelemetryError } from "../src/domain/errors.ts";
+import { CsvSource } from "../src/pipeline/source/csv-source.ts";
+import { openPGliteStore } from "../src/pipeline/store/open-pglite-store.ts";
+import { compareFile } from "./verify/compare-file.ts";
+import { recordsBehindApi, recordsInStore, type StoredRecords } from "./verify/stored-records.ts";
+
+const usage = `Compares a CSV file with what is stored; exits 1 on any difference.
+  bun run verify --csv FILE [--url http://localhost:8080]
+Without --url it opens DATA_DIR, or, where a running pipeline holds that, asks it at HOST:PORT.`;
+
+interface OpenStore {
+  readonly stored: StoredRecords;
+  close(): Promise<void>;
+}
+
+async function openStored(config: ReturnType<typeof parseConfig>, url: string | undefined): Promise<OpenStore> {
+  const behindApi = (at: string): OpenStore => ({ stored: recordsBehindApi(at), close: () => Promise.resolve() });
+  if (url !== undefined) return behindApi(url.replace(/\/$/, ""));
+  try {
+    const { queries, close } = await openPGliteStore({ dataDir: config.dataDir });
+    return { stored: recordsInStore(queries), close };
+  } catch (error) {
+    if (error instanceof DataDirUnusable) return behindApi(`http://${config.host}:${config.port}`);
+    throw error;
+  }
+}
+
+async function verify(): Promise<number> {
+  const { values } = parseArgs({ options: { csv: { type: "string" }, url: { type: "string" } } });
+  const config = parseConfig({ ...process.env, TIMESTAMPS: undefined, LOOP_MODE: undefined });
+  const path = values.csv ?? config.csvFile;
+  if (path === undefined) throw new TypeError(usage);
+  const source = await CsvSource.open({
+    path,
+    clusterId: config.clusterId,
+    batchSize: config.batchSize,
+    timestamps: "original",
+    clock: systemClock,
+  });
+  const { stored, close } = await openStored(config, values.url);
+  try {
+    const { differences, differenceCount, ...sums } = await compareFile(source, stored);
+    const { rows, samples, records, missing, rejected } = sums;
+    process.stdout.write(
+      `${path}: ${rows} rows, ${samples} samples, ${records} records, ${missing} missing, ${rejected} rejected\n`,
+    );
+    for (const difference of differences) process.stdout.write(`  ${difference}\n`);
+    process.stdout.write(differenceCount === 0 ? "the store agrees\n" : `${differenceCount} differences\n`);
+    return differenceCount === 0 ? 0 : 1;
+  } finally {
+    await close();
+  }
+}
+
+try {
+  process.exit(await verify());
+} catch (error) {
+  const forPerson = error instanceof TelemetryError || error instanceof TypeError;
+  process.stderr.write(`${forPerson ? error.message : String((error as Error).stack ?? error)}\n`);
+  process.exit(2);
+}

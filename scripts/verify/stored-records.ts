@@ -1,0 +1,99 @@
+import { formatTimestamp, parseTimestamp } from "../../src/domain/timestamp.ts";
+import { metrics } from "../../src/domain/metrics.ts";
+import type { TelemetryQueries } from "../../src/pipeline/store/telemetry-queries.ts";
+
+/** A record as verify compares it: who, when, and every value by metric name. */
+export interface ComparableRecord {
+  readonly uuid: string;
+  readonly timeMs: number;
+  readonly hostname: string;
+  readonly gpuId: number;
+  readonly values: ReadonlyMap<string, number>;
+}
+
+export interface Window {
+  readonly uuid: string;
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+/** Where verify finds what is stored. */
+export interface StoredRecords {
+  /** Every stored record of a GPU in the window, bounds inclusive. */
+  recordsOf(window: Window): Promise<ComparableRecord[]>;
+  /** Rejected inputs stored of a source. */
+  countRejections(sourceId: string): Promise<number>;
+}
+
+/** The API's largest page. */
+const pageLimit = 10_000;
+
+/** Straight from the store of this machine. */
+export function recordsInStore(queries: TelemetryQueries): StoredRecords {
+  return {
+    recordsOf: (window) =>
+      paged(window, async ({ uuid, startMs, endMs }) => {
+        const records = await queries.records({ uuid, startMs, endMs, limit: pageLimit });
+        return records.map(({ gpu, timeMs, metrics: values, custom }) => ({
+          uuid: gpu.uuid,
+          hostname: gpu.hostname,
+          gpuId: gpu.gpuId,
+          timeMs,
+          values: new Map(Object.entries({ ...values, ...custom })),
+        }));
+      }),
+    countRejections: async (sourceId) => (await queries.rejections({ sourceId, limit: pageLimit })).length,
+  };
+}
+
+type ApiRecord = Record<string, unknown> & {
+  uuid: string;
+  hostname: string;
+  gpu_id: string;
+  timestamp: string;
+  custom?: Record<string, number>;
+};
+
+/** From a running gateway. @param url e.g. `http://localhost:8080` */
+export function recordsBehindApi(url: string): StoredRecords {
+  const get = async <T>(path: string): Promise<T[]> => {
+    const response = await fetch(`${url}${path}`);
+    if (response.status === 404) return [];
+    if (!response.ok) throw new Error(`${url}${path} answered ${response.status}: ${await response.text()}`);
+    return ((await response.json()) as { data: T[] }).data;
+  };
+  return {
+    recordsOf: (window) =>
+      paged(window, async ({ uuid, startMs, endMs }) => {
+        const times = `start_time=${formatTimestamp(startMs)}&end_time=${formatTimestamp(endMs)}`;
+        const path = `/api/v1/gpus/${encodeURIComponent(uuid)}/telemetry?${times}&limit=${pageLimit}`;
+        return (await get<ApiRecord>(path)).map(fromApi);
+      }),
+    countRejections: async (sourceId) =>
+      (await get(`/api/v1/quarantine?source_id=${encodeURIComponent(sourceId)}&limit=${pageLimit}`)).length,
+  };
+}
+
+function fromApi(record: ApiRecord): ComparableRecord {
+  const values = new Map<string, number>(Object.entries(record.custom ?? {}));
+  for (const { name } of metrics) {
+    const value = record[name];
+    if (typeof value === "number") values.set(name, value);
+  }
+  const time = parseTimestamp(record.timestamp);
+  if ("fault" in time) throw new Error(`the API gave the timestamp ${record.timestamp}`);
+  return { uuid: record.uuid, hostname: record.hostname, gpuId: Number(record.gpu_id), timeMs: time.ms, values };
+}
+
+/** Asks for the newest page first, then for what is older, until a page is not full. */
+async function paged(window: Window, page: (window: Window) => Promise<ComparableRecord[]>): Promise<ComparableRecord[]> {
+  const all: ComparableRecord[] = [];
+  let endMs = window.endMs;
+  for (;;) {
+    const records = await page({ ...window, endMs });
+    all.push(...records);
+    const oldest = records[0];
+    if (records.length < pageLimit || oldest === undefined || oldest.timeMs <= window.startMs) return all;
+    endMs = oldest.timeMs - 1;
+  }
+}

@@ -1,0 +1,101 @@
+import {
+  bigint,
+  doublePrecision,
+  index,
+  integer,
+  jsonb,
+  type PgColumnBuilderBase,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+  unique,
+} from "drizzle-orm/pg-core";
+import { metrics } from "../domain/metrics.ts";
+
+const instant = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
+const offset = (name: string) => bigint(name, { mode: "number" });
+
+/** Every GPU that was ever seen; `gpu_key` is what telemetry rows carry instead of the uuid. */
+export const gpus = pgTable(
+  "gpus",
+  {
+    gpuKey: integer("gpu_key").primaryKey().generatedAlwaysAsIdentity(),
+    uuid: text("uuid").notNull().unique(),
+    clusterId: text("cluster_id").notNull(),
+    hostname: text("hostname").notNull(),
+    gpuId: integer("gpu_id").notNull(),
+    device: text("device").notNull(),
+    modelName: text("model_name").notNull(),
+    driverVersion: text("driver_version").notNull(),
+    properties: jsonb("properties").$type<Record<string, string>>().notNull(),
+    firstSeenAt: instant("first_seen_at").notNull(),
+    lastSeenAt: instant("last_seen_at").notNull(),
+  },
+  (table) => [index("gpus_place").on(table.clusterId, table.hostname, table.gpuId)],
+);
+
+const metricColumns: Record<string, PgColumnBuilderBase> = Object.fromEntries(
+  metrics.map(({ name }) => [name, doublePrecision(name)]),
+);
+
+/** One row a GPU and instant; a metric that was not measured is NULL. The metric columns are the catalogue's. */
+export const telemetry = pgTable(
+  "telemetry",
+  {
+    gpuKey: integer("gpu_key").notNull(),
+    time: instant("time").notNull(),
+    ...metricColumns,
+    custom: jsonb("custom").$type<Record<string, number>>(),
+    container: text("container"),
+    pod: text("pod"),
+    namespace: text("namespace"),
+  },
+  (table) => [
+    primaryKey({ name: "telemetry_pkey", columns: [table.gpuKey, table.time] }),
+    index("telemetry_time").on(table.time.desc()),
+  ],
+);
+
+/** Every message that is stored: what makes a second delivery a duplicate, and says which stretches of a source are in. */
+export const ingestedMessages = pgTable(
+  "ingested_messages",
+  {
+    messageId: text("message_id").primaryKey(),
+    idempotencyKey: text("idempotency_key").notNull().unique(),
+    sourceId: text("source_id").notNull(),
+    fromOffset: offset("from_offset").notNull(),
+    fromLine: offset("from_line").notNull(),
+    toOffset: offset("to_offset").notNull(),
+    toLine: offset("to_line").notNull(),
+    rows: integer("rows").notNull(),
+    samples: integer("samples").notNull(),
+    missing: integer("missing").notNull(),
+    duplicates: integer("duplicates").notNull(),
+    blankLines: integer("blank_lines").notNull(),
+    repeatedHeaders: integer("repeated_headers").notNull(),
+    recordsInserted: integer("records_inserted").notNull().default(0),
+    recordsMerged: integer("records_merged").notNull().default(0),
+    rejected: jsonb("rejected").$type<Record<string, number>>().notNull(),
+    ingestedAt: instant("ingested_at").notNull().defaultNow(),
+  },
+  (table) => [index("ingested_messages_source").on(table.sourceId, table.fromOffset)],
+);
+
+/** Every input that could not be used, with its reason. */
+export const quarantine = pgTable(
+  "quarantine",
+  {
+    id: bigint("id", { mode: "number" }).primaryKey().generatedAlwaysAsIdentity(),
+    sourceId: text("source_id").notNull(),
+    byteOffset: offset("byte_offset").notNull(),
+    line: offset("line").notNull(),
+    reason: text("reason").notNull(),
+    field: text("field").notNull(),
+    value: text("value").notNull(),
+    message: text("message").notNull(),
+    raw: text("raw").notNull(),
+    seenAt: instant("seen_at").notNull().defaultNow(),
+  },
+  (table) => [unique("quarantine_place").on(table.sourceId, table.byteOffset, table.field)],
+);

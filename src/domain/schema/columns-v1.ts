@@ -1,0 +1,95 @@
+import type { RecordBatch } from "../batch.ts";
+import type { PayloadV1 } from "./payload-v1.ts";
+
+type Column = PayloadV1["columns"][number];
+
+/** RecordBatch -> payload `v1`. */
+export function toPayloadV1(batch: RecordBatch): PayloadV1 {
+  const hasWorkloads = batch.workloads.length > 1;
+  return {
+    records: batch.recordCount,
+    gpus: batch.gpus as PayloadV1["gpus"],
+    workloads: batch.workloads as PayloadV1["workloads"],
+    gpuSteps: stepsOf(batch.gpuIndexes),
+    timeStepsMs: stepsOf(batch.timesMs),
+    ...(hasWorkloads ? { workloadIndexes: Array.from(batch.workloadIndexes) } : {}),
+    columns: Array.from(batch.columns, ([metric, values]) => toColumn(metric, values)),
+    custom: batch.custom as PayloadV1["custom"],
+    rejected: batch.rejected as PayloadV1["rejected"],
+    tally: batch.tally,
+  };
+}
+
+/** Payload `v1` -> RecordBatch.
+ *  @throws RangeError where its columns do not fit each other */
+export function fromPayloadV1(payload: PayloadV1): RecordBatch {
+  const { records } = payload;
+  mustHave("gpuSteps", payload.gpuSteps.length, records);
+  mustHave("timeStepsMs", payload.timeStepsMs.length, records);
+  if (payload.workloadIndexes !== undefined) mustHave("workloadIndexes", payload.workloadIndexes.length, records);
+  return {
+    recordCount: records,
+    gpus: payload.gpus,
+    workloads: payload.workloads,
+    gpuIndexes: Uint32Array.from(fromSteps(payload.gpuSteps)),
+    workloadIndexes: payload.workloadIndexes ? Uint32Array.from(payload.workloadIndexes) : new Uint32Array(records),
+    timesMs: fromSteps(payload.timeStepsMs),
+    columns: new Map(payload.columns.map((column) => [column.metric, fromColumn(column, records)])),
+    custom: payload.custom,
+    rejected: payload.rejected,
+    tally: payload.tally,
+  };
+}
+
+function mustHave(what: string, found: number, records: number): void {
+  if (found !== records) throw new RangeError(`${what} has ${found} elements for ${records} records`);
+}
+
+function stepsOf(values: Uint32Array | Float64Array): number[] {
+  const steps = new Array<number>(values.length);
+  let before = 0;
+  for (let i = 0; i < values.length; i += 1) {
+    const value = values[i] as number;
+    steps[i] = value - before;
+    before = value;
+  }
+  return steps;
+}
+
+function fromSteps(steps: readonly number[]): Float64Array {
+  const values = new Float64Array(steps.length);
+  let value = 0;
+  for (let i = 0; i < steps.length; i += 1) values[i] = value += steps[i] as number;
+  return values;
+}
+
+function toColumn(metric: string, column: Float64Array): Column {
+  const at: number[] = [];
+  const values: number[] = [];
+  let isConstant = true;
+  for (let i = 0; i < column.length; i += 1) {
+    const value = column[i] as number;
+    if (value !== value) continue; // NaN: missing
+    at.push(i);
+    values.push(value);
+    if (value !== values[0]) isConstant = false;
+  }
+  return {
+    metric,
+    ...(at.length === column.length ? {} : { at: stepsOf(Uint32Array.from(at)) }),
+    ...(isConstant && values.length > 0 ? { same: values[0] as number } : { values }),
+  };
+}
+
+function fromColumn({ metric, at, values, same }: Column, records: number): Float64Array {
+  const count = at?.length ?? records;
+  if (same === undefined) mustHave(`the values of ${metric}`, values?.length ?? 0, count);
+  const column = new Float64Array(records).fill(NaN);
+  let record = -1;
+  for (let i = 0; i < count; i += 1) {
+    record = at === undefined ? i : i === 0 ? (at[0] as number) : record + (at[i] as number);
+    if (record >= records) throw new RangeError(`${metric} names record ${record} of ${records}`);
+    column[record] = same ?? (values?.[i] as number);
+  }
+  return column;
+}

@@ -1,0 +1,63 @@
+import { type Static, Type } from "@sinclair/typebox";
+import { rejectReasons } from "../batch.ts";
+
+const index = Type.Integer({ minimum: 0, maximum: 0xffff_ffff });
+const tallyCount = Type.Integer({ minimum: 0 });
+
+/** A column of the payload: only the records that have the metric, in order.
+ *  `at` names them (absent: all records have it); `same` stands for values that are all equal. */
+const column = Type.Object({
+  metric: Type.String(),
+  at: Type.Optional(Type.Array(index)),
+  values: Type.Optional(Type.Array(Type.Number())),
+  same: Type.Optional(Type.Number()),
+});
+
+/** The payload `v1`: a RecordBatch in columns with dictionaries.
+ *  Times and GPU indexes are written as differences to the record before: small numbers that compress well. */
+export const payloadV1 = Type.Object({
+  records: index,
+  gpus: Type.Array(
+    Type.Object({
+      uuid: Type.String({ minLength: 1 }),
+      clusterId: Type.String(),
+      hostname: Type.String({ minLength: 1 }),
+      gpuId: Type.Integer({ minimum: 0 }),
+      device: Type.String(),
+      modelName: Type.String(),
+      driverVersion: Type.String(),
+      properties: Type.Record(Type.String(), Type.String()),
+    }),
+  ),
+  workloads: Type.Array(
+    Type.Object({ container: Type.String(), pod: Type.String(), namespace: Type.String() }),
+    { minItems: 1 },
+  ),
+  gpuSteps: Type.Array(Type.Integer()),
+  timeStepsMs: Type.Array(Type.Number()),
+  /** Absent: no record names a workload. */
+  workloadIndexes: Type.Optional(Type.Array(index)),
+  columns: Type.Array(column),
+  custom: Type.Array(Type.Object({ record: index, metric: Type.String(), value: Type.Number() })),
+  rejected: Type.Array(
+    Type.Object({
+      line: Type.Integer({ minimum: 0 }),
+      byte: Type.Integer({ minimum: 0 }),
+      reason: Type.Union(rejectReasons.map((reason) => Type.Literal(reason))),
+      field: Type.String(),
+      value: Type.String(),
+      message: Type.String(),
+      raw: Type.String(),
+    }),
+  ),
+  tally: Type.Object({
+    rows: tallyCount,
+    samples: tallyCount,
+    missing: tallyCount,
+    duplicates: tallyCount,
+    blankLines: tallyCount,
+    repeatedHeaders: tallyCount,
+  }),
+});
+
+export type PayloadV1 = Static<typeof payloadV1>;

@@ -1,0 +1,27 @@
+import { type Static, Type } from "@sinclair/typebox";
+
+const text = Type.Optional(Type.String());
+
+/** The payload `v1beta1`: the long form, one sample an element, as a row of the DCGM CSV has it.
+ *  The fields of an element are checked one by one when it is migrated, so that a bad one leaves the others alone. */
+export const payloadV1Beta1 = Type.Object({
+  cluster_id: Type.String({ minLength: 1 }),
+  samples: Type.Array(
+    Type.Object({
+      timestamp: text,
+      metric_name: text,
+      gpu_id: Type.Optional(Type.Union([Type.String(), Type.Number()])),
+      device: text,
+      uuid: text,
+      model_name: text,
+      hostname: text,
+      container: text,
+      pod: text,
+      namespace: text,
+      driver_version: text,
+      value: Type.Optional(Type.Union([Type.String(), Type.Number(), Type.Null()])),
+    }),
+  ),
+});
+
+export type PayloadV1Beta1 = Static<typeof payloadV1Beta1>;

@@ -1,0 +1,99 @@
+import { afterAll, expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openPGliteStore } from "../../src/pipeline/store/open-pglite-store.ts";
+import { writeFleetCsv } from "../support/fleet-csv.ts";
+import { startPipeline, stopPipeline } from "../support/process.ts";
+
+// Invariant: for every source position, its samples are in the store exactly once or in quarantine with a reason,
+// whatever dies. Here the whole process dies, twenty times in one import, and the content is compared with that
+// of an import that nobody disturbed.
+
+const kills = 20;
+const seed = Number(process.env.TEST_SEED ?? 1);
+const dir = await mkdtemp(join(tmpdir(), "telemetry-kill-"));
+afterAll(() => rm(dir, { recursive: true, force: true }));
+
+/** A random number in [0, 1) from the seed: mulberry32. */
+function randomFrom(state: number): () => number {
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+/** Every record, every rejected input and the sums of the import, in an order of their own. */
+async function contentOf(dataDir: string): Promise<{ records: string; rejections: string; rows: number }> {
+  const { queries, store, close } = await openPGliteStore({ dataDir });
+  try {
+    const digest = new Bun.CryptoHasher("sha256");
+    for (const { uuid } of await queries.gpus({})) {
+      for (const { gpu, ...record } of await queries.records({ uuid, limit: 1_000_000 })) {
+        digest.update(JSON.stringify([gpu.uuid, gpu.hostname, gpu.gpuId, record]));
+      }
+    }
+    const rejections = await queries.rejections({ limit: 1_000_000 });
+    const sourceId = rejections[0]?.sourceId ?? "";
+    const { totals } = await store.progressOf(sourceId);
+    const facts = rejections.map(({ line, byte, reason, value }) => JSON.stringify([line, byte, reason, value]));
+    return { records: digest.digest("hex"), rejections: facts.sort().join("\n"), rows: totals.rows };
+  } finally {
+    await close();
+  }
+}
+
+test(
+  `${kills} times kill -9 in the middle of an import, each followed by a restart, lead to the content of an undisturbed run`,
+  async () => {
+    const csv = join(dir, "fleet.csv");
+    await writeFleetCsv(csv, { hosts: 8, "gpus-per-host": 8, seconds: 60, seed });
+    await spoilSomeRows(csv);
+    const env = { CSV_FILE: csv, BATCH_SIZE: "500", LOG_LEVEL: "error", ROLE: "streamer,collector" };
+    const undisturbed = join(dir, "undisturbed");
+    const start = performance.now();
+    const calm = startPipeline({ ...env, DATA_DIR: undisturbed });
+    await calm.waitFor(/source /);
+    const startMs = performance.now() - start;
+    await calm.waitFor(/samples\/s/);
+    const importMs = performance.now() - start - startMs;
+    await stopPipeline(calm);
+
+    const random = randomFrom(seed);
+    const disturbed = join(dir, "disturbed");
+    for (let kill = 0; kill < kills; kill += 1) {
+      const pipeline = startPipeline({ ...env, DATA_DIR: disturbed });
+      // The first ones may hit the making of the directory; the later ones a stretch of the import each.
+      if (kill < 3) await Bun.sleep(random() * startMs);
+      else {
+        await pipeline.waitFor(/source /);
+        await Bun.sleep((random() * importMs * 2) / kills);
+      }
+      await stopPipeline(pipeline, "SIGKILL");
+    }
+    const last = startPipeline({ ...env, DATA_DIR: disturbed });
+    await last.waitFor(/samples\/s/);
+    await stopPipeline(last);
+    expect(last.subprocess.exitCode).toBe(0);
+
+    const expected = await contentOf(undisturbed);
+    expect(expected.rejections.split("\n")).toHaveLength(spoiledRows);
+    expect(await contentOf(disturbed)).toEqual(expected);
+  },
+  600_000,
+);
+
+const spoiledRows = 50;
+
+/** Makes values nonsense on rows spread over the file, so that quarantine is compared too. */
+async function spoilSomeRows(csv: string): Promise<void> {
+  const lines = (await Bun.file(csv).text()).split("\n");
+  const step = Math.floor((lines.length - 2) / spoiledRows);
+  for (let spoiled = 0; spoiled < spoiledRows; spoiled += 1) {
+    const index = 1 + spoiled * step;
+    lines[index] = (lines[index] as string).replace(/^"[^"]*"/, '"not-a-time"');
+  }
+  await Bun.write(csv, lines.join("\n"));
+}

@@ -1,0 +1,65 @@
+import { afterAll, expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "./support/process.ts";
+
+const dir = await mkdtemp(join(tmpdir(), "telemetry-main-"));
+const started: PipelineProcess[] = [];
+const start = (name: string, env: Record<string, string> = {}): PipelineProcess => {
+  const pipeline = startPipeline({ DATA_DIR: join(dir, name), ...env });
+  started.push(pipeline);
+  return pipeline;
+};
+
+afterAll(async () => {
+  for (const pipeline of started) await stopPipeline(pipeline, "SIGKILL");
+  await rm(dir, { recursive: true, force: true });
+});
+
+test("with nothing set it shows a live simulated fleet, and SIGTERM ends it cleanly with everything stored", async () => {
+  const pipeline = start("live", { SIM_INTERVAL: "100ms" });
+  const url = await urlOf(pipeline);
+  let gpus = { count: 0 };
+  for (let tries = 0; gpus.count === 0 && tries < 200; tries += 1) {
+    gpus = (await (await fetch(`${url}/api/v1/gpus`)).json()) as { count: number };
+    await Bun.sleep(50);
+  }
+  expect(gpus.count).toBeGreaterThan(0);
+  expect(await (await fetch(`${url}/health`)).json()).toMatchObject({ status: "ok" });
+  await stopPipeline(pipeline);
+  expect(pipeline.subprocess.exitCode).toBe(0);
+  expect(pipeline.output()).toContain("stopped");
+});
+
+test("a second process on the same DATA_DIR is told who holds it, and exits 1", async () => {
+  const first = start("shared", { ROLE: "gateway" });
+  await urlOf(first);
+  const second = start("shared", { ROLE: "gateway" });
+  expect(await second.subprocess.exited).toBe(1);
+  expect(second.output()).toContain(`process ${first.subprocess.pid}`);
+  await stopPipeline(first, "SIGINT");
+  expect(first.subprocess.exitCode).toBe(0);
+});
+
+test("a fault in the configuration ends it with status 1 before anything starts", async () => {
+  const pipeline = start("faulty", { PORT: "http", BATCH_SIZE: "0" });
+  expect(await pipeline.subprocess.exited).toBe(1);
+  expect(pipeline.output()).toContain("PORT=http is not usable");
+  expect(pipeline.output()).toContain("BATCH_SIZE=0 is not usable");
+  expect(await Bun.file(join(dir, "faulty")).exists()).toBe(false);
+});
+
+test("a CSV file that is not there ends it with status 1 and names the file", async () => {
+  const pipeline = start("no-file", { CSV_FILE: join(dir, "nowhere.csv") });
+  expect(await pipeline.subprocess.exited).toBe(1);
+  expect(pipeline.output()).toContain("nowhere.csv");
+});
+
+test("a port that is taken ends it with status 1 and names the port", async () => {
+  const taken = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
+  const pipeline = start("taken", { PORT: String(taken.port), ROLE: "gateway" });
+  expect(await pipeline.subprocess.exited).toBe(1);
+  expect(pipeline.output()).toContain(`127.0.0.1:${taken.port}`);
+  await taken.stop(true);
+});

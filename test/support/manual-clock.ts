@@ -1,0 +1,54 @@
+import type { Clock } from "../../src/domain/clock.ts";
+
+interface Sleeper {
+  readonly wakeAtMs: number;
+  readonly wake: () => void;
+}
+
+/** A clock that stands still until a test moves it. */
+export class ManualClock implements Clock {
+  private sleepers: Sleeper[] = [];
+
+  constructor(private timeMs = Date.UTC(2025, 0, 1)) {}
+
+  nowMs(): number {
+    return this.timeMs;
+  }
+
+  get sleeperCount(): number {
+    return this.sleepers.length;
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    if (ms <= 0 || signal?.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        this.sleepers = this.sleepers.filter((other) => other !== sleeper);
+        signal?.removeEventListener("abort", wake);
+        resolve();
+      };
+      const sleeper: Sleeper = { wakeAtMs: this.timeMs + ms, wake };
+      this.sleepers.push(sleeper);
+      signal?.addEventListener("abort", wake, { once: true });
+    });
+  }
+
+  /** Moves the time on, waking sleepers in the order of their times and letting what they started run. */
+  async advance(ms: number): Promise<void> {
+    const target = this.timeMs + ms;
+    await settle();
+    for (;;) {
+      const next = this.sleepers.filter(({ wakeAtMs }) => wakeAtMs <= target).sort((a, b) => a.wakeAtMs - b.wakeAtMs)[0];
+      if (next === undefined) break;
+      this.timeMs = next.wakeAtMs;
+      next.wake();
+      await settle();
+    }
+    this.timeMs = target;
+  }
+}
+
+/** Lets everything that can run without time passing do so. */
+async function settle(): Promise<void> {
+  for (let turns = 0; turns < 10; turns += 1) await new Promise((resolve) => setImmediate(resolve));
+}
