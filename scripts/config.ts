@@ -9,7 +9,9 @@ try {
   const values = width(rows.map((row) => row.value));
   for (const row of rows) {
     const mark = row.value === row.default ? " " : "*";
-    process.stdout.write(`${mark} ${row.env.padEnd(names)}  ${row.value.padEnd(values)}  ${row.description} (${row.type})\n`);
+    process.stdout.write(
+      `${mark} ${row.env.padEnd(names)}  ${row.value.padEnd(values)}  ${row.description} (${row.type})\n`,
+    );
   }
   process.stdout.write("\n* differs from the default\n");
 } catch (error) {

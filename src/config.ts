@@ -39,14 +39,25 @@ export const configSchema = Type.Object({
     minLength: 1,
     description: "Address to listen on; 0.0.0.0 opens the port to the network",
   }),
-  port: count({ env: "PORT", default: 8080, minimum: 0, maximum: 65_535, description: "Port to listen on; 0 takes a free one" }),
+  port: count({
+    env: "PORT",
+    default: 8080,
+    minimum: 0,
+    maximum: 65_535,
+    description: "Port to listen on; 0 takes a free one",
+  }),
   clusterId: Type.String({
     env: "CLUSTER_ID",
     default: "local-cluster",
     pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
     description: "Cluster that the input belongs to: letters, digits, dot, underscore and dash",
   }),
-  dataDir: Type.String({ env: "DATA_DIR", default: "./data", minLength: 1, description: "Directory of the embedded store" }),
+  dataDir: Type.String({
+    env: "DATA_DIR",
+    default: "./data",
+    minLength: 1,
+    description: "Directory of the embedded store",
+  }),
   logLevel: Type.Union(
     (["fatal", "error", "warn", "info", "debug", "trace"] as const).map((level) => Type.Literal(level)),
     { env: "LOG_LEVEL", default: "info", description: "Least severe level that is logged" },
@@ -90,7 +101,13 @@ export const configSchema = Type.Object({
     unit: "samples/s",
     description: "Most samples that a streamer publishes a second; 0: no limit",
   }),
-  simHosts: count({ env: "SIM_HOSTS", default: 4, minimum: 1, maximum: 20_000, description: "Hosts of the simulated fleet" }),
+  simHosts: count({
+    env: "SIM_HOSTS",
+    default: 4,
+    minimum: 1,
+    maximum: 20_000,
+    description: "Hosts of the simulated fleet",
+  }),
   simGpusPerHost: count({
     env: "SIM_GPUS_PER_HOST",
     default: 8,
@@ -104,7 +121,13 @@ export const configSchema = Type.Object({
     minimum: 100,
     description: "Time between two readings of a simulated GPU",
   }),
-  simSeed: count({ env: "SIM_SEED", default: 1, minimum: 0, maximum: 4_294_967_295, description: "Same seed, same fleet" }),
+  simSeed: count({
+    env: "SIM_SEED",
+    default: 1,
+    minimum: 0,
+    maximum: 4_294_967_295,
+    description: "Same seed, same fleet",
+  }),
   queueCapacityMessages: count({
     env: "QUEUE_CAPACITY_MESSAGES",
     default: 200,
@@ -196,7 +219,8 @@ function contradictions(config: Config): string[] {
       `ROLE=${config.roles.join(",")}: streamer and collector share a queue in memory and must run in one process; use ROLE=all, ROLE=streamer,collector or ROLE=gateway`,
     );
   }
-  if (config.loopMode && config.csvFile === undefined) faults.push("LOOP_MODE=true needs CSV_FILE: there is no file to play again");
+  if (config.loopMode && config.csvFile === undefined)
+    faults.push("LOOP_MODE=true needs CSV_FILE: there is no file to play again");
   if (config.timestamps !== undefined && config.csvFile === undefined) {
     faults.push(`TIMESTAMPS=${config.timestamps} needs CSV_FILE: the simulated fleet always stamps the present`);
   }

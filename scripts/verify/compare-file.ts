@@ -97,7 +97,8 @@ function compareGpu(gpu: FileGpu, stored: readonly ComparableRecord[], differ: (
     if (record.gpuId !== gpu.gpuId) differ(`stored as GPU ${record.gpuId}, the file says ${gpu.gpuId}`);
     compareValues(values, record.values, (what) => differ(`${at} ${what}`));
   }
-  for (const timeMs of byTime.keys()) differ(`a record at ${formatTimestamp(timeMs)} is stored that the file does not have`);
+  for (const timeMs of byTime.keys())
+    differ(`a record at ${formatTimestamp(timeMs)} is stored that the file does not have`);
 }
 
 function compareValues(

@@ -86,7 +86,10 @@ function fromApi(record: ApiRecord): ComparableRecord {
 }
 
 /** Asks for the newest page first, then for what is older, until a page is not full. */
-async function paged(window: Window, page: (window: Window) => Promise<ComparableRecord[]>): Promise<ComparableRecord[]> {
+async function paged(
+  window: Window,
+  page: (window: Window) => Promise<ComparableRecord[]>,
+): Promise<ComparableRecord[]> {
   const all: ComparableRecord[] = [];
   let endMs = window.endMs;
   for (;;) {

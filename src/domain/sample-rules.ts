@@ -15,7 +15,7 @@ export type Checked<T> = { readonly ok: T } | { readonly fault: FieldFault };
 
 const textMaxLength = 256;
 const gpuIdMax = 1_000_000;
-const decimal = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
+const decimal = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 // eslint-disable-next-line no-control-regex -- finding control characters is the purpose
 const controlCharacter = /[\u0000-\u001f\u007f]/;
 

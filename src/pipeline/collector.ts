@@ -99,7 +99,10 @@ export class Collector implements Service {
     } catch (error) {
       const failure = error instanceof Error ? error : new Error(String(error));
       listener.refused(batch, failure);
-      this.options.log.error({ err: failure, message: delivery.envelope.id, attempt: delivery.attempt }, "message refused");
+      this.options.log.error(
+        { err: failure, message: delivery.envelope.id, attempt: delivery.attempt },
+        "message refused",
+      );
       await queue.reject(delivery, failure.message);
       return;
     }

@@ -45,45 +45,41 @@ async function contentOf(dataDir: string): Promise<{ records: string; rejections
   }
 }
 
-test(
-  `${kills} times kill -9 in the middle of an import, each followed by a restart, lead to the content of an undisturbed run`,
-  async () => {
-    const csv = join(dir, "fleet.csv");
-    await writeFleetCsv(csv, { hosts: 8, "gpus-per-host": 8, seconds: 60, seed });
-    await spoilSomeRows(csv);
-    const env = { CSV_FILE: csv, BATCH_SIZE: "500", LOG_LEVEL: "error", ROLE: "streamer,collector" };
-    const undisturbed = join(dir, "undisturbed");
-    const start = performance.now();
-    const calm = startPipeline({ ...env, DATA_DIR: undisturbed });
-    await calm.waitFor(/source /);
-    const startMs = performance.now() - start;
-    await calm.waitFor(/samples\/s/);
-    const importMs = performance.now() - start - startMs;
-    await stopPipeline(calm);
+test(`${kills} times kill -9 in the middle of an import, each followed by a restart, lead to the content of an undisturbed run`, async () => {
+  const csv = join(dir, "fleet.csv");
+  await writeFleetCsv(csv, { hosts: 8, "gpus-per-host": 8, seconds: 60, seed });
+  await spoilSomeRows(csv);
+  const env = { CSV_FILE: csv, BATCH_SIZE: "500", LOG_LEVEL: "error", ROLE: "streamer,collector" };
+  const undisturbed = join(dir, "undisturbed");
+  const start = performance.now();
+  const calm = startPipeline({ ...env, DATA_DIR: undisturbed });
+  await calm.waitFor(/source /);
+  const startMs = performance.now() - start;
+  await calm.waitFor(/samples\/s/);
+  const importMs = performance.now() - start - startMs;
+  await stopPipeline(calm);
 
-    const random = randomFrom(seed);
-    const disturbed = join(dir, "disturbed");
-    for (let kill = 0; kill < kills; kill += 1) {
-      const pipeline = startPipeline({ ...env, DATA_DIR: disturbed });
-      // The first ones may hit the making of the directory; the later ones a stretch of the import each.
-      if (kill < 3) await Bun.sleep(random() * startMs);
-      else {
-        await pipeline.waitFor(/source /);
-        await Bun.sleep((random() * importMs * 2) / kills);
-      }
-      await stopPipeline(pipeline, "SIGKILL");
+  const random = randomFrom(seed);
+  const disturbed = join(dir, "disturbed");
+  for (let kill = 0; kill < kills; kill += 1) {
+    const pipeline = startPipeline({ ...env, DATA_DIR: disturbed });
+    // The first ones may hit the making of the directory; the later ones a stretch of the import each.
+    if (kill < 3) await Bun.sleep(random() * startMs);
+    else {
+      await pipeline.waitFor(/source /);
+      await Bun.sleep((random() * importMs * 2) / kills);
     }
-    const last = startPipeline({ ...env, DATA_DIR: disturbed });
-    await last.waitFor(/samples\/s/);
-    await stopPipeline(last);
-    expect(last.subprocess.exitCode).toBe(0);
+    await stopPipeline(pipeline, "SIGKILL");
+  }
+  const last = startPipeline({ ...env, DATA_DIR: disturbed });
+  await last.waitFor(/samples\/s/);
+  await stopPipeline(last);
+  expect(last.subprocess.exitCode).toBe(0);
 
-    const expected = await contentOf(undisturbed);
-    expect(expected.rejections.split("\n")).toHaveLength(spoiledRows);
-    expect(await contentOf(disturbed)).toEqual(expected);
-  },
-  600_000,
-);
+  const expected = await contentOf(undisturbed);
+  expect(expected.rejections.split("\n")).toHaveLength(spoiledRows);
+  expect(await contentOf(disturbed)).toEqual(expected);
+}, 600_000);
 
 const spoiledRows = 50;
 

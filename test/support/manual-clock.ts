@@ -38,7 +38,9 @@ export class ManualClock implements Clock {
     const target = this.timeMs + ms;
     await settle();
     for (;;) {
-      const next = this.sleepers.filter(({ wakeAtMs }) => wakeAtMs <= target).sort((a, b) => a.wakeAtMs - b.wakeAtMs)[0];
+      const next = this.sleepers
+        .filter(({ wakeAtMs }) => wakeAtMs <= target)
+        .sort((a, b) => a.wakeAtMs - b.wakeAtMs)[0];
       if (next === undefined) break;
       this.timeMs = next.wakeAtMs;
       next.wake();

@@ -29,10 +29,9 @@ export const payloadV1 = Type.Object({
       properties: Type.Record(Type.String(), Type.String()),
     }),
   ),
-  workloads: Type.Array(
-    Type.Object({ container: Type.String(), pod: Type.String(), namespace: Type.String() }),
-    { minItems: 1 },
-  ),
+  workloads: Type.Array(Type.Object({ container: Type.String(), pod: Type.String(), namespace: Type.String() }), {
+    minItems: 1,
+  }),
   gpuSteps: Type.Array(Type.Integer()),
   timeStepsMs: Type.Array(Type.Number()),
   /** Absent: no record names a workload. */

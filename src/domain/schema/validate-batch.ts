@@ -21,7 +21,8 @@ export function validateBatch(batch: RecordBatch): RecordBatch {
   checkRecords(batch, faults);
   for (const [metric, column] of batch.columns) checkColumn(metric, column, faults);
   for (const { record, metric, value } of batch.custom) {
-    if (!Number.isFinite(value)) addFault(faults, record, { reason: "invalid_record", field: metric, value: String(value) });
+    if (!Number.isFinite(value))
+      addFault(faults, record, { reason: "invalid_record", field: metric, value: String(value) });
   }
   if (faults.size === 0) return batch;
   return selectRecords(batch, {
@@ -39,7 +40,11 @@ function checkRecords(batch: RecordBatch, faults: Map<number, RecordFault>): voi
     if (times === undefined) {
       addFault(faults, record, { reason: "invalid_record", field: "gpu", value: String(batch.gpuIndexes[record]) });
     } else if (workload === undefined) {
-      addFault(faults, record, { reason: "invalid_record", field: "workload", value: String(batch.workloadIndexes[record]) });
+      addFault(faults, record, {
+        reason: "invalid_record",
+        field: "workload",
+        value: String(batch.workloadIndexes[record]),
+      });
     } else if (!(timeMs >= earliestMs && timeMs < latestMs)) {
       addFault(faults, record, { reason: "timestamp_out_of_range", field: "timestamp", value: String(timeMs) });
     } else if (times.has(timeMs)) {

@@ -32,7 +32,8 @@ export function encodeBatch(batch: RecordBatch): EncodedBatch {
 export function decodePayload({ payload, encoding, schemaVersion }: EncodedBatch): RecordBatch {
   const content = fromBytes(payload, encoding);
   if (schemaVersion === "v1") {
-    if (!checkV1.Check(content)) throw new UndecodablePayload(`payload is not of schema v1: ${firstFault(checkV1, content)}`);
+    if (!checkV1.Check(content))
+      throw new UndecodablePayload(`payload is not of schema v1: ${firstFault(checkV1, content)}`);
     try {
       return fromPayloadV1(content);
     } catch (cause) {
@@ -54,7 +55,9 @@ function fromBytes(payload: Uint8Array, encoding: string): unknown {
     const bytes = encoding === "json" ? payload : decompress(payload);
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
-    throw new UndecodablePayload(`payload of ${payload.length} bytes cannot be read: ${(cause as Error).message}`, { cause });
+    throw new UndecodablePayload(`payload of ${payload.length} bytes cannot be read: ${(cause as Error).message}`, {
+      cause,
+    });
   }
 }
 
@@ -87,7 +90,10 @@ function frameContentSize(frame: Uint8Array): number | undefined {
   }
 }
 
-function firstFault(check: { Errors(value: unknown): Iterable<{ path: string; message: string }> }, value: unknown): string {
+function firstFault(
+  check: { Errors(value: unknown): Iterable<{ path: string; message: string }> },
+  value: unknown,
+): string {
   for (const { path, message } of check.Errors(value)) return `${path || "the whole"}: ${message}`;
   return "unknown";
 }

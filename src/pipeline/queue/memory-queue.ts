@@ -3,7 +3,16 @@ import type { Clock } from "../../domain/clock.ts";
 import { QueueClosed } from "../../domain/errors.ts";
 import { Fifo } from "./fifo.ts";
 import { IdempotencyWindow } from "./idempotency-window.ts";
-import type { ClaimOptions, DeadLetter, DeadLetters, Delivery, MessageEnvelope, NewMessage, Queue, QueueStats } from "./queue.ts";
+import type {
+  ClaimOptions,
+  DeadLetter,
+  DeadLetters,
+  Delivery,
+  MessageEnvelope,
+  NewMessage,
+  Queue,
+  QueueStats,
+} from "./queue.ts";
 
 export interface MemoryQueueOptions {
   readonly topic: string;

@@ -1,4 +1,11 @@
-import type { GpuFilter, RecordFilter, RejectionFilter, StoredGpu, StoredRecord, StoredRejection } from "../../domain/query.ts";
+import type {
+  GpuFilter,
+  RecordFilter,
+  RejectionFilter,
+  StoredGpu,
+  StoredRecord,
+  StoredRejection,
+} from "../../domain/query.ts";
 
 /** What the gateway asks of the history. Every call throws StoreUnavailable when the store does not answer. */
 export interface TelemetryQueries {

@@ -1,0 +1,68 @@
+import { PGlite } from "@electric-sql/pglite";
+import { drizzle } from "drizzle-orm/pglite";
+import { migrate } from "drizzle-orm/pglite/migrator";
+import { StoreRejected, StoreUnavailable, TelemetryError } from "../domain/errors.ts";
+import type { SqlClient, SqlExecutor } from "./client.ts";
+
+const migrationsFolder = `${import.meta.dir}/../../drizzle`;
+
+/** Opens a database of this process's own and brings its schema up to date.
+ *  @param dataDir a directory, or `memory://`
+ *  @throws StoreUnavailable when it cannot be opened */
+export async function openPGliteClient(dataDir: string): Promise<SqlClient> {
+  try {
+    const database = await PGlite.create(dataDir);
+    await migrate(drizzle(database), { migrationsFolder });
+    return new PGliteClient(database);
+  } catch (cause) {
+    throw new StoreUnavailable(`the embedded store at ${dataDir} cannot be opened: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+}
+
+/** PostgreSQL in the process itself, by PGlite: one connection, one statement at a time. */
+class PGliteClient implements SqlClient {
+  private closing: Promise<void> | undefined;
+
+  constructor(private readonly database: PGlite) {}
+
+  query<Row>(text: string, params: readonly unknown[] = []): Promise<Row[]> {
+    return this.translated(async () => (await this.database.query<Row>(text, [...params])).rows);
+  }
+
+  transaction<T>(work: (executor: SqlExecutor) => Promise<T>): Promise<T> {
+    return this.translated(() =>
+      this.database.transaction((transaction) =>
+        work({
+          query: async <Row>(text: string, params: readonly unknown[] = []) =>
+            (await transaction.query<Row>(text, [...params])).rows,
+        }),
+      ),
+    );
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.database.close();
+    return this.closing;
+  }
+
+  private async translated<T>(run: () => Promise<T>): Promise<T> {
+    if (this.closing !== undefined) throw new StoreUnavailable("the embedded store is closed");
+    try {
+      return await run();
+    } catch (cause) {
+      if (cause instanceof TelemetryError) throw cause;
+      throw isRefusal(cause)
+        ? new StoreRejected(`the store refused the data: ${(cause as Error).message}`, { cause })
+        : new StoreUnavailable(`the embedded store failed: ${(cause as Error).message}`, { cause });
+    }
+  }
+}
+
+/** Classes of SQLSTATE that say the data or the statement is at fault, not the server: trying again will not help.
+ *  Source: https://www.postgresql.org/docs/17/errcodes-appendix.html */
+function isRefusal(error: unknown): boolean {
+  const code = (error as { code?: unknown }).code;
+  return typeof code === "string" && /^(?:22|23|42)/.test(code);
+}

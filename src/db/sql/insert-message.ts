@@ -1,0 +1,51 @@
+import type { InputTally } from "../../domain/batch.ts";
+import type { SourceRange } from "../../domain/source-range.ts";
+import type { SqlExecutor } from "../client.ts";
+
+/** What is kept of a message. */
+export interface MessageRow {
+  readonly messageId: string;
+  readonly idempotencyKey: string;
+  readonly source: SourceRange;
+  readonly tally: InputTally;
+  readonly rejected: Readonly<Record<string, number>>;
+}
+
+const text = `
+insert into ingested_messages (message_id, idempotency_key, source_id, from_offset, from_line, to_offset, to_line,
+  rows, samples, missing, duplicates, blank_lines, repeated_headers, rejected)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::text::jsonb)
+on conflict do nothing
+returning message_id`;
+
+/** Notes a message as stored. @returns false when it (its id or its key) was noted before */
+export async function insertMessage(executor: SqlExecutor, message: MessageRow): Promise<boolean> {
+  const { source, tally } = message;
+  const rows = await executor.query(text, [
+    message.messageId,
+    message.idempotencyKey,
+    source.sourceId,
+    source.from.offset,
+    source.from.line,
+    source.to.offset,
+    source.to.line,
+    tally.rows,
+    tally.samples,
+    tally.missing,
+    tally.duplicates,
+    tally.blankLines,
+    tally.repeatedHeaders,
+    JSON.stringify(message.rejected),
+  ]);
+  return rows.length > 0;
+}
+
+/** Notes how many of a message's records were new and how many merged. */
+export async function setMessageRecords(
+  executor: SqlExecutor,
+  messageId: string,
+  { inserted, merged }: { readonly inserted: number; readonly merged: number },
+): Promise<void> {
+  const update = "update ingested_messages set records_inserted = $2, records_merged = $3 where message_id = $1";
+  await executor.query(update, [messageId, inserted, merged]);
+}

@@ -1,0 +1,41 @@
+import { openDataDir } from "../../db/data-dir.ts";
+import { openPGliteClient } from "../../db/pglite-client.ts";
+import { SqlTelemetryQueries } from "./sql-telemetry-queries.ts";
+import { SqlTelemetryStore } from "./sql-telemetry-store.ts";
+import type { TelemetryQueries } from "./telemetry-queries.ts";
+import type { TelemetryStore } from "./telemetry-store.ts";
+
+/** The embedded store, for writing and for reading. */
+export interface OpenStore {
+  readonly store: TelemetryStore;
+  readonly queries: TelemetryQueries;
+  readonly close: () => Promise<void>;
+}
+
+/** Opens the embedded store: in a directory that this process then holds, or in memory.
+ *  @throws DataDirUnusable, StoreUnavailable */
+export async function openPGliteStore(where: { dataDir: string } | { memory: true }): Promise<OpenStore> {
+  if ("memory" in where) {
+    const client = await openPGliteClient("memory://");
+    return {
+      store: new SqlTelemetryStore(client),
+      queries: new SqlTelemetryQueries(client),
+      close: () => client.close(),
+    };
+  }
+  const dataDir = await openDataDir(where.dataDir);
+  try {
+    const client = await openPGliteClient(dataDir.databaseDir);
+    return {
+      store: new SqlTelemetryStore(client),
+      queries: new SqlTelemetryQueries(client),
+      close: async () => {
+        await client.close();
+        await dataDir.release();
+      },
+    };
+  } catch (error) {
+    await dataDir.release();
+    throw error;
+  }
+}

@@ -1,0 +1,6 @@
+import { type OpenStore, openPGliteStore } from "../../src/pipeline/store/open-pglite-store.ts";
+
+/** A real store in memory, gone when it is closed. */
+export function openMemoryStore(): Promise<OpenStore> {
+  return openPGliteStore({ memory: true });
+}
