@@ -13,7 +13,7 @@ Without --url it opens DATA_DIR, or, where a running pipeline holds that, asks i
 
 interface OpenStore {
   readonly stored: StoredRecords;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 async function openStored(config: ReturnType<typeof parseConfig>, url: string | undefined): Promise<OpenStore> {

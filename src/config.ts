@@ -4,7 +4,7 @@ import { Value } from "@sinclair/typebox/value";
 import { InvalidConfig } from "./domain/errors.ts";
 
 /** The parts that a process can run. */
-export const roles = ["streamer", "collector", "gateway"] as const;
+const roles = ["streamer", "collector", "gateway"] as const;
 export type Role = (typeof roles)[number];
 
 /** How a setting is written in the environment, beside what TypeBox checks of its value. */
@@ -25,7 +25,7 @@ const count = (notes: EnvironmentNotes & { default: number; minimum: number; max
   Type.Integer({ ...notes });
 
 /** The schema of the environment: the one place a setting is declared. */
-export const configSchema = Type.Object({
+const configSchema = Type.Object({
   roles: Type.Array(Type.Union(roles.map((role) => Type.Literal(role))), {
     env: "ROLE",
     form: "roles",
@@ -180,7 +180,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
   const values: Record<string, unknown> = {};
   for (const { key, schema } of settings) {
     const text = textOf(schema, env, faults);
-    const value = text === undefined ? structuredClone(schema.default) : fromText(schema, text);
+    const value = text === undefined ? (structuredClone(schema.default) as unknown) : fromText(schema, text);
     if (value === undefined) continue;
     if (value === notWritable || !Value.Check(schema, value)) faults.push(faultOf(schema, text ?? ""));
     else values[key] = value;
@@ -263,8 +263,8 @@ function fromText(schema: Setting["schema"], text: string): unknown {
 
 function toText(schema: Setting["schema"], value: unknown): string {
   if (value === undefined) return "";
-  if (schema.form === "duration") return `${String(value)}ms`;
-  return Array.isArray(value) ? value.join(",") : String(value as string | number | boolean);
+  if (Array.isArray(value)) return value.join(",");
+  return `${value as string | number | boolean}${schema.form === "duration" ? "ms" : ""}`;
 }
 
 function faultOf(schema: Setting["schema"], text: string): string {

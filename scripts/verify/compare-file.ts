@@ -62,7 +62,7 @@ function addBatch(gpus: Map<string, FileGpu>, batch: RecordBatch): void {
     if (gpu === undefined) gpus.set(uuid, (gpu = { hostname, gpuId, records: new Map() }));
     const timeMs = batch.timesMs[record] as number;
     let values = gpu.records.get(timeMs);
-    if (values === undefined) gpu.records.set(timeMs, (values = new Map()));
+    if (values === undefined) gpu.records.set(timeMs, (values = new Map<string, number>()));
     return values;
   });
   for (const [metric, column] of batch.columns) {

@@ -5,4 +5,3 @@ const [, , directory] = process.argv;
 if (directory === undefined) throw new TypeError("usage: make-database.ts DIRECTORY");
 const client = await openPGliteClient(directory);
 await client.close();
-process.exit(0);

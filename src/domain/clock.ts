@@ -24,3 +24,10 @@ export const systemClock: Clock = {
       signal?.addEventListener("abort", done, { once: true });
     }),
 };
+
+/** Starts measuring how long something takes, by a clock that nobody sets.
+ *  @returns a function that says how many milliseconds have passed since */
+export function stopwatch(): () => number {
+  const startedAtMs = performance.now();
+  return () => performance.now() - startedAtMs;
+}

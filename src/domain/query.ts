@@ -28,6 +28,7 @@ export interface StoredRecord {
   readonly namespace: string;
 }
 
+/** Which records; absent fields do not restrict. */
 export interface RecordFilter {
   readonly uuid?: string;
   readonly clusterId?: string;
@@ -39,6 +40,7 @@ export interface RecordFilter {
   readonly limit: number;
 }
 
+/** Which GPUs; absent fields do not restrict. */
 export interface GpuFilter {
   readonly clusterId?: string;
   readonly hostname?: string;
@@ -46,6 +48,7 @@ export interface GpuFilter {
   readonly uuid?: string;
 }
 
+/** A rejected input as it is kept; see RejectedInput for the fields. */
 export interface StoredRejection {
   readonly sourceId: string;
   readonly line: number;
@@ -58,6 +61,7 @@ export interface StoredRejection {
   readonly seenAtMs: number;
 }
 
+/** Which rejected inputs: of one source or of all, the newest `limit`. */
 export interface RejectionFilter {
   readonly sourceId?: string;
   readonly limit: number;

@@ -1,6 +1,22 @@
 import { Counter, type Registry } from "prom-client";
 import { type PipelineListener, silentListener } from "./pipeline-listener.ts";
 
+type CounterName =
+  | "publishedMessages"
+  | "publishedSamples"
+  | "readRows"
+  | "missing"
+  | "storedMessages"
+  | "storedSamples"
+  | "inserted"
+  | "merged"
+  | "duplicates"
+  | "refused"
+  | "retries"
+  | "tooLate";
+
+type Counters = Readonly<Record<CounterName, Counter>> & { readonly rejected: Counter<"reason"> };
+
 /** Counts what happens along the data's way into Prometheus metrics. */
 export function pipelineMetrics(registry: Registry): PipelineListener {
   const counter = (name: string, help: string): Counter => new Counter({ name, help, registers: [registry] });
@@ -22,28 +38,46 @@ export function pipelineMetrics(registry: Registry): PipelineListener {
     labelNames: ["reason"],
     registers: [registry],
   });
+  return listenerOf({
+    publishedMessages,
+    publishedSamples,
+    readRows,
+    missing,
+    storedMessages,
+    storedSamples,
+    inserted,
+    merged,
+    duplicates,
+    refused,
+    retries,
+    tooLate,
+    rejected,
+  });
+}
+
+function listenerOf(counters: Counters): PipelineListener {
   return {
     ...silentListener,
     published: ({ batch }, duplicate) => {
       if (duplicate) return;
-      publishedMessages.inc();
-      publishedSamples.inc(batch.tally.samples);
-      readRows.inc(batch.tally.rows);
-      missing.inc(batch.tally.missing);
+      counters.publishedMessages.inc();
+      counters.publishedSamples.inc(batch.tally.samples);
+      counters.readRows.inc(batch.tally.rows);
+      counters.missing.inc(batch.tally.missing);
     },
     stored: ({ batch }, result) => {
       if (result.duplicate) {
-        duplicates.inc();
+        counters.duplicates.inc();
         return;
       }
-      storedMessages.inc();
-      storedSamples.inc(batch.tally.samples);
-      inserted.inc(result.recordsInserted);
-      merged.inc(result.recordsMerged);
-      for (const { reason } of batch.rejected) rejected.inc({ reason });
+      counters.storedMessages.inc();
+      counters.storedSamples.inc(batch.tally.samples);
+      counters.inserted.inc(result.recordsInserted);
+      counters.merged.inc(result.recordsMerged);
+      for (const { reason } of batch.rejected) counters.rejected.inc({ reason });
     },
-    refused: () => refused.inc(),
-    retried: () => retries.inc(),
-    acknowledgedTooLate: (messages) => tooLate.inc(messages),
+    refused: () => counters.refused.inc(),
+    retried: () => counters.retries.inc(),
+    acknowledgedTooLate: (messages) => counters.tooLate.inc(messages),
   };
 }

@@ -1,5 +1,6 @@
 import { Elysia } from "elysia";
 import { Histogram, type Registry } from "prom-client";
+import { stopwatch } from "../domain/clock.ts";
 
 /** From a list out of memory to a page of 10,000 records. */
 const bucketsSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
@@ -15,17 +16,17 @@ export function httpMetrics(registry: Registry) {
     buckets: bucketsSeconds,
     registers: [registry],
   });
-  const startedAtMs = new WeakMap<Request, number>();
+  const elapsedMs = new WeakMap<Request, () => number>();
   return new Elysia({ name: "http-metrics" })
     .onRequest(({ request }) => {
-      startedAtMs.set(request, performance.now());
+      elapsedMs.set(request, stopwatch());
     })
     .onAfterResponse({ as: "global" }, ({ request, route, set, responseValue }) => {
-      const from = startedAtMs.get(request);
-      if (from === undefined) return;
+      const elapsed = elapsedMs.get(request);
+      if (elapsed === undefined) return;
       const method = countedMethods.has(request.method) ? request.method : "other";
       const status = responseValue instanceof Response ? responseValue.status : Number(set.status ?? 200);
       // A path that no route has comes without a route, and is counted as one.
-      duration.observe({ method, route: route || "unmatched", status }, (performance.now() - from) / 1000);
+      duration.observe({ method, route: route || "unmatched", status }, elapsed() / 1000);
     });
 }

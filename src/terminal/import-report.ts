@@ -45,6 +45,7 @@ export function figuresOf(totals: SourceTotals): ImportFigures {
   return { ...totals, recordsStored: totals.recordsInserted, rejected: { ...totals.rejected } };
 }
 
+/** What the final table says. */
 export interface ImportReport {
   readonly description: string;
   /** What this run did; the rest was stored by an earlier one. */

@@ -55,7 +55,7 @@ test(`${kills} times kill -9 in the middle of an import, each followed by a rest
   const calm = startPipeline({ ...env, DATA_DIR: undisturbed });
   await calm.waitFor(/source /);
   const startMs = performance.now() - start;
-  await calm.waitFor(/samples\/s/);
+  await calm.waitFor(/records stored/);
   const importMs = performance.now() - start - startMs;
   await stopPipeline(calm);
 
@@ -72,7 +72,7 @@ test(`${kills} times kill -9 in the middle of an import, each followed by a rest
     await stopPipeline(pipeline, "SIGKILL");
   }
   const last = startPipeline({ ...env, DATA_DIR: disturbed });
-  await last.waitFor(/samples\/s/);
+  await last.waitFor(/records stored/);
   await stopPipeline(last);
   expect(last.subprocess.exitCode).toBe(0);
 

@@ -1,5 +1,6 @@
 import type { RecordBatch, RejectedInput } from "../batch.ts";
 
+/** Which records stay, and what is said of the others. */
 export interface Selection {
   readonly keep: (record: number) => boolean;
   /** Added to the batch's own rejected inputs. */

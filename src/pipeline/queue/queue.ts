@@ -53,6 +53,7 @@ export interface ClaimOptions {
   readonly signal: AbortSignal;
 }
 
+/** How full the queue is. */
 export interface QueueStats {
   /** Messages waiting to be claimed. */
   readonly ready: number;

@@ -10,6 +10,7 @@ export interface IngestMessage {
   readonly batch: RecordBatch;
 }
 
+/** What a message did to the store. */
 export interface IngestResult {
   /** True when the message (its id or its idempotency key) was stored before; then nothing was written. */
   readonly duplicate: boolean;
@@ -27,6 +28,7 @@ export interface SourceTotals extends InputTally {
   readonly rejected: Readonly<Partial<Record<RejectReason, number>>>;
 }
 
+/** How much of a source is stored. */
 export interface SourceProgress {
   /** The stretches that are stored, in order, touching ones joined. */
   readonly stored: readonly Stretch[];
