@@ -22,12 +22,6 @@ export class StoreRejected extends TelemetryError {
   readonly retryable = false;
 }
 
-/** The queue did not answer. A publish may or may not have happened: publish again with the same key. */
-export class QueueUnavailable extends TelemetryError {
-  readonly code = "queue_unavailable";
-  readonly retryable = true;
-}
-
 /** The queue was closed while or before the call. */
 export class QueueClosed extends TelemetryError {
   readonly code = "queue_closed";

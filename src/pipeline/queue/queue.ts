@@ -74,7 +74,7 @@ export interface QueueStats {
 export interface Queue {
   /** Adds a message; waits while the queue is full.
    *  @returns the message's id; `duplicate` when the key was published before (then nothing was added)
-   *  @throws QueueUnavailable (retryable: publish again with the same key), QueueClosed;
+   *  @throws QueueClosed, or a retryable error of the driver (publish again with the same key);
    *          the signal's reason when it aborts while waiting (then nothing was added) */
   publish(message: NewMessage, signal: AbortSignal): Promise<{ id: string; duplicate: boolean }>;
   /** Claims the oldest ready messages for the lease's time; waits until there is at least one.
