@@ -1,0 +1,159 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import type { DeadLetters, Delivery, NewMessage, Queue } from "../../src/pipeline/queue/queue.ts";
+
+/** A queue under test, and what its driver needs to let time pass. */
+export interface OpenQueue {
+  readonly queue: Queue;
+  readonly deadLetters: DeadLetters;
+  /** Lets the lease of everything that is claimed now end. */
+  readonly letLeasesEnd: () => Promise<void>;
+}
+
+export interface OpenQueueOptions {
+  readonly capacityMessages: number;
+  readonly maxAttempts: number;
+}
+
+const never = new AbortController().signal;
+
+function message(key: string): NewMessage {
+  const at = { offset: 0, line: 1 };
+  return {
+    idempotencyKey: key,
+    traceId: `trace of ${key}`,
+    schemaVersion: "v1",
+    encoding: "json",
+    count: 1,
+    payload: new TextEncoder().encode(key),
+    source: { sourceId: "contract", from: at, to: at },
+  };
+}
+
+/** What every driver of the queue keeps to. */
+export function exerciseQueue(name: string, open: (options: OpenQueueOptions) => Promise<OpenQueue>): void {
+  describe(`${name} keeps the queue's contract`, () => {
+    let opened: OpenQueue | undefined;
+    afterEach(() => opened?.queue.close());
+
+    const start = async (options: Partial<OpenQueueOptions> = {}): Promise<OpenQueue> =>
+      (opened = await open({ capacityMessages: 100, maxAttempts: 3, ...options }));
+    const claim = (queue: Queue, maxMessages = 1, signal = never): Promise<Delivery[]> =>
+      queue.claim({ consumerId: "a", maxMessages, signal });
+    const claimOne = async (queue: Queue): Promise<Delivery> => (await claim(queue))[0] as Delivery;
+    const publish = async (queue: Queue, ...keys: string[]): Promise<void> => {
+      for (const key of keys) await queue.publish(message(key), never);
+    };
+    const keysOf = (deliveries: readonly Delivery[]): string[] =>
+      deliveries.map(({ envelope }) => envelope.idempotencyKey);
+
+    test("messages come oldest first, with envelope and payload as published", async () => {
+      const { queue } = await start();
+      await publish(queue, "one", "two", "three");
+      const deliveries = await claim(queue, 2);
+      expect(keysOf(deliveries)).toEqual(["one", "two"]);
+      expect(deliveries[0]).toMatchObject({ attempt: 1, envelope: { traceId: "trace of one", count: 1 } });
+      expect(new TextDecoder().decode(deliveries[0]?.payload)).toBe("one");
+      expect(keysOf(await claim(queue, 2))).toEqual(["three"]);
+    });
+
+    test("a key published twice is one message", async () => {
+      const { queue } = await start();
+      const first = await queue.publish(message("same"), never);
+      const second = await queue.publish(message("same"), never);
+      expect(second).toEqual({ id: first.id, duplicate: true });
+      expect((await queue.stats()).ready).toBe(1);
+    });
+
+    test("many consumers at once get every message exactly once", async () => {
+      const { queue } = await start();
+      const keys = Array.from({ length: 60 }, (_, index) => `message ${index}`);
+      await publish(queue, ...keys);
+      const claims = await Promise.all(Array.from({ length: 20 }, () => claim(queue, 3)));
+      expect(keysOf(claims.flat()).sort()).toEqual(keys.sort());
+    });
+
+    test("a claim waits for a message, and ends empty when its signal aborts", async () => {
+      const { queue } = await start();
+      const waiting = claim(queue);
+      await publish(queue, "late");
+      expect(keysOf(await waiting)).toEqual(["late"]);
+      const patience = new AbortController();
+      const inVain = claim(queue, 1, patience.signal);
+      patience.abort();
+      expect(await inVain).toEqual([]);
+    });
+
+    test("an acknowledged message is gone", async () => {
+      const { queue, letLeasesEnd } = await start();
+      await publish(queue, "one");
+      expect(await queue.acknowledge([await claimOne(queue)])).toEqual([]);
+      await letLeasesEnd();
+      expect(await queue.stats()).toMatchObject({ ready: 0, inFlight: 0, dead: 0 });
+    });
+
+    test("a message whose lease ended goes to another, and the late owner's acknowledgement is turned down", async () => {
+      const { queue, letLeasesEnd } = await start();
+      await publish(queue, "one");
+      const late = await claimOne(queue);
+      await letLeasesEnd();
+      const taken = await claimOne(queue);
+      expect(taken).toMatchObject({ attempt: 2, envelope: { id: late.envelope.id } });
+      expect(await queue.acknowledge([late])).toEqual([late]);
+      expect(await queue.extend([late])).toEqual([late]);
+      await queue.reject(late, "too late to matter");
+      expect(await queue.stats()).toMatchObject({ ready: 0, inFlight: 1 });
+      expect(await queue.acknowledge([taken])).toEqual([]);
+    });
+
+    test("a rejected message comes again at once, and is dead after its last attempt, with the last error", async () => {
+      const { queue, deadLetters } = await start({ maxAttempts: 2 });
+      await publish(queue, "bad");
+      await queue.reject(await claimOne(queue), "first");
+      await queue.reject(await claimOne(queue), "second");
+      expect(await queue.stats()).toMatchObject({ ready: 0, inFlight: 0, dead: 1 });
+      const [dead] = await deadLetters.list(10);
+      expect(dead).toMatchObject({ attempts: 2, lastError: "second", envelope: { idempotencyKey: "bad" } });
+    });
+
+    test("a dead message can be made ready again or deleted, once", async () => {
+      const { queue, deadLetters } = await start({ maxAttempts: 1 });
+      await publish(queue, "one", "two");
+      for (const delivery of await claim(queue, 2)) await queue.reject(delivery, "no");
+      const [one, two] = (await deadLetters.list(10)).map(({ envelope }) => envelope.id) as [string, string];
+      expect(await deadLetters.redrive(one)).toBe(true);
+      expect(await deadLetters.redrive(one)).toBe(false);
+      expect(await deadLetters.delete(two)).toBe(true);
+      expect(await deadLetters.delete(two)).toBe(false);
+      expect(await claimOne(queue)).toMatchObject({ attempt: 1, envelope: { id: one } });
+    });
+
+    test("a full queue makes the publisher wait until a message is acknowledged; nothing is dropped", async () => {
+      const { queue } = await start({ capacityMessages: 2 });
+      await publish(queue, "one", "two");
+      const waiting = queue.publish(message("three"), never);
+      expect((await queue.stats()).ready).toBe(2);
+      await queue.acknowledge([await claimOne(queue)]);
+      expect(await waiting).toMatchObject({ duplicate: false });
+      expect(keysOf(await claim(queue, 5))).toEqual(["two", "three"]);
+    });
+
+    test("a publisher that gives up waiting has added nothing", async () => {
+      const { queue } = await start({ capacityMessages: 1 });
+      await publish(queue, "one");
+      const patience = new AbortController();
+      const waiting = queue.publish(message("two"), patience.signal);
+      patience.abort(new Error("enough"));
+      await expect(waiting).rejects.toThrow("enough");
+      expect(await queue.stats()).toMatchObject({ ready: 1, inFlight: 0 });
+    });
+
+    test("close wakes who waits and refuses what comes later; a second one does nothing", async () => {
+      const { queue } = await start({ capacityMessages: 1 });
+      const claiming = claim(queue);
+      await queue.close();
+      await queue.close();
+      expect(await claiming).toEqual([]);
+      await expect(queue.publish(message("late"), never)).rejects.toThrow("closed");
+    });
+  });
+}
