@@ -1,0 +1,163 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { RecordBatch, RejectedInput } from "../../src/domain/batch.ts";
+import type { OpenStore } from "../../src/pipeline/store/open-pglite-store.ts";
+import type { IngestMessage } from "../../src/pipeline/store/telemetry-store.ts";
+import { makeBatch } from "../support/batch.ts";
+
+const t0 = Date.UTC(2025, 6, 18, 20, 42, 34);
+
+function messageOf(
+  id: string,
+  batch: RecordBatch,
+  stretch: { source?: string; from?: number; to?: number } = {},
+): IngestMessage {
+  const { source = id, from = 0, to = 10 } = stretch;
+  return {
+    messageId: id,
+    idempotencyKey: `key of ${id}`,
+    source: { sourceId: source, from: { offset: from, line: from }, to: { offset: to, line: to } },
+    batch,
+  };
+}
+
+const rejection = (byte: number): RejectedInput => ({
+  line: 3,
+  byte,
+  reason: "invalid_value",
+  field: "value",
+  value: "a \u0000 NUL",
+  message: "no number",
+  raw: 'a "quoted", \\ raw',
+});
+
+/** What every driver of the store keeps to. Each test has uuids and sources of its own. */
+export function exerciseTelemetryStore(name: string, open: () => Promise<OpenStore>): void {
+  describe(`${name} keeps the store's contract`, () => {
+    let opened: OpenStore;
+    beforeAll(async () => void (opened = await open()));
+    afterAll(() => opened.close());
+
+    test("records merge across messages, and a missing value never takes one away", async () => {
+      const { store, queries } = opened;
+      const first = makeBatch([{ uuid: "merge", timeMs: t0, metrics: { temperature: 28, power_draw: 73.136 } }]);
+      const second = makeBatch([
+        { uuid: "merge", timeMs: t0, metrics: { power_draw: 80, sm_clock_mhz: 1980, odd: 1 } },
+      ]);
+      expect(await store.ingest(messageOf("m1", first))).toEqual({
+        duplicate: false,
+        recordsInserted: 1,
+        recordsMerged: 0,
+      });
+      expect(await store.ingest(messageOf("m2", second))).toEqual({
+        duplicate: false,
+        recordsInserted: 0,
+        recordsMerged: 1,
+      });
+      const [record] = await queries.records({ uuid: "merge", limit: 10 });
+      expect(record?.metrics).toEqual({ temperature: 28, power_draw: 80, sm_clock_mhz: 1980 });
+      expect(record).toMatchObject({
+        custom: { odd: 1 },
+        timeMs: t0,
+        gpu: { properties: { job: 'a "quoted" \\ job' } },
+      });
+    });
+
+    test("a message is stored once: by its id, by its key, and when two bring it at the same time", async () => {
+      const { store, queries } = opened;
+      const message = messageOf("once", makeBatch([{ uuid: "once", timeMs: t0, metrics: { temperature: 1 } }]));
+      const results = await Promise.all([store.ingest(message), store.ingest(message)]);
+      expect(results.map(({ duplicate }) => duplicate).sort()).toEqual([false, true]);
+      expect(await store.ingest({ ...message, messageId: "another id" })).toMatchObject({ duplicate: true });
+      expect(await queries.records({ uuid: "once", limit: 10 })).toHaveLength(1);
+    });
+
+    test("rejected inputs are kept once for each place, whatever they contain", async () => {
+      const { store, queries } = opened;
+      const stretch = { source: "rejects" };
+      await store.ingest(messageOf("r1", makeBatch([], [rejection(5), rejection(9)]), stretch));
+      await store.ingest(messageOf("r2", makeBatch([], [rejection(9)]), stretch));
+      const kept = await queries.rejections({ sourceId: "rejects", limit: 10 });
+      expect(kept.map(({ byte }) => byte).sort()).toEqual([5, 9]);
+      expect(kept[0]).toMatchObject({ line: 3, value: "a \ufffd NUL", raw: 'a "quoted", \\ raw' });
+    });
+
+    test("progress joins stretches that touch, and sums up what was stored", async () => {
+      const { store } = opened;
+      const batch = (timeMs: number) =>
+        makeBatch([{ uuid: "progress", timeMs, metrics: { temperature: 1 } }], [rejection(timeMs)]);
+      await store.ingest(messageOf("p1", batch(t0), { source: "file", from: 0, to: 10 }));
+      await store.ingest(messageOf("p3", batch(t0 + 2000), { source: "file", from: 20, to: 30 }));
+      const stretches = async () =>
+        (await store.progressOf("file")).stored.map(({ from, to }) => [from.offset, to.offset]);
+      expect(await stretches()).toEqual([
+        [0, 10],
+        [20, 30],
+      ]);
+      await store.ingest(messageOf("p2", batch(t0 + 1000), { source: "file", from: 10, to: 20 }));
+      expect(await stretches()).toEqual([[0, 30]]);
+      const { totals } = await store.progressOf("file");
+      expect(totals).toMatchObject({
+        messages: 3,
+        rows: 3,
+        samples: 3,
+        recordsInserted: 3,
+        rejected: { invalid_value: 3 },
+      });
+    });
+
+    test("data that the store refuses leaves nothing behind, and the next message is taken", async () => {
+      const { store, queries } = opened;
+      const bad = makeBatch([{ uuid: "refused", timeMs: 9e18, metrics: { temperature: 1 } }]);
+      await expect(store.ingest(messageOf("bad", bad))).rejects.toMatchObject({
+        code: "store_rejected",
+        retryable: false,
+      });
+      expect(await queries.gpus({ uuid: "refused" })).toEqual([]);
+      const good = makeBatch([{ uuid: "refused", timeMs: t0, metrics: { temperature: 1 } }]);
+      expect(await store.ingest(messageOf("bad", good))).toMatchObject({ duplicate: false });
+    });
+
+    test("late data is stored and never turns a GPU's attributes back", async () => {
+      const { store, queries } = opened;
+      const on = (hostname: string, timeMs: number) =>
+        makeBatch([{ uuid: "moved", hostname, timeMs, metrics: { temperature: 1 } }]);
+      await store.ingest(messageOf("new", on("host-new", t0)));
+      await store.ingest(messageOf("old", on("host-old", t0 - 60_000)));
+      const [gpu] = await queries.gpus({ uuid: "moved" });
+      expect(gpu).toMatchObject({ hostname: "host-new", firstSeenAtMs: t0 - 60_000, lastSeenAtMs: t0 });
+      expect(await queries.latest({ uuid: "moved" })).toMatchObject([{ timeMs: t0 }]);
+    });
+
+    test("a window has both its bounds, and a limit keeps the newest, oldest first", async () => {
+      const { store, queries } = opened;
+      const times = [0, 1, 2, 3].map((second) => t0 + second * 1000 + 7);
+      const records = times.map((timeMs) => ({ uuid: "window", timeMs, metrics: { temperature: 1 } }));
+      await store.ingest(messageOf("w", makeBatch(records)));
+      const found = async (filter: object) =>
+        (await queries.records({ uuid: "window", limit: 10, ...filter })).map(({ timeMs }) => timeMs);
+      expect(await found({})).toEqual(times);
+      expect(await found({ startMs: times[1], endMs: times[2] })).toEqual(times.slice(1, 3));
+      expect(await found({ limit: 2 })).toEqual(times.slice(2));
+    });
+
+    test("doubles come back bit by bit", async () => {
+      const { store, queries } = opened;
+      const values = [5e-324, 1.7976931348623157e308, 2 ** 53, 0.1 + 0.2, -1e-300, 73.136, 1 / 3];
+      const records = values.map((value, index) => ({
+        uuid: "bits",
+        timeMs: t0 + index,
+        metrics: { power_draw: value },
+      }));
+      await store.ingest(messageOf("bits", makeBatch(records)));
+      const found = await queries.records({ uuid: "bits", limit: 100 });
+      expect(found.map(({ metrics }) => metrics.power_draw)).toEqual(values);
+    });
+
+    test("a closed store says that it is unavailable", async () => {
+      const other = await open();
+      await other.close();
+      await other.close();
+      await expect(other.store.ping()).rejects.toMatchObject({ code: "store_unavailable" });
+    });
+  });
+}
