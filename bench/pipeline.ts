@@ -1,0 +1,52 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+// The whole way on one machine: CSV file -> streamer -> queue -> collector -> embedded store, in a process of its own.
+// Prints samples/s as the import's own report says it, and the largest resident memory of the process.
+
+const root = `${import.meta.dir}/..`;
+const dir = await mkdtemp(join(tmpdir(), "telemetry-bench-"));
+
+async function run(command: string[], env: Record<string, string> = {}): Promise<void> {
+  const child = Bun.spawn([process.execPath, ...command], {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdout: "ignore",
+  });
+  if ((await child.exited) !== 0) throw new Error(`${command.join(" ")} failed`);
+}
+
+async function importOnce(
+  csv: string,
+  dataDir: string,
+): Promise<{ samplesPerSecond: number; maxRssMebibytes: number }> {
+  const env = { ...process.env, CSV_FILE: csv, DATA_DIR: dataDir, PORT: "0", LOG_LEVEL: "warn" };
+  const child = Bun.spawn([process.execPath, "src/main.ts"], { cwd: root, env, stdout: "pipe", stderr: "ignore" });
+  let text = "";
+  let maxRssMebibytes = 0;
+  for await (const chunk of child.stdout) {
+    text += new TextDecoder().decode(chunk);
+    if (!/samples\/s\s+[\d,]+/.test(text) || maxRssMebibytes > 0) continue;
+    // Not the exit's resource usage: that includes the process that made the database.
+    const status = await Bun.file(`/proc/${child.pid}/status`).text();
+    maxRssMebibytes = Math.round(Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) / 1024);
+    child.kill("SIGTERM");
+  }
+  await child.exited;
+  const samplesPerSecond = Number(/samples\/s\s+([\d,]+)/.exec(text)?.[1]?.replaceAll(",", ""));
+  return { samplesPerSecond, maxRssMebibytes };
+}
+
+try {
+  const csv = join(dir, "fleet.csv");
+  await run(["scripts/simulate.ts", "--hosts", "31", "--gpus-per-host", "8", "--seconds", "120", "--out", csv]);
+  for (let round = 0; round < 3; round += 1) {
+    const { samplesPerSecond, maxRssMebibytes } = await importOnce(csv, join(dir, `data-${round}`));
+    process.stdout.write(
+      `round ${round + 1}: ${samplesPerSecond.toLocaleString("en-US")} samples/s, ${maxRssMebibytes} MiB\n`,
+    );
+  }
+} finally {
+  await rm(dir, { recursive: true, force: true });
+}

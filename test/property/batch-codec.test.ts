@@ -1,0 +1,85 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import type { RecordBatch } from "../../src/domain/batch.ts";
+import { UndecodablePayload } from "../../src/domain/errors.ts";
+import { validateBatch } from "../../src/domain/schema/validate-batch.ts";
+import { decodePayload, encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
+import { makeBatch, type TestRecord } from "../support/batch.ts";
+
+const finite = fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => value + 0);
+const record: fc.Arbitrary<TestRecord> = fc.record({
+  uuid: fc.constantFrom("GPU-a", "GPU-b", "GPU-c"),
+  timeMs: fc.integer({ min: Date.UTC(2000, 0, 1), max: Date.UTC(2099, 0, 1) }),
+  metrics: fc.dictionary(fc.constantFrom("temperature", "power_draw", "sm_clock_mhz", "unheard_of"), finite, {
+    minKeys: 1,
+  }),
+  workload: fc.record({ container: fc.string(), pod: fc.string(), namespace: fc.string() }),
+});
+
+/** Plain arrays: in a typed array, NaN (a missing value) is not equal to itself. */
+function comparable(batch: RecordBatch): unknown {
+  return { ...batch, columns: Array.from(batch.columns, ([metric, values]) => [metric, Array.from(values)]) };
+}
+
+test("a batch comes out of the codec as it went in, every double bit by bit", () => {
+  fc.assert(
+    fc.property(fc.array(record, { maxLength: 50 }), (records) => {
+      const batch = makeBatch(records);
+      expect(comparable(decodePayload(encodeBatch(batch)))).toEqual(comparable(batch));
+    }),
+  );
+});
+
+test("a damaged payload is refused, never misread and never a crash", () => {
+  const encoded = encodeBatch(
+    makeBatch([{ uuid: "GPU-a", timeMs: Date.UTC(2025, 0, 1), metrics: { temperature: 28 } }]),
+  );
+  fc.assert(
+    fc.property(fc.nat(encoded.payload.length - 1), fc.integer({ min: 1, max: 255 }), (at, flip) => {
+      const payload = encoded.payload.slice();
+      payload[at] = (payload[at] as number) ^ flip;
+      try {
+        decodePayload({ ...encoded, payload });
+      } catch (error) {
+        expect(error).toBeInstanceOf(UndecodablePayload);
+      }
+    }),
+  );
+});
+
+test("unknown encodings and schema versions are refused by name", () => {
+  const encoded = encodeBatch(makeBatch([]));
+  expect(() => decodePayload({ ...encoded, schemaVersion: "v9" })).toThrow('"v9" is not known');
+  expect(() => decodePayload({ ...encoded, encoding: "xml" })).toThrow('"xml" is not known');
+});
+
+test("the long form v1beta1 is migrated: good samples merge into records, a bad one is rejected alone", () => {
+  const sample = { timestamp: "2025-07-18T20:42:34Z", gpu_id: 4, uuid: "GPU-a", hostname: "host" };
+  const samples = [
+    { ...sample, metric_name: "DCGM_FI_DEV_GPU_TEMP", value: 28 },
+    { ...sample, metric_name: "DCGM_FI_DEV_POWER_USAGE", value: "73.136" },
+    { ...sample, metric_name: "DCGM_FI_DEV_GPU_UTIL", value: 808334905 },
+    { ...sample, metric_name: "DCGM_FI_DEV_SM_CLOCK", value: null },
+  ];
+  const payload = new TextEncoder().encode(JSON.stringify({ cluster_id: "c", samples }));
+  const batch = decodePayload({ payload, encoding: "json", schemaVersion: "v1beta1" });
+  expect(batch.recordCount).toBe(1);
+  expect(batch.columns.get("temperature")?.[0]).toBe(28);
+  expect(batch.columns.get("power_draw")?.[0]).toBe(73.136);
+  expect(batch.tally).toMatchObject({ rows: 4, samples: 2, missing: 1 });
+  expect(batch.rejected).toMatchObject([{ reason: "value_out_of_range", value: "808334905" }]);
+});
+
+test("a record that cannot be stored is rejected by the collector's check, and the others go on", () => {
+  const timeMs = Date.UTC(2025, 0, 1);
+  const good = makeBatch([{ uuid: "GPU-a", timeMs, metrics: { temperature: 28 } }]);
+  expect(validateBatch(good)).toBe(good);
+  const mixed = makeBatch([
+    { uuid: "GPU-a", timeMs, metrics: { temperature: 28 } },
+    { uuid: "GPU-b", timeMs, metrics: { temperature: 345 } },
+    { uuid: "GPU-c", timeMs: 0, metrics: { temperature: 30 } },
+  ]);
+  const checked = validateBatch(mixed);
+  expect(checked.recordCount).toBe(1);
+  expect(checked.rejected.map(({ reason }) => reason).sort()).toEqual(["timestamp_out_of_range", "value_out_of_range"]);
+});
