@@ -18,6 +18,10 @@ export const rejectReasons = [
 ] as const;
 export type RejectReason = (typeof rejectReasons)[number];
 
+/** Longest `value` and `raw` that are kept of a rejected input, characters. */
+export const valueMaxLength = 200;
+export const rawMaxLength = 2000;
+
 /** An input that could not be used, with everything a person needs to find and mend it. */
 export interface RejectedInput {
   /** Line in the file, from 1 (the header is line 1); 0 where the source has no lines. */

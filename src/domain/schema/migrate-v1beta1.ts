@@ -1,7 +1,10 @@
-import type { RecordBatch } from "../batch.ts";
+import { type RecordBatch, rawMaxLength, valueMaxLength } from "../batch.ts";
 import { BatchBuilder } from "../batch-builder.ts";
+import { cutText } from "../cut-text.ts";
+import { type FieldFault, invalidText, missingField, parseGpuId } from "../field-rules.ts";
 import { metricIndexOf } from "../metrics.ts";
-import { type Checked, checkGpuId, checkText, checkTimestamp, checkValue, type FieldFault } from "../sample-rules.ts";
+import { parseTimestamp } from "../timestamp.ts";
+import { readValue } from "../value-text.ts";
 import type { PayloadV1Beta1 } from "./payload-v1beta1.ts";
 
 type Sample = PayloadV1Beta1["samples"][number];
@@ -22,40 +25,63 @@ export function migrateV1Beta1(payload: PayloadV1Beta1): RecordBatch {
       addSample(builder, sample, payload.cluster_id);
     } catch (error) {
       if (!(error instanceof UnusableSample)) throw error;
-      builder.reject({ line: 0, byte: index, ...error.fault, raw: JSON.stringify(sample).slice(0, 2000) });
+      const { fault } = error;
+      const raw = cutText(JSON.stringify(sample), rawMaxLength);
+      builder.reject({ ...fault, line: 0, byte: index, value: cutText(fault.value, valueMaxLength), raw });
     }
   });
   return builder.build();
 }
 
 function addSample(builder: BatchBuilder, sample: Sample, clusterId: string): void {
-  const textOf = (field: keyof Sample, required = false): string =>
-    must(checkText(field, String(sample[field] ?? ""), required));
-  const timeMs = must(checkTimestamp(sample.timestamp ?? ""));
-  const metric = textOf("metric_name", true);
+  const text = (field: keyof Sample): string => usable(textOf(sample, field));
+  const timeMs = timeOf(sample.timestamp ?? "");
+  const metric = usable(requiredTextOf(sample, "metric_name"));
   const gpu = {
-    uuid: textOf("uuid", true),
+    uuid: usable(requiredTextOf(sample, "uuid")),
     clusterId,
-    hostname: textOf("hostname", true),
-    gpuId: must(checkGpuId(String(sample.gpu_id ?? ""))),
-    device: textOf("device"),
-    modelName: textOf("model_name"),
-    driverVersion: textOf("driver_version"),
+    hostname: usable(requiredTextOf(sample, "hostname")),
+    gpuId: usable(parseGpuId("gpu_id", String(sample.gpu_id ?? ""))),
+    device: text("device"),
+    modelName: text("model_name"),
+    driverVersion: text("driver_version"),
     properties: {},
   };
-  const workload = { container: textOf("container"), pod: textOf("pod"), namespace: textOf("namespace") };
-  const value = must(checkValue(metric, String(sample.value ?? ""), "value"));
-  if (value === undefined) {
+  const workload = { container: text("container"), pod: text("pod"), namespace: text("namespace") };
+  const index = metricIndexOf(metric);
+  const value = valueOf(index ?? metric, String(sample.value ?? ""));
+  if (value === "missing") {
     builder.count("missing");
     return;
   }
   const row = builder.row(builder.gpuIndex(gpu), timeMs, builder.workloadIndex(workload));
-  const index = metricIndexOf(metric);
   if (index === undefined) builder.setCustom(row, metric, value);
   else builder.set(row, index, value);
 }
 
-function must<T>(checked: Checked<T>): T {
-  if ("fault" in checked) throw new UnusableSample(checked.fault);
-  return checked.ok;
+function textOf(sample: Sample, field: keyof Sample): string | FieldFault {
+  const text = String(sample[field] ?? "").trim();
+  return invalidText(field, text) ?? text;
+}
+
+function requiredTextOf(sample: Sample, field: keyof Sample): string | FieldFault {
+  const text = textOf(sample, field);
+  return text === "" ? missingField(field) : text;
+}
+
+function timeOf(text: string): number {
+  const parsed = parseTimestamp(text);
+  if ("ms" in parsed) return parsed.ms;
+  throw new UnusableSample({ reason: parsed.fault, field: "timestamp", value: text, message: parsed.message });
+}
+
+function valueOf(metric: number | string, text: string): number | "missing" {
+  const read = readValue(metric, text);
+  if (typeof read === "object") throw new UnusableSample({ ...read, field: "value", value: text });
+  return read;
+}
+
+function usable<T extends string | number>(read: T | FieldFault): T {
+  if (typeof read === "object") throw new UnusableSample(read);
+  return read;
 }

@@ -1,4 +1,5 @@
-import type { RecordBatch, RejectedInput, RejectReason } from "../batch.ts";
+import { rawMaxLength, type RecordBatch, type RejectedInput, type RejectReason } from "../batch.ts";
+import { cutText } from "../cut-text.ts";
 import { metricIndexOf } from "../metrics.ts";
 import { judgeValue } from "../value.ts";
 import { selectRecords } from "./select-records.ts";
@@ -77,5 +78,5 @@ function rejectedRecord(batch: RecordBatch, record: number, { reason, field, val
     timeMs: batch.timesMs[record],
     ...Object.fromEntries(Array.from(batch.columns, ([metric, column]) => [metric, column[record]])),
   });
-  return { line: 0, byte: record, reason, field, value, message, raw: raw.slice(0, 2000) };
+  return { line: 0, byte: record, reason, field, value, message, raw: cutText(raw, rawMaxLength) };
 }

@@ -6,7 +6,8 @@ import type { FileWindow } from "./file-window.ts";
 import type { GpuCache } from "./gpu-cache.ts";
 import { isExporterLayout, type Layout } from "./layout.ts";
 import { type RawRecord, recordMaxBytes, RecordSplitter } from "./record-splitter.ts";
-import { type Fault, Rejections, type RowPlace } from "./rejections.ts";
+import type { FieldFault } from "../../../domain/field-rules.ts";
+import { Rejections, type RowPlace } from "./rejections.ts";
 import { ReportedAttributes } from "./reported-attributes.ts";
 import { RowReader } from "./row-reader.ts";
 import { SlowLane } from "./slow-lane.ts";
@@ -152,7 +153,7 @@ export class BatchReader {
   }
 }
 
-function malformedQuotes(): Fault {
+function malformedQuotes(): FieldFault {
   return {
     reason: "malformed_quotes",
     field: "",
@@ -162,7 +163,7 @@ function malformedQuotes(): Fault {
   };
 }
 
-function tooLarge(): Fault {
+function tooLarge(): FieldFault {
   return {
     reason: "record_too_large",
     field: "",

@@ -7,7 +7,7 @@ import { decimalAt } from "./fast-decimal.ts";
 import type { FileWindow } from "./file-window.ts";
 import type { RowPlace } from "./rejections.ts";
 import type { KnownRow } from "./row-reader.ts";
-import { judgeNumber, readValue } from "./value-text.ts";
+import { judgeNumber, readValue } from "../../../domain/value-text.ts";
 
 /** What the fast lane works with. */
 export interface FastLaneParts {

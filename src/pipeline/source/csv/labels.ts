@@ -1,5 +1,5 @@
 import { labelNameOf } from "../../../domain/metrics.ts";
-import { cutText } from "./cut-text.ts";
+import { cutText } from "../../../domain/cut-text.ts";
 
 /** What the labels of a row say of its GPU. */
 export interface ParsedLabels {

@@ -1,6 +1,6 @@
 import { UnusableSource } from "../../../domain/errors.ts";
 import { labelFields, metrics } from "../../../domain/metrics.ts";
-import { quoted } from "./cut-text.ts";
+import { quoted } from "../../../domain/cut-text.ts";
 
 /** Index of a column that the header does not have. */
 const noColumn = -1;

@@ -1,6 +1,7 @@
-import type { RejectReason } from "../../../domain/batch.ts";
+import { rawMaxLength, valueMaxLength } from "../../../domain/batch.ts";
 import type { BatchBuilder } from "../../../domain/batch-builder.ts";
-import { cutText } from "./cut-text.ts";
+import { cutText } from "../../../domain/cut-text.ts";
+import type { FieldFault } from "../../../domain/field-rules.ts";
 import type { FileWindow } from "./file-window.ts";
 
 /** Where a row lies in the file. */
@@ -13,18 +14,6 @@ export interface RowPlace {
   readonly line: number;
 }
 
-/** What is wrong with a row or one of its cells. */
-export interface Fault {
-  readonly reason: RejectReason;
-  /** The column as the header has it; empty where the whole row is at fault. */
-  readonly field: string;
-  readonly value: string;
-  /** One sentence: what is wrong and what would be right. */
-  readonly message: string;
-}
-
-const valueMaxLength = 200;
-const rawMaxLength = 2000;
 /** No character takes more. */
 const utf8MaxBytes = 4;
 
@@ -38,7 +27,7 @@ export class Rejections {
   ) {}
 
   /** The row must be in the window. */
-  add(place: RowPlace, fault: Fault): void {
+  add(place: RowPlace, fault: FieldFault): void {
     this.builder.reject({
       line: place.line,
       byte: place.start,

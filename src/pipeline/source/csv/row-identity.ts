@@ -2,10 +2,10 @@ import type { Gpu, Workload } from "../../../domain/gpu.ts";
 import { noWorkload } from "../../../domain/gpu.ts";
 import { saysNoValue } from "../../../domain/value.ts";
 import { parseTimestamp, type TimestampFault } from "../../../domain/timestamp.ts";
-import { cutText, quoted } from "./cut-text.ts";
+import { cutText } from "../../../domain/cut-text.ts";
+import { type FieldFault, fieldMaxLength, invalidText, missingField, parseGpuId } from "../../../domain/field-rules.ts";
 import type { GpuCache } from "./gpu-cache.ts";
 import type { Layout } from "./layout.ts";
-import type { Fault } from "./rejections.ts";
 
 /** Which GPU a row is of, when, and what ran on it. */
 export interface RowIdentity {
@@ -13,12 +13,6 @@ export interface RowIdentity {
   readonly gpu: Gpu;
   readonly workload: Workload;
 }
-
-const gpuIdMax = 1_000_000;
-const fieldMaxLength = 256;
-const wholeNumber = /^\d{1,7}$/;
-// eslint-disable-next-line no-control-regex -- control characters are what it looks for
-const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/;
 
 /** Reads the columns that both layouts have. */
 export class RowIdentityReader {
@@ -32,18 +26,18 @@ export class RowIdentityReader {
   ) {}
 
   /** @returns the first fault from left to right of: timestamp, gpu_id, uuid, hostname, the other texts */
-  read(fields: readonly string[]): RowIdentity | Fault {
+  read(fields: readonly string[]): RowIdentity | FieldFault {
     const { layout } = this;
     const timeMs = this.timeOf(fields[layout.timestamp] ?? "");
     if (typeof timeMs !== "number") return timeMs;
-    const gpuIdText = (fields[layout.gpuId] ?? "").trim();
-    if (!wholeNumber.test(gpuIdText) || Number(gpuIdText) > gpuIdMax) return this.gpuIdFault(gpuIdText);
+    const gpuId = parseGpuId(this.columnName(layout.gpuId), fields[layout.gpuId] ?? "");
+    if (typeof gpuId !== "number") return gpuId;
     const fault = this.textFault(fields);
     if (fault !== undefined) return fault;
     const gpu = this.gpus.gpuOf({
       uuid: cell(fields, layout.uuid),
       hostname: cell(fields, layout.hostname),
-      gpuId: Number(gpuIdText),
+      gpuId,
       device: cell(fields, layout.device),
       modelName: cell(fields, layout.modelName),
       labels: fields[layout.labels] ?? "",
@@ -52,7 +46,7 @@ export class RowIdentityReader {
     return { timeMs, gpu, workload: this.workloadOf(fields) };
   }
 
-  private timeOf(text: string): number | Fault {
+  private timeOf(text: string): number | FieldFault {
     if (text === this.lastTimestamp) return this.lastTimeMs;
     const parsed = parseTimestamp(text);
     if ("fault" in parsed) return this.timestampFault(text, parsed);
@@ -61,20 +55,11 @@ export class RowIdentityReader {
     return parsed.ms;
   }
 
-  private timestampFault(text: string, { fault, message }: TimestampFault): Fault {
+  private timestampFault(text: string, { fault, message }: TimestampFault): FieldFault {
     return { reason: fault, field: this.columnName(this.layout.timestamp), value: text, message };
   }
 
-  private gpuIdFault(text: string): Fault {
-    return {
-      reason: "invalid_gpu_id",
-      field: this.columnName(this.layout.gpuId),
-      value: text,
-      message: `The gpu_id ${quoted(text)} is not a whole number from 0 to ${gpuIdMax}.`,
-    };
-  }
-
-  private textFault(fields: readonly string[]): Fault | undefined {
+  private textFault(fields: readonly string[]): FieldFault | undefined {
     const { uuid, hostname, device, modelName, container, pod, namespace } = this.layout;
     for (const column of [uuid, hostname]) {
       if (cell(fields, column) === "") return missingField(this.columnName(column));
@@ -100,27 +85,6 @@ export class RowIdentityReader {
   private columnName(column: number): string {
     return this.layout.header[column] ?? "";
   }
-}
-
-/** A required text that is not there. */
-export function missingField(field: string): Fault {
-  return {
-    reason: "missing_field",
-    field,
-    value: "",
-    message: `The field ${quoted(field)} is empty; every row needs it.`,
-  };
-}
-
-/** A name that is no name: too long, or with control characters. */
-export function invalidText(field: string, text: string): Fault | undefined {
-  if (text.length > fieldMaxLength) {
-    const message = `The field ${quoted(field)} has ${text.length} characters; at most ${fieldMaxLength} are taken.`;
-    return { reason: "invalid_field", field, value: text, message };
-  }
-  if (!controlCharacter.test(text)) return undefined;
-  const message = `The field ${quoted(field)} holds a control character in ${quoted(text)}; names have none.`;
-  return { reason: "invalid_field", field, value: text, message };
 }
 
 /** A name's text: blanks around it are not part of it. */

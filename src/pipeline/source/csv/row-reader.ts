@@ -5,9 +5,10 @@ import { saysNoValue } from "../../../domain/value.ts";
 import type { GpuCache } from "./gpu-cache.ts";
 import { type Layout, type LongLayout, normalName, type WideLayout } from "./layout.ts";
 import type { ReportedAttributes } from "./reported-attributes.ts";
-import type { Fault, Rejections, RowPlace } from "./rejections.ts";
-import { attributeText, cell, invalidText, missingField, type RowIdentity, RowIdentityReader } from "./row-identity.ts";
-import { readValue } from "./value-text.ts";
+import { type FieldFault, invalidText, missingField } from "../../../domain/field-rules.ts";
+import type { Rejections, RowPlace } from "./rejections.ts";
+import { attributeText, cell, type RowIdentity, RowIdentityReader } from "./row-identity.ts";
+import { readValue } from "../../../domain/value-text.ts";
 
 /** What the reader of rows works with. */
 export interface RowReaderParts {
@@ -58,7 +59,7 @@ export class RowReader {
   }
 
   /** Counts a row and rejects it as a whole. */
-  reject(place: RowPlace, fault: Fault): void {
+  reject(place: RowPlace, fault: FieldFault): void {
     this.parts.builder.count("rows");
     this.parts.rejections.add(place, fault);
   }
@@ -117,7 +118,7 @@ interface IdentifiedRow {
   readonly identity: RowIdentity;
 }
 
-function wrongColumnCount(found: number, expected: number): Fault {
+function wrongColumnCount(found: number, expected: number): FieldFault {
   return {
     reason: "wrong_column_count",
     field: "",

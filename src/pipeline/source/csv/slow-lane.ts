@@ -1,7 +1,8 @@
 import { isUtf8 } from "node:buffer";
 import { csvFields } from "./csv-fields.ts";
 import type { FileWindow } from "./file-window.ts";
-import type { Fault, Rejections, RowPlace } from "./rejections.ts";
+import type { FieldFault } from "../../../domain/field-rules.ts";
+import type { Rejections, RowPlace } from "./rejections.ts";
 import type { KnownRow, RowReader } from "./row-reader.ts";
 
 /** csv-parse costs 20 us a call beside 3 us a row: at 512 rows a call that is nothing. */
@@ -70,7 +71,7 @@ export class SlowLane {
     if (known !== undefined) this.parts.learn(place, known);
   }
 
-  private badText(place: RowPlace, reason: "nul_byte" | "invalid_utf8"): Fault {
+  private badText(place: RowPlace, reason: "nul_byte" | "invalid_utf8"): FieldFault {
     const { rejections, header } = this.parts;
     const text = rejections.rawText(place); // both show as U+FFFD there
     const fields = csvFields(Buffer.from(text))?.[0] ?? [];
@@ -90,7 +91,7 @@ export class SlowLane {
   }
 }
 
-function unreadable(): Fault {
+function unreadable(): FieldFault {
   return {
     reason: "malformed_quotes",
     field: "",

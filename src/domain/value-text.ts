@@ -1,12 +1,12 @@
-import { metrics } from "../../../domain/metrics.ts";
-import { judgeCustomValue, judgeValue, saysNoValue } from "../../../domain/value.ts";
+import { metrics } from "./metrics.ts";
+import { judgeCustomValue, judgeValue, saysNoValue } from "./value.ts";
 import { quoted } from "./cut-text.ts";
-import type { Fault } from "./rejections.ts";
+import type { FieldFault } from "./field-rules.ts";
 
 const decimal = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 
 /** What a cell holds: a number, no value, or something that is neither. */
-export type ReadValue = number | "missing" | Pick<Fault, "reason" | "message">;
+export type ReadValue = number | "missing" | Pick<FieldFault, "reason" | "message">;
 
 /** Reads a metric's value: a decimal number, surrounding blanks ignored; no hexadecimal, thousands separators,
  *  units or infinities.
@@ -31,7 +31,7 @@ export function judgeNumber(metric: number | string, value: number): number | "m
   return value === 0 ? 0 : value;
 }
 
-function outOfRange(metricIndex: number | string, text: string): Pick<Fault, "reason" | "message"> {
+function outOfRange(metricIndex: number | string, text: string): Pick<FieldFault, "reason" | "message"> {
   const metric = typeof metricIndex === "number" ? metrics[metricIndex] : undefined;
   const range = metric === undefined ? "what a number can be" : `${metric.min} to ${metric.max} ${metric.unit}`;
   return {
