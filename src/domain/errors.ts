@@ -10,6 +10,16 @@ export abstract class TelemetryError extends Error {
   }
 }
 
+/** True for a failure of which the same call may recover by itself. */
+export function isRetryable(error: unknown): boolean {
+  return error instanceof TelemetryError && error.retryable;
+}
+
+/** What went wrong, in words, whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** The store did not answer or lost the connection; nothing of the call is stored. */
 export class StoreUnavailable extends TelemetryError {
   readonly code = "store_unavailable";

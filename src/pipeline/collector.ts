@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { RecordBatch } from "../domain/batch.ts";
 import type { Clock } from "../domain/clock.ts";
-import { QueueClosed, TelemetryError } from "../domain/errors.ts";
+import { messageOf, QueueClosed } from "../domain/errors.ts";
 import { validateBatch } from "../domain/schema/validate-batch.ts";
 import { retry } from "./backoff.ts";
 import type { PipelineListener } from "./pipeline-listener.ts";
@@ -73,16 +73,12 @@ export class Collector implements Service {
     }
   }
 
-  /** Handles what the queue still holds, until it is empty or the deadline has passed. */
+  /** Handles what the queue still holds, until it is empty or the deadline has passed. The workers have ended and the
+   *  queue is this process's own: nobody takes a message between the look and the claim, so the claim never waits. */
   private async drain(): Promise<void> {
-    const { queue, clock } = this.options;
+    const { queue } = this.options;
     while (!this.abandon.signal.aborted && (await queue.stats()).ready > 0) {
-      const patience = new AbortController();
-      const claimed = this.claim(AbortSignal.any([patience.signal, this.abandon.signal]));
-      void clock.sleep(100, patience.signal).then(() => patience.abort());
-      const deliveries = await claimed;
-      patience.abort();
-      for (const delivery of deliveries) await this.handle(delivery);
+      for (const delivery of await this.claim(this.abandon.signal)) await this.handle(delivery);
     }
   }
 
@@ -111,7 +107,8 @@ export class Collector implements Service {
     this.failure = undefined;
   }
 
-  private async store({ envelope, ...delivery }: Delivery, batch: RecordBatch): Promise<void> {
+  private async store(delivery: Delivery, batch: RecordBatch): Promise<void> {
+    const { envelope } = delivery;
     const { store, clock, listener } = this.options;
     const message: IngestMessage = {
       messageId: envelope.id,
@@ -120,14 +117,11 @@ export class Collector implements Service {
       batch,
     };
     const done = new AbortController();
-    const lease = this.keepLease({ envelope, ...delivery }, done.signal);
+    const lease = this.keepLease(delivery, done.signal);
     try {
       const result = await retry(() => store.ingest(message), {
-        baseMs: 100,
-        maxMs: 10_000,
         clock,
         signal: this.abandon.signal,
-        isRetryable: (error) => error instanceof TelemetryError && error.retryable,
         onRetry: (error) => {
           this.report(error);
           listener.retried(error as Error);
@@ -152,7 +146,7 @@ export class Collector implements Service {
   }
 
   private report(error: unknown): void {
-    this.failure = `collecting is held up: ${error instanceof Error ? error.message : String(error)}`;
+    this.failure = `collecting is held up: ${messageOf(error)}`;
     this.options.log.warn({ err: error }, this.failure);
   }
 }

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import type { Clock } from "../domain/clock.ts";
-import { TelemetryError } from "../domain/errors.ts";
+import { messageOf } from "../domain/errors.ts";
 import { retry } from "./backoff.ts";
 import { gapsOf } from "./gaps.ts";
 import type { PipelineListener } from "./pipeline-listener.ts";
@@ -78,7 +78,7 @@ export class Streamer implements Service {
   private async publish(batch: SourceBatch): Promise<void> {
     const { bucket, queue, listener } = this.options;
     await bucket.take(batch.batch.tally.samples, this.halt.signal);
-    const message = messageOf(batch);
+    const message = messageFor(batch);
     const { duplicate } = await this.retrying(() => queue.publish(message, this.halt.signal));
     listener.published(batch, duplicate);
   }
@@ -86,24 +86,21 @@ export class Streamer implements Service {
   private retrying<T>(operation: () => Promise<T>): Promise<T> {
     const { clock, listener } = this.options;
     return retry(operation, {
-      baseMs: 100,
-      maxMs: 10_000,
       clock,
       signal: this.halt.signal,
-      isRetryable: (error) => error instanceof TelemetryError && error.retryable,
       onRetry: (error) => listener.retried(error as Error),
     });
   }
 
   private fail(error: unknown): void {
     if (this.halt.signal.aborted) return;
-    this.failure = `streaming stopped: ${error instanceof Error ? error.message : String(error)}`;
+    this.failure = `streaming stopped: ${messageOf(error)}`;
     this.options.log.error({ err: error }, this.failure);
   }
 }
 
 /** The message of a batch; its key names the stretch, so that the same stretch is one message whoever reads it. */
-function messageOf({ range, batch }: SourceBatch): NewMessage {
+function messageFor({ range, batch }: SourceBatch): NewMessage {
   return {
     ...encodeBatch(batch),
     idempotencyKey: `${range.sourceId}:${range.from.offset}-${range.to.offset}`,

@@ -1,5 +1,6 @@
 import { Elysia } from "elysia";
 import type { Clock } from "../domain/clock.ts";
+import { messageOf } from "../domain/errors.ts";
 import type { Queue } from "../pipeline/queue/queue.ts";
 import type { Service } from "../pipeline/service.ts";
 import type { TelemetryStore } from "../pipeline/store/telemetry-store.ts";
@@ -102,10 +103,6 @@ async function withPatience<T>(answer: Promise<T>, clock: Clock): Promise<T> {
     patience.catch(() => undefined);
     answered.abort();
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 const healthDetail = operation({
