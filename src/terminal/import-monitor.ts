@@ -1,4 +1,5 @@
 import { SingleBar } from "cli-progress";
+import type { Logger } from "pino";
 import type { Clock } from "../domain/clock.ts";
 import { type PipelineListener, silentListener } from "../pipeline/pipeline-listener.ts";
 import type { Queue } from "../pipeline/queue/queue.ts";
@@ -10,6 +11,7 @@ export interface ImportMonitorOptions {
   readonly queue: Queue;
   readonly store: Pick<TelemetryStore, "progressOf">;
   readonly clock: Clock;
+  readonly log: Logger;
   /** Where the bar is drawn. */
   readonly terminal: NodeJS.WriteStream;
   /** Takes the final report. */
@@ -44,7 +46,11 @@ export class ImportMonitor {
       sourceOpened: (source, progress) => this.open(source, progress),
       stored: (message, result) => this.addStored(message, result),
       sourceFinished: (source) => {
-        if (source === this.source) void this.reportWhenStored(source);
+        if (source !== this.source) return;
+        // A stop may close the store between the last message and the table; the import itself is whole.
+        this.reportWhenStored(source).catch((error: unknown) =>
+          this.options.log.warn({ err: error }, "no import report"),
+        );
       },
     };
   }
