@@ -1,4 +1,4 @@
-/** Imports point one way: domain <- db <- pipeline <- routes <- app <- parts <- main; types count too. */
+/** Imports point one way: domain <- db, etcd <- pipeline <- routes <- app <- parts <- main; types count too. */
 
 /** What routes may see of the pipeline: interfaces, no driver. */
 const pipelineInterfaces =
@@ -30,15 +30,16 @@ module.exports = {
       to: { pathNot: ["^src/domain/", "^node_modules/@sinclair/typebox/"] },
     },
     layer("db", "^src/db/", ["^src/(domain|db)/"]),
-    layer("pipeline", "^src/pipeline/", ["^src/(domain|db|pipeline)/"]),
+    layer("etcd", "^src/etcd/", ["^src/(domain|etcd)/"]),
+    layer("pipeline", "^src/pipeline/", ["^src/(domain|db|etcd|pipeline)/"]),
     layer("terminal", "^src/terminal/", [
       "^src/(domain|terminal)/",
       "^src/pipeline/pipeline-listener\\.ts$",
       pipelineInterfaces,
     ]),
     layer("routes", "^src/routes/", ["^src/(domain|routes)/", pipelineInterfaces]),
-    layer("config", "^src/config\\.ts$", ["^src/domain/"]),
-    layer("app", "^src/app\\.ts$", ["^src/(domain|routes)/", "^src/config\\.ts$", pipelineInterfaces]),
+    layer("config", "^src/config(-schema)?\\.ts$", ["^src/domain/", "^src/config-schema\\.ts$"]),
+    layer("app", "^src/app\\.ts$", ["^src/(domain|routes)/", "^src/config-schema\\.ts$", pipelineInterfaces]),
     {
       name: "parts-is-for-main",
       severity: "error",

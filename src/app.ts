@@ -1,7 +1,7 @@
 import { type AnyElysia, Elysia } from "elysia";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
-import type { Role } from "./config.ts";
+import type { Role } from "./config-schema.ts";
 import type { Clock } from "./domain/clock.ts";
 import type { Queue } from "./pipeline/queue/queue.ts";
 import type { Service } from "./pipeline/service.ts";
@@ -21,8 +21,9 @@ import { telemetryRoutes } from "./routes/telemetry.ts";
 
 export interface AppOptions {
   readonly roles: readonly Role[];
-  readonly queries: TelemetryQueries;
-  readonly store: Pick<TelemetryStore, "ping">;
+  /** Both are undefined in a process that only streams. */
+  readonly queries: TelemetryQueries | undefined;
+  readonly store: Pick<TelemetryStore, "ping"> | undefined;
   readonly queue: Pick<Queue, "stats">;
   readonly services: readonly Service[];
   /** Its other metrics are shown too; one app a registry. */
@@ -43,11 +44,18 @@ export function composeApp(options: AppOptions): Elysia {
     .use(httpMetrics(options.registry))
     .use(healthRoutes(options))
     .use(metricsRoutes(options)) as unknown as Elysia;
-  if (options.roles.includes("gateway")) app.use(gateway({ ...options, app: () => app }));
+  const { queries } = options;
+  if (options.roles.includes("gateway") && queries !== undefined) {
+    app.use(gateway({ ...options, queries, app: () => app }));
+  }
   return app;
 }
 
-function gateway({ queries, version, app }: Pick<AppOptions, "queries" | "version"> & { app: () => AnyElysia }) {
+function gateway({
+  queries,
+  version,
+  app,
+}: Pick<AppOptions, "version"> & { readonly queries: TelemetryQueries; readonly app: () => AnyElysia }) {
   return new Elysia({ name: "gateway" })
     .use(gpuRoutes(queries))
     .use(clusterRoutes(queries))

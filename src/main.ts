@@ -39,7 +39,8 @@ async function main(): Promise<void> {
     bannerText({
       url: `http://${urlHost(config.host)}:${app.server?.port}`,
       source: parts.sourceDescription,
-      dataDir: config.dataDir,
+      store: parts.storeDescription,
+      queue: config.etcdEndpoints?.join(", "),
       servesApi: config.roles.includes("gateway"),
     }),
   );
@@ -61,7 +62,7 @@ async function stop(app: App, parts: Parts, timeoutMs: number): Promise<void> {
   const deadline = AbortSignal.timeout(timeoutMs);
   await stopAll(parts.services, deadline);
   await Promise.race([app.stop(), systemClock.sleep(1000, deadline)]);
-  await app.stop(true);
+  if (app.server !== null) await app.stop(true);
   await parts.close();
 }
 

@@ -1,18 +1,30 @@
+import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import type { Logger } from "pino";
 import { Registry } from "prom-client";
 import type { Config } from "./config.ts";
 import type { Clock } from "./domain/clock.ts";
+import { InvalidConfig, messageOf } from "./domain/errors.ts";
+import { EtcdClient } from "./etcd/etcd-client.ts";
+import { BackPressure } from "./pipeline/back-pressure.ts";
 import { Collector } from "./pipeline/collector.ts";
+import { EtcdUpkeep } from "./pipeline/etcd-upkeep.ts";
 import { fanOut, type PipelineListener } from "./pipeline/pipeline-listener.ts";
 import { pipelineMetrics } from "./pipeline/pipeline-metrics.ts";
+import { payloadMaxBytes } from "./pipeline/queue/etcd/publisher.ts";
+import { EtcdQueue } from "./pipeline/queue/etcd-queue.ts";
 import { MemoryQueue } from "./pipeline/queue/memory-queue.ts";
 import type { Queue } from "./pipeline/queue/queue.ts";
+import { EtcdRanges } from "./pipeline/ranges/etcd-ranges.ts";
+import { EtcdRounds } from "./pipeline/ranges/etcd-rounds.ts";
+import type { SourceRanges } from "./pipeline/ranges/source-ranges.ts";
+import { StoredGaps } from "./pipeline/ranges/stored-gaps.ts";
 import type { Service } from "./pipeline/service.ts";
 import { CsvSource } from "./pipeline/source/csv-source.ts";
 import { SimulatedSource } from "./pipeline/source/simulated-source.ts";
 import type { Source } from "./pipeline/source/source.ts";
-import { openPGliteStore } from "./pipeline/store/open-pglite-store.ts";
+import { type OpenStore, openPGliteStore } from "./pipeline/store/open-pglite-store.ts";
+import { openPostgresStore } from "./pipeline/store/open-postgres-store.ts";
 import type { TelemetryQueries } from "./pipeline/store/telemetry-queries.ts";
 import type { TelemetryStore } from "./pipeline/store/telemetry-store.ts";
 import { Streamer } from "./pipeline/streamer.ts";
@@ -21,14 +33,17 @@ import { ImportMonitor } from "./terminal/import-monitor.ts";
 
 /** What a process is made of: every driver chosen, nothing started. */
 export interface Parts {
-  readonly store: TelemetryStore;
-  readonly queries: TelemetryQueries;
+  /** Undefined in a process that neither stores nor reads: a streamer beside an etcd. */
+  readonly store: TelemetryStore | undefined;
+  readonly queries: TelemetryQueries | undefined;
   readonly queue: Queue;
   /** In the order of starting. */
   readonly services: readonly Service[];
   readonly registry: Registry;
   /** What is streamed, for people; undefined where this process streams nothing. */
   readonly sourceDescription: string | undefined;
+  /** Where the data is, for people. */
+  readonly storeDescription: string | undefined;
   /** Closes queue and store, after the services were stopped. */
   close(): Promise<void>;
 }
@@ -45,91 +60,192 @@ interface Surroundings {
 /** Chooses each driver by the configuration; the only place that makes one.
  *  @throws UnusableSource, DataDirUnusable, StoreUnavailable, before anything runs */
 export async function makeParts(config: Config, surroundings: Surroundings): Promise<Parts> {
-  const { clock } = surroundings;
-  const firstSource = config.roles.includes("streamer") ? await openSource(config, clock, 0) : undefined;
-  const { store, queries, close } = await openPGliteStore({ dataDir: config.dataDir });
-  const queue = new MemoryQueue({
-    topic: "telemetry",
+  const { clock, log } = surroundings;
+  const etcd = config.etcdEndpoints === undefined ? undefined : openEtcd(config, config.etcdEndpoints);
+  const rounds = etcd === undefined ? undefined : new EtcdRounds(etcd, clock);
+  const openSource = sourceOpener(config, { clock, log, rounds });
+  const firstSource = config.roles.includes("streamer") ? await openSource(0) : undefined;
+  const opened = await openStore(config, etcd !== undefined);
+  const queue = etcd === undefined ? memoryQueue(config, clock) : etcdQueue(config, etcd, surroundings);
+  const registry = new Registry();
+  const monitor = new ImportMonitor({ ...surroundings, queue, store: opened?.store });
+  const listener = fanOut([pipelineMetrics(registry), monitor.listener()]);
+  const parts = { ...surroundings, queue, listener, etcd };
+  const services: Service[] = [];
+  if (etcd !== undefined && config.etcdCompactSeconds > 0) services.push(upkeep(config, etcd, surroundings));
+  if (config.roles.includes("collector") && opened !== undefined) {
+    services.push(makeCollector(config, { ...parts, store: opened.store }));
+  }
+  if (firstSource !== undefined) {
+    const source = { first: firstSource, open: openSource };
+    services.push(makeStreamer(config, { ...parts, store: opened?.store }, source));
+  }
+  return {
+    store: opened?.store,
+    queries: opened?.queries,
+    queue,
+    services,
+    registry,
+    sourceDescription: firstSource?.description,
+    storeDescription: opened?.description,
+    close: async () => {
+      await queue.close();
+      etcd?.close();
+      await opened?.close();
+    },
+  };
+}
+
+/** A process that only streams into etcd needs no store. */
+async function openStore(config: Config, hasEtcd: boolean): Promise<OpenStore | undefined> {
+  if (hasEtcd && config.roles.every((role) => role === "streamer")) return undefined;
+  const { databaseUrl, dataDir, migrateOnStart, collectorWorkers } = config;
+  if (databaseUrl === undefined) return openPGliteStore({ dataDir });
+  // one more than the workers, for queries and health
+  return openPostgresStore({ url: databaseUrl, migrate: migrateOnStart, maxConnections: collectorWorkers + 1 });
+}
+
+function openEtcd(config: Config, endpoints: readonly string[]): EtcdClient {
+  const { etcdCaFile, etcdCertFile, etcdKeyFile, etcdUsername, etcdPassword } = config;
+  const pem = (file: string | undefined): Buffer | undefined => (file === undefined ? undefined : readPem(file));
+  const authority = pem(etcdCaFile);
+  return new EtcdClient({
+    endpoints,
+    tls: authority === undefined ? undefined : { authority, certificate: pem(etcdCertFile), key: pem(etcdKeyFile) },
+    user:
+      etcdUsername === undefined || etcdPassword === undefined
+        ? undefined
+        : { name: etcdUsername, password: etcdPassword },
+  });
+}
+
+function readPem(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    throw new InvalidConfig([
+      `${file} cannot be read (ETCD_CA_FILE, ETCD_CERT_FILE, ETCD_KEY_FILE): ${messageOf(cause)}`,
+    ]);
+  }
+}
+
+function memoryQueue(config: Config, clock: Clock): MemoryQueue {
+  return new MemoryQueue({
+    topic: config.queueTopic,
     clock,
     capacityMessages: config.queueCapacityMessages,
     leaseSeconds: config.queueLeaseSeconds,
     maxAttempts: config.queueMaxAttempts,
   });
-  const registry = new Registry();
-  const monitor = new ImportMonitor({ ...surroundings, queue, store });
-  const listener = fanOut([pipelineMetrics(registry), monitor.listener()]);
-  const services: Service[] = [];
-  if (config.roles.includes("collector")) {
-    services.push(makeCollector(config, { ...surroundings, queue, store, listener }));
-  }
-  if (firstSource !== undefined) {
-    services.push(makeStreamer(config, { ...surroundings, queue, store, listener }, firstSource));
-  }
-  return {
-    store,
-    queries,
-    queue,
-    services,
-    registry,
-    sourceDescription: firstSource?.description,
-    close: async () => {
-      await queue.close();
-      await close();
-    },
-  };
 }
+
+function etcdQueue(config: Config, client: EtcdClient, { clock, log }: Surroundings): EtcdQueue {
+  return new EtcdQueue({
+    client,
+    topic: config.queueTopic,
+    clock,
+    capacityMessages: config.queueCapacityMessages,
+    leaseSeconds: config.queueLeaseSeconds,
+    maxAttempts: config.queueMaxAttempts,
+    log,
+  });
+}
+
+function upkeep(config: Config, client: EtcdClient, { clock, log }: Surroundings): EtcdUpkeep {
+  return new EtcdUpkeep({ client, clock, instanceId, historySeconds: config.etcdCompactSeconds, log });
+}
+
+/** This process's name among the others: unique on its host and, with the host's name, in the cluster. */
+const instanceId = `${hostname()}:${process.pid}`;
 
 interface PipelineParts extends Surroundings {
   readonly queue: Queue;
-  readonly store: TelemetryStore;
   readonly listener: PipelineListener;
+  readonly etcd: EtcdClient | undefined;
 }
 
-function makeCollector(config: Config, { queue, store, listener, clock, log }: PipelineParts): Collector {
+function makeCollector(config: Config, parts: PipelineParts & { readonly store: TelemetryStore }): Collector {
   return new Collector({
-    consumerId: `${hostname()}:${process.pid}`,
-    queue,
-    store,
+    ...parts,
+    consumerId: instanceId,
     workers: config.collectorWorkers,
     leaseSeconds: config.queueLeaseSeconds,
-    drainOnStop: true,
-    clock,
-    listener,
-    log,
+    drainOnStop: parts.etcd === undefined,
   });
 }
 
-function makeStreamer(config: Config, parts: PipelineParts, firstSource: Source): Streamer {
-  const { queue, store, listener, clock, log } = parts;
-  const ratePerSecond = config.rateLimitSamplesPerSecond;
+interface Sources {
+  readonly first: Source;
+  readonly open: (round: number) => Promise<Source>;
+}
+
+function makeStreamer(
+  config: Config,
+  parts: PipelineParts & { readonly store: TelemetryStore | undefined },
+  sources: Sources,
+): Streamer {
+  const { clock } = parts;
+  const { rateLimitSamplesPerSecond: ratePerSecond, queueCapacityMessages: capacity } = config;
   return new Streamer({
+    ...parts,
     openSource: async (round) => {
-      if (round === 0) return firstSource;
-      return config.loopMode ? openSource(config, clock, round) : undefined;
+      if (round === 0) return sources.first;
+      return config.loopMode ? sources.open(round) : undefined;
     },
-    queue,
-    store,
+    ranges: makeRanges(config, parts),
     bucket: new TokenBucket({ ratePerSecond, burst: Math.max(ratePerSecond, config.batchSize), clock }),
+    backPressure: new BackPressure({
+      lowMessages: (capacity * config.queueLowMarkPercent) / 100,
+      highMessages: (capacity * config.queueHighMarkPercent) / 100,
+      clock,
+    }),
     intervalMs: config.csvFile === undefined ? 0 : config.streamIntervalMs,
-    clock,
-    listener,
-    log,
+    messageMaxBytes: parts.etcd === undefined ? Infinity : payloadMaxBytes,
   });
 }
 
-async function openSource(config: Config, clock: Clock, round: number): Promise<Source> {
-  const { csvFile, clusterId, batchSize } = config;
-  if (csvFile === undefined) {
-    return new SimulatedSource({
-      hosts: config.simHosts,
-      gpusPerHost: config.simGpusPerHost,
-      seed: config.simSeed,
-      intervalMs: config.simIntervalMs,
-      clusterId,
+function makeRanges(
+  config: Config,
+  { etcd, store, clock, log }: PipelineParts & { readonly store: TelemetryStore | undefined },
+): SourceRanges {
+  if (etcd !== undefined) {
+    return new EtcdRanges({
+      client: etcd,
       clock,
-      batchSize,
+      log,
+      streamerId: instanceId,
+      leaseSeconds: config.queueLeaseSeconds,
+      rangeBytes: config.sourceRangeMebibytes * 1024 * 1024,
     });
   }
+  if (store === undefined) throw new InvalidConfig(["a streamer without ETCD_ENDPOINTS needs a store beside it"]);
+  return new StoredGaps(store);
+}
+
+/** Opens the source of a round. Streamers that share a file through etcd agree on the round and on its beginning. */
+function sourceOpener(
+  config: Config,
+  { clock, log, rounds }: Pick<Surroundings, "clock" | "log"> & { readonly rounds: EtcdRounds | undefined },
+): (round: number) => Promise<Source> {
+  const { csvFile, clusterId, batchSize } = config;
+  if (csvFile === undefined) {
+    const { simHosts: hosts, simGpusPerHost: gpusPerHost, simSeed: seed, simIntervalMs: intervalMs } = config;
+    const source = new SimulatedSource({ hosts, gpusPerHost, seed, intervalMs, clusterId, clock, batchSize });
+    return () => Promise.resolve(source);
+  }
   const timestamps = config.timestamps ?? (config.loopMode ? "now" : "original");
-  return CsvSource.open({ path: csvFile, clusterId, batchSize, timestamps, clock, round });
+  let firstRound: number | undefined;
+  return async (round) => {
+    if (rounds !== undefined && config.loopMode) firstRound ??= await rounds.current(await CsvSource.fileId(csvFile));
+    return CsvSource.open({
+      path: csvFile,
+      clusterId,
+      batchSize,
+      timestamps,
+      clock,
+      round: round + (firstRound ?? 0),
+      onGrown: (message) => log.warn(message),
+      ...(rounds === undefined ? {} : { roundStart: (fileId, ofRound) => rounds.startedAtMs(fileId, ofRound) }),
+    });
+  };
 }

@@ -31,3 +31,8 @@ export function stopwatch(): () => number {
   const startedAtMs = performance.now();
   return () => performance.now() - startedAtMs;
 }
+
+/** The instant `ms` milliseconds from now, by the machine's clock: what gRPC takes as a call's deadline. */
+export function deadlineIn(ms: number): Date {
+  return new Date(Date.now() + ms);
+}

@@ -32,6 +32,48 @@ export class StoreRejected extends TelemetryError {
   readonly retryable = false;
 }
 
+/** The database's schema is older than this program. Needs a person. */
+export class SchemaBehind extends TelemetryError {
+  readonly code = "schema_behind";
+  readonly retryable = false;
+}
+
+/** etcd did not answer, lost the connection or has no leader; what the call would change may have been changed or not. */
+export class EtcdUnavailable extends TelemetryError {
+  readonly code = "etcd_unavailable";
+  readonly retryable = true;
+}
+
+/** etcd's database has reached its quota: nothing can be written until space is made; nothing was changed. */
+export class EtcdOutOfSpace extends TelemetryError {
+  readonly code = "etcd_out_of_space";
+  readonly retryable = true;
+}
+
+/** etcd refused the request itself (rights, size); trying again will be refused again. */
+export class EtcdRefused extends TelemetryError {
+  readonly code = "etcd_refused";
+  readonly retryable = false;
+}
+
+/** A revision of etcd's history that is no longer kept; read the present state instead. */
+export class EtcdCompacted extends TelemetryError {
+  readonly code = "etcd_compacted";
+  readonly retryable = false;
+}
+
+/** A lease of etcd has ended, and its keys with it; nothing was changed. A new lease is needed. */
+export class LeaseGone extends TelemetryError {
+  readonly code = "lease_gone";
+  readonly retryable = true;
+}
+
+/** A range of a source belongs to another streamer by now; nothing was published. */
+export class RangeLost extends TelemetryError {
+  readonly code = "range_lost";
+  readonly retryable = false;
+}
+
 /** The queue was closed while or before the call. */
 export class QueueClosed extends TelemetryError {
   readonly code = "queue_closed";

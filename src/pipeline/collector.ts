@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { RecordBatch } from "../domain/batch.ts";
 import type { Clock } from "../domain/clock.ts";
-import { messageOf, QueueClosed } from "../domain/errors.ts";
+import { isRetryable, messageOf, QueueClosed } from "../domain/errors.ts";
 import { validateBatch } from "../domain/schema/validate-batch.ts";
 import { retry } from "./backoff.ts";
 import type { PipelineListener } from "./pipeline-listener.ts";
@@ -93,23 +93,27 @@ export class Collector implements Service {
       batch = validateBatch(decodePayload({ ...delivery.envelope, payload: delivery.payload }));
       await this.store(delivery, batch);
     } catch (error) {
+      // stopping while the store is away is no fault of the message: its claim ends with the queue's close
+      if (this.abandon.signal.aborted && isRetryable(error)) return;
       const failure = error instanceof Error ? error : new Error(String(error));
       listener.refused(batch, failure);
       this.options.log.error(
         { err: failure, message: delivery.envelope.id, attempt: delivery.attempt },
         "message refused",
       );
-      await queue.reject(delivery, failure.message);
+      await this.retrying(() => queue.reject(delivery, failure.message));
       return;
     }
-    const stale = await queue.acknowledge([delivery]);
+    const stale = await this.retrying(() => queue.acknowledge([delivery]));
     if (stale.length > 0) listener.acknowledgedTooLate(stale.length);
+    const facts = { message: delivery.envelope.id, claim: delivery.claimToken, attempt: delivery.attempt };
+    this.options.log.debug(facts, stale.length > 0 ? "acknowledged too late" : "acknowledged");
     this.failure = undefined;
   }
 
   private async store(delivery: Delivery, batch: RecordBatch): Promise<void> {
     const { envelope } = delivery;
-    const { store, clock, listener } = this.options;
+    const { store, listener } = this.options;
     const message: IngestMessage = {
       messageId: envelope.id,
       idempotencyKey: envelope.idempotencyKey,
@@ -119,14 +123,7 @@ export class Collector implements Service {
     const done = new AbortController();
     const lease = this.keepLease(delivery, done.signal);
     try {
-      const result = await retry(() => store.ingest(message), {
-        clock,
-        signal: this.abandon.signal,
-        onRetry: (error) => {
-          this.report(error);
-          listener.retried(error as Error);
-        },
-      });
+      const result = await this.retrying(() => store.ingest(message));
       listener.stored(message, result);
     } finally {
       done.abort();
@@ -143,6 +140,17 @@ export class Collector implements Service {
       // A lost lease is no reason to stop: the store takes the message once, whoever brings it.
       await queue.extend([delivery]).catch((error: unknown) => this.report(error));
     }
+  }
+
+  private retrying<T>(operation: () => Promise<T>): Promise<T> {
+    return retry(operation, {
+      clock: this.options.clock,
+      signal: this.abandon.signal,
+      onRetry: (error) => {
+        this.report(error);
+        this.options.listener.retried(error as Error);
+      },
+    });
   }
 
   private report(error: unknown): void {

@@ -1,13 +1,14 @@
-import type { RecordBatch } from "../domain/batch.ts";
-import type { Source, SourceBatch } from "./source/source.ts";
-import type { IngestMessage, IngestResult, SourceProgress } from "./store/telemetry-store.ts";
+import type { InputTally, RecordBatch } from "../domain/batch.ts";
+import type { Source } from "./source/source.ts";
+import type { Stretch } from "../domain/source-range.ts";
+import type { IngestMessage, IngestResult } from "./store/telemetry-store.ts";
 
 /** Told what happens along the data's way: for progress bars, metrics and reports. Must not throw or wait. */
 export interface PipelineListener {
-  /** A source is about to be read; `progress` is what the store already has of it. */
-  sourceOpened(source: Source, progress: SourceProgress): void;
-  /** A message is in the queue; `duplicate` when it was there before. */
-  published(batch: SourceBatch, duplicate: boolean): void;
+  /** A source is about to be read, but for the stretches that are covered already. */
+  sourceOpened(source: Source, covered: readonly Stretch[]): void;
+  /** A message that carries so much of the input is in the queue; `duplicate` when it was there before. */
+  published(tally: InputTally, duplicate: boolean): void;
   /** A message's transaction is committed. */
   stored(message: IngestMessage, result: IngestResult): void;
   /** A message could not be taken in this time and went back to the queue. */
@@ -34,8 +35,8 @@ export const silentListener: PipelineListener = {
 /** One listener that passes everything on to several. */
 export function fanOut(listeners: readonly PipelineListener[]): PipelineListener {
   return {
-    sourceOpened: (source, progress) => listeners.forEach((to) => to.sourceOpened(source, progress)),
-    published: (batch, duplicate) => listeners.forEach((to) => to.published(batch, duplicate)),
+    sourceOpened: (source, covered) => listeners.forEach((to) => to.sourceOpened(source, covered)),
+    published: (tally, duplicate) => listeners.forEach((to) => to.published(tally, duplicate)),
     stored: (message, result) => listeners.forEach((to) => to.stored(message, result)),
     refused: (batch, error) => listeners.forEach((to) => to.refused(batch, error)),
     retried: (error) => listeners.forEach((to) => to.retried(error)),

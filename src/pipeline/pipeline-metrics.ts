@@ -58,12 +58,12 @@ export function pipelineMetrics(registry: Registry): PipelineListener {
 function listenerOf(counters: Counters): PipelineListener {
   return {
     ...silentListener,
-    published: ({ batch }, duplicate) => {
+    published: ({ samples, rows, missing }, duplicate) => {
       if (duplicate) return;
       counters.publishedMessages.inc();
-      counters.publishedSamples.inc(batch.tally.samples);
-      counters.readRows.inc(batch.tally.rows);
-      counters.missing.inc(batch.tally.missing);
+      counters.publishedSamples.inc(samples);
+      counters.readRows.inc(rows);
+      counters.missing.inc(missing);
     },
     stored: ({ batch }, result) => {
       if (result.duplicate) {

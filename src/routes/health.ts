@@ -9,7 +9,8 @@ import { accepts, noQuery } from "./parameters.ts";
 import type { ComponentHealth, Health } from "./schemas/health.ts";
 
 export interface HealthOptions {
-  readonly store: Pick<TelemetryStore, "ping">;
+  /** Undefined in a process that only streams. */
+  readonly store: Pick<TelemetryStore, "ping"> | undefined;
   readonly queue: Pick<Queue, "stats">;
   readonly services: readonly Service[];
   readonly roles: readonly string[];
@@ -49,11 +50,11 @@ export function healthRoutes(options: HealthOptions) {
 async function readHealth(options: HealthOptions, startedAtMs: number): Promise<Health> {
   const { services, version, roles, clusterId, clock } = options;
   const [store, queue] = await Promise.all([storeHealth(options), queueHealth(options)]);
-  const components: Record<string, ComponentHealth> = { store, queue };
+  const components: Record<string, ComponentHealth> = { ...(store === undefined ? {} : { store }), queue };
   for (const service of services) components[service.name] = serviceHealth(service);
   const isWell = Object.values(components).every(({ status }) => status === "ok");
   return {
-    status: store.status === "down" ? "down" : isWell ? "ok" : "degraded",
+    status: (store ?? queue).status === "down" ? "down" : isWell ? "ok" : "degraded",
     version,
     role: roles.join(","),
     cluster_id: clusterId,
@@ -62,13 +63,17 @@ async function readHealth(options: HealthOptions, startedAtMs: number): Promise<
   };
 }
 
-/** Ready means: the store answers and the services run. */
+/** Ready means: the store answers (the queue, where there is no store) and the services run. */
 async function reasonsAgainst(options: HealthOptions): Promise<string[]> {
-  const parts = [await storeHealth(options), ...options.services.map(serviceHealth)];
+  const first = (await storeHealth(options)) ?? (await queueHealth(options));
+  const parts = [first.status === "down" ? first : okay, ...options.services.map(serviceHealth)];
   return parts.flatMap(({ reason }) => (reason === undefined ? [] : [reason]));
 }
 
-async function storeHealth({ store, clock }: HealthOptions): Promise<ComponentHealth> {
+const okay: ComponentHealth = { status: "ok" };
+
+async function storeHealth({ store, clock }: HealthOptions): Promise<ComponentHealth | undefined> {
+  if (store === undefined) return undefined;
   try {
     await withPatience(store.ping(), clock);
     return { status: "ok" };
@@ -79,9 +84,15 @@ async function storeHealth({ store, clock }: HealthOptions): Promise<ComponentHe
 
 async function queueHealth({ queue, clock }: HealthOptions): Promise<ComponentHealth> {
   try {
-    const { dead } = await withPatience(queue.stats(), clock);
-    if (dead === 0) return { status: "ok" };
-    return { status: "degraded", reason: `${dead} message(s) were given up; the log names the error of each` };
+    const { dead, ready, inFlight, capacity } = await withPatience(queue.stats(), clock);
+    const reasons: string[] = [];
+    if (dead > 0) reasons.push(`${dead} message(s) were given up; the log names the error of each`);
+    if (ready + inFlight >= capacity) {
+      reasons.push(
+        `the queue is full (${ready + inFlight} of ${capacity} messages): streamers wait for the collectors`,
+      );
+    }
+    return reasons.length === 0 ? okay : { status: "degraded", reason: reasons.join("; ") };
   } catch (error) {
     return { status: "down", reason: `the queue does not answer: ${messageOf(error)}` };
   }

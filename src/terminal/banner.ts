@@ -2,10 +2,12 @@
 export function bannerText(options: {
   readonly url: string;
   readonly source: string | undefined;
-  readonly dataDir: string;
+  readonly store: string | undefined;
+  /** Undefined: in this process's memory. */
+  readonly queue: string | undefined;
   readonly servesApi: boolean;
 }): string {
-  const { url, source, dataDir, servesApi } = options;
+  const { url, source, store, queue, servesApi } = options;
   return [
     "",
     "GPU telemetry pipeline",
@@ -13,7 +15,8 @@ export function bannerText(options: {
     `  health     ${url}/health`,
     `  metrics    ${url}/metrics`,
     ...(source === undefined ? [] : [`  source     ${source}`]),
-    `  data       ${dataDir}`,
+    ...(queue === undefined ? [] : [`  queue      etcd at ${queue}`]),
+    ...(store === undefined ? [] : [`  data       ${store}`]),
     "",
   ].join("\n");
 }

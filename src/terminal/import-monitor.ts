@@ -1,15 +1,17 @@
 import { SingleBar } from "cli-progress";
 import type { Logger } from "pino";
 import type { Clock } from "../domain/clock.ts";
+import type { Stretch } from "../domain/source-range.ts";
 import { type PipelineListener, silentListener } from "../pipeline/pipeline-listener.ts";
 import type { Queue } from "../pipeline/queue/queue.ts";
 import type { Source } from "../pipeline/source/source.ts";
-import type { IngestMessage, IngestResult, SourceProgress, TelemetryStore } from "../pipeline/store/telemetry-store.ts";
+import type { IngestMessage, IngestResult, TelemetryStore } from "../pipeline/store/telemetry-store.ts";
 import { addStored, emptyFigures, figuresOf, importReportText } from "./import-report.ts";
 
 export interface ImportMonitorOptions {
   readonly queue: Queue;
-  readonly store: Pick<TelemetryStore, "progressOf">;
+  /** Undefined where other processes store what this one streams. */
+  readonly store: Pick<TelemetryStore, "progressOf"> | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   /** Where the bar is drawn. */
@@ -18,6 +20,8 @@ export interface ImportMonitorOptions {
   readonly print: (text: string) => void;
 }
 
+const nothingPublished = { messages: 0, rows: 0, samples: 0 };
+
 /** Follows the import of a file: a bar with rate and remaining time while it runs, a table when all is stored. */
 export class ImportMonitor {
   private readonly bar: SingleBar;
@@ -25,6 +29,7 @@ export class ImportMonitor {
   private startedAtMs = 0;
   private storedBytes = 0;
   private figures = emptyFigures();
+  private published = nothingPublished;
 
   constructor(private readonly options: ImportMonitorOptions) {
     this.bar = new SingleBar({
@@ -43,7 +48,15 @@ export class ImportMonitor {
   listener(): PipelineListener {
     return {
       ...silentListener,
-      sourceOpened: (source, progress) => this.open(source, progress),
+      sourceOpened: (source, covered) => this.open(source, covered),
+      published: ({ rows, samples }, duplicate) => {
+        if (duplicate) return;
+        this.published = {
+          messages: this.published.messages + 1,
+          rows: this.published.rows + rows,
+          samples: this.published.samples + samples,
+        };
+      },
       stored: (message, result) => this.addStored(message, result),
       sourceFinished: (source) => {
         if (source !== this.source) return;
@@ -55,13 +68,16 @@ export class ImportMonitor {
     };
   }
 
-  private open(source: Source, progress: SourceProgress): void {
+  private open(source: Source, covered: readonly Stretch[]): void {
     if (source.endOffset === undefined) return;
     this.source = source;
     this.startedAtMs = this.options.clock.nowMs();
     this.figures = emptyFigures();
-    this.storedBytes = progress.stored.reduce((bytes, { from, to }) => bytes + to.offset - from.offset, 0);
-    if (this.storedBytes < this.totalBytes()) this.bar.start(this.totalBytes(), this.storedBytes, this.payload());
+    this.published = nothingPublished;
+    this.storedBytes = covered.reduce((bytes, { from, to }) => bytes + to.offset - from.offset, 0);
+    const { store } = this.options;
+    if (store !== undefined && this.storedBytes < this.totalBytes())
+      this.bar.start(this.totalBytes(), this.storedBytes, this.payload());
   }
 
   private addStored(message: IngestMessage, result: IngestResult): void {
@@ -74,6 +90,11 @@ export class ImportMonitor {
   /** Waits until the queue has nothing left of the source, then prints the table. */
   private async reportWhenStored(source: Source): Promise<void> {
     const { queue, store, clock, print } = this.options;
+    if (store === undefined) {
+      const { rows, samples, messages } = this.published;
+      print(`Streamed ${source.description}: this process ${rows} rows, ${samples} samples, ${messages} messages`);
+      return;
+    }
     let stats = await queue.stats();
     while (stats.ready + stats.inFlight > 0) {
       await clock.sleep(50);

@@ -47,17 +47,18 @@ test("every interval gives the whole fleet once, stamped with the whole interval
     expect(batch.tally).toMatchObject({ rows: 8 * 17, samples: 8 * 17, missing: 0, duplicates: 0 });
   }
   expect(source.endOffset).toBeUndefined();
-  expect(source.sourceId).toBe(`sim:5:${startMs}`);
+  expect(source.sourceId).toBe("sim:sim:2x4:1000ms:5");
 });
 
 test("batches carry at most batchSize samples and follow each other without a gap", async () => {
   const clock = new ManualClock(startMs);
-  const { batches, end } = readAll(openSource(clock, { batchSize: 3 * 17 + 5 }));
+  const source = openSource(clock, { batchSize: 3 * 17 + 5 });
+  const { batches, end } = readAll(source);
   await clock.advance(1000);
   await end();
   expect(batches.map(({ batch }) => batch.recordCount)).toEqual([3, 3, 2, 3, 3, 2]);
   expect(batches.map(({ range }) => [range.from.offset, range.to.offset])).toEqual(
-    [0, 1, 2, 3, 4, 5].map((at) => [at, at + 1]),
+    [0, 1, 2, 3, 4, 5].map((at) => [source.start.offset + at, source.start.offset + at + 1]),
   );
 });
 
@@ -70,13 +71,33 @@ test("a reader that was held up skips what it missed instead of catching up in a
   await clock.advance(10_000);
   const late = (await reading.next()).value as SourceBatch;
   expect(late.batch.timesMs[0]).toBe(firstTickMs + 10_000);
-  expect(late.range).toMatchObject({ from: { offset: 1 }, to: { offset: 11 } });
+  expect(late.range).toMatchObject({
+    from: { offset: source.start.offset + 1 },
+    to: { offset: source.start.offset + 11 },
+  });
   const waiting = reading.next();
   await clock.advance(1000);
   const punctual = (await waiting).value as SourceBatch;
   expect(punctual.batch.timesMs[0]).toBe(firstTickMs + 11_000);
   halt.abort();
   expect((await reading.next()).done).toBe(true);
+});
+
+test("another process goes on from where the first stopped, in the present; what was missed in between is not made up", async () => {
+  const clock = new ManualClock(startMs);
+  const { batches, end } = readAll(openSource(clock));
+  await clock.advance(0);
+  await end();
+  await clock.advance(60_000);
+  const second = openSource(clock);
+  expect(second.sourceId).toBe((batches[0] as SourceBatch).range.sourceId);
+  const halt = new AbortController();
+  const stopped = (batches[0] as SourceBatch).range.to;
+  const missed = second.read({ from: stopped, toOffset: stopped.offset + 10 }, halt.signal)[Symbol.asyncIterator]();
+  expect((await missed.next()).done).toBe(true);
+  const taken = (await second.read({ from: stopped }, halt.signal)[Symbol.asyncIterator]().next()).value as SourceBatch;
+  expect(taken.range.from).toEqual(stopped);
+  expect(taken.batch.timesMs[0]).toBe(firstTickMs + 60_000);
 });
 
 test("an abort ends the wait for the next interval at once", async () => {

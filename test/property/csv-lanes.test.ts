@@ -2,6 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import fc from "fast-check";
 import { parse } from "csv-parse/sync";
 import { decimalAt } from "../../src/pipeline/source/csv/fast-decimal.ts";
+import type { SourceBatch } from "../../src/pipeline/source/source.ts";
 import {
   batchesOf,
   CsvFolder,
@@ -189,6 +190,43 @@ test("batches touch, cover the file, and reading on from any boundary gives the 
     { numRuns: 150 },
   );
 });
+
+test("cut into ranges of any size, the ranges read one by one give the rows of the whole", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      mutated,
+      readings,
+      fc.integer({ min: 1, max: 3000 }),
+      async (bytes, { chunkBytes }, rangeBytes) => {
+        const path = folder.write(bytes);
+        // a batch a row: what is merged within a batch would depend on where the ranges end
+        const source = await openCsvSource(path, { batchSize: 1, chunkBytes });
+        const whole = await batchesOf(source);
+        const cuts = await Array.fromAsync(source.cut(source.start, rangeBytes, never));
+        const starts: unknown[] = [source.start, ...cuts.map(({ to }) => to)];
+        expect(cuts.map(({ from }) => from)).toEqual(starts.slice(0, cuts.length) as (typeof source.start)[]);
+        expect(cuts.at(-1)?.to?.offset ?? source.start.offset).toBe(bytes.length);
+        const parts: SourceBatch[] = [];
+        for (const { from, to } of cuts)
+          parts.push(...(await batchesOf(source, { from, toOffset: to?.offset ?? NaN })));
+        expect(samplesOf(parts)).toEqual(samplesOf(whole));
+        expect(rejectedOf(parts)).toEqual(rejectedOf(whole));
+        expect(tallySums(parts)).toEqual(tallySums(whole));
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+const never = new AbortController().signal;
+
+function tallySums(batches: readonly SourceBatch[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const { batch } of batches) {
+    for (const [name, count] of Object.entries(batch.tally)) sums[name] = (sums[name] ?? 0) + (count as number);
+  }
+  return sums;
+}
 
 test("every line is read, rejected, blank or a repeated header: none is lost", async () => {
   await fc.assert(

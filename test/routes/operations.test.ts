@@ -143,7 +143,7 @@ async function giveUpOneMessage({ queue }: TestGateway): Promise<void> {
   const source = { sourceId: "s", from: { offset: 0, line: 1 }, to: { offset: 1, line: 2 } };
   const payload = new Uint8Array(1);
   const about = { idempotencyKey: "k", traceId: "t", schemaVersion: "v1", encoding: "none", count: 1 };
-  await queue.publish({ ...about, source, payload }, signal);
+  await queue.publish([{ ...about, source, payload }], { signal });
   for (const delivery of await queue.claim({ consumerId: "c", maxMessages: 1, signal })) {
     await queue.reject(delivery, "no use");
   }

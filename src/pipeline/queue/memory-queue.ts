@@ -10,6 +10,8 @@ import type {
   Delivery,
   MessageEnvelope,
   NewMessage,
+  Published,
+  PublishOptions,
   Queue,
   QueueStats,
 } from "./queue.ts";
@@ -56,24 +58,10 @@ export class MemoryQueue implements Queue, DeadLetters {
     this.keys = new IdempotencyWindow(options.clock, { windowMs: idempotencyWindowMs, keysMax: idempotencyKeysMax });
   }
 
-  async publish(message: NewMessage, signal: AbortSignal): Promise<{ id: string; duplicate: boolean }> {
-    for (;;) {
-      this.refuseWhenClosed();
-      const known = this.keys.get(message.idempotencyKey);
-      if (known !== undefined) return { id: known, duplicate: true };
-      signal.throwIfAborted();
-      if (this.entries.size < this.options.capacityMessages) break;
-      await this.wait(this.waitingPublishes, signal);
-    }
-    const { payload, ...rest } = message;
-    const createdAtMs = this.options.clock.nowMs();
-    const id = this.newId(createdAtMs);
-    const envelope: MessageEnvelope = { ...rest, id, topic: this.options.topic, createdAtMs };
-    this.entries.set(id, { envelope, payload, attempts: 0, claim: undefined });
-    this.keys.add(message.idempotencyKey, id);
-    this.fresh.push(id);
-    wakeOne(this.waitingClaims);
-    return { id, duplicate: false };
+  async publish(messages: readonly NewMessage[], { signal }: PublishOptions): Promise<Published> {
+    const receipts: Published["receipts"][number][] = [];
+    for (const message of messages) receipts.push(await this.publishOne(message, signal));
+    return { receipts, depth: this.entries.size };
   }
 
   async claim({ maxMessages, signal }: ClaimOptions): Promise<Delivery[]> {
@@ -136,6 +124,26 @@ export class MemoryQueue implements Queue, DeadLetters {
 
   delete(id: string): Promise<boolean> {
     return Promise.resolve(this.deadById.delete(id));
+  }
+
+  private async publishOne(message: NewMessage, signal: AbortSignal): Promise<{ id: string; duplicate: boolean }> {
+    for (;;) {
+      this.refuseWhenClosed();
+      const known = this.keys.get(message.idempotencyKey);
+      if (known !== undefined) return { id: known, duplicate: true };
+      signal.throwIfAborted();
+      if (this.entries.size < this.options.capacityMessages) break;
+      await this.wait(this.waitingPublishes, signal);
+    }
+    const { payload, ...rest } = message;
+    const createdAtMs = this.options.clock.nowMs();
+    const id = this.newId(createdAtMs);
+    const envelope: MessageEnvelope = { ...rest, id, topic: this.options.topic, createdAtMs };
+    this.entries.set(id, { envelope, payload, attempts: 0, claim: undefined });
+    this.keys.add(message.idempotencyKey, id);
+    this.fresh.push(id);
+    wakeOne(this.waitingClaims);
+    return { id, duplicate: false };
   }
 
   private get readyCount(): number {

@@ -1,4 +1,4 @@
-import type { SourceRange } from "../../domain/source-range.ts";
+import type { Position, SourceRange } from "../../domain/source-range.ts";
 
 /** What a publisher gives. */
 export interface NewMessage {
@@ -12,9 +12,34 @@ export interface NewMessage {
   /** Records in the payload. */
   readonly count: number;
   readonly payload: Uint8Array;
-  /** The stretch of the source that the payload covers; a durable queue moves the source's checkpoint
-   *  to its end in the same transaction. */
+  /** The stretch of the source that the payload covers. */
   readonly source: SourceRange;
+}
+
+/** Where a source's position is kept, and what proves that this publisher may move it. */
+export interface Checkpoint {
+  /** Key of the position. */
+  readonly key: string;
+  /** What stands there once `to` is reached. */
+  readonly valueAt: (to: Position) => string;
+  /** Key of the claim on the range, and the revision that this publisher's claim was made at. */
+  readonly ownerKey: string;
+  readonly ownerRevision: string;
+}
+
+export interface PublishOptions {
+  /** Ends a wait for room. */
+  readonly signal: AbortSignal;
+  /** Moved to the end of the last message's stretch in the transaction that adds it; for queues that last. */
+  readonly checkpoint?: Checkpoint | undefined;
+}
+
+/** What became of each message given, in their order, and of the queue. */
+export interface Published {
+  /** `duplicate`: the key was published before, as `id`; then nothing was added. */
+  readonly receipts: readonly { readonly id: string; readonly duplicate: boolean }[];
+  /** Messages in the queue after it, ready and in flight. */
+  readonly depth: number;
 }
 
 /** A message without its payload: readable without decoding anything. */
@@ -72,11 +97,11 @@ export interface QueueStats {
  *  CLAIMED -reject or end of lease-> READY, or DEAD once it was delivered `maxAttempts` times.
  *  DEAD -redrive-> READY (attempts start over); DEAD -delete-> gone. */
 export interface Queue {
-  /** Adds a message; waits while the queue is full.
-   *  @returns the message's id; `duplicate` when the key was published before (then nothing was added)
-   *  @throws QueueClosed, or a retryable error of the driver (publish again with the same key);
-   *          the signal's reason when it aborts while waiting (then nothing was added) */
-  publish(message: NewMessage, signal: AbortSignal): Promise<{ id: string; duplicate: boolean }>;
+  /** Adds messages in their order, many to a transaction; waits while the queue is full.
+   *  @throws QueueClosed, RangeLost, or a retryable error of the driver: then any number of them, from the first on, may
+   *          have been added, and publishing all of them again with the same keys adds the others;
+   *          the signal's reason when it aborts while waiting (then nothing further was added) */
+  publish(messages: readonly NewMessage[], options: PublishOptions): Promise<Published>;
   /** Claims the oldest ready messages for the lease's time; waits until there is at least one.
    *  @returns oldest first; empty only when the signal aborted or the queue was closed */
   claim(options: ClaimOptions): Promise<Delivery[]>;

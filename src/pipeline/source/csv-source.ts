@@ -1,12 +1,13 @@
 import type { Clock } from "../../domain/clock.ts";
-import { UnusableSource } from "../../domain/errors.ts";
 import type { Position } from "../../domain/source-range.ts";
 import { BatchReader } from "./csv/batch-reader.ts";
 import { FileWindow } from "./csv/file-window.ts";
 import { firstTimeMs } from "./csv/first-time.ts";
+import { FileGuard } from "./csv/file-guard.ts";
 import { GpuCache } from "./csv/gpu-cache.ts";
 import { type OpenedCsv, openCsv, openForReading } from "./csv/open-csv.ts";
-import type { ReadRange, Source, SourceBatch } from "./source.ts";
+import { RowEnds } from "./csv/row-ends.ts";
+import type { ReadRange, Source, SourceBatch, SourceCut } from "./source.ts";
 
 export interface CsvSourceOptions {
   readonly path: string;
@@ -22,6 +23,11 @@ export interface CsvSourceOptions {
   readonly fastLane?: boolean;
   /** Bytes a read, 1 MiB unless told. */
   readonly chunkBytes?: number;
+  /** When the playing of a round began, milliseconds since the epoch, where several processes play it together; absent:
+   *  now. Asked only where the times are shifted. */
+  readonly roundStart?: (fileId: string, round: number) => Promise<number>;
+  /** Told once, when the file has grown while it is read. */
+  readonly onGrown?: (message: string) => void;
 }
 
 /** Large enough that reads cost nothing beside parsing, small enough not to hold up the event loop: a chunk takes
@@ -40,14 +46,22 @@ export class CsvSource implements Source {
   /** Columns of the header that nothing reads. */
   readonly ignoredColumns: readonly string[];
   private readonly gpus: GpuCache;
+  private readonly guard: FileGuard;
 
   /** Looks at the file: what is appended afterwards is not read.
    *  @throws UnusableSource when it cannot be read, is empty, or its header fits no layout */
   static async open(options: CsvSourceOptions): Promise<CsvSource> {
     const opened = await openCsv(options.path, options.chunkBytes ?? defaultChunkBytes);
-    const nowMs = options.clock.nowMs();
+    const { roundStart, round = 0, clock } = options;
+    const isShared = options.timestamps === "now" && roundStart !== undefined;
+    const nowMs = isShared ? await roundStart(fileIdOf(opened.identity), round) : clock.nowMs();
     const shiftMs = options.timestamps === "now" ? await shiftTo(nowMs, options, opened) : 0;
     return new CsvSource(options, opened, { nowMs, shiftMs });
+  }
+
+  /** What the ids of a file's sources begin with, whatever the round. @throws UnusableSource */
+  static async fileId(path: string): Promise<string> {
+    return fileIdOf((await openCsv(path, defaultChunkBytes)).identity);
   }
 
   private constructor(
@@ -58,12 +72,18 @@ export class CsvSource implements Source {
     const { path, timestamps, clusterId, round = 0 } = options;
     const ofRound = round > 0 ? `:round:${round}` : "";
     const mode = timestamps === "now" ? `:now:${playing.nowMs}:${round}` : ofRound;
-    this.sourceId = `csv:${opened.identity}${mode}`;
+    this.sourceId = `${fileIdOf(opened.identity)}${mode}`;
     this.description = path;
     this.start = opened.start;
     this.endOffset = opened.endOffset;
     this.ignoredColumns = opened.layout.ignoredColumns;
     this.gpus = new GpuCache(clusterId);
+    this.guard = new FileGuard({
+      path,
+      sizeBytes: opened.endOffset,
+      fingerprint: opened.fingerprint,
+      onGrown: options.onGrown ?? (() => undefined),
+    });
   }
 
   get fileBytes(): number {
@@ -76,7 +96,7 @@ export class CsvSource implements Source {
     const toOffset = Math.min(range.toOffset ?? this.endOffset, this.endOffset);
     const file = await openForReading(this.options.path);
     try {
-      this.checkSize((await file.stat()).size);
+      await this.guard.check();
       const window = this.windowOn(file, range.from.offset);
       const reader = this.readerOf(window, range.from, toOffset);
       while (!signal.aborted) {
@@ -84,10 +104,26 @@ export class CsvSource implements Source {
         if (state === "needs_bytes") await window.advance(reader.position.offset);
         else if (reader.hasBatch) {
           const batch = this.batchOf(reader);
+          await this.guard.check();
           if (!(await this.due(batch, signal))) return;
           yield batch;
         }
         if (state === "ended") return;
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
+  async *cut(from: Position, rangeBytes: number, signal: AbortSignal): AsyncIterable<SourceCut> {
+    const file = await openForReading(this.options.path);
+    try {
+      const ends = new RowEnds(this.windowOn(file, from.offset), this.opened.layout.header.length, from);
+      for (let start = from; start.offset < this.endOffset && !signal.aborted;) {
+        const to = await ends.next(start.offset + rangeBytes, signal);
+        if (signal.aborted) return;
+        yield { from: start, to };
+        start = to;
       }
     } finally {
       await file.close();
@@ -121,14 +157,10 @@ export class CsvSource implements Source {
     }
     return !signal.aborted;
   }
+}
 
-  private checkSize(size: number): void {
-    if (size >= this.endOffset) return;
-    const { path } = this.options;
-    throw new UnusableSource(
-      `${path} became shorter since it was opened: it had ${this.endOffset} bytes and now has ${size}. Put the whole file back and start again.`,
-    );
-  }
+function fileIdOf(identity: string): string {
+  return `csv:${identity}`;
 }
 
 async function shiftTo(nowMs: number, options: CsvSourceOptions, opened: OpenedCsv): Promise<number> {

@@ -6,7 +6,7 @@ import type { Position } from "../../domain/source-range.ts";
 import type { SimulatedGpu } from "./simulated/simulated-gpu.ts";
 import { SimulatedFleet, type SimulatedFleetOptions } from "./simulated/simulated-fleet.ts";
 import { simulatedMetrics } from "./simulated/simulated-metrics.ts";
-import type { ReadRange, Source, SourceBatch } from "./source.ts";
+import type { ReadRange, Source, SourceBatch, SourceCut } from "./source.ts";
 
 export interface SimulatedSourceOptions extends SimulatedFleetOptions {
   readonly clock: Clock;
@@ -20,26 +20,28 @@ const metricIndexes = simulatedMetrics.map((metric) => [metric, metricIndexOf(me
 /** A simulated fleet that is read live: never ends, stamps the present.
  *
  *  Every interval the whole fleet is read, in parts of at most `batchSize` samples, part by part the same GPUs.
- *  A position's offset is `tick * parts + part`; a tick's instant is a whole multiple of the interval. A reader that
- *  comes late skips the ticks it missed: the fleet stands still meanwhile, and the next batch's range spans them.
- *  What was not read cannot be read again, so each start is a source of its own. */
+ *  A position's offset is `tick * parts + part`; ticks count intervals since the epoch, so that another process can go on
+ *  where this one stopped. A reader that comes late skips the ticks it missed: the fleet stands still meanwhile, and the
+ *  next batch's range spans them. What was not read in its time cannot be read again. */
 export class SimulatedSource implements Source {
   readonly sourceId: string;
   readonly description: string;
-  readonly start: Position = { offset: 0, line: 0 };
+  readonly start: Position;
   readonly endOffset = undefined;
   private readonly fleet: SimulatedFleet;
   private readonly parts: readonly (readonly SimulatedGpu[])[];
-  private readonly firstTickMs: number;
 
   constructor(private readonly options: SimulatedSourceOptions) {
-    const { hosts, gpusPerHost, seed, intervalMs, clock, batchSize = defaultBatchSize } = options;
-    const nowMs = clock.nowMs();
-    this.sourceId = `sim:${seed}:${nowMs}`;
+    const { hosts, gpusPerHost, seed, intervalMs, clusterId, batchSize = defaultBatchSize } = options;
+    this.sourceId = `sim:${clusterId}:${hosts}x${gpusPerHost}:${intervalMs}ms:${seed}`;
     this.description = `simulated fleet of ${hosts} hosts x ${gpusPerHost} GPUs`;
-    this.firstTickMs = nowMs - (nowMs % intervalMs);
     this.fleet = new SimulatedFleet(options);
     this.parts = chunksOf(this.fleet.gpus, Math.max(1, Math.floor(batchSize / simulatedMetrics.length)));
+    this.start = { offset: this.latestTick() * this.parts.length, line: 0 };
+  }
+
+  async *cut(from: Position): AsyncIterable<SourceCut> {
+    yield await Promise.resolve({ from, to: undefined });
   }
 
   async *read({ from, toOffset = Infinity }: ReadRange, signal: AbortSignal): AsyncIterable<SourceBatch> {
@@ -61,11 +63,11 @@ export class SimulatedSource implements Source {
   }
 
   private timeMsOf(tick: number): number {
-    return this.firstTickMs + tick * this.options.intervalMs;
+    return tick * this.options.intervalMs;
   }
 
   private latestTick(): number {
-    return Math.floor((this.options.clock.nowMs() - this.firstTickMs) / this.options.intervalMs);
+    return Math.floor(this.options.clock.nowMs() / this.options.intervalMs);
   }
 }
 

@@ -13,6 +13,12 @@ export interface ReadRange {
   readonly toOffset?: number;
 }
 
+/** A stretch that one streamer may read while others read the rest; `to` is undefined where the source never ends. */
+export interface SourceCut {
+  readonly from: Position;
+  readonly to: Position | undefined;
+}
+
 /** Where telemetry comes from: yields batches of records, each with its place in the source.
  *  Reading the same range twice yields the same batches. */
 export interface Source {
@@ -29,4 +35,8 @@ export interface Source {
    *  error, when the signal aborts; what was yielded holds.
    *  @throws UnusableSource when the source can no longer be read */
   read(range: ReadRange, signal: AbortSignal): AsyncIterable<SourceBatch>;
+  /** Cuts what lies from `from` on into stretches of about `rangeBytes` that touch, in order; each ends where a row ends,
+   *  the last one where the source does. Ends early, without error, when the signal aborts.
+   *  @throws UnusableSource when the source can no longer be read */
+  cut(from: Position, rangeBytes: number, signal: AbortSignal): AsyncIterable<SourceCut>;
 }

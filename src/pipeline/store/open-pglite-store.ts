@@ -5,8 +5,10 @@ import { SqlTelemetryStore } from "./sql-telemetry-store.ts";
 import type { TelemetryQueries } from "./telemetry-queries.ts";
 import type { TelemetryStore } from "./telemetry-store.ts";
 
-/** The embedded store, for writing and for reading. */
+/** A store, for writing and for reading. */
 export interface OpenStore {
+  /** Where it is, for people; without secrets. */
+  readonly description: string;
   readonly store: TelemetryStore;
   readonly queries: TelemetryQueries;
   readonly close: () => Promise<void>;
@@ -18,6 +20,7 @@ export async function openPGliteStore(where: { dataDir: string } | { memory: tru
   if ("memory" in where) {
     const client = await openPGliteClient("memory://");
     return {
+      description: "in memory",
       store: new SqlTelemetryStore(client),
       queries: new SqlTelemetryQueries(client),
       close: () => client.close(),
@@ -27,6 +30,7 @@ export async function openPGliteStore(where: { dataDir: string } | { memory: tru
   try {
     const client = await openPGliteClient(dataDir.databaseDir);
     return {
+      description: where.dataDir,
       store: new SqlTelemetryStore(client),
       queries: new SqlTelemetryQueries(client),
       close: async () => {

@@ -14,8 +14,10 @@ export interface OpenedCsv {
   readonly layout: Layout;
   readonly start: Position;
   readonly endOffset: number;
-  /** `{basename}:{16 hexadecimal digits}`: another content has another. */
+  /** `{basename}:{fingerprint}`: another content has another. */
   readonly identity: string;
+  /** 16 hexadecimal digits, of the file's head and size. */
+  readonly fingerprint: string;
 }
 
 const fingerprintMaxBytes = 64 * 1024;
@@ -39,18 +41,26 @@ export async function openCsv(path: string, chunkBytes: number): Promise<OpenedC
   try {
     const { size: endOffset } = await file.stat();
     const window = new FileWindow({ file, path, fromOffset: 0, endOffset, chunkBytes });
-    while (window.bytes.length < Math.min(endOffset, fingerprintMaxBytes)) await window.advance(0);
-    const identity = `${basename(path)}:${fingerprint(window.bytes, endOffset)}`;
+    const digits = await fingerprint(file, endOffset);
+    while (window.bytes.length < Math.min(endOffset, byteOrderMark.length)) await window.advance(0);
+    const identity = `${basename(path)}:${digits}`;
     const hasMark = byteOrderMark.equals(window.bytes.subarray(0, byteOrderMark.length));
     const header = await readHeader(window, path, hasMark ? byteOrderMark.length : 0);
-    return { layout: detectLayout(header.names, path), start: header.next, endOffset, identity };
+    return { layout: detectLayout(header.names, path), start: header.next, endOffset, identity, fingerprint: digits };
   } finally {
     await file.close();
   }
 }
 
-function fingerprint(bytes: Buffer, size: number): string {
-  const hash = createHash("sha256").update(bytes.subarray(0, fingerprintMaxBytes)).update(String(size));
+/** Tells a content from others by its first 64 KiB and its size.
+ *  @param sizeBytes what of the file counts: what comes after it is not looked at */
+export async function fingerprint(file: FileHandle, sizeBytes: number): Promise<string> {
+  const head = Buffer.alloc(Math.min(sizeBytes, fingerprintMaxBytes));
+  let filled = 0;
+  for (let bytesRead = -1; filled < head.length && bytesRead !== 0; filled += bytesRead) {
+    ({ bytesRead } = await file.read(head, filled, head.length - filled, filled));
+  }
+  const hash = createHash("sha256").update(head.subarray(0, filled)).update(String(sizeBytes));
   return hash.digest("hex").slice(0, 16);
 }
 

@@ -1,0 +1,25 @@
+import { readFileSync } from "node:fs";
+import { createServer } from "node:net";
+
+const lowestPort = 10_000;
+
+/** Ports that nobody listens on now. They lie below those that the kernel gives to outgoing connections, so that none is
+ *  taken while its server is down between a kill and the next start. */
+export async function freePorts(count: number): Promise<number[]> {
+  const [firstEphemeral] = readFileSync("/proc/sys/net/ipv4/ip_local_port_range", "utf8").trim().split(/\s+/);
+  const end = Math.max(Number(firstEphemeral), lowestPort + 10_000);
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = lowestPort + Math.floor(Math.random() * (end - lowestPort));
+    if (await isFree(port)) ports.add(port);
+  }
+  return [...ports];
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
+}

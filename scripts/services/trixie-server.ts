@@ -1,0 +1,153 @@
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
+import type { Subprocess } from "bun";
+import { lastLines } from "./last-lines.ts";
+import { inNamespaces, systemPath } from "./trixie.ts";
+
+/** A command within the folder of Debian trixie. */
+export interface TrixieCommand {
+  readonly trixie: string;
+  /** The command sees it as /srv; it becomes the user's. */
+  readonly folder: string;
+  readonly user: "etcd" | "postgres";
+  readonly command: readonly string[];
+  /** Network namespace to run in; absent: the machine's. */
+  readonly netns?: string | undefined;
+}
+
+function commandLine({ trixie, folder, user, command, netns }: TrixieCommand): string[] {
+  const network = netns === undefined ? [] : ["ip", "netns", "exec", netns];
+  return [
+    ...network,
+    ...inNamespaces(),
+    ...["sh", join(import.meta.dir, "enter-trixie.sh"), trixie, folder, user],
+    ...command,
+  ];
+}
+
+const environment = { PATH: systemPath, LANG: "C.UTF-8", HOME: "/tmp" };
+
+/** Runs a command to its end.
+ *  @returns its standard output
+ *  @throws Error with what it wrote to standard error */
+export async function runInTrixie(command: TrixieCommand): Promise<string> {
+  const child = Bun.spawn(commandLine(command), { cwd: "/", env: environment, stdio: ["ignore", "pipe", "pipe"] });
+  const [output, errors] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  if ((await child.exited) === 0) return output;
+  throw new Error(`${command.command.join(" ")} failed:\n${errors.trim() || output.trim()}`);
+}
+
+export interface TrixieServerOptions extends TrixieCommand {
+  /** What it is called in messages; its log is `{folder}/{name}.log`. */
+  readonly name: string;
+  /** Whether it answers now; it may reject instead. */
+  readonly answers: () => Promise<boolean>;
+}
+
+/** Recovery after a kill, with the machine busy, takes seconds; a graceful end with much to write as well. */
+const patienceMs = 60_000;
+
+/** A server within the folder of Debian trixie. Dies with the process that started it, whatever ends that.
+ *
+ *  DOWN -start-> STARTING -answers-> UP -kill-> DOWN; STARTING -ended or too late-> DOWN, with an error */
+export class TrixieServer {
+  readonly #options: TrixieServerOptions;
+  readonly #logFile: string;
+  #process: Subprocess | undefined;
+  #pid = 0;
+
+  constructor(options: TrixieServerOptions) {
+    this.#options = options;
+    this.#logFile = join(options.folder, `${options.name}.log`);
+  }
+
+  /** The server's own, as seen on the machine; 0 before the first start, the former one while it is down. */
+  get pid(): number {
+    return this.#pid;
+  }
+
+  /** Resolves when it answers. Nothing to do where it runs. */
+  async start(): Promise<void> {
+    if (this.#process !== undefined && isAlive(this.#process)) return;
+    this.#pid = 0;
+    const log = openSync(this.#logFile, "a");
+    // a session of its own: an interrupt at the terminal is for us, who then stop it in our order
+    const child = Bun.spawn(commandLine(this.#options), {
+      cwd: "/",
+      env: environment,
+      stdio: ["ignore", log, log],
+      detached: true,
+    });
+    closeSync(log);
+    this.#process = child;
+    try {
+      this.#pid = await this.#until(() => childOf(child.pid));
+      await this.#until(async () => (await this.#options.answers().catch(() => false)) || undefined);
+    } catch (error) {
+      await this.kill();
+      throw error;
+    }
+  }
+
+  /** Ends it and waits for that. Nothing to do where it is down. After SIGKILL none of its processes is left; other
+   *  signals are its own matter: PostgreSQL waits for its clients after SIGTERM and sends them away after SIGINT.
+   *  @throws Error where it has not ended after a minute */
+  async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+    const child = this.#process;
+    if (child === undefined) return;
+    if (isAlive(child)) sendSignal(this.#pid || child.pid, signal);
+    const tooLate = Promise.withResolvers<never>();
+    const late = new Error(`${this.#options.name} has not ended ${patienceMs} ms after ${signal}`);
+    const timer = setTimeout(() => tooLate.reject(late), patienceMs);
+    await Promise.race([child.exited, tooLate.promise]).finally(() => clearTimeout(timer));
+    this.#process = undefined;
+  }
+
+  /** Sends a signal to all of its processes and does not wait: SIGSTOP freezes the server, SIGCONT lets it go on. */
+  signal(signal: NodeJS.Signals): void {
+    if (this.#process === undefined) return;
+    const namespace = pidNamespaceOf(this.#pid);
+    const pids = readdirSync("/proc").map(Number).filter(Number.isInteger);
+    for (const pid of pids) if (namespace !== undefined && pidNamespaceOf(pid) === namespace) sendSignal(pid, signal);
+  }
+
+  async #until<T>(look: () => Promise<T | undefined> | T | undefined): Promise<T> {
+    const end = Date.now() + patienceMs;
+    for (;;) {
+      const seen = await look();
+      if (seen !== undefined) return seen;
+      const hasEnded = this.#process === undefined || !isAlive(this.#process);
+      const why = hasEnded ? "ended at its start" : Date.now() > end ? `does not answer after ${patienceMs} ms` : "";
+      if (why !== "") throw new Error(`${this.#options.name} ${why}:\n${lastLines(this.#logFile)}`);
+      await Bun.sleep(20);
+    }
+  }
+}
+
+const isAlive = ({ exitCode, signalCode }: Subprocess): boolean => exitCode === null && signalCode === null;
+
+/** The first process of the namespace that `unshare` made, which is the server. */
+function childOf(pid: number): number | undefined {
+  try {
+    return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim()) || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function pidNamespaceOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/pid`);
+  } catch {
+    // it has ended since
+    return undefined;
+  }
+}
+
+function sendSignal(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // it has ended by itself
+  }
+}

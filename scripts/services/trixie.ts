@@ -1,0 +1,64 @@
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { homedir, userInfo } from "node:os";
+import { join } from "node:path";
+import { lastLines } from "./last-lines.ts";
+
+/** What a folder of Debian trixie must have: PostgreSQL 17 with TimescaleDB, etcd 3.5. */
+const packages = ["postgresql-17-timescaledb", "etcd-server", "etcd-client", "nats-server"];
+
+/** For programs that are started here: Debian's own, also where root's PATH lacks the system folders. */
+export const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** Ends with its parent, and everything below it with it; what it mounts is seen by nobody else. Each of these programs
+ *  replaces itself with the next one, so that only the last `unshare` is a process. */
+export const inNamespaces = (...before: readonly string[]): string[] => [
+  ...["setpriv", "--pdeathsig", "KILL", ...before],
+  ...["unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"],
+];
+
+/** Folders that outlive a run and are shared by all checkouts. */
+export function cacheFolder(): string {
+  const { XDG_CACHE_HOME, HOME } = process.env;
+  const caches = XDG_CACHE_HOME || (HOME ? join(homedir(), ".cache") : "/var/cache");
+  const folder = join(caches, "gpu-telemetry-pipeline");
+  mkdirSync(folder, { recursive: true });
+  return folder;
+}
+
+/** @returns why a folder of Debian trixie cannot be made and used here; undefined where it can */
+export function trixieObstacle(): string | undefined {
+  const isDebian = existsSync("/etc/os-release") && /^ID=debian$/m.test(readFileSync("/etc/os-release", "utf8"));
+  if (!isDebian) return "this is not Debian";
+  if (userInfo().uid !== 0) return "the user is not root";
+  const tools = ["unshare", "setpriv", "flock", "mount", "chroot"];
+  const missing = tools.filter((tool) => Bun.which(tool, { PATH: systemPath }) === null);
+  if (missing.length > 0) return `${missing.join(", ")} not found (apt-get install util-linux mount coreutils)`;
+  const { success, stderr } = Bun.spawnSync([...inNamespaces(), "true"], { env: { PATH: systemPath } });
+  return success ? undefined : `namespaces cannot be made (${stderr.toString().trim()})`;
+}
+
+/** A folder of Debian trixie with the servers, built at the first call on a machine and used ever after. Whoever comes
+ *  while another builds waits for it; a builder that was killed gives way.
+ *  @throws Error that says in a sentence what is missing, or with the build's last lines */
+export async function trixieFolder(): Promise<string> {
+  const hash = new Bun.CryptoHasher("sha256").update(packages.join(",")).digest("hex").slice(0, 12);
+  const target = join(cacheFolder(), `trixie-${hash}`);
+  const obstacle = trixieObstacle();
+  if (obstacle !== undefined) throw new Error(`etcd and TimescaleDB cannot be started from a Debian folder: ${obstacle}`);
+  if (!existsSync(target)) await build(target);
+  return target;
+}
+
+async function build(target: string): Promise<void> {
+  const log = openSync(`${target}.log`, "a");
+  const script = join(import.meta.dir, "build-trixie.sh");
+  // the lock belongs to the builder's open files and ends with the last of its processes
+  const command = [...inNamespaces("flock", "--no-fork", `${target}.lock`), "--mount-proc", "sh", script];
+  const builder = Bun.spawn([...command, target, packages.join(",")], {
+    env: { ...process.env, PATH: systemPath },
+    // the fourth is for what a person should know while it lasts
+    stdio: ["ignore", log, log, 2],
+  });
+  closeSync(log);
+  if ((await builder.exited) !== 0) throw new Error(`Building ${target} failed:\n${lastLines(`${target}.log`)}`);
+}

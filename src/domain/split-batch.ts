@@ -1,0 +1,42 @@
+import type { InputTally, RecordBatch } from "./batch.ts";
+import { selectRecords } from "./schema/select-records.ts";
+
+const nothing: InputTally = { rows: 0, samples: 0, missing: 0, duplicates: 0, blankLines: 0, repeatedHeaders: 0 };
+
+/** Halves a batch's records and rejected inputs; the first half takes what is counted of the input itself (rows, missing
+ *  values and so on), each has its own samples. Together they are the batch.
+ *  @returns undefined when there is nothing left to halve */
+export function splitBatch(batch: RecordBatch): [RecordBatch, RecordBatch] | undefined {
+  const { recordCount, rejected } = batch;
+  if (recordCount <= 1 && rejected.length <= 1 && recordCount + rejected.length <= 1) return undefined;
+  const records = Math.ceil(recordCount / 2);
+  // one record and one rejected input: each goes its own way
+  const rejections = recordCount === 1 ? 0 : Math.ceil(rejected.length / 2);
+  const first = selectRecords(
+    { ...batch, rejected: rejected.slice(0, rejections) },
+    { keep: (record) => record < records, rejected: [] },
+  );
+  const second = selectRecords(
+    { ...batch, rejected: rejected.slice(rejections), tally: { ...nothing, samples: batch.tally.samples } },
+    { keep: (record) => record >= records, rejected: [] },
+  );
+  return [withUsedDictionaries(first), withUsedDictionaries(second)];
+}
+
+/** Leaves out the GPUs and workloads that no record names; workload 0, none, always stays. */
+function withUsedDictionaries(batch: RecordBatch): RecordBatch {
+  const gpus = usedOf(batch.gpuIndexes, []);
+  const workloads = usedOf(batch.workloadIndexes, [0]);
+  return {
+    ...batch,
+    gpus: gpus.used.map((index) => batch.gpus[index] as RecordBatch["gpus"][number]),
+    workloads: workloads.used.map((index) => batch.workloads[index] as RecordBatch["workloads"][number]),
+    gpuIndexes: batch.gpuIndexes.map((index) => gpus.newIndexOf.get(index) as number),
+    workloadIndexes: batch.workloadIndexes.map((index) => workloads.newIndexOf.get(index) as number),
+  };
+}
+
+function usedOf(indexes: Uint32Array, always: readonly number[]): { used: number[]; newIndexOf: Map<number, number> } {
+  const used = [...new Set([...always, ...indexes])].sort((a, b) => a - b);
+  return { used, newIndexOf: new Map(used.map((index, position) => [index, position])) };
+}

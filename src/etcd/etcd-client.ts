@@ -1,0 +1,278 @@
+import type { IPolicy } from "cockatiel";
+import { noop } from "cockatiel";
+import {
+  type ICompare,
+  type ILeaseKeepAliveResponse,
+  type IRangeRequest,
+  type IRangeResponse,
+  type IRequestOp,
+  type ITxnResponse,
+  type IWatchRequest,
+  type IWatchResponse,
+  KVClient,
+  LeaseClient,
+  MaintenanceClient,
+} from "etcd3";
+import { ConnectionPool } from "etcd3/lib/connection-pool";
+import { deadlineIn } from "../domain/clock.ts";
+import { EtcdUnavailable, LeaseGone, messageOf } from "../domain/errors.ts";
+import { translateEtcdError } from "./etcd-errors.ts";
+
+export interface EtcdClientOptions {
+  /** URLs, `http://host:2379` or `https://host:2379`; one is used at a time, the others when it fails. */
+  readonly endpoints: readonly string[];
+  /** PEM texts: the authority that signed the servers' certificates, and this client's certificate with its key. */
+  readonly tls?:
+    | { readonly authority: Buffer; readonly certificate?: Buffer | undefined; readonly key?: Buffer | undefined }
+    | undefined;
+  readonly user?: { readonly name: string; readonly password: string } | undefined;
+}
+
+/** What a transaction did. */
+export interface TxnResult {
+  readonly succeeded: boolean;
+  readonly responses: ITxnResponse["responses"];
+  /** The store's revision after it, a decimal number. */
+  readonly revision: string;
+}
+
+/** A transaction: where every comparison holds, `success` is done, else `failure`. */
+export interface Txn {
+  readonly compare?: readonly ICompare[];
+  readonly success: readonly IRequestOp[];
+  readonly failure?: readonly IRequestOp[];
+}
+
+/** The parts of a gRPC stream that are used here. */
+export interface EtcdStream<Request, Response> {
+  on(event: "data", listener: (message: Response) => void): unknown;
+  on(event: "error", listener: (error: Error) => void): unknown;
+  on(event: "end", listener: () => void): unknown;
+  write(message: Request): unknown;
+  cancel(): void;
+}
+
+/** A call that has no answer by then has failed, its outcome unknown: etcd itself gives up at 7 s (5 s and two election
+ *  timeouts), a healthy one answers within milliseconds. */
+const callTimeoutMs = 5000;
+/** A database of 8 GB, the most that etcd advises, takes about that long on a slow disk. */
+const upkeepTimeoutMs = 120_000;
+
+/** etcd closes connections that ping more often than every 5 s. A frozen server is noticed after both together.
+ *  Source: https://etcd.io/docs/v3.5/op-guide/configuration/ (grpc-keepalive-min-time) */
+const channelOptions = {
+  "grpc.keepalive_time_ms": 6000,
+  "grpc.keepalive_timeout_ms": 3000,
+  "grpc.initial_reconnect_backoff_ms": 100,
+  "grpc.max_reconnect_backoff_ms": 1000,
+  // a watch that catches up, or a claim of many messages, is larger than gRPC's 4 MB
+  "grpc.max_receive_message_length": -1,
+  // node's http2 refuses further streams beyond 10 MB in flight
+  "grpc-node.max_session_memory": 256,
+};
+
+/** etcd3's own retries would repeat transactions that are not idempotent, and its circuit breaker refuses every call for
+ *  5 s after a restart. */
+const noFaultHandling = { host: (): IPolicy => noop, global: noop };
+
+interface Endpoint {
+  readonly url: string;
+  readonly pool: ConnectionPool;
+  readonly kv: KVClient;
+  readonly lease: LeaseClient;
+}
+
+/** Calls etcd: one endpoint until it fails, then the next. No call is repeated here: who calls knows whether it may. */
+export class EtcdClient {
+  private readonly endpoints: readonly Endpoint[];
+  private current: number;
+  private closed = false;
+
+  constructor(private readonly options: EtcdClientOptions) {
+    this.endpoints = options.endpoints.map((url) => openEndpoint(url, options));
+    // so that many clients spread over the members
+    this.current = Math.floor(Math.random() * this.endpoints.length);
+  }
+
+  /** For messages. */
+  get description(): string {
+    return this.options.endpoints.join(",");
+  }
+
+  /** @throws EtcdUnavailable (outcome unknown), EtcdOutOfSpace, LeaseGone or EtcdRefused (nothing was changed) */
+  async txn({ compare = [], success, failure = [] }: Txn): Promise<TxnResult> {
+    const request = { compare: [...compare], success: [...success], failure: [...failure] };
+    const { header, succeeded, responses } = await this.call("a transaction", ({ kv }, limits) =>
+      kv.txn(request, limits),
+    );
+    return { succeeded, responses, revision: header.revision };
+  }
+
+  range(request: IRangeRequest): Promise<IRangeResponse> {
+    return this.call("a read", ({ kv }, limits) => kv.range(request, limits));
+  }
+
+  /** @returns the lease's id, a decimal number of 64 bits */
+  async grantLease(ttlSeconds: number): Promise<string> {
+    const { ID } = await this.call("a lease", ({ lease }, limits) => lease.leaseGrant({ TTL: ttlSeconds }, limits));
+    return ID;
+  }
+
+  /** Ends a lease; its keys are gone when this resolves. One that has ended already is no fault. */
+  async revokeLease(id: string): Promise<void> {
+    await this.call("a lease's end", ({ lease }, limits) => lease.leaseRevoke({ ID: id }, limits)).catch(
+      (error: unknown) => {
+        if (!(error instanceof LeaseGone)) throw error;
+      },
+    );
+  }
+
+  /** Starts the lease's time anew. @returns seconds it now has; 0 when it has ended */
+  keepLease(id: string, timeoutMs: number): Promise<number> {
+    return this.call(
+      "a lease's renewal",
+      async ({ lease }, limits) => {
+        const stream = await lease.leaseKeepAlive(limits);
+        try {
+          return await new Promise<number>((resolve, reject) => {
+            stream.on("data", ({ TTL }: ILeaseKeepAliveResponse) => resolve(Number(TTL)));
+            stream.on("error", reject);
+            stream.write({ ID: id });
+          });
+        } finally {
+          stream.on("error", () => undefined);
+          stream.end();
+        }
+      },
+      timeoutMs,
+    );
+  }
+
+  /** Opens a stream for watches at the endpoint in use; the server ends it when it has no leader. */
+  async openWatch(): Promise<EtcdStream<IWatchRequest, IWatchResponse> & { readonly failed: () => void }> {
+    const index = this.current;
+    const endpoint = this.endpointAt(index);
+    // a token that etcd forgot in a restart is renewed by a plain call only
+    if (this.options.user !== undefined) await this.range({ key: Buffer.from("/"), count_only: true });
+    const stream = await endpoint.pool
+      .withConnection("Watch", ({ client, metadata }) => {
+        const withLeader = metadata.clone();
+        withLeader.set("hasleader", "true");
+        const calls = client as unknown as { watch(metadata: unknown): EtcdStream<IWatchRequest, IWatchResponse> };
+        return calls.watch(withLeader);
+      })
+      .catch((error: unknown) => {
+        this.leave(index);
+        throw this.translated(error, "a watch", endpoint);
+      });
+    return Object.assign(stream, { failed: () => this.leave(index) });
+  }
+
+  /** How large the database of the member in use is, bytes: its file, and what of it is in use. */
+  async databaseBytes(): Promise<{ readonly file: number; readonly inUse: number; readonly revision: string }> {
+    const { dbSize, dbSizeInUse, header } = await this.call("the status", ({ pool }, limits) =>
+      new MaintenanceClient(pool).status(limits),
+    );
+    return { file: Number(dbSize), inUse: Number(dbSizeInUse), revision: header.revision };
+  }
+
+  /** The members that have raised the alarm NOSPACE. */
+  async membersWithoutSpace(): Promise<string[]> {
+    const { alarms } = await this.call("the alarms", ({ pool }, limits) =>
+      new MaintenanceClient(pool).alarm({ action: "Get", memberID: 0, alarm: "None" }, limits),
+    );
+    return alarms.filter(({ alarm }) => alarm === "Nospace").map(({ memberID }) => memberID);
+  }
+
+  /** Makes the database files of all endpoints as small as their content, one after the other: a member does not answer
+   *  while it works. */
+  async defragment(): Promise<void> {
+    for (const { pool } of this.endpoints) {
+      await new MaintenanceClient(pool).defragment({ deadline: deadlineIn(upkeepTimeoutMs) });
+    }
+  }
+
+  /** Takes back a member's alarm NOSPACE: etcd takes writes again until the quota is reached anew. */
+  async disarm(memberID: string): Promise<void> {
+    await this.call("an alarm's end", ({ pool }, limits) =>
+      new MaintenanceClient(pool).alarm({ action: "Deactivate", memberID, alarm: "Nospace" }, limits),
+    );
+  }
+
+  /** Forgets the history before a revision.
+   *  @param thoroughly resolves when it is done, not when it has begun */
+  async compact(revision: string, thoroughly = false): Promise<void> {
+    await this.call(
+      "a compaction",
+      ({ kv }, limits) => kv.compact({ revision, physical: thoroughly }, limits),
+      thoroughly ? upkeepTimeoutMs : callTimeoutMs,
+    );
+  }
+
+  close(): void {
+    this.closed = true;
+    for (const { pool } of this.endpoints) pool.close();
+  }
+
+  private async call<T>(
+    what: string,
+    run: (endpoint: Endpoint, limits: { deadline: Date }) => Promise<T>,
+    timeoutMs = callTimeoutMs,
+  ): Promise<T> {
+    const index = this.current;
+    const endpoint = this.endpointAt(index);
+    try {
+      return await this.withFreshToken(endpoint, () => run(endpoint, { deadline: deadlineIn(timeoutMs) }));
+    } catch (error) {
+      const translated = this.translated(error, what, endpoint);
+      if (translated instanceof EtcdUnavailable) this.leave(index);
+      throw translated;
+    }
+  }
+
+  /** After a restart etcd knows no token any more. etcd3 gets a new one for plain calls only: a stream's call is made
+   *  again after one of those. A call that is refused for its token did nothing. */
+  private async withFreshToken<T>({ kv }: Endpoint, run: () => Promise<T>): Promise<T> {
+    try {
+      return await run();
+    } catch (error) {
+      if (!messageOf(error).includes("invalid auth token")) throw error;
+      await kv.range({ key: Buffer.from("/"), count_only: true });
+      return run();
+    }
+  }
+
+  private endpointAt(index: number): Endpoint {
+    if (this.closed) throw new EtcdUnavailable(`the connection to etcd at ${this.description} is closed`);
+    return this.endpoints[index] as Endpoint;
+  }
+
+  /** Turns to the next endpoint, once for all calls that failed at this one. */
+  private leave(index: number): void {
+    if (index === this.current) this.current = (index + 1) % this.endpoints.length;
+  }
+
+  private translated(error: unknown, what: string, { url }: Endpoint): Error {
+    return translateEtcdError(error, `${what} at etcd ${url}`);
+  }
+}
+
+function openEndpoint(url: string, { tls, user }: EtcdClientOptions): Endpoint {
+  const pool = new ConnectionPool({
+    hosts: url,
+    grpcOptions: channelOptions,
+    faultHandling: noFaultHandling,
+    ...(tls === undefined ? {} : { credentials: credentialsOf(tls) }),
+    ...(user === undefined ? {} : { auth: { username: user.name, password: user.password } }),
+    defaultCallOptions: ({ isStream }) => (isStream ? {} : { deadline: deadlineIn(callTimeoutMs) }),
+  });
+  return { url, pool, kv: new KVClient(pool), lease: new LeaseClient(pool) };
+}
+
+function credentialsOf({ authority, certificate, key }: NonNullable<EtcdClientOptions["tls"]>) {
+  return {
+    rootCertificate: authority,
+    ...(certificate === undefined ? {} : { certChain: certificate }),
+    ...(key === undefined ? {} : { privateKey: key }),
+  };
+}

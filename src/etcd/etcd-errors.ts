@@ -1,0 +1,46 @@
+import {
+  EtcdAuthenticationFailedError,
+  EtcdLeaseInvalidError,
+  EtcdPermissionDeniedError,
+  GRPCInvalidArgumentError,
+} from "etcd3";
+import {
+  EtcdCompacted,
+  EtcdOutOfSpace,
+  EtcdRefused,
+  EtcdUnavailable,
+  LeaseGone,
+  messageOf,
+  TelemetryError,
+} from "../domain/errors.ts";
+
+/** What a failure of etcd means to who called.
+ *  @param what for the message: "a transaction at etcd http://etcd-0:2379" */
+export function translateEtcdError(cause: unknown, what: string): TelemetryError {
+  if (cause instanceof TelemetryError) return cause;
+  const text = messageOf(cause);
+  if (text.includes("database space exceeded")) {
+    return new EtcdOutOfSpace(
+      `${what} was refused: etcd's database has reached its quota (alarm NOSPACE). Compact, defragment and disarm the alarm, or raise --quota-backend-bytes; writing goes on by itself then.`,
+      { cause },
+    );
+  }
+  if (cause instanceof EtcdLeaseInvalidError || text.includes("requested lease not found")) {
+    return new LeaseGone(`${what} was refused: its lease has ended`, { cause });
+  }
+  if (text.includes("required revision has been compacted")) {
+    return new EtcdCompacted(`${what} was refused: the revision has been compacted`, { cause });
+  }
+  if (isRefusal(cause, text)) return new EtcdRefused(`${what} was refused: ${text}`, { cause });
+  return new EtcdUnavailable(`${what} failed: ${text}`, { cause });
+}
+
+function isRefusal(cause: unknown, text: string): boolean {
+  return (
+    cause instanceof EtcdPermissionDeniedError ||
+    cause instanceof EtcdAuthenticationFailedError ||
+    (cause instanceof GRPCInvalidArgumentError && !text.includes("auth token")) ||
+    text.includes("request is too large") ||
+    text.includes("too many operations")
+  );
+}

@@ -1,0 +1,82 @@
+import { type Clock, stopwatch } from "../domain/clock.ts";
+import type { EtcdClient } from "./etcd-client.ts";
+
+export interface LeaseSessionOptions {
+  readonly client: EtcdClient;
+  readonly clock: Clock;
+  /** Time after which etcd ends the lease of a silent process, >= 2. */
+  readonly ttlSeconds: number;
+}
+
+/** The pause before a renewal that failed is tried again. */
+const retryMs = 250;
+
+/** A lease that is renewed as long as this process runs; keys bound to it say that the process is alive.
+ *
+ *  ALIVE -renewed every third of its time-> ALIVE
+ *  ALIVE -etcd ended it, or no renewal got through for its whole time-> LOST; ALIVE -close-> REVOKED */
+export class LeaseSession {
+  private readonly ended = new AbortController();
+  private renewing: Promise<void> | undefined;
+  private sinceRenewal = stopwatch();
+
+  private constructor(
+    private readonly options: LeaseSessionOptions,
+    readonly leaseId: string,
+  ) {}
+
+  /** @throws EtcdUnavailable, EtcdOutOfSpace */
+  static async open(options: LeaseSessionOptions): Promise<LeaseSession> {
+    const sinceRequest = stopwatch();
+    const session = new LeaseSession(options, await options.client.grantLease(options.ttlSeconds));
+    session.sinceRenewal = sinceRequest;
+    session.renewing = session.keepRenewing();
+    return session;
+  }
+
+  /** Aborts when the lease is lost or revoked. */
+  get signal(): AbortSignal {
+    return this.ended.signal;
+  }
+
+  /** Says that etcd has told of the lease's end. */
+  markLost(): void {
+    this.ended.abort();
+  }
+
+  /** Ends the lease now, so that others need not wait for its time to run out. A lease that cannot be reached ends by
+   *  itself. */
+  async close(): Promise<void> {
+    const wasLost = this.ended.signal.aborted;
+    this.ended.abort();
+    await this.renewing;
+    if (!wasLost) await this.options.client.revokeLease(this.leaseId).catch(() => undefined);
+  }
+
+  private async keepRenewing(): Promise<void> {
+    const { clock, ttlSeconds } = this.options;
+    const { signal } = this.ended;
+    let pauseMs = (ttlSeconds * 1000) / 3;
+    while (!signal.aborted) {
+      await clock.sleep(pauseMs, signal);
+      if (signal.aborted) return;
+      pauseMs = (await this.renew()) ? (ttlSeconds * 1000) / 3 : retryMs;
+    }
+  }
+
+  private async renew(): Promise<boolean> {
+    const { client, ttlSeconds } = this.options;
+    const sinceRequest = stopwatch();
+    try {
+      // a third: a member that does not answer leaves time to ask another
+      const seconds = await client.keepLease(this.leaseId, (ttlSeconds * 1000) / 3);
+      if (seconds > 0) this.sinceRenewal = sinceRequest;
+      else this.ended.abort();
+      return true;
+    } catch {
+      // others may hold the keys by now: act as if they did
+      if (this.sinceRenewal() >= ttlSeconds * 1000) this.ended.abort();
+      return false;
+    }
+  }
+}

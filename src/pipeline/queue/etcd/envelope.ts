@@ -1,0 +1,98 @@
+import { type Static, Type } from "@sinclair/typebox";
+import { TypeCompiler } from "@sinclair/typebox/compiler";
+import { UndecodablePayload } from "../../../domain/errors.ts";
+import type { DeadLetter, MessageEnvelope } from "../queue.ts";
+
+const position = Type.Object({ offset: Type.Number(), line: Type.Number() });
+
+/** A message without its payload, as it stands in etcd: readable with etcdctl. */
+const storedEnvelope = Type.Object({
+  id: Type.String(),
+  topic: Type.String(),
+  idempotency_key: Type.String(),
+  trace_id: Type.String(),
+  schema_version: Type.String(),
+  created_at: Type.String({ description: "RFC 3339" }),
+  count: Type.Number({ description: "records in the payload" }),
+  encoding: Type.String(),
+  source: Type.Object({ id: Type.String(), from: position, to: position }),
+});
+
+const storedDeadLetter = Type.Composite([
+  storedEnvelope,
+  Type.Object({ attempts: Type.Number(), last_error: Type.String(), dead_at: Type.String() }),
+]);
+
+const checkEnvelope = TypeCompiler.Compile(storedEnvelope);
+const checkDeadLetter = TypeCompiler.Compile(storedDeadLetter);
+
+/** What stands under `messages/`. */
+export function envelopeText(envelope: MessageEnvelope): string {
+  return JSON.stringify(toStored(envelope));
+}
+
+/** @throws UndecodablePayload when it is none */
+export function readEnvelope(bytes: Buffer): MessageEnvelope {
+  const stored = parsed(bytes);
+  if (checkEnvelope.Check(stored)) return fromStored(stored);
+  throw new UndecodablePayload(`a message's envelope in etcd cannot be read: ${bytes.toString("utf8").slice(0, 200)}`);
+}
+
+/** What stands under `dead/`. */
+export function deadLetterText({ envelope, attempts, lastError, deadAtMs }: DeadLetter): string {
+  const letter: Static<typeof storedDeadLetter> = {
+    ...toStored(envelope),
+    attempts,
+    last_error: lastError,
+    dead_at: new Date(deadAtMs).toISOString(),
+  };
+  return JSON.stringify(letter);
+}
+
+/** @throws UndecodablePayload when it is none */
+export function readDeadLetter(bytes: Buffer): DeadLetter {
+  const stored = parsed(bytes);
+  if (!checkDeadLetter.Check(stored)) {
+    throw new UndecodablePayload(`a dead letter in etcd cannot be read: ${bytes.toString("utf8").slice(0, 200)}`);
+  }
+  const { attempts, last_error: lastError, dead_at: deadAt } = stored;
+  return { envelope: fromStored(stored), attempts, lastError, deadAtMs: Date.parse(deadAt) };
+}
+
+function toStored(envelope: MessageEnvelope): Static<typeof storedEnvelope> {
+  const { id, topic, count, encoding, source } = envelope;
+  return {
+    id,
+    topic,
+    idempotency_key: envelope.idempotencyKey,
+    trace_id: envelope.traceId,
+    schema_version: envelope.schemaVersion,
+    created_at: new Date(envelope.createdAtMs).toISOString(),
+    count,
+    encoding,
+    source: { id: source.sourceId, from: source.from, to: source.to },
+  };
+}
+
+function fromStored(stored: Static<typeof storedEnvelope>): MessageEnvelope {
+  const { id, topic, count, encoding, source } = stored;
+  return {
+    id,
+    topic,
+    idempotencyKey: stored.idempotency_key,
+    traceId: stored.trace_id,
+    schemaVersion: stored.schema_version,
+    createdAtMs: Date.parse(stored.created_at),
+    count,
+    encoding,
+    source: { sourceId: source.id, from: source.from, to: source.to },
+  };
+}
+
+function parsed(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString("utf8"));
+  } catch {
+    return undefined;
+  }
+}

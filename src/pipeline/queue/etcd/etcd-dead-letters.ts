@@ -1,0 +1,92 @@
+import type { Clock } from "../../../domain/clock.ts";
+import type { EtcdClient } from "../../../etcd/etcd-client.ts";
+import {
+  exists,
+  get,
+  isAbsent,
+  isUnchangedSince,
+  prefixRange,
+  put,
+  remove,
+  wasCreatedAt,
+} from "../../../etcd/requests.ts";
+import type { DeadLetter, DeadLetters, Delivery } from "../queue.ts";
+import { claimRevision } from "./claimer.ts";
+import { deadLetterText, envelopeText, readDeadLetter, readEnvelope } from "./envelope.ts";
+import type { QueueKeys } from "./queue-keys.ts";
+
+export interface EtcdDeadLettersOptions {
+  readonly client: EtcdClient;
+  readonly clock: Clock;
+  readonly keys: QueueKeys;
+}
+
+/** Dead messages: the letter says why, the payload stays where it was. */
+export class EtcdDeadLetters implements DeadLetters {
+  constructor(private readonly options: EtcdDeadLettersOptions) {}
+
+  /** CLAIMED -> DEAD. @returns false when the claim was no longer the delivery's */
+  async buryClaimed(delivery: Delivery, error: string): Promise<boolean> {
+    const { envelope, attempt } = delivery;
+    const claim = this.options.keys.claim(envelope.id);
+    const letter = { envelope, attempts: attempt, lastError: error, deadAtMs: this.options.clock.nowMs() };
+    return this.bury(letter, wasCreatedAt(claim, claimRevision(delivery)));
+  }
+
+  /** READY after its last delivery's lease ended -> DEAD. */
+  async buryExhausted(id: string, attempts: number, error: string): Promise<void> {
+    const { client, keys, clock } = this.options;
+    const { kvs } = await client.range({ key: Buffer.from(keys.message(id)) });
+    const message = kvs[0];
+    if (message === undefined) return;
+    const envelope = readEnvelope(message.value);
+    await this.bury({ envelope, attempts, lastError: error, deadAtMs: clock.nowMs() }, isAbsent(keys.claim(id)));
+  }
+
+  async list(limit: number): Promise<DeadLetter[]> {
+    const { client, keys } = this.options;
+    const { kvs } = await client.range({ ...prefixRange(keys.dead), limit });
+    return kvs.map(({ value }) => readDeadLetter(value));
+  }
+
+  async redrive(id: string): Promise<boolean> {
+    const { client, keys } = this.options;
+    const key = keys.deadLetter(id);
+    const { kvs } = await client.range({ key: Buffer.from(key) });
+    const dead = kvs[0];
+    if (dead === undefined) return false;
+    const { succeeded } = await client.txn({
+      compare: [isUnchangedSince(key, dead.mod_revision)],
+      success: [remove(key), put(keys.message(id), envelopeText(readDeadLetter(dead.value).envelope))],
+    });
+    return succeeded;
+  }
+
+  async delete(id: string): Promise<boolean> {
+    const { client, keys } = this.options;
+    const key = keys.deadLetter(id);
+    const { responses } = await client.txn({ success: [get(key)] });
+    const dead = responses[0]?.response_range.kvs[0];
+    if (dead === undefined) return false;
+    const { succeeded } = await client.txn({
+      compare: [isUnchangedSince(key, dead.mod_revision)],
+      success: [remove(key), remove(keys.payload(id))],
+    });
+    return succeeded;
+  }
+
+  private async bury(letter: DeadLetter, condition: ReturnType<typeof isAbsent>): Promise<boolean> {
+    const { client, keys } = this.options;
+    const { id } = letter.envelope;
+    const { succeeded } = await client.txn({
+      compare: [exists(keys.message(id)), condition],
+      success: [
+        put(keys.deadLetter(id), deadLetterText(letter)),
+        remove(keys.message(id)),
+        remove(keys.claim(id)),
+        remove(keys.attempt(id)),
+      ],
+    });
+    return succeeded;
+  }
+}

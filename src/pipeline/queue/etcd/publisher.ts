@@ -1,0 +1,147 @@
+import type { ICompare, IRequestOp, ITxnResponse } from "etcd3";
+import { monotonicFactory } from "ulid";
+import type { Clock } from "../../../domain/clock.ts";
+import { stopwatch } from "../../../domain/clock.ts";
+import { EtcdRefused, LeaseGone, RangeLost } from "../../../domain/errors.ts";
+import type { EtcdClient } from "../../../etcd/etcd-client.ts";
+import { countPrefix, get, isAbsent, nested, put, wasCreatedAt } from "../../../etcd/requests.ts";
+import type { Checkpoint, MessageEnvelope, NewMessage, Published } from "../queue.ts";
+import { envelopeText } from "./envelope.ts";
+import type { QueueKeys } from "./queue-keys.ts";
+
+export interface PublisherOptions {
+  readonly client: EtcdClient;
+  readonly clock: Clock;
+  readonly keys: QueueKeys;
+  readonly topic: string;
+}
+
+/** The largest message, bytes of its payload: etcd refuses requests over 1.5 MiB, and the envelope needs room too. */
+export const payloadMaxBytes = 1024 * 1024;
+/** A transaction's payloads, together: one that waits for another's disk write should not wait long. */
+const transactionMaxBytes = payloadMaxBytes;
+/** etcd takes 128 operations; a message is one of them (a nested transaction of its own four). */
+const transactionMaxMessages = 64;
+/** How long a published key is remembered at least; beyond, the store's own check still holds. */
+const windowSeconds = 600;
+/** Keys of this long share a lease: ending one lease with very many keys would hold up etcd's writes. */
+const leaseSharedMs = 60_000;
+
+type Receipt = Published["receipts"][number];
+
+/** Adds messages: each once for its key, together with the move of the source's checkpoint. */
+export class Publisher {
+  private readonly newId = monotonicFactory();
+  private window: { readonly leaseId: string; readonly age: () => number } | undefined;
+
+  constructor(private readonly options: PublisherOptions) {}
+
+  /** @throws RangeLost, EtcdUnavailable, EtcdOutOfSpace, EtcdRefused (a payload over `payloadMaxBytes`) */
+  async publish(messages: readonly NewMessage[], checkpoint: Checkpoint | undefined): Promise<Published> {
+    const receipts: Receipt[] = [];
+    let depth = 0;
+    for (const group of groupsOf(messages)) {
+      const published = await this.publishGroup(group, checkpoint);
+      receipts.push(...published.receipts);
+      depth = published.depth;
+    }
+    return { receipts, depth };
+  }
+
+  private async publishGroup(group: readonly NewMessage[], checkpoint: Checkpoint | undefined): Promise<Published> {
+    try {
+      return await this.tryPublish(group, await this.windowLease(), checkpoint);
+    } catch (error) {
+      if (!(error instanceof LeaseGone)) throw error;
+      this.window = undefined; // the process stood still for longer than the window
+      return this.tryPublish(group, await this.windowLease(), checkpoint);
+    }
+  }
+
+  private async tryPublish(
+    group: readonly NewMessage[],
+    windowLease: string,
+    checkpoint: Checkpoint | undefined,
+  ): Promise<Published> {
+    const { client, keys, topic, clock } = this.options;
+    const createdAtMs = clock.nowMs();
+    const envelopes = group.map((message) => envelopeOf(message, { id: this.newId(createdAtMs), topic, createdAtMs }));
+    const adding = group.map(({ payload, idempotencyKey }, index) => {
+      const envelope = envelopes[index] as MessageEnvelope;
+      const key = keys.idempotency(idempotencyKey);
+      return nested(
+        [isAbsent(key)],
+        [
+          put(key, envelope.id, windowLease),
+          put(keys.message(envelope.id), envelopeText(envelope)),
+          put(keys.payload(envelope.id), payload),
+        ],
+        [get(key)],
+      );
+    });
+    const { compare, move } = guardOf(checkpoint, group);
+    const result = await client.txn({ compare, success: [...adding, ...move, countPrefix(keys.messages)] });
+    if (!result.succeeded) throw new RangeLost(`${checkpoint?.ownerKey ?? "the range"} belongs to another by now`);
+    const receipts = envelopes.map(({ id }, index) => receiptOf(id, result.responses[index]));
+    return { receipts, depth: Number(result.responses.at(-1)?.response_range.count) };
+  }
+
+  private async windowLease(): Promise<string> {
+    if (this.window === undefined || this.window.age() >= leaseSharedMs) {
+      const leaseId = await this.options.client.grantLease(windowSeconds + leaseSharedMs / 1000);
+      this.window = { leaseId, age: stopwatch() };
+    }
+    return this.window.leaseId;
+  }
+}
+
+function guardOf(
+  checkpoint: Checkpoint | undefined,
+  group: readonly NewMessage[],
+): { compare: ICompare[]; move: IRequestOp[] } {
+  if (checkpoint === undefined) return { compare: [], move: [] };
+  const { key, valueAt, ownerKey, ownerRevision } = checkpoint;
+  const last = group.at(-1) as NewMessage;
+  return { compare: [wasCreatedAt(ownerKey, ownerRevision)], move: [put(key, valueAt(last.source.to))] };
+}
+
+function envelopeOf(
+  message: NewMessage,
+  identity: Pick<MessageEnvelope, "id" | "topic" | "createdAtMs">,
+): MessageEnvelope {
+  const { idempotencyKey, traceId, schemaVersion, encoding, count, source } = message;
+  return { ...identity, idempotencyKey, traceId, schemaVersion, encoding, count, source };
+}
+
+function receiptOf(id: string, response: ITxnResponse["responses"][number] | undefined): Receipt {
+  const adding = response?.response_txn;
+  if (adding?.succeeded === true) return { id, duplicate: false };
+  const known = adding?.responses[0]?.response_range.kvs[0]?.value.toString();
+  return { id: known ?? id, duplicate: true };
+}
+
+/** Cuts messages into what a transaction takes. No key is twice in one: etcd refuses to write a key twice. */
+function groupsOf(messages: readonly NewMessage[]): NewMessage[][] {
+  const groups: NewMessage[][] = [];
+  let group: NewMessage[] = [];
+  let bytes = 0;
+  for (const message of messages) {
+    const size = message.payload.length;
+    if (size > payloadMaxBytes) {
+      throw new EtcdRefused(
+        `message ${message.idempotencyKey} has ${size} bytes, the queue takes ${payloadMaxBytes}; split it`,
+      );
+    }
+    const isFull = bytes + size > transactionMaxBytes || group.length === transactionMaxMessages;
+    const isTwice = group.some(({ idempotencyKey }) => idempotencyKey === message.idempotencyKey);
+    if (group.length > 0 && (isFull || isTwice)) {
+      groups.push(group);
+      group = [];
+      bytes = 0;
+    }
+    group.push(message);
+    bytes += size;
+  }
+  if (group.length > 0) groups.push(group);
+  return groups;
+}

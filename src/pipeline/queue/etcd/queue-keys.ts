@@ -1,0 +1,56 @@
+import { decodeTime } from "ulid";
+import { prefixRange } from "../../../etcd/requests.ts";
+
+/** Where a topic's things are in etcd; docs/etcd-message-queue.md explains them. */
+export class QueueKeys {
+  readonly messages: string;
+  readonly payloads: string;
+  readonly claims: string;
+  readonly attempts: string;
+  readonly dead: string;
+  private readonly root: string;
+
+  constructor(topic: string) {
+    this.root = `/queue/${encodeURIComponent(topic)}/`;
+    this.messages = `${this.root}messages/`;
+    this.payloads = `${this.root}payloads/`;
+    this.claims = `${this.root}claims/`;
+    this.attempts = `${this.root}attempts/`;
+    this.dead = `${this.root}dead/`;
+  }
+
+  /** One stretch of keys, from claims to messages, so that one watch sees both in order: without payloads and attempts,
+   *  whose names sort outside it. */
+  get watched(): { key: Buffer; range_end: Buffer } {
+    return { key: Buffer.from(this.claims), range_end: prefixRange(this.messages).range_end };
+  }
+
+  message(id: string): string {
+    return this.messages + id;
+  }
+  payload(id: string): string {
+    return this.payloads + id;
+  }
+  claim(id: string): string {
+    return this.claims + id;
+  }
+  attempt(id: string): string {
+    return this.attempts + id;
+  }
+  deadLetter(id: string): string {
+    return this.dead + id;
+  }
+  idempotency(key: string): string {
+    return `${this.root}idempotency/${encodeURIComponent(key)}`;
+  }
+}
+
+/** The last part of a key. */
+export function idOf(key: Buffer): string {
+  return key.toString("latin1", key.lastIndexOf(0x2f) + 1);
+}
+
+/** When an id was made, milliseconds since the epoch. */
+export function idTimeMs(id: string): number {
+  return decodeTime(id);
+}

@@ -1,0 +1,85 @@
+import type { EtcdClient } from "../../../etcd/etcd-client.ts";
+import { getKey, nested, remove, wasCreatedAt } from "../../../etcd/requests.ts";
+import type { Delivery } from "../queue.ts";
+import { claimRevision } from "./claimer.ts";
+import type { QueueKeys } from "./queue-keys.ts";
+
+/** A nested transaction of three operations a message; etcd takes 128 a transaction. */
+const transactionMaxMessages = 64;
+
+/** Ends claims: messages are removed, or given back, if and only if the claim is still the delivery's own. */
+export class Settler {
+  /** Claims whose acknowledgement had no answer: it may have been carried out. */
+  private readonly uncertain = new Set<string>();
+
+  constructor(
+    private readonly client: EtcdClient,
+    private readonly keys: QueueKeys,
+  ) {}
+
+  /** Removes acknowledged messages. @returns those whose claim was no longer theirs
+   *  @throws EtcdUnavailable: some may have been removed; to be called again with the same deliveries */
+  async acknowledge(deliveries: readonly Delivery[]): Promise<Delivery[]> {
+    const { keys, uncertain } = this;
+    try {
+      const stale = await this.eachOwned(deliveries, (id) => [
+        remove(keys.message(id)),
+        remove(keys.payload(id)),
+        remove(keys.claim(id)),
+        remove(keys.attempt(id)),
+      ]);
+      // gone after an acknowledgement without an answer: that one did it
+      return stale.filter(({ delivery, isGone }) => !(isGone && uncertain.has(delivery.claimToken))).map(toDelivery);
+    } catch (error) {
+      for (const { claimToken } of deliveries) uncertain.add(claimToken);
+      throw error;
+    }
+  }
+
+  /** What is remembered of a claim is needed no longer. */
+  forget({ claimToken }: Delivery): void {
+    this.uncertain.delete(claimToken);
+  }
+
+  /** Makes messages ready again. @returns those whose claim was no longer theirs */
+  async giveBack(deliveries: readonly Delivery[]): Promise<Delivery[]> {
+    return (await this.eachOwned(deliveries, (id) => [remove(this.keys.claim(id))])).map(toDelivery);
+  }
+
+  /** @returns those whose claim is no longer theirs */
+  async findStale(deliveries: readonly Delivery[]): Promise<Delivery[]> {
+    return (await this.eachOwned(deliveries, (id) => [getKey(this.keys.claim(id))])).map(toDelivery);
+  }
+
+  private async eachOwned(
+    deliveries: readonly Delivery[],
+    operations: (id: string) => ReturnType<typeof remove>[],
+  ): Promise<Stale[]> {
+    const stale: Stale[] = [];
+    for (let from = 0; from < deliveries.length; from += transactionMaxMessages) {
+      const group = deliveries.slice(from, from + transactionMaxMessages);
+      const success = group.map((delivery) => {
+        const { id } = delivery.envelope;
+        const isMine = wasCreatedAt(this.keys.claim(id), claimRevision(delivery));
+        return nested([isMine], operations(id), [getKey(this.keys.message(id))]);
+      });
+      const { responses } = await this.client.txn({ success });
+      for (const [index, delivery] of group.entries()) {
+        const settled = responses[index]?.response_txn;
+        if (settled?.succeeded === true) continue;
+        stale.push({ delivery, isGone: settled?.responses[0]?.response_range.kvs.length === 0 });
+      }
+    }
+    return stale;
+  }
+}
+
+/** A delivery whose claim was another's or nobody's, and whether its message is gone too. */
+interface Stale {
+  readonly delivery: Delivery;
+  readonly isGone: boolean;
+}
+
+function toDelivery({ delivery }: Stale): Delivery {
+  return delivery;
+}
