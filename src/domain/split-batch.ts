@@ -8,7 +8,7 @@ const nothing: InputTally = { rows: 0, samples: 0, missing: 0, duplicates: 0, bl
  *  @returns undefined when there is nothing left to halve */
 export function splitBatch(batch: RecordBatch): [RecordBatch, RecordBatch] | undefined {
   const { recordCount, rejected } = batch;
-  if (recordCount <= 1 && rejected.length <= 1 && recordCount + rejected.length <= 1) return undefined;
+  if (recordCount + rejected.length <= 1) return undefined;
   const records = Math.ceil(recordCount / 2);
   // one record and one rejected input: each goes its own way
   const rejections = recordCount === 1 ? 0 : Math.ceil(rejected.length / 2);

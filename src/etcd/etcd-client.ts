@@ -176,6 +176,12 @@ export class EtcdClient {
     return { file: Number(dbSize), inUse: Number(dbSizeInUse), revision: header.revision };
   }
 
+  /** Whether the member in use leads the others. */
+  async isLeader(): Promise<boolean> {
+    const status = await this.call("the status", ({ pool }, limits) => new MaintenanceClient(pool).status(limits));
+    return status.leader === status.header.member_id;
+  }
+
   /** The members that have raised the alarm NOSPACE. */
   async membersWithoutSpace(): Promise<string[]> {
     const { alarms } = await this.call("the alarms", ({ pool }, limits) =>

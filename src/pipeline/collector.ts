@@ -106,8 +106,6 @@ export class Collector implements Service {
     }
     const stale = await this.retrying(() => queue.acknowledge([delivery]));
     if (stale.length > 0) listener.acknowledgedTooLate(stale.length);
-    const facts = { message: delivery.envelope.id, claim: delivery.claimToken, attempt: delivery.attempt };
-    this.options.log.debug(facts, stale.length > 0 ? "acknowledged too late" : "acknowledged");
     this.failure = undefined;
   }
 

@@ -1,10 +1,13 @@
 import { expect, test } from "bun:test";
+import type { Position } from "../../src/domain/source-range.ts";
+import { gapsOf } from "../../src/pipeline/gaps.ts";
 import { SimulatedSource, type SimulatedSourceOptions } from "../../src/pipeline/source/simulated-source.ts";
-import type { SourceBatch } from "../../src/pipeline/source/source.ts";
+import type { ReadRange, SourceBatch } from "../../src/pipeline/source/source.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 
 const startMs = Date.UTC(2025, 0, 1, 12, 0, 0, 300);
 const firstTickMs = startMs - 300;
+const never = new AbortController().signal;
 
 function openSource(clock: ManualClock, options: Partial<SimulatedSourceOptions> = {}): SimulatedSource {
   return new SimulatedSource({
@@ -58,7 +61,14 @@ test("batches carry at most batchSize samples and follow each other without a ga
   await end();
   expect(batches.map(({ batch }) => batch.recordCount)).toEqual([3, 3, 2, 3, 3, 2]);
   expect(batches.map(({ range }) => [range.from.offset, range.to.offset])).toEqual(
-    [0, 1, 2, 3, 4, 5].map((at) => [source.start.offset + at, source.start.offset + at + 1]),
+    [
+      [0, 3],
+      [3, 6],
+      [6, 8],
+      [8, 11],
+      [11, 14],
+      [14, 16],
+    ].map((offsets) => offsets.map((offset) => source.start.offset + offset)),
   );
 });
 
@@ -72,8 +82,8 @@ test("a reader that was held up skips what it missed instead of catching up in a
   const late = (await reading.next()).value as SourceBatch;
   expect(late.batch.timesMs[0]).toBe(firstTickMs + 10_000);
   expect(late.range).toMatchObject({
-    from: { offset: source.start.offset + 1 },
-    to: { offset: source.start.offset + 11 },
+    from: { offset: source.start.offset + 8 },
+    to: { offset: source.start.offset + 11 * 8 },
   });
   const waiting = reading.next();
   await clock.advance(1000);
@@ -90,14 +100,52 @@ test("another process goes on from where the first stopped, in the present; what
   await end();
   await clock.advance(60_000);
   const second = openSource(clock);
-  expect(second.sourceId).toBe((batches[0] as SourceBatch).range.sourceId);
-  const halt = new AbortController();
-  const stopped = (batches[0] as SourceBatch).range.to;
-  const missed = second.read({ from: stopped, toOffset: stopped.offset + 10 }, halt.signal)[Symbol.asyncIterator]();
-  expect((await missed.next()).done).toBe(true);
-  const taken = (await second.read({ from: stopped }, halt.signal)[Symbol.asyncIterator]().next()).value as SourceBatch;
-  expect(taken.range.from).toEqual(stopped);
+  const [{ range: first }] = batches as [SourceBatch];
+  expect(second.sourceId).toBe(first.sourceId);
+  const stored = [{ from: first.from, to: first.to }];
+  expect(gapsOf(first.from, second.endOffset, stored)).toEqual([{ from: first.to }]);
+  const reading = second.read({ from: first.to }, never)[Symbol.asyncIterator]();
+  const taken = (await reading.next()).value as SourceBatch;
+  expect(taken.range.from).toEqual(first.to);
   expect(taken.batch.timesMs[0]).toBe(firstTickMs + 60_000);
+});
+
+test("a gap that has passed ends at once and without data, and the rest goes on in the present", async () => {
+  const clock = new ManualClock(startMs);
+  const source = openSource(clock);
+  const positionAt = (tick: number): Position => ({ offset: source.start.offset + tick * 8, line: 0 });
+  const stored = [
+    { from: positionAt(0), to: positionAt(3) },
+    { from: positionAt(20), to: positionAt(30) },
+  ];
+  await clock.advance(60_000);
+  const [passed, rest] = gapsOf(source.start, source.endOffset, stored) as [ReadRange, ReadRange];
+  expect(passed).toEqual({ from: positionAt(3), toOffset: positionAt(20).offset });
+  expect(await Array.fromAsync(source.read(passed, never))).toEqual([]);
+  const taken = (await source.read(rest, never)[Symbol.asyncIterator]().next()).value as SourceBatch;
+  expect(taken.range).toMatchObject({ from: positionAt(30), to: positionAt(61) });
+  expect(taken.batch.timesMs[0]).toBe(firstTickMs + 60_000);
+});
+
+test("a process with another batch size goes on in the middle of a tick", async () => {
+  const clock = new ManualClock(startMs);
+  const first = openSource(clock, { batchSize: 3 * 17 });
+  const stopped = (await first.read({ from: first.start }, never)[Symbol.asyncIterator]().next()).value as SourceBatch;
+  const second = openSource(clock, { batchSize: 4 * 17 });
+  expect(second.sourceId).toBe(first.sourceId);
+  const toOffset = first.start.offset + 8;
+  const rest = await Array.fromAsync(second.read({ from: stopped.range.to, toOffset }, never));
+  expect(rest.map(({ range }) => range.to.offset - first.start.offset)).toEqual([7, 8]);
+  const gpus = [stopped, ...rest].flatMap(({ batch }) => batch.gpus.map(({ uuid }) => uuid));
+  expect(new Set(gpus).size).toBe(8);
+  expect(gpus).toHaveLength(8);
+});
+
+test("it is cut into one stretch that never ends, and its offsets are exact for the largest fleet", async () => {
+  const clock = new ManualClock(Date.UTC(2058, 0, 1));
+  const source = openSource(clock, { hosts: 20_000, gpusPerHost: 16, intervalMs: 100 });
+  expect(await Array.fromAsync(source.cut(source.start))).toEqual([{ from: source.start, to: undefined }]);
+  expect(Number.isSafeInteger(source.start.offset)).toBe(true);
 });
 
 test("an abort ends the wait for the next interval at once", async () => {

@@ -61,7 +61,7 @@ export class EtcdQueue implements Queue {
     const { keys } = this;
     this.publisher = new Publisher({ client, clock, keys, topic });
     this.room = new Room({ client, clock, keys, capacityMessages: options.capacityMessages });
-    this.settler = new Settler(client, keys);
+    this.settler = new Settler(client, keys, options.log);
     this.dead = new EtcdDeadLetters({ client, clock, keys });
     this.deadLetters = this.dead;
     this.claimer = new Claimer({

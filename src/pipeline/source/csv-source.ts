@@ -6,6 +6,7 @@ import { firstTimeMs } from "./csv/first-time.ts";
 import { FileGuard } from "./csv/file-guard.ts";
 import { GpuCache } from "./csv/gpu-cache.ts";
 import { type OpenedCsv, openCsv, openForReading } from "./csv/open-csv.ts";
+import { defaultRecordMaxBytes } from "./csv/record-splitter.ts";
 import { RowEnds } from "./csv/row-ends.ts";
 import type { ReadRange, Source, SourceBatch, SourceCut } from "./source.ts";
 
@@ -23,6 +24,8 @@ export interface CsvSourceOptions {
   readonly fastLane?: boolean;
   /** Bytes a read, 1 MiB unless told. */
   readonly chunkBytes?: number;
+  /** A longer row is rejected; 1 MiB unless told. */
+  readonly recordMaxBytes?: number;
   /** When the playing of a round began, milliseconds since the epoch, where several processes play it together; absent:
    *  now. Asked only where the times are shifted. */
   readonly roundStart?: (fileId: string, round: number) => Promise<number>;
@@ -80,6 +83,7 @@ export class CsvSource implements Source {
     this.gpus = new GpuCache(clusterId);
     this.guard = new FileGuard({
       path,
+      inode: opened.inode,
       sizeBytes: opened.endOffset,
       fingerprint: opened.fingerprint,
       onGrown: options.onGrown ?? (() => undefined),
@@ -118,9 +122,12 @@ export class CsvSource implements Source {
   async *cut(from: Position, rangeBytes: number, signal: AbortSignal): AsyncIterable<SourceCut> {
     const file = await openForReading(this.options.path);
     try {
-      const ends = new RowEnds(this.windowOn(file, from.offset), this.opened.layout.header.length, from);
+      const window = this.windowOn(file, from.offset);
+      const { recordMaxBytes = defaultRecordMaxBytes } = this.options;
+      const ends = new RowEnds({ window, from, columnCount: this.opened.layout.header.length, recordMaxBytes });
       for (let start = from; start.offset < this.endOffset && !signal.aborted;) {
-        const to = await ends.next(start.offset + rangeBytes, signal);
+        const to = await ends.next(start.offset + Math.max(1, rangeBytes), signal);
+        await this.guard.check(); // the places are of this content
         if (signal.aborted) return;
         yield { from: start, to };
         start = to;
@@ -137,9 +144,10 @@ export class CsvSource implements Source {
 
   private readerOf(window: FileWindow, from: Position, toOffset: number): BatchReader {
     const { layout } = this.opened;
-    const { batchSize, fastLane = true } = this.options;
+    const { gpus } = this;
+    const { batchSize, fastLane = true, recordMaxBytes = defaultRecordMaxBytes } = this.options;
     const { shiftMs } = this.playing;
-    return new BatchReader({ window, layout, gpus: this.gpus, batchSize, shiftMs, fastLane, from, toOffset });
+    return new BatchReader({ window, layout, gpus, batchSize, shiftMs, fastLane, recordMaxBytes, from, toOffset });
   }
 
   private batchOf(reader: BatchReader): SourceBatch {
@@ -166,10 +174,10 @@ function fileIdOf(identity: string): string {
 async function shiftTo(nowMs: number, options: CsvSourceOptions, opened: OpenedCsv): Promise<number> {
   const file = await openForReading(options.path);
   try {
-    const { path, chunkBytes = defaultChunkBytes } = options;
+    const { path, chunkBytes = defaultChunkBytes, recordMaxBytes = defaultRecordMaxBytes } = options;
     const { start, endOffset, layout } = opened;
     const window = new FileWindow({ file, path, fromOffset: start.offset, endOffset, chunkBytes });
-    const timeMs = await firstTimeMs(window, start, layout);
+    const timeMs = await firstTimeMs(window, start, { layout, recordMaxBytes });
     return timeMs === undefined ? 0 : nowMs - timeMs;
   } finally {
     await file.close();

@@ -20,24 +20,25 @@ const metricIndexes = simulatedMetrics.map((metric) => [metric, metricIndexOf(me
 /** A simulated fleet that is read live: never ends, stamps the present.
  *
  *  Every interval the whole fleet is read, in parts of at most `batchSize` samples, part by part the same GPUs.
- *  A position's offset is `tick * parts + part`; ticks count intervals since the epoch, so that another process can go on
- *  where this one stopped. A reader that comes late skips the ticks it missed: the fleet stands still meanwhile, and the
- *  next batch's range spans them. What was not read in its time cannot be read again. */
+ *  A position's offset is `tick * GPUs + GPUs read in the tick`; ticks count intervals since the epoch, so that another
+ *  process can go on where this one stopped, whatever its `batchSize` (320,000 GPUs every 100 ms: below 2^53 until 2059).
+ *  A reader that comes late skips the ticks it missed: the fleet stands still meanwhile, and the next batch's range spans
+ *  them. What was not read in its time cannot be read again. */
 export class SimulatedSource implements Source {
   readonly sourceId: string;
   readonly description: string;
   readonly start: Position;
   readonly endOffset = undefined;
   private readonly fleet: SimulatedFleet;
-  private readonly parts: readonly (readonly SimulatedGpu[])[];
+  private readonly gpusPerBatch: number;
 
   constructor(private readonly options: SimulatedSourceOptions) {
     const { hosts, gpusPerHost, seed, intervalMs, clusterId, batchSize = defaultBatchSize } = options;
     this.sourceId = `sim:${clusterId}:${hosts}x${gpusPerHost}:${intervalMs}ms:${seed}`;
     this.description = `simulated fleet of ${hosts} hosts x ${gpusPerHost} GPUs`;
     this.fleet = new SimulatedFleet(options);
-    this.parts = chunksOf(this.fleet.gpus, Math.max(1, Math.floor(batchSize / simulatedMetrics.length)));
-    this.start = { offset: this.latestTick() * this.parts.length, line: 0 };
+    this.gpusPerBatch = Math.max(1, Math.floor(batchSize / simulatedMetrics.length));
+    this.start = { offset: this.latestTick() * this.fleet.gpus.length, line: 0 };
   }
 
   async *cut(from: Position): AsyncIterable<SourceCut> {
@@ -45,21 +46,31 @@ export class SimulatedSource implements Source {
   }
 
   async *read({ from, toOffset = Infinity }: ReadRange, signal: AbortSignal): AsyncIterable<SourceBatch> {
-    const { sourceId, options, parts } = this;
+    const { sourceId, options, fleet, gpusPerBatch } = this;
+    const count = fleet.gpus.length;
     let next = from;
-    let tick = Math.max(Math.floor(from.offset / parts.length), this.latestTick());
-    while (!signal.aborted) {
+    for (let tick = this.tickFrom(Math.floor(from.offset / count)); tick * count < toOffset;) {
       await options.clock.sleep(Math.max(0, this.timeMsOf(tick) - options.clock.nowMs()), signal);
-      this.fleet.advance();
-      for (const [part, gpus] of parts.entries()) {
-        const to = { offset: tick * parts.length + part + 1, line: 0 };
-        if (signal.aborted || to.offset > toOffset) return;
-        if (to.offset <= from.offset) continue;
-        yield { range: { sourceId, from: next, to }, batch: batchOf(gpus, this.timeMsOf(tick)) };
+      if (signal.aborted) return;
+      fleet.advance();
+      const stop = Math.min(count, toOffset - tick * count);
+      for (let first = Math.max(0, from.offset - tick * count); first < stop; first += gpusPerBatch) {
+        if (signal.aborted) return;
+        const last = Math.min(first + gpusPerBatch, stop);
+        const to = { offset: tick * count + last, line: 0 };
+        yield {
+          range: { sourceId, from: next, to },
+          batch: batchOf(fleet.gpus.slice(first, last), this.timeMsOf(tick)),
+        };
         next = to;
       }
-      tick = Math.max(tick + 1, this.latestTick());
+      tick = this.tickFrom(tick + 1);
     }
+  }
+
+  /** The tick itself, or the latest where that has passed it. */
+  private tickFrom(tick: number): number {
+    return Math.max(tick, this.latestTick());
   }
 
   private timeMsOf(tick: number): number {
@@ -82,10 +93,4 @@ function batchOf(gpus: readonly SimulatedGpu[], timeMs: number): RecordBatch {
     builder.count("rows", metricIndexes.length);
   }
   return builder.build();
-}
-
-function chunksOf<T>(items: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
-    items.slice(index * size, (index + 1) * size),
-  );
 }

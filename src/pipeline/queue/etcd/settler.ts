@@ -1,3 +1,4 @@
+import type { Logger } from "pino";
 import type { EtcdClient } from "../../../etcd/etcd-client.ts";
 import { getKey, nested, remove, wasCreatedAt } from "../../../etcd/requests.ts";
 import type { Delivery } from "../queue.ts";
@@ -15,6 +16,7 @@ export class Settler {
   constructor(
     private readonly client: EtcdClient,
     private readonly keys: QueueKeys,
+    private readonly log: Logger,
   ) {}
 
   /** Removes acknowledged messages. @returns those whose claim was no longer theirs
@@ -28,6 +30,10 @@ export class Settler {
         remove(keys.claim(id)),
         remove(keys.attempt(id)),
       ]);
+      const turnedDown = new Set(stale.map(toDelivery));
+      for (const delivery of deliveries) {
+        if (!turnedDown.has(delivery)) this.log.debug({ claim: delivery.claimToken }, "acknowledged");
+      }
       // gone after an acknowledgement without an answer: that one did it
       return stale.filter(({ delivery, isGone }) => !(isGone && uncertain.has(delivery.claimToken))).map(toDelivery);
     } catch (error) {

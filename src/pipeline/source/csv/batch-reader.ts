@@ -5,7 +5,7 @@ import { FastLane } from "./fast-lane.ts";
 import type { FileWindow } from "./file-window.ts";
 import type { GpuCache } from "./gpu-cache.ts";
 import { isExporterLayout, type Layout } from "./layout.ts";
-import { type RawRecord, recordMaxBytes, RecordSplitter } from "./record-splitter.ts";
+import { type RawRecord, RecordSplitter } from "./record-splitter.ts";
 import type { FieldFault } from "../../../domain/field-rules.ts";
 import { Rejections, type RowPlace } from "./rejections.ts";
 import { ReportedAttributes } from "./reported-attributes.ts";
@@ -25,6 +25,8 @@ export interface BatchReaderOptions {
   readonly shiftMs: number;
   /** False leaves every row to csv-parse; what comes out is the same. */
   readonly fastLane: boolean;
+  /** A longer row is rejected. */
+  readonly recordMaxBytes: number;
   readonly from: Position;
   /** Rows that start before it are read. */
   readonly toOffset: number;
@@ -51,12 +53,13 @@ export class BatchReader {
   private skipping = false;
 
   constructor(private readonly options: BatchReaderOptions) {
-    const { window, layout, gpus, shiftMs, fastLane } = options;
+    const { window, layout, gpus, shiftMs, fastLane, recordMaxBytes } = options;
     const { builder, attributes } = this;
     this.rejections = new Rejections(window, builder);
-    this.splitter = new RecordSplitter(layout.header.length);
+    this.splitter = new RecordSplitter(layout.header.length, recordMaxBytes);
     this.rows = new RowReader({ layout, gpus, builder, rejections: this.rejections, attributes, shiftMs });
-    this.fast = fastLane && isExporterLayout(layout) ? new FastLane({ window, builder, shiftMs }) : undefined;
+    this.fast =
+      fastLane && isExporterLayout(layout) ? new FastLane({ window, builder, shiftMs, recordMaxBytes }) : undefined;
     this.slow = new SlowLane({
       window,
       rows: this.rows,
@@ -140,8 +143,14 @@ export class BatchReader {
     if (record.kind === "regular") return this.slow.add(place, record.next);
     if (record.kind === "blank") return this.builder.count("blankLines");
     this.slow.flush();
-    this.rows.reject(place, record.kind === "malformed_quotes" ? malformedQuotes() : tooLarge());
+    this.rows.reject(place, record.kind === "malformed_quotes" ? malformedQuotes() : this.tooLarge());
     this.skipping = record.kind === "record_too_large";
+  }
+
+  private tooLarge(): FieldFault {
+    const { recordMaxBytes } = this.options;
+    const message = `The row is longer than ${recordMaxBytes} bytes; no telemetry row is.`;
+    return { reason: "record_too_large", field: "", value: "", message };
   }
 
   private skipToLineEnd(): ReadState | undefined {
@@ -160,14 +169,5 @@ function malformedQuotes(): FieldFault {
     value: "",
     message:
       "The line's quotes do not pair up; a quoted field ends with one quote before a comma or the line's end, and quotes inside it are doubled.",
-  };
-}
-
-function tooLarge(): FieldFault {
-  return {
-    reason: "record_too_large",
-    field: "",
-    value: "",
-    message: `The row is longer than ${recordMaxBytes} bytes; no telemetry row is.`,
   };
 }

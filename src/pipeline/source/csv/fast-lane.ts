@@ -14,6 +14,8 @@ export interface FastLaneParts {
   readonly window: FileWindow;
   readonly builder: BatchBuilder;
   readonly shiftMs: number;
+  /** A longer row is for the slow lane to judge. */
+  readonly recordMaxBytes: number;
 }
 
 const quote = 0x22;
@@ -74,7 +76,7 @@ export class FastLane {
     const valueStart = this.matchIdentity(identityStart);
     if (valueStart === notFound) return false;
     const labelsStart = this.matchValue(valueStart);
-    return labelsStart !== notFound && this.matchLabels(labelsStart);
+    return labelsStart !== notFound && this.matchLabels(labelsStart) && this.next - start <= this.parts.recordMaxBytes;
   }
 
   /** Puts the row that matched into the batch. */

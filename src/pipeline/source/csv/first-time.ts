@@ -9,10 +9,20 @@ import { type RawRecord, RecordSplitter } from "./record-splitter.ts";
 const searchMaxBytes = 8 * 1024 * 1024;
 const searchMaxRecords = 10_000;
 
+/** How a file is laid out, and how long its rows may be. */
+export interface RowRules {
+  readonly layout: Layout;
+  readonly recordMaxBytes: number;
+}
+
 /** The time of the first row that has one, milliseconds since the epoch; undefined where none of the first rows does.
  *  @param window stands at `start` */
-export async function firstTimeMs(window: FileWindow, start: Position, layout: Layout): Promise<number | undefined> {
-  const splitter = new RecordSplitter(layout.header.length);
+export async function firstTimeMs(
+  window: FileWindow,
+  start: Position,
+  { layout, recordMaxBytes }: RowRules,
+): Promise<number | undefined> {
+  const splitter = new RecordSplitter(layout.header.length, recordMaxBytes);
   let offset = start.offset;
   for (let records = 0; records < searchMaxRecords && offset - start.offset < searchMaxBytes;) {
     if (offset >= window.endOffset && window.atEnd) return undefined;

@@ -18,6 +18,8 @@ export interface OpenedCsv {
   readonly identity: string;
   /** 16 hexadecimal digits, of the file's head and size. */
   readonly fingerprint: string;
+  /** Tells the file from one that is put in its place. */
+  readonly inode: number;
 }
 
 const fingerprintMaxBytes = 64 * 1024;
@@ -39,14 +41,15 @@ export async function openForReading(path: string): Promise<FileHandle> {
 export async function openCsv(path: string, chunkBytes: number): Promise<OpenedCsv> {
   const file = await openForReading(path);
   try {
-    const { size: endOffset } = await file.stat();
+    const { size: endOffset, ino: inode } = await file.stat();
     const window = new FileWindow({ file, path, fromOffset: 0, endOffset, chunkBytes });
     const digits = await fingerprint(file, endOffset);
     while (window.bytes.length < Math.min(endOffset, byteOrderMark.length)) await window.advance(0);
     const identity = `${basename(path)}:${digits}`;
     const hasMark = byteOrderMark.equals(window.bytes.subarray(0, byteOrderMark.length));
     const header = await readHeader(window, path, hasMark ? byteOrderMark.length : 0);
-    return { layout: detectLayout(header.names, path), start: header.next, endOffset, identity, fingerprint: digits };
+    const layout = detectLayout(header.names, path);
+    return { layout, start: header.next, endOffset, identity, fingerprint: digits, inode };
   } finally {
     await file.close();
   }

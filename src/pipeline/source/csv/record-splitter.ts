@@ -1,7 +1,8 @@
 import type { FileWindow } from "./file-window.ts";
 
-/** The longest record that is read, in bytes without its line end. A row of the exporter has about 500. */
-export const recordMaxBytes = 1024 * 1024;
+/** The longest record that is read unless told otherwise, in bytes without its line end. A row of the exporter has about
+ *  500. */
+export const defaultRecordMaxBytes = 1024 * 1024;
 
 const quote = 0x22;
 const comma = 0x2c;
@@ -12,7 +13,7 @@ const carriageReturn = 0x0d;
 export interface RawRecord {
   /** `regular`: quotes are in order and it ends with a line; the number of columns may still be wrong.
    *  `blank`: an empty line. `malformed_quotes`: its first line only. `record_too_large`: ends nobody knows where;
-   *  `next` lies inside it. */
+   *  `end` and `next` lie inside it. */
   readonly kind: "regular" | "blank" | "malformed_quotes" | "record_too_large";
   /** File offset of the first byte. */
   readonly start: number;
@@ -30,26 +31,31 @@ type Walk = { readonly lineEnd: number; readonly columns: number } | "malformed"
 /** Cuts a file into records. Lines end with LF or CRLF; a CR alone is data.
  *
  *  A quoted field may hold line ends. Where a quote is open at a line's end, the record must close regularly within
- *  `recordMaxBytes` and have the header's number of columns. If it does not, only its first line is malformed and
+ *  `maxBytes` and have the header's number of columns. If it does not, only its first line is malformed and
  *  the next record starts on the very next line, so that a lost quote never swallows a neighbour. */
 export class RecordSplitter {
-  /** @param columnCount what the header names; undefined while reading the header itself */
-  constructor(private readonly columnCount: number | undefined) {}
+  /** @param columnCount what the header names; undefined while reading the header itself
+   *  @param maxBytes a longer record is too large */
+  constructor(
+    private readonly columnCount: number | undefined,
+    private readonly maxBytes = defaultRecordMaxBytes,
+  ) {}
 
   /** @returns undefined when the window must advance first */
   next(window: FileWindow, offset: number): RawRecord | undefined {
+    const { maxBytes } = this;
     const { bytes } = window;
     const start = offset - window.offset;
     let firstLineEnd = bytes.indexOf(lineFeed, start);
     if (firstLineEnd === -1) {
       // + 1: the last byte may be the CR of a line end
-      const tooLarge = bytes.length - start > recordMaxBytes + 1;
+      const tooLarge = bytes.length - start > maxBytes + 1;
       if (!tooLarge && !window.atEnd) return undefined;
       firstLineEnd = bytes.length;
     }
     const firstLine = recordOf(window, start, firstLineEnd);
-    if (firstLine.end - firstLine.start > recordMaxBytes) {
-      return { ...firstLine, kind: "record_too_large", next: offset + recordMaxBytes };
+    if (firstLine.end - firstLine.start > maxBytes) {
+      return { ...firstLine, kind: "record_too_large", end: offset + maxBytes, next: offset + maxBytes };
     }
     if (firstLine.end === firstLine.start) return { ...firstLine, kind: "blank" };
     if (!bytes.subarray(start, firstLineEnd).includes(quote)) return firstLine;
@@ -61,14 +67,14 @@ export class RecordSplitter {
     const start = firstLine.start - offset;
     const walk = this.walk(window, start, firstLine.next - offset);
     if (walk === "undecided") {
-      const enough = window.atEnd || bytes.length - start > recordMaxBytes + 2;
+      const enough = window.atEnd || bytes.length - start > this.maxBytes + 2;
       return enough ? { ...firstLine, kind: "malformed_quotes" } : undefined;
     }
     if (walk === "malformed") return { ...firstLine, kind: "malformed_quotes" };
     const record = recordOf(window, start, walk.lineEnd);
     if (record.next === firstLine.next) return record;
     const fits = this.columnCount === undefined || walk.columns === this.columnCount;
-    if (!fits || record.end - record.start > recordMaxBytes) return { ...firstLine, kind: "malformed_quotes" };
+    if (!fits || record.end - record.start > this.maxBytes) return { ...firstLine, kind: "malformed_quotes" };
     return { ...record, lines: linesIn(bytes, start, record.end - offset) };
   }
 

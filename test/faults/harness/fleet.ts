@@ -1,0 +1,95 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { type EtcdCluster, startEtcd } from "../../../scripts/services/etcd.ts";
+import { type PostgresServer, startPostgres } from "../../../scripts/services/postgres.ts";
+import { makeNetwork, type TestHost, type TestNetwork } from "./network.ts";
+import { Worker } from "./workers.ts";
+
+/** The servers that all runs share, and the network they are on. */
+export interface Servers {
+  readonly etcd: EtcdCluster;
+  readonly database: PostgresServer;
+  readonly network: TestNetwork | undefined;
+  /** Of the etcd members, in their order. */
+  readonly etcdHosts: readonly TestHost[];
+  readonly collectorHosts: readonly TestHost[];
+  stop(): Promise<void>;
+}
+
+export const etcdMembers = 3;
+export const collectors = 3;
+export const streamers = 2;
+
+/** Three members of etcd and one PostgreSQL; members and collectors are hosts of their own where that can be. */
+export async function startServers(): Promise<Servers> {
+  const network = await makeNetwork(etcdMembers + collectors);
+  const hosts = network?.hosts ?? [];
+  const etcdHosts = hosts.slice(0, etcdMembers);
+  const etcd = await startEtcd({
+    members: etcdMembers,
+    memberOptions: (index) => {
+      const host = etcdHosts[index];
+      return host === undefined ? {} : { host: host.address, netns: host.netns };
+    },
+  });
+  const database = await startPostgres(network === undefined ? {} : { host: network.address });
+  const stop = async (): Promise<void> => {
+    await Promise.all([etcd.stop(), database.stop()]);
+    await network?.remove();
+  };
+  return { etcd, database, network, etcdHosts, collectorHosts: hosts.slice(etcdMembers), stop };
+}
+
+export interface FleetOptions {
+  readonly servers: Servers;
+  readonly topic: string;
+  readonly databaseUrl: string;
+  readonly csvFile: string;
+  readonly leaseSeconds: number;
+  readonly samplesPerSecond: number;
+  readonly logFolder: string;
+  readonly onAcknowledged: (claim: string) => void;
+}
+
+/** The pipeline's processes of a run, not started. */
+export function makeFleet(options: FleetOptions): { streamers: Worker[]; collectors: Worker[] } {
+  const { servers, topic, databaseUrl, csvFile, leaseSeconds, samplesPerSecond } = options;
+  mkdirSync(options.logFolder, { recursive: true });
+  const shared = {
+    ETCD_ENDPOINTS: servers.etcd.endpoints.join(","),
+    QUEUE_TOPIC: topic,
+    QUEUE_LEASE_SECONDS: String(leaseSeconds),
+    // faults are not the messages' fault: none is given up for them
+    QUEUE_MAX_ATTEMPTS: "100",
+    SHUTDOWN_TIMEOUT_SECONDS: "5",
+    LOG_LEVEL: "debug",
+  };
+  const worker = (name: string, env: Record<string, string>, host?: TestHost): Worker =>
+    new Worker({
+      name,
+      host,
+      env: { ...shared, ...env },
+      logFile: join(options.logFolder, `${name}.log`),
+      onLine: (line) => noteAcknowledged(line, options.onAcknowledged),
+    });
+  const streaming = {
+    ROLE: "streamer",
+    CSV_FILE: csvFile,
+    SOURCE_RANGE_MIB: "1",
+    BATCH_SIZE: "200",
+    RATE_LIMIT_SAMPLES_PER_SECOND: String(samplesPerSecond),
+  };
+  const collecting = { ROLE: "collector", DATABASE_URL: databaseUrl };
+  return {
+    streamers: Array.from({ length: streamers }, (_, index) => worker(`streamer-${index}`, streaming)),
+    collectors: Array.from({ length: collectors }, (_, index) =>
+      worker(`collector-${index}`, collecting, servers.collectorHosts[index]),
+    ),
+  };
+}
+
+function noteAcknowledged(line: string, onAcknowledged: (claim: string) => void): void {
+  if (!line.includes('"msg":"acknowledged"')) return;
+  const { claim } = JSON.parse(line) as { claim: string };
+  onAcknowledged(claim);
+}

@@ -1,0 +1,68 @@
+import { EtcdClient } from "../../../src/etcd/etcd-client.ts";
+import type { Servers } from "./fleet.ts";
+import type { Fault } from "./scenario.ts";
+import type { Worker } from "./workers.ts";
+
+export interface VictimsOptions {
+  readonly servers: Servers;
+  readonly workers: readonly Worker[];
+  readonly tell: (what: string) => void;
+}
+
+/** Disturbs, waits, and heals. */
+export async function inflict(fault: Fault, { servers, workers, tell }: VictimsOptions): Promise<void> {
+  const worker = workers[fault.target % workers.length] as Worker;
+  const heal = async (what: string): Promise<void> => {
+    await Bun.sleep(fault.lastsMs);
+    tell(what);
+  };
+  switch (fault.kind) {
+    case "kill":
+      tell(`kill -9 ${worker.name}`);
+      return worker.signal("SIGKILL");
+    case "terminate":
+      tell(`SIGTERM ${worker.name}`);
+      return worker.signal("SIGTERM");
+    case "freeze":
+      tell(`SIGSTOP ${worker.name} for ${fault.lastsMs} ms`);
+      worker.signal("SIGSTOP");
+      await heal(`SIGCONT ${worker.name}`);
+      return worker.signal("SIGCONT");
+    case "leader": {
+      const leader = await leaderOf(servers);
+      const member = servers.etcd.members[leader];
+      tell(`kill -9 etcd's leader ${member?.name} for ${fault.lastsMs} ms`);
+      await member?.kill();
+      await heal(`start ${member?.name}`);
+      return member?.start();
+    }
+    case "partition-etcd":
+    case "partition-collector": {
+      const hosts = fault.kind === "partition-etcd" ? servers.etcdHosts : servers.collectorHosts;
+      const host = hosts[fault.target];
+      tell(`cut off ${fault.kind.slice("partition-".length)} ${fault.target} for ${fault.lastsMs} ms`);
+      await host?.cutOff();
+      await heal(`reconnect ${fault.kind.slice("partition-".length)} ${fault.target}`);
+      return host?.reconnect();
+    }
+    case "database": {
+      // an even target: a crash; an odd one: the fast shutdown of an operator
+      const signal = fault.lastsMs % 2 === 0 ? "SIGKILL" : "SIGINT";
+      tell(`${signal} database for ${fault.lastsMs} ms`);
+      await servers.database.kill(signal);
+      await heal("start database");
+      return servers.database.start();
+    }
+  }
+}
+
+/** The index of the member that leads now; 0 where none says so. */
+async function leaderOf({ etcd }: Servers): Promise<number> {
+  for (const [index, { clientUrl }] of etcd.members.entries()) {
+    const client = new EtcdClient({ endpoints: [clientUrl] });
+    const leads = await client.isLeader().catch(() => false);
+    client.close();
+    if (leads) return index;
+  }
+  return 0;
+}

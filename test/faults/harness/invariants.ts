@@ -1,0 +1,81 @@
+import type { PostgresClient } from "../../../src/db/postgres-client.ts";
+import type { EtcdClient } from "../../../src/etcd/etcd-client.ts";
+import { prefixRange } from "../../../src/etcd/requests.ts";
+import type { QueueKeys } from "../../../src/pipeline/queue/etcd/queue-keys.ts";
+import type { CheckpointKeys } from "../../../src/pipeline/ranges/checkpoint-keys.ts";
+import type { Ledger } from "./ledger.ts";
+
+const examplesMax = 5;
+
+/** I1: every sample of the source is stored exactly once with its value, every other row is in quarantine once. */
+export async function checkContent(ledger: Ledger, database: PostgresClient): Promise<string[]> {
+  const metrics = [...new Set([...ledger.records.values()].flatMap((record) => Object.keys(record)))];
+  const rows = await database.query<{ key: string } & Record<string, number | null>>(
+    `select g.uuid || ' ' || (extract(epoch from t.time) * 1000)::bigint as key, ${metrics.join(", ")}
+     from telemetry t join gpus g using (gpu_key)`,
+  );
+  const wrong: string[] = [];
+  const found = new Map(rows.map((row) => [row.key, row]));
+  for (const [key, record] of ledger.records) {
+    for (const metric of metrics) {
+      const [expected, stored] = [record[metric], found.get(key)?.[metric] ?? undefined];
+      if (stored !== expected) wrong.push(`I1: ${key} ${metric} is ${stored}, the source says ${expected}`);
+    }
+  }
+  for (const key of found.keys()) if (!ledger.records.has(key)) wrong.push(`I1: ${key} is stored, and in no source`);
+  const quarantined = await database.query<{ byte: number }>(
+    "select byte_offset::float8 as byte from quarantine order by byte_offset",
+  );
+  const bytes = quarantined.map(({ byte }) => byte);
+  if (bytes.join() !== ledger.spoiledBytes.join()) {
+    wrong.push(`I1: ${bytes.length} rows are in quarantine, ${ledger.spoiledBytes.length} belong there`);
+  }
+  return shortened(wrong);
+}
+
+/** I2: no position of the source was stored by two messages, and none by no message. */
+export async function checkPositions(ledger: Ledger, database: PostgresClient): Promise<string[]> {
+  const stretches = await database.query<{ from: number; to: number; rows: number }>(
+    `select from_offset::float8 as "from", to_offset::float8 as "to", rows from ingested_messages order by from_offset, to_offset`,
+  );
+  const wrong: string[] = [];
+  let at = ledger.csv.indexOf("\n") + 1;
+  for (const { from, to } of stretches) {
+    if (from < at) wrong.push(`I2: the stretch ${from}-${to} begins inside another that ends at ${at}`);
+    if (from > at) wrong.push(`I1: nothing stored covers ${at}-${from}`);
+    at = Math.max(at, to);
+  }
+  if (at !== ledger.csv.length) wrong.push(`I1: nothing stored covers ${at}-${ledger.csv.length}`);
+  const rows = stretches.reduce((sum, stretch) => sum + stretch.rows, 0);
+  if (rows !== ledger.rows) wrong.push(`I2: the messages stored count ${rows} rows, the source has ${ledger.rows}`);
+  return shortened(wrong);
+}
+
+/** I6: once everything is done and stopped, nothing but the checkpoint and the publish window is left. */
+export async function checkLeftovers(
+  etcd: EtcdClient,
+  queue: QueueKeys,
+  checkpoints: CheckpointKeys,
+): Promise<string[]> {
+  const places = {
+    messages: queue.messages,
+    payloads: queue.payloads,
+    claims: queue.claims,
+    attempts: queue.attempts,
+    "dead letters": queue.dead,
+    ranges: checkpoints.ranges,
+    "range owners": checkpoints.owners,
+    cutter: checkpoints.cutter,
+  };
+  const wrong: string[] = [];
+  for (const [what, prefix] of Object.entries(places)) {
+    const { count, kvs } = await etcd.range({ ...prefixRange(prefix), keys_only: true });
+    if (count !== "0") wrong.push(`I6: ${count} ${what} are left, such as ${kvs[0]?.key.toString()}`);
+  }
+  return wrong;
+}
+
+function shortened(wrong: readonly string[]): string[] {
+  if (wrong.length <= examplesMax) return [...wrong];
+  return [...wrong.slice(0, examplesMax), `... and ${wrong.length - examplesMax} more`];
+}

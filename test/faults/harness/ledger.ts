@@ -1,0 +1,66 @@
+import { randomFrom } from "../../support/random.ts";
+
+/** What a source holds, written down before anything reads it. */
+export interface Ledger {
+  readonly csv: string;
+  /** `uuid time_ms` -> catalogue metric -> value. */
+  readonly records: ReadonlyMap<string, Readonly<Record<string, number>>>;
+  readonly samples: number;
+  /** Byte offsets of the rows that no reader can use. */
+  readonly spoiledBytes: readonly number[];
+  readonly rows: number;
+}
+
+const header = "timestamp,metric_name,gpu_id,device,uuid,modelName,Hostname,container,pod,namespace,value,labels_raw\n";
+const metrics = {
+  DCGM_FI_DEV_GPU_UTIL: "gpu_utilization",
+  DCGM_FI_DEV_MEM_COPY_UTIL: "memory_utilization",
+  DCGM_FI_DEV_POWER_USAGE: "power_draw",
+  DCGM_FI_DEV_GPU_TEMP: "temperature",
+  DCGM_FI_DEV_SM_CLOCK: "sm_clock_mhz",
+};
+const startMs = Date.UTC(2025, 6, 18, 20, 42, 34);
+const gpuCount = 40;
+/** One row in so many is spoiled. */
+const spoiledEvery = 401;
+
+/** A file's text and what is in it: every row has a value of its own within its GPU and metric, so that a value that
+ *  went astray shows. */
+export function makeLedger(seed: number, seconds: number): Ledger {
+  const random = randomFrom(seed);
+  const records = new Map<string, Record<string, number>>();
+  const spoiledBytes: number[] = [];
+  const parts = [header];
+  let bytes = header.length;
+  let rows = 0;
+  let samples = 0;
+  for (let second = 0; second < seconds; second += 1) {
+    for (const [field, metric] of Object.entries(metrics)) {
+      for (let gpu = 0; gpu < gpuCount; gpu += 1) {
+        const uuid = `GPU-${seed}-${gpu}`;
+        const timeMs = startMs + second * 1000;
+        const value = Math.floor(random() * 100_000) / 1000;
+        const isSpoiled = rows % spoiledEvery === spoiledEvery - 1;
+        const row = rowOf({ timeMs, field, gpu, uuid, value: isSpoiled ? "not-a-number" : String(value) });
+        if (isSpoiled) spoiledBytes.push(bytes);
+        else {
+          const key = `${uuid} ${timeMs}`;
+          records.set(key, { ...records.get(key), [metric]: value });
+          samples += 1;
+        }
+        parts.push(row);
+        bytes += row.length;
+        rows += 1;
+      }
+    }
+  }
+  return { csv: parts.join(""), records, samples, spoiledBytes, rows };
+}
+
+function rowOf(row: { timeMs: number; field: string; gpu: number; uuid: string; value: string }): string {
+  const host = `host-${Math.floor(row.gpu / 8)}`;
+  const time = new Date(row.timeMs).toISOString().replace(".000", "");
+  const labels = `DCGM_FI_DRIVER_VERSION=""535.129.03"",Hostname=""${host}"",UUID=""${row.uuid}"",__name__=""${row.field}"",gpu=""${row.gpu % 8}""`;
+  const cells = [time, row.field, row.gpu % 8, `nvidia${row.gpu % 8}`, row.uuid, "NVIDIA H100", host, "", "", ""];
+  return `${cells.map((cell) => `"${cell}"`).join(",")},"${row.value}","${labels}"\n`;
+}

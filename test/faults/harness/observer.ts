@@ -1,0 +1,120 @@
+import { systemClock } from "../../../src/domain/clock.ts";
+import type { Stretch } from "../../../src/domain/source-range.ts";
+import type { PostgresClient } from "../../../src/db/postgres-client.ts";
+import type { EtcdClient } from "../../../src/etcd/etcd-client.ts";
+import { type EtcdEvent, EtcdWatch } from "../../../src/etcd/etcd-watch.ts";
+import { prefixRange } from "../../../src/etcd/requests.ts";
+import { readDeadLetter, readEnvelope } from "../../../src/pipeline/queue/etcd/envelope.ts";
+import { idOf, type QueueKeys } from "../../../src/pipeline/queue/etcd/queue-keys.ts";
+import type { CheckpointKeys } from "../../../src/pipeline/ranges/checkpoint-keys.ts";
+import { readRange } from "../../../src/pipeline/ranges/stored-plan.ts";
+
+export interface ObserverOptions {
+  readonly etcd: EtcdClient;
+  readonly database: PostgresClient;
+  readonly queue: QueueKeys;
+  readonly checkpoints: CheckpointKeys;
+}
+
+/** Watches a run from outside: every change of the queue in etcd's own history, and samples of all that is counted. */
+export class Observer {
+  /** What contradicts I3 or I4. */
+  readonly violations: string[] = [];
+  /** Samples of I4 that were taken. */
+  samples = 0;
+  /** Message -> revision at which the claim was made under which it was removed. */
+  private readonly removedUnder = new Map<string, string>();
+  private readonly acknowledged: string[] = [];
+  private readonly watch: EtcdWatch;
+  /** Revisions from which on the history was not seen (it was compacted while this was cut off). */
+  private blindSpots = -1;
+
+  constructor(private readonly options: ObserverOptions) {
+    const { etcd, queue } = options;
+    this.watch = new EtcdWatch({
+      client: etcd,
+      clock: systemClock,
+      range: queue.watched,
+      withPrevious: true,
+      list: async () => {
+        this.blindSpots += 1;
+        return (await etcd.range({ ...queue.watched, count_only: true })).header.revision;
+      },
+      onEvents: (events) => this.follow(events),
+      onInterrupted: () => undefined,
+    });
+  }
+
+  /** A collector says that etcd has carried out its acknowledgement under a claim (`id@revision`). */
+  noteAcknowledged(claim: string): void {
+    this.acknowledged.push(claim);
+  }
+
+  /** I4: what is published is stored, dead or in flight, position by position. Everything of etcd is read at one
+   *  revision, the database after it: what left the queue in between must be stored. */
+  async sample(): Promise<void> {
+    const { etcd, queue, checkpoints, database } = this.options;
+    const { responses } = await etcd.txn({
+      success: [checkpoints.ranges, queue.messages, queue.dead].map((prefix) => ({
+        request_range: prefixRange(prefix),
+      })),
+    });
+    const [ranges, messages, dead] = responses.map(({ response_range }) => response_range.kvs);
+    const queued = [
+      ...(messages ?? []).map(({ value }) => readEnvelope(value).source),
+      ...(dead ?? []).map(({ value }) => readDeadLetter(value).envelope.source),
+    ];
+    const stored = await database.query<{ from: number; to: number }>(
+      `select from_offset::float8 as "from", to_offset::float8 as "to" from ingested_messages`,
+    );
+    const known = [...stored, ...queued.map(({ from, to }) => ({ from: from.offset, to: to.offset }))];
+    for (const { value } of ranges ?? []) {
+      const { from, at } = readRange(value);
+      const missing = firstGap({ from, to: at }, known);
+      if (missing !== undefined) {
+        this.violations.push(`I4: published up to ${at.offset}, but byte ${missing} is neither stored nor queued`);
+      }
+    }
+    this.samples += 1;
+  }
+
+  async close(): Promise<void> {
+    await this.watch.close();
+    for (const claim of this.acknowledged) {
+      const [id = "", revision] = claim.split("@");
+      const removed = this.removedUnder.get(id);
+      if (removed === revision) continue;
+      this.violations.push(`I3: ${id} was acknowledged under claim ${revision}, but removed under claim ${removed}`);
+    }
+    if (this.blindSpots > 0) this.violations.push(`I3: the history was compacted ${this.blindSpots} times unseen`);
+  }
+
+  private follow(events: readonly EtcdEvent[]): void {
+    const { queue } = this.options;
+    const claimOf = new Map<string, string>();
+    for (const { type, kv, prev_kv } of events) {
+      const key = kv.key.toString("latin1");
+      if (type === "Delete" && key.startsWith(queue.claims)) {
+        claimOf.set(`${kv.mod_revision}/${idOf(kv.key)}`, prev_kv.create_revision);
+      }
+    }
+    for (const { type, kv } of events) {
+      const key = kv.key.toString("latin1");
+      if (type !== "Delete" || !key.startsWith(queue.messages)) continue;
+      const id = idOf(kv.key);
+      // claim and message go in one transaction: at one revision
+      const claim = claimOf.get(`${kv.mod_revision}/${id}`);
+      if (claim !== undefined) this.removedUnder.set(id, claim);
+      else this.violations.push(`I3: ${id} was removed at revision ${kv.mod_revision} while nobody held it`);
+    }
+  }
+}
+
+/** The first byte of a stretch that no other covers. */
+export function firstGap(stretch: Stretch, covering: readonly { from: number; to: number }[]): number | undefined {
+  let at = stretch.from.offset;
+  for (const { from, to } of [...covering].sort((a, b) => a.from - b.from)) {
+    if (from <= at && to > at) at = to;
+  }
+  return at < stretch.to.offset ? at : undefined;
+}

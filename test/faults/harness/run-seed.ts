@@ -1,0 +1,173 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openPostgresClient, type PostgresClient } from "../../../src/db/postgres-client.ts";
+import { systemClock } from "../../../src/domain/clock.ts";
+import { EtcdClient } from "../../../src/etcd/etcd-client.ts";
+import { get, prefixRange } from "../../../src/etcd/requests.ts";
+import { QueueKeys } from "../../../src/pipeline/queue/etcd/queue-keys.ts";
+import { CheckpointKeys } from "../../../src/pipeline/ranges/checkpoint-keys.ts";
+import { readPlan } from "../../../src/pipeline/ranges/stored-plan.ts";
+import { CsvSource } from "../../../src/pipeline/source/csv-source.ts";
+import { collectors, etcdMembers, makeFleet, type Servers, streamers } from "./fleet.ts";
+import { inflict } from "./inflict.ts";
+import { checkContent, checkLeftovers, checkPositions } from "./invariants.ts";
+import { type Ledger, makeLedger } from "./ledger.ts";
+import { Observer } from "./observer.ts";
+import { drawScenario, type Fault, faultKinds } from "./scenario.ts";
+
+export interface SeedOptions {
+  readonly servers: Servers;
+  readonly seed: number;
+  /** How long faults are inflicted. */
+  readonly durationMs: number;
+}
+
+/** What a run showed. */
+export interface SeedResult {
+  readonly seed: number;
+  readonly faults: readonly Fault[];
+  /** Empty when all invariants held. */
+  readonly violations: readonly string[];
+  /** What happened when, for whoever has to find out why. */
+  readonly history: readonly string[];
+  /** Samples of I4 taken. */
+  readonly observations: number;
+  readonly seconds: number;
+  /** The processes' logs; removed when all invariants held. */
+  readonly logFolder: string;
+}
+
+const leaseSeconds = 3;
+/** After the last fault has healed: leases must end, backoffs run out, and the rest be carried through. */
+const drainMs = 90_000;
+const observeEveryMs = 500;
+const samplesPerSecond = 1500;
+
+/** One run: the pipeline carries a file through while it is disturbed; then it is compared with the file. */
+export async function runSeed({ servers, seed, durationMs }: SeedOptions): Promise<SeedResult> {
+  const startedAtMs = Date.now();
+  const history: string[] = [];
+  const tell = (what: string): void =>
+    void history.push(`${((Date.now() - startedAtMs) / 1000).toFixed(1)} s: ${what}`);
+  const folder = await mkdtemp(join(tmpdir(), `telemetry-faults-${seed}-`));
+  // enough that streaming goes on until the last fault
+  const ledger = makeLedger(seed, Math.ceil((durationMs / 1000) * ((samplesPerSecond * streamers) / 200)));
+  const csvFile = join(folder, `source-${seed}.csv`);
+  await writeFile(csvFile, ledger.csv);
+  const run = await openRun({ servers, seed, csvFile });
+  const observer = new Observer(run);
+  const fleet = makeFleet({
+    ...{ servers, csvFile, leaseSeconds, samplesPerSecond },
+    topic: run.topic,
+    databaseUrl: run.databaseUrl,
+    logFolder: folder,
+    onAcknowledged: (claim) => observer.noteAcknowledged(claim),
+  });
+  const workers = [...fleet.collectors, ...fleet.streamers];
+  const kinds = servers.network === undefined ? faultKinds.filter((kind) => !kind.startsWith("partition")) : faultKinds;
+  const targets = {
+    ...{ kill: workers.length, terminate: workers.length, freeze: workers.length, leader: 1, database: 1 },
+    ...{ "partition-etcd": etcdMembers, "partition-collector": collectors },
+  };
+  const faults = drawScenario({ seed, durationMs, leaseSeconds, kinds, targets });
+  const violations: string[] = [];
+  try {
+    workers.forEach((worker) => worker.start());
+    const observing = new AbortController();
+    const observed = observe(observer, observing.signal);
+    await Promise.all(
+      faults.map(async (fault) => {
+        await Bun.sleep(fault.atMs);
+        await inflict(fault, { servers, workers, tell });
+      }),
+    );
+    tell("all is healed");
+    violations.push(...(await waitUntilDrained(run)));
+    tell("drained, or given up");
+    observing.abort();
+    await observed;
+    const ends = await Promise.all(workers.map(async (worker) => `${worker.name} ${await worker.stop()}`));
+    tell(`stopped: ${ends.join(", ")}`);
+    violations.push(...ends.filter((end) => !end.endsWith(" 0")).map((end) => `stop: ${end}`));
+    violations.push(...(await judge(run, ledger)));
+  } finally {
+    await Promise.all(workers.map((worker) => worker.stop()));
+    await observer.close().catch((error: unknown) => violations.push(String(error)));
+    await run.close();
+  }
+  violations.push(...observer.violations);
+  if (observer.samples === 0) violations.push("I4: was never observed");
+  if (violations.length === 0) await rm(folder, { recursive: true, force: true });
+  const seconds = (Date.now() - startedAtMs) / 1000;
+  return { seed, faults, violations, history, observations: observer.samples, seconds, logFolder: folder };
+}
+
+interface Run {
+  readonly etcd: EtcdClient;
+  readonly database: PostgresClient;
+  readonly databaseUrl: string;
+  readonly topic: string;
+  readonly queue: QueueKeys;
+  readonly checkpoints: CheckpointKeys;
+  close(): Promise<void>;
+}
+
+/** A queue, a database and a source of the run's own. */
+async function openRun(options: { servers: Servers; seed: number; csvFile: string }): Promise<Run> {
+  const { servers, seed, csvFile } = options;
+  const name = `run_${seed}_${Date.now().toString(36)}`;
+  const admin = openPostgresClient({ url: servers.database.url, maxConnections: 1, clock: systemClock });
+  await admin.query(`create database ${name}`);
+  const databaseUrl = servers.database.url.replace(/\/[^/]*$/, `/${name}`);
+  const database = openPostgresClient({ url: databaseUrl, maxConnections: 2, clock: systemClock });
+  const etcd = new EtcdClient({ endpoints: servers.etcd.endpoints });
+  return {
+    etcd,
+    database,
+    databaseUrl,
+    topic: name,
+    queue: new QueueKeys(name),
+    checkpoints: new CheckpointKeys(await CsvSource.fileId(csvFile)),
+    close: async () => {
+      etcd.close();
+      await database.close();
+      await admin.query(`drop database ${name} with (force)`);
+      await admin.close();
+    },
+  };
+}
+
+async function observe(observer: Observer, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    // while etcd or the database is away there is nothing to see
+    await observer.sample().catch(() => undefined);
+    await systemClock.sleep(observeEveryMs, signal);
+  }
+}
+
+/** I5: everything is published, and the queue drains to zero. */
+async function waitUntilDrained({ etcd, queue, checkpoints }: Run): Promise<string[]> {
+  const giveUpAtMs = Date.now() + drainMs;
+  let seen = "etcd did not answer";
+  while (Date.now() < giveUpAtMs) {
+    const look = {
+      success: [get(checkpoints.plan), { request_range: { ...prefixRange(queue.messages), keys_only: true } }],
+    };
+    const { responses } = await etcd.txn(look).catch(() => ({ responses: [] }));
+    const plan = responses[0]?.response_range.kvs[0];
+    const messages = responses[1]?.response_range.count;
+    if (plan !== undefined && readPlan(plan.value).state === "done" && messages === "0") return [];
+    if (messages !== undefined) seen = `${messages} messages are queued, the plan is ${plan?.value.toString()}`;
+    await Bun.sleep(200);
+  }
+  return [`I5: not drained ${drainMs / 1000} s after the last fault: ${seen}`];
+}
+
+async function judge({ etcd, database, queue, checkpoints }: Run, ledger: Ledger): Promise<string[]> {
+  return [
+    ...(await checkContent(ledger, database)),
+    ...(await checkPositions(ledger, database)),
+    ...(await checkLeftovers(etcd, queue, checkpoints)),
+  ];
+}

@@ -1,0 +1,85 @@
+import { createWriteStream, type WriteStream } from "node:fs";
+import type { Subprocess } from "bun";
+import type { TestHost } from "./network.ts";
+
+export interface WorkerOptions {
+  readonly name: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** Where it runs; absent: on this machine. */
+  readonly host?: TestHost | undefined;
+  readonly logFile: string;
+  readonly onLine: (line: string) => void;
+}
+
+/** How long a process that ended is left dead before its supervisor starts it again. */
+const restartMs = 300;
+
+/** A pipeline process that a supervisor keeps running, as Kubernetes or systemd would. */
+export class Worker {
+  readonly name: string;
+  private process: Subprocess<"ignore", "pipe", "pipe"> | undefined;
+  private stopping = false;
+  private running: Promise<void> | undefined;
+  private readonly log: WriteStream;
+
+  constructor(private readonly options: WorkerOptions) {
+    this.name = options.name;
+    this.log = createWriteStream(options.logFile, { flags: "a" });
+  }
+
+  get host(): TestHost | undefined {
+    return this.options.host;
+  }
+
+  start(): void {
+    this.running ??= this.supervise();
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.process?.kill(signal);
+  }
+
+  /** Ends it for good. @returns its exit status, or the signal that ended it */
+  async stop(): Promise<string> {
+    this.stopping = true;
+    const last = this.process;
+    last?.kill("SIGTERM");
+    await this.running;
+    this.log.end();
+    return String(last?.exitCode ?? last?.signalCode);
+  }
+
+  private async supervise(): Promise<void> {
+    while (!this.stopping) {
+      const child = this.spawn();
+      this.process = child;
+      await Promise.all([this.follow(child.stdout), this.follow(child.stderr), child.exited]);
+      this.log.write(`-- ended: ${child.exitCode ?? child.signalCode}\n`);
+      if (!this.stopping) await Bun.sleep(restartMs);
+    }
+  }
+
+  private spawn(): Subprocess<"ignore", "pipe", "pipe"> {
+    const { host, env } = this.options;
+    const place = host === undefined ? [] : ["ip", "netns", "exec", host.netns];
+    return Bun.spawn([...place, process.execPath, "src/main.ts"], {
+      cwd: `${import.meta.dir}/../../..`,
+      env: { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "", PORT: "0", ...env },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+  }
+
+  private async follow(stream: ReadableStream<Uint8Array>): Promise<void> {
+    const decoder = new TextDecoder();
+    let rest = "";
+    for await (const chunk of stream) {
+      const text = decoder.decode(chunk, { stream: true });
+      this.log.write(text);
+      const lines = (rest + text).split("\n");
+      rest = lines.pop() ?? "";
+      lines.forEach(this.options.onLine);
+    }
+  }
+}
