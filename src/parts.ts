@@ -10,7 +10,7 @@ import { BackPressure } from "./pipeline/back-pressure.ts";
 import { Collector } from "./pipeline/collector.ts";
 import { EtcdUpkeep } from "./pipeline/etcd-upkeep.ts";
 import { fanOut, type PipelineListener } from "./pipeline/pipeline-listener.ts";
-import { pipelineMetrics } from "./pipeline/pipeline-metrics.ts";
+import { pipelineMetrics, showPace } from "./pipeline/pipeline-metrics.ts";
 import { payloadMaxBytes } from "./pipeline/queue/etcd/publisher.ts";
 import { EtcdQueue } from "./pipeline/queue/etcd-queue.ts";
 import { MemoryQueue } from "./pipeline/queue/memory-queue.ts";
@@ -70,7 +70,7 @@ export async function makeParts(config: Config, surroundings: Surroundings): Pro
   const registry = new Registry();
   const monitor = new ImportMonitor({ ...surroundings, queue, store: opened?.store });
   const listener = fanOut([pipelineMetrics(registry), monitor.listener()]);
-  const parts = { ...surroundings, queue, listener, etcd };
+  const parts = { ...surroundings, queue, listener, etcd, registry };
   const services: Service[] = [];
   if (etcd !== undefined && config.etcdCompactSeconds > 0) services.push(upkeep(config, etcd, surroundings));
   if (config.roles.includes("collector") && opened !== undefined) {
@@ -162,6 +162,7 @@ interface PipelineParts extends Surroundings {
   readonly queue: Queue;
   readonly listener: PipelineListener;
   readonly etcd: EtcdClient | undefined;
+  readonly registry: Registry;
 }
 
 function makeCollector(config: Config, parts: PipelineParts & { readonly store: TelemetryStore }): Collector {
@@ -184,8 +185,14 @@ function makeStreamer(
   parts: PipelineParts & { readonly store: TelemetryStore | undefined },
   sources: Sources,
 ): Streamer {
-  const { clock } = parts;
+  const { clock, registry } = parts;
   const { rateLimitSamplesPerSecond: ratePerSecond, queueCapacityMessages: capacity } = config;
+  const backPressure = new BackPressure({
+    lowMessages: (capacity * config.queueLowMarkPercent) / 100,
+    highMessages: (capacity * config.queueHighMarkPercent) / 100,
+    clock,
+  });
+  showPace(backPressure, registry);
   return new Streamer({
     ...parts,
     openSource: async (round) => {
@@ -194,11 +201,7 @@ function makeStreamer(
     },
     ranges: makeRanges(config, parts),
     bucket: new TokenBucket({ ratePerSecond, burst: Math.max(ratePerSecond, config.batchSize), clock }),
-    backPressure: new BackPressure({
-      lowMessages: (capacity * config.queueLowMarkPercent) / 100,
-      highMessages: (capacity * config.queueHighMarkPercent) / 100,
-      clock,
-    }),
+    backPressure,
     intervalMs: config.csvFile === undefined ? 0 : config.streamIntervalMs,
     messageMaxBytes: parts.etcd === undefined ? Infinity : payloadMaxBytes,
   });

@@ -10,11 +10,12 @@ for host in "$@"; do
   esac
 done
 
+# No common names: etcd would take a client's for a user, and its JSON gateway refuses those.
 make() { # NAME OPTIONS...
   name=$1
   shift
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -days 30 \
-    -subj "/CN=telemetry $name" -keyout "$name-key.pem" -out "$name.pem" "$@"
+    -subj "/O=telemetry/OU=$name" -keyout "$name-key.pem" -out "$name.pem" "$@"
 }
 sign() { # NAME USAGE OPTIONS...
   name=$1

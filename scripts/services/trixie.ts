@@ -30,7 +30,7 @@ export function trixieObstacle(): string | undefined {
   const isDebian = existsSync("/etc/os-release") && /^ID=debian$/m.test(readFileSync("/etc/os-release", "utf8"));
   if (!isDebian) return "this is not Debian";
   if (userInfo().uid !== 0) return "the user is not root";
-  const tools = ["unshare", "setpriv", "flock", "mount", "chroot"];
+  const tools = ["unshare", "setpriv", "setsid", "flock", "mount", "chroot"];
   const missing = tools.filter((tool) => Bun.which(tool, { PATH: systemPath }) === null);
   if (missing.length > 0) return `${missing.join(", ")} not found (apt-get install util-linux mount coreutils)`;
   const { success, stderr } = Bun.spawnSync([...inNamespaces(), "true"], { env: { PATH: systemPath } });
@@ -44,7 +44,8 @@ export async function trixieFolder(): Promise<string> {
   const hash = new Bun.CryptoHasher("sha256").update(packages.join(",")).digest("hex").slice(0, 12);
   const target = join(cacheFolder(), `trixie-${hash}`);
   const obstacle = trixieObstacle();
-  if (obstacle !== undefined) throw new Error(`etcd and TimescaleDB cannot be started from a Debian folder: ${obstacle}`);
+  if (obstacle !== undefined)
+    throw new Error(`etcd and TimescaleDB cannot be started from a Debian folder: ${obstacle}`);
   if (!existsSync(target)) await build(target);
   return target;
 }

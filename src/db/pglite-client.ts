@@ -60,9 +60,9 @@ class PGliteClient implements SqlClient {
   }
 }
 
-/** Classes of SQLSTATE that say the data or the statement is at fault, not the server: trying again will not help.
+/** Classes of SQLSTATE that say the data is at fault, not the server: trying again will not help.
  *  Source: https://www.postgresql.org/docs/17/errcodes-appendix.html */
 function isRefusal(error: unknown): boolean {
   const code = (error as { code?: unknown }).code;
-  return typeof code === "string" && /^(?:22|23|42)/.test(code);
+  return typeof code === "string" && /^(?:22|23|54)/.test(code);
 }

@@ -1,7 +1,10 @@
-import postgres from "postgres";
 import type { Clock } from "../domain/clock.ts";
-import { messageOf, StoreRejected, StoreUnavailable, TelemetryError } from "../domain/errors.ts";
+import { StoreUnavailable } from "../domain/errors.ts";
 import type { SqlClient, SqlExecutor } from "./client.ts";
+import { PostgresConnection } from "./postgres-connection.ts";
+import { isRefusal, translatePostgresError } from "./postgres-errors.ts";
+import { PostgresPool } from "./postgres-pool.ts";
+import { parsePostgresUrl, type PostgresUrl } from "./postgres-url.ts";
 
 export interface PostgresClientOptions {
   /** postgres://user:password@host:port/database */
@@ -10,129 +13,95 @@ export interface PostgresClientOptions {
   readonly clock: Clock;
 }
 
-const connectTimeoutSeconds = 5;
-/** The server gives a statement up after it: an ingest takes well under a second, a slow query should not hold a
- *  connection for ever. */
+/** An ingest takes well under a second, the widest query some seconds: what takes longer waits for a lock or should not
+ *  hold a connection. The server gives it up and says why. */
 const statementTimeoutMs = 30_000;
-/** A server that does not answer at all (frozen, cut off) is given up a little later than it would give up itself. */
+/** A server that says nothing at all (frozen, cut off) is given up a little later than it would give up itself. */
 const callTimeoutMs = statementTimeoutMs + 10_000;
-const closeTimeoutSeconds = 5;
 
-type Sql = postgres.Sql;
-
-/** Opens connections to PostgreSQL as they are needed; nothing is tried before the first call. */
+/** Opens connections to PostgreSQL as they are needed; nothing is tried before the first call.
+ *  @throws InvalidConfig when the URL is none */
 export function openPostgresClient(options: PostgresClientOptions): PostgresClient {
   return new PostgresClient(options);
 }
 
-/** PostgreSQL or TimescaleDB, over a pool of connections. */
+/** PostgreSQL or TimescaleDB, over a pool of connections. A connection on which anything but a refusal happened is not
+ *  used again: it may be lost, lead to a server that is a standby by now, or have answers under way. */
 export class PostgresClient implements SqlClient {
-  /** `host:port/database`, for messages: never the password. */
-  readonly description: string;
-  private readonly sql: Sql;
+  private readonly url: PostgresUrl;
+  private readonly pool: PostgresPool;
+  private readonly clock: Clock;
   private closing: Promise<void> | undefined;
 
-  constructor(private readonly options: PostgresClientOptions) {
-    this.description = describe(options.url);
-    this.sql = postgres(options.url, {
-      max: options.maxConnections,
-      connect_timeout: connectTimeoutSeconds,
-      keep_alive: 10,
-      // the caller retries and waits, with its own backoff
-      backoff: () => 0,
-      onnotice: () => undefined,
-      connection: {
-        application_name: "gpu-telemetry-pipeline",
-        statement_timeout: statementTimeoutMs,
-        idle_in_transaction_session_timeout: statementTimeoutMs,
-        TimeZone: "UTC",
-      },
-    });
+  constructor({ url, maxConnections, clock }: PostgresClientOptions) {
+    this.url = parsePostgresUrl(url);
+    this.clock = clock;
+    this.pool = new PostgresPool({ url: this.url, maxConnections, clock, statementTimeoutMs });
+  }
+
+  /** Host, port and database, for messages: never the password. */
+  get description(): string {
+    return this.url.place;
   }
 
   query<Row>(text: string, params: readonly unknown[] = []): Promise<Row[]> {
-    return this.translated(() => run<Row>(this.sql, text, params));
+    return this.onConnection((connection) => connection.query<Row>(text, params));
   }
 
   transaction<T>(work: (executor: SqlExecutor) => Promise<T>): Promise<T> {
-    return this.translated(
-      () =>
-        this.sql.begin((transaction) =>
-          work({ query: (text, params = []) => run(transaction as unknown as Sql, text, params) }),
-        ) as Promise<T>,
-    );
+    return this.onConnection((connection) => connection.transaction(() => work(connection)));
   }
 
-  /** Runs something on a connection of its own, for what belongs to a session, such as a lock. */
-  async withConnection<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
-    const single = postgres(this.options.url, {
-      max: 1,
-      connect_timeout: connectTimeoutSeconds,
-      onnotice: () => undefined,
-      connection: { application_name: "gpu-telemetry-pipeline", TimeZone: "UTC" },
-    });
+  /** Runs something on a connection of its own that the server gives as long as it takes.
+   *  @param timeoutMs a server that has not answered by then is given up */
+  async withConnection<T>(timeoutMs: number, work: (connection: PostgresConnection) => Promise<T>): Promise<T> {
+    const over = new AbortController();
+    const connection = new PostgresConnection({ url: this.url, statementTimeoutMs: 0 });
     try {
-      return await work(single);
+      return await Promise.race([connection.untilLost(work(connection)), this.late(timeoutMs, over.signal)]);
     } catch (cause) {
-      throw this.translate(cause);
+      throw translatePostgresError(cause, this.description);
     } finally {
-      await single.end({ timeout: closeTimeoutSeconds });
+      over.abort();
+      await connection.end();
     }
   }
 
+  /** Lets what is under way end, for a few seconds; later calls throw StoreUnavailable. */
   close(): Promise<void> {
-    this.closing ??= this.sql.end({ timeout: closeTimeoutSeconds });
+    this.closing ??= this.pool.close();
     return this.closing;
   }
 
-  private async translated<T>(call: () => Promise<T>): Promise<T> {
-    if (this.closing !== undefined) throw new StoreUnavailable(`the connection to ${this.description} is closed`);
+  private async onConnection<T>(use: (connection: PostgresConnection) => Promise<T>): Promise<T> {
+    const over = new AbortController();
+    const late = this.late(callTimeoutMs, over.signal);
     try {
-      return await this.withDeadline(call());
+      const connection = await this.pool.take(late);
+      try {
+        return await Promise.race([use(connection), late]);
+      } catch (error) {
+        if (!isRefusal(error)) connection.destroy();
+        throw error;
+      } finally {
+        this.pool.give(connection);
+      }
     } catch (cause) {
-      throw this.translate(cause);
-    }
-  }
-
-  private translate(cause: unknown): TelemetryError {
-    if (cause instanceof TelemetryError) return cause;
-    const text = messageOf(cause);
-    return isRefusal(cause)
-      ? new StoreRejected(`${this.description} refused the data: ${text}`, { cause })
-      : new StoreUnavailable(`${this.description} failed: ${text}`, { cause });
-  }
-
-  /** The statement itself may go on at a server that answers late: whether a transaction was committed is then unknown,
-   *  and the next try with the same message finds out. */
-  private async withDeadline<T>(call: Promise<T>): Promise<T> {
-    const answered = new AbortController();
-    const deadline = this.options.clock.sleep(callTimeoutMs, answered.signal).then(() => {
-      if (answered.signal.aborted) return undefined as never;
-      throw new StoreUnavailable(`${this.description} did not answer within ${callTimeoutMs / 1000} s`);
-    });
-    try {
-      return await Promise.race([call, deadline]);
+      throw translatePostgresError(cause, this.description);
     } finally {
-      answered.abort();
-      call.catch(() => undefined);
+      over.abort();
     }
   }
-}
 
-/** Parameters go as text, so that the server reads them as the type that the statement casts them to. */
-async function run<Row>(sql: Sql, text: string, params: readonly unknown[]): Promise<Row[]> {
-  const values = params.map((value) => (typeof value === "number" ? String(value) : value));
-  return [...(await sql.unsafe(text, values as never[], { prepare: true }))] as Row[];
-}
-
-/** Classes of SQLSTATE that say the data or the statement is at fault, not the server: trying again will not help.
- *  Source: https://www.postgresql.org/docs/17/errcodes-appendix.html */
-function isRefusal(error: unknown): boolean {
-  const { code } = error as { code?: unknown };
-  return typeof code === "string" && /^(?:22|23|42)...$/.test(code);
-}
-
-function describe(url: string): string {
-  const { hostname, port, pathname } = new URL(url);
-  return `PostgreSQL at ${hostname}:${port === "" ? 5432 : port}${pathname}`;
+  /** Rejects after a time. Whether a transaction was committed is then unknown: the next try with the same message finds
+   *  out. */
+  private late(timeoutMs: number, over: AbortSignal): Promise<never> {
+    const late = this.clock.sleep(timeoutMs, over).then(() => {
+      if (!over.aborted) this.pool.discardIdle();
+      throw new StoreUnavailable(`${this.description} did not answer within ${timeoutMs / 1000} s`);
+    });
+    // what is over in time leaves nobody to hear of it
+    late.catch(() => undefined);
+    return late;
+  }
 }

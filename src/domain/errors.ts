@@ -20,7 +20,7 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The store did not answer or lost the connection; nothing of the call is stored. */
+/** The store did not answer or lost the connection; what the call would store may be stored or not. */
 export class StoreUnavailable extends TelemetryError {
   readonly code = "store_unavailable";
   readonly retryable = true;

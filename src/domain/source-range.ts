@@ -1,6 +1,6 @@
 /** A place in a source: between two rows, never inside one. */
 export interface Position {
-  /** Byte offset in a file; the tick of the simulator. */
+  /** Byte offset in a file; the simulator counts readings of GPUs. */
   readonly offset: number;
   /** Line number of the row that starts here, from 1; 0 where the source has no lines. */
   readonly line: number;

@@ -16,7 +16,7 @@ const pauseMaxMs = 1000;
 /** Slows a streamer down as the queue fills, so that it comes to rest at the collectors' rate instead of running into
  *  the limit again and again. */
 export class BackPressure {
-  private depthMessages = 0;
+  private depth = 0;
   private workSinceMs: number;
 
   constructor(private readonly options: BackPressureOptions) {
@@ -25,13 +25,17 @@ export class BackPressure {
 
   /** The queue's depth as of the last publish. */
   note(depthMessages: number): void {
-    this.depthMessages = depthMessages;
+    this.depth = depthMessages;
+  }
+
+  get depthMessages(): number {
+    return this.depth;
   }
 
   /** Part of the full rate that is allowed now: 1 up to the low mark, 0.1 from the high mark on. */
   get pace(): number {
     const { lowMessages, highMessages } = this.options;
-    const over = (this.depthMessages - lowMessages) / Math.max(1, highMessages - lowMessages);
+    const over = (this.depth - lowMessages) / Math.max(1, highMessages - lowMessages);
     return Math.min(1, Math.max(slowestPace, 1 - over));
   }
 

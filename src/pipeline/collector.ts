@@ -61,6 +61,10 @@ export class Collector implements Service {
     return this.failure;
   }
 
+  activity(): undefined {
+    return undefined;
+  }
+
   private async work(): Promise<void> {
     while (!this.halt.signal.aborted) {
       try {

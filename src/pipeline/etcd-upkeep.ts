@@ -55,6 +55,10 @@ export class EtcdUpkeep implements Service {
     return this.trouble;
   }
 
+  activity(): string | undefined {
+    return this.lock === undefined ? undefined : "keeps etcd's database small, for all processes";
+  }
+
   private async run(): Promise<void> {
     const { clock, log } = this.options;
     while (!this.halt.signal.aborted) {

@@ -59,6 +59,12 @@ export class Streamer implements Service {
     return this.failure ?? this.heldUp;
   }
 
+  activity(): string | undefined {
+    const { pace, depthMessages } = this.options.backPressure;
+    if (pace === 1) return undefined;
+    return `slowed to ${Math.round(pace * 100)} % of full speed: the queue holds ${depthMessages} messages`;
+  }
+
   private async stream(): Promise<void> {
     for (let round = 0; !this.halt.signal.aborted; round += 1) {
       const source = await this.retrying(() => this.options.openSource(round));

@@ -99,8 +99,9 @@ async function queueHealth({ queue, clock }: HealthOptions): Promise<ComponentHe
 }
 
 function serviceHealth(service: Service): ComponentHealth {
-  const reason = service.fault();
-  return reason === undefined ? { status: "ok" } : { status: "degraded", reason };
+  const [reason, activity] = [service.fault(), service.activity()];
+  const detail = activity === undefined ? {} : { activity };
+  return reason === undefined ? { status: "ok", ...detail } : { status: "degraded", reason, ...detail };
 }
 
 async function withPatience<T>(answer: Promise<T>, clock: Clock): Promise<T> {

@@ -2,9 +2,21 @@ import { afterAll, beforeAll } from "bun:test";
 import { type PostgresServer, startPostgres } from "../../scripts/services/postgres.ts";
 import { openPostgresStore } from "../../src/pipeline/store/open-postgres-store.ts";
 import { exerciseTelemetryStore } from "../contract/telemetry-store.ts";
+import { createDatabase } from "../support/postgres-database.ts";
 
 let server: PostgresServer;
 beforeAll(async () => void (server = await startPostgres()), 300_000);
 afterAll(() => server.stop());
 
-exerciseTelemetryStore("TimescaleDB", () => openPostgresStore({ url: server.url, migrate: true }));
+/** The contract opens a store more than once: its database is made at the first time. */
+function inDatabase(name: string, options: { readonly plain?: boolean; readonly query?: string }) {
+  let url: Promise<string> | undefined;
+  return async () => {
+    url ??= createDatabase(server, name, options);
+    return openPostgresStore({ url: `${await url}${options.query ?? ""}`, migrate: true });
+  };
+}
+
+exerciseTelemetryStore("TimescaleDB", inDatabase("timescale", {}));
+exerciseTelemetryStore("PostgreSQL", inDatabase("plain", { plain: true }));
+exerciseTelemetryStore("TimescaleDB as behind a pooler", inDatabase("pooled", { query: "?prepare=false" }));

@@ -14,6 +14,7 @@ function recorded(name: string, events: string[], failing: "start" | "stop" | "n
       return failing === "stop" ? Promise.reject(new Error(`${name} cannot stop`)) : Promise.resolve();
     },
     fault: () => undefined,
+    activity: () => undefined,
   };
 }
 

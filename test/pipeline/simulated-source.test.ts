@@ -141,11 +141,9 @@ test("a process with another batch size goes on in the middle of a tick", async 
   expect(gpus).toHaveLength(8);
 });
 
-test("it is cut into one stretch that never ends, and its offsets are exact for the largest fleet", async () => {
-  const clock = new ManualClock(Date.UTC(2058, 0, 1));
-  const source = openSource(clock, { hosts: 20_000, gpusPerHost: 16, intervalMs: 100 });
+test("it is cut into one stretch that never ends", async () => {
+  const source = openSource(new ManualClock(startMs));
   expect(await Array.fromAsync(source.cut(source.start))).toEqual([{ from: source.start, to: undefined }]);
-  expect(Number.isSafeInteger(source.start.offset)).toBe(true);
 });
 
 test("an abort ends the wait for the next interval at once", async () => {

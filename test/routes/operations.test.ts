@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => stored.close());
 
 function serviceWith(name: string, fault: () => string | undefined): Service {
-  return { name, start: () => Promise.resolve(), stop: () => Promise.resolve(), fault };
+  return { name, start: () => Promise.resolve(), stop: () => Promise.resolve(), fault, activity: () => undefined };
 }
 
 describe("/health", () => {

@@ -111,3 +111,17 @@ export function rejectedOf(batches: readonly SourceBatch[]): RejectedInput[] {
 export function tallyOf(batches: readonly SourceBatch[], what: keyof SourceBatch["batch"]["tally"]): number {
   return batches.reduce((sum, { batch }) => sum + batch.tally[what], 0);
 }
+
+/** A file of so many rows; another seed is another content. */
+export function manyRows(rows: number, seed = 0): string {
+  const startMs = Date.UTC(2025, 6, 18, 20, 42, 34);
+  const lines = Array.from({ length: rows }, (_, row) =>
+    exporterRow({
+      timestamp: new Date(startMs + Math.floor(row / 8) * 1000).toISOString(),
+      uuid: `GPU-${seed}-${row % 8}`,
+      gpu: String(row % 8),
+      value: String(row % 100),
+    }),
+  );
+  return `${[exporterHeader, ...lines].join("\n")}\n`;
+}

@@ -6,7 +6,8 @@ import { SqlTelemetryQueries } from "./sql-telemetry-queries.ts";
 import { SqlTelemetryStore } from "./sql-telemetry-store.ts";
 
 /** Opens the store in PostgreSQL or TimescaleDB.
- *  @throws StoreUnavailable, SchemaBehind (without `migrate`) */
+ *  @throws StoreUnavailable when it does not answer: the caller decides whether to try again; SchemaBehind (without
+ *  `migrate`), StoreRejected (with it, rights are missing), InvalidConfig (the URL is none) */
 export async function openPostgresStore(options: {
   readonly url: string;
   /** Bring the schema up to date first. */

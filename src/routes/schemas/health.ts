@@ -5,6 +5,7 @@ const componentSchema = Type.Object(
   {
     status: Type.Union([Type.Literal("ok"), Type.Literal("degraded"), Type.Literal("down")]),
     reason: Type.Optional(Type.String({ description: "What is wrong and what to do; absent while ok" })),
+    activity: Type.Optional(Type.String({ description: "What it is at, where that is worth knowing" })),
   },
   { additionalProperties: false, description: "A part of the process" },
 );

@@ -111,7 +111,7 @@ export class Observer {
 }
 
 /** The first byte of a stretch that no other covers. */
-export function firstGap(stretch: Stretch, covering: readonly { from: number; to: number }[]): number | undefined {
+function firstGap(stretch: Stretch, covering: readonly { from: number; to: number }[]): number | undefined {
   let at = stretch.from.offset;
   for (const { from, to } of [...covering].sort((a, b) => a.from - b.from)) {
     if (from <= at && to > at) at = to;

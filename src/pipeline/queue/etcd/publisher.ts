@@ -80,7 +80,9 @@ export class Publisher {
       );
     });
     const { compare, move } = guardOf(checkpoint, group);
-    const result = await client.txn({ compare, success: [...adding, ...move, countPrefix(keys.messages)] });
+    // etcd holds no nested write against its quota: without this one of its own it would publish on in a full database
+    const latest = put(keys.latest, (envelopes.at(-1) as MessageEnvelope).id);
+    const result = await client.txn({ compare, success: [...adding, ...move, latest, countPrefix(keys.messages)] });
     if (!result.succeeded) throw new RangeLost(`${checkpoint?.ownerKey ?? "the range"} belongs to another by now`);
     const receipts = envelopes.map(({ id }, index) => receiptOf(id, result.responses[index]));
     return { receipts, depth: Number(result.responses.at(-1)?.response_range.count) };

@@ -8,6 +8,8 @@ export class QueueKeys {
   readonly claims: string;
   readonly attempts: string;
   readonly dead: string;
+  /** The id that was published last. */
+  readonly latest: string;
   private readonly root: string;
 
   constructor(topic: string) {
@@ -17,6 +19,7 @@ export class QueueKeys {
     this.claims = `${this.root}claims/`;
     this.attempts = `${this.root}attempts/`;
     this.dead = `${this.root}dead/`;
+    this.latest = `${this.root}published`;
   }
 
   /** One stretch of keys, from claims to messages, so that one watch sees both in order: without payloads and attempts,

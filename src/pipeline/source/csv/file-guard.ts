@@ -30,7 +30,7 @@ export class FileGuard {
 
   constructor(private readonly options: FileGuardOptions) {}
 
-  /** Costs a look at the directory entry (some 30 us), and a look at the file's head where that has changed.
+  /** Costs a look at the directory entry (some 20 us), and a look at the file's head where that has changed.
    *  @throws UnusableSource when the file is shorter, gone or another one */
   async check(): Promise<void> {
     const look = await this.look();

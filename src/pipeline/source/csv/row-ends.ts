@@ -56,17 +56,17 @@ export class RowEnds {
     return true;
   }
 
-  /** Passes lines as long as they are in memory whole, not too large, and no quote is open at their ends. Of these the
-   *  splitter says, too, that the next record starts on the next line, whatever it thinks of them. */
+  /** Passes lines as long as they are in memory whole and no quote is open at their ends. After these, be they malformed
+   *  or too large, a reader goes on with the next line, too. */
   private passLines(offset: number): void {
-    const { window, recordMaxBytes } = this.options;
+    const { window } = this.options;
     const { bytes } = window;
     const stop = offset - window.offset;
     let at = this.at.offset - window.offset;
     let { line } = this.at;
     while (at < stop) {
       const lineEnd = bytes.indexOf(lineFeed, at);
-      if (lineEnd === -1 || lineEnd - at > recordMaxBytes || isQuoteOpen(bytes, at, lineEnd)) break;
+      if (lineEnd === -1 || isQuoteOpen(bytes, at, lineEnd)) break;
       at = lineEnd + 1;
       line += 1;
     }

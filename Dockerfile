@@ -1,0 +1,15 @@
+FROM oven/bun:1.4.5
+
+WORKDIR /app
+ENV NODE_ENV=production HOST=0.0.0.0
+
+COPY package.json bun.lock bunfig.toml ./
+RUN bun install --frozen-lockfile --production
+
+COPY src ./src
+COPY drizzle ./drizzle
+RUN mkdir data && chown bun:bun data
+
+USER bun
+EXPOSE 8080
+CMD ["bun", "src/main.ts"]

@@ -1,0 +1,68 @@
+import { startEtcd } from "../scripts/services/etcd.ts";
+import { EtcdClient } from "../src/etcd/etcd-client.ts";
+import { encodeBatch } from "../src/pipeline/queue/batch-codec.ts";
+import { simulatedBatches } from "./queue/batches.ts";
+import { carry, type CarryResult, claimToAckMs, median, rawPutRate, redeliveryMs } from "./queue/etcd-rates.ts";
+import { natsRate } from "./queue/nats.ts";
+
+// The queue on etcd, against plain puts of the same payload into the same etcd and against NATS JetStream with the same
+// payload, all in one run: samples/s from publish to acknowledge, the cost of a claim and its acknowledge, the time until
+// a killed consumer's message comes to another, and how large etcd's database gets over ten million samples.
+
+const batchSamples = 5000;
+const rounds = 3;
+const leaseSeconds = 5;
+const print = (text: string): void => void process.stdout.write(`${text}\n`);
+const grouped = (value: number): string => Math.round(value).toLocaleString("en-US");
+
+/** Through an etcd of its own: what the puts above left in the other's file would count. */
+async function carryLong(load: { readonly batches: typeof batches; readonly messages: number }): Promise<CarryResult> {
+  const fresh = await startEtcd({ members: 1 });
+  const freshClient = new EtcdClient({ endpoints: fresh.endpoints });
+  try {
+    return await carry({ ...load, client: freshClient, endpoints: fresh.endpoints, topic: "long", codec: false });
+  } finally {
+    freshClient.close();
+    await fresh.stop();
+  }
+}
+
+const batches = await simulatedBatches(8, batchSamples);
+const samples = batches.reduce((sum, { tally }) => sum + tally.samples, 0) / batches.length;
+const { payload } = encodeBatch(batches[0] as (typeof batches)[number]);
+const etcd = await startEtcd({ members: 1 });
+const client = new EtcdClient({ endpoints: etcd.endpoints });
+try {
+  print(`payload: ${grouped(samples)} samples in ${grouped(payload.length)} bytes`);
+  const ratios: number[] = [];
+  for (let round = 1; round <= rounds; round += 1) {
+    const raw = await rawPutRate(client, payload, 4);
+    const run = { client, endpoints: etcd.endpoints, batches, messages: 3000 };
+    const carried = await carry({ ...run, topic: `carry-${round}`, codec: false });
+    const whole = await carry({ ...run, topic: `whole-${round}`, codec: true });
+    const nats = await natsRate(payload, 2000);
+    ratios.push(carried.messagesPerSecond / raw);
+    print(
+      `round ${round}: raw puts ${grouped(raw)}/s = ${grouped(raw * samples)} samples/s; queue ${grouped(carried.messagesPerSecond)} messages/s = ${grouped(carried.samplesPerSecond)} samples/s (${(carried.messagesPerSecond / raw).toFixed(2)} of raw); with encoding and decoding ${grouped(whole.samplesPerSecond)} samples/s; NATS JetStream ${grouped(nats)} messages/s`,
+    );
+  }
+  print(`queue against raw puts, median: ${median(ratios).toFixed(2)}`);
+  print(`claim to acknowledge, one message at a time: ${(await claimToAckMs(client, payload, 200)).toFixed(1)} ms`);
+  const away: number[] = [];
+  for (let index = 0; index < 5; index += 1) {
+    away.push(await redeliveryMs(client, etcd.endpoints, { index, leaseSeconds }));
+  }
+  print(
+    `redelivery after kill -9, median of 5: ${(median(away) / 1000).toFixed(1)} s with a lease of ${leaseSeconds} s`,
+  );
+  await etcd.stop();
+  const messages = Math.ceil(10_000_000 / samples);
+  const long = await carryLong({ batches, messages });
+  print(
+    `${grouped(messages * samples)} samples: ${grouped(long.samplesPerSecond)} samples/s, etcd's database at most ${grouped(long.databaseMaxBytes / 1024 ** 2)} MiB`,
+  );
+} finally {
+  client.close();
+  await etcd.stop();
+}
+process.exit(0);

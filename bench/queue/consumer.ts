@@ -1,0 +1,44 @@
+import pino from "pino";
+import { systemClock } from "../../src/domain/clock.ts";
+import { validateBatch } from "../../src/domain/schema/validate-batch.ts";
+import { EtcdClient } from "../../src/etcd/etcd-client.ts";
+import { decodePayload } from "../../src/pipeline/queue/batch-codec.ts";
+import { EtcdQueue } from "../../src/pipeline/queue/etcd-queue.ts";
+
+// A collector without a store: claims, decodes, validates, acknowledges. Started by bench/queue.ts, as a process of its
+// own; prints a line for every hundred messages, and one when it has claimed its first.
+
+const [endpoints = "", topic = "", workers = "16", leaseSeconds = "30", decodes = "true", holds = "false"] =
+  process.argv.slice(2);
+const queue = new EtcdQueue({
+  client: new EtcdClient({ endpoints: endpoints.split(",") }),
+  topic,
+  clock: systemClock,
+  capacityMessages: 1_000_000,
+  leaseSeconds: Number(leaseSeconds),
+  maxAttempts: 100,
+  log: pino({ level: "error" }),
+});
+const { signal } = new AbortController();
+const consumerId = `bench:${process.pid}`;
+const print = (text: string): void => void process.stdout.write(`${text}\n`);
+let acknowledged = 0;
+
+async function work(): Promise<never> {
+  for (;;) {
+    const deliveries = await queue.claim({ consumerId, maxMessages: 4, signal });
+    if (holds === "true") {
+      print("claimed");
+      await new Promise(() => undefined);
+    }
+    for (const { envelope, payload } of deliveries) {
+      if (decodes === "true") validateBatch(decodePayload({ ...envelope, payload }));
+    }
+    await queue.acknowledge(deliveries);
+    const before = acknowledged;
+    acknowledged += deliveries.length;
+    if (Math.floor(before / 100) !== Math.floor(acknowledged / 100)) print(String(acknowledged));
+  }
+}
+
+await Promise.all(Array.from({ length: Number(workers) }, work));

@@ -1,0 +1,178 @@
+import pino from "pino";
+import type { RecordBatch } from "../../src/domain/batch.ts";
+import { systemClock } from "../../src/domain/clock.ts";
+import type { EtcdClient } from "../../src/etcd/etcd-client.ts";
+import { countPrefix, put, removePrefix } from "../../src/etcd/requests.ts";
+import { encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
+import { EtcdQueue } from "../../src/pipeline/queue/etcd-queue.ts";
+import type { NewMessage } from "../../src/pipeline/queue/queue.ts";
+import { EtcdUpkeep } from "../../src/pipeline/etcd-upkeep.ts";
+
+/** A queue as the pipeline opens it, on a topic of its own. */
+function openQueue(client: EtcdClient, topic: string, leaseSeconds: number, capacityMessages = 1000): EtcdQueue {
+  const log = pino({ level: "error" });
+  return new EtcdQueue({ client, topic, clock: systemClock, capacityMessages, leaseSeconds, maxAttempts: 100, log });
+}
+
+const { signal } = new AbortController();
+
+/** Plain puts of a payload, so many at a time. @returns puts a second */
+export async function rawPutRate(client: EtcdClient, payload: Uint8Array, seconds: number): Promise<number> {
+  const inFlight = 16;
+  const startMs = performance.now();
+  const endMs = startMs + seconds * 1000;
+  let puts = 0;
+  const write = async (writer: number): Promise<void> => {
+    for (let index = 0; performance.now() < endMs; index += 1) {
+      await client.txn({ success: [put(`/raw/${writer}/${index % 50}`, payload)] });
+      puts += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: inFlight }, (_, writer) => write(writer)));
+  const rate = puts / ((performance.now() - startMs) / 1000);
+  await client.txn({ success: [removePrefix("/raw/")] });
+  return rate;
+}
+
+/** What carrying messages from publish to acknowledge came to. */
+export interface CarryResult {
+  readonly messagesPerSecond: number;
+  readonly samplesPerSecond: number;
+  /** The largest that etcd's database file was. */
+  readonly databaseMaxBytes: number;
+}
+
+/** Publishes messages while a consumer process takes them, until the last is acknowledged; etcd is kept small meanwhile,
+ *  as in production. */
+export async function carry(options: {
+  readonly client: EtcdClient;
+  readonly endpoints: readonly string[];
+  readonly topic: string;
+  readonly batches: readonly RecordBatch[];
+  readonly messages: number;
+  /** Encode and decode each batch; else the payload is made once and nobody looks into it. */
+  readonly codec: boolean;
+}): Promise<CarryResult> {
+  const { client, endpoints, topic, batches, messages, codec } = options;
+  const queue = openQueue(client, topic, 30);
+  const consumer = startConsumer({ endpoints, topic, codec, leaseSeconds: 30, holds: false });
+  const upkeep = new EtcdUpkeep({
+    ...{ client, clock: systemClock, instanceId: "bench", historySeconds: 5 },
+    log: pino({ level: "error" }),
+  });
+  await upkeep.start();
+  const watch = watchSize(client);
+  await Bun.sleep(1000); // the consumer's start is not the queue's
+  const encoded = batches.map((batch) => encodeBatch(batch));
+  const startMs = performance.now();
+  for (let from = 0; from < messages; from += groupMessages) {
+    const group = Array.from({ length: Math.min(groupMessages, messages - from) }, (_, index): NewMessage => {
+      const at = from + index;
+      const batch = batches[at % batches.length] as RecordBatch;
+      const about = { idempotencyKey: `${topic}:${at}`, traceId: "bench", count: batch.recordCount };
+      const payload = codec ? encodeBatch(batch) : (encoded[at % encoded.length] as (typeof encoded)[number]);
+      const position = { offset: at, line: 0 };
+      return { ...payload, ...about, source: { sourceId: "bench", from: position, to: position } };
+    });
+    await queue.publish(group, { signal });
+  }
+  while (
+    (await client.txn({ success: [countPrefix(`/queue/${topic}/messages/`)] })).responses[0]?.response_range.count !==
+    "0"
+  ) {
+    await Bun.sleep(5);
+  }
+  const seconds = (performance.now() - startMs) / 1000;
+  consumer.kill();
+  await consumer.exited;
+  const databaseMaxBytes = await watch.stop();
+  await upkeep.stop();
+  await queue.close();
+  const samples = batches.reduce((sum, { tally }) => sum + tally.samples, 0) / batches.length;
+  return { messagesPerSecond: messages / seconds, samplesPerSecond: (messages * samples) / seconds, databaseMaxBytes };
+}
+
+/** As many as a streamer's outbox has at full speed. */
+const groupMessages = 16;
+
+/** Starts bench/queue/consumer.ts. */
+function startConsumer(options: {
+  readonly endpoints: readonly string[];
+  readonly topic: string;
+  readonly codec: boolean;
+  readonly leaseSeconds: number;
+  readonly holds: boolean;
+}) {
+  const { endpoints, topic, codec, leaseSeconds, holds } = options;
+  const words = [endpoints.join(","), topic, "16", String(leaseSeconds), String(codec), String(holds)];
+  return Bun.spawn([process.execPath, `${import.meta.dir}/consumer.ts`, ...words], {
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+}
+
+function watchSize(client: EtcdClient): { stop(): Promise<number> } {
+  const halt = new AbortController();
+  let max = 0;
+  const watching = (async () => {
+    while (!halt.signal.aborted) {
+      max = Math.max(max, (await client.databaseBytes()).file);
+      await systemClock.sleep(200, halt.signal);
+    }
+  })();
+  return {
+    stop: async () => {
+      halt.abort();
+      await watching;
+      return max;
+    },
+  };
+}
+
+/** One message at a time through an idle queue. @returns median milliseconds from the claim's call to the acknowledge's end */
+export async function claimToAckMs(client: EtcdClient, payload: Uint8Array, rounds: number): Promise<number> {
+  const queue = openQueue(client, "bench-latency", 30);
+  const times: number[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const position = { offset: round, line: 0 };
+    const source = { sourceId: "bench", from: position, to: position };
+    const about = { idempotencyKey: `latency:${round}`, traceId: "bench", schemaVersion: "v1", encoding: "none" };
+    await queue.publish([{ ...about, count: 1, payload, source }], { signal });
+    const startMs = performance.now();
+    await queue.acknowledge(await queue.claim({ consumerId: "bench", maxMessages: 1, signal }));
+    times.push(performance.now() - startMs);
+  }
+  await queue.close();
+  return median(times);
+}
+
+/** How long a message that was claimed by a process killed with -9 stays away from the others. @returns milliseconds */
+export async function redeliveryMs(
+  client: EtcdClient,
+  endpoints: readonly string[],
+  round: { readonly index: number; readonly leaseSeconds: number },
+): Promise<number> {
+  const { index, leaseSeconds } = round;
+  const topic = `bench-redelivery-${index}`;
+  const queue = openQueue(client, topic, leaseSeconds);
+  const position = { offset: 0, line: 0 };
+  const source = { sourceId: "bench", from: position, to: position };
+  const about = { idempotencyKey: "one", traceId: "bench", schemaVersion: "v1", encoding: "none", count: 1 };
+  await queue.publish([{ ...about, payload: new Uint8Array(100), source }], { signal });
+  const holder = startConsumer({ endpoints, topic, codec: false, leaseSeconds, holds: true });
+  await holder.stdout.getReader().read(); // it has claimed
+  const waiting = queue.claim({ consumerId: "other", maxMessages: 1, signal });
+  // anywhere between two renewals of the lease
+  await Bun.sleep(500 + (index * leaseSeconds * 1000) / 15);
+  const killedAtMs = performance.now();
+  holder.kill("SIGKILL");
+  await queue.acknowledge(await waiting);
+  const awayMs = performance.now() - killedAtMs;
+  await queue.close();
+  return awayMs;
+}
+
+/** The middle one. */
+export function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] as number;
+}

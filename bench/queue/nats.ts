@@ -1,0 +1,63 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { AckPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
+import { freePorts } from "../../scripts/services/free-ports.ts";
+import { trixieFolder } from "../../scripts/services/trixie.ts";
+
+/** Carries a payload through NATS JetStream (a file stream that syncs every write, like etcd): published 16 at a time,
+ *  pulled and acknowledged in the same process. @returns messages a second, publish to acknowledge */
+export async function natsRate(payload: Uint8Array, messages: number): Promise<number> {
+  const folder = await mkdtemp(join(tmpdir(), "telemetry-nats-"));
+  const [port] = (await freePorts(1)) as [number];
+  const config = join(folder, "nats.conf");
+  await writeFile(
+    config,
+    `listen: "127.0.0.1:${port}"\njetstream { store_dir: "${folder}", sync_interval: always }\nmax_payload: 2MB\n`,
+  );
+  const server = Bun.spawn([join(await trixieFolder(), "usr/sbin/nats-server"), "-c", config], {
+    stdout: "ignore",
+    stderr: "ignore",
+  });
+  try {
+    const connection = await connect({
+      servers: `127.0.0.1:${port}`,
+      waitOnFirstConnect: true,
+      maxReconnectAttempts: 50,
+    });
+    const manager = await jetstreamManager(connection);
+    await manager.streams.add({ name: "bench", subjects: ["bench"], retention: "workqueue", storage: "file" });
+    await manager.consumers.add("bench", {
+      durable_name: "bench",
+      ack_policy: AckPolicy.Explicit,
+      max_ack_pending: 1000,
+    });
+    const stream = jetstream(connection);
+    const startMs = performance.now();
+    const consuming = (async () => {
+      let taken = 0;
+      const pulled = await (await stream.consumers.get("bench", "bench")).consume({ max_messages: 64 });
+      for await (const message of pulled) {
+        await message.ackAck();
+        taken += 1;
+        if (taken === messages) return;
+      }
+    })();
+    let published = 0;
+    const publish = async (): Promise<void> => {
+      while (published < messages) {
+        published += 1;
+        await stream.publish("bench", payload);
+      }
+    };
+    await Promise.all([...Array.from({ length: 16 }, publish), consuming]);
+    const rate = messages / ((performance.now() - startMs) / 1000);
+    await connection.close();
+    return rate;
+  } finally {
+    server.kill();
+    await server.exited;
+    await rm(folder, { recursive: true, force: true });
+  }
+}

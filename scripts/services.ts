@@ -1,0 +1,55 @@
+import { parseArgs } from "node:util";
+import { startEtcd } from "./services/etcd.ts";
+import { provideDatabase, provideEtcd } from "./services/provide.ts";
+
+const usage = `Starts etcd and TimescaleDB for development and stops them, with their data, at Ctrl-C.
+  bun run services [--etcd-members 3]
+Needs Docker or Podman with compose, or root on Debian (always, for three members).
+`;
+
+interface Service {
+  stop(): Promise<void>;
+}
+
+/** Both are stopped where one of them cannot be had. */
+async function startBoth(etcdMembers: 1 | 3) {
+  // what is set in the environment is not taken over: here a new server was asked for
+  const [etcd, database] = await Promise.allSettled([
+    etcdMembers === 1 ? provideEtcd({}) : startEtcd({ members: etcdMembers }),
+    provideDatabase({}),
+  ]);
+  if (etcd.status === "fulfilled" && database.status === "fulfilled") {
+    return { etcd: etcd.value, database: database.value };
+  }
+  const started: PromiseSettledResult<Service>[] = [etcd, database];
+  for (const service of started) if (service.status === "fulfilled") await service.value.stop();
+  throw (etcd.status === "rejected" ? etcd : (database as PromiseRejectedResult)).reason;
+}
+
+function membersFrom(text: string): 1 | 3 {
+  if (text === "1" || text === "3") return Number(text) as 1 | 3;
+  throw new TypeError(`--etcd-members ${text} is not usable: expected 1 or 3`);
+}
+
+async function services(): Promise<void> {
+  const options = { "etcd-members": { type: "string", default: "1" }, help: { type: "boolean" } } as const;
+  const { values } = parseArgs({ options });
+  if (values.help) return void process.stdout.write(usage);
+  const etcdMembers = membersFrom(values["etcd-members"]);
+  const stopRequested = new Promise((resolve) => ["SIGINT", "SIGTERM"].map((signal) => process.once(signal, resolve)));
+  const { etcd, database } = await startBoth(etcdMembers);
+  const settings = [`ETCD_ENDPOINTS=${etcd.endpoints.join(",")}`, `DATABASE_URL=${database.url}`];
+  process.stdout.write(
+    `${settings.join("\n")}\n\n${settings.join(" ")} MIGRATE_ON_START=true bun run start\n\nCtrl-C stops both.\n`,
+  );
+  await stopRequested;
+  await Promise.all([etcd.stop(), database.stop()]);
+}
+
+try {
+  await services();
+  process.exit(0);
+} catch (error) {
+  process.stderr.write(`${(error as Error).message}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,52 @@
+import { join } from "node:path";
+import { freePorts } from "./free-ports.ts";
+
+/** A service of compose.yaml that runs for us alone. */
+export interface Container {
+  /** Its port on 127.0.0.1. */
+  readonly port: number;
+  /** Removes it with its data. */
+  stop(): Promise<void>;
+}
+
+/** Services of compose.yaml, and the variable that sets the port of each. */
+const portVariables = { etcd: "ETCD_PORT", timescaledb: "POSTGRES_PORT" } as const;
+
+const root = join(import.meta.dir, "../..");
+
+/** @returns the compose command of the container engine that runs here; undefined where there is none */
+export function composeCommand(): readonly string[] | undefined {
+  return ["docker", "podman"]
+    .filter((engine) => Bun.which(engine) !== null)
+    .filter((engine) => succeeds([engine, "info"]) && succeeds([engine, "compose", "version"]))
+    .map((engine) => [engine, "compose"])[0];
+}
+
+const succeeds = (command: string[]): boolean =>
+  Bun.spawnSync(command, { stdio: ["ignore", "ignore", "ignore"], timeout: 10_000 }).success;
+
+/** Starts a service of compose.yaml under a project name and on a port of its own, and waits until it is healthy. */
+export async function startContainer(
+  compose: readonly string[],
+  service: keyof typeof portVariables,
+): Promise<Container> {
+  const [port] = (await freePorts(1)) as [number];
+  const project = `telemetry-${crypto.randomUUID().slice(0, 8)}`;
+  const run = async (...command: string[]): Promise<void> => {
+    const child = Bun.spawn([...compose, "--project-name", project, ...command], {
+      cwd: root,
+      env: { ...process.env, POSTGRES_PASSWORD: "telemetry", [portVariables[service]]: String(port) },
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    const errors = await child.stderr.text();
+    if ((await child.exited) !== 0) throw new Error(`${compose.join(" ")} ${command.join(" ")} failed:\n${errors}`);
+  };
+  const stop = (): Promise<void> => run("down", "--volumes");
+  try {
+    await run("up", "--detach", "--wait", service);
+  } catch (error) {
+    await stop().catch(() => undefined);
+    throw error;
+  }
+  return { port, stop };
+}

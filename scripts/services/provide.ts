@@ -1,0 +1,78 @@
+import { SQL } from "bun";
+import { composeCommand, startContainer } from "./containers.ts";
+import { startEtcd } from "./etcd.ts";
+import { startPostgres } from "./postgres.ts";
+import { trixieObstacle } from "./trixie.ts";
+
+// Where a test needs a server and does not need to kill it: GIVEN BY THE ENVIRONMENT -> A CONTAINER of compose.yaml
+// -> A PROCESS in the folder of Debian trixie; the first that is possible.
+
+/** An etcd to use. It may have other users: keep to keys of your own. */
+export interface ProvidedEtcd {
+  readonly endpoints: readonly string[];
+  stop(): Promise<void>;
+}
+
+/** An empty database of one's own. */
+export interface ProvidedDatabase {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** @returns the etcd at ETCD_ENDPOINTS where that is set, else one that is started here and ends with `stop`
+ *  @throws Error that says in a sentence what is missing */
+export async function provideEtcd(env: Environment = process.env): Promise<ProvidedEtcd> {
+  if (env.ETCD_ENDPOINTS) {
+    const endpoints = env.ETCD_ENDPOINTS.split(",").map((endpoint) => endpoint.trim());
+    return { endpoints, stop: () => Promise.resolve() };
+  }
+  const compose = composeCommand();
+  if (compose === undefined) {
+    refuseWhereImpossible("etcd", "ETCD_ENDPOINTS");
+    return await startEtcd({ members: 1 });
+  }
+  const container = await startContainer(compose, "etcd");
+  return { endpoints: [`http://127.0.0.1:${container.port}`], stop: () => container.stop() };
+}
+
+/** @returns a fresh database on the server of DATABASE_URL where that is set, else on one that is started here; gone
+ *    with `stop`
+ *  @throws Error that says in a sentence what is missing */
+export async function provideDatabase(env: Environment = process.env): Promise<ProvidedDatabase> {
+  if (env.DATABASE_URL) return await freshDatabase(env.DATABASE_URL);
+  const compose = composeCommand();
+  if (compose === undefined) {
+    refuseWhereImpossible("TimescaleDB", "DATABASE_URL");
+    return await startPostgres();
+  }
+  const container = await startContainer(compose, "timescaledb");
+  const url = `postgres://postgres:telemetry@127.0.0.1:${container.port}/telemetry`;
+  return { url, stop: () => container.stop() };
+}
+
+function refuseWhereImpossible(server: string, variable: string): void {
+  const obstacle = trixieObstacle();
+  if (obstacle === undefined) return;
+  throw new Error(
+    `No ${server}: set ${variable}, or start Docker or Podman with compose, or run as root on Debian (${obstacle})`,
+  );
+}
+
+async function freshDatabase(serverUrl: string): Promise<ProvidedDatabase> {
+  const name = `telemetry_test_${crypto.randomUUID().replaceAll("-", "")}`;
+  const url = new URL(serverUrl);
+  url.pathname = `/${name}`;
+  await runSql(serverUrl, `create database ${name}`);
+  return { url: url.href, stop: () => runSql(serverUrl, `drop database ${name} with (force)`) };
+}
+
+async function runSql(url: string, statement: string): Promise<void> {
+  const sql = new SQL(url, { max: 1 });
+  try {
+    await sql.unsafe(statement);
+  } finally {
+    await sql.close({ timeout: 0 });
+  }
+}

@@ -1,0 +1,35 @@
+import { InvalidConfig } from "../domain/errors.ts";
+
+/** Where a database is. */
+export interface PostgresUrl {
+  /** With the password. */
+  readonly href: string;
+  readonly host: string;
+  readonly port: number;
+  /** `host:port/database`, for messages: never the password. */
+  readonly place: string;
+  /** A pooler stands between that gives each transaction another session (pgbouncer's transaction mode): `prepare=false`
+   *  in the URL, as postgres.js calls it. */
+  readonly isPooled: boolean;
+}
+
+/** @param href `postgres://user:password@host:port/database`, with the options of postgres.js as its query
+ *  @throws InvalidConfig, without naming the URL, for it may hold a password */
+export function parsePostgresUrl(href: string): PostgresUrl {
+  const url = URL.parse(href);
+  if (url === null || !/^postgres(?:ql)?:$/.test(url.protocol) || url.hostname === "") {
+    throw new InvalidConfig([
+      "DATABASE_URL must be postgres://user:password@host:port/database, with one host, special characters of user and " +
+        "password percent-encoded",
+    ]);
+  }
+  const host = url.hostname.replace(/^\[|\]$/g, "");
+  const port = url.port === "" ? 5432 : Number(url.port);
+  return {
+    href,
+    host,
+    port,
+    place: `PostgreSQL at ${url.hostname}:${port}${url.pathname}`,
+    isPooled: ["false", "disable"].includes(url.searchParams.get("prepare") ?? ""),
+  };
+}

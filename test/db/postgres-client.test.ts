@@ -1,0 +1,243 @@
+import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { type PostgresServer, startPostgres } from "../../scripts/services/postgres.ts";
+import { openPostgresClient, type PostgresClient } from "../../src/db/postgres-client.ts";
+import { type Clock, stopwatch, systemClock } from "../../src/domain/clock.ts";
+import { ManualClock } from "../support/manual-clock.ts";
+
+setDefaultTimeout(60_000);
+
+let server: PostgresServer;
+const clients: PostgresClient[] = [];
+
+function open(options: { maxConnections?: number; clock?: Clock; url?: string } = {}): PostgresClient {
+  const client = openPostgresClient({ url: server.url, maxConnections: 2, clock: systemClock, ...options });
+  clients.push(client);
+  return client;
+}
+
+beforeAll(async () => void (server = await startPostgres()), 300_000);
+afterEach(async () => void (await Promise.all(clients.splice(0).map((client) => client.close()))));
+afterAll(() => server.stop());
+
+const unavailable = { code: "store_unavailable", retryable: true };
+const rejected = { code: "store_rejected", retryable: false };
+
+const withPassword = (host: string): string => `postgres://someone:s3cret@${host}/telemetry`;
+
+const containing = (text: string): unknown => expect.stringContaining(text);
+
+/** The error of a promise that rejects. */
+const errorOf = (promise: Promise<unknown>): Promise<Error> =>
+  promise.then(
+    () => Promise.reject(new Error("it resolved")),
+    (error: Error) => error,
+  );
+
+/** Waits until something is so. */
+async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await Bun.sleep(5);
+}
+
+describe("an error says whether trying again can help", () => {
+  test.each([
+    ["select 1 / 0", "division by zero (22012)"],
+    ["select 'x'::text::int", "invalid input syntax"],
+  ])("%p is refused, and the connection goes on", async (text, message) => {
+    const client = open({ maxConnections: 1 });
+    const pid = () => client.query("select pg_backend_pid() as pid");
+    const before = await pid();
+    expect(await errorOf(client.query(text))).toMatchObject({ ...rejected, message: containing(message) });
+    expect(await errorOf(client.transaction((executor) => executor.query(text)))).toMatchObject(rejected);
+    expect(await pid()).toEqual(before);
+  });
+
+  test("a missing table or right is an operator's matter: the data waits until it is mended", async () => {
+    const failure = await errorOf(open().query("select from nowhere"));
+    expect(failure).toMatchObject({ ...unavailable, message: containing('relation "nowhere" does not exist (42P01)') });
+  });
+
+  test("a deadlock and a statement that takes too long can be tried again", async () => {
+    const client = open();
+    await client.query("create table pair (id int primary key, n int); insert into pair values (1, 0), (2, 0)");
+    const add = (id: number) => `update pair set n = n + 1 where id = ${id}`;
+    const both = Promise.withResolvers<void>();
+    let first = 0;
+    const inOrder = (ids: readonly [number, number]) =>
+      client.transaction(async (executor) => {
+        await executor.query(add(ids[0]));
+        if ((first += 1) === 2) both.resolve();
+        await both.promise;
+        await executor.query(add(ids[1]));
+      });
+    const results = await Promise.allSettled([inOrder([1, 2]), inOrder([2, 1])]);
+    expect(results.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+    const lost = results.find(({ status }) => status === "rejected") as PromiseRejectedResult;
+    expect(lost.reason).toMatchObject({ ...unavailable, message: containing("40P01") });
+    expect(await client.query("select n from pair order by id")).toEqual([{ n: 1 }, { n: 1 }]);
+
+    const slow = client.transaction(async (executor) => {
+      await executor.query("set local statement_timeout = 50");
+      await executor.query("select pg_sleep(5)");
+    });
+    expect(await errorOf(slow)).toMatchObject({ ...unavailable, message: containing("57014") });
+  });
+
+  test("a server that is not there, its database, or a wrong setting is named without the password", async () => {
+    const { host } = new URL(server.url);
+    const faults = {
+      [withPassword("127.0.0.1:1")]: "127.0.0.1:1/telemetry failed: connect ECONNREFUSED",
+      [withPassword("no-such-host.invalid")]: "no-such-host.invalid:5432/telemetry failed:",
+      [withPassword(host)]: 'role "someone" does not exist (28000)',
+      [`${server.url}?colour=blue`]: 'unrecognized configuration parameter "colour"',
+    };
+    for (const [url, expected] of Object.entries(faults)) {
+      const { message, cause } = await errorOf(open({ url }).query("select 1"));
+      expect(message).toContain(expected);
+      expect(`${message} ${String(cause)}`).not.toContain("s3cret");
+    }
+    const unusable = withPassword("one:5432,two:5432");
+    expect(() => open({ url: unusable })).toThrow("DATABASE_URL must be");
+    expect(() => open({ url: unusable })).not.toThrow("s3cret");
+  });
+});
+
+describe("parameters and answers", () => {
+  test("go as texts that the statement gives a type, and come back as the types of the answer", async () => {
+    const text = `select $1::text::float8[] = array[5e-324, null]::float8[] as array, $2::float8 as double, $3::bigint as big,
+      $4::boolean as yes, $5::text as nothing, $6::text::jsonb as json, 9007199254740991::float8 as exact`;
+    const params = ["{5e-324,NULL}", 1 / 3, 2 ** 53, true, null, '{"a": "\\\\"}'];
+    for (const url of [server.url, `${server.url}?prepare=false`]) {
+      expect(await open({ url }).query(text, params)).toEqual([
+        {
+          array: true,
+          double: 1 / 3,
+          big: "9007199254740992",
+          yes: true,
+          nothing: null,
+          json: { a: "\\" },
+          exact: 2 ** 53 - 1,
+        },
+      ]);
+    }
+  });
+});
+
+describe("connections", () => {
+  test("no more than the number given, and who waits has its turn", async () => {
+    const client = open({ maxConnections: 2 });
+    const pids = await Promise.all(
+      Array.from({ length: 20 }, () => client.query<{ pid: number }>("select pg_backend_pid() as pid")),
+    );
+    expect(new Set(pids.map(([row]) => row?.pid)).size).toBeLessThanOrEqual(2);
+  });
+
+  test("give up long statements and forgotten transactions, directly and behind a pooler", async () => {
+    const ask =
+      "select current_setting('statement_timeout') as s, current_setting('idle_in_transaction_session_timeout') as i";
+    for (const url of [server.url, `${server.url}?prepare=false`]) {
+      const [settings] = await open({ url }).transaction((executor) => executor.query(ask));
+      expect(settings).toEqual({ s: "30s", i: "30s" });
+    }
+  });
+
+  test("a transaction whose connection is lost fails as a whole, also the part that would come after", async () => {
+    const client = open({ maxConnections: 1 });
+    await client.query("create table halves (n int)");
+    const admin = open();
+    const torn = client.transaction(async (executor) => {
+      const [row] = await executor.query<{ pid: number }>("select pg_backend_pid() as pid");
+      await executor.query("insert into halves values (1)");
+      await admin.query("select pg_terminate_backend($1::int)", [row?.pid]);
+      await executor.query("insert into halves values (2)").catch(() => undefined);
+      await executor.query("insert into halves values (3)");
+    });
+    expect(await errorOf(torn)).toMatchObject(unavailable);
+    expect(await client.query("select n from halves")).toEqual([]);
+  });
+
+  test("a frozen server is given up: at once by who connects, after a while by who waits for an answer", async () => {
+    const clock = new ManualClock();
+    const client = open({ clock, maxConnections: 2 });
+    await Promise.all([client.query("select pg_sleep(0.01)"), client.query("select pg_sleep(0.01)")]);
+    server.signal("SIGSTOP");
+    try {
+      const inTransaction = errorOf(client.transaction((executor) => executor.query("select 1")));
+      const alone = errorOf(client.query("select 1"));
+      const inLine = errorOf(client.query("select 1"));
+      await until(() => clock.sleeperCount === 3);
+      await clock.advance(40_000);
+      for (const error of await Promise.all([inTransaction, alone, inLine])) {
+        expect(error).toMatchObject({ ...unavailable, message: containing("within 40 s") });
+      }
+      const connected = stopwatch();
+      expect(await errorOf(client.query("select 1"))).toMatchObject(unavailable);
+      expect(connected()).toBeWithin(4000, 8000);
+    } finally {
+      server.signal("SIGCONT");
+    }
+    expect(await client.query("select 1 as one")).toEqual([{ one: 1 }]);
+    const own = "select from pg_stat_activity where application_name = 'gpu-telemetry-pipeline'";
+    // what was given up was closed, and the server sees it
+    await until(async () => (await client.query(own)).length === 1);
+  });
+
+  test.each(["SIGKILL", "SIGINT"] as const)("after a restart (%s) the next call finds the server", async (signal) => {
+    const client = open();
+    let going = true;
+    let done = 0;
+    const work = async (): Promise<void> => {
+      while (going) {
+        await client
+          .transaction(async (executor) => {
+            await executor.query("select 1");
+            await executor.query("select pg_sleep(0.01)");
+            await executor.query("select $1::text", ["x".repeat(2000)]);
+          })
+          .then(
+            () => (done += 1),
+            async (error: unknown) => {
+              expect(error).toMatchObject(unavailable);
+              await Bun.sleep(10);
+            },
+          );
+      }
+    };
+    const workers = [work(), work(), work(), work()];
+    await until(() => done > 10);
+    await server.kill(signal);
+    await Bun.sleep(100);
+    await server.start();
+    const before = done;
+    await until(() => done > before + 10);
+    going = false;
+    await Promise.all(workers);
+  });
+});
+
+describe("closing", () => {
+  test("waits for what is under way, and twice is no more than once", async () => {
+    const client = open();
+    const underWay = client.query("select 1 as one from pg_sleep(0.3)");
+    await until(
+      async () => (await open().query("select from pg_stat_activity where query like '%pg_sleep(0.3)'")).length > 0,
+    );
+    await Promise.all([client.close(), client.close()]);
+    expect(await underWay).toEqual([{ one: 1 }]);
+    expect(await errorOf(client.query("select 1"))).toMatchObject(unavailable);
+    expect(await errorOf(client.transaction(() => Promise.resolve()))).toMatchObject(unavailable);
+  });
+
+  test("does not wait for ever, and turns away who stands in line", async () => {
+    const clock = new ManualClock();
+    const client = open({ maxConnections: 1, clock });
+    const underWay = errorOf(client.query("select pg_sleep(100)"));
+    const inLine = errorOf(client.query("select 1"));
+    await until(() => clock.sleeperCount === 2);
+    const closed = client.close();
+    expect(await inLine).toMatchObject({ ...unavailable, message: containing("is closed") });
+    await until(() => clock.sleeperCount === 2);
+    await clock.advance(5000);
+    await closed;
+    expect(await underWay).toMatchObject(unavailable);
+  });
+});

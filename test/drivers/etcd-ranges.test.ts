@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import pino from "pino";
+import { type EtcdCluster, startEtcd } from "../../scripts/services/etcd.ts";
+import { systemClock } from "../../src/domain/clock.ts";
+import { RangeLost } from "../../src/domain/errors.ts";
+import { EtcdClient } from "../../src/etcd/etcd-client.ts";
+import { EtcdQueue } from "../../src/pipeline/queue/etcd-queue.ts";
+import { EtcdRanges } from "../../src/pipeline/ranges/etcd-ranges.ts";
+import { EtcdRounds } from "../../src/pipeline/ranges/etcd-rounds.ts";
+import type { ClaimedRange } from "../../src/pipeline/ranges/source-ranges.ts";
+import type { CsvSource } from "../../src/pipeline/source/csv-source.ts";
+import type { SourceBatch } from "../../src/pipeline/source/source.ts";
+import { exerciseSourceRanges, isWhole, messageOf, type OpenRanges, readAll } from "../contract/source-ranges.ts";
+import { CsvFolder, manyRows, openCsvSource } from "../support/csv-reading.ts";
+
+const log = pino({ level: "silent" });
+const folder = new CsvFolder();
+const never = new AbortController().signal;
+let cluster: EtcdCluster;
+let client: EtcdClient;
+let sources = 0;
+
+beforeAll(async () => {
+  cluster = await startEtcd({ members: 1 });
+  client = new EtcdClient({ endpoints: cluster.endpoints });
+}, 300_000);
+afterAll(async () => {
+  client.close();
+  await cluster.stop();
+  folder.remove();
+});
+
+const openRanges = (leaseSeconds = 5): EtcdRanges =>
+  new EtcdRanges({ client, clock: systemClock, log, streamerId: "test", leaseSeconds, rangeBytes: 64 * 1024 });
+
+async function open(): Promise<OpenRanges & { readonly queue: EtcdQueue }> {
+  sources += 1;
+  const source: CsvSource = await openCsvSource(folder.write(manyRows(2000, sources), `source-${sources}.csv`), {
+    batchSize: 50,
+  });
+  const queue = new EtcdQueue({
+    ...{ client, clock: systemClock, log, leaseSeconds: 5, maxAttempts: 3, capacityMessages: 1000 },
+    topic: `ranges-${sources}`,
+  });
+  return {
+    source,
+    queue,
+    ranges: openRanges(),
+    openOther: () => openRanges(),
+    settle: ({ checkpoint }, batch) => queue.publish([messageOf(batch)], { signal: never, checkpoint }),
+    close: () => queue.close(),
+  };
+}
+
+exerciseSourceRanges("EtcdRanges", open);
+
+test("four streamers that share a file read it once together, and each has a part of it", async () => {
+  const opened = await open();
+  const all = [opened.ranges, openRanges(), openRanges(), openRanges()];
+  const parts = await Promise.all(all.map((ranges) => readAll(opened, ranges)));
+  expect(
+    isWhole(
+      opened.source,
+      parts.flat().sort(([a], [b]) => a - b),
+    ),
+  ).toBe(true);
+  expect(parts.filter((part) => part.length > 0).length).toBeGreaterThan(1);
+  expect((await opened.queue.stats()).ready).toBe(parts.flat().length);
+  await Promise.all([opened.close(), ...all.map((ranges) => ranges.close())]);
+});
+
+test("a range whose owner's lease ends goes to another at its checkpoint, and the late owner can publish nothing more", async () => {
+  const opened = await open();
+  const { source, queue, ranges } = opened;
+  const mine = (await ranges.claim(source, never)) as ClaimedRange;
+  const [first, second] = await Array.fromAsync(source.read(mine.range, never));
+  await opened.settle(mine, first as SourceBatch);
+  const { kvs } = await client.range({ key: Buffer.from(mine.checkpoint?.ownerKey ?? "") });
+  await client.revokeLease(kvs[0]?.lease ?? "");
+  const other = openRanges();
+  const taken = (await other.claim(source, never)) as ClaimedRange;
+  expect(taken.range.from).toEqual((first as SourceBatch).range.to);
+  const late = await opened.settle(mine, second as SourceBatch).catch((error: unknown) => error);
+  expect(late).toBeInstanceOf(RangeLost);
+  expect((await queue.stats()).ready).toBe(1);
+  await Promise.all([other.close(), ranges.close(), opened.close()]);
+});
+
+test("a publish without an answer that is tried again adds its message once and moves the checkpoint once", async () => {
+  const opened = await open();
+  const claimed = (await opened.ranges.claim(opened.source, never)) as ClaimedRange;
+  const [first] = await Array.fromAsync(opened.source.read(claimed.range, never));
+  await opened.settle(claimed, first as SourceBatch);
+  await opened.settle(claimed, first as SourceBatch);
+  expect((await opened.queue.stats()).ready).toBe(1);
+  await Promise.all([opened.ranges.close(), opened.close()]);
+});
+
+test("streamers agree on a round's beginning, and whoever comes later plays the round that is on", async () => {
+  const rounds = new EtcdRounds(client, systemClock);
+  const other = new EtcdRounds(client, systemClock);
+  expect(await rounds.current("csv:loop")).toBe(0);
+  const [mine, theirs] = await Promise.all([rounds.startedAtMs("csv:loop", 0), other.startedAtMs("csv:loop", 0)]);
+  expect(mine).toBe(theirs);
+  await rounds.startedAtMs("csv:loop", 1);
+  await rounds.startedAtMs("csv:loop", 2);
+  expect(await other.current("csv:loop")).toBe(2);
+});

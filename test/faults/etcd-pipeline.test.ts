@@ -1,0 +1,19 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { type Servers, startServers } from "./harness/fleet.ts";
+import { runSeed } from "./harness/run-seed.ts";
+
+// A short run of what `bun run test:faults` does at length.
+
+const firstSeed = Number(process.env.TEST_SEED ?? 1);
+let servers: Servers;
+beforeAll(async () => void (servers = await startServers()), 300_000);
+afterAll(() => servers.stop(), 60_000);
+
+for (const seed of [firstSeed, firstSeed + 1]) {
+  test(`two streamers and three collectors keep I1 to I6 while everything around them dies (seed ${seed})`, async () => {
+    const { violations, history, faults } = await runSeed({ servers, seed, durationMs: 6000 });
+    expect(faults.length).toBeGreaterThan(0);
+    if (violations.length > 0) process.stderr.write(`${history.join("\n")}\n`);
+    expect(violations).toEqual([]);
+  }, 180_000);
+}

@@ -1,0 +1,116 @@
+import { afterAll, expect, test } from "bun:test";
+import { appendFileSync, renameSync, rmSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
+import { UnusableSource } from "../../src/domain/errors.ts";
+import type { SourceBatch, SourceCut } from "../../src/pipeline/source/source.ts";
+import { batchesOf, CsvFolder, exporterHeader, exporterRow, openCsvSource, tallyOf } from "../support/csv-reading.ts";
+
+// A batch a row, and the file is changed after the first: what comes next is read from a file that is another.
+
+const folder = new CsvFolder();
+afterAll(() => folder.remove());
+
+const rowCount = 1000;
+const never = new AbortController().signal;
+
+function fileOf(rows: number, host = "host-1"): string {
+  return [exporterHeader, ...Array.from({ length: rows }, () => exporterRow({ host })), ""].join("\n");
+}
+
+/** Reads a batch, changes the file, and reads the rest. */
+async function readAround(change: (path: string) => void): Promise<{ read: number; error: unknown; told: string[] }> {
+  const path = folder.write(fileOf(rowCount));
+  const told: string[] = [];
+  const source = await openCsvSource(path, {
+    batchSize: 1,
+    chunkBytes: 4096,
+    onGrown: (message) => void told.push(message),
+  });
+  const batches: SourceBatch[] = [];
+  try {
+    for await (const batch of source.read({ from: source.start }, never)) {
+      if (batches.push(batch) === 1) change(path);
+    }
+    return { read: tallyOf(batches, "rows"), error: undefined, told };
+  } catch (error) {
+    return { read: tallyOf(batches, "rows"), error, told };
+  }
+}
+
+function expectRefusal(outcome: { read: number; error: unknown }, message: RegExp): void {
+  expect(outcome.read).toBe(1);
+  expect(outcome.error).toBeInstanceOf(UnusableSource);
+  expect((outcome.error as UnusableSource).message).toMatch(message);
+}
+
+test("another file in its place is noticed, also where it begins alike and is as long", async () => {
+  const other = fileOf(rowCount);
+  expect(other.length).toBeGreaterThan(2 * 64 * 1024);
+  const outcome = await readAround((path) => {
+    writeFileSync(`${path}.new`, other);
+    renameSync(`${path}.new`, path);
+  });
+  expectRefusal(
+    outcome,
+    /was replaced while it was read: what was read .* stays\. Start again to read the new content/,
+  );
+});
+
+test("a file that is written over in place is noticed", async () => {
+  expectRefusal(await readAround((path) => writeFileSync(path, fileOf(rowCount, "host-2"))), /was replaced/);
+});
+
+test("a file that becomes shorter, or is gone, is noticed", async () => {
+  expectRefusal(await readAround((path) => truncateSync(path, 100_000)), /became shorter .* now has 100000/);
+  expectRefusal(await readAround((path) => rmSync(path)), /is gone since it was opened/);
+});
+
+test("a file that grows is read to its old end, and said to have grown once and by how much", async () => {
+  const more = `${exporterRow()}\n`.repeat(3);
+  const { read, error, told } = await readAround((path) => appendFileSync(path, more));
+  expect(error).toBeUndefined();
+  expect(read).toBe(rowCount);
+  expect(told).toEqual([
+    expect.stringMatching(new RegExp(`has grown by ${more.length} bytes .* as a source of its own`)),
+  ]);
+});
+
+test("a file that grows with every batch is said to have grown once", async () => {
+  const path = folder.write(fileOf(20));
+  const told: string[] = [];
+  const source = await openCsvSource(path, { batchSize: 1, onGrown: (message) => void told.push(message) });
+  for await (const { batch } of source.read({ from: source.start }, never)) {
+    appendFileSync(path, `${exporterRow()}\n`.repeat(batch.tally.rows));
+  }
+  await batchesOf(source);
+  expect(told).toHaveLength(1);
+});
+
+test("a file that is only touched is read on", async () => {
+  const { read, error, told } = await readAround((path) => utimesSync(path, 1, 1));
+  expect({ read, error, told }).toEqual({ read: rowCount, error: undefined, told: [] });
+});
+
+test("a file that was replaced stays refused, whoever reads it again", async () => {
+  const path = folder.write(fileOf(3));
+  const source = await openCsvSource(path);
+  writeFileSync(path, fileOf(3, "host-2"));
+  for (let attempt = 0; attempt < 2; attempt += 1) {
+    expect(await batchesOf(source).catch((error: unknown) => error)).toBeInstanceOf(UnusableSource);
+  }
+  const again = await openCsvSource(path);
+  expect(again.sourceId).not.toBe(source.sourceId);
+  expect(tallyOf(await batchesOf(again), "rows")).toBe(3);
+});
+
+test("a file that is replaced while it is cut gives no more cuts", async () => {
+  const path = folder.write(fileOf(rowCount));
+  const source = await openCsvSource(path, { chunkBytes: 4096 });
+  const cuts: SourceCut[] = [];
+  const cutting = (async () => {
+    for await (const cut of source.cut(source.start, 20_000, never)) {
+      if (cuts.push(cut) === 2) writeFileSync(path, fileOf(rowCount, "host-2"));
+    }
+  })();
+  expect(await cutting.catch((error: unknown) => error)).toBeInstanceOf(UnusableSource);
+  expect(cuts).toHaveLength(2);
+});

@@ -1,0 +1,91 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import pino from "pino";
+import { type EtcdCluster, startEtcd } from "../../scripts/services/etcd.ts";
+import { systemClock } from "../../src/domain/clock.ts";
+import { EtcdOutOfSpace } from "../../src/domain/errors.ts";
+import { EtcdClient } from "../../src/etcd/etcd-client.ts";
+import { put } from "../../src/etcd/requests.ts";
+import { EtcdUpkeep } from "../../src/pipeline/etcd-upkeep.ts";
+import { EtcdQueue } from "../../src/pipeline/queue/etcd-queue.ts";
+import type { Delivery, NewMessage } from "../../src/pipeline/queue/queue.ts";
+
+const logged: string[] = [];
+const log = pino({ level: "warn" }, { write: (line: string) => void logged.push(line) });
+const never = new AbortController().signal;
+const quotaBytes = 24 * 1024 * 1024;
+let cluster: EtcdCluster;
+let client: EtcdClient;
+
+beforeAll(async () => {
+  cluster = await startEtcd({ members: 1, quotaBytes });
+  client = new EtcdClient({ endpoints: cluster.endpoints });
+}, 300_000);
+afterAll(async () => {
+  client.close();
+  await cluster.stop();
+});
+
+const openUpkeep = (instanceId: string): EtcdUpkeep =>
+  new EtcdUpkeep({ client, clock: systemClock, instanceId, historySeconds: 1, log });
+const openQueue = (): EtcdQueue =>
+  new EtcdQueue({
+    ...{ client, topic: "space", clock: systemClock, log, leaseSeconds: 5, maxAttempts: 3, capacityMessages: 1000 },
+  });
+
+function message(key: string): NewMessage {
+  const at = { offset: 0, line: 0 };
+  return {
+    ...{ idempotencyKey: key, traceId: "t", schemaVersion: "v1", encoding: "none", count: 1 },
+    payload: crypto.getRandomValues(new Uint8Array(60_000)),
+    source: { sourceId: "space", from: at, to: at },
+  };
+}
+
+async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 600 && !(await isSo()); tries += 1) await Bun.sleep(50);
+}
+
+test("without space publishers are told, acknowledgements go on, and all goes on by itself once there is space again", async () => {
+  const queue = openQueue();
+  await queue.publish([message("kept")], { signal: never });
+  const [held] = await queue.claim({ consumerId: "c", maxMessages: 1, signal: never });
+  let refusal: unknown;
+  for (let index = 0; refusal === undefined && index < 2000; index += 1) {
+    refusal = await client.txn({ success: [put("/filler", message("").payload)] }).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+  }
+  expect(refusal).toBeInstanceOf(EtcdOutOfSpace);
+  await until(async () => (await client.membersWithoutSpace()).length > 0);
+  const blocked = await queue.publish([message("blocked")], { signal: never }).catch((error: unknown) => error);
+  expect(blocked).toMatchObject({ code: "etcd_out_of_space", retryable: true });
+  expect(await queue.acknowledge([held as Delivery])).toEqual([]);
+
+  const upkeep = openUpkeep("mender");
+  await upkeep.start();
+  await until(async () => (await client.membersWithoutSpace()).length === 0);
+  expect(logged.join()).toContain("out of space");
+  const { receipts } = await queue.publish([message("blocked")], { signal: never });
+  expect(receipts).toMatchObject([{ duplicate: false }]);
+  await until(() => upkeep.fault() === undefined);
+  expect(upkeep.fault()).toBeUndefined();
+  await upkeep.stop();
+  await queue.close();
+}, 60_000);
+
+test("what is written again and again takes no more space than its history's seconds; one process of two compacts", async () => {
+  const [one, two] = [openUpkeep("one"), openUpkeep("two")];
+  await Promise.all([one.start(), two.start()]);
+  const payload = message("").payload;
+  let largestInUse = 0;
+  for (let round = 0; round < 120; round += 1) {
+    // twice the quota, were the history kept
+    for (let writes = 0; writes < 7; writes += 1) await client.txn({ success: [put("/again", payload)] });
+    await Bun.sleep(60);
+    largestInUse = Math.max(largestInUse, (await client.databaseBytes()).inUse);
+  }
+  expect(largestInUse).toBeLessThan(quotaBytes);
+  expect([one, two].filter((upkeep) => upkeep.activity() !== undefined)).toHaveLength(1);
+  await Promise.all([one.stop(), two.stop()]);
+}, 60_000);

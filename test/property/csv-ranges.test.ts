@@ -1,0 +1,186 @@
+import { afterAll, expect, test } from "bun:test";
+import { open } from "node:fs/promises";
+import fc from "fast-check";
+import type { Position } from "../../src/domain/source-range.ts";
+import { FileWindow } from "../../src/pipeline/source/csv/file-window.ts";
+import { RecordSplitter } from "../../src/pipeline/source/csv/record-splitter.ts";
+import type { CsvSource, CsvSourceOptions } from "../../src/pipeline/source/csv-source.ts";
+import type { SourceBatch, SourceCut } from "../../src/pipeline/source/source.ts";
+import { csvBytes, readings } from "../support/arbitrary-csv.ts";
+import {
+  batchesOf,
+  CsvFolder,
+  exporterHeader,
+  openCsvSource,
+  rejectedOf,
+  samplesOf,
+  tallyOf,
+} from "../support/csv-reading.ts";
+
+const folder = new CsvFolder();
+afterAll(() => folder.remove());
+
+/** A hundred files, each opened once for every range: about 2 s on a free machine. */
+const timeoutMs = 60_000;
+const never = new AbortController().signal;
+const rangeSizes = fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 300, max: 20_000 }));
+
+function cutsOf(source: CsvSource, rangeBytes: number, from = source.start): Promise<SourceCut[]> {
+  return Array.fromAsync(source.cut(from, rangeBytes, never));
+}
+
+/** Reads the ranges one by one, each as a process of its own would. */
+async function readRanges(path: string, cuts: readonly SourceCut[], options: Partial<CsvSourceOptions>) {
+  const batches: SourceBatch[] = [];
+  for (const { from, to } of cuts) {
+    const source = await openCsvSource(path, options);
+    batches.push(...(await batchesOf(source, { from, toOffset: to?.offset ?? NaN })));
+  }
+  return batches;
+}
+
+function lineAt(bytes: Buffer, offset: number): number {
+  return bytes.subarray(0, offset).toString("latin1").split("\n").length;
+}
+
+test(
+  "ranges touch, cover the file, and end at the first row's end after their size, with its line",
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(csvBytes, readings, rangeSizes, async (bytes, options, rangeBytes) => {
+        const source = await openCsvSource(folder.write(bytes), options);
+        const [cuts, rows] = [await cutsOf(source, rangeBytes), await cutsOf(source, 1)];
+        let start = source.start;
+        for (const { from, to } of cuts) {
+          expect(from).toEqual(start);
+          const end = rows.find((row) => (row.to?.offset ?? NaN) >= from.offset + rangeBytes) ?? rows.at(-1);
+          expect(to).toEqual(end?.to as typeof start);
+          start = to ?? start;
+          if (start.offset < bytes.length) expect(start.line).toBe(lineAt(bytes, start.offset));
+        }
+        expect(start.offset).toBe(bytes.length);
+      }),
+      { numRuns: 100 },
+    );
+  },
+  timeoutMs,
+);
+
+/** Where rows end by the splitter alone, looking at the whole file at once: nothing is passed over quickly. */
+async function splitterEnds(path: string, { start, endOffset }: CsvSource, maxBytes: number): Promise<Position[]> {
+  const file = await open(path);
+  try {
+    const window = new FileWindow({ file, path, fromOffset: 0, endOffset, chunkBytes: endOffset });
+    await window.advance(0);
+    const splitter = new RecordSplitter(exporterHeader.split(",").length, maxBytes);
+    const ends: Position[] = [];
+    for (let at = start; at.offset < endOffset; ends.push(at)) {
+      const record = splitter.next(window, at.offset);
+      if (record === undefined) throw new Error("the whole file is in memory: it must decide");
+      const lineEnd = record.kind === "record_too_large" ? window.bytes.indexOf("\n", record.next) + 1 : record.next;
+      at = { offset: lineEnd === 0 ? endOffset : lineEnd, line: at.line + record.lines };
+    }
+    return ends;
+  } finally {
+    await file.close();
+  }
+}
+
+test(
+  "rows end where the splitter alone ends them, whatever the chunks and from wherever it is looked",
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(csvBytes, readings, fc.nat(), async (bytes, { chunkBytes, recordMaxBytes }, pick) => {
+        const path = folder.write(bytes);
+        const source = await openCsvSource(path, { batchSize: 1, chunkBytes, recordMaxBytes });
+        const rows = await cutsOf(source, 1);
+        const ends = await splitterEnds(path, source, recordMaxBytes);
+        expect(rows.map(({ to }) => to)).toEqual(ends);
+        const from = rows[pick % Math.max(1, rows.length)]?.from ?? source.start;
+        expect(await cutsOf(source, 1, from)).toEqual(rows.slice(rows.findIndex((row) => row.from === from)));
+        // and a batch of one row never ends elsewhere
+        const known = new Map(ends.map((end) => [end.offset, end]));
+        for (const { range } of await batchesOf(source)) expect(known.get(range.to.offset)).toEqual(range.to);
+      }),
+      { numRuns: 100 },
+    );
+  },
+  timeoutMs,
+);
+
+/** Every record as it goes into the store, with its GPU and workload. */
+function recordsOf(batches: readonly SourceBatch[]): unknown[] {
+  return batches.flatMap(({ batch }) =>
+    Array.from(batch.timesMs, (timeMs, record) => ({
+      timeMs,
+      gpu: batch.gpus[batch.gpuIndexes[record] as number],
+      workload: batch.workloads[batch.workloadIndexes[record] as number],
+      values: [...batch.columns].map(([metric, values]) => [metric, String(values[record])]),
+      custom: batch.custom.filter((custom) => custom.record === record),
+    })),
+  );
+}
+
+test(
+  "ranges read one by one give the records, rejections and counts of the whole, a row a batch",
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(csvBytes, readings, rangeSizes, async (bytes, { chunkBytes, recordMaxBytes }, rangeBytes) => {
+        const path = folder.write(bytes);
+        const source = await openCsvSource(path, { batchSize: 1, chunkBytes, recordMaxBytes });
+        const whole = await batchesOf(source);
+        const parts = await readRanges(path, await cutsOf(source, rangeBytes), { batchSize: 1, recordMaxBytes });
+        expect(recordsOf(parts)).toEqual(recordsOf(whole));
+        expect(rejectedOf(parts)).toEqual(rejectedOf(whole));
+        for (const count of ["rows", "samples", "missing", "duplicates", "blankLines", "repeatedHeaders"] as const) {
+          expect(tallyOf(parts, count)).toBe(tallyOf(whole, count));
+        }
+      }),
+      { numRuns: 100 },
+    );
+  },
+  timeoutMs,
+);
+
+/** The value that holds in the end: a later one replaces an earlier one, in a batch or in the store. */
+function lastValues(batches: readonly SourceBatch[]): Map<string, number> {
+  return new Map(samplesOf(batches).map(({ uuid, timeMs, metric, value }) => [`${uuid} ${timeMs} ${metric}`, value]));
+}
+
+// Batches end elsewhere where ranges do. So what depends on a batch's ends is not compared here: which of two values of
+// one instant is counted as a duplicate and which replaces the other in the store, and what of a GPU's or a record's
+// attributes was learnt from other rows of the batch.
+test(
+  "ranges read one by one give the values, rejections and counts of the whole, whatever the batches",
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(csvBytes, readings, rangeSizes, async (bytes, options, rangeBytes) => {
+        const path = folder.write(bytes);
+        const source = await openCsvSource(path, options);
+        const whole = await batchesOf(source);
+        const parts = await readRanges(path, await cutsOf(source, rangeBytes), options);
+        expect(lastValues(parts)).toEqual(lastValues(whole));
+        expect(rejectedOf(parts)).toEqual(rejectedOf(whole));
+        for (const count of ["rows", "missing", "blankLines", "repeatedHeaders"] as const) {
+          expect(tallyOf(parts, count)).toBe(tallyOf(whole, count));
+        }
+        const values = (batches: SourceBatch[]): number => tallyOf(batches, "samples") + tallyOf(batches, "duplicates");
+        expect(values(parts)).toBe(values(whole));
+      }),
+      { numRuns: 100 },
+    );
+  },
+  timeoutMs,
+);
+
+test("an abort ends the cutting without error and without a cut at a place that is no row's end", async () => {
+  const source = await openCsvSource(folder.write(`timestamp,gpu_id,uuid,hostname,temperature\n${"x\n".repeat(5000)}`));
+  const stop = new AbortController();
+  const cuts: SourceCut[] = [];
+  for await (const cut of source.cut(source.start, 100, stop.signal)) {
+    cuts.push(cut);
+    if (cuts.length === 3) stop.abort();
+  }
+  expect(cuts.map(({ from, to }) => (to?.offset ?? NaN) - from.offset)).toEqual([100, 100, 100]);
+  expect(await Array.fromAsync(source.cut(source.start, 100, stop.signal))).toEqual([]);
+});

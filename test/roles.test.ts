@@ -1,0 +1,98 @@
+import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type EtcdCluster, startEtcd } from "../scripts/services/etcd.ts";
+import { type PostgresServer, startPostgres } from "../scripts/services/postgres.ts";
+import { writeFleetCsv } from "./support/fleet-csv.ts";
+import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "./support/process.ts";
+import { sharedData } from "./support/shared-data.ts";
+
+// Streamers, collectors and gateways as processes of their own, with etcd and TimescaleDB between them.
+
+let etcd: EtcdCluster;
+let database: PostgresServer;
+let started: PipelineProcess[] = [];
+const dir = await mkdtemp(join(tmpdir(), "telemetry-roles-"));
+
+beforeAll(
+  async () => void ([etcd, database] = await Promise.all([startEtcd({ members: 1 }), startPostgres()])),
+  300_000,
+);
+afterEach(async () => {
+  await Promise.all(started.map((pipeline) => stopPipeline(pipeline)));
+  for (const { subprocess, output } of started) expect([subprocess.exitCode, output()]).toEqual([0, expect.anything()]);
+  started = [];
+}, 60_000);
+afterAll(async () => {
+  await Promise.all([etcd.stop(), database.stop()]);
+  await rm(dir, { recursive: true, force: true });
+});
+
+function start(role: string, env: Record<string, string>): PipelineProcess {
+  const shared = {
+    ETCD_ENDPOINTS: etcd.endpoints.join(","),
+    DATABASE_URL: database.url,
+    QUEUE_LEASE_SECONDS: "5",
+    LOG_LEVEL: "warn",
+    DATA_DIR: join(dir, "unused"),
+  };
+  const pipeline = startPipeline({ ROLE: role, ...shared, ...env });
+  started.push(pipeline);
+  return pipeline;
+}
+
+async function count(url: string, path: string): Promise<number> {
+  return ((await (await fetch(`${url}${path}`)).json()) as { count: number }).count;
+}
+
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 300 && !(await isSo()); tries += 1) await Bun.sleep(100);
+}
+
+/** Rows that streamers say they have published, all together. */
+function streamedRows(streamers: readonly PipelineProcess[]): number {
+  const rows = streamers.map(({ output }) => Number(/this process (\d+) rows/.exec(output())?.[1] ?? 0));
+  return rows.reduce((sum, each) => sum + each, 0);
+}
+
+const realCsv = sharedData("csv", "dcgm_metrics_20250718_134233.csv");
+
+for (const [name, streamers, collectors] of [
+  ["three processes", 1, 1],
+  ["two streamers, two collectors and a gateway", 2, 2],
+] as const) {
+  test.skipIf(realCsv === undefined)(
+    `${name} take in the real CSV with the figures of the main job, once`,
+    async () => {
+      const topic = `roles-${streamers}`;
+      // a name of its own: another test's file of the same content is the same source, and done with
+      const csv = join(dir, `real-${streamers}.csv`);
+      await Bun.write(csv, Bun.file(realCsv as string));
+      const env = { QUEUE_TOPIC: topic, BATCH_SIZE: "100", CLUSTER_ID: topic };
+      const gateway = start("gateway", env);
+      for (let index = 0; index < collectors; index += 1) start("collector", env);
+      const streaming = Array.from({ length: streamers }, () => start("streamer", { ...env, CSV_FILE: csv }));
+      const url = await urlOf(gateway);
+      for (const streamer of streaming) await streamer.waitFor(/Streamed .* rows/);
+      await until(async () => (await count(url, "/api/v1/telemetry?limit=10000")) === 988);
+      expect(streamedRows(streaming)).toBe(2470);
+      expect(await count(url, "/api/v1/telemetry?limit=10000")).toBe(988);
+      expect(await count(url, "/api/v1/gpus")).toBe(247);
+      expect(await count(url, "/api/v1/hosts")).toBe(31);
+      expect(await count(url, "/api/v1/quarantine")).toBe(0);
+    },
+    120_000,
+  );
+}
+
+test("a file that is larger than a range is streamed once by all streamers together", async () => {
+  const csv = join(dir, "fleet.csv");
+  await writeFleetCsv(csv, { hosts: 8, "gpus-per-host": 8, seconds: 30, seed: 7 });
+  const rows = (await Bun.file(csv).text()).split("\n").length - 2;
+  const env = { QUEUE_TOPIC: "large", CLUSTER_ID: "large", SOURCE_RANGE_MIB: "1", BATCH_SIZE: "500" };
+  start("collector", env);
+  const streaming = [start("streamer", { ...env, CSV_FILE: csv }), start("streamer", { ...env, CSV_FILE: csv })];
+  for (const streamer of streaming) await streamer.waitFor(/Streamed .* rows/);
+  expect(streamedRows(streaming)).toBe(rows);
+}, 120_000);

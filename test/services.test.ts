@@ -1,0 +1,267 @@
+import { afterEach, beforeAll, expect, test } from "bun:test";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { SQL } from "bun";
+import { type EtcdCluster, type EtcdMember, type EtcdOptions, startEtcd } from "../scripts/services/etcd.ts";
+import { startPostgres } from "../scripts/services/postgres.ts";
+import { provideDatabase, provideEtcd } from "../scripts/services/provide.ts";
+import { trixieFolder } from "../scripts/services/trixie.ts";
+
+// What the other tests stand on: the servers are real ones, and nothing of them outlives who started them.
+
+const stops: (() => Promise<void>)[] = [];
+
+beforeAll(async () => void (await trixieFolder()), 300_000);
+afterEach(async () => void (await Promise.all(stops.splice(0).map((stop) => stop()))));
+
+const toStop = <T extends { stop(): Promise<void> }>(service: T): T => {
+  stops.push(() => service.stop());
+  return service;
+};
+const etcdOf = async (options: EtcdOptions): Promise<EtcdCluster> => toStop(await startEtcd(options));
+
+/** Without what the driver adds to the array. */
+const rowsOf = (result: unknown): unknown[] => [...(result as unknown[])];
+
+const base64 = (text: string): string => Buffer.from(text).toString("base64");
+
+interface Call {
+  /** PEM texts. */
+  readonly tls?: { readonly ca: string; readonly cert?: string; readonly key?: string };
+  readonly token?: string;
+}
+
+/** Asks etcd's JSON gateway. */
+async function ask(url: string, body: object, { tls, token }: Call = {}): Promise<Record<string, unknown>> {
+  const headers = token === undefined ? {} : { Authorization: token };
+  const response = await fetch(url, {
+    method: "POST",
+    body: JSON.stringify(body),
+    headers,
+    signal: AbortSignal.timeout(5000),
+    ...(tls && { tls }),
+  });
+  return (await response.json()) as Record<string, unknown>;
+}
+
+async function getValue(endpoint: string, key: string, call?: Call): Promise<string | undefined> {
+  const { kvs } = (await ask(`${endpoint}/v3/kv/range`, { key: base64(key) }, call)) as { kvs?: { value: string }[] };
+  return kvs?.map(({ value }) => Buffer.from(value, "base64").toString())[0];
+}
+
+const putValue = (endpoint: string, key: string, value: string, call?: Call): Promise<object> =>
+  ask(`${endpoint}/v3/kv/put`, { key: base64(key), value: base64(value) }, call);
+
+/** What is eventually so; a test that waits in vain ends at its own time limit. */
+async function until<T>(look: () => Promise<T | undefined> | T | undefined): Promise<T> {
+  for (;;) {
+    const seen = await look();
+    if (seen !== undefined && seen !== false) return seen;
+    await Bun.sleep(50);
+  }
+}
+
+interface Status {
+  readonly id: string;
+  /** "0" while there is none. */
+  readonly leader: string;
+}
+
+async function statusOf({ clientUrl }: EtcdMember): Promise<Status> {
+  const { header, leader } = await ask(`${clientUrl}/v3/maintenance/status`, {});
+  return { id: (header as { member_id: string }).member_id, leader: (leader as string | undefined) ?? "0" };
+}
+
+/** Processes whose command line holds the text. */
+function processesWith(text: string): string[] {
+  return readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && readProc(pid, "cmdline").includes(text));
+}
+
+/** Processes that see a mount of the folder, this one or any other. */
+function mountsOf(folder: string): string[] {
+  return readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && readProc(pid, "mountinfo").includes(folder));
+}
+
+function readProc(pid: string, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+/** The name of the folder that a server sees as /srv; its path may be cut short by the mount point it lies under. */
+function folderOf(pid: number): string {
+  const line =
+    readProc(String(pid), "mountinfo")
+      .split("\n")
+      .find((each) => / \/srv /.test(each)) ?? "";
+  const name = /\/(gpu-telemetry-service-\w+)/.exec(line)?.[1];
+  if (name === undefined) throw new Error(`process ${pid} has no folder of ours: ${line}`);
+  return name;
+}
+
+/** One that has ended and is not yet buried has no command line. */
+const isAlive = (pid: number): boolean => readProc(String(pid), "cmdline") !== "";
+
+const inTmp = (name: string): string => join(tmpdir(), name);
+
+function expectNothingLeft(pids: readonly number[], folders: readonly string[]): void {
+  expect(pids.filter(isAlive)).toEqual([]);
+  for (const folder of folders) {
+    expect(processesWith(folder)).toEqual([]);
+    expect(mountsOf(folder)).toEqual([]);
+    expect(existsSync(inTmp(folder))).toBe(false);
+  }
+}
+
+test("a started etcd answers a put and a get, and nothing of it is left after stop", async () => {
+  const etcd = await etcdOf({ members: 1 });
+  const [endpoint] = etcd.endpoints as [string];
+  const [{ pid }] = etcd.members as [EtcdMember];
+  await putValue(endpoint, "greeting", "hello");
+  expect(await getValue(endpoint, "greeting")).toBe("hello");
+  expect(readProc(String(pid), "cmdline").split("\0")[0]).toBe("etcd");
+  const folder = folderOf(pid);
+  expect(existsSync(inTmp(folder))).toBe(true);
+  await etcd.stop();
+  expectNothingLeft([pid], [folder]);
+  await etcd.stop();
+});
+
+test("a cluster elects another leader when its leader is killed, and takes the killed member back", async () => {
+  const { members } = await etcdOf({ members: 3 });
+  const statuses = await Promise.all(members.map(statusOf));
+  const former = members.find((_, index) => statuses[index]?.id === statuses[index]?.leader) as EtcdMember;
+  const [other] = members.filter((member) => member !== former) as [EtcdMember];
+  const { leader: formerLeader } = await statusOf(other);
+  await putValue(other.clientUrl, "before", "1");
+  await former.kill();
+  const newLeader = await until(async () => {
+    const { leader } = await statusOf(other);
+    return leader !== "0" && leader !== formerLeader ? leader : undefined;
+  });
+  expect(newLeader).not.toBe(formerLeader);
+  await putValue(other.clientUrl, "while one is down", "2");
+  await former.start();
+  expect(await statusOf(former)).toEqual({ id: formerLeader, leader: newLeader });
+  expect(await getValue(former.clientUrl, "while one is down")).toBe("2");
+});
+
+test("a frozen etcd does not answer, and goes on where it was", async () => {
+  const { members } = await etcdOf({ members: 1 });
+  const [member] = members as [EtcdMember];
+  await putValue(member.clientUrl, "key", "kept");
+  member.signal("SIGSTOP");
+  const answer = await fetch(`${member.clientUrl}/version`, { signal: AbortSignal.timeout(300) }).catch(() => "none");
+  expect(answer).toBe("none");
+  member.signal("SIGCONT");
+  expect(await until(() => getValue(member.clientUrl, "key"))).toBe("kept");
+});
+
+test("etcd with TLS and a user refuses who has no certificate and who has not signed in", async () => {
+  const etcd = await etcdOf({ members: 1, tls: true, user: { name: "telemetry", password: "a secret" } });
+  const [endpoint] = etcd.endpoints as [string];
+  const { caFile, certFile, keyFile } = etcd.tls as NonNullable<EtcdCluster["tls"]>;
+  const ca = await Bun.file(caFile).text();
+  const tls = { ca, cert: await Bun.file(certFile).text(), key: await Bun.file(keyFile).text() };
+  expect(endpoint).toStartWith("https://localhost:");
+  await expect(putValue(endpoint, "key", "value", { tls: { ca } })).rejects.toThrow();
+  expect(await putValue(endpoint, "key", "value", { tls })).toMatchObject({
+    message: "etcdserver: user name is empty",
+  });
+  const signIn = { name: "telemetry", password: "a secret" };
+  const { token } = (await ask(`${endpoint}/v3/auth/authenticate`, signIn, { tls })) as { token: string };
+  await putValue(endpoint, "key", "value", { tls, token });
+  expect(await getValue(endpoint, "key", { tls, token })).toBe("value");
+});
+
+test("PostgreSQL has TimescaleDB, keeps a committed row over a kill, and nothing of it is left after stop", async () => {
+  const server = toStop(await startPostgres());
+  const first = new SQL(server.url, { max: 1 });
+  await first`create extension timescaledb`;
+  await first`create table kept (at timestamptz not null, value int)`;
+  await first`select create_hypertable('kept', 'at')`;
+  await first`insert into kept values (now(), 42)`;
+  const folder = folderOf(server.pid);
+  const pidBefore = server.pid;
+  await server.kill();
+  await first.close({ timeout: 0 }).catch(() => undefined);
+  await server.start();
+  expect(server.pid).not.toBe(pidBefore);
+  const second = new SQL(server.url, { max: 1 });
+  expect(rowsOf(await second`select value from kept`)).toEqual([{ value: 42 }]);
+  expect(rowsOf(await second`show fsync`)).toEqual([{ fsync: "on" }]);
+  await second.close();
+  const { pid } = server;
+  await server.stop();
+  expectNothingLeft([pidBefore, pid], [folder]);
+});
+
+test("two databases on a server that the environment names are each one's own", async () => {
+  const server = toStop(await startPostgres());
+  const env = { DATABASE_URL: server.url };
+  const one = await provideDatabase(env);
+  const two = await provideDatabase(env);
+  expect(one.url).not.toBe(two.url);
+  const sql = new SQL(one.url, { max: 1 });
+  await sql`create table mine (id int)`;
+  await one.stop();
+  await two.stop();
+  const admin = new SQL(server.url, { max: 1 });
+  expect(rowsOf(await admin`select datname from pg_database where datname like 'telemetry_test%'`)).toEqual([]);
+  await Promise.all([admin.close(), sql.close({ timeout: 0 }).catch(() => undefined)]);
+});
+
+test("an etcd that the environment names is used as it is", async () => {
+  const { endpoints } = await provideEtcd({ ETCD_ENDPOINTS: "http://one:2379, http://two:2379" });
+  expect(endpoints).toEqual(["http://one:2379", "http://two:2379"]);
+});
+
+const children = (pid: number): number[] =>
+  readProc(String(pid), `task/${pid}/children`).trim().split(/\s+/).filter(Boolean).map(Number);
+
+/** `bun run services`, once it has told where the servers are. */
+async function startServices() {
+  const script = `${import.meta.dir}/../scripts/services.ts`;
+  const starter = Bun.spawn([process.execPath, script], { stdio: ["ignore", "pipe", "inherit"] });
+  stops.push(async () => {
+    starter.kill("SIGKILL");
+    await starter.exited;
+  });
+  let printed = "";
+  const decoder = new TextDecoder();
+  for await (const chunk of starter.stdout) {
+    printed += decoder.decode(chunk, { stream: true });
+    if (printed.includes("Ctrl-C")) break;
+  }
+  const [endpoint, url] = [/^ETCD_ENDPOINTS=(\S+)$/m, /^DATABASE_URL=(\S+)$/m].map((line) => line.exec(printed)?.[1]);
+  const helpers = children(starter.pid);
+  const servers = helpers.flatMap(children);
+  return { starter, endpoint: endpoint ?? "", url: url ?? "", helpers, servers, folders: servers.map(folderOf) };
+}
+
+for (const [how, endedBy, exitCode] of [
+  ["SIGTERM", "SIGTERM", 0],
+  ["kill -9", "SIGKILL", 137],
+  ["kill -9, its children before it", "SIGKILL", 137],
+] as const) {
+  test(`nothing of \`bun run services\` is left after ${how}`, async () => {
+    const { starter, endpoint, url, helpers, servers, folders } = await startServices();
+    await putValue(endpoint, "key", "value");
+    expect(await getValue(endpoint, "key")).toBe("value");
+    const sql = new SQL(url, { max: 1 });
+    expect(rowsOf(await sql`select current_database() as name`)).toEqual([{ name: "telemetry" }]);
+    await sql.close({ timeout: 0 });
+    expect(folders).toHaveLength(2);
+    if (how.includes("children")) for (const pid of helpers) process.kill(pid, "SIGKILL");
+    starter.kill(endedBy);
+    expect(await starter.exited).toBe(exitCode);
+    const pids = [...helpers, ...servers];
+    // after kill -9 it is the kernel and the sweepers that clear up, at once but not before the starter's end
+    const isLeft = (): boolean => pids.some(isAlive) || folders.some((folder) => processesWith(folder).length > 0);
+    if (exitCode !== 0) await until(() => !isLeft());
+    expectNothingLeft(pids, folders);
+  });
+}

@@ -1,0 +1,132 @@
+import fc from "fast-check";
+import { exporterHeader, exporterRow } from "./csv-reading.ts";
+
+/** One of these texts. */
+export const oneOf = (...texts: string[]): fc.Arbitrary<string> => fc.constantFrom(...texts);
+
+const gpus = [
+  { gpu: "0", uuid: "GPU-0", host: "host-1" },
+  { gpu: "1", uuid: "GPU-1", host: "host-1", pod: "pod-a", namespace: "ml" },
+  { gpu: "0", uuid: "GPU-2", host: "host-2" },
+];
+
+/** Rows that meet again and again, so that most of them take the fast lane. */
+const usualRows = fc
+  .record({
+    gpu: fc.constantFrom(...gpus),
+    timestamp: oneOf("2025-07-18T20:42:34Z", "2025-07-18T20:42:35.250Z"),
+    metric: oneOf("DCGM_FI_DEV_GPU_UTIL", "DCGM_FI_DEV_POWER_USAGE"),
+    value: oneOf("0", "42", "73.136", "99"),
+  })
+  .map(({ gpu, ...cells }) => exporterRow({ ...gpu, ...cells }));
+
+const oddRows = fc
+  .record({
+    timestamp: oneOf("2025-07-18T20:42:34Z", "1752871354", " 2025-07-18T20:42:34Z", "soon", ""),
+    metric: oneOf("DCGM_FI_DEV_GPU_UTIL", "temperature", "my_metric", "DCGM_FI_DEV_SERIAL", "DCGM_FI_DEV_DEC_UTIL "),
+    gpu: fc.constantFrom(...gpus, { gpu: "x", uuid: "GPU-3", host: "" }, { gpu: "1", uuid: "GPU-0", host: "host-2" }),
+    value: fc.oneof(
+      oneOf("-0", "-", ".", "1e2", "", "N/A", "101", "2147483632", " 7", "x", ".5", "5.", "12.345678901234567"),
+      fc.double({ min: 0, max: 100, noNaN: true }).map(String),
+    ),
+    labels: fc.option(
+      oneOf(
+        'a="1",__name__="DCGM_FI_DEV_GPU_UTIL"',
+        'a="x\\",__name__=\\"temperature\\"",__name__="temperature"',
+        "a=1;b=2",
+        "",
+        'a="é"',
+      ),
+      { nil: undefined, freq: 2 },
+    ),
+  })
+  .map(({ labels, gpu, ...cells }) => exporterRow({ ...gpu, ...cells, ...(labels === undefined ? {} : { labels }) }));
+
+/** Too large for some readings; some hold line ends, some never close. */
+const longRows = fc
+  .tuple(fc.integer({ min: 200, max: 1500 }), oneOf("x", '"', '"x', '"a\nb', "a,"))
+  .map(([length, text]) => text.padEnd(length, text.length > 2 ? text.slice(1) : text));
+
+/** Over three lines, some with bare quotes in an unquoted cell before that. */
+const rowsOverLines = fc
+  .tuple(usualRows, oneOf('"$1"', '$1""'))
+  .map(([row, device]) => row.replace(/"(nvidia\d)"/, device).replace(/(.*)dcgm/, "$1dc\n\r\ngm"));
+
+const lines = fc.oneof(
+  { weight: 20, arbitrary: usualRows },
+  { weight: 4, arbitrary: oddRows },
+  {
+    weight: 1,
+    arbitrary: oneOf(
+      "",
+      "  ",
+      exporterHeader,
+      "a,b",
+      '"open',
+      '"a"b,c',
+      'x","y',
+      'a""b,"c"',
+      exporterRow().replace("42", "4\n2"),
+    ),
+  },
+  { weight: 1, arbitrary: longRows },
+  { weight: 2, arbitrary: rowsOverLines },
+  { weight: 1, arbitrary: usualRows.map((row) => row.replaceAll('"', "")) },
+  { weight: 1, arbitrary: usualRows.map((row) => row.replace(/"([^",]+)"/, "$1")) },
+);
+
+const files = fc
+  .array(fc.tuple(lines, fc.constantFrom("\n", "\n", "\n", "\r\n")), { minLength: 30, maxLength: 60 })
+  .map((parts) => Buffer.from(`${exporterHeader}\n${parts.map((part) => part.join("")).join("")}`));
+
+/** What breaks rows, wherever it is put in. */
+export const insertions = ['"', "\n", "\r", "\0", ",", '""', '"\n"', "\u{feff}", "\r\n"].map((text) =>
+  Buffer.from(text),
+);
+export const badUtf8 = [Buffer.from([0xff]), Buffer.from([0xc3]), Buffer.from([0xed, 0xa0, 0x80]), Buffer.from([0xa0])];
+
+type Mutation = (bytes: Buffer) => Buffer;
+const places = fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true });
+const mutations: fc.Arbitrary<Mutation> = fc.oneof(
+  fc.tuple(places, fc.integer({ min: 0, max: 7 })).map(([place, bit]): Mutation => (bytes) => {
+    const flipped = Buffer.from(bytes);
+    const at = bodyAt(bytes, place);
+    flipped[at] = (flipped[at] ?? 0) ^ (1 << bit);
+    return flipped;
+  }),
+  fc.tuple(places, fc.constantFrom(...insertions, ...badUtf8)).map(([place, extra]): Mutation => (bytes) => {
+    const at = bodyAt(bytes, place);
+    return Buffer.concat([bytes.subarray(0, at), extra, bytes.subarray(at)]);
+  }),
+  places.map(
+    (place): Mutation =>
+      (bytes) =>
+        bytes.subarray(0, bodyAt(bytes, place)),
+  ),
+  fc.tuple(places, fc.integer({ min: 1, max: 30 })).map(([place, count]): Mutation => (bytes) => {
+    const at = bodyAt(bytes, place);
+    return Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + count)]);
+  }),
+);
+
+/** A place after the header: a broken header is another test's matter. */
+function bodyAt(bytes: Buffer, place: number): number {
+  const start = exporterHeader.length + 1;
+  return start + Math.floor(place * Math.max(0, bytes.length - start));
+}
+
+/** A file of the exporter's layout in which much is odd or broken: lost quotes, rows over several lines, too long ones. */
+export const csvBytes = fc
+  .tuple(files, fc.array(mutations, { maxLength: 12 }))
+  .map(([file, changes]) => changes.reduce<Buffer>((bytes, change) => change(bytes), file));
+
+/** How a file is read; rows have about 260 bytes. */
+export const readings = fc.record({
+  batchSize: fc.integer({ min: 1, max: 12 }),
+  chunkBytes: fc.oneof(
+    { weight: 1, arbitrary: fc.integer({ min: 20, max: 60 }) },
+    { weight: 9, arbitrary: fc.integer({ min: 300, max: 4000 }) },
+    { weight: 9, arbitrary: fc.constant(1 << 20) },
+  ),
+  recordMaxBytes: fc.oneof(fc.constant(1 << 20), fc.integer({ min: 200, max: 1000 })),
+});
