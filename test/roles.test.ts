@@ -2,23 +2,21 @@ import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type EtcdCluster, startEtcd } from "../scripts/services/etcd.ts";
-import { type PostgresServer, startPostgres } from "../scripts/services/postgres.ts";
+import { type ProvidedDatabase, type ProvidedEtcd, provideDatabase, provideEtcd } from "../scripts/services/provide.ts";
 import { writeFleetCsv } from "./support/fleet-csv.ts";
 import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "./support/process.ts";
 import { sharedData } from "./support/shared-data.ts";
 
 // Streamers, collectors and gateways as processes of their own, with etcd and TimescaleDB between them.
 
-let etcd: EtcdCluster;
-let database: PostgresServer;
+let etcd: ProvidedEtcd;
+let database: ProvidedDatabase;
+/** Tells this run's queues and files from those of others in the same etcd. */
+const run = crypto.randomUUID().slice(0, 8);
 let started: PipelineProcess[] = [];
 const dir = await mkdtemp(join(tmpdir(), "telemetry-roles-"));
 
-beforeAll(
-  async () => void ([etcd, database] = await Promise.all([startEtcd({ members: 1 }), startPostgres()])),
-  300_000,
-);
+beforeAll(async () => void ([etcd, database] = await Promise.all([provideEtcd(), provideDatabase()])), 300_000);
 afterEach(async () => {
   await Promise.all(started.map((pipeline) => stopPipeline(pipeline)));
   for (const { subprocess, output } of started) expect([subprocess.exitCode, output()]).toEqual([0, expect.anything()]);
@@ -65,9 +63,9 @@ for (const [name, streamers, collectors] of [
   test.skipIf(realCsv === undefined)(
     `${name} take in the real CSV with the figures of the main job, once`,
     async () => {
-      const topic = `roles-${streamers}`;
-      // a name of its own: another test's file of the same content is the same source, and done with
-      const csv = join(dir, `real-${streamers}.csv`);
+      const topic = `roles-${streamers}-${run}`;
+      // a name of its own: the same file of an earlier run is the same source, and done with
+      const csv = join(dir, `real-${streamers}-${run}.csv`);
       await Bun.write(csv, Bun.file(realCsv as string));
       const env = { QUEUE_TOPIC: topic, BATCH_SIZE: "100", CLUSTER_ID: topic };
       const gateway = start("gateway", env);
@@ -87,10 +85,10 @@ for (const [name, streamers, collectors] of [
 }
 
 test("a file that is larger than a range is streamed once by all streamers together", async () => {
-  const csv = join(dir, "fleet.csv");
+  const csv = join(dir, `fleet-${run}.csv`);
   await writeFleetCsv(csv, { hosts: 8, "gpus-per-host": 8, seconds: 30, seed: 7 });
   const rows = (await Bun.file(csv).text()).split("\n").length - 2;
-  const env = { QUEUE_TOPIC: "large", CLUSTER_ID: "large", SOURCE_RANGE_MIB: "1", BATCH_SIZE: "500" };
+  const env = { QUEUE_TOPIC: `large-${run}`, CLUSTER_ID: "large", SOURCE_RANGE_MIB: "1", BATCH_SIZE: "500" };
   start("collector", env);
   const streaming = [start("streamer", { ...env, CSV_FILE: csv }), start("streamer", { ...env, CSV_FILE: csv })];
   for (const streamer of streaming) await streamer.waitFor(/Streamed .* rows/);

@@ -105,6 +105,12 @@ function folderOf(pid: number): string {
 /** One that has ended and is not yet buried has no command line. */
 const isAlive = (pid: number): boolean => readProc(String(pid), "cmdline") !== "";
 
+/** Whether every thread of it has come to a halt, which takes a moment after the signal. */
+function isStopped(pid: number): boolean {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  return threads.every((thread) => readProc(String(pid), `task/${thread}/stat`).includes(") T "));
+}
+
 const inTmp = (name: string): string => join(tmpdir(), name);
 
 function expectNothingLeft(pids: readonly number[], folders: readonly string[]): void {
@@ -154,6 +160,7 @@ test("a frozen etcd does not answer, and goes on where it was", async () => {
   const [member] = members as [EtcdMember];
   await putValue(member.clientUrl, "key", "kept");
   member.signal("SIGSTOP");
+  await until(() => isStopped(member.pid));
   const answer = await fetch(`${member.clientUrl}/version`, { signal: AbortSignal.timeout(300) }).catch(() => "none");
   expect(answer).toBe("none");
   member.signal("SIGCONT");

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import pino from "pino";
-import { type EtcdCluster, startEtcd } from "../../scripts/services/etcd.ts";
+import { type ProvidedEtcd, provideEtcd } from "../../scripts/services/provide.ts";
 import { systemClock } from "../../src/domain/clock.ts";
 import { RangeLost } from "../../src/domain/errors.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
@@ -16,17 +16,19 @@ import { CsvFolder, manyRows, openCsvSource } from "../support/csv-reading.ts";
 const log = pino({ level: "silent" });
 const folder = new CsvFolder();
 const never = new AbortController().signal;
-let cluster: EtcdCluster;
+let etcd: ProvidedEtcd;
 let client: EtcdClient;
 let sources = 0;
+/** Tells this run's sources from those of others in the same etcd. */
+const run = crypto.randomUUID().slice(0, 8);
 
 beforeAll(async () => {
-  cluster = await startEtcd({ members: 1 });
-  client = new EtcdClient({ endpoints: cluster.endpoints });
+  etcd = await provideEtcd();
+  client = new EtcdClient({ endpoints: etcd.endpoints });
 }, 300_000);
 afterAll(async () => {
   client.close();
-  await cluster.stop();
+  await etcd.stop();
   folder.remove();
 });
 
@@ -35,12 +37,12 @@ const openRanges = (leaseSeconds = 5): EtcdRanges =>
 
 async function open(): Promise<OpenRanges & { readonly queue: EtcdQueue }> {
   sources += 1;
-  const source: CsvSource = await openCsvSource(folder.write(manyRows(2000, sources), `source-${sources}.csv`), {
+  const source: CsvSource = await openCsvSource(folder.write(manyRows(2000, sources), `source-${run}-${sources}.csv`), {
     batchSize: 50,
   });
   const queue = new EtcdQueue({
     ...{ client, clock: systemClock, log, leaseSeconds: 5, maxAttempts: 3, capacityMessages: 1000 },
-    topic: `ranges-${sources}`,
+    topic: `ranges-${run}-${sources}`,
   });
   return {
     source,
@@ -99,10 +101,13 @@ test("a publish without an answer that is tried again adds its message once and 
 test("streamers agree on a round's beginning, and whoever comes later plays the round that is on", async () => {
   const rounds = new EtcdRounds(client, systemClock);
   const other = new EtcdRounds(client, systemClock);
-  expect(await rounds.current("csv:loop")).toBe(0);
-  const [mine, theirs] = await Promise.all([rounds.startedAtMs("csv:loop", 0), other.startedAtMs("csv:loop", 0)]);
+  expect(await rounds.current(`csv:loop-${run}`)).toBe(0);
+  const [mine, theirs] = await Promise.all([
+    rounds.startedAtMs(`csv:loop-${run}`, 0),
+    other.startedAtMs(`csv:loop-${run}`, 0),
+  ]);
   expect(mine).toBe(theirs);
-  await rounds.startedAtMs("csv:loop", 1);
-  await rounds.startedAtMs("csv:loop", 2);
-  expect(await other.current("csv:loop")).toBe(2);
+  await rounds.startedAtMs(`csv:loop-${run}`, 1);
+  await rounds.startedAtMs(`csv:loop-${run}`, 2);
+  expect(await other.current(`csv:loop-${run}`)).toBe(2);
 });

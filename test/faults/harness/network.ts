@@ -15,6 +15,12 @@ export interface TestNetwork {
   remove(): Promise<void>;
 }
 
+/** Debian installs it where it is missing; elsewhere making the network says that it is. */
+async function installIproute(): Promise<void> {
+  if (Bun.which("ip") !== null || Bun.which("apt-get") === null) return;
+  await Bun.spawn(["sh", "-c", "apt-get update -q && apt-get install -qy iproute2"], { stdout: "ignore" }).exited;
+}
+
 async function ip(...words: string[]): Promise<void> {
   const child = Bun.spawn(["ip", ...words], { stdio: ["ignore", "ignore", "pipe"] });
   const errors = await child.stderr.text();
@@ -24,6 +30,7 @@ async function ip(...words: string[]): Promise<void> {
 /** Makes a network of namespaces, if this machine lets us: it takes Linux, root and iproute2.
  *  @returns undefined where it does not */
 export async function makeNetwork(hostCount: number): Promise<TestNetwork | undefined> {
+  await installIproute();
   const id = process.pid.toString(36);
   const hub = `gtp-${id}-hub`;
   const subnet = `10.213.${process.pid % 256}`;
