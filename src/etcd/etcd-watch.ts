@@ -26,8 +26,9 @@ export interface EtcdWatchOptions {
   readonly resyncMs?: number;
 }
 
-/** The pause before a broken watch is opened again. */
+/** The pause before a broken watch is opened again: twice as long each time, up to the second. */
 const reopenMs = 200;
+const reopenMaxMs = 5000;
 
 /** Follows the changes of a range of keys, over restarts and failures of etcd: resumes after the last revision seen, and
  *  reads the state anew where the history in between is compacted.
@@ -39,6 +40,8 @@ export class EtcdWatch {
   private readonly running: Promise<void>;
   /** The last revision seen; undefined while the state must be read. */
   private revision: string | undefined;
+  /** Since the watch was last open. */
+  private failures = 0;
 
   constructor(private readonly options: EtcdWatchOptions) {
     this.running = this.run();
@@ -59,7 +62,8 @@ export class EtcdWatch {
         if (this.halt.signal.aborted) return;
         if (error instanceof EtcdCompacted) this.revision = undefined;
         onInterrupted(error as Error);
-        await clock.sleep(reopenMs, this.halt.signal);
+        await clock.sleep(Math.min(reopenMaxMs, reopenMs * 2 ** this.failures), this.halt.signal);
+        this.failures += 1;
       }
     }
   }
@@ -97,6 +101,7 @@ export class EtcdWatch {
 
   private take(response: IWatchResponse, fail: (error: Error) => void): void {
     const { onEvents, client } = this.options;
+    if (response.created) this.failures = 0;
     if (response.canceled) {
       const isCompacted = response.compact_revision !== "0";
       fail(

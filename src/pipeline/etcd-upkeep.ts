@@ -67,8 +67,10 @@ export class EtcdUpkeep implements Service {
         this.trouble = undefined;
       } catch (error) {
         if (!(error instanceof EtcdCompacted)) {
-          this.trouble = `etcd is not kept up: ${messageOf(error)}`;
-          log.warn({ err: error }, this.trouble);
+          const trouble = `etcd is not kept up: ${messageOf(error)}`;
+          // every second the same: said once
+          if (trouble !== this.trouble) log.warn({ err: error }, trouble);
+          this.trouble = trouble;
         }
       }
       await clock.sleep(lookEveryMs, this.halt.signal);

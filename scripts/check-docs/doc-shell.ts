@@ -1,0 +1,114 @@
+import { join } from "node:path";
+import type { Subprocess } from "bun";
+import { freePorts } from "../services/free-ports.ts";
+import { systemPath, trixieFolder } from "../services/trixie.ts";
+
+/** Started and left running until the next one of its kind, or the end. */
+const servers = [
+  { kind: "part", command: /ROLE=.* bun run start$/, ends: ["main"], isUp: /health\s+http/ },
+  // an import is waited for: what follows looks at what it stored
+  { kind: "main", command: /^CSV_FILE=\S+ bun run (dev|start)$/, ends: ["main", "part"], isUp: /records stored/ },
+  { kind: "main", command: /bun run (dev|start)$/, ends: ["main", "part"], isUp: /health\s+http/ },
+  { kind: "services", command: /bun run services$/, ends: ["main", "part", "services"], isUp: /Ctrl-C/ },
+] as const;
+
+const patienceMs = 120_000;
+
+/** Types commands as a reader would, one after the other, in one folder: what one leaves, the next one finds. The port
+ *  that the documents name is replaced by a free one, and what `bun run services` prints is taken over, as it says. */
+export class DocShell {
+  private readonly running = new Map<string, Subprocess[]>();
+  private ports: number[] = [];
+  private settings: Record<string, string> = {};
+
+  constructor(private readonly folder: string) {}
+
+  /** @returns why it failed, undefined when it did not */
+  async run(command: string): Promise<string | undefined> {
+    const server = servers.find(({ command: pattern }) => pattern.test(command));
+    return server === undefined ? this.runToEnd(command) : this.startServer(command, server);
+  }
+
+  /** Ends what still runs. */
+  async close(): Promise<void> {
+    for (const kind of [...this.running.keys()].sort()) await this.end(kind);
+  }
+
+  /** A question about what is on its way is asked again for a while. */
+  private async runToEnd(command: string): Promise<string | undefined> {
+    let fault = await this.tryToEnd(command);
+    for (let tries = 0; command.startsWith("curl") && fault !== undefined && tries < 20; tries += 1) {
+      await Bun.sleep(500);
+      fault = await this.tryToEnd(command);
+    }
+    return fault;
+  }
+
+  private async tryToEnd(command: string): Promise<string | undefined> {
+    const tools = command.startsWith("etcdctl") || command.startsWith("export") ? await this.etcdctlSetting() : "";
+    const child = Bun.spawn(["bash", "-c", `${tools}${await this.withPorts(command)}`], {
+      ...{ cwd: this.folder, env: await this.environment(), stdin: "ignore", stdout: "pipe", stderr: "pipe" },
+      timeout: patienceMs,
+    });
+    const [output, errors] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+    const isFine = (await child.exited) === 0 && !(command.startsWith("curl") && output.includes('"success":false'));
+    return isFine ? undefined : `${output.slice(-2000)}${errors.slice(-2000)}`;
+  }
+
+  private async startServer(
+    command: string,
+    { kind, ends, isUp }: (typeof servers)[number],
+  ): Promise<string | undefined> {
+    for (const other of ends) await this.end(other);
+    const child = Bun.spawn(["bash", "-c", `exec env ${await this.withPorts(command)}`], {
+      ...{ cwd: this.folder, env: await this.environment(), stdin: "ignore", stdout: "pipe", stderr: "inherit" },
+    });
+    this.running.set(kind, [...(this.running.get(kind) ?? []), child]);
+    const output = await outputUntil(child.stdout, isUp);
+    if (!isUp.test(output)) return output;
+    for (const [, name, value] of output.matchAll(/^(ETCD_ENDPOINTS|DATABASE_URL)=(\S+)$/gm)) {
+      this.settings[name as string] = value as string;
+    }
+    return undefined;
+  }
+
+  private async end(kind: string): Promise<void> {
+    const children = this.running.get(kind) ?? [];
+    this.running.delete(kind);
+    for (const child of children) child.kill("SIGTERM");
+    await Promise.all(children.map(({ exited }) => exited));
+  }
+
+  /** The documents' ports are 8080 and those after it. */
+  private async withPorts(command: string): Promise<string> {
+    if (this.ports.length === 0) this.ports = await freePorts(3);
+    return command.replace(/\b808([012])\b/g, (_, index) => String(this.ports[Number(index)]));
+  }
+
+  private async environment(): Promise<Record<string, string>> {
+    const port = Number(await this.withPorts("8080"));
+    const path = `${process.env.PATH ?? ""}:${systemPath}`;
+    return { HOME: process.env.HOME ?? "", PATH: path, PORT: String(port), ...this.settings };
+  }
+
+  private async etcdctlSetting(): Promise<string> {
+    const etcdctl = join(await trixieFolder(), "usr/bin/etcdctl");
+    return `etcdctl() { '${etcdctl}' --endpoints='${this.settings.ETCD_ENDPOINTS ?? ""}' "$@"; }; `;
+  }
+}
+
+/** What a process writes until the pattern matches, it ends, or it is too late; what comes later is read and dropped. */
+async function outputUntil(stream: ReadableStream<Uint8Array>, pattern: RegExp): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  const isUp = Promise.withResolvers<void>();
+  void (async () => {
+    for await (const chunk of stream) {
+      text += decoder.decode(chunk, { stream: true });
+      if (pattern.test(text)) isUp.resolve();
+    }
+    isUp.resolve();
+  })();
+  await Promise.race([isUp.promise, Bun.sleep(patienceMs)]);
+  return text;
+}

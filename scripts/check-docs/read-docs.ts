@@ -1,0 +1,24 @@
+/** A line that a reader is told to type. */
+export interface DocCommand {
+  readonly text: string;
+  /** In its file, from 1. */
+  readonly line: number;
+}
+
+/** The lines of all ```bash blocks, without comments and blank lines. */
+export function commandsOf(markdown: string): DocCommand[] {
+  const commands: DocCommand[] = [];
+  let inside = false;
+  for (const [index, text] of markdown.split("\n").entries()) {
+    if (text.startsWith("```")) inside = text === "```bash";
+    else if (inside && text.trim() !== "" && !text.startsWith("#")) commands.push({ text, line: index + 1 });
+  }
+  return commands;
+}
+
+/** Where relative links lead, without their anchors. */
+export function linksOf(markdown: string): string[] {
+  return [...markdown.matchAll(/\]\(([^)#]+)[^)]*\)/g)]
+    .map(([, target]) => target as string)
+    .filter((target) => !/^[a-z]+:/.test(target));
+}
