@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ProvidedDatabase, type ProvidedEtcd, provideDatabase, provideEtcd } from "../scripts/services/provide.ts";
+import { startEtcd } from "../scripts/services/etcd.ts";
 import { writeFleetCsv } from "./support/fleet-csv.ts";
 import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "./support/process.ts";
 import { sharedData } from "./support/shared-data.ts";
@@ -93,4 +94,26 @@ test("a file that is larger than a range is streamed once by all streamers toget
   const streaming = [start("streamer", { ...env, CSV_FILE: csv }), start("streamer", { ...env, CSV_FILE: csv })];
   for (const streamer of streaming) await streamer.waitFor(/Streamed .* rows/);
   expect(streamedRows(streaming)).toBe(rows);
+}, 120_000);
+
+test("etcd with TLS, a client certificate and a user is used as the settings say", async () => {
+  const user = { name: "telemetry", password: "only for this test" };
+  const secured = await startEtcd({ members: 1, tls: true, user });
+  try {
+    const passwordFile = join(dir, "password");
+    await Bun.write(passwordFile, `${user.password}\n`);
+    const pipeline = startPipeline({
+      ...{ ETCD_ENDPOINTS: secured.endpoints.join(","), ETCD_CA_FILE: secured.tls?.caFile ?? "" },
+      ...{ ETCD_CERT_FILE: secured.tls?.certFile ?? "", ETCD_KEY_FILE: secured.tls?.keyFile ?? "" },
+      ...{ ETCD_USERNAME: user.name, ETCD_PASSWORD_FILE: passwordFile, LOG_LEVEL: "warn" },
+      DATA_DIR: join(dir, "secured"),
+    });
+    started.push(pipeline);
+    const url = await urlOf(pipeline);
+    await until(async () => (await count(url, "/api/v1/gpus")) > 0);
+    expect(await count(url, "/api/v1/gpus")).toBeGreaterThan(0);
+    await stopPipeline(pipeline);
+  } finally {
+    await secured.stop();
+  }
 }, 120_000);

@@ -26,7 +26,7 @@ export async function retry<T>(operation: () => Promise<T>, options: RetryOption
     } catch (error) {
       if (signal.aborted || !isRetryable(error)) throw error;
       onRetry(error);
-      await clock.sleep(random() * Math.min(maxMs, baseMs * 2 ** Math.min(failures, 30)), signal);
+      await clock.sleep(Math.round(random() * Math.min(maxMs, baseMs * 2 ** Math.min(failures, 30))), signal);
       if (signal.aborted) throw error;
     }
   }

@@ -1,11 +1,13 @@
-import { afterAll, beforeAll, describe } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import pino from "pino";
+import { ulid } from "ulid";
 import { type EtcdCluster, type EtcdOptions, startEtcd } from "../../scripts/services/etcd.ts";
 import { systemClock } from "../../src/domain/clock.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
-import { prefixRange } from "../../src/etcd/requests.ts";
+import { prefixRange, put } from "../../src/etcd/requests.ts";
 import { EtcdQueue } from "../../src/pipeline/queue/etcd-queue.ts";
+import type { Delivery } from "../../src/pipeline/queue/queue.ts";
 import { exerciseQueue, type OpenQueue } from "../contract/queue.ts";
 
 const user = { name: "telemetry", password: "only for this test" };
@@ -54,6 +56,24 @@ for (const [name, options] of Object.entries(settings)) {
     });
   });
 }
+
+test("a message whose envelope cannot be read is delivered, refused and given up like any other, and holds up nobody", async () => {
+  const cluster = await startEtcd({ members: 1 });
+  const client = new EtcdClient({ endpoints: cluster.endpoints });
+  const log = pino({ level: "silent" });
+  const limits = { leaseSeconds: 5, maxAttempts: 1, capacityMessages: 10 };
+  const queue = new EtcdQueue({ client, topic: "odd", clock: systemClock, log, ...limits });
+  const { signal } = new AbortController();
+  const id = ulid();
+  await client.txn({ success: [put(`/queue/odd/messages/${id}`, "not JSON"), put(`/queue/odd/payloads/${id}`, "x")] });
+  const [delivery] = await queue.claim({ consumerId: "c", maxMessages: 1, signal });
+  expect(delivery).toMatchObject({ attempt: 1, envelope: { id, schemaVersion: "unreadable envelope" } });
+  await queue.reject(delivery as Delivery, "no use");
+  expect(await queue.deadLetters.list(10)).toMatchObject([{ envelope: { id }, lastError: "no use" }]);
+  await queue.close();
+  client.close();
+  await cluster.stop();
+});
 
 /** Ends the leases of all claims, as etcd does when their consumers are silent for too long. */
 async function endLeases(client: EtcdClient, claims: string): Promise<void> {

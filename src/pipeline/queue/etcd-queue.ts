@@ -147,7 +147,7 @@ export class EtcdQueue implements Queue {
     const { client, clock, log } = this.options;
     const view = new ReadyView({ client, clock, keys: this.keys, log, onReady: () => line.advance() });
     const line = new ClaimLine(view, this.claimer, async (deliveries) => {
-      await this.settler.giveBack(deliveries);
+      await this.settler.giveBack(deliveries).catch(() => this.claimer.retire());
       for (const delivery of deliveries) await this.letGo(delivery);
     });
     return { view, line };

@@ -61,7 +61,7 @@ export class Observer {
     });
     const [ranges, messages, dead] = responses.map(({ response_range }) => response_range.kvs);
     const queued = [
-      ...(messages ?? []).map(({ value }) => readEnvelope(value).source),
+      ...(messages ?? []).flatMap(({ value }) => readEnvelope(value)?.source ?? []),
       ...(dead ?? []).map(({ value }) => readDeadLetter(value).envelope.source),
     ];
     const stored = await database.query<{ from: number; to: number }>(

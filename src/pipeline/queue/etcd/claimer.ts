@@ -6,7 +6,7 @@ import type { EtcdClient, TxnResult } from "../../../etcd/etcd-client.ts";
 import { exists, get, getKey, isAbsent, nested, put, wasWrittenLessThan } from "../../../etcd/requests.ts";
 import type { Delivery } from "../queue.ts";
 import { ConsumerSession } from "./consumer-session.ts";
-import { readEnvelope } from "./envelope.ts";
+import { readEnvelope, unreadableEnvelope } from "./envelope.ts";
 import type { QueueKeys } from "./queue-keys.ts";
 
 export interface ClaimerOptions {
@@ -56,6 +56,11 @@ export class Claimer {
     const session = this.sessions.get(token);
     this.sessions.delete(token);
     await session?.letGo(token);
+  }
+
+  /** Claims could not be ended: they end with the lease, as soon as nothing else is held under it. */
+  async retire(): Promise<void> {
+    await this.session?.retire();
   }
 
   /** Frees every claim. */
@@ -124,7 +129,7 @@ export function claimRevision({ claimToken }: Delivery): string {
 function deliveryOf(responses: readonly IResponseOp[], revision: string, id: string): Delivery {
   const [, , attempts, message, payload] = responses.map((response) => response.response_range?.kvs[0]);
   return {
-    envelope: readEnvelope(message?.value ?? Buffer.alloc(0)),
+    envelope: readEnvelope(message?.value ?? Buffer.alloc(0)) ?? unreadableEnvelope(id),
     payload: payload?.value ?? new Uint8Array(),
     attempt: Number(attempts?.version),
     claimToken: tokenOf(id, revision),

@@ -2,6 +2,7 @@ import { type Static, Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { UndecodablePayload } from "../../../domain/errors.ts";
 import type { DeadLetter, MessageEnvelope } from "../queue.ts";
+import { idTimeMs } from "./queue-keys.ts";
 
 const position = Type.Object({ offset: Type.Number(), line: Type.Number() });
 
@@ -26,16 +27,26 @@ const storedDeadLetter = Type.Composite([
 const checkEnvelope = TypeCompiler.Compile(storedEnvelope);
 const checkDeadLetter = TypeCompiler.Compile(storedDeadLetter);
 
+/** What a message is called whose envelope cannot be read, so that it takes the way of every message that cannot be used:
+ *  it is delivered, refused, and becomes a dead letter in the end. */
+export function unreadableEnvelope(id: string): MessageEnvelope {
+  const nowhere = { offset: 0, line: 0 };
+  return {
+    ...{ id, topic: "", idempotencyKey: id, traceId: "", count: 0, createdAtMs: idTimeMs(id) },
+    ...{ schemaVersion: "unreadable envelope", encoding: "unreadable envelope" },
+    source: { sourceId: "", from: nowhere, to: nowhere },
+  };
+}
+
 /** What stands under `messages/`. */
 export function envelopeText(envelope: MessageEnvelope): string {
   return JSON.stringify(toStored(envelope));
 }
 
-/** @throws UndecodablePayload when it is none */
-export function readEnvelope(bytes: Buffer): MessageEnvelope {
+/** @returns undefined when it is none */
+export function readEnvelope(bytes: Buffer): MessageEnvelope | undefined {
   const stored = parsed(bytes);
-  if (checkEnvelope.Check(stored)) return fromStored(stored);
-  throw new UndecodablePayload(`a message's envelope in etcd cannot be read: ${bytes.toString("utf8").slice(0, 200)}`);
+  return checkEnvelope.Check(stored) ? fromStored(stored) : undefined;
 }
 
 /** What stands under `dead/`. */

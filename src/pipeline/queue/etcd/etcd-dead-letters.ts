@@ -12,7 +12,7 @@ import {
 } from "../../../etcd/requests.ts";
 import type { DeadLetter, DeadLetters, Delivery } from "../queue.ts";
 import { claimRevision } from "./claimer.ts";
-import { deadLetterText, envelopeText, readDeadLetter, readEnvelope } from "./envelope.ts";
+import { deadLetterText, envelopeText, readDeadLetter, readEnvelope, unreadableEnvelope } from "./envelope.ts";
 import type { QueueKeys } from "./queue-keys.ts";
 
 export interface EtcdDeadLettersOptions {
@@ -39,7 +39,7 @@ export class EtcdDeadLetters implements DeadLetters {
     const { kvs } = await client.range({ key: Buffer.from(keys.message(id)) });
     const message = kvs[0];
     if (message === undefined) return;
-    const envelope = readEnvelope(message.value);
+    const envelope = readEnvelope(message.value) ?? unreadableEnvelope(id);
     await this.bury({ envelope, attempts, lastError: error, deadAtMs: clock.nowMs() }, isAbsent(keys.claim(id)));
   }
 
