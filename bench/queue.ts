@@ -37,7 +37,7 @@ try {
   const ratios: number[] = [];
   for (let round = 1; round <= rounds; round += 1) {
     const raw = await rawPutRate(client, payload, 4);
-    const run = { client, endpoints: etcd.endpoints, batches, messages: 3000 };
+    const run = { client, endpoints: etcd.endpoints, batches, messages: 6000 };
     const carried = await carry({ ...run, topic: `carry-${round}`, codec: false });
     const whole = await carry({ ...run, topic: `whole-${round}`, codec: true });
     const nats = await natsRate(payload, 2000);
