@@ -197,7 +197,7 @@ export const configSchema = Type.Object({
   }),
   queueCapacityMessages: count({
     env: "QUEUE_CAPACITY_MESSAGES",
-    default: 200,
+    default: 500,
     minimum: 1,
     maximum: 100_000,
     unit: "messages",

@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ProvidedDatabase, type ProvidedEtcd, provideDatabase, provideEtcd } from "../scripts/services/provide.ts";
 import { startEtcd } from "../scripts/services/etcd.ts";
+import { openPostgresClient } from "../src/db/postgres-client.ts";
+import { systemClock } from "../src/domain/clock.ts";
 import { writeFleetCsv } from "./support/fleet-csv.ts";
 import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "./support/process.ts";
 import { sharedData } from "./support/shared-data.ts";
@@ -94,6 +96,29 @@ test("a file that is larger than a range is streamed once by all streamers toget
   const streaming = [start("streamer", { ...env, CSV_FILE: csv }), start("streamer", { ...env, CSV_FILE: csv })];
   for (const streamer of streaming) await streamer.waitFor(/Streamed .* rows/);
   expect(streamedRows(streaming)).toBe(rows);
+}, 120_000);
+
+test("two streamers that play a file in a loop play every round once, together", async () => {
+  const csv = join(dir, `loop-${run}.csv`);
+  await writeFleetCsv(csv, { hosts: 2, "gpus-per-host": 4, seconds: 2, seed: 3 });
+  const rows = (await Bun.file(csv).text()).split("\n").length - 2;
+  const env = { QUEUE_TOPIC: `loop-${run}`, CLUSTER_ID: "loop", BATCH_SIZE: "20", LOOP_MODE: "true", CSV_FILE: csv };
+  start("collector", env);
+  start("streamer", env);
+  start("streamer", env);
+  const client = openPostgresClient({ url: database.url, maxConnections: 1, clock: systemClock });
+  const rounds = async (): Promise<number[]> => {
+    const sums = await client
+      .query<{ rows: number }>(
+        `select sum(rows)::int as rows from ingested_messages where source_id like 'csv:loop-${run}%' group by source_id order by source_id`,
+      )
+      .catch(() => []); // the collector may still be making the tables
+    return sums.map((round) => round.rows);
+  };
+  await until(async () => (await rounds()).length >= 4);
+  // all but the one that is on
+  expect((await rounds()).slice(0, 3)).toEqual([rows, rows, rows]);
+  await client.close();
 }, 120_000);
 
 test("etcd with TLS, a client certificate and a user is used as the settings say", async () => {

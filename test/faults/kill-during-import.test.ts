@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { openPGliteStore } from "../../src/pipeline/store/open-pglite-store.ts";
 import { writeFleetCsv } from "../support/fleet-csv.ts";
 import { startPipeline, stopPipeline } from "../support/process.ts";
+import { randomFrom } from "../support/random.ts";
 
 // Invariant: for every source position, its samples are in the store exactly once or in quarantine with a reason,
 // whatever dies. Here the whole process dies, twenty times in one import, and the content is compared with that
@@ -14,16 +15,6 @@ const kills = 20;
 const seed = Number(process.env.TEST_SEED ?? 1);
 const dir = await mkdtemp(join(tmpdir(), "telemetry-kill-"));
 afterAll(() => rm(dir, { recursive: true, force: true }));
-
-/** A random number in [0, 1) from the seed: mulberry32. */
-function randomFrom(state: number): () => number {
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 /** Every record, every rejected input and the sums of the import, in an order of their own. */
 async function contentOf(dataDir: string): Promise<{ records: string; rejections: string; rows: number }> {
