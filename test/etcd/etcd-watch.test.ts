@@ -1,0 +1,157 @@
+import { expect, test } from "bun:test";
+import { type EtcdCluster, type EtcdOptions, startEtcd } from "../../scripts/services/etcd.ts";
+import { systemClock } from "../../src/domain/clock.ts";
+import { EtcdClient } from "../../src/etcd/etcd-client.ts";
+import { EtcdWatch } from "../../src/etcd/etcd-watch.ts";
+import { LeaseSession } from "../../src/etcd/lease-session.ts";
+import { isAbsent, prefixRange, put } from "../../src/etcd/requests.ts";
+
+const range = prefixRange("/watched/");
+
+interface Watching {
+  readonly cluster: EtcdCluster;
+  readonly client: EtcdClient;
+  /** Keys as they were seen, in order. */
+  readonly seen: string[];
+  /** How often the state was read. */
+  readonly listings: () => number;
+  readonly write: (key: string) => Promise<unknown>;
+  readonly close: () => Promise<void>;
+}
+
+async function watching(options: EtcdOptions): Promise<Watching> {
+  const cluster = await startEtcd(options);
+  const client = new EtcdClient({ endpoints: cluster.endpoints, user: options.user });
+  const seen: string[] = [];
+  let listings = 0;
+  const watch = new EtcdWatch({
+    client,
+    clock: systemClock,
+    range,
+    list: async () => {
+      listings += 1;
+      const { kvs, header } = await client.range({ ...range, keys_only: true });
+      for (const { key } of kvs) if (!seen.includes(key.toString())) seen.push(key.toString());
+      return header.revision;
+    },
+    onEvents: (events) => seen.push(...events.map(({ kv }) => kv.key.toString())),
+    onInterrupted: () => undefined,
+  });
+  await until(() => listings === 1);
+  return {
+    ...{ cluster, client, seen, listings: () => listings },
+    write: (key) => client.txn({ success: [put(`/watched/${key}`, "")] }),
+    close: async () => {
+      await watch.close();
+      client.close();
+      await cluster.stop();
+    },
+  };
+}
+
+async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 1000 && !(await isSo()); tries += 1) await Bun.sleep(20);
+  expect(await isSo()).toBe(true);
+}
+
+/** Tries until etcd is there again. */
+async function eventually(call: () => Promise<unknown>): Promise<void> {
+  await until(() =>
+    call().then(
+      () => true,
+      () => false,
+    ),
+  );
+}
+
+test.each([
+  ["without a user", {}],
+  ["with a user, whose token etcd forgets", { user: { name: "watcher", password: "only for this test" } }],
+])(
+  "a watch comes back after etcd was killed, and misses nothing (%s)",
+  async (_, options) => {
+    const { cluster, client, seen, listings, write, close } = await watching({ members: 1, ...options });
+    await write("before");
+    await until(() => seen.includes("/watched/before"));
+    await cluster.members[0]?.kill();
+    await cluster.members[0]?.start();
+    await eventually(() => write("after"));
+    await until(() => seen.includes("/watched/after"));
+    expect(listings()).toBe(1);
+    await client.txn({ success: [put("/watched/last", "")] });
+    await until(() => seen.includes("/watched/last"));
+    await close();
+  },
+  60_000,
+);
+
+test("where the history in between was compacted, the state is read anew", async () => {
+  const cluster = await startEtcd({ members: 1 });
+  const client = new EtcdClient({ endpoints: cluster.endpoints });
+  await client.txn({ success: [put("/watched/one", "")] });
+  const longAgo = (await client.databaseBytes()).revision;
+  await client.txn({ success: [put("/watched/two", "")] });
+  await client.txn({ success: [put("/watched/three", "")] });
+  await client.compact((await client.databaseBytes()).revision, true);
+  const listed: number[] = [];
+  const seen: string[] = [];
+  const watch = new EtcdWatch({
+    client,
+    clock: systemClock,
+    range,
+    // the first time as if it had been cut off since long ago
+    list: async () => {
+      const { count, header } = await client.range({ ...range, count_only: true });
+      return listed.push(Number(count)) === 1 ? longAgo : header.revision;
+    },
+    onEvents: (events) => seen.push(...events.map(({ kv }) => kv.key.toString())),
+    onInterrupted: () => undefined,
+  });
+  await until(() => listed.length === 2);
+  await client.txn({ success: [put("/watched/four", "")] });
+  await until(() => seen.length > 0);
+  expect([listed, seen]).toEqual([[3, 3], ["/watched/four"]]);
+  await watch.close();
+  client.close();
+  await cluster.stop();
+}, 60_000);
+
+test("calls and watches go on at the other members when one is killed, and when one is cut off", async () => {
+  const { cluster, seen, write, close } = await watching({ members: 3 });
+  for (const [index, member] of cluster.members.entries()) {
+    await member.kill();
+    await eventually(() => write(`without-${index}`));
+    await until(() => seen.includes(`/watched/without-${index}`));
+    await member.start();
+  }
+  const frozen = cluster.members[0];
+  frozen?.signal("SIGSTOP");
+  await eventually(() => write("beside-frozen"));
+  await until(() => seen.includes("/watched/beside-frozen"));
+  frozen?.signal("SIGCONT");
+  await close();
+}, 120_000);
+
+test("a lease is kept while its process runs, and lost when etcd ends it or nobody can renew it", async () => {
+  const cluster = await startEtcd({ members: 1 });
+  const client = new EtcdClient({ endpoints: cluster.endpoints });
+  const open = (): Promise<LeaseSession> => LeaseSession.open({ client, clock: systemClock, ttlSeconds: 2 });
+  const [kept, ended, closed] = await Promise.all([open(), open(), open()]);
+  const bound = [kept, ended, closed].map(({ leaseId }, index) => put(`/lease/${index}`, "", leaseId));
+  await client.txn({ success: bound });
+  await client.revokeLease(ended.leaseId);
+  await closed.close();
+  await Bun.sleep(4000);
+  expect([kept, ended].map(({ signal }) => signal.aborted)).toEqual([false, true]);
+  const keys = (await client.range({ ...prefixRange("/lease/"), keys_only: true })).kvs.map(({ key }) =>
+    key.toString(),
+  );
+  expect(keys).toEqual(["/lease/0"]);
+  cluster.members[0]?.signal("SIGSTOP");
+  await until(() => kept.signal.aborted);
+  cluster.members[0]?.signal("SIGCONT");
+  expect((await client.txn({ compare: [isAbsent("/nothing")], success: [] })).succeeded).toBe(true);
+  await kept.close();
+  client.close();
+  await cluster.stop();
+}, 60_000);
