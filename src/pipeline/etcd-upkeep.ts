@@ -21,6 +21,8 @@ const lockLeaseSeconds = 15;
 /** Growth since the last compaction that is compacted at once: half of what a bounded queue may take. */
 const growthMaxBytes = 64 * 1024 * 1024;
 const lookEveryMs = 1000;
+/** For those who only wait to take over: of a hundred processes all but one are. */
+const standByMs = 5000;
 
 /** Keeps etcd's database small: acknowledged messages stay in its history until it is compacted. One process of all does
  *  it, by a key under its lease.
@@ -73,7 +75,7 @@ export class EtcdUpkeep implements Service {
           this.trouble = trouble;
         }
       }
-      await clock.sleep(lookEveryMs, this.halt.signal);
+      await clock.sleep(this.lock === undefined ? standByMs : lookEveryMs, this.halt.signal);
     }
   }
 
