@@ -10,7 +10,7 @@ import { BackPressure } from "./pipeline/back-pressure.ts";
 import { Collector } from "./pipeline/collector.ts";
 import { EtcdUpkeep } from "./pipeline/etcd-upkeep.ts";
 import { fanOut, type PipelineListener } from "./pipeline/pipeline-listener.ts";
-import { pipelineMetrics, showPace } from "./pipeline/pipeline-metrics.ts";
+import { pipelineMetrics, showDatabaseBytes, showPace } from "./pipeline/pipeline-metrics.ts";
 import { payloadMaxBytes } from "./pipeline/queue/etcd/publisher.ts";
 import { EtcdQueue } from "./pipeline/queue/etcd-queue.ts";
 import { MemoryQueue } from "./pipeline/queue/memory-queue.ts";
@@ -71,6 +71,7 @@ export async function makeParts(config: Config, surroundings: Surroundings): Pro
   const monitor = new ImportMonitor({ ...surroundings, queue, store: opened?.store });
   const listener = fanOut([pipelineMetrics(registry), monitor.listener()]);
   const parts = { ...surroundings, queue, listener, etcd, registry };
+  if (etcd !== undefined) showDatabaseBytes(etcd, registry);
   const services: Service[] = [];
   if (etcd !== undefined && config.etcdCompactSeconds > 0) services.push(upkeep(config, etcd, surroundings));
   if (config.roles.includes("collector") && opened !== undefined) {

@@ -82,6 +82,9 @@ for (const [name, streamers, collectors] of [
       expect(await count(url, "/api/v1/gpus")).toBe(247);
       expect(await count(url, "/api/v1/hosts")).toBe(31);
       expect(await count(url, "/api/v1/quarantine")).toBe(0);
+      const metrics = await (await fetch(`${await urlOf(streaming[0] as PipelineProcess)}/metrics`)).text();
+      expect(metrics).toMatch(/telemetry_etcd_database_bytes\{part="file"\} \d+/);
+      expect(metrics).toMatch(/telemetry_publish_pace_ratio 1\n/);
     },
     120_000,
   );

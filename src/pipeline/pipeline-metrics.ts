@@ -1,4 +1,5 @@
 import { Counter, Gauge, type Registry } from "prom-client";
+import type { EtcdClient } from "../etcd/etcd-client.ts";
 import type { BackPressure } from "./back-pressure.ts";
 import { type PipelineListener, silentListener } from "./pipeline-listener.ts";
 
@@ -91,6 +92,23 @@ export function showPace(backPressure: BackPressure, registry: Registry): void {
     registers: [registry],
     collect() {
       this.set(backPressure.pace);
+    },
+  });
+}
+
+/** Shows how large etcd's database is, to be held against its quota; left out while etcd does not answer. */
+export function showDatabaseBytes(client: EtcdClient, registry: Registry): void {
+  new Gauge({
+    name: "telemetry_etcd_database_bytes",
+    help: "Size of etcd's database: its file, which the quota counts, and what of it is in use",
+    labelNames: ["part"],
+    registers: [registry],
+    async collect() {
+      this.reset();
+      const bytes = await client.databaseBytes().catch(() => undefined);
+      if (bytes === undefined) return;
+      this.set({ part: "file" }, bytes.file);
+      this.set({ part: "in_use" }, bytes.inUse);
     },
   });
 }
