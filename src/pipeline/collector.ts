@@ -156,7 +156,9 @@ export class Collector implements Service {
   }
 
   private report(error: unknown): void {
-    this.failure = `collecting is held up: ${messageOf(error)}`;
-    this.options.log.warn({ err: error }, this.failure);
+    const failure = `collecting is held up: ${messageOf(error)}`;
+    // every worker meets the same trouble again and again: said once
+    if (failure !== this.failure) this.options.log.warn({ err: error }, failure);
+    this.failure = failure;
   }
 }

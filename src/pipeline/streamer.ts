@@ -139,9 +139,10 @@ export class Streamer implements Service {
   }
 
   private report(error: unknown): void {
-    this.heldUp = `streaming is held up: ${messageOf(error)}`;
+    const heldUp = `streaming is held up: ${messageOf(error)}`;
     this.options.listener.retried(error as Error);
-    this.options.log.warn({ err: error }, this.heldUp);
+    if (heldUp !== this.heldUp) this.options.log.warn({ err: error }, heldUp);
+    this.heldUp = heldUp;
   }
 
   private fail(error: unknown): void {
