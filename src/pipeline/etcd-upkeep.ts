@@ -65,8 +65,7 @@ export class EtcdUpkeep implements Service {
     const { clock, log } = this.options;
     while (!this.halt.signal.aborted) {
       try {
-        await this.look();
-        this.trouble = undefined;
+        this.trouble = await this.look();
       } catch (error) {
         if (!(error instanceof EtcdCompacted)) {
           const trouble = `etcd is not kept up: ${messageOf(error)}`;
@@ -79,7 +78,8 @@ export class EtcdUpkeep implements Service {
     }
   }
 
-  private async look(): Promise<void> {
+  /** @returns what is wrong and is not mended by now */
+  private async look(): Promise<string | undefined> {
     const { client } = this.options;
     const withoutSpace = await client.membersWithoutSpace();
     const isMine = await this.isUpkeeper().catch((error: unknown) => {
@@ -88,9 +88,12 @@ export class EtcdUpkeep implements Service {
       throw error;
     });
     if (withoutSpace.length > 0) {
-      this.trouble = `etcd is out of space (alarm NOSPACE): publishers wait; ${isMine ? "compacting, defragmenting and disarming it" : "another process mends it"}. If it comes again, raise --quota-backend-bytes or lower QUEUE_CAPACITY_MESSAGES.`;
-      if (isMine) await this.makeSpace(withoutSpace);
+      const trouble = `etcd is out of space (alarm NOSPACE): publishers wait; ${isMine ? "compacting, defragmenting and disarming it" : "another process mends it"}. If it comes again, raise --quota-backend-bytes or lower QUEUE_CAPACITY_MESSAGES.`;
+      if (!isMine) return trouble;
+      this.trouble = trouble;
+      await this.makeSpace(withoutSpace);
     } else if (isMine) await this.compactOld();
+    return undefined;
   }
 
   private async isUpkeeper(): Promise<boolean> {

@@ -46,6 +46,8 @@ async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
 }
 
 test("without space publishers are told, acknowledgements go on, and all goes on by itself once there is space again", async () => {
+  const lease = await client.grantLease(600);
+  await client.txn({ success: [put("/maintenance/upkeep", "idle", lease)] });
   const queue = openQueue();
   await queue.publish([message("kept")], { signal: never });
   const [held] = await queue.claim({ consumerId: "c", maxMessages: 1, signal: never });
@@ -61,6 +63,16 @@ test("without space publishers are told, acknowledgements go on, and all goes on
   const blocked = await queue.publish([message("blocked")], { signal: never }).catch((error: unknown) => error);
   expect(blocked).toMatchObject({ code: "etcd_out_of_space", retryable: true });
   expect(await queue.acknowledge([held as Delivery])).toEqual([]);
+
+  // somebody else holds the lock, and does nothing
+  const lock = await client.range({ key: Buffer.from("/maintenance/upkeep") });
+  expect(lock.kvs).toHaveLength(1);
+  const standby = openUpkeep("standby");
+  await standby.start();
+  await until(() => standby.fault() !== undefined);
+  expect(standby.fault()).toContain("out of space (alarm NOSPACE): publishers wait; another process mends it");
+  await standby.stop();
+  await client.revokeLease(lock.kvs[0]?.lease ?? "");
 
   const upkeep = openUpkeep("mender");
   await upkeep.start();
