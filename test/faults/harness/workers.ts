@@ -18,6 +18,8 @@ const restartMs = 300;
 export class Worker {
   readonly name: string;
   private process: Subprocess<"ignore", "pipe", "pipe"> | undefined;
+  /** The process that was told to end: a second signal would end it at once, with another status. */
+  private terminated: Subprocess | undefined;
   private stopping = false;
   private running: Promise<void> | undefined;
   private readonly log: WriteStream;
@@ -36,6 +38,7 @@ export class Worker {
   }
 
   signal(signal: NodeJS.Signals): void {
+    if (signal === "SIGTERM") this.terminated = this.process;
     this.process?.kill(signal);
   }
 
@@ -43,7 +46,7 @@ export class Worker {
   async stop(): Promise<string> {
     this.stopping = true;
     const last = this.process;
-    last?.kill("SIGTERM");
+    if (last !== this.terminated) last?.kill("SIGTERM");
     await this.running;
     this.log.end();
     return String(last?.exitCode ?? last?.signalCode);
