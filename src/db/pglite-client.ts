@@ -3,6 +3,7 @@ import { drizzle } from "drizzle-orm/pglite";
 import { migrate } from "drizzle-orm/pglite/migrator";
 import { StoreRejected, StoreUnavailable, TelemetryError } from "../domain/errors.ts";
 import type { SqlClient, SqlExecutor } from "./client.ts";
+import { saysDataIsAtFault } from "./sqlstate.ts";
 
 const migrationsFolder = `${import.meta.dir}/../../drizzle`;
 
@@ -60,9 +61,7 @@ class PGliteClient implements SqlClient {
   }
 }
 
-/** Classes of SQLSTATE that say the data is at fault, not the server: trying again will not help.
- *  Source: https://www.postgresql.org/docs/17/errcodes-appendix.html */
 function isRefusal(error: unknown): boolean {
   const code = (error as { code?: unknown }).code;
-  return typeof code === "string" && /^(?:22|23|54)/.test(code);
+  return typeof code === "string" && saysDataIsAtFault(code);
 }

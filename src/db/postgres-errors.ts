@@ -1,13 +1,12 @@
 import postgres from "postgres";
 import { messageOf, StoreRejected, StoreUnavailable, TelemetryError } from "../domain/errors.ts";
+import { saysDataIsAtFault } from "./sqlstate.ts";
 
-/** True where the data is at fault, not the server (classes 22 data, 23 constraint, 54 a limit of PostgreSQL, such as an
- *  index entry's size): trying again will not help, and the connection is as good as before. A missing right or table
- *  (class 42) is an operator's matter: the data waits until it is mended. What ends the session (FATAL), such as a wrong setting at its start, is never about the data.
- *  Source: https://www.postgresql.org/docs/17/errcodes-appendix.html */
+/** True where the data is at fault: the connection is as good as before. What ends the session (FATAL), such as a wrong
+ *  setting at its start, is never about the data. */
 export function isRefusal(error: unknown): boolean {
   const root = rootOf(error);
-  return root instanceof postgres.PostgresError && root.severity === "ERROR" && /^(?:22|23|54)/.test(root.code);
+  return root instanceof postgres.PostgresError && root.severity === "ERROR" && saysDataIsAtFault(root.code);
 }
 
 /** An error of postgres.js, drizzle or a socket as the store's callers know it.
