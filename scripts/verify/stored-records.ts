@@ -33,7 +33,7 @@ export function recordsInStore(queries: TelemetryQueries): StoredRecords {
   return {
     recordsOf: (window) =>
       paged(window, async ({ uuid, startMs, endMs }) => {
-        const records = await queries.records({ uuid, startMs, endMs, limit: pageLimit });
+        const { elements: records } = await queries.records({ uuid, startMs, endMs, limit: pageLimit });
         return records.map(({ gpu, timeMs, metrics: values, custom }) => ({
           uuid: gpu.uuid,
           hostname: gpu.hostname,

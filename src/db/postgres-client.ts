@@ -1,8 +1,8 @@
 import type { Clock } from "../domain/clock.ts";
-import { StoreUnavailable } from "../domain/errors.ts";
+import { StoreUnavailable, type TelemetryError } from "../domain/errors.ts";
 import type { SqlClient, SqlExecutor } from "./client.ts";
 import { PostgresConnection } from "./postgres-connection.ts";
-import { isRefusal, translatePostgresError } from "./postgres-errors.ts";
+import { isRefusal, isTimeout, translatePostgresError } from "./postgres-errors.ts";
 import { PostgresPool } from "./postgres-pool.ts";
 import { parsePostgresUrl, type PostgresUrl } from "./postgres-url.ts";
 
@@ -11,13 +11,15 @@ export interface PostgresClientOptions {
   readonly url: string;
   readonly maxConnections: number;
   readonly clock: Clock;
+  /** For a client that only asks: how long a statement may take, and the error of one that takes longer. */
+  readonly questions?: { readonly timeoutMs: number; readonly tooLong: () => TelemetryError };
 }
 
 /** An ingest takes well under a second, the widest query some seconds: what takes longer waits for a lock or should not
  *  hold a connection. The server gives it up and says why. */
 const statementTimeoutMs = 30_000;
 /** A server that says nothing at all (frozen, cut off) is given up a little later than it would give up itself. */
-const callTimeoutMs = statementTimeoutMs + 10_000;
+const silenceMs = 10_000;
 
 /** Opens connections to PostgreSQL as they are needed; nothing is tried before the first call.
  *  @throws InvalidConfig when the URL is none */
@@ -31,12 +33,16 @@ export class PostgresClient implements SqlClient {
   private readonly url: PostgresUrl;
   private readonly pool: PostgresPool;
   private readonly clock: Clock;
+  private readonly callTimeoutMs: number;
   private closing: Promise<void> | undefined;
 
-  constructor({ url, maxConnections, clock }: PostgresClientOptions) {
+  constructor(private readonly options: PostgresClientOptions) {
+    const { url, maxConnections, clock, questions } = options;
+    const timeoutMs = questions?.timeoutMs ?? statementTimeoutMs;
     this.url = parsePostgresUrl(url);
     this.clock = clock;
-    this.pool = new PostgresPool({ url: this.url, maxConnections, clock, statementTimeoutMs });
+    this.callTimeoutMs = timeoutMs + silenceMs;
+    this.pool = new PostgresPool({ url: this.url, maxConnections, clock, statementTimeoutMs: timeoutMs });
   }
 
   /** Host, port and database, for messages: never the password. */
@@ -75,7 +81,7 @@ export class PostgresClient implements SqlClient {
 
   private async onConnection<T>(use: (connection: PostgresConnection) => Promise<T>): Promise<T> {
     const over = new AbortController();
-    const late = this.late(callTimeoutMs, over.signal);
+    const late = this.late(this.callTimeoutMs, over.signal);
     try {
       const connection = await this.pool.take(late);
       try {
@@ -87,7 +93,10 @@ export class PostgresClient implements SqlClient {
         this.pool.give(connection);
       }
     } catch (cause) {
-      throw translatePostgresError(cause, this.description);
+      const { questions } = this.options;
+      throw questions !== undefined && isTimeout(cause)
+        ? questions.tooLong()
+        : translatePostgresError(cause, this.description);
     } finally {
       over.abort();
     }

@@ -9,6 +9,12 @@ export function isRefusal(error: unknown): boolean {
   return root instanceof postgres.PostgresError && root.severity === "ERROR" && saysDataIsAtFault(root.code);
 }
 
+/** True where the server gave a statement up because it took too long. */
+export function isTimeout(error: unknown): boolean {
+  const root = rootOf(error);
+  return root instanceof postgres.PostgresError && root.code === "57014";
+}
+
 /** An error of postgres.js, drizzle or a socket as the store's callers know it.
  *  @param place what was asked, without secrets */
 export function translatePostgresError(cause: unknown, place: string): TelemetryError {

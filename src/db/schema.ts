@@ -5,6 +5,7 @@ import {
   integer,
   jsonb,
   type PgColumnBuilderBase,
+  pgSequence,
   pgTable,
   primaryKey,
   text,
@@ -16,23 +17,57 @@ import { metrics } from "../domain/metrics.ts";
 const instant = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
 const offset = (name: string) => bigint(name, { mode: "number" });
 
-/** Every GPU that was ever seen; `gpu_key` is what telemetry rows carry instead of the uuid. */
+/** What inputs say of a GPU beside its uuid. */
+const attributes = {
+  clusterId: text("cluster_id").notNull(),
+  hostname: text("hostname").notNull(),
+  gpuId: integer("gpu_id").notNull(),
+  device: text("device").notNull(),
+  modelName: text("model_name").notNull(),
+  driverVersion: text("driver_version").notNull(),
+  properties: jsonb("properties").$type<Record<string, string>>().notNull(),
+};
+
+/** Counts the changes of GPUs' attributes and workloads: whoever reads the same number as before has missed none. */
+export const gpuRevision = pgSequence("gpu_revision");
+
+/** Every GPU that was ever seen, with the newest attributes; `gpu_key` is what other tables carry instead of the uuid. */
 export const gpus = pgTable(
   "gpus",
   {
     gpuKey: integer("gpu_key").primaryKey().generatedAlwaysAsIdentity(),
     uuid: text("uuid").notNull().unique(),
-    clusterId: text("cluster_id").notNull(),
-    hostname: text("hostname").notNull(),
-    gpuId: integer("gpu_id").notNull(),
-    device: text("device").notNull(),
-    modelName: text("model_name").notNull(),
-    driverVersion: text("driver_version").notNull(),
-    properties: jsonb("properties").$type<Record<string, string>>().notNull(),
+    ...attributes,
     firstSeenAt: instant("first_seen_at").notNull(),
+    /** It was seen then or later: brought up to date now and then, the exact instant is that of its newest record. */
     lastSeenAt: instant("last_seen_at").notNull(),
+    /** gpu_revision when its attributes or workloads last changed. */
+    revision: bigint("revision", { mode: "number" }).notNull().default(0),
   },
-  (table) => [index("gpus_place").on(table.clusterId, table.hostname, table.gpuId)],
+  (table) => [
+    index("gpus_place").on(table.clusterId, table.hostname, table.gpuId),
+    index("gpus_revision").on(table.revision),
+  ],
+);
+
+/** A GPU's attributes over time: each row holds from its instant to that of the next. */
+export const gpuAttributes = pgTable(
+  "gpu_attributes",
+  { gpuKey: integer("gpu_key").notNull(), validFrom: instant("valid_from").notNull(), ...attributes },
+  (table) => [primaryKey({ name: "gpu_attributes_pkey", columns: [table.gpuKey, table.validFrom] })],
+);
+
+/** What held a GPU over time (empty: nothing): each row holds from its instant to that of the next. */
+export const gpuWorkloads = pgTable(
+  "gpu_workloads",
+  {
+    gpuKey: integer("gpu_key").notNull(),
+    validFrom: instant("valid_from").notNull(),
+    container: text("container").notNull(),
+    pod: text("pod").notNull(),
+    namespace: text("namespace").notNull(),
+  },
+  (table) => [primaryKey({ name: "gpu_workloads_pkey", columns: [table.gpuKey, table.validFrom] })],
 );
 
 const metricColumns: Record<string, PgColumnBuilderBase> = Object.fromEntries(
@@ -53,7 +88,7 @@ export const telemetry = pgTable(
   },
   (table) => [
     primaryKey({ name: "telemetry_pkey", columns: [table.gpuKey, table.time] }),
-    index("telemetry_time").on(table.time.desc()),
+    index("telemetry_time").on(table.time),
   ],
 );
 

@@ -26,6 +26,12 @@ export class StoreUnavailable extends TelemetryError {
   readonly retryable = true;
 }
 
+/** A query would take too long, or give too many rows: nothing is wrong with the store, another question can be answered. */
+export class QueryTooCostly extends TelemetryError {
+  readonly code = "query_too_costly";
+  readonly retryable = false;
+}
+
 /** The store refused the data itself; trying again will refuse it again. */
 export class StoreRejected extends TelemetryError {
   readonly code = "store_rejected";

@@ -1,7 +1,11 @@
-/** A GPU as its telemetry names it. Known by `uuid` everywhere; the rest may change over time. */
-export interface Gpu {
+/** A GPU as its telemetry names it. Known by `uuid` everywhere. */
+export interface Gpu extends Attributes {
   /** DCGM's `UUID`, e.g. `GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4`; other shapes are accepted. */
   readonly uuid: string;
+}
+
+/** What may change of a GPU over time: a board is moved, a driver installed. */
+export interface Attributes {
   readonly clusterId: string;
   readonly hostname: string;
   /** Index on its host, from 0. */
@@ -25,3 +29,8 @@ export interface Workload {
 
 /** The workload of a record that names none. */
 export const noWorkload: Workload = { container: "", pod: "", namespace: "" };
+
+/** True where both name the same container, pod and namespace. */
+export function isSameWorkload(a: Workload, b: Workload): boolean {
+  return a.container === b.container && a.pod === b.pod && a.namespace === b.namespace;
+}

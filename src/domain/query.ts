@@ -1,34 +1,40 @@
 import type { RejectReason } from "./batch.ts";
+import type { Attributes, Gpu, Workload } from "./gpu.ts";
 
-/** A GPU as the store knows it. */
-export interface StoredGpu {
-  readonly uuid: string;
-  readonly clusterId: string;
-  readonly hostname: string;
-  readonly gpuId: number;
-  readonly device: string;
-  readonly modelName: string;
-  readonly driverVersion: string;
-  readonly properties: Readonly<Record<string, string>>;
+/** A GPU as the store knows it: with its newest attributes. */
+export interface StoredGpu extends Gpu {
   /** Instants of its oldest and newest record, milliseconds since the epoch. */
   readonly firstSeenAtMs: number;
   readonly lastSeenAtMs: number;
 }
 
 /** One record as it is stored: only the metrics that it has. */
-export interface StoredRecord {
-  readonly gpu: StoredGpu;
+export interface StoredRecord extends Workload {
+  /** As it was at that instant. */
+  readonly gpu: Gpu;
   readonly timeMs: number;
   /** Catalogue metric name -> value; a metric without a value is absent. */
   readonly metrics: Readonly<Record<string, number>>;
   /** Values of metrics outside the catalogue; empty when there are none. */
   readonly custom: Readonly<Record<string, number>>;
-  readonly container: string;
-  readonly pod: string;
-  readonly namespace: string;
 }
 
-/** Which records; absent fields do not restrict. */
+/** A place in the history, going back in time: what comes after it is older, or of the same instant and a GPU of a lower
+ *  key. Records that are stored meanwhile do not move it. */
+export interface HistoryCursor {
+  readonly timeMs: number;
+  readonly gpuKey: number;
+}
+
+/** A part of the history. */
+export interface HistoryPage<Element> {
+  /** By time ascending, then hostname, then gpuId. */
+  readonly elements: readonly Element[];
+  /** Where the next, older part begins; undefined where there is none. */
+  readonly next: HistoryCursor | undefined;
+}
+
+/** Which records; absent fields do not restrict. Cluster and host are those of the GPU at the record's instant. */
 export interface RecordFilter {
   readonly uuid?: string;
   readonly clusterId?: string;
@@ -36,8 +42,89 @@ export interface RecordFilter {
   /** Inclusive bounds, milliseconds since the epoch. */
   readonly startMs?: number;
   readonly endMs?: number;
+  /** Only what comes after it. */
+  readonly cursor?: HistoryCursor;
   /** At most this many; the newest ones of the range. */
   readonly limit: number;
+}
+
+/** How finely history is looked at: every record, or averages over a minute or an hour. */
+export const resolutions = ["raw", "1m", "1h"] as const;
+export type Resolution = (typeof resolutions)[number];
+/** A resolution that sums up. */
+export type RollupResolution = Exclude<Resolution, "raw">;
+
+/** What became of a metric in a span of time. */
+export interface Aggregate {
+  readonly avg: number;
+  readonly min: number;
+  readonly max: number;
+  /** Values behind it. */
+  readonly count: number;
+}
+
+/** The records of one GPU in a minute or an hour. */
+export interface StoredRollup {
+  /** As it was at the beginning. */
+  readonly gpu: Gpu;
+  /** Beginning of the minute or hour (UTC), milliseconds since the epoch. */
+  readonly timeMs: number;
+  /** Records in it. */
+  readonly records: number;
+  /** Catalogue metric name -> its values; a metric without a value is absent. */
+  readonly metrics: Readonly<Record<string, Aggregate>>;
+}
+
+/** What records can be summed up by. */
+export const groupings = ["cluster", "host", "gpu", "model", "namespace"] as const;
+export type Grouping = (typeof groupings)[number];
+
+/** Which records are summed up, and how. */
+export interface AggregateFilter {
+  readonly groupBy: Grouping;
+  /** Names of the catalogue, at least one. */
+  readonly metrics: readonly string[];
+  /** Inclusive bounds, milliseconds since the epoch. */
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly resolution: RollupResolution;
+  readonly clusterId?: string;
+  readonly hostname?: string;
+  /** At most this many rows; more are an error. */
+  readonly limit: number;
+}
+
+/** One group in one minute or hour. */
+export interface AggregateRow {
+  /** Beginning of the minute or hour (UTC), milliseconds since the epoch. */
+  readonly timeMs: number;
+  /** What makes the group, by the API's field names: cluster_id and hostname, uuid, model_name or namespace. */
+  readonly group: Readonly<Record<string, string>>;
+  /** Metric name -> its values; a metric without a value is absent. */
+  readonly metrics: Readonly<Record<string, Aggregate>>;
+}
+
+/** A GPU's attributes from an instant on (milliseconds since the epoch) until the next. */
+export interface AttributesSpan extends Attributes {
+  readonly fromMs: number;
+}
+
+/** What held a GPU from an instant on (milliseconds since the epoch) until the next. */
+export interface WorkloadSpan extends Workload {
+  readonly fromMs: number;
+}
+
+/** What of a GPU changed over time, oldest first. */
+export interface GpuChanges {
+  readonly attributes: readonly AttributesSpan[];
+  readonly workloads: readonly WorkloadSpan[];
+}
+
+/** Whose changes, and when: also those that began before the window and held in it. */
+export interface ChangesFilter {
+  readonly uuid: string;
+  readonly startMs?: number;
+  readonly endMs?: number;
 }
 
 /** Which GPUs; absent fields do not restrict. */

@@ -41,5 +41,6 @@ async function newestValues(
 ): Promise<readonly StoredRecord[]> {
   const startMs = newestAtMs - activeLagMs;
   const newest = (await queries.latest({ clusterId })).filter(({ timeMs }) => timeMs >= startMs);
-  return sufficeForStats(newest) ? newest : queries.records({ clusterId, startMs, limit: recordsMax });
+  if (sufficeForStats(newest)) return newest;
+  return (await queries.records({ clusterId, startMs, limit: recordsMax })).elements;
 }

@@ -15,11 +15,11 @@ export async function gpusWithStatus(queries: TelemetryQueries, filter: GpuFilte
 
 /** When the newest record of a cluster was measured, milliseconds since the epoch; NaN where it has none. */
 export async function newestRecordAt(queries: TelemetryQueries, clusterId: string): Promise<number> {
-  const [newest] = await queries.records({ clusterId, limit: 1 });
+  const [newest] = (await queries.records({ clusterId, limit: 1 })).elements;
   return newest?.timeMs ?? NaN;
 }
 
 /** Records in the API's shape, oldest first. */
 export async function telemetryOf(queries: TelemetryQueries, filter: RecordFilter) {
-  return (await queries.records(filter)).map(toApiRecord);
+  return (await queries.records(filter)).elements.map(toApiRecord);
 }

@@ -1,24 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import type { RecordBatch, RejectedInput } from "../../src/domain/batch.ts";
+import fc from "fast-check";
+import type { RejectedInput } from "../../src/domain/batch.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-pglite-store.ts";
-import type { IngestMessage } from "../../src/pipeline/store/telemetry-store.ts";
-import { makeBatch } from "../support/batch.ts";
+import { makeBatch, messageOf } from "../support/batch.ts";
 
 const t0 = Date.UTC(2025, 6, 18, 20, 42, 34);
-
-function messageOf(
-  id: string,
-  batch: RecordBatch,
-  stretch: { source?: string; from?: number; to?: number } = {},
-): IngestMessage {
-  const { source = id, from = 0, to = 10 } = stretch;
-  return {
-    messageId: id,
-    idempotencyKey: `key of ${id}`,
-    source: { sourceId: source, from: { offset: from, line: from }, to: { offset: to, line: to } },
-    batch,
-  };
-}
 
 const rejection = (byte: number): RejectedInput => ({
   line: 3,
@@ -53,7 +39,7 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
         recordsInserted: 0,
         recordsMerged: 1,
       });
-      const [record] = await queries.records({ uuid: "merge", limit: 10 });
+      const [record] = (await queries.records({ uuid: "merge", limit: 10 })).elements;
       expect(record?.metrics).toEqual({ temperature: 28, power_draw: 80, sm_clock_mhz: 1980 });
       expect(record).toMatchObject({
         custom: { odd: 1 },
@@ -68,7 +54,7 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
       const results = await Promise.all([store.ingest(message), store.ingest(message)]);
       expect(results.map(({ duplicate }) => duplicate).sort()).toEqual([false, true]);
       expect(await store.ingest({ ...message, messageId: "another id" })).toMatchObject({ duplicate: true });
-      expect(await queries.records({ uuid: "once", limit: 10 })).toHaveLength(1);
+      expect((await queries.records({ uuid: "once", limit: 10 })).elements).toHaveLength(1);
     });
 
     test("rejected inputs are kept once for each place, whatever they contain", async () => {
@@ -134,7 +120,7 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
       const records = times.map((timeMs) => ({ uuid: "window", timeMs, metrics: { temperature: 1 } }));
       await store.ingest(messageOf("w", makeBatch(records)));
       const found = async (filter: object) =>
-        (await queries.records({ uuid: "window", limit: 10, ...filter })).map(({ timeMs }) => timeMs);
+        (await queries.records({ uuid: "window", limit: 10, ...filter })).elements.map(({ timeMs }) => timeMs);
       expect(await found({})).toEqual(times);
       expect(await found({ startMs: times[1], endMs: times[2] })).toEqual(times.slice(1, 3));
       expect(await found({ limit: 2 })).toEqual(times.slice(2));
@@ -142,15 +128,19 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
 
     test("doubles come back bit by bit", async () => {
       const { store, queries } = opened;
-      const values = [5e-324, 1.7976931348623157e308, 2 ** 53, 0.1 + 0.2, -1e-300, 73.136, 1 / 3];
-      const records = values.map((value, index) => ({
-        uuid: "bits",
-        timeMs: t0 + index,
-        metrics: { power_draw: value },
-      }));
-      await store.ingest(messageOf("bits", makeBatch(records)));
-      const found = await queries.records({ uuid: "bits", limit: 100 });
-      expect(found.map(({ metrics }) => metrics.power_draw)).toEqual(values);
+      let run = 0;
+      const anyDouble = fc.double({ noNaN: true, noDefaultInfinity: true });
+      const property = fc.asyncProperty(fc.array(anyDouble, { minLength: 1, maxLength: 200 }), async (some) => {
+        run += 1;
+        const uuid = `bits-${run}`;
+        const values = [5e-324, 1.7976931348623157e308, 2 ** 53, 0.1 + 0.2, -0, 73.136, 1 / 3, ...some];
+        const records = values.map((value, index) => ({ uuid, timeMs: t0 + index, metrics: { power_draw: value } }));
+        await store.ingest(messageOf(uuid, makeBatch(records)));
+        const { elements: found } = await queries.records({ uuid, limit: 1000 });
+        const isSame = found.map(({ metrics }, index) => Object.is(metrics.power_draw, values[index]));
+        expect(isSame).toEqual(values.map(() => true));
+      });
+      await fc.assert(property, { numRuns: 20 });
     });
 
     test("a closed store says that it is unavailable", async () => {

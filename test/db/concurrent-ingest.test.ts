@@ -76,7 +76,7 @@ async function storeFrame({ store }: OpenStore): Promise<void> {
 
 async function expectEveryValueOnce({ queries, store }: OpenStore, messages: number): Promise<void> {
   const window = { startMs: timesMs[0] as number, endMs: timesMs.at(-1) as number };
-  const found = await queries.records({ ...window, limit: 2 * recordCount });
+  const { elements: found } = await queries.records({ ...window, limit: 2 * recordCount });
   expect(found).toHaveLength(recordCount);
   for (const { gpu, timeMs, metrics: values } of found) {
     const numbers = metricNames.map((_, metric) => valueOf(uuids.indexOf(gpu.uuid), timesMs.indexOf(timeMs), metric));

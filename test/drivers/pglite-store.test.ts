@@ -1,4 +1,13 @@
+import type { OpenStore } from "../../src/pipeline/store/open-pglite-store.ts";
+import { exerciseGpuHistory } from "../contract/gpu-history.ts";
+import { exerciseTelemetryQueries } from "../contract/telemetry-queries.ts";
 import { exerciseTelemetryStore } from "../contract/telemetry-store.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 
 exerciseTelemetryStore("PGlite", openMemoryStore);
+exerciseTelemetryQueries("PGlite", openMemoryStore);
+
+/** PGlite has one process: the other collector is the same one. */
+let shared: Promise<OpenStore> | undefined;
+const openShared = (): Promise<OpenStore> => (shared ??= openMemoryStore());
+exerciseGpuHistory("PGlite", openShared, openShared);

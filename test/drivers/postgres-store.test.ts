@@ -1,6 +1,8 @@
 import { afterAll, beforeAll } from "bun:test";
 import { type PostgresServer, startPostgres } from "../../scripts/services/postgres.ts";
 import { openPostgresStore } from "../../src/pipeline/store/open-postgres-store.ts";
+import { exerciseGpuHistory } from "../contract/gpu-history.ts";
+import { exerciseTelemetryQueries } from "../contract/telemetry-queries.ts";
 import { exerciseTelemetryStore } from "../contract/telemetry-store.ts";
 import { createDatabase } from "../support/postgres-database.ts";
 
@@ -20,3 +22,14 @@ function inDatabase(name: string, options: { readonly plain?: boolean; readonly 
 exerciseTelemetryStore("TimescaleDB", inDatabase("timescale", {}));
 exerciseTelemetryStore("PostgreSQL", inDatabase("plain", { plain: true }));
 exerciseTelemetryStore("TimescaleDB as behind a pooler", inDatabase("pooled", { query: "?prepare=false" }));
+
+exerciseTelemetryQueries("TimescaleDB", inDatabase("timescale_queries", {}));
+exerciseTelemetryQueries("PostgreSQL", inDatabase("plain_queries", { plain: true }));
+
+for (const [name, options] of [
+  ["TimescaleDB", {}],
+  ["PostgreSQL", { plain: true }],
+] as const) {
+  const open = inDatabase(`history_${name.toLowerCase()}`, options);
+  exerciseGpuHistory(name, open, open);
+}

@@ -22,7 +22,7 @@ async function contentOf(dataDir: string): Promise<{ records: string; rejections
   try {
     const digest = new Bun.CryptoHasher("sha256");
     for (const { uuid } of await queries.gpus({})) {
-      for (const { gpu, ...record } of await queries.records({ uuid, limit: 1_000_000 })) {
+      for (const { gpu, ...record } of (await queries.records({ uuid, limit: 1_000_000 })).elements) {
         digest.update(JSON.stringify([gpu.uuid, gpu.hostname, gpu.gpuId, record]));
       }
     }

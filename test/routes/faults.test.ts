@@ -231,7 +231,10 @@ test("whatever else is thrown stays inside: 500 without a word of it, and the lo
   const fail = (): never => {
     throw new TypeError("password hunter2 at /srv/secret.ts");
   };
-  const queries: TelemetryQueries = { gpus: fail, records: fail, latest: fail, countRecords: fail, rejections: fail };
+  const queries: TelemetryQueries = {
+    ...{ gpus: fail, latest: fail, changes: fail, records: fail, rollups: fail },
+    ...{ aggregates: fail, countRecords: fail, rejections: fail },
+  };
   const failing = gatewayOver(stored, { queries });
   const response = await failing.get("/api/v1/gpus");
   const text = await response.text();

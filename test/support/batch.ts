@@ -2,6 +2,7 @@ import type { RecordBatch, RejectedInput } from "../../src/domain/batch.ts";
 import { BatchBuilder } from "../../src/domain/batch-builder.ts";
 import { noWorkload, type Workload } from "../../src/domain/gpu.ts";
 import { metricIndexOf } from "../../src/domain/metrics.ts";
+import type { IngestMessage } from "../../src/pipeline/store/telemetry-store.ts";
 
 /** A record as a test writes it; metrics outside the catalogue become custom values. */
 export interface TestRecord {
@@ -9,16 +10,17 @@ export interface TestRecord {
   readonly timeMs: number;
   readonly metrics: Readonly<Record<string, number>>;
   readonly hostname?: string;
+  readonly clusterId?: string;
   readonly workload?: Workload;
 }
 
 /** A batch of records and rejected inputs. */
 export function makeBatch(records: readonly TestRecord[], rejected: readonly RejectedInput[] = []): RecordBatch {
   const builder = new BatchBuilder();
-  for (const { uuid, timeMs, metrics, hostname = "host-a", workload = noWorkload } of records) {
+  for (const { uuid, timeMs, metrics, hostname = "host-a", clusterId = "cluster", workload = noWorkload } of records) {
     const gpu = {
       uuid,
-      clusterId: "cluster",
+      clusterId,
       hostname,
       gpuId: 0,
       device: "nvidia0",
@@ -36,4 +38,19 @@ export function makeBatch(records: readonly TestRecord[], rejected: readonly Rej
   }
   rejected.forEach((input) => builder.reject(input));
   return builder.build();
+}
+
+/** A message that carries a batch, of a source of its own unless one is given. */
+export function messageOf(
+  id: string,
+  batch: RecordBatch,
+  stretch: { source?: string; from?: number; to?: number } = {},
+): IngestMessage {
+  const { source = id, from = 0, to = 10 } = stretch;
+  return {
+    messageId: id,
+    idempotencyKey: `key of ${id}`,
+    source: { sourceId: source, from: { offset: from, line: from }, to: { offset: to, line: to } },
+    batch,
+  };
 }

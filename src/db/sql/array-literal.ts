@@ -1,11 +1,12 @@
 /** PostgreSQL's text form of arrays, for `$1::text::float8[]`: the same for every driver, and quick to build. */
 
-/** NaN becomes NULL: a metric without a value. */
+/** NaN becomes NULL: a metric without a value. The sign of -0, which String drops, is kept. */
 export function numberArray(values: ArrayLike<number>): string {
   const parts = new Array<string>(values.length);
   for (let i = 0; i < values.length; i += 1) {
     const value = values[i] as number;
-    parts[i] = value === value ? String(value) : "NULL";
+    if (value === value) parts[i] = Object.is(value, -0) ? "-0" : String(value);
+    else parts[i] = "NULL";
   }
   return `{${parts.join(",")}}`;
 }

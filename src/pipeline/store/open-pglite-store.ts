@@ -1,4 +1,6 @@
 import { openDataDir } from "../../db/data-dir.ts";
+import type { SqlClient } from "../../db/client.ts";
+import { type DatabaseEngine, detectEngine } from "../../db/engine.ts";
 import { openPGliteClient } from "../../db/pglite-client.ts";
 import { SqlTelemetryQueries } from "./sql-telemetry-queries.ts";
 import { SqlTelemetryStore } from "./sql-telemetry-store.ts";
@@ -9,6 +11,7 @@ import type { TelemetryStore } from "./telemetry-store.ts";
 export interface OpenStore {
   /** Where it is, for people; without secrets. */
   readonly description: string;
+  readonly engine: DatabaseEngine;
   readonly store: TelemetryStore;
   readonly queries: TelemetryQueries;
   readonly close: () => Promise<void>;
@@ -19,20 +22,14 @@ export interface OpenStore {
 export async function openPGliteStore(where: { dataDir: string } | { memory: true }): Promise<OpenStore> {
   if ("memory" in where) {
     const client = await openPGliteClient("memory://");
-    return {
-      description: "in memory",
-      store: new SqlTelemetryStore(client),
-      queries: new SqlTelemetryQueries(client),
-      close: () => client.close(),
-    };
+    return { description: "in memory", ...(await driversOn(client)), close: () => client.close() };
   }
   const dataDir = await openDataDir(where.dataDir);
   try {
     const client = await openPGliteClient(dataDir.databaseDir);
     return {
       description: where.dataDir,
-      store: new SqlTelemetryStore(client),
-      queries: new SqlTelemetryQueries(client),
+      ...(await driversOn(client)),
       close: async () => {
         await client.close();
         await dataDir.release();
@@ -42,4 +39,9 @@ export async function openPGliteStore(where: { dataDir: string } | { memory: tru
     await dataDir.release();
     throw error;
   }
+}
+
+async function driversOn(client: SqlClient): Promise<Pick<OpenStore, "engine" | "store" | "queries">> {
+  const engine = await detectEngine(client);
+  return { engine, store: new SqlTelemetryStore(client), queries: new SqlTelemetryQueries(client, engine) };
 }

@@ -1,89 +1,86 @@
+import type { DatabaseEngine } from "../../db/engine.ts";
 import type { SqlClient } from "../../db/client.ts";
+import { groupColumns, selectAggregates } from "../../db/sql/select-aggregates.ts";
+import { selectChanges } from "../../db/sql/select-changes.ts";
+import { selectGpus } from "../../db/sql/select-gpus.ts";
+import { type Places, selectPlaces } from "../../db/sql/select-places.ts";
+import { type RecordRow, selectLatest, selectRecords } from "../../db/sql/select-records.ts";
+import { selectRejections } from "../../db/sql/select-rejections.ts";
+import { selectRollups } from "../../db/sql/select-rollups.ts";
+import { QueryTooCostly } from "../../domain/errors.ts";
 import { metrics } from "../../domain/metrics.ts";
 import type {
+  Aggregate,
+  AggregateFilter,
+  AggregateRow,
+  ChangesFilter,
+  GpuChanges,
   GpuFilter,
+  HistoryPage,
   RecordFilter,
   RejectionFilter,
+  RollupResolution,
   StoredGpu,
   StoredRecord,
   StoredRejection,
+  StoredRollup,
 } from "../../domain/query.ts";
 import type { TelemetryQueries } from "./telemetry-queries.ts";
 
-const gpuColumns = `g.uuid, g.cluster_id, g.hostname, g.gpu_id, g.device, g.model_name, g.driver_version, g.properties,
-  extract(epoch from g.first_seen_at)::float8 * 1000 as first_ms, extract(epoch from g.last_seen_at)::float8 * 1000 as last_ms`;
-const metricColumns = metrics.map(({ name }) => `t."${name}"`).join(", ");
-const recordColumns = `${gpuColumns}, extract(epoch from t.time)::float8 * 1000 as time_ms, ${metricColumns},
-  t.custom, t.container, t.pod, t.namespace`;
-const gpuOrder = "g.hostname, g.gpu_id, g.uuid";
-
-interface GpuRow {
-  readonly uuid: string;
-  readonly cluster_id: string;
-  readonly hostname: string;
-  readonly gpu_id: number;
-  readonly device: string;
-  readonly model_name: string;
-  readonly driver_version: string;
-  readonly properties: Record<string, string>;
-  readonly first_ms: number;
-  readonly last_ms: number;
-}
-
-interface RecordRow extends GpuRow {
-  readonly time_ms: number;
-  readonly custom: Record<string, number> | null;
-  readonly container: string | null;
-  readonly pod: string | null;
-  readonly namespace: string | null;
-}
-
-/** Collects conditions and their parameters. */
-class Conditions {
-  readonly params: unknown[] = [];
-  private readonly texts: string[] = [];
-
-  /** @param text with `?` for the parameter; left out where the value is undefined */
-  add(text: string, value: unknown): this {
-    if (value !== undefined) this.texts.push(text.replace("?", `$${this.params.push(value)}`));
-    return this;
-  }
-
-  get where(): string {
-    return this.texts.length === 0 ? "" : `where ${this.texts.join(" and ")}`;
-  }
-}
+const metricNames = metrics.map(({ name }) => name);
 
 /** Answers out of SQL. */
 export class SqlTelemetryQueries implements TelemetryQueries {
-  constructor(private readonly client: SqlClient) {}
+  constructor(
+    private readonly client: SqlClient,
+    private readonly engine: DatabaseEngine,
+  ) {}
 
-  async gpus(filter: GpuFilter): Promise<StoredGpu[]> {
-    const { where, params } = ofGpu(filter);
-    const text = `select ${gpuColumns} from gpus g ${where} order by ${gpuOrder}`;
-    return (await this.client.query<GpuRow>(text, params)).map(toGpu);
-  }
-
-  async records(filter: RecordFilter): Promise<StoredRecord[]> {
-    const conditions = ofGpu(filter)
-      .add("t.time >= to_timestamp(?::float8 / 1000.0)", filter.startMs)
-      .add("t.time <= to_timestamp(?::float8 / 1000.0)", filter.endMs);
-    const limit = `$${conditions.params.push(filter.limit)}`;
-    const text = `
-select * from (
-  select ${recordColumns}, g.gpu_key from telemetry t join gpus g using (gpu_key) ${conditions.where}
-  order by t.time desc, g.hostname desc, g.gpu_id desc limit ${limit}
-) newest order by time_ms, hostname, gpu_id, uuid`;
-    return (await this.client.query<RecordRow>(text, conditions.params)).map(toRecord);
+  gpus(filter: GpuFilter): Promise<StoredGpu[]> {
+    return selectGpus(this.client, filter);
   }
 
   async latest(filter: GpuFilter): Promise<StoredRecord[]> {
-    const { where, params } = ofGpu(filter);
-    const text = `
-select ${recordColumns} from gpus g
-cross join lateral (select * from telemetry where gpu_key = g.gpu_key order by time desc limit 1) t
-${where} order by ${gpuOrder}`;
-    return (await this.client.query<RecordRow>(text, params)).map(toRecord);
+    const rows = await selectLatest(this.client, filter);
+    const places = await this.placesOf(rows);
+    return rows.map((row) => toRecord(row, places));
+  }
+
+  changes(filter: ChangesFilter): Promise<GpuChanges> {
+    return selectChanges(this.client, filter);
+  }
+
+  async records(filter: RecordFilter): Promise<HistoryPage<StoredRecord>> {
+    const { elements, next } = await selectRecords(this.client, filter);
+    const places = await this.placesOf(elements);
+    return { elements: inOrder(elements.map((row) => toRecord(row, places))), next };
+  }
+
+  async rollups(filter: RecordFilter, resolution: RollupResolution): Promise<HistoryPage<StoredRollup>> {
+    const isMaterialized = this.engine.hasMaterializedRollups;
+    const { elements, next } = await selectRollups(this.client, filter, { resolution, isMaterialized });
+    const places = await this.placesOf(elements);
+    const rollups = elements.map((row) => ({
+      gpu: places.at(row.gpuKey, row.timeMs),
+      timeMs: row.timeMs,
+      records: row.records,
+      metrics: aggregatesOf(row, metricNames),
+    }));
+    return { elements: inOrder(rollups), next };
+  }
+
+  async aggregates(filter: AggregateFilter): Promise<AggregateRow[]> {
+    const rows = await selectAggregates(this.client, filter, this.engine.hasMaterializedRollups);
+    if (rows.length > filter.limit) {
+      throw new QueryTooCostly(
+        `more than ${filter.limit} rows: ask for a shorter window, fewer groups or a coarser resolution`,
+      );
+    }
+    return rows.map((row) => ({
+      timeMs: Math.round(row.timeMs),
+      group: Object.fromEntries(groupColumns[filter.groupBy].map((name) => [name, String(valuesOf(row)[name])])),
+      metrics: aggregatesOf(row, filter.metrics),
+    }));
   }
 
   async countRecords(clusterId: string): Promise<number> {
@@ -91,53 +88,67 @@ ${where} order by ${gpuOrder}`;
     return (await this.client.query<{ count: number }>(text, [clusterId]))[0]?.count ?? 0;
   }
 
-  rejections({ sourceId, limit }: RejectionFilter): Promise<StoredRejection[]> {
-    const conditions = new Conditions().add("source_id = ?", sourceId);
-    const text = `
-select source_id as "sourceId", line::float8 as line, byte_offset::float8 as byte, reason, field, value, message, raw,
-  (extract(epoch from seen_at)::float8 * 1000)::float8 as "seenAtMs"
-from quarantine ${conditions.where} order by id desc limit $${conditions.params.push(limit)}`;
-    return this.client.query<StoredRejection>(text, conditions.params);
+  rejections(filter: RejectionFilter): Promise<StoredRejection[]> {
+    return selectRejections(this.client, filter);
+  }
+
+  /** The GPUs of rows as they were at the rows' instants. */
+  private placesOf(rows: readonly { readonly gpuKey: number; readonly timeMs: number }[]): Promise<Places> {
+    const [startMs, endMs] = rows.reduce(
+      ([first, last], { timeMs }) => [Math.min(first, timeMs), Math.max(last, timeMs)],
+      [Infinity, -Infinity],
+    );
+    return selectPlaces(this.client, { gpuKeys: rows.map(({ gpuKey }) => gpuKey), startMs, endMs });
   }
 }
 
-function ofGpu({ clusterId, hostname, gpuId, uuid }: GpuFilter): Conditions {
-  return new Conditions()
-    .add("g.cluster_id = ?", clusterId)
-    .add("g.hostname = ?", hostname)
-    .add("g.gpu_id = ?", gpuId)
-    .add("g.uuid = ?", uuid);
+function valuesOf(row: object): Readonly<Record<string, unknown>> {
+  return row as Readonly<Record<string, unknown>>;
 }
 
-function toGpu(row: GpuRow): StoredGpu {
-  return {
-    uuid: row.uuid,
-    clusterId: row.cluster_id,
-    hostname: row.hostname,
-    gpuId: row.gpu_id,
-    device: row.device,
-    modelName: row.model_name,
-    driverVersion: row.driver_version,
-    properties: row.properties,
-    firstSeenAtMs: Math.round(row.first_ms),
-    lastSeenAtMs: Math.round(row.last_ms),
-  };
-}
-
-function toRecord(row: RecordRow): StoredRecord {
-  const values = row as unknown as Record<string, number | null>;
+function toRecord(row: RecordRow, places: Places): StoredRecord {
+  const values = valuesOf(row);
   const present: Record<string, number> = {};
-  for (const { name } of metrics) {
+  for (const name of metricNames) {
     const value = values[name];
     if (typeof value === "number") present[name] = value;
   }
   return {
-    gpu: toGpu(row),
-    timeMs: Math.round(row.time_ms),
+    gpu: places.at(row.gpuKey, row.timeMs),
+    timeMs: row.timeMs,
     metrics: present,
     custom: row.custom ?? {},
     container: row.container ?? "",
     pod: row.pod ?? "",
     namespace: row.namespace ?? "",
   };
+}
+
+function aggregatesOf(row: object, names: readonly string[]): Record<string, Aggregate> {
+  const values = valuesOf(row);
+  const present: Record<string, Aggregate> = {};
+  for (const name of names) {
+    const [avg, min, max] = [values[`${name}_avg`], values[`${name}_min`], values[`${name}_max`]];
+    if (typeof avg !== "number" || typeof min !== "number" || typeof max !== "number") continue;
+    present[name] = { avg, min, max, count: values[`${name}_count`] as number };
+  }
+  return present;
+}
+
+/** Lists go by time, then host, then index. */
+function inOrder<Row extends { readonly timeMs: number; readonly gpu: StoredRecord["gpu"] }>(
+  rows: readonly Row[],
+): Row[] {
+  return [...rows].sort(
+    (a, b) =>
+      a.timeMs - b.timeMs ||
+      compareTexts(a.gpu.hostname, b.gpu.hostname) ||
+      a.gpu.gpuId - b.gpu.gpuId ||
+      compareTexts(a.gpu.uuid, b.gpu.uuid),
+  );
+}
+
+function compareTexts(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
 }

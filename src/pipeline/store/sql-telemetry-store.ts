@@ -3,8 +3,11 @@ import type { Stretch } from "../../domain/source-range.ts";
 import type { SqlClient, SqlExecutor } from "../../db/client.ts";
 import { insertMessage, setMessageRecords } from "../../db/sql/insert-message.ts";
 import { insertQuarantine } from "../../db/sql/insert-quarantine.ts";
-import { type SeenGpu, upsertGpus } from "../../db/sql/upsert-gpus.ts";
+import { insertGpus } from "../../db/sql/insert-gpus.ts";
 import { upsertTelemetry } from "../../db/sql/upsert-telemetry.ts";
+import { GpuDirectory } from "./gpu-directory.ts";
+import { GpuHistory } from "./gpu-history.ts";
+import { type ObservedGpu, observedGpus } from "./observed-gpus.ts";
 import type { IngestMessage, IngestResult, SourceProgress, SourceTotals, TelemetryStore } from "./telemetry-store.ts";
 
 /** Records a statement takes: bounds the memory of the statement's text. */
@@ -12,19 +15,25 @@ const recordsPerStatement = 10_000;
 
 /** History in SQL: PGlite, PostgreSQL or TimescaleDB behind the client. */
 export class SqlTelemetryStore implements TelemetryStore {
-  constructor(private readonly client: SqlClient) {}
+  private readonly directory: GpuDirectory;
+  private readonly history: GpuHistory;
 
-  ingest(message: IngestMessage): Promise<IngestResult> {
-    const { batch } = message;
-    return this.client.transaction(async (executor) => {
-      const rejected = countReasons(batch);
-      const isNew = await insertMessage(executor, { ...message, tally: batch.tally, rejected });
-      if (!isNew) return { duplicate: true, recordsInserted: 0, recordsMerged: 0 };
-      const { inserted, merged } = await storeRecords(executor, batch);
-      await insertQuarantine(executor, message.source.sourceId, batch.rejected);
-      await setMessageRecords(executor, message.messageId, { inserted, merged });
-      return { duplicate: false, recordsInserted: inserted, recordsMerged: merged };
-    });
+  constructor(private readonly client: SqlClient) {
+    this.directory = new GpuDirectory(client);
+    this.history = new GpuHistory(client, this.directory);
+  }
+
+  async ingest(message: IngestMessage): Promise<IngestResult> {
+    const gpus = observedGpus(message.batch);
+    try {
+      const result = await this.client.transaction((executor) => this.storeOnce(executor, message, gpus));
+      // a duplicate too: who stored the message may have died before it got here
+      await this.history.note(gpus);
+      return result;
+    } catch (error) {
+      this.directory.forget();
+      throw error;
+    }
   }
 
   async progressOf(sourceId: string): Promise<SourceProgress> {
@@ -46,6 +55,31 @@ export class SqlTelemetryStore implements TelemetryStore {
 
   close(): Promise<void> {
     return this.client.close();
+  }
+
+  private async storeOnce(
+    executor: SqlExecutor,
+    { batch, ...message }: IngestMessage,
+    gpus: readonly ObservedGpu[],
+  ): Promise<IngestResult> {
+    const rejected = countReasons(batch);
+    const isNew = await insertMessage(executor, { ...message, tally: batch.tally, rejected });
+    if (!isNew) return { duplicate: true, recordsInserted: 0, recordsMerged: 0 };
+    const { inserted, merged } = await storeRecords(executor, batch, await this.keysOf(executor, gpus));
+    await insertQuarantine(executor, message.source.sourceId, batch.rejected);
+    await setMessageRecords(executor, message.messageId, { inserted, merged });
+    return { duplicate: false, recordsInserted: inserted, recordsMerged: merged };
+  }
+
+  /** @returns uuid -> gpu_key */
+  private async keysOf(executor: SqlExecutor, gpus: readonly ObservedGpu[]): Promise<ReadonlyMap<string, number>> {
+    const unknown = gpus.filter(({ gpu }) => this.directory.get(gpu.uuid) === undefined);
+    const keys = unknown.length === 0 ? new Map<string, number>() : await insertGpus(executor, unknown);
+    for (const { gpu } of gpus) {
+      const known = this.directory.get(gpu.uuid);
+      if (known !== undefined) keys.set(gpu.uuid, known.gpuKey);
+    }
+    return keys;
   }
 }
 
@@ -97,10 +131,12 @@ function countReasons({ rejected }: RecordBatch): Record<string, number> {
   return counts;
 }
 
-async function storeRecords(executor: SqlExecutor, batch: RecordBatch): Promise<{ inserted: number; merged: number }> {
+async function storeRecords(
+  executor: SqlExecutor,
+  batch: RecordBatch,
+  keys: ReadonlyMap<string, number>,
+): Promise<{ inserted: number; merged: number }> {
   const sums = { inserted: 0, merged: 0 };
-  if (batch.recordCount === 0) return sums;
-  const keys = await upsertGpus(executor, seenGpus(batch));
   const keyOf = batch.gpus.map(({ uuid }) => keys.get(uuid) ?? NaN);
   // Sorted by key and time: two collectors lock rows in the same order and never wait in a ring.
   const order = Array.from({ length: batch.recordCount }, (_, record) => record).sort(
@@ -128,20 +164,6 @@ async function storeRecords(executor: SqlExecutor, batch: RecordBatch): Promise<
 }
 
 type Workload = RecordBatch["workloads"][number];
-
-/** The GPUs that have records, each with the span of them. */
-function seenGpus(batch: RecordBatch): SeenGpu[] {
-  const first = batch.gpus.map(() => Infinity);
-  const last = batch.gpus.map(() => -Infinity);
-  batch.gpuIndexes.forEach((gpu, record) => {
-    const timeMs = batch.timesMs[record] as number;
-    first[gpu] = Math.min(first[gpu] as number, timeMs);
-    last[gpu] = Math.max(last[gpu] as number, timeMs);
-  });
-  return batch.gpus
-    .map((gpu, index) => ({ gpu, firstMs: first[index] as number, lastMs: last[index] as number }))
-    .filter(({ firstMs }) => firstMs !== Infinity);
-}
 
 /** Record -> its custom metrics as JSON. */
 function customOf(batch: RecordBatch): Map<number, string> {

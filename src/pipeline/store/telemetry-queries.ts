@@ -1,20 +1,38 @@
 import type {
+  AggregateFilter,
+  AggregateRow,
+  ChangesFilter,
+  GpuChanges,
   GpuFilter,
+  HistoryPage,
   RecordFilter,
   RejectionFilter,
+  RollupResolution,
   StoredGpu,
   StoredRecord,
   StoredRejection,
+  StoredRollup,
 } from "../../domain/query.ts";
 
-/** What the gateway asks of the history. Every call throws StoreUnavailable when the store does not answer. */
-export interface TelemetryQueries {
+/** What is asked of the fleet. Every call throws StoreUnavailable when the store does not answer. */
+export interface FleetQueries {
   /** Ordered by hostname, then gpuId, then uuid. */
   gpus(filter: GpuFilter): Promise<StoredGpu[]>;
-  /** The newest `limit` records that fit, ordered by time ascending, then hostname, then gpuId. */
-  records(filter: RecordFilter): Promise<StoredRecord[]>;
   /** The newest record of each GPU, ordered as `gpus` is. */
   latest(filter: GpuFilter): Promise<StoredRecord[]>;
+  /** Where a GPU was, and what held it, over time; empty for one that is not known. */
+  changes(filter: ChangesFilter): Promise<GpuChanges>;
+}
+
+/** What the gateway asks of the history. Every call throws StoreUnavailable when the store does not answer, and
+ *  QueryTooCostly when it would take too long or too many rows. */
+export interface TelemetryQueries extends FleetQueries {
+  /** The newest `limit` records that fit. */
+  records(filter: RecordFilter): Promise<HistoryPage<StoredRecord>>;
+  /** The newest `limit` rollups whose minute or hour begins in the range. */
+  rollups(filter: RecordFilter, resolution: RollupResolution): Promise<HistoryPage<StoredRollup>>;
+  /** Ordered by time, then group. */
+  aggregates(filter: AggregateFilter): Promise<AggregateRow[]>;
   /** Records stored of a cluster (exact). */
   countRecords(clusterId: string): Promise<number>;
   /** The newest rejections first, of one source or of all. */

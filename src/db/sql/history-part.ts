@@ -1,0 +1,69 @@
+import type { HistoryPage, RecordFilter } from "../../domain/query.ts";
+import { Conditions } from "./conditions.ts";
+
+/** What a part of the history is read from. */
+export interface HistorySource {
+  /** A table, or a subquery in brackets; takes parameters of its own from the conditions. */
+  readonly from: (conditions: Conditions) => string;
+  /** The column with the instant. */
+  readonly time: "time" | "bucket";
+  /** What is read, of `t`; `"gpuKey"` and `"timeMs"` among them. */
+  readonly columns: string;
+}
+
+/** Writes the statement that reads a part of the history, newest first: one row more than the part may have, so that it
+ *  shows whether there are older ones. */
+export function partStatement(
+  { from, time, columns }: HistorySource,
+  filter: RecordFilter,
+): { readonly text: string; readonly params: readonly unknown[] } {
+  const { uuid, clusterId, hostname, startMs, endMs, cursor, limit } = filter;
+  const at = `t.${time}`;
+  const conditions = new Conditions();
+  const source = from(conditions);
+  conditions
+    .add("t.gpu_key = (select gpu_key from gpus where uuid = ?)", uuid)
+    .add(`${at} >= to_timestamp(?::float8 / 1000.0)`, startMs)
+    .add(`${at} <= to_timestamp(?::float8 / 1000.0)`, endMs)
+    .add(`${attributeAt("cluster_id", at)} = ?`, clusterId)
+    .add(`${attributeAt("hostname", at)} = ?`, hostname)
+    .add(`${at} <= to_timestamp(?::float8 / 1000.0)`, cursor?.timeMs);
+  if (cursor !== undefined) {
+    conditions.add(
+      `(${at} < to_timestamp(${conditions.param(cursor.timeMs)}::float8 / 1000.0) or t.gpu_key < ?)`,
+      cursor.gpuKey,
+    );
+  }
+  const rows = conditions.param(limit + 1);
+  const newest = `order by ${at} desc, t.gpu_key desc limit ${rows}`;
+  if (hostname === undefined) {
+    return {
+      text: `select ${columns} from ${source} t ${conditions.after("where")} ${newest}`,
+      params: conditions.params,
+    };
+  }
+  // the few GPUs of a host each by its own index, instead of everybody's records back to the last one of the host
+  const text = `
+select ${columns} from (select distinct gpu_key from gpu_attributes where hostname = ${conditions.param(hostname)}) k
+cross join lateral (
+  select * from ${source} t where t.gpu_key = k.gpu_key ${conditions.after("and")} ${newest}) t
+${newest}`;
+  return { text, params: conditions.params };
+}
+
+/** A GPU's attribute at the instant of a row of `t`. */
+function attributeAt(column: "cluster_id" | "hostname", at: string): string {
+  return `(select a.${column} from gpu_attributes a where a.gpu_key = t.gpu_key and a.valid_from <= ${at}
+    order by a.valid_from desc limit 1)`;
+}
+
+/** @param rows newest first, one more than the part may have where there are older ones */
+export function toPage<Row extends { readonly gpuKey: number; readonly timeMs: number }>(
+  rows: readonly Row[],
+  limit: number,
+): HistoryPage<Row> {
+  const elements = rows.slice(0, limit);
+  const last = elements.at(-1);
+  const next = rows.length > limit && last !== undefined ? { timeMs: last.timeMs, gpuKey: last.gpuKey } : undefined;
+  return { elements, next };
+}

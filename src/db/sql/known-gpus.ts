@@ -1,0 +1,66 @@
+import type { Attributes, Workload } from "../../domain/gpu.ts";
+import type { SqlExecutor } from "../client.ts";
+import { textArray } from "./array-literal.ts";
+
+/** A GPU as the database has it: its newest state. Instants in milliseconds since the epoch. */
+export interface KnownGpu {
+  readonly uuid: string;
+  readonly gpuKey: number;
+  readonly attributes: Attributes;
+  /** Since when the attributes hold; undefined where no record of the GPU was worked in yet. */
+  readonly attributesFromMs: number | undefined;
+  readonly workload: Workload;
+  readonly workloadFromMs: number | undefined;
+  /** It was seen then or later. */
+  readonly lastSeenMs: number;
+}
+
+interface KnownRow extends Attributes, Workload {
+  readonly uuid: string;
+  readonly gpuKey: number;
+  readonly lastSeenMs: number;
+  readonly attributesFromMs: number | null;
+  readonly workloadFromMs: number | null;
+}
+
+const text = `
+select g.uuid, g.gpu_key as "gpuKey", g.cluster_id as "clusterId", g.hostname, g.gpu_id as "gpuId", g.device,
+  g.model_name as "modelName", g.driver_version as "driverVersion", g.properties,
+  extract(epoch from g.last_seen_at)::float8 * 1000 as "lastSeenMs",
+  extract(epoch from a.valid_from)::float8 * 1000 as "attributesFromMs",
+  extract(epoch from w.valid_from)::float8 * 1000 as "workloadFromMs",
+  coalesce(w.container, '') as container, coalesce(w.pod, '') as pod, coalesce(w.namespace, '') as namespace
+from gpus g
+left join lateral (
+  select valid_from from gpu_attributes where gpu_key = g.gpu_key order by valid_from desc limit 1) a on true
+left join lateral (
+  select * from gpu_workloads where gpu_key = g.gpu_key order by valid_from desc limit 1) w on true
+where g.gpu_key in (
+  select gpu_key from gpus where revision > $1
+  union select gpu_key from gpus join unnest($2::text::text[]) as s(uuid) using (uuid))`;
+
+/** Reads the GPUs that changed after a revision, and some others. */
+export async function readKnownGpus(
+  executor: SqlExecutor,
+  { afterRevision, uuids }: { readonly afterRevision: number; readonly uuids: readonly string[] },
+): Promise<KnownGpu[]> {
+  const rows = await executor.query<KnownRow>(text, [afterRevision, textArray(uuids)]);
+  return rows.map(
+    ({ uuid, gpuKey, lastSeenMs, attributesFromMs, workloadFromMs, container, pod, namespace, ...attributes }) => ({
+      uuid,
+      gpuKey,
+      attributes,
+      attributesFromMs: attributesFromMs === null ? undefined : Math.round(attributesFromMs),
+      workload: { container, pod, namespace },
+      workloadFromMs: workloadFromMs === null ? undefined : Math.round(workloadFromMs),
+      lastSeenMs: Math.round(lastSeenMs),
+    }),
+  );
+}
+
+/** How often GPUs have changed so far. A sequence: its number shows before the transaction that changes something has
+ *  committed, and without a lock. */
+export async function readGpuRevision(executor: SqlExecutor): Promise<number> {
+  const query = "select (case when is_called then last_value else 0 end)::float8 as revision from gpu_revision";
+  return (await executor.query<{ revision: number }>(query))[0]?.revision ?? 0;
+}

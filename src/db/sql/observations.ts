@@ -1,0 +1,46 @@
+import type { Workload } from "../../domain/gpu.ts";
+import type { SqlExecutor } from "../client.ts";
+import { numberArray, textArray } from "./array-literal.ts";
+
+/** Records of GPUs: the instants of one batch, each with that of the batch's next record of the same GPU. */
+export interface RecordPlaces {
+  readonly gpuKeys: readonly number[];
+  readonly timesMs: readonly number[];
+  /** Infinity where the batch has no later one. */
+  readonly untilMs: readonly number[];
+}
+
+/** A record with what held its GPU. */
+export interface ObservedRecord extends Workload {
+  readonly gpuKey: number;
+  readonly timeMs: number;
+  /** The GPU's next record, where it is none of the batch. */
+  readonly nextRecordMs: number | undefined;
+}
+
+const text = `
+select o.gpu_key as "gpuKey", o.time_ms as "timeMs", coalesce(t.container, '') as container,
+  coalesce(t.pod, '') as pod, coalesce(t.namespace, '') as namespace,
+  extract(epoch from n.time)::float8 * 1000 as "nextRecordMs"
+from unnest($1::text::int[], $2::text::float8[], $3::text::timestamptz[]) as o(gpu_key, time_ms, until_at)
+join telemetry t on t.gpu_key = o.gpu_key and t.time = to_timestamp(o.time_ms / 1000.0)
+left join lateral (
+  select time from telemetry
+  where gpu_key = o.gpu_key and time > to_timestamp(o.time_ms / 1000.0) and time < o.until_at
+  order by time limit 1) n on true
+order by o.gpu_key, o.time_ms`;
+
+/** Reads records back as they are stored, merged with what other batches said of the same instants; ordered by GPU and
+ *  instant. Records that are gone already are left out. */
+export async function readObservations(executor: SqlExecutor, places: RecordPlaces): Promise<ObservedRecord[]> {
+  const until = places.untilMs.map((ms) => (ms === Infinity ? "infinity" : new Date(ms).toISOString()));
+  const params = [numberArray(places.gpuKeys), numberArray(places.timesMs), textArray(until)];
+  const rows = await executor.query<Omit<ObservedRecord, "nextRecordMs"> & { nextRecordMs: number | null }>(
+    text,
+    params,
+  );
+  return rows.map(({ nextRecordMs, ...row }) => ({
+    ...row,
+    nextRecordMs: nextRecordMs === null ? undefined : Math.round(nextRecordMs),
+  }));
+}

@@ -1,0 +1,39 @@
+import type { AttributesSpan, ChangesFilter, GpuChanges, WorkloadSpan } from "../../domain/query.ts";
+import type { SqlExecutor } from "../client.ts";
+import { Conditions } from "./conditions.ts";
+import { attributeColumns } from "./select-gpus.ts";
+
+const fromMs = `extract(epoch from g.valid_from)::float8 * 1000 as "fromMs"`;
+
+/** Reads what changed of a GPU, oldest first: what held at the beginning of the window, and all that began within it. */
+export async function selectChanges(executor: SqlExecutor, filter: ChangesFilter): Promise<GpuChanges> {
+  return {
+    attributes: await spans<AttributesSpan>(executor, filter, { table: "gpu_attributes", columns: attributeColumns }),
+    workloads: await spans<WorkloadSpan>(executor, filter, {
+      table: "gpu_workloads",
+      columns: "g.container, g.pod, g.namespace",
+    }),
+  };
+}
+
+async function spans<Row extends { readonly fromMs: number }>(
+  executor: SqlExecutor,
+  { uuid, startMs, endMs }: ChangesFilter,
+  { table, columns }: { readonly table: string; readonly columns: string },
+): Promise<Row[]> {
+  const ofGpu = new Conditions().add("s.gpu_key = (select gpu_key from gpus where uuid = ?)", uuid);
+  if (startMs !== undefined) {
+    const start = `to_timestamp(${ofGpu.param(startMs)}::float8 / 1000.0)`;
+    ofGpu.add(
+      `s.valid_from >= coalesce((
+        select max(valid_from) from ${table} where valid_from <= ${start}
+          and gpu_key = (select gpu_key from gpus where uuid = ?)), ${start})`,
+      uuid,
+    );
+  }
+  ofGpu.add("s.valid_from <= to_timestamp(?::float8 / 1000.0)", endMs);
+  const text = `
+select ${fromMs}, ${columns} from (select * from ${table} s ${ofGpu.after("where")}) g order by g.valid_from`;
+  const rows = await executor.query<Row>(text, ofGpu.params);
+  return rows.map((row) => ({ ...row, fromMs: Math.round(row.fromMs) }));
+}

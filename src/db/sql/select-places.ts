@@ -1,0 +1,58 @@
+import type { Attributes, Gpu } from "../../domain/gpu.ts";
+import type { SqlExecutor } from "../client.ts";
+import { numberArray } from "./array-literal.ts";
+import { attributeColumns } from "./select-gpus.ts";
+
+/** What some GPUs were in a span of time. */
+export interface Places {
+  /** The GPU with the attributes of an instant (milliseconds since the epoch), or the first known ones before. */
+  readonly at: (gpuKey: number, timeMs: number) => Gpu;
+}
+
+interface PlaceRow extends Attributes {
+  readonly gpuKey: number;
+  readonly uuid: string;
+  readonly fromMs: number | null;
+}
+
+// A GPU whose records were stored a moment ago may have no attributes over time yet: those of `gpus` hold.
+const text = `
+with k as (select unnest($1::text::int[]) as gpu_key)
+select gpus.gpu_key as "gpuKey", gpus.uuid, extract(epoch from g.valid_from)::float8 * 1000 as "fromMs",
+  ${attributeColumns}
+from k join gpus using (gpu_key) cross join lateral (
+  (select valid_from, cluster_id, hostname, gpu_id, device, model_name, driver_version, properties
+   from gpu_attributes where gpu_key = k.gpu_key and valid_from <= to_timestamp($2::float8 / 1000.0)
+   order by valid_from desc limit 1)
+  union all
+  (select valid_from, cluster_id, hostname, gpu_id, device, model_name, driver_version, properties
+   from gpu_attributes where gpu_key = k.gpu_key
+     and valid_from > to_timestamp($2::float8 / 1000.0) and valid_from <= to_timestamp($3::float8 / 1000.0))
+  union all
+  (select null, gpus.cluster_id, gpus.hostname, gpus.gpu_id, gpus.device, gpus.model_name, gpus.driver_version,
+     gpus.properties)
+) g order by gpus.gpu_key, g.valid_from desc nulls last`;
+
+/** Reads what GPUs were between two instants, milliseconds since the epoch. */
+export async function selectPlaces(
+  executor: SqlExecutor,
+  { gpuKeys, startMs, endMs }: { readonly gpuKeys: Iterable<number>; readonly startMs: number; readonly endMs: number },
+): Promise<Places> {
+  const rows = await executor.query<PlaceRow>(text, [numberArray([...new Set(gpuKeys)]), startMs, endMs]);
+  const spans = new Map<number, { readonly fromMs: number | undefined; readonly gpu: Gpu }[]>();
+  for (const { gpuKey, fromMs, ...gpu } of rows) {
+    const ofGpu = spans.get(gpuKey) ?? [];
+    ofGpu.push({ fromMs: fromMs === null ? undefined : Math.round(fromMs), gpu });
+    spans.set(gpuKey, ofGpu);
+  }
+  return {
+    at: (gpuKey, timeMs) => {
+      const newestFirst = spans.get(gpuKey) ?? [];
+      const holds = newestFirst.find(({ fromMs = Infinity }) => fromMs <= timeMs);
+      // before all that is known: the oldest; the last one is that of `gpus`
+      const place = holds ?? newestFirst.at(-2) ?? newestFirst.at(-1);
+      if (place === undefined) throw new Error(`telemetry of gpu_key ${gpuKey}, which gpus does not have`);
+      return place.gpu;
+    },
+  };
+}

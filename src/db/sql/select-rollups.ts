@@ -1,0 +1,61 @@
+import { metrics } from "../../domain/metrics.ts";
+import type { HistoryPage, RecordFilter, RollupResolution } from "../../domain/query.ts";
+import type { SqlExecutor } from "../client.ts";
+import type { Conditions } from "./conditions.ts";
+import { type HistorySource, partStatement, toPage } from "./history-part.ts";
+import { aggregateNames, bucketOf, everyAggregate, rollupMs } from "./rollup-source.ts";
+
+/** A row of a rollup: beside these, `{metric}_avg`, `_min`, `_max` (null where it has no value) and `_count`. */
+export interface RollupRow {
+  readonly gpuKey: number;
+  readonly timeMs: number;
+  readonly records: number;
+}
+
+const rollupColumns = metrics
+  .flatMap(({ name }) => aggregateNames.map((aggregate) => column(name, aggregate)))
+  .join(", ");
+const columns = `t.gpu_key as "gpuKey", extract(epoch from t.bucket)::float8 * 1000 as "timeMs",
+  t.records::float8 as records, ${rollupColumns}`;
+
+/** Reads the newest rollups that fit, newest first.
+ *  @param isMaterialized whether the database keeps them: a view would be worked out over the whole history */
+export async function selectRollups(
+  executor: SqlExecutor,
+  filter: RecordFilter,
+  { resolution, isMaterialized }: { readonly resolution: RollupResolution; readonly isMaterialized: boolean },
+): Promise<HistoryPage<RollupRow>> {
+  const from = isMaterialized
+    ? () => `telemetry_${resolution}`
+    : (conditions: Conditions) => groupedTelemetry(conditions, resolution, filter);
+  const source: HistorySource = { from, time: "bucket", columns };
+  const { text, params } = partStatement(source, filter);
+  const rows = await executor.query<RollupRow>(text, params);
+  return toPage(
+    rows.map((row) => ({ ...row, timeMs: Math.round(row.timeMs) })),
+    filter.limit,
+  );
+}
+
+/** The view's own query, with the bounds where an index on time serves them. */
+function groupedTelemetry(
+  conditions: Conditions,
+  resolution: RollupResolution,
+  { startMs, endMs, cursor }: RecordFilter,
+): string {
+  const bucket = bucketOf(resolution, "time");
+  const newestMs = Math.min(endMs ?? Infinity, cursor?.timeMs ?? Infinity);
+  const bounds = [
+    ...(startMs === undefined ? [] : [`time >= to_timestamp(${conditions.param(startMs)}::float8 / 1000.0)`]),
+    ...(newestMs === Infinity
+      ? []
+      : [`time < to_timestamp(${conditions.param(newestMs + rollupMs[resolution])}::float8 / 1000.0)`]),
+  ];
+  const where = bounds.length === 0 ? "" : `where ${bounds.join(" and ")}`;
+  return `(select gpu_key, ${bucket} as bucket, count(*) as records, ${everyAggregate}
+    from telemetry ${where} group by gpu_key, ${bucket})`;
+}
+
+function column(name: string, aggregate: (typeof aggregateNames)[number]): string {
+  return aggregate === "count" ? `t."${name}_count"::float8 as "${name}_count"` : `t."${name}_${aggregate}"`;
+}

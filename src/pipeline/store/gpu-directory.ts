@@ -1,0 +1,61 @@
+import type { SqlClient } from "../../db/client.ts";
+import { awaitChanges } from "../../db/sql/gpu-states.ts";
+import { type KnownGpu, readGpuRevision, readKnownGpus } from "../../db/sql/known-gpus.ts";
+
+/** Beyond it the directory is begun anew: 100,000 GPUs take about 60 MB. */
+const gpusMax = 300_000;
+
+/** The GPUs as the database has them, in memory, so that batches which bring nothing new of them need not ask.
+ *
+ *  It is right as of a revision. A change is announced (the sequence gpu_revision moves) before it looks at the records that
+ *  are stored; who has stored records and then reads the same revision as before knows that every change since will see
+ *  them. */
+export class GpuDirectory {
+  private known = new Map<string, KnownGpu>();
+  private revision = -1;
+  /** Readings follow one another: the map is written by one at a time. */
+  private reading: Promise<void> = Promise.resolve();
+
+  constructor(private readonly client: SqlClient) {}
+
+  get(uuid: string): KnownGpu | undefined {
+    return this.known.get(uuid);
+  }
+
+  /** Brings the directory up to date, and makes it know these GPUs where the database does.
+   *  Call it after what they brought is committed. */
+  async refresh(uuids: readonly string[]): Promise<void> {
+    const isComplete = (): boolean => uuids.every((uuid) => this.known.has(uuid));
+    if (isComplete() && (await readGpuRevision(this.client)) === this.revision) return;
+    const reading = this.reading.then(() => this.read(uuids.filter((uuid) => !this.known.has(uuid))));
+    this.reading = reading.catch(() => undefined);
+    await reading;
+  }
+
+  /** It was seen then: nothing that others need to hear of. */
+  noteSeen(uuid: string, lastMs: number): void {
+    const gpu = this.known.get(uuid);
+    if (gpu !== undefined) this.known.set(uuid, { ...gpu, lastSeenMs: Math.max(gpu.lastSeenMs, lastMs) });
+  }
+
+  /** After a failure the database may be another one, or an older state of it. */
+  forget(): void {
+    this.known = new Map();
+    this.revision = -1;
+  }
+
+  private async read(uuids: readonly string[]): Promise<void> {
+    if (this.known.size > gpusMax) this.forget();
+    // a directory that knows nothing asks for the GPUs it meets, not for all that ever changed
+    const afterRevision = this.known.size === 0 ? Number.MAX_SAFE_INTEGER : this.revision;
+    const { revision, gpus } = await this.client.transaction(async (executor) => {
+      await awaitChanges(executor);
+      return {
+        revision: await readGpuRevision(executor),
+        gpus: await readKnownGpus(executor, { afterRevision, uuids }),
+      };
+    });
+    for (const gpu of gpus) this.known.set(gpu.uuid, gpu);
+    this.revision = revision;
+  }
+}

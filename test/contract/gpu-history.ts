@@ -1,0 +1,135 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import type { OpenStore } from "../../src/pipeline/store/open-pglite-store.ts";
+import { makeBatch, messageOf, type TestRecord } from "../support/batch.ts";
+
+const t0 = Date.UTC(2025, 6, 18, 14);
+
+/** What the history of one GPU must be: its records by time, neighbours of the same value joined. */
+function spansOf(records: readonly TestRecord[], valueOf: (record: TestRecord) => string): [number, string][] {
+  const spans: [number, string][] = [];
+  for (const record of [...records].sort((a, b) => a.timeMs - b.timeMs)) {
+    if (spans.at(-1)?.[1] !== valueOf(record)) spans.push([record.timeMs, valueOf(record)]);
+  }
+  return spans;
+}
+
+const namespaceOf = ({ workload }: TestRecord): string => workload?.namespace ?? "";
+const hostOf = ({ hostname = "" }: TestRecord): string => hostname;
+
+/** Records of some GPUs at distinct instants; GPUs move between hosts and change hands. Each batch says one host a GPU. */
+const arbitraryBatches = (gpus: number) =>
+  fc
+    .uniqueArray(
+      fc.record({
+        gpu: fc.nat({ max: gpus - 1 }),
+        second: fc.nat({ max: 40 }),
+        batch: fc.nat({ max: 5 }),
+        namespace: fc.constantFrom("", "red", "blue"),
+      }),
+      { minLength: 1, maxLength: 40, selector: ({ gpu, second }) => gpu * 1000 + second },
+    )
+    .chain((places) =>
+      fc.record({
+        places: fc.constant(places),
+        hosts: fc.array(fc.constantFrom("h1", "h2"), { minLength: 6, maxLength: 6 }),
+      }),
+    );
+
+/** How a store keeps what changes of GPUs over time. */
+export function exerciseGpuHistory(
+  name: string,
+  open: () => Promise<OpenStore>,
+  another: () => Promise<OpenStore>,
+): void {
+  describe(`${name} keeps the history of GPUs`, () => {
+    let opened: OpenStore;
+    let second: OpenStore;
+    beforeAll(async () => {
+      opened = await open();
+      second = await another();
+    });
+    afterAll(async () => void (await Promise.all([opened.close(), second.close()])));
+
+    test("which namespace held a GPU at 14:05 can be told, and where the GPU was", async () => {
+      const record = (minute: number, hostname: string, namespace: string) =>
+        makeBatch([
+          {
+            uuid: "asked",
+            hostname,
+            timeMs: t0 + minute * 60_000,
+            metrics: { temperature: 1 },
+            workload: { container: "c", pod: "p", namespace },
+          },
+        ]);
+      await opened.store.ingest(messageOf("asked-1", record(0, "host-1", "red")));
+      await opened.store.ingest(messageOf("asked-2", record(4, "host-1", "blue")));
+      await opened.store.ingest(messageOf("asked-3", record(9, "host-2", "red")));
+      const at = t0 + 5 * 60_000;
+      const { attributes, workloads } = await opened.queries.changes({ uuid: "asked", startMs: at, endMs: at });
+      expect(workloads).toEqual([{ fromMs: t0 + 4 * 60_000, container: "c", pod: "p", namespace: "blue" }]);
+      expect(attributes).toMatchObject([{ fromMs: t0, hostname: "host-1", gpuId: 0, driverVersion: "535" }]);
+      const all = await opened.queries.changes({ uuid: "asked" });
+      expect(all.workloads.map(({ namespace }) => namespace)).toEqual(["red", "blue", "red"]);
+      expect(all.attributes.map(({ hostname }) => hostname)).toEqual(["host-1", "host-2"]);
+      expect(await opened.queries.changes({ uuid: "nobody" })).toEqual({ attributes: [], workloads: [] });
+    });
+
+    test("it is that of the records in order of time, in whatever order and by however many collectors they come", async () => {
+      let run = 0;
+      const property = fc.asyncProperty(arbitraryBatches(3), fc.boolean(), async ({ places, hosts }, isAtOnce) => {
+        run += 1;
+        const records = places.map(({ gpu, second: at, batch, namespace }) => ({
+          batch,
+          uuid: `run-${run}-gpu-${gpu}`,
+          hostname: hosts[batch] as string,
+          timeMs: t0 + at * 1000,
+          metrics: { temperature: at },
+          workload: { container: "", pod: "", namespace },
+        }));
+        const batches = [...Map.groupBy(records, ({ batch }) => batch)];
+        const ingest = ([batch, ofBatch]: (typeof batches)[number]) =>
+          (batch % 2 === 0 ? opened : second).store.ingest(messageOf(`history-${run}-${batch}`, makeBatch(ofBatch)));
+        if (isAtOnce) await Promise.all(batches.map(ingest));
+        else for (const each of batches) await ingest(each);
+        for (const [uuid, ofGpu] of Map.groupBy(records, (record) => record.uuid)) {
+          const { attributes, workloads } = await opened.queries.changes({ uuid });
+          expect(workloads.map(({ fromMs, namespace }) => [fromMs, namespace])).toEqual(spansOf(ofGpu, namespaceOf));
+          expect(attributes.map(({ fromMs, hostname }) => [fromMs, hostname])).toEqual(spansOf(ofGpu, hostOf));
+          const [gpu] = await second.queries.gpus({ uuid });
+          const times = ofGpu.map(({ timeMs }) => timeMs);
+          expect(gpu).toMatchObject({
+            hostname: spansOf(ofGpu, hostOf).at(-1)?.[1],
+            firstSeenAtMs: Math.min(...times),
+            lastSeenAtMs: Math.max(...times),
+          });
+        }
+      });
+      await fc.assert(property, { numRuns: 40 });
+    });
+
+    test("a collector that died before it noted the history: the next delivery of the message does", async () => {
+      const message = messageOf("died", makeBatch([{ uuid: "died", timeMs: t0, metrics: { temperature: 1 } }]));
+      await opened.store.ingest(message);
+      expect(await second.store.ingest(message)).toMatchObject({ duplicate: true });
+      expect((await opened.queries.changes({ uuid: "died" })).attributes).toHaveLength(1);
+    });
+
+    test("what an input leaves open stays as it was said before", async () => {
+      const said = makeBatch([{ uuid: "open", timeMs: t0, metrics: { temperature: 1 } }]);
+      const unsaid = makeBatch([{ uuid: "open", timeMs: t0 + 1000, metrics: { temperature: 1 } }]);
+      const silent = unsaid.gpus.map((gpu) => ({
+        ...gpu,
+        modelName: "",
+        driverVersion: "",
+        device: "",
+        properties: { serial: "7" },
+      }));
+      await opened.store.ingest(messageOf("said", said));
+      await opened.store.ingest(messageOf("unsaid", { ...unsaid, gpus: silent }));
+      const [gpu] = await opened.queries.gpus({ uuid: "open" });
+      expect(gpu).toMatchObject({ modelName: "NVIDIA H100", driverVersion: "535", device: "nvidia0" });
+      expect(gpu?.properties).toMatchObject({ serial: "7", job: 'a "quoted" \\ job' });
+    });
+  });
+}

@@ -1,0 +1,254 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import type { HistoryCursor, RecordFilter, StoredRecord } from "../../src/domain/query.ts";
+import type { OpenStore } from "../../src/pipeline/store/open-pglite-store.ts";
+import type { TelemetryQueries } from "../../src/pipeline/store/telemetry-queries.ts";
+import { makeBatch, messageOf, type TestRecord } from "../support/batch.ts";
+
+const minuteMs = 60_000;
+const hour = Date.UTC(2025, 6, 18, 20);
+
+/** Every page of a query, newest first. */
+async function pagesOf(queries: TelemetryQueries, filter: RecordFilter): Promise<StoredRecord[][]> {
+  const pages: StoredRecord[][] = [];
+  let cursor: HistoryCursor | undefined;
+  do {
+    const page = await queries.records({ ...filter, ...(cursor === undefined ? {} : { cursor }) });
+    pages.push([...page.elements]);
+    cursor = page.next;
+  } while (cursor !== undefined);
+  return pages;
+}
+
+const placesOf = (records: readonly StoredRecord[]): string[] =>
+  records.map(({ gpu, timeMs }) => `${gpu.uuid}@${timeMs}`);
+
+/** What every driver's queries keep to. Each test has GPUs, hosts and clusters of its own. */
+export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenStore>): void {
+  describe(`${name} answers as the contract says`, () => {
+    let opened: OpenStore;
+    beforeAll(async () => void (opened = await open()));
+    afterAll(() => opened.close());
+
+    const store = (id: string, records: readonly TestRecord[]) =>
+      opened.store.ingest(messageOf(id, makeBatch(records)));
+
+    test("pages go back in time without a gap or a repetition, while records are stored", async () => {
+      const records = Array.from({ length: 23 }, (_, index) => ({
+        uuid: `page-${index % 3}`,
+        clusterId: "paged",
+        hostname: "paged-host",
+        timeMs: hour + Math.floor(index / 3) * 1000,
+        metrics: { temperature: index },
+      }));
+      await store("pages", records);
+      for (const filter of [{ clusterId: "paged" }, { hostname: "paged-host" }]) {
+        const first = await opened.queries.records({ ...filter, limit: 5 });
+        // newer than all, and older than the cursor but newer than nothing that was given: neither moves what follows
+        await store(`later ${JSON.stringify(filter)}`, [{ ...(records[0] as TestRecord), timeMs: hour + 3_600_000 }]);
+        const rest = await pagesOf(opened.queries, {
+          ...filter,
+          limit: 5,
+          ...(first.next === undefined ? {} : { cursor: first.next }),
+        });
+        const seen = placesOf([...first.elements, ...rest.flat()]).filter(
+          (place) => !place.endsWith(`@${hour + 3_600_000}`),
+        );
+        expect(seen.sort()).toEqual(records.map(({ uuid, timeMs }) => `${uuid}@${timeMs}`).sort());
+        expect(rest.slice(0, -1).every((page) => page.length === 5)).toBe(true);
+      }
+      const ofOne = await pagesOf(opened.queries, { uuid: "page-0", limit: 3, endMs: hour + 60_000 });
+      expect(ofOne.map((page) => page.map(({ timeMs }) => (timeMs - hour) / 1000))).toEqual([
+        [5, 6, 7],
+        [2, 3, 4],
+        [0, 1],
+      ]);
+    });
+
+    test("a record is of the host that its GPU was in at the time", async () => {
+      const at = (hostname: string, timeMs: number) => [
+        { uuid: "mover", hostname, timeMs, metrics: { temperature: 1 } },
+      ];
+      await store("mover-1", at("mover-old", hour));
+      await store("mover-2", at("mover-new", hour + 1000));
+      const found = async (hostname: string) => (await opened.queries.records({ hostname, limit: 9 })).elements;
+      expect((await found("mover-old")).map(({ gpu, timeMs }) => [gpu.hostname, timeMs])).toEqual([
+        ["mover-old", hour],
+      ]);
+      expect((await found("mover-new")).map(({ gpu, timeMs }) => [gpu.hostname, timeMs])).toEqual([
+        ["mover-new", hour + 1000],
+      ]);
+      expect((await opened.queries.latest({ uuid: "mover" }))[0]?.gpu.hostname).toBe("mover-new");
+    });
+
+    test("rollups are the records of whole minutes and hours, as if worked out by hand", async () => {
+      const arbitraryRecords = fc.uniqueArray(
+        fc.record({ second: fc.nat({ max: 3 * 3600 - 1 }), power: fc.double({ min: -1e6, max: 1e6, noNaN: true }) }),
+        { minLength: 1, maxLength: 40, selector: ({ second }) => second },
+      );
+      let run = 0;
+      const property = fc.asyncProperty(arbitraryRecords, fc.nat({ max: 3 * 3600 }), async (samples, startSecond) => {
+        run += 1;
+        const uuid = `rolled-${run}`;
+        const records = samples.map(({ second, power }) => ({
+          uuid,
+          timeMs: hour + second * 1000,
+          metrics: { power_draw: power },
+        }));
+        await store(uuid, records);
+        for (const [resolution, widthMs] of [
+          ["1m", minuteMs],
+          ["1h", 60 * minuteMs],
+        ] as const) {
+          const startMs = hour + startSecond * 1000;
+          const filter = { uuid, startMs, endMs: hour + 2 * 3_600_000, limit: 1000 };
+          const { elements } = await opened.queries.rollups(filter, resolution);
+          const groups = Map.groupBy(records, ({ timeMs }) => Math.floor(timeMs / widthMs) * widthMs);
+          const expected = [...groups]
+            .filter(([timeMs]) => timeMs >= startMs && timeMs <= filter.endMs)
+            .sort(([a], [b]) => a - b)
+            .map(([timeMs, group]) => ({ timeMs, values: group.map(({ metrics }) => metrics.power_draw) }));
+          expect(elements.map(({ timeMs, records: count }) => [timeMs, count])).toEqual(
+            expected.map(({ timeMs, values }) => [timeMs, values.length]),
+          );
+          elements.forEach(({ metrics }, index) => {
+            const values = expected[index]?.values ?? [];
+            expect(Object.keys(metrics)).toEqual(["power_draw"]);
+            expect(metrics.power_draw).toMatchObject({
+              min: Math.min(...values),
+              max: Math.max(...values),
+              count: values.length,
+            });
+            const average = values.reduce((sum, value) => sum + value / values.length, 0);
+            expect(Math.abs((metrics.power_draw?.avg ?? NaN) - average)).toBeLessThan(1e-6);
+          });
+        }
+      });
+      await fc.assert(property, { numRuns: 15 });
+    });
+
+    test("rollups page back like records", async () => {
+      await store(
+        "rolled pages",
+        Array.from({ length: 10 }, (_, index) => ({
+          uuid: "rolled-pages",
+          timeMs: hour + index * minuteMs + 1,
+          metrics: { temperature: index },
+        })),
+      );
+      const first = await opened.queries.rollups({ uuid: "rolled-pages", limit: 4 }, "1m");
+      const second = await opened.queries.rollups(
+        { uuid: "rolled-pages", limit: 9, ...(first.next === undefined ? {} : { cursor: first.next }) },
+        "1m",
+      );
+      expect(first.elements.map(({ metrics }) => metrics.temperature?.avg)).toEqual([6, 7, 8, 9]);
+      expect(second.elements.map(({ metrics }) => metrics.temperature?.avg)).toEqual([0, 1, 2, 3, 4, 5]);
+      expect(second.next).toBeUndefined();
+    });
+
+    test("aggregates sum up by GPU, host, cluster, model and namespace", async () => {
+      const workload = (namespace: string) => ({ container: "c", pod: "p", namespace });
+      await store("sums", [
+        {
+          uuid: "sum-1",
+          hostname: "sum-a",
+          clusterId: "sums",
+          timeMs: hour,
+          metrics: { temperature: 10, power_draw: 1 },
+          workload: workload("red"),
+        },
+        {
+          uuid: "sum-2",
+          hostname: "sum-a",
+          clusterId: "sums",
+          timeMs: hour + 5000,
+          metrics: { temperature: 20 },
+          workload: workload("blue"),
+        },
+        {
+          uuid: "sum-3",
+          hostname: "sum-b",
+          clusterId: "sums",
+          timeMs: hour + 9000,
+          metrics: { temperature: 40 },
+          workload: workload("red"),
+        },
+        { uuid: "sum-3", hostname: "sum-b", clusterId: "sums", timeMs: hour + minuteMs, metrics: { temperature: 50 } },
+      ]);
+      const window = {
+        startMs: hour,
+        endMs: hour + minuteMs,
+        clusterId: "sums",
+        metrics: ["temperature"],
+        limit: 100,
+      } as const;
+      const sums = async (groupBy: "gpu" | "host" | "cluster" | "model" | "namespace") =>
+        (await opened.queries.aggregates({ ...window, groupBy, resolution: "1m" })).map(
+          ({ timeMs, group, metrics: { temperature } }) => [
+            ...[(timeMs - hour) / minuteMs, Object.values(group).join("/")],
+            ...[temperature?.avg, temperature?.min, temperature?.max, temperature?.count],
+          ],
+        );
+      expect(await sums("gpu")).toEqual([
+        [0, "sum-1", 10, 10, 10, 1],
+        [0, "sum-2", 20, 20, 20, 1],
+        [0, "sum-3", 40, 40, 40, 1],
+        [1, "sum-3", 50, 50, 50, 1],
+      ]);
+      expect(await sums("host")).toEqual([
+        [0, "sums/sum-a", 15, 10, 20, 2],
+        [0, "sums/sum-b", 40, 40, 40, 1],
+        [1, "sums/sum-b", 50, 50, 50, 1],
+      ]);
+      expect(await sums("cluster")).toEqual([
+        [0, "sums", 70 / 3, 10, 40, 3],
+        [1, "sums", 50, 50, 50, 1],
+      ]);
+      expect(await sums("model")).toEqual([
+        [0, "NVIDIA H100", 70 / 3, 10, 40, 3],
+        [1, "NVIDIA H100", 50, 50, 50, 1],
+      ]);
+      expect(await sums("namespace")).toEqual([
+        [0, "blue", 20, 20, 20, 1],
+        [0, "red", 25, 10, 40, 2],
+        [1, "", 50, 50, 50, 1],
+      ]);
+      const [both] = await opened.queries.aggregates({
+        ...window,
+        metrics: ["temperature", "power_draw"],
+        groupBy: "cluster",
+        resolution: "1h",
+      });
+      expect(both?.metrics).toEqual({
+        temperature: { avg: 30, min: 10, max: 50, count: 4 },
+        power_draw: { avg: 1, min: 1, max: 1, count: 1 },
+      });
+    });
+
+    test("more rows than the limit are an error that says what to ask for", async () => {
+      await store(
+        "many",
+        [0, 1, 2].map((minute) => ({
+          uuid: "many",
+          clusterId: "many",
+          timeMs: hour + minute * minuteMs,
+          metrics: { temperature: 1 },
+        })),
+      );
+      const filter = {
+        startMs: hour,
+        endMs: hour + 10 * minuteMs,
+        clusterId: "many",
+        metrics: ["temperature"],
+        groupBy: "gpu",
+        resolution: "1m",
+      } as const;
+      expect(await opened.queries.aggregates({ ...filter, limit: 3 })).toHaveLength(3);
+      const refusal = await opened.queries.aggregates({ ...filter, limit: 2 }).catch((error: unknown) => error);
+      expect(refusal).toMatchObject({
+        code: "query_too_costly",
+        message: expect.stringContaining("coarser resolution") as string,
+      });
+    });
+  });
+}
