@@ -2,7 +2,7 @@
 
 /** What routes may see of the pipeline: interfaces, no driver. */
 const pipelineInterfaces =
-  "^src/pipeline/(queue/queue|store/telemetry-queries|store/telemetry-store|source/source|service)\\.ts$";
+  "^src/pipeline/(hot/fleet|queue/queue|store/telemetry-queries|store/telemetry-store|source/source|service)\\.ts$";
 
 /** A folder or file imports nothing of ours but what is named here. */
 const layer = (name, path, allowed) => ({

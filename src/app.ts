@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { Role } from "./config-schema.ts";
 import type { Clock } from "./domain/clock.ts";
+import type { Fleet } from "./pipeline/hot/fleet.ts";
 import type { Queue } from "./pipeline/queue/queue.ts";
 import type { Service } from "./pipeline/service.ts";
 import type { TelemetryQueries } from "./pipeline/store/telemetry-queries.ts";
@@ -11,6 +12,7 @@ import { clusterHostRoutes } from "./routes/cluster-hosts.ts";
 import { clusterRoutes } from "./routes/clusters.ts";
 import { docsRoutes } from "./routes/docs/docs.ts";
 import { errorHandling } from "./routes/error-handling.ts";
+import { FleetAnswers } from "./routes/fleet-answers.ts";
 import { gpuRoutes } from "./routes/gpus.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { hostRoutes } from "./routes/hosts.ts";
@@ -21,6 +23,8 @@ import { telemetryRoutes } from "./routes/telemetry.ts";
 
 export interface AppOptions {
   readonly roles: readonly Role[];
+  /** The fleet in memory; undefined in a process that is no gateway. */
+  readonly fleet: Fleet | undefined;
   /** Both are undefined in a process that only streams. */
   readonly queries: TelemetryQueries | undefined;
   readonly store: Pick<TelemetryStore, "ping"> | undefined;
@@ -44,24 +48,30 @@ export function composeApp(options: AppOptions): Elysia {
     .use(httpMetrics(options.registry))
     .use(healthRoutes(options))
     .use(metricsRoutes(options)) as unknown as Elysia;
-  const { queries } = options;
-  if (options.roles.includes("gateway") && queries !== undefined) {
-    app.use(gateway({ ...options, queries, app: () => app }));
+  const { queries, fleet } = options;
+  if (options.roles.includes("gateway") && queries !== undefined && fleet !== undefined) {
+    app.use(gateway({ ...options, queries, fleet, app: () => app }));
   }
   return app;
 }
 
 function gateway({
+  fleet,
   queries,
   version,
   app,
-}: Pick<AppOptions, "version"> & { readonly queries: TelemetryQueries; readonly app: () => AnyElysia }) {
+}: Pick<AppOptions, "version"> & {
+  readonly fleet: Fleet;
+  readonly queries: TelemetryQueries;
+  readonly app: () => AnyElysia;
+}) {
+  const answers = new FleetAnswers(fleet);
   return new Elysia({ name: "gateway" })
-    .use(gpuRoutes(queries))
-    .use(clusterRoutes(queries))
-    .use(clusterHostRoutes(queries))
-    .use(hostRoutes(queries))
-    .use(telemetryRoutes(queries))
+    .use(gpuRoutes(answers, queries))
+    .use(clusterRoutes(answers, queries))
+    .use(clusterHostRoutes(answers, queries))
+    .use(hostRoutes(answers))
+    .use(telemetryRoutes(answers, queries))
     .use(inputRoutes(queries))
     .use(docsRoutes({ app, version }));
 }

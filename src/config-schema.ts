@@ -218,6 +218,14 @@ export const configSchema = Type.Object({
     maximum: 100,
     description: "Deliveries after which a message is given up and kept as a dead letter",
   }),
+  hotWindowSeconds: count({
+    env: "HOT_WINDOW_SECONDS",
+    default: 60,
+    minimum: 5,
+    maximum: 3600,
+    unit: "s",
+    description: "Time that newest records stay in etcd for gateways that start; hosts and GPUs stay",
+  }),
   collectorWorkers: count({
     env: "COLLECTOR_WORKERS",
     default: 8,

@@ -9,6 +9,9 @@ import { EtcdClient } from "./etcd/etcd-client.ts";
 import { BackPressure } from "./pipeline/back-pressure.ts";
 import { Collector } from "./pipeline/collector.ts";
 import { EtcdUpkeep } from "./pipeline/etcd-upkeep.ts";
+import type { Fleet } from "./pipeline/hot/fleet.ts";
+import type { HotTier } from "./pipeline/hot/hot-tier.ts";
+import { openFleet, openHotTier } from "./pipeline/hot/open-hot.ts";
 import { fanOut, type PipelineListener } from "./pipeline/pipeline-listener.ts";
 import { pipelineMetrics, showDatabaseBytes, showPace } from "./pipeline/pipeline-metrics.ts";
 import { payloadMaxBytes } from "./pipeline/queue/etcd/publisher.ts";
@@ -36,6 +39,8 @@ export interface Parts {
   /** Undefined in a process that neither stores nor reads: a streamer beside an etcd. */
   readonly store: TelemetryStore | undefined;
   readonly queries: TelemetryQueries | undefined;
+  /** Undefined in a process that is no gateway. */
+  readonly fleet: Fleet | undefined;
   readonly queue: Queue;
   /** In the order of starting. */
   readonly services: readonly Service[];
@@ -70,10 +75,13 @@ export async function makeParts(config: Config, surroundings: Surroundings): Pro
   const registry = new Registry();
   const monitor = new ImportMonitor({ ...surroundings, queue, store: opened?.store });
   const listener = fanOut([pipelineMetrics(registry), monitor.listener()]);
-  const parts = { ...surroundings, queue, listener, etcd, registry };
+  const hotTier = openHotTier({ etcd, windowSeconds: config.hotWindowSeconds, clock, registry });
+  const fleet = makeFleet(config, { ...surroundings, hotTier, queries: opened?.queries, registry });
+  const parts = { ...surroundings, queue, listener, etcd, registry, hotTier };
   if (etcd !== undefined) showDatabaseBytes(etcd, registry);
   const services: Service[] = [];
   if (etcd !== undefined && config.etcdCompactSeconds > 0) services.push(upkeep(config, etcd, surroundings));
+  if (fleet !== undefined) services.push(fleet);
   if (config.roles.includes("collector") && opened !== undefined) {
     services.push(makeCollector(config, { ...parts, store: opened.store }));
   }
@@ -84,6 +92,7 @@ export async function makeParts(config: Config, surroundings: Surroundings): Pro
   return {
     store: opened?.store,
     queries: opened?.queries,
+    fleet,
     queue,
     services,
     registry,
@@ -159,7 +168,25 @@ function upkeep(config: Config, client: EtcdClient, { clock, log }: Surroundings
 /** This process's name among the others: unique on its host and, with the host's name, in the cluster. */
 const instanceId = `${hostname()}:${process.pid}`;
 
+function makeFleet(
+  config: Config,
+  parts: Surroundings & {
+    readonly hotTier: HotTier;
+    readonly queries: TelemetryQueries | undefined;
+    readonly registry: Registry;
+  },
+): (Fleet & Service) | undefined {
+  const { queries } = parts;
+  if (!config.roles.includes("gateway") || queries === undefined) return undefined;
+  return openFleet({
+    ...parts,
+    queries,
+    isTold: config.etcdEndpoints !== undefined || config.roles.includes("collector"),
+  });
+}
+
 interface PipelineParts extends Surroundings {
+  readonly hotTier: HotTier;
   readonly queue: Queue;
   readonly listener: PipelineListener;
   readonly etcd: EtcdClient | undefined;

@@ -22,6 +22,10 @@ export interface EtcdWatchOptions {
   readonly withPrevious?: boolean;
   /** Only deletions. */
   readonly deletionsOnly?: boolean;
+  /** Only what is written. */
+  readonly putsOnly?: boolean;
+  /** The watch is open: whatever happens from now on is heard of. */
+  readonly onOpened?: () => void;
   /** The state is read again this often, should an event ever be lost; absent: never. */
   readonly resyncMs?: number;
 }
@@ -70,7 +74,7 @@ export class EtcdWatch {
 
   /** Ends when the watch is closed or it is time to read the state again. @throws when the stream breaks */
   private async follow(revision: string): Promise<void> {
-    const { client, range, clock, withPrevious = false, deletionsOnly = false, resyncMs } = this.options;
+    const { client, range, clock, withPrevious = false, resyncMs } = this.options;
     const stream = await client.openWatch();
     const ended = new AbortController();
     const stop = (): void => ended.abort();
@@ -83,9 +87,8 @@ export class EtcdWatch {
         stream.on("data", (response) => this.take(response, reject));
         stream.on("error", (error) => reject(broken(client, error)));
         stream.on("end", () => reject(broken(client, new Error("the stream ended"))));
-        const filters = deletionsOnly ? { filters: ["Noput" as const] } : {};
         const start_revision = String(BigInt(revision) + 1n);
-        stream.write({ create_request: { ...range, start_revision, prev_kv: withPrevious, ...filters } });
+        stream.write({ create_request: { ...range, start_revision, prev_kv: withPrevious, ...this.filters() } });
       });
       this.revision = undefined;
     } catch (error) {
@@ -99,9 +102,19 @@ export class EtcdWatch {
     }
   }
 
+  private filters(): { filters?: ("Noput" | "Nodelete")[] } {
+    const { deletionsOnly = false, putsOnly = false } = this.options;
+    if (deletionsOnly) return { filters: ["Noput"] };
+    return putsOnly ? { filters: ["Nodelete"] } : {};
+  }
+
   private take(response: IWatchResponse, fail: (error: Error) => void): void {
-    const { onEvents, client } = this.options;
-    if (response.created) this.failures = 0;
+    const { onEvents, onOpened, client } = this.options;
+    if (response.created) {
+      this.failures = 0;
+      // one whose first revision is compacted is created and cancelled at once
+      if (!response.canceled) onOpened?.();
+    }
     if (response.canceled) {
       const isCompacted = response.compact_revision !== "0";
       fail(

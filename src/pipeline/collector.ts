@@ -4,6 +4,7 @@ import type { Clock } from "../domain/clock.ts";
 import { isRetryable, messageOf, QueueClosed } from "../domain/errors.ts";
 import { validateBatch } from "../domain/schema/validate-batch.ts";
 import { retry } from "./backoff.ts";
+import type { HotTier } from "./hot/hot-tier.ts";
 import type { PipelineListener } from "./pipeline-listener.ts";
 import { decodePayload } from "./queue/batch-codec.ts";
 import type { Delivery, Queue } from "./queue/queue.ts";
@@ -15,6 +16,8 @@ export interface CollectorOptions {
   readonly consumerId: string;
   readonly queue: Queue;
   readonly store: TelemetryStore;
+  /** Told of what the store has taken in. */
+  readonly hotTier: Pick<HotTier, "write">;
   /** Messages worked on at a time. */
   readonly workers: number;
   /** The queue's lease, seconds; slow work extends it at every third of it. */
@@ -26,7 +29,8 @@ export interface CollectorOptions {
   readonly log: Logger;
 }
 
-/** Takes messages from the queue into the store: claim, decode, validate, ingest, and only then acknowledge.
+/** Takes messages from the queue into the store and the hot tier: claim, decode, validate, ingest, tell the hot tier, and
+ *  only then acknowledge.
  *
  *  IDLE -start-> COLLECTING -stop-> DRAINING (no wait for new messages; what is in hand, and with `drainOnStop`
  *  what is queued, is finished) -done or deadline-> STOPPED. What is not acknowledged is delivered again. */
@@ -127,9 +131,23 @@ export class Collector implements Service {
     try {
       const result = await this.retrying(() => store.ingest(message));
       listener.stored(message, result);
+      // a duplicate too: who stored it may have died before it told
+      await this.tellHotTier(delivery, batch);
     } finally {
       done.abort();
       await lease;
+    }
+  }
+
+  /** What the hot tier refuses for good is no reason to refuse the message: its records are stored. */
+  private async tellHotTier({ envelope }: Delivery, batch: RecordBatch): Promise<void> {
+    const { hotTier, listener, log } = this.options;
+    try {
+      await this.retrying(() => hotTier.write(batch));
+    } catch (error) {
+      if (isRetryable(error)) throw error;
+      listener.untold(error as Error);
+      log.error({ err: error as Error, message: envelope.id }, "the hot tier refused what is stored");
     }
   }
 

@@ -1,13 +1,14 @@
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import type { StoredGpu } from "../domain/query.ts";
+import type { Fleet } from "../pipeline/hot/fleet.ts";
 import type { TelemetryQueries } from "../pipeline/store/telemetry-queries.ts";
 import { type ApiFault, notFound } from "./api-fault.ts";
 import { operation } from "./docs/operation.ts";
-import { newestRecordAt, telemetryOf } from "./fleet.ts";
+import { telemetryOf } from "./fleet.ts";
+import type { FleetAnswers } from "./fleet-answers.ts";
 import { acceptsAt, noQuery, pathName, rangeOf, telemetryQuery } from "./parameters.ts";
 import { list, single } from "./schemas/envelope.ts";
-import { toApiGpu } from "./schemas/gpu.ts";
 import { toApiHosts } from "./schemas/hierarchy.ts";
 
 const hostParams = {
@@ -29,64 +30,56 @@ interface Place {
 }
 
 /** Hosts of a cluster and their GPUs. */
-export function clusterHostRoutes(queries: TelemetryQueries) {
-  const newestOf = async (gpus: readonly StoredGpu[]) => newestRecordAt(queries, gpus[0]?.clusterId ?? "");
+export function clusterHostRoutes(answers: FleetAnswers, queries: TelemetryQueries) {
+  const { fleet } = answers;
   return new Elysia({ name: "cluster-hosts", prefix: "/api/v1/clusters/:cluster_id/hosts/:host_id" })
     .get(
       "",
-      async ({ params }) => {
-        const gpus = await gpusOfHost(queries, params);
-        return single(toApiHosts(gpus, new Map([[params.cluster_id, await newestOf(gpus)]]))[0]);
-      },
+      ({ request, params }) =>
+        answers.answer(request, () =>
+          JSON.stringify(single(toApiHosts(gpusOfHost(fleet, params), answers.newestByCluster())[0])),
+        ),
       { ...acceptsAt(Type.Object(hostParams), noQuery), detail: hostDetail },
     )
-    .get(
-      "/gpus",
-      async ({ params }) => {
-        const gpus = await gpusOfHost(queries, params);
-        const newestAtMs = await newestOf(gpus);
-        return list(gpus.map((gpu) => toApiGpu(gpu, newestAtMs)));
-      },
-      { ...acceptsAt(Type.Object(hostParams), noQuery), detail: gpusDetail },
-    )
+    .get("/gpus", ({ request, params }) => answers.answer(request, () => answers.gpuList(gpusOfHost(fleet, params))), {
+      ...acceptsAt(Type.Object(hostParams), noQuery),
+      detail: gpusDetail,
+    })
     .get(
       "/gpus/:gpu_id",
-      async ({ params }) => {
-        const gpu = await gpuAt(queries, params);
-        return single(toApiGpu(gpu, await newestOf([gpu])));
-      },
+      ({ request, params }) => answers.answer(request, () => answers.singleGpu(gpuAt(fleet, params))),
       { ...acceptsAt(Type.Object(gpuParams), noQuery), detail: gpuDetail },
     )
     .get(
       "/gpus/:gpu_id/metrics",
       async ({ params, query }) => {
         const range = rangeOf(query);
-        const { uuid } = await gpuAt(queries, params);
+        const { uuid } = gpuAt(fleet, params);
         return list(await telemetryOf(queries, { uuid, ...range }));
       },
       { ...acceptsAt(Type.Object(gpuParams), telemetryQuery), detail: metricsDetail },
     );
 }
 
-async function gpusOfHost(queries: TelemetryQueries, { cluster_id, host_id }: Place): Promise<StoredGpu[]> {
-  const gpus = await queries.gpus({ clusterId: cluster_id, hostname: host_id });
-  if (gpus.length === 0) throw await hostNotFound(queries, { cluster_id, host_id });
+function gpusOfHost(fleet: Fleet, { cluster_id, host_id }: Place): StoredGpu[] {
+  const gpus = fleet.gpus({ clusterId: cluster_id, hostname: host_id });
+  if (gpus.length === 0) throw hostNotFound(fleet, { cluster_id, host_id });
   return gpus;
 }
 
 /** The GPU of this index; where one was replaced by another, the one seen last. */
-async function gpuAt(queries: TelemetryQueries, place: Place & { gpu_id: string }): Promise<StoredGpu> {
+function gpuAt(fleet: Fleet, place: Place & { gpu_id: string }): StoredGpu {
   const { cluster_id, host_id, gpu_id } = place;
-  const gpus = await queries.gpus({ clusterId: cluster_id, hostname: host_id, gpuId: Number(gpu_id) });
+  const gpus = fleet.gpus({ clusterId: cluster_id, hostname: host_id, gpuId: Number(gpu_id) });
   const [last] = gpus.toSorted((a, b) => b.lastSeenAtMs - a.lastSeenAtMs);
   if (last !== undefined) return last;
-  await gpusOfHost(queries, place);
+  gpusOfHost(fleet, place);
   throw notFound("GPU", { gpu_id, host_id, cluster_id });
 }
 
 /** Says which is missing: the cluster or the host. */
-async function hostNotFound(queries: TelemetryQueries, { cluster_id, host_id }: Place): Promise<ApiFault> {
-  const ofCluster = await queries.gpus({ clusterId: cluster_id });
+function hostNotFound(fleet: Fleet, { cluster_id, host_id }: Place): ApiFault {
+  const ofCluster = fleet.gpus({ clusterId: cluster_id });
   return ofCluster.length === 0 ? notFound("cluster", { cluster_id }) : notFound("host", { host_id, cluster_id });
 }
 

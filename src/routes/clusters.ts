@@ -1,47 +1,51 @@
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import type { StoredGpu } from "../domain/query.ts";
+import type { Fleet } from "../pipeline/hot/fleet.ts";
 import type { TelemetryQueries } from "../pipeline/store/telemetry-queries.ts";
 import { notFound } from "./api-fault.ts";
 import { clusterStats } from "./cluster-stats.ts";
 import { operation } from "./docs/operation.ts";
+import type { FleetAnswers } from "./fleet-answers.ts";
 import { accepts, acceptsAt, noQuery, pathName } from "./parameters.ts";
 import { list, single } from "./schemas/envelope.ts";
-import { newestByCluster, toApiClusters, toApiHosts } from "./schemas/hierarchy.ts";
+import { toApiClusters, toApiHosts } from "./schemas/hierarchy.ts";
 
 const clusterParams = Type.Object({ cluster_id: pathName("The cluster", "local-cluster") });
 
 /** Clusters and their hosts. */
-export function clusterRoutes(queries: TelemetryQueries) {
+export function clusterRoutes(answers: FleetAnswers, queries: TelemetryQueries) {
+  const { fleet } = answers;
   return new Elysia({ name: "clusters", prefix: "/api/v1/clusters" })
-    .get("", async () => list(toApiClusters(await queries.gpus({}))), {
+    .get("", ({ request }) => answers.answer(request, () => JSON.stringify(list(toApiClusters(fleet.gpus({}))))), {
       ...accepts(noQuery),
       detail: listDetail,
     })
     .get(
       "/:cluster_id",
-      async ({ params: { cluster_id } }) => single(toApiClusters(await gpusOfCluster(queries, cluster_id))[0]),
+      ({ request, params: { cluster_id } }) =>
+        answers.answer(request, () => JSON.stringify(single(toApiClusters(gpusOfCluster(fleet, cluster_id))[0]))),
       { ...acceptsAt(clusterParams, noQuery), detail: clusterDetail },
     )
     .get(
       "/:cluster_id/stats",
       async ({ params: { cluster_id } }) =>
-        single(await clusterStats(queries, await gpusOfCluster(queries, cluster_id))),
+        single(await clusterStats({ fleet, queries }, gpusOfCluster(fleet, cluster_id))),
       { ...acceptsAt(clusterParams, noQuery), detail: statsDetail },
     )
     .get(
       "/:cluster_id/hosts",
-      async ({ params: { cluster_id } }) => {
-        const gpus = await gpusOfCluster(queries, cluster_id);
-        return list(toApiHosts(gpus, newestByCluster(gpus)));
-      },
+      ({ request, params: { cluster_id } }) =>
+        answers.answer(request, () =>
+          JSON.stringify(list(toApiHosts(gpusOfCluster(fleet, cluster_id), answers.newestByCluster()))),
+        ),
       { ...acceptsAt(clusterParams, noQuery), detail: hostsDetail },
     );
 }
 
 /** @throws ApiFault 404 where the cluster has none */
-async function gpusOfCluster(queries: TelemetryQueries, clusterId: string): Promise<StoredGpu[]> {
-  const gpus = await queries.gpus({ clusterId });
+function gpusOfCluster(fleet: Fleet, clusterId: string): StoredGpu[] {
+  const gpus = fleet.gpus({ clusterId });
   if (gpus.length === 0) throw notFound("cluster", { cluster_id: clusterId });
   return gpus;
 }

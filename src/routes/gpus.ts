@@ -3,35 +3,31 @@ import { Elysia } from "elysia";
 import type { TelemetryQueries } from "../pipeline/store/telemetry-queries.ts";
 import { notFound } from "./api-fault.ts";
 import { operation } from "./docs/operation.ts";
-import { gpusWithStatus, telemetryOf } from "./fleet.ts";
+import { telemetryOf } from "./fleet.ts";
+import type { FleetAnswers } from "./fleet-answers.ts";
 import { accepts, acceptsAt, noQuery, pathName, rangeOf, telemetryQuery } from "./parameters.ts";
-import { list, single } from "./schemas/envelope.ts";
-import { newestByCluster } from "./schemas/hierarchy.ts";
-import { toApiGpu } from "./schemas/gpu.ts";
+import { list } from "./schemas/envelope.ts";
 
 const gpuParams = Type.Object({
   uuid: pathName("UUID of the GPU", "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4"),
 });
 
 /** GPUs by uuid. */
-export function gpuRoutes(queries: TelemetryQueries) {
+export function gpuRoutes(answers: FleetAnswers, queries: TelemetryQueries) {
+  const { fleet } = answers;
   return new Elysia({ name: "gpus", prefix: "/api/v1/gpus" })
-    .get(
-      "",
-      async () => {
-        const gpus = await queries.gpus({});
-        const newestAtMs = newestByCluster(gpus);
-        return list(gpus.map((gpu) => toApiGpu(gpu, newestAtMs.get(gpu.clusterId) ?? NaN)));
-      },
-      { ...accepts(noQuery), detail: listDetail },
-    )
+    .get("", ({ request }) => answers.answer(request, () => answers.gpuList(fleet.gpus({}))), {
+      ...accepts(noQuery),
+      detail: listDetail,
+    })
     .get(
       "/:uuid",
-      async ({ params: { uuid } }) => {
-        const [gpu] = await gpusWithStatus(queries, { uuid });
-        if (gpu === undefined) throw notFound("GPU", { uuid });
-        return single(gpu);
-      },
+      ({ request, params: { uuid } }) =>
+        answers.answer(request, () => {
+          const member = fleet.member(uuid);
+          if (member === undefined) throw notFound("GPU", { uuid });
+          return answers.singleGpu(member.gpu);
+        }),
       { ...acceptsAt(gpuParams, noQuery), detail: gpuDetail },
     )
     .get(

@@ -1,36 +1,32 @@
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
-import type { TelemetryQueries } from "../pipeline/store/telemetry-queries.ts";
 import { notFound } from "./api-fault.ts";
 import { operation } from "./docs/operation.ts";
+import type { FleetAnswers } from "./fleet-answers.ts";
 import { accepts, acceptsAt, noQuery, pathName } from "./parameters.ts";
 import { list } from "./schemas/envelope.ts";
-import { toApiGpu } from "./schemas/gpu.ts";
-import { newestByCluster, toApiHosts } from "./schemas/hierarchy.ts";
+import { toApiHosts } from "./schemas/hierarchy.ts";
 
 const hostParams = Type.Object({ hostname: pathName("The host", "mtv5-dgx1-hgpu-032") });
 
 /** Hosts of all clusters: shortcuts past the hierarchy. */
-export function hostRoutes(queries: TelemetryQueries) {
+export function hostRoutes(answers: FleetAnswers) {
+  const { fleet } = answers;
   return new Elysia({ name: "hosts", prefix: "/api/v1/hosts" })
     .get(
       "",
-      async () => {
-        const gpus = await queries.gpus({});
-        return list(toApiHosts(gpus, newestByCluster(gpus)));
-      },
+      ({ request }) =>
+        answers.answer(request, () => JSON.stringify(list(toApiHosts(fleet.gpus({}), answers.newestByCluster())))),
       { ...accepts(noQuery), detail: listDetail },
     )
     .get(
       "/:hostname/gpus",
-      async ({ params: { hostname } }) => {
-        // A hostname may occur in several clusters: their newest records come from all GPUs.
-        const gpus = await queries.gpus({});
-        const ofHost = gpus.filter((gpu) => gpu.hostname === hostname);
-        if (ofHost.length === 0) throw notFound("host", { hostname });
-        const newestAtMs = newestByCluster(gpus);
-        return list(ofHost.map((gpu) => toApiGpu(gpu, newestAtMs.get(gpu.clusterId) ?? NaN)));
-      },
+      ({ request, params: { hostname } }) =>
+        answers.answer(request, () => {
+          const gpus = fleet.gpus({ hostname });
+          if (gpus.length === 0) throw notFound("host", { hostname });
+          return answers.gpuList(gpus);
+        }),
       { ...acceptsAt(hostParams, noQuery), detail: gpusDetail },
     );
 }

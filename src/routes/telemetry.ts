@@ -1,14 +1,13 @@
 import { Elysia } from "elysia";
-import type { StoredRecord } from "../domain/query.ts";
 import type { TelemetryQueries } from "../pipeline/store/telemetry-queries.ts";
 import { operation } from "./docs/operation.ts";
 import { telemetryOf } from "./fleet.ts";
-import { accepts, rangeOf, telemetryQuery, type TelemetryRange } from "./parameters.ts";
+import type { FleetAnswers } from "./fleet-answers.ts";
+import { accepts, rangeOf, telemetryQuery } from "./parameters.ts";
 import { list } from "./schemas/envelope.ts";
-import { toApiRecord } from "./schemas/telemetry-record.ts";
 
 /** Records of all GPUs. */
-export function telemetryRoutes(queries: TelemetryQueries) {
+export function telemetryRoutes(answers: FleetAnswers, queries: TelemetryQueries) {
   return new Elysia({ name: "telemetry", prefix: "/api/v1/telemetry" })
     .get("", async ({ query }) => list(await telemetryOf(queries, rangeOf(query))), {
       ...accepts(telemetryQuery),
@@ -16,20 +15,12 @@ export function telemetryRoutes(queries: TelemetryQueries) {
     })
     .get(
       "/latest",
-      async ({ query }) => {
+      ({ request, query }) => {
         const range = rangeOf(query);
-        return list(newestOf(await queries.latest({}), range).map(toApiRecord));
+        return answers.answer(request, () => answers.latestList(range));
       },
       { ...accepts(telemetryQuery), detail: latestDetail },
     );
-}
-
-/** Those in the range, oldest first; the newest where there are more than the limit. Equal times keep their order. */
-function newestOf(records: readonly StoredRecord[], { startMs = -Infinity, endMs = Infinity, limit }: TelemetryRange) {
-  return records
-    .filter(({ timeMs }) => timeMs >= startMs && timeMs <= endMs)
-    .sort((a, b) => a.timeMs - b.timeMs)
-    .slice(-limit);
 }
 
 const allDetail = operation({

@@ -236,7 +236,7 @@ test("whatever else is thrown stays inside: 500 without a word of it, and the lo
     ...{ aggregates: fail, countRecords: fail, rejections: fail },
   };
   const failing = gatewayOver(stored, { queries });
-  const response = await failing.get("/api/v1/gpus");
+  const response = await failing.get("/api/v1/telemetry");
   const text = await response.text();
   expect(response.status).toBe(500);
   expect(JSON.parse(text)).toEqual({

@@ -6,6 +6,8 @@ import { BatchBuilder } from "../../src/domain/batch-builder.ts";
 import { systemClock } from "../../src/domain/clock.ts";
 import type { Gpu, Workload } from "../../src/domain/gpu.ts";
 import { metricIndexOf } from "../../src/domain/metrics.ts";
+import { FleetProjection } from "../../src/pipeline/hot/fleet-projection.ts";
+import { MemoryHotTier } from "../../src/pipeline/hot/memory-hot-tier.ts";
 import { MemoryQueue } from "../../src/pipeline/queue/memory-queue.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 
@@ -93,13 +95,19 @@ export async function openFleetStore(records: readonly FleetRecord[] = fleet): P
   return opened;
 }
 
-/** @param options replaces parts of the app */
+/** A gateway whose fleet is read from the store, as at a start.
+ *  @param options replaces parts of the app */
 export function gatewayOver({ store, queries }: FleetStore, options: Partial<AppOptions> = {}): TestGateway {
   const clock = options.clock ?? systemClock;
   const queue = new MemoryQueue({ topic: "telemetry", clock, capacityMessages: 10, leaseSeconds: 30, maxAttempts: 1 });
   const logged: string[] = [];
+  const log = logInto(logged);
+  const hotTier = new MemoryHotTier({ onCoalesced: () => undefined });
+  const fleet = new FleetProjection({ hotTier, store: queries, clock, log });
+  const started = fleet.start();
   const app = composeApp({
     roles: ["gateway"],
+    fleet,
     queries,
     store,
     queue,
@@ -108,10 +116,13 @@ export function gatewayOver({ store, queries }: FleetStore, options: Partial<App
     version: "1.2.3",
     clusterId: "alpha",
     clock,
-    log: logInto(logged),
+    log,
     ...options,
   });
-  const get = (path: string, init?: RequestInit) => app.handle(new Request(`http://localhost${path}`, init));
+  const get = async (path: string, init?: RequestInit): Promise<Response> => {
+    await started;
+    return app.handle(new Request(`http://localhost${path}`, init));
+  };
   return {
     get,
     json: async (path) => (await (await get(path)).json()) as Record<string, unknown>,

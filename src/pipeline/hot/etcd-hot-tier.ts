@@ -1,0 +1,69 @@
+import type { RecordBatch } from "../../domain/batch.ts";
+import type { Clock } from "../../domain/clock.ts";
+import type { EtcdClient } from "../../etcd/etcd-client.ts";
+import { GroupCommit } from "../queue/group-commit.ts";
+import { DataWindow } from "./etcd/data-window.ts";
+import { Flusher } from "./etcd/flusher.ts";
+import { watchHotTier } from "./etcd/hot-watch.ts";
+import type { HotFollower, HotTier } from "./hot-tier.ts";
+import { joinRecords, joinStates } from "./join.ts";
+import { type GpuNews, newestOfBatch } from "./newest-of-batch.ts";
+
+export interface EtcdHotTierOptions {
+  readonly client: EtcdClient;
+  readonly clock: Clock;
+  /** How long a flush's records stay in etcd. */
+  readonly windowSeconds: number;
+  /** What a process's records may take in etcd, bytes; beyond it the oldest go before their time. */
+  readonly windowMaxBytes?: number;
+  /** Told how many records a newer one of the same GPU stood in for. */
+  readonly onCoalesced: (records: number) => void;
+}
+
+/** A thirtieth of etcd's default quota: leaves room for the queue, for history and for more collectors. */
+const defaultWindowMaxBytes = 64 * 1024 * 1024;
+/** Who writes waits for its batch: as many as there are workers, at most. */
+const batchesMax = 1024;
+
+/** The hot tier in etcd, shared by any number of processes; the keys are in docs/hot-tier.md.
+ *
+ *  GATHERING -nothing under way-> FLUSHING; what comes meanwhile is gathered, the newest of each GPU, and is the next
+ *  flush. So the cost follows the number of hosts and not the rate of records. */
+export class EtcdHotTier implements HotTier {
+  private readonly flusher: Flusher;
+  private readonly flushes: GroupCommit<RecordBatch, undefined>;
+
+  constructor(private readonly options: EtcdHotTierOptions) {
+    const { client, windowMaxBytes = defaultWindowMaxBytes } = options;
+    this.flusher = new Flusher(client, new DataWindow({ ...options, windowMaxBytes }));
+    this.flushes = new GroupCommit((batches) => this.flush(batches), batchesMax);
+  }
+
+  async write(batch: RecordBatch): Promise<void> {
+    if (batch.recordCount > 0) await this.flushes.submit(batch);
+  }
+
+  follow(follower: HotFollower): () => Promise<void> {
+    const watch = watchHotTier(this.options.client, this.options.clock, follower);
+    return () => watch.close();
+  }
+
+  private async flush(batches: readonly RecordBatch[]): Promise<undefined[]> {
+    const news = new Map<string, GpuNews>();
+    for (const batch of batches) {
+      for (const said of newestOfBatch(batch)) {
+        const known = news.get(said.record.uuid);
+        const joined = known === undefined ? said : join(known, said);
+        news.set(said.record.uuid, joined);
+      }
+    }
+    const late = await this.flusher.flush([...news.values()]);
+    const records = batches.reduce((sum, { recordCount }) => sum + recordCount, 0);
+    this.options.onCoalesced(records - news.size + late);
+    return batches.map(() => undefined);
+  }
+}
+
+function join(known: GpuNews, said: GpuNews): GpuNews {
+  return { state: joinStates(known.state, said.state), record: joinRecords(known.record, said.record) };
+}

@@ -1,0 +1,62 @@
+import type { GpuPlan } from "./known-fleet.ts";
+
+/** etcd takes 128 operations in a transaction, and what a nested one holds counts on top of those around it. */
+const operationsMax = 112;
+/** A host's own: its cluster's and its own document, its data. */
+const operationsOfHost = 3;
+/** etcd refuses requests over 1.5 MiB; a smaller one holds up other writers for less time. */
+const groupMaxBytes = 512 * 1024;
+
+/** What a flush does about a GPU, and where. */
+export interface FlushMember {
+  readonly host: string;
+  readonly plan: GpuPlan;
+  /** The record as an element of the host's data; undefined where it is no news. */
+  readonly entry: string | undefined;
+}
+
+/** Cuts what a flush does into what a transaction takes. No slot is written twice in one: etcd refuses that, and of two
+ *  boards that change places the second is to see what the first one did. */
+export function groupsOf(members: readonly FlushMember[]): FlushMember[][] {
+  const groups: FlushMember[][] = [];
+  let group = new Group();
+  for (const member of members) {
+    if (!group.takes(member)) {
+      groups.push(group.members);
+      group = new Group();
+    }
+    group.add(member);
+  }
+  if (group.members.length > 0) groups.push(group.members);
+  return groups;
+}
+
+class Group {
+  readonly members: FlushMember[] = [];
+  private readonly hosts = new Set<string>();
+  private readonly slots = new Set<string>();
+  private operations = 0;
+  private bytes = 0;
+
+  takes(member: FlushMember): boolean {
+    if (this.members.length === 0) return true;
+    const { plan, entry } = member;
+    return (
+      this.operations + this.costOf(member) <= operationsMax &&
+      this.bytes + (entry?.length ?? 0) <= groupMaxBytes &&
+      (plan.write?.slots ?? []).every((slot) => !this.slots.has(slot))
+    );
+  }
+
+  add(member: FlushMember): void {
+    this.operations += this.costOf(member);
+    this.bytes += member.entry?.length ?? 0;
+    this.members.push(member);
+    this.hosts.add(member.host);
+    for (const slot of member.plan.write?.slots ?? []) this.slots.add(slot);
+  }
+
+  private costOf({ host, plan }: FlushMember): number {
+    return (this.hosts.has(host) ? 0 : operationsOfHost) + (plan.write === undefined ? 0 : 1);
+  }
+}

@@ -1,0 +1,71 @@
+import type { RecordBatch } from "../../domain/batch.ts";
+import { noWorkload, type Workload } from "../../domain/gpu.ts";
+import { metrics } from "../../domain/metrics.ts";
+import { sortedByKey } from "./join.ts";
+import type { GpuState, NewestRecord } from "./hot-tier.ts";
+
+/** What a batch says of a GPU: its attributes, as of its newest record, and that record. */
+export interface GpuNews {
+  readonly state: GpuState;
+  readonly record: NewestRecord;
+}
+
+/** The newest record of each GPU of a batch, with what the batch says of the GPU. */
+export function newestOfBatch(batch: RecordBatch): GpuNews[] {
+  const { gpus, gpuIndexes, timesMs } = batch;
+  const newestRow = new Int32Array(gpus.length).fill(-1);
+  const firstMs = new Float64Array(gpus.length).fill(Infinity);
+  for (let row = 0; row < batch.recordCount; row += 1) {
+    const gpu = gpuIndexes[row] as number;
+    const timeMs = timesMs[row] as number;
+    firstMs[gpu] = Math.min(firstMs[gpu] as number, timeMs);
+    const newest = newestRow[gpu] as number;
+    if (newest < 0 || timeMs > (timesMs[newest] as number)) newestRow[gpu] = row;
+  }
+  const columns = metrics.flatMap(({ name }) => {
+    const column = batch.columns.get(name);
+    return column === undefined ? [] : [[name, column] as const];
+  });
+  const custom = customByRow(batch);
+  return gpus.flatMap((gpu, index) => {
+    const row = newestRow[index] as number;
+    if (row < 0) return [];
+    const timeMs = timesMs[row] as number;
+    const record: NewestRecord = {
+      uuid: gpu.uuid,
+      timeMs,
+      metrics: valuesOf(columns, row),
+      custom: sortedByKey(custom.get(row) ?? {}),
+      workload: workloadOf(batch, row),
+    };
+    const state = {
+      gpu: { ...gpu, properties: sortedByKey(gpu.properties) },
+      asOfMs: timeMs,
+      firstSeenAtMs: firstMs[index] as number,
+    };
+    return [{ state, record }];
+  });
+}
+
+function valuesOf(columns: readonly (readonly [string, Float64Array])[], row: number): Record<string, number> {
+  const values: Record<string, number> = {};
+  for (const [name, column] of columns) {
+    const value = column[row] as number;
+    if (value === value) values[name] = value; // only NaN differs from itself: the record does not have the metric
+  }
+  return values;
+}
+
+function customByRow({ custom }: RecordBatch): Map<number, Record<string, number>> {
+  const byRow = new Map<number, Record<string, number>>();
+  for (const { record, metric, value } of custom) {
+    const values = byRow.get(record) ?? {};
+    values[metric] = value;
+    byRow.set(record, values);
+  }
+  return byRow;
+}
+
+function workloadOf({ workloads, workloadIndexes }: RecordBatch, row: number): Workload {
+  return workloads[workloadIndexes[row] as number] ?? noWorkload;
+}
