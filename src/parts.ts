@@ -75,8 +75,7 @@ export async function makeParts(config: Config, surroundings: Surroundings): Pro
   const registry = new Registry();
   const monitor = new ImportMonitor({ ...surroundings, queue, store: opened?.store });
   const listener = fanOut([pipelineMetrics(registry), monitor.listener()]);
-  const hotTier = openHotTier({ etcd, windowSeconds: config.hotWindowSeconds, clock, registry });
-  const fleet = makeFleet(config, { ...surroundings, hotTier, queries: opened?.queries, registry });
+  const { hotTier, fleet } = makeHot(config, { ...surroundings, etcd, queries: opened?.queries, registry });
   const parts = { ...surroundings, queue, listener, etcd, registry, hotTier };
   if (etcd !== undefined) showDatabaseBytes(etcd, registry);
   const services: Service[] = [];
@@ -168,21 +167,19 @@ function upkeep(config: Config, client: EtcdClient, { clock, log }: Surroundings
 /** This process's name among the others: unique on its host and, with the host's name, in the cluster. */
 const instanceId = `${hostname()}:${process.pid}`;
 
-function makeFleet(
+function makeHot(
   config: Config,
   parts: Surroundings & {
-    readonly hotTier: HotTier;
+    readonly etcd: EtcdClient | undefined;
     readonly queries: TelemetryQueries | undefined;
     readonly registry: Registry;
   },
-): (Fleet & Service) | undefined {
-  const { queries } = parts;
-  if (!config.roles.includes("gateway") || queries === undefined) return undefined;
-  return openFleet({
-    ...parts,
-    queries,
-    isTold: config.etcdEndpoints !== undefined || config.roles.includes("collector"),
-  });
+): { readonly hotTier: HotTier; readonly fleet: (Fleet & Service) | undefined } {
+  const { etcd, queries } = parts;
+  const hotTier = openHotTier({ ...parts, windowSeconds: config.hotWindowSeconds });
+  if (!config.roles.includes("gateway") || queries === undefined) return { hotTier, fleet: undefined };
+  const isTold = etcd !== undefined || config.roles.includes("collector");
+  return { hotTier, fleet: openFleet({ ...parts, queries, hotTier, isTold }) };
 }
 
 interface PipelineParts extends Surroundings {

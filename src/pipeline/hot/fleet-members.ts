@@ -20,11 +20,15 @@ export class FleetMembers {
   private ordered: readonly FleetMember[] | undefined;
 
   /** @returns the members that are new or replaced */
-  join({ gpus, records }: HotChanges): FleetMember[] {
+  join(changes: HotChanges): FleetMember[] {
+    return this.joinAll(changes, "said");
+  }
+
+  private joinAll({ gpus, records }: HotChanges, heldAtTie: "known" | "said"): FleetMember[] {
     const touched = new Set<Known>();
     for (const said of gpus) {
       const known = this.at(said.gpu.uuid);
-      const state = known.state === undefined ? said : joinStates(known.state, said);
+      const state = known.state === undefined ? said : joinStates(known.state, said, heldAtTie);
       if (state !== known.state) touched.add(known);
       known.state = state;
     }
@@ -37,7 +41,7 @@ export class FleetMembers {
     return this.renewed(touched);
   }
 
-  /** Joins what the store has. @returns the members that are new or replaced */
+  /** Joins what the store has; as of the same instant the hot tier's word holds, which may be later. @returns the members that are new or replaced */
   joinStored(gpus: readonly StoredGpu[], latest: readonly StoredRecord[]): FleetMember[] {
     const touched = new Set<Known>();
     for (const { uuid, lastSeenAtMs } of gpus) {
@@ -45,7 +49,7 @@ export class FleetMembers {
       if (lastSeenAtMs > known.lastSeenAtMs) touched.add(known);
       known.lastSeenAtMs = Math.max(known.lastSeenAtMs, lastSeenAtMs);
     }
-    const seen = this.join({ gpus: gpus.map(stateOf), records: latest.map(newestOf) });
+    const seen = this.joinAll({ gpus: gpus.map(stateOf), records: latest.map(newestOf) }, "known");
     return [...new Set([...this.renewed(touched), ...seen])];
   }
 

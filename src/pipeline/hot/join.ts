@@ -2,33 +2,32 @@ import type { Gpu, Workload } from "../../domain/gpu.ts";
 import { metrics } from "../../domain/metrics.ts";
 import type { GpuState, NewestRecord } from "./hot-tier.ts";
 
-// Joining two pieces of knowledge gives the same whichever comes first, and joining one twice changes nothing: that is
-// why processes that hear of the same things in different orders agree in the end.
+// Joining a newer and an older piece of knowledge gives the same whichever comes first, and joining one twice changes
+// nothing: that is why processes that hear of the same things in different orders agree in the end.
 
-/** Joins two states of one GPU: the newer one's attributes hold, what it leaves open is filled from the older one. Of
- *  two that say different things at the same instant the greater text holds.
+/** Joins two states of one GPU: the newer one's attributes hold, what it leaves open is filled from the older one.
+ *  @param heldAtTie of two that say different things as of the same instant; etcd puts the documents in one order for all,
+ *    so the one that is said last may hold
  *  @returns `known` itself where `said` adds nothing */
-export function joinStates(known: GpuState, said: GpuState): GpuState {
+export function joinStates(known: GpuState, said: GpuState, heldAtTie: "known" | "said" = "said"): GpuState {
   const firstSeenAtMs = Math.min(known.firstSeenAtMs, said.firstSeenAtMs);
   const asOfMs = Math.max(known.asOfMs, said.asOfMs);
-  const gpu = joinGpus(known, said);
-  if (gpu === known.gpu && firstSeenAtMs === known.firstSeenAtMs && asOfMs === known.asOfMs) return known;
-  return { gpu, asOfMs, firstSeenAtMs };
+  const isSaidNewer = said.asOfMs === known.asOfMs ? heldAtTie === "said" : said.asOfMs > known.asOfMs;
+  const gpu = isSaidNewer ? joinGpus(said.gpu, known.gpu) : joinGpus(known.gpu, said.gpu);
+  const isSame = sameGpu(gpu, known.gpu);
+  if (isSame && firstSeenAtMs === known.firstSeenAtMs && asOfMs === known.asOfMs) return known;
+  return { gpu: isSame ? known.gpu : gpu, asOfMs, firstSeenAtMs };
 }
 
-function joinGpus(known: GpuState, said: GpuState): Gpu {
-  if (addsNothing(known.gpu, said.gpu)) return known.gpu;
-  const [newer, older] = inOrder(known, said);
-  const text = (name: "device" | "modelName" | "driverVersion"): string => newer[name] || older[name];
-  const { uuid, clusterId, hostname, gpuId } = newer;
-  const properties = sortedByKey({ ...older.properties, ...newer.properties });
-  const place = { uuid, clusterId, hostname, gpuId };
-  const joined = {
-    ...place,
-    ...{ device: text("device"), modelName: text("modelName"), driverVersion: text("driverVersion") },
-    properties,
+function joinGpus(newer: Gpu, older: Gpu): Gpu {
+  if (addsNothing(newer, older)) return newer;
+  return {
+    ...newer,
+    device: newer.device || older.device,
+    modelName: newer.modelName || older.modelName,
+    driverVersion: newer.driverVersion || older.driverVersion,
+    properties: sortedByKey({ ...older.properties, ...newer.properties }),
   };
-  return sameGpu(joined, known.gpu) ? known.gpu : joined;
 }
 
 /** True where the second says nothing that the first does not: the usual case, told without making an object. */
@@ -46,14 +45,6 @@ function addsNothing(known: Gpu, said: Gpu): boolean {
     Object.entries(said.properties).every(([name, value]) => known.properties[name] === value)
   );
 }
-
-function inOrder(known: GpuState, said: GpuState): [newer: Gpu, older: Gpu] {
-  const saidIsNewer = said.asOfMs === known.asOfMs ? textOf(said.gpu) > textOf(known.gpu) : said.asOfMs > known.asOfMs;
-  return saidIsNewer ? [said.gpu, known.gpu] : [known.gpu, said.gpu];
-}
-
-const textOf = ({ clusterId, hostname, gpuId, device, modelName, driverVersion, properties }: Gpu): string =>
-  JSON.stringify([clusterId, hostname, gpuId, device, modelName, driverVersion, sortedByKey(properties)]);
 
 /** True where both say the same of a GPU. */
 export function sameGpu(a: Gpu, b: Gpu): boolean {

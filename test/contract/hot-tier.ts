@@ -1,0 +1,226 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import type { RecordBatch } from "../../src/domain/batch.ts";
+import { BatchBuilder } from "../../src/domain/batch-builder.ts";
+import type { Gpu, Workload } from "../../src/domain/gpu.ts";
+import { metricIndexOf } from "../../src/domain/metrics.ts";
+import { FleetMembers } from "../../src/pipeline/hot/fleet-members.ts";
+import type { FleetMember } from "../../src/pipeline/hot/fleet.ts";
+import type { HotTier } from "../../src/pipeline/hot/hot-tier.ts";
+
+/** A record of a GPU as a test writes it. */
+export interface HotRecord {
+  readonly gpu: Gpu;
+  readonly timeMs: number;
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly workload?: Workload;
+}
+
+/** A hot tier under test. */
+export interface OpenHotTier {
+  readonly hotTier: HotTier;
+  /** The same fleet, as another process writes into it. */
+  readonly other: HotTier;
+  /** Sum of the records that newer ones stood in for. */
+  readonly coalesced: () => number;
+  readonly close: () => Promise<void>;
+}
+
+/** 2025-07-18T20:42:34Z */
+export const t0 = Date.UTC(2025, 6, 18, 20, 42, 34);
+
+/** A GPU of the test's own. */
+export function gpuAt(hostname: string, gpuId: number, more: Partial<Gpu> = {}): Gpu {
+  const place = { clusterId: "c/1", hostname, gpuId };
+  const said = { device: `nvidia${gpuId}`, modelName: "NVIDIA H100", driverVersion: "535", properties: { job: "x" } };
+  return { uuid: `GPU-${hostname}-${gpuId}`, ...place, ...said, ...more };
+}
+
+/** A batch of these records. */
+export function hotBatch(records: readonly HotRecord[]): RecordBatch {
+  const builder = new BatchBuilder();
+  for (const { gpu, timeMs, metrics, workload } of records) {
+    const workloadIndex = workload === undefined ? 0 : builder.workloadIndex(workload);
+    const row = builder.row(builder.gpuIndex(gpu), timeMs, workloadIndex);
+    for (const [name, value] of Object.entries(metrics)) {
+      const index = metricIndexOf(name);
+      if (index === undefined) builder.setCustom(row, name, value);
+      else builder.set(row, index, value);
+    }
+  }
+  return builder.build();
+}
+
+/** Follows a hot tier as a gateway does. */
+export class Follower {
+  readonly members = new FleetMembers();
+  readonly calls: string[] = [];
+  readonly stop: () => Promise<void>;
+
+  constructor(hotTier: HotTier) {
+    this.stop = hotTier.follow({
+      onChanges: (changes) => void this.members.join(changes),
+      onFollowing: (afterGap) => void this.calls.push(afterGap ? "following after a gap" : "following"),
+      onInterrupted: () => void this.calls.push("interrupted"),
+    });
+  }
+
+  async until(isSo: (members: FleetMembers) => boolean): Promise<void> {
+    for (let tries = 0; tries < 500 && !isSo(this.members); tries += 1) await Bun.sleep(10);
+    expect(isSo(this.members)).toBe(true);
+  }
+
+  /** Waits until a GPU's newest record is of that instant and has so many metrics. */
+  async newest(uuid: string, timeMs: number, metrics = 1): Promise<FleetMember> {
+    await this.until((members) => {
+      const record = members.get(uuid)?.record;
+      return record?.timeMs === timeMs && Object.keys(record.metrics).length >= metrics;
+    });
+    return this.members.get(uuid) as FleetMember;
+  }
+}
+
+/** What every driver of the hot tier keeps to. */
+export function exerciseHotTier(name: string, open: () => Promise<OpenHotTier>): void {
+  describe(`${name} keeps the hot tier's contract`, () => {
+    const followers: Follower[] = [];
+    let opened: OpenHotTier;
+    const start = async (): Promise<OpenHotTier> => (opened = await open());
+    const follow = (hotTier: HotTier): Follower => {
+      const follower = new Follower(hotTier);
+      followers.push(follower);
+      return follower;
+    };
+    afterEach(async () => {
+      await Promise.all(followers.splice(0).map(({ stop }) => stop()));
+      await opened.close();
+    });
+
+    test("who follows gets what there is, then what comes, with every attribute", async () => {
+      const { hotTier } = await start();
+      const workload = { container: "train", pod: "job-1", namespace: "ml" };
+      const gpu = gpuAt("host a/ä%", 3, { uuid: "GPU/x y+%é", properties: { b: "2", a: "1", "long name": "ü" } });
+      await hotTier.write(hotBatch([{ gpu, timeMs: t0, metrics: { temperature: 40, odd: 0.1 + 0.2 }, workload }]));
+      const follower = follow(hotTier);
+      const { gpu: stored, record } = await follower.newest(gpu.uuid, t0);
+      expect(stored).toEqual({ ...gpu, firstSeenAtMs: t0, lastSeenAtMs: t0 });
+      expect(record).toEqual({
+        ...{ gpu: stored, timeMs: t0, metrics: { temperature: 40 }, custom: { odd: 0.1 + 0.2 } },
+        ...workload,
+      });
+      expect(follower.calls).toEqual(["following after a gap"]);
+      await hotTier.write(hotBatch([{ gpu, timeMs: t0 + 1250, metrics: { temperature: 0 } }]));
+      expect((await follower.newest(gpu.uuid, t0 + 1250)).record).toMatchObject({
+        metrics: { temperature: 0 },
+        pod: "",
+      });
+    });
+
+    test("records of one instant merge across batches and writers; late ones change nothing but the beginning", async () => {
+      const { hotTier, other } = await start();
+      const gpu = gpuAt("h", 0);
+      const follower = follow(hotTier);
+      const write = (to: HotTier, timeMs: number, metrics: Record<string, number>): Promise<void> =>
+        to.write(hotBatch([{ gpu, timeMs, metrics }]));
+      await write(hotTier, t0 + 5000, { temperature: 40 });
+      await write(other, t0 + 5000, { power_draw: 100, temperature: 40 });
+      await write(other, t0, { temperature: 90 });
+      await write(hotTier, t0 + 1000, { temperature: 91 });
+      await write(hotTier, t0 + 5000, { gpu_utilization: 7 });
+      const { record } = await follower.newest(gpu.uuid, t0 + 5000, 3);
+      expect(record?.metrics).toEqual({ gpu_utilization: 7, temperature: 40, power_draw: 100 });
+      await follower.until((members) => members.get(gpu.uuid)?.gpu.firstSeenAtMs === t0);
+      expect(follower.members.get(gpu.uuid)?.gpu.lastSeenAtMs).toBe(t0 + 5000);
+    });
+
+    test("attributes follow the newest record; what it leaves open is kept, and late ones turn nothing back", async () => {
+      const { hotTier, other } = await start();
+      const follower = follow(other);
+      const say = (to: HotTier, at: number, more: Partial<Gpu>): Promise<void> =>
+        to.write(hotBatch([{ gpu: gpuAt("h", 1, more), timeMs: t0 + at, metrics: { temperature: at } }]));
+      await say(hotTier, 1, { driverVersion: "535", properties: { job: "x", serial: "1" } });
+      await say(hotTier, 100, { driverVersion: "535" });
+      await say(other, 50, { driverVersion: "530", modelName: "old" });
+      await say(other, 120, { driverVersion: "540", modelName: "", properties: { job: "y" } });
+      await say(hotTier, 110, { driverVersion: "537" });
+      await follower.newest("GPU-h-1", t0 + 120);
+      expect(follower.members.get("GPU-h-1")?.gpu).toMatchObject({
+        ...{ driverVersion: "540", modelName: "NVIDIA H100", firstSeenAtMs: t0 + 1 },
+        properties: { job: "y", serial: "1" },
+      });
+    });
+
+    test("a board that moves is at its new place, and the board that takes its slot at the old one", async () => {
+      const { hotTier, other } = await start();
+      const follower = follow(hotTier);
+      const write = (to: HotTier, at: number, gpu: Gpu): Promise<void> =>
+        to.write(hotBatch([{ gpu, timeMs: t0 + at, metrics: { temperature: at } }]));
+      const board = { uuid: "GPU-board" };
+      await write(hotTier, 1, gpuAt("h1", 0, board));
+      await write(other, 10, gpuAt("h2", 5, board));
+      await write(hotTier, 5, gpuAt("h1", 0, board));
+      await write(other, 12, gpuAt("h1", 0, { uuid: "GPU-next" }));
+      await follower.newest("GPU-next", t0 + 12);
+      await follower.newest("GPU-board", t0 + 10);
+      expect(follower.members.all().map(({ gpu }) => [gpu.uuid, gpu.hostname, gpu.gpuId])).toEqual([
+        ["GPU-next", "h1", 0],
+        ["GPU-board", "h2", 5],
+      ]);
+    });
+
+    test("boards that change places, and boards that claim one slot at once, are all known", async () => {
+      const { hotTier } = await start();
+      const follower = follow(hotTier);
+      const [a, b] = [{ uuid: "GPU-a" }, { uuid: "GPU-b" }];
+      const both = (at: number, first: number, second: number): Promise<void> =>
+        hotTier.write(
+          hotBatch([
+            { gpu: gpuAt("h", first, a), timeMs: t0 + at, metrics: { temperature: at } },
+            { gpu: gpuAt("h", second, b), timeMs: t0 + at, metrics: { temperature: at } },
+          ]),
+        );
+      /** A record may be heard of a moment before the documents that two boards fought for. */
+      const untilAt = (...places: readonly number[]): Promise<void> =>
+        follower.until((members) =>
+          ["GPU-a", "GPU-b"].every((uuid, index) => members.get(uuid)?.gpu.gpuId === places[index]),
+        );
+      await both(1, 0, 1);
+      await both(2, 1, 0);
+      await follower.newest("GPU-b", t0 + 2);
+      await untilAt(1, 0);
+      await both(3, 2, 2);
+      await both(4, 2, 2);
+      await follower.newest("GPU-a", t0 + 4);
+      await follower.newest("GPU-b", t0 + 4);
+      await untilAt(2, 2);
+    });
+
+    test("what is written at once is told with the newest record of each GPU, and the others are counted", async () => {
+      const { hotTier, coalesced } = await start();
+      const follower = follow(hotTier);
+      const gpus = Array.from({ length: 300 }, (_, index) => gpuAt(`h${index % 20}`, Math.floor(index / 20)));
+      const batches = Array.from({ length: 10 }, (_, second) =>
+        hotBatch(gpus.map((gpu) => ({ gpu, timeMs: t0 + second * 1000, metrics: { temperature: second } }))),
+      );
+      await Promise.all(batches.map((batch) => hotTier.write(batch)));
+      await follower.until((members) => members.size === 300);
+      for (const { uuid } of gpus) await follower.newest(uuid, t0 + 9000);
+      expect(follower.members.all().every(({ gpu }) => gpu.firstSeenAtMs === t0)).toBe(true);
+      await hotTier.write(batches[3] as RecordBatch);
+      expect(coalesced()).toBeGreaterThanOrEqual(300);
+      expect(follower.members.all().every(({ record }) => record?.timeMs === t0 + 9000)).toBe(true);
+      await hotTier.write(hotBatch([]));
+    });
+
+    test("who stops following hears nothing more", async () => {
+      const { hotTier } = await start();
+      const follower = follow(hotTier);
+      await hotTier.write(hotBatch([{ gpu: gpuAt("h", 0), timeMs: t0, metrics: { temperature: 1 } }]));
+      await follower.newest("GPU-h-0", t0);
+      await follower.stop();
+      await hotTier.write(hotBatch([{ gpu: gpuAt("h", 0), timeMs: t0 + 1, metrics: { temperature: 1 } }]));
+      const later = follow(hotTier);
+      await later.newest("GPU-h-0", t0 + 1);
+      expect(follower.members.get("GPU-h-0")?.record?.timeMs).toBe(t0);
+    });
+  });
+}

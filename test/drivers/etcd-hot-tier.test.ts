@@ -1,0 +1,211 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { type EtcdCluster, startEtcd } from "../../scripts/services/etcd.ts";
+import { systemClock } from "../../src/domain/clock.ts";
+import { EtcdClient } from "../../src/etcd/etcd-client.ts";
+import { prefixRange, put, removePrefix } from "../../src/etcd/requests.ts";
+import { EtcdHotTier, type EtcdHotTierOptions } from "../../src/pipeline/hot/etcd-hot-tier.ts";
+import { exerciseHotTier, Follower, gpuAt, hotBatch, type OpenHotTier, t0 } from "../contract/hot-tier.ts";
+
+let cluster: EtcdCluster;
+let client: EtcdClient;
+
+beforeAll(async () => {
+  cluster = await startEtcd({ members: 1 });
+  client = new EtcdClient({ endpoints: cluster.endpoints });
+}, 300_000);
+afterAll(async () => {
+  client.close();
+  await cluster.stop();
+});
+
+const emptyEtcd = (): Promise<unknown> => client.txn({ success: [removePrefix("/telemetry/")] });
+
+function openTier(options: Partial<EtcdHotTierOptions> = {}): EtcdHotTier {
+  return new EtcdHotTier({ client, clock: systemClock, windowSeconds: 60, onCoalesced: () => undefined, ...options });
+}
+
+exerciseHotTier("EtcdHotTier", async (): Promise<OpenHotTier> => {
+  await emptyEtcd();
+  let coalesced = 0;
+  const onCoalesced = (records: number): number => (coalesced += records);
+  return {
+    ...{ hotTier: openTier({ onCoalesced }), other: openTier({ onCoalesced }), coalesced: () => coalesced },
+    close: async () => void (await emptyEtcd()),
+  };
+});
+
+async function keys(prefix = "/telemetry/"): Promise<string[]> {
+  const { kvs } = await client.range({ ...prefixRange(prefix), keys_only: true });
+  return kvs.map(({ key }) => key.toString());
+}
+
+async function documentAt(key: string): Promise<unknown> {
+  const { kvs } = await client.range({ key: Buffer.from(key) });
+  return kvs[0] === undefined ? undefined : JSON.parse(kvs[0].value.toString());
+}
+
+describe("in etcd", () => {
+  const root = "/telemetry/clusters/c%2F1";
+  const record = (at: number, more: Parameters<typeof gpuAt>[2] = {}, gpuId = 0) =>
+    hotBatch([{ gpu: gpuAt("host a", gpuId, more), timeMs: t0 + at, metrics: { temperature: at } }]);
+
+  test("the keys are the hierarchy, readable, and written only when new or changed", async () => {
+    await emptyEtcd();
+    const tier = openTier();
+    await tier.write(record(0));
+    const hostKey = `${root}/hosts/host%20a`;
+    expect(await keys()).toEqual([
+      "/telemetry/boards/GPU-host%20a-0",
+      root,
+      hostKey,
+      expect.stringMatching(/^\/telemetry\/clusters\/c%2F1\/hosts\/host%20a\/data\/\d{4}-.*Z-/) as unknown as string,
+      `${hostKey}/gpus/0`,
+    ]);
+    expect(await documentAt(root)).toEqual({ id: "c/1", as_of: "2025-07-18T20:42:34Z" });
+    expect(await documentAt(hostKey)).toEqual({
+      ...{ cluster_id: "c/1", hostname: "host a", as_of: "2025-07-18T20:42:34Z" },
+    });
+    expect(await documentAt(`${hostKey}/gpus/0`)).toEqual({
+      ...{ uuid: "GPU-host a-0", cluster_id: "c/1", hostname: "host a", gpu_id: 0, device: "nvidia0" },
+      ...{ model_name: "NVIDIA H100", driver_version: "535", properties: { job: "x" } },
+      ...{ first_seen_at: "2025-07-18T20:42:34Z", as_of: "2025-07-18T20:42:34Z" },
+    });
+    const [dataKey = ""] = await keys(`${hostKey}/data/`);
+    expect(await documentAt(dataKey)).toEqual({
+      records: [{ uuid: "GPU-host a-0", timestamp: "2025-07-18T20:42:34Z", metrics: { temperature: 0 } }],
+    });
+    const revisions = async (): Promise<string[]> => {
+      const { kvs } = await client.range(prefixRange(`${hostKey}/gpus/`));
+      return kvs.map(({ mod_revision }) => mod_revision);
+    };
+    const before = await revisions();
+    for (let at = 1; at < 20; at += 1) await tier.write(record(at));
+    expect(await revisions()).toEqual(before);
+    await tier.write(record(20, { driverVersion: "540" }));
+    expect(await documentAt(`${hostKey}/gpus/0`)).toMatchObject({
+      ...{ driver_version: "540", as_of: "2025-07-18T20:42:34.020Z", first_seen_at: "2025-07-18T20:42:34Z" },
+    });
+  });
+
+  test("a slot's document goes when its board moves, and names the board that came", async () => {
+    await emptyEtcd();
+    const [one, two] = [openTier(), openTier()];
+    const board = { uuid: "GPU-moving" };
+    await one.write(record(0, board, 0));
+    await two.write(record(10, board, 7));
+    await one.write(record(5, board, 0));
+    const slots = `${root}/hosts/host%20a/gpus/`;
+    expect(await keys(slots)).toEqual([`${slots}7`]);
+    await one.write(record(20, { uuid: "GPU-other" }, 7));
+    await two.write(record(15, board, 7));
+    expect(await documentAt(`${slots}7`)).toMatchObject({ uuid: "GPU-other" });
+    expect(await keys(slots)).toEqual([`${slots}7`]);
+    await two.write(record(30, board, 1));
+    expect(await keys(slots)).toEqual([`${slots}1`, `${slots}7`]);
+  });
+
+  test("data is gone after its window, and a gateway still has the newest record", async () => {
+    await emptyEtcd();
+    const tier = openTier({ windowSeconds: 1 });
+    const follower = new Follower(tier);
+    await tier.write(record(0));
+    await follower.newest("GPU-host a-0", t0);
+    expect(await keys(`${root}/hosts/host%20a/data/`)).toHaveLength(1);
+    for (let tries = 0; tries < 200 && (await keys(`${root}/hosts/host%20a/data/`)).length > 0; tries += 1) {
+      await Bun.sleep(50);
+    }
+    expect(await keys(`${root}/hosts/host%20a/data/`)).toEqual([]);
+    expect(follower.members.get("GPU-host a-0")?.record?.timeMs).toBe(t0);
+    await tier.write(record(1));
+    await follower.newest("GPU-host a-0", t0 + 1);
+    await follower.stop();
+  }, 30_000);
+
+  test("a lease is shared by many keys and changed several times in a window", async () => {
+    await emptyEtcd();
+    const tier = openTier({ windowSeconds: 4 });
+    const leases = async (): Promise<Set<string>> => {
+      const { kvs } = await client.range(prefixRange(`${root}/hosts/host%20a/data/`));
+      return new Set(kvs.map(({ lease }) => lease));
+    };
+    for (let at = 0; at < 20; at += 1) await tier.write(record(at));
+    expect((await leases()).size).toBe(1);
+    await Bun.sleep(1100);
+    await tier.write(record(21));
+    expect((await leases()).size).toBe(2);
+  });
+
+  test("the oldest data goes before its time where there is too much", async () => {
+    await emptyEtcd();
+    const tier = openTier({ windowMaxBytes: 2000 });
+    for (let at = 0; at < 100; at += 1) await tier.write(record(at));
+    const left = await keys(`${root}/hosts/host%20a/data/`);
+    expect(left.length).toBeGreaterThan(3);
+    expect(left.length).toBeLessThan(12);
+  });
+
+  test("a host with more than one transaction and one value can hold is written in parts", async () => {
+    await emptyEtcd();
+    const tier = openTier();
+    const follower = new Follower(tier);
+    const custom = Object.fromEntries(
+      Array.from({ length: 200 }, (_, index) => [`a_metric_of_our_own_${index}`, index]),
+    );
+    const records = Array.from({ length: 700 }, (_, gpuId) => ({
+      gpu: gpuAt("large", gpuId),
+      timeMs: t0,
+      metrics: custom,
+    }));
+    await tier.write(hotBatch(records));
+    await follower.until(
+      (members) => members.size === 700 && members.all().every(({ record: has }) => has !== undefined),
+    );
+    await follower.stop();
+  });
+
+  test("documents that somebody removed are written again, and others' garbage is passed over", async () => {
+    await emptyEtcd();
+    const tier = openTier();
+    await tier.write(record(0));
+    await emptyEtcd();
+    const slot = `${root}/hosts/host%20a/gpus/0`;
+    await client.txn({
+      success: [put(slot, "no JSON"), put(`${root}/hosts/host%20a/data/x`, '{"records":[1,{"uuid":2}]}')],
+    });
+    const follower = new Follower(tier);
+    await tier.write(record(1));
+    await follower.newest("GPU-host a-0", t0 + 1);
+    expect(await documentAt(slot)).toMatchObject({ uuid: "GPU-host a-0" });
+    expect(await keys()).toContain(`${root}/hosts/host%20a`);
+    await follower.stop();
+  });
+
+  test("a watch whose history was compacted away reads the state anew, and says that there was a gap", async () => {
+    await emptyEtcd();
+    const own = await startEtcd({ members: 1 });
+    const writer = new EtcdClient({ endpoints: own.endpoints });
+    const tier = openTier({ client: writer });
+    const follower = new Follower(tier);
+    await tier.write(record(0));
+    await follower.newest("GPU-host a-0", t0);
+    const [member] = own.members;
+    await member?.kill();
+    await follower.until(() => follower.calls.includes("interrupted"));
+    await member?.start();
+    const other = new EtcdClient({ endpoints: own.endpoints });
+    const beside = openTier({ client: other });
+    // the follower is between two tries: what happens now, and is forgotten at once, it can only read
+    let revision = "0";
+    for (let at = 1; at < 10; at += 1) {
+      await beside.write(record(at)).catch(() => undefined);
+      revision = (await other.databaseBytes()).revision;
+      await other.compact(revision, true).catch(() => undefined);
+    }
+    await follower.newest("GPU-host a-0", t0 + 9);
+    await follower.until(() => follower.calls.at(-1) !== "interrupted");
+    await follower.stop();
+    writer.close();
+    other.close();
+    await own.stop();
+  }, 60_000);
+});
