@@ -26,6 +26,7 @@ import type { Service } from "./pipeline/service.ts";
 import { CsvSource } from "./pipeline/source/csv-source.ts";
 import { SimulatedSource } from "./pipeline/source/simulated-source.ts";
 import type { Source } from "./pipeline/source/source.ts";
+import { openLateStore } from "./pipeline/store/open-late-store.ts";
 import { type OpenStore, openPGliteStore } from "./pipeline/store/open-pglite-store.ts";
 import { openPostgresStore } from "./pipeline/store/open-postgres-store.ts";
 import type { TelemetryQueries } from "./pipeline/store/telemetry-queries.ts";
@@ -70,7 +71,7 @@ export async function makeParts(config: Config, surroundings: Surroundings): Pro
   const rounds = etcd === undefined ? undefined : new EtcdRounds(etcd, clock);
   const openSource = sourceOpener(config, { clock, log, rounds });
   const firstSource = config.roles.includes("streamer") ? await openSource(0) : undefined;
-  const opened = await openStore(config, etcd !== undefined);
+  const opened = await openStore(config, etcd !== undefined, surroundings);
   const queue = etcd === undefined ? memoryQueue(config, clock) : etcdQueue(config, etcd, surroundings);
   const registry = new Registry();
   const monitor = new ImportMonitor({ ...surroundings, queue, store: opened?.store });
@@ -105,13 +106,16 @@ export async function makeParts(config: Config, surroundings: Surroundings): Pro
   };
 }
 
-/** A process that only streams into etcd needs no store. */
-async function openStore(config: Config, hasEtcd: boolean): Promise<OpenStore | undefined> {
+/** A process that only streams into etcd needs no store; a gateway can serve the fleet before the store answers. */
+async function openStore(config: Config, hasEtcd: boolean, parts: Surroundings): Promise<OpenStore | undefined> {
   if (hasEtcd && config.roles.every((role) => role === "streamer")) return undefined;
   const { databaseUrl, dataDir, migrateOnStart, collectorWorkers } = config;
   if (databaseUrl === undefined) return openPGliteStore({ dataDir });
   // one more than the workers, for queries and health
-  return openPostgresStore({ url: databaseUrl, migrate: migrateOnStart, maxConnections: collectorWorkers + 1 });
+  const open = (): Promise<OpenStore> =>
+    openPostgresStore({ url: databaseUrl, migrate: migrateOnStart, maxConnections: collectorWorkers + 1 });
+  const isGateway = config.roles.every((role) => role === "gateway");
+  return hasEtcd && isGateway ? openLateStore({ ...parts, open }) : open();
 }
 
 function openEtcd(config: Config, endpoints: readonly string[]): EtcdClient {

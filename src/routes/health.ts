@@ -1,6 +1,7 @@
 import { Elysia } from "elysia";
 import type { Clock } from "../domain/clock.ts";
 import { messageOf } from "../domain/errors.ts";
+import type { Fleet } from "../pipeline/hot/fleet.ts";
 import type { Queue } from "../pipeline/queue/queue.ts";
 import type { Service } from "../pipeline/service.ts";
 import type { TelemetryStore } from "../pipeline/store/telemetry-store.ts";
@@ -11,6 +12,8 @@ import type { ComponentHealth, Health } from "./schemas/health.ts";
 export interface HealthOptions {
   /** Undefined in a process that only streams. */
   readonly store: Pick<TelemetryStore, "ping"> | undefined;
+  /** What a gateway serves from its memory, whatever the store does; undefined in a process that is none. */
+  readonly fleet: Pick<Fleet, "isLoaded"> | undefined;
   readonly queue: Pick<Queue, "stats">;
   readonly services: readonly Service[];
   readonly roles: readonly string[];
@@ -19,6 +22,8 @@ export interface HealthOptions {
   readonly clock: Clock;
 }
 
+/** Services whose trouble keeps a gateway that knows the fleet from nothing: its news, and the upkeep of etcd. */
+const servedWithout: ReadonlySet<string> = new Set(["fleet", "etcd"]);
 /** A part that has not answered by then counts as down: probes themselves give up after a few seconds. */
 const patienceMs = 2000;
 
@@ -54,7 +59,7 @@ async function readHealth(options: HealthOptions, startedAtMs: number): Promise<
   for (const service of services) components[service.name] = serviceHealth(service);
   const isWell = Object.values(components).every(({ status }) => status === "ok");
   return {
-    status: (store ?? queue).status === "down" ? "down" : isWell ? "ok" : "degraded",
+    status: isDown(options, store ?? queue) ? "down" : isWell ? "ok" : "degraded",
     version,
     role: roles.join(","),
     cluster_id: clusterId,
@@ -63,10 +68,19 @@ async function readHealth(options: HealthOptions, startedAtMs: number): Promise<
   };
 }
 
-/** Ready means: the store answers (the queue, where there is no store) and the services run. */
+/** A gateway that knows the fleet still serves that. */
+function isDown({ fleet }: HealthOptions, first: ComponentHealth): boolean {
+  return first.status === "down" && fleet?.isLoaded !== true;
+}
+
+/** Ready means: the store answers (the queue, where there is no store) and the services run. A gateway that knows the
+ *  fleet is ready without the store, and without news of the fleet: what it still has to say, others could not say
+ *  better. */
 async function reasonsAgainst(options: HealthOptions): Promise<string[]> {
+  const { services, fleet } = options;
   const first = (await storeHealth(options)) ?? (await queueHealth(options));
-  const parts = [first.status === "down" ? first : okay, ...options.services.map(serviceHealth)];
+  const needed = services.filter(({ name }) => fleet?.isLoaded !== true || !servedWithout.has(name));
+  const parts = [isDown(options, first) ? first : okay, ...needed.map(serviceHealth)];
   return parts.flatMap(({ reason }) => (reason === undefined ? [] : [reason]));
 }
 
@@ -123,7 +137,7 @@ const healthDetail = operation({
   summary: "State of the process and its parts",
   description: "ok and degraded answer 200, down answers 503. Each part that is not ok says why.",
   plain: "Health",
-  plain503: "The store does not answer",
+  plain503: "The store does not answer, and there is nothing that could be served without it",
   faults: [400, 500],
 });
 
@@ -140,7 +154,9 @@ const readyDetail = operation({
   id: "getReadiness",
   tag: "operations",
   summary: "Whether the process should get traffic",
-  description: "For a readiness probe: 200 while the store answers and the services run, else 503 with the reasons.",
+  description:
+    "For a readiness probe: 200 while the services run and the store answers (a gateway that knows the fleet needs no " +
+    "store), else 503 with the reasons.",
   plain: "Probe",
   plain503: "The store does not answer, or a service does not run",
   faults: [400, 500],

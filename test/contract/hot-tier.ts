@@ -107,6 +107,7 @@ export function exerciseHotTier(name: string, open: () => Promise<OpenHotTier>):
         ...{ gpu: stored, timeMs: t0, metrics: { temperature: 40 }, custom: { odd: 0.1 + 0.2 } },
         ...workload,
       });
+      await follower.until(() => follower.calls.length > 0);
       expect(follower.calls).toEqual(["following after a gap"]);
       await hotTier.write(hotBatch([{ gpu, timeMs: t0 + 1250, metrics: { temperature: 0 } }]));
       expect((await follower.newest(gpu.uuid, t0 + 1250)).record).toMatchObject({

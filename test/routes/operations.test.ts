@@ -69,10 +69,28 @@ describe("/health", () => {
 
   test("a store that hangs counts as down after two seconds", async () => {
     const clock = new ManualClock();
-    const gateway = gatewayOver(stored, { clock, store: { ping: () => new Promise<never>(() => undefined) } });
+    const hanging = { ping: () => new Promise<never>(() => undefined) };
+    const gateway = gatewayOver(stored, { clock, store: hanging, roles: ["collector"], fleet: undefined });
     const answer = gateway.get("/health/ready");
     await clock.advance(2000);
     expect((await answer).status).toBe(503);
+  });
+
+  test("a gateway that knows the fleet is degraded without a store, and ready: it serves what is in memory", async () => {
+    const leaving = await openFleetStore();
+    const gateway = gatewayOver(leaving);
+    expect((await gateway.get("/api/v1/gpus")).status).toBe(200);
+    await leaving.close();
+    const health = await gateway.get("/health");
+    expect(health.status).toBe(200);
+    expect(await health.json()).toMatchObject({ status: "degraded", components: { store: { status: "down" } } });
+    expect((await gateway.get("/health/ready")).status).toBe(200);
+    for (const path of ["gpus", "gpus/GPU-host-a-0", "hosts", "clusters/alpha/hosts/host-a", "telemetry/latest"]) {
+      expect([path, (await gateway.get(`/api/v1/${path}`)).status]).toEqual([path, 200]);
+    }
+    for (const path of ["telemetry", "gpus/GPU-host-a-0/telemetry", "clusters/alpha/stats", "quarantine"]) {
+      expect(await gateway.json(`/api/v1/${path}`)).toMatchObject({ error: { code: "store_unavailable" } });
+    }
   });
 
   test("messages that were given up degrade it", async () => {

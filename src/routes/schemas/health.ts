@@ -14,7 +14,9 @@ const componentSchema = Type.Object(
 export const healthSchema = Type.Object(
   {
     status: Type.Union([Type.Literal("ok"), Type.Literal("degraded"), Type.Literal("down")], {
-      description: "ok; degraded: it answers, and something needs attention; down: the store does not answer",
+      description:
+        "ok; degraded: it answers, and something needs attention; down: the store does not answer, and the fleet is not " +
+        "known either",
     }),
     version: Type.String({ description: "Version of the program" }),
     role: Type.String({ description: "Parts that this process runs" }),

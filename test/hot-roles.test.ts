@@ -1,0 +1,124 @@
+import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type EtcdCluster, startEtcd } from "../scripts/services/etcd.ts";
+import { type PostgresServer, startPostgres } from "../scripts/services/postgres.ts";
+import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "./support/process.ts";
+
+// Collectors and gateways as processes of their own, between an etcd and a database that go away.
+
+let etcd: EtcdCluster;
+let postgres: PostgresServer;
+let started: PipelineProcess[] = [];
+const dir = await mkdtemp(join(tmpdir(), "telemetry-hot-"));
+
+beforeAll(
+  async () => void ([etcd, postgres] = await Promise.all([startEtcd({ members: 1 }), startPostgres()])),
+  300_000,
+);
+afterEach(async () => {
+  await Promise.all(started.map((pipeline) => stopPipeline(pipeline)));
+  for (const { subprocess, output } of started) expect([subprocess.exitCode, output()]).toEqual([0, expect.anything()]);
+  started = [];
+}, 60_000);
+afterAll(async () => {
+  await Promise.all([etcd.stop(), postgres.stop()]);
+  await rm(dir, { recursive: true, force: true });
+});
+
+function start(role: string): PipelineProcess {
+  const pipeline = startPipeline({
+    ...{ ROLE: role, ETCD_ENDPOINTS: etcd.endpoints.join(","), DATABASE_URL: postgres.url, LOG_LEVEL: "warn" },
+    ...{ SIM_HOSTS: "3", SIM_GPUS_PER_HOST: "4", SIM_INTERVAL: "500ms", QUEUE_LEASE_SECONDS: "5" },
+    ...{ DATA_DIR: join(dir, "unused"), SHUTDOWN_TIMEOUT_SECONDS: "10" },
+  });
+  started.push(pipeline);
+  return pipeline;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: {
+    readonly count?: number;
+    readonly status?: string;
+    readonly data?: readonly { readonly timestamp: string }[];
+    readonly error?: { readonly code: string; readonly details: { readonly reason?: string } };
+    readonly components?: Readonly<Record<string, { readonly status: string; readonly reason?: string }>>;
+  };
+}
+
+async function ask(url: string, path: string): Promise<Answer> {
+  const response = await fetch(`${url}${path}`);
+  return { status: response.status, body: (await response.json()) as Answer["body"] };
+}
+
+async function until(isSo: () => Promise<boolean>, seconds = 40): Promise<void> {
+  for (let tries = 0; tries < seconds * 10 && !(await isSo()); tries += 1) await Bun.sleep(100);
+  expect(await isSo()).toBe(true);
+}
+
+const knows12 = async (url: string): Promise<boolean> => (await ask(url, "/api/v1/gpus")).body.count === 12;
+
+/** The instant of the newest record that a gateway knows, milliseconds since the epoch. */
+async function newestMs(url: string): Promise<number> {
+  const { body } = await ask(url, "/api/v1/telemetry/latest?limit=1");
+  return Date.parse(body.data?.[0]?.timestamp ?? "");
+}
+
+test("without the database gateways go on serving hierarchy and newest records, one that starts then too; with it all is well again", async () => {
+  start("collector");
+  start("streamer");
+  const url = await urlOf(start("gateway"));
+  await until(() => knows12(url));
+  await postgres.kill();
+  const late = await urlOf(start("gateway"));
+  for (const gateway of [url, late]) {
+    await until(() => knows12(gateway));
+    for (const path of ["gpus", "hosts", "clusters", "telemetry/latest"]) {
+      expect([path, (await ask(gateway, `/api/v1/${path}`)).status]).toEqual([path, 200]);
+    }
+    const history = await ask(gateway, "/api/v1/telemetry");
+    expect([history.status, history.body.error?.code]).toEqual([503, "store_unavailable"]);
+    expect(history.body.error?.details.reason).toMatch(/\w/);
+    const health = await ask(gateway, "/health");
+    expect([health.status, health.body.status]).toEqual([200, "degraded"]);
+    expect(health.body.components?.store).toMatchObject({ status: "down", reason: expect.any(String) as unknown });
+    expect((await fetch(`${gateway}/health/ready`)).status).toBe(200);
+  }
+  const stoodAtMs = await newestMs(url);
+  await postgres.start();
+  for (const gateway of [url, late]) {
+    await until(async () => (await ask(gateway, "/api/v1/telemetry")).status === 200);
+    await until(async () => (await newestMs(gateway)) > stoodAtMs);
+    await until(async () => (await ask(gateway, "/health")).body.status === "ok");
+  }
+}, 180_000);
+
+test("without etcd gateways go on serving history and what they know, one that starts then too; with it the newest moves again", async () => {
+  start("collector");
+  start("streamer");
+  const url = await urlOf(start("gateway"));
+  await until(() => knows12(url));
+  await etcd.members[0]?.kill();
+  const late = await urlOf(start("gateway"));
+  for (const gateway of [url, late]) {
+    await until(async () => (await ask(gateway, "/health")).body.components?.fleet?.status === "degraded");
+    const health = await ask(gateway, "/health");
+    expect([health.status, health.body.status]).toEqual([200, "degraded"]);
+    expect(health.body.components?.fleet?.reason).toContain("the fleet's newest state stands still");
+    expect((await ask(gateway, "/api/v1/telemetry")).status).toBe(200);
+    expect(await knows12(gateway)).toBe(true);
+    expect((await fetch(`${gateway}/health/ready`)).status).toBe(200);
+  }
+  const stoodAtMs = await newestMs(url);
+  await etcd.members[0]?.start();
+  for (const gateway of [url, late]) {
+    await until(async () => (await newestMs(gateway)) > stoodAtMs);
+    await until(async () => (await ask(gateway, "/health")).body.components?.fleet?.status === "ok");
+  }
+  await until(async () => {
+    const [one, two] = await Promise.all([url, late].map((gateway) => ask(gateway, "/api/v1/gpus?")));
+    return JSON.stringify(one) === JSON.stringify(two);
+  });
+}, 180_000);

@@ -1,0 +1,124 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import pino from "pino";
+import { type EtcdCluster, startEtcd } from "../../scripts/services/etcd.ts";
+import { systemClock } from "../../src/domain/clock.ts";
+import type { Gpu } from "../../src/domain/gpu.ts";
+import { EtcdClient } from "../../src/etcd/etcd-client.ts";
+import { removePrefix } from "../../src/etcd/requests.ts";
+import { EtcdHotTier } from "../../src/pipeline/hot/etcd-hot-tier.ts";
+import { FleetProjection } from "../../src/pipeline/hot/fleet-projection.ts";
+import type { HotTier } from "../../src/pipeline/hot/hot-tier.ts";
+import { MemoryHotTier } from "../../src/pipeline/hot/memory-hot-tier.ts";
+import type { OpenStore } from "../../src/pipeline/store/open-pglite-store.ts";
+import { FleetAnswers } from "../../src/routes/fleet-answers.ts";
+import { hotBatch, type HotRecord, t0 } from "../contract/hot-tier.ts";
+import { openMemoryStore } from "../support/open-store.ts";
+import { randomFrom } from "../support/random.ts";
+
+// Whatever the order in which parts, late records and duplicates come, through whichever collector: every gateway ends
+// up with the same content, and it is that of one that reads nothing but the store.
+
+const log = pino({ level: "silent" });
+const metricNames = ["temperature", "power_draw", "gpu_utilization", "memory_used_mb", "a_metric_of_our_own"];
+const seconds = 12;
+let cluster: EtcdCluster;
+const clients: EtcdClient[] = [];
+beforeAll(async () => void (cluster = await startEtcd({ members: 1 })), 300_000);
+afterAll(async () => {
+  for (const client of clients) client.close();
+  await cluster.stop();
+});
+
+function openTier(): HotTier {
+  const client = new EtcdClient({ endpoints: cluster.endpoints });
+  clients.push(client);
+  return new EtcdHotTier({ client, clock: systemClock, windowSeconds: 60, onCoalesced: () => undefined });
+}
+
+/** What a GPU is at a second: some boards move to a slot that is free or another's, drivers are changed. */
+function gpuAtSecond(index: number, second: number): Gpu {
+  const hasMoved = index % 5 === 0 && second >= 4 + (index % 3);
+  const slot = hasMoved ? (index + 7) % 24 : index;
+  return {
+    ...{ uuid: `GPU-${index}`, clusterId: "c", hostname: `host-${slot % 4}`, gpuId: Math.floor(slot / 4) },
+    ...{ device: `nvidia${slot}`, modelName: "H100", driverVersion: index % 3 === 0 && second > 6 ? "540" : "535" },
+    properties: { serial: String(index), since: String(Math.floor(second / 5)) },
+  };
+}
+
+/** Every batch of a run: parts of records, in an order of chance, a third of them twice. */
+function makeBatches(random: () => number): HotRecord[][] {
+  const parts: HotRecord[] = [];
+  for (let index = 0; index < 20; index += 1) {
+    for (let second = 0; second < seconds - (index % 4); second += 1) {
+      const timeMs = t0 + second * 1000;
+      for (const [at, name] of metricNames.entries()) {
+        if (random() < 0.2) continue;
+        const value = index * 1000 + second * 10 + at;
+        parts.push({ gpu: gpuAtSecond(index, second), timeMs, metrics: { [name]: value } });
+      }
+    }
+  }
+  const batches: HotRecord[][] = [];
+  // mostly forwards, each part up to some seconds late
+  parts.sort((a, b) => a.timeMs - b.timeMs || a.gpu.gpuId - b.gpu.gpuId);
+  const late = parts.map((part) => ({ part, at: part.timeMs + random() * 5000 })).sort((a, b) => a.at - b.at);
+  while (late.length > 0) batches.push(late.splice(0, 1 + Math.floor(random() * 40)).map(({ part }) => part));
+  return batches.map((batch) => batch.sort((a, b) => a.timeMs - b.timeMs));
+}
+
+async function ingest({ store }: OpenStore, records: readonly HotRecord[], id: string): Promise<void> {
+  const at = { offset: Number(id), line: Number(id) };
+  const source = { sourceId: "s", from: at, to: { offset: at.offset + 1, line: at.line + 1 } };
+  await store.ingest({ messageId: id, idempotencyKey: id, source, batch: hotBatch(records) });
+}
+
+async function openGateway(hotTier: HotTier, { queries }: OpenStore): Promise<FleetProjection> {
+  const fleet = new FleetProjection({ hotTier, store: queries, clock: systemClock, log });
+  await fleet.start();
+  return fleet;
+}
+
+/** Everything that a gateway answers from its memory. */
+function contentOf(fleet: FleetProjection): string {
+  const answers = new FleetAnswers(fleet);
+  return `${answers.gpuList(fleet.gpus({}))}\n${answers.latestList({ limit: 10_000 })}`.replaceAll("},{", "},\n{");
+}
+
+async function untilEqual(gateways: readonly FleetProjection[], expected: string): Promise<void> {
+  const isSame = (): boolean => gateways.every((fleet) => contentOf(fleet) === expected);
+  for (let tries = 0; tries < 300 && !isSame(); tries += 1) await Bun.sleep(20);
+  for (const fleet of gateways) expect(contentOf(fleet)).toBe(expected);
+}
+
+test.each([1, 2, 3, 4, 5, 6])(
+  "gateways that came at the beginning, in the middle and at the end agree with each other and with the store (seed %i)",
+  async (seed) => {
+    const random = randomFrom(seed);
+    const collectors = [openTier(), openTier()];
+    await clients[0]?.txn({ success: [removePrefix("/telemetry/")] });
+    const opened = await openMemoryStore();
+    const gateways = [await openGateway(openTier(), opened)];
+    const batches = makeBatches(random);
+    const deliver = async (collector: HotTier): Promise<void> => {
+      for (let batch = batches.pop(); batch !== undefined; batch = batches.pop()) {
+        const id = String(batches.length);
+        await ingest(opened, batch, id);
+        const again = random() < 0.3;
+        await collector.write(hotBatch(batch));
+        if (again) await (collectors[Math.floor(random() * 2)] as HotTier).write(hotBatch(batch));
+        if (gateways.length === 1 && random() < 0.05) gateways.push(await openGateway(openTier(), opened));
+      }
+    };
+    batches.reverse();
+    await Promise.all([...collectors, ...collectors].map(deliver));
+    gateways.push(await openGateway(openTier(), opened));
+    const onlyStore = await openGateway(new MemoryHotTier({ onCoalesced: () => undefined }), opened);
+    const expected = contentOf(onlyStore);
+    expect(expected.split("\n")).toHaveLength(40);
+    await untilEqual(gateways, expected);
+    await Promise.all([...gateways, onlyStore].map((fleet) => fleet.stop()));
+    await opened.close();
+  },
+  60_000,
+);

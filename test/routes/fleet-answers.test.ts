@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import pino from "pino";
+import { systemClock } from "../../src/domain/clock.ts";
+import { FleetProjection } from "../../src/pipeline/hot/fleet-projection.ts";
+import { MemoryHotTier } from "../../src/pipeline/hot/memory-hot-tier.ts";
+import { gpuAt, hotBatch, t0 } from "../contract/hot-tier.ts";
+import { gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
+
+// What a gateway answers from memory: kept until the fleet changes, and not sent again to whoever has it.
+
+let stored: Awaited<ReturnType<typeof openFleetStore>>;
+let fleet: FleetProjection;
+let gateway: TestGateway;
+const hotTier = new MemoryHotTier({ onCoalesced: () => undefined });
+const log = pino({ level: "silent" });
+beforeAll(async () => {
+  stored = await openFleetStore();
+  fleet = new FleetProjection({ hotTier, store: stored.queries, clock: systemClock, log });
+  await fleet.start();
+  gateway = gatewayOver(stored, { fleet });
+});
+afterAll(async () => {
+  await fleet.stop();
+  await stored.close();
+});
+
+const paths = [
+  "/api/v1/gpus",
+  "/api/v1/gpus/GPU-host-a-0",
+  "/api/v1/hosts",
+  "/api/v1/hosts/host-a/gpus",
+  "/api/v1/clusters",
+  "/api/v1/clusters/alpha",
+  "/api/v1/clusters/alpha/hosts",
+  "/api/v1/clusters/alpha/hosts/host-a",
+  "/api/v1/clusters/alpha/hosts/host-a/gpus",
+  "/api/v1/clusters/alpha/hosts/host-a/gpus/0",
+  "/api/v1/telemetry/latest?limit=3",
+];
+
+/** News of a GPU of the stored fleet. */
+const tell = (second: number): Promise<void> => {
+  const gpu = gpuAt("host-a", 0, { clusterId: "alpha" });
+  return hotTier.write(hotBatch([{ gpu, timeMs: t0 + second * 1000, metrics: { temperature: second } }]));
+};
+
+test.each(paths)("%s has a strong ETag, and whoever has that is told so until something changes", async (path) => {
+  const first = await gateway.get(path);
+  const etag = first.headers.get("etag") ?? "";
+  expect(etag).toMatch(/^"[0-9a-f]+"$/);
+  expect(first.headers.get("content-type")).toBe("application/json");
+  expect(first.headers.get("cache-control")).toBe("no-cache");
+  const body = await first.text();
+  for (const known of [etag, `"other", W/${etag}`, "*"]) {
+    const again = await gateway.get(path, { headers: { "if-none-match": known } });
+    expect([again.status, again.headers.get("etag"), await again.text()]).toEqual([304, etag, ""]);
+  }
+  expect((await gateway.get(path, { headers: { "if-none-match": '"other"' } })).status).toBe(200);
+  await tell(100 + paths.indexOf(path));
+  const changed = await gateway.get(path, { headers: { "if-none-match": etag } });
+  expect(changed.status).toBe(200);
+  expect(await changed.text()).not.toBe(body);
+});
+
+test("answers with other parameters are other answers", async () => {
+  const counts = await Promise.all(
+    [1, 2, 3].map(async (limit) => (await gateway.json(`/api/v1/telemetry/latest?limit=${limit}`)).count),
+  );
+  expect(counts).toEqual([1, 2, 3]);
+});
+
+test("a GPU that falls silent when others go on shows it, though nothing was said of it", async () => {
+  await tell(1000);
+  const statusOf = async (uuid: string) =>
+    ((await gateway.json(`/api/v1/gpus/${uuid}`)).data as { status: string }).status;
+  expect(await statusOf("GPU-host-a-1")).toBe("silent");
+  const gpu = gpuAt("host-a", 1, { clusterId: "alpha" });
+  await hotTier.write(hotBatch([{ gpu, timeMs: t0 + 1000_000, metrics: { temperature: 1 } }]));
+  expect(await statusOf("GPU-host-a-1")).toBe("active");
+});
+
+test("more different questions than answers are kept are all answered", async () => {
+  for (let limit = 1; limit <= 500; limit += 1) {
+    expect(await gateway.json(`/api/v1/telemetry/latest?limit=${limit}`)).toMatchObject({ success: true });
+  }
+  expect(await gateway.json("/api/v1/telemetry/latest?limit=2")).toMatchObject({ count: 2 });
+});
