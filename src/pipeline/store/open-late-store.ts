@@ -55,16 +55,13 @@ export async function openLateStore({ open, clock, log }: LateStoreOptions): Pro
 
 /** An object whose every method is that of another, looked up at each call. All of them answer by a promise. */
 function passingOn<T extends object>(target: () => T): T {
+  const call = (name: PropertyKey, args: unknown[]): unknown => {
+    const to = target();
+    return Reflect.apply(Reflect.get(to, name) as (...given: unknown[]) => unknown, to, args);
+  };
   return new Proxy({} as T, {
     get: (_, name) =>
       // who awaits the object itself must not take it for a promise
-      name === "then"
-        ? undefined
-        : async (...args: unknown[]): Promise<unknown> => {
-            const to = target();
-            const method: unknown = Reflect.get(to, name);
-            if (typeof method !== "function") throw new TypeError(`a store has no ${String(name)}`);
-            return Reflect.apply(method as (...given: unknown[]) => unknown, to, args);
-          },
+      name === "then" ? undefined : (...args: unknown[]) => Promise.resolve().then(() => call(name, args)),
   });
 }

@@ -1,0 +1,140 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import pino from "pino";
+import { type EtcdCluster, startEtcd } from "../../scripts/services/etcd.ts";
+import { type Clock, systemClock } from "../../src/domain/clock.ts";
+import { EtcdClient } from "../../src/etcd/etcd-client.ts";
+import { put } from "../../src/etcd/requests.ts";
+import { Collector } from "../../src/pipeline/collector.ts";
+import { EtcdUpkeep } from "../../src/pipeline/etcd-upkeep.ts";
+import { EtcdHotTier } from "../../src/pipeline/hot/etcd-hot-tier.ts";
+import { silentListener } from "../../src/pipeline/pipeline-listener.ts";
+import { encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
+import { MemoryQueue } from "../../src/pipeline/queue/memory-queue.ts";
+import type { OpenStore } from "../../src/pipeline/store/open-pglite-store.ts";
+import { Follower } from "../contract/hot-tier.ts";
+import { makeBatch } from "../support/batch.ts";
+import { openMemoryStore } from "../support/open-store.ts";
+
+// Store, then hot tier, then acknowledge: with a real store, a real queue and a real etcd that can run out of space.
+
+const log = pino({ level: "silent" });
+const clock: Clock = systemClock;
+const t0 = Date.UTC(2025, 6, 18);
+const quotaBytes = 24 * 1024 * 1024;
+let cluster: EtcdCluster;
+let client: EtcdClient;
+let opened: OpenStore;
+beforeAll(async () => {
+  cluster = await startEtcd({ members: 1, quotaBytes });
+  client = new EtcdClient({ endpoints: cluster.endpoints });
+  opened = await openMemoryStore();
+}, 300_000);
+afterAll(async () => {
+  client.close();
+  await cluster.stop();
+  await opened.close();
+});
+
+interface Running {
+  readonly queue: MemoryQueue;
+  readonly collector: Collector;
+  readonly untold: Error[];
+  readonly publish: (key: string, uuid: string, at: number, more?: Record<string, number>) => Promise<void>;
+  readonly stop: () => Promise<void>;
+}
+
+async function collect(hotTier: EtcdHotTier): Promise<Running> {
+  const queue = new MemoryQueue({ topic: "t", clock, capacityMessages: 10, leaseSeconds: 5, maxAttempts: 2 });
+  const untold: Error[] = [];
+  const collector = new Collector({
+    ...{ consumerId: "c", queue, store: opened.store, hotTier, workers: 2, leaseSeconds: 5, drainOnStop: false },
+    ...{ clock, log, listener: { ...silentListener, untold: (error: Error) => void untold.push(error) } },
+  });
+  await collector.start();
+  return {
+    ...{ queue, collector, untold },
+    publish: async (key, uuid, at, more = {}) => {
+      const batch = makeBatch([{ uuid, timeMs: t0 + at, metrics: { temperature: at, ...more } }]);
+      const source = { sourceId: key, from: { offset: 0, line: 1 }, to: { offset: 1, line: 2 } };
+      const message = { ...encodeBatch(batch), idempotencyKey: key, traceId: "t", count: 1, source };
+      await queue.publish([message], { signal: new AbortController().signal });
+    },
+    stop: async () => {
+      await collector.stop(AbortSignal.abort());
+      await queue.close();
+    },
+  };
+}
+
+const openTier = (): EtcdHotTier => new EtcdHotTier({ client, clock, windowSeconds: 60, onCoalesced: () => undefined });
+
+async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 1000 && !(await isSo()); tries += 1) await Bun.sleep(20);
+  expect(await isSo()).toBe(true);
+}
+
+const isDrained = (queue: MemoryQueue) => async (): Promise<boolean> => {
+  const { ready, inFlight } = await queue.stats();
+  return ready + inFlight === 0;
+};
+
+describe("a collector", () => {
+  test("tells the hot tier before it acknowledges, and of a message that is stored already too", async () => {
+    const tier = openTier();
+    const follower = new Follower(tier);
+    const { queue, publish, stop } = await collect(tier);
+    await publish("first", "GPU-told", 1);
+    await follower.newest("GPU-told", t0 + 1);
+    await until(isDrained(queue));
+    // a predecessor stored it and died before it told
+    const batch = makeBatch([{ uuid: "GPU-stored", timeMs: t0 + 2, metrics: { temperature: 2 } }]);
+    const source = { sourceId: "second", from: { offset: 0, line: 1 }, to: { offset: 1, line: 2 } };
+    await opened.store.ingest({ messageId: "by another", idempotencyKey: "second", source, batch });
+    await publish("second", "GPU-stored", 2);
+    await follower.newest("GPU-stored", t0 + 2);
+    await until(isDrained(queue));
+    await follower.stop();
+    await stop();
+  });
+
+  test("waits while etcd is out of space, says so, and goes on by itself", async () => {
+    const tier = openTier();
+    const filler = crypto.getRandomValues(new Uint8Array(60_000));
+    let isFull = false;
+    for (let index = 0; !isFull && index < 2000; index += 1) {
+      isFull = await client.txn({ success: [put("/filler", filler)] }).then(
+        () => false,
+        () => true,
+      );
+    }
+    await until(async () => (await client.membersWithoutSpace()).length > 0);
+    const { queue, collector, publish, stop } = await collect(tier);
+    await publish("third", "GPU-waiting", 3);
+    await until(() => collector.fault() !== undefined);
+    expect(collector.fault()).toContain("database has reached its quota");
+    expect(await queue.stats()).toMatchObject({ ready: 0, inFlight: 1, dead: 0 });
+    // stored it is
+    expect(await opened.queries.gpus({ uuid: "GPU-waiting" })).toHaveLength(1);
+    const upkeep = new EtcdUpkeep({ client, clock, instanceId: "u", historySeconds: 1, log });
+    await upkeep.start();
+    const follower = new Follower(tier);
+    await follower.newest("GPU-waiting", t0 + 3);
+    await until(isDrained(queue));
+    await until(() => collector.fault() === undefined);
+    await follower.stop();
+    await upkeep.stop();
+    await stop();
+  }, 60_000);
+
+  test("acknowledges what is stored where the hot tier refuses it for good, and counts that", async () => {
+    const { queue, untold, publish, stop } = await collect(openTier());
+    // one record of 2 MB: etcd takes no request over 1.5 MiB
+    const more = Object.fromEntries(Array.from({ length: 8000 }, (_, index) => [`${"x".repeat(240)}_${index}`, index]));
+    await publish("fourth", "GPU-untold", 4, more);
+    await until(isDrained(queue));
+    expect(await queue.stats()).toMatchObject({ dead: 0 });
+    expect(untold.map(({ message }) => message).join()).toContain("request is too large");
+    expect(await opened.queries.gpus({ uuid: "GPU-untold" })).toHaveLength(1);
+    await stop();
+  });
+});
