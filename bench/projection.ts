@@ -1,0 +1,105 @@
+import pino from "pino";
+import { systemClock } from "../src/domain/clock.ts";
+import type { RecordBatch } from "../src/domain/batch.ts";
+import { FleetProjection } from "../src/pipeline/hot/fleet-projection.ts";
+import { MemoryHotTier } from "../src/pipeline/hot/memory-hot-tier.ts";
+import { SimulatedSource } from "../src/pipeline/source/simulated-source.ts";
+import { FleetAnswers } from "../src/routes/fleet-answers.ts";
+
+// A gateway's memory with a simulated fleet: how long `latest` takes right after every record has changed, what taking a
+// change in costs, and how much memory a GPU takes. `bun bench/projection.ts [gpus ...]`; each size in a process of its
+// own, so that their memory is told apart.
+
+const gpusPerHost = 8;
+const rounds = 20;
+/** The API's largest page. */
+const pageMax = 10_000;
+
+/** Every record of one reading of a simulated fleet, as batches. */
+async function readingOf(gpus: number): Promise<RecordBatch[]> {
+  const hosts = Math.ceil(gpus / gpusPerHost);
+  const fleet = { hosts, gpusPerHost, seed: 1, intervalMs: 1000, clusterId: "bench" };
+  const source = new SimulatedSource({ ...fleet, clock: systemClock, batchSize: 50_000 });
+  const batches: RecordBatch[] = [];
+  const enough = new AbortController();
+  let read = 0;
+  for await (const { batch, range } of source.read({ from: source.start }, enough.signal)) {
+    batches.push(batch);
+    read += range.to.offset - range.from.offset;
+    if (read >= hosts * gpusPerHost) break;
+  }
+  return batches;
+}
+
+/** The same records a second later: everything changes. */
+function later(batch: RecordBatch, seconds: number): RecordBatch {
+  return { ...batch, timesMs: batch.timesMs.map((timeMs) => timeMs + seconds * 1000) };
+}
+
+const mebibytes = (bytes: number): number => Math.round(bytes / 1024 / 1024);
+
+function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
+}
+
+async function measure(gpus: number): Promise<void> {
+  const batches = await readingOf(gpus);
+  Bun.gc(true);
+  const before = process.memoryUsage();
+  const hotTier = new MemoryHotTier({ onCoalesced: () => undefined });
+  const store = { gpus: () => Promise.resolve([]), latest: () => Promise.resolve([]) };
+  const fleet = new FleetProjection({ hotTier, store, clock: systemClock, log: pino({ level: "silent" }) });
+  await fleet.start();
+  const answers = new FleetAnswers(fleet);
+  const ask = async (path: string, make: () => string): Promise<[ms: number, bytes: number]> => {
+    const startedAtMs = performance.now();
+    const response = answers.answer(new Request(`http://localhost${path}`), make);
+    const bytes = (await response.arrayBuffer()).byteLength;
+    return [performance.now() - startedAtMs, bytes];
+  };
+  const latest = (): Promise<[number, number]> =>
+    ask(`/api/v1/telemetry/latest?limit=${pageMax}`, () => answers.latestList({ limit: pageMax }));
+  const taken: number[] = [];
+  const changed: number[] = [];
+  const kept: number[] = [];
+  let bytes = 0;
+  for (let round = 0; round < rounds; round += 1) {
+    const startedAtMs = performance.now();
+    for (const batch of batches) await hotTier.write(later(batch, round));
+    taken.push(performance.now() - startedAtMs);
+    const [ms, size] = await latest();
+    changed.push(ms);
+    bytes = size;
+    kept.push((await latest())[0]);
+  }
+  const [listMs, listBytes] = await ask("/api/v1/gpus", () => answers.gpuList(fleet.gpus({})));
+  Bun.gc(true);
+  const after = process.memoryUsage();
+  const known = fleet.members().length;
+  const stateBytes = after.heapUsed + after.external - before.heapUsed - before.external;
+  console.log(
+    [
+      `${known} GPUs`,
+      `latest of ${Math.min(known, pageMax)} after all changed: median ${quantile(changed, 0.5).toFixed(2)} ms, worst ${quantile(changed, 1).toFixed(2)} ms (${mebibytes(bytes)} MiB); unchanged: median ${quantile(kept, 0.5).toFixed(2)} ms`,
+      `taking all changes in: median ${quantile(taken, 0.5).toFixed(0)} ms, ${((quantile(taken, 0.5) * 1000) / known).toFixed(1)} us a record`,
+      `/api/v1/gpus after a change: ${listMs.toFixed(1)} ms (${mebibytes(listBytes)} MiB)`,
+      `state: ${Math.round(stateBytes / known)} bytes a GPU; process: ${mebibytes(after.rss)} MiB resident, of it ${mebibytes(before.rss)} before the fleet was in memory`,
+    ].join("\n  "),
+  );
+  await fleet.stop();
+}
+
+const [inner, ...sizes] = process.argv.slice(2);
+if (inner === "--one") await measure(Number(sizes[0]));
+else {
+  const wanted = inner === undefined ? ["1000", "10000", "100000"] : [inner, ...sizes];
+  for (const size of wanted) {
+    const child = Bun.spawn([process.execPath, import.meta.path, "--one", size], {
+      stdout: "inherit",
+      stderr: "inherit",
+    });
+    if ((await child.exited) !== 0) process.exit(1);
+  }
+}
+process.exit(0);
