@@ -7,7 +7,8 @@ import { newestByCluster } from "./schemas/hierarchy.ts";
 import { toApiRecord } from "./schemas/telemetry-record.ts";
 
 interface Answer {
-  readonly bytes: Buffer;
+  /** A text that is ASCII is sent as it is in memory; a buffer would be copied at each answer. */
+  readonly text: string;
   readonly etag: string;
 }
 
@@ -17,9 +18,9 @@ interface GpuText {
   readonly text: string;
 }
 
-/** Answers that are kept until the fleet changes: so many at most, and so many bytes of them. */
+/** Answers that are kept until the fleet changes: so many at most, and so many characters of them. */
 const keptMax = 64;
-const keptMaxBytes = 64 * 1024 * 1024;
+const keptMaxLength = 64 * 1024 * 1024;
 
 /** Answers out of the fleet's memory. A record is serialised once, when it comes; a GPU once a change, when it is asked
  *  for; an answer is put together once and kept until something changes. Whoever has it already is told so (304). */
@@ -27,7 +28,7 @@ export class FleetAnswers {
   private readonly recordTexts = new Map<string, string>();
   private readonly gpuTexts = new Map<string, GpuText>();
   private kept = new Map<string, Answer>();
-  private keptBytes = 0;
+  private keptLength = 0;
   private keptVersion = NaN;
   private newest: ReadonlyMap<string, number> = new Map();
   private newestVersion = NaN;
@@ -43,10 +44,10 @@ export class FleetAnswers {
   /** Answers a request, from what is kept where nothing has changed since.
    *  @param makeText the body, JSON; made from nothing but the fleet and the request's URL */
   answer(request: Request, makeText: () => string): Response {
-    const { bytes, etag } = this.answerTo(request.url.slice(request.url.indexOf("/", 8)), makeText);
+    const { text, etag } = this.answerTo(request.url.slice(request.url.indexOf("/", 8)), makeText);
     const headers = { etag, "cache-control": "no-cache" };
     if (isKnown(request.headers.get("if-none-match"), etag)) return new Response(null, { status: 304, headers });
-    return new Response(bytes, { headers: { ...headers, "content-type": "application/json" } });
+    return new Response(text, { headers: { ...headers, "content-type": "application/json" } });
   }
 
   /** The list of these GPUs, in the API's envelope. */
@@ -92,19 +93,19 @@ export class FleetAnswers {
   private answerTo(key: string, makeText: () => string): Answer {
     if (this.keptVersion !== this.fleet.version || !this.fleet.isLoaded) {
       this.kept.clear();
-      this.keptBytes = 0;
+      this.keptLength = 0;
       this.keptVersion = this.fleet.version;
     }
     const kept = this.kept.get(key);
     if (kept !== undefined) return kept;
-    const bytes = Buffer.from(makeText());
-    const answer = { bytes, etag: `"${Bun.hash(bytes).toString(16)}"` };
+    const text = makeText();
+    const answer = { text, etag: `"${Bun.hash(text).toString(16)}"` };
     this.kept.set(key, answer);
-    this.keptBytes += bytes.length;
-    for (const [oldest, { bytes: oldestBytes }] of this.kept) {
-      if (oldest === key || (this.kept.size <= keptMax && this.keptBytes <= keptMaxBytes)) break;
+    this.keptLength += text.length;
+    for (const [oldest, { text: oldestText }] of this.kept) {
+      if (oldest === key || (this.kept.size <= keptMax && this.keptLength <= keptMaxLength)) break;
       this.kept.delete(oldest);
-      this.keptBytes -= oldestBytes.length;
+      this.keptLength -= oldestText.length;
     }
     return answer;
   }
