@@ -119,7 +119,7 @@ export class Collector implements Service {
 
   private async store(delivery: Delivery, batch: RecordBatch): Promise<void> {
     const { envelope } = delivery;
-    const { store, listener } = this.options;
+    const { store, hotTier, listener } = this.options;
     const message: IngestMessage = {
       messageId: envelope.id,
       idempotencyKey: envelope.idempotencyKey,
@@ -132,22 +132,10 @@ export class Collector implements Service {
       const result = await this.retrying(() => store.ingest(message));
       listener.stored(message, result);
       // a duplicate too: who stored it may have died before it told
-      await this.tellHotTier(delivery, batch);
+      await this.retrying(() => hotTier.write(batch));
     } finally {
       done.abort();
       await lease;
-    }
-  }
-
-  /** What the hot tier refuses for good is no reason to refuse the message: its records are stored. */
-  private async tellHotTier({ envelope }: Delivery, batch: RecordBatch): Promise<void> {
-    const { hotTier, listener, log } = this.options;
-    try {
-      await this.retrying(() => hotTier.write(batch));
-    } catch (error) {
-      if (isRetryable(error)) throw error;
-      listener.untold(error as Error);
-      log.error({ err: error as Error, message: envelope.id }, "the hot tier refused what is stored");
     }
   }
 

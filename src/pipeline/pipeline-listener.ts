@@ -15,8 +15,6 @@ export interface PipelineListener {
   refused(batch: RecordBatch | undefined, error: Error): void;
   /** The store did not answer; the same message is tried again. */
   retried(error: Error): void;
-  /** A message's records are stored, and the hot tier refused them. */
-  untold(error: Error): void;
   /** A stale claim's acknowledgement was turned down: another collector has the message. */
   acknowledgedTooLate(messages: number): void;
   /** Everything of the source is in the queue. */
@@ -30,7 +28,6 @@ export const silentListener: PipelineListener = {
   stored: () => undefined,
   refused: () => undefined,
   retried: () => undefined,
-  untold: () => undefined,
   acknowledgedTooLate: () => undefined,
   sourceFinished: () => undefined,
 };
@@ -43,7 +40,6 @@ export function fanOut(listeners: readonly PipelineListener[]): PipelineListener
     stored: (message, result) => listeners.forEach((to) => to.stored(message, result)),
     refused: (batch, error) => listeners.forEach((to) => to.refused(batch, error)),
     retried: (error) => listeners.forEach((to) => to.retried(error)),
-    untold: (error) => listeners.forEach((to) => to.untold(error)),
     acknowledgedTooLate: (messages) => listeners.forEach((to) => to.acknowledgedTooLate(messages)),
     sourceFinished: (source) => listeners.forEach((to) => to.sourceFinished(source)),
   };

@@ -15,7 +15,6 @@ type CounterName =
   | "duplicates"
   | "refused"
   | "retries"
-  | "untold"
   | "tooLate";
 
 type Counters = Readonly<Record<CounterName, Counter>> & { readonly rejected: Counter<"reason"> };
@@ -34,7 +33,6 @@ export function pipelineMetrics(registry: Registry): PipelineListener {
   const duplicates = counter("telemetry_duplicate_messages_total", "Messages that the store had already");
   const refused = counter("telemetry_refused_deliveries_total", "Deliveries given back to the queue");
   const retries = counter("telemetry_retries_total", "Calls to store or queue that were tried again");
-  const untold = counter("telemetry_hot_refused_messages_total", "Stored messages that the hot tier refused");
   const tooLate = counter("telemetry_stale_acknowledgements_total", "Acknowledgements of a claim that had ended");
   const rejected = new Counter({
     name: "telemetry_rejected_inputs_total",
@@ -54,7 +52,6 @@ export function pipelineMetrics(registry: Registry): PipelineListener {
     duplicates,
     refused,
     retries,
-    untold,
     tooLate,
     rejected,
   });
@@ -83,7 +80,6 @@ function listenerOf(counters: Counters): PipelineListener {
     },
     refused: () => counters.refused.inc(),
     retried: () => counters.retries.inc(),
-    untold: () => counters.untold.inc(),
     acknowledgedTooLate: (messages) => counters.tooLate.inc(messages),
   };
 }

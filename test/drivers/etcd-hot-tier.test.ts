@@ -18,10 +18,21 @@ afterAll(async () => {
   await cluster.stop();
 });
 
+function fail(reason: Error): never {
+  throw reason;
+}
+
 const emptyEtcd = (): Promise<unknown> => client.txn({ success: [removePrefix("/telemetry/")] });
 
 function openTier(options: Partial<EtcdHotTierOptions> = {}): EtcdHotTier {
-  return new EtcdHotTier({ client, clock: systemClock, windowSeconds: 60, onCoalesced: () => undefined, ...options });
+  return new EtcdHotTier({
+    client,
+    clock: systemClock,
+    windowSeconds: 60,
+    onCoalesced: () => undefined,
+    onRefused: fail,
+    ...options,
+  });
 }
 
 exerciseHotTier("EtcdHotTier", async (): Promise<OpenHotTier> => {

@@ -38,21 +38,19 @@ afterAll(async () => {
 interface Running {
   readonly queue: MemoryQueue;
   readonly collector: Collector;
-  readonly untold: Error[];
   readonly publish: (key: string, uuid: string, at: number, more?: Record<string, number>) => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
 async function collect(hotTier: EtcdHotTier): Promise<Running> {
   const queue = new MemoryQueue({ topic: "t", clock, capacityMessages: 10, leaseSeconds: 5, maxAttempts: 2 });
-  const untold: Error[] = [];
   const collector = new Collector({
     ...{ consumerId: "c", queue, store: opened.store, hotTier, workers: 2, leaseSeconds: 5, drainOnStop: false },
-    ...{ clock, log, listener: { ...silentListener, untold: (error: Error) => void untold.push(error) } },
+    ...{ clock, log, listener: silentListener },
   });
   await collector.start();
   return {
-    ...{ queue, collector, untold },
+    ...{ queue, collector },
     publish: async (key, uuid, at, more = {}) => {
       const batch = makeBatch([{ uuid, timeMs: t0 + at, metrics: { temperature: at, ...more } }]);
       const source = { sourceId: key, from: { offset: 0, line: 1 }, to: { offset: 1, line: 2 } };
@@ -66,7 +64,10 @@ async function collect(hotTier: EtcdHotTier): Promise<Running> {
   };
 }
 
-const openTier = (): EtcdHotTier => new EtcdHotTier({ client, clock, windowSeconds: 60, onCoalesced: () => undefined });
+const refused: string[] = [];
+const onRefused = ({ message }: Error): number => refused.push(message);
+const openTier = (): EtcdHotTier =>
+  new EtcdHotTier({ client, clock, windowSeconds: 60, onCoalesced: () => undefined, onRefused });
 
 async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
   for (let tries = 0; tries < 1000 && !(await isSo()); tries += 1) await Bun.sleep(20);
@@ -127,14 +128,19 @@ describe("a collector", () => {
   }, 60_000);
 
   test("acknowledges what is stored where the hot tier refuses it for good, and counts that", async () => {
-    const { queue, untold, publish, stop } = await collect(openTier());
+    const tier = openTier();
+    const follower = new Follower(tier);
+    const { queue, publish, stop } = await collect(tier);
+    await publish("beside", "GPU-beside", 5);
     // one record of 2 MB: etcd takes no request over 1.5 MiB
     const more = Object.fromEntries(Array.from({ length: 8000 }, (_, index) => [`${"x".repeat(240)}_${index}`, index]));
     await publish("fourth", "GPU-untold", 4, more);
     await until(isDrained(queue));
     expect(await queue.stats()).toMatchObject({ dead: 0 });
-    expect(untold.map(({ message }) => message).join()).toContain("request is too large");
+    expect(refused.join()).toContain("the newest record of GPU GPU-untold has");
+    await follower.newest("GPU-beside", t0 + 5);
     expect(await opened.queries.gpus({ uuid: "GPU-untold" })).toHaveLength(1);
+    await follower.stop();
     await stop();
   });
 });

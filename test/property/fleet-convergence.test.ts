@@ -32,7 +32,10 @@ afterAll(async () => {
 function openTier(): HotTier {
   const client = new EtcdClient({ endpoints: cluster.endpoints });
   clients.push(client);
-  return new EtcdHotTier({ client, clock: systemClock, windowSeconds: 60, onCoalesced: () => undefined });
+  const onRefused = (reason: Error): never => {
+    throw reason;
+  };
+  return new EtcdHotTier({ client, clock: systemClock, windowSeconds: 60, onCoalesced: () => undefined, onRefused });
 }
 
 /** What a GPU is at a second: some boards move to a slot that is free or another's, drivers are changed. */

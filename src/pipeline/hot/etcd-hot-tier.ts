@@ -1,5 +1,6 @@
 import type { RecordBatch } from "../../domain/batch.ts";
 import type { Clock } from "../../domain/clock.ts";
+import { EtcdRefused } from "../../domain/errors.ts";
 import type { EtcdClient } from "../../etcd/etcd-client.ts";
 import { GroupCommit } from "../queue/group-commit.ts";
 import { DataWindow } from "./etcd/data-window.ts";
@@ -18,6 +19,8 @@ export interface EtcdHotTierOptions {
   readonly windowMaxBytes?: number;
   /** Told how many records a newer one of the same GPU stood in for. */
   readonly onCoalesced: (records: number) => void;
+  /** Told why etcd does not take something that the store has. */
+  readonly onRefused: (reason: Error) => void;
 }
 
 /** A thirtieth of etcd's default quota: leaves room for the queue, for history and for more collectors. */
@@ -34,8 +37,8 @@ export class EtcdHotTier implements HotTier {
   private readonly flushes: GroupCommit<RecordBatch, undefined>;
 
   constructor(private readonly options: EtcdHotTierOptions) {
-    const { client, windowMaxBytes = defaultWindowMaxBytes } = options;
-    this.flusher = new Flusher(client, new DataWindow({ ...options, windowMaxBytes }));
+    const { windowMaxBytes = defaultWindowMaxBytes } = options;
+    this.flusher = new Flusher({ ...options, window: new DataWindow({ ...options, windowMaxBytes }) });
     this.flushes = new GroupCommit((batches) => this.flush(batches), batchesMax);
   }
 
@@ -57,7 +60,11 @@ export class EtcdHotTier implements HotTier {
         news.set(said.record.uuid, joined);
       }
     }
-    const late = await this.flusher.flush([...news.values()]);
+    const late = await this.flusher.flush([...news.values()]).catch((error: unknown) => {
+      if (!(error instanceof EtcdRefused)) throw error;
+      this.options.onRefused(error);
+      return 0;
+    });
     const records = batches.reduce((sum, { recordCount }) => sum + recordCount, 0);
     this.options.onCoalesced(records - news.size + late);
     return batches.map(() => undefined);

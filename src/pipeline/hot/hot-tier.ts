@@ -43,7 +43,8 @@ export interface HotTier {
   /** Makes the newest of a batch known to all followers. Older records than what is known change nothing but what they
    *  say of the GPU's beginning; records of the same GPU and instant merge. Resolves when followers can see it; a second
    *  call with the same batch does no harm.
-   *  @throws EtcdUnavailable, EtcdOutOfSpace (retryable; the batch may be known or not), EtcdRefused */
+   *  What is refused for good (too large, no right to it) is left out, and counted: the store has it.
+   *  @throws EtcdUnavailable, EtcdOutOfSpace (retryable; the batch may be known or not) */
   write(batch: RecordBatch): Promise<void>;
   /** Tells the present state and then every change.
    *  @returns ends it; resolves when no further call will come */

@@ -14,18 +14,28 @@ export function openHotTier(options: {
   readonly etcd: EtcdClient | undefined;
   readonly windowSeconds: number;
   readonly clock: Clock;
+  readonly log: Logger;
   readonly registry: Registry;
 }): HotTier {
-  const { etcd, registry } = options;
+  const { etcd, log, registry } = options;
   const coalesced = new Counter({
     name: "telemetry_hot_coalesced_records_total",
     help: "Records that the hot tier left out, a newer one of the same GPU being known; the store has them",
     registers: [registry],
   });
+  const refused = new Counter({
+    name: "telemetry_hot_refused_total",
+    help: "Times that the hot tier did not take what the store has: too large, or no right to write it",
+    registers: [registry],
+  });
   const onCoalesced = (records: number): void => coalesced.inc(records);
+  const onRefused = (reason: Error): void => {
+    refused.inc();
+    log.error({ err: reason }, "the hot tier does not take what the store has");
+  };
   return etcd === undefined
     ? new MemoryHotTier({ onCoalesced })
-    : new EtcdHotTier({ ...options, client: etcd, onCoalesced });
+    : new EtcdHotTier({ ...options, client: etcd, onCoalesced, onRefused });
 }
 
 /** What others store without telling this process's hot tier is seen this much later. */

@@ -1,5 +1,5 @@
 import type { IRequestOp, ITxnResponse } from "etcd3";
-import { EtcdUnavailable, LeaseGone } from "../../../domain/errors.ts";
+import { EtcdRefused, EtcdUnavailable, LeaseGone } from "../../../domain/errors.ts";
 import type { EtcdClient } from "../../../etcd/etcd-client.ts";
 import { get, prefixRange } from "../../../etcd/requests.ts";
 import type { GpuNews } from "../newest-of-batch.ts";
@@ -19,14 +19,21 @@ const looksMax = 32;
 
 type Response = ITxnResponse["responses"][number];
 
+export interface FlusherOptions {
+  readonly client: EtcdClient;
+  readonly window: DataWindow;
+  /** Told of a record that etcd would not take. */
+  readonly onRefused: (reason: Error) => void;
+}
+
+/** The largest record: etcd refuses requests over 1.5 MiB. */
+const entryMaxLength = 1024 * 1024;
+
 /** Brings news of GPUs into etcd: of each host its records under one key, and the documents that are new or changed. */
 export class Flusher {
   private readonly known = new KnownFleet();
 
-  constructor(
-    private readonly client: EtcdClient,
-    private readonly window: DataWindow,
-  ) {}
+  constructor(private readonly options: FlusherOptions) {}
 
   /** @param news of each GPU once
    *  @returns how many of the records are no news: newer ones are known
@@ -48,7 +55,7 @@ export class Flusher {
       open = (await this.carryOut(plans)).toSorted(byNewest);
       for (const { record } of open) looked.delete(record.uuid);
     }
-    await this.window.trim();
+    await this.options.window.trim();
     return late.size;
   }
 
@@ -79,7 +86,7 @@ export class Flusher {
   private async readAll(operations: readonly IRequestOp[]): Promise<Response[]> {
     const responses: Response[] = [];
     for (let from = 0; from < operations.length; from += looksMax) {
-      const answer = await this.client.txn({ success: operations.slice(from, from + looksMax) });
+      const answer = await this.options.client.txn({ success: operations.slice(from, from + looksMax) });
       responses.push(...answer.responses);
     }
     return responses;
@@ -89,7 +96,7 @@ export class Flusher {
   private async carryOut(plans: readonly GpuPlan[]): Promise<GpuNews[]> {
     const members = plans
       .filter(({ hasData, write }) => hasData || write !== undefined)
-      .map((plan) => ({ plan, host: plan.host, entry: entryOf(plan) }))
+      .map((plan) => ({ plan, host: plan.host, entry: this.entryOf(plan) }))
       .sort((a, b) => (a.host < b.host ? -1 : a.host > b.host ? 1 : 0));
     const groups = groupsOf(members);
     const refused: GpuNews[] = [];
@@ -103,28 +110,34 @@ export class Flusher {
     return refused;
   }
 
+  private entryOf({ hasData, isHomeless, news, state }: GpuPlan): string | undefined {
+    if (!hasData) return undefined;
+    const entry = dataEntry(news.record, isHomeless ? state : undefined);
+    if (entry.length <= entryMaxLength) return entry;
+    const about = `the newest record of GPU ${news.record.uuid} has ${entry.length} characters`;
+    this.options.onRefused(new EtcdRefused(`${about}, etcd takes ${entryMaxLength} here; the store has it`));
+    return undefined;
+  }
+
   private async sendAgainWithoutLease(group: readonly FlushMember[]): Promise<GpuNews[]> {
     try {
       return await this.send(group);
     } catch (error) {
       if (!(error instanceof LeaseGone)) throw error;
-      this.window.dropLease();
+      this.options.window.dropLease();
       return this.send(group);
     }
   }
 
   private async send(group: readonly FlushMember[]): Promise<GpuNews[]> {
-    const transaction = new FlushTransaction(this.known, this.window, await this.window.leaseId());
+    const { client, window } = this.options;
+    const transaction = new FlushTransaction(this.known, window, await window.leaseId());
     for (const [host, members] of Map.groupBy(group, (member) => member.host)) transaction.addHost(host, members);
-    return transaction.send(this.client);
+    return transaction.send(client);
   }
 }
 
 /** Latest first; of those of one instant the greater uuid. */
 function byNewest(a: GpuNews, b: GpuNews): number {
   return b.record.timeMs - a.record.timeMs || (a.record.uuid < b.record.uuid ? 1 : -1);
-}
-
-function entryOf({ hasData, isHomeless, news, state }: GpuPlan): string | undefined {
-  return hasData ? dataEntry(news.record, isHomeless ? state : undefined) : undefined;
 }
