@@ -28,7 +28,7 @@ export class FleetMembers {
     const touched = new Set<Known>();
     for (const said of gpus) {
       const known = this.at(said.gpu.uuid);
-      const state = known.state === undefined ? said : joinStates(known.state, said, heldAtTie);
+      const state = joinStates(known.state, said, heldAtTie);
       if (state !== known.state) touched.add(known);
       known.state = state;
     }

@@ -6,21 +6,33 @@ import type { GpuState, NewestRecord } from "./hot-tier.ts";
 // nothing: that is why processes that hear of the same things in different orders agree in the end.
 
 /** Joins two states of one GPU: the newer one's attributes hold, what it leaves open is filled from the older one.
+ *  @param known undefined where nothing is known
  *  @param heldAtTie of two that say different things as of the same instant; etcd puts the documents in one order for all,
  *    so the one that is said last may hold
  *  @returns `known` itself where `said` adds nothing */
-export function joinStates(known: GpuState, said: GpuState, heldAtTie: "known" | "said" = "said"): GpuState {
+export function joinStates(
+  known: GpuState | undefined,
+  said: GpuState,
+  heldAtTie: "known" | "said" = "said",
+): GpuState {
+  // sorted here and not where it is read: of most that is said nothing is new
+  if (known === undefined) return { ...said, gpu: { ...said.gpu, properties: sortedByKey(said.gpu.properties) } };
   const firstSeenAtMs = Math.min(known.firstSeenAtMs, said.firstSeenAtMs);
   const asOfMs = Math.max(known.asOfMs, said.asOfMs);
   const isSaidNewer = said.asOfMs === known.asOfMs ? heldAtTie === "said" : said.asOfMs > known.asOfMs;
-  const gpu = isSaidNewer ? joinGpus(said.gpu, known.gpu) : joinGpus(known.gpu, said.gpu);
-  const isSame = sameGpu(gpu, known.gpu);
-  if (isSame && firstSeenAtMs === known.firstSeenAtMs && asOfMs === known.asOfMs) return known;
-  return { gpu: isSame ? known.gpu : gpu, asOfMs, firstSeenAtMs };
+  const gpu = joinedGpu(known.gpu, said.gpu, isSaidNewer);
+  if (gpu === known.gpu && firstSeenAtMs === known.firstSeenAtMs && asOfMs === known.asOfMs) return known;
+  return { gpu, asOfMs, firstSeenAtMs };
+}
+
+/** @returns `known` itself where it stays the same */
+function joinedGpu(known: Gpu, said: Gpu, isSaidNewer: boolean): Gpu {
+  if (addsNothing(known, said)) return known;
+  const joined = isSaidNewer ? joinGpus(said, known) : joinGpus(known, said);
+  return sameGpu(joined, known) ? known : joined;
 }
 
 function joinGpus(newer: Gpu, older: Gpu): Gpu {
-  if (addsNothing(newer, older)) return newer;
   return {
     ...newer,
     device: newer.device || older.device,
@@ -42,8 +54,13 @@ function addsNothing(known: Gpu, said: Gpu): boolean {
     isCovered("device") &&
     isCovered("modelName") &&
     isCovered("driverVersion") &&
-    Object.entries(said.properties).every(([name, value]) => known.properties[name] === value)
+    coversProperties(known.properties, said.properties)
   );
+}
+
+function coversProperties(known: Gpu["properties"], said: Gpu["properties"]): boolean {
+  for (const name in said) if (known[name] !== said[name]) return false;
+  return true;
 }
 
 /** True where both say the same of a GPU. */
@@ -98,7 +115,19 @@ function inCatalogueOrder(values: Readonly<Record<string, number>>): Record<stri
 export function sortedByKey<Value>(object: Readonly<Record<string, Value>>): Readonly<Record<string, Value>> {
   const names = Object.keys(object);
   if (names.length < 2) return object;
+  if (names.every(isPlain)) {
+    return Object.fromEntries(names.sort(byLength).map((name) => [name, object[name] as Value]));
+  }
   const keyed = names.map((name) => ({ name, bytes: Buffer.from(name) }));
   keyed.sort((a, b) => a.bytes.length - b.bytes.length || Buffer.compare(a.bytes, b.bytes));
   return Object.fromEntries(keyed.map(({ name }) => [name, object[name] as Value]));
+}
+
+/** One byte a character: its order is that of its bytes. */
+function isPlain(text: string): boolean {
+  return /^[\x20-\x7e]*$/.test(text);
+}
+
+function byLength(a: string, b: string): number {
+  return a.length - b.length || (a < b ? -1 : 1);
 }

@@ -22,7 +22,7 @@ export class MemoryHotTier implements HotTier {
     for (const { state, record } of newestOfBatch(batch)) {
       const { uuid } = record;
       const [knownState, knownRecord] = [this.gpus.get(uuid), this.records.get(uuid)];
-      const joinedState = knownState === undefined ? state : joinStates(knownState, state);
+      const joinedState = joinStates(knownState, state);
       const joinedRecord = knownRecord === undefined ? record : joinRecords(knownRecord, record);
       this.gpus.set(uuid, joinedState);
       this.records.set(uuid, joinedRecord);

@@ -38,12 +38,7 @@ export function newestOfBatch(batch: RecordBatch): GpuNews[] {
       custom: sortedByKey(custom.get(row) ?? {}),
       workload: workloadOf(batch, row),
     };
-    const state = {
-      gpu: { ...gpu, properties: sortedByKey(gpu.properties) },
-      asOfMs: timeMs,
-      firstSeenAtMs: firstMs[index] as number,
-    };
-    return [{ state, record }];
+    return [{ state: { gpu, asOfMs: timeMs, firstSeenAtMs: firstMs[index] as number }, record }];
   });
 }
 

@@ -66,7 +66,7 @@ export class KnownFleet {
   private planOne(news: GpuNews, taken: Set<string>): GpuPlan {
     const { uuid, timeMs } = news.record;
     const known = this.gpus.get(uuid);
-    const state = known === undefined ? news.state : joinStates(known.state, news.state);
+    const state = joinStates(known?.state, news.state);
     const slot = hotKeys.slot(state.gpu);
     const isHome = known?.slot === slot;
     const isHomeless = taken.has(slot) || (!isHome && this.isHeldByBetter(slot, uuid, state.asOfMs));
@@ -175,7 +175,7 @@ export class KnownFleet {
     const known = this.gpus.get(state.gpu.uuid);
     this.gpus.set(state.gpu.uuid, {
       slot: slot ?? known?.slot,
-      state: known === undefined ? state : joinStates(known.state, state),
+      state: joinStates(known?.state, state),
     });
   }
 
