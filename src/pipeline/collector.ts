@@ -18,7 +18,7 @@ export interface CollectorOptions {
   readonly store: TelemetryStore;
   /** Told of what the store has taken in. */
   readonly hotTier: Pick<HotTier, "write">;
-  /** Messages worked on at a time. */
+  /** Messages stored at a time; as many more may wait for the hot tier. */
   readonly workers: number;
   /** The queue's lease, seconds; slow work extends it at every third of it. */
   readonly leaseSeconds: number;
@@ -69,15 +69,35 @@ export class Collector implements Service {
     return undefined;
   }
 
+  /** Handles one message after the other. While one waits for the hot tier, which gathers what many messages have to say,
+   *  the next is stored already: a worker has two messages at most. */
   private async work(): Promise<void> {
+    let settling = Promise.resolve();
     while (!this.halt.signal.aborted) {
       try {
-        for (const delivery of await this.claim(this.halt.signal)) await this.handle(delivery);
+        for (const delivery of await this.claim(this.halt.signal)) {
+          const stored = Promise.withResolvers<void>();
+          const settled = this.handleReporting(delivery, stored.resolve);
+          await stored.promise;
+          await settling;
+          settling = settled;
+        }
       } catch (error) {
-        if (error instanceof QueueClosed) return;
+        if (error instanceof QueueClosed) break;
         this.report(error);
         await this.options.clock.sleep(1000, this.halt.signal);
       }
+    }
+    await settling;
+  }
+
+  private async handleReporting(delivery: Delivery, onStored: () => void): Promise<void> {
+    try {
+      await this.handle(delivery, onStored);
+    } catch (error) {
+      if (!(error instanceof QueueClosed)) this.report(error);
+    } finally {
+      onStored();
     }
   }
 
@@ -86,7 +106,7 @@ export class Collector implements Service {
   private async drain(): Promise<void> {
     const { queue } = this.options;
     while (!this.abandon.signal.aborted && (await queue.stats()).ready > 0) {
-      for (const delivery of await this.claim(this.abandon.signal)) await this.handle(delivery);
+      for (const delivery of await this.claim(this.abandon.signal)) await this.handle(delivery, () => undefined);
     }
   }
 
@@ -94,12 +114,13 @@ export class Collector implements Service {
     return this.options.queue.claim({ consumerId: this.options.consumerId, maxMessages: 1, signal });
   }
 
-  private async handle(delivery: Delivery): Promise<void> {
+  /** @param onStored called when the message is in the store */
+  private async handle(delivery: Delivery, onStored: () => void): Promise<void> {
     const { queue, listener } = this.options;
     let batch: RecordBatch | undefined;
     try {
       batch = validateBatch(decodePayload({ ...delivery.envelope, payload: delivery.payload }));
-      await this.store(delivery, batch);
+      await this.store(delivery, batch, onStored);
     } catch (error) {
       // stopping while the store is away is no fault of the message: its claim ends with the queue's close
       if (this.abandon.signal.aborted && isRetryable(error)) return;
@@ -117,7 +138,7 @@ export class Collector implements Service {
     this.failure = undefined;
   }
 
-  private async store(delivery: Delivery, batch: RecordBatch): Promise<void> {
+  private async store(delivery: Delivery, batch: RecordBatch, onStored: () => void): Promise<void> {
     const { envelope } = delivery;
     const { store, hotTier, listener } = this.options;
     const message: IngestMessage = {
@@ -131,6 +152,7 @@ export class Collector implements Service {
     try {
       const result = await this.retrying(() => store.ingest(message));
       listener.stored(message, result);
+      onStored();
       // a duplicate too: who stored it may have died before it told
       await this.retrying(() => hotTier.write(batch));
     } finally {

@@ -9,10 +9,12 @@ export class GroupCommit<Item, Result> {
   private waiting: Waiting<Item, Result>[] = [];
   private running: Promise<void> | undefined;
 
-  /** @param run does a group; its results are in the order of the items, and its failure is that of each of them */
+  /** @param run does a group; its results are in the order of the items, and its failure is that of each of them
+   *  @param rest what comes until it resolves belongs to the next group too */
   constructor(
     private readonly run: (items: readonly Item[]) => Promise<readonly Result[]>,
     private readonly maxItems: number,
+    private readonly rest: () => Promise<void> = () => Promise.resolve(),
   ) {}
 
   submit(item: Item): Promise<Result> {
@@ -32,6 +34,7 @@ export class GroupCommit<Item, Result> {
       } catch (error) {
         group.forEach(({ reject }) => reject(error));
       }
+      await this.rest();
     }
     this.running = undefined;
   }
