@@ -77,6 +77,8 @@ for (const [name, streamers, collectors] of [
       const url = await urlOf(gateway);
       for (const streamer of streaming) await streamer.waitFor(/Streamed .* rows/);
       await until(async () => (await count(url, "/api/v1/telemetry?limit=10000")) === 988);
+      // the gateway hears of the fleet a moment after the store has it
+      await until(async () => (await count(url, "/api/v1/hosts")) === 31);
       expect(streamedRows(streaming)).toBe(2470);
       expect(await count(url, "/api/v1/telemetry?limit=10000")).toBe(988);
       expect(await count(url, "/api/v1/gpus")).toBe(247);
