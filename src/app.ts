@@ -28,6 +28,7 @@ export interface AppOptions {
   /** Both are undefined in a process that only streams. */
   readonly queries: TelemetryQueries | undefined;
   readonly store: Pick<TelemetryStore, "ping"> | undefined;
+  readonly engine: () => string | undefined;
   readonly queue: Pick<Queue, "stats">;
   readonly services: readonly Service[];
   /** Its other metrics are shown too; one app a registry. */

@@ -22,6 +22,17 @@ const duration = (notes: EnvironmentNotes & { default: number; minimum?: number;
 const count = (notes: EnvironmentNotes & { default: number; minimum: number; maximum: number }) =>
   Type.Integer({ ...notes });
 
+/** Absent or 0: nothing is deleted. */
+const retentionDays = (env: string, what: string) =>
+  count({
+    env,
+    default: 0,
+    minimum: 0,
+    maximum: 36_500,
+    unit: "days",
+    description: `Age at which ${what} are deleted; 0: never`,
+  });
+
 const path = (env: string, description: string) => Type.Optional(Type.String({ env, minLength: 1, description }));
 
 /** The schema of the environment: the one place a setting is declared. */
@@ -173,6 +184,17 @@ export const configSchema = Type.Object({
     default: true,
     description: "Bring the database's schema up to date before starting",
   }),
+  queryTimeoutSeconds: count({
+    env: "QUERY_TIMEOUT_SECONDS",
+    default: 10,
+    minimum: 1,
+    maximum: 3600,
+    unit: "s",
+    description: "Time that the database may take to answer a query; not with the embedded store",
+  }),
+  retentionRawDays: retentionDays("RETENTION_RAW_DAYS", "records"),
+  retention1mDays: retentionDays("RETENTION_1M_DAYS", "rollups a minute (where the database keeps them)"),
+  retention1hDays: retentionDays("RETENTION_1H_DAYS", "rollups an hour (where the database keeps them)"),
   queueTopic: Type.String({
     env: "QUEUE_TOPIC",
     default: "telemetry",

@@ -31,6 +31,7 @@ import { type OpenStore, openPGliteStore } from "./pipeline/store/open-pglite-st
 import { openPostgresStore } from "./pipeline/store/open-postgres-store.ts";
 import type { TelemetryQueries } from "./pipeline/store/telemetry-queries.ts";
 import type { TelemetryStore } from "./pipeline/store/telemetry-store.ts";
+import { HistoryUpkeep } from "./pipeline/store/history-upkeep.ts";
 import { Streamer } from "./pipeline/streamer.ts";
 import { TokenBucket } from "./pipeline/token-bucket.ts";
 import { ImportMonitor } from "./terminal/import-monitor.ts";
@@ -48,6 +49,8 @@ export interface Parts {
   readonly registry: Registry;
   /** What is streamed, for people; undefined where this process streams nothing. */
   readonly sourceDescription: string | undefined;
+  /** What the store's database is, for people; undefined while it was not reached. */
+  readonly engine: () => string | undefined;
   /** Where the data is, for people. */
   readonly storeDescription: string | undefined;
   /** Closes queue and store, after the services were stopped. */
@@ -83,7 +86,7 @@ export async function makeParts(config: Config, surroundings: Surroundings): Pro
   if (etcd !== undefined && config.etcdCompactSeconds > 0) services.push(upkeep(config, etcd, surroundings));
   if (fleet !== undefined) services.push(fleet);
   if (config.roles.includes("collector") && opened !== undefined) {
-    services.push(makeCollector(config, { ...parts, store: opened.store }));
+    services.push(makeCollector(config, { ...parts, store: opened.store }), ...historyUpkeep(config, opened, parts));
   }
   if (firstSource !== undefined) {
     const source = { first: firstSource, open: openSource };
@@ -97,6 +100,7 @@ export async function makeParts(config: Config, surroundings: Surroundings): Pro
     services,
     registry,
     sourceDescription: firstSource?.description,
+    engine: () => opened?.engine(),
     storeDescription: opened?.description,
     close: async () => {
       await queue.close();
@@ -109,11 +113,14 @@ export async function makeParts(config: Config, surroundings: Surroundings): Pro
 /** A process that only streams into etcd needs no store; a gateway can serve the fleet before the store answers. */
 async function openStore(config: Config, hasEtcd: boolean, parts: Surroundings): Promise<OpenStore | undefined> {
   if (hasEtcd && config.roles.every((role) => role === "streamer")) return undefined;
-  const { databaseUrl, dataDir, migrateOnStart, collectorWorkers } = config;
-  if (databaseUrl === undefined) return openPGliteStore({ dataDir });
-  // one more than the workers, for queries and health
-  const open = (): Promise<OpenStore> =>
-    openPostgresStore({ url: databaseUrl, migrate: migrateOnStart, maxConnections: collectorWorkers + 1 });
+  const { databaseUrl: url, dataDir, migrateOnStart: migrate, collectorWorkers, queryTimeoutSeconds } = config;
+  if (url === undefined) return openPGliteStore({ dataDir });
+  const open = async (): Promise<OpenStore> => {
+    // one more than the workers, for health
+    const opened = await openPostgresStore({ url, migrate, maxConnections: collectorWorkers + 1, queryTimeoutSeconds });
+    parts.log.info(opened.engine());
+    return opened;
+  };
   const isGateway = config.roles.every((role) => role === "gateway");
   return hasEtcd && isGateway ? openLateStore({ ...parts, open }) : open();
 }
@@ -202,6 +209,13 @@ function makeCollector(config: Config, parts: PipelineParts & { readonly store: 
     leaseSeconds: config.queueLeaseSeconds,
     drainOnStop: parts.etcd === undefined,
   });
+}
+
+/** None where nothing is ever deleted. */
+function historyUpkeep(config: Config, { retention }: OpenStore, { clock, log }: Surroundings): HistoryUpkeep[] {
+  const keepDays = { raw: config.retentionRawDays, "1m": config.retention1mDays, "1h": config.retention1hDays };
+  const isDeleting = Object.values(keepDays).some((days) => days > 0);
+  return isDeleting ? [new HistoryUpkeep({ retention, keepDays, clock, log })] : [];
 }
 
 interface Sources {

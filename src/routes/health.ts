@@ -14,6 +14,8 @@ export interface HealthOptions {
   readonly store: Pick<TelemetryStore, "ping"> | undefined;
   /** What a gateway serves from its memory, whatever the store does; undefined in a process that is none. */
   readonly fleet: Pick<Fleet, "isLoaded"> | undefined;
+  /** What the store's database is; undefined while it was not reached. */
+  readonly engine: () => string | undefined;
   readonly queue: Pick<Queue, "stats">;
   readonly services: readonly Service[];
   readonly roles: readonly string[];
@@ -86,11 +88,12 @@ async function reasonsAgainst(options: HealthOptions): Promise<string[]> {
 
 const okay: ComponentHealth = { status: "ok" };
 
-async function storeHealth({ store, clock }: HealthOptions): Promise<ComponentHealth | undefined> {
+async function storeHealth({ store, engine, clock }: HealthOptions): Promise<ComponentHealth | undefined> {
   if (store === undefined) return undefined;
   try {
     await withPatience(store.ping(), clock);
-    return { status: "ok" };
+    const activity = engine();
+    return activity === undefined ? okay : { status: "ok", activity };
   } catch (error) {
     return { status: "down", reason: `the store does not answer: ${messageOf(error)}` };
   }

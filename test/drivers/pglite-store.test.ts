@@ -1,5 +1,6 @@
 import type { OpenStore } from "../../src/pipeline/store/open-pglite-store.ts";
 import { exerciseGpuHistory } from "../contract/gpu-history.ts";
+import { exerciseHistoryRetention } from "../contract/history-retention.ts";
 import { exerciseTelemetryQueries } from "../contract/telemetry-queries.ts";
 import { exerciseTelemetryStore } from "../contract/telemetry-store.ts";
 import { openMemoryStore } from "../support/open-store.ts";
@@ -11,3 +12,5 @@ exerciseTelemetryQueries("PGlite", openMemoryStore);
 let shared: Promise<OpenStore> | undefined;
 const openShared = (): Promise<OpenStore> => (shared ??= openMemoryStore());
 exerciseGpuHistory("PGlite", openShared, openShared);
+
+exerciseHistoryRetention("PGlite", openMemoryStore);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll } from "bun:test";
 import { type PostgresServer, startPostgres } from "../../scripts/services/postgres.ts";
 import { openPostgresStore } from "../../src/pipeline/store/open-postgres-store.ts";
 import { exerciseGpuHistory } from "../contract/gpu-history.ts";
+import { exerciseHistoryRetention } from "../contract/history-retention.ts";
 import { exerciseTelemetryQueries } from "../contract/telemetry-queries.ts";
 import { exerciseTelemetryStore } from "../contract/telemetry-store.ts";
 import { createDatabase } from "../support/postgres-database.ts";
@@ -33,3 +34,6 @@ for (const [name, options] of [
   const open = inDatabase(`history_${name.toLowerCase()}`, options);
   exerciseGpuHistory(name, open, open);
 }
+
+exerciseHistoryRetention("TimescaleDB", inDatabase("timescale_retention", {}));
+exerciseHistoryRetention("PostgreSQL", inDatabase("plain_retention", { plain: true }));

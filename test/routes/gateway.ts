@@ -110,6 +110,7 @@ export function gatewayOver({ store, queries }: FleetStore, options: Partial<App
     fleet,
     queries,
     store,
+    engine: () => undefined,
     queue,
     services: [],
     registry: new Registry(),

@@ -43,8 +43,10 @@ export async function openLateStore({ open, clock, log }: LateStoreOptions): Pro
   };
   return {
     description: "not reached yet",
+    engine: () => opened?.engine(),
     store: passingOn(() => whenOpen().store),
     queries: passingOn(() => whenOpen().queries),
+    retention: passingOn(() => whenOpen().retention),
     close: async () => {
       halt.abort();
       await trying;

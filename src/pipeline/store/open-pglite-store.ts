@@ -1,7 +1,9 @@
 import { openDataDir } from "../../db/data-dir.ts";
 import type { SqlClient } from "../../db/client.ts";
-import { type DatabaseEngine, detectEngine } from "../../db/engine.ts";
+import { detectEngine } from "../../db/engine.ts";
 import { openPGliteClient } from "../../db/pglite-client.ts";
+import type { HistoryRetention } from "./history-retention.ts";
+import { SqlHistoryRetention } from "./sql-history-retention.ts";
 import { SqlTelemetryQueries } from "./sql-telemetry-queries.ts";
 import { SqlTelemetryStore } from "./sql-telemetry-store.ts";
 import type { TelemetryQueries } from "./telemetry-queries.ts";
@@ -11,9 +13,11 @@ import type { TelemetryStore } from "./telemetry-store.ts";
 export interface OpenStore {
   /** Where it is, for people; without secrets. */
   readonly description: string;
-  readonly engine: DatabaseEngine;
+  /** What the database turned out to be, for people; undefined while it was not reached. */
+  readonly engine: () => string | undefined;
   readonly store: TelemetryStore;
   readonly queries: TelemetryQueries;
+  readonly retention: HistoryRetention;
   readonly close: () => Promise<void>;
 }
 
@@ -41,7 +45,12 @@ export async function openPGliteStore(where: { dataDir: string } | { memory: tru
   }
 }
 
-async function driversOn(client: SqlClient): Promise<Pick<OpenStore, "engine" | "store" | "queries">> {
+async function driversOn(client: SqlClient): Promise<Omit<OpenStore, "description" | "close">> {
   const engine = await detectEngine(client);
-  return { engine, store: new SqlTelemetryStore(client), queries: new SqlTelemetryQueries(client, engine) };
+  return {
+    engine: () => engine.description,
+    store: new SqlTelemetryStore(client),
+    queries: new SqlTelemetryQueries(client, engine),
+    retention: new SqlHistoryRetention(client, engine),
+  };
 }

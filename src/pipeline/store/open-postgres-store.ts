@@ -4,6 +4,7 @@ import { openPostgresClient } from "../../db/postgres-client.ts";
 import { systemClock } from "../../domain/clock.ts";
 import { QueryTooCostly } from "../../domain/errors.ts";
 import type { OpenStore } from "./open-pglite-store.ts";
+import { SqlHistoryRetention } from "./sql-history-retention.ts";
 import { SqlTelemetryQueries } from "./sql-telemetry-queries.ts";
 import { SqlTelemetryStore } from "./sql-telemetry-store.ts";
 
@@ -38,9 +39,10 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     const engine = await detectEngine(reader);
     return {
       description: writer.description,
-      engine,
+      engine: () => engine.description,
       store: new SqlTelemetryStore(writer),
       queries: new SqlTelemetryQueries(reader, engine),
+      retention: new SqlHistoryRetention(writer, engine),
       close,
     };
   } catch (error) {

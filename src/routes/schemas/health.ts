@@ -5,7 +5,7 @@ const componentSchema = Type.Object(
   {
     status: Type.Union([Type.Literal("ok"), Type.Literal("degraded"), Type.Literal("down")]),
     reason: Type.Optional(Type.String({ description: "What is wrong and what to do; absent while ok" })),
-    activity: Type.Optional(Type.String({ description: "What it is at, where that is worth knowing" })),
+    activity: Type.Optional(Type.String({ description: "What it is, or is at, where that is worth knowing" })),
   },
   { additionalProperties: false, description: "A part of the process" },
 );
@@ -34,7 +34,14 @@ export const healthSchema = Type.Object(
         role: "streamer,collector,gateway",
         cluster_id: "local-cluster",
         uptime_seconds: 4711,
-        components: { store: { status: "ok" }, queue: { status: "ok" }, collector: { status: "ok" } },
+        components: {
+          store: {
+            status: "ok",
+            activity: "TimescaleDB 2.19.3 (apache licence) on PostgreSQL 17.6; hypertable; rollups are views",
+          },
+          queue: { status: "ok" },
+          collector: { status: "ok" },
+        },
       },
     ],
   },
