@@ -82,9 +82,8 @@ export async function makeParts(config: Config, surroundings: Surroundings): Pro
   const { hotTier, fleet } = makeHot(config, { ...surroundings, etcd, queries: opened?.queries, registry });
   const parts = { ...surroundings, queue, listener, etcd, registry, hotTier };
   if (etcd !== undefined) showDatabaseBytes(etcd, registry);
-  const services: Service[] = [];
+  const services: Service[] = fleet === undefined ? [] : [fleet];
   if (etcd !== undefined && config.etcdCompactSeconds > 0) services.push(upkeep(config, etcd, surroundings));
-  if (fleet !== undefined) services.push(fleet);
   if (config.roles.includes("collector") && opened !== undefined) {
     services.push(makeCollector(config, { ...parts, store: opened.store }), ...historyUpkeep(config, opened, parts));
   }
