@@ -8,13 +8,16 @@ import type { Queue } from "./pipeline/queue/queue.ts";
 import type { Service } from "./pipeline/service.ts";
 import type { TelemetryQueries } from "./pipeline/store/telemetry-queries.ts";
 import type { TelemetryStore } from "./pipeline/store/telemetry-store.ts";
+import { aggregateRoutes } from "./routes/aggregates.ts";
 import { clusterHostRoutes } from "./routes/cluster-hosts.ts";
 import { clusterRoutes } from "./routes/clusters.ts";
 import { docsRoutes } from "./routes/docs/docs.ts";
 import { errorHandling } from "./routes/error-handling.ts";
 import { FleetAnswers } from "./routes/fleet-answers.ts";
+import { gpuHistoryRoutes } from "./routes/gpu-history.ts";
 import { gpuRoutes } from "./routes/gpus.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { HistoryAnswers } from "./routes/history-answers.ts";
 import { hostRoutes } from "./routes/hosts.ts";
 import { httpMetrics } from "./routes/http-metrics.ts";
 import { inputRoutes } from "./routes/input.ts";
@@ -60,19 +63,23 @@ function gateway({
   fleet,
   queries,
   version,
+  clock,
   app,
-}: Pick<AppOptions, "version"> & {
+}: Pick<AppOptions, "version" | "clock"> & {
   readonly fleet: Fleet;
   readonly queries: TelemetryQueries;
   readonly app: () => AnyElysia;
 }) {
   const answers = new FleetAnswers(fleet);
+  const history = new HistoryAnswers(queries, clock);
   return new Elysia({ name: "gateway" })
-    .use(gpuRoutes(answers, queries))
+    .use(gpuRoutes(answers))
+    .use(gpuHistoryRoutes(history, queries))
     .use(clusterRoutes(answers, queries))
-    .use(clusterHostRoutes(answers, queries))
+    .use(clusterHostRoutes(answers, history))
     .use(hostRoutes(answers))
-    .use(telemetryRoutes(answers, queries))
+    .use(telemetryRoutes(answers, history))
+    .use(aggregateRoutes(queries, clock))
     .use(inputRoutes(queries))
     .use(docsRoutes({ app, version }));
 }

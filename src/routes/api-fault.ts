@@ -4,6 +4,7 @@ export type FaultCode =
   | "unknown_parameter"
   | "not_found"
   | "method_not_allowed"
+  | "query_too_costly"
   | "store_unavailable"
   | "internal_error";
 

@@ -2,13 +2,12 @@ import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import type { StoredGpu } from "../domain/query.ts";
 import type { Fleet } from "../pipeline/hot/fleet.ts";
-import type { TelemetryQueries } from "../pipeline/store/telemetry-queries.ts";
 import { type ApiFault, notFound } from "./api-fault.ts";
 import { operation } from "./docs/operation.ts";
-import { telemetryOf } from "./fleet.ts";
 import type { FleetAnswers } from "./fleet-answers.ts";
-import { acceptsAt, noQuery, pathName, rangeOf, telemetryQuery } from "./parameters.ts";
-import { list, single } from "./schemas/envelope.ts";
+import type { HistoryAnswers } from "./history-answers.ts";
+import { acceptsAt, historyQuery, noQuery, pathName } from "./parameters.ts";
+import { single } from "./schemas/envelope.ts";
 import { toApiHosts } from "./schemas/hierarchy.ts";
 
 const hostParams = {
@@ -30,7 +29,7 @@ interface Place {
 }
 
 /** Hosts of a cluster and their GPUs. */
-export function clusterHostRoutes(answers: FleetAnswers, queries: TelemetryQueries) {
+export function clusterHostRoutes(answers: FleetAnswers, history: HistoryAnswers) {
   const { fleet } = answers;
   return new Elysia({ name: "cluster-hosts", prefix: "/api/v1/clusters/:cluster_id/hosts/:host_id" })
     .get(
@@ -50,15 +49,10 @@ export function clusterHostRoutes(answers: FleetAnswers, queries: TelemetryQueri
       ({ request, params }) => answers.answer(request, () => answers.singleGpu(gpuAt(fleet, params))),
       { ...acceptsAt(Type.Object(gpuParams), noQuery), detail: gpuDetail },
     )
-    .get(
-      "/gpus/:gpu_id/metrics",
-      async ({ params, query }) => {
-        const range = rangeOf(query);
-        const { uuid } = gpuAt(fleet, params);
-        return list(await telemetryOf(queries, { uuid, ...range }));
-      },
-      { ...acceptsAt(Type.Object(gpuParams), telemetryQuery), detail: metricsDetail },
-    );
+    .get("/gpus/:gpu_id/metrics", ({ params, query }) => history.page({ uuid: gpuAt(fleet, params).uuid }, query), {
+      ...acceptsAt(Type.Object(gpuParams), historyQuery),
+      detail: metricsDetail,
+    });
 }
 
 function gpusOfHost(fleet: Fleet, { cluster_id, host_id }: Place): StoredGpu[] {
@@ -114,7 +108,9 @@ const metricsDetail = operation({
   id: "listHostGpuMetrics",
   tag: "hierarchy",
   summary: "Telemetry of one GPU of a host",
-  description: "Its records in the range, oldest first; where there are more than limit, the newest ones of them.",
-  list: "TelemetryRecord",
+  description:
+    "Its records in the range, oldest first; where there are more than limit, the newest ones of them, and next_cursor leads " +
+    "to the older ones.",
+  page: "TelemetryRecord",
   faults: [400, 404, 500, 503],
 });

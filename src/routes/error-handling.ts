@@ -1,6 +1,6 @@
 import { Elysia } from "elysia";
 import type { Logger } from "pino";
-import { StoreUnavailable } from "../domain/errors.ts";
+import { QueryTooCostly, StoreUnavailable } from "../domain/errors.ts";
 import { ApiFault, shown } from "./api-fault.ts";
 import { allowedMethods, type RoutePattern } from "./route-table.ts";
 
@@ -60,6 +60,9 @@ function faultOf(code: string | number, error: unknown): ApiFault {
       message: "The store does not answer; try again",
       details: { reason: error.message },
     });
+  }
+  if (error instanceof QueryTooCostly) {
+    return new ApiFault(400, error.code, { message: `The query costs too much: ${error.message}`, details: {} });
   }
   if (code === "VALIDATION" || code === "PARSE") {
     return new ApiFault(400, "invalid_parameter", {

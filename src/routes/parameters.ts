@@ -1,4 +1,5 @@
 import { type TObject, type TSchema, Type } from "@sinclair/typebox";
+import { groupings } from "../domain/query.ts";
 import { ApiFault, invalidParameter, shown } from "./api-fault.ts";
 import { readInstant } from "./instant.ts";
 import { wholeNumber } from "./schemas/envelope.ts";
@@ -23,12 +24,94 @@ function timeBound(description: string) {
   );
 }
 
+/** A name in a path. */
+export function pathName(description: string, example: string) {
+  return Type.String({ minLength: 1, maxLength: nameMaxLength, description, examples: [example] });
+}
+
 /** The parameters of every telemetry endpoint. */
 export const telemetryQuery = Type.Object(
   {
     start_time: timeBound("RFC 3339 with zone; records at or after it"),
     end_time: timeBound("RFC 3339 with zone; records at or before it"),
     limit,
+  },
+  { additionalProperties: false },
+);
+
+/** The parameters of every endpoint that gives history. */
+export const historyQuery = Type.Object(
+  {
+    ...telemetryQuery.properties,
+    resolution: Type.Optional(
+      Type.String({
+        pattern: "^(auto|raw|1m|1h)$",
+        default: "raw",
+        description:
+          "Raw for every record, 1m or 1h for averages over minutes or hours, auto to choose by the window's width (raw " +
+          "up to 6 h, 1m up to 7 days)",
+        examples: ["auto"],
+      }),
+    ),
+    cursor: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 64,
+        description: "next_cursor of the answer before: what comes before it in time",
+        examples: ["MTc1Mjg3MTM1NDAwMDo0Mg"],
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+/** The parameters of what is summed up. */
+export const aggregateQuery = Type.Object(
+  {
+    group_by: Type.String({
+      pattern: `^(${groupings.join("|")})$`,
+      description: `One of ${groupings.join(", ")}`,
+      examples: ["host"],
+    }),
+    metrics: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 1000,
+        description:
+          "Names of /api/v1/metrics with commas between them; default gpu_utilization, memory_utilization, temperature, " +
+          "power_draw",
+        examples: ["temperature,power_draw"],
+      }),
+    ),
+    start_time: timeBound("RFC 3339 with zone; default an hour before the end"),
+    end_time: timeBound("RFC 3339 with zone; default now"),
+    resolution: Type.Optional(
+      Type.String({
+        pattern: "^(auto|1m|1h)$",
+        default: "auto",
+        description: "1m or 1h for minutes or hours, auto to choose by the window's width (1m up to 7 days)",
+        examples: ["1m"],
+      }),
+    ),
+    cluster_id: Type.Optional(pathName("Only GPUs of this cluster", "local-cluster")),
+    hostname: Type.Optional(pathName("Only GPUs of this host", "mtv5-dgx1-hgpu-032")),
+    limit: Type.Optional(
+      wholeNumber({
+        minimum: 1,
+        maximum: limitMax,
+        default: limitMax,
+        description: `Rows that may come; more are an error. 1 to ${limitMax}, default ${limitMax}`,
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+/** The parameters of a GPU's changes. */
+export const changesQuery = Type.Object(
+  {
+    start_time: timeBound("RFC 3339 with zone; what held then and what began later"),
+    end_time: timeBound("RFC 3339 with zone; what began at or before it"),
   },
   { additionalProperties: false },
 );
@@ -52,11 +135,6 @@ export const quarantineQuery = Type.Object(
 /** For endpoints that take no parameters. */
 export const noQuery = Type.Object({}, { additionalProperties: false });
 
-/** A name in a path. */
-export function pathName(description: string, example: string) {
-  return Type.String({ minLength: 1, maxLength: nameMaxLength, description, examples: [example] });
-}
-
 /** What a route takes, and the check that speaks before Elysia's own: its messages name the parameter, the value and
  *  what would be right, and it refuses what Elysia would let pass (repeated parameters, `5e1`). */
 export function accepts<Query extends TObject>(query: Query) {
@@ -78,8 +156,7 @@ export function acceptsAt<Params extends TObject, Query extends TObject>(params:
 /** @throws ApiFault for the first parameter at fault */
 function checkQuery(query: TObject, url: string): void {
   const queryAt = url.indexOf("?");
-  if (queryAt === -1) return;
-  const given = new URLSearchParams(url.slice(queryAt));
+  const given = new URLSearchParams(queryAt === -1 ? "" : url.slice(queryAt));
   for (const name of new Set(given.keys())) {
     const schema = query.properties[name];
     if (schema === undefined) throw unknownParameter(name, Object.keys(query.properties));
@@ -94,6 +171,12 @@ function checkQuery(query: TObject, url: string): void {
       });
     }
   }
+  const missing = (query.required ?? []).find((name) => !given.has(name));
+  if (missing !== undefined) throw missingParameter(missing, query.properties[missing] as TSchema);
+}
+
+function missingParameter(name: string, schema: TSchema): ApiFault {
+  return invalidParameter({ parameter: name, value: "", problem: "it is missing", expected: expectedOf(schema) });
 }
 
 function checkParams(schema: TObject, params: Record<string, unknown>): void {

@@ -1,16 +1,14 @@
 import { Elysia } from "elysia";
-import type { TelemetryQueries } from "../pipeline/store/telemetry-queries.ts";
 import { operation } from "./docs/operation.ts";
-import { telemetryOf } from "./fleet.ts";
 import type { FleetAnswers } from "./fleet-answers.ts";
-import { accepts, rangeOf, telemetryQuery } from "./parameters.ts";
-import { list } from "./schemas/envelope.ts";
+import type { HistoryAnswers } from "./history-answers.ts";
+import { accepts, historyQuery, rangeOf, telemetryQuery } from "./parameters.ts";
 
 /** Records of all GPUs. */
-export function telemetryRoutes(answers: FleetAnswers, queries: TelemetryQueries) {
+export function telemetryRoutes(answers: FleetAnswers, history: HistoryAnswers) {
   return new Elysia({ name: "telemetry", prefix: "/api/v1/telemetry" })
-    .get("", async ({ query }) => list(await telemetryOf(queries, rangeOf(query))), {
-      ...accepts(telemetryQuery),
+    .get("", ({ query }) => history.page({}, query), {
+      ...accepts(historyQuery),
       detail: allDetail,
     })
     .get(
@@ -27,8 +25,10 @@ const allDetail = operation({
   id: "listTelemetry",
   tag: "telemetry",
   summary: "Telemetry of all GPUs",
-  description: "Records in the range, oldest first; where there are more than limit, the newest ones of them.",
-  list: "TelemetryRecord",
+  description:
+    "Records in the range, oldest first; where there are more than limit, the newest ones of them, and next_cursor leads " +
+    "to the older ones.",
+  page: "TelemetryRecord",
   faults: [400, 500, 503],
 });
 

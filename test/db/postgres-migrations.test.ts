@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { readMigrationFiles } from "drizzle-orm/migrator";
+import { metrics } from "../../src/domain/metrics.ts";
 import { type PostgresServer, startPostgres } from "../../scripts/services/postgres.ts";
 import { openPostgresStore } from "../../src/pipeline/store/open-postgres-store.ts";
 import { createDatabase, urlOf, withClient } from "../support/postgres-database.ts";
@@ -85,4 +86,69 @@ test("telemetry is a plain table where TimescaleDB is switched off or may not be
     for (const statement of migrations.flatMap(({ sql }) => sql)) await client.query(statement);
   });
   expect(await hypertables(rightless)).toBeUndefined();
+});
+
+test("bun run db:migrate brings a database up to date and says what it is, or why not in one sentence", async () => {
+  const run = async (env: Record<string, string>) => {
+    const root = `${import.meta.dir}/../..`;
+    const subprocess = Bun.spawn(["bun", "run", "db:migrate"], {
+      cwd: root,
+      env: { ...process.env, ...env },
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    const [said, complained] = await Promise.all([
+      new Response(subprocess.stdout).text(),
+      new Response(subprocess.stderr).text(),
+    ]);
+    return { code: await subprocess.exited, said, complained };
+  };
+  const url = await createDatabase(server, "by_command");
+  const done = await run({ DATABASE_URL: url });
+  expect<unknown[]>([done.code, done.said]).toEqual([0, containing("TimescaleDB")]);
+  expect(done.said).toContain("hypertable; rollups are views");
+  expect(await hypertables(url)).toEqual([{ name: "telemetry" }]);
+  const plain = await run({ DATABASE_URL: await createDatabase(server, "by_command_plain", { plain: true }) });
+  expect<unknown[]>([plain.code, plain.said]).toEqual([0, containing("up to date: PostgreSQL 17")]);
+  const missing = await run({ DATABASE_URL: "" });
+  expect<unknown[]>([missing.code, missing.complained]).toEqual([1, containing("DATABASE_URL is not set")]);
+});
+
+test("rollups have every metric of the catalogue, on each engine; what the licence forbids was tried", async () => {
+  const expected = metrics.flatMap(({ name }) => ["avg", "min", "max", "count"].map((part) => `${name}_${part}`));
+  for (const [name, options] of [
+    ["rollups", {}],
+    ["rollups_plain", { plain: true }],
+  ] as const) {
+    const url = await createDatabase(server, name, options);
+    await migrate(url);
+    for (const view of ["telemetry_1m", "telemetry_1h"]) {
+      const columns = await withClient(url, (client) =>
+        client.query<{ name: string }>(
+          "select attname as name from pg_attribute where attrelid = $1::text::regclass and attnum > 0 order by attnum",
+          [view],
+        ),
+      );
+      expect(columns.map((column) => column.name)).toEqual(["gpu_key", "bucket", "records", ...expected]);
+    }
+  }
+});
+
+test("every statement of the community licence is refused for the licence, not for what it says", async () => {
+  const url = await createDatabase(server, "licence");
+  await migrate(url);
+  const refused = [
+    `create materialized view rolled with (timescaledb.continuous, timescaledb.materialized_only = false) as
+      select gpu_key, time_bucket(interval '1 minute', time) as bucket, count(*) as records from telemetry
+      group by gpu_key, time_bucket(interval '1 minute', time) with no data`,
+    `select add_continuous_aggregate_policy('telemetry_1m', start_offset => null, end_offset => interval '1 minute',
+      schedule_interval => interval '1 minute')`,
+    `alter table telemetry set (timescaledb.compress, timescaledb.compress_segmentby = 'gpu_key',
+      timescaledb.compress_orderby = '"time" DESC')`,
+    "select add_compression_policy('telemetry', interval '7 days')",
+  ];
+  for (const statement of refused) {
+    const error = await withClient(url, (client) => client.query(statement)).catch((cause: unknown) => cause);
+    expect(String(error)).toContain('"apache" license');
+  }
 });

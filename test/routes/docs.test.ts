@@ -8,7 +8,7 @@ import { Value } from "@sinclair/typebox/value";
 import { parse } from "yaml";
 import { metrics } from "../../src/domain/metrics.ts";
 import { namedSchemas, type SchemaName } from "../../src/routes/docs/components.ts";
-import { listAnswer, singleAnswer } from "../../src/routes/schemas/envelope.ts";
+import { listAnswer, pageAnswer, rowsAnswer, singleAnswer } from "../../src/routes/schemas/envelope.ts";
 import { gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
 
 interface Operation {
@@ -66,12 +66,14 @@ describe("the OpenAPI document", () => {
       "/api/v1/clusters/{cluster_id}/stats",
       "/api/v1/gpus",
       "/api/v1/gpus/{uuid}",
+      "/api/v1/gpus/{uuid}/changes",
       "/api/v1/gpus/{uuid}/telemetry",
       "/api/v1/hosts",
       "/api/v1/hosts/{hostname}/gpus",
       "/api/v1/metrics",
       "/api/v1/quarantine",
       "/api/v1/telemetry",
+      "/api/v1/telemetry/aggregates",
       "/api/v1/telemetry/latest",
       "/health",
       "/health/live",
@@ -87,6 +89,8 @@ describe("the OpenAPI document", () => {
       ["start_time", "query", false],
       ["end_time", "query", false],
       ["limit", "query", false],
+      ["resolution", "query", false],
+      ["cursor", "query", false],
     ]);
     expect(parameters[1]?.schema).toMatchObject({ type: "string", format: "date-time" });
     expect(parameters[3]?.schema).toEqual({ type: "integer", minimum: 1, maximum: 10_000, default: 100 });
@@ -112,7 +116,8 @@ describe("the OpenAPI document", () => {
       gpu_id: "0",
     };
     for (const [path, { responses }] of operations()) {
-      const response = await gateway.get(path.replace(/\{(\w+)\}/g, (_, name: string) => names[name] ?? ""));
+      const query = path.endsWith("/aggregates") ? `?group_by=host&start_time=2025-07-18T00:00:00Z` : "";
+      const response = await gateway.get(path.replace(/\{(\w+)\}/g, (_, name: string) => names[name] ?? "") + query);
       expect([path, response.status]).toEqual([path, 200]);
       const schema = responses["200"]?.content?.["application/json"]?.schema;
       if (schema === undefined) continue;
@@ -170,8 +175,16 @@ describe("the page", () => {
 
 /** The schema behind a documented answer, which refuses fields that it does not know. */
 function checkOf(schema: Json): TSchema {
-  const data = (schema.properties as { data?: { $ref?: string; items?: { $ref: string } } } | undefined)?.data;
-  if (data?.items !== undefined) return listAnswer(named(data.items.$ref));
+  const { data, ...rest } = (schema.properties ?? {}) as {
+    readonly data?: { $ref?: string; items?: { $ref: string } };
+    readonly resolution?: Json;
+    readonly next_cursor?: Json;
+  };
+  if (data?.items !== undefined) {
+    const item = named(data.items.$ref);
+    if (rest.next_cursor !== undefined) return pageAnswer(item);
+    return rest.resolution === undefined ? listAnswer(item) : rowsAnswer(item);
+  }
   if (data?.$ref !== undefined) return singleAnswer(named(data.$ref));
   return named(String(schema.$ref));
 }

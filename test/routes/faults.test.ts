@@ -50,11 +50,12 @@ describe("a parameter that cannot be used is named with its value and what would
           'start_time="yesterday" is not usable: it is not an RFC 3339 date-time; expected RFC 3339 with zone, such as 2025-07-18T20:42:34Z',
         details: { parameter: "start_time", value: "yesterday" },
       });
+      const known = ["start_time", "end_time", "limit", ...(path.endsWith("/latest") ? [] : ["resolution", "cursor"])];
       expect(await faultOf(`${path}?gpu=1`)).toEqual({
         status: 400,
         code: "unknown_parameter",
-        message: 'There is no parameter "gpu" here; expected start_time, end_time, limit',
-        details: { parameter: "gpu", known: ["start_time", "end_time", "limit"] },
+        message: `There is no parameter "gpu" here; expected ${known.join(", ")}`,
+        details: { parameter: "gpu", known },
       });
     });
   }

@@ -93,7 +93,9 @@ describe("a GPU's telemetry", () => {
   });
 
   test("a range without records of a known GPU is an empty list and no 404", async () => {
-    expect(await gateway.json(`${a0}?end_time=2020-01-01T00:00:00Z`)).toEqual({ success: true, count: 0, data: [] });
+    expect(await gateway.json(`${a0}?end_time=2020-01-01T00:00:00Z`)).toEqual({
+      ...{ success: true, count: 0, resolution: "raw", data: [] },
+    });
   });
 
   test("the same is found by its place in the hierarchy", async () => {

@@ -1,7 +1,9 @@
 import type { TSchema } from "@sinclair/typebox";
+import { aggregateSchema } from "../schemas/aggregate.ts";
 import { clusterStatsSchema } from "../schemas/cluster-stats.ts";
 import { errorSchema } from "../schemas/envelope.ts";
 import { gpuSchema } from "../schemas/gpu.ts";
+import { gpuChangesSchema } from "../schemas/gpu-changes.ts";
 import { healthSchema, probeSchema } from "../schemas/health.ts";
 import { clusterSchema, hostSchema } from "../schemas/hierarchy.ts";
 import { metricSchema } from "../schemas/metric.ts";
@@ -10,10 +12,12 @@ import { telemetryRecordSchema } from "../schemas/telemetry-record.ts";
 
 /** The API's types by the names that the documentation gives them. */
 export const namedSchemas = {
+  Aggregate: aggregateSchema,
   Cluster: clusterSchema,
   ClusterStats: clusterStatsSchema,
   Error: errorSchema,
   Gpu: gpuSchema,
+  GpuChanges: gpuChangesSchema,
   Health: healthSchema,
   Host: hostSchema,
   Metric: metricSchema,

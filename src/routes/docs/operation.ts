@@ -1,5 +1,5 @@
 import { type TSchema, Type } from "@sinclair/typebox";
-import { listAnswer, singleAnswer } from "../schemas/envelope.ts";
+import { listAnswer, pageAnswer, rowsAnswer, singleAnswer } from "../schemas/envelope.ts";
 import { type FaultStatus, namedSchemas, type SchemaName } from "./components.ts";
 
 /** The groups of the documentation. */
@@ -23,6 +23,8 @@ interface OperationText {
 /** What a success carries: a list or one of a type in the envelope, a type as it is, or text. */
 type Success =
   | { readonly list: SchemaName }
+  | { readonly page: SchemaName }
+  | { readonly rows: SchemaName }
   | { readonly single: SchemaName }
   | { readonly plain: SchemaName; /** What 503 with the same type means. */ readonly plain503?: string }
   | { readonly text: string };
@@ -56,6 +58,15 @@ function successResponses(success: Success) {
   if ("list" in success) {
     const example = { success: true, count: 1, data: [exampleOf(success.list)] };
     return { 200: json("Success", listAnswer(refTo(success.list)), example) };
+  }
+  if ("page" in success) {
+    const data = [exampleOf(success.page)];
+    const example = { success: true, count: 1, resolution: "raw", next_cursor: "MTc1Mjg3MTM1NDAwMDo0Mg", data };
+    return { 200: json("Success", pageAnswer(refTo(success.page)), example) };
+  }
+  if ("rows" in success) {
+    const example = { success: true, count: 1, resolution: "1m", data: [exampleOf(success.rows)] };
+    return { 200: json("Success", rowsAnswer(refTo(success.rows)), example) };
   }
   const example = { success: true, count: 1, data: exampleOf(success.single) };
   return { 200: json("Success", singleAnswer(refTo(success.single)), example) };

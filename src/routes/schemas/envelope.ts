@@ -1,4 +1,5 @@
 import { type TSchema, Type } from "@sinclair/typebox";
+import { resolutions } from "../../domain/query.ts";
 
 /** A whole number. `Type.Integer` is not coerced from a query and `t.Integer` becomes a union in the documentation;
  *  this is coerced, and the documentation shows it as an integer. */
@@ -21,6 +22,28 @@ export function listAnswer(item: TSchema) {
     },
     { additionalProperties: false },
   );
+}
+
+const resolution = Type.Union(
+  resolutions.map((each) => Type.Literal(each)),
+  { description: "How finely it was looked at" },
+);
+
+/** The answer that carries a part of the history. */
+export function pageAnswer(item: TSchema) {
+  return Type.Object(
+    {
+      ...listAnswer(item).properties,
+      resolution,
+      next_cursor: Type.Optional(Type.String({ description: "Where older ones go on; absent at the end" })),
+    },
+    { additionalProperties: false },
+  );
+}
+
+/** The answer that carries what is summed up. */
+export function rowsAnswer(item: TSchema) {
+  return Type.Object({ ...listAnswer(item).properties, resolution }, { additionalProperties: false });
 }
 
 /** The answer that carries one thing. */

@@ -1,8 +1,9 @@
 import { type Static, type TNumber, type TOptional, Type } from "@sinclair/typebox";
 import { type Metric, metrics } from "../../domain/metrics.ts";
-import type { StoredRecord } from "../../domain/query.ts";
+import { noWorkload } from "../../domain/gpu.ts";
+import type { Aggregate, StoredRecord, StoredRollup } from "../../domain/query.ts";
 import { formatTimestamp } from "../../domain/timestamp.ts";
-import { instant } from "./envelope.ts";
+import { instant, wholeNumber } from "./envelope.ts";
 
 const identity = {
   telemetry_id: Type.String({
@@ -23,6 +24,22 @@ const workload = {
   namespace: Type.Optional(Type.String({ description: "Namespace of the pod" })),
 };
 
+const spreads = (description: string) => Type.Record(Type.String(), Type.Number(), { description });
+
+const rollupSchema = Type.Object(
+  {
+    records: wholeNumber({ minimum: 1, description: "Records in the minute or hour" }),
+    min: spreads("Least value of each metric"),
+    max: spreads("Greatest value of each metric"),
+    count: spreads("Values of each metric"),
+  },
+  {
+    additionalProperties: false,
+    description:
+      "Only with resolution 1m or 1h: timestamp is then the beginning, a gauge's field its average, a counter's its greatest value",
+  },
+);
+
 function metricField({ description, unit, dcgmField, dcgmFieldId, kind }: Metric): TOptional<TNumber> {
   const origin = dcgmFieldId === undefined ? dcgmField : `${dcgmField}, field ${dcgmFieldId}`;
   return Type.Optional(Type.Number({ description: `${description}; ${unit}, ${kind} (${origin})` }));
@@ -37,6 +54,7 @@ export const telemetryRecordSchema = Type.Object(
       Type.Record(Type.String(), Type.Number(), { description: "Metrics outside the catalogue, by the input's names" }),
     ),
     ...workload,
+    rollup: Type.Optional(rollupSchema),
   },
   {
     additionalProperties: false,
@@ -88,6 +106,26 @@ export function toApiRecord(record: StoredRecord): ApiRecord {
   if (record.namespace !== "") shown.namespace = record.namespace;
   return shown;
 }
+
+/** A minute or an hour in the API's shape: a record of averages, counters as they were at the end. */
+export function toApiRollup({ gpu, timeMs, records, metrics: aggregates }: StoredRollup): ApiRecord {
+  const of = (pick: (name: string) => number): Record<string, number> =>
+    Object.fromEntries(Object.keys(aggregates).map((name) => [name, pick(name)]));
+  const at = (name: string) => aggregates[name] as Aggregate;
+  const values = of((name) => (counters.has(name) ? at(name).max : at(name).avg));
+  const record = toApiRecord({ gpu, timeMs, metrics: values, custom: {}, ...noWorkload });
+  return {
+    ...record,
+    rollup: {
+      records,
+      min: of((name) => at(name).min),
+      max: of((name) => at(name).max),
+      count: of((name) => at(name).count),
+    },
+  };
+}
+
+const counters = new Set(metrics.filter(({ kind }) => kind === "counter").map(({ name }) => name));
 
 function telemetryId({ gpu, timeMs }: StoredRecord): string {
   const milliseconds = timeMs % 1000;

@@ -1,0 +1,18 @@
+import { parseConfig } from "../src/config.ts";
+import { InvalidConfig, TelemetryError } from "../src/domain/errors.ts";
+import { openPostgresStore } from "../src/pipeline/store/open-postgres-store.ts";
+
+// Brings the schema of DATABASE_URL up to date and says what the database is; exits 1 with one sentence where it cannot.
+try {
+  const { databaseUrl: url } = parseConfig(process.env);
+  if (url === undefined) {
+    throw new InvalidConfig(["DATABASE_URL is not set: the embedded store migrates itself when it is opened"]);
+  }
+  const { description, engine, close } = await openPostgresStore({ url, migrate: true, maxConnections: 1 });
+  process.stdout.write(`${description} is up to date: ${engine() ?? ""}\n`);
+  await close();
+} catch (error) {
+  if (!(error instanceof TelemetryError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,71 @@
+import { Elysia } from "elysia";
+import type { Static } from "@sinclair/typebox";
+import type { Clock } from "../domain/clock.ts";
+import { metricIndexOf } from "../domain/metrics.ts";
+import { type AggregateFilter, type Grouping, type RollupResolution } from "../domain/query.ts";
+import type { TelemetryQueries } from "../pipeline/store/telemetry-queries.ts";
+import { invalidParameter } from "./api-fault.ts";
+import { operation } from "./docs/operation.ts";
+import { rollupFor } from "./history-answers.ts";
+import { accepts, aggregateQuery, rangeOf } from "./parameters.ts";
+import { toApiAggregate } from "./schemas/aggregate.ts";
+
+/** What is summed up where nobody says what. */
+const metricsDefault = ["gpu_utilization", "memory_utilization", "temperature", "power_draw"];
+const metricsMax = 20;
+/** The window where nobody says which. */
+const windowMs = 3_600_000;
+
+/** Telemetry summed up by time and group. */
+export function aggregateRoutes(queries: TelemetryQueries, clock: Clock) {
+  return new Elysia({ name: "aggregates", prefix: "/api/v1/telemetry" }).get(
+    "/aggregates",
+    async ({ query }) => {
+      const filter = filterOf(query, clock.nowMs());
+      const rows = await queries.aggregates(filter);
+      return { success: true, count: rows.length, resolution: filter.resolution, data: rows.map(toApiAggregate) };
+    },
+    { ...accepts(aggregateQuery), detail },
+  );
+}
+
+function filterOf(query: Static<typeof aggregateQuery>, nowMs: number): AggregateFilter {
+  const { startMs: start, endMs: end, limit } = rangeOf({ ...query, limit: query.limit ?? 10_000 });
+  const endMs = end ?? nowMs;
+  const startMs = start ?? endMs - windowMs;
+  const asked = query.resolution ?? "auto";
+  return {
+    groupBy: query.group_by as Grouping,
+    metrics: query.metrics === undefined ? metricsDefault : metricsOf(query.metrics),
+    ...{ startMs, endMs, limit },
+    resolution: asked === "auto" ? rollupFor(endMs - startMs) : (asked as RollupResolution),
+    ...(query.cluster_id === undefined ? {} : { clusterId: query.cluster_id }),
+    ...(query.hostname === undefined ? {} : { hostname: query.hostname }),
+  };
+}
+
+function metricsOf(text: string): readonly string[] {
+  const names = [...new Set(text.split(","))];
+  const expected = `1 to ${metricsMax} names of /api/v1/metrics, with commas between them`;
+  const unknown = names.find((name) => metricIndexOf(name) === undefined);
+  if (unknown !== undefined || names.length > metricsMax) {
+    throw invalidParameter({
+      parameter: "metrics",
+      value: text,
+      problem: unknown === undefined ? `${names.length} names` : `there is no metric ${JSON.stringify(unknown)}`,
+      expected,
+    });
+  }
+  return names;
+}
+
+const detail = operation({
+  id: "aggregateTelemetry",
+  tag: "telemetry",
+  summary: "Telemetry summed up",
+  description:
+    "Average, least, greatest and number of values of each metric, by minute or hour and by GPU, host, cluster, model or " +
+    "namespace; of whole minutes or hours that begin in the window. More rows than limit are an error.",
+  rows: "Aggregate",
+  faults: [400, 500, 503],
+});

@@ -1,0 +1,58 @@
+import { Elysia } from "elysia";
+import type { TelemetryQueries } from "../pipeline/store/telemetry-queries.ts";
+import { notFound } from "./api-fault.ts";
+import { operation } from "./docs/operation.ts";
+import { gpuParams } from "./gpus.ts";
+import type { HistoryAnswers } from "./history-answers.ts";
+import { acceptsAt, changesQuery, historyQuery, rangeOf } from "./parameters.ts";
+import { single } from "./schemas/envelope.ts";
+import { toApiGpuChanges } from "./schemas/gpu-changes.ts";
+
+/** What was measured of one GPU, and what of it changed. */
+export function gpuHistoryRoutes(history: HistoryAnswers, queries: TelemetryQueries) {
+  return new Elysia({ name: "gpu-history", prefix: "/api/v1/gpus" })
+    .get(
+      "/:uuid/telemetry",
+      async ({ params: { uuid }, query }) => {
+        const page = await history.page({ uuid }, query);
+        if (page.count === 0 && (await queries.gpus({ uuid })).length === 0) throw notFound("GPU", { uuid });
+        return page;
+      },
+      { ...acceptsAt(gpuParams, historyQuery), detail: telemetryDetail },
+    )
+    .get(
+      "/:uuid/changes",
+      async ({ params: { uuid }, query }) => {
+        const { startMs, endMs } = rangeOf(query);
+        const bounds = { ...(startMs === undefined ? {} : { startMs }), ...(endMs === undefined ? {} : { endMs }) };
+        const changes = await queries.changes({ uuid, ...bounds });
+        if (changes.attributes.length === 0 && (await queries.gpus({ uuid })).length === 0) {
+          throw notFound("GPU", { uuid });
+        }
+        return single(toApiGpuChanges(uuid, changes));
+      },
+      { ...acceptsAt(gpuParams, changesQuery), detail: changesDetail },
+    );
+}
+
+const telemetryDetail = operation({
+  id: "listGpuTelemetry",
+  tag: "gpus",
+  summary: "Telemetry of one GPU",
+  description:
+    "Its records in the range, oldest first; where there are more than limit, the newest ones of them, and next_cursor leads " +
+    "to the older ones.",
+  page: "TelemetryRecord",
+  faults: [400, 404, 500, 503],
+});
+
+const changesDetail = operation({
+  id: "getGpuChanges",
+  tag: "gpus",
+  summary: "What of a GPU changed over time",
+  description:
+    "Where the GPU was, and which container, pod and namespace held it. With start_time and end_time the same: what held " +
+    "at that instant.",
+  single: "GpuChanges",
+  faults: [400, 404, 500, 503],
+});

@@ -1,0 +1,69 @@
+import type { Static } from "@sinclair/typebox";
+import type { Clock } from "../domain/clock.ts";
+import type { HistoryCursor, HistoryPage, RecordFilter, Resolution, RollupResolution } from "../domain/query.ts";
+import type { TelemetryQueries } from "../pipeline/store/telemetry-queries.ts";
+import { invalidParameter } from "./api-fault.ts";
+import { type historyQuery, rangeOf } from "./parameters.ts";
+import { toApiRecord, toApiRollup } from "./schemas/telemetry-record.ts";
+
+/** Widest windows that `auto` shows record by record, and minute by minute: at one record in 10 s, some 2,000 records
+ *  and 10,000 minutes a GPU. */
+const rawMaxMs = 6 * 3_600_000;
+const minutesMaxMs = 7 * 24 * 3_600_000;
+
+/** Answers out of the history, part by part. */
+export class HistoryAnswers {
+  constructor(
+    private readonly queries: TelemetryQueries,
+    private readonly clock: Clock,
+  ) {}
+
+  /** The newest part that the request asks for, oldest first, with where the next one begins. */
+  async page(filter: Pick<RecordFilter, "uuid">, query: Static<typeof historyQuery>) {
+    const range = rangeOf(query);
+    const resolution = this.resolutionOf(query.resolution ?? "raw", range);
+    const cursor = query.cursor === undefined ? {} : { cursor: readCursor(query.cursor) };
+    const { elements, next } = await this.read({ ...filter, ...range, ...cursor }, resolution);
+    return {
+      success: true,
+      count: elements.length,
+      resolution,
+      ...(next === undefined ? {} : { next_cursor: cursorText(next) }),
+      data: elements,
+    };
+  }
+
+  /** @returns what `auto` means for a window: the finest that it is not too wide for */
+  resolutionOf(asked: string, { startMs, endMs }: { readonly startMs?: number; readonly endMs?: number }): Resolution {
+    if (asked !== "auto") return asked as Resolution;
+    // without a beginning it is the newest records that are asked for
+    if (startMs === undefined) return "raw";
+    const widthMs = (endMs ?? this.clock.nowMs()) - startMs;
+    if (widthMs <= rawMaxMs) return "raw";
+    return rollupFor(widthMs);
+  }
+
+  private async read(filter: RecordFilter, resolution: Resolution): Promise<HistoryPage<unknown>> {
+    if (resolution === "raw") {
+      const { elements, next } = await this.queries.records(filter);
+      return { elements: elements.map(toApiRecord), next };
+    }
+    const { elements, next } = await this.queries.rollups(filter, resolution);
+    return { elements: elements.map(toApiRollup), next };
+  }
+}
+
+/** The finest rollup that a window is not too wide for. */
+export function rollupFor(widthMs: number): RollupResolution {
+  return widthMs <= minutesMaxMs ? "1m" : "1h";
+}
+
+function cursorText({ timeMs, gpuKey }: HistoryCursor): string {
+  return Buffer.from(`${timeMs}:${gpuKey}`).toString("base64url");
+}
+
+function readCursor(text: string): HistoryCursor {
+  const [, timeMs, gpuKey] = /^(-?\d{1,15}):(\d{1,10})$/.exec(Buffer.from(text, "base64url").toString()) ?? [];
+  if (timeMs !== undefined && gpuKey !== undefined) return { timeMs: Number(timeMs), gpuKey: Number(gpuKey) };
+  throw invalidParameter({ parameter: "cursor", value: text, expected: "next_cursor of the part before, as it is" });
+}

@@ -1,0 +1,44 @@
+import { type Static, Type } from "@sinclair/typebox";
+import type { AggregateRow } from "../../domain/query.ts";
+import { formatTimestamp } from "../../domain/timestamp.ts";
+import { instant, wholeNumber } from "./envelope.ts";
+
+/** What became of a metric in a span of time. */
+const spreadSchema = Type.Object(
+  {
+    avg: Type.Number({ description: "Average" }),
+    min: Type.Number({ description: "Least value" }),
+    max: Type.Number({ description: "Greatest value" }),
+    count: wholeNumber({ minimum: 1, description: "Values behind it" }),
+  },
+  { additionalProperties: false },
+);
+
+/** One group in one minute or hour, as the API shows it. */
+export const aggregateSchema = Type.Object(
+  {
+    timestamp: instant("Beginning of the minute or hour, UTC"),
+    group: Type.Record(Type.String(), Type.String(), {
+      description: "What makes the group: cluster_id and hostname, uuid, model_name or namespace",
+    }),
+    metrics: Type.Record(Type.String(), spreadSchema, {
+      description: "By the catalogue's names; a metric without a value is absent",
+    }),
+  },
+  {
+    additionalProperties: false,
+    description: "Telemetry of a group in a minute or an hour",
+    examples: [
+      {
+        timestamp: "2025-07-18T20:42:00Z",
+        group: { cluster_id: "local-cluster", hostname: "mtv5-dgx1-hgpu-032" },
+        metrics: { temperature: { avg: 28.5, min: 27, max: 30, count: 8 } },
+      },
+    ],
+  },
+);
+
+/** A group in the API's shape. */
+export function toApiAggregate({ timeMs, group, metrics }: AggregateRow): Static<typeof aggregateSchema> {
+  return { timestamp: formatTimestamp(timeMs), group: { ...group }, metrics: { ...metrics } };
+}

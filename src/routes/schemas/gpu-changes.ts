@@ -1,0 +1,84 @@
+import { type Static, Type } from "@sinclair/typebox";
+import type { GpuChanges } from "../../domain/query.ts";
+import { formatTimestamp } from "../../domain/timestamp.ts";
+import { instant } from "./envelope.ts";
+
+const from = instant("Since when it held, until the next one's");
+
+/** What changed of a GPU over time, as the API shows it. */
+export const gpuChangesSchema = Type.Object(
+  {
+    uuid: Type.String({ description: "The GPU" }),
+    attributes: Type.Array(
+      Type.Object(
+        {
+          from,
+          cluster_id: Type.String({ description: "Cluster of the host" }),
+          hostname: Type.String({ description: "Host that it was in" }),
+          gpu_id: Type.String({ description: "Index on its host" }),
+          device: Type.String({ description: "Device on its host; empty where nobody said" }),
+          model_name: Type.String({ description: "Model; empty where nobody said" }),
+          driver_version: Type.String({ description: "Driver; empty where nobody said" }),
+          properties: Type.Record(Type.String(), Type.String(), { description: "Further labels of the input" }),
+        },
+        { additionalProperties: false },
+      ),
+      { description: "Where it was and with what, oldest first" },
+    ),
+    workloads: Type.Array(
+      Type.Object(
+        {
+          from,
+          container: Type.String({ description: "Empty: none, or nobody said" }),
+          pod: Type.String({ description: "Empty: none, or nobody said" }),
+          namespace: Type.String({ description: "Empty: none, or nobody said" }),
+        },
+        { additionalProperties: false },
+      ),
+      { description: "What held it, oldest first" },
+    ),
+  },
+  {
+    additionalProperties: false,
+    description: "What of a GPU changed over time: what held when the window began, and what began in it",
+    examples: [
+      {
+        uuid: "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4",
+        attributes: [
+          {
+            from: "2025-07-18T20:42:34Z",
+            cluster_id: "local-cluster",
+            hostname: "mtv5-dgx1-hgpu-032",
+            gpu_id: "4",
+            device: "nvidia4",
+            model_name: "NVIDIA H100 80GB HBM3",
+            driver_version: "535.129.03",
+            properties: { job: "dgx_dcgm_exporter" },
+          },
+        ],
+        workloads: [{ from: "2025-07-18T20:42:34Z", container: "trainer", pod: "trainer-0", namespace: "research" }],
+      },
+    ],
+  },
+);
+
+/** A GPU's changes in the API's shape. */
+export function toApiGpuChanges(uuid: string, { attributes, workloads }: GpuChanges): Static<typeof gpuChangesSchema> {
+  return {
+    uuid,
+    attributes: attributes.map((span) => ({
+      from: formatTimestamp(span.fromMs),
+      cluster_id: span.clusterId,
+      hostname: span.hostname,
+      gpu_id: String(span.gpuId),
+      device: span.device,
+      model_name: span.modelName,
+      driver_version: span.driverVersion,
+      properties: { ...span.properties },
+    })),
+    workloads: workloads.map(({ fromMs, container, pod, namespace }) => ({
+      from: formatTimestamp(fromMs),
+      ...{ container, pod, namespace },
+    })),
+  };
+}

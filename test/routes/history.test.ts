@@ -1,0 +1,138 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
+
+let stored: Awaited<ReturnType<typeof openFleetStore>>;
+let gateway: TestGateway;
+beforeAll(async () => {
+  stored = await openFleetStore();
+  gateway = gatewayOver(stored);
+});
+afterAll(() => stored.close());
+
+const a0 = "/api/v1/gpus/GPU-host-a-0/telemetry";
+const day = "start_time=2025-07-18T00:00:00Z&end_time=2025-07-18T23:59:59Z";
+
+interface Body {
+  readonly count: number;
+  readonly resolution: string;
+  readonly next_cursor?: string;
+  readonly data: readonly { readonly timestamp: string; readonly [field: string]: unknown }[];
+}
+
+const bodyOf = async (path: string): Promise<Body> => (await gateway.json(path)) as unknown as Body;
+
+describe("history", () => {
+  test("pages from the newest back to the oldest by next_cursor", async () => {
+    for (const path of [a0, "/api/v1/telemetry", "/api/v1/clusters/alpha/hosts/host-a/gpus/0/metrics"]) {
+      const whole = await bodyOf(`${path}?limit=100`);
+      expect(whole.next_cursor).toBeUndefined();
+      const pages: Body["data"][] = [];
+      for (let cursor = ""; ;) {
+        const page = await bodyOf(`${path}?limit=2${cursor}`);
+        pages.unshift(page.data);
+        if (page.next_cursor === undefined) break;
+        cursor = `&cursor=${page.next_cursor}`;
+      }
+      expect(pages.length).toBe(Math.ceil(whole.count / 2));
+      expect(pages.flat()).toEqual([...whole.data]);
+    }
+  });
+
+  test("a cursor that is none is refused with what would be right", async () => {
+    expect(await gateway.json(`${a0}?cursor=abc`)).toMatchObject({
+      error: { code: "invalid_parameter", details: { parameter: "cursor", value: "abc" } },
+    });
+  });
+
+  test("says which resolution it took, and takes the one that suits the window", async () => {
+    const resolutionOf = async (query: string) => (await bodyOf(`${a0}?${query}`)).resolution;
+    expect(await resolutionOf("")).toBe("raw");
+    expect(await resolutionOf(day)).toBe("raw");
+    expect(await resolutionOf("resolution=auto")).toBe("raw");
+    expect(await resolutionOf("resolution=auto&start_time=2025-07-18T18:00:00Z&end_time=2025-07-18T23:00:00Z")).toBe(
+      "raw",
+    );
+    expect(await resolutionOf(`resolution=auto&${day}`)).toBe("1m");
+    expect(await resolutionOf("resolution=auto&start_time=2025-07-01T00:00:00Z")).toBe("1h");
+    expect(await resolutionOf(`resolution=1h&${day}`)).toBe("1h");
+    expect(await gateway.json(`${a0}?resolution=2m`)).toMatchObject({
+      error: { code: "invalid_parameter", details: { parameter: "resolution", value: "2m" } },
+    });
+  });
+
+  test("a minute has each metric's average, and what is behind it", async () => {
+    const { data } = await bodyOf(`/api/v1/telemetry?resolution=1m&${day}`);
+    expect(data.map(({ timestamp, uuid }) => [timestamp, uuid])).toEqual([
+      ["2025-07-18T20:40:00Z", "GPU-host-b-0"],
+      ["2025-07-18T20:42:00Z", "GPU-host-a-0"],
+      ["2025-07-18T20:42:00Z", "GPU-host-a-1"],
+    ]);
+    expect(data[1]).toMatchObject({
+      telemetry_id: "host-a_0_1752871320",
+      gpu_utilization: 85.5,
+      temperature: 72,
+      rollup: { records: 4, min: { temperature: 72 }, max: { temperature: 72 }, count: { temperature: 1 } },
+    });
+  });
+});
+
+describe("aggregates", () => {
+  const path = "/api/v1/telemetry/aggregates";
+
+  test("sum up by group and minute", async () => {
+    expect(await gateway.json(`${path}?group_by=cluster&metrics=temperature&resolution=1m&${day}`)).toEqual({
+      success: true,
+      count: 2,
+      resolution: "1m",
+      data: [
+        {
+          timestamp: "2025-07-18T20:40:00Z",
+          group: { cluster_id: "alpha" },
+          metrics: { temperature: { avg: 90, min: 90, max: 90, count: 1 } },
+        },
+        {
+          timestamp: "2025-07-18T20:42:00Z",
+          group: { cluster_id: "alpha" },
+          metrics: { temperature: { avg: 66, min: 60, max: 72, count: 2 } },
+        },
+      ],
+    });
+    const byNamespace = await gateway.json(
+      `${path}?group_by=namespace&metrics=sm_clock_mhz&cluster_id=alpha&hostname=host-a&${day}`,
+    );
+    expect(byNamespace.data).toContainEqual({
+      timestamp: "2025-07-18T20:42:00Z",
+      group: { namespace: "ml" },
+      metrics: { sm_clock_mhz: { avg: 1980, min: 1980, max: 1980, count: 1 } },
+    });
+  });
+
+  test("need a group, known metrics, and fit into the limit", async () => {
+    const refusal = async (query: string) => (await gateway.json(`${path}?${query}`)).error;
+    expect(await refusal("")).toMatchObject({
+      code: "invalid_parameter",
+      message: 'group_by="" is not usable: it is missing; expected one of cluster, host, gpu, model, namespace',
+    });
+    expect(await refusal("group_by=rack")).toMatchObject({ details: { parameter: "group_by", value: "rack" } });
+    expect(await refusal("group_by=host&metrics=temperature,heat")).toMatchObject({
+      message: expect.stringContaining('there is no metric "heat"') as string,
+    });
+    expect(await refusal(`group_by=cluster&limit=1&resolution=1m&${day}`)).toMatchObject({ code: "query_too_costly" });
+  });
+});
+
+test("what changed of a GPU tells who held it and where it was at an instant", async () => {
+  const path = "/api/v1/gpus/GPU-host-a-0/changes";
+  const at = "2025-07-18T20:42:37Z";
+  expect(await gateway.json(`${path}?start_time=${at}&end_time=${at}`)).toMatchObject({
+    data: {
+      uuid: "GPU-host-a-0",
+      attributes: [{ from: "2025-07-18T20:42:34Z", hostname: "host-a", gpu_id: "0" }],
+      workloads: [{ from: "2025-07-18T20:42:34Z", namespace: "" }],
+    },
+  });
+  expect((await gateway.json(path)).data).toMatchObject({
+    workloads: [{ namespace: "" }, { namespace: "ml", pod: "job-1" }],
+  });
+  expect(await gateway.json("/api/v1/gpus/GPU-none/changes")).toMatchObject({ error: { code: "not_found" } });
+});
