@@ -4,9 +4,19 @@ export interface SqlExecutor {
   query<Row>(text: string, params?: readonly unknown[]): Promise<Row[]>;
 }
 
+/** Runs the statements of one transaction. */
+export interface SqlTransaction extends SqlExecutor {
+  /** Streams rows into a table by COPY: all of them or, where one has a key that is there already, none; what the
+   *  transaction did before stays.
+   *  @param into the table with its columns, `telemetry (gpu_key, time)`
+   *  @param rows in COPY's text format
+   *  @returns false where a key is there already */
+  copy(into: string, rows: string): Promise<boolean>;
+}
+
 /** A database as the store sees it; errors are already StoreUnavailable or StoreRejected. */
 export interface SqlClient extends SqlExecutor {
   /** Commits what `work` did when it resolves, undoes it when it throws. */
-  transaction<T>(work: (executor: SqlExecutor) => Promise<T>): Promise<T>;
+  transaction<T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }

@@ -1,9 +1,9 @@
-import { PGlite } from "@electric-sql/pglite";
+import { PGlite, type Transaction } from "@electric-sql/pglite";
 import { drizzle } from "drizzle-orm/pglite";
 import { migrate } from "drizzle-orm/pglite/migrator";
 import { StoreRejected, StoreUnavailable, TelemetryError } from "../domain/errors.ts";
-import type { SqlClient, SqlExecutor } from "./client.ts";
-import { saysDataIsAtFault } from "./sqlstate.ts";
+import type { SqlClient, SqlTransaction } from "./client.ts";
+import { isUniqueViolation, saysDataIsAtFault } from "./sqlstate.ts";
 
 const migrationsFolder = `${import.meta.dir}/../../drizzle`;
 
@@ -32,12 +32,13 @@ class PGliteClient implements SqlClient {
     return this.translated(async () => (await this.database.query<Row>(text, [...params])).rows);
   }
 
-  transaction<T>(work: (executor: SqlExecutor) => Promise<T>): Promise<T> {
+  transaction<T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
     return this.translated(() =>
       this.database.transaction((transaction) =>
         work({
           query: async <Row>(text: string, params: readonly unknown[] = []) =>
             (await transaction.query<Row>(text, [...params])).rows,
+          copy: (into, rows) => copyIn(transaction, into, rows),
         }),
       ),
     );
@@ -59,6 +60,20 @@ class PGliteClient implements SqlClient {
         : new StoreUnavailable(`the embedded store failed: ${(cause as Error).message}`, { cause });
     }
   }
+}
+
+async function copyIn(transaction: Transaction, into: string, rows: string): Promise<boolean> {
+  await transaction.exec("savepoint copied");
+  try {
+    // PGlite's name for what is given with the statement
+    await transaction.query(`copy ${into} from '/dev/blob'`, [], { blob: new Blob([rows]) });
+  } catch (error) {
+    if (!isUniqueViolation(error)) throw error;
+    await transaction.exec("rollback to savepoint copied");
+    return false;
+  }
+  await transaction.exec("release savepoint copied");
+  return true;
 }
 
 function isRefusal(error: unknown): boolean {

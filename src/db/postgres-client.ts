@@ -1,6 +1,6 @@
 import type { Clock } from "../domain/clock.ts";
 import { StoreUnavailable, type TelemetryError } from "../domain/errors.ts";
-import type { SqlClient, SqlExecutor } from "./client.ts";
+import type { SqlClient, SqlTransaction } from "./client.ts";
 import { PostgresConnection } from "./postgres-connection.ts";
 import { isRefusal, isTimeout, translatePostgresError } from "./postgres-errors.ts";
 import { PostgresPool } from "./postgres-pool.ts";
@@ -54,7 +54,7 @@ export class PostgresClient implements SqlClient {
     return this.onConnection((connection) => connection.query<Row>(text, params));
   }
 
-  transaction<T>(work: (executor: SqlExecutor) => Promise<T>): Promise<T> {
+  transaction<T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
     return this.onConnection((connection) => connection.transaction(() => work(connection)));
   }
 

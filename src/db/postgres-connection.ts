@@ -1,7 +1,8 @@
 import { connect, type Socket } from "node:net";
 import postgres from "postgres";
 import { StoreUnavailable } from "../domain/errors.ts";
-import type { SqlExecutor } from "./client.ts";
+import type { SqlTransaction } from "./client.ts";
+import { isUniqueViolation } from "./sqlstate.ts";
 import type { PostgresUrl } from "./postgres-url.ts";
 
 export interface PostgresConnectionOptions {
@@ -24,7 +25,7 @@ const endTimeoutSeconds = 1;
  *  postgres.js's own pool is not used: when a connection is lost within `sql.begin`, its rollback is written to a socket
  *  that is gone, an exception that nobody can catch; and a connection that it makes anew would take the rest of a
  *  transaction as statements of their own. */
-export class PostgresConnection implements SqlExecutor {
+export class PostgresConnection implements SqlTransaction {
   /** For what takes postgres.js itself. */
   readonly sql: postgres.Sql;
   private readonly begin: string;
@@ -71,6 +72,20 @@ export class PostgresConnection implements SqlExecutor {
     return [...rows] as unknown as Row[];
   }
 
+  /** Within a transaction. */
+  async copy(into: string, rows: string): Promise<boolean> {
+    await this.query("savepoint copied");
+    try {
+      await this.untilLost(this.stream(`copy ${into} from stdin`, rows));
+    } catch (error) {
+      if (!isUniqueViolation(error)) throw error;
+      await this.query("rollback to savepoint copied");
+      return false;
+    }
+    await this.query("release savepoint copied");
+    return true;
+  }
+
   /** Commits what `work` did when it resolves, undoes it when it throws. */
   async transaction<T>(work: () => Promise<T>): Promise<T> {
     await this.query(this.begin);
@@ -109,6 +124,24 @@ export class PostgresConnection implements SqlExecutor {
     this.lose();
     void this.sql.end({ timeout: 0 }).catch(() => undefined);
     this.socket?.destroy();
+  }
+
+  /** postgres.js tells nobody of an error that comes after the stream's end: it rejects the statement, whose promise the
+   *  stream has fulfilled by then. */
+  private async stream(text: string, rows: string): Promise<void> {
+    const statement = this.sql.unsafe(text);
+    const failed = Promise.withResolvers<never>();
+    failed.promise.catch(() => undefined);
+    const { reject } = statement as unknown as { readonly reject: (error: unknown) => void };
+    Object.assign(statement, {
+      reject: (error: unknown) => {
+        failed.reject(error);
+        reject(error);
+      },
+    });
+    const input = await statement.writable();
+    const finished = new Promise<void>((resolve, fail) => void input.on("error", fail).on("finish", resolve).end(rows));
+    await Promise.race([finished, failed.promise]);
   }
 
   /** The socket is our own, so that it can be closed: postgres.js would wait for a frozen server to close its end. */

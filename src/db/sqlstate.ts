@@ -5,3 +5,8 @@
 export function saysDataIsAtFault(sqlstate: string): boolean {
   return /^(?:22|23|54)/.test(sqlstate);
 }
+
+/** True where a row has a key that is there already (23505). */
+export function isUniqueViolation(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "23505";
+}

@@ -1,22 +1,20 @@
 import type { InputTally, RecordBatch, RejectReason } from "../../domain/batch.ts";
 import type { Stretch } from "../../domain/source-range.ts";
-import type { SqlClient, SqlExecutor } from "../../db/client.ts";
+import type { SqlClient, SqlExecutor, SqlTransaction } from "../../db/client.ts";
 import { insertMessage, setMessageRecords } from "../../db/sql/insert-message.ts";
 import { insertQuarantine } from "../../db/sql/insert-quarantine.ts";
 import { insertGpus } from "../../db/sql/insert-gpus.ts";
-import { upsertTelemetry } from "../../db/sql/upsert-telemetry.ts";
 import { GpuDirectory } from "./gpu-directory.ts";
 import { GpuHistory } from "./gpu-history.ts";
 import { type ObservedGpu, observedGpus } from "./observed-gpus.ts";
+import { TelemetryWriter } from "./telemetry-writer.ts";
 import type { IngestMessage, IngestResult, SourceProgress, SourceTotals, TelemetryStore } from "./telemetry-store.ts";
-
-/** Records a statement takes: bounds the memory of the statement's text. */
-const recordsPerStatement = 10_000;
 
 /** History in SQL: PGlite, PostgreSQL or TimescaleDB behind the client. */
 export class SqlTelemetryStore implements TelemetryStore {
   private readonly directory: GpuDirectory;
   private readonly history: GpuHistory;
+  private readonly writer = new TelemetryWriter();
 
   constructor(private readonly client: SqlClient) {
     this.directory = new GpuDirectory(client);
@@ -58,14 +56,14 @@ export class SqlTelemetryStore implements TelemetryStore {
   }
 
   private async storeOnce(
-    executor: SqlExecutor,
+    executor: SqlTransaction,
     { batch, ...message }: IngestMessage,
     gpus: readonly ObservedGpu[],
   ): Promise<IngestResult> {
     const rejected = countReasons(batch);
     const isNew = await insertMessage(executor, { ...message, tally: batch.tally, rejected });
     if (!isNew) return { duplicate: true, recordsInserted: 0, recordsMerged: 0 };
-    const { inserted, merged } = await storeRecords(executor, batch, await this.keysOf(executor, gpus));
+    const { inserted, merged } = await this.writer.write(executor, batch, await this.keysOf(executor, gpus));
     await insertQuarantine(executor, message.source.sourceId, batch.rejected);
     await setMessageRecords(executor, message.messageId, { inserted, merged });
     return { duplicate: false, recordsInserted: inserted, recordsMerged: merged };
@@ -129,47 +127,4 @@ function countReasons({ rejected }: RecordBatch): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { reason } of rejected) counts[reason] = (counts[reason] ?? 0) + 1;
   return counts;
-}
-
-async function storeRecords(
-  executor: SqlExecutor,
-  batch: RecordBatch,
-  keys: ReadonlyMap<string, number>,
-): Promise<{ inserted: number; merged: number }> {
-  const sums = { inserted: 0, merged: 0 };
-  const keyOf = batch.gpus.map(({ uuid }) => keys.get(uuid) ?? NaN);
-  // Sorted by key and time: two collectors lock rows in the same order and never wait in a ring.
-  const order = Array.from({ length: batch.recordCount }, (_, record) => record).sort(
-    (a, b) =>
-      (keyOf[batch.gpuIndexes[a] as number] as number) - (keyOf[batch.gpuIndexes[b] as number] as number) ||
-      (batch.timesMs[a] as number) - (batch.timesMs[b] as number),
-  );
-  const custom = customOf(batch);
-  for (let from = 0; from < order.length; from += recordsPerStatement) {
-    const records = order.slice(from, from + recordsPerStatement);
-    const counts = await upsertTelemetry(executor, {
-      gpuKeys: records.map((record) => keyOf[batch.gpuIndexes[record] as number] as number),
-      timesMs: records.map((record) => batch.timesMs[record] as number),
-      metrics: Array.from(batch.columns, ([name, column]) => ({
-        name,
-        values: records.map((record) => column[record] as number),
-      })),
-      custom: records.map((record) => custom.get(record)),
-      workloads: records.map((record) => batch.workloads[batch.workloadIndexes[record] as number] as Workload),
-    });
-    sums.inserted += counts.inserted;
-    sums.merged += counts.merged;
-  }
-  return sums;
-}
-
-type Workload = RecordBatch["workloads"][number];
-
-/** Record -> its custom metrics as JSON. */
-function customOf(batch: RecordBatch): Map<number, string> {
-  const values = new Map<number, Record<string, number>>();
-  for (const { record, metric, value } of batch.custom) {
-    values.set(record, { ...values.get(record), [metric]: value });
-  }
-  return new Map(Array.from(values, ([record, each]) => [record, JSON.stringify(each)]));
 }

@@ -1,0 +1,128 @@
+import { parseArgs } from "node:util";
+import postgres from "postgres";
+import { type PostgresServer, startPostgres } from "../scripts/services/postgres.ts";
+import type { RecordBatch } from "../src/domain/batch.ts";
+import { openPostgresStore } from "../src/pipeline/store/open-postgres-store.ts";
+import { batchesOf, copyTextOf, type Shape, shapes } from "./ingest/shapes.ts";
+
+// How fast the store takes batches in, against COPY of the same rows into an identical hypertable with as many connections:
+// the limit of what PostgreSQL can take. Both durable, on one server, one after the other.
+
+const { values } = parseArgs({
+  options: { batches: { type: "string", default: "40" }, rounds: { type: "string", default: "3" } },
+});
+const batchCount = Number(values.batches);
+const rounds = Number(values.rounds);
+const connectionCounts = [1, 2, 4];
+const print = (text: string): void => void process.stdout.write(`${text}\n`);
+const grouped = (value: number): string => Math.round(value).toLocaleString("en-US");
+
+interface Rate {
+  readonly rowsPerSecond: number;
+  readonly bytes: number;
+}
+
+let databases = 0;
+
+/** Runs work in a database of its own, with the schema. */
+async function inDatabase<T>(
+  server: PostgresServer,
+  work: (url: string, admin: postgres.Sql) => Promise<T>,
+): Promise<T> {
+  databases += 1;
+  const url = new URL(server.url);
+  url.pathname = `/bench_${databases}`;
+  const root = postgres(server.url, { max: 1, onnotice: () => undefined });
+  await root.unsafe(`create database bench_${databases}`);
+  const admin = postgres(url.href, { max: 4, onnotice: () => undefined });
+  try {
+    return await work(url.href, admin);
+  } finally {
+    await admin.end();
+    await root.unsafe(`drop database bench_${databases} with (force)`);
+    await root.unsafe("checkpoint");
+    await root.end();
+  }
+}
+
+/** Takes from a list with so many workers. @returns seconds */
+async function worked<T>(
+  items: readonly T[],
+  workers: number,
+  work: (item: T, index: number) => Promise<void>,
+): Promise<number> {
+  let next = 0;
+  const started = performance.now();
+  await Promise.all(
+    Array.from({ length: workers }, async () => {
+      for (let index = next++; index < items.length; index = next++) await work(items[index] as T, index);
+    }),
+  );
+  return (performance.now() - started) / 1000;
+}
+
+async function sizeOf(admin: postgres.Sql): Promise<number> {
+  const rows = await admin.unsafe<{ bytes: number }[]>("select hypertable_size('telemetry')::float8 as bytes");
+  return rows[0]?.bytes ?? NaN;
+}
+
+const rowsOf = (batches: readonly RecordBatch[]): number =>
+  batches.reduce((sum, { recordCount }) => sum + recordCount, 0);
+
+function ingestRate(server: PostgresServer, batches: readonly RecordBatch[], connections: number): Promise<Rate> {
+  return inDatabase(server, async (url, admin) => {
+    const { store, close } = await openPostgresStore({ url, migrate: true, maxConnections: connections });
+    const seconds = await worked(batches, connections, async (batch, index) => {
+      const place = (at: number) => ({ offset: at, line: at });
+      const source = { sourceId: "bench", from: place(index), to: place(index + 1) };
+      await store.ingest({ messageId: String(index), idempotencyKey: String(index), source, batch });
+    });
+    const bytes = await sizeOf(admin);
+    await close();
+    return { rowsPerSecond: rowsOf(batches) / seconds, bytes };
+  });
+}
+
+function copyRate(server: PostgresServer, batches: readonly RecordBatch[], connections: number): Promise<Rate> {
+  const texts = batches.map(copyTextOf);
+  return inDatabase(server, async (url, admin) => {
+    await (await openPostgresStore({ url, migrate: true, maxConnections: 1 })).close();
+    const seconds = await worked(texts, connections, async ({ columns, text }) => {
+      const copy = await admin
+        .unsafe(`copy telemetry (${columns.map((name) => `"${name}"`).join(", ")}) from stdin`)
+        .writable();
+      await new Promise<void>((resolve, reject) => void copy.on("error", reject).on("finish", resolve).end(text));
+    });
+    return { rowsPerSecond: rowsOf(batches) / seconds, bytes: await sizeOf(admin) };
+  });
+}
+
+async function measure(server: PostgresServer, shape: Shape): Promise<void> {
+  const batches = batchesOf(shape, batchCount);
+  const samples = batches.reduce((sum, { tally }) => sum + tally.samples, 0);
+  const samplesPerRow = samples / rowsOf(batches);
+  for (const connections of connectionCounts) {
+    const ratios: number[] = [];
+    let best: Rate = { rowsPerSecond: 0, bytes: 0 };
+    let copyBest = 0;
+    for (let round = 0; round < rounds; round += 1) {
+      const copied = await copyRate(server, batches, connections);
+      const ingested = await ingestRate(server, batches, connections);
+      ratios.push(ingested.rowsPerSecond / copied.rowsPerSecond);
+      copyBest = Math.max(copyBest, copied.rowsPerSecond);
+      if (ingested.rowsPerSecond > best.rowsPerSecond) best = ingested;
+    }
+    const median = ratios.sort((a, b) => a - b)[Math.floor(ratios.length / 2)] ?? NaN;
+    print(
+      `${shape.name}, ${connections} connection(s): ingest ${grouped(best.rowsPerSecond)} rows/s = ${grouped(best.rowsPerSecond * samplesPerRow)} samples/s, COPY ${grouped(copyBest)} rows/s, ratio ${median.toFixed(2)} (median of ${rounds}), ${(best.bytes / samples).toFixed(1)} bytes a sample on disk`,
+    );
+  }
+}
+
+const server = await startPostgres();
+try {
+  for (const shape of shapes) await measure(server, shape);
+} finally {
+  await server.stop();
+}
+process.exit(0);

@@ -1,0 +1,76 @@
+import { BatchBuilder } from "../../src/domain/batch-builder.ts";
+import type { RecordBatch } from "../../src/domain/batch.ts";
+import { noWorkload } from "../../src/domain/gpu.ts";
+
+/** Records as an input brings them. */
+export interface Shape {
+  readonly name: string;
+  /** Metrics of the record with that number: a seed's record has 2 or 3. */
+  readonly metricsOf: (record: number) => readonly number[];
+  /** A batch has all instants of few GPUs, or one instant of many. */
+  readonly gpusPerBatch: number;
+}
+
+const firstMetrics = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
+const [two, three, ten, twentySix] = [2, 3, 10, 26].map(firstMetrics) as [number[], number[], number[], number[]];
+
+/** The shapes that are measured. */
+export const shapes: readonly Shape[] = [
+  { name: "2.5 samples a record (seed)", metricsOf: (record) => (record % 2 === 0 ? two : three), gpusPerBatch: 1250 },
+  { name: "10 samples a record (scrape)", metricsOf: () => ten, gpusPerBatch: 1250 },
+  { name: "26 samples a record (scrape)", metricsOf: () => twentySix, gpusPerBatch: 1250 },
+  { name: "10 samples a record, one instant a batch", metricsOf: () => ten, gpusPerBatch: 5000 },
+];
+
+const recordsPerBatch = 5000;
+const startMs = Date.UTC(2025, 6, 18);
+
+/** A value as an exporter writes it: an integer for most metrics, three decimals for power and the like. */
+function valueOf(metric: number, record: number): number {
+  const wave = (record * 7919 + metric * 104_729) % 100_000;
+  return metric % 3 === 0 ? wave / 1000 : wave;
+}
+
+/** Batches of 5,000 records, one after the other in time; GPU i has the key i + 1 in a database that meets them first. */
+export function batchesOf({ metricsOf, gpusPerBatch }: Shape, count: number): RecordBatch[] {
+  const instants = recordsPerBatch / gpusPerBatch;
+  return Array.from({ length: count }, (_, batch) => {
+    const builder = new BatchBuilder();
+    for (let record = 0; record < recordsPerBatch; record += 1) {
+      const gpu = builder.gpuIndex(gpuOf(record % gpusPerBatch));
+      const timeMs = startMs + (batch * instants + Math.floor(record / gpusPerBatch)) * 15_000;
+      const row = builder.row(gpu, timeMs, builder.workloadIndex(noWorkload));
+      for (const metric of metricsOf(record))
+        builder.set(row, metric, valueOf(metric, batch * recordsPerBatch + record));
+    }
+    return builder.build();
+  });
+}
+
+function gpuOf(index: number) {
+  return {
+    uuid: `GPU-${String(index).padStart(8, "0")}`,
+    clusterId: "bench",
+    hostname: `host-${String(Math.floor(index / 8)).padStart(5, "0")}`,
+    gpuId: index % 8,
+    device: `nvidia${index % 8}`,
+    modelName: "NVIDIA H100 80GB HBM3",
+    driverVersion: "535.129.03",
+    properties: {},
+  };
+}
+
+/** The same rows as PostgreSQL's COPY takes them, with their columns. */
+export function copyTextOf(batch: RecordBatch): { readonly columns: readonly string[]; readonly text: string } {
+  const names = [...batch.columns.keys()];
+  const lines: string[] = [];
+  for (let record = 0; record < batch.recordCount; record += 1) {
+    const values = names.map((name) => {
+      const value = batch.columns.get(name)?.[record] as number;
+      return Number.isNaN(value) ? "\\N" : String(value);
+    });
+    const key = Number(batch.gpus[batch.gpuIndexes[record] as number]?.uuid.slice(4)) + 1;
+    lines.push([key, new Date(batch.timesMs[record] as number).toISOString(), ...values].join("\t"));
+  }
+  return { columns: ["gpu_key", "time", ...names], text: `${lines.join("\n")}\n` };
+}
