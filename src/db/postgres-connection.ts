@@ -132,13 +132,12 @@ export class PostgresConnection implements SqlTransaction {
     const statement = this.sql.unsafe(text);
     const failed = Promise.withResolvers<never>();
     failed.promise.catch(() => undefined);
-    const { reject } = statement as unknown as { readonly reject: (error: unknown) => void };
-    Object.assign(statement, {
-      reject: (error: unknown) => {
-        failed.reject(error);
-        reject(error);
-      },
-    });
+    const settling = statement as unknown as { reject: (error: unknown) => void };
+    const { reject } = settling;
+    settling.reject = (error) => {
+      failed.reject(error);
+      reject(error);
+    };
     const input = await statement.writable();
     const finished = new Promise<void>((resolve, fail) => void input.on("error", fail).on("finish", resolve).end(rows));
     await Promise.race([finished, failed.promise]);

@@ -23,7 +23,9 @@ export async function awaitChanges(executor: SqlExecutor): Promise<void> {
 
 /** Keeps everybody else from changing these GPUs. In the order of their keys, so that nobody waits in a ring. */
 export async function lockGpus(executor: SqlExecutor, gpuKeys: readonly number[]): Promise<void> {
-  const text = "select from gpus where gpu_key = any($1::text::int[]) order by gpu_key for update";
+  // joined: `= any` of 5,000 keys takes 0.6 s while the planner knows nothing of a new table
+  const text = `
+select from gpus join unnest($1::text::int[]) as u(gpu_key) using (gpu_key) order by gpu_key for update of gpus`;
   await executor.query(text, [numberArray(gpuKeys)]);
 }
 
