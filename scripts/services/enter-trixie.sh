@@ -13,7 +13,8 @@ mount -t proc proc "$trixie/proc"
 mount --bind /dev "$trixie/dev"
 mount -t tmpfs -o mode=1777 tmpfs "$trixie/dev/shm"
 mount -t tmpfs -o mode=1777 tmpfs "$trixie/tmp"
-mount --bind "$folder" "$trixie/srv"
+# with its submounts: a server's data may lie on a filesystem of its own
+mount --rbind "$folder" "$trixie/srv"
 chroot "$trixie" chown "$user:" /srv
 # the change of user forgets a death signal set earlier, hence here once more
 exec chroot "$trixie" setpriv --reuid="$user" --regid="$user" --init-groups --pdeathsig=KILL -- "$@"

@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, renameSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { SQL } from "bun";
 import { freePorts } from "./free-ports.ts";
 import { makeRunFolder } from "./run-folder.ts";
+import { mountSmallDisks, type SmallDisk, type SmallDisks } from "./small-disk.ts";
 import { runInTrixie, TrixieServer } from "./trixie-server.ts";
 import { cacheFolder, trixieFolder } from "./trixie.ts";
 
@@ -18,15 +19,22 @@ export interface PostgresServer {
   start(): Promise<void>;
   /** Sends a signal to all its processes and does not wait, such as SIGSTOP and SIGCONT. */
   signal(signal: NodeJS.Signals): void;
+  /** Where it was given disks of their own. */
+  readonly disks: Readonly<Record<PostgresDisk, SmallDisk>> | undefined;
   /** Ends it and removes its data. */
   stop(): Promise<void>;
 }
+
+/** `cluster` holds everything, with the write-ahead log; `tables` only what lies in the tablespace `tables`. */
+export type PostgresDisk = "cluster" | "tables";
 
 export interface PostgresOptions {
   /** Address to listen on; absent: 127.0.0.1. */
   readonly host?: string;
   /** Network namespace to run in; absent: the machine's own. */
   readonly netns?: string;
+  /** Sizes of disks of its own, at least 192 MiB for `cluster`; then there is a tablespace `tables`. */
+  readonly diskBytes?: Readonly<Record<PostgresDisk, number>>;
 }
 
 const binaries = "/usr/lib/postgresql/17/bin";
@@ -43,28 +51,32 @@ const makeTemplate = `
  *  what is committed survives a kill.
  *  @throws Error with the last lines of the server's log */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
-  const { host = "127.0.0.1", netns } = options;
+  const { host = "127.0.0.1", netns, diskBytes } = options;
   const trixie = await trixieFolder();
   const template = await templateFolder(trixie);
   const [port] = (await freePorts(1)) as [number];
   const folder = makeRunFolder();
   const url = `postgres://postgres@${host}:${port}/telemetry`;
+  const disks = diskBytes === undefined ? undefined : await mountDisks(folder.path, diskBytes, statSync(template).uid);
   const server = new TrixieServer({
     trixie,
     folder: folder.path,
     user: "postgres",
     netns,
+    mounts: disks?.mounts,
     name: "postgres",
-    command: commandOf(host, port),
+    command: commandOf(host, port, disks === undefined ? {} : smallDiskSettings),
     answers: () => answers(url),
   });
   const stop = async (): Promise<void> => {
     await server.kill();
+    await disks?.unmount();
     await folder.remove();
   };
   try {
-    await copyFolder(template, join(folder.path, "data"));
+    await copyFolder(template, disks?.cluster.path ?? join(folder.path, "data"));
     await server.start();
+    if (disks !== undefined) await runSql(url, "create tablespace tables location '/srv/tables'");
   } catch (error) {
     await stop();
     throw error;
@@ -77,11 +89,31 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     kill: (signal) => server.kill(signal),
     start: () => server.start(),
     signal: (signal) => server.signal(signal),
+    disks,
     stop,
   };
 }
 
-function commandOf(host: string, port: number): string[] {
+interface MountedDisks extends Record<PostgresDisk, SmallDisk>, Pick<SmallDisks, "mounts" | "unmount"> {}
+
+async function mountDisks(
+  folder: string,
+  { cluster, tables }: Readonly<Record<PostgresDisk, number>>,
+  ownerId: number,
+): Promise<MountedDisks> {
+  const disks = [
+    { path: join(folder, "data"), bytes: cluster },
+    { path: join(folder, "tables"), bytes: tables },
+  ];
+  const { mounted, mounts, unmount } = await mountSmallDisks(disks, ownerId);
+  const [data, tablespace] = mounted as [SmallDisk, SmallDisk];
+  return { cluster: data, tables: tablespace, mounts, unmount };
+}
+
+/** The log stays small, and every new part of it needs new space. */
+const smallDiskSettings = { min_wal_size: "32MB", max_wal_size: "48MB", wal_recycle: "off" };
+
+function commandOf(host: string, port: number, more: Readonly<Record<string, string>>): string[] {
   const settings = {
     listen_addresses: host,
     port,
@@ -92,6 +124,7 @@ function commandOf(host: string, port: number): string[] {
     // each database that has the extension takes one for its scheduler, beside those that do the work
     max_worker_processes: 40,
     "timescaledb.max_background_workers": 24,
+    ...more,
   };
   const flags = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
   return [`${binaries}/postgres`, "-D", "/srv/data", ...flags];
@@ -116,17 +149,21 @@ async function templateFolder(trixie: string): Promise<string> {
 }
 
 async function copyFolder(from: string, to: string): Promise<void> {
-  mkdirSync(to);
+  mkdirSync(to, { recursive: true });
   const copy = Bun.spawn(["cp", "-a", "--reflink=auto", `${from}/.`, to], { stdio: ["ignore", "ignore", "pipe"] });
   const errors = await copy.stderr.text();
   if ((await copy.exited) !== 0) throw new Error(`${from} could not be copied: ${errors.trim()}`);
 }
 
 async function answers(url: string): Promise<boolean> {
+  await runSql(url, "select 1");
+  return true;
+}
+
+async function runSql(url: string, statement: string): Promise<void> {
   const sql = new SQL(url, { max: 1, connectionTimeout: 2 });
   try {
-    await sql`select 1`;
-    return true;
+    await sql.unsafe(statement);
   } finally {
     await sql.close({ timeout: 0 });
   }

@@ -13,12 +13,15 @@ export interface TrixieCommand {
   readonly command: readonly string[];
   /** Network namespace to run in; absent: the machine's. */
   readonly netns?: string | undefined;
+  /** Mount namespace to start from, as a file; absent: the machine's. */
+  readonly mounts?: string | undefined;
 }
 
-function commandLine({ trixie, folder, user, command, netns }: TrixieCommand): string[] {
+function commandLine({ trixie, folder, user, command, netns, mounts }: TrixieCommand): string[] {
   const network = netns === undefined ? [] : ["ip", "netns", "exec", netns];
   return [
     ...network,
+    ...(mounts === undefined ? [] : ["nsenter", `--mount=${mounts}`]),
     ...inNamespaces(),
     ...["sh", join(import.meta.dir, "enter-trixie.sh"), trixie, folder, user],
     ...command,
@@ -66,9 +69,20 @@ export class TrixieServer {
     return this.#pid;
   }
 
-  /** Resolves when it answers. Nothing to do where it runs. */
+  /** Resolves when it answers. One that runs is only waited for.
+   *  @throws Error with the last lines of its log, when it ends instead or is too late */
   async start(): Promise<void> {
-    if (this.#process !== undefined && isAlive(this.#process)) return;
+    const child = this.#process !== undefined && isAlive(this.#process) ? this.#process : this.#spawn();
+    try {
+      this.#pid = await this.#until(() => childOf(child.pid));
+      await this.#until(async () => (await this.#options.answers().catch(() => false)) || undefined);
+    } catch (error) {
+      await this.kill();
+      throw error;
+    }
+  }
+
+  #spawn(): Subprocess {
     this.#pid = 0;
     const log = openSync(this.#logFile, "a");
     // a session of its own: an interrupt at the terminal is for us, who then stop it in our order
@@ -80,13 +94,7 @@ export class TrixieServer {
     });
     closeSync(log);
     this.#process = child;
-    try {
-      this.#pid = await this.#until(() => childOf(child.pid));
-      await this.#until(async () => (await this.#options.answers().catch(() => false)) || undefined);
-    } catch (error) {
-      await this.kill();
-      throw error;
-    }
+    return child;
   }
 
   /** Ends it and waits for that. Nothing to do where it is down. After SIGKILL none of its processes is left; other

@@ -160,6 +160,8 @@ export class PostgresConnection implements SqlTransaction {
   }
 
   private lostError(): StoreUnavailable {
-    return new StoreUnavailable(`the connection to ${this.options.url.place} is lost`);
+    return new StoreUnavailable(
+      `the connection to ${this.options.url.place} is lost; if this goes on, look at the server's log and the network to it`,
+    );
   }
 }

@@ -1,5 +1,6 @@
 import postgres from "postgres";
 import { messageOf, StoreRejected, StoreUnavailable, TelemetryError } from "../domain/errors.ts";
+import { remedyFor } from "./remedies.ts";
 import { saysDataIsAtFault } from "./sqlstate.ts";
 
 /** True where the data is at fault: the connection is as good as before. What ends the session (FATAL), such as a wrong
@@ -23,9 +24,9 @@ export function translatePostgresError(cause: unknown, place: string): Telemetry
   const { code } = root as { readonly code?: unknown };
   const message = messageOf(root);
   const text = typeof code !== "string" || message.includes(code) ? message : `${message} (${code})`;
-  return isRefusal(root)
-    ? new StoreRejected(`${place} refused it: ${text}`, { cause })
-    : new StoreUnavailable(`${place} failed: ${text}`, { cause });
+  if (isRefusal(root)) return new StoreRejected(`${place} refused it: ${text}`, { cause });
+  const remedy = typeof code === "string" ? remedyFor(code) : undefined;
+  return new StoreUnavailable(`${place} failed: ${text}${remedy === undefined ? "" : `; ${remedy}`}`, { cause });
 }
 
 /** What drizzle wraps with the statement. */
