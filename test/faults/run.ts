@@ -1,10 +1,12 @@
 import { parseArgs } from "node:util";
 import { startServers } from "./harness/fleet.ts";
 import { runSeed, type SeedResult } from "./harness/run-seed.ts";
+import { faultKinds } from "./harness/scenario.ts";
 
-// bun run test:faults [--seed N] [--seeds N] [--seconds N] [--minutes N]
+// bun run test:faults [--seed N] [--seeds N] [--seconds N] [--minutes N] [--first KIND]
 // Runs the seeds from --seed on, --seeds of them, or as many as --minutes allow; stops at the first one that fails, with
-// its history. The same seed inflicts the same faults at the same times.
+// its history. The same seed inflicts the same faults at the same times;
+// --first sets the kind of the first one, such as cluster-disk.
 
 const { values } = parseArgs({
   options: {
@@ -12,6 +14,7 @@ const { values } = parseArgs({
     seeds: { type: "string", default: "3" },
     seconds: { type: "string", default: "8" },
     minutes: { type: "string" },
+    first: { type: "string" },
   },
 });
 
@@ -26,10 +29,14 @@ function report({ seed, faults, violations, history, observations, seconds, logF
   if (violations.length === 0) return;
   process.stdout.write(`${history.map((line) => `  ${line}`).join("\n")}\n`);
   process.stdout.write(`${violations.map((line) => `  ! ${line}`).join("\n")}\n  logs: ${logFolder}\n`);
-  process.stdout.write(`  again: bun run test:faults --seed ${seed} --seeds 1 --seconds ${values.seconds}\n`);
+  process.stdout.write(
+    `  again: bun run test:faults --seed ${seed} --seeds 1 --seconds ${values.seconds}${first === undefined ? "" : ` --first ${first}`}\n`,
+  );
 }
 
-const first = Number(values.seed);
+const firstSeed = Number(values.seed);
+const first = faultKinds.find((kind) => kind === values.first);
+if (first !== values.first) throw new TypeError(`--first must be one of ${faultKinds.join(", ")}`);
 const minutes = values.minutes === undefined ? undefined : Number(values.minutes);
 const startedAtMs = Date.now();
 const isOver = (ran: number): boolean =>
@@ -40,7 +47,7 @@ let ran = 0;
 let failed = false;
 try {
   while (!failed && !isOver(ran)) {
-    const result = await runSeed({ servers, seed: first + ran, durationMs: Number(values.seconds) * 1000 });
+    const result = await runSeed({ servers, seed: firstSeed + ran, durationMs: Number(values.seconds) * 1000, first });
     report(result);
     faults += result.faults.length;
     failed = result.violations.length > 0;

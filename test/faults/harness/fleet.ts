@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type EtcdCluster, startEtcd } from "../../../scripts/services/etcd.ts";
 import { type PostgresServer, startPostgres } from "../../../scripts/services/postgres.ts";
+import { freePorts } from "../../../scripts/services/free-ports.ts";
 import { makeNetwork, type TestHost, type TestNetwork } from "./network.ts";
 import { Worker } from "./workers.ts";
 
@@ -13,6 +14,8 @@ export interface Servers {
   /** Of the etcd members, in their order. */
   readonly etcdHosts: readonly TestHost[];
   readonly collectorHosts: readonly TestHost[];
+  /** Of each collector, for its /health. */
+  readonly collectorPorts: readonly number[];
   stop(): Promise<void>;
 }
 
@@ -20,7 +23,11 @@ export const etcdMembers = 3;
 export const collectors = 3;
 export const streamers = 2;
 
-/** Three members of etcd and one PostgreSQL; members and collectors are hosts of their own where that can be. */
+/** A run's database takes some 20 MiB; the server itself, 40 and its log. */
+const diskBytes = { cluster: 256 * 1024 ** 2, tables: 128 * 1024 ** 2 };
+
+/** Three members of etcd and one PostgreSQL on small disks; members and collectors are hosts of their own where that can
+ *  be. */
 export async function startServers(): Promise<Servers> {
   const network = await makeNetwork(etcdMembers + collectors);
   const hosts = network?.hosts ?? [];
@@ -32,12 +39,13 @@ export async function startServers(): Promise<Servers> {
       return host === undefined ? {} : { host: host.address, netns: host.netns };
     },
   });
-  const database = await startPostgres(network === undefined ? {} : { host: network.address });
+  const database = await startPostgres({ diskBytes, ...(network && { host: network.address }) });
+  const collectorPorts = await freePorts(collectors);
   const stop = async (): Promise<void> => {
     await Promise.all([etcd.stop(), database.stop()]);
     await network?.remove();
   };
-  return { etcd, database, network, etcdHosts, collectorHosts: hosts.slice(etcdMembers), stop };
+  return { etcd, database, network, etcdHosts, collectorHosts: hosts.slice(etcdMembers), collectorPorts, stop };
 }
 
 export interface FleetOptions {
@@ -79,11 +87,16 @@ export function makeFleet(options: FleetOptions): { streamers: Worker[]; collect
     BATCH_SIZE: "200",
     RATE_LIMIT_SAMPLES_PER_SECOND: String(samplesPerSecond),
   };
-  const collecting = { ROLE: "collector", DATABASE_URL: databaseUrl };
+  const collecting = (index: number): Record<string, string> => ({
+    ROLE: "collector",
+    DATABASE_URL: databaseUrl,
+    HOST: servers.collectorHosts[index]?.address ?? "127.0.0.1",
+    PORT: String(servers.collectorPorts[index]),
+  });
   return {
     streamers: Array.from({ length: streamers }, (_, index) => worker(`streamer-${index}`, streaming)),
     collectors: Array.from({ length: collectors }, (_, index) =>
-      worker(`collector-${index}`, collecting, servers.collectorHosts[index]),
+      worker(`collector-${index}`, collecting(index), servers.collectorHosts[index]),
     ),
   };
 }

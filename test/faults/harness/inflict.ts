@@ -1,16 +1,16 @@
 import { EtcdClient } from "../../../src/etcd/etcd-client.ts";
 import type { Servers } from "./fleet.ts";
+import { fillDisk } from "./fill-disk.ts";
 import type { Fault } from "./scenario.ts";
+import type { Victims } from "./victims.ts";
 import type { Worker } from "./workers.ts";
 
-export interface VictimsOptions {
-  readonly servers: Servers;
-  readonly workers: readonly Worker[];
-  readonly tell: (what: string) => void;
-}
+/** How the database ends: a crash, the fast shutdown of an operator, the immediate one. */
+export const databaseSignals = ["SIGKILL", "SIGINT", "SIGQUIT"] as const;
 
 /** Disturbs, waits, and heals. */
-export async function inflict(fault: Fault, { servers, workers, tell }: VictimsOptions): Promise<void> {
+export async function inflict(fault: Fault, victims: Victims): Promise<void> {
+  const { servers, workers, tell } = victims;
   const worker = workers[fault.target % workers.length] as Worker;
   const heal = async (what: string): Promise<void> => {
     await Bun.sleep(fault.lastsMs);
@@ -46,13 +46,18 @@ export async function inflict(fault: Fault, { servers, workers, tell }: VictimsO
       return host?.reconnect();
     }
     case "database": {
-      // an even target: a crash; an odd one: the fast shutdown of an operator
-      const signal = fault.lastsMs % 2 === 0 ? "SIGKILL" : "SIGINT";
-      tell(`${signal} database for ${fault.lastsMs} ms`);
-      await servers.database.kill(signal);
-      await heal("start database");
-      return servers.database.start();
+      const signal = databaseSignals[fault.target % databaseSignals.length];
+      return victims.atDatabase(async () => {
+        tell(`${signal} database for ${fault.lastsMs} ms`);
+        await servers.database.kill(signal);
+        await heal("start database");
+        await servers.database.start();
+      });
     }
+    case "tables-disk":
+      return victims.atDatabase(() => fillDisk("tables", fault, victims));
+    case "cluster-disk":
+      return victims.atDatabase(() => fillDisk("cluster", fault, victims));
   }
 }
 

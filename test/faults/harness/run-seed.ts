@@ -10,17 +10,19 @@ import { CheckpointKeys } from "../../../src/pipeline/ranges/checkpoint-keys.ts"
 import { readPlan } from "../../../src/pipeline/ranges/stored-plan.ts";
 import { CsvSource } from "../../../src/pipeline/source/csv-source.ts";
 import { collectors, etcdMembers, makeFleet, type Servers, streamers } from "./fleet.ts";
-import { inflict } from "./inflict.ts";
+import { databaseSignals, inflict } from "./inflict.ts";
 import { checkContent, checkLeftovers, checkPositions } from "./invariants.ts";
 import { type Ledger, makeLedger } from "./ledger.ts";
 import { Observer } from "./observer.ts";
-import { drawScenario, type Fault, faultKinds } from "./scenario.ts";
+import { drawScenario, type Fault, type FaultKind, faultKinds } from "./scenario.ts";
 
 export interface SeedOptions {
   readonly servers: Servers;
   readonly seed: number;
   /** How long faults are inflicted. */
   readonly durationMs: number;
+  /** Kind of the first fault; absent: drawn. */
+  readonly first?: FaultKind | undefined;
 }
 
 /** What a run showed. */
@@ -48,7 +50,7 @@ const isCleanEnd = / (?:0|130|SIGTERM)$/;
 const samplesPerSecond = 1500;
 
 /** One run: the pipeline carries a file through while it is disturbed; then it is compared with the file. */
-export async function runSeed({ servers, seed, durationMs }: SeedOptions): Promise<SeedResult> {
+export async function runSeed({ servers, seed, durationMs, first }: SeedOptions): Promise<SeedResult> {
   const startedAtMs = Date.now();
   const history: string[] = [];
   const tell = (what: string): void =>
@@ -70,11 +72,19 @@ export async function runSeed({ servers, seed, durationMs }: SeedOptions): Promi
   const workers = [...fleet.collectors, ...fleet.streamers];
   const kinds = servers.network === undefined ? faultKinds.filter((kind) => !kind.startsWith("partition")) : faultKinds;
   const targets = {
-    ...{ kill: workers.length, terminate: workers.length, freeze: workers.length, leader: 1, database: 1 },
+    ...{ kill: workers.length, terminate: workers.length, freeze: workers.length, leader: 1 },
     ...{ "partition-etcd": etcdMembers, "partition-collector": collectors },
+    ...{ database: databaseSignals.length, "tables-disk": 1, "cluster-disk": 1 },
   };
-  const faults = drawScenario({ seed, durationMs, leaseSeconds, kinds, targets });
+  const faults = drawScenario({ seed, durationMs, leaseSeconds, kinds, targets, first });
   const violations: string[] = [];
+  const violated = (what: string): void => void violations.push(what);
+  let databaseIsFree = Promise.resolve();
+  const atDatabase = (work: () => Promise<void>): Promise<void> => {
+    const turn = databaseIsFree.then(work);
+    databaseIsFree = turn.catch(() => undefined);
+    return turn;
+  };
   try {
     workers.forEach((worker) => worker.start());
     const observing = new AbortController();
@@ -82,7 +92,8 @@ export async function runSeed({ servers, seed, durationMs }: SeedOptions): Promi
     await Promise.all(
       faults.map(async (fault) => {
         await Bun.sleep(fault.atMs);
-        await inflict(fault, { servers, workers, tell });
+        const victims = { servers, workers, collectors: fleet.collectors, tell, violated, atDatabase };
+        await inflict(fault, victims).catch((error: Error) => violated(`the harness: ${fault.kind}: ${error.message}`));
       }),
     );
     tell("all is healed");
@@ -121,7 +132,7 @@ async function openRun(options: { servers: Servers; seed: number; csvFile: strin
   const { servers, seed, csvFile } = options;
   const name = `run_${seed}_${Date.now().toString(36)}`;
   const admin = openPostgresClient({ url: servers.database.url, maxConnections: 1, clock: systemClock });
-  await admin.query(`create database ${name}`);
+  await admin.query(`create database ${name} tablespace tables`);
   const databaseUrl = servers.database.url.replace(/\/[^/]*$/, `/${name}`);
   const database = openPostgresClient({ url: databaseUrl, maxConnections: 2, clock: systemClock });
   const etcd = new EtcdClient({ endpoints: servers.etcd.endpoints });

@@ -9,7 +9,8 @@ export interface Fault {
   readonly lastsMs: number;
 }
 
-/** `kill`, `terminate` and `freeze` take a pipeline process, `leader` the etcd member that leads just then. */
+/** `kill`, `terminate` and `freeze` take a pipeline process, `leader` the etcd member that leads just then. A full disk is
+ *  that of the database's tables alone, or that of everything the server has, with its log. */
 export const faultKinds = [
   "kill",
   "terminate",
@@ -18,6 +19,8 @@ export const faultKinds = [
   "partition-etcd",
   "partition-collector",
   "database",
+  "tables-disk",
+  "cluster-disk",
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
@@ -27,19 +30,25 @@ export interface ScenarioOptions {
   readonly leaseSeconds: number;
   readonly kinds: readonly FaultKind[];
   readonly targets: Readonly<Record<FaultKind, number>>;
+  /** The kind of the first fault; absent: drawn, as those of the others. */
+  readonly first?: FaultKind | undefined;
 }
 
 /** Things that only one fault at a time may disturb: with two of three members away there is no etcd to judge. */
-const exclusive: readonly (readonly FaultKind[])[] = [["leader", "partition-etcd"], ["database"]];
+const exclusive: readonly (readonly FaultKind[])[] = [
+  ["leader", "partition-etcd"],
+  ["database", "tables-disk", "cluster-disk"],
+];
 
 /** Draws the faults of a run, the same ones for the same seed: on average one a second, several at a time. */
-export function drawScenario({ seed, durationMs, leaseSeconds, kinds, targets }: ScenarioOptions): Fault[] {
+export function drawScenario({ seed, durationMs, leaseSeconds, kinds, targets, first }: ScenarioOptions): Fault[] {
   const random = randomFrom(seed);
   const faults: Fault[] = [];
   const busyUntilMs = new Map<string, number>();
   let atMs = 800;
   while (atMs < durationMs) {
-    const kind = kinds[Math.floor(random() * kinds.length)] as FaultKind;
+    const drawn = kinds[Math.floor(random() * kinds.length)] as FaultKind;
+    const kind = faults.length === 0 ? (first ?? drawn) : drawn;
     const target = Math.floor(random() * targets[kind]);
     const lastsMs = lengthOf(kind, random(), leaseSeconds);
     const group = exclusive.findIndex((members) => members.includes(kind));

@@ -14,6 +14,9 @@ export interface WorkerOptions {
 /** How long a process that ended is left dead before its supervisor starts it again. */
 const restartMs = 300;
 
+/** /health itself gives up a part that does not answer after 2 s. */
+const healthTimeoutMs = 3000;
+
 /** A pipeline process that a supervisor keeps running, as Kubernetes or systemd would. */
 export class Worker {
   readonly name: string;
@@ -31,6 +34,18 @@ export class Worker {
 
   get host(): TestHost | undefined {
     return this.options.host;
+  }
+
+  /** What is wrong with it and its parts, as its /health has it. @returns undefined where it does not answer */
+  async complaints(): Promise<string[] | undefined> {
+    const { HOST = "127.0.0.1", PORT = "0" } = this.options.env;
+    try {
+      const answer = await fetch(`http://${HOST}:${PORT}/health`, { signal: AbortSignal.timeout(healthTimeoutMs) });
+      const { components } = (await answer.json()) as { components: Record<string, { reason?: string }> };
+      return Object.values(components).flatMap(({ reason }) => reason ?? []);
+    } catch {
+      return undefined;
+    }
   }
 
   start(): void {
