@@ -22,7 +22,7 @@ export interface PostgresServer {
   /** Where it was given disks of their own. */
   readonly disks: Readonly<Record<PostgresDisk, SmallDisk>> | undefined;
   /** Ends it and removes its data. */
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** `cluster` holds everything, with the write-ahead log; `tables` only what lies in the tablespace `tables`. */
@@ -81,16 +81,18 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     await stop();
     throw error;
   }
+  return serverOf(server, { url, disks, stop });
+}
+
+function serverOf(server: TrixieServer, rest: Pick<PostgresServer, "url" | "disks" | "stop">): PostgresServer {
   return {
-    url,
+    ...rest,
     get pid() {
       return server.pid;
     },
     kill: (signal) => server.kill(signal),
     start: () => server.start(),
     signal: (signal) => server.signal(signal),
-    disks,
-    stop,
   };
 }
 

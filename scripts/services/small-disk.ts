@@ -17,7 +17,7 @@ export interface SmallDisks {
   readonly mounted: readonly SmallDisk[];
   /** The namespace, as a file for `nsenter --mount`. */
   readonly mounts: string;
-  unmount(): Promise<void>;
+  readonly unmount: () => Promise<void>;
 }
 
 const mountAll = `
