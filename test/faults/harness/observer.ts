@@ -16,6 +16,9 @@ export interface ObserverOptions {
   readonly checkpoints: CheckpointKeys;
 }
 
+/** The member that is watched may have been cut off until just now. */
+const catchUpMs = 20_000;
+
 /** Watches a run from outside: every change of the queue in etcd's own history, and samples of all that is counted. */
 export class Observer {
   /** What contradicts I3 or I4. */
@@ -79,14 +82,21 @@ export class Observer {
   }
 
   async close(): Promise<void> {
+    for (let waitedMs = 0; waitedMs < catchUpMs && !this.hasSeenAll(); waitedMs += 100) {
+      await systemClock.sleep(100);
+    }
     await this.watch.close();
     for (const claim of this.acknowledged) {
-      const [id = "", revision] = claim.split("@");
+      const { id, revision } = readClaim(claim);
       const removed = this.removedUnder.get(id);
       if (removed === revision) continue;
       this.violations.push(`I3: ${id} was acknowledged under claim ${revision}, but removed under claim ${removed}`);
     }
     if (this.blindSpots > 0) this.violations.push(`I3: the history was compacted ${this.blindSpots} times unseen`);
+  }
+
+  private hasSeenAll(): boolean {
+    return this.acknowledged.every((claim) => this.removedUnder.has(readClaim(claim).id));
   }
 
   private follow(events: readonly EtcdEvent[]): void {
@@ -108,6 +118,11 @@ export class Observer {
       else this.violations.push(`I3: ${id} was removed at revision ${kv.mod_revision} while nobody held it`);
     }
   }
+}
+
+function readClaim(claim: string): { readonly id: string; readonly revision: string } {
+  const [id = "", revision = ""] = claim.split("@");
+  return { id, revision };
 }
 
 /** The first byte of a stretch that no other covers. */

@@ -1,0 +1,274 @@
+import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { type PostgresServer, startPostgres } from "../../scripts/services/postgres.ts";
+import { openPostgresClient, type PostgresClient } from "../../src/db/postgres-client.ts";
+import { systemClock } from "../../src/domain/clock.ts";
+import { openPostgresStore } from "../../src/pipeline/store/open-postgres-store.ts";
+import { type Collecting, recordsPerMessage, startCollecting } from "../support/collecting.ts";
+import { createDatabase, urlOf, withClient } from "../support/postgres-database.ts";
+import { openTcpProxy } from "../support/tcp-proxy.ts";
+
+// Whatever is the matter with the database: the message stays, nothing of it is stored, /health says what it is and what
+// helps; and it is stored once when that is over.
+
+setDefaultTimeout(60_000);
+
+/** Few, so that they can be used up. */
+const maxConnections = 12;
+
+let server: PostgresServer;
+let collecting: Collecting;
+const clients: PostgresClient[] = [];
+
+beforeAll(async () => {
+  server = await startPostgres({ diskBytes: { cluster: 256 * 1024 ** 2, tables: 64 * 1024 ** 2 } });
+  await withClient(server.url, (client) => client.query(`alter system set max_connections = ${maxConnections}`));
+  await restart();
+}, 300_000);
+afterEach(async () => {
+  await collecting?.close();
+  await Promise.all(clients.splice(0).map((client) => client.close()));
+});
+afterAll(() => server.stop());
+
+async function restart(): Promise<void> {
+  await server.kill("SIGINT");
+  await server.start();
+}
+
+/** A database of the test's own, in the tablespace with a disk of its own. */
+async function database(name: string): Promise<string> {
+  await withClient(server.url, (admin) => admin.query(`create database ${name} tablespace tables`));
+  const url = urlOf(server, name);
+  await (await openPostgresStore({ url, migrate: true })).close();
+  return url;
+}
+
+function open(url: string, connections = 1): PostgresClient {
+  const client = openPostgresClient({ url, maxConnections: connections, clock: systemClock });
+  clients.push(client);
+  return client;
+}
+
+/** Ends what the collector has open: what is the matter is met by a new connection. */
+const endOthers = (client: PostgresClient): Promise<unknown> =>
+  client.query(
+    "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = current_database()",
+  );
+
+/** Waits until the collector waits for a lock, in the middle of its transaction. */
+async function untilLocked(client: PostgresClient): Promise<number> {
+  for (;;) {
+    const [blocked] = await client.query<{ pid: number }>(
+      "select pid from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()",
+    );
+    if (blocked !== undefined) return blocked.pid;
+    await Bun.sleep(5);
+  }
+}
+
+/** Lets others read the telemetry and not write it, until it is let go. */
+async function lockTelemetry(url: string): Promise<() => Promise<void>> {
+  const [locked, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const lock = open(url).transaction(async (executor) => {
+    await executor.query("lock table telemetry in share mode");
+    locked.resolve();
+    await released.promise;
+  });
+  await locked.promise;
+  return () => {
+    released.resolve();
+    return lock;
+  };
+}
+
+async function untilFault(pattern: RegExp): Promise<void> {
+  for (let fault = collecting.fault(); !pattern.test(fault ?? ""); fault = collecting.fault()) await Bun.sleep(2);
+}
+
+/** What is stored of the messages up to a number, each of them once and whole. */
+async function expectStored(client: PostgresClient, messages: number): Promise<void> {
+  const [stored] = await client.query(
+    `select (select count(*)::int from ingested_messages) as messages, count(*)::int as records,
+       count(distinct temperature)::int as numbers, count(distinct power_draw)::int as values from telemetry`,
+  );
+  const values = recordsPerMessage;
+  expect(stored).toEqual({ messages, records: messages * recordsPerMessage, numbers: messages, values });
+}
+
+/** A first message is stored, a second meets the trouble. */
+async function goThrough(url: string, trouble: () => Promise<void>, says: RegExp): Promise<void> {
+  collecting = await startCollecting(url);
+  await collecting.publish(1);
+  await collecting.untilStored();
+  await trouble();
+  await collecting.publish(2);
+  await untilFault(says);
+  expect(await collecting.queue.stats()).toMatchObject({ ready: 0, inFlight: 1, dead: 0 });
+}
+
+async function expectRecovery(url: string): Promise<void> {
+  await collecting.untilStored();
+  await withClient(url, (client) => expectStored(client, 2));
+  expect(await collecting.queue.stats()).toMatchObject({ ready: 0, inFlight: 0, dead: 0 });
+}
+
+test("too many connections", async () => {
+  const url = await database("connections");
+  const others = open(server.url, maxConnections);
+  const inside = open(url);
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  const held: Promise<unknown>[] = [];
+  await goThrough(
+    url,
+    async () => {
+      await inside.query("select 1");
+      await endOthers(inside);
+      for (let taken = 1; taken < maxConnections; taken += 1) {
+        const isTaken = Promise.withResolvers<void>();
+        held.push(
+          others.transaction(async (executor) => {
+            await executor.query("select 1");
+            isTaken.resolve();
+            await released;
+          }),
+        );
+        await Promise.race([isTaken.promise, held.at(-1)]);
+      }
+    },
+    /too many clients already \(53300\); each collector takes COLLECTOR_WORKERS \+ 1 connections: raise .*max_connections/,
+  );
+  await expectStored(inside, 1);
+  release();
+  await Promise.all(held);
+  await others.close();
+  await expectRecovery(url);
+});
+
+test("a statement that takes too long", async () => {
+  const url = await database("statement_timeout");
+  const release = await lockTelemetry(url);
+  await release();
+  let unlock = release;
+  await goThrough(
+    `${url}?statement_timeout=200`,
+    async () => void (unlock = await lockTelemetry(url)),
+    /statement timeout \(57014\); the server is slow or a lock is held: see pg_stat_activity; \?statement_timeout=/,
+  );
+  await expectStored(open(url), 1);
+  await unlock();
+  await expectRecovery(url);
+});
+
+test("an administrator ends the session in the middle of the transaction", async () => {
+  const url = await database("terminated");
+  const admin = open(url);
+  collecting = await startCollecting(url);
+  await collecting.publish(1);
+  await collecting.untilStored();
+  const unlock = await lockTelemetry(url);
+  await collecting.publish(2);
+  await admin.query("select pg_terminate_backend($1::int)", [await untilLocked(admin)]);
+  await untilFault(/administrator command \(57P01\); an administrator ended the session or stops the server/);
+  await expectStored(admin, 1);
+  await unlock();
+  await expectRecovery(url);
+});
+
+test("a process of the server crashes in the middle of the transaction, and takes all others with it", async () => {
+  const url = await database("crashed");
+  const admin = open(url);
+  collecting = await startCollecting(url);
+  await collecting.publish(1);
+  await collecting.untilStored();
+  const unlock = await lockTelemetry(url);
+  await collecting.publish(2);
+  const pid = await untilLocked(admin);
+  await admin.query(`copy (select) to program 'kill -9 ${pid}'`).catch(() => undefined);
+  await unlock().catch(() => undefined);
+  await expectRecovery(url);
+  expect(collecting.failures[0]).toMatch(/57P02|57P03|is lost; if this goes on, look at the server's log/);
+});
+
+test("the server is shut down, waiting for its clients, and starts again", async () => {
+  const url = await database("shutdown");
+  const last = open(url);
+  let ended: Promise<void> | undefined;
+  await goThrough(
+    url,
+    async () => {
+      await last.query("select 1");
+      await endOthers(last);
+      ended = server.kill("SIGTERM");
+      await Bun.sleep(50);
+    },
+    /shutting down \(57P03\); the server starts, stops or recovers/,
+  );
+  await expectStored(last, 1);
+  await last.close();
+  await ended;
+  await untilFault(/ECONNREFUSED.*; start the server, or mend DATABASE_URL/);
+  await server.start();
+  await expectRecovery(url);
+});
+
+test("a failover: at the same address a standby, then a primary", async () => {
+  const url = await database("failover");
+  await goThrough(
+    url,
+    async () => {
+      await withClient(url, (admin) => admin.query("copy (select) to '/srv/data/standby.signal'"));
+      await restart();
+    },
+    /read-only transaction \(25006\); the server is a standby or read-only: DATABASE_URL must lead to the primary/,
+  );
+  await withClient(url, async (admin) => {
+    expect(await admin.query("select pg_is_in_recovery() as standby")).toEqual([{ standby: true }]);
+    await expectStored(admin, 1);
+    await admin.query("select pg_promote()");
+  });
+  await expectRecovery(url);
+});
+
+describe("a full disk", () => {
+  const diskIsFull = "the database's disk is full: make room or enlarge it";
+
+  test("of the tables", async () => {
+    const url = await database("tables_disk");
+    await goThrough(
+      url,
+      async () => {
+        server.disks?.tables.fill();
+        // what the first message's pages have left is soon used up
+        for (let number = 3; number < 60; number += 1) await collecting.publish(number);
+      },
+      new RegExp(`No space left on device \\(53100\\); ${diskIsFull}`),
+    ).finally(() => undefined);
+  });
+});
+
+for (const which of ["piece", "answer"] as const) {
+  test(`the way to the server is cut at every ${which} of an ingest in turn`, async () => {
+    const url = new URL(await createDatabase(server, `cut_${which}`));
+    await (await openPostgresStore({ url: url.href, migrate: true })).close();
+    const proxy = await openTcpProxy({ host: url.hostname, port: Number(url.port) });
+    const through = new URL(url);
+    through.port = String(proxy.port);
+    collecting = await startCollecting(through.href);
+    let number = 0;
+    do {
+      number += 1;
+      proxy.cutAt(number, which);
+      await collecting.publish(number);
+      await collecting.untilStored();
+    } while (proxy.hasCut);
+    await withClient(url.href, (client) => expectStored(client, number));
+    expect(number).toBeGreaterThan(4);
+    expect(collecting.failures.length).toBeGreaterThanOrEqual(number - 1);
+    // the commit that was carried out and whose answer was lost is found by the next try
+    const duplicates = collecting.results.filter(({ duplicate }) => duplicate).length;
+    expect(duplicates).toBe(which === "answer" ? 1 : 0);
+    await collecting.close();
+    await proxy.close();
+  });
+}

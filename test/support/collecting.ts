@@ -1,0 +1,85 @@
+import pino from "pino";
+import { systemClock } from "../../src/domain/clock.ts";
+import { Collector } from "../../src/pipeline/collector.ts";
+import { messagesOf } from "../../src/pipeline/messages-of.ts";
+import { silentListener } from "../../src/pipeline/pipeline-listener.ts";
+import { MemoryQueue } from "../../src/pipeline/queue/memory-queue.ts";
+import type { NewMessage } from "../../src/pipeline/queue/queue.ts";
+import { openPostgresStore } from "../../src/pipeline/store/open-postgres-store.ts";
+import type { IngestResult } from "../../src/pipeline/store/telemetry-store.ts";
+import { makeBatch } from "./batch.ts";
+
+/** A collector at work on a database that gets into trouble. */
+export interface Collecting {
+  readonly queue: MemoryQueue;
+  /** What failed and was tried again. */
+  readonly failures: readonly string[];
+  readonly results: readonly IngestResult[];
+  /** What its /health says of the collector. */
+  fault(): string | undefined;
+  /** Puts the message of a number into the queue. */
+  publish(number: number): Promise<void>;
+  /** Waits until nothing is queued, and nothing is wrong. @throws Error where a message was given up */
+  untilStored(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A message is given up the first time that it is refused: what is retried is not refused. */
+const queueOptions = { topic: "trouble", capacityMessages: 100, leaseSeconds: 30, maxAttempts: 1 };
+const firstMs = Date.UTC(2025, 6, 18, 20, 42, 34);
+const gpusPerMessage = 16;
+const secondsPerMessage = 8;
+/** What each message holds. */
+export const recordsPerMessage = gpusPerMessage * secondsPerMessage;
+
+/** @param url of a database whose schema is up to date */
+export async function startCollecting(url: string): Promise<Collecting> {
+  const queue = new MemoryQueue({ ...queueOptions, clock: systemClock });
+  const opened = await openPostgresStore({ url, migrate: false });
+  const failures: string[] = [];
+  const results: IngestResult[] = [];
+  const collector = new Collector({
+    ...{ queue, store: opened.store, clock: systemClock, log: pino({ level: "silent" }) },
+    ...{ consumerId: "one", workers: 1, leaseSeconds: queueOptions.leaseSeconds, drainOnStop: false },
+    listener: {
+      ...silentListener,
+      retried: ({ message }) => void failures.push(message),
+      stored: (_, result) => void results.push(result),
+    },
+  });
+  await collector.start();
+  const untilStored = async (): Promise<void> => {
+    for (;;) {
+      const { ready, inFlight, dead } = await queue.stats();
+      if (dead > 0) throw new Error(`given up: ${JSON.stringify(await queue.list(10))}`);
+      if (ready + inFlight === 0 && collector.fault() === undefined) return;
+      await Bun.sleep(2);
+    }
+  };
+  return {
+    ...{ queue, failures, results, untilStored },
+    fault: () => collector.fault(),
+    publish: async (number) =>
+      void (await queue.publish([messageOf(number)], { signal: new AbortController().signal })),
+    close: async () => {
+      await collector.stop(AbortSignal.abort());
+      await queue.close();
+      await opened.close();
+    },
+  };
+}
+
+function messageOf(number: number): NewMessage {
+  const records = Array.from({ length: recordsPerMessage }, (_, index) => ({
+    uuid: `gpu-${index % gpusPerMessage}`,
+    timeMs: firstMs + (number * secondsPerMessage + Math.floor(index / gpusPerMessage)) * 1000,
+    metrics: { temperature: number, power_draw: index + 1 / 3 },
+  }));
+  const range = {
+    sourceId: "trouble",
+    from: { offset: number, line: number },
+    to: { offset: number + 1, line: number + 1 },
+  };
+  const [outgoing] = messagesOf({ range, batch: makeBatch(records) }, Infinity);
+  return (outgoing as NonNullable<typeof outgoing>).message;
+}

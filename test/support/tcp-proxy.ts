@@ -1,0 +1,54 @@
+import { connect, createServer, type Socket } from "node:net";
+import type { AddressInfo } from "node:net";
+
+/** A way to a server that can be cut at a chosen moment. */
+export interface TcpProxy {
+  readonly port: number;
+  /** Cuts every connection at the client's n-th piece of data from now on: either that piece does not arrive any more, or
+   *  it does and whatever the server answers to it does not. */
+  cutAt(piece: number, which: "piece" | "answer"): void;
+  /** Whether that has happened. */
+  readonly hasCut: boolean;
+  close(): Promise<void>;
+}
+
+/** Opens one on a free port of 127.0.0.1. */
+export async function openTcpProxy(to: { readonly host: string; readonly port: number }): Promise<TcpProxy> {
+  const sockets = new Set<Socket>();
+  const plan = { piecesLeft: Infinity, which: "piece" as "piece" | "answer" };
+  const cutAll = (): void => sockets.forEach((socket) => socket.destroy());
+  const server = createServer((client) => {
+    const upstream = connect({ ...to, noDelay: true });
+    let isDeaf = false;
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket.on("error", () => undefined);
+      socket.once("close", () => {
+        sockets.delete(socket);
+        client.destroy();
+        upstream.destroy();
+      });
+    }
+    client.on("data", (data) => {
+      plan.piecesLeft -= 1;
+      if (plan.piecesLeft !== 0) return void upstream.write(data);
+      if (plan.which === "piece") return cutAll();
+      isDeaf = true;
+      upstream.write(data);
+    });
+    // the server has done what it was told when it answers
+    upstream.on("data", (data) => (isDeaf ? cutAll() : void client.write(data)));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    cutAt: (piece, which) => Object.assign(plan, { piecesLeft: piece, which }),
+    get hasCut() {
+      return plan.piecesLeft <= 0;
+    },
+    close: () => {
+      cutAll();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
+  };
+}
