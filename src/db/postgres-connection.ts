@@ -2,8 +2,10 @@ import { connect, type Socket } from "node:net";
 import postgres from "postgres";
 import { StoreUnavailable } from "../domain/errors.ts";
 import type { SqlTransaction } from "./client.ts";
-import { isUniqueViolation } from "./sqlstate.ts";
+import { lastWordsIn } from "./last-words.ts";
+import { unavailable } from "./postgres-errors.ts";
 import type { PostgresUrl } from "./postgres-url.ts";
+import { isUniqueViolation } from "./sqlstate.ts";
 
 export interface PostgresConnectionOptions {
   readonly url: PostgresUrl;
@@ -31,6 +33,8 @@ export class PostgresConnection implements SqlTransaction {
   private readonly begin: string;
   private readonly underWay = new Set<(error: Error) => void>();
   private socket: Socket | undefined;
+  /** The end of what the server said, where it is not encrypted. */
+  private received: Buffer = Buffer.alloc(0);
   private isOver = false;
 
   constructor(private readonly options: PostgresConnectionOptions) {
@@ -150,6 +154,7 @@ export class PostgresConnection implements SqlTransaction {
     this.socket = connect({ host, port, noDelay: true }).once("error", () => {
       this.isOver = true;
     });
+    if (!this.sql.options.ssl) this.socket.on("data", (data) => (this.received = data as Buffer));
     // postgres.js looks here for the name that the server's certificate should have
     return Object.assign(this.socket, { host });
   }
@@ -160,8 +165,11 @@ export class PostgresConnection implements SqlTransaction {
   }
 
   private lostError(): StoreUnavailable {
+    const { place } = this.options.url;
+    const lastWords = lastWordsIn(this.received);
+    if (lastWords !== undefined) return unavailable(`${place} ended the connection`, lastWords);
     return new StoreUnavailable(
-      `the connection to ${this.options.url.place} is lost; if this goes on, look at the server's log and the network to it`,
+      `the connection to ${place} is lost; if this goes on, look at the server's log and the network to it`,
     );
   }
 }

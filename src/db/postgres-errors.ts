@@ -22,11 +22,28 @@ export function translatePostgresError(cause: unknown, place: string): Telemetry
   if (cause instanceof TelemetryError) return cause;
   const root = rootOf(cause);
   const { code } = root as { readonly code?: unknown };
-  const message = messageOf(root);
-  const text = typeof code !== "string" || message.includes(code) ? message : `${message} (${code})`;
-  if (isRefusal(root)) return new StoreRejected(`${place} refused it: ${text}`, { cause });
-  const remedy = typeof code === "string" ? remedyFor(code) : undefined;
-  return new StoreUnavailable(`${place} failed: ${text}${remedy === undefined ? "" : `; ${remedy}`}`, { cause });
+  const failure = { message: messageOf(root), code: typeof code === "string" ? code : undefined, cause };
+  return isRefusal(root)
+    ? new StoreRejected(`${place} refused it: ${textOf(failure)}`, { cause })
+    : unavailable(`${place} failed`, failure);
+}
+
+interface Failure {
+  readonly message: string;
+  readonly code: string | undefined;
+  readonly cause?: unknown;
+}
+
+/** A failure that may pass by itself, with what helps where that is known.
+ *  @param what happened, and where */
+export function unavailable(what: string, failure: Failure): StoreUnavailable {
+  const remedy = failure.code === undefined ? undefined : remedyFor(failure.code);
+  const { cause } = failure;
+  return new StoreUnavailable(`${what}: ${textOf(failure)}${remedy === undefined ? "" : `; ${remedy}`}`, { cause });
+}
+
+function textOf({ message, code }: Failure): string {
+  return code === undefined || message.includes(code) ? message : `${message} (${code})`;
 }
 
 /** What drizzle wraps with the statement. */
