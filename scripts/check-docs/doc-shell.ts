@@ -1,7 +1,8 @@
-import { join } from "node:path";
 import type { Subprocess } from "bun";
+import { clientTools } from "../services/client-tools.ts";
 import { freePorts } from "../services/free-ports.ts";
-import { systemPath, trixieFolder } from "../services/trixie.ts";
+import { systemPath } from "../services/trixie.ts";
+import { interrupt } from "./read-docs.ts";
 
 /** Started and left running until the next one of its kind, or the end. */
 const servers = [
@@ -11,6 +12,9 @@ const servers = [
   { kind: "main", command: /bun run (dev|start)$/, ends: ["main", "part"], isUp: /health\s+http/ },
   { kind: "services", command: /bun run services$/, ends: ["main", "part", "services"], isUp: /Ctrl-C/ },
 ] as const;
+
+/** Programs that a reader has at hand, and a machine that checks documents may not have. */
+const usesTools = /^(?:export|etcdctl|psql|pg_dump|pg_restore)\b/;
 
 const patienceMs = 120_000;
 
@@ -25,6 +29,7 @@ export class DocShell {
 
   /** @returns why it failed, undefined when it did not */
   async run(command: string): Promise<string | undefined> {
+    if (command === interrupt) return this.interrupt();
     const server = servers.find(({ command: pattern }) => pattern.test(command));
     return server === undefined ? this.runToEnd(command) : this.startServer(command, server);
   }
@@ -32,6 +37,11 @@ export class DocShell {
   /** Ends what still runs. */
   async close(): Promise<void> {
     for (const kind of [...this.running.keys()].sort()) await this.end(kind);
+  }
+
+  /** The pipeline's processes; the services stay. */
+  private async interrupt(): Promise<undefined> {
+    for (const kind of ["main", "part"]) await this.end(kind);
   }
 
   /** A question about what is on its way is asked again for a while. */
@@ -45,7 +55,7 @@ export class DocShell {
   }
 
   private async tryToEnd(command: string): Promise<string | undefined> {
-    const tools = command.startsWith("etcdctl") || command.startsWith("export") ? await this.etcdctlSetting() : "";
+    const tools = usesTools.test(command) ? await clientTools({ etcdEndpoint: this.settings.ETCD_ENDPOINTS }) : "";
     const child = Bun.spawn(["bash", "-c", `${tools}${await this.withPorts(command)}`], {
       ...{ cwd: this.folder, env: await this.environment(), stdin: "ignore", stdout: "pipe", stderr: "pipe" },
       timeout: patienceMs,
@@ -89,11 +99,6 @@ export class DocShell {
     const port = Number(await this.withPorts("8080"));
     const path = `${process.env.PATH ?? ""}:${systemPath}`;
     return { HOME: process.env.HOME ?? "", PATH: path, PORT: String(port), ...this.settings };
-  }
-
-  private async etcdctlSetting(): Promise<string> {
-    const etcdctl = join(await trixieFolder(), "usr/bin/etcdctl");
-    return `etcdctl() { '${etcdctl}' --endpoints='${this.settings.ETCD_ENDPOINTS ?? ""}' "$@"; }; `;
   }
 }
 

@@ -5,13 +5,18 @@ export interface DocCommand {
   readonly line: number;
 }
 
-/** The lines of all ```bash blocks, without comments and blank lines. */
+/** Where a reader is told to stop what was started last. */
+export const interrupt = "# Ctrl-C";
+
+/** The lines of all ```bash blocks, without blank lines and comments, but for the one that is an order. */
 export function commandsOf(markdown: string): DocCommand[] {
   const commands: DocCommand[] = [];
   let inside = false;
   for (const [index, text] of markdown.split("\n").entries()) {
     if (text.startsWith("```")) inside = text === "```bash";
-    else if (inside && text.trim() !== "" && !text.startsWith("#")) commands.push({ text, line: index + 1 });
+    else if (inside && text.trim() !== "" && (text === interrupt || !text.startsWith("#"))) {
+      commands.push({ text, line: index + 1 });
+    }
   }
   return commands;
 }
