@@ -4,7 +4,9 @@ const postgresTools = ["psql", "pg_dump", "pg_restore"];
 
 /** Shell functions that run the client programs of Debian trixie, whatever this machine has of them: psql, pg_dump and
  *  pg_restore as old as the server at least, and etcdctl with an endpoint given. */
-export async function clientTools({ etcdEndpoint = "" }: { readonly etcdEndpoint?: string } = {}): Promise<string> {
+export async function clientTools({
+  etcdEndpoint = "",
+}: { readonly etcdEndpoint?: string | undefined } = {}): Promise<string> {
   const trixie = await trixieFolder();
   // its programs with its own libraries: those of this machine may be older
   const libraries = `$(echo '${trixie}'/usr/lib/*-linux-gnu)`;

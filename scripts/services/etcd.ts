@@ -1,3 +1,5 @@
+import { chmodSync, copyFileSync } from "node:fs";
+import { join } from "node:path";
 import { type ClientCertificate, makeCertificates } from "./certificates.ts";
 import { freePorts } from "./free-ports.ts";
 import { makeRunFolder } from "./run-folder.ts";
@@ -35,6 +37,8 @@ export interface EtcdOptions {
   /** Authentication is on; this user may read and write every key and is no administrator. */
   readonly user?: { readonly name: string; readonly password: string };
   readonly quotaBytes?: number;
+  /** What `etcdctl snapshot save` wrote: its keys are there at the start. */
+  readonly snapshotFile?: string;
   /** Where a member runs; absent: on 127.0.0.1 in the machine's own network namespace. */
   readonly memberOptions?: (index: number) => { readonly host?: string; readonly netns?: string };
 }
@@ -68,6 +72,13 @@ export async function startEtcd(options: EtcdOptions): Promise<EtcdCluster> {
     const place = { trixie, folder: folder.path, user: "etcd" } as const;
     const hosts = seats.map(({ host }) => host);
     const tls = options.tls ? await makeCertificates(place, hosts) : undefined;
+    if (options.snapshotFile !== undefined) {
+      const snapshot = join(folder.path, "snapshot");
+      copyFileSync(options.snapshotFile, snapshot);
+      // etcdctl saves it for its user alone
+      chmodSync(snapshot, 0o644);
+      for (const seat of seats) await runInTrixie({ ...place, command: restoreCommand(seat, seats) });
+    }
     for (const seat of seats) {
       const { name, netns, metricsUrl } = seat;
       const command = commandOf(seat, seats, options);
@@ -110,6 +121,16 @@ async function takeSeats({ members, tls, memberOptions }: EtcdOptions): Promise<
   });
 }
 
+const clusterOf = (seats: readonly Seat[]): string => seats.map(({ name, peerUrl }) => `${name}=${peerUrl}`).join(",");
+
+function restoreCommand({ name, peerUrl }: Seat, seats: readonly Seat[]): string[] {
+  return [
+    ...["etcdutl", "snapshot", "restore", "/srv/snapshot"],
+    ...[`--data-dir=/srv/${name}`, `--name=${name}`],
+    ...[`--initial-cluster=${clusterOf(seats)}`, `--initial-advertise-peer-urls=${peerUrl}`],
+  ];
+}
+
 function commandOf(seat: Seat, seats: readonly Seat[], { tls, quotaBytes = defaultQuotaBytes }: EtcdOptions): string[] {
   const { name, listenUrl, clientUrl, peerUrl, metricsUrl } = seat;
   const tlsFlags = ["--cert-file=/srv/server.pem", "--key-file=/srv/server-key.pem", "--trusted-ca-file=/srv/ca.pem"];
@@ -121,7 +142,7 @@ function commandOf(seat: Seat, seats: readonly Seat[], { tls, quotaBytes = defau
     `--advertise-client-urls=${clientUrl}`,
     `--listen-peer-urls=${peerUrl}`,
     `--initial-advertise-peer-urls=${peerUrl}`,
-    `--initial-cluster=${seats.map((other) => `${other.name}=${other.peerUrl}`).join(",")}`,
+    `--initial-cluster=${clusterOf(seats)}`,
     "--initial-cluster-state=new",
     `--listen-metrics-urls=${metricsUrl}`,
     "--snapshot-count=10000",

@@ -1,0 +1,115 @@
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { clientTools } from "../../scripts/services/client-tools.ts";
+import { type EtcdCluster, startEtcd } from "../../scripts/services/etcd.ts";
+import { type PostgresServer, startPostgres } from "../../scripts/services/postgres.ts";
+import { contentOf } from "../support/database-content.ts";
+import { commandsUnder, typeIn } from "../support/doc-commands.ts";
+import { writeFleetCsv } from "../support/fleet-csv.ts";
+import { withClient } from "../support/postgres-database.ts";
+import { startPipeline, stopPipeline } from "../support/process.ts";
+import { sharedData } from "../support/shared-data.ts";
+
+// What docs/backup.md tells to type is typed here, word by word, and brings back everything.
+
+setDefaultTimeout(120_000);
+
+const realCsv = sharedData("csv", "dcgm_metrics_20250718_134233.csv");
+const page = "backup.md";
+let folder: string;
+let server: PostgresServer;
+let etcd: EtcdCluster;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "telemetry-backup-"));
+  [server, etcd] = await Promise.all([startPostgres(), startEtcd({ members: 1 })]);
+}, 300_000);
+afterAll(async () => {
+  await Promise.all([server.stop(), etcd.stop()]);
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Imports a file as a user does. @returns the report's end */
+async function importCsv(csvFile: string, env: Readonly<Record<string, string>>): Promise<string> {
+  const pipeline = startPipeline({ ROLE: "streamer,collector", CSV_FILE: csvFile, LOG_LEVEL: "warn", ...env });
+  await pipeline.waitFor(/records stored.*samples\/s/s);
+  await stopPipeline(pipeline);
+  return pipeline.output();
+}
+
+async function type(commands: readonly string[]): Promise<void> {
+  const tools = await clientTools({ etcdEndpoint: etcd.endpoints[0] });
+  await typeIn(folder, commands, { tools, env: { DATABASE_URL: server.url } });
+}
+
+/** The restored database is one to go on with. */
+async function expectItGoesOn(csvFile: string, env: Readonly<Record<string, string>>): Promise<void> {
+  const before = await contentOf(server.url);
+  expect(await importCsv(csvFile, env)).toContain("is imported already; nothing new");
+  expect(await contentOf(server.url)).toEqual(before);
+  const more = join(folder, `more-${crypto.randomUUID()}.csv`);
+  await writeFleetCsv(more, { hosts: 1, "gpus-per-host": 2, seconds: 3, seed: 7 });
+  expect(await importCsv(more, env)).toMatch(/records stored +6\n/);
+  const [stored] = await withClient(server.url, (client) =>
+    client.query("select count(*)::int as records from telemetry"),
+  );
+  expect(stored).toEqual({ records: 988 + 6 });
+}
+
+const emptyTelemetry = 'psql "${DATABASE_URL%/*}/postgres" --command="drop database if exists telemetry with (force)"';
+
+for (const [name, isPlain] of [
+  ["TimescaleDB", false],
+  ["plain PostgreSQL", true],
+] as const) {
+  test.skipIf(realCsv === undefined)(
+    `${name} with the real CSV comes back bit by bit, stores nothing of the file a second time, and goes on`,
+    async () => {
+      const env = { DATABASE_URL: server.url, DATA_DIR: join(folder, "unused") };
+      const restore = await commandsUnder(page, "Restore TimescaleDB");
+      const setUp = restore.filter((command) => command.includes("create database telemetry"));
+      expect(setUp).toHaveLength(1);
+      await type(setUp);
+      if (isPlain) await disableTimescale();
+      await importCsv(realCsv as string, env);
+      const before = await contentOf(server.url);
+      expect(before["public.gpus"]).toMatchObject({ rows: 247 });
+      expect(before["public.telemetry"]).toMatchObject({ rows: 988 });
+      expect(before.hypertables).toEqual(
+        isPlain ? undefined : [expect.objectContaining({ hypertable: "telemetry", chunks: 1 })],
+      );
+
+      const backUp = await commandsUnder(page, "Back up");
+      expect(backUp.join("\n")).toContain("pg_dump");
+      await type(backUp);
+      await type([emptyTelemetry]);
+      await expect(contentOf(server.url)).rejects.toThrow("3D000");
+      if (isPlain) {
+        await type(setUp);
+        await disableTimescale();
+      }
+      await type(isPlain ? restore.filter((command) => !/timescaledb|create database/.test(command)) : restore);
+      expect(await contentOf(server.url)).toEqual(before);
+      await expectItGoesOn(realCsv as string, env);
+    },
+  );
+}
+
+/** As on a server that has none of it. */
+async function disableTimescale(): Promise<void> {
+  await withClient(server.url, (client) => client.query("alter database telemetry set timescaledb.disable_load = on"));
+}
+
+test("the embedded store is copied away and back", async () => {
+  const csvFile = join(folder, "fleet.csv");
+  await writeFleetCsv(csvFile, { hosts: 2, "gpus-per-host": 8, seconds: 10, seed: 1 });
+  const env = { DATA_DIR: join(folder, "data") };
+  expect(await importCsv(csvFile, env)).toMatch(/records stored +160\n/);
+  const commands = (await commandsUnder(page, "The embedded store")).filter((command) => /^(?:cp|rm) /.test(command));
+  expect(commands).toHaveLength(3);
+  await type(commands);
+  const again = await importCsv(csvFile, env);
+  expect(again).toContain("is imported already; nothing new");
+  expect(again).toMatch(/records stored +0 +160\n/);
+});

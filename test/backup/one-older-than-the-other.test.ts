@@ -1,0 +1,175 @@
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { clientTools } from "../../scripts/services/client-tools.ts";
+import { type EtcdCluster, startEtcd } from "../../scripts/services/etcd.ts";
+import { type PostgresServer, startPostgres } from "../../scripts/services/postgres.ts";
+import { compareFile } from "../../scripts/verify/compare-file.ts";
+import { recordsInStore } from "../../scripts/verify/stored-records.ts";
+import { systemClock } from "../../src/domain/clock.ts";
+import { EtcdClient } from "../../src/etcd/etcd-client.ts";
+import { prefixRange } from "../../src/etcd/requests.ts";
+import { QueueKeys } from "../../src/pipeline/queue/etcd/queue-keys.ts";
+import { CsvSource } from "../../src/pipeline/source/csv-source.ts";
+import { openPostgresStore } from "../../src/pipeline/store/open-postgres-store.ts";
+import { commandsUnder, typeIn } from "../support/doc-commands.ts";
+import { writeFleetCsv } from "../support/fleet-csv.ts";
+import { withClient } from "../support/postgres-database.ts";
+import { type PipelineProcess, startPipeline, stopPipeline } from "../support/process.ts";
+
+// What docs/backup.md says of a database and a queue that were saved at different times, row by row of its table.
+
+setDefaultTimeout(120_000);
+
+const page = "backup.md";
+let folder: string;
+let csvFile: string;
+let server: PostgresServer;
+/** The etcd that lived through it all. */
+let etcd: EtcdCluster;
+const others: EtcdCluster[] = [];
+/** Of the file. */
+const figures = { rows: 0, messages: 0 };
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "telemetry-older-"));
+  csvFile = join(folder, "fleet.csv");
+  await writeFleetCsv(csvFile, { hosts: 2, "gpus-per-host": 8, seconds: 60, seed: 3 });
+  figures.rows = (await Bun.file(csvFile).text()).trimEnd().split("\n").length - 1;
+  [server, etcd] = await Promise.all([startPostgres(), startEtcd({ members: 1 })]);
+  await importWithBackups();
+}, 300_000);
+afterAll(async () => {
+  await Promise.all([server, etcd, ...others].map((service) => service.stop()));
+  await rm(folder, { recursive: true, force: true });
+});
+
+const withEtcd = (role: string, { endpoints }: EtcdCluster, more: Record<string, string> = {}): PipelineProcess =>
+  startPipeline({
+    ...{ ROLE: role, CSV_FILE: csvFile, ETCD_ENDPOINTS: endpoints.join(","), DATABASE_URL: server.url },
+    ...{ QUEUE_LEASE_SECONDS: "3", BATCH_SIZE: "50", LOG_LEVEL: "warn", ...more },
+  });
+
+async function type(commands: readonly string[], to: EtcdCluster = etcd): Promise<void> {
+  const tools = await clientTools({ etcdEndpoint: to.endpoints[0] });
+  await typeIn(folder, commands, { tools, env: { DATABASE_URL: server.url } });
+}
+
+async function stored(): Promise<{ messages: number; rows: number }> {
+  const [sums] = await withClient(server.url, (client) =>
+    client.query<{ messages: number; rows: number }>(
+      "select count(*)::int as messages, coalesce(sum(rows), 0)::int as rows from ingested_messages",
+    ),
+  );
+  return sums as NonNullable<typeof sums>;
+}
+
+async function queuedIn({ endpoints }: EtcdCluster): Promise<number> {
+  const client = new EtcdClient({ endpoints });
+  const { count } = await client.range({ ...prefixRange(new QueueKeys("telemetry").messages), count_only: true });
+  client.close();
+  return Number(count);
+}
+
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await Bun.sleep(20);
+}
+
+/** Imports the file, and saves first the queue and then the database while it is at it: at the queue's time there are
+ *  messages on their way, and some of them are stored by the database's. */
+async function importWithBackups(): Promise<void> {
+  const collector = withEtcd("collector", etcd, { COLLECTOR_WORKERS: "1" });
+  await collector.waitFor(/health\s+http/);
+  const streamer = withEtcd("streamer", etcd, { RATE_LIMIT_SAMPLES_PER_SECOND: "3000" });
+  await until(async () => (await stored()).messages > 5);
+  collector.subprocess.kill("SIGSTOP");
+  const before = (await stored()).messages;
+  await until(async () => (await queuedIn(etcd)) > 10);
+  const [saveQueue, dump] = await commandsUnder(page, "Back up");
+  await type([saveQueue as string]);
+  collector.subprocess.kill("SIGCONT");
+  await until(async () => (await stored()).messages > before + 5);
+  await type([dump as string]);
+  expect((await stored()).rows).toBeLessThan(figures.rows);
+  await streamer.waitFor(/Streamed /);
+  await until(async () => (await queuedIn(etcd)) === 0);
+  await Promise.all([stopPipeline(streamer), stopPipeline(collector)]);
+  await expectExactlyOnce();
+  figures.messages = (await stored()).messages;
+}
+
+/** The differences between the file and what is stored. */
+async function differences(): Promise<number> {
+  const options = { clusterId: "local-cluster", batchSize: 1000, timestamps: "original", clock: systemClock } as const;
+  const source = await CsvSource.open({ path: csvFile, ...options });
+  const { queries, close } = await openPostgresStore({ url: server.url, migrate: false });
+  try {
+    return (await compareFile(source, recordsInStore(queries))).differenceCount;
+  } finally {
+    await close();
+  }
+}
+
+async function expectExactlyOnce(): Promise<void> {
+  expect(await differences()).toBe(0);
+  // no row was stored by two messages
+  expect((await stored()).rows).toBe(figures.rows);
+}
+
+/** Lets a pipeline do all that it finds to do. */
+async function goOn(on: EtcdCluster): Promise<string> {
+  const pipeline = withEtcd("streamer,collector", on);
+  await pipeline.waitFor(/records stored.*samples\/s/s);
+  await stopPipeline(pipeline);
+  expect(await queuedIn(on)).toBe(0);
+  return pipeline.output();
+}
+
+const restoreDatabase = async (): Promise<void> => type(await commandsUnder(page, "Restore TimescaleDB"));
+
+async function etcdFrom(snapshotFile?: string): Promise<EtcdCluster> {
+  const cluster = await startEtcd({ members: 1, ...(snapshotFile && { snapshotFile }) });
+  others.push(cluster);
+  return cluster;
+}
+
+const savedQueue = (): string => join(folder, "queue.snapshot");
+
+test("both restored, the queue saved first: every sample exactly once", async () => {
+  await restoreDatabase();
+  const { messages } = await stored();
+  expect(messages).toBeWithin(6, figures.messages);
+  const restored = await etcdFrom(savedQueue());
+  expect(await queuedIn(restored)).toBeGreaterThan(10);
+  await goOn(restored);
+  await expectExactlyOnce();
+});
+
+test("the queue alone restored, the database newer: every sample exactly once, and nothing new", async () => {
+  const before = await stored();
+  const restored = await etcdFrom(savedQueue());
+  expect(await goOn(restored)).toContain("is imported already; nothing new");
+  expect(await stored()).toEqual(before);
+  await expectExactlyOnce();
+});
+
+test("the database restored and etcd empty: a file is read again, every sample exactly once", async () => {
+  await restoreDatabase();
+  await goOn(await etcdFrom());
+  await expectExactlyOnce();
+});
+
+test("the database alone restored, the queue newer: a hole, that reading the file again fills", async () => {
+  await restoreDatabase();
+  await goOn(etcd);
+  expect(await differences()).toBeGreaterThan(0);
+  expect((await stored()).rows).toBeLessThan(figures.rows);
+  const commands = await commandsUnder(page, "When one is older than the other");
+  const forget = commands.filter((command) => command.startsWith("etcdctl"));
+  expect(forget).toHaveLength(2);
+  expect(forget).toHaveLength(2);
+  await type(forget);
+  await goOn(etcd);
+  await expectExactlyOnce();
+});

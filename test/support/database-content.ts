@@ -1,0 +1,50 @@
+import { withClient } from "./postgres-database.ts";
+
+/** Everything that a backup must bring back: each table's and view's rows as a checksum over their bits, what tables look
+ *  like, and where sequences are. Whatever tables there are. */
+export function contentOf(url: string): Promise<Record<string, unknown>> {
+  return withClient(url, async (client) => {
+    const relations = await client.query<{ name: string; isSequence: boolean }>(
+      `select format('%I.%I', nspname, relname) as name, relkind = 'S' as "isSequence"
+       from pg_class join pg_namespace n on n.oid = relnamespace
+       where nspname in ('public', 'drizzle') and relkind in ('r', 'p', 'v', 'm', 'S')
+         and not exists (select from pg_depend where objid = pg_class.oid and deptype = 'e') order by 1`,
+    );
+    const content: Record<string, unknown> = {};
+    for (const { name, isSequence } of relations) {
+      const [found] = await client.query(isSequence ? `select last_value, is_called from ${name}` : checksumOf(name));
+      content[name] = found;
+    }
+    const facts = Object.entries({ columns, constraints, indexes, hypertables: await hypertablesIn(url) });
+    for (const [what, text] of facts) content[what] = text === undefined ? text : await client.query(text);
+    return content;
+  });
+}
+
+/** `record_send` gives the bits that a client would be sent in binary: doubles as they are. */
+const checksumOf = (name: string): string =>
+  `select count(*)::int as rows, md5(string_agg(md5(record_send(each)), '' order by md5(record_send(each)))) as bits
+   from ${name} as each`;
+
+const columns = `
+select table_schema, table_name, column_name, data_type, is_nullable, column_default, is_identity
+from information_schema.columns where table_schema in ('public', 'drizzle') order by 1, 2, ordinal_position`;
+
+const constraints = `
+select conrelid::regclass::text as table, conname::text as name, pg_get_constraintdef(oid) as definition from pg_constraint
+where connamespace::regnamespace::text in ('public', 'drizzle') order by 1, 2`;
+
+const indexes = `
+select tablename::text as table, indexdef as definition from pg_indexes where schemaname in ('public', 'drizzle') order by 1, 2`;
+
+const chunks = `
+select hypertable_name::text as hypertable, count(*)::int as chunks, min(range_start)::text as first, max(range_end)::text as last
+from timescaledb_information.chunks group by 1 order by 1`;
+
+/** Undefined where TimescaleDB is not. */
+async function hypertablesIn(url: string): Promise<string | undefined> {
+  const extensions = await withClient(url, (client) =>
+    client.query("select from pg_extension where extname = 'timescaledb'"),
+  );
+  return extensions.length === 0 ? undefined : chunks;
+}

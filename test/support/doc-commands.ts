@@ -1,0 +1,27 @@
+import { join } from "node:path";
+import { commandsOf } from "../../scripts/check-docs/read-docs.ts";
+
+const docs = join(import.meta.dir, "../../docs");
+
+/** What a document tells its reader to type under a heading, line by line. */
+export async function commandsUnder(document: string, heading: string): Promise<string[]> {
+  const text = await Bun.file(join(docs, document)).text();
+  const section = text.split(/^## /m).find((each) => each.startsWith(`${heading}\n`));
+  if (section === undefined) throw new Error(`${document} has no section ${heading}`);
+  return commandsOf(section).map((command) => command.text);
+}
+
+/** Types commands into one shell, which ends at the first that fails.
+ *  @throws Error with what was written */
+export async function typeIn(
+  folder: string,
+  commands: readonly string[],
+  options: { readonly env: Readonly<Record<string, string>>; readonly tools: string },
+): Promise<void> {
+  const child = Bun.spawn(["bash", "-euc", `${options.tools}\n${commands.join("\n")}`], {
+    ...{ cwd: folder, stdin: "ignore", stdout: "pipe", stderr: "pipe" },
+    env: { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "", ...options.env },
+  });
+  const [output, errors] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  if ((await child.exited) !== 0) throw new Error(`${commands.join("\n")}\n${output}${errors}`);
+}
