@@ -168,7 +168,6 @@ test("the database alone restored, the queue newer: a hole, that reading the fil
   const commands = await commandsUnder(page, "When one is older than the other");
   const forget = commands.filter((command) => command.startsWith("etcdctl"));
   expect(forget).toHaveLength(2);
-  expect(forget).toHaveLength(2);
   await type(forget);
   await goOn(etcd);
   await expectExactlyOnce();
