@@ -309,9 +309,11 @@ for (const which of ["piece", "answer"] as const) {
     await withClient(url.href, (client) => expectStored(client, number));
     expect(number).toBeGreaterThan(4);
     expect(collecting.failures.length).toBeGreaterThanOrEqual(number - 1);
-    // the commit that was carried out and whose answer was lost is found by the next try
+    // What was committed and whose answer was lost is found by the next try, and so is what was cut off behind the commit,
+    // at the GPUs' history.
     const duplicates = collecting.results.filter(({ duplicate }) => duplicate).length;
-    expect(duplicates).toBe(which === "answer" ? 1 : 0);
+    expect(duplicates).toBeGreaterThanOrEqual(which === "answer" ? 1 : 0);
+    expect(duplicates).toBeLessThan(number / 2);
     await collecting.close();
     await proxy.close();
   });

@@ -3,6 +3,7 @@ import { systemClock } from "../../src/domain/clock.ts";
 import { Collector } from "../../src/pipeline/collector.ts";
 import { messagesOf } from "../../src/pipeline/messages-of.ts";
 import { silentListener } from "../../src/pipeline/pipeline-listener.ts";
+import { MemoryHotTier } from "../../src/pipeline/hot/memory-hot-tier.ts";
 import { MemoryQueue } from "../../src/pipeline/queue/memory-queue.ts";
 import type { NewMessage } from "../../src/pipeline/queue/queue.ts";
 import { openPostgresStore } from "../../src/pipeline/store/open-postgres-store.ts";
@@ -40,6 +41,7 @@ export async function startCollecting(url: string): Promise<Collecting> {
   const results: IngestResult[] = [];
   const collector = new Collector({
     ...{ queue, store: opened.store, clock: systemClock, log: pino({ level: "silent" }) },
+    hotTier: new MemoryHotTier({ onCoalesced: () => undefined }),
     ...{ consumerId: "one", workers: 1, leaseSeconds: queueOptions.leaseSeconds, drainOnStop: false },
     listener: {
       ...silentListener,
