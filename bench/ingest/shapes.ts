@@ -9,6 +9,8 @@ export interface Shape {
   readonly metricsOf: (record: number) => readonly number[];
   /** A batch has all instants of few GPUs, or one instant of many. */
   readonly gpusPerBatch: number;
+  /** 5,000 where it is not said. */
+  readonly recordsPerBatch?: number;
 }
 
 const firstMetrics = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
@@ -22,7 +24,6 @@ export const shapes: readonly Shape[] = [
   { name: "10 samples a record, one instant a batch", metricsOf: () => ten, gpusPerBatch: 5000 },
 ];
 
-const recordsPerBatch = 5000;
 const startMs = Date.UTC(2025, 6, 18);
 
 /** A value as an exporter writes it: an integer for most metrics, three decimals for power and the like. */
@@ -31,17 +32,22 @@ function valueOf(metric: number, record: number): number {
   return metric % 3 === 0 ? wave / 1000 : wave;
 }
 
-/** Batches of 5,000 records, one after the other in time; GPU i has the key i + 1 in a database that meets them first. */
-export function batchesOf({ metricsOf, gpusPerBatch }: Shape, count: number): RecordBatch[] {
+/** Batches one after the other in time; GPU i has the key i + 1 in a database that meets them first.
+ *  @param firstInstant how many batches of one instant came before */
+export function batchesOf(
+  { metricsOf, gpusPerBatch, recordsPerBatch = 5000 }: Shape,
+  count: number,
+  firstInstant = 0,
+): RecordBatch[] {
   const instants = recordsPerBatch / gpusPerBatch;
   return Array.from({ length: count }, (_, batch) => {
     const builder = new BatchBuilder();
     for (let record = 0; record < recordsPerBatch; record += 1) {
       const gpu = builder.gpuIndex(gpuOf(record % gpusPerBatch));
-      const timeMs = startMs + (batch * instants + Math.floor(record / gpusPerBatch)) * 15_000;
+      const timeMs = startMs + (firstInstant + batch * instants + Math.floor(record / gpusPerBatch)) * 15_000;
       const row = builder.row(gpu, timeMs, builder.workloadIndex(noWorkload));
       for (const metric of metricsOf(record))
-        builder.set(row, metric, valueOf(metric, batch * recordsPerBatch + record));
+        builder.set(row, metric, valueOf(metric, (firstInstant + batch) * recordsPerBatch + record));
     }
     return builder.build();
   });

@@ -1,0 +1,77 @@
+import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import { freePorts } from "../../scripts/services/free-ports.ts";
+
+/** A VictoriaMetrics for comparison. */
+export interface VictoriaMetrics {
+  readonly url: string;
+  /** Takes samples in its native JSON lines: `{metric, values, timestamps}` each. */
+  importLines(lines: string): Promise<void>;
+  /** Makes everything that was taken in visible to queries. */
+  flush(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const cacheFolder = join(
+  process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"),
+  "gpu-telemetry-pipeline",
+  "victoria-metrics",
+);
+
+/** Debian's package, fetched once into the cache. @throws Error in one sentence where it cannot be had */
+async function program(): Promise<string> {
+  const path = join(cacheFolder, "usr/bin/victoria-metrics");
+  if (await Bun.file(path).exists()) return path;
+  await mkdir(cacheFolder, { recursive: true });
+  await run(["apt-get", "download", "victoria-metrics"]);
+  const archive = (await readdir(cacheFolder)).find((name) => name.endsWith(".deb"));
+  if (archive === undefined) throw new Error("apt-get download victoria-metrics left no package");
+  await run(["dpkg-deb", "-x", archive, cacheFolder]);
+  return path;
+}
+
+async function run(command: string[]): Promise<void> {
+  const { exitCode, stderr } = Bun.spawnSync(command, { cwd: cacheFolder });
+  if (exitCode !== 0) {
+    throw new Error(
+      `VictoriaMetrics comes from Debian's packages, and ${command.join(" ")} failed: ${stderr.toString()}`,
+    );
+  }
+}
+
+/** Starts one with its data in a temporary folder. */
+export async function startVictoriaMetrics(): Promise<VictoriaMetrics> {
+  const folder = await mkdtemp(join(tmpdir(), "telemetry-victoria-"));
+  const [port] = (await freePorts(1)) as [number];
+  const url = `http://127.0.0.1:${port}`;
+  const options = [`-storageDataPath=${folder}`, `-httpListenAddr=127.0.0.1:${port}`, "-retentionPeriod=100y"];
+  const server = Bun.spawn(
+    [await program(), ...options, "-search.disableCache", "-search.maxUniqueTimeseries=1000000"],
+    {
+      stdout: "ignore",
+      stderr: "ignore",
+    },
+  );
+  for (let tries = 0; tries < 100 && !(await isUp(url)); tries += 1) await Bun.sleep(100);
+  return {
+    url,
+    importLines: async (lines) => {
+      const response = await fetch(`${url}/api/v1/import`, { method: "POST", body: lines });
+      if (!response.ok) throw new Error(`VictoriaMetrics refused an import: ${await response.text()}`);
+    },
+    flush: async () => void (await fetch(`${url}/internal/force_flush`)),
+    stop: async () => {
+      server.kill();
+      await server.exited;
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function isUp(url: string): Promise<boolean> {
+  return fetch(`${url}/health`).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+}
