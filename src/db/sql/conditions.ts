@@ -1,7 +1,9 @@
 /** Collects the conditions of a statement with their parameters. */
 export class Conditions {
-  readonly params: unknown[] = [];
   private readonly texts: string[] = [];
+
+  /** @param params of conditions that come before these in the same statement */
+  constructor(readonly params: unknown[] = []) {}
 
   /** @param text with `?` where the value goes; left out where the value is undefined */
   add(text: string, value: unknown): this {

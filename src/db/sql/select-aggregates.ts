@@ -18,89 +18,93 @@ export const groupColumns: Readonly<Record<Grouping, readonly string[]>> = {
   namespace: ["namespace"],
 };
 
-/** What sums up telemetry, and what sums up rows that are sums already. */
-interface Sums {
-  readonly from: string;
-  readonly time: string;
-  readonly of: (metric: string) => readonly string[];
-  readonly namespace: string;
-  readonly join: string;
-}
-
-const ofTelemetry: Omit<Sums, "from"> = {
-  time: "t.time",
-  of: (name) => [`avg(t."${name}")`, `min(t."${name}")`, `max(t."${name}")`, `count(t."${name}")`],
-  namespace: "coalesce(t.namespace, '')",
-  join: "",
-};
-
-/** A rollup has no namespace: it is that of the GPU's workload at the beginning of the minute or hour. */
-const ofRollup: Omit<Sums, "from"> = {
-  time: "t.bucket",
-  of: (name) => [
-    `sum(t."${name}_avg" * t."${name}_count") / nullif(sum(t."${name}_count"), 0)`,
-    `min(t."${name}_min")`,
-    `max(t."${name}_max")`,
-    `coalesce(sum(t."${name}_count"), 0)`,
-  ],
-  namespace: "coalesce(w.namespace, '')",
-  join: `left join lateral (
-  select namespace from gpu_workloads where gpu_key = t.gpu_key and valid_from <= t.bucket
-  order by valid_from desc limit 1) w on true`,
-};
-
-/** Each GPU's attributes with the span in which they held. */
+/** Each GPU's attributes with the span in which they held; the first ones from the beginning. */
 const places = `
-select gpu_key, cluster_id, hostname, model_name, valid_from,
-  lead(valid_from, 1, 'infinity') over (partition by gpu_key order by valid_from) as valid_to
-from gpu_attributes`;
+select gpu_key, cluster_id, hostname, model_name,
+  case when lag(valid_from) over w is null then '-infinity' else valid_from end as valid_from,
+  lead(valid_from, 1, 'infinity') over w as valid_to
+from gpu_attributes window w as (partition by gpu_key order by valid_from)`;
 
 /** Sums telemetry up by minute or hour and group, ordered by both; one row more than the limit where there are more.
+ *  First by GPU, then by group: a GPU that moves within a minute or hour counts where it was at the beginning.
  *  @param isMaterialized whether the database keeps rollups, which are read then */
 export function selectAggregates(
   executor: SqlExecutor,
   filter: AggregateFilter,
   isMaterialized: boolean,
 ): Promise<AggregateSqlRow[]> {
-  const { resolution, groupBy } = filter;
-  const sums = isMaterialized
-    ? { ...ofRollup, from: `telemetry_${resolution}` }
-    : { ...ofTelemetry, from: "telemetry" };
-  const conditions = bounds(filter, sums.time)
-    .add("p.cluster_id = ?", filter.clusterId)
-    .add("p.hostname = ?", filter.hostname);
-  const bucket = bucketOf(resolution, sums.time);
-  const needsPlaces = groupBy === "cluster" || groupBy === "host" || groupBy === "model";
-  const isPlaced = needsPlaces || filter.clusterId !== undefined || filter.hostname !== undefined;
-  const columns = groupColumns[groupBy].map((name) => ({ name, expression: groupExpression(name, sums) }));
-  const metricColumns = filter.metrics.flatMap((name) =>
-    sums.of(name).map((sum, index) => `(${sum})::float8 as "${name}_${["avg", "min", "max", "count"][index]}"`),
-  );
+  const { groupBy, metrics, clusterId, hostname, limit } = filter;
+  const conditions = new Conditions();
+  const sums = isMaterialized ? sumsOfRollup(filter, conditions) : sumsOfTelemetry(filter, conditions);
+  const isPlaced = groupBy !== "gpu" && groupBy !== "namespace";
+  const needsPlaces = isPlaced || clusterId !== undefined || hostname !== undefined;
+  const groups = groupColumns[groupBy].map((name) => ({ name, expression: groupExpression(name) }));
+  const keys = ["s.bucket", ...groups.map(({ expression }) => expression)].join(", ");
+  const filters = new Conditions(conditions.params).add("p.cluster_id = ?", clusterId).add("p.hostname = ?", hostname);
+  const figures = metrics.flatMap((name) => [
+    `sum(s."${name}_sum") / nullif(sum(s."${name}_count"), 0)::float8 as "${name}_avg"`,
+    `min(s."${name}_min") as "${name}_min", max(s."${name}_max") as "${name}_max"`,
+    `coalesce(sum(s."${name}_count"), 0)::float8 as "${name}_count"`,
+  ]);
   const text = `
-select extract(epoch from ${bucket})::float8 * 1000 as "timeMs",
-  ${[...columns.map(({ name, expression }) => `${expression} as ${name}`), ...metricColumns].join(", ")}
-from ${sums.from} t
-${groupBy === "gpu" ? "join gpus g on g.gpu_key = t.gpu_key" : ""}
-${isPlaced ? `join (${places}) p on p.gpu_key = t.gpu_key and ${sums.time} >= p.valid_from and ${sums.time} < p.valid_to` : ""}
-${groupBy === "namespace" ? sums.join : ""}
-${conditions.after("where")}
-group by ${[bucket, ...columns.map(({ expression }) => expression)].join(", ")}
-order by ${[bucket, ...columns.map(({ expression }) => expression)].join(", ")}
-limit ${conditions.param(filter.limit + 1)}`;
-  return executor.query<AggregateSqlRow>(text, conditions.params);
+with sums as (${sums})
+select extract(epoch from s.bucket)::float8 * 1000 as "timeMs",
+  ${[...groups.map(({ name, expression }) => `${expression} as ${name}`), ...figures].join(", ")}
+from sums s
+${groupBy === "gpu" ? "join gpus g on g.gpu_key = s.gpu_key" : ""}
+${needsPlaces ? `join (${places}) p on p.gpu_key = s.gpu_key and s.bucket >= p.valid_from and s.bucket < p.valid_to` : ""}
+${filters.after("where")} group by ${keys} order by ${keys} limit ${filters.param(limit + 1)}`;
+  return executor.query<AggregateSqlRow>(text, filters.params);
 }
 
-function groupExpression(name: string, { namespace }: Sums): string {
+/** Each GPU's sums by minute or hour, out of its records. */
+function sumsOfTelemetry(filter: AggregateFilter, conditions: Conditions): string {
+  const { metrics, groupBy, resolution } = filter;
+  const bucket = bucketOf(resolution, "t.time");
+  const keys = ["t.gpu_key", bucket, ...(groupBy === "namespace" ? ["coalesce(t.namespace, '')"] : [])];
+  const figures = metrics.map(
+    (name) => `sum(t."${name}") as "${name}_sum", min(t."${name}") as "${name}_min",
+  max(t."${name}") as "${name}_max", count(t."${name}") as "${name}_count"`,
+  );
+  const namespace = groupBy === "namespace" ? ", coalesce(t.namespace, '') as namespace" : "";
+  return `
+select t.gpu_key, ${bucket} as bucket${namespace}, ${figures.join(", ")}
+from telemetry t ${withinWholeBuckets(filter, conditions, "t.time")} group by ${keys.join(", ")}`;
+}
+
+/** The same out of the rollup, which has no namespace: it is that of the GPU's workload at the beginning. */
+function sumsOfRollup(filter: AggregateFilter, conditions: Conditions): string {
+  const { metrics, groupBy, resolution } = filter;
+  const figures = metrics.map(
+    (name) =>
+      `t."${name}_avg" * t."${name}_count" as "${name}_sum", t."${name}_min", t."${name}_max", t."${name}_count"`,
+  );
+  const namespace =
+    groupBy === "namespace"
+      ? `, coalesce((select namespace from gpu_workloads w where w.gpu_key = t.gpu_key and w.valid_from <= t.bucket
+  order by w.valid_from desc limit 1), '') as namespace`
+      : "";
+  return `
+select t.gpu_key, t.bucket${namespace}, ${figures.join(", ")}
+from telemetry_${resolution} t ${withinWholeBuckets(filter, conditions, "t.bucket")}`;
+}
+
+function groupExpression(name: string): string {
   if (name === "uuid") return "g.uuid";
-  return name === "namespace" ? namespace : `p.${name}`;
+  return name === "namespace" ? "s.namespace" : `p.${name}`;
 }
 
 /** Minutes or hours that begin in the window, each whole. */
-function bounds({ startMs, endMs, resolution }: AggregateFilter, time: string): Conditions {
+function withinWholeBuckets(
+  { startMs, endMs, resolution }: AggregateFilter,
+  conditions: Conditions,
+  time: string,
+): string {
   const { firstMs, untilMs } = wholeBuckets(startMs, endMs, resolution);
-  return new Conditions()
+  return conditions
     .add(`${time} >= to_timestamp(?::float8 / 1000.0)`, firstMs)
-    .add(`${time} < to_timestamp(?::float8 / 1000.0)`, untilMs);
+    .add(`${time} < to_timestamp(?::float8 / 1000.0)`, untilMs)
+    .after("where");
 }
 
 /** The minutes or hours that begin in a window, as a half-open span of time, milliseconds since the epoch. */
