@@ -206,6 +206,44 @@ test("PostgreSQL has TimescaleDB, keeps a committed row over a kill, and nothing
   expectNothingLeft([pidBefore, pid], [folder]);
 });
 
+for (const [how, endedBy, exitCode] of [
+  ["stop", "SIGTERM", 0],
+  ["kill -9 of who started it", "SIGKILL", 137],
+] as const) {
+  test(`a server on disks of its own finds them full, and nothing of them is left after ${how}`, async () => {
+    const script = `
+      const { startPostgres } = await import("${import.meta.dir}/../scripts/services/postgres.ts");
+      const mebibytes = 1024 ** 2;
+      const server = await startPostgres({ diskBytes: { cluster: 192 * mebibytes, tables: 32 * mebibytes } });
+      const sql = new Bun.SQL(server.url, { max: 1 });
+      await sql\`create table wide (text text) tablespace tables\`;
+      const widen = () => sql\`insert into wide select repeat(\${"x"}, 1000) from generate_series(1, 1000)\`;
+      await widen();
+      server.disks.tables.fill();
+      const error = await widen().then(() => "none", ({ errno }) => errno);
+      server.disks.tables.free();
+      await widen();
+      process.once("SIGTERM", () => void server.stop().then(() => process.exit(0)));
+      console.log(error, server.pid);`;
+    const starter = Bun.spawn([process.execPath, "-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+    stops.push(async () => {
+      starter.kill("SIGKILL");
+      await starter.exited;
+    });
+    const { value } = await starter.stdout.getReader().read();
+    const [, error, pid] = /^(\w+) (\d+)\n/.exec(new TextDecoder().decode(value)) ?? [];
+    expect(error).toBe("53100");
+    const folder = folderOf(Number(pid));
+    expect(mountsOf(`${folder}/tables`)).not.toEqual([]);
+    starter.kill(endedBy);
+    expect(await starter.exited).toBe(exitCode);
+    const isLeft = (): boolean =>
+      processesWith(folder).length + mountsOf(folder).length > 0 || existsSync(inTmp(folder));
+    if (exitCode !== 0) await until(() => !isLeft());
+    expectNothingLeft([Number(pid)], [folder]);
+  });
+}
+
 test("two databases on a server that the environment names are each one's own", async () => {
   const server = toStop(await startPostgres());
   const env = { DATABASE_URL: server.url };

@@ -1,8 +1,10 @@
+import { statfs } from "node:fs/promises";
 import { PGlite, type Transaction } from "@electric-sql/pglite";
 import { drizzle } from "drizzle-orm/pglite";
 import { migrate } from "drizzle-orm/pglite/migrator";
 import { StoreRejected, StoreUnavailable, TelemetryError } from "../domain/errors.ts";
 import type { SqlClient, SqlTransaction } from "./client.ts";
+import { textOf, unavailable } from "./remedies.ts";
 import { isUniqueViolation, saysDataIsAtFault } from "./sqlstate.ts";
 
 const migrationsFolder = `${import.meta.dir}/../../drizzle`;
@@ -14,7 +16,7 @@ export async function openPGliteClient(dataDir: string): Promise<SqlClient> {
   try {
     const database = await PGlite.create(dataDir);
     await migrate(drizzle(database), { migrationsFolder });
-    return new PGliteClient(database);
+    return new PGliteClient(database, dataDir);
   } catch (cause) {
     throw new StoreUnavailable(`the embedded store at ${dataDir} cannot be opened: ${(cause as Error).message}`, {
       cause,
@@ -22,31 +24,50 @@ export async function openPGliteClient(dataDir: string): Promise<SqlClient> {
   }
 }
 
-/** PostgreSQL in the process itself, by PGlite: one connection, one statement at a time. */
+/** Two parts of the log, 16 MiB each. Where PostgreSQL finds no space for its log it ends itself; PGlite runs on for ever
+ *  instead and blocks the process: it must not come to that. A batch writes a few MiB. */
+const reserveMebibytes = 32;
+
+/** PostgreSQL in the process itself, by PGlite: one connection, one statement at a time. Writes by transactions. */
 class PGliteClient implements SqlClient {
   private closing: Promise<void> | undefined;
 
-  constructor(private readonly database: PGlite) {}
+  constructor(
+    private readonly database: PGlite,
+    private readonly dataDir: string,
+  ) {}
 
   query<Row>(text: string, params: readonly unknown[] = []): Promise<Row[]> {
     return this.translated(async () => (await this.database.query<Row>(text, [...params])).rows);
   }
 
   transaction<T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
-    return this.translated(() =>
-      this.database.transaction((transaction) =>
+    return this.translated(async () => {
+      await this.checkSpace();
+      return this.database.transaction((transaction) =>
         work({
           query: async <Row>(text: string, params: readonly unknown[] = []) =>
             (await transaction.query<Row>(text, [...params])).rows,
           copy: (into, rows) => copyIn(transaction, into, rows),
         }),
-      ),
-    );
+      );
+    });
   }
 
   close(): Promise<void> {
     this.closing ??= this.database.close();
     return this.closing;
+  }
+
+  private async checkSpace(): Promise<void> {
+    if (this.dataDir.startsWith("memory:")) return;
+    const { bavail, bsize } = await statfs(this.dataDir);
+    const freeMebibytes = Math.floor((bavail * bsize) / 1024 ** 2);
+    if (freeMebibytes >= reserveMebibytes) return;
+    throw new StoreUnavailable(
+      `the disk of DATA_DIR ${this.dataDir} is full: ${freeMebibytes} MiB are left, and the embedded store writes while ` +
+        `there are ${reserveMebibytes}; make room or enlarge it`,
+    );
   }
 
   private async translated<T>(run: () => Promise<T>): Promise<T> {
@@ -55,9 +76,11 @@ class PGliteClient implements SqlClient {
       return await run();
     } catch (cause) {
       if (cause instanceof TelemetryError) throw cause;
+      const { message, code } = cause as PGliteError;
+      const failure = { message, code: typeof code === "string" ? code : undefined, cause };
       throw isRefusal(cause)
-        ? new StoreRejected(`the store refused the data: ${(cause as Error).message}`, { cause })
-        : new StoreUnavailable(`the embedded store failed: ${(cause as Error).message}`, { cause });
+        ? new StoreRejected(`the store refused the data: ${textOf(failure)}`, { cause })
+        : unavailable("the embedded store failed", failure);
     }
   }
 }
@@ -76,7 +99,12 @@ async function copyIn(transaction: Transaction, into: string, rows: string): Pro
   return true;
 }
 
+interface PGliteError {
+  readonly message: string;
+  readonly code?: unknown;
+}
+
 function isRefusal(error: unknown): boolean {
-  const code = (error as { code?: unknown }).code;
+  const { code } = error as PGliteError;
   return typeof code === "string" && saysDataIsAtFault(code);
 }

@@ -3,8 +3,8 @@ import postgres from "postgres";
 import { StoreUnavailable } from "../domain/errors.ts";
 import type { SqlTransaction } from "./client.ts";
 import { lastWordsIn } from "./last-words.ts";
-import { unavailable } from "./postgres-errors.ts";
 import type { PostgresUrl } from "./postgres-url.ts";
+import { unavailable } from "./remedies.ts";
 import { isUniqueViolation } from "./sqlstate.ts";
 
 export interface PostgresConnectionOptions {

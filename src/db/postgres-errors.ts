@@ -1,6 +1,6 @@
 import postgres from "postgres";
-import { messageOf, StoreRejected, StoreUnavailable, TelemetryError } from "../domain/errors.ts";
-import { remedyFor } from "./remedies.ts";
+import { messageOf, StoreRejected, TelemetryError } from "../domain/errors.ts";
+import { textOf, unavailable } from "./remedies.ts";
 import { saysDataIsAtFault } from "./sqlstate.ts";
 
 /** True where the data is at fault: the connection is as good as before. What ends the session (FATAL), such as a wrong
@@ -26,24 +26,6 @@ export function translatePostgresError(cause: unknown, place: string): Telemetry
   return isRefusal(root)
     ? new StoreRejected(`${place} refused it: ${textOf(failure)}`, { cause })
     : unavailable(`${place} failed`, failure);
-}
-
-interface Failure {
-  readonly message: string;
-  readonly code: string | undefined;
-  readonly cause?: unknown;
-}
-
-/** A failure that may pass by itself, with what helps where that is known.
- *  @param what happened, and where */
-export function unavailable(what: string, failure: Failure): StoreUnavailable {
-  const remedy = failure.code === undefined ? undefined : remedyFor(failure.code);
-  const { cause } = failure;
-  return new StoreUnavailable(`${what}: ${textOf(failure)}${remedy === undefined ? "" : `; ${remedy}`}`, { cause });
-}
-
-function textOf({ message, code }: Failure): string {
-  return code === undefined || message.includes(code) ? message : `${message} (${code})`;
 }
 
 /** What drizzle wraps with the statement. */

@@ -1,3 +1,5 @@
+import { StoreUnavailable } from "../domain/errors.ts";
+
 /** By SQLSTATE or its class, the socket's error code or postgres.js's own: what an operator can do about it. The longest
  *  that a code begins with counts. What goes by itself (a deadlock) needs nobody and is not here.
  *  Source: https://www.postgresql.org/docs/17/errcodes-appendix.html */
@@ -35,8 +37,28 @@ const remedies: Readonly<Record<string, string>> = {
   CONNECT_TIMEOUT: "the server is frozen or cut off: look at it, the network, and the host in DATABASE_URL",
 };
 
-/** @returns undefined where there is nothing to do, or nothing known */
-export function remedyFor(code: string): string | undefined {
+/** What a server, a socket or a driver said. */
+export interface Failure {
+  readonly message: string;
+  /** SQLSTATE, or another name of the error that does not change. */
+  readonly code: string | undefined;
+  readonly cause?: unknown;
+}
+
+/** A failure that may pass by itself, with what helps where that is known.
+ *  @param what happened, and where */
+export function unavailable(what: string, failure: Failure): StoreUnavailable {
+  const remedy = failure.code === undefined ? undefined : remedyFor(failure.code);
+  const { cause } = failure;
+  return new StoreUnavailable(`${what}: ${textOf(failure)}${remedy === undefined ? "" : `; ${remedy}`}`, { cause });
+}
+
+/** The message, with the code where that is not in it. */
+export function textOf({ message, code }: Failure): string {
+  return code === undefined || message.includes(code) ? message : `${message} (${code})`;
+}
+
+function remedyFor(code: string): string | undefined {
   for (let length = code.length; length > 0; length -= 1) {
     const remedy = remedies[code.slice(0, length)];
     if (remedy !== undefined) return remedy;

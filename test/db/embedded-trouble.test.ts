@@ -1,0 +1,62 @@
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { mountSmallDisks, type SmallDisk, type SmallDisks } from "../../scripts/services/small-disk.ts";
+import { openPGliteClient } from "../../src/db/pglite-client.ts";
+import { writeFleetCsv } from "../support/fleet-csv.ts";
+import { startPipeline, stopPipeline, urlOf } from "../support/process.ts";
+
+// DATA_DIR on a full disk: said, waited for, and nothing lost or half stored.
+
+setDefaultTimeout(120_000);
+
+let folder: string;
+let disks: SmallDisks;
+let disk: SmallDisk;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "telemetry-embedded-"));
+  disks = await mountSmallDisks([{ path: join(folder, "disk"), bytes: 192 * 1024 ** 2 }], process.getuid?.() ?? 0);
+  disk = disks.mounted[0] as SmallDisk;
+});
+afterEach(async () => {
+  await disks.unmount();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const diskIsFull = /the disk of DATA_DIR \S+ is full: \d+ MiB are left, .*; make room or enlarge it/;
+
+test("an import waits for space, says so, and stores every record once when there is some", async () => {
+  const csvFile = join(folder, "fleet.csv");
+  await writeFleetCsv(csvFile, { hosts: 8, "gpus-per-host": 8, seconds: 60, seed: 1 });
+  const rows = (await Bun.file(csvFile).text()).trimEnd().split("\n").slice(1);
+  const records = new Set(rows.map((row) => row.split(",")).map(([time, , , , uuid]) => `${uuid} ${time}`)).size;
+  const env = { DATA_DIR: join(disk.path, "data"), CSV_FILE: csvFile, LOG_LEVEL: "warn", BATCH_SIZE: "200" };
+  const pipeline = startPipeline({ ...env, RATE_LIMIT_SAMPLES_PER_SECOND: "20000" });
+  const health = `${await urlOf(pipeline)}/health`;
+  disk.fill();
+  for (let text = ""; !diskIsFull.test(text); text = await (await fetch(health)).text()) await Bun.sleep(50);
+  disk.free();
+  const [report] = await pipeline.waitFor(/records stored.*samples\/s/s);
+  // in all: what was committed just before the disk was full, and not told, counts for another run
+  expect(report).toMatch(new RegExp(`records stored .* ${records.toLocaleString("en-US")}\n`));
+  await stopPipeline(pipeline);
+  expect(pipeline.subprocess.exitCode).toBe(0);
+});
+
+test("what a full disk holds can be read, and is not written to before there is space for the log as well", async () => {
+  const client = await openPGliteClient(join(disk.path, "data"));
+  const store = (value: number): Promise<unknown> =>
+    client.transaction((executor) => executor.query("insert into kept values ($1)", [value]));
+  await client.query("create table kept (value int)");
+  await store(1);
+  disk.fill();
+  const refused = await store(2).catch((error: unknown) => error);
+  expect(refused).toMatchObject({ code: "store_unavailable", retryable: true });
+  expect((refused as Error).message).toMatch(diskIsFull);
+  expect(await client.query("select value from kept")).toEqual([{ value: 1 }]);
+  disk.free();
+  await store(3);
+  expect(await client.query("select value from kept")).toEqual([{ value: 1 }, { value: 3 }]);
+  await client.close();
+});
