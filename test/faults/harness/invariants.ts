@@ -3,7 +3,7 @@ import type { EtcdClient } from "../../../src/etcd/etcd-client.ts";
 import { prefixRange } from "../../../src/etcd/requests.ts";
 import type { QueueKeys } from "../../../src/pipeline/queue/etcd/queue-keys.ts";
 import type { CheckpointKeys } from "../../../src/pipeline/ranges/checkpoint-keys.ts";
-import type { Ledger } from "./ledger.ts";
+import { hostOf, type Ledger } from "./ledger.ts";
 
 const examplesMax = 5;
 
@@ -29,6 +29,31 @@ export async function checkContent(ledger: Ledger, database: PostgresClient): Pr
   const bytes = quarantined.map(({ byte }) => byte);
   if (bytes.join() !== ledger.spoiledBytes.join()) {
     wrong.push(`I1: ${bytes.length} rows are in quarantine, ${ledger.spoiledBytes.length} belong there`);
+  }
+  return shortened(wrong);
+}
+
+/** I1, of what is derived from the records: no GPU of the source ever changes, so each has one state, from its first record
+ *  on, in whatever order and how often its messages came. */
+export async function checkHistory(ledger: Ledger, database: PostgresClient): Promise<string[]> {
+  const firstMs = new Map<string, number>();
+  for (const key of ledger.records.keys()) {
+    const [uuid = "", time] = key.split(" ");
+    firstMs.set(uuid, Math.min(firstMs.get(uuid) ?? Infinity, Number(time)));
+  }
+  const expected = [...firstMs].map(([uuid, ms]) => `${uuid} ${hostOf(Number(uuid.split("-").at(-1)))} from ${ms}`);
+  const wrong: string[] = [];
+  for (const [table, host] of [
+    ["gpu_attributes", "s.hostname"],
+    ["gpu_workloads", "g.hostname || s.container || s.pod || s.namespace"],
+  ] as const) {
+    const rows = await database.query<{ state: string }>(
+      `select g.uuid || ' ' || ${host} || ' from ' || (extract(epoch from s.valid_from) * 1000)::bigint as state
+       from ${table} s join gpus g using (gpu_key)`,
+    );
+    const found = rows.map(({ state }) => state);
+    wrong.push(...expected.filter((state) => !found.includes(state)).map((state) => `I1: ${table} lacks ${state}`));
+    wrong.push(...found.filter((state) => !expected.includes(state)).map((state) => `I1: ${table} has ${state}`));
   }
   return shortened(wrong);
 }

@@ -57,8 +57,11 @@ export function makeLedger(seed: number, seconds: number): Ledger {
   return { csv: parts.join(""), records, samples, spoiledBytes, rows };
 }
 
+/** The host that a GPU is in, for good. */
+export const hostOf = (gpu: number): string => `host-${Math.floor(gpu / 8)}`;
+
 function rowOf(row: { timeMs: number; field: string; gpu: number; uuid: string; value: string }): string {
-  const host = `host-${Math.floor(row.gpu / 8)}`;
+  const host = hostOf(row.gpu);
   const time = new Date(row.timeMs).toISOString().replace(".000", "");
   const labels = `DCGM_FI_DRIVER_VERSION=""535.129.03"",Hostname=""${host}"",UUID=""${row.uuid}"",__name__=""${row.field}"",gpu=""${row.gpu % 8}""`;
   const cells = [time, row.field, row.gpu % 8, `nvidia${row.gpu % 8}`, row.uuid, "NVIDIA H100", host, "", "", ""];

@@ -11,7 +11,7 @@ import { readPlan } from "../../../src/pipeline/ranges/stored-plan.ts";
 import { CsvSource } from "../../../src/pipeline/source/csv-source.ts";
 import { collectors, etcdMembers, makeFleet, type Servers, streamers } from "./fleet.ts";
 import { databaseSignals, inflict } from "./inflict.ts";
-import { checkContent, checkLeftovers, checkPositions } from "./invariants.ts";
+import { checkContent, checkHistory, checkLeftovers, checkPositions } from "./invariants.ts";
 import { type Ledger, makeLedger } from "./ledger.ts";
 import { Observer } from "./observer.ts";
 import { drawScenario, type Fault, type FaultKind, faultKinds } from "./scenario.ts";
@@ -186,6 +186,7 @@ async function waitUntilDrained({ etcd, queue, checkpoints }: Run): Promise<stri
 async function judge({ etcd, database, queue, checkpoints }: Run, ledger: Ledger): Promise<string[]> {
   return [
     ...(await checkContent(ledger, database)),
+    ...(await checkHistory(ledger, database)),
     ...(await checkPositions(ledger, database)),
     ...(await checkLeftovers(etcd, queue, checkpoints)),
   ];
