@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import postgres from "postgres";
 import { startEtcd } from "../scripts/services/etcd.ts";
 import { startPostgres } from "../scripts/services/postgres.ts";
+import { writeFleetCsv } from "../test/support/fleet-csv.ts";
 import { startVictoriaMetrics } from "./peers/victoria-metrics.ts";
 
 // A CSV file through a streamer, etcd and a collector into TimescaleDB, processes and servers as in production and all of it
@@ -20,11 +21,6 @@ const { values } = parseArgs({
 const root = `${import.meta.dir}/..`;
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
 const grouped = (value: number): string => Math.round(value).toLocaleString("en-US");
-
-async function run(command: string[]): Promise<void> {
-  const child = Bun.spawn([process.execPath, ...command], { cwd: root, stdout: "ignore" });
-  if ((await child.exited) !== 0) throw new Error(`${command.join(" ")} failed`);
-}
 
 /** Processor time that processes used so far, seconds. */
 async function cpuSecondsOf(pids: readonly number[]): Promise<number> {
@@ -127,17 +123,7 @@ async function throughVictoriaMetrics(csv: string, samples: number): Promise<num
 const dir = await mkdtemp(join(tmpdir(), "telemetry-bench-"));
 try {
   const csv = join(dir, "fleet.csv");
-  await run([
-    "scripts/simulate.ts",
-    "--hosts",
-    values.hosts,
-    "--gpus-per-host",
-    "8",
-    "--seconds",
-    values.seconds,
-    "--out",
-    csv,
-  ]);
+  await writeFleetCsv(csv, { hosts: values.hosts, "gpus-per-host": 8, seconds: values.seconds });
   const text = await Bun.file(csv).text();
   const samples = text.split("\n").length - 2;
   const peerRate = await throughVictoriaMetrics(csv, samples);

@@ -94,11 +94,7 @@ interface PromAnswer {
   };
 }
 
-async function compare(
-  what: string,
-  ours: ReadonlyMap<string, number>,
-  theirs: ReadonlyMap<string, number>,
-): Promise<void> {
+function compare(what: string, ours: ReadonlyMap<string, number>, theirs: ReadonlyMap<string, number>): void {
   let different = 0;
   for (const [key, value] of ours) {
     const other = theirs.get(key) ?? NaN;
@@ -107,7 +103,6 @@ async function compare(
   }
   print(`  ${what}: ${ours.size} values here, ${theirs.size} there, ${different} different`);
   if (different > 0 || ours.size !== theirs.size) process.exitCode = 1;
-  return Promise.resolve();
 }
 
 async function lastHundred({ queries }: OpenStore, peer: VictoriaMetrics): Promise<void> {
@@ -132,7 +127,7 @@ async function lastHundred({ queries }: OpenStore, peer: VictoriaMetrics): Promi
     } = JSON.parse(line) as { metric: { __name__: string }; values: number[]; timestamps: number[] };
     timestamps.forEach((timeMs, index) => other.set(`${metric.__name__}@${timeMs}`, each[index] ?? NaN));
   }
-  await compare("answers", mine, other);
+  compare("answers", mine, other);
 }
 
 async function latestOfAll({ queries }: OpenStore, peer: VictoriaMetrics): Promise<void> {
@@ -153,7 +148,7 @@ async function latestOfAll({ queries }: OpenStore, peer: VictoriaMetrics): Promi
     for (const { metric, value } of ((await (await ask(one)).json()) as PromAnswer).data.result)
       other.set(`${metric["uuid"]} ${name}`, Number(value?.[1]));
   }
-  await compare("answers", mine, other);
+  compare("answers", mine, other);
 }
 
 async function byHost({ queries }: OpenStore, peer: VictoriaMetrics): Promise<void> {
@@ -187,7 +182,7 @@ async function byHost({ queries }: OpenStore, peer: VictoriaMetrics): Promise<vo
     for (const [seconds, value] of each ?? [])
       other.set(`${labels["hostname"]}@${Math.round(seconds * 1000) - 59_999}`, Number(value));
   }
-  await compare("answers", mine, other);
+  compare("answers", mine, other);
 }
 
 const server = await startPostgres();

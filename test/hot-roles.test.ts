@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type EtcdCluster, startEtcd } from "../scripts/services/etcd.ts";
 import { type PostgresServer, startPostgres } from "../scripts/services/postgres.ts";
-import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "./support/process.ts";
+import { expectStopped, type PipelineProcess, startPipeline, urlOf } from "./support/process.ts";
 
 // Collectors and gateways as processes of their own, between an etcd and a database that go away.
 
@@ -18,8 +18,7 @@ beforeAll(
   300_000,
 );
 afterEach(async () => {
-  await Promise.all(started.map((pipeline) => stopPipeline(pipeline)));
-  for (const { subprocess, output } of started) expect([subprocess.exitCode, output()]).toEqual([0, expect.anything()]);
+  await expectStopped(started);
   started = [];
 }, 60_000);
 afterAll(async () => {

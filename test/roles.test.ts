@@ -7,7 +7,7 @@ import { startEtcd } from "../scripts/services/etcd.ts";
 import { openPostgresClient } from "../src/db/postgres-client.ts";
 import { systemClock } from "../src/domain/clock.ts";
 import { writeFleetCsv } from "./support/fleet-csv.ts";
-import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "./support/process.ts";
+import { expectStopped, type PipelineProcess, startPipeline, stopPipeline, urlOf } from "./support/process.ts";
 import { sharedData } from "./support/shared-data.ts";
 
 // Streamers, collectors and gateways as processes of their own, with etcd and TimescaleDB between them.
@@ -21,8 +21,7 @@ const dir = await mkdtemp(join(tmpdir(), "telemetry-roles-"));
 
 beforeAll(async () => void ([etcd, database] = await Promise.all([provideEtcd(), provideDatabase()])), 300_000);
 afterEach(async () => {
-  await Promise.all(started.map((pipeline) => stopPipeline(pipeline)));
-  for (const { subprocess, output } of started) expect([subprocess.exitCode, output()]).toEqual([0, expect.anything()]);
+  await expectStopped(started);
   started = [];
 }, 60_000);
 afterAll(async () => {

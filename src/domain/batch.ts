@@ -82,3 +82,14 @@ export interface RecordBatch {
   readonly rejected: readonly RejectedInput[];
   readonly tally: InputTally;
 }
+
+/** Values of metrics that the catalogue does not know, by record and name. */
+export function customByRecord({ custom }: Pick<RecordBatch, "custom">): Map<number, Record<string, number>> {
+  const byRecord = new Map<number, Record<string, number>>();
+  for (const { record, metric, value } of custom) {
+    const values = byRecord.get(record) ?? {};
+    values[metric] = value;
+    byRecord.set(record, values);
+  }
+  return byRecord;
+}

@@ -10,12 +10,15 @@ import { toApiGpuChanges } from "./schemas/gpu-changes.ts";
 
 /** What was measured of one GPU, and what of it changed. */
 export function gpuHistoryRoutes(history: HistoryAnswers, queries: TelemetryQueries) {
+  const checkKnown = async (uuid: string): Promise<void> => {
+    if ((await queries.gpus({ uuid })).length === 0) throw notFound("GPU", { uuid });
+  };
   return new Elysia({ name: "gpu-history", prefix: "/api/v1/gpus" })
     .get(
       "/:uuid/telemetry",
       async ({ params: { uuid }, query }) => {
         const page = await history.page({ uuid }, query);
-        if (page.count === 0 && (await queries.gpus({ uuid })).length === 0) throw notFound("GPU", { uuid });
+        if (page.count === 0) await checkKnown(uuid);
         return page;
       },
       { ...acceptsAt(gpuParams, historyQuery), detail: telemetryDetail },
@@ -23,12 +26,8 @@ export function gpuHistoryRoutes(history: HistoryAnswers, queries: TelemetryQuer
     .get(
       "/:uuid/changes",
       async ({ params: { uuid }, query }) => {
-        const { startMs, endMs } = rangeOf(query);
-        const bounds = { ...(startMs === undefined ? {} : { startMs }), ...(endMs === undefined ? {} : { endMs }) };
-        const changes = await queries.changes({ uuid, ...bounds });
-        if (changes.attributes.length === 0 && (await queries.gpus({ uuid })).length === 0) {
-          throw notFound("GPU", { uuid });
-        }
+        const changes = await queries.changes({ uuid, ...rangeOf(query) });
+        if (changes.attributes.length === 0) await checkKnown(uuid);
         return single(toApiGpuChanges(uuid, changes));
       },
       { ...acceptsAt(gpuParams, changesQuery), detail: changesDetail },

@@ -34,7 +34,10 @@ export class HistoryAnswers {
   }
 
   /** @returns what `auto` means for a window: the finest that it is not too wide for */
-  resolutionOf(asked: string, { startMs, endMs }: { readonly startMs?: number; readonly endMs?: number }): Resolution {
+  private resolutionOf(
+    asked: string,
+    { startMs, endMs }: { readonly startMs?: number; readonly endMs?: number },
+  ): Resolution {
     if (asked !== "auto") return asked as Resolution;
     // without a beginning it is the newest records that are asked for
     if (startMs === undefined) return "raw";

@@ -148,6 +148,16 @@ test("where there are too many connections a message waits, and is stored once w
   await expectRecovery(url);
 });
 
+/** Stores a first message, and lets a second one begin behind a lock. @returns takes the lock away */
+async function startBehindLock(url: string): Promise<() => Promise<void>> {
+  collecting = await startCollecting(url);
+  await collecting.publish(1);
+  await collecting.untilStored();
+  const unlock = await lockTelemetry(url);
+  await collecting.publish(2);
+  return unlock;
+}
+
 test("a message whose statement takes too long is stored once when it no longer does", async () => {
   const url = await database("statement_timeout");
   const release = await lockTelemetry(url);
@@ -166,11 +176,7 @@ test("a message whose statement takes too long is stored once when it no longer 
 test("a message is stored once when an administrator ends the session in the middle of its transaction", async () => {
   const url = await database("terminated");
   const admin = open(url);
-  collecting = await startCollecting(url);
-  await collecting.publish(1);
-  await collecting.untilStored();
-  const unlock = await lockTelemetry(url);
-  await collecting.publish(2);
+  const unlock = await startBehindLock(url);
   await admin.query("select pg_terminate_backend($1::int)", [await untilLocked(admin)]);
   await untilFault(/administrator command \(57P01\); an administrator ended the session or stops the server/);
   await expectStored(admin, 1);
@@ -181,11 +187,7 @@ test("a message is stored once when an administrator ends the session in the mid
 test("a message is stored once when a process of the server crashes, and takes the one with its transaction along", async () => {
   const url = await database("crashed");
   const admin = open(url);
-  collecting = await startCollecting(url);
-  await collecting.publish(1);
-  await collecting.untilStored();
-  const unlock = await lockTelemetry(url);
-  await collecting.publish(2);
+  const unlock = await startBehindLock(url);
   await untilLocked(admin);
   const [own] = await admin.query<{ pid: number }>("select pg_backend_pid() as pid");
   await admin.query(`copy (select) to program 'kill -9 ${own?.pid}'`).catch(() => undefined);

@@ -1,3 +1,4 @@
+import { expect } from "bun:test";
 import type { Subprocess } from "bun";
 
 /** A pipeline process of a test's own. */
@@ -64,4 +65,12 @@ export async function stopPipeline({ subprocess }: PipelineProcess, signal: Node
 export async function urlOf(pipeline: PipelineProcess): Promise<string> {
   const [, url] = await pipeline.waitFor(/health\s+(http:\/\/\S+)\/health/);
   return url as string;
+}
+
+/** Ends processes, and expects that each exits 0. */
+export async function expectStopped(pipelines: readonly PipelineProcess[]): Promise<void> {
+  await Promise.all(pipelines.map((pipeline) => stopPipeline(pipeline)));
+  for (const { subprocess, output } of pipelines) {
+    expect([subprocess.exitCode, output()]).toEqual([0, expect.anything()]);
+  }
 }

@@ -1,4 +1,5 @@
 import type { SqlTransaction } from "../client.ts";
+import { numberText, withoutNul } from "./array-literal.ts";
 import type { TelemetryColumns } from "./upsert-telemetry.ts";
 
 /** Stores records that are all new, several times as fast as an upsert.
@@ -13,7 +14,7 @@ export function copyTelemetry(transaction: SqlTransaction, columns: TelemetryCol
     let instant = instants.get(timeMs);
     if (instant === undefined) instants.set(timeMs, (instant = instantText(timeMs)));
     let line = `${gpuKeys[row]}\t${instant}`;
-    for (const { values } of metrics) line += `\t${numberText(values[row] as number)}`;
+    for (const { values } of metrics) line += `\t${metricText(values[row] as number)}`;
     const { container, pod, namespace } = workloads[row] as TelemetryColumns["workloads"][number];
     line += `\t${fieldText(custom[row])}\t${fieldText(container)}\t${fieldText(pod)}\t${fieldText(namespace)}\n`;
     lines[row] = line;
@@ -28,18 +29,15 @@ function instantText(timeMs: number): string {
   return Number.isNaN(date.getTime()) ? `${timeMs} ms` : date.toISOString();
 }
 
-/** NaN is a metric without a value; the sign of -0, which String drops, is kept. */
-function numberText(value: number): string {
-  if (value !== value) return "\\N";
-  return Object.is(value, -0) ? "-0" : String(value);
+/** NaN is a metric without a value. */
+function metricText(value: number): string {
+  return value === value ? numberText(value) : "\\N";
 }
 
-/** Empty or undefined is no value; NUL, which PostgreSQL has no place for, becomes U+FFFD. */
+/** Empty or undefined is no value. */
 function fieldText(value: string | undefined): string {
   if (value === undefined || value === "") return "\\N";
-  return value
-    .replaceAll("\u0000", "\ufffd")
-    .replace(/[\\\t\n\r]/g, (character) => escapes[character as keyof typeof escapes]);
+  return withoutNul(value).replace(/[\\\t\n\r]/g, (character) => escapes[character as keyof typeof escapes]);
 }
 
 const escapes = { "\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r" } as const;

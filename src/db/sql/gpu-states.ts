@@ -101,16 +101,13 @@ export async function writeStates<Table extends StateTable>(
   rows: readonly StateRow<Table>[],
 ): Promise<void> {
   if (rows.length === 0) return;
-  const columns = Object.values<readonly [string, string]>(columnsOf[table]);
-  const names = columns.map(([column]) => column).join(", ");
-  const arrays = columns.map(([, type], index) => `$${index + 3}::text::${type === "int" ? "int" : "text"}[]`);
-  const values = columns.map(([column, type]) => `u.${column}::${type}`);
+  const { columns, names, arrays } = columnTexts(table, 3);
   const text = `
 insert into ${table} (gpu_key, valid_from, ${names})
-select gpu_key, to_timestamp(from_ms / 1000.0), ${values.join(", ")}
-from unnest($1::text::int[], $2::text::float8[], ${arrays.join(", ")}) as u(gpu_key, from_ms, ${names})
+select gpu_key, to_timestamp(from_ms / 1000.0), ${columns.map(({ value }) => value).join(", ")}
+from unnest($1::text::int[], $2::text::float8[], ${arrays}) as u(gpu_key, from_ms, ${names})
 order by gpu_key, from_ms
-on conflict (gpu_key, valid_from) do update set ${columns.map(([column]) => `${column} = excluded.${column}`).join(", ")}`;
+on conflict (gpu_key, valid_from) do update set ${columns.map(({ name }) => `${name} = excluded.${name}`).join(", ")}`;
   await executor.query(text, [
     numberArray(rows.map(({ gpuKey }) => gpuKey)),
     numberArray(rows.map(({ fromMs }) => fromMs)),
@@ -137,26 +134,19 @@ where s.gpu_key = u.gpu_key and s.valid_from = to_timestamp(u.from_ms / 1000.0)`
   ]);
 }
 
-/** Puts the newest attributes into `gpus`, with the revision of the change. */
+/** Puts the newest attributes into `gpus`; `noteSeen` notes the change there. */
 export async function setNewestAttributes(
   executor: SqlExecutor,
-  revision: number,
   rows: readonly Omit<StateRow<"gpu_attributes">, "fromMs">[],
 ): Promise<void> {
   if (rows.length === 0) return;
-  const columns = Object.values(columnsOf.gpu_attributes);
-  const names = columns.map(([column]) => column);
-  const arrays = columns.map(([, type], index) => `$${index + 3}::text::${type === "int" ? "int" : "text"}[]`);
+  const { columns, names, arrays } = columnTexts("gpu_attributes", 2);
   const text = `
-update gpus set revision = $1, ${columns.map(([column, type]) => `${column} = u.${column}::${type}`).join(", ")}
-from unnest($2::text::int[], ${arrays.join(", ")}) as u(gpu_key, ${names.join(", ")})
+update gpus set ${columns.map(({ name, value }) => `${name} = ${value}`).join(", ")}
+from unnest($1::text::int[], ${arrays}) as u(gpu_key, ${names})
 where gpus.gpu_key = u.gpu_key`;
   const states = rows.map(({ state }) => state);
-  await executor.query(text, [
-    revision,
-    numberArray(rows.map(({ gpuKey }) => gpuKey)),
-    ...stateArrays("gpu_attributes", states),
-  ]);
+  await executor.query(text, [numberArray(rows.map(({ gpuKey }) => gpuKey)), ...stateArrays("gpu_attributes", states)]);
 }
 
 /** Notes the revision of a change at GPUs, and how far back and forth they were seen at least. */
@@ -187,6 +177,17 @@ with seen as (
 )
 update gpus set last_seen_at = greatest(last_seen_at, last_at) from seen where gpus.gpu_key = seen.gpu_key`;
   await executor.query(text, [numberArray(gpuKeys), numberArray(lastMs)]);
+}
+
+/** A table's columns, and their values as arrays: parameters from a number on, unnested as `u`. */
+function columnTexts(table: StateTable, firstParam: number) {
+  const columns = Object.values<readonly [string, string]>(columnsOf[table]);
+  const arrays = columns.map(([, type], index) => `$${index + firstParam}::text::${type === "int" ? "int" : "text"}[]`);
+  return {
+    columns: columns.map(([name, type]) => ({ name, value: `u.${name}::${type}` })),
+    names: columns.map(([name]) => name).join(", "),
+    arrays: arrays.join(", "),
+  };
 }
 
 function stateArrays<Table extends StateTable>(table: Table, states: readonly StateOf[Table][]): string[] {

@@ -1,3 +1,4 @@
+import { byPlace } from "../../domain/gpu.ts";
 import type { GpuFilter, StoredGpu, StoredRecord } from "../../domain/query.ts";
 import type { FleetMember } from "./fleet.ts";
 import type { GpuState, HotChanges, NewestRecord } from "./hot-tier.ts";
@@ -105,15 +106,6 @@ export function fits(gpu: StoredGpu, { clusterId, hostname, gpuId, uuid }: GpuFi
     (gpuId === undefined || gpu.gpuId === gpuId) &&
     (uuid === undefined || gpu.uuid === uuid)
   );
-}
-
-/** Texts in the order of their code units, as PostgreSQL's collation "C" has them for what names are made of. */
-function byPlace(a: StoredGpu, b: StoredGpu): number {
-  return byText(a.hostname, b.hostname) || a.gpuId - b.gpuId || byText(a.uuid, b.uuid);
-}
-
-function byText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function toStoredGpu({ gpu, firstSeenAtMs }: GpuState, lastSeenAtMs: number): StoredGpu {

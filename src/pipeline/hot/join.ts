@@ -1,4 +1,4 @@
-import type { Gpu, Workload } from "../../domain/gpu.ts";
+import { addsNothing, filledUp, type Gpu, isSameAttributes, isSameWorkload, type Workload } from "../../domain/gpu.ts";
 import { metrics } from "../../domain/metrics.ts";
 import type { GpuState, NewestRecord } from "./hot-tier.ts";
 
@@ -33,39 +33,13 @@ function joinedGpu(known: Gpu, said: Gpu, isSaidNewer: boolean): Gpu {
 }
 
 function joinGpus(newer: Gpu, older: Gpu): Gpu {
-  return {
-    ...newer,
-    device: newer.device || older.device,
-    modelName: newer.modelName || older.modelName,
-    driverVersion: newer.driverVersion || older.driverVersion,
-    properties: sortedByKey({ ...older.properties, ...newer.properties }),
-  };
-}
-
-/** True where the second says nothing that the first does not: the usual case, told without making an object. */
-function addsNothing(known: Gpu, said: Gpu): boolean {
-  if (known === said) return true;
-  const isCovered = (name: "device" | "modelName" | "driverVersion"): boolean =>
-    said[name] === known[name] || said[name] === "";
-  return (
-    said.hostname === known.hostname &&
-    said.gpuId === known.gpuId &&
-    said.clusterId === known.clusterId &&
-    isCovered("device") &&
-    isCovered("modelName") &&
-    isCovered("driverVersion") &&
-    coversProperties(known.properties, said.properties)
-  );
-}
-
-function coversProperties(known: Gpu["properties"], said: Gpu["properties"]): boolean {
-  for (const name in said) if (known[name] !== said[name]) return false;
-  return true;
+  const joined = filledUp(newer, older);
+  return { ...joined, properties: sortedByKey(joined.properties) };
 }
 
 /** True where both say the same of a GPU. */
 export function sameGpu(a: Gpu, b: Gpu): boolean {
-  return a === b || (a.uuid === b.uuid && addsNothing(a, b) && addsNothing(b, a));
+  return a.uuid === b.uuid && isSameAttributes(a, b);
 }
 
 /** Joins two newest records of one GPU: the newer one holds, two of the same instant merge. Of two values for the same
@@ -87,12 +61,10 @@ export function joinRecords(known: NewestRecord, said: NewestRecord): NewestReco
 }
 
 function joinWorkloads(known: Workload, said: Workload): Workload {
-  const isSame = said.container === known.container && said.pod === known.pod && said.namespace === known.namespace;
-  if (isSame) return known;
+  if (isSameWorkload(said, known)) return known;
   const text = (name: keyof Workload): string => (said[name] > known[name] ? said[name] : known[name]);
   const joined = { container: text("container"), pod: text("pod"), namespace: text("namespace") };
-  const isKnown = (Object.keys(joined) as (keyof Workload)[]).every((name) => joined[name] === known[name]);
-  return isKnown ? known : joined;
+  return isSameWorkload(joined, known) ? known : joined;
 }
 
 function greater(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): Record<string, number> {

@@ -1,4 +1,4 @@
-import type { RecordBatch } from "../../domain/batch.ts";
+import { customByRecord, type RecordBatch } from "../../domain/batch.ts";
 import { noWorkload, type Workload } from "../../domain/gpu.ts";
 import { metrics } from "../../domain/metrics.ts";
 import { sortedByKey } from "./join.ts";
@@ -26,7 +26,7 @@ export function newestOfBatch(batch: RecordBatch): GpuNews[] {
     const column = batch.columns.get(name);
     return column === undefined ? [] : [[name, column] as const];
   });
-  const custom = customByRow(batch);
+  const custom = customByRecord(batch);
   return gpus.flatMap((gpu, index) => {
     const row = newestRow[index] as number;
     if (row < 0) return [];
@@ -49,16 +49,6 @@ function valuesOf(columns: readonly (readonly [string, Float64Array])[], row: nu
     if (value === value) values[name] = value; // only NaN differs from itself: the record does not have the metric
   }
   return values;
-}
-
-function customByRow({ custom }: RecordBatch): Map<number, Record<string, number>> {
-  const byRow = new Map<number, Record<string, number>>();
-  for (const { record, metric, value } of custom) {
-    const values = byRow.get(record) ?? {};
-    values[metric] = value;
-    byRow.set(record, values);
-  }
-  return byRow;
 }
 
 function workloadOf({ workloads, workloadIndexes }: RecordBatch, row: number): Workload {

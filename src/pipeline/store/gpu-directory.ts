@@ -2,7 +2,7 @@ import type { SqlClient } from "../../db/client.ts";
 import { awaitChanges } from "../../db/sql/gpu-states.ts";
 import { type KnownGpu, readGpuRevision, readKnownGpus } from "../../db/sql/known-gpus.ts";
 
-/** Beyond it the directory is begun anew: 100,000 GPUs take about 60 MB. */
+/** Beyond it the directory is begun anew: three times the largest fleet, so that GPUs that are long gone do not stay. */
 const gpusMax = 300_000;
 
 /** The GPUs as the database has them, in memory, so that batches which bring nothing new of them need not ask.

@@ -13,7 +13,7 @@ import {
 } from "../../db/sql/gpu-states.ts";
 import type { KnownGpu } from "../../db/sql/known-gpus.ts";
 import { type ObservedRecord, readObservations } from "../../db/sql/observations.ts";
-import { type Attributes, isSameWorkload } from "../../domain/gpu.ts";
+import { addsNothing, type Attributes, filledUp, isSameAttributes, isSameWorkload } from "../../domain/gpu.ts";
 import type { GpuDirectory } from "./gpu-directory.ts";
 import type { ObservedGpu } from "./observed-gpus.ts";
 import { changeSpans, type Span, type StateRules } from "./state-spans.ts";
@@ -21,17 +21,7 @@ import { changeSpans, type Span, type StateRules } from "./state-spans.ts";
 /** `last_seen_at` lags behind by at most this: rows of `gpus` are written once in a while, not once a batch. */
 const seenLagMs = 10 * 60_000;
 
-const attributeRules: StateRules<Attributes> = {
-  isSame: isSameAttributes,
-  // what an input does not name (empty) stays as it was, and so do properties that it does not have
-  filled: (observed, before) => ({
-    ...observed,
-    device: observed.device || before.device,
-    modelName: observed.modelName || before.modelName,
-    driverVersion: observed.driverVersion || before.driverVersion,
-    properties: { ...before.properties, ...observed.properties },
-  }),
-};
+const attributeRules: StateRules<Attributes> = { isSame: isSameAttributes, filled: filledUp };
 
 const workloadRules: StateRules<StateOf["gpu_workloads"]> = {
   isSame: isSameWorkload,
@@ -80,7 +70,7 @@ export class GpuHistory {
         stateOf: (_, { gpu }) => gpu,
       });
       await noteSeen(executor, revision, spans);
-      await setNewestAttributes(executor, revision, newest);
+      await setNewestAttributes(executor, newest);
     });
   }
 
@@ -159,23 +149,6 @@ function saysNothingNew({ gpu, firstMs, workload }: ObservedGpu, known: KnownGpu
     firstMs >= workloadFromMs &&
     workload !== "several" &&
     isSameWorkload(workload, known.workload) &&
-    isSameAttributes(attributeRules.filled(gpu, attributes), attributes)
+    addsNothing(attributes, gpu)
   );
-}
-
-function isSameAttributes(a: Attributes, b: Attributes): boolean {
-  return (
-    a.clusterId === b.clusterId &&
-    a.hostname === b.hostname &&
-    a.gpuId === b.gpuId &&
-    a.device === b.device &&
-    a.modelName === b.modelName &&
-    a.driverVersion === b.driverVersion &&
-    hasSameEntries(a.properties, b.properties)
-  );
-}
-
-function hasSameEntries(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
-  const names = Object.keys(a);
-  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
 }

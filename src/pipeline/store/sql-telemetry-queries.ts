@@ -8,6 +8,7 @@ import { type RecordRow, selectLatest, selectRecords } from "../../db/sql/select
 import { selectRejections } from "../../db/sql/select-rejections.ts";
 import { selectRollups } from "../../db/sql/select-rollups.ts";
 import { QueryTooCostly } from "../../domain/errors.ts";
+import { byPlace } from "../../domain/gpu.ts";
 import { metrics } from "../../domain/metrics.ts";
 import type {
   Aggregate,
@@ -139,16 +140,5 @@ function aggregatesOf(row: object, names: readonly string[]): Record<string, Agg
 function inOrder<Row extends { readonly timeMs: number; readonly gpu: StoredRecord["gpu"] }>(
   rows: readonly Row[],
 ): Row[] {
-  return [...rows].sort(
-    (a, b) =>
-      a.timeMs - b.timeMs ||
-      compareTexts(a.gpu.hostname, b.gpu.hostname) ||
-      a.gpu.gpuId - b.gpu.gpuId ||
-      compareTexts(a.gpu.uuid, b.gpu.uuid),
-  );
-}
-
-function compareTexts(a: string, b: string): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
+  return rows.toSorted((a, b) => a.timeMs - b.timeMs || byPlace(a.gpu, b.gpu));
 }

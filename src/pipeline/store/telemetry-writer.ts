@@ -1,7 +1,7 @@
 import type { SqlTransaction } from "../../db/client.ts";
 import { copyTelemetry } from "../../db/sql/copy-telemetry.ts";
 import { type TelemetryColumns, upsertTelemetry } from "../../db/sql/upsert-telemetry.ts";
-import type { RecordBatch } from "../../domain/batch.ts";
+import { customByRecord, type RecordBatch } from "../../domain/batch.ts";
 import type { Workload } from "../../domain/gpu.ts";
 
 /** Records a statement takes: bounds the memory of the statement's text. */
@@ -55,7 +55,7 @@ function* columnsOf(batch: RecordBatch, keys: ReadonlyMap<string, number>): Gene
       (keyOf[batch.gpuIndexes[a] as number] as number) - (keyOf[batch.gpuIndexes[b] as number] as number) ||
       (batch.timesMs[a] as number) - (batch.timesMs[b] as number),
   );
-  const custom = customOf(batch);
+  const custom = customByRecord(batch);
   for (let from = 0; from < order.length; from += recordsPerStatement) {
     const records = order.slice(from, from + recordsPerStatement);
     yield {
@@ -65,19 +65,12 @@ function* columnsOf(batch: RecordBatch, keys: ReadonlyMap<string, number>): Gene
         name,
         values: records.map((record) => column[record] as number),
       })),
-      custom: records.map((record) => custom.get(record)),
+      custom: records.map((record) => jsonOf(custom.get(record))),
       workloads: records.map((record) => batch.workloads[batch.workloadIndexes[record] as number] as Workload),
     };
   }
 }
 
-/** Record -> its custom metrics as JSON. */
-function customOf(batch: RecordBatch): Map<number, string> {
-  const values = new Map<number, Record<string, number>>();
-  for (const { record, metric, value } of batch.custom) {
-    const ofRecord = values.get(record) ?? {};
-    ofRecord[metric] = value;
-    values.set(record, ofRecord);
-  }
-  return new Map(Array.from(values, ([record, each]) => [record, JSON.stringify(each)]));
+function jsonOf(values: Readonly<Record<string, number>> | undefined): string | undefined {
+  return values === undefined ? undefined : JSON.stringify(values);
 }
