@@ -66,6 +66,9 @@ export function makeFleet(options: FleetOptions): { streamers: Worker[]; collect
   const shared = {
     ETCD_ENDPOINTS: servers.etcd.endpoints.join(","),
     QUEUE_TOPIC: topic,
+    CLUSTER_ID: topic,
+    // longer than a run: what is judged at its end must still be there
+    HOT_WINDOW_SECONDS: "600",
     QUEUE_LEASE_SECONDS: String(leaseSeconds),
     // faults are not the messages' fault: none is given up for them
     QUEUE_MAX_ATTEMPTS: "100",

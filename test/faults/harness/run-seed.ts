@@ -13,6 +13,7 @@ import { collectors, etcdMembers, makeFleet, type Servers, streamers } from "./f
 import { databaseSignals, inflict } from "./inflict.ts";
 import { checkContent, checkHistory, checkLeftovers, checkPositions } from "./invariants.ts";
 import { type Ledger, makeLedger } from "./ledger.ts";
+import { checkNewestState } from "./newest-state.ts";
 import { Observer } from "./observer.ts";
 import { drawScenario, type Fault, type FaultKind, faultKinds } from "./scenario.ts";
 
@@ -183,11 +184,12 @@ async function waitUntilDrained({ etcd, queue, checkpoints }: Run): Promise<stri
   return [`I5: not drained, and nothing has changed for ${stallMs / 1000} s: ${seen.slice(0, 500)}`];
 }
 
-async function judge({ etcd, database, queue, checkpoints }: Run, ledger: Ledger): Promise<string[]> {
+async function judge({ etcd, database, topic, queue, checkpoints }: Run, ledger: Ledger): Promise<string[]> {
   return [
     ...(await checkContent(ledger, database)),
     ...(await checkHistory(ledger, database)),
     ...(await checkPositions(ledger, database)),
     ...(await checkLeftovers(etcd, queue, checkpoints)),
+    ...(await checkNewestState(ledger, etcd, topic)),
   ];
 }

@@ -1,0 +1,68 @@
+import type { EtcdClient } from "../../../src/etcd/etcd-client.ts";
+import { prefixRange } from "../../../src/etcd/requests.ts";
+import { hostOf, type Ledger } from "./ledger.ts";
+
+/** As docs/hot-tier.md has them; what is not looked at is left out. */
+interface HotDocument {
+  /** Of a slot. */
+  readonly uuid?: string;
+  readonly first_seen_at?: string;
+  /** Of a flush. */
+  readonly records?: readonly {
+    readonly uuid: string;
+    readonly timestamp: string;
+    readonly metrics: Readonly<Record<string, number>>;
+  }[];
+}
+
+interface Newest {
+  readonly firstMs: number;
+  readonly lastMs: number;
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+/** I7: once everything is stored, the hot tier says of every GPU where it is, since when, and its newest record, whole:
+ *  whoever died between store and hot tier, and in whatever order messages came. */
+export async function checkNewestState(ledger: Ledger, etcd: EtcdClient, clusterId: string): Promise<string[]> {
+  const prefix = `/telemetry/clusters/${clusterId}/hosts/`;
+  const { kvs } = await etcd.range(prefixRange(prefix));
+  const slots = new Map<string, { place: string; firstMs: number }>();
+  const newest = new Map<string, Omit<Newest, "firstMs">>();
+  for (const { key, value } of kvs) {
+    const { uuid, first_seen_at, records = [] } = JSON.parse(value.toString()) as HotDocument;
+    const place = key.toString().slice(prefix.length);
+    if (place.includes("/gpus/")) slots.set(uuid ?? "", { place, firstMs: Date.parse(first_seen_at ?? "") });
+    for (const record of records) {
+      const lastMs = Date.parse(record.timestamp);
+      const known = newest.get(record.uuid);
+      if (known !== undefined && known.lastMs > lastMs) continue;
+      const before = known?.lastMs === lastMs ? known.metrics : {};
+      newest.set(record.uuid, { lastMs, metrics: { ...before, ...record.metrics } });
+    }
+  }
+  const wrong: string[] = [];
+  for (const [uuid, { firstMs, ...expected }] of newestOf(ledger)) {
+    const gpu = Number(uuid.split("-").at(-1));
+    const slot = { place: `${hostOf(gpu)}/gpus/${gpu % 8}`, firstMs };
+    if (!Bun.deepEquals(slots.get(uuid), slot)) {
+      wrong.push(`I7: ${uuid} is at ${JSON.stringify(slots.get(uuid))}, the source says ${JSON.stringify(slot)}`);
+    }
+    if (!Bun.deepEquals(newest.get(uuid), expected)) {
+      const [is, should] = [newest.get(uuid), expected].map((record) => JSON.stringify(record));
+      wrong.push(`I7: the newest of ${uuid} is ${is}, the source says ${should}`);
+    }
+  }
+  return wrong;
+}
+
+function newestOf({ records }: Ledger): Map<string, Newest> {
+  const newest = new Map<string, Newest>();
+  for (const [key, metrics] of records) {
+    const [uuid = "", time] = key.split(" ");
+    const timeMs = Number(time);
+    const known = newest.get(uuid) ?? { firstMs: timeMs, lastMs: -Infinity, metrics };
+    const firstMs = Math.min(known.firstMs, timeMs);
+    newest.set(uuid, timeMs > known.lastMs ? { firstMs, lastMs: timeMs, metrics } : { ...known, firstMs });
+  }
+  return newest;
+}
