@@ -45,9 +45,9 @@ const leaseSeconds = 3;
 /** Leases must end and backoffs run out: whoever stands still for longer after the last fault has healed is stuck. */
 const stallMs = 45_000;
 const observeEveryMs = 500;
-/** 0; or, where a fault met a process that was ending or had only just been started: 130 for a second SIGTERM, and the
- *  signal itself for one that came before anything ran. */
-const isCleanEnd = / (?:0|130|SIGTERM)$/;
+/** 0; or, where a fault met a process that was ending or had only just been started: 130 for a second SIGTERM, the signal
+ *  itself for one that came before anything ran, and 1 for one that found no database at its start. */
+const isCleanEnd = / (?:(?:0|130|SIGTERM)(?:, not up)?|1, not up)$/;
 const samplesPerSecond = 1500;
 
 /** One run: the pipeline carries a file through while it is disturbed; then it is compared with the file. */

@@ -23,6 +23,8 @@ export class Worker {
   private process: Subprocess<"ignore", "pipe", "pipe"> | undefined;
   /** The process that was told to end: a second signal would end it at once, with another status. */
   private terminated: Subprocess | undefined;
+  /** Whether the process has told where it listens. */
+  private isUp = false;
   private stopping = false;
   private running: Promise<void> | undefined;
   private readonly log: WriteStream;
@@ -57,20 +59,21 @@ export class Worker {
     this.process?.kill(signal);
   }
 
-  /** Ends it for good. @returns its exit status, or the signal that ended it */
+  /** Ends it for good. @returns its exit status, or the signal that ended it, and whether it had not come up before */
   async stop(): Promise<string> {
     this.stopping = true;
     const last = this.process;
     if (last !== this.terminated) last?.kill("SIGTERM");
     await this.running;
     this.log.end();
-    return String(last?.exitCode ?? last?.signalCode);
+    return `${last?.exitCode ?? last?.signalCode}${this.isUp ? "" : ", not up"}`;
   }
 
   private async supervise(): Promise<void> {
     while (!this.stopping) {
       const child = this.spawn();
       this.process = child;
+      this.isUp = false;
       await Promise.all([this.follow(child.stdout), this.follow(child.stderr), child.exited]);
       this.log.write(`-- ended: ${child.exitCode ?? child.signalCode}\n`);
       if (!this.stopping) await Bun.sleep(restartMs);
@@ -97,6 +100,7 @@ export class Worker {
       this.log.write(text);
       const lines = (rest + text).split("\n");
       rest = lines.pop() ?? "";
+      this.isUp ||= lines.some((line) => /^ *health +http/.test(line));
       lines.forEach(this.options.onLine);
     }
   }
