@@ -4,6 +4,7 @@ import { type ProvidedEtcd, provideEtcd } from "../../scripts/services/provide.t
 import { systemClock } from "../../src/domain/clock.ts";
 import { RangeLost } from "../../src/domain/errors.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
+import { retry } from "../../src/pipeline/backoff.ts";
 import { EtcdQueue } from "../../src/pipeline/queue/etcd-queue.ts";
 import { EtcdRanges } from "../../src/pipeline/ranges/etcd-ranges.ts";
 import { EtcdRounds } from "../../src/pipeline/ranges/etcd-rounds.ts";
@@ -11,6 +12,7 @@ import type { ClaimedRange } from "../../src/pipeline/ranges/source-ranges.ts";
 import type { CsvSource } from "../../src/pipeline/source/csv-source.ts";
 import type { SourceBatch } from "../../src/pipeline/source/source.ts";
 import { exerciseSourceRanges, isWhole, messageOf, type OpenRanges, readAll } from "../contract/source-ranges.ts";
+import { openTcpProxy } from "../support/tcp-proxy.ts";
 import { CsvFolder, manyRows, openCsvSource } from "../support/csv-reading.ts";
 
 const log = pino({ level: "silent" });
@@ -32,8 +34,8 @@ afterAll(async () => {
   folder.remove();
 });
 
-const openRanges = (leaseSeconds = 5): EtcdRanges =>
-  new EtcdRanges({ client, clock: systemClock, log, streamerId: "test", leaseSeconds, rangeBytes: 64 * 1024 });
+const openRanges = (leaseSeconds = 5, through = client): EtcdRanges =>
+  new EtcdRanges({ client: through, clock: systemClock, log, streamerId: "test", leaseSeconds, rangeBytes: 64 * 1024 });
 
 async function open(): Promise<OpenRanges & { readonly queue: EtcdQueue }> {
   sources += 1;
@@ -97,6 +99,53 @@ test("a publish without an answer that is tried again adds its message once and 
   expect((await opened.queue.stats()).ready).toBe(1);
   await Promise.all([opened.ranges.close(), opened.close()]);
 });
+
+/** Reads a source to its end as a streamer does, trying again what failed. @returns where each batch began and ended */
+async function readThrough(
+  { source, queue }: Awaited<ReturnType<typeof open>>,
+  ranges: EtcdRanges,
+): Promise<[number, number][]> {
+  const stretches = new Map<number, number>();
+  const retrying = <T>(operation: () => Promise<T>): Promise<T> =>
+    retry(operation, { clock: systemClock, signal: never, onRetry: () => undefined });
+  for (;;) {
+    const claimed = await retrying(() => ranges.claim(source, never));
+    if (claimed === undefined) return [...stretches].sort(([a], [b]) => a - b);
+    try {
+      for await (const batch of source.read(claimed.range, claimed.lost)) {
+        const { checkpoint } = claimed;
+        await retrying(() => queue.publish([messageOf(batch)], { signal: never, checkpoint }));
+        stretches.set(batch.range.from.offset, batch.range.to.offset);
+      }
+      if (!claimed.lost.aborted) await retrying(() => claimed.finish());
+    } catch (error) {
+      if (!(error instanceof RangeLost)) throw error;
+    }
+  }
+}
+
+for (const which of ["piece", "answer"] as const) {
+  test(`a source is read to its end when the way to etcd is cut at any ${which}: what was claimed unheard is let go`, async () => {
+    const { hostname, port } = new URL(etcd.endpoints[0] as string);
+    const proxy = await openTcpProxy({ host: hostname, port: Number(port) });
+    let cuts = 0;
+    do {
+      cuts += 1;
+      const opened = await open();
+      const through = new EtcdClient({ endpoints: [`http://127.0.0.1:${proxy.port}`] });
+      proxy.cutAt(cuts, which);
+      // a lease that nobody waits for here
+      const ranges = openRanges(600, through);
+      const stretches = await readThrough(opened, ranges);
+      expect(isWhole(opened.source, stretches)).toBe(true);
+      expect((await opened.queue.stats()).ready).toBe(stretches.length);
+      await Promise.all([ranges.close(), opened.close()]);
+      through.close();
+    } while (proxy.hasCut && cuts < 24);
+    expect(cuts).toBeGreaterThan(10);
+    await proxy.close();
+  }, 120_000);
+}
 
 test("streamers agree on a round's beginning, and whoever comes later plays the round that is on", async () => {
   const rounds = new EtcdRounds(client, systemClock);

@@ -123,10 +123,12 @@ export class EtcdRanges implements SourceRanges {
     const session = await this.openSession();
     const { offset } = stored.from;
     const [rangeKey, ownerKey] = [keys.range(offset), keys.owner(offset)];
-    const claimed = await client.txn({
-      compare: [isAbsent(ownerKey), isUnchangedSince(rangeKey, revision)],
-      success: [put(ownerKey, streamerId, session.leaseId)],
-    });
+    const claimed = await heardOrGone(session, () =>
+      client.txn({
+        compare: [isAbsent(ownerKey), isUnchangedSince(rangeKey, revision)],
+        success: [put(ownerKey, streamerId, session.leaseId)],
+      }),
+    );
     if (!claimed.succeeded) return undefined;
     const isMine = wasCreatedAt(ownerKey, claimed.revision);
     const valueAt = (at: Position): string => JSON.stringify({ ...stored, at } satisfies StoredRange);
@@ -139,7 +141,7 @@ export class EtcdRanges implements SourceRanges {
       checkpoint: { key: rangeKey, valueAt, ownerKey, ownerRevision: claimed.revision },
       lost: session.signal,
       finish: () => settle([put(rangeKey, valueAt(end))]),
-      release: () => settle([]),
+      release: () => heardOrGone(session, () => settle([])),
     };
   }
 
@@ -147,7 +149,8 @@ export class EtcdRanges implements SourceRanges {
     const { client, rangeBytes, log } = this.options;
     const session = await this.openSession();
     this.cutter ??= new RangeCutter({ client, rangeBytes, log });
-    await this.cutter.start(source, keys, session);
+    const { cutter } = this;
+    await heardOrGone(session, () => cutter.start(source, keys, session));
   }
 
   /** Once everything is read, the ranges are replaced by a word. @returns true when nothing is left to read */
@@ -171,6 +174,17 @@ export class EtcdRanges implements SourceRanges {
 
   private waitingFor(keys: CheckpointKeys): Waiting {
     return new Waiting(this.options, keys);
+  }
+}
+
+/** A change without an answer may have been carried out: this process would then own, for as long as it lives, what it knows
+ *  nothing of, and all would wait for it. So its lease ends, and with it all that it owns. */
+async function heardOrGone<T>(session: LeaseSession, change: () => Promise<T>): Promise<T> {
+  try {
+    return await change();
+  } catch (error) {
+    await session.close();
+    throw error;
   }
 }
 

@@ -32,7 +32,11 @@ export class RangeCutter {
     const from = plan === undefined ? source.start : readPlan(plan.value).cut_to;
     const isMine = wasCreatedAt(keys.cutter, revision);
     this.running = this.cut({ source, keys, from, isMine, signal: session.signal })
-      .catch((error: unknown) => this.options.log.warn({ err: error }, "cutting the source was interrupted"))
+      .catch((error: unknown) => {
+        this.options.log.warn({ err: error }, "cutting the source was interrupted");
+        // the key may still be there: it would say that somebody cuts
+        return session.close();
+      })
       .finally(() => (this.running = undefined));
   }
 
