@@ -104,9 +104,11 @@ export class EtcdUpkeep implements Service {
     const { responses } = await client.txn({ success: [getKey(lockKey)] });
     if ((responses[0]?.response_range.kvs.length ?? 0) > 0) return false;
     const lease = await LeaseSession.open({ client, clock, ttlSeconds: lockLeaseSeconds });
-    const { succeeded } = await client.txn({
-      compare: [isAbsent(lockKey)],
-      success: [put(lockKey, instanceId, lease.leaseId)],
+    const taking = client.txn({ compare: [isAbsent(lockKey)], success: [put(lockKey, instanceId, lease.leaseId)] });
+    // without an answer the key may be there, and would stay as long as the lease
+    const { succeeded } = await taking.catch(async (error: unknown) => {
+      await lease.close();
+      throw error;
     });
     if (!succeeded) await lease.close();
     else this.lock = lease;

@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import pino from "pino";
 import { type EtcdCluster, startEtcd } from "../../scripts/services/etcd.ts";
-import { systemClock } from "../../src/domain/clock.ts";
+import { type Clock, systemClock } from "../../src/domain/clock.ts";
 import { EtcdOutOfSpace } from "../../src/domain/errors.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
 import { put } from "../../src/etcd/requests.ts";
 import { EtcdUpkeep } from "../../src/pipeline/etcd-upkeep.ts";
 import { EtcdQueue } from "../../src/pipeline/queue/etcd-queue.ts";
 import type { Delivery, NewMessage } from "../../src/pipeline/queue/queue.ts";
+import { openTcpProxy } from "../support/tcp-proxy.ts";
 
 const logged: string[] = [];
 const log = pino({ level: "warn" }, { write: (line: string) => void logged.push(line) });
@@ -100,4 +101,28 @@ test("what is written again and again takes no more space than its history's sec
   expect(largestInUse).toBeLessThan(quotaBytes);
   expect([one, two].filter((upkeep) => upkeep.activity() !== undefined)).toHaveLength(1);
   await Promise.all([one.stop(), two.stop()]);
+}, 60_000);
+
+test("a lock that was taken unheard, because the way to etcd was cut, is let go: somebody keeps etcd small in the end", async () => {
+  const { hostname, port } = new URL(cluster.endpoints[0] as string);
+  const proxy = await openTcpProxy({ host: hostname, port: Number(port) });
+  // standing by takes a tenth of a second
+  const hurried: Clock = {
+    nowMs: () => systemClock.nowMs(),
+    sleep: (ms, signal) => systemClock.sleep(ms / 50, signal),
+  };
+  let cuts = 0;
+  do {
+    cuts += 1;
+    const through = new EtcdClient({ endpoints: [`http://127.0.0.1:${proxy.port}`] });
+    proxy.cutAt(cuts, "answer");
+    const upkeep = new EtcdUpkeep({ client: through, clock: hurried, instanceId: "one", historySeconds: 1, log });
+    await upkeep.start();
+    await until(() => upkeep.activity() !== undefined);
+    expect(upkeep.activity()).toContain("keeps etcd's database small");
+    await upkeep.stop();
+    through.close();
+  } while (proxy.hasCut && cuts < 12);
+  expect(cuts).toBeGreaterThan(4);
+  await proxy.close();
 }, 60_000);

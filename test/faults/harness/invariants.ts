@@ -100,7 +100,8 @@ export async function checkLeftovers(
   return wrong;
 }
 
-function shortened(wrong: readonly string[]): string[] {
+/** A few of many, and how many there are. */
+export function shortened(wrong: readonly string[]): string[] {
   if (wrong.length <= examplesMax) return [...wrong];
   return [...wrong.slice(0, examplesMax), `... and ${wrong.length - examplesMax} more`];
 }

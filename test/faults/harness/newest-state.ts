@@ -1,5 +1,6 @@
 import type { EtcdClient } from "../../../src/etcd/etcd-client.ts";
 import { prefixRange } from "../../../src/etcd/requests.ts";
+import { shortened } from "./invariants.ts";
 import { hostOf, type Ledger } from "./ledger.ts";
 
 /** As docs/hot-tier.md has them; what is not looked at is left out. */
@@ -52,7 +53,7 @@ export async function checkNewestState(ledger: Ledger, etcd: EtcdClient, cluster
       wrong.push(`I7: the newest of ${uuid} is ${is}, the source says ${should}`);
     }
   }
-  return wrong;
+  return shortened(wrong);
 }
 
 function newestOf({ records }: Ledger): Map<string, Newest> {
