@@ -1,6 +1,7 @@
 import { BatchBuilder } from "../../src/domain/batch-builder.ts";
 import type { RecordBatch } from "../../src/domain/batch.ts";
 import { noWorkload } from "../../src/domain/gpu.ts";
+import { decodePayload, encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
 
 /** Records as an input brings them. */
 export interface Shape {
@@ -49,7 +50,8 @@ export function batchesOf(
       for (const metric of metricsOf(record))
         builder.set(row, metric, valueOf(metric, (firstInstant + batch) * recordsPerBatch + record));
     }
-    return builder.build();
+    // as a collector has it: out of a message
+    return decodePayload(encodeBatch(builder.build()));
   });
 }
 
@@ -66,8 +68,14 @@ function gpuOf(index: number) {
   };
 }
 
+/** Rows for COPY, in its text format. */
+export interface CopyText {
+  readonly columns: readonly string[];
+  readonly text: string;
+}
+
 /** The same rows as PostgreSQL's COPY takes them, with their columns. */
-export function copyTextOf(batch: RecordBatch): { readonly columns: readonly string[]; readonly text: string } {
+export function copyTextOf(batch: RecordBatch): CopyText {
   const names = [...batch.columns.keys()];
   const lines: string[] = [];
   for (let record = 0; record < batch.recordCount; record += 1) {

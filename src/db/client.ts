@@ -9,9 +9,9 @@ export interface SqlTransaction extends SqlExecutor {
   /** Streams rows into a table by COPY: all of them or, where one has a key that is there already, none; what the
    *  transaction did before stays.
    *  @param into the table with its columns, `telemetry (gpu_key, time)`
-   *  @param rows in COPY's text format
+   *  @param rows in COPY's binary format
    *  @returns false where a key is there already */
-  copy(into: string, rows: string): Promise<boolean>;
+  copy(into: string, rows: Uint8Array): Promise<boolean>;
 }
 
 /** A database as the store sees it; errors are already StoreUnavailable or StoreRejected. */

@@ -85,11 +85,13 @@ class PGliteClient implements SqlClient {
   }
 }
 
-async function copyIn(transaction: Transaction, into: string, rows: string): Promise<boolean> {
+async function copyIn(transaction: Transaction, into: string, rows: Uint8Array): Promise<boolean> {
   await transaction.exec("savepoint copied");
   try {
     // PGlite's name for what is given with the statement
-    await transaction.query(`copy ${into} from '/dev/blob'`, [], { blob: new Blob([rows]) });
+    await transaction.query(`copy ${into} from '/dev/blob' with (format binary)`, [], {
+      blob: new Blob([rows as Uint8Array<ArrayBuffer>]),
+    });
   } catch (error) {
     if (!isUniqueViolation(error)) throw error;
     await transaction.exec("rollback to savepoint copied");

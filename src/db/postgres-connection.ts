@@ -77,10 +77,10 @@ export class PostgresConnection implements SqlTransaction {
   }
 
   /** Within a transaction. */
-  async copy(into: string, rows: string): Promise<boolean> {
+  async copy(into: string, rows: Uint8Array): Promise<boolean> {
     await this.query("savepoint copied");
     try {
-      await this.untilLost(this.stream(`copy ${into} from stdin`, rows));
+      await this.untilLost(this.stream(`copy ${into} from stdin with (format binary)`, rows));
     } catch (error) {
       if (!isUniqueViolation(error)) throw error;
       await this.query("rollback to savepoint copied");
@@ -132,7 +132,7 @@ export class PostgresConnection implements SqlTransaction {
 
   /** postgres.js tells nobody of an error that comes after the stream's end: it rejects the statement, whose promise the
    *  stream has fulfilled by then. */
-  private async stream(text: string, rows: string): Promise<void> {
+  private async stream(text: string, rows: Uint8Array): Promise<void> {
     const statement = this.sql.unsafe(text);
     const failed = Promise.withResolvers<never>();
     failed.promise.catch(() => undefined);

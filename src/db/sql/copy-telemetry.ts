@@ -1,43 +1,40 @@
 import type { SqlTransaction } from "../client.ts";
-import { numberText, withoutNul } from "./array-literal.ts";
+import { withoutNul } from "./array-literal.ts";
+import { CopyRows } from "./copy-rows.ts";
 import type { TelemetryColumns } from "./upsert-telemetry.ts";
 
 /** Stores records that are all new, several times as fast as an upsert.
- *  @returns false, with nothing stored, where the record of one (GPU, instant) is there already
- *  Source: https://www.postgresql.org/docs/17/sql-copy.html#SQL-COPY-FILE-FORMATS (text format) */
+ *  @returns false, with nothing stored, where the record of one (GPU, instant) is there already */
 export function copyTelemetry(transaction: SqlTransaction, columns: TelemetryColumns): Promise<boolean> {
   const { gpuKeys, timesMs, metrics, custom, workloads } = columns;
-  const instants = new Map<number, string>();
-  const lines = new Array<string>(gpuKeys.length);
-  for (let row = 0; row < lines.length; row += 1) {
-    const timeMs = timesMs[row] as number;
-    let instant = instants.get(timeMs);
-    if (instant === undefined) instants.set(timeMs, (instant = instantText(timeMs)));
-    let line = `${gpuKeys[row]}\t${instant}`;
-    for (const { values } of metrics) line += `\t${metricText(values[row] as number)}`;
-    const { container, pod, namespace } = workloads[row] as TelemetryColumns["workloads"][number];
-    line += `\t${fieldText(custom[row])}\t${fieldText(container)}\t${fieldText(pod)}\t${fieldText(namespace)}\n`;
-    lines[row] = line;
+  const hasCustom = custom.some((value) => value !== undefined);
+  const workloadParts = workloadNames.filter((name) => workloads.some((workload) => workload[name] !== ""));
+  const metricNames = metrics.map(({ name }) => name);
+  const names = ["gpu_key", "time", ...metricNames, ...(hasCustom ? ["custom"] : []), ...workloadParts];
+  const fieldTexts = new FieldTexts();
+  const rows = new CopyRows(gpuKeys.length * (names.length * 12 + 2) + 64);
+  for (let row = 0; row < gpuKeys.length; row += 1) {
+    rows.row(names.length);
+    rows.int4(gpuKeys[row] as number);
+    rows.timestamptz(timesMs[row] as number);
+    for (const { values } of metrics) rows.float8(values[row] as number);
+    if (hasCustom) rows.jsonb(fieldTexts.bytesOf(custom[row]));
+    for (const name of workloadParts) rows.text(fieldTexts.bytesOf(workloads[row]?.[name]));
   }
-  const names = metrics.map(({ name }) => `"${name}", `).join("");
-  return transaction.copy(`telemetry (gpu_key, time, ${names}custom, container, pod, namespace)`, lines.join(""));
+  return transaction.copy(`telemetry (${names.map((name) => `"${name}"`).join(", ")})`, rows.end());
 }
 
-/** Beyond the years that a Date has, PostgreSQL says itself what is wrong. */
-function instantText(timeMs: number): string {
-  const date = new Date(timeMs);
-  return Number.isNaN(date.getTime()) ? `${timeMs} ms` : date.toISOString();
-}
+const workloadNames = ["container", "pod", "namespace"] as const;
 
-/** NaN is a metric without a value. */
-function metricText(value: number): string {
-  return value === value ? numberText(value) : "\\N";
-}
+/** Texts as bytes; those of the record before come again as a rule. */
+class FieldTexts {
+  private readonly known = new Map<string, Uint8Array>();
 
-/** Empty or undefined is no value. */
-function fieldText(value: string | undefined): string {
-  if (value === undefined || value === "") return "\\N";
-  return withoutNul(value).replace(/[\\\t\n\r]/g, (character) => escapes[character as keyof typeof escapes]);
+  /** @returns undefined for an empty text: no value */
+  bytesOf(text: string | undefined): Uint8Array | undefined {
+    if (text === undefined || text === "") return undefined;
+    let bytes = this.known.get(text);
+    if (bytes === undefined) this.known.set(text, (bytes = Buffer.from(withoutNul(text))));
+    return bytes;
+  }
 }
-
-const escapes = { "\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r" } as const;

@@ -1,9 +1,19 @@
 import type { SqlClient } from "../../db/client.ts";
 import { awaitChanges } from "../../db/sql/gpu-states.ts";
 import { type KnownGpu, readGpuRevision, readKnownGpus } from "../../db/sql/known-gpus.ts";
+import type { Gpu } from "../../domain/gpu.ts";
 
 /** Beyond it the directory is begun anew: three times the largest fleet, so that GPUs that are long gone do not stay. */
 const gpusMax = 300_000;
+
+interface GpuOfBatch {
+  readonly gpu: Pick<Gpu, "uuid">;
+}
+
+interface Found {
+  readonly version: number;
+  readonly known: readonly (KnownGpu | undefined)[];
+}
 
 /** The GPUs as the database has them, in memory, so that batches which bring nothing new of them need not ask.
  *
@@ -13,21 +23,31 @@ const gpusMax = 300_000;
 export class GpuDirectory {
   private known = new Map<string, KnownGpu>();
   private revision = -1;
+  /** Moves whenever what `of` would say may be another. */
+  private version = 0;
+  private readonly found = new WeakMap<readonly GpuOfBatch[], Found>();
   /** Readings follow one another: the map is written by one at a time. */
   private reading: Promise<void> = Promise.resolve();
 
   constructor(private readonly client: SqlClient) {}
 
-  get(uuid: string): KnownGpu | undefined {
-    return this.known.get(uuid);
+  /** What is known of each. A list that is asked for again is looked up once, as long as nothing changes: of thousands of
+   *  GPUs that takes longer than writing their records. */
+  of(gpus: readonly GpuOfBatch[]): readonly (KnownGpu | undefined)[] {
+    const before = this.found.get(gpus);
+    if (before?.version === this.version) return before.known;
+    const known = gpus.map(({ gpu }) => this.known.get(gpu.uuid));
+    this.found.set(gpus, { version: this.version, known });
+    return known;
   }
 
   /** Brings the directory up to date, and makes it know these GPUs where the database does.
    *  Call it after what they brought is committed. */
-  async refresh(uuids: readonly string[]): Promise<void> {
-    const isComplete = (): boolean => uuids.every((uuid) => this.known.has(uuid));
+  async refresh(gpus: readonly GpuOfBatch[]): Promise<void> {
+    const isComplete = (): boolean => !this.of(gpus).includes(undefined);
     if (isComplete() && (await readGpuRevision(this.client)) === this.revision) return;
-    const reading = this.reading.then(() => this.read(uuids.filter((uuid) => !this.known.has(uuid))));
+    const unknown = () => gpus.flatMap(({ gpu: { uuid } }) => (this.known.has(uuid) ? [] : [uuid]));
+    const reading = this.reading.then(() => this.read(unknown()));
     this.reading = reading.catch(() => undefined);
     await reading;
   }
@@ -35,13 +55,16 @@ export class GpuDirectory {
   /** It was seen then: nothing that others need to hear of. */
   noteSeen(uuid: string, lastMs: number): void {
     const gpu = this.known.get(uuid);
-    if (gpu !== undefined) this.known.set(uuid, { ...gpu, lastSeenMs: Math.max(gpu.lastSeenMs, lastMs) });
+    if (gpu === undefined) return;
+    this.known.set(uuid, { ...gpu, lastSeenMs: Math.max(gpu.lastSeenMs, lastMs) });
+    this.version += 1;
   }
 
   /** After a failure the database may be another one, or an older state of it. */
   forget(): void {
     this.known = new Map();
     this.revision = -1;
+    this.version += 1;
   }
 
   private async read(uuids: readonly string[]): Promise<void> {
@@ -56,6 +79,7 @@ export class GpuDirectory {
       };
     });
     for (const gpu of gpus) this.known.set(gpu.uuid, gpu);
+    if (gpus.length > 0) this.version += 1;
     this.revision = revision;
   }
 }

@@ -41,18 +41,21 @@ export class GpuHistory {
   /** @param gpus of a batch whose records are committed. @throws StoreUnavailable; may be called again */
   async note(gpus: readonly ObservedGpu[]): Promise<void> {
     if (gpus.length === 0) return;
-    await this.directory.refresh(gpus.map(({ gpu }) => gpu.uuid));
-    const pairs = gpus.map((observed) => ({ observed, known: this.known(observed) }));
+    await this.directory.refresh(gpus);
+    const pairs = this.pairs(gpus);
     const changed = pairs.filter(({ observed, known }) => !saysNothingNew(observed, known));
     if (changed.length > 0) await this.change(changed);
     const overdue = pairs.filter(({ observed, known }) => observed.lastMs > known.lastSeenMs + seenLagMs);
     await this.touch(overdue);
   }
 
-  private known({ gpu: { uuid } }: ObservedGpu): KnownGpu {
-    const known = this.directory.get(uuid);
-    if (known === undefined) throw new Error(`GPU ${uuid} has records but no row in gpus`);
-    return known;
+  private pairs(gpus: readonly ObservedGpu[]): Pair[] {
+    const known = this.directory.of(gpus);
+    return gpus.map((observed, index) => {
+      const one = known[index];
+      if (one === undefined) throw new Error(`GPU ${observed.gpu.uuid} has records but no row in gpus`);
+      return { observed, known: one };
+    });
   }
 
   private async change(pairs: readonly Pair[]): Promise<void> {

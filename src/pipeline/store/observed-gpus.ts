@@ -4,6 +4,8 @@ import { isSameWorkload, type Workload } from "../../domain/gpu.ts";
 
 /** What a batch says of a GPU that has records in it. */
 export interface ObservedGpu extends SeenGpu {
+  /** Its index in the batch's `gpus`. */
+  readonly index: number;
   /** Its records' instants, sorted, milliseconds since the epoch. */
   readonly timesMs: readonly number[];
   /** What held it at all of them. */
@@ -26,6 +28,6 @@ export function observedGpus(batch: RecordBatch): ObservedGpu[] {
     const [timesMs, workload] = [(times[index] as number[]).sort((a, b) => a - b), workloads[index]];
     const [firstMs, lastMs] = [timesMs[0], timesMs.at(-1)];
     if (firstMs === undefined || lastMs === undefined || workload === undefined) return [];
-    return [{ gpu, firstMs, lastMs, timesMs, workload }];
+    return [{ gpu, index, firstMs, lastMs, timesMs, workload }];
   });
 }

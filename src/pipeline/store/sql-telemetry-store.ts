@@ -63,20 +63,19 @@ export class SqlTelemetryStore implements TelemetryStore {
     const rejected = countReasons(batch);
     const isNew = await insertMessage(executor, { ...message, tally: batch.tally, rejected });
     if (!isNew) return { duplicate: true, recordsInserted: 0, recordsMerged: 0 };
-    const { inserted, merged } = await this.writer.write(executor, batch, await this.keysOf(executor, gpus));
+    const { inserted, merged } = await this.writer.write(executor, batch, await this.keysOf(executor, batch, gpus));
     await insertQuarantine(executor, message.source.sourceId, batch.rejected);
     await setMessageRecords(executor, message.messageId, { inserted, merged });
     return { duplicate: false, recordsInserted: inserted, recordsMerged: merged };
   }
 
-  /** @returns uuid -> gpu_key */
-  private async keysOf(executor: SqlExecutor, gpus: readonly ObservedGpu[]): Promise<ReadonlyMap<string, number>> {
-    const unknown = gpus.filter(({ gpu }) => this.directory.get(gpu.uuid) === undefined);
-    const keys = unknown.length === 0 ? new Map<string, number>() : await insertGpus(executor, unknown);
-    for (const { gpu } of gpus) {
-      const known = this.directory.get(gpu.uuid);
-      if (known !== undefined) keys.set(gpu.uuid, known.gpuKey);
-    }
+  /** @returns gpu_key by index in the batch's `gpus`; NaN for one that has no records and needs none */
+  private async keysOf(executor: SqlExecutor, batch: RecordBatch, gpus: readonly ObservedGpu[]): Promise<Float64Array> {
+    const known = this.directory.of(gpus);
+    const unknown = gpus.filter((_, index) => known[index] === undefined);
+    const added = unknown.length === 0 ? new Map<string, number>() : await insertGpus(executor, unknown);
+    const keys = new Float64Array(batch.gpus.length).fill(NaN);
+    gpus.forEach(({ gpu, index }, at) => (keys[index] = known[at]?.gpuKey ?? added.get(gpu.uuid) ?? NaN));
     return keys;
   }
 }

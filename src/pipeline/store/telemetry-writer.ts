@@ -3,6 +3,7 @@ import { copyTelemetry } from "../../db/sql/copy-telemetry.ts";
 import { type TelemetryColumns, upsertTelemetry } from "../../db/sql/upsert-telemetry.ts";
 import { customByRecord, type RecordBatch } from "../../domain/batch.ts";
 import type { Workload } from "../../domain/gpu.ts";
+import { sortedRecords } from "./sorted-records.ts";
 
 /** Records a statement takes: bounds the memory of the statement's text. */
 const recordsPerStatement = 10_000;
@@ -22,12 +23,8 @@ export interface WriteCounts {
 export class TelemetryWriter {
   private mergingLeft = 0;
 
-  /** @param keys uuid -> gpu_key, of every GPU of the batch that has records */
-  async write(
-    transaction: SqlTransaction,
-    batch: RecordBatch,
-    keys: ReadonlyMap<string, number>,
-  ): Promise<WriteCounts> {
+  /** @param keys gpu_key by index in the batch's `gpus`, of every GPU that has records */
+  async write(transaction: SqlTransaction, batch: RecordBatch, keys: Float64Array): Promise<WriteCounts> {
     const sums = { inserted: 0, merged: 0 };
     for (const columns of columnsOf(batch, keys)) {
       const { inserted, merged } = await this.writeColumns(transaction, columns);
@@ -48,27 +45,26 @@ export class TelemetryWriter {
 }
 
 /** The records in parts, sorted by key and time: two collectors lock rows in the same order and never wait in a ring. */
-function* columnsOf(batch: RecordBatch, keys: ReadonlyMap<string, number>): Generator<TelemetryColumns> {
-  const keyOf = batch.gpus.map(({ uuid }) => keys.get(uuid) ?? NaN);
-  const order = Array.from({ length: batch.recordCount }, (_, record) => record).sort(
-    (a, b) =>
-      (keyOf[batch.gpuIndexes[a] as number] as number) - (keyOf[batch.gpuIndexes[b] as number] as number) ||
-      (batch.timesMs[a] as number) - (batch.timesMs[b] as number),
-  );
+function* columnsOf(batch: RecordBatch, keys: Float64Array): Generator<TelemetryColumns> {
+  const order = sortedRecords(batch, keys);
   const custom = customByRecord(batch);
   for (let from = 0; from < order.length; from += recordsPerStatement) {
-    const records = order.slice(from, from + recordsPerStatement);
+    const records = order.subarray(from, from + recordsPerStatement);
     yield {
-      gpuKeys: records.map((record) => keyOf[batch.gpuIndexes[record] as number] as number),
-      timesMs: records.map((record) => batch.timesMs[record] as number),
-      metrics: Array.from(batch.columns, ([name, column]) => ({
-        name,
-        values: records.map((record) => column[record] as number),
-      })),
-      custom: records.map((record) => jsonOf(custom.get(record))),
-      workloads: records.map((record) => batch.workloads[batch.workloadIndexes[record] as number] as Workload),
+      gpuKeys: taken(taken(records, batch.gpuIndexes), keys),
+      timesMs: taken(records, batch.timesMs),
+      metrics: Array.from(batch.columns, ([name, column]) => ({ name, values: taken(records, column) })),
+      custom: Array.from(records, (record) => jsonOf(custom.get(record))),
+      workloads: Array.from(records, (record) => batch.workloads[batch.workloadIndexes[record] as number] as Workload),
     };
   }
+}
+
+/** Elements of `values` by their indexes. */
+function taken(indexes: ArrayLike<number>, values: ArrayLike<number>): Float64Array {
+  const elements = new Float64Array(indexes.length);
+  for (let at = 0; at < elements.length; at += 1) elements[at] = values[indexes[at] as number] as number;
+  return elements;
 }
 
 function jsonOf(values: Readonly<Record<string, number>> | undefined): string | undefined {

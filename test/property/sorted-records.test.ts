@@ -1,0 +1,27 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { sortedRecords } from "../../src/pipeline/store/sorted-records.ts";
+import { makeBatch } from "../support/batch.ts";
+
+const gpuCount = 5;
+const record = fc.record({
+  uuid: fc.integer({ min: 0, max: gpuCount - 1 }).map((gpu) => `GPU-${gpu}`),
+  timeMs: fc.integer({ min: 0, max: 20 }).map((second) => Date.UTC(2025, 0, 1) + second * 1000),
+  metrics: fc.constant({ temperature: 28 }),
+});
+const keysOfGpus = fc.uniqueArray(fc.integer({ min: 1, max: 1000 }), { minLength: gpuCount, maxLength: gpuCount });
+
+test("records come sorted by their GPU's key, then by time, each of them once", () => {
+  fc.assert(
+    fc.property(fc.array(record, { maxLength: 60 }), keysOfGpus, (records, gpuKeys) => {
+      const batch = makeBatch(records);
+      const keys = Float64Array.from(gpuKeys.slice(0, batch.gpus.length));
+      const placeOf = (index: number) => [keys[batch.gpuIndexes[index] as number], batch.timesMs[index]] as const;
+      const expected = Array.from({ length: batch.recordCount }, (_, index) => index).sort((a, b) => {
+        const [[keyA = 0, timeA = 0], [keyB = 0, timeB = 0]] = [placeOf(a), placeOf(b)];
+        return keyA - keyB || timeA - timeB;
+      });
+      expect(Array.from(sortedRecords(batch, keys))).toEqual(expected);
+    }),
+  );
+});
