@@ -90,7 +90,7 @@ export const configSchema = Type.Object({
     minimum: 1,
     maximum: 50_000,
     unit: "rows",
-    description: "Input rows that one message carries",
+    description: "Input rows that one message carries; more where a file's next rows are of the same instant",
   }),
   streamIntervalMs: duration({
     env: "STREAM_INTERVAL",

@@ -267,6 +267,9 @@ function makeRanges(
   return new StoredGaps(store);
 }
 
+/** Rows of one instant that stay in one batch whatever BATCH_SIZE says: a scrape of some 5,000 GPUs. */
+const batchMaxRows = 100_000;
+
 /** Opens the source of a round. Streamers that share a file through etcd agree on the round and on its beginning. */
 function sourceOpener(
   config: Config,
@@ -286,6 +289,7 @@ function sourceOpener(
       path: csvFile,
       clusterId,
       batchSize,
+      batchMaxRows,
       timestamps,
       clock,
       round: round + (firstRound ?? 0),

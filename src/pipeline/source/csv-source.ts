@@ -1,6 +1,7 @@
 import type { Clock } from "../../domain/clock.ts";
 import type { Position } from "../../domain/source-range.ts";
 import { BatchReader } from "./csv/batch-reader.ts";
+import { FastTemplates } from "./csv/fast-templates.ts";
 import { FileWindow } from "./csv/file-window.ts";
 import { firstTimeMs } from "./csv/first-time.ts";
 import { FileGuard } from "./csv/file-guard.ts";
@@ -15,6 +16,9 @@ export interface CsvSourceOptions {
   readonly clusterId: string;
   /** Input rows a batch, >= 1. */
   readonly batchSize: number;
+  /** Where the first column is the timestamp, a batch may grow to so many rows to end with an instant; `batchSize` unless
+   *  told. */
+  readonly batchMaxRows?: number;
   /** `now` shifts the whole file so that its first row is now, and plays it at the pace it was recorded at. */
   readonly timestamps: "original" | "now";
   readonly clock: Clock;
@@ -49,6 +53,7 @@ export class CsvSource implements Source {
   /** Columns of the header that nothing reads. */
   readonly ignoredColumns: readonly string[];
   private readonly gpus: GpuCache;
+  private readonly templates: FastTemplates | undefined;
   private readonly guard: FileGuard;
 
   /** Looks at the file: what is appended afterwards is not read.
@@ -72,7 +77,7 @@ export class CsvSource implements Source {
     private readonly opened: OpenedCsv,
     private readonly playing: { readonly nowMs: number; readonly shiftMs: number },
   ) {
-    const { path, timestamps, clusterId, round = 0 } = options;
+    const { path, timestamps, clusterId, round = 0, fastLane = true } = options;
     const ofRound = round > 0 ? `:round:${round}` : "";
     const mode = timestamps === "now" ? `:now:${playing.nowMs}:${round}` : ofRound;
     this.sourceId = `${fileIdOf(opened.identity)}${mode}`;
@@ -81,6 +86,7 @@ export class CsvSource implements Source {
     this.endOffset = opened.endOffset;
     this.ignoredColumns = opened.layout.ignoredColumns;
     this.gpus = new GpuCache(clusterId);
+    this.templates = fastLane ? new FastTemplates() : undefined;
     this.guard = new FileGuard({
       path,
       inode: opened.inode,
@@ -123,8 +129,10 @@ export class CsvSource implements Source {
     const file = await openForReading(this.options.path);
     try {
       const window = this.windowOn(file, from.offset);
-      const { recordMaxBytes = defaultRecordMaxBytes } = this.options;
-      const ends = new RowEnds({ window, from, columnCount: this.opened.layout.header.length, recordMaxBytes });
+      const { recordMaxBytes = defaultRecordMaxBytes, batchSize, batchMaxRows = batchSize } = this.options;
+      const { layout } = this.opened;
+      const keepsInstants = layout.timestamp === 0 && batchMaxRows > batchSize;
+      const ends = new RowEnds({ window, from, columnCount: layout.header.length, recordMaxBytes, keepsInstants });
       for (let start = from; start.offset < this.endOffset && !signal.aborted;) {
         const to = await ends.next(start.offset + Math.max(1, rangeBytes), signal);
         await this.guard.check(); // the places are of this content
@@ -143,11 +151,12 @@ export class CsvSource implements Source {
   }
 
   private readerOf(window: FileWindow, from: Position, toOffset: number): BatchReader {
+    const { gpus, templates } = this;
     const { layout } = this.opened;
-    const { gpus } = this;
-    const { batchSize, fastLane = true, recordMaxBytes = defaultRecordMaxBytes } = this.options;
     const { shiftMs } = this.playing;
-    return new BatchReader({ window, layout, gpus, batchSize, shiftMs, fastLane, recordMaxBytes, from, toOffset });
+    const { batchSize, batchMaxRows = batchSize, recordMaxBytes = defaultRecordMaxBytes } = this.options;
+    const rows = { batchSize, batchMaxRows, recordMaxBytes, from, toOffset };
+    return new BatchReader({ window, layout, gpus, templates, shiftMs, ...rows });
   }
 
   private batchOf(reader: BatchReader): SourceBatch {

@@ -2,8 +2,10 @@ import { BatchBuilder } from "../../../domain/batch-builder.ts";
 import type { RecordBatch } from "../../../domain/batch.ts";
 import type { Position } from "../../../domain/source-range.ts";
 import { FastLane } from "./fast-lane.ts";
+import type { FastTemplates } from "./fast-templates.ts";
 import type { FileWindow } from "./file-window.ts";
 import type { GpuCache } from "./gpu-cache.ts";
+import { InstantEnds, instantMaxBytes } from "./instant-ends.ts";
 import { isExporterLayout, type Layout } from "./layout.ts";
 import { type RawRecord, RecordSplitter } from "./record-splitter.ts";
 import type { FieldFault } from "../../../domain/field-rules.ts";
@@ -22,9 +24,11 @@ export interface BatchReaderOptions {
   readonly layout: Layout;
   readonly gpus: GpuCache;
   readonly batchSize: number;
+  /** Up to so many, to end with an instant: the records of a fleet that is read metric by metric stay in one batch. */
+  readonly batchMaxRows: number;
   readonly shiftMs: number;
-  /** False leaves every row to csv-parse; what comes out is the same. */
-  readonly fastLane: boolean;
+  /** What the fast lane has learnt of the file; undefined leaves every row to csv-parse. What comes out is the same. */
+  readonly templates: FastTemplates | undefined;
   /** A longer row is rejected. */
   readonly recordMaxBytes: number;
   readonly from: Position;
@@ -38,7 +42,8 @@ export type ReadState = "batch_full" | "needs_bytes" | "ended";
 /** Reads rows from a window into batches, without waiting for anything.
  *
  *  Where a batch ends depends on the rows alone, never on the size of the chunks or on the lane: after the row that
- *  makes `batchSize`, or the record that makes 8 MiB. */
+ *  makes `batchSize` or, where the next ones are of the same instant, the last of them up to `batchMaxRows`; or after the
+ *  record that makes 8 MiB (64 MiB within an instant). */
 export class BatchReader {
   private readonly builder = new BatchBuilder();
   private readonly attributes = new ReportedAttributes();
@@ -47,19 +52,24 @@ export class BatchReader {
   private readonly rows: RowReader;
   private readonly slow: SlowLane;
   private readonly fast: FastLane | undefined;
+  private readonly instants: InstantEnds | undefined;
+  /** Where the row before starts; NaN where there is none in the batch, or none that can be read. */
+  private lastRowOffset = NaN;
   private at: Position;
   private batchStart: Position;
   /** Inside a record that is too large: everything up to the next line end is passed over. */
   private skipping = false;
 
   constructor(private readonly options: BatchReaderOptions) {
-    const { window, layout, gpus, shiftMs, fastLane, recordMaxBytes } = options;
+    const { window, layout, gpus, shiftMs, templates, recordMaxBytes, batchSize, batchMaxRows } = options;
     const { builder, attributes } = this;
     this.rejections = new Rejections(window, builder);
     this.splitter = new RecordSplitter(layout.header.length, recordMaxBytes);
     this.rows = new RowReader({ layout, gpus, builder, rejections: this.rejections, attributes, shiftMs });
-    this.fast =
-      fastLane && isExporterLayout(layout) ? new FastLane({ window, builder, shiftMs, recordMaxBytes }) : undefined;
+    if (templates !== undefined && isExporterLayout(layout)) {
+      this.fast = new FastLane({ window, builder, shiftMs, recordMaxBytes, templates });
+    }
+    if (layout.timestamp === 0 && batchMaxRows > batchSize) this.instants = new InstantEnds(window);
     this.slow = new SlowLane({
       window,
       rows: this.rows,
@@ -98,18 +108,34 @@ export class BatchReader {
     this.attributes.apply(this.builder);
     const taken = { from: this.batchStart, to: this.at, batch: this.builder.build() };
     this.batchStart = this.at;
+    this.lastRowOffset = NaN;
     return taken;
   }
 
   private state(): ReadState | undefined {
     if (this.skipping) return undefined;
-    if (this.isFull()) return "batch_full";
-    return this.at.offset >= this.options.toOffset ? "ended" : undefined;
+    const hasEnded = this.at.offset >= this.options.toOffset;
+    if (!this.isFull()) return hasEnded ? "ended" : undefined;
+    const goesOn = hasEnded ? false : this.instantGoesOn();
+    if (goesOn === undefined) return "needs_bytes";
+    return goesOn ? undefined : "batch_full";
   }
 
   private isFull(): boolean {
-    const rows = this.builder.rows + this.slow.pendingRows;
-    return rows >= this.options.batchSize || this.at.offset - this.batchStart.offset >= batchMaxBytes;
+    return this.rowCount >= this.options.batchSize || this.at.offset - this.batchStart.offset >= batchMaxBytes;
+  }
+
+  /** True where a full batch takes the next row, too; undefined where more bytes are needed to tell. */
+  private instantGoesOn(): boolean | undefined {
+    const { instants, lastRowOffset, at, batchStart, options } = this;
+    if (instants === undefined || Number.isNaN(lastRowOffset) || this.rowCount >= options.batchMaxRows) return false;
+    if (at.offset - batchStart.offset >= instantMaxBytes) return false;
+    if (lastRowOffset >= options.window.offset) instants.note(lastRowOffset);
+    return instants.goesOnAt(at.offset);
+  }
+
+  private get rowCount(): number {
+    return this.builder.rows + this.slow.pendingRows;
   }
 
   private readNext(): ReadState | undefined {
@@ -119,6 +145,7 @@ export class BatchReader {
     if (record === undefined) return "needs_bytes";
     const place = { start: record.start, end: record.end, line: this.at.line };
     this.take(record, place);
+    this.lastRowOffset = record.kind === "regular" ? record.start : NaN;
     this.at = { offset: record.next, line: this.at.line + record.lines };
     return undefined;
   }
@@ -128,11 +155,15 @@ export class BatchReader {
     const { batchSize, toOffset } = this.options;
     const endOffset = Math.min(toOffset, this.batchStart.offset + batchMaxBytes);
     let { offset, line } = this.at;
-    while (offset < endOffset && this.builder.rows + this.slow.pendingRows < batchSize && fast.match(offset)) {
+    // the last instant of a full batch is read row by row
+    const isWholeInstant = this.isFull();
+    while ((isWholeInstant || (offset < endOffset && this.rowCount < batchSize)) && fast.match(offset)) {
       this.slow.flush();
       fast.take();
+      this.lastRowOffset = offset;
       offset = fast.nextOffset;
       line += 1;
+      if (isWholeInstant) break;
     }
     if (offset === this.at.offset) return false;
     this.at = { offset, line };

@@ -2,7 +2,7 @@ import type { BatchBuilder } from "../../../domain/batch-builder.ts";
 import { parseTimestamp } from "../../../domain/timestamp.ts";
 import { type Piece, viewOf } from "./byte-arena.ts";
 import { hashStart, hashStep } from "./byte-hash.ts";
-import { FastTemplates, type IdentityTemplate, type LabelsTemplate, type MetricTemplate } from "./fast-templates.ts";
+import type { FastTemplates, IdentityTemplate, LabelsTemplate, MetricTemplate } from "./fast-templates.ts";
 import { decimalAt } from "./fast-decimal.ts";
 import type { FileWindow } from "./file-window.ts";
 import type { RowPlace } from "./rejections.ts";
@@ -16,6 +16,8 @@ export interface FastLaneParts {
   readonly shiftMs: number;
   /** A longer row is for the slow lane to judge. */
   readonly recordMaxBytes: number;
+  /** The rows known so far; readers of the same file share them. */
+  readonly templates: FastTemplates;
 }
 
 const quote = 0x22;
@@ -35,7 +37,7 @@ const cellMaxBytes = 40;
  *  them; timestamp and value are read from the bytes. Everything else (another form, an unknown GPU, a value out of
  *  range) does not match and is for the slow lane, so a match only ever says what the slow lane would say. */
 export class FastLane {
-  private readonly templates = new FastTemplates();
+  private readonly templates: FastTemplates;
   private bytes: Buffer = Buffer.alloc(0);
   private view = viewOf(this.bytes);
   /** Index of the last line end in memory: rows that start before it are whole. */
@@ -45,13 +47,16 @@ export class FastLane {
   private timeMs = NaN;
   private metric: MetricTemplate | undefined;
   private identity: IdentityTemplate | undefined;
-  private generation = 0;
+  private generation: number;
   private labels: LabelsTemplate | undefined;
   /** NaN for a missing value. */
   private value = NaN;
   private next = 0;
 
-  constructor(private readonly parts: FastLaneParts) {}
+  constructor(private readonly parts: FastLaneParts) {
+    this.templates = parts.templates;
+    this.generation = parts.templates.generation;
+  }
 
   /** File offset after the row that matched. */
   get nextOffset(): number {

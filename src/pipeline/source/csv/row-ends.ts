@@ -1,5 +1,6 @@
 import type { Position } from "../../../domain/source-range.ts";
 import type { FileWindow } from "./file-window.ts";
+import { InstantEnds, instantMaxBytes } from "./instant-ends.ts";
 import { RecordSplitter } from "./record-splitter.ts";
 
 const quote = 0x22;
@@ -14,6 +15,8 @@ export interface RowEndsOptions {
   /** What the header names. */
   readonly columnCount: number;
   readonly recordMaxBytes: number;
+  /** The first column is the timestamp, and the rows of an instant stay together. */
+  readonly keepsInstants: boolean;
 }
 
 /** Finds where rows end, by the same rules as reading them: never inside quotes, nor inside a row that is too large.
@@ -25,21 +28,44 @@ export class RowEnds {
   private at: Position;
   /** Inside a row that is too large: it ends with its line. */
   private isSkipping = false;
+  private readonly instants: InstantEnds;
+  private lastRowOffset = NaN;
 
   constructor(private readonly options: RowEndsOptions) {
+    this.instants = new InstantEnds(options.window);
     this.splitter = new RecordSplitter(options.columnCount, options.recordMaxBytes);
     this.at = options.from;
   }
 
-  /** The end of the row that holds the byte before `offset`, or the first one after it; the file's end at the latest.
-   *  Where the signal aborts, any place before. */
+  /** The end of the row that holds the byte before `offset`, or the first one after it, or of the last row of that row's
+   *  instant; the file's end at the latest. Where the signal aborts, any place before. */
   async next(offset: number, signal: AbortSignal): Promise<Position> {
-    const { window } = this.options;
-    while (!signal.aborted && (this.isSkipping || this.at.offset < offset)) {
-      if (window.atEnd && this.at.offset >= window.endOffset) break;
-      if (!this.pass(offset)) await window.advance(this.at.offset);
+    await this.passTo(offset, signal);
+    const limit = offset + instantMaxBytes;
+    while (this.mayGoOn(limit) && !signal.aborted) {
+      if (this.lastRowOffset >= this.options.window.offset) this.instants.note(this.lastRowOffset);
+      const goesOn = this.instants.goesOnAt(this.at.offset);
+      if (goesOn === undefined) await this.options.window.advance(this.at.offset);
+      else if (goesOn) await this.passTo(this.at.offset + 1, signal);
+      else break;
     }
     return this.at;
+  }
+
+  private mayGoOn(limit: number): boolean {
+    const isRow = !Number.isNaN(this.lastRowOffset);
+    return this.options.keepsInstants && isRow && this.at.offset < limit && !this.hasEnded;
+  }
+
+  private async passTo(offset: number, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && !this.hasEnded && (this.isSkipping || this.at.offset < offset)) {
+      if (!this.pass(offset)) await this.options.window.advance(this.at.offset);
+    }
+  }
+
+  private get hasEnded(): boolean {
+    const { window } = this.options;
+    return window.atEnd && this.at.offset >= window.endOffset;
   }
 
   /** Passes rows. @returns false when more bytes are needed */
@@ -51,6 +77,7 @@ export class RowEnds {
     if (this.at.offset >= window.endOffset) return window.atEnd;
     const record = this.splitter.next(window, this.at.offset);
     if (record === undefined) return false;
+    this.lastRowOffset = record.kind === "regular" ? record.start : NaN;
     this.at = { offset: record.next, line: this.at.line + record.lines };
     this.isSkipping = record.kind === "record_too_large";
     return true;
@@ -64,12 +91,15 @@ export class RowEnds {
     const stop = offset - window.offset;
     let at = this.at.offset - window.offset;
     let { line } = this.at;
+    let last = at;
     while (at < stop) {
       const lineEnd = bytes.indexOf(lineFeed, at);
       if (lineEnd === -1 || isQuoteOpen(bytes, at, lineEnd)) break;
+      last = at;
       at = lineEnd + 1;
       line += 1;
     }
+    if (at > last) this.lastRowOffset = window.offset + last;
     this.at = { offset: window.offset + at, line };
   }
 
