@@ -55,6 +55,7 @@ export class BatchReader {
   private readonly instants: InstantEnds | undefined;
   /** Where the row before starts; NaN where there is none in the batch, or none that can be read. */
   private lastRowOffset = NaN;
+  private isGoingOn = false;
   private at: Position;
   private batchStart: Position;
   /** Inside a record that is too large: everything up to the next line end is passed over. */
@@ -109,6 +110,7 @@ export class BatchReader {
     const taken = { from: this.batchStart, to: this.at, batch: this.builder.build() };
     this.batchStart = this.at;
     this.lastRowOffset = NaN;
+    this.isGoingOn = false;
     return taken;
   }
 
@@ -130,8 +132,11 @@ export class BatchReader {
     const { instants, lastRowOffset, at, batchStart, options } = this;
     if (instants === undefined || Number.isNaN(lastRowOffset) || this.rowCount >= options.batchMaxRows) return false;
     if (at.offset - batchStart.offset >= instantMaxBytes) return false;
-    if (lastRowOffset >= options.window.offset) instants.note(lastRowOffset);
-    return instants.goesOnAt(at.offset);
+    // a row that was taken because the instant goes on is of that instant
+    if (!this.isGoingOn && lastRowOffset >= options.window.offset) instants.note(lastRowOffset);
+    const goesOn = instants.goesOnAt(at.offset);
+    this.isGoingOn = goesOn === true;
+    return goesOn;
   }
 
   private get rowCount(): number {
