@@ -7,6 +7,7 @@ import type { TelemetryColumns } from "./upsert-telemetry.ts";
  *  @returns false, with nothing stored, where the record of one (GPU, instant) is there already */
 export function copyTelemetry(transaction: SqlTransaction, columns: TelemetryColumns): Promise<boolean> {
   const { gpuKeys, timesMs, metrics, custom, workloads } = columns;
+  if (gpuKeys.length === 0) return Promise.resolve(true);
   const hasCustom = custom.some((value) => value !== undefined);
   const workloadParts = workloadNames.filter((name) => workloads.some((workload) => workload[name] !== ""));
   const metricNames = metrics.map(({ name }) => name);

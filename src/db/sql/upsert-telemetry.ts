@@ -17,6 +17,7 @@ export async function upsertTelemetry(
   executor: SqlExecutor,
   columns: TelemetryColumns,
 ): Promise<{ inserted: number; merged: number }> {
+  if (columns.gpuKeys.length === 0) return { inserted: 0, merged: 0 };
   const hasWorkload = columns.workloads.some(({ container, pod, namespace }) => container + pod + namespace !== "");
   const texts = (name: "container" | "pod" | "namespace") =>
     textArray(columns.workloads.map((each) => each[name] || undefined));

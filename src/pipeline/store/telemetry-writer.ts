@@ -1,15 +1,16 @@
 import type { SqlTransaction } from "../../db/client.ts";
 import { copyTelemetry } from "../../db/sql/copy-telemetry.ts";
+import { storedRecords } from "../../db/sql/stored-records.ts";
 import { type TelemetryColumns, upsertTelemetry } from "../../db/sql/upsert-telemetry.ts";
 import { customByRecord, type RecordBatch } from "../../domain/batch.ts";
-import type { Workload } from "../../domain/gpu.ts";
+import { noWorkload, type Workload } from "../../domain/gpu.ts";
 import { sortedRecords } from "./sorted-records.ts";
 
 /** Records a statement takes: bounds the memory of the statement's text. */
 const recordsPerStatement = 10_000;
-/** Batches after one with records that were there already, for which nothing else is expected: an input that spreads
- *  records over batches does so again and again. */
-const mergingBatches = 32;
+/** Batches after one with records that were there already, of which the same is expected: an input that spreads records
+ *  over batches does so again and again. */
+const lookingBatches = 32;
 
 /** What became of a batch's records. */
 export interface WriteCounts {
@@ -17,11 +18,12 @@ export interface WriteCounts {
   readonly merged: number;
 }
 
-/** Writes records: by COPY where they are all new, as those of live sources are; else by an upsert that merges them.
+/** Writes records: by COPY where they are all new, as those of live sources are. Where some are there already, these are
+ *  merged by an upsert, which takes several times as long, and the others copied.
  *
- *  COPYING -a record is there already-> MERGING -32 batches-> COPYING */
+ *  COPYING -a record is there already-> LOOKING (first asks which ones are there) -32 batches without any-> COPYING */
 export class TelemetryWriter {
-  private mergingLeft = 0;
+  private lookingLeft = 0;
 
   /** @param keys gpu_key by index in the batch's `gpus`, of every GPU that has records */
   async write(transaction: SqlTransaction, batch: RecordBatch, keys: Float64Array): Promise<WriteCounts> {
@@ -35,12 +37,27 @@ export class TelemetryWriter {
   }
 
   private async writeColumns(transaction: SqlTransaction, columns: TelemetryColumns): Promise<WriteCounts> {
-    if (this.mergingLeft === 0) {
+    if (this.lookingLeft === 0) {
       if (await copyTelemetry(transaction, columns)) return { inserted: columns.gpuKeys.length, merged: 0 };
-      this.mergingLeft = mergingBatches;
+      this.lookingLeft = lookingBatches;
     }
-    this.mergingLeft = Math.max(0, this.mergingLeft - 1);
-    return upsertTelemetry(transaction, columns);
+    const stored = await storedRecords(transaction, columns);
+    this.lookingLeft = stored.size > 0 ? lookingBatches : Math.max(0, this.lookingLeft - 1);
+    const rows = Array.from(columns.gpuKeys, (_, row) => row);
+    const merging = rowsOf(
+      columns,
+      rows.filter((row) => stored.has(row)),
+    );
+    const added = rowsOf(
+      columns,
+      rows.filter((row) => !stored.has(row)),
+    );
+    // in this order: who waits for a row that another adds holds none that the other could wait for
+    const counts = await upsertTelemetry(transaction, merging);
+    if (await copyTelemetry(transaction, added)) return { ...counts, inserted: counts.inserted + added.gpuKeys.length };
+    // another collector has brought some of them since
+    const late = await upsertTelemetry(transaction, added);
+    return { inserted: counts.inserted + late.inserted, merged: counts.merged + late.merged };
   }
 }
 
@@ -58,6 +75,16 @@ function* columnsOf(batch: RecordBatch, keys: Float64Array): Generator<Telemetry
       workloads: Array.from(records, (record) => batch.workloads[batch.workloadIndexes[record] as number] as Workload),
     };
   }
+}
+
+function rowsOf(columns: TelemetryColumns, rows: readonly number[]): TelemetryColumns {
+  return {
+    gpuKeys: taken(rows, columns.gpuKeys),
+    timesMs: taken(rows, columns.timesMs),
+    metrics: columns.metrics.map(({ name, values }) => ({ name, values: taken(rows, values) })),
+    custom: rows.map((row) => columns.custom[row]),
+    workloads: rows.map((row) => columns.workloads[row] ?? noWorkload),
+  };
 }
 
 /** Elements of `values` by their indexes. */

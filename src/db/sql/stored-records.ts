@@ -1,0 +1,25 @@
+import type { SqlExecutor } from "../client.ts";
+import { numberArray } from "./array-literal.ts";
+import type { TelemetryColumns } from "./upsert-telemetry.ts";
+
+// the bounds, so that the chunks of other times are not looked into
+const text = `
+select string_agg((place - 1)::text, ',') as rows
+from unnest($1::text::int[], $2::text::float8[]) with ordinality as u(gpu_key, time_ms, place)
+join telemetry t on t.gpu_key = u.gpu_key and t.time = to_timestamp(u.time_ms / 1000.0)
+where t.time between to_timestamp($3::text::float8 / 1000.0) and to_timestamp($4::text::float8 / 1000.0)`;
+
+/** Which of the records are there already, be it with other values. @returns their rows' numbers, from 0 */
+export async function storedRecords(
+  executor: SqlExecutor,
+  { gpuKeys, timesMs }: Pick<TelemetryColumns, "gpuKeys" | "timesMs">,
+): Promise<ReadonlySet<number>> {
+  let [firstMs, lastMs] = [Infinity, -Infinity];
+  for (let row = 0; row < timesMs.length; row += 1) {
+    firstMs = Math.min(firstMs, timesMs[row] as number);
+    lastMs = Math.max(lastMs, timesMs[row] as number);
+  }
+  const params = [numberArray(gpuKeys), numberArray(timesMs), String(firstMs), String(lastMs)];
+  const [found] = await executor.query<{ rows: string | null }>(text, params);
+  return new Set(found?.rows?.split(",").map(Number));
+}
