@@ -6,10 +6,13 @@ import { freePorts } from "../../scripts/services/free-ports.ts";
 /** A VictoriaMetrics for comparison. */
 export interface VictoriaMetrics {
   readonly url: string;
+  readonly pid: number;
   /** Takes samples in its native JSON lines: `{metric, values, timestamps}` each. */
   importLines(lines: string): Promise<void>;
   /** Makes everything that was taken in visible to queries. */
   flush(): Promise<void>;
+  /** What its data takes, once it is written. */
+  diskBytes(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -40,7 +43,7 @@ async function run(command: string[]): Promise<void> {
   }
 }
 
-/** Starts one with its data in a temporary folder. */
+/** Starts one with its data in a temporary folder. @throws Error where it does not come up within 10 s */
 export async function startVictoriaMetrics(): Promise<VictoriaMetrics> {
   const folder = await mkdtemp(join(tmpdir(), "telemetry-victoria-"));
   const [port] = (await freePorts(1)) as [number];
@@ -53,19 +56,31 @@ export async function startVictoriaMetrics(): Promise<VictoriaMetrics> {
       stderr: "ignore",
     },
   );
-  for (let tries = 0; tries < 100 && !(await isUp(url)); tries += 1) await Bun.sleep(100);
+  const stop = async (): Promise<void> => {
+    server.kill();
+    await server.exited;
+    await rm(folder, { recursive: true, force: true });
+  };
+  for (let tries = 0; !(await isUp(url)); tries += 1) {
+    if (tries === 100) {
+      await stop();
+      throw new Error(`VictoriaMetrics does not answer at ${url}`);
+    }
+    await Bun.sleep(100);
+  }
   return {
     url,
+    pid: server.pid,
     importLines: async (lines) => {
       const response = await fetch(`${url}/api/v1/import`, { method: "POST", body: lines });
       if (!response.ok) throw new Error(`VictoriaMetrics refused an import: ${await response.text()}`);
     },
     flush: async () => void (await fetch(`${url}/internal/force_flush`)),
-    stop: async () => {
-      server.kill();
-      await server.exited;
-      await rm(folder, { recursive: true, force: true });
+    diskBytes: async () => {
+      const { stdout } = Bun.spawnSync(["du", "-sb", folder]);
+      return Number.parseInt(stdout.toString(), 10);
     },
+    stop,
   };
 }
 

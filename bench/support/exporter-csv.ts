@@ -9,6 +9,8 @@ export interface ExporterCsvOptions {
   readonly hosts: number;
   readonly gpusPerHost: number;
   readonly seed: number;
+  /** Seconds that the rows of a scrape are spread over, metric by metric, as in the seed's file; 1 unless told. */
+  readonly instantsPerScrape?: number;
 }
 
 /** Some of the exporter's usual metrics, with a range and decimals. */
@@ -32,6 +34,7 @@ const stepMs = 15_000;
 /** Writes a file in dcgm-exporter's layout as a scraper saves it: every 15 s all metrics, each for all GPUs.
  *  The same options give the same bytes. */
 export async function writeExporterCsv(options: ExporterCsvOptions): Promise<void> {
+  const { instantsPerScrape = 1 } = options;
   const file = createWriteStream(options.path);
   file.write(header);
   const random = xorshift(options.seed);
@@ -39,10 +42,12 @@ export async function writeExporterCsv(options: ExporterCsvOptions): Promise<voi
   let chunk = "";
   for (let row = 0; row < options.rows; row += 1) {
     const gpu = gpus[row % gpus.length] ?? "";
-    const [metric, max, decimals] =
-      metricRanges[Math.floor(row / gpus.length) % metricRanges.length] ?? metricRanges[0];
+    const metricAt = Math.floor(row / gpus.length) % metricRanges.length;
+    const [metric, max, decimals] = metricRanges[metricAt] ?? metricRanges[0];
     const scrape = Math.floor(row / (gpus.length * metricRanges.length));
-    const time = new Date(startMs + scrape * stepMs).toISOString().replace(".000Z", "Z");
+    const time = new Date(startMs + scrape * stepMs + (metricAt % instantsPerScrape) * 1000)
+      .toISOString()
+      .replace(".000Z", "Z");
     const [identity, labelsBefore, labelsAfter] = gpu.split("|");
     const value = (random() * max).toFixed(decimals);
     chunk += `"${time}","${metric}",${identity},"${value}","${labelsBefore}${metric}${labelsAfter}"\n`;

@@ -1,0 +1,31 @@
+import { join } from "node:path";
+import { writeFleetCsv } from "../../test/support/fleet-csv.ts";
+import { writeExporterCsv } from "../support/exporter-csv.ts";
+
+/** A file that both sides take in. */
+export interface Input {
+  readonly name: string;
+  readonly path: string;
+  readonly samples: number;
+}
+
+/** Writes the files.
+ *  @param samples about so many each */
+export async function writeInputs(folder: string, samples: number): Promise<Input[]> {
+  const scrape = join(folder, "scrape.csv");
+  // 512 GPUs with 17 metrics a second
+  await writeFleetCsv(scrape, { hosts: 64, "gpus-per-host": 8, seconds: Math.ceil(samples / (512 * 17)) });
+  const seed = join(folder, "seed.csv");
+  await writeExporterCsv({ path: seed, rows: samples, hosts: 31, gpusPerHost: 8, seed: 42, instantsPerScrape: 4 });
+  return [
+    { name: "scrapes (17 samples a record)", path: scrape, samples: await rowsOf(scrape) },
+    { name: "as the seed's file (2.5 samples a record)", path: seed, samples },
+  ];
+}
+
+/** Without the header. */
+async function rowsOf(path: string): Promise<number> {
+  let lines = 0;
+  for await (const chunk of Bun.file(path).stream()) for (const byte of chunk) if (byte === 10) lines += 1;
+  return lines - 1;
+}

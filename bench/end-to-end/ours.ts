@@ -1,0 +1,71 @@
+import postgres from "postgres";
+import { startEtcd } from "../../scripts/services/etcd.ts";
+import { startPostgres } from "../../scripts/services/postgres.ts";
+import { type Usage, usageOf } from "../support/process-usage.ts";
+import type { Input } from "./inputs.ts";
+
+/** How a file went in. */
+export interface Taken {
+  readonly seconds: number;
+  /** Of all processes, databases too. */
+  readonly all: Usage;
+  /** Of the program's own processes. */
+  readonly own: Usage;
+  readonly bytesPerSample: number;
+}
+
+const root = `${import.meta.dir}/../..`;
+const patienceMs = 300_000;
+
+/** Takes a file in through a streamer, etcd and collectors into TimescaleDB, all of it durable. The clock runs from the
+ *  streamer's start until the last row can be queried.
+ *  @throws Error where samples are still missing after five minutes */
+export async function takeIn({ path, samples }: Input, collectors: number): Promise<Taken> {
+  const [etcd, database] = await Promise.all([startEtcd({ members: 1 }), startPostgres()]);
+  const sql = postgres(database.url, { max: 1, onnotice: () => undefined });
+  const env = { ETCD_ENDPOINTS: etcd.endpoints.join(","), DATABASE_URL: database.url, PORT: "0", LOG_LEVEL: "warn" };
+  const start = (role: string, more = {}) =>
+    Bun.spawn([process.execPath, "src/main.ts"], {
+      cwd: root,
+      env: { ...process.env, ...env, ROLE: role, ...more },
+      stdout: "ignore",
+      stderr: "inherit",
+    });
+  const processes = Array.from({ length: collectors }, () => start("collector"));
+  try {
+    await until(async () => (await sql`select to_regclass('gpu_workloads') as made`)[0]?.["made"] !== null);
+    await Bun.sleep(1000);
+    const pids = (): number[] => processes.map(({ pid }) => pid);
+    const servers = [database.pid, ...etcd.members.map(({ pid }) => pid)];
+    const before = usageOf([...pids(), ...servers]);
+    const started = performance.now();
+    processes.push(start("streamer", { CSV_FILE: path }));
+    await until(async () => {
+      const [sum] = await sql`select coalesce(sum(samples), 0)::float8 as samples from ingested_messages`;
+      return sum?.["samples"] === samples;
+    });
+    const seconds = (performance.now() - started) / 1000;
+    const all = usageOf([...pids(), ...servers]);
+    const [size] = await sql`select hypertable_size('telemetry')::float8 as bytes`;
+    return {
+      seconds,
+      all: { ...all, cpuSeconds: all.cpuSeconds - before.cpuSeconds },
+      own: usageOf(pids()),
+      bytesPerSample: Number(size?.["bytes"]) / samples,
+    };
+  } finally {
+    for (const child of processes) child.kill();
+    await Promise.all(processes.map(({ exited }) => exited));
+    await sql.end();
+    await Promise.all([etcd.stop(), database.stop()]);
+  }
+}
+
+/** Asks every 50 ms. */
+export async function until(isSo: () => Promise<boolean>): Promise<void> {
+  const deadlineMs = performance.now() + patienceMs;
+  while (!(await isSo())) {
+    if (performance.now() > deadlineMs) throw new Error("not everything is stored after five minutes");
+    await Bun.sleep(50);
+  }
+}

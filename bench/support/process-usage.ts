@@ -1,0 +1,57 @@
+import { readdirSync, readFileSync } from "node:fs";
+
+/** What processes have taken from the machine. */
+export interface Usage {
+  /** Processor time with that of children that have ended, seconds. */
+  readonly cpuSeconds: number;
+  /** The most memory that one of them ever held, bytes. */
+  readonly peakRssBytes: number;
+}
+
+const ticksPerSecond = 100;
+
+/** Usage of processes and of all that they have started.
+ *  Source: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
+export function usageOf(pids: readonly number[]): Usage {
+  const all = withChildren(pids);
+  return {
+    cpuSeconds: all.reduce((sum, pid) => sum + cpuTicksOf(pid), 0) / ticksPerSecond,
+    peakRssBytes: Math.max(0, ...all.map(peakRssOf)),
+  };
+}
+
+function withChildren(pids: readonly number[]): number[] {
+  const childrenOf = new Map<number, number[]>();
+  for (const name of readdirSync("/proc")) {
+    const pid = Number(name);
+    const parent = Number(statOf(pid)[1]);
+    if (pid > 0 && parent > 0) childrenOf.set(parent, [...(childrenOf.get(parent) ?? []), pid]);
+  }
+  const all = [...pids];
+  for (const pid of all) all.push(...(childrenOf.get(pid) ?? []));
+  return all;
+}
+
+function cpuTicksOf(pid: number): number {
+  const fields = statOf(pid);
+  return [11, 12, 13, 14].reduce((sum, field) => sum + Number(fields[field] ?? 0), 0);
+}
+
+function peakRssOf(pid: number): number {
+  const kibibytes = /^VmHWM:\s+(\d+) kB$/m.exec(textOf(`/proc/${pid}/status`))?.[1];
+  return Number(kibibytes ?? 0) * 1024;
+}
+
+/** The fields after the name, which may hold anything. */
+function statOf(pid: number): string[] {
+  return textOf(`/proc/${pid}/stat`).split(") ").at(-1)?.split(" ") ?? [];
+}
+
+/** Empty for a process that is gone. */
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
