@@ -56,9 +56,11 @@ const lookAgainMs = 1000;
  *  The source: CUTTING -its end is reached-> CUT -every range READ-> DONE (its ranges are removed). */
 export class EtcdRanges implements SourceRanges {
   private session: LeaseSession | undefined;
-  private cutter: RangeCutter | undefined;
+  private readonly cutter: RangeCutter;
 
-  constructor(private readonly options: EtcdRangesOptions) {}
+  constructor(private readonly options: EtcdRangesOptions) {
+    this.cutter = new RangeCutter(options);
+  }
 
   async covered(source: Source): Promise<readonly Stretch[]> {
     const { plan, ranges } = await this.look(new CheckpointKeys(source.sourceId), source.start);
@@ -71,6 +73,8 @@ export class EtcdRanges implements SourceRanges {
     let waiting: Waiting | undefined;
     try {
       while (!signal.aborted) {
+        // asked before the look: a range that is cut after it ends the wait
+        const nextCut = this.cutter.nextCut();
         const state = await this.look(keys, source.start);
         if (state.plan.state === "done") return undefined;
         if (state.plan.state === "cutting" && !state.isBeingCut) await this.startCutting(source, keys);
@@ -81,7 +85,7 @@ export class EtcdRanges implements SourceRanges {
         }
         if (await this.tryFinish(keys, state)) return undefined;
         waiting ??= this.waitingFor(keys);
-        await waiting.next(signal);
+        await waiting.next(signal, nextCut);
       }
       return undefined;
     } finally {
@@ -90,7 +94,7 @@ export class EtcdRanges implements SourceRanges {
   }
 
   async close(): Promise<void> {
-    await this.cutter?.stop();
+    await this.cutter.stop();
     await this.session?.close();
   }
 
@@ -146,11 +150,8 @@ export class EtcdRanges implements SourceRanges {
   }
 
   private async startCutting(source: Source, keys: CheckpointKeys): Promise<void> {
-    const { client, rangeBytes, log } = this.options;
     const session = await this.openSession();
-    this.cutter ??= new RangeCutter({ client, rangeBytes, log });
-    const { cutter } = this;
-    await heardOrGone(session, () => cutter.start(source, keys, session));
+    await heardOrGone(session, () => this.cutter.start(source, keys, session));
   }
 
   /** Once everything is read, the ranges are replaced by a word. @returns true when nothing is left to read */
@@ -188,7 +189,7 @@ async function heardOrGone<T>(session: LeaseSession, change: () => Promise<T>): 
   }
 }
 
-/** Waits until another streamer lets go of something. */
+/** Waits until another streamer lets go of something, or this one has cut another range. */
 class Waiting {
   private wake: () => void = () => undefined;
   private readonly watch: EtcdWatch;
@@ -210,9 +211,10 @@ class Waiting {
     });
   }
 
-  async next(signal: AbortSignal): Promise<void> {
+  async next(signal: AbortSignal, nextCut: Promise<void>): Promise<void> {
     const over = new AbortController();
     this.wake = () => over.abort();
+    void nextCut.then(this.wake);
     await this.options.clock.sleep(lookAgainMs, AbortSignal.any([signal, over.signal]));
   }
 

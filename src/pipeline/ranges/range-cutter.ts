@@ -17,6 +17,7 @@ export interface RangeCutterOptions {
 export class RangeCutter {
   private readonly halt = new AbortController();
   private running: Promise<void> | undefined;
+  private cutNext = Promise.withResolvers<void>();
 
   constructor(private readonly options: RangeCutterOptions) {}
 
@@ -38,6 +39,11 @@ export class RangeCutter {
         return session.close();
       })
       .finally(() => (this.running = undefined));
+  }
+
+  /** Resolves when the next range is there to be claimed; never where another streamer cuts. */
+  nextCut(): Promise<void> {
+    return this.cutNext.promise;
   }
 
   async stop(): Promise<void> {
@@ -64,6 +70,8 @@ export class RangeCutter {
         const plan: StoredPlan = { state: "cutting", cut_to: cutTo };
         const success = [put(keys.range(from.offset), JSON.stringify(range)), put(keys.plan, JSON.stringify(plan))];
         if (!(await client.txn({ compare: [isMine], success })).succeeded) return;
+        this.cutNext.resolve();
+        this.cutNext = Promise.withResolvers();
       }
       if (signal.aborted) return;
       const plan: StoredPlan = { state: "cut", cut_to: cutTo };
