@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
-import { homedir, tmpdir } from "node:os";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePorts } from "../../scripts/services/free-ports.ts";
+import { debianProgram } from "./debian-program.ts";
 
 /** A VictoriaMetrics for comparison. */
 export interface VictoriaMetrics {
@@ -16,33 +17,6 @@ export interface VictoriaMetrics {
   stop(): Promise<void>;
 }
 
-const cacheFolder = join(
-  process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"),
-  "gpu-telemetry-pipeline",
-  "victoria-metrics",
-);
-
-/** Debian's package, fetched once into the cache. @throws Error in one sentence where it cannot be had */
-async function program(): Promise<string> {
-  const path = join(cacheFolder, "usr/bin/victoria-metrics");
-  if (await Bun.file(path).exists()) return path;
-  await mkdir(cacheFolder, { recursive: true });
-  await run(["apt-get", "download", "victoria-metrics"]);
-  const archive = (await readdir(cacheFolder)).find((name) => name.endsWith(".deb"));
-  if (archive === undefined) throw new Error("apt-get download victoria-metrics left no package");
-  await run(["dpkg-deb", "-x", archive, cacheFolder]);
-  return path;
-}
-
-async function run(command: string[]): Promise<void> {
-  const { exitCode, stderr } = Bun.spawnSync(command, { cwd: cacheFolder });
-  if (exitCode !== 0) {
-    throw new Error(
-      `VictoriaMetrics comes from Debian's packages, and ${command.join(" ")} failed: ${stderr.toString()}`,
-    );
-  }
-}
-
 /** Starts one with its data in a temporary folder. @throws Error where it does not come up within 10 s */
 export async function startVictoriaMetrics(): Promise<VictoriaMetrics> {
   const folder = await mkdtemp(join(tmpdir(), "telemetry-victoria-"));
@@ -50,7 +24,12 @@ export async function startVictoriaMetrics(): Promise<VictoriaMetrics> {
   const url = `http://127.0.0.1:${port}`;
   const options = [`-storageDataPath=${folder}`, `-httpListenAddr=127.0.0.1:${port}`, "-retentionPeriod=100y"];
   const server = Bun.spawn(
-    [await program(), ...options, "-search.disableCache", "-search.maxUniqueTimeseries=1000000"],
+    [
+      await debianProgram("victoria-metrics", "victoria-metrics"),
+      ...options,
+      "-search.disableCache",
+      "-search.maxUniqueTimeseries=1000000",
+    ],
     {
       stdout: "ignore",
       stderr: "ignore",

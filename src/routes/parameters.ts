@@ -6,6 +6,8 @@ import { wholeNumber } from "./schemas/envelope.ts";
 
 const limitMax = 10_000;
 const limitDefault = 100;
+/** An hour of minutes of 1,600 hosts. */
+const aggregatesMax = 100_000;
 const nameMaxLength = 256;
 
 /** How many elements to give. */
@@ -98,9 +100,9 @@ export const aggregateQuery = Type.Object(
     limit: Type.Optional(
       wholeNumber({
         minimum: 1,
-        maximum: limitMax,
+        maximum: aggregatesMax,
         default: limitMax,
-        description: `Rows that may come; more are an error. 1 to ${limitMax}, default ${limitMax}`,
+        description: `Rows that may come; more are an error. 1 to ${aggregatesMax}, default ${limitMax}`,
       }),
     ),
   },

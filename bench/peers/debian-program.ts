@@ -1,0 +1,25 @@
+import { mkdir, readdir } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+
+const cacheFolder = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "gpu-telemetry-pipeline");
+
+/** A program out of a Debian package, fetched once into the cache. @throws Error in one sentence where it cannot be had
+ *  @returns its path */
+export async function debianProgram(packageName: string, program: string): Promise<string> {
+  const folder = join(cacheFolder, packageName);
+  const path = join(folder, "usr/bin", program);
+  if (await Bun.file(path).exists()) return path;
+  await mkdir(folder, { recursive: true });
+  run(packageName, folder, ["apt-get", "download", packageName]);
+  const archive = (await readdir(folder)).find((name) => name.endsWith(".deb"));
+  if (archive === undefined) throw new Error(`apt-get download ${packageName} left no package`);
+  run(packageName, folder, ["dpkg-deb", "-x", archive, folder]);
+  return path;
+}
+
+function run(packageName: string, folder: string, command: string[]): void {
+  const { exitCode, stderr } = Bun.spawnSync(command, { cwd: folder });
+  if (exitCode === 0) return;
+  throw new Error(`${packageName} comes from Debian's packages, and ${command.join(" ")} failed: ${stderr.toString()}`);
+}
