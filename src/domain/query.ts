@@ -19,8 +19,8 @@ export interface StoredRecord extends Workload {
   readonly custom: Readonly<Record<string, number>>;
 }
 
-/** A place in the history, going back in time: what comes after it is older, or of the same instant and a GPU of a lower
- *  key. Records that are stored meanwhile do not move it. */
+/** A place in the history. Going back in time, what comes after it is older, or of the same instant and a GPU of a lower
+ *  key; going forward, newer or of a higher key. Records that are stored meanwhile do not move it. */
 export interface HistoryCursor {
   readonly timeMs: number;
   readonly gpuKey: number;
@@ -30,21 +30,25 @@ export interface HistoryCursor {
 export interface HistoryPage<Element> {
   /** By time ascending, then hostname, then gpuId. */
   readonly elements: readonly Element[];
-  /** Where the next, older part begins; undefined where there is none. */
+  /** Where the next part begins, an older one unless it goes forward; undefined where there is none. */
   readonly next: HistoryCursor | undefined;
 }
 
-/** Which records; absent fields do not restrict. Cluster and host are those of the GPU at the record's instant. */
+/** Which records; absent fields do not restrict. Cluster, host, model and namespace are those at the record's instant. */
 export interface RecordFilter {
   readonly uuid?: string;
   readonly clusterId?: string;
   readonly hostname?: string;
+  readonly modelName?: string;
+  readonly namespace?: string;
   /** Inclusive bounds, milliseconds since the epoch. */
   readonly startMs?: number;
   readonly endMs?: number;
   /** Only what comes after it. */
   readonly cursor?: HistoryCursor;
-  /** At most this many; the newest ones of the range. */
+  /** From the oldest on; absent: from the newest back. */
+  readonly isForward?: boolean;
+  /** At most this many; the newest ones of the range, or the oldest where it goes forward. */
   readonly limit: number;
 }
 
@@ -132,6 +136,7 @@ export interface GpuFilter {
   readonly clusterId?: string;
   readonly hostname?: string;
   readonly gpuId?: number;
+  readonly modelName?: string;
   readonly uuid?: string;
 }
 

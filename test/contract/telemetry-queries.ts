@@ -146,6 +146,52 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
       expect(second.next).toBeUndefined();
     });
 
+    test("forward, pages lead from the oldest to the newest without a gap or a repetition", async () => {
+      const records = Array.from({ length: 17 }, (_, index) => ({
+        uuid: `forth-${index % 3}`,
+        clusterId: "forth",
+        timeMs: hour + Math.floor(index / 3) * 1000,
+        metrics: { temperature: index },
+      }));
+      await store("forth", records);
+      const pages = await pagesOf(opened.queries, { clusterId: "forth", limit: 5, isForward: true });
+      expect(pages.map(({ length }) => length)).toEqual([5, 5, 5, 2]);
+      const times = pages.flat().map(({ timeMs }) => timeMs);
+      expect(times).toEqual(times.toSorted((a, b) => a - b));
+      expect(placesOf(pages.flat()).sort()).toEqual(records.map(({ uuid, timeMs }) => `${uuid}@${timeMs}`).sort());
+      const first = await opened.queries.rollups({ uuid: "forth-0", limit: 1, isForward: true }, "1m");
+      expect(first.elements.map(({ timeMs }) => timeMs)).toEqual([hour]);
+      expect(first.next).toBeUndefined();
+    });
+
+    test("records are found by model and by the namespace that held the GPU", async () => {
+      const held = (namespace: string) => ({ container: "c", pod: "p", namespace });
+      await store("by model", [
+        { uuid: "model-a", timeMs: hour, metrics: { temperature: 1 }, modelName: "Only A", workload: held("only-ml") },
+        { uuid: "model-b", timeMs: hour, metrics: { temperature: 2 }, modelName: "Only B" },
+        {
+          uuid: "model-b",
+          timeMs: hour + minuteMs,
+          metrics: { temperature: 3 },
+          workload: held("only-ml"),
+          modelName: "Only B",
+        },
+      ]);
+      const placesFor = async (filter: Partial<RecordFilter>, resolution?: "1m"): Promise<string[]> => {
+        const all = { ...filter, limit: 10 };
+        const { elements } = await (resolution === undefined
+          ? opened.queries.records(all)
+          : opened.queries.rollups(all, resolution));
+        return elements.map(({ gpu, timeMs }) => `${gpu.uuid}@${(timeMs - hour) / minuteMs}`);
+      };
+      for (const resolution of [undefined, "1m"] as const) {
+        expect(await placesFor({ modelName: "Only A" }, resolution)).toEqual(["model-a@0"]);
+        expect(await placesFor({ namespace: "only-ml" }, resolution)).toEqual(["model-a@0", "model-b@1"]);
+        expect(await placesFor({ modelName: "Only B", namespace: "" }, resolution)).toEqual(["model-b@0"]);
+      }
+      expect((await opened.queries.gpus({ modelName: "Only B" })).map(({ uuid }) => uuid)).toEqual(["model-b"]);
+    });
+
     test("aggregates sum up by GPU, host, cluster, model and namespace", async () => {
       const workload = (namespace: string) => ({ container: "c", pod: "p", namespace });
       await store("sums", [

@@ -11,20 +11,22 @@ export interface TestRecord {
   readonly metrics: Readonly<Record<string, number>>;
   readonly hostname?: string;
   readonly clusterId?: string;
+  readonly modelName?: string;
   readonly workload?: Workload;
 }
 
 /** A batch of records and rejected inputs. */
 export function makeBatch(records: readonly TestRecord[], rejected: readonly RejectedInput[] = []): RecordBatch {
   const builder = new BatchBuilder();
-  for (const { uuid, timeMs, metrics, hostname = "host-a", clusterId = "cluster", workload = noWorkload } of records) {
+  for (const { uuid, timeMs, metrics, hostname = "host-a", clusterId = "cluster", ...more } of records) {
+    const { modelName = "NVIDIA H100", workload = noWorkload } = more;
     const gpu = {
       uuid,
       clusterId,
       hostname,
       gpuId: 0,
       device: "nvidia0",
-      modelName: "NVIDIA H100",
+      modelName,
       driverVersion: "535",
       properties: { job: 'a "quoted" \\ job' },
     };

@@ -7,17 +7,20 @@ export interface HistorySource {
   readonly from: (conditions: Conditions) => string;
   /** The column with the instant. */
   readonly time: "time" | "bucket";
+  /** The namespace that held the GPU of a row of `t` at its instant, empty for none. */
+  readonly namespace: string;
   /** What is read, of `t`; `"gpuKey"` and `"timeMs"` among them. */
   readonly columns: string;
 }
 
-/** Writes the statement that reads a part of the history, newest first: one row more than the part may have, so that it
+/** Writes the statement that reads a part of the history, newest first unless it goes forward: one row more than the part may have, so that it
  *  shows whether there are older ones. */
 export function partStatement(
-  { from, time, columns }: HistorySource,
+  { from, time, namespace: namespaceAt, columns }: HistorySource,
   filter: RecordFilter,
 ): { readonly text: string; readonly params: readonly unknown[] } {
-  const { uuid, clusterId, hostname, startMs, endMs, cursor, limit } = filter;
+  const { uuid, clusterId, hostname, modelName, namespace, startMs, endMs, cursor, limit } = filter;
+  const [past, sort] = filter.isForward === true ? [">", "asc"] : ["<", "desc"];
   const at = `t.${time}`;
   const conditions = new Conditions();
   const source = from(conditions);
@@ -27,18 +30,20 @@ export function partStatement(
     .add(`${at} <= to_timestamp(?::float8 / 1000.0)`, endMs)
     .add(`${attributeAt("cluster_id", at)} = ?`, clusterId)
     .add(`${attributeAt("hostname", at)} = ?`, hostname)
-    .add(`${at} <= to_timestamp(?::float8 / 1000.0)`, cursor?.timeMs);
+    .add(`${attributeAt("model_name", at)} = ?`, modelName)
+    .add(`${namespaceAt} = ?`, namespace)
+    .add(`${at} ${past}= to_timestamp(?::float8 / 1000.0)`, cursor?.timeMs);
   if (cursor !== undefined) {
     conditions.add(
-      `(${at} < to_timestamp(${conditions.param(cursor.timeMs)}::float8 / 1000.0) or t.gpu_key < ?)`,
+      `(${at} ${past} to_timestamp(${conditions.param(cursor.timeMs)}::float8 / 1000.0) or t.gpu_key ${past} ?)`,
       cursor.gpuKey,
     );
   }
   const rows = conditions.param(limit + 1);
-  const newest = `order by ${at} desc, t.gpu_key desc limit ${rows}`;
+  const part = `order by ${at} ${sort}, t.gpu_key ${sort} limit ${rows}`;
   if (hostname === undefined) {
     return {
-      text: `select ${columns} from ${source} t ${conditions.after("where")} ${newest}`,
+      text: `select ${columns} from ${source} t ${conditions.after("where")} ${part}`,
       params: conditions.params,
     };
   }
@@ -46,18 +51,18 @@ export function partStatement(
   const text = `
 select ${columns} from (select distinct gpu_key from gpu_attributes where hostname = ${conditions.param(hostname)}) k
 cross join lateral (
-  select * from ${source} t where t.gpu_key = k.gpu_key ${conditions.after("and")} ${newest}) t
-${newest}`;
+  select * from ${source} t where t.gpu_key = k.gpu_key ${conditions.after("and")} ${part}) t
+${part}`;
   return { text, params: conditions.params };
 }
 
 /** A GPU's attribute at the instant of a row of `t`. */
-function attributeAt(column: "cluster_id" | "hostname", at: string): string {
+function attributeAt(column: "cluster_id" | "hostname" | "model_name", at: string): string {
   return `(select a.${column} from gpu_attributes a where a.gpu_key = t.gpu_key and a.valid_from <= ${at}
     order by a.valid_from desc limit 1)`;
 }
 
-/** @param rows newest first, one more than the part may have where there are older ones */
+/** @param rows in the statement's order, one more than the part may have where there are more */
 export function toPage<Row extends { readonly gpuKey: number; readonly timeMs: number }>(
   rows: readonly Row[],
   limit: number,

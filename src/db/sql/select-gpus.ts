@@ -10,11 +10,12 @@ export const attributeColumns = `g.cluster_id as "clusterId", g.hostname, g.gpu_
 export const gpuOrder = "g.hostname, g.gpu_id, g.uuid";
 
 /** Conditions on `gpus g`. */
-export function ofGpu({ clusterId, hostname, gpuId, uuid }: GpuFilter): Conditions {
+export function ofGpu({ clusterId, hostname, gpuId, modelName, uuid }: GpuFilter): Conditions {
   return new Conditions()
     .add("g.cluster_id = ?", clusterId)
     .add("g.hostname = ?", hostname)
     .add("g.gpu_id = ?", gpuId)
+    .add("g.model_name = ?", modelName)
     .add("g.uuid = ?", uuid);
 }
 

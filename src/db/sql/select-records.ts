@@ -17,9 +17,10 @@ export interface RecordRow {
 const metricColumns = metrics.map(({ name }) => `t."${name}"`).join(", ");
 const columns = `t.gpu_key as "gpuKey", extract(epoch from t.time)::float8 * 1000 as "timeMs", ${metricColumns},
   t.custom, t.container, t.pod, t.namespace`;
-const source: HistorySource = { from: () => "telemetry", time: "time", columns };
+const namespace = "coalesce(t.namespace, '')";
+const source: HistorySource = { from: () => "telemetry", time: "time", namespace, columns };
 
-/** Reads the newest records that fit, newest first. */
+/** Reads records that fit, newest first unless it goes forward. */
 export async function selectRecords(executor: SqlExecutor, filter: RecordFilter): Promise<HistoryPage<RecordRow>> {
   const { text, params } = partStatement(source, filter);
   return toPage((await executor.query<RecordRow>(text, params)).map(inWholeMilliseconds), filter.limit);

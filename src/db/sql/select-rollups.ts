@@ -18,7 +18,10 @@ const rollupColumns = metrics
 const columns = `t.gpu_key as "gpuKey", extract(epoch from t.bucket)::float8 * 1000 as "timeMs",
   t.records::float8 as records, ${rollupColumns}`;
 
-/** Reads the newest rollups that fit, newest first.
+const namespaceAtBucket = `coalesce((select w.namespace from gpu_workloads w
+  where w.gpu_key = t.gpu_key and w.valid_from <= t.bucket order by w.valid_from desc limit 1), '')`;
+
+/** Reads rollups that fit, newest first unless it goes forward.
  *  @param isMaterialized whether the database keeps them: a view would be worked out over the whole history */
 export async function selectRollups(
   executor: SqlExecutor,
@@ -28,7 +31,7 @@ export async function selectRollups(
   const from = isMaterialized
     ? () => `telemetry_${resolution}`
     : (conditions: Conditions) => groupedTelemetry(conditions, resolution, filter);
-  const source: HistorySource = { from, time: "bucket", columns };
+  const source: HistorySource = { from, time: "bucket", namespace: namespaceAtBucket, columns };
   const { text, params } = partStatement(source, filter);
   const rows = await executor.query<RollupRow>(text, params);
   return toPage(
@@ -41,12 +44,13 @@ export async function selectRollups(
 function groupedTelemetry(
   conditions: Conditions,
   resolution: RollupResolution,
-  { startMs, endMs, cursor }: RecordFilter,
+  { startMs, endMs, cursor, isForward = false }: RecordFilter,
 ): string {
   const bucket = bucketOf(resolution, "time");
-  const newestMs = Math.min(endMs ?? Infinity, cursor?.timeMs ?? Infinity);
+  const oldestMs = Math.max(startMs ?? -Infinity, isForward ? (cursor?.timeMs ?? -Infinity) : -Infinity);
+  const newestMs = Math.min(endMs ?? Infinity, isForward ? Infinity : (cursor?.timeMs ?? Infinity));
   const bounds = [
-    ...(startMs === undefined ? [] : [`time >= to_timestamp(${conditions.param(startMs)}::float8 / 1000.0)`]),
+    ...(oldestMs === -Infinity ? [] : [`time >= to_timestamp(${conditions.param(oldestMs)}::float8 / 1000.0)`]),
     ...(newestMs === Infinity
       ? []
       : [`time < to_timestamp(${conditions.param(newestMs + rollupMs[resolution])}::float8 / 1000.0)`]),

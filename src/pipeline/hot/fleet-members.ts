@@ -99,11 +99,12 @@ export class FleetMembers {
 }
 
 /** True where a GPU fits. */
-export function fits(gpu: StoredGpu, { clusterId, hostname, gpuId, uuid }: GpuFilter): boolean {
+export function fits(gpu: StoredGpu, { clusterId, hostname, gpuId, modelName, uuid }: GpuFilter): boolean {
   return (
     (clusterId === undefined || gpu.clusterId === clusterId) &&
     (hostname === undefined || gpu.hostname === hostname) &&
     (gpuId === undefined || gpu.gpuId === gpuId) &&
+    (modelName === undefined || gpu.modelName === modelName) &&
     (uuid === undefined || gpu.uuid === uuid)
   );
 }
