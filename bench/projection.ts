@@ -74,7 +74,7 @@ async function measure(gpus: number): Promise<void> {
     bytes = size;
     kept.push((await latest())[0]);
   }
-  const [listMs, listBytes] = await ask("/api/v1/gpus", () => answers.gpuList(fleet.gpus({})));
+  const [listMs, listBytes] = await ask("/api/v1/gpus", () => answers.gpuList({}));
   Bun.gc(true);
   const after = process.memoryUsage();
   const known = fleet.members().length;

@@ -1,18 +1,16 @@
 import { Elysia } from "elysia";
 import type { Static } from "@sinclair/typebox";
 import type { Clock } from "../domain/clock.ts";
-import { metricIndexOf } from "../domain/metrics.ts";
 import { type AggregateFilter, type Grouping, type RollupResolution } from "../domain/query.ts";
 import type { TelemetryQueries } from "../pipeline/store/telemetry-queries.ts";
-import { invalidParameter } from "./api-fault.ts";
 import { operation } from "./docs/operation.ts";
+import { metricsOf } from "./filters.ts";
 import { rollupFor } from "./history-answers.ts";
 import { accepts, aggregateQuery, rangeOf } from "./parameters.ts";
 import { toApiAggregate } from "./schemas/aggregate.ts";
 
 /** What is summed up where nobody says what. */
 const metricsDefault = ["gpu_utilization", "memory_utilization", "temperature", "power_draw"];
-const metricsMax = 20;
 /** The window where nobody says which. */
 const windowMs = 3_600_000;
 
@@ -42,21 +40,6 @@ function filterOf(query: Static<typeof aggregateQuery>, nowMs: number): Aggregat
     ...(query.cluster_id === undefined ? {} : { clusterId: query.cluster_id }),
     ...(query.hostname === undefined ? {} : { hostname: query.hostname }),
   };
-}
-
-function metricsOf(text: string): readonly string[] {
-  const names = [...new Set(text.split(","))];
-  const expected = `1 to ${metricsMax} names of /api/v1/metrics, with commas between them`;
-  const unknown = names.find((name) => metricIndexOf(name) === undefined);
-  if (unknown !== undefined || names.length > metricsMax) {
-    throw invalidParameter({
-      parameter: "metrics",
-      value: text,
-      problem: unknown === undefined ? `${names.length} names` : `there is no metric ${JSON.stringify(unknown)}`,
-      expected,
-    });
-  }
-  return names;
 }
 
 const detail = operation({

@@ -40,10 +40,15 @@ export function clusterHostRoutes(answers: FleetAnswers, history: HistoryAnswers
         ),
       { ...acceptsAt(Type.Object(hostParams), noQuery), detail: hostDetail },
     )
-    .get("/gpus", ({ request, params }) => answers.answer(request, () => answers.gpuList(gpusOfHost(fleet, params))), {
-      ...acceptsAt(Type.Object(hostParams), noQuery),
-      detail: gpusDetail,
-    })
+    .get(
+      "/gpus",
+      ({ request, params }) =>
+        answers.answer(request, () => answers.gpusList({ elements: gpusOfHost(fleet, params), next: undefined })),
+      {
+        ...acceptsAt(Type.Object(hostParams), noQuery),
+        detail: gpusDetail,
+      },
+    )
     .get(
       "/gpus/:gpu_id",
       ({ request, params }) => answers.answer(request, () => answers.singleGpu(gpuAt(fleet, params))),

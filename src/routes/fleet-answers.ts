@@ -1,10 +1,15 @@
+import type { Static } from "@sinclair/typebox";
 import type { StoredGpu, StoredRecord } from "../domain/query.ts";
 import type { Fleet } from "../pipeline/hot/fleet.ts";
-import type { TelemetryRange } from "./parameters.ts";
+import { filterOf, metricsOf, narrowed } from "./filters.ts";
+import { compareKeys, type ListPage, pageOf } from "./list-page.ts";
+import { type gpuListQuery, type latestQuery, rangeOf } from "./parameters.ts";
 import { type Status, statusOf } from "./schemas/activity.ts";
 import { toApiGpu } from "./schemas/gpu.ts";
-import { newestByCluster } from "./schemas/hierarchy.ts";
+import { type hostSchema, newestByCluster, toApiHosts } from "./schemas/hierarchy.ts";
 import { toApiRecord } from "./schemas/telemetry-record.ts";
+
+type LatestQuery = Static<typeof latestQuery>;
 
 interface Answer {
   /** A text that is ASCII is sent as it is in memory; a buffer would be copied at each answer. */
@@ -50,9 +55,31 @@ export class FleetAnswers {
     return new Response(text, { headers: { ...headers, "content-type": "application/json" } });
   }
 
-  /** The list of these GPUs, in the API's envelope. */
-  gpuList(gpus: readonly StoredGpu[]): string {
-    return listText(gpus.map((gpu) => this.gpuText(gpu)));
+  /** The GPUs that are asked for, in the API's envelope. */
+  gpuList(query: Static<typeof gpuListQuery>): string {
+    const gpus = this.fleet.members(filterOf(query)).map(({ gpu }) => gpu);
+    return this.gpusList(pageOf(gpus, ({ hostname, gpuId, uuid }) => [hostname, gpuId, uuid], query));
+  }
+
+  /** These GPUs, in the API's envelope. */
+  gpusList({ elements, next }: ListPage<StoredGpu>): string {
+    return listText(
+      elements.map((gpu) => this.gpuText(gpu)),
+      next,
+    );
+  }
+
+  /** The hosts of the GPUs that are asked for, in the API's envelope. */
+  hostList(query: Static<typeof gpuListQuery>): string {
+    const gpus = this.fleet.members(filterOf(query)).map(({ gpu }) => gpu);
+    const keyOf = ({ hostname, cluster_id }: Static<typeof hostSchema>) => [hostname, cluster_id];
+    // several clusters may have a host of the same name
+    const hosts = toApiHosts(gpus, this.newestByCluster()).sort((a, b) => compareKeys(keyOf(a), keyOf(b)));
+    const { elements, next } = pageOf(hosts, keyOf, query);
+    return listText(
+      elements.map((host) => JSON.stringify(host)),
+      next,
+    );
   }
 
   /** One GPU, in the API's envelope. */
@@ -60,15 +87,26 @@ export class FleetAnswers {
     return `{"success":true,"count":1,"data":${this.gpuText(gpu)}}`;
   }
 
-  /** The newest records in the range, oldest first; the newest where there are more than the limit. Equal times keep
-   *  the fleet's order. */
-  latestList({ startMs = -Infinity, endMs = Infinity, limit }: TelemetryRange): string {
+  /** The newest records that are asked for; the newest of them where there are more than the limit. */
+  latestList(query: LatestQuery): string {
+    const names = query.metrics === undefined ? undefined : metricsOf(query.metrics);
+    const textOf = (record: StoredRecord): string =>
+      names === undefined
+        ? (this.recordTexts.get(record.gpu.uuid) as string)
+        : JSON.stringify(toApiRecord(narrowed(record, names)));
+    return listText(this.latestRecords(query).map(textOf));
+  }
+
+  /** Oldest first unless asked otherwise; equal times keep the fleet's order. */
+  private latestRecords(query: LatestQuery): StoredRecord[] {
+    const { startMs = -Infinity, endMs = Infinity, limit } = rangeOf(query);
     const records: StoredRecord[] = [];
-    for (const { record } of this.fleet.members()) {
+    for (const { record } of this.fleet.members(filterOf(query))) {
       if (record !== undefined && record.timeMs >= startMs && record.timeMs <= endMs) records.push(record);
     }
     records.sort((a, b) => a.timeMs - b.timeMs);
-    return listText(records.slice(-limit).map(({ gpu }) => this.recordTexts.get(gpu.uuid) as string));
+    const newest = records.slice(-limit);
+    return query.order === "desc" ? newest.reverse() : newest;
   }
 
   /** When the newest record of each cluster was measured, milliseconds since the epoch. */
@@ -111,8 +149,9 @@ export class FleetAnswers {
   }
 }
 
-function listText(texts: readonly string[]): string {
-  return `{"success":true,"count":${texts.length},"data":[${texts.join(",")}]}`;
+function listText(texts: readonly string[], next?: string): string {
+  const more = next === undefined ? "" : `"next_cursor":${JSON.stringify(next)},`;
+  return `{"success":true,"count":${texts.length},${more}"data":[${texts.join(",")}]}`;
 }
 
 /** Source: https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2 (a weak comparison, `*` for any) */

@@ -3,7 +3,7 @@ import { Elysia } from "elysia";
 import { notFound } from "./api-fault.ts";
 import { operation } from "./docs/operation.ts";
 import type { FleetAnswers } from "./fleet-answers.ts";
-import { accepts, acceptsAt, noQuery, pathName } from "./parameters.ts";
+import { accepts, acceptsAt, gpuListQuery, noQuery, pathName } from "./parameters.ts";
 
 /** A GPU in a path. */
 export const gpuParams = Type.Object({
@@ -14,8 +14,8 @@ export const gpuParams = Type.Object({
 export function gpuRoutes(answers: FleetAnswers) {
   const { fleet } = answers;
   return new Elysia({ name: "gpus", prefix: "/api/v1/gpus" })
-    .get("", ({ request }) => answers.answer(request, () => answers.gpuList(fleet.gpus({}))), {
-      ...accepts(noQuery),
+    .get("", ({ request, query }) => answers.answer(request, () => answers.gpuList(query)), {
+      ...accepts(gpuListQuery),
       detail: listDetail,
     })
     .get(
@@ -35,7 +35,7 @@ const listDetail = operation({
   tag: "gpus",
   summary: "All GPUs",
   description: "Every GPU that has reported telemetry, by hostname and index.",
-  list: "Gpu",
+  part: "Gpu",
   faults: [400, 500, 503],
 });
 

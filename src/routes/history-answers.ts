@@ -1,9 +1,10 @@
 import type { Static } from "@sinclair/typebox";
 import type { Clock } from "../domain/clock.ts";
-import type { HistoryCursor, HistoryPage, RecordFilter, Resolution, RollupResolution } from "../domain/query.ts";
+import type { HistoryCursor, RecordFilter, Resolution, RollupResolution } from "../domain/query.ts";
 import type { TelemetryQueries } from "../pipeline/store/telemetry-queries.ts";
 import { invalidParameter } from "./api-fault.ts";
-import { type historyQuery, rangeOf } from "./parameters.ts";
+import { filterOf, metricsOf, narrowed } from "./filters.ts";
+import { type fleetHistoryQuery, rangeOf } from "./parameters.ts";
 import { toApiRecord, toApiRollup } from "./schemas/telemetry-record.ts";
 
 /** Widest windows that `auto` shows record by record, and minute by minute: at one record in 10 s, some 2,000 records
@@ -18,12 +19,16 @@ export class HistoryAnswers {
     private readonly clock: Clock,
   ) {}
 
-  /** The newest part that the request asks for, oldest first, with where the next one begins. */
-  async page(filter: Pick<RecordFilter, "uuid">, query: Static<typeof historyQuery>) {
+  /** The newest part that the request asks for, with where the next, older one begins.
+   *  @param filter of the path */
+  async page(filter: Pick<RecordFilter, "uuid">, query: Static<typeof fleetHistoryQuery>) {
     const range = rangeOf(query);
     const resolution = this.resolutionOf(query.resolution ?? "raw", range);
     const cursor = query.cursor === undefined ? {} : { cursor: readCursor(query.cursor) };
-    const { elements, next } = await this.read({ ...filter, ...range, ...cursor }, resolution);
+    const names = query.metrics === undefined ? undefined : metricsOf(query.metrics);
+    const all = { ...filterOf(query), ...filter, ...range, ...cursor };
+    const { elements, next } = await this.read(all, resolution, names);
+    if (query.order === "desc") elements.reverse();
     return {
       success: true,
       count: elements.length,
@@ -46,13 +51,13 @@ export class HistoryAnswers {
     return rollupFor(widthMs);
   }
 
-  private async read(filter: RecordFilter, resolution: Resolution): Promise<HistoryPage<unknown>> {
+  private async read(filter: RecordFilter, resolution: Resolution, names: readonly string[] | undefined) {
     if (resolution === "raw") {
       const { elements, next } = await this.queries.records(filter);
-      return { elements: elements.map(toApiRecord), next };
+      return { elements: elements.map((record) => toApiRecord(narrowed(record, names))), next };
     }
     const { elements, next } = await this.queries.rollups(filter, resolution);
-    return { elements: elements.map(toApiRollup), next };
+    return { elements: elements.map((rollup) => toApiRollup(narrowed(rollup, names))), next };
   }
 }
 

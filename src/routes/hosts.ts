@@ -3,9 +3,7 @@ import { Elysia } from "elysia";
 import { notFound } from "./api-fault.ts";
 import { operation } from "./docs/operation.ts";
 import type { FleetAnswers } from "./fleet-answers.ts";
-import { accepts, acceptsAt, noQuery, pathName } from "./parameters.ts";
-import { list } from "./schemas/envelope.ts";
-import { toApiHosts } from "./schemas/hierarchy.ts";
+import { accepts, acceptsAt, gpuListQuery, noQuery, pathName } from "./parameters.ts";
 
 const hostParams = Type.Object({ hostname: pathName("The host", "mtv5-dgx1-hgpu-032") });
 
@@ -13,19 +11,17 @@ const hostParams = Type.Object({ hostname: pathName("The host", "mtv5-dgx1-hgpu-
 export function hostRoutes(answers: FleetAnswers) {
   const { fleet } = answers;
   return new Elysia({ name: "hosts", prefix: "/api/v1/hosts" })
-    .get(
-      "",
-      ({ request }) =>
-        answers.answer(request, () => JSON.stringify(list(toApiHosts(fleet.gpus({}), answers.newestByCluster())))),
-      { ...accepts(noQuery), detail: listDetail },
-    )
+    .get("", ({ request, query }) => answers.answer(request, () => answers.hostList(query)), {
+      ...accepts(gpuListQuery),
+      detail: listDetail,
+    })
     .get(
       "/:hostname/gpus",
       ({ request, params: { hostname } }) =>
         answers.answer(request, () => {
           const gpus = fleet.gpus({ hostname });
           if (gpus.length === 0) throw notFound("host", { hostname });
-          return answers.gpuList(gpus);
+          return answers.gpusList({ elements: gpus, next: undefined });
         }),
       { ...acceptsAt(hostParams, noQuery), detail: gpusDetail },
     );
@@ -36,7 +32,7 @@ const listDetail = operation({
   tag: "hierarchy",
   summary: "All hosts",
   description: "Every host with a GPU that has reported telemetry, of all clusters.",
-  list: "Host",
+  part: "Host",
   faults: [400, 500, 503],
 });
 

@@ -1,7 +1,9 @@
 import { type TObject, type TSchema, Type } from "@sinclair/typebox";
 import { groupings } from "../domain/query.ts";
 import { ApiFault, invalidParameter, shown } from "./api-fault.ts";
+import { gpuFilters, metricsParameter, orderParameter, recordFilters } from "./filters.ts";
 import { readInstant } from "./instant.ts";
+import { listPaging } from "./list-page.ts";
 import { wholeNumber } from "./schemas/envelope.ts";
 
 const limitMax = 10_000;
@@ -32,12 +34,20 @@ export function pathName(description: string, example: string) {
 }
 
 /** The parameters of every telemetry endpoint. */
-export const telemetryQuery = Type.Object(
+const telemetryQuery = Type.Object(
   {
     start_time: timeBound("RFC 3339 with zone; records at or after it"),
     end_time: timeBound("RFC 3339 with zone; records at or before it"),
     limit,
+    order: orderParameter,
+    metrics: metricsParameter,
   },
+  { additionalProperties: false },
+);
+
+/** The parameters of the newest records. */
+export const latestQuery = Type.Object(
+  { ...telemetryQuery.properties, ...recordFilters },
   { additionalProperties: false },
 );
 
@@ -67,6 +77,15 @@ export const historyQuery = Type.Object(
   { additionalProperties: false },
 );
 
+/** The parameters of the history of all GPUs. */
+export const fleetHistoryQuery = Type.Object(
+  { ...historyQuery.properties, ...recordFilters },
+  { additionalProperties: false },
+);
+
+/** The parameters of lists of GPUs and hosts. */
+export const gpuListQuery = Type.Object({ ...gpuFilters, ...listPaging }, { additionalProperties: false });
+
 /** The parameters of what is summed up. */
 export const aggregateQuery = Type.Object(
   {
@@ -77,12 +96,10 @@ export const aggregateQuery = Type.Object(
     }),
     metrics: Type.Optional(
       Type.String({
-        minLength: 1,
-        maxLength: 1000,
+        ...metricsParameter,
         description:
           "Names of /api/v1/metrics with commas between them; default gpu_utilization, memory_utilization, temperature, " +
           "power_draw",
-        examples: ["temperature,power_draw"],
       }),
     ),
     start_time: timeBound("RFC 3339 with zone; default an hour before the end"),

@@ -2,23 +2,19 @@ import { Elysia } from "elysia";
 import { operation } from "./docs/operation.ts";
 import type { FleetAnswers } from "./fleet-answers.ts";
 import type { HistoryAnswers } from "./history-answers.ts";
-import { accepts, historyQuery, rangeOf, telemetryQuery } from "./parameters.ts";
+import { accepts, fleetHistoryQuery, latestQuery } from "./parameters.ts";
 
 /** Records of all GPUs. */
 export function telemetryRoutes(answers: FleetAnswers, history: HistoryAnswers) {
   return new Elysia({ name: "telemetry", prefix: "/api/v1/telemetry" })
     .get("", ({ query }) => history.page({}, query), {
-      ...accepts(historyQuery),
+      ...accepts(fleetHistoryQuery),
       detail: allDetail,
     })
-    .get(
-      "/latest",
-      ({ request, query }) => {
-        const range = rangeOf(query);
-        return answers.answer(request, () => answers.latestList(range));
-      },
-      { ...accepts(telemetryQuery), detail: latestDetail },
-    );
+    .get("/latest", ({ request, query }) => answers.answer(request, () => answers.latestList(query)), {
+      ...accepts(latestQuery),
+      detail: latestDetail,
+    });
 }
 
 const allDetail = operation({

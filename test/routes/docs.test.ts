@@ -8,7 +8,7 @@ import { Value } from "@sinclair/typebox/value";
 import { parse } from "yaml";
 import { metrics } from "../../src/domain/metrics.ts";
 import { namedSchemas, type SchemaName } from "../../src/routes/docs/components.ts";
-import { listAnswer, pageAnswer, rowsAnswer, singleAnswer } from "../../src/routes/schemas/envelope.ts";
+import { listAnswer, pageAnswer, partAnswer, rowsAnswer, singleAnswer } from "../../src/routes/schemas/envelope.ts";
 import { gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
 
 interface Operation {
@@ -89,6 +89,8 @@ describe("the OpenAPI document", () => {
       ["start_time", "query", false],
       ["end_time", "query", false],
       ["limit", "query", false],
+      ["order", "query", false],
+      ["metrics", "query", false],
       ["resolution", "query", false],
       ["cursor", "query", false],
     ]);
@@ -182,7 +184,7 @@ function checkOf(schema: Json): TSchema {
   };
   if (data?.items !== undefined) {
     const item = named(data.items.$ref);
-    if (rest.next_cursor !== undefined) return pageAnswer(item);
+    if (rest.next_cursor !== undefined) return rest.resolution === undefined ? partAnswer(item) : pageAnswer(item);
     return rest.resolution === undefined ? listAnswer(item) : rowsAnswer(item);
   }
   if (data?.$ref !== undefined) return singleAnswer(named(data.$ref));

@@ -50,7 +50,12 @@ describe("a parameter that cannot be used is named with its value and what would
           'start_time="yesterday" is not usable: it is not an RFC 3339 date-time; expected RFC 3339 with zone, such as 2025-07-18T20:42:34Z',
         details: { parameter: "start_time", value: "yesterday" },
       });
-      const known = ["start_time", "end_time", "limit", ...(path.endsWith("/latest") ? [] : ["resolution", "cursor"])];
+      const filters = ["gpu_uuid", "cluster_id", "hostname", "model", "namespace"];
+      const known = [
+        ...["start_time", "end_time", "limit", "order", "metrics"],
+        ...(path.endsWith("/latest") ? [] : ["resolution", "cursor"]),
+        ...(path.startsWith("/api/v1/telemetry") ? filters : []),
+      ];
       expect(await faultOf(`${path}?gpu=1`)).toEqual({
         status: 400,
         code: "unknown_parameter",
@@ -108,7 +113,7 @@ describe("a parameter that cannot be used is named with its value and what would
   });
 
   test("any at all where none is taken", async () => {
-    for (const path of ["/api/v1/gpus", "/api/v1/clusters/alpha/stats", "/api/v1/metrics", "/health", "/metrics"]) {
+    for (const path of ["/api/v1/clusters", "/api/v1/clusters/alpha/stats", "/api/v1/metrics", "/health", "/metrics"]) {
       expect(await faultOf(`${path}?limit=1`)).toMatchObject({
         status: 400,
         message: 'There is no parameter "limit" here; expected no parameters',

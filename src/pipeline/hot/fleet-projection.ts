@@ -4,7 +4,7 @@ import { messageOf, StoreUnavailable } from "../../domain/errors.ts";
 import type { GpuFilter, StoredGpu, StoredRecord } from "../../domain/query.ts";
 import type { Service } from "../service.ts";
 import type { TelemetryQueries } from "../store/telemetry-queries.ts";
-import type { Fleet, FleetMember } from "./fleet.ts";
+import type { Fleet, FleetMember, MemberFilter } from "./fleet.ts";
 import { FleetMembers, fits } from "./fleet-members.ts";
 import type { HotTier } from "./hot-tier.ts";
 
@@ -90,11 +90,16 @@ export class FleetProjection implements Service, Fleet {
     return this.isLoaded ? `${this.joined.size} GPUs in memory` : undefined;
   }
 
-  members(): readonly FleetMember[] {
+  members(filter: MemberFilter = {}): readonly FleetMember[] {
     if (!this.isLoaded) {
       throw new StoreUnavailable(`the fleet is not known yet: ${this.storeTrouble}; ${this.hotTrouble}`);
     }
-    return this.joined.all();
+    const all = this.joined.all();
+    const { namespace, ...ofGpu } = filter;
+    if (Object.keys(filter).length === 0) return all;
+    return all.filter(
+      ({ gpu, record }) => fits(gpu, ofGpu) && (namespace === undefined || record?.namespace === namespace),
+    );
   }
 
   member(uuid: string): FleetMember | undefined {
@@ -103,11 +108,11 @@ export class FleetProjection implements Service, Fleet {
   }
 
   gpus(filter: GpuFilter): StoredGpu[] {
-    return this.members().flatMap(({ gpu }) => (fits(gpu, filter) ? [gpu] : []));
+    return this.members(filter).map(({ gpu }) => gpu);
   }
 
   latest(filter: GpuFilter): StoredRecord[] {
-    return this.members().flatMap(({ gpu, record }) => (record !== undefined && fits(gpu, filter) ? [record] : []));
+    return this.members(filter).flatMap(({ record }) => (record === undefined ? [] : [record]));
   }
 
   onMembers(listener: (members: readonly FleetMember[]) => void): void {

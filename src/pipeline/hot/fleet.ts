@@ -7,6 +7,12 @@ export interface FleetMember {
   readonly record: StoredRecord | undefined;
 }
 
+/** Which members; absent fields do not restrict. */
+export interface MemberFilter extends GpuFilter {
+  /** What holds the GPU, as its newest record says. */
+  readonly namespace?: string;
+}
+
 /** The fleet as it is now, from memory. */
 export interface Fleet {
   /** Another number after every change. */
@@ -15,7 +21,7 @@ export interface Fleet {
   readonly isLoaded: boolean;
   /** Ordered by hostname, then gpuId, then uuid.
    *  @throws StoreUnavailable while the fleet is not known */
-  members(): readonly FleetMember[];
+  members(filter?: MemberFilter): readonly FleetMember[];
   /** @throws StoreUnavailable while the fleet is not known */
   member(uuid: string): FleetMember | undefined;
   /** In the order of `members`. @throws StoreUnavailable while the fleet is not known */

@@ -1,5 +1,5 @@
 import { type TSchema, Type } from "@sinclair/typebox";
-import { listAnswer, pageAnswer, rowsAnswer, singleAnswer } from "../schemas/envelope.ts";
+import { listAnswer, pageAnswer, partAnswer, rowsAnswer, singleAnswer } from "../schemas/envelope.ts";
 import { type FaultStatus, namedSchemas, type SchemaName } from "./components.ts";
 
 /** The groups of the documentation. */
@@ -20,9 +20,10 @@ interface OperationText {
   readonly faults: readonly FaultStatus[];
 }
 
-/** What a success carries: a list or one of a type in the envelope, a type as it is, or text. */
+/** What a success carries: a list, a part of one, or one of a type in the envelope, a type as it is, or text. */
 type Success =
   | { readonly list: SchemaName }
+  | { readonly part: SchemaName }
   | { readonly page: SchemaName }
   | { readonly rows: SchemaName }
   | { readonly single: SchemaName }
@@ -58,6 +59,10 @@ function successResponses(success: Success) {
   if ("list" in success) {
     const example = { success: true, count: 1, data: [exampleOf(success.list)] };
     return { 200: json("Success", listAnswer(refTo(success.list)), example) };
+  }
+  if ("part" in success) {
+    const example = { success: true, count: 1, data: [exampleOf(success.part)] };
+    return { 200: json("Success", partAnswer(refTo(success.part)), example) };
   }
   if ("page" in success) {
     const data = [exampleOf(success.page)];

@@ -24,6 +24,17 @@ export function listAnswer(item: TSchema) {
   );
 }
 
+/** The answer that carries a list, or a part of it. */
+export function partAnswer(item: TSchema) {
+  return Type.Object(
+    {
+      ...listAnswer(item).properties,
+      next_cursor: Type.Optional(Type.String({ description: "Where the list goes on; absent at its end" })),
+    },
+    { additionalProperties: false },
+  );
+}
+
 const resolution = Type.Union(
   resolutions.map((each) => Type.Literal(each)),
   { description: "How finely it was looked at" },

@@ -1,0 +1,103 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
+
+let stored: Awaited<ReturnType<typeof openFleetStore>>;
+let gateway: TestGateway;
+beforeAll(async () => {
+  stored = await openFleetStore();
+  gateway = gatewayOver(stored);
+});
+afterAll(() => stored.close());
+
+interface Body {
+  readonly count: number;
+  readonly next_cursor?: string;
+  readonly data: readonly { readonly [field: string]: unknown }[];
+}
+
+const bodyOf = async (path: string): Promise<Body> => (await gateway.json(path)) as unknown as Body;
+const fieldsOf = async (path: string, field: string) => (await bodyOf(path)).data.map((each) => each[field]);
+
+describe("filters", () => {
+  test("GPUs by cluster, host, model and the namespace that holds them", async () => {
+    const uuids = (query: string) => fieldsOf(`/api/v1/gpus?${query}`, "uuid");
+    expect(await uuids("cluster_id=alpha")).toEqual(["GPU-host-a-0", "GPU-host-a-1", "GPU-host-b-0"]);
+    expect(await uuids("hostname=host-b")).toEqual(["GPU-host-b-0"]);
+    expect(await uuids("namespace=ml")).toEqual(["GPU-host-a-0"]);
+    expect(await uuids("model=NVIDIA%20H100%2080GB%20HBM3&cluster_id=beta")).toEqual(["GPU/x y+%é"]);
+    expect(await uuids("model=other")).toEqual([]);
+    expect(await fieldsOf("/api/v1/hosts?namespace=ml", "hostname")).toEqual(["host-a"]);
+  });
+
+  test("records of all GPUs, newest and history alike", async () => {
+    for (const path of ["/api/v1/telemetry/latest", "/api/v1/telemetry"]) {
+      expect(new Set(await fieldsOf(`${path}?gpu_uuid=GPU-host-a-0`, "uuid"))).toEqual(new Set(["GPU-host-a-0"]));
+      expect(await fieldsOf(`${path}?hostname=host-b`, "uuid")).toEqual(["GPU-host-b-0"]);
+      expect(await fieldsOf(`${path}?cluster_id=beta`, "uuid")).toEqual(["GPU/x y+%é"]);
+      expect(await fieldsOf(`${path}?namespace=ml`, "telemetry_id")).toEqual(["host-a_0_1752871357.250"]);
+      expect(await fieldsOf(`${path}?model=other`, "uuid")).toEqual([]);
+    }
+  });
+});
+
+describe("order and metrics", () => {
+  test("desc is the same part the other way round", async () => {
+    for (const path of ["/api/v1/telemetry", "/api/v1/telemetry/latest", "/api/v1/gpus/GPU-host-a-0/telemetry"]) {
+      const ascending = await fieldsOf(`${path}?limit=3`, "telemetry_id");
+      expect(ascending.length).toBe(3);
+      expect(await fieldsOf(`${path}?limit=3&order=desc`, "telemetry_id")).toEqual(ascending.toReversed());
+    }
+    expect(await gateway.json("/api/v1/telemetry?order=up")).toMatchObject({
+      error: { code: "invalid_parameter", details: { parameter: "order", value: "up" } },
+    });
+  });
+
+  test("only the metrics that are asked for come, of records and of rollups", async () => {
+    const fields = ["temperature", "power_draw", "gpu_utilization", "custom"];
+    const only = async (path: string) => {
+      const { data } = await bodyOf(path);
+      return data.map((record) => fields.filter((field) => field in record));
+    };
+    expect(await only("/api/v1/gpus/GPU-host-a-1/telemetry?metrics=temperature,power_draw")).toEqual([
+      ["temperature", "power_draw"],
+    ]);
+    expect(await only("/api/v1/telemetry/latest?hostname=host-a&cluster_id=alpha&metrics=temperature")).toEqual([
+      ["temperature"],
+      [],
+    ]);
+    expect(await only("/api/v1/gpus/GPU-host-a-1/telemetry?metrics=temperature&resolution=1m")).toEqual([
+      ["temperature"],
+    ]);
+    for (const path of ["/api/v1/telemetry", "/api/v1/telemetry/latest"]) {
+      const refused = JSON.stringify(await gateway.json(`${path}?metrics=temperature,warmth`));
+      expect(refused).toContain('there is no metric \\"warmth\\"');
+    }
+  });
+});
+
+describe("lists in parts", () => {
+  test("pages of GPUs and hosts join to the whole, which comes without limit", async () => {
+    for (const [path, field] of [
+      ["/api/v1/gpus", "uuid"],
+      ["/api/v1/hosts", "cluster_id"],
+    ] as const) {
+      const whole = await bodyOf(path);
+      expect(whole.next_cursor).toBeUndefined();
+      const seen: unknown[] = [];
+      for (let cursor = ""; ;) {
+        const page = await bodyOf(`${path}?limit=1${cursor}`);
+        expect(page.count).toBe(1);
+        seen.push(...page.data.map((each) => each[field]));
+        if (page.next_cursor === undefined) break;
+        cursor = `&cursor=${page.next_cursor}`;
+      }
+      expect(seen).toEqual(whole.data.map((each) => each[field]));
+    }
+  });
+
+  test("a cursor that is none is refused", async () => {
+    expect(await gateway.json("/api/v1/gpus?cursor=abc")).toMatchObject({
+      error: { code: "invalid_parameter", details: { parameter: "cursor", value: "abc" } },
+    });
+  });
+});
