@@ -55,7 +55,7 @@ async function measure(gpus: number): Promise<void> {
   /** Until the answer is there, ready to be sent. */
   const ask = async (path: string, make: () => string): Promise<[ms: number, bytes: number]> => {
     const startedAtMs = performance.now();
-    const response = answers.answer(new Request(`http://localhost${path}`), make);
+    const response = await answers.answer(new Request(`http://localhost${path}`), make);
     const ms = performance.now() - startedAtMs;
     return [ms, (await response.arrayBuffer()).byteLength];
   };

@@ -8,6 +8,9 @@ import type { Queue } from "./pipeline/queue/queue.ts";
 import type { Service } from "./pipeline/service.ts";
 import type { TelemetryQueries } from "./pipeline/store/telemetry-queries.ts";
 import type { TelemetryStore } from "./pipeline/store/telemetry-store.ts";
+import { compression } from "./routes/compression.ts";
+import { crossOrigin } from "./routes/cross-origin.ts";
+import { type RateLimitOptions, rateLimit } from "./routes/rate-limit.ts";
 import { aggregateRoutes } from "./routes/aggregates.ts";
 import { clusterHostRoutes } from "./routes/cluster-hosts.ts";
 import { clusterRoutes } from "./routes/clusters.ts";
@@ -24,6 +27,11 @@ import { inputRoutes } from "./routes/input.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { telemetryRoutes } from "./routes/telemetry.ts";
 
+export interface HttpOptions extends RateLimitOptions {
+  /** Origins whose pages may read; undefined for none but its own. */
+  readonly corsOrigins: readonly string[] | undefined;
+}
+
 export interface AppOptions {
   readonly roles: readonly Role[];
   /** The fleet in memory; undefined in a process that is no gateway. */
@@ -33,6 +41,8 @@ export interface AppOptions {
   readonly store: Pick<TelemetryStore, "ping"> | undefined;
   readonly engine: () => string | undefined;
   readonly queue: Pick<Queue, "stats">;
+  /** How a gateway treats its clients. */
+  readonly http: HttpOptions;
   readonly services: readonly Service[];
   /** Its other metrics are shown too; one app a registry. */
   readonly registry: Registry;
@@ -52,8 +62,10 @@ export function composeApp(options: AppOptions): Elysia {
     .use(httpMetrics(options.registry))
     .use(healthRoutes(options))
     .use(metricsRoutes(options)) as unknown as Elysia;
-  const { queries, fleet } = options;
+  const { queries, fleet, http } = options;
   if (options.roles.includes("gateway") && queries !== undefined && fleet !== undefined) {
+    if (http.rateLimitPerSecond > 0) app.use(rateLimit(http));
+    if (http.corsOrigins !== undefined) app.use(crossOrigin(http.corsOrigins));
     app.use(gateway({ ...options, queries, fleet, app: () => app }));
   }
   return app;
@@ -73,6 +85,7 @@ function gateway({
   const answers = new FleetAnswers(fleet);
   const history = new HistoryAnswers(queries, clock);
   return new Elysia({ name: "gateway" })
+    .use(compression())
     .use(gpuRoutes(answers))
     .use(gpuHistoryRoutes(history, queries))
     .use(clusterRoutes(answers, queries))

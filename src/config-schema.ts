@@ -192,6 +192,28 @@ export const configSchema = Type.Object({
     unit: "s",
     description: "Time that the database may take to answer a query; not with the embedded store",
   }),
+  httpRateLimitPerSecond: count({
+    env: "HTTP_RATE_LIMIT_PER_SECOND",
+    default: 0,
+    minimum: 0,
+    maximum: 1_000_000,
+    unit: "requests/s",
+    description: "Most requests that one client address may make of a gateway a second; 0: no limit",
+  }),
+  httpTrustForwardedFor: Type.Boolean({
+    env: "HTTP_TRUST_FORWARDED_FOR",
+    default: false,
+    description:
+      "Take the last address of X-Forwarded-For for the client's; behind a proxy that sets it, and only there",
+  }),
+  corsOrigins: Type.Optional(
+    Type.Array(Type.String({ pattern: "^(\\*|https?://[^/\\s]+)$" }), {
+      env: "CORS_ORIGINS",
+      form: "list",
+      minItems: 1,
+      description: "Origins whose pages may read from a gateway, https://host each, or *; absent: none but its own",
+    }),
+  ),
   retentionRawDays: retentionDays("RETENTION_RAW_DAYS", "records"),
   retention1mDays: retentionDays("RETENTION_1M_DAYS", "rollups a minute (where the database keeps them)"),
   retention1hDays: retentionDays("RETENTION_1H_DAYS", "rollups an hour (where the database keeps them)"),

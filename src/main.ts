@@ -23,6 +23,11 @@ async function main(): Promise<void> {
     ...parts,
     roles: config.roles,
     clusterId: config.clusterId,
+    http: {
+      rateLimitPerSecond: config.httpRateLimitPerSecond,
+      trustsForwardedFor: config.httpTrustForwardedFor,
+      corsOrigins: config.corsOrigins,
+    },
     clock: systemClock,
     version,
     log,

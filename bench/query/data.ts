@@ -30,7 +30,7 @@ interface Series {
 }
 
 /** Every series, those of a metric after each other. */
-export function* seriesOf({ batches, gpus }: Fleet): Generator<Series> {
+function* seriesOf({ batches, gpus }: Fleet): Generator<Series> {
   const [first] = batches;
   for (const name of first?.columns.keys() ?? []) {
     for (let gpu = 0; gpu < gpus; gpu += 1) {

@@ -4,6 +4,9 @@ export type FaultCode =
   | "unknown_parameter"
   | "not_found"
   | "method_not_allowed"
+  | "not_acceptable"
+  | "too_large"
+  | "too_many_requests"
   | "query_too_costly"
   | "store_unavailable"
   | "internal_error";
@@ -11,7 +14,7 @@ export type FaultCode =
 /** An answer that is no success: thrown anywhere in a route, written by `errorHandling`. */
 export class ApiFault extends Error {
   constructor(
-    readonly status: 400 | 404 | 405 | 500 | 503,
+    readonly status: 400 | 404 | 405 | 406 | 413 | 429 | 500 | 503,
     readonly code: FaultCode,
     readonly text: { readonly message: string; readonly details: Readonly<Record<string, unknown>> },
   ) {

@@ -54,10 +54,14 @@ export function clusterHostRoutes(answers: FleetAnswers, history: HistoryAnswers
       ({ request, params }) => answers.answer(request, () => answers.singleGpu(gpuAt(fleet, params))),
       { ...acceptsAt(Type.Object(gpuParams), noQuery), detail: gpuDetail },
     )
-    .get("/gpus/:gpu_id/metrics", ({ params, query }) => history.page({ uuid: gpuAt(fleet, params).uuid }, query), {
-      ...acceptsAt(Type.Object(gpuParams), historyQuery),
-      detail: metricsDetail,
-    });
+    .get(
+      "/gpus/:gpu_id/metrics",
+      ({ request, params, query }) => history.answer(request, { uuid: gpuAt(fleet, params).uuid }, query),
+      {
+        ...acceptsAt(Type.Object(gpuParams), historyQuery),
+        detail: metricsDetail,
+      },
+    );
 }
 
 function gpusOfHost(fleet: Fleet, { cluster_id, host_id }: Place): StoredGpu[] {
@@ -117,5 +121,6 @@ const metricsDetail = operation({
     "Its records in the range, oldest first; where there are more than limit, the newest ones of them, and next_cursor leads " +
     "to the older ones.",
   page: "TelemetryRecord",
+  rowsToo: true,
   faults: [400, 404, 500, 503],
 });

@@ -2,6 +2,10 @@ import type { Static } from "@sinclair/typebox";
 import type { StoredGpu, StoredRecord } from "../domain/query.ts";
 import type { Fleet } from "../pipeline/hot/fleet.ts";
 import { filterOf, metricsOf, narrowed } from "./filters.ts";
+import { gpuColumns, hostColumns, recordColumns, type Row } from "./formats/columns.ts";
+import { compressed, compressMinBytes } from "./formats/compress.ts";
+import { encodingOf, type Encoding, formatOf } from "./formats/negotiate.ts";
+import { rowAnswer } from "./formats/row-answer.ts";
 import { compareKeys, type ListPage, pageOf } from "./list-page.ts";
 import { type gpuListQuery, type latestQuery, rangeOf } from "./parameters.ts";
 import { type Status, statusOf } from "./schemas/activity.ts";
@@ -11,10 +15,14 @@ import { toApiRecord } from "./schemas/telemetry-record.ts";
 
 type LatestQuery = Static<typeof latestQuery>;
 
+type Host = Static<typeof hostSchema>;
+
 interface Answer {
   /** A text that is ASCII is sent as it is in memory; a buffer would be copied at each answer. */
   readonly text: string;
   readonly etag: string;
+  /** Made when it is first asked for. */
+  readonly compressed: Map<Encoding, Promise<Uint8Array<ArrayBuffer>>>;
 }
 
 interface GpuText {
@@ -22,6 +30,8 @@ interface GpuText {
   readonly status: Status;
   readonly text: string;
 }
+
+const rowsAtATime = 1000;
 
 /** Answers that are kept until the fleet changes: so many at most, and so many characters of them. */
 const keptMax = 64;
@@ -48,17 +58,49 @@ export class FleetAnswers {
 
   /** Answers a request, from what is kept where nothing has changed since.
    *  @param makeText the body, JSON; made from nothing but the fleet and the request's URL */
-  answer(request: Request, makeText: () => string): Response {
-    const { text, etag } = this.answerTo(request.url.slice(request.url.indexOf("/", 8)), makeText);
-    const headers = { etag, "cache-control": "no-cache" };
+  answer(request: Request, makeText: () => string): Response | Promise<Response> {
+    const answer = this.answerTo(request.url.slice(request.url.indexOf("/", 8)), makeText);
+    const { text, etag } = answer;
+    const headers = { etag, "cache-control": "no-cache", vary: "accept, accept-encoding" };
     if (isKnown(request.headers.get("if-none-match"), etag)) return new Response(null, { status: 304, headers });
+    const encoding = text.length < compressMinBytes ? undefined : encodingOf(request);
+    if (encoding !== undefined) return compressedAnswer(answer, encoding, headers);
     return new Response(text, { headers: { ...headers, "content-type": "application/json" } });
+  }
+
+  /** The GPUs that are asked for, in the form that the client takes. */
+  gpus(request: Request, query: Static<typeof gpuListQuery>): Response | Promise<Response> {
+    const format = formatOf(request);
+    if (format === "json") return this.answer(request, () => this.gpuList(query));
+    const newest = this.newestByCluster();
+    const rows = this.gpuPage(query).elements.map((gpu) => toApiGpu(gpu, newest.get(gpu.clusterId) ?? NaN));
+    return rowAnswer({ request, format, columns: gpuColumns, parts: inParts(rows) });
+  }
+
+  /** The hosts of the GPUs that are asked for, in the form that the client takes. */
+  hosts(request: Request, query: Static<typeof gpuListQuery>): Response | Promise<Response> {
+    const format = formatOf(request);
+    if (format === "json") return this.answer(request, () => this.hostList(query));
+    return rowAnswer({ request, format, columns: hostColumns, parts: inParts(this.hostPage(query).elements) });
+  }
+
+  /** The newest records that are asked for, in the form that the client takes. */
+  latest(request: Request, query: LatestQuery): Response | Promise<Response> {
+    const format = formatOf(request);
+    if (format === "json") return this.answer(request, () => this.latestList(query));
+    const names = namesOf(query);
+    const rows = this.latestRecords(query).map((record) => toApiRecord(narrowed(record, names)));
+    return rowAnswer({ request, format, columns: recordColumns(names), parts: inParts(rows) });
   }
 
   /** The GPUs that are asked for, in the API's envelope. */
   gpuList(query: Static<typeof gpuListQuery>): string {
+    return this.gpusList(this.gpuPage(query));
+  }
+
+  private gpuPage(query: Static<typeof gpuListQuery>): ListPage<StoredGpu> {
     const gpus = this.fleet.members(filterOf(query)).map(({ gpu }) => gpu);
-    return this.gpusList(pageOf(gpus, ({ hostname, gpuId, uuid }) => [hostname, gpuId, uuid], query));
+    return pageOf(gpus, ({ hostname, gpuId, uuid }) => [hostname, gpuId, uuid], query);
   }
 
   /** These GPUs, in the API's envelope. */
@@ -69,17 +111,20 @@ export class FleetAnswers {
     );
   }
 
-  /** The hosts of the GPUs that are asked for, in the API's envelope. */
-  hostList(query: Static<typeof gpuListQuery>): string {
-    const gpus = this.fleet.members(filterOf(query)).map(({ gpu }) => gpu);
-    const keyOf = ({ hostname, cluster_id }: Static<typeof hostSchema>) => [hostname, cluster_id];
-    // several clusters may have a host of the same name
-    const hosts = toApiHosts(gpus, this.newestByCluster()).sort((a, b) => compareKeys(keyOf(a), keyOf(b)));
-    const { elements, next } = pageOf(hosts, keyOf, query);
+  private hostList(query: Static<typeof gpuListQuery>): string {
+    const { elements, next } = this.hostPage(query);
     return listText(
       elements.map((host) => JSON.stringify(host)),
       next,
     );
+  }
+
+  private hostPage(query: Static<typeof gpuListQuery>): ListPage<Host> {
+    const gpus = this.fleet.members(filterOf(query)).map(({ gpu }) => gpu);
+    const keyOf = ({ hostname, cluster_id }: Host) => [hostname, cluster_id];
+    // several clusters may have a host of the same name
+    const hosts = toApiHosts(gpus, this.newestByCluster()).sort((a, b) => compareKeys(keyOf(a), keyOf(b)));
+    return pageOf(hosts, keyOf, query);
   }
 
   /** One GPU, in the API's envelope. */
@@ -89,7 +134,7 @@ export class FleetAnswers {
 
   /** The newest records that are asked for; the newest of them where there are more than the limit. */
   latestList(query: LatestQuery): string {
-    const names = query.metrics === undefined ? undefined : metricsOf(query.metrics);
+    const names = namesOf(query);
     const textOf = (record: StoredRecord): string =>
       names === undefined
         ? (this.recordTexts.get(record.gpu.uuid) as string)
@@ -137,7 +182,8 @@ export class FleetAnswers {
     const kept = this.kept.get(key);
     if (kept !== undefined) return kept;
     const text = makeText();
-    const answer = { text, etag: `"${Bun.hash(text).toString(16)}"` };
+    // weak: the same whether compressed or not
+    const answer: Answer = { text, etag: `W/"${Bun.hash(text).toString(16)}"`, compressed: new Map() };
     this.kept.set(key, answer);
     this.keptLength += text.length;
     for (const [oldest, { text: oldestText }] of this.kept) {
@@ -149,6 +195,28 @@ export class FleetAnswers {
   }
 }
 
+async function compressedAnswer(
+  { text, compressed: known }: Answer,
+  encoding: Encoding,
+  headers: Readonly<Record<string, string>>,
+): Promise<Response> {
+  let body = known.get(encoding);
+  if (body === undefined) known.set(encoding, (body = compressed(text, encoding)));
+  const all = { ...headers, "content-type": "application/json", "content-encoding": encoding };
+  return new Response(await body, { headers: all });
+}
+
+/** Rows that are in memory, some at a time: the client gets them as fast as it takes them. */
+async function* inParts(rows: readonly Row[]): AsyncGenerator<readonly Row[], void> {
+  for (let from = 0; from < rows.length; from += rowsAtATime) {
+    yield await Promise.resolve(rows.slice(from, from + rowsAtATime));
+  }
+}
+
+function namesOf({ metrics }: LatestQuery): readonly string[] | undefined {
+  return metrics === undefined ? undefined : metricsOf(metrics);
+}
+
 function listText(texts: readonly string[], next?: string): string {
   const more = next === undefined ? "" : `"next_cursor":${JSON.stringify(next)},`;
   return `{"success":true,"count":${texts.length},${more}"data":[${texts.join(",")}]}`;
@@ -157,5 +225,6 @@ function listText(texts: readonly string[], next?: string): string {
 /** Source: https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2 (a weak comparison, `*` for any) */
 function isKnown(ifNoneMatch: string | null, etag: string): boolean {
   if (ifNoneMatch === null) return false;
-  return ifNoneMatch.split(",").some((each) => ["*", etag].includes(each.trim().replace(/^W\//, "")));
+  const weakly = (each: string): string => each.trim().replace(/^W\//, "");
+  return ifNoneMatch.split(",").some((each) => ["*", weakly(etag)].includes(weakly(each)));
 }

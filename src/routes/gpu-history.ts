@@ -16,10 +16,11 @@ export function gpuHistoryRoutes(history: HistoryAnswers, queries: TelemetryQuer
   return new Elysia({ name: "gpu-history", prefix: "/api/v1/gpus" })
     .get(
       "/:uuid/telemetry",
-      async ({ params: { uuid }, query }) => {
-        const page = await history.page({ uuid }, query);
-        if (page.count === 0) await checkKnown(uuid);
-        return page;
+      async ({ request, params: { uuid }, query }) => {
+        const answer = await history.answer(request, { uuid }, query);
+        // rows that are still to come cannot be counted
+        if (answer instanceof Response || answer.count === 0) await checkKnown(uuid);
+        return answer;
       },
       { ...acceptsAt(gpuParams, historyQuery), detail: telemetryDetail },
     )
@@ -42,6 +43,7 @@ const telemetryDetail = operation({
     "Its records in the range, oldest first; where there are more than limit, the newest ones of them, and next_cursor leads " +
     "to the older ones.",
   page: "TelemetryRecord",
+  rowsToo: true,
   faults: [400, 404, 500, 503],
 });
 

@@ -14,7 +14,7 @@ export const gpuParams = Type.Object({
 export function gpuRoutes(answers: FleetAnswers) {
   const { fleet } = answers;
   return new Elysia({ name: "gpus", prefix: "/api/v1/gpus" })
-    .get("", ({ request, query }) => answers.answer(request, () => answers.gpuList(query)), {
+    .get("", ({ request, query }) => answers.gpus(request, query), {
       ...accepts(gpuListQuery),
       detail: listDetail,
     })
@@ -36,6 +36,7 @@ const listDetail = operation({
   summary: "All GPUs",
   description: "Every GPU that has reported telemetry, by hostname and index.",
   part: "Gpu",
+  rowsToo: true,
   faults: [400, 500, 503],
 });
 

@@ -4,6 +4,9 @@ import type { HistoryCursor, RecordFilter, Resolution, RollupResolution } from "
 import type { TelemetryQueries } from "../pipeline/store/telemetry-queries.ts";
 import { invalidParameter } from "./api-fault.ts";
 import { filterOf, metricsOf, narrowed } from "./filters.ts";
+import { recordColumns, type Row } from "./formats/columns.ts";
+import { formatOf } from "./formats/negotiate.ts";
+import { rowAnswer } from "./formats/row-answer.ts";
 import { type fleetHistoryQuery, rangeOf } from "./parameters.ts";
 import { toApiRecord, toApiRollup } from "./schemas/telemetry-record.ts";
 
@@ -12,6 +15,20 @@ import { toApiRecord, toApiRollup } from "./schemas/telemetry-record.ts";
 const rawMaxMs = 6 * 3_600_000;
 const minutesMaxMs = 7 * 24 * 3_600_000;
 
+type HistoryQuery = Static<typeof fleetHistoryQuery>;
+type PathFilter = Pick<RecordFilter, "uuid">;
+
+interface HistoryAnswer {
+  readonly success: true;
+  readonly count: number;
+  readonly resolution: Resolution;
+  readonly next_cursor?: string;
+  readonly data: readonly Row[];
+}
+
+/** Rows that are in memory at a time where all of a window is given. */
+const rowsAtATime = 2000;
+
 /** Answers out of the history, part by part. */
 export class HistoryAnswers {
   constructor(
@@ -19,15 +36,26 @@ export class HistoryAnswers {
     private readonly clock: Clock,
   ) {}
 
+  /** The answer in the form that the client takes.
+   *  @param filter of the path */
+  async answer(request: Request, filter: PathFilter, query: HistoryQuery): Promise<HistoryAnswer | Response> {
+    const format = formatOf(request);
+    if (format === "json") return this.page(filter, query);
+    const columns = recordColumns(namesOf(query));
+    // the limit's default is for answers that are one piece
+    const isWhole = query.cursor === undefined && !new URL(request.url).searchParams.has("limit");
+    const parts = isWhole ? this.window(filter, query) : this.onePart(filter, query);
+    return rowAnswer({ request, format, columns, parts });
+  }
+
   /** The newest part that the request asks for, with where the next, older one begins.
    *  @param filter of the path */
-  async page(filter: Pick<RecordFilter, "uuid">, query: Static<typeof fleetHistoryQuery>) {
+  private async page(filter: PathFilter, query: HistoryQuery): Promise<HistoryAnswer> {
     const range = rangeOf(query);
     const resolution = this.resolutionOf(query.resolution ?? "raw", range);
     const cursor = query.cursor === undefined ? {} : { cursor: readCursor(query.cursor) };
-    const names = query.metrics === undefined ? undefined : metricsOf(query.metrics);
     const all = { ...filterOf(query), ...filter, ...range, ...cursor };
-    const { elements, next } = await this.read(all, resolution, names);
+    const { elements, next } = await this.read(all, resolution, namesOf(query));
     if (query.order === "desc") elements.reverse();
     return {
       success: true,
@@ -36,6 +64,24 @@ export class HistoryAnswers {
       ...(next === undefined ? {} : { next_cursor: cursorText(next) }),
       data: elements,
     };
+  }
+
+  private async *onePart(filter: PathFilter, query: HistoryQuery): AsyncGenerator<readonly Row[], void> {
+    yield (await this.page(filter, query)).data;
+  }
+
+  /** Every record of the window, however many, part by part. */
+  private async *window(filter: PathFilter, query: HistoryQuery): AsyncGenerator<readonly Row[], void> {
+    const range = rangeOf(query);
+    const resolution = this.resolutionOf(query.resolution ?? "raw", range);
+    const isForward = query.order !== "desc";
+    const all = { ...filterOf(query), ...filter, ...range, isForward, limit: rowsAtATime };
+    let cursor: HistoryCursor | undefined;
+    do {
+      const part = await this.read({ ...all, ...(cursor === undefined ? {} : { cursor }) }, resolution, namesOf(query));
+      yield isForward ? part.elements : part.elements.reverse();
+      cursor = part.next;
+    } while (cursor !== undefined);
   }
 
   /** @returns what `auto` means for a window: the finest that it is not too wide for */
@@ -64,6 +110,10 @@ export class HistoryAnswers {
 /** The finest rollup that a window is not too wide for. */
 export function rollupFor(widthMs: number): RollupResolution {
   return widthMs <= minutesMaxMs ? "1m" : "1h";
+}
+
+function namesOf({ metrics }: HistoryQuery): readonly string[] | undefined {
+  return metrics === undefined ? undefined : metricsOf(metrics);
 }
 
 function cursorText({ timeMs, gpuKey }: HistoryCursor): string {

@@ -11,7 +11,7 @@ const hostParams = Type.Object({ hostname: pathName("The host", "mtv5-dgx1-hgpu-
 export function hostRoutes(answers: FleetAnswers) {
   const { fleet } = answers;
   return new Elysia({ name: "hosts", prefix: "/api/v1/hosts" })
-    .get("", ({ request, query }) => answers.answer(request, () => answers.hostList(query)), {
+    .get("", ({ request, query }) => answers.hosts(request, query), {
       ...accepts(gpuListQuery),
       detail: listDetail,
     })
@@ -33,6 +33,7 @@ const listDetail = operation({
   summary: "All hosts",
   description: "Every host with a GPU that has reported telemetry, of all clusters.",
   part: "Host",
+  rowsToo: true,
   faults: [400, 500, 503],
 });
 

@@ -7,11 +7,11 @@ import { accepts, fleetHistoryQuery, latestQuery } from "./parameters.ts";
 /** Records of all GPUs. */
 export function telemetryRoutes(answers: FleetAnswers, history: HistoryAnswers) {
   return new Elysia({ name: "telemetry", prefix: "/api/v1/telemetry" })
-    .get("", ({ query }) => history.page({}, query), {
+    .get("", ({ request, query }) => history.answer(request, {}, query), {
       ...accepts(fleetHistoryQuery),
       detail: allDetail,
     })
-    .get("/latest", ({ request, query }) => answers.answer(request, () => answers.latestList(query)), {
+    .get("/latest", ({ request, query }) => answers.latest(request, query), {
       ...accepts(latestQuery),
       detail: latestDetail,
     });
@@ -25,6 +25,7 @@ const allDetail = operation({
     "Records in the range, oldest first; where there are more than limit, the newest ones of them, and next_cursor leads " +
     "to the older ones.",
   page: "TelemetryRecord",
+  rowsToo: true,
   faults: [400, 500, 503],
 });
 
@@ -36,5 +37,6 @@ const latestDetail = operation({
     "The newest record of each GPU where it lies in the range, oldest first. Like everywhere, at most limit of them, " +
     "the newest: ask for as many as there are GPUs.",
   list: "TelemetryRecord",
+  rowsToo: true,
   faults: [400, 500, 503],
 });

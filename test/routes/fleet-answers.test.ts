@@ -44,14 +44,14 @@ const tell = (second: number): Promise<void> => {
   return hotTier.write(hotBatch([{ gpu, timeMs: t0 + second * 1000, metrics: { temperature: second } }]));
 };
 
-test.each(paths)("%s has a strong ETag, and whoever has that is told so until something changes", async (path) => {
+test.each(paths)("%s has an ETag, and whoever has that is told so until something changes", async (path) => {
   const first = await gateway.get(path);
   const etag = first.headers.get("etag") ?? "";
-  expect(etag).toMatch(/^"[0-9a-f]+"$/);
+  expect(etag).toMatch(/^W\/"[0-9a-f]+"$/);
   expect(first.headers.get("content-type")).toBe("application/json");
   expect(first.headers.get("cache-control")).toBe("no-cache");
   const body = await first.text();
-  for (const known of [etag, `"other", W/${etag}`, "*"]) {
+  for (const known of [etag, `"other", ${etag.replace("W/", "")}`, "*"]) {
     const again = await gateway.get(path, { headers: { "if-none-match": known } });
     expect([again.status, again.headers.get("etag"), await again.text()]).toEqual([304, etag, ""]);
   }

@@ -111,6 +111,7 @@ export function gatewayOver({ store, queries }: FleetStore, options: Partial<App
     queries,
     store,
     engine: () => undefined,
+    http: { rateLimitPerSecond: 0, trustsForwardedFor: false, corsOrigins: undefined },
     queue,
     services: [],
     registry: new Registry(),

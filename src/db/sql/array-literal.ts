@@ -20,7 +20,7 @@ function quoted(value: string): string {
 }
 
 /** The sign of -0, which String drops, is kept. */
-export function numberText(value: number): string {
+function numberText(value: number): string {
   return Object.is(value, -0) ? "-0" : String(value);
 }
 

@@ -40,6 +40,16 @@ export const faultResponses = {
     message: 'There is no GPU with uuid "GPU-0"',
     details: { resource: "GPU", uuid: "GPU-0" },
   }),
+  406: faultResponse("The Accept header takes nothing of what there is", {
+    code: "not_acceptable",
+    message: 'accept="image/png" takes nothing of what there is: application/json, text/csv, application/x-ndjson',
+    details: { accept: "image/png", available: ["application/json", "text/csv", "application/x-ndjson"] },
+  }),
+  429: faultResponse("One client asks too much; Retry-After says when to come back", {
+    code: "too_many_requests",
+    message: "More than 100 requests a second come from 10.0.0.7; come back in 1 s",
+    details: { client: "10.0.0.7", per_second: 100, retry_after_seconds: 1 },
+  }),
   500: faultResponse("The request failed inside the server", {
     code: "internal_error",
     message: "The request failed inside the server; its log says why",

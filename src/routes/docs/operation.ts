@@ -20,32 +20,54 @@ interface OperationText {
   readonly faults: readonly FaultStatus[];
 }
 
-/** What a success carries: a list, a part of one, or one of a type in the envelope, a type as it is, or text. */
+/** What a success carries: a list, a part of one, or one of a type in the envelope, a type as it is, or text; `rowsToo`
+ *  where it can be given row by row, too. */
 type Success =
-  | { readonly list: SchemaName }
-  | { readonly part: SchemaName }
-  | { readonly page: SchemaName }
+  | { readonly list: SchemaName; readonly rowsToo?: true }
+  | { readonly part: SchemaName; readonly rowsToo?: true }
+  | { readonly page: SchemaName; readonly rowsToo?: true }
   | { readonly rows: SchemaName }
   | { readonly single: SchemaName }
   | { readonly plain: SchemaName; /** What 503 with the same type means. */ readonly plain503?: string }
   | { readonly text: string };
 
+/** An answer by its media types. */
+interface Documented {
+  readonly description: string;
+  readonly content: Readonly<Record<string, { readonly schema: TSchema; readonly example?: unknown }>>;
+}
+
 /** The documentation of a route: goes into its `detail`. Answers are documented and not checked at run time: a page of
  *  10,000 records would pay for it; the tests check them. */
 export function operation({ id, tag, summary, description, faults, ...success }: OperationText & Success) {
+  const isByRow = "rowsToo" in success;
+  // what every client of the API may meet, whatever it asks for; operators are always let in
+  const all: FaultStatus[] = [
+    ...faults,
+    ...(isByRow ? [406 as const] : []),
+    ...(tag === "operations" ? [] : [429 as const]),
+  ];
+  const { 200: given, ...others } = successResponses(success);
   return {
     operationId: id,
     tags: [tag] as string[],
     summary,
     description,
     responses: {
-      ...successResponses(success),
-      ...Object.fromEntries(faults.map((status) => [status, { $ref: `#/components/responses/${status}` }])),
+      200: isByRow ? { ...given, content: { ...given.content, ...rowContents } } : given,
+      ...others,
+      ...Object.fromEntries(all.map((status) => [status, { $ref: `#/components/responses/${status}` }])),
     } as Record<string, { description: string }>,
   };
 }
 
-function successResponses(success: Success) {
+/** A list row by row; of history without limit and cursor, all of the window. */
+const rowContents = {
+  "text/csv": { schema: Type.String({ description: "A header, then a row each (RFC 4180)" }) },
+  "application/x-ndjson": { schema: Type.String({ description: "An element of data in each line" }) },
+};
+
+function successResponses(success: Success): Record<number, Documented> & { 200: Documented } {
   if ("text" in success) {
     return {
       200: { description: "Success", content: { "text/plain": { schema: Type.String(), example: success.text } } },
@@ -77,7 +99,7 @@ function successResponses(success: Success) {
   return { 200: json("Success", singleAnswer(refTo(success.single)), example) };
 }
 
-function json(description: string, schema: TSchema, example: unknown) {
+function json(description: string, schema: TSchema, example: unknown): Documented {
   return { description, content: { "application/json": { schema, example } } };
 }
 

@@ -1,0 +1,76 @@
+import { stringify } from "csv-stringify/sync";
+import type { Row } from "./columns.ts";
+import { compressedStream } from "./compress.ts";
+import { encodingOf, type Format } from "./negotiate.ts";
+
+/** Rows that come in parts, and how they are to be given. */
+export interface RowAnswer {
+  readonly request: Request;
+  readonly format: Exclude<Format, "json">;
+  /** Of a CSV; objects in a cell are JSON. */
+  readonly columns: readonly string[];
+  /** Asked for the next part when the client has taken the one before, and told when nobody waits for more. */
+  readonly parts: AsyncGenerator<readonly Row[], void>;
+}
+
+const contentTypes = { csv: "text/csv; charset=utf-8; header=present", ndjson: "application/x-ndjson" } as const;
+
+/** An answer row by row, in the memory of one part however many there are. Of what fails before the first part is there
+ *  the client is told as usual; afterwards the answer breaks off. */
+export async function rowAnswer({ request, format, columns, parts }: RowAnswer): Promise<Response> {
+  const texts = textsOf(await parts.next(), parts, format === "csv" ? columns : undefined);
+  const body = new ReadableStream<Uint8Array>(
+    {
+      pull: async (controller) => {
+        const { done, value } = await texts.next();
+        if (done === true) controller.close();
+        else controller.enqueue(new TextEncoder().encode(value));
+      },
+      cancel: () => texts.return().then(() => undefined),
+    },
+    { highWaterMark: 0 },
+  );
+  const encoding = encodingOf(request);
+  const headers = {
+    "content-type": contentTypes[format],
+    "cache-control": "no-cache",
+    vary: "accept, accept-encoding",
+  };
+  if (encoding === undefined) return new Response(body, { headers });
+  return new Response(compressedStream(body, encoding), { headers: { ...headers, "content-encoding": encoding } });
+}
+
+/** Texts of the parts, none of them empty: a stream that is given nothing does not ask again.
+ *  @param columns of a CSV, whose header comes also where there are no rows; undefined for NDJSON */
+async function* textsOf(
+  first: IteratorResult<readonly Row[], void>,
+  parts: AsyncGenerator<readonly Row[], void>,
+  columns: readonly string[] | undefined,
+): AsyncGenerator<string, void> {
+  try {
+    let isFirst = true;
+    for (let part = first; part.done !== true || isFirst; part = await parts.next()) {
+      const rows = part.value ?? [];
+      const text = columns === undefined ? ndjsonOf(rows) : csvOf(rows, columns, isFirst);
+      isFirst = false;
+      if (text !== "") yield text;
+      if (part.done === true) return;
+    }
+  } finally {
+    await parts.return();
+  }
+}
+
+function csvOf(rows: readonly Row[], columns: readonly string[], header: boolean): string {
+  return stringify([...rows], {
+    header,
+    columns: [...columns],
+    // a spreadsheet would take such a text for a formula
+    escape_formulas: true,
+    cast: { boolean: String, number: String },
+  });
+}
+
+function ndjsonOf(rows: readonly Row[]): string {
+  return rows.map((row) => `${JSON.stringify(row)}\n`).join("");
+}

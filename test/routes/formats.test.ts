@@ -1,0 +1,181 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { gunzipSync, zstdDecompressSync } from "node:zlib";
+import { parse } from "csv-parse/sync";
+import { type FleetRecord, firstSecondMs, gatewayOver, gpuOf, openFleetStore, type TestGateway } from "./gateway.ts";
+
+let stored: Awaited<ReturnType<typeof openFleetStore>>;
+let gateway: TestGateway;
+beforeAll(async () => {
+  stored = await openFleetStore();
+  gateway = gatewayOver(stored);
+});
+afterAll(() => stored.close());
+
+type Row = Readonly<Record<string, unknown>>;
+
+const as = (accept: string) => ({ headers: { accept } });
+const dataOf = async (path: string) => ((await gateway.json(path)) as unknown as { data: Row[] }).data;
+const csvRows = async (response: Response): Promise<Record<string, string>[]> =>
+  parse(await response.text(), { columns: true });
+
+const everyList = [
+  "/api/v1/gpus",
+  "/api/v1/hosts",
+  "/api/v1/telemetry",
+  "/api/v1/telemetry/latest",
+  "/api/v1/gpus/GPU-host-a-0/telemetry",
+  "/api/v1/clusters/alpha/hosts/host-a/gpus/0/metrics",
+];
+
+describe("lists row by row", () => {
+  test("as NDJSON: what the JSON answer has, a line each", async () => {
+    for (const path of everyList) {
+      const response = await gateway.get(path, as("application/x-ndjson"));
+      expect(response.headers.get("content-type")).toBe("application/x-ndjson");
+      const lines = (await response.text()).trimEnd().split("\n");
+      expect([path, lines.map((line) => JSON.parse(line) as Row)]).toEqual([path, await dataOf(path)]);
+    }
+  });
+
+  test("as CSV: a column for each field, objects as JSON, nothing where there is no value", async () => {
+    for (const path of everyList) {
+      const response = await gateway.get(path, as("text/csv;q=0.9, application/json;q=0.1"));
+      expect(response.headers.get("content-type")).toStartWith("text/csv");
+      const expected = (await dataOf(path)).map((row) =>
+        Object.fromEntries(
+          Object.entries(row).map(([name, value]) => [
+            name,
+            typeof value === "object" ? JSON.stringify(value) : String(value as string | number),
+          ]),
+        ),
+      );
+      const rows = (await csvRows(response)).map((row) =>
+        Object.fromEntries(Object.entries(row).filter(([, text]) => text !== "")),
+      );
+      expect([path, rows]).toEqual([path, expected]);
+    }
+  });
+
+  test("only the metrics that are asked for have a column", async () => {
+    const path = "/api/v1/telemetry?metrics=temperature&limit=2&order=desc";
+    const rows = await csvRows(await gateway.get(path, as("text/csv")));
+    expect(rows.map(({ temperature }) => temperature)).toEqual(["", "60"]);
+    expect(Object.keys(rows[0] ?? {})).not.toContain("power_draw");
+  });
+
+  test("a text that a spreadsheet would take for a formula is none", async () => {
+    const opened = await openFleetStore([
+      { gpu: gpuOf("=1+1", "host-f", 0), timeMs: firstSecondMs, values: { temperature: 1 } },
+    ]);
+    const [row] = await csvRows(await gatewayOver(opened).get("/api/v1/gpus", as("text/csv")));
+    await opened.close();
+    expect(row?.["cluster_id"]).toBe("'=1+1");
+  });
+
+  test("what takes nothing of it is told what there is", async () => {
+    for (const path of everyList) {
+      const response = await gateway.get(path, as("image/png"));
+      expect([path, response.status]).toEqual([path, 406]);
+      expect(await response.json()).toMatchObject({ error: { code: "not_acceptable" } });
+    }
+  });
+
+  test("faults come as JSON, whatever is asked for", async () => {
+    const response = await gateway.get("/api/v1/gpus/GPU-none/telemetry", as("text/csv"));
+    expect([response.status, response.headers.get("content-type")]).toEqual([404, "application/json;charset=utf-8"]);
+  });
+});
+
+describe("a whole window", () => {
+  const count = 5003;
+  const records: FleetRecord[] = Array.from({ length: count }, (_, index) => ({
+    gpu: gpuOf("long", "host-l", index % 2),
+    timeMs: firstSecondMs + index * 500,
+    values: { temperature: index % 100 },
+  }));
+  let long: Awaited<ReturnType<typeof openFleetStore>>;
+  beforeAll(async () => void (long = await openFleetStore(records)));
+  afterAll(() => long.close());
+
+  test("comes without limit, in its order, though a page has fewer", async () => {
+    for (const order of ["asc", "desc"]) {
+      const response = await gatewayOver(long).get(`/api/v1/telemetry?order=${order}`, as("application/x-ndjson"));
+      const lines = (await response.text()).trimEnd().split("\n");
+      const times = lines.map((line) => Date.parse((JSON.parse(line) as { timestamp: string }).timestamp));
+      const expected = records.map(({ timeMs }) => timeMs);
+      expect(times).toEqual(order === "asc" ? expected : expected.toReversed());
+    }
+  });
+
+  test("is asked of the store only as far as the client takes it", async () => {
+    const asked: number[] = [];
+    const queries = Object.create(long.queries, {
+      records: {
+        value: (filter: Parameters<typeof long.queries.records>[0]) => {
+          asked.push(filter.limit);
+          return long.queries.records(filter);
+        },
+      },
+    }) as typeof long.queries;
+    const app = gatewayOver({ ...long, queries });
+    const response = await app.get("/api/v1/telemetry", as("text/csv"));
+    const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+    await reader.read();
+    await reader.cancel();
+    expect(asked.length).toBeLessThan(Math.ceil(count / 2000));
+  });
+});
+
+describe("compression", () => {
+  const gzip = { headers: { "accept-encoding": "gzip" } };
+
+  test("out of memory, out of the store, and row by row", async () => {
+    for (const [path, init] of [
+      ["/api/v1/gpus", {}],
+      ["/api/v1/telemetry?limit=7", {}],
+      ["/api/v1/metrics", {}],
+      ["/api/v1/telemetry", { accept: "text/csv" }],
+    ] as const) {
+      const plain = await (await gateway.get(path, { headers: init })).text();
+      expect(plain.length).toBeGreaterThan(1024);
+      for (const [encoding, decode] of [
+        ["gzip", gunzipSync],
+        ["zstd", zstdDecompressSync],
+      ] as const) {
+        const response = await gateway.get(path, { headers: { ...init, "accept-encoding": encoding } });
+        expect([path, response.headers.get("content-encoding")]).toEqual([path, encoding]);
+        expect(response.headers.get("vary")).toContain("accept-encoding");
+        expect(decode(Buffer.from(await response.arrayBuffer())).toString()).toBe(plain);
+      }
+    }
+  });
+
+  test("not of what is short, nor for who does not take it", async () => {
+    for (const [path, encoding] of [
+      ["/api/v1/gpus/GPU-host-a-0", "gzip"],
+      ["/api/v1/gpus", "br"],
+      ["/api/v1/gpus", "gzip;q=0, identity"],
+    ] as const) {
+      const response = await gateway.get(path, { headers: { "accept-encoding": encoding } });
+      expect([path, response.status, response.headers.get("content-encoding")]).toEqual([path, 200, null]);
+    }
+  });
+
+  test("the same tag whether compressed or not: who has it gets nothing again", async () => {
+    const etag = (await gateway.get("/api/v1/gpus")).headers.get("etag") ?? "";
+    const again = await gateway.get("/api/v1/gpus", { headers: { ...gzip.headers, "if-none-match": etag } });
+    expect([again.status, await again.text()]).toEqual([304, ""]);
+  });
+});
+
+test("a list without rows ends, in every form", async () => {
+  for (const path of [
+    "/api/v1/telemetry?gpu_uuid=none",
+    "/api/v1/gpus?model=none",
+    "/api/v1/telemetry?gpu_uuid=none&limit=5",
+  ]) {
+    expect(await (await gateway.get(path, as("application/x-ndjson"))).text()).toBe("");
+    const [header, ...rows] = (await (await gateway.get(path, as("text/csv"))).text()).trimEnd().split("\n");
+    expect([header?.includes("uuid"), rows]).toEqual([true, []]);
+  }
+});
