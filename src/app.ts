@@ -4,12 +4,13 @@ import type { Registry } from "prom-client";
 import type { Role } from "./config-schema.ts";
 import type { Clock } from "./domain/clock.ts";
 import type { Fleet } from "./pipeline/hot/fleet.ts";
-import type { Queue } from "./pipeline/queue/queue.ts";
+import type { DeadLetters, Queue } from "./pipeline/queue/queue.ts";
 import type { Service } from "./pipeline/service.ts";
 import type { TelemetryQueries } from "./pipeline/store/telemetry-queries.ts";
 import type { TelemetryStore } from "./pipeline/store/telemetry-store.ts";
 import { compression } from "./routes/compression.ts";
 import { crossOrigin } from "./routes/cross-origin.ts";
+import { pipelineRoutes } from "./routes/pipeline.ts";
 import { type RateLimitOptions, rateLimit } from "./routes/rate-limit.ts";
 import { aggregateRoutes } from "./routes/aggregates.ts";
 import { clusterHostRoutes } from "./routes/cluster-hosts.ts";
@@ -41,6 +42,7 @@ export interface AppOptions {
   readonly store: Pick<TelemetryStore, "ping"> | undefined;
   readonly engine: () => string | undefined;
   readonly queue: Pick<Queue, "stats">;
+  readonly deadLetters: DeadLetters;
   /** How a gateway treats its clients. */
   readonly http: HttpOptions;
   readonly services: readonly Service[];
@@ -71,17 +73,14 @@ export function composeApp(options: AppOptions): Elysia {
   return app;
 }
 
-function gateway({
-  fleet,
-  queries,
-  version,
-  clock,
-  app,
-}: Pick<AppOptions, "version" | "clock"> & {
+interface GatewayParts extends AppOptions {
   readonly fleet: Fleet;
   readonly queries: TelemetryQueries;
   readonly app: () => AnyElysia;
-}) {
+}
+
+function gateway(parts: GatewayParts) {
+  const { fleet, queries, version, clock, app } = parts;
   const answers = new FleetAnswers(fleet);
   const history = new HistoryAnswers(queries, clock);
   return new Elysia({ name: "gateway" })
@@ -94,5 +93,6 @@ function gateway({
     .use(telemetryRoutes(answers, history))
     .use(aggregateRoutes(queries, clock))
     .use(inputRoutes(queries))
+    .use(pipelineRoutes(parts))
     .use(docsRoutes({ app, version }));
 }

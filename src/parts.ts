@@ -17,14 +17,13 @@ import { pipelineMetrics, showDatabaseBytes, showPace } from "./pipeline/pipelin
 import { payloadMaxBytes } from "./pipeline/queue/etcd/publisher.ts";
 import { EtcdQueue } from "./pipeline/queue/etcd-queue.ts";
 import { MemoryQueue } from "./pipeline/queue/memory-queue.ts";
-import type { Queue } from "./pipeline/queue/queue.ts";
+import type { DeadLetters, Queue } from "./pipeline/queue/queue.ts";
 import { EtcdRanges } from "./pipeline/ranges/etcd-ranges.ts";
 import { EtcdRounds } from "./pipeline/ranges/etcd-rounds.ts";
 import type { SourceRanges } from "./pipeline/ranges/source-ranges.ts";
 import { StoredGaps } from "./pipeline/ranges/stored-gaps.ts";
 import type { Service } from "./pipeline/service.ts";
-import { CsvSource } from "./pipeline/source/csv-source.ts";
-import { SimulatedSource } from "./pipeline/source/simulated-source.ts";
+import { sourceOpener } from "./open-source.ts";
 import type { Source } from "./pipeline/source/source.ts";
 import { openLateStore } from "./pipeline/store/open-late-store.ts";
 import { type OpenStore, openPGliteStore } from "./pipeline/store/open-pglite-store.ts";
@@ -44,6 +43,7 @@ export interface Parts {
   /** Undefined in a process that is no gateway. */
   readonly fleet: Fleet | undefined;
   readonly queue: Queue;
+  readonly deadLetters: DeadLetters;
   /** In the order of starting. */
   readonly services: readonly Service[];
   readonly registry: Registry;
@@ -96,17 +96,20 @@ export async function makeParts(config: Config, surroundings: Surroundings): Pro
     queries: opened?.queries,
     fleet,
     queue,
+    deadLetters: queue instanceof EtcdQueue ? queue.deadLetters : queue,
     services,
     registry,
     sourceDescription: firstSource?.description,
     engine: () => opened?.engine(),
     storeDescription: opened?.description,
-    close: async () => {
-      await queue.close();
-      etcd?.close();
-      await opened?.close();
-    },
+    close: () => close(queue, etcd, opened),
   };
+}
+
+async function close(queue: Queue, etcd: EtcdClient | undefined, opened: OpenStore | undefined): Promise<void> {
+  await queue.close();
+  etcd?.close();
+  await opened?.close();
 }
 
 /** A process that only streams into etcd needs no store; a gateway can serve the fleet before the store answers. */
@@ -265,36 +268,4 @@ function makeRanges(
   }
   if (store === undefined) throw new InvalidConfig(["a streamer without ETCD_ENDPOINTS needs a store beside it"]);
   return new StoredGaps(store);
-}
-
-/** Rows of one instant that stay in one batch whatever BATCH_SIZE says: a scrape of some 5,000 GPUs. */
-const batchMaxRows = 100_000;
-
-/** Opens the source of a round. Streamers that share a file through etcd agree on the round and on its beginning. */
-function sourceOpener(
-  config: Config,
-  { clock, log, rounds }: Pick<Surroundings, "clock" | "log"> & { readonly rounds: EtcdRounds | undefined },
-): (round: number) => Promise<Source> {
-  const { csvFile, clusterId, batchSize } = config;
-  if (csvFile === undefined) {
-    const { simHosts: hosts, simGpusPerHost: gpusPerHost, simSeed: seed, simIntervalMs: intervalMs } = config;
-    const source = new SimulatedSource({ hosts, gpusPerHost, seed, intervalMs, clusterId, clock, batchSize });
-    return () => Promise.resolve(source);
-  }
-  const timestamps = config.timestamps ?? (config.loopMode ? "now" : "original");
-  let firstRound: number | undefined;
-  return async (round) => {
-    if (rounds !== undefined && config.loopMode) firstRound ??= await rounds.current(await CsvSource.fileId(csvFile));
-    return CsvSource.open({
-      path: csvFile,
-      clusterId,
-      batchSize,
-      batchMaxRows,
-      timestamps,
-      clock,
-      round: round + (firstRound ?? 0),
-      onGrown: (message) => log.warn(message),
-      ...(rounds === undefined ? {} : { roundStart: (fileId, ofRound) => rounds.startedAtMs(fileId, ofRound) }),
-    });
-  };
 }

@@ -103,7 +103,8 @@ async function queueHealth({ queue, clock }: HealthOptions): Promise<ComponentHe
   try {
     const { dead, ready, inFlight, capacity } = await withPatience(queue.stats(), clock);
     const reasons: string[] = [];
-    if (dead > 0) reasons.push(`${dead} message(s) were given up; the log names the error of each`);
+    if (dead > 0)
+      reasons.push(`${dead} message(s) were given up; /api/v1/pipeline/dead-letters names the error of each`);
     if (ready + inFlight >= capacity) {
       reasons.push(
         `the queue is full (${ready + inFlight} of ${capacity} messages): streamers wait for the collectors`,

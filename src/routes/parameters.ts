@@ -151,6 +151,9 @@ export const quarantineQuery = Type.Object(
   { additionalProperties: false },
 );
 
+/** The parameters of other lists. */
+export const limitQuery = Type.Object({ limit }, { additionalProperties: false });
+
 /** For endpoints that take no parameters. */
 export const noQuery = Type.Object({}, { additionalProperties: false });
 

@@ -139,7 +139,9 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       await publish(queue, "one", "two");
       for (const delivery of await claimAll(queue, 2)) await queue.reject(delivery, "no");
       const [one, two] = (await deadLetters.list(10)).map(({ envelope }) => envelope.id) as [string, string];
+      expect(await deadLetters.get(one)).toMatchObject({ envelope: { id: one }, attempts: 1 });
       expect(await deadLetters.redrive(one)).toBe(true);
+      expect(await deadLetters.get(one)).toBeUndefined();
       expect(await deadLetters.redrive(one)).toBe(false);
       expect(await deadLetters.delete(two)).toBe(true);
       expect(await deadLetters.delete(two)).toBe(false);

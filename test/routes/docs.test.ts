@@ -9,7 +9,7 @@ import { parse } from "yaml";
 import { metrics } from "../../src/domain/metrics.ts";
 import { namedSchemas, type SchemaName } from "../../src/routes/docs/components.ts";
 import { listAnswer, pageAnswer, partAnswer, rowsAnswer, singleAnswer } from "../../src/routes/schemas/envelope.ts";
-import { gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
+import { buryTwo, gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
 
 interface Operation {
   readonly operationId: string;
@@ -22,15 +22,20 @@ type Json = Record<string, unknown>;
 
 let stored: Awaited<ReturnType<typeof openFleetStore>>;
 let gateway: TestGateway;
-let document: Json & { paths: Record<string, { get: Operation }> };
+let document: Json & { paths: Record<string, Record<string, Operation>> };
+let deadLetters: string[];
 beforeAll(async () => {
   stored = await openFleetStore();
   gateway = gatewayOver(stored);
+  deadLetters = await buryTwo(gateway.queue);
   document = (await gateway.json("/swagger/swagger.json")) as typeof document;
 });
 afterAll(() => stored.close());
 
-const operations = (): [string, Operation][] => Object.entries(document.paths).map(([path, item]) => [path, item.get]);
+const operations = (): [path: string, operation: Operation, method: string][] =>
+  Object.entries(document.paths).flatMap(([path, item]) =>
+    Object.entries(item).map(([method, operation]) => [path, operation, method] as [string, Operation, string]),
+  );
 
 describe("the OpenAPI document", () => {
   test("passes redocly's recommended rules without error or warning", async () => {
@@ -71,6 +76,10 @@ describe("the OpenAPI document", () => {
       "/api/v1/hosts",
       "/api/v1/hosts/{hostname}/gpus",
       "/api/v1/metrics",
+      "/api/v1/pipeline",
+      "/api/v1/pipeline/dead-letters",
+      "/api/v1/pipeline/dead-letters/{id}",
+      "/api/v1/pipeline/dead-letters/{id}/redrive",
       "/api/v1/quarantine",
       "/api/v1/telemetry",
       "/api/v1/telemetry/aggregates",
@@ -117,9 +126,13 @@ describe("the OpenAPI document", () => {
       hostname: "host-a",
       gpu_id: "0",
     };
-    for (const [path, { responses }] of operations()) {
+    for (const [path, { responses }, method] of operations()) {
+      // each can be settled once
+      names["id"] = (path.endsWith("/redrive") ? deadLetters[1] : deadLetters[0]) ?? "";
       const query = path.endsWith("/aggregates") ? `?group_by=host&start_time=2025-07-18T00:00:00Z` : "";
-      const response = await gateway.get(path.replace(/\{(\w+)\}/g, (_, name: string) => names[name] ?? "") + query);
+      const response = await gateway.get(path.replace(/\{(\w+)\}/g, (_, name: string) => names[name] ?? "") + query, {
+        method,
+      });
       expect([path, response.status]).toEqual([path, 200]);
       const schema = responses["200"]?.content?.["application/json"]?.schema;
       if (schema === undefined) continue;

@@ -8,6 +8,7 @@ import type { Gpu, Workload } from "../../src/domain/gpu.ts";
 import { metricIndexOf } from "../../src/domain/metrics.ts";
 import { FleetProjection } from "../../src/pipeline/hot/fleet-projection.ts";
 import { MemoryHotTier } from "../../src/pipeline/hot/memory-hot-tier.ts";
+import { encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
 import { MemoryQueue } from "../../src/pipeline/queue/memory-queue.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 
@@ -113,6 +114,7 @@ export function gatewayOver({ store, queries }: FleetStore, options: Partial<App
     engine: () => undefined,
     http: { rateLimitPerSecond: 0, trustsForwardedFor: false, corsOrigins: undefined },
     queue,
+    deadLetters: queue,
     services: [],
     registry: new Registry(),
     version: "1.2.3",
@@ -132,6 +134,24 @@ export function gatewayOver({ store, queries }: FleetStore, options: Partial<App
     queue,
     logged,
   };
+}
+
+/** Puts three messages into a queue, the first two of which are given up. @returns their ids, oldest first */
+export async function buryTwo(queue: MemoryQueue): Promise<string[]> {
+  const { signal } = new AbortController();
+  const place = (offset: number) => ({ offset, line: offset });
+  const message = (key: string) => ({
+    ...encodeBatch(batchOf([fleet[0] as FleetRecord])),
+    idempotencyKey: key,
+    traceId: "trace",
+    count: 1,
+    source: { sourceId: "csv:lost.csv", from: place(10), to: place(20) },
+  });
+  const { receipts } = await queue.publish(["a", "b", "c"].map(message), { signal });
+  for (const delivery of await queue.claim({ consumerId: "test", maxMessages: 2, signal })) {
+    await queue.reject(delivery, "the store refused the data");
+  }
+  return receipts.map(({ id }) => id);
 }
 
 function batchOf(records: readonly FleetRecord[]) {

@@ -112,6 +112,10 @@ export class MemoryQueue implements Queue, DeadLetters {
     return Promise.resolve([...this.deadById.values()].slice(0, limit).map(({ letter }) => letter));
   }
 
+  get(id: string): Promise<DeadLetter | undefined> {
+    return Promise.resolve(this.deadById.get(id)?.letter);
+  }
+
   redrive(id: string): Promise<boolean> {
     const dead = this.deadById.get(id);
     if (dead === undefined) return Promise.resolve(false);

@@ -122,6 +122,8 @@ export interface Queue {
 export interface DeadLetters {
   /** Oldest first. */
   list(limit: number): Promise<DeadLetter[]>;
+  /** @returns undefined when there is none of that id */
+  get(id: string): Promise<DeadLetter | undefined>;
   /** Makes a dead message ready again, attempts from 0. @returns false when there is none of that id */
   redrive(id: string): Promise<boolean>;
   /** @returns false when there is none of that id */

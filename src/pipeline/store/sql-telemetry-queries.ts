@@ -1,5 +1,6 @@
 import type { DatabaseEngine } from "../../db/engine.ts";
 import type { SqlClient } from "../../db/client.ts";
+import { countRejections } from "../../db/sql/count-rejections.ts";
 import { groupColumns, selectAggregates } from "../../db/sql/select-aggregates.ts";
 import { selectChanges } from "../../db/sql/select-changes.ts";
 import { selectGpus } from "../../db/sql/select-gpus.ts";
@@ -91,6 +92,10 @@ export class SqlTelemetryQueries implements TelemetryQueries {
 
   rejections(filter: RejectionFilter): Promise<StoredRejection[]> {
     return selectRejections(this.client, filter);
+  }
+
+  countRejections(): Promise<Readonly<Record<string, number>>> {
+    return countRejections(this.client);
   }
 
   /** The GPUs of rows as they were at the rows' instants. */

@@ -37,4 +37,6 @@ export interface TelemetryQueries extends FleetQueries {
   countRecords(clusterId: string): Promise<number>;
   /** The newest rejections first, of one source or of all. */
   rejections(filter: RejectionFilter): Promise<StoredRejection[]>;
+  /** Reason -> rejected inputs; only reasons that there are. */
+  countRejections(): Promise<Readonly<Record<string, number>>>;
 }

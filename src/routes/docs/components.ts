@@ -1,12 +1,14 @@
 import type { TSchema } from "@sinclair/typebox";
 import { aggregateSchema } from "../schemas/aggregate.ts";
 import { clusterStatsSchema } from "../schemas/cluster-stats.ts";
+import { deadLetterSchema } from "../schemas/dead-letter.ts";
 import { errorSchema } from "../schemas/envelope.ts";
 import { gpuSchema } from "../schemas/gpu.ts";
 import { gpuChangesSchema } from "../schemas/gpu-changes.ts";
 import { healthSchema, probeSchema } from "../schemas/health.ts";
 import { clusterSchema, hostSchema } from "../schemas/hierarchy.ts";
 import { metricSchema } from "../schemas/metric.ts";
+import { pipelineSchema } from "../schemas/pipeline.ts";
 import { rejectionSchema } from "../schemas/rejection.ts";
 import { telemetryRecordSchema } from "../schemas/telemetry-record.ts";
 
@@ -15,12 +17,14 @@ export const namedSchemas = {
   Aggregate: aggregateSchema,
   Cluster: clusterSchema,
   ClusterStats: clusterStatsSchema,
+  DeadLetter: deadLetterSchema,
   Error: errorSchema,
   Gpu: gpuSchema,
   GpuChanges: gpuChangesSchema,
   Health: healthSchema,
   Host: hostSchema,
   Metric: metricSchema,
+  Pipeline: pipelineSchema,
   Probe: probeSchema,
   Rejection: rejectionSchema,
   TelemetryRecord: telemetryRecordSchema,

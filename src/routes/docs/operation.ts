@@ -8,6 +8,7 @@ export const tags = [
   { name: "hierarchy", description: "Clusters, their hosts, and the hosts' GPUs" },
   { name: "telemetry", description: "Records of all GPUs" },
   { name: "input", description: "What may come in, and what was rejected" },
+  { name: "pipeline", description: "How the pipeline does, and the messages that were given up" },
   { name: "operations", description: "For operators and monitoring" },
 ] as const;
 

@@ -49,6 +49,12 @@ export class EtcdDeadLetters implements DeadLetters {
     return kvs.map(({ value }) => readDeadLetter(value));
   }
 
+  async get(id: string): Promise<DeadLetter | undefined> {
+    const { client, keys } = this.options;
+    const { kvs } = await client.range({ key: Buffer.from(keys.deadLetter(id)) });
+    return kvs[0] === undefined ? undefined : readDeadLetter(kvs[0].value);
+  }
+
   async redrive(id: string): Promise<boolean> {
     const { client, keys } = this.options;
     const key = keys.deadLetter(id);

@@ -1,0 +1,104 @@
+import { type Static, Type } from "@sinclair/typebox";
+import { Elysia } from "elysia";
+import type { DeadLetters, Queue } from "../pipeline/queue/queue.ts";
+import type { Service } from "../pipeline/service.ts";
+import type { TelemetryQueries } from "../pipeline/store/telemetry-queries.ts";
+import { notFound } from "./api-fault.ts";
+import { operation } from "./docs/operation.ts";
+import { accepts, acceptsAt, limitQuery, noQuery, pathName } from "./parameters.ts";
+import { type deadLetterSchema, toApiDeadLetter } from "./schemas/dead-letter.ts";
+import { list, single } from "./schemas/envelope.ts";
+import { toApiPipeline } from "./schemas/pipeline.ts";
+
+/** What operators look at and set right. */
+export interface PipelineParts {
+  readonly queue: Pick<Queue, "stats">;
+  readonly deadLetters: DeadLetters;
+  readonly services: readonly Service[];
+  readonly queries: Pick<TelemetryQueries, "countRejections">;
+}
+
+const letterParams = Type.Object({ id: pathName("The message's id", "01K0F3Z8Q4W5X6Y7Z8A9B0C1D2") });
+
+/** The pipeline's state, and the messages that were given up. */
+export function pipelineRoutes({ queue, deadLetters, services, queries }: PipelineParts) {
+  const letterOf = async (id: string): Promise<Static<typeof deadLetterSchema>> => {
+    const letter = await deadLetters.get(id);
+    if (letter === undefined) throw notFound("dead letter", { id });
+    return toApiDeadLetter(letter);
+  };
+  /** @returns the letter as it was */
+  const settle = async (id: string, change: (id: string) => Promise<boolean>) => {
+    const letter = await letterOf(id);
+    // somebody else may have done something to it since
+    if (!(await change(id))) throw notFound("dead letter", { id });
+    return single(letter);
+  };
+  return new Elysia({ name: "pipeline", prefix: "/api/v1/pipeline" })
+    .get("", async () => single(toApiPipeline(await queue.stats(), await queries.countRejections(), services)), {
+      ...accepts(noQuery),
+      detail: pipelineDetail,
+    })
+    .get(
+      "/dead-letters",
+      async ({ query: { limit = 100 } }) => list((await deadLetters.list(limit)).map(toApiDeadLetter)),
+      { ...accepts(limitQuery), detail: listDetail },
+    )
+    .get("/dead-letters/:id", async ({ params: { id } }) => single(await letterOf(id)), {
+      ...acceptsAt(letterParams, noQuery),
+      detail: showDetail,
+    })
+    .post("/dead-letters/:id/redrive", ({ params: { id } }) => settle(id, (dead) => deadLetters.redrive(dead)), {
+      ...acceptsAt(letterParams, noQuery),
+      detail: redriveDetail,
+    })
+    .delete("/dead-letters/:id", ({ params: { id } }) => settle(id, (dead) => deadLetters.delete(dead)), {
+      ...acceptsAt(letterParams, noQuery),
+      detail: deleteDetail,
+    });
+}
+
+const pipelineDetail = operation({
+  id: "getPipeline",
+  tag: "pipeline",
+  summary: "State of the pipeline",
+  description: "How full the queue is, what was rejected, and what runs in the process that answers.",
+  single: "Pipeline",
+  faults: [400, 500, 503],
+});
+
+const listDetail = operation({
+  id: "listDeadLetters",
+  tag: "pipeline",
+  summary: "Messages that were given up",
+  description: "With the error of the last delivery, the oldest first.",
+  list: "DeadLetter",
+  faults: [400, 500, 503],
+});
+
+const showDetail = operation({
+  id: "getDeadLetter",
+  tag: "pipeline",
+  summary: "One message that was given up",
+  description: "With the error of its last delivery.",
+  single: "DeadLetter",
+  faults: [400, 404, 500, 503],
+});
+
+const redriveDetail = operation({
+  id: "redriveDeadLetter",
+  tag: "pipeline",
+  summary: "Deliver a message again",
+  description: "Puts it back into the queue, its attempts from 0; answers with the letter as it was.",
+  single: "DeadLetter",
+  faults: [400, 404, 500, 503],
+});
+
+const deleteDetail = operation({
+  id: "deleteDeadLetter",
+  tag: "pipeline",
+  summary: "Drop a message for good",
+  description: "Its records are lost unless their source is read again; answers with the letter as it was.",
+  single: "DeadLetter",
+  faults: [400, 404, 500, 503],
+});

@@ -1,0 +1,69 @@
+import { type Static, Type } from "@sinclair/typebox";
+import { formatTimestamp } from "../../domain/timestamp.ts";
+import type { DeadLetter } from "../../pipeline/queue/queue.ts";
+import { instant, wholeNumber } from "./envelope.ts";
+
+/** A message that was given up, as the API shows it. */
+export const deadLetterSchema = Type.Object(
+  {
+    id: Type.String({ description: "The message's ULID" }),
+    topic: Type.String({ description: "Queue it was in" }),
+    attempts: wholeNumber({ minimum: 0, description: "Deliveries that failed" }),
+    last_error: Type.String({ description: "Why the last one failed" }),
+    dead_at: instant("When it was given up"),
+    created_at: instant("When it was published"),
+    records: wholeNumber({ minimum: 0, description: "Records that it carries" }),
+    source_id: Type.String({ description: "Source that they came from" }),
+    source_from: wholeNumber({ description: "Where its stretch of the source begins; bytes of a file" }),
+    source_to: wholeNumber({ description: "Where it ends" }),
+    schema_version: Type.String({ description: "Version of the payload's schema" }),
+    encoding: Type.String({ description: "How the payload's bytes are written" }),
+    trace_id: Type.String({ description: "The same for all messages of a batch" }),
+  },
+  {
+    additionalProperties: false,
+    description: "A message that was given up after QUEUE_MAX_ATTEMPTS deliveries; its records are not stored",
+    examples: [
+      {
+        id: "01K0F3Z8Q4W5X6Y7Z8A9B0C1D2",
+        topic: "telemetry",
+        attempts: 5,
+        last_error: "the store refused the data: date/time field value out of range",
+        dead_at: "2025-07-18T20:50:00Z",
+        created_at: "2025-07-18T20:42:40Z",
+        records: 988,
+        source_id: "csv:dcgm_metrics.csv",
+        source_from: 112,
+        source_to: 1_048_576,
+        schema_version: "v1",
+        encoding: "json+zstd",
+        trace_id: "0b0f7f1e-3f7e-4a9e-9a58-2a3f5c1d9e77",
+      },
+    ],
+  },
+);
+
+/** A message that was given up in the API's shape. */
+export function toApiDeadLetter({
+  envelope,
+  attempts,
+  lastError,
+  deadAtMs,
+}: DeadLetter): Static<typeof deadLetterSchema> {
+  const { id, topic, createdAtMs, count, source, schemaVersion, encoding, traceId } = envelope;
+  return {
+    id,
+    topic,
+    attempts,
+    last_error: lastError,
+    dead_at: formatTimestamp(deadAtMs),
+    created_at: formatTimestamp(createdAtMs),
+    records: count,
+    source_id: source.sourceId,
+    source_from: source.from.offset,
+    source_to: source.to.offset,
+    schema_version: schemaVersion,
+    encoding,
+    trace_id: traceId,
+  };
+}

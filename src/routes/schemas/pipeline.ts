@@ -1,0 +1,77 @@
+import { type Static, Type } from "@sinclair/typebox";
+import { rejectReasons } from "../../domain/batch.ts";
+import type { QueueStats } from "../../pipeline/queue/queue.ts";
+import type { Service } from "../../pipeline/service.ts";
+import { wholeNumber } from "./envelope.ts";
+
+const queueSchema = Type.Object(
+  {
+    depth: wholeNumber({ minimum: 0, description: "Messages that are not acknowledged: ready and in flight" }),
+    ready: wholeNumber({ minimum: 0, description: "Messages that wait for a collector" }),
+    in_flight: wholeNumber({ minimum: 0, description: "Messages that a collector works on" }),
+    dead: wholeNumber({ minimum: 0, description: "Messages that were given up" }),
+    capacity: wholeNumber({ minimum: 1, description: "Depth at which streamers wait" }),
+    lag_seconds: Type.Number({ minimum: 0, description: "Age of the oldest message that is not acknowledged" }),
+  },
+  { additionalProperties: false, description: "The queue between streamers and collectors" },
+);
+
+const serviceSchema = Type.Object(
+  {
+    name: Type.String({ description: "What runs" }),
+    status: Type.Union([Type.Literal("ok"), Type.Literal("degraded")], { description: "Degraded says why" }),
+    reason: Type.Optional(Type.String({ description: "What is wrong, and what to do" })),
+    activity: Type.Optional(Type.String({ description: "What it does" })),
+  },
+  { additionalProperties: false },
+);
+
+/** The pipeline as an operator looks at it. */
+export const pipelineSchema = Type.Object(
+  {
+    queue: queueSchema,
+    rejected: Type.Record(Type.String(), wholeNumber({ minimum: 1 }), {
+      description: `Inputs in quarantine by reason: ${rejectReasons.join(", ")}`,
+    }),
+    services: Type.Array(serviceSchema, { description: "What runs in this process" }),
+  },
+  {
+    additionalProperties: false,
+    description: "The pipeline as an operator looks at it",
+    examples: [
+      {
+        queue: { depth: 3, ready: 1, in_flight: 2, dead: 0, capacity: 500, lag_seconds: 0.8 },
+        rejected: { value_out_of_range: 2 },
+        services: [{ name: "fleet", status: "ok", activity: "247 GPUs in memory" }],
+      },
+    ],
+  },
+);
+
+/** The pipeline in the API's shape. */
+export function toApiPipeline(
+  { ready, inFlight, dead, capacity, oldestAgeMs }: QueueStats,
+  rejected: Readonly<Record<string, number>>,
+  services: readonly Service[],
+): Static<typeof pipelineSchema> {
+  return {
+    queue: {
+      depth: ready + inFlight,
+      ready,
+      in_flight: inFlight,
+      dead,
+      capacity,
+      lag_seconds: Math.max(0, oldestAgeMs / 1000),
+    },
+    rejected: { ...rejected },
+    services: services.map((service) => {
+      const [reason, activity] = [service.fault(), service.activity()];
+      return {
+        name: service.name,
+        status: reason === undefined ? "ok" : "degraded",
+        ...(reason === undefined ? {} : { reason }),
+        ...(activity === undefined ? {} : { activity }),
+      };
+    }),
+  };
+}

@@ -1,0 +1,72 @@
+import { afterAll, beforeEach, expect, test } from "bun:test";
+import { buryTwo, gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
+
+const stored = await openFleetStore();
+afterAll(() => stored.close());
+
+let gateway: TestGateway;
+let ids: string[];
+
+beforeEach(async () => {
+  gateway = gatewayOver(stored);
+  ids = await buryTwo(gateway.queue);
+});
+
+const ask = async (path: string, method = "GET") => {
+  const response = await gateway.get(`/api/v1/pipeline${path}`, { method });
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+};
+
+test("the pipeline shows its queue, what was rejected and what runs", async () => {
+  expect((await ask("")).body).toEqual({
+    success: true,
+    count: 1,
+    data: {
+      queue: { depth: 1, ready: 1, in_flight: 0, dead: 2, capacity: 10, lag_seconds: expect.any(Number) as number },
+      rejected: { value_out_of_range: 2 },
+      services: [],
+    },
+  });
+});
+
+test("dead letters are listed, oldest first, and shown with their error", async () => {
+  const { body } = await ask("/dead-letters");
+  expect(body).toMatchObject({ success: true, count: 2, data: [{ id: ids[0] }, { id: ids[1] }] });
+  expect((await ask("/dead-letters?limit=1")).body).toMatchObject({ count: 1 });
+  expect((await ask(`/dead-letters/${ids[1]}`)).body).toMatchObject({
+    data: {
+      id: ids[1],
+      attempts: 1,
+      last_error: "the store refused the data",
+      records: 1,
+      source_id: "csv:lost.csv",
+      source_from: 10,
+      source_to: 20,
+    },
+  });
+});
+
+test("a dead letter is delivered again, once", async () => {
+  expect(await ask(`/dead-letters/${ids[0]}/redrive`, "POST")).toMatchObject({
+    status: 200,
+    body: { data: { id: ids[0] } },
+  });
+  expect(await gateway.queue.stats()).toMatchObject({ ready: 2, dead: 1 });
+  expect(await ask(`/dead-letters/${ids[0]}/redrive`, "POST")).toMatchObject({ status: 404 });
+});
+
+test("a dead letter is dropped for good", async () => {
+  expect(await ask(`/dead-letters/${ids[0]}`, "DELETE")).toMatchObject({ status: 200, body: { data: { id: ids[0] } } });
+  expect(await gateway.queue.stats()).toMatchObject({ ready: 1, dead: 1 });
+  expect((await ask(`/dead-letters/${ids[0]}`)).body).toMatchObject({
+    error: { code: "not_found", details: { resource: "dead letter", id: ids[0] } },
+  });
+});
+
+test("what is asked the wrong way is told the right ones", async () => {
+  expect(await ask(`/dead-letters/${ids[0]}/redrive`)).toMatchObject({
+    status: 405,
+    body: { error: { details: { allowed: ["POST", "OPTIONS"] } } },
+  });
+  expect(await ask(`/dead-letters/${ids[0]}`, "PUT")).toMatchObject({ status: 405 });
+});
