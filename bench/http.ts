@@ -1,0 +1,103 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { startPostgres } from "../scripts/services/postgres.ts";
+import { openPostgresClient } from "../src/db/postgres-client.ts";
+import { detectEngine } from "../src/db/engine.ts";
+import type { SqlClient } from "../src/db/client.ts";
+import { systemClock } from "../src/domain/clock.ts";
+import { SqlTelemetryQueries } from "../src/pipeline/store/sql-telemetry-queries.ts";
+import { writeFleetCsv } from "../test/support/fleet-csv.ts";
+import { startPipeline, stopPipeline } from "../test/support/process.ts";
+import { type HttpLoad, httpLoad, type HttpRate } from "./support/http-load.ts";
+
+// What a gateway's answers cost beside the least that they can cost: the same bytes, or the same SQL, from bare Bun.serve in
+// a process of its own, the same number of connections asking, one after the other, in the same run.
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: "string", default: "5" },
+    rounds: { type: "string", default: "3" },
+    connections: { type: "string", default: "8" },
+  },
+});
+const [seconds, rounds, connections] = [Number(values.seconds), Number(values.rounds), Number(values.connections)];
+const print = (text: string): void => void process.stdout.write(`${text}\n`);
+const shown = ({ perSecond, p50Ms, p99Ms }: HttpRate): string =>
+  `${Math.round(perSecond).toLocaleString("en-US")}/s (p50 ${p50Ms.toFixed(2)} ms, p99 ${p99Ms.toFixed(2)} ms)`;
+
+async function startBare(env: Record<string, string>): Promise<{ url: string; stop: () => Promise<void> }> {
+  const child = Bun.spawn([process.execPath, "bench/http/bare-server.ts"], {
+    cwd: `${import.meta.dir}/..`,
+    env: { ...process.env, ...env },
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  const { value } = await child.stdout.getReader().read();
+  const stop = async (): Promise<void> => {
+    child.kill();
+    await child.exited;
+  };
+  return { url: new TextDecoder().decode(value).trim(), stop };
+}
+
+/** Asks both sides in turns. @returns the median of the rounds' ratios */
+async function compare(name: string, ours: Omit<HttpLoad, "seconds" | "connections">, bareUrl: string, limit: number) {
+  const ratios: number[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const bare = await httpLoad({ url: bareUrl, connections, seconds });
+    const own = await httpLoad({ ...ours, connections, seconds });
+    ratios.push(own.perSecond / bare.perSecond);
+    print(`  gateway ${shown(own)}, bare ${shown(bare)}`);
+  }
+  const ratio = ratios.sort((a, b) => a - b)[Math.floor(rounds / 2)] ?? NaN;
+  print(`${name}: ${ratio.toFixed(2)} of bare, at least ${limit}${ratio < limit ? ": MISSED" : ""}`);
+  if (ratio < limit) process.exitCode = 1;
+}
+
+/** The statements behind a page of a GPU's records, as they go to the database. */
+async function statementsOf(url: string, uuid: string): Promise<string> {
+  const client = openPostgresClient({ url, maxConnections: 1, clock: systemClock });
+  const statements: { text: string; params: readonly string[] }[] = [];
+  const recording = {
+    ...client,
+    query: <Row>(text: string, params: readonly unknown[] = []): Promise<Row[]> => {
+      statements.push({ text, params: params.map(String) });
+      return client.query<Row>(text, params);
+    },
+  } as SqlClient;
+  const engine = await detectEngine(client);
+  await new SqlTelemetryQueries(recording, engine).records({ uuid, limit: 100 });
+  await client.close();
+  return JSON.stringify(statements);
+}
+
+const folder = await mkdtemp(join(tmpdir(), "telemetry-bench-"));
+const database = await startPostgres();
+const csv = join(folder, "fleet.csv");
+await writeFleetCsv(csv, { hosts: 31, "gpus-per-host": 8, seconds: 200 });
+const gateway = startPipeline({ DATABASE_URL: database.url, CSV_FILE: csv, LOG_LEVEL: "warn" });
+try {
+  const [, url = ""] = await gateway.waitFor(/(http:\/\/\S+:\d+)/);
+  await gateway.waitFor(/quarantined/, 120_000);
+  const list = await (await fetch(`${url}/api/v1/gpus`)).text();
+  const { data } = JSON.parse(list) as { data: { uuid: string }[] };
+  const uuid = data[100]?.uuid ?? "";
+  print(`${data.length} GPUs, ${list.length} bytes; ${connections} connections, ${rounds} rounds of ${seconds} s`);
+
+  await Bun.write(join(folder, "gpus.json"), list);
+  const fixed = await startBare({ BODY_FILE: join(folder, "gpus.json") });
+  await compare("GET /api/v1/gpus", { url: `${url}/api/v1/gpus` }, fixed.url, 0.8);
+  await fixed.stop();
+
+  const bySql = await startBare({ DATABASE_URL: database.url, STATEMENTS: await statementsOf(database.url, uuid) });
+  const path = `/api/v1/gpus/${uuid}/telemetry?limit=100`;
+  await compare("GET /api/v1/gpus/{uuid}/telemetry?limit=100", { url: url + path }, bySql.url, 0.7);
+  await bySql.stop();
+} finally {
+  await stopPipeline(gateway);
+  await database.stop();
+  await rm(folder, { recursive: true, force: true });
+}
+process.exit();

@@ -1,0 +1,87 @@
+import type { Socket } from "bun";
+
+/** One request, asked again and again on connections that stay open. */
+export interface HttpLoad {
+  readonly url: string;
+  readonly connections: number;
+  readonly seconds: number;
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+export interface HttpRate {
+  readonly perSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+interface Connection {
+  /** What of the answer is still to come; NaN while its head is incomplete. */
+  leftBytes: number;
+  head: string;
+  askedAtMs: number;
+}
+
+const warmUpSeconds = 1;
+
+/** Asks as fast as the server answers; the first second is not counted. A plain client on sockets: with fetch, the asking
+ *  would take more of the machine than most answers.
+ *  @throws Error for an answer other than 200 with a content-length */
+export async function httpLoad({ url, connections, seconds, ...request }: HttpLoad): Promise<HttpRate> {
+  const { hostname, port, host, pathname, search } = new URL(url);
+  const { method = "GET", headers = {}, body = "" } = request;
+  const all = { host, ...headers, ...(body === "" ? {} : { "content-length": String(Buffer.byteLength(body)) }) };
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+  const text = Buffer.from(`${method} ${pathname}${search} HTTP/1.1\r\n${lines.join("")}\r\n${body}`);
+  const times: number[] = [];
+  const failed = Promise.withResolvers<never>();
+  const startMs = performance.now() + warmUpSeconds * 1000;
+  const ask = (socket: Socket<Connection>): void => {
+    Object.assign(socket.data, { leftBytes: NaN, head: "", askedAtMs: performance.now() });
+    socket.write(text);
+  };
+  const onAnswer = (socket: Socket<Connection>): void => {
+    const nowMs = performance.now();
+    if (socket.data.askedAtMs >= startMs) times.push(nowMs - socket.data.askedAtMs);
+    ask(socket);
+  };
+  const data = (socket: Socket<Connection>, chunk: Buffer): void => {
+    try {
+      if (take(socket.data, chunk)) onAnswer(socket);
+    } catch (error) {
+      failed.reject(error);
+    }
+  };
+  const open = () =>
+    Bun.connect<Connection>({
+      hostname,
+      port: Number(port),
+      data: { leftBytes: NaN, head: "", askedAtMs: 0 },
+      socket: { open: ask, data, error: (_, error) => failed.reject(error) },
+    });
+  const sockets = await Promise.all(Array.from({ length: connections }, open));
+  await Promise.race([Bun.sleep((warmUpSeconds + seconds) * 1000), failed.promise]);
+  const count = times.length;
+  for (const socket of sockets) socket.terminate();
+  times.sort((a, b) => a - b);
+  const quantile = (share: number): number => times[Math.floor(count * share)] ?? NaN;
+  return { perSecond: count / seconds, p50Ms: quantile(0.5), p99Ms: quantile(0.99) };
+}
+
+/** @returns true when the answer is complete */
+function take(connection: Connection, chunk: Buffer): boolean {
+  let bodyBytes = chunk.length;
+  if (Number.isNaN(connection.leftBytes)) {
+    connection.head += chunk.toString("latin1");
+    const end = connection.head.indexOf("\r\n\r\n");
+    if (end === -1) return false;
+    if (!connection.head.startsWith("HTTP/1.1 200")) throw new Error(connection.head.slice(0, 500));
+    const length = /\r\ncontent-length: (\d+)/i.exec(connection.head.slice(0, end))?.[1];
+    if (length === undefined) throw new Error(`no content-length: ${connection.head.slice(0, end)}`);
+    connection.leftBytes = Number(length);
+    bodyBytes = connection.head.length - end - 4;
+  }
+  connection.leftBytes -= bodyBytes;
+  return connection.leftBytes === 0;
+}
