@@ -99,7 +99,7 @@ export class BatchReader {
       if (state !== undefined) {
         this.slow.flush();
         // a repeated header was pending as a row and is none
-        if (state !== "batch_full" || this.isFull()) return state;
+        if (state !== "batch_full" || this.state() === "batch_full") return state;
       } else if (this.slow.isFull) this.slow.flush();
     }
   }
@@ -117,7 +117,10 @@ export class BatchReader {
   private state(): ReadState | undefined {
     if (this.skipping) return undefined;
     const hasEnded = this.at.offset >= this.options.toOffset;
-    if (!this.isFull()) return hasEnded ? "ended" : undefined;
+    if (!this.isFull()) {
+      this.isGoingOn = false;
+      return hasEnded ? "ended" : undefined;
+    }
     const goesOn = hasEnded ? false : this.instantGoesOn();
     if (goesOn === undefined) return "needs_bytes";
     return goesOn ? undefined : "batch_full";
