@@ -25,36 +25,84 @@ select gpu_key, cluster_id, hostname, model_name,
   lead(valid_from, 1, 'infinity') over w as valid_to
 from gpu_attributes window w as (partition by gpu_key order by valid_from)`;
 
-/** Sums telemetry up by minute or hour and group, ordered by both; one row more than the limit where there are more.
- *  First by GPU, then by group: a GPU that moves within a minute or hour counts where it was at the beginning.
+/** Sums telemetry up by minute or hour and group, ordered by both; one row more than the limit where there are more. A GPU
+ *  that moves within a minute or hour counts where it was at the beginning.
  *  @param isMaterialized whether the database keeps rollups, which are read then */
 export function selectAggregates(
   executor: SqlExecutor,
   filter: AggregateFilter,
   isMaterialized: boolean,
 ): Promise<AggregateSqlRow[]> {
+  const byPlace = filter.groupBy !== "gpu" && filter.groupBy !== "namespace";
+  const { text, params } = byPlace ? byPlaceStatement(filter, isMaterialized) : byGpuStatement(filter, isMaterialized);
+  return executor.query<AggregateSqlRow>(text, params);
+}
+
+interface Statement {
+  readonly text: string;
+  readonly params: readonly unknown[];
+}
+
+/** By what a GPU is part of: groups are numbered first, so that a million rows are told apart by a number and not by names. */
+function byPlaceStatement(filter: AggregateFilter, isMaterialized: boolean): Statement {
+  const { groupBy, metrics, clusterId, hostname, resolution, limit } = filter;
+  const names = groupColumns[groupBy].join(", ");
+  const conditions = new Conditions().add("q.cluster_id = ?", clusterId).add("q.hostname = ?", hostname);
+  const placed = conditions.after("where");
+  const rows = new Conditions(conditions.params);
+  const bucket = isMaterialized ? "t.bucket" : bucketOf(resolution, "t.time");
+  const within = withinWholeBuckets(filter, rows, isMaterialized ? "t.bucket" : "t.time");
+  const figures = metrics.map((name) => (isMaterialized ? sumsOfRollups(name) : sumsOfRecords(name)));
+  const text = `
+with places as materialized (
+  select q.*, dense_rank() over (order by ${names})::int as place from (${places}) q ${placed}),
+sums as (
+  select ${bucket} as bucket, p.place, ${figures.join(", ")}
+  from ${isMaterialized ? `telemetry_${resolution}` : "telemetry"} t
+  join places p on p.gpu_key = t.gpu_key and ${bucket} >= p.valid_from and ${bucket} < p.valid_to
+  ${within} group by 1, 2)
+select extract(epoch from s.bucket)::float8 * 1000 as "timeMs", ${names}, ${metrics.map(shownOf).join(", ")}
+from sums s join (select distinct place, ${names} from places) n using (place)
+order by s.bucket, ${names} limit ${rows.param(limit + 1)}`;
+  return { text, params: rows.params };
+}
+
+/** By GPU, or by what held it. */
+function byGpuStatement(filter: AggregateFilter, isMaterialized: boolean): Statement {
   const { groupBy, metrics, clusterId, hostname, limit } = filter;
   const conditions = new Conditions();
   const sums = isMaterialized ? sumsOfRollup(filter, conditions) : sumsOfTelemetry(filter, conditions);
-  const isPlaced = groupBy !== "gpu" && groupBy !== "namespace";
-  const needsPlaces = isPlaced || clusterId !== undefined || hostname !== undefined;
-  const groups = groupColumns[groupBy].map((name) => ({ name, expression: groupExpression(name) }));
-  const keys = ["s.bucket", ...groups.map(({ expression }) => expression)].join(", ");
+  const needsPlaces = clusterId !== undefined || hostname !== undefined;
+  const [name, expression] = groupBy === "gpu" ? ["uuid", "g.uuid"] : ["namespace", "s.namespace"];
   const filters = new Conditions(conditions.params).add("p.cluster_id = ?", clusterId).add("p.hostname = ?", hostname);
-  const figures = metrics.flatMap((name) => [
-    `sum(s."${name}_sum") / nullif(sum(s."${name}_count"), 0)::float8 as "${name}_avg"`,
-    `min(s."${name}_min") as "${name}_min", max(s."${name}_max") as "${name}_max"`,
-    `coalesce(sum(s."${name}_count"), 0)::float8 as "${name}_count"`,
+  const figures = metrics.flatMap((metric) => [
+    `sum(s."${metric}_sum") / nullif(sum(s."${metric}_count"), 0)::float8 as "${metric}_avg"`,
+    `min(s."${metric}_min") as "${metric}_min", max(s."${metric}_max") as "${metric}_max"`,
+    `coalesce(sum(s."${metric}_count"), 0)::float8 as "${metric}_count"`,
   ]);
   const text = `
 with sums as (${sums})
-select extract(epoch from s.bucket)::float8 * 1000 as "timeMs",
-  ${[...groups.map(({ name, expression }) => `${expression} as ${name}`), ...figures].join(", ")}
+select extract(epoch from s.bucket)::float8 * 1000 as "timeMs", ${expression} as ${name}, ${figures.join(", ")}
 from sums s
 ${groupBy === "gpu" ? "join gpus g on g.gpu_key = s.gpu_key" : ""}
 ${needsPlaces ? `join (${places}) p on p.gpu_key = s.gpu_key and s.bucket >= p.valid_from and s.bucket < p.valid_to` : ""}
-${filters.after("where")} group by ${keys} order by ${keys} limit ${filters.param(limit + 1)}`;
-  return executor.query<AggregateSqlRow>(text, filters.params);
+${filters.after("where")} group by s.bucket, ${expression} order by s.bucket, ${expression} limit ${filters.param(limit + 1)}`;
+  return { text, params: filters.params };
+}
+
+function sumsOfRecords(name: string): string {
+  return `sum(t."${name}") as "${name}_sum", min(t."${name}") as "${name}_min", max(t."${name}") as "${name}_max",
+    count(t."${name}") as "${name}_count"`;
+}
+
+function sumsOfRollups(name: string): string {
+  return `sum(t."${name}_avg" * t."${name}_count") as "${name}_sum", min(t."${name}_min") as "${name}_min",
+    max(t."${name}_max") as "${name}_max", sum(t."${name}_count") as "${name}_count"`;
+}
+
+function shownOf(name: string): string {
+  return `s."${name}_sum" / nullif(s."${name}_count", 0)::float8 as "${name}_avg", s."${name}_min", s."${name}_max",
+  coalesce(s."${name}_count", 0)::float8 as "${name}_count"`;
 }
 
 /** Each GPU's sums by minute or hour, out of its records. */
@@ -62,10 +110,7 @@ function sumsOfTelemetry(filter: AggregateFilter, conditions: Conditions): strin
   const { metrics, groupBy, resolution } = filter;
   const bucket = bucketOf(resolution, "t.time");
   const keys = ["t.gpu_key", bucket, ...(groupBy === "namespace" ? ["coalesce(t.namespace, '')"] : [])];
-  const figures = metrics.map(
-    (name) => `sum(t."${name}") as "${name}_sum", min(t."${name}") as "${name}_min",
-  max(t."${name}") as "${name}_max", count(t."${name}") as "${name}_count"`,
-  );
+  const figures = metrics.map(sumsOfRecords);
   const namespace = groupBy === "namespace" ? ", coalesce(t.namespace, '') as namespace" : "";
   return `
 select t.gpu_key, ${bucket} as bucket${namespace}, ${figures.join(", ")}
@@ -87,11 +132,6 @@ function sumsOfRollup(filter: AggregateFilter, conditions: Conditions): string {
   return `
 select t.gpu_key, t.bucket${namespace}, ${figures.join(", ")}
 from telemetry_${resolution} t ${withinWholeBuckets(filter, conditions, "t.bucket")}`;
-}
-
-function groupExpression(name: string): string {
-  if (name === "uuid") return "g.uuid";
-  return name === "namespace" ? "s.namespace" : `p.${name}`;
 }
 
 /** Minutes or hours that begin in the window, each whole. */
