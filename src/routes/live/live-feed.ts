@@ -1,0 +1,106 @@
+import type { StoredGpu, StoredRecord } from "../../domain/query.ts";
+import type { Fleet } from "../../pipeline/hot/fleet.ts";
+
+/** Whose records somebody wants to hear of; absent fields do not restrict, an empty list of GPUs fits none. */
+export interface LiveFilter {
+  readonly gpuUuids?: readonly string[];
+  readonly hostname?: string;
+  readonly clusterId?: string;
+  /** Kubernetes namespace of what held the GPU. */
+  readonly namespace?: string;
+}
+
+/** A record that became a GPU's newest one, or a newest one that got more metrics. */
+export interface LiveUpdate {
+  readonly gpu: StoredGpu;
+  readonly record: StoredRecord;
+}
+
+/** Told of an update; must not throw. */
+export type LiveListener = (update: LiveUpdate) => void;
+
+interface Subscription {
+  readonly filter: LiveFilter;
+  readonly listener: LiveListener;
+}
+
+/** Tells of every newest record as it comes, to those who want it. A GPU's records come in the order of their instants.
+ *
+ *  Subscriptions are kept under the narrowest thing that their filter names: an update is looked up, and costs what those
+ *  who may want it cost. One feed a gateway. */
+export class LiveFeed {
+  private readonly told = new Map<string, StoredRecord>();
+  private readonly subscriptions = new Map<string, Set<Subscription>>();
+
+  constructor(fleet: Pick<Fleet, "onMembers">) {
+    fleet.onMembers((members) => {
+      for (const { gpu, record } of members) {
+        if (record === undefined || isSame(this.told.get(gpu.uuid), record)) continue;
+        this.told.set(gpu.uuid, record);
+        this.tell({ gpu, record });
+      }
+    });
+  }
+
+  /** Tells of what comes from now on; what there is already is the fleet's to say.
+   *  @returns ends it; the listener is not called again */
+  subscribe(filter: LiveFilter, listener: LiveListener): () => void {
+    const subscription = { filter, listener };
+    const keys = keysOf(filter);
+    for (const key of keys) {
+      const there = this.subscriptions.get(key);
+      if (there === undefined) this.subscriptions.set(key, new Set([subscription]));
+      else there.add(subscription);
+    }
+    return () => {
+      for (const key of keys) {
+        const there = this.subscriptions.get(key);
+        there?.delete(subscription);
+        if (there?.size === 0) this.subscriptions.delete(key);
+      }
+    };
+  }
+
+  private tell(update: LiveUpdate): void {
+    const { uuid, hostname, clusterId } = update.gpu;
+    this.tellThose(`gpu ${uuid}`, update);
+    this.tellThose(`host ${hostname}`, update);
+    this.tellThose(`cluster ${clusterId}`, update);
+    this.tellThose("all", update);
+  }
+
+  private tellThose(key: string, update: LiveUpdate): void {
+    const there = this.subscriptions.get(key);
+    if (there === undefined) return;
+    for (const { filter, listener } of there) if (isWanted(filter, update)) listener(update);
+  }
+}
+
+/** Under which keys a subscription is found: of each update that it may want, exactly one fits. */
+function keysOf({ gpuUuids, hostname, clusterId }: LiveFilter): string[] {
+  if (gpuUuids !== undefined) return [...new Set(gpuUuids)].map((uuid) => `gpu ${uuid}`);
+  if (hostname !== undefined) return [`host ${hostname}`];
+  return [clusterId === undefined ? "all" : `cluster ${clusterId}`];
+}
+
+/** True where an update fits what a filter says beside the GPUs: these are looked up. */
+function isWanted({ hostname, clusterId, namespace }: LiveFilter, { gpu, record }: LiveUpdate): boolean {
+  return (
+    (hostname === undefined || gpu.hostname === hostname) &&
+    (clusterId === undefined || gpu.clusterId === clusterId) &&
+    (namespace === undefined || record.namespace === namespace)
+  );
+}
+
+/** A member is replaced for other reasons, too: its record is then made anew out of the same values. */
+function isSame(told: StoredRecord | undefined, record: StoredRecord): boolean {
+  return (
+    told !== undefined &&
+    told.timeMs === record.timeMs &&
+    told.metrics === record.metrics &&
+    told.custom === record.custom &&
+    told.container === record.container &&
+    told.pod === record.pod &&
+    told.namespace === record.namespace
+  );
+}
