@@ -38,7 +38,7 @@ module.exports = {
       pipelineInterfaces,
     ]),
     layer("routes", "^src/routes/", ["^src/(domain|routes)/", pipelineInterfaces]),
-    layer("config", "^src/config(-schema)?\\.ts$", ["^src/domain/", "^src/config-schema\\.ts$"]),
+    layer("config", "^src/config(-schema|-setting)?\\.ts$", ["^src/domain/", "^src/config-(schema|setting)\\.ts$"]),
     layer("app", "^src/app\\.ts$", ["^src/(domain|routes)/", "^src/config-schema\\.ts$", pipelineInterfaces]),
     {
       name: "parts-is-for-main",

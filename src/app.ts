@@ -25,6 +25,9 @@ import { HistoryAnswers } from "./routes/history-answers.ts";
 import { hostRoutes } from "./routes/hosts.ts";
 import { httpMetrics } from "./routes/http-metrics.ts";
 import { inputRoutes } from "./routes/input.ts";
+import { LiveFeed } from "./routes/live/live-feed.ts";
+import type { LiveSettings } from "./routes/live/live-settings.ts";
+import { liveRoutes, socketSettings } from "./routes/live/ws.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { telemetryRoutes } from "./routes/telemetry.ts";
 
@@ -50,6 +53,9 @@ export interface AppOptions {
   readonly registry: Registry;
   readonly version: string;
   readonly clusterId: string;
+  readonly webSocket: LiveSettings;
+  /** Aborted when the process is going to stop: what stays open by itself is closed then. */
+  readonly stopping: AbortSignal;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -59,7 +65,8 @@ export interface AppOptions {
 export function composeApp(options: AppOptions): Elysia {
   // normalize would silently drop what a schema does not know. Bun's own router would decode and match paths
   // differently from Elysia's, and from what tests see through `app.handle`.
-  const app = new Elysia({ name: "app", normalize: false, systemRouter: false })
+  const websocket = socketSettings(options.webSocket);
+  const app = new Elysia({ name: "app", normalize: false, systemRouter: false, websocket })
     .use(errorHandling({ routes: () => app.routes, log: options.log }))
     .use(httpMetrics(options.registry))
     .use(healthRoutes(options))
@@ -83,6 +90,7 @@ function gateway(parts: GatewayParts) {
   const { fleet, queries, version, clock, app } = parts;
   const answers = new FleetAnswers(fleet);
   const history = new HistoryAnswers(queries, clock);
+  const feed = new LiveFeed(fleet);
   return new Elysia({ name: "gateway" })
     .use(compression())
     .use(gpuRoutes(answers))
@@ -94,5 +102,6 @@ function gateway(parts: GatewayParts) {
     .use(aggregateRoutes(queries, clock))
     .use(inputRoutes(queries))
     .use(pipelineRoutes(parts))
+    .use(liveRoutes({ ...parts, feed, settings: parts.webSocket }))
     .use(docsRoutes({ app, version }));
 }

@@ -1,39 +1,9 @@
 import { Type } from "@sinclair/typebox";
+import { count, duration, path, retentionDays } from "./config-setting.ts";
 
 /** The parts that a process can run. */
 export const roles = ["streamer", "collector", "gateway"] as const;
 export type Role = (typeof roles)[number];
-
-/** How a setting is written in the environment, beside what TypeBox checks of its value. */
-export interface EnvironmentNotes {
-  readonly env: string;
-  readonly description: string;
-  /** `duration`: written `2s`, `500ms`, `5m`, `1h`; held in milliseconds. `roles`: `all` or a comma list. `list`: a
-   *  comma list. */
-  readonly form?: "duration" | "roles" | "list";
-  readonly unit?: string;
-  /** Hidden wherever the configuration is shown; `{env}_FILE` may name a file that holds it. */
-  readonly secret?: boolean;
-}
-
-const duration = (notes: EnvironmentNotes & { default: number; minimum?: number; maximum?: number }) =>
-  Type.Integer({ minimum: 0, maximum: 86_400_000, ...notes, form: "duration" });
-
-const count = (notes: EnvironmentNotes & { default: number; minimum: number; maximum: number }) =>
-  Type.Integer({ ...notes });
-
-/** Absent or 0: nothing is deleted. */
-const retentionDays = (env: string, what: string) =>
-  count({
-    env,
-    default: 0,
-    minimum: 0,
-    maximum: 36_500,
-    unit: "days",
-    description: `Age at which ${what} are deleted; 0: never`,
-  });
-
-const path = (env: string, description: string) => Type.Optional(Type.String({ env, minLength: 1, description }));
 
 /** The schema of the environment: the one place a setting is declared. */
 export const configSchema = Type.Object({
@@ -276,5 +246,40 @@ export const configSchema = Type.Object({
     minimum: 1,
     maximum: 256,
     description: "Messages that a collector works on at a time",
+  }),
+  wsMaxConnections: count({
+    env: "WS_MAX_CONNECTIONS",
+    default: 10_000,
+    minimum: 1,
+    maximum: 1_000_000,
+    description: "Connections to /ws that a gateway takes",
+  }),
+  wsMaxSubscriptions: count({
+    env: "WS_MAX_SUBSCRIPTIONS",
+    default: 100,
+    minimum: 1,
+    maximum: 10_000,
+    description: "Subscriptions of one connection to /ws",
+  }),
+  wsStallTimeoutMs: duration({
+    env: "WS_STALL_TIMEOUT",
+    default: 30_000,
+    minimum: 100,
+    description: "Time for which a client of /ws may read nothing while something is to be sent",
+  }),
+  wsIdleTimeoutMs: duration({
+    env: "WS_IDLE_TIMEOUT",
+    default: 60_000,
+    minimum: 8000,
+    maximum: 960_000,
+    description: "Time for which a client of /ws may be silent, pings included",
+  }),
+  wsReplayMaxRecords: count({
+    env: "WS_REPLAY_MAX_RECORDS",
+    default: 100_000,
+    minimum: 1,
+    maximum: 10_000_000,
+    unit: "records",
+    description: "Records of the history that a subscription with since may ask for",
   }),
 });

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { Kind, type Static, type TSchema } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
-import { configSchema, type EnvironmentNotes, roles } from "./config-schema.ts";
+import { configSchema, roles } from "./config-schema.ts";
+import type { EnvironmentNotes } from "./config-setting.ts";
 import { InvalidConfig } from "./domain/errors.ts";
 
 /** The checked configuration. Times are in the unit of their name. */

@@ -1,3 +1,4 @@
+import type { Logger } from "pino";
 import { version } from "../package.json";
 import { composeApp } from "./app.ts";
 import { type Config, parseConfig } from "./config.ts";
@@ -19,19 +20,8 @@ async function main(): Promise<void> {
   const print = (text: string): void => void process.stdout.write(`${text}\n`);
   const stopRequested = signalled(log.info.bind(log));
   const parts = await makeParts(config, { clock: systemClock, log, print, terminal: process.stderr });
-  const app = composeApp({
-    ...parts,
-    roles: config.roles,
-    clusterId: config.clusterId,
-    http: {
-      rateLimitPerSecond: config.httpRateLimitPerSecond,
-      trustsForwardedFor: config.httpTrustForwardedFor,
-      corsOrigins: config.corsOrigins,
-    },
-    clock: systemClock,
-    version,
-    log,
-  });
+  const stopping = new AbortController();
+  const app = makeApp(config, parts, { log, stopping: stopping.signal });
   try {
     await startAll(parts.services);
     listen(app, config);
@@ -50,8 +40,27 @@ async function main(): Promise<void> {
     }),
   );
   await stopRequested;
+  stopping.abort();
   await stop(app, parts, config.shutdownTimeoutSeconds * 1000);
   log.info("stopped");
+}
+
+function makeApp(config: Config, parts: Parts, { log, stopping }: { log: Logger; stopping: AbortSignal }) {
+  return composeApp({
+    ...parts,
+    roles: config.roles,
+    webSocket: config,
+    stopping,
+    clusterId: config.clusterId,
+    http: {
+      rateLimitPerSecond: config.httpRateLimitPerSecond,
+      trustsForwardedFor: config.httpTrustForwardedFor,
+      corsOrigins: config.corsOrigins,
+    },
+    clock: systemClock,
+    version,
+    log,
+  });
 }
 
 function listen(app: App, { host, port }: Config): void {

@@ -8,13 +8,15 @@ export type FaultCode =
   | "too_large"
   | "too_many_requests"
   | "query_too_costly"
+  | "upgrade_required"
+  | "no_room"
   | "store_unavailable"
   | "internal_error";
 
 /** An answer that is no success: thrown anywhere in a route, written by `errorHandling`. */
 export class ApiFault extends Error {
   constructor(
-    readonly status: 400 | 404 | 405 | 406 | 413 | 429 | 500 | 503,
+    readonly status: 400 | 404 | 405 | 406 | 413 | 426 | 429 | 500 | 503,
     readonly code: FaultCode,
     readonly text: { readonly message: string; readonly details: Readonly<Record<string, unknown>> },
   ) {

@@ -1,6 +1,7 @@
 import pino, { type Logger } from "pino";
 import { Registry } from "prom-client";
 import { type AppOptions, composeApp } from "../../src/app.ts";
+import { parseConfig } from "../../src/config.ts";
 import type { RejectedInput } from "../../src/domain/batch.ts";
 import { BatchBuilder } from "../../src/domain/batch-builder.ts";
 import { systemClock } from "../../src/domain/clock.ts";
@@ -119,6 +120,8 @@ export function gatewayOver({ store, queries }: FleetStore, options: Partial<App
     registry: new Registry(),
     version: "1.2.3",
     clusterId: "alpha",
+    webSocket: parseConfig({}),
+    stopping: new AbortController().signal,
     clock,
     log,
     ...options,

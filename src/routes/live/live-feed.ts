@@ -14,6 +14,8 @@ export interface LiveFilter {
 export interface LiveUpdate {
   readonly gpu: StoredGpu;
   readonly record: StoredRecord;
+  /** What was told of the GPU before; of the same instant where the record got more metrics. */
+  readonly before?: StoredRecord | undefined;
 }
 
 /** Told of an update; must not throw. */
@@ -35,9 +37,10 @@ export class LiveFeed {
   constructor(fleet: Pick<Fleet, "onMembers">) {
     fleet.onMembers((members) => {
       for (const { gpu, record } of members) {
-        if (record === undefined || isSame(this.told.get(gpu.uuid), record)) continue;
+        const before = this.told.get(gpu.uuid);
+        if (record === undefined || isSame(before, record)) continue;
         this.told.set(gpu.uuid, record);
-        this.tell({ gpu, record });
+        this.tell({ gpu, record, before });
       }
     });
   }
@@ -84,7 +87,7 @@ function keysOf({ gpuUuids, hostname, clusterId }: LiveFilter): string[] {
 }
 
 /** True where an update fits what a filter says beside the GPUs: these are looked up. */
-function isWanted({ hostname, clusterId, namespace }: LiveFilter, { gpu, record }: LiveUpdate): boolean {
+export function isWanted({ hostname, clusterId, namespace }: LiveFilter, { gpu, record }: LiveUpdate): boolean {
   return (
     (hostname === undefined || gpu.hostname === hostname) &&
     (clusterId === undefined || gpu.clusterId === clusterId) &&

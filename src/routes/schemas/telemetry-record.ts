@@ -45,14 +45,19 @@ function metricField({ description, unit, dcgmField, dcgmFieldId, kind }: Metric
   return Type.Optional(Type.Number({ description: `${description}; ${unit}, ${kind} (${origin})` }));
 }
 
+/** What a record may have been measured of: the catalogue's metrics, and what it does not know. */
+export const metricFields = {
+  ...Object.fromEntries(metrics.map((metric) => [metric.name, metricField(metric)])),
+  custom: Type.Optional(
+    Type.Record(Type.String(), Type.Number(), { description: "Metrics outside the catalogue, by the input's names" }),
+  ),
+};
+
 /** A record as the API shows it. Its metric fields are the catalogue's. */
 export const telemetryRecordSchema = Type.Object(
   {
     ...identity,
-    ...Object.fromEntries(metrics.map((metric) => [metric.name, metricField(metric)])),
-    custom: Type.Optional(
-      Type.Record(Type.String(), Type.Number(), { description: "Metrics outside the catalogue, by the input's names" }),
-    ),
+    ...metricFields,
     ...workload,
     rollup: Type.Optional(rollupSchema),
   },

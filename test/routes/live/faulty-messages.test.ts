@@ -1,0 +1,229 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { metrics } from "../../../src/domain/metrics.ts";
+import { LiveClient, type LiveGateway, openLiveGateway } from "./live-gateway.ts";
+
+let gateway: LiveGateway;
+
+beforeAll(async () => void (gateway = await openLiveGateway({ settings: { wsMaxSubscriptions: 3 } })));
+afterAll(() => gateway.close());
+
+const allMetrics = metrics.map(({ name }) => name).join(", ");
+
+/** What is sent, and what is said of it. */
+const faults: [what: string, sent: unknown, code: string, message: string][] = [
+  ["no JSON", "{bad", "invalid_json", '"{bad" is no JSON; expected such as {"type":"subscribe"}'],
+  ["a list", "[1]", "invalid_message", '"[1]" is no JSON object; expected such as {"type":"subscribe"}'],
+  ["no type", {}, "invalid_field", "type is missing; expected one of subscribe, unsubscribe, ping"],
+  ["a wrong type", { type: 7 }, "invalid_field", "type=7 is not usable; expected one of subscribe, unsubscribe, ping"],
+  [
+    "an unknown type",
+    { type: "toString" },
+    "unknown_type",
+    'type="toString" is not usable; expected one of subscribe, unsubscribe, ping',
+  ],
+  [
+    "an unknown field",
+    { type: "subscribe", filter: {} },
+    "unknown_field",
+    'There is no field "filter" here; expected type, id, topic, filters, snapshot, since',
+  ],
+  [
+    "an unknown filter",
+    { type: "subscribe", filters: { gpu: "x" } },
+    "unknown_field",
+    'There is no field "filters.gpu" here; expected gpu_uuid, gpu_uuids, hostname, cluster, cluster_id, namespace, metrics',
+  ],
+  [
+    "an unknown metric",
+    { type: "subscribe", filters: { metrics: ["temperature", "temprature"] } },
+    "invalid_field",
+    `filters.metrics[1]="temprature" is not usable; expected one of ${allMetrics}`,
+  ],
+  [
+    "no metrics",
+    { type: "subscribe", filters: { metrics: [] } },
+    "invalid_field",
+    `filters.metrics=[] is not usable; expected a list of 1 to ${metrics.length}`,
+  ],
+  [
+    "too many GPUs",
+    { type: "subscribe", filters: { gpu_uuids: new Array<string>(1001).fill("g") } },
+    "invalid_field",
+    expect.stringMatching(/^filters\.gpu_uuids=\["g",.{190,}\.\.\. is not usable; expected a list of 1 to 1000$/),
+  ],
+  [
+    "a wrong topic",
+    { type: "subscribe", topic: "alerts" },
+    "invalid_field",
+    'topic="alerts" is not usable; expected "telemetry"',
+  ],
+  [
+    "filters that are no object",
+    { type: "subscribe", filters: "all" },
+    "invalid_field",
+    'filters="all" is not usable; expected an object',
+  ],
+  [
+    "an empty name",
+    { type: "subscribe", filters: { hostname: "" } },
+    "invalid_field",
+    'filters.hostname="" is not usable; expected a text of 1 to 256 characters',
+  ],
+  [
+    "two clusters",
+    { type: "subscribe", filters: { cluster: "a", cluster_id: "b" } },
+    "invalid_field",
+    'filters.cluster_id="b" is not usable; expected what filters.cluster says ("a"), or one of the two alone',
+  ],
+  [
+    "no instant",
+    { type: "subscribe", since: "2025-07-18 20:42:34" },
+    "invalid_field",
+    'since="2025-07-18 20:42:34" is not usable: the zone is missing, and without it the instant is open: end it with Z; expected RFC 3339 with zone, such as 2025-07-18T20:42:34Z',
+  ],
+  [
+    "snapshot and since",
+    { type: "subscribe", since: "2025-07-18T20:42:34Z", snapshot: true },
+    "invalid_field",
+    "snapshot=true is not usable; expected false or nothing beside since",
+  ],
+  [
+    "a subscription that is not there",
+    { type: "unsubscribe", id: "x" },
+    "unknown_subscription",
+    'id="x" is no subscription of this connection; expected a subscribe first',
+  ],
+  [
+    "bytes",
+    new Uint8Array([1, 2, 3]),
+    "binary_message",
+    "A binary message is not usable; expected text: one JSON object a message",
+  ],
+  [
+    "too much",
+    " ".repeat(262_145),
+    "message_too_large",
+    "A message of 262145 characters is not usable; expected at most 262144",
+  ],
+  ["depth without end", "[".repeat(200_000), "invalid_json", expect.stringContaining("is no JSON")],
+];
+
+describe("a message that cannot be used gets an error and keeps the connection", () => {
+  test.each(faults)("%s", async (_, sent, code, message) => {
+    const client = await LiveClient.open(gateway);
+    expect(await client.ask(sent)).toMatchObject({ type: "error", code, message });
+    expect(await client.ask({ type: "ping" })).toEqual({ type: "pong" });
+    client.close();
+  });
+});
+
+test("an error bears the id of what it is about", async () => {
+  const client = await LiveClient.open(gateway);
+  expect(await client.ask({ type: "subscribe", id: "mine", filters: { gpu: 1 } })).toMatchObject({ id: "mine" });
+  client.close();
+});
+
+test("an id is given once, the same is asked for once, and there is a limit", async () => {
+  const client = await LiveClient.open(gateway);
+  await client.ask({ type: "subscribe", id: "a", filters: { hostname: "h" } });
+  expect(await client.ask({ type: "subscribe", id: "a" })).toMatchObject({
+    code: "duplicate_id",
+    message: 'id="a" is taken; expected one that no subscription of this connection has',
+  });
+  await client.ask({ type: "subscribe", filters: { gpu_uuids: ["y", "x"] } });
+  expect(await client.ask({ type: "subscribe", filters: { gpu_uuid: "x", gpu_uuids: ["y"] } })).toMatchObject({
+    code: "duplicate_subscription",
+    message: 'The subscription "1" of this connection asks for the same; expected other filters, or an id of its own',
+  });
+  await client.ask({ type: "subscribe" });
+  expect(await client.ask({ type: "subscribe", id: "b" })).toMatchObject({
+    code: "too_many_subscriptions",
+    message:
+      "This connection has 3 subscriptions, as many as WS_MAX_SUBSCRIPTIONS allows; expected an unsubscribe first, or gpu_uuids instead of a subscription a GPU",
+  });
+  expect(await client.ask({ type: "unsubscribe", id: "b" })).toMatchObject({
+    message: 'id="b" is no subscription of this connection; expected one of a, 1, 2',
+  });
+  client.close();
+});
+
+test("a message beyond what the transport takes closes the connection with 1009", async () => {
+  const client = await LiveClient.open(gateway);
+  client.send("x".repeat(1024 * 1024 + 1));
+  expect(await client.closed).toMatchObject({ code: 1009 });
+  expect(await gateway.metric("telemetry_websocket_closed_total")).toBeGreaterThan(0);
+});
+
+test("a plain request is told to upgrade", async () => {
+  const url = `http://localhost:${gateway.port}/ws`;
+  const response = await fetch(url);
+  expect([response.status, response.headers.get("upgrade")]).toEqual([426, "websocket"]);
+  expect(await response.json()).toMatchObject({ success: false, error: { code: "upgrade_required" } });
+  expect((await fetch(`${url}?token=x`, { headers: { upgrade: "websocket" } })).status).toBe(400);
+  expect((await fetch(url, { headers: { upgrade: "websocket" } })).status).toBe(426);
+  expect((await fetch(url, { method: "POST" })).status).toBe(405);
+});
+
+const oddText = fc.oneof(fc.string(), fc.string({ unit: "binary" }), fc.constantFrom("__proto__", "\0", "GPU-0"));
+const oddFilters = fc.oneof(
+  fc.record(
+    {
+      gpu_uuid: oddText,
+      gpu_uuids: fc.array(oddText, { maxLength: 20 }),
+      hostname: oddText,
+      cluster: oddText,
+      cluster_id: oddText,
+      namespace: oddText,
+      metrics: fc.array(fc.oneof(oddText, fc.constantFrom("temperature", "power_draw")), { maxLength: 5 }),
+    },
+    { requiredKeys: [] },
+  ),
+  fc.jsonValue(),
+);
+const oddMessage = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc
+      .record(
+        {
+          type: fc.oneof(fc.constantFrom("subscribe", "unsubscribe", "ping"), oddText),
+          id: fc.oneof(fc.constantFrom("1", "2", "a"), oddText, fc.jsonValue()),
+          topic: fc.constantFrom("telemetry", "other"),
+          filters: oddFilters,
+          snapshot: fc.oneof(fc.boolean(), fc.jsonValue()),
+          since: fc.oneof(oddText, fc.constantFrom("2025-07-18T20:42:34Z", "1999-01-01T00:00:00Z")),
+          more: fc.jsonValue(),
+        },
+        { requiredKeys: ["type"] },
+      )
+      .map((message) => JSON.stringify(message)),
+  },
+  { weight: 1, arbitrary: fc.json() },
+  { weight: 1, arbitrary: oddText },
+  { weight: 1, arbitrary: fc.uint8Array({ maxLength: 50 }) },
+);
+
+test("whatever is sent is answered, one answer or more, and nothing of it stays behind", async () => {
+  const loggedBefore = gateway.logged.length;
+  await gateway.tell({ uuid: "GPU-0", timeMs: Date.UTC(2025, 0, 1), metrics: { temperature: 40 } });
+  await fc.assert(
+    fc.asyncProperty(fc.array(oddMessage, { minLength: 1, maxLength: 30 }), async (messages) => {
+      const client = await LiveClient.open(gateway);
+      for (const message of messages) {
+        const answers = client.messages.length;
+        client.send(message);
+        await client.until(() => client.messages.length > answers);
+      }
+      client.close();
+      await client.closed;
+    }),
+    { numRuns: 150 },
+  );
+  const last = await LiveClient.open(gateway);
+  await last.ask({ type: "ping" });
+  expect(await gateway.metric("telemetry_websocket_connections")).toBe(1);
+  expect(await gateway.metric("telemetry_websocket_subscriptions")).toBe(0);
+  expect(gateway.logged.slice(loggedBefore)).toEqual([]);
+  last.close();
+}, 60_000);

@@ -1,0 +1,189 @@
+import { expect } from "bun:test";
+import net from "node:net";
+import type { TSchema } from "@sinclair/typebox";
+import { Value } from "@sinclair/typebox/value";
+import pino from "pino";
+import { Registry } from "prom-client";
+import type { AppOptions } from "../../../src/app.ts";
+import { parseConfig } from "../../../src/config.ts";
+import { systemClock } from "../../../src/domain/clock.ts";
+import type { HistoryPage, RecordFilter, StoredRecord } from "../../../src/domain/query.ts";
+import { FleetProjection } from "../../../src/pipeline/hot/fleet-projection.ts";
+import { MemoryHotTier } from "../../../src/pipeline/hot/memory-hot-tier.ts";
+import type { TelemetryQueries } from "../../../src/pipeline/store/telemetry-queries.ts";
+import type { LiveSettings } from "../../../src/routes/live/live-settings.ts";
+import { serverMessages } from "../../../src/routes/live/messages.ts";
+import { makeBatch, messageOf, type TestRecord } from "../../support/batch.ts";
+import { openMemoryStore } from "../../support/open-store.ts";
+import { gatewayOver } from "../gateway.ts";
+
+/** A message of the server. */
+export interface Message extends Record<string, unknown> {
+  readonly type: string;
+}
+
+/** A gateway that listens, over a store and a hot tier in memory. */
+export type LiveGateway = Awaited<ReturnType<typeof openLiveGateway>>;
+
+/** @param options replaces parts of the app; `settings` some of those of /ws */
+export async function openLiveGateway(
+  options: Partial<AppOptions> & { readonly settings?: Partial<LiveSettings> } = {},
+) {
+  const { settings, ...others } = options;
+  const store = await openMemoryStore();
+  const hotTier = new MemoryHotTier({ onCoalesced: () => undefined });
+  const log = pino({ level: "silent" });
+  const fleet = new FleetProjection({ hotTier, store: store.queries, clock: systemClock, log });
+  await fleet.start();
+  const stopping = new AbortController();
+  const registry = new Registry();
+  const webSocket = { ...parseConfig({}), ...settings };
+  const around = { read: (read: () => Promise<void>) => read() };
+  const queries = Object.create(store.queries, {
+    records: {
+      value: async (filter: RecordFilter) => {
+        const pages: HistoryPage<StoredRecord>[] = [];
+        await around.read(async () => void pages.push(await store.queries.records(filter)));
+        return pages[0];
+      },
+    },
+  }) as TelemetryQueries;
+  const { app, logged } = gatewayOver(store, {
+    fleet,
+    queries,
+    webSocket,
+    stopping: stopping.signal,
+    registry,
+    ...others,
+  });
+  app.listen({ hostname: "127.0.0.1", port: 0 });
+  const port = app.server?.port as number;
+  let messages = 0;
+  return {
+    port,
+    url: `ws://127.0.0.1:${port}/ws`,
+    stopping,
+    app,
+    logged,
+    fleet,
+    /** Tells records, which are in no store. */
+    tell: (...records: TestRecord[]) => hotTier.write(makeBatch(records)),
+    /** Stores records, and tells nobody. */
+    store: async (...records: TestRecord[]) => {
+      messages += 1;
+      await store.store.ingest(messageOf(`message ${messages}`, makeBatch(records)));
+    },
+    /** A metric's value, whatever its labels, summed. */
+    metric: async (name: string) => {
+      const metric = (await registry.getMetricsAsJSON()).find((each) => each.name === name);
+      return (metric?.values ?? []).reduce((sum, { value }) => sum + value, 0);
+    },
+    /** What happens around each reading of the history. */
+    around,
+    /** From now on nothing is answered out of the history. */
+    closeStore: () => store.close(),
+    close: async () => {
+      stopping.abort();
+      await app.stop(true);
+      await fleet.stop();
+      await store.close();
+    },
+  };
+}
+
+/** A client that keeps what it gets; each message is checked against the schema of its type. */
+export class LiveClient {
+  readonly messages: Message[] = [];
+  readonly closed: Promise<{ code: number; reason: string }>;
+  private readonly socket: WebSocket;
+  private look: () => void = () => undefined;
+  private taken = 0;
+
+  private constructor(url: string) {
+    this.socket = new WebSocket(url);
+    this.socket.onmessage = ({ data }) => {
+      const message = JSON.parse(data as string) as Message;
+      const schema = (serverMessages as Record<string, TSchema>)[message.type];
+      expect(schema === undefined ? [message] : [...Value.Errors(schema, message)]).toEqual([]);
+      this.messages.push(message);
+      this.look();
+    };
+    this.closed = new Promise((resolve) => {
+      this.socket.onclose = ({ code, reason }) => resolve({ code, reason });
+    });
+  }
+
+  static async open({ url }: { readonly url: string }): Promise<LiveClient> {
+    const client = new LiveClient(url);
+    await new Promise<void>((resolve, reject) => {
+      client.socket.onopen = () => resolve();
+      client.socket.onerror = () => reject(new Error(`no connection to ${url}`));
+    });
+    return client;
+  }
+
+  send(message: unknown): void {
+    this.socket.send(typeof message === "string" || message instanceof Uint8Array ? message : JSON.stringify(message));
+  }
+
+  /** Sends a message and resolves with what comes next. */
+  ask(message: unknown): Promise<Message> {
+    this.send(message);
+    return this.next();
+  }
+
+  /** The next message that was not taken yet. */
+  async next(): Promise<Message> {
+    await this.until(() => this.messages.length > this.taken);
+    this.taken += 1;
+    return this.messages[this.taken - 1] as Message;
+  }
+
+  /** The next ones. */
+  async take(count: number): Promise<Message[]> {
+    const taken: Message[] = [];
+    while (taken.length < count) taken.push(await this.next());
+    return taken;
+  }
+
+  /** Resolves when what came is as wanted; a test that waits in vain ends at its own time limit. */
+  async until(isSo: () => boolean): Promise<void> {
+    while (!isSo()) await new Promise<void>((resolve) => (this.look = resolve));
+  }
+
+  /** Everything up to now has come: the server answers in order. */
+  async settle(): Promise<void> {
+    const id = `settle ${this.messages.length}`;
+    this.send({ type: "ping", id });
+    await this.until(() => this.messages.some((message) => message.type === "pong" && message["id"] === id));
+  }
+
+  close(): void {
+    this.socket.close();
+  }
+}
+
+/** A client that speaks and never reads, until it is told to. */
+export async function openSilentClient(port: number, messages: readonly unknown[] = []): Promise<net.Socket> {
+  const socket = net.connect(port, "127.0.0.1");
+  socket.on("error", () => undefined);
+  socket.pause();
+  await new Promise<void>((resolve) => socket.once("connect", resolve));
+  socket.write(
+    "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+  );
+  for (const message of messages) socket.write(textFrame(JSON.stringify(message)));
+  return socket;
+}
+
+/** A text as a client's frame, masked with zeros.
+ *  Source: https://www.rfc-editor.org/rfc/rfc6455#section-5.2 */
+export function textFrame(text: string): Buffer {
+  const payload = Buffer.from(text);
+  const length =
+    payload.length < 126
+      ? Buffer.from([0x80 | payload.length])
+      : Buffer.from([0x80 | 126, payload.length >> 8, payload.length & 0xff]);
+  return Buffer.concat([Buffer.from([0x81]), length, Buffer.alloc(4), payload]);
+}

@@ -1,0 +1,201 @@
+import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { formatTimestamp } from "../../../src/domain/timestamp.ts";
+import type { TestRecord } from "../../support/batch.ts";
+import { LiveClient, type LiveGateway, type Message, openLiveGateway } from "./live-gateway.ts";
+
+const startMs = Date.UTC(2025, 6, 18, 20, 42, 34);
+const timeOf = (second: number): string => formatTimestamp(startMs + second * 1000);
+const record = (uuid: string, second: number, more: Partial<TestRecord> = {}): TestRecord => ({
+  uuid,
+  timeMs: startMs + second * 1000,
+  metrics: { temperature: second % 100, power_draw: second },
+  ...more,
+});
+
+let gateway: LiveGateway;
+const clients: LiveClient[] = [];
+
+beforeAll(async () => void (gateway = await openLiveGateway({ settings: { wsReplayMaxRecords: 3000 } })));
+afterEach(() => clients.splice(0).forEach((client) => client.close()));
+afterAll(() => gateway.close());
+
+async function connect(): Promise<LiveClient> {
+  const client = await LiveClient.open(gateway);
+  clients.push(client);
+  return client;
+}
+
+/** Updates as `second`, those of the history as `second r`. */
+function secondsOf(messages: readonly Message[], uuid: string): string[] {
+  return messages
+    .filter((message) => message["gpu_uuid"] === uuid)
+    .map(({ timestamp, replay }) => {
+      const second = (Date.parse(timestamp as string) - startMs) / 1000;
+      return replay === true ? `${second} r` : `${second}`;
+    });
+}
+
+const textOf = ({ gpu_uuid: uuid, timestamp }: Message): string => `${String(uuid)} ${String(timestamp)}`;
+
+const replayed = (client: LiveClient): Promise<void> =>
+  client.until(() => client.messages.some(({ type }) => type === "replayed"));
+
+test("with since the history comes first, from that instant on, then the end of it, then what is new", async () => {
+  await gateway.store(...[1, 2, 3].flatMap((second) => [record("GPU-a", second), record("GPU-b", second)]));
+  const client = await connect();
+  client.send({
+    type: "subscribe",
+    id: "x",
+    since: timeOf(2),
+    filters: { gpu_uuid: "GPU-a", metrics: ["power_draw"] },
+  });
+  await replayed(client);
+  await gateway.store(record("GPU-a", 4));
+  await gateway.tell(record("GPU-a", 4));
+  const update = { type: "telemetry_update", gpu_uuid: "GPU-a", id: "x" };
+  await client.until(() => client.messages.length === 5);
+  expect(client.messages.slice(1)).toEqual([
+    { ...update, timestamp: timeOf(2), data: { power_draw: 2 }, replay: true },
+    { ...update, timestamp: timeOf(3), data: { power_draw: 3 }, replay: true },
+    { type: "replayed", id: "x", count: 2 },
+    { ...update, timestamp: timeOf(4), data: { power_draw: 4 } },
+  ]);
+});
+
+test("the history is filtered as what is new is", async () => {
+  const workload = { container: "", pod: "", namespace: "replay-ml" };
+  await gateway.store(
+    record("GPU-c", 1, { hostname: "replay-host" }),
+    record("GPU-d", 1, { clusterId: "replay-cluster" }),
+    record("GPU-e", 1, { workload }),
+    record("GPU-e", 2),
+  );
+  const filters = [
+    { hostname: "replay-host" },
+    { cluster: "replay-cluster" },
+    { namespace: "replay-ml" },
+    { gpu_uuids: ["GPU-c", "GPU-e", "GPU-nobody"] },
+    { gpu_uuids: ["GPU-c", "GPU-e"], hostname: "replay-host" },
+  ];
+  const told: unknown[] = [];
+  for (const each of filters) {
+    const client = await connect();
+    client.send({ type: "subscribe", since: timeOf(0), filters: each });
+    await replayed(client);
+    told.push(client.messages.flatMap((message) => (message.type === "telemetry_update" ? [textOf(message)] : [])));
+  }
+  expect(told).toEqual([
+    [`GPU-c ${timeOf(1)}`],
+    [`GPU-d ${timeOf(1)}`],
+    [`GPU-e ${timeOf(1)}`],
+    [`GPU-c ${timeOf(1)}`, `GPU-e ${timeOf(1)}`, `GPU-e ${timeOf(2)}`],
+    [`GPU-c ${timeOf(1)}`],
+  ]);
+});
+
+test("more than may be replayed is cut off, and said", async () => {
+  const seconds = Array.from({ length: 3001 }, (_, second) => second);
+  await gateway.store(...seconds.map((second) => record("GPU-long", second)));
+  const client = await connect();
+  client.send({ type: "subscribe", since: timeOf(0), filters: { gpu_uuid: "GPU-long" } });
+  await replayed(client);
+  expect(client.messages.at(-1)).toEqual({ type: "replayed", id: "1", count: 3000, truncated: true });
+  expect(secondsOf(client.messages, "GPU-long")).toEqual(seconds.slice(0, 3000).map((second) => `${second} r`));
+});
+
+test("what is told while the history is read, or after, is told once, whether the history has it or not", async () => {
+  const seconds = Array.from({ length: 600 }, (_, second) => second);
+  await gateway.store(...seconds.map((second) => record("GPU-m", second)));
+  const both = async (second: number): Promise<void> => {
+    await gateway.store(record("GPU-m", second));
+    await gateway.tell(record("GPU-m", second));
+  };
+  const pages = { read: 0 };
+  gateway.around.read = async (read) => {
+    pages.read += 1;
+    await both(pages.read * 1000); // the history has it, in a later page or this one
+    await gateway.store(record("GPU-m", pages.read * 1000 + 1)); // the history has it, before it is told
+    await read();
+    await gateway.tell(record("GPU-m", pages.read * 1000 + 1));
+    await both(pages.read * 1000 + 2); // the history has it in the next page, or not at all
+  };
+  const client = await connect();
+  client.send({ type: "subscribe", since: timeOf(0), filters: { gpu_uuid: "GPU-m" } });
+  await replayed(client);
+  gateway.around.read = (read) => read();
+  await gateway.store(record("GPU-m", 9000));
+  await gateway.tell(record("GPU-m", 9000));
+  await client.until(() => client.messages.at(-1)?.["timestamp"] === timeOf(9000));
+  expect(pages.read).toBe(2);
+  const late = [1000, 1001, 1002, 2000, 2001].map((second) => `${second} r`);
+  expect(secondsOf(client.messages, "GPU-m")).toEqual([
+    ...seconds.map((second) => `${second} r`),
+    ...late,
+    "2002",
+    "9000",
+  ]);
+});
+
+test("while records come in, each is told once and in order, out of the history or live", async () => {
+  const gpus = ["GPU-x", "GPU-y", "GPU-z"];
+  const historySeconds = 400;
+  for (let round = 0; round < 8; round += 1) {
+    const own = gpus.map((gpu) => `${gpu}-${round}`);
+    const seconds = Array.from({ length: historySeconds }, (_, second) => second);
+    await gateway.store(...seconds.flatMap((second) => own.map((gpu) => record(gpu, second))));
+    const lastSecond = historySeconds + 60;
+    // stores before it tells, as the collector does; how long between the two, and between two records, differs
+    const produce = async (gpu: string): Promise<void> => {
+      for (let second = historySeconds; second < lastSecond; second += 1) {
+        await gateway.store(record(gpu, second));
+        if (Math.random() < 0.5) await Bun.sleep(Math.random() * 4);
+        await gateway.tell(record(gpu, second));
+        if (Math.random() < 0.5) await Bun.sleep(Math.random() * 4);
+      }
+    };
+    const producing = Promise.all(own.map(produce));
+    const asked = { gpus: { gpu_uuids: own }, cluster: { cluster: "cluster" }, one: { gpu_uuid: own[0] } };
+    const listening = Object.values(asked).map(async (filters) => {
+      await Bun.sleep(Math.random() * 100);
+      const client = await connect();
+      const since = filters === asked.cluster ? timeOf(historySeconds - 100) : timeOf(0);
+      client.send({ type: "subscribe", since, filters });
+      return client;
+    });
+    const [ofGpus, ofCluster, ofOne] = (await Promise.all(listening)) as [LiveClient, LiveClient, LiveClient];
+    await producing;
+    const toldAll = (client: LiveClient, gpu: string): boolean =>
+      secondsOf(client.messages, gpu)
+        .at(-1)
+        ?.startsWith(`${lastSecond - 1}`) === true;
+    const isOrigin = / r$/;
+    const wanted = Array.from({ length: lastSecond }, (_, second) => String(second));
+    for (const [client, gpu, first] of [
+      ...own.map((each) => [ofGpus, each, 0] as const),
+      ...own.map((each) => [ofCluster, each, historySeconds - 100] as const),
+      [ofOne, own[0] as string, 0] as const,
+    ]) {
+      await client.until(() => toldAll(client, gpu));
+      await client.settle();
+      const told = secondsOf(client.messages, gpu);
+      expect(told.map((each) => each.replace(isOrigin, ""))).toEqual(wanted.slice(first));
+    }
+  }
+}, 60_000);
+
+test("a store that does not answer is said, and the subscription is live", async () => {
+  const own = await openLiveGateway();
+  const client = await LiveClient.open(own);
+  await own.closeStore();
+  await client.ask({ type: "subscribe", id: "x", since: timeOf(0) });
+  await own.tell(record("GPU-q", 1));
+  await client.until(() => client.messages.length === 4);
+  expect(client.messages).toMatchObject([
+    { type: "subscribed", id: "x" },
+    { type: "error", code: "store_unavailable", id: "x" },
+    { type: "replayed", count: 0, truncated: true },
+    { type: "telemetry_update", gpu_uuid: "GPU-q" },
+  ]);
+  client.close();
+  await own.close();
+});

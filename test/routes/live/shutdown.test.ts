@@ -1,0 +1,26 @@
+import { expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expectStopped, startPipeline, urlOf } from "../../support/process.ts";
+import { LiveClient } from "./live-gateway.ts";
+
+test("a process that stops sends its clients elsewhere, and does not wait for them", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "telemetry-live-"));
+  const pipeline = startPipeline({ DATA_DIR: folder, SIM_HOSTS: "1", SIM_INTERVAL: "200ms" });
+  try {
+    const url = `${(await urlOf(pipeline)).replace("http:", "ws:")}/ws`;
+    const client = await LiveClient.open({ url });
+    const other = await LiveClient.open({ url });
+    await client.ask({ type: "subscribe", filters: { metrics: ["temperature"] } });
+    await client.until(() => client.messages.filter((message) => message["snapshot"] === undefined).length > 20);
+    const startedAtMs = performance.now();
+    const stopped = expectStopped([pipeline]);
+    expect([await client.closed, await other.closed]).toMatchObject([{ code: 1012 }, { code: 1012 }]);
+    await stopped;
+    expect(performance.now() - startedAtMs).toBeLessThan(5000);
+  } finally {
+    pipeline.subprocess.kill("SIGKILL");
+    await rm(folder, { recursive: true, force: true });
+  }
+}, 60_000);

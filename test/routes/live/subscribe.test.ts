@@ -1,0 +1,210 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { metrics } from "../../../src/domain/metrics.ts";
+import type { TestRecord } from "../../support/batch.ts";
+import { LiveClient, type LiveGateway, type Message, openLiveGateway } from "./live-gateway.ts";
+
+const startMs = Date.UTC(2025, 6, 18, 20, 42, 34);
+
+const record = (uuid: string, second: number, more: Partial<TestRecord> = {}): TestRecord => ({
+  uuid,
+  timeMs: startMs + second * 1000,
+  metrics: { gpu_utilization: 85.5, temperature: 72.3, power_draw: 320.1, sm_clock_mhz: 1980 },
+  ...more,
+});
+
+const seedGpu = "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4";
+
+let gateway: LiveGateway;
+let serial = 0;
+const clients: LiveClient[] = [];
+
+beforeAll(async () => void (gateway = await openLiveGateway()));
+afterAll(async () => {
+  clients.forEach((client) => client.close());
+  await gateway.close();
+});
+
+async function connect(): Promise<LiveClient> {
+  const client = await LiveClient.open(gateway);
+  clients.push(client);
+  return client;
+}
+
+/** GPUs of a test's own. */
+function freshGpus(count: number): string[] {
+  serial += 1;
+  return Array.from({ length: count }, (_, index) => `GPU-${serial}-${index}`);
+}
+
+const gpusOf = (messages: readonly Message[]): unknown[] => messages.map((message) => message["gpu_uuid"]);
+
+test("the seed's subscription gets the seed's updates, word for word", async () => {
+  const client = await connect();
+  const answer = await client.ask({
+    type: "subscribe",
+    topic: "telemetry",
+    filters: { gpu_uuid: seedGpu, metrics: ["gpu_utilization", "temperature", "power_draw"] },
+  });
+  expect(answer).toEqual({
+    type: "subscribed",
+    id: "1",
+    topic: "telemetry",
+    filters: { gpu_uuid: seedGpu, metrics: ["gpu_utilization", "temperature", "power_draw"] },
+    gpus: 0,
+  });
+  await gateway.tell(record(seedGpu, 0));
+  expect(JSON.stringify(await client.next())).toBe(
+    JSON.stringify({
+      type: "telemetry_update",
+      timestamp: "2025-07-18T20:42:34Z",
+      gpu_uuid: seedGpu,
+      data: { gpu_utilization: 85.5, temperature: 72.3, power_draw: 320.1 },
+    }),
+  );
+});
+
+test("a metric that a record lacks is left out, and a record with none of the asked ones is not told", async () => {
+  const [gpu] = freshGpus(1) as [string];
+  const client = await connect();
+  await client.ask({ type: "subscribe", filters: { gpu_uuid: gpu, metrics: ["temperature", "power_draw"] } });
+  await gateway.tell(record(gpu, 1, { metrics: { gpu_utilization: 1 } }));
+  await gateway.tell(record(gpu, 2, { metrics: { power_draw: 100 } }));
+  expect((await client.next())["data"]).toEqual({ power_draw: 100 });
+});
+
+test("without metrics all come, also those outside the catalogue", async () => {
+  const [gpu] = freshGpus(1) as [string];
+  const client = await connect();
+  await client.ask({ type: "subscribe", filters: { gpu_uuid: gpu } });
+  await gateway.tell(record(gpu, 1, { metrics: { temperature: 40, DCGM_FI_DEV_FAN_SPEED: 33 } }));
+  expect((await client.next())["data"]).toEqual({ temperature: 40, custom: { DCGM_FI_DEV_FAN_SPEED: 33 } });
+});
+
+test("a record that gets more metrics is told again, to those who want them only", async () => {
+  const [gpu] = freshGpus(1) as [string];
+  const client = await connect();
+  await client.ask({ type: "subscribe", id: "all", filters: { gpu_uuid: gpu } });
+  await client.ask({ type: "subscribe", id: "one", filters: { gpu_uuid: gpu, metrics: ["temperature"] } });
+  await gateway.tell(record(gpu, 1, { metrics: { temperature: 40 } }));
+  await gateway.tell(record(gpu, 1, { metrics: { power_draw: 100 } }));
+  await client.settle();
+  const told = client.messages.filter(({ type }) => type === "telemetry_update");
+  expect(told.map(({ id, data }) => [id, data])).toEqual([
+    ["all", { temperature: 40 }],
+    ["one", { temperature: 40 }],
+    ["all", { temperature: 40, power_draw: 100 }],
+  ]);
+});
+
+test("every filter lets through what fits it, and several together what fits all", async () => {
+  const [a, b, c] = freshGpus(3) as [string, string, string];
+  const client = await connect();
+  const host = `host-${a}`;
+  const cluster = `cluster-${a}`;
+  const namespace = `ml-${a}`;
+  const asked: Record<string, object> = {
+    gpu: { gpu_uuid: a },
+    gpus: { gpu_uuids: [a, b, b] },
+    both: { gpu_uuid: a, gpu_uuids: [c] },
+    host: { hostname: host },
+    cluster: { cluster },
+    clusterId: { cluster_id: cluster },
+    sameCluster: { cluster, cluster_id: cluster },
+    namespace: { namespace },
+    none: { hostname: host, namespace },
+    gpuOfCluster: { gpu_uuids: [a, c], cluster },
+  };
+  for (const [id, filters] of Object.entries(asked)) await client.ask({ type: "subscribe", id, filters });
+  await gateway.tell(
+    record(a, 1, { hostname: host }),
+    record(b, 1, { workload: { container: "", pod: "", namespace } }),
+    record(c, 1, { clusterId: cluster }),
+  );
+  await client.settle();
+  const told = Object.keys(asked).map((id) => [
+    id,
+    gpusOf(client.messages.filter((message) => message.type === "telemetry_update" && message["id"] === id)),
+  ]);
+  expect(Object.fromEntries(told)).toEqual({
+    gpu: [a],
+    gpus: [a, b],
+    both: [a, c],
+    host: [a],
+    cluster: [c],
+    clusterId: [c],
+    sameCluster: [c],
+    namespace: [b],
+    none: [],
+    gpuOfCluster: [c],
+  });
+});
+
+test("every metric of the catalogue can be asked for", async () => {
+  const client = await connect();
+  const answer = await client.ask({ type: "subscribe", filters: { metrics: metrics.map(({ name }) => name) } });
+  expect(answer.type).toBe("subscribed");
+});
+
+test("the last known values come first, marked, then what is new", async () => {
+  const [a, b, c] = freshGpus(3) as [string, string, string];
+  await gateway.tell(record(a, 1), record(b, 1), record(a, 2));
+  const client = await connect();
+  const filters = { gpu_uuids: [a, b, c], metrics: ["temperature"] };
+  expect(await client.ask({ type: "subscribe", id: "x", filters })).toMatchObject({ id: "x", gpus: 2 });
+  const snapshot = await client.take(2);
+  await gateway.tell(record(b, 3));
+  const data = { temperature: 72.3 };
+  const update = { type: "telemetry_update", data, id: "x" };
+  expect(snapshot).toEqual([
+    { ...update, gpu_uuid: a, timestamp: "2025-07-18T20:42:36Z", snapshot: true },
+    { ...update, gpu_uuid: b, timestamp: "2025-07-18T20:42:35Z", snapshot: true },
+  ]);
+  expect(await client.next()).toEqual({ ...update, gpu_uuid: b, timestamp: "2025-07-18T20:42:37Z" });
+});
+
+test("with snapshot: false only what is new comes", async () => {
+  const [gpu] = freshGpus(1) as [string];
+  await gateway.tell(record(gpu, 1));
+  const client = await connect();
+  await client.ask({ type: "subscribe", snapshot: false, filters: { gpu_uuid: gpu } });
+  await gateway.tell(record(gpu, 2));
+  expect(await client.next()).toMatchObject({ timestamp: "2025-07-18T20:42:36Z" });
+  expect(client.messages).toHaveLength(2);
+});
+
+test("an unsubscription is acknowledged, and nothing of it follows; without id all end", async () => {
+  const [a, b] = freshGpus(2) as [string, string];
+  const client = await connect();
+  await client.ask({ type: "subscribe", id: "a", filters: { gpu_uuid: a } });
+  expect(await client.ask({ type: "subscribe", filters: { gpu_uuid: a } })).toMatchObject({ id: "1" });
+  expect(await client.ask({ type: "subscribe", filters: { gpu_uuid: b } })).toMatchObject({ id: "2" });
+  expect(await client.ask({ type: "unsubscribe", id: "1" })).toEqual({ type: "unsubscribed", id: "1" });
+  await gateway.tell(record(a, 1));
+  expect(await client.next()).toMatchObject({ id: "a", gpu_uuid: a });
+  client.send({ type: "unsubscribe", topic: "telemetry" });
+  expect(await client.take(2)).toEqual([
+    { type: "unsubscribed", id: "a" },
+    { type: "unsubscribed", id: "2" },
+  ]);
+  await gateway.tell(record(a, 2), record(b, 2));
+  await client.settle();
+  expect(client.messages.at(-1)).toMatchObject({ type: "pong" });
+  expect(client.messages).toHaveLength(8);
+});
+
+test("a ping is answered", async () => {
+  const client = await connect();
+  expect(await client.ask({ type: "ping" })).toEqual({ type: "pong" });
+  expect(await client.ask({ type: "ping", id: "7" })).toEqual({ type: "pong", id: "7" });
+});
+
+test("subscriptions of a closed connection are gone", async () => {
+  const client = await LiveClient.open(gateway);
+  await client.ask({ type: "subscribe" });
+  const before = await gateway.metric("telemetry_websocket_subscriptions");
+  client.close();
+  await client.closed;
+  const other = await connect();
+  await other.ask({ type: "ping" });
+  expect(await gateway.metric("telemetry_websocket_subscriptions")).toBe(before - 1);
+});
