@@ -52,6 +52,13 @@ export interface RecordFilter {
   readonly limit: number;
 }
 
+/** How many records there are. */
+export interface RecordCount {
+  readonly count: number;
+  /** Beyond what is worth counting one by one, it is what the database knows of its tables, by the clusters' GPUs. */
+  readonly isEstimate: boolean;
+}
+
 /** How finely history is looked at: every record, or averages over a minute or an hour. */
 export const resolutions = ["raw", "1m", "1h"] as const;
 export type Resolution = (typeof resolutions)[number];

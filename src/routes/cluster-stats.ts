@@ -23,7 +23,7 @@ export async function clusterStats(
   const [cluster] = toApiClusters(gpus);
   if (cluster === undefined) return undefined;
   const newestAtMs = gpus.reduce((newest, gpu) => Math.max(newest, gpu.lastSeenAtMs), -Infinity);
-  const [records, recordCount] = await Promise.all([
+  const [records, { count, isEstimate }] = await Promise.all([
     newestValues(sources, cluster.id, newestAtMs),
     sources.queries.countRecords(cluster.id),
   ]);
@@ -34,7 +34,8 @@ export async function clusterStats(
     gpu_count,
     active_gpu_count,
     silent_gpu_count,
-    record_count: recordCount,
+    record_count: count,
+    ...(isEstimate ? { record_count_is_estimate: true as const } : {}),
     newest_record_at: last_seen_at,
     ...metricSpreadsOf(records),
   };

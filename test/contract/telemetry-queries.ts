@@ -192,6 +192,18 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
       expect((await opened.queries.gpus({ modelName: "Only B" })).map(({ uuid }) => uuid)).toEqual(["model-b"]);
     });
 
+    test("records are counted, and many of them estimated", async () => {
+      const records = Array.from({ length: 500 }, (_, index) => ({
+        uuid: `counted-${index % 5}`,
+        clusterId: "counted",
+        timeMs: hour + index * 1000,
+        metrics: { temperature: index },
+      }));
+      await store("counted", records);
+      expect(await opened.queries.countRecords("counted")).toEqual({ count: 500, isEstimate: false });
+      expect(await opened.queries.countRecords("no such cluster")).toEqual({ count: 0, isEstimate: false });
+    });
+
     test("aggregates sum up by GPU, host, cluster, model and namespace", async () => {
       const workload = (namespace: string) => ({ container: "c", pod: "p", namespace });
       await store("sums", [

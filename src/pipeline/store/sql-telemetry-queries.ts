@@ -1,5 +1,6 @@
 import type { DatabaseEngine } from "../../db/engine.ts";
 import type { SqlClient } from "../../db/client.ts";
+import { countRecords } from "../../db/sql/count-records.ts";
 import { countRejections } from "../../db/sql/count-rejections.ts";
 import { groupColumns, selectAggregates } from "../../db/sql/select-aggregates.ts";
 import { selectChanges } from "../../db/sql/select-changes.ts";
@@ -19,6 +20,7 @@ import type {
   GpuChanges,
   GpuFilter,
   HistoryPage,
+  RecordCount,
   RecordFilter,
   RejectionFilter,
   RollupResolution,
@@ -85,9 +87,8 @@ export class SqlTelemetryQueries implements TelemetryQueries {
     }));
   }
 
-  async countRecords(clusterId: string): Promise<number> {
-    const text = "select count(*)::float8 as count from telemetry join gpus using (gpu_key) where cluster_id = $1";
-    return (await this.client.query<{ count: number }>(text, [clusterId]))[0]?.count ?? 0;
+  countRecords(clusterId: string): Promise<RecordCount> {
+    return countRecords(this.client, clusterId);
   }
 
   rejections(filter: RejectionFilter): Promise<StoredRejection[]> {

@@ -5,6 +5,7 @@ import type {
   GpuChanges,
   GpuFilter,
   HistoryPage,
+  RecordCount,
   RecordFilter,
   RejectionFilter,
   RollupResolution,
@@ -33,8 +34,8 @@ export interface TelemetryQueries extends FleetQueries {
   rollups(filter: RecordFilter, resolution: RollupResolution): Promise<HistoryPage<StoredRollup>>;
   /** Ordered by time, then group. */
   aggregates(filter: AggregateFilter): Promise<AggregateRow[]>;
-  /** Records stored of a cluster (exact). */
-  countRecords(clusterId: string): Promise<number>;
+  /** Records stored of a cluster. */
+  countRecords(clusterId: string): Promise<RecordCount>;
   /** The newest rejections first, of one source or of all. */
   rejections(filter: RejectionFilter): Promise<StoredRejection[]>;
   /** Reason -> rejected inputs; only reasons that there are. */

@@ -36,6 +36,9 @@ export const clusterStatsSchema = Type.Object(
     active_gpu_count: wholeNumber({ minimum: 0, description: "GPUs whose status is active" }),
     silent_gpu_count: wholeNumber({ minimum: 0, description: "GPUs whose status is silent" }),
     record_count: wholeNumber({ minimum: 0, description: "Records stored" }),
+    record_count_is_estimate: Type.Optional(
+      Type.Literal(true, { description: "Of more than a million records the number is estimated" }),
+    ),
     newest_record_at: instant("Newest record"),
     ...metricSpreads,
   },

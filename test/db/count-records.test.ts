@@ -1,0 +1,36 @@
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { type PostgresServer, startPostgres } from "../../scripts/services/postgres.ts";
+import { countRecords } from "../../src/db/sql/count-records.ts";
+import { openPostgresStore } from "../../src/pipeline/store/open-postgres-store.ts";
+import { makeBatch, messageOf } from "../support/batch.ts";
+import { withClient } from "../support/postgres-database.ts";
+
+setDefaultTimeout(60_000);
+
+let server: PostgresServer;
+beforeAll(async () => void (server = await startPostgres()), 300_000);
+afterAll(() => server.stop());
+
+const day = 24 * 3_600_000;
+
+test("beyond what is counted the database's own figures hold, by each cluster's share of the GPUs", async () => {
+  const recordsOf = (clusterId: string, gpus: number) =>
+    Array.from({ length: gpus * 100 }, (_, index) => ({
+      uuid: `${clusterId}-${index % gpus}`,
+      clusterId,
+      // over several chunks
+      timeMs: Date.UTC(2025, 6, 18) + Math.floor(index / gpus) * (day / 25),
+      metrics: { temperature: 1 },
+    }));
+  const { store, close } = await openPostgresStore({ url: server.url, migrate: true });
+  await store.ingest(messageOf("large", makeBatch(recordsOf("large", 30))));
+  await store.ingest(messageOf("small", makeBatch(recordsOf("small", 10))));
+  await close();
+  await withClient(server.url, async (client) => {
+    await client.query("analyze telemetry");
+    expect(await countRecords(client, "large")).toEqual({ count: 3000, isEstimate: false });
+    expect(await countRecords(client, "large", 500)).toEqual({ count: 3000, isEstimate: true });
+    expect(await countRecords(client, "small", 999)).toEqual({ count: 1000, isEstimate: true });
+    expect(await countRecords(client, "small", 1000)).toEqual({ count: 1000, isEstimate: false });
+  });
+});
