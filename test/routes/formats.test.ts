@@ -124,6 +124,23 @@ describe("a whole window", () => {
     await reader.cancel();
     expect(asked.length).toBeLessThan(Math.ceil(count / 2000));
   });
+
+  test("is asked of the store no further once a client that wants only its length has gone", async () => {
+    const client = new AbortController();
+    let asked = 0;
+    const queries = Object.create(long.queries, {
+      records: {
+        value: (filter: Parameters<typeof long.queries.records>[0]) => {
+          asked += 1;
+          if (asked === 2) client.abort();
+          return long.queries.records(filter);
+        },
+      },
+    }) as typeof long.queries;
+    const head = { method: "HEAD", headers: { accept: "text/csv" }, signal: client.signal };
+    await gatewayOver({ ...long, queries }).get("/api/v1/telemetry", head);
+    expect(asked).toBe(2);
+  });
 });
 
 describe("compression", () => {
