@@ -11,6 +11,7 @@ export type FaultCode =
   | "upgrade_required"
   | "no_room"
   | "store_unavailable"
+  | "queue_unavailable"
   | "internal_error";
 
 /** An answer that is no success: thrown anywhere in a route, written by `errorHandling`. */

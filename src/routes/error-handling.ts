@@ -1,10 +1,10 @@
 import { Elysia } from "elysia";
 import type { Logger } from "pino";
-import { QueryTooCostly, StoreUnavailable } from "../domain/errors.ts";
+import { EtcdOutOfSpace, EtcdUnavailable, QueryTooCostly, QueueClosed, StoreUnavailable } from "../domain/errors.ts";
 import { ApiFault, shown } from "./api-fault.ts";
 import { allowedMethods, type RoutePattern } from "./route-table.ts";
 
-/** A client is told to come back after this long when the store does not answer. */
+/** A client is told to come back after this long when the store or the queue does not answer. */
 const retryAfterSeconds = 1;
 
 /** Writes every answer that is no success: wrong method, unknown path, faults of routes, and whatever else is thrown,
@@ -58,6 +58,12 @@ function faultOf(code: string | number, error: unknown): ApiFault {
   if (error instanceof StoreUnavailable) {
     return new ApiFault(503, "store_unavailable", {
       message: "The store does not answer; try again",
+      details: { reason: error.message },
+    });
+  }
+  if (error instanceof EtcdUnavailable || error instanceof EtcdOutOfSpace || error instanceof QueueClosed) {
+    return new ApiFault(503, "queue_unavailable", {
+      message: "The queue does not answer; look whether what was asked for was done, and try again",
       details: { reason: error.message },
     });
   }

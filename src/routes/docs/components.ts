@@ -59,7 +59,7 @@ export const faultResponses = {
     message: "The request failed inside the server; its log says why",
     details: {},
   }),
-  503: faultResponse("The store does not answer; Retry-After says when to come back", {
+  503: faultResponse("The store or the queue does not answer; Retry-After says when to come back", {
     code: "store_unavailable",
     message: "The store does not answer; try again",
     details: { reason: "the embedded store is closed" },
