@@ -151,8 +151,28 @@ export const quarantineQuery = Type.Object(
   { additionalProperties: false },
 );
 
-/** The parameters of other lists. */
-export const limitQuery = Type.Object({ limit }, { additionalProperties: false });
+/** The parameters of dead letters. */
+export const deadLettersQuery = Type.Object(
+  {
+    limit: Type.Optional(
+      wholeNumber({
+        minimum: 1,
+        maximum: limitMax,
+        default: limitDefault,
+        description: `At most this many, 1 to ${limitMax}, default ${limitDefault}`,
+      }),
+    ),
+    cursor: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 64,
+        description: "next_cursor of the answer before: what follows it",
+        examples: ["01K0F3Z8Q4W5X6Y7Z8A9B0C1D2"],
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
 
 /** For endpoints that take no parameters. */
 export const noQuery = Type.Object({}, { additionalProperties: false });

@@ -5,7 +5,7 @@ import type { Service } from "../pipeline/service.ts";
 import type { TelemetryQueries } from "../pipeline/store/telemetry-queries.ts";
 import { notFound } from "./api-fault.ts";
 import { operation } from "./docs/operation.ts";
-import { accepts, acceptsAt, limitQuery, noQuery, pathName } from "./parameters.ts";
+import { accepts, acceptsAt, deadLettersQuery, noQuery, pathName } from "./parameters.ts";
 import { type deadLetterSchema, toApiDeadLetter } from "./schemas/dead-letter.ts";
 import { list, single } from "./schemas/envelope.ts";
 import { toApiPipeline } from "./schemas/pipeline.ts";
@@ -41,8 +41,13 @@ export function pipelineRoutes({ queue, deadLetters, services, queries }: Pipeli
     })
     .get(
       "/dead-letters",
-      async ({ query: { limit = 100 } }) => list((await deadLetters.list(limit)).map(toApiDeadLetter)),
-      { ...accepts(limitQuery), detail: listDetail },
+      async ({ query: { limit = 100, cursor } }) => {
+        // one more tells whether there are more
+        const letters = await deadLetters.list(limit + 1, cursor);
+        const page = letters.slice(0, limit).map(toApiDeadLetter);
+        return letters.length > limit ? { ...list(page), next_cursor: page.at(-1)?.id } : list(page);
+      },
+      { ...accepts(deadLettersQuery), detail: listDetail },
     )
     .get("/dead-letters/:id", async ({ params: { id } }) => single(await letterOf(id)), {
       ...acceptsAt(letterParams, noQuery),
@@ -71,8 +76,8 @@ const listDetail = operation({
   id: "listDeadLetters",
   tag: "pipeline",
   summary: "Messages that were given up",
-  description: "With the error of the last delivery, the oldest first.",
-  list: "DeadLetter",
+  description: "With the error of the last delivery, the oldest first; next_cursor leads to those that follow.",
+  part: "DeadLetter",
   faults: [400, 500, 503],
 });
 

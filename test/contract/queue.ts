@@ -134,6 +134,22 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       expect(dead).toMatchObject({ attempts: 2, lastError: "second", envelope: { idempotencyKey: "bad" } });
     });
 
+    test("dead messages are listed in the order of publishing, part by part, whatever comes and goes meanwhile", async () => {
+      const { queue, deadLetters } = await start({ maxAttempts: 1 });
+      await publish(queue, "one", "two", "three");
+      // given up in another order
+      for (const delivery of (await claimAll(queue, 3)).reverse()) await queue.reject(delivery, "no");
+      const listed = async (limit: number, afterId?: string) =>
+        (await deadLetters.list(limit, afterId)).map(({ envelope }) => envelope);
+      const [one, two, three] = (await listed(10)).map(({ id }) => id) as [string, string, string];
+      expect((await listed(10)).map(({ idempotencyKey }) => idempotencyKey)).toEqual(["one", "two", "three"]);
+      expect((await listed(1)).map(({ id }) => id)).toEqual([one]);
+      await deadLetters.delete(one);
+      expect((await listed(1, one)).map(({ id }) => id)).toEqual([two]);
+      expect((await listed(10, two)).map(({ id }) => id)).toEqual([three]);
+      expect(await listed(10, three)).toEqual([]);
+    });
+
     test("a dead message can be made ready again or deleted, once", async () => {
       const { queue, deadLetters } = await start({ maxAttempts: 1 });
       await publish(queue, "one", "two");

@@ -70,6 +70,13 @@ test("a message whose envelope cannot be read is delivered, refused and given up
   expect(delivery).toMatchObject({ attempt: 1, envelope: { id, schemaVersion: "unreadable envelope" } });
   await queue.reject(delivery as Delivery, "no use");
   expect(await queue.deadLetters.list(10)).toMatchObject([{ envelope: { id }, lastError: "no use" }]);
+  const later = ulid(Date.now() + 1000);
+  await client.txn({ success: [put(`/queue/odd/dead/${later}`, "not JSON either")] });
+  expect(await queue.deadLetters.list(10)).toMatchObject([
+    { envelope: { id } },
+    { envelope: { id: later }, lastError: "this dead letter cannot be read: not JSON either" },
+  ]);
+  expect(await queue.deadLetters.delete(later)).toBe(true);
   await queue.close();
   client.close();
   await cluster.stop();

@@ -32,7 +32,11 @@ test("the pipeline shows its queue, what was rejected and what runs", async () =
 test("dead letters are listed, oldest first, and shown with their error", async () => {
   const { body } = await ask("/dead-letters");
   expect(body).toMatchObject({ success: true, count: 2, data: [{ id: ids[0] }, { id: ids[1] }] });
-  expect((await ask("/dead-letters?limit=1")).body).toMatchObject({ count: 1 });
+  const first = (await ask("/dead-letters?limit=1")).body;
+  expect(first).toMatchObject({ count: 1, data: [{ id: ids[0] }] });
+  const second = (await ask(`/dead-letters?limit=1&cursor=${String(first["next_cursor"])}`)).body;
+  expect(second).toMatchObject({ count: 1, data: [{ id: ids[1] }] });
+  expect(second).not.toHaveProperty("next_cursor");
   expect((await ask(`/dead-letters/${ids[1]}`)).body).toMatchObject({
     data: {
       id: ids[1],

@@ -108,8 +108,10 @@ export class MemoryQueue implements Queue, DeadLetters {
     await this.expiryWatch;
   }
 
-  list(limit: number): Promise<DeadLetter[]> {
-    return Promise.resolve([...this.deadById.values()].slice(0, limit).map(({ letter }) => letter));
+  list(limit: number, afterId = ""): Promise<DeadLetter[]> {
+    const letters = [...this.deadById.values()].map(({ letter }) => letter);
+    const behind = letters.filter(({ envelope }) => envelope.id > afterId);
+    return Promise.resolve(behind.sort((a, b) => (a.envelope.id < b.envelope.id ? -1 : 1)).slice(0, limit));
   }
 
   get(id: string): Promise<DeadLetter | undefined> {

@@ -120,8 +120,8 @@ export interface Queue {
 
 /** The messages that were given up, for the operator. */
 export interface DeadLetters {
-  /** Oldest first. */
-  list(limit: number): Promise<DeadLetter[]>;
+  /** In the order of publishing. @param afterId only those behind it, whether it is still there or not */
+  list(limit: number, afterId?: string): Promise<DeadLetter[]>;
   /** @returns undefined when there is none of that id */
   get(id: string): Promise<DeadLetter | undefined>;
   /** Makes a dead message ready again, attempts from 0. @returns false when there is none of that id */

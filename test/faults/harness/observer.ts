@@ -65,7 +65,7 @@ export class Observer {
     const [ranges, messages, dead] = responses.map(({ response_range }) => response_range.kvs);
     const queued = [
       ...(messages ?? []).flatMap(({ value }) => readEnvelope(value)?.source ?? []),
-      ...(dead ?? []).map(({ value }) => readDeadLetter(value).envelope.source),
+      ...(dead ?? []).map(({ key, value }) => readDeadLetter(idOf(key), value).envelope.source),
     ];
     const stored = await database.query<{ from: number; to: number }>(
       `select from_offset::float8 as "from", to_offset::float8 as "to" from ingested_messages`,

@@ -1,6 +1,5 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
-import { UndecodablePayload } from "../../../domain/errors.ts";
 import type { DeadLetter, MessageEnvelope } from "../queue.ts";
 import { idTimeMs } from "./queue-keys.ts";
 
@@ -60,11 +59,12 @@ export function deadLetterText({ envelope, attempts, lastError, deadAtMs }: Dead
   return JSON.stringify(letter);
 }
 
-/** @throws UndecodablePayload when it is none */
-export function readDeadLetter(bytes: Buffer): DeadLetter {
+/** One that cannot be read is shown as such: it can be dropped, and hides no other. */
+export function readDeadLetter(id: string, bytes: Buffer): DeadLetter {
   const stored = parsed(bytes);
   if (!checkDeadLetter.Check(stored)) {
-    throw new UndecodablePayload(`a dead letter in etcd cannot be read: ${bytes.toString("utf8").slice(0, 200)}`);
+    const lastError = `this dead letter cannot be read: ${bytes.toString("utf8").slice(0, 200)}`;
+    return { envelope: unreadableEnvelope(id), attempts: 0, lastError, deadAtMs: idTimeMs(id) };
   }
   const { attempts, last_error: lastError, dead_at: deadAt } = stored;
   return { envelope: fromStored(stored), attempts, lastError, deadAtMs: Date.parse(deadAt) };

@@ -13,7 +13,7 @@ import {
 import type { DeadLetter, DeadLetters, Delivery } from "../queue.ts";
 import { claimRevision } from "./claimer.ts";
 import { deadLetterText, envelopeText, readDeadLetter, readEnvelope, unreadableEnvelope } from "./envelope.ts";
-import type { QueueKeys } from "./queue-keys.ts";
+import { idOf, type QueueKeys } from "./queue-keys.ts";
 
 export interface EtcdDeadLettersOptions {
   readonly client: EtcdClient;
@@ -43,16 +43,19 @@ export class EtcdDeadLetters implements DeadLetters {
     await this.bury({ envelope, attempts, lastError: error, deadAtMs: clock.nowMs() }, isAbsent(keys.claim(id)));
   }
 
-  async list(limit: number): Promise<DeadLetter[]> {
+  async list(limit: number, afterId?: string): Promise<DeadLetter[]> {
     const { client, keys } = this.options;
-    const { kvs } = await client.range({ ...prefixRange(keys.dead), limit });
-    return kvs.map(({ value }) => readDeadLetter(value));
+    const { key, range_end } = prefixRange(keys.dead);
+    // the first key there can be behind another
+    const from = afterId === undefined ? key : Buffer.from(`${keys.deadLetter(afterId)}\0`);
+    const { kvs } = await client.range({ key: from, range_end, limit });
+    return kvs.map((dead) => readDeadLetter(idOf(dead.key), dead.value));
   }
 
   async get(id: string): Promise<DeadLetter | undefined> {
     const { client, keys } = this.options;
     const { kvs } = await client.range({ key: Buffer.from(keys.deadLetter(id)) });
-    return kvs[0] === undefined ? undefined : readDeadLetter(kvs[0].value);
+    return kvs[0] === undefined ? undefined : readDeadLetter(id, kvs[0].value);
   }
 
   async redrive(id: string): Promise<boolean> {
@@ -63,7 +66,7 @@ export class EtcdDeadLetters implements DeadLetters {
     if (dead === undefined) return false;
     const { succeeded } = await client.txn({
       compare: [isUnchangedSince(key, dead.mod_revision)],
-      success: [remove(key), put(keys.message(id), envelopeText(readDeadLetter(dead.value).envelope))],
+      success: [remove(key), put(keys.message(id), envelopeText(readDeadLetter(id, dead.value).envelope))],
     });
     return succeeded;
   }
