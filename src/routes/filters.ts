@@ -12,16 +12,11 @@ function filter(description: string, example: string) {
 
 /** Parameters that say which GPUs, by what they are and what holds them. */
 export const gpuFilters = {
+  gpu_uuid: filter("Only this GPU", "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4"),
   cluster_id: filter("Only GPUs of this cluster", "local-cluster"),
   hostname: filter("Only GPUs of this host", "mtv5-dgx1-hgpu-032"),
   model: filter("Only GPUs of this model", "NVIDIA H100 80GB HBM3"),
   namespace: filter("Only GPUs that this namespace holds", "ml-training"),
-};
-
-/** The same, with one GPU among them. */
-export const recordFilters = {
-  gpu_uuid: filter("Only this GPU", "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4"),
-  ...gpuFilters,
 };
 
 /** The parameter that narrows records to some metrics. */
@@ -44,7 +39,7 @@ export const orderParameter = Type.Optional(
   }),
 );
 
-type Filters = { readonly [Name in keyof typeof recordFilters]?: Static<(typeof recordFilters)[Name]> };
+type Filters = { readonly [Name in keyof typeof gpuFilters]?: Static<(typeof gpuFilters)[Name]> };
 
 /** Filters in the store's terms. */
 export function filterOf({ gpu_uuid: uuid, cluster_id: clusterId, hostname, model: modelName, namespace }: Filters) {

@@ -119,11 +119,16 @@ export class FleetAnswers {
     );
   }
 
+  /** Hosts with a GPU that is asked for; their figures are those of all their GPUs. */
   private hostPage(query: Static<typeof gpuListQuery>): ListPage<Host> {
-    const gpus = this.fleet.members(filterOf(query)).map(({ gpu }) => gpu);
     const keyOf = ({ hostname, cluster_id }: Host) => [hostname, cluster_id];
+    const asked = new Set(
+      this.fleet.members(filterOf(query)).map(({ gpu }) => JSON.stringify([gpu.hostname, gpu.clusterId])),
+    );
     // several clusters may have a host of the same name
-    const hosts = toApiHosts(gpus, this.newestByCluster()).sort((a, b) => compareKeys(keyOf(a), keyOf(b)));
+    const hosts = toApiHosts(this.fleet.gpus({}), this.newestByCluster())
+      .filter((host) => asked.has(JSON.stringify(keyOf(host))))
+      .sort((a, b) => compareKeys(keyOf(a), keyOf(b)));
     return pageOf(hosts, keyOf, query);
   }
 

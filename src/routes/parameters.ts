@@ -1,7 +1,7 @@
 import { type TObject, type TSchema, Type } from "@sinclair/typebox";
 import { groupings } from "../domain/query.ts";
 import { ApiFault, invalidParameter, shown } from "./api-fault.ts";
-import { gpuFilters, metricsParameter, orderParameter, recordFilters } from "./filters.ts";
+import { gpuFilters, metricsParameter, orderParameter } from "./filters.ts";
 import { readInstant } from "./instant.ts";
 import { listPaging } from "./list-page.ts";
 import { wholeNumber } from "./schemas/envelope.ts";
@@ -47,7 +47,7 @@ const telemetryQuery = Type.Object(
 
 /** The parameters of the newest records. */
 export const latestQuery = Type.Object(
-  { ...telemetryQuery.properties, ...recordFilters },
+  { ...telemetryQuery.properties, ...gpuFilters },
   { additionalProperties: false },
 );
 
@@ -79,7 +79,7 @@ export const historyQuery = Type.Object(
 
 /** The parameters of the history of all GPUs. */
 export const fleetHistoryQuery = Type.Object(
-  { ...historyQuery.properties, ...recordFilters },
+  { ...historyQuery.properties, ...gpuFilters },
   { additionalProperties: false },
 );
 

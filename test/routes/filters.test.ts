@@ -26,7 +26,16 @@ describe("filters", () => {
     expect(await uuids("namespace=ml")).toEqual(["GPU-host-a-0"]);
     expect(await uuids("model=NVIDIA%20H100%2080GB%20HBM3&cluster_id=beta")).toEqual(["GPU/x y+%é"]);
     expect(await uuids("model=other")).toEqual([]);
-    expect(await fieldsOf("/api/v1/hosts?namespace=ml", "hostname")).toEqual(["host-a"]);
+    expect(await uuids("gpu_uuid=GPU-host-a-1")).toEqual(["GPU-host-a-1"]);
+    expect(await uuids("gpu_uuid=GPU-host-a-1&hostname=host-b")).toEqual([]);
+  });
+
+  test("hosts by what one of their GPUs is, with the figures of them all", async () => {
+    for (const query of ["namespace=ml", "gpu_uuid=GPU-host-a-0"]) {
+      const { data } = await bodyOf(`/api/v1/hosts?${query}`);
+      expect(data).toMatchObject([{ hostname: "host-a", cluster_id: "alpha", gpu_count: 2, active_gpu_count: 2 }]);
+    }
+    expect(await fieldsOf("/api/v1/hosts?model=other", "hostname")).toEqual([]);
   });
 
   test("records of all GPUs, newest and history alike", async () => {
