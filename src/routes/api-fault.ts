@@ -6,6 +6,7 @@ export type FaultCode =
   | "method_not_allowed"
   | "not_acceptable"
   | "too_large"
+  | "unsupported_media_type"
   | "too_many_requests"
   | "query_too_costly"
   | "upgrade_required"
@@ -17,7 +18,7 @@ export type FaultCode =
 /** An answer that is no success: thrown anywhere in a route, written by `errorHandling`. */
 export class ApiFault extends Error {
   constructor(
-    readonly status: 400 | 404 | 405 | 406 | 413 | 426 | 429 | 500 | 503,
+    readonly status: 400 | 404 | 405 | 406 | 413 | 415 | 426 | 429 | 500 | 503,
     readonly code: FaultCode,
     readonly text: { readonly message: string; readonly details: Readonly<Record<string, unknown>> },
   ) {

@@ -4,6 +4,7 @@ import { ApiFault, invalidParameter, shown } from "./api-fault.ts";
 import { gpuFilters, metricsParameter, orderParameter } from "./filters.ts";
 import { readInstant } from "./instant.ts";
 import { listPaging } from "./list-page.ts";
+import { checkBody } from "./request-body.ts";
 import { wholeNumber } from "./schemas/envelope.ts";
 
 const limitMax = 10_000;
@@ -151,36 +152,19 @@ export const quarantineQuery = Type.Object(
   { additionalProperties: false },
 );
 
-/** The parameters of dead letters. */
-export const deadLettersQuery = Type.Object(
-  {
-    limit: Type.Optional(
-      wholeNumber({
-        minimum: 1,
-        maximum: limitMax,
-        default: limitDefault,
-        description: `At most this many, 1 to ${limitMax}, default ${limitDefault}`,
-      }),
-    ),
-    cursor: Type.Optional(
-      Type.String({
-        minLength: 1,
-        maxLength: 64,
-        description: "next_cursor of the answer before: what follows it",
-        examples: ["01K0F3Z8Q4W5X6Y7Z8A9B0C1D2"],
-      }),
-    ),
-  },
-  { additionalProperties: false },
-);
-
 /** For endpoints that take no parameters. */
 export const noQuery = Type.Object({}, { additionalProperties: false });
 
 /** What a route takes, and the check that speaks before Elysia's own: its messages name the parameter, the value and
  *  what would be right, and it refuses what Elysia would let pass (repeated parameters, `5e1`). */
 export function accepts<Query extends TObject>(query: Query) {
-  return { query, transform: ({ request }: { request: Request }) => checkQuery(query, request.url) };
+  return {
+    query,
+    transform: ({ request }: { request: Request }) => {
+      checkQuery(query, request.url);
+      checkBody(request);
+    },
+  };
 }
 
 /** The same for a route with parameters in its path. */
@@ -191,6 +175,7 @@ export function acceptsAt<Params extends TObject, Query extends TObject>(params:
     transform: (context: { request: Request; params: unknown }) => {
       checkParams(params, context.params as Record<string, unknown>);
       checkQuery(query, context.request.url);
+      checkBody(context.request);
     },
   };
 }

@@ -5,9 +5,9 @@ import type { Service } from "../pipeline/service.ts";
 import type { TelemetryQueries } from "../pipeline/store/telemetry-queries.ts";
 import { notFound } from "./api-fault.ts";
 import { operation } from "./docs/operation.ts";
-import { accepts, acceptsAt, deadLettersQuery, noQuery, pathName } from "./parameters.ts";
+import { accepts, acceptsAt, noQuery, pathName } from "./parameters.ts";
 import { type deadLetterSchema, toApiDeadLetter } from "./schemas/dead-letter.ts";
-import { list, single } from "./schemas/envelope.ts";
+import { list, single, wholeNumber } from "./schemas/envelope.ts";
 import { toApiPipeline } from "./schemas/pipeline.ts";
 
 /** What operators look at and set right. */
@@ -17,6 +17,31 @@ export interface PipelineParts {
   readonly services: readonly Service[];
   readonly queries: Pick<TelemetryQueries, "countRejections">;
 }
+
+const limitMax = 10_000;
+const limitDefault = 100;
+
+const deadLettersQuery = Type.Object(
+  {
+    limit: Type.Optional(
+      wholeNumber({
+        minimum: 1,
+        maximum: limitMax,
+        default: limitDefault,
+        description: `At most this many, 1 to ${limitMax}, default ${limitDefault}`,
+      }),
+    ),
+    cursor: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 64,
+        description: "next_cursor of the answer before: what follows it",
+        examples: ["01K0F3Z8Q4W5X6Y7Z8A9B0C1D2"],
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
 
 const letterParams = Type.Object({ id: pathName("The message's id", "01K0F3Z8Q4W5X6Y7Z8A9B0C1D2") });
 
@@ -41,7 +66,7 @@ export function pipelineRoutes({ queue, deadLetters, services, queries }: Pipeli
     })
     .get(
       "/dead-letters",
-      async ({ query: { limit = 100, cursor } }) => {
+      async ({ query: { limit = limitDefault, cursor } }) => {
         // one more tells whether there are more
         const letters = await deadLetters.list(limit + 1, cursor);
         const page = letters.slice(0, limit).map(toApiDeadLetter);
@@ -96,7 +121,7 @@ const redriveDetail = operation({
   summary: "Deliver a message again",
   description: "Puts it back into the queue, its attempts from 0; answers with the letter as it was.",
   single: "DeadLetter",
-  faults: [400, 404, 500, 503],
+  faults: [400, 404, 413, 415, 500, 503],
 });
 
 const deleteDetail = operation({
@@ -105,5 +130,5 @@ const deleteDetail = operation({
   summary: "Drop a message for good",
   description: "Its records are lost unless their source is read again; answers with the letter as it was.",
   single: "DeadLetter",
-  faults: [400, 404, 500, 503],
+  faults: [400, 404, 413, 415, 500, 503],
 });

@@ -67,6 +67,23 @@ test("a dead letter is dropped for good", async () => {
   });
 });
 
+test("a body is needed nowhere: what is no JSON, or long, is refused before anything happens", async () => {
+  const redrive = async (body: string, headers: Record<string, string>) => {
+    const init = { method: "POST", body, headers: { "content-length": String(body.length), ...headers } };
+    const response = await gateway.get(`/api/v1/pipeline/dead-letters/${ids[0]}/redrive`, init);
+    const { error } = (await response.json()) as { error?: { code: string; message: string } };
+    return [response.status, error?.code];
+  };
+  expect(await redrive("<redrive/>", { "content-type": "text/xml" })).toEqual([415, "unsupported_media_type"]);
+  expect(await redrive("a=1", { "content-type": "application/x-www-form-urlencoded" })).toEqual([
+    415,
+    "unsupported_media_type",
+  ]);
+  expect(await redrive("x".repeat(65_537), { "content-type": "application/json" })).toEqual([413, "too_large"]);
+  expect(await gateway.queue.stats()).toMatchObject({ ready: 1, dead: 2 });
+  expect(await redrive("{}", { "content-type": "application/json; charset=utf-8" })).toEqual([200, undefined]);
+});
+
 test("what is asked the wrong way is told the right ones", async () => {
   expect(await ask(`/dead-letters/${ids[0]}/redrive`)).toMatchObject({
     status: 405,

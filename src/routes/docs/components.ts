@@ -49,6 +49,16 @@ export const faultResponses = {
     message: 'accept="image/png" takes nothing of what there is: application/json, text/csv, application/x-ndjson',
     details: { accept: "image/png", available: ["application/json", "text/csv", "application/x-ndjson"] },
   }),
+  413: faultResponse("The body is too large; none is needed", {
+    code: "too_large",
+    message: "A body of 3000000 bytes is too large: this path needs none, and takes up to 65536 bytes",
+    details: { bytes: 3_000_000, max_bytes: 65_536 },
+  }),
+  415: faultResponse("The body is no JSON; none is needed", {
+    code: "unsupported_media_type",
+    message: 'A body of type "text/xml" is not understood: this path needs none, and takes application/json',
+    details: { content_type: "text/xml", supported: ["application/json"] },
+  }),
   429: faultResponse("One client asks too much; Retry-After says when to come back", {
     code: "too_many_requests",
     message: "More than 100 requests a second come from 10.0.0.7; come back in 1 s",
