@@ -139,7 +139,8 @@ test("what is told while the history is read, or after, is told once, whether th
 test("while records come in, each is told once and in order, out of the history or live", async () => {
   const gpus = ["GPU-x", "GPU-y", "GPU-z"];
   const historySeconds = 400;
-  for (let round = 0; round < 8; round += 1) {
+  // five of them stay within what one replay may tell
+  for (let round = 0; round < 5; round += 1) {
     const own = gpus.map((gpu) => `${gpu}-${round}`);
     const seconds = Array.from({ length: historySeconds }, (_, second) => second);
     await gateway.store(...seconds.flatMap((second) => own.map((gpu) => record(gpu, second))));
