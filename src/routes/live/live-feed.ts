@@ -26,13 +26,18 @@ interface Subscription {
   readonly listener: LiveListener;
 }
 
+type Subscriptions = Set<Subscription>;
+
 /** Tells of every newest record as it comes, to those who want it. A GPU's records come in the order of their instants.
  *
  *  Subscriptions are kept under the narrowest thing that their filter names: an update is looked up, and costs what those
  *  who may want it cost. One feed a gateway. */
 export class LiveFeed {
   private readonly told = new Map<string, StoredRecord>();
-  private readonly subscriptions = new Map<string, Set<Subscription>>();
+  private readonly ofGpus = new Map<string, Subscriptions>();
+  private readonly ofHosts = new Map<string, Subscriptions>();
+  private readonly ofClusters = new Map<string, Subscriptions>();
+  private readonly ofAll = new Map<"", Subscriptions>();
 
   constructor(fleet: Pick<Fleet, "onMembers">) {
     fleet.onMembers((members) => {
@@ -48,42 +53,47 @@ export class LiveFeed {
   /** Tells of what comes from now on; what there is already is the fleet's to say.
    *  @returns ends it; the listener is not called again */
   subscribe(filter: LiveFilter, listener: LiveListener): () => void {
+    const { gpuUuids, hostname, clusterId } = filter;
     const subscription = { filter, listener };
-    const keys = keysOf(filter);
-    for (const key of keys) {
-      const there = this.subscriptions.get(key);
-      if (there === undefined) this.subscriptions.set(key, new Set([subscription]));
-      else there.add(subscription);
-    }
-    return () => {
-      for (const key of keys) {
-        const there = this.subscriptions.get(key);
-        there?.delete(subscription);
-        if (there?.size === 0) this.subscriptions.delete(key);
-      }
-    };
+    if (gpuUuids !== undefined) return keep(this.ofGpus, new Set(gpuUuids), subscription);
+    if (hostname !== undefined) return keep(this.ofHosts, [hostname], subscription);
+    if (clusterId !== undefined) return keep(this.ofClusters, [clusterId], subscription);
+    return keep(this.ofAll, [""], subscription);
   }
 
   private tell(update: LiveUpdate): void {
     const { uuid, hostname, clusterId } = update.gpu;
-    this.tellThose(`gpu ${uuid}`, update);
-    this.tellThose(`host ${hostname}`, update);
-    this.tellThose(`cluster ${clusterId}`, update);
-    this.tellThose("all", update);
-  }
-
-  private tellThose(key: string, update: LiveUpdate): void {
-    const there = this.subscriptions.get(key);
-    if (there === undefined) return;
-    for (const { filter, listener } of there) if (isWanted(filter, update)) listener(update);
+    tellThose(this.ofGpus.get(uuid), update);
+    tellThose(this.ofHosts.get(hostname), update);
+    tellThose(this.ofClusters.get(clusterId), update);
+    tellThose(this.ofAll.get(""), update);
   }
 }
 
-/** Under which keys a subscription is found: of each update that it may want, exactly one fits. */
-function keysOf({ gpuUuids, hostname, clusterId }: LiveFilter): string[] {
-  if (gpuUuids !== undefined) return [...new Set(gpuUuids)].map((uuid) => `gpu ${uuid}`);
-  if (hostname !== undefined) return [`host ${hostname}`];
-  return [clusterId === undefined ? "all" : `cluster ${clusterId}`];
+/** Keeps a subscription under keys. @returns takes it away */
+function keep<Key extends string>(
+  kept: Map<Key, Subscriptions>,
+  keys: Iterable<Key>,
+  subscription: Subscription,
+): () => void {
+  const under = [...keys];
+  for (const key of under) {
+    const there = kept.get(key);
+    if (there === undefined) kept.set(key, new Set([subscription]));
+    else there.add(subscription);
+  }
+  return () => {
+    for (const key of under) {
+      const there = kept.get(key);
+      there?.delete(subscription);
+      if (there?.size === 0) kept.delete(key);
+    }
+  };
+}
+
+function tellThose(there: Subscriptions | undefined, update: LiveUpdate): void {
+  if (there === undefined) return;
+  for (const { filter, listener } of there) if (isWanted(filter, update)) listener(update);
 }
 
 /** True where an update fits what a filter says beside the GPUs: these are looked up. */

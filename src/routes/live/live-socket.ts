@@ -58,6 +58,7 @@ export class LiveSocket {
 
   /** Called by Bun, when its buffer is empty again. */
   drain(): void {
+    this.progressAtMs = undefined;
     this.pump();
   }
 
@@ -116,11 +117,11 @@ export class LiveSocket {
     this.keeper.onSent(1);
   }
 
-  /** Sends what waits, as much as Bun's buffer is to hold. */
+  /** Sends what waits, as much as Bun's buffer is to hold; nothing while the socket is behind. */
   pump(): void {
     const { wire } = this;
     // what a text is made of may bring the next update: it waits its turn
-    if (wire === undefined || !this.isOpen || this.isPumping) return;
+    if (wire === undefined || !this.isOpen || this.isPumping || this.isBehind) return;
     this.isPumping = true;
     try {
       while (wire.getBufferedAmount() < behindBytes) {

@@ -43,6 +43,8 @@ export class LiveSockets implements SocketKeeper {
   private readonly subscriptions: Subscriptions;
   private server: SocketServer | undefined;
   private published = 0;
+  private sent = 0;
+  private skipped = 0;
   private isWatching = false;
 
   constructor(private readonly options: LiveOptions) {
@@ -52,7 +54,12 @@ export class LiveSockets implements SocketKeeper {
       feed: options.feed,
       publish: (topic, text, receivers) => this.publish(topic, text, receivers),
     });
-    this.subscriptions = new Subscriptions({ ...options, channels, metrics: this.metrics });
+    this.subscriptions = new Subscriptions({
+      ...options,
+      channels,
+      metrics: this.metrics,
+      onSkipped: (count) => (this.skipped += count),
+    });
     stopping.addEventListener("abort", () => this.closeAll(), { once: true });
   }
 
@@ -81,7 +88,7 @@ export class LiveSockets implements SocketKeeper {
   }
 
   onSent(count: number): void {
-    this.metrics.sent.inc(count);
+    this.sent += count;
   }
 
   onMessage(socket: LiveSocket, read: ReadMessage): void {
@@ -98,7 +105,7 @@ export class LiveSockets implements SocketKeeper {
     this.published += text.length;
     if (this.published > uncheckedLength) this.checkAll();
     this.server?.publish(topic, text);
-    this.metrics.sent.inc(receivers);
+    this.sent += receivers;
   }
 
   private checkAll(): void {
@@ -129,6 +136,8 @@ export class LiveSockets implements SocketKeeper {
       connections: sockets.length,
       subscriptions: sockets.reduce((sum, socket) => sum + socket.subscriptions.length, 0),
       behind: sockets.filter((socket) => socket.isBehind).length,
+      sent: this.sent,
+      skipped: this.skipped,
     };
   }
 

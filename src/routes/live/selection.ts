@@ -2,19 +2,25 @@ import type { StoredRecord } from "../../domain/query.ts";
 import { formatTimestamp } from "../../domain/timestamp.ts";
 import type { LiveUpdate } from "./live-feed.ts";
 
-/** What of a record somebody wants, as text. The text of the update that was asked for last is kept: everybody who wants
- *  the same of it gets the same string. */
+/** What of a record somebody wants, as text. What was asked for last is kept: everybody who wants the same of a record gets
+ *  the same string, and records of one instant share its text. */
 export class Selection {
+  /** Names with the text before their value. */
+  private readonly fields: readonly (readonly [name: string, text: string])[] | undefined;
   private lastRecord: StoredRecord | undefined;
   private lastText: string | undefined;
+  private lastMs = NaN;
+  private lastTimestamp = "";
 
   /** @param metrics names, in the order in which they are shown; undefined: all, with those outside the catalogue */
-  constructor(private readonly metrics: readonly string[] | undefined) {}
+  constructor(metrics: readonly string[] | undefined) {
+    this.fields = metrics?.map((name) => [name, `,${JSON.stringify(name)}:`]);
+  }
 
   /** Whether a record got more of what is wanted than had been told of it. */
   isNews({ record, before }: LiveUpdate): boolean {
-    if (this.metrics === undefined || before?.timeMs !== record.timeMs) return true;
-    return this.metrics.some((name) => record.metrics[name] !== before.metrics[name]);
+    if (this.fields === undefined || before?.timeMs !== record.timeMs) return true;
+    return this.fields.some(([name]) => record.metrics[name] !== before.metrics[name]);
   }
 
   /** A telemetry_update without its end, to which `tailText` is added.
@@ -30,20 +36,25 @@ export class Selection {
   private textOfRecord(record: StoredRecord): string | undefined {
     const data = this.dataText(record);
     if (data === "{}") return undefined;
+    if (record.timeMs !== this.lastMs) {
+      this.lastMs = record.timeMs;
+      this.lastTimestamp = formatTimestamp(record.timeMs);
+    }
     const uuid = JSON.stringify(record.gpu.uuid);
-    return `{"type":"telemetry_update","timestamp":"${formatTimestamp(record.timeMs)}","gpu_uuid":${uuid},"data":${data}`;
+    return `{"type":"telemetry_update","timestamp":"${this.lastTimestamp}","gpu_uuid":${uuid},"data":${data}`;
   }
 
   private dataText({ metrics, custom }: StoredRecord): string {
-    if (this.metrics === undefined) {
+    if (this.fields === undefined) {
       return JSON.stringify(Object.keys(custom).length === 0 ? metrics : { ...metrics, custom });
     }
-    const data: Record<string, number> = {};
-    for (const name of this.metrics) {
+    // by hand, since it is made for every record: a finite number's text is JSON's
+    let text = "";
+    for (const [name, before] of this.fields) {
       const value = metrics[name];
-      if (value !== undefined) data[name] = value;
+      if (value !== undefined) text += before + value;
     }
-    return JSON.stringify(data);
+    return `{${text.slice(1)}}`;
   }
 }
 

@@ -9,8 +9,8 @@ import type { UpdateOrigin } from "./selection.ts";
 const backlogMax = 10_000;
 
 interface WaitingRecord {
-  readonly record: StoredRecord;
-  readonly origin: UpdateOrigin | undefined;
+  record: StoredRecord;
+  origin: UpdateOrigin | undefined;
 }
 
 interface SubscriptionOptions {
@@ -73,11 +73,7 @@ export class Subscription implements UpdateHolder {
       if (this.backlog.length > backlogMax) this.skip(this.backlog.splice(0, backlogMax / 2).length);
       return;
     }
-    const { uuid } = record.gpu;
-    const before = this.newest.get(uuid);
-    // a record that got more metrics, or that follows a snapshot, leaves nothing out
-    if (before !== undefined && before.origin === undefined && before.record.timeMs !== record.timeMs) this.skip(1);
-    this.newest.set(uuid, { record, origin: undefined });
+    this.replaceNewest(record);
     this.options.onWaiting();
   }
 
@@ -168,6 +164,19 @@ export class Subscription implements UpdateHolder {
       return waiting;
     }
     return undefined;
+  }
+
+  private replaceNewest(record: StoredRecord): void {
+    const { uuid } = record.gpu;
+    const waiting = this.newest.get(uuid);
+    if (waiting === undefined) {
+      this.newest.set(uuid, { record, origin: undefined });
+      return;
+    }
+    // a record that got more metrics, or that follows a snapshot, leaves nothing out
+    if (waiting.origin === undefined && waiting.record.timeMs !== record.timeMs) this.skip(1);
+    waiting.record = record;
+    waiting.origin = undefined;
   }
 
   private skip(count: number): void {

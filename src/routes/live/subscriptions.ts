@@ -22,6 +22,8 @@ interface SubscriptionsOptions {
   readonly queries: Pick<TelemetryQueries, "records">;
   readonly settings: LiveSettings;
   readonly metrics: LiveMetrics;
+  /** Told of records that a newer one stands in for. */
+  readonly onSkipped: (count: number) => void;
   readonly clock: Clock;
 }
 
@@ -63,7 +65,7 @@ export class Subscriptions {
       wanted,
       channels: this.options.channels,
       onWaiting: () => socket.pump(),
-      onSkipped: (count) => this.options.metrics.skipped.inc(count),
+      onSkipped: this.options.onSkipped,
     });
     const { id } = subscription;
     const there = this.newestRecords(wanted.filter);

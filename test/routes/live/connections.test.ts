@@ -1,7 +1,8 @@
 import { afterEach, expect, test } from "bun:test";
 import type net from "node:net";
 import type { TestRecord } from "../../support/batch.ts";
-import { LiveClient, type LiveGateway, openLiveGateway, openSilentClient, textFrame } from "./live-gateway.ts";
+import { textFrame } from "../../support/web-socket-frames.ts";
+import { LiveClient, type LiveGateway, openLiveGateway, openSilentClient } from "./live-gateway.ts";
 
 const startMs = Date.UTC(2025, 6, 18);
 /** A record of about 2 KB: sockets fall behind soon. */
@@ -104,6 +105,27 @@ test("a client that asks and never reads the answers is closed, and what it aske
   await eventually(async () => (await gateway.metric("telemetry_websocket_closed_total")) === 1);
   await asking;
   expect(await gateway.metric("telemetry_websocket_connections")).toBe(0);
+}, 30_000);
+
+test("what is larger than any buffer comes whole to a client that reads: a large fleet's snapshot, and its next records", async () => {
+  const gateway = await open();
+  const fleet = Array.from({ length: 4000 }, (_, index) => `GPU-${index}`);
+  await gateway.tell(...fleet.map((gpu) => record(gpu, 1)));
+  const client = await LiveClient.open(gateway);
+  await client.ask({ type: "subscribe" });
+  await client.until(() => client.messages.length > fleet.length);
+  await gateway.tell(...fleet.map((gpu) => record(gpu, 2)));
+  await client.until(() => client.messages.length > 2 * fleet.length);
+  const told = client.messages.slice(1).map((message) => [message["gpu_uuid"], message["snapshot"] === true]);
+  expect(told.toSorted()).toEqual(
+    fleet
+      .flatMap((gpu) => [
+        [gpu, true],
+        [gpu, false],
+      ])
+      .toSorted(),
+  );
+  client.close();
 }, 30_000);
 
 test("50 of 200 clients that never read cost little memory, and the others miss nothing", async () => {

@@ -15,6 +15,7 @@ import type { LiveSettings } from "../../../src/routes/live/live-settings.ts";
 import { serverMessages } from "../../../src/routes/live/messages.ts";
 import { makeBatch, messageOf, type TestRecord } from "../../support/batch.ts";
 import { openMemoryStore } from "../../support/open-store.ts";
+import { textFrame, upgradeRequest } from "../../support/web-socket-frames.ts";
 import { gatewayOver } from "../gateway.ts";
 
 /** A message of the server. */
@@ -169,21 +170,7 @@ export async function openSilentClient(port: number, messages: readonly unknown[
   socket.on("error", () => undefined);
   socket.pause();
   await new Promise<void>((resolve) => socket.once("connect", resolve));
-  socket.write(
-    "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
-  );
+  socket.write(upgradeRequest);
   for (const message of messages) socket.write(textFrame(JSON.stringify(message)));
   return socket;
-}
-
-/** A text as a client's frame, masked with zeros.
- *  Source: https://www.rfc-editor.org/rfc/rfc6455#section-5.2 */
-export function textFrame(text: string): Buffer {
-  const payload = Buffer.from(text);
-  const length =
-    payload.length < 126
-      ? Buffer.from([0x80 | payload.length])
-      : Buffer.from([0x80 | 126, payload.length >> 8, payload.length & 0xff]);
-  return Buffer.concat([Buffer.from([0x81]), length, Buffer.alloc(4), payload]);
 }

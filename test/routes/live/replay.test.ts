@@ -139,23 +139,24 @@ test("what is told while the history is read, or after, is told once, whether th
 test("while records come in, each is told once and in order, out of the history or live", async () => {
   const gpus = ["GPU-x", "GPU-y", "GPU-z"];
   const historySeconds = 400;
-  // five of them stay within what one replay may tell
-  for (let round = 0; round < 5; round += 1) {
+  for (let round = 0; round < 8; round += 1) {
     const own = gpus.map((gpu) => `${gpu}-${round}`);
+    // a cluster of the round's own: what one replay may tell is limited
+    const clusterId = `cluster-${round}`;
     const seconds = Array.from({ length: historySeconds }, (_, second) => second);
-    await gateway.store(...seconds.flatMap((second) => own.map((gpu) => record(gpu, second))));
+    await gateway.store(...seconds.flatMap((second) => own.map((gpu) => record(gpu, second, { clusterId }))));
     const lastSecond = historySeconds + 60;
     // stores before it tells, as the collector does; how long between the two, and between two records, differs
     const produce = async (gpu: string): Promise<void> => {
       for (let second = historySeconds; second < lastSecond; second += 1) {
-        await gateway.store(record(gpu, second));
+        await gateway.store(record(gpu, second, { clusterId }));
         if (Math.random() < 0.5) await Bun.sleep(Math.random() * 4);
-        await gateway.tell(record(gpu, second));
+        await gateway.tell(record(gpu, second, { clusterId }));
         if (Math.random() < 0.5) await Bun.sleep(Math.random() * 4);
       }
     };
     const producing = Promise.all(own.map(produce));
-    const asked = { gpus: { gpu_uuids: own }, cluster: { cluster: "cluster" }, one: { gpu_uuid: own[0] } };
+    const asked = { gpus: { gpu_uuids: own }, cluster: { cluster: clusterId }, one: { gpu_uuid: own[0] } };
     const listening = Object.values(asked).map(async (filters) => {
       await Bun.sleep(Math.random() * 100);
       const client = await connect();

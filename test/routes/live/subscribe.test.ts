@@ -1,3 +1,4 @@
+import { heapStats } from "bun:jsc";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { metrics } from "../../../src/domain/metrics.ts";
 import type { TestRecord } from "../../support/batch.ts";
@@ -208,3 +209,40 @@ test("subscriptions of a closed connection are gone", async () => {
   await other.ask({ type: "ping" });
   expect(await gateway.metric("telemetry_websocket_subscriptions")).toBe(before - 1);
 });
+
+test("thousands of subscriptions and connections that have ended leave nothing in memory", async () => {
+  const client = await connect();
+  const subscribeOften = async (times: number): Promise<void> => {
+    for (let index = 0; index < times; index += 1) {
+      serial += 1;
+      const id = `often ${serial}`;
+      const filters = {
+        gpu_uuids: [seedGpu, id],
+        hostname: id,
+        metrics: ["temperature", "power_draw"].slice(index % 2),
+      };
+      client.send({ type: "subscribe", id, filters, ...(index % 10 === 0 ? { since: "2025-07-18T20:42:34Z" } : {}) });
+      client.send({ type: "unsubscribe", id });
+    }
+    await client.settle();
+  };
+  const connectOften = async (times: number): Promise<void> => {
+    for (let index = 0; index < times; index += 1) {
+      const other = await LiveClient.open(gateway);
+      await other.ask({ type: "subscribe" });
+      other.close();
+      await other.closed;
+    }
+  };
+  const objectsAfter = async (times: number): Promise<number> => {
+    await subscribeOften(times);
+    await connectOften(times / 10);
+    client.messages.length = 0;
+    await Bun.sleep(300); // replays that were cut off end
+    Bun.gc(true);
+    return heapStats().objectCount;
+  };
+  const before = await objectsAfter(2000);
+  const after = await objectsAfter(4000);
+  expect(after - before).toBeLessThan(2000);
+}, 30_000);

@@ -1,0 +1,179 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { startEtcd } from "../scripts/services/etcd.ts";
+import { startPostgres } from "../scripts/services/postgres.ts";
+import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../test/support/process.ts";
+import { fanOut, type FanOutKind } from "./ws/fan-out.ts";
+import { connectReaders, connectSilent, type Latency, residentMebibytes } from "./ws/latency.ts";
+
+// The WebSocket at /ws: what telling a thousand subscribers costs beside bare Bun's publish of ready-made texts; how long a
+// record takes from its instant through streamer, queue, collector and store to a client; and what clients that never read
+// do to the memory and to the others. `bun bench/ws.ts [--only fan-out,embedded,etcd,silent]`.
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: "string", default: "10" },
+    rounds: { type: "string", default: "3" },
+    only: { type: "string", default: "fan-out,embedded,etcd,silent" },
+  },
+});
+const [seconds, rounds] = [Number(values.seconds), Number(values.rounds)];
+const print = (text: string): void => void process.stdout.write(`${text}\n`);
+const grouped = (value: number): string => Math.round(value).toLocaleString("en-US");
+
+const fanOutLimit = 0.6;
+const embeddedLimitMs = 100;
+const etcdLimitMs = 500;
+/** What the others may wait longer where 50 do not read; on a machine that others use, less is noise. */
+const unchangedFactor = 1.25;
+const unchangedMs = 10;
+/** Of 50 that do not read: Bun's buffer to the mark, what is published between two looks, the newest of each GPU. */
+const silentLimitMebibytes = 100;
+
+/** 247 GPUs, as in the file. */
+const fleet = { SIM_HOSTS: "19", SIM_GPUS_PER_HOST: "13" };
+
+function judge(isWell: boolean, text: string): void {
+  print(`${text}${isWell ? "" : ": MISSED"}`);
+  if (!isWell) process.exitCode = 1;
+}
+
+const shown = ({ messages, p50Ms, p99Ms, maxMs }: Latency): string =>
+  `p50 ${p50Ms.toFixed(0)} ms, p99 ${p99Ms.toFixed(0)} ms, worst ${maxMs.toFixed(0)} ms of ${grouped(messages)} messages`;
+
+async function measureFanOut(): Promise<void> {
+  for (const perTurn of [1, 16]) {
+    print(`1,000 subscribers to one of 250 GPUs each, ${perTurn} record(s) of a GPU in a turn of the event loop`);
+    const ratios: Record<"feed" | "hot", number[]> = { feed: [], hot: [] };
+    for (let round = 0; round < rounds; round += 1) {
+      const load = { subscribers: 1000, gpus: 250, perTurn, seconds: Math.max(1, seconds / 5) };
+      const perCpuSecond = async (kind: FanOutKind): Promise<number> => {
+        const rate = await fanOut(kind, load);
+        print(
+          `  ${kind.padEnd(4)} ${grouped(rate.messagesPerSecond).padStart(9)} messages/s, ${grouped(rate.messagesPerCpuSecond).padStart(9)} a CPU-second of the server`,
+        );
+        return rate.messagesPerCpuSecond;
+      };
+      const bare = await perCpuSecond("bare");
+      for (const kind of ["feed", "hot"] as const) ratios[kind].push((await perCpuSecond(kind)) / bare);
+    }
+    const median = (kind: "feed" | "hot"): number => ratios[kind].sort((a, b) => a - b)[Math.floor(rounds / 2)] ?? NaN;
+    judge(
+      median("feed") >= fanOutLimit,
+      `fan-out: ${median("feed").toFixed(2)} of bare publish a CPU-second, at least ${fanOutLimit}; with the hot tier before it ${median("hot").toFixed(2)}`,
+    );
+  }
+}
+
+/** A GPU's filter for each of so many clients, of the fleet that the gateway knows. */
+async function gpuFilters(httpUrl: string, clients: number): Promise<object[]> {
+  for (;;) {
+    const { data } = (await (await fetch(`${httpUrl}/api/v1/gpus?limit=1000`)).json()) as { data: { uuid: string }[] };
+    if (data.length > 0) {
+      return Array.from({ length: clients }, (_, index) => ({ gpu_uuid: data[index % data.length]?.uuid }));
+    }
+    await Bun.sleep(200);
+  }
+}
+
+async function withPipelines(
+  environments: readonly Record<string, string>[],
+  work: (pipelines: readonly PipelineProcess[]) => Promise<void>,
+): Promise<void> {
+  const pipelines: PipelineProcess[] = [];
+  try {
+    for (const env of environments) {
+      pipelines.push(startPipeline({ LOG_LEVEL: "warn", ...env }));
+      await pipelines.at(-1)?.waitFor(/http:\/\/\S+/);
+    }
+    await work(pipelines);
+  } finally {
+    await Promise.all(pipelines.map((pipeline) => stopPipeline(pipeline)));
+  }
+}
+
+/** One client hears of all, as many as there are GPUs of one each. */
+async function measureLatency(name: string, gateway: PipelineProcess, limitMs: number): Promise<void> {
+  const httpUrl = await urlOf(gateway);
+  const url = `${httpUrl.replace("http:", "ws:")}/ws`;
+  const clients = await connectReaders(url, [{}, ...(await gpuFilters(httpUrl, 247))]);
+  await clients.measure(2);
+  const latency = await clients.measure(seconds);
+  clients.close();
+  judge(latency.p99Ms < limitMs, `${name}, 247 GPUs x 1 Hz: ${shown(latency)}; p99 below ${limitMs} ms`);
+}
+
+async function measureEmbedded(folder: string): Promise<void> {
+  await withPipelines([{ ...fleet, DATA_DIR: join(folder, "embedded") }], async ([pipeline]) =>
+    measureLatency("embedded", pipeline as PipelineProcess, embeddedLimitMs),
+  );
+}
+
+async function measureEtcd(): Promise<void> {
+  const [etcd, database] = await Promise.all([startEtcd({ members: 1 }), startPostgres()]);
+  const shared = { ETCD_ENDPOINTS: etcd.endpoints.join(","), DATABASE_URL: database.url };
+  const roles = ["collector", "gateway", "streamer"];
+  try {
+    await withPipelines(
+      roles.map((ROLE) => ({ ...shared, ...fleet, ROLE })),
+      async ([, gateway]) => measureLatency("through etcd and TimescaleDB", gateway as PipelineProcess, etcdLimitMs),
+    );
+  } finally {
+    await Promise.all([etcd.stop(), database.stop()]);
+  }
+}
+
+/** At ten times the rate, so that what the kernel holds for those that do not read is soon full. */
+async function measureSilent(folder: string): Promise<void> {
+  const env = { ...fleet, SIM_INTERVAL: "100ms", DATA_DIR: join(folder, "silent"), WS_STALL_TIMEOUT: "300s" };
+  await withPipelines([env], async ([pipeline]) => {
+    const { pid } = (pipeline as PipelineProcess).subprocess;
+    const httpUrl = await urlOf(pipeline as PipelineProcess);
+    const url = `${httpUrl.replace("http:", "ws:")}/ws`;
+    const behind = async (): Promise<number> => {
+      const text = await (await fetch(`${httpUrl}/metrics`)).text();
+      return Number(/^telemetry_websocket_behind_connections (\d+)/m.exec(text)?.[1]);
+    };
+    const clients = await connectReaders(url, await gpuFilters(httpUrl, 950));
+    await clients.measure(3);
+    const alone = await clients.measure(seconds);
+    const before = residentMebibytes(pid);
+    const close = await connectSilent(url, 50);
+    for (const giveUpMs = performance.now() + 60_000; (await behind()) < 50; await Bun.sleep(500)) {
+      if (performance.now() > giveUpMs) throw new Error("those that do not read do not fall behind");
+    }
+    const full = residentMebibytes(pid);
+    const beside = await clients.measure(seconds);
+    const after = residentMebibytes(pid);
+    close();
+    await clients.measure(3);
+    const again = await clients.measure(seconds);
+    const others = Math.max(alone.p99Ms, again.p99Ms);
+    print(`  950 clients that read, 247 GPUs x 10 Hz: ${shown(alone)}`);
+    print(`  beside 50 that ask for all and never read: ${shown(beside)}`);
+    print(`  after these are gone: ${shown(again)}`);
+    judge(
+      beside.p99Ms < Math.max(others * unchangedFactor, others + unchangedMs),
+      `clients that never read: the others' p99 ${others.toFixed(0)} -> ${beside.p99Ms.toFixed(0)} ms; at most a quarter or ${unchangedMs} ms more`,
+    );
+    judge(
+      after - before < silentLimitMebibytes,
+      `memory: ${before.toFixed(0)} MiB before them, ${full.toFixed(0)} MiB with all 50 behind, ${after.toFixed(0)} MiB ${seconds} s later; at most ${silentLimitMebibytes} MiB more`,
+    );
+    clients.close();
+  });
+}
+
+const folder = await mkdtemp(join(tmpdir(), "telemetry-bench-"));
+try {
+  const chosen = new Set(values.only.split(","));
+  if (chosen.has("fan-out")) await measureFanOut();
+  if (chosen.has("embedded")) await measureEmbedded(folder);
+  if (chosen.has("etcd")) await measureEtcd();
+  if (chosen.has("silent")) await measureSilent(folder);
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
+process.exit();

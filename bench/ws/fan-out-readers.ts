@@ -1,0 +1,56 @@
+import { gpuUuid, subscriptionTo, textOf } from "./fan-out-load.ts";
+import { textFrame, upgradeRequest } from "../../test/support/web-socket-frames.ts";
+
+// The subscribers of the fan-out: plain sockets that count what comes, so that reading takes little of the machine. Tells
+// its parent when all that was wanted has come.
+
+const [port = "0", subscribers = "1", gpus = "1"] = process.argv.slice(2);
+/** Of the server's frames, which are not masked: two bytes, four from 126 bytes on. */
+const frameBytes = textOf(gpuUuid(0), 0).length + 4;
+
+const state = { ready: 0, bytes: 0, wantedBytes: Infinity };
+
+function take(bytes: number): void {
+  state.bytes += bytes;
+  tellIfReached();
+}
+
+function tellIfReached(): void {
+  if (state.bytes < state.wantedBytes) return;
+  state.wantedBytes = Infinity;
+  process.send?.("reached");
+}
+
+async function open(uuid: string): Promise<void> {
+  const subscribed = Promise.withResolvers<void>();
+  let before = "";
+  await Bun.connect({
+    hostname: "127.0.0.1",
+    port: Number(port),
+    socket: {
+      open: (socket) => void socket.write(upgradeRequest),
+      data: (socket, data) => {
+        if (state.ready > 0) {
+          take(data.length);
+          return;
+        }
+        const isHead = !before.includes("\r\n\r\n");
+        before += data.toString("latin1");
+        // the head, then the answer to the subscription: a frame that ends as JSON does
+        if (isHead && before.includes("\r\n\r\n")) socket.write(textFrame(subscriptionTo(uuid)));
+        if (before.includes("\r\n\r\n") && before.endsWith("}")) subscribed.resolve();
+      },
+      close: () => process.exit(1),
+    },
+  });
+  await subscribed.promise;
+}
+
+// how many messages are to have come since the beginning
+process.on("message", (messages: number) => {
+  state.wantedBytes = messages * frameBytes;
+  tellIfReached();
+});
+await Promise.all(Array.from({ length: Number(subscribers) }, (_, index) => open(gpuUuid(index % Number(gpus)))));
+state.ready = 1;
+process.send?.("ready");

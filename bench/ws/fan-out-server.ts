@@ -1,0 +1,97 @@
+import { Elysia } from "elysia";
+import pino from "pino";
+import { Registry } from "prom-client";
+import { parseConfig } from "../../src/config.ts";
+import { systemClock } from "../../src/domain/clock.ts";
+import { noWorkload } from "../../src/domain/gpu.ts";
+import type { StoredGpu } from "../../src/domain/query.ts";
+import type { FleetMember } from "../../src/pipeline/hot/fleet.ts";
+import { FleetProjection } from "../../src/pipeline/hot/fleet-projection.ts";
+import { MemoryHotTier } from "../../src/pipeline/hot/memory-hot-tier.ts";
+import { LiveFeed } from "../../src/routes/live/live-feed.ts";
+import { liveRoutes, socketSettings } from "../../src/routes/live/ws.ts";
+import { makeBatch } from "../../test/support/batch.ts";
+import { gpuUuid, textOf, timeOf, values } from "./fan-out-load.ts";
+
+// The server of the fan-out: ours, fed where its newest records come in (feed) or where a collector writes them (hot), or
+// bare Bun with the same texts ready-made. Told by its parent how much to publish.
+
+const [kind = "bare", gpuCount = "1"] = process.argv.slice(2);
+const gpus = Array.from({ length: Number(gpuCount) }, (_, index) => gpuUuid(index));
+
+/** Publishes a record of every GPU. */
+type Publish = (second: number) => void;
+
+function startBare(): { port: number; publish: Publish } {
+  const server = Bun.serve<string>({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch: (request, self) =>
+      self.upgrade(request, { data: "" }) ? undefined : new Response("WebSocket only", { status: 426 }),
+    websocket: {
+      ...socketSettings(parseConfig({})),
+      message: (socket, text) => {
+        const { filters } = JSON.parse(String(text)) as { filters: { gpu_uuid: string } };
+        socket.subscribe(filters.gpu_uuid);
+        socket.send("{}");
+      },
+    },
+  });
+  const texts = gpus.map((uuid) => textOf(uuid, 0));
+  const publish = (): void => gpus.forEach((uuid, index) => server.publish(uuid, texts[index] as string));
+  return { port: server.port as number, publish };
+}
+
+async function startOurs(): Promise<{ port: number; publish: Publish }> {
+  const log = pino({ level: "error" });
+  const hotTier = new MemoryHotTier({ onCoalesced: () => undefined });
+  const none = { gpus: () => Promise.resolve([]), latest: () => Promise.resolve([]) };
+  const fleet = new FleetProjection({ hotTier, store: none, clock: systemClock, log });
+  await fleet.start();
+  const told: ((members: readonly FleetMember[]) => void)[] = [];
+  const feed = new LiveFeed(kind === "hot" ? fleet : { onMembers: (listener) => void told.push(listener) });
+  const settings = parseConfig({});
+  const app = new Elysia({ websocket: socketSettings(settings) }).use(
+    liveRoutes({
+      ...{ feed, fleet, settings, log, clock: systemClock, registry: new Registry() },
+      queries: { records: () => Promise.resolve({ elements: [], next: undefined }) },
+      stopping: new AbortController().signal,
+    }),
+  );
+  app.listen({ hostname: "127.0.0.1", port: 0 });
+  const batch = makeBatch(gpus.map((uuid) => ({ uuid, timeMs: timeOf(0), metrics: values })));
+  const members = gpus.map(memberOf);
+  const publish: Publish =
+    kind === "hot"
+      ? (second) => void hotTier.write({ ...batch, timesMs: batch.timesMs.map(() => timeOf(second)) })
+      : (second) => {
+          const timeMs = timeOf(second);
+          const newest = members.map(({ gpu, record }) => ({ gpu, record: { ...record, timeMs, metrics: values } }));
+          told.forEach((listener) => listener(newest));
+        };
+  return { port: app.server?.port as number, publish };
+}
+
+function memberOf(uuid: string) {
+  const place = { uuid, clusterId: "bench", hostname: "host-a", gpuId: 0 };
+  const attributes = { device: "nvidia0", modelName: "NVIDIA H100", driverVersion: "535", properties: {} };
+  const gpu: StoredGpu = { ...place, ...attributes, firstSeenAtMs: timeOf(0), lastSeenAtMs: timeOf(0) };
+  return { gpu, record: { gpu, timeMs: timeOf(0), metrics: values, custom: {}, ...noWorkload } };
+}
+
+const { port, publish } = await (kind === "bare" ? Promise.resolve(startBare()) : startOurs());
+let second = 0;
+
+/** @param turns of the event loop @param perTurn records of each GPU in one of them */
+async function run({ turns, perTurn }: { turns: number; perTurn: number }): Promise<void> {
+  for (let turn = 0; turn < turns; turn += 1) {
+    for (let index = 0; index < perTurn; index += 1) publish((second += 1));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+process.on("message", (message: { turns: number; perTurn: number } | "usage") => {
+  if (message === "usage") process.send?.(process.cpuUsage());
+  else void run(message);
+});
+process.send?.({ port });

@@ -1,0 +1,79 @@
+import { readFileSync } from "node:fs";
+import net from "node:net";
+import { textFrame, upgradeRequest } from "../../test/support/web-socket-frames.ts";
+
+/** How long records took from their instant to the client. */
+export interface Latency {
+  readonly messages: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+}
+
+/** Clients of a gateway: what they ask for, and who they are. */
+export interface Clients {
+  /** Takes measurements from here on, for some seconds. */
+  measure(seconds: number): Promise<Latency>;
+  close(): void;
+}
+
+const timestampAt = '{"type":"telemetry_update","timestamp":"'.length;
+
+/** Connects clients that read all that comes, one a filter. The simulated fleet stamps a record with the instant at which it
+ *  is to be read: before it is made, published and stored. */
+export async function connectReaders(url: string, filters: readonly object[]): Promise<Clients> {
+  const state = { isMeasuring: false, times: [] as number[] };
+  const open = async (filter: object): Promise<WebSocket> => {
+    const socket = new WebSocket(url);
+    await new Promise((resolve, reject) => {
+      socket.onopen = resolve;
+      socket.onerror = reject;
+    });
+    const subscribed = Promise.withResolvers<void>();
+    socket.onmessage = ({ data }) => {
+      const text = data as string;
+      if (text.startsWith('{"type":"subscribed"')) subscribed.resolve();
+      if (!state.isMeasuring || !text.startsWith('{"type":"telemetry_update"')) return;
+      const timestamp = text.slice(timestampAt, text.indexOf('"', timestampAt));
+      state.times.push(performance.timeOrigin + performance.now() - Date.parse(timestamp));
+    };
+    socket.send(JSON.stringify({ type: "subscribe", snapshot: false, filters: filter }));
+    await subscribed.promise;
+    return socket;
+  };
+  const sockets: WebSocket[] = [];
+  for (const filter of filters) sockets.push(await open(filter));
+  return {
+    measure: async (seconds) => {
+      state.times = [];
+      state.isMeasuring = true;
+      await Bun.sleep(seconds * 1000);
+      state.isMeasuring = false;
+      const times = state.times.sort((a, b) => a - b);
+      const quantile = (share: number): number => times[Math.floor(times.length * share)] ?? NaN;
+      return { messages: times.length, p50Ms: quantile(0.5), p99Ms: quantile(0.99), maxMs: times.at(-1) ?? NaN };
+    },
+    close: () => sockets.forEach((socket) => socket.close()),
+  };
+}
+
+/** Connects clients that ask for everything and never read. @returns closes them */
+export async function connectSilent(url: string, count: number): Promise<() => void> {
+  const { hostname, port } = new URL(url);
+  const sockets: net.Socket[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const socket = net.connect(Number(port), hostname);
+    socket.on("error", () => undefined);
+    socket.pause();
+    await new Promise<void>((resolve) => socket.once("connect", resolve));
+    socket.write(upgradeRequest);
+    socket.write(textFrame(JSON.stringify({ type: "subscribe" })));
+    sockets.push(socket);
+  }
+  return () => sockets.forEach((socket) => socket.destroy());
+}
+
+/** Memory that a process holds now, MiB. */
+export function residentMebibytes(pid: number): number {
+  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
+}
