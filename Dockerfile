@@ -4,6 +4,7 @@ WORKDIR /app
 ENV NODE_ENV=production HOST=0.0.0.0
 
 COPY package.json bun.lock bunfig.toml ./
+COPY patches ./patches
 RUN bun install --frozen-lockfile --production
 
 COPY src ./src

@@ -18,6 +18,7 @@ import { clusterRoutes } from "./routes/clusters.ts";
 import { docsRoutes } from "./routes/docs/docs.ts";
 import { errorHandling } from "./routes/error-handling.ts";
 import { FleetAnswers } from "./routes/fleet-answers.ts";
+import { type GraphqlSettings, graphqlRoutes } from "./routes/graphql/graphql.ts";
 import { gpuHistoryRoutes } from "./routes/gpu-history.ts";
 import { gpuRoutes } from "./routes/gpus.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -48,6 +49,7 @@ export interface AppOptions {
   readonly deadLetters: DeadLetters;
   /** How a gateway treats its clients. */
   readonly http: HttpOptions;
+  readonly graphql: GraphqlSettings;
   readonly services: readonly Service[];
   /** Its other metrics are shown too; one app a registry. */
   readonly registry: Registry;
@@ -103,5 +105,6 @@ function gateway(parts: GatewayParts) {
     .use(inputRoutes(queries))
     .use(pipelineRoutes(parts))
     .use(liveRoutes({ ...parts, feed, settings: parts.webSocket }))
+    .use(graphqlRoutes({ ...parts, history, settings: parts.graphql }))
     .use(docsRoutes({ app, version }));
 }

@@ -33,6 +33,16 @@ export const configSchema = Type.Object({
     pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
     description: "Cluster that the input belongs to: letters, digits, dot, underscore and dash",
   }),
+  graphqlIntrospection: Type.Boolean({
+    env: "GRAPHQL_INTROSPECTION",
+    default: true,
+    description: "Whether /graphql tells its schema; GraphiQL needs it",
+  }),
+  graphiql: Type.Boolean({
+    env: "GRAPHIQL",
+    default: true,
+    description: "Whether /graphql shows GraphiQL to browsers",
+  }),
   dataDir: Type.String({
     env: "DATA_DIR",
     default: "./data",

@@ -52,6 +52,7 @@ function makeApp(config: Config, parts: Parts, { log, stopping }: { log: Logger;
     webSocket: config,
     stopping,
     clusterId: config.clusterId,
+    graphql: { introspection: config.graphqlIntrospection, graphiql: config.graphiql },
     http: {
       rateLimitPerSecond: config.httpRateLimitPerSecond,
       trustsForwardedFor: config.httpTrustForwardedFor,

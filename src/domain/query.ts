@@ -59,6 +59,16 @@ export interface RecordCount {
   readonly isEstimate: boolean;
 }
 
+/** Which records of each of many GPUs; absent fields do not restrict. */
+export interface EachGpuFilter {
+  readonly uuids: readonly string[];
+  /** Inclusive bounds, milliseconds since the epoch. */
+  readonly startMs?: number;
+  readonly endMs?: number;
+  /** At most this many of each GPU; the newest ones of the range. */
+  readonly limit: number;
+}
+
 /** How finely history is looked at: every record, or averages over a minute or an hour. */
 export const resolutions = ["raw", "1m", "1h"] as const;
 export type Resolution = (typeof resolutions)[number];

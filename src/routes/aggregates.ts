@@ -19,7 +19,7 @@ export function aggregateRoutes(queries: TelemetryQueries, clock: Clock) {
   return new Elysia({ name: "aggregates", prefix: "/api/v1/telemetry" }).get(
     "/aggregates",
     async ({ query }) => {
-      const filter = filterOf(query, clock.nowMs());
+      const filter = aggregateFilterOf(query, clock.nowMs());
       const rows = await queries.aggregates(filter);
       return { success: true, count: rows.length, resolution: filter.resolution, data: rows.map(toApiAggregate) };
     },
@@ -27,7 +27,9 @@ export function aggregateRoutes(queries: TelemetryQueries, clock: Clock) {
   );
 }
 
-function filterOf(query: Static<typeof aggregateQuery>, nowMs: number): AggregateFilter {
+/** What a query for sums asks for, in the store's terms.
+ *  @throws ApiFault when the range ends before it starts, or a metric is not known */
+export function aggregateFilterOf(query: Static<typeof aggregateQuery>, nowMs: number): AggregateFilter {
   const { startMs: start, endMs: end, limit } = rangeOf({ ...query, limit: query.limit ?? 10_000 });
   const endMs = end ?? nowMs;
   const startMs = start ?? endMs - windowMs;

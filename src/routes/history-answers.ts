@@ -50,7 +50,7 @@ export class HistoryAnswers {
 
   /** The newest part that the request asks for, with where the next, older one begins.
    *  @param filter of the path */
-  private async page(filter: PathFilter, query: HistoryQuery): Promise<HistoryAnswer> {
+  async page(filter: PathFilter, query: HistoryQuery): Promise<HistoryAnswer> {
     const range = rangeOf(query);
     const resolution = this.resolutionOf(query.resolution ?? "raw", range);
     const cursor = query.cursor === undefined ? {} : { cursor: readCursor(query.cursor) };
@@ -85,10 +85,7 @@ export class HistoryAnswers {
   }
 
   /** @returns what `auto` means for a window: the finest that it is not too wide for */
-  private resolutionOf(
-    asked: string,
-    { startMs, endMs }: { readonly startMs?: number; readonly endMs?: number },
-  ): Resolution {
+  resolutionOf(asked: string, { startMs, endMs }: { readonly startMs?: number; readonly endMs?: number }): Resolution {
     if (asked !== "auto") return asked as Resolution;
     // without a beginning it is the newest records that are asked for
     if (startMs === undefined) return "raw";

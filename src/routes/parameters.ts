@@ -188,15 +188,11 @@ function checkQuery(query: TObject, url: string): void {
     const schema = query.properties[name];
     if (schema === undefined) throw unknownParameter(name, Object.keys(query.properties));
     const values = given.getAll(name);
-    const problem = values.length > 1 ? "it is given more than once" : problemOf(schema, values[0] ?? "");
-    if (problem !== undefined) {
-      throw invalidParameter({
-        parameter: name,
-        value: values.join(","),
-        expected: expectedOf(schema),
-        ...problemText(problem),
-      });
+    if (values.length > 1) {
+      const problem = "it is given more than once";
+      throw invalidParameter({ parameter: name, value: values.join(","), expected: expectedOf(schema), problem });
     }
+    checkParameter(name, schema, values[0] ?? "");
   }
   const missing = (query.required ?? []).find((name) => !given.has(name));
   if (missing !== undefined) throw missingParameter(missing, query.properties[missing] as TSchema);
@@ -218,11 +214,15 @@ function checkParams(schema: TObject, params: Record<string, unknown>): void {
         expected: expectedOf(property),
       });
     }
-    const problem = problemOf(property, value);
-    if (problem !== undefined) {
-      throw invalidParameter({ parameter: name, value, expected: expectedOf(property), ...problemText(problem) });
-    }
+    checkParameter(name, property, value);
   }
+}
+
+/** @throws ApiFault where the text is no value of the parameter */
+export function checkParameter(name: string, schema: TSchema, text: string): void {
+  const problem = problemOf(schema, text);
+  if (problem === undefined) return;
+  throw invalidParameter({ parameter: name, value: text, expected: expectedOf(schema), ...problemText(problem) });
 }
 
 /** @returns what is wrong, empty where what is expected says it all; undefined for a usable value */
@@ -236,6 +236,8 @@ function problemOf(schema: TSchema, text: string): string | undefined {
     return "problem" in read ? read.problem : undefined;
   }
   if (schema["pattern"] !== undefined) return new RegExp(schema["pattern"] as string).test(text) ? undefined : "";
+  // no text in a database has it
+  if (text.includes("\0")) return "it has the character NUL";
   return text.length >= 1 && text.length <= (schema["maxLength"] as number) ? undefined : "";
 }
 

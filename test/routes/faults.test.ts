@@ -239,7 +239,14 @@ test("whatever else is thrown stays inside: 500 without a word of it, and the lo
   };
   const queries: TelemetryQueries = {
     ...{ gpus: fail, latest: fail, changes: fail, records: fail, rollups: fail },
-    ...{ aggregates: fail, countRecords: fail, rejections: fail, countRejections: fail },
+    ...{
+      recordsOfEach: fail,
+      rollupsOfEach: fail,
+      aggregates: fail,
+      countRecords: fail,
+      rejections: fail,
+      countRejections: fail,
+    },
   };
   const failing = gatewayOver(stored, { queries });
   const response = await failing.get("/api/v1/telemetry");

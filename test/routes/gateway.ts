@@ -116,6 +116,7 @@ export function gatewayOver({ store, queries }: FleetStore, options: Partial<App
     http: { rateLimitPerSecond: 0, trustsForwardedFor: false, corsOrigins: undefined },
     queue,
     deadLetters: queue,
+    graphql: { introspection: true, graphiql: true },
     services: [],
     registry: new Registry(),
     version: "1.2.3",

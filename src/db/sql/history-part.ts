@@ -1,4 +1,5 @@
-import type { HistoryPage, RecordFilter } from "../../domain/query.ts";
+import type { EachGpuFilter, HistoryPage, RecordFilter } from "../../domain/query.ts";
+import { textArray } from "./array-literal.ts";
 import { Conditions } from "./conditions.ts";
 
 /** What a part of the history is read from. */
@@ -53,6 +54,26 @@ select ${columns} from (select distinct gpu_key from gpu_attributes where hostna
 cross join lateral (
   select * from ${source} t where t.gpu_key = k.gpu_key ${conditions.after("and")} ${part}) t
 ${part}`;
+  return { text, params: conditions.params };
+}
+
+/** Writes the statement that reads the newest of each of many GPUs, each by its own index. */
+export function eachGpuStatement(
+  { from, time, columns }: HistorySource,
+  { uuids, startMs, endMs, limit }: EachGpuFilter,
+): { readonly text: string; readonly params: readonly unknown[] } {
+  const at = `t.${time}`;
+  const conditions = new Conditions();
+  const source = from(conditions);
+  conditions
+    .add(`${at} >= to_timestamp(?::float8 / 1000.0)`, startMs)
+    .add(`${at} <= to_timestamp(?::float8 / 1000.0)`, endMs);
+  const text = `
+select ${columns} from (
+  select gpu_key from gpus where uuid = any(${conditions.param(textArray([...new Set(uuids)]))}::text::text[])) k
+cross join lateral (
+  select * from ${source} t where t.gpu_key = k.gpu_key ${conditions.after("and")}
+  order by ${at} desc limit ${conditions.param(limit)}) t`;
   return { text, params: conditions.params };
 }
 

@@ -1,7 +1,7 @@
 import { metrics } from "../../domain/metrics.ts";
-import type { GpuFilter, HistoryPage, RecordFilter } from "../../domain/query.ts";
+import type { EachGpuFilter, GpuFilter, HistoryPage, RecordFilter } from "../../domain/query.ts";
 import type { SqlExecutor } from "../client.ts";
-import { type HistorySource, partStatement, toPage } from "./history-part.ts";
+import { eachGpuStatement, type HistorySource, partStatement, toPage } from "./history-part.ts";
 import { gpuOrder, ofGpu } from "./select-gpus.ts";
 
 /** A row of telemetry: an own property for each metric of the catalogue, null where it has no value. */
@@ -24,6 +24,12 @@ const source: HistorySource = { from: () => "telemetry", time: "time", namespace
 export async function selectRecords(executor: SqlExecutor, filter: RecordFilter): Promise<HistoryPage<RecordRow>> {
   const { text, params } = partStatement(source, filter);
   return toPage((await executor.query<RecordRow>(text, params)).map(inWholeMilliseconds), filter.limit);
+}
+
+/** Reads the newest records of each of many GPUs, in any order. */
+export async function selectRecordsOfEach(executor: SqlExecutor, filter: EachGpuFilter): Promise<RecordRow[]> {
+  const { text, params } = eachGpuStatement(source, filter);
+  return (await executor.query<RecordRow>(text, params)).map(inWholeMilliseconds);
 }
 
 /** Reads the newest record of each GPU, in the order of lists. */

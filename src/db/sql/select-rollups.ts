@@ -1,8 +1,8 @@
 import { metrics } from "../../domain/metrics.ts";
-import type { HistoryPage, RecordFilter, RollupResolution } from "../../domain/query.ts";
+import type { EachGpuFilter, HistoryPage, RecordFilter, RollupResolution } from "../../domain/query.ts";
 import type { SqlExecutor } from "../client.ts";
 import type { Conditions } from "./conditions.ts";
-import { type HistorySource, partStatement, toPage } from "./history-part.ts";
+import { eachGpuStatement, type HistorySource, partStatement, toPage } from "./history-part.ts";
 import { aggregateNames, bucketOf, everyAggregate, rollupMs } from "./rollup-source.ts";
 
 /** A row of a rollup: beside these, `{metric}_avg`, `_min`, `_max` (null where it has no value) and `_count`. */
@@ -21,30 +21,51 @@ const columns = `t.gpu_key as "gpuKey", extract(epoch from t.bucket)::float8 * 1
 const namespaceAtBucket = `coalesce((select w.namespace from gpu_workloads w
   where w.gpu_key = t.gpu_key and w.valid_from <= t.bucket order by w.valid_from desc limit 1), '')`;
 
-/** Reads rollups that fit, newest first unless it goes forward.
- *  @param isMaterialized whether the database keeps them: a view would be worked out over the whole history */
+/** Which rollups, and whether the database keeps them: a view would be worked out over the whole history. */
+interface RollupTable {
+  readonly resolution: RollupResolution;
+  readonly isMaterialized: boolean;
+}
+
+type Bounds = Pick<RecordFilter, "startMs" | "endMs" | "cursor" | "isForward">;
+
+/** Reads rollups that fit, newest first unless it goes forward. */
 export async function selectRollups(
   executor: SqlExecutor,
   filter: RecordFilter,
-  { resolution, isMaterialized }: { readonly resolution: RollupResolution; readonly isMaterialized: boolean },
+  rollup: RollupTable,
 ): Promise<HistoryPage<RollupRow>> {
+  const { text, params } = partStatement(sourceOf(rollup, filter), filter);
+  const rows = await executor.query<RollupRow>(text, params);
+  return toPage(rows.map(inWholeMilliseconds), filter.limit);
+}
+
+/** Reads the newest rollups of each of many GPUs, in any order. */
+export async function selectRollupsOfEach(
+  executor: SqlExecutor,
+  filter: EachGpuFilter,
+  rollup: RollupTable,
+): Promise<RollupRow[]> {
+  const { text, params } = eachGpuStatement(sourceOf(rollup, filter), filter);
+  return (await executor.query<RollupRow>(text, params)).map(inWholeMilliseconds);
+}
+
+function sourceOf({ resolution, isMaterialized }: RollupTable, bounds: Bounds): HistorySource {
   const from = isMaterialized
     ? () => `telemetry_${resolution}`
-    : (conditions: Conditions) => groupedTelemetry(conditions, resolution, filter);
-  const source: HistorySource = { from, time: "bucket", namespace: namespaceAtBucket, columns };
-  const { text, params } = partStatement(source, filter);
-  const rows = await executor.query<RollupRow>(text, params);
-  return toPage(
-    rows.map((row) => ({ ...row, timeMs: Math.round(row.timeMs) })),
-    filter.limit,
-  );
+    : (conditions: Conditions) => groupedTelemetry(conditions, resolution, bounds);
+  return { from, time: "bucket", namespace: namespaceAtBucket, columns };
+}
+
+function inWholeMilliseconds(row: RollupRow): RollupRow {
+  return { ...row, timeMs: Math.round(row.timeMs) };
 }
 
 /** The view's own query, with the bounds where an index on time serves them. */
 function groupedTelemetry(
   conditions: Conditions,
   resolution: RollupResolution,
-  { startMs, endMs, cursor, isForward = false }: RecordFilter,
+  { startMs, endMs, cursor, isForward = false }: Bounds,
 ): string {
   const bucket = bucketOf(resolution, "time");
   const oldestMs = Math.max(startMs ?? -Infinity, isForward ? (cursor?.timeMs ?? -Infinity) : -Infinity);

@@ -6,9 +6,9 @@ import { groupColumns, selectAggregates } from "../../db/sql/select-aggregates.t
 import { selectChanges } from "../../db/sql/select-changes.ts";
 import { selectGpus } from "../../db/sql/select-gpus.ts";
 import { type Places, selectPlaces } from "../../db/sql/select-places.ts";
-import { type RecordRow, selectLatest, selectRecords } from "../../db/sql/select-records.ts";
+import { type RecordRow, selectLatest, selectRecords, selectRecordsOfEach } from "../../db/sql/select-records.ts";
 import { selectRejections } from "../../db/sql/select-rejections.ts";
-import { selectRollups } from "../../db/sql/select-rollups.ts";
+import { type RollupRow, selectRollups, selectRollupsOfEach } from "../../db/sql/select-rollups.ts";
 import { QueryTooCostly } from "../../domain/errors.ts";
 import { byPlace } from "../../domain/gpu.ts";
 import { metrics } from "../../domain/metrics.ts";
@@ -17,6 +17,7 @@ import type {
   AggregateFilter,
   AggregateRow,
   ChangesFilter,
+  EachGpuFilter,
   GpuChanges,
   GpuFilter,
   HistoryPage,
@@ -64,13 +65,20 @@ export class SqlTelemetryQueries implements TelemetryQueries {
     const isMaterialized = this.engine.hasMaterializedRollups;
     const { elements, next } = await selectRollups(this.client, filter, { resolution, isMaterialized });
     const places = await this.placesOf(elements);
-    const rollups = elements.map((row) => ({
-      gpu: places.at(row.gpuKey, row.timeMs),
-      timeMs: row.timeMs,
-      records: row.records,
-      metrics: aggregatesOf(row, metricNames),
-    }));
-    return { elements: inOrder(rollups), next };
+    return { elements: inOrder(elements.map((row) => toRollup(row, places))), next };
+  }
+
+  async recordsOfEach(filter: EachGpuFilter): Promise<StoredRecord[]> {
+    const rows = await selectRecordsOfEach(this.client, filter);
+    const places = await this.placesOf(rows);
+    return inOrder(rows.map((row) => toRecord(row, places)));
+  }
+
+  async rollupsOfEach(filter: EachGpuFilter, resolution: RollupResolution): Promise<StoredRollup[]> {
+    const isMaterialized = this.engine.hasMaterializedRollups;
+    const rows = await selectRollupsOfEach(this.client, filter, { resolution, isMaterialized });
+    const places = await this.placesOf(rows);
+    return inOrder(rows.map((row) => toRollup(row, places)));
   }
 
   async aggregates(filter: AggregateFilter): Promise<AggregateRow[]> {
@@ -129,6 +137,11 @@ function toRecord(row: RecordRow, places: Places): StoredRecord {
     pod: row.pod ?? "",
     namespace: row.namespace ?? "",
   };
+}
+
+function toRollup(row: RollupRow, places: Places): StoredRollup {
+  const { gpuKey, timeMs, records } = row;
+  return { gpu: places.at(gpuKey, timeMs), timeMs, records, metrics: aggregatesOf(row, metricNames) };
 }
 
 function aggregatesOf(row: object, names: readonly string[]): Record<string, Aggregate> {

@@ -2,6 +2,7 @@ import type {
   AggregateFilter,
   AggregateRow,
   ChangesFilter,
+  EachGpuFilter,
   GpuChanges,
   GpuFilter,
   HistoryPage,
@@ -25,9 +26,18 @@ export interface FleetQueries {
   changes(filter: ChangesFilter): Promise<GpuChanges>;
 }
 
+/** What is asked of the history of many GPUs at once: one question, however many GPUs. Every call throws StoreUnavailable
+ *  when the store does not answer, and QueryTooCostly when it would take too long. */
+export interface EachGpuQueries {
+  /** The newest `limit` records of each GPU, by time ascending. */
+  recordsOfEach(filter: EachGpuFilter): Promise<StoredRecord[]>;
+  /** The newest `limit` rollups of each GPU whose minute or hour begins in the range, by time ascending. */
+  rollupsOfEach(filter: EachGpuFilter, resolution: RollupResolution): Promise<StoredRollup[]>;
+}
+
 /** What the gateway asks of the history. Every call throws StoreUnavailable when the store does not answer, and
  *  QueryTooCostly when it would take too long or too many rows. */
-export interface TelemetryQueries extends FleetQueries {
+export interface TelemetryQueries extends FleetQueries, EachGpuQueries {
   /** The newest `limit` records that fit. */
   records(filter: RecordFilter): Promise<HistoryPage<StoredRecord>>;
   /** The newest `limit` rollups whose minute or hour begins in the range. */

@@ -1,0 +1,47 @@
+import DataLoader from "dataloader";
+import type { EachGpuFilter, Resolution } from "../../domain/query.ts";
+import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
+import { toApiRecord, toApiRollup } from "../schemas/telemetry-record.ts";
+
+/** What is asked of a GPU's history. */
+export interface HistoryQuestion extends Omit<EachGpuFilter, "uuids"> {
+  readonly resolution: Resolution;
+}
+
+type ApiRecord = ReturnType<typeof toApiRecord>;
+
+/** GPUs that one statement reads for. */
+const gpusPerStatement = 1000;
+
+/** Reads the history of GPUs for one operation: the same question about many GPUs is one statement. */
+export class HistoryLoader {
+  private readonly loaders = new Map<string, DataLoader<string, readonly ApiRecord[]>>();
+
+  constructor(private readonly parts: { readonly queries: TelemetryQueries }) {}
+
+  /** @returns the GPU's newest records in the range, oldest first */
+  of(uuid: string, question: HistoryQuestion): Promise<readonly ApiRecord[]> {
+    const { startMs, endMs, limit, resolution } = question;
+    const key = [startMs, endMs, limit, resolution].join();
+    let loader = this.loaders.get(key);
+    if (loader === undefined) {
+      // nothing is kept: a subscription asks the same again with every event
+      const options = { cache: false, maxBatchSize: gpusPerStatement };
+      loader = new DataLoader((uuids: readonly string[]) => this.read(uuids, question), options);
+      this.loaders.set(key, loader);
+    }
+    return loader.load(uuid);
+  }
+
+  private async read(uuids: readonly string[], question: HistoryQuestion): Promise<(readonly ApiRecord[])[]> {
+    const { resolution, ...range } = question;
+    const { queries } = this.parts;
+    const filter = { ...range, uuids };
+    const records =
+      resolution === "raw"
+        ? (await queries.recordsOfEach(filter)).map(toApiRecord)
+        : (await queries.rollupsOfEach(filter, resolution)).map(toApiRollup);
+    const byGpu = Map.groupBy(records, ({ uuid }) => uuid);
+    return uuids.map((uuid) => byGpu.get(uuid) ?? []);
+  }
+}

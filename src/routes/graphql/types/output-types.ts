@@ -1,0 +1,163 @@
+import type { TObject, TSchema } from "@sinclair/typebox";
+import {
+  GraphQLBoolean,
+  GraphQLFloat,
+  type GraphQLFieldConfig,
+  type GraphQLFieldConfigMap,
+  GraphQLInt,
+  GraphQLList,
+  GraphQLNonNull,
+  GraphQLObjectType,
+  type GraphQLOutputType,
+  GraphQLString,
+} from "graphql";
+import type { GraphqlContext } from "../operation-context.ts";
+import type { EnumTypes } from "./enums.ts";
+import { camelCase, pascalCase } from "./names.ts";
+import { dateTime } from "./scalars.ts";
+
+type Fields = GraphQLFieldConfigMap<unknown, GraphqlContext>;
+type Field = GraphQLFieldConfig<unknown, GraphqlContext>;
+type Source = Readonly<Record<string, unknown>>;
+
+const intMax = 2 ** 31 - 1;
+
+/** Makes object types of the API's TypeBox schemas: a field for each property, with its description; what may be absent
+ *  may be null. GraphQL has no maps: one becomes a list of entries with a name each. Whole numbers are Int where the schema
+ *  keeps them within 32 bits, else Float. */
+export class OutputTypes {
+  private readonly made = new Map<string, GraphQLObjectType>();
+
+  constructor(
+    private readonly schemas: Readonly<Record<string, TObject>>,
+    private readonly enums: EnumTypes,
+    /** Fields that lead from a type to others, by its name. */
+    private readonly relations: Readonly<Record<string, (types: OutputTypes) => Fields>>,
+  ) {}
+
+  /** The object type of a named schema. */
+  of(name: string): GraphQLObjectType {
+    const schema = this.schemas[name];
+    if (schema === undefined) throw new Error(`there is no schema ${name} to make a GraphQL type of`);
+    return this.object(name, schema);
+  }
+
+  /** `[Name!]!` */
+  listOf(name: string): GraphQLOutputType {
+    return new GraphQLNonNull(listOfMany(this.of(name)));
+  }
+
+  private object(name: string, schema: TObject): GraphQLObjectType {
+    return this.once(name, () => ({
+      description: schema.description,
+      fields: () => ({ ...this.fieldsOf(name, schema), ...this.relations[name]?.(this) }),
+    }));
+  }
+
+  private once(
+    name: string,
+    make: () => { readonly description: string | undefined; readonly fields: () => Fields },
+  ): GraphQLObjectType {
+    const known = this.made.get(name);
+    if (known !== undefined) return known;
+    const type = new GraphQLObjectType<unknown, GraphqlContext>({ name, ...make() });
+    this.made.set(name, type);
+    return type;
+  }
+
+  private fieldsOf(typeName: string, schema: TObject): Fields {
+    const required = new Set(schema.required);
+    return Object.fromEntries(
+      Object.entries(schema.properties).map(([name, property]): [string, Field] => {
+        const { type, read } = this.typeOf(`${typeName}${pascalCase(name)}`, property);
+        return [
+          camelCase(name),
+          {
+            description: property.description,
+            type: required.has(name) ? new GraphQLNonNull(type) : type,
+            resolve: (source) => read((source as Source)[name]),
+          },
+        ];
+      }),
+    );
+  }
+
+  /** @returns the type, and how the value becomes one of it */
+  private typeOf(name: string, schema: TSchema): { type: GraphQLOutputType; read: (value: unknown) => unknown } {
+    if (Array.isArray(schema["anyOf"]))
+      return asItIs(this.enums.of(literalsOf(name, schema), name, schema.description));
+    switch (schema["type"]) {
+      case "string":
+        return asItIs(schema["format"] === "date-time" ? dateTime : GraphQLString);
+      case "boolean":
+        return asItIs(GraphQLBoolean);
+      case "integer":
+      case "number":
+        return asItIs(isInt(schema) ? GraphQLInt : GraphQLFloat);
+      case "array":
+        return asItIs(listOfMany(this.typeOf(name, schema["items"] as TSchema).type));
+      case "object":
+        return schema["patternProperties"] === undefined
+          ? asItIs(this.object(name, schema as TObject))
+          : { type: listOfMany(this.entry(name, schema)), read: toEntries };
+      default:
+        throw new Error(`${name} has a schema that has no GraphQL type: ${JSON.stringify(schema)}`);
+    }
+  }
+
+  /** The element of a map's list. */
+  private entry(name: string, map: TSchema): GraphQLObjectType {
+    const [value] = Object.values(map["patternProperties"] as Record<string, TSchema>);
+    if (value === undefined) throw new Error(`${name} is a map of nothing`);
+    const nameField: Field = {
+      type: new GraphQLNonNull(GraphQLString),
+      resolve: (source) => (source as Entry)[0],
+    };
+    if (value["type"] === "object") {
+      const fields = () => withSource(this.fieldsOf(name, value as TObject), (source) => (source as Entry)[1]);
+      return this.once(name, () => ({
+        description: map.description,
+        fields: () => ({ name: nameField, ...fields() }),
+      }));
+    }
+    const { type } = this.typeOf(name, value);
+    const entryName = value["type"] === "string" ? "NamedText" : "NamedNumber";
+    const resolve = (source: unknown): unknown => (source as Entry)[1];
+    const fields = (): Fields => ({ name: nameField, value: { type: new GraphQLNonNull(type), resolve } });
+    return this.once(entryName, () => ({ description: "An entry of a map", fields }));
+  }
+}
+
+type Entry = readonly [name: string, value: unknown];
+
+function asItIs(type: GraphQLOutputType) {
+  return { type, read: (value: unknown): unknown => value };
+}
+
+function toEntries(value: unknown): unknown {
+  return value === undefined ? undefined : Object.entries(value as Source);
+}
+
+function listOfMany(type: GraphQLOutputType): GraphQLOutputType {
+  return new GraphQLList(new GraphQLNonNull(type));
+}
+
+function isInt(schema: TSchema): boolean {
+  return schema["multipleOf"] === 1 && Number(schema["maximum"] ?? Infinity) <= intMax;
+}
+
+function literalsOf(name: string, schema: TSchema): string[] {
+  const values = (schema["anyOf"] as TSchema[]).map((member) => member["const"] as unknown);
+  if (values.every((value) => typeof value === "string")) return values;
+  throw new Error(`${name} is a union of something else than texts`);
+}
+
+/** The same fields, of what is found in the source. */
+function withSource(fields: Fields, find: (source: unknown) => unknown): Fields {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, { resolve, ...field }]) => [
+      name,
+      { ...field, resolve: (source, args, context, info) => resolve?.(find(source), args, context, info) },
+    ]),
+  );
+}
