@@ -105,6 +105,14 @@ function gateway(parts: GatewayParts) {
     .use(inputRoutes(queries))
     .use(pipelineRoutes(parts))
     .use(liveRoutes({ ...parts, feed, settings: parts.webSocket }))
-    .use(graphqlRoutes({ ...parts, history, settings: parts.graphql }))
+    .use(
+      graphqlRoutes({
+        ...parts,
+        history,
+        feed,
+        settings: parts.graphql,
+        wsMaxConnections: parts.webSocket.wsMaxConnections,
+      }),
+    )
     .use(docsRoutes({ app, version }));
 }

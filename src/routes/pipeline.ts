@@ -1,12 +1,11 @@
-import { type Static, Type } from "@sinclair/typebox";
+import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import type { DeadLetters, Queue } from "../pipeline/queue/queue.ts";
 import type { Service } from "../pipeline/service.ts";
 import type { TelemetryQueries } from "../pipeline/store/telemetry-queries.ts";
-import { notFound } from "./api-fault.ts";
+import { DeadLetterDesk } from "./dead-letter-desk.ts";
 import { operation } from "./docs/operation.ts";
 import { accepts, acceptsAt, noQuery, pathName } from "./parameters.ts";
-import { type deadLetterSchema, toApiDeadLetter } from "./schemas/dead-letter.ts";
 import { list, single, wholeNumber } from "./schemas/envelope.ts";
 import { toApiPipeline } from "./schemas/pipeline.ts";
 
@@ -21,7 +20,8 @@ export interface PipelineParts {
 const limitMax = 10_000;
 const limitDefault = 100;
 
-const deadLettersQuery = Type.Object(
+/** The parameters of the list of dead letters. */
+export const deadLettersQuery = Type.Object(
   {
     limit: Type.Optional(
       wholeNumber({
@@ -43,22 +43,12 @@ const deadLettersQuery = Type.Object(
   { additionalProperties: false },
 );
 
-const letterParams = Type.Object({ id: pathName("The message's id", "01K0F3Z8Q4W5X6Y7Z8A9B0C1D2") });
+/** A dead letter in a path. */
+export const letterParams = Type.Object({ id: pathName("The message's id", "01K0F3Z8Q4W5X6Y7Z8A9B0C1D2") });
 
 /** The pipeline's state, and the messages that were given up. */
 export function pipelineRoutes({ queue, deadLetters, services, queries }: PipelineParts) {
-  const letterOf = async (id: string): Promise<Static<typeof deadLetterSchema>> => {
-    const letter = await deadLetters.get(id);
-    if (letter === undefined) throw notFound("dead letter", { id });
-    return toApiDeadLetter(letter);
-  };
-  /** @returns the letter as it was */
-  const settle = async (id: string, change: (id: string) => Promise<boolean>) => {
-    const letter = await letterOf(id);
-    // somebody else may have done something to it since
-    if (!(await change(id))) throw notFound("dead letter", { id });
-    return single(letter);
-  };
+  const desk = new DeadLetterDesk(deadLetters);
   return new Elysia({ name: "pipeline", prefix: "/api/v1/pipeline" })
     .get("", async () => single(toApiPipeline(await queue.stats(), await queries.countRejections(), services)), {
       ...accepts(noQuery),
@@ -67,22 +57,20 @@ export function pipelineRoutes({ queue, deadLetters, services, queries }: Pipeli
     .get(
       "/dead-letters",
       async ({ query: { limit = limitDefault, cursor } }) => {
-        // one more tells whether there are more
-        const letters = await deadLetters.list(limit + 1, cursor);
-        const page = letters.slice(0, limit).map(toApiDeadLetter);
-        return letters.length > limit ? { ...list(page), next_cursor: page.at(-1)?.id } : list(page);
+        const { letters, next } = await desk.page(limit, cursor);
+        return next === undefined ? list(letters) : { ...list(letters), next_cursor: next };
       },
       { ...accepts(deadLettersQuery), detail: listDetail },
     )
-    .get("/dead-letters/:id", async ({ params: { id } }) => single(await letterOf(id)), {
+    .get("/dead-letters/:id", async ({ params: { id } }) => single(await desk.show(id)), {
       ...acceptsAt(letterParams, noQuery),
       detail: showDetail,
     })
-    .post("/dead-letters/:id/redrive", ({ params: { id } }) => settle(id, (dead) => deadLetters.redrive(dead)), {
+    .post("/dead-letters/:id/redrive", async ({ params: { id } }) => single(await desk.redrive(id)), {
       ...acceptsAt(letterParams, noQuery),
       detail: redriveDetail,
     })
-    .delete("/dead-letters/:id", ({ params: { id } }) => settle(id, (dead) => deadLetters.delete(dead)), {
+    .delete("/dead-letters/:id", async ({ params: { id } }) => single(await desk.delete(id)), {
       ...acceptsAt(letterParams, noQuery),
       detail: deleteDetail,
     });

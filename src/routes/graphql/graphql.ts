@@ -1,11 +1,15 @@
 import { yoga } from "@elysiajs/graphql-yoga";
 import { Elysia } from "elysia";
 import type { Logger } from "pino";
+import type { DeadLetters } from "../../pipeline/queue/queue.ts";
+import { DeadLetterDesk } from "../dead-letter-desk.ts";
 import { BoundedCache } from "./bounded-cache.ts";
 import { toGraphqlError } from "./faults.ts";
 import { FleetView } from "./fleet-index.ts";
 import { renderGraphiql } from "./graphiql.ts";
 import { keptAnswers } from "./kept-answers.ts";
+import { Admission } from "./live/admission.ts";
+import { GraphqlSockets, type Yoga } from "./live/graphql-socket.ts";
 import { operationLimits } from "./limits/operation-limits.ts";
 import { type GraphqlParts, OperationContext } from "./operation-context.ts";
 import { requestRules } from "./request-rules.ts";
@@ -17,40 +21,78 @@ export interface GraphqlSettings {
   readonly graphiql: boolean;
 }
 
-export interface GraphqlOptions extends GraphqlParts {
+export interface GraphqlOptions extends Omit<GraphqlParts, "desk" | "admission"> {
   readonly settings: GraphqlSettings;
+  readonly deadLetters: DeadLetters;
+  /** Connections to /graphql by WebSocket. */
+  readonly wsMaxConnections: number;
+  /** Aborted when the process is going to stop. */
+  readonly stopping: AbortSignal;
   readonly log: Logger;
 }
+
+/** Of all clients, by WebSocket and as events over HTTP. */
+const subscriptionsMax = 10_000;
 
 /** Documents that are kept parsed and validated, and faults of those that could not be. */
 const documentsMax = { entries: 1000, characters: 4 * 1024 * 1024 };
 
-/** GraphQL at /graphql: GET, POST and, in a browser, GraphiQL. */
+/** GraphQL at /graphql: GET, POST, WebSocket (graphql-transport-ws) and, in a browser, GraphiQL. */
 export function graphqlRoutes(options: GraphqlOptions) {
-  const { log, settings } = options;
-  const view = new FleetView(options.fleet);
+  const { settings, stopping, wsMaxConnections } = options;
+  const parts: GraphqlParts = {
+    ...options,
+    desk: new DeadLetterDesk(options.deadLetters),
+    admission: new Admission(subscriptionsMax, stopping),
+  };
+  const made: { yoga?: Yoga } = {};
+  const sockets = new GraphqlSockets(() => made.yoga as Yoga, wsMaxConnections, stopping);
+  return new Elysia({ name: "graphql", detail: { hide: true } })
+    .onBeforeHandle(({ request, server }) => {
+      if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") return undefined;
+      sockets.upgrade(request, server);
+      return new Response(null, { status: 101 });
+    })
+    .use(
+      yoga({
+        ...answering(parts, { ...settings, onMade: (instance) => (made.yoga = instance) }, options.log),
+        schema: makeSchema(),
+        logging: false,
+        landingPage: false,
+        multipart: false,
+        graphiql: settings.graphiql,
+        renderGraphiQL: renderGraphiql,
+        // kept-answers has read the body already, within its own limit
+        maxRequestBodySize: false,
+      }),
+    );
+}
+
+interface AnsweringSettings extends GraphqlSettings {
+  /** The plugin keeps what it makes to itself; WebSockets need it, too. */
+  readonly onMade: (yoga: Yoga) => void;
+}
+
+/** How operations are answered, and what is kept of them. */
+function answering(parts: GraphqlParts, { onMade, ...settings }: AnsweringSettings, log: Logger) {
+  const view = new FleetView(parts.fleet);
   const contexts = new WeakMap<Request, OperationContext>();
-  return new Elysia({ name: "graphql", detail: { hide: true } }).use(
-    yoga({
-      schema: makeSchema(),
-      context: ({ request }) => {
-        const operation = new OperationContext(options, view);
-        contexts.set(request, operation);
-        return { operation };
-      },
-      logging: false,
-      landingPage: false,
-      multipart: false,
-      // kept-answers has read it already, within its own limit
-      maxRequestBodySize: false,
-      graphiql: settings.graphiql,
-      renderGraphiQL: renderGraphiql,
-      parserAndValidationCache: {
-        documentCache: new BoundedCache(documentsMax),
-        errorCache: new BoundedCache(documentsMax),
-      },
-      maskedErrors: { maskError: (error) => toGraphqlError(error, log) },
-      plugins: [requestRules(settings), keptAnswers(view, (request) => contexts.get(request)), operationLimits(view)],
-    }),
-  );
+  return {
+    context: ({ request }: { readonly request: Request }) => {
+      const operation = new OperationContext(parts, view);
+      contexts.set(request, operation);
+      return { operation };
+    },
+    parserAndValidationCache: {
+      documentCache: new BoundedCache<never>(documentsMax),
+      errorCache: new BoundedCache<never>(documentsMax),
+    },
+    maskedErrors: { maskError: (error: unknown) => toGraphqlError(error, log) },
+    plugins: [
+      { onYogaInit: ({ yoga: instance }: { readonly yoga: unknown }) => onMade(instance as Yoga) },
+      requestRules(settings),
+      keptAnswers(view, (request) => contexts.get(request)),
+      operationLimits(view),
+    ],
+  };
 }

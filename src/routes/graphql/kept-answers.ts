@@ -25,28 +25,30 @@ export function keptAnswers(view: FleetView, contextOf: (request: Request) => Op
     return shown.version;
   };
   return {
-    onRequest: async ({ request, setRequest, endResponse }) => {
+    onRequest: async (event) => {
+      const { request } = event;
       if (request.headers.get("accept")?.includes("text/html") === true && request.method === "GET") return;
       const body = request.method === "POST" ? await readBody(request) : "";
-      if (body === undefined) return endResponse(tooLarge());
+      if (body === undefined) return event.endResponse(tooLarge());
       const key = keyOf(request, body);
       const version = current();
       const answer = answers.get(key);
       if (answer !== undefined) {
-        return endResponse(new Response(answer.text, { headers: { "content-type": answer.type } }));
+        return event.endResponse(new Response(answer.text, { headers: { "content-type": answer.type } }));
       }
       // the body has been read
       const unread = request.method === "POST" ? withBody(request, body) : request;
       asked.set(unread, { key, version });
-      setRequest(unread);
+      event.setRequest(unread);
     },
-    onResponse: async ({ request, response, setResponse }) => {
+    onResponse: async (event) => {
+      const { request, response } = event;
       const question = asked.get(request);
       if (question === undefined || response.status !== 200 || contextOf(request)?.isOfFleetAlone !== true) return;
       const type = response.headers.get("content-type") ?? "";
       if (!type.includes("json") || question.version !== current()) return;
       const text = await response.text();
-      setResponse(new Response(text, response));
+      event.setResponse(new Response(text, response));
       answers.set(question.key, { text, type }, text.length);
     },
   };

@@ -1,16 +1,21 @@
 import type { Clock } from "../../domain/clock.ts";
 import type { Fleet } from "../../pipeline/hot/fleet.ts";
-import type { DeadLetters } from "../../pipeline/queue/queue.ts";
 import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
+import type { DeadLetterDesk } from "../dead-letter-desk.ts";
 import type { HistoryAnswers } from "../history-answers.ts";
+import type { LiveFeed } from "../live/live-feed.ts";
 import type { FleetIndex, FleetView } from "./fleet-index.ts";
+import type { Admission } from "./live/admission.ts";
 import { HistoryLoader } from "./history-loader.ts";
 
+/** What GraphQL answers from. */
 export interface GraphqlParts {
   readonly fleet: Fleet;
   readonly queries: TelemetryQueries;
   readonly history: HistoryAnswers;
-  readonly deadLetters: DeadLetters;
+  readonly desk: DeadLetterDesk;
+  readonly feed: LiveFeed;
+  readonly admission: Admission;
   readonly clock: Clock;
 }
 

@@ -7,11 +7,13 @@ const bodyTypes = ["application/json", "application/graphql"];
 /** What a request must be beyond GraphQL's own rules, and the codes of the errors that graphql finds. */
 export function requestRules({ introspection }: { readonly introspection: boolean }): Plugin {
   return {
-    onRequest: ({ request, setRequest, endResponse }) => {
+    onRequest: (event) => {
+      const { request } = event;
       // without its body the answer is the same
-      if (request.method === "HEAD") setRequest(new Request(request.url, { headers: request.headers }));
+      if (request.method === "HEAD") event.setRequest(new Request(request.url, { headers: request.headers }));
       const [type = ""] = (request.headers.get("content-type") ?? "").split(";");
-      if (request.method === "POST" && !bodyTypes.includes(type.trim().toLowerCase())) endResponse(unsupported(type));
+      if (request.method === "POST" && !bodyTypes.includes(type.trim().toLowerCase()))
+        event.endResponse(unsupported(type));
     },
     onParse:
       () =>
@@ -23,8 +25,8 @@ export function requestRules({ introspection }: { readonly introspection: boolea
       return ({ result, setResult }) => {
         if (result.length === 0) return;
         setResult(
-          result.map((error) =>
-            coded(introspection ? error : unsuggesting(error as GraphQLError), "GRAPHQL_VALIDATION_FAILED"),
+          (result as readonly GraphQLError[]).map((error) =>
+            coded(introspection ? error : unsuggesting(error), "GRAPHQL_VALIDATION_FAILED"),
           ),
         );
       };

@@ -40,6 +40,10 @@ type GpuPageQuery = (typeof gpuPageQuery)["static"];
 
 /** The fleet: what is there now, all of it out of memory. */
 export function fleetFields(types: OutputTypes, fields: FieldMaker): Record<string, Field> {
+  return { ...gpuFields(types, fields), ...hostFields(types, fields), ...clusterFields(types, fields) };
+}
+
+function gpuFields(types: OutputTypes, fields: FieldMaker): Record<string, Field> {
   const gpuCount: SizeOf = (args, fleet) => Math.min(limitOf(args), fleet.gpus.length);
   return {
     gpus: fields.field({
@@ -62,6 +66,18 @@ export function fleetFields(types: OutputTypes, fields: FieldMaker): Record<stri
       takes: Type.Object({ uuid }),
       resolve: (_, query, { fleet }) => fleet.gpu(query.uuid),
     }),
+    latestTelemetry: fields.field({
+      type: types.listOf("TelemetryRecord"),
+      description: "The newest record of each GPU, by hostname and index",
+      takes: gpuPageQuery,
+      size: gpuCount,
+      resolve: (_, query, context) => gpuPage(query, context).gpus.flatMap((gpu) => newestOf(gpu, context)),
+    }),
+  };
+}
+
+function hostFields(types: OutputTypes, fields: FieldMaker): Record<string, Field> {
+  return {
     hosts: fields.field({
       type: types.listOf("Host"),
       description: "Hosts with a GPU that has reported telemetry",
@@ -75,6 +91,11 @@ export function fleetFields(types: OutputTypes, fields: FieldMaker): Record<stri
       takes: Type.Object({ cluster_id: clusterId, hostname }),
       resolve: (_, query, { fleet }) => fleet.host(query),
     }),
+  };
+}
+
+function clusterFields(types: OutputTypes, fields: FieldMaker): Record<string, Field> {
+  return {
     clusters: fields.field({
       type: types.listOf("Cluster"),
       description: "Clusters with a GPU that has reported telemetry, by id",
@@ -87,13 +108,6 @@ export function fleetFields(types: OutputTypes, fields: FieldMaker): Record<stri
       description: "The cluster of this id; null where there is none",
       takes: Type.Object({ id: clusterId }),
       resolve: (_, query, { fleet }) => fleet.cluster(query.id),
-    }),
-    latestTelemetry: fields.field({
-      type: types.listOf("TelemetryRecord"),
-      description: "The newest record of each GPU, by hostname and index",
-      takes: gpuPageQuery,
-      size: gpuCount,
-      resolve: (_, query, context) => gpuPage(query, context).gpus.flatMap((gpu) => newestOf(gpu, context)),
     }),
   };
 }

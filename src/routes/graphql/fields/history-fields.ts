@@ -64,6 +64,12 @@ export function historyFields(types: OutputTypes, fields: FieldMaker, enums: Enu
       takes: gpuChangesQuery,
       resolve: (_, query, context) => changesOf(query, context),
     }),
+    ...inputFields(types, fields),
+  };
+}
+
+function inputFields(types: OutputTypes, fields: FieldMaker): Record<string, Field> {
+  return {
     metrics: fields.field({
       type: types.listOf("Metric"),
       description: "The metrics catalogue: every metric that a record may carry",

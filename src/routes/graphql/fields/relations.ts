@@ -20,59 +20,9 @@ const statsSize = 1000;
 /** The ways through the hierarchy, by the type that they begin at. */
 export function relationsOf(fields: FieldMaker): Readonly<Record<string, (types: OutputTypes) => Fields>> {
   return {
-    Cluster: (types) => ({
-      hosts: fields.field({
-        type: types.listOf("Host"),
-        description: "Its hosts, by hostname",
-        takes: noQuery,
-        size: (_, { hosts, clusters }) => share(hosts, clusters),
-        resolve: ({ id }: ApiCluster, _, { fleet }) => fleet.hostsOf(id),
-      }),
-      gpus: fields.field({
-        type: types.listOf("Gpu"),
-        description: "Its GPUs, by hostname and index",
-        takes: noQuery,
-        size: (_, { gpus, clusters }) => share(gpus, clusters),
-        resolve: ({ id }: ApiCluster, _, { fleet }) => fleet.hostsOf(id).flatMap((host) => fleet.gpusOf(host)),
-      }),
-      stats: fields.field({
-        type: types.of("ClusterStats"),
-        description: "Figures of the cluster",
-        takes: noQuery,
-        size: () => statsSize,
-        resolve: ({ id }: ApiCluster, _, { beyond }) => clusterStats(beyond, beyond.fleet.gpus({ clusterId: id })),
-      }),
-    }),
-    Host: (types) => ({
-      cluster: fields.field({
-        type: new GraphQLNonNull(types.of("Cluster")),
-        description: "The cluster that it belongs to",
-        takes: noQuery,
-        resolve: ({ cluster_id }: ApiHost, _, { fleet }) => fleet.cluster(cluster_id),
-      }),
-      gpus: fields.field({
-        type: types.listOf("Gpu"),
-        description: "Its GPUs, by index",
-        takes: noQuery,
-        size: (_, { gpus, hosts }) => share(gpus, hosts),
-        resolve: (host: ApiHost, _, { fleet }) => fleet.gpusOf(host),
-      }),
-    }),
-    Gpu: (types) => ({
-      host: fields.field({
-        type: new GraphQLNonNull(types.of("Host")),
-        description: "The host that it is in",
-        takes: noQuery,
-        resolve: (gpu: ApiGpu, _, { fleet }) => fleet.host(gpu),
-      }),
-      latest: fields.field({
-        type: types.of("TelemetryRecord"),
-        description: "Its newest record, out of memory",
-        takes: noQuery,
-        resolve: (gpu: ApiGpu, _, context) => newestOf(gpu, context)[0],
-      }),
-      ...historyOfGpu(types, fields),
-    }),
+    Cluster: (types) => ofCluster(types, fields),
+    Host: (types) => ofHost(types, fields),
+    Gpu: (types) => ({ ...ofGpu(types, fields), ...historyOfGpu(types, fields) }),
     TelemetryRecord: (types) => ({
       gpu: fields.field({
         type: types.of("Gpu"),
@@ -80,6 +30,67 @@ export function relationsOf(fields: FieldMaker): Readonly<Record<string, (types:
         takes: noQuery,
         resolve: ({ uuid }: ApiGpu, _, { fleet }) => fleet.gpu(uuid),
       }),
+    }),
+  };
+}
+
+function ofCluster(types: OutputTypes, fields: FieldMaker): Fields {
+  return {
+    hosts: fields.field({
+      type: types.listOf("Host"),
+      description: "Its hosts, by hostname",
+      takes: noQuery,
+      size: (_, { hosts, clusters }) => share(hosts, clusters),
+      resolve: ({ id }: ApiCluster, _, { fleet }) => fleet.hostsOf(id),
+    }),
+    gpus: fields.field({
+      type: types.listOf("Gpu"),
+      description: "Its GPUs, by hostname and index",
+      takes: noQuery,
+      size: (_, { gpus, clusters }) => share(gpus, clusters),
+      resolve: ({ id }: ApiCluster, _, { fleet }) => fleet.hostsOf(id).flatMap((host) => fleet.gpusOf(host)),
+    }),
+    stats: fields.field({
+      type: types.of("ClusterStats"),
+      description: "Figures of the cluster",
+      takes: noQuery,
+      size: () => statsSize,
+      resolve: ({ id }: ApiCluster, _, { beyond }) => clusterStats(beyond, beyond.fleet.gpus({ clusterId: id })),
+    }),
+  };
+}
+
+function ofHost(types: OutputTypes, fields: FieldMaker): Fields {
+  return {
+    cluster: fields.field({
+      type: new GraphQLNonNull(types.of("Cluster")),
+      description: "The cluster that it belongs to",
+      takes: noQuery,
+      resolve: ({ cluster_id }: ApiHost, _, { fleet }) => fleet.cluster(cluster_id),
+    }),
+    gpus: fields.field({
+      type: types.listOf("Gpu"),
+      description: "Its GPUs, by index",
+      takes: noQuery,
+      size: (_, { gpus, hosts }) => share(gpus, hosts),
+      resolve: (host: ApiHost, _, { fleet }) => fleet.gpusOf(host),
+    }),
+  };
+}
+
+function ofGpu(types: OutputTypes, fields: FieldMaker): Fields {
+  return {
+    host: fields.field({
+      type: new GraphQLNonNull(types.of("Host")),
+      description: "The host that it is in",
+      takes: noQuery,
+      resolve: (gpu: ApiGpu, _, { fleet }) => fleet.host(gpu),
+    }),
+    latest: fields.field({
+      type: types.of("TelemetryRecord"),
+      description: "Its newest record, out of memory",
+      takes: noQuery,
+      resolve: (gpu: ApiGpu, _, context) => newestOf(gpu, context)[0],
     }),
   };
 }

@@ -44,7 +44,7 @@ export function parametersOf(parameters: TObject, args: Readonly<Record<string, 
   for (const [name, schema] of Object.entries(parameters.properties)) {
     const value = args[camelCase(name)];
     if (value === undefined || value === null) continue;
-    const parameter = isList(name) ? (value as string[]).join(",") : value;
+    const parameter = isList(name) ? (value as string[]).join(",") : (value as string | number | boolean);
     inGraphqlNames(parameters, () => checkParameter(name, schema, String(parameter)));
     given[name] = parameter;
   }

@@ -157,7 +157,7 @@ function withSource(fields: Fields, find: (source: unknown) => unknown): Fields 
   return Object.fromEntries(
     Object.entries(fields).map(([name, { resolve, ...field }]) => [
       name,
-      { ...field, resolve: (source, args, context, info) => resolve?.(find(source), args, context, info) },
+      { ...field, resolve: (source, ...rest) => resolve?.(find(source), ...rest) },
     ]),
   );
 }

@@ -1,0 +1,264 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { buryTwo, gatewayOver, openFleetStore, type TestGateway } from "../gateway.ts";
+import { openRealStore, realCsv } from "./real-fleet.ts";
+
+interface Answer {
+  readonly data?: Record<string, unknown> | null;
+  readonly errors?: readonly { readonly message: string; readonly extensions: Readonly<Record<string, unknown>> }[];
+}
+
+type Ask = (query: string, variables?: Record<string, unknown>) => Promise<Answer>;
+
+/** Asks by POST. */
+function asker(gateway: TestGateway): Ask {
+  return async (query, variables) => {
+    const body = JSON.stringify({ query, ...(variables === undefined ? {} : { variables }) });
+    const headers = { "content-type": "application/json" };
+    return (await (await gateway.get("/graphql", { method: "POST", headers, body })).json()) as Answer;
+  };
+}
+
+let stored: Awaited<ReturnType<typeof openFleetStore>>;
+let gateway: TestGateway;
+let ask: Ask;
+beforeAll(async () => {
+  stored = await openFleetStore();
+  gateway = gatewayOver(stored);
+  ask = asker(gateway);
+});
+afterAll(() => stored.close());
+
+const codeOf = ({ errors }: Answer): unknown => errors?.[0]?.extensions["code"];
+
+describe("the hierarchy", () => {
+  test("goes down to records, and up again", async () => {
+    const { data, errors } = await ask(`{
+      clusters { id gpuCount hosts { hostname gpus { uuid telemetry(limit: 2) { timestamp temperature } } } }
+      gpu(uuid: "GPU-host-a-1") { host { hostname cluster { id } } latest { temperature gpu { name } } }
+    }`);
+    expect(errors).toBeUndefined();
+    expect(data).toMatchObject({
+      clusters: [
+        {
+          id: "alpha",
+          gpuCount: 3,
+          hosts: [
+            {
+              hostname: "host-a",
+              gpus: [
+                { uuid: "GPU-host-a-0", telemetry: [{ temperature: null }, { timestamp: "2025-07-18T20:42:37.250Z" }] },
+                { uuid: "GPU-host-a-1", telemetry: [{ temperature: 60 }] },
+              ],
+            },
+            { hostname: "host-b" },
+          ],
+        },
+        { id: "beta" },
+      ],
+      gpu: {
+        host: { hostname: "host-a", cluster: { id: "alpha" } },
+        latest: { temperature: 60, gpu: { name: "NVIDIA H100 80GB HBM3" } },
+      },
+    });
+  });
+
+  test("history of all GPUs is one statement, whatever their number", async () => {
+    const asked: string[] = [];
+    const queries = new Proxy(stored.queries, {
+      get: (target, name) => {
+        const value = target[name as keyof typeof target];
+        return (...args: unknown[]): unknown => {
+          asked.push(String(name));
+          return (value as (...all: unknown[]) => unknown).apply(target, args);
+        };
+      },
+    });
+    const counting = gatewayOver({ ...stored, queries });
+    await counting.get("/health/live");
+    asked.length = 0;
+    const { data } = await asker(counting)("{ clusters { hosts { gpus { telemetry(limit: 5) { timestamp } } } } }");
+    expect(data).toMatchObject({ clusters: [{}, {}] });
+    expect(asked).toEqual(["recordsOfEach"]);
+  });
+
+  test("filters, parts of lists, aggregates and changes have REST's answers", async () => {
+    const { data, errors } = await ask(`{
+      gpus(clusterId: "alpha", status: active) { uuid }
+      gpuPage(limit: 2) { totalCount nextCursor gpus { uuid } }
+      latestTelemetry(namespace: "ml") { uuid namespace }
+      telemetry(uuid: "GPU-host-a-0", limit: 1) { resolution nextCursor records { telemetryId } }
+      aggregates(groupBy: model, startTime: "2025-07-18T00:00:00Z", endTime: "2025-07-18T23:00:00Z") { resolution rows { timestamp } }
+      quarantine { reason }
+    }`);
+    expect(errors).toBeUndefined();
+    expect(data).toMatchObject({
+      gpus: [{ uuid: "GPU-host-a-0" }, { uuid: "GPU-host-a-1" }],
+      gpuPage: { totalCount: 4, gpus: [{ uuid: "GPU-host-a-0" }, {}] },
+      latestTelemetry: [{ uuid: "GPU-host-a-0", namespace: "ml" }],
+      telemetry: { resolution: "raw", records: [{ telemetryId: "host-a_0_1752871357.250" }] },
+      aggregates: { resolution: "minute" },
+      quarantine: [{ reason: "value_out_of_range" }, { reason: "value_out_of_range" }],
+    });
+  });
+});
+
+test("dead letters are looked at, delivered again and dropped", async () => {
+  const own = gatewayOver(stored);
+  const [one, two] = await buryTwo(own.queue);
+  const askOwn = asker(own);
+  expect((await askOwn("{ deadLetters { letters { id lastError } nextCursor } }")).data).toEqual({
+    deadLetters: {
+      letters: [one, two].map((id) => ({ id, lastError: "the store refused the data" })),
+      nextCursor: null,
+    },
+  });
+  const redrive = "mutation ($id: String!) { redriveDeadLetter(id: $id) { id attempts } }";
+  expect((await askOwn(redrive, { id: one })).data).toEqual({ redriveDeadLetter: { id: one, attempts: 1 } });
+  expect(codeOf(await askOwn(redrive, { id: one }))).toBe("NOT_FOUND");
+  expect((await askOwn(`mutation { deleteDeadLetter(id: "${two}") { id } }`)).data).toEqual({
+    deleteDeadLetter: { id: two },
+  });
+  expect(await own.queue.stats()).toMatchObject({ ready: 2, dead: 0 });
+});
+
+describe("what cannot be answered", () => {
+  const refused: [says: string, query: string, code: string][] = [
+    ["no GraphQL", "{ gpus {", "GRAPHQL_PARSE_FAILED"],
+    ["an unknown field", "{ gpus { warmth } }", "GRAPHQL_VALIDATION_FAILED"],
+    ["an argument out of range", "{ gpus(limit: 0) { uuid } }", "BAD_USER_INPUT"],
+    ["a time that is none", '{ telemetry(startTime: "yesterday") { resolution } }', "BAD_USER_INPUT"],
+    [
+      "too many aliases",
+      `{ ${Array.from({ length: 31 }, (_, at) => `a${at}: gpus { uuid }`).join(" ")} }`,
+      "OPERATION_TOO_LARGE",
+    ],
+    ["too deep", `{ gpus { ${"host { gpus { ".repeat(9)} uuid ${"} }".repeat(9)} } }`, "OPERATION_TOO_LARGE"],
+    ["too many tokens", `{ gpus { ${"uuid ".repeat(3000)} } }`, "OPERATION_TOO_LARGE"],
+    ["a letter that is not there", 'mutation { redriveDeadLetter(id: "none") { id } }', "NOT_FOUND"],
+  ];
+  for (const [says, query, code] of refused) {
+    test(`is told with a code: ${says}`, async () => {
+      const answer = await ask(query);
+      expect([codeOf(answer), answer.errors?.[0]?.message]).toEqual([code, expect.any(String)]);
+    });
+  }
+
+  test("a store that does not answer is said; the fleet is still told", async () => {
+    const own = await openFleetStore();
+    const orphan = gatewayOver(own);
+    await orphan.get("/health/live");
+    await own.close();
+    const askOrphan = asker(orphan);
+    expect(codeOf(await askOrphan("{ telemetry { resolution } }"))).toBe("SERVICE_UNAVAILABLE");
+    expect((await askOrphan("{ gpus { uuid } }")).data).toMatchObject({ gpus: [{}, {}, {}, {}] });
+  });
+
+  test("introspection and GraphiQL can be switched off", async () => {
+    const closed = gatewayOver(stored, { graphql: { introspection: false, graphiql: false } });
+    expect(codeOf(await asker(closed)("{ __schema { types { name } } }"))).toBe("GRAPHQL_VALIDATION_FAILED");
+    expect((await asker(closed)("{ gpus { uuidd } }")).errors?.[0]?.message).not.toContain("Did you mean");
+    const browser = { headers: { accept: "text/html" } };
+    expect(await (await closed.get("/graphql", browser)).text()).not.toContain("GraphiQL");
+    const page = await (await gateway.get("/graphql", browser)).text();
+    expect(page).toContain("GraphiQL");
+    expect(page).not.toMatch(/<(?:script|link)[^>]+https?:\/\//);
+  });
+
+  test("whatever is sent gets an answer that says what is wrong, and nothing of the inside", async () => {
+    const word = fc.constantFrom(
+      "{",
+      "}",
+      "gpus",
+      "gpu",
+      "uuid",
+      "(",
+      ")",
+      ":",
+      '"x"',
+      "limit",
+      "-1",
+      "...",
+      "on",
+      "Gpu",
+      "query",
+      "$a",
+      "@skip",
+      "__schema",
+      "telemetry",
+    );
+    const queries = fc.oneof(
+      fc.string(),
+      fc.array(word, { maxLength: 30 }).map((words) => words.join(" ")),
+    );
+    await fc.assert(
+      fc.asyncProperty(queries, fc.oneof(fc.jsonValue(), fc.constant(undefined)), async (query, variables) => {
+        const body = JSON.stringify({ query, variables });
+        const response = await gateway.get("/graphql", {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body,
+        });
+        expect([200, 400]).toContain(response.status);
+        const { errors = [] } = (await response.json()) as Answer;
+        for (const { extensions } of errors) expect(extensions["code"]).not.toBe("INTERNAL_SERVER_ERROR");
+      }),
+      { numRuns: 300 },
+    );
+    expect(gateway.logged.filter((line) => line.includes("GraphQL operation failed"))).toEqual([]);
+  }, 60_000);
+
+  test("other types of body, and bodies that are too long", async () => {
+    const post = (type: string, body: string) =>
+      gateway.get("/graphql", { method: "POST", headers: { "content-type": type }, body });
+    expect((await post("text/plain", "{ gpus { uuid } }")).status).toBe(415);
+    expect((await post("application/json", JSON.stringify({ query: "x".repeat(300_000) }))).status).toBe(413);
+  });
+});
+
+describe.skipIf(realCsv === undefined)("the seed's queries on the real CSV", () => {
+  let real: Awaited<ReturnType<typeof openRealStore>>;
+  let askReal: Ask;
+  beforeAll(async () => {
+    real = await openRealStore();
+    askReal = asker(gatewayOver(real));
+  });
+  afterAll(() => real.close());
+
+  test("all GPUs", async () => {
+    const { data } = await askReal(`{
+      # Get all GPUs with basic info
+      gpus { id uuid hostname name device status }
+    }`);
+    const gpus = data?.["gpus"] as { uuid: string }[];
+    expect(gpus.length).toBe(247);
+    expect(gpus.find(({ uuid }) => uuid === "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4")).toEqual({
+      id: "4",
+      uuid: "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4",
+      hostname: expect.any(String) as string,
+      name: "NVIDIA H100 80GB HBM3",
+      device: "nvidia4",
+      status: "active",
+    } as never);
+  });
+
+  test("a GPU with its telemetry", async () => {
+    const { data } = await askReal(`{
+      gpu(uuid: "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4") {
+        id uuid hostname name
+        telemetry(limit: 10) { timestamp gpuUtilization memoryUtilization temperature powerDraw }
+      }
+    }`);
+    const { telemetry } = data?.["gpu"] as { telemetry: { temperature: number | null; powerDraw: number | null }[] };
+    expect(telemetry.length).toBe(4);
+    expect(telemetry.map(({ temperature }) => temperature)).toContain(28);
+    expect(telemetry.map(({ powerDraw }) => powerDraw)).toContain(73.136);
+  });
+
+  test("the overview of clusters", async () => {
+    const { data } = await askReal("{ clusters { id hosts { hostname gpus { id uuid name status } } } }");
+    const [cluster] = data?.["clusters"] as { hosts: { gpus: unknown[] }[] }[];
+    expect(cluster?.hosts.length).toBe(31);
+    expect(cluster?.hosts.flatMap(({ gpus }) => gpus).length).toBe(247);
+  });
+});
