@@ -192,6 +192,22 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
       expect((await opened.queries.gpus({ modelName: "Only B" })).map(({ uuid }) => uuid)).toEqual(["model-b"]);
     });
 
+    test("the newest of each of many GPUs come at once", async () => {
+      const records = Array.from({ length: 30 }, (_, index) => ({
+        uuid: `each-${index % 3}`,
+        timeMs: hour + index * minuteMs,
+        metrics: { temperature: index },
+      }));
+      await store("each", records);
+      const uuids = ["each-0", "each-2", "each-2", "no such GPU"];
+      const filter = { uuids, startMs: hour, endMs: hour + 25 * minuteMs, limit: 2 };
+      const minutesOf = (found: readonly { readonly gpu: { readonly uuid: string }; readonly timeMs: number }[]) =>
+        found.map(({ gpu, timeMs }) => `${gpu.uuid}@${(timeMs - hour) / minuteMs}`);
+      const newest = ["each-2@20", "each-0@21", "each-2@23", "each-0@24"];
+      expect(minutesOf(await opened.queries.recordsOfEach(filter))).toEqual(newest);
+      expect(minutesOf(await opened.queries.rollupsOfEach(filter, "1m"))).toEqual(newest);
+    });
+
     test("records are counted, and many of them estimated", async () => {
       const records = Array.from({ length: 500 }, (_, index) => ({
         uuid: `counted-${index % 5}`,

@@ -51,7 +51,8 @@ function filterOf(args: Readonly<Record<string, unknown>>): LiveFilter {
   if (several !== undefined && several.length > uuidsMax) {
     throw badInput(`gpuUuids has ${several.length} elements; expected at most ${uuidsMax}`);
   }
-  if (several !== undefined && uuid !== undefined) throw badInput("gpuUuid and gpuUuids are given; expected one of them");
+  if (several !== undefined && uuid !== undefined)
+    throw badInput("gpuUuid and gpuUuids are given; expected one of them");
   const gpuUuids = uuid === undefined ? several : [uuid];
   return {
     ...(gpuUuids === undefined ? {} : { gpuUuids }),
