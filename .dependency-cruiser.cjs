@@ -10,7 +10,7 @@ const layer = (name, path, allowed) => ({
   comment: `${name} may import only ${allowed.join(", ")}`,
   severity: "error",
   from: { path },
-  to: { path: "^(src|scripts|test|bench)/", pathNot: allowed },
+  to: { path: "^(src|scripts|test|bench|clients)/", pathNot: allowed },
 });
 
 module.exports = {
@@ -38,6 +38,7 @@ module.exports = {
       pipelineInterfaces,
     ]),
     layer("routes", "^src/routes/", ["^src/(domain|routes)/", pipelineInterfaces]),
+    layer("client", "^clients/typescript/", ["^clients/typescript/"]),
     layer("config", "^src/config(-schema|-setting)?\\.ts$", ["^src/domain/", "^src/config-(schema|setting)\\.ts$"]),
     layer("app", "^src/app\\.ts$", ["^src/(domain|routes)/", "^src/config-schema\\.ts$", pipelineInterfaces]),
     {

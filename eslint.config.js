@@ -35,7 +35,7 @@ const testRules = {
 
 // eslint-disable-next-line no-restricted-exports -- eslint reads the default export
 export default tseslint.config(
-  { ignores: ["node_modules/", "data/", "coverage/", "drizzle/"] },
+  { ignores: ["node_modules/", "data/", "coverage/", "drizzle/", "clients/*/dist/", "clients/*/src/generated/"] },
   { linterOptions: { reportUnusedDisableDirectives: "error" } },
   { files: ["**/*.{js,cjs}"], rules: { "no-restricted-exports": houseRules["no-restricted-exports"] } },
   {

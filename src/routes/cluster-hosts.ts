@@ -92,6 +92,7 @@ const hostDetail = operation({
   summary: "One host",
   description: "The host of this name in the cluster.",
   single: "Host",
+  etag: true,
   faults: [400, 404, 500, 503],
 });
 
@@ -101,6 +102,7 @@ const gpusDetail = operation({
   summary: "GPUs of a host",
   description: "Its GPUs, by index.",
   list: "Gpu",
+  etag: true,
   faults: [400, 404, 500, 503],
 });
 
@@ -110,6 +112,7 @@ const gpuDetail = operation({
   summary: "One GPU of a host",
   description: "The GPU of this index on the host; where one was replaced by another, the one seen last.",
   single: "Gpu",
+  etag: true,
   faults: [400, 404, 500, 503],
 });
 

@@ -56,6 +56,7 @@ const listDetail = operation({
   summary: "All clusters",
   description: "Every cluster with a GPU that has reported telemetry, by id.",
   list: "Cluster",
+  etag: true,
   faults: [400, 500, 503],
 });
 
@@ -65,6 +66,7 @@ const clusterDetail = operation({
   summary: "One cluster",
   description: "The cluster of this id.",
   single: "Cluster",
+  etag: true,
   faults: [400, 404, 500, 503],
 });
 
@@ -83,5 +85,6 @@ const hostsDetail = operation({
   summary: "Hosts of a cluster",
   description: "Its hosts, by hostname.",
   list: "Host",
+  etag: true,
   faults: [400, 404, 500, 503],
 });

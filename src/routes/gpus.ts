@@ -37,6 +37,7 @@ const listDetail = operation({
   description: "Every GPU that has reported telemetry, by hostname and index.",
   part: "Gpu",
   rowsToo: true,
+  etag: true,
   faults: [400, 500, 503],
 });
 
@@ -46,5 +47,6 @@ const gpuDetail = operation({
   summary: "One GPU",
   description: "The GPU of this uuid.",
   single: "Gpu",
+  etag: true,
   faults: [400, 404, 500, 503],
 });

@@ -34,6 +34,7 @@ const listDetail = operation({
   description: "Every host with a GPU that has reported telemetry, of all clusters.",
   part: "Host",
   rowsToo: true,
+  etag: true,
   faults: [400, 500, 503],
 });
 
@@ -43,5 +44,6 @@ const gpusDetail = operation({
   summary: "GPUs of a host",
   description: "GPUs of the hosts with this name, whatever their cluster, by index.",
   list: "Gpu",
+  etag: true,
   faults: [400, 404, 500, 503],
 });

@@ -38,5 +38,6 @@ const latestDetail = operation({
     "the newest: ask for as many as there are GPUs.",
   list: "TelemetryRecord",
   rowsToo: true,
+  etag: true,
   faults: [400, 500, 503],
 });

@@ -19,6 +19,8 @@ interface OperationText {
   readonly summary: string;
   readonly description: string;
   readonly faults: readonly FaultStatus[];
+  /** Answers carry an ETag, and 304 is the answer to who has them already. */
+  readonly etag?: true;
 }
 
 /** What a success carries: a list, a part of one, or one of a type in the envelope, a type as it is, or text; `rowsToo`
@@ -40,7 +42,7 @@ interface Documented {
 
 /** The documentation of a route: goes into its `detail`. Answers are documented and not checked at run time: a page of
  *  10,000 records would pay for it; the tests check them. */
-export function operation({ id, tag, summary, description, faults, ...success }: OperationText & Success) {
+export function operation({ id, tag, summary, description, faults, etag, ...success }: OperationText & Success) {
   const isByRow = "rowsToo" in success;
   // what every client of the API may meet, whatever it asks for; operators are always let in
   const all: FaultStatus[] = [
@@ -57,10 +59,13 @@ export function operation({ id, tag, summary, description, faults, ...success }:
     responses: {
       200: isByRow ? { ...given, content: { ...given.content, ...rowContents } } : given,
       ...others,
+      ...(etag === undefined ? {} : { 304: notModified }),
       ...Object.fromEntries(all.map((status) => [status, { $ref: `#/components/responses/${status}` }])),
     } as Record<string, { description: string }>,
   };
 }
+
+const notModified = { description: "What If-None-Match names is still the answer; without a body" };
 
 /** A list row by row; of history without limit and cursor, all of the window. */
 const rowContents = {

@@ -1,0 +1,46 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+const root = resolve(import.meta.dir, "../..");
+
+/** The OpenAPI document that this checkout's gateway serves: one is started for it, on a free port and with an empty
+ *  data folder, and ended.
+ *  @throws Error with what the gateway wrote, where it does not start */
+export async function servedDocument(): Promise<string> {
+  const dataDir = await mkdtemp(join(tmpdir(), "telemetry-document-"));
+  const gateway = Bun.spawn([process.execPath, "src/main.ts"], {
+    cwd: root,
+    env: {
+      ...{ PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "" },
+      ...{ ROLE: "gateway", PORT: "0", DATA_DIR: dataDir, LOG_LEVEL: "warn" },
+    },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    timeout: 60_000,
+  });
+  try {
+    const url = await urlIn(gateway.stdout);
+    if (url === undefined) throw new Error(`The gateway did not start: ${await new Response(gateway.stderr).text()}`);
+    const answer = await fetch(`${url}/swagger/swagger.json`, { signal: AbortSignal.timeout(10_000) });
+    if (!answer.ok) throw new Error(`GET ${answer.url} answered ${answer.status}: ${await answer.text()}`);
+    return await answer.text();
+  } finally {
+    gateway.kill();
+    await gateway.exited;
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}
+
+/** @returns where the gateway says that it listens; undefined where it ends before */
+async function urlIn(output: ReadableStream<Uint8Array>): Promise<string | undefined> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of output) {
+    text += decoder.decode(chunk, { stream: true });
+    const url = /health\s+(http:\/\/\S+)\/health\s/.exec(text)?.[1];
+    if (url !== undefined) return url;
+  }
+  return undefined;
+}

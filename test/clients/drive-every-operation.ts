@@ -1,0 +1,108 @@
+import { answerOf, createGatewayClient, type GatewayClient, GatewayError, type paths } from "gpu-telemetry-client";
+
+// Also compiled and run in a project of its own, against the packed package: it imports nothing but that.
+
+type Method = "get" | "post" | "put" | "patch" | "delete";
+/** Every operation of the client, such as `get /api/v1/gpus`. */
+type Operation = {
+  [Path in keyof paths]: {
+    [Each in Method]: paths[Path] extends Record<Each, { readonly responses: unknown }> ? `${Each} ${Path}` : never;
+  }[Method];
+}[keyof paths];
+
+/** What a client was seen to do. */
+export interface Drive {
+  /** Method and path of every request that was sent. */
+  readonly sent: readonly { readonly method: string; readonly path: string }[];
+  /** How many elements each operation gave. */
+  readonly counts: Readonly<Record<Operation, number>>;
+}
+
+const uuid = "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4";
+const host_id = "mtv5-dgx1-hgpu-032";
+const cluster = (cluster_id: string) => ({ params: { path: { cluster_id } } });
+
+/** Sends every operation of the client to a gateway that has taken in the real CSV. That none is left out is checked by
+ *  the compiler: the table's type has a field for each.
+ *  @param cluster_id cluster of the CSV
+ *  @throws GatewayError where one fails */
+export async function driveEveryOperation(baseUrl: string, cluster_id: string): Promise<Drive> {
+  const sent: { method: string; path: string }[] = [];
+  const gateway = createGatewayClient({
+    baseUrl,
+    fetch: (request) => {
+      sent.push({ method: request.method, path: new URL(request.url).pathname });
+      return fetch(request);
+    },
+  });
+  const counts = {} as Record<Operation, number>;
+  for (const [operation, call] of Object.entries(callsOf(gateway, cluster_id))) {
+    counts[operation as Operation] = await call();
+  }
+  return { sent, counts };
+}
+
+/** A gateway that has taken everything in has given nothing up. */
+const noLetter = { params: { path: { id: "01K0F3Z8Q4W5X6Y7Z8A9B0C1D2" } } };
+
+/** @returns 0 where the gateway says that there is none */
+async function ifThere(call: Parameters<typeof answerOf<{ count: number }>>[0]): Promise<number> {
+  try {
+    return (await answerOf(call)).count;
+  } catch (error) {
+    if (error instanceof GatewayError && error.code === "not_found") return 0;
+    throw error;
+  }
+}
+
+function callsOf(gateway: GatewayClient, cluster_id: string): Record<Operation, () => Promise<number>> {
+  const inCluster = cluster(cluster_id);
+  const ofHost = { params: { path: { cluster_id, host_id } } };
+  const ofGpu = { params: { path: { cluster_id, host_id, gpu_id: "4" } } };
+  const window = { start_time: "2025-07-18T20:00:00Z", end_time: "2025-07-18T21:00:00Z" };
+  const counted = async (call: Parameters<typeof answerOf<{ count: number }>>[0]) => (await answerOf(call)).count;
+  return {
+    "get /health": async () => Object.keys((await answerOf(gateway.GET("/health"))).components).length,
+    "get /health/live": async () => (await answerOf(gateway.GET("/health/live"))).reasons.length,
+    "get /health/ready": async () => (await answerOf(gateway.GET("/health/ready"))).reasons.length,
+    "get /metrics": async () => (await answerOf(gateway.GET("/metrics", { parseAs: "text" }))).split("\n").length,
+    "get /api/v1/gpus": () => counted(gateway.GET("/api/v1/gpus")),
+    "get /api/v1/gpus/{uuid}": () => counted(gateway.GET("/api/v1/gpus/{uuid}", { params: { path: { uuid } } })),
+    "get /api/v1/gpus/{uuid}/telemetry": () =>
+      counted(gateway.GET("/api/v1/gpus/{uuid}/telemetry", { params: { path: { uuid }, query: { limit: 50 } } })),
+    "get /api/v1/gpus/{uuid}/changes": () =>
+      counted(gateway.GET("/api/v1/gpus/{uuid}/changes", { params: { path: { uuid } } })),
+    "get /api/v1/clusters": () => counted(gateway.GET("/api/v1/clusters")),
+    "get /api/v1/clusters/{cluster_id}": () => counted(gateway.GET("/api/v1/clusters/{cluster_id}", inCluster)),
+    "get /api/v1/clusters/{cluster_id}/stats": async () =>
+      (await answerOf(gateway.GET("/api/v1/clusters/{cluster_id}/stats", inCluster))).data.record_count,
+    "get /api/v1/clusters/{cluster_id}/hosts": () =>
+      counted(gateway.GET("/api/v1/clusters/{cluster_id}/hosts", inCluster)),
+    "get /api/v1/clusters/{cluster_id}/hosts/{host_id}": () =>
+      counted(gateway.GET("/api/v1/clusters/{cluster_id}/hosts/{host_id}", ofHost)),
+    "get /api/v1/clusters/{cluster_id}/hosts/{host_id}/gpus": () =>
+      counted(gateway.GET("/api/v1/clusters/{cluster_id}/hosts/{host_id}/gpus", ofHost)),
+    "get /api/v1/clusters/{cluster_id}/hosts/{host_id}/gpus/{gpu_id}": () =>
+      counted(gateway.GET("/api/v1/clusters/{cluster_id}/hosts/{host_id}/gpus/{gpu_id}", ofGpu)),
+    "get /api/v1/clusters/{cluster_id}/hosts/{host_id}/gpus/{gpu_id}/metrics": () =>
+      counted(gateway.GET("/api/v1/clusters/{cluster_id}/hosts/{host_id}/gpus/{gpu_id}/metrics", ofGpu)),
+    "get /api/v1/hosts": () => counted(gateway.GET("/api/v1/hosts")),
+    "get /api/v1/hosts/{hostname}/gpus": () =>
+      counted(gateway.GET("/api/v1/hosts/{hostname}/gpus", { params: { path: { hostname: host_id } } })),
+    "get /api/v1/telemetry": () => counted(gateway.GET("/api/v1/telemetry", { params: { query: { limit: 10_000 } } })),
+    "get /api/v1/telemetry/latest": () =>
+      counted(gateway.GET("/api/v1/telemetry/latest", { params: { query: { limit: 10_000 } } })),
+    "get /api/v1/telemetry/aggregates": () =>
+      counted(gateway.GET("/api/v1/telemetry/aggregates", { params: { query: { group_by: "host", ...window } } })),
+    "get /api/v1/metrics": () => counted(gateway.GET("/api/v1/metrics")),
+    "get /api/v1/quarantine": () => counted(gateway.GET("/api/v1/quarantine")),
+    "get /api/v1/pipeline": async () => (await answerOf(gateway.GET("/api/v1/pipeline"))).data.queue.dead,
+    "get /api/v1/pipeline/dead-letters": () => counted(gateway.GET("/api/v1/pipeline/dead-letters")),
+    "get /api/v1/pipeline/dead-letters/{id}": () =>
+      ifThere(gateway.GET("/api/v1/pipeline/dead-letters/{id}", noLetter)),
+    "delete /api/v1/pipeline/dead-letters/{id}": () =>
+      ifThere(gateway.DELETE("/api/v1/pipeline/dead-letters/{id}", noLetter)),
+    "post /api/v1/pipeline/dead-letters/{id}/redrive": () =>
+      ifThere(gateway.POST("/api/v1/pipeline/dead-letters/{id}/redrive", noLetter)),
+  };
+}

@@ -1,0 +1,119 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  type ProvidedDatabase,
+  type ProvidedEtcd,
+  provideDatabase,
+  provideEtcd,
+} from "../../scripts/services/provide.ts";
+import { realCsv, realFigures, untilLoaded } from "../support/loaded-gateway.ts";
+import { expectStopped, type PipelineProcess, startPipeline, urlOf } from "../support/process.ts";
+import type { Drive } from "./drive-every-operation.ts";
+import { type ConsumerProject, makeConsumerProject } from "./packed-package.ts";
+import { startRoundRobin } from "./round-robin.ts";
+
+// The client as its users have it: packed, installed in a project of its own, compiled there under every strict rule, and
+// run on Node.
+
+let project: ConsumerProject;
+beforeAll(async () => {
+  project = await makeConsumerProject();
+  const drive = await Bun.file(join(import.meta.dir, "drive-every-operation.ts")).text();
+  await project.write("drive-every-operation.ts", drive);
+  await project.write(
+    "main.ts",
+    `import { driveEveryOperation } from "./drive-every-operation.js";
+const [, , url = "", cluster = ""] = process.argv;
+console.log(JSON.stringify(await driveEveryOperation(url, cluster)));
+declare const process: { readonly argv: readonly string[] };
+`,
+  );
+}, 90_000);
+afterAll(() => project.remove());
+
+test("the packed package compiles in a strict project of its own, its declarations too", async () => {
+  expect(await project.compile()).toEqual({ status: 0, output: "" });
+}, 90_000);
+
+test("the compiler finds what does not agree with the gateway's document", async () => {
+  const mistakes = [
+    ["void gateway.GET('/api/v1/gpu', {})", "Argument of type"],
+    ["void gateway.POST('/api/v1/gpus', {})", "Argument of type"],
+    ["void gateway.GET('/api/v1/gpus/{uuid}')", "Expected 2 arguments"],
+    ["void gateway.GET('/api/v1/telemetry', { params: { query: { limit: '5' } } })", "'string' is not assignable"],
+    ["const { data } = await gateway.GET('/api/v1/gpus'); data?.data[0]?.hostName", "'hostName' does not exist"],
+    ["const { data } = await gateway.GET('/api/v1/gpus'); data.count", "'data' is possibly 'undefined'"],
+  ] as const;
+  for (const [at, [code]] of mistakes.entries()) {
+    const text = `import { createGatewayClient } from "gpu-telemetry-client";
+const gateway = createGatewayClient({ baseUrl: "http://localhost:8080" });
+${code};
+`;
+    await project.write(`mistake-${at}.ts`, text);
+  }
+  const { output } = await project.compile();
+  for (const at of mistakes.keys()) await rm(join(project.dir, `mistake-${at}.ts`));
+  for (const [at, [code, complaint]] of mistakes.entries()) {
+    const said = output.split("\n").find((line) => line.startsWith(`mistake-${at}.ts(3,`));
+    expect([code, said]).toEqual([code, expect.stringContaining(complaint) as unknown as string]);
+  }
+}, 90_000);
+
+describe.skipIf(realCsv === undefined)("two gateways on one etcd and one database, behind a round robin", () => {
+  const run = `packed-${crypto.randomUUID().slice(0, 8)}`;
+  const started: PipelineProcess[] = [];
+  let [etcd, database]: [ProvidedEtcd?, ProvidedDatabase?] = [];
+  let gateways: string[];
+  let dir: string;
+
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), "telemetry-round-robin-"));
+    [etcd, database] = await Promise.all([provideEtcd(), provideDatabase()]);
+    // a name of its own: the same file of an earlier run is the same source, and done with
+    const csv = join(dir, `${run}.csv`);
+    await Bun.write(csv, Bun.file(realCsv ?? ""));
+    const shared = {
+      ...{ ETCD_ENDPOINTS: etcd.endpoints.join(","), DATABASE_URL: database.url, LOG_LEVEL: "warn" },
+      ...{ QUEUE_TOPIC: run, CLUSTER_ID: run, DATA_DIR: join(dir, "unused") },
+    };
+    const start = (env: Record<string, string>): PipelineProcess => {
+      started.push(startPipeline({ ...shared, ...env }));
+      return started.at(-1) as PipelineProcess;
+    };
+    const two = [start({ ROLE: "gateway" }), start({ ROLE: "gateway" })];
+    start({ ROLE: "streamer,collector", CSV_FILE: csv });
+    gateways = await Promise.all(two.map(urlOf));
+    await Promise.all(gateways.map(untilLoaded));
+  }, 300_000);
+  afterAll(async () => {
+    await expectStopped(started);
+    await Promise.all([etcd?.stop(), database?.stop()]);
+    await rm(dir, { recursive: true, force: true });
+  }, 60_000);
+
+  test("every operation of the client works, whichever gateway takes it", async () => {
+    const balancer = startRoundRobin(gateways);
+    expect((await project.compile()).status).toBe(0);
+    const drives: Drive[] = [];
+    for (const round of [1, 2]) {
+      const { status, output } = await project.run("main.js", balancer.url, run);
+      expect([round, status, output]).toEqual([round, 0, expect.stringMatching(/^\{/) as unknown as string]);
+      drives.push(JSON.parse(output) as Drive);
+      // so that in the second round each gateway gets what the other had in the first
+      if (balancer.taken[0] === balancer.taken[1]) await fetch(`${balancer.url}/health/live`);
+    }
+    const [first, second] = drives as [Drive, Drive];
+    expect(first.counts).toMatchObject({
+      "get /api/v1/gpus": realFigures.gpus,
+      "get /api/v1/hosts": realFigures.hosts,
+      "get /api/v1/telemetry": realFigures.records,
+      "get /api/v1/clusters/{cluster_id}/stats": realFigures.records,
+    });
+    const own = { "get /metrics": 0, "get /health": 0 }; // each process speaks of itself
+    expect({ ...second.counts, ...own }).toEqual({ ...first.counts, ...own });
+    for (const taken of balancer.taken) expect(taken).toBeGreaterThanOrEqual(first.sent.length);
+    await balancer.stop();
+  }, 120_000);
+});

@@ -1,0 +1,60 @@
+import type { FuzzRequest } from "./requests.ts";
+import type { SchemaCheck } from "./schema-check.ts";
+import type { DeclaredAnswer, ServedDocument } from "./served-document.ts";
+
+/** Judges answers by the document. */
+export type AnswerCheck = (request: FuzzRequest, answer: Response) => Promise<string | undefined>;
+
+/** Makes a check of a document.
+ *  @returns one that says what is wrong with an answer to a request; undefined where nothing is */
+export function answerCheckOf({ operations, schemas }: ServedDocument, check: SchemaCheck): AnswerCheck {
+  const fault = schemas["Error"] ?? {};
+  return async (request, answer) => {
+    const { method, expected } = request;
+    const text = await answer.text();
+    if (answer.status >= 500) return `${answer.status}: ${text}`;
+    const declared = operations.find((each) => each.path === request.operation.path && each.method === method);
+    if (declared !== undefined) {
+      return againstExpected(expected, answer) ?? againstDeclared(declared.answers, answer, text);
+    }
+    if (method === "OPTIONS") return allowProblem(answer, 204);
+    const isReadable = operations.some((each) => each.path === request.operation.path && each.method === "GET");
+    if (method === "HEAD" && !isReadable) return allowProblem(answer, 405);
+    if (method === "HEAD") return text === "" ? againstExpected(expected, answer) : `HEAD was answered with ${text}`;
+    return allowProblem(answer, 405) ?? check.problemOf(fault, parsed(text));
+  };
+
+  function againstDeclared(answers: ReadonlyMap<number, DeclaredAnswer>, answer: Response, text: string) {
+    const declared = answers.get(answer.status);
+    if (declared === undefined) return `status ${answer.status} is not declared: ${text}`;
+    if (Object.keys(declared).length === 0) return text === "" ? undefined : `no body is declared: ${text}`;
+    const type = (answer.headers.get("content-type") ?? "").split(";")[0]?.trim() ?? "";
+    const schema = declared[type];
+    if (schema === undefined) return `content type "${type}" is not declared for ${answer.status}: ${text}`;
+    if (type === "application/json") return check.problemOf(schema, parsed(text));
+    return undefined;
+  }
+}
+
+function againstExpected(expected: FuzzRequest["expected"], { status }: Response): string | undefined {
+  if (expected === "refused" && status < 400) return `the document refuses this request, the gateway answers ${status}`;
+  // an example of a path may name what is not there
+  const isTaken = status < 400 || status === 404 || status === 406;
+  return expected === "taken" && !isTaken
+    ? `the document takes this request, the gateway answers ${status}`
+    : undefined;
+}
+
+function allowProblem({ status, headers }: Response, wanted: number): string | undefined {
+  if (status === 404) return undefined; // an odd value made another path of it
+  if (status !== wanted) return `${status} where ${wanted} is right`;
+  return headers.get("allow") === null ? `${status} without Allow` : undefined;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,91 @@
+import fc from "fast-check";
+import type { SchemaCheck } from "./schema-check.ts";
+import type { Parameter } from "./served-document.ts";
+
+/** What the document says of a request: it must be taken, it must be refused, or what it names may not be there. */
+export type Expected = "taken" | "refused" | "either";
+
+/** A value as it stands in a URL, before it is encoded. */
+export interface ParameterValue {
+  readonly text: string;
+  readonly expected: Expected;
+}
+
+const instants = [
+  ...["2025-07-18T20:42:34Z", "2025-07-18T20:42:37.999999999Z", "2025-07-18T22:42:36+02:00", "2024-02-29T00:00:00Z"],
+  ...["0001-01-01T00:00:00Z", "0000-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z", "1969-12-31T23:59:59Z"],
+  ...["2016-12-31T23:59:60Z", "2025-07-18t20:42:34z", "2025-07-18 20:42:34Z", "2025-07-18T24:00:00Z"],
+  ...["2025-02-30T00:00:00Z", "2025-13-01T00:00:00Z", "2025-07-18", "2025-07-18T20:42:34", "1752871354", "2025", "now"],
+  ...["2025-07-18T20:42:34 02:00", "+010000-01-01T00:00:00Z", "-271821-04-20T00:00:00Z", "2025-07-18T20:42Z"],
+];
+
+const odd = [
+  ...["", " ", "0", "-1", "1e3", "1.5", "NaN", "Infinity", "null", "undefined", "true", "[]", "{}", "\u0000", "\n"],
+  ...[
+    "'",
+    '"',
+    "' or 1=1 --",
+    "%",
+    "%00",
+    "%zz",
+    "\\",
+    "/",
+    "a/b",
+    "?",
+    "#",
+    "&",
+    "=",
+    "+",
+    ",",
+    ",,",
+    ";",
+    "*",
+    "...",
+  ],
+  ...["__proto__", "constructor", "toString", "é", "\u{1f525}", "\ud800", "\u202e", "GPU-0", "9007199254740993"],
+  ...["00000000000000000000000001", "x".repeat(257), "x".repeat(5000), "9".repeat(400)],
+];
+
+/** Values of a parameter: the document's example, what its schema allows and what lies just beyond, and odd texts. */
+export function valuesOf({ schema, example }: Parameter, check: SchemaCheck): fc.Arbitrary<ParameterValue> {
+  const judged = (text: string): ParameterValue => {
+    if (check.problemOf(schema, readAs(schema, text)) !== undefined) return { text, expected: "refused" };
+    return { text, expected: text === textOf(example) ? "taken" : "either" };
+  };
+  const texts = [
+    ...(example === undefined ? [] : [{ weight: 6, arbitrary: fc.constant(textOf(example)) }]),
+    { weight: 6, arbitrary: edgesOf(schema) },
+    { weight: 2, arbitrary: fc.constantFrom(...odd) },
+    { weight: 1, arbitrary: fc.string({ unit: "binary", maxLength: 40 }) },
+  ];
+  return fc.oneof(...texts).map(judged);
+}
+
+/** Examples of parameters are texts and numbers. */
+function textOf(example: unknown): string {
+  return typeof example === "string" ? example : JSON.stringify(example);
+}
+
+/** What lies at and around the limits that a schema names. */
+function edgesOf(schema: Parameter["schema"]): fc.Arbitrary<string> {
+  const { type, minimum, maximum, minLength, maxLength, format, pattern } = schema as Record<string, number | string>;
+  const choices = schema["enum"] as readonly string[] | undefined;
+  if (choices !== undefined) return fc.constantFrom(...choices, ...choices.map((choice) => choice.toUpperCase()));
+  if (type === "integer" || type === "number") {
+    const [least, most] = [Number(minimum ?? 0), Number(maximum ?? Number.MAX_SAFE_INTEGER)];
+    const edges = [least - 1, least, least + 1, most - 1, most, most + 1].map(String);
+    return fc.oneof(fc.constantFrom(...edges), fc.integer({ min: least, max: Math.min(most, 2 ** 31) }).map(String));
+  }
+  if (type === "boolean") return fc.constantFrom("true", "false", "1", "yes");
+  if (format === "date-time") return fc.constantFrom(...instants);
+  if (typeof pattern === "string") return fc.oneof(fc.stringMatching(new RegExp(pattern)), fc.constantFrom(...odd));
+  const lengths = [Number(minLength ?? 1), Number(maxLength ?? 300), Number(maxLength ?? 300) + 1];
+  return fc.constantFrom(...lengths).map((length) => "a".repeat(length));
+}
+
+/** A text as a parameter of this type is read: one that is no number stays a text, and no schema of numbers takes it. */
+function readAs(schema: Parameter["schema"], text: string): unknown {
+  const isNumber = schema["type"] === "integer" || schema["type"] === "number";
+  if (isNumber) return /^\d{1,15}$/.test(text) ? Number(text) : text;
+  return text;
+}

@@ -1,0 +1,138 @@
+import fc from "fast-check";
+import { type Expected, type ParameterValue, valuesOf } from "./parameter-values.ts";
+import type { SchemaCheck } from "./schema-check.ts";
+import type { Operation, Parameter } from "./served-document.ts";
+
+/** A request of an operation, and what the document says of it. */
+export interface FuzzRequest {
+  readonly operation: Operation;
+  readonly method: string;
+  /** Path and query, as they are sent. */
+  readonly target: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | undefined;
+  readonly expected: Expected;
+}
+
+interface QueryPart {
+  readonly text: string;
+  readonly expected: Expected;
+}
+
+const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+const unknownNames = ["limt", "LIMIT", "__proto__", "constructor", "toString", "limit[]", "", " ", "é", "start-time"];
+
+/** Requests of every operation alike. */
+export function requestsOf(operations: readonly Operation[], check: SchemaCheck): fc.Arbitrary<FuzzRequest> {
+  return fc.oneof(...operations.map((operation) => requestsTo(operation, check)));
+}
+
+function requestsTo(operation: Operation, check: SchemaCheck): fc.Arbitrary<FuzzRequest> {
+  const ofPath = operation.parameters.filter((parameter) => parameter.in === "path");
+  const path = fc.record(Object.fromEntries(ofPath.map((each) => [each.name, pathValuesOf(each, check)])));
+  const method = fc.oneof(
+    { weight: 12, arbitrary: fc.constant(operation.method) },
+    { weight: 1, arbitrary: fc.constantFrom(...methods) },
+  );
+  const parts = { path, query: queriesOf(operation, check), method, headers: headersOf(operation) };
+  return fc.record({ ...parts, body: bodiesOf(operation, check) }).map((made) => {
+    const values = Object.values(made.path);
+    const target = operation.path.replace(/\{(\w+)\}/g, (_, name: string) => encoded(made.path[name]?.text ?? ""));
+    const query = made.query.map(({ text }) => text).join("&");
+    const isSent = made.method !== "GET" && made.method !== "HEAD";
+    return {
+      operation,
+      method: made.method,
+      target: query === "" ? target : `${target}?${query}`,
+      headers: isSent && made.body !== undefined ? { ...made.headers, ...made.body.headers } : made.headers,
+      body: isSent ? made.body?.text : undefined,
+      expected: worstOf([...values, ...made.query, ...(made.body === undefined ? [] : [made.body])]),
+    };
+  });
+}
+
+/** `.` and `..` would name another path, and so would nothing at all. */
+function pathValuesOf(parameter: Parameter, check: SchemaCheck): fc.Arbitrary<ParameterValue> {
+  return fc.oneof(
+    { weight: 3, arbitrary: fc.constant({ text: String(parameter.example), expected: "taken" as const }) },
+    { weight: 1, arbitrary: valuesOf(parameter, check).filter(({ text }) => !["", ".", ".."].includes(text)) },
+  );
+}
+
+function queriesOf({ parameters }: Operation, check: SchemaCheck): fc.Arbitrary<QueryPart[]> {
+  const known = parameters.filter((parameter) => parameter.in === "query");
+  const given = known.map((parameter) => queryPartsOf(parameter, check));
+  const unknown = fc
+    .tuple(fc.constantFrom(...unknownNames), fc.constantFrom("", "1", "x"))
+    .map(([name, value]): QueryPart[] => [{ text: `${encoded(name)}=${value}`, expected: "refused" }]);
+  const rarely = fc.oneof({ weight: 30, arbitrary: fc.constant<QueryPart[]>([]) }, { weight: 1, arbitrary: unknown });
+  return fc.tuple(...given, rarely).map((parts) => parts.flat());
+}
+
+/** Nothing, once, or wrongly: twice, or not encoded. */
+function queryPartsOf(parameter: Parameter, check: SchemaCheck): fc.Arbitrary<QueryPart[]> {
+  const { name, required } = parameter;
+  const value = valuesOf(parameter, check);
+  const once = value.map(({ text, expected }): QueryPart[] => [{ text: `${name}=${encoded(text)}`, expected }]);
+  const twice = once.map(([part]): QueryPart[] =>
+    part === undefined ? [] : [part, { text: part.text, expected: "refused" }],
+  );
+  const raw = value.map(({ text }): QueryPart[] => [
+    { text: `${name}=${text.toWellFormed().replace(/[&#\s\0]/g, "")}`, expected: "either" },
+  ]);
+  const absent: QueryPart[] = required ? [{ text: "", expected: "refused" }] : [];
+  return fc.oneof(
+    { weight: required ? 2 : 20, arbitrary: fc.constant(absent) },
+    { weight: 16, arbitrary: once },
+    { weight: 1, arbitrary: twice },
+    { weight: 1, arbitrary: raw },
+  );
+}
+
+function headersOf({ answers }: Operation): fc.Arbitrary<Record<string, string>> {
+  const types = [...answers.values()].flatMap((answer) => Object.keys(answer));
+  const accept = fc.constantFrom("*/*", ...types, "text/html", "image/png", "application/json;q=0", ",", "json");
+  const etag = fc.constantFrom("*", '"0"', 'W/"x"', "nothing", '"a", "b"');
+  const encoding = fc.constantFrom("identity", "gzip", "br", "zstd, gzip;q=0.5", "*", "gzip;q=2", "");
+  return fc
+    .record({ accept, "if-none-match": etag, "accept-encoding": encoding }, { requiredKeys: [] })
+    .map((headers) => headers as Record<string, string>);
+}
+
+interface Body {
+  readonly text: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly expected: Expected;
+}
+
+const json = { "content-type": "application/json" };
+const oddBodies: readonly Body[] = [
+  ...["", "{", "[]", "null", '"x"', '{"__proto__":{}}', '{"a":'.repeat(2000), "\u0000"].map((text): Body => ({
+    text,
+    headers: json,
+    expected: "either",
+  })),
+  { text: "a=b", headers: { "content-type": "application/x-www-form-urlencoded" }, expected: "either" },
+  { text: "x", headers: { "content-type": "nothing" }, expected: "either" },
+];
+
+function bodiesOf({ body }: Operation, check: SchemaCheck): fc.Arbitrary<Body | undefined> {
+  const odd = fc.constantFrom(...oddBodies);
+  if (body === undefined) return fc.option(odd, { nil: undefined });
+  const judged = (value: unknown): Body => {
+    const isRight = check.problemOf(body.schema, value) === undefined;
+    const expected = Bun.deepEquals(value, body.example) ? "taken" : "either";
+    return { text: JSON.stringify(value), headers: json, expected: isRight ? expected : "refused" };
+  };
+  return fc.oneof(fc.constant(judged(body.example)), fc.jsonValue().map(judged), odd);
+}
+
+function worstOf(parts: readonly { readonly expected: Expected }[]): Expected {
+  for (const each of ["refused", "either"] as const) if (parts.some(({ expected }) => expected === each)) return each;
+  return "taken";
+}
+
+/** Half a surrogate pair has no encoding. */
+function encoded(text: string): string {
+  return encodeURIComponent(text.toWellFormed());
+}

@@ -1,0 +1,45 @@
+import { Ajv, type ValidateFunction } from "ajv";
+import addFormats from "ajv-formats";
+import type { Schema, ServedDocument } from "./served-document.ts";
+
+/** Judges values by the document's schemas. */
+export interface SchemaCheck {
+  /** @returns what is wrong with it, undefined where nothing is */
+  problemOf(schema: Schema, value: unknown): string | undefined;
+}
+
+/** Makes one of a document. Formats are checked, and a field that a schema does not name is a fault. */
+export function schemaCheckOf({ schemas }: ServedDocument): SchemaCheck {
+  const ajv = new Ajv({ allErrors: true, strict: true, strictTypes: false });
+  // what OpenAPI has beyond JSON Schema says nothing about a value
+  ajv.addVocabulary(["example", "components"]);
+  (addFormats as unknown as { default: (to: Ajv) => void }).default(ajv);
+  const components = {
+    schemas: Object.fromEntries(Object.entries(schemas).map(([name, each]) => [name, closed(each)])),
+  };
+  const compiled = new Map<Schema, ValidateFunction>();
+  const validatorOf = (schema: Schema): ValidateFunction => {
+    const known = compiled.get(schema);
+    if (known !== undefined) return known;
+    const validator = ajv.compile({ ...(closed(schema) as Schema), components });
+    compiled.set(schema, validator);
+    return validator;
+  };
+  return {
+    problemOf: (schema, value) => {
+      const validate = validatorOf(schema);
+      return validate(value) ? undefined : ajv.errorsText(validate.errors, { dataVar: "body" });
+    },
+  };
+}
+
+/** The same schema, whose objects have no fields but those that it names. */
+function closed(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(closed);
+  if (typeof schema !== "object" || schema === null) return schema;
+  const inside = Object.fromEntries(
+    Object.entries(schema).map(([key, value]) => [key, key === "example" || key === "enum" ? value : closed(value)]),
+  );
+  const isObject = typeof inside["properties"] === "object" && inside["type"] === "object";
+  return isObject ? { additionalProperties: false, ...inside } : inside;
+}

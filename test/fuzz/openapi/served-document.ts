@@ -1,0 +1,77 @@
+/** A JSON Schema as the document has it. */
+export type Schema = Readonly<Record<string, unknown>>;
+
+/** A parameter in a path or a query. */
+export interface Parameter {
+  readonly name: string;
+  readonly in: "path" | "query";
+  readonly required: boolean;
+  readonly schema: Schema;
+  readonly example?: unknown;
+}
+
+/** One answer that the document declares: a schema for each content type. */
+export type DeclaredAnswer = Readonly<Record<string, Schema>>;
+
+/** One operation of the document. */
+export interface Operation {
+  readonly id: string;
+  readonly method: string;
+  /** e.g. `/api/v1/gpus/{uuid}` */
+  readonly path: string;
+  readonly parameters: readonly Parameter[];
+  /** The schema of the JSON body that it takes, and an example; undefined where it takes none. */
+  readonly body: { readonly schema: Schema; readonly example?: unknown } | undefined;
+  /** By status. */
+  readonly answers: ReadonlyMap<number, DeclaredAnswer>;
+}
+
+/** The document as the walker needs it. */
+export interface ServedDocument {
+  readonly operations: readonly Operation[];
+  readonly schemas: Readonly<Record<string, Schema>>;
+}
+
+type Media = Readonly<Record<string, { readonly schema: Schema; readonly example?: unknown }>>;
+interface Reference {
+  readonly $ref?: string;
+  readonly content?: Media;
+}
+interface RawOperation {
+  readonly operationId: string;
+  readonly parameters?: readonly Parameter[];
+  readonly requestBody?: { readonly content: Media };
+  readonly responses: Readonly<Record<string, Reference>>;
+}
+interface RawDocument {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, RawOperation>>>>;
+  readonly components: {
+    readonly schemas: Readonly<Record<string, Schema>>;
+    readonly responses: Readonly<Record<string, Reference>>;
+  };
+}
+
+/** Reads the document that a gateway serves. */
+export async function readServedDocument(url: string): Promise<ServedDocument> {
+  const document = (await (await fetch(`${url}/swagger/swagger.json`)).json()) as RawDocument;
+  const { schemas, responses } = document.components;
+  const contentOf = ({ $ref, content }: Reference): Media | undefined =>
+    $ref === undefined ? content : responses[$ref.replace("#/components/responses/", "")]?.content;
+  const operations = Object.entries(document.paths).flatMap(([path, item]) =>
+    Object.entries(item).map(([method, raw]) => ({
+      id: raw.operationId,
+      method: method.toUpperCase(),
+      path,
+      parameters: raw.parameters ?? [],
+      body: raw.requestBody?.content["application/json"],
+      answers: new Map(
+        Object.entries(raw.responses).map(([status, answer]) => [Number(status), schemasOf(contentOf(answer) ?? {})]),
+      ),
+    })),
+  );
+  return { operations, schemas };
+}
+
+function schemasOf(media: Media): DeclaredAnswer {
+  return Object.fromEntries(Object.entries(media).map(([type, { schema }]) => [type, schema]));
+}

@@ -1,0 +1,51 @@
+import fc from "fast-check";
+import { answerCheckOf } from "./answer-check.ts";
+import { type FuzzRequest, requestsOf } from "./requests.ts";
+import { schemaCheckOf } from "./schema-check.ts";
+import { readServedDocument } from "./served-document.ts";
+
+/** What a walk saw. */
+export interface Walk {
+  readonly seed: number;
+  /** Answers by operation and status, such as `listGpus 200`. */
+  readonly answers: ReadonlyMap<string, number>;
+  /** The smallest request found whose answer is wrong, and what is wrong with it; undefined where all were right. */
+  readonly fault: string | undefined;
+}
+
+/** Sends generated requests of every operation to a gateway: right ones, ones at the limits, wrong ones. Nothing may
+ *  answer 5xx, every status has to be declared, and every body has to be what is declared for it. */
+export async function walk(url: string, requests: number, seed: number): Promise<Walk> {
+  const document = await readServedDocument(url);
+  const check = schemaCheckOf(document);
+  const checkAnswer = answerCheckOf(document, check);
+  const answers = new Map<string, number>();
+  const property = fc.asyncProperty(requestsOf(document.operations, check), async (request) => {
+    const answer = await send(url, request);
+    const key = `${request.operation.id} ${request.method} ${answer.status}`;
+    answers.set(key, (answers.get(key) ?? 0) + 1);
+    const problem = await checkAnswer(request, answer);
+    if (problem !== undefined) throw new Error(problem);
+  });
+  const result = await fc.check(property, { numRuns: requests, seed });
+  const [request] = result.counterexample ?? [];
+  const fault = request === undefined ? undefined : `${shown(request)}\n${String(result.errorInstance)}`;
+  return { seed: result.seed, answers, fault };
+}
+
+async function send(url: string, { method, target, headers, body }: FuzzRequest): Promise<Response> {
+  return fetch(`${url}${target}`, {
+    method,
+    headers,
+    redirect: "manual",
+    signal: AbortSignal.timeout(20_000),
+    ...(body === undefined ? {} : { body }),
+  });
+}
+
+function shown({ operation, method, target, headers, body, expected }: FuzzRequest): string {
+  const parts = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  return [`${method} ${target} (${operation.id}, ${expected})`, ...parts, ...(body === undefined ? [] : [body])].join(
+    "\n",
+  );
+}
