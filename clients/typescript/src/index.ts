@@ -1,3 +1,12 @@
 export { answerOf, createGatewayClient, type GatewayClient, type GatewayClientOptions } from "./gateway-client.ts";
 export { GatewayError, GatewayUnreachable } from "./gateway-error.ts";
+export type {
+  ErrorMessage,
+  ReplayedMessage,
+  SkippedMessage,
+  SubscribedMessage,
+  SubscribeRequest,
+  TelemetryUpdateMessage,
+} from "./generated/messages.ts";
 export type * from "./generated/schema.ts";
+export { type LiveMessage, type LiveOptions, type LiveTelemetry, liveTelemetry } from "./live-telemetry.ts";
