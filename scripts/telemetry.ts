@@ -1,0 +1,77 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import { createGatewayClient, GatewayError, GatewayUnreachable } from "gpu-telemetry-client";
+import { deadLetters, deleteLetter, queue, redriveLetter } from "./telemetry/pipeline.ts";
+import { gpus, hosts, latest } from "./telemetry/fleet.ts";
+import type { Output } from "./telemetry/output.ts";
+import { watch } from "./telemetry/watch.ts";
+
+// bun run telemetry -- gpus|hosts|latest|watch|queue|dead-letters [--json] [--url http://localhost:8080]
+// What a gateway knows, for people: tables, or JSON for programs. Exits 1 where the gateway refuses, 2 where none answers.
+
+const program = new Command("telemetry")
+  .description("Looks at a gateway of the GPU telemetry pipeline")
+  .addOption(new Option("--url <url>", "where the gateway is").env("TELEMETRY_URL").default("http://localhost:8080"))
+  .option("--json", "JSON instead of tables", false)
+  .showHelpAfterError("(--help shows what there is)");
+
+function output(): Output {
+  const { url, json } = program.opts<{ url: string; json: boolean }>();
+  return { gateway: createGatewayClient({ baseUrl: url }), url, asJson: json };
+}
+
+const limit = (text: string): number => {
+  if (/^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 10_000) return Number(text);
+  throw new InvalidArgumentError("It has to be a whole number from 1 to 10000.");
+};
+
+/** Filters that lists of GPUs, hosts and records take alike. */
+function filtered(name: string, description: string): Command {
+  return program
+    .command(name)
+    .description(description)
+    .option("--cluster <id>", "only of this cluster")
+    .option("--host <hostname>", "only of this host")
+    .option("--model <name>", "only GPUs of this model")
+    .option("--namespace <name>", "only GPUs that this namespace holds")
+    .option("--limit <count>", "at most so many", limit);
+}
+
+filtered("gpus", "GPUs that have reported").action((options) => gpus(output(), options as object));
+filtered("hosts", "hosts, with how many of their GPUs are active").action((options) =>
+  hosts(output(), options as object),
+);
+filtered("latest", "newest record of each GPU").action((options) => latest(output(), options as object));
+program
+  .command("watch")
+  .description("newest records as they come, until Ctrl-C")
+  .option("--gpu <uuid>", "only this GPU")
+  .option("--cluster <id>", "only of this cluster")
+  .option("--host <hostname>", "only of this host")
+  .option("--namespace <name>", "only GPUs that this namespace holds")
+  .option("--count <records>", "end after so many", limit)
+  .action((options) => watch(output(), options as object));
+program
+  .command("queue")
+  .description("how full the queue is, and what was rejected")
+  .action(() => queue(output()));
+const letters = program
+  .command("dead-letters")
+  .description("messages that were given up")
+  .option("--limit <count>", "at most so many", limit)
+  .action((options) => deadLetters(output(), options as object));
+letters
+  .command("redrive <id>")
+  .description("deliver one again")
+  .action((id: string) => redriveLetter(output(), id));
+letters
+  .command("delete <id>")
+  .description("drop one for good")
+  .action((id: string) => deleteLetter(output(), id));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof GatewayError || error instanceof GatewayUnreachable)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = error instanceof GatewayError ? 1 : 2;
+}

@@ -1,0 +1,31 @@
+import { answerOf } from "gpu-telemetry-client";
+import { type Output, print, showRows } from "./output.ts";
+
+const columns = ["id", "attempts", "records", "source_id", "dead_at", "last_error"];
+
+export async function queue(output: Output): Promise<void> {
+  const { data } = await answerOf(output.gateway.GET("/api/v1/pipeline"));
+  if (output.asJson) return print(JSON.stringify(data, null, 2));
+  showRows([data.queue], Object.keys(data.queue), output);
+  const rejected = Object.entries(data.rejected).map(([reason, inputs]) => ({ reason, inputs }));
+  if (rejected.length > 0) showRows(rejected, ["reason", "inputs"], output);
+  showRows(data.services, ["name", "status", "activity", "reason"], output);
+}
+
+export async function deadLetters(output: Output, { limit }: { readonly limit?: number }): Promise<void> {
+  const query = limit === undefined ? {} : { limit };
+  const { data } = await answerOf(output.gateway.GET("/api/v1/pipeline/dead-letters", { params: { query } }));
+  showRows(data, columns, output);
+}
+
+export async function redriveLetter(output: Output, id: string): Promise<void> {
+  const path = "/api/v1/pipeline/dead-letters/{id}/redrive";
+  const { data } = await answerOf(output.gateway.POST(path, { params: { path: { id } } }));
+  showRows([data], columns, output);
+}
+
+export async function deleteLetter(output: Output, id: string): Promise<void> {
+  const path = "/api/v1/pipeline/dead-letters/{id}";
+  const { data } = await answerOf(output.gateway.DELETE(path, { params: { path: { id } } }));
+  showRows([data], columns, output);
+}
