@@ -42,6 +42,8 @@ export async function watch(output: Output, options: WatchOptions): Promise<void
 }
 
 function lineOf({ timestamp, gpu_uuid, data }: TelemetryUpdateMessage): string {
-  const values = Object.entries(data).map(([name, value]) => `${name}=${value}`);
+  const values = Object.entries(data).map(
+    ([name, value]) => `${name}=${typeof value === "number" ? value : JSON.stringify(value)}`,
+  );
   return `${timestamp} ${gpu_uuid} ${values.join(" ")}`;
 }
