@@ -98,7 +98,8 @@ export class DocShell {
   private async environment(): Promise<Record<string, string>> {
     const port = Number(await this.withPorts("8080"));
     const path = `${process.env.PATH ?? ""}:${systemPath}`;
-    return { HOME: process.env.HOME ?? "", PATH: path, PORT: String(port), ...this.settings };
+    const own = { PORT: String(port), TELEMETRY_URL: `http://localhost:${port}` };
+    return { HOME: process.env.HOME ?? "", PATH: path, ...own, ...this.settings };
   }
 }
 
