@@ -1,36 +1,33 @@
 import { Elysia } from "elysia";
 import { compressed, compressMinBytes } from "./formats/compress.ts";
-import { encodingOf } from "./formats/negotiate.ts";
+import { type Encoding, encodingOf } from "./formats/negotiate.ts";
 
-/** Compresses JSON answers where the client takes that; answers that see to it themselves stay as they are. */
+/** Compresses JSON answers where the client takes that; answers that see to it themselves stay as they are.
+ *  The hook itself is no async function: an answer that stays as it is would pay for a promise. */
 export function compression() {
-  return new Elysia({ name: "compression" }).onAfterHandle(
-    { as: "global" },
-    async ({ request, responseValue, set }) => {
-      if ((set.status ?? 200) !== 200) return undefined;
-      const encoding = encodingOf(request);
-      if (encoding === undefined) return undefined;
-      if (responseValue instanceof Response) {
-        if (!isWholeJson(responseValue)) return undefined;
-        const body = new Uint8Array(await responseValue.arrayBuffer());
-        const { status } = responseValue;
-        const headers = new Headers(responseValue.headers);
-        if (body.length < compressMinBytes) return new Response(body, { status, headers });
-        headers.delete("content-length");
-        headers.set("content-encoding", encoding);
-        headers.append("vary", "accept-encoding");
-        return new Response(await compressed(body, encoding), { status, headers });
-      }
-      if (typeof responseValue !== "object" || responseValue === null) return undefined;
-      const text = JSON.stringify(responseValue);
-      const headers = new Headers(set.headers as Record<string, string>);
-      headers.set("content-type", "application/json");
-      headers.set("vary", "accept, accept-encoding");
-      if (text.length < compressMinBytes) return new Response(text, { headers });
-      headers.set("content-encoding", encoding);
-      return new Response(await compressed(text, encoding), { headers });
-    },
-  );
+  return new Elysia({ name: "compression" }).onAfterHandle({ as: "global" }, ({ request, responseValue, set }) => {
+    if ((set.status ?? 200) !== 200 || !request.headers.has("accept-encoding")) return undefined;
+    const encoding = encodingOf(request);
+    if (encoding === undefined) return undefined;
+    if (responseValue instanceof Response) {
+      return isWholeJson(responseValue) ? compressedResponse(responseValue, encoding) : undefined;
+    }
+    if (typeof responseValue !== "object" || responseValue === null) return undefined;
+    const headers = new Headers(set.headers as Record<string, string>);
+    headers.set("content-type", "application/json");
+    return compressedResponse(new Response(JSON.stringify(responseValue), { headers }), encoding);
+  });
+}
+
+async function compressedResponse(answer: Response, encoding: Encoding): Promise<Response> {
+  const body = new Uint8Array(await answer.arrayBuffer());
+  const { status } = answer;
+  const headers = new Headers(answer.headers);
+  headers.append("vary", "accept-encoding");
+  if (body.length < compressMinBytes) return new Response(body, { status, headers });
+  headers.delete("content-length");
+  headers.set("content-encoding", encoding);
+  return new Response(await compressed(body, encoding), { status, headers });
 }
 
 function isWholeJson({ headers, body }: Response): boolean {
