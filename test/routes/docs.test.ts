@@ -152,6 +152,18 @@ describe("the OpenAPI document", () => {
     }
   });
 
+  test("has the messages of both sides of the WebSocket, by type", () => {
+    const { clientMessages, serverMessages } = document["x-websocket"] as Record<
+      string,
+      Record<string, { readonly properties: Record<string, Json> }>
+    >;
+    expect(Object.keys(clientMessages ?? {})).toEqual(["subscribe", "unsubscribe", "ping"]);
+    expect(Object.keys(serverMessages ?? {})).toContain("telemetry_update");
+    for (const [type, { properties }] of Object.entries({ ...clientMessages, ...serverMessages })) {
+      expect(properties["type"]).toEqual({ type: "string", enum: [type] });
+    }
+  });
+
   test("is the same as YAML", async () => {
     const response = await gateway.get("/swagger/swagger.yaml");
     expect(response.headers.get("content-type")).toBe("application/yaml");

@@ -1911,7 +1911,7 @@ export interface operations {
                  * @description Asc for the oldest record first, desc for the newest
                  * @example desc
                  */
-                order?: string;
+                order?: "asc" | "desc";
                 /**
                  * @description Names of /api/v1/metrics with commas between them; only these come, default all
                  * @example temperature,power_draw
@@ -1921,7 +1921,7 @@ export interface operations {
                  * @description Raw for every record, 1m or 1h for averages over minutes or hours, auto to choose by the window's width (raw up to 6 h, 1m up to 7 days)
                  * @example auto
                  */
-                resolution?: string;
+                resolution?: "auto" | "raw" | "1m" | "1h";
                 /**
                  * @description next_cursor of the answer before: what comes before it in time
                  * @example MTc1Mjg3MTM1NDAwMDo0Mg
@@ -2543,7 +2543,7 @@ export interface operations {
                  * @description Asc for the oldest record first, desc for the newest
                  * @example desc
                  */
-                order?: string;
+                order?: "asc" | "desc";
                 /**
                  * @description Names of /api/v1/metrics with commas between them; only these come, default all
                  * @example temperature,power_draw
@@ -2553,7 +2553,7 @@ export interface operations {
                  * @description Raw for every record, 1m or 1h for averages over minutes or hours, auto to choose by the window's width (raw up to 6 h, 1m up to 7 days)
                  * @example auto
                  */
-                resolution?: string;
+                resolution?: "auto" | "raw" | "1m" | "1h";
                 /**
                  * @description next_cursor of the answer before: what comes before it in time
                  * @example MTc1Mjg3MTM1NDAwMDo0Mg
@@ -2820,7 +2820,7 @@ export interface operations {
                  * @description Asc for the oldest record first, desc for the newest
                  * @example desc
                  */
-                order?: string;
+                order?: "asc" | "desc";
                 /**
                  * @description Names of /api/v1/metrics with commas between them; only these come, default all
                  * @example temperature,power_draw
@@ -2830,7 +2830,7 @@ export interface operations {
                  * @description Raw for every record, 1m or 1h for averages over minutes or hours, auto to choose by the window's width (raw up to 6 h, 1m up to 7 days)
                  * @example auto
                  */
-                resolution?: string;
+                resolution?: "auto" | "raw" | "1m" | "1h";
                 /**
                  * @description next_cursor of the answer before: what comes before it in time
                  * @example MTc1Mjg3MTM1NDAwMDo0Mg
@@ -2946,7 +2946,7 @@ export interface operations {
                  * @description Asc for the oldest record first, desc for the newest
                  * @example desc
                  */
-                order?: string;
+                order?: "asc" | "desc";
                 /**
                  * @description Names of /api/v1/metrics with commas between them; only these come, default all
                  * @example temperature,power_draw
@@ -3048,7 +3048,7 @@ export interface operations {
                  * @description One of cluster, host, gpu, model, namespace
                  * @example host
                  */
-                group_by: string;
+                group_by: "cluster" | "host" | "gpu" | "model" | "namespace";
                 /**
                  * @description Names of /api/v1/metrics with commas between them; default gpu_utilization, memory_utilization, temperature, power_draw
                  * @example temperature,power_draw
@@ -3068,7 +3068,7 @@ export interface operations {
                  * @description 1m or 1h for minutes or hours, auto to choose by the window's width (1m up to 7 days)
                  * @example 1m
                  */
-                resolution?: string;
+                resolution?: "auto" | "1m" | "1h";
                 /**
                  * @description Only GPUs of this cluster
                  * @example local-cluster
