@@ -1,6 +1,12 @@
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { type LiveMessage, liveTelemetry, type TelemetryUpdateMessage } from "gpu-telemetry-client";
+import {
+  type LiveMessage,
+  type LiveOptions,
+  liveTelemetry,
+  SubscriptionRefused,
+  type TelemetryUpdateMessage,
+} from "gpu-telemetry-client";
 import { type LiveGateway, openLiveGateway } from "../routes/live/live-gateway.ts";
 import { until } from "../support/until.ts";
 
@@ -49,6 +55,168 @@ test("connects again after a break, and gets what came meanwhile", async () => {
   expect(breaks.length).toBeGreaterThan(0);
   expect([...new Set(told)]).toEqual([1, 2]);
 });
+
+test("after a break a GPU that is behind the others loses nothing, and one that is silent holds nothing up", async () => {
+  const way = await openWay(gateway.port);
+  const filters = { gpu_uuids: ["GPU-ahead", "GPU-behind", "GPU-silent"] };
+  const told: string[] = [];
+  const messages: LiveMessage[] = [];
+  const live = liveTelemetry({
+    ...{ baseUrl: `http://127.0.0.1:${way.port}`, filters, retryMs: 50 },
+    onMessage: (message) => void messages.push(message),
+    onUpdate: ({ gpu_uuid, data }) => void told.push(`${gpu_uuid} ${data.temperature}`),
+  });
+  const isSubscribed = (times: number) => messages.filter(({ type }) => type === "subscribed").length === times;
+  await until(() => isSubscribed(1));
+  const before = [record("GPU-silent", 1000), record("GPU-behind", 1990), record("GPU-ahead", 2000)];
+  await gateway.store(record("GPU-silent", 1100), ...before);
+  await gateway.tell(...before);
+  await until(() => told.length === 3);
+  way.cut();
+  await gateway.store(record("GPU-behind", 1995), record("GPU-ahead", 2001));
+  await until(() => messages.some(({ type }) => type === "replayed"));
+  live.close();
+  await way.close();
+  const missed = ["GPU-behind 1995", "GPU-ahead 2001"];
+  expect(told.slice(3)).toEqual(expect.arrayContaining(missed));
+  // beside them each GPU's newest record may come again, and nothing of the one that was silent long before
+  const again = ["GPU-behind 1990", "GPU-ahead 2000"];
+  expect(told.slice(3).filter((each) => ![...missed, ...again].includes(each))).toEqual([]);
+});
+
+test("a history that broke off is told again from its beginning: of some GPUs nothing had come yet", async () => {
+  const gpus = ["GPU-h1", "GPU-h2"];
+  const told: string[] = [];
+  const asked: string[] = [];
+  const server = scriptedServer(({ send, close, message, connection }) => {
+    asked.push(String(message["since"]));
+    send({ type: "subscribed", id: "1", topic: "telemetry", filters: {}, gpus: 2 });
+    if (connection === 1) {
+      send(update("GPU-h1", 50, { replay: true }));
+      return close();
+    }
+    for (const uuid of gpus) for (const second of [10, 50]) send(update(uuid, second, { replay: true }));
+    send({ type: "replayed", id: "1", count: 4 });
+    if (connection === 2) close();
+  });
+  const live = liveTelemetry({
+    ...{ baseUrl: server.url, since: "2025-07-18T00:00:05Z", retryMs: 10 },
+    onUpdate: ({ gpu_uuid, timestamp }) => void told.push(`${gpu_uuid} ${timestamp.slice(17, 19)}`),
+  });
+  await until(() => asked.length === 3);
+  live.close();
+  await server.stop();
+  expect(told.slice(0, 4)).toEqual(["GPU-h1 50", "GPU-h1 50", "GPU-h2 10", "GPU-h2 50"]);
+  expect(asked).toEqual(["2025-07-18T00:00:05Z", "2025-07-18T00:00:05Z", "2025-07-18T00:00:50.000Z"]);
+});
+
+test("a subscription that the gateway does not take ends, and says why", async () => {
+  const filters = { metrics: ["heat"] } as unknown as LiveOptions["filters"];
+  const breaks: string[] = [];
+  const live = liveTelemetry({
+    baseUrl: `http://127.0.0.1:${gateway.port}`,
+    ...(filters === undefined ? {} : { filters }),
+    onUpdate: () => undefined,
+    onBreak: (reason) => void breaks.push(reason),
+  });
+  const refused = await live.ended.catch((error: unknown) => error);
+  expect(refused).toBeInstanceOf(SubscriptionRefused);
+  expect(refused).toMatchObject({ code: "invalid_field" });
+  expect((refused as Error).message).toStartWith('filters.metrics[0]="heat" is not usable');
+  expect(breaks).toEqual([]);
+});
+
+test("a connection that is dead without having been closed is given up", async () => {
+  const server = scriptedServer(({ send, message }) => {
+    if (message["type"] === "subscribe")
+      send({ type: "subscribed", id: "1", topic: "telemetry", filters: {}, gpus: 0 });
+  });
+  const breaks: string[] = [];
+  const live = liveTelemetry({
+    ...{ baseUrl: server.url, silenceMs: 100, retryMs: 10 },
+    onUpdate: () => undefined,
+    onBreak: (reason) => void breaks.push(reason),
+  });
+  await until(() => breaks.length === 2);
+  live.close();
+  await server.stop();
+  expect(breaks[0]).toEndWith("was silent for 100 ms");
+});
+
+test("a quiet connection that answers is kept", async () => {
+  const breaks: string[] = [];
+  const messages: LiveMessage[] = [];
+  const live = liveTelemetry({
+    ...{ baseUrl: `http://127.0.0.1:${gateway.port}`, filters: { gpu_uuid: "GPU-none" }, silenceMs: 50 },
+    onUpdate: () => undefined,
+    onMessage: (message) => void messages.push(message),
+    onBreak: (reason) => void breaks.push(reason),
+  });
+  await until(() => messages.length > 0);
+  await Bun.sleep(400);
+  live.close();
+  await live.ended;
+  expect(breaks).toEqual([]);
+});
+
+test("waits longer after each attempt in vain, and for what is no gateway too", async () => {
+  const server = scriptedServer(({ sendText }) => sendText("hello"));
+  const waits: number[] = [];
+  const reasons: string[] = [];
+  const live = liveTelemetry({
+    ...{ baseUrl: server.url, retryMs: 8 },
+    onUpdate: () => undefined,
+    onBreak: (reason, retryInMs) => void [reasons.push(reason), waits.push(retryInMs)],
+  });
+  await until(() => waits.length === 6);
+  live.close();
+  await server.stop();
+  expect(reasons[0]).toEndWith("is not a gateway: it sent hello");
+  for (const [at, wait] of waits.entries()) {
+    expect(wait).toBeGreaterThanOrEqual(4 * 2 ** at);
+    expect(wait).toBeLessThanOrEqual(8 * 2 ** at);
+  }
+});
+
+function update(gpu_uuid: string, second: number, more: object): object {
+  const timestamp = `2025-07-18T00:00:${second}Z`;
+  return { type: "telemetry_update", timestamp, gpu_uuid, data: { temperature: second }, ...more };
+}
+
+/** Something that speaks WebSocket as a gateway never does of itself.
+ *  @param onMessage told of each message of the client, and which connection it came over, from 1 */
+function scriptedServer(
+  onMessage: (said: {
+    readonly message: Record<string, unknown>;
+    readonly connection: number;
+    send(message: object): void;
+    sendText(text: string): void;
+    close(): void;
+  }) => void,
+) {
+  let connections = 0;
+  const server = Bun.serve<{ connection: number }, never>({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: (request, self) => {
+      connections += 1;
+      return self.upgrade(request, { data: { connection: connections } })
+        ? undefined
+        : new Response("", { status: 426 });
+    },
+    websocket: {
+      message: (socket, text) =>
+        onMessage({
+          message: JSON.parse(String(text)) as Record<string, unknown>,
+          connection: socket.data.connection,
+          send: (message) => void socket.send(JSON.stringify(message)),
+          sendText: (answer) => void socket.send(answer),
+          close: () => socket.close(),
+        }),
+    },
+  });
+  return { url: `http://127.0.0.1:${server.port}`, stop: () => server.stop(true) };
+}
 
 /** A way to the gateway that can be cut. */
 async function openWay(to: number) {

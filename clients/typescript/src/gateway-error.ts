@@ -21,3 +21,19 @@ export class GatewayError extends Error {
 export class GatewayUnreachable extends Error {
   override readonly name = "GatewayUnreachable";
 }
+
+/** The gateway does not take a subscription: a filter names what there is not, or there are too many. */
+export class SubscriptionRefused extends Error {
+  override readonly name = "SubscriptionRefused";
+  /** The values behind the message. */
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(
+    /** Stable, for programs, such as `invalid_field`. */
+    readonly code: string,
+    text: { readonly message: string; readonly details: Readonly<Record<string, unknown>> },
+  ) {
+    super(text.message);
+    this.details = text.details;
+  }
+}

@@ -1,5 +1,5 @@
 export { answerOf, createGatewayClient, type GatewayClient, type GatewayClientOptions } from "./gateway-client.ts";
-export { GatewayError, GatewayUnreachable } from "./gateway-error.ts";
+export { GatewayError, GatewayUnreachable, SubscriptionRefused } from "./gateway-error.ts";
 export type {
   ErrorMessage,
   ReplayedMessage,

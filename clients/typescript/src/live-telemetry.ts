@@ -1,3 +1,4 @@
+import { SubscriptionRefused } from "./gateway-error.ts";
 import type {
   ErrorMessage,
   ReplayedMessage,
@@ -6,6 +7,8 @@ import type {
   SubscribeRequest,
   TelemetryUpdateMessage,
 } from "./generated/messages.ts";
+import { LiveConnection, type ServerMessage } from "./live-connection.ts";
+import { ResumePoint } from "./resume-point.ts";
 
 /** What is told beside records: that a subscription stands, what was skipped or replayed, what was wrong. */
 export type LiveMessage = SubscribedMessage | ReplayedMessage | SkippedMessage | ErrorMessage;
@@ -15,70 +18,127 @@ export interface LiveOptions {
   readonly baseUrl: string;
   /** Whose records, and which metrics; absent: all. */
   readonly filters?: SubscribeRequest["filters"];
-  /** RFC 3339: records from then on come first. After a break the client asks for what came meanwhile by itself. */
+  /** RFC 3339: records from then on come first. Absent: the last known values do. */
   readonly since?: string;
   readonly onUpdate: (update: TelemetryUpdateMessage) => void;
   readonly onMessage?: (message: LiveMessage) => void;
   /** Told of each break, and when it will be tried again. */
   readonly onBreak?: (reason: string, retryInMs: number) => void;
-  /** The first wait after a break, milliseconds; doubled up to 30 s. 500 unless told. */
+  /** The first wait after a break, milliseconds; doubled up to 30 s, until a subscription stands. 500 unless told. */
   readonly retryMs?: number;
+  /** A connection that is silent for so long is given up, milliseconds; 30,000 unless told. */
+  readonly silenceMs?: number;
+  /** Instead of the runtime's own WebSocket. */
+  readonly connect?: (url: string) => WebSocket;
 }
 
 /** A subscription that lasts until it is closed, through breaks of the connection and restarts of gateways. */
 export interface LiveTelemetry {
   close(): void;
+  /** Resolves when it is closed.
+   *  @throws SubscriptionRefused where the gateway does not take what was asked for: that is not tried again */
+  readonly ended: Promise<void>;
 }
 
 const retryMaxMs = 30_000;
 
-/** Follows newest records over /ws. When the connection breaks it connects again, and asks for the records since the
- *  newest one that it was told: of each GPU and instant one may then come twice, none is missed that the store has. */
+/** Follows newest records over /ws. When the connection breaks it connects again, and asks for what came meanwhile: a
+ *  GPU's newest record may then come twice, and none is missed that the gateway's history has. */
 export function liveTelemetry(options: LiveOptions): LiveTelemetry {
-  const { baseUrl, retryMs = 500 } = options;
-  const url = `${baseUrl.replace(/^http/, "ws").replace(/\/$/, "")}/ws`;
-  const state = { since: options.since, waitMs: retryMs, isClosed: false };
-  let socket: WebSocket | undefined;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const onText = (text: string): void => {
-    const message = JSON.parse(text) as TelemetryUpdateMessage | LiveMessage;
-    if (message.type !== "telemetry_update") return options.onMessage?.(message);
-    if (state.since === undefined || Date.parse(message.timestamp) > Date.parse(state.since)) {
-      state.since = message.timestamp;
-    }
-    options.onUpdate(message);
-  };
-  const connect = (): void => {
-    socket = new WebSocket(url);
-    socket.onopen = () => {
-      state.waitMs = retryMs;
-      socket?.send(JSON.stringify(requestOf(options, state.since)));
-    };
-    socket.onmessage = ({ data }) => onText(String(data));
-    socket.onclose = ({ code, reason }) => {
-      if (state.isClosed) return;
-      // not all at once, when a gateway that many follow has gone
-      const waitMs = state.waitMs * (0.5 + Math.random() / 2);
-      state.waitMs = Math.min(retryMaxMs, state.waitMs * 2);
-      options.onBreak?.(`${url} closed the connection: ${code}${reason === "" ? "" : ` ${reason}`}`, waitMs);
-      timer = setTimeout(connect, waitMs);
-    };
-  };
-  connect();
-  return {
-    close: () => {
-      state.isClosed = true;
-      clearTimeout(timer);
-      socket?.close();
-    },
-  };
+  const following = new Following(options);
+  following.connect();
+  return { close: () => following.close(), ended: following.ended };
 }
 
-function requestOf({ filters }: LiveOptions, since: string | undefined): SubscribeRequest {
-  return {
-    type: "subscribe",
-    topic: "telemetry",
-    ...(filters === undefined ? {} : { filters }),
-    ...(since === undefined ? {} : { since }),
-  };
+/** CONNECTING -- subscribed --> FOLLOWING: records are told
+ *  CONNECTING -- error --> ENDED: what was asked for is wrong, and will be again
+ *  CONNECTING, FOLLOWING -- closed, silent --> WAITING -- time over --> CONNECTING
+ *  any -- close() --> ENDED */
+class Following {
+  readonly ended: Promise<void>;
+  private readonly resumePoint: ResumePoint;
+  private readonly end: PromiseWithResolvers<void>;
+  private connection: LiveConnection | undefined;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private waitMs: number;
+  private isFollowing = false;
+
+  constructor(private readonly options: LiveOptions) {
+    this.resumePoint = new ResumePoint(options.since);
+    this.waitMs = this.retryMs;
+    this.end = Promise.withResolvers();
+    this.ended = this.end.promise;
+    // who does not look at it shall not be ended by it
+    this.ended.catch(() => undefined);
+  }
+
+  connect(): void {
+    const { baseUrl, silenceMs = 30_000, connect = (url) => new WebSocket(url) } = this.options;
+    this.isFollowing = false;
+    this.connection = new LiveConnection({
+      socket: connect(`${baseUrl.replace(/^http/, "ws").replace(/\/$/, "")}/ws`),
+      request: this.request(),
+      silenceMs,
+      onMessage: (message) => this.take(message),
+      onEnd: (reason) => this.wait(reason),
+    });
+  }
+
+  close(): void {
+    clearTimeout(this.timer);
+    this.connection?.close();
+    this.end.resolve();
+  }
+
+  private get retryMs(): number {
+    return this.options.retryMs ?? 500;
+  }
+
+  private take(message: ServerMessage): void {
+    switch (message.type) {
+      case "telemetry_update":
+        if (this.resumePoint.take(message)) this.options.onUpdate(message);
+        return;
+      case "subscribed":
+        this.isFollowing = true;
+        this.waitMs = this.retryMs;
+        break;
+      case "replayed":
+        this.resumePoint.endReplay();
+        break;
+      case "error":
+        if (!this.isFollowing) return this.refuse(message);
+        break;
+      case "skipped":
+        break;
+      default: // signs of life, and what newer gateways may tell
+        return;
+    }
+    this.options.onMessage?.(message);
+  }
+
+  private refuse(message: ErrorMessage): void {
+    this.end.reject(new SubscriptionRefused(message.code, message));
+    this.close();
+    this.options.onMessage?.(message);
+  }
+
+  private wait(reason: string): void {
+    // not all at once, when a gateway that many follow has gone
+    const waitMs = this.waitMs * (0.5 + Math.random() / 2);
+    this.waitMs = Math.min(retryMaxMs, this.waitMs * 2);
+    this.timer = setTimeout(() => this.connect(), waitMs);
+    this.options.onBreak?.(reason, waitMs);
+  }
+
+  private request(): SubscribeRequest {
+    const { filters } = this.options;
+    const since = this.resumePoint.begin();
+    return {
+      type: "subscribe",
+      topic: "telemetry",
+      ...(filters === undefined ? {} : { filters }),
+      ...(since === undefined ? {} : { since }),
+    };
+  }
 }
