@@ -8,8 +8,10 @@ import {
   provideDatabase,
   provideEtcd,
 } from "../../scripts/services/provide.ts";
+import { answerOf, createGatewayClient, liveTelemetry } from "gpu-telemetry-client";
 import { realCsv, realFigures, untilLoaded } from "../support/loaded-gateway.ts";
 import { expectStopped, type PipelineProcess, startPipeline, urlOf } from "../support/process.ts";
+import { until } from "../support/until.ts";
 import type { Drive } from "./drive-every-operation.ts";
 import { type ConsumerProject, makeConsumerProject } from "./packed-package.ts";
 import { startRoundRobin } from "./round-robin.ts";
@@ -65,6 +67,8 @@ describe.skipIf(realCsv === undefined)("two gateways on one etcd and one databas
   const run = `packed-${crypto.randomUUID().slice(0, 8)}`;
   const started: PipelineProcess[] = [];
   let [etcd, database]: [ProvidedEtcd?, ProvidedDatabase?] = [];
+  let start: (env: Record<string, string>) => PipelineProcess;
+  let two: PipelineProcess[];
   let gateways: string[];
   let dir: string;
 
@@ -78,11 +82,11 @@ describe.skipIf(realCsv === undefined)("two gateways on one etcd and one databas
       ...{ ETCD_ENDPOINTS: etcd.endpoints.join(","), DATABASE_URL: database.url, LOG_LEVEL: "warn" },
       ...{ QUEUE_TOPIC: run, CLUSTER_ID: run, DATA_DIR: join(dir, "unused") },
     };
-    const start = (env: Record<string, string>): PipelineProcess => {
+    start = (env) => {
       started.push(startPipeline({ ...shared, ...env }));
       return started.at(-1) as PipelineProcess;
     };
-    const two = [start({ ROLE: "gateway" }), start({ ROLE: "gateway" })];
+    two = [start({ ROLE: "gateway" }), start({ ROLE: "gateway" })];
     start({ ROLE: "streamer,collector", CSV_FILE: csv });
     gateways = await Promise.all(two.map(urlOf));
     await Promise.all(gateways.map(untilLoaded));
@@ -116,4 +120,46 @@ describe.skipIf(realCsv === undefined)("two gateways on one etcd and one databas
     for (const taken of balancer.taken) expect(taken).toBeGreaterThanOrEqual(first.sent.length);
     await balancer.stop();
   }, 120_000);
+
+  test("a subscription goes on at the other gateway when the one that it is at stops, and nobody misses a record", async () => {
+    start({
+      ROLE: "streamer",
+      CLUSTER_ID: `${run}-live`,
+      SIM_HOSTS: "1",
+      SIM_GPUS_PER_HOST: "2",
+      SIM_INTERVAL: "200ms",
+    });
+    const balancer = startRoundRobin(gateways);
+    const breaks: string[] = [];
+    const told = new Map<string, Set<string>>();
+    const replayed: { uuid: string; timestamp: string }[] = [];
+    const live = liveTelemetry({
+      ...{ baseUrl: balancer.url, filters: { cluster_id: `${run}-live` }, retryMs: 1000 },
+      onBreak: (reason) => void breaks.push(reason),
+      onUpdate: ({ gpu_uuid: uuid, timestamp, replay }) => {
+        told.set(uuid, (told.get(uuid) ?? new Set()).add(timestamp));
+        if (replay === true) replayed.push({ uuid, timestamp });
+      },
+    });
+    const each = (count: number) => told.size === 2 && [...told.values()].every((times) => times.size >= count);
+    await until(() => each(5));
+    const at = balancer.taken.indexOf(1);
+    await expectStopped([two[at] as PipelineProcess]);
+    const before = Math.max(...[...told.values()].map(({ size }) => size));
+    await until(() => each(before + 5));
+    live.close();
+    expect(breaks[0]).toContain("1012 this gateway is stopping");
+    const client = createGatewayClient({ baseUrl: gateways[1 - at] as string });
+    for (const uuid of told.keys()) {
+      // the first that came again is the last that had come before the break
+      const times = replayed.filter((one) => one.uuid === uuid).map(({ timestamp }) => timestamp);
+      const [start_time = "", end_time = ""] = [times.at(0), times.at(-1)];
+      const query = { start_time, end_time, limit: 10_000 };
+      const path = "/api/v1/gpus/{uuid}/telemetry";
+      const { data } = await answerOf(client.GET(path, { params: { path: { uuid }, query } }));
+      expect(times.length).toBeGreaterThan(1);
+      expect(times).toEqual(data.map(({ timestamp }) => timestamp));
+    }
+    await balancer.stop();
+  }, 60_000);
 });
