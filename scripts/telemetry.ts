@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { createGatewayClient, GatewayError, GatewayUnreachable } from "gpu-telemetry-client";
+import { createGatewayClient, GatewayError, GatewayUnreachable, SubscriptionRefused } from "gpu-telemetry-client";
 import { deadLetters, deleteLetter, queue, redriveLetter } from "./telemetry/pipeline.ts";
 import { gpus, hosts, latest } from "./telemetry/fleet.ts";
 import type { Output } from "./telemetry/output.ts";
@@ -8,9 +8,19 @@ import { watch } from "./telemetry/watch.ts";
 // bun run telemetry -- gpus|hosts|latest|watch|queue|dead-letters [--json] [--url http://localhost:8080]
 // What a gateway knows, for people: tables, or JSON for programs. Exits 1 where the gateway refuses, 2 where none answers.
 
+function gatewayUrl(text: string): string {
+  if (/^https?:\/\//.test(text) && URL.canParse(text)) return text;
+  throw new InvalidArgumentError("It has to be such as http://localhost:8080.");
+}
+
 const program = new Command("telemetry")
   .description("Looks at a gateway of the GPU telemetry pipeline")
-  .addOption(new Option("--url <url>", "where the gateway is").env("TELEMETRY_URL").default("http://localhost:8080"))
+  .addOption(
+    new Option("--url <url>", "where the gateway is")
+      .env("TELEMETRY_URL")
+      .default("http://localhost:8080")
+      .argParser(gatewayUrl),
+  )
   .option("--json", "JSON instead of tables", false)
   .showHelpAfterError("(--help shows what there is)");
 
@@ -36,18 +46,27 @@ function filtered(name: string, description: string): Command {
     .option("--limit <count>", "at most so many", limit);
 }
 
-filtered("gpus", "GPUs that have reported").action((options) => gpus(output(), options as object));
+const onlyGpu = ["--gpu <uuid>", "only this GPU"] as const;
+const metricNames = ["--metrics <names>", "only these, with commas between: names of /api/v1/metrics"] as const;
+
+filtered("gpus", "GPUs that have reported")
+  .option(...onlyGpu)
+  .action((options) => gpus(output(), options as object));
 filtered("hosts", "hosts, with how many of their GPUs are active").action((options) =>
   hosts(output(), options as object),
 );
-filtered("latest", "newest record of each GPU").action((options) => latest(output(), options as object));
+filtered("latest", "newest record of each GPU")
+  .option(...onlyGpu)
+  .option(...metricNames)
+  .action((options) => latest(output(), options as object));
 program
   .command("watch")
   .description("newest records as they come, until Ctrl-C")
-  .option("--gpu <uuid>", "only this GPU")
+  .option(...onlyGpu)
   .option("--cluster <id>", "only of this cluster")
   .option("--host <hostname>", "only of this host")
   .option("--namespace <name>", "only GPUs that this namespace holds")
+  .option(...metricNames)
   .option("--count <records>", "end after so many", limit)
   .action((options) => watch(output(), options as object));
 program
@@ -68,10 +87,17 @@ letters
   .description("drop one for good")
   .action((id: string) => deleteLetter(output(), id));
 
+// `| head` has read enough
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+});
+
 try {
   await program.parseAsync();
 } catch (error) {
-  if (!(error instanceof GatewayError || error instanceof GatewayUnreachable)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = error instanceof GatewayError ? 1 : 2;
+  const known = [GatewayError, GatewayUnreachable, SubscriptionRefused];
+  if (!known.some((each) => error instanceof each)) throw error;
+  process.stderr.write(`${(error as Error).message}\n`);
+  process.exitCode = error instanceof GatewayUnreachable ? 2 : 1;
 }

@@ -1,8 +1,10 @@
-import { answerOf } from "gpu-telemetry-client";
+import { answerOf, type TelemetryRecord } from "gpu-telemetry-client";
+import { checkGpu } from "./check-gpu.ts";
 import { type Output, showRows } from "./output.ts";
 
 /** What a list is narrowed to, by the names of the command line. */
 interface Filters {
+  readonly gpu?: string;
   readonly cluster?: string;
   readonly host?: string;
   readonly model?: string;
@@ -10,9 +12,14 @@ interface Filters {
   readonly limit?: number;
 }
 
+/** The metrics that a table has room for; the first ones where records have them. */
+const figuresMax = 6;
+const figuresFirst = ["gpu_utilization", "memory_used_mb", "temperature", "power_draw"];
+
 /** The same by the API's names. */
-function queryOf({ cluster, host, model, namespace, limit }: Filters) {
+function queryOf({ gpu, cluster, host, model, namespace, limit }: Filters) {
   return {
+    ...(gpu === undefined ? {} : { gpu_uuid: gpu }),
     ...(cluster === undefined ? {} : { cluster_id: cluster }),
     ...(host === undefined ? {} : { hostname: host }),
     ...(model === undefined ? {} : { model }),
@@ -21,19 +28,34 @@ function queryOf({ cluster, host, model, namespace, limit }: Filters) {
   };
 }
 
+/** Shows GPUs. */
 export async function gpus(output: Output, filters: Filters): Promise<void> {
-  const { data } = await answerOf(output.gateway.GET("/api/v1/gpus", { params: { query: queryOf(filters) } }));
-  showRows(data, ["hostname", "id", "uuid", "name", "status", "last_seen_at"], output);
+  await checkGpu(output, filters.gpu);
+  const answer = await answerOf(output.gateway.GET("/api/v1/gpus", { params: { query: queryOf(filters) } }));
+  const columns = ["hostname", "id", "uuid", "name", "status", "last_seen_at"];
+  showRows(answer.data, columns, { ...output, next: filters.limit === undefined ? answer.next_cursor : undefined });
 }
 
+/** Shows hosts. */
 export async function hosts(output: Output, filters: Filters): Promise<void> {
-  const { data } = await answerOf(output.gateway.GET("/api/v1/hosts", { params: { query: queryOf(filters) } }));
-  showRows(data, ["hostname", "cluster_id", "gpu_count", "active_gpu_count", "status", "last_seen_at"], output);
+  const answer = await answerOf(output.gateway.GET("/api/v1/hosts", { params: { query: queryOf(filters) } }));
+  const columns = ["hostname", "cluster_id", "gpu_count", "active_gpu_count", "status", "last_seen_at"];
+  showRows(answer.data, columns, { ...output, next: filters.limit === undefined ? answer.next_cursor : undefined });
 }
 
-export async function latest(output: Output, filters: Filters): Promise<void> {
-  const query = { limit: 10_000, ...queryOf(filters) };
+/** Shows the newest record of each GPU. */
+export async function latest(output: Output, filters: Filters & { readonly metrics?: string }): Promise<void> {
+  await checkGpu(output, filters.gpu);
+  const { metrics } = filters;
+  const query = { limit: 10_000, ...queryOf(filters), ...(metrics === undefined ? {} : { metrics }) };
   const { data } = await answerOf(output.gateway.GET("/api/v1/telemetry/latest", { params: { query } }));
-  const figures = ["gpu_utilization", "memory_used_mb", "temperature", "power_draw"];
+  const figures = metrics?.split(",") ?? (await figuresOf(output, data));
   showRows(data, ["timestamp", "hostname", "gpu_id", ...figures, "namespace"], output);
+}
+
+/** The metrics to show: an exporter may put them into records of different instants, and the newest has only some. */
+async function figuresOf({ gateway }: Output, records: readonly TelemetryRecord[]): Promise<readonly string[]> {
+  const { data } = await answerOf(gateway.GET("/api/v1/metrics"));
+  const names = [...new Set([...figuresFirst, ...data.map(({ name }) => name)])];
+  return names.filter((name) => records.some((record) => Object.hasOwn(record, name))).slice(0, figuresMax);
 }

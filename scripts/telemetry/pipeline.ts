@@ -14,8 +14,8 @@ export async function queue(output: Output): Promise<void> {
 
 export async function deadLetters(output: Output, { limit }: { readonly limit?: number }): Promise<void> {
   const query = limit === undefined ? {} : { limit };
-  const { data } = await answerOf(output.gateway.GET("/api/v1/pipeline/dead-letters", { params: { query } }));
-  showRows(data, columns, output);
+  const answer = await answerOf(output.gateway.GET("/api/v1/pipeline/dead-letters", { params: { query } }));
+  showRows(answer.data, columns, { ...output, next: limit === undefined ? answer.next_cursor : undefined });
 }
 
 export async function redriveLetter(output: Output, id: string): Promise<void> {

@@ -1,49 +1,57 @@
-import { answerOf, liveTelemetry, type TelemetryUpdateMessage } from "gpu-telemetry-client";
-import { type Output, print } from "./output.ts";
+import { answerOf, liveTelemetry, type SubscribeRequest, type TelemetryUpdateMessage } from "gpu-telemetry-client";
+import { checkGpu } from "./check-gpu.ts";
+import { cellOf, type Output, print } from "./output.ts";
 
 interface WatchOptions {
   readonly gpu?: string;
   readonly cluster?: string;
   readonly host?: string;
   readonly namespace?: string;
+  readonly metrics?: string;
   readonly count?: number;
 }
 
-/** Prints records as they come, a line each, until the count is reached or the process is told to stop. */
+type MetricName = NonNullable<NonNullable<SubscribeRequest["filters"]>["metrics"]>[number];
+
+/** Prints records as they come, a line each, until the count is reached or the process is told to stop.
+ *  @throws SubscriptionRefused where the gateway does not take the filters */
 export async function watch(output: Output, options: WatchOptions): Promise<void> {
-  const { gpu, cluster, host, namespace, count = Infinity } = options;
-  // says at once that nothing answers, instead of trying for ever
+  const { gpu, cluster, host, namespace, metrics, count = Infinity } = options;
+  // says at once that nothing answers, or that there is no such GPU, instead of waiting for ever
   await answerOf(output.gateway.GET("/health/live"));
+  await checkGpu(output, gpu);
   const filters = {
     ...(gpu === undefined ? {} : { gpu_uuid: gpu }),
     ...(cluster === undefined ? {} : { cluster }),
     ...(host === undefined ? {} : { hostname: host }),
     ...(namespace === undefined ? {} : { namespace }),
+    // names that there are not are the gateway's to refuse
+    ...(metrics === undefined ? {} : { metrics: metrics.split(",") as MetricName[] }),
   };
   let shown = 0;
-  await new Promise<void>((resolve) => {
-    const live = liveTelemetry({
-      baseUrl: output.url,
-      filters,
-      onUpdate: (update) => {
-        if (shown >= count) return;
-        print(output.asJson ? JSON.stringify(update) : lineOf(update));
-        shown += 1;
-        if (shown < count) return;
-        live.close();
-        resolve();
-      },
-      onMessage: (message) => {
-        if (message.type === "error") process.stderr.write(`${message.message}\n`);
-      },
-      onBreak: (reason, retryInMs) => process.stderr.write(`${reason}; again in ${Math.round(retryInMs)} ms\n`),
-    });
+  let isSubscribed = false;
+  const live = liveTelemetry({
+    baseUrl: output.url,
+    filters,
+    onUpdate: (update) => {
+      if (shown >= count) return;
+      print(output.asJson ? JSON.stringify(update) : lineOf(update));
+      shown += 1;
+      if (shown >= count) live.close();
+    },
+    onMessage: (message) => {
+      if (message.type === "subscribed") isSubscribed = true;
+      // before that it ends the subscription, and is told at its end
+      if (message.type === "error" && isSubscribed) process.stderr.write(`${message.message}\n`);
+      if (message.type === "skipped")
+        process.stderr.write(`${message.count} records were skipped: they come too fast\n`);
+    },
+    onBreak: (reason, retryInMs) => process.stderr.write(`${reason}; again in ${Math.round(retryInMs)} ms\n`),
   });
+  await live.ended;
 }
 
 function lineOf({ timestamp, gpu_uuid, data }: TelemetryUpdateMessage): string {
-  const values = Object.entries(data).map(
-    ([name, value]) => `${name}=${typeof value === "number" ? value : JSON.stringify(value)}`,
-  );
-  return `${timestamp} ${gpu_uuid} ${values.join(" ")}`;
+  const values = Object.entries(data).map(([name, value]) => `${name}=${cellOf(value)}`);
+  return `${timestamp} ${cellOf(gpu_uuid)} ${values.join(" ")}`;
 }

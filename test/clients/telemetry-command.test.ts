@@ -67,10 +67,57 @@ test("the queue, and dead letters to deliver again or drop", async () => {
   expect([gone.status, gone.errors]).toEqual([1, expect.stringContaining("There is no dead letter")]);
 });
 
+test("the newest records show the metrics that they have, or those that are asked for", async () => {
+  const { text } = await run("latest", "--gpu", "GPU-cli");
+  expect(text).toContain("│ gpu id │ temperature │ power draw │ namespace │");
+  expect((await run("latest", "--metrics", "temperature")).text).not.toContain("power draw");
+  expect(await jsonOf("latest", "--metrics", "temperature")).toMatchObject([{ uuid: "GPU-cli", temperature: 41 }]);
+});
+
+test("a GPU that there is not is said, instead of showing nothing or waiting for it", async () => {
+  for (const command of ["gpus", "latest", "watch"]) {
+    const { status, text, errors } = await run(command, "--gpu", "GPU-0");
+    expect([command, status, text, errors]).toEqual([command, 1, "", 'There is no GPU with uuid "GPU-0"\n']);
+  }
+});
+
+test("a subscription that the gateway refuses ends with its reason, once", async () => {
+  const { status, errors } = await run("watch", "--metrics", "heat");
+  expect([status, errors.trim().split("\n").length]).toEqual([1, 1]);
+  expect(errors).toStartWith('filters.metrics[0]="heat" is not usable');
+});
+
+test("whoever reads only the first lines ends it, without a complaint", async () => {
+  const url = `http://127.0.0.1:${gateway.port}`;
+  const script = `"${process.execPath}" scripts/telemetry.ts watch --url ${url} | head -n 1; echo "\${PIPESTATUS[0]}"`;
+  const child = Bun.spawn(["bash", "-c", script], {
+    cwd: `${import.meta.dir}/../..`,
+    stdout: "pipe",
+    stderr: "pipe",
+    timeout: 20_000,
+  });
+  for (let second = 1; child.exitCode === null && second < 200; second += 1) {
+    await gateway.tell({ uuid: "GPU-cli", timeMs: Date.UTC(2025, 6, 18) + second, metrics: { temperature: 41 } });
+    await Bun.sleep(20);
+  }
+  const [text, errors] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  expect([text.split("\n").slice(1), errors]).toEqual([["0", ""], ""]);
+});
+
+test("a name that would move the terminal's cursor is shown, and moves nothing", async () => {
+  const hostname = "host\u001b[2J\u009b1m";
+  await gateway.tell({ uuid: "GPU-odd", timeMs: Date.UTC(2025, 6, 18), metrics: { temperature: 1 }, hostname });
+  const { text } = await run("hosts");
+  expect(text).toContain("host\\x1b[2J\\x9b1m");
+  expect(text).not.toContain("\u001b");
+});
+
 test("what cannot be done is said, with a status of its own", async () => {
   const nobody = await run("gpus", "--url", "http://127.0.0.1:1");
   expect([nobody.status, nobody.errors]).toEqual([2, expect.stringContaining("got no answer")]);
   const wrong = await run("gpus", "--limit", "none");
   expect([wrong.status, wrong.errors]).toEqual([1, expect.stringContaining("whole number from 1 to 10000")]);
+  const nowhere = await run("gpus", "--url", "localhost");
+  expect([nowhere.status, nowhere.errors]).toEqual([1, expect.stringContaining("such as http://localhost:8080")]);
   expect((await run("--help")).text).toContain("dead-letters");
 });

@@ -22,9 +22,11 @@ export interface GatewayClientOptions {
 /** Makes a client. It holds nothing open, and need not be closed.
  *  A call resolves to `{ data }`, or to `{ error }` with what the gateway answered where that was no success; `answerOf`
  *  makes an exception of the latter.
- *  @returns a client whose calls reject with GatewayUnreachable where no answer comes */
+ *  @returns a client whose calls reject with GatewayUnreachable where no answer comes
+ *  @throws TypeError where baseUrl is none */
 export function createGatewayClient(options: GatewayClientOptions): GatewayClient {
   const { baseUrl, headers = {}, timeoutMs = 30_000, fetch: send = (request) => fetch(request) } = options;
+  checkBaseUrl(baseUrl);
   return createClient<paths, Media>({
     baseUrl,
     headers,
@@ -52,6 +54,14 @@ export async function answerOf<Data>(
   // an answer without a body has neither
   if (response.ok && error === undefined) return data as Data;
   throw errorOf(response, error);
+}
+
+/** A path alone is a URL in a browser's page. */
+function checkBaseUrl(baseUrl: string): void {
+  const isPath = baseUrl.startsWith("/") && "location" in globalThis;
+  const isUrl = /^https?:\/\//.test(baseUrl) && URL.canParse(baseUrl);
+  if (isPath || isUrl) return;
+  throw new TypeError(`${JSON.stringify(baseUrl)} is no URL of a gateway; expected such as http://localhost:8080`);
 }
 
 function errorOf({ status, url }: Response, body: unknown): GatewayError {
