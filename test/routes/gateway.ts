@@ -99,7 +99,10 @@ export async function openFleetStore(records: readonly FleetRecord[] = fleet): P
 
 /** A gateway whose fleet is read from the store, as at a start.
  *  @param options replaces parts of the app */
-export function gatewayOver({ store, queries }: FleetStore, options: Partial<AppOptions> = {}): TestGateway {
+export function gatewayOver(
+  { store, queries }: Pick<FleetStore, "store" | "queries">,
+  options: Partial<AppOptions> = {},
+): TestGateway {
   const clock = options.clock ?? systemClock;
   const queue = new MemoryQueue({ topic: "telemetry", clock, capacityMessages: 10, leaseSeconds: 30, maxAttempts: 1 });
   const logged: string[] = [];

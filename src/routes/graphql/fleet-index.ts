@@ -1,6 +1,6 @@
 import type { Static } from "@sinclair/typebox";
 import type { StoredRecord } from "../../domain/query.ts";
-import type { Fleet } from "../../pipeline/hot/fleet.ts";
+import type { Fleet, MemberFilter } from "../../pipeline/hot/fleet.ts";
 import { type gpuSchema, toApiGpu } from "../schemas/gpu.ts";
 import {
   type clusterSchema,
@@ -43,6 +43,11 @@ export class FleetIndex {
 
   gpu(uuid: string): ApiGpu | undefined {
     return this.gpuByUuid.get(uuid);
+  }
+
+  /** GPUs that fit, by hostname and index. */
+  fitting(filter: MemberFilter): readonly ApiGpu[] {
+    return this.fleet.members(filter).flatMap(({ gpu: { uuid } }) => this.gpu(uuid) ?? []);
   }
 
   cluster(id: string): ApiCluster | undefined {

@@ -1,6 +1,8 @@
 import { yoga } from "@elysiajs/graphql-yoga";
 import { Elysia } from "elysia";
+import type { DocumentNode } from "graphql";
 import type { Logger } from "pino";
+import type { Registry } from "prom-client";
 import type { DeadLetters } from "../../pipeline/queue/queue.ts";
 import { DeadLetterDesk } from "../dead-letter-desk.ts";
 import { BoundedCache } from "./bounded-cache.ts";
@@ -10,6 +12,7 @@ import { renderGraphiql } from "./graphiql.ts";
 import { keptAnswers } from "./kept-answers.ts";
 import { Admission } from "./live/admission.ts";
 import { GraphqlSockets, type Yoga } from "./live/graphql-socket.ts";
+import { subscriptionMetrics } from "./live/subscription-metrics.ts";
 import { operationLimits } from "./limits/operation-limits.ts";
 import { type GraphqlParts, OperationContext } from "./operation-context.ts";
 import { requestRules } from "./request-rules.ts";
@@ -28,6 +31,7 @@ export interface GraphqlOptions extends Omit<GraphqlParts, "desk" | "admission">
   readonly wsMaxConnections: number;
   /** Aborted when the process is going to stop. */
   readonly stopping: AbortSignal;
+  readonly registry: Registry;
   readonly log: Logger;
 }
 
@@ -40,13 +44,12 @@ const documentsMax = { entries: 1000, characters: 4 * 1024 * 1024 };
 /** GraphQL at /graphql: GET, POST, WebSocket (graphql-transport-ws) and, in a browser, GraphiQL. */
 export function graphqlRoutes(options: GraphqlOptions) {
   const { settings, stopping, wsMaxConnections } = options;
-  const parts: GraphqlParts = {
-    ...options,
-    desk: new DeadLetterDesk(options.deadLetters),
-    admission: new Admission(subscriptionsMax, stopping),
-  };
+  const admission = new Admission(subscriptionsMax, stopping);
+  const parts: GraphqlParts = { ...options, admission, desk: new DeadLetterDesk(options.deadLetters) };
   const made: { yoga?: Yoga } = {};
-  const sockets = new GraphqlSockets(() => made.yoga as Yoga, wsMaxConnections, stopping);
+  const yogaMade = (): Yoga => made.yoga as Yoga;
+  const sockets = new GraphqlSockets({ ...options, yoga: yogaMade, most: wsMaxConnections });
+  subscriptionMetrics(options.registry, { connections: () => sockets.count, subscriptions: () => admission.count });
   return new Elysia({ name: "graphql", detail: { hide: true } })
     .onBeforeHandle(({ request, server }) => {
       if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") return undefined;
@@ -84,8 +87,8 @@ function answering(parts: GraphqlParts, { onMade, ...settings }: AnsweringSettin
       return { operation };
     },
     parserAndValidationCache: {
-      documentCache: new BoundedCache<never>(documentsMax),
-      errorCache: new BoundedCache<never>(documentsMax),
+      documentCache: new BoundedCache<DocumentNode>(documentsMax),
+      errorCache: new BoundedCache<unknown>(documentsMax),
     },
     maskedErrors: { maskError: (error: unknown) => toGraphqlError(error, log) },
     plugins: [

@@ -1,4 +1,6 @@
 import type { Plugin } from "graphql-yoga";
+import { compressed, compressMinBytes } from "../formats/compress.ts";
+import { type Encoding, encodingOf } from "../formats/negotiate.ts";
 import { BoundedCache } from "./bounded-cache.ts";
 import { graphqlError } from "./faults.ts";
 import type { FleetView } from "./fleet-index.ts";
@@ -8,6 +10,8 @@ import { bodyMaxBytes, readBody } from "./request-body.ts";
 interface Answer {
   readonly text: string;
   readonly type: string;
+  /** Made when it is first asked for. */
+  readonly compressed: Map<Encoding, Promise<Uint8Array<ArrayBuffer>>>;
 }
 
 const answersMax = { entries: 256, characters: 64 * 1024 * 1024 };
@@ -33,9 +37,7 @@ export function keptAnswers(view: FleetView, contextOf: (request: Request) => Op
       const key = keyOf(request, body);
       const version = current();
       const answer = answers.get(key);
-      if (answer !== undefined) {
-        return event.endResponse(new Response(answer.text, { headers: { "content-type": answer.type } }));
-      }
+      if (answer !== undefined) return event.endResponse(await responseOf(answer, request));
       // the body has been read
       const unread = request.method === "POST" ? withBody(request, body) : request;
       asked.set(unread, { key, version });
@@ -49,9 +51,19 @@ export function keptAnswers(view: FleetView, contextOf: (request: Request) => Op
       if (!type.includes("json") || question.version !== current()) return;
       const text = await response.text();
       event.setResponse(new Response(text, response));
-      answers.set(question.key, { text, type }, text.length);
+      // the compressed ones together are shorter than the text
+      answers.set(question.key, { text, type, compressed: new Map() }, 2 * text.length);
     },
   };
+}
+
+async function responseOf({ text, type, compressed: kept }: Answer, request: Request): Promise<Response> {
+  const headers = { "content-type": type, vary: "accept, accept-encoding" };
+  const encoding = text.length < compressMinBytes ? undefined : encodingOf(request);
+  if (encoding === undefined) return new Response(text, { headers });
+  let bytes = kept.get(encoding);
+  if (bytes === undefined) kept.set(encoding, (bytes = compressed(text, encoding)));
+  return new Response(await bytes, { headers: { ...headers, "content-encoding": encoding } });
 }
 
 function keyOf(request: Request, body: string): string {

@@ -63,31 +63,12 @@ describe("the hierarchy", () => {
     });
   });
 
-  test("history of all GPUs is one statement, whatever their number", async () => {
-    const asked: string[] = [];
-    const queries = new Proxy(stored.queries, {
-      get: (target, name) => {
-        const value = target[name as keyof typeof target];
-        return (...args: unknown[]): unknown => {
-          asked.push(String(name));
-          return (value as (...all: unknown[]) => unknown).apply(target, args);
-        };
-      },
-    });
-    const counting = gatewayOver({ ...stored, queries });
-    await counting.get("/health/live");
-    asked.length = 0;
-    const { data } = await asker(counting)("{ clusters { hosts { gpus { telemetry(limit: 5) { timestamp } } } } }");
-    expect(data).toMatchObject({ clusters: [{}, {}] });
-    expect(asked).toEqual(["recordsOfEach"]);
-  });
-
   test("filters, parts of lists, aggregates and changes have REST's answers", async () => {
     const { data, errors } = await ask(`{
       gpus(clusterId: "alpha", status: active) { uuid }
       gpuPage(limit: 2) { totalCount nextCursor gpus { uuid } }
       latestTelemetry(namespace: "ml") { uuid namespace }
-      telemetry(uuid: "GPU-host-a-0", limit: 1) { resolution nextCursor records { telemetryId } }
+      telemetry(gpuUuid: "GPU-host-a-0", limit: 1) { resolution nextCursor records { telemetryId } }
       aggregates(groupBy: model, startTime: "2025-07-18T00:00:00Z", endTime: "2025-07-18T23:00:00Z") { resolution rows { timestamp } }
       quarantine { reason }
     }`);

@@ -57,6 +57,33 @@ test("by WebSocket: queries too, and what is wrong is said", async () => {
   await wrong.client.dispose();
 });
 
+test("by WebSocket: an operation that cannot be read ends alone, the others of its connection go on", async () => {
+  const { client, told } = subscribed(query);
+  const faults: unknown[] = [];
+  for (const wrong of ["subscription {", "{ gpus { warmth } }", "query A { __typename } query B { __typename }"]) {
+    await new Promise<void>((resolve) => {
+      const error = (fault: unknown): void => {
+        faults.push(fault);
+        resolve();
+      };
+      client.subscribe({ query: wrong }, { next: () => undefined, error, complete: resolve });
+    });
+  }
+  expect(faults).toMatchObject([
+    [{ extensions: { code: "GRAPHQL_PARSE_FAILED" } }],
+    [{ extensions: { code: "GRAPHQL_VALIDATION_FAILED" } }],
+    [{ extensions: { code: "OPERATION_RESOLUTION_FAILURE" } }],
+  ]);
+  expect(JSON.stringify(faults)).not.toContain('"http"');
+  let second = 2000;
+  await until(async () => {
+    second += 1;
+    await gateway.tell(record("GPU-a", second));
+    return told.length > 0;
+  });
+  await client.dispose();
+});
+
 test("as events over HTTP", async () => {
   const abort = new AbortController();
   const response = await fetch(`http://127.0.0.1:${gateway.port}/graphql`, {

@@ -1,11 +1,11 @@
 import { Type } from "@sinclair/typebox";
 import { GraphQLInt, GraphQLNonNull, GraphQLObjectType, GraphQLString } from "graphql";
-import { badInput } from "../faults.ts";
 import type { ApiGpu } from "../fleet-index.ts";
 import type { OperationContext } from "../operation-context.ts";
-import { noQuery, pathName } from "../../parameters.ts";
+import { filterOf, gpuFilters } from "../../filters.ts";
+import { pageOf } from "../../list-page.ts";
+import { gpuListQuery, noQuery, pathName } from "../../parameters.ts";
 import { statusValues } from "../../schemas/activity.ts";
-import { wholeNumber } from "../../schemas/envelope.ts";
 import { toApiRecord } from "../../schemas/telemetry-record.ts";
 import type { OutputTypes } from "../types/output-types.ts";
 import { type Field, type FieldMaker, limitOf, type SizeOf } from "./field.ts";
@@ -14,27 +14,11 @@ const uuid = pathName("UUID of the GPU", "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68
 const clusterId = pathName("The cluster", "local-cluster");
 const hostname = pathName("The host", "mtv5-dgx1-hgpu-032");
 
-const placeFilter = {
-  cluster_id: Type.Optional(pathName("Only of this cluster", "local-cluster")),
-  hostname: Type.Optional(pathName("Only of this host", "mtv5-dgx1-hgpu-032")),
-};
-
-const gpuFilter = {
-  ...placeFilter,
-  name: Type.Optional(pathName("Only of this model", "NVIDIA H100 80GB HBM3")),
-  namespace: Type.Optional(pathName("Only where the newest record names this namespace", "ml")),
-  status: Type.Optional(
-    Type.String({ pattern: `^(${statusValues.join("|")})$`, description: `One of ${statusValues.join(", ")}` }),
-  ),
-};
-
-const gpuPageQuery = Type.Object({
-  ...gpuFilter,
-  limit: Type.Optional(wholeNumber({ minimum: 1, maximum: 10_000, description: "At most this many; default all" })),
-  after: Type.Optional(
-    pathName("UUID of the GPU that the part before ended with; what comes after it", "GPU-75ca836f"),
-  ),
-});
+const status = Type.Optional(
+  Type.String({ pattern: `^(${statusValues.join("|")})$`, description: `One of ${statusValues.join(", ")}` }),
+);
+const gpuPageQuery = Type.Object({ ...gpuListQuery.properties, status });
+const hostQuery = Type.Object(gpuFilters);
 
 type GpuPageQuery = (typeof gpuPageQuery)["static"];
 
@@ -80,10 +64,13 @@ function hostFields(types: OutputTypes, fields: FieldMaker): Record<string, Fiel
   return {
     hosts: fields.field({
       type: types.listOf("Host"),
-      description: "Hosts with a GPU that has reported telemetry",
-      takes: Type.Object(placeFilter),
+      description: "Hosts with a GPU that fits; their figures are those of all their GPUs",
+      takes: hostQuery,
       size: (_, fleet) => fleet.hosts.length,
-      resolve: (_, query, { fleet }) => fleet.hosts.filter((host) => isAt(host, query)),
+      resolve: (_, query, { fleet }) => {
+        const fitting = new Set(fleet.fitting(filterOf(query)).map((gpu) => fleet.host(gpu)));
+        return fleet.hosts.filter((host) => fitting.has(host));
+      },
     }),
     host: fields.field({
       type: types.of("Host"),
@@ -124,23 +111,11 @@ interface GpuPage {
   readonly nextCursor: string | undefined;
 }
 
-/** @throws GraphQLError where the part before ended with a GPU that is not there */
 function gpuPage(query: GpuPageQuery, { fleet }: OperationContext): GpuPage {
-  const { name, namespace, status, limit = Infinity, after } = query;
-  const all = fleet.gpus.filter(
-    (gpu) =>
-      isAt(gpu, query) &&
-      (name === undefined || gpu.name === name) &&
-      (status === undefined || gpu.status === status) &&
-      (namespace === undefined || fleet.record(gpu.uuid)?.namespace === namespace),
-  );
-  const begin = after === undefined ? 0 : all.findIndex((gpu) => gpu.uuid === after) + 1;
-  if (after !== undefined && begin === 0) {
-    throw badInput(`after=${JSON.stringify(after)} is not usable; expected the uuid of a GPU that the filter fits`);
-  }
-  const gpus = all.slice(begin, begin + limit);
-  const nextCursor = begin + gpus.length < all.length ? gpus.at(-1)?.uuid : undefined;
-  return { gpus, totalCount: all.length, nextCursor };
+  const fitting = fleet.fitting(filterOf(query));
+  const all = query.status === undefined ? fitting : fitting.filter((gpu) => gpu.status === query.status);
+  const { elements, next } = pageOf(all, ({ hostname, id, uuid }) => [hostname, Number(id), uuid], query);
+  return { gpus: elements, totalCount: all.length, nextCursor: next };
 }
 
 function gpuPageType(types: OutputTypes): GraphQLObjectType {
@@ -150,17 +125,7 @@ function gpuPageType(types: OutputTypes): GraphQLObjectType {
     fields: {
       gpus: { type: types.listOf("Gpu"), extensions: { size: () => 1 } },
       totalCount: { type: new GraphQLNonNull(GraphQLInt), description: "GPUs that fit, of all parts" },
-      nextCursor: { type: GraphQLString, description: "Give it as after; null at the end" },
+      nextCursor: { type: GraphQLString, description: "Give it as cursor; null at the end" },
     },
   });
-}
-
-function isAt(
-  place: { readonly cluster_id: string; readonly hostname: string },
-  filter: { readonly cluster_id?: string; readonly hostname?: string },
-): boolean {
-  return (
-    (filter.cluster_id === undefined || place.cluster_id === filter.cluster_id) &&
-    (filter.hostname === undefined || place.hostname === filter.hostname)
-  );
 }

@@ -6,7 +6,7 @@ import { aggregateFilterOf } from "../../aggregates.ts";
 import {
   aggregateQuery,
   changesQuery,
-  historyQuery,
+  fleetHistoryQuery,
   noQuery,
   pathName,
   quarantineQuery,
@@ -23,7 +23,8 @@ import type { OutputTypes } from "../types/output-types.ts";
 import { type Field, type FieldMaker, limitOf } from "./field.ts";
 
 const uuid = pathName("UUID of the GPU", "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4");
-const telemetryQuery = Type.Object({ uuid: Type.Optional(uuid), ...historyQuery.properties });
+// which metrics come is said by the fields that are selected
+const telemetryQuery = Type.Omit(fleetHistoryQuery, ["metrics"]);
 const gpuChangesQuery = Type.Object({ uuid, ...changesQuery.properties });
 const rowsDefault = 1000;
 const sumsQuery = Type.Object({
@@ -43,7 +44,7 @@ export function historyFields(types: OutputTypes, fields: FieldMaker, enums: Enu
   return {
     telemetry: fields.field({
       type: new GraphQLNonNull(pageType(types, enums)),
-      description: "Records of one GPU or all, oldest first; where there are more than limit, the newest ones of them",
+      description: "Records of GPUs that fit; where there are more than limit, the newest ones of them",
       takes: telemetryQuery,
       size: limitOf,
       resolve: (_, query, context) => telemetryPage(query, context),
@@ -91,8 +92,7 @@ function inputFields(types: OutputTypes, fields: FieldMaker): Record<string, Fie
 }
 
 function telemetryPage(query: Static<typeof telemetryQuery>, { beyond }: OperationContext) {
-  const { uuid: of, ...rest } = query;
-  return beyond.history.page(of === undefined ? {} : { uuid: of }, rest);
+  return beyond.history.page({}, query);
 }
 
 async function changesOf(query: Static<typeof gpuChangesQuery>, { beyond }: OperationContext) {

@@ -11,8 +11,8 @@ import { newestOf } from "./fleet-fields.ts";
 
 type Fields = GraphQLFieldConfigMap<unknown, GraphqlContext>;
 
-const { start_time, end_time, limit, resolution } = historyQuery.properties;
-const telemetryOfGpu = Type.Object({ start_time, end_time, limit, resolution });
+// which metrics come is said by the fields that are selected; older parts are those of Query.telemetry
+const telemetryOfGpu = Type.Omit(historyQuery, ["metrics", "cursor"]);
 
 /** Figures of a cluster are counted by the store: as dear as many values. */
 const statsSize = 1000;
@@ -100,16 +100,15 @@ function historyOfGpu(types: OutputTypes, fields: FieldMaker): Fields {
     telemetry: fields.field({
       type: types.listOf("TelemetryRecord"),
       description:
-        "Its records in the range, oldest first; where there are more than limit, the newest ones of them. Query.telemetry " +
-        "leads to the older ones",
+        "Its records in the range; where there are more than limit, the newest ones of them. Query.telemetry leads to the " +
+        "older ones",
       takes: telemetryOfGpu,
       size: limitOf,
-      resolve: ({ uuid }: ApiGpu, query, { telemetry, beyond }) => {
+      resolve: async ({ uuid }: ApiGpu, query, { telemetry, beyond }) => {
         const range = rangeOf(query);
-        return telemetry.of(uuid, {
-          ...range,
-          resolution: beyond.history.resolutionOf(query.resolution ?? "raw", range),
-        });
+        const resolution = beyond.history.resolutionOf(query.resolution ?? "raw", range);
+        const records = await telemetry.of(uuid, { ...range, resolution });
+        return query.order === "desc" ? records.toReversed() : records;
       },
     }),
   };

@@ -14,6 +14,10 @@ export class Admission {
     });
   }
 
+  get count(): number {
+    return this.admitted.size;
+  }
+
   /** Counts a subscription until it ends.
    *  @throws GraphQLError where there is no room, or the process is stopping; the subscription is ended then */
   admit<Event>(events: AsyncIterableIterator<Event>): AsyncIterableIterator<Event> {

@@ -1,6 +1,15 @@
-import type { DocumentNode, ExecutionArgs, GraphQLError, GraphQLSchema } from "graphql";
-import { GRAPHQL_TRANSPORT_WS_PROTOCOL, makeServer, type OperationResult, type Server } from "graphql-ws";
+import { type DocumentNode, type ExecutionArgs, GraphQLError, type GraphQLSchema } from "graphql";
+import {
+  CloseCode,
+  GRAPHQL_TRANSPORT_WS_PROTOCOL,
+  makeServer,
+  type OperationResult,
+  type Server,
+  type SubscribePayload,
+} from "graphql-ws";
+import type { Logger } from "pino";
 import { ApiFault } from "../../api-fault.ts";
+import { graphqlError } from "../faults.ts";
 
 /** How an operation is answered, with all plugins. */
 interface Operation {
@@ -29,8 +38,18 @@ type Wire = Pick<Bun.ServerWebSocket<GraphqlSocket>, "send" | "close" | "getBuff
 
 /** Bytes in Bun's buffer beyond which nothing more is sent until it is empty. */
 const behindBytes = 64 * 1024;
+/** Operations that a connection may have at a time. */
+const operationsMax = 100;
 /** The service restarts, and the client does well to connect again. */
 const restarting = 1012;
+
+export interface GraphqlSocketsOptions {
+  readonly yoga: () => Yoga;
+  /** Connections that there may be. */
+  readonly most: number;
+  readonly stopping: AbortSignal;
+  readonly log: Logger;
+}
 
 /** Clients that speak graphql-transport-ws at /graphql.
  *  Source: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md */
@@ -38,45 +57,69 @@ export class GraphqlSockets {
   private readonly sockets = new Set<GraphqlSocket>();
   private readonly protocol: Server<{ readonly request: Request }>;
 
-  constructor(
-    yoga: () => Yoga,
-    private readonly most: number,
-    private readonly stopping: AbortSignal,
-  ) {
+  constructor(private readonly options: GraphqlSocketsOptions) {
+    const { yoga, stopping } = options;
     this.protocol = makeServer({
       execute: (args) => operationOf(args).execute(args),
       subscribe: (args) => operationOf(args).subscribe(args),
-      onSubscribe: async ({ extra }, _, params) => {
-        const { schema, execute, subscribe, ...operation } = yoga().getEnveloped({ request: extra.request, params });
-        const document = await operation.parse(params.query);
-        const errors = await operation.validate(schema, document);
-        if (errors.length > 0) return errors;
-        const { operationName, variables: variableValues } = params;
-        const contextValue = await operation.contextFactory();
-        return { schema, document, operationName, variableValues, contextValue, rootValue: { execute, subscribe } };
-      },
+      onSubscribe: ({ extra, subscriptions }, _, params) =>
+        Object.keys(subscriptions).length > operationsMax
+          ? [graphqlError("TOO_MANY_SUBSCRIPTIONS", `A connection may have ${operationsMax} operations at a time`)]
+          : prepared(yoga().getEnveloped({ request: extra.request, params }), params),
     });
     stopping.addEventListener("abort", () => {
       for (const socket of this.sockets) socket.end(restarting, "this gateway is stopping; connect again");
     });
   }
 
+  get count(): number {
+    return this.sockets.size;
+  }
+
   /** Makes a WebSocket of a request that asks for one.
    *  @throws ApiFault where there is no room for it */
   upgrade(request: Request, server: SocketServer | null): void {
-    if (this.stopping.aborted || this.sockets.size >= this.most) {
-      const message = this.stopping.aborted
+    const { stopping, most, log } = this.options;
+    if (stopping.aborted || this.sockets.size >= most) {
+      const message = stopping.aborted
         ? "This gateway is stopping; connect again"
-        : `There are ${this.most} connections to /graphql already, as many as WS_MAX_CONNECTIONS allows`;
+        : `There are ${most} connections to /graphql already, as many as WS_MAX_CONNECTIONS allows`;
       throw new ApiFault(503, "no_room", { message, details: {} });
     }
-    const socket = new GraphqlSocket(request, this.protocol, () => this.sockets.delete(socket));
+    const socket = new GraphqlSocket(request, this.protocol, {
+      onEnd: () => this.sockets.delete(socket),
+      onFault: (error) => log.error({ err: error }, "a message to /graphql failed"),
+    });
     this.sockets.add(socket);
     const headers = { "sec-websocket-protocol": GRAPHQL_TRANSPORT_WS_PROTOCOL };
     if (server?.upgrade(request, { data: socket, headers }) === true) return;
     this.sockets.delete(socket);
     throw new ApiFault(400, "invalid_parameter", { message: "This is no WebSocket handshake", details: {} });
   }
+}
+
+/** @returns what is to be executed, or why it cannot be: the connection and its other operations stay */
+async function prepared(
+  { schema, execute, subscribe, ...operation }: Operation,
+  { query, operationName, variables: variableValues }: SubscribePayload,
+): Promise<ExecutionArgs | readonly GraphQLError[]> {
+  try {
+    const document = await operation.parse(query);
+    const errors = await operation.validate(schema, document);
+    if (errors.length > 0) return errors.map(withoutStatus);
+    const contextValue = await operation.contextFactory();
+    return { schema, document, operationName, variableValues, contextValue, rootValue: { execute, subscribe } };
+  } catch (error) {
+    if (error instanceof GraphQLError) return [withoutStatus(error)];
+    throw error;
+  }
+}
+
+/** What Yoga notes for the status of an answer by HTTP is no client's business. */
+function withoutStatus({ message, nodes, source, positions, extensions }: GraphQLError): GraphQLError {
+  const rest = Object.fromEntries(Object.entries(extensions).filter(([name]) => name !== "http"));
+  const [at, from, places] = [nodes ?? null, source ?? null, positions ?? null];
+  return new GraphQLError(message, { nodes: at, source: from, positions: places, extensions: rest });
 }
 
 /** What `onSubscribe` has found for the operation. */
@@ -94,7 +137,7 @@ export class GraphqlSocket {
   constructor(
     private readonly request: Request,
     private readonly protocol: Server<{ readonly request: Request }>,
-    private readonly onEnd: () => void,
+    private readonly owner: { readonly onEnd: () => void; readonly onFault: (error: Error) => void },
   ) {}
 
   /** Called by Bun. */
@@ -113,8 +156,12 @@ export class GraphqlSocket {
   /** Called by Bun. */
   message(_wire: Wire, sent: string | Uint8Array): void {
     const text = typeof sent === "string" ? sent : new TextDecoder().decode(sent);
-    // 4400 is the protocol's word for a message that cannot be read, 4500 for what went wrong here
-    this.onMessage(text).catch(() => this.end(4500, "the message failed inside the server"));
+    this.onMessage(text).catch((error: Error) => {
+      // graphql-ws throws for a message that only servers send, and closes by itself where one cannot be read
+      if (error.message.startsWith("Unexpected message")) return this.end(CloseCode.BadRequest, error.message);
+      this.owner.onFault(error);
+      this.end(CloseCode.InternalServerError, "the message failed inside the server");
+    });
   }
 
   /** Called by Bun, when its buffer is empty again. */
@@ -125,7 +172,7 @@ export class GraphqlSocket {
   /** Called by Bun. */
   close(_wire: Wire, code: number, reason: string): void {
     this.drain();
-    this.onEnd();
+    this.owner.onEnd();
     this.onClosed(code, reason);
   }
 

@@ -28,7 +28,7 @@ export function argumentsOf(parameters: TObject, enums: EnumTypes): GraphQLField
       return [
         camelCase(name),
         {
-          description: schema.description,
+          description: inGraphqlWords(name, schema.description),
           type: required.has(name) ? new GraphQLNonNull(type) : type,
           defaultValue: schema.default,
         },
@@ -67,6 +67,15 @@ export function inGraphqlNames(parameters: TObject, work: () => unknown): unknow
 function renamed({ message }: ApiFault, parameters: TObject): GraphQLError {
   const names = [...Object.keys(parameters.properties), "next_cursor"].filter((name) => name.includes("_"));
   return badInput(message.replace(new RegExp(`\\b(?:${names.join("|")})\\b`, "g"), camelCase));
+}
+
+/** GraphQL's lists have no commas, and its names begin with letters. */
+function inGraphqlWords(name: string, description = ""): string {
+  const text = isList(name) ? description.replace(" with commas between them", "") : description;
+  return text
+    .replaceAll("next_cursor", "nextCursor")
+    .replace(/\b1m\b/g, "minute")
+    .replace(/\b1h\b/g, "hour");
 }
 
 function typeOf(name: string, schema: TSchema, enums: EnumTypes): GraphQLInputType {

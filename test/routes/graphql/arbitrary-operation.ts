@@ -1,0 +1,61 @@
+import fc from "fast-check";
+import {
+  getNamedType,
+  getNullableType,
+  type GraphQLArgument,
+  type GraphQLInputType,
+  type GraphQLObjectType,
+  isEnumType,
+  isListType,
+  isNonNullType,
+  isObjectType,
+} from "graphql";
+import { makeSchema } from "../../../src/routes/graphql/schema.ts";
+
+// Operations that the schema allows, with arguments of every kind: usable, at the edge and beyond it.
+
+const queryType = makeSchema().getQueryType() as GraphQLObjectType;
+
+type Pick = <Value>(values: readonly Value[]) => Value;
+
+const texts = ["GPU-host-a-0", "host-a", "alpha", "ml", "", "x".repeat(300), "é", "\u0000", "'; drop table gpus", "%"];
+const numbers = [1, 2, 5, 100, 10_000, 0, -1, 10_001, 2_147_483_647];
+const instants = ["2025-07-18T20:42:34Z", "2025-07-18T22:42:36+02:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"];
+
+/** Queries with their variables' values written into them. */
+export const arbitraryQuery: fc.Arbitrary<string> = fc.gen().map((generate) => {
+  // by its place: fast-check compares what it is given, and types of GraphQL go round in circles
+  const pick: Pick = <Value>(values: readonly Value[]) => values[generate(fc.nat, { max: values.length - 1 })] as Value;
+  return selectionOf(pick, queryType, 5);
+});
+
+function selectionOf(pick: Pick, type: GraphQLObjectType, levels: number): string {
+  const fields = Object.values(type.getFields()).filter(
+    (field) => levels > 1 || !isObjectType(getNamedType(field.type)),
+  );
+  if (fields.length === 0) return "{ __typename }";
+  const chosen = Array.from({ length: pick([1, 2, 3]) }, (_, index) => {
+    const field = pick(fields);
+    const below = getNamedType(field.type);
+    const given = field.args.flatMap((argument) => givenOf(pick, argument));
+    const args = given.length === 0 ? "" : `(${given.join(", ")})`;
+    // the same field twice with other arguments would be a conflict
+    return `f${index}: ${field.name}${args} ${isObjectType(below) ? selectionOf(pick, below, levels - 1) : ""}`;
+  });
+  return `{ ${chosen.join(" ")} }`;
+}
+
+function givenOf(pick: Pick, { name, type }: GraphQLArgument): string[] {
+  return isNonNullType(type) || pick([true, false, false]) ? [`${name}: ${valueOf(pick, type)}`] : [];
+}
+
+function valueOf(pick: Pick, type: GraphQLInputType): string {
+  if (!isNonNullType(type) && pick([true, false, false, false])) return "null";
+  const inner = getNullableType(type);
+  if (isListType(inner)) return `[${[valueOf(pick, inner.ofType), valueOf(pick, inner.ofType)].join(", ")}]`;
+  if (isEnumType(inner)) return pick(inner.getValues()).name;
+  const { name } = getNamedType(type);
+  if (name === "Int") return String(pick(numbers));
+  if (name === "Boolean") return String(pick([true, false]));
+  return JSON.stringify(pick(name === "DateTime" ? instants : texts));
+}

@@ -1,0 +1,74 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import type { SqlClient } from "../../../src/db/client.ts";
+import { detectEngine } from "../../../src/db/engine.ts";
+import { openPGliteClient } from "../../../src/db/pglite-client.ts";
+import { SqlTelemetryQueries } from "../../../src/pipeline/store/sql-telemetry-queries.ts";
+import { SqlTelemetryStore } from "../../../src/pipeline/store/sql-telemetry-store.ts";
+import { makeBatch, messageOf } from "../../support/batch.ts";
+import { gatewayOver, type TestGateway } from "../gateway.ts";
+
+// How many statements the database gets for one operation.
+
+const hosts = 31;
+const gpusOfHost = 8;
+const statements: string[] = [];
+let client: SqlClient;
+let gateway: TestGateway;
+
+beforeAll(async () => {
+  client = await openPGliteClient("memory://");
+  const counting: SqlClient = {
+    query: (text, params) => {
+      statements.push(text);
+      return client.query(text, params);
+    },
+    transaction: (work) => client.transaction(work),
+    close: () => client.close(),
+  };
+  const store = new SqlTelemetryStore(client);
+  const queries = new SqlTelemetryQueries(counting, await detectEngine(client));
+  const records = Array.from({ length: hosts * gpusOfHost * 3 }, (_, index) => ({
+    uuid: `GPU-${Math.floor(index / 3)}`,
+    hostname: `host-${Math.floor(index / 3 / gpusOfHost)}`,
+    timeMs: Date.UTC(2025, 6, 18) + (index % 3) * 1000,
+    metrics: { temperature: index % 3 },
+  }));
+  await store.ingest(messageOf("fleet", makeBatch(records)));
+  gateway = gatewayOver({ store, queries });
+  await gateway.get("/health/live");
+});
+afterAll(() => client.close());
+
+async function ask(query: string): Promise<Record<string, unknown>> {
+  statements.length = 0;
+  const headers = { "content-type": "application/json" };
+  const response = await gateway.get("/graphql", { method: "POST", headers, body: JSON.stringify({ query }) });
+  const { data, errors } = (await response.json()) as { data: Record<string, unknown>; errors?: unknown };
+  expect(errors).toBeUndefined();
+  return data;
+}
+
+interface Cluster {
+  readonly hosts: { readonly gpus: { readonly telemetry: { readonly temperature: number }[] }[] }[];
+}
+
+test("the history of 248 GPUs is two statements: the records, and where the GPUs were then", async () => {
+  const query = "{ clusters { hosts { gpus { uuid telemetry(limit: 2) { temperature } } } } }";
+  const [cluster] = (await ask(query))["clusters"] as Cluster[];
+  const gpus = cluster?.hosts.flatMap((host) => host.gpus) ?? [];
+  expect(gpus).toHaveLength(hosts * gpusOfHost);
+  for (const { telemetry } of gpus) expect(telemetry.map(({ temperature }) => temperature)).toEqual([1, 2]);
+  expect(statements).toHaveLength(2);
+});
+
+test("two questions about each GPU are twice as many, whatever the number of GPUs", async () => {
+  await ask(
+    "{ gpus { newest: telemetry(limit: 1) { temperature } byMinute: telemetry(resolution: minute) { timestamp } } }",
+  );
+  expect(statements).toHaveLength(4);
+});
+
+test("what the fleet's memory has needs none", async () => {
+  await ask("{ clusters { id gpuCount hosts { hostname status gpus { uuid status latest { temperature } } } } }");
+  expect(statements).toEqual([]);
+});
