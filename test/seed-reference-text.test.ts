@@ -1,0 +1,200 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { parse } from "yaml";
+import { type LoadedGateway, realCsv, realFigures, startLoadedGateway } from "./support/loaded-gateway.ts";
+import { referenceText } from "./support/reference-text.ts";
+import { until } from "./support/until.ts";
+
+// Everything that the API reference of the system before this one names, taken from its text: what is written there is
+// sent as it is written, and what comes is compared with what the real CSV holds. A line of it without an expectation here
+// fails.
+
+const uuid = "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4";
+const host = "mtv5-dgx1-hgpu-032";
+const names = { uuid, cluster_id: "local-cluster", host_id: host, hostname: host, gpu_id: "4" };
+const window = "?start_time=2025-07-18T20:42:34Z&end_time=2025-07-18T20:42:36Z";
+
+/** How many elements each endpoint gives; those without have a test of their own. */
+const counts: Readonly<Record<string, number | undefined>> = {
+  "GET /api/v1/gpus": realFigures.gpus,
+  "GET /api/v1/gpus/{uuid}/telemetry": 4,
+  [`GET /api/v1/gpus/{uuid}/telemetry${window}&limit=100`]: 3,
+  "GET /api/v1/clusters": 1,
+  "GET /api/v1/clusters/{cluster_id}": 1,
+  "GET /api/v1/clusters/{cluster_id}/stats": 1,
+  "GET /api/v1/clusters/{cluster_id}/hosts": realFigures.hosts,
+  "GET /api/v1/clusters/{cluster_id}/hosts/{host_id}": 1,
+  "GET /api/v1/hosts": realFigures.hosts,
+  "GET /api/v1/clusters/{cluster_id}/hosts/{host_id}/gpus": 8,
+  "GET /api/v1/clusters/{cluster_id}/hosts/{host_id}/gpus/{gpu_id}": 1,
+  "GET /api/v1/hosts/{hostname}/gpus": 8,
+  "GET /api/v1/clusters/{cluster_id}/hosts/{host_id}/gpus/{gpu_id}/metrics": 4,
+  "GET /api/v1/telemetry": 100,
+  "GET /api/v1/telemetry/latest": 100,
+};
+const checkedElsewhere = ["GET /health", "POST /graphql", "GET /graphql", "WS /ws"];
+/** What each page's answer is. */
+const pages: Readonly<Record<string, RegExp>> = {
+  "GET /swagger/": /^text\/html/,
+  "GET /docs": /^text\/html/,
+  "GET /swagger/swagger.json": /^application\/json/,
+  "GET /swagger/swagger.yaml": /^application\/yaml/,
+};
+
+/** How many records each endpoint of telemetry gives with each of the parameters. */
+const narrowed: Readonly<Record<string, readonly number[]>> = {
+  "?start_time=2025-07-18T20:42:34Z": [4, 4, 100, 100],
+  "?end_time=2025-07-18T20:42:36Z": [3, 3, 100, 0],
+  "?limit=100": [4, 4, 100, 100],
+  [`${window}&limit=50`]: [3, 3, 50, 0],
+};
+const ofTelemetry = [
+  "/api/v1/gpus/{uuid}/telemetry",
+  "/api/v1/clusters/{cluster_id}/hosts/{host_id}/gpus/{gpu_id}/metrics",
+  "/api/v1/telemetry",
+  "/api/v1/telemetry/latest",
+];
+
+/** What each command writes, by what jq shows of it. */
+const outputs: readonly [command: RegExp, expected: unknown][] = [
+  [/gpus \| jq '.count'$/, realFigures.gpus],
+  [/gpus \| jq '.data\[0\]'$/, expect.objectContaining({ uuid: expect.stringMatching(/^GPU-/) as string, id: "0" })],
+  [
+    /telemetry"$|telemetry\?limit=50"$|telemetry\?limit=5" \| jq .$/,
+    expect.objectContaining({ success: true, count: 4 }),
+  ],
+  [/hosts \| jq .$/, expect.objectContaining({ success: true, count: realFigures.hosts })],
+  [/latest \| jq .$/, expect.objectContaining({ success: true, count: 100 })],
+  [/\/graphql .*gpus \{/, { data: { gpus: expect.arrayContaining([expect.objectContaining({ uuid })]) as unknown } }],
+  [/health \| jq .$/, expect.objectContaining({ status: "ok" })],
+];
+
+const reference = referenceText ?? { endpoints: [], parameters: [], commands: [], graphQlQueries: [], json: [] };
+const isWithout = referenceText === undefined || realCsv === undefined;
+const hasTools = Bun.which("curl") !== null && Bun.which("jq") !== null;
+
+describe.skipIf(isWithout)("the API reference, as it is written", () => {
+  let gateway: LoadedGateway;
+  beforeAll(async () => void (gateway = await startLoadedGateway()), 90_000);
+  afterAll(() => gateway.stop());
+
+  const filled = (path: string): string =>
+    path.replace(/\{(\w+)\}/g, (_, name: string) => names[name as keyof typeof names]);
+  const countAt = async (path: string): Promise<[string, number, number]> => {
+    const answer = await fetch(gateway.url + filled(path));
+    return [path, answer.status, ((await answer.json()) as { readonly count: number }).count];
+  };
+
+  test("every endpoint is there, with what the CSV holds", async () => {
+    expect(reference.endpoints.length).toBeGreaterThan(20);
+    for (const endpoint of reference.endpoints.filter((each) => !checkedElsewhere.includes(each))) {
+      const path = endpoint.replace("GET ", "");
+      const type = pages[endpoint];
+      if (type === undefined) expect(await countAt(path)).toEqual([path, 200, counts[endpoint] ?? NaN]);
+      else expect((await fetch(gateway.url + path)).headers.get("content-type")).toMatch(type);
+    }
+    const yaml = parse(await (await fetch(`${gateway.url}/swagger/swagger.yaml`)).text()) as { readonly paths: object };
+    const rest = reference.endpoints
+      .filter((each) => each.includes("/api/"))
+      .map((each) => each.slice(4).split("?")[0]);
+    expect(Object.keys(yaml.paths)).toEqual(expect.arrayContaining(rest));
+  });
+
+  test("every parameter narrows every endpoint of telemetry", async () => {
+    expect(reference.parameters.length).toBeGreaterThan(3);
+    for (const parameter of reference.parameters) {
+      for (const [at, path] of ofTelemetry.entries()) {
+        expect(await countAt(path + parameter)).toEqual([path + parameter, 200, narrowed[parameter]?.[at] ?? NaN]);
+      }
+    }
+  });
+
+  test.skipIf(!hasTools)("every command of a shell does what it says", async () => {
+    const commands = reference.commands.filter((command) => command.startsWith("curl"));
+    expect(commands.length).toBeGreaterThan(8);
+    for (const command of commands) {
+      const here = command.replaceAll("http://localhost:8080", gateway.url).replace("curl ", "curl -sS ");
+      const child = Bun.spawn(["bash", "-o", "pipefail", "-c", here], {
+        stdout: "pipe",
+        stderr: "pipe",
+        timeout: 20_000,
+      });
+      const [text, complaints] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+      const expected = outputs.find(([pattern]) => pattern.test(command))?.[1];
+      expect([command, await child.exited, complaints]).toEqual([command, 0, ""]);
+      expect([command, JSON.parse(text) as unknown]).toEqual([command, expected ?? "an expectation of its own"]);
+    }
+  });
+
+  test("every GraphQL query is answered as it is written", async () => {
+    const answers: Record<string, unknown>[] = [];
+    for (const query of reference.graphQlQueries) {
+      const body = JSON.stringify({ query });
+      const headers = { "content-type": "application/json" };
+      const answer = await fetch(`${gateway.url}/graphql`, { method: "POST", headers, body });
+      answers.push((await answer.json()) as Record<string, unknown>);
+    }
+    const [gpus, gpu, clusters] = answers.map((answer) => answer["data"]) as [
+      { gpus: { uuid: string }[] },
+      { gpu: { telemetry: Record<string, unknown>[] } },
+      { clusters: { id: string; hosts: { gpus: unknown[] }[] }[] },
+    ];
+    expect(answers.length).toBe(3);
+    expect(gpus.gpus.length).toBe(realFigures.gpus);
+    expect(gpu.gpu).toMatchObject({ id: "4", uuid, hostname: host, name: "NVIDIA H100 80GB HBM3" });
+    const merged = mergedValues(gpu.gpu.telemetry);
+    expect([gpu.gpu.telemetry.length, merged]).toEqual([
+      4,
+      expect.objectContaining({ gpuUtilization: 0, temperature: 28 }),
+    ]);
+    expect(merged["powerDraw"]).toBe(73.136);
+    expect(clusters.clusters.map(({ id, hosts }) => [id, hosts.length])).toEqual([
+      ["local-cluster", realFigures.hosts],
+    ]);
+    expect(clusters.clusters[0]?.hosts.flatMap((each) => each.gpus).length).toBe(realFigures.gpus);
+  });
+
+  test("the WebSocket takes the subscription, and its updates have the fields that are written", async () => {
+    const [subscription = {}, update = {}] = reference.json;
+    const told: Record<string, unknown>[] = [];
+    const socket = new WebSocket(`${gateway.url.replace("http", "ws")}/ws`);
+    socket.onmessage = ({ data }) => void told.push(JSON.parse(data as string) as Record<string, unknown>);
+    socket.onopen = () => {
+      socket.send(JSON.stringify(subscription));
+      // the file has been read before anybody could ask: its records are told as history
+      socket.send(JSON.stringify({ ...subscription, id: "history", since: "2025-07-18T20:42:34Z" }));
+    };
+    await until(() => told.some(({ type }) => type === "replayed"));
+    socket.close();
+    expect(told.filter(({ type }) => type === "subscribed").length).toBe(2);
+    const updates = told.filter(({ type, id }) => type === update["type"] && id === "history");
+    expect(Object.keys(updates[0] ?? {})).toEqual(expect.arrayContaining(Object.keys(update)));
+    expect(updates[0]).toMatchObject({ timestamp: update["timestamp"], gpu_uuid: update["gpu_uuid"] });
+    const values = mergedValues(updates.map(({ data }) => data as Record<string, unknown>));
+    expect(values).toEqual({ gpu_utilization: 0, temperature: 28, power_draw: 73.136 });
+    expect(Object.keys(values).sort()).toEqual(Object.keys(update["data"] as object).sort());
+  });
+
+  test("answers have every field that the examples have, of the same type", async () => {
+    const [, , gpuExample, recordExample] = reference.json as { count: number; data: [Record<string, unknown>] }[];
+    for (const [path, example] of [
+      ["/api/v1/gpus", gpuExample],
+      [`/api/v1/gpus/${uuid}/telemetry`, recordExample],
+    ] as const) {
+      const answer = (await (await fetch(gateway.url + path)).json()) as {
+        count: number;
+        data: Record<string, unknown>[];
+      };
+      expect(answer.count).toBe(example?.count ?? NaN);
+      const merged = mergedValues(answer.data.filter((each) => each["uuid"] === uuid));
+      for (const [field, value] of Object.entries(example?.data[0] ?? {})) {
+        expect([field, typeof merged[field]]).toEqual([field, typeof value]);
+      }
+    }
+  });
+});
+
+/** The last value of each field: of this CSV each metric is in another of a GPU's records. */
+function mergedValues(rows: readonly Readonly<Record<string, unknown>>[]): Record<string, unknown> {
+  const present = rows.flatMap((row) => Object.entries(row).filter(([, value]) => value !== null));
+  return Object.fromEntries(present);
+}

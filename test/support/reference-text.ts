@@ -1,0 +1,38 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** What the API reference of the system before this one has, as it is written there. */
+export interface ReferenceText {
+  /** Such as `GET /api/v1/gpus`, without what is said of them. */
+  readonly endpoints: readonly string[];
+  /** Such as `?limit=100`: parameters that every telemetry endpoint takes. */
+  readonly parameters: readonly string[];
+  /** Commands for a shell; those over several lines as one. */
+  readonly commands: readonly string[];
+  readonly graphQlQueries: readonly string[];
+  /** WebSocket messages and answers, parsed. */
+  readonly json: readonly Readonly<Record<string, unknown>>[];
+}
+
+const path = join(import.meta.dir, "../../../shared/seed-readme.md");
+
+/** The reference; undefined where the shared folder is not there, for `test.skipIf`. */
+export const referenceText = existsSync(path) ? parse(readFileSync(path, "utf8")) : undefined;
+
+function parse(readme: string): ReferenceText {
+  const section = /^## [^\n]*Complete API Reference\n(.*?)^## /ms.exec(readme)?.[1] ?? "";
+  const code = [...section.matchAll(/^```(?:bash|json)\n(.*?)^```/gms)].map(([, text]) => text ?? "").join("\n");
+  const lines = code.replaceAll("\\\n", " ").split("\n");
+  const bodies = [...code.matchAll(/^\{\n.*?^\}/gms)].map(([text]) => text);
+  return {
+    endpoints: matches(lines, /^((?:GET|POST|WS) \S+)/),
+    parameters: matches(lines, /^(\?\S+)/),
+    commands: matches(lines, /^((?:curl|wscat) .*)/),
+    graphQlQueries: bodies.filter((body) => !body.includes('":')),
+    json: bodies.filter((body) => body.includes('":')).map((body) => JSON.parse(body) as Record<string, unknown>),
+  };
+}
+
+function matches(lines: readonly string[], pattern: RegExp): string[] {
+  return [...new Set(lines.flatMap((line) => pattern.exec(line)?.[1] ?? []))];
+}
