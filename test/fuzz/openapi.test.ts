@@ -15,4 +15,70 @@ describe.skipIf(realCsv === undefined)("requests that are generated from the Ope
     expect(answers.size).toBeGreaterThan(20);
     expect(gateway.isAlive()).toBe(true);
   }, 60_000);
+
+  const lies: [what: string, change: (answer: Response, url: URL) => Promise<Response> | Response, found: RegExp][] = [
+    ["a 500", (answer, url) => (url.searchParams.has("metrics") ? new Response("", { status: 500 }) : answer), /500/],
+    [
+      "a field that is missing",
+      (answer, { pathname }) => (pathname === "/api/v1/metrics" ? without(answer, "count") : answer),
+      /must have required property 'count'/,
+    ],
+    [
+      "an instant that is none",
+      async (answer) => altered(answer, (text) => text.replace("2025-07-18T", "2025-02-30T")),
+      /must match format "date-time"/,
+    ],
+    [
+      "a status that is not declared",
+      (answer, { pathname }) => (pathname.endsWith("/stats") ? new Response("{}", { status: 202 }) : answer),
+      /status 202 is not declared/,
+    ],
+    [
+      "an unknown parameter that is taken",
+      async (answer, { pathname }) =>
+        answer.status === 400 && (await answer.clone().text()).includes('"unknown_parameter"')
+          ? fetch(gateway.url + pathname)
+          : answer,
+      /refuses this request, the gateway answers 200/,
+    ],
+    [
+      "a line that is no element",
+      async (answer) =>
+        answer.headers.get("content-type")?.startsWith("application/x-ndjson") === true
+          ? altered(answer, (text) => `${text}{}\n`)
+          : answer,
+      /must have required property/,
+    ],
+  ];
+  for (const [what, change, found] of lies) {
+    test(`find ${what}`, async () => {
+      const liar = Bun.serve({
+        port: 0,
+        fetch: async (request) => {
+          const url = new URL(request.url);
+          const headers = new Headers(request.headers);
+          headers.set("accept-encoding", "identity");
+          const target = `${gateway.url}${url.pathname}${url.search}`;
+          const { method, body } = request;
+          const answer = await fetch(target, { method, headers, body, redirect: "manual" });
+          return url.pathname.startsWith("/swagger") ? answer : change(answer, url);
+        },
+      });
+      const { fault } = await walk(`http://127.0.0.1:${liar.port}`, 3000, 1);
+      await liar.stop(true);
+      expect(fault).toMatch(found);
+    }, 60_000);
+  }
 });
+
+/** The same answer with another text. */
+async function altered(answer: Response, change: (text: string) => string): Promise<Response> {
+  const { status, headers } = answer;
+  const text = change(await answer.text());
+  const kept = [...headers].filter(([name]) => name !== "content-length");
+  return new Response(text === "" ? null : text, { status, headers: kept });
+}
+
+function without(answer: Response, field: string): Promise<Response> {
+  return altered(answer, (text) => text.replace(new RegExp(`"${field}":\\d+,`), ""));
+}

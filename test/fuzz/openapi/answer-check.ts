@@ -1,6 +1,7 @@
+import { parse } from "csv-parse/sync";
 import type { FuzzRequest } from "./requests.ts";
 import type { SchemaCheck } from "./schema-check.ts";
-import type { DeclaredAnswer, ServedDocument } from "./served-document.ts";
+import type { DeclaredAnswer, Schema, ServedDocument } from "./served-document.ts";
 
 /** Judges answers by the document. */
 export type AnswerCheck = (request: FuzzRequest, answer: Response) => Promise<string | undefined>;
@@ -32,7 +33,38 @@ export function answerCheckOf({ operations, schemas }: ServedDocument, check: Sc
     const schema = declared[type];
     if (schema === undefined) return `content type "${type}" is not declared for ${answer.status}: ${text}`;
     if (type === "application/json") return check.problemOf(schema, parsed(text));
+    if (type === "text/csv") return csvProblem(text, elementOf(declared));
+    if (type === "application/x-ndjson") {
+      const problems = text
+        .split("\n")
+        .slice(0, -1)
+        .map((line) => check.problemOf(elementOf(declared), parsed(line)));
+      return text === "" || text.endsWith("\n")
+        ? problems.find((each) => each !== undefined)
+        : "the last line does not end";
+    }
     return undefined;
+  }
+
+  /** What the list holds whose rows or lines these are. */
+  function elementOf(declared: DeclaredAnswer): Schema {
+    const { data } = (declared["application/json"]?.["properties"] ?? {}) as {
+      readonly data?: { readonly items: Schema };
+    };
+    const items = data?.items ?? {};
+    return schemas[String(items["$ref"]).replace("#/components/schemas/", "")] ?? items;
+  }
+}
+
+/** Every row has a cell for each column, and every column is a field of the element. */
+function csvProblem(text: string, element: Schema): string | undefined {
+  try {
+    const [header = []] = parse(text, { relax_column_count: false }) as string[][];
+    const known = Object.keys(element["properties"] as object);
+    const unknown = header.filter((name) => !known.includes(name));
+    return unknown.length === 0 ? undefined : `columns that the element does not have: ${unknown.join(", ")}`;
+  } catch (error) {
+    return `no CSV: ${String(error)}`;
   }
 }
 

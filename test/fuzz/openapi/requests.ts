@@ -27,7 +27,37 @@ export function requestsOf(operations: readonly Operation[], check: SchemaCheck)
   return fc.oneof(...operations.map((operation) => requestsTo(operation, check)));
 }
 
+/** Of many parameters one is soon wrong: so that what is behind the checks is reached too, many requests have nothing but
+ *  what the document gives as examples. */
 function requestsTo(operation: Operation, check: SchemaCheck): fc.Arbitrary<FuzzRequest> {
+  return fc.oneof(
+    { weight: 2, arbitrary: anyRequestsTo(operation, check) },
+    { weight: 1, arbitrary: rightRequestsTo(operation) },
+  );
+}
+
+function rightRequestsTo(operation: Operation): fc.Arbitrary<FuzzRequest> {
+  const { method, parameters, body, answers } = operation;
+  const example = ({ name, example: value }: Parameter): string => `${name}=${encoded(String(value))}`;
+  const optional = parameters.filter((each) => each.in === "query" && !each.required && each.example !== undefined);
+  const needed = parameters.filter((each) => each.in === "query" && each.required).map(example);
+  const types = Object.keys(answers.get(200) ?? {});
+  return fc
+    .record({ chosen: fc.subarray(optional), type: fc.constantFrom("*/*", ...types) })
+    .map(({ chosen, type }) => {
+      const query = [...needed, ...chosen.map(example)].join("&");
+      const path = operation.path.replace(/\{(\w+)\}/g, (_, name: string) =>
+        encoded(String(parameters.find((each) => each.in === "path" && each.name === name)?.example)),
+      );
+      return {
+        ...{ operation, method, target: query === "" ? path : `${path}?${query}`, expected: "taken" as const },
+        headers: { accept: type, ...(body === undefined ? {} : json) },
+        body: body === undefined ? undefined : JSON.stringify(body.example),
+      };
+    });
+}
+
+function anyRequestsTo(operation: Operation, check: SchemaCheck): fc.Arbitrary<FuzzRequest> {
   const ofPath = operation.parameters.filter((parameter) => parameter.in === "path");
   const path = fc.record(Object.fromEntries(ofPath.map((each) => [each.name, pathValuesOf(each, check)])));
   const method = fc.oneof(
