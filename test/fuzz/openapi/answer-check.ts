@@ -59,7 +59,7 @@ export function answerCheckOf({ operations, schemas }: ServedDocument, check: Sc
 /** Every row has a cell for each column, and every column is a field of the element. */
 function csvProblem(text: string, element: Schema): string | undefined {
   try {
-    const [header = []] = parse(text, { relax_column_count: false }) as string[][];
+    const [header = []]: string[][] = parse(text);
     const known = Object.keys(element["properties"] as object);
     const unknown = header.filter((name) => !known.includes(name));
     return unknown.length === 0 ? undefined : `columns that the element does not have: ${unknown.join(", ")}`;
