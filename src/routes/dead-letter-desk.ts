@@ -36,6 +36,16 @@ export class DeadLetterDesk {
     return this.settle(id, () => this.deadLetters.redrive(id));
   }
 
+  /** Puts the oldest ones back into the queue, at most `most`. @returns those that were, as they were */
+  async redriveOldest(most: number): Promise<ApiDeadLetter[]> {
+    const redriven: ApiDeadLetter[] = [];
+    for (const letter of (await this.page(most, undefined)).letters) {
+      // one that is gone was put back or dropped by somebody else
+      if (await this.deadLetters.redrive(letter.id)) redriven.push(letter);
+    }
+    return redriven;
+  }
+
   /** Drops the message for good. @returns the letter as it was */
   delete(id: string): Promise<ApiDeadLetter> {
     return this.settle(id, () => this.deadLetters.delete(id));

@@ -8,7 +8,7 @@ import { DeadLetterDesk } from "../dead-letter-desk.ts";
 import { BoundedCache } from "./bounded-cache.ts";
 import { toGraphqlError } from "./faults.ts";
 import { FleetView } from "./fleet-index.ts";
-import { renderGraphiql } from "./graphiql.ts";
+import { guardedPage, renderGraphiql } from "./graphiql.ts";
 import { keptAnswers } from "./kept-answers.ts";
 import { Admission } from "./live/admission.ts";
 import { GraphqlSockets, type Yoga } from "./live/graphql-socket.ts";
@@ -94,6 +94,7 @@ function answering(parts: GraphqlParts, { onMade, ...settings }: AnsweringSettin
     plugins: [
       { onYogaInit: ({ yoga: instance }: { readonly yoga: unknown }) => onMade(instance as Yoga) },
       requestRules(settings),
+      guardedPage(),
       keptAnswers(view, (request) => contexts.get(request)),
       operationLimits(view),
     ],

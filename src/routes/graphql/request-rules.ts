@@ -24,14 +24,19 @@ export function requestRules({ introspection }: { readonly introspection: boolea
       if (!introspection) addValidationRule(NoSchemaIntrospectionCustomRule);
       return ({ result, setResult }) => {
         if (result.length === 0) return;
+        const errors = (result as readonly GraphQLError[]).map((error) => readable(error));
         setResult(
-          (result as readonly GraphQLError[]).map((error) =>
-            coded(introspection ? error : unsuggesting(error), "GRAPHQL_VALIDATION_FAILED"),
-          ),
+          errors.map((error) => coded(introspection ? error : unsuggesting(error), "GRAPHQL_VALIDATION_FAILED")),
         );
       };
     },
   };
+}
+
+/** graphql gives up comparing fields of the same name that are there a thousand times, and says no more than that. */
+function readable(error: GraphQLError): GraphQLError {
+  if (error.message !== "Validation aborted.") return error;
+  return graphqlError("OPERATION_TOO_LARGE", "The document names the same fields too often; name each of them once");
 }
 
 /** The error with a code, where it has none. */

@@ -103,6 +103,17 @@ test("dead letters are looked at, delivered again and dropped", async () => {
   expect(await own.queue.stats()).toMatchObject({ ready: 2, dead: 0 });
 });
 
+test("many dead letters are delivered again at once, the oldest first", async () => {
+  const own = gatewayOver(stored);
+  const [one, two] = await buryTwo(own.queue);
+  const askOwn = asker(own);
+  const redrive = "mutation ($limit: Int) { redriveDeadLetters(limit: $limit) { id } }";
+  expect((await askOwn(redrive, { limit: 1 })).data).toEqual({ redriveDeadLetters: [{ id: one }] });
+  expect((await askOwn(redrive)).data).toEqual({ redriveDeadLetters: [{ id: two }] });
+  expect((await askOwn(redrive)).data).toEqual({ redriveDeadLetters: [] });
+  expect(await own.queue.stats()).toMatchObject({ ready: 3, dead: 0 });
+});
+
 describe("what cannot be answered", () => {
   const refused: [says: string, query: string, code: string][] = [
     ["no GraphQL", "{ gpus {", "GRAPHQL_PARSE_FAILED"],
@@ -115,6 +126,7 @@ describe("what cannot be answered", () => {
       "OPERATION_TOO_LARGE",
     ],
     ["too deep", `{ gpus { ${"host { gpus { ".repeat(9)} uuid ${"} }".repeat(9)} } }`, "OPERATION_TOO_LARGE"],
+    ["the same field over and over", `{ gpus { ${"uuid ".repeat(1900)} } }`, "OPERATION_TOO_LARGE"],
     ["too many tokens", `{ gpus { ${"uuid ".repeat(3000)} } }`, "OPERATION_TOO_LARGE"],
     ["a letter that is not there", 'mutation { redriveDeadLetter(id: "none") { id } }', "NOT_FOUND"],
   ];
@@ -144,6 +156,8 @@ describe("what cannot be answered", () => {
     const page = await (await gateway.get("/graphql", browser)).text();
     expect(page).toContain("GraphiQL");
     expect(page).not.toMatch(/<(?:script|link)[^>]+https?:\/\//);
+    const guarded = (await gateway.get("/graphql", browser)).headers.get("content-security-policy");
+    expect(guarded).toContain("default-src 'none'");
   });
 
   test("whatever is sent gets an answer that says what is wrong, and nothing of the inside", async () => {

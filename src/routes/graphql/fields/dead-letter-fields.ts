@@ -1,3 +1,4 @@
+import { Type } from "@sinclair/typebox";
 import { GraphQLNonNull, GraphQLObjectType, GraphQLString } from "graphql";
 import type { DeadLetterPage } from "../../dead-letter-desk.ts";
 import { deadLettersQuery, letterParams } from "../../pipeline.ts";
@@ -31,6 +32,13 @@ export function deadLetterMutations(types: OutputTypes, fields: FieldMaker): Rec
       description: "Puts a message back into the queue, its attempts from 0; gives the letter as it was",
       takes: letterParams,
       resolve: (_, { id }, { beyond }) => beyond.desk.redrive(id),
+    }),
+    redriveDeadLetters: fields.field({
+      type: types.listOf("DeadLetter"),
+      description: "The same for the oldest ones, at most limit of them; gives those that were put back",
+      takes: Type.Pick(deadLettersQuery, ["limit"]),
+      size: limitOf,
+      resolve: (_, { limit = 100 }, { beyond }) => beyond.desk.redriveOldest(limit),
     }),
     deleteDeadLetter: fields.field({
       type: new GraphQLNonNull(types.of("DeadLetter")),

@@ -73,10 +73,12 @@ function checkSize({ schema, document, operationName, variableValues }: Executed
   const size = sizeOfOperation({ schema, operation, fragments, variables: coerced, fleet: fleetOf(view) });
   for (const what of ["depth", "aliases", "values"] as const) {
     if (size[what] <= most[what]) continue;
+    // fragments within fragments make numbers that nobody can read
+    const value = Math.min(Math.ceil(size[what]), Number.MAX_SAFE_INTEGER);
     throw graphqlError(
       "OPERATION_TOO_LARGE",
-      `The operation is too large: ${what} ${Math.ceil(size[what])}, at most ${most[what]}; ${remedy[what]}`,
-      { limit: what, value: Math.ceil(size[what]), max: most[what] },
+      `The operation is too large: ${what} ${value}, at most ${most[what]}; ${remedy[what]}`,
+      { limit: what, value, max: most[what] },
     );
   }
 }
