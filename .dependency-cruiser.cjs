@@ -1,17 +1,16 @@
-/** Imports point one way: domain <- db, etcd <- pipeline <- routes <- app <- parts <- main; types count too. */
+/** Imports point one way; types count too. docs/architecture.md draws the rooms. */
 
-/** What routes may see of the pipeline: interfaces, no driver. */
-const pipelineInterfaces =
-  "^src/pipeline/(hot/fleet|queue/queue|store/telemetry-queries|store/telemetry-store|source/source|service)\\.ts$";
-
-/** A folder or file imports nothing of ours but what is named here. */
+/** Files in `path` import nothing of ours but what `allowed` names. */
 const layer = (name, path, allowed) => ({
   name: `${name}-imports-one-way`,
   comment: `${name} may import only ${allowed.join(", ")}`,
   severity: "error",
   from: { path },
-  to: { path: "^(src|scripts|test|bench|clients)/", pathNot: allowed },
+  to: { path: "^(src|scripts|dev|test|bench|clients)/", pathNot: allowed },
 });
+
+/** The files at the top of a pipeline room are its interfaces and what belongs to them; drivers are in folders below. */
+const interfacesOf = (rooms) => `^src/pipeline/(${rooms})/[^/]+\\.ts$`;
 
 module.exports = {
   forbidden: [
@@ -29,25 +28,32 @@ module.exports = {
       from: { path: "^src/domain/" },
       to: { pathNot: ["^src/domain/", "^node_modules/@sinclair/typebox/"] },
     },
-    layer("db", "^src/db/", ["^src/(domain|db)/"]),
-    layer("etcd", "^src/etcd/", ["^src/(domain|etcd)/"]),
-    layer("pipeline", "^src/pipeline/", ["^src/(domain|db|etcd|pipeline)/"]),
-    layer("terminal", "^src/terminal/", [
-      "^src/(domain|terminal)/",
-      "^src/pipeline/pipeline-listener\\.ts$",
-      pipelineInterfaces,
-    ]),
-    layer("routes", "^src/routes/", ["^src/(domain|routes)/", pipelineInterfaces]),
+    layer("kit", "^src/kit/", ["^src/(kit|domain)/"]),
+    layer("db", "^src/db/", ["^src/(kit|domain|db)/"]),
+    layer("etcd", "^src/etcd/", ["^src/(kit|domain|etcd)/"]),
+    layer("pipeline", "^src/pipeline/", ["^src/(kit|domain|db|etcd|pipeline|routes/fleet)/"]),
+    layer("terminal", "^src/terminal/", ["^src/(kit|domain|terminal)/", interfacesOf("source|queue|store|observe")]),
+    layer("routes", "^src/routes/", ["^src/(kit|domain|routes)/", interfacesOf("queue|store|hot")]),
     layer("client", "^clients/typescript/", ["^clients/typescript/"]),
-    layer("config", "^src/config(-schema|-setting)?\\.ts$", ["^src/domain/", "^src/config-(schema|setting)\\.ts$"]),
-    layer("app", "^src/app\\.ts$", ["^src/(domain|routes)/", "^src/config-schema\\.ts$", pipelineInterfaces]),
+    layer("config", "^src/config/", ["^src/(kit|domain|config)/"]),
+    layer("app", "^src/app\\.ts$", [
+      "^src/(kit|domain|routes|roles)/",
+      "^src/config/",
+      interfacesOf("queue|store|hot"),
+    ]),
     {
-      name: "parts-is-for-main",
+      name: "roles-are-for-main",
       severity: "error",
-      from: { pathNot: "^(src/main\\.ts|test/)" },
-      to: { path: "^src/parts\\.ts$" },
+      from: { pathNot: "^(src/(main|app)\\.ts|src/roles/|test/)" },
+      to: { path: "^src/roles/" },
     },
-    { name: "main-is-for-nobody", severity: "error", from: {}, to: { path: "^src/main\\.ts$" } },
+    { name: "main-is-the-top", severity: "error", from: {}, to: { path: "^src/main\\.ts$" } },
+    {
+      name: "product-needs-no-development-code",
+      severity: "error",
+      from: { path: "^(src|clients)/" },
+      to: { path: "^(scripts|dev|test|bench)/" },
+    },
   ],
   options: {
     doNotFollow: { path: "node_modules" },

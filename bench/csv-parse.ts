@@ -3,8 +3,8 @@ import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "csv-parse";
-import { systemClock } from "../src/domain/clock.ts";
-import { CsvSource } from "../src/pipeline/source/csv-source.ts";
+import { systemClock } from "../src/kit/clock.ts";
+import { CsvSource } from "../src/pipeline/source/csv/csv-source.ts";
 import { writeExporterCsv } from "./support/exporter-csv.ts";
 
 /** Samples a second of the CSV source's two lanes and of csv-parse alone, over the same generated file.

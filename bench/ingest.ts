@@ -1,8 +1,8 @@
 import { parseArgs } from "node:util";
 import postgres from "postgres";
-import { type PostgresServer, startPostgres } from "../scripts/services/postgres.ts";
+import { type PostgresServer, startPostgres } from "../dev/servers/postgres.ts";
 import type { RecordBatch } from "../src/domain/batch.ts";
-import { openPostgresStore } from "../src/pipeline/store/open-postgres-store.ts";
+import { openPostgresStore } from "../src/pipeline/store/sql/open-postgres-store.ts";
 import { batchesOf, type CopyText, copyTextOf, type Shape, shapes } from "./ingest/shapes.ts";
 
 // How fast the store takes batches in, against COPY of the same rows into an identical hypertable with as many connections:

@@ -1,10 +1,10 @@
 import pino from "pino";
-import { systemClock } from "../src/domain/clock.ts";
+import { systemClock } from "../src/kit/clock.ts";
 import type { RecordBatch } from "../src/domain/batch.ts";
-import { FleetProjection } from "../src/pipeline/hot/fleet-projection.ts";
-import { MemoryHotTier } from "../src/pipeline/hot/memory-hot-tier.ts";
-import { SimulatedSource } from "../src/pipeline/source/simulated-source.ts";
-import { FleetAnswers } from "../src/routes/fleet-answers.ts";
+import { FleetProjection } from "../src/routes/fleet/fleet-projection.ts";
+import { MemoryHotTier } from "../src/pipeline/hot/memory/memory-hot-tier.ts";
+import { SimulatedSource } from "../src/pipeline/source/simulated/simulated-source.ts";
+import { FleetAnswers } from "../src/routes/answers/fleet-answers.ts";
 
 // A gateway's memory with a simulated fleet: how long `latest` takes right after every record has changed, what taking a
 // change in costs, and how much memory a GPU takes. `bun bench/projection.ts [gpus ...]`; each size in a process of its

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
-import { startPostgres } from "../scripts/services/postgres.ts";
-import { openPostgresStore } from "../src/pipeline/store/open-postgres-store.ts";
+import { startPostgres } from "../dev/servers/postgres.ts";
+import { openPostgresStore } from "../src/pipeline/store/sql/open-postgres-store.ts";
 import { startPipeline, stopPipeline } from "../test/support/process.ts";
 import { startPrometheus } from "./peers/prometheus.ts";
 import { startVictoriaMetrics } from "./peers/victoria-metrics.ts";

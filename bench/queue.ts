@@ -1,4 +1,4 @@
-import { startEtcd } from "../scripts/services/etcd.ts";
+import { startEtcd } from "../dev/servers/etcd.ts";
 import { EtcdClient } from "../src/etcd/etcd-client.ts";
 import { encodeBatch } from "../src/pipeline/queue/batch-codec.ts";
 import { simulatedBatches } from "./queue/batches.ts";

@@ -1,4 +1,4 @@
-import { configRows, parseConfig } from "../src/config.ts";
+import { configRows, parseConfig } from "../src/config/parse-config.ts";
 import { InvalidConfig } from "../src/domain/errors.ts";
 
 // Prints the configuration that this environment gives, one setting a line; exits 1 where it is not usable.

@@ -1,6 +1,6 @@
-import { parseConfig } from "../src/config.ts";
+import { parseConfig } from "../src/config/parse-config.ts";
 import { InvalidConfig, TelemetryError } from "../src/domain/errors.ts";
-import { openPostgresStore } from "../src/pipeline/store/open-postgres-store.ts";
+import { openPostgresStore } from "../src/pipeline/store/sql/open-postgres-store.ts";
 
 // Brings the schema of DATABASE_URL up to date and says what the database is; exits 1 with one sentence where it cannot.
 try {

@@ -1,4 +1,4 @@
-import { trixieFolder, trixieObstacle } from "./services/trixie.ts";
+import { trixieFolder, trixieObstacle } from "../dev/servers/trixie.ts";
 
 // Builds once, before any test's time runs, the folder that the tests' servers are started from. Where it cannot be built the
 // tests use what the environment names or containers give, or say in a sentence what they miss.

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
-import { startEtcd } from "./services/etcd.ts";
-import { provideDatabase, provideEtcd } from "./services/provide.ts";
+import { startEtcd } from "../dev/servers/etcd.ts";
+import { provideDatabase, provideEtcd } from "../dev/servers/provide.ts";
 
 const usage = `Starts etcd and TimescaleDB for development and stops them, with their data, at Ctrl-C.
   bun run services [--etcd-members 3]

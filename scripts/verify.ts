@@ -1,9 +1,9 @@
 import { parseArgs } from "node:util";
-import { parseConfig } from "../src/config.ts";
-import { systemClock } from "../src/domain/clock.ts";
+import { parseConfig } from "../src/config/parse-config.ts";
+import { systemClock } from "../src/kit/clock.ts";
 import { DataDirUnusable, TelemetryError } from "../src/domain/errors.ts";
-import { CsvSource } from "../src/pipeline/source/csv-source.ts";
-import { openPGliteStore } from "../src/pipeline/store/open-pglite-store.ts";
+import { CsvSource } from "../src/pipeline/source/csv/csv-source.ts";
+import { openPGliteStore } from "../src/pipeline/store/sql/open-pglite-store.ts";
 import { compareFile } from "./verify/compare-file.ts";
 import { recordsBehindApi, recordsInStore, type StoredRecords } from "./verify/stored-records.ts";
 

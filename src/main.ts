@@ -1,11 +1,11 @@
 import type { Logger } from "pino";
 import { version } from "../package.json";
 import { composeApp } from "./app.ts";
-import { type Config, parseConfig } from "./config.ts";
-import { systemClock } from "./domain/clock.ts";
+import { type Config, parseConfig } from "./config/parse-config.ts";
+import { systemClock } from "./kit/clock.ts";
 import { TelemetryError } from "./domain/errors.ts";
-import { makeParts, type Parts } from "./parts.ts";
-import { startAll, stopAll } from "./pipeline/run-services.ts";
+import { makeParts, type Parts } from "./roles/shared-parts.ts";
+import { startAll, stopAll } from "./kit/run-services.ts";
 import { bannerText } from "./terminal/banner.ts";
 import { makeLog } from "./terminal/log.ts";
 

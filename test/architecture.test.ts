@@ -29,7 +29,7 @@ function filesIn(...folders: string[]): SourceFile[] {
 const sources = filesIn("src");
 /** What of the client package is written by hand. */
 const client = filesIn("clients/typescript/src").filter(({ path }) => !path.includes("/generated/"));
-const everything = [...sources, ...filesIn("scripts", "bench", "test"), ...client];
+const everything = [...sources, ...filesIn("scripts", "dev", "bench", "test"), ...client];
 
 /** Every node of a file for which the finder has something to say, with its line. */
 function findAll(files: readonly SourceFile[], find: (node: ts.Node) => string | undefined): string[] {
@@ -69,7 +69,7 @@ test("only main ends the process", () => {
 
 test("time and chance come from outside: only the clock looks at the machine's", () => {
   const global = ["Date.now", "new Date()", "performance.now", "setInterval", "Bun.sleep"];
-  expect(usesOf(global, outside("src/domain/clock.ts", "src/main.ts", "src/parts.ts"))).toEqual([]);
+  expect(usesOf(global, outside("src/kit/clock.ts", "src/main.ts", "src/roles/shared-parts.ts"))).toEqual([]);
 });
 
 test("chance in the simulated fleet comes from its seed", () => {
@@ -91,7 +91,7 @@ test("what a caller chooses between is made in parts.ts, or by its own file's op
     });
   }
   expect(homes.size).toBeGreaterThan(0);
-  const made = outside("src/parts.ts").flatMap((file) =>
+  const made = outside("src/roles/shared-parts.ts").flatMap((file) =>
     findAll([file], (node) => {
       const driver = ts.isNewExpression(node) ? node.expression.getText() : "";
       const home = homes.get(driver) ?? file.path;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { configRows, parseConfig } from "../src/config.ts";
+import { configRows, parseConfig } from "../src/config/parse-config.ts";
 import { InvalidConfig } from "../src/domain/errors.ts";
 
 function faultsOf(env: Record<string, string>): readonly string[] {

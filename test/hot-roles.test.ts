@@ -2,8 +2,8 @@ import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type EtcdCluster, startEtcd } from "../scripts/services/etcd.ts";
-import { type PostgresServer, startPostgres } from "../scripts/services/postgres.ts";
+import { type EtcdCluster, startEtcd } from "../dev/servers/etcd.ts";
+import { type PostgresServer, startPostgres } from "../dev/servers/postgres.ts";
 import { expectStopped, type PipelineProcess, startPipeline, urlOf } from "./support/process.ts";
 
 // Collectors and gateways as processes of their own, between an etcd and a database that go away.

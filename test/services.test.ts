@@ -3,10 +3,10 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SQL } from "bun";
-import { type EtcdCluster, type EtcdMember, type EtcdOptions, startEtcd } from "../scripts/services/etcd.ts";
-import { startPostgres } from "../scripts/services/postgres.ts";
-import { provideDatabase, provideEtcd } from "../scripts/services/provide.ts";
-import { trixieFolder } from "../scripts/services/trixie.ts";
+import { type EtcdCluster, type EtcdMember, type EtcdOptions, startEtcd } from "../dev/servers/etcd.ts";
+import { startPostgres } from "../dev/servers/postgres.ts";
+import { provideDatabase, provideEtcd } from "../dev/servers/provide.ts";
+import { trixieFolder } from "../dev/servers/trixie.ts";
 
 // What the other tests stand on: the servers are real ones, and nothing of them outlives who started them.
 
@@ -212,7 +212,7 @@ for (const [how, endedBy, exitCode] of [
 ] as const) {
   test(`a server on disks of its own finds them full, and nothing of them is left after ${how}`, async () => {
     const script = `
-      const { startPostgres } = await import("${import.meta.dir}/../scripts/services/postgres.ts");
+      const { startPostgres } = await import("${import.meta.dir}/../dev/servers/postgres.ts");
       const mebibytes = 1024 ** 2;
       const server = await startPostgres({ diskBytes: { cluster: 192 * mebibytes, tables: 32 * mebibytes } });
       const sql = new Bun.SQL(server.url, { max: 1 });

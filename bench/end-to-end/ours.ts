@@ -1,6 +1,6 @@
 import postgres from "postgres";
-import { startEtcd } from "../../scripts/services/etcd.ts";
-import { startPostgres } from "../../scripts/services/postgres.ts";
+import { startEtcd } from "../../dev/servers/etcd.ts";
+import { startPostgres } from "../../dev/servers/postgres.ts";
 import { type Usage, usageOf } from "../support/process-usage.ts";
 import type { Input } from "./inputs.ts";
 

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { finished } from "node:stream/promises";
-import { freePorts } from "../../scripts/services/free-ports.ts";
+import { freePorts } from "../../dev/servers/free-ports.ts";
 import { debianProgram } from "./debian-program.ts";
 
 /** A Prometheus that was loaded with a file; nothing else goes into it. */

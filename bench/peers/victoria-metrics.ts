@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePorts } from "../../scripts/services/free-ports.ts";
+import { freePorts } from "../../dev/servers/free-ports.ts";
 import { debianProgram } from "./debian-program.ts";
 
 /** A VictoriaMetrics for comparison. */

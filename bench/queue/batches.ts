@@ -1,5 +1,5 @@
-import { SimulatedSource } from "../../src/pipeline/source/simulated-source.ts";
-import { systemClock } from "../../src/domain/clock.ts";
+import { SimulatedSource } from "../../src/pipeline/source/simulated/simulated-source.ts";
+import { systemClock } from "../../src/kit/clock.ts";
 import type { RecordBatch } from "../../src/domain/batch.ts";
 
 /** Batches of a simulated fleet, about `samples` samples each, as a streamer would publish them. */

@@ -1,9 +1,9 @@
 import pino from "pino";
-import { systemClock } from "../../src/domain/clock.ts";
+import { systemClock } from "../../src/kit/clock.ts";
 import { validateBatch } from "../../src/domain/schema/validate-batch.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
 import { decodePayload } from "../../src/pipeline/queue/batch-codec.ts";
-import { EtcdQueue } from "../../src/pipeline/queue/etcd-queue.ts";
+import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
 
 // A collector without a store: claims, decodes, validates, acknowledges. Started by bench/queue.ts, as a process of its
 // own; prints a line for every hundred messages, and one when it has claimed its first.

@@ -1,12 +1,12 @@
 import pino from "pino";
 import type { RecordBatch } from "../../src/domain/batch.ts";
-import { systemClock } from "../../src/domain/clock.ts";
+import { systemClock } from "../../src/kit/clock.ts";
 import type { EtcdClient } from "../../src/etcd/etcd-client.ts";
 import { countPrefix, put, removePrefix } from "../../src/etcd/requests.ts";
 import { encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
-import { EtcdQueue } from "../../src/pipeline/queue/etcd-queue.ts";
+import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
 import type { NewMessage } from "../../src/pipeline/queue/queue.ts";
-import { EtcdUpkeep } from "../../src/pipeline/etcd-upkeep.ts";
+import { EtcdUpkeep } from "../../src/pipeline/upkeep/etcd-upkeep.ts";
 
 /** A queue as the pipeline opens it, on a topic of its own. */
 function openQueue(client: EtcdClient, topic: string, leaseSeconds: number, capacityMessages = 1000): EtcdQueue {

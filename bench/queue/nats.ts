@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AckPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
-import { freePorts } from "../../scripts/services/free-ports.ts";
-import { trixieFolder } from "../../scripts/services/trixie.ts";
+import { freePorts } from "../../dev/servers/free-ports.ts";
+import { trixieFolder } from "../../dev/servers/trixie.ts";
 
 /** Carries a payload through NATS JetStream (a file stream that syncs every write, like etcd): published 16 at a time,
  *  pulled and acknowledged in the same process. @returns messages a second, publish to acknowledge */

@@ -1,15 +1,15 @@
 import { Elysia } from "elysia";
 import pino from "pino";
 import { Registry } from "prom-client";
-import { parseConfig } from "../../src/config.ts";
-import { systemClock } from "../../src/domain/clock.ts";
+import { parseConfig } from "../../src/config/parse-config.ts";
+import { systemClock } from "../../src/kit/clock.ts";
 import { noWorkload } from "../../src/domain/gpu.ts";
 import type { StoredGpu } from "../../src/domain/query.ts";
-import type { FleetMember } from "../../src/pipeline/hot/fleet.ts";
-import { FleetProjection } from "../../src/pipeline/hot/fleet-projection.ts";
-import { MemoryHotTier } from "../../src/pipeline/hot/memory-hot-tier.ts";
+import type { FleetMember } from "../../src/routes/fleet/fleet.ts";
+import { FleetProjection } from "../../src/routes/fleet/fleet-projection.ts";
+import { MemoryHotTier } from "../../src/pipeline/hot/memory/memory-hot-tier.ts";
 import { LiveFeed } from "../../src/routes/live/live-feed.ts";
-import { liveRoutes, socketSettings } from "../../src/routes/live/ws.ts";
+import { liveRoutes, socketSettings } from "../../src/routes/live/live-routes.ts";
 import { makeBatch } from "../../test/support/batch.ts";
 import { gpuUuid, textOf, timeOf, values } from "./fan-out-load.ts";
 

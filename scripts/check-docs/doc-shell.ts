@@ -1,7 +1,7 @@
 import type { Subprocess } from "bun";
-import { clientTools } from "../services/client-tools.ts";
-import { freePorts } from "../services/free-ports.ts";
-import { systemPath } from "../services/trixie.ts";
+import { clientTools } from "../../dev/servers/client-tools.ts";
+import { freePorts } from "../../dev/servers/free-ports.ts";
+import { systemPath } from "../../dev/servers/trixie.ts";
 import { interrupt } from "./read-docs.ts";
 
 /** Started and left running until the next one of its kind, or the end. */

@@ -4,7 +4,7 @@ import { drizzle } from "drizzle-orm/pglite";
 import { migrate } from "drizzle-orm/pglite/migrator";
 import { StoreRejected, StoreUnavailable, TelemetryError } from "../domain/errors.ts";
 import type { SqlClient, SqlTransaction } from "./client.ts";
-import { textOf, unavailable } from "./remedies.ts";
+import { textOf, unavailable } from "./error-hints.ts";
 import { isUniqueViolation, saysDataIsAtFault } from "./sqlstate.ts";
 
 const migrationsFolder = `${import.meta.dir}/../../drizzle`;

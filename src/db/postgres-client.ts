@@ -1,4 +1,4 @@
-import type { Clock } from "../domain/clock.ts";
+import type { Clock } from "../kit/clock.ts";
 import { StoreUnavailable, type TelemetryError } from "../domain/errors.ts";
 import type { SqlClient, SqlTransaction } from "./client.ts";
 import { PostgresConnection } from "./postgres-connection.ts";

@@ -2,9 +2,9 @@ import { connect, type Socket } from "node:net";
 import postgres from "postgres";
 import { StoreUnavailable } from "../domain/errors.ts";
 import type { SqlTransaction } from "./client.ts";
-import { lastWordsIn } from "./last-words.ts";
+import { lastWordsIn } from "./fatal-message.ts";
 import type { PostgresUrl } from "./postgres-url.ts";
-import { unavailable } from "./remedies.ts";
+import { unavailable } from "./error-hints.ts";
 import { isUniqueViolation } from "./sqlstate.ts";
 
 export interface PostgresConnectionOptions {

@@ -1,6 +1,6 @@
 import postgres from "postgres";
 import { messageOf, StoreRejected, TelemetryError } from "../domain/errors.ts";
-import { textOf, unavailable } from "./remedies.ts";
+import { textOf, unavailable } from "./error-hints.ts";
 import { saysDataIsAtFault } from "./sqlstate.ts";
 
 /** True where the data is at fault: the connection is as good as before. What ends the session (FATAL), such as a wrong

@@ -1,4 +1,4 @@
-import type { Clock } from "../domain/clock.ts";
+import type { Clock } from "../kit/clock.ts";
 import { StoreUnavailable } from "../domain/errors.ts";
 import { PostgresConnection, type PostgresConnectionOptions } from "./postgres-connection.ts";
 

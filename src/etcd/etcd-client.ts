@@ -14,7 +14,7 @@ import {
   MaintenanceClient,
 } from "etcd3";
 import { ConnectionPool } from "etcd3/lib/connection-pool";
-import { deadlineIn } from "../domain/clock.ts";
+import { deadlineIn } from "../kit/clock.ts";
 import { EtcdUnavailable, LeaseGone, messageOf } from "../domain/errors.ts";
 import { translateEtcdError } from "./etcd-errors.ts";
 

@@ -1,5 +1,5 @@
 import type { IEvent, IWatchResponse } from "etcd3";
-import type { Clock } from "../domain/clock.ts";
+import type { Clock } from "../kit/clock.ts";
 import { EtcdCompacted, EtcdUnavailable } from "../domain/errors.ts";
 import type { EtcdClient } from "./etcd-client.ts";
 

@@ -1,4 +1,4 @@
-import { type Clock, stopwatch } from "../domain/clock.ts";
+import { type Clock, stopwatch } from "../kit/clock.ts";
 import type { EtcdClient } from "./etcd-client.ts";
 
 export interface LeaseSessionOptions {

@@ -2,12 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  type ProvidedDatabase,
-  type ProvidedEtcd,
-  provideDatabase,
-  provideEtcd,
-} from "../../scripts/services/provide.ts";
+import { type ProvidedDatabase, type ProvidedEtcd, provideDatabase, provideEtcd } from "../../dev/servers/provide.ts";
 import { answerOf, createGatewayClient, liveTelemetry } from "gpu-telemetry-client";
 import { realCsv, realFigures, untilLoaded } from "../support/loaded-gateway.ts";
 import { expectStopped, type PipelineProcess, startPipeline, urlOf } from "../support/process.ts";

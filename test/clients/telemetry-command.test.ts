@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type LiveGateway, openLiveGateway } from "../routes/live/live-gateway.ts";
 import { buryTwo } from "../routes/gateway.ts";
-import { MemoryQueue } from "../../src/pipeline/queue/memory-queue.ts";
-import { systemClock } from "../../src/domain/clock.ts";
+import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
+import { systemClock } from "../../src/kit/clock.ts";
 
 const queue = new MemoryQueue({
   topic: "telemetry",

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { answerOf, createGatewayClient, GatewayError, GatewayUnreachable } from "gpu-telemetry-client";
-import { allowedMethods } from "../../src/routes/route-table.ts";
+import { allowedMethods } from "../../src/routes/http/route-table.ts";
 import { type LoadedGateway, realCsv, realFigures, startLoadedGateway } from "../support/loaded-gateway.ts";
 import { driveEveryOperation } from "./drive-every-operation.ts";
 

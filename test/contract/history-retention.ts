@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import type { OpenStore } from "../../src/pipeline/store/open-pglite-store.ts";
+import type { OpenStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
 import { makeBatch, messageOf } from "../support/batch.ts";
 
 const dayMs = 86_400_000;

@@ -3,8 +3,8 @@ import type { RecordBatch } from "../../src/domain/batch.ts";
 import { BatchBuilder } from "../../src/domain/batch-builder.ts";
 import type { Gpu, Workload } from "../../src/domain/gpu.ts";
 import { metricIndexOf } from "../../src/domain/metrics.ts";
-import { FleetMembers } from "../../src/pipeline/hot/fleet-members.ts";
-import type { FleetMember } from "../../src/pipeline/hot/fleet.ts";
+import { FleetMembers } from "../../src/routes/fleet/fleet-members.ts";
+import type { FleetMember } from "../../src/routes/fleet/fleet.ts";
 import type { HotTier } from "../../src/pipeline/hot/hot-tier.ts";
 
 /** A record of a GPU as a test writes it. */

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { HistoryCursor, RecordFilter, StoredRecord } from "../../src/domain/query.ts";
-import type { OpenStore } from "../../src/pipeline/store/open-pglite-store.ts";
+import type { OpenStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
 import type { TelemetryQueries } from "../../src/pipeline/store/telemetry-queries.ts";
 import { makeBatch, messageOf, type TestRecord } from "../support/batch.ts";
 

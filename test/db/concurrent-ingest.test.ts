@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { type PostgresServer, startPostgres } from "../../scripts/services/postgres.ts";
-import { systemClock } from "../../src/domain/clock.ts";
+import { type PostgresServer, startPostgres } from "../../dev/servers/postgres.ts";
+import { systemClock } from "../../src/kit/clock.ts";
 import { metrics } from "../../src/domain/metrics.ts";
-import { retry } from "../../src/pipeline/backoff.ts";
-import type { OpenStore } from "../../src/pipeline/store/open-pglite-store.ts";
-import { openPostgresStore } from "../../src/pipeline/store/open-postgres-store.ts";
+import { retry } from "../../src/kit/retry.ts";
+import type { OpenStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
+import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import type { IngestMessage, IngestResult } from "../../src/pipeline/store/telemetry-store.ts";
 import { makeBatch } from "../support/batch.ts";
 import { createDatabase, withClient } from "../support/postgres-database.ts";

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { mountSmallDisks, type SmallDisk, type SmallDisks } from "../../scripts/services/small-disk.ts";
+import { mountSmallDisks, type SmallDisk, type SmallDisks } from "../../dev/servers/small-disk.ts";
 import { openPGliteClient } from "../../src/db/pglite-client.ts";
 import { writeFleetCsv } from "../support/fleet-csv.ts";
 import { startPipeline, stopPipeline, urlOf } from "../support/process.ts";

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { type PostgresServer, startPostgres } from "../../scripts/services/postgres.ts";
+import { type PostgresServer, startPostgres } from "../../dev/servers/postgres.ts";
 import { openPostgresClient, type PostgresClient } from "../../src/db/postgres-client.ts";
-import { systemClock } from "../../src/domain/clock.ts";
-import { openPostgresStore } from "../../src/pipeline/store/open-postgres-store.ts";
+import { systemClock } from "../../src/kit/clock.ts";
+import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import { type Collecting, recordsPerMessage, startCollecting } from "../support/collecting.ts";
 import { createDatabase, urlOf, withClient } from "../support/postgres-database.ts";
 import { openTcpProxy } from "../support/tcp-proxy.ts";

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { type PostgresServer, startPostgres } from "../../scripts/services/postgres.ts";
+import { type PostgresServer, startPostgres } from "../../dev/servers/postgres.ts";
 import { openPostgresClient, type PostgresClient } from "../../src/db/postgres-client.ts";
-import { type Clock, stopwatch, systemClock } from "../../src/domain/clock.ts";
+import { type Clock, stopwatch, systemClock } from "../../src/kit/clock.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 
 setDefaultTimeout(60_000);

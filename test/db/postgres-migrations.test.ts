@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { readMigrationFiles } from "drizzle-orm/migrator";
 import { metrics } from "../../src/domain/metrics.ts";
-import { type PostgresServer, startPostgres } from "../../scripts/services/postgres.ts";
-import { openPostgresStore } from "../../src/pipeline/store/open-postgres-store.ts";
+import { type PostgresServer, startPostgres } from "../../dev/servers/postgres.ts";
+import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import { createDatabase, urlOf, withClient } from "../support/postgres-database.ts";
 
 setDefaultTimeout(60_000);

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { type PostgresServer, startPostgres } from "../../scripts/services/postgres.ts";
+import { type PostgresServer, startPostgres } from "../../dev/servers/postgres.ts";
 import { selectAggregates } from "../../src/db/sql/select-aggregates.ts";
 import { selectRollups } from "../../src/db/sql/select-rollups.ts";
 import { groupings } from "../../src/domain/query.ts";
-import { openPostgresStore } from "../../src/pipeline/store/open-postgres-store.ts";
+import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import { makeBatch, messageOf } from "../support/batch.ts";
 import { withClient } from "../support/postgres-database.ts";
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { type EtcdCluster, startEtcd } from "../../scripts/services/etcd.ts";
-import { systemClock } from "../../src/domain/clock.ts";
+import { type EtcdCluster, startEtcd } from "../../dev/servers/etcd.ts";
+import { systemClock } from "../../src/kit/clock.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
 import { prefixRange, put, removePrefix } from "../../src/etcd/requests.ts";
-import { EtcdHotTier, type EtcdHotTierOptions } from "../../src/pipeline/hot/etcd-hot-tier.ts";
+import { EtcdHotTier, type EtcdHotTierOptions } from "../../src/pipeline/hot/etcd/etcd-hot-tier.ts";
 import { exerciseHotTier, Follower, gpuAt, hotBatch, type OpenHotTier, t0 } from "../contract/hot-tier.ts";
 
 let cluster: EtcdCluster;

@@ -2,11 +2,11 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import pino from "pino";
 import { ulid } from "ulid";
-import { type EtcdCluster, type EtcdOptions, startEtcd } from "../../scripts/services/etcd.ts";
-import { systemClock } from "../../src/domain/clock.ts";
+import { type EtcdCluster, type EtcdOptions, startEtcd } from "../../dev/servers/etcd.ts";
+import { systemClock } from "../../src/kit/clock.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
 import { prefixRange, put } from "../../src/etcd/requests.ts";
-import { EtcdQueue } from "../../src/pipeline/queue/etcd-queue.ts";
+import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
 import type { Delivery } from "../../src/pipeline/queue/queue.ts";
 import { exerciseQueue, type OpenQueue } from "../contract/queue.ts";
 

@@ -1,4 +1,4 @@
-import { MemoryHotTier } from "../../src/pipeline/hot/memory-hot-tier.ts";
+import { MemoryHotTier } from "../../src/pipeline/hot/memory/memory-hot-tier.ts";
 import { exerciseHotTier } from "../contract/hot-tier.ts";
 
 exerciseHotTier("MemoryHotTier", () => {

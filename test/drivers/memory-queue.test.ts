@@ -1,4 +1,4 @@
-import { MemoryQueue } from "../../src/pipeline/queue/memory-queue.ts";
+import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
 import { exerciseQueue } from "../contract/queue.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 

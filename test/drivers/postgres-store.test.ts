@@ -1,6 +1,6 @@
 import { afterAll, beforeAll } from "bun:test";
-import { type PostgresServer, startPostgres } from "../../scripts/services/postgres.ts";
-import { openPostgresStore } from "../../src/pipeline/store/open-postgres-store.ts";
+import { type PostgresServer, startPostgres } from "../../dev/servers/postgres.ts";
+import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import { exerciseGpuHistory } from "../contract/gpu-history.ts";
 import { exerciseHistoryRetention } from "../contract/history-retention.ts";
 import { exerciseTelemetryQueries } from "../contract/telemetry-queries.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { type EtcdCluster, type EtcdOptions, startEtcd } from "../../scripts/services/etcd.ts";
-import { systemClock } from "../../src/domain/clock.ts";
+import { type EtcdCluster, type EtcdOptions, startEtcd } from "../../dev/servers/etcd.ts";
+import { systemClock } from "../../src/kit/clock.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
 import { EtcdWatch } from "../../src/etcd/etcd-watch.ts";
 import { LeaseSession } from "../../src/etcd/lease-session.ts";

@@ -2,7 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openPGliteStore } from "../../src/pipeline/store/open-pglite-store.ts";
+import { openPGliteStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
 import { writeFleetCsv } from "../support/fleet-csv.ts";
 import { startPipeline, stopPipeline } from "../support/process.ts";
 import { randomFrom } from "../support/random.ts";

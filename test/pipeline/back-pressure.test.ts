@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { BackPressure } from "../../src/pipeline/back-pressure.ts";
-import { TokenBucket } from "../../src/pipeline/token-bucket.ts";
+import { BackPressure } from "../../src/pipeline/stream/back-pressure.ts";
+import { TokenBucket } from "../../src/kit/token-bucket.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 
 const never = new AbortController().signal;

@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "bun:test";
-import { CsvSource, type CsvSourceOptions } from "../../src/pipeline/source/csv-source.ts";
+import { CsvSource, type CsvSourceOptions } from "../../src/pipeline/source/csv/csv-source.ts";
 import { batchesOf, CsvFolder, exporterHeader, exporterRow, openCsvSource, plain } from "../support/csv-reading.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 

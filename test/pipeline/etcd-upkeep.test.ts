@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import pino from "pino";
-import { type EtcdCluster, startEtcd } from "../../scripts/services/etcd.ts";
-import { type Clock, systemClock } from "../../src/domain/clock.ts";
+import { type EtcdCluster, startEtcd } from "../../dev/servers/etcd.ts";
+import { type Clock, systemClock } from "../../src/kit/clock.ts";
 import { EtcdOutOfSpace } from "../../src/domain/errors.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
 import { put } from "../../src/etcd/requests.ts";
-import { EtcdUpkeep } from "../../src/pipeline/etcd-upkeep.ts";
-import { EtcdQueue } from "../../src/pipeline/queue/etcd-queue.ts";
+import { EtcdUpkeep } from "../../src/pipeline/upkeep/etcd-upkeep.ts";
+import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
 import type { Delivery, NewMessage } from "../../src/pipeline/queue/queue.ts";
 import { openTcpProxy } from "../support/tcp-proxy.ts";
 

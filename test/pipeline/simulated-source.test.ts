@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import type { Position } from "../../src/domain/source-range.ts";
-import { gapsOf } from "../../src/pipeline/gaps.ts";
-import { SimulatedSource, type SimulatedSourceOptions } from "../../src/pipeline/source/simulated-source.ts";
+import { gapsOf } from "../../src/pipeline/stream/assignment/gaps.ts";
+import { SimulatedSource, type SimulatedSourceOptions } from "../../src/pipeline/source/simulated/simulated-source.ts";
 import type { ReadRange, SourceBatch } from "../../src/pipeline/source/source.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 

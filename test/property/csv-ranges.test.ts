@@ -4,7 +4,7 @@ import fc from "fast-check";
 import type { Position } from "../../src/domain/source-range.ts";
 import { FileWindow } from "../../src/pipeline/source/csv/file-window.ts";
 import { RecordSplitter } from "../../src/pipeline/source/csv/record-splitter.ts";
-import type { CsvSource, CsvSourceOptions } from "../../src/pipeline/source/csv-source.ts";
+import type { CsvSource, CsvSourceOptions } from "../../src/pipeline/source/csv/csv-source.ts";
 import type { SourceBatch, SourceCut } from "../../src/pipeline/source/source.ts";
 import { csvBytes, readings } from "../support/arbitrary-csv.ts";
 import {

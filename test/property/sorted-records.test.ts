@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { sortedRecords } from "../../src/pipeline/store/sorted-records.ts";
+import { sortedRecords } from "../../src/pipeline/store/sql/sorted-records.ts";
 import { makeBatch } from "../support/batch.ts";
 
 const gpuCount = 5;

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import pino from "pino";
-import { systemClock } from "../../src/domain/clock.ts";
-import { FleetProjection } from "../../src/pipeline/hot/fleet-projection.ts";
-import { MemoryHotTier } from "../../src/pipeline/hot/memory-hot-tier.ts";
+import { systemClock } from "../../src/kit/clock.ts";
+import { FleetProjection } from "../../src/routes/fleet/fleet-projection.ts";
+import { MemoryHotTier } from "../../src/pipeline/hot/memory/memory-hot-tier.ts";
 import { gpuAt, hotBatch, t0 } from "../contract/hot-tier.ts";
 import { gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
 

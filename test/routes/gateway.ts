@@ -1,16 +1,16 @@
 import pino, { type Logger } from "pino";
 import { Registry } from "prom-client";
 import { type AppOptions, composeApp } from "../../src/app.ts";
-import { parseConfig } from "../../src/config.ts";
+import { parseConfig } from "../../src/config/parse-config.ts";
 import type { RejectedInput } from "../../src/domain/batch.ts";
 import { BatchBuilder } from "../../src/domain/batch-builder.ts";
-import { systemClock } from "../../src/domain/clock.ts";
+import { systemClock } from "../../src/kit/clock.ts";
 import type { Gpu, Workload } from "../../src/domain/gpu.ts";
 import { metricIndexOf } from "../../src/domain/metrics.ts";
-import { FleetProjection } from "../../src/pipeline/hot/fleet-projection.ts";
-import { MemoryHotTier } from "../../src/pipeline/hot/memory-hot-tier.ts";
+import { FleetProjection } from "../../src/routes/fleet/fleet-projection.ts";
+import { MemoryHotTier } from "../../src/pipeline/hot/memory/memory-hot-tier.ts";
 import { encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
-import { MemoryQueue } from "../../src/pipeline/queue/memory-queue.ts";
+import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 
 /** 2025-07-18T20:42:34Z, the first second of the fleet. */

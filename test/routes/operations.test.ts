@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { Counter, Registry } from "prom-client";
-import type { Service } from "../../src/pipeline/service.ts";
+import type { Service } from "../../src/kit/service.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import pino from "pino";
-import { type EtcdCluster, startEtcd } from "../../scripts/services/etcd.ts";
-import { systemClock } from "../../src/domain/clock.ts";
+import { type EtcdCluster, startEtcd } from "../../dev/servers/etcd.ts";
+import { systemClock } from "../../src/kit/clock.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
-import { EtcdQueue } from "../../src/pipeline/queue/etcd-queue.ts";
+import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
 import { gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
 
 let cluster: EtcdCluster;

@@ -1,12 +1,12 @@
 import pino from "pino";
-import { systemClock } from "../../src/domain/clock.ts";
-import { Collector } from "../../src/pipeline/collector.ts";
-import { messagesOf } from "../../src/pipeline/messages-of.ts";
-import { silentListener } from "../../src/pipeline/pipeline-listener.ts";
-import { MemoryHotTier } from "../../src/pipeline/hot/memory-hot-tier.ts";
-import { MemoryQueue } from "../../src/pipeline/queue/memory-queue.ts";
+import { systemClock } from "../../src/kit/clock.ts";
+import { Collector } from "../../src/pipeline/collect/collector.ts";
+import { messagesOf } from "../../src/pipeline/stream/batch-messages.ts";
+import { silentListener } from "../../src/pipeline/observe/pipeline-listener.ts";
+import { MemoryHotTier } from "../../src/pipeline/hot/memory/memory-hot-tier.ts";
+import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
 import type { NewMessage } from "../../src/pipeline/queue/queue.ts";
-import { openPostgresStore } from "../../src/pipeline/store/open-postgres-store.ts";
+import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import type { IngestResult } from "../../src/pipeline/store/telemetry-store.ts";
 import { makeBatch } from "./batch.ts";
 

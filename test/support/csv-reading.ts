@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RejectedInput } from "../../src/domain/batch.ts";
-import { systemClock } from "../../src/domain/clock.ts";
-import { CsvSource, type CsvSourceOptions } from "../../src/pipeline/source/csv-source.ts";
+import { systemClock } from "../../src/kit/clock.ts";
+import { CsvSource, type CsvSourceOptions } from "../../src/pipeline/source/csv/csv-source.ts";
 import type { ReadRange, SourceBatch } from "../../src/pipeline/source/source.ts";
 
 /** The exporter's header. */

@@ -1,4 +1,4 @@
-import type { Clock } from "../../src/domain/clock.ts";
+import type { Clock } from "../../src/kit/clock.ts";
 
 interface Sleeper {
   readonly wakeAtMs: number;

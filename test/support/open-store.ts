@@ -1,4 +1,4 @@
-import { type OpenStore, openPGliteStore } from "../../src/pipeline/store/open-pglite-store.ts";
+import { type OpenStore, openPGliteStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
 
 /** A real store in memory, gone when it is closed. */
 export function openMemoryStore(): Promise<OpenStore> {

@@ -1,6 +1,6 @@
-import type { PostgresServer } from "../../scripts/services/postgres.ts";
+import type { PostgresServer } from "../../dev/servers/postgres.ts";
 import { openPostgresClient, type PostgresClient } from "../../src/db/postgres-client.ts";
-import { systemClock } from "../../src/domain/clock.ts";
+import { systemClock } from "../../src/kit/clock.ts";
 
 /** Makes another database of the server's.
  *  @param plain without TimescaleDB

@@ -1,7 +1,7 @@
 import { customByRecord, type RecordBatch } from "../../domain/batch.ts";
 import { noWorkload, type Workload } from "../../domain/gpu.ts";
 import { metrics } from "../../domain/metrics.ts";
-import { sortedByKey } from "./join.ts";
+import { sortedByKey } from "./merge-state.ts";
 import type { GpuState, NewestRecord } from "./hot-tier.ts";
 
 /** What a batch says of a GPU: its attributes, as of its newest record, and that record. */

@@ -1,6 +1,6 @@
 import { GraphQLError, NoSchemaIntrospectionCustomRule } from "graphql";
 import type { Plugin } from "graphql-yoga";
-import { graphqlError } from "./faults.ts";
+import { graphqlError } from "../graphql-kit/graphql-errors.ts";
 
 const bodyTypes = ["application/json", "application/graphql"];
 

@@ -1,13 +1,13 @@
 import { GraphQLObjectType, GraphQLSchema } from "graphql";
-import { namedSchemas } from "../docs/components.ts";
-import { deadLetterFields, deadLetterMutations } from "./fields/dead-letter-fields.ts";
-import { FieldMaker } from "./fields/field.ts";
-import { fleetFields } from "./fields/fleet-fields.ts";
-import { historyFields } from "./fields/history-fields.ts";
-import { liveFields } from "./fields/live-fields.ts";
-import { relationsOf } from "./fields/relations.ts";
-import { EnumTypes } from "./types/enums.ts";
-import { OutputTypes } from "./types/output-types.ts";
+import { namedSchemas } from "../openapi/components.ts";
+import { deadLetterFields, deadLetterMutations } from "../resources/pipeline/dead-letter-fields.ts";
+import { FieldMaker } from "../graphql-kit/field.ts";
+import { fleetFields } from "../resources/hierarchy/fleet-fields.ts";
+import { historyFields } from "../resources/telemetry/history-fields.ts";
+import { liveFields } from "../resources/telemetry/live-fields.ts";
+import { relationsOf } from "../resources/hierarchy/relations.ts";
+import { EnumTypes } from "../graphql-kit/types/enums.ts";
+import { OutputTypes } from "../graphql-kit/types/output-types.ts";
 
 /** The GraphQL schema: its types are the API's TypeBox schemas, its arguments REST's parameters. */
 export function makeSchema(): GraphQLSchema {

@@ -1,5 +1,5 @@
 import type { StoredGpu, StoredRecord } from "../../domain/query.ts";
-import type { Fleet } from "../../pipeline/hot/fleet.ts";
+import type { Fleet } from "../fleet/fleet.ts";
 
 /** Whose records somebody wants to hear of; absent fields do not restrict, an empty list of GPUs fits none. */
 export interface LiveFilter {

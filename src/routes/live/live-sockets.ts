@@ -1,12 +1,12 @@
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
-import type { Clock } from "../../domain/clock.ts";
-import type { Fleet } from "../../pipeline/hot/fleet.ts";
+import type { Clock } from "../../kit/clock.ts";
+import type { Fleet } from "../fleet/fleet.ts";
 import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
-import { ApiFault } from "../api-fault.ts";
-import { Channels } from "./channel.ts";
+import { ApiFault } from "../http/api-error.ts";
+import { Channels } from "./shared-topic.ts";
 import type { LiveFeed } from "./live-feed.ts";
-import { liveMetrics } from "./live-metrics.ts";
+import { liveMetrics } from "./live-instruments.ts";
 import type { LiveSettings } from "./live-settings.ts";
 import { type CloseReason, LiveSocket, type SocketKeeper } from "./live-socket.ts";
 import type { ReadMessage } from "./read-message.ts";

@@ -1,4 +1,4 @@
-import type { Clock } from "../../domain/clock.ts";
+import type { Clock } from "../../kit/clock.ts";
 import { messageOf, QueryTooCostly, StoreUnavailable } from "../../domain/errors.ts";
 import type { RecordFilter } from "../../domain/query.ts";
 import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";

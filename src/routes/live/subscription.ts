@@ -1,9 +1,9 @@
 import type { StoredRecord } from "../../domain/query.ts";
-import type { Channel, Channels, UpdateHolder, Wanted } from "./channel.ts";
+import type { Channel, Channels, UpdateHolder, Wanted } from "./shared-topic.ts";
 import type { LiveUpdate } from "./live-feed.ts";
 import type { ControlMessage } from "./messages.ts";
-import { Overlap } from "./overlap.ts";
-import type { UpdateOrigin } from "./selection.ts";
+import { Overlap } from "./replay-dedup.ts";
+import type { UpdateOrigin } from "./metric-selection.ts";
 
 /** Live records that are kept while a history is read; beyond, the oldest are skipped. */
 const backlogMax = 10_000;

@@ -1,18 +1,18 @@
-import type { Clock } from "../../domain/clock.ts";
+import type { Clock } from "../../kit/clock.ts";
 import type { StoredRecord } from "../../domain/query.ts";
-import type { Fleet, FleetMember } from "../../pipeline/hot/fleet.ts";
+import type { Fleet, FleetMember } from "../fleet/fleet.ts";
 import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
-import { readInstant } from "../instant.ts";
-import { type Channels, keyOf, type Wanted } from "./channel.ts";
+import { readInstant } from "../http/instant.ts";
+import { type Channels, keyOf, type Wanted } from "./shared-topic.ts";
 import { isWanted, type LiveFilter } from "./live-feed.ts";
-import type { LiveMetrics } from "./live-metrics.ts";
+import type { LiveMetrics } from "./live-instruments.ts";
 import type { LiveSettings } from "./live-settings.ts";
 import type { LiveSocket } from "./live-socket.ts";
 import type { ClientMessage } from "./messages.ts";
 import type { MessageFault, ReadMessage } from "./read-message.ts";
 import { Replays } from "./replays.ts";
 import { Subscription } from "./subscription.ts";
-import { wantedOf } from "./wanted.ts";
+import { wantedOf } from "./subscription-request.ts";
 
 type Subscribe = Extract<ClientMessage, { type: "subscribe" }>;
 

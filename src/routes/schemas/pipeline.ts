@@ -1,7 +1,7 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { rejectReasons } from "../../domain/batch.ts";
 import type { QueueStats } from "../../pipeline/queue/queue.ts";
-import type { Service } from "../../pipeline/service.ts";
+import type { Service } from "../../kit/service.ts";
 import { wholeNumber } from "./envelope.ts";
 
 const queueSchema = Type.Object(

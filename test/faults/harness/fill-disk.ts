@@ -1,6 +1,6 @@
-import type { PostgresDisk } from "../../../scripts/services/postgres.ts";
+import type { PostgresDisk } from "../../../dev/servers/postgres.ts";
 import { openPostgresClient } from "../../../src/db/postgres-client.ts";
-import { systemClock } from "../../../src/domain/clock.ts";
+import { systemClock } from "../../../src/kit/clock.ts";
 import type { Fault } from "./scenario.ts";
 import type { Victims } from "./victims.ts";
 import type { Worker } from "./workers.ts";

@@ -1,8 +1,8 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { type EtcdCluster, startEtcd } from "../../../scripts/services/etcd.ts";
-import { type PostgresServer, startPostgres } from "../../../scripts/services/postgres.ts";
-import { freePorts } from "../../../scripts/services/free-ports.ts";
+import { type EtcdCluster, startEtcd } from "../../../dev/servers/etcd.ts";
+import { type PostgresServer, startPostgres } from "../../../dev/servers/postgres.ts";
+import { freePorts } from "../../../dev/servers/free-ports.ts";
 import { makeNetwork, type TestHost, type TestNetwork } from "./network.ts";
 import { Worker } from "./workers.ts";
 

@@ -2,7 +2,7 @@ import type { PostgresClient } from "../../../src/db/postgres-client.ts";
 import type { EtcdClient } from "../../../src/etcd/etcd-client.ts";
 import { prefixRange } from "../../../src/etcd/requests.ts";
 import type { QueueKeys } from "../../../src/pipeline/queue/etcd/queue-keys.ts";
-import type { CheckpointKeys } from "../../../src/pipeline/ranges/checkpoint-keys.ts";
+import type { CheckpointKeys } from "../../../src/pipeline/stream/assignment/checkpoint-keys.ts";
 import { hostOf, type Ledger } from "./ledger.ts";
 
 const examplesMax = 5;

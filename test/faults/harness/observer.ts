@@ -1,4 +1,4 @@
-import { systemClock } from "../../../src/domain/clock.ts";
+import { systemClock } from "../../../src/kit/clock.ts";
 import type { Stretch } from "../../../src/domain/source-range.ts";
 import type { PostgresClient } from "../../../src/db/postgres-client.ts";
 import type { EtcdClient } from "../../../src/etcd/etcd-client.ts";
@@ -6,8 +6,8 @@ import { type EtcdEvent, EtcdWatch } from "../../../src/etcd/etcd-watch.ts";
 import { prefixRange } from "../../../src/etcd/requests.ts";
 import { readDeadLetter, readEnvelope } from "../../../src/pipeline/queue/etcd/envelope.ts";
 import { idOf, type QueueKeys } from "../../../src/pipeline/queue/etcd/queue-keys.ts";
-import type { CheckpointKeys } from "../../../src/pipeline/ranges/checkpoint-keys.ts";
-import { readRange } from "../../../src/pipeline/ranges/stored-plan.ts";
+import type { CheckpointKeys } from "../../../src/pipeline/stream/assignment/checkpoint-keys.ts";
+import { readRange } from "../../../src/pipeline/stream/assignment/stored-plan.ts";
 
 export interface ObserverOptions {
   readonly etcd: EtcdClient;

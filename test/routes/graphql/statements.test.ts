@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { SqlClient } from "../../../src/db/client.ts";
 import { detectEngine } from "../../../src/db/engine.ts";
 import { openPGliteClient } from "../../../src/db/pglite-client.ts";
-import { SqlTelemetryQueries } from "../../../src/pipeline/store/sql-telemetry-queries.ts";
-import { SqlTelemetryStore } from "../../../src/pipeline/store/sql-telemetry-store.ts";
+import { SqlTelemetryQueries } from "../../../src/pipeline/store/sql/sql-telemetry-queries.ts";
+import { SqlTelemetryStore } from "../../../src/pipeline/store/sql/sql-telemetry-store.ts";
 import { makeBatch, messageOf } from "../../support/batch.ts";
 import { gatewayOver, type TestGateway } from "../gateway.ts";
 

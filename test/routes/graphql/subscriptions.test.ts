@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { createClient } from "graphql-ws";
-import { Admission } from "../../../src/routes/graphql/live/admission.ts";
-import { liveRecords } from "../../../src/routes/graphql/live/live-records.ts";
+import { Admission } from "../../../src/routes/graphql-kit/live/admission.ts";
+import { liveRecords } from "../../../src/routes/graphql-kit/live/live-records.ts";
 import { LiveFeed } from "../../../src/routes/live/live-feed.ts";
 import { until } from "../../support/until.ts";
 import { type LiveGateway, openLiveGateway } from "../live/live-gateway.ts";

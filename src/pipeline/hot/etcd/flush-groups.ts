@@ -1,4 +1,4 @@
-import type { GpuPlan } from "./known-fleet.ts";
+import type { GpuPlan } from "./document-cache.ts";
 
 /** etcd takes 128 operations in a transaction, and what a nested one holds counts on top of those around it. */
 const operationsMax = 112;

@@ -2,11 +2,11 @@ import type { IRequestOp, ITxnResponse } from "etcd3";
 import type { EtcdClient } from "../../../etcd/etcd-client.ts";
 import { getKey, isAbsent, nested, put } from "../../../etcd/requests.ts";
 import type { GpuNews } from "../newest-of-batch.ts";
-import type { DataWindow } from "./data-window.ts";
+import type { DataWindow } from "./expiring-keys.ts";
 import type { FlushMember } from "./flush-groups.ts";
 import { clusterDocument, dataDocument, hostDocument } from "./hot-documents.ts";
 import { hotKeys } from "./hot-keys.ts";
-import type { GpuPlan, KnownFleet } from "./known-fleet.ts";
+import type { GpuPlan, KnownFleet } from "./document-cache.ts";
 
 type Response = ITxnResponse["responses"][number];
 

@@ -3,12 +3,12 @@ import { EtcdRefused, EtcdUnavailable, LeaseGone } from "../../../domain/errors.
 import type { EtcdClient } from "../../../etcd/etcd-client.ts";
 import { get, prefixRange } from "../../../etcd/requests.ts";
 import type { GpuNews } from "../newest-of-batch.ts";
-import type { DataWindow } from "./data-window.ts";
+import type { DataWindow } from "./expiring-keys.ts";
 import { type FlushMember, groupsOf } from "./flush-groups.ts";
 import { FlushTransaction } from "./flush-transaction.ts";
 import { dataEntry, readBoard } from "./hot-documents.ts";
 import { hotKeys } from "./hot-keys.ts";
-import { type GpuPlan, KnownFleet } from "./known-fleet.ts";
+import { type GpuPlan, KnownFleet } from "./document-cache.ts";
 
 /** Others write the same documents at the same time; each time one of them gets on. */
 const roundsMax = 20;

@@ -1,5 +1,5 @@
 import type { IKeyValue } from "etcd3";
-import type { Clock } from "../../../domain/clock.ts";
+import type { Clock } from "../../../kit/clock.ts";
 import type { EtcdClient } from "../../../etcd/etcd-client.ts";
 import { EtcdWatch } from "../../../etcd/etcd-watch.ts";
 import { prefixRange } from "../../../etcd/requests.ts";

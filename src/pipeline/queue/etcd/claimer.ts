@@ -1,6 +1,6 @@
 import type { IResponseOp } from "etcd3";
 import type { Logger } from "pino";
-import type { Clock } from "../../../domain/clock.ts";
+import type { Clock } from "../../../kit/clock.ts";
 import { LeaseGone } from "../../../domain/errors.ts";
 import type { EtcdClient, TxnResult } from "../../../etcd/etcd-client.ts";
 import { exists, get, getKey, isAbsent, nested, put, wasWrittenLessThan } from "../../../etcd/requests.ts";

@@ -1,4 +1,4 @@
-import type { Clock } from "../../../domain/clock.ts";
+import type { Clock } from "../../../kit/clock.ts";
 import type { EtcdClient } from "../../../etcd/etcd-client.ts";
 import {
   exists,

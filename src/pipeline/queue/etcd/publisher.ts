@@ -1,7 +1,7 @@
 import type { ICompare, IRequestOp, ITxnResponse } from "etcd3";
 import { monotonicFactory } from "ulid";
-import type { Clock } from "../../../domain/clock.ts";
-import { stopwatch } from "../../../domain/clock.ts";
+import type { Clock } from "../../../kit/clock.ts";
+import { stopwatch } from "../../../kit/clock.ts";
 import { EtcdRefused, LeaseGone, RangeLost } from "../../../domain/errors.ts";
 import type { EtcdClient } from "../../../etcd/etcd-client.ts";
 import { countPrefix, get, isAbsent, nested, put, wasCreatedAt } from "../../../etcd/requests.ts";

@@ -12,8 +12,8 @@ import {
 } from "graphql";
 import type { Plugin } from "graphql-yoga";
 import { StoreUnavailable } from "../../../domain/errors.ts";
-import { graphqlError } from "../faults.ts";
-import type { FleetIndex, FleetView } from "../fleet-index.ts";
+import { graphqlError } from "../../graphql-kit/graphql-errors.ts";
+import type { FleetIndex, FleetView } from "../../fleet/fleet-index.ts";
 import { type OperationSize, sizeOfOperation } from "./operation-size.ts";
 
 /** Tokens of a document: some ten times those of a large dashboard's. Validation takes time with their square. */

@@ -16,8 +16,8 @@ import {
   TypeMetaFieldDef,
   isObjectType,
 } from "graphql";
-import type { SizeOf } from "../fields/field.ts";
-import type { FleetIndex } from "../fleet-index.ts";
+import type { SizeOf } from "../../graphql-kit/field.ts";
+import type { FleetIndex } from "../../fleet/fleet-index.ts";
 
 /** How large an operation is. */
 export interface OperationSize {

@@ -8,8 +8,8 @@ import {
   type SubscribePayload,
 } from "graphql-ws";
 import type { Logger } from "pino";
-import { ApiFault } from "../../api-fault.ts";
-import { graphqlError } from "../faults.ts";
+import { ApiFault } from "../../http/api-error.ts";
+import { graphqlError } from "../../graphql-kit/graphql-errors.ts";
 
 /** How an operation is answered, with all plugins. */
 interface Operation {

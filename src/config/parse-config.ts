@@ -1,0 +1,166 @@
+import { readFileSync } from "node:fs";
+import { Kind, type Static, type TSchema } from "@sinclair/typebox";
+import { Value } from "@sinclair/typebox/value";
+import { configSchema, roles } from "./config-schema.ts";
+import type { EnvironmentNotes } from "./config-setting.ts";
+import { InvalidConfig } from "../domain/errors.ts";
+
+/** The checked configuration. Times are in the unit of their name. */
+export type Config = Static<typeof configSchema>;
+
+interface Setting {
+  readonly key: string;
+  readonly schema: TSchema & EnvironmentNotes;
+}
+
+const settings: readonly Setting[] = Object.entries(configSchema.properties).map(([key, schema]) => ({
+  key,
+  schema: schema as unknown as Setting["schema"],
+}));
+
+/** Reads the configuration from an environment.
+ *  @throws InvalidConfig with every fault, each naming variable, value and what would be right */
+export function parseConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const faults: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const { key, schema } of settings) {
+    const text = textOf(schema, env, faults);
+    const value = text === undefined ? (structuredClone(schema.default) as unknown) : fromText(schema, text);
+    if (value === undefined) continue;
+    if (value === notWritable || !Value.Check(schema, value)) faults.push(faultOf(schema, text ?? ""));
+    else values[key] = value;
+  }
+  const config = values as Config;
+  if (faults.length === 0) faults.push(...contradictions(config));
+  if (faults.length > 0) throw new InvalidConfig(faults);
+  return config;
+}
+
+/** One row of the effective configuration, for people. */
+export interface ConfigRow {
+  readonly env: string;
+  readonly value: string;
+  readonly default: string;
+  readonly type: string;
+  readonly description: string;
+}
+
+/** @returns every setting as it is in force, in the order of the schema; secrets hidden */
+export function configRows(config: Config): ConfigRow[] {
+  return settings.map(({ key, schema }) => ({
+    env: schema.env,
+    value: shownOf(schema, (config as Record<string, unknown>)[key]),
+    default: toText(schema, schema.default),
+    type: typeText(schema),
+    description: schema.description,
+  }));
+}
+
+/** What is right one by one and wrong together. */
+function contradictions(config: Config): string[] {
+  const faults: string[] = [];
+  const { roles: chosen, etcdEndpoints: endpoints } = config;
+  if (endpoints === undefined && chosen.includes("streamer") !== chosen.includes("collector")) {
+    faults.push(
+      `ROLE=${chosen.join(",")}: streamer and collector share a queue in memory and must run in one process; set ETCD_ENDPOINTS, or use ROLE=all, ROLE=streamer,collector or ROLE=gateway`,
+    );
+  }
+  faults.push(...etcdContradictions(config));
+  if (config.queueLowMarkPercent >= config.queueHighMarkPercent) {
+    faults.push(
+      `QUEUE_LOW_MARK_PERCENT=${config.queueLowMarkPercent} is not below QUEUE_HIGH_MARK_PERCENT=${config.queueHighMarkPercent}`,
+    );
+  }
+  if (config.loopMode && config.csvFile === undefined)
+    faults.push("LOOP_MODE=true needs CSV_FILE: there is no file to play again");
+  if (config.timestamps !== undefined && config.csvFile === undefined) {
+    faults.push(`TIMESTAMPS=${config.timestamps} needs CSV_FILE: the simulated fleet always stamps the present`);
+  }
+  return faults;
+}
+
+function etcdContradictions(config: Config): string[] {
+  const { etcdEndpoints: endpoints = [], etcdCertFile, etcdKeyFile, etcdUsername, etcdPassword } = config;
+  const faults: string[] = [];
+  const secure = endpoints.filter((url) => url.startsWith("https://")).length;
+  if (secure > 0 && secure < endpoints.length) {
+    faults.push(`ETCD_ENDPOINTS=${endpoints.join(",")} mixes http and https; use one of them`);
+  }
+  if ((etcdCertFile === undefined) !== (etcdKeyFile === undefined)) {
+    faults.push("ETCD_CERT_FILE and ETCD_KEY_FILE belong together: set both or none");
+  }
+  if ((etcdUsername === undefined) !== (etcdPassword === undefined)) {
+    faults.push("ETCD_USERNAME and ETCD_PASSWORD belong together: set both or none");
+  }
+  return faults;
+}
+
+const notWritable = Symbol("text that does not fit the setting's form");
+
+function textOf(schema: EnvironmentNotes, env: Readonly<Record<string, string | undefined>>, faults: string[]) {
+  const text = env[schema.env];
+  const file = schema.secret ? env[`${schema.env}_FILE`] : undefined;
+  if (text !== undefined && text !== "") return text.trim();
+  if (file === undefined || file === "") return undefined;
+  try {
+    return readFileSync(file, "utf8").trim();
+  } catch (cause) {
+    faults.push(`${schema.env}_FILE=${file} cannot be read: ${(cause as Error).message}`);
+    return undefined;
+  }
+}
+
+const millisecondsPerUnit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
+
+/** @returns the value that the text means, or `notWritable` */
+function fromText(schema: Setting["schema"], text: string): unknown {
+  if (schema.form === "roles") return text === "all" ? [...roles] : text.split(",").map((part) => part.trim());
+  if (schema.form === "list") return text.split(",").map((part) => part.trim());
+  if (schema.form === "duration") {
+    const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text);
+    return match ? Math.round(Number(match[1]) * millisecondsPerUnit[match[2] as "ms"]) : notWritable;
+  }
+  switch (schema[Kind]) {
+    case "Integer":
+      return /^-?\d+$/.test(text) ? Number(text) : notWritable;
+    case "Boolean":
+      return { true: true, "1": true, false: false, "0": false }[text.toLowerCase()] ?? notWritable;
+    default:
+      return text;
+  }
+}
+
+function shownOf(schema: Setting["schema"], value: unknown): string {
+  return schema.secret && value !== undefined ? "(hidden)" : toText(schema, value);
+}
+
+function toText(schema: Setting["schema"], value: unknown): string {
+  if (value === undefined) return "";
+  if (Array.isArray(value)) return value.join(",");
+  return `${value as string | number | boolean}${schema.form === "duration" ? "ms" : ""}`;
+}
+
+function faultOf(schema: Setting["schema"], text: string): string {
+  const shown = schema.secret ? "(hidden)" : text;
+  return `${schema.env}=${shown} is not usable: expected ${typeText(schema)} (${schema.description})`;
+}
+
+/** What may be written, in words. */
+function typeText(schema: Setting["schema"]): string {
+  const unit = schema.unit === undefined ? "" : ` ${schema.unit}`;
+  if (schema.form === "list") return "a comma list of http://host:port or https://host:port";
+  if (schema.form === "roles") return `all or a list of ${roles.join(",")}`;
+  if (schema.form === "duration") {
+    return `a time with its unit (ms, s, m, h) from ${String(schema.minimum)}ms to ${String(schema.maximum)}ms`;
+  }
+  switch (schema[Kind]) {
+    case "Integer":
+      return `a whole number from ${String(schema.minimum)} to ${String(schema.maximum)}${unit}`;
+    case "Boolean":
+      return "true or false";
+    case "Union":
+      return `one of ${(schema.anyOf as { const: string }[]).map((member) => member.const).join(", ")}`;
+    default:
+      return schema.pattern === undefined ? "text" : `text that matches ${String(schema.pattern)}`;
+  }
+}

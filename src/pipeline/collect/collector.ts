@@ -1,0 +1,192 @@
+import type { Logger } from "pino";
+import type { RecordBatch } from "../../domain/batch.ts";
+import type { Clock } from "../../kit/clock.ts";
+import { isRetryable, messageOf, QueueClosed } from "../../domain/errors.ts";
+import { validateBatch } from "../../domain/schema/validate-batch.ts";
+import { retry } from "../../kit/retry.ts";
+import type { HotTier } from "../hot/hot-tier.ts";
+import type { PipelineListener } from "../observe/pipeline-listener.ts";
+import { decodePayload } from "../queue/batch-codec.ts";
+import type { Delivery, Queue } from "../queue/queue.ts";
+import type { Service } from "../../kit/service.ts";
+import type { IngestMessage, TelemetryStore } from "../store/telemetry-store.ts";
+
+export interface CollectorOptions {
+  /** Unique among the collectors of a queue. */
+  readonly consumerId: string;
+  readonly queue: Queue;
+  readonly store: TelemetryStore;
+  /** Told of what the store has taken in. */
+  readonly hotTier: Pick<HotTier, "write">;
+  /** Messages stored at a time; as many more may wait for the hot tier. */
+  readonly workers: number;
+  /** The queue's lease, seconds; slow work extends it at every third of it. */
+  readonly leaseSeconds: number;
+  /** Empty the queue before stopping: for a queue that does not outlive the process. */
+  readonly drainOnStop: boolean;
+  readonly clock: Clock;
+  readonly listener: PipelineListener;
+  readonly log: Logger;
+}
+
+/** Takes messages from the queue into the store and the hot tier: claim, decode, validate, ingest, tell the hot tier, and
+ *  only then acknowledge.
+ *
+ *  IDLE -start-> COLLECTING -stop-> DRAINING (no wait for new messages; what is in hand, and with `drainOnStop`
+ *  what is queued, is finished) -done or deadline-> STOPPED. What is not acknowledged is delivered again. */
+export class Collector implements Service {
+  readonly name = "collector";
+  /** Ends waiting for new messages. */
+  private readonly halt = new AbortController();
+  /** Ends retrying what is in hand. */
+  private readonly abandon = new AbortController();
+  private running: Promise<unknown> | undefined;
+  private failure: string | undefined;
+
+  constructor(private readonly options: CollectorOptions) {}
+
+  start(): Promise<void> {
+    if (this.halt.signal.aborted) return Promise.resolve();
+    this.running ??= Promise.all(Array.from({ length: this.options.workers }, () => this.work()));
+    return Promise.resolve();
+  }
+
+  async stop(deadline: AbortSignal): Promise<void> {
+    const abandon = (): void => this.abandon.abort();
+    if (deadline.aborted) abandon();
+    deadline.addEventListener("abort", abandon, { once: true });
+    this.halt.abort();
+    await this.running;
+    if (this.running !== undefined && this.options.drainOnStop) await this.drain();
+    deadline.removeEventListener("abort", abandon);
+  }
+
+  fault(): string | undefined {
+    return this.failure;
+  }
+
+  activity(): undefined {
+    return undefined;
+  }
+
+  /** Handles one message after the other. While one waits for the hot tier, which gathers what many messages have to say,
+   *  the next is stored already: a worker has two messages at most. */
+  private async work(): Promise<void> {
+    let settling = Promise.resolve();
+    while (!this.halt.signal.aborted) {
+      try {
+        for (const delivery of await this.claim(this.halt.signal)) {
+          const stored = Promise.withResolvers<void>();
+          const settled = this.handleReporting(delivery, stored.resolve);
+          await stored.promise;
+          await settling;
+          settling = settled;
+        }
+      } catch (error) {
+        if (error instanceof QueueClosed) break;
+        this.report(error);
+        await this.options.clock.sleep(1000, this.halt.signal);
+      }
+    }
+    await settling;
+  }
+
+  private async handleReporting(delivery: Delivery, onStored: () => void): Promise<void> {
+    try {
+      await this.handle(delivery, onStored);
+    } catch (error) {
+      if (!(error instanceof QueueClosed)) this.report(error);
+    } finally {
+      onStored();
+    }
+  }
+
+  /** Handles what the queue still holds, until it is empty or the deadline has passed. The workers have ended and the
+   *  queue is this process's own: nobody takes a message between the look and the claim, so the claim never waits. */
+  private async drain(): Promise<void> {
+    const { queue } = this.options;
+    while (!this.abandon.signal.aborted && (await queue.stats()).ready > 0) {
+      for (const delivery of await this.claim(this.abandon.signal)) await this.handle(delivery, () => undefined);
+    }
+  }
+
+  private claim(signal: AbortSignal): Promise<Delivery[]> {
+    return this.options.queue.claim({ consumerId: this.options.consumerId, maxMessages: 1, signal });
+  }
+
+  /** @param onStored called when the message is in the store */
+  private async handle(delivery: Delivery, onStored: () => void): Promise<void> {
+    const { queue, listener } = this.options;
+    let batch: RecordBatch | undefined;
+    try {
+      batch = validateBatch(decodePayload({ ...delivery.envelope, payload: delivery.payload }));
+      await this.store(delivery, batch, onStored);
+    } catch (error) {
+      // stopping while the store is away is no fault of the message: its claim ends with the queue's close
+      if (this.abandon.signal.aborted && isRetryable(error)) return;
+      const failure = error instanceof Error ? error : new Error(String(error));
+      listener.refused(batch, failure);
+      this.options.log.error(
+        { err: failure, message: delivery.envelope.id, attempt: delivery.attempt },
+        "message refused",
+      );
+      await this.retrying(() => queue.reject(delivery, failure.message));
+      return;
+    }
+    const stale = await this.retrying(() => queue.acknowledge([delivery]));
+    if (stale.length > 0) listener.acknowledgedTooLate(stale.length);
+    this.failure = undefined;
+  }
+
+  private async store(delivery: Delivery, batch: RecordBatch, onStored: () => void): Promise<void> {
+    const { envelope } = delivery;
+    const { store, hotTier, listener } = this.options;
+    const message: IngestMessage = {
+      messageId: envelope.id,
+      idempotencyKey: envelope.idempotencyKey,
+      source: envelope.source,
+      batch,
+    };
+    const done = new AbortController();
+    const lease = this.keepLease(delivery, done.signal);
+    try {
+      const result = await this.retrying(() => store.ingest(message));
+      listener.stored(message, result);
+      onStored();
+      // a duplicate too: who stored it may have died before it told
+      await this.retrying(() => hotTier.write(batch));
+    } finally {
+      done.abort();
+      await lease;
+    }
+  }
+
+  /** Extends the lease until done, so that a slow store does not make a second delivery of the message. */
+  private async keepLease(delivery: Delivery, done: AbortSignal): Promise<void> {
+    const { queue, clock, leaseSeconds } = this.options;
+    for (;;) {
+      await clock.sleep((leaseSeconds * 1000) / 3, done);
+      if (done.aborted) return;
+      // A lost lease is no reason to stop: the store takes the message once, whoever brings it.
+      await queue.extend([delivery]).catch((error: unknown) => this.report(error));
+    }
+  }
+
+  private retrying<T>(operation: () => Promise<T>): Promise<T> {
+    return retry(operation, {
+      clock: this.options.clock,
+      signal: this.abandon.signal,
+      onRetry: (error) => {
+        this.report(error);
+        this.options.listener.retried(error as Error);
+      },
+    });
+  }
+
+  private report(error: unknown): void {
+    const failure = `collecting is held up: ${messageOf(error)}`;
+    // every worker meets the same trouble again and again: said once
+    if (failure !== this.failure) this.options.log.warn({ err: error }, failure);
+    this.failure = failure;
+  }
+}

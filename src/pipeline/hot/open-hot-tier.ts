@@ -1,0 +1,65 @@
+import type { Logger } from "pino";
+import { Counter, Gauge, type Registry } from "prom-client";
+import type { Clock } from "../../kit/clock.ts";
+import type { EtcdClient } from "../../etcd/etcd-client.ts";
+import type { TelemetryQueries } from "../store/telemetry-queries.ts";
+import { EtcdHotTier } from "./etcd/etcd-hot-tier.ts";
+import { FleetProjection } from "../../routes/fleet/fleet-projection.ts";
+import type { HotTier } from "./hot-tier.ts";
+import { MemoryHotTier } from "./memory/memory-hot-tier.ts";
+
+/** The hot tier of this process.
+ *  @param etcd where it is shared with others; undefined: this process stores and shows by itself */
+export function openHotTier(options: {
+  readonly etcd: EtcdClient | undefined;
+  readonly windowSeconds: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly registry: Registry;
+}): HotTier {
+  const { etcd, log, registry } = options;
+  const coalesced = new Counter({
+    name: "telemetry_hot_coalesced_records_total",
+    help: "Records that the hot tier left out, a newer one of the same GPU being known; the store has them",
+    registers: [registry],
+  });
+  const refused = new Counter({
+    name: "telemetry_hot_refused_total",
+    help: "Times that the hot tier did not take what the store has: too large, or no right to write it",
+    registers: [registry],
+  });
+  const onCoalesced = (records: number): void => coalesced.inc(records);
+  const onRefused = (reason: Error): void => {
+    refused.inc();
+    log.error({ err: reason }, "the hot tier does not take what the store has");
+  };
+  return etcd === undefined
+    ? new MemoryHotTier({ onCoalesced })
+    : new EtcdHotTier({ ...options, client: etcd, onCoalesced, onRefused });
+}
+
+/** What others store without telling this process's hot tier is seen this much later. */
+const rereadMs = 2000;
+
+/** The fleet in a gateway's memory.
+ *  @param isTold false where nobody writes into the hot tier: the store is read again and again instead */
+export function openFleet(options: {
+  readonly hotTier: HotTier;
+  readonly queries: TelemetryQueries;
+  readonly isTold: boolean;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly registry: Registry;
+}): FleetProjection {
+  const { queries, isTold, registry } = options;
+  const fleet = new FleetProjection({ ...options, store: queries, rereadMs: isTold ? undefined : rereadMs });
+  new Gauge({
+    name: "telemetry_fleet_gpus",
+    help: "GPUs that this gateway knows",
+    registers: [registry],
+    collect() {
+      this.set(fleet.isLoaded ? fleet.members().length : 0);
+    },
+  });
+  return fleet;
+}

@@ -1,0 +1,114 @@
+import { Counter, Gauge, type Registry } from "prom-client";
+import type { EtcdClient } from "../../etcd/etcd-client.ts";
+import type { BackPressure } from "../stream/back-pressure.ts";
+import { type PipelineListener, silentListener } from "./pipeline-listener.ts";
+
+type CounterName =
+  | "publishedMessages"
+  | "publishedSamples"
+  | "readRows"
+  | "missing"
+  | "storedMessages"
+  | "storedSamples"
+  | "inserted"
+  | "merged"
+  | "duplicates"
+  | "refused"
+  | "retries"
+  | "tooLate";
+
+type Counters = Readonly<Record<CounterName, Counter>> & { readonly rejected: Counter<"reason"> };
+
+/** Counts what happens along the data's way into Prometheus metrics. */
+export function pipelineMetrics(registry: Registry): PipelineListener {
+  const counter = (name: string, help: string): Counter => new Counter({ name, help, registers: [registry] });
+  const publishedMessages = counter("telemetry_published_messages_total", "Messages put into the queue");
+  const publishedSamples = counter("telemetry_published_samples_total", "Samples put into the queue");
+  const readRows = counter("telemetry_read_rows_total", "Input rows read by the streamer");
+  const missing = counter("telemetry_missing_values_total", "Values that said 'no value'");
+  const storedMessages = counter("telemetry_stored_messages_total", "Messages committed to the store");
+  const storedSamples = counter("telemetry_stored_samples_total", "Samples committed to the store");
+  const inserted = counter("telemetry_inserted_records_total", "Records that were new to the store");
+  const merged = counter("telemetry_merged_records_total", "Records merged into one already stored");
+  const duplicates = counter("telemetry_duplicate_messages_total", "Messages that the store had already");
+  const refused = counter("telemetry_refused_deliveries_total", "Deliveries given back to the queue");
+  const retries = counter("telemetry_retries_total", "Calls to store or queue that were tried again");
+  const tooLate = counter("telemetry_stale_acknowledgements_total", "Acknowledgements of a claim that had ended");
+  const rejected = new Counter({
+    name: "telemetry_rejected_inputs_total",
+    help: "Inputs put into quarantine",
+    labelNames: ["reason"],
+    registers: [registry],
+  });
+  return listenerOf({
+    publishedMessages,
+    publishedSamples,
+    readRows,
+    missing,
+    storedMessages,
+    storedSamples,
+    inserted,
+    merged,
+    duplicates,
+    refused,
+    retries,
+    tooLate,
+    rejected,
+  });
+}
+
+function listenerOf(counters: Counters): PipelineListener {
+  return {
+    ...silentListener,
+    published: ({ samples, rows, missing }, duplicate) => {
+      if (duplicate) return;
+      counters.publishedMessages.inc();
+      counters.publishedSamples.inc(samples);
+      counters.readRows.inc(rows);
+      counters.missing.inc(missing);
+    },
+    stored: ({ batch }, result) => {
+      if (result.duplicate) {
+        counters.duplicates.inc();
+        return;
+      }
+      counters.storedMessages.inc();
+      counters.storedSamples.inc(batch.tally.samples);
+      counters.inserted.inc(result.recordsInserted);
+      counters.merged.inc(result.recordsMerged);
+      for (const { reason } of batch.rejected) counters.rejected.inc({ reason });
+    },
+    refused: () => counters.refused.inc(),
+    retried: () => counters.retries.inc(),
+    acknowledgedTooLate: (messages) => counters.tooLate.inc(messages),
+  };
+}
+
+/** Shows how far a streamer is slowed down by the queue's depth. */
+export function showPace(backPressure: BackPressure, registry: Registry): void {
+  new Gauge({
+    name: "telemetry_publish_pace_ratio",
+    help: "Part of the full rate at which the streamer publishes: 1 unless the queue fills",
+    registers: [registry],
+    collect() {
+      this.set(backPressure.pace);
+    },
+  });
+}
+
+/** Shows how large etcd's database is, to be held against its quota; left out while etcd does not answer. */
+export function showDatabaseBytes(client: EtcdClient, registry: Registry): void {
+  new Gauge({
+    name: "telemetry_etcd_database_bytes",
+    help: "Size of etcd's database: its file, which the quota counts, and what of it is in use",
+    labelNames: ["part"],
+    registers: [registry],
+    async collect() {
+      this.reset();
+      const bytes = await client.databaseBytes().catch(() => undefined);
+      if (bytes === undefined) return;
+      this.set({ part: "file" }, bytes.file);
+      this.set({ part: "in_use" }, bytes.inUse);
+    },
+  });
+}

@@ -1,0 +1,46 @@
+import type { InputTally, RecordBatch } from "../../domain/batch.ts";
+import type { Source } from "../source/source.ts";
+import type { Stretch } from "../../domain/source-range.ts";
+import type { IngestMessage, IngestResult } from "../store/telemetry-store.ts";
+
+/** Told what happens along the data's way: for progress bars, metrics and reports. Must not throw or wait. */
+export interface PipelineListener {
+  /** A source is about to be read, but for the stretches that are covered already. */
+  sourceOpened(source: Source, covered: readonly Stretch[]): void;
+  /** A message that carries so much of the input is in the queue; `duplicate` when it was there before. */
+  published(tally: InputTally, duplicate: boolean): void;
+  /** A message's transaction is committed. */
+  stored(message: IngestMessage, result: IngestResult): void;
+  /** A message could not be taken in this time and went back to the queue. */
+  refused(batch: RecordBatch | undefined, error: Error): void;
+  /** The store did not answer; the same message is tried again. */
+  retried(error: Error): void;
+  /** A stale claim's acknowledgement was turned down: another collector has the message. */
+  acknowledgedTooLate(messages: number): void;
+  /** Everything of the source is in the queue. */
+  sourceFinished(source: Source): void;
+}
+
+/** Ignores everything; spread it to listen to some things only. */
+export const silentListener: PipelineListener = {
+  sourceOpened: () => undefined,
+  published: () => undefined,
+  stored: () => undefined,
+  refused: () => undefined,
+  retried: () => undefined,
+  acknowledgedTooLate: () => undefined,
+  sourceFinished: () => undefined,
+};
+
+/** One listener that passes everything on to several. */
+export function fanOut(listeners: readonly PipelineListener[]): PipelineListener {
+  return {
+    sourceOpened: (source, covered) => listeners.forEach((to) => to.sourceOpened(source, covered)),
+    published: (tally, duplicate) => listeners.forEach((to) => to.published(tally, duplicate)),
+    stored: (message, result) => listeners.forEach((to) => to.stored(message, result)),
+    refused: (batch, error) => listeners.forEach((to) => to.refused(batch, error)),
+    retried: (error) => listeners.forEach((to) => to.retried(error)),
+    acknowledgedTooLate: (messages) => listeners.forEach((to) => to.acknowledgedTooLate(messages)),
+    sourceFinished: (source) => listeners.forEach((to) => to.sourceFinished(source)),
+  };
+}

@@ -1,0 +1,86 @@
+import type { Clock } from "../../../kit/clock.ts";
+import type { EtcdClient } from "../../../etcd/etcd-client.ts";
+import { EtcdWatch } from "../../../etcd/etcd-watch.ts";
+import { prefixRange } from "../../../etcd/requests.ts";
+import type { QueueKeys } from "./queue-keys.ts";
+
+export interface RoomOptions {
+  readonly client: EtcdClient;
+  readonly clock: Clock;
+  readonly keys: QueueKeys;
+  readonly capacityMessages: number;
+}
+
+/** Should an event ever be lost, room is found after this time. */
+const recountMs = 2000;
+
+/** How many messages may still be published. Knows the depth from each publish's own answer, counts again only when
+ *  that leaves no room, and waits for acknowledgements by a watch of deletions. */
+export class Room {
+  /** As of the last look; undefined before the first. */
+  private depth: number | undefined;
+  private watch: EtcdWatch | undefined;
+  private wakers: (() => void)[] = [];
+
+  constructor(private readonly options: RoomOptions) {}
+
+  noteDepth(depth: number): void {
+    this.depth = depth;
+  }
+
+  /** @returns how many messages may be published now, at least one
+   *  @throws the signal's reason */
+  async wait(signal: AbortSignal): Promise<number> {
+    const { capacityMessages } = this.options;
+    for (;;) {
+      signal.throwIfAborted();
+      this.depth ??= await this.count();
+      if (this.depth < capacityMessages) return capacityMessages - this.depth;
+      const removed = this.nextRemoval(signal);
+      this.depth = await this.count();
+      if (this.depth >= capacityMessages) await removed;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.wake();
+    await this.watch?.close();
+  }
+
+  private async count(): Promise<number> {
+    const { client, keys } = this.options;
+    const { count } = await client.range({ ...prefixRange(keys.messages), count_only: true });
+    return Number(count);
+  }
+
+  /** Resolves at the next removal of a message, after `recountMs`, or when the signal aborts. */
+  private async nextRemoval(signal: AbortSignal): Promise<void> {
+    this.watch ??= this.watchRemovals();
+    const over = new AbortController();
+    await Promise.race([
+      new Promise<void>((resolve) => this.wakers.push(resolve)),
+      this.options.clock.sleep(recountMs, AbortSignal.any([signal, over.signal])),
+    ]);
+    over.abort();
+  }
+
+  private watchRemovals(): EtcdWatch {
+    const { client, clock, keys } = this.options;
+    return new EtcdWatch({
+      client,
+      clock,
+      range: prefixRange(keys.messages),
+      deletionsOnly: true,
+      list: async () => {
+        this.wake();
+        return (await client.range({ ...prefixRange(keys.messages), count_only: true })).header.revision;
+      },
+      onEvents: () => this.wake(),
+      onInterrupted: () => this.wake(),
+    });
+  }
+
+  private wake(): void {
+    for (const wake of this.wakers.splice(0)) wake();
+  }
+}

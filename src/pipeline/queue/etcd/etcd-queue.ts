@@ -1,0 +1,170 @@
+import type { Logger } from "pino";
+import type { Clock } from "../../../kit/clock.ts";
+import { QueueClosed } from "../../../domain/errors.ts";
+import type { EtcdClient } from "../../../etcd/etcd-client.ts";
+import { countPrefix, firstOfPrefix } from "../../../etcd/requests.ts";
+import { Claimer } from "./claimer.ts";
+import { ClaimLine } from "./waiting-consumers.ts";
+import { EtcdDeadLetters } from "./etcd-dead-letters.ts";
+import { Publisher } from "./publisher.ts";
+import { idOf, idTimeMs, QueueKeys } from "./queue-keys.ts";
+import { ReadyView } from "./ready-index.ts";
+import { Room } from "./capacity-gate.ts";
+import { Settler } from "./settler.ts";
+import { GroupCommit } from "../../../kit/group-commit.ts";
+import type {
+  ClaimOptions,
+  DeadLetters,
+  Delivery,
+  NewMessage,
+  Published,
+  PublishOptions,
+  Queue,
+  QueueStats,
+} from "../queue.ts";
+
+export interface EtcdQueueOptions {
+  readonly client: EtcdClient;
+  readonly topic: string;
+  readonly clock: Clock;
+  /** Ready and claimed messages together; publishers wait at this number. Several publishers at once may pass it by
+   *  what each of them publishes at a time. */
+  readonly capacityMessages: number;
+  /** Time after which the messages of a consumer that is dead or cut off go to others. */
+  readonly leaseSeconds: number;
+  readonly maxAttempts: number;
+  readonly log: Logger;
+}
+
+/** A settlement takes a nested transaction a message; etcd takes 128 operations. */
+const settleMaxMessages = 64;
+
+/** The queue on etcd, shared by any number of processes. The states are in queue.ts, the keys in
+ *  docs/etcd-message-queue.md. A claim is a key under the consumer's lease: it vanishes when the process dies, and every
+ *  change of a message is a transaction that holds only while the claim is the same one. */
+export class EtcdQueue implements Queue {
+  readonly deadLetters: DeadLetters;
+  private readonly keys: QueueKeys;
+  private readonly publisher: Publisher;
+  private readonly room: Room;
+  private readonly claimer: Claimer;
+  private readonly settler: Settler;
+  private readonly dead: EtcdDeadLetters;
+  private readonly acknowledging: GroupCommit<Delivery, boolean>;
+  /** Made at the first claim: who only publishes follows no watch of the messages. */
+  private consuming: { readonly view: ReadyView; readonly line: ClaimLine } | undefined;
+  private readonly closing = new AbortController();
+
+  constructor(private readonly options: EtcdQueueOptions) {
+    const { client, clock, topic, leaseSeconds } = options;
+    this.keys = new QueueKeys(topic);
+    const { keys } = this;
+    this.publisher = new Publisher({ client, clock, keys, topic });
+    this.room = new Room({ client, clock, keys, capacityMessages: options.capacityMessages });
+    this.settler = new Settler(client, keys, options.log);
+    this.dead = new EtcdDeadLetters({ client, clock, keys });
+    this.deadLetters = this.dead;
+    this.claimer = new Claimer({
+      ...options,
+      keys,
+      onExhausted: (id, attempts) =>
+        this.dead.buryExhausted(id, attempts, `not acknowledged within the lease of ${leaseSeconds} s`),
+    });
+    this.acknowledging = new GroupCommit((deliveries) => this.acknowledgeGroup(deliveries), settleMaxMessages);
+  }
+
+  async publish(messages: readonly NewMessage[], { signal, checkpoint }: PublishOptions): Promise<Published> {
+    const receipts: Published["receipts"][number][] = [];
+    let depth = 0;
+    for (let from = 0; from < messages.length;) {
+      this.refuseWhenClosed();
+      const free = await this.room.wait(AbortSignal.any([signal, this.closing.signal])).catch((error: unknown) => {
+        this.refuseWhenClosed();
+        throw error;
+      });
+      const part = messages.slice(from, from + free);
+      const published = await this.publisher.publish(part, checkpoint);
+      this.room.noteDepth(published.depth);
+      receipts.push(...published.receipts);
+      depth = published.depth;
+      from += part.length;
+    }
+    return { receipts, depth };
+  }
+
+  claim(options: ClaimOptions): Promise<Delivery[]> {
+    if (this.closing.signal.aborted) return Promise.resolve([]);
+    this.consuming ??= this.startConsuming();
+    return this.consuming.line.wait(options);
+  }
+
+  async acknowledge(deliveries: readonly Delivery[]): Promise<Delivery[]> {
+    this.refuseWhenClosed();
+    const stale = await Promise.all(deliveries.map((delivery) => this.acknowledging.submit(delivery)));
+    return deliveries.filter((_, index) => stale[index]);
+  }
+
+  async reject(delivery: Delivery, error: string): Promise<void> {
+    this.refuseWhenClosed();
+    if (delivery.attempt >= this.options.maxAttempts) await this.dead.buryClaimed(delivery, error);
+    else await this.settler.giveBack([delivery]);
+    await this.letGo(delivery);
+  }
+
+  /** The consumer's lease is renewed by itself while the process runs: what is left is to say whose claims ended. */
+  async extend(deliveries: readonly Delivery[]): Promise<Delivery[]> {
+    this.refuseWhenClosed();
+    return this.settler.findStale(deliveries);
+  }
+
+  async stats(): Promise<QueueStats> {
+    const { client, clock, capacityMessages } = this.options;
+    const { messages, claims, dead } = this.keys;
+    const { responses } = await client.txn({
+      success: [countPrefix(messages), countPrefix(claims), countPrefix(dead), firstOfPrefix(messages)],
+    });
+    const [total, inFlight, deadCount] = responses.map(({ response_range }) => Number(response_range.count));
+    const oldest = responses[3]?.response_range.kvs[0];
+    return {
+      ready: Math.max(0, (total ?? 0) - (inFlight ?? 0)),
+      inFlight: inFlight ?? 0,
+      dead: deadCount ?? 0,
+      capacity: capacityMessages,
+      oldestAgeMs: oldest === undefined ? 0 : Math.max(0, clock.nowMs() - idTimeMs(idOf(oldest.key))),
+    };
+  }
+
+  async close(): Promise<void> {
+    if (this.closing.signal.aborted) return;
+    this.closing.abort();
+    await this.consuming?.line.close();
+    await this.consuming?.view.close();
+    await this.room.close();
+    await this.claimer.close();
+  }
+
+  private startConsuming(): { view: ReadyView; line: ClaimLine } {
+    const { client, clock, log } = this.options;
+    const view = new ReadyView({ client, clock, keys: this.keys, log, onReady: () => line.advance() });
+    const line = new ClaimLine(view, this.claimer, async (deliveries) => {
+      await this.settler.giveBack(deliveries).catch(() => this.claimer.retire());
+      for (const delivery of deliveries) await this.letGo(delivery);
+    });
+    return { view, line };
+  }
+
+  private async acknowledgeGroup(deliveries: readonly Delivery[]): Promise<boolean[]> {
+    const stale = new Set(await this.settler.acknowledge(deliveries));
+    for (const delivery of deliveries) await this.letGo(delivery);
+    return deliveries.map((delivery) => stale.has(delivery));
+  }
+
+  private async letGo(delivery: Delivery): Promise<void> {
+    this.settler.forget(delivery);
+    await this.claimer.letGo(delivery.claimToken);
+  }
+
+  private refuseWhenClosed(): void {
+    if (this.closing.signal.aborted) throw new QueueClosed("the queue on etcd was closed");
+  }
+}

@@ -1,0 +1,118 @@
+import type { Logger } from "pino";
+import type { Clock } from "../../../kit/clock.ts";
+import type { EtcdClient } from "../../../etcd/etcd-client.ts";
+import { type EtcdEvent, EtcdWatch } from "../../../etcd/etcd-watch.ts";
+import { idOf, type QueueKeys } from "./queue-keys.ts";
+
+export interface ReadyViewOptions {
+  readonly client: EtcdClient;
+  readonly clock: Clock;
+  readonly keys: QueueKeys;
+  readonly log: Logger;
+  /** Called whenever a message may have become ready. */
+  readonly onReady: () => void;
+}
+
+/** Should an event ever be lost, its message is found after this time. */
+const resyncMs = 30_000;
+
+/** Which messages are there and unclaimed, kept up to date by one watch: a claim needs no search. Only a hint: whether
+ *  a message can be claimed is decided by the claim's own transaction. */
+export class ReadyView {
+  private messages = new Set<string>();
+  private claimed = new Set<string>();
+  /** Unclaimed and not handed out, oldest first; those that came back go before the new ones. */
+  private fresh = new Set<string>();
+  private returned = new Set<string>();
+  private readonly watch: EtcdWatch;
+
+  constructor(private readonly options: ReadyViewOptions) {
+    const { client, clock, keys, log } = options;
+    this.watch = new EtcdWatch({
+      client,
+      clock,
+      range: keys.watched,
+      list: () => this.list(),
+      onEvents: (events) => this.apply(events),
+      onInterrupted: (error) => log.warn({ err: error }, "the watch of the queue was interrupted"),
+      resyncMs,
+    });
+  }
+
+  get readyCount(): number {
+    return this.fresh.size + this.returned.size;
+  }
+
+  /** Hands out ids, oldest first after passing over `skip` of them: they are not handed out again until an event says
+   *  that they are ready anew, or `putBack`. */
+  pick(maxIds: number, skip: number): string[] {
+    const ids: string[] = [];
+    for (const set of [this.returned, this.fresh]) {
+      for (const id of set) {
+        if (ids.length === maxIds) break;
+        if (skip > 0) skip -= 1;
+        else ids.push(id);
+      }
+    }
+    for (const id of ids) this.drop(id);
+    return ids;
+  }
+
+  /** Makes ids ready again that were picked and not claimed. */
+  putBack(ids: readonly string[]): void {
+    for (const id of ids) if (this.messages.has(id) && !this.claimed.has(id)) this.returned.add(id);
+  }
+
+  close(): Promise<void> {
+    return this.watch.close();
+  }
+
+  private async list(): Promise<string> {
+    const { client, keys, onReady } = this.options;
+    const { kvs, header } = await client.range({ ...keys.watched, keys_only: true });
+    const ids = (prefix: string): string[] =>
+      kvs.filter(({ key }) => key.toString("latin1").startsWith(prefix)).map(({ key }) => idOf(key));
+    this.messages = new Set(ids(keys.messages));
+    this.claimed = new Set(ids(keys.claims));
+    this.returned = new Set();
+    this.fresh = new Set([...this.messages].filter((id) => !this.claimed.has(id)));
+    if (this.readyCount > 0) onReady();
+    return header.revision;
+  }
+
+  private apply(events: readonly EtcdEvent[]): void {
+    const { keys, onReady } = this.options;
+    const readyBefore = this.readyCount;
+    for (const { type, kv } of events) {
+      const key = kv.key.toString("latin1");
+      if (key.startsWith(keys.messages)) this.messageChanged(type, idOf(kv.key));
+      else if (key.startsWith(keys.claims)) this.claimChanged(type, idOf(kv.key));
+    }
+    if (this.readyCount > readyBefore) onReady();
+  }
+
+  private messageChanged(type: EtcdEvent["type"], id: string): void {
+    if (type === "Delete") {
+      this.messages.delete(id);
+      this.drop(id);
+    } else {
+      this.messages.add(id);
+      if (!this.claimed.has(id)) this.fresh.add(id);
+    }
+  }
+
+  private claimChanged(type: EtcdEvent["type"], id: string): void {
+    if (type === "Delete") {
+      this.claimed.delete(id);
+      if (this.messages.has(id)) this.returned.add(id);
+    } else {
+      this.claimed.add(id);
+      this.drop(id);
+    }
+  }
+
+  private drop(id: string): void {
+    this.fresh.delete(id);
+    this.returned.delete(id);
+  }
+}

@@ -1,0 +1,103 @@
+import type { ClaimOptions, Delivery } from "../queue.ts";
+import type { Claimer } from "./claimer.ts";
+import type { ReadyView } from "./ready-index.ts";
+
+interface Waiting {
+  readonly options: ClaimOptions;
+  readonly resolve: (deliveries: Delivery[]) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Messages that a transaction claims at most: each is a nested transaction of five operations, and brings its payload. */
+const transactionMaxMessages = 32;
+/** How far from the head a consumer may start, at most. */
+const spreadMax = 256;
+
+/** The consumers of a process that wait for messages; claims for all of them in one transaction at a time.
+ *
+ *  Consumers of other processes see the same messages as ready. Whoever finds that others were quicker starts further
+ *  from the head, at random and up to twice as far each time; nearer again when it was undisturbed. */
+export class ClaimLine {
+  private waiting: Waiting[] = [];
+  private running: Promise<void> | undefined;
+  private spread = 0;
+  private closed = false;
+
+  constructor(
+    private readonly view: ReadyView,
+    private readonly claimer: Claimer,
+    private readonly giveBack: (deliveries: readonly Delivery[]) => Promise<void>,
+  ) {}
+
+  /** @returns at least one message; none when the signal aborts or the line is closed */
+  wait(options: ClaimOptions): Promise<Delivery[]> {
+    const { signal } = options;
+    if (signal.aborted || this.closed) return Promise.resolve([]);
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        this.waiting = this.waiting.filter((other) => other !== entry);
+        resolve([]);
+      };
+      const entry: Waiting = {
+        options,
+        resolve: (deliveries) => {
+          signal.removeEventListener("abort", leave);
+          resolve(deliveries);
+        },
+        reject: (error) => {
+          signal.removeEventListener("abort", leave);
+          reject(error);
+        },
+      };
+      signal.addEventListener("abort", leave, { once: true });
+      this.waiting.push(entry);
+      this.advance();
+    });
+  }
+
+  /** To be called when messages may have become ready. */
+  advance(): void {
+    this.running ??= this.serve();
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    for (const { resolve } of this.waiting.splice(0)) resolve([]);
+    await this.running;
+  }
+
+  private async serve(): Promise<void> {
+    await Promise.resolve(); // who comes in the same turn is served by the same transaction
+    while (!this.closed && this.waiting.length > 0 && this.view.readyCount > 0) await this.claimOnce();
+    this.running = undefined;
+  }
+
+  private async claimOnce(): Promise<void> {
+    const wanted = this.waiting.reduce((sum, { options }) => sum + options.maxMessages, 0);
+    const consumerId = this.waiting[0]?.options.consumerId ?? "";
+    const room = Math.max(0, this.view.readyCount - wanted);
+    const ids = this.view.pick(
+      Math.min(wanted, transactionMaxMessages),
+      Math.floor(Math.random() * Math.min(this.spread, room)),
+    );
+    try {
+      const { deliveries, conflicts } = await this.claimer.claim(ids, consumerId);
+      this.spread =
+        conflicts > 0 ? Math.min(spreadMax, Math.max(ids.length, this.spread * 2)) : Math.floor(this.spread / 2);
+      await this.handOut([...deliveries]);
+    } catch (error) {
+      this.view.putBack(ids);
+      for (const { reject } of this.waiting.splice(0)) reject(error as Error);
+    }
+  }
+
+  /** In the order of waiting. What nobody waits for any more goes back. */
+  private async handOut(deliveries: Delivery[]): Promise<void> {
+    while (deliveries.length > 0) {
+      const next = this.waiting.shift();
+      if (next === undefined) break;
+      next.resolve(deliveries.splice(0, next.options.maxMessages));
+    }
+    if (deliveries.length > 0) await this.giveBack(deliveries);
+  }
+}

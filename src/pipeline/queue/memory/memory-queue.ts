@@ -1,0 +1,271 @@
+import { monotonicFactory } from "ulid";
+import type { Clock } from "../../../kit/clock.ts";
+import { QueueClosed } from "../../../domain/errors.ts";
+import { Fifo } from "../../../kit/fifo.ts";
+import { IdempotencyWindow } from "./idempotency-window.ts";
+import type {
+  ClaimOptions,
+  DeadLetter,
+  DeadLetters,
+  Delivery,
+  MessageEnvelope,
+  NewMessage,
+  Published,
+  PublishOptions,
+  Queue,
+  QueueStats,
+} from "../queue.ts";
+
+export interface MemoryQueueOptions {
+  readonly topic: string;
+  readonly clock: Clock;
+  /** Ready and claimed messages together; publishers wait at this number. */
+  readonly capacityMessages: number;
+  readonly leaseSeconds: number;
+  readonly maxAttempts: number;
+}
+
+/** How long a published key is remembered, and how many of them: beyond, the store's own check still holds. */
+const idempotencyWindowMs = 3_600_000;
+const idempotencyKeysMax = 100_000;
+
+interface Entry {
+  readonly envelope: MessageEnvelope;
+  readonly payload: Uint8Array;
+  attempts: number;
+  /** Undefined while READY. */
+  claim: { readonly token: string; expiresAtMs: number } | undefined;
+}
+
+/** The queue of a single process: fast, and gone with it. The states are in queue.ts. */
+export class MemoryQueue implements Queue, DeadLetters {
+  private readonly newId = monotonicFactory();
+  private readonly keys: IdempotencyWindow;
+  /** Every message that is not acknowledged, oldest first: ids rise, so a map in insertion order is in theirs. */
+  private readonly entries = new Map<string, Entry>();
+  /** Ids that may be claimed: new ones at the end, returned ones in front of them. */
+  private readonly fresh = new Fifo<string>();
+  private readonly returned = new Fifo<string>();
+  private readonly claimed = new Map<string, Entry>();
+  private readonly deadById = new Map<string, { readonly entry: Entry; readonly letter: DeadLetter }>();
+  private readonly waitingClaims = new Fifo<() => void>();
+  private readonly waitingPublishes = new Fifo<() => void>();
+  private readonly closing = new AbortController();
+  private expiryWatch: Promise<void> | undefined;
+  private claims = 0;
+
+  constructor(private readonly options: MemoryQueueOptions) {
+    this.keys = new IdempotencyWindow(options.clock, { windowMs: idempotencyWindowMs, keysMax: idempotencyKeysMax });
+  }
+
+  async publish(messages: readonly NewMessage[], { signal }: PublishOptions): Promise<Published> {
+    const receipts: Published["receipts"][number][] = [];
+    for (const message of messages) receipts.push(await this.publishOne(message, signal));
+    return { receipts, depth: this.entries.size };
+  }
+
+  async claim({ maxMessages, signal }: ClaimOptions): Promise<Delivery[]> {
+    for (;;) {
+      if (signal.aborted || this.closing.signal.aborted) return [];
+      const deliveries = this.takeReady(maxMessages);
+      if (deliveries.length > 0) {
+        if (this.readyCount > 0) wakeOne(this.waitingClaims);
+        return deliveries;
+      }
+      await this.wait(this.waitingClaims, signal);
+    }
+  }
+
+  acknowledge(deliveries: readonly Delivery[]): Promise<Delivery[]> {
+    return this.eachOwned(deliveries, (entry) => this.remove(entry));
+  }
+
+  async reject(delivery: Delivery, error: string): Promise<void> {
+    await this.eachOwned([delivery], (entry) => this.giveBack(entry, error));
+  }
+
+  extend(deliveries: readonly Delivery[]): Promise<Delivery[]> {
+    return this.eachOwned(deliveries, (_, claim) => {
+      claim.expiresAtMs = this.leaseEndMs();
+    });
+  }
+
+  stats(): Promise<QueueStats> {
+    const oldest = this.entries.values().next().value;
+    return Promise.resolve({
+      ready: this.readyCount,
+      inFlight: this.claimed.size,
+      dead: this.deadById.size,
+      capacity: this.options.capacityMessages,
+      oldestAgeMs: oldest === undefined ? 0 : this.options.clock.nowMs() - oldest.envelope.createdAtMs,
+    });
+  }
+
+  async close(): Promise<void> {
+    this.closing.abort();
+    this.waitingClaims.drain((wake) => wake());
+    this.waitingPublishes.drain((wake) => wake());
+    await this.expiryWatch;
+  }
+
+  list(limit: number, afterId = ""): Promise<DeadLetter[]> {
+    const letters = [...this.deadById.values()].map(({ letter }) => letter);
+    const behind = letters.filter(({ envelope }) => envelope.id > afterId);
+    return Promise.resolve(behind.sort((a, b) => (a.envelope.id < b.envelope.id ? -1 : 1)).slice(0, limit));
+  }
+
+  get(id: string): Promise<DeadLetter | undefined> {
+    return Promise.resolve(this.deadById.get(id)?.letter);
+  }
+
+  redrive(id: string): Promise<boolean> {
+    const dead = this.deadById.get(id);
+    if (dead === undefined) return Promise.resolve(false);
+    this.deadById.delete(id);
+    dead.entry.attempts = 0;
+    this.entries.set(id, dead.entry);
+    this.makeReady(dead.entry);
+    return Promise.resolve(true);
+  }
+
+  delete(id: string): Promise<boolean> {
+    return Promise.resolve(this.deadById.delete(id));
+  }
+
+  private async publishOne(message: NewMessage, signal: AbortSignal): Promise<{ id: string; duplicate: boolean }> {
+    for (;;) {
+      this.refuseWhenClosed();
+      const known = this.keys.get(message.idempotencyKey);
+      if (known !== undefined) return { id: known, duplicate: true };
+      signal.throwIfAborted();
+      if (this.entries.size < this.options.capacityMessages) break;
+      await this.wait(this.waitingPublishes, signal);
+    }
+    const { payload, ...rest } = message;
+    const createdAtMs = this.options.clock.nowMs();
+    const id = this.newId(createdAtMs);
+    const envelope: MessageEnvelope = { ...rest, id, topic: this.options.topic, createdAtMs };
+    this.entries.set(id, { envelope, payload, attempts: 0, claim: undefined });
+    this.keys.add(message.idempotencyKey, id);
+    this.fresh.push(id);
+    wakeOne(this.waitingClaims);
+    return { id, duplicate: false };
+  }
+
+  private get readyCount(): number {
+    return this.entries.size - this.claimed.size;
+  }
+
+  private takeReady(maxMessages: number): Delivery[] {
+    const deliveries: Delivery[] = [];
+    while (deliveries.length < maxMessages) {
+      const id = this.returned.shift() ?? this.fresh.shift();
+      if (id === undefined) break;
+      const entry = this.entries.get(id);
+      if (entry !== undefined && entry.claim === undefined) deliveries.push(this.lease(entry));
+    }
+    return deliveries;
+  }
+
+  private lease(entry: Entry): Delivery {
+    this.claims += 1;
+    entry.attempts += 1;
+    entry.claim = { token: String(this.claims), expiresAtMs: this.leaseEndMs() };
+    this.claimed.set(entry.envelope.id, entry);
+    this.expiryWatch ??= this.watchExpiry();
+    const { envelope, payload, attempts } = entry;
+    return { envelope, payload, attempt: attempts, claimToken: entry.claim.token };
+  }
+
+  private leaseEndMs(): number {
+    return this.options.clock.nowMs() + this.options.leaseSeconds * 1000;
+  }
+
+  /** Sleeps from one end of a lease to the next; ends when nothing is claimed. */
+  private async watchExpiry(): Promise<void> {
+    while (this.claimed.size > 0 && !this.closing.signal.aborted) {
+      let nextEndMs = Infinity;
+      for (const { claim } of this.claimed.values()) nextEndMs = Math.min(nextEndMs, claim?.expiresAtMs ?? Infinity);
+      await this.options.clock.sleep(Math.max(1, nextEndMs - this.options.clock.nowMs()), this.closing.signal);
+      if (this.closing.signal.aborted) break;
+      this.endLeases();
+    }
+    this.expiryWatch = undefined;
+  }
+
+  private endLeases(): void {
+    const nowMs = this.options.clock.nowMs();
+    for (const entry of [...this.claimed.values()]) {
+      if (entry.claim !== undefined && entry.claim.expiresAtMs <= nowMs) {
+        this.giveBack(entry, `not acknowledged within the lease of ${this.options.leaseSeconds} s`);
+      }
+    }
+  }
+
+  /** CLAIMED -> READY, or DEAD after the last attempt. */
+  private giveBack(entry: Entry, error: string): void {
+    if (entry.attempts >= this.options.maxAttempts) {
+      this.remove(entry);
+      const { envelope, attempts } = entry;
+      const letter = { envelope, attempts, lastError: error, deadAtMs: this.options.clock.nowMs() };
+      this.deadById.set(envelope.id, { entry, letter });
+      return;
+    }
+    this.claimed.delete(entry.envelope.id);
+    this.makeReady(entry);
+  }
+
+  private makeReady(entry: Entry): void {
+    entry.claim = undefined;
+    this.returned.push(entry.envelope.id);
+    wakeOne(this.waitingClaims);
+  }
+
+  private remove(entry: Entry): void {
+    entry.claim = undefined;
+    this.claimed.delete(entry.envelope.id);
+    this.entries.delete(entry.envelope.id);
+    wakeOne(this.waitingPublishes);
+  }
+
+  /** Does something with each message whose claim is still the delivery's. @returns the others */
+  private eachOwned(
+    deliveries: readonly Delivery[],
+    action: (entry: Entry, claim: NonNullable<Entry["claim"]>) => void,
+  ): Promise<Delivery[]> {
+    if (this.closing.signal.aborted) return Promise.reject(closed());
+    const stale = deliveries.filter((delivery) => {
+      const entry = this.claimed.get(delivery.envelope.id);
+      if (entry?.claim === undefined || entry.claim.token !== delivery.claimToken) return true;
+      action(entry, entry.claim);
+      return false;
+    });
+    return Promise.resolve(stale);
+  }
+
+  /** Waits for a turn, the signal or the end of the queue, whichever comes first. */
+  private async wait(line: Fifo<() => void>, signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const wake = (): void => {
+        signal.removeEventListener("abort", wake);
+        resolve();
+      };
+      line.push(wake);
+      signal.addEventListener("abort", wake, { once: true });
+    });
+    // A turn that came together with the abort would be lost: hand it on.
+    if (signal.aborted) wakeOne(line);
+  }
+
+  private refuseWhenClosed(): void {
+    if (this.closing.signal.aborted) throw closed();
+  }
+}
+
+function wakeOne(line: Fifo<() => void>): void {
+  line.shift()?.();
+}
+
+function closed(): QueueClosed {
+  return new QueueClosed("the queue in memory was closed");
+}

@@ -1,0 +1,55 @@
+import { Type } from "@sinclair/typebox";
+import { Value } from "@sinclair/typebox/value";
+import type { Clock } from "../../../kit/clock.ts";
+import { EtcdRefused } from "../../../domain/errors.ts";
+import type { EtcdClient } from "../../../etcd/etcd-client.ts";
+import { get, isAbsent, prefixRange, put, remove } from "../../../etcd/requests.ts";
+
+const storedRound = Type.Object({ started_at: Type.String({ description: "RFC 3339" }) });
+
+/** The rounds of a file that is played again and again (LOOP_MODE), agreed upon by all streamers: which round it is, and
+ *  when it began, so that all of them shift its times alike. */
+export class EtcdRounds {
+  constructor(
+    private readonly client: EtcdClient,
+    private readonly clock: Clock,
+  ) {}
+
+  /** The round that is played now, from 0. */
+  async current(fileId: string): Promise<number> {
+    const prefix = roundsOf(fileId);
+    const { kvs } = await this.client.range({
+      ...prefixRange(prefix),
+      sort_order: "Descend",
+      sort_target: "Key",
+      limit: 1,
+      keys_only: true,
+    });
+    const last = kvs[0]?.key.toString().slice(prefix.length);
+    return last === undefined ? 0 : Number(last);
+  }
+
+  /** When a round began, milliseconds since the epoch: now, for whoever is first to ask. */
+  async startedAtMs(fileId: string, round: number): Promise<number> {
+    const key = roundKey(fileId, round);
+    const value = JSON.stringify({ started_at: new Date(this.clock.nowMs()).toISOString() });
+    const { responses } = await this.client.txn({
+      compare: [isAbsent(key)],
+      success: [put(key, value), remove(roundKey(fileId, round - 2)), get(key)],
+      failure: [get(key)],
+    });
+    const bytes = responses.at(-1)?.response_range.kvs[0]?.value ?? Buffer.alloc(0);
+    const stored: unknown = JSON.parse(bytes.toString());
+    if (Value.Check(storedRound, stored)) return Date.parse(stored.started_at);
+    throw new EtcdRefused(`${key} in etcd is no round: ${bytes.toString().slice(0, 200)}; delete it`);
+  }
+}
+
+function roundsOf(fileId: string): string {
+  return `/checkpoints/${encodeURIComponent(fileId)}/rounds/`;
+}
+
+/** Zero-padded, so that etcd's order of keys is that of the rounds. */
+function roundKey(fileId: string, round: number): string {
+  return roundsOf(fileId) + String(round).padStart(10, "0");
+}

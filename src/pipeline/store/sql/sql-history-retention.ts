@@ -1,0 +1,52 @@
+import type { SqlClient, SqlExecutor } from "../../../db/client.ts";
+import type { DatabaseEngine } from "../../../db/engine.ts";
+import { deleteOldRows, dropOldChunks, tryRetentionLock } from "../../../db/sql/delete-old.ts";
+import type { HistoryRetention, KeepDays } from "../history-retention.ts";
+
+/** Rows that are deleted in a transaction: some 100 ms, so that nobody waits for its locks for long. */
+const rowsPerDelete = 10_000;
+
+/** Retention by chunks where telemetry is a hypertable, by rows elsewhere. Rollups that are views hold what telemetry
+ *  does: there is nothing of their own to delete. */
+export class SqlHistoryRetention implements HistoryRetention {
+  constructor(
+    private readonly client: SqlClient,
+    private readonly engine: DatabaseEngine,
+  ) {}
+
+  async deleteOlder(keepDays: KeepDays): Promise<string | undefined> {
+    const { isHypertable, hasMaterializedRollups } = this.engine;
+    const done: string[] = [];
+    if (keepDays.raw > 0) {
+      const raw = isHypertable ? await this.chunks("telemetry", keepDays.raw) : await this.rows(keepDays.raw);
+      if (raw !== undefined) done.push(raw);
+    }
+    for (const resolution of ["1m", "1h"] as const) {
+      if (!hasMaterializedRollups || keepDays[resolution] === 0) continue;
+      const rollup = await this.chunks(`telemetry_${resolution}`, keepDays[resolution]);
+      if (rollup !== undefined) done.push(rollup);
+    }
+    return done.length === 0 ? undefined : done.join("; ");
+  }
+
+  private async chunks(table: string, days: number): Promise<string | undefined> {
+    const { timescaleSchema } = this.engine;
+    if (timescaleSchema === undefined) return undefined;
+    const dropped = await this.alone((executor) => dropOldChunks(executor, { timescaleSchema, table, days }));
+    return dropped === 0 ? undefined : `${dropped} chunk(s) of ${table} older than ${days} days`;
+  }
+
+  private async rows(days: number): Promise<string | undefined> {
+    let deleted = 0;
+    for (;;) {
+      const rows = await this.alone((executor) => deleteOldRows(executor, days, rowsPerDelete));
+      deleted += rows;
+      if (rows < rowsPerDelete) break;
+    }
+    return deleted === 0 ? undefined : `${deleted} record(s) older than ${days} days`;
+  }
+
+  private alone(work: (executor: SqlExecutor) => Promise<number>): Promise<number> {
+    return this.client.transaction(async (executor) => ((await tryRetentionLock(executor)) ? work(executor) : 0));
+  }
+}

@@ -1,0 +1,129 @@
+import type { InputTally, RecordBatch, RejectReason } from "../../../domain/batch.ts";
+import type { Stretch } from "../../../domain/source-range.ts";
+import type { SqlClient, SqlExecutor, SqlTransaction } from "../../../db/client.ts";
+import { insertMessage, setMessageRecords } from "../../../db/sql/insert-message.ts";
+import { insertQuarantine } from "../../../db/sql/insert-quarantine.ts";
+import { insertGpus } from "../../../db/sql/insert-gpus.ts";
+import { GpuDirectory } from "./gpu-directory.ts";
+import { GpuHistory } from "./gpu-history.ts";
+import { type ObservedGpu, observedGpus } from "./observed-gpus.ts";
+import { TelemetryWriter } from "./telemetry-writer.ts";
+import type { IngestMessage, IngestResult, SourceProgress, SourceTotals, TelemetryStore } from "../telemetry-store.ts";
+
+/** History in SQL: PGlite, PostgreSQL or TimescaleDB behind the client. */
+export class SqlTelemetryStore implements TelemetryStore {
+  private readonly directory: GpuDirectory;
+  private readonly history: GpuHistory;
+  private readonly writer = new TelemetryWriter();
+
+  constructor(private readonly client: SqlClient) {
+    this.directory = new GpuDirectory(client);
+    this.history = new GpuHistory(client, this.directory);
+  }
+
+  async ingest(message: IngestMessage): Promise<IngestResult> {
+    const gpus = observedGpus(message.batch);
+    try {
+      const result = await this.client.transaction((executor) => this.storeOnce(executor, message, gpus));
+      // a duplicate too: who stored the message may have died before it got here
+      await this.history.note(gpus);
+      return result;
+    } catch (error) {
+      this.directory.forget();
+      throw error;
+    }
+  }
+
+  async progressOf(sourceId: string): Promise<SourceProgress> {
+    const stretches = await this.client.query<StretchRow>(stretchesText, [sourceId]);
+    const [sums] = await this.client.query<SumsRow>(sumsText, [sourceId]);
+    const reasons = await this.client.query<{ reason: RejectReason; count: number }>(reasonsText, [sourceId]);
+    return {
+      stored: joined(stretches),
+      totals: {
+        ...(sums as SumsRow),
+        rejected: Object.fromEntries(reasons.map(({ reason, count }) => [reason, count])),
+      },
+    };
+  }
+
+  async ping(): Promise<void> {
+    await this.client.query("select 1");
+  }
+
+  close(): Promise<void> {
+    return this.client.close();
+  }
+
+  private async storeOnce(
+    executor: SqlTransaction,
+    { batch, ...message }: IngestMessage,
+    gpus: readonly ObservedGpu[],
+  ): Promise<IngestResult> {
+    const rejected = countReasons(batch);
+    const isNew = await insertMessage(executor, { ...message, tally: batch.tally, rejected });
+    if (!isNew) return { duplicate: true, recordsInserted: 0, recordsMerged: 0 };
+    const { inserted, merged } = await this.writer.write(executor, batch, await this.keysOf(executor, batch, gpus));
+    await insertQuarantine(executor, message.source.sourceId, batch.rejected);
+    await setMessageRecords(executor, message.messageId, { inserted, merged });
+    return { duplicate: false, recordsInserted: inserted, recordsMerged: merged };
+  }
+
+  /** @returns gpu_key by index in the batch's `gpus`; NaN for one that has no records and needs none */
+  private async keysOf(executor: SqlExecutor, batch: RecordBatch, gpus: readonly ObservedGpu[]): Promise<Float64Array> {
+    const known = this.directory.of(gpus);
+    const unknown = gpus.filter((_, index) => known[index] === undefined);
+    const added = unknown.length === 0 ? new Map<string, number>() : await insertGpus(executor, unknown);
+    const keys = new Float64Array(batch.gpus.length).fill(NaN);
+    gpus.forEach(({ gpu, index }, at) => (keys[index] = known[at]?.gpuKey ?? added.get(gpu.uuid) ?? NaN));
+    return keys;
+  }
+}
+
+interface StretchRow {
+  readonly from_offset: number;
+  readonly from_line: number;
+  readonly to_offset: number;
+  readonly to_line: number;
+}
+
+type SumsRow = Omit<SourceTotals, "rejected"> & InputTally;
+
+const stretchesText = `
+select from_offset::float8 as from_offset, from_line::float8 as from_line,
+  to_offset::float8 as to_offset, to_line::float8 as to_line
+from ingested_messages where source_id = $1 order by from_offset, to_offset`;
+
+const sumsText = `
+select count(*)::float8 as messages, coalesce(sum(rows), 0)::float8 as rows, coalesce(sum(samples), 0)::float8 as samples,
+  coalesce(sum(missing), 0)::float8 as missing, coalesce(sum(duplicates), 0)::float8 as duplicates,
+  coalesce(sum(blank_lines), 0)::float8 as "blankLines",
+  coalesce(sum(repeated_headers), 0)::float8 as "repeatedHeaders",
+  coalesce(sum(records_inserted), 0)::float8 as "recordsInserted",
+  coalesce(sum(records_merged), 0)::float8 as "recordsMerged"
+from ingested_messages where source_id = $1`;
+
+const reasonsText = `
+select key as reason, sum(value::int)::float8 as count
+from ingested_messages, jsonb_each_text(rejected) where source_id = $1 group by key order by key`;
+
+/** Joins stretches that touch or overlap. */
+function joined(rows: readonly StretchRow[]): Stretch[] {
+  const stretches: Stretch[] = [];
+  for (const row of rows) {
+    const to = { offset: row.to_offset, line: row.to_line };
+    const last = stretches.at(-1);
+    if (last === undefined || row.from_offset > last.to.offset) {
+      stretches.push({ from: { offset: row.from_offset, line: row.from_line }, to });
+    } else if (to.offset > last.to.offset) {
+      stretches[stretches.length - 1] = { from: last.from, to };
+    }
+  }
+  return stretches;
+}
+
+function countReasons({ rejected }: RecordBatch): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { reason } of rejected) counts[reason] = (counts[reason] ?? 0) + 1;
+  return counts;
+}

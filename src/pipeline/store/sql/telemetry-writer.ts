@@ -1,0 +1,99 @@
+import type { SqlTransaction } from "../../../db/client.ts";
+import { copyTelemetry } from "../../../db/sql/copy-telemetry.ts";
+import { storedRecords } from "../../../db/sql/stored-records.ts";
+import { type TelemetryColumns, upsertTelemetry } from "../../../db/sql/upsert-telemetry.ts";
+import { customByRecord, type RecordBatch } from "../../../domain/batch.ts";
+import { noWorkload, type Workload } from "../../../domain/gpu.ts";
+import { sortedRecords } from "./sorted-records.ts";
+
+/** Records a statement takes: bounds the memory of the statement's text. */
+const recordsPerStatement = 10_000;
+/** Batches after one with records that were there already, of which the same is expected: an input that spreads records
+ *  over batches does so again and again. */
+const lookingBatches = 32;
+
+/** What became of a batch's records. */
+export interface WriteCounts {
+  readonly inserted: number;
+  readonly merged: number;
+}
+
+/** Writes records: by COPY where they are all new, as those of live sources are. Where some are there already, these are
+ *  merged by an upsert, which takes several times as long, and the others copied.
+ *
+ *  COPYING -a record is there already-> LOOKING (first asks which ones are there) -32 batches without any-> COPYING */
+export class TelemetryWriter {
+  private lookingLeft = 0;
+
+  /** @param keys gpu_key by index in the batch's `gpus`, of every GPU that has records */
+  async write(transaction: SqlTransaction, batch: RecordBatch, keys: Float64Array): Promise<WriteCounts> {
+    const sums = { inserted: 0, merged: 0 };
+    for (const columns of columnsOf(batch, keys)) {
+      const { inserted, merged } = await this.writeColumns(transaction, columns);
+      sums.inserted += inserted;
+      sums.merged += merged;
+    }
+    return sums;
+  }
+
+  private async writeColumns(transaction: SqlTransaction, columns: TelemetryColumns): Promise<WriteCounts> {
+    if (this.lookingLeft === 0) {
+      if (await copyTelemetry(transaction, columns)) return { inserted: columns.gpuKeys.length, merged: 0 };
+      this.lookingLeft = lookingBatches;
+    }
+    const stored = await storedRecords(transaction, columns);
+    this.lookingLeft = stored.size > 0 ? lookingBatches : Math.max(0, this.lookingLeft - 1);
+    const rows = Array.from(columns.gpuKeys, (_, row) => row);
+    const merging = rowsOf(
+      columns,
+      rows.filter((row) => stored.has(row)),
+    );
+    const added = rowsOf(
+      columns,
+      rows.filter((row) => !stored.has(row)),
+    );
+    // in this order: who waits for a row that another adds holds none that the other could wait for
+    const counts = await upsertTelemetry(transaction, merging);
+    if (await copyTelemetry(transaction, added)) return { ...counts, inserted: counts.inserted + added.gpuKeys.length };
+    // another collector has brought some of them since
+    const late = await upsertTelemetry(transaction, added);
+    return { inserted: counts.inserted + late.inserted, merged: counts.merged + late.merged };
+  }
+}
+
+/** The records in parts, sorted by key and time: two collectors lock rows in the same order and never wait in a ring. */
+function* columnsOf(batch: RecordBatch, keys: Float64Array): Generator<TelemetryColumns> {
+  const order = sortedRecords(batch, keys);
+  const custom = customByRecord(batch);
+  for (let from = 0; from < order.length; from += recordsPerStatement) {
+    const records = order.subarray(from, from + recordsPerStatement);
+    yield {
+      gpuKeys: taken(taken(records, batch.gpuIndexes), keys),
+      timesMs: taken(records, batch.timesMs),
+      metrics: Array.from(batch.columns, ([name, column]) => ({ name, values: taken(records, column) })),
+      custom: Array.from(records, (record) => jsonOf(custom.get(record))),
+      workloads: Array.from(records, (record) => batch.workloads[batch.workloadIndexes[record] as number] as Workload),
+    };
+  }
+}
+
+function rowsOf(columns: TelemetryColumns, rows: readonly number[]): TelemetryColumns {
+  return {
+    gpuKeys: taken(rows, columns.gpuKeys),
+    timesMs: taken(rows, columns.timesMs),
+    metrics: columns.metrics.map(({ name, values }) => ({ name, values: taken(rows, values) })),
+    custom: rows.map((row) => columns.custom[row]),
+    workloads: rows.map((row) => columns.workloads[row] ?? noWorkload),
+  };
+}
+
+/** Elements of `values` by their indexes. */
+function taken(indexes: ArrayLike<number>, values: ArrayLike<number>): Float64Array {
+  const elements = new Float64Array(indexes.length);
+  for (let at = 0; at < elements.length; at += 1) elements[at] = values[indexes[at] as number] as number;
+  return elements;
+}
+
+function jsonOf(values: Readonly<Record<string, number>> | undefined): string | undefined {
+  return values === undefined ? undefined : JSON.stringify(values);
+}

@@ -1,0 +1,148 @@
+import type { Logger } from "pino";
+import type { Clock } from "../../kit/clock.ts";
+import { EtcdCompacted, EtcdOutOfSpace, messageOf } from "../../domain/errors.ts";
+import type { EtcdClient } from "../../etcd/etcd-client.ts";
+import { LeaseSession } from "../../etcd/lease-session.ts";
+import { getKey, isAbsent, put } from "../../etcd/requests.ts";
+import type { Service } from "../../kit/service.ts";
+
+export interface EtcdUpkeepOptions {
+  readonly client: EtcdClient;
+  readonly clock: Clock;
+  /** Names this process in etcd. */
+  readonly instanceId: string;
+  /** How much history etcd keeps: watches that were interrupted for longer read the state anew. */
+  readonly historySeconds: number;
+  readonly log: Logger;
+}
+
+const lockKey = "/maintenance/upkeep";
+const lockLeaseSeconds = 15;
+/** Growth since the last compaction that is compacted at once: half of what a bounded queue may take. */
+const growthMaxBytes = 64 * 1024 * 1024;
+const lookEveryMs = 1000;
+/** For those who only wait to take over: of a hundred processes all but one are. */
+const standByMs = 5000;
+
+/** Keeps etcd's database small: acknowledged messages stay in its history until it is compacted. One process of all does
+ *  it, by a key under its lease.
+ *
+ *  When the quota is reached all the same (alarm NOSPACE), etcd refuses to write until its history is compacted, its
+ *  files are defragmented and the alarm is taken back; this does all three. */
+export class EtcdUpkeep implements Service {
+  readonly name = "etcd";
+  private readonly halt = new AbortController();
+  private running: Promise<void> | undefined;
+  private lock: LeaseSession | undefined;
+  private trouble: string | undefined;
+  /** Revisions as they were, with their times: what is older than the history is compacted. */
+  private marks: { readonly revision: string; readonly atMs: number }[] = [];
+  /** The least that was in use since the last compaction; deleting takes etcd a while after it. */
+  private leastBytes = Infinity;
+
+  constructor(private readonly options: EtcdUpkeepOptions) {}
+
+  start(): Promise<void> {
+    if (!this.halt.signal.aborted) this.running ??= this.run();
+    return Promise.resolve();
+  }
+
+  async stop(): Promise<void> {
+    this.halt.abort();
+    await this.running;
+    await this.lock?.close();
+  }
+
+  fault(): string | undefined {
+    return this.trouble;
+  }
+
+  activity(): string | undefined {
+    return this.lock === undefined ? undefined : "keeps etcd's database small, for all processes";
+  }
+
+  private async run(): Promise<void> {
+    const { clock, log } = this.options;
+    while (!this.halt.signal.aborted) {
+      try {
+        this.trouble = await this.look();
+      } catch (error) {
+        if (!(error instanceof EtcdCompacted)) {
+          const trouble = `etcd is not kept up: ${messageOf(error)}`;
+          // every second the same: said once
+          if (trouble !== this.trouble) log.warn({ err: error }, trouble);
+          this.trouble = trouble;
+        }
+      }
+      await clock.sleep(this.lock === undefined ? standByMs : lookEveryMs, this.halt.signal);
+    }
+  }
+
+  /** @returns what is wrong and is not mended by now */
+  private async look(): Promise<string | undefined> {
+    const { client } = this.options;
+    const withoutSpace = await client.membersWithoutSpace();
+    const isMine = await this.isUpkeeper().catch((error: unknown) => {
+      // No lease is granted without space. Should the upkeeper have died just now, everyone mends it.
+      if (error instanceof EtcdOutOfSpace) return true;
+      throw error;
+    });
+    if (withoutSpace.length > 0) {
+      const trouble = `etcd is out of space (alarm NOSPACE): publishers wait; ${isMine ? "compacting, defragmenting and disarming it" : "another process mends it"}. If it comes again, raise --quota-backend-bytes or lower QUEUE_CAPACITY_MESSAGES.`;
+      if (!isMine) return trouble;
+      this.trouble = trouble;
+      await this.makeSpace(withoutSpace);
+    } else if (isMine) await this.compactOld();
+    return undefined;
+  }
+
+  private async isUpkeeper(): Promise<boolean> {
+    const { client, clock, instanceId } = this.options;
+    if (this.lock !== undefined && !this.lock.signal.aborted) return true;
+    this.lock = undefined;
+    // looked at first: a lease is not granted in vain, and none at all without space
+    const { responses } = await client.txn({ success: [getKey(lockKey)] });
+    if ((responses[0]?.response_range.kvs.length ?? 0) > 0) return false;
+    const lease = await LeaseSession.open({ client, clock, ttlSeconds: lockLeaseSeconds });
+    const taking = client.txn({ compare: [isAbsent(lockKey)], success: [put(lockKey, instanceId, lease.leaseId)] });
+    // without an answer the key may be there, and would stay as long as the lease
+    const { succeeded } = await taking.catch(async (error: unknown) => {
+      await lease.close();
+      throw error;
+    });
+    if (!succeeded) await lease.close();
+    else this.lock = lease;
+    return succeeded;
+  }
+
+  private async compactOld(): Promise<void> {
+    const { client, clock, historySeconds } = this.options;
+    const { inUse, revision } = await client.databaseBytes();
+    const nowMs = clock.nowMs();
+    this.leastBytes = Math.min(this.leastBytes, inUse);
+    const grewTooMuch = inUse - this.leastBytes > growthMaxBytes;
+    this.marks.push({ revision, atMs: nowMs });
+    const isDue = ({ atMs }: { atMs: number }): boolean => nowMs - atMs >= historySeconds * 1000;
+    const due = grewTooMuch ? this.marks.slice(0, -1) : this.marks.filter(isDue);
+    const last = due.at(-1);
+    if (last === undefined) return;
+    this.marks = this.marks.slice(due.length);
+    if (last.revision === this.marks[0]?.revision) return; // nothing happened since
+    await client.compact(last.revision);
+    this.leastBytes = Infinity;
+  }
+
+  private async makeSpace(members: readonly string[]): Promise<void> {
+    const { client, log } = this.options;
+    log.warn({ members }, "etcd is out of space: compacting, defragmenting, disarming");
+    const { revision } = await client.databaseBytes();
+    await client.compact(revision, true).catch((error: unknown) => {
+      if (!(error instanceof EtcdCompacted)) throw error;
+    });
+    await client.defragment();
+    for (const member of members) await client.disarm(member);
+    this.marks = [];
+    this.leastBytes = Infinity;
+    log.info("etcd takes writes again");
+  }
+}

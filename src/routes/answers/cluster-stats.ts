@@ -1,0 +1,55 @@
+import type { StoredGpu, StoredRecord } from "../../domain/query.ts";
+import type { Fleet } from "../fleet/fleet.ts";
+import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
+import { activeLagMs } from "../schemas/activity.ts";
+import { type ClusterStats, metricSpreadsOf, sufficeForStats } from "../schemas/cluster-stats.ts";
+import { toApiClusters } from "../schemas/hierarchy.ts";
+
+/** Bounds what one request may read. */
+const recordsMax = 10_000;
+
+/** Where the figures come from: newest values from memory, sums over history from the store. */
+interface FigureSources {
+  readonly fleet: Fleet;
+  readonly queries: TelemetryQueries;
+}
+
+/** @param gpus all GPUs of the cluster, at least one
+ *  @throws StoreUnavailable: only the store can count its records */
+export async function clusterStats(
+  sources: FigureSources,
+  gpus: readonly StoredGpu[],
+): Promise<ClusterStats | undefined> {
+  const [cluster] = toApiClusters(gpus);
+  if (cluster === undefined) return undefined;
+  const newestAtMs = gpus.reduce((newest, gpu) => Math.max(newest, gpu.lastSeenAtMs), -Infinity);
+  const [records, { count, isEstimate }] = await Promise.all([
+    newestValues(sources, cluster.id, newestAtMs),
+    sources.queries.countRecords(cluster.id),
+  ]);
+  const { id, host_count, gpu_count, active_gpu_count, silent_gpu_count, last_seen_at } = cluster;
+  return {
+    cluster_id: id,
+    host_count,
+    gpu_count,
+    active_gpu_count,
+    silent_gpu_count,
+    record_count: count,
+    ...(isEstimate ? { record_count_is_estimate: true as const } : {}),
+    newest_record_at: last_seen_at,
+    ...metricSpreadsOf(records),
+  };
+}
+
+/** Records that hold each GPU's newest values. The newest record of each GPU does where it is complete; an exporter
+ *  that stamps its metrics at different seconds spreads them over several records, which are all read then. */
+async function newestValues(
+  { fleet, queries }: FigureSources,
+  clusterId: string,
+  newestAtMs: number,
+): Promise<readonly StoredRecord[]> {
+  const startMs = newestAtMs - activeLagMs;
+  const newest = fleet.latest({ clusterId }).filter(({ timeMs }) => timeMs >= startMs);
+  if (sufficeForStats(newest)) return newest;
+  return (await queries.records({ clusterId, startMs, limit: recordsMax })).elements;
+}

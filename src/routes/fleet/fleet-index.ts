@@ -1,0 +1,104 @@
+import type { Static } from "@sinclair/typebox";
+import type { StoredRecord } from "../../domain/query.ts";
+import type { Fleet, MemberFilter } from "./fleet.ts";
+import { type gpuSchema, toApiGpu } from "../schemas/gpu.ts";
+import {
+  type clusterSchema,
+  type hostSchema,
+  newestByCluster,
+  toApiClusters,
+  toApiHosts,
+} from "../schemas/hierarchy.ts";
+
+export type ApiGpu = Static<typeof gpuSchema>;
+export type ApiHost = Static<typeof hostSchema>;
+export type ApiCluster = Static<typeof clusterSchema>;
+
+/** The fleet as it is at one moment, by every way that leads through the hierarchy. */
+export class FleetIndex {
+  /** By hostname, then index. */
+  readonly gpus: readonly ApiGpu[];
+  readonly hosts: readonly ApiHost[];
+  /** By id. */
+  readonly clusters: readonly ApiCluster[];
+  private readonly gpuByUuid: ReadonlyMap<string, ApiGpu>;
+  private readonly clusterById: ReadonlyMap<string, ApiCluster>;
+  private readonly gpusByHost: ReadonlyMap<string, readonly ApiGpu[]>;
+  private readonly hostsByCluster: ReadonlyMap<string, readonly ApiHost[]>;
+  private readonly hostByKey: ReadonlyMap<string, ApiHost>;
+
+  /** @throws StoreUnavailable while the fleet is not known */
+  constructor(private readonly fleet: Fleet) {
+    const stored = fleet.gpus({});
+    const newest = newestByCluster(stored);
+    this.gpus = stored.map((gpu) => toApiGpu(gpu, newest.get(gpu.clusterId) ?? NaN));
+    this.hosts = toApiHosts(stored, newest);
+    this.clusters = toApiClusters(stored);
+    this.gpuByUuid = new Map(this.gpus.map((gpu) => [gpu.uuid, gpu]));
+    this.clusterById = new Map(this.clusters.map((cluster) => [cluster.id, cluster]));
+    this.gpusByHost = Map.groupBy(this.gpus, keyOf);
+    this.hostsByCluster = Map.groupBy(this.hosts, ({ cluster_id }) => cluster_id);
+    this.hostByKey = new Map(this.hosts.map((host) => [keyOf(host), host]));
+  }
+
+  gpu(uuid: string): ApiGpu | undefined {
+    return this.gpuByUuid.get(uuid);
+  }
+
+  /** GPUs that fit, by hostname and index. */
+  fitting(filter: MemberFilter): readonly ApiGpu[] {
+    return this.fleet.members(filter).flatMap(({ gpu: { uuid } }) => this.gpu(uuid) ?? []);
+  }
+
+  cluster(id: string): ApiCluster | undefined {
+    return this.clusterById.get(id);
+  }
+
+  host(place: Place): ApiHost | undefined {
+    return this.hostByKey.get(keyOf(place));
+  }
+
+  hostsOf(clusterId: string): readonly ApiHost[] {
+    return this.hostsByCluster.get(clusterId) ?? [];
+  }
+
+  gpusOf(place: Place): readonly ApiGpu[] {
+    return this.gpusByHost.get(keyOf(place)) ?? [];
+  }
+
+  /** The newest record of a GPU. */
+  record(uuid: string): StoredRecord | undefined {
+    return this.fleet.member(uuid)?.record;
+  }
+}
+
+/** Where a host is. */
+export interface Place {
+  readonly cluster_id: string;
+  readonly hostname: string;
+}
+
+/** Keeps the index of the fleet until the fleet changes. */
+export class FleetView {
+  private index: FleetIndex | undefined;
+  private indexVersion = NaN;
+
+  constructor(private readonly fleet: Fleet) {}
+
+  get version(): number {
+    return this.fleet.version;
+  }
+
+  /** @throws StoreUnavailable while the fleet is not known */
+  now(): FleetIndex {
+    if (this.index === undefined || this.indexVersion !== this.fleet.version || !this.fleet.isLoaded) {
+      this.index = new FleetIndex(this.fleet);
+      this.indexVersion = this.fleet.version;
+    }
+    return this.index;
+  }
+}
+
+function keyOf({ cluster_id, hostname }: Place): string {
+  return JSON.stringify([cluster_id, hostname]);
+}

@@ -1,0 +1,27 @@
+import { type GraphQLError, GraphQLScalarType, Kind } from "graphql";
+import { shown } from "../../http/api-error.ts";
+import { readInstant } from "../../http/instant.ts";
+import { badInput } from "../graphql-errors.ts";
+
+/** An instant: the text that JSON has, too. */
+export const dateTime = new GraphQLScalarType<string, string>({
+  name: "DateTime",
+  description:
+    "An instant as RFC 3339 has it, in UTC on the way out, with any zone on the way in: 2025-07-18T20:42:34Z",
+  specifiedByURL: "https://www.rfc-editor.org/rfc/rfc3339#section-5.6",
+  serialize: String,
+  parseValue: (value) => checked(value),
+  parseLiteral: (node) => checked(node.kind === Kind.STRING ? node.value : undefined),
+});
+
+/** @throws GraphQLError */
+function checked(value: unknown): string {
+  if (typeof value !== "string") throw refusal(`${JSON.stringify(value) ?? "this"} is no text`);
+  const read = readInstant(value);
+  if ("problem" in read) throw refusal(`${JSON.stringify(shown(value))} is not usable: ${read.problem}`);
+  return value;
+}
+
+function refusal(problem: string): GraphQLError {
+  return badInput(`${problem}; expected RFC 3339 with zone, such as 2025-07-18T20:42:34Z`);
+}

@@ -1,0 +1,24 @@
+import type { TObject } from "@sinclair/typebox";
+import { metrics } from "../../../domain/metrics.ts";
+import { gpuSchema } from "../../schemas/gpu.ts";
+import { hostSchema } from "../../schemas/hierarchy.ts";
+import { telemetryRecordSchema } from "../../schemas/telemetry-record.ts";
+
+const metricNames: ReadonlySet<string> = new Set(metrics.map(({ name }) => name));
+
+/** A row of what is served. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** The columns of tables: the fields of what is served, in their order. */
+export const gpuColumns = fieldsOf(gpuSchema);
+export const hostColumns = fieldsOf(hostSchema);
+
+/** @param names the metrics that were asked for; undefined for all */
+export function recordColumns(names: readonly string[] | undefined): readonly string[] {
+  const columns = fieldsOf(telemetryRecordSchema);
+  return names === undefined ? columns : columns.filter((name) => !metricNames.has(name) || names.includes(name));
+}
+
+function fieldsOf(schema: TObject): readonly string[] {
+  return Object.keys(schema.properties);
+}

@@ -1,0 +1,37 @@
+import { Elysia } from "elysia";
+import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
+import { ApiFault } from "./api-error.ts";
+
+export interface RateLimitOptions {
+  /** Requests a second from one client address. */
+  readonly rateLimitPerSecond: number;
+  /** The last address of X-Forwarded-For is the client's: only behind a proxy that sets it. */
+  readonly trustsForwardedFor: boolean;
+}
+
+/** Operators and their tools are always let in. */
+const freePaths: ReadonlySet<string> = new Set(["/health", "/health/live", "/health/ready", "/metrics"]);
+
+/** Refuses what one client asks beyond its share. Addresses are forgotten after a second without a request. */
+export function rateLimit({ rateLimitPerSecond, trustsForwardedFor }: RateLimitOptions) {
+  const limiter = new RateLimiterMemory({ points: rateLimitPerSecond, duration: 1 });
+  return new Elysia({ name: "rate-limit" }).onRequest(async ({ request, server, set }) => {
+    if (freePaths.has(new URL(request.url).pathname)) return;
+    const forwarded = trustsForwardedFor
+      ? request.headers.get("x-forwarded-for")?.split(",").at(-1)?.trim()
+      : undefined;
+    const client = forwarded ?? server?.requestIP(request)?.address ?? "unknown";
+    const refused = await limiter.consume(client).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    if (refused === undefined) return;
+    if (!(refused instanceof RateLimiterRes)) throw refused as Error;
+    const retryAfterSeconds = Math.max(1, Math.ceil(refused.msBeforeNext / 1000));
+    set.headers["retry-after"] = String(retryAfterSeconds);
+    throw new ApiFault(429, "too_many_requests", {
+      message: `More than ${rateLimitPerSecond} requests a second come from ${client}; come back in ${retryAfterSeconds} s`,
+      details: { client, per_second: rateLimitPerSecond, retry_after_seconds: retryAfterSeconds },
+    });
+  });
+}

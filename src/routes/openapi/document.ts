@@ -1,0 +1,52 @@
+import { toOpenAPISchema } from "@elysiajs/openapi";
+import type { TSchema } from "@sinclair/typebox";
+import type { AnyElysia } from "elysia";
+import { clientMessages, serverMessages } from "../live/messages.ts";
+import { faultResponses, namedSchemas } from "./components.ts";
+import { type Json, normalisePaths, normaliseSchema } from "./normalise.ts";
+import { tags } from "../http/operation.ts";
+
+const description = `Telemetry of GPU clusters: newest state and history.
+
+Lists come as \`{success, count, data}\`, one thing as the same with a count of 1, and what is no success as
+\`{success: false, error: {code, message, details}}\`. Instants are RFC 3339 in UTC; a \`+\` in a query is written %2B.
+A metric without a value is absent from a record, never null and never 0.
+
+Newest records come over a WebSocket at \`/ws\`, which OpenAPI has no words for: \`x-websocket\` in this document has the
+messages of both sides.`;
+
+/** The OpenAPI document of an app, of the routes it has now. */
+export function openApiDocument(app: AnyElysia, version: string): Json {
+  const { paths } = toOpenAPISchema(app, undefined, undefined, undefined, "3.0.3");
+  const document = {
+    openapi: "3.0.3",
+    info: {
+      title: "GPU telemetry pipeline",
+      version,
+      description,
+      license: { name: "Apache-2.0", url: "https://www.apache.org/licenses/LICENSE-2.0" },
+    },
+    servers: [{ url: "/", description: "This gateway" }],
+    security: [],
+    tags,
+    paths: normalisePaths(paths),
+    // Not among the components: no operation can refer to them, and what nothing refers to is a fault of a document.
+    "x-websocket": {
+      path: "/ws",
+      clientMessages: normaliseAll(clientMessages),
+      serverMessages: normaliseAll(serverMessages),
+    },
+    components: {
+      schemas: normaliseAll(namedSchemas),
+      responses: faultResponses,
+    },
+  };
+  // Through JSON, which drops TypeBox's symbols and what is undefined, and makes every shared part its own.
+  return JSON.parse(JSON.stringify(document)) as Json;
+}
+
+function normaliseAll(schemas: Readonly<Record<string, TSchema>>): Json {
+  return Object.fromEntries(
+    Object.entries(schemas).map(([name, schema]) => [name, normaliseSchema(schema as unknown as Json)]),
+  );
+}

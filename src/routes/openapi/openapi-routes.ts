@@ -1,0 +1,72 @@
+import { fileURLToPath } from "node:url";
+import { type AnyElysia, Elysia } from "elysia";
+import { stringify } from "yaml";
+import { ApiFault, shown } from "../http/api-error.ts";
+import { openApiDocument } from "./document.ts";
+import type { Json } from "./normalise.ts";
+import { swaggerInitializer, swaggerPage } from "./swagger-page.ts";
+
+/** What the page needs of swagger-ui-dist; nothing else of the package is served. */
+const assets: Readonly<Record<string, () => string>> = {
+  "swagger-ui.css": () => import.meta.resolve("swagger-ui-dist/swagger-ui.css"),
+  "swagger-ui-bundle.js": () => import.meta.resolve("swagger-ui-dist/swagger-ui-bundle.js"),
+  "favicon-32x32.png": () => import.meta.resolve("swagger-ui-dist/favicon-32x32.png"),
+};
+
+/** The page brings everything with it: the browser is told to load nothing from elsewhere. */
+const pageHeaders = {
+  "content-type": "text/html; charset=utf-8",
+  "content-security-policy":
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  "x-content-type-options": "nosniff",
+};
+
+/** The document as JSON and YAML, and a page that shows it without the network.
+ *  @param app the whole app, known once it is composed; asked at the first request */
+export function docsRoutes({ app, version }: { readonly app: () => AnyElysia; readonly version: string }) {
+  const document = lazily(() => openApiDocument(app(), version));
+  const json = lazily(() => JSON.stringify(document(), null, 2));
+  const yaml = lazily(() => yamlOf(document()));
+  const files: Readonly<Record<string, () => Response>> = {
+    "swagger.json": () => text(json(), "application/json"),
+    "swagger.yaml": () => text(yaml(), "application/yaml"),
+    "swagger-initializer.js": () => text(swaggerInitializer, "text/javascript; charset=utf-8"),
+  };
+  return new Elysia({ name: "docs", detail: { hide: true } })
+    .get("/docs", () => redirectToPage())
+    .get("/swagger", ({ request }) => {
+      // Elysia does not tell /swagger from /swagger/, and the page's own links need the slash.
+      return new URL(request.url).pathname.endsWith("/")
+        ? new Response(swaggerPage, { headers: pageHeaders })
+        : redirectToPage();
+    })
+    .get("/swagger/:file", ({ params: { file } }) => {
+      const make = Object.hasOwn(files, file) ? files[file] : undefined;
+      if (make !== undefined) return make();
+      const asset = Object.hasOwn(assets, file) ? assets[file] : undefined;
+      if (asset !== undefined)
+        return new Response(Bun.file(fileURLToPath(asset())), { headers: { "x-content-type-options": "nosniff" } });
+      throw new ApiFault(404, "not_found", {
+        message: `There is no file ${shown(file)}; the documentation is at /swagger/`,
+        details: { resource: "file", file: shown(file) },
+      });
+    });
+}
+
+function redirectToPage(): Response {
+  return new Response(null, { status: 302, headers: { location: "/swagger/" } });
+}
+
+function yamlOf(document: Json): string {
+  return stringify(document, { aliasDuplicateObjects: false, lineWidth: 0 });
+}
+
+function text(body: string, type: string): Response {
+  return new Response(body, { headers: { "content-type": type, "x-content-type-options": "nosniff" } });
+}
+
+/** Made at the first call, kept from then on. */
+function lazily<T>(make: () => T): () => T {
+  const made: T[] = [];
+  return () => (made[0] ??= make());
+}

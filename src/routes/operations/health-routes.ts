@@ -1,0 +1,167 @@
+import { Elysia } from "elysia";
+import type { Clock } from "../../kit/clock.ts";
+import { messageOf } from "../../domain/errors.ts";
+import type { Fleet } from "../fleet/fleet.ts";
+import type { Queue } from "../../pipeline/queue/queue.ts";
+import type { Service } from "../../kit/service.ts";
+import type { TelemetryStore } from "../../pipeline/store/telemetry-store.ts";
+import { operation } from "../http/operation.ts";
+import { accepts, noQuery } from "../http/parameters.ts";
+import type { ComponentHealth, Health } from "../schemas/health.ts";
+
+export interface HealthOptions {
+  /** Undefined in a process that only streams. */
+  readonly store: Pick<TelemetryStore, "ping"> | undefined;
+  /** What a gateway serves from its memory, whatever the store does; undefined in a process that is none. */
+  readonly fleet: Pick<Fleet, "isLoaded"> | undefined;
+  /** What the store's database is; undefined while it was not reached. */
+  readonly engine: () => string | undefined;
+  readonly queue: Pick<Queue, "stats">;
+  readonly services: readonly Service[];
+  readonly roles: readonly string[];
+  readonly version: string;
+  readonly clusterId: string;
+  readonly clock: Clock;
+}
+
+/** Services whose trouble keeps a gateway that knows the fleet from nothing: its news, and the upkeep of etcd. */
+const servedWithout: ReadonlySet<string> = new Set(["fleet", "etcd"]);
+/** A part that has not answered by then counts as down: probes themselves give up after a few seconds. */
+const patienceMs = 2000;
+
+/** /health for people, /health/live and /health/ready for probes. */
+export function healthRoutes(options: HealthOptions) {
+  const startedAtMs = options.clock.nowMs();
+  return new Elysia({ name: "health" })
+    .get(
+      "/health",
+      async ({ set }) => {
+        const health = await readHealth(options, startedAtMs);
+        set.status = health.status === "down" ? 503 : 200;
+        return health;
+      },
+      { ...accepts(noQuery), detail: healthDetail },
+    )
+    .get("/health/live", () => ({ status: "ok", reasons: [] }), { ...accepts(noQuery), detail: liveDetail })
+    .get(
+      "/health/ready",
+      async ({ set }) => {
+        const reasons = await reasonsAgainst(options);
+        set.status = reasons.length === 0 ? 200 : 503;
+        return { status: reasons.length === 0 ? "ok" : "unavailable", reasons };
+      },
+      { ...accepts(noQuery), detail: readyDetail },
+    );
+}
+
+async function readHealth(options: HealthOptions, startedAtMs: number): Promise<Health> {
+  const { services, version, roles, clusterId, clock } = options;
+  const [store, queue] = await Promise.all([storeHealth(options), queueHealth(options)]);
+  const components: Record<string, ComponentHealth> = { ...(store === undefined ? {} : { store }), queue };
+  for (const service of services) components[service.name] = serviceHealth(service);
+  const isWell = Object.values(components).every(({ status }) => status === "ok");
+  return {
+    status: isDown(options, store ?? queue) ? "down" : isWell ? "ok" : "degraded",
+    version,
+    role: roles.join(","),
+    cluster_id: clusterId,
+    uptime_seconds: Math.max(0, Math.floor((clock.nowMs() - startedAtMs) / 1000)),
+    components,
+  };
+}
+
+/** A gateway that knows the fleet still serves that. */
+function isDown({ fleet }: HealthOptions, first: ComponentHealth): boolean {
+  return first.status === "down" && fleet?.isLoaded !== true;
+}
+
+/** Ready means: the store answers (the queue, where there is no store) and the services run. A gateway that knows the
+ *  fleet is ready without the store, and without news of the fleet: what it still has to say, others could not say
+ *  better. */
+async function reasonsAgainst(options: HealthOptions): Promise<string[]> {
+  const { services, fleet } = options;
+  const first = (await storeHealth(options)) ?? (await queueHealth(options));
+  const needed = services.filter(({ name }) => fleet?.isLoaded !== true || !servedWithout.has(name));
+  const parts = [isDown(options, first) ? first : okay, ...needed.map(serviceHealth)];
+  return parts.flatMap(({ reason }) => (reason === undefined ? [] : [reason]));
+}
+
+const okay: ComponentHealth = { status: "ok" };
+
+async function storeHealth({ store, engine, clock }: HealthOptions): Promise<ComponentHealth | undefined> {
+  if (store === undefined) return undefined;
+  try {
+    await withPatience(store.ping(), clock);
+    const activity = engine();
+    return activity === undefined ? okay : { status: "ok", activity };
+  } catch (error) {
+    return { status: "down", reason: `the store does not answer: ${messageOf(error)}` };
+  }
+}
+
+async function queueHealth({ queue, clock }: HealthOptions): Promise<ComponentHealth> {
+  try {
+    const { dead, ready, inFlight, capacity } = await withPatience(queue.stats(), clock);
+    const reasons: string[] = [];
+    if (dead > 0)
+      reasons.push(`${dead} message(s) were given up; /api/v1/pipeline/dead-letters names the error of each`);
+    if (ready + inFlight >= capacity) {
+      reasons.push(
+        `the queue is full (${ready + inFlight} of ${capacity} messages): streamers wait for the collectors`,
+      );
+    }
+    return reasons.length === 0 ? okay : { status: "degraded", reason: reasons.join("; ") };
+  } catch (error) {
+    return { status: "down", reason: `the queue does not answer: ${messageOf(error)}` };
+  }
+}
+
+function serviceHealth(service: Service): ComponentHealth {
+  const [reason, activity] = [service.fault(), service.activity()];
+  const detail = activity === undefined ? {} : { activity };
+  return reason === undefined ? { status: "ok", ...detail } : { status: "degraded", reason, ...detail };
+}
+
+async function withPatience<T>(answer: Promise<T>, clock: Clock): Promise<T> {
+  const answered = new AbortController();
+  const patience = clock.sleep(patienceMs, answered.signal).then(() => {
+    throw new Error(`no answer within ${patienceMs} ms`);
+  });
+  try {
+    return await Promise.race([answer, patience]);
+  } finally {
+    patience.catch(() => undefined);
+    answered.abort();
+  }
+}
+
+const healthDetail = operation({
+  id: "getHealth",
+  tag: "operations",
+  summary: "State of the process and its parts",
+  description: "ok and degraded answer 200, down answers 503. Each part that is not ok says why.",
+  plain: "Health",
+  plain503: "The store does not answer, and there is nothing that could be served without it",
+  faults: [400, 500],
+});
+
+const liveDetail = operation({
+  id: "getLiveness",
+  tag: "operations",
+  summary: "Whether the process answers",
+  description: "For a liveness probe: answers while the process runs, whatever the state of its parts.",
+  plain: "Probe",
+  faults: [400, 500],
+});
+
+const readyDetail = operation({
+  id: "getReadiness",
+  tag: "operations",
+  summary: "Whether the process should get traffic",
+  description:
+    "For a readiness probe: 200 while the services run and the store answers (a gateway that knows the fleet needs no " +
+    "store), else 503 with the reasons.",
+  plain: "Probe",
+  plain503: "The store does not answer, or a service does not run",
+  faults: [400, 500],
+});

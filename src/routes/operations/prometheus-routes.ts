@@ -1,0 +1,103 @@
+import { Elysia } from "elysia";
+import { Counter, Gauge, type Registry } from "prom-client";
+import type { Clock } from "../../kit/clock.ts";
+import type { Queue, QueueStats } from "../../pipeline/queue/queue.ts";
+import type { Service } from "../../kit/service.ts";
+import { operation } from "../http/operation.ts";
+import { accepts, noQuery } from "../http/parameters.ts";
+
+export interface MetricsOptions {
+  /** The other parts of the process have put their metrics into it. */
+  readonly registry: Registry;
+  readonly queue: Pick<Queue, "stats">;
+  readonly services: readonly Service[];
+  readonly version: string;
+  readonly clock: Clock;
+}
+
+/** /metrics for Prometheus: what the parts count, and the state of queue, services and process at this moment. */
+export function metricsRoutes(options: MetricsOptions) {
+  const { registry } = options;
+  const readQueue = queueGauges(options);
+  const readServices = serviceGauges(options);
+  const readProcess = processGauges(options);
+  return new Elysia({ name: "metrics" }).get(
+    "/metrics",
+    async ({ set }) => {
+      await readQueue();
+      readServices();
+      readProcess();
+      set.headers["content-type"] = registry.contentType;
+      return registry.metrics();
+    },
+    {
+      ...accepts(noQuery),
+      detail: operation({
+        id: "getPrometheusMetrics",
+        tag: "operations",
+        summary: "Metrics for Prometheus",
+        description: "Text exposition format 0.0.4.",
+        text: 'telemetry_queue_ready_messages 0\ntelemetry_service_up{service="collector"} 1\n',
+        faults: [400, 500],
+      }),
+    },
+  );
+}
+
+function queueGauges({ registry, queue }: MetricsOptions): () => Promise<void> {
+  const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, registers: [registry] });
+  const up = gauge("telemetry_queue_up", "1 while the queue answers");
+  const gauges: Record<keyof QueueStats, Gauge> = {
+    ready: gauge("telemetry_queue_ready_messages", "Messages that wait for a collector"),
+    inFlight: gauge("telemetry_queue_in_flight_messages", "Messages that a collector works on"),
+    dead: gauge("telemetry_queue_dead_messages", "Messages that were given up"),
+    capacity: gauge("telemetry_queue_capacity_messages", "Messages at which publishers wait"),
+    oldestAgeMs: gauge("telemetry_queue_oldest_message_age_seconds", "Age of the oldest message not acknowledged"),
+  };
+  return async () => {
+    const stats = await queue.stats().catch(() => undefined);
+    up.set(stats === undefined ? 0 : 1);
+    if (stats === undefined) return;
+    for (const [name, value] of Object.entries(stats) as [keyof QueueStats, number][]) {
+      gauges[name].set(name === "oldestAgeMs" ? value / 1000 : value);
+    }
+  };
+}
+
+function serviceGauges({ registry, services }: MetricsOptions): () => void {
+  const up = new Gauge({
+    name: "telemetry_service_up",
+    help: "1 while a service of this process is well",
+    labelNames: ["service"],
+    registers: [registry],
+  });
+  return () => services.forEach((service) => up.set({ service: service.name }, service.fault() === undefined ? 1 : 0));
+}
+
+/** The names that every Prometheus client uses. prom-client's own collection gives wrong heap and garbage-collection
+ *  figures on Bun, and keeps timers running. */
+function processGauges({ registry, version, clock }: MetricsOptions): () => void {
+  const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, registers: [registry] });
+  const build = new Gauge({
+    name: "telemetry_build_info",
+    help: "Always 1; the version is the label",
+    labelNames: ["version"],
+    registers: [registry],
+  });
+  build.set({ version }, 1);
+  gauge("process_start_time_seconds", "When the process started, seconds since the epoch").set(
+    clock.nowMs() / 1000 - process.uptime(),
+  );
+  const resident = gauge("process_resident_memory_bytes", "Resident memory");
+  const cpu = new Counter({
+    name: "process_cpu_seconds_total",
+    help: "Processor time, user and system",
+    registers: [registry],
+  });
+  return () => {
+    const { user, system } = process.cpuUsage();
+    resident.set(process.memoryUsage.rss());
+    cpu.reset();
+    cpu.inc((user + system) / 1e6);
+  };
+}

@@ -1,0 +1,59 @@
+import { Elysia } from "elysia";
+import type { TelemetryQueries } from "../../../pipeline/store/telemetry-queries.ts";
+import { notFound } from "../../http/api-error.ts";
+import { operation } from "../../http/operation.ts";
+import { gpuParams } from "./gpu-routes.ts";
+import type { HistoryAnswers } from "../../answers/history-answers.ts";
+import { acceptsAt, changesQuery, historyQuery, rangeOf } from "../../http/parameters.ts";
+import { single } from "../../schemas/envelope.ts";
+import { toApiGpuChanges } from "../../schemas/gpu-changes.ts";
+
+/** What was measured of one GPU, and what of it changed. */
+export function gpuHistoryRoutes(history: HistoryAnswers, queries: TelemetryQueries) {
+  const checkKnown = async (uuid: string): Promise<void> => {
+    if ((await queries.gpus({ uuid })).length === 0) throw notFound("GPU", { uuid });
+  };
+  return new Elysia({ name: "gpu-history", prefix: "/api/v1/gpus" })
+    .get(
+      "/:uuid/telemetry",
+      async ({ request, params: { uuid }, query }) => {
+        const answer = await history.answer(request, { uuid }, query);
+        // rows that are still to come cannot be counted
+        if (answer instanceof Response || answer.count === 0) await checkKnown(uuid);
+        return answer;
+      },
+      { ...acceptsAt(gpuParams, historyQuery), detail: telemetryDetail },
+    )
+    .get(
+      "/:uuid/changes",
+      async ({ params: { uuid }, query }) => {
+        const changes = await queries.changes({ uuid, ...rangeOf(query) });
+        if (changes.attributes.length === 0) await checkKnown(uuid);
+        return single(toApiGpuChanges(uuid, changes));
+      },
+      { ...acceptsAt(gpuParams, changesQuery), detail: changesDetail },
+    );
+}
+
+const telemetryDetail = operation({
+  id: "listGpuTelemetry",
+  tag: "gpus",
+  summary: "Telemetry of one GPU",
+  description:
+    "Its records in the range, oldest first; where there are more than limit, the newest ones of them, and next_cursor leads " +
+    "to the older ones.",
+  page: "TelemetryRecord",
+  rowsToo: true,
+  faults: [400, 404, 500, 503],
+});
+
+const changesDetail = operation({
+  id: "getGpuChanges",
+  tag: "gpus",
+  summary: "What of a GPU changed over time",
+  description:
+    "Where the GPU was, and which container, pod and namespace held it. With start_time and end_time the same: what held " +
+    "at that instant.",
+  single: "GpuChanges",
+  faults: [400, 404, 500, 503],
+});

@@ -1,0 +1,52 @@
+import { Type } from "@sinclair/typebox";
+import { Elysia } from "elysia";
+import { notFound } from "../../http/api-error.ts";
+import { operation } from "../../http/operation.ts";
+import type { FleetAnswers } from "../../answers/fleet-answers.ts";
+import { accepts, acceptsAt, gpuListQuery, noQuery, pathName } from "../../http/parameters.ts";
+
+/** A GPU in a path. */
+export const gpuParams = Type.Object({
+  uuid: pathName("UUID of the GPU", "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4"),
+});
+
+/** GPUs by uuid. */
+export function gpuRoutes(answers: FleetAnswers) {
+  const { fleet } = answers;
+  return new Elysia({ name: "gpus", prefix: "/api/v1/gpus" })
+    .get("", ({ request, query }) => answers.gpus(request, query), {
+      ...accepts(gpuListQuery),
+      detail: listDetail,
+    })
+    .get(
+      "/:uuid",
+      ({ request, params: { uuid } }) =>
+        answers.answer(request, () => {
+          const member = fleet.member(uuid);
+          if (member === undefined) throw notFound("GPU", { uuid });
+          return answers.singleGpu(member.gpu);
+        }),
+      { ...acceptsAt(gpuParams, noQuery), detail: gpuDetail },
+    );
+}
+
+const listDetail = operation({
+  id: "listGpus",
+  tag: "gpus",
+  summary: "All GPUs",
+  description: "Every GPU that has reported telemetry, by hostname and index.",
+  part: "Gpu",
+  rowsToo: true,
+  etag: true,
+  faults: [400, 500, 503],
+});
+
+const gpuDetail = operation({
+  id: "getGpu",
+  tag: "gpus",
+  summary: "One GPU",
+  description: "The GPU of this uuid.",
+  single: "Gpu",
+  etag: true,
+  faults: [400, 404, 500, 503],
+});

@@ -1,0 +1,129 @@
+import { Type } from "@sinclair/typebox";
+import { Elysia } from "elysia";
+import type { StoredGpu } from "../../../domain/query.ts";
+import type { Fleet } from "../../fleet/fleet.ts";
+import { type ApiFault, notFound } from "../../http/api-error.ts";
+import { operation } from "../../http/operation.ts";
+import type { FleetAnswers } from "../../answers/fleet-answers.ts";
+import type { HistoryAnswers } from "../../answers/history-answers.ts";
+import { acceptsAt, historyQuery, noQuery, pathName } from "../../http/parameters.ts";
+import { single } from "../../schemas/envelope.ts";
+import { toApiHosts } from "../../schemas/hierarchy.ts";
+
+const hostParams = {
+  cluster_id: pathName("The cluster", "local-cluster"),
+  host_id: pathName("Hostname of the host", "mtv5-dgx1-hgpu-032"),
+};
+const gpuParams = {
+  ...hostParams,
+  gpu_id: Type.String({
+    pattern: "^\\d{1,7}$",
+    description: "Index of the GPU on its host, such as 4",
+    examples: ["4"],
+  }),
+};
+
+interface Place {
+  readonly cluster_id: string;
+  readonly host_id: string;
+}
+
+/** Hosts of a cluster and their GPUs. */
+export function clusterHostRoutes(answers: FleetAnswers, history: HistoryAnswers) {
+  const { fleet } = answers;
+  return new Elysia({ name: "cluster-hosts", prefix: "/api/v1/clusters/:cluster_id/hosts/:host_id" })
+    .get(
+      "",
+      ({ request, params }) =>
+        answers.answer(request, () =>
+          JSON.stringify(single(toApiHosts(gpusOfHost(fleet, params), answers.newestByCluster())[0])),
+        ),
+      { ...acceptsAt(Type.Object(hostParams), noQuery), detail: hostDetail },
+    )
+    .get(
+      "/gpus",
+      ({ request, params }) =>
+        answers.answer(request, () => answers.gpusList({ elements: gpusOfHost(fleet, params), next: undefined })),
+      {
+        ...acceptsAt(Type.Object(hostParams), noQuery),
+        detail: gpusDetail,
+      },
+    )
+    .get(
+      "/gpus/:gpu_id",
+      ({ request, params }) => answers.answer(request, () => answers.singleGpu(gpuAt(fleet, params))),
+      { ...acceptsAt(Type.Object(gpuParams), noQuery), detail: gpuDetail },
+    )
+    .get(
+      "/gpus/:gpu_id/metrics",
+      ({ request, params, query }) => history.answer(request, { uuid: gpuAt(fleet, params).uuid }, query),
+      {
+        ...acceptsAt(Type.Object(gpuParams), historyQuery),
+        detail: metricsDetail,
+      },
+    );
+}
+
+function gpusOfHost(fleet: Fleet, { cluster_id, host_id }: Place): StoredGpu[] {
+  const gpus = fleet.gpus({ clusterId: cluster_id, hostname: host_id });
+  if (gpus.length === 0) throw hostNotFound(fleet, { cluster_id, host_id });
+  return gpus;
+}
+
+/** The GPU of this index; where one was replaced by another, the one seen last. */
+function gpuAt(fleet: Fleet, place: Place & { gpu_id: string }): StoredGpu {
+  const { cluster_id, host_id, gpu_id } = place;
+  const gpus = fleet.gpus({ clusterId: cluster_id, hostname: host_id, gpuId: Number(gpu_id) });
+  const [last] = gpus.toSorted((a, b) => b.lastSeenAtMs - a.lastSeenAtMs);
+  if (last !== undefined) return last;
+  gpusOfHost(fleet, place);
+  throw notFound("GPU", { gpu_id, host_id, cluster_id });
+}
+
+/** Says which is missing: the cluster or the host. */
+function hostNotFound(fleet: Fleet, { cluster_id, host_id }: Place): ApiFault {
+  const ofCluster = fleet.gpus({ clusterId: cluster_id });
+  return ofCluster.length === 0 ? notFound("cluster", { cluster_id }) : notFound("host", { host_id, cluster_id });
+}
+
+const hostDetail = operation({
+  id: "getClusterHost",
+  tag: "hierarchy",
+  summary: "One host",
+  description: "The host of this name in the cluster.",
+  single: "Host",
+  etag: true,
+  faults: [400, 404, 500, 503],
+});
+
+const gpusDetail = operation({
+  id: "listHostGpus",
+  tag: "hierarchy",
+  summary: "GPUs of a host",
+  description: "Its GPUs, by index.",
+  list: "Gpu",
+  etag: true,
+  faults: [400, 404, 500, 503],
+});
+
+const gpuDetail = operation({
+  id: "getHostGpu",
+  tag: "hierarchy",
+  summary: "One GPU of a host",
+  description: "The GPU of this index on the host; where one was replaced by another, the one seen last.",
+  single: "Gpu",
+  etag: true,
+  faults: [400, 404, 500, 503],
+});
+
+const metricsDetail = operation({
+  id: "listHostGpuMetrics",
+  tag: "hierarchy",
+  summary: "Telemetry of one GPU of a host",
+  description:
+    "Its records in the range, oldest first; where there are more than limit, the newest ones of them, and next_cursor leads " +
+    "to the older ones.",
+  page: "TelemetryRecord",
+  rowsToo: true,
+  faults: [400, 404, 500, 503],
+});

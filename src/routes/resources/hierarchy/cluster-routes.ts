@@ -1,0 +1,90 @@
+import { Type } from "@sinclair/typebox";
+import { Elysia } from "elysia";
+import type { StoredGpu } from "../../../domain/query.ts";
+import type { Fleet } from "../../fleet/fleet.ts";
+import type { TelemetryQueries } from "../../../pipeline/store/telemetry-queries.ts";
+import { notFound } from "../../http/api-error.ts";
+import { clusterStats } from "../../answers/cluster-stats.ts";
+import { operation } from "../../http/operation.ts";
+import type { FleetAnswers } from "../../answers/fleet-answers.ts";
+import { accepts, acceptsAt, noQuery, pathName } from "../../http/parameters.ts";
+import { list, single } from "../../schemas/envelope.ts";
+import { toApiClusters, toApiHosts } from "../../schemas/hierarchy.ts";
+
+const clusterParams = Type.Object({ cluster_id: pathName("The cluster", "local-cluster") });
+
+/** Clusters and their hosts. */
+export function clusterRoutes(answers: FleetAnswers, queries: TelemetryQueries) {
+  const { fleet } = answers;
+  return new Elysia({ name: "clusters", prefix: "/api/v1/clusters" })
+    .get("", ({ request }) => answers.answer(request, () => JSON.stringify(list(toApiClusters(fleet.gpus({}))))), {
+      ...accepts(noQuery),
+      detail: listDetail,
+    })
+    .get(
+      "/:cluster_id",
+      ({ request, params: { cluster_id } }) =>
+        answers.answer(request, () => JSON.stringify(single(toApiClusters(gpusOfCluster(fleet, cluster_id))[0]))),
+      { ...acceptsAt(clusterParams, noQuery), detail: clusterDetail },
+    )
+    .get(
+      "/:cluster_id/stats",
+      async ({ params: { cluster_id } }) =>
+        single(await clusterStats({ fleet, queries }, gpusOfCluster(fleet, cluster_id))),
+      { ...acceptsAt(clusterParams, noQuery), detail: statsDetail },
+    )
+    .get(
+      "/:cluster_id/hosts",
+      ({ request, params: { cluster_id } }) =>
+        answers.answer(request, () =>
+          JSON.stringify(list(toApiHosts(gpusOfCluster(fleet, cluster_id), answers.newestByCluster()))),
+        ),
+      { ...acceptsAt(clusterParams, noQuery), detail: hostsDetail },
+    );
+}
+
+/** @throws ApiFault 404 where the cluster has none */
+function gpusOfCluster(fleet: Fleet, clusterId: string): StoredGpu[] {
+  const gpus = fleet.gpus({ clusterId });
+  if (gpus.length === 0) throw notFound("cluster", { cluster_id: clusterId });
+  return gpus;
+}
+
+const listDetail = operation({
+  id: "listClusters",
+  tag: "hierarchy",
+  summary: "All clusters",
+  description: "Every cluster with a GPU that has reported telemetry, by id.",
+  list: "Cluster",
+  etag: true,
+  faults: [400, 500, 503],
+});
+
+const clusterDetail = operation({
+  id: "getCluster",
+  tag: "hierarchy",
+  summary: "One cluster",
+  description: "The cluster of this id.",
+  single: "Cluster",
+  etag: true,
+  faults: [400, 404, 500, 503],
+});
+
+const statsDetail = operation({
+  id: "getClusterStats",
+  tag: "hierarchy",
+  summary: "Figures of a cluster",
+  description: "Counts, and averages over its GPUs' newest values.",
+  single: "ClusterStats",
+  faults: [400, 404, 500, 503],
+});
+
+const hostsDetail = operation({
+  id: "listClusterHosts",
+  tag: "hierarchy",
+  summary: "Hosts of a cluster",
+  description: "Its hosts, by hostname.",
+  list: "Host",
+  etag: true,
+  faults: [400, 404, 500, 503],
+});

@@ -1,0 +1,49 @@
+import { Type } from "@sinclair/typebox";
+import { Elysia } from "elysia";
+import { notFound } from "../../http/api-error.ts";
+import { operation } from "../../http/operation.ts";
+import type { FleetAnswers } from "../../answers/fleet-answers.ts";
+import { accepts, acceptsAt, gpuListQuery, noQuery, pathName } from "../../http/parameters.ts";
+
+const hostParams = Type.Object({ hostname: pathName("The host", "mtv5-dgx1-hgpu-032") });
+
+/** Hosts of all clusters: shortcuts past the hierarchy. */
+export function hostRoutes(answers: FleetAnswers) {
+  const { fleet } = answers;
+  return new Elysia({ name: "hosts", prefix: "/api/v1/hosts" })
+    .get("", ({ request, query }) => answers.hosts(request, query), {
+      ...accepts(gpuListQuery),
+      detail: listDetail,
+    })
+    .get(
+      "/:hostname/gpus",
+      ({ request, params: { hostname } }) =>
+        answers.answer(request, () => {
+          const gpus = fleet.gpus({ hostname });
+          if (gpus.length === 0) throw notFound("host", { hostname });
+          return answers.gpusList({ elements: gpus, next: undefined });
+        }),
+      { ...acceptsAt(hostParams, noQuery), detail: gpusDetail },
+    );
+}
+
+const listDetail = operation({
+  id: "listHosts",
+  tag: "hierarchy",
+  summary: "All hosts",
+  description: "Every host with a GPU that has reported telemetry, of all clusters.",
+  part: "Host",
+  rowsToo: true,
+  etag: true,
+  faults: [400, 500, 503],
+});
+
+const gpusDetail = operation({
+  id: "listGpusByHostname",
+  tag: "hierarchy",
+  summary: "GPUs of a host",
+  description: "GPUs of the hosts with this name, whatever their cluster, by index.",
+  list: "Gpu",
+  etag: true,
+  faults: [400, 404, 500, 503],
+});

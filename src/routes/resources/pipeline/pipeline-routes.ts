@@ -1,0 +1,122 @@
+import { Type } from "@sinclair/typebox";
+import { Elysia } from "elysia";
+import type { DeadLetters, Queue } from "../../../pipeline/queue/queue.ts";
+import type { Service } from "../../../kit/service.ts";
+import type { TelemetryQueries } from "../../../pipeline/store/telemetry-queries.ts";
+import { DeadLetterDesk } from "../../answers/dead-letters.ts";
+import { operation } from "../../http/operation.ts";
+import { accepts, acceptsAt, noQuery, pathName } from "../../http/parameters.ts";
+import { list, single, wholeNumber } from "../../schemas/envelope.ts";
+import { toApiPipeline } from "../../schemas/pipeline.ts";
+
+/** What operators look at and set right. */
+export interface PipelineParts {
+  readonly queue: Pick<Queue, "stats">;
+  readonly deadLetters: DeadLetters;
+  readonly services: readonly Service[];
+  readonly queries: Pick<TelemetryQueries, "countRejections">;
+}
+
+const limitMax = 10_000;
+const limitDefault = 100;
+
+/** The parameters of the list of dead letters. */
+export const deadLettersQuery = Type.Object(
+  {
+    limit: Type.Optional(
+      wholeNumber({
+        minimum: 1,
+        maximum: limitMax,
+        default: limitDefault,
+        description: `At most this many, 1 to ${limitMax}, default ${limitDefault}`,
+      }),
+    ),
+    cursor: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 64,
+        description: "next_cursor of the answer before: what follows it",
+        examples: ["01K0F3Z8Q4W5X6Y7Z8A9B0C1D2"],
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+/** A dead letter in a path. */
+export const letterParams = Type.Object({ id: pathName("The message's id", "01K0F3Z8Q4W5X6Y7Z8A9B0C1D2") });
+
+/** The pipeline's state, and the messages that were given up. */
+export function pipelineRoutes({ queue, deadLetters, services, queries }: PipelineParts) {
+  const desk = new DeadLetterDesk(deadLetters);
+  return new Elysia({ name: "pipeline", prefix: "/api/v1/pipeline" })
+    .get("", async () => single(toApiPipeline(await queue.stats(), await queries.countRejections(), services)), {
+      ...accepts(noQuery),
+      detail: pipelineDetail,
+    })
+    .get(
+      "/dead-letters",
+      async ({ query: { limit = limitDefault, cursor } }) => {
+        const { letters, next } = await desk.page(limit, cursor);
+        return next === undefined ? list(letters) : { ...list(letters), next_cursor: next };
+      },
+      { ...accepts(deadLettersQuery), detail: listDetail },
+    )
+    .get("/dead-letters/:id", async ({ params: { id } }) => single(await desk.show(id)), {
+      ...acceptsAt(letterParams, noQuery),
+      detail: showDetail,
+    })
+    .post("/dead-letters/:id/redrive", async ({ params: { id } }) => single(await desk.redrive(id)), {
+      ...acceptsAt(letterParams, noQuery),
+      detail: redriveDetail,
+    })
+    .delete("/dead-letters/:id", async ({ params: { id } }) => single(await desk.delete(id)), {
+      ...acceptsAt(letterParams, noQuery),
+      detail: deleteDetail,
+    });
+}
+
+const pipelineDetail = operation({
+  id: "getPipeline",
+  tag: "pipeline",
+  summary: "State of the pipeline",
+  description: "How full the queue is, what was rejected, and what runs in the process that answers.",
+  single: "Pipeline",
+  faults: [400, 500, 503],
+});
+
+const listDetail = operation({
+  id: "listDeadLetters",
+  tag: "pipeline",
+  summary: "Messages that were given up",
+  description: "With the error of the last delivery, the oldest first; next_cursor leads to those that follow.",
+  part: "DeadLetter",
+  faults: [400, 500, 503],
+});
+
+const showDetail = operation({
+  id: "getDeadLetter",
+  tag: "pipeline",
+  summary: "One message that was given up",
+  description: "With the error of its last delivery.",
+  single: "DeadLetter",
+  faults: [400, 404, 500, 503],
+});
+
+const redriveDetail = operation({
+  id: "redriveDeadLetter",
+  tag: "pipeline",
+  summary: "Deliver a message again",
+  description: "Puts it back into the queue, its attempts from 0; answers with the letter as it was.",
+  single: "DeadLetter",
+  faults: [400, 404, 413, 415, 500, 503],
+});
+
+const deleteDetail = operation({
+  id: "deleteDeadLetter",
+  tag: "pipeline",
+  summary: "Drop a message for good",
+  description: "Its records are lost unless their source is read again; answers with the letter as it was.",
+  single: "DeadLetter",
+  faults: [400, 404, 413, 415, 500, 503],
+});

@@ -1,0 +1,43 @@
+import { Elysia } from "elysia";
+import { operation } from "../../http/operation.ts";
+import type { FleetAnswers } from "../../answers/fleet-answers.ts";
+import type { HistoryAnswers } from "../../answers/history-answers.ts";
+import { accepts, fleetHistoryQuery, latestQuery } from "../../http/parameters.ts";
+
+/** Records of all GPUs. */
+export function telemetryRoutes(answers: FleetAnswers, history: HistoryAnswers) {
+  return new Elysia({ name: "telemetry", prefix: "/api/v1/telemetry" })
+    .get("", ({ request, query }) => history.answer(request, {}, query), {
+      ...accepts(fleetHistoryQuery),
+      detail: allDetail,
+    })
+    .get("/latest", ({ request, query }) => answers.latest(request, query), {
+      ...accepts(latestQuery),
+      detail: latestDetail,
+    });
+}
+
+const allDetail = operation({
+  id: "listTelemetry",
+  tag: "telemetry",
+  summary: "Telemetry of all GPUs",
+  description:
+    "Records in the range, oldest first; where there are more than limit, the newest ones of them, and next_cursor leads " +
+    "to the older ones.",
+  page: "TelemetryRecord",
+  rowsToo: true,
+  faults: [400, 500, 503],
+});
+
+const latestDetail = operation({
+  id: "listLatestTelemetry",
+  tag: "telemetry",
+  summary: "Newest record of every GPU",
+  description:
+    "The newest record of each GPU where it lies in the range, oldest first. Like everywhere, at most limit of them, " +
+    "the newest: ask for as many as there are GPUs.",
+  list: "TelemetryRecord",
+  rowsToo: true,
+  etag: true,
+  faults: [400, 500, 503],
+});

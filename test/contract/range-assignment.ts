@@ -1,0 +1,90 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
+import type { NewMessage } from "../../src/pipeline/queue/queue.ts";
+import type { ClaimedRange, SourceRanges } from "../../src/pipeline/stream/assignment/range-assignment.ts";
+import type { Source, SourceBatch } from "../../src/pipeline/source/source.ts";
+
+/** Ranges under test, and what its driver needs to note a batch as done with. */
+export interface OpenRanges {
+  readonly ranges: SourceRanges;
+  readonly source: Source;
+  /** Publishes or stores a batch, as the driver's streamer would. */
+  readonly settle: (claimed: ClaimedRange, batch: SourceBatch) => Promise<unknown>;
+  /** The same source, dealt out to another process. */
+  readonly openOther: () => SourceRanges;
+  readonly close: () => Promise<void>;
+}
+
+const never = new AbortController().signal;
+
+/** A message that carries a batch. */
+export function messageOf({ range, batch }: SourceBatch): NewMessage {
+  const idempotencyKey = `${range.sourceId}:${range.from.offset}-${range.to.offset}`;
+  return { ...encodeBatch(batch), idempotencyKey, traceId: "contract", count: batch.recordCount, source: range };
+}
+
+/** Claims and reads until nothing is left. @returns where each batch began and ended */
+export async function readAll({ source, settle }: OpenRanges, ranges: SourceRanges): Promise<[number, number][]> {
+  const stretches: [number, number][] = [];
+  for (let claimed = await ranges.claim(source, never); claimed; claimed = await ranges.claim(source, never)) {
+    for await (const batch of source.read(claimed.range, never)) {
+      await settle(claimed, batch);
+      stretches.push([batch.range.from.offset, batch.range.to.offset]);
+    }
+    await claimed.finish();
+  }
+  return stretches.sort(([a], [b]) => a - b);
+}
+
+/** True when the stretches cover a source of the test's, each byte once. */
+export function isWhole(source: Source, stretches: readonly (readonly [number, number])[]): boolean {
+  let at = source.start.offset;
+  for (const [from, to] of stretches) {
+    if (from !== at) return false;
+    at = to;
+  }
+  return at === source.endOffset;
+}
+
+/** What every driver of the ranges keeps to. */
+export function exerciseSourceRanges(name: string, open: () => Promise<OpenRanges>): void {
+  describe(`${name} keeps the contract of source ranges`, () => {
+    let opened: OpenRanges | undefined;
+    afterEach(async () => {
+      await opened?.ranges.close();
+      await opened?.close();
+    });
+
+    test("one reader gets the whole source, every byte once, and then nothing", async () => {
+      opened = await open();
+      expect(await opened.ranges.covered(opened.source)).toEqual([]);
+      expect(isWhole(opened.source, await readAll(opened, opened.ranges))).toBe(true);
+      expect(await opened.ranges.claim(opened.source, never)).toBeUndefined();
+    });
+
+    test("what is done with is covered, and is not dealt out again to a later process", async () => {
+      opened = await open();
+      const { source, ranges, settle, openOther } = opened;
+      const claimed = (await ranges.claim(source, never)) as ClaimedRange;
+      const reading = source.read(claimed.range, never)[Symbol.asyncIterator]();
+      const first = (await reading.next()).value as SourceBatch;
+      await settle(claimed, first);
+      await reading.return?.();
+      await claimed.release();
+      await ranges.close();
+      const later = openOther();
+      expect(await later.covered(source)).toEqual([{ from: source.start, to: first.range.to }]);
+      const rest = await readAll(opened, later);
+      expect(isWhole(source, [[first.range.from.offset, first.range.to.offset], ...rest])).toBe(true);
+      expect(await later.covered(source)).toMatchObject([{ to: { offset: source.endOffset } }]);
+      await later.close();
+    });
+
+    test("an abort ends a claim, and a second close does nothing", async () => {
+      opened = await open();
+      expect(await opened.ranges.claim(opened.source, AbortSignal.abort())).toBeUndefined();
+      await opened.ranges.close();
+      await opened.ranges.close();
+    });
+  });
+}

@@ -1,0 +1,162 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import pino from "pino";
+import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide.ts";
+import { systemClock } from "../../src/kit/clock.ts";
+import { RangeLost } from "../../src/domain/errors.ts";
+import { EtcdClient } from "../../src/etcd/etcd-client.ts";
+import { retry } from "../../src/kit/retry.ts";
+import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
+import { EtcdRanges } from "../../src/pipeline/stream/assignment/etcd-assignment.ts";
+import { EtcdRounds } from "../../src/pipeline/source/csv/etcd-rounds.ts";
+import type { ClaimedRange } from "../../src/pipeline/stream/assignment/range-assignment.ts";
+import type { CsvSource } from "../../src/pipeline/source/csv/csv-source.ts";
+import type { SourceBatch } from "../../src/pipeline/source/source.ts";
+import { exerciseSourceRanges, isWhole, messageOf, type OpenRanges, readAll } from "../contract/range-assignment.ts";
+import { openTcpProxy } from "../support/tcp-proxy.ts";
+import { CsvFolder, manyRows, openCsvSource } from "../support/csv-reading.ts";
+
+const log = pino({ level: "silent" });
+const folder = new CsvFolder();
+const never = new AbortController().signal;
+let etcd: ProvidedEtcd;
+let client: EtcdClient;
+let sources = 0;
+/** Tells this run's sources from those of others in the same etcd. */
+const run = crypto.randomUUID().slice(0, 8);
+
+beforeAll(async () => {
+  etcd = await provideEtcd();
+  client = new EtcdClient({ endpoints: etcd.endpoints });
+}, 300_000);
+afterAll(async () => {
+  client.close();
+  await etcd.stop();
+  folder.remove();
+});
+
+const openRanges = (leaseSeconds = 5, through = client): EtcdRanges =>
+  new EtcdRanges({ client: through, clock: systemClock, log, streamerId: "test", leaseSeconds, rangeBytes: 64 * 1024 });
+
+async function open(): Promise<OpenRanges & { readonly queue: EtcdQueue }> {
+  sources += 1;
+  const source: CsvSource = await openCsvSource(folder.write(manyRows(2000, sources), `source-${run}-${sources}.csv`), {
+    batchSize: 50,
+  });
+  const queue = new EtcdQueue({
+    ...{ client, clock: systemClock, log, leaseSeconds: 5, maxAttempts: 3, capacityMessages: 1000 },
+    topic: `ranges-${run}-${sources}`,
+  });
+  return {
+    source,
+    queue,
+    ranges: openRanges(),
+    openOther: () => openRanges(),
+    settle: ({ checkpoint }, batch) => queue.publish([messageOf(batch)], { signal: never, checkpoint }),
+    close: () => queue.close(),
+  };
+}
+
+exerciseSourceRanges("EtcdRanges", open);
+
+test("four streamers that share a file read it once together, and each has a part of it", async () => {
+  const opened = await open();
+  const all = [opened.ranges, openRanges(), openRanges(), openRanges()];
+  const parts = await Promise.all(all.map((ranges) => readAll(opened, ranges)));
+  expect(
+    isWhole(
+      opened.source,
+      parts.flat().sort(([a], [b]) => a - b),
+    ),
+  ).toBe(true);
+  expect(parts.filter((part) => part.length > 0).length).toBeGreaterThan(1);
+  expect((await opened.queue.stats()).ready).toBe(parts.flat().length);
+  await Promise.all([opened.close(), ...all.map((ranges) => ranges.close())]);
+});
+
+test("a range whose owner's lease ends goes to another at its checkpoint, and the late owner can publish nothing more", async () => {
+  const opened = await open();
+  const { source, queue, ranges } = opened;
+  const mine = (await ranges.claim(source, never)) as ClaimedRange;
+  const [first, second] = await Array.fromAsync(source.read(mine.range, never));
+  await opened.settle(mine, first as SourceBatch);
+  const { kvs } = await client.range({ key: Buffer.from(mine.checkpoint?.ownerKey ?? "") });
+  await client.revokeLease(kvs[0]?.lease ?? "");
+  const other = openRanges();
+  const taken = (await other.claim(source, never)) as ClaimedRange;
+  expect(taken.range.from).toEqual((first as SourceBatch).range.to);
+  const late = await opened.settle(mine, second as SourceBatch).catch((error: unknown) => error);
+  expect(late).toBeInstanceOf(RangeLost);
+  expect((await queue.stats()).ready).toBe(1);
+  await Promise.all([other.close(), ranges.close(), opened.close()]);
+});
+
+test("a publish without an answer that is tried again adds its message once and moves the checkpoint once", async () => {
+  const opened = await open();
+  const claimed = (await opened.ranges.claim(opened.source, never)) as ClaimedRange;
+  const [first] = await Array.fromAsync(opened.source.read(claimed.range, never));
+  await opened.settle(claimed, first as SourceBatch);
+  await opened.settle(claimed, first as SourceBatch);
+  expect((await opened.queue.stats()).ready).toBe(1);
+  await Promise.all([opened.ranges.close(), opened.close()]);
+});
+
+/** Reads a source to its end as a streamer does, trying again what failed. @returns where each batch began and ended */
+async function readThrough(
+  { source, queue }: Awaited<ReturnType<typeof open>>,
+  ranges: EtcdRanges,
+): Promise<[number, number][]> {
+  const stretches = new Map<number, number>();
+  const retrying = <T>(operation: () => Promise<T>): Promise<T> =>
+    retry(operation, { clock: systemClock, signal: never, onRetry: () => undefined });
+  for (;;) {
+    const claimed = await retrying(() => ranges.claim(source, never));
+    if (claimed === undefined) return [...stretches].sort(([a], [b]) => a - b);
+    try {
+      for await (const batch of source.read(claimed.range, claimed.lost)) {
+        const { checkpoint } = claimed;
+        await retrying(() => queue.publish([messageOf(batch)], { signal: never, checkpoint }));
+        stretches.set(batch.range.from.offset, batch.range.to.offset);
+      }
+      if (!claimed.lost.aborted) await retrying(() => claimed.finish());
+    } catch (error) {
+      if (!(error instanceof RangeLost)) throw error;
+    }
+  }
+}
+
+for (const which of ["piece", "answer"] as const) {
+  test(`a source is read to its end when the way to etcd is cut at any ${which}: what was claimed unheard is let go`, async () => {
+    const { hostname, port } = new URL(etcd.endpoints[0] as string);
+    const proxy = await openTcpProxy({ host: hostname, port: Number(port) });
+    let cuts = 0;
+    do {
+      cuts += 1;
+      const opened = await open();
+      const through = new EtcdClient({ endpoints: [`http://127.0.0.1:${proxy.port}`] });
+      proxy.cutAt(cuts, which);
+      // a lease that nobody waits for here
+      const ranges = openRanges(600, through);
+      const stretches = await readThrough(opened, ranges);
+      expect(isWhole(opened.source, stretches)).toBe(true);
+      expect((await opened.queue.stats()).ready).toBe(stretches.length);
+      await Promise.all([ranges.close(), opened.close()]);
+      through.close();
+    } while (proxy.hasCut && cuts < 24);
+    expect(cuts).toBeGreaterThan(10);
+    await proxy.close();
+  }, 120_000);
+}
+
+test("streamers agree on a round's beginning, and whoever comes later plays the round that is on", async () => {
+  const rounds = new EtcdRounds(client, systemClock);
+  const other = new EtcdRounds(client, systemClock);
+  expect(await rounds.current(`csv:loop-${run}`)).toBe(0);
+  const [mine, theirs] = await Promise.all([
+    rounds.startedAtMs(`csv:loop-${run}`, 0),
+    other.startedAtMs(`csv:loop-${run}`, 0),
+  ]);
+  expect(mine).toBe(theirs);
+  await rounds.startedAtMs(`csv:loop-${run}`, 1);
+  await rounds.startedAtMs(`csv:loop-${run}`, 2);
+  expect(await other.current(`csv:loop-${run}`)).toBe(2);
+});

@@ -1,0 +1,23 @@
+import { afterAll } from "bun:test";
+import { StoredGaps } from "../../src/pipeline/stream/assignment/local-assignment.ts";
+import { exerciseSourceRanges, messageOf } from "../contract/range-assignment.ts";
+import { CsvFolder, manyRows, openCsvSource } from "../support/csv-reading.ts";
+import { openMemoryStore } from "../support/open-store.ts";
+
+const folder = new CsvFolder();
+afterAll(() => folder.remove());
+
+exerciseSourceRanges("StoredGaps", async () => {
+  const { store, close } = await openMemoryStore();
+  const source = await openCsvSource(folder.write(manyRows(2000)), { batchSize: 50 });
+  return {
+    source,
+    ranges: new StoredGaps(store),
+    openOther: () => new StoredGaps(store),
+    settle: (_, { range, batch }) => {
+      const { idempotencyKey } = messageOf({ range, batch });
+      return store.ingest({ messageId: idempotencyKey, idempotencyKey, source: range, batch });
+    },
+    close,
+  };
+});

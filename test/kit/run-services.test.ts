@@ -1,0 +1,41 @@
+import { expect, test } from "bun:test";
+import { startAll, stopAll } from "../../src/kit/run-services.ts";
+import type { Service } from "../../src/kit/service.ts";
+
+function recorded(name: string, events: string[], failing: "start" | "stop" | "never" = "never"): Service {
+  return {
+    name,
+    start: () => {
+      events.push(`start ${name}`);
+      return failing === "start" ? Promise.reject(new Error(`${name} cannot start`)) : Promise.resolve();
+    },
+    stop: () => {
+      events.push(`stop ${name}`);
+      return failing === "stop" ? Promise.reject(new Error(`${name} cannot stop`)) : Promise.resolve();
+    },
+    fault: () => undefined,
+    activity: () => undefined,
+  };
+}
+
+test("services start in order and stop in reverse", async () => {
+  const events: string[] = [];
+  const services = [recorded("collector", events), recorded("streamer", events)];
+  await startAll(services);
+  await stopAll(services, AbortSignal.timeout(1000));
+  expect(events).toEqual(["start collector", "start streamer", "stop streamer", "stop collector"]);
+});
+
+test("a service that cannot start takes those before it down again", async () => {
+  const events: string[] = [];
+  const services = [recorded("a", events), recorded("b", events, "start"), recorded("c", events)];
+  await expect(startAll(services)).rejects.toThrow("b cannot start");
+  expect(events).toEqual(["start a", "start b", "stop b", "stop a"]);
+});
+
+test("a service that cannot stop does not keep the others running", async () => {
+  const events: string[] = [];
+  const services = [recorded("a", events), recorded("b", events, "stop")];
+  await expect(stopAll(services, AbortSignal.timeout(1000))).rejects.toThrow("1 service(s)");
+  expect(events).toEqual(["stop b", "stop a"]);
+});

@@ -1,0 +1,42 @@
+import { expect, test } from "bun:test";
+import { messagesOf } from "../../src/pipeline/stream/batch-messages.ts";
+import { decodePayload } from "../../src/pipeline/queue/batch-codec.ts";
+import { makeBatch } from "../support/batch.ts";
+
+const range = { sourceId: "file", from: { offset: 100, line: 2 }, to: { offset: 900, line: 42 } };
+const batch = makeBatch(
+  Array.from({ length: 200 }, (_, index) => ({
+    uuid: `GPU-${index % 7}`,
+    timeMs: Date.UTC(2025, 0, 1) + index,
+    metrics: { power_draw: Math.sin(index) * 1000, temperature: index % 90 },
+  })),
+);
+
+test("a batch that fits is one message, named after its stretch of the source", () => {
+  const [{ message, tally } = { message: undefined, tally: undefined }, ...others] = messagesOf(
+    { range, batch },
+    Infinity,
+  );
+  expect(others).toEqual([]);
+  expect(message).toMatchObject({ idempotencyKey: "file:100-900", count: 200, source: range });
+  expect(tally).toEqual(batch.tally);
+});
+
+test("a batch that is too large is several messages; only the last one moves the source's position", () => {
+  const whole = messagesOf({ range, batch }, Infinity)[0]?.message.payload.length ?? 0;
+  const limit = Math.ceil(whole / 3);
+  const outgoing = messagesOf({ range, batch }, limit);
+  expect(outgoing.length).toBeGreaterThan(2);
+  expect(outgoing.every(({ message }) => message.payload.length <= limit)).toBe(true);
+  expect(new Set(outgoing.map(({ message }) => message.idempotencyKey)).size).toBe(outgoing.length);
+  expect(outgoing.map(({ message }) => message.source.to.offset)).toEqual([...outgoing.slice(1).map(() => 100), 900]);
+  const decoded = outgoing.map(({ message }) => decodePayload(message));
+  expect(decoded.reduce((sum, { recordCount }) => sum + recordCount, 0)).toBe(200);
+  expect(decoded.reduce((sum, { tally }) => sum + tally.samples, 0)).toBe(batch.tally.samples);
+  expect(decoded.reduce((sum, { tally }) => sum + tally.rows, 0)).toBe(batch.tally.rows);
+});
+
+test("the same batch makes the same messages again, whoever reads it", () => {
+  const namesOf = () => messagesOf({ range, batch }, 800).map(({ message }) => message.idempotencyKey);
+  expect(namesOf()).toEqual(namesOf());
+});

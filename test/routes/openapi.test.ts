@@ -1,0 +1,221 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { TSchema } from "@sinclair/typebox";
+import { Value } from "@sinclair/typebox/value";
+import { parse } from "yaml";
+import { metrics } from "../../src/domain/metrics.ts";
+import { namedSchemas, type SchemaName } from "../../src/routes/openapi/components.ts";
+import { listAnswer, pageAnswer, partAnswer, rowsAnswer, singleAnswer } from "../../src/routes/schemas/envelope.ts";
+import { buryTwo, gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
+
+interface Operation {
+  readonly operationId: string;
+  readonly summary: string;
+  readonly tags: readonly string[];
+  readonly parameters?: readonly { name: string; in: string; required: boolean; schema: Record<string, unknown> }[];
+  readonly responses: Record<string, { content?: Record<string, { schema: Json }> }>;
+}
+type Json = Record<string, unknown>;
+
+let stored: Awaited<ReturnType<typeof openFleetStore>>;
+let gateway: TestGateway;
+let document: Json & { paths: Record<string, Record<string, Operation>> };
+let deadLetters: string[];
+beforeAll(async () => {
+  stored = await openFleetStore();
+  gateway = gatewayOver(stored);
+  deadLetters = await buryTwo(gateway.queue);
+  document = (await gateway.json("/swagger/swagger.json")) as typeof document;
+});
+afterAll(() => stored.close());
+
+const operations = (): [path: string, operation: Operation, method: string][] =>
+  Object.entries(document.paths).flatMap(([path, item]) =>
+    Object.entries(item).map(([method, operation]) => [path, operation, method] as [string, Operation, string]),
+  );
+
+describe("the OpenAPI document", () => {
+  test("passes redocly's recommended rules without error or warning", async () => {
+    const dir = await mkdtemp(join(tmpdir(), "telemetry-openapi-"));
+    const file = join(dir, "swagger.json");
+    await Bun.write(file, JSON.stringify(document));
+    const redocly = fileURLToPath(import.meta.resolve("@redocly/cli/bin/cli.js"));
+    const lint = Bun.spawn([process.execPath, redocly, "lint", "--format=json", file], {
+      cwd: join(import.meta.dir, "../.."),
+      env: { ...process.env, REDOCLY_TELEMETRY: "off", REDOCLY_SUPPRESS_UPDATE_NOTICE: "true" },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    const [output, complaints] = await Promise.all([
+      new Response(lint.stdout).text(),
+      new Response(lint.stderr).text(),
+    ]);
+    await rm(dir, { recursive: true });
+    expect([await lint.exited, complaints.includes("error")]).toEqual([0, false]);
+    expect((JSON.parse(output) as { totals: unknown }).totals).toEqual({ errors: 0, warnings: 0, ignored: 0 });
+  });
+
+  test("lists every path of the API and of operators, and nothing else", () => {
+    expect(Object.keys(document.paths).sort()).toEqual([
+      "/api/v1/clusters",
+      "/api/v1/clusters/{cluster_id}",
+      "/api/v1/clusters/{cluster_id}/hosts",
+      "/api/v1/clusters/{cluster_id}/hosts/{host_id}",
+      "/api/v1/clusters/{cluster_id}/hosts/{host_id}/gpus",
+      "/api/v1/clusters/{cluster_id}/hosts/{host_id}/gpus/{gpu_id}",
+      "/api/v1/clusters/{cluster_id}/hosts/{host_id}/gpus/{gpu_id}/metrics",
+      "/api/v1/clusters/{cluster_id}/stats",
+      "/api/v1/gpus",
+      "/api/v1/gpus/{uuid}",
+      "/api/v1/gpus/{uuid}/changes",
+      "/api/v1/gpus/{uuid}/telemetry",
+      "/api/v1/hosts",
+      "/api/v1/hosts/{hostname}/gpus",
+      "/api/v1/metrics",
+      "/api/v1/pipeline",
+      "/api/v1/pipeline/dead-letters",
+      "/api/v1/pipeline/dead-letters/{id}",
+      "/api/v1/pipeline/dead-letters/{id}/redrive",
+      "/api/v1/quarantine",
+      "/api/v1/telemetry",
+      "/api/v1/telemetry/aggregates",
+      "/api/v1/telemetry/latest",
+      "/health",
+      "/health/live",
+      "/health/ready",
+      "/metrics",
+    ]);
+  });
+
+  test("declares limits and times as clients understand them", () => {
+    const { parameters = [] } = document.paths["/api/v1/gpus/{uuid}/telemetry"]?.get ?? {};
+    expect(parameters.map(({ name, in: place, required }) => [name, place, required])).toEqual([
+      ["uuid", "path", true],
+      ["start_time", "query", false],
+      ["end_time", "query", false],
+      ["limit", "query", false],
+      ["order", "query", false],
+      ["metrics", "query", false],
+      ["resolution", "query", false],
+      ["cursor", "query", false],
+    ]);
+    expect(parameters[1]?.schema).toMatchObject({ type: "string", format: "date-time" });
+    expect(parameters[3]?.schema).toEqual({ type: "integer", minimum: 1, maximum: 10_000, default: 100 });
+  });
+
+  test("describes every metric of the catalogue with unit and DCGM's name", () => {
+    const { TelemetryRecord } = (
+      document.components as { schemas: Record<string, { properties: Record<string, Json> }> }
+    ).schemas;
+    for (const { name, unit, dcgmField } of metrics) {
+      const description = String(TelemetryRecord?.properties[name]?.description);
+      expect(description).toContain(unit);
+      expect(description).toContain(dcgmField);
+    }
+  });
+
+  test("tells the truth: every answer has the documented shape and no field beyond it", async () => {
+    const names: Record<string, string> = {
+      uuid: "GPU-host-a-0",
+      cluster_id: "alpha",
+      host_id: "host-a",
+      hostname: "host-a",
+      gpu_id: "0",
+    };
+    for (const [path, { responses }, method] of operations()) {
+      // each can be settled once
+      names["id"] = (path.endsWith("/redrive") ? deadLetters[1] : deadLetters[0]) ?? "";
+      const query = path.endsWith("/aggregates") ? `?group_by=host&start_time=2025-07-18T00:00:00Z` : "";
+      const response = await gateway.get(path.replace(/\{(\w+)\}/g, (_, name: string) => names[name] ?? "") + query, {
+        method,
+      });
+      expect([path, response.status]).toEqual([path, 200]);
+      const schema = responses["200"]?.content?.["application/json"]?.schema;
+      if (schema === undefined) continue;
+      const body: unknown = await response.json();
+      expect([path, [...Value.Errors(checkOf(schema), body)]]).toEqual([path, []]);
+    }
+  });
+
+  test("has an id of its own, a summary, a group and faults for every operation", () => {
+    const ids = operations().map(([, { operationId }]) => operationId);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const [path, { summary, tags, responses }] of operations()) {
+      expect(summary.length).toBeGreaterThan(0);
+      expect(tags).toHaveLength(1);
+      expect(Object.keys(responses)).toContain("400");
+      if (path.startsWith("/api/") && path.includes("{")) expect(Object.keys(responses)).toContain("404");
+    }
+  });
+
+  test("has the messages of both sides of the WebSocket, by type", () => {
+    const { clientMessages, serverMessages } = document["x-websocket"] as Record<
+      string,
+      Record<string, { readonly properties: Record<string, Json> }>
+    >;
+    expect(Object.keys(clientMessages ?? {})).toEqual(["subscribe", "unsubscribe", "ping"]);
+    expect(Object.keys(serverMessages ?? {})).toContain("telemetry_update");
+    for (const [type, { properties }] of Object.entries({ ...clientMessages, ...serverMessages })) {
+      expect(properties["type"]).toEqual({ type: "string", enum: [type] });
+    }
+  });
+
+  test("is the same as YAML", async () => {
+    const response = await gateway.get("/swagger/swagger.yaml");
+    expect(response.headers.get("content-type")).toBe("application/yaml");
+    expect(parse(await response.text())).toEqual(document);
+  });
+});
+
+describe("the page", () => {
+  test("is at /swagger/, and /swagger and /docs lead there", async () => {
+    for (const path of ["/docs", "/docs/", "/swagger"]) {
+      const response = await gateway.get(path);
+      expect([path, response.status, response.headers.get("location")]).toEqual([path, 302, "/swagger/"]);
+    }
+    const page = await gateway.get("/swagger/");
+    expect(page.status).toBe(200);
+    expect(page.headers.get("content-type")).toBe("text/html; charset=utf-8");
+  });
+
+  test("works without the network: everything it names is served here, and it may load nothing else", async () => {
+    const page = await gateway.get("/swagger/");
+    expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
+    const html = await page.text();
+    expect(html).not.toMatch(/https?:\/\//);
+    const links = [...html.matchAll(/(?:src|href)="\.\/([^"]+)"/g)].map(([, file]) => file);
+    expect(links).toHaveLength(4);
+    for (const file of links) {
+      const response = await gateway.get(`/swagger/${file}`);
+      expect([file, response.status]).toEqual([file, 200]);
+      expect((await response.arrayBuffer()).byteLength).toBeGreaterThan(100);
+    }
+    const initializer = await (await gateway.get("/swagger/swagger-initializer.js")).text();
+    expect(initializer).not.toMatch(/https?:\/\//);
+    expect(initializer).toContain("validatorUrl: null");
+  });
+});
+
+/** The schema behind a documented answer, which refuses fields that it does not know. */
+function checkOf(schema: Json): TSchema {
+  const { data, ...rest } = (schema.properties ?? {}) as {
+    readonly data?: { $ref?: string; items?: { $ref: string } };
+    readonly resolution?: Json;
+    readonly next_cursor?: Json;
+  };
+  if (data?.items !== undefined) {
+    const item = named(data.items.$ref);
+    if (rest.next_cursor !== undefined) return rest.resolution === undefined ? partAnswer(item) : pageAnswer(item);
+    return rest.resolution === undefined ? listAnswer(item) : rowsAnswer(item);
+  }
+  if (data?.$ref !== undefined) return singleAnswer(named(data.$ref));
+  return named(String(schema.$ref));
+}
+
+function named(reference: string): TSchema {
+  return namedSchemas[reference.replace("#/components/schemas/", "") as SchemaName];
+}
