@@ -12,6 +12,20 @@ const layer = (name, path, allowed) => ({
 /** The files at the top of a pipeline room are its interfaces and what belongs to them; drivers are in folders below. */
 const interfacesOf = (rooms) => `^src/pipeline/(${rooms})/[^/]+\\.ts$`;
 
+const pipelineRoom = (room, ...allowed) =>
+  layer(`pipeline-${room}`, `^src/pipeline/${room}/`, [
+    "^src/(kit|domain|db|etcd)/",
+    `^src/pipeline/${room}/`,
+    ...allowed,
+  ]);
+
+const routesRoom = (room, below, ...allowed) =>
+  layer(`routes-${room}`, `^src/routes/${room}/`, [
+    "^src/(kit|domain)/",
+    `^src/routes/(${[room, ...below].join("|")})/`,
+    ...allowed,
+  ]);
+
 module.exports = {
   forbidden: [
     { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
@@ -28,12 +42,31 @@ module.exports = {
       from: { path: "^src/domain/" },
       to: { pathNot: ["^src/domain/", "^node_modules/@sinclair/typebox/"] },
     },
-    layer("kit", "^src/kit/", ["^src/(kit|domain)/"]),
+    layer("kit", "^src/kit/", ["^src/kit/"]),
     layer("db", "^src/db/", ["^src/(kit|domain|db)/"]),
     layer("etcd", "^src/etcd/", ["^src/(kit|domain|etcd)/"]),
-    layer("pipeline", "^src/pipeline/", ["^src/(kit|domain|db|etcd|pipeline|routes/fleet)/"]),
+    layer("pipeline", "^src/pipeline/", ["^src/(kit|domain|db|etcd|pipeline)/"]),
+    pipelineRoom("source"),
+    pipelineRoom("queue"),
+    pipelineRoom("store"),
+    pipelineRoom("hot"),
+    pipelineRoom("observe", interfacesOf("source|store")),
+    pipelineRoom("stream", interfacesOf("source|queue|store|observe")),
+    pipelineRoom("collect", interfacesOf("queue|store|hot|observe")),
+    pipelineRoom("upkeep", interfacesOf("store")),
     layer("terminal", "^src/terminal/", ["^src/(kit|domain|terminal)/", interfacesOf("source|queue|store|observe")]),
     layer("routes", "^src/routes/", ["^src/(kit|domain|routes)/", interfacesOf("queue|store|hot")]),
+    routesRoom("schemas", [], interfacesOf("queue")),
+    routesRoom("http", ["schemas", "openapi"]),
+    routesRoom("fleet", ["schemas"], interfacesOf("store|hot")),
+    routesRoom("answers", ["schemas", "http", "fleet"], interfacesOf("queue|store")),
+    routesRoom("live", ["schemas", "http", "fleet"], interfacesOf("store")),
+    routesRoom("graphql-kit", ["schemas", "http", "fleet", "answers", "live"], interfacesOf("store")),
+    routesRoom(
+      "resources",
+      ["schemas", "http", "fleet", "answers", "live", "graphql-kit"],
+      interfacesOf("queue|store"),
+    ),
     layer("client", "^clients/typescript/", ["^clients/typescript/"]),
     layer("config", "^src/config/", ["^src/(kit|domain|config)/"]),
     layer("app", "^src/app\\.ts$", [

@@ -10,11 +10,6 @@ export abstract class TelemetryError extends Error {
   }
 }
 
-/** True for a failure of which the same call may recover by itself. */
-export function isRetryable(error: unknown): boolean {
-  return error instanceof TelemetryError && error.retryable;
-}
-
 /** What went wrong, in words, whatever was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

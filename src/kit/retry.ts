@@ -1,5 +1,4 @@
 import type { Clock } from "./clock.ts";
-import { isRetryable } from "../domain/errors.ts";
 
 export interface RetryOptions {
   readonly clock: Clock;
@@ -30,4 +29,9 @@ export async function retry<T>(operation: () => Promise<T>, options: RetryOption
       if (signal.aborted) throw error;
     }
   }
+}
+
+/** True for an error after which the same call may succeed later: the error says so itself. */
+export function isRetryable(error: unknown): boolean {
+  return error instanceof Error && "retryable" in error && error.retryable === true;
 }

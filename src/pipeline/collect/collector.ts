@@ -1,9 +1,9 @@
 import type { Logger } from "pino";
 import type { RecordBatch } from "../../domain/batch.ts";
 import type { Clock } from "../../kit/clock.ts";
-import { isRetryable, messageOf, QueueClosed } from "../../domain/errors.ts";
+import { messageOf, QueueClosed } from "../../domain/errors.ts";
 import { validateBatch } from "../../domain/schema/validate-batch.ts";
-import { retry } from "../../kit/retry.ts";
+import { isRetryable, retry } from "../../kit/retry.ts";
 import type { HotTier } from "../hot/hot-tier.ts";
 import type { PipelineListener } from "../observe/pipeline-listener.ts";
 import { decodePayload } from "../queue/batch-codec.ts";

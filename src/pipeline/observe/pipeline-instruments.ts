@@ -1,6 +1,5 @@
 import { Counter, Gauge, type Registry } from "prom-client";
 import type { EtcdClient } from "../../etcd/etcd-client.ts";
-import type { BackPressure } from "../stream/back-pressure.ts";
 import { type PipelineListener, silentListener } from "./pipeline-listener.ts";
 
 type CounterName =
@@ -82,18 +81,6 @@ function listenerOf(counters: Counters): PipelineListener {
     retried: () => counters.retries.inc(),
     acknowledgedTooLate: (messages) => counters.tooLate.inc(messages),
   };
-}
-
-/** Shows how far a streamer is slowed down by the queue's depth. */
-export function showPace(backPressure: BackPressure, registry: Registry): void {
-  new Gauge({
-    name: "telemetry_publish_pace_ratio",
-    help: "Part of the full rate at which the streamer publishes: 1 unless the queue fills",
-    registers: [registry],
-    collect() {
-      this.set(backPressure.pace);
-    },
-  });
 }
 
 /** Shows how large etcd's database is, to be held against its quota; left out while etcd does not answer. */
