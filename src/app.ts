@@ -24,12 +24,12 @@ import { gpuRoutes } from "./routes/resources/gpus/gpu-routes.ts";
 import { healthRoutes } from "./routes/operations/health-routes.ts";
 import { HistoryAnswers } from "./routes/answers/history-answers.ts";
 import { hostRoutes } from "./routes/resources/hierarchy/host-routes.ts";
-import { httpMetrics } from "./routes/operations/http-instruments.ts";
-import { inputRoutes } from "./routes/resources/quarantine/quarantine-routes.ts";
+import { httpInstruments } from "./routes/operations/http-instruments.ts";
+import { quarantineRoutes } from "./routes/resources/quarantine/quarantine-routes.ts";
 import { LiveFeed } from "./routes/live/live-feed.ts";
 import type { LiveSettings } from "./routes/live/live-settings.ts";
 import { liveRoutes, socketSettings } from "./routes/live/live-routes.ts";
-import { metricsRoutes } from "./routes/operations/prometheus-routes.ts";
+import { prometheusRoutes } from "./routes/operations/prometheus-routes.ts";
 import { telemetryRoutes } from "./routes/resources/telemetry/telemetry-routes.ts";
 
 export interface HttpOptions extends RateLimitOptions {
@@ -70,9 +70,9 @@ export function composeApp(options: AppOptions): Elysia {
   const websocket = socketSettings(options.webSocket);
   const app = new Elysia({ name: "app", normalize: false, systemRouter: false, websocket })
     .use(errorHandling({ routes: () => app.routes, log: options.log }))
-    .use(httpMetrics(options.registry))
+    .use(httpInstruments(options.registry))
     .use(healthRoutes(options))
-    .use(metricsRoutes(options)) as unknown as Elysia;
+    .use(prometheusRoutes(options)) as unknown as Elysia;
   const { queries, fleet, http } = options;
   if (options.roles.includes("gateway") && queries !== undefined && fleet !== undefined) {
     if (http.rateLimitPerSecond > 0) app.use(rateLimit(http));
@@ -102,7 +102,7 @@ function gateway(parts: GatewayParts) {
     .use(hostRoutes(answers))
     .use(telemetryRoutes(answers, history))
     .use(aggregateRoutes(queries, clock))
-    .use(inputRoutes(queries))
+    .use(quarantineRoutes(queries))
     .use(pipelineRoutes(parts))
     .use(liveRoutes({ ...parts, feed, settings: parts.webSocket }))
     .use(

@@ -6,7 +6,7 @@ function faultsOf(env: Record<string, string>): readonly string[] {
   try {
     parseConfig(env);
   } catch (error) {
-    if (error instanceof InvalidConfig) return error.faults;
+    if (error instanceof InvalidConfig) return error.errors;
     throw error;
   }
   return [];

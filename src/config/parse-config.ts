@@ -27,7 +27,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     const text = textOf(schema, env, faults);
     const value = text === undefined ? (structuredClone(schema.default) as unknown) : fromText(schema, text);
     if (value === undefined) continue;
-    if (value === notWritable || !Value.Check(schema, value)) faults.push(faultOf(schema, text ?? ""));
+    if (value === notWritable || !Value.Check(schema, value)) faults.push(errorOf(schema, text ?? ""));
     else values[key] = value;
   }
   const config = values as Config;
@@ -140,7 +140,7 @@ function toText(schema: Setting["schema"], value: unknown): string {
   return `${value as string | number | boolean}${schema.form === "duration" ? "ms" : ""}`;
 }
 
-function faultOf(schema: Setting["schema"], text: string): string {
+function errorOf(schema: Setting["schema"], text: string): string {
   const shown = schema.secret ? "(hidden)" : text;
   return `${schema.env}=${shown} is not usable: expected ${typeText(schema)} (${schema.description})`;
 }

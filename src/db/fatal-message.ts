@@ -1,5 +1,5 @@
 /** Why a server ended a connection. */
-export interface LastWords {
+export interface FatalMessage {
   readonly code: string;
   readonly message: string;
 }
@@ -13,7 +13,7 @@ const crashCode = "57P02";
  *  end. postgres.js waits for the message that follows any other error, and so never tells.
  *  @param received the end of what was received
  *  Source: https://www.postgresql.org/docs/17/protocol-message-formats.html (ErrorResponse) */
-export function lastWordsIn(received: Buffer): LastWords | undefined {
+export function fatalMessageIn(received: Buffer): FatalMessage | undefined {
   for (let start = received.length - headerBytes - 1; start >= 0; start -= 1) {
     const type = received[start];
     if (type !== errorResponse && type !== noticeResponse) continue;

@@ -2,7 +2,7 @@ import { connect, type Socket } from "node:net";
 import postgres from "postgres";
 import { StoreUnavailable } from "../domain/errors.ts";
 import type { SqlTransaction } from "./client.ts";
-import { lastWordsIn } from "./fatal-message.ts";
+import { fatalMessageIn } from "./fatal-message.ts";
 import type { PostgresUrl } from "./postgres-url.ts";
 import { unavailable } from "./error-hints.ts";
 import { isUniqueViolation } from "./sqlstate.ts";
@@ -166,7 +166,7 @@ export class PostgresConnection implements SqlTransaction {
 
   private lostError(): StoreUnavailable {
     const { place } = this.options.url;
-    const lastWords = lastWordsIn(this.received);
+    const lastWords = fatalMessageIn(this.received);
     if (lastWords !== undefined) return unavailable(`${place} ended the connection`, lastWords);
     return new StoreUnavailable(
       `the connection to ${place} is lost; if this goes on, look at the server's log and the network to it`,

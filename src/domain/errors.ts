@@ -104,7 +104,7 @@ export class InvalidConfig extends TelemetryError {
   readonly code = "invalid_config";
   readonly retryable = false;
 
-  constructor(readonly faults: readonly string[]) {
-    super(`The configuration has ${faults.length} fault(s):\n${faults.map((fault) => `  - ${fault}`).join("\n")}`);
+  constructor(readonly errors: readonly string[]) {
+    super(`The configuration has ${errors.length} fault(s):\n${errors.map((fault) => `  - ${fault}`).join("\n")}`);
   }
 }

@@ -7,7 +7,7 @@ export interface Service {
    *  Before start, or a second time, it does nothing. */
   stop(deadline: AbortSignal): Promise<void>;
   /** Undefined while well; else one sentence on what is wrong and what to do. */
-  fault(): string | undefined;
+  error(): string | undefined;
   /** What it is at, where an operator would want to know: "publishing at 40 % of full speed, ..." */
   activity(): string | undefined;
 }

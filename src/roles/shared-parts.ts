@@ -14,15 +14,15 @@ import type { Fleet } from "../routes/fleet/fleet.ts";
 import type { HotTier } from "../pipeline/hot/hot-tier.ts";
 import { openHotTier } from "../pipeline/hot/open-hot-tier.ts";
 import { fanOut, type PipelineListener } from "../pipeline/observe/pipeline-listener.ts";
-import { pipelineMetrics, showDatabaseBytes } from "../pipeline/observe/pipeline-instruments.ts";
+import { pipelineInstruments, showDatabaseBytes } from "../pipeline/observe/pipeline-instruments.ts";
 import { payloadMaxBytes } from "../pipeline/queue/etcd/publisher.ts";
 import { EtcdQueue } from "../pipeline/queue/etcd/etcd-queue.ts";
 import { MemoryQueue } from "../pipeline/queue/memory/memory-queue.ts";
 import type { DeadLetters, Queue } from "../pipeline/queue/queue.ts";
-import { EtcdRanges } from "../pipeline/stream/assignment/etcd-assignment.ts";
+import { EtcdAssignment } from "../pipeline/stream/assignment/etcd-assignment.ts";
 import { EtcdRounds } from "../pipeline/source/csv/etcd-rounds.ts";
-import type { SourceRanges } from "../pipeline/stream/assignment/range-assignment.ts";
-import { StoredGaps } from "../pipeline/stream/assignment/local-assignment.ts";
+import type { RangeAssignment } from "../pipeline/stream/assignment/range-assignment.ts";
+import { LocalAssignment } from "../pipeline/stream/assignment/local-assignment.ts";
 import type { Service } from "../kit/service.ts";
 import { sourceOpener } from "./open-source.ts";
 import type { Source } from "../pipeline/source/source.ts";
@@ -80,7 +80,7 @@ export async function makeParts(config: Config, surroundings: Surroundings): Pro
   const queue = etcd === undefined ? memoryQueue(config, clock) : etcdQueue(config, etcd, surroundings);
   const registry = new Registry();
   const monitor = new ImportMonitor({ ...surroundings, queue, store: opened?.store });
-  const listener = fanOut([pipelineMetrics(registry), monitor.listener()]);
+  const listener = fanOut([pipelineInstruments(registry), monitor.listener()]);
   const { hotTier, fleet } = makeHot(config, { ...surroundings, etcd, queries: opened?.queries, registry });
   const parts = { ...surroundings, queue, listener, etcd, registry, hotTier };
   if (etcd !== undefined) showDatabaseBytes(etcd, registry);
@@ -257,9 +257,9 @@ function makeStreamer(
 function makeRanges(
   config: Config,
   { etcd, store, clock, log }: PipelineParts & { readonly store: TelemetryStore | undefined },
-): SourceRanges {
+): RangeAssignment {
   if (etcd !== undefined) {
-    return new EtcdRanges({
+    return new EtcdAssignment({
       client: etcd,
       clock,
       log,
@@ -269,5 +269,5 @@ function makeRanges(
     });
   }
   if (store === undefined) throw new InvalidConfig(["a streamer without ETCD_ENDPOINTS needs a store beside it"]);
-  return new StoredGaps(store);
+  return new LocalAssignment(store);
 }

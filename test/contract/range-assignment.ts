@@ -1,17 +1,17 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
 import type { NewMessage } from "../../src/pipeline/queue/queue.ts";
-import type { ClaimedRange, SourceRanges } from "../../src/pipeline/stream/assignment/range-assignment.ts";
+import type { ClaimedRange, RangeAssignment } from "../../src/pipeline/stream/assignment/range-assignment.ts";
 import type { Source, SourceBatch } from "../../src/pipeline/source/source.ts";
 
 /** Ranges under test, and what its driver needs to note a batch as done with. */
 export interface OpenRanges {
-  readonly ranges: SourceRanges;
+  readonly ranges: RangeAssignment;
   readonly source: Source;
   /** Publishes or stores a batch, as the driver's streamer would. */
   readonly settle: (claimed: ClaimedRange, batch: SourceBatch) => Promise<unknown>;
   /** The same source, dealt out to another process. */
-  readonly openOther: () => SourceRanges;
+  readonly openOther: () => RangeAssignment;
   readonly close: () => Promise<void>;
 }
 
@@ -24,7 +24,7 @@ export function messageOf({ range, batch }: SourceBatch): NewMessage {
 }
 
 /** Claims and reads until nothing is left. @returns where each batch began and ended */
-export async function readAll({ source, settle }: OpenRanges, ranges: SourceRanges): Promise<[number, number][]> {
+export async function readAll({ source, settle }: OpenRanges, ranges: RangeAssignment): Promise<[number, number][]> {
   const stretches: [number, number][] = [];
   for (let claimed = await ranges.claim(source, never); claimed; claimed = await ranges.claim(source, never)) {
     for await (const batch of source.read(claimed.range, never)) {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { lastWordsIn } from "../../src/db/fatal-message.ts";
+import { fatalMessageIn } from "../../src/db/fatal-message.ts";
 
 /** A message as PostgreSQL sends it. */
 function messageOf(type: "E" | "N" | "Z", body: string): Buffer {
@@ -19,20 +19,20 @@ test("what ends a session is found behind whatever came before it, in any langua
     fc.property(fc.uint8Array(), severities, fc.string({ unit: "grapheme" }), (before, severity, text) => {
       const message = text.replaceAll("\0", "");
       const last = messageOf("E", fieldsOf(severity, "57P01", message));
-      expect(lastWordsIn(Buffer.concat([before, last]))).toEqual({ code: "57P01", message });
+      expect(fatalMessageIn(Buffer.concat([before, last]))).toEqual({ code: "57P01", message });
     }),
   );
 });
 
 test("the warning of a crash counts; an error, a notice and what is no message do not", () => {
-  expect(lastWordsIn(messageOf("N", fieldsOf("WARNING", "57P02", "crash")))).toEqual({
+  expect(fatalMessageIn(messageOf("N", fieldsOf("WARNING", "57P02", "crash")))).toEqual({
     code: "57P02",
     message: "crash",
   });
-  expect(lastWordsIn(messageOf("N", fieldsOf("NOTICE", "42P07", "exists")))).toBeUndefined();
+  expect(fatalMessageIn(messageOf("N", fieldsOf("NOTICE", "42P07", "exists")))).toBeUndefined();
   const error = messageOf("E", fieldsOf("ERROR", "22012", "division by zero"));
-  expect(lastWordsIn(error)).toBeUndefined();
-  expect(lastWordsIn(Buffer.concat([error, messageOf("Z", "I")]))).toBeUndefined();
-  expect(lastWordsIn(messageOf("E", fieldsOf("FATAL", "57P01", "cut")).subarray(0, -3))).toBeUndefined();
-  fc.assert(fc.property(fc.uint8Array(), (bytes) => lastWordsIn(Buffer.from(bytes)) === undefined));
+  expect(fatalMessageIn(error)).toBeUndefined();
+  expect(fatalMessageIn(Buffer.concat([error, messageOf("Z", "I")]))).toBeUndefined();
+  expect(fatalMessageIn(messageOf("E", fieldsOf("FATAL", "57P01", "cut")).subarray(0, -3))).toBeUndefined();
+  fc.assert(fc.property(fc.uint8Array(), (bytes) => fatalMessageIn(Buffer.from(bytes)) === undefined));
 });

@@ -6,7 +6,7 @@ import { RangeLost } from "../../src/domain/errors.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
 import { retry } from "../../src/kit/retry.ts";
 import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
-import { EtcdRanges } from "../../src/pipeline/stream/assignment/etcd-assignment.ts";
+import { EtcdAssignment } from "../../src/pipeline/stream/assignment/etcd-assignment.ts";
 import { EtcdRounds } from "../../src/pipeline/source/csv/etcd-rounds.ts";
 import type { ClaimedRange } from "../../src/pipeline/stream/assignment/range-assignment.ts";
 import type { CsvSource } from "../../src/pipeline/source/csv/csv-source.ts";
@@ -34,8 +34,15 @@ afterAll(async () => {
   folder.remove();
 });
 
-const openRanges = (leaseSeconds = 5, through = client): EtcdRanges =>
-  new EtcdRanges({ client: through, clock: systemClock, log, streamerId: "test", leaseSeconds, rangeBytes: 64 * 1024 });
+const openRanges = (leaseSeconds = 5, through = client): EtcdAssignment =>
+  new EtcdAssignment({
+    client: through,
+    clock: systemClock,
+    log,
+    streamerId: "test",
+    leaseSeconds,
+    rangeBytes: 64 * 1024,
+  });
 
 async function open(): Promise<OpenRanges & { readonly queue: EtcdQueue }> {
   sources += 1;
@@ -103,7 +110,7 @@ test("a publish without an answer that is tried again adds its message once and 
 /** Reads a source to its end as a streamer does, trying again what failed. @returns where each batch began and ended */
 async function readThrough(
   { source, queue }: Awaited<ReturnType<typeof open>>,
-  ranges: EtcdRanges,
+  ranges: EtcdAssignment,
 ): Promise<[number, number][]> {
   const stretches = new Map<number, number>();
   const retrying = <T>(operation: () => Promise<T>): Promise<T> =>

@@ -1,5 +1,5 @@
 import { afterAll } from "bun:test";
-import { StoredGaps } from "../../src/pipeline/stream/assignment/local-assignment.ts";
+import { LocalAssignment } from "../../src/pipeline/stream/assignment/local-assignment.ts";
 import { exerciseSourceRanges, messageOf } from "../contract/range-assignment.ts";
 import { CsvFolder, manyRows, openCsvSource } from "../support/csv-reading.ts";
 import { openMemoryStore } from "../support/open-store.ts";
@@ -12,8 +12,8 @@ exerciseSourceRanges("StoredGaps", async () => {
   const source = await openCsvSource(folder.write(manyRows(2000)), { batchSize: 50 });
   return {
     source,
-    ranges: new StoredGaps(store),
-    openOther: () => new StoredGaps(store),
+    ranges: new LocalAssignment(store),
+    openOther: () => new LocalAssignment(store),
     settle: (_, { range, batch }) => {
       const { idempotencyKey } = messageOf({ range, batch });
       return store.ingest({ messageId: idempotencyKey, idempotencyKey, source: range, batch });

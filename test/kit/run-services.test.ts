@@ -13,7 +13,7 @@ function recorded(name: string, events: string[], failing: "start" | "stop" | "n
       events.push(`stop ${name}`);
       return failing === "stop" ? Promise.reject(new Error(`${name} cannot stop`)) : Promise.resolve();
     },
-    fault: () => undefined,
+    error: () => undefined,
     activity: () => undefined,
   };
 }

@@ -111,8 +111,8 @@ describe("a collector", () => {
     await until(async () => (await client.membersWithoutSpace()).length > 0);
     const { queue, collector, publish, stop } = await collect(tier);
     await publish("third", "GPU-waiting", 3);
-    await until(() => collector.fault() !== undefined);
-    expect(collector.fault()).toContain("database has reached its quota");
+    await until(() => collector.error() !== undefined);
+    expect(collector.error()).toContain("database has reached its quota");
     expect(await queue.stats()).toMatchObject({ ready: 0, inFlight: 1, dead: 0 });
     // stored it is
     expect(await opened.queries.gpus({ uuid: "GPU-waiting" })).toHaveLength(1);
@@ -121,7 +121,7 @@ describe("a collector", () => {
     const follower = new Follower(tier);
     await follower.newest("GPU-waiting", t0 + 3);
     await until(isDrained(queue));
-    await until(() => collector.fault() === undefined);
+    await until(() => collector.error() === undefined);
     await follower.stop();
     await upkeep.stop();
     await stop();

@@ -70,8 +70,8 @@ test("without space publishers are told, acknowledgements go on, and all goes on
   expect(lock.kvs).toHaveLength(1);
   const standby = openUpkeep("standby");
   await standby.start();
-  await until(() => standby.fault() !== undefined);
-  expect(standby.fault()).toContain("out of space (alarm NOSPACE): publishers wait; another process mends it");
+  await until(() => standby.error() !== undefined);
+  expect(standby.error()).toContain("out of space (alarm NOSPACE): publishers wait; another process mends it");
   await standby.stop();
   await client.revokeLease(lock.kvs[0]?.lease ?? "");
 
@@ -81,8 +81,8 @@ test("without space publishers are told, acknowledgements go on, and all goes on
   expect(logged.join()).toContain("out of space");
   const { receipts } = await queue.publish([message("blocked")], { signal: never });
   expect(receipts).toMatchObject([{ duplicate: false }]);
-  await until(() => upkeep.fault() === undefined);
-  expect(upkeep.fault()).toBeUndefined();
+  await until(() => upkeep.error() === undefined);
+  expect(upkeep.error()).toBeUndefined();
   await upkeep.stop();
   await queue.close();
 }, 60_000);

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { EtcdUnavailable, RangeLost } from "../../src/domain/errors.ts";
 import type { OutgoingMessage } from "../../src/pipeline/stream/batch-messages.ts";
-import { Outbox } from "../../src/pipeline/stream/publish-buffer.ts";
+import { PublishBuffer } from "../../src/pipeline/stream/publish-buffer.ts";
 import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
 import type { Queue } from "../../src/pipeline/queue/queue.ts";
 import { ManualClock } from "../support/manual-clock.ts";
@@ -10,7 +10,7 @@ const never = new AbortController().signal;
 const clock = new ManualClock();
 
 const openQueue = (capacityMessages = 1000): MemoryQueue =>
-  new MemoryQueue({ topic: "outbox", clock, capacityMessages, leaseSeconds: 30, maxAttempts: 3 });
+  new MemoryQueue({ topic: "buffer", clock, capacityMessages, leaseSeconds: 30, maxAttempts: 3 });
 
 function outgoing(key: number): OutgoingMessage {
   const at = { offset: key, line: key };
@@ -18,21 +18,21 @@ function outgoing(key: number): OutgoingMessage {
     message: {
       ...{ idempotencyKey: String(key), traceId: "t", schemaVersion: "v1", encoding: "none", count: 1 },
       payload: new Uint8Array(10),
-      source: { sourceId: "outbox", from: at, to: at },
+      source: { sourceId: "buffer", from: at, to: at },
     },
     tally: { rows: 1, samples: 1, missing: 0, duplicates: 0, blankLines: 0, repeatedHeaders: 0 },
   };
 }
 
 interface Opened {
-  readonly outbox: Outbox;
+  readonly buffer: PublishBuffer;
   /** How many messages each publish took. */
   readonly groups: number[];
 }
 
 function open(queue: Pick<Queue, "publish">): Opened {
   const groups: number[] = [];
-  const outbox = new Outbox({
+  const buffer = new PublishBuffer({
     queue: queue as Queue,
     checkpoint: undefined,
     clock,
@@ -40,14 +40,14 @@ function open(queue: Pick<Queue, "publish">): Opened {
     onPublished: (messages) => groups.push(messages.length),
     onRetry: () => undefined,
   });
-  return { outbox, groups };
+  return { buffer, groups };
 }
 
 test("messages are published in their order, and what comes while a publish is under way goes into the next", async () => {
   const queue = openQueue();
-  const { outbox, groups } = open(queue);
-  await Promise.all(Array.from({ length: 10 }, (_, key) => outbox.add(outgoing(key))));
-  await outbox.flush();
+  const { buffer, groups } = open(queue);
+  await Promise.all(Array.from({ length: 10 }, (_, key) => buffer.add(outgoing(key))));
+  await buffer.flush();
   const deliveries = await queue.claim({ consumerId: "c", maxMessages: 100, signal: never });
   expect(deliveries.map(({ envelope }) => Number(envelope.idempotencyKey))).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   expect(groups).toEqual([1, 9]);
@@ -55,10 +55,10 @@ test("messages are published in their order, and what comes while a publish is u
 
 test("adding waits while the queue takes nothing: what is held here stays small", async () => {
   const queue = openQueue(1);
-  const { outbox } = open(queue);
+  const { buffer } = open(queue);
   let added = 0;
   const adding = (async () => {
-    for (; added < 200; added += 1) await outbox.add(outgoing(added));
+    for (; added < 200; added += 1) await buffer.add(outgoing(added));
   })();
   await clock.advance(0);
   expect(added).toBeLessThan(50);
@@ -68,25 +68,25 @@ test("adding waits while the queue takes nothing: what is held here stays small"
     await queue.acknowledge(deliveries);
   }
   await adding;
-  await outbox.flush();
+  await buffer.flush();
 });
 
 test("a publish that fails for a while is repeated as it was; one that fails for good fails every later call", async () => {
   const queue = openQueue();
   const failures: Error[] = [new EtcdUnavailable("no leader"), new EtcdUnavailable("no leader")];
-  const { outbox, groups } = open({
+  const { buffer, groups } = open({
     publish: (messages, options) => {
       const failure = failures.shift();
       return failure === undefined ? queue.publish(messages, options) : Promise.reject(failure);
     },
   });
-  await outbox.add(outgoing(1));
+  await buffer.add(outgoing(1));
   await clock.advance(60_000);
-  await outbox.flush();
+  await buffer.flush();
   expect(groups).toEqual([1]);
   failures.push(new RangeLost("another has it"));
-  await outbox.add(outgoing(2));
-  expect(await outbox.flush().catch((error: unknown) => error)).toBeInstanceOf(RangeLost);
-  expect(await outbox.add(outgoing(3)).catch((error: unknown) => error)).toBeInstanceOf(RangeLost);
+  await buffer.add(outgoing(2));
+  expect(await buffer.flush().catch((error: unknown) => error)).toBeInstanceOf(RangeLost);
+  expect(await buffer.add(outgoing(3)).catch((error: unknown) => error)).toBeInstanceOf(RangeLost);
   expect((await queue.stats()).ready).toBe(1);
 });

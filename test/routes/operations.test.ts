@@ -11,7 +11,13 @@ beforeAll(async () => {
 afterAll(() => stored.close());
 
 function serviceWith(name: string, fault: () => string | undefined): Service {
-  return { name, start: () => Promise.resolve(), stop: () => Promise.resolve(), fault, activity: () => undefined };
+  return {
+    name,
+    start: () => Promise.resolve(),
+    stop: () => Promise.resolve(),
+    error: fault,
+    activity: () => undefined,
+  };
 }
 
 describe("/health", () => {

@@ -54,13 +54,13 @@ export async function startCollecting(url: string): Promise<Collecting> {
     for (;;) {
       const { ready, inFlight, dead } = await queue.stats();
       if (dead > 0) throw new Error(`given up: ${JSON.stringify(await queue.list(10))}`);
-      if (ready + inFlight === 0 && collector.fault() === undefined) return;
+      if (ready + inFlight === 0 && collector.error() === undefined) return;
       await Bun.sleep(2);
     }
   };
   return {
     ...{ queue, failures, results, untilStored },
-    fault: () => collector.fault(),
+    fault: () => collector.error(),
     publish: async (number) =>
       void (await queue.publish([messageOf(number)], { signal: new AbortController().signal })),
     close: async () => {

@@ -61,7 +61,7 @@ export class Collector implements Service {
     deadline.removeEventListener("abort", abandon);
   }
 
-  fault(): string | undefined {
+  error(): string | undefined {
     return this.failure;
   }
 

@@ -10,7 +10,7 @@ import type { GpuState, NewestRecord } from "./hot-tier.ts";
  *  @param heldAtTie of two that say different things as of the same instant; etcd puts the documents in one order for all,
  *    so the one that is said last may hold
  *  @returns `known` itself where `said` adds nothing */
-export function joinStates(
+export function mergeStates(
   known: GpuState | undefined,
   said: GpuState,
   heldAtTie: "known" | "said" = "said",
@@ -45,7 +45,7 @@ export function sameGpu(a: Gpu, b: Gpu): boolean {
 /** Joins two newest records of one GPU: the newer one holds, two of the same instant merge. Of two values for the same
  *  metric and instant the greater holds.
  *  @returns `known` itself where `said` adds nothing */
-export function joinRecords(known: NewestRecord, said: NewestRecord): NewestRecord {
+export function mergeRecords(known: NewestRecord, said: NewestRecord): NewestRecord {
   if (said.timeMs !== known.timeMs) return said.timeMs > known.timeMs ? said : known;
   const isIn = (values: Readonly<Record<string, number>>, into: Readonly<Record<string, number>>): boolean =>
     Object.entries(values).every(([name, value]) => (into[name] ?? -Infinity) >= value);

@@ -19,7 +19,7 @@ type CounterName =
 type Counters = Readonly<Record<CounterName, Counter>> & { readonly rejected: Counter<"reason"> };
 
 /** Counts what happens along the data's way into Prometheus metrics. */
-export function pipelineMetrics(registry: Registry): PipelineListener {
+export function pipelineInstruments(registry: Registry): PipelineListener {
   const counter = (name: string, help: string): Counter => new Counter({ name, help, registers: [registry] });
   const publishedMessages = counter("telemetry_published_messages_total", "Messages put into the queue");
   const publishedSamples = counter("telemetry_published_samples_total", "Samples put into the queue");

@@ -3,7 +3,7 @@ import { retry } from "../../kit/retry.ts";
 import type { OutgoingMessage } from "./batch-messages.ts";
 import type { Checkpoint, Published, Queue } from "../queue/queue.ts";
 
-export interface OutboxOptions {
+export interface PublishBufferOptions {
   readonly queue: Queue;
   readonly checkpoint: Checkpoint | undefined;
   readonly clock: Clock;
@@ -18,13 +18,13 @@ const waitingMaxMessages = 32;
 const waitingMaxBytes = 1024 * 1024;
 
 /** Publishes a range's messages in their order: one publish at a time, and what is added meanwhile goes into the next. */
-export class Outbox {
+export class PublishBuffer {
   private waiting: OutgoingMessage[] = [];
   private waitingBytes = 0;
   private publishing: Promise<void> | undefined;
   private failure: unknown;
 
-  constructor(private readonly options: OutboxOptions) {}
+  constructor(private readonly options: PublishBufferOptions) {}
 
   /** Waits while too much is unpublished. @throws what made a publish fail for good */
   async add(outgoing: OutgoingMessage): Promise<void> {

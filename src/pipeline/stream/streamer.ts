@@ -4,10 +4,10 @@ import { messageOf, RangeLost } from "../../domain/errors.ts";
 import type { BackPressure } from "./back-pressure.ts";
 import { retry } from "../../kit/retry.ts";
 import { messagesOf, type OutgoingMessage } from "./batch-messages.ts";
-import { Outbox } from "./publish-buffer.ts";
+import { PublishBuffer } from "./publish-buffer.ts";
 import type { PipelineListener } from "../observe/pipeline-listener.ts";
 import type { Published, Queue } from "../queue/queue.ts";
-import type { ClaimedRange, SourceRanges } from "./assignment/range-assignment.ts";
+import type { ClaimedRange, RangeAssignment } from "./assignment/range-assignment.ts";
 import type { Service } from "../../kit/service.ts";
 import type { Source, SourceBatch } from "../source/source.ts";
 import type { TokenBucket } from "../../kit/token-bucket.ts";
@@ -17,7 +17,7 @@ export interface StreamerOptions {
   readonly openSource: (round: number) => Promise<Source | undefined>;
   readonly queue: Queue;
   /** Says what of a source is left for this streamer to read. */
-  readonly ranges: SourceRanges;
+  readonly ranges: RangeAssignment;
   /** Holds the rate down; counted in samples. */
   readonly bucket: TokenBucket;
   readonly backPressure: BackPressure;
@@ -55,7 +55,7 @@ export class Streamer implements Service {
     await this.options.ranges.close();
   }
 
-  fault(): string | undefined {
+  error(): string | undefined {
     return this.failure ?? this.heldUp;
   }
 
@@ -87,10 +87,10 @@ export class Streamer implements Service {
 
   private async streamRange(source: Source, claimed: ClaimedRange): Promise<void> {
     const stop = AbortSignal.any([this.halt.signal, claimed.lost]);
-    const outbox = this.outboxFor(claimed, stop);
+    const buffer = this.bufferFor(claimed, stop);
     try {
-      await this.readInto(outbox, source.read(claimed.range, stop), stop);
-      await outbox.flush();
+      await this.readInto(buffer, source.read(claimed.range, stop), stop);
+      await buffer.flush();
       if (!stop.aborted) return await this.retrying(() => claimed.finish());
     } catch (error) {
       if (!(stop.aborted || error instanceof RangeLost)) throw error;
@@ -100,20 +100,20 @@ export class Streamer implements Service {
     await claimed.release().catch((error: unknown) => this.report(error));
   }
 
-  private async readInto(outbox: Outbox, batches: AsyncIterable<SourceBatch>, stop: AbortSignal): Promise<void> {
+  private async readInto(buffer: PublishBuffer, batches: AsyncIterable<SourceBatch>, stop: AbortSignal): Promise<void> {
     const { bucket, backPressure, messageMaxBytes, intervalMs, clock } = this.options;
     for await (const batch of batches) {
       await bucket.take(batch.batch.tally.samples / backPressure.pace, stop);
-      for (const outgoing of messagesOf(batch, messageMaxBytes)) await outbox.add(outgoing);
+      for (const outgoing of messagesOf(batch, messageMaxBytes)) await buffer.add(outgoing);
       if (stop.aborted) return;
       await clock.sleep(intervalMs, stop);
       await backPressure.pause(stop);
     }
   }
 
-  private outboxFor({ checkpoint }: ClaimedRange, signal: AbortSignal): Outbox {
+  private bufferFor({ checkpoint }: ClaimedRange, signal: AbortSignal): PublishBuffer {
     const { queue, clock } = this.options;
-    return new Outbox({
+    return new PublishBuffer({
       queue,
       checkpoint,
       clock,

@@ -53,7 +53,7 @@ export class EtcdUpkeep implements Service {
     await this.lock?.close();
   }
 
-  fault(): string | undefined {
+  error(): string | undefined {
     return this.trouble;
   }
 

@@ -35,7 +35,7 @@ export class HistoryUpkeep implements Service {
     await this.running;
   }
 
-  fault(): string | undefined {
+  error(): string | undefined {
     return this.trouble;
   }
 

@@ -13,8 +13,8 @@ export interface DeadLetterPage {
 }
 
 /** What an operator does with messages that were given up, the same by REST and GraphQL.
- *  Every call throws a retryable error while the queue does not answer, and ApiFault 404 for a letter that is not there. */
-export class DeadLetterDesk {
+ *  Every call throws a retryable error while the queue does not answer, and ApiError 404 for a letter that is not there. */
+export class DeadLetterAnswers {
   constructor(private readonly deadLetters: DeadLetters) {}
 
   /** @param after id of the letter that the part before ended with */

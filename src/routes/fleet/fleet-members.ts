@@ -2,7 +2,7 @@ import { byPlace } from "../../domain/gpu.ts";
 import type { GpuFilter, StoredGpu, StoredRecord } from "../../domain/query.ts";
 import type { FleetMember } from "./fleet.ts";
 import type { GpuState, HotChanges, NewestRecord } from "../../pipeline/hot/hot-tier.ts";
-import { joinRecords, joinStates } from "../../pipeline/hot/merge-state.ts";
+import { mergeRecords, mergeStates } from "../../pipeline/hot/merge-state.ts";
 
 /** What is known of a GPU: from one source or both, in any order. */
 interface Known {
@@ -29,13 +29,13 @@ export class FleetMembers {
     const touched = new Set<Known>();
     for (const said of gpus) {
       const known = this.at(said.gpu.uuid);
-      const state = joinStates(known.state, said, heldAtTie);
+      const state = mergeStates(known.state, said, heldAtTie);
       if (state !== known.state) touched.add(known);
       known.state = state;
     }
     for (const said of records) {
       const known = this.at(said.uuid);
-      const record = known.record === undefined ? said : joinRecords(known.record, said);
+      const record = known.record === undefined ? said : mergeRecords(known.record, said);
       if (record !== known.record) touched.add(known);
       known.record = record;
     }

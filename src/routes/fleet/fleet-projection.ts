@@ -78,7 +78,7 @@ export class FleetProjection implements Service, Fleet {
     await this.reading;
   }
 
-  fault(): string | undefined {
+  error(): string | undefined {
     const troubles = [];
     if (this.hotTrouble !== undefined) troubles.push(`the fleet's newest state stands still: ${this.hotTrouble}`);
     if (this.storeTrouble !== undefined)

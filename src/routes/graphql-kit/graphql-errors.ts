@@ -1,7 +1,7 @@
 import { GraphQLError } from "graphql";
 import type { Logger } from "pino";
 import { messageOf, QueryTooCostly, TelemetryError } from "../../domain/errors.ts";
-import { ApiFault, type FaultCode } from "../http/api-error.ts";
+import { ApiError, type ErrorCode } from "../http/api-error.ts";
 
 /** What `extensions.code` may say; stable, for programs. */
 export type GraphqlCode =
@@ -16,7 +16,7 @@ export type GraphqlCode =
   | "SERVICE_UNAVAILABLE"
   | "INTERNAL_SERVER_ERROR";
 
-const codeOfFault: Readonly<Partial<Record<FaultCode, GraphqlCode>>> = {
+const codeOfFault: Readonly<Partial<Record<ErrorCode, GraphqlCode>>> = {
   invalid_parameter: "BAD_USER_INPUT",
   unknown_parameter: "BAD_USER_INPUT",
   not_found: "NOT_FOUND",
@@ -58,7 +58,7 @@ function ownFault(error: GraphQLError, log: Logger): GraphQLError {
 }
 
 function faultOf(cause: unknown, log: Logger): GraphQLError {
-  if (cause instanceof ApiFault && cause.status < 500) {
+  if (cause instanceof ApiError && cause.status < 500) {
     return graphqlError(codeOfFault[cause.code] ?? "BAD_REQUEST", cause.text.message, { details: cause.text.details });
   }
   if (cause instanceof QueryTooCostly) {

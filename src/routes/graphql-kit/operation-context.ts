@@ -1,7 +1,7 @@
 import type { Clock } from "../../kit/clock.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
-import type { DeadLetterDesk } from "../answers/dead-letters.ts";
+import type { DeadLetterAnswers } from "../answers/dead-letters.ts";
 import type { HistoryAnswers } from "../answers/history-answers.ts";
 import type { LiveFeed } from "../live/live-feed.ts";
 import type { FleetIndex, FleetView } from "../fleet/fleet-index.ts";
@@ -13,7 +13,7 @@ export interface GraphqlParts {
   readonly fleet: Fleet;
   readonly queries: TelemetryQueries;
   readonly history: HistoryAnswers;
-  readonly desk: DeadLetterDesk;
+  readonly desk: DeadLetterAnswers;
   readonly feed: LiveFeed;
   readonly admission: Admission;
   readonly clock: Clock;

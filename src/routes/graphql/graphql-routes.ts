@@ -4,15 +4,15 @@ import type { DocumentNode } from "graphql";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { DeadLetters } from "../../pipeline/queue/queue.ts";
-import { DeadLetterDesk } from "../answers/dead-letters.ts";
+import { DeadLetterAnswers } from "../answers/dead-letters.ts";
 import { BoundedCache } from "./bounded-cache.ts";
 import { toGraphqlError } from "../graphql-kit/graphql-errors.ts";
 import { FleetView } from "../fleet/fleet-index.ts";
 import { guardedPage, renderGraphiql } from "./graphiql.ts";
-import { keptAnswers } from "./response-cache.ts";
+import { responseCache } from "./response-cache.ts";
 import { Admission } from "../graphql-kit/live/admission.ts";
 import { GraphqlSockets, type Yoga } from "./live/graphql-socket.ts";
-import { subscriptionMetrics } from "./live/subscription-instruments.ts";
+import { subscriptionInstruments } from "./live/subscription-instruments.ts";
 import { operationLimits } from "./limits/operation-limits.ts";
 import { type GraphqlParts, OperationContext } from "../graphql-kit/operation-context.ts";
 import { requestRules } from "./request-rules.ts";
@@ -45,11 +45,11 @@ const documentsMax = { entries: 1000, characters: 4 * 1024 * 1024 };
 export function graphqlRoutes(options: GraphqlOptions) {
   const { settings, stopping, wsMaxConnections } = options;
   const admission = new Admission(subscriptionsMax, stopping);
-  const parts: GraphqlParts = { ...options, admission, desk: new DeadLetterDesk(options.deadLetters) };
+  const parts: GraphqlParts = { ...options, admission, desk: new DeadLetterAnswers(options.deadLetters) };
   const made: { yoga?: Yoga } = {};
   const yogaMade = (): Yoga => made.yoga as Yoga;
   const sockets = new GraphqlSockets({ ...options, yoga: yogaMade, most: wsMaxConnections });
-  subscriptionMetrics(options.registry, { connections: () => sockets.count, subscriptions: () => admission.count });
+  subscriptionInstruments(options.registry, { connections: () => sockets.count, subscriptions: () => admission.count });
   return new Elysia({ name: "graphql", detail: { hide: true } })
     .onBeforeHandle(({ request, server }) => {
       if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") return undefined;
@@ -95,7 +95,7 @@ function answering(parts: GraphqlParts, { onMade, ...settings }: AnsweringSettin
       { onYogaInit: ({ yoga: instance }: { readonly yoga: unknown }) => onMade(instance as Yoga) },
       requestRules(settings),
       guardedPage(),
-      keptAnswers(view, (request) => contexts.get(request)),
+      responseCache(view, (request) => contexts.get(request)),
       operationLimits(view),
     ],
   };

@@ -19,7 +19,7 @@ const answersMax = { entries: 256, characters: 64 * 1024 * 1024 };
 /** Answers again what was asked before in the same words, where the answer was made of the fleet alone and the fleet has
  *  not changed since: the way through parser, validation and resolvers takes ten times as long as the rest.
  *  @param contextOf the context that a request's operation had; undefined where it came to none */
-export function keptAnswers(view: FleetView, contextOf: (request: Request) => OperationContext | undefined): Plugin {
+export function responseCache(view: FleetView, contextOf: (request: Request) => OperationContext | undefined): Plugin {
   const answers = new BoundedCache<Answer>(answersMax);
   const asked = new WeakMap<Request, { readonly key: string; readonly version: number }>();
   const shown = { version: NaN };

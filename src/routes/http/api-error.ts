@@ -1,5 +1,5 @@
 /** The codes of answers that are no success; stable, for programs. */
-export type FaultCode =
+export type ErrorCode =
   | "invalid_parameter"
   | "unknown_parameter"
   | "not_found"
@@ -16,14 +16,14 @@ export type FaultCode =
   | "internal_error";
 
 /** An answer that is no success: thrown anywhere in a route, written by `errorHandling`. */
-export class ApiFault extends Error {
+export class ApiError extends Error {
   constructor(
     readonly status: 400 | 404 | 405 | 406 | 413 | 415 | 426 | 429 | 500 | 503,
-    readonly code: FaultCode,
+    readonly code: ErrorCode,
     readonly text: { readonly message: string; readonly details: Readonly<Record<string, unknown>> },
   ) {
     super(text.message);
-    this.name = "ApiFault";
+    this.name = "ApiError";
   }
 }
 
@@ -36,11 +36,11 @@ export function invalidParameter(fault: {
   readonly value: string;
   readonly expected: string;
   readonly problem?: string;
-}): ApiFault {
+}): ApiError {
   const { parameter, expected, problem } = fault;
   const value = shown(fault.value);
   const because = problem === undefined ? "" : `: ${problem}`;
-  return new ApiFault(400, "invalid_parameter", {
+  return new ApiError(400, "invalid_parameter", {
     message: `${parameter}=${JSON.stringify(value)} is not usable${because}; expected ${expected}`,
     details: { parameter, value, expected },
   });
@@ -48,9 +48,9 @@ export function invalidParameter(fault: {
 
 /** Something that a path names and the store does not have.
  *  @param where what was looked for, by the names of the path's parameters */
-export function notFound(resource: string, where: Readonly<Record<string, string>>): ApiFault {
+export function notFound(resource: string, where: Readonly<Record<string, string>>): ApiError {
   const named = Object.entries(where).map(([name, value]) => `${name} ${JSON.stringify(shown(value))}`);
-  return new ApiFault(404, "not_found", {
+  return new ApiError(404, "not_found", {
     message: `There is no ${resource} with ${named.join(", ")}`,
     details: { resource, ...Object.fromEntries(Object.entries(where).map(([name, value]) => [name, shown(value)])) },
   });

@@ -1,7 +1,7 @@
 import { Elysia } from "elysia";
 import type { Logger } from "pino";
 import { EtcdOutOfSpace, EtcdUnavailable, QueryTooCostly, QueueClosed, StoreUnavailable } from "../../domain/errors.ts";
-import { ApiFault, shown } from "./api-error.ts";
+import { ApiError, shown } from "./api-error.ts";
 import { allowedMethods, type RoutePattern } from "./route-table.ts";
 
 /** A client is told to come back after this long when the store or the queue does not answer. */
@@ -36,47 +36,47 @@ export function errorHandling({
   });
 }
 
-function answer({ status, code, text }: ApiFault, set: { status?: number | string }) {
+function answer({ status, code, text }: ApiError, set: { status?: number | string }) {
   set.status = status;
   return { success: false, error: { code, message: text.message, details: text.details } };
 }
 
-function unmatched(method: string, path: string, allowed: readonly string[]): ApiFault {
+function unmatched(method: string, path: string, allowed: readonly string[]): ApiError {
   if (allowed.length > 0) {
     const message = `${shown(method)} is not possible on ${shown(path)}; possible: ${allowed.join(", ")}`;
-    return new ApiFault(405, "method_not_allowed", {
+    return new ApiError(405, "method_not_allowed", {
       message,
       details: { method: shown(method), path: shown(path), allowed },
     });
   }
   const message = `There is nothing at ${shown(path)}; /docs lists every path`;
-  return new ApiFault(404, "not_found", { message, details: { resource: "path", path: shown(path) } });
+  return new ApiError(404, "not_found", { message, details: { resource: "path", path: shown(path) } });
 }
 
-function faultOf(code: string | number, error: unknown): ApiFault {
-  if (error instanceof ApiFault) return error;
+function faultOf(code: string | number, error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
   if (error instanceof StoreUnavailable) {
-    return new ApiFault(503, "store_unavailable", {
+    return new ApiError(503, "store_unavailable", {
       message: "The store does not answer; try again",
       details: { reason: error.message },
     });
   }
   if (error instanceof EtcdUnavailable || error instanceof EtcdOutOfSpace || error instanceof QueueClosed) {
-    return new ApiFault(503, "queue_unavailable", {
+    return new ApiError(503, "queue_unavailable", {
       message: "The queue does not answer; look whether what was asked for was done, and try again",
       details: { reason: error.message },
     });
   }
   if (error instanceof QueryTooCostly) {
-    return new ApiFault(400, error.code, { message: `The query costs too much: ${error.message}`, details: {} });
+    return new ApiError(400, error.code, { message: `The query costs too much: ${error.message}`, details: {} });
   }
   if (code === "VALIDATION" || code === "PARSE") {
-    return new ApiFault(400, "invalid_parameter", {
+    return new ApiError(400, "invalid_parameter", {
       message: "The request is not usable; /docs says what this path takes",
       details: {},
     });
   }
-  return new ApiFault(500, "internal_error", {
+  return new ApiError(500, "internal_error", {
     message: "The request failed inside the server; its log says why",
     details: {},
   });

@@ -53,7 +53,7 @@ export function filterOf({ gpu_uuid: uuid, cluster_id: clusterId, hostname, mode
 }
 
 /** @returns the names, each once
- *  @throws ApiFault 400 for a name that the catalogue does not have, or too many */
+ *  @throws ApiError 400 for a name that the catalogue does not have, or too many */
 export function metricsOf(text: string): readonly string[] {
   const names = [...new Set(text.split(","))];
   const unknown = names.find((name) => metricIndexOf(name) === undefined);

@@ -36,7 +36,7 @@ export interface ListPage<Element> {
 
 /** Cuts a part out of a list. A cursor is the key of an element, so that what comes and goes meanwhile moves nothing.
  *  @param elements in the order of their keys
- *  @throws ApiFault 400 for a cursor that is none */
+ *  @throws ApiError 400 for a cursor that is none */
 export function pageOf<Element>(
   elements: readonly Element[],
   keyOf: (element: Element) => Key,

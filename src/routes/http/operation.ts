@@ -1,6 +1,6 @@
 import { type TSchema, Type } from "@sinclair/typebox";
 import { listAnswer, pageAnswer, partAnswer, rowsAnswer, singleAnswer } from "../schemas/envelope.ts";
-import { type FaultStatus, namedSchemas, type SchemaName } from "../openapi/components.ts";
+import { type ErrorStatus, namedSchemas, type SchemaName } from "../openapi/components.ts";
 
 /** The groups of the documentation. */
 export const tags = [
@@ -18,7 +18,7 @@ interface OperationText {
   readonly tag: (typeof tags)[number]["name"];
   readonly summary: string;
   readonly description: string;
-  readonly faults: readonly FaultStatus[];
+  readonly errors: readonly ErrorStatus[];
   /** Answers carry an ETag, and 304 is the answer to who has them already. */
   readonly etag?: true;
 }
@@ -42,10 +42,18 @@ interface Documented {
 
 /** The documentation of a route: goes into its `detail`. Answers are documented and not checked at run time: a page of
  *  10,000 records would pay for it; the tests check them. */
-export function operation({ id, tag, summary, description, faults, etag, ...success }: OperationText & Success) {
+export function operation({
+  id,
+  tag,
+  summary,
+  description,
+  errors: faults,
+  etag,
+  ...success
+}: OperationText & Success) {
   const isByRow = "rowsToo" in success;
   // what every client of the API may meet, whatever it asks for; operators are always let in
-  const all: FaultStatus[] = [
+  const all: ErrorStatus[] = [
     ...faults,
     ...(isByRow ? [406 as const] : []),
     ...(tag === "operations" ? [] : [429 as const]),

@@ -1,6 +1,6 @@
 import { type TObject, type TSchema, Type } from "@sinclair/typebox";
 import { groupings } from "../../domain/query.ts";
-import { ApiFault, invalidParameter, shown } from "./api-error.ts";
+import { ApiError, invalidParameter, shown } from "./api-error.ts";
 import { gpuFilters, metricsParameter, orderParameter } from "./filters.ts";
 import { readInstant } from "./instant.ts";
 import { listPaging } from "./list-page.ts";
@@ -180,7 +180,7 @@ export function acceptsAt<Params extends TObject, Query extends TObject>(params:
   };
 }
 
-/** @throws ApiFault for the first parameter at fault */
+/** @throws ApiError for the first parameter at fault */
 function checkQuery(query: TObject, url: string): void {
   const queryAt = url.indexOf("?");
   const given = new URLSearchParams(queryAt === -1 ? "" : url.slice(queryAt));
@@ -198,7 +198,7 @@ function checkQuery(query: TObject, url: string): void {
   if (missing !== undefined) throw missingParameter(missing, query.properties[missing] as TSchema);
 }
 
-function missingParameter(name: string, schema: TSchema): ApiFault {
+function missingParameter(name: string, schema: TSchema): ApiError {
   return invalidParameter({ parameter: name, value: "", problem: "it is missing", expected: expectedOf(schema) });
 }
 
@@ -218,7 +218,7 @@ function checkParams(schema: TObject, params: Record<string, unknown>): void {
   }
 }
 
-/** @throws ApiFault where the text is no value of the parameter */
+/** @throws ApiError where the text is no value of the parameter */
 export function checkParameter(name: string, schema: TSchema, text: string): void {
   const problem = problemOf(schema, text);
   if (problem === undefined) return;
@@ -253,9 +253,9 @@ function problemText(problem: string): { problem?: string } {
   return problem === "" ? {} : { problem };
 }
 
-function unknownParameter(name: string, known: readonly string[]): ApiFault {
+function unknownParameter(name: string, known: readonly string[]): ApiError {
   const expected = known.length === 0 ? "no parameters" : known.join(", ");
-  return new ApiFault(400, "unknown_parameter", {
+  return new ApiError(400, "unknown_parameter", {
     message: `There is no parameter ${JSON.stringify(shown(name))} here; expected ${expected}`,
     details: { parameter: shown(name), known },
   });
@@ -269,7 +269,7 @@ export interface TelemetryRange {
 }
 
 /** @param query checked by `accepts(telemetryQuery, ...)`
- *  @throws ApiFault when the range ends before it starts */
+ *  @throws ApiError when the range ends before it starts */
 export function rangeOf(query: { start_time?: string; end_time?: string; limit?: number }): TelemetryRange {
   const start = instantOf(query.start_time);
   const end = instantOf(query.end_time);

@@ -1,6 +1,6 @@
 import { Elysia } from "elysia";
 import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
-import { ApiFault } from "./api-error.ts";
+import { ApiError } from "./api-error.ts";
 
 export interface RateLimitOptions {
   /** Requests a second from one client address. */
@@ -29,7 +29,7 @@ export function rateLimit({ rateLimitPerSecond, trustsForwardedFor }: RateLimitO
     if (!(refused instanceof RateLimiterRes)) throw refused as Error;
     const retryAfterSeconds = Math.max(1, Math.ceil(refused.msBeforeNext / 1000));
     set.headers["retry-after"] = String(retryAfterSeconds);
-    throw new ApiFault(429, "too_many_requests", {
+    throw new ApiError(429, "too_many_requests", {
       message: `More than ${rateLimitPerSecond} requests a second come from ${client}; come back in ${retryAfterSeconds} s`,
       details: { client, per_second: rateLimitPerSecond, retry_after_seconds: retryAfterSeconds },
     });

@@ -2,7 +2,7 @@ import { Counter, Gauge, type Registry } from "prom-client";
 import type { CloseReason } from "./live-socket.ts";
 
 /** What is counted of /ws. */
-export interface LiveMetrics {
+export interface LiveInstruments {
   readonly faults: Counter<"code">;
   readonly refused: Counter<"reason">;
   readonly closed: Counter<"reason">;
@@ -23,7 +23,7 @@ export interface LiveState {
 const closeReasons: readonly CloseReason[] = ["client", "broken", "idle", "too_large", "slow", "shutdown"];
 
 /** Puts the metrics of /ws into the registry. */
-export function liveMetrics(registry: Registry, state: () => LiveState): LiveMetrics {
+export function liveInstruments(registry: Registry, state: () => LiveState): LiveInstruments {
   showState(registry, state);
   const registers = [registry];
   const by = <Label extends string>(label: Label, name: string, help: string) =>

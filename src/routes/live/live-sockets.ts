@@ -3,10 +3,10 @@ import type { Registry } from "prom-client";
 import type { Clock } from "../../kit/clock.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
-import { ApiFault } from "../http/api-error.ts";
-import { Channels } from "./shared-topic.ts";
+import { ApiError } from "../http/api-error.ts";
+import { SharedTopics } from "./shared-topic.ts";
 import type { LiveFeed } from "./live-feed.ts";
-import { liveMetrics } from "./live-instruments.ts";
+import { liveInstruments } from "./live-instruments.ts";
 import type { LiveSettings } from "./live-settings.ts";
 import { type CloseReason, LiveSocket, type SocketKeeper } from "./live-socket.ts";
 import type { ReadMessage } from "./read-message.ts";
@@ -49,8 +49,8 @@ export class LiveSockets implements SocketKeeper {
 
   constructor(private readonly options: LiveOptions) {
     const { registry, stopping } = options;
-    this.metrics = liveMetrics(registry, () => this.state());
-    const channels = new Channels({
+    this.metrics = liveInstruments(registry, () => this.state());
+    const channels = new SharedTopics({
       feed: options.feed,
       publish: (topic, text, receivers) => this.publish(topic, text, receivers),
     });
@@ -64,7 +64,7 @@ export class LiveSockets implements SocketKeeper {
   }
 
   /** Makes a WebSocket of a request.
-   *  @throws ApiFault where it is none, or there is no room for it */
+   *  @throws ApiError where it is none, or there is no room for it */
   upgrade(request: Request, server: SocketServer | null): void {
     const { wsMaxConnections } = this.options.settings;
     if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") throw upgradeRequired();
@@ -141,13 +141,13 @@ export class LiveSockets implements SocketKeeper {
     };
   }
 
-  private refusal(reason: "connections" | "shutdown", message: string): ApiFault {
+  private refusal(reason: "connections" | "shutdown", message: string): ApiError {
     this.metrics.refused.inc({ reason });
-    return new ApiFault(503, "no_room", { message, details: { reason } });
+    return new ApiError(503, "no_room", { message, details: { reason } });
   }
 }
 
-function upgradeRequired(): ApiFault {
+function upgradeRequired(): ApiError {
   const message = "/ws speaks WebSocket; connect with a WebSocket client, such as wscat -c ws://localhost:8080/ws";
-  return new ApiFault(426, "upgrade_required", { message, details: { upgrade: "websocket" } });
+  return new ApiError(426, "upgrade_required", { message, details: { upgrade: "websocket" } });
 }

@@ -4,7 +4,7 @@ import type { LiveUpdate } from "./live-feed.ts";
 
 /** What of a record somebody wants, as text. What was asked for last is kept: everybody who wants the same of a record gets
  *  the same string, and records of one instant share its text. */
-export class Selection {
+export class MetricSelection {
   /** Names with the text before their value. */
   private readonly fields: readonly (readonly [name: string, text: string])[] | undefined;
   private lastRecord: StoredRecord | undefined;

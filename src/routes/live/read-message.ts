@@ -8,7 +8,7 @@ import { type ClientMessage, clientMessages } from "./messages.ts";
 const messageMaxLength = 256 * 1024;
 
 /** Why a message, or what it asks for, is not usable: what the client is told. */
-export interface MessageFault {
+export interface MessageError {
   readonly code: string;
   readonly message: string;
   readonly details: Readonly<Record<string, unknown>>;
@@ -17,7 +17,7 @@ export interface MessageFault {
 }
 
 /** What a client has sent: a message, or why it is none. */
-export type ReadMessage = { readonly message: ClientMessage } | { readonly fault: MessageFault };
+export type ReadMessage = { readonly message: ClientMessage } | { readonly fault: MessageError };
 
 /** Reads what came over a socket. Never throws. */
 export function readMessage(sent: string | Uint8Array): ReadMessage {
@@ -98,7 +98,7 @@ function invalidField(at: {
   return fault(code, `${is}${because}; expected ${expected}`, { field, value, expected });
 }
 
-function fault(code: string, message: string, details: MessageFault["details"]): ReadMessage {
+function fault(code: string, message: string, details: MessageError["details"]): ReadMessage {
   return { fault: { code, message, details } };
 }
 

@@ -2,7 +2,7 @@ import type { StoredRecord } from "../../domain/query.ts";
 
 /** What came out of the history and may come live once more: the store has a record before it is told. A GPU's live
  *  records come in the order of their instants: so little is remembered, and soon forgotten. */
-export class Overlap {
+export class ReplayDedup {
   private readonly replayed = new Map<string, StoredRecord[]>();
 
   /** @param records in the order of their instants

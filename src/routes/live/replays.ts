@@ -4,7 +4,7 @@ import type { RecordFilter } from "../../domain/query.ts";
 import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
 import type { LiveFilter } from "./live-feed.ts";
 import type { ControlMessage } from "./messages.ts";
-import type { MessageFault } from "./read-message.ts";
+import type { MessageError } from "./read-message.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** Records read at a time: what a replay holds in memory. */
@@ -28,7 +28,7 @@ export interface Replay {
   readonly subscription: Subscription;
   readonly filter: LiveFilter;
   readonly sinceMs: number;
-  readonly onFault: (fault: MessageFault) => void;
+  readonly onFault: (fault: MessageError) => void;
   /** Told that the client did not read it in time. */
   readonly onTooSlow: () => void;
 }
@@ -118,7 +118,7 @@ function partsOf({ gpuUuids, hostname, clusterId, namespace }: LiveFilter): Omit
   return gpuUuids === undefined ? [place] : gpuUuids.map((uuid) => ({ ...place, uuid }));
 }
 
-function faultOf(error: unknown): MessageFault {
+function faultOf(error: unknown): MessageError {
   const details = { reason: messageOf(error) };
   if (error instanceof StoreUnavailable) {
     const message = "The store does not answer: the history is not told, the subscription is live";

@@ -1,9 +1,9 @@
 import type { StoredRecord } from "../../domain/query.ts";
 import type { LiveFeed, LiveFilter, LiveUpdate } from "./live-feed.ts";
-import { Selection, tailText, type UpdateOrigin } from "./metric-selection.ts";
+import { MetricSelection, tailText, type UpdateOrigin } from "./metric-selection.ts";
 
 /** What a subscription asks for. Those that ask for the same share a channel. */
-export interface Wanted {
+export interface SubscriptionRequest {
   readonly filter: LiveFilter;
   /** Names in the catalogue's order; undefined: all. */
   readonly metrics: readonly string[] | undefined;
@@ -20,8 +20,8 @@ export interface UpdateHolder {
 }
 
 interface ChannelOptions {
-  readonly wanted: Wanted;
-  readonly selection: Selection;
+  readonly wanted: SubscriptionRequest;
+  readonly selection: MetricSelection;
   readonly topic: string;
   readonly feed: LiveFeed;
   readonly publish: Publish;
@@ -30,10 +30,10 @@ interface ChannelOptions {
 /** Everybody who wants the same. An update becomes text once, and goes to all sockets that are not behind at once.
  *
  *  A subscription is HELD (it is handed each update) or DIRECT (its socket follows the topic, and nobody is asked). */
-export class Channel {
+export class SharedTopic {
   readonly topic: string;
   private readonly held = new Set<UpdateHolder>();
-  private readonly selection: Selection;
+  private readonly selection: MetricSelection;
   private readonly tail: string;
   private readonly leave: () => void;
   private direct = 0;
@@ -89,22 +89,22 @@ export class Channel {
 }
 
 /** The channels that somebody is in. */
-export class Channels {
-  private readonly channels = new Map<string, Channel>();
+export class SharedTopics {
+  private readonly channels = new Map<string, SharedTopic>();
   /** With how many channels use each. */
-  private readonly selections = new Map<string, { readonly selection: Selection; channels: number }>();
+  private readonly selections = new Map<string, { readonly selection: MetricSelection; channels: number }>();
   private made = 0;
 
   constructor(private readonly options: Pick<ChannelOptions, "feed" | "publish">) {}
 
   /** The channel for what is wanted, with the holder in it. */
-  join(wanted: Wanted, holder: UpdateHolder): Channel {
+  join(wanted: SubscriptionRequest, holder: UpdateHolder): SharedTopic {
     const key = keyOf(wanted);
     let channel = this.channels.get(key);
     if (channel === undefined) {
       this.made += 1;
       const selection = this.takeSelection(wanted.metrics);
-      channel = new Channel({ ...this.options, wanted, selection, topic: `live ${this.made}` });
+      channel = new SharedTopic({ ...this.options, wanted, selection, topic: `live ${this.made}` });
       this.channels.set(key, channel);
     }
     channel.join(holder);
@@ -112,7 +112,7 @@ export class Channels {
   }
 
   /** @param holder is held */
-  part(wanted: Wanted, holder: UpdateHolder): void {
+  part(wanted: SubscriptionRequest, holder: UpdateHolder): void {
     const key = keyOf(wanted);
     const channel = this.channels.get(key);
     channel?.part(holder);
@@ -122,15 +122,15 @@ export class Channels {
     this.dropSelection(wanted.metrics);
   }
 
-  private takeSelection(metrics: Wanted["metrics"]): Selection {
+  private takeSelection(metrics: SubscriptionRequest["metrics"]): MetricSelection {
     const key = selectionKeyOf(metrics);
-    const there = this.selections.get(key) ?? { selection: new Selection(metrics), channels: 0 };
+    const there = this.selections.get(key) ?? { selection: new MetricSelection(metrics), channels: 0 };
     there.channels += 1;
     this.selections.set(key, there);
     return there.selection;
   }
 
-  private dropSelection(metrics: Wanted["metrics"]): void {
+  private dropSelection(metrics: SubscriptionRequest["metrics"]): void {
     const key = selectionKeyOf(metrics);
     const there = this.selections.get(key);
     if (there === undefined) return;
@@ -139,11 +139,15 @@ export class Channels {
   }
 }
 
-function selectionKeyOf(metrics: Wanted["metrics"]): string {
+function selectionKeyOf(metrics: SubscriptionRequest["metrics"]): string {
   return metrics?.join() ?? "";
 }
 
 /** The same text for all who want the same. */
-export function keyOf({ filter: { gpuUuids, hostname, clusterId, namespace }, metrics, clientId }: Wanted): string {
+export function keyOf({
+  filter: { gpuUuids, hostname, clusterId, namespace },
+  metrics,
+  clientId,
+}: SubscriptionRequest): string {
   return JSON.stringify([gpuUuids, hostname, clusterId, namespace, metrics, clientId]);
 }

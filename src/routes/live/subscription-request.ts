@@ -1,10 +1,10 @@
 import { metrics } from "../../domain/metrics.ts";
-import type { Wanted } from "./shared-topic.ts";
+import type { SubscriptionRequest } from "./shared-topic.ts";
 import type { LiveFilter } from "./live-feed.ts";
 import type { Filters } from "./messages.ts";
 
 /** What a checked subscription asks for, in one form for all who ask for the same. */
-export function wantedOf(filters: Filters, clientId: string | undefined): Wanted {
+export function subscriptionRequestOf(filters: Filters, clientId: string | undefined): SubscriptionRequest {
   const asked = filters.metrics === undefined ? undefined : new Set<string>(filters.metrics);
   return {
     filter: filterOf(filters),

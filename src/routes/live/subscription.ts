@@ -1,8 +1,8 @@
 import type { StoredRecord } from "../../domain/query.ts";
-import type { Channel, Channels, UpdateHolder, Wanted } from "./shared-topic.ts";
+import type { SharedTopic, SharedTopics, UpdateHolder, SubscriptionRequest } from "./shared-topic.ts";
 import type { LiveUpdate } from "./live-feed.ts";
 import type { ControlMessage } from "./messages.ts";
-import { Overlap } from "./replay-dedup.ts";
+import { ReplayDedup } from "./replay-dedup.ts";
 import type { UpdateOrigin } from "./metric-selection.ts";
 
 /** Live records that are kept while a history is read; beyond, the oldest are skipped. */
@@ -15,8 +15,8 @@ interface WaitingRecord {
 
 interface SubscriptionOptions {
   readonly id: string;
-  readonly wanted: Wanted;
-  readonly channels: Channels;
+  readonly wanted: SubscriptionRequest;
+  readonly channels: SharedTopics;
   /** Told that there is something to send. */
   readonly onWaiting: () => void;
   /** Told of records that a newer one stands in for. */
@@ -32,14 +32,14 @@ interface SubscriptionOptions {
  *  begins HELD. */
 export class Subscription implements UpdateHolder {
   readonly id: string;
-  private readonly channel: Channel;
+  private readonly channel: SharedTopic;
   /** Records, and texts of messages between them. */
   private line: (WaitingRecord | string)[] = [];
   private lineAt = 0;
   private onLineEmpty: (() => void) | undefined;
   private readonly newest = new Map<string, WaitingRecord>();
   private backlog: StoredRecord[] | undefined;
-  private readonly overlap = new Overlap();
+  private readonly overlap = new ReplayDedup();
   private skipped = 0;
   private isDirect = false;
   private hasEnded = false;
@@ -53,7 +53,7 @@ export class Subscription implements UpdateHolder {
     return this.channel.topic;
   }
 
-  get wanted(): Wanted {
+  get wanted(): SubscriptionRequest {
     return this.options.wanted;
   }
 
@@ -93,7 +93,7 @@ export class Subscription implements UpdateHolder {
    *  @returns resolves when the page was sent, or the subscription has ended */
   addHistory(records: readonly StoredRecord[], newestMs: (uuid: string) => number): Promise<void> {
     if (this.hasEnded || records.length === 0) return Promise.resolve();
-    const page = new Overlap();
+    const page = new ReplayDedup();
     page.add(records, () => -Infinity);
     this.backlog = this.backlog?.filter((record) => !page.covers(record));
     this.overlap.add(records, newestMs);

@@ -3,25 +3,25 @@ import type { StoredRecord } from "../../domain/query.ts";
 import type { Fleet, FleetMember } from "../fleet/fleet.ts";
 import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
 import { readInstant } from "../http/instant.ts";
-import { type Channels, keyOf, type Wanted } from "./shared-topic.ts";
+import { type SharedTopics, keyOf, type SubscriptionRequest } from "./shared-topic.ts";
 import { isWanted, type LiveFilter } from "./live-feed.ts";
-import type { LiveMetrics } from "./live-instruments.ts";
+import type { LiveInstruments } from "./live-instruments.ts";
 import type { LiveSettings } from "./live-settings.ts";
 import type { LiveSocket } from "./live-socket.ts";
 import type { ClientMessage } from "./messages.ts";
-import type { MessageFault, ReadMessage } from "./read-message.ts";
+import type { MessageError, ReadMessage } from "./read-message.ts";
 import { Replays } from "./replays.ts";
 import { Subscription } from "./subscription.ts";
-import { wantedOf } from "./subscription-request.ts";
+import { subscriptionRequestOf } from "./subscription-request.ts";
 
 type Subscribe = Extract<ClientMessage, { type: "subscribe" }>;
 
 interface SubscriptionsOptions {
-  readonly channels: Channels;
+  readonly channels: SharedTopics;
   readonly fleet: Fleet;
   readonly queries: Pick<TelemetryQueries, "records">;
   readonly settings: LiveSettings;
-  readonly metrics: LiveMetrics;
+  readonly metrics: LiveInstruments;
   /** Told of records that a newer one stands in for. */
   readonly onSkipped: (count: number) => void;
   readonly clock: Clock;
@@ -54,7 +54,7 @@ export class Subscriptions {
 
   private subscribe(socket: LiveSocket, message: Subscribe): void {
     const { filters = {}, since } = message;
-    const wanted = wantedOf(filters, message.id);
+    const wanted = subscriptionRequestOf(filters, message.id);
     const fault = this.obstacle(socket, wanted);
     if (fault !== undefined) {
       this.tellFault(socket, message.id === undefined ? fault : { ...fault, id: message.id });
@@ -77,7 +77,7 @@ export class Subscriptions {
   }
 
   /** What keeps a subscription from being made. */
-  private obstacle(socket: LiveSocket, wanted: Wanted): MessageFault | undefined {
+  private obstacle(socket: LiveSocket, wanted: SubscriptionRequest): MessageError | undefined {
     const { wsMaxSubscriptions } = this.options.settings;
     const { clientId } = wanted;
     if (clientId !== undefined && socket.subscription(clientId) !== undefined) {
@@ -135,7 +135,7 @@ export class Subscriptions {
     });
   }
 
-  private tellFault(socket: LiveSocket, fault: MessageFault): void {
+  private tellFault(socket: LiveSocket, fault: MessageError): void {
     this.options.metrics.faults.inc({ code: fault.code });
     socket.tell({ type: "error", ...fault });
   }

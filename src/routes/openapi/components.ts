@@ -33,7 +33,7 @@ export const namedSchemas = {
 export type SchemaName = keyof typeof namedSchemas;
 
 /** The answers that are no success, by status; operations refer to them. */
-export const faultResponses = {
+export const errorResponses = {
   400: faultResponse("A parameter is unknown or its value is not usable", {
     code: "invalid_parameter",
     message: 'limit="0" is not usable; expected a whole number from 1 to 10000',
@@ -76,7 +76,7 @@ export const faultResponses = {
   }),
 } as const;
 
-export type FaultStatus = keyof typeof faultResponses;
+export type ErrorStatus = keyof typeof errorResponses;
 
 function faultResponse(description: string, error: Record<string, unknown>) {
   return {

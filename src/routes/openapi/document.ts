@@ -2,7 +2,7 @@ import { toOpenAPISchema } from "@elysiajs/openapi";
 import type { TSchema } from "@sinclair/typebox";
 import type { AnyElysia } from "elysia";
 import { clientMessages, serverMessages } from "../live/messages.ts";
-import { faultResponses, namedSchemas } from "./components.ts";
+import { errorResponses, namedSchemas } from "./components.ts";
 import { type Json, normalisePaths, normaliseSchema } from "./normalise.ts";
 import { tags } from "../http/operation.ts";
 
@@ -38,7 +38,7 @@ export function openApiDocument(app: AnyElysia, version: string): Json {
     },
     components: {
       schemas: normaliseAll(namedSchemas),
-      responses: faultResponses,
+      responses: errorResponses,
     },
   };
   // Through JSON, which drops TypeBox's symbols and what is undefined, and makes every shared part its own.

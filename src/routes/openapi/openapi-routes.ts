@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { type AnyElysia, Elysia } from "elysia";
 import { stringify } from "yaml";
-import { ApiFault, shown } from "../http/api-error.ts";
+import { ApiError, shown } from "../http/api-error.ts";
 import { openApiDocument } from "./document.ts";
 import type { Json } from "./normalise.ts";
 import { swaggerInitializer, swaggerPage } from "./swagger-page.ts";
@@ -46,7 +46,7 @@ export function docsRoutes({ app, version }: { readonly app: () => AnyElysia; re
       const asset = Object.hasOwn(assets, file) ? assets[file] : undefined;
       if (asset !== undefined)
         return new Response(Bun.file(fileURLToPath(asset())), { headers: { "x-content-type-options": "nosniff" } });
-      throw new ApiFault(404, "not_found", {
+      throw new ApiError(404, "not_found", {
         message: `There is no file ${shown(file)}; the documentation is at /swagger/`,
         details: { resource: "file", file: shown(file) },
       });

@@ -27,7 +27,7 @@ export interface HealthOptions {
 /** Services whose trouble keeps a gateway that knows the fleet from nothing: its news, and the upkeep of etcd. */
 const servedWithout: ReadonlySet<string> = new Set(["fleet", "etcd"]);
 /** A part that has not answered by then counts as down: probes themselves give up after a few seconds. */
-const patienceMs = 2000;
+const probeTimeoutMs = 2000;
 
 /** /health for people, /health/live and /health/ready for probes. */
 export function healthRoutes(options: HealthOptions) {
@@ -117,15 +117,15 @@ async function queueHealth({ queue, clock }: HealthOptions): Promise<ComponentHe
 }
 
 function serviceHealth(service: Service): ComponentHealth {
-  const [reason, activity] = [service.fault(), service.activity()];
+  const [reason, activity] = [service.error(), service.activity()];
   const detail = activity === undefined ? {} : { activity };
   return reason === undefined ? { status: "ok", ...detail } : { status: "degraded", reason, ...detail };
 }
 
 async function withPatience<T>(answer: Promise<T>, clock: Clock): Promise<T> {
   const answered = new AbortController();
-  const patience = clock.sleep(patienceMs, answered.signal).then(() => {
-    throw new Error(`no answer within ${patienceMs} ms`);
+  const patience = clock.sleep(probeTimeoutMs, answered.signal).then(() => {
+    throw new Error(`no answer within ${probeTimeoutMs} ms`);
   });
   try {
     return await Promise.race([answer, patience]);
@@ -142,7 +142,7 @@ const healthDetail = operation({
   description: "ok and degraded answer 200, down answers 503. Each part that is not ok says why.",
   plain: "Health",
   plain503: "The store does not answer, and there is nothing that could be served without it",
-  faults: [400, 500],
+  errors: [400, 500],
 });
 
 const liveDetail = operation({
@@ -151,7 +151,7 @@ const liveDetail = operation({
   summary: "Whether the process answers",
   description: "For a liveness probe: answers while the process runs, whatever the state of its parts.",
   plain: "Probe",
-  faults: [400, 500],
+  errors: [400, 500],
 });
 
 const readyDetail = operation({
@@ -163,5 +163,5 @@ const readyDetail = operation({
     "store), else 503 with the reasons.",
   plain: "Probe",
   plain503: "The store does not answer, or a service does not run",
-  faults: [400, 500],
+  errors: [400, 500],
 });

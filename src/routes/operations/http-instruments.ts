@@ -8,7 +8,7 @@ const bucketsSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 const countedMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]);
 
 /** Measures every request by method, route pattern and status: closed sets, whatever clients send. */
-export function httpMetrics(registry: Registry) {
+export function httpInstruments(registry: Registry) {
   const duration = new Histogram({
     name: "telemetry_http_request_duration_seconds",
     help: "Time from a request's arrival to its answer",

@@ -6,7 +6,7 @@ import type { Service } from "../../kit/service.ts";
 import { operation } from "../http/operation.ts";
 import { accepts, noQuery } from "../http/parameters.ts";
 
-export interface MetricsOptions {
+export interface PrometheusOptions {
   /** The other parts of the process have put their metrics into it. */
   readonly registry: Registry;
   readonly queue: Pick<Queue, "stats">;
@@ -16,7 +16,7 @@ export interface MetricsOptions {
 }
 
 /** /metrics for Prometheus: what the parts count, and the state of queue, services and process at this moment. */
-export function metricsRoutes(options: MetricsOptions) {
+export function prometheusRoutes(options: PrometheusOptions) {
   const { registry } = options;
   const readQueue = queueGauges(options);
   const readServices = serviceGauges(options);
@@ -38,13 +38,13 @@ export function metricsRoutes(options: MetricsOptions) {
         summary: "Metrics for Prometheus",
         description: "Text exposition format 0.0.4.",
         text: 'telemetry_queue_ready_messages 0\ntelemetry_service_up{service="collector"} 1\n',
-        faults: [400, 500],
+        errors: [400, 500],
       }),
     },
   );
 }
 
-function queueGauges({ registry, queue }: MetricsOptions): () => Promise<void> {
+function queueGauges({ registry, queue }: PrometheusOptions): () => Promise<void> {
   const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, registers: [registry] });
   const up = gauge("telemetry_queue_up", "1 while the queue answers");
   const gauges: Record<keyof QueueStats, Gauge> = {
@@ -64,19 +64,19 @@ function queueGauges({ registry, queue }: MetricsOptions): () => Promise<void> {
   };
 }
 
-function serviceGauges({ registry, services }: MetricsOptions): () => void {
+function serviceGauges({ registry, services }: PrometheusOptions): () => void {
   const up = new Gauge({
     name: "telemetry_service_up",
     help: "1 while a service of this process is well",
     labelNames: ["service"],
     registers: [registry],
   });
-  return () => services.forEach((service) => up.set({ service: service.name }, service.fault() === undefined ? 1 : 0));
+  return () => services.forEach((service) => up.set({ service: service.name }, service.error() === undefined ? 1 : 0));
 }
 
 /** The names that every Prometheus client uses. prom-client's own collection gives wrong heap and garbage-collection
  *  figures on Bun, and keeps timers running. */
-function processGauges({ registry, version, clock }: MetricsOptions): () => void {
+function processGauges({ registry, version, clock }: PrometheusOptions): () => void {
   const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, registers: [registry] });
   const build = new Gauge({
     name: "telemetry_build_info",

@@ -65,7 +65,7 @@ export function toApiPipeline(
     },
     rejected: { ...rejected },
     services: services.map((service) => {
-      const [reason, activity] = [service.fault(), service.activity()];
+      const [reason, activity] = [service.error(), service.activity()];
       return {
         name: service.name,
         status: reason === undefined ? "ok" : "degraded",

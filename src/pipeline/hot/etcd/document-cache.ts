@@ -1,7 +1,7 @@
 import type { ICompare, IKeyValue, IRequestOp } from "etcd3";
 import { isUnchangedSince, put, remove } from "../../../etcd/requests.ts";
 import type { GpuState, NewestRecord } from "../hot-tier.ts";
-import { joinStates, sameGpu } from "../merge-state.ts";
+import { mergeStates, sameGpu } from "../merge-state.ts";
 import type { GpuNews } from "../newest-of-batch.ts";
 import { boardDocument, gpuDocument, readBoard, readData, readGpu } from "./hot-documents.ts";
 import { hotKeys, kindOfKey } from "./hot-keys.ts";
@@ -48,7 +48,7 @@ const absent = "0";
 
 /** What a collector remembers of the documents in etcd, so that it writes only what is new and needs no watch: whatever
  *  it writes is compared with what it remembers, and where that is no longer so it looks and plans again. */
-export class KnownFleet {
+export class DocumentCache {
   private readonly gpus = new Map<string, KnownGpu>();
   /** The revision of each board's key, which says where the board is. */
   private readonly boards = new Map<string, string>();
@@ -66,7 +66,7 @@ export class KnownFleet {
   private planOne(news: GpuNews, taken: Set<string>): GpuPlan {
     const { uuid, timeMs } = news.record;
     const known = this.gpus.get(uuid);
-    const state = joinStates(known?.state, news.state);
+    const state = mergeStates(known?.state, news.state);
     const slot = hotKeys.slot(state.gpu);
     const isHome = known?.slot === slot;
     const isHomeless = taken.has(slot) || (!isHome && this.isHeldByBetter(slot, uuid, state.asOfMs));
@@ -175,7 +175,7 @@ export class KnownFleet {
     const known = this.gpus.get(state.gpu.uuid);
     this.gpus.set(state.gpu.uuid, {
       slot: slot ?? known?.slot,
-      state: joinStates(known?.state, state),
+      state: mergeStates(known?.state, state),
     });
   }
 

@@ -3,11 +3,11 @@ import { type Clock, stopwatch } from "../../../kit/clock.ts";
 import { EtcdRefused } from "../../../domain/errors.ts";
 import type { EtcdClient } from "../../../etcd/etcd-client.ts";
 import { GroupCommit } from "../../../kit/group-commit.ts";
-import { DataWindow } from "./expiring-keys.ts";
+import { ExpiringKeys } from "./expiring-keys.ts";
 import { Flusher } from "./flusher.ts";
 import { watchHotTier } from "./hot-watch.ts";
 import type { HotFollower, HotTier } from "../hot-tier.ts";
-import { joinRecords, joinStates } from "../merge-state.ts";
+import { mergeRecords, mergeStates } from "../merge-state.ts";
 import { type GpuNews, newestOfBatch } from "../newest-of-batch.ts";
 
 export interface EtcdHotTierOptions {
@@ -49,7 +49,7 @@ export class EtcdHotTier implements HotTier {
 
   constructor(private readonly options: EtcdHotTierOptions) {
     const { windowMaxBytes = defaultWindowMaxBytes } = options;
-    this.flusher = new Flusher({ ...options, window: new DataWindow({ ...options, windowMaxBytes }) });
+    this.flusher = new Flusher({ ...options, window: new ExpiringKeys({ ...options, windowMaxBytes }) });
     this.flushes = new GroupCommit(
       (gathered) => this.flush(gathered),
       batchesMax,
@@ -87,5 +87,5 @@ export class EtcdHotTier implements HotTier {
 }
 
 function join(known: GpuNews, said: GpuNews): GpuNews {
-  return { state: joinStates(known.state, said.state), record: joinRecords(known.record, said.record) };
+  return { state: mergeStates(known.state, said.state), record: mergeRecords(known.record, said.record) };
 }

@@ -3,7 +3,7 @@ import { stopwatch } from "../../../kit/clock.ts";
 import type { EtcdClient } from "../../../etcd/etcd-client.ts";
 import { remove } from "../../../etcd/requests.ts";
 
-export interface DataWindowOptions {
+export interface ExpiringKeysOptions {
   readonly client: EtcdClient;
   readonly clock: Clock;
   /** How long a flush's records stay in etcd, at least, where there is room. */
@@ -25,7 +25,7 @@ const removalsMax = 120;
 
 /** The keys under which a process's records are in etcd for a while: each under a lease that those of its time share,
  *  and all together no more than the window may take. */
-export class DataWindow {
+export class ExpiringKeys {
   private lease: { readonly id: string; readonly age: () => number } | undefined;
   /** Oldest first, from `first` on; what has ended by itself is dropped from its head. */
   private written: Written[] = [];
@@ -35,7 +35,7 @@ export class DataWindow {
   /** Two processes that write a host at the same millisecond do so under different keys. */
   private readonly processTag = crypto.randomUUID().slice(0, 8);
 
-  constructor(private readonly options: DataWindowOptions) {}
+  constructor(private readonly options: ExpiringKeysOptions) {}
 
   /** A key below a host's that no process has used. */
   nextKey(host: string): string {

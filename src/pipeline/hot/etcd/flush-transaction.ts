@@ -2,11 +2,11 @@ import type { IRequestOp, ITxnResponse } from "etcd3";
 import type { EtcdClient } from "../../../etcd/etcd-client.ts";
 import { getKey, isAbsent, nested, put } from "../../../etcd/requests.ts";
 import type { GpuNews } from "../newest-of-batch.ts";
-import type { DataWindow } from "./expiring-keys.ts";
+import type { ExpiringKeys } from "./expiring-keys.ts";
 import type { FlushMember } from "./flush-groups.ts";
 import { clusterDocument, dataDocument, hostDocument } from "./hot-documents.ts";
 import { hotKeys } from "./hot-keys.ts";
-import type { GpuPlan, KnownFleet } from "./document-cache.ts";
+import type { GpuPlan, DocumentCache } from "./document-cache.ts";
 
 type Response = ITxnResponse["responses"][number];
 
@@ -24,8 +24,8 @@ export class FlushTransaction {
   private readonly clusters = new Set<string>();
 
   constructor(
-    private readonly known: KnownFleet,
-    private readonly window: DataWindow,
+    private readonly known: DocumentCache,
+    private readonly window: ExpiringKeys,
     private readonly leaseId: string,
   ) {}
 

@@ -3,12 +3,12 @@ import { EtcdRefused, EtcdUnavailable, LeaseGone } from "../../../domain/errors.
 import type { EtcdClient } from "../../../etcd/etcd-client.ts";
 import { get, prefixRange } from "../../../etcd/requests.ts";
 import type { GpuNews } from "../newest-of-batch.ts";
-import type { DataWindow } from "./expiring-keys.ts";
+import type { ExpiringKeys } from "./expiring-keys.ts";
 import { type FlushMember, groupsOf } from "./flush-groups.ts";
 import { FlushTransaction } from "./flush-transaction.ts";
 import { dataEntry, readBoard } from "./hot-documents.ts";
 import { hotKeys } from "./hot-keys.ts";
-import { type GpuPlan, KnownFleet } from "./document-cache.ts";
+import { type GpuPlan, DocumentCache } from "./document-cache.ts";
 
 /** Others write the same documents at the same time; each time one of them gets on. */
 const roundsMax = 20;
@@ -21,7 +21,7 @@ type Response = ITxnResponse["responses"][number];
 
 export interface FlusherOptions {
   readonly client: EtcdClient;
-  readonly window: DataWindow;
+  readonly window: ExpiringKeys;
   /** Told of a record that etcd would not take. */
   readonly onRefused: (reason: Error) => void;
 }
@@ -31,7 +31,7 @@ const entryMaxLength = 1024 * 1024;
 
 /** Brings news of GPUs into etcd: of each host its records under one key, and the documents that are new or changed. */
 export class Flusher {
-  private readonly known = new KnownFleet();
+  private readonly known = new DocumentCache();
 
   constructor(private readonly options: FlusherOptions) {}
 

@@ -1,6 +1,6 @@
 import type { RecordBatch } from "../../../domain/batch.ts";
 import type { GpuState, HotChanges, HotFollower, HotTier, NewestRecord } from "../hot-tier.ts";
-import { joinRecords, joinStates } from "../merge-state.ts";
+import { mergeRecords, mergeStates } from "../merge-state.ts";
 import { newestOfBatch } from "../newest-of-batch.ts";
 
 export interface MemoryHotTierOptions {
@@ -22,8 +22,8 @@ export class MemoryHotTier implements HotTier {
     for (const { state, record } of newestOfBatch(batch)) {
       const { uuid } = record;
       const [knownState, knownRecord] = [this.gpus.get(uuid), this.records.get(uuid)];
-      const joinedState = joinStates(knownState, state);
-      const joinedRecord = knownRecord === undefined ? record : joinRecords(knownRecord, record);
+      const joinedState = mergeStates(knownState, state);
+      const joinedRecord = knownRecord === undefined ? record : mergeRecords(knownRecord, record);
       this.gpus.set(uuid, joinedState);
       this.records.set(uuid, joinedRecord);
       if (joinedState !== knownState) gpus.push(joinedState);

@@ -4,7 +4,7 @@ import { EtcdWatch } from "../../../etcd/etcd-watch.ts";
 import { prefixRange } from "../../../etcd/requests.ts";
 import type { QueueKeys } from "./queue-keys.ts";
 
-export interface RoomOptions {
+export interface CapacityGateOptions {
   readonly client: EtcdClient;
   readonly clock: Clock;
   readonly keys: QueueKeys;
@@ -16,13 +16,13 @@ const recountMs = 2000;
 
 /** How many messages may still be published. Knows the depth from each publish's own answer, counts again only when
  *  that leaves no room, and waits for acknowledgements by a watch of deletions. */
-export class Room {
+export class CapacityGate {
   /** As of the last look; undefined before the first. */
   private depth: number | undefined;
   private watch: EtcdWatch | undefined;
   private wakers: (() => void)[] = [];
 
-  constructor(private readonly options: RoomOptions) {}
+  constructor(private readonly options: CapacityGateOptions) {}
 
   noteDepth(depth: number): void {
     this.depth = depth;

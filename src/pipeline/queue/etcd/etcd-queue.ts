@@ -4,12 +4,12 @@ import { QueueClosed } from "../../../domain/errors.ts";
 import type { EtcdClient } from "../../../etcd/etcd-client.ts";
 import { countPrefix, firstOfPrefix } from "../../../etcd/requests.ts";
 import { Claimer } from "./claimer.ts";
-import { ClaimLine } from "./waiting-consumers.ts";
+import { WaitingConsumers } from "./waiting-consumers.ts";
 import { EtcdDeadLetters } from "./etcd-dead-letters.ts";
 import { Publisher } from "./publisher.ts";
 import { idOf, idTimeMs, QueueKeys } from "./queue-keys.ts";
-import { ReadyView } from "./ready-index.ts";
-import { Room } from "./capacity-gate.ts";
+import { ReadyIndex } from "./ready-index.ts";
+import { CapacityGate } from "./capacity-gate.ts";
 import { Settler } from "./settler.ts";
 import { GroupCommit } from "../../../kit/group-commit.ts";
 import type {
@@ -46,13 +46,13 @@ export class EtcdQueue implements Queue {
   readonly deadLetters: DeadLetters;
   private readonly keys: QueueKeys;
   private readonly publisher: Publisher;
-  private readonly room: Room;
+  private readonly room: CapacityGate;
   private readonly claimer: Claimer;
   private readonly settler: Settler;
   private readonly dead: EtcdDeadLetters;
   private readonly acknowledging: GroupCommit<Delivery, boolean>;
   /** Made at the first claim: who only publishes follows no watch of the messages. */
-  private consuming: { readonly view: ReadyView; readonly line: ClaimLine } | undefined;
+  private consuming: { readonly view: ReadyIndex; readonly line: WaitingConsumers } | undefined;
   private readonly closing = new AbortController();
 
   constructor(private readonly options: EtcdQueueOptions) {
@@ -60,7 +60,7 @@ export class EtcdQueue implements Queue {
     this.keys = new QueueKeys(topic);
     const { keys } = this;
     this.publisher = new Publisher({ client, clock, keys, topic });
-    this.room = new Room({ client, clock, keys, capacityMessages: options.capacityMessages });
+    this.room = new CapacityGate({ client, clock, keys, capacityMessages: options.capacityMessages });
     this.settler = new Settler(client, keys, options.log);
     this.dead = new EtcdDeadLetters({ client, clock, keys });
     this.deadLetters = this.dead;
@@ -143,10 +143,10 @@ export class EtcdQueue implements Queue {
     await this.claimer.close();
   }
 
-  private startConsuming(): { view: ReadyView; line: ClaimLine } {
+  private startConsuming(): { view: ReadyIndex; line: WaitingConsumers } {
     const { client, clock, log } = this.options;
-    const view = new ReadyView({ client, clock, keys: this.keys, log, onReady: () => line.advance() });
-    const line = new ClaimLine(view, this.claimer, async (deliveries) => {
+    const view = new ReadyIndex({ client, clock, keys: this.keys, log, onReady: () => line.advance() });
+    const line = new WaitingConsumers(view, this.claimer, async (deliveries) => {
       await this.settler.giveBack(deliveries).catch(() => this.claimer.retire());
       for (const delivery of deliveries) await this.letGo(delivery);
     });

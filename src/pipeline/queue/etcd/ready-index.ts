@@ -4,7 +4,7 @@ import type { EtcdClient } from "../../../etcd/etcd-client.ts";
 import { type EtcdEvent, EtcdWatch } from "../../../etcd/etcd-watch.ts";
 import { idOf, type QueueKeys } from "./queue-keys.ts";
 
-export interface ReadyViewOptions {
+export interface ReadyIndexOptions {
   readonly client: EtcdClient;
   readonly clock: Clock;
   readonly keys: QueueKeys;
@@ -18,7 +18,7 @@ const resyncMs = 30_000;
 
 /** Which messages are there and unclaimed, kept up to date by one watch: a claim needs no search. Only a hint: whether
  *  a message can be claimed is decided by the claim's own transaction. */
-export class ReadyView {
+export class ReadyIndex {
   private messages = new Set<string>();
   private claimed = new Set<string>();
   /** Unclaimed and not handed out, oldest first; those that came back go before the new ones. */
@@ -26,7 +26,7 @@ export class ReadyView {
   private returned = new Set<string>();
   private readonly watch: EtcdWatch;
 
-  constructor(private readonly options: ReadyViewOptions) {
+  constructor(private readonly options: ReadyIndexOptions) {
     const { client, clock, keys, log } = options;
     this.watch = new EtcdWatch({
       client,

@@ -1,6 +1,6 @@
 import type { ClaimOptions, Delivery } from "../queue.ts";
 import type { Claimer } from "./claimer.ts";
-import type { ReadyView } from "./ready-index.ts";
+import type { ReadyIndex } from "./ready-index.ts";
 
 interface Waiting {
   readonly options: ClaimOptions;
@@ -17,14 +17,14 @@ const spreadMax = 256;
  *
  *  Consumers of other processes see the same messages as ready. Whoever finds that others were quicker starts further
  *  from the head, at random and up to twice as far each time; nearer again when it was undisturbed. */
-export class ClaimLine {
+export class WaitingConsumers {
   private waiting: Waiting[] = [];
   private running: Promise<void> | undefined;
   private spread = 0;
   private closed = false;
 
   constructor(
-    private readonly view: ReadyView,
+    private readonly view: ReadyIndex,
     private readonly claimer: Claimer,
     private readonly giveBack: (deliveries: readonly Delivery[]) => Promise<void>,
   ) {}

@@ -16,11 +16,11 @@ import {
 } from "../../../etcd/requests.ts";
 import type { Source } from "../../source/source.ts";
 import { CheckpointKeys } from "./checkpoint-keys.ts";
-import { RangeCutter } from "./range-planner.ts";
-import type { ClaimedRange, SourceRanges } from "./range-assignment.ts";
+import { RangePlanner } from "./range-planner.ts";
+import type { ClaimedRange, RangeAssignment } from "./range-assignment.ts";
 import { isRead, readPlan, readRange, type StoredPlan, type StoredRange } from "./stored-plan.ts";
 
-export interface EtcdRangesOptions {
+export interface EtcdAssignmentOptions {
   readonly client: EtcdClient;
   readonly clock: Clock;
   /** For people who look into etcd. */
@@ -54,12 +54,12 @@ const lookAgainMs = 1000;
  *
  *  A range: CUT -claim-> OWNED -finish-> READ; OWNED -release, or end of lease-> CUT, its position kept.
  *  The source: CUTTING -its end is reached-> CUT -every range READ-> DONE (its ranges are removed). */
-export class EtcdRanges implements SourceRanges {
+export class EtcdAssignment implements RangeAssignment {
   private session: LeaseSession | undefined;
-  private readonly cutter: RangeCutter;
+  private readonly cutter: RangePlanner;
 
-  constructor(private readonly options: EtcdRangesOptions) {
-    this.cutter = new RangeCutter(options);
+  constructor(private readonly options: EtcdAssignmentOptions) {
+    this.cutter = new RangePlanner(options);
   }
 
   async covered(source: Source): Promise<readonly Stretch[]> {
@@ -195,7 +195,7 @@ class Waiting {
   private readonly watch: EtcdWatch;
 
   constructor(
-    private readonly options: Pick<EtcdRangesOptions, "client" | "clock">,
+    private readonly options: Pick<EtcdAssignmentOptions, "client" | "clock">,
     keys: CheckpointKeys,
   ) {
     const { client, clock } = options;

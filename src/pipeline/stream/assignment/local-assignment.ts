@@ -2,13 +2,13 @@ import type { Stretch } from "../../../domain/source-range.ts";
 import { gapsOf } from "./gaps.ts";
 import type { ReadRange, Source } from "../../source/source.ts";
 import type { TelemetryStore } from "../../store/telemetry-store.ts";
-import type { ClaimedRange, SourceRanges } from "./range-assignment.ts";
+import type { ClaimedRange, RangeAssignment } from "./range-assignment.ts";
 
 const never = new AbortController().signal;
 
 /** The ranges of a process that is alone with its store: what is not stored is left to read. Needs no checkpoint: what
  *  the queue in memory held when the process died is a gap in the store. */
-export class StoredGaps implements SourceRanges {
+export class LocalAssignment implements RangeAssignment {
   /** What is left of the source that is being read. */
   private open: { readonly sourceId: string; readonly gaps: ReadRange[] } | undefined;
 

@@ -16,7 +16,7 @@ export interface ClaimedRange {
 }
 
 /** Deals out what is left to read of a source among the streamers that share it. */
-export interface SourceRanges {
+export interface RangeAssignment {
   /** What of a source needs no reading any more, in order, touching stretches joined.
    *  @throws a retryable error of the driver */
   covered(source: Source): Promise<readonly Stretch[]>;

@@ -6,7 +6,7 @@ import type { Source } from "../../source/source.ts";
 import type { CheckpointKeys } from "./checkpoint-keys.ts";
 import { readPlan, type StoredPlan, type StoredRange } from "./stored-plan.ts";
 
-export interface RangeCutterOptions {
+export interface RangePlannerOptions {
   readonly client: EtcdClient;
   readonly rangeBytes: number;
   readonly log: Logger;
@@ -14,12 +14,12 @@ export interface RangeCutterOptions {
 
 /** Cuts a source into ranges while it is already being read: one streamer of all at a time, by a key under its lease. A
  *  cutter that dies is followed by another, which goes on where the last range ends. */
-export class RangeCutter {
+export class RangePlanner {
   private readonly halt = new AbortController();
   private running: Promise<void> | undefined;
   private cutNext = Promise.withResolvers<void>();
 
-  constructor(private readonly options: RangeCutterOptions) {}
+  constructor(private readonly options: RangePlannerOptions) {}
 
   /** Starts cutting, unless another streamer does. */
   async start(source: Source, keys: CheckpointKeys, session: LeaseSession): Promise<void> {

@@ -9,7 +9,7 @@ import {
   GraphQLNonNull,
   GraphQLString,
 } from "graphql";
-import { ApiFault } from "../../http/api-error.ts";
+import { ApiError } from "../../http/api-error.ts";
 import { checkParameter } from "../../http/parameters.ts";
 import { badInput } from "../graphql-errors.ts";
 import { type EnumTypes, metricName } from "./enums.ts";
@@ -54,7 +54,7 @@ export function parametersOf(parameters: TObject, args: Readonly<Record<string, 
 /** Calls what may find fault with parameters by REST's names, and says it by GraphQL's. */
 export function inGraphqlNames(parameters: TObject, work: () => unknown): unknown {
   const rethrow = (error: unknown): never => {
-    throw error instanceof ApiFault && error.status === 400 ? renamed(error, parameters) : error;
+    throw error instanceof ApiError && error.status === 400 ? renamed(error, parameters) : error;
   };
   try {
     const result = work();
@@ -64,7 +64,7 @@ export function inGraphqlNames(parameters: TObject, work: () => unknown): unknow
   }
 }
 
-function renamed({ message }: ApiFault, parameters: TObject): GraphQLError {
+function renamed({ message }: ApiError, parameters: TObject): GraphQLError {
   const names = [...Object.keys(parameters.properties), "next_cursor"].filter((name) => name.includes("_"));
   return badInput(message.replace(new RegExp(`\\b(?:${names.join("|")})\\b`, "g"), camelCase));
 }

@@ -8,7 +8,7 @@ import {
   type SubscribePayload,
 } from "graphql-ws";
 import type { Logger } from "pino";
-import { ApiFault } from "../../http/api-error.ts";
+import { ApiError } from "../../http/api-error.ts";
 import { graphqlError } from "../../graphql-kit/graphql-errors.ts";
 
 /** How an operation is answered, with all plugins. */
@@ -77,14 +77,14 @@ export class GraphqlSockets {
   }
 
   /** Makes a WebSocket of a request that asks for one.
-   *  @throws ApiFault where there is no room for it */
+   *  @throws ApiError where there is no room for it */
   upgrade(request: Request, server: SocketServer | null): void {
     const { stopping, most, log } = this.options;
     if (stopping.aborted || this.sockets.size >= most) {
       const message = stopping.aborted
         ? "This gateway is stopping; connect again"
         : `There are ${most} connections to /graphql already, as many as WS_MAX_CONNECTIONS allows`;
-      throw new ApiFault(503, "no_room", { message, details: {} });
+      throw new ApiError(503, "no_room", { message, details: {} });
     }
     const socket = new GraphqlSocket(request, this.protocol, {
       onEnd: () => this.sockets.delete(socket),
@@ -94,7 +94,7 @@ export class GraphqlSockets {
     const headers = { "sec-websocket-protocol": GRAPHQL_TRANSPORT_WS_PROTOCOL };
     if (server?.upgrade(request, { data: socket, headers }) === true) return;
     this.sockets.delete(socket);
-    throw new ApiFault(400, "invalid_parameter", { message: "This is no WebSocket handshake", details: {} });
+    throw new ApiError(400, "invalid_parameter", { message: "This is no WebSocket handshake", details: {} });
   }
 }
 

@@ -1,7 +1,7 @@
 import { Gauge, type Registry } from "prom-client";
 
 /** Puts into the registry how many clients follow something by GraphQL; read when it is asked for. */
-export function subscriptionMetrics(
+export function subscriptionInstruments(
   registry: Registry,
   { connections, subscriptions }: { readonly connections: () => number; readonly subscriptions: () => number },
 ): void {

@@ -1,5 +1,5 @@
 import Negotiator from "negotiator";
-import { ApiFault, shown } from "../api-error.ts";
+import { ApiError, shown } from "../api-error.ts";
 
 /** How lists can be given: as one JSON answer, or row by row. */
 export type Format = "json" | "csv" | "ndjson";
@@ -11,14 +11,14 @@ const mediaTypes: Readonly<Record<Format, string>> = {
 };
 
 /** What a client takes best of what there is, by its Accept header; JSON where it does not say.
- *  @throws ApiFault 406 where it takes none of it */
+ *  @throws ApiError 406 where it takes none of it */
 export function formatOf(request: Request): Format {
   const accept = request.headers.get("accept");
   if (accept === null || accept === "*/*") return "json";
   const best = new Negotiator({ headers: { accept } }).mediaType(Object.values(mediaTypes));
   for (const [format, mediaType] of Object.entries(mediaTypes)) if (mediaType === best) return format as Format;
   const available = Object.values(mediaTypes);
-  throw new ApiFault(406, "not_acceptable", {
+  throw new ApiError(406, "not_acceptable", {
     message: `accept=${JSON.stringify(shown(accept))} takes nothing of what there is: ${available.join(", ")}`,
     details: { accept: shown(accept), available },
   });

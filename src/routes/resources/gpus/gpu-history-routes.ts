@@ -44,7 +44,7 @@ const telemetryDetail = operation({
     "to the older ones.",
   page: "TelemetryRecord",
   rowsToo: true,
-  faults: [400, 404, 500, 503],
+  errors: [400, 404, 500, 503],
 });
 
 const changesDetail = operation({
@@ -55,5 +55,5 @@ const changesDetail = operation({
     "Where the GPU was, and which container, pod and namespace held it. With start_time and end_time the same: what held " +
     "at that instant.",
   single: "GpuChanges",
-  faults: [400, 404, 500, 503],
+  errors: [400, 404, 500, 503],
 });

@@ -38,7 +38,7 @@ const listDetail = operation({
   part: "Gpu",
   rowsToo: true,
   etag: true,
-  faults: [400, 500, 503],
+  errors: [400, 500, 503],
 });
 
 const gpuDetail = operation({
@@ -48,5 +48,5 @@ const gpuDetail = operation({
   description: "The GPU of this uuid.",
   single: "Gpu",
   etag: true,
-  faults: [400, 404, 500, 503],
+  errors: [400, 404, 500, 503],
 });

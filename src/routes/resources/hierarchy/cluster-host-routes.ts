@@ -2,7 +2,7 @@ import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import type { StoredGpu } from "../../../domain/query.ts";
 import type { Fleet } from "../../fleet/fleet.ts";
-import { type ApiFault, notFound } from "../../http/api-error.ts";
+import { type ApiError, notFound } from "../../http/api-error.ts";
 import { operation } from "../../http/operation.ts";
 import type { FleetAnswers } from "../../answers/fleet-answers.ts";
 import type { HistoryAnswers } from "../../answers/history-answers.ts";
@@ -81,7 +81,7 @@ function gpuAt(fleet: Fleet, place: Place & { gpu_id: string }): StoredGpu {
 }
 
 /** Says which is missing: the cluster or the host. */
-function hostNotFound(fleet: Fleet, { cluster_id, host_id }: Place): ApiFault {
+function hostNotFound(fleet: Fleet, { cluster_id, host_id }: Place): ApiError {
   const ofCluster = fleet.gpus({ clusterId: cluster_id });
   return ofCluster.length === 0 ? notFound("cluster", { cluster_id }) : notFound("host", { host_id, cluster_id });
 }
@@ -93,7 +93,7 @@ const hostDetail = operation({
   description: "The host of this name in the cluster.",
   single: "Host",
   etag: true,
-  faults: [400, 404, 500, 503],
+  errors: [400, 404, 500, 503],
 });
 
 const gpusDetail = operation({
@@ -103,7 +103,7 @@ const gpusDetail = operation({
   description: "Its GPUs, by index.",
   list: "Gpu",
   etag: true,
-  faults: [400, 404, 500, 503],
+  errors: [400, 404, 500, 503],
 });
 
 const gpuDetail = operation({
@@ -113,7 +113,7 @@ const gpuDetail = operation({
   description: "The GPU of this index on the host; where one was replaced by another, the one seen last.",
   single: "Gpu",
   etag: true,
-  faults: [400, 404, 500, 503],
+  errors: [400, 404, 500, 503],
 });
 
 const metricsDetail = operation({
@@ -125,5 +125,5 @@ const metricsDetail = operation({
     "to the older ones.",
   page: "TelemetryRecord",
   rowsToo: true,
-  faults: [400, 404, 500, 503],
+  errors: [400, 404, 500, 503],
 });

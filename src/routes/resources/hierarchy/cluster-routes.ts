@@ -43,7 +43,7 @@ export function clusterRoutes(answers: FleetAnswers, queries: TelemetryQueries) 
     );
 }
 
-/** @throws ApiFault 404 where the cluster has none */
+/** @throws ApiError 404 where the cluster has none */
 function gpusOfCluster(fleet: Fleet, clusterId: string): StoredGpu[] {
   const gpus = fleet.gpus({ clusterId });
   if (gpus.length === 0) throw notFound("cluster", { cluster_id: clusterId });
@@ -57,7 +57,7 @@ const listDetail = operation({
   description: "Every cluster with a GPU that has reported telemetry, by id.",
   list: "Cluster",
   etag: true,
-  faults: [400, 500, 503],
+  errors: [400, 500, 503],
 });
 
 const clusterDetail = operation({
@@ -67,7 +67,7 @@ const clusterDetail = operation({
   description: "The cluster of this id.",
   single: "Cluster",
   etag: true,
-  faults: [400, 404, 500, 503],
+  errors: [400, 404, 500, 503],
 });
 
 const statsDetail = operation({
@@ -76,7 +76,7 @@ const statsDetail = operation({
   summary: "Figures of a cluster",
   description: "Counts, and averages over its GPUs' newest values.",
   single: "ClusterStats",
-  faults: [400, 404, 500, 503],
+  errors: [400, 404, 500, 503],
 });
 
 const hostsDetail = operation({
@@ -86,5 +86,5 @@ const hostsDetail = operation({
   description: "Its hosts, by hostname.",
   list: "Host",
   etag: true,
-  faults: [400, 404, 500, 503],
+  errors: [400, 404, 500, 503],
 });

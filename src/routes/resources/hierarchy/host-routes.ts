@@ -35,7 +35,7 @@ const listDetail = operation({
   part: "Host",
   rowsToo: true,
   etag: true,
-  faults: [400, 500, 503],
+  errors: [400, 500, 503],
 });
 
 const gpusDetail = operation({
@@ -45,5 +45,5 @@ const gpusDetail = operation({
   description: "GPUs of the hosts with this name, whatever their cluster, by index.",
   list: "Gpu",
   etag: true,
-  faults: [400, 404, 500, 503],
+  errors: [400, 404, 500, 503],
 });

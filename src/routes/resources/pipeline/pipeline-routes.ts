@@ -3,7 +3,7 @@ import { Elysia } from "elysia";
 import type { DeadLetters, Queue } from "../../../pipeline/queue/queue.ts";
 import type { Service } from "../../../kit/service.ts";
 import type { TelemetryQueries } from "../../../pipeline/store/telemetry-queries.ts";
-import { DeadLetterDesk } from "../../answers/dead-letters.ts";
+import { DeadLetterAnswers } from "../../answers/dead-letters.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts, acceptsAt, noQuery, pathName } from "../../http/parameters.ts";
 import { list, single, wholeNumber } from "../../schemas/envelope.ts";
@@ -48,7 +48,7 @@ export const letterParams = Type.Object({ id: pathName("The message's id", "01K0
 
 /** The pipeline's state, and the messages that were given up. */
 export function pipelineRoutes({ queue, deadLetters, services, queries }: PipelineParts) {
-  const desk = new DeadLetterDesk(deadLetters);
+  const desk = new DeadLetterAnswers(deadLetters);
   return new Elysia({ name: "pipeline", prefix: "/api/v1/pipeline" })
     .get("", async () => single(toApiPipeline(await queue.stats(), await queries.countRejections(), services)), {
       ...accepts(noQuery),
@@ -82,7 +82,7 @@ const pipelineDetail = operation({
   summary: "State of the pipeline",
   description: "How full the queue is, what was rejected, and what runs in the process that answers.",
   single: "Pipeline",
-  faults: [400, 500, 503],
+  errors: [400, 500, 503],
 });
 
 const listDetail = operation({
@@ -91,7 +91,7 @@ const listDetail = operation({
   summary: "Messages that were given up",
   description: "With the error of the last delivery, the oldest first; next_cursor leads to those that follow.",
   part: "DeadLetter",
-  faults: [400, 500, 503],
+  errors: [400, 500, 503],
 });
 
 const showDetail = operation({
@@ -100,7 +100,7 @@ const showDetail = operation({
   summary: "One message that was given up",
   description: "With the error of its last delivery.",
   single: "DeadLetter",
-  faults: [400, 404, 500, 503],
+  errors: [400, 404, 500, 503],
 });
 
 const redriveDetail = operation({
@@ -109,7 +109,7 @@ const redriveDetail = operation({
   summary: "Deliver a message again",
   description: "Puts it back into the queue, its attempts from 0; answers with the letter as it was.",
   single: "DeadLetter",
-  faults: [400, 404, 413, 415, 500, 503],
+  errors: [400, 404, 413, 415, 500, 503],
 });
 
 const deleteDetail = operation({
@@ -118,5 +118,5 @@ const deleteDetail = operation({
   summary: "Drop a message for good",
   description: "Its records are lost unless their source is read again; answers with the letter as it was.",
   single: "DeadLetter",
-  faults: [400, 404, 413, 415, 500, 503],
+  errors: [400, 404, 413, 415, 500, 503],
 });

@@ -8,7 +8,7 @@ import { toApiMetric } from "../../schemas/metric.ts";
 import { toApiRejection } from "../../schemas/rejection.ts";
 
 /** What may come in, and what was rejected. */
-export function inputRoutes(queries: TelemetryQueries) {
+export function quarantineRoutes(queries: TelemetryQueries) {
   return new Elysia({ name: "input", prefix: "/api/v1" })
     .get("/metrics", () => list(metrics.map(toApiMetric)), { ...accepts(noQuery), detail: metricsDetail })
     .get(
@@ -27,7 +27,7 @@ const metricsDetail = operation({
   summary: "The metrics catalogue",
   description: "Every metric that a record may carry, with unit, range and DCGM's name.",
   list: "Metric",
-  faults: [400, 500],
+  errors: [400, 500],
 });
 
 const quarantineDetail = operation({
@@ -36,5 +36,5 @@ const quarantineDetail = operation({
   summary: "Rejected inputs",
   description: "Inputs that could not be used, with place, reason and value; the newest first.",
   list: "Rejection",
-  faults: [400, 500, 503],
+  errors: [400, 500, 503],
 });

@@ -28,7 +28,7 @@ export function aggregateRoutes(queries: TelemetryQueries, clock: Clock) {
 }
 
 /** What a query for sums asks for, in the store's terms.
- *  @throws ApiFault when the range ends before it starts, or a metric is not known */
+ *  @throws ApiError when the range ends before it starts, or a metric is not known */
 export function aggregateFilterOf(query: Static<typeof aggregateQuery>, nowMs: number): AggregateFilter {
   const { startMs: start, endMs: end, limit } = rangeOf({ ...query, limit: query.limit ?? 10_000 });
   const endMs = end ?? nowMs;
@@ -52,5 +52,5 @@ const detail = operation({
     "Average, least, greatest and number of values of each metric, by minute or hour and by GPU, host, cluster, model or " +
     "namespace; of whole minutes or hours that begin in the window. More rows than limit are an error.",
   rows: "Aggregate",
-  faults: [400, 500, 503],
+  errors: [400, 500, 503],
 });

@@ -26,7 +26,7 @@ const allDetail = operation({
     "to the older ones.",
   page: "TelemetryRecord",
   rowsToo: true,
-  faults: [400, 500, 503],
+  errors: [400, 500, 503],
 });
 
 const latestDetail = operation({
@@ -39,5 +39,5 @@ const latestDetail = operation({
   list: "TelemetryRecord",
   rowsToo: true,
   etag: true,
-  faults: [400, 500, 503],
+  errors: [400, 500, 503],
 });
