@@ -87,6 +87,13 @@ module.exports = {
       from: { path: "^(src|clients)/" },
       to: { path: "^(scripts|dev|test|bench)/" },
     },
+    {
+      name: "tests-are-for-tests",
+      comment: "what tests share with scripts and benches lies in dev/",
+      severity: "error",
+      from: { pathNot: "^test/" },
+      to: { path: "^test/" },
+    },
   ],
   options: {
     doNotFollow: { path: "node_modules" },

@@ -8,8 +8,8 @@ import { detectEngine } from "../src/db/engine.ts";
 import type { SqlClient } from "../src/db/client.ts";
 import { systemClock } from "../src/kit/clock.ts";
 import { SqlTelemetryQueries } from "../src/pipeline/store/sql/sql-telemetry-queries.ts";
-import { writeFleetCsv } from "../test/support/fleet-csv.ts";
-import { startPipeline, stopPipeline } from "../test/support/process.ts";
+import { writeFleetCsv } from "../dev/fleet-csv.ts";
+import { startPipeline, stopPipeline } from "../dev/pipeline-process.ts";
 import { type HttpLoad, httpLoad, type HttpRate } from "./support/http-load.ts";
 import { usageOf } from "./support/process-usage.ts";
 

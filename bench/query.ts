@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { startPostgres } from "../dev/servers/postgres.ts";
 import { openPostgresStore } from "../src/pipeline/store/sql/open-postgres-store.ts";
-import { startPipeline, stopPipeline } from "../test/support/process.ts";
+import { startPipeline, stopPipeline } from "../dev/pipeline-process.ts";
 import { startPrometheus } from "./peers/prometheus.ts";
 import { startVictoriaMetrics } from "./peers/victoria-metrics.ts";
 import { type Fleet, fleetOf, jsonLinesOf, openMetricsOf } from "./query/data.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { startEtcd } from "../dev/servers/etcd.ts";
 import { startPostgres } from "../dev/servers/postgres.ts";
-import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../test/support/process.ts";
+import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../dev/pipeline-process.ts";
 import { fanOut, type FanOutKind } from "./ws/fan-out.ts";
 import { connectReaders, connectSilent, type Latency, residentMebibytes } from "./ws/latency.ts";
 

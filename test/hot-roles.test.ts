@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type EtcdCluster, startEtcd } from "../dev/servers/etcd.ts";
 import { type PostgresServer, startPostgres } from "../dev/servers/postgres.ts";
-import { expectStopped, type PipelineProcess, startPipeline, urlOf } from "./support/process.ts";
+import { type PipelineProcess, startPipeline, urlOf } from "../dev/pipeline-process.ts";
+import { expectStopped } from "./support/expect-stopped.ts";
 
 // Collectors and gateways as processes of their own, between an etcd and a database that go away.
 

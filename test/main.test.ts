@@ -2,7 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "./support/process.ts";
+import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../dev/pipeline-process.ts";
 
 const dir = await mkdtemp(join(tmpdir(), "telemetry-main-"));
 const started: PipelineProcess[] = [];

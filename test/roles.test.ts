@@ -6,8 +6,9 @@ import { type ProvidedDatabase, type ProvidedEtcd, provideDatabase, provideEtcd 
 import { startEtcd } from "../dev/servers/etcd.ts";
 import { openPostgresClient } from "../src/db/postgres-client.ts";
 import { systemClock } from "../src/kit/clock.ts";
-import { writeFleetCsv } from "./support/fleet-csv.ts";
-import { expectStopped, type PipelineProcess, startPipeline, stopPipeline, urlOf } from "./support/process.ts";
+import { writeFleetCsv } from "../dev/fleet-csv.ts";
+import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../dev/pipeline-process.ts";
+import { expectStopped } from "./support/expect-stopped.ts";
 import { sharedData } from "./support/shared-data.ts";
 
 // Streamers, collectors and gateways as processes of their own, with etcd and TimescaleDB between them.

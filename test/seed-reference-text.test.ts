@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { parse } from "yaml";
 import { type LoadedGateway, realCsv, realFigures, startLoadedGateway } from "./support/loaded-gateway.ts";
 import { referenceText } from "./support/reference-text.ts";
-import { until } from "./support/until.ts";
+import { until } from "../dev/until.ts";
 
 // Everything that the API reference of the system before this one names, taken from its text: what is written there is
 // sent as it is written, and what comes is compared with what the real CSV holds. A line of it without an expectation here

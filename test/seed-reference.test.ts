@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type LoadedGateway, realCsv, realFigures, startLoadedGateway } from "./support/loaded-gateway.ts";
-import { startPipeline, stopPipeline, urlOf } from "./support/process.ts";
-import { until } from "./support/until.ts";
+import { startPipeline, stopPipeline, urlOf } from "../dev/pipeline-process.ts";
+import { until } from "../dev/until.ts";
 
 // What users of the system before this one type, from its API reference, against the real CSV.
 

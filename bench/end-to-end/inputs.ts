@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { writeFleetCsv } from "../../test/support/fleet-csv.ts";
+import { writeFleetCsv } from "../../dev/fleet-csv.ts";
 import { writeExporterCsv } from "../support/exporter-csv.ts";
 
 /** A file that both sides take in. */

@@ -1,5 +1,5 @@
 import { gpuUuid, subscriptionTo, textOf } from "./fan-out-load.ts";
-import { textFrame, upgradeRequest } from "../../test/support/web-socket-frames.ts";
+import { textFrame, upgradeRequest } from "../../dev/web-socket-frames.ts";
 
 // The subscribers of the fan-out: plain sockets that count what comes, so that reading takes little of the machine. Tells
 // its parent when all that was wanted has come.

@@ -10,7 +10,7 @@ import { FleetProjection } from "../../src/routes/fleet/fleet-projection.ts";
 import { MemoryHotTier } from "../../src/pipeline/hot/memory/memory-hot-tier.ts";
 import { LiveFeed } from "../../src/routes/live/live-feed.ts";
 import { liveRoutes, socketSettings } from "../../src/routes/live/live-routes.ts";
-import { makeBatch } from "../../test/support/batch.ts";
+import { makeBatch } from "../../dev/make-batch.ts";
 import { gpuUuid, textOf, timeOf, values } from "./fan-out-load.ts";
 
 // The server of the fan-out: ours, fed where its newest records come in (feed) or where a collector writes them (hot), or

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import net from "node:net";
-import { textFrame, upgradeRequest } from "../../test/support/web-socket-frames.ts";
+import { textFrame, upgradeRequest } from "../../dev/web-socket-frames.ts";
 
 /** How long records took from their instant to the client. */
 export interface Latency {

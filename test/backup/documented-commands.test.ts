@@ -7,9 +7,9 @@ import { type EtcdCluster, startEtcd } from "../../dev/servers/etcd.ts";
 import { type PostgresServer, startPostgres } from "../../dev/servers/postgres.ts";
 import { contentOf } from "../support/database-content.ts";
 import { commandsUnder, typeIn } from "../support/doc-commands.ts";
-import { writeFleetCsv } from "../support/fleet-csv.ts";
+import { writeFleetCsv } from "../../dev/fleet-csv.ts";
 import { withClient } from "../support/postgres-database.ts";
-import { startPipeline, stopPipeline } from "../support/process.ts";
+import { startPipeline, stopPipeline } from "../../dev/pipeline-process.ts";
 import { sharedData } from "../support/shared-data.ts";
 
 // What docs/backup.md tells to type is typed here, word by word, and brings back everything.

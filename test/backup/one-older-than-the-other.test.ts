@@ -14,9 +14,9 @@ import { QueueKeys } from "../../src/pipeline/queue/etcd/queue-keys.ts";
 import { CsvSource } from "../../src/pipeline/source/csv/csv-source.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import { commandsUnder, typeIn } from "../support/doc-commands.ts";
-import { writeFleetCsv } from "../support/fleet-csv.ts";
+import { writeFleetCsv } from "../../dev/fleet-csv.ts";
 import { withClient } from "../support/postgres-database.ts";
-import { type PipelineProcess, startPipeline, stopPipeline } from "../support/process.ts";
+import { type PipelineProcess, startPipeline, stopPipeline } from "../../dev/pipeline-process.ts";
 
 // What docs/backup.md says of a database and a queue that were saved at different times, row by row of its table.
 

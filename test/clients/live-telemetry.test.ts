@@ -8,7 +8,7 @@ import {
   type TelemetryUpdateMessage,
 } from "gpu-telemetry-client";
 import { type LiveGateway, openLiveGateway } from "../routes/live/live-gateway.ts";
-import { until } from "../support/until.ts";
+import { until } from "../../dev/until.ts";
 
 let gateway: LiveGateway;
 beforeAll(async () => void (gateway = await openLiveGateway()));

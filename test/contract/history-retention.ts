@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { OpenStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
-import { makeBatch, messageOf } from "../support/batch.ts";
+import { makeBatch, messageOf } from "../../dev/make-batch.ts";
 
 const dayMs = 86_400_000;
 const forEver = { raw: 0, "1m": 0, "1h": 0 };

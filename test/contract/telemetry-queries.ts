@@ -3,7 +3,7 @@ import fc from "fast-check";
 import type { HistoryCursor, RecordFilter, StoredRecord } from "../../src/domain/query.ts";
 import type { OpenStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
 import type { TelemetryQueries } from "../../src/pipeline/store/telemetry-queries.ts";
-import { makeBatch, messageOf, type TestRecord } from "../support/batch.ts";
+import { makeBatch, messageOf, type TestRecord } from "../../dev/make-batch.ts";
 
 const minuteMs = 60_000;
 const hour = Date.UTC(2025, 6, 18, 20);

@@ -6,7 +6,7 @@ import { retry } from "../../src/kit/retry.ts";
 import type { OpenStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import type { IngestMessage, IngestResult } from "../../src/pipeline/store/telemetry-store.ts";
-import { makeBatch } from "../support/batch.ts";
+import { makeBatch } from "../../dev/make-batch.ts";
 import { createDatabase, withClient } from "../support/postgres-database.ts";
 import { randomFrom } from "../support/random.ts";
 

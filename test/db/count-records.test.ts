@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { type PostgresServer, startPostgres } from "../../dev/servers/postgres.ts";
 import { countRecords } from "../../src/db/sql/count-records.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
-import { makeBatch, messageOf } from "../support/batch.ts";
+import { makeBatch, messageOf } from "../../dev/make-batch.ts";
 import { withClient } from "../support/postgres-database.ts";
 
 setDefaultTimeout(60_000);

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { mountSmallDisks, type SmallDisk, type SmallDisks } from "../../dev/servers/small-disk.ts";
 import { openPGliteClient } from "../../src/db/pglite-client.ts";
-import { writeFleetCsv } from "../support/fleet-csv.ts";
-import { startPipeline, stopPipeline, urlOf } from "../support/process.ts";
+import { writeFleetCsv } from "../../dev/fleet-csv.ts";
+import { startPipeline, stopPipeline, urlOf } from "../../dev/pipeline-process.ts";
 
 // DATA_DIR on a full disk: said, waited for, and nothing lost or half stored.
 

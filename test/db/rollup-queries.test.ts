@@ -4,7 +4,7 @@ import { selectAggregates } from "../../src/db/sql/select-aggregates.ts";
 import { selectRollups } from "../../src/db/sql/select-rollups.ts";
 import { groupings } from "../../src/domain/query.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
-import { makeBatch, messageOf } from "../support/batch.ts";
+import { makeBatch, messageOf } from "../../dev/make-batch.ts";
 import { withClient } from "../support/postgres-database.ts";
 
 setDefaultTimeout(60_000);

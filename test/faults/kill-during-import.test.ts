@@ -3,8 +3,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openPGliteStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
-import { writeFleetCsv } from "../support/fleet-csv.ts";
-import { startPipeline, stopPipeline } from "../support/process.ts";
+import { writeFleetCsv } from "../../dev/fleet-csv.ts";
+import { startPipeline, stopPipeline } from "../../dev/pipeline-process.ts";
 import { randomFrom } from "../support/random.ts";
 
 // Invariant: for every source position, its samples are in the store exactly once or in quarantine with a reason,

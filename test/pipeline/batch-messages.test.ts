@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { messagesOf } from "../../src/pipeline/stream/batch-messages.ts";
 import { decodePayload } from "../../src/pipeline/queue/batch-codec.ts";
-import { makeBatch } from "../support/batch.ts";
+import { makeBatch } from "../../dev/make-batch.ts";
 
 const range = { sourceId: "file", from: { offset: 100, line: 2 }, to: { offset: 900, line: 42 } };
 const batch = makeBatch(

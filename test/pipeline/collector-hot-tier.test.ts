@@ -12,7 +12,7 @@ import { encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
 import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
 import type { OpenStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
 import { Follower } from "../contract/hot-tier.ts";
-import { makeBatch } from "../support/batch.ts";
+import { makeBatch } from "../../dev/make-batch.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 
 // Store, then hot tier, then acknowledge: with a real store, a real queue and a real etcd that can run out of space.

@@ -4,7 +4,7 @@ import type { RecordBatch } from "../../src/domain/batch.ts";
 import { UndecodablePayload } from "../../src/domain/errors.ts";
 import { validateBatch } from "../../src/domain/schema/validate-batch.ts";
 import { decodePayload, encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
-import { makeBatch, type TestRecord } from "../support/batch.ts";
+import { makeBatch, type TestRecord } from "../../dev/make-batch.ts";
 
 const finite = fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => value + 0);
 const record: fc.Arbitrary<TestRecord> = fc.record({

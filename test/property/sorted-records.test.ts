@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { sortedRecords } from "../../src/pipeline/store/sql/sorted-records.ts";
-import { makeBatch } from "../support/batch.ts";
+import { makeBatch } from "../../dev/make-batch.ts";
 
 const gpuCount = 5;
 const record = fc.record({

@@ -5,7 +5,7 @@ import { noWorkload } from "../../src/domain/gpu.ts";
 import { validateBatch } from "../../src/domain/schema/validate-batch.ts";
 import { splitBatch } from "../../src/domain/split-batch.ts";
 import { decodePayload, encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
-import { makeBatch, type TestRecord } from "../support/batch.ts";
+import { makeBatch, type TestRecord } from "../../dev/make-batch.ts";
 
 const record: fc.Arbitrary<TestRecord> = fc.record({
   uuid: fc.constantFrom("GPU-a", "GPU-b", "GPU-c", "GPU-d"),

@@ -8,7 +8,7 @@ import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
 import type { NewMessage } from "../../src/pipeline/queue/queue.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import type { IngestResult } from "../../src/pipeline/store/telemetry-store.ts";
-import { makeBatch } from "./batch.ts";
+import { makeBatch } from "../../dev/make-batch.ts";
 
 /** A collector at work on a database that gets into trouble. */
 export interface Collecting {

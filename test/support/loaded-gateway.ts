@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startPipeline, stopPipeline, urlOf } from "./process.ts";
+import { startPipeline, stopPipeline, urlOf } from "../../dev/pipeline-process.ts";
 import { sharedData } from "./shared-data.ts";
 
 /** The real CSV; undefined where the shared data folder is not there. */

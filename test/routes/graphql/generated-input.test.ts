@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import fc from "fast-check";
-import { until } from "../../support/until.ts";
+import { until } from "../../../dev/until.ts";
 import { gatewayOver, openFleetStore, type TestGateway } from "../gateway.ts";
 import { type LiveGateway, openLiveGateway } from "../live/live-gateway.ts";
 import { arbitraryQuery } from "./arbitrary-operation.ts";

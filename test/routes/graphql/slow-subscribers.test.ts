@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from "bun:test";
 import net from "node:net";
-import { until } from "../../support/until.ts";
-import { textFrame } from "../../support/web-socket-frames.ts";
+import { until } from "../../../dev/until.ts";
+import { textFrame } from "../../../dev/web-socket-frames.ts";
 import { type LiveGateway, openLiveGateway } from "../live/live-gateway.ts";
 
 // Clients that subscribe and do not read: what waits for them is bounded, and the newest is not lost.

@@ -4,7 +4,7 @@ import { detectEngine } from "../../../src/db/engine.ts";
 import { openPGliteClient } from "../../../src/db/pglite-client.ts";
 import { SqlTelemetryQueries } from "../../../src/pipeline/store/sql/sql-telemetry-queries.ts";
 import { SqlTelemetryStore } from "../../../src/pipeline/store/sql/sql-telemetry-store.ts";
-import { makeBatch, messageOf } from "../../support/batch.ts";
+import { makeBatch, messageOf } from "../../../dev/make-batch.ts";
 import { gatewayOver, type TestGateway } from "../gateway.ts";
 
 // How many statements the database gets for one operation.

@@ -3,7 +3,7 @@ import { createClient } from "graphql-ws";
 import { Admission } from "../../../src/routes/graphql-kit/live/admission.ts";
 import { liveRecords } from "../../../src/routes/graphql-kit/live/live-records.ts";
 import { LiveFeed } from "../../../src/routes/live/live-feed.ts";
-import { until } from "../../support/until.ts";
+import { until } from "../../../dev/until.ts";
 import { type LiveGateway, openLiveGateway } from "../live/live-gateway.ts";
 
 let gateway: LiveGateway;

@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from "bun:test";
 import type net from "node:net";
-import type { TestRecord } from "../../support/batch.ts";
-import { textFrame } from "../../support/web-socket-frames.ts";
+import type { TestRecord } from "../../../dev/make-batch.ts";
+import { textFrame } from "../../../dev/web-socket-frames.ts";
 import { LiveClient, type LiveGateway, openLiveGateway, openSilentClient } from "./live-gateway.ts";
 
 const startMs = Date.UTC(2025, 6, 18);

@@ -4,7 +4,7 @@ import { systemClock } from "../../../src/kit/clock.ts";
 import { FleetProjection } from "../../../src/routes/fleet/fleet-projection.ts";
 import { MemoryHotTier } from "../../../src/pipeline/hot/memory/memory-hot-tier.ts";
 import { LiveFeed, type LiveFilter } from "../../../src/routes/live/live-feed.ts";
-import { makeBatch, type TestRecord } from "../../support/batch.ts";
+import { makeBatch, type TestRecord } from "../../../dev/make-batch.ts";
 
 const startMs = Date.UTC(2025, 6, 18);
 

@@ -13,9 +13,9 @@ import { MemoryHotTier } from "../../../src/pipeline/hot/memory/memory-hot-tier.
 import type { TelemetryQueries } from "../../../src/pipeline/store/telemetry-queries.ts";
 import type { LiveSettings } from "../../../src/routes/live/live-settings.ts";
 import { serverMessages } from "../../../src/routes/live/messages.ts";
-import { makeBatch, messageOf, type TestRecord } from "../../support/batch.ts";
+import { makeBatch, messageOf, type TestRecord } from "../../../dev/make-batch.ts";
 import { openMemoryStore } from "../../support/open-store.ts";
-import { textFrame, upgradeRequest } from "../../support/web-socket-frames.ts";
+import { textFrame, upgradeRequest } from "../../../dev/web-socket-frames.ts";
 import { gatewayOver } from "../gateway.ts";
 
 /** A message of the server. */

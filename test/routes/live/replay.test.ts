@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { formatTimestamp } from "../../../src/domain/timestamp.ts";
-import type { TestRecord } from "../../support/batch.ts";
+import type { TestRecord } from "../../../dev/make-batch.ts";
 import { LiveClient, type LiveGateway, type Message, openLiveGateway } from "./live-gateway.ts";
 
 const startMs = Date.UTC(2025, 6, 18, 20, 42, 34);

@@ -2,7 +2,8 @@ import { expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expectStopped, startPipeline, urlOf } from "../../support/process.ts";
+import { startPipeline, urlOf } from "../../../dev/pipeline-process.ts";
+import { expectStopped } from "../../support/expect-stopped.ts";
 import { LiveClient } from "./live-gateway.ts";
 
 test("a process that stops sends its clients elsewhere, and does not wait for them", async () => {

@@ -1,7 +1,7 @@
 import { heapStats } from "bun:jsc";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { metrics } from "../../../src/domain/metrics.ts";
-import type { TestRecord } from "../../support/batch.ts";
+import type { TestRecord } from "../../../dev/make-batch.ts";
 import { LiveClient, type LiveGateway, type Message, openLiveGateway } from "./live-gateway.ts";
 
 const startMs = Date.UTC(2025, 6, 18, 20, 42, 34);

@@ -1,8 +1,8 @@
-import type { RecordBatch, RejectedInput } from "../../src/domain/batch.ts";
-import { BatchBuilder } from "../../src/domain/batch-builder.ts";
-import { noWorkload, type Workload } from "../../src/domain/gpu.ts";
-import { metricIndexOf } from "../../src/domain/metrics.ts";
-import type { IngestMessage } from "../../src/pipeline/store/telemetry-store.ts";
+import type { RecordBatch, RejectedInput } from "../src/domain/batch.ts";
+import { BatchBuilder } from "../src/domain/batch-builder.ts";
+import { noWorkload, type Workload } from "../src/domain/gpu.ts";
+import { metricIndexOf } from "../src/domain/metrics.ts";
+import type { IngestMessage } from "../src/pipeline/store/telemetry-store.ts";
 
 /** A record as a test writes it; metrics outside the catalogue become custom values. */
 export interface TestRecord {

@@ -1,9 +1,7 @@
-import { dirname } from "node:path";
-
 /** Writes a CSV of the simulated fleet, as `bun run simulate` does. */
 export async function writeFleetCsv(path: string, options: Record<string, string | number>): Promise<void> {
   const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const root = `${dirname(import.meta.path)}/../..`;
+  const root = `${import.meta.dir}/..`;
   const simulate = Bun.spawn([process.execPath, "scripts/simulate.ts", ...args, "--out", path], {
     cwd: root,
     stdin: "ignore",

@@ -1,0 +1,89 @@
+import type { Subprocess } from "bun";
+
+/** A pipeline process of a test's or a bench's own. */
+export interface PipelineProcess {
+  readonly subprocess: Subprocess<"ignore", "pipe", "pipe">;
+  /** Everything it wrote so far. */
+  output(): string;
+  /** Resolves when its output has matched; rejects when the process ends or the time is over before. */
+  waitFor(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray>;
+}
+
+/** Starts `src/main.ts` as its users do, on a free port unless `env` says otherwise. */
+export function startPipeline(env: Record<string, string>): PipelineProcess {
+  const subprocess = Bun.spawn([process.execPath, "src/main.ts"], {
+    cwd: `${import.meta.dir}/..`,
+    env: { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "", PORT: "0", ...env },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const output = new ProcessOutput(subprocess);
+  return {
+    subprocess,
+    output: () => output.text,
+    waitFor: (pattern, timeoutMs = 60_000) => output.waitFor(pattern, timeoutMs),
+  };
+}
+
+/** What a process writes, to both of its streams. */
+class ProcessOutput {
+  text = "";
+  readonly #subprocess: Subprocess<"ignore", "pipe", "pipe">;
+  readonly #onChange = new Set<() => void>();
+
+  constructor(subprocess: Subprocess<"ignore", "pipe", "pipe">) {
+    this.#subprocess = subprocess;
+    void this.#collect(subprocess.stdout);
+    void this.#collect(subprocess.stderr);
+    void subprocess.exited.then(() => this.#changed());
+  }
+
+  waitFor(pattern: RegExp, timeoutMs: number): Promise<RegExpExecArray> {
+    return new Promise((resolve, reject) => {
+      const settle = (finish: () => void): void => {
+        this.#onChange.delete(check);
+        clearTimeout(timer);
+        finish();
+      };
+      const fail = (why: string) => (): void => reject(new Error(`${why} before ${pattern}:\n${this.text}`));
+      const timer = setTimeout(() => settle(fail(`${timeoutMs} ms passed`)), timeoutMs);
+      const check = (): void => {
+        const match = pattern.exec(this.text);
+        if (match !== null) settle(() => resolve(match));
+        else if (this.#hasEnded()) settle(fail("the process ended"));
+      };
+      this.#onChange.add(check);
+      check();
+    });
+  }
+
+  async #collect(stream: ReadableStream<Uint8Array>): Promise<void> {
+    const decoder = new TextDecoder();
+    for await (const chunk of stream) {
+      this.text += decoder.decode(chunk, { stream: true });
+      this.#changed();
+    }
+    this.#changed();
+  }
+
+  #changed(): void {
+    for (const check of this.#onChange) check();
+  }
+
+  #hasEnded(): boolean {
+    return this.#subprocess.exitCode !== null || this.#subprocess.signalCode !== null;
+  }
+}
+
+/** Ends a process and waits for its end. */
+export async function stopPipeline({ subprocess }: PipelineProcess, signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
+  subprocess.kill(signal);
+  await subprocess.exited;
+}
+
+/** Where a started pipeline listens, from its banner. */
+export async function urlOf(pipeline: PipelineProcess): Promise<string> {
+  const [, url] = await pipeline.waitFor(/health\s+(http:\/\/\S+)\/health/);
+  return url as string;
+}
