@@ -92,7 +92,7 @@ async function measure(gpus: number): Promise<void> {
       `state: ${Math.round(stateBytes / known)} bytes a GPU; process: ${mebibytes(after.rss)} MiB resident, of it ${mebibytes(before.rss)} before the fleet was in memory`,
     ].join("\n  "),
   );
-  await fleet.stop();
+  await fleet.stop(AbortSignal.abort());
 }
 
 const [inner, ...sizes] = process.argv.slice(2);

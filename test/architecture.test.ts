@@ -79,7 +79,7 @@ test("chance in the simulated fleet comes from its seed", () => {
 });
 
 test("what a caller chooses between is made in parts.ts, or by its own file's open function", () => {
-  const interfaces = ["Queue", "Source", "TelemetryStore", "TelemetryQueries", "HotTier", "Service"];
+  const interfaces = ["Queue", "Source", "TelemetryStore", "TelemetryQueries", "HotTier", "Service", "BaseService"];
   const homes = new Map<string, string>();
   for (const { path, tree } of sources) {
     ts.forEachChild(tree, (node) => {

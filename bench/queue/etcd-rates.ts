@@ -88,7 +88,7 @@ export async function carry(options: {
   consumer.kill();
   await consumer.exited;
   const databaseMaxBytes = await watch.stop();
-  await upkeep.stop();
+  await upkeep.stop(AbortSignal.abort());
   await queue.close();
   const samples = batches.reduce((sum, { tally }) => sum + tally.samples, 0) / batches.length;
   return { messagesPerSecond: messages / seconds, samplesPerSecond: (messages * samples) / seconds, databaseMaxBytes };

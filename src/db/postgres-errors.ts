@@ -1,5 +1,6 @@
 import postgres from "postgres";
-import { messageOf, StoreRejected, TelemetryError } from "../domain/errors.ts";
+import { StoreRejected, TelemetryError } from "../domain/errors.ts";
+import { messageOf } from "../kit/message-of.ts";
 import { textOf, unavailable } from "./error-hints.ts";
 import { saysDataIsAtFault } from "./sqlstate.ts";
 

@@ -10,11 +10,6 @@ export abstract class TelemetryError extends Error {
   }
 }
 
-/** What went wrong, in words, whatever was thrown. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
 /** The store did not answer or lost the connection; what the call would store may be stored or not. */
 export class StoreUnavailable extends TelemetryError {
   readonly code = "store_unavailable";

@@ -15,7 +15,8 @@ import {
 } from "etcd3";
 import { ConnectionPool } from "etcd3/lib/connection-pool";
 import { deadlineIn } from "../kit/clock.ts";
-import { EtcdUnavailable, LeaseGone, messageOf } from "../domain/errors.ts";
+import { EtcdUnavailable, LeaseGone } from "../domain/errors.ts";
+import { messageOf } from "../kit/message-of.ts";
 import { translateEtcdError } from "./etcd-errors.ts";
 
 export interface EtcdClientOptions {

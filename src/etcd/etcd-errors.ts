@@ -10,9 +10,9 @@ import {
   EtcdRefused,
   EtcdUnavailable,
   LeaseGone,
-  messageOf,
   TelemetryError,
 } from "../domain/errors.ts";
+import { messageOf } from "../kit/message-of.ts";
 
 /** What a failure of etcd means to who called.
  *  @param what for the message: "a transaction at etcd http://etcd-0:2379" */

@@ -123,7 +123,7 @@ describe("a collector", () => {
     await until(isDrained(queue));
     await until(() => collector.error() === undefined);
     await follower.stop();
-    await upkeep.stop();
+    await upkeep.stop(AbortSignal.abort());
     await stop();
   }, 60_000);
 

@@ -71,11 +71,11 @@ test("without space publishers are told, acknowledgements go on, and all goes on
   const standby = openUpkeep("standby");
   await standby.start();
   await until(() => standby.error() !== undefined);
-  expect(standby.error()).toContain("out of space (alarm NOSPACE): publishers wait; another process mends it");
-  await standby.stop();
+  expect(standby.error()).toContain("out of space (alarm NOSPACE): publishers wait; another process makes space");
+  await standby.stop(AbortSignal.abort());
   await client.revokeLease(lock.kvs[0]?.lease ?? "");
 
-  const upkeep = openUpkeep("mender");
+  const upkeep = openUpkeep("upkeeper");
   await upkeep.start();
   await until(async () => (await client.membersWithoutSpace()).length === 0);
   expect(logged.join()).toContain("out of space");
@@ -83,7 +83,7 @@ test("without space publishers are told, acknowledgements go on, and all goes on
   expect(receipts).toMatchObject([{ duplicate: false }]);
   await until(() => upkeep.error() === undefined);
   expect(upkeep.error()).toBeUndefined();
-  await upkeep.stop();
+  await upkeep.stop(AbortSignal.abort());
   await queue.close();
 }, 60_000);
 
@@ -100,7 +100,7 @@ test("what is written again and again takes no more space than its history's sec
   }
   expect(largestInUse).toBeLessThan(quotaBytes);
   expect([one, two].filter((upkeep) => upkeep.activity() !== undefined)).toHaveLength(1);
-  await Promise.all([one.stop(), two.stop()]);
+  await Promise.all([one.stop(AbortSignal.abort()), two.stop(AbortSignal.abort())]);
 }, 60_000);
 
 test("a lock that was taken unheard, because the way to etcd was cut, is let go: somebody keeps etcd small in the end", async () => {
@@ -120,7 +120,7 @@ test("a lock that was taken unheard, because the way to etcd was cut, is let go:
     await upkeep.start();
     await until(() => upkeep.activity() !== undefined);
     expect(upkeep.activity()).toContain("keeps etcd's database small");
-    await upkeep.stop();
+    await upkeep.stop(AbortSignal.abort());
     through.close();
   } while (proxy.hasCut && cuts < 12);
   expect(cuts).toBeGreaterThan(4);

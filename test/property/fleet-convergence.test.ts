@@ -120,7 +120,7 @@ test.each([1, 2, 3, 4, 5, 6])(
     const expected = contentOf(onlyStore);
     expect(expected.split("\n")).toHaveLength(40);
     await untilEqual(gateways, expected);
-    await Promise.all([...gateways, onlyStore].map((fleet) => fleet.stop()));
+    await Promise.all([...gateways, onlyStore].map((fleet) => fleet.stop(AbortSignal.abort())));
     await opened.close();
   },
   60_000,

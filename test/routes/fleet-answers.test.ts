@@ -20,7 +20,7 @@ beforeAll(async () => {
   gateway = gatewayOver(stored, { fleet });
 });
 afterAll(async () => {
-  await fleet.stop();
+  await fleet.stop(AbortSignal.abort());
   await stored.close();
 });
 

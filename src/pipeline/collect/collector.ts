@@ -1,14 +1,15 @@
 import type { Logger } from "pino";
 import type { RecordBatch } from "../../domain/batch.ts";
+import { BaseService } from "../../kit/base-service.ts";
 import type { Clock } from "../../kit/clock.ts";
-import { messageOf, QueueClosed } from "../../domain/errors.ts";
+import { RepeatedError } from "../../kit/repeated-error.ts";
+import { QueueClosed } from "../../domain/errors.ts";
 import { validateBatch } from "../../domain/schema/validate-batch.ts";
 import { isRetryable, retry } from "../../kit/retry.ts";
 import type { HotTier } from "../hot/hot-tier.ts";
 import type { PipelineListener } from "../observe/pipeline-listener.ts";
 import { decodePayload } from "../queue/batch-codec.ts";
 import type { Delivery, Queue } from "../queue/queue.ts";
-import type { Service } from "../../kit/service.ts";
 import type { IngestMessage, TelemetryStore } from "../store/telemetry-store.ts";
 
 export interface CollectorOptions {
@@ -32,50 +33,39 @@ export interface CollectorOptions {
 /** Takes messages from the queue into the store and the hot tier: claim, decode, validate, ingest, tell the hot tier, and
  *  only then acknowledge.
  *
- *  IDLE -start-> COLLECTING -stop-> DRAINING (no wait for new messages; what is in hand, and with `drainOnStop`
- *  what is queued, is finished) -done or deadline-> STOPPED. What is not acknowledged is delivered again. */
-export class Collector implements Service {
-  readonly name = "collector";
-  /** Ends waiting for new messages. */
-  private readonly halt = new AbortController();
-  /** Ends retrying what is in hand. */
-  private readonly abandon = new AbortController();
-  private running: Promise<unknown> | undefined;
-  private failure: string | undefined;
+ *  Stopping ends the wait for new messages. What is in hand is finished and, with `drainOnStop`, what is queued as well,
+ *  until the deadline. What is not acknowledged is delivered again. */
+export class Collector extends BaseService {
+  private readonly heldUp: RepeatedError;
 
-  constructor(private readonly options: CollectorOptions) {}
-
-  start(): Promise<void> {
-    if (this.halt.signal.aborted) return Promise.resolve();
-    this.running ??= Promise.all(Array.from({ length: this.options.workers }, () => this.work()));
-    return Promise.resolve();
+  constructor(private readonly options: CollectorOptions) {
+    super("collector", options.log);
+    this.heldUp = new RepeatedError({
+      log: options.log,
+      prefix: "collecting is held up",
+      ended: "collecting continues",
+    });
   }
 
-  async stop(deadline: AbortSignal): Promise<void> {
-    const abandon = (): void => this.abandon.abort();
-    if (deadline.aborted) abandon();
-    deadline.addEventListener("abort", abandon, { once: true });
-    this.halt.abort();
-    await this.running;
-    if (this.running !== undefined && this.options.drainOnStop) await this.drain();
-    deadline.removeEventListener("abort", abandon);
+  override error(): string | undefined {
+    return super.error() ?? this.heldUp.current;
   }
 
-  error(): string | undefined {
-    return this.failure;
+  protected override async run(): Promise<void> {
+    await Promise.all(Array.from({ length: this.options.workers }, () => this.work()));
   }
 
-  activity(): undefined {
-    return undefined;
+  protected override async close(): Promise<void> {
+    if (this.options.drainOnStop) await this.drain();
   }
 
   /** Handles one message after the other. While one waits for the hot tier, which gathers what many messages have to say,
    *  the next is stored already: a worker has two messages at most. */
   private async work(): Promise<void> {
     let settling = Promise.resolve();
-    while (!this.halt.signal.aborted) {
+    while (!this.stopping.aborted) {
       try {
-        for (const delivery of await this.claim(this.halt.signal)) {
+        for (const delivery of await this.claim(this.stopping)) {
           const stored = Promise.withResolvers<void>();
           const settled = this.handleReporting(delivery, stored.resolve);
           await stored.promise;
@@ -84,8 +74,8 @@ export class Collector implements Service {
         }
       } catch (error) {
         if (error instanceof QueueClosed) break;
-        this.report(error);
-        await this.options.clock.sleep(1000, this.halt.signal);
+        this.heldUp.record(error);
+        await this.options.clock.sleep(1000, this.stopping);
       }
     }
     await settling;
@@ -95,7 +85,7 @@ export class Collector implements Service {
     try {
       await this.handle(delivery, onStored);
     } catch (error) {
-      if (!(error instanceof QueueClosed)) this.report(error);
+      if (!(error instanceof QueueClosed)) this.heldUp.record(error);
     } finally {
       onStored();
     }
@@ -105,8 +95,8 @@ export class Collector implements Service {
    *  queue is this process's own: nobody takes a message between the look and the claim, so the claim never waits. */
   private async drain(): Promise<void> {
     const { queue } = this.options;
-    while (!this.abandon.signal.aborted && (await queue.stats()).ready > 0) {
-      for (const delivery of await this.claim(this.abandon.signal)) await this.handle(delivery, () => undefined);
+    while (!this.deadline.aborted && (await queue.stats()).ready > 0) {
+      for (const delivery of await this.claim(this.deadline)) await this.handle(delivery, () => undefined);
     }
   }
 
@@ -123,7 +113,7 @@ export class Collector implements Service {
       await this.store(delivery, batch, onStored);
     } catch (error) {
       // stopping while the store is away is no fault of the message: its claim ends with the queue's close
-      if (this.abandon.signal.aborted && isRetryable(error)) return;
+      if (this.deadline.aborted && isRetryable(error)) return;
       const failure = error instanceof Error ? error : new Error(String(error));
       listener.refused(batch, failure);
       this.options.log.error(
@@ -135,7 +125,7 @@ export class Collector implements Service {
     }
     const stale = await this.retrying(() => queue.acknowledge([delivery]));
     if (stale.length > 0) listener.acknowledgedTooLate(stale.length);
-    this.failure = undefined;
+    this.heldUp.clear();
   }
 
   private async store(delivery: Delivery, batch: RecordBatch, onStored: () => void): Promise<void> {
@@ -168,25 +158,18 @@ export class Collector implements Service {
       await clock.sleep((leaseSeconds * 1000) / 3, done);
       if (done.aborted) return;
       // A lost lease is no reason to stop: the store takes the message once, whoever brings it.
-      await queue.extend([delivery]).catch((error: unknown) => this.report(error));
+      await queue.extend([delivery]).catch((error: unknown) => this.heldUp.record(error));
     }
   }
 
   private retrying<T>(operation: () => Promise<T>): Promise<T> {
     return retry(operation, {
       clock: this.options.clock,
-      signal: this.abandon.signal,
+      signal: this.deadline,
       onRetry: (error) => {
-        this.report(error);
+        this.heldUp.record(error);
         this.options.listener.retried(error as Error);
       },
     });
-  }
-
-  private report(error: unknown): void {
-    const failure = `collecting is held up: ${messageOf(error)}`;
-    // every worker meets the same trouble again and again: said once
-    if (failure !== this.failure) this.options.log.warn({ err: error }, failure);
-    this.failure = failure;
   }
 }

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { Clock } from "../../kit/clock.ts";
-import { messageOf, RangeLost } from "../../domain/errors.ts";
+import { RangeLost } from "../../domain/errors.ts";
+import { messageOf } from "../../kit/message-of.ts";
 import type { BackPressure } from "./back-pressure.ts";
 import { retry } from "../../kit/retry.ts";
 import { messagesOf, type OutgoingMessage } from "./batch-messages.ts";

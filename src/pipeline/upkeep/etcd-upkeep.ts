@@ -1,10 +1,11 @@
 import type { Logger } from "pino";
+import { BaseService } from "../../kit/base-service.ts";
 import type { Clock } from "../../kit/clock.ts";
-import { EtcdCompacted, EtcdOutOfSpace, messageOf } from "../../domain/errors.ts";
+import { EtcdCompacted, EtcdOutOfSpace } from "../../domain/errors.ts";
 import type { EtcdClient } from "../../etcd/etcd-client.ts";
 import { LeaseSession } from "../../etcd/lease-session.ts";
 import { getKey, isAbsent, put } from "../../etcd/requests.ts";
-import type { Service } from "../../kit/service.ts";
+import { RepeatedError } from "../../kit/repeated-error.ts";
 
 export interface EtcdUpkeepOptions {
   readonly client: EtcdClient;
@@ -20,80 +21,73 @@ const lockKey = "/maintenance/upkeep";
 const lockLeaseSeconds = 15;
 /** Growth since the last compaction that is compacted at once: half of what a bounded queue may take. */
 const growthMaxBytes = 64 * 1024 * 1024;
-const lookEveryMs = 1000;
+const intervalMs = 1000;
 /** For those who only wait to take over: of a hundred processes all but one are. */
-const standByMs = 5000;
+const standbyIntervalMs = 5000;
 
 /** Keeps etcd's database small: acknowledged messages stay in its history until it is compacted. One process of all does
  *  it, by a key under its lease.
  *
  *  When the quota is reached all the same (alarm NOSPACE), etcd refuses to write until its history is compacted, its
  *  files are defragmented and the alarm is taken back; this does all three. */
-export class EtcdUpkeep implements Service {
-  readonly name = "etcd";
-  private readonly halt = new AbortController();
-  private running: Promise<void> | undefined;
+export class EtcdUpkeep extends BaseService {
   private lock: LeaseSession | undefined;
-  private trouble: string | undefined;
+  private readonly failing: RepeatedError;
+  /** Set while etcd refuses writes. */
+  private outOfSpace: string | undefined;
   /** Revisions as they were, with their times: what is older than the history is compacted. */
   private marks: { readonly revision: string; readonly atMs: number }[] = [];
   /** The least that was in use since the last compaction; deleting takes etcd a while after it. */
   private leastBytes = Infinity;
 
-  constructor(private readonly options: EtcdUpkeepOptions) {}
-
-  start(): Promise<void> {
-    if (!this.halt.signal.aborted) this.running ??= this.run();
-    return Promise.resolve();
+  constructor(private readonly options: EtcdUpkeepOptions) {
+    super("etcd", options.log);
+    this.failing = new RepeatedError({
+      log: options.log,
+      prefix: "etcd's database is not kept small",
+      ended: "etcd's database is kept small again",
+    });
   }
 
-  async stop(): Promise<void> {
-    this.halt.abort();
-    await this.running;
-    await this.lock?.close();
+  override error(): string | undefined {
+    return super.error() ?? this.outOfSpace ?? this.failing.current;
   }
 
-  error(): string | undefined {
-    return this.trouble;
-  }
-
-  activity(): string | undefined {
+  override activity(): string | undefined {
     return this.lock === undefined ? undefined : "keeps etcd's database small, for all processes";
   }
 
-  private async run(): Promise<void> {
-    const { clock, log } = this.options;
-    while (!this.halt.signal.aborted) {
+  protected override async run(): Promise<void> {
+    while (!this.stopping.aborted) {
       try {
-        this.trouble = await this.look();
+        await this.check();
+        this.failing.clear();
       } catch (error) {
-        if (!(error instanceof EtcdCompacted)) {
-          const trouble = `etcd is not kept up: ${messageOf(error)}`;
-          // every second the same: said once
-          if (trouble !== this.trouble) log.warn({ err: error }, trouble);
-          this.trouble = trouble;
-        }
+        // another process compacted first
+        if (!(error instanceof EtcdCompacted)) this.failing.record(error);
       }
-      await clock.sleep(this.lock === undefined ? standByMs : lookEveryMs, this.halt.signal);
+      await this.options.clock.sleep(this.lock === undefined ? standbyIntervalMs : intervalMs, this.stopping);
     }
   }
 
-  /** @returns what is wrong and is not mended by now */
-  private async look(): Promise<string | undefined> {
-    const { client } = this.options;
-    const withoutSpace = await client.membersWithoutSpace();
+  protected override async close(): Promise<void> {
+    await this.lock?.close();
+  }
+
+  private async check(): Promise<void> {
+    const membersWithoutSpace = await this.options.client.membersWithoutSpace();
     const isMine = await this.isUpkeeper().catch((error: unknown) => {
-      // No lease is granted without space. Should the upkeeper have died just now, everyone mends it.
+      // No lease is granted without space. If the upkeeper has just died, every process makes space.
       if (error instanceof EtcdOutOfSpace) return true;
       throw error;
     });
-    if (withoutSpace.length > 0) {
-      const trouble = `etcd is out of space (alarm NOSPACE): publishers wait; ${isMine ? "compacting, defragmenting and disarming it" : "another process mends it"}. If it comes again, raise --quota-backend-bytes or lower QUEUE_CAPACITY_MESSAGES.`;
-      if (!isMine) return trouble;
-      this.trouble = trouble;
-      await this.makeSpace(withoutSpace);
+    if (membersWithoutSpace.length > 0) {
+      const remedy = isMine ? "compacting, defragmenting and disarming it" : "another process makes space";
+      this.outOfSpace = `etcd is out of space (alarm NOSPACE): publishers wait; ${remedy}. If this happens again, raise --quota-backend-bytes or lower QUEUE_CAPACITY_MESSAGES.`;
+      if (!isMine) return;
+      await this.makeSpace(membersWithoutSpace);
     } else if (isMine) await this.compactOld();
-    return undefined;
+    this.outOfSpace = undefined;
   }
 
   private async isUpkeeper(): Promise<boolean> {

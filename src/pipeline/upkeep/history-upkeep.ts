@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
+import { BaseService } from "../../kit/base-service.ts";
 import type { Clock } from "../../kit/clock.ts";
-import { messageOf } from "../../domain/errors.ts";
-import type { Service } from "../../kit/service.ts";
+import { RepeatedError } from "../../kit/repeated-error.ts";
 import type { HistoryRetention, KeepDays } from "../store/history-retention.ts";
 
 export interface HistoryUpkeepOptions {
@@ -11,52 +11,45 @@ export interface HistoryUpkeepOptions {
   readonly log: Logger;
 }
 
-/** Chunks are a day wide: looking more often would find nothing. */
-const everyMs = 3_600_000;
-const afterTroubleMs = 60_000;
+/** Chunks are a day wide: more often would find nothing to delete. */
+const intervalMs = 3_600_000;
+const retryMs = 60_000;
 
 /** Deletes history that is older than it is to be kept (RETENTION_*_DAYS): at the start, and every hour. Every collector
  *  has one; the database lets one of them work at a time. */
-export class HistoryUpkeep implements Service {
-  readonly name = "history";
-  private readonly halt = new AbortController();
-  private running: Promise<void> | undefined;
-  private trouble: string | undefined;
+export class HistoryUpkeep extends BaseService {
+  private readonly failing: RepeatedError;
 
-  constructor(private readonly options: HistoryUpkeepOptions) {}
-
-  start(): Promise<void> {
-    if (!this.halt.signal.aborted) this.running ??= this.run();
-    return Promise.resolve();
+  constructor(private readonly options: HistoryUpkeepOptions) {
+    super("history", options.log);
+    this.failing = new RepeatedError({
+      log: options.log,
+      prefix: "old history cannot be deleted, so the database grows",
+      ended: "old history is deleted again",
+    });
   }
 
-  async stop(): Promise<void> {
-    this.halt.abort();
-    await this.running;
+  override error(): string | undefined {
+    return super.error() ?? this.failing.current;
   }
 
-  error(): string | undefined {
-    return this.trouble;
-  }
-
-  activity(): string {
+  override activity(): string {
     const { keepDays } = this.options;
     const shown = (days: number): string => (days === 0 ? "for ever" : `${days} days`);
     return `records are kept ${shown(keepDays.raw)}, rollups a minute ${shown(keepDays["1m"])}, an hour ${shown(keepDays["1h"])}`;
   }
 
-  private async run(): Promise<void> {
+  protected override async run(): Promise<void> {
     const { retention, keepDays, clock, log } = this.options;
-    while (!this.halt.signal.aborted) {
+    while (!this.stopping.aborted) {
       try {
         const deleted = await retention.deleteOlder(keepDays);
         if (deleted !== undefined) log.info(`deleted: ${deleted}`);
-        this.trouble = undefined;
+        this.failing.clear();
       } catch (error) {
-        this.trouble = `old history cannot be deleted, so the database grows: ${messageOf(error)}`;
-        log.warn({ err: error }, this.trouble);
+        this.failing.record(error);
       }
-      await clock.sleep(this.trouble === undefined ? everyMs : afterTroubleMs, this.halt.signal);
+      await clock.sleep(this.failing.current === undefined ? intervalMs : retryMs, this.stopping);
     }
   }
 }

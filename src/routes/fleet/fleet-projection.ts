@@ -1,12 +1,17 @@
 import type { Logger } from "pino";
+import { BaseService } from "../../kit/base-service.ts";
 import type { Clock } from "../../kit/clock.ts";
-import { messageOf, StoreUnavailable } from "../../domain/errors.ts";
+import { StoreUnavailable } from "../../domain/errors.ts";
 import type { GpuFilter, StoredGpu, StoredRecord } from "../../domain/query.ts";
-import type { Service } from "../../kit/service.ts";
+import { RepeatedError } from "../../kit/repeated-error.ts";
+import { within } from "../../kit/within.ts";
 import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
 import type { Fleet, FleetMember, MemberFilter } from "./fleet.ts";
 import { FleetMembers, fits } from "./fleet-members.ts";
 import type { HotTier } from "../../pipeline/hot/hot-tier.ts";
+
+const storeErrorPrefix = "the fleet may lack what only the store has";
+const hotTierErrorPrefix = "the fleet's newest state is not updated";
 
 export interface FleetProjectionOptions {
   readonly hotTier: HotTier;
@@ -17,33 +22,39 @@ export interface FleetProjectionOptions {
   readonly log: Logger;
 }
 
-/** How long starting waits for store and hot tier; what is late comes while requests are served. */
-const startPatienceMs = 5000;
+/** How long starting waits for the first answers of store and hot tier. */
+const startTimeoutMs = 5000;
 /** The pause before a store that did not answer is asked again. */
-const askAgainMs = 2000;
+const retryMs = 2000;
 
 /** Keeps the fleet in memory: read from the store once, and kept by what the hot tier tells. Either alone is enough to
  *  serve from; what the other one adds is joined in whenever it comes.
  *
- *  IDLE -start-> FOLLOWING -hot tier away-> INTERRUPTED (serves what it has) -it is back-> FOLLOWING
- *  FOLLOWING after a gap: the store is read again, for what came and went unseen. Any -stop-> STOPPED. */
-export class FleetProjection implements Service, Fleet {
-  readonly name = "fleet";
+ *  FOLLOWING -hot tier away-> INTERRUPTED (serves what it has) -it is back-> FOLLOWING
+ *  FOLLOWING after a gap: the store is read again, for what came and went unseen. */
+export class FleetProjection extends BaseService implements Fleet {
   private readonly joined = new FleetMembers();
   private readonly listeners: ((members: readonly FleetMember[]) => void)[] = [];
-  private readonly halt = new AbortController();
   private unfollow: (() => Promise<void>) | undefined;
   private reading: Promise<void> | undefined;
   private mustReadAgain = false;
-  /** What is wrong with either; the words before the first try say that there is nothing yet. */
-  private storeTrouble: string | undefined = "the store has not answered yet";
-  private hotTrouble: string | undefined = "the hot tier has not answered yet";
+  private readonly storeError: RepeatedError;
+  private readonly hotTierError: RepeatedError;
   private hasStore = false;
   private hasHot = false;
   private changes = 0;
   private readonly firstNews = { store: Promise.withResolvers<void>(), hot: Promise.withResolvers<void>() };
 
-  constructor(private readonly options: FleetProjectionOptions) {}
+  constructor(private readonly options: FleetProjectionOptions) {
+    const { log } = options;
+    super("fleet", log);
+    this.storeError = new RepeatedError({ log, prefix: storeErrorPrefix, ended: "the fleet was read from the store" });
+    this.hotTierError = new RepeatedError({
+      log,
+      prefix: hotTierErrorPrefix,
+      ended: "the fleet's newest state is updated again",
+    });
+  }
 
   get version(): number {
     return this.changes;
@@ -54,45 +65,20 @@ export class FleetProjection implements Service, Fleet {
     return this.hasStore || (this.hasHot && this.joined.size > 0);
   }
 
-  async start(): Promise<void> {
-    if (this.halt.signal.aborted || this.unfollow !== undefined) return;
-    this.readStore();
-    this.unfollow = this.options.hotTier.follow({
-      onChanges: (changes) => this.tell(this.joined.join(changes)),
-      onFollowing: (afterGap) => this.setFollowing(afterGap),
-      onInterrupted: (error) => this.setInterrupted(error),
-    });
-    const answered = new AbortController();
-    const { store, hot } = this.firstNews;
-    const patience = AbortSignal.any([answered.signal, this.halt.signal]);
-    await Promise.race([
-      Promise.all([store.promise, hot.promise]),
-      this.options.clock.sleep(startPatienceMs, patience),
-    ]);
-    answered.abort();
+  override error(): string | undefined {
+    const hotTier = this.hasHot ? undefined : `${hotTierErrorPrefix}: the hot tier has not answered yet`;
+    const store = this.hasStore ? undefined : `${storeErrorPrefix}: the store has not answered yet`;
+    const errors = [super.error(), this.hotTierError.current ?? hotTier, this.storeError.current ?? store];
+    return errors.filter((error) => error !== undefined).join("; ") || undefined;
   }
 
-  async stop(): Promise<void> {
-    this.halt.abort();
-    await this.unfollow?.();
-    await this.reading;
-  }
-
-  error(): string | undefined {
-    const troubles = [];
-    if (this.hotTrouble !== undefined) troubles.push(`the fleet's newest state stands still: ${this.hotTrouble}`);
-    if (this.storeTrouble !== undefined)
-      troubles.push(`the fleet may lack what only the store has: ${this.storeTrouble}`);
-    return troubles.length === 0 ? undefined : troubles.join("; ");
-  }
-
-  activity(): string | undefined {
+  override activity(): string | undefined {
     return this.isLoaded ? `${this.joined.size} GPUs in memory` : undefined;
   }
 
   members(filter: MemberFilter = {}): readonly FleetMember[] {
     if (!this.isLoaded) {
-      throw new StoreUnavailable(`the fleet is not known yet: ${this.storeTrouble}; ${this.hotTrouble}`);
+      throw new StoreUnavailable(`the fleet is not loaded yet: ${this.error() ?? "the store has not answered yet"}`);
     }
     const all = this.joined.all();
     const { namespace, ...ofGpu } = filter;
@@ -120,6 +106,27 @@ export class FleetProjection implements Service, Fleet {
     listener(this.joined.all());
   }
 
+  protected override async open(): Promise<void> {
+    this.readStore();
+    this.unfollow = this.options.hotTier.follow({
+      onChanges: (changes) => this.tell(this.joined.join(changes)),
+      onFollowing: (afterGap) => this.setFollowing(afterGap),
+      onInterrupted: (error) => this.setInterrupted(error),
+    });
+    const { store, hot } = this.firstNews;
+    const stopped = new Promise<void>((resolve) => {
+      this.stopping.addEventListener("abort", () => resolve(), { once: true });
+    });
+    const answered = Promise.race([Promise.all([store.promise, hot.promise]), stopped]);
+    // a late answer is merged while requests are already served
+    await within(this.options.clock, startTimeoutMs, () => answered).catch(() => undefined);
+  }
+
+  protected override async close(): Promise<void> {
+    await this.unfollow?.();
+    await this.reading;
+  }
+
   private tell(members: readonly FleetMember[]): void {
     if (members.length === 0) return;
     this.changes += 1;
@@ -128,18 +135,14 @@ export class FleetProjection implements Service, Fleet {
 
   private setFollowing(afterGap: boolean): void {
     const isFirst = !this.hasHot;
-    if (!isFirst && this.hotTrouble !== undefined) this.options.log.info("the fleet's newest state moves again");
     this.hasHot = true;
-    this.hotTrouble = undefined;
+    this.hotTierError.clear();
     this.firstNews.hot.resolve();
     if (afterGap && !isFirst) this.readStore();
   }
 
   private setInterrupted(error: Error): void {
-    const trouble = messageOf(error);
-    // it is tried again every few seconds: said once
-    if (this.hotTrouble === undefined) this.options.log.warn({ err: error }, "the fleet's newest state stands still");
-    this.hotTrouble = trouble;
+    this.hotTierError.record(error);
     this.firstNews.hot.resolve();
   }
 
@@ -151,31 +154,29 @@ export class FleetProjection implements Service, Fleet {
 
   private async readUntilCurrent(): Promise<void> {
     const { clock, rereadMs } = this.options;
-    while (this.mustReadAgain && !this.halt.signal.aborted) {
+    while (this.mustReadAgain && !this.stopping.aborted) {
       this.mustReadAgain = false;
       if (!(await this.readOnce())) {
         this.mustReadAgain = true;
-        await clock.sleep(askAgainMs, this.halt.signal);
+        await clock.sleep(retryMs, this.stopping);
       } else if (rereadMs !== undefined) {
         this.mustReadAgain = true;
-        await clock.sleep(rereadMs, this.halt.signal);
+        await clock.sleep(rereadMs, this.stopping);
       }
     }
   }
 
   private async readOnce(): Promise<boolean> {
-    const { store, log } = this.options;
+    const { store } = this.options;
     try {
       const [gpus, latest] = [await store.gpus({}), await store.latest({})];
-      if (this.halt.signal.aborted) return true;
+      if (this.stopping.aborted) return true;
       this.tell(this.joined.joinStored(gpus, latest));
       this.hasStore = true;
-      this.storeTrouble = undefined;
+      this.storeError.clear();
       return true;
     } catch (error) {
-      const trouble = messageOf(error);
-      if (trouble !== this.storeTrouble) log.warn({ err: error as Error }, "the fleet cannot be read from the store");
-      this.storeTrouble = trouble;
+      this.storeError.record(error);
       return false;
     } finally {
       this.firstNews.store.resolve();

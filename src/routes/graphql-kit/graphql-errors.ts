@@ -1,6 +1,7 @@
 import { GraphQLError } from "graphql";
 import type { Logger } from "pino";
-import { messageOf, QueryTooCostly, TelemetryError } from "../../domain/errors.ts";
+import { QueryTooCostly, TelemetryError } from "../../domain/errors.ts";
+import { messageOf } from "../../kit/message-of.ts";
 import { ApiError, type ErrorCode } from "../http/api-error.ts";
 
 /** What `extensions.code` may say; stable, for programs. */

@@ -1,5 +1,6 @@
 import type { Clock } from "../../kit/clock.ts";
-import { messageOf, QueryTooCostly, StoreUnavailable } from "../../domain/errors.ts";
+import { QueryTooCostly, StoreUnavailable } from "../../domain/errors.ts";
+import { messageOf } from "../../kit/message-of.ts";
 import type { RecordFilter } from "../../domain/query.ts";
 import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
 import type { LiveFilter } from "./live-feed.ts";

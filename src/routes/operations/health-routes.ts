@@ -1,6 +1,6 @@
 import { Elysia } from "elysia";
 import type { Clock } from "../../kit/clock.ts";
-import { messageOf } from "../../domain/errors.ts";
+import { messageOf } from "../../kit/message-of.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { Queue } from "../../pipeline/queue/queue.ts";
 import type { Service } from "../../kit/service.ts";

@@ -86,7 +86,7 @@ export async function openLiveGateway(
     close: async () => {
       stopping.abort();
       await app.stop(true);
-      await fleet.stop();
+      await fleet.stop(AbortSignal.abort());
       await store.close();
     },
   };

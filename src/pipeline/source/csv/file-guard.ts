@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
-import { messageOf, UnusableSource } from "../../../domain/errors.ts";
+import { UnusableSource } from "../../../domain/errors.ts";
+import { messageOf } from "../../../kit/message-of.ts";
 import { fingerprint, openForReading } from "./open-csv.ts";
 
 export interface FileGuardOptions {

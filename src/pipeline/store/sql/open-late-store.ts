@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { Clock } from "../../../kit/clock.ts";
-import { messageOf, StoreUnavailable } from "../../../domain/errors.ts";
+import { StoreUnavailable } from "../../../domain/errors.ts";
+import { messageOf } from "../../../kit/message-of.ts";
 import type { OpenStore } from "./open-pglite-store.ts";
 
 interface LateStoreOptions {

@@ -1,0 +1,130 @@
+import type { Logger } from "pino";
+import { messageOf } from "./message-of.ts";
+import type { Service } from "./service.ts";
+
+type State = "IDLE" | "STARTING" | "RUNNING" | "STOPPING" | "STOPPED";
+
+/** The life of a service, written once: a subclass implements only its steps `open`, `run` and `close`.
+ *
+ *  IDLE -start-> STARTING (`open`) -opened-> RUNNING (`run`, in the background)
+ *  STARTING, RUNNING -stop-> STOPPING (waits for the step under way, then calls `close`) -closed-> STOPPED
+ *  IDLE -stop-> STOPPED: no step is called.
+ *  STARTING -`open` throws-> STOPPING: `start` throws the error once `close` is done.
+ *  RUNNING -`run` throws-> RUNNING: the error is logged, and `error()` reports it.
+ *
+ *  A second start waits for the first, a second stop too; a start after a stop does nothing.
+ *  `stopping` aborts on the way to STOPPING; `open` and `run` then resolve or throw soon.
+ *  `deadline` aborts when unfinished work must be abandoned: at the deadline of any stop, or when `open` throws. */
+export abstract class BaseService implements Service {
+  private readonly stopRequest = new AbortController();
+  private readonly abandonment = new AbortController();
+  protected readonly stopping = this.stopRequest.signal;
+  protected readonly deadline = this.abandonment.signal;
+  private state: State = "IDLE";
+  private opening = Promise.resolve();
+  private starting = Promise.resolve();
+  private running = Promise.resolve();
+  private ending = Promise.resolve();
+  private failure: string | undefined;
+
+  protected constructor(
+    readonly name: string,
+    private readonly failureLog: Logger,
+  ) {}
+
+  start(): Promise<void> {
+    if (this.state === "IDLE") {
+      this.state = "STARTING";
+      this.opening = this.openStep();
+      this.starting = this.opening.then(
+        () => this.launch(),
+        (error: unknown) => this.failToStart(error),
+      );
+    }
+    return this.starting;
+  }
+
+  async stop(deadline: AbortSignal): Promise<void> {
+    const abandon = (): void => this.abandonment.abort();
+    if (deadline.aborted) abandon();
+    deadline.addEventListener("abort", abandon, { once: true });
+    try {
+      await this.end();
+    } finally {
+      deadline.removeEventListener("abort", abandon);
+    }
+  }
+
+  error(): string | undefined {
+    return this.failure;
+  }
+
+  activity(): string | undefined {
+    return undefined;
+  }
+
+  /** Takes what the work needs; `start` waits for it. @throws what keeps the service from starting */
+  protected open(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** The work. It may end before the service is stopped. @throws what makes it impossible to carry on */
+  protected run(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** Finishes what is unfinished, unless `deadline` is aborted, and releases what `open` and `run` took. Called once,
+   *  after both have ended, even if they threw. */
+  protected close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  private async openStep(): Promise<void> {
+    await this.open();
+  }
+
+  private launch(): void {
+    if (this.state !== "STARTING") return;
+    this.state = "RUNNING";
+    this.running = this.runStep();
+  }
+
+  private async failToStart(error: unknown): Promise<void> {
+    // a stop interrupted `open`
+    if (this.state !== "STARTING") return;
+    this.abandonment.abort();
+    await this.end().catch(() => undefined);
+    throw error;
+  }
+
+  private async runStep(): Promise<void> {
+    try {
+      await this.run();
+    } catch (error) {
+      // a stop interrupted `run`
+      if (this.stopping.aborted) return;
+      this.failure = `${this.name} service stopped: ${messageOf(error)}`;
+      this.failureLog.error({ err: error }, this.failure);
+    }
+  }
+
+  private async end(): Promise<void> {
+    if (this.state === "IDLE") this.state = "STOPPED";
+    if (this.state === "STARTING" || this.state === "RUNNING") {
+      this.state = "STOPPING";
+      this.stopRequest.abort();
+      this.ending = this.closeStep();
+    }
+    await this.ending;
+  }
+
+  private async closeStep(): Promise<void> {
+    await this.opening.catch(() => undefined);
+    await this.running;
+    try {
+      await this.close();
+    } finally {
+      this.state = "STOPPED";
+    }
+  }
+}

@@ -1,0 +1,35 @@
+import type { Logger } from "pino";
+import { messageOf } from "./message-of.ts";
+
+export interface RepeatedErrorOptions {
+  readonly log: Logger;
+  /** What does not work while the error lasts: "collecting is held up". */
+  readonly prefix: string;
+  /** Logged when the error has ended: "collecting continues". */
+  readonly ended: string;
+}
+
+/** An error that an operation may meet again and again: logged when it first appears, when its message changes, and when
+ *  it has ended. */
+export class RepeatedError {
+  private message: string | undefined;
+
+  constructor(private readonly options: RepeatedErrorOptions) {}
+
+  /** The error as of now, with the prefix; undefined if there is none. */
+  get current(): string | undefined {
+    return this.message;
+  }
+
+  record(error: unknown): void {
+    const { log, prefix } = this.options;
+    const message = `${prefix}: ${messageOf(error)}`;
+    if (message !== this.message) log.warn({ err: error }, message);
+    this.message = message;
+  }
+
+  clear(): void {
+    if (this.message !== undefined) this.options.log.info(this.options.ended);
+    this.message = undefined;
+  }
+}

@@ -1,0 +1,31 @@
+import type { Clock } from "./clock.ts";
+
+/** What was awaited did not end in time. */
+export class DeadlineExceeded extends Error {
+  constructor(readonly ms: number) {
+    super(`no answer within ${ms / 1000} s`);
+  }
+}
+
+/** Limits the time that `work` may take; its result or error is ignored afterwards.
+ *  @param work  its signal aborts when the time is over
+ *  @throws DeadlineExceeded after `ms`; else what `work` throws */
+export async function within<T>(clock: Clock, ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const done = new AbortController();
+  const exceeded = new AbortController();
+  const timer = clock.sleep(ms, done.signal).then((): never => {
+    throw new DeadlineExceeded(ms);
+  });
+  const working = work(exceeded.signal);
+  // the one that loses the race may reject without a listener
+  timer.catch(() => undefined);
+  working.catch(() => undefined);
+  try {
+    return await Promise.race([working, timer]);
+  } catch (error) {
+    if (error instanceof DeadlineExceeded) exceeded.abort(error);
+    throw error;
+  } finally {
+    done.abort();
+  }
+}

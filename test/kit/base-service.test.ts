@@ -1,0 +1,134 @@
+import { expect, test } from "bun:test";
+import pino from "pino";
+import { BaseService } from "../../src/kit/base-service.ts";
+
+const log = pino({ level: "silent" });
+const soon = (): AbortSignal => AbortSignal.timeout(5000);
+
+/** A service whose steps are recorded, and whose `open` a test ends. */
+class RecordedService extends BaseService {
+  readonly steps: string[] = [];
+  readonly opened = Promise.withResolvers<void>();
+  readonly worked = Promise.withResolvers<void>();
+
+  constructor() {
+    super("recorded", log);
+  }
+
+  protected override async open(): Promise<void> {
+    this.steps.push("open");
+    await this.opened.promise;
+  }
+
+  protected override async run(): Promise<void> {
+    this.steps.push("run");
+    const stopped = new Promise<void>((resolve) => {
+      this.stopping.addEventListener("abort", () => resolve(), { once: true });
+    });
+    await Promise.race([this.worked.promise, stopped]);
+  }
+
+  protected override close(): Promise<void> {
+    this.steps.push(this.deadline.aborted ? "close at once" : "close");
+    return Promise.resolve();
+  }
+}
+
+/** In each state: the steps that were called, and the one that brings the service there. */
+const states: Record<string, (service: RecordedService) => Promise<unknown>> = {
+  IDLE: () => Promise.resolve(),
+  STARTING: (service) => {
+    void service.start();
+    return Promise.resolve();
+  },
+  RUNNING: (service) => {
+    service.opened.resolve();
+    return service.start();
+  },
+  STOPPING: (service) => {
+    void service.start();
+    void service.stop(soon());
+    return Promise.resolve();
+  },
+  STOPPED: async (service) => {
+    service.opened.resolve();
+    await service.start();
+    await service.stop(soon());
+  },
+  "STOPPED before start": (service) => service.stop(soon()),
+};
+
+const events: Record<string, (service: RecordedService) => Promise<void>> = {
+  start: (service) => service.start(),
+  stop: (service) => service.stop(soon()),
+  "stop now": (service) => service.stop(AbortSignal.abort()),
+};
+
+const whole = ["open", "run", "close"];
+/** The steps that were called once `open` could end and all calls have returned. */
+const expected: Record<string, Record<string, readonly string[]>> = {
+  IDLE: { start: ["open", "run"], stop: [], "stop now": [] },
+  STARTING: { start: ["open", "run"], stop: ["open", "close"], "stop now": ["open", "close at once"] },
+  RUNNING: { start: ["open", "run"], stop: whole, "stop now": ["open", "run", "close at once"] },
+  STOPPING: { start: ["open", "close"], stop: ["open", "close"], "stop now": ["open", "close at once"] },
+  STOPPED: { start: whole, stop: whole, "stop now": whole },
+  "STOPPED before start": { start: [], stop: [], "stop now": [] },
+};
+
+for (const [state, enter] of Object.entries(states)) {
+  for (const [event, send] of Object.entries(events)) {
+    test(`${state} -${event}-> ${expected[state]?.[event]?.join(", ") || "no step"}`, async () => {
+      const service = new RecordedService();
+      await enter(service);
+      const sent = send(service);
+      service.opened.resolve();
+      await sent;
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(service.steps).toEqual([...(expected[state]?.[event] ?? [])]);
+      await service.stop(soon());
+      expect(service.steps.filter((step) => step.startsWith("close"))).toHaveLength(service.steps.length > 0 ? 1 : 0);
+    });
+  }
+}
+
+test("a service that cannot open is closed at once, and every start says why", async () => {
+  const service = new RecordedService();
+  service.opened.reject(new Error("the port is taken"));
+  await expect(service.start()).rejects.toThrow("the port is taken");
+  expect(service.steps).toEqual(["open", "close at once"]);
+  await expect(service.start()).rejects.toThrow("the port is taken");
+  await service.stop(soon());
+  expect(service.steps).toEqual(["open", "close at once"]);
+});
+
+test("an error that a stop provokes in open is not the start's", async () => {
+  const service = new RecordedService();
+  const starting = service.start();
+  const stopping = service.stop(soon());
+  service.opened.reject(new Error("interrupted"));
+  await Promise.all([starting, stopping]);
+  expect(service.steps).toEqual(["open", "close"]);
+});
+
+test("work that fails is reported until the service is stopped, and stopping still closes", async () => {
+  const service = new RecordedService();
+  service.opened.resolve();
+  await service.start();
+  expect(service.error()).toBeUndefined();
+  service.worked.reject(new Error("the file vanished"));
+  await service.worked.promise.catch(() => undefined);
+  await Promise.resolve();
+  expect(service.error()).toBe("recorded service stopped: the file vanished");
+  await service.stop(soon());
+  expect(service.steps).toEqual(whole);
+});
+
+test("the deadline of any stop cuts the waiting of all of them short", async () => {
+  const service = new RecordedService();
+  const starting = service.start();
+  const patient = service.stop(soon());
+  const urgent = service.stop(AbortSignal.abort());
+  service.opened.resolve();
+  await Promise.all([starting, patient, urgent]);
+  expect(service.steps).toEqual(["open", "close at once"]);
+});

@@ -1,0 +1,47 @@
+import { expect, test } from "bun:test";
+import { DeadlineExceeded, within } from "../../src/kit/within.ts";
+import { ManualClock } from "../support/manual-clock.ts";
+
+test("what ends in time gives its result, and leaves nothing waiting", async () => {
+  const clock = new ManualClock();
+  expect(await within(clock, 1000, () => Promise.resolve("answer"))).toBe("answer");
+  expect(clock.sleeperCount).toBe(0);
+});
+
+test("what fails in time throws its own error, and leaves nothing waiting", async () => {
+  const clock = new ManualClock();
+  const refused = within(clock, 1000, () => Promise.reject(new RangeError("refused")));
+  await expect(refused).rejects.toThrow(RangeError);
+  expect(clock.sleeperCount).toBe(0);
+});
+
+test("work learns that its time is over, and an error that it throws then is nobody's", async () => {
+  const clock = new ManualClock();
+  const aborted: unknown[] = [];
+  const late = within(
+    clock,
+    2000,
+    (signal) =>
+      new Promise((_, reject) => {
+        signal.addEventListener("abort", () => {
+          aborted.push(signal.reason);
+          reject(new Error("interrupted"));
+        });
+      }),
+  );
+  const caught = late.catch((error: unknown) => error);
+  await clock.advance(1999);
+  expect(aborted).toEqual([]);
+  await clock.advance(1);
+  expect(await caught).toBeInstanceOf(DeadlineExceeded);
+  expect(aborted).toEqual([await caught]);
+  await expect(late).rejects.toThrow("no answer within 2 s");
+});
+
+test("work that ended in time is not aborted afterwards", async () => {
+  const clock = new ManualClock();
+  const signals: AbortSignal[] = [];
+  await within(clock, 1000, (signal) => Promise.resolve(signals.push(signal)));
+  await clock.advance(5000);
+  expect(signals.map(({ aborted }) => aborted)).toEqual([false]);
+});
