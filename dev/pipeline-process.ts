@@ -9,10 +9,11 @@ export interface PipelineProcess {
   waitFor(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray>;
 }
 
-/** Starts `src/main.ts` as its users do, on a free port unless `env` says otherwise. */
-export function startPipeline(env: Record<string, string>): PipelineProcess {
+/** Starts `src/main.ts` as its users do, on a free port unless `env` says otherwise.
+ *  @param checkout the program's folder; this checkout unless given */
+export function startPipeline(env: Record<string, string>, checkout = `${import.meta.dir}/..`): PipelineProcess {
   const subprocess = Bun.spawn([process.execPath, "src/main.ts"], {
-    cwd: `${import.meta.dir}/..`,
+    cwd: checkout,
     env: { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "", PORT: "0", ...env },
     stdin: "ignore",
     stdout: "pipe",

@@ -108,8 +108,9 @@ const labelRows: readonly (readonly [name: string, dcgmField: string, dcgmFieldI
   ["nvml_version", "DCGM_FI_NVML_VERSION", 2, "NVML version"],
 ];
 
-/** The catalogue: the one place a metric is declared. Schema, API, validation and docs follow from it.
- *  The index of a metric here is its `metricIndex` elsewhere.
+/** The catalogue: the only declaration of a metric. To add one, append an entry; then `bun run db:generate` generates the
+ *  migration (a column of telemetry, and the rollups with it) and `bun run generate:client` the client's types. The SQL
+ *  schema, validation, REST, GraphQL and /ws read the catalogue. The index of a metric here is its `metricIndex` elsewhere.
  *  Source: the counter lists of dcgm-exporter; ranges are ours. */
 export const metrics: readonly Metric[] = metricRows.map(
   ([name, dcgmField, dcgmFieldId, unit, kind, min, max, description]) => ({

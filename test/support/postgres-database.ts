@@ -25,9 +25,14 @@ export function urlOf(server: PostgresServer, database: string, user = "postgres
   return url.href;
 }
 
-/** Asks a database something, by connections of its own. */
+/** A client with one connection to a database; close it. */
+export function clientOf(url: string): PostgresClient {
+  return openPostgresClient({ url, maxConnections: 1, clock: systemClock });
+}
+
+/** Asks a database something, by a connection of its own. */
 export async function withClient<T>(url: string, ask: (client: PostgresClient) => Promise<T>): Promise<T> {
-  const client = openPostgresClient({ url, maxConnections: 1, clock: systemClock });
+  const client = clientOf(url);
   try {
     return await ask(client);
   } finally {

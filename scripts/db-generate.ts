@@ -1,0 +1,46 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import config from "../drizzle.config.ts";
+
+// Generates the migration that brings the database from the newest migration to src/db/schema.ts. If telemetry's columns
+// change, the migration also builds the rollups again, so that they have every metric of the catalogue.
+//   bun run db:generate [--out FOLDER] [--name NAME]
+
+const statementBreak = "--> statement-breakpoint\n";
+const changesTelemetryColumns = /^ALTER TABLE "telemetry" (?:ADD|ALTER|DROP|RENAME) COLUMN /m;
+
+async function migrationsIn(folder: string): Promise<ReadonlySet<string>> {
+  return new Set((await readdir(folder)).filter((name) => name.endsWith(".sql")));
+}
+
+/** drizzle-kit takes either its configuration file or options: the options are those of the file. */
+async function generate(folder: string, name: string | undefined): Promise<void> {
+  const options = {
+    dialect: config.dialect,
+    schema: config.schema,
+    out: folder,
+    ...(name === undefined ? {} : { name }),
+  };
+  const kit = Bun.spawn(
+    ["bunx", "drizzle-kit", "generate", ...Object.entries(options).flatMap(([key, value]) => [`--${key}`, value])],
+    {
+      stdio: ["inherit", "inherit", "inherit"],
+    },
+  );
+  if ((await kit.exited) !== 0) process.exit(1);
+}
+
+/** The rollups depend on the columns, so they are dropped before the change and created after it. */
+function withRollups(migration: string): string {
+  return ["SELECT drop_rollups();", migration.trimEnd(), "SELECT create_rollups();\n"].join(statementBreak);
+}
+
+const { values } = parseArgs({ options: { out: { type: "string", default: config.out }, name: { type: "string" } } });
+const existing = await migrationsIn(values.out);
+await generate(values.out, values.name);
+for (const name of (await migrationsIn(values.out)).difference(existing)) {
+  const path = join(values.out, name);
+  const migration = await Bun.file(path).text();
+  if (changesTelemetryColumns.test(migration)) await Bun.write(path, withRollups(migration));
+}

@@ -1,0 +1,220 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { join } from "node:path";
+import { type PostgresServer, startPostgres } from "../../dev/servers/postgres.ts";
+import type * as Client from "../../clients/typescript/src/index.ts";
+import { openPGliteClient } from "../../src/db/pglite-client.ts";
+import { type OpenStore, openPGliteStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
+import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
+import { makeBatch, messageOf } from "../../dev/make-batch.ts";
+import { type CheckoutCopy, copyCheckout } from "../support/checkout-copy.ts";
+import { clientOf, createDatabase } from "../support/postgres-database.ts";
+import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../../dev/pipeline-process.ts";
+
+// The recipe of CONTRIBUTING.md for a metric, on a copy of this checkout: one entry in the catalogue, and two commands that
+// generate the rest. The databases already have data, stored by this checkout's own program.
+
+setDefaultTimeout(120_000);
+
+const entry =
+  '  ["fan_speed", "DCGM_FI_DEV_FAN_SPEED", 191, "percent", "gauge", 0, 100, "Fan speed"],\n' +
+  "];\n\n// prettier-ignore\nconst labelRows";
+const endOfCatalogue = "];\n\n// prettier-ignore\nconst labelRows";
+
+const containing = (element: object): unknown => expect.arrayContaining([element]);
+
+const startMs = Date.UTC(2025, 6, 18, 20);
+const csv = [
+  "timestamp,metric_name,gpu_id,uuid,Hostname,value",
+  ...[40, 60].map((value, second) =>
+    ["2025-07-18T21:00:0" + String(second) + "Z", "DCGM_FI_DEV_FAN_SPEED", "0", "GPU-new", "host-a", value].join(","),
+  ),
+  "2025-07-18T21:00:00Z,DCGM_FI_DEV_GPU_TEMP,0,GPU-new,host-a,50",
+];
+
+async function storeOldRecords({ store, close }: OpenStore): Promise<void> {
+  const records = [0, 1, 2].map((second) => ({
+    uuid: "GPU-old",
+    timeMs: startMs + second * 1000,
+    metrics: { temperature: 30 + second },
+  }));
+  await store.ingest(messageOf("old", makeBatch(records)));
+  await close();
+}
+
+let server: PostgresServer;
+let checkout: CheckoutCopy;
+let csvFile: string;
+beforeAll(async () => {
+  server = await startPostgres();
+  checkout = await copyCheckout();
+  csvFile = join(checkout.dir, "new.csv");
+  await Bun.write(csvFile, csv.join("\n"));
+}, 300_000);
+afterAll(async () => {
+  await server.stop();
+  await checkout.remove();
+});
+
+/** What the program takes to find a database with old records, by engine. */
+const databases = {
+  PGlite: async () => {
+    const dataDir = join(checkout.dir, "data");
+    await storeOldRecords(await openPGliteStore({ dataDir }));
+    return { DATA_DIR: dataDir };
+  },
+  PostgreSQL: () => serverDatabase("added_plain", true),
+  TimescaleDB: () => serverDatabase("added", false),
+};
+
+async function serverDatabase(name: string, plain: boolean) {
+  const url = await createDatabase(server, name, { plain });
+  await storeOldRecords(await openPostgresStore({ url, migrate: true }));
+  return { DATABASE_URL: url };
+}
+
+const prepared: Partial<Record<keyof typeof databases, Record<string, string>>> = {};
+
+test("one entry in the catalogue generates the migration, with the rollups, and the client", async () => {
+  for (const engine of ["PGlite", "PostgreSQL", "TimescaleDB"] as const) prepared[engine] = await databases[engine]();
+  await checkout.replace("src/domain/metrics.ts", endOfCatalogue, entry);
+  await checkout.run(["bun", "run", "db:generate", "--name", "fan_speed"]);
+  const migrations = [...new Bun.Glob("*_fan_speed.sql").scanSync(join(checkout.dir, "drizzle"))];
+  expect(await Bun.file(join(checkout.dir, "drizzle", migrations[0] ?? "")).text()).toBe(
+    [
+      "SELECT drop_rollups();",
+      'ALTER TABLE "telemetry" ADD COLUMN "fan_speed" double precision;',
+      "SELECT create_rollups();\n",
+    ].join("--> statement-breakpoint\n"),
+  );
+  // nothing is left to generate
+  await checkout.run(["bun", "run", "db:generate", "--name", "again"]);
+  expect([...new Bun.Glob("*_again.sql").scanSync(join(checkout.dir, "drizzle"))]).toEqual([]);
+  await checkout.run(["bun", "run", "generate:client"]);
+  const messages = join(checkout.dir, "clients/typescript/src/generated/messages.ts");
+  expect(await Bun.file(messages).text()).toContain("fan_speed");
+});
+
+describe.each(["PGlite", "PostgreSQL", "TimescaleDB"] as const)("a new metric on %s with old records", (engine) => {
+  let pipeline: PipelineProcess;
+  let url: string;
+  let client: typeof Client;
+  let gateway: Client.GatewayClient;
+  beforeAll(async () => {
+    // by a path of its own: the copy's client, with the types of this checkout's
+    client = (await import(join(checkout.dir, "clients/typescript/src/index.ts"))) as typeof Client;
+    pipeline = startPipeline({ ...prepared[engine], CSV_FILE: csvFile, LOG_LEVEL: "warn" }, checkout.dir);
+    url = await urlOf(pipeline);
+    await pipeline.waitFor(/records stored/);
+    gateway = client.createGatewayClient({ baseUrl: url });
+  }, 120_000);
+  afterAll(() => stopPipeline(pipeline));
+
+  const textOf = async (path: string, accept: string): Promise<string> =>
+    (await fetch(`${url}${path}`, { headers: { Accept: accept } })).text();
+
+  const expected = {
+    raw: [40, 60],
+    "1m": [50],
+    "1h": [50],
+  } as const;
+
+  test.each(["raw", "1m", "1h"] as const)(
+    "is in the history with resolution %s, in every format",
+    async (resolution) => {
+      const query = { resolution, metrics: "fan_speed" };
+      const path = `/api/v1/gpus/GPU-new/telemetry?${new URLSearchParams(query).toString()}`;
+      const values = expected[resolution];
+      const answer = await client.answerOf(
+        gateway.GET("/api/v1/gpus/{uuid}/telemetry", { params: { path: { uuid: "GPU-new" }, query } }),
+      );
+      expect(answer.data.map(fanSpeedOf)).toEqual([...values]);
+      const [header = "", ...rows] = (await textOf(path, "text/csv")).trimEnd().split(/\r?\n/);
+      const column = header.split(",").indexOf("fan_speed");
+      expect(rows.map((row) => Number(row.split(",")[column]))).toEqual([...values]);
+      const lines = (await textOf(path, "application/x-ndjson")).trimEnd().split("\n");
+      expect(lines.map((line) => fanSpeedOf(JSON.parse(line)))).toEqual([...values]);
+    },
+  );
+
+  test("is summed up, listed, and in the newest record", async () => {
+    const query = { group_by: "host", metrics: "fan_speed", resolution: "1m" } as const;
+    const range = { start_time: "2025-07-18T21:00:00Z", end_time: "2025-07-18T21:05:00Z" };
+    const sums = await client.answerOf(
+      gateway.GET("/api/v1/telemetry/aggregates", { params: { query: { ...query, ...range } } }),
+    );
+    expect(sums.data).toMatchObject([{ metrics: { fan_speed: { avg: 50, min: 40, max: 60, count: 2 } } }]);
+    const catalogue = await client.answerOf(gateway.GET("/api/v1/metrics"));
+    expect(catalogue.data).toContainEqual(expect.objectContaining({ name: "fan_speed", unit: "percent" }));
+    const latest = await checkout.run(["bun", "scripts/telemetry.ts", "latest", "--metrics", "fan_speed", "--json"], {
+      TELEMETRY_URL: url,
+    });
+    expect((JSON.parse(latest) as object[]).map(fanSpeedOf)).toContain(60);
+  });
+
+  test("is in GraphQL in every resolution, and over /ws for the generated client", async () => {
+    const query = `{ gpu(uuid: "GPU-new") {
+      raw: telemetry(resolution: raw) { fanSpeed }
+      minutes: telemetry(resolution: minute) { fanSpeed rollup { max { name value } } }
+      hours: telemetry(resolution: hour) { fanSpeed }
+    } }`;
+    const answer = await fetch(`${url}/graphql`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ query }),
+    });
+    expect(await answer.json()).toEqual({
+      data: {
+        gpu: {
+          raw: [{ fanSpeed: 40 }, { fanSpeed: 60 }],
+          minutes: [{ fanSpeed: 50, rollup: { max: containing({ name: "fan_speed", value: 60 }) } }],
+          hours: [{ fanSpeed: 50 }],
+        },
+      },
+    });
+    const update = await new Promise<Client.TelemetryUpdateMessage>((resolve) => {
+      const live = client.liveTelemetry({
+        baseUrl: url,
+        filters: { gpu_uuid: "GPU-new", metrics: ["fan_speed" as "temperature"] },
+        onUpdate: (received) => {
+          live.close();
+          resolve(received);
+        },
+      });
+    });
+    expect(update).toMatchObject({ gpu_uuid: "GPU-new", data: { fan_speed: 60 } });
+  });
+
+  test("leaves old records as they were", async () => {
+    const path = "/api/v1/gpus/GPU-old/telemetry";
+    const valuesOf = async (resolution: string) =>
+      ((await (await fetch(`${url}${path}?resolution=${resolution}`)).json()) as { data: object[] }).data.map(
+        (record) => ({ ...record }),
+      );
+    const raw = await valuesOf("raw");
+    expect(raw).toMatchObject([{ temperature: 30 }, { temperature: 31 }, { temperature: 32 }]);
+    expect(raw.filter((record) => "fan_speed" in record)).toEqual([]);
+    for (const resolution of ["1m", "1h"]) {
+      expect(await valuesOf(resolution)).toMatchObject([{ temperature: 31, rollup: { records: 3 } }]);
+    }
+  });
+
+  // the program reads these only if they are continuous aggregates; the views here have the same names and columns
+  test("is in the rollups of the database", async () => {
+    await stopPipeline(pipeline);
+    const { DATABASE_URL, DATA_DIR } = { DATABASE_URL: "", DATA_DIR: "", ...prepared[engine] };
+    const sql = engine === "PGlite" ? await openPGliteClient(join(DATA_DIR, "pglite")) : clientOf(DATABASE_URL);
+    for (const rollup of ["telemetry_1m", "telemetry_1h"]) {
+      const text = `select fan_speed_avg as avg, fan_speed_min as min, fan_speed_max as max,
+        fan_speed_count::int as count, temperature_avg as temperature from ${rollup} order by bucket`;
+      expect(await sql.query(text)).toEqual([
+        { avg: null, min: null, max: null, count: 0, temperature: 31 },
+        { avg: 50, min: 40, max: 60, count: 2, temperature: 50 },
+      ]);
+    }
+    await sql.close();
+  });
+});
+
+function fanSpeedOf(record: unknown): unknown {
+  return (record as { readonly fan_speed?: number }).fan_speed;
+}
