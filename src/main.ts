@@ -1,16 +1,15 @@
-import type { Logger } from "pino";
 import { version } from "../package.json";
 import { composeApp } from "./app.ts";
 import { type Config, parseConfig } from "./config/parse-config.ts";
 import { systemClock } from "./kit/clock.ts";
 import { TelemetryError } from "./domain/errors.ts";
-import { makeParts, type Parts } from "./roles/shared-parts.ts";
+import { openRoles, type OpenRoles } from "./roles/roles.ts";
 import { startAll, stopAll } from "./kit/run-services.ts";
 import { bannerText } from "./terminal/banner.ts";
 import { makeLog } from "./terminal/log.ts";
 
 // The only file that reads the environment, handles signals and exits.
-// PARSE CONFIG -> MAKE PARTS -> START SERVICES -> LISTEN -> wait for a signal -> STOP; a fault before LISTEN exits 1.
+// PARSE CONFIG -> OPEN ROLES -> START SERVICES -> LISTEN -> wait for a signal -> STOP; an error before LISTEN exits 1.
 
 type App = ReturnType<typeof composeApp>;
 
@@ -19,48 +18,47 @@ async function main(): Promise<void> {
   const log = makeLog(config.logLevel, process.stdout.isTTY);
   const print = (text: string): void => void process.stdout.write(`${text}\n`);
   const stopRequested = signalled(log.info.bind(log));
-  const parts = await makeParts(config, { clock: systemClock, log, print, terminal: process.stderr });
+  const opened = await openRoles(config, { clock: systemClock, log, print, terminal: process.stderr });
   const stopping = new AbortController();
-  const app = makeApp(config, parts, { log, stopping: stopping.signal });
+  const app = makeApp(config, opened, stopping.signal);
   try {
-    await startAll(parts.services);
+    await startAll(opened.services);
     listen(app, config);
   } catch (error) {
-    await stopAll(parts.services, AbortSignal.abort());
-    await parts.close();
+    await stopAll(opened.services, AbortSignal.abort());
+    await opened.shared.close();
     throw error;
   }
   print(
     bannerText({
       url: `http://${urlHost(config.host)}:${app.server?.port}`,
-      source: parts.sourceDescription,
-      store: parts.storeDescription,
+      roles: opened.roles.map(({ banner }) => banner),
+      store: opened.shared.store.current?.description,
       queue: config.etcdEndpoints?.join(", "),
-      servesApi: config.roles.includes("gateway"),
     }),
   );
   await stopRequested;
   stopping.abort();
-  await stop(app, parts, config.shutdownTimeoutSeconds * 1000);
+  await stop(app, opened, config.shutdownTimeoutSeconds * 1000);
   log.info("stopped");
 }
 
-function makeApp(config: Config, parts: Parts, { log, stopping }: { log: Logger; stopping: AbortSignal }) {
+function makeApp(config: Config, { shared, roles, services }: OpenRoles, stopping: AbortSignal): App {
+  const { clock, log, queue, registry, store } = shared;
   return composeApp({
-    ...parts,
     roles: config.roles,
-    webSocket: config,
-    stopping,
     clusterId: config.clusterId,
-    graphql: { introspection: config.graphqlIntrospection, graphiql: config.graphiql },
-    http: {
-      rateLimitPerSecond: config.httpRateLimitPerSecond,
-      trustsForwardedFor: config.httpTrustForwardedFor,
-      corsOrigins: config.corsOrigins,
-    },
-    clock: systemClock,
+    webSocket: config,
     version,
+    store: store.current?.store,
+    engine: () => store.current?.engine(),
+    servesFromMemory: () => roles.some((role) => role.servesFromMemory()),
+    queue,
+    services,
+    registry,
+    clock,
     log,
+    routes: (app) => roles.flatMap((role) => role.routes({ app, services, version, stopping })),
   });
 }
 
@@ -73,12 +71,12 @@ function listen(app: App, { host, port }: Config): void {
 }
 
 /** Stops taking in, drains, flushes and closes; what does not end by the deadline is cut short. */
-async function stop(app: App, parts: Parts, timeoutMs: number): Promise<void> {
+async function stop(app: App, { services, shared }: OpenRoles, timeoutMs: number): Promise<void> {
   const deadline = AbortSignal.timeout(timeoutMs);
-  await stopAll(parts.services, deadline);
+  await stopAll(services, deadline);
   await Promise.race([app.stop(), systemClock.sleep(1000, deadline)]);
   if (app.server !== null) await app.stop(true);
-  await parts.close();
+  await shared.close();
 }
 
 /** Resolves at the first SIGINT or SIGTERM; a second one exits at once. */

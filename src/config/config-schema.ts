@@ -1,18 +1,18 @@
 import { Type } from "@sinclair/typebox";
 import { count, duration, path, retentionDays } from "./config-setting.ts";
 
-/** The parts that a process can run. */
-export const roles = ["streamer", "collector", "gateway"] as const;
-export type Role = (typeof roles)[number];
+/** The roles that a process can run; src/roles/ has a file for each. */
+export const roleNames = ["streamer", "collector", "gateway"] as const;
+export type RoleName = (typeof roleNames)[number];
 
 /** The schema of the environment: the one place a setting is declared. */
 export const configSchema = Type.Object({
-  roles: Type.Array(Type.Union(roles.map((role) => Type.Literal(role))), {
+  roles: Type.Array(Type.Union(roleNames.map((role) => Type.Literal(role))), {
     env: "ROLE",
     form: "roles",
-    default: [...roles],
+    default: [...roleNames],
     minItems: 1,
-    description: `Parts this process runs: all, or a comma list of ${roles.join(", ")}`,
+    description: `Parts this process runs: all, or a comma list of ${roleNames.join(", ")}`,
   }),
   host: Type.String({
     env: "HOST",

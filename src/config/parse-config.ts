@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Kind, type Static, type TSchema } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
-import { configSchema, roles } from "./config-schema.ts";
+import { configSchema, roleNames } from "./config-schema.ts";
 import type { EnvironmentNotes } from "./config-setting.ts";
 import { InvalidConfig } from "../domain/errors.ts";
 
@@ -114,7 +114,7 @@ const millisecondsPerUnit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const
 
 /** @returns the value that the text means, or `notWritable` */
 function fromText(schema: Setting["schema"], text: string): unknown {
-  if (schema.form === "roles") return text === "all" ? [...roles] : text.split(",").map((part) => part.trim());
+  if (schema.form === "roles") return text === "all" ? [...roleNames] : text.split(",").map((part) => part.trim());
   if (schema.form === "list") return text.split(",").map((part) => part.trim());
   if (schema.form === "duration") {
     const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text);
@@ -149,7 +149,7 @@ function errorOf(schema: Setting["schema"], text: string): string {
 function typeText(schema: Setting["schema"]): string {
   const unit = schema.unit === undefined ? "" : ` ${schema.unit}`;
   if (schema.form === "list") return "a comma list of http://host:port or https://host:port";
-  if (schema.form === "roles") return `all or a list of ${roles.join(",")}`;
+  if (schema.form === "roles") return `all or a list of ${roleNames.join(",")}`;
   if (schema.form === "duration") {
     return `a time with its unit (ms, s, m, h) from ${String(schema.minimum)}ms to ${String(schema.maximum)}ms`;
   }

@@ -10,8 +10,8 @@ import { addStored, emptyFigures, figuresOf, importReportText } from "./import-r
 
 export interface ImportMonitorOptions {
   readonly queue: Queue;
-  /** Undefined where other processes store what this one streams. */
-  readonly store: Pick<TelemetryStore, "progressOf"> | undefined;
+  /** The store of this process; undefined if other processes store what this one streams. */
+  readonly store: () => Pick<TelemetryStore, "progressOf"> | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   /** Where the bar is drawn. */
@@ -75,8 +75,7 @@ export class ImportMonitor {
     this.figures = emptyFigures();
     this.published = nothingPublished;
     this.storedBytes = covered.reduce((bytes, { from, to }) => bytes + to.offset - from.offset, 0);
-    const { store } = this.options;
-    if (store !== undefined && this.storedBytes < this.totalBytes())
+    if (this.options.store() !== undefined && this.storedBytes < this.totalBytes())
       this.bar.start(this.totalBytes(), this.storedBytes, this.payload());
   }
 
@@ -89,7 +88,8 @@ export class ImportMonitor {
 
   /** Waits until the queue has nothing left of the source, then prints the table. */
   private async reportWhenStored(source: Source): Promise<void> {
-    const { queue, store, clock, print } = this.options;
+    const { queue, clock, print } = this.options;
+    const store = this.options.store();
     if (store === undefined) {
       const { rows, samples, messages } = this.published;
       print(`Streamed ${source.description}: this process ${rows} rows, ${samples} samples, ${messages} messages`);

@@ -7,6 +7,8 @@ import { BatchBuilder } from "../../src/domain/batch-builder.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import type { Gpu, Workload } from "../../src/domain/gpu.ts";
 import { metricIndexOf } from "../../src/domain/metrics.ts";
+import { type GatewayOptions, gatewayRoutes } from "../../src/roles/gateway-routes.ts";
+import type { Fleet } from "../../src/routes/fleet/fleet.ts";
 import { FleetProjection } from "../../src/routes/fleet/fleet-projection.ts";
 import { MemoryHotTier } from "../../src/pipeline/hot/memory/memory-hot-tier.ts";
 import { encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
@@ -85,6 +87,15 @@ export interface TestGateway {
 
 type FleetStore = Awaited<ReturnType<typeof openMemoryStore>>;
 
+/** What a test may replace of a gateway. */
+export interface TestOptions
+  extends
+    Partial<Omit<AppOptions, "routes" | "webSocket">>,
+    Partial<Omit<GatewayOptions, "app" | "fleet" | "queue" | "services" | "registry" | "version" | "clock" | "log">> {
+  /** Undefined in a process without the gateway. */
+  readonly fleet?: Fleet | undefined;
+}
+
 /** A store in memory that holds these records, and two rejected inputs. */
 export async function openFleetStore(records: readonly FleetRecord[] = fleet): Promise<FleetStore> {
   const opened = await openMemoryStore();
@@ -101,21 +112,18 @@ export async function openFleetStore(records: readonly FleetRecord[] = fleet): P
  *  @param options replaces parts of the app */
 export function gatewayOver(
   { store, queries }: Pick<FleetStore, "store" | "queries">,
-  options: Partial<AppOptions> = {},
+  options: TestOptions = {},
 ): TestGateway {
   const clock = options.clock ?? systemClock;
   const queue = new MemoryQueue({ topic: "telemetry", clock, capacityMessages: 10, leaseSeconds: 30, maxAttempts: 1 });
   const logged: string[] = [];
   const log = logInto(logged);
   const hotTier = new MemoryHotTier({ onCoalesced: () => undefined });
-  const fleet = new FleetProjection({ hotTier, store: queries, clock, log });
-  const started = fleet.start();
-  const app = composeApp({
-    roles: ["gateway"],
-    fleet,
+  const projection = new FleetProjection({ hotTier, store: queries, clock, log });
+  const started = projection.start();
+  const parts = {
+    fleet: projection as Fleet | undefined,
     queries,
-    store,
-    engine: () => undefined,
     http: { rateLimitPerSecond: 0, trustsForwardedFor: false, corsOrigins: undefined },
     queue,
     deadLetters: queue,
@@ -123,12 +131,21 @@ export function gatewayOver(
     services: [],
     registry: new Registry(),
     version: "1.2.3",
-    clusterId: "alpha",
     webSocket: parseConfig({}),
     stopping: new AbortController().signal,
     clock,
     log,
     ...options,
+  };
+  const { fleet } = parts;
+  const app = composeApp({
+    roles: ["gateway"],
+    store,
+    engine: () => undefined,
+    servesFromMemory: () => fleet?.isLoaded === true,
+    clusterId: "alpha",
+    ...parts,
+    routes: (whole) => (fleet === undefined ? [] : gatewayRoutes({ ...parts, fleet, app: whole })),
   });
   const get = async (path: string, init?: RequestInit): Promise<Response> => {
     await started;

@@ -155,7 +155,7 @@ describe("/metrics", () => {
 });
 
 test("a process without the gateway has health and metrics, and nothing else", async () => {
-  const gateway = gatewayOver(stored, { roles: ["streamer", "collector"] });
+  const gateway = gatewayOver(stored, { roles: ["streamer", "collector"], fleet: undefined });
   for (const path of ["/health", "/health/live", "/health/ready", "/metrics"]) {
     expect((await gateway.get(path)).status).toBe(200);
   }

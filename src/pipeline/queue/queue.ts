@@ -97,6 +97,7 @@ export interface QueueStats {
  *  CLAIMED -reject or end of lease-> READY, or DEAD once it was delivered `maxAttempts` times.
  *  DEAD -redrive-> READY (attempts start over); DEAD -delete-> gone. */
 export interface Queue {
+  readonly deadLetters: DeadLetters;
   /** Adds messages in their order, many to a transaction; waits while the queue is full.
    *  @throws QueueClosed, RangeLost, or a retryable error of the driver: then any number of them, from the first on, may
    *          have been added, and publishing all of them again with the same keys adds the others;

@@ -1,7 +1,6 @@
 import { Elysia } from "elysia";
 import type { Clock } from "../../kit/clock.ts";
 import { messageOf } from "../../kit/message-of.ts";
-import type { Fleet } from "../fleet/fleet.ts";
 import type { Queue } from "../../pipeline/queue/queue.ts";
 import type { Service } from "../../kit/service.ts";
 import type { TelemetryStore } from "../../pipeline/store/telemetry-store.ts";
@@ -12,8 +11,8 @@ import type { ComponentHealth, Health } from "../schemas/health.ts";
 export interface HealthOptions {
   /** Undefined in a process that only streams. */
   readonly store: Pick<TelemetryStore, "ping"> | undefined;
-  /** What a gateway serves from its memory, whatever the store does; undefined in a process that is none. */
-  readonly fleet: Pick<Fleet, "isLoaded"> | undefined;
+  /** True while the process can answer clients from memory, whether or not the store answers. */
+  readonly servesFromMemory: () => boolean;
   /** What the store's database is; undefined while it was not reached. */
   readonly engine: () => string | undefined;
   readonly queue: Pick<Queue, "stats">;
@@ -71,17 +70,17 @@ async function readHealth(options: HealthOptions, startedAtMs: number): Promise<
 }
 
 /** A gateway that knows the fleet still serves that. */
-function isDown({ fleet }: HealthOptions, first: ComponentHealth): boolean {
-  return first.status === "down" && fleet?.isLoaded !== true;
+function isDown({ servesFromMemory }: HealthOptions, first: ComponentHealth): boolean {
+  return first.status === "down" && !servesFromMemory();
 }
 
 /** Ready means: the store answers (the queue, where there is no store) and the services run. A gateway that knows the
  *  fleet is ready without the store, and without news of the fleet: what it still has to say, others could not say
  *  better. */
 async function reasonsAgainst(options: HealthOptions): Promise<string[]> {
-  const { services, fleet } = options;
+  const { services, servesFromMemory } = options;
   const first = (await storeHealth(options)) ?? (await queueHealth(options));
-  const needed = services.filter(({ name }) => fleet?.isLoaded !== true || !servedWithout.has(name));
+  const needed = services.filter(({ name }) => !servesFromMemory() || !servedWithout.has(name));
   const parts = [isDown(options, first) ? first : okay, ...needed.map(serviceHealth)];
   return parts.flatMap(({ reason }) => (reason === undefined ? [] : [reason]));
 }

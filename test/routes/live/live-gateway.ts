@@ -4,7 +4,6 @@ import type { TSchema } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import pino from "pino";
 import { Registry } from "prom-client";
-import type { AppOptions } from "../../../src/app.ts";
 import { parseConfig } from "../../../src/config/parse-config.ts";
 import { systemClock } from "../../../src/kit/clock.ts";
 import type { HistoryPage, RecordFilter, StoredRecord } from "../../../src/domain/query.ts";
@@ -16,7 +15,7 @@ import { serverMessages } from "../../../src/routes/live/messages.ts";
 import { makeBatch, messageOf, type TestRecord } from "../../../dev/make-batch.ts";
 import { openMemoryStore } from "../../support/open-store.ts";
 import { textFrame, upgradeRequest } from "../../../dev/web-socket-frames.ts";
-import { gatewayOver } from "../gateway.ts";
+import { gatewayOver, type TestOptions } from "../gateway.ts";
 
 /** A message of the server. */
 export interface Message extends Record<string, unknown> {
@@ -27,9 +26,7 @@ export interface Message extends Record<string, unknown> {
 export type LiveGateway = Awaited<ReturnType<typeof openLiveGateway>>;
 
 /** @param options replaces parts of the app; `settings` some of those of /ws */
-export async function openLiveGateway(
-  options: Partial<AppOptions> & { readonly settings?: Partial<LiveSettings> } = {},
-) {
+export async function openLiveGateway(options: TestOptions & { readonly settings?: Partial<LiveSettings> } = {}) {
   const { settings, ...others } = options;
   const store = await openMemoryStore();
   const hotTier = new MemoryHotTier({ onCoalesced: () => undefined });

@@ -39,6 +39,7 @@ interface Entry {
 
 /** The queue of a single process: fast, and gone with it. The states are in queue.ts. */
 export class MemoryQueue implements Queue, DeadLetters {
+  readonly deadLetters: DeadLetters = this;
   private readonly newId = monotonicFactory();
   private readonly keys: IdempotencyWindow;
   /** Every message that is not acknowledged, oldest first: ids rise, so a map in insertion order is in theirs. */

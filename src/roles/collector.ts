@@ -1,0 +1,36 @@
+import { Collector } from "../pipeline/collect/collector.ts";
+import type { OpenStore } from "../pipeline/store/sql/open-pglite-store.ts";
+import { HistoryUpkeep } from "../pipeline/upkeep/history-upkeep.ts";
+import type { Role } from "./role.ts";
+import type { SharedParts } from "./shared-parts.ts";
+
+/** Stores what the queue carries, and deletes history that is too old. */
+export const collector: Role = {
+  name: "collector",
+  writesHotTier: true,
+  async open(shared) {
+    const { config, etcd } = shared;
+    const opened = await shared.store.open();
+    const collecting = new Collector({
+      ...shared,
+      store: opened.store,
+      consumerId: shared.instanceId,
+      workers: config.collectorWorkers,
+      leaseSeconds: config.queueLeaseSeconds,
+      drainOnStop: etcd === undefined,
+    });
+    return {
+      services: [collecting, ...historyUpkeep(opened, shared)],
+      banner: { pages: [], facts: [] },
+      servesFromMemory: () => false,
+      routes: () => [],
+    };
+  },
+};
+
+/** None if no setting names an age at which history is deleted. */
+function historyUpkeep({ retention }: OpenStore, { config, clock, log }: SharedParts): HistoryUpkeep[] {
+  const keepDays = { raw: config.retentionRawDays, "1m": config.retention1mDays, "1h": config.retention1hDays };
+  const isDeleting = Object.values(keepDays).some((days) => days > 0);
+  return isDeleting ? [new HistoryUpkeep({ retention, keepDays, clock, log })] : [];
+}

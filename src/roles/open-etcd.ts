@@ -1,0 +1,35 @@
+import { readFileSync } from "node:fs";
+import type { Config } from "../config/parse-config.ts";
+import { InvalidConfig } from "../domain/errors.ts";
+import { EtcdClient } from "../etcd/etcd-client.ts";
+import { messageOf } from "../kit/message-of.ts";
+
+/** The client of the etcd that the configuration names; undefined if it names none.
+ *  @throws InvalidConfig if a certificate cannot be read */
+export function openEtcd(config: Config): EtcdClient | undefined {
+  const { etcdEndpoints: endpoints, etcdCaFile, etcdCertFile, etcdKeyFile, etcdUsername, etcdPassword } = config;
+  if (endpoints === undefined) return undefined;
+  const authority = readPem(etcdCaFile);
+  return new EtcdClient({
+    endpoints,
+    tls:
+      authority === undefined
+        ? undefined
+        : { authority, certificate: readPem(etcdCertFile), key: readPem(etcdKeyFile) },
+    user:
+      etcdUsername === undefined || etcdPassword === undefined
+        ? undefined
+        : { name: etcdUsername, password: etcdPassword },
+  });
+}
+
+function readPem(file: string | undefined): Buffer | undefined {
+  if (file === undefined) return undefined;
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    throw new InvalidConfig([
+      `${file} cannot be read (ETCD_CA_FILE, ETCD_CERT_FILE, ETCD_KEY_FILE): ${messageOf(cause)}`,
+    ]);
+  }
+}

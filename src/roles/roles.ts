@@ -1,0 +1,36 @@
+import type { RoleName } from "../config/config-schema.ts";
+import type { Config } from "../config/parse-config.ts";
+import type { Service } from "../kit/service.ts";
+import type { OpenRole, Role } from "./role.ts";
+import { openSharedParts, type SharedParts, type Surroundings } from "./shared-parts.ts";
+
+/** The roles, in the order of the data. Each is loaded only in a process that runs it: a streamer needs no GraphQL. */
+const loaders: Readonly<Record<RoleName, () => Promise<Role>>> = {
+  streamer: async () => (await import("./streamer.ts")).streamer,
+  collector: async () => (await import("./collector.ts")).collector,
+  gateway: async () => (await import("./gateway.ts")).gateway,
+};
+
+/** The roles of a process and what they share: every driver chosen, nothing started. */
+export interface OpenRoles {
+  readonly shared: SharedParts;
+  readonly roles: readonly OpenRole[];
+  /** In the order of starting: what takes the data starts before what sends it. */
+  readonly services: readonly Service[];
+}
+
+/** Opens the roles that the configuration names.
+ *  @throws UnusableSource, DataDirUnusable, StoreUnavailable, before anything runs */
+export async function openRoles(config: Config, surroundings: Surroundings): Promise<OpenRoles> {
+  const chosen: Role[] = [];
+  for (const [name, load] of Object.entries(loaders)) {
+    if (config.roles.some((role) => role === name)) chosen.push(await load());
+  }
+  const writesHotTier = chosen.some((role) => role.writesHotTier);
+  const shared = openSharedParts(config, { ...surroundings, writesHotTier });
+  const roles: OpenRole[] = [];
+  // one after the other: a source that cannot be read is reported before a store is opened
+  for (const role of chosen) roles.push(await role.open(shared));
+  const services = [...shared.services, ...roles.toReversed().flatMap((role) => role.services)];
+  return { shared, roles, services };
+}

@@ -1,0 +1,51 @@
+import type { Logger } from "pino";
+import type { Config } from "../config/parse-config.ts";
+import type { Clock } from "../kit/clock.ts";
+import { openLateStore } from "../pipeline/store/sql/open-late-store.ts";
+import { type OpenStore, openPGliteStore } from "../pipeline/store/sql/open-pglite-store.ts";
+import { openPostgresStore } from "../pipeline/store/sql/open-postgres-store.ts";
+
+/** The process's store: opened by the first role that asks for it, and shared with the roles after it. */
+export class SharedStore {
+  private opened: OpenStore | undefined;
+
+  constructor(
+    private readonly config: Config,
+    private readonly parts: { readonly clock: Clock; readonly log: Logger },
+  ) {}
+
+  /** The open store; undefined if no role of this process needs one. */
+  get current(): OpenStore | undefined {
+    return this.opened;
+  }
+
+  /** Opens the store for a role that can do nothing without it.
+   *  @throws DataDirUnusable, StoreUnavailable */
+  async open(): Promise<OpenStore> {
+    const { databaseUrl: url, dataDir } = this.config;
+    this.opened ??= await (url === undefined ? openPGliteStore({ dataDir }) : this.openPostgres(url));
+    return this.opened;
+  }
+
+  /** Opens the store for a role that has work without it: a database that does not answer is tried again while the
+   *  process runs. A role that needs the store must have asked for it before. */
+  async openLate(): Promise<OpenStore> {
+    const { databaseUrl: url } = this.config;
+    if (url === undefined) return this.open();
+    this.opened ??= await openLateStore({ ...this.parts, open: () => this.openPostgres(url) });
+    return this.opened;
+  }
+
+  /** Closes the store if it is open. */
+  async close(): Promise<void> {
+    await this.opened?.close();
+  }
+
+  private async openPostgres(url: string): Promise<OpenStore> {
+    const { migrateOnStart: migrate, collectorWorkers, queryTimeoutSeconds } = this.config;
+    // one connection more than the workers need, for health
+    const opened = await openPostgresStore({ url, migrate, maxConnections: collectorWorkers + 1, queryTimeoutSeconds });
+    this.parts.log.info(opened.engine());
+    return opened;
+  }
+}
