@@ -103,6 +103,20 @@ test("what a caller chooses between is made in src/roles/, or by its own file's 
   expect(made).toEqual([]);
 });
 
+test("the start and stop of every service are exercised", () => {
+  const services = findAll(sources, (node) => {
+    if (!ts.isClassDeclaration(node) || node.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.AbstractKeyword))
+      return;
+    const parents = (node.heritageClauses ?? []).flatMap(({ types }) =>
+      types.map(({ expression }) => expression.getText()),
+    );
+    return parents.some((name) => name === "BaseService" || name === "Service") ? node.name?.text : undefined;
+  }).map((found) => found.split(" ").at(-1) as string);
+  expect(services.length).toBeGreaterThan(0);
+  const exercised = readFileSync(join(root, "test/kit/every-service.test.ts"), "utf8");
+  expect(services.filter((name) => !exercised.includes(`new ${name}(`))).toEqual([]);
+});
+
 test("every exported function, class and interface says what it is for; options are said by their fields", () => {
   const bare = findAll([...sources, ...client], (node) => {
     const isDeclaration =

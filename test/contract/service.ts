@@ -1,0 +1,125 @@
+import { describe, expect, test } from "bun:test";
+import { systemClock } from "../../src/kit/clock.ts";
+import type { Service } from "../../src/kit/service.ts";
+import { within } from "../../src/kit/within.ts";
+import { randomFrom } from "../support/random.ts";
+
+/** A service that was not started yet, over parts of which one counts how often it is called. */
+export interface OpenedService {
+  readonly service: Service;
+  /** How often the service called its parts. */
+  readonly calls: () => number;
+}
+
+/** Every start and stop ends within this time, whatever came before it. */
+const timeoutMs = 10_000;
+/** A service that still worked would call its parts within this time. */
+const quietMs = 30;
+
+const inTime = <T>(promise: Promise<T>): Promise<T> => within(systemClock, timeoutMs, () => promise);
+const later = (): AbortSignal => AbortSignal.timeout(timeoutMs);
+
+/** What every service promises of its start and stop. */
+export function exerciseService(name: string, open: () => OpenedService): void {
+  const expectQuiet = async ({ calls }: OpenedService): Promise<void> => {
+    const callsAtStop = calls();
+    await Bun.sleep(quietMs);
+    expect(calls()).toBe(callsAtStop);
+  };
+
+  describe(`the life of ${name}`, () => {
+    test("it works after start, and a second start changes nothing", async () => {
+      const opened = open();
+      await inTime(opened.service.start());
+      await inTime(opened.service.start());
+      await inTime(calledOnce(opened));
+      await inTime(opened.service.stop(later()));
+      await expectQuiet(opened);
+    });
+
+    test("it is quiet once stopped, and a second stop changes nothing", async () => {
+      const opened = open();
+      const { service } = opened;
+      await inTime(service.start());
+      await inTime(Promise.all([service.stop(later()), service.stop(later())]));
+      await inTime(service.stop(later()));
+      await expectQuiet(opened);
+    });
+
+    test("stopped before start it never starts", async () => {
+      const opened = open();
+      await inTime(opened.service.stop(later()));
+      await inTime(opened.service.start());
+      await Bun.sleep(quietMs);
+      expect(opened.calls()).toBe(0);
+      await inTime(opened.service.stop(later()));
+    });
+
+    test("stopped while it starts, both the start and the stop end", async () => {
+      const opened = open();
+      const starting = opened.service.start();
+      await inTime(Promise.all([starting, opened.service.stop(later())]));
+      await expectQuiet(opened);
+    });
+
+    test("a stop whose deadline has passed ends, whatever is unfinished", async () => {
+      const opened = open();
+      await inTime(opened.service.start());
+      await inTime(opened.service.stop(AbortSignal.abort()));
+      await expectQuiet(opened);
+    });
+
+    test("once stopped it is not started again", async () => {
+      const opened = open();
+      const { service } = opened;
+      await inTime(service.start());
+      await inTime(service.stop(later()));
+      const callsAtStop = opened.calls();
+      await inTime(service.start());
+      await Bun.sleep(quietMs);
+      expect(opened.calls()).toBe(callsAtStop);
+    });
+
+    test("starts and stops from many sides at once all end, and leave it quiet", async () => {
+      for (let seed = 1; seed <= 20; seed += 1) {
+        const opened = open();
+        await inTime(stress(opened.service, randomFrom(seed)));
+        await expectQuiet(opened);
+      }
+    }, 60_000);
+  });
+}
+
+/** Ten callers start and stop the service, each in its own order and at its own pace. */
+async function stress(service: Service, random: () => number): Promise<void> {
+  const callers = Array.from({ length: 10 }, async () => {
+    for (let turn = 0; turn < 10; turn += 1) {
+      if (random() < 0.3) await Bun.sleep(random() * 3);
+      if (random() < 0.7) await service.start();
+      else await service.stop(random() < 0.5 ? AbortSignal.abort() : later());
+    }
+  });
+  await Promise.all(callers);
+  await service.stop(later());
+}
+
+/** Resolves once the service has called its parts. */
+async function calledOnce({ calls }: OpenedService): Promise<void> {
+  while (calls() === 0) await Bun.sleep(1);
+}
+
+/** Counts the calls of a part's methods. */
+export function counted<T extends object>(part: T): { readonly part: T; readonly calls: () => number } {
+  const called: PropertyKey[] = [];
+  const counting = new Proxy(part, {
+    get: (target, name) => {
+      const member: unknown = Reflect.get(target, name, target);
+      if (typeof member !== "function") return member;
+      return (...args: unknown[]): unknown => {
+        called.push(name);
+        return Reflect.apply(member, target, args);
+      };
+    },
+  });
+  return { part: counting, calls: () => called.length };
+}
