@@ -1,15 +1,15 @@
 import type { TSchema } from "@sinclair/typebox";
-import { aggregateSchema } from "../schemas/aggregate.ts";
-import { clusterStatsSchema } from "../schemas/cluster-stats.ts";
+import { aggregateSchema } from "../resources/telemetry/aggregate.ts";
+import { clusterStatsSchema } from "../resources/hierarchy/cluster-stats-schema.ts";
 import { deadLetterSchema } from "../schemas/dead-letter.ts";
 import { errorSchema } from "../schemas/envelope.ts";
 import { gpuSchema } from "../schemas/gpu.ts";
-import { gpuChangesSchema } from "../schemas/gpu-changes.ts";
-import { healthSchema, probeSchema } from "../schemas/health.ts";
+import { gpuChangesSchema } from "../resources/gpus/gpu-changes.ts";
+import { healthSchema, probeSchema } from "../operations/health.ts";
 import { clusterSchema, hostSchema } from "../schemas/hierarchy.ts";
-import { metricSchema } from "../schemas/metric.ts";
-import { pipelineSchema } from "../schemas/pipeline.ts";
-import { rejectionSchema } from "../schemas/rejection.ts";
+import { metricSchema } from "../resources/catalogue/metric.ts";
+import { pipelineSchema } from "../resources/pipeline/pipeline-state.ts";
+import { rejectionSchema } from "../resources/quarantine/rejection.ts";
 import { telemetryRecordSchema } from "../schemas/telemetry-record.ts";
 
 /** The API's types by the names that the documentation gives them. */

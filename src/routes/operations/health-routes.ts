@@ -6,7 +6,7 @@ import type { Service } from "../../kit/service.ts";
 import type { TelemetryStore } from "../../pipeline/store/telemetry-store.ts";
 import { operation } from "../http/operation.ts";
 import { accepts, noQuery } from "../http/parameters.ts";
-import type { ComponentHealth, Health } from "../schemas/health.ts";
+import type { ComponentHealth, Health } from "./health.ts";
 
 export interface HealthOptions {
   /** Undefined in a process that only streams. */

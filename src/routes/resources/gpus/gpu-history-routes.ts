@@ -6,7 +6,7 @@ import { gpuParams } from "./gpu-routes.ts";
 import type { HistoryAnswers } from "../../answers/history-answers.ts";
 import { acceptsAt, changesQuery, historyQuery, rangeOf } from "../../http/parameters.ts";
 import { single } from "../../schemas/envelope.ts";
-import { toApiGpuChanges } from "../../schemas/gpu-changes.ts";
+import { toApiGpuChanges } from "./gpu-changes.ts";
 
 /** What was measured of one GPU, and what of it changed. */
 export function gpuHistoryRoutes(history: HistoryAnswers, queries: TelemetryQueries) {

@@ -4,7 +4,7 @@ import type { StoredGpu } from "../../../domain/query.ts";
 import type { Fleet } from "../../fleet/fleet.ts";
 import type { TelemetryQueries } from "../../../pipeline/store/telemetry-queries.ts";
 import { notFound } from "../../http/api-error.ts";
-import { clusterStats } from "../../answers/cluster-stats.ts";
+import { clusterStats } from "./cluster-stats.ts";
 import { operation } from "../../http/operation.ts";
 import type { FleetAnswers } from "../../answers/fleet-answers.ts";
 import { accepts, acceptsAt, noQuery, pathName } from "../../http/parameters.ts";

@@ -1,13 +1,13 @@
 import type { GraphQLFieldConfigMap } from "graphql";
 import { GraphQLNonNull } from "graphql";
-import { clusterStats } from "../../answers/cluster-stats.ts";
+import { clusterStats } from "./cluster-stats.ts";
 import { historyQuery, noQuery, rangeOf } from "../../http/parameters.ts";
 import { Type } from "@sinclair/typebox";
 import type { ApiCluster, ApiGpu, ApiHost, FleetIndex } from "../../fleet/fleet-index.ts";
 import type { GraphqlContext } from "../../graphql-kit/operation-context.ts";
 import type { OutputTypes } from "../../graphql-kit/types/output-types.ts";
 import { type FieldMaker, limitOf } from "../../graphql-kit/field.ts";
-import { newestOf } from "./fleet-fields.ts";
+import { newestOf } from "../gpus/gpu-fields.ts";
 
 type Fields = GraphQLFieldConfigMap<unknown, GraphqlContext>;
 

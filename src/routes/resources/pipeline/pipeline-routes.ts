@@ -7,7 +7,7 @@ import { DeadLetterAnswers } from "../../answers/dead-letters.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts, acceptsAt, noQuery, pathName } from "../../http/parameters.ts";
 import { list, single, wholeNumber } from "../../schemas/envelope.ts";
-import { toApiPipeline } from "../../schemas/pipeline.ts";
+import { toApiPipeline } from "./pipeline-state.ts";
 
 /** What operators look at and set right. */
 export interface PipelineParts {

@@ -4,8 +4,8 @@ import type { TelemetryQueries } from "../../../pipeline/store/telemetry-queries
 import { operation } from "../../http/operation.ts";
 import { accepts, noQuery, quarantineQuery } from "../../http/parameters.ts";
 import { list } from "../../schemas/envelope.ts";
-import { toApiMetric } from "../../schemas/metric.ts";
-import { toApiRejection } from "../../schemas/rejection.ts";
+import { toApiMetric } from "../catalogue/metric.ts";
+import { toApiRejection } from "./rejection.ts";
 
 /** What may come in, and what was rejected. */
 export function quarantineRoutes(queries: TelemetryQueries) {

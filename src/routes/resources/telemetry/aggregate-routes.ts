@@ -7,7 +7,7 @@ import { operation } from "../../http/operation.ts";
 import { metricsOf } from "../../http/filters.ts";
 import { rollupFor } from "../../answers/history-answers.ts";
 import { accepts, aggregateQuery, rangeOf } from "../../http/parameters.ts";
-import { toApiAggregate } from "../../schemas/aggregate.ts";
+import { toApiAggregate } from "./aggregate.ts";
 
 /** What is summed up where nobody says what. */
 const metricsDefault = ["gpu_utilization", "memory_utilization", "temperature", "power_draw"];

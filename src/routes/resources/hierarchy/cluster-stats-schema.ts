@@ -1,7 +1,7 @@
 import { type Static, Type } from "@sinclair/typebox";
-import type { StoredRecord } from "../../domain/query.ts";
-import { activeLagMs } from "./activity.ts";
-import { instant, wholeNumber } from "./envelope.ts";
+import type { StoredRecord } from "../../../domain/query.ts";
+import { activeLagMs } from "../../schemas/activity.ts";
+import { instant, wholeNumber } from "../../schemas/envelope.ts";
 
 const windowSeconds = activeLagMs / 1000;
 

@@ -1,7 +1,7 @@
 import { type Static, Type } from "@sinclair/typebox";
-import type { GpuChanges } from "../../domain/query.ts";
-import { formatTimestamp } from "../../domain/timestamp.ts";
-import { instant } from "./envelope.ts";
+import type { GpuChanges } from "../../../domain/query.ts";
+import { formatTimestamp } from "../../../domain/timestamp.ts";
+import { instant } from "../../schemas/envelope.ts";
 
 const from = instant("Since when it held, until the next one's");
 

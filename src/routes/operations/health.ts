@@ -1,5 +1,5 @@
 import { type Static, Type } from "@sinclair/typebox";
-import { wholeNumber } from "./envelope.ts";
+import { wholeNumber } from "../schemas/envelope.ts";
 
 const componentSchema = Type.Object(
   {

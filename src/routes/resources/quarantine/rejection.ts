@@ -1,8 +1,8 @@
 import { type Static, Type } from "@sinclair/typebox";
-import { rejectReasons } from "../../domain/batch.ts";
-import type { StoredRejection } from "../../domain/query.ts";
-import { formatTimestamp } from "../../domain/timestamp.ts";
-import { instant, wholeNumber } from "./envelope.ts";
+import { rejectReasons } from "../../../domain/batch.ts";
+import type { StoredRejection } from "../../../domain/query.ts";
+import { formatTimestamp } from "../../../domain/timestamp.ts";
+import { instant, wholeNumber } from "../../schemas/envelope.ts";
 
 /** A rejected input as the API shows it. */
 export const rejectionSchema = Type.Object(

@@ -1,8 +1,8 @@
 import { type Static, Type } from "@sinclair/typebox";
-import { rejectReasons } from "../../domain/batch.ts";
-import type { QueueStats } from "../../pipeline/queue/queue.ts";
-import type { Service } from "../../kit/service.ts";
-import { wholeNumber } from "./envelope.ts";
+import { rejectReasons } from "../../../domain/batch.ts";
+import type { QueueStats } from "../../../pipeline/queue/queue.ts";
+import type { Service } from "../../../kit/service.ts";
+import { wholeNumber } from "../../schemas/envelope.ts";
 
 const queueSchema = Type.Object(
   {

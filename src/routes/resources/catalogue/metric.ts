@@ -1,6 +1,6 @@
 import { type Static, Type } from "@sinclair/typebox";
-import type { Metric } from "../../domain/metrics.ts";
-import { wholeNumber } from "./envelope.ts";
+import type { Metric } from "../../../domain/metrics.ts";
+import { wholeNumber } from "../../schemas/envelope.ts";
 
 /** A metric of the catalogue as the API shows it. */
 export const metricSchema = Type.Object(

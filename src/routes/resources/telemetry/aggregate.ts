@@ -1,7 +1,7 @@
 import { type Static, Type } from "@sinclair/typebox";
-import type { AggregateRow } from "../../domain/query.ts";
-import { formatTimestamp } from "../../domain/timestamp.ts";
-import { instant, wholeNumber } from "./envelope.ts";
+import type { AggregateRow } from "../../../domain/query.ts";
+import { formatTimestamp } from "../../../domain/timestamp.ts";
+import { instant, wholeNumber } from "../../schemas/envelope.ts";
 
 /** What became of a metric in a span of time. */
 const spreadSchema = Type.Object(

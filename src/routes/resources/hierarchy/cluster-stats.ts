@@ -1,9 +1,9 @@
-import type { StoredGpu, StoredRecord } from "../../domain/query.ts";
-import type { Fleet } from "../fleet/fleet.ts";
-import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
-import { activeLagMs } from "../schemas/activity.ts";
-import { type ClusterStats, metricSpreadsOf, sufficeForStats } from "../schemas/cluster-stats.ts";
-import { toApiClusters } from "../schemas/hierarchy.ts";
+import type { StoredGpu, StoredRecord } from "../../../domain/query.ts";
+import type { Fleet } from "../../fleet/fleet.ts";
+import type { TelemetryQueries } from "../../../pipeline/store/telemetry-queries.ts";
+import { activeLagMs } from "../../schemas/activity.ts";
+import { type ClusterStats, metricSpreadsOf, sufficeForStats } from "./cluster-stats-schema.ts";
+import { toApiClusters } from "../../schemas/hierarchy.ts";
 
 /** Bounds what one request may read. */
 const recordsMax = 10_000;

@@ -12,11 +12,11 @@ import {
   quarantineQuery,
   rangeOf,
 } from "../../http/parameters.ts";
-import { toApiAggregate } from "../../schemas/aggregate.ts";
+import { toApiAggregate } from "./aggregate.ts";
 import { wholeNumber } from "../../schemas/envelope.ts";
-import { toApiGpuChanges } from "../../schemas/gpu-changes.ts";
-import { toApiMetric } from "../../schemas/metric.ts";
-import { toApiRejection } from "../../schemas/rejection.ts";
+import { toApiGpuChanges } from "../gpus/gpu-changes.ts";
+import { toApiMetric } from "../catalogue/metric.ts";
+import { toApiRejection } from "../quarantine/rejection.ts";
 import type { OperationContext } from "../../graphql-kit/operation-context.ts";
 import type { EnumTypes } from "../../graphql-kit/types/enums.ts";
 import type { OutputTypes } from "../../graphql-kit/types/output-types.ts";
