@@ -1,8 +1,7 @@
 import pino from "pino";
 import { systemClock } from "../../src/kit/clock.ts";
-import { validateBatch } from "../../src/domain/schema/validate-batch.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
-import { decodePayload } from "../../src/pipeline/queue/batch-codec.ts";
+import { decodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
 import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
 
 // A collector without a store: claims, decodes, validates, acknowledges. Started by bench/queue.ts, as a process of its
@@ -32,7 +31,7 @@ async function work(): Promise<never> {
       await new Promise(() => undefined);
     }
     for (const { envelope, payload } of deliveries) {
-      if (decodes === "true") validateBatch(decodePayload({ ...envelope, payload }));
+      if (decodes === "true") decodeBatch({ ...envelope, payload });
     }
     await queue.acknowledge(deliveries);
     const before = acknowledged;

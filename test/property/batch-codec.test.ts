@@ -2,8 +2,9 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { RecordBatch } from "../../src/domain/batch.ts";
 import { UndecodablePayload } from "../../src/domain/errors.ts";
+import { toPayloadV1 } from "../../src/domain/schema/columns-v1.ts";
 import { validateBatch } from "../../src/domain/schema/validate-batch.ts";
-import { decodePayload, encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
+import { decodeBatch, decodePayload, encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
 import { makeBatch, type TestRecord } from "../../dev/make-batch.ts";
 
 const finite = fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => value + 0);
@@ -39,7 +40,7 @@ test("a damaged payload is refused, never misread and never a crash", () => {
       const payload = encoded.payload.slice();
       payload[at] = (payload[at] as number) ^ flip;
       try {
-        decodePayload({ ...encoded, payload });
+        decodeBatch({ ...encoded, payload });
       } catch (error) {
         expect(error).toBeInstanceOf(UndecodablePayload);
       }
@@ -51,6 +52,39 @@ test("unknown encodings and schema versions are refused by name", () => {
   const encoded = encodeBatch(makeBatch([]));
   expect(() => decodePayload({ ...encoded, schemaVersion: "v9" })).toThrow('"v9" is not known');
   expect(() => decodePayload({ ...encoded, encoding: "xml" })).toThrow('"xml" is not known');
+});
+
+test("columns that contradict each other are refused", () => {
+  const encode = (change: object) => {
+    const good = toPayloadV1(
+      makeBatch([{ uuid: "GPU-a", timeMs: Date.UTC(2025, 0, 1), metrics: { temperature: 28 } }]),
+    );
+    return new TextEncoder().encode(JSON.stringify({ ...good, ...change }));
+  };
+  const refusal = (change: object): unknown => {
+    try {
+      return decodeBatch({ payload: encode(change), encoding: "json", schemaVersion: "v1" });
+    } catch (error) {
+      return error;
+    }
+  };
+  expect(refusal({ gpuSteps: [] })).toMatchObject({
+    code: "undecodable_payload",
+    message: "payload of schema v1 contradicts itself: gpuSteps has 0 elements for 1 records",
+  });
+  for (const column of [
+    { metric: "temperature", at: [7], same: 28 },
+    { metric: "temperature", at: [0], values: [] },
+  ]) {
+    expect(refusal({ columns: [column] })).toMatchObject({ code: "undecodable_payload", retryable: false });
+  }
+});
+
+test("a frame that would decompress to more than 64 MiB is refused before it is decompressed", () => {
+  const payload = Bun.zstdCompressSync(new Uint8Array(64 * 1024 ** 2 + 1), { level: 1 });
+  expect(() => decodeBatch({ payload, encoding: "json+zstd", schemaVersion: "v1" })).toThrow(
+    /decompresses to 67108865 bytes; at most 67108864 are decoded/,
+  );
 });
 
 test("the long form v1beta1 is migrated: good samples merge into records, a bad one is rejected alone", () => {
@@ -70,7 +104,7 @@ test("the long form v1beta1 is migrated: good samples merge into records, a bad 
   expect(batch.rejected).toMatchObject([{ reason: "value_out_of_range", value: "808334905" }]);
 });
 
-test("a record that cannot be stored is rejected by the collector's check, and the others go on", () => {
+test("decoding rejects a record that cannot be stored, and keeps the others", () => {
   const timeMs = Date.UTC(2025, 0, 1);
   const good = makeBatch([{ uuid: "GPU-a", timeMs, metrics: { temperature: 28 } }]);
   expect(validateBatch(good)).toBe(good);
@@ -82,4 +116,5 @@ test("a record that cannot be stored is rejected by the collector's check, and t
   const checked = validateBatch(mixed);
   expect(checked.recordCount).toBe(1);
   expect(checked.rejected.map(({ reason }) => reason).sort()).toEqual(["timestamp_out_of_range", "value_out_of_range"]);
+  expect(comparable(decodeBatch(encodeBatch(mixed)))).toEqual(comparable(checked));
 });

@@ -1,4 +1,5 @@
 import type { RecordBatch } from "../batch.ts";
+import { UndecodablePayload } from "../errors.ts";
 import type { PayloadV1 } from "./payload-v1.ts";
 
 type Column = PayloadV1["columns"][number];
@@ -21,12 +22,12 @@ export function toPayloadV1(batch: RecordBatch): PayloadV1 {
 }
 
 /** Payload `v1` -> RecordBatch.
- *  @throws RangeError where its columns do not fit each other */
+ *  @throws UndecodablePayload if its columns contradict each other */
 export function fromPayloadV1(payload: PayloadV1): RecordBatch {
   const { records } = payload;
-  mustHave("gpuSteps", payload.gpuSteps.length, records);
-  mustHave("timeStepsMs", payload.timeStepsMs.length, records);
-  if (payload.workloadIndexes !== undefined) mustHave("workloadIndexes", payload.workloadIndexes.length, records);
+  checkLength("gpuSteps", payload.gpuSteps.length, records);
+  checkLength("timeStepsMs", payload.timeStepsMs.length, records);
+  if (payload.workloadIndexes !== undefined) checkLength("workloadIndexes", payload.workloadIndexes.length, records);
   return {
     recordCount: records,
     gpus: payload.gpus,
@@ -41,8 +42,12 @@ export function fromPayloadV1(payload: PayloadV1): RecordBatch {
   };
 }
 
-function mustHave(what: string, found: number, records: number): void {
-  if (found !== records) throw new RangeError(`${what} has ${found} elements for ${records} records`);
+function checkLength(column: string, length: number, records: number): void {
+  if (length !== records) throw contradiction(`${column} has ${length} elements for ${records} records`);
+}
+
+function contradiction(reason: string): UndecodablePayload {
+  return new UndecodablePayload(`payload of schema v1 contradicts itself: ${reason}`);
 }
 
 function stepsOf(values: Uint32Array | Float64Array): number[] {
@@ -83,12 +88,12 @@ function toColumn(metric: string, column: Float64Array): Column {
 
 function fromColumn({ metric, at, values, same }: Column, records: number): Float64Array {
   const count = at?.length ?? records;
-  if (same === undefined) mustHave(`the values of ${metric}`, values?.length ?? 0, count);
+  if (same === undefined) checkLength(`the column of ${metric}`, values?.length ?? 0, count);
   const column = new Float64Array(records).fill(NaN);
   let record = -1;
   for (let i = 0; i < count; i += 1) {
     record = at === undefined ? i : i === 0 ? (at[0] as number) : record + (at[i] as number);
-    if (record >= records) throw new RangeError(`${metric} names record ${record} of ${records}`);
+    if (record >= records) throw contradiction(`${metric} has a value for record ${record} of ${records}`);
     column[record] = same ?? (values?.[i] as number);
   }
   return column;

@@ -4,11 +4,10 @@ import { BaseService } from "../../kit/base-service.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { RepeatedError } from "../../kit/repeated-error.ts";
 import { QueueClosed } from "../../domain/errors.ts";
-import { validateBatch } from "../../domain/schema/validate-batch.ts";
 import { isRetryable, retry } from "../../kit/retry.ts";
 import type { HotTier } from "../hot/hot-tier.ts";
 import type { PipelineListener } from "../observe/pipeline-listener.ts";
-import { decodePayload } from "../queue/batch-codec.ts";
+import { decodeBatch } from "../queue/batch-codec.ts";
 import type { Delivery, Queue } from "../queue/queue.ts";
 import type { IngestMessage, TelemetryStore } from "../store/telemetry-store.ts";
 
@@ -109,7 +108,7 @@ export class Collector extends BaseService {
     const { queue, listener } = this.options;
     let batch: RecordBatch | undefined;
     try {
-      batch = validateBatch(decodePayload({ ...delivery.envelope, payload: delivery.payload }));
+      batch = decodeBatch({ ...delivery.envelope, payload: delivery.payload });
       await this.store(delivery, batch, onStored);
     } catch (error) {
       // stopping while the store is away is no fault of the message: its claim ends with the queue's close

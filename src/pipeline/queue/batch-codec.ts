@@ -1,12 +1,14 @@
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import type { RecordBatch } from "../../domain/batch.ts";
 import { UndecodablePayload } from "../../domain/errors.ts";
+import { messageOf } from "../../kit/message-of.ts";
 import { fromPayloadV1, toPayloadV1 } from "../../domain/schema/columns-v1.ts";
 import { migrateV1Beta1 } from "../../domain/schema/migrate-v1beta1.ts";
 import { payloadV1 } from "../../domain/schema/payload-v1.ts";
 import { payloadV1Beta1 } from "../../domain/schema/payload-v1beta1.ts";
+import { validateBatch } from "../../domain/schema/validate-batch.ts";
 
-/** A payload and what is needed to read it. */
+/** A payload, with the names of its encoding and schema. */
 export interface EncodedBatch {
   readonly payload: Uint8Array;
   readonly encoding: string;
@@ -14,62 +16,68 @@ export interface EncodedBatch {
 }
 
 const jsonZstd = "json+zstd";
-/** Decompressed; a batch of 50,000 rows has about 5 MiB. Bounds what a damaged or hostile payload can take. */
+/** Decompressed: a batch of 50,000 rows has about 5 MiB. Limits the memory that a damaged or hostile payload can take. */
 const decodedMaxBytes = 64 * 1024 * 1024;
 
 const checkV1 = TypeCompiler.Compile(payloadV1);
 const checkV1Beta1 = TypeCompiler.Compile(payloadV1Beta1);
 
-/** Batch -> payload of the newest schema. JSON compresses to about 4 bytes a sample once it is in columns, and zstd's
- *  level 1 is the quickest (see bench/batch-codec.ts). */
+/** Encodes a batch as a payload of the newest schema. JSON in columns compresses to about 4 bytes a sample; zstd's level 1 is
+ *  its quickest. */
 export function encodeBatch(batch: RecordBatch): EncodedBatch {
   const payload = Bun.zstdCompressSync(JSON.stringify(toPayloadV1(batch)), { level: 1 });
   return { payload, encoding: jsonZstd, schemaVersion: "v1" };
 }
 
-/** Payload of any known schema -> batch; older ones are migrated.
+/** Decodes a payload of any known schema and validates its records.
+ *  @returns a batch that the store can hold: records that it cannot are among `rejected`
+ *  @throws UndecodablePayload */
+export function decodeBatch(encoded: EncodedBatch): RecordBatch {
+  return validateBatch(decodePayload(encoded));
+}
+
+/** Decodes a payload of any known schema, without validating its records; older schemas are migrated.
  *  @throws UndecodablePayload */
 export function decodePayload({ payload, encoding, schemaVersion }: EncodedBatch): RecordBatch {
   const content = fromBytes(payload, encoding);
-  if (schemaVersion === "v1") {
-    if (!checkV1.Check(content))
-      throw new UndecodablePayload(`payload is not of schema v1: ${firstFault(checkV1, content)}`);
-    try {
-      return fromPayloadV1(content);
-    } catch (cause) {
-      throw new UndecodablePayload(`payload of schema v1 contradicts itself: ${(cause as Error).message}`, { cause });
-    }
+  switch (schemaVersion) {
+    case "v1":
+      if (checkV1.Check(content)) return fromPayloadV1(content);
+      throw new UndecodablePayload(`payload is not of schema v1: ${firstError(checkV1, content)}`);
+    case "v1beta1":
+      if (checkV1Beta1.Check(content)) return migrateV1Beta1(content);
+      throw new UndecodablePayload(`payload is not of schema v1beta1: ${firstError(checkV1Beta1, content)}`);
+    default:
+      throw new UndecodablePayload(
+        `schema version ${JSON.stringify(schemaVersion)} is not known; known are v1, v1beta1`,
+      );
   }
-  if (schemaVersion === "v1beta1") {
-    if (checkV1Beta1.Check(content)) return migrateV1Beta1(content);
-    throw new UndecodablePayload(`payload is not of schema v1beta1: ${firstFault(checkV1Beta1, content)}`);
-  }
-  throw new UndecodablePayload(`schema version ${JSON.stringify(schemaVersion)} is not known; known are v1, v1beta1`);
 }
 
 function fromBytes(payload: Uint8Array, encoding: string): unknown {
   if (encoding !== jsonZstd && encoding !== "json") {
     throw new UndecodablePayload(`encoding ${JSON.stringify(encoding)} is not known; known are ${jsonZstd}, json`);
   }
+  if (encoding === jsonZstd) checkDecodedSize(payload);
   try {
-    const bytes = encoding === "json" ? payload : decompress(payload);
+    const bytes = encoding === "json" ? payload : Bun.zstdDecompressSync(payload);
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
-    throw new UndecodablePayload(`payload of ${payload.length} bytes cannot be read: ${(cause as Error).message}`, {
-      cause,
-    });
+    throw new UndecodablePayload(`payload of ${payload.length} bytes cannot be read: ${messageOf(cause)}`, { cause });
   }
 }
 
-function decompress(payload: Uint8Array): Uint8Array {
+/** @throws UndecodablePayload before anything is decompressed */
+function checkDecodedSize(payload: Uint8Array): void {
   const size = frameContentSize(payload);
-  if (size === undefined || size > decodedMaxBytes) {
-    throw new RangeError(`it decompresses to ${size ?? "an unknown number of"} bytes, allowed are ${decodedMaxBytes}`);
-  }
-  return Bun.zstdDecompressSync(payload);
+  if (size !== undefined && size <= decodedMaxBytes) return;
+  throw new UndecodablePayload(
+    `payload of ${payload.length} bytes decompresses to ${size ?? "an unknown number of"} bytes; at most ` +
+      `${decodedMaxBytes} are decoded`,
+  );
 }
 
-/** The size that a zstd frame declares for its content, undefined where it declares none or is no frame.
+/** The size that a zstd frame declares for its content; undefined if it declares none or is not a frame.
  *  Source: https://datatracker.ietf.org/doc/html/rfc8878#section-3.1.1.1 */
 function frameContentSize(frame: Uint8Array): number | undefined {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
@@ -90,10 +98,10 @@ function frameContentSize(frame: Uint8Array): number | undefined {
   }
 }
 
-function firstFault(
+function firstError(
   check: { Errors(value: unknown): Iterable<{ path: string; message: string }> },
   value: unknown,
 ): string {
-  for (const { path, message } of check.Errors(value)) return `${path || "the whole"}: ${message}`;
+  for (const { path, message } of check.Errors(value)) return `${path || "the payload"}: ${message}`;
   return "unknown";
 }
