@@ -13,20 +13,27 @@ import {
   unique,
 } from "drizzle-orm/pg-core";
 import { metrics } from "../domain/metrics.ts";
+import { attributeColumns, type ColumnDeclaration, type ColumnList, workloadColumns } from "./gpu-columns.ts";
 
 const instant = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
 const offset = (name: string) => bigint(name, { mode: "number" });
 
-/** What inputs say of a GPU beside its uuid. */
-const attributes = {
-  clusterId: text("cluster_id").notNull(),
-  hostname: text("hostname").notNull(),
-  gpuId: integer("gpu_id").notNull(),
-  device: text("device").notNull(),
-  modelName: text("model_name").notNull(),
-  driverVersion: text("driver_version").notNull(),
-  properties: jsonb("properties").$type<Record<string, string>>().notNull(),
+const columnTypes = {
+  text: (name: string) => text(name),
+  int: (name: string) => integer(name),
+  jsonb: (name: string) => jsonb(name),
 };
+
+/** The columns of a list, by the names of its fields. */
+function columnsOf<Row extends object>({ declarations }: ColumnList<Row>) {
+  const columns: Partial<Record<string, PgColumnBuilderBase>> = {};
+  for (const [field, { name, type }] of Object.entries<ColumnDeclaration>(declarations)) {
+    columns[field] = columnTypes[type](name).notNull();
+  }
+  return columns as Record<keyof Row & string, PgColumnBuilderBase>;
+}
+
+const attributes = columnsOf(attributeColumns);
 
 /** Counts the changes of GPUs' attributes and workloads: whoever reads the same number as before has missed none. */
 export const gpuRevision = pgSequence("gpu_revision");
@@ -63,9 +70,7 @@ export const gpuWorkloads = pgTable(
   {
     gpuKey: integer("gpu_key").notNull(),
     validFrom: instant("valid_from").notNull(),
-    container: text("container").notNull(),
-    pod: text("pod").notNull(),
-    namespace: text("namespace").notNull(),
+    ...columnsOf(workloadColumns),
   },
   (table) => [primaryKey({ name: "gpu_workloads_pkey", columns: [table.gpuKey, table.validFrom] })],
 );

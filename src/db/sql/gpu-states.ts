@@ -1,6 +1,7 @@
 import type { Attributes, Workload } from "../../domain/gpu.ts";
 import type { SqlExecutor } from "../client.ts";
-import { numberArray, textArray } from "./array-literal.ts";
+import { attributeColumns, type ColumnList, workloadColumns } from "../gpu-columns.ts";
+import { numberArray } from "./array-literal.ts";
 
 // A GPU's attributes and workloads over time: what both tables have in common is written once.
 
@@ -32,24 +33,16 @@ select from gpus join unnest($1::text::int[]) as u(gpu_key) using (gpu_key) orde
 /** What is kept over time, each in a table of its own. */
 export type StateTable = "gpu_attributes" | "gpu_workloads";
 
-const columnsOf = {
-  gpu_attributes: {
-    clusterId: ["cluster_id", "text"],
-    hostname: ["hostname", "text"],
-    gpuId: ["gpu_id", "int"],
-    device: ["device", "text"],
-    modelName: ["model_name", "text"],
-    driverVersion: ["driver_version", "text"],
-    properties: ["properties", "jsonb"],
-  },
-  gpu_workloads: { container: ["container", "text"], pod: ["pod", "text"], namespace: ["namespace", "text"] },
-} as const;
-
 /** What each table keeps. */
 export interface StateOf {
   readonly gpu_attributes: Attributes;
   readonly gpu_workloads: Workload;
 }
+
+const columnsOf: { readonly [Table in StateTable]: ColumnList<StateOf[Table]> } = {
+  gpu_attributes: attributeColumns,
+  gpu_workloads: workloadColumns,
+};
 
 /** A state of one GPU, from an instant on (milliseconds since the epoch). */
 export interface StateRow<Table extends StateTable> {
@@ -72,14 +65,15 @@ export async function readStates<Table extends StateTable>(
   table: Table,
   { gpuKeys, firstMs, lastMs }: GpuSpans,
 ): Promise<StateRow<Table>[]> {
-  const columns = Object.entries(columnsOf[table]).map(([name, [column]]) => `s.${column} as "${name}"`);
+  const columns = columnsOf[table];
   const part = (condition: string): string => `(select * from ${table} where gpu_key = k.gpu_key and ${condition})`;
   const text = `
 with k as (
   select gpu_key, to_timestamp(first_ms / 1000.0) as first_at, to_timestamp(last_ms / 1000.0) as last_at
   from unnest($1::text::int[], $2::text::float8[], $3::text::float8[]) as u(gpu_key, first_ms, last_ms)
 )
-select s.gpu_key as "gpuKey", extract(epoch from s.valid_from)::float8 * 1000 as "fromMs", ${columns.join(", ")}
+select s.gpu_key as "gpuKey", extract(epoch from s.valid_from)::float8 * 1000 as "fromMs",
+  ${columns.selected("s")}
 from k cross join lateral (
   ${part("valid_from < k.first_at order by valid_from desc limit 1")}
   union all ${part("valid_from >= k.first_at and valid_from <= k.last_at")}
@@ -87,11 +81,7 @@ from k cross join lateral (
 ) s order by s.gpu_key, s.valid_from`;
   const params = [numberArray(gpuKeys), numberArray(firstMs), numberArray(lastMs)];
   const rows = await executor.query<{ gpuKey: number; fromMs: number } & StateOf[Table]>(text, params);
-  return rows.map(({ gpuKey, fromMs, ...state }) => ({
-    gpuKey,
-    fromMs: Math.round(fromMs),
-    state: state as unknown as StateOf[Table],
-  }));
+  return rows.map((row) => ({ gpuKey: row.gpuKey, fromMs: Math.round(row.fromMs), state: columns.pick(row) }));
 }
 
 /** Writes states, each over the one that begins at the same instant. */
@@ -101,20 +91,17 @@ export async function writeStates<Table extends StateTable>(
   rows: readonly StateRow<Table>[],
 ): Promise<void> {
   if (rows.length === 0) return;
-  const { columns, names, arrays } = columnTexts(table, 3);
+  const columns = columnsOf[table];
   const text = `
-insert into ${table} (gpu_key, valid_from, ${names})
-select gpu_key, to_timestamp(from_ms / 1000.0), ${columns.map(({ value }) => value).join(", ")}
-from unnest($1::text::int[], $2::text::float8[], ${arrays}) as u(gpu_key, from_ms, ${names})
+insert into ${table} (gpu_key, valid_from, ${columns.names()})
+select gpu_key, to_timestamp(from_ms / 1000.0), ${columns.unnested("u")}
+from unnest($1::text::int[], $2::text::float8[], ${columns.parameters(3)}) as u(gpu_key, from_ms, ${columns.names()})
 order by gpu_key, from_ms
-on conflict (gpu_key, valid_from) do update set ${columns.map(({ name }) => `${name} = excluded.${name}`).join(", ")}`;
+on conflict (gpu_key, valid_from) do update set ${columns.assignments("excluded")}`;
   await executor.query(text, [
     numberArray(rows.map(({ gpuKey }) => gpuKey)),
     numberArray(rows.map(({ fromMs }) => fromMs)),
-    ...stateArrays(
-      table,
-      rows.map(({ state }) => state),
-    ),
+    ...columns.arrays(rows.map(({ state }) => state)),
   ]);
 }
 
@@ -140,13 +127,12 @@ export async function setNewestAttributes(
   rows: readonly Omit<StateRow<"gpu_attributes">, "fromMs">[],
 ): Promise<void> {
   if (rows.length === 0) return;
-  const { columns, names, arrays } = columnTexts("gpu_attributes", 2);
   const text = `
-update gpus set ${columns.map(({ name, value }) => `${name} = ${value}`).join(", ")}
-from unnest($1::text::int[], ${arrays}) as u(gpu_key, ${names})
+update gpus set ${attributeColumns.assignments("u")}
+from unnest($1::text::int[], ${attributeColumns.parameters(2)}) as u(gpu_key, ${attributeColumns.names()})
 where gpus.gpu_key = u.gpu_key`;
   const states = rows.map(({ state }) => state);
-  await executor.query(text, [numberArray(rows.map(({ gpuKey }) => gpuKey)), ...stateArrays("gpu_attributes", states)]);
+  await executor.query(text, [numberArray(rows.map(({ gpuKey }) => gpuKey)), ...attributeColumns.arrays(states)]);
 }
 
 /** Notes the revision of a change at GPUs, and how far back and forth they were seen at least. */
@@ -177,23 +163,4 @@ with seen as (
 )
 update gpus set last_seen_at = greatest(last_seen_at, last_at) from seen where gpus.gpu_key = seen.gpu_key`;
   await executor.query(text, [numberArray(gpuKeys), numberArray(lastMs)]);
-}
-
-/** A table's columns, and their values as arrays: parameters from a number on, unnested as `u`. */
-function columnTexts(table: StateTable, firstParam: number) {
-  const columns = Object.values<readonly [string, string]>(columnsOf[table]);
-  const arrays = columns.map(([, type], index) => `$${index + firstParam}::text::${type === "int" ? "int" : "text"}[]`);
-  return {
-    columns: columns.map(([name, type]) => ({ name, value: `u.${name}::${type}` })),
-    names: columns.map(([name]) => name).join(", "),
-    arrays: arrays.join(", "),
-  };
-}
-
-function stateArrays<Table extends StateTable>(table: Table, states: readonly StateOf[Table][]): string[] {
-  return Object.entries(columnsOf[table]).map(([name, [, type]]) => {
-    const values = states.map((state): unknown => (state as unknown as Record<string, unknown>)[name]);
-    if (type === "int") return numberArray(values as number[]);
-    return textArray(values.map((value) => (type === "jsonb" ? JSON.stringify(value) : String(value))));
-  });
 }

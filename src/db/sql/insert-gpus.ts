@@ -1,5 +1,6 @@
 import type { Gpu } from "../../domain/gpu.ts";
 import type { SqlExecutor } from "../client.ts";
+import { attributeColumns } from "../gpu-columns.ts";
 import { numberArray, textArray } from "./array-literal.ts";
 
 /** A GPU and the span of its records in a batch, milliseconds since the epoch. */
@@ -12,15 +13,13 @@ export interface SeenGpu {
 // `not exists` before `on conflict`: a conflict alone would use up a key for every GPU of every batch.
 const insertText = `
 with seen as (
-  select uuid, cluster_id, hostname, gpu_id, device, model_name, driver_version, properties::jsonb as properties,
+  select uuid, ${attributeColumns.unnested("s")},
     to_timestamp(first_ms / 1000.0) as first_at, to_timestamp(last_ms / 1000.0) as last_at
-  from unnest($1::text::text[], $2::text::text[], $3::text::text[], $4::text::int[], $5::text::text[], $6::text::text[],
-    $7::text::text[], $8::text::text[], $9::text::float8[], $10::text::float8[])
-    as s(uuid, cluster_id, hostname, gpu_id, device, model_name, driver_version, properties, first_ms, last_ms)
+  from unnest($1::text::text[], $2::text::float8[], $3::text::float8[], ${attributeColumns.parameters(4)})
+    as s(uuid, first_ms, last_ms, ${attributeColumns.names()})
 )
-insert into gpus (uuid, cluster_id, hostname, gpu_id, device, model_name, driver_version, properties,
-  first_seen_at, last_seen_at)
-select uuid, cluster_id, hostname, gpu_id, device, model_name, driver_version, properties, first_at, last_at
+insert into gpus (uuid, ${attributeColumns.names()}, first_seen_at, last_seen_at)
+select uuid, ${attributeColumns.names()}, first_at, last_at
 from seen where not exists (select from gpus where gpus.uuid = seen.uuid)
 order by uuid
 on conflict (uuid) do nothing`;
@@ -30,19 +29,12 @@ const keysText = "select uuid, gpu_key from gpus join unnest($1::text::text[]) a
 
 /** Adds the GPUs that are not there yet. @returns uuid -> gpu_key, for every one given */
 export async function insertGpus(executor: SqlExecutor, gpus: readonly SeenGpu[]): Promise<Map<string, number>> {
-  const texts = (pick: (gpu: Gpu) => string): string => textArray(gpus.map(({ gpu }) => pick(gpu)));
-  const uuids = texts((gpu) => gpu.uuid);
+  const uuids = textArray(gpus.map(({ gpu }) => gpu.uuid));
   await executor.query(insertText, [
     uuids,
-    texts((gpu) => gpu.clusterId),
-    texts((gpu) => gpu.hostname),
-    numberArray(gpus.map(({ gpu }) => gpu.gpuId)),
-    texts((gpu) => gpu.device),
-    texts((gpu) => gpu.modelName),
-    texts((gpu) => gpu.driverVersion),
-    texts((gpu) => JSON.stringify(gpu.properties)),
     numberArray(gpus.map(({ firstMs }) => firstMs)),
     numberArray(gpus.map(({ lastMs }) => lastMs)),
+    ...attributeColumns.arrays(gpus.map(({ gpu }) => gpu)),
   ]);
   const keys = await executor.query<{ uuid: string; gpu_key: number }>(keysText, [uuids]);
   return new Map(keys.map(({ uuid, gpu_key }) => [uuid, gpu_key]));

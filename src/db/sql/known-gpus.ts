@@ -1,5 +1,6 @@
 import type { Attributes, Workload } from "../../domain/gpu.ts";
 import type { SqlExecutor } from "../client.ts";
+import { attributeColumns, workloadColumns } from "../gpu-columns.ts";
 import { textArray } from "./array-literal.ts";
 
 /** A GPU as the database has it: its newest state. Instants in milliseconds since the epoch. */
@@ -24,8 +25,7 @@ interface KnownRow extends Attributes, Workload {
 }
 
 const text = `
-select g.uuid, g.gpu_key as "gpuKey", g.cluster_id as "clusterId", g.hostname, g.gpu_id as "gpuId", g.device,
-  g.model_name as "modelName", g.driver_version as "driverVersion", g.properties,
+select g.uuid, g.gpu_key as "gpuKey", ${attributeColumns.selected("g")},
   extract(epoch from g.last_seen_at)::float8 * 1000 as "lastSeenMs",
   extract(epoch from a.valid_from)::float8 * 1000 as "attributesFromMs",
   extract(epoch from w.valid_from)::float8 * 1000 as "workloadFromMs",
@@ -45,17 +45,15 @@ export async function readKnownGpus(
   { afterRevision, uuids }: { readonly afterRevision: number; readonly uuids: readonly string[] },
 ): Promise<KnownGpu[]> {
   const rows = await executor.query<KnownRow>(text, [afterRevision, textArray(uuids)]);
-  return rows.map(
-    ({ uuid, gpuKey, lastSeenMs, attributesFromMs, workloadFromMs, container, pod, namespace, ...attributes }) => ({
-      uuid,
-      gpuKey,
-      attributes,
-      attributesFromMs: attributesFromMs === null ? undefined : Math.round(attributesFromMs),
-      workload: { container, pod, namespace },
-      workloadFromMs: workloadFromMs === null ? undefined : Math.round(workloadFromMs),
-      lastSeenMs: Math.round(lastSeenMs),
-    }),
-  );
+  return rows.map((row) => ({
+    uuid: row.uuid,
+    gpuKey: row.gpuKey,
+    attributes: attributeColumns.pick(row),
+    attributesFromMs: row.attributesFromMs === null ? undefined : Math.round(row.attributesFromMs),
+    workload: workloadColumns.pick(row),
+    workloadFromMs: row.workloadFromMs === null ? undefined : Math.round(row.workloadFromMs),
+    lastSeenMs: Math.round(row.lastSeenMs),
+  }));
 }
 
 /** How often GPUs have changed so far. A sequence: its number shows before the transaction that changes something has

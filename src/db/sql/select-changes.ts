@@ -1,17 +1,20 @@
 import type { AttributesSpan, ChangesFilter, GpuChanges, WorkloadSpan } from "../../domain/query.ts";
 import type { SqlExecutor } from "../client.ts";
+import { attributeColumns, workloadColumns } from "../gpu-columns.ts";
 import { Conditions } from "./conditions.ts";
-import { attributeColumns } from "./select-gpus.ts";
 
 const fromMs = `extract(epoch from g.valid_from)::float8 * 1000 as "fromMs"`;
 
 /** Reads what changed of a GPU, oldest first: what held at the beginning of the window, and all that began within it. */
 export async function selectChanges(executor: SqlExecutor, filter: ChangesFilter): Promise<GpuChanges> {
   return {
-    attributes: await spans<AttributesSpan>(executor, filter, { table: "gpu_attributes", columns: attributeColumns }),
+    attributes: await spans<AttributesSpan>(executor, filter, {
+      table: "gpu_attributes",
+      columns: attributeColumns.selected("g"),
+    }),
     workloads: await spans<WorkloadSpan>(executor, filter, {
       table: "gpu_workloads",
-      columns: "g.container, g.pod, g.namespace",
+      columns: workloadColumns.selected("g"),
     }),
   };
 }

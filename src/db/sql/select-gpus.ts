@@ -1,10 +1,7 @@
 import type { GpuFilter, StoredGpu } from "../../domain/query.ts";
 import type { SqlExecutor } from "../client.ts";
+import { attributeColumns } from "../gpu-columns.ts";
 import { Conditions } from "./conditions.ts";
-
-/** A GPU's attributes by the names that the program gives them; of a table or subquery `g`. */
-export const attributeColumns = `g.cluster_id as "clusterId", g.hostname, g.gpu_id as "gpuId", g.device,
-  g.model_name as "modelName", g.driver_version as "driverVersion", g.properties`;
 
 /** GPUs in the order of lists. */
 export const gpuOrder = "g.hostname, g.gpu_id, g.uuid";
@@ -24,7 +21,7 @@ export function ofGpu({ clusterId, hostname, gpuId, modelName, uuid }: GpuFilter
 export async function selectGpus(executor: SqlExecutor, filter: GpuFilter): Promise<StoredGpu[]> {
   const conditions = ofGpu(filter);
   const text = `
-select g.uuid, ${attributeColumns}, extract(epoch from g.first_seen_at)::float8 * 1000 as "firstSeenAtMs",
+select g.uuid, ${attributeColumns.selected("g")}, extract(epoch from g.first_seen_at)::float8 * 1000 as "firstSeenAtMs",
   extract(epoch from coalesce(newest.time, g.last_seen_at))::float8 * 1000 as "lastSeenAtMs"
 from gpus g left join lateral (
   select time from telemetry where gpu_key = g.gpu_key and time >= g.last_seen_at order by time desc limit 1) newest on true

@@ -1,7 +1,7 @@
 import type { Attributes, Gpu } from "../../domain/gpu.ts";
 import type { SqlExecutor } from "../client.ts";
+import { attributeColumns } from "../gpu-columns.ts";
 import { numberArray } from "./array-literal.ts";
-import { attributeColumns } from "./select-gpus.ts";
 
 /** What some GPUs were in a span of time. */
 export interface Places {
@@ -19,18 +19,17 @@ interface PlaceRow extends Attributes {
 const text = `
 with k as (select unnest($1::text::int[]) as gpu_key)
 select gpus.gpu_key as "gpuKey", gpus.uuid, extract(epoch from g.valid_from)::float8 * 1000 as "fromMs",
-  ${attributeColumns}
+  ${attributeColumns.selected("g")}
 from k join gpus using (gpu_key) cross join lateral (
-  (select valid_from, cluster_id, hostname, gpu_id, device, model_name, driver_version, properties
+  (select valid_from, ${attributeColumns.names()}
    from gpu_attributes where gpu_key = k.gpu_key and valid_from <= to_timestamp($2::float8 / 1000.0)
    order by valid_from desc limit 1)
   union all
-  (select valid_from, cluster_id, hostname, gpu_id, device, model_name, driver_version, properties
+  (select valid_from, ${attributeColumns.names()}
    from gpu_attributes where gpu_key = k.gpu_key
      and valid_from > to_timestamp($2::float8 / 1000.0) and valid_from <= to_timestamp($3::float8 / 1000.0))
   union all
-  (select null, gpus.cluster_id, gpus.hostname, gpus.gpu_id, gpus.device, gpus.model_name, gpus.driver_version,
-     gpus.properties)
+  (select null, ${attributeColumns.names("gpus")})
 ) g order by gpus.gpu_key, g.valid_from desc nulls last`;
 
 /** Reads what GPUs were between two instants, milliseconds since the epoch. */

@@ -1,0 +1,96 @@
+import type { Attributes, Workload } from "../domain/gpu.ts";
+import { numberArray, textArray } from "./sql/array-literal.ts";
+
+/** A column that is never null. */
+export interface ColumnDeclaration {
+  readonly name: string;
+  readonly type: "text" | "int" | "jsonb";
+}
+
+/** Columns that hold the fields of an object, and the parts of SQL statements that name them. */
+export class ColumnList<Row extends object> {
+  /** @param declarations by field */
+  constructor(readonly declarations: Readonly<Record<keyof Row & string, ColumnDeclaration>>) {}
+
+  /** `cluster_id, hostname, ...`
+   *  @param table if given, `gpus.cluster_id, gpus.hostname, ...` */
+  names(table?: string): string {
+    return this.join(({ name }) => qualified(name, table));
+  }
+
+  /** The columns by the names of the fields: `g.cluster_id as "clusterId", g.hostname as "hostname", ...` */
+  selected(table: string): string {
+    return this.join(({ name }, field) => `${qualified(name, table)} as "${field}"`);
+  }
+
+  /** The columns' arrays as parameters of `unnest`: `$3::text::text[], $4::text::int[], ...`; JSON stays text in them. */
+  parameters(firstNumber: number): string {
+    return this.join(({ type }, _, index) => `$${firstNumber + index}::text::${type === "jsonb" ? "text" : type}[]`);
+  }
+
+  /** The values of unnested arrays in the columns' types: `u.cluster_id::text, u.properties::jsonb, ...` */
+  unnested(table: string): string {
+    return this.join((column) => valueOf(column, table));
+  }
+
+  /** Assignments of unnested values: `cluster_id = u.cluster_id::text, ...` */
+  assignments(table: string): string {
+    return this.join((column) => `${column.name} = ${valueOf(column, table)}`);
+  }
+
+  /** What belongs to `parameters`: the columns of some rows, each as the text of an array. */
+  arrays(rows: readonly Row[]): string[] {
+    return this.fields().map((field) => {
+      const values = rows.map((row): unknown => row[field]);
+      switch (this.declarations[field].type) {
+        case "int":
+          return numberArray(values.map(Number));
+        case "jsonb":
+          return textArray(values.map((value) => JSON.stringify(value)));
+        default:
+          return textArray(values.map(String));
+      }
+    });
+  }
+
+  /** The fields of these columns, without what else a row has. */
+  pick(row: Row): Row {
+    return Object.fromEntries(this.fields().map((field) => [field, row[field]])) as Row;
+  }
+
+  private fields(): readonly (keyof Row & string)[] {
+    return Object.keys(this.declarations) as (keyof Row & string)[];
+  }
+
+  private join(write: (column: ColumnDeclaration, field: string, index: number) => string): string {
+    return this.fields()
+      .map((field, index) => write(this.declarations[field], field, index))
+      .join(", ");
+  }
+}
+
+/** The columns of a GPU's attributes, in `gpus` and `gpu_attributes`: their only declaration. */
+export const attributeColumns = new ColumnList<Attributes>({
+  clusterId: { name: "cluster_id", type: "text" },
+  hostname: { name: "hostname", type: "text" },
+  gpuId: { name: "gpu_id", type: "int" },
+  device: { name: "device", type: "text" },
+  modelName: { name: "model_name", type: "text" },
+  driverVersion: { name: "driver_version", type: "text" },
+  properties: { name: "properties", type: "jsonb" },
+});
+
+/** The columns of a workload in `gpu_workloads`. */
+export const workloadColumns = new ColumnList<Workload>({
+  container: { name: "container", type: "text" },
+  pod: { name: "pod", type: "text" },
+  namespace: { name: "namespace", type: "text" },
+});
+
+function qualified(name: string, table: string | undefined): string {
+  return table === undefined ? name : `${table}.${name}`;
+}
+
+function valueOf({ name, type }: ColumnDeclaration, table: string): string {
+  return `${table}.${name}::${type}`;
+}
