@@ -2,6 +2,7 @@ import { version } from "../package.json";
 import { composeApp } from "./app.ts";
 import { type Config, parseConfig } from "./config/parse-config.ts";
 import { systemClock } from "./kit/clock.ts";
+import { endsWithin } from "./kit/within.ts";
 import { TelemetryError } from "./domain/errors.ts";
 import { openRoles, type OpenRoles } from "./roles/roles.ts";
 import { startAll, stopAll } from "./kit/run-services.ts";
@@ -74,7 +75,7 @@ function listen(app: App, { host, port }: Config): void {
 async function stop(app: App, { services, shared }: OpenRoles, timeoutMs: number): Promise<void> {
   const deadline = AbortSignal.timeout(timeoutMs);
   await stopAll(services, deadline);
-  await Promise.race([app.stop(), systemClock.sleep(1000, deadline)]);
+  await endsWithin(systemClock, deadline.aborted ? 0 : 1000, () => app.stop());
   if (app.server !== null) await app.stop(true);
   await shared.close();
 }

@@ -1,4 +1,5 @@
 import type { Clock } from "../kit/clock.ts";
+import { DeadlineExceeded, within } from "../kit/within.ts";
 import { StoreUnavailable, type TelemetryError } from "../domain/errors.ts";
 import type { SqlClient, SqlTransaction } from "./client.ts";
 import { PostgresConnection } from "./postgres-connection.ts";
@@ -61,14 +62,12 @@ export class PostgresClient implements SqlClient {
   /** Runs something on a connection of its own that the server gives as long as it takes.
    *  @param timeoutMs a server that has not answered by then is given up */
   async withConnection<T>(timeoutMs: number, work: (connection: PostgresConnection) => Promise<T>): Promise<T> {
-    const over = new AbortController();
     const connection = new PostgresConnection({ url: this.url, statementTimeoutMs: 0 });
     try {
-      return await Promise.race([connection.untilLost(work(connection)), this.late(timeoutMs, over.signal)]);
+      return await this.inTime(timeoutMs, () => connection.untilLost(work(connection)));
     } catch (cause) {
       throw translatePostgresError(cause, this.description);
     } finally {
-      over.abort();
       await connection.end();
     }
   }
@@ -80,37 +79,43 @@ export class PostgresClient implements SqlClient {
   }
 
   private async onConnection<T>(use: (connection: PostgresConnection) => Promise<T>): Promise<T> {
-    const over = new AbortController();
-    const late = this.late(this.callTimeoutMs, over.signal);
     try {
-      const connection = await this.pool.take(late);
-      try {
-        return await Promise.race([use(connection), late]);
-      } catch (error) {
-        if (!isRefusal(error)) connection.destroy();
-        throw error;
-      } finally {
-        this.pool.give(connection);
-      }
+      return await this.inTime(this.callTimeoutMs, (exceeded) => this.onPooledConnection(use, exceeded));
     } catch (cause) {
       const { questions } = this.options;
       throw questions !== undefined && isTimeout(cause)
         ? questions.tooLong()
         : translatePostgresError(cause, this.description);
-    } finally {
-      over.abort();
     }
   }
 
-  /** Rejects after a time. Whether a transaction was committed is then unknown: the next try with the same message finds
-   *  out. */
-  private late(timeoutMs: number, over: AbortSignal): Promise<never> {
-    const late = this.clock.sleep(timeoutMs, over).then(() => {
-      if (!over.aborted) this.pool.discardIdle();
-      throw new StoreUnavailable(`${this.description} did not answer within ${timeoutMs / 1000} s`);
-    });
-    // what is over in time leaves nobody to hear of it
-    late.catch(() => undefined);
-    return late;
+  private async onPooledConnection<T>(
+    use: (connection: PostgresConnection) => Promise<T>,
+    exceeded: AbortSignal,
+  ): Promise<T> {
+    const connection = await this.pool.take(exceeded);
+    const destroy = (): void => connection.destroy();
+    if (exceeded.aborted) destroy();
+    exceeded.addEventListener("abort", destroy, { once: true });
+    try {
+      return await use(connection);
+    } catch (error) {
+      if (!isRefusal(error)) destroy();
+      throw error;
+    } finally {
+      exceeded.removeEventListener("abort", destroy);
+      this.pool.give(connection);
+    }
+  }
+
+  /** After the time it is unknown whether a transaction was committed: the next try with the same message finds out. */
+  private async inTime<T>(timeoutMs: number, work: (exceeded: AbortSignal) => Promise<T>): Promise<T> {
+    try {
+      return await within(this.clock, timeoutMs, work);
+    } catch (cause) {
+      if (!(cause instanceof DeadlineExceeded)) throw cause;
+      this.pool.discardIdle();
+      throw new StoreUnavailable(`${this.description} did not answer within ${timeoutMs / 1000} s`, { cause });
+    }
   }
 }

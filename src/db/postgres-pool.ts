@@ -1,4 +1,5 @@
 import type { Clock } from "../kit/clock.ts";
+import { endsWithin } from "../kit/within.ts";
 import { StoreUnavailable } from "../domain/errors.ts";
 import { PostgresConnection, type PostgresConnectionOptions } from "./postgres-connection.ts";
 
@@ -8,7 +9,7 @@ export interface PostgresPoolOptions extends PostgresConnectionOptions {
 }
 
 /** For what is under way when the pool is closed: longer than an ingest takes, shorter than a supervisor waits. */
-const closePatienceMs = 5000;
+const closeTimeoutMs = 5000;
 
 /** Connections to one database, made when they are needed. Whoever finds none free waits in line. */
 export class PostgresPool {
@@ -20,24 +21,23 @@ export class PostgresPool {
 
   constructor(private readonly options: PostgresPoolOptions) {}
 
-  /** Must be given back. @param giveUp ends the waiting with its error */
-  async take(giveUp: Promise<never>): Promise<PostgresConnection> {
+  /** The connection must be given back, even after the signal has aborted.
+   *  @throws the signal's reason when it aborts while the caller waits */
+  async take(signal: AbortSignal): Promise<PostgresConnection> {
     if (this.isClosed) throw this.closedError();
     if (this.taken.size < this.options.maxConnections) return this.next();
     const turn = Promise.withResolvers<PostgresConnection>();
-    this.line.push(turn);
-    try {
-      return await Promise.race([turn.promise, giveUp]);
-    } catch (error) {
+    const leave = (): void => {
       const place = this.line.indexOf(turn);
       if (place >= 0) this.line.splice(place, 1);
-      // its turn came at the very moment it gave up
-      else
-        turn.promise.then(
-          (connection) => this.give(connection),
-          () => undefined,
-        );
-      throw error;
+      turn.reject(signal.reason);
+    };
+    this.line.push(turn);
+    signal.addEventListener("abort", leave, { once: true });
+    try {
+      return await turn.promise;
+    } finally {
+      signal.removeEventListener("abort", leave);
     }
   }
 
@@ -58,9 +58,7 @@ export class PostgresPool {
     this.isClosed = true;
     for (const { reject } of this.line.splice(0)) reject(this.closedError());
     if (this.taken.size === 0) this.quiet.resolve();
-    const isQuiet = new AbortController();
-    await Promise.race([this.quiet.promise, this.options.clock.sleep(closePatienceMs, isQuiet.signal)]);
-    isQuiet.abort();
+    await endsWithin(this.options.clock, closeTimeoutMs, () => this.quiet.promise);
     for (const connection of this.taken) connection.destroy();
     await Promise.all(this.idle.splice(0).map((connection) => connection.end()));
   }

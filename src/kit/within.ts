@@ -29,3 +29,14 @@ export async function within<T>(clock: Clock, ms: number, work: (signal: AbortSi
     done.abort();
   }
 }
+
+/** Waits for `work`, but no longer than a time. @returns whether it ended by then. @throws what `work` throws by then */
+export async function endsWithin(clock: Clock, ms: number, work: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await within(clock, ms, work);
+    return true;
+  } catch (error) {
+    if (error instanceof DeadlineExceeded) return false;
+    throw error;
+  }
+}

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { DeadlineExceeded, within } from "../../src/kit/within.ts";
+import { DeadlineExceeded, endsWithin, within } from "../../src/kit/within.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 
 test("what ends in time gives its result, and leaves nothing waiting", async () => {
@@ -44,4 +44,13 @@ test("work that ended in time is not aborted afterwards", async () => {
   await within(clock, 1000, (signal) => Promise.resolve(signals.push(signal)));
   await clock.advance(5000);
   expect(signals.map(({ aborted }) => aborted)).toEqual([false]);
+});
+
+test("waiting with a limit says whether it ended in time; an error is thrown on", async () => {
+  const clock = new ManualClock();
+  expect(await endsWithin(clock, 1000, () => Promise.resolve())).toBe(true);
+  await expect(endsWithin(clock, 1000, () => Promise.reject(new Error("refused")))).rejects.toThrow("refused");
+  const late = endsWithin(clock, 1000, () => new Promise(() => undefined));
+  await clock.advance(1000);
+  expect(await late).toBe(false);
 });

@@ -4,7 +4,7 @@ import type { Clock } from "../../kit/clock.ts";
 import { StoreUnavailable } from "../../domain/errors.ts";
 import type { GpuFilter, StoredGpu, StoredRecord } from "../../domain/query.ts";
 import { RepeatedError } from "../../kit/repeated-error.ts";
-import { within } from "../../kit/within.ts";
+import { endsWithin } from "../../kit/within.ts";
 import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
 import type { Fleet, FleetMember, MemberFilter } from "./fleet.ts";
 import { FleetMembers, fits } from "./fleet-members.ts";
@@ -119,7 +119,7 @@ export class FleetProjection extends BaseService implements Fleet {
     });
     const answered = Promise.race([Promise.all([store.promise, hot.promise]), stopped]);
     // a late answer is merged while requests are already served
-    await within(this.options.clock, startTimeoutMs, () => answered).catch(() => undefined);
+    await endsWithin(this.options.clock, startTimeoutMs, () => answered);
   }
 
   protected override async close(): Promise<void> {

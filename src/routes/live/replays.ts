@@ -1,4 +1,5 @@
 import type { Clock } from "../../kit/clock.ts";
+import { DeadlineExceeded, within } from "../../kit/within.ts";
 import { QueryTooCostly, StoreUnavailable } from "../../domain/errors.ts";
 import { messageOf } from "../../kit/message-of.ts";
 import type { RecordFilter } from "../../domain/query.ts";
@@ -62,20 +63,14 @@ export class Replays {
   }
 
   private async tellInTime(replay: Replay): Promise<void> {
-    const told = new AbortController();
-    const deadline = this.options.clock.sleep(deadlineMs, told.signal).then(() => {
-      if (!told.signal.aborted) replay.onTooSlow();
-    });
     const sent = { count: 0, isWhole: true };
     try {
-      sent.isWhole = await this.tellAll(replay, sent);
+      sent.isWhole = await within(this.options.clock, deadlineMs, () => this.tellAll(replay, sent));
     } catch (error) {
       sent.isWhole = false;
-      replay.onFault(faultOf(error));
-    } finally {
-      told.abort();
+      if (error instanceof DeadlineExceeded) replay.onTooSlow();
+      else replay.onFault(faultOf(error));
     }
-    await deadline;
     this.end(replay, sent);
   }
 

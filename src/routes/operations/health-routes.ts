@@ -3,6 +3,7 @@ import type { Clock } from "../../kit/clock.ts";
 import { messageOf } from "../../kit/message-of.ts";
 import type { Queue } from "../../pipeline/queue/queue.ts";
 import type { Service } from "../../kit/service.ts";
+import { within } from "../../kit/within.ts";
 import type { TelemetryStore } from "../../pipeline/store/telemetry-store.ts";
 import { operation } from "../http/operation.ts";
 import { accepts, noQuery } from "../http/parameters.ts";
@@ -90,7 +91,7 @@ const okay: ComponentHealth = { status: "ok" };
 async function storeHealth({ store, engine, clock }: HealthOptions): Promise<ComponentHealth | undefined> {
   if (store === undefined) return undefined;
   try {
-    await withPatience(store.ping(), clock);
+    await within(clock, probeTimeoutMs, () => store.ping());
     const activity = engine();
     return activity === undefined ? okay : { status: "ok", activity };
   } catch (error) {
@@ -100,7 +101,7 @@ async function storeHealth({ store, engine, clock }: HealthOptions): Promise<Com
 
 async function queueHealth({ queue, clock }: HealthOptions): Promise<ComponentHealth> {
   try {
-    const { dead, ready, inFlight, capacity } = await withPatience(queue.stats(), clock);
+    const { dead, ready, inFlight, capacity } = await within(clock, probeTimeoutMs, () => queue.stats());
     const reasons: string[] = [];
     if (dead > 0)
       reasons.push(`${dead} message(s) were given up; /api/v1/pipeline/dead-letters names the error of each`);
@@ -119,19 +120,6 @@ function serviceHealth(service: Service): ComponentHealth {
   const [reason, activity] = [service.error(), service.activity()];
   const detail = activity === undefined ? {} : { activity };
   return reason === undefined ? { status: "ok", ...detail } : { status: "degraded", reason, ...detail };
-}
-
-async function withPatience<T>(answer: Promise<T>, clock: Clock): Promise<T> {
-  const answered = new AbortController();
-  const patience = clock.sleep(probeTimeoutMs, answered.signal).then(() => {
-    throw new Error(`no answer within ${probeTimeoutMs} ms`);
-  });
-  try {
-    return await Promise.race([answer, patience]);
-  } finally {
-    patience.catch(() => undefined);
-    answered.abort();
-  }
 }
 
 const healthDetail = operation({

@@ -56,12 +56,9 @@ export class CapacityGate {
   /** Resolves at the next removal of a message, after `recountMs`, or when the signal aborts. */
   private async nextRemoval(signal: AbortSignal): Promise<void> {
     this.watch ??= this.watchRemovals();
-    const over = new AbortController();
-    await Promise.race([
-      new Promise<void>((resolve) => this.wakers.push(resolve)),
-      this.options.clock.sleep(recountMs, AbortSignal.any([signal, over.signal])),
-    ]);
-    over.abort();
+    const removed = new AbortController();
+    this.wakers.push(() => removed.abort());
+    await this.options.clock.sleep(recountMs, AbortSignal.any([signal, removed.signal]));
   }
 
   private watchRemovals(): EtcdWatch {
