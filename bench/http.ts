@@ -8,6 +8,7 @@ import { detectEngine } from "../src/db/engine.ts";
 import type { SqlClient } from "../src/db/client.ts";
 import { systemClock } from "../src/kit/clock.ts";
 import { SqlTelemetryQueries } from "../src/pipeline/store/sql/sql-telemetry-queries.ts";
+import { allTime } from "../src/domain/time-range.ts";
 import { writeFleetCsv } from "../dev/fleet-csv.ts";
 import { startPipeline, stopPipeline } from "../dev/pipeline-process.ts";
 import { type HttpLoad, httpLoad, type HttpRate } from "./support/http-load.ts";
@@ -89,7 +90,7 @@ async function statementsOf(url: string, uuid: string): Promise<string> {
     },
   } as SqlClient;
   const engine = await detectEngine(client);
-  await new SqlTelemetryQueries(recording, engine).records({ uuid, limit: 100 });
+  await new SqlTelemetryQueries(recording, engine).records({ gpus: { uuids: [uuid] }, range: allTime, limit: 100 });
   await client.close();
   return JSON.stringify(statements);
 }

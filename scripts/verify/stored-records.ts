@@ -33,7 +33,11 @@ export function recordsInStore(queries: TelemetryQueries): StoredRecords {
   return {
     recordsOf: (window) =>
       paged(window, async ({ uuid, startMs, endMs }) => {
-        const { elements: records } = await queries.records({ uuid, startMs, endMs, limit: pageLimit });
+        const { elements: records } = await queries.records({
+          gpus: { uuids: [uuid] },
+          range: { fromMs: startMs, toMs: endMs + 1 },
+          limit: pageLimit,
+        });
         return records.map(({ gpu, timeMs, metrics: values, custom }) => ({
           uuid: gpu.uuid,
           hostname: gpu.hostname,

@@ -1,5 +1,7 @@
 import type { RejectReason } from "./batch.ts";
 import type { Attributes, Gpu, Workload } from "./gpu.ts";
+import type { GpuSelector } from "./gpu-selector.ts";
+import type { TimeRange } from "./time-range.ts";
 
 /** A GPU as the store knows it: with its newest attributes. */
 export interface StoredGpu extends Gpu {
@@ -34,21 +36,16 @@ export interface HistoryPage<Element> {
   readonly next: HistoryCursor | undefined;
 }
 
-/** Which records; absent fields do not restrict. Cluster, host, model and namespace are those at the record's instant. */
+/** Which records. */
 export interface RecordFilter {
-  readonly uuid?: string;
-  readonly clusterId?: string;
-  readonly hostname?: string;
-  readonly modelName?: string;
-  readonly namespace?: string;
-  /** Inclusive bounds, milliseconds since the epoch. */
-  readonly startMs?: number;
-  readonly endMs?: number;
+  /** Attributes and workload are those at the record's instant. */
+  readonly gpus: GpuSelector;
+  readonly range: TimeRange;
   /** Only what comes after it. */
   readonly cursor?: HistoryCursor;
   /** From the oldest on; absent: from the newest back. */
   readonly isForward?: boolean;
-  /** At most this many; the newest ones of the range, or the oldest where it goes forward. */
+  /** At most this many; the newest ones of the range, or the oldest if it goes forward. */
   readonly limit: number;
 }
 
@@ -59,12 +56,10 @@ export interface RecordCount {
   readonly isEstimate: boolean;
 }
 
-/** Which records of each of many GPUs; absent fields do not restrict. */
+/** Which records of each of many GPUs. */
 export interface EachGpuFilter {
   readonly uuids: readonly string[];
-  /** Inclusive bounds, milliseconds since the epoch. */
-  readonly startMs?: number;
-  readonly endMs?: number;
+  readonly range: TimeRange;
   /** At most this many of each GPU; the newest ones of the range. */
   readonly limit: number;
 }
@@ -105,12 +100,11 @@ export interface AggregateFilter {
   readonly groupBy: Grouping;
   /** Names of the catalogue, at least one. */
   readonly metrics: readonly string[];
-  /** Inclusive bounds, milliseconds since the epoch. */
-  readonly startMs: number;
-  readonly endMs: number;
+  /** By attributes only: a rollup sums over the workloads of a GPU. */
+  readonly gpus: Omit<GpuSelector, "namespace">;
+  /** Minutes or hours that begin in it, each whole; both bounds are finite. */
+  readonly range: TimeRange;
   readonly resolution: RollupResolution;
-  readonly clusterId?: string;
-  readonly hostname?: string;
   /** At most this many rows; more are an error. */
   readonly limit: number;
 }
@@ -141,20 +135,10 @@ export interface GpuChanges {
   readonly workloads: readonly WorkloadSpan[];
 }
 
-/** Whose changes, and when: also those that began before the window and held in it. */
+/** Which changes of a GPU: also those that began before the range and held in it. */
 export interface ChangesFilter {
   readonly uuid: string;
-  readonly startMs?: number;
-  readonly endMs?: number;
-}
-
-/** Which GPUs; absent fields do not restrict. */
-export interface GpuFilter {
-  readonly clusterId?: string;
-  readonly hostname?: string;
-  readonly gpuId?: number;
-  readonly modelName?: string;
-  readonly uuid?: string;
+  readonly range: TimeRange;
 }
 
 /** A rejected input as it is kept; see RejectedInput for the fields. */

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { allTime } from "../../src/domain/time-range.ts";
 import type { OpenStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
 import { makeBatch, messageOf } from "../../dev/make-batch.ts";
 
@@ -22,7 +23,9 @@ export function exerciseHistoryRetention(name: string, open: () => Promise<OpenS
       }));
       await store.ingest(messageOf("retention", makeBatch(records)));
       const kept = async () =>
-        (await queries.records({ uuid: "kept", limit: 10 })).elements.map(({ metrics }) => metrics.temperature);
+        (await queries.records({ gpus: { uuids: ["kept"] }, range: allTime, limit: 10 })).elements.map(
+          ({ metrics }) => metrics.temperature,
+        );
       expect(await retention.deleteOlder(forEver)).toBeUndefined();
       expect(await kept()).toEqual([400, 30, 5, 1, 0.1]);
       const told = await Promise.all([1, 2, 3].map(() => retention.deleteOlder({ ...forEver, raw: 14 })));
@@ -31,7 +34,7 @@ export function exerciseHistoryRetention(name: string, open: () => Promise<OpenS
       expect(await retention.deleteOlder({ ...forEver, raw: 14, "1m": 100, "1h": 100 })).toBeUndefined();
       await retention.deleteOlder({ ...forEver, raw: 3 });
       expect(await kept()).toEqual([1, 0.1]);
-      expect(await queries.gpus({ uuid: "kept" })).toHaveLength(1);
+      expect(await queries.gpus({ uuids: ["kept"] })).toHaveLength(1);
     });
   });
 }

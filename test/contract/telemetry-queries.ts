@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { allTime } from "../../src/domain/time-range.ts";
+import type { GpuSelector } from "../../src/domain/gpu-selector.ts";
 import type { HistoryCursor, RecordFilter, StoredRecord } from "../../src/domain/query.ts";
 import type { OpenStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
 import type { TelemetryQueries } from "../../src/pipeline/store/telemetry-queries.ts";
@@ -42,10 +44,15 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
         metrics: { temperature: index },
       }));
       await store("pages", records);
-      for (const filter of [{ clusterId: "paged" }, { hostname: "paged-host" }]) {
+      for (const gpus of [
+        { clusterId: "paged" },
+        { hostname: "paged-host" },
+        { uuids: ["page-0", "page-1", "page-2"] },
+      ]) {
+        const filter = { gpus, range: allTime };
         const first = await opened.queries.records({ ...filter, limit: 5 });
         // newer than all, and older than the cursor but newer than nothing that was given: neither moves what follows
-        await store(`later ${JSON.stringify(filter)}`, [{ ...(records[0] as TestRecord), timeMs: hour + 3_600_000 }]);
+        await store(`later ${JSON.stringify(gpus)}`, [{ ...(records[0] as TestRecord), timeMs: hour + 3_600_000 }]);
         const rest = await pagesOf(opened.queries, {
           ...filter,
           limit: 5,
@@ -57,7 +64,11 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
         expect(seen.sort()).toEqual(records.map(({ uuid, timeMs }) => `${uuid}@${timeMs}`).sort());
         expect(rest.slice(0, -1).every((page) => page.length === 5)).toBe(true);
       }
-      const ofOne = await pagesOf(opened.queries, { uuid: "page-0", limit: 3, endMs: hour + 60_000 });
+      const ofOne = await pagesOf(opened.queries, {
+        gpus: { uuids: ["page-0"] },
+        range: { fromMs: -Infinity, toMs: hour + 60_000 },
+        limit: 3,
+      });
       expect(ofOne.map((page) => page.map(({ timeMs }) => (timeMs - hour) / 1000))).toEqual([
         [5, 6, 7],
         [2, 3, 4],
@@ -71,14 +82,15 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
       ];
       await store("mover-1", at("mover-old", hour));
       await store("mover-2", at("mover-new", hour + 1000));
-      const found = async (hostname: string) => (await opened.queries.records({ hostname, limit: 9 })).elements;
+      const found = async (hostname: string) =>
+        (await opened.queries.records({ gpus: { hostname }, range: allTime, limit: 9 })).elements;
       expect((await found("mover-old")).map(({ gpu, timeMs }) => [gpu.hostname, timeMs])).toEqual([
         ["mover-old", hour],
       ]);
       expect((await found("mover-new")).map(({ gpu, timeMs }) => [gpu.hostname, timeMs])).toEqual([
         ["mover-new", hour + 1000],
       ]);
-      expect((await opened.queries.latest({ uuid: "mover" }))[0]?.gpu.hostname).toBe("mover-new");
+      expect((await opened.queries.latest({ uuids: ["mover"] }))[0]?.gpu.hostname).toBe("mover-new");
     });
 
     test("rollups are the records of whole minutes and hours, as if worked out by hand", async () => {
@@ -100,12 +112,12 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
           ["1m", minuteMs],
           ["1h", 60 * minuteMs],
         ] as const) {
-          const startMs = hour + startSecond * 1000;
-          const filter = { uuid, startMs, endMs: hour + 2 * 3_600_000, limit: 1000 };
+          const range = { fromMs: hour + startSecond * 1000, toMs: hour + 2 * 3_600_000 + 1 };
+          const filter = { gpus: { uuids: [uuid] }, range, limit: 1000 };
           const { elements } = await opened.queries.rollups(filter, resolution);
           const groups = Map.groupBy(records, ({ timeMs }) => Math.floor(timeMs / widthMs) * widthMs);
           const expected = [...groups]
-            .filter(([timeMs]) => timeMs >= startMs && timeMs <= filter.endMs)
+            .filter(([timeMs]) => timeMs >= range.fromMs && timeMs < range.toMs)
             .sort(([a], [b]) => a - b)
             .map(([timeMs, group]) => ({ timeMs, values: group.map(({ metrics }) => metrics.power_draw) }));
           expect(elements.map(({ timeMs, records: count }) => [timeMs, count])).toEqual(
@@ -136,9 +148,10 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
           metrics: { temperature: index },
         })),
       );
-      const first = await opened.queries.rollups({ uuid: "rolled-pages", limit: 4 }, "1m");
+      const all = { gpus: { uuids: ["rolled-pages"] }, range: allTime };
+      const first = await opened.queries.rollups({ ...all, limit: 4 }, "1m");
       const second = await opened.queries.rollups(
-        { uuid: "rolled-pages", limit: 9, ...(first.next === undefined ? {} : { cursor: first.next }) },
+        { ...all, limit: 9, ...(first.next === undefined ? {} : { cursor: first.next }) },
         "1m",
       );
       expect(first.elements.map(({ metrics }) => metrics.temperature?.avg)).toEqual([6, 7, 8, 9]);
@@ -154,12 +167,20 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
         metrics: { temperature: index },
       }));
       await store("forth", records);
-      const pages = await pagesOf(opened.queries, { clusterId: "forth", limit: 5, isForward: true });
+      const pages = await pagesOf(opened.queries, {
+        gpus: { clusterId: "forth" },
+        range: allTime,
+        limit: 5,
+        isForward: true,
+      });
       expect(pages.map(({ length }) => length)).toEqual([5, 5, 5, 2]);
       const times = pages.flat().map(({ timeMs }) => timeMs);
       expect(times).toEqual(times.toSorted((a, b) => a - b));
       expect(placesOf(pages.flat()).sort()).toEqual(records.map(({ uuid, timeMs }) => `${uuid}@${timeMs}`).sort());
-      const first = await opened.queries.rollups({ uuid: "forth-0", limit: 1, isForward: true }, "1m");
+      const first = await opened.queries.rollups(
+        { gpus: { uuids: ["forth-0"] }, range: allTime, limit: 1, isForward: true },
+        "1m",
+      );
       expect(first.elements.map(({ timeMs }) => timeMs)).toEqual([hour]);
       expect(first.next).toBeUndefined();
     });
@@ -177,8 +198,8 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
           modelName: "Only B",
         },
       ]);
-      const placesFor = async (filter: Partial<RecordFilter>, resolution?: "1m"): Promise<string[]> => {
-        const all = { ...filter, limit: 10 };
+      const placesFor = async (gpus: GpuSelector, resolution?: "1m"): Promise<string[]> => {
+        const all = { gpus, range: allTime, limit: 10 };
         const { elements } = await (resolution === undefined
           ? opened.queries.records(all)
           : opened.queries.rollups(all, resolution));
@@ -189,7 +210,12 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
         expect(await placesFor({ namespace: "only-ml" }, resolution)).toEqual(["model-a@0", "model-b@1"]);
         expect(await placesFor({ modelName: "Only B", namespace: "" }, resolution)).toEqual(["model-b@0"]);
       }
-      expect((await opened.queries.gpus({ modelName: "Only B" })).map(({ uuid }) => uuid)).toEqual(["model-b"]);
+      const nowOf = async (gpus: GpuSelector) => (await opened.queries.gpus(gpus)).map(({ uuid }) => uuid);
+      expect(await nowOf({ modelName: "Only B" })).toEqual(["model-b"]);
+      expect(await nowOf({ namespace: "only-ml" })).toEqual(["model-a", "model-b"]);
+      expect(await nowOf({ namespace: "only-ml", uuids: ["model-a", "nothing"] })).toEqual(["model-a"]);
+      expect(await nowOf({ uuids: [] })).toEqual([]);
+      expect(await nowOf({ modelName: "Only B", gpuId: 7 })).toEqual([]);
     });
 
     test("the newest of each of many GPUs come at once", async () => {
@@ -200,7 +226,7 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
       }));
       await store("each", records);
       const uuids = ["each-0", "each-2", "each-2", "no such GPU"];
-      const filter = { uuids, startMs: hour, endMs: hour + 25 * minuteMs, limit: 2 };
+      const filter = { uuids, range: { fromMs: hour, toMs: hour + 25 * minuteMs }, limit: 2 };
       const minutesOf = (found: readonly { readonly gpu: { readonly uuid: string }; readonly timeMs: number }[]) =>
         found.map(({ gpu, timeMs }) => `${gpu.uuid}@${(timeMs - hour) / minuteMs}`);
       const newest = ["each-2@20", "each-0@21", "each-2@23", "each-0@24"];
@@ -250,9 +276,8 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
         { uuid: "sum-3", hostname: "sum-b", clusterId: "sums", timeMs: hour + minuteMs, metrics: { temperature: 50 } },
       ]);
       const window = {
-        startMs: hour,
-        endMs: hour + minuteMs,
-        clusterId: "sums",
+        range: { fromMs: hour, toMs: hour + minuteMs + 1 },
+        gpus: { clusterId: "sums" },
         metrics: ["temperature"],
         limit: 100,
       } as const;
@@ -287,6 +312,15 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
         [0, "red", 25, 10, 40, 2],
         [1, "", 50, 50, 50, 1],
       ]);
+      const averages = async (gpus: GpuSelector, groupBy: "host" | "gpu") =>
+        (await opened.queries.aggregates({ ...window, gpus, groupBy, resolution: "1h" })).map(
+          ({ metrics: { temperature } }) => temperature?.avg,
+        );
+      for (const groupBy of ["host", "gpu"] as const) {
+        expect(await averages({ uuids: ["sum-3"] }, groupBy)).toEqual([45]);
+        expect(await averages({ hostname: "sum-b" }, groupBy)).toEqual([45]);
+        expect(await averages({ clusterId: "sums", modelName: "another" }, groupBy)).toEqual([]);
+      }
       const [both] = await opened.queries.aggregates({
         ...window,
         metrics: ["temperature", "power_draw"],
@@ -310,9 +344,8 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
         })),
       );
       const filter = {
-        startMs: hour,
-        endMs: hour + 10 * minuteMs,
-        clusterId: "many",
+        range: { fromMs: hour, toMs: hour + 10 * minuteMs },
+        gpus: { clusterId: "many" },
         metrics: ["temperature"],
         groupBy: "gpu",
         resolution: "1m",

@@ -75,8 +75,8 @@ async function storeFrame({ store }: OpenStore): Promise<void> {
 }
 
 async function expectEveryValueOnce({ queries, store }: OpenStore, messages: number): Promise<void> {
-  const window = { startMs: timesMs[0] as number, endMs: timesMs.at(-1) as number };
-  const { elements: found } = await queries.records({ ...window, limit: 2 * recordCount });
+  const range = { fromMs: timesMs[0] as number, toMs: (timesMs.at(-1) as number) + 1 };
+  const { elements: found } = await queries.records({ gpus: {}, range, limit: 2 * recordCount });
   expect(found).toHaveLength(recordCount);
   for (const { gpu, timeMs, metrics: values } of found) {
     const numbers = metricNames.map((_, metric) => valueOf(uuids.indexOf(gpu.uuid), timesMs.indexOf(timeMs), metric));

@@ -27,7 +27,7 @@ test("questions to the rollups have the answers that the records give", async ()
   await store.ingest(messageOf("rolled", makeBatch(records)));
   await close();
   await withClient(server.url, async (client) => {
-    const window = { startMs: start + 30_000, endMs: start + 600_000, limit: 1000 };
+    const window = { gpus: {}, range: { fromMs: start + 30_000, toMs: start + 600_001 }, limit: 1000 };
     for (const resolution of ["1m", "1h"] as const) {
       for (const groupBy of groupings) {
         const filter = { ...window, groupBy, metrics: ["temperature", "power_draw"], resolution };

@@ -1,3 +1,4 @@
+import { allTime } from "../../src/domain/time-range.ts";
 import { afterAll, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -22,7 +23,9 @@ async function contentOf(dataDir: string): Promise<{ records: string; rejections
   try {
     const digest = new Bun.CryptoHasher("sha256");
     for (const { uuid } of await queries.gpus({})) {
-      for (const { gpu, ...record } of (await queries.records({ uuid, limit: 1_000_000 })).elements) {
+      for (const { gpu, ...record } of (
+        await queries.records({ gpus: { uuids: [uuid] }, range: allTime, limit: 1_000_000 })
+      ).elements) {
         digest.update(JSON.stringify([gpu.uuid, gpu.hostname, gpu.gpuId, record]));
       }
     }

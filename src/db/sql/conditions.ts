@@ -1,3 +1,5 @@
+import type { TimeRange } from "../../domain/time-range.ts";
+
 /** Collects the conditions of a statement with their parameters. */
 export class Conditions {
   private readonly texts: string[] = [];
@@ -11,13 +13,32 @@ export class Conditions {
     return this;
   }
 
+  /** Keeps a column of instants within a range. */
+  within(column: string, { fromMs, toMs }: TimeRange): this {
+    return this.add(`${column} >= ${instantParameter}`, finite(fromMs)).add(
+      `${column} < ${instantParameter}`,
+      finite(toMs),
+    );
+  }
+
   /** @returns how the statement names a value */
   param(value: unknown): string {
     return `$${this.params.push(value)}`;
   }
 
+  get isEmpty(): boolean {
+    return this.texts.length === 0;
+  }
+
   /** The conditions after a word that is left out where there are none. */
   after(word: "where" | "and"): string {
-    return this.texts.length === 0 ? "" : `${word} ${this.texts.join(" and ")}`;
+    return this.isEmpty ? "" : `${word} ${this.texts.join(" and ")}`;
   }
+}
+
+/** An instant whose value is in milliseconds since the epoch. */
+const instantParameter = "to_timestamp(?::float8 / 1000.0)";
+
+function finite(bound: number): number | undefined {
+  return Number.isFinite(bound) ? bound : undefined;
 }

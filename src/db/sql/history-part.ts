@@ -1,6 +1,8 @@
 import type { EachGpuFilter, HistoryPage, RecordFilter } from "../../domain/query.ts";
+import type { GpuSelector } from "../../domain/gpu-selector.ts";
 import { textArray } from "./array-literal.ts";
 import { Conditions } from "./conditions.ts";
+import { addGpuConditions } from "./gpu-conditions.ts";
 
 /** What a part of the history is read from. */
 export interface HistorySource {
@@ -14,60 +16,68 @@ export interface HistorySource {
   readonly columns: string;
 }
 
-/** Writes the statement that reads a part of the history, newest first unless it goes forward: one row more than the part may have, so that it
- *  shows whether there are older ones. */
-export function partStatement(
-  { from, time, namespace: namespaceAt, columns }: HistorySource,
-  filter: RecordFilter,
-): { readonly text: string; readonly params: readonly unknown[] } {
-  const { uuid, clusterId, hostname, modelName, namespace, startMs, endMs, cursor, limit } = filter;
+/** A statement with its parameters. */
+interface Statement {
+  readonly text: string;
+  readonly params: readonly unknown[];
+}
+
+/** Writes the statement that reads a part of the history, newest first unless it goes forward: one row more than the part
+ *  may have, so that it shows whether more follow. */
+export function partStatement(source: HistorySource, filter: RecordFilter): Statement {
+  const { gpus, range, cursor, limit } = filter;
   const [past, sort] = filter.isForward === true ? [">", "asc"] : ["<", "desc"];
-  const at = `t.${time}`;
+  const at = `t.${source.time}`;
   const conditions = new Conditions();
-  const source = from(conditions);
-  conditions
-    .add("t.gpu_key = (select gpu_key from gpus where uuid = ?)", uuid)
-    .add(`${at} >= to_timestamp(?::float8 / 1000.0)`, startMs)
-    .add(`${at} <= to_timestamp(?::float8 / 1000.0)`, endMs)
-    .add(`${attributeAt("cluster_id", at)} = ?`, clusterId)
-    .add(`${attributeAt("hostname", at)} = ?`, hostname)
-    .add(`${attributeAt("model_name", at)} = ?`, modelName)
-    .add(`${namespaceAt} = ?`, namespace)
-    .add(`${at} ${past}= to_timestamp(?::float8 / 1000.0)`, cursor?.timeMs);
+  const from = source.from(conditions);
+  const { uuids, ...others } = gpus;
+  // the primary key gives the rows of a single GPU in their order
+  const isOneGpu = uuids?.length === 1;
+  if (isOneGpu) conditions.add("t.gpu_key = (select gpu_key from gpus where uuid = ?)", uuids[0]);
+  addGpuConditions(conditions.within(at, range), others, {
+    key: "t.gpu_key",
+    attribute: (column) => attributeAt(column, at),
+    namespace: source.namespace,
+  });
   if (cursor !== undefined) {
-    conditions.add(
-      `(${at} ${past} to_timestamp(${conditions.param(cursor.timeMs)}::float8 / 1000.0) or t.gpu_key ${past} ?)`,
-      cursor.gpuKey,
-    );
+    const instant = `to_timestamp(${conditions.param(cursor.timeMs)}::float8 / 1000.0)`;
+    conditions.add(`${at} ${past}= ${instant} and (${at} ${past} ${instant} or t.gpu_key ${past} ?)`, cursor.gpuKey);
   }
-  const rows = conditions.param(limit + 1);
-  const part = `order by ${at} ${sort}, t.gpu_key ${sort} limit ${rows}`;
-  if (hostname === undefined) {
+  const part = `order by ${at} ${sort}, t.gpu_key ${sort} limit ${conditions.param(limit + 1)}`;
+  const keys = isOneGpu ? undefined : keysOf(gpus, conditions);
+  if (keys === undefined) {
     return {
-      text: `select ${columns} from ${source} t ${conditions.after("where")} ${part}`,
+      text: `select ${source.columns} from ${from} t ${conditions.after("where")} ${part}`,
       params: conditions.params,
     };
   }
-  // the few GPUs of a host each by its own index, instead of everybody's records back to the last one of the host
   const text = `
-select ${columns} from (select distinct gpu_key from gpu_attributes where hostname = ${conditions.param(hostname)}) k
+select ${source.columns} from (${keys}) k
 cross join lateral (
-  select * from ${source} t where t.gpu_key = k.gpu_key ${conditions.after("and")} ${part}) t
+  select * from ${from} t where t.gpu_key = k.gpu_key ${conditions.after("and")} ${part}) t
 ${part}`;
   return { text, params: conditions.params };
+}
+
+/** The few GPUs that a selector can select, each read by its own index instead of all records back to the last one of
+ *  theirs; undefined if they may be many. */
+function keysOf({ uuids, hostname }: GpuSelector, conditions: Conditions): string | undefined {
+  if (uuids !== undefined) {
+    return `select gpu_key from gpus where uuid = any(${conditions.param(textArray(uuids))}::text::text[])`;
+  }
+  if (hostname === undefined) return undefined;
+  return `select distinct gpu_key from gpu_attributes where hostname = ${conditions.param(hostname)}`;
 }
 
 /** Writes the statement that reads the newest of each of many GPUs, each by its own index. */
 export function eachGpuStatement(
   { from, time, columns }: HistorySource,
-  { uuids, startMs, endMs, limit }: EachGpuFilter,
-): { readonly text: string; readonly params: readonly unknown[] } {
+  { uuids, range, limit }: EachGpuFilter,
+): Statement {
   const at = `t.${time}`;
   const conditions = new Conditions();
   const source = from(conditions);
-  conditions
-    .add(`${at} >= to_timestamp(?::float8 / 1000.0)`, startMs)
-    .add(`${at} <= to_timestamp(?::float8 / 1000.0)`, endMs);
+  conditions.within(at, range);
   const text = `
 select ${columns} from (
   select gpu_key from gpus where uuid = any(${conditions.param(textArray([...new Set(uuids)]))}::text::text[])) k
@@ -78,7 +88,7 @@ cross join lateral (
 }
 
 /** A GPU's attribute at the instant of a row of `t`. */
-function attributeAt(column: "cluster_id" | "hostname" | "model_name", at: string): string {
+function attributeAt(column: string, at: string): string {
   return `(select a.${column} from gpu_attributes a where a.gpu_key = t.gpu_key and a.valid_from <= ${at}
     order by a.valid_from desc limit 1)`;
 }

@@ -1,6 +1,7 @@
-import type { AggregateFilter, Grouping, RollupResolution } from "../../domain/query.ts";
+import type { AggregateFilter, Grouping } from "../../domain/query.ts";
 import type { SqlExecutor } from "../client.ts";
 import { Conditions } from "./conditions.ts";
+import { addAttributeConditions } from "./gpu-conditions.ts";
 import { bucketOf, rollupMs } from "./rollup-source.ts";
 
 /** A row of the answer: the group's own columns, and `{metric}_avg`, `_min`, `_max` (null where it has no value) and
@@ -19,8 +20,8 @@ export const groupColumns: Readonly<Record<Grouping, readonly string[]>> = {
 };
 
 /** Each GPU's attributes with the span in which they held; the first ones from the beginning. */
-const places = `
-select gpu_key, cluster_id, hostname, model_name,
+const spans = `
+select gpu_key, cluster_id, hostname, gpu_id, model_name,
   case when lag(valid_from) over w is null then '-infinity' else valid_from end as valid_from,
   lead(valid_from, 1, 'infinity') over w as valid_to
 from gpu_attributes window w as (partition by gpu_key order by valid_from)`;
@@ -45,17 +46,16 @@ interface Statement {
 
 /** By what a GPU is part of: groups are numbered first, so that a million rows are told apart by a number and not by names. */
 function byPlaceStatement(filter: AggregateFilter, isMaterialized: boolean): Statement {
-  const { groupBy, metrics, clusterId, hostname, resolution, limit } = filter;
+  const { groupBy, metrics, gpus, resolution, limit } = filter;
   const names = groupColumns[groupBy].join(", ");
-  const conditions = new Conditions().add("q.cluster_id = ?", clusterId).add("q.hostname = ?", hostname);
-  const placed = conditions.after("where");
-  const rows = new Conditions(conditions.params);
+  const placed = ofPlaces(gpus, "q");
+  const rows = new Conditions(placed.params);
   const bucket = isMaterialized ? "t.bucket" : bucketOf(resolution, "t.time");
   const within = withinWholeBuckets(filter, rows, isMaterialized ? "t.bucket" : "t.time");
   const figures = metrics.map((name) => (isMaterialized ? sumsOfRollups(name) : sumsOfRecords(name)));
   const text = `
 with places as materialized (
-  select q.*, dense_rank() over (order by ${names})::int as place from (${places}) q ${placed}),
+  select q.*, dense_rank() over (order by ${names})::int as place from (${spans}) q ${placed.after("where")}),
 sums as (
   select ${bucket} as bucket, p.place, ${figures.join(", ")}
   from ${isMaterialized ? `telemetry_${resolution}` : "telemetry"} t
@@ -69,12 +69,12 @@ order by s.bucket, ${names} limit ${rows.param(limit + 1)}`;
 
 /** By GPU, or by what held it. */
 function byGpuStatement(filter: AggregateFilter, isMaterialized: boolean): Statement {
-  const { groupBy, metrics, clusterId, hostname, limit } = filter;
+  const { groupBy, metrics, gpus, limit } = filter;
   const conditions = new Conditions();
   const sums = isMaterialized ? sumsOfRollup(filter, conditions) : sumsOfTelemetry(filter, conditions);
-  const needsPlaces = clusterId !== undefined || hostname !== undefined;
+  const filters = ofPlaces(gpus, "p", conditions.params);
+  const places = `join (${spans}) p on p.gpu_key = s.gpu_key and s.bucket >= p.valid_from and s.bucket < p.valid_to`;
   const [name, expression] = groupBy === "gpu" ? ["uuid", "g.uuid"] : ["namespace", "s.namespace"];
-  const filters = new Conditions(conditions.params).add("p.cluster_id = ?", clusterId).add("p.hostname = ?", hostname);
   const figures = metrics.flatMap((metric) => [
     `sum(s."${metric}_sum") / nullif(sum(s."${metric}_count"), 0)::float8 as "${metric}_avg"`,
     `min(s."${metric}_min") as "${metric}_min", max(s."${metric}_max") as "${metric}_max"`,
@@ -85,7 +85,7 @@ with sums as (${sums})
 select extract(epoch from s.bucket)::float8 * 1000 as "timeMs", ${expression} as ${name}, ${figures.join(", ")}
 from sums s
 ${groupBy === "gpu" ? "join gpus g on g.gpu_key = s.gpu_key" : ""}
-${needsPlaces ? `join (${places}) p on p.gpu_key = s.gpu_key and s.bucket >= p.valid_from and s.bucket < p.valid_to` : ""}
+${filters.isEmpty ? "" : places}
 ${filters.after("where")} group by s.bucket, ${expression} order by s.bucket, ${expression} limit ${filters.param(limit + 1)}`;
   return { text, params: filters.params };
 }
@@ -136,22 +136,19 @@ from telemetry_${resolution} t ${withinWholeBuckets(filter, conditions, "t.bucke
 
 /** Minutes or hours that begin in the window, each whole. */
 function withinWholeBuckets(
-  { startMs, endMs, resolution }: AggregateFilter,
+  { range: { fromMs, toMs }, resolution }: AggregateFilter,
   conditions: Conditions,
   time: string,
 ): string {
-  const { firstMs, untilMs } = wholeBuckets(startMs, endMs, resolution);
-  return conditions
-    .add(`${time} >= to_timestamp(?::float8 / 1000.0)`, firstMs)
-    .add(`${time} < to_timestamp(?::float8 / 1000.0)`, untilMs)
-    .after("where");
+  const widthMs = rollupMs[resolution];
+  const begin = (bound: number): number => Math.ceil(bound / widthMs) * widthMs;
+  return conditions.within(time, { fromMs: begin(fromMs), toMs: begin(toMs) }).after("where");
 }
 
-/** The minutes or hours that begin in a window, as a half-open span of time, milliseconds since the epoch. */
-function wholeBuckets(startMs: number, endMs: number, resolution: RollupResolution) {
-  const widthMs = rollupMs[resolution];
-  return {
-    firstMs: Math.ceil(startMs / widthMs) * widthMs,
-    untilMs: (Math.floor(endMs / widthMs) + 1) * widthMs,
-  };
+/** The conditions of a selector on spans of attributes. */
+function ofPlaces(gpus: AggregateFilter["gpus"], alias: string, params?: unknown[]): Conditions {
+  return addAttributeConditions(new Conditions(params), gpus, {
+    key: `${alias}.gpu_key`,
+    attribute: (column) => `${alias}.${column}`,
+  });
 }

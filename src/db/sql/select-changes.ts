@@ -3,7 +3,7 @@ import type { SqlExecutor } from "../client.ts";
 import { attributeColumns, workloadColumns } from "../gpu-columns.ts";
 import { Conditions } from "./conditions.ts";
 
-const fromMs = `extract(epoch from g.valid_from)::float8 * 1000 as "fromMs"`;
+const validFrom = `extract(epoch from g.valid_from)::float8 * 1000 as "fromMs"`;
 
 /** Reads what changed of a GPU, oldest first: what held at the beginning of the window, and all that began within it. */
 export async function selectChanges(executor: SqlExecutor, filter: ChangesFilter): Promise<GpuChanges> {
@@ -21,12 +21,12 @@ export async function selectChanges(executor: SqlExecutor, filter: ChangesFilter
 
 async function spans<Row extends { readonly fromMs: number }>(
   executor: SqlExecutor,
-  { uuid, startMs, endMs }: ChangesFilter,
+  { uuid, range: { fromMs, toMs } }: ChangesFilter,
   { table, columns }: { readonly table: string; readonly columns: string },
 ): Promise<Row[]> {
   const ofGpu = new Conditions().add("s.gpu_key = (select gpu_key from gpus where uuid = ?)", uuid);
-  if (startMs !== undefined) {
-    const start = `to_timestamp(${ofGpu.param(startMs)}::float8 / 1000.0)`;
+  if (Number.isFinite(fromMs)) {
+    const start = `to_timestamp(${ofGpu.param(fromMs)}::float8 / 1000.0)`;
     ofGpu.add(
       `s.valid_from >= coalesce((
         select max(valid_from) from ${table} where valid_from <= ${start}
@@ -34,9 +34,9 @@ async function spans<Row extends { readonly fromMs: number }>(
       uuid,
     );
   }
-  ofGpu.add("s.valid_from <= to_timestamp(?::float8 / 1000.0)", endMs);
+  ofGpu.within("s.valid_from", { fromMs: -Infinity, toMs });
   const text = `
-select ${fromMs}, ${columns} from (select * from ${table} s ${ofGpu.after("where")}) g order by g.valid_from`;
+select ${validFrom}, ${columns} from (select * from ${table} s ${ofGpu.after("where")}) g order by g.valid_from`;
   const rows = await executor.query<Row>(text, ofGpu.params);
   return rows.map((row) => ({ ...row, fromMs: Math.round(row.fromMs) }));
 }

@@ -1,25 +1,29 @@
-import type { GpuFilter, StoredGpu } from "../../domain/query.ts";
+import type { GpuSelector } from "../../domain/gpu-selector.ts";
+import type { StoredGpu } from "../../domain/query.ts";
 import type { SqlExecutor } from "../client.ts";
 import { attributeColumns } from "../gpu-columns.ts";
 import { Conditions } from "./conditions.ts";
+import { addGpuConditions } from "./gpu-conditions.ts";
 
 /** GPUs in the order of lists. */
 export const gpuOrder = "g.hostname, g.gpu_id, g.uuid";
 
-/** Conditions on `gpus g`. */
-export function ofGpu({ clusterId, hostname, gpuId, modelName, uuid }: GpuFilter): Conditions {
-  return new Conditions()
-    .add("g.cluster_id = ?", clusterId)
-    .add("g.hostname = ?", hostname)
-    .add("g.gpu_id = ?", gpuId)
-    .add("g.model_name = ?", modelName)
-    .add("g.uuid = ?", uuid);
+/** The conditions of a selector on `gpus g`: its newest attributes, and the workload of its newest record. */
+export function ofGpu(selector: GpuSelector): Conditions {
+  return addGpuConditions(new Conditions(), selector, {
+    key: "g.gpu_key",
+    attribute: (column) => `g.${column}`,
+    namespace: newestNamespace,
+  });
 }
+
+const newestNamespace = `coalesce((select w.namespace from gpu_workloads w where w.gpu_key = g.gpu_key
+  order by w.valid_from desc limit 1), '')`;
 
 /** Reads GPUs with their newest attributes. `last_seen_at` lags behind, and says from where on to look for the newest
  *  record: the older chunks are not touched. */
-export async function selectGpus(executor: SqlExecutor, filter: GpuFilter): Promise<StoredGpu[]> {
-  const conditions = ofGpu(filter);
+export async function selectGpus(executor: SqlExecutor, selector: GpuSelector): Promise<StoredGpu[]> {
+  const conditions = ofGpu(selector);
   const text = `
 select g.uuid, ${attributeColumns.selected("g")}, extract(epoch from g.first_seen_at)::float8 * 1000 as "firstSeenAtMs",
   extract(epoch from coalesce(newest.time, g.last_seen_at))::float8 * 1000 as "lastSeenAtMs"

@@ -1,5 +1,6 @@
 import { metrics } from "../../domain/metrics.ts";
-import type { EachGpuFilter, GpuFilter, HistoryPage, RecordFilter } from "../../domain/query.ts";
+import type { GpuSelector } from "../../domain/gpu-selector.ts";
+import type { EachGpuFilter, HistoryPage, RecordFilter } from "../../domain/query.ts";
 import type { SqlExecutor } from "../client.ts";
 import { eachGpuStatement, type HistorySource, partStatement, toPage } from "./history-part.ts";
 import { gpuOrder, ofGpu } from "./select-gpus.ts";
@@ -33,8 +34,8 @@ export async function selectRecordsOfEach(executor: SqlExecutor, filter: EachGpu
 }
 
 /** Reads the newest record of each GPU, in the order of lists. */
-export async function selectLatest(executor: SqlExecutor, filter: GpuFilter): Promise<RecordRow[]> {
-  const conditions = ofGpu(filter);
+export async function selectLatest(executor: SqlExecutor, selector: GpuSelector): Promise<RecordRow[]> {
+  const conditions = ofGpu(selector);
   const text = `
 select ${columns} from gpus g cross join lateral (
   select * from telemetry where gpu_key = g.gpu_key and time >= g.last_seen_at order by time desc limit 1) t

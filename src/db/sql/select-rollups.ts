@@ -1,7 +1,7 @@
 import { metrics } from "../../domain/metrics.ts";
 import type { EachGpuFilter, HistoryPage, RecordFilter, RollupResolution } from "../../domain/query.ts";
 import type { SqlExecutor } from "../client.ts";
-import type { Conditions } from "./conditions.ts";
+import { Conditions } from "./conditions.ts";
 import { eachGpuStatement, type HistorySource, partStatement, toPage } from "./history-part.ts";
 import { aggregateNames, bucketOf, everyAggregate, rollupMs } from "./rollup-source.ts";
 
@@ -27,7 +27,7 @@ interface RollupTable {
   readonly isMaterialized: boolean;
 }
 
-type Bounds = Pick<RecordFilter, "startMs" | "endMs" | "cursor" | "isForward">;
+type Bounds = Pick<RecordFilter, "range" | "cursor" | "isForward">;
 
 /** Reads rollups that fit, newest first unless it goes forward. */
 export async function selectRollups(
@@ -65,20 +65,18 @@ function inWholeMilliseconds(row: RollupRow): RollupRow {
 function groupedTelemetry(
   conditions: Conditions,
   resolution: RollupResolution,
-  { startMs, endMs, cursor, isForward = false }: Bounds,
+  { range, cursor, isForward = false }: Bounds,
 ): string {
   const bucket = bucketOf(resolution, "time");
-  const oldestMs = Math.max(startMs ?? -Infinity, isForward ? (cursor?.timeMs ?? -Infinity) : -Infinity);
-  const newestMs = Math.min(endMs ?? Infinity, isForward ? Infinity : (cursor?.timeMs ?? Infinity));
-  const bounds = [
-    ...(oldestMs === -Infinity ? [] : [`time >= to_timestamp(${conditions.param(oldestMs)}::float8 / 1000.0)`]),
-    ...(newestMs === Infinity
-      ? []
-      : [`time < to_timestamp(${conditions.param(newestMs + rollupMs[resolution])}::float8 / 1000.0)`]),
-  ];
-  const where = bounds.length === 0 ? "" : `where ${bounds.join(" and ")}`;
+  const { timeMs: fromMs = -Infinity } = (isForward ? cursor : undefined) ?? {};
+  const { timeMs: lastMs = Infinity } = (isForward ? undefined : cursor) ?? {};
+  const bounds = new Conditions(conditions.params).within("time", {
+    fromMs: Math.max(range.fromMs, fromMs),
+    // all of the last minute or hour that begins in the range
+    toMs: Math.min(range.toMs, lastMs + 1) + rollupMs[resolution],
+  });
   return `(select gpu_key, ${bucket} as bucket, count(*) as records, ${everyAggregate}
-    from telemetry ${where} group by gpu_key, ${bucket})`;
+    from telemetry ${bounds.after("where")} group by gpu_key, ${bucket})`;
 }
 
 function column(name: string, aggregate: (typeof aggregateNames)[number]): string {

@@ -1,10 +1,10 @@
+import type { GpuSelector } from "../../domain/gpu-selector.ts";
 import type {
   AggregateFilter,
   AggregateRow,
   ChangesFilter,
   EachGpuFilter,
   GpuChanges,
-  GpuFilter,
   HistoryPage,
   RecordCount,
   RecordFilter,
@@ -19,9 +19,9 @@ import type {
 /** What is asked of the fleet. Every call throws StoreUnavailable when the store does not answer. */
 export interface FleetQueries {
   /** Ordered by hostname, then gpuId, then uuid. */
-  gpus(filter: GpuFilter): Promise<StoredGpu[]>;
+  gpus(selector: GpuSelector): Promise<StoredGpu[]>;
   /** The newest record of each GPU, ordered as `gpus` is. */
-  latest(filter: GpuFilter): Promise<StoredRecord[]>;
+  latest(selector: GpuSelector): Promise<StoredRecord[]>;
   /** Where a GPU was, and what held it, over time; empty for one that is not known. */
   changes(filter: ChangesFilter): Promise<GpuChanges>;
 }

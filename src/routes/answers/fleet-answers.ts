@@ -1,7 +1,7 @@
 import type { Static } from "@sinclair/typebox";
 import type { StoredGpu, StoredRecord } from "../../domain/query.ts";
 import type { Fleet } from "../fleet/fleet.ts";
-import { filterOf, metricsOf, narrowed } from "../http/filters.ts";
+import { metricsOf, narrowed } from "../http/filters.ts";
 import { gpuColumns, hostColumns, recordColumns, type Row } from "../http/formats/columns.ts";
 import { compressed, compressMinBytes } from "../http/formats/compress.ts";
 import { encodingOf, type Encoding, formatOf } from "../http/formats/negotiate.ts";
@@ -10,6 +10,7 @@ import { compareKeys, type ListPage, pageOf } from "../http/list-page.ts";
 import { type gpuListQuery, type latestQuery, rangeOf } from "../http/parameters.ts";
 import { type Status, statusOf } from "../schemas/activity.ts";
 import { toApiGpu } from "../schemas/gpu.ts";
+import { selectorOf } from "../schemas/gpu-selector.ts";
 import { type hostSchema, newestByCluster, toApiHosts } from "../schemas/hierarchy.ts";
 import { toApiRecord } from "../schemas/telemetry-record.ts";
 
@@ -99,7 +100,7 @@ export class FleetAnswers {
   }
 
   private gpuPage(query: Static<typeof gpuListQuery>): ListPage<StoredGpu> {
-    const gpus = this.fleet.members(filterOf(query)).map(({ gpu }) => gpu);
+    const gpus = this.fleet.members(selectorOf(query)).map(({ gpu }) => gpu);
     return pageOf(gpus, ({ hostname, gpuId, uuid }) => [hostname, gpuId, uuid], query);
   }
 
@@ -123,7 +124,7 @@ export class FleetAnswers {
   private hostPage(query: Static<typeof gpuListQuery>): ListPage<Host> {
     const keyOf = ({ hostname, cluster_id }: Host) => [hostname, cluster_id];
     const asked = new Set(
-      this.fleet.members(filterOf(query)).map(({ gpu }) => JSON.stringify([gpu.hostname, gpu.clusterId])),
+      this.fleet.members(selectorOf(query)).map(({ gpu }) => JSON.stringify([gpu.hostname, gpu.clusterId])),
     );
     // several clusters may have a host of the same name
     const hosts = toApiHosts(this.fleet.gpus({}), this.newestByCluster())
@@ -149,10 +150,10 @@ export class FleetAnswers {
 
   /** Oldest first unless asked otherwise; equal times keep the fleet's order. */
   private latestRecords(query: LatestQuery): StoredRecord[] {
-    const { startMs = -Infinity, endMs = Infinity, limit } = rangeOf(query);
+    const { range, limit } = rangeOf(query);
     const records: StoredRecord[] = [];
-    for (const { record } of this.fleet.members(filterOf(query))) {
-      if (record !== undefined && record.timeMs >= startMs && record.timeMs <= endMs) records.push(record);
+    for (const { record } of this.fleet.members(selectorOf(query))) {
+      if (record !== undefined && record.timeMs >= range.fromMs && record.timeMs < range.toMs) records.push(record);
     }
     records.sort((a, b) => a.timeMs - b.timeMs);
     const newest = records.slice(-limit);

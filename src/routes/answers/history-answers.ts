@@ -1,13 +1,16 @@
 import type { Static } from "@sinclair/typebox";
 import type { Clock } from "../../kit/clock.ts";
+import type { GpuSelector } from "../../domain/gpu-selector.ts";
 import type { HistoryCursor, RecordFilter, Resolution, RollupResolution } from "../../domain/query.ts";
+import type { TimeRange } from "../../domain/time-range.ts";
 import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
 import { invalidParameter } from "../http/api-error.ts";
-import { filterOf, metricsOf, narrowed } from "../http/filters.ts";
+import { metricsOf, narrowed } from "../http/filters.ts";
 import { recordColumns, type Row } from "../http/formats/columns.ts";
 import { formatOf } from "../http/formats/negotiate.ts";
 import { rowAnswer } from "../http/formats/row-answer.ts";
 import { type fleetHistoryQuery, rangeOf } from "../http/parameters.ts";
+import { selectorOf } from "../schemas/gpu-selector.ts";
 import { toApiRecord, toApiRollup } from "../schemas/telemetry-record.ts";
 
 /** Widest windows that `auto` shows record by record, and minute by minute: at one record in 10 s, some 2,000 records
@@ -16,7 +19,6 @@ const rawMaxMs = 6 * 3_600_000;
 const minutesMaxMs = 7 * 24 * 3_600_000;
 
 type HistoryQuery = Static<typeof fleetHistoryQuery>;
-type PathFilter = Pick<RecordFilter, "uuid">;
 
 interface HistoryAnswer {
   readonly success: true;
@@ -37,24 +39,24 @@ export class HistoryAnswers {
   ) {}
 
   /** The answer in the form that the client takes.
-   *  @param filter of the path */
-  async answer(request: Request, filter: PathFilter, query: HistoryQuery): Promise<HistoryAnswer | Response> {
+   *  @param gpus of the path */
+  async answer(request: Request, gpus: GpuSelector, query: HistoryQuery): Promise<HistoryAnswer | Response> {
     const format = formatOf(request);
-    if (format === "json") return this.page(filter, query);
+    if (format === "json") return this.page(gpus, query);
     const columns = recordColumns(namesOf(query));
     // the limit's default is for answers that are one piece
     const isWhole = query.cursor === undefined && !new URL(request.url).searchParams.has("limit");
-    const parts = isWhole ? this.window(filter, query) : this.onePart(filter, query);
+    const parts = isWhole ? this.window(gpus, query) : this.onePart(gpus, query);
     return rowAnswer({ request, format, columns, parts });
   }
 
   /** The newest part that the request asks for, with where the next, older one begins.
-   *  @param filter of the path */
-  async page(filter: PathFilter, query: HistoryQuery): Promise<HistoryAnswer> {
-    const range = rangeOf(query);
+   *  @param gpus of the path */
+  async page(gpus: GpuSelector, query: HistoryQuery): Promise<HistoryAnswer> {
+    const { range, limit } = rangeOf(query);
     const resolution = this.resolutionOf(query.resolution ?? "raw", range);
     const cursor = query.cursor === undefined ? {} : { cursor: readCursor(query.cursor) };
-    const all = { ...filterOf(query), ...filter, ...range, ...cursor };
+    const all = { gpus: { ...selectorOf(query), ...gpus }, range, limit, ...cursor };
     const { elements, next } = await this.read(all, resolution, namesOf(query));
     if (query.order === "desc") elements.reverse();
     return {
@@ -66,16 +68,16 @@ export class HistoryAnswers {
     };
   }
 
-  private async *onePart(filter: PathFilter, query: HistoryQuery): AsyncGenerator<readonly Row[], void> {
-    yield (await this.page(filter, query)).data;
+  private async *onePart(gpus: GpuSelector, query: HistoryQuery): AsyncGenerator<readonly Row[], void> {
+    yield (await this.page(gpus, query)).data;
   }
 
   /** Every record of the window, however many, part by part. */
-  private async *window(filter: PathFilter, query: HistoryQuery): AsyncGenerator<readonly Row[], void> {
-    const range = rangeOf(query);
+  private async *window(gpus: GpuSelector, query: HistoryQuery): AsyncGenerator<readonly Row[], void> {
+    const { range } = rangeOf(query);
     const resolution = this.resolutionOf(query.resolution ?? "raw", range);
     const isForward = query.order !== "desc";
-    const all = { ...filterOf(query), ...filter, ...range, isForward, limit: rowsAtATime };
+    const all = { gpus: { ...selectorOf(query), ...gpus }, range, isForward, limit: rowsAtATime };
     let cursor: HistoryCursor | undefined;
     do {
       const part = await this.read({ ...all, ...(cursor === undefined ? {} : { cursor }) }, resolution, namesOf(query));
@@ -85,11 +87,11 @@ export class HistoryAnswers {
   }
 
   /** @returns what `auto` means for a window: the finest that it is not too wide for */
-  resolutionOf(asked: string, { startMs, endMs }: { readonly startMs?: number; readonly endMs?: number }): Resolution {
+  resolutionOf(asked: string, { fromMs, toMs }: TimeRange): Resolution {
     if (asked !== "auto") return asked as Resolution;
     // without a beginning it is the newest records that are asked for
-    if (startMs === undefined) return "raw";
-    const widthMs = (endMs ?? this.clock.nowMs()) - startMs;
+    if (fromMs === -Infinity) return "raw";
+    const widthMs = (toMs === Infinity ? this.clock.nowMs() : toMs - 1) - fromMs;
     if (widthMs <= rawMaxMs) return "raw";
     return rollupFor(widthMs);
   }

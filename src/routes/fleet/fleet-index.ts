@@ -1,6 +1,7 @@
 import type { Static } from "@sinclair/typebox";
+import type { GpuSelector } from "../../domain/gpu-selector.ts";
 import type { StoredRecord } from "../../domain/query.ts";
-import type { Fleet, MemberFilter } from "./fleet.ts";
+import type { Fleet } from "./fleet.ts";
 import { type gpuSchema, toApiGpu } from "../schemas/gpu.ts";
 import {
   type clusterSchema,
@@ -46,8 +47,8 @@ export class FleetIndex {
   }
 
   /** GPUs that fit, by hostname and index. */
-  fitting(filter: MemberFilter): readonly ApiGpu[] {
-    return this.fleet.members(filter).flatMap(({ gpu: { uuid } }) => this.gpu(uuid) ?? []);
+  selected(selector: GpuSelector): readonly ApiGpu[] {
+    return this.fleet.members(selector).flatMap(({ gpu: { uuid } }) => this.gpu(uuid) ?? []);
   }
 
   cluster(id: string): ApiCluster | undefined {

@@ -1,5 +1,5 @@
 import { byPlace } from "../../domain/gpu.ts";
-import type { GpuFilter, StoredGpu, StoredRecord } from "../../domain/query.ts";
+import type { StoredGpu, StoredRecord } from "../../domain/query.ts";
 import type { FleetMember } from "./fleet.ts";
 import type { GpuState, HotChanges, NewestRecord } from "../../pipeline/hot/hot-tier.ts";
 import { mergeRecords, mergeStates } from "../../pipeline/hot/merge-state.ts";
@@ -96,17 +96,6 @@ export class FleetMembers {
     if (members.length > 0) this.ordered = undefined;
     return members;
   }
-}
-
-/** True where a GPU fits. */
-export function fits(gpu: StoredGpu, { clusterId, hostname, gpuId, modelName, uuid }: GpuFilter): boolean {
-  return (
-    (clusterId === undefined || gpu.clusterId === clusterId) &&
-    (hostname === undefined || gpu.hostname === hostname) &&
-    (gpuId === undefined || gpu.gpuId === gpuId) &&
-    (modelName === undefined || gpu.modelName === modelName) &&
-    (uuid === undefined || gpu.uuid === uuid)
-  );
 }
 
 function toStoredGpu({ gpu, firstSeenAtMs }: GpuState, lastSeenAtMs: number): StoredGpu {

@@ -2,12 +2,13 @@ import type { Logger } from "pino";
 import { BaseService } from "../../kit/base-service.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { StoreUnavailable } from "../../domain/errors.ts";
-import type { GpuFilter, StoredGpu, StoredRecord } from "../../domain/query.ts";
+import { type GpuSelector, selectsGpu } from "../../domain/gpu-selector.ts";
+import type { StoredGpu, StoredRecord } from "../../domain/query.ts";
 import { RepeatedError } from "../../kit/repeated-error.ts";
 import { endsWithin } from "../../kit/within.ts";
 import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
-import type { Fleet, FleetMember, MemberFilter } from "./fleet.ts";
-import { FleetMembers, fits } from "./fleet-members.ts";
+import type { Fleet, FleetMember } from "./fleet.ts";
+import { FleetMembers } from "./fleet-members.ts";
 import type { HotTier } from "../../pipeline/hot/hot-tier.ts";
 
 const storeErrorPrefix = "the fleet may lack what only the store has";
@@ -76,16 +77,13 @@ export class FleetProjection extends BaseService implements Fleet {
     return this.isLoaded ? `${this.joined.size} GPUs in memory` : undefined;
   }
 
-  members(filter: MemberFilter = {}): readonly FleetMember[] {
+  members(selector: GpuSelector = {}): readonly FleetMember[] {
     if (!this.isLoaded) {
       throw new StoreUnavailable(`the fleet is not loaded yet: ${this.error() ?? "the store has not answered yet"}`);
     }
     const all = this.joined.all();
-    const { namespace, ...ofGpu } = filter;
-    if (Object.keys(filter).length === 0) return all;
-    return all.filter(
-      ({ gpu, record }) => fits(gpu, ofGpu) && (namespace === undefined || record?.namespace === namespace),
-    );
+    if (Object.keys(selector).length === 0) return all;
+    return all.filter(({ gpu, record }) => selectsGpu(selector, gpu, record));
   }
 
   member(uuid: string): FleetMember | undefined {
@@ -93,12 +91,12 @@ export class FleetProjection extends BaseService implements Fleet {
     return this.joined.get(uuid);
   }
 
-  gpus(filter: GpuFilter): StoredGpu[] {
-    return this.members(filter).map(({ gpu }) => gpu);
+  gpus(selector: GpuSelector): StoredGpu[] {
+    return this.members(selector).map(({ gpu }) => gpu);
   }
 
-  latest(filter: GpuFilter): StoredRecord[] {
-    return this.members(filter).flatMap(({ record }) => (record === undefined ? [] : [record]));
+  latest(selector: GpuSelector): StoredRecord[] {
+    return this.members(selector).flatMap(({ record }) => (record === undefined ? [] : [record]));
   }
 
   onMembers(listener: (members: readonly FleetMember[]) => void): void {

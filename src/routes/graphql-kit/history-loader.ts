@@ -21,8 +21,8 @@ export class HistoryLoader {
 
   /** @returns the GPU's newest records in the range, oldest first */
   of(uuid: string, question: HistoryQuestion): Promise<readonly ApiRecord[]> {
-    const { startMs, endMs, limit, resolution } = question;
-    const key = [startMs, endMs, limit, resolution].join();
+    const { range, limit, resolution } = question;
+    const key = [range.fromMs, range.toMs, limit, resolution].join();
     let loader = this.loaders.get(key);
     if (loader === undefined) {
       // nothing is kept: a subscription asks the same again with every event
@@ -34,9 +34,9 @@ export class HistoryLoader {
   }
 
   private async read(uuids: readonly string[], question: HistoryQuestion): Promise<(readonly ApiRecord[])[]> {
-    const { resolution, ...range } = question;
+    const { resolution, ...asked } = question;
     const { queries } = this.parts;
-    const filter = { ...range, uuids };
+    const filter = { ...asked, uuids };
     const records =
       resolution === "raw"
         ? (await queries.recordsOfEach(filter)).map(toApiRecord)

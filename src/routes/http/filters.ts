@@ -1,23 +1,9 @@
-import { type Static, Type } from "@sinclair/typebox";
+import { Type } from "@sinclair/typebox";
 import { metricIndexOf } from "../../domain/metrics.ts";
 import { invalidParameter } from "./api-error.ts";
 
-const nameMaxLength = 256;
 /** Metrics that an answer may be narrowed to, or that are summed up at a time. */
 const metricsMax = 20;
-
-function filter(description: string, example: string) {
-  return Type.Optional(Type.String({ minLength: 1, maxLength: nameMaxLength, description, examples: [example] }));
-}
-
-/** Parameters that say which GPUs, by what they are and what holds them. */
-export const gpuFilters = {
-  gpu_uuid: filter("Only this GPU", "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4"),
-  cluster_id: filter("Only GPUs of this cluster", "local-cluster"),
-  hostname: filter("Only GPUs of this host", "mtv5-dgx1-hgpu-032"),
-  model: filter("Only GPUs of this model", "NVIDIA H100 80GB HBM3"),
-  namespace: filter("Only GPUs that this namespace holds", "ml-training"),
-};
 
 /** The parameter that narrows records to some metrics. */
 export const metricsParameter = Type.Optional(
@@ -38,19 +24,6 @@ export const orderParameter = Type.Optional(
     examples: ["desc"],
   }),
 );
-
-type Filters = { readonly [Name in keyof typeof gpuFilters]?: Static<(typeof gpuFilters)[Name]> };
-
-/** Filters in the store's terms. */
-export function filterOf({ gpu_uuid: uuid, cluster_id: clusterId, hostname, model: modelName, namespace }: Filters) {
-  return {
-    ...(uuid === undefined ? {} : { uuid }),
-    ...(clusterId === undefined ? {} : { clusterId }),
-    ...(hostname === undefined ? {} : { hostname }),
-    ...(modelName === undefined ? {} : { modelName }),
-    ...(namespace === undefined ? {} : { namespace }),
-  };
-}
 
 /** @returns the names, each once
  *  @throws ApiError 400 for a name that the catalogue does not have, or too many */

@@ -1,17 +1,18 @@
 import { type TObject, type TSchema, Type } from "@sinclair/typebox";
 import { groupings } from "../../domain/query.ts";
+import type { TimeRange } from "../../domain/time-range.ts";
 import { ApiError, invalidParameter, shown } from "./api-error.ts";
-import { gpuFilters, metricsParameter, orderParameter } from "./filters.ts";
+import { metricsParameter, orderParameter } from "./filters.ts";
 import { readInstant } from "./instant.ts";
 import { listPaging } from "./list-page.ts";
 import { checkBody } from "./request-body.ts";
-import { wholeNumber } from "../schemas/envelope.ts";
+import { nameMaxLength, wholeNumber } from "../schemas/envelope.ts";
+import { selectorFields } from "../schemas/gpu-selector.ts";
 
 const limitMax = 10_000;
 const limitDefault = 100;
 /** An hour of minutes of 1,600 hosts. */
 const aggregatesMax = 100_000;
-const nameMaxLength = 256;
 
 /** How many elements to give. */
 const limit = Type.Optional(
@@ -48,7 +49,7 @@ const telemetryQuery = Type.Object(
 
 /** The parameters of the newest records. */
 export const latestQuery = Type.Object(
-  { ...telemetryQuery.properties, ...gpuFilters },
+  { ...telemetryQuery.properties, ...selectorFields },
   { additionalProperties: false },
 );
 
@@ -80,12 +81,12 @@ export const historyQuery = Type.Object(
 
 /** The parameters of the history of all GPUs. */
 export const fleetHistoryQuery = Type.Object(
-  { ...historyQuery.properties, ...gpuFilters },
+  { ...historyQuery.properties, ...selectorFields },
   { additionalProperties: false },
 );
 
 /** The parameters of lists of GPUs and hosts. */
-export const gpuListQuery = Type.Object({ ...gpuFilters, ...listPaging }, { additionalProperties: false });
+export const gpuListQuery = Type.Object({ ...selectorFields, ...listPaging }, { additionalProperties: false });
 
 /** The parameters of what is summed up. */
 export const aggregateQuery = Type.Object(
@@ -113,8 +114,8 @@ export const aggregateQuery = Type.Object(
         examples: ["1m"],
       }),
     ),
-    cluster_id: Type.Optional(pathName("Only GPUs of this cluster", "local-cluster")),
-    hostname: Type.Optional(pathName("Only GPUs of this host", "mtv5-dgx1-hgpu-032")),
+    cluster_id: selectorFields.cluster_id,
+    hostname: selectorFields.hostname,
     limit: Type.Optional(
       wholeNumber({
         minimum: 1,
@@ -263,8 +264,7 @@ function unknownParameter(name: string, known: readonly string[]): ApiError {
 
 /** What a telemetry query asks for, in the store's terms. */
 export interface TelemetryRange {
-  readonly startMs?: number;
-  readonly endMs?: number;
+  readonly range: TimeRange;
   readonly limit: number;
 }
 
@@ -282,9 +282,11 @@ export function rangeOf(query: { start_time?: string; end_time?: string; limit?:
     });
   }
   return {
-    // Records have whole milliseconds: a bound between two of them rounds inwards.
-    ...(start === undefined ? {} : { startMs: start.epochMs + (start.hasMore ? 1 : 0) }),
-    ...(end === undefined ? {} : { endMs: end.epochMs }),
+    // Records have whole milliseconds, and the API's end_time belongs to the range.
+    range: {
+      fromMs: start === undefined ? -Infinity : start.epochMs + (start.hasMore ? 1 : 0),
+      toMs: end === undefined ? Infinity : end.epochMs + 1,
+    },
     limit: query.limit ?? limitDefault,
   };
 }

@@ -1,6 +1,7 @@
 import type { Clock } from "../../kit/clock.ts";
 import { DeadlineExceeded, within } from "../../kit/within.ts";
 import { QueryTooCostly, StoreUnavailable } from "../../domain/errors.ts";
+import type { GpuSelector } from "../../domain/gpu-selector.ts";
 import { messageOf } from "../../kit/message-of.ts";
 import type { RecordFilter } from "../../domain/query.ts";
 import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
@@ -76,7 +77,7 @@ export class Replays {
 
   /** @returns whether all is told, and not only what may be */
   private async tellAll({ subscription, filter, sinceMs }: Replay, sent: { count: number }): Promise<boolean> {
-    for (const part of partsOf(filter)) {
+    for (const gpus of partsOf(filter)) {
       let cursor: RecordFilter["cursor"];
       do {
         if (subscription.isOver) return false;
@@ -84,8 +85,8 @@ export class Replays {
         if (left <= 0) return false;
         const limit = Math.min(pageRecords, left);
         const page = await this.options.queries.records({
-          ...part,
-          startMs: sinceMs,
+          gpus,
+          range: { fromMs: sinceMs, toMs: Infinity },
           isForward: true,
           limit,
           ...(cursor === undefined ? {} : { cursor }),
@@ -105,13 +106,13 @@ export class Replays {
 }
 
 /** The questions that the store answers: one a GPU, where GPUs are named. */
-function partsOf({ gpuUuids, hostname, clusterId, namespace }: LiveFilter): Omit<RecordFilter, "limit">[] {
+function partsOf({ gpuUuids, hostname, clusterId, namespace }: LiveFilter): GpuSelector[] {
   const place = {
     ...(hostname === undefined ? {} : { hostname }),
     ...(clusterId === undefined ? {} : { clusterId }),
     ...(namespace === undefined ? {} : { namespace }),
   };
-  return gpuUuids === undefined ? [place] : gpuUuids.map((uuid) => ({ ...place, uuid }));
+  return gpuUuids === undefined ? [place] : gpuUuids.map((uuid) => ({ ...place, uuids: [uuid] }));
 }
 
 function faultOf(error: unknown): MessageError {

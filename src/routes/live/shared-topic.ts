@@ -1,3 +1,4 @@
+import { selectorKey } from "../../domain/gpu-selector.ts";
 import type { StoredRecord } from "../../domain/query.ts";
 import type { LiveFeed, LiveFilter, LiveUpdate } from "./live-feed.ts";
 import { MetricSelection, tailText, type UpdateOrigin } from "./metric-selection.ts";
@@ -144,10 +145,6 @@ function selectionKeyOf(metrics: SubscriptionRequest["metrics"]): string {
 }
 
 /** The same text for all who want the same. */
-export function keyOf({
-  filter: { gpuUuids, hostname, clusterId, namespace },
-  metrics,
-  clientId,
-}: SubscriptionRequest): string {
-  return JSON.stringify([gpuUuids, hostname, clusterId, namespace, metrics, clientId]);
+export function keyOf({ filter: { gpuUuids, ...place }, metrics, clientId }: SubscriptionRequest): string {
+  return JSON.stringify([selectorKey({ ...place, ...(gpuUuids && { uuids: gpuUuids }) }), metrics, clientId]);
 }

@@ -1,6 +1,9 @@
 import { type TSchema, Type } from "@sinclair/typebox";
 import { resolutions } from "../../domain/query.ts";
 
+/** Longest name of a GPU, host, cluster, model or namespace. */
+export const nameMaxLength = 256;
+
 /** A whole number. `Type.Integer` is not coerced from a query and `t.Integer` becomes a union in the documentation;
  *  this is coerced, and the documentation shows it as an integer. */
 export function wholeNumber(options: { minimum?: number; maximum?: number; default?: number; description?: string }) {

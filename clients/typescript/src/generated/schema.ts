@@ -1753,7 +1753,7 @@ export interface operations {
                  */
                 model?: string;
                 /**
-                 * @description Only GPUs that this namespace holds
+                 * @description Only GPUs that this Kubernetes namespace holds
                  * @example ml-training
                  */
                 namespace?: string;
@@ -2666,7 +2666,7 @@ export interface operations {
                  */
                 model?: string;
                 /**
-                 * @description Only GPUs that this namespace holds
+                 * @description Only GPUs that this Kubernetes namespace holds
                  * @example ml-training
                  */
                 namespace?: string;
@@ -2857,7 +2857,7 @@ export interface operations {
                  */
                 model?: string;
                 /**
-                 * @description Only GPUs that this namespace holds
+                 * @description Only GPUs that this Kubernetes namespace holds
                  * @example ml-training
                  */
                 namespace?: string;
@@ -2973,7 +2973,7 @@ export interface operations {
                  */
                 model?: string;
                 /**
-                 * @description Only GPUs that this namespace holds
+                 * @description Only GPUs that this Kubernetes namespace holds
                  * @example ml-training
                  */
                 namespace?: string;

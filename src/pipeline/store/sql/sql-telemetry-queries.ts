@@ -12,6 +12,7 @@ import { type RollupRow, selectRollups, selectRollupsOfEach } from "../../../db/
 import { QueryTooCostly } from "../../../domain/errors.ts";
 import { byPlace } from "../../../domain/gpu.ts";
 import { metrics } from "../../../domain/metrics.ts";
+import type { GpuSelector } from "../../../domain/gpu-selector.ts";
 import type {
   Aggregate,
   AggregateFilter,
@@ -19,7 +20,6 @@ import type {
   ChangesFilter,
   EachGpuFilter,
   GpuChanges,
-  GpuFilter,
   HistoryPage,
   RecordCount,
   RecordFilter,
@@ -41,12 +41,12 @@ export class SqlTelemetryQueries implements TelemetryQueries {
     private readonly engine: DatabaseEngine,
   ) {}
 
-  gpus(filter: GpuFilter): Promise<StoredGpu[]> {
-    return selectGpus(this.client, filter);
+  gpus(selector: GpuSelector): Promise<StoredGpu[]> {
+    return selectGpus(this.client, selector);
   }
 
-  async latest(filter: GpuFilter): Promise<StoredRecord[]> {
-    const rows = await selectLatest(this.client, filter);
+  async latest(selector: GpuSelector): Promise<StoredRecord[]> {
+    const rows = await selectLatest(this.client, selector);
     const places = await this.placesOf(rows);
     return rows.map((row) => toRecord(row, places));
   }

@@ -2,10 +2,10 @@ import { Type } from "@sinclair/typebox";
 import { GraphQLInt, GraphQLNonNull, GraphQLObjectType, GraphQLString } from "graphql";
 import type { ApiGpu } from "../../fleet/fleet-index.ts";
 import type { OperationContext } from "../../graphql-kit/operation-context.ts";
-import { filterOf, gpuFilters } from "../../http/filters.ts";
 import { pageOf } from "../../http/list-page.ts";
 import { gpuListQuery, noQuery, pathName } from "../../http/parameters.ts";
 import { statusValues } from "../../schemas/activity.ts";
+import { selectorFields, selectorOf } from "../../schemas/gpu-selector.ts";
 import { toApiRecord } from "../../schemas/telemetry-record.ts";
 import type { OutputTypes } from "../../graphql-kit/types/output-types.ts";
 import { type Field, type FieldMaker, limitOf, type SizeOf } from "../../graphql-kit/field.ts";
@@ -18,7 +18,7 @@ const status = Type.Optional(
   Type.String({ pattern: `^(${statusValues.join("|")})$`, description: `One of ${statusValues.join(", ")}` }),
 );
 const gpuPageQuery = Type.Object({ ...gpuListQuery.properties, status });
-const hostQuery = Type.Object(gpuFilters);
+const hostQuery = Type.Object(selectorFields);
 
 type GpuPageQuery = (typeof gpuPageQuery)["static"];
 
@@ -68,8 +68,8 @@ function hostFields(types: OutputTypes, fields: FieldMaker): Record<string, Fiel
       takes: hostQuery,
       size: (_, fleet) => fleet.hosts.length,
       resolve: (_, query, { fleet }) => {
-        const fitting = new Set(fleet.fitting(filterOf(query)).map((gpu) => fleet.host(gpu)));
-        return fleet.hosts.filter((host) => fitting.has(host));
+        const selected = new Set(fleet.selected(selectorOf(query)).map((gpu) => fleet.host(gpu)));
+        return fleet.hosts.filter((host) => selected.has(host));
       },
     }),
     host: fields.field({
@@ -112,7 +112,7 @@ interface GpuPage {
 }
 
 function gpuPage(query: GpuPageQuery, { fleet }: OperationContext): GpuPage {
-  const fitting = fleet.fitting(filterOf(query));
+  const fitting = fleet.selected(selectorOf(query));
   const all = query.status === undefined ? fitting : fitting.filter((gpu) => gpu.status === query.status);
   const { elements, next } = pageOf(all, ({ hostname, id, uuid }) => [hostname, Number(id), uuid], query);
   return { gpus: elements, totalCount: all.length, nextCursor: next };

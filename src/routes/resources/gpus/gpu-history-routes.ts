@@ -11,13 +11,13 @@ import { toApiGpuChanges } from "./gpu-changes.ts";
 /** What was measured of one GPU, and what of it changed. */
 export function gpuHistoryRoutes(history: HistoryAnswers, queries: TelemetryQueries) {
   const checkKnown = async (uuid: string): Promise<void> => {
-    if ((await queries.gpus({ uuid })).length === 0) throw notFound("GPU", { uuid });
+    if ((await queries.gpus({ uuids: [uuid] })).length === 0) throw notFound("GPU", { uuid });
   };
   return new Elysia({ name: "gpu-history", prefix: "/api/v1/gpus" })
     .get(
       "/:uuid/telemetry",
       async ({ request, params: { uuid }, query }) => {
-        const answer = await history.answer(request, { uuid }, query);
+        const answer = await history.answer(request, { uuids: [uuid] }, query);
         // rows that are still to come cannot be counted
         if (answer instanceof Response || answer.count === 0) await checkKnown(uuid);
         return answer;
@@ -27,7 +27,7 @@ export function gpuHistoryRoutes(history: HistoryAnswers, queries: TelemetryQuer
     .get(
       "/:uuid/changes",
       async ({ params: { uuid }, query }) => {
-        const changes = await queries.changes({ uuid, ...rangeOf(query) });
+        const changes = await queries.changes({ uuid, range: rangeOf(query).range });
         if (changes.attributes.length === 0) await checkKnown(uuid);
         return single(toApiGpuChanges(uuid, changes));
       },

@@ -56,7 +56,7 @@ export function clusterHostRoutes(answers: FleetAnswers, history: HistoryAnswers
     )
     .get(
       "/gpus/:gpu_id/metrics",
-      ({ request, params, query }) => history.answer(request, { uuid: gpuAt(fleet, params).uuid }, query),
+      ({ request, params, query }) => history.answer(request, { uuids: [gpuAt(fleet, params).uuid] }, query),
       {
         ...acceptsAt(Type.Object(gpuParams), historyQuery),
         detail: metricsDetail,

@@ -48,8 +48,9 @@ async function newestValues(
   clusterId: string,
   newestAtMs: number,
 ): Promise<readonly StoredRecord[]> {
-  const startMs = newestAtMs - activeLagMs;
-  const newest = fleet.latest({ clusterId }).filter(({ timeMs }) => timeMs >= startMs);
+  const fromMs = newestAtMs - activeLagMs;
+  const newest = fleet.latest({ clusterId }).filter(({ timeMs }) => timeMs >= fromMs);
   if (sufficeForStats(newest)) return newest;
-  return (await queries.records({ clusterId, startMs, limit: recordsMax })).elements;
+  return (await queries.records({ gpus: { clusterId }, range: { fromMs, toMs: Infinity }, limit: recordsMax }))
+    .elements;
 }

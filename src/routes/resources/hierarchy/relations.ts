@@ -105,9 +105,9 @@ function historyOfGpu(types: OutputTypes, fields: FieldMaker): Fields {
       takes: telemetryOfGpu,
       size: limitOf,
       resolve: async ({ uuid }: ApiGpu, query, { telemetry, beyond }) => {
-        const range = rangeOf(query);
+        const { range, limit } = rangeOf(query);
         const resolution = beyond.history.resolutionOf(query.resolution ?? "raw", range);
-        const records = await telemetry.of(uuid, { ...range, resolution });
+        const records = await telemetry.of(uuid, { range, limit, resolution });
         return query.order === "desc" ? records.toReversed() : records;
       },
     }),

@@ -7,6 +7,7 @@ import { operation } from "../../http/operation.ts";
 import { metricsOf } from "../../http/filters.ts";
 import { rollupFor } from "../../answers/history-answers.ts";
 import { accepts, aggregateQuery, rangeOf } from "../../http/parameters.ts";
+import { selectorOf } from "../../schemas/gpu-selector.ts";
 import { toApiAggregate } from "./aggregate.ts";
 
 /** What is summed up where nobody says what. */
@@ -30,17 +31,18 @@ export function aggregateRoutes(queries: TelemetryQueries, clock: Clock) {
 /** What a query for sums asks for, in the store's terms.
  *  @throws ApiError when the range ends before it starts, or a metric is not known */
 export function aggregateFilterOf(query: Static<typeof aggregateQuery>, nowMs: number): AggregateFilter {
-  const { startMs: start, endMs: end, limit } = rangeOf({ ...query, limit: query.limit ?? 10_000 });
-  const endMs = end ?? nowMs;
-  const startMs = start ?? endMs - windowMs;
+  const { range: given, limit } = rangeOf({ ...query, limit: query.limit ?? 10_000 });
+  const toMs = given.toMs === Infinity ? nowMs + 1 : given.toMs;
+  const lastMs = toMs - 1;
+  const fromMs = given.fromMs === -Infinity ? lastMs - windowMs : given.fromMs;
   const asked = query.resolution ?? "auto";
   return {
     groupBy: query.group_by as Grouping,
     metrics: query.metrics === undefined ? metricsDefault : metricsOf(query.metrics),
-    ...{ startMs, endMs, limit },
-    resolution: asked === "auto" ? rollupFor(endMs - startMs) : (asked as RollupResolution),
-    ...(query.cluster_id === undefined ? {} : { clusterId: query.cluster_id }),
-    ...(query.hostname === undefined ? {} : { hostname: query.hostname }),
+    range: { fromMs, toMs },
+    limit,
+    resolution: asked === "auto" ? rollupFor(lastMs - fromMs) : (asked as RollupResolution),
+    gpus: selectorOf({ cluster_id: query.cluster_id, hostname: query.hostname }),
   };
 }
 

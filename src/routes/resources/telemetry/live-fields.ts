@@ -1,6 +1,6 @@
 import { Type } from "@sinclair/typebox";
 import { GraphQLList, GraphQLNonNull, type GraphQLFieldConfigArgumentMap, GraphQLString } from "graphql";
-import { gpuFilters } from "../../http/filters.ts";
+import { selectorFields } from "../../schemas/gpu-selector.ts";
 import { toApiRecord } from "../../schemas/telemetry-record.ts";
 import type { LiveFilter } from "../../live/live-feed.ts";
 import type { StoredRecord } from "../../../domain/query.ts";
@@ -11,7 +11,7 @@ import { argumentsOf, parametersOf } from "../../graphql-kit/types/arguments.ts"
 import type { OutputTypes } from "../../graphql-kit/types/output-types.ts";
 import type { Field } from "../../graphql-kit/field.ts";
 
-const { gpu_uuid, cluster_id, hostname, namespace } = gpuFilters;
+const { gpu_uuid, cluster_id, hostname, namespace } = selectorFields;
 const filters = Type.Object({ gpu_uuid, cluster_id, hostname, namespace });
 const uuidsMax = 1000;
 const uuids: GraphQLFieldConfigArgumentMap = {

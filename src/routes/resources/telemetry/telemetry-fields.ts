@@ -96,9 +96,7 @@ function telemetryPage(query: Static<typeof telemetryQuery>, { beyond }: Operati
 }
 
 async function changesOf(query: Static<typeof gpuChangesQuery>, { beyond }: OperationContext) {
-  const { startMs, endMs } = rangeOf(query);
-  const bounds = { ...(startMs === undefined ? {} : { startMs }), ...(endMs === undefined ? {} : { endMs }) };
-  const changes = await beyond.queries.changes({ uuid: query.uuid, ...bounds });
+  const changes = await beyond.queries.changes({ uuid: query.uuid, range: rangeOf(query).range });
   return changes.attributes.length === 0 ? null : toApiGpuChanges(query.uuid, changes);
 }
 

@@ -1,0 +1,34 @@
+import type { GpuSelector } from "../../domain/gpu-selector.ts";
+import { textArray } from "./array-literal.ts";
+import type { Conditions } from "./conditions.ts";
+
+/** Where a statement finds what a selector restricts. */
+export interface GpuColumns {
+  /** The GPU's `gpu_key`. */
+  readonly key: string;
+  /** An attribute of the GPU. */
+  readonly attribute: (column: "cluster_id" | "hostname" | "gpu_id" | "model_name") => string;
+  /** Namespace of the workload that holds the GPU, empty for none. */
+  readonly namespace: string;
+}
+
+/** Adds the conditions of a selector. */
+export function addGpuConditions(conditions: Conditions, selector: GpuSelector, columns: GpuColumns): Conditions {
+  return addAttributeConditions(conditions, selector, columns).add(`${columns.namespace} = ?`, selector.namespace);
+}
+
+/** Adds the conditions of a selector that hold without a workload. */
+export function addAttributeConditions(
+  conditions: Conditions,
+  { uuids, clusterId, hostname, gpuId, modelName }: Omit<GpuSelector, "namespace">,
+  { key, attribute }: Omit<GpuColumns, "namespace">,
+): Conditions {
+  return conditions
+    .add(`${key} = any(${keysOfUuids})`, uuids && textArray(uuids))
+    .add(`${attribute("cluster_id")} = ?`, clusterId)
+    .add(`${attribute("hostname")} = ?`, hostname)
+    .add(`${attribute("gpu_id")} = ?`, gpuId)
+    .add(`${attribute("model_name")} = ?`, modelName);
+}
+
+const keysOfUuids = "array(select gpu_key from gpus where uuid = any(?::text::text[]))";
