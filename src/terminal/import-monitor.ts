@@ -1,7 +1,7 @@
 import { SingleBar } from "cli-progress";
 import type { Logger } from "pino";
 import type { Clock } from "../kit/clock.ts";
-import type { Stretch } from "../domain/source-range.ts";
+import type { Stretch } from "../domain/range.ts";
 import { type PipelineListener, silentListener } from "../pipeline/observe/pipeline-listener.ts";
 import type { Queue } from "../pipeline/queue/queue.ts";
 import type { Source } from "../pipeline/source/source.ts";

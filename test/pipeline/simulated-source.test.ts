@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import type { Position } from "../../src/domain/source-range.ts";
+import type { Position } from "../../src/domain/range.ts";
 import { gapsOf } from "../../src/pipeline/stream/assignment/gaps.ts";
 import { SimulatedSource, type SimulatedSourceOptions } from "../../src/pipeline/source/simulated/simulated-source.ts";
 import type { ReadRange, SourceBatch } from "../../src/pipeline/source/source.ts";

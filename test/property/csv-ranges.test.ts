@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from "bun:test";
 import { open } from "node:fs/promises";
 import fc from "fast-check";
-import type { Position } from "../../src/domain/source-range.ts";
+import type { Position } from "../../src/domain/range.ts";
 import { FileWindow } from "../../src/pipeline/source/csv/file-window.ts";
 import { RecordSplitter } from "../../src/pipeline/source/csv/record-splitter.ts";
 import type { CsvSource, CsvSourceOptions } from "../../src/pipeline/source/csv/csv-source.ts";

@@ -1,5 +1,5 @@
 import type { InputTally } from "../../domain/batch.ts";
-import type { SourceRange } from "../../domain/source-range.ts";
+import type { SourceRange } from "../../domain/range.ts";
 import type { SqlExecutor } from "../client.ts";
 
 /** What is kept of a message. */

@@ -1,6 +1,6 @@
 import type { InputTally, RecordBatch } from "../../domain/batch.ts";
 import type { Source } from "../source/source.ts";
-import type { Stretch } from "../../domain/source-range.ts";
+import type { Stretch } from "../../domain/range.ts";
 import type { IngestMessage, IngestResult } from "../store/telemetry-store.ts";
 
 /** Told what happens along the data's way: for progress bars, metrics and reports. Must not throw or wait. */

@@ -1,4 +1,4 @@
-import type { Position, SourceRange } from "../../domain/source-range.ts";
+import type { Position, SourceRange } from "../../domain/range.ts";
 
 /** What a publisher gives. */
 export interface NewMessage {

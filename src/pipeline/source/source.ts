@@ -1,5 +1,5 @@
 import type { RecordBatch } from "../../domain/batch.ts";
-import type { Position, SourceRange } from "../../domain/source-range.ts";
+import type { Position, SourceRange } from "../../domain/range.ts";
 
 /** What one message will carry: the records of a stretch of the source. */
 export interface SourceBatch {

@@ -1,5 +1,5 @@
 import type { InputTally, RecordBatch, RejectReason } from "../../domain/batch.ts";
-import type { SourceRange, Stretch } from "../../domain/source-range.ts";
+import type { SourceRange, Stretch } from "../../domain/range.ts";
 
 /** A decoded message on its way into the store. */
 export interface IngestMessage {

@@ -1,5 +1,5 @@
 import { systemClock } from "../../../src/kit/clock.ts";
-import type { Stretch } from "../../../src/domain/source-range.ts";
+import type { Stretch } from "../../../src/domain/range.ts";
 import type { PostgresClient } from "../../../src/db/postgres-client.ts";
 import type { EtcdClient } from "../../../src/etcd/etcd-client.ts";
 import { type EtcdEvent, EtcdWatch } from "../../../src/etcd/etcd-watch.ts";

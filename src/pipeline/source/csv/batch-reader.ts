@@ -1,6 +1,6 @@
 import { BatchBuilder } from "../../../domain/batch-builder.ts";
 import type { RecordBatch } from "../../../domain/batch.ts";
-import type { Position } from "../../../domain/source-range.ts";
+import type { Position } from "../../../domain/range.ts";
 import { FastLane } from "./fast-lane.ts";
 import type { FastTemplates } from "./fast-templates.ts";
 import type { FileWindow } from "./file-window.ts";

@@ -1,5 +1,5 @@
 import type { Clock } from "../../../kit/clock.ts";
-import type { Position } from "../../../domain/source-range.ts";
+import type { Position } from "../../../domain/range.ts";
 import { BatchReader } from "./batch-reader.ts";
 import { FastTemplates } from "./fast-templates.ts";
 import { FileWindow } from "./file-window.ts";

@@ -1,4 +1,4 @@
-import type { Position } from "../../../domain/source-range.ts";
+import type { Position } from "../../../domain/range.ts";
 import { parseTimestamp } from "../../../domain/timestamp.ts";
 import { csvFields } from "./csv-fields.ts";
 import type { FileWindow } from "./file-window.ts";

@@ -3,7 +3,7 @@ import { type FileHandle, open, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { isUtf8 } from "node:buffer";
 import { UnusableSource } from "../../../domain/errors.ts";
-import type { Position } from "../../../domain/source-range.ts";
+import type { Position } from "../../../domain/range.ts";
 import { csvFields } from "./csv-fields.ts";
 import { FileWindow } from "./file-window.ts";
 import { detectLayout, type Layout } from "./layout.ts";

@@ -1,4 +1,4 @@
-import type { Position } from "../../../domain/source-range.ts";
+import type { Position } from "../../../domain/range.ts";
 import type { FileWindow } from "./file-window.ts";
 import { InstantEnds, instantMaxBytes } from "./instant-ends.ts";
 import { RecordSplitter } from "./record-splitter.ts";

@@ -2,7 +2,7 @@ import { BatchBuilder } from "../../../domain/batch-builder.ts";
 import type { RecordBatch } from "../../../domain/batch.ts";
 import type { Clock } from "../../../kit/clock.ts";
 import { metricIndexOf } from "../../../domain/metrics.ts";
-import type { Position } from "../../../domain/source-range.ts";
+import type { Position } from "../../../domain/range.ts";
 import type { SimulatedGpu } from "./simulated-gpu.ts";
 import { SimulatedFleet, type SimulatedFleetOptions } from "./simulated-fleet.ts";
 import { simulatedMetrics } from "./simulated-metrics.ts";

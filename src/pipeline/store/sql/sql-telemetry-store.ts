@@ -1,5 +1,5 @@
 import type { InputTally, RecordBatch, RejectReason } from "../../../domain/batch.ts";
-import type { Stretch } from "../../../domain/source-range.ts";
+import type { Stretch } from "../../../domain/range.ts";
 import type { SqlClient, SqlExecutor, SqlTransaction } from "../../../db/client.ts";
 import { insertMessage, setMessageRecords } from "../../../db/sql/insert-message.ts";
 import { insertQuarantine } from "../../../db/sql/insert-quarantine.ts";

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import type { Clock } from "../../../kit/clock.ts";
-import type { Position, Stretch } from "../../../domain/source-range.ts";
+import type { Position, Stretch } from "../../../domain/range.ts";
 import type { EtcdClient } from "../../../etcd/etcd-client.ts";
 import { EtcdWatch } from "../../../etcd/etcd-watch.ts";
 import { LeaseSession } from "../../../etcd/lease-session.ts";

@@ -1,4 +1,4 @@
-import type { Position, Stretch } from "../../../domain/source-range.ts";
+import type { Position, Stretch } from "../../../domain/range.ts";
 import type { ReadRange } from "../../source/source.ts";
 
 /** What is left to read of a source once the stored stretches are taken out.

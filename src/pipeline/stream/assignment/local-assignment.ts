@@ -1,4 +1,4 @@
-import type { Stretch } from "../../../domain/source-range.ts";
+import type { Stretch } from "../../../domain/range.ts";
 import { gapsOf } from "./gaps.ts";
 import type { ReadRange, Source } from "../../source/source.ts";
 import type { TelemetryStore } from "../../store/telemetry-store.ts";

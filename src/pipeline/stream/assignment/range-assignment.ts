@@ -1,4 +1,4 @@
-import type { Stretch } from "../../../domain/source-range.ts";
+import type { Stretch } from "../../../domain/range.ts";
 import type { Checkpoint } from "../../queue/queue.ts";
 import type { ReadRange, Source } from "../../source/source.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import type { Position, Stretch } from "../../src/domain/source-range.ts";
+import type { Position, Stretch } from "../../src/domain/range.ts";
 import { gapsOf } from "../../src/pipeline/stream/assignment/gaps.ts";
 
 const at = (offset: number): Position => ({ offset, line: offset / 10 });
