@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "csv-parse";
 import { systemClock } from "../src/kit/clock.ts";
-import { CsvSource } from "../src/pipeline/source/csv/csv-source.ts";
+import { CsvSource, originalTimes, usualReading } from "../src/pipeline/source/csv/csv-source.ts";
 import { writeExporterCsv } from "./support/exporter-csv.ts";
 
 /** Samples a second of the CSV source's two lanes and of csv-parse alone, over the same generated file.
@@ -42,16 +42,13 @@ async function measure(name: string, rows: number, run: () => Promise<number>): 
 }
 
 async function readSource(path: string, fastLane: boolean): Promise<number> {
-  const source = await CsvSource.open({
-    path,
-    clusterId: "bench",
-    batchSize: 1000,
-    timestamps: "original",
-    clock: systemClock,
-    fastLane,
-  });
+  const options = { path, clusterId: "bench", batchRows: 1000, batchMaxRows: 1000, playing: originalTimes };
+  const source = await CsvSource.open(
+    { ...options, clock: systemClock, onGrown: () => undefined },
+    { ...usualReading, fastLane },
+  );
   let samples = 0;
-  for await (const { batch } of source.read({ from: source.start }, new AbortController().signal)) {
+  for await (const { batch } of source.read(source.whole, new AbortController().signal)) {
     samples += batch.tally.samples;
   }
   return samples;

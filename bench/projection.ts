@@ -21,14 +21,14 @@ const pageMax = 10_000;
 async function readingOf(gpus: number): Promise<RecordBatch[]> {
   const hosts = Math.ceil(gpus / gpusPerHost);
   const fleet = { hosts, gpusPerHost, seed: 1, intervalMs: 1000, clusterId: "bench" };
-  const source = new SimulatedSource({ ...fleet, clock: systemClock, batchSize: 50_000 });
+  const source = new SimulatedSource({ ...fleet, clock: systemClock, batchMaxSamples: 50_000 });
   const batches: RecordBatch[] = [];
   const enough = new AbortController();
-  let read = 0;
-  for await (const { batch, range } of source.read({ from: source.start }, enough.signal)) {
+  let readAtMs: number | undefined;
+  for await (const { batch, timeMs } of source.read(-Infinity, enough.signal)) {
+    readAtMs ??= timeMs;
+    if (timeMs !== readAtMs) break;
     batches.push(batch);
-    read += range.to.offset - range.from.offset;
-    if (read >= hosts * gpusPerHost) break;
   }
   return batches;
 }

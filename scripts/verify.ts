@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { parseConfig } from "../src/config/parse-config.ts";
 import { systemClock } from "../src/kit/clock.ts";
 import { DataDirUnusable, TelemetryError } from "../src/domain/errors.ts";
-import { CsvSource } from "../src/pipeline/source/csv/csv-source.ts";
+import { CsvSource, originalTimes } from "../src/pipeline/source/csv/csv-source.ts";
 import { openPGliteStore } from "../src/pipeline/store/sql/open-pglite-store.ts";
 import { compareFile } from "./verify/compare-file.ts";
 import { recordsBehindApi, recordsInStore, type StoredRecords } from "./verify/stored-records.ts";
@@ -36,9 +36,11 @@ async function verify(): Promise<number> {
   const source = await CsvSource.open({
     path,
     clusterId: config.clusterId,
-    batchSize: config.batchSize,
-    timestamps: "original",
+    batchRows: config.batchSize,
+    batchMaxRows: config.batchSize,
+    playing: originalTimes,
     clock: systemClock,
+    onGrown: (message) => void process.stderr.write(`${message}\n`),
   });
   const { stored, close } = await openStored(config, values.url);
   try {

@@ -6,10 +6,10 @@ import type { RecordBatch } from "../../src/domain/batch.ts";
 export async function simulatedBatches(count: number, samples: number): Promise<RecordBatch[]> {
   const hosts = Math.ceil(samples / 17 / 8);
   const fleet = { hosts, gpusPerHost: 8, seed: 1, intervalMs: 100, clusterId: "bench" };
-  const source = new SimulatedSource({ ...fleet, clock: systemClock, batchSize: samples });
+  const source = new SimulatedSource({ ...fleet, clock: systemClock, batchMaxSamples: samples });
   const halt = new AbortController();
   const batches: RecordBatch[] = [];
-  for await (const { batch } of source.read({ from: source.start }, halt.signal)) {
+  for await (const { batch } of source.read(-Infinity, halt.signal)) {
     if (batch.tally.samples > samples / 2) batches.push(batch);
     if (batches.length === count) halt.abort();
   }

@@ -1,6 +1,6 @@
 import type { RecordBatch } from "../../src/domain/batch.ts";
 import { formatTimestamp } from "../../src/domain/timestamp.ts";
-import type { Source } from "../../src/pipeline/source/source.ts";
+import type { ReplayableSource } from "../../src/pipeline/source/source.ts";
 import type { ComparableRecord, StoredRecords, Window } from "./stored-records.ts";
 
 export interface Comparison {
@@ -27,10 +27,10 @@ interface FileGpu {
 
 /** Compares a file with what is stored: every value, no record and no value more or less.
  *  Holds the file's values in memory (about 100 bytes a sample). */
-export async function compareFile(source: Source, stored: StoredRecords): Promise<Comparison> {
+export async function compareFile(source: ReplayableSource, stored: StoredRecords): Promise<Comparison> {
   const gpus = new Map<string, FileGpu>();
   const sums = { rows: 0, samples: 0, missing: 0, rejected: 0 };
-  for await (const { batch } of source.read({ from: source.start }, new AbortController().signal)) {
+  for await (const { batch } of source.read(source.whole, new AbortController().signal)) {
     sums.rows += batch.tally.rows;
     sums.samples += batch.tally.samples;
     sums.missing += batch.tally.missing;

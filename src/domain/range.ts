@@ -1,18 +1,52 @@
 /** A place in a source: between two rows, never inside one. */
 export interface Position {
-  /** Byte offset in a file; the simulator counts readings of GPUs. */
+  /** Byte offset in a file; milliseconds since the epoch in a live source. */
   readonly offset: number;
-  /** Line number of the row that starts here, from 1; 0 where the source has no lines. */
+  /** Line number of the row that starts here, from 1; 0 if the source has no lines, or if they are not counted yet. */
   readonly line: number;
 }
 
-/** A stretch of a source, `from` inclusive, `to` exclusive. */
-export interface Stretch {
+/** A half-open interval of positions: `from` inclusive, `to` exclusive. */
+export interface Range {
   readonly from: Position;
   readonly to: Position;
 }
 
-/** A stretch and the source it belongs to. */
-export interface SourceRange extends Stretch {
+/** A range and the source that it belongs to. */
+export interface SourceRange extends Range {
   readonly sourceId: string;
+}
+
+/** Joins ranges that touch or overlap; empty ones are left out.
+ *  @param ranges in the order of `from` */
+export function joinRanges(ranges: readonly Range[]): Range[] {
+  const joined: Range[] = [];
+  for (const { from, to } of ranges) {
+    if (to.offset <= from.offset) continue;
+    const last = joined.at(-1);
+    if (last === undefined || from.offset > last.to.offset) joined.push({ from, to });
+    else if (to.offset > last.to.offset) joined[joined.length - 1] = { from: last.from, to };
+  }
+  return joined;
+}
+
+/** The parts of a range that no other range covers, in order.
+ *  @param covering in the order of `from` */
+export function gapsIn(whole: Range, covering: readonly Range[]): Range[] {
+  const gaps: Range[] = [];
+  let { from } = whole;
+  for (const range of covering) {
+    if (range.from.offset >= whole.to.offset) break;
+    if (range.from.offset > from.offset) gaps.push({ from, to: range.from });
+    if (range.to.offset > from.offset) from = range.to;
+  }
+  if (from.offset < whole.to.offset) gaps.push({ from, to: whole.to });
+  return gaps;
+}
+
+/** The range that a live batch stands for in messages and in the store: an empty one, at the batch's time. It covers
+ *  nothing, so that the ranges of a live source never join to something that could be read again. */
+export function instantRange(sourceId: string, timeMs: number): SourceRange {
+  const at: Position = { offset: timeMs, line: 0 };
+  return { sourceId, from: at, to: at };
 }

@@ -2,42 +2,64 @@ import type { Logger } from "pino";
 import type { Config } from "../config/parse-config.ts";
 import type { Clock } from "../kit/clock.ts";
 import type { EtcdRounds } from "../pipeline/source/csv/etcd-rounds.ts";
-import { CsvSource } from "../pipeline/source/csv/csv-source.ts";
+import { CsvSource, type Playing } from "../pipeline/source/csv/csv-source.ts";
 import { SimulatedSource } from "../pipeline/source/simulated/simulated-source.ts";
-import type { Source } from "../pipeline/source/source.ts";
+import type { LiveSource, ReplayableSource } from "../pipeline/source/source.ts";
 
 interface SourceParts {
   readonly clock: Clock;
   readonly log: Logger;
-  /** Undefined where no other process plays the file. */
+  /** Undefined if no other process plays the file. */
   readonly rounds: EtcdRounds | undefined;
 }
 
-/** Rows of one instant that stay in one batch whatever BATCH_SIZE says: a scrape of some 5,000 GPUs. */
+/** What a streamer streams: a file, round by round, or a live source. */
+export type StreamedInput =
+  | {
+      readonly kind: "replayable";
+      readonly first: ReplayableSource;
+      /** The source of a round, from 0; undefined when there are no more rounds. */
+      readonly openRound: (round: number) => Promise<ReplayableSource | undefined>;
+    }
+  | { readonly kind: "live"; readonly source: LiveSource };
+
+/** Rows of one instant that stay in one batch at any BATCH_SIZE: a scrape of some 5,000 GPUs. */
 const batchMaxRows = 100_000;
 
-/** Opens the source of a round. Streamers that share a file through etcd agree on the round and on its beginning. */
-export function sourceOpener(config: Config, { clock, log, rounds }: SourceParts): (round: number) => Promise<Source> {
-  const { csvFile, clusterId, batchSize } = config;
-  if (csvFile === undefined) {
-    const { simHosts: hosts, simGpusPerHost: gpusPerHost, simSeed: seed, simIntervalMs: intervalMs } = config;
-    const source = new SimulatedSource({ hosts, gpusPerHost, seed, intervalMs, clusterId, clock, batchSize });
-    return () => Promise.resolve(source);
-  }
-  const timestamps = config.timestamps ?? (config.loopMode ? "now" : "original");
+/** Opens what the configuration names: CSV_FILE, or else the simulated fleet.
+ *  @throws UnusableSource */
+export async function openInput(config: Config, parts: SourceParts): Promise<StreamedInput> {
+  const { csvFile } = config;
+  if (csvFile === undefined) return { kind: "live", source: simulatedSource(config, parts) };
+  const open = roundOpener(config, csvFile, parts);
+  const first = await open(0);
+  const openLater = (round: number): Promise<ReplayableSource | undefined> =>
+    config.loopMode ? open(round) : Promise.resolve(undefined);
+  return { kind: "replayable", first, openRound: (round) => (round === 0 ? Promise.resolve(first) : openLater(round)) };
+}
+
+function simulatedSource(config: Config, { clock }: SourceParts): SimulatedSource {
+  const { simHosts: hosts, simGpusPerHost: gpusPerHost, simSeed: seed, simIntervalMs: intervalMs, clusterId } = config;
+  const batchMaxSamples = config.batchSize;
+  return new SimulatedSource({ hosts, gpusPerHost, seed, intervalMs, clusterId, clock, batchMaxSamples });
+}
+
+/** Streamers that share a file through etcd agree on the round that is played, and on when it began. */
+function roundOpener(
+  config: Config,
+  path: string,
+  { clock, log, rounds }: SourceParts,
+): (round: number) => Promise<ReplayableSource> {
+  const { clusterId, batchSize: batchRows, loopMode } = config;
+  const timestamps = config.timestamps ?? (loopMode ? "now" : "original");
+  const startedAtMs = (fileId: string, round: number): Promise<number> =>
+    rounds === undefined ? Promise.resolve(clock.nowMs()) : rounds.startedAtMs(fileId, round);
   let firstRound: number | undefined;
-  return async (round) => {
-    if (rounds !== undefined && config.loopMode) firstRound ??= await rounds.current(await CsvSource.fileId(csvFile));
-    return CsvSource.open({
-      path: csvFile,
-      clusterId,
-      batchSize,
-      batchMaxRows,
-      timestamps,
-      clock,
-      round: round + (firstRound ?? 0),
-      onGrown: (message) => log.warn(message),
-      ...(rounds === undefined ? {} : { roundStart: (fileId, ofRound) => rounds.startedAtMs(fileId, ofRound) }),
-    });
+  return async (openedBefore) => {
+    if (rounds !== undefined && loopMode) firstRound ??= await rounds.current(await CsvSource.fileId(path));
+    const round = openedBefore + (firstRound ?? 0);
+    const playing: Playing = timestamps === "original" ? { timestamps, round } : { timestamps, round, startedAtMs };
+    const onGrown = (message: string): void => log.warn(message);
+    return CsvSource.open({ path, clusterId, batchRows, batchMaxRows, playing, clock, onGrown });
   };
 }

@@ -2,12 +2,20 @@ import { TokenBucket } from "../kit/token-bucket.ts";
 import { payloadMaxBytes } from "../pipeline/queue/etcd/publisher.ts";
 import { EtcdRounds } from "../pipeline/source/csv/etcd-rounds.ts";
 import { EtcdAssignment } from "../pipeline/stream/assignment/etcd-assignment.ts";
+import { EtcdLiveAssignment } from "../pipeline/stream/assignment/etcd-live-assignment.ts";
+import type { LiveAssignment } from "../pipeline/stream/assignment/live-assignment.ts";
 import { LocalAssignment } from "../pipeline/stream/assignment/local-assignment.ts";
+import { LocalLiveAssignment } from "../pipeline/stream/assignment/local-live-assignment.ts";
 import type { RangeAssignment } from "../pipeline/stream/assignment/range-assignment.ts";
 import { BackPressure } from "../pipeline/stream/back-pressure.ts";
+import { BatchPublisher } from "../pipeline/stream/batch-publisher.ts";
+import { LiveStream } from "../pipeline/stream/live-stream.ts";
 import { showPace } from "../pipeline/stream/pace-instrument.ts";
+import { ReplayStream } from "../pipeline/stream/replay-stream.ts";
+import type { SourceStream } from "../pipeline/stream/source-stream.ts";
+import { StreamRetries } from "../pipeline/stream/stream-retries.ts";
 import { Streamer } from "../pipeline/stream/streamer.ts";
-import { sourceOpener } from "./open-source.ts";
+import { openInput, type StreamedInput } from "./open-source.ts";
 import type { Role } from "./role.ts";
 import type { SharedParts } from "./shared-parts.ts";
 
@@ -18,45 +26,61 @@ export const streamer: Role = {
   async open(shared) {
     const { config, etcd, clock, log } = shared;
     const rounds = etcd === undefined ? undefined : new EtcdRounds(etcd, clock);
-    const openSource = sourceOpener(config, { clock, log, rounds });
-    const first = await openSource(0);
-    const streaming = new Streamer({
-      ...shared,
-      openSource: async (round) => {
-        if (round === 0) return first;
-        return config.loopMode ? openSource(round) : undefined;
-      },
-      ranges: await openAssignment(shared),
-      bucket: bucketOf(shared),
-      backPressure: backPressureOf(shared),
-      intervalMs: config.csvFile === undefined ? 0 : config.streamIntervalMs,
-      messageMaxBytes: etcd === undefined ? Infinity : payloadMaxBytes,
-    });
+    const input = await openInput(config, { clock, log, rounds });
+    const retries = new StreamRetries(shared);
+    const publisher = publisherOf(shared, retries);
+    const stream = await streamOf(input, { shared, publisher, retries });
+    const { description } = input.kind === "live" ? input.source : input.first;
     return {
-      services: [streaming],
-      banner: { pages: [], facts: [["source", first.description]] },
+      services: [new Streamer({ stream, publisher, retries, log })],
+      banner: { pages: [], facts: [["source", description]] },
       servesFromMemory: () => false,
       routes: () => [],
     };
   },
 };
 
-/** With etcd, streamers share a source range by range; alone, the store says what is left of it. */
-async function openAssignment({ config, etcd, store, clock, log, instanceId }: SharedParts): Promise<RangeAssignment> {
-  if (etcd === undefined) return new LocalAssignment((await store.open()).store);
-  return new EtcdAssignment({
-    client: etcd,
-    clock,
-    log,
-    streamerId: instanceId,
-    leaseSeconds: config.queueLeaseSeconds,
-    rangeBytes: config.sourceRangeMebibytes * 1024 * 1024,
-  });
+interface StreamParts {
+  readonly shared: SharedParts;
+  readonly publisher: BatchPublisher;
+  readonly retries: StreamRetries;
 }
 
-function bucketOf({ config, clock }: SharedParts): TokenBucket {
+async function streamOf(input: StreamedInput, { shared, publisher, retries }: StreamParts): Promise<SourceStream> {
+  const { config, clock, listener, log } = shared;
+  if (input.kind === "live") {
+    const assignment = await openLiveAssignment(shared);
+    return new LiveStream({ source: input.source, assignment, publisher, retries, log });
+  }
+  const assignment = await openRangeAssignment(shared);
+  const { openRound: openSource } = input;
+  const { streamIntervalMs: intervalMs } = config;
+  return new ReplayStream({ openSource, assignment, publisher, retries, intervalMs, clock, listener, log });
+}
+
+/** With etcd, streamers share a source range by range; alone, the store says what is left of it. */
+async function openRangeAssignment(shared: SharedParts): Promise<RangeAssignment> {
+  const { config, etcd, store, clock, log, instanceId: streamerId } = shared;
+  if (etcd === undefined) return new LocalAssignment((await store.open()).store);
+  const { queueLeaseSeconds: leaseSeconds, sourceRangeMebibytes } = config;
+  const rangeBytes = sourceRangeMebibytes * 1024 * 1024;
+  return new EtcdAssignment({ client: etcd, clock, log, streamerId, leaseSeconds, rangeBytes });
+}
+
+/** With etcd, one streamer at a time has a live source; alone, the store says which batch was the last. */
+async function openLiveAssignment(shared: SharedParts): Promise<LiveAssignment> {
+  const { config, etcd, store, clock, instanceId: streamerId } = shared;
+  if (etcd === undefined) return new LocalLiveAssignment((await store.open()).store);
+  return new EtcdLiveAssignment({ client: etcd, clock, streamerId, leaseSeconds: config.queueLeaseSeconds });
+}
+
+function publisherOf(shared: SharedParts, retries: StreamRetries): BatchPublisher {
+  const { config, etcd, queue, clock, listener } = shared;
   const { rateLimitSamplesPerSecond: ratePerSecond, batchSize } = config;
-  return new TokenBucket({ ratePerSecond, burst: Math.max(ratePerSecond, batchSize), clock });
+  const bucket = new TokenBucket({ ratePerSecond, burst: Math.max(ratePerSecond, batchSize), clock });
+  const backPressure = backPressureOf(shared);
+  const messageMaxBytes = etcd === undefined ? Infinity : payloadMaxBytes;
+  return new BatchPublisher({ queue, bucket, backPressure, messageMaxBytes, clock, listener, retries });
 }
 
 function backPressureOf({ config, clock, registry }: SharedParts): BackPressure {

@@ -1,10 +1,10 @@
 import { SingleBar } from "cli-progress";
 import type { Logger } from "pino";
 import type { Clock } from "../kit/clock.ts";
-import type { Stretch } from "../domain/range.ts";
+import type { Range } from "../domain/range.ts";
 import { type PipelineListener, silentListener } from "../pipeline/observe/pipeline-listener.ts";
 import type { Queue } from "../pipeline/queue/queue.ts";
-import type { Source } from "../pipeline/source/source.ts";
+import type { ReplayableSource } from "../pipeline/source/source.ts";
 import type { IngestMessage, IngestResult, TelemetryStore } from "../pipeline/store/telemetry-store.ts";
 import { addStored, emptyFigures, figuresOf, importReportText } from "./import-report.ts";
 
@@ -25,7 +25,7 @@ const nothingPublished = { messages: 0, rows: 0, samples: 0 };
 /** Follows the import of a file: a bar with rate and remaining time while it runs, a table when all is stored. */
 export class ImportMonitor {
   private readonly bar: SingleBar;
-  private source: Source | undefined;
+  private source: ReplayableSource | undefined;
   private startedAtMs = 0;
   private storedBytes = 0;
   private figures = emptyFigures();
@@ -68,8 +68,7 @@ export class ImportMonitor {
     };
   }
 
-  private open(source: Source, covered: readonly Stretch[]): void {
-    if (source.endOffset === undefined) return;
+  private open(source: ReplayableSource, covered: readonly Range[]): void {
     this.source = source;
     this.startedAtMs = this.options.clock.nowMs();
     this.figures = emptyFigures();
@@ -87,7 +86,7 @@ export class ImportMonitor {
   }
 
   /** Waits until the queue has nothing left of the source, then prints the table. */
-  private async reportWhenStored(source: Source): Promise<void> {
+  private async reportWhenStored(source: ReplayableSource): Promise<void> {
     const { queue, clock, print } = this.options;
     const store = this.options.store();
     if (store === undefined) {
@@ -115,7 +114,9 @@ export class ImportMonitor {
   }
 
   private totalBytes(): number {
-    return (this.source?.endOffset ?? 0) - (this.source?.start.offset ?? 0);
+    if (this.source === undefined) return 0;
+    const { from, to } = this.source.whole;
+    return to.offset - from.offset;
   }
 
   /** What the bar shows beside its length. */

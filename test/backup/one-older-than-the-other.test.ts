@@ -7,11 +7,10 @@ import { type EtcdCluster, startEtcd } from "../../dev/servers/etcd.ts";
 import { type PostgresServer, startPostgres } from "../../dev/servers/postgres.ts";
 import { compareFile } from "../../scripts/verify/compare-file.ts";
 import { recordsInStore } from "../../scripts/verify/stored-records.ts";
-import { systemClock } from "../../src/kit/clock.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
 import { prefixRange } from "../../src/etcd/requests.ts";
 import { QueueKeys } from "../../src/pipeline/queue/etcd/queue-keys.ts";
-import { CsvSource } from "../../src/pipeline/source/csv/csv-source.ts";
+import { openCsvSource } from "../support/csv-reading.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import { commandsUnder, typeIn } from "../support/doc-commands.ts";
 import { writeFleetCsv } from "../../dev/fleet-csv.ts";
@@ -101,8 +100,7 @@ async function importWithBackups(): Promise<void> {
 
 /** The differences between the file and what is stored. */
 async function differences(): Promise<number> {
-  const options = { clusterId: "local-cluster", batchSize: 1000, timestamps: "original", clock: systemClock } as const;
-  const source = await CsvSource.open({ path: csvFile, ...options });
+  const source = await openCsvSource(csvFile);
   const { queries, close } = await openPostgresStore({ url: server.url, migrate: false });
   try {
     return (await compareFile(source, recordsInStore(queries))).differenceCount;

@@ -2,14 +2,14 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
 import type { NewMessage } from "../../src/pipeline/queue/queue.ts";
 import type { ClaimedRange, RangeAssignment } from "../../src/pipeline/stream/assignment/range-assignment.ts";
-import type { Source, SourceBatch } from "../../src/pipeline/source/source.ts";
+import type { RangeBatch, ReplayableSource } from "../../src/pipeline/source/source.ts";
 
 /** Ranges under test, and what its driver needs to note a batch as done with. */
 export interface OpenRanges {
   readonly ranges: RangeAssignment;
-  readonly source: Source;
+  readonly source: ReplayableSource;
   /** Publishes or stores a batch, as the driver's streamer would. */
-  readonly settle: (claimed: ClaimedRange, batch: SourceBatch) => Promise<unknown>;
+  readonly settle: (claimed: ClaimedRange, batch: RangeBatch) => Promise<unknown>;
   /** The same source, dealt out to another process. */
   readonly openOther: () => RangeAssignment;
   readonly close: () => Promise<void>;
@@ -18,7 +18,7 @@ export interface OpenRanges {
 const never = new AbortController().signal;
 
 /** A message that carries a batch. */
-export function messageOf({ range, batch }: SourceBatch): NewMessage {
+export function messageOf({ range, batch }: RangeBatch): NewMessage {
   const idempotencyKey = `${range.sourceId}:${range.from.offset}-${range.to.offset}`;
   return { ...encodeBatch(batch), idempotencyKey, traceId: "contract", count: batch.recordCount, source: range };
 }
@@ -37,13 +37,13 @@ export async function readAll({ source, settle }: OpenRanges, ranges: RangeAssig
 }
 
 /** True when the stretches cover a source of the test's, each byte once. */
-export function isWhole(source: Source, stretches: readonly (readonly [number, number])[]): boolean {
-  let at = source.start.offset;
+export function isWhole(source: ReplayableSource, stretches: readonly (readonly [number, number])[]): boolean {
+  let at = source.whole.from.offset;
   for (const [from, to] of stretches) {
     if (from !== at) return false;
     at = to;
   }
-  return at === source.endOffset;
+  return at === source.whole.to.offset;
 }
 
 /** What every driver of the ranges keeps to. */
@@ -67,16 +67,16 @@ export function exerciseSourceRanges(name: string, open: () => Promise<OpenRange
       const { source, ranges, settle, openOther } = opened;
       const claimed = (await ranges.claim(source, never)) as ClaimedRange;
       const reading = source.read(claimed.range, never)[Symbol.asyncIterator]();
-      const first = (await reading.next()).value as SourceBatch;
+      const first = (await reading.next()).value as RangeBatch;
       await settle(claimed, first);
       await reading.return?.();
       await claimed.release();
       await ranges.close();
       const later = openOther();
-      expect(await later.covered(source)).toEqual([{ from: source.start, to: first.range.to }]);
+      expect(await later.covered(source)).toEqual([{ from: source.whole.from, to: first.range.to }]);
       const rest = await readAll(opened, later);
       expect(isWhole(source, [[first.range.from.offset, first.range.to.offset], ...rest])).toBe(true);
-      expect(await later.covered(source)).toMatchObject([{ to: { offset: source.endOffset } }]);
+      expect(await later.covered(source)).toMatchObject([{ to: { offset: source.whole.to.offset } }]);
       await later.close();
     });
 

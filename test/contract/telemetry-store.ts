@@ -94,6 +94,17 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
       });
     });
 
+    test("batches of a live source have a latest time and sums, and no range that could be read again", async () => {
+      const { store } = opened;
+      expect(await store.latestInstantMs("live")).toBeUndefined();
+      for (const [index, timeMs] of [t0, t0 + 2000, t0 + 1000].entries()) {
+        const batch = makeBatch([{ uuid: "live", timeMs, metrics: { temperature: 1 } }]);
+        await store.ingest(messageOf(`l${index}`, batch, { source: "live", from: timeMs, to: timeMs }));
+      }
+      expect(await store.latestInstantMs("live")).toBe(t0 + 2000);
+      expect(await store.progressOf("live")).toMatchObject({ stored: [], totals: { messages: 3, recordsInserted: 3 } });
+    });
+
     test("data that the store refuses leaves nothing behind, and the next message is taken", async () => {
       const { store, queries } = opened;
       const bad = makeBatch([{ uuid: "refused", timeMs: 9e18, metrics: { temperature: 1 } }]);

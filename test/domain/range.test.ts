@@ -1,46 +1,76 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import type { Position, Stretch } from "../../src/domain/range.ts";
-import { gapsOf } from "../../src/pipeline/stream/assignment/gaps.ts";
+import { gapsIn, joinRanges, type Position, type Range } from "../../src/domain/range.ts";
 
 const at = (offset: number): Position => ({ offset, line: offset / 10 });
 
-test("nothing stored leaves the whole source", () => {
-  expect(gapsOf(at(10), 100, [])).toEqual([{ from: at(10), toOffset: 100 }]);
-  expect(gapsOf(at(10), undefined, [])).toEqual([{ from: at(10) }]);
+const range = (from: number, to: number): Range => ({ from: at(from), to: at(to) });
+
+test("a range that nothing covers is one gap", () => {
+  expect(gapsIn(range(10, 100), [])).toEqual([range(10, 100)]);
 });
 
-test("stored stretches are left out, and reading resumes at their ends", () => {
-  const stored: Stretch[] = [
-    { from: at(10), to: at(30) },
-    { from: at(50), to: at(60) },
-  ];
-  expect(gapsOf(at(10), 100, stored)).toEqual([
-    { from: at(30), toOffset: 50 },
-    { from: at(60), toOffset: 100 },
+test("covered ranges are left out, and a gap starts at the end of the one before it", () => {
+  expect(gapsIn(range(10, 100), [range(10, 30), range(50, 60)])).toEqual([range(30, 50), range(60, 100)]);
+});
+
+test("a range that is covered to its end has no gap", () => {
+  expect(gapsIn(range(10, 100), [range(10, 100)])).toEqual([]);
+});
+
+test("what lies outside a range is no gap of it", () => {
+  expect(gapsIn(range(50, 100), [range(10, 60), range(90, 95), range(120, 130)])).toEqual([
+    range(60, 90),
+    range(95, 100),
   ]);
+  expect(gapsIn(range(50, 60), [range(10, 70), range(80, 90)])).toEqual([]);
 });
 
-test("a source that is stored to its end leaves nothing", () => {
-  expect(gapsOf(at(10), 100, [{ from: at(10), to: at(100) }])).toEqual([]);
+test("ranges that touch or overlap are joined, and empty ones are left out", () => {
+  const ranges = [
+    range(10, 10),
+    range(10, 30),
+    range(30, 30),
+    range(30, 50),
+    range(40, 45),
+    range(60, 60),
+    range(70, 80),
+  ];
+  expect(joinRanges(ranges)).toEqual([range(10, 50), range(70, 80)]);
 });
 
-test("gaps and stored stretches together cover every offset exactly once", () => {
-  const cuts = fc.uniqueArray(fc.integer({ min: 10, max: 1000 }), { maxLength: 20 });
+const ranges = fc
+  .array(fc.tuple(fc.integer({ min: 10, max: 1000 }), fc.integer({ min: 0, max: 200 })), { maxLength: 20 })
+  .map((pairs) => pairs.map(([from, length]) => range(from, Math.min(1000, from + length))))
+  .map((unordered) => unordered.sort((a, b) => a.from.offset - b.from.offset));
+
+/** How often each offset is covered. */
+function coverage(covering: readonly Range[]): number[] {
+  const times = new Array<number>(1000).fill(0);
+  for (const { from, to } of covering) {
+    for (let offset = from.offset; offset < to.offset; offset += 1) times[offset] = (times[offset] ?? 0) + 1;
+  }
+  return times;
+}
+
+test("joined ranges cover the same offsets, each once, and none touches the next", () => {
   fc.assert(
-    fc.property(cuts, (offsets) => {
-      const sorted = [...offsets].sort((a, b) => a - b);
-      const stored: Stretch[] = [];
-      for (let i = 0; i + 1 < sorted.length; i += 2) {
-        stored.push({ from: at(sorted[i] as number), to: at(sorted[i + 1] as number) });
+    fc.property(ranges, (covering) => {
+      const joined = joinRanges(covering);
+      expect(coverage(joined)).toEqual(coverage(covering).map((times) => Math.min(1, times)));
+      for (const [index, { to }] of joined.entries()) {
+        expect(to.offset).toBeLessThan(joined[index + 1]?.from.offset ?? Infinity);
       }
-      const covered = new Array<number>(1000).fill(0);
-      const cover = (from: number, to: number): void => {
-        for (let offset = from; offset < to; offset += 1) covered[offset] = (covered[offset] ?? 0) + 1;
-      };
-      stored.forEach(({ from, to }) => cover(from.offset, to.offset));
-      gapsOf(at(10), 1000, stored).forEach(({ from, toOffset }) => cover(from.offset, toOffset as number));
+    }),
+  );
+});
+
+test("gaps and covered ranges together cover every offset, the gaps exactly once", () => {
+  fc.assert(
+    fc.property(ranges, (covering) => {
+      const covered = coverage([...gapsIn(range(10, 1000), covering), ...joinRanges(covering)]);
       expect(covered.slice(10).every((times) => times === 1)).toBe(true);
+      expect(gapsIn(range(10, 1000), joinRanges(covering))).toEqual(gapsIn(range(10, 1000), covering));
     }),
   );
 });

@@ -10,7 +10,7 @@ import { EtcdAssignment } from "../../src/pipeline/stream/assignment/etcd-assign
 import { EtcdRounds } from "../../src/pipeline/source/csv/etcd-rounds.ts";
 import type { ClaimedRange } from "../../src/pipeline/stream/assignment/range-assignment.ts";
 import type { CsvSource } from "../../src/pipeline/source/csv/csv-source.ts";
-import type { SourceBatch } from "../../src/pipeline/source/source.ts";
+import type { RangeBatch } from "../../src/pipeline/source/source.ts";
 import { exerciseSourceRanges, isWhole, messageOf, type OpenRanges, readAll } from "../contract/range-assignment.ts";
 import { openTcpProxy } from "../support/tcp-proxy.ts";
 import { CsvFolder, manyRows, openCsvSource } from "../support/csv-reading.ts";
@@ -47,7 +47,7 @@ const openRanges = (leaseSeconds = 5, through = client): EtcdAssignment =>
 async function open(): Promise<OpenRanges & { readonly queue: EtcdQueue }> {
   sources += 1;
   const source: CsvSource = await openCsvSource(folder.write(manyRows(2000, sources), `source-${run}-${sources}.csv`), {
-    batchSize: 50,
+    batchRows: 50,
   });
   const queue = new EtcdQueue({
     ...{ client, clock: systemClock, log, leaseSeconds: 5, maxAttempts: 3, capacityMessages: 1000 },
@@ -85,13 +85,13 @@ test("a range whose owner's lease ends goes to another at its checkpoint, and th
   const { source, queue, ranges } = opened;
   const mine = (await ranges.claim(source, never)) as ClaimedRange;
   const [first, second] = await Array.fromAsync(source.read(mine.range, never));
-  await opened.settle(mine, first as SourceBatch);
+  await opened.settle(mine, first as RangeBatch);
   const { kvs } = await client.range({ key: Buffer.from(mine.checkpoint?.ownerKey ?? "") });
   await client.revokeLease(kvs[0]?.lease ?? "");
   const other = openRanges();
   const taken = (await other.claim(source, never)) as ClaimedRange;
-  expect(taken.range.from).toEqual((first as SourceBatch).range.to);
-  const late = await opened.settle(mine, second as SourceBatch).catch((error: unknown) => error);
+  expect(taken.range.from).toEqual((first as RangeBatch).range.to);
+  const late = await opened.settle(mine, second as RangeBatch).catch((error: unknown) => error);
   expect(late).toBeInstanceOf(RangeLost);
   expect((await queue.stats()).ready).toBe(1);
   await Promise.all([other.close(), ranges.close(), opened.close()]);
@@ -101,8 +101,8 @@ test("a publish without an answer that is tried again adds its message once and 
   const opened = await open();
   const claimed = (await opened.ranges.claim(opened.source, never)) as ClaimedRange;
   const [first] = await Array.fromAsync(opened.source.read(claimed.range, never));
-  await opened.settle(claimed, first as SourceBatch);
-  await opened.settle(claimed, first as SourceBatch);
+  await opened.settle(claimed, first as RangeBatch);
+  await opened.settle(claimed, first as RangeBatch);
   expect((await opened.queue.stats()).ready).toBe(1);
   await Promise.all([opened.ranges.close(), opened.close()]);
 });

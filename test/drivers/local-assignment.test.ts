@@ -9,7 +9,7 @@ afterAll(() => folder.remove());
 
 exerciseSourceRanges("StoredGaps", async () => {
   const { store, close } = await openMemoryStore();
-  const source = await openCsvSource(folder.write(manyRows(2000)), { batchSize: 50 });
+  const source = await openCsvSource(folder.write(manyRows(2000)), { batchRows: 50 });
   return {
     source,
     ranges: new LocalAssignment(store),

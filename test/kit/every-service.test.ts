@@ -11,23 +11,35 @@ import { silentListener as listener } from "../../src/pipeline/observe/pipeline-
 import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
 import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
 import type { Queue } from "../../src/pipeline/queue/queue.ts";
+import type { CsvSource } from "../../src/pipeline/source/csv/csv-source.ts";
 import { SimulatedSource } from "../../src/pipeline/source/simulated/simulated-source.ts";
 import type { OpenStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
 import { EtcdAssignment } from "../../src/pipeline/stream/assignment/etcd-assignment.ts";
+import { EtcdLiveAssignment } from "../../src/pipeline/stream/assignment/etcd-live-assignment.ts";
+import type { LiveAssignment } from "../../src/pipeline/stream/assignment/live-assignment.ts";
+import { LocalLiveAssignment } from "../../src/pipeline/stream/assignment/local-live-assignment.ts";
 import { LocalAssignment } from "../../src/pipeline/stream/assignment/local-assignment.ts";
 import type { RangeAssignment } from "../../src/pipeline/stream/assignment/range-assignment.ts";
 import { BackPressure } from "../../src/pipeline/stream/back-pressure.ts";
+import { BatchPublisher } from "../../src/pipeline/stream/batch-publisher.ts";
+import { LiveStream } from "../../src/pipeline/stream/live-stream.ts";
+import { ReplayStream } from "../../src/pipeline/stream/replay-stream.ts";
+import type { SourceStream } from "../../src/pipeline/stream/source-stream.ts";
+import { StreamRetries } from "../../src/pipeline/stream/stream-retries.ts";
 import { Streamer } from "../../src/pipeline/stream/streamer.ts";
 import { EtcdUpkeep } from "../../src/pipeline/upkeep/etcd-upkeep.ts";
 import { HistoryUpkeep } from "../../src/pipeline/upkeep/history-upkeep.ts";
 import { FleetProjection } from "../../src/routes/fleet/fleet-projection.ts";
 import { counted, exerciseService, type OpenedService } from "../contract/service.ts";
+import { CsvFolder, manyRows, openCsvSource } from "../support/csv-reading.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 
 // Every service of the program over real parts: embedded store, real etcd, both queues and hot tiers.
 
 const log = pino({ level: "silent" });
 const queueOptions = { clock, log, capacityMessages: 1000, leaseSeconds: 5, maxAttempts: 3 };
+const folder = new CsvFolder();
+const csvFile = folder.write(manyRows(200));
 let cluster: EtcdCluster;
 let client: EtcdClient;
 let opened: OpenStore;
@@ -45,7 +57,13 @@ afterAll(async () => {
   client.close();
   await cluster.stop();
   await opened.close();
+  folder.remove();
 });
+
+interface StreamParts {
+  readonly publisher: BatchPublisher;
+  readonly retries: StreamRetries;
+}
 
 const memoryHotTier = (): MemoryHotTier => new MemoryHotTier({ onCoalesced: () => undefined });
 const memoryQueue = (): MemoryQueue => new MemoryQueue({ ...queueOptions, topic: "life" });
@@ -59,27 +77,48 @@ function openCollector(queueInUse: Queue, drainOnStop: boolean): OpenedService {
   return { service, calls };
 }
 
-function openStreamer(queueInUse: Queue, ranges: RangeAssignment): OpenedService {
-  const { part: queue, calls } = counted(queueInUse);
+/** A streamer on a queue whose calls are counted. */
+function openStreamer(streamOf: (parts: StreamParts) => SourceStream): OpenedService {
+  const { part: queue, calls } = counted(memoryQueue());
+  const bucket = new TokenBucket({ ratePerSecond: 0, burst: 1, clock });
+  const backPressure = new BackPressure({ lowMessages: 500, highMessages: 900, clock });
+  const retries = new StreamRetries({ clock, listener, log });
+  const messageMaxBytes = 1_000_000;
+  const publisher = new BatchPublisher({ queue, bucket, backPressure, messageMaxBytes, clock, listener, retries });
+  return { service: new Streamer({ stream: streamOf({ publisher, retries }), publisher, retries, log }), calls };
+}
+
+function openLiveStreamer(assignment: LiveAssignment): OpenedService {
   const fleet = { hosts: 2, gpusPerHost: 2, seed: 1, intervalMs: 20, clusterId: crypto.randomUUID() };
-  const service = new Streamer({
-    openSource: () => Promise.resolve(new SimulatedSource({ ...fleet, clock, batchSize: 100 })),
-    ...{ queue, ranges, intervalMs: 0, messageMaxBytes: 1_000_000, clock, listener, log },
-    bucket: new TokenBucket({ ratePerSecond: 0, burst: 1, clock }),
-    backPressure: new BackPressure({ lowMessages: 500, highMessages: 900, clock }),
-  });
-  return { service, calls };
+  const source = new SimulatedSource({ ...fleet, clock, batchMaxSamples: 100 });
+  return openStreamer((parts) => new LiveStream({ ...parts, source, assignment, log }));
+}
+
+/** Plays a file again and again, each round as a source of its own. */
+function openReplayStreamer(assignment: RangeAssignment): OpenedService {
+  const firstRound = Math.floor(Math.random() * 1e9);
+  const openSource = (round: number): Promise<CsvSource> =>
+    openCsvSource(csvFile, { batchRows: 20, playing: { timestamps: "original", round: firstRound + round } });
+  return openStreamer(
+    (parts) => new ReplayStream({ ...parts, openSource, assignment, intervalMs: 1, clock, listener, log }),
+  );
 }
 
 exerciseService("a collector on the queue in memory", () => openCollector(memoryQueue(), true));
 exerciseService("a collector on the queue in etcd", () => openCollector(etcdQueue, false));
-exerciseService("a streamer alone with its store", () =>
-  openStreamer(memoryQueue(), new LocalAssignment(opened.store)),
+exerciseService("a streamer of a file, alone with its store", () =>
+  openReplayStreamer(new LocalAssignment(opened.store)),
 );
-exerciseService("a streamer that shares its source through etcd", () => {
-  const options = { streamerId: crypto.randomUUID(), leaseSeconds: 5, rangeBytes: 1_000_000 };
-  return openStreamer(memoryQueue(), new EtcdAssignment({ ...options, client, clock, log }));
+exerciseService("a streamer that shares a file through etcd", () => {
+  const options = { streamerId: crypto.randomUUID(), leaseSeconds: 5, rangeBytes: 10_000 };
+  return openReplayStreamer(new EtcdAssignment({ ...options, client, clock, log }));
 });
+exerciseService("a streamer of a live source, alone with its store", () =>
+  openLiveStreamer(new LocalLiveAssignment(opened.store)),
+);
+exerciseService("a streamer that shares a live source through etcd", () =>
+  openLiveStreamer(new EtcdLiveAssignment({ client, clock, streamerId: crypto.randomUUID(), leaseSeconds: 5 })),
+);
 exerciseService("etcd's upkeep", () => {
   const { part, calls } = counted(client);
   const options = { instanceId: crypto.randomUUID(), historySeconds: 60 };

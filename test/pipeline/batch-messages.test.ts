@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { messagesOf } from "../../src/pipeline/stream/batch-messages.ts";
+import { keyedByInstant, keyedByRange, messagesOf } from "../../src/pipeline/stream/batch-messages.ts";
 import { decodePayload } from "../../src/pipeline/queue/batch-codec.ts";
 import { makeBatch } from "../../dev/make-batch.ts";
 
@@ -12,9 +12,9 @@ const batch = makeBatch(
   })),
 );
 
-test("a batch that fits is one message, named after its stretch of the source", () => {
+test("a batch that fits is one message, named after its range of the source", () => {
   const [{ message, tally } = { message: undefined, tally: undefined }, ...others] = messagesOf(
-    { range, batch },
+    keyedByRange({ range, batch }),
     Infinity,
   );
   expect(others).toEqual([]);
@@ -23,9 +23,9 @@ test("a batch that fits is one message, named after its stretch of the source", 
 });
 
 test("a batch that is too large is several messages; only the last one moves the source's position", () => {
-  const whole = messagesOf({ range, batch }, Infinity)[0]?.message.payload.length ?? 0;
+  const whole = messagesOf(keyedByRange({ range, batch }), Infinity)[0]?.message.payload.length ?? 0;
   const limit = Math.ceil(whole / 3);
-  const outgoing = messagesOf({ range, batch }, limit);
+  const outgoing = messagesOf(keyedByRange({ range, batch }), limit);
   expect(outgoing.length).toBeGreaterThan(2);
   expect(outgoing.every(({ message }) => message.payload.length <= limit)).toBe(true);
   expect(new Set(outgoing.map(({ message }) => message.idempotencyKey)).size).toBe(outgoing.length);
@@ -37,6 +37,22 @@ test("a batch that is too large is several messages; only the last one moves the
 });
 
 test("the same batch makes the same messages again, whoever reads it", () => {
-  const namesOf = () => messagesOf({ range, batch }, 800).map(({ message }) => message.idempotencyKey);
+  const namesOf = () => messagesOf(keyedByRange({ range, batch }), 800).map(({ message }) => message.idempotencyKey);
   expect(namesOf()).toEqual(namesOf());
+});
+
+test("a live batch is named by its driver, and its messages stand at its time and cover nothing of the source", () => {
+  const timeMs = Date.UTC(2025, 0, 1);
+  const at = { offset: timeMs, line: 0 };
+  const live = keyedByInstant("fleet", { timeMs, idempotencyKey: "fleet:now", batch });
+  const [whole] = messagesOf(live, Infinity);
+  expect(whole?.message).toMatchObject({
+    idempotencyKey: "fleet:now",
+    source: { sourceId: "fleet", from: at, to: at },
+  });
+  const parts = messagesOf(live, 800);
+  expect(parts.length).toBeGreaterThan(1);
+  expect(parts.map(({ message }) => message.source)).toEqual(
+    parts.map(() => ({ sourceId: "fleet", from: at, to: at })),
+  );
 });

@@ -1,7 +1,8 @@
 import { afterAll, expect, test } from "bun:test";
 import { appendFileSync, renameSync, rmSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import { UnusableSource } from "../../src/domain/errors.ts";
-import type { SourceBatch, SourceCut } from "../../src/pipeline/source/source.ts";
+import type { Range } from "../../src/domain/range.ts";
+import type { RangeBatch } from "../../src/pipeline/source/source.ts";
 import { batchesOf, CsvFolder, exporterHeader, exporterRow, openCsvSource, tallyOf } from "../support/csv-reading.ts";
 
 // A batch a row, and the file is changed after the first: what comes next is read from a file that is another.
@@ -21,13 +22,13 @@ async function readAround(change: (path: string) => void): Promise<{ read: numbe
   const path = folder.write(fileOf(rowCount));
   const told: string[] = [];
   const source = await openCsvSource(path, {
-    batchSize: 1,
+    batchRows: 1,
     chunkBytes: 4096,
     onGrown: (message) => void told.push(message),
   });
-  const batches: SourceBatch[] = [];
+  const batches: RangeBatch[] = [];
   try {
-    for await (const batch of source.read({ from: source.start }, never)) {
+    for await (const batch of source.read(source.whole, never)) {
       if (batches.push(batch) === 1) change(path);
     }
     return { read: tallyOf(batches, "rows"), error: undefined, told };
@@ -77,8 +78,8 @@ test("a file that grows is read to its old end, and said to have grown once and 
 test("a file that grows with every batch is said to have grown once", async () => {
   const path = folder.write(fileOf(20));
   const told: string[] = [];
-  const source = await openCsvSource(path, { batchSize: 1, onGrown: (message) => void told.push(message) });
-  for await (const { batch } of source.read({ from: source.start }, never)) {
+  const source = await openCsvSource(path, { batchRows: 1, onGrown: (message) => void told.push(message) });
+  for await (const { batch } of source.read(source.whole, never)) {
     appendFileSync(path, `${exporterRow()}\n`.repeat(batch.tally.rows));
   }
   await batchesOf(source);
@@ -105,9 +106,9 @@ test("a file that was replaced stays refused, whoever reads it again", async () 
 test("a file that is replaced while it is cut gives no more cuts", async () => {
   const path = folder.write(fileOf(rowCount));
   const source = await openCsvSource(path, { chunkBytes: 4096 });
-  const cuts: SourceCut[] = [];
+  const cuts: Range[] = [];
   const cutting = (async () => {
-    for await (const cut of source.cut(source.start, 20_000, never)) {
+    for await (const cut of source.planRanges(source.whole.from, 20_000, never)) {
       if (cuts.push(cut) === 2) writeFileSync(path, fileOf(rowCount, "host-2"));
     }
   })();

@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "bun:test";
-import type { SourceBatch } from "../../src/pipeline/source/source.ts";
+import type { RangeBatch } from "../../src/pipeline/source/source.ts";
 import { batchesOf, CsvFolder, exporterHeader, exporterRow, openCsvSource } from "../support/csv-reading.ts";
 
 const folder = new CsvFolder();
@@ -20,17 +20,17 @@ const rows = instants.flatMap((instant) =>
 );
 const path = folder.write([exporterHeader, ...rows, ""].join("\n"));
 
-const rowCounts = (batches: readonly SourceBatch[]): number[] => batches.map(({ batch }) => batch.tally.rows);
+const rowCounts = (batches: readonly RangeBatch[]): number[] => batches.map(({ batch }) => batch.tally.rows);
 
 /** How often each record was begun: once, where no batch's end splits it. */
-function recordsOf(batches: readonly SourceBatch[]): number {
+function recordsOf(batches: readonly RangeBatch[]): number {
   return batches.reduce((sum, { batch }) => sum + batch.recordCount, 0);
 }
 
 for (const fastLane of [true, false]) {
   for (const chunkBytes of [400, 5000, 1 << 20]) {
     test(`a batch goes on to the end of its instant (fast lane ${fastLane}, chunks of ${chunkBytes} bytes)`, async () => {
-      const options = { fastLane, chunkBytes, batchSize: 70, batchMaxRows: 1000 };
+      const options = { fastLane, chunkBytes, batchRows: 70, batchMaxRows: 1000 };
       const batches = await batchesOf(await openCsvSource(path, options));
       expect(rowCounts(batches)).toEqual(Array<number>(6).fill(2 * instantRows));
       expect(recordsOf(batches)).toBe(gpuCount * instants.length);
@@ -39,21 +39,21 @@ for (const fastLane of [true, false]) {
 }
 
 test("an instant of more rows than a batch may have is cut", async () => {
-  const batches = await batchesOf(await openCsvSource(path, { batchSize: 10, batchMaxRows: 25 }));
+  const batches = await batchesOf(await openCsvSource(path, { batchRows: 10, batchMaxRows: 25 }));
   expect(rowCounts(batches).slice(0, 4)).toEqual([25, 25, 10, 25]);
 });
 
 test("without leave for more, a batch has as many rows as asked for", async () => {
-  const batches = await batchesOf(await openCsvSource(path, { batchSize: 25 }));
+  const batches = await batchesOf(await openCsvSource(path, { batchRows: 25 }));
   expect(rowCounts(batches).slice(0, 3)).toEqual([25, 25, 25]);
 });
 
 test("ranges end where instants do, wherever the file is cut", async () => {
-  const source = await openCsvSource(path, { batchSize: 10, batchMaxRows: 1000, chunkBytes: 1000 });
+  const source = await openCsvSource(path, { batchRows: 10, batchMaxRows: 1000, chunkBytes: 1000 });
   for (const rangeBytes of [1, 3000, 20_000, 1_000_000]) {
-    const batches: SourceBatch[] = [];
-    for await (const { from, to } of source.cut(source.start, rangeBytes, new AbortController().signal)) {
-      batches.push(...(await batchesOf(source, { from, toOffset: to?.offset ?? source.endOffset })));
+    const batches: RangeBatch[] = [];
+    for await (const { from, to } of source.planRanges(source.whole.from, rangeBytes, new AbortController().signal)) {
+      batches.push(...(await batchesOf(source, { from, to })));
     }
     expect(recordsOf(batches)).toBe(gpuCount * instants.length);
     expect(rowCounts(batches)).toEqual(Array<number>(instants.length).fill(instantRows));

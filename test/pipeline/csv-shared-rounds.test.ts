@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "bun:test";
-import { CsvSource, type CsvSourceOptions } from "../../src/pipeline/source/csv/csv-source.ts";
+import { CsvSource, originalTimes, type Playing } from "../../src/pipeline/source/csv/csv-source.ts";
 import { batchesOf, CsvFolder, exporterHeader, exporterRow, openCsvSource, plain } from "../support/csv-reading.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 
@@ -14,24 +14,20 @@ const path = folder.write(
 );
 const startMs = Date.UTC(2030, 0, 1);
 
-/** The beginnings of rounds, and who asked for them. */
-function sharedRounds(): { asked: unknown[]; roundStart: NonNullable<CsvSourceOptions["roundStart"]> } {
+/** How a round of the file is played, and which round's beginning was asked for. */
+function sharedRound(round: number): { asked: unknown[]; playing: Playing } {
   const asked: unknown[] = [];
-  return {
-    asked,
-    roundStart: (fileId, round) => {
-      asked.push([fileId, round]);
-      return Promise.resolve(startMs + round * 1000);
-    },
+  const startedAtMs = (fileId: string, ofRound: number): Promise<number> => {
+    asked.push([fileId, ofRound]);
+    return Promise.resolve(startMs + ofRound * 1000);
   };
+  return { asked, playing: { timestamps: "now", round, startedAtMs } };
 }
 
 test("processes that agree on a round's beginning play one source, whenever each was started", async () => {
-  const { asked, roundStart } = sharedRounds();
+  const { asked, playing } = sharedRound(2);
   const clocks = [100, 7500].map((lateMs) => new ManualClock(startMs + 2000 + lateMs));
-  const [first, second] = await Promise.all(
-    clocks.map((clock) => openCsvSource(path, { timestamps: "now", clock, round: 2, roundStart })),
-  );
+  const [first, second] = await Promise.all(clocks.map((clock) => openCsvSource(path, { playing, clock })));
   const fileId = await CsvSource.fileId(path);
   expect(asked).toEqual([
     [fileId, 2],
@@ -45,20 +41,17 @@ test("processes that agree on a round's beginning play one source, whenever each
   expect([...(ofFirst?.[0]?.batch.timesMs ?? [])]).toEqual([2000, 3000, 7000].map((ms) => startMs + ms));
 });
 
-test("without an agreement a round begins now", async () => {
-  const source = await openCsvSource(path, { timestamps: "now", clock: new ManualClock(startMs), round: 1 });
-  expect(source.sourceId).toBe(`${await CsvSource.fileId(path)}:now:${startMs}:1`);
-});
-
-test("nobody is asked where the times stay as they are", async () => {
-  const { asked, roundStart } = sharedRounds();
-  const source = await openCsvSource(path, { timestamps: "original", roundStart });
-  expect(source.sourceId).toBe(await CsvSource.fileId(path));
+test("a file played with its own times has the file's id, and another one in each round", async () => {
+  const fileId = await CsvSource.fileId(path);
+  const source = await openCsvSource(path, { playing: originalTimes });
+  expect(source.sourceId).toBe(fileId);
   expect(source.sourceId).toMatch(/^csv:input\.csv:[0-9a-f]{16}$/);
-  expect(asked).toEqual([]);
+  const again = await openCsvSource(path, { playing: { timestamps: "original", round: 1 } });
+  expect(again.sourceId).toBe(`${fileId}:round:1`);
 });
 
-test("where the agreement cannot be had, the source is not opened", async () => {
-  const roundStart = (): Promise<number> => Promise.reject(new Error("nobody answers"));
-  expect(openCsvSource(path, { timestamps: "now", roundStart })).rejects.toThrow("nobody answers");
+test("if a round's beginning cannot be agreed on, the source is not opened", async () => {
+  const startedAtMs = (): Promise<number> => Promise.reject(new Error("etcd does not answer"));
+  const opening = openCsvSource(path, { playing: { timestamps: "now", round: 0, startedAtMs } });
+  expect(opening).rejects.toThrow("etcd does not answer");
 });

@@ -3,14 +3,17 @@ import { appendFileSync, truncateSync } from "node:fs";
 import { dirname } from "node:path";
 import { UnusableSource } from "../../src/domain/errors.ts";
 import { defaultRecordMaxBytes } from "../../src/pipeline/source/csv/record-splitter.ts";
-import type { SourceBatch } from "../../src/pipeline/source/source.ts";
+import type { RangeBatch } from "../../src/pipeline/source/source.ts";
+import { exerciseReplayableSource } from "../contract/replayable-source.ts";
 import {
   batchesOf,
   CsvFolder,
   exporterHeader,
   exporterRow,
+  manyRows,
   openCsvSource,
   plain,
+  playedNow,
   rejectedOf,
   samplesOf,
   tallyOf,
@@ -50,6 +53,24 @@ async function sleeping(clock: ManualClock): Promise<void> {
 }
 
 const at = (second: number): string => `2025-07-18T20:42:${String(second).padStart(2, "0")}Z`;
+
+exerciseReplayableSource("CsvSource", async () => {
+  const path = folder.write(manyRows(500), "replayable.csv");
+  const reopen = () => openCsvSource(path, { batchRows: 60, chunkBytes: 4096 });
+  return { source: await reopen(), reopen, close: () => Promise.resolve() };
+});
+
+exerciseReplayableSource("CsvSource whose batches end with instants", async () => {
+  const path = folder.write(manyRows(500), "replayable.csv");
+  const reopen = () => openCsvSource(path, { batchRows: 60, batchMaxRows: 1000 });
+  return { source: await reopen(), reopen, close: () => Promise.resolve() };
+});
+
+exerciseReplayableSource("CsvSource played as now", async () => {
+  const path = folder.write(manyRows(500), "replayable.csv");
+  const reopen = () => openCsvSource(path, { batchRows: 60, playing: playedNow(Date.UTC(2020, 0, 1), 3) });
+  return { source: await reopen(), reopen, close: () => Promise.resolve() };
+});
 
 test("what cannot be opened is refused in a sentence", async () => {
   const path = folder.write("x");
@@ -211,11 +232,11 @@ test("a header that comes again is skipped and counted", async () => {
 test("a batch ends after its rows, and a range before its end", async () => {
   const path = exporterFile(...Array.from({ length: 25 }, (_, second) => exporterRow({ timestamp: at(second) })));
   for (const fastLane of [true, false]) {
-    const source = await openCsvSource(path, { batchSize: 10, fastLane });
+    const source = await openCsvSource(path, { batchRows: 10, fastLane });
     const batches = await batchesOf(source);
     expect(batches.map(({ batch }) => batch.tally.rows)).toEqual([10, 10, 5]);
     const thirteenth = exporterHeader.length + 1 + 13 * (exporterRow().length + 1);
-    const first = await batchesOf(source, { toOffset: thirteenth });
+    const first = await batchesOf(source, { to: { offset: thirteenth, line: 15 } });
     expect(first.map(({ batch }) => batch.tally.rows)).toEqual([10, 3]);
     expect(first[1]?.range.to).toEqual({ offset: thirteenth, line: 15 });
   }
@@ -238,11 +259,10 @@ test("the id follows the content and the playing, not the name's folder or what 
   const source = await openCsvSource(path);
   expect(source.sourceId).toMatch(/^csv:input\.csv:[0-9a-f]{16}$/);
   expect((await openCsvSource(path)).sourceId).toBe(source.sourceId);
-  expect((await openCsvSource(path, { round: 2 })).sourceId).toBe(`${source.sourceId}:round:2`);
-  const clock = new ManualClock(5000);
-  expect((await openCsvSource(path, { timestamps: "now", clock, round: 1 })).sourceId).toBe(
-    `${source.sourceId}:now:5000:1`,
+  expect((await openCsvSource(path, { playing: { timestamps: "original", round: 2 } })).sourceId).toBe(
+    `${source.sourceId}:round:2`,
   );
+  expect((await openCsvSource(path, { playing: playedNow(5000, 1) })).sourceId).toBe(`${source.sourceId}:now:5000:1`);
   appendFileSync(path, `${exporterRow({ timestamp: at(1) })}\n`);
   expect(tallyOf(await batchesOf(source), "rows")).toBe(1);
   expect((await openCsvSource(path)).sourceId).not.toBe(source.sourceId);
@@ -264,9 +284,9 @@ test("played as now, the first time is now, distances stay, and each batch waits
     exporterRow({ timestamp: "2025-07-18T20:42:01.250Z" }),
     exporterRow({ timestamp: at(11) }),
   );
-  const source = await openCsvSource(path, { timestamps: "now", clock, batchSize: 2 });
-  const batches = source.read({ from: source.start }, new AbortController().signal)[Symbol.asyncIterator]();
-  const timesOf = ({ value }: IteratorResult<SourceBatch>): number[] => [...(value as SourceBatch).batch.timesMs];
+  const source = await openCsvSource(path, { playing: playedNow(nowMs), clock, batchRows: 2 });
+  const batches = source.read(source.whole, new AbortController().signal)[Symbol.asyncIterator]();
+  const timesOf = ({ value }: IteratorResult<RangeBatch>): number[] => [...(value as RangeBatch).batch.timesMs];
   expect(timesOf(await batches.next())).toEqual([nowMs]);
   const second = batches.next();
   await sleeping(clock);
@@ -280,11 +300,11 @@ test("played as now, the first time is now, distances stay, and each batch waits
 test("an abort ends a read without error, also while it waits for a batch's time", async () => {
   const clock = new ManualClock();
   const path = exporterFile(exporterRow({ timestamp: at(1) }), exporterRow({ timestamp: at(50) }));
-  const source = await openCsvSource(path, { timestamps: "now", clock, batchSize: 1 });
+  const source = await openCsvSource(path, { playing: playedNow(clock.nowMs()), clock, batchRows: 1 });
   const stop = new AbortController();
-  const reading = Array.fromAsync(source.read({ from: source.start }, stop.signal));
+  const reading = Array.fromAsync(source.read(source.whole, stop.signal));
   await sleeping(clock);
   stop.abort();
   expect(await reading).toHaveLength(1);
-  expect(await Array.fromAsync(source.read({ from: source.start }, AbortSignal.abort()))).toEqual([]);
+  expect(await Array.fromAsync(source.read(source.whole, AbortSignal.abort()))).toEqual([]);
 });

@@ -1,8 +1,7 @@
 import { expect, test } from "bun:test";
-import type { Position } from "../../src/domain/range.ts";
-import { gapsOf } from "../../src/pipeline/stream/assignment/gaps.ts";
 import { SimulatedSource, type SimulatedSourceOptions } from "../../src/pipeline/source/simulated/simulated-source.ts";
-import type { ReadRange, SourceBatch } from "../../src/pipeline/source/source.ts";
+import type { LiveBatch } from "../../src/pipeline/source/source.ts";
+import { exerciseLiveSource } from "../contract/live-source.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 
 const startMs = Date.UTC(2025, 0, 1, 12, 0, 0, 300);
@@ -17,16 +16,27 @@ function openSource(clock: ManualClock, options: Partial<SimulatedSourceOptions>
     intervalMs: 1000,
     clusterId: "sim",
     clock,
+    batchMaxSamples: 5000,
     ...options,
   });
 }
 
-/** Reads in the background, from the start. */
-function readAll(source: SimulatedSource): { batches: SourceBatch[]; end: () => Promise<void> } {
+for (const batchMaxSamples of [5000, 3 * 17]) {
+  exerciseLiveSource(`SimulatedSource with batches of ${batchMaxSamples} samples`, (clock) =>
+    Promise.resolve({
+      source: openSource(clock, { batchMaxSamples }),
+      intervalMs: 1000,
+      close: () => Promise.resolve(),
+    }),
+  );
+}
+
+/** Reads in the background, from now on. */
+function readAll(source: SimulatedSource): { batches: LiveBatch[]; end: () => Promise<void> } {
   const halt = new AbortController();
-  const batches: SourceBatch[] = [];
+  const batches: LiveBatch[] = [];
   const reading = (async () => {
-    for await (const batch of source.read({ from: source.start }, halt.signal)) batches.push(batch);
+    for await (const batch of source.read(-Infinity, halt.signal)) batches.push(batch);
   })();
   return {
     batches,
@@ -49,101 +59,65 @@ test("every interval gives the whole fleet once, stamped with the whole interval
     expect(batch.columns.size).toBe(17);
     expect(batch.tally).toMatchObject({ rows: 8 * 17, samples: 8 * 17, missing: 0, duplicates: 0 });
   }
-  expect(source.endOffset).toBeUndefined();
-  expect(source.sourceId).toBe("sim:sim:2x4:1000ms:5");
+  expect(batches.map(({ timeMs }) => timeMs)).toEqual(batches.map(({ batch }) => batch.timesMs[0] ?? NaN));
+  expect(source.sourceId).toBe("simulated:sim:2x4:1000ms:5");
 });
 
-test("batches carry at most batchSize samples and follow each other without a gap", async () => {
+test("batches carry at most batchMaxSamples samples, and their keys name source, time and GPUs", async () => {
   const clock = new ManualClock(startMs);
-  const source = openSource(clock, { batchSize: 3 * 17 + 5 });
+  const source = openSource(clock, { batchMaxSamples: 3 * 17 + 5 });
   const { batches, end } = readAll(source);
   await clock.advance(1000);
   await end();
   expect(batches.map(({ batch }) => batch.recordCount)).toEqual([3, 3, 2, 3, 3, 2]);
-  expect(batches.map(({ range }) => [range.from.offset, range.to.offset])).toEqual(
-    [
-      [0, 3],
-      [3, 6],
-      [6, 8],
-      [8, 11],
-      [11, 14],
-      [14, 16],
-    ].map((offsets) => offsets.map((offset) => source.start.offset + offset)),
-  );
+  const keysAt = (timeMs: number): string[] =>
+    ["0-3", "3-6", "6-8"].map((gpus) => `${source.sourceId}:${timeMs}:${gpus}`);
+  expect(batches.map(({ idempotencyKey }) => idempotencyKey)).toEqual([
+    ...keysAt(firstTickMs),
+    ...keysAt(firstTickMs + 1000),
+  ]);
+  const gpus = batches.slice(0, 3).flatMap(({ batch }) => batch.gpus.map(({ uuid }) => uuid));
+  expect(new Set(gpus).size).toBe(8);
 });
 
 test("a reader that was held up skips what it missed instead of catching up in a burst", async () => {
   const clock = new ManualClock(startMs);
   const halt = new AbortController();
-  const source = openSource(clock);
-  const reading = source.read({ from: source.start }, halt.signal)[Symbol.asyncIterator]();
+  const reading = openSource(clock).read(-Infinity, halt.signal)[Symbol.asyncIterator]();
   await reading.next();
   await clock.advance(10_000);
-  const late = (await reading.next()).value as SourceBatch;
+  const late = (await reading.next()).value as LiveBatch;
   expect(late.batch.timesMs[0]).toBe(firstTickMs + 10_000);
-  expect(late.range).toMatchObject({
-    from: { offset: source.start.offset + 8 },
-    to: { offset: source.start.offset + 11 * 8 },
-  });
   const waiting = reading.next();
   await clock.advance(1000);
-  const punctual = (await waiting).value as SourceBatch;
+  const punctual = (await waiting).value as LiveBatch;
   expect(punctual.batch.timesMs[0]).toBe(firstTickMs + 11_000);
   halt.abort();
   expect((await reading.next()).done).toBe(true);
 });
 
-test("another process goes on from where the first stopped, in the present; what was missed in between is not made up", async () => {
+test("another process continues in the present; what no process read in between is not made up for", async () => {
   const clock = new ManualClock(startMs);
   const { batches, end } = readAll(openSource(clock));
   await clock.advance(0);
   await end();
   await clock.advance(60_000);
-  const second = openSource(clock);
-  const [{ range: first }] = batches as [SourceBatch];
-  expect(second.sourceId).toBe(first.sourceId);
-  const stored = [{ from: first.from, to: first.to }];
-  expect(gapsOf(first.from, second.endOffset, stored)).toEqual([{ from: first.to }]);
-  const reading = second.read({ from: first.to }, never)[Symbol.asyncIterator]();
-  const taken = (await reading.next()).value as SourceBatch;
-  expect(taken.range.from).toEqual(first.to);
-  expect(taken.batch.timesMs[0]).toBe(firstTickMs + 60_000);
+  const reading = openSource(clock)
+    .read(batches[0]?.timeMs ?? NaN, never)
+    [Symbol.asyncIterator]();
+  const taken = (await reading.next()).value as LiveBatch;
+  expect(taken.timeMs).toBe(firstTickMs + 60_000);
 });
 
-test("a gap that has passed ends at once and without data, and the rest goes on in the present", async () => {
+test("a process that starts within an interval that was published already waits for the next one", async () => {
   const clock = new ManualClock(startMs);
-  const source = openSource(clock);
-  const positionAt = (tick: number): Position => ({ offset: source.start.offset + tick * 8, line: 0 });
-  const stored = [
-    { from: positionAt(0), to: positionAt(3) },
-    { from: positionAt(20), to: positionAt(30) },
-  ];
-  await clock.advance(60_000);
-  const [passed, rest] = gapsOf(source.start, source.endOffset, stored) as [ReadRange, ReadRange];
-  expect(passed).toEqual({ from: positionAt(3), toOffset: positionAt(20).offset });
-  expect(await Array.fromAsync(source.read(passed, never))).toEqual([]);
-  const taken = (await source.read(rest, never)[Symbol.asyncIterator]().next()).value as SourceBatch;
-  expect(taken.range).toMatchObject({ from: positionAt(30), to: positionAt(61) });
-  expect(taken.batch.timesMs[0]).toBe(firstTickMs + 60_000);
-});
-
-test("a process with another batch size goes on in the middle of a tick", async () => {
-  const clock = new ManualClock(startMs);
-  const first = openSource(clock, { batchSize: 3 * 17 });
-  const stopped = (await first.read({ from: first.start }, never)[Symbol.asyncIterator]().next()).value as SourceBatch;
-  const second = openSource(clock, { batchSize: 4 * 17 });
-  expect(second.sourceId).toBe(first.sourceId);
-  const toOffset = first.start.offset + 8;
-  const rest = await Array.fromAsync(second.read({ from: stopped.range.to, toOffset }, never));
-  expect(rest.map(({ range }) => range.to.offset - first.start.offset)).toEqual([7, 8]);
-  const gpus = [stopped, ...rest].flatMap(({ batch }) => batch.gpus.map(({ uuid }) => uuid));
-  expect(new Set(gpus).size).toBe(8);
-  expect(gpus).toHaveLength(8);
-});
-
-test("it is cut into one stretch that never ends", async () => {
-  const source = openSource(new ManualClock(startMs));
-  expect(await Array.fromAsync(source.cut(source.start))).toEqual([{ from: source.start, to: undefined }]);
+  const source = openSource(clock, { batchMaxSamples: 4 * 17 });
+  const reading = source.read(firstTickMs, never)[Symbol.asyncIterator]();
+  const waiting = reading.next();
+  await clock.advance(699);
+  expect(clock.sleeperCount).toBe(1);
+  await clock.advance(1);
+  expect(((await waiting).value as LiveBatch).timeMs).toBe(firstTickMs + 1000);
 });
 
 test("an abort ends the wait for the next interval at once", async () => {

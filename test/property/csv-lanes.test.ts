@@ -54,7 +54,7 @@ test("a known row with any byte replaced, inserted or left out is read as the sl
 test("a metric's name inside another label belongs to that label", async () => {
   const rowOf = (metric: string): string => exporterRow({ metric, labels: `a=x__name__="${metric}"` });
   const path = folder.write([exporterHeader, rowOf("m1"), rowOf("m2"), rowOf("m1"), rowOf("m2"), ""].join("\n"));
-  const batches = await batchesOf(await openCsvSource(path, { batchSize: 1 }));
+  const batches = await batchesOf(await openCsvSource(path, { batchRows: 1 }));
   const texts = batches.flatMap(({ batch }) => batch.gpus.map(({ properties }) => properties["a"]));
   expect(texts).toEqual(['x__name__="m1"', 'x__name__="m2"', 'x__name__="m1"', 'x__name__="m2"']);
 });
@@ -78,11 +78,11 @@ test("batches touch, cover the file, and reading on from any boundary gives the 
       const path = folder.write(bytes);
       const source = await openCsvSource(path, { ...options, chunkBytes });
       const all = await batchesOf(source);
-      const boundaries = [source.start, ...all.map(({ range }) => range.to)];
+      const boundaries = [source.whole.from, ...all.map(({ range }) => range.to)];
       expect(all.map(({ range }) => range.from)).toEqual(boundaries.slice(0, -1));
       expect(boundaries.at(-1)?.offset).toBe(bytes.length);
-      const boundary = boundaries[pick % boundaries.length] ?? source.start;
-      const before = await batchesOf(source, { toOffset: boundary.offset });
+      const boundary = boundaries[pick % boundaries.length] ?? source.whole.from;
+      const before = await batchesOf(source, { to: boundary });
       const after = await batchesOf(await openCsvSource(path, options), { from: boundary });
       expect([...before, ...after].map(plain)).toEqual(all.map(plain));
     }),

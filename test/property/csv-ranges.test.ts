@@ -4,8 +4,9 @@ import fc from "fast-check";
 import type { Position } from "../../src/domain/range.ts";
 import { FileWindow } from "../../src/pipeline/source/csv/file-window.ts";
 import { RecordSplitter } from "../../src/pipeline/source/csv/record-splitter.ts";
-import type { CsvSource, CsvSourceOptions } from "../../src/pipeline/source/csv/csv-source.ts";
-import type { SourceBatch, SourceCut } from "../../src/pipeline/source/source.ts";
+import type { CsvSource } from "../../src/pipeline/source/csv/csv-source.ts";
+import type { Range } from "../../src/domain/range.ts";
+import type { RangeBatch } from "../../src/pipeline/source/source.ts";
 import { csvBytes, readings } from "../support/arbitrary-csv.ts";
 import {
   batchesOf,
@@ -15,6 +16,7 @@ import {
   rejectedOf,
   samplesOf,
   tallyOf,
+  type TestCsvOptions,
 } from "../support/csv-reading.ts";
 
 const folder = new CsvFolder();
@@ -25,16 +27,16 @@ const timeoutMs = 60_000;
 const never = new AbortController().signal;
 const rangeSizes = fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 300, max: 20_000 }));
 
-function cutsOf(source: CsvSource, rangeBytes: number, from = source.start): Promise<SourceCut[]> {
-  return Array.fromAsync(source.cut(from, rangeBytes, never));
+function cutsOf(source: CsvSource, rangeBytes: number, from = source.whole.from): Promise<Range[]> {
+  return Array.fromAsync(source.planRanges(from, rangeBytes, never));
 }
 
 /** Reads the ranges one by one, each as a process of its own would. */
-async function readRanges(path: string, cuts: readonly SourceCut[], options: Partial<CsvSourceOptions>) {
-  const batches: SourceBatch[] = [];
+async function readRanges(path: string, cuts: readonly Range[], options: TestCsvOptions) {
+  const batches: RangeBatch[] = [];
   for (const { from, to } of cuts) {
     const source = await openCsvSource(path, options);
-    batches.push(...(await batchesOf(source, { from, toOffset: to?.offset ?? NaN })));
+    batches.push(...(await batchesOf(source, { from, to })));
   }
   return batches;
 }
@@ -50,10 +52,10 @@ test(
       fc.asyncProperty(csvBytes, readings, rangeSizes, async (bytes, options, rangeBytes) => {
         const source = await openCsvSource(folder.write(bytes), options);
         const [cuts, rows] = [await cutsOf(source, rangeBytes), await cutsOf(source, 1)];
-        let start = source.start;
+        let start = source.whole.from;
         for (const { from, to } of cuts) {
           expect(from).toEqual(start);
-          const end = rows.find((row) => (row.to?.offset ?? NaN) >= from.offset + rangeBytes) ?? rows.at(-1);
+          const end = rows.find((row) => row.to.offset >= from.offset + rangeBytes) ?? rows.at(-1);
           expect(to).toEqual(end?.to as typeof start);
           start = to ?? start;
           if (start.offset < bytes.length) expect(start.line).toBe(lineAt(bytes, start.offset));
@@ -67,14 +69,15 @@ test(
 );
 
 /** Where rows end by the splitter alone, looking at the whole file at once: nothing is passed over quickly. */
-async function splitterEnds(path: string, { start, endOffset }: CsvSource, maxBytes: number): Promise<Position[]> {
+async function splitterEnds(path: string, { whole }: CsvSource, maxBytes: number): Promise<Position[]> {
   const file = await open(path);
+  const endOffset = whole.to.offset;
   try {
     const window = new FileWindow({ file, path, fromOffset: 0, endOffset, chunkBytes: endOffset });
     await window.advance(0);
     const splitter = new RecordSplitter(exporterHeader.split(",").length, maxBytes);
     const ends: Position[] = [];
-    for (let at = start; at.offset < endOffset; ends.push(at)) {
+    for (let at = whole.from; at.offset < endOffset; ends.push(at)) {
       const record = splitter.next(window, at.offset);
       if (record === undefined) throw new Error("the whole file is in memory: it must decide");
       const lineEnd = record.kind === "record_too_large" ? window.bytes.indexOf("\n", record.next) + 1 : record.next;
@@ -92,11 +95,11 @@ test(
     await fc.assert(
       fc.asyncProperty(csvBytes, readings, fc.nat(), async (bytes, { chunkBytes, recordMaxBytes }, pick) => {
         const path = folder.write(bytes);
-        const source = await openCsvSource(path, { batchSize: 1, chunkBytes, recordMaxBytes });
+        const source = await openCsvSource(path, { batchRows: 1, chunkBytes, recordMaxBytes });
         const rows = await cutsOf(source, 1);
         const ends = await splitterEnds(path, source, recordMaxBytes);
         expect(rows.map(({ to }) => to)).toEqual(ends);
-        const from = rows[pick % Math.max(1, rows.length)]?.from ?? source.start;
+        const from = rows[pick % Math.max(1, rows.length)]?.from ?? source.whole.from;
         expect(await cutsOf(source, 1, from)).toEqual(rows.slice(rows.findIndex((row) => row.from === from)));
         // and a batch of one row never ends elsewhere
         const known = new Map(ends.map((end) => [end.offset, end]));
@@ -109,7 +112,7 @@ test(
 );
 
 /** Every record as it goes into the store, with its GPU and workload. */
-function recordsOf(batches: readonly SourceBatch[]): unknown[] {
+function recordsOf(batches: readonly RangeBatch[]): unknown[] {
   return batches.flatMap(({ batch }) =>
     Array.from(batch.timesMs, (timeMs, record) => ({
       timeMs,
@@ -127,9 +130,9 @@ test(
     await fc.assert(
       fc.asyncProperty(csvBytes, readings, rangeSizes, async (bytes, { chunkBytes, recordMaxBytes }, rangeBytes) => {
         const path = folder.write(bytes);
-        const source = await openCsvSource(path, { batchSize: 1, chunkBytes, recordMaxBytes });
+        const source = await openCsvSource(path, { batchRows: 1, chunkBytes, recordMaxBytes });
         const whole = await batchesOf(source);
-        const parts = await readRanges(path, await cutsOf(source, rangeBytes), { batchSize: 1, recordMaxBytes });
+        const parts = await readRanges(path, await cutsOf(source, rangeBytes), { batchRows: 1, recordMaxBytes });
         expect(recordsOf(parts)).toEqual(recordsOf(whole));
         expect(rejectedOf(parts)).toEqual(rejectedOf(whole));
         for (const count of ["rows", "samples", "missing", "duplicates", "blankLines", "repeatedHeaders"] as const) {
@@ -143,7 +146,7 @@ test(
 );
 
 /** The value that holds in the end: a later one replaces an earlier one, in a batch or in the store. */
-function lastValues(batches: readonly SourceBatch[]): Map<string, number> {
+function lastValues(batches: readonly RangeBatch[]): Map<string, number> {
   return new Map(samplesOf(batches).map(({ uuid, timeMs, metric, value }) => [`${uuid} ${timeMs} ${metric}`, value]));
 }
 
@@ -164,7 +167,7 @@ test(
         for (const count of ["rows", "missing", "blankLines", "repeatedHeaders"] as const) {
           expect(tallyOf(parts, count)).toBe(tallyOf(whole, count));
         }
-        const values = (batches: SourceBatch[]): number => tallyOf(batches, "samples") + tallyOf(batches, "duplicates");
+        const values = (batches: RangeBatch[]): number => tallyOf(batches, "samples") + tallyOf(batches, "duplicates");
         expect(values(parts)).toBe(values(whole));
       }),
       { numRuns: 100 },
@@ -176,11 +179,11 @@ test(
 test("an abort ends the cutting without error and without a cut at a place that is no row's end", async () => {
   const source = await openCsvSource(folder.write(`timestamp,gpu_id,uuid,hostname,temperature\n${"x\n".repeat(5000)}`));
   const stop = new AbortController();
-  const cuts: SourceCut[] = [];
-  for await (const cut of source.cut(source.start, 100, stop.signal)) {
+  const cuts: Range[] = [];
+  for await (const cut of source.planRanges(source.whole.from, 100, stop.signal)) {
     cuts.push(cut);
     if (cuts.length === 3) stop.abort();
   }
-  expect(cuts.map(({ from, to }) => (to?.offset ?? NaN) - from.offset)).toEqual([100, 100, 100]);
-  expect(await Array.fromAsync(source.cut(source.start, 100, stop.signal))).toEqual([]);
+  expect(cuts.map(({ from, to }) => to.offset - from.offset)).toEqual([100, 100, 100]);
+  expect(await Array.fromAsync(source.planRanges(source.whole.from, 100, stop.signal))).toEqual([]);
 });

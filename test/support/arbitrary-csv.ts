@@ -122,7 +122,7 @@ export const csvBytes = fc
 
 /** How a file is read; rows have about 260 bytes. */
 export const readings = fc.record({
-  batchSize: fc.integer({ min: 1, max: 12 }),
+  batchRows: fc.integer({ min: 1, max: 12 }),
   batchMaxRows: fc.integer({ min: 1, max: 30 }),
   chunkBytes: fc.oneof(
     { weight: 1, arbitrary: fc.integer({ min: 20, max: 60 }) },

@@ -1,7 +1,7 @@
 import pino from "pino";
 import { systemClock } from "../../src/kit/clock.ts";
 import { Collector } from "../../src/pipeline/collect/collector.ts";
-import { messagesOf } from "../../src/pipeline/stream/batch-messages.ts";
+import { keyedByRange, messagesOf } from "../../src/pipeline/stream/batch-messages.ts";
 import { silentListener } from "../../src/pipeline/observe/pipeline-listener.ts";
 import { MemoryHotTier } from "../../src/pipeline/hot/memory/memory-hot-tier.ts";
 import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
@@ -82,6 +82,6 @@ function messageOf(number: number): NewMessage {
     from: { offset: number, line: number },
     to: { offset: number + 1, line: number + 1 },
   };
-  const [outgoing] = messagesOf({ range, batch: makeBatch(records) }, Infinity);
+  const [outgoing] = messagesOf(keyedByRange({ range, batch: makeBatch(records) }), Infinity);
   return (outgoing as NonNullable<typeof outgoing>).message;
 }

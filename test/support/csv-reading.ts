@@ -2,9 +2,17 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RejectedInput } from "../../src/domain/batch.ts";
+import type { Range } from "../../src/domain/range.ts";
 import { systemClock } from "../../src/kit/clock.ts";
-import { CsvSource, type CsvSourceOptions } from "../../src/pipeline/source/csv/csv-source.ts";
-import type { ReadRange, SourceBatch } from "../../src/pipeline/source/source.ts";
+import {
+  type CsvReading,
+  CsvSource,
+  type CsvSourceOptions,
+  originalTimes,
+  type Playing,
+  usualReading,
+} from "../../src/pipeline/source/csv/csv-source.ts";
+import type { RangeBatch } from "../../src/pipeline/source/source.ts";
 
 /** The exporter's header. */
 export const exporterHeader =
@@ -51,25 +59,32 @@ export class CsvFolder {
   }
 }
 
-/** Opens a file with a test's usual options. */
-export function openCsvSource(path: string, options: Partial<CsvSourceOptions> = {}): Promise<CsvSource> {
-  return CsvSource.open({
-    path,
-    clusterId: "local-cluster",
-    batchSize: 1000,
-    timestamps: "original",
-    clock: systemClock,
-    ...options,
-  });
+/** What a test may set of a source and of its reading. */
+export type TestCsvOptions = Partial<CsvSourceOptions & CsvReading>;
+
+/** Opens a file with a test's usual options: batches of 1,000 rows that do not grow to the end of an instant. */
+export function openCsvSource(path: string, options: TestCsvOptions = {}): Promise<CsvSource> {
+  const { fastLane, chunkBytes, recordMaxBytes } = { ...usualReading, ...options };
+  const { batchRows = 1000, batchMaxRows = batchRows, clusterId = "local-cluster", playing = originalTimes } = options;
+  const { clock = systemClock, onGrown = () => undefined } = options;
+  return CsvSource.open(
+    { path, clusterId, batchRows, batchMaxRows, playing, clock, onGrown },
+    { fastLane, chunkBytes, recordMaxBytes },
+  );
+}
+
+/** A file played as now, from the beginning of the round on. */
+export function playedNow(startedAtMs: number, round = 0): Playing {
+  return { timestamps: "now", round, startedAtMs: () => Promise.resolve(startedAtMs) };
 }
 
 /** Every batch of a range, the whole file unless told. */
-export async function batchesOf(source: CsvSource, range?: Partial<ReadRange>): Promise<SourceBatch[]> {
-  return Array.fromAsync(source.read({ from: source.start, ...range }, new AbortController().signal));
+export async function batchesOf(source: CsvSource, range?: Partial<Range>): Promise<RangeBatch[]> {
+  return Array.fromAsync(source.read({ ...source.whole, ...range }, new AbortController().signal));
 }
 
 /** A batch that `toEqual` compares: two NaN in typed arrays are not equal to it. */
-export function plain({ range, batch }: SourceBatch): unknown {
+export function plain({ range, batch }: RangeBatch): unknown {
   const columns = [...batch.columns].map(([metric, values]) => [metric, [...values].map(String)]);
   const { gpuIndexes, workloadIndexes, timesMs } = batch;
   return { range, ...batch, columns, rows: [[...gpuIndexes], [...workloadIndexes], [...timesMs]] };
@@ -84,7 +99,7 @@ export interface FlatSample {
 }
 
 /** What was kept, record by record. */
-export function samplesOf(batches: readonly SourceBatch[]): FlatSample[] {
+export function samplesOf(batches: readonly RangeBatch[]): FlatSample[] {
   return batches.flatMap(({ batch }) => {
     const samples: FlatSample[] = [];
     for (let record = 0; record < batch.recordCount; record += 1) {
@@ -103,12 +118,12 @@ export function samplesOf(batches: readonly SourceBatch[]): FlatSample[] {
 }
 
 /** What was not. */
-export function rejectedOf(batches: readonly SourceBatch[]): RejectedInput[] {
+export function rejectedOf(batches: readonly RangeBatch[]): RejectedInput[] {
   return batches.flatMap(({ batch }) => [...batch.rejected]);
 }
 
 /** The sum of a tally's count over batches. */
-export function tallyOf(batches: readonly SourceBatch[], what: keyof SourceBatch["batch"]["tally"]): number {
+export function tallyOf(batches: readonly RangeBatch[], what: keyof RangeBatch["batch"]["tally"]): number {
   return batches.reduce((sum, { batch }) => sum + batch.tally[what], 0);
 }
 

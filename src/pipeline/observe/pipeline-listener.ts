@@ -1,12 +1,12 @@
 import type { InputTally, RecordBatch } from "../../domain/batch.ts";
-import type { Source } from "../source/source.ts";
-import type { Stretch } from "../../domain/range.ts";
+import type { ReplayableSource } from "../source/source.ts";
+import type { Range } from "../../domain/range.ts";
 import type { IngestMessage, IngestResult } from "../store/telemetry-store.ts";
 
 /** Told what happens along the data's way: for progress bars, metrics and reports. Must not throw or wait. */
 export interface PipelineListener {
-  /** A source is about to be read, but for the stretches that are covered already. */
-  sourceOpened(source: Source, covered: readonly Stretch[]): void;
+  /** A replayable source is about to be read, except the ranges that are covered already. */
+  sourceOpened(source: ReplayableSource, covered: readonly Range[]): void;
   /** A message that carries so much of the input is in the queue; `duplicate` when it was there before. */
   published(tally: InputTally, duplicate: boolean): void;
   /** A message's transaction is committed. */
@@ -17,8 +17,8 @@ export interface PipelineListener {
   retried(error: Error): void;
   /** A stale claim's acknowledgement was turned down: another collector has the message. */
   acknowledgedTooLate(messages: number): void;
-  /** Everything of the source is in the queue. */
-  sourceFinished(source: Source): void;
+  /** Everything of a replayable source is in the queue. */
+  sourceFinished(source: ReplayableSource): void;
 }
 
 /** Ignores everything; spread it to listen to some things only. */

@@ -1,42 +1,51 @@
 import type { RecordBatch } from "../../domain/batch.ts";
-import type { Position, SourceRange } from "../../domain/range.ts";
+import type { Position, Range, SourceRange } from "../../domain/range.ts";
 
-/** What one message will carry: the records of a stretch of the source. */
-export interface SourceBatch {
+/** A batch of a replayable source, and the range that it was read from. */
+export interface RangeBatch {
   readonly range: SourceRange;
   readonly batch: RecordBatch;
 }
 
-/** What to read: from `from` up to `toOffset` (exclusive; absent: to the end). */
-export interface ReadRange {
-  readonly from: Position;
-  readonly toOffset?: number;
-}
-
-/** A stretch that one streamer may read while others read the rest; `to` is undefined where the source never ends. */
-export interface SourceCut {
-  readonly from: Position;
-  readonly to: Position | undefined;
-}
-
-/** Where telemetry comes from: yields batches of records, each with its place in the source.
- *  Reading the same range twice yields the same batches. */
-export interface Source {
-  /** Identifies the content: the same file in the same playing mode has the same id after a restart,
-   *  another file under the same name has another. */
+/** Telemetry that can be read again, such as a file: it has an end, its positions can be shared out in ranges, and reading
+ *  the same range again yields the same batches. */
+export interface ReplayableSource {
+  /** Identifies the content: the same file in the same playing mode has the same id after a restart, another file under
+   *  the same name has another. */
   readonly sourceId: string;
-  /** For people: a path, or "simulated fleet of 4 hosts x 8 GPUs". */
+  /** For people: the file's path. */
   readonly description: string;
-  /** The first position that holds data (after a header). */
-  readonly start: Position;
-  /** Where the data ends, for progress and completeness; undefined for one that never ends. */
-  readonly endOffset: number | undefined;
-  /** Yields batches in order; each batch's range starts where the one before ended. Ends early, without
-   *  error, when the signal aborts; what was yielded holds.
+  /** From the first position that holds data (after a header) to the end; the line of the end is 0: it is not counted. */
+  readonly whole: Range;
+  /** Yields the batches of a range in order; each batch's range starts where the previous one ended. Ends early, without
+   *  an error, when the signal aborts; the batches yielded before are valid.
    *  @throws UnusableSource when the source can no longer be read */
-  read(range: ReadRange, signal: AbortSignal): AsyncIterable<SourceBatch>;
-  /** Cuts what lies from `from` on into stretches of about `rangeBytes` that touch, in order; each ends where a row ends,
-   *  the last one where the source does. Ends early, without error, when the signal aborts.
+  read(range: Range, signal: AbortSignal): AsyncIterable<RangeBatch>;
+  /** Divides everything from `from` on into ranges of about `rangeBytes` that touch, in order; each ends where a row ends,
+   *  the last one at the end of the source. Ends early, without an error, when the signal aborts.
    *  @throws UnusableSource when the source can no longer be read */
-  cut(from: Position, rangeBytes: number, signal: AbortSignal): AsyncIterable<SourceCut>;
+  planRanges(from: Position, rangeBytes: number, signal: AbortSignal): AsyncIterable<Range>;
+}
+
+/** A batch of a live source. */
+export interface LiveBatch {
+  /** When the batch was read or is due, milliseconds since the epoch; several batches may share it. */
+  readonly timeMs: number;
+  /** Two batches with the same key are one: whichever is published or stored first counts. It names source and time. */
+  readonly idempotencyKey: string;
+  readonly batch: RecordBatch;
+}
+
+/** Telemetry that exists only in the present, such as a scrape: it has no ranges and no end, and what was not read in its
+ *  time cannot be read again. */
+export interface LiveSource {
+  /** The same target, read in the same way, has the same id in every process and after a restart. */
+  readonly sourceId: string;
+  /** For people: "simulated fleet of 4 hosts x 8 GPUs". */
+  readonly description: string;
+  /** Yields batches in the order of their times, each when its time has come, until the signal aborts; a reader that is
+   *  slower than the source misses batches.
+   *  @param afterMs only batches of later times: the time of the last batch that any process has published
+   *  @throws UnusableSource when the source can no longer be read */
+  read(afterMs: number, signal: AbortSignal): AsyncIterable<LiveBatch>;
 }

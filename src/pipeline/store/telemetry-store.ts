@@ -1,5 +1,5 @@
 import type { InputTally, RecordBatch, RejectReason } from "../../domain/batch.ts";
-import type { SourceRange, Stretch } from "../../domain/range.ts";
+import type { Range, SourceRange } from "../../domain/range.ts";
 
 /** A decoded message on its way into the store. */
 export interface IngestMessage {
@@ -30,8 +30,8 @@ export interface SourceTotals extends InputTally {
 
 /** How much of a source is stored. */
 export interface SourceProgress {
-  /** The stretches that are stored, in order, touching ones joined. */
-  readonly stored: readonly Stretch[];
+  /** The ranges that are stored, in order, touching ones joined; none of a live source, whose batches have no range. */
+  readonly stored: readonly Range[];
   readonly totals: SourceTotals;
 }
 
@@ -41,8 +41,10 @@ export interface TelemetryStore {
    *  Two calls with the same message store it once, also when they run at the same time.
    *  @throws StoreUnavailable (retryable, nothing stored), StoreRejected (not retryable, nothing stored) */
   ingest(message: IngestMessage): Promise<IngestResult>;
-  /** What of a source is stored already; empty for one never seen. Source of resumption after a restart. */
+  /** Which part of a source is stored; empty for one never seen. A restart resumes from it. */
   progressOf(sourceId: string): Promise<SourceProgress>;
+  /** The time of a live source's latest stored batch, milliseconds since the epoch; undefined if none is stored. */
+  latestInstantMs(sourceId: string): Promise<number | undefined>;
   /** Resolves when the store answers. @throws StoreUnavailable */
   ping(): Promise<void>;
   close(): Promise<void>;

@@ -1,37 +1,54 @@
 import type { InputTally, RecordBatch } from "../../domain/batch.ts";
+import { instantRange, type SourceRange } from "../../domain/range.ts";
 import { splitBatch } from "../../domain/split-batch.ts";
 import { type EncodedBatch, encodeBatch } from "../queue/batch-codec.ts";
 import type { NewMessage } from "../queue/queue.ts";
-import type { SourceBatch } from "../source/source.ts";
+import type { LiveBatch, RangeBatch } from "../source/source.ts";
 
-/** A message on its way into the queue, and what of the input it carries. */
+/** A batch with what makes its messages the same ones whichever process publishes it. */
+export interface KeyedBatch {
+  readonly idempotencyKey: string;
+  readonly source: SourceRange;
+  readonly batch: RecordBatch;
+}
+
+/** A message on its way into the queue, and the part of the input that it carries. */
 export interface OutgoingMessage {
   readonly message: NewMessage;
   readonly tally: InputTally;
 }
 
-/** The messages of a batch: one, or several where its payload would pass the limit. A message's key names its stretch of
- *  the source (and its part), so that the same stretch is the same message whoever reads it.
+/** The batch of a range is named by the range. */
+export function keyedByRange({ range, batch }: RangeBatch): KeyedBatch {
+  return { idempotencyKey: `${range.sourceId}:${range.from.offset}-${range.to.offset}`, source: range, batch };
+}
+
+/** A live batch is named by its source's driver. */
+export function keyedByInstant(sourceId: string, { timeMs, idempotencyKey, batch }: LiveBatch): KeyedBatch {
+  return { idempotencyKey, source: instantRange(sourceId, timeMs), batch };
+}
+
+/** The messages of a batch: one, or several if its payload would be larger than the limit. The key of each names the batch
+ *  and the part.
  *
- *  The parts before the last cover nothing of the source: its position may move only when the last part is in. */
-export function messagesOf({ range, batch }: SourceBatch, maxBytes: number): OutgoingMessage[] {
+ *  The parts before the last cover nothing of the source: its position may move only when the last part is published. */
+export function messagesOf({ idempotencyKey, source, batch }: KeyedBatch, maxBytes: number): OutgoingMessage[] {
   const parts = partsOf(batch, maxBytes);
-  const stretch = `${range.sourceId}:${range.from.offset}-${range.to.offset}`;
   const traceId = crypto.randomUUID();
   return parts.map(({ part, encoded }, index) => {
     const isLast = index === parts.length - 1;
     const message: NewMessage = {
       ...encoded,
-      idempotencyKey: parts.length === 1 ? stretch : `${stretch}#${index + 1}of${parts.length}`,
+      idempotencyKey: parts.length === 1 ? idempotencyKey : `${idempotencyKey}#${index + 1}of${parts.length}`,
       traceId,
       count: part.recordCount,
-      source: isLast ? range : { ...range, to: range.from },
+      source: isLast ? source : { ...source, to: source.from },
     };
     return { message, tally: part.tally };
   });
 }
 
-/** Halves what does not fit, until it fits or cannot be halved: one record always fits. */
+/** Halves a batch until each part fits or cannot be halved: one record always fits. */
 function partsOf(batch: RecordBatch, maxBytes: number): { part: RecordBatch; encoded: EncodedBatch }[] {
   const encoded = encodeBatch(batch);
   const halves = encoded.payload.length > maxBytes ? splitBatch(batch) : undefined;

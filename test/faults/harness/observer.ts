@@ -1,5 +1,5 @@
 import { systemClock } from "../../../src/kit/clock.ts";
-import type { Stretch } from "../../../src/domain/range.ts";
+import { gapsIn, type Range } from "../../../src/domain/range.ts";
 import type { PostgresClient } from "../../../src/db/postgres-client.ts";
 import type { EtcdClient } from "../../../src/etcd/etcd-client.ts";
 import { type EtcdEvent, EtcdWatch } from "../../../src/etcd/etcd-watch.ts";
@@ -70,12 +70,17 @@ export class Observer {
     const stored = await database.query<{ from: number; to: number }>(
       `select from_offset::float8 as "from", to_offset::float8 as "to" from ingested_messages`,
     );
-    const known = [...stored, ...queued.map(({ from, to }) => ({ from: from.offset, to: to.offset }))];
+    const accounted: Range[] = [
+      ...stored.map(({ from, to }) => ({ from: { offset: from, line: 0 }, to: { offset: to, line: 0 } })),
+      ...queued,
+    ].sort((a, b) => a.from.offset - b.from.offset);
     for (const { value } of ranges ?? []) {
       const { from, at } = readRange(value);
-      const missing = firstGap({ from, to: at }, known);
+      const [missing] = gapsIn({ from, to: at }, accounted);
       if (missing !== undefined) {
-        this.violations.push(`I4: published up to ${at.offset}, but byte ${missing} is neither stored nor queued`);
+        this.violations.push(
+          `I4: published up to ${at.offset}, but byte ${missing.from.offset} is neither stored nor queued`,
+        );
       }
     }
     this.samples += 1;
@@ -123,13 +128,4 @@ export class Observer {
 function readClaim(claim: string): { readonly id: string; readonly revision: string } {
   const [id = "", revision = ""] = claim.split("@");
   return { id, revision };
-}
-
-/** The first byte of a stretch that no other covers. */
-function firstGap(stretch: Stretch, covering: readonly { from: number; to: number }[]): number | undefined {
-  let at = stretch.from.offset;
-  for (const { from, to } of [...covering].sort((a, b) => a.from - b.from)) {
-    if (from <= at && to > at) at = to;
-  }
-  return at < stretch.to.offset ? at : undefined;
 }

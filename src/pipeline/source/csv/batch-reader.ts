@@ -23,7 +23,7 @@ export interface BatchReaderOptions {
   readonly window: FileWindow;
   readonly layout: Layout;
   readonly gpus: GpuCache;
-  readonly batchSize: number;
+  readonly batchRows: number;
   /** Up to so many, to end with an instant: the records of a fleet that is read metric by metric stay in one batch. */
   readonly batchMaxRows: number;
   readonly shiftMs: number;
@@ -42,7 +42,7 @@ export type ReadState = "batch_full" | "needs_bytes" | "ended";
 /** Reads rows from a window into batches, without waiting for anything.
  *
  *  Where a batch ends depends on the rows alone, never on the size of the chunks or on the lane: after the row that
- *  makes `batchSize` or, where the next ones are of the same instant, the last of them up to `batchMaxRows`; or after the
+ *  makes `batchRows` or, where the next ones are of the same instant, the last of them up to `batchMaxRows`; or after the
  *  record that makes 8 MiB (64 MiB within an instant). */
 export class BatchReader {
   private readonly builder = new BatchBuilder();
@@ -62,7 +62,7 @@ export class BatchReader {
   private skipping = false;
 
   constructor(private readonly options: BatchReaderOptions) {
-    const { window, layout, gpus, shiftMs, templates, recordMaxBytes, batchSize, batchMaxRows } = options;
+    const { window, layout, gpus, shiftMs, templates, recordMaxBytes, batchRows, batchMaxRows } = options;
     const { builder, attributes } = this;
     this.rejections = new Rejections(window, builder);
     this.splitter = new RecordSplitter(layout.header.length, recordMaxBytes);
@@ -70,7 +70,7 @@ export class BatchReader {
     if (templates !== undefined && isExporterLayout(layout)) {
       this.fast = new FastLane({ window, builder, shiftMs, recordMaxBytes, templates });
     }
-    if (layout.timestamp === 0 && batchMaxRows > batchSize) this.instants = new InstantEnds(window);
+    if (layout.timestamp === 0 && batchMaxRows > batchRows) this.instants = new InstantEnds(window);
     this.slow = new SlowLane({
       window,
       rows: this.rows,
@@ -127,7 +127,7 @@ export class BatchReader {
   }
 
   private isFull(): boolean {
-    return this.rowCount >= this.options.batchSize || this.at.offset - this.batchStart.offset >= batchMaxBytes;
+    return this.rowCount >= this.options.batchRows || this.at.offset - this.batchStart.offset >= batchMaxBytes;
   }
 
   /** True where a full batch takes the next row, too; undefined where more bytes are needed to tell. */
@@ -160,12 +160,12 @@ export class BatchReader {
 
   /** Takes rows as long as they match. @returns false when there was none */
   private readFast(fast: FastLane): boolean {
-    const { batchSize, toOffset } = this.options;
+    const { batchRows, toOffset } = this.options;
     const endOffset = Math.min(toOffset, this.batchStart.offset + batchMaxBytes);
     let { offset, line } = this.at;
     // the last instant of a full batch is read row by row
     const isWholeInstant = this.isFull();
-    while ((isWholeInstant || (offset < endOffset && this.rowCount < batchSize)) && fast.match(offset)) {
+    while ((isWholeInstant || (offset < endOffset && this.rowCount < batchRows)) && fast.match(offset)) {
       this.slow.flush();
       fast.take();
       this.lastRowOffset = offset;

@@ -1,5 +1,6 @@
+import type { FileHandle } from "node:fs/promises";
 import type { Clock } from "../../../kit/clock.ts";
-import type { Position } from "../../../domain/range.ts";
+import type { Position, Range } from "../../../domain/range.ts";
 import { BatchReader } from "./batch-reader.ts";
 import { FastTemplates } from "./fast-templates.ts";
 import { FileWindow } from "./file-window.ts";
@@ -9,106 +10,117 @@ import { GpuCache } from "./gpu-cache.ts";
 import { type OpenedCsv, openCsv, openForReading } from "./open-csv.ts";
 import { defaultRecordMaxBytes } from "./record-splitter.ts";
 import { RowEnds } from "./row-ends.ts";
-import type { ReadRange, Source, SourceBatch, SourceCut } from "../source.ts";
+import type { RangeBatch, ReplayableSource } from "../source.ts";
 
 export interface CsvSourceOptions {
   readonly path: string;
   readonly clusterId: string;
-  /** Input rows a batch, >= 1. */
-  readonly batchSize: number;
-  /** Where the first column is the timestamp, a batch may grow to so many rows to end with an instant; `batchSize` unless
-   *  told. */
-  readonly batchMaxRows?: number;
-  /** `now` shifts the whole file so that its first row is now, and plays it at the pace it was recorded at. */
-  readonly timestamps: "original" | "now";
+  /** A batch ends after so many rows, >= 1. */
+  readonly batchRows: number;
+  /** If the first column is the timestamp, a batch may grow to so many rows in order to end with an instant. */
+  readonly batchMaxRows: number;
+  readonly playing: Playing;
   readonly clock: Clock;
-  /** How often the file was played before (LOOP_MODE). */
-  readonly round?: number;
-  /** False leaves every row to csv-parse; what comes out is the same. */
-  readonly fastLane?: boolean;
-  /** Bytes a read, 1 MiB unless told. */
-  readonly chunkBytes?: number;
-  /** A longer row is rejected; 1 MiB unless told. */
-  readonly recordMaxBytes?: number;
-  /** When the playing of a round began, milliseconds since the epoch, where several processes play it together; absent:
-   *  now. Asked only where the times are shifted. */
-  readonly roundStart?: (fileId: string, round: number) => Promise<number>;
-  /** Told once, when the file has grown while it is read. */
-  readonly onGrown?: (message: string) => void;
+  /** Called once, when the file has grown while it is read. */
+  readonly onGrown: (message: string) => void;
 }
 
-/** Large enough that reads cost nothing beside parsing, small enough not to hold up the event loop: a chunk takes
- *  about 2 ms on the fast lane and 10 ms on the slow one. */
-const defaultChunkBytes = 1024 * 1024;
+/** How a file is played: with its own times, or with all of them shifted so that its first row is at the start of the
+ *  round; then it plays at the pace it was recorded at. */
+export type Playing =
+  | { readonly timestamps: "original"; readonly round: number }
+  | {
+      readonly timestamps: "now";
+      /** How often the file was played before (LOOP_MODE). */
+      readonly round: number;
+      /** When the round began, milliseconds since the epoch: processes that play the file together agree on it. */
+      readonly startedAtMs: (fileId: string, round: number) => Promise<number>;
+    };
+
+/** A file's own times, played once. */
+export const originalTimes: Playing = { timestamps: "original", round: 0 };
+
+/** How the bytes of a file are read. */
+export interface CsvReading {
+  /** False leaves every row to csv-parse, with the same result. */
+  readonly fastLane: boolean;
+  /** Bytes a read, with the same result at any size. */
+  readonly chunkBytes: number;
+  /** A longer row is rejected. */
+  readonly recordMaxBytes: number;
+}
+
+/** The reading of every file in production.
+ *
+ *  Chunks are large enough that reads cost nothing beside parsing, and small enough not to hold up the event loop: a chunk
+ *  takes about 2 ms on the fast lane and 10 ms on the slow one. */
+export const usualReading: CsvReading = {
+  fastLane: true,
+  chunkBytes: 1024 * 1024,
+  recordMaxBytes: defaultRecordMaxBytes,
+};
+
 /** Timers end at 2^31 ms; a longer wait takes several. */
 const sleepMaxMs = 60 * 60 * 1000;
 
 /** A CSV file of GPU telemetry, in the long form of dcgm-exporter or a wide form; in bounded memory whatever its
  *  size. A row that cannot be used is rejected with its place and reason, and costs no other row. */
-export class CsvSource implements Source {
+export class CsvSource implements ReplayableSource {
   readonly sourceId: string;
   readonly description: string;
-  readonly start: Position;
-  readonly endOffset: number;
+  readonly whole: Range;
   /** Columns of the header that nothing reads. */
   readonly ignoredColumns: readonly string[];
   private readonly gpus: GpuCache;
   private readonly templates: FastTemplates | undefined;
   private readonly guard: FileGuard;
 
-  /** Looks at the file: what is appended afterwards is not read.
+  /** Opens a file as it is now: what is appended afterwards is not read.
    *  @throws UnusableSource when it cannot be read, is empty, or its header fits no layout */
-  static async open(options: CsvSourceOptions): Promise<CsvSource> {
-    const opened = await openCsv(options.path, options.chunkBytes ?? defaultChunkBytes);
-    const { roundStart, round = 0, clock } = options;
-    const isShared = options.timestamps === "now" && roundStart !== undefined;
-    const nowMs = isShared ? await roundStart(fileIdOf(opened.identity), round) : clock.nowMs();
-    const shiftMs = options.timestamps === "now" ? await shiftTo(nowMs, options, opened) : 0;
-    return new CsvSource(options, opened, { nowMs, shiftMs });
+  static async open(options: CsvSourceOptions, reading = usualReading): Promise<CsvSource> {
+    const { path, playing } = options;
+    const opened = await openCsv(path, reading.chunkBytes);
+    const fileId = fileIdOf(opened.identity);
+    if (playing.timestamps === "original") {
+      const sourceId = playing.round > 0 ? `${fileId}:round:${playing.round}` : fileId;
+      return new CsvSource(options, { reading, opened, sourceId, shiftMs: 0 });
+    }
+    const startedAtMs = await playing.startedAtMs(fileId, playing.round);
+    const sourceId = `${fileId}:now:${startedAtMs}:${playing.round}`;
+    const firstMs = await firstTimeIn(path, opened, reading);
+    const shiftMs = firstMs === undefined ? 0 : startedAtMs - firstMs;
+    return new CsvSource(options, { reading, opened, sourceId, shiftMs });
   }
 
-  /** What the ids of a file's sources begin with, whatever the round. @throws UnusableSource */
+  /** The beginning of the ids of a file's sources, the same in every round. @throws UnusableSource */
   static async fileId(path: string): Promise<string> {
-    return fileIdOf((await openCsv(path, defaultChunkBytes)).identity);
+    return fileIdOf((await openCsv(path, usualReading.chunkBytes)).identity);
   }
 
   private constructor(
     private readonly options: CsvSourceOptions,
-    private readonly opened: OpenedCsv,
-    private readonly playing: { readonly nowMs: number; readonly shiftMs: number },
+    private readonly file: PlayedFile,
   ) {
-    const { path, timestamps, clusterId, round = 0, fastLane = true } = options;
-    const ofRound = round > 0 ? `:round:${round}` : "";
-    const mode = timestamps === "now" ? `:now:${playing.nowMs}:${round}` : ofRound;
-    this.sourceId = `${fileIdOf(opened.identity)}${mode}`;
+    const { path, clusterId, onGrown } = options;
+    const { opened, sourceId, reading } = file;
+    this.sourceId = sourceId;
     this.description = path;
-    this.start = opened.start;
-    this.endOffset = opened.endOffset;
+    this.whole = { from: opened.start, to: { offset: opened.endOffset, line: 0 } };
     this.ignoredColumns = opened.layout.ignoredColumns;
     this.gpus = new GpuCache(clusterId);
-    this.templates = fastLane ? new FastTemplates() : undefined;
-    this.guard = new FileGuard({
-      path,
-      inode: opened.inode,
-      sizeBytes: opened.endOffset,
-      fingerprint: opened.fingerprint,
-      onGrown: options.onGrown ?? (() => undefined),
-    });
+    this.templates = reading.fastLane ? new FastTemplates() : undefined;
+    const { inode, endOffset: sizeBytes, fingerprint } = opened;
+    this.guard = new FileGuard({ path, inode, sizeBytes, fingerprint, onGrown });
   }
 
-  get fileBytes(): number {
-    return this.endOffset;
-  }
-
-  /** A row that starts before `toOffset` belongs to the range; `from` and `toOffset` are places between rows, such
-   *  as the ends of batches. */
-  async *read(range: ReadRange, signal: AbortSignal): AsyncIterable<SourceBatch> {
-    const toOffset = Math.min(range.toOffset ?? this.endOffset, this.endOffset);
+  /** A row that starts before the end of the range belongs to it; the range's ends are places between rows, such as the
+   *  ends of batches. */
+  async *read(range: Range, signal: AbortSignal): AsyncIterable<RangeBatch> {
     const file = await openForReading(this.options.path);
     try {
       await this.guard.check();
       const window = this.windowOn(file, range.from.offset);
-      const reader = this.readerOf(window, range.from, toOffset);
+      const reader = this.readerOf(window, range);
       while (!signal.aborted) {
         const state = reader.read();
         if (state === "needs_bytes") await window.advance(reader.position.offset);
@@ -125,15 +137,11 @@ export class CsvSource implements Source {
     }
   }
 
-  async *cut(from: Position, rangeBytes: number, signal: AbortSignal): AsyncIterable<SourceCut> {
+  async *planRanges(from: Position, rangeBytes: number, signal: AbortSignal): AsyncIterable<Range> {
     const file = await openForReading(this.options.path);
     try {
-      const window = this.windowOn(file, from.offset);
-      const { recordMaxBytes = defaultRecordMaxBytes, batchSize, batchMaxRows = batchSize } = this.options;
-      const { layout } = this.opened;
-      const keepsInstants = layout.timestamp === 0 && batchMaxRows > batchSize;
-      const ends = new RowEnds({ window, from, columnCount: layout.header.length, recordMaxBytes, keepsInstants });
-      for (let start = from; start.offset < this.endOffset && !signal.aborted;) {
+      const ends = this.rowEndsIn(this.windowOn(file, from.offset), from);
+      for (let start = from; start.offset < this.whole.to.offset && !signal.aborted;) {
         const to = await ends.next(start.offset + Math.max(1, rangeBytes), signal);
         await this.guard.check(); // the places are of this content
         if (signal.aborted) return;
@@ -145,29 +153,47 @@ export class CsvSource implements Source {
     }
   }
 
-  private windowOn(file: Awaited<ReturnType<typeof openForReading>>, fromOffset: number): FileWindow {
-    const { path, chunkBytes = defaultChunkBytes } = this.options;
-    return new FileWindow({ file, path, fromOffset, endOffset: this.endOffset, chunkBytes });
+  private windowOn(file: FileHandle, fromOffset: number): FileWindow {
+    const { path } = this.options;
+    const { chunkBytes } = this.file.reading;
+    return new FileWindow({ file, path, fromOffset, endOffset: this.whole.to.offset, chunkBytes });
   }
 
-  private readerOf(window: FileWindow, from: Position, toOffset: number): BatchReader {
+  private rowEndsIn(window: FileWindow, from: Position): RowEnds {
+    const { batchRows, batchMaxRows } = this.options;
+    const { layout } = this.file.opened;
+    const { recordMaxBytes } = this.file.reading;
+    const keepsInstants = layout.timestamp === 0 && batchMaxRows > batchRows;
+    return new RowEnds({ window, from, columnCount: layout.header.length, recordMaxBytes, keepsInstants });
+  }
+
+  private readerOf(window: FileWindow, { from, to }: Range): BatchReader {
     const { gpus, templates } = this;
-    const { layout } = this.opened;
-    const { shiftMs } = this.playing;
-    const { batchSize, batchMaxRows = batchSize, recordMaxBytes = defaultRecordMaxBytes } = this.options;
-    const rows = { batchSize, batchMaxRows, recordMaxBytes, from, toOffset };
-    return new BatchReader({ window, layout, gpus, templates, shiftMs, ...rows });
+    const { batchRows, batchMaxRows } = this.options;
+    const { opened, reading, shiftMs } = this.file;
+    return new BatchReader({
+      window,
+      layout: opened.layout,
+      gpus,
+      templates,
+      shiftMs,
+      batchRows,
+      batchMaxRows,
+      recordMaxBytes: reading.recordMaxBytes,
+      from,
+      toOffset: Math.min(to.offset, this.whole.to.offset),
+    });
   }
 
-  private batchOf(reader: BatchReader): SourceBatch {
+  private batchOf(reader: BatchReader): RangeBatch {
     const { from, to, batch } = reader.takeBatch();
     return { range: { sourceId: this.sourceId, from, to }, batch };
   }
 
   /** Waits until the batch's latest instant has come. @returns false when the signal aborted before */
-  private async due({ batch }: SourceBatch, signal: AbortSignal): Promise<boolean> {
-    const { clock, timestamps } = this.options;
-    if (timestamps === "original") return !signal.aborted;
+  private async due({ batch }: RangeBatch, signal: AbortSignal): Promise<boolean> {
+    const { clock, playing } = this.options;
+    if (playing.timestamps === "original") return !signal.aborted;
     const latestMs = batch.timesMs.reduce((latest, timeMs) => Math.max(latest, timeMs), -Infinity);
     while (!signal.aborted && latestMs > clock.nowMs()) {
       await clock.sleep(Math.min(latestMs - clock.nowMs(), sleepMaxMs), signal);
@@ -176,18 +202,26 @@ export class CsvSource implements Source {
   }
 }
 
+/** A file as it was found, and how it is played. */
+interface PlayedFile {
+  readonly reading: CsvReading;
+  readonly opened: OpenedCsv;
+  readonly sourceId: string;
+  /** Added to every time. */
+  readonly shiftMs: number;
+}
+
 function fileIdOf(identity: string): string {
   return `csv:${identity}`;
 }
 
-async function shiftTo(nowMs: number, options: CsvSourceOptions, opened: OpenedCsv): Promise<number> {
-  const file = await openForReading(options.path);
+async function firstTimeIn(path: string, opened: OpenedCsv, reading: CsvReading): Promise<number | undefined> {
+  const file = await openForReading(path);
   try {
-    const { path, chunkBytes = defaultChunkBytes, recordMaxBytes = defaultRecordMaxBytes } = options;
+    const { chunkBytes, recordMaxBytes } = reading;
     const { start, endOffset, layout } = opened;
     const window = new FileWindow({ file, path, fromOffset: start.offset, endOffset, chunkBytes });
-    const timeMs = await firstTimeMs(window, start, { layout, recordMaxBytes });
-    return timeMs === undefined ? 0 : nowMs - timeMs;
+    return await firstTimeMs(window, start, { layout, recordMaxBytes });
   } finally {
     await file.close();
   }

@@ -2,83 +2,66 @@ import { BatchBuilder } from "../../../domain/batch-builder.ts";
 import type { RecordBatch } from "../../../domain/batch.ts";
 import type { Clock } from "../../../kit/clock.ts";
 import { metricIndexOf } from "../../../domain/metrics.ts";
-import type { Position } from "../../../domain/range.ts";
 import type { SimulatedGpu } from "./simulated-gpu.ts";
 import { SimulatedFleet, type SimulatedFleetOptions } from "./simulated-fleet.ts";
 import { simulatedMetrics } from "./simulated-metrics.ts";
-import type { ReadRange, Source, SourceBatch, SourceCut } from "../source.ts";
+import type { LiveBatch, LiveSource } from "../source.ts";
 
 export interface SimulatedSourceOptions extends SimulatedFleetOptions {
   readonly clock: Clock;
-  /** Most samples that a batch carries, 5,000 unless told; a GPU's record is never cut. */
-  readonly batchSize?: number;
+  /** Most samples that a batch carries; a GPU's record is never split. */
+  readonly batchMaxSamples: number;
 }
 
-const defaultBatchSize = 5000;
 const metricIndexes = simulatedMetrics.map((metric) => [metric, metricIndexOf(metric) as number] as const);
 
-/** A simulated fleet that is read live: never ends, stamps the present.
+/** A simulated fleet that is read live.
  *
- *  Every interval the whole fleet is read, in parts of at most `batchSize` samples, part by part the same GPUs.
- *  A position's offset is `tick * GPUs + GPUs read in the tick`; ticks count intervals since the epoch, so that another
- *  process can go on where this one stopped, whatever its `batchSize` (320,000 GPUs every 100 ms: below 2^53 until 2059).
- *  A reader that comes late skips the ticks it missed: the fleet stands still meanwhile, and the next batch's range spans
- *  them. What was not read in its time cannot be read again. */
-export class SimulatedSource implements Source {
+ *  The whole fleet is read in every interval, in batches of at most `batchMaxSamples` samples that all carry the interval's
+ *  beginning as their time. Intervals count from the epoch, so that the readings of all processes have the same times. A
+ *  reader that comes late skips the intervals it missed: the fleet stands still meanwhile. */
+export class SimulatedSource implements LiveSource {
   readonly sourceId: string;
   readonly description: string;
-  readonly start: Position;
-  readonly endOffset = undefined;
   private readonly fleet: SimulatedFleet;
   private readonly gpusPerBatch: number;
 
   constructor(private readonly options: SimulatedSourceOptions) {
-    const { hosts, gpusPerHost, seed, intervalMs, clusterId, batchSize = defaultBatchSize } = options;
-    this.sourceId = `sim:${clusterId}:${hosts}x${gpusPerHost}:${intervalMs}ms:${seed}`;
+    const { hosts, gpusPerHost, seed, intervalMs, clusterId, batchMaxSamples } = options;
+    this.sourceId = `simulated:${clusterId}:${hosts}x${gpusPerHost}:${intervalMs}ms:${seed}`;
     this.description = `simulated fleet of ${hosts} hosts x ${gpusPerHost} GPUs`;
     this.fleet = new SimulatedFleet(options);
-    this.gpusPerBatch = Math.max(1, Math.floor(batchSize / simulatedMetrics.length));
-    this.start = { offset: this.latestTick() * this.fleet.gpus.length, line: 0 };
+    this.gpusPerBatch = Math.max(1, Math.floor(batchMaxSamples / simulatedMetrics.length));
   }
 
-  async *cut(from: Position): AsyncIterable<SourceCut> {
-    yield await Promise.resolve({ from, to: undefined });
-  }
-
-  async *read({ from, toOffset = Infinity }: ReadRange, signal: AbortSignal): AsyncIterable<SourceBatch> {
-    const { sourceId, options, fleet, gpusPerBatch } = this;
-    const count = fleet.gpus.length;
-    let next = from;
-    for (let tick = this.tickFrom(Math.floor(from.offset / count)); tick * count < toOffset;) {
-      await options.clock.sleep(Math.max(0, this.timeMsOf(tick) - options.clock.nowMs()), signal);
+  async *read(afterMs: number, signal: AbortSignal): AsyncIterable<LiveBatch> {
+    const { clock, intervalMs } = this.options;
+    for (let tick = this.tickFrom(Math.floor(afterMs / intervalMs) + 1); ; tick = this.tickFrom(tick + 1)) {
+      const timeMs = tick * intervalMs;
+      await clock.sleep(Math.max(0, timeMs - clock.nowMs()), signal);
       if (signal.aborted) return;
-      fleet.advance();
-      const stop = Math.min(count, toOffset - tick * count);
-      for (let first = Math.max(0, from.offset - tick * count); first < stop; first += gpusPerBatch) {
+      this.fleet.advance();
+      for (const batch of this.batchesAt(timeMs)) {
+        yield batch;
         if (signal.aborted) return;
-        const last = Math.min(first + gpusPerBatch, stop);
-        const to = { offset: tick * count + last, line: 0 };
-        yield {
-          range: { sourceId, from: next, to },
-          batch: batchOf(fleet.gpus.slice(first, last), this.timeMsOf(tick)),
-        };
-        next = to;
       }
-      tick = this.tickFrom(tick + 1);
+    }
+  }
+
+  private *batchesAt(timeMs: number): Iterable<LiveBatch> {
+    const { gpus } = this.fleet;
+    for (let first = 0; first < gpus.length; first += this.gpusPerBatch) {
+      const part = gpus.slice(first, first + this.gpusPerBatch);
+      const idempotencyKey = `${this.sourceId}:${timeMs}:${first}-${first + part.length}`;
+      const batch = batchOf(part, timeMs);
+      if (batch.recordCount > 0) yield { timeMs, idempotencyKey, batch };
     }
   }
 
   /** The tick itself, or the latest where that has passed it. */
   private tickFrom(tick: number): number {
-    return Math.max(tick, this.latestTick());
-  }
-
-  private timeMsOf(tick: number): number {
-    return tick * this.options.intervalMs;
-  }
-
-  private latestTick(): number {
-    return Math.floor(this.options.clock.nowMs() / this.options.intervalMs);
+    const { clock, intervalMs } = this.options;
+    return Math.max(tick, Math.floor(clock.nowMs() / intervalMs));
   }
 }
 

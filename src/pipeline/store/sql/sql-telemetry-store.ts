@@ -1,5 +1,5 @@
 import type { InputTally, RecordBatch, RejectReason } from "../../../domain/batch.ts";
-import type { Stretch } from "../../../domain/range.ts";
+import { joinRanges, type Range } from "../../../domain/range.ts";
 import type { SqlClient, SqlExecutor, SqlTransaction } from "../../../db/client.ts";
 import { insertMessage, setMessageRecords } from "../../../db/sql/insert-message.ts";
 import { insertQuarantine } from "../../../db/sql/insert-quarantine.ts";
@@ -35,16 +35,21 @@ export class SqlTelemetryStore implements TelemetryStore {
   }
 
   async progressOf(sourceId: string): Promise<SourceProgress> {
-    const stretches = await this.client.query<StretchRow>(stretchesText, [sourceId]);
+    const ranges = await this.client.query<RangeRow>(rangesText, [sourceId]);
     const [sums] = await this.client.query<SumsRow>(sumsText, [sourceId]);
     const reasons = await this.client.query<{ reason: RejectReason; count: number }>(reasonsText, [sourceId]);
     return {
-      stored: joined(stretches),
+      stored: joinRanges(ranges.map(rangeOf)),
       totals: {
         ...(sums as SumsRow),
         rejected: Object.fromEntries(reasons.map(({ reason, count }) => [reason, count])),
       },
     };
+  }
+
+  async latestInstantMs(sourceId: string): Promise<number | undefined> {
+    const [latest] = await this.client.query<{ at_ms: number }>(latestText, [sourceId]);
+    return latest?.at_ms;
   }
 
   async ping(): Promise<void> {
@@ -80,7 +85,7 @@ export class SqlTelemetryStore implements TelemetryStore {
   }
 }
 
-interface StretchRow {
+interface RangeRow {
   readonly from_offset: number;
   readonly from_line: number;
   readonly to_offset: number;
@@ -89,10 +94,15 @@ interface StretchRow {
 
 type SumsRow = Omit<SourceTotals, "rejected"> & InputTally;
 
-const stretchesText = `
+const rangesText = `
 select from_offset::float8 as from_offset, from_line::float8 as from_line,
   to_offset::float8 as to_offset, to_line::float8 as to_line
 from ingested_messages where source_id = $1 order by from_offset, to_offset`;
+
+/** A live batch is stored at its time: from and to are the same. */
+const latestText = `
+select from_offset::float8 as at_ms
+from ingested_messages where source_id = $1 order by from_offset desc limit 1`;
 
 const sumsText = `
 select count(*)::float8 as messages, coalesce(sum(rows), 0)::float8 as rows, coalesce(sum(samples), 0)::float8 as samples,
@@ -107,19 +117,11 @@ const reasonsText = `
 select key as reason, sum(value::int)::float8 as count
 from ingested_messages, jsonb_each_text(rejected) where source_id = $1 group by key order by key`;
 
-/** Joins stretches that touch or overlap. */
-function joined(rows: readonly StretchRow[]): Stretch[] {
-  const stretches: Stretch[] = [];
-  for (const row of rows) {
-    const to = { offset: row.to_offset, line: row.to_line };
-    const last = stretches.at(-1);
-    if (last === undefined || row.from_offset > last.to.offset) {
-      stretches.push({ from: { offset: row.from_offset, line: row.from_line }, to });
-    } else if (to.offset > last.to.offset) {
-      stretches[stretches.length - 1] = { from: last.from, to };
-    }
-  }
-  return stretches;
+function rangeOf(row: RangeRow): Range {
+  return {
+    from: { offset: row.from_offset, line: row.from_line },
+    to: { offset: row.to_offset, line: row.to_line },
+  };
 }
 
 function countReasons({ rejected }: RecordBatch): Record<string, number> {

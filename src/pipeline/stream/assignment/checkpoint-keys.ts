@@ -1,17 +1,18 @@
-/** Where the positions of a source are in etcd; docs/etcd-message-queue.md explains them. */
+/** Where etcd keeps the positions of a replayable source; docs/etcd-message-queue.md explains them. */
 export class CheckpointKeys {
-  /** How far the source is cut into ranges. */
+  /** How far the source is divided into ranges. */
   readonly plan: string;
   readonly ranges: string;
   readonly owners: string;
-  readonly cutter: string;
+  /** The streamer that divides the source; `cutter` is its name in etcd since the first release. */
+  readonly planner: string;
 
   constructor(sourceId: string) {
-    const root = `/checkpoints/${encodeURIComponent(sourceId)}/`;
+    const root = rootOf(sourceId);
     this.plan = `${root}plan`;
     this.ranges = `${root}ranges/`;
     this.owners = `${root}owners/`;
-    this.cutter = `${root}cutter`;
+    this.planner = `${root}cutter`;
   }
 
   /** Zero-padded, so that etcd's order of keys is the file's. */
@@ -22,6 +23,22 @@ export class CheckpointKeys {
   owner(fromOffset: number): string {
     return this.owners + padded(fromOffset);
   }
+}
+
+/** Where etcd keeps who reads a live source, and how far it is published. */
+export class LiveKeys {
+  readonly owner: string;
+  readonly latest: string;
+
+  constructor(sourceId: string) {
+    const root = rootOf(sourceId);
+    this.owner = `${root}live/owner`;
+    this.latest = `${root}live/latest`;
+  }
+}
+
+function rootOf(sourceId: string): string {
+  return `/checkpoints/${encodeURIComponent(sourceId)}/`;
 }
 
 /** 2^53 has 16 digits. */

@@ -1,26 +1,25 @@
-import type { Stretch } from "../../../domain/range.ts";
-import { gapsOf } from "./gaps.ts";
-import type { ReadRange, Source } from "../../source/source.ts";
+import { gapsIn, type Range } from "../../../domain/range.ts";
+import type { ReplayableSource } from "../../source/source.ts";
 import type { TelemetryStore } from "../../store/telemetry-store.ts";
 import type { ClaimedRange, RangeAssignment } from "./range-assignment.ts";
 
 const never = new AbortController().signal;
 
-/** The ranges of a process that is alone with its store: what is not stored is left to read. Needs no checkpoint: what
- *  the queue in memory held when the process died is a gap in the store. */
+/** The ranges of a process that is alone with its store: everything that is not stored is left to read. It needs no
+ *  checkpoint: what the queue in memory held when the process died is a gap in the store. */
 export class LocalAssignment implements RangeAssignment {
-  /** What is left of the source that is being read. */
-  private open: { readonly sourceId: string; readonly gaps: ReadRange[] } | undefined;
+  /** The unread ranges of the source that is being read. */
+  private open: { readonly sourceId: string; readonly gaps: Range[] } | undefined;
 
   constructor(private readonly store: Pick<TelemetryStore, "progressOf">) {}
 
-  async covered(source: Source): Promise<readonly Stretch[]> {
-    const { stored } = await this.store.progressOf(source.sourceId);
-    this.open = { sourceId: source.sourceId, gaps: gapsOf(source.start, source.endOffset, stored) };
+  async covered({ sourceId, whole }: ReplayableSource): Promise<readonly Range[]> {
+    const { stored } = await this.store.progressOf(sourceId);
+    this.open = { sourceId, gaps: gapsIn(whole, stored) };
     return stored;
   }
 
-  async claim(source: Source, signal: AbortSignal): Promise<ClaimedRange | undefined> {
+  async claim(source: ReplayableSource, signal: AbortSignal): Promise<ClaimedRange | undefined> {
     if (this.open?.sourceId !== source.sourceId) await this.covered(source);
     const range = signal.aborted ? undefined : this.open?.gaps.shift();
     if (range === undefined) return undefined;

@@ -1,30 +1,25 @@
-import type { Stretch } from "../../../domain/range.ts";
-import type { Checkpoint } from "../../queue/queue.ts";
-import type { ReadRange, Source } from "../../source/source.ts";
+import type { Range } from "../../../domain/range.ts";
+import type { ReplayableSource } from "../../source/source.ts";
+import type { Claim } from "./claim.ts";
 
-/** A stretch of a source that this streamer alone reads and publishes now. */
-export interface ClaimedRange {
-  readonly range: ReadRange;
-  /** To be moved with every publish; undefined where the store alone knows what was read. */
-  readonly checkpoint: Checkpoint | undefined;
-  /** Aborts when the range may be another's by now: nothing more of it should be read. */
-  readonly lost: AbortSignal;
-  /** All of the range is published: nobody reads it again. */
+/** A range of a source that this streamer alone reads and publishes now. */
+export interface ClaimedRange extends Claim {
+  /** The part of it that is not published yet. */
+  readonly range: Range;
+  /** The whole range is published: no streamer reads it again. */
   finish(): Promise<void>;
-  /** Gives up a range that is not finished: whoever claims it next goes on where its checkpoint is. */
-  release(): Promise<void>;
 }
 
-/** Deals out what is left to read of a source among the streamers that share it. */
+/** Assigns the unread ranges of a replayable source to the streamers that share it. */
 export interface RangeAssignment {
-  /** What of a source needs no reading any more, in order, touching stretches joined.
+  /** The ranges of a source that are published already, in order, touching ones joined.
    *  @throws a retryable error of the driver */
-  covered(source: Source): Promise<readonly Stretch[]>;
-  /** Claims the next stretch that is nobody's; while others have all that is left, waits until one of them gives up or
-   *  everything is read.
+  covered(source: ReplayableSource): Promise<readonly Range[]>;
+  /** Claims the next range that no streamer has; if others have everything that is left, waits until one of them releases
+   *  a range or everything is read.
    *  @returns undefined when nothing is left to read, or the signal aborted
    *  @throws a retryable error of the driver */
-  claim(source: Source, signal: AbortSignal): Promise<ClaimedRange | undefined>;
-  /** Gives back what is claimed. Idempotent. */
+  claim(source: ReplayableSource, signal: AbortSignal): Promise<ClaimedRange | undefined>;
+  /** Releases every claim. Idempotent. */
   close(): Promise<void>;
 }

@@ -1,49 +1,60 @@
 import type { Logger } from "pino";
+import type { Position } from "../../../domain/range.ts";
 import type { EtcdClient } from "../../../etcd/etcd-client.ts";
 import type { LeaseSession } from "../../../etcd/lease-session.ts";
 import { get, isAbsent, put, remove, wasCreatedAt } from "../../../etcd/requests.ts";
-import type { Source } from "../../source/source.ts";
+import type { ReplayableSource } from "../../source/source.ts";
 import type { CheckpointKeys } from "./checkpoint-keys.ts";
-import { readPlan, type StoredPlan, type StoredRange } from "./stored-plan.ts";
+import { rangeText, readPlan, type StoredPlan } from "./stored-plan.ts";
 
 export interface RangePlannerOptions {
   readonly client: EtcdClient;
+  /** About how large a range is. */
   readonly rangeBytes: number;
   readonly log: Logger;
 }
 
-/** Cuts a source into ranges while it is already being read: one streamer of all at a time, by a key under its lease. A
- *  cutter that dies is followed by another, which goes on where the last range ends. */
+interface PlanningTask {
+  readonly source: ReplayableSource;
+  readonly keys: CheckpointKeys;
+  readonly from: Position;
+  /** Holds while the planner's key is this process's own. */
+  readonly isMine: ReturnType<typeof isAbsent>;
+  readonly signal: AbortSignal;
+}
+
+/** Divides a source into ranges while it is already being read. One streamer of all does it at a time, by a key under its
+ *  lease; when it dies, another one continues where the last range ends. */
 export class RangePlanner {
   private readonly halt = new AbortController();
   private running: Promise<void> | undefined;
-  private cutNext = Promise.withResolvers<void>();
+  private upcoming = Promise.withResolvers<void>();
 
   constructor(private readonly options: RangePlannerOptions) {}
 
-  /** Starts cutting, unless another streamer does. */
-  async start(source: Source, keys: CheckpointKeys, session: LeaseSession): Promise<void> {
+  /** Starts planning, unless another streamer does. */
+  async start(source: ReplayableSource, keys: CheckpointKeys, session: LeaseSession): Promise<void> {
     if (this.running !== undefined || this.halt.signal.aborted) return;
     const { responses, succeeded, revision } = await this.options.client.txn({
-      compare: [isAbsent(keys.cutter)],
-      success: [put(keys.cutter, "", session.leaseId), get(keys.plan)],
+      compare: [isAbsent(keys.planner)],
+      success: [put(keys.planner, "", session.leaseId), get(keys.plan)],
     });
     if (!succeeded) return;
     const plan = responses[1]?.response_range.kvs[0];
-    const from = plan === undefined ? source.start : readPlan(plan.value).cut_to;
-    const isMine = wasCreatedAt(keys.cutter, revision);
-    this.running = this.cut({ source, keys, from, isMine, signal: session.signal })
+    const from = plan === undefined ? source.whole.from : readPlan(plan.value).cut_to;
+    const isMine = wasCreatedAt(keys.planner, revision);
+    this.running = this.plan({ source, keys, from, isMine, signal: session.signal })
       .catch((error: unknown) => {
-        this.options.log.warn({ err: error }, "cutting the source was interrupted");
-        // the key may still be there: it would say that somebody cuts
+        this.options.log.warn({ err: error }, "dividing the source into ranges was interrupted");
+        // the key may still exist, and would keep every streamer from planning
         return session.close();
       })
       .finally(() => (this.running = undefined));
   }
 
-  /** Resolves when the next range is there to be claimed; never where another streamer cuts. */
-  nextCut(): Promise<void> {
-    return this.cutNext.promise;
+  /** Resolves when the next range can be claimed; never if another streamer plans. */
+  nextRange(): Promise<void> {
+    return this.upcoming.promise;
   }
 
   async stop(): Promise<void> {
@@ -51,33 +62,30 @@ export class RangePlanner {
     await this.running;
   }
 
-  private async cut(job: {
-    readonly source: Source;
-    readonly keys: CheckpointKeys;
-    readonly from: StoredPlan["cut_to"];
-    readonly isMine: ReturnType<typeof isAbsent>;
-    readonly signal: AbortSignal;
-  }): Promise<void> {
+  private async plan({ source, keys, from, isMine, signal }: PlanningTask): Promise<void> {
     const { client, rangeBytes } = this.options;
-    const { source, keys, isMine } = job;
-    const signal = AbortSignal.any([job.signal, this.halt.signal]);
-    let cutTo = job.from;
+    const stop = AbortSignal.any([signal, this.halt.signal]);
+    let plannedTo = from;
     try {
-      for await (const { from, to } of source.cut(job.from, rangeBytes, signal)) {
-        if (signal.aborted) return;
-        const range: StoredRange = { from, to_offset: to?.offset ?? null, at: from };
-        cutTo = to ?? from;
-        const plan: StoredPlan = { state: "cutting", cut_to: cutTo };
-        const success = [put(keys.range(from.offset), JSON.stringify(range)), put(keys.plan, JSON.stringify(plan))];
+      for await (const range of source.planRanges(from, rangeBytes, stop)) {
+        if (stop.aborted) return;
+        plannedTo = range.to;
+        const success = [
+          put(keys.range(range.from.offset), rangeText({ ...range, at: range.from })),
+          put(keys.plan, planText("cutting", plannedTo)),
+        ];
         if (!(await client.txn({ compare: [isMine], success })).succeeded) return;
-        this.cutNext.resolve();
-        this.cutNext = Promise.withResolvers();
+        this.upcoming.resolve();
+        this.upcoming = Promise.withResolvers();
       }
-      if (signal.aborted) return;
-      const plan: StoredPlan = { state: "cut", cut_to: cutTo };
-      await client.txn({ compare: [isMine], success: [put(keys.plan, JSON.stringify(plan))] });
+      if (stop.aborted) return;
+      await client.txn({ compare: [isMine], success: [put(keys.plan, planText("cut", plannedTo))] });
     } finally {
-      await client.txn({ compare: [isMine], success: [remove(keys.cutter)] });
+      await client.txn({ compare: [isMine], success: [remove(keys.planner)] });
     }
   }
+}
+
+function planText(state: StoredPlan["state"], plannedTo: Position): string {
+  return JSON.stringify({ state, cut_to: plannedTo } satisfies StoredPlan);
 }

@@ -1,47 +1,76 @@
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { EtcdRefused } from "../../../domain/errors.ts";
+import type { Position, Range } from "../../../domain/range.ts";
 
 const position = Type.Object({ offset: Type.Number(), line: Type.Number() });
 
-/** How far a source is cut: `cutting` up to `cut_to`, `cut` when all ranges are known, `done` when all are read. */
+/** How far a source is divided into ranges: `cutting` up to `cut_to`, `cut` when all ranges are known, `done` when all are
+ *  read. */
 const storedPlan = Type.Object({
   state: Type.Union([Type.Literal("cutting"), Type.Literal("cut"), Type.Literal("done")]),
   cut_to: position,
 });
 export type StoredPlan = Static<typeof storedPlan>;
 
-/** A range and how far it is published: `at`; null: the source never ends. */
+/** A range and the position `at` up to which it is published. */
 const storedRange = Type.Object({
   from: position,
-  to_offset: Type.Union([Type.Number(), Type.Null()]),
+  to_offset: Type.Number(),
+  /** Absent in ranges that were stored by version 1. */
+  to_line: Type.Optional(Type.Number()),
   at: position,
 });
-export type StoredRange = Static<typeof storedRange>;
 
-/** @throws EtcdRefused when it is none */
+const storedLatest = Type.Object({ latest_at: Type.String({ description: "RFC 3339" }) });
+
+/** A range of the plan and the position `at` up to which it is published. */
+export interface PlannedRange extends Range {
+  readonly at: Position;
+}
+
+/** @throws EtcdRefused when the value is not a plan */
 export function readPlan(bytes: Buffer): StoredPlan {
   return read(storedPlan, bytes, "plan");
 }
 
-/** @throws EtcdRefused when it is none */
-export function readRange(bytes: Buffer): StoredRange {
-  return read(storedRange, bytes, "range");
+/** @throws EtcdRefused when the value is not a range */
+export function readRange(bytes: Buffer): PlannedRange {
+  const { from, to_offset: offset, to_line: line = 0, at } = read(storedRange, bytes, "range");
+  return { from, to: { offset, line }, at };
+}
+
+/** The text of a range in etcd. */
+export function rangeText({ from, to, at }: PlannedRange): string {
+  const stored: Static<typeof storedRange> = { from, to_offset: to.offset, to_line: to.line, at };
+  return JSON.stringify(stored);
 }
 
 /** True when nothing of the range is left to publish. */
-export function isRead({ at, to_offset: toOffset }: StoredRange): boolean {
-  return toOffset !== null && at.offset >= toOffset;
+export function isRead({ at, to }: PlannedRange): boolean {
+  return at.offset >= to.offset;
 }
 
-function read<Schema extends TSchema>(schema: Schema, bytes: Buffer, what: string): Static<Schema> {
+/** The time of the last batch of a live source, milliseconds since the epoch.
+ *  @throws EtcdRefused when the value is not one */
+export function readLatest(bytes: Buffer): number {
+  return Date.parse(read(storedLatest, bytes, "latest batch").latest_at);
+}
+
+/** The text of the last batch's time in etcd. */
+export function latestText(timeMs: number): string {
+  const stored: Static<typeof storedLatest> = { latest_at: new Date(timeMs).toISOString() };
+  return JSON.stringify(stored);
+}
+
+function read<Schema extends TSchema>(schema: Schema, bytes: Buffer, name: string): Static<Schema> {
   try {
     const value: unknown = JSON.parse(bytes.toString("utf8"));
     if (Value.Check(schema, value)) return value;
   } catch {
-    // the same fault: no such text
+    // text that is not JSON is refused like JSON of another shape
   }
   throw new EtcdRefused(
-    `a source's ${what} in etcd cannot be read: ${bytes.toString("utf8").slice(0, 200)}; delete its keys under /checkpoints/ to read the source again`,
+    `a source's ${name} in etcd cannot be read: ${bytes.toString("utf8").slice(0, 200)}; delete its keys under /checkpoints/ to read the source again`,
   );
 }

@@ -1,0 +1,70 @@
+import { get, isAbsent, put, remove, wasCreatedAt } from "../../../etcd/requests.ts";
+import type { LiveSource } from "../../source/source.ts";
+import { LiveKeys } from "./checkpoint-keys.ts";
+import type { ClaimedSource, LiveAssignment } from "./live-assignment.ts";
+import { ReleaseWatch } from "./release-watch.ts";
+import { latestText, readLatest } from "./stored-plan.ts";
+import { answeredOrEnded, StreamerLease, type StreamerLeaseOptions } from "./streamer-lease.ts";
+
+export interface EtcdLiveAssignmentOptions extends StreamerLeaseOptions {
+  /** For people who look into etcd. */
+  readonly streamerId: string;
+}
+
+/** Shares live sources among processes: a source is read by the streamer that holds its owner key, which vanishes with the
+ *  streamer's lease. The time of the latest batch moves with each publish, in its transaction, and only while the owner
+ *  key is the one that the publisher created: the next owner continues after it, and a late owner publishes nothing.
+ *
+ *  A source: FREE -claim-> OWNED -release, or end of lease-> FREE. */
+export class EtcdLiveAssignment implements LiveAssignment {
+  private readonly lease: StreamerLease;
+
+  constructor(private readonly options: EtcdLiveAssignmentOptions) {
+    this.lease = new StreamerLease(options);
+  }
+
+  async claim({ sourceId }: LiveSource, signal: AbortSignal): Promise<ClaimedSource | undefined> {
+    const keys = new LiveKeys(sourceId);
+    let releases: ReleaseWatch | undefined;
+    try {
+      while (!signal.aborted) {
+        const claimed = await this.tryClaim(keys);
+        if (claimed !== undefined) return claimed;
+        releases ??= new ReleaseWatch(this.options, keys.owner);
+        await releases.next(signal);
+      }
+      return undefined;
+    } finally {
+      await releases?.close();
+    }
+  }
+
+  close(): Promise<void> {
+    return this.lease.close();
+  }
+
+  private tryClaim(keys: LiveKeys): Promise<ClaimedSource | undefined> {
+    const { client, streamerId } = this.options;
+    return this.lease.change(async (session) => {
+      const claimed = await client.txn({
+        compare: [isAbsent(keys.owner)],
+        success: [put(keys.owner, streamerId, session.leaseId), get(keys.latest)],
+      });
+      if (!claimed.succeeded) return undefined;
+      const latest = claimed.responses[1]?.response_range.kvs[0];
+      const isMine = wasCreatedAt(keys.owner, claimed.revision);
+      const remover = { compare: [isMine], success: [remove(keys.owner)] };
+      return {
+        afterMs: latest === undefined ? -Infinity : readLatest(latest.value),
+        checkpoint: {
+          key: keys.latest,
+          valueAt: ({ offset: timeMs }) => latestText(timeMs),
+          ownerKey: keys.owner,
+          ownerRevision: claimed.revision,
+        },
+        lost: session.signal,
+        release: () => answeredOrEnded(session, async () => void (await client.txn(remover))),
+      };
+    });
+  }
+}

@@ -1,0 +1,26 @@
+import type { LiveSource } from "../../source/source.ts";
+import type { TelemetryStore } from "../../store/telemetry-store.ts";
+import type { ClaimedSource, LiveAssignment } from "./live-assignment.ts";
+
+const never = new AbortController().signal;
+
+/** Live sources of a process that is alone with its store: each is this process's own from the start, and continues after
+ *  the last batch that was stored before a restart. */
+export class LocalLiveAssignment implements LiveAssignment {
+  constructor(private readonly store: Pick<TelemetryStore, "latestInstantMs">) {}
+
+  async claim({ sourceId }: LiveSource, signal: AbortSignal): Promise<ClaimedSource | undefined> {
+    if (signal.aborted) return undefined;
+    const latestMs = await this.store.latestInstantMs(sourceId);
+    return {
+      afterMs: latestMs ?? -Infinity,
+      checkpoint: undefined,
+      lost: never,
+      release: () => Promise.resolve(),
+    };
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,43 @@
+import type { Clock } from "../../../kit/clock.ts";
+import type { EtcdClient } from "../../../etcd/etcd-client.ts";
+import { EtcdWatch } from "../../../etcd/etcd-watch.ts";
+import { prefixRange } from "../../../etcd/requests.ts";
+
+/** If the watch misses an event, the state is read again after this time. */
+const recheckMs = 1000;
+
+/** Waits until another streamer releases something that it owns. */
+export class ReleaseWatch {
+  private wake: () => void = () => undefined;
+  private readonly watch: EtcdWatch;
+
+  /** @param ownerPrefix of the keys whose deletion is a release */
+  constructor(
+    private readonly options: { readonly client: EtcdClient; readonly clock: Clock },
+    ownerPrefix: string,
+  ) {
+    const { client, clock } = options;
+    const range = prefixRange(ownerPrefix);
+    this.watch = new EtcdWatch({
+      client,
+      clock,
+      range,
+      deletionsOnly: true,
+      list: async () => (await client.range({ ...range, count_only: true })).header.revision,
+      onEvents: () => this.wake(),
+      onInterrupted: () => this.wake(),
+    });
+  }
+
+  /** Resolves at the next release, when `or` resolves, when the signal aborts, and after a second at the latest. */
+  async next(signal: AbortSignal, or?: Promise<void>): Promise<void> {
+    const over = new AbortController();
+    this.wake = () => over.abort();
+    void or?.then(this.wake);
+    await this.options.clock.sleep(recheckMs, AbortSignal.any([signal, over.signal]));
+  }
+
+  close(): Promise<void> {
+    return this.watch.close();
+  }
+}

@@ -1,0 +1,47 @@
+import type { Clock } from "../../../kit/clock.ts";
+import type { EtcdClient } from "../../../etcd/etcd-client.ts";
+import { LeaseSession } from "../../../etcd/lease-session.ts";
+
+export interface StreamerLeaseOptions {
+  readonly client: EtcdClient;
+  readonly clock: Clock;
+  /** Time after which everything that a dead or disconnected streamer owns can be claimed by others. */
+  readonly leaseSeconds: number;
+}
+
+/** The lease under which a streamer owns ranges or sources in etcd; opened when it is needed, and again after a loss. */
+export class StreamerLease {
+  private session: LeaseSession | undefined;
+
+  constructor(private readonly options: StreamerLeaseOptions) {}
+
+  /** Makes a change that binds keys to the lease. @throws what the change throws */
+  async change<T>(change: (session: LeaseSession) => Promise<T>): Promise<T> {
+    const session = await this.open();
+    return answeredOrEnded(session, () => change(session));
+  }
+
+  async close(): Promise<void> {
+    await this.session?.close();
+  }
+
+  private async open(): Promise<LeaseSession> {
+    if (this.session === undefined || this.session.signal.aborted) {
+      const { client, clock, leaseSeconds } = this.options;
+      this.session = await LeaseSession.open({ client, clock, ttlSeconds: leaseSeconds });
+    }
+    return this.session;
+  }
+}
+
+/** Ends the lease if a change gets no answer. The change may have been carried out: this process would then own something
+ *  without knowing it for as long as it lives, and all others would wait for it.
+ *  @throws what the change throws */
+export async function answeredOrEnded<T>(session: LeaseSession, change: () => Promise<T>): Promise<T> {
+  try {
+    return await change();
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
+}

@@ -1,0 +1,79 @@
+import { RangeLost } from "../../domain/errors.ts";
+import type { Clock } from "../../kit/clock.ts";
+import type { TokenBucket } from "../../kit/token-bucket.ts";
+import type { PipelineListener } from "../observe/pipeline-listener.ts";
+import type { Published, Queue } from "../queue/queue.ts";
+import type { Claim } from "./assignment/claim.ts";
+import type { BackPressure } from "./back-pressure.ts";
+import { type KeyedBatch, messagesOf, type OutgoingMessage } from "./batch-messages.ts";
+import { PublishBuffer } from "./publish-buffer.ts";
+import type { StreamRetries } from "./stream-retries.ts";
+
+export interface BatchPublisherOptions {
+  readonly queue: Queue;
+  /** Holds the rate down; counted in samples. */
+  readonly bucket: TokenBucket;
+  readonly backPressure: BackPressure;
+  /** A larger payload is sent as several messages. */
+  readonly messageMaxBytes: number;
+  readonly clock: Clock;
+  readonly listener: PipelineListener;
+  readonly retries: StreamRetries;
+}
+
+/** Publishes the batches of a claim, as fast as the rate limit and the queue allow. */
+export class BatchPublisher {
+  constructor(private readonly options: BatchPublisherOptions) {}
+
+  /** How far publishing is slowed down now. */
+  get backPressure(): BackPressure {
+    return this.options.backPressure;
+  }
+
+  /** Publishes all batches in their order, and moves the claim's checkpoint.
+   *  @param read  reads the batches, until its signal aborts
+   *  @returns false when the signal aborted or the claim was lost: some of the batches may then be unpublished
+   *  @throws what made reading or publishing impossible */
+  async publish(
+    claim: Claim,
+    read: (stop: AbortSignal) => AsyncIterable<KeyedBatch>,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const stop = AbortSignal.any([signal, claim.lost]);
+    const buffer = this.bufferFor(claim, stop);
+    try {
+      for await (const batch of read(stop)) await this.add(batch, buffer, stop);
+      await buffer.flush();
+    } catch (error) {
+      if (!(stop.aborted || error instanceof RangeLost)) throw error;
+      return false;
+    }
+    return !stop.aborted;
+  }
+
+  private async add(keyed: KeyedBatch, buffer: PublishBuffer, stop: AbortSignal): Promise<void> {
+    const { bucket, backPressure, messageMaxBytes } = this.options;
+    await bucket.take(keyed.batch.tally.samples / backPressure.pace, stop);
+    for (const outgoing of messagesOf(keyed, messageMaxBytes)) await buffer.add(outgoing);
+    await backPressure.pause(stop);
+  }
+
+  private bufferFor({ checkpoint }: Claim, signal: AbortSignal): PublishBuffer {
+    const { queue, clock, retries } = this.options;
+    return new PublishBuffer({
+      queue,
+      checkpoint,
+      clock,
+      signal,
+      onPublished: (outgoing, published) => this.published(outgoing, published),
+      onRetry: (error) => retries.record(error),
+    });
+  }
+
+  private published(outgoing: readonly OutgoingMessage[], { receipts, depth }: Published): void {
+    const { backPressure, listener, retries } = this.options;
+    backPressure.note(depth);
+    retries.succeeded();
+    outgoing.forEach(({ tally }, index) => listener.published(tally, receipts[index]?.duplicate === true));
+  }
+}

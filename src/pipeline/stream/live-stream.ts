@@ -1,0 +1,41 @@
+import type { Logger } from "pino";
+import type { LiveSource } from "../source/source.ts";
+import type { ClaimedSource, LiveAssignment } from "./assignment/live-assignment.ts";
+import { type KeyedBatch, keyedByInstant } from "./batch-messages.ts";
+import type { BatchPublisher } from "./batch-publisher.ts";
+import type { SourceStream } from "./source-stream.ts";
+import type { StreamRetries } from "./stream-retries.ts";
+
+export interface LiveStreamOptions {
+  readonly source: LiveSource;
+  readonly assignment: LiveAssignment;
+  readonly publisher: BatchPublisher;
+  readonly retries: StreamRetries;
+  readonly log: Logger;
+}
+
+/** Streams a live source while this process has it; waits while another one does. A batch that cannot be published in its
+ *  time is not made up for: the next owner continues after the last batch that was published. */
+export class LiveStream implements SourceStream {
+  constructor(private readonly options: LiveStreamOptions) {}
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { source, assignment, publisher, retries, log } = this.options;
+    while (!signal.aborted) {
+      const claimed = await retries.retrying(() => assignment.claim(source, signal), signal);
+      if (claimed === undefined) return;
+      await publisher.publish(claimed, (stop) => this.batchesOf(claimed, stop), signal);
+      if (claimed.lost.aborted) log.warn(`${source.description} went to another streamer`);
+      await claimed.release().catch((error: unknown) => retries.record(error));
+    }
+  }
+
+  close(): Promise<void> {
+    return this.options.assignment.close();
+  }
+
+  private async *batchesOf({ afterMs }: ClaimedSource, stop: AbortSignal): AsyncIterable<KeyedBatch> {
+    const { source } = this.options;
+    for await (const batch of source.read(afterMs, stop)) yield keyedByInstant(source.sourceId, batch);
+  }
+}

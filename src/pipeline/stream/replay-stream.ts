@@ -1,0 +1,73 @@
+import type { Logger } from "pino";
+import type { Clock } from "../../kit/clock.ts";
+import type { PipelineListener } from "../observe/pipeline-listener.ts";
+import type { ReplayableSource } from "../source/source.ts";
+import type { ClaimedRange, RangeAssignment } from "./assignment/range-assignment.ts";
+import { type KeyedBatch, keyedByRange } from "./batch-messages.ts";
+import type { BatchPublisher } from "./batch-publisher.ts";
+import type { SourceStream } from "./source-stream.ts";
+import type { StreamRetries } from "./stream-retries.ts";
+
+export interface ReplayStreamOptions {
+  /** The source of a round, from 0; undefined when there are no more rounds. */
+  readonly openSource: (round: number) => Promise<ReplayableSource | undefined>;
+  readonly assignment: RangeAssignment;
+  readonly publisher: BatchPublisher;
+  readonly retries: StreamRetries;
+  /** Pause between two batches. */
+  readonly intervalMs: number;
+  readonly clock: Clock;
+  readonly listener: PipelineListener;
+  readonly log: Logger;
+}
+
+/** Streams a replayable source, round by round: claims the ranges that no streamer has read, and publishes each batch as
+ *  one message. What is read and not published is read again by the next streamer that claims the range. */
+export class ReplayStream implements SourceStream {
+  constructor(private readonly options: ReplayStreamOptions) {}
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { openSource, retries } = this.options;
+    for (let round = 0; !signal.aborted; round += 1) {
+      const source = await retries.retrying(() => openSource(round), signal);
+      if (source === undefined) return;
+      await this.streamSource(source, signal);
+    }
+  }
+
+  close(): Promise<void> {
+    return this.options.assignment.close();
+  }
+
+  private async streamSource(source: ReplayableSource, signal: AbortSignal): Promise<void> {
+    const { assignment, retries, listener } = this.options;
+    listener.sourceOpened(source, await retries.retrying(() => assignment.covered(source), signal));
+    while (!signal.aborted) {
+      const claimed = await retries.retrying(() => assignment.claim(source, signal), signal);
+      if (claimed === undefined) break;
+      await this.streamRange(source, claimed, signal);
+    }
+    if (!signal.aborted) listener.sourceFinished(source);
+  }
+
+  private async streamRange(source: ReplayableSource, claimed: ClaimedRange, signal: AbortSignal): Promise<void> {
+    const { publisher, retries, log } = this.options;
+    const read = (stop: AbortSignal): AsyncIterable<KeyedBatch> => this.batchesOf(source, claimed, stop);
+    if (await publisher.publish(claimed, read, signal)) return retries.retrying(() => claimed.finish(), signal);
+    if (claimed.lost.aborted) log.warn("a range of the source went to another streamer");
+    await claimed.release().catch((error: unknown) => retries.record(error));
+  }
+
+  private async *batchesOf(
+    source: ReplayableSource,
+    { range }: ClaimedRange,
+    stop: AbortSignal,
+  ): AsyncIterable<KeyedBatch> {
+    const { clock, intervalMs } = this.options;
+    for await (const batch of source.read(range, stop)) {
+      yield keyedByRange(batch);
+      if (stop.aborted) return;
+      await clock.sleep(intervalMs, stop);
+    }
+  }
+}

@@ -1,0 +1,43 @@
+import type { Logger } from "pino";
+import type { Clock } from "../../kit/clock.ts";
+import { RepeatedError } from "../../kit/repeated-error.ts";
+import { retry } from "../../kit/retry.ts";
+import type { PipelineListener } from "../observe/pipeline-listener.ts";
+
+export interface StreamRetriesOptions {
+  readonly clock: Clock;
+  readonly listener: PipelineListener;
+  readonly log: Logger;
+}
+
+/** Retries what a streamer does. The error that holds it up is logged once, and shown until something succeeds. */
+export class StreamRetries {
+  private readonly current: RepeatedError;
+
+  constructor(private readonly options: StreamRetriesOptions) {
+    const { log } = options;
+    this.current = new RepeatedError({ log, prefix: "streaming is held up", ended: "streaming continues" });
+  }
+
+  /** The error that holds streaming up now. */
+  get error(): string | undefined {
+    return this.current.current;
+  }
+
+  /** Tries until it succeeds, fails for good, or the signal aborts. @throws the last error */
+  async retrying<T>(operation: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const { clock } = this.options;
+    const result = await retry(operation, { clock, signal, onRetry: (error) => this.record(error) });
+    this.succeeded();
+    return result;
+  }
+
+  record(error: unknown): void {
+    this.options.listener.retried(error as Error);
+    this.current.record(error);
+  }
+
+  succeeded(): void {
+    this.current.clear();
+  }
+}

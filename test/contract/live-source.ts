@@ -1,0 +1,128 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import type { LiveBatch, LiveSource } from "../../src/pipeline/source/source.ts";
+import { ManualClock } from "../support/manual-clock.ts";
+
+/** A live source under test. */
+export interface OpenLiveSource {
+  readonly source: LiveSource;
+  /** Its next batches come after so long. */
+  readonly intervalMs: number;
+  close(): Promise<void>;
+}
+
+const never = new AbortController().signal;
+
+/** Reads in the background. */
+class Reading {
+  readonly batches: LiveBatch[] = [];
+  private readonly halt = new AbortController();
+  private readonly reading: Promise<void>;
+
+  constructor(source: LiveSource, afterMs: number) {
+    this.reading = (async () => {
+      for await (const batch of source.read(afterMs, this.halt.signal)) this.batches.push(batch);
+    })();
+  }
+
+  end(): Promise<void> {
+    this.halt.abort();
+    return this.reading;
+  }
+
+  get timesMs(): number[] {
+    return [...new Set(this.batches.map(({ timeMs }) => timeMs))];
+  }
+
+  get keys(): string[] {
+    return this.batches.map(({ idempotencyKey }) => idempotencyKey);
+  }
+}
+
+/** What every driver of a live source guarantees.
+ *  @param open  opens the same source each time it is called */
+export function exerciseLiveSource(name: string, open: (clock: ManualClock) => Promise<OpenLiveSource>): void {
+  describe(`${name} keeps the contract of a live source`, () => {
+    const opened: OpenLiveSource[] = [];
+    const startMs = Date.UTC(2025, 0, 1, 12);
+    afterEach(async () => {
+      for (const { close } of opened.splice(0)) await close();
+    });
+    const openAt = async (clock: ManualClock): Promise<OpenLiveSource> => {
+      const source = await open(clock);
+      opened.push(source);
+      return source;
+    };
+
+    test("it yields a reading in every interval, in the order of their times, each when its time has come", async () => {
+      const clock = new ManualClock(startMs);
+      const { source, intervalMs } = await openAt(clock);
+      const reading = new Reading(source, -Infinity);
+      await clock.advance(0);
+      const first = reading.timesMs.length;
+      await clock.advance(3 * intervalMs);
+      await reading.end();
+      expect(reading.timesMs.length).toBe(first + 3);
+      expect(reading.timesMs).toEqual([...reading.timesMs].sort((a, b) => a - b));
+      for (const timeMs of reading.timesMs) expect(timeMs).toBeLessThanOrEqual(clock.nowMs());
+    });
+
+    test("every batch carries records and a key of its own", async () => {
+      const clock = new ManualClock(startMs);
+      const { source, intervalMs } = await openAt(clock);
+      const reading = new Reading(source, -Infinity);
+      await clock.advance(5 * intervalMs);
+      await reading.end();
+      expect(reading.batches.length).toBeGreaterThan(0);
+      expect(new Set(reading.keys).size).toBe(reading.keys.length);
+      for (const { batch } of reading.batches) expect(batch.recordCount).toBeGreaterThan(0);
+    });
+
+    test("another process has the same id, and the same keys at the same times", async () => {
+      const clock = new ManualClock(startMs);
+      const [one, other] = [await openAt(clock), await openAt(clock)];
+      expect(other.source.sourceId).toBe(one.source.sourceId);
+      const readings = [one, other].map(({ source }) => new Reading(source, -Infinity));
+      await clock.advance(2 * one.intervalMs);
+      await Promise.all(readings.map((reading) => reading.end()));
+      expect(readings[1]?.keys).toEqual(readings[0]?.keys as string[]);
+    });
+
+    test("a successor continues after the last published batch, and repeats none of its keys", async () => {
+      const clock = new ManualClock(startMs);
+      const { source, intervalMs } = await openAt(clock);
+      const before = new Reading(source, -Infinity);
+      await clock.advance(2 * intervalMs);
+      await before.end();
+      const afterMs = before.timesMs.at(-1) ?? NaN;
+      const after = new Reading((await openAt(clock)).source, afterMs);
+      await clock.advance(3 * intervalMs);
+      await after.end();
+      expect(after.batches.length).toBeGreaterThan(0);
+      expect(Math.min(...after.timesMs)).toBeGreaterThan(afterMs);
+      expect(after.keys.filter((key) => before.keys.includes(key))).toEqual([]);
+    });
+
+    test("what was not read in its time is not read later", async () => {
+      const clock = new ManualClock(startMs);
+      const { source, intervalMs } = await openAt(clock);
+      const reading = source.read(-Infinity, never)[Symbol.asyncIterator]();
+      await reading.next();
+      await clock.advance(10 * intervalMs);
+      await reading.return?.();
+      const late = new Reading(source, startMs);
+      await clock.advance(0);
+      await late.end();
+      for (const timeMs of late.timesMs) expect(timeMs).toBeGreaterThan(clock.nowMs() - 2 * intervalMs);
+    });
+
+    test("an abort ends a read without an error, also while it waits for the next reading", async () => {
+      const clock = new ManualClock(startMs);
+      const { source } = await openAt(clock);
+      const reading = new Reading(source, -Infinity);
+      await clock.advance(0);
+      await reading.end();
+      expect(clock.sleeperCount).toBe(0);
+      expect(await Array.fromAsync(source.read(-Infinity, AbortSignal.abort()))).toEqual([]);
+    });
+  });
+}

@@ -1,0 +1,102 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import pino from "pino";
+import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide.ts";
+import { RangeLost } from "../../src/domain/errors.ts";
+import { EtcdClient } from "../../src/etcd/etcd-client.ts";
+import { systemClock } from "../../src/kit/clock.ts";
+import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
+import { EtcdLiveAssignment } from "../../src/pipeline/stream/assignment/etcd-live-assignment.ts";
+import type { ClaimedSource } from "../../src/pipeline/stream/assignment/live-assignment.ts";
+import {
+  batchAt,
+  exerciseLiveAssignment,
+  liveMessage,
+  namedSource,
+  type OpenLiveAssignment,
+} from "../contract/live-assignment.ts";
+
+const log = pino({ level: "silent" });
+const never = new AbortController().signal;
+/** Tells this run's sources from those of others in the same etcd. */
+const run = crypto.randomUUID().slice(0, 8);
+let etcd: ProvidedEtcd;
+let client: EtcdClient;
+let sources = 0;
+
+beforeAll(async () => {
+  etcd = await provideEtcd();
+  client = new EtcdClient({ endpoints: etcd.endpoints });
+}, 300_000);
+afterAll(async () => {
+  client.close();
+  await etcd.stop();
+});
+
+const openAssignment = (): EtcdLiveAssignment =>
+  new EtcdLiveAssignment({ client, clock: systemClock, streamerId: "test", leaseSeconds: 5 });
+
+function open(): Promise<OpenLiveAssignment & { readonly queue: EtcdQueue }> {
+  sources += 1;
+  const source = namedSource(`fleet-${run}-${sources}`);
+  const queue = new EtcdQueue({
+    client,
+    clock: systemClock,
+    log,
+    leaseSeconds: 5,
+    maxAttempts: 3,
+    capacityMessages: 1000,
+    topic: `live-${run}-${sources}`,
+  });
+  return Promise.resolve({
+    source,
+    queue,
+    assignment: openAssignment(),
+    openOther: openAssignment,
+    settle: ({ checkpoint }, batch) =>
+      queue.publish([liveMessage(source.sourceId, batch)], { signal: never, checkpoint }),
+    close: () => queue.close(),
+  });
+}
+
+exerciseLiveAssignment("EtcdLiveAssignment", open);
+
+test("a second streamer waits for a source until the first one releases it, and loses no time then", async () => {
+  const { source, assignment, close } = await open();
+  const other = openAssignment();
+  const mine = (await assignment.claim(source, never)) as ClaimedSource;
+  let isTaken = false;
+  const taking = other.claim(source, never).then((claimed) => {
+    isTaken = true;
+    return claimed;
+  });
+  await systemClock.sleep(1500); // longer than the pause after which a waiting streamer checks again
+  expect(isTaken).toBe(false);
+  await mine.release();
+  expect((await taking)?.lost.aborted).toBe(false);
+  await Promise.all([assignment.close(), other.close(), close()]);
+});
+
+test("a streamer whose lease ended publishes nothing more, and its successor doubles none of its batches", async () => {
+  const { source, assignment, settle, queue, close } = await open();
+  const mine = (await assignment.claim(source, never)) as ClaimedSource;
+  await settle(mine, batchAt(source.sourceId, 1));
+  const { kvs } = await client.range({ key: Buffer.from(mine.checkpoint?.ownerKey ?? "") });
+  await client.revokeLease(kvs[0]?.lease ?? "");
+  const other = openAssignment();
+  const taken = (await other.claim(source, never)) as ClaimedSource;
+  expect(taken.afterMs).toBe(batchAt(source.sourceId, 1).timeMs);
+  const late = await settle(mine, batchAt(source.sourceId, 2)).catch((error: unknown) => error);
+  expect(late).toBeInstanceOf(RangeLost);
+  await settle(taken, batchAt(source.sourceId, 2));
+  expect((await queue.stats()).ready).toBe(2);
+  await Promise.all([assignment.close(), other.close(), close()]);
+});
+
+test("a batch that is published twice by its key is one message", async () => {
+  const { source, assignment, settle, queue, close } = await open();
+  const claimed = (await assignment.claim(source, never)) as ClaimedSource;
+  await settle(claimed, batchAt(source.sourceId, 1));
+  await settle(claimed, batchAt(source.sourceId, 1));
+  expect((await queue.stats()).ready).toBe(1);
+  await Promise.all([assignment.close(), close()]);
+});
