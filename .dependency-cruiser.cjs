@@ -57,7 +57,7 @@ module.exports = {
     layer("terminal", "^src/terminal/", ["^src/(kit|domain|terminal)/", interfacesOf("source|queue|store|observe")]),
     layer("routes", "^src/routes/", ["^src/(kit|domain|routes)/", interfacesOf("queue|store|hot")]),
     routesRoom("schemas", [], interfacesOf("queue")),
-    routesRoom("http", ["schemas", "openapi"]),
+    routesRoom("http", ["schemas"]),
     routesRoom("fleet", ["schemas"], interfacesOf("store|hot")),
     routesRoom("answers", ["schemas", "http", "fleet"], interfacesOf("queue|store")),
     routesRoom("live", ["schemas", "http", "fleet"], interfacesOf("store")),

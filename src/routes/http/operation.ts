@@ -1,6 +1,7 @@
 import { type TSchema, Type } from "@sinclair/typebox";
 import { listAnswer, pageAnswer, partAnswer, rowsAnswer, singleAnswer } from "../schemas/envelope.ts";
-import { type ErrorStatus, namedSchemas, type SchemaName } from "../openapi/components.ts";
+import { nameOf } from "../schemas/named-schema.ts";
+import type { ErrorStatus } from "./error-responses.ts";
 
 /** The groups of the documentation. */
 export const tags = [
@@ -26,12 +27,12 @@ interface OperationText {
 /** What a success carries: a list, a part of one, or one of a type in the envelope, a type as it is, or text; `rowsToo`
  *  where it can be given row by row, too. */
 type Success =
-  | { readonly list: SchemaName; readonly rowsToo?: true }
-  | { readonly part: SchemaName; readonly rowsToo?: true }
-  | { readonly page: SchemaName; readonly rowsToo?: true }
-  | { readonly rows: SchemaName }
-  | { readonly single: SchemaName }
-  | { readonly plain: SchemaName; /** What 503 with the same type means. */ readonly plain503?: string }
+  | { readonly list: TSchema; readonly rowsToo?: true }
+  | { readonly part: TSchema; readonly rowsToo?: true }
+  | { readonly page: TSchema; readonly rowsToo?: true }
+  | { readonly rows: TSchema }
+  | { readonly single: TSchema }
+  | { readonly plain: TSchema; /** What 503 with the same type means. */ readonly plain503?: string }
   | { readonly text: string };
 
 /** An answer by its media types. */
@@ -117,10 +118,10 @@ function json(description: string, schema: TSchema, example: unknown): Documente
   return { description, content: { "application/json": { schema, example } } };
 }
 
-function refTo(name: SchemaName): TSchema {
-  return Type.Unsafe({ $ref: `#/components/schemas/${name}` });
+function refTo(schema: TSchema): TSchema {
+  return Type.Unsafe({ $ref: `#/components/schemas/${nameOf(schema)}` });
 }
 
-function exampleOf(name: SchemaName): unknown {
-  return (namedSchemas[name].examples as unknown[])[0];
+function exampleOf(schema: TSchema): unknown {
+  return (schema.examples as unknown[])[0];
 }

@@ -2,8 +2,9 @@ import { toOpenAPISchema } from "@elysiajs/openapi";
 import type { TSchema } from "@sinclair/typebox";
 import type { AnyElysia } from "elysia";
 import { clientMessages, serverMessages } from "../live/messages.ts";
-import { errorResponses, namedSchemas } from "./components.ts";
+import { namedSchemas } from "./components.ts";
 import { type Json, normalisePaths, normaliseSchema } from "./normalise.ts";
+import { errorResponses } from "../http/error-responses.ts";
 import { tags } from "../http/operation.ts";
 
 const description = `Telemetry of GPU clusters: newest state and history.

@@ -7,7 +7,7 @@ import { within } from "../../kit/within.ts";
 import type { TelemetryStore } from "../../pipeline/store/telemetry-store.ts";
 import { operation } from "../http/operation.ts";
 import { accepts, noQuery } from "../http/parameters.ts";
-import type { ComponentHealth, Health } from "./health.ts";
+import { probeSchema, healthSchema, type ComponentHealth, type Health } from "./health.ts";
 
 export interface HealthOptions {
   /** Undefined in a process that only streams. */
@@ -127,7 +127,7 @@ const healthDetail = operation({
   tag: "operations",
   summary: "State of the process and its parts",
   description: "ok and degraded answer 200, down answers 503. Each part that is not ok says why.",
-  plain: "Health",
+  plain: healthSchema,
   plain503: "The store does not answer, and there is nothing that could be served without it",
   errors: [400, 500],
 });
@@ -137,7 +137,7 @@ const liveDetail = operation({
   tag: "operations",
   summary: "Whether the process answers",
   description: "For a liveness probe: answers while the process runs, whatever the state of its parts.",
-  plain: "Probe",
+  plain: probeSchema,
   errors: [400, 500],
 });
 
@@ -148,7 +148,7 @@ const readyDetail = operation({
   description:
     "For a readiness probe: 200 while the services run and the store answers (a gateway that knows the fleet needs no " +
     "store), else 503 with the reasons.",
-  plain: "Probe",
+  plain: probeSchema,
   plain503: "The store does not answer, or a service does not run",
   errors: [400, 500],
 });

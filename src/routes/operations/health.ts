@@ -25,6 +25,7 @@ export const healthSchema = Type.Object(
     components: Type.Record(Type.String(), componentSchema, { description: "Each part by name" }),
   },
   {
+    $id: "Health",
     additionalProperties: false,
     description: "The state of a process and its parts",
     examples: [
@@ -57,6 +58,7 @@ export const probeSchema = Type.Object(
     reasons: Type.Array(Type.String(), { description: "Why it is unavailable; empty while ok" }),
   },
   {
+    $id: "Probe",
     additionalProperties: false,
     description: "Answer to a probe",
     examples: [{ status: "ok", reasons: [] }],

@@ -21,6 +21,7 @@ export const deadLetterSchema = Type.Object(
     trace_id: Type.String({ description: "The same for all messages of a batch" }),
   },
   {
+    $id: "DeadLetter",
     additionalProperties: false,
     description: "A message that was given up after QUEUE_MAX_ATTEMPTS deliveries; its records are not stored",
     examples: [

@@ -89,6 +89,7 @@ export const errorSchema = Type.Object(
     ),
   },
   {
+    $id: "Error",
     additionalProperties: false,
     description: "Says what went wrong",
     examples: [

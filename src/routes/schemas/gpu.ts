@@ -22,6 +22,7 @@ export const gpuSchema = Type.Object(
     ),
   },
   {
+    $id: "Gpu",
     additionalProperties: false,
     description: "A GPU that has reported telemetry",
     examples: [

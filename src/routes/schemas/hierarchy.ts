@@ -20,6 +20,7 @@ export const hostSchema = Type.Object(
     last_seen_at: instant("Newest record of its GPUs"),
   },
   {
+    $id: "Host",
     additionalProperties: false,
     description: "A host with GPUs; active while one of them is",
     examples: [
@@ -47,6 +48,7 @@ export const clusterSchema = Type.Object(
     last_seen_at: instant("Newest record of its GPUs"),
   },
   {
+    $id: "Cluster",
     additionalProperties: false,
     description: "A cluster that has reported telemetry",
     examples: [

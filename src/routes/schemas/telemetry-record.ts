@@ -62,6 +62,7 @@ export const telemetryRecordSchema = Type.Object(
     rollup: Type.Optional(rollupSchema),
   },
   {
+    $id: "TelemetryRecord",
     additionalProperties: false,
     description:
       "All that was measured of one GPU at one instant. A metric without a value is absent, never null or 0.",

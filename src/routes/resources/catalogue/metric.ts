@@ -17,6 +17,7 @@ export const metricSchema = Type.Object(
     description: Type.String({ description: "What it measures" }),
   },
   {
+    $id: "Metric",
     additionalProperties: false,
     description: "A metric that records may carry",
     examples: [

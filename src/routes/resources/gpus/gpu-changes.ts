@@ -39,6 +39,7 @@ export const gpuChangesSchema = Type.Object(
     ),
   },
   {
+    $id: "GpuChanges",
     additionalProperties: false,
     description: "What of a GPU changed over time: what held when the window began, and what began in it",
     examples: [

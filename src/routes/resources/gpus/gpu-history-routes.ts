@@ -6,7 +6,8 @@ import { gpuParams } from "./gpu-routes.ts";
 import type { HistoryAnswers } from "../../answers/history-answers.ts";
 import { acceptsAt, changesQuery, historyQuery, rangeOf } from "../../http/parameters.ts";
 import { single } from "../../schemas/envelope.ts";
-import { toApiGpuChanges } from "./gpu-changes.ts";
+import { gpuChangesSchema, toApiGpuChanges } from "./gpu-changes.ts";
+import { telemetryRecordSchema } from "../../schemas/telemetry-record.ts";
 
 /** What was measured of one GPU, and what of it changed. */
 export function gpuHistoryRoutes(history: HistoryAnswers, queries: TelemetryQueries) {
@@ -42,7 +43,7 @@ const telemetryDetail = operation({
   description:
     "Its records in the range, oldest first; where there are more than limit, the newest ones of them, and next_cursor leads " +
     "to the older ones.",
-  page: "TelemetryRecord",
+  page: telemetryRecordSchema,
   rowsToo: true,
   errors: [400, 404, 500, 503],
 });
@@ -54,6 +55,6 @@ const changesDetail = operation({
   description:
     "Where the GPU was, and which container, pod and namespace held it. With start_time and end_time the same: what held " +
     "at that instant.",
-  single: "GpuChanges",
+  single: gpuChangesSchema,
   errors: [400, 404, 500, 503],
 });

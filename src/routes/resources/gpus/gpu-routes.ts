@@ -4,6 +4,7 @@ import { notFound } from "../../http/api-error.ts";
 import { operation } from "../../http/operation.ts";
 import type { FleetAnswers } from "../../answers/fleet-answers.ts";
 import { accepts, acceptsAt, gpuListQuery, noQuery, pathName } from "../../http/parameters.ts";
+import { gpuSchema } from "../../schemas/gpu.ts";
 
 /** A GPU in a path. */
 export const gpuParams = Type.Object({
@@ -35,7 +36,7 @@ const listDetail = operation({
   tag: "gpus",
   summary: "All GPUs",
   description: "Every GPU that has reported telemetry, by hostname and index.",
-  part: "Gpu",
+  part: gpuSchema,
   rowsToo: true,
   etag: true,
   errors: [400, 500, 503],
@@ -46,7 +47,7 @@ const gpuDetail = operation({
   tag: "gpus",
   summary: "One GPU",
   description: "The GPU of this uuid.",
-  single: "Gpu",
+  single: gpuSchema,
   etag: true,
   errors: [400, 404, 500, 503],
 });

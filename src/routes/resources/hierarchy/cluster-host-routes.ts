@@ -8,7 +8,9 @@ import type { FleetAnswers } from "../../answers/fleet-answers.ts";
 import type { HistoryAnswers } from "../../answers/history-answers.ts";
 import { acceptsAt, historyQuery, noQuery, pathName } from "../../http/parameters.ts";
 import { single } from "../../schemas/envelope.ts";
-import { toApiHosts } from "../../schemas/hierarchy.ts";
+import { hostSchema, toApiHosts } from "../../schemas/hierarchy.ts";
+import { telemetryRecordSchema } from "../../schemas/telemetry-record.ts";
+import { gpuSchema } from "../../schemas/gpu.ts";
 
 const hostParams = {
   cluster_id: pathName("The cluster", "local-cluster"),
@@ -91,7 +93,7 @@ const hostDetail = operation({
   tag: "hierarchy",
   summary: "One host",
   description: "The host of this name in the cluster.",
-  single: "Host",
+  single: hostSchema,
   etag: true,
   errors: [400, 404, 500, 503],
 });
@@ -101,7 +103,7 @@ const gpusDetail = operation({
   tag: "hierarchy",
   summary: "GPUs of a host",
   description: "Its GPUs, by index.",
-  list: "Gpu",
+  list: gpuSchema,
   etag: true,
   errors: [400, 404, 500, 503],
 });
@@ -111,7 +113,7 @@ const gpuDetail = operation({
   tag: "hierarchy",
   summary: "One GPU of a host",
   description: "The GPU of this index on the host; where one was replaced by another, the one seen last.",
-  single: "Gpu",
+  single: gpuSchema,
   etag: true,
   errors: [400, 404, 500, 503],
 });
@@ -123,7 +125,7 @@ const metricsDetail = operation({
   description:
     "Its records in the range, oldest first; where there are more than limit, the newest ones of them, and next_cursor leads " +
     "to the older ones.",
-  page: "TelemetryRecord",
+  page: telemetryRecordSchema,
   rowsToo: true,
   errors: [400, 404, 500, 503],
 });

@@ -9,7 +9,8 @@ import { operation } from "../../http/operation.ts";
 import type { FleetAnswers } from "../../answers/fleet-answers.ts";
 import { accepts, acceptsAt, noQuery, pathName } from "../../http/parameters.ts";
 import { list, single } from "../../schemas/envelope.ts";
-import { toApiClusters, toApiHosts } from "../../schemas/hierarchy.ts";
+import { hostSchema, clusterSchema, toApiClusters, toApiHosts } from "../../schemas/hierarchy.ts";
+import { clusterStatsSchema } from "./cluster-stats-schema.ts";
 
 const clusterParams = Type.Object({ cluster_id: pathName("The cluster", "local-cluster") });
 
@@ -55,7 +56,7 @@ const listDetail = operation({
   tag: "hierarchy",
   summary: "All clusters",
   description: "Every cluster with a GPU that has reported telemetry, by id.",
-  list: "Cluster",
+  list: clusterSchema,
   etag: true,
   errors: [400, 500, 503],
 });
@@ -65,7 +66,7 @@ const clusterDetail = operation({
   tag: "hierarchy",
   summary: "One cluster",
   description: "The cluster of this id.",
-  single: "Cluster",
+  single: clusterSchema,
   etag: true,
   errors: [400, 404, 500, 503],
 });
@@ -75,7 +76,7 @@ const statsDetail = operation({
   tag: "hierarchy",
   summary: "Figures of a cluster",
   description: "Counts, and averages over its GPUs' newest values.",
-  single: "ClusterStats",
+  single: clusterStatsSchema,
   errors: [400, 404, 500, 503],
 });
 
@@ -84,7 +85,7 @@ const hostsDetail = operation({
   tag: "hierarchy",
   summary: "Hosts of a cluster",
   description: "Its hosts, by hostname.",
-  list: "Host",
+  list: hostSchema,
   etag: true,
   errors: [400, 404, 500, 503],
 });

@@ -43,6 +43,7 @@ export const clusterStatsSchema = Type.Object(
     ...metricSpreads,
   },
   {
+    $id: "ClusterStats",
     additionalProperties: false,
     description:
       `Figures of a cluster. The averages are over each GPU's newest value of the metric, ` +

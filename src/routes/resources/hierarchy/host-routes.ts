@@ -4,6 +4,8 @@ import { notFound } from "../../http/api-error.ts";
 import { operation } from "../../http/operation.ts";
 import type { FleetAnswers } from "../../answers/fleet-answers.ts";
 import { accepts, acceptsAt, gpuListQuery, noQuery, pathName } from "../../http/parameters.ts";
+import { gpuSchema } from "../../schemas/gpu.ts";
+import { hostSchema } from "../../schemas/hierarchy.ts";
 
 const hostParams = Type.Object({ hostname: pathName("The host", "mtv5-dgx1-hgpu-032") });
 
@@ -32,7 +34,7 @@ const listDetail = operation({
   tag: "hierarchy",
   summary: "All hosts",
   description: "Every host with a GPU that has reported telemetry, of all clusters.",
-  part: "Host",
+  part: hostSchema,
   rowsToo: true,
   etag: true,
   errors: [400, 500, 503],
@@ -43,7 +45,7 @@ const gpusDetail = operation({
   tag: "hierarchy",
   summary: "GPUs of a host",
   description: "GPUs of the hosts with this name, whatever their cluster, by index.",
-  list: "Gpu",
+  list: gpuSchema,
   etag: true,
   errors: [400, 404, 500, 503],
 });

@@ -7,7 +7,8 @@ import { DeadLetterAnswers } from "../../answers/dead-letters.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts, acceptsAt, noQuery, pathName } from "../../http/parameters.ts";
 import { list, single, wholeNumber } from "../../schemas/envelope.ts";
-import { toApiPipeline } from "./pipeline-state.ts";
+import { pipelineSchema, toApiPipeline } from "./pipeline-state.ts";
+import { deadLetterSchema } from "../../schemas/dead-letter.ts";
 
 /** What operators look at and set right. */
 export interface PipelineParts {
@@ -81,7 +82,7 @@ const pipelineDetail = operation({
   tag: "pipeline",
   summary: "State of the pipeline",
   description: "How full the queue is, what was rejected, and what runs in the process that answers.",
-  single: "Pipeline",
+  single: pipelineSchema,
   errors: [400, 500, 503],
 });
 
@@ -90,7 +91,7 @@ const listDetail = operation({
   tag: "pipeline",
   summary: "Messages that were given up",
   description: "With the error of the last delivery, the oldest first; next_cursor leads to those that follow.",
-  part: "DeadLetter",
+  part: deadLetterSchema,
   errors: [400, 500, 503],
 });
 
@@ -99,7 +100,7 @@ const showDetail = operation({
   tag: "pipeline",
   summary: "One message that was given up",
   description: "With the error of its last delivery.",
-  single: "DeadLetter",
+  single: deadLetterSchema,
   errors: [400, 404, 500, 503],
 });
 
@@ -108,7 +109,7 @@ const redriveDetail = operation({
   tag: "pipeline",
   summary: "Deliver a message again",
   description: "Puts it back into the queue, its attempts from 0; answers with the letter as it was.",
-  single: "DeadLetter",
+  single: deadLetterSchema,
   errors: [400, 404, 413, 415, 500, 503],
 });
 
@@ -117,6 +118,6 @@ const deleteDetail = operation({
   tag: "pipeline",
   summary: "Drop a message for good",
   description: "Its records are lost unless their source is read again; answers with the letter as it was.",
-  single: "DeadLetter",
+  single: deadLetterSchema,
   errors: [400, 404, 413, 415, 500, 503],
 });

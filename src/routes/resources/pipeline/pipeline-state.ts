@@ -36,6 +36,7 @@ export const pipelineSchema = Type.Object(
     services: Type.Array(serviceSchema, { description: "What runs in this process" }),
   },
   {
+    $id: "Pipeline",
     additionalProperties: false,
     description: "The pipeline as an operator looks at it",
     examples: [

@@ -4,8 +4,8 @@ import type { TelemetryQueries } from "../../../pipeline/store/telemetry-queries
 import { operation } from "../../http/operation.ts";
 import { accepts, noQuery, quarantineQuery } from "../../http/parameters.ts";
 import { list } from "../../schemas/envelope.ts";
-import { toApiMetric } from "../catalogue/metric.ts";
-import { toApiRejection } from "./rejection.ts";
+import { metricSchema, toApiMetric } from "../catalogue/metric.ts";
+import { rejectionSchema, toApiRejection } from "./rejection.ts";
 
 /** What may come in, and what was rejected. */
 export function quarantineRoutes(queries: TelemetryQueries) {
@@ -26,7 +26,7 @@ const metricsDetail = operation({
   tag: "input",
   summary: "The metrics catalogue",
   description: "Every metric that a record may carry, with unit, range and DCGM's name.",
-  list: "Metric",
+  list: metricSchema,
   errors: [400, 500],
 });
 
@@ -35,6 +35,6 @@ const quarantineDetail = operation({
   tag: "input",
   summary: "Rejected inputs",
   description: "Inputs that could not be used, with place, reason and value; the newest first.",
-  list: "Rejection",
+  list: rejectionSchema,
   errors: [400, 500, 503],
 });

@@ -21,6 +21,7 @@ export const rejectionSchema = Type.Object(
     seen_at: instant("When it was put into quarantine"),
   },
   {
+    $id: "Rejection",
     additionalProperties: false,
     description: "An input that could not be used",
     examples: [

@@ -8,7 +8,7 @@ import { metricsOf } from "../../http/filters.ts";
 import { rollupFor } from "../../answers/history-answers.ts";
 import { accepts, aggregateQuery, rangeOf } from "../../http/parameters.ts";
 import { selectorOf } from "../../schemas/gpu-selector.ts";
-import { toApiAggregate } from "./aggregate.ts";
+import { aggregateSchema, toApiAggregate } from "./aggregate.ts";
 
 /** What is summed up where nobody says what. */
 const metricsDefault = ["gpu_utilization", "memory_utilization", "temperature", "power_draw"];
@@ -53,6 +53,6 @@ const detail = operation({
   description:
     "Average, least, greatest and number of values of each metric, by minute or hour and by GPU, host, cluster, model or " +
     "namespace; of whole minutes or hours that begin in the window. More rows than limit are an error.",
-  rows: "Aggregate",
+  rows: aggregateSchema,
   errors: [400, 500, 503],
 });

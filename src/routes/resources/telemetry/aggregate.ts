@@ -26,6 +26,7 @@ export const aggregateSchema = Type.Object(
     }),
   },
   {
+    $id: "Aggregate",
     additionalProperties: false,
     description: "Telemetry of a group in a minute or an hour",
     examples: [

@@ -3,6 +3,7 @@ import { operation } from "../../http/operation.ts";
 import type { FleetAnswers } from "../../answers/fleet-answers.ts";
 import type { HistoryAnswers } from "../../answers/history-answers.ts";
 import { accepts, fleetHistoryQuery, latestQuery } from "../../http/parameters.ts";
+import { telemetryRecordSchema } from "../../schemas/telemetry-record.ts";
 
 /** Records of all GPUs. */
 export function telemetryRoutes(answers: FleetAnswers, history: HistoryAnswers) {
@@ -24,7 +25,7 @@ const allDetail = operation({
   description:
     "Records in the range, oldest first; where there are more than limit, the newest ones of them, and next_cursor leads " +
     "to the older ones.",
-  page: "TelemetryRecord",
+  page: telemetryRecordSchema,
   rowsToo: true,
   errors: [400, 500, 503],
 });
@@ -36,7 +37,7 @@ const latestDetail = operation({
   description:
     "The newest record of each GPU where it lies in the range, oldest first. Like everywhere, at most limit of them, " +
     "the newest: ask for as many as there are GPUs.",
-  list: "TelemetryRecord",
+  list: telemetryRecordSchema,
   rowsToo: true,
   etag: true,
   errors: [400, 500, 503],
