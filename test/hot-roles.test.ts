@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { until as untilTrue } from "../dev/until.ts";
 import { type EtcdCluster, startEtcd } from "../dev/servers/etcd.ts";
 import { type PostgresServer, startPostgres } from "../dev/servers/postgres.ts";
 import { type PipelineProcess, startPipeline, urlOf } from "../dev/pipeline-process.ts";
@@ -53,10 +54,9 @@ async function ask(url: string, path: string): Promise<Answer> {
   return { status: response.status, body: (await response.json()) as Answer["body"] };
 }
 
-async function until(isSo: () => Promise<boolean>, seconds = 40): Promise<void> {
-  for (let tries = 0; tries < seconds * 10 && !(await isSo()); tries += 1) await Bun.sleep(100);
-  expect(await isSo()).toBe(true);
-}
+/** An etcd or a database that comes back is noticed after the pauses between tries. */
+const recoveryMs = 40_000;
+const until = (check: () => Promise<boolean>): Promise<true> => untilTrue(check, { timeoutMs: recoveryMs });
 
 const knows12 = async (url: string): Promise<boolean> => (await ask(url, "/api/v1/gpus")).body.count === 12;
 

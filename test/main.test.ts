@@ -2,6 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { until } from "../dev/until.ts";
 import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../dev/pipeline-process.ts";
 
 const dir = await mkdtemp(join(tmpdir(), "telemetry-main-"));
@@ -20,12 +21,9 @@ afterAll(async () => {
 test("with nothing set it shows a live simulated fleet, and SIGTERM ends it cleanly with everything stored", async () => {
   const pipeline = start("live", { SIM_INTERVAL: "100ms" });
   const url = await urlOf(pipeline);
-  let gpus = { count: 0 };
-  for (let tries = 0; gpus.count === 0 && tries < 200; tries += 1) {
-    gpus = (await (await fetch(`${url}/api/v1/gpus`)).json()) as { count: number };
-    await Bun.sleep(50);
-  }
-  expect(gpus.count).toBeGreaterThan(0);
+  const gpuCount = async (): Promise<number> =>
+    ((await (await fetch(`${url}/api/v1/gpus`)).json()) as { count: number }).count;
+  await until(async () => (await gpuCount()) > 0);
   expect(await (await fetch(`${url}/health`)).json()).toMatchObject({ status: "ok" });
   await stopPipeline(pipeline);
   expect(pipeline.subprocess.exitCode).toBe(0);

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { until } from "../dev/until.ts";
 import { type ProvidedDatabase, type ProvidedEtcd, provideDatabase, provideEtcd } from "../dev/servers/provide.ts";
 import { startEtcd } from "../dev/servers/etcd.ts";
 import { openPostgresClient } from "../src/db/postgres-client.ts";
@@ -45,10 +46,6 @@ function start(role: string, env: Record<string, string>): PipelineProcess {
 
 async function count(url: string, path: string): Promise<number> {
   return ((await (await fetch(`${url}${path}`)).json()) as { count: number }).count;
-}
-
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 300 && !(await isSo()); tries += 1) await Bun.sleep(100);
 }
 
 /** Rows that streamers say they have published, all together. */

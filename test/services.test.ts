@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SQL } from "bun";
+import { until } from "../dev/until.ts";
 import { type EtcdCluster, type EtcdMember, type EtcdOptions, startEtcd } from "../dev/servers/etcd.ts";
 import { startPostgres } from "../dev/servers/postgres.ts";
 import { provideDatabase, provideEtcd } from "../dev/servers/provide.ts";
@@ -52,15 +53,6 @@ async function getValue(endpoint: string, key: string, call?: Call): Promise<str
 
 const putValue = (endpoint: string, key: string, value: string, call?: Call): Promise<object> =>
   ask(`${endpoint}/v3/kv/put`, { key: base64(key), value: base64(value) }, call);
-
-/** What is eventually so; a test that waits in vain ends at its own time limit. */
-async function until<T>(look: () => Promise<T | undefined> | T | undefined): Promise<T> {
-  for (;;) {
-    const seen = await look();
-    if (seen !== undefined && seen !== false) return seen;
-    await Bun.sleep(50);
-  }
-}
 
 interface Status {
   readonly id: string;

@@ -37,8 +37,8 @@ export async function provideEtcd(env: Environment = process.env): Promise<Provi
   return { endpoints: [`http://127.0.0.1:${container.port}`], stop: () => container.stop() };
 }
 
-/** @returns a fresh database on the server of DATABASE_URL where that is set, else on one that is started here; gone
- *    with `stop`
+/** @returns a new database on the server of DATABASE_URL where that is set, else on one that is started here; `stop` drops
+ *    it, and the databases whose name begins with its name
  *  @throws Error that says in a sentence what is missing */
 export async function provideDatabase(env: Environment = process.env): Promise<ProvidedDatabase> {
   if (env.DATABASE_URL) return await freshDatabase(env.DATABASE_URL);
@@ -61,17 +61,21 @@ function refuseWhereImpossible(server: string, variable: string): void {
 }
 
 async function freshDatabase(serverUrl: string): Promise<ProvidedDatabase> {
-  const name = `telemetry_test_${crypto.randomUUID().replaceAll("-", "")}`;
+  const name = `telemetry_test_${crypto.randomUUID().slice(-12)}`;
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
   await runSql(serverUrl, `create database ${name}`);
-  return { url: url.href, stop: () => runSql(serverUrl, `drop database ${name} with (force)`) };
+  const stop = async (): Promise<void> => {
+    const databases = await runSql(serverUrl, `select datname from pg_database where starts_with(datname, '${name}')`);
+    for (const { datname } of databases) await runSql(serverUrl, `drop database ${datname} with (force)`);
+  };
+  return { url: url.href, stop };
 }
 
-async function runSql(url: string, statement: string): Promise<void> {
+async function runSql(url: string, statement: string): Promise<readonly { readonly datname: string }[]> {
   const sql = new SQL(url, { max: 1 });
   try {
-    await sql.unsafe(statement);
+    return (await sql.unsafe(statement)) as { datname: string }[];
   } finally {
     await sql.close({ timeout: 0 });
   }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { until } from "../../dev/until.ts";
 import { clientTools } from "../../dev/servers/client-tools.ts";
 import { type EtcdCluster, startEtcd } from "../../dev/servers/etcd.ts";
 import { type PostgresServer, startPostgres } from "../../dev/servers/postgres.ts";
@@ -69,10 +70,6 @@ async function queuedIn({ endpoints }: EtcdCluster): Promise<number> {
   const { count } = await client.range({ ...prefixRange(new QueueKeys("telemetry").messages), count_only: true });
   client.close();
   return Number(count);
-}
-
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  while (!(await isSo())) await Bun.sleep(20);
 }
 
 /** Imports the file, and saves first the queue and then the database while it is at it: at the queue's time there are

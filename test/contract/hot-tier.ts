@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import { until } from "../../dev/until.ts";
 import type { RecordBatch } from "../../src/domain/batch.ts";
 import { BatchBuilder } from "../../src/domain/batch-builder.ts";
 import type { Gpu, Workload } from "../../src/domain/gpu.ts";
@@ -65,8 +66,7 @@ export class Follower {
   }
 
   async until(isSo: (members: FleetMembers) => boolean): Promise<void> {
-    for (let tries = 0; tries < 500 && !isSo(this.members); tries += 1) await Bun.sleep(10);
-    expect(isSo(this.members)).toBe(true);
+    await until(() => isSo(this.members));
   }
 
   /** Waits until a GPU's newest record is of that instant and has so many metrics. */

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { type PostgresServer, startPostgres } from "../../dev/servers/postgres.ts";
+import { startPostgres } from "../../dev/servers/postgres.ts";
+import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide.ts";
+import { until } from "../../dev/until.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { metrics } from "../../src/domain/metrics.ts";
 import { retry } from "../../src/kit/retry.ts";
@@ -12,8 +14,8 @@ import { randomFrom } from "../support/random.ts";
 
 setDefaultTimeout(60_000);
 
-let server: PostgresServer;
-beforeAll(async () => void (server = await startPostgres()), 300_000);
+let server: ProvidedDatabase;
+beforeAll(async () => void (server = await provideDatabase()), 300_000);
 afterAll(() => server.stop());
 
 const dayMs = 86_400_000;
@@ -122,23 +124,24 @@ for (const [kind, plain] of [
 }
 
 test("every message is stored once when the server is killed in the middle and all bring all", async () => {
-  const url = await createDatabase(server, "killed");
+  const own = await startPostgres();
+  const { url } = own;
   const stores = [await openPostgresStore({ url, migrate: true }), await openPostgresStore({ url, migrate: true })];
   const messages = overlappingMessages(4, 4);
   const results: IngestResult[] = [];
   let failures = 0;
   const options = { clock: systemClock, signal: new AbortController().signal, onRetry: () => void (failures += 1) };
-  const bring = async ({ store }: OpenStore, own: readonly IngestMessage[]): Promise<void> => {
-    for (const message of own) results.push(await retry(() => store.ingest(message), options));
+  const bring = async ({ store }: OpenStore, inOrder: readonly IngestMessage[]): Promise<void> => {
+    for (const message of inOrder) results.push(await retry(() => store.ingest(message), options));
   };
   const random = randomFrom(5);
   const workers = Array.from({ length: 8 }, (_, index) =>
     bring(stores[index % 2] as OpenStore, shuffled(messages, random)),
   );
   for (let kills = 1; kills <= 3; kills += 1) {
-    while (results.length < kills * messages.length) await Bun.sleep(1);
-    await server.kill();
-    await server.start();
+    await until(() => results.length >= kills * messages.length);
+    await own.kill();
+    await own.start();
   }
   await Promise.all(workers);
   expect(results).toHaveLength(8 * messages.length);
@@ -147,4 +150,5 @@ test("every message is stored once when the server is killed in the middle and a
   expect(results.filter(({ duplicate }) => !duplicate).length).toBeLessThanOrEqual(messages.length);
   await expectEveryValueOnce(stores[0] as OpenStore, messages.length);
   await Promise.all(stores.map(({ close }) => close()));
+  await own.stop();
 });

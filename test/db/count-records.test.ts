@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { type PostgresServer, startPostgres } from "../../dev/servers/postgres.ts";
+import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide.ts";
 import { countRecords } from "../../src/db/sql/count-records.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import { makeBatch, messageOf } from "../../dev/make-batch.ts";
@@ -7,8 +7,8 @@ import { withClient } from "../support/postgres-database.ts";
 
 setDefaultTimeout(60_000);
 
-let server: PostgresServer;
-beforeAll(async () => void (server = await startPostgres()), 300_000);
+let server: ProvidedDatabase;
+beforeAll(async () => void (server = await provideDatabase()), 300_000);
 afterAll(() => server.stop());
 
 const day = 24 * 3_600_000;

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { until } from "../../dev/until.ts";
 import { mountSmallDisks, type SmallDisk, type SmallDisks } from "../../dev/servers/small-disk.ts";
 import { openPGliteClient } from "../../src/db/pglite-client.ts";
 import { writeFleetCsv } from "../../dev/fleet-csv.ts";
@@ -35,7 +36,7 @@ test("an import waits for space, says so, and stores every record once when ther
   const pipeline = startPipeline({ ...env, RATE_LIMIT_SAMPLES_PER_SECOND: "20000" });
   const health = `${await urlOf(pipeline)}/health`;
   disk.fill();
-  for (let text = ""; !diskIsFull.test(text); text = await (await fetch(health)).text()) await Bun.sleep(50);
+  await until(async () => diskIsFull.test(await (await fetch(health)).text()), { timeoutMs: 60_000 });
   disk.free();
   const [report] = await pipeline.waitFor(/records stored.*samples\/s/s);
   // in all: what was committed just before the disk was full, and not told, counts for another run

@@ -1,10 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { until } from "../../dev/until.ts";
 import { type PostgresServer, startPostgres } from "../../dev/servers/postgres.ts";
 import { openPostgresClient, type PostgresClient } from "../../src/db/postgres-client.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import { type Collecting, recordsPerMessage, startCollecting } from "../support/collecting.ts";
-import { createDatabase, urlOf, withClient } from "../support/postgres-database.ts";
+import { createDatabase, databaseOf, withClient } from "../support/postgres-database.ts";
 import { openTcpProxy } from "../support/tcp-proxy.ts";
 
 // Whatever is the matter with the database: the message stays, nothing of it is stored, /health says what it is and what
@@ -40,8 +41,10 @@ async function restart(): Promise<void> {
 
 /** A database of the test's own. */
 async function database(name: string, tablespace = "pg_default"): Promise<string> {
-  await withClient(server.url, (admin) => admin.query(`create database ${name} tablespace ${tablespace}`));
-  const url = urlOf(server, name);
+  const url = await createDatabase(server, name);
+  await withClient(server.url, (admin) =>
+    admin.query(`alter database ${databaseOf(url)} set tablespace ${tablespace}`),
+  );
   await (await openPostgresStore({ url, migrate: true })).close();
   return url;
 }
@@ -59,14 +62,13 @@ const endOthers = (client: PostgresClient): Promise<unknown> =>
   );
 
 /** Waits until the collector waits for a lock, in the middle of its transaction. */
-async function untilLocked(client: PostgresClient): Promise<number> {
-  for (;;) {
+function untilLocked(client: PostgresClient): Promise<number> {
+  return until(async () => {
     const [blocked] = await client.query<{ pid: number }>(
       "select pid from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()",
     );
-    if (blocked !== undefined) return blocked.pid;
-    await Bun.sleep(5);
-  }
+    return blocked?.pid;
+  });
 }
 
 /** Lets others read the telemetry and not write it, until it is let go. */
@@ -85,7 +87,8 @@ async function lockTelemetry(url: string): Promise<() => Promise<void>> {
 }
 
 async function untilFault(pattern: RegExp): Promise<void> {
-  for (let fault = collecting.fault(); !pattern.test(fault ?? ""); fault = collecting.fault()) await Bun.sleep(2);
+  // a server that shuts down says so for some milliseconds only
+  await until(() => pattern.test(collecting.fault() ?? ""), { everyMs: 2 });
 }
 
 /** What is stored of the messages up to a number, each of them once and whole. */
@@ -191,7 +194,7 @@ test("a message is stored once when a process of the server crashes, and takes t
   await untilLocked(admin);
   const [own] = await admin.query<{ pid: number }>("select pg_backend_pid() as pid");
   await admin.query(`copy (select) to program 'kill -9 ${own?.pid}'`).catch(() => undefined);
-  while (collecting.failures.length === 0) await Bun.sleep(2);
+  await until(() => collecting.failures.length > 0);
   expect(collecting.failures[0]).toMatch(
     /crash of another server process.*\(57P02\); the server has crashed and recovers/,
   );

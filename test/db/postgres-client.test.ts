@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { until } from "../../dev/until.ts";
 import { type PostgresServer, startPostgres } from "../../dev/servers/postgres.ts";
 import { openPostgresClient, type PostgresClient } from "../../src/db/postgres-client.ts";
 import { type Clock, stopwatch, systemClock } from "../../src/kit/clock.ts";
@@ -32,11 +33,6 @@ const errorOf = (promise: Promise<unknown>): Promise<Error> =>
     () => Promise.reject(new Error("it resolved")),
     (error: Error) => error,
   );
-
-/** Waits until something is so. */
-async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await isSo())) await Bun.sleep(5);
-}
 
 describe("an error says whether trying again can help", () => {
   test.each([

@@ -1,15 +1,38 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { readMigrationFiles } from "drizzle-orm/migrator";
 import { metrics } from "../../src/domain/metrics.ts";
-import { type PostgresServer, startPostgres } from "../../dev/servers/postgres.ts";
+import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
-import { createDatabase, urlOf, withClient } from "../support/postgres-database.ts";
+import { createDatabase, databaseOf, withClient } from "../support/postgres-database.ts";
 
 setDefaultTimeout(60_000);
 
-let server: PostgresServer;
-beforeAll(async () => void (server = await startPostgres()), 300_000);
-afterAll(() => server.stop());
+let server: ProvidedDatabase;
+beforeAll(async () => void (server = await provideDatabase()), 300_000);
+
+/** Roles belong to the whole server: these are of this run alone. */
+const run = crypto.randomUUID().slice(0, 8);
+const [owner, guest] = [`owner_${run}`, `guest_${run}`];
+/** Databases in which they own something: as long as these exist, PostgreSQL drops no such role. */
+const databases: string[] = [];
+afterAll(async () => {
+  await withClient(server.url, async (client) => {
+    for (const url of databases) await client.query(`drop database ${databaseOf(url)} with (force)`);
+    for (const role of [owner, guest]) await client.query(`drop role if exists ${role}`);
+  });
+  await server.stop();
+});
+
+const createRole = (name: string): Promise<unknown> =>
+  withClient(server.url, (client) => client.query(`create role ${name} login password '${run}'`));
+
+/** The same database, for a role that `createRole` made. */
+function asRole(name: string, database: string): string {
+  const url = new URL(database);
+  url.username = name;
+  url.password = run;
+  return url.href;
+}
 
 const migrations = readMigrationFiles({ migrationsFolder: `${import.meta.dir}/../../drizzle` });
 
@@ -60,11 +83,12 @@ test("a migration that fails leaves nothing behind, and says why", async () => {
 });
 
 test("telemetry is a hypertable where TimescaleDB is loaded, also for the database's owner and in any schema", async () => {
-  await withClient(server.url, (client) => client.query("create role owner login"));
-  await createDatabase(server, "owned");
-  await withClient(server.url, (client) => client.query("alter database owned owner to owner"));
-  await migrate(urlOf(server, "owned", "owner"));
-  expect(await hypertables(urlOf(server, "owned"))).toEqual([{ name: "telemetry" }]);
+  await createRole(owner);
+  const owned = await createDatabase(server, "owned");
+  databases.push(owned);
+  await withClient(server.url, (client) => client.query(`alter database ${databaseOf(owned)} owner to ${owner}`));
+  await migrate(asRole(owner, owned));
+  expect(await hypertables(owned)).toEqual([{ name: "telemetry" }]);
 
   const elsewhere = await createDatabase(server, "elsewhere");
   await withClient(elsewhere, (client) =>
@@ -79,10 +103,11 @@ test("telemetry is a plain table where TimescaleDB is switched off or may not be
   await migrate(plain);
   expect(await hypertables(plain)).toBeUndefined();
 
-  await withClient(server.url, (client) => client.query("create role guest login"));
+  await createRole(guest);
   const rightless = await createDatabase(server, "rightless");
-  await withClient(rightless, (client) => client.query("grant create on schema public to guest"));
-  await withClient(urlOf(server, "rightless", "guest"), async (client) => {
+  databases.push(rightless);
+  await withClient(rightless, (client) => client.query(`grant create on schema public to ${guest}`));
+  await withClient(asRole(guest, rightless), async (client) => {
     for (const statement of migrations.flatMap(({ sql }) => sql)) await client.query(statement);
   });
   expect(await hypertables(rightless)).toBeUndefined();

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { type PostgresServer, startPostgres } from "../../dev/servers/postgres.ts";
+import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide.ts";
 import { selectAggregates } from "../../src/db/sql/select-aggregates.ts";
 import { selectRollups } from "../../src/db/sql/select-rollups.ts";
 import { groupings } from "../../src/domain/query.ts";
@@ -9,8 +9,8 @@ import { withClient } from "../support/postgres-database.ts";
 
 setDefaultTimeout(60_000);
 
-let server: PostgresServer;
-beforeAll(async () => void (server = await startPostgres()), 300_000);
+let server: ProvidedDatabase;
+beforeAll(async () => void (server = await provideDatabase()), 300_000);
 afterAll(() => server.stop());
 
 const start = Date.UTC(2025, 6, 18, 20);

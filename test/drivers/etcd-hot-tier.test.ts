@@ -1,28 +1,32 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { type EtcdCluster, startEtcd } from "../../dev/servers/etcd.ts";
+import { startEtcd } from "../../dev/servers/etcd.ts";
+import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide.ts";
+import { until } from "../../dev/until.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
-import { prefixRange, put, removePrefix } from "../../src/etcd/requests.ts";
+import { prefixRange, put } from "../../src/etcd/requests.ts";
 import { EtcdHotTier, type EtcdHotTierOptions } from "../../src/pipeline/hot/etcd/etcd-hot-tier.ts";
 import { exerciseHotTier, Follower, gpuAt, hotBatch, type OpenHotTier, t0 } from "../contract/hot-tier.ts";
+import { NamespacedEtcdClient } from "../support/namespaced-etcd.ts";
 
-let cluster: EtcdCluster;
-let client: EtcdClient;
+let etcd: ProvidedEtcd;
+let client: NamespacedEtcdClient;
 
 beforeAll(async () => {
-  cluster = await startEtcd({ members: 1 });
-  client = new EtcdClient({ endpoints: cluster.endpoints });
+  etcd = await provideEtcd();
+  client = new NamespacedEtcdClient(etcd, `hot-tier-${crypto.randomUUID()}`);
 }, 300_000);
 afterAll(async () => {
+  await client.removeAll();
   client.close();
-  await cluster.stop();
+  await etcd.stop();
 });
 
 function fail(reason: Error): never {
   throw reason;
 }
 
-const emptyEtcd = (): Promise<unknown> => client.txn({ success: [removePrefix("/telemetry/")] });
+const emptyEtcd = (): Promise<void> => client.removeAll();
 
 function openTier(options: Partial<EtcdHotTierOptions> = {}): EtcdHotTier {
   return new EtcdHotTier({
@@ -41,7 +45,7 @@ exerciseHotTier("EtcdHotTier", async (): Promise<OpenHotTier> => {
   const onCoalesced = (records: number): number => (coalesced += records);
   return {
     ...{ hotTier: openTier({ onCoalesced }), other: openTier({ onCoalesced }), coalesced: () => coalesced },
-    close: async () => void (await emptyEtcd()),
+    close: emptyEtcd,
   };
 });
 
@@ -122,10 +126,7 @@ describe("in etcd", () => {
     await tier.write(record(0));
     await follower.newest("GPU-host a-0", t0);
     expect(await keys(`${root}/hosts/host%20a/data/`)).toHaveLength(1);
-    for (let tries = 0; tries < 200 && (await keys(`${root}/hosts/host%20a/data/`)).length > 0; tries += 1) {
-      await Bun.sleep(50);
-    }
-    expect(await keys(`${root}/hosts/host%20a/data/`)).toEqual([]);
+    await until(async () => (await keys(`${root}/hosts/host%20a/data/`)).length === 0);
     expect(follower.members.get("GPU-host a-0")?.record?.timeMs).toBe(t0);
     await tier.write(record(1));
     await follower.newest("GPU-host a-0", t0 + 1);
@@ -141,8 +142,11 @@ describe("in etcd", () => {
     };
     for (let at = 0; at < 20; at += 1) await tier.write(record(at));
     expect((await leases()).size).toBe(1);
-    await Bun.sleep(1100);
-    await tier.write(record(21));
+    let at = 20;
+    await until(async () => {
+      await tier.write(record((at += 1)));
+      return (await leases()).size > 1;
+    });
     expect((await leases()).size).toBe(2);
   });
 

@@ -2,17 +2,22 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import pino from "pino";
 import { ulid } from "ulid";
-import { type EtcdCluster, type EtcdOptions, startEtcd } from "../../dev/servers/etcd.ts";
+import { type EtcdOptions, startEtcd } from "../../dev/servers/etcd.ts";
+import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
-import { prefixRange, put } from "../../src/etcd/requests.ts";
+import { prefixRange, put, removePrefix } from "../../src/etcd/requests.ts";
 import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
 import type { Delivery } from "../../src/pipeline/queue/queue.ts";
 import { exerciseQueue, type OpenQueue } from "../contract/queue.ts";
+import { NamespacedEtcdClient } from "../support/namespaced-etcd.ts";
 
+/** Distinguishes this run's queues from those of others in the same etcd. */
+const run = `contract-${crypto.randomUUID().slice(0, 8)}`;
 const user = { name: "telemetry", password: "only for this test" };
-const settings: Readonly<Record<string, EtcdOptions>> = {
-  "one node": { members: 1 },
+/** Without options it is an etcd that others may use, too. */
+const settings: Readonly<Record<string, EtcdOptions | undefined>> = {
+  "one node": undefined,
   "one node with TLS and a user": { members: 1, tls: true, user },
   "three nodes": { members: 3 },
   "three nodes with TLS": { members: 3, tls: true },
@@ -20,16 +25,17 @@ const settings: Readonly<Record<string, EtcdOptions>> = {
 
 for (const [name, options] of Object.entries(settings)) {
   describe(name, () => {
-    let cluster: EtcdCluster;
+    let cluster: ProvidedEtcd;
     let client: EtcdClient;
     let topics = 0;
 
     beforeAll(async () => {
-      cluster = await startEtcd(options);
-      const { tls, endpoints } = cluster;
+      const own = options && (await startEtcd(options));
+      cluster = own ?? (await provideEtcd());
+      const tls = own?.tls;
       client = new EtcdClient({
-        endpoints,
-        user: options.user,
+        endpoints: cluster.endpoints,
+        user: options?.user,
         tls: tls && {
           authority: readFileSync(tls.caFile),
           certificate: readFileSync(tls.certFile),
@@ -39,13 +45,14 @@ for (const [name, options] of Object.entries(settings)) {
     }, 300_000);
 
     afterAll(async () => {
+      await client.txn({ success: [removePrefix(`/queue/${run}-`)] });
       client.close();
       await cluster.stop();
     });
 
     exerciseQueue(`EtcdQueue on ${name}`, (limits) => {
       topics += 1;
-      const topic = `contract-${topics}`;
+      const topic = `${run}-${topics}`;
       const log = pino({ level: "silent" });
       const queue = new EtcdQueue({ client, topic, clock: systemClock, leaseSeconds: 5, log, ...limits });
       return Promise.resolve<OpenQueue>({
@@ -58,8 +65,8 @@ for (const [name, options] of Object.entries(settings)) {
 }
 
 test("a message whose envelope cannot be read is delivered, refused and given up like any other, and holds up nobody", async () => {
-  const cluster = await startEtcd({ members: 1 });
-  const client = new EtcdClient({ endpoints: cluster.endpoints });
+  const etcd = await provideEtcd();
+  const client = new NamespacedEtcdClient(etcd, `${run}-odd`);
   const log = pino({ level: "silent" });
   const limits = { leaseSeconds: 5, maxAttempts: 1, capacityMessages: 10 };
   const queue = new EtcdQueue({ client, topic: "odd", clock: systemClock, log, ...limits });
@@ -78,8 +85,9 @@ test("a message whose envelope cannot be read is delivered, refused and given up
   ]);
   expect(await queue.deadLetters.delete(later)).toBe(true);
   await queue.close();
+  await client.removeAll();
   client.close();
-  await cluster.stop();
+  await etcd.stop();
 });
 
 /** Ends the leases of all claims, as etcd does when their consumers are silent for too long. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll } from "bun:test";
-import { type PostgresServer, startPostgres } from "../../dev/servers/postgres.ts";
+import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import { exerciseGpuHistory } from "../contract/gpu-history.ts";
 import { exerciseHistoryRetention } from "../contract/history-retention.ts";
@@ -7,8 +7,8 @@ import { exerciseTelemetryQueries } from "../contract/telemetry-queries.ts";
 import { exerciseTelemetryStore } from "../contract/telemetry-store.ts";
 import { createDatabase } from "../support/postgres-database.ts";
 
-let server: PostgresServer;
-beforeAll(async () => void (server = await startPostgres()), 300_000);
+let server: ProvidedDatabase;
+beforeAll(async () => void (server = await provideDatabase()), 300_000);
 afterAll(() => server.stop());
 
 /** The contract opens a store more than once: its database is made at the first time. */

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import pino from "pino";
+import { until } from "../../dev/until.ts";
 import { type EtcdCluster, startEtcd } from "../../dev/servers/etcd.ts";
 import { type Clock, systemClock } from "../../src/kit/clock.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
@@ -68,11 +69,6 @@ const refused: string[] = [];
 const onRefused = ({ message }: Error): number => refused.push(message);
 const openTier = (): EtcdHotTier =>
   new EtcdHotTier({ client, clock, windowSeconds: 60, onCoalesced: () => undefined, onRefused });
-
-async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 1000 && !(await isSo()); tries += 1) await Bun.sleep(20);
-  expect(await isSo()).toBe(true);
-}
 
 const isDrained = (queue: MemoryQueue) => async (): Promise<boolean> => {
   const { ready, inFlight } = await queue.stats();

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import pino from "pino";
+import { until } from "../../dev/until.ts";
 import { type EtcdCluster, startEtcd } from "../../dev/servers/etcd.ts";
 import { type Clock, systemClock } from "../../src/kit/clock.ts";
 import { EtcdOutOfSpace } from "../../src/domain/errors.ts";
@@ -40,10 +41,6 @@ function message(key: string): NewMessage {
     payload: crypto.getRandomValues(new Uint8Array(60_000)),
     source: { sourceId: "space", from: at, to: at },
   };
-}
-
-async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 600 && !(await isSo()); tries += 1) await Bun.sleep(50);
 }
 
 test("without space publishers are told, acknowledgements go on, and all goes on by itself once there is space again", async () => {

@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import pino from "pino";
-import { type EtcdCluster, startEtcd } from "../../dev/servers/etcd.ts";
+import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide.ts";
+import { until } from "../../dev/until.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import type { Gpu } from "../../src/domain/gpu.ts";
-import { EtcdClient } from "../../src/etcd/etcd-client.ts";
-import { removePrefix } from "../../src/etcd/requests.ts";
 import { EtcdHotTier } from "../../src/pipeline/hot/etcd/etcd-hot-tier.ts";
 import { FleetProjection } from "../../src/routes/fleet/fleet-projection.ts";
 import type { HotTier } from "../../src/pipeline/hot/hot-tier.ts";
@@ -12,6 +11,7 @@ import { MemoryHotTier } from "../../src/pipeline/hot/memory/memory-hot-tier.ts"
 import type { OpenStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
 import { FleetAnswers } from "../../src/routes/answers/fleet-answers.ts";
 import { hotBatch, type HotRecord, t0 } from "../contract/hot-tier.ts";
+import { NamespacedEtcdClient } from "../support/namespaced-etcd.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 import { randomFrom } from "../support/random.ts";
 
@@ -21,16 +21,18 @@ import { randomFrom } from "../support/random.ts";
 const log = pino({ level: "silent" });
 const metricNames = ["temperature", "power_draw", "gpu_utilization", "memory_used_mb", "a_metric_of_our_own"];
 const seconds = 12;
-let cluster: EtcdCluster;
-const clients: EtcdClient[] = [];
-beforeAll(async () => void (cluster = await startEtcd({ members: 1 })), 300_000);
+let etcd: ProvidedEtcd;
+const namespace = `convergence-${crypto.randomUUID()}`;
+const clients: NamespacedEtcdClient[] = [];
+beforeAll(async () => void (etcd = await provideEtcd()), 300_000);
 afterAll(async () => {
+  await clients[0]?.removeAll();
   for (const client of clients) client.close();
-  await cluster.stop();
+  await etcd.stop();
 });
 
 function openTier(): HotTier {
-  const client = new EtcdClient({ endpoints: cluster.endpoints });
+  const client = new NamespacedEtcdClient(etcd, namespace);
   clients.push(client);
   const onRefused = (reason: Error): never => {
     throw reason;
@@ -90,7 +92,8 @@ function contentOf(fleet: FleetProjection): string {
 
 async function untilEqual(gateways: readonly FleetProjection[], expected: string): Promise<void> {
   const isSame = (): boolean => gateways.every((fleet) => contentOf(fleet) === expected);
-  for (let tries = 0; tries < 300 && !isSame(); tries += 1) await Bun.sleep(20);
+  // what is not the same in time is shown below with its differences
+  await until(isSame).catch(() => undefined);
   for (const fleet of gateways) expect(contentOf(fleet)).toBe(expected);
 }
 
@@ -99,7 +102,7 @@ test.each([1, 2, 3, 4, 5, 6])(
   async (seed) => {
     const random = randomFrom(seed);
     const collectors = [openTier(), openTier()];
-    await clients[0]?.txn({ success: [removePrefix("/telemetry/")] });
+    await clients[0]?.removeAll();
     const opened = await openMemoryStore();
     const gateways = [await openGateway(openTier(), opened)];
     const batches = makeBatches(random);

@@ -1,4 +1,5 @@
 import pino from "pino";
+import { until } from "../../dev/until.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { Collector } from "../../src/pipeline/collect/collector.ts";
 import { keyedByRange, messagesOf } from "../../src/pipeline/stream/batch-messages.ts";
@@ -50,14 +51,12 @@ export async function startCollecting(url: string): Promise<Collecting> {
     },
   });
   await collector.start();
-  const untilStored = async (): Promise<void> => {
-    for (;;) {
-      const { ready, inFlight, dead } = await queue.stats();
-      if (dead > 0) throw new Error(`given up: ${JSON.stringify(await queue.list(10))}`);
-      if (ready + inFlight === 0 && collector.error() === undefined) return;
-      await Bun.sleep(2);
-    }
+  const isStored = async (): Promise<boolean> => {
+    const { ready, inFlight, dead } = await queue.stats();
+    if (dead > 0) throw new Error(`dead-lettered: ${JSON.stringify(await queue.list(10))}`);
+    return ready + inFlight === 0 && collector.error() === undefined;
   };
+  const untilStored = async (): Promise<void> => void (await until(isStored, { timeoutMs: 40_000, everyMs: 2 }));
   return {
     ...{ queue, failures, results, untilStored },
     fault: () => collector.error(),

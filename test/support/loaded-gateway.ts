@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { until } from "../../dev/until.ts";
 import { startPipeline, stopPipeline, urlOf } from "../../dev/pipeline-process.ts";
 import { sharedData } from "./shared-data.ts";
 
@@ -42,19 +43,17 @@ export async function startLoadedGateway(env: Record<string, string> = {}): Prom
 /** Waits until a gateway shows everything of the real CSV, its newest state too.
  *  @throws Error where it does not within a minute */
 export async function untilLoaded(url: string): Promise<void> {
-  const deadlineAt = Date.now() + 60_000;
   const count = async (path: string): Promise<number> => {
     const answer = await fetch(`${url}${path}`);
     return answer.ok ? ((await answer.json()) as { readonly count: number }).count : 0;
   };
-  for (;;) {
+  const hasLoaded = async (): Promise<boolean> => {
     const found = {
       gpus: await count("/api/v1/gpus"),
       hosts: await count("/api/v1/hosts"),
       records: await count("/api/v1/telemetry?limit=10000"),
     };
-    if (Bun.deepEquals(found, realFigures)) return;
-    if (Date.now() > deadlineAt) throw new Error(`after a minute ${url} has only ${JSON.stringify(found)}`);
-    await Bun.sleep(50);
-  }
+    return Bun.deepEquals(found, realFigures);
+  };
+  await until(hasLoaded, { timeoutMs: 60_000, everyMs: 50 });
 }

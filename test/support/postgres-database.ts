@@ -1,40 +1,43 @@
-import type { PostgresServer } from "../../dev/servers/postgres.ts";
 import { openPostgresClient, type PostgresClient } from "../../src/db/postgres-client.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 
-/** Makes another database of the server's.
+/** A server with a database, of the test's own or shared with others. */
+interface Server {
+  readonly url: string;
+}
+
+/** Makes another database beside the server's. Its name begins with that one's, by which `provideDatabase` finds and
+ *  drops it.
  *  @param plain without TimescaleDB
  *  @returns its URL */
 export async function createDatabase(
-  server: PostgresServer,
+  server: Server,
   name: string,
   { plain = false }: { readonly plain?: boolean } = {},
 ): Promise<string> {
-  await withClient(server.url, async (admin) => {
-    await admin.query(`create database ${name}`);
-    if (plain) await admin.query(`alter database ${name} set timescaledb.disable_load = on`);
-  });
-  return urlOf(server, name);
-}
-
-/** Where a database of the server's is, as its superuser or as another. */
-export function urlOf(server: PostgresServer, database: string, user = "postgres"): string {
   const url = new URL(server.url);
-  url.pathname = `/${database}`;
-  url.username = user;
+  url.pathname += `_${name}`;
+  const database = databaseOf(url.href);
+  await withClient(server.url, async (admin) => {
+    await admin.query(`create database ${database}`);
+    if (plain) await admin.query(`alter database ${database} set timescaledb.disable_load = on`);
+  });
   return url.href;
 }
+
+/** The name of the database that a URL leads to. */
+export const databaseOf = (url: string): string => new URL(url).pathname.slice(1);
 
 /** A client with one connection to a database; close it. */
 export function clientOf(url: string): PostgresClient {
   return openPostgresClient({ url, maxConnections: 1, clock: systemClock });
 }
 
-/** Asks a database something, by a connection of its own. */
-export async function withClient<T>(url: string, ask: (client: PostgresClient) => Promise<T>): Promise<T> {
+/** Queries a database by a connection that is closed afterwards. */
+export async function withClient<T>(url: string, query: (client: PostgresClient) => Promise<T>): Promise<T> {
   const client = clientOf(url);
   try {
-    return await ask(client);
+    return await query(client);
   } finally {
     await client.close();
   }

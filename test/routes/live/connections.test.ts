@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from "bun:test";
 import type net from "node:net";
+import { until } from "../../../dev/until.ts";
 import type { TestRecord } from "../../../dev/make-batch.ts";
 import { textFrame } from "../../../dev/web-socket-frames.ts";
 import { LiveClient, type LiveGateway, openLiveGateway, openSilentClient } from "./live-gateway.ts";
@@ -32,10 +33,6 @@ async function openSilent(gateway: LiveGateway, filters: object = {}): Promise<n
   return socket;
 }
 
-async function eventually(isSo: () => Promise<boolean>): Promise<void> {
-  while (!(await isSo())) await Bun.sleep(20);
-}
-
 /** Tells records of these GPUs, second by second. */
 async function flood(gateway: LiveGateway, gpus: readonly string[], seconds: readonly [number, number]): Promise<void> {
   for (let second = seconds[0]; second < seconds[1]; second += 1) {
@@ -51,7 +48,7 @@ test("a client that does not read gets the newest of each GPU once it reads agai
   const reader = await LiveClient.open(gateway);
   await reader.ask({ type: "subscribe", filters: { gpu_uuid: "GPU-0" } });
   const socket = await openSilent(gateway);
-  await eventually(async () => (await gateway.metric("telemetry_websocket_subscriptions")) === 2);
+  await until(async () => (await gateway.metric("telemetry_websocket_subscriptions")) === 2);
   await flood(gateway, gpus, [0, 500]);
   expect(await gateway.metric("telemetry_websocket_behind_connections")).toBe(1);
   const skipped = await gateway.metric("telemetry_websocket_skipped_records_total");
@@ -59,9 +56,9 @@ test("a client that does not read gets the newest of each GPU once it reads agai
   let text = "";
   socket.on("data", (data: Buffer) => (text += data.toString("latin1")));
   socket.resume();
-  await eventually(async () => (await gateway.metric("telemetry_websocket_behind_connections")) === 0);
+  await until(async () => (await gateway.metric("telemetry_websocket_behind_connections")) === 0);
   await flood(gateway, gpus, [500, 501]);
-  await eventually(async () => text.includes('08:20Z","gpu_uuid":"GPU-19"'));
+  await until(async () => text.includes('08:20Z","gpu_uuid":"GPU-19"'));
   const noted = [...text.matchAll(/\{"type":"skipped","id":"1","count":(\d+)\}/g)].map(([, count]) => Number(count));
   expect(noted.reduce((sum, count) => sum + count, 0)).toBe(skipped);
   const told = [...text.matchAll(/"timestamp":"([^"]+)","gpu_uuid":"GPU-7"/g)].map(([, timestamp]) => timestamp);
@@ -77,9 +74,9 @@ test("a client that does not read gets the newest of each GPU once it reads agai
 test("a client that reads nothing for too long is closed with 1013", async () => {
   const gateway = await open({ wsStallTimeoutMs: 300 });
   const socket = await openSilent(gateway);
-  await eventually(async () => (await gateway.metric("telemetry_websocket_subscriptions")) === 1);
+  await until(async () => (await gateway.metric("telemetry_websocket_subscriptions")) === 1);
   await flood(gateway, gpus, [0, 300]);
-  await eventually(async () => (await gateway.metric("telemetry_websocket_connections")) === 0);
+  await until(async () => (await gateway.metric("telemetry_websocket_connections")) === 0);
   let last = Buffer.alloc(0);
   socket.on("data", (data: Buffer) => (last = Buffer.concat([last, data]).subarray(-100)));
   socket.resume();
@@ -94,7 +91,7 @@ test("a client that asks and never reads the answers is closed, and what it aske
   const question = { type: "subscribe", filters: { metrics: ["x".repeat(200)] } };
   const socket = await openSilentClient(gateway.port, []);
   silent.push(socket);
-  await eventually(async () => (await gateway.metric("telemetry_websocket_connections")) === 1);
+  await until(async () => (await gateway.metric("telemetry_websocket_connections")) === 1);
   const asking = (async () => {
     const frames = Buffer.concat(Array.from({ length: 500 }, () => textFrame(JSON.stringify(question))));
     for (let round = 0; round < 100 && !socket.destroyed; round += 1) {
@@ -102,7 +99,7 @@ test("a client that asks and never reads the answers is closed, and what it aske
       await Bun.sleep(5);
     }
   })();
-  await eventually(async () => (await gateway.metric("telemetry_websocket_closed_total")) === 1);
+  await until(async () => (await gateway.metric("telemetry_websocket_closed_total")) === 1);
   await asking;
   expect(await gateway.metric("telemetry_websocket_connections")).toBe(0);
 }, 30_000);
@@ -135,7 +132,7 @@ test("50 of 200 clients that never read cost little memory, and the others miss 
     readers.map((reader, index) => reader.ask({ type: "subscribe", filters: { gpu_uuid: `GPU-${index % 20}` } })),
   );
   for (let index = 0; index < 50; index += 1) await openSilent(gateway);
-  await eventually(async () => (await gateway.metric("telemetry_websocket_subscriptions")) === 200);
+  await until(async () => (await gateway.metric("telemetry_websocket_subscriptions")) === 200);
   await flood(gateway, gpus, [0, 200]); // fills what the kernel holds
   Bun.gc(true);
   const before = process.memoryUsage.rss();
@@ -161,7 +158,7 @@ test("a connection beyond WS_MAX_CONNECTIONS is refused with 503, and let in whe
     error: { code: "no_room", message: "There are 2 connections already, as many as WS_MAX_CONNECTIONS allows" },
   });
   first.close();
-  await eventually(async () => (await gateway.metric("telemetry_websocket_connections")) === 1);
+  await until(async () => (await gateway.metric("telemetry_websocket_connections")) === 1);
   const third = await LiveClient.open(gateway);
   expect(await third.ask({ type: "ping" })).toEqual({ type: "pong" });
   second.close();
@@ -173,7 +170,7 @@ test("when the gateway stops, clients are told to connect elsewhere, and new one
   const client = await LiveClient.open(gateway);
   await client.ask({ type: "subscribe" });
   await openSilent(gateway);
-  await eventually(async () => (await gateway.metric("telemetry_websocket_connections")) === 2);
+  await until(async () => (await gateway.metric("telemetry_websocket_connections")) === 2);
   gateway.stopping.abort();
   expect(await client.closed).toEqual({ code: 1012, reason: "this gateway is stopping; connect again" });
   const response = await fetch(`http://localhost:${gateway.port}/ws`, { headers: { upgrade: "websocket" } });
