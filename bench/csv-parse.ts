@@ -6,6 +6,8 @@ import { parse } from "csv-parse";
 import { systemClock } from "../src/kit/clock.ts";
 import { CsvSource, originalTimes, usualReading } from "../src/pipeline/source/csv/csv-source.ts";
 import { writeExporterCsv } from "./support/exporter-csv.ts";
+import { grouped, print } from "./support/output.ts";
+import { median } from "./support/statistics.ts";
 
 /** Samples a second of the CSV source's two lanes and of csv-parse alone, over the same generated file.
  *  Usage: bun bench/csv-parse.ts [rows] */
@@ -16,13 +18,11 @@ async function main(): Promise<void> {
     const path = join(directory, "fleet.csv");
     await writeExporterCsv({ path, rows, hosts: 31, gpusPerHost: 8, seed: 42 });
     const { size } = await stat(path);
-    console.log(`${rows} rows, ${(size / 1e6).toFixed(1)} MB, 248 GPUs, batches of 1,000 rows, median of 3`);
+    print(`${rows} rows, ${(size / 1e6).toFixed(1)} MB, 248 GPUs, batches of 1,000 rows, median of 3`);
     const bare = await measure("csv-parse alone, rows as objects", rows, () => parseBare(path));
     const slow = await measure("slow lane (csv-parse and the rules)", rows, () => readSource(path, false));
     const fast = await measure("fast lane", rows, () => readSource(path, true));
-    console.log(
-      `fast lane / csv-parse: ${(fast / bare).toFixed(1)}x; slow lane / csv-parse: ${(slow / bare).toFixed(2)}x`,
-    );
+    print(`fast lane / csv-parse: ${(fast / bare).toFixed(1)}x; slow lane / csv-parse: ${(slow / bare).toFixed(2)}x`);
   } finally {
     await rm(directory, { recursive: true });
   }
@@ -36,9 +36,8 @@ async function measure(name: string, rows: number, run: () => Promise<number>): 
     if (samples !== rows) throw new Error(`${name} read ${samples} samples of ${rows}`);
     rates.push((samples / (performance.now() - startedAtMs)) * 1000);
   }
-  const median = rates.sort((a, b) => a - b)[1] ?? NaN;
-  console.log(`${name.padEnd(36)} ${Math.round(median).toLocaleString("en").padStart(12)} samples/s`);
-  return median;
+  print(`${name.padEnd(36)} ${grouped(median(rates)).padStart(12)} samples/s`);
+  return median(rates);
 }
 
 async function readSource(path: string, fastLane: boolean): Promise<number> {

@@ -5,6 +5,8 @@ import { parseArgs } from "node:util";
 import { writeInputs } from "./end-to-end/inputs.ts";
 import { type Taken, takeIn } from "./end-to-end/ours.ts";
 import { takeInByVictoriaMetrics } from "./end-to-end/theirs.ts";
+import { grouped, print } from "./support/output.ts";
+import { median } from "./support/statistics.ts";
 
 // A CSV file through a streamer, etcd and a collector into TimescaleDB, processes and servers as in production and all of it
 // durable, until the last row can be queried; against VictoriaMetrics, which takes the same file in by HTTP.
@@ -16,8 +18,6 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "3" },
   },
 });
-const print = (text: string): void => void process.stdout.write(`${text}\n`);
-const grouped = (value: number): string => Math.round(value).toLocaleString("en-US");
 
 function text(name: string, samples: number, { seconds, all, own, bytesPerSample }: Taken): string {
   return (
@@ -27,9 +27,6 @@ function text(name: string, samples: number, { seconds, all, own, bytesPerSample
     `${bytesPerSample.toFixed(1)} bytes a sample on disk`
   );
 }
-
-const median = (numbers: readonly number[]): number =>
-  [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? NaN;
 
 const folder = await mkdtemp(join(tmpdir(), "telemetry-bench-"));
 try {

@@ -13,6 +13,8 @@ import { writeFleetCsv } from "../dev/fleet-csv.ts";
 import { startPipeline, stopPipeline } from "../dev/pipeline-process.ts";
 import { type HttpLoad, httpLoad, type HttpRate } from "./support/http-load.ts";
 import { usageOf } from "./support/process-usage.ts";
+import { print } from "./support/output.ts";
+import { median } from "./support/statistics.ts";
 
 // What a gateway's answers cost beside the least that they can cost: the same bytes, or the same SQL, from bare Bun.serve in
 // a process of its own, the same number of connections asking, one after the other, in the same run.
@@ -25,7 +27,6 @@ const { values } = parseArgs({
   },
 });
 const [seconds, rounds, connections] = [Number(values.seconds), Number(values.rounds), Number(values.connections)];
-const print = (text: string): void => void process.stdout.write(`${text}\n`);
 const shown = ({ perSecond, p50Ms, p99Ms }: HttpRate): string =>
   `${Math.round(perSecond).toLocaleString("en-US")}/s (p50 ${p50Ms.toFixed(2)} ms, p99 ${p99Ms.toFixed(2)} ms)`;
 
@@ -71,7 +72,7 @@ async function compare(
     const ratio = (own.perSecond / other.perSecond).toFixed(2);
     print(`  ${shown(own)} beside ${shown(other)}: ${ratio} by the clock, ${ratios.at(-1)?.toFixed(2)} a CPU-second`);
   }
-  const ratio = ratios.sort((a, b) => a - b)[Math.floor(rounds / 2)] ?? NaN;
+  const ratio = median(ratios);
   print(`${name}: ${ratio.toFixed(2)} a CPU-second, at least ${least}${ratio < least ? ": MISSED" : ""}`);
   if (ratio < least) process.exitCode = 1;
 }

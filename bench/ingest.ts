@@ -4,6 +4,8 @@ import { type PostgresServer, startPostgres } from "../dev/servers/postgres.ts";
 import type { RecordBatch } from "../src/domain/batch.ts";
 import { openPostgresStore } from "../src/pipeline/store/sql/open-postgres-store.ts";
 import { batchesOf, type CopyText, copyTextOf, type Shape, shapes } from "./ingest/shapes.ts";
+import { grouped, print } from "./support/output.ts";
+import { median } from "./support/statistics.ts";
 
 // How fast the store takes batches in, against COPY of the same rows into an identical hypertable with as many connections:
 // the limit of what PostgreSQL can take. Both durable, on one server, one after the other.
@@ -14,8 +16,6 @@ const { values } = parseArgs({
 const batchCount = Number(values.batches);
 const rounds = Number(values.rounds);
 const connectionCounts = [1, 2, 4];
-const print = (text: string): void => void process.stdout.write(`${text}\n`);
-const grouped = (value: number): string => Math.round(value).toLocaleString("en-US");
 
 interface Rate {
   readonly rowsPerSecond: number;
@@ -120,9 +120,8 @@ async function measure(server: PostgresServer, shape: Shape): Promise<void> {
       copyBest = Math.max(copyBest, copied.rowsPerSecond);
       if (ingested.rowsPerSecond > best.rowsPerSecond) best = ingested;
     }
-    const median = ratios.sort((a, b) => a - b)[Math.floor(ratios.length / 2)] ?? NaN;
     print(
-      `${shape.name}, ${connections} connection(s): ingest ${grouped(best.rowsPerSecond)} rows/s = ${grouped(best.rowsPerSecond * samplesPerRow)} samples/s, COPY ${grouped(copyBest)} rows/s, ratio ${median.toFixed(2)} (median of ${rounds}), ${(best.bytes / samples).toFixed(1)} bytes a sample on disk, first batch ${Math.round(best.firstSeconds * 1000)} ms`,
+      `${shape.name}, ${connections} connection(s): ingest ${grouped(best.rowsPerSecond)} rows/s = ${grouped(best.rowsPerSecond * samplesPerRow)} samples/s, COPY ${grouped(copyBest)} rows/s, ratio ${median(ratios).toFixed(2)} (median of ${rounds}), ${(best.bytes / samples).toFixed(1)} bytes a sample on disk, first batch ${Math.round(best.firstSeconds * 1000)} ms`,
     );
   }
 }

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { grouped, print } from "./support/output.ts";
 
 // The whole way on one machine: CSV file -> streamer -> queue -> collector -> embedded store, in a process of its own.
 // Prints samples/s as the import's own report says it, and the largest resident memory of the process.
@@ -43,9 +44,7 @@ try {
   await run(["scripts/simulate.ts", "--hosts", "31", "--gpus-per-host", "8", "--seconds", "120", "--out", csv]);
   for (let round = 0; round < 3; round += 1) {
     const { samplesPerSecond, maxRssMebibytes } = await importOnce(csv, join(dir, `data-${round}`));
-    process.stdout.write(
-      `round ${round + 1}: ${samplesPerSecond.toLocaleString("en-US")} samples/s, ${maxRssMebibytes} MiB\n`,
-    );
+    print(`round ${round + 1}: ${grouped(samplesPerSecond)} samples/s, ${maxRssMebibytes} MiB`);
   }
 } finally {
   await rm(dir, { recursive: true, force: true });

@@ -5,6 +5,8 @@ import { FleetProjection } from "../src/routes/fleet/fleet-projection.ts";
 import { MemoryHotTier } from "../src/pipeline/hot/memory/memory-hot-tier.ts";
 import { SimulatedSource } from "../src/pipeline/source/simulated/simulated-source.ts";
 import { FleetAnswers } from "../src/routes/answers/fleet-answers.ts";
+import { median, quantile } from "./support/statistics.ts";
+import { print } from "./support/output.ts";
 
 // A gateway's memory with a simulated fleet: how long `latest` takes right after every record has changed, what taking a
 // change in costs, and how much memory a GPU takes. `bun bench/projection.ts [gpus ...]`; each size in a process of its
@@ -39,11 +41,6 @@ function later(batch: RecordBatch, seconds: number): RecordBatch {
 }
 
 const mebibytes = (bytes: number): number => Math.round(bytes / 1024 / 1024);
-
-function quantile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
-}
 
 async function measure(gpus: number): Promise<void> {
   const batches = await readingOf(gpus);
@@ -83,11 +80,11 @@ async function measure(gpus: number): Promise<void> {
   const after = process.memoryUsage();
   const known = fleet.members().length;
   const stateBytes = after.heapUsed + after.external - before.heapUsed - before.external;
-  console.log(
+  print(
     [
       `${known} GPUs`,
-      `latest of ${Math.min(known, pageMax)} after all changed: median ${quantile(changed, 0.5).toFixed(2)} ms, p99 ${quantile(changed, 0.99).toFixed(2)} ms (${mebibytes(bytes)} MiB); unchanged: median ${quantile(kept, 0.5).toFixed(2)} ms`,
-      `taking all changes in: median ${quantile(taken, 0.5).toFixed(0)} ms, ${((quantile(taken, 0.5) * 1000) / known).toFixed(1)} us a record`,
+      `latest of ${Math.min(known, pageMax)} after all changed: median ${median(changed).toFixed(2)} ms, p99 ${quantile(changed, 0.99).toFixed(2)} ms (${mebibytes(bytes)} MiB); unchanged: median ${median(kept).toFixed(2)} ms`,
+      `taking all changes in: median ${median(taken).toFixed(0)} ms, ${((median(taken) * 1000) / known).toFixed(1)} us a record`,
       `/api/v1/gpus after a change: ${listMs.toFixed(1)} ms (${mebibytes(listBytes)} MiB)`,
       `state: ${Math.round(stateBytes / known)} bytes a GPU; process: ${mebibytes(after.rss)} MiB resident, of it ${mebibytes(before.rss)} before the fleet was in memory`,
     ].join("\n  "),

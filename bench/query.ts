@@ -6,6 +6,8 @@ import { startPrometheus } from "./peers/prometheus.ts";
 import { startVictoriaMetrics } from "./peers/victoria-metrics.ts";
 import { type Fleet, fleetOf, jsonLinesOf, openMetricsOf } from "./query/data.ts";
 import { type Question, questionsOf } from "./query/questions.ts";
+import { print } from "./support/output.ts";
+import { median, quantile } from "./support/statistics.ts";
 
 // How fast history answers: a gateway on TimescaleDB against VictoriaMetrics and Prometheus with the same samples, the same
 // questions and HTTP for all; the answers are compared.
@@ -19,7 +21,6 @@ const { values } = parseArgs({
 });
 const [gpus, instants, runs] = [Number(values.gpus), Number(values.instants), Number(values.runs)];
 const metricsPerRecord = 10;
-const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
 interface Side {
   readonly name: string;
@@ -51,11 +52,7 @@ async function timed(side: Side, path: (run: number) => string): Promise<number[
     await ask(side.url + path(run));
     times.push(performance.now() - started);
   }
-  return times.sort((a, b) => a - b);
-}
-
-function quantile(sorted: readonly number[], share: number): string {
-  return `${(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN).toFixed(1)} ms`;
+  return times;
 }
 
 /** @returns how many values differ, or are there on one side only */
@@ -73,7 +70,7 @@ async function measure(question: Question, ours: Side, peers: readonly Side[]): 
   print(question.name);
   const values = question.valuesOfOurs(await ask(ours.url + question.ours(1)));
   const show = (name: string, times: readonly number[], more = ""): void =>
-    print(`  ${name.padEnd(16)} p50 ${quantile(times, 0.5)}, p99 ${quantile(times, 0.99)}${more}`);
+    print(`  ${name.padEnd(16)} p50 ${median(times).toFixed(1)} ms, p99 ${quantile(times, 0.99).toFixed(1)} ms${more}`);
   show(ours.name, await timed(ours, question.ours));
   for (const peer of peers) {
     const different = differences(question, values, question.valuesOfTheirs(await ask(peer.url + question.theirs(1))));

@@ -2,8 +2,10 @@ import { startEtcd } from "../dev/servers/etcd.ts";
 import { EtcdClient } from "../src/etcd/etcd-client.ts";
 import { encodeBatch } from "../src/pipeline/queue/batch-codec.ts";
 import { simulatedBatches } from "./queue/batches.ts";
-import { carry, type CarryResult, claimToAckMs, median, rawPutRate, redeliveryMs } from "./queue/etcd-rates.ts";
+import { carry, type CarryResult, claimToAckMs, rawPutRate, redeliveryMs } from "./queue/etcd-rates.ts";
 import { natsRate } from "./queue/nats.ts";
+import { grouped, print } from "./support/output.ts";
+import { median } from "./support/statistics.ts";
 
 // The queue on etcd, against plain puts of the same payload into the same etcd and against NATS JetStream with the same
 // payload, all in one run: samples/s from publish to acknowledge, the cost of a claim and its acknowledge, the time until
@@ -12,8 +14,6 @@ import { natsRate } from "./queue/nats.ts";
 const batchSamples = 5000;
 const rounds = 3;
 const leaseSeconds = 5;
-const print = (text: string): void => void process.stdout.write(`${text}\n`);
-const grouped = (value: number): string => Math.round(value).toLocaleString("en-US");
 
 /** Through an etcd of its own: what the puts above left in the other's file would count. */
 async function carryLong(load: { readonly batches: typeof batches; readonly messages: number }): Promise<CarryResult> {

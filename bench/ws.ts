@@ -7,6 +7,9 @@ import { startPostgres } from "../dev/servers/postgres.ts";
 import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../dev/pipeline-process.ts";
 import { fanOut, type FanOutKind } from "./ws/fan-out.ts";
 import { connectReaders, connectSilent, type Latency, residentMebibytes } from "./ws/latency.ts";
+import { grouped, print } from "./support/output.ts";
+import { median } from "./support/statistics.ts";
+import { until } from "../dev/until.ts";
 
 // The WebSocket at /ws: what telling a thousand subscribers costs beside bare Bun's publish of ready-made texts; how long a
 // record takes from its instant through streamer, queue, collector and store to a client; and what clients that never read
@@ -20,8 +23,6 @@ const { values } = parseArgs({
   },
 });
 const [seconds, rounds] = [Number(values.seconds), Number(values.rounds)];
-const print = (text: string): void => void process.stdout.write(`${text}\n`);
-const grouped = (value: number): string => Math.round(value).toLocaleString("en-US");
 
 const fanOutLimit = 0.6;
 const embeddedLimitMs = 100;
@@ -59,23 +60,22 @@ async function measureFanOut(): Promise<void> {
       const bare = await perCpuSecond("bare");
       for (const kind of ["feed", "hot"] as const) ratios[kind].push((await perCpuSecond(kind)) / bare);
     }
-    const median = (kind: "feed" | "hot"): number => ratios[kind].sort((a, b) => a - b)[Math.floor(rounds / 2)] ?? NaN;
     judge(
-      median("feed") >= fanOutLimit,
-      `fan-out: ${median("feed").toFixed(2)} of bare publish a CPU-second, at least ${fanOutLimit}; with the hot tier before it ${median("hot").toFixed(2)}`,
+      median(ratios.feed) >= fanOutLimit,
+      `fan-out: ${median(ratios.feed).toFixed(2)} of bare publish a CPU-second, at least ${fanOutLimit}; with the hot tier before it ${median(ratios.hot).toFixed(2)}`,
     );
   }
 }
 
 /** A GPU's filter for each of so many clients, of the fleet that the gateway knows. */
 async function gpuFilters(httpUrl: string, clients: number): Promise<object[]> {
-  for (;;) {
-    const { data } = (await (await fetch(`${httpUrl}/api/v1/gpus?limit=1000`)).json()) as { data: { uuid: string }[] };
-    if (data.length > 0) {
-      return Array.from({ length: clients }, (_, index) => ({ gpu_uuid: data[index % data.length]?.uuid }));
-    }
-    await Bun.sleep(200);
-  }
+  const fleetOf = async (): Promise<readonly { uuid: string }[] | false> => {
+    const response = await fetch(`${httpUrl}/api/v1/gpus?limit=1000`);
+    const { data } = (await response.json()) as { data: { uuid: string }[] };
+    return data.length > 0 && data;
+  };
+  const gpus = await until(fleetOf);
+  return Array.from({ length: clients }, (_, index) => ({ gpu_uuid: gpus[index % gpus.length]?.uuid }));
 }
 
 async function withPipelines(
@@ -141,9 +141,8 @@ async function measureSilent(folder: string): Promise<void> {
     const alone = await clients.measure(seconds);
     const before = residentMebibytes(pid);
     const close = await connectSilent(url, 50);
-    for (const giveUpMs = performance.now() + 60_000; (await behind()) < 50; await Bun.sleep(500)) {
-      if (performance.now() > giveUpMs) throw new Error("those that do not read do not fall behind");
-    }
+    // seldom, so that the answers themselves do not count
+    await until(async () => (await behind()) >= 50, { timeoutMs: 60_000, everyMs: 500 });
     const full = residentMebibytes(pid);
     const beside = await clients.measure(seconds);
     const after = residentMebibytes(pid);

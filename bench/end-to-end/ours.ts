@@ -3,6 +3,7 @@ import { startEtcd } from "../../dev/servers/etcd.ts";
 import { startPostgres } from "../../dev/servers/postgres.ts";
 import { type Usage, usageOf } from "../support/process-usage.ts";
 import type { Input } from "./inputs.ts";
+import { until, type UntilOptions } from "../../dev/until.ts";
 
 /** How a file went in. */
 export interface Taken {
@@ -15,7 +16,8 @@ export interface Taken {
 }
 
 const root = `${import.meta.dir}/../..`;
-const patienceMs = 300_000;
+/** How the last row is waited for, on both sides. */
+export const untilStored: UntilOptions = { timeoutMs: 300_000, everyMs: 50 };
 
 /** Takes a file in through a streamer, etcd and collectors into TimescaleDB, all of it durable. The clock runs from the
  *  streamer's start until the last row can be queried.
@@ -33,7 +35,11 @@ export async function takeIn({ path, samples }: Input, collectors: number): Prom
     });
   const processes = Array.from({ length: collectors }, () => start("collector"));
   try {
-    await until(async () => (await sql`select to_regclass('gpu_workloads') as made`)[0]?.["made"] !== null);
+    await until(
+      async () => (await sql`select to_regclass('gpu_workloads') as made`)[0]?.["made"] !== null,
+      untilStored,
+    );
+    // the collectors' start is not what is measured
     await Bun.sleep(1000);
     const pids = (): number[] => processes.map(({ pid }) => pid);
     const servers = [database.pid, ...etcd.members.map(({ pid }) => pid)];
@@ -43,7 +49,7 @@ export async function takeIn({ path, samples }: Input, collectors: number): Prom
     await until(async () => {
       const [sum] = await sql`select coalesce(sum(samples), 0)::float8 as samples from ingested_messages`;
       return sum?.["samples"] === samples;
-    });
+    }, untilStored);
     const seconds = (performance.now() - started) / 1000;
     const all = usageOf([...pids(), ...servers]);
     const [size] = await sql`select hypertable_size('telemetry')::float8 as bytes`;
@@ -58,14 +64,5 @@ export async function takeIn({ path, samples }: Input, collectors: number): Prom
     await Promise.all(processes.map(({ exited }) => exited));
     await sql.end();
     await Promise.all([etcd.stop(), database.stop()]);
-  }
-}
-
-/** Asks every 50 ms. */
-export async function until(isSo: () => Promise<boolean>): Promise<void> {
-  const deadlineMs = performance.now() + patienceMs;
-  while (!(await isSo())) {
-    if (performance.now() > deadlineMs) throw new Error("not everything is stored after five minutes");
-    await Bun.sleep(50);
   }
 }

@@ -1,7 +1,8 @@
 import { startVictoriaMetrics } from "../peers/victoria-metrics.ts";
 import { usageOf } from "../support/process-usage.ts";
 import type { Input } from "./inputs.ts";
-import { type Taken, until } from "./ours.ts";
+import { type Taken, untilStored } from "./ours.ts";
+import { until } from "../../dev/until.ts";
 
 /** The exporter's columns as VictoriaMetrics names them; it makes one metric with the name as a label. */
 const format =
@@ -26,7 +27,7 @@ export async function takeInByVictoriaMetrics({ path, samples }: Input): Promise
       const answer = await fetch(`${peer.url}/api/v1/query?query=${question}&nocache=1`);
       const { data } = (await answer.json()) as { data: { result: { value: [number, string] }[] } };
       return Number(data.result[0]?.value[1] ?? 0) >= samples;
-    });
+    }, untilStored);
     const seconds = (performance.now() - started) / 1000;
     const usage = usageOf([peer.pid]);
     const all = { ...usage, cpuSeconds: usage.cpuSeconds - before.cpuSeconds };

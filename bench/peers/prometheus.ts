@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { finished } from "node:stream/promises";
 import { freePorts } from "../../dev/servers/free-ports.ts";
 import { debianProgram } from "./debian-program.ts";
+import { until } from "../../dev/until.ts";
 
 /** A Prometheus that was loaded with a file; nothing else goes into it. */
 export interface Prometheus {
@@ -62,12 +63,11 @@ async function serve(folder: string): Promise<Prometheus> {
     await server.exited;
     await rm(folder, { recursive: true, force: true });
   };
-  for (let tries = 0; !(await isReady(url)); tries += 1) {
-    if (tries === 300) {
-      await stop();
-      throw new Error(`Prometheus does not answer at ${url}`);
-    }
-    await Bun.sleep(100);
+  try {
+    await until(() => isReady(url), { timeoutMs: 30_000, everyMs: 100 });
+  } catch (error) {
+    await stop();
+    throw new Error(`Prometheus does not answer at ${url}`, { cause: error });
   }
   return { url, stop };
 }

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePorts } from "../../dev/servers/free-ports.ts";
 import { debianProgram } from "./debian-program.ts";
+import { until } from "../../dev/until.ts";
 
 /** A VictoriaMetrics for comparison. */
 export interface VictoriaMetrics {
@@ -40,12 +41,11 @@ export async function startVictoriaMetrics(): Promise<VictoriaMetrics> {
     await server.exited;
     await rm(folder, { recursive: true, force: true });
   };
-  for (let tries = 0; !(await isUp(url)); tries += 1) {
-    if (tries === 100) {
-      await stop();
-      throw new Error(`VictoriaMetrics does not answer at ${url}`);
-    }
-    await Bun.sleep(100);
+  try {
+    await until(() => isUp(url), { timeoutMs: 10_000, everyMs: 100 });
+  } catch (error) {
+    await stop();
+    throw new Error(`VictoriaMetrics does not answer at ${url}`, { cause: error });
   }
   return {
     url,

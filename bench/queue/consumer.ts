@@ -3,6 +3,7 @@ import { systemClock } from "../../src/kit/clock.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
 import { decodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
 import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
+import { print } from "../support/output.ts";
 
 // A collector without a store: claims, decodes, validates, acknowledges. Started by bench/queue.ts, as a process of its
 // own; prints a line for every hundred messages, and one when it has claimed its first.
@@ -20,7 +21,6 @@ const queue = new EtcdQueue({
 });
 const { signal } = new AbortController();
 const consumerId = `bench:${process.pid}`;
-const print = (text: string): void => void process.stdout.write(`${text}\n`);
 let acknowledged = 0;
 
 async function work(): Promise<never> {

@@ -7,6 +7,8 @@ import { encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
 import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
 import type { NewMessage } from "../../src/pipeline/queue/queue.ts";
 import { EtcdUpkeep } from "../../src/pipeline/upkeep/etcd-upkeep.ts";
+import { median } from "../support/statistics.ts";
+import { until } from "../../dev/until.ts";
 
 /** A queue as the pipeline opens it, on a topic of its own. */
 function openQueue(client: EtcdClient, topic: string, leaseSeconds: number, capacityMessages = 1000): EtcdQueue {
@@ -78,12 +80,11 @@ export async function carry(options: {
     });
     await queue.publish(group, { signal });
   }
-  while (
-    (await client.txn({ success: [countPrefix(`/queue/${topic}/messages/`)] })).responses[0]?.response_range.count !==
-    "0"
-  ) {
-    await Bun.sleep(5);
-  }
+  const isEmpty = async (): Promise<boolean> => {
+    const { responses } = await client.txn({ success: [countPrefix(`/queue/${topic}/messages/`)] });
+    return responses[0]?.response_range.count === "0";
+  };
+  await until(isEmpty, { timeoutMs: 600_000, everyMs: 5 });
   const seconds = (performance.now() - startMs) / 1000;
   consumer.kill();
   await consumer.exited;
@@ -172,9 +173,4 @@ export async function redeliveryMs(
   const awayMs = performance.now() - killedAtMs;
   await queue.close();
   return awayMs;
-}
-
-/** The middle one. */
-export function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] as number;
 }

@@ -1,4 +1,5 @@
 import type { Socket } from "bun";
+import { median, quantile } from "./statistics.ts";
 
 /** One request, asked again and again on connections that stay open. */
 export interface HttpLoad {
@@ -64,9 +65,7 @@ export async function httpLoad({ url, connections, seconds, ...request }: HttpLo
   await Promise.race([Bun.sleep((warmUpSeconds + seconds) * 1000), failed.promise]);
   const count = times.length;
   for (const socket of sockets) socket.terminate();
-  times.sort((a, b) => a - b);
-  const quantile = (share: number): number => times[Math.floor(count * share)] ?? NaN;
-  return { perSecond: count / seconds, p50Ms: quantile(0.5), p99Ms: quantile(0.99) };
+  return { perSecond: count / seconds, p50Ms: median(times), p99Ms: quantile(times, 0.99) };
 }
 
 /** @returns true when the answer is complete */

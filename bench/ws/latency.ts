@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import net from "node:net";
 import { textFrame, upgradeRequest } from "../../dev/web-socket-frames.ts";
+import { median, quantile } from "../support/statistics.ts";
 
 /** How long records took from their instant to the client. */
 export interface Latency {
@@ -49,9 +50,13 @@ export async function connectReaders(url: string, filters: readonly object[]): P
       state.isMeasuring = true;
       await Bun.sleep(seconds * 1000);
       state.isMeasuring = false;
-      const times = state.times.sort((a, b) => a - b);
-      const quantile = (share: number): number => times[Math.floor(times.length * share)] ?? NaN;
-      return { messages: times.length, p50Ms: quantile(0.5), p99Ms: quantile(0.99), maxMs: times.at(-1) ?? NaN };
+      const { times } = state;
+      return {
+        messages: times.length,
+        p50Ms: median(times),
+        p99Ms: quantile(times, 0.99),
+        maxMs: quantile(times, 1),
+      };
     },
     close: () => sockets.forEach((socket) => socket.close()),
   };

@@ -2,7 +2,7 @@ import { SQL } from "bun";
 import { composeCommand, startContainer } from "./containers.ts";
 import { startEtcd } from "./etcd.ts";
 import { startPostgres } from "./postgres.ts";
-import { trixieObstacle } from "./trixie.ts";
+import { reasonAgainstTrixie } from "./trixie.ts";
 
 // Where a test needs a server and does not need to kill it: GIVEN BY THE ENVIRONMENT -> A CONTAINER of compose.yaml
 // -> A PROCESS in the folder of Debian trixie; the first that is possible.
@@ -53,10 +53,10 @@ export async function provideDatabase(env: Environment = process.env): Promise<P
 }
 
 function refuseWhereImpossible(server: string, variable: string): void {
-  const obstacle = trixieObstacle();
-  if (obstacle === undefined) return;
+  const reason = reasonAgainstTrixie();
+  if (reason === undefined) return;
   throw new Error(
-    `No ${server}: set ${variable}, or start Docker or Podman with compose, or run as root on Debian (${obstacle})`,
+    `No ${server}: set ${variable}, or start Docker or Podman with compose, or run as root on Debian (here ${reason})`,
   );
 }
 
@@ -75,7 +75,7 @@ async function freshDatabase(serverUrl: string): Promise<ProvidedDatabase> {
 async function runSql(url: string, statement: string): Promise<readonly { readonly datname: string }[]> {
   const sql = new SQL(url, { max: 1 });
   try {
-    return (await sql.unsafe(statement)) as { datname: string }[];
+    return (await sql.unsafe(statement));
   } finally {
     await sql.close({ timeout: 0 });
   }

@@ -26,7 +26,7 @@ export function cacheFolder(): string {
 }
 
 /** @returns why a folder of Debian trixie cannot be made and used here; undefined where it can */
-export function trixieObstacle(): string | undefined {
+export function reasonAgainstTrixie(): string | undefined {
   const isDebian = existsSync("/etc/os-release") && /^ID=debian$/m.test(readFileSync("/etc/os-release", "utf8"));
   if (!isDebian) return "this is not Debian";
   if (userInfo().uid !== 0) return "the user is not root";
@@ -43,9 +43,12 @@ export function trixieObstacle(): string | undefined {
 export async function trixieFolder(): Promise<string> {
   const hash = new Bun.CryptoHasher("sha256").update(packages.join(",")).digest("hex").slice(0, 12);
   const target = join(cacheFolder(), `trixie-${hash}`);
-  const obstacle = trixieObstacle();
-  if (obstacle !== undefined)
-    throw new Error(`etcd and TimescaleDB cannot be started from a Debian folder: ${obstacle}`);
+  const reason = reasonAgainstTrixie();
+  if (reason !== undefined) {
+    throw new Error(
+      `An etcd or PostgreSQL of its own, to kill, freeze or configure, can only be started as root on Debian: ${reason}`,
+    );
+  }
   if (!existsSync(target)) await build(target);
   return target;
 }
