@@ -75,7 +75,7 @@ async function freshDatabase(serverUrl: string): Promise<ProvidedDatabase> {
 async function runSql(url: string, statement: string): Promise<readonly { readonly datname: string }[]> {
   const sql = new SQL(url, { max: 1 });
   try {
-    return (await sql.unsafe(statement));
+    return await sql.unsafe(statement);
   } finally {
     await sql.close({ timeout: 0 });
   }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
-import { type PostgresServer, startPostgres } from "../../dev/servers/postgres.ts";
+import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide.ts";
 import type * as Client from "../../clients/typescript/src/index.ts";
 import { openPGliteClient } from "../../src/db/pglite-client.ts";
 import { type OpenStore, openPGliteStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
@@ -41,11 +41,11 @@ async function storeOldRecords({ store, close }: OpenStore): Promise<void> {
   await close();
 }
 
-let server: PostgresServer;
+let server: ProvidedDatabase;
 let checkout: CheckoutCopy;
 let csvFile: string;
 beforeAll(async () => {
-  server = await startPostgres();
+  server = await provideDatabase();
   checkout = await copyCheckout();
   csvFile = join(checkout.dir, "new.csv");
   await Bun.write(csvFile, csv.join("\n"));

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll } from "bun:test";
 import pino from "pino";
-import { type EtcdCluster, startEtcd } from "../../dev/servers/etcd.ts";
-import { EtcdClient } from "../../src/etcd/etcd-client.ts";
+import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide.ts";
 import { systemClock as clock } from "../../src/kit/clock.ts";
 import { TokenBucket } from "../../src/kit/token-bucket.ts";
 import { Collector } from "../../src/pipeline/collect/collector.ts";
@@ -32,6 +31,7 @@ import { HistoryUpkeep } from "../../src/pipeline/upkeep/history-upkeep.ts";
 import { FleetProjection } from "../../src/routes/fleet/fleet-projection.ts";
 import { counted, exerciseService, type OpenedService } from "../contract/service.ts";
 import { CsvFolder, manyRows, openCsvSource } from "../support/csv-reading.ts";
+import { NamespacedEtcdClient } from "../support/namespaced-etcd.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 
 // Every service of the program over real parts: embedded store, real etcd, both queues and hot tiers.
@@ -40,22 +40,23 @@ const log = pino({ level: "silent" });
 const queueOptions = { clock, log, capacityMessages: 1000, leaseSeconds: 5, maxAttempts: 3 };
 const folder = new CsvFolder();
 const csvFile = folder.write(manyRows(200));
-let cluster: EtcdCluster;
-let client: EtcdClient;
+let etcd: ProvidedEtcd;
+let client: NamespacedEtcdClient;
 let opened: OpenStore;
 let etcdQueue: EtcdQueue;
 
 beforeAll(async () => {
-  cluster = await startEtcd({ members: 1 });
-  client = new EtcdClient({ endpoints: cluster.endpoints });
+  etcd = await provideEtcd();
+  client = new NamespacedEtcdClient(etcd, `services-${crypto.randomUUID()}`);
   opened = await openMemoryStore();
   etcdQueue = new EtcdQueue({ ...queueOptions, client, topic: "life" });
 }, 300_000);
 
 afterAll(async () => {
   await etcdQueue.close();
+  await client.removeAll();
   client.close();
-  await cluster.stop();
+  await etcd.stop();
   await opened.close();
   folder.remove();
 });

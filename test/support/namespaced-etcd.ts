@@ -56,7 +56,7 @@ export class NamespacedEtcdClient extends EtcdClient {
       const on = stream.on.bind(stream) as (event: string, listener: (given: never) => void) => unknown;
       const heard = (message: IWatchResponse): void =>
         listener({ ...message, events: message.events.map((each) => this.#event(each)) } as never);
-      return on(event, event === "data" ? (heard as (given: never) => void) : listener);
+      return on(event, event === "data" ? heard : listener);
     };
   }
 
