@@ -1,8 +1,7 @@
-import type { IPolicy } from "cockatiel";
-import { noop } from "cockatiel";
 import {
   type ICompare,
   type ILeaseKeepAliveResponse,
+  type IOptions,
   type IRangeRequest,
   type IRangeResponse,
   type IRequestOp,
@@ -72,9 +71,18 @@ const channelOptions = {
   "grpc-node.max_session_memory": 256,
 };
 
-/** etcd3's own retries would repeat transactions that are not idempotent, and its circuit breaker refuses every call for
- *  5 s after a restart. */
-const noFaultHandling = { host: (): IPolicy => noop, global: noop };
+type Policy = NonNullable<NonNullable<IOptions["faultHandling"]>["global"]>;
+
+const neverAborted = new AbortController().signal;
+const noListener = (): { dispose: () => void } => ({ dispose: () => undefined });
+/** Makes each call once. etcd3's own retries would repeat transactions that are not idempotent, and its circuit breaker
+ *  refuses every call for 5 s after a restart. */
+const once: Policy = {
+  execute: async (call) => call({ signal: neverAborted }),
+  onSuccess: noListener,
+  onFailure: noListener,
+  _altReturn: undefined as never,
+};
 
 interface Endpoint {
   readonly url: string;
@@ -268,7 +276,7 @@ function openEndpoint(url: string, { tls, user }: EtcdClientOptions): Endpoint {
   const pool = new ConnectionPool({
     hosts: url,
     grpcOptions: channelOptions,
-    faultHandling: noFaultHandling,
+    faultHandling: { host: () => once, global: once },
     ...(tls === undefined ? {} : { credentials: credentialsOf(tls) }),
     ...(user === undefined ? {} : { auth: { username: user.name, password: user.password } }),
     defaultCallOptions: ({ isStream }) => (isStream ? {} : { deadline: deadlineIn(callTimeoutMs) }),

@@ -1,11 +1,11 @@
 import { yoga } from "@elysiajs/graphql-yoga";
 import { Elysia } from "elysia";
 import type { DocumentNode } from "graphql";
+import { LRUCache } from "lru-cache";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { DeadLetters } from "../../pipeline/queue/queue.ts";
 import { DeadLetterAnswers } from "../answers/dead-letters.ts";
-import { BoundedCache } from "./bounded-cache.ts";
 import { toGraphqlError } from "../graphql-kit/graphql-errors.ts";
 import { FleetView } from "../fleet/fleet-index.ts";
 import { guardedPage, renderGraphiql } from "./graphiql.ts";
@@ -38,8 +38,13 @@ export interface GraphqlOptions extends Omit<GraphqlParts, "desk" | "admission">
 /** Of all clients, by WebSocket and as events over HTTP. */
 const subscriptionsMax = 10_000;
 
-/** Documents that are kept parsed and validated, and faults of those that could not be. */
-const documentsMax = { entries: 1000, characters: 4 * 1024 * 1024 };
+/** Documents that are cached parsed and validated, and the errors of those that are invalid. */
+const documentsMax = {
+  max: 1000,
+  maxSize: 4 * 1024 * 1024,
+  // an empty document has a size, too: the cache accepts no size of 0
+  sizeCalculation: (_: unknown, document: string): number => document.length + 1,
+};
 
 /** GraphQL at /graphql: GET, POST, WebSocket (graphql-transport-ws) and, in a browser, GraphiQL. */
 export function graphqlRoutes(options: GraphqlOptions) {
@@ -87,8 +92,8 @@ function answering(parts: GraphqlParts, { onMade, ...settings }: AnsweringSettin
       return { operation };
     },
     parserAndValidationCache: {
-      documentCache: new BoundedCache<DocumentNode>(documentsMax),
-      errorCache: new BoundedCache<unknown>(documentsMax),
+      documentCache: new LRUCache<string, DocumentNode>(documentsMax),
+      errorCache: new LRUCache<string, object>(documentsMax),
     },
     maskedErrors: { maskError: (error: unknown) => toGraphqlError(error, log) },
     plugins: [

@@ -1,8 +1,8 @@
+import { LRUCache } from "lru-cache";
 import { monotonicFactory } from "ulid";
 import type { Clock } from "../../../kit/clock.ts";
 import { QueueClosed } from "../../../domain/errors.ts";
 import { Fifo } from "../../../kit/fifo.ts";
-import { IdempotencyWindow } from "./idempotency-window.ts";
 import type {
   ClaimOptions,
   DeadLetter,
@@ -41,7 +41,8 @@ interface Entry {
 export class MemoryQueue implements Queue, DeadLetters {
   readonly deadLetters: DeadLetters = this;
   private readonly newId = monotonicFactory();
-  private readonly keys: IdempotencyWindow;
+  /** The id that each idempotency key was published as. */
+  private readonly published: LRUCache<string, string>;
   /** Every message that is not acknowledged, oldest first: ids rise, so a map in insertion order is in theirs. */
   private readonly entries = new Map<string, Entry>();
   /** Ids that may be claimed: new ones at the end, returned ones in front of them. */
@@ -56,7 +57,12 @@ export class MemoryQueue implements Queue, DeadLetters {
   private claims = 0;
 
   constructor(private readonly options: MemoryQueueOptions) {
-    this.keys = new IdempotencyWindow(options.clock, { windowMs: idempotencyWindowMs, keysMax: idempotencyKeysMax });
+    this.published = new LRUCache({
+      max: idempotencyKeysMax,
+      ttl: idempotencyWindowMs,
+      ttlResolution: 0,
+      perf: { now: () => options.clock.nowMs() },
+    });
   }
 
   async publish(messages: readonly NewMessage[], { signal }: PublishOptions): Promise<Published> {
@@ -136,8 +142,8 @@ export class MemoryQueue implements Queue, DeadLetters {
   private async publishOne(message: NewMessage, signal: AbortSignal): Promise<{ id: string; duplicate: boolean }> {
     for (;;) {
       this.refuseWhenClosed();
-      const known = this.keys.get(message.idempotencyKey);
-      if (known !== undefined) return { id: known, duplicate: true };
+      const publishedAs = this.published.get(message.idempotencyKey);
+      if (publishedAs !== undefined) return { id: publishedAs, duplicate: true };
       signal.throwIfAborted();
       if (this.entries.size < this.options.capacityMessages) break;
       await this.wait(this.waitingPublishes, signal);
@@ -147,7 +153,7 @@ export class MemoryQueue implements Queue, DeadLetters {
     const id = this.newId(createdAtMs);
     const envelope: MessageEnvelope = { ...rest, id, topic: this.options.topic, createdAtMs };
     this.entries.set(id, { envelope, payload, attempts: 0, claim: undefined });
-    this.keys.add(message.idempotencyKey, id);
+    this.published.set(message.idempotencyKey, id);
     this.fresh.push(id);
     wakeOne(this.waitingClaims);
     return { id, duplicate: false };

@@ -41,7 +41,8 @@ const maxLessons = 64;
 /** Twice the GPUs that the arena holds. */
 const maxSeen = 128 * 1024;
 
-/** The rows that were read before, as bytes to compare with. */
+/** The rows that were read before, as bytes to compare with. Plain maps, not an LRU cache: their pieces lie in one arena,
+ *  so all become void together when it is full. */
 export class FastTemplates {
   private readonly arena = new ByteArena(arenaMaxBytes);
   private readonly metrics = new Map<number, MetricTemplate>();

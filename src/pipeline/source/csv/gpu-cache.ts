@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import type { Gpu } from "../../../domain/gpu.ts";
 import { SharedTexts } from "./shared-texts.ts";
 import { type ParsedLabels, parseLabels, sortedRecord } from "./labels.ts";
@@ -17,33 +18,26 @@ export interface GpuCells {
 /** The key of a GPU takes about 250 characters, so this is some 16,000 GPUs; with what belongs to them 30 MB. */
 const keysMaxLength = 4 * 1024 * 1024;
 /** Rows of the same GPU and metric repeat their cells; beyond this the labels are parsed again. */
-const rowsMaxLength = 2 * 1024 * 1024;
+const cellsMaxLength = 2 * 1024 * 1024;
 
-/** Gives the same object for the same attributes, so that a row costs no new one. Bounded: when it is full it starts
- *  over, and equal GPUs are then two objects once. */
+const boundedBy = (maxSize: number): LRUCache<string, Gpu> =>
+  new LRUCache<string, Gpu>({ maxSize, sizeCalculation: (_, key) => key.length });
+
+/** Gives the same object for the same attributes, so that a row costs no new one. Bounded: equal GPUs are two objects
+ *  once the first has been dropped. */
 export class GpuCache {
-  private readonly byAttributes = new Map<string, Gpu>();
-  private attributesLength = 0;
-  private readonly byCells = new Map<string, Gpu>();
-  private cellsLength = 0;
-
+  private readonly byAttributes = boundedBy(keysMaxLength);
+  private readonly byCells = boundedBy(cellsMaxLength);
   private readonly texts = new SharedTexts();
 
   constructor(private readonly clusterId: string) {}
 
   gpuOf(cells: GpuCells): Gpu {
     const key = cellsKey(cells);
-    const known = this.byCells.get(key);
-    if (known !== undefined) return known;
+    const cached = this.byCells.get(key);
+    if (cached !== undefined) return cached;
     const gpu = this.interned(cells, parseLabels(cells.labels));
-    if (this.cellsLength + key.length > rowsMaxLength) {
-      this.byCells.clear();
-      this.cellsLength = 0;
-    }
-    if (key.length <= rowsMaxLength) {
-      this.byCells.set(key, gpu);
-      this.cellsLength += key.length;
-    }
+    this.byCells.set(key, gpu);
     return gpu;
   }
 
@@ -51,8 +45,8 @@ export class GpuCache {
     const { uuid, hostname, gpuId, device, modelName } = cells;
     const { driverVersion, properties } = withLabelCells(labels, cells.labelCells);
     const key = JSON.stringify([uuid, hostname, gpuId, device, modelName, driverVersion, properties]);
-    const known = this.byAttributes.get(key);
-    if (known !== undefined) return known;
+    const cached = this.byAttributes.get(key);
+    if (cached !== undefined) return cached;
     const { texts } = this;
     const gpu: Gpu = {
       uuid,
@@ -66,12 +60,7 @@ export class GpuCache {
         Object.entries(properties).map(([name, value]) => [texts.shared(name), texts.shared(value)]),
       ),
     };
-    if (this.attributesLength + key.length > keysMaxLength) {
-      this.byAttributes.clear();
-      this.attributesLength = 0;
-    }
     this.byAttributes.set(key, gpu);
-    this.attributesLength += key.length;
     return gpu;
   }
 }
