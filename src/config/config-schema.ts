@@ -69,8 +69,9 @@ export const configSchema = Type.Object({
     default: 5000,
     minimum: 1,
     maximum: 50_000,
-    unit: "rows",
-    description: "Input rows that one message carries; more where a file's next rows are of the same instant",
+    unit: "rows or samples",
+    description:
+      "What one message carries: rows of a file, and more if its next rows are of the same instant; at most so many samples of the simulated fleet",
   }),
   streamIntervalMs: duration({
     env: "STREAM_INTERVAL",

@@ -1,5 +1,5 @@
 import type { CustomValue, InputTally, RecordBatch, RejectedInput } from "./batch.ts";
-import { type Gpu, noWorkload, type Workload } from "./gpu.ts";
+import { type Gpu, isSameWorkload, noWorkload, type Workload } from "./gpu.ts";
 import { metrics } from "./metrics.ts";
 
 const noRow = -1;
@@ -86,7 +86,7 @@ export class BatchBuilder {
   workloadIndex(workload: Workload, hint = 0): number {
     if (this.workloads[hint] === workload) return hint;
     if (workload.container === "" && workload.pod === "" && workload.namespace === "") return 0;
-    const known = this.workloads.findLastIndex((other) => sameWorkload(other, workload));
+    const known = this.workloads.findLastIndex((other) => isSameWorkload(other, workload));
     return known > 0 ? known : this.workloads.push(workload) - 1;
   }
 
@@ -181,10 +181,6 @@ export class BatchBuilder {
     this.rejected = [];
     this.tally = emptyTally();
   }
-}
-
-function sameWorkload(a: Workload, b: Workload): boolean {
-  return a === b || (a.pod === b.pod && a.container === b.container && a.namespace === b.namespace);
 }
 
 function emptyTally(): { -readonly [Key in keyof InputTally]: number } {

@@ -2,7 +2,7 @@ import type { RejectReason } from "./batch.ts";
 import { quoted } from "./cut-text.ts";
 
 /** What is wrong with a row or one of its cells. */
-export interface FieldFault {
+export interface FieldError {
   readonly reason: RejectReason;
   /** The column as the input has it; empty where the whole row is at fault. */
   readonly field: string;
@@ -19,7 +19,7 @@ const wholeNumber = /^\d{1,7}$/;
 const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/;
 
 /** The index of a GPU on its host: a whole number, surrounding blanks ignored. */
-export function parseGpuId(field: string, text: string): number | FieldFault {
+export function parseGpuId(field: string, text: string): number | FieldError {
   const value = text.trim();
   if (wholeNumber.test(value) && Number(value) <= gpuIdMax) return Number(value);
   const message = `The gpu_id ${quoted(value)} is not a whole number from 0 to ${gpuIdMax}.`;
@@ -27,7 +27,7 @@ export function parseGpuId(field: string, text: string): number | FieldFault {
 }
 
 /** A required text that is not there. */
-export function missingField(field: string): FieldFault {
+export function missingField(field: string): FieldError {
   return {
     reason: "missing_field",
     field,
@@ -37,12 +37,12 @@ export function missingField(field: string): FieldFault {
 }
 
 /** A name that is no name: too long, or with control characters. */
-export function invalidText(field: string, text: string): FieldFault | undefined {
+export function invalidText(field: string, text: string): FieldError | undefined {
   if (text.length > fieldMaxLength) {
-    const message = `The field ${quoted(field)} has ${text.length} characters; at most ${fieldMaxLength} are taken.`;
+    const message = `The field ${quoted(field)} has ${text.length} characters; at most ${fieldMaxLength} are allowed.`;
     return { reason: "invalid_field", field, value: text, message };
   }
   if (!controlCharacter.test(text)) return undefined;
-  const message = `The field ${quoted(field)} holds a control character in ${quoted(text)}; names have none.`;
+  const message = `The field ${quoted(field)} contains a control character: ${quoted(text)}; names have none.`;
   return { reason: "invalid_field", field, value: text, message };
 }

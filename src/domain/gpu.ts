@@ -32,7 +32,7 @@ export const noWorkload: Workload = { container: "", pod: "", namespace: "" };
 
 /** True where both name the same container, pod and namespace. */
 export function isSameWorkload(a: Workload, b: Workload): boolean {
-  return a.container === b.container && a.pod === b.pod && a.namespace === b.namespace;
+  return a === b || (a.pod === b.pod && a.container === b.container && a.namespace === b.namespace);
 }
 
 /** What an input says of a GPU where something is known already: what it leaves open (an empty text, a label that it does

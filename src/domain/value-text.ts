@@ -1,12 +1,12 @@
 import { metrics } from "./metrics.ts";
 import { judgeCustomValue, judgeValue, saysNoValue } from "./value.ts";
 import { quoted } from "./cut-text.ts";
-import type { FieldFault } from "./field-rules.ts";
+import type { FieldError } from "./field-rules.ts";
 
 const decimal = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 
 /** What a cell holds: a number, no value, or something that is neither. */
-export type ReadValue = number | "missing" | Pick<FieldFault, "reason" | "message">;
+export type ReadValue = number | "missing" | Pick<FieldError, "reason" | "message">;
 
 /** Reads a metric's value: a decimal number, surrounding blanks ignored; no hexadecimal, thousands separators,
  *  units or infinities.
@@ -31,9 +31,10 @@ export function judgeNumber(metric: number | string, value: number): number | "m
   return value === 0 ? 0 : value;
 }
 
-function outOfRange(metricIndex: number | string, text: string): Pick<FieldFault, "reason" | "message"> {
+function outOfRange(metricIndex: number | string, text: string): Pick<FieldError, "reason" | "message"> {
   const metric = typeof metricIndex === "number" ? metrics[metricIndex] : undefined;
-  const range = metric === undefined ? "what a number can be" : `${metric.min} to ${metric.max} ${metric.unit}`;
+  const range =
+    metric === undefined ? "the numbers that can be stored" : `${metric.min} to ${metric.max} ${metric.unit}`;
   return {
     reason: "value_out_of_range",
     message: `The value ${quoted(text)} of ${metricName(metricIndex)} is outside its range: ${range}.`,

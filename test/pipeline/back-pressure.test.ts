@@ -8,7 +8,7 @@ const never = new AbortController().signal;
 test("the pace is full up to the low mark, falls in between, and is a tenth from the high mark on", () => {
   const pressure = new BackPressure({ lowMessages: 100, highMessages: 200, clock: new ManualClock() });
   const paceAt = (depth: number): number => {
-    pressure.note(depth);
+    pressure.observe(depth);
     return pressure.pace;
   };
   expect([0, 100, 150, 200, 1000].map(paceAt)).toEqual([1, 1, 0.5, 0.1, 0.1]);
@@ -17,7 +17,7 @@ test("the pace is full up to the low mark, falls in between, and is a tenth from
 test("work and pause together make up the pace, and a pause is never longer than a second", async () => {
   const clock = new ManualClock();
   const pressure = new BackPressure({ lowMessages: 0, highMessages: 100, clock });
-  pressure.note(75);
+  pressure.observe(75);
   const pauseAfter = async (workMs: number): Promise<number> => {
     await clock.advance(workMs);
     const pausing = pressure.pause(never);
@@ -31,7 +31,7 @@ test("work and pause together make up the pace, and a pause is never longer than
   // 10 s of standing still in this test count as work as well
   expect(await pauseAfter(0)).toBe(1000);
   const fresh = new BackPressure({ lowMessages: 0, highMessages: 100, clock });
-  fresh.note(75);
+  fresh.observe(75);
   await clock.advance(100);
   const pausing = fresh.pause(never);
   expect(clock.sleeperCount).toBe(1);
@@ -45,7 +45,7 @@ test("work and pause together make up the pace, and a pause is never longer than
 test("a pause ends at once when the streamer is stopped", async () => {
   const clock = new ManualClock();
   const pressure = new BackPressure({ lowMessages: 0, highMessages: 1, clock });
-  pressure.note(5);
+  pressure.observe(5);
   await clock.advance(5000);
   const halt = new AbortController();
   const pausing = pressure.pause(halt.signal);

@@ -1,7 +1,7 @@
 import { type RecordBatch, rawMaxLength, valueMaxLength } from "../batch.ts";
 import { BatchBuilder } from "../batch-builder.ts";
 import { cutText } from "../cut-text.ts";
-import { type FieldFault, invalidText, missingField, parseGpuId } from "../field-rules.ts";
+import { type FieldError, invalidText, missingField, parseGpuId } from "../field-rules.ts";
 import { metricIndexOf } from "../metrics.ts";
 import { parseTimestamp } from "../timestamp.ts";
 import { readValue } from "../value-text.ts";
@@ -11,7 +11,7 @@ type Sample = PayloadV1Beta1["samples"][number];
 
 /** The first field that cannot be used ends the reading of a sample. */
 class UnusableSample extends Error {
-  constructor(readonly fault: FieldFault) {
+  constructor(readonly fault: FieldError) {
     super(fault.message);
   }
 }
@@ -59,12 +59,12 @@ function addSample(builder: BatchBuilder, sample: Sample, clusterId: string): vo
   else builder.set(row, index, value);
 }
 
-function textOf(sample: Sample, field: keyof Sample): string | FieldFault {
+function textOf(sample: Sample, field: keyof Sample): string | FieldError {
   const text = String(sample[field] ?? "").trim();
   return invalidText(field, text) ?? text;
 }
 
-function requiredTextOf(sample: Sample, field: keyof Sample): string | FieldFault {
+function requiredTextOf(sample: Sample, field: keyof Sample): string | FieldError {
   const text = textOf(sample, field);
   return text === "" ? missingField(field) : text;
 }
@@ -81,7 +81,7 @@ function valueOf(metric: number | string, text: string): number | "missing" {
   return read;
 }
 
-function usable<T extends string | number>(read: T | FieldFault): T {
+function usable<T extends string | number>(read: T | FieldError): T {
   if (typeof read === "object") throw new UnusableSample(read);
   return read;
 }

@@ -24,7 +24,7 @@ export class BackPressure {
   }
 
   /** The queue's depth as of the last publish. */
-  note(depthMessages: number): void {
+  observe(depthMessages: number): void {
     this.depth = depthMessages;
   }
 

@@ -72,7 +72,7 @@ export class BatchPublisher {
 
   private published(outgoing: readonly OutgoingMessage[], { receipts, depth }: Published): void {
     const { backPressure, listener, retries } = this.options;
-    backPressure.note(depth);
+    backPressure.observe(depth);
     retries.succeeded();
     outgoing.forEach(({ tally }, index) => listener.published(tally, receipts[index]?.duplicate === true));
   }

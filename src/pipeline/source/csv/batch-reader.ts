@@ -8,15 +8,13 @@ import type { GpuCache } from "./gpu-cache.ts";
 import { InstantEnds, instantMaxBytes } from "./instant-ends.ts";
 import { isExporterLayout, type Layout } from "./layout.ts";
 import { type RawRecord, RecordSplitter } from "./record-splitter.ts";
-import type { FieldFault } from "../../../domain/field-rules.ts";
-import { Rejections, type RowPlace } from "./rejections.ts";
+import { malformedQuotes, Rejections, type RowPlace, rowTooLarge } from "./rejections.ts";
 import { ReportedAttributes } from "./reported-attributes.ts";
 import { RowReader } from "./row-reader.ts";
 import { SlowLane } from "./slow-lane.ts";
 
 /** A batch also ends here, so that few very long rows, or very many that are blank, do not make it endless. */
 const batchMaxBytes = 8 * 1024 * 1024;
-const lineFeed = 0x0a;
 
 /** How a stretch of a file is read. */
 export interface BatchReaderOptions {
@@ -136,8 +134,8 @@ export class BatchReader {
     if (instants === undefined || Number.isNaN(lastRowOffset) || this.rowCount >= options.batchMaxRows) return false;
     if (at.offset - batchStart.offset >= instantMaxBytes) return false;
     // a row that was taken because the instant goes on is of that instant
-    if (!this.isGoingOn && lastRowOffset >= options.window.offset) instants.note(lastRowOffset);
-    const goesOn = instants.goesOnAt(at.offset);
+    if (!this.isGoingOn && lastRowOffset >= options.window.offset) instants.remember(lastRowOffset);
+    const goesOn = instants.continuesAt(at.offset);
     this.isGoingOn = goesOn === true;
     return goesOn;
   }
@@ -182,31 +180,18 @@ export class BatchReader {
     if (record.kind === "regular") return this.slow.add(place, record.next);
     if (record.kind === "blank") return this.builder.count("blankLines");
     this.slow.flush();
-    this.rows.reject(place, record.kind === "malformed_quotes" ? malformedQuotes() : this.tooLarge());
+    this.rows.reject(
+      place,
+      record.kind === "malformed_quotes" ? malformedQuotes() : rowTooLarge(this.options.recordMaxBytes),
+    );
     this.skipping = record.kind === "record_too_large";
-  }
-
-  private tooLarge(): FieldFault {
-    const { recordMaxBytes } = this.options;
-    const message = `The row is longer than ${recordMaxBytes} bytes; no telemetry row is.`;
-    return { reason: "record_too_large", field: "", value: "", message };
   }
 
   private skipToLineEnd(): ReadState | undefined {
     const { window } = this.options;
-    const lineEnd = window.bytes.indexOf(lineFeed, this.at.offset - window.offset);
-    this.skipping = lineEnd === -1 && !window.atEnd;
-    this.at = { offset: lineEnd === -1 ? window.endOffset : window.offset + lineEnd + 1, line: this.at.line };
+    const { next, isFound } = window.lineAfter(this.at.offset);
+    this.skipping = !isFound && !window.atEnd;
+    this.at = { ...this.at, offset: next };
     return this.skipping ? "needs_bytes" : undefined;
   }
-}
-
-function malformedQuotes(): FieldFault {
-  return {
-    reason: "malformed_quotes",
-    field: "",
-    value: "",
-    message:
-      "The line's quotes do not pair up; a quoted field ends with one quote before a comma or the line's end, and quotes inside it are doubled.",
-  };
 }

@@ -1,3 +1,4 @@
+import { comma, lineFeed, quote } from "./bytes.ts";
 import { parseLabels } from "./labels.ts";
 
 /** A row of dcgm-exporter's layout in which every cell is quoted and only the labels hold quotes. */
@@ -9,9 +10,6 @@ export interface ExporterRow {
   readonly labels: Buffer;
 }
 
-const quote = 0x22;
-const comma = 0x2c;
-const lineFeed = 0x0a;
 /** Of the exporter's columns: timestamp, metric_name, gpu_id ... namespace, value, labels_raw. */
 const identityFirstColumn = 2;
 const valueColumn = 10;

@@ -1,5 +1,6 @@
 import type { BatchBuilder } from "../../../domain/batch-builder.ts";
 import { parseTimestamp } from "../../../domain/timestamp.ts";
+import { carriageReturn, comma, lineFeed, quote } from "./bytes.ts";
 import { type Piece, viewOf } from "./byte-arena.ts";
 import { hashStart, hashStep } from "./byte-hash.ts";
 import type { FastTemplates, IdentityTemplate, LabelsTemplate, MetricTemplate } from "./fast-templates.ts";
@@ -20,10 +21,6 @@ export interface FastLaneParts {
   readonly templates: FastTemplates;
 }
 
-const quote = 0x22;
-const comma = 0x2c;
-const lineFeed = 0x0a;
-const carriageReturn = 0x0d;
 const notFound = -1;
 
 /** Cells from gpu_id to namespace. */

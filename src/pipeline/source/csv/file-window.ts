@@ -1,5 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import { UnusableSource } from "../../../domain/errors.ts";
+import { lineFeed } from "./bytes.ts";
 
 export interface FileWindowOptions {
   readonly file: FileHandle;
@@ -35,6 +36,14 @@ export class FileWindow {
   /** File offset after the last byte in memory. */
   get endOffset(): number {
     return this.offset + this.bytes.length;
+  }
+
+  /** Where the line that holds `offset` ends; `isFound` is false if its end is not in memory.
+   *  @returns as `next` the offset after the line end; the end of the bytes in memory if there is none */
+  lineAfter(offset: number): { readonly next: number; readonly isFound: boolean } {
+    const lineEnd = this.bytes.indexOf(lineFeed, offset - this.offset);
+    if (lineEnd === -1) return { next: this.endOffset, isFound: false };
+    return { next: this.offset + lineEnd + 1, isFound: true };
   }
 
   /** Lets go of the bytes before `keepFromOffset` and reads a chunk more.

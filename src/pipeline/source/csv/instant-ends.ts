@@ -1,10 +1,9 @@
+import { comma, lineFeed } from "./bytes.ts";
 import type { FileWindow } from "./file-window.ts";
 
 /** An instant that takes more bytes is cut like any other rows. */
 export const instantMaxBytes = 64 * 1024 * 1024;
 
-const comma = 0x2c;
-const lineFeed = 0x0a;
 /** A timestamp is shorter, quotes included. */
 const fieldMaxBytes = 64;
 
@@ -16,7 +15,7 @@ export class InstantEnds {
   constructor(private readonly window: FileWindow) {}
 
   /** Remembers the instant of a row that is in memory. */
-  note(rowOffset: number): void {
+  remember(rowOffset: number): void {
     const { bytes, offset } = this.window;
     const start = rowOffset - offset;
     const cells = bytes.subarray(start, start + fieldMaxBytes);
@@ -27,7 +26,7 @@ export class InstantEnds {
   }
 
   /** True where the row there is of the instant that was noted; undefined where too few of its bytes are in memory. */
-  goesOnAt(rowOffset: number): boolean | undefined {
+  continuesAt(rowOffset: number): boolean | undefined {
     const { bytes, offset, atEnd } = this.window;
     const start = rowOffset - offset;
     if (this.field.length === 0) return false;

@@ -1,13 +1,9 @@
+import { carriageReturn, comma, lineFeed, quote } from "./bytes.ts";
 import type { FileWindow } from "./file-window.ts";
 
 /** The longest record that is read unless told otherwise, in bytes without its line end. A row of the exporter has about
  *  500. */
 export const defaultRecordMaxBytes = 1024 * 1024;
-
-const quote = 0x22;
-const comma = 0x2c;
-const lineFeed = 0x0a;
-const carriageReturn = 0x0d;
 
 /** A stretch of the file between two places where a row may start. */
 export interface RawRecord {

@@ -1,7 +1,7 @@
 import { rawMaxLength, valueMaxLength } from "../../../domain/batch.ts";
 import type { BatchBuilder } from "../../../domain/batch-builder.ts";
 import { cutText } from "../../../domain/cut-text.ts";
-import type { FieldFault } from "../../../domain/field-rules.ts";
+import type { FieldError } from "../../../domain/field-rules.ts";
 import type { FileWindow } from "./file-window.ts";
 
 /** Where a row lies in the file. */
@@ -17,7 +17,11 @@ export interface RowPlace {
 /** No character takes more. */
 const utf8MaxBytes = 4;
 
-/** Adds what cannot be used to the batch, with the row as it was read. */
+/** Adds rows and values that cannot be used to the batch, with the row as it was read. They travel in the batch's message,
+ *  and the store keeps them in its quarantine.
+ *
+ *  This file has the reasons that concern a whole row. Those of a single value are in src/domain: field-rules.ts (names),
+ *  timestamp.ts and value-text.ts. */
 export class Rejections {
   private readonly lossyText = new TextDecoder("utf-8", { ignoreBOM: true });
 
@@ -27,14 +31,14 @@ export class Rejections {
   ) {}
 
   /** The row must be in the window. */
-  add(place: RowPlace, fault: FieldFault): void {
+  add(place: RowPlace, error: FieldError): void {
     this.builder.reject({
       line: place.line,
       byte: place.start,
-      reason: fault.reason,
-      field: cutText(fault.field, valueMaxLength),
-      value: cutText(shown(fault.value), valueMaxLength),
-      message: fault.message,
+      reason: error.reason,
+      field: cutText(error.field, valueMaxLength),
+      value: cutText(shown(error.value), valueMaxLength),
+      message: error.message,
       raw: this.rawText(place),
     });
   }
@@ -45,6 +49,48 @@ export class Rejections {
     const end = Math.min(place.end - this.window.offset, start + rawMaxLength * utf8MaxBytes);
     return cutText(shown(this.lossyText.decode(this.window.bytes.subarray(start, end))), rawMaxLength);
   }
+}
+
+/** The row has more or fewer values than the header has names. */
+export function wrongColumnCount(found: number, expected: number): FieldError {
+  return {
+    reason: "wrong_column_count",
+    field: "",
+    value: String(found),
+    message: `The row has ${found} columns, but the header has ${expected}; a comma inside a value needs quotes around the value.`,
+  };
+}
+
+/** The row has no line end within the limit. */
+export function rowTooLarge(maxBytes: number): FieldError {
+  return {
+    reason: "record_too_large",
+    field: "",
+    value: "",
+    message: `The row is longer than ${maxBytes} bytes, the limit for one row; check its line ends.`,
+  };
+}
+
+/** csv-parse cannot tell where the row's values end. */
+export function malformedQuotes(): FieldError {
+  return {
+    reason: "malformed_quotes",
+    field: "",
+    value: "",
+    message:
+      "The quotes in the row do not match: a quoted value ends with one quote before a comma or the line's end, and a quote inside it is written twice.",
+  };
+}
+
+/** The row is not text.
+ *  @param field the first column that shows it, and its value */
+export function notText(
+  reason: "nul_byte" | "invalid_utf8",
+  { field, value }: Pick<FieldError, "field" | "value">,
+): FieldError {
+  const what = reason === "nul_byte" ? "a NUL byte" : "bytes that are not UTF-8";
+  const message = `The row contains ${what} (shown as U+FFFD); save the file as UTF-8 text without NUL bytes.`;
+  return { reason, field, value, message };
 }
 
 /** PostgreSQL's text cannot hold NUL. */

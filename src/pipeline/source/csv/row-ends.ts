@@ -1,11 +1,8 @@
 import type { Position } from "../../../domain/range.ts";
+import { comma, lineFeed, quote } from "./bytes.ts";
 import type { FileWindow } from "./file-window.ts";
 import { InstantEnds, instantMaxBytes } from "./instant-ends.ts";
 import { RecordSplitter } from "./record-splitter.ts";
-
-const quote = 0x22;
-const comma = 0x2c;
-const lineFeed = 0x0a;
 
 /** What rows are like, in the file whose ends are looked for. */
 export interface RowEndsOptions {
@@ -43,8 +40,8 @@ export class RowEnds {
     await this.passTo(offset, signal);
     const limit = offset + instantMaxBytes;
     while (this.mayGoOn(limit) && !signal.aborted) {
-      if (this.lastRowOffset >= this.options.window.offset) this.instants.note(this.lastRowOffset);
-      const goesOn = this.instants.goesOnAt(this.at.offset);
+      if (this.lastRowOffset >= this.options.window.offset) this.instants.remember(this.lastRowOffset);
+      const goesOn = this.instants.continuesAt(this.at.offset);
       if (goesOn === undefined) await this.options.window.advance(this.at.offset);
       else if (goesOn) await this.passTo(this.at.offset + 1, signal);
       else break;
@@ -105,9 +102,9 @@ export class RowEnds {
 
   private skipToLineEnd(): boolean {
     const { window } = this.options;
-    const lineEnd = window.bytes.indexOf(lineFeed, this.at.offset - window.offset);
-    this.isSkipping = lineEnd === -1 && !window.atEnd;
-    this.at = { ...this.at, offset: lineEnd === -1 ? window.endOffset : window.offset + lineEnd + 1 };
+    const { next, isFound } = window.lineAfter(this.at.offset);
+    this.isSkipping = !isFound && !window.atEnd;
+    this.at = { ...this.at, offset: next };
     return !this.isSkipping;
   }
 }

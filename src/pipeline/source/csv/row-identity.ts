@@ -3,7 +3,7 @@ import { noWorkload } from "../../../domain/gpu.ts";
 import { saysNoValue } from "../../../domain/value.ts";
 import { parseTimestamp, type TimestampFault } from "../../../domain/timestamp.ts";
 import { cutText } from "../../../domain/cut-text.ts";
-import { type FieldFault, fieldMaxLength, invalidText, missingField, parseGpuId } from "../../../domain/field-rules.ts";
+import { type FieldError, fieldMaxLength, invalidText, missingField, parseGpuId } from "../../../domain/field-rules.ts";
 import type { GpuCache } from "./gpu-cache.ts";
 import type { Layout } from "./layout.ts";
 
@@ -26,7 +26,7 @@ export class RowIdentityReader {
   ) {}
 
   /** @returns the first fault from left to right of: timestamp, gpu_id, uuid, hostname, the other texts */
-  read(fields: readonly string[]): RowIdentity | FieldFault {
+  read(fields: readonly string[]): RowIdentity | FieldError {
     const { layout } = this;
     const timeMs = this.timeOf(fields[layout.timestamp] ?? "");
     if (typeof timeMs !== "number") return timeMs;
@@ -46,7 +46,7 @@ export class RowIdentityReader {
     return { timeMs, gpu, workload: this.workloadOf(fields) };
   }
 
-  private timeOf(text: string): number | FieldFault {
+  private timeOf(text: string): number | FieldError {
     if (text === this.lastTimestamp) return this.lastTimeMs;
     const parsed = parseTimestamp(text);
     if ("fault" in parsed) return this.timestampFault(text, parsed);
@@ -55,11 +55,11 @@ export class RowIdentityReader {
     return parsed.ms;
   }
 
-  private timestampFault(text: string, { fault, message }: TimestampFault): FieldFault {
+  private timestampFault(text: string, { fault, message }: TimestampFault): FieldError {
     return { reason: fault, field: this.columnName(this.layout.timestamp), value: text, message };
   }
 
-  private textFault(fields: readonly string[]): FieldFault | undefined {
+  private textFault(fields: readonly string[]): FieldError | undefined {
     const { uuid, hostname, device, modelName, container, pod, namespace } = this.layout;
     for (const column of [uuid, hostname]) {
       if (cell(fields, column) === "") return missingField(this.columnName(column));

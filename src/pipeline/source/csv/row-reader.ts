@@ -5,8 +5,8 @@ import { saysNoValue } from "../../../domain/value.ts";
 import type { GpuCache } from "./gpu-cache.ts";
 import { type Layout, type LongLayout, normalName, type WideLayout } from "./layout.ts";
 import type { ReportedAttributes } from "./reported-attributes.ts";
-import { type FieldFault, invalidText, missingField } from "../../../domain/field-rules.ts";
-import type { Rejections, RowPlace } from "./rejections.ts";
+import { type FieldError, invalidText, missingField } from "../../../domain/field-rules.ts";
+import { type Rejections, type RowPlace, wrongColumnCount } from "./rejections.ts";
 import { attributeText, cell, type RowIdentity, RowIdentityReader } from "./row-identity.ts";
 import { readValue } from "../../../domain/value-text.ts";
 
@@ -59,7 +59,7 @@ export class RowReader {
   }
 
   /** Counts a row and rejects it as a whole. */
-  reject(place: RowPlace, fault: FieldFault): void {
+  reject(place: RowPlace, fault: FieldError): void {
     this.parts.builder.count("rows");
     this.parts.rejections.add(place, fault);
   }
@@ -116,13 +116,4 @@ export class RowReader {
 interface IdentifiedRow {
   readonly place: RowPlace;
   readonly identity: RowIdentity;
-}
-
-function wrongColumnCount(found: number, expected: number): FieldFault {
-  return {
-    reason: "wrong_column_count",
-    field: "",
-    value: String(found),
-    message: `The row has ${found} columns where the header names ${expected}.`,
-  };
 }

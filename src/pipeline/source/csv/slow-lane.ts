@@ -1,8 +1,8 @@
 import { isUtf8 } from "node:buffer";
 import { csvFields } from "./csv-fields.ts";
 import type { FileWindow } from "./file-window.ts";
-import type { FieldFault } from "../../../domain/field-rules.ts";
-import type { Rejections, RowPlace } from "./rejections.ts";
+import type { FieldError } from "../../../domain/field-rules.ts";
+import { malformedQuotes, notText, type Rejections, type RowPlace } from "./rejections.ts";
 import type { KnownRow, RowReader } from "./row-reader.ts";
 
 /** csv-parse costs 20 us a call beside 3 us a row: at 512 rows a call that is nothing. */
@@ -58,11 +58,11 @@ export class SlowLane {
 
   private readAlone(place: RowPlace): void {
     const bytes = this.bytesOf(place.start, place.end);
-    if (bytes.includes(0)) return this.parts.rows.reject(place, this.badText(place, "nul_byte"));
-    if (!isUtf8(bytes)) return this.parts.rows.reject(place, this.badText(place, "invalid_utf8"));
+    if (bytes.includes(0)) return this.parts.rows.reject(place, this.notTextAt(place, "nul_byte"));
+    if (!isUtf8(bytes)) return this.parts.rows.reject(place, this.notTextAt(place, "invalid_utf8"));
     const records = csvFields(bytes);
     const [fields] = records ?? [];
-    if (fields === undefined || records?.length !== 1) return this.parts.rows.reject(place, unreadable());
+    if (fields === undefined || records?.length !== 1) return this.parts.rows.reject(place, malformedQuotes());
     this.read(fields, place);
   }
 
@@ -71,31 +71,16 @@ export class SlowLane {
     if (known !== undefined) this.parts.learn(place, known);
   }
 
-  private badText(place: RowPlace, reason: "nul_byte" | "invalid_utf8"): FieldFault {
+  private notTextAt(place: RowPlace, reason: "nul_byte" | "invalid_utf8"): FieldError {
     const { rejections, header } = this.parts;
-    const text = rejections.rawText(place); // both show as U+FFFD there
-    const fields = csvFields(Buffer.from(text))?.[0] ?? [];
+    // the raw text shows a NUL byte and bad UTF-8 as U+FFFD
+    const fields = csvFields(Buffer.from(rejections.rawText(place)))?.[0] ?? [];
     const column = fields.findIndex((field) => field.includes("\u{FFFD}"));
-    const what = reason === "nul_byte" ? "holds a NUL byte" : "holds bytes that are not UTF-8";
-    return {
-      reason,
-      field: header[column] ?? "",
-      value: fields[column] ?? "",
-      message: `The row ${what} (shown as U+FFFD); a CSV is UTF-8 text without NUL.`,
-    };
+    return notText(reason, { field: header[column] ?? "", value: fields[column] ?? "" });
   }
 
   private bytesOf(start: number, end: number): Buffer {
     const { window } = this.parts;
     return window.bytes.subarray(start - window.offset, end - window.offset);
   }
-}
-
-function unreadable(): FieldFault {
-  return {
-    reason: "malformed_quotes",
-    field: "",
-    value: "",
-    message: "The row's quotes cannot be read; a quoted field ends with one quote, and quotes inside it are doubled.",
-  };
 }
