@@ -1,119 +1,108 @@
+import { type GpuSelector, selectsGpu } from "../../domain/gpu-selector.ts";
 import type { StoredGpu, StoredRecord } from "../../domain/query.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 
-/** Whose records somebody wants to hear of; absent fields do not restrict, an empty list of GPUs fits none. */
-export interface LiveFilter {
-  readonly gpuUuids?: readonly string[];
-  readonly hostname?: string;
-  readonly clusterId?: string;
-  /** Kubernetes namespace of what held the GPU. */
-  readonly namespace?: string;
-}
-
-/** A record that became a GPU's newest one, or a newest one that got more metrics. */
+/** A record that became its GPU's newest one, or a newest one of which more metrics arrived. */
 export interface LiveUpdate {
   readonly gpu: StoredGpu;
   readonly record: StoredRecord;
-  /** What was told of the GPU before; of the same instant where the record got more metrics. */
-  readonly before?: StoredRecord | undefined;
+  /** The record of the GPU's previous update; of the same instant if this update adds metrics to it. */
+  readonly previous?: StoredRecord | undefined;
 }
 
-/** Told of an update; must not throw. */
+/** Receives an update; must not throw. */
 export type LiveListener = (update: LiveUpdate) => void;
 
-interface Subscription {
-  readonly filter: LiveFilter;
+interface Subscriber {
+  /** Without the GPUs' uuids: subscribers that name GPUs are looked up by them. */
+  readonly selector: GpuSelector;
   readonly listener: LiveListener;
 }
 
-type Subscriptions = Set<Subscription>;
+type Subscribers = Set<Subscriber>;
 
-/** Tells of every newest record as it comes, to those who want it. A GPU's records come in the order of their instants.
+/** Publishes every GPU's newest record as it arrives; the records of one GPU come in time order.
  *
- *  Subscriptions are kept under the narrowest thing that their filter names: an update is looked up, and costs what those
- *  who may want it cost. One feed a gateway. */
+ *  Subscribers are indexed by the most selective field of their selector, so that an update only visits candidates.
+ *  A gateway has one feed. */
 export class LiveFeed {
-  private readonly told = new Map<string, StoredRecord>();
-  private readonly ofGpus = new Map<string, Subscriptions>();
-  private readonly ofHosts = new Map<string, Subscriptions>();
-  private readonly ofClusters = new Map<string, Subscriptions>();
-  private readonly ofAll = new Map<"", Subscriptions>();
+  private readonly lastRecords = new Map<string, StoredRecord>();
+  private readonly byUuid = new Map<string, Subscribers>();
+  private readonly byHostname = new Map<string, Subscribers>();
+  private readonly byClusterId = new Map<string, Subscribers>();
+  private readonly others = new Map<"", Subscribers>();
 
   constructor(fleet: Pick<Fleet, "onMembers">) {
     fleet.onMembers((members) => {
       for (const { gpu, record } of members) {
-        const before = this.told.get(gpu.uuid);
-        if (record === undefined || isSame(before, record)) continue;
-        this.told.set(gpu.uuid, record);
-        this.tell({ gpu, record, before });
+        const previous = this.lastRecords.get(gpu.uuid);
+        if (record === undefined || isSame(previous, record)) continue;
+        this.lastRecords.set(gpu.uuid, record);
+        this.publish({ gpu, record, previous });
       }
     });
   }
 
-  /** Tells of what comes from now on; what there is already is the fleet's to say.
-   *  @returns ends it; the listener is not called again */
-  subscribe(filter: LiveFilter, listener: LiveListener): () => void {
-    const { gpuUuids, hostname, clusterId } = filter;
-    const subscription = { filter, listener };
-    if (gpuUuids !== undefined) return keep(this.ofGpus, new Set(gpuUuids), subscription);
-    if (hostname !== undefined) return keep(this.ofHosts, [hostname], subscription);
-    if (clusterId !== undefined) return keep(this.ofClusters, [clusterId], subscription);
-    return keep(this.ofAll, [""], subscription);
+  /** Calls the listener with every later update of a selected GPU. The last known values are in the fleet.
+   *  @returns a function that ends the subscription; the listener is not called again */
+  subscribe({ uuids, ...selector }: GpuSelector, listener: LiveListener): () => void {
+    const { hostname, clusterId } = selector;
+    const subscriber = { selector, listener };
+    if (uuids !== undefined) return addTo(this.byUuid, new Set(uuids), subscriber);
+    if (hostname !== undefined) return addTo(this.byHostname, [hostname], subscriber);
+    if (clusterId !== undefined) return addTo(this.byClusterId, [clusterId], subscriber);
+    return addTo(this.others, [""], subscriber);
   }
 
-  private tell(update: LiveUpdate): void {
+  private publish(update: LiveUpdate): void {
     const { uuid, hostname, clusterId } = update.gpu;
-    tellThose(this.ofGpus.get(uuid), update);
-    tellThose(this.ofHosts.get(hostname), update);
-    tellThose(this.ofClusters.get(clusterId), update);
-    tellThose(this.ofAll.get(""), update);
+    notify(this.byUuid.get(uuid), update);
+    notify(this.byHostname.get(hostname), update);
+    notify(this.byClusterId.get(clusterId), update);
+    notify(this.others.get(""), update);
   }
 }
 
-/** Keeps a subscription under keys. @returns takes it away */
-function keep<Key extends string>(
-  kept: Map<Key, Subscriptions>,
+/** Indexes a subscriber under each key.
+ *  @returns a function that removes it */
+function addTo<Key extends string>(
+  index: Map<Key, Subscribers>,
   keys: Iterable<Key>,
-  subscription: Subscription,
+  subscriber: Subscriber,
 ): () => void {
-  const under = [...keys];
-  for (const key of under) {
-    const there = kept.get(key);
-    if (there === undefined) kept.set(key, new Set([subscription]));
-    else there.add(subscription);
+  const indexedKeys = [...keys];
+  for (const key of indexedKeys) {
+    const subscribers = index.get(key);
+    if (subscribers === undefined) index.set(key, new Set([subscriber]));
+    else subscribers.add(subscriber);
   }
   return () => {
-    for (const key of under) {
-      const there = kept.get(key);
-      there?.delete(subscription);
-      if (there?.size === 0) kept.delete(key);
+    for (const key of indexedKeys) {
+      const subscribers = index.get(key);
+      subscribers?.delete(subscriber);
+      if (subscribers?.size === 0) index.delete(key);
     }
   };
 }
 
-function tellThose(there: Subscriptions | undefined, update: LiveUpdate): void {
-  if (there === undefined) return;
-  for (const { filter, listener } of there) if (isWanted(filter, update)) listener(update);
+function notify(candidates: Subscribers | undefined, update: LiveUpdate): void {
+  if (candidates === undefined) return;
+  const { gpu, record } = update;
+  for (const { selector, listener } of candidates) {
+    if (selectsGpu(selector, gpu, record)) listener(update);
+  }
 }
 
-/** True where an update fits what a filter says beside the GPUs: these are looked up. */
-export function isWanted({ hostname, clusterId, namespace }: LiveFilter, { gpu, record }: LiveUpdate): boolean {
+/** True if nothing of the record changed. The fleet also replaces a member when only its GPU changed; the new member's
+ *  record is then another object with the same values. */
+function isSame(previous: StoredRecord | undefined, record: StoredRecord): boolean {
   return (
-    (hostname === undefined || gpu.hostname === hostname) &&
-    (clusterId === undefined || gpu.clusterId === clusterId) &&
-    (namespace === undefined || record.namespace === namespace)
-  );
-}
-
-/** A member is replaced for other reasons, too: its record is then made anew out of the same values. */
-function isSame(told: StoredRecord | undefined, record: StoredRecord): boolean {
-  return (
-    told !== undefined &&
-    told.timeMs === record.timeMs &&
-    told.metrics === record.metrics &&
-    told.custom === record.custom &&
-    told.container === record.container &&
-    told.pod === record.pod &&
-    told.namespace === record.namespace
+    previous !== undefined &&
+    previous.timeMs === record.timeMs &&
+    previous.metrics === record.metrics &&
+    previous.custom === record.custom &&
+    previous.container === record.container &&
+    previous.pod === record.pod &&
+    previous.namespace === record.namespace
   );
 }

@@ -1,9 +1,9 @@
 import { Counter, Gauge, type Registry } from "prom-client";
 import type { CloseReason } from "./live-socket.ts";
 
-/** What is counted of /ws. */
+/** Counters of /ws that are incremented as things happen. */
 export interface LiveInstruments {
-  readonly faults: Counter<"code">;
+  readonly errors: Counter<"code">;
   readonly refused: Counter<"reason">;
   readonly closed: Counter<"reason">;
 }
@@ -15,47 +15,48 @@ export interface LiveState {
   readonly behind: number;
   /** Messages sent so far. */
   readonly sent: number;
-  /** Records so far that a newer one stood in for. */
+  /** Records so far that newer ones superseded before they were sent. */
   readonly skipped: number;
 }
 
-/** Every reason is there from the beginning, with 0. */
+/** Every reason is shown from the beginning, with 0. */
 const closeReasons: readonly CloseReason[] = ["client", "broken", "idle", "too_large", "slow", "shutdown"];
 
-/** Puts the metrics of /ws into the registry. */
+/** Registers the instruments of /ws.
+ *  @param state called when the registry is read */
 export function liveInstruments(registry: Registry, state: () => LiveState): LiveInstruments {
-  showState(registry, state);
+  registerState(registry, state);
   const registers = [registry];
-  const by = <Label extends string>(label: Label, name: string, help: string) =>
+  const counter = <Label extends string>(label: Label, name: string, help: string) =>
     new Counter({ name, help, labelNames: [label], registers });
-  const closed = by("reason", "telemetry_websocket_closed_total", "Connections that ended, by reason");
+  const closed = counter("reason", "telemetry_websocket_closed_total", "Connections that ended, by reason");
   for (const reason of closeReasons) closed.inc({ reason }, 0);
   return {
     closed,
-    faults: by("code", "telemetry_websocket_faults_total", "Messages of clients that could not be used, by code"),
-    refused: by("reason", "telemetry_websocket_refused_total", "Connections that were refused, by reason"),
+    errors: counter("code", "telemetry_websocket_faults_total", "Requests of clients that got an error, by code"),
+    refused: counter("reason", "telemetry_websocket_refused_total", "Connections that were refused, by reason"),
   };
 }
 
-function showState(registry: Registry, state: () => LiveState): void {
-  const gauge = (name: string, help: string, of: keyof LiveState): void =>
+function registerState(registry: Registry, state: () => LiveState): void {
+  const gauge = (name: string, help: string, field: keyof LiveState): void =>
     void new Gauge({
       name,
       help,
       registers: [registry],
       collect() {
-        this.set(state()[of]);
+        this.set(state()[field]);
       },
     });
-  // read when it is asked for: counting each message by a Counter would cost more than half of sending it
-  const counter = (name: string, help: string, of: keyof LiveState): void =>
+  // set when the registry is read: incrementing a Counter for each message would cost more than half of sending it
+  const counter = (name: string, help: string, field: keyof LiveState): void =>
     void new Counter({
       name,
       help,
       registers: [registry],
       collect() {
         this.reset();
-        this.inc(state()[of]);
+        this.inc(state()[field]);
       },
     });
   gauge("telemetry_websocket_connections", "Open connections to /ws", "connections");
@@ -63,8 +64,8 @@ function showState(registry: Registry, state: () => LiveState): void {
   counter("telemetry_websocket_sent_messages_total", "Messages sent to connections", "sent");
   counter(
     "telemetry_websocket_skipped_records_total",
-    "Records that a newer one of the same GPU stood in for, of connections that were behind",
+    "Records not sent to a connection that was behind, because a newer one of the same GPU superseded them",
     "skipped",
   );
-  gauge("telemetry_websocket_behind_connections", "Connections that read more slowly than records come", "behind");
+  gauge("telemetry_websocket_behind_connections", "Connections that read more slowly than records arrive", "behind");
 }

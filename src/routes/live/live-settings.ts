@@ -1,12 +1,12 @@
-/** What an operator may set of /ws. */
+/** What an operator may configure of /ws. */
 export interface LiveSettings {
   readonly wsMaxConnections: number;
-  /** Of one connection. */
+  /** For one connection. */
   readonly wsMaxSubscriptions: number;
-  /** How long a client may read nothing while something is to be sent. */
+  /** How long a client may read nothing while something waits to be sent. */
   readonly wsStallTimeoutMs: number;
-  /** How long a connection may stay without a sign of life; pings ask for one. */
+  /** How long a connection may be silent; the server's pings ask for a sign of life. */
   readonly wsIdleTimeoutMs: number;
-  /** Records that one subscription may ask for out of the history. */
+  /** Records of the history that one subscription may request. */
   readonly wsReplayMaxRecords: number;
 }

@@ -8,92 +8,100 @@ export type Wire = Pick<
   "send" | "close" | "cork" | "subscribe" | "unsubscribe" | "getBufferedAmount"
 >;
 
-/** Bytes in Bun's buffer from which a socket counts as behind: what the network takes in a moment is not held up. */
+/** Bytes in Bun's buffer from which a socket is behind. A burst that the network takes in a moment stays below it. */
 const behindBytes = 64 * 1024;
-/** Bytes in Bun's buffer at which even answers are too much: the client asks and does not read. */
-const hopelessBytes = 512 * 1024;
-/** Characters handed to Bun between two looks at its buffer. */
+/** Bytes in Bun's buffer from which even answers are too much: the client sends requests and does not read. */
+const answerMaxBytes = 512 * 1024;
+/** Characters handed to Bun before its buffer is checked again. */
 const chunkLength = 32 * 1024;
 
-/** Why the server closed a socket, or saw it closed; a closed set, for the metrics. */
+/** Why a connection ended; a closed set, since it labels an instrument. */
 export type CloseReason = "client" | "broken" | "idle" | "too_large" | "slow" | "shutdown";
 
-/** Whom a socket belongs to: who understands its messages, and counts. */
-export interface SocketKeeper {
-  /** Told of every message that can be read. Never throws. */
+/** Owns the sockets: handles their messages, and counts. */
+export interface SocketOwner {
+  /** Handles every message, also one that could not be read. Never throws. */
   onMessage(socket: LiveSocket, read: ReadMessage): void;
   onOpened(socket: LiveSocket): void;
   onClosed(socket: LiveSocket, reason: CloseReason): void;
   onSent(count: number): void;
 }
 
-/** A client's connection: what is sent to it, and how fast.
+type SocketState =
+  | { readonly name: "CONNECTING" | "CLOSED" }
+  | { readonly name: "OPEN" | "PUMPING"; readonly wire: Wire }
+  /** `leastBuffered`: fewest bytes that Bun's buffer has held since the socket fell behind, reached at `progressAtMs`. */
+  | { readonly name: "BEHIND"; readonly wire: Wire; leastBuffered: number; progressAtMs: number }
+  | { readonly name: "CLOSING"; readonly reason: CloseReason };
+
+/** A client's connection, and its subscriptions. Bun calls open, message, drain and close.
  *
- *  While Bun's buffer is short, updates go straight to it. Beyond a mark the socket is behind: it follows no topic any
- *  more, its subscriptions keep what is to be sent, and it goes on as the buffer empties. A client that takes nothing at
- *  all for too long is closed. Bun calls open, message, drain and close. */
+ *  CONNECTING  The request is being upgraded.
+ *  OPEN        Bun's buffer is short. Idle subscriptions are DIRECT: updates go straight to the socket.
+ *  PUMPING     What waits in the subscriptions is being sent, until Bun's buffer is full. Serialising it may bring the next
+ *              update, which must not start a second pump.
+ *  BEHIND      Bun's buffer is full. The socket follows no topic, and updates wait in the subscriptions.
+ *  CLOSING     This side closed the connection; Bun has not reported it yet.
+ *  CLOSED      Final.
+ *
+ *  CONNECTING -open-> OPEN -pump-> PUMPING -nothing waits, or the buffer is full-> OPEN
+ *  OPEN, PUMPING -check: the buffer is full-> BEHIND -drain, or check: the buffer is short-> OPEN
+ *  OPEN, PUMPING, BEHIND -end-> CLOSING; also BEHIND -check: no progress for too long-> CLOSING
+ *  any -close-> CLOSED
+ *
+ *  An event that has no arrow in a state does not change the state. */
 export class LiveSocket {
-  private wire: Wire | undefined;
+  private state: SocketState = { name: "CONNECTING" };
   private readonly byId = new Map<string, Subscription>();
-  private madeIds = 0;
-  /** Those that follow their topic. */
-  private readonly direct = new Set<Subscription>();
-  private isPumping = false;
-  private closedFor: CloseReason | undefined;
-  private leastBuffered = 0;
-  private progressAtMs: number | undefined;
+  private lastId = 0;
 
-  constructor(private readonly keeper: SocketKeeper) {}
+  constructor(private readonly owner: SocketOwner) {}
 
-  /** Called by Bun. */
-  open(wire: Wire): void {
-    this.wire = wire;
-    this.keeper.onOpened(this);
-  }
-
-  /** Called by Bun. */
-  message(_wire: Wire, sent: string | Uint8Array): void {
-    if (this.isOpen) this.keeper.onMessage(this, readMessage(sent));
-  }
-
-  /** Called by Bun, when its buffer is empty again. */
-  drain(): void {
-    this.progressAtMs = undefined;
-    this.pump();
-  }
-
-  /** Called by Bun, however it came. */
-  close(_wire: Wire, code: number, why: string): void {
-    const reason = this.closedFor ?? reasonOf(code, why);
-    this.wire = undefined;
-    this.keeper.onClosed(this, reason);
-    for (const subscription of this.byId.values()) subscription.end();
-    this.byId.clear();
-    this.direct.clear();
-  }
-
-  get isOpen(): boolean {
-    return this.wire !== undefined && this.closedFor === undefined;
-  }
-
-  /** True while updates wait for the client to read. */
-  get isBehind(): boolean {
-    return this.progressAtMs !== undefined;
+  get stateName(): SocketState["name"] {
+    return this.state.name;
   }
 
   get subscriptions(): Subscription[] {
     return [...this.byId.values()];
   }
 
+  /** Called by Bun. */
+  open(wire: Wire): void {
+    if (this.state.name !== "CONNECTING") return;
+    this.state = { name: "OPEN", wire };
+    this.owner.onOpened(this);
+  }
+
+  /** Called by Bun. */
+  message(_wire: Wire, data: string | Uint8Array): void {
+    if ("wire" in this.state) this.owner.onMessage(this, readMessage(data));
+  }
+
+  /** Called by Bun when its buffer is empty again. */
+  drain(): void {
+    this.catchUp();
+    this.pump();
+  }
+
+  /** Called by Bun, whichever side closed the connection. */
+  close(_wire: Wire, code: number, bunReason: string): void {
+    if (this.state.name === "CLOSED") return;
+    const reason = this.state.name === "CLOSING" ? this.state.reason : reasonOf(code, bunReason);
+    this.state = { name: "CLOSED" };
+    this.owner.onClosed(this, reason);
+    for (const subscription of this.byId.values()) subscription.end();
+    this.byId.clear();
+  }
+
   subscription(id: string): Subscription | undefined {
     return this.byId.get(id);
   }
 
-  /** An id that no subscription of this connection has. */
+  /** @returns an id that no subscription of this connection has */
   newId(): string {
-    do this.madeIds += 1;
-    while (this.byId.has(String(this.madeIds)));
-    return String(this.madeIds);
+    do this.lastId += 1;
+    while (this.byId.has(String(this.lastId)));
+    return String(this.lastId);
   }
 
   add(subscription: Subscription): void {
@@ -101,71 +109,81 @@ export class LiveSocket {
   }
 
   remove(subscription: Subscription): void {
-    if (this.direct.delete(subscription)) this.follow(subscription, false);
+    this.unfollow(subscription);
     this.byId.delete(subscription.id);
     subscription.end();
   }
 
-  /** Sends an answer at once, whatever waits. */
-  tell(message: ControlMessage): void {
-    if (!this.isOpen || this.wire === undefined) return;
-    if (this.wire.getBufferedAmount() > hopelessBytes) {
-      this.end("slow", 1013, "the client asks and does not read the answers");
+  /** Sends an answer at once, before anything that waits. */
+  send(message: ControlMessage): void {
+    if (!("wire" in this.state)) return;
+    const { wire } = this.state;
+    if (wire.getBufferedAmount() > answerMaxBytes) {
+      this.end("slow", 1013, "the client sends requests and does not read the answers");
       return;
     }
-    this.wire.send(JSON.stringify(message));
-    this.keeper.onSent(1);
+    wire.send(JSON.stringify(message));
+    this.owner.onSent(1);
   }
 
-  /** Sends what waits, as much as Bun's buffer is to hold; nothing while the socket is behind. */
+  /** OPEN: sends what waits, until Bun's buffer is full; then lets idle subscriptions follow their topics. */
   pump(): void {
-    const { wire } = this;
-    // what a text is made of may bring the next update: it waits its turn
-    if (wire === undefined || !this.isOpen || this.isPumping || this.isBehind) return;
-    this.isPumping = true;
+    if (this.state.name !== "OPEN") return;
+    const { wire } = this.state;
+    this.state = { name: "PUMPING", wire };
     try {
-      while (wire.getBufferedAmount() < behindBytes) {
-        const texts = this.take();
+      while (this.isPumpingInto(wire)) {
+        const texts = this.nextTexts();
         if (texts.length === 0) break;
         wire.cork(() => texts.forEach((text) => wire.send(text)));
-        this.keeper.onSent(texts.length);
+        this.owner.onSent(texts.length);
       }
-      if (wire.getBufferedAmount() < behindBytes) this.followAll();
+      if (this.isPumpingInto(wire)) this.followAll(wire);
     } finally {
-      this.isPumping = false;
+      if (this.stateName === "PUMPING") this.state = { name: "OPEN", wire };
     }
   }
 
-  /** Looks how the client keeps up. @param stallMs how long it may take nothing at all */
+  /** Checks whether the client keeps up.
+   *  @param stallMs how long it may read nothing at all while something waits */
   check(nowMs: number, stallMs: number): void {
-    if (this.wire === undefined || !this.isOpen) return;
-    const buffered = this.wire.getBufferedAmount();
+    if (!("wire" in this.state)) return;
+    const buffered = this.state.wire.getBufferedAmount();
     if (buffered < behindBytes) {
-      this.progressAtMs = undefined;
-      if (this.direct.size < this.byId.size) this.pump();
-      return;
-    }
-    if (this.progressAtMs === undefined || buffered < this.leastBuffered) {
-      this.progressAtMs = nowMs;
-      this.leastBuffered = buffered;
-      for (const subscription of this.direct) this.follow(subscription, false);
-      this.direct.clear();
-    } else if (nowMs - this.progressAtMs >= stallMs) {
+      this.catchUp();
+      if (this.subscriptions.some(({ stateName }) => stateName !== "DIRECT")) this.pump();
+    } else if (this.state.name !== "BEHIND") {
+      for (const subscription of this.byId.values()) this.unfollow(subscription);
+      this.state = { name: "BEHIND", wire: this.state.wire, leastBuffered: buffered, progressAtMs: nowMs };
+    } else if (buffered < this.state.leastBuffered) {
+      this.state.leastBuffered = buffered;
+      this.state.progressAtMs = nowMs;
+    } else if (nowMs - this.state.progressAtMs >= stallMs) {
       this.end("slow", 1013, `nothing was read for ${stallMs} ms`);
     }
   }
 
-  /** Closes from this side. */
-  end(reason: CloseReason, code: number, why: string): void {
-    if (this.wire === undefined || this.closedFor !== undefined) return;
-    this.closedFor = reason;
-    this.wire.close(code, why);
+  /** Closes the connection from this side. */
+  end(reason: CloseReason, code: number, message: string): void {
+    if (!("wire" in this.state)) return;
+    const { wire } = this.state;
+    this.state = { name: "CLOSING", reason };
+    wire.close(code, message);
   }
 
-  /** A chunk of what waits; of each subscription in turn, so that none waits for another. */
-  private take(): string[] {
+  /** BEHIND -> OPEN. */
+  private catchUp(): void {
+    if (this.state.name === "BEHIND") this.state = { name: "OPEN", wire: this.state.wire };
+  }
+
+  private isPumpingInto(wire: Wire): boolean {
+    return this.state.name === "PUMPING" && wire.getBufferedAmount() < behindBytes;
+  }
+
+  /** A chunk of what waits, one text of each subscription in turn, so that none has to wait for another. */
+  private nextTexts(): string[] {
     const texts: string[] = [];
-    let waiting = this.subscriptions.filter((subscription) => !this.direct.has(subscription));
+    let waiting = this.subscriptions.filter(({ stateName }) => stateName !== "DIRECT");
     let length = 0;
     while (waiting.length > 0 && length < chunkLength) {
       waiting = waiting.filter((subscription) => {
@@ -178,24 +196,21 @@ export class LiveSocket {
     return texts;
   }
 
-  private followAll(): void {
+  private followAll(wire: Wire): void {
     for (const subscription of this.byId.values()) {
-      if (subscription.isIdle && !this.direct.has(subscription)) {
-        this.direct.add(subscription);
-        this.follow(subscription, true);
-      }
+      if (subscription.startDirect()) wire.subscribe(subscription.topic);
     }
   }
 
-  private follow(subscription: Subscription, isFollowing: boolean): void {
-    if (isFollowing) this.wire?.subscribe(subscription.topic);
-    else this.wire?.unsubscribe(subscription.topic);
-    subscription.setDirect(isFollowing);
+  private unfollow(subscription: Subscription): void {
+    if (subscription.stateName !== "DIRECT") return;
+    if ("wire" in this.state) this.state.wire.unsubscribe(subscription.topic);
+    subscription.stopDirect();
   }
 }
 
-function reasonOf(code: number, why: string): CloseReason {
-  if (code === 1009 || why.includes("too big")) return "too_large";
+function reasonOf(code: number, bunReason: string): CloseReason {
+  if (code === 1009 || bunReason.includes("too big")) return "too_large";
   if (code !== 1006) return "client";
-  return why.includes("inactivity") ? "idle" : "broken";
+  return bunReason.includes("inactivity") ? "idle" : "broken";
 }

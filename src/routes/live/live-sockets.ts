@@ -1,15 +1,15 @@
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { Clock } from "../../kit/clock.ts";
-import type { Fleet } from "../fleet/fleet.ts";
 import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
+import type { Fleet } from "../fleet/fleet.ts";
 import { ApiError } from "../http/api-error.ts";
-import { SharedTopics } from "./shared-topic.ts";
 import type { LiveFeed } from "./live-feed.ts";
-import { liveInstruments } from "./live-instruments.ts";
+import { type LiveInstruments, liveInstruments, type LiveState } from "./live-instruments.ts";
 import type { LiveSettings } from "./live-settings.ts";
-import { type CloseReason, LiveSocket, type SocketKeeper } from "./live-socket.ts";
+import { type CloseReason, LiveSocket, type SocketOwner } from "./live-socket.ts";
 import type { ReadMessage } from "./read-message.ts";
+import { SharedTopics } from "./shared-topic.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
 export interface LiveOptions {
@@ -17,7 +17,7 @@ export interface LiveOptions {
   readonly fleet: Fleet;
   readonly queries: Pick<TelemetryQueries, "records">;
   readonly settings: LiveSettings;
-  /** Aborted when the process is going to stop. */
+  /** Aborted when the process is about to stop. */
   readonly stopping: AbortSignal;
   readonly registry: Registry;
   readonly clock: Clock;
@@ -30,41 +30,41 @@ interface SocketServer {
   publish(topic: string, text: string): unknown;
 }
 
-/** Sockets are looked at this often. */
+/** How often all sockets are checked. */
 const checkEveryMs = 100;
-/** Characters published between two looks at the sockets: with what Bun holds for one that is not behind, far below
- *  the limit beyond which it drops messages without a word. */
+/** Characters published before all sockets are checked again. Together with what Bun holds for a socket that is not behind,
+ *  this is far below the limit from which Bun silently drops messages. */
 const uncheckedLength = 256 * 1024;
 
-/** The connections to /ws: how many there may be, who of them is behind, and their end when the process stops. */
-export class LiveSockets implements SocketKeeper {
+/** The connections to /ws: limits their number, finds those that are behind, and closes all when the process stops. */
+export class LiveSockets implements SocketOwner {
   private readonly sockets = new Set<LiveSocket>();
-  private readonly metrics;
+  private readonly instruments: LiveInstruments;
   private readonly subscriptions: Subscriptions;
   private server: SocketServer | undefined;
-  private published = 0;
+  private publishedLength = 0;
   private sent = 0;
   private skipped = 0;
   private isWatching = false;
 
   constructor(private readonly options: LiveOptions) {
     const { registry, stopping } = options;
-    this.metrics = liveInstruments(registry, () => this.state());
-    const channels = new SharedTopics({
+    this.instruments = liveInstruments(registry, () => this.state());
+    const topics = new SharedTopics({
       feed: options.feed,
       publish: (topic, text, receivers) => this.publish(topic, text, receivers),
     });
     this.subscriptions = new Subscriptions({
       ...options,
-      channels,
-      metrics: this.metrics,
+      topics,
+      instruments: this.instruments,
       onSkipped: (count) => (this.skipped += count),
     });
     stopping.addEventListener("abort", () => this.closeAll(), { once: true });
   }
 
-  /** Makes a WebSocket of a request.
-   *  @throws ApiError where it is none, or there is no room for it */
+  /** Upgrades a request to a WebSocket.
+   *  @throws ApiError if the request does not ask for one, or the gateway takes no more connections */
   upgrade(request: Request, server: SocketServer | null): void {
     const { wsMaxConnections } = this.options.settings;
     if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") throw upgradeRequired();
@@ -84,7 +84,7 @@ export class LiveSockets implements SocketKeeper {
 
   onClosed(socket: LiveSocket, reason: CloseReason): void {
     this.sockets.delete(socket);
-    this.metrics.closed.inc({ reason });
+    this.instruments.closed.inc({ reason });
   }
 
   onSent(count: number): void {
@@ -93,28 +93,28 @@ export class LiveSockets implements SocketKeeper {
 
   onMessage(socket: LiveSocket, read: ReadMessage): void {
     try {
-      this.subscriptions.take(socket, read);
+      this.subscriptions.handle(socket, read);
     } catch (error) {
       this.options.log.error({ err: error as Error }, "a message over /ws could not be handled");
       const message = "The message failed inside the server; its log says why";
-      socket.tell({ type: "error", code: "internal_error", message, details: {} });
+      socket.send({ type: "error", code: "internal_error", message, details: {} });
     }
   }
 
   private publish(topic: string, text: string, receivers: number): void {
-    this.published += text.length;
-    if (this.published > uncheckedLength) this.checkAll();
+    this.publishedLength += text.length;
+    if (this.publishedLength > uncheckedLength) this.checkAll();
     this.server?.publish(topic, text);
     this.sent += receivers;
   }
 
   private checkAll(): void {
-    this.published = 0;
+    this.publishedLength = 0;
     const nowMs = this.options.clock.nowMs();
     for (const socket of this.sockets) socket.check(nowMs, this.options.settings.wsStallTimeoutMs);
   }
 
-  /** Looks at the sockets again and again, while there are any. */
+  /** Checks the sockets periodically, as long as there are any. */
   private async watch(): Promise<void> {
     this.isWatching = true;
     while (this.sockets.size > 0) {
@@ -124,25 +124,25 @@ export class LiveSockets implements SocketKeeper {
     this.isWatching = false;
   }
 
-  /** 1012: the service restarts, and the client does well to connect again, wherever it gets to.
+  /** 1012 means that the service restarts: the client should connect again, and may reach another gateway.
    *  Source: https://www.iana.org/assignments/websocket/websocket.xhtml#close-code-number */
   private closeAll(): void {
     for (const socket of this.sockets) socket.end("shutdown", 1012, "this gateway is stopping; connect again");
   }
 
-  private state() {
+  private state(): LiveState {
     const sockets = [...this.sockets];
     return {
       connections: sockets.length,
       subscriptions: sockets.reduce((sum, socket) => sum + socket.subscriptions.length, 0),
-      behind: sockets.filter((socket) => socket.isBehind).length,
+      behind: sockets.filter(({ stateName }) => stateName === "BEHIND").length,
       sent: this.sent,
       skipped: this.skipped,
     };
   }
 
   private refusal(reason: "connections" | "shutdown", message: string): ApiError {
-    this.metrics.refused.inc({ reason });
+    this.instruments.refused.inc({ reason });
     return new ApiError(503, "no_room", { message, details: { reason } });
   }
 }

@@ -1,18 +1,18 @@
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import { metrics } from "../../domain/metrics.ts";
-import { wholeNumber } from "../schemas/envelope.ts";
+import { nameMaxLength, wholeNumber } from "../schemas/envelope.ts";
+import { selectorFields } from "../schemas/gpu-selector.ts";
 import { metricFields, telemetryRecordSchema } from "../schemas/telemetry-record.ts";
 
-// What goes over /ws, in both directions: one JSON object a message. The fields of records are those of the API.
+// The messages of /ws in both directions, one JSON object each. The fields of records are those of the REST API.
 
-const nameMaxLength = 256;
-/** GPUs that one subscription may name. */
+/** How many GPUs one subscription may name. */
 const gpusMax = 1000;
 
+const { gpu_uuid, cluster_id, hostname, namespace } = selectorFields;
 const recordFields = telemetryRecordSchema.properties;
 const metricNames = metrics.map(({ name }) => name);
 
-const name = (description: string) => Type.String({ minLength: 1, maxLength: nameMaxLength, description });
 const metricName = Type.Union(
   metricNames.map((each) => Type.Literal(each)),
   { description: "A metric's name in /api/v1/metrics" },
@@ -20,20 +20,24 @@ const metricName = Type.Union(
 const subscriptionId = Type.String({
   minLength: 1,
   maxLength: 64,
-  description: "Names a subscription on its connection; the client's choice, else the server's",
+  description: "Names a subscription within its connection; chosen by the server if the client does not",
 });
-const topic = Type.Literal("telemetry", { description: "What is told: newest records of GPUs" });
+const topic = Type.Literal("telemetry", { description: "What the subscription sends: newest records of GPUs" });
 
 const filtersSchema = Type.Object(
   {
-    gpu_uuid: Type.Optional(name("Only this GPU")),
+    gpu_uuid,
     gpu_uuids: Type.Optional(
-      Type.Array(name("A GPU"), { minItems: 1, maxItems: gpusMax, description: "Only these GPUs" }),
+      Type.Array(Type.String({ minLength: 1, maxLength: nameMaxLength, description: "A GPU" }), {
+        minItems: 1,
+        maxItems: gpusMax,
+        description: "Only these GPUs",
+      }),
     ),
-    hostname: Type.Optional(name("Only GPUs of this host")),
-    cluster: Type.Optional(name("Only GPUs of this cluster")),
-    cluster_id: Type.Optional(name("The same as cluster")),
-    namespace: Type.Optional(name("Only GPUs held by a pod of this Kubernetes namespace")),
+    hostname,
+    cluster: cluster_id,
+    cluster_id: { ...cluster_id, description: "The same as cluster" },
+    namespace,
     metrics: Type.Optional(
       Type.Array(metricName, {
         minItems: 1,
@@ -42,7 +46,7 @@ const filtersSchema = Type.Object(
       }),
     ),
   },
-  { additionalProperties: false, description: "What is wanted; absent fields do not restrict" },
+  { additionalProperties: false, description: "Which GPUs and which metrics; absent fields do not restrict" },
 );
 
 /** Messages of clients, by type. */
@@ -54,17 +58,17 @@ export const clientMessages = {
       topic: Type.Optional(topic),
       filters: Type.Optional(filtersSchema),
       snapshot: Type.Optional(
-        Type.Boolean({ description: "Whether the last known values come first; default true, false with since" }),
+        Type.Boolean({ description: "Whether the last known values come first; default true, or false with since" }),
       ),
       since: Type.Optional(
         Type.String({
           minLength: 1,
           maxLength: 64,
-          description: "RFC 3339 with zone: stored records at or after it come first, oldest first",
+          description: "RFC 3339 with zone: stored records at or after this instant come first, oldest first",
         }),
       ),
     },
-    { additionalProperties: false, description: "Asks for the newest records of GPUs as they come" },
+    { additionalProperties: false, description: "Requests the newest records of GPUs as they arrive" },
   ),
   unsubscribe: Type.Object(
     {
@@ -72,15 +76,18 @@ export const clientMessages = {
       id: Type.Optional(subscriptionId),
       topic: Type.Optional(topic),
     },
-    { additionalProperties: false, description: "Ends a subscription; without id all of the connection" },
+    {
+      additionalProperties: false,
+      description: "Ends a subscription; without id, all subscriptions of the connection",
+    },
   ),
   ping: Type.Object(
     { type: Type.Literal("ping"), id: Type.Optional(subscriptionId) },
-    { additionalProperties: false, description: "Asks for a pong" },
+    { additionalProperties: false, description: "Requests a pong" },
   ),
 } as const satisfies Record<string, TSchema>;
 
-const isOptional = (description: string) => Type.Optional(Type.Literal(true, { description }));
+const optionalFlag = (description: string) => Type.Optional(Type.Literal(true, { description }));
 
 /** Messages of the server, by type. */
 export const serverMessages = {
@@ -91,13 +98,13 @@ export const serverMessages = {
       gpu_uuid: recordFields.uuid,
       data: Type.Object(metricFields, {
         additionalProperties: false,
-        description: "The metrics that the record has, of those that were asked for",
+        description: "The requested metrics that the record has",
       }),
       id: Type.Optional(subscriptionId),
-      snapshot: isOptional("The value was there already when the subscription began"),
-      replay: isOptional("The record came before the subscription began"),
+      snapshot: optionalFlag("The value was known already when the subscription began"),
+      replay: optionalFlag("The record comes from the history"),
     },
-    { additionalProperties: false, description: "A record; id where the client gave one" },
+    { additionalProperties: false, description: "A record; with the subscription's id if the client chose one" },
   ),
   subscribed: Type.Object(
     {
@@ -105,30 +112,38 @@ export const serverMessages = {
       id: subscriptionId,
       topic,
       filters: filtersSchema,
-      gpus: wholeNumber({ minimum: 0, description: "GPUs with a record that fit now" }),
+      gpus: wholeNumber({ minimum: 0, description: "GPUs with a record that the filters select now" }),
     },
     { additionalProperties: false, description: "A subscription has begun" },
   ),
   unsubscribed: Type.Object(
     { type: Type.Literal("unsubscribed"), id: subscriptionId },
-    { additionalProperties: false, description: "A subscription has ended; nothing of it follows" },
+    { additionalProperties: false, description: "A subscription has ended; no more of its messages follow" },
   ),
   replayed: Type.Object(
     {
       type: Type.Literal("replayed"),
       id: subscriptionId,
-      count: wholeNumber({ minimum: 0, description: "Records that came out of the history" }),
-      truncated: isOptional("There were more than may be replayed: the older ones were left out"),
+      count: wholeNumber({ minimum: 0, description: "Records that were sent from the history" }),
+      truncated: optionalFlag(
+        "Not all of the history was sent: it has more records than may be replayed, or could not be read",
+      ),
     },
-    { additionalProperties: false, description: "The history since the asked instant is told; what follows is live" },
+    {
+      additionalProperties: false,
+      description: "The history since the requested instant was sent; what follows is live",
+    },
   ),
   skipped: Type.Object(
     {
       type: Type.Literal("skipped"),
       id: subscriptionId,
-      count: wholeNumber({ minimum: 1, description: "Records that a newer one of the same GPU stood in for" }),
+      count: wholeNumber({
+        minimum: 1,
+        description: "Records that were not sent because a newer one of the same GPU superseded them",
+      }),
     },
-    { additionalProperties: false, description: "The client reads more slowly than records come" },
+    { additionalProperties: false, description: "The client reads more slowly than records arrive" },
   ),
   pong: Type.Object(
     { type: Type.Literal("pong"), id: Type.Optional(subscriptionId) },
@@ -138,23 +153,26 @@ export const serverMessages = {
     {
       type: Type.Literal("error"),
       code: Type.String({ description: "Stable, for programs" }),
-      message: Type.String({ description: "What is wrong and what would be right" }),
+      message: Type.String({ description: "What is wrong, and what would be right" }),
       details: Type.Record(Type.String(), Type.Unknown(), { description: "The values behind the message" }),
-      id: Type.Optional(Type.String({ description: "What the message at fault had as its id" })),
+      id: Type.Optional(Type.String({ description: "The id of the message that caused the error" })),
     },
-    { additionalProperties: false, description: "A message was not usable; the connection stays" },
+    {
+      additionalProperties: false,
+      description: "A message was not usable, or its history could not be sent; the connection stays open",
+    },
   ),
 } as const satisfies Record<string, TSchema>;
 
-/** A message of a client, checked. */
+/** A message of a client that its schema accepts. */
 export type ClientMessage = {
   [Type in keyof typeof clientMessages]: Static<(typeof clientMessages)[Type]>;
 }[keyof typeof clientMessages];
 
-/** What a client asks of records. */
-export type Filters = Static<typeof filtersSchema>;
+/** Which GPUs and which metrics a subscription asks for, by their names on the wire. */
+export type SubscriptionFilters = Static<typeof filtersSchema>;
 
-/** A message of the server that is no record: those are put together as text. */
+/** A message of the server other than a record; records are serialised by MetricSelection. */
 export type ControlMessage = {
   [Type in keyof typeof serverMessages]: Static<(typeof serverMessages)[Type]>;
 }[Exclude<keyof typeof serverMessages, "telemetry_update">];

@@ -2,29 +2,29 @@ import type { StoredRecord } from "../../domain/query.ts";
 import { formatTimestamp } from "../../domain/timestamp.ts";
 import type { LiveUpdate } from "./live-feed.ts";
 
-/** What of a record somebody wants, as text. What was asked for last is kept: everybody who wants the same of a record gets
- *  the same string, and records of one instant share its text. */
+/** Serialises the selected metrics of a record. The last text is cached, so subscribers with the same selection share one
+ *  string; so is the last timestamp, which the records of one instant share. */
 export class MetricSelection {
-  /** Names with the text before their value. */
+  /** Each metric's name, with the text that precedes its value. */
   private readonly fields: readonly (readonly [name: string, text: string])[] | undefined;
   private lastRecord: StoredRecord | undefined;
   private lastText: string | undefined;
   private lastMs = NaN;
   private lastTimestamp = "";
 
-  /** @param metrics names, in the order in which they are shown; undefined: all, with those outside the catalogue */
+  /** @param metrics names, in the order in which they are sent; undefined: all, with those outside the catalogue */
   constructor(metrics: readonly string[] | undefined) {
     this.fields = metrics?.map((name) => [name, `,${JSON.stringify(name)}:`]);
   }
 
-  /** Whether a record got more of what is wanted than had been told of it. */
-  isNews({ record, before }: LiveUpdate): boolean {
-    if (this.fields === undefined || before?.timeMs !== record.timeMs) return true;
-    return this.fields.some(([name]) => record.metrics[name] !== before.metrics[name]);
+  /** True if the update is a new record, or changes a selected metric of the previous one. */
+  hasChanged({ record, previous }: LiveUpdate): boolean {
+    if (this.fields === undefined || previous?.timeMs !== record.timeMs) return true;
+    return this.fields.some(([name]) => record.metrics[name] !== previous.metrics[name]);
   }
 
-  /** A telemetry_update without its end, to which `tailText` is added.
-   *  @returns undefined where the record has nothing of what is wanted */
+  /** A telemetry_update without its end, which `tailText` adds.
+   *  @returns undefined if the record has none of the selected metrics */
   textOf(record: StoredRecord): string | undefined {
     if (this.lastRecord !== record) {
       this.lastRecord = record;
@@ -48,22 +48,22 @@ export class MetricSelection {
     if (this.fields === undefined) {
       return JSON.stringify(Object.keys(custom).length === 0 ? metrics : { ...metrics, custom });
     }
-    // by hand, since it is made for every record: a finite number's text is JSON's
+    // written by hand because it runs for every record; the text of a finite number is valid JSON
     let text = "";
-    for (const [name, before] of this.fields) {
+    for (const [name, precedingText] of this.fields) {
       const value = metrics[name];
-      if (value !== undefined) text += before + value;
+      if (value !== undefined) text += precedingText + value;
     }
     return `{${text.slice(1)}}`;
   }
 }
 
-/** Why an update is sent, where it is not live. */
+/** Where an update comes from, if it is not live. */
 export type UpdateOrigin = "snapshot" | "replay";
 
 /** The end of a telemetry_update.
- *  @param id where the client gave its subscription one */
+ *  @param id the subscription's, if the client chose it */
 export function tailText(id: string | undefined, origin?: UpdateOrigin): string {
-  const named = id === undefined ? "" : `,"id":${JSON.stringify(id)}`;
-  return `${named}${origin === undefined ? "" : `,"${origin}":true`}}`;
+  const idText = id === undefined ? "" : `,"id":${JSON.stringify(id)}`;
+  return `${idText}${origin === undefined ? "" : `,"${origin}":true`}}`;
 }

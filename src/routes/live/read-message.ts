@@ -4,106 +4,102 @@ import { shown } from "../http/api-error.ts";
 import { readInstant } from "../http/instant.ts";
 import { type ClientMessage, clientMessages } from "./messages.ts";
 
-/** Longest message that is read, in UTF-16 units: to name as many GPUs as one may takes 44,000. */
+/** Longest message that is read, in UTF-16 units; naming as many GPUs as one subscription may takes 44,000. */
 const messageMaxLength = 256 * 1024;
 
-/** Why a message, or what it asks for, is not usable: what the client is told. */
+type Subscribe = Extract<ClientMessage, { type: "subscribe" }>;
+
+/** Why a message, or what it asks for, is not usable; sent to the client. */
 export interface MessageError {
   readonly code: string;
   readonly message: string;
   readonly details: Readonly<Record<string, unknown>>;
-  /** The message's own id, where it has one. */
+  /** The id in the client's message, if it has one. */
   readonly id?: string;
 }
 
-/** What a client has sent: a message, or why it is none. */
-export type ReadMessage = { readonly message: ClientMessage } | { readonly fault: MessageError };
+/** A message of a client, or why it could not be read. */
+export type ReadMessage = { readonly message: ClientMessage } | { readonly error: MessageError };
 
-/** Reads what came over a socket. Never throws. */
-export function readMessage(sent: string | Uint8Array): ReadMessage {
-  if (typeof sent !== "string") {
-    return fault("binary_message", "A binary message is not usable; expected text: one JSON object a message", {});
+/** Parses and checks a message of a client. Never throws. */
+export function readMessage(data: string | Uint8Array): ReadMessage {
+  if (typeof data !== "string") {
+    const message = "A binary message is not usable; expected a text message with one JSON object";
+    return { error: { code: "binary_message", message, details: {} } };
   }
-  if (sent.length > messageMaxLength) {
-    const message = `A message of ${sent.length} characters is not usable; expected at most ${messageMaxLength}`;
-    return fault("message_too_large", message, { length: sent.length, expected: messageMaxLength });
+  if (data.length > messageMaxLength) {
+    const message = `A message of ${data.length} characters is not usable; expected at most ${messageMaxLength}`;
+    return {
+      error: { code: "message_too_large", message, details: { length: data.length, expected: messageMaxLength } },
+    };
   }
-  const parsed = parse(sent);
+  const parsed = parse(data);
   if (parsed === undefined || typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
-    const code = parsed === undefined ? "invalid_json" : "invalid_message";
-    const what = parsed === undefined ? "no JSON" : "no JSON object";
-    return fault(code, `${JSON.stringify(shown(sent))} is ${what}; expected such as {"type":"subscribe"}`, {
-      value: shown(sent),
-    });
+    const [code, expected] = parsed === undefined ? ["invalid_json", "JSON"] : ["invalid_message", "a JSON object"];
+    const message = `${JSON.stringify(shown(data))} is not ${expected}; expected a message such as {"type":"subscribe"}`;
+    return { error: { code, message, details: { value: shown(data) } } };
   }
-  return checked(parsed as Record<string, unknown>);
+  const fields = parsed as Record<string, unknown>;
+  const error = errorIn(fields);
+  if (error === undefined) return { message: fields as ClientMessage };
+  return { error: typeof fields["id"] === "string" ? { ...error, id: shown(fields["id"]) } : error };
 }
 
-function checked(given: Record<string, unknown>): ReadMessage {
-  const id = typeof given["id"] === "string" ? { id: shown(given["id"]) } : {};
-  const type = given["type"];
-  const known = Object.keys(clientMessages);
-  if (typeof type !== "string" || !known.includes(type)) {
+/** @returns the first error of a message; undefined if it is a ClientMessage */
+function errorIn(fields: Record<string, unknown>): MessageError | undefined {
+  const type = fields["type"];
+  const types = Object.keys(clientMessages);
+  if (typeof type !== "string" || !types.includes(type)) {
     const code = typeof type === "string" ? "unknown_type" : "invalid_field";
-    return withId(invalidField({ code, field: "type", value: type, expected: `one of ${known.join(", ")}` }), id);
+    return invalidField({ code, field: "type", value: type, expected: `one of ${types.join(", ")}` });
   }
-  const schema = clientMessages[type as keyof typeof clientMessages];
-  const error = Value.Errors(schema, given).First();
-  if (error !== undefined) return withId(faultOf(error), id);
-  const message = given as ClientMessage;
-  const contradiction = message.type === "subscribe" ? contradictionOf(message) : undefined;
-  return contradiction === undefined ? { message } : withId(contradiction, id);
+  const schemaError = Value.Errors(clientMessages[type as keyof typeof clientMessages], fields).First();
+  if (schemaError !== undefined) return errorOf(schemaError);
+  const message = fields as ClientMessage;
+  return message.type === "subscribe" ? contradictionIn(message) : undefined;
 }
 
-/** What is right field by field and wrong together, or not to be said by a schema. */
-function contradictionOf({ filters = {}, since, snapshot }: Extract<ClientMessage, { type: "subscribe" }>) {
+/** @returns an error that the schema cannot express: fields that contradict each other, or a text that is not an instant */
+function contradictionIn({ filters = {}, since, snapshot }: Subscribe): MessageError | undefined {
   if (filters.cluster !== undefined && filters.cluster_id !== undefined && filters.cluster !== filters.cluster_id) {
     return invalidField({
       field: "filters.cluster_id",
       value: filters.cluster_id,
-      expected: `what filters.cluster says (${JSON.stringify(shown(filters.cluster))}), or one of the two alone`,
+      expected: `the same as filters.cluster (${JSON.stringify(shown(filters.cluster))}), or only one of the two`,
     });
   }
   if (since === undefined) return undefined;
   const read = readInstant(since);
   if ("problem" in read) {
     const expected = "RFC 3339 with zone, such as 2025-07-18T20:42:34Z";
-    return invalidField({ field: "since", value: since, problem: read.problem, expected });
+    return invalidField({ field: "since", value: since, reason: read.problem, expected });
   }
   if (snapshot !== true) return undefined;
-  return invalidField({ field: "snapshot", value: snapshot, expected: "false or nothing beside since" });
+  return invalidField({ field: "snapshot", value: snapshot, expected: "false, or no snapshot, together with since" });
 }
 
-function faultOf({ type, path, schema, value }: ValueError): ReadMessage {
+function errorOf({ type, path, schema, value }: ValueError): MessageError {
   const field = fieldOf(path);
-  if (type === ValueErrorType.ObjectAdditionalProperties) {
-    const known = Object.keys((schema as TObject).properties);
-    const message = `There is no field ${JSON.stringify(shown(field))} here; expected ${known.join(", ")}`;
-    return fault("unknown_field", message, { field: shown(field), known });
+  if (type !== ValueErrorType.ObjectAdditionalProperties) {
+    return invalidField({ field, value, expected: expectedOf(schema) });
   }
-  return invalidField({ field, value, expected: expectedOf(schema) });
+  const known = Object.keys((schema as TObject).properties);
+  const message = `There is no field ${JSON.stringify(shown(field))}; expected one of ${known.join(", ")}`;
+  return { code: "unknown_field", message, details: { field: shown(field), known } };
 }
 
 function invalidField(at: {
   readonly code?: string;
   readonly field: string;
   readonly value: unknown;
-  readonly problem?: string;
+  readonly reason?: string;
   readonly expected: string;
-}): ReadMessage {
-  const { code = "invalid_field", field, problem, expected } = at;
+}): MessageError {
+  const { code = "invalid_field", field, reason, expected } = at;
   const value = at.value === undefined ? undefined : shown(JSON.stringify(at.value));
-  const is = value === undefined ? `${field} is missing` : `${field}=${value} is not usable`;
-  const because = problem === undefined ? "" : `: ${problem}`;
-  return fault(code, `${is}${because}; expected ${expected}`, { field, value, expected });
-}
-
-function fault(code: string, message: string, details: MessageError["details"]): ReadMessage {
-  return { fault: { code, message, details } };
-}
-
-function withId(read: ReadMessage, id: { readonly id?: string }): ReadMessage {
-  return "fault" in read ? { fault: { ...read.fault, ...id } } : read;
+  const statement = value === undefined ? `${field} is missing` : `${field}=${value} is not usable`;
+  const because = reason === undefined ? "" : `: ${reason}`;
+  return { code, message: `${statement}${because}; expected ${expected}`, details: { field, value, expected } };
 }
 
 function parse(text: string): unknown {
@@ -114,7 +110,8 @@ function parse(text: string): unknown {
   }
 }
 
-/** @param path `/filters/metrics/1` @returns `filters.metrics[1]` */
+/** @param path such as `/filters/metrics/1`
+ *  @returns such as `filters.metrics[1]` */
 function fieldOf(path: string): string {
   const names = path.slice(1).split("/");
   return names

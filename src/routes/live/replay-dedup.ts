@@ -1,40 +1,41 @@
 import type { StoredRecord } from "../../domain/query.ts";
 
-/** What came out of the history and may come live once more: the store has a record before it is told. A GPU's live
- *  records come in the order of their instants: so little is remembered, and soon forgotten. */
+/** Drops live records that the replay already delivered: a record is stored before it is published, so the history may
+ *  contain it first. Live records arrive in time order per GPU, so entries can be discarded early. */
 export class ReplayDedup {
+  /** Replayed records that may still arrive live, by GPU, in time order. */
   private readonly replayed = new Map<string, StoredRecord[]>();
 
-  /** @param records in the order of their instants
-   *  @param newestMs instant of the newest record that was told of a GPU: what comes is not older */
+  /** @param records in time order
+   *  @param newestMs instant of a GPU's newest live record; its later live records are not older */
   add(records: readonly StoredRecord[], newestMs: (uuid: string) => number): void {
     for (const record of records) {
       const { uuid } = record.gpu;
       if (record.timeMs < newestMs(uuid)) continue;
-      const there = this.replayed.get(uuid);
-      if (there === undefined) this.replayed.set(uuid, [record]);
-      else there.push(record);
+      const ofGpu = this.replayed.get(uuid);
+      if (ofGpu === undefined) this.replayed.set(uuid, [record]);
+      else ofGpu.push(record);
     }
   }
 
-  /** True where nothing that may come was told already. */
+  /** True if no replayed record can arrive live any more. */
   get isOver(): boolean {
     return this.replayed.size === 0;
   }
 
-  /** True where a live record was told already, with all that it has. */
+  /** True if the replay delivered this live record, with all its metrics. */
   covers(record: StoredRecord): boolean {
     const { uuid } = record.gpu;
-    const there = this.replayed.get(uuid);
-    if (there === undefined) return false;
-    const last = there.at(-1) as StoredRecord;
+    const ofGpu = this.replayed.get(uuid);
+    if (ofGpu === undefined) return false;
+    const last = ofGpu.at(-1) as StoredRecord;
     if (record.timeMs > last.timeMs) this.replayed.delete(uuid);
-    const same = there.find(({ timeMs }) => timeMs === record.timeMs);
-    return same !== undefined && isIn(record.metrics, same.metrics) && isIn(record.custom, same.custom);
+    const same = ofGpu.find(({ timeMs }) => timeMs === record.timeMs);
+    return same !== undefined && isSubset(record.metrics, same.metrics) && isSubset(record.custom, same.custom);
   }
 }
 
-function isIn(values: Readonly<Record<string, number>>, into: Readonly<Record<string, number>>): boolean {
-  for (const name in values) if (values[name] !== into[name]) return false;
+function isSubset(values: Readonly<Record<string, number>>, of: Readonly<Record<string, number>>): boolean {
+  for (const name in values) if (values[name] !== of[name]) return false;
   return true;
 }

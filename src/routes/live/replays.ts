@@ -1,86 +1,83 @@
-import type { Clock } from "../../kit/clock.ts";
-import { DeadlineExceeded, within } from "../../kit/within.ts";
 import { QueryTooCostly, StoreUnavailable } from "../../domain/errors.ts";
 import type { GpuSelector } from "../../domain/gpu-selector.ts";
-import { messageOf } from "../../kit/message-of.ts";
 import type { RecordFilter } from "../../domain/query.ts";
+import type { Clock } from "../../kit/clock.ts";
+import { messageOf } from "../../kit/message-of.ts";
+import { DeadlineExceeded, within } from "../../kit/within.ts";
 import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
-import type { LiveFilter } from "./live-feed.ts";
 import type { ControlMessage } from "./messages.ts";
 import type { MessageError } from "./read-message.ts";
 import type { Subscription } from "./subscription.ts";
 
-/** Records read at a time: what a replay holds in memory. */
+/** Records read at a time: what one replay holds in memory. */
 const pageRecords = 500;
-/** Replays at a time, and those that may wait for their turn. */
-const atOnceMax = 16;
+/** Replays that run at a time, and those that may wait for their turn. */
+const runningMax = 16;
 const waitingMax = 2000;
-/** How long the client may take to read what it asked for. */
-const deadlineMs = 60_000;
+/** How long the client may take to read the history that it requested. */
+const timeoutMs = 60_000;
 
 interface ReplaysOptions {
   readonly queries: Pick<TelemetryQueries, "records">;
   readonly maxRecords: number;
   readonly clock: Clock;
-  /** Instant of the newest record that was told of a GPU. */
+  /** Instant of a GPU's newest live record; -Infinity if it has none. */
   readonly newestMs: (uuid: string) => number;
 }
 
-/** Who wants a history, and hears how it went. */
+/** A subscription that gets its history, and what to do when that fails. */
 export interface Replay {
   readonly subscription: Subscription;
-  readonly filter: LiveFilter;
   readonly sinceMs: number;
-  readonly onFault: (fault: MessageError) => void;
-  /** Told that the client did not read it in time. */
+  readonly onError: (error: MessageError) => void;
+  /** Called when the client did not read the history in time. */
   readonly onTooSlow: () => void;
 }
 
-/** Tells histories, a page at a time, as fast as the client reads them; a few at a time, the others wait. */
+/** Sends histories a page at a time, as fast as the client reads them. Some run at a time, the others wait. */
 export class Replays {
   private running = 0;
   private readonly waiting: (() => void)[] = [];
 
   constructor(private readonly options: ReplaysOptions) {}
 
-  /** Resolves when it was told, or could not be. Never rejects. */
-  async tell(replay: Replay): Promise<void> {
+  /** Resolves when the history was sent, or has failed. Never rejects. */
+  async run(replay: Replay): Promise<void> {
     replay.subscription.beginReplay();
-    if (this.running >= atOnceMax && this.waiting.length >= waitingMax) {
-      const message = `${waitingMax} replays wait already; the subscription is live, ask for the history again later`;
-      replay.onFault({ code: "replay_unavailable", message, details: { expected: waitingMax } });
-      this.end(replay, { count: 0, isWhole: false });
+    if (this.running >= runningMax && this.waiting.length >= waitingMax) {
+      const message = `${waitingMax} replays are waiting already; the subscription is live, request the history again later`;
+      replay.onError({ code: "replay_unavailable", message, details: { expected: waitingMax } });
+      this.end(replay, { count: 0, isComplete: false });
       return;
     }
-    if (this.running >= atOnceMax) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    if (this.running >= runningMax) await new Promise<void>((resolve) => this.waiting.push(resolve));
     else this.running += 1;
     try {
-      await this.tellInTime(replay);
+      await this.sendInTime(replay);
     } finally {
-      const next = this.waiting.shift();
-      if (next === undefined) this.running -= 1;
-      else next();
+      const startNext = this.waiting.shift();
+      if (startNext === undefined) this.running -= 1;
+      else startNext();
     }
   }
 
-  private async tellInTime(replay: Replay): Promise<void> {
-    const sent = { count: 0, isWhole: true };
+  private async sendInTime(replay: Replay): Promise<void> {
+    const sent = { count: 0, isComplete: false };
     try {
-      sent.isWhole = await within(this.options.clock, deadlineMs, () => this.tellAll(replay, sent));
+      sent.isComplete = await within(this.options.clock, timeoutMs, () => this.sendPages(replay, sent));
     } catch (error) {
-      sent.isWhole = false;
       if (error instanceof DeadlineExceeded) replay.onTooSlow();
-      else replay.onFault(faultOf(error));
+      else replay.onError(errorOf(error));
     }
     this.end(replay, sent);
   }
 
-  /** @returns whether all is told, and not only what may be */
-  private async tellAll({ subscription, filter, sinceMs }: Replay, sent: { count: number }): Promise<boolean> {
-    for (const gpus of partsOf(filter)) {
+  /** @returns false if records are left, because of their number or because the subscription has ended */
+  private async sendPages({ subscription, sinceMs }: Replay, sent: { count: number }): Promise<boolean> {
+    for (const gpus of partsOf(subscription.request.selector)) {
       let cursor: RecordFilter["cursor"];
       do {
-        if (subscription.isOver) return false;
+        if (subscription.stateName === "ENDED") return false;
         const left = this.options.maxRecords - sent.count;
         if (left <= 0) return false;
         const limit = Math.min(pageRecords, left);
@@ -99,31 +96,26 @@ export class Replays {
     return true;
   }
 
-  private end({ subscription }: Replay, { count, isWhole }: { count: number; isWhole: boolean }): void {
-    const end: ControlMessage = { type: "replayed", id: subscription.id, count };
-    subscription.endReplay(isWhole ? end : { ...end, truncated: true });
+  private end({ subscription }: Replay, { count, isComplete }: { count: number; isComplete: boolean }): void {
+    const message: ControlMessage = { type: "replayed", id: subscription.id, count };
+    subscription.endReplay(isComplete ? message : { ...message, truncated: true });
   }
 }
 
-/** The questions that the store answers: one a GPU, where GPUs are named. */
-function partsOf({ gpuUuids, hostname, clusterId, namespace }: LiveFilter): GpuSelector[] {
-  const place = {
-    ...(hostname === undefined ? {} : { hostname }),
-    ...(clusterId === undefined ? {} : { clusterId }),
-    ...(namespace === undefined ? {} : { namespace }),
-  };
-  return gpuUuids === undefined ? [place] : gpuUuids.map((uuid) => ({ ...place, uuids: [uuid] }));
+/** The selectors whose history is read one after another: one for each GPU, if the selector names GPUs. */
+function partsOf({ uuids, ...others }: GpuSelector): GpuSelector[] {
+  return uuids === undefined ? [others] : uuids.map((uuid) => ({ ...others, uuids: [uuid] }));
 }
 
-function faultOf(error: unknown): MessageError {
+function errorOf(error: unknown): MessageError {
   const details = { reason: messageOf(error) };
   if (error instanceof StoreUnavailable) {
-    const message = "The store does not answer: the history is not told, the subscription is live";
+    const message = "The history could not be sent, because the store does not answer; the subscription is live";
     return { code: "store_unavailable", message, details };
   }
   if (error instanceof QueryTooCostly) {
-    const message = `The history costs too much and is not told, the subscription is live: ${error.message}`;
+    const message = `The history was not sent, because its query is too costly: ${error.message}; the subscription is live`;
     return { code: error.code, message, details };
   }
-  return { code: "internal_error", message: "The history could not be told; the subscription is live", details: {} };
+  return { code: "internal_error", message: "The history could not be sent; the subscription is live", details: {} };
 }

@@ -1,150 +1,139 @@
-import { selectorKey } from "../../domain/gpu-selector.ts";
 import type { StoredRecord } from "../../domain/query.ts";
-import type { LiveFeed, LiveFilter, LiveUpdate } from "./live-feed.ts";
+import type { LiveFeed, LiveUpdate } from "./live-feed.ts";
 import { MetricSelection, tailText, type UpdateOrigin } from "./metric-selection.ts";
+import type { SubscriptionRequest } from "./subscription-request.ts";
 
-/** What a subscription asks for. Those that ask for the same share a channel. */
-export interface SubscriptionRequest {
-  readonly filter: LiveFilter;
-  /** Names in the catalogue's order; undefined: all. */
-  readonly metrics: readonly string[] | undefined;
-  /** What the client calls the subscription, where it is to be told with each update. */
-  readonly clientId: string | undefined;
-}
-
-/** Sends one text to all sockets that follow a topic. */
+/** Sends one text to all sockets that follow a topic; `receivers` is their number. */
 export type Publish = (topic: string, text: string, receivers: number) => void;
 
-/** Who takes updates by itself, one by one: its socket is behind, or has something else to send first. */
-export interface UpdateHolder {
-  hold(update: LiveUpdate): void;
+/** Receives updates one by one, because its socket is behind or has something else to send first. */
+export interface UpdateReceiver {
+  receive(update: LiveUpdate): void;
 }
 
-interface ChannelOptions {
-  readonly wanted: SubscriptionRequest;
+interface SharedTopicOptions {
+  readonly request: SubscriptionRequest;
   readonly selection: MetricSelection;
-  readonly topic: string;
+  readonly name: string;
   readonly feed: LiveFeed;
   readonly publish: Publish;
 }
 
-/** Everybody who wants the same. An update becomes text once, and goes to all sockets that are not behind at once.
+/** All subscriptions with the same request. An update is serialised once and published to all their sockets at once.
  *
- *  A subscription is HELD (it is handed each update) or DIRECT (its socket follows the topic, and nobody is asked). */
+ *  A subscription is HELD (the topic hands it each update) or DIRECT (its socket follows the topic, and the topic only
+ *  counts it). */
 export class SharedTopic {
-  readonly topic: string;
-  private readonly held = new Set<UpdateHolder>();
-  private readonly selection: MetricSelection;
+  readonly name: string;
+  private readonly held = new Set<UpdateReceiver>();
+  private directCount = 0;
   private readonly tail: string;
-  private readonly leave: () => void;
-  private direct = 0;
+  private readonly unsubscribe: () => void;
 
-  constructor(private readonly options: ChannelOptions) {
-    const { wanted, selection, topic, feed } = options;
-    this.topic = topic;
-    this.selection = selection;
-    this.tail = tailText(wanted.clientId);
-    this.leave = feed.subscribe(wanted.filter, (update) => this.tell(update));
+  constructor(private readonly options: SharedTopicOptions) {
+    const { request, name, feed } = options;
+    this.name = name;
+    this.tail = tailText(request.clientId);
+    this.unsubscribe = feed.subscribe(request.selector, (update) => this.distribute(update));
   }
 
-  get size(): number {
-    return this.held.size + this.direct;
+  /** True if no subscription is left. */
+  get isEmpty(): boolean {
+    return this.held.size === 0 && this.directCount === 0;
   }
 
-  join(holder: UpdateHolder): void {
-    this.held.add(holder);
+  /** Adds a subscription, HELD. */
+  join(receiver: UpdateReceiver): void {
+    this.held.add(receiver);
   }
 
-  /** From held to direct, the socket following the topic from now on; or back. */
-  setDirect(holder: UpdateHolder, isDirect: boolean): void {
-    if (isDirect && this.held.delete(holder)) this.direct += 1;
-    if (!isDirect && !this.held.has(holder)) {
-      this.direct -= 1;
-      this.held.add(holder);
-    }
+  /** HELD -> DIRECT. */
+  startDirect(receiver: UpdateReceiver): void {
+    if (this.held.delete(receiver)) this.directCount += 1;
   }
 
-  /** @param holder is held */
-  part(holder: UpdateHolder): void {
-    this.held.delete(holder);
+  /** DIRECT -> HELD. */
+  stopDirect(receiver: UpdateReceiver): void {
+    if (this.held.has(receiver)) return;
+    this.directCount -= 1;
+    this.held.add(receiver);
+  }
+
+  /** Removes a subscription that is HELD. */
+  leave(receiver: UpdateReceiver): void {
+    this.held.delete(receiver);
   }
 
   close(): void {
-    this.leave();
+    this.unsubscribe();
   }
 
-  /** @returns undefined where the record has nothing of what is wanted */
+  /** @returns undefined if the record has none of the requested metrics */
   textOf(record: StoredRecord, origin: UpdateOrigin | undefined): string | undefined {
-    const text = this.selection.textOf(record);
+    const text = this.options.selection.textOf(record);
     if (text === undefined) return undefined;
-    return text + (origin === undefined ? this.tail : tailText(this.options.wanted.clientId, origin));
+    return text + (origin === undefined ? this.tail : tailText(this.options.request.clientId, origin));
   }
 
-  private tell(update: LiveUpdate): void {
-    if (!this.selection.isNews(update)) return;
-    const text = this.selection.textOf(update.record);
+  private distribute(update: LiveUpdate): void {
+    const { selection, publish } = this.options;
+    if (!selection.hasChanged(update)) return;
+    const text = selection.textOf(update.record);
     if (text === undefined) return;
-    if (this.direct > 0) this.options.publish(this.topic, text + this.tail, this.direct);
-    for (const holder of this.held) holder.hold(update);
+    if (this.directCount > 0) publish(this.name, text + this.tail, this.directCount);
+    for (const receiver of this.held) receiver.receive(update);
   }
 }
 
-/** The channels that somebody is in. */
+/** The topics that have a subscription. */
 export class SharedTopics {
-  private readonly channels = new Map<string, SharedTopic>();
-  /** With how many channels use each. */
-  private readonly selections = new Map<string, { readonly selection: MetricSelection; channels: number }>();
-  private made = 0;
+  private readonly topics = new Map<string, SharedTopic>();
+  /** Selections by their metrics, each with the number of topics that use it. */
+  private readonly selections = new Map<string, { readonly selection: MetricSelection; topics: number }>();
+  private lastNumber = 0;
 
-  constructor(private readonly options: Pick<ChannelOptions, "feed" | "publish">) {}
+  constructor(private readonly options: Pick<SharedTopicOptions, "feed" | "publish">) {}
 
-  /** The channel for what is wanted, with the holder in it. */
-  join(wanted: SubscriptionRequest, holder: UpdateHolder): SharedTopic {
-    const key = keyOf(wanted);
-    let channel = this.channels.get(key);
-    if (channel === undefined) {
-      this.made += 1;
-      const selection = this.takeSelection(wanted.metrics);
-      channel = new SharedTopic({ ...this.options, wanted, selection, topic: `live ${this.made}` });
-      this.channels.set(key, channel);
+  /** Adds a subscription to the topic for its request, HELD. */
+  join(request: SubscriptionRequest, receiver: UpdateReceiver): SharedTopic {
+    let topic = this.topics.get(request.key);
+    if (topic === undefined) {
+      this.lastNumber += 1;
+      const selection = this.useSelection(request.metrics);
+      topic = new SharedTopic({ ...this.options, request, selection, name: `live ${this.lastNumber}` });
+      this.topics.set(request.key, topic);
     }
-    channel.join(holder);
-    return channel;
+    topic.join(receiver);
+    return topic;
   }
 
-  /** @param holder is held */
-  part(wanted: SubscriptionRequest, holder: UpdateHolder): void {
-    const key = keyOf(wanted);
-    const channel = this.channels.get(key);
-    channel?.part(holder);
-    if (channel?.size !== 0) return;
-    channel.close();
-    this.channels.delete(key);
-    this.dropSelection(wanted.metrics);
+  /** Removes a subscription that is HELD; the last one closes the topic. */
+  leave(request: SubscriptionRequest, receiver: UpdateReceiver): void {
+    const topic = this.topics.get(request.key);
+    topic?.leave(receiver);
+    if (topic?.isEmpty !== true) return;
+    topic.close();
+    this.topics.delete(request.key);
+    this.releaseSelection(request.metrics);
   }
 
-  private takeSelection(metrics: SubscriptionRequest["metrics"]): MetricSelection {
+  private useSelection(metrics: SubscriptionRequest["metrics"]): MetricSelection {
     const key = selectionKeyOf(metrics);
-    const there = this.selections.get(key) ?? { selection: new MetricSelection(metrics), channels: 0 };
-    there.channels += 1;
-    this.selections.set(key, there);
-    return there.selection;
+    const entry = this.selections.get(key) ?? { selection: new MetricSelection(metrics), topics: 0 };
+    entry.topics += 1;
+    this.selections.set(key, entry);
+    return entry.selection;
   }
 
-  private dropSelection(metrics: SubscriptionRequest["metrics"]): void {
+  private releaseSelection(metrics: SubscriptionRequest["metrics"]): void {
     const key = selectionKeyOf(metrics);
-    const there = this.selections.get(key);
-    if (there === undefined) return;
-    there.channels -= 1;
-    if (there.channels === 0) this.selections.delete(key);
+    const entry = this.selections.get(key);
+    if (entry === undefined) return;
+    entry.topics -= 1;
+    if (entry.topics === 0) this.selections.delete(key);
   }
 }
 
 function selectionKeyOf(metrics: SubscriptionRequest["metrics"]): string {
   return metrics?.join() ?? "";
-}
-
-/** The same text for all who want the same. */
-export function keyOf({ filter: { gpuUuids, ...place }, metrics, clientId }: SubscriptionRequest): string {
-  return JSON.stringify([selectorKey({ ...place, ...(gpuUuids && { uuids: gpuUuids }) }), metrics, clientId]);
 }

@@ -1,11 +1,12 @@
 import type { StoredRecord } from "../../domain/query.ts";
-import type { SharedTopic, SharedTopics, UpdateHolder, SubscriptionRequest } from "./shared-topic.ts";
 import type { LiveUpdate } from "./live-feed.ts";
 import type { ControlMessage } from "./messages.ts";
-import { ReplayDedup } from "./replay-dedup.ts";
 import type { UpdateOrigin } from "./metric-selection.ts";
+import { ReplayDedup } from "./replay-dedup.ts";
+import type { SharedTopic, SharedTopics, UpdateReceiver } from "./shared-topic.ts";
+import type { SubscriptionRequest } from "./subscription-request.ts";
 
-/** Live records that are kept while a history is read; beyond, the oldest are skipped. */
+/** Live records that are kept while the history is sent; beyond it, the oldest are skipped. */
 const backlogMax = 10_000;
 
 interface WaitingRecord {
@@ -13,147 +14,163 @@ interface WaitingRecord {
   origin: UpdateOrigin | undefined;
 }
 
+type SubscriptionState =
+  | { readonly name: "HELD" | "DIRECT" | "ENDED" }
+  /** `backlog`: live records that arrived since the replay began, oldest first. */
+  | { readonly name: "REPLAYING"; backlog: StoredRecord[] };
+
 interface SubscriptionOptions {
   readonly id: string;
-  readonly wanted: SubscriptionRequest;
-  readonly channels: SharedTopics;
-  /** Told that there is something to send. */
+  readonly request: SubscriptionRequest;
+  readonly topics: SharedTopics;
+  /** Called when there is something to send. */
   readonly onWaiting: () => void;
-  /** Told of records that a newer one stands in for. */
+  /** Called with the number of records that newer ones superseded before they were sent. */
   readonly onSkipped: (count: number) => void;
 }
 
-/** A subscription of a socket: what of it waits to be sent.
+/** One subscription of a socket, with everything that it still has to send.
  *
- *  Records of the present wait as the newest of each GPU, so that what a slow socket costs does not grow with time. Those
- *  of the past wait in line, in front of them, a page at a time; while there are more, live ones are kept behind them.
+ *  HELD       Updates wait here until the socket takes them: one record for each GPU, the newest, so that a slow socket
+ *             costs the same memory however long it is slow.
+ *  REPLAYING  Pages of the history wait in a queue, one page at a time. Live updates collect in a backlog, which follows
+ *             when the history is complete.
+ *  DIRECT     Nothing waits: the socket follows the topic, and updates do not pass through here.
+ *  ENDED      Nothing is sent any more.
  *
- *  REPLAYING -history read-> HELD -nothing waits, socket not behind-> DIRECT -socket behind-> HELD. Without history it
- *  begins HELD. */
-export class Subscription implements UpdateHolder {
+ *  HELD -beginReplay-> REPLAYING -endReplay-> HELD
+ *  HELD -startDirect, when idle-> DIRECT -stopDirect-> HELD
+ *  any -end-> ENDED
+ *
+ *  It begins HELD. An event that has no arrow in a state does not change the state. */
+export class Subscription implements UpdateReceiver {
   readonly id: string;
-  private readonly channel: SharedTopic;
-  /** Records, and texts of messages between them. */
-  private line: (WaitingRecord | string)[] = [];
-  private lineAt = 0;
-  private onLineEmpty: (() => void) | undefined;
+  readonly request: SubscriptionRequest;
+  private readonly sharedTopic: SharedTopic;
+  private state: SubscriptionState = { name: "HELD" };
+  /** Sent before `newest`: records in order, and the texts of messages between them. */
+  private queue: (WaitingRecord | string)[] = [];
+  private queueIndex = 0;
+  private onQueueEmpty: (() => void) | undefined;
   private readonly newest = new Map<string, WaitingRecord>();
-  private backlog: StoredRecord[] | undefined;
-  private readonly overlap = new ReplayDedup();
+  private readonly dedup = new ReplayDedup();
   private skipped = 0;
-  private isDirect = false;
-  private hasEnded = false;
 
   constructor(private readonly options: SubscriptionOptions) {
     this.id = options.id;
-    this.channel = options.channels.join(options.wanted, this);
+    this.request = options.request;
+    this.sharedTopic = options.topics.join(options.request, this);
   }
 
+  get stateName(): SubscriptionState["name"] {
+    return this.state.name;
+  }
+
+  /** Name of the topic that the socket follows while the subscription is DIRECT. */
   get topic(): string {
-    return this.channel.topic;
+    return this.sharedTopic.name;
   }
 
-  get wanted(): SubscriptionRequest {
-    return this.options.wanted;
-  }
-
-  get isOver(): boolean {
-    return this.hasEnded;
-  }
-
-  /** Nothing waits, and nothing has to be looked at before it is sent. */
-  get isIdle(): boolean {
-    return this.newest.size === 0 && this.line.length === 0 && this.backlog === undefined && this.overlap.isOver;
-  }
-
-  hold({ record }: LiveUpdate): void {
-    if (this.overlap.covers(record)) return;
-    if (this.backlog !== undefined) {
-      this.backlog.push(record);
-      if (this.backlog.length > backlogMax) this.skip(this.backlog.splice(0, backlogMax / 2).length);
-      return;
-    }
+  receive({ record }: LiveUpdate): void {
+    if (this.dedup.covers(record)) return;
+    if (this.state.name === "REPLAYING") this.addToBacklog(this.state.backlog, record);
+    if (this.state.name !== "HELD") return;
     this.replaceNewest(record);
     this.options.onWaiting();
   }
 
-  /** Lets last known values wait. */
+  /** Queues the last known values; only while HELD. */
   addSnapshot(records: readonly StoredRecord[]): void {
+    if (this.state.name !== "HELD") return;
     for (const record of records) this.newest.set(record.gpu.uuid, { record, origin: "snapshot" });
   }
 
-  /** From now on live records wait until the history was told. */
+  /** From now on live records wait until the history was sent. */
   beginReplay(): void {
-    this.backlog = [];
+    if (this.state.name === "HELD") this.state = { name: "REPLAYING", backlog: [] };
   }
 
-  /** Lets a page of the history wait; what of it came live meanwhile is told once.
-   *  @param records in the order of their instants
-   *  @param newestMs instant of the newest record that was told of a GPU
-   *  @returns resolves when the page was sent, or the subscription has ended */
+  /** Queues a page of the history; a record of it that arrived live meanwhile is sent only once.
+   *  @param records in time order
+   *  @param newestMs instant of a GPU's newest live record; its later live records are not older
+   *  @returns resolves when the page was sent, or the subscription is not REPLAYING any more */
   addHistory(records: readonly StoredRecord[], newestMs: (uuid: string) => number): Promise<void> {
-    if (this.hasEnded || records.length === 0) return Promise.resolve();
+    if (this.state.name !== "REPLAYING" || records.length === 0) return Promise.resolve();
     const page = new ReplayDedup();
     page.add(records, () => -Infinity);
-    this.backlog = this.backlog?.filter((record) => !page.covers(record));
-    this.overlap.add(records, newestMs);
-    for (const record of records) this.line.push({ record, origin: "replay" });
+    this.state.backlog = this.state.backlog.filter((record) => !page.covers(record));
+    this.dedup.add(records, newestMs);
+    for (const record of records) this.queue.push({ record, origin: "replay" });
     return new Promise((resolve) => {
-      this.onLineEmpty = resolve;
+      this.onQueueEmpty = resolve;
       this.options.onWaiting();
     });
   }
 
-  /** The history was told: what came meanwhile follows. */
-  endReplay(end: ControlMessage): void {
-    if (this.hasEnded) return;
-    this.line.push(JSON.stringify(end));
-    for (const record of this.backlog ?? []) this.line.push({ record, origin: undefined });
-    this.backlog = undefined;
+  /** The history was sent: `message` follows, then the backlog. */
+  endReplay(message: ControlMessage): void {
+    if (this.state.name !== "REPLAYING") return;
+    this.queue.push(JSON.stringify(message));
+    for (const record of this.state.backlog) this.queue.push({ record, origin: undefined });
+    this.state = { name: "HELD" };
     this.options.onWaiting();
   }
 
-  /** The next text to send; undefined where there is none. */
+  /** The next text to send; undefined if nothing waits. */
   next(): string | undefined {
-    if (this.skipped > 0 && this.backlog === undefined) {
+    if (this.skipped > 0 && this.state.name === "HELD") {
       const text = JSON.stringify({ type: "skipped", id: this.id, count: this.skipped } satisfies ControlMessage);
       this.skipped = 0;
       return text;
     }
     for (;;) {
-      const waiting = this.nextInLine() ?? this.nextOfNewest();
+      const waiting = this.nextOfQueue() ?? this.nextOfNewest();
       if (waiting === undefined || typeof waiting === "string") return waiting;
-      const text = this.channel.textOf(waiting.record, waiting.origin);
+      const text = this.sharedTopic.textOf(waiting.record, waiting.origin);
       if (text !== undefined) return text;
     }
   }
 
-  /** Whether the socket follows the topic, or each update is handed over. */
-  setDirect(isDirect: boolean): void {
-    this.isDirect = isDirect;
-    this.channel.setDirect(this, isDirect);
+  /** HELD -> DIRECT, if nothing waits and no live record has to be compared with the replay any more.
+   *  @returns true if it is DIRECT now: the socket has to follow the topic */
+  startDirect(): boolean {
+    if (this.state.name !== "HELD" || this.newest.size > 0 || this.queue.length > 0 || !this.dedup.isOver) return false;
+    this.state = { name: "DIRECT" };
+    this.sharedTopic.startDirect(this);
+    return true;
   }
 
-  /** Ends it: nothing waits any more. */
+  /** DIRECT -> HELD: the socket does not follow the topic any more. */
+  stopDirect(): void {
+    if (this.state.name !== "DIRECT") return;
+    this.state = { name: "HELD" };
+    this.sharedTopic.stopDirect(this);
+  }
+
+  /** Leaves the topic and drops everything that waits. */
   end(): void {
-    if (this.hasEnded) return;
-    this.hasEnded = true;
-    if (this.isDirect) this.setDirect(false);
-    this.options.channels.part(this.options.wanted, this);
-    this.line = [];
+    if (this.state.name === "ENDED") return;
+    this.stopDirect();
+    this.state = { name: "ENDED" };
+    this.options.topics.leave(this.request, this);
+    this.queue = [];
     this.newest.clear();
-    this.backlog = undefined;
-    this.onLineEmpty?.();
+    this.onQueueEmpty?.();
   }
 
-  private nextInLine(): WaitingRecord | string | undefined {
-    const first = this.line[this.lineAt];
+  private addToBacklog(backlog: StoredRecord[], record: StoredRecord): void {
+    backlog.push(record);
+    if (backlog.length > backlogMax) this.skip(backlog.splice(0, backlogMax / 2).length);
+  }
+
+  private nextOfQueue(): WaitingRecord | string | undefined {
+    const first = this.queue[this.queueIndex];
     if (first === undefined) return undefined;
-    this.lineAt += 1;
-    if (this.lineAt === this.line.length) {
-      this.line = [];
-      this.lineAt = 0;
-      this.onLineEmpty?.();
+    this.queueIndex += 1;
+    if (this.queueIndex === this.queue.length) {
+      this.queue = [];
+      this.queueIndex = 0;
+      this.onQueueEmpty?.();
     }
     return first;
   }
@@ -173,7 +190,7 @@ export class Subscription implements UpdateHolder {
       this.newest.set(uuid, { record, origin: undefined });
       return;
     }
-    // a record that got more metrics, or that follows a snapshot, leaves nothing out
+    // no record is lost if the waiting one is a snapshot, or the same record before more of its metrics arrived
     if (waiting.origin === undefined && waiting.record.timeMs !== record.timeMs) this.skip(1);
     waiting.record = record;
     waiting.origin = undefined;

@@ -112,7 +112,7 @@ test("as events over HTTP", async () => {
 
 test("of what comes faster than it is read, the newest of each GPU is told", async () => {
   const feed = new LiveFeed(gateway.fleet);
-  const records = liveRecords(feed, { gpuUuids: ["GPU-s", "GPU-t"] });
+  const records = liveRecords(feed, { uuids: ["GPU-s", "GPU-t"] });
   for (let second = 1; second <= 1000; second += 1) await gateway.tell(record("GPU-s", second));
   await gateway.tell(record("GPU-t", 1));
   expect((await records.next()).value).toMatchObject({ gpu: { uuid: "GPU-s" }, timeMs: at(1000) });

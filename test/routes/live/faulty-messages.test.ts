@@ -12,8 +12,8 @@ const allMetrics = metrics.map(({ name }) => name).join(", ");
 
 /** What is sent, and what is said of it. */
 const faults: [what: string, sent: unknown, code: string, message: string][] = [
-  ["no JSON", "{bad", "invalid_json", '"{bad" is no JSON; expected such as {"type":"subscribe"}'],
-  ["a list", "[1]", "invalid_message", '"[1]" is no JSON object; expected such as {"type":"subscribe"}'],
+  ["no JSON", "{bad", "invalid_json", '"{bad" is not JSON; expected a message such as {"type":"subscribe"}'],
+  ["a list", "[1]", "invalid_message", '"[1]" is not a JSON object; expected a message such as {"type":"subscribe"}'],
   ["no type", {}, "invalid_field", "type is missing; expected one of subscribe, unsubscribe, ping"],
   ["a wrong type", { type: 7 }, "invalid_field", "type=7 is not usable; expected one of subscribe, unsubscribe, ping"],
   [
@@ -26,13 +26,13 @@ const faults: [what: string, sent: unknown, code: string, message: string][] = [
     "an unknown field",
     { type: "subscribe", filter: {} },
     "unknown_field",
-    'There is no field "filter" here; expected type, id, topic, filters, snapshot, since',
+    'There is no field "filter"; expected one of type, id, topic, filters, snapshot, since',
   ],
   [
     "an unknown filter",
     { type: "subscribe", filters: { gpu: "x" } },
     "unknown_field",
-    'There is no field "filters.gpu" here; expected gpu_uuid, gpu_uuids, hostname, cluster, cluster_id, namespace, metrics',
+    'There is no field "filters.gpu"; expected one of gpu_uuid, gpu_uuids, hostname, cluster, cluster_id, namespace, metrics',
   ],
   [
     "an unknown metric",
@@ -74,7 +74,7 @@ const faults: [what: string, sent: unknown, code: string, message: string][] = [
     "two clusters",
     { type: "subscribe", filters: { cluster: "a", cluster_id: "b" } },
     "invalid_field",
-    'filters.cluster_id="b" is not usable; expected what filters.cluster says ("a"), or one of the two alone',
+    'filters.cluster_id="b" is not usable; expected the same as filters.cluster ("a"), or only one of the two',
   ],
   [
     "no instant",
@@ -86,19 +86,19 @@ const faults: [what: string, sent: unknown, code: string, message: string][] = [
     "snapshot and since",
     { type: "subscribe", since: "2025-07-18T20:42:34Z", snapshot: true },
     "invalid_field",
-    "snapshot=true is not usable; expected false or nothing beside since",
+    "snapshot=true is not usable; expected false, or no snapshot, together with since",
   ],
   [
     "a subscription that is not there",
     { type: "unsubscribe", id: "x" },
     "unknown_subscription",
-    'id="x" is no subscription of this connection; expected a subscribe first',
+    'No subscription of this connection has id="x"; expected a subscribe first',
   ],
   [
     "bytes",
     new Uint8Array([1, 2, 3]),
     "binary_message",
-    "A binary message is not usable; expected text: one JSON object a message",
+    "A binary message is not usable; expected a text message with one JSON object",
   ],
   [
     "too much",
@@ -106,7 +106,7 @@ const faults: [what: string, sent: unknown, code: string, message: string][] = [
     "message_too_large",
     "A message of 262145 characters is not usable; expected at most 262144",
   ],
-  ["depth without end", "[".repeat(200_000), "invalid_json", expect.stringContaining("is no JSON")],
+  ["depth without end", "[".repeat(200_000), "invalid_json", expect.stringContaining("is not JSON")],
 ];
 
 describe("a message that cannot be used gets an error and keeps the connection", () => {
@@ -140,10 +140,10 @@ test("an id is given once, the same is asked for once, and there is a limit", as
   expect(await client.ask({ type: "subscribe", id: "b" })).toMatchObject({
     code: "too_many_subscriptions",
     message:
-      "This connection has 3 subscriptions, as many as WS_MAX_SUBSCRIPTIONS allows; expected an unsubscribe first, or gpu_uuids instead of a subscription a GPU",
+      "This connection has 3 subscriptions, as many as WS_MAX_SUBSCRIPTIONS allows; expected an unsubscribe first, or one subscription that names several GPUs in gpu_uuids",
   });
   expect(await client.ask({ type: "unsubscribe", id: "b" })).toMatchObject({
-    message: 'id="b" is no subscription of this connection; expected one of a, 1, 2',
+    message: 'No subscription of this connection has id="b"; expected one of a, 1, 2',
   });
   client.close();
 });

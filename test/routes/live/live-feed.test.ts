@@ -3,8 +3,9 @@ import pino from "pino";
 import { systemClock } from "../../../src/kit/clock.ts";
 import { FleetProjection } from "../../../src/routes/fleet/fleet-projection.ts";
 import { MemoryHotTier } from "../../../src/pipeline/hot/memory/memory-hot-tier.ts";
-import { LiveFeed, type LiveFilter } from "../../../src/routes/live/live-feed.ts";
 import { makeBatch, type TestRecord } from "../../../dev/make-batch.ts";
+import type { GpuSelector } from "../../../src/domain/gpu-selector.ts";
+import { LiveFeed } from "../../../src/routes/live/live-feed.ts";
 
 const startMs = Date.UTC(2025, 6, 18);
 
@@ -25,9 +26,9 @@ async function openFeed() {
     feed,
     write: (...records: TestRecord[]) => hotTier.write(makeBatch(records)),
     /** What a subscriber hears, as `uuid@second`. */
-    hear: (filter: LiveFilter) => {
+    hear: (selector: GpuSelector) => {
       const heard: string[] = [];
-      const end = feed.subscribe(filter, ({ gpu, record: { timeMs } }) => {
+      const end = feed.subscribe(selector, ({ gpu, record: { timeMs } }) => {
         heard.push(`${gpu.uuid}@${(timeMs - startMs) / 1000}`);
       });
       return { heard, end };
@@ -67,13 +68,13 @@ describe("the live feed", () => {
   test("tells only what fits", async () => {
     const { write, hear } = await openFeed();
     const heardBy = {
-      one: hear({ gpuUuids: ["a"] }),
-      twice: hear({ gpuUuids: ["a", "a", "c"] }),
-      none: hear({ gpuUuids: [] }),
+      one: hear({ uuids: ["a"] }),
+      twice: hear({ uuids: ["a", "a", "c"] }),
+      none: hear({ uuids: [] }),
       host: hear({ hostname: "host-b" }),
       cluster: hear({ clusterId: "other" }),
       namespace: hear({ namespace: "ml" }),
-      gpuElsewhere: hear({ gpuUuids: ["a"], hostname: "host-b" }),
+      gpuElsewhere: hear({ uuids: ["a"], hostname: "host-b" }),
       hostElsewhere: hear({ hostname: "host-b", clusterId: "cluster" }),
     };
     await write(
@@ -95,11 +96,11 @@ describe("the live feed", () => {
 
   test("is silent to those who have ended, also when they end while it tells", async () => {
     const { feed, write, hear } = await openFeed();
-    const first = hear({ gpuUuids: ["a"] });
+    const first = hear({ uuids: ["a"] });
     const ends: (() => void)[] = [];
     const heard: string[] = [];
-    feed.subscribe({ gpuUuids: ["a"] }, () => ends.forEach((end) => end()));
-    ends.push(feed.subscribe({ gpuUuids: ["a"] }, ({ gpu }) => heard.push(gpu.uuid)));
+    feed.subscribe({ uuids: ["a"] }, () => ends.forEach((end) => end()));
+    ends.push(feed.subscribe({ uuids: ["a"] }, ({ gpu }) => heard.push(gpu.uuid)));
     first.end();
     first.end();
     await write(record("a", 1));

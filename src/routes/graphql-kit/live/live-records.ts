@@ -1,13 +1,14 @@
+import type { GpuSelector } from "../../../domain/gpu-selector.ts";
 import type { StoredRecord } from "../../../domain/query.ts";
-import type { LiveFeed, LiveFilter } from "../../live/live-feed.ts";
+import type { LiveFeed } from "../../live/live-feed.ts";
 
-/** Newest records as they come, as somebody asks for them: of those that wait, the newest of each GPU is kept, so that a
- *  slow reader costs no more than a fleet. Ends, and hears nothing any more, by `return`. */
-export function liveRecords(feed: LiveFeed, filter: LiveFilter): AsyncIterableIterator<StoredRecord> {
+/** Newest records as they arrive, read by iteration. Only the newest record of each GPU waits, so that a slow reader costs
+ *  no more memory than one record for each GPU. `return` ends the iteration and the subscription to the feed. */
+export function liveRecords(feed: LiveFeed, selector: GpuSelector): AsyncIterableIterator<StoredRecord> {
   const waiting = new Map<string, StoredRecord>();
   let wake: (() => void) | undefined;
   let hasEnded = false;
-  const unsubscribe = feed.subscribe(filter, ({ record }) => {
+  const unsubscribe = feed.subscribe(selector, ({ record }) => {
     waiting.set(record.gpu.uuid, record);
     wake?.();
   });

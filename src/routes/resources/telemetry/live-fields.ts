@@ -1,63 +1,52 @@
 import { Type } from "@sinclair/typebox";
-import { GraphQLList, GraphQLNonNull, type GraphQLFieldConfigArgumentMap, GraphQLString } from "graphql";
-import { selectorFields } from "../../schemas/gpu-selector.ts";
-import { toApiRecord } from "../../schemas/telemetry-record.ts";
-import type { LiveFilter } from "../../live/live-feed.ts";
+import { type GraphQLFieldConfigArgumentMap, GraphQLList, GraphQLNonNull, GraphQLString } from "graphql";
+import type { GpuSelector } from "../../../domain/gpu-selector.ts";
 import type { StoredRecord } from "../../../domain/query.ts";
+import type { Field } from "../../graphql-kit/field.ts";
 import { badInput } from "../../graphql-kit/graphql-errors.ts";
 import { liveRecords } from "../../graphql-kit/live/live-records.ts";
-import type { EnumTypes } from "../../graphql-kit/types/enums.ts";
 import { argumentsOf, parametersOf } from "../../graphql-kit/types/arguments.ts";
+import type { EnumTypes } from "../../graphql-kit/types/enums.ts";
 import type { OutputTypes } from "../../graphql-kit/types/output-types.ts";
-import type { Field } from "../../graphql-kit/field.ts";
+import { selectorFields, selectorOf, type SelectorValues } from "../../schemas/gpu-selector.ts";
+import { toApiRecord } from "../../schemas/telemetry-record.ts";
 
 const { gpu_uuid, cluster_id, hostname, namespace } = selectorFields;
 const filters = Type.Object({ gpu_uuid, cluster_id, hostname, namespace });
 const uuidsMax = 1000;
-const uuids: GraphQLFieldConfigArgumentMap = {
+const uuidsArgument: GraphQLFieldConfigArgumentMap = {
   gpuUuids: {
     description: `Only these GPUs, at most ${uuidsMax}`,
     type: new GraphQLList(new GraphQLNonNull(GraphQLString)),
   },
 };
 
-/** What is told as it comes. */
+/** Subscriptions to records. */
 export function liveFields(types: OutputTypes, enums: EnumTypes): Record<string, Field> {
   return {
     telemetry: {
       type: new GraphQLNonNull(types.of("TelemetryRecord")),
       description:
-        "The newest record of each GPU that fits, as it comes; the same once more where it gets more metrics. Who reads too " +
-        "slowly gets the newest of each GPU and not what was in between",
-      args: { ...argumentsOf(filters, enums), ...uuids },
+        "The newest record of each selected GPU as it arrives, and the same record again when more of its metrics arrive. " +
+        "A client that reads too slowly gets the newest record of each GPU, without those in between",
+      args: { ...argumentsOf(filters, enums), ...uuidsArgument },
       subscribe: (_, args, { operation }) => {
         const { feed, admission } = operation.beyond;
-        return admission.admit(liveRecords(feed, filterOf(args as Readonly<Record<string, unknown>>)));
+        return admission.admit(liveRecords(feed, selectorIn(args as Readonly<Record<string, unknown>>)));
       },
       resolve: (record) => toApiRecord(record as StoredRecord),
     },
   };
 }
 
-/** @throws GraphQLError where both one GPU and several are named, or too many */
-function filterOf(args: Readonly<Record<string, unknown>>): LiveFilter {
-  const {
-    gpu_uuid: uuid,
-    cluster_id: clusterId,
-    hostname: host,
-    namespace: space,
-  } = parametersOf(filters, args) as Partial<Record<string, string>>;
-  const several = (args["gpuUuids"] as readonly string[] | null | undefined) ?? undefined;
-  if (several !== undefined && several.length > uuidsMax) {
-    throw badInput(`gpuUuids has ${several.length} elements; expected at most ${uuidsMax}`);
+/** @throws GraphQLError if both gpuUuid and gpuUuids are given, or too many GPUs */
+function selectorIn(args: Readonly<Record<string, unknown>>): GpuSelector {
+  const selector = selectorOf(parametersOf(filters, args) as SelectorValues);
+  const uuids = (args["gpuUuids"] as readonly string[] | null | undefined) ?? undefined;
+  if (uuids === undefined) return selector;
+  if (uuids.length > uuidsMax) throw badInput(`gpuUuids has ${uuids.length} elements; expected at most ${uuidsMax}`);
+  if (selector.uuids !== undefined) {
+    throw badInput("Both gpuUuid and gpuUuids are given; expected only one of them");
   }
-  if (several !== undefined && uuid !== undefined)
-    throw badInput("gpuUuid and gpuUuids are given; expected one of them");
-  const gpuUuids = uuid === undefined ? several : [uuid];
-  return {
-    ...(gpuUuids === undefined ? {} : { gpuUuids }),
-    ...(clusterId === undefined ? {} : { clusterId }),
-    ...(host === undefined ? {} : { hostname: host }),
-    ...(space === undefined ? {} : { namespace: space }),
-  };
+  return { ...selector, uuids };
 }

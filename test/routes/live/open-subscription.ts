@@ -1,0 +1,40 @@
+import type { StoredGpu, StoredRecord } from "../../../src/domain/query.ts";
+import type { FleetMember } from "../../../src/routes/fleet/fleet.ts";
+import { LiveFeed } from "../../../src/routes/live/live-feed.ts";
+import { SharedTopics } from "../../../src/routes/live/shared-topic.ts";
+import { subscriptionRequestOf } from "../../../src/routes/live/subscription-request.ts";
+import { Subscription } from "../../../src/routes/live/subscription.ts";
+
+const startMs = Date.UTC(2025, 6, 18);
+
+const gpu: StoredGpu = {
+  ...{ uuid: "GPU-a", gpuId: 0, device: "nvidia0", modelName: "H100", hostname: "host", clusterId: "cluster" },
+  ...{ driverVersion: "535", properties: {}, firstSeenAtMs: startMs, lastSeenAtMs: startMs },
+};
+
+/** A record of the only GPU. */
+export function recordAt(second: number): StoredRecord {
+  const workload = { container: "", pod: "", namespace: "" };
+  return { ...workload, gpu, timeMs: startMs + second * 1000, metrics: { temperature: second }, custom: {} };
+}
+
+/** A message to a client in short, such as `update 2`, `replay 1`, `skipped 1`. */
+export function shortForm(text: string): string {
+  const message = JSON.parse(text) as Record<string, unknown> & { readonly type: string };
+  if (message.type !== "telemetry_update") return [message.type, message["count"]].join(" ").trim();
+  const origin = ["snapshot", "replay"].find((name) => name in message) ?? "update";
+  return `${origin} ${(Date.parse(message["timestamp"] as string) - startMs) / 1000}`;
+}
+
+/** Topics over a feed without a fleet: `update` makes a record the GPU's newest one. */
+export function openTopics(publish: (topic: string, text: string) => void) {
+  const listeners: ((members: readonly FleetMember[]) => void)[] = [];
+  const feed = new LiveFeed({ onMembers: (listener) => void listeners.push(listener) });
+  const topics = new SharedTopics({ feed, publish });
+  const update = (second: number): void => {
+    for (const listener of listeners) listener([{ gpu, record: recordAt(second) }]);
+  };
+  const subscribe = (id: string, onWaiting: () => void = () => undefined): Subscription =>
+    new Subscription({ id, request: subscriptionRequestOf({}, id), topics, onWaiting, onSkipped: () => undefined });
+  return { update, subscribe };
+}
