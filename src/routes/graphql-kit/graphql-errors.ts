@@ -4,7 +4,7 @@ import { QueryTooCostly, TelemetryError } from "../../domain/errors.ts";
 import { messageOf } from "../../kit/message-of.ts";
 import { ApiError, type ErrorCode } from "../http/api-error.ts";
 
-/** What `extensions.code` may say; stable, for programs. */
+/** The values of `extensions.code`; stable, for programs. */
 export type GraphqlCode =
   | "GRAPHQL_PARSE_FAILED"
   | "GRAPHQL_VALIDATION_FAILED"
@@ -17,7 +17,7 @@ export type GraphqlCode =
   | "SERVICE_UNAVAILABLE"
   | "INTERNAL_SERVER_ERROR";
 
-const codeOfFault: Readonly<Partial<Record<ErrorCode, GraphqlCode>>> = {
+const graphqlCodeOf: Readonly<Partial<Record<ErrorCode, GraphqlCode>>> = {
   invalid_parameter: "BAD_USER_INPUT",
   unknown_parameter: "BAD_USER_INPUT",
   not_found: "NOT_FOUND",
@@ -25,8 +25,8 @@ const codeOfFault: Readonly<Partial<Record<ErrorCode, GraphqlCode>>> = {
   store_unavailable: "SERVICE_UNAVAILABLE",
 };
 
-/** An error as GraphQL answers it.
- *  @param details further extensions */
+/** An error of an answer.
+ *  @param details extensions beside the code */
 export function graphqlError(
   code: GraphqlCode,
   message: string,
@@ -35,38 +35,40 @@ export function graphqlError(
   return new GraphQLError(message, { extensions: { code, ...details } });
 }
 
-/** An argument or a variable that cannot be used. */
+/** An error about the value of an argument or a variable. */
 export function badInput(message: string, details: Readonly<Record<string, unknown>> = {}): GraphQLError {
   return graphqlError("BAD_USER_INPUT", message, details);
 }
 
-/** Makes of anything that is thrown an error that may leave the process: with a code, and without a word of what went
- *  wrong inside, which the log gets. */
+/** Turns anything that was thrown into an error for the client: it has a code, and no details of an error inside the
+ *  server. Those are logged. */
 export function toGraphqlError(thrown: unknown, log: Logger): GraphQLError {
   const error = thrown instanceof GraphQLError ? thrown : undefined;
   const cause = error === undefined ? thrown : error.originalError;
   if (error !== undefined && (cause === undefined || cause instanceof GraphQLError)) {
-    return placed(error, error.extensions["code"] === undefined ? ownFault(error, log) : error);
+    return located(error, error.extensions["code"] === undefined ? codedError(error, log) : error);
   }
-  return placed(error, faultOf(cause, log));
+  return located(error, errorOf(cause, log));
 }
 
-/** What graphql itself finds: in the request where there is no place in the answer yet, else in what we answer. */
-function ownFault(error: GraphQLError, log: Logger): GraphQLError {
-  // an argument is coerced when its field's turn comes: its value is the client's
+/** Gives a code to an error that graphql itself found: the client's if it is about the request, else the server's. */
+function codedError(error: GraphQLError, log: Logger): GraphQLError {
+  // an error about an argument has a path, because arguments are coerced when their field is executed
   const isInput = error.path === undefined || /^(?:Argument|Variable) /.test(error.message);
   return isInput ? badInput(error.message) : internal(error, log);
 }
 
-function faultOf(cause: unknown, log: Logger): GraphQLError {
+function errorOf(cause: unknown, log: Logger): GraphQLError {
   if (cause instanceof ApiError && cause.status < 500) {
-    return graphqlError(codeOfFault[cause.code] ?? "BAD_REQUEST", cause.text.message, { details: cause.text.details });
+    const { code, text } = cause;
+    return graphqlError(graphqlCodeOf[code] ?? "BAD_REQUEST", text.message, { details: text.details });
   }
   if (cause instanceof QueryTooCostly) {
     return graphqlError("QUERY_TOO_COSTLY", `The query costs too much: ${cause.message}`);
   }
   if (cause instanceof TelemetryError && cause.retryable) {
-    return graphqlError("SERVICE_UNAVAILABLE", "What this needs does not answer; try again", { reason: cause.message });
+    const message = "The store or the queue does not answer; try again";
+    return graphqlError("SERVICE_UNAVAILABLE", message, { reason: cause.message });
   }
   return internal(cause, log);
 }
@@ -76,8 +78,8 @@ function internal(cause: unknown, log: Logger): GraphQLError {
   return graphqlError("INTERNAL_SERVER_ERROR", "The operation failed inside the server; its log says why");
 }
 
-/** The fault at the place of the error. */
-function placed(at: GraphQLError | undefined, fault: GraphQLError): GraphQLError {
+/** The error, located where `at` is in the document and in the answer. */
+function located(at: GraphQLError | undefined, error: GraphQLError): GraphQLError {
   const { nodes = null, source = null, positions = null, path = null } = at ?? {};
-  return new GraphQLError(fault.message, { nodes, source, positions, path, extensions: fault.extensions });
+  return new GraphQLError(error.message, { nodes, source, positions, path, extensions: error.extensions });
 }

@@ -1,30 +1,30 @@
 import type { Clock } from "../../kit/clock.ts";
-import type { Fleet } from "../fleet/fleet.ts";
 import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
 import type { DeadLetterAnswers } from "../answers/dead-letters.ts";
 import type { HistoryAnswers } from "../answers/history-answers.ts";
-import type { LiveFeed } from "../live/live-feed.ts";
 import type { FleetIndex, FleetView } from "../fleet/fleet-index.ts";
-import type { Admission } from "./live/admission.ts";
+import type { Fleet } from "../fleet/fleet.ts";
+import type { LiveFeed } from "../live/live-feed.ts";
 import { HistoryLoader } from "./history-loader.ts";
+import type { Admission } from "./live/admission.ts";
 
-/** What GraphQL answers from. */
+/** Everything that resolvers answer from. */
 export interface GraphqlParts {
   readonly fleet: Fleet;
   readonly queries: TelemetryQueries;
   readonly history: HistoryAnswers;
-  readonly desk: DeadLetterAnswers;
+  readonly deadLetters: DeadLetterAnswers;
   readonly feed: LiveFeed;
   readonly admission: Admission;
   readonly clock: Clock;
 }
 
-/** What GraphQL hands to every resolver. */
+/** GraphQL's context value: passed to every resolver. */
 export interface GraphqlContext {
   readonly operation: OperationContext;
 }
 
-/** What the fields of one operation have to answer from. */
+/** What the fields of one operation answer from; records whether they needed more than the fleet's memory. */
 export class OperationContext {
   private hasLeftFleet = false;
   private loader: HistoryLoader | undefined;
@@ -34,12 +34,12 @@ export class OperationContext {
     private readonly view: FleetView,
   ) {}
 
-  /** True while the fleet's memory was all that was asked: the answer holds until the fleet changes. */
+  /** True while only the fleet's memory was used: the answer is valid until the fleet changes. */
   get isOfFleetAlone(): boolean {
     return !this.hasLeftFleet;
   }
 
-  /** The fleet as it is now. @throws StoreUnavailable while it is not known */
+  /** The fleet as it is now. @throws StoreUnavailable while the fleet is not loaded */
   get fleet(): FleetIndex {
     return this.view.now();
   }
@@ -50,7 +50,7 @@ export class OperationContext {
     return this.parts;
   }
 
-  /** History of the GPUs of this operation, read together. */
+  /** History of the operation's GPUs, read in batches. */
   get telemetry(): HistoryLoader {
     this.loader ??= new HistoryLoader(this.beyond);
     return this.loader;

@@ -1,7 +1,7 @@
 import type { Plugin } from "graphql-yoga";
 
-/** The page brings everything with it: the browser is told to load nothing from elsewhere. Its script and style are in the
- *  page, and its editor's workers are made by the script. */
+/** Everything the page needs is in it, so the policy forbids the browser to load anything from elsewhere. Script and style
+ *  are inline, and the script creates the editor's workers. */
 const pageHeaders = {
   "content-type": "text/html; charset=utf-8",
   "content-security-policy":
@@ -9,13 +9,13 @@ const pageHeaders = {
   "x-content-type-options": "nosniff",
 };
 
-/** GraphiQL, with everything it needs in the page. It is 9 MB of source: read when somebody asks for it. */
+/** Renders GraphiQL as one page. Its source has 9 MB, so it is imported at the first request for the page. */
 export async function renderGraphiql(): Promise<string> {
   const { renderGraphiQL } = await import("@graphql-yoga/render-graphiql");
   return renderGraphiQL({ title: "GPU telemetry pipeline: GraphQL", subscriptionsProtocol: "WS" });
 }
 
-/** Says what the page may load. */
+/** Adds the headers that restrict what the page may load. */
 export function guardedPage(): Plugin {
   return {
     onResponse: (event) => {

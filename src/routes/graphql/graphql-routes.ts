@@ -1,41 +1,41 @@
-import { yoga } from "@elysiajs/graphql-yoga";
 import { Elysia } from "elysia";
 import type { DocumentNode } from "graphql";
+import { createYoga, type Plugin } from "graphql-yoga";
 import { LRUCache } from "lru-cache";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { DeadLetters } from "../../pipeline/queue/queue.ts";
 import { DeadLetterAnswers } from "../answers/dead-letters.ts";
-import { toGraphqlError } from "../graphql-kit/graphql-errors.ts";
 import { FleetView } from "../fleet/fleet-index.ts";
-import { guardedPage, renderGraphiql } from "./graphiql.ts";
-import { responseCache } from "./response-cache.ts";
+import { toGraphqlError } from "../graphql-kit/graphql-errors.ts";
 import { Admission } from "../graphql-kit/live/admission.ts";
+import { type GraphqlContext, type GraphqlParts, OperationContext } from "../graphql-kit/operation-context.ts";
+import { guardedPage, renderGraphiql } from "./graphiql.ts";
+import { operationLimits } from "./limits/operation-limits.ts";
 import { GraphqlSockets, type Yoga } from "./live/graphql-socket.ts";
 import { subscriptionInstruments } from "./live/subscription-instruments.ts";
-import { operationLimits } from "./limits/operation-limits.ts";
-import { type GraphqlParts, OperationContext } from "../graphql-kit/operation-context.ts";
 import { requestRules } from "./request-rules.ts";
+import { responseCache } from "./response-cache.ts";
 import { makeSchema } from "./schema.ts";
 
-/** What operators may switch. */
+/** What operators may switch off. */
 export interface GraphqlSettings {
   readonly introspection: boolean;
   readonly graphiql: boolean;
 }
 
-export interface GraphqlOptions extends Omit<GraphqlParts, "desk" | "admission"> {
+export interface GraphqlOptions extends Omit<GraphqlParts, "deadLetters" | "admission"> {
   readonly settings: GraphqlSettings;
   readonly deadLetters: DeadLetters;
-  /** Connections to /graphql by WebSocket. */
+  /** WebSocket connections to /graphql. */
   readonly wsMaxConnections: number;
-  /** Aborted when the process is going to stop. */
+  /** Aborted when the process is about to stop. */
   readonly stopping: AbortSignal;
   readonly registry: Registry;
   readonly log: Logger;
 }
 
-/** Of all clients, by WebSocket and as events over HTTP. */
+/** Subscriptions of all clients, over WebSockets and as events over HTTP. */
 const subscriptionsMax = 10_000;
 
 /** Documents that are cached parsed and validated, and the errors of those that are invalid. */
@@ -48,45 +48,33 @@ const documentsMax = {
 
 /** GraphQL at /graphql: GET, POST, WebSocket (graphql-transport-ws) and, in a browser, GraphiQL. */
 export function graphqlRoutes(options: GraphqlOptions) {
-  const { settings, stopping, wsMaxConnections } = options;
+  const { registry, stopping, wsMaxConnections } = options;
   const admission = new Admission(subscriptionsMax, stopping);
-  const parts: GraphqlParts = { ...options, admission, desk: new DeadLetterAnswers(options.deadLetters) };
-  const made: { yoga?: Yoga } = {};
-  const yogaMade = (): Yoga => made.yoga as Yoga;
-  const sockets = new GraphqlSockets({ ...options, yoga: yogaMade, most: wsMaxConnections });
-  subscriptionInstruments(options.registry, { connections: () => sockets.count, subscriptions: () => admission.count });
+  const parts = { ...options, admission, deadLetters: new DeadLetterAnswers(options.deadLetters) };
+  const yoga = openYoga(parts, options.settings, options.log);
+  const sockets = new GraphqlSockets({
+    yoga: yoga as unknown as Yoga,
+    maxConnections: wsMaxConnections,
+    stopping,
+    log: options.log,
+  });
+  subscriptionInstruments(registry, { connections: () => sockets.count, subscriptions: () => admission.count });
   return new Elysia({ name: "graphql", detail: { hide: true } })
     .onBeforeHandle(({ request, server }) => {
       if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") return undefined;
       sockets.upgrade(request, server);
       return new Response(null, { status: 101 });
     })
-    .use(
-      yoga({
-        ...answering(parts, { ...settings, onMade: (instance) => (made.yoga = instance) }, options.log),
-        schema: makeSchema(),
-        logging: false,
-        landingPage: false,
-        multipart: false,
-        graphiql: settings.graphiql,
-        renderGraphiQL: renderGraphiql,
-        // kept-answers has read the body already, within its own limit
-        maxRequestBodySize: false,
-      }),
-    );
+    .get("/graphql", async ({ request }) => yoga.fetch(request))
+    .post("/graphql", async ({ request }) => yoga.fetch(request), { parse: "none" });
 }
 
-interface AnsweringSettings extends GraphqlSettings {
-  /** The plugin keeps what it makes to itself; WebSockets need it, too. */
-  readonly onMade: (yoga: Yoga) => void;
-}
-
-/** How operations are answered, and what is kept of them. */
-function answering(parts: GraphqlParts, { onMade, ...settings }: AnsweringSettings, log: Logger) {
+function openYoga(parts: GraphqlParts, settings: GraphqlSettings, log: Logger) {
   const view = new FleetView(parts.fleet);
   const contexts = new WeakMap<Request, OperationContext>();
-  return {
-    context: ({ request }: { readonly request: Request }) => {
+  return createYoga<object, GraphqlContext>({
+    schema: makeSchema(),
+    context: ({ request }) => {
       const operation = new OperationContext(parts, view);
       contexts.set(request, operation);
       return { operation };
@@ -97,11 +85,18 @@ function answering(parts: GraphqlParts, { onMade, ...settings }: AnsweringSettin
     },
     maskedErrors: { maskError: (error: unknown) => toGraphqlError(error, log) },
     plugins: [
-      { onYogaInit: ({ yoga: instance }: { readonly yoga: unknown }) => onMade(instance as Yoga) },
       requestRules(settings),
       guardedPage(),
       responseCache(view, (request) => contexts.get(request)),
       operationLimits(view),
-    ],
-  };
+    ] satisfies Plugin[],
+    logging: false,
+    landingPage: false,
+    cors: false,
+    multipart: false,
+    graphiql: settings.graphiql,
+    renderGraphiQL: renderGraphiql,
+    // responseCache reads the body, within a limit of its own
+    maxRequestBodySize: false,
+  });
 }

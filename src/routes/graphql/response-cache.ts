@@ -5,7 +5,7 @@ import { BoundedCache } from "./bounded-cache.ts";
 import { graphqlError } from "../graphql-kit/graphql-errors.ts";
 import type { FleetView } from "../fleet/fleet-index.ts";
 import type { OperationContext } from "../graphql-kit/operation-context.ts";
-import { bodyMaxBytes, readBody } from "./request-body.ts";
+import { bodyMaxBytes, readBody } from "./read-body.ts";
 
 interface Answer {
   readonly text: string;

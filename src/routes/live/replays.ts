@@ -114,7 +114,7 @@ function errorOf(error: unknown): MessageError {
     return { code: "store_unavailable", message, details };
   }
   if (error instanceof QueryTooCostly) {
-    const message = `The history was not sent, because its query is too costly: ${error.message}; the subscription is live`;
+    const message = `The history was not sent, because its query costs too much: ${error.message}; the subscription is live`;
     return { code: error.code, message, details };
   }
   return { code: "internal_error", message: "The history could not be sent; the subscription is live", details: {} };

@@ -1,12 +1,12 @@
 import { graphqlError } from "../graphql-errors.ts";
 
-/** How many subscriptions there may be, of all clients, and their end when the process stops. */
+/** Limits the subscriptions of all clients together, and ends them when the process stops. */
 export class Admission {
   private readonly admitted = new Set<AsyncIterator<unknown>>();
 
-  /** @param stopping aborted when the process is going to stop */
+  /** @param stopping aborted when the process is about to stop */
   constructor(
-    private readonly most: number,
+    private readonly maxSubscriptions: number,
     private readonly stopping: AbortSignal,
   ) {
     stopping.addEventListener("abort", () => {
@@ -19,14 +19,15 @@ export class Admission {
   }
 
   /** Counts a subscription until it ends.
-   *  @throws GraphQLError where there is no room, or the process is stopping; the subscription is ended then */
+   *  @throws GraphQLError if there are too many, or the process is stopping; `events` is ended then */
   admit<Event>(events: AsyncIterableIterator<Event>): AsyncIterableIterator<Event> {
-    if (this.admitted.size >= this.most || this.stopping.aborted) {
+    const max = this.maxSubscriptions;
+    if (this.admitted.size >= max || this.stopping.aborted) {
       void events.return?.();
       const message = this.stopping.aborted
         ? "This gateway is stopping; connect again"
-        : `There are ${this.most} subscriptions already, as many as this gateway takes`;
-      throw graphqlError("TOO_MANY_SUBSCRIPTIONS", message, { max: this.most });
+        : `There are ${max} subscriptions already, as many as this gateway takes`;
+      throw graphqlError("TOO_MANY_SUBSCRIPTIONS", message, { max });
     }
     const leave = (): void => void this.admitted.delete(counted);
     const counted: AsyncIterableIterator<Event> = {

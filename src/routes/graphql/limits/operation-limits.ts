@@ -16,20 +16,20 @@ import { graphqlError } from "../../graphql-kit/graphql-errors.ts";
 import type { FleetIndex, FleetView } from "../../fleet/fleet-index.ts";
 import { type OperationSize, sizeOfOperation } from "./operation-size.ts";
 
-/** Tokens of a document: some ten times those of a large dashboard's. Validation takes time with their square. */
+/** Tokens of a document: some ten times as many as a large dashboard's. The time of validation grows with their square. */
 const tokensMax = 2000;
 
-/** What an operation may have at most. GraphiQL's introspection has a depth of 15; a million values are answered in
- *  about a second, during which nobody else is. */
-const most: OperationSize = { depth: 16, aliases: 30, values: 1_000_000 };
+/** The largest operation that is executed. GraphiQL's introspection has a depth of 15. A million values take about a second,
+ *  during which the process answers no other request. */
+const maxSize: OperationSize = { depth: 16, aliases: 30, values: 1_000_000 };
 
 const remedy: Readonly<Record<keyof OperationSize, string>> = {
   depth: "select fewer fields inside fields",
-  aliases: "ask in several requests",
-  values: "set limit, filter, or select fewer fields",
+  aliases: "split it into several requests",
+  values: "set limit, select fewer GPUs, or select fewer fields",
 };
 
-/** An operation to be executed. */
+/** What Yoga is about to execute. */
 interface Executed {
   readonly schema: GraphQLSchema;
   readonly document: DocumentNode;
@@ -37,8 +37,8 @@ interface Executed {
   readonly variableValues?: unknown;
 }
 
-/** Refuses documents and operations that would take too long, before anything is executed. Sizes are known only with
- *  the variables: this is no rule of validation. */
+/** Refuses documents and operations that would take too long, before anything is executed. This cannot be a validation
+ *  rule, because an operation's size depends on its variables. */
 export function operationLimits(view: FleetView): Plugin {
   const check = ({ args }: { args: Executed }): void => checkSize(args, view);
   return {
@@ -53,15 +53,15 @@ function parseWithinLimit(source: string | Source, options?: ParseOptions): Docu
     return parse(source, { ...options, maxTokens: tokensMax });
   } catch (error) {
     if (!(error instanceof GraphQLError) || !error.message.includes(`${tokensMax} tokens`)) throw error;
-    const message = `The document is too large: more than ${tokensMax} tokens; ask in several requests`;
+    const message = `The document is too large: it has more than ${tokensMax} tokens; split it into several requests`;
     throw graphqlError("OPERATION_TOO_LARGE", message, { limit: "tokens", max: tokensMax });
   }
 }
 
-/** @throws GraphQLError where a limit is passed */
+/** @throws GraphQLError if the operation is larger than `maxSize` */
 function checkSize({ schema, document, operationName, variableValues }: Executed, view: FleetView): void {
   const operation = getOperationAST(document, operationName);
-  if (!operation) return; // whoever executes it says what is wrong
+  if (!operation) return; // its execution reports the error
   const definitions = operation.variableDefinitions ?? [];
   const { coerced } = getVariableValues(schema, definitions, (variableValues ?? {}) as Record<string, unknown>);
   if (coerced === undefined) return;
@@ -71,19 +71,20 @@ function checkSize({ schema, document, operationName, variableValues }: Executed
       .map((fragment) => [fragment.name.value, fragment]),
   );
   const size = sizeOfOperation({ schema, operation, fragments, variables: coerced, fleet: fleetOf(view) });
-  for (const what of ["depth", "aliases", "values"] as const) {
-    if (size[what] <= most[what]) continue;
-    // fragments within fragments make numbers that nobody can read
-    const value = Math.min(Math.ceil(size[what]), Number.MAX_SAFE_INTEGER);
+  for (const limit of ["depth", "aliases", "values"] as const) {
+    const max = maxSize[limit];
+    if (size[limit] <= max) continue;
+    // nested fragments can multiply to more than an integer holds
+    const value = Math.min(Math.ceil(size[limit]), Number.MAX_SAFE_INTEGER);
     throw graphqlError(
       "OPERATION_TOO_LARGE",
-      `The operation is too large: ${what} ${value}, at most ${most[what]}; ${remedy[what]}`,
-      { limit: what, value, max: most[what] },
+      `The operation is too large: ${limit} ${value}, at most ${max}; ${remedy[limit]}`,
+      { limit, value, max },
     );
   }
 }
 
-/** Undefined while it is not known: the fields then say so. */
+/** @returns undefined while the fleet is not loaded; the fields report that */
 function fleetOf(view: FleetView): FleetIndex | undefined {
   try {
     return view.now();

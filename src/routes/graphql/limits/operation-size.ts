@@ -19,43 +19,43 @@ import {
 import type { SizeOf } from "../../graphql-kit/field.ts";
 import type { FleetIndex } from "../../fleet/fleet-index.ts";
 
-/** How large an operation is. */
+/** The size of an operation. */
 export interface OperationSize {
-  /** Fields inside fields. */
+  /** Levels of fields inside fields. */
   readonly depth: number;
   readonly aliases: number;
-  /** Values that the answer may have: each field times the elements of the lists around it. */
+  /** Values that the answer may have: each field counts once for each element of the lists around it. */
   readonly values: number;
 }
 
-/** What measuring needs to know. */
-export interface Measured {
+/** An operation, with everything that its size depends on. */
+export interface SizedOperation {
   readonly schema: GraphQLSchema;
   readonly operation: OperationDefinitionNode;
   readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>;
   /** Coerced. */
   readonly variables: Readonly<Record<string, unknown>>;
-  /** Undefined while the fleet is not known. */
+  /** Undefined while the fleet is not loaded. */
   readonly fleet: FleetIndex | undefined;
 }
 
-/** Elements of lists that say nothing of their size: maps of records, and introspection. */
-const sizeDefault = 8;
+/** Assumed elements of lists whose field has no `size`: maps of records, and introspection. */
+const defaultSize = 8;
 const introspectionSize = 20;
-const nothing: OperationSize = { depth: 0, aliases: 0, values: 0 };
+const zero: OperationSize = { depth: 0, aliases: 0, values: 0 };
 
 /** Measures an operation before it is executed.
- *  @param measured of a document that is valid: its fragments form no circle */
-export function sizeOfOperation(measured: Measured): OperationSize {
-  const root = measured.schema.getRootType(measured.operation.operation);
-  return root ? new SizeWalk(measured).selections(root, measured.operation.selectionSet) : nothing;
+ *  @param sized from a valid document: its fragments form no cycle */
+export function sizeOfOperation(sized: SizedOperation): OperationSize {
+  const root = sized.schema.getRootType(sized.operation.operation);
+  return root ? new SizeWalk(sized).selections(root, sized.operation.selectionSet) : zero;
 }
 
 class SizeWalk {
-  /** Each fragment is measured once: a chain of them that each spread the next twice would take for ever. */
+  /** Each fragment is measured once: fragments that each spread the next one twice would take exponential time. */
   private readonly fragmentSizes = new Map<string, OperationSize>();
 
-  constructor(private readonly measured: Measured) {}
+  constructor(private readonly sized: SizedOperation) {}
 
   selections(parent: GraphQLCompositeType, { selections }: SelectionSetNode): OperationSize {
     return selections.reduce((sum, node) => {
@@ -71,15 +71,15 @@ class SizeWalk {
         aliases: sum.aliases + aliases,
         values: sum.values + values,
       };
-    }, nothing);
+    }, zero);
   }
 
   private fragment(name: string): OperationSize {
     let size = this.fragmentSizes.get(name);
     if (size === undefined) {
-      const fragment = this.measured.fragments.get(name);
+      const fragment = this.sized.fragments.get(name);
       const type = this.typeNamed(fragment?.typeCondition.name.value);
-      size = fragment === undefined || type === undefined ? nothing : this.selections(type, fragment.selectionSet);
+      size = fragment === undefined || type === undefined ? zero : this.selections(type, fragment.selectionSet);
       this.fragmentSizes.set(name, size);
     }
     return size;
@@ -101,10 +101,10 @@ class SizeWalk {
     const size = definition.extensions["size"] as SizeOf | undefined;
     if (size === undefined) {
       if (!isListType(getNullableType(definition.type))) return 1;
-      return type.name.startsWith("__") ? introspectionSize : sizeDefault;
+      return type.name.startsWith("__") ? introspectionSize : defaultSize;
     }
-    if (this.measured.fleet === undefined) return 1; // there is nothing to list
-    return size(getArgumentValues(definition, node, this.measured.variables), this.measured.fleet);
+    if (this.sized.fleet === undefined) return 1; // no element can be listed
+    return size(getArgumentValues(definition, node, this.sized.variables), this.sized.fleet);
   }
 
   private definitionOf(parent: GraphQLCompositeType, name: string): GraphQLField<unknown, unknown> | undefined {
@@ -114,7 +114,7 @@ class SizeWalk {
   }
 
   private typeNamed(name: string | undefined): GraphQLCompositeType | undefined {
-    const type = name === undefined ? undefined : this.measured.schema.getType(name);
+    const type = name === undefined ? undefined : this.sized.schema.getType(name);
     return isCompositeType(type) ? type : undefined;
   }
 }

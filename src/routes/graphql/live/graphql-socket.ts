@@ -11,7 +11,7 @@ import type { Logger } from "pino";
 import { ApiError } from "../../http/api-error.ts";
 import { graphqlError } from "../../graphql-kit/graphql-errors.ts";
 
-/** How an operation is answered, with all plugins. */
+/** How Yoga executes an operation, with all plugins. */
 interface Operation {
   readonly schema: GraphQLSchema;
   parse(text: string): DocumentNode | Promise<DocumentNode>;
@@ -36,22 +36,23 @@ interface SocketServer {
 
 type Wire = Pick<Bun.ServerWebSocket<GraphqlSocket>, "send" | "close" | "getBufferedAmount">;
 
-/** Bytes in Bun's buffer beyond which nothing more is sent until it is empty. */
+/** Bytes in Bun's buffer from which nothing more is sent until it is empty. */
 const behindBytes = 64 * 1024;
-/** Operations that a connection may have at a time. */
+/** Operations that a connection may run at a time. */
 const operationsMax = 100;
-/** The service restarts, and the client does well to connect again. */
-const restarting = 1012;
+/** Close code for a service that restarts: the client should connect again.
+ *  Source: https://www.iana.org/assignments/websocket/websocket.xhtml#close-code-number */
+const serviceRestart = 1012;
 
 export interface GraphqlSocketsOptions {
-  readonly yoga: () => Yoga;
-  /** Connections that there may be. */
-  readonly most: number;
+  readonly yoga: Yoga;
+  readonly maxConnections: number;
+  /** Aborted when the process is about to stop. */
   readonly stopping: AbortSignal;
   readonly log: Logger;
 }
 
-/** Clients that speak graphql-transport-ws at /graphql.
+/** The connections of clients that speak graphql-transport-ws at /graphql.
  *  Source: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md */
 export class GraphqlSockets {
   private readonly sockets = new Set<GraphqlSocket>();
@@ -64,11 +65,11 @@ export class GraphqlSockets {
       subscribe: (args) => operationOf(args).subscribe(args),
       onSubscribe: ({ extra, subscriptions }, _, params) =>
         Object.keys(subscriptions).length > operationsMax
-          ? [graphqlError("TOO_MANY_SUBSCRIPTIONS", `A connection may have ${operationsMax} operations at a time`)]
-          : prepared(yoga().getEnveloped({ request: extra.request, params }), params),
+          ? [graphqlError("TOO_MANY_SUBSCRIPTIONS", `A connection may run ${operationsMax} operations at a time`)]
+          : prepare(yoga.getEnveloped({ request: extra.request, params }), params),
     });
     stopping.addEventListener("abort", () => {
-      for (const socket of this.sockets) socket.end(restarting, "this gateway is stopping; connect again");
+      for (const socket of this.sockets) socket.end(serviceRestart, "this gateway is stopping; connect again");
     });
   }
 
@@ -76,30 +77,30 @@ export class GraphqlSockets {
     return this.sockets.size;
   }
 
-  /** Makes a WebSocket of a request that asks for one.
-   *  @throws ApiError where there is no room for it */
+  /** Upgrades a request to a WebSocket.
+   *  @throws ApiError if the request is not a handshake, or the gateway takes no more connections */
   upgrade(request: Request, server: SocketServer | null): void {
-    const { stopping, most, log } = this.options;
-    if (stopping.aborted || this.sockets.size >= most) {
+    const { stopping, maxConnections, log } = this.options;
+    if (stopping.aborted || this.sockets.size >= maxConnections) {
       const message = stopping.aborted
         ? "This gateway is stopping; connect again"
-        : `There are ${most} connections to /graphql already, as many as WS_MAX_CONNECTIONS allows`;
+        : `There are ${maxConnections} connections to /graphql already, as many as WS_MAX_CONNECTIONS allows`;
       throw new ApiError(503, "no_room", { message, details: {} });
     }
     const socket = new GraphqlSocket(request, this.protocol, {
       onEnd: () => this.sockets.delete(socket),
-      onFault: (error) => log.error({ err: error }, "a message to /graphql failed"),
+      onError: (error) => log.error({ err: error }, "a message to /graphql failed"),
     });
     this.sockets.add(socket);
     const headers = { "sec-websocket-protocol": GRAPHQL_TRANSPORT_WS_PROTOCOL };
     if (server?.upgrade(request, { data: socket, headers }) === true) return;
     this.sockets.delete(socket);
-    throw new ApiError(400, "invalid_parameter", { message: "This is no WebSocket handshake", details: {} });
+    throw new ApiError(400, "invalid_parameter", { message: "This request is not a WebSocket handshake", details: {} });
   }
 }
 
-/** @returns what is to be executed, or why it cannot be: the connection and its other operations stay */
-async function prepared(
+/** @returns what graphql-ws shall execute, or the errors that it shall send; the connection stays open either way */
+async function prepare(
   { schema, execute, subscribe, ...operation }: Operation,
   { query, operationName, variables: variableValues }: SubscribePayload,
 ): Promise<ExecutionArgs | readonly GraphQLError[]> {
@@ -115,56 +116,68 @@ async function prepared(
   }
 }
 
-/** What Yoga notes for the status of an answer by HTTP is no client's business. */
+/** Drops the HTTP status that Yoga adds for answers over HTTP. */
 function withoutStatus({ message, nodes, source, positions, extensions }: GraphQLError): GraphQLError {
   const rest = Object.fromEntries(Object.entries(extensions).filter(([name]) => name !== "http"));
-  const [at, from, places] = [nodes ?? null, source ?? null, positions ?? null];
-  return new GraphQLError(message, { nodes: at, source: from, positions: places, extensions: rest });
+  return new GraphQLError(message, {
+    nodes: nodes ?? null,
+    source: source ?? null,
+    positions: positions ?? null,
+    extensions: rest,
+  });
 }
 
-/** What `onSubscribe` has found for the operation. */
+/** The functions that `prepare` passes on in the operation's rootValue. */
 function operationOf({ rootValue }: ExecutionArgs): Pick<Operation, "execute" | "subscribe"> {
   return rootValue as Pick<Operation, "execute" | "subscribe">;
 }
 
+/** What an open connection has: Bun's socket, and graphql-ws's handlers. */
+interface Connection {
+  readonly wire: Wire;
+  readonly onMessage: (text: string) => Promise<void>;
+  readonly onClosed: (code: number, reason: string) => void;
+}
+
 /** One client's connection. Bun calls open, message, drain and close. */
 export class GraphqlSocket {
-  private wire: Wire | undefined;
-  private onMessage: (text: string) => Promise<void> = () => Promise.resolve();
-  private onClosed: (code: number, reason: string) => void = () => undefined;
+  /** Undefined until Bun has opened the socket. */
+  private connection: Connection | undefined;
   private readonly onDrained: (() => void)[] = [];
 
   constructor(
     private readonly request: Request,
     private readonly protocol: Server<{ readonly request: Request }>,
-    private readonly owner: { readonly onEnd: () => void; readonly onFault: (error: Error) => void },
+    private readonly owner: { readonly onEnd: () => void; readonly onError: (error: Error) => void },
   ) {}
 
   /** Called by Bun. */
   open(wire: Wire): void {
-    this.wire = wire;
-    const socket = {
-      protocol: this.request.headers.get("sec-websocket-protocol")?.split(",")[0]?.trim() ?? "",
-      send: (text: string) => this.send(text),
-      close: (code?: number, reason?: string) => wire.close(code, reason),
-      onMessage: (take: GraphqlSocket["onMessage"]) => void (this.onMessage = take),
-    };
-    const onClosed = this.protocol.opened(socket, { request: this.request });
-    this.onClosed = (code, reason) => void onClosed(code, reason);
+    let onMessage: Connection["onMessage"] = () => Promise.resolve();
+    const onClosed = this.protocol.opened(
+      {
+        protocol: this.request.headers.get("sec-websocket-protocol")?.split(",")[0]?.trim() ?? "",
+        send: (text) => this.send(wire, text),
+        close: (code, reason) => wire.close(code, reason),
+        onMessage: (handler) => void (onMessage = handler),
+      },
+      { request: this.request },
+    );
+    this.connection = { wire, onMessage, onClosed: (code, reason) => void onClosed(code, reason) };
   }
 
   /** Called by Bun. */
-  message(_wire: Wire, sent: string | Uint8Array): void {
-    const text = typeof sent === "string" ? sent : new TextDecoder().decode(sent);
-    this.onMessage(text).catch((error: Error) => {
-      // graphql-ws throws for a message that only servers send, and closes by itself where one cannot be read
+  message(_wire: Wire, data: string | Uint8Array): void {
+    const text = typeof data === "string" ? data : new TextDecoder().decode(data);
+    this.connection?.onMessage(text).catch((error: Error) => {
+      // graphql-ws throws for a message that only servers send; it closes the connection itself if it cannot read one
       if (error.message.startsWith("Unexpected message")) return this.end(CloseCode.BadRequest, error.message);
-      this.owner.onFault(error);
+      this.owner.onError(error);
       this.end(CloseCode.InternalServerError, "the message failed inside the server");
     });
   }
 
-  /** Called by Bun, when its buffer is empty again. */
+  /** Called by Bun when its buffer is empty again. */
   drain(): void {
     for (const resolve of this.onDrained.splice(0)) resolve();
   }
@@ -173,17 +186,16 @@ export class GraphqlSocket {
   close(_wire: Wire, code: number, reason: string): void {
     this.drain();
     this.owner.onEnd();
-    this.onClosed(code, reason);
+    this.connection?.onClosed(code, reason);
   }
 
+  /** Closes the connection from this side. */
   end(code: number, reason: string): void {
-    this.wire?.close(code, reason);
+    this.connection?.wire.close(code, reason);
   }
 
-  /** Resolves when the client has taken what was sent before: nothing is made for one that does not read. */
-  private async send(text: string): Promise<void> {
-    const { wire } = this;
-    if (wire === undefined) return;
+  /** Resolves when the client has taken what was sent before, so that graphql-ws asks for no more until then. */
+  private async send(wire: Wire, text: string): Promise<void> {
     wire.send(text);
     if (wire.getBufferedAmount() < behindBytes) return;
     await new Promise<void>((resolve) => this.onDrained.push(resolve));

@@ -1,6 +1,6 @@
 import { Gauge, type Registry } from "prom-client";
 
-/** Puts into the registry how many clients follow something by GraphQL; read when it is asked for. */
+/** Registers the number of clients that follow something over GraphQL; counted when the registry is read. */
 export function subscriptionInstruments(
   registry: Registry,
   { connections, subscriptions }: { readonly connections: () => number; readonly subscriptions: () => number },
@@ -15,5 +15,9 @@ export function subscriptionInstruments(
       },
     });
   gauge("telemetry_graphql_connections", "Open WebSockets to /graphql", connections);
-  gauge("telemetry_graphql_subscriptions", "GraphQL subscriptions, by WebSocket and as events", subscriptions);
+  gauge(
+    "telemetry_graphql_subscriptions",
+    "GraphQL subscriptions, over WebSockets and as events over HTTP",
+    subscriptions,
+  );
 }

@@ -13,13 +13,13 @@ export function deadLetterFields(types: OutputTypes, fields: FieldMaker): Record
       description: "Messages that were given up, the oldest first",
       takes: deadLettersQuery,
       size: limitOf,
-      resolve: (_, { limit = 100, cursor }, { beyond }) => beyond.desk.page(limit, cursor),
+      resolve: (_, { limit = 100, cursor }, { beyond }) => beyond.deadLetters.page(limit, cursor),
     }),
     deadLetter: fields.field({
       type: types.of("DeadLetter"),
       description: "One message that was given up",
       takes: letterParams,
-      resolve: (_, { id }, { beyond }) => beyond.desk.show(id),
+      resolve: (_, { id }, { beyond }) => beyond.deadLetters.show(id),
     }),
   };
 }
@@ -31,20 +31,20 @@ export function deadLetterMutations(types: OutputTypes, fields: FieldMaker): Rec
       type: new GraphQLNonNull(types.of("DeadLetter")),
       description: "Puts a message back into the queue, its attempts from 0; gives the letter as it was",
       takes: letterParams,
-      resolve: (_, { id }, { beyond }) => beyond.desk.redrive(id),
+      resolve: (_, { id }, { beyond }) => beyond.deadLetters.redrive(id),
     }),
     redriveDeadLetters: fields.field({
       type: types.listOf("DeadLetter"),
       description: "The same for the oldest ones, at most limit of them; gives those that were put back",
       takes: Type.Pick(deadLettersQuery, ["limit"]),
       size: limitOf,
-      resolve: (_, { limit = 100 }, { beyond }) => beyond.desk.redriveOldest(limit),
+      resolve: (_, { limit = 100 }, { beyond }) => beyond.deadLetters.redriveOldest(limit),
     }),
     deleteDeadLetter: fields.field({
       type: new GraphQLNonNull(types.of("DeadLetter")),
       description: "Drops a message for good, and its records with it; gives the letter as it was",
       takes: letterParams,
-      resolve: (_, { id }, { beyond }) => beyond.desk.delete(id),
+      resolve: (_, { id }, { beyond }) => beyond.deadLetters.delete(id),
     }),
   };
 }

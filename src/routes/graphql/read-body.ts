@@ -1,11 +1,11 @@
-/** Longest request that is read: variables and all. A document has 2,000 tokens at most. */
+/** Longest request body that is read, variables included; a document has at most 2,000 tokens. */
 export const bodyMaxBytes = 256 * 1024;
 
-/** Reads a body up to its limit, and no further.
- *  @returns undefined where it is longer */
+/** Reads a request's body, but no more than its limit.
+ *  @returns undefined if it is longer */
 export async function readBody(request: Request): Promise<string | undefined> {
-  const said = request.headers.get("content-length");
-  if (said !== null) return Number(said) > bodyMaxBytes ? undefined : request.text();
+  const contentLength = request.headers.get("content-length");
+  if (contentLength !== null) return Number(contentLength) > bodyMaxBytes ? undefined : request.text();
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
