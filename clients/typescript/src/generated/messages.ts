@@ -4,59 +4,74 @@ export type paths = Record<string, never>;
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description Asks for the newest records of GPUs as they come */
+        /** @description Requests the newest records of GPUs as they arrive */
         SubscribeRequest: {
             /** @enum {string} */
             type: "subscribe";
-            /** @description Names a subscription on its connection; the client's choice, else the server's */
+            /** @description Names a subscription within its connection; chosen by the server if the client does not */
             id?: string;
             /**
-             * @description What is told: newest records of GPUs
+             * @description What the subscription sends: newest records of GPUs
              * @enum {string}
              */
             topic?: "telemetry";
-            /** @description What is wanted; absent fields do not restrict */
+            /** @description Which GPUs and which metrics; absent fields do not restrict */
             filters?: {
-                /** @description Only this GPU */
+                /**
+                 * @description Only this GPU
+                 * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
+                 */
                 gpu_uuid?: string;
                 /** @description Only these GPUs */
                 gpu_uuids?: string[];
-                /** @description Only GPUs of this host */
+                /**
+                 * @description Only GPUs of this host
+                 * @example mtv5-dgx1-hgpu-032
+                 */
                 hostname?: string;
-                /** @description Only GPUs of this cluster */
+                /**
+                 * @description Only GPUs of this cluster
+                 * @example local-cluster
+                 */
                 cluster?: string;
-                /** @description The same as cluster */
+                /**
+                 * @description The same as cluster
+                 * @example local-cluster
+                 */
                 cluster_id?: string;
-                /** @description Only GPUs held by a pod of this Kubernetes namespace */
+                /**
+                 * @description Only GPUs that this Kubernetes namespace holds
+                 * @example ml-training
+                 */
                 namespace?: string;
                 /** @description Only these metrics; absent: all */
                 metrics?: ("gpu_utilization" | "memory_utilization" | "memory_used_mb" | "memory_free_mb" | "temperature" | "power_draw" | "sm_clock_mhz" | "memory_clock_mhz" | "enc_utilization" | "dec_utilization" | "memory_temperature" | "memory_reserved_mb" | "total_energy_mj" | "xid_error" | "pcie_replay_total" | "vgpu_license_status" | "correctable_remapped_rows" | "uncorrectable_remapped_rows" | "row_remap_failure" | "nvlink_bandwidth_total" | "nvlink_bandwidth_l0_bytes" | "nvlink_crc_data_error_total" | "nvlink_crc_flit_error_total" | "nvlink_recovery_error_total" | "nvlink_replay_error_total" | "power_violation_ns" | "thermal_violation_ns" | "sync_boost_violation_ns" | "board_limit_violation_ns" | "low_util_violation_ns" | "reliability_violation_ns" | "ecc_sbe_volatile_total" | "ecc_dbe_volatile_total" | "ecc_sbe_aggregate_total" | "ecc_dbe_aggregate_total" | "retired_pages_sbe" | "retired_pages_dbe" | "retired_pages_pending" | "gr_engine_active" | "sm_active" | "sm_occupancy" | "tensor_active" | "dram_active" | "fp64_active" | "fp32_active" | "fp16_active" | "pcie_tx_bytes" | "pcie_rx_bytes" | "clock_events" | "gpu_health_status" | "p2p_status" | "xid_errors")[];
             };
-            /** @description Whether the last known values come first; default true, false with since */
+            /** @description Whether the last known values come first; default true, or false with since */
             snapshot?: boolean;
-            /** @description RFC 3339 with zone: stored records at or after it come first, oldest first */
+            /** @description RFC 3339 with zone: stored records at or after this instant come first, oldest first */
             since?: string;
         };
-        /** @description Ends a subscription; without id all of the connection */
+        /** @description Ends a subscription; without id, all subscriptions of the connection */
         UnsubscribeRequest: {
             /** @enum {string} */
             type: "unsubscribe";
-            /** @description Names a subscription on its connection; the client's choice, else the server's */
+            /** @description Names a subscription within its connection; chosen by the server if the client does not */
             id?: string;
             /**
-             * @description What is told: newest records of GPUs
+             * @description What the subscription sends: newest records of GPUs
              * @enum {string}
              */
             topic?: "telemetry";
         };
-        /** @description Asks for a pong */
+        /** @description Requests a pong */
         PingRequest: {
             /** @enum {string} */
             type: "ping";
-            /** @description Names a subscription on its connection; the client's choice, else the server's */
+            /** @description Names a subscription within its connection; chosen by the server if the client does not */
             id?: string;
         };
-        /** @description A record; id where the client gave one */
+        /** @description A record; with the subscription's id if the client chose one */
         TelemetryUpdateMessage: {
             /** @enum {string} */
             type: "telemetry_update";
@@ -68,7 +83,7 @@ export interface components {
             timestamp: string;
             /** @description The GPU */
             gpu_uuid: string;
-            /** @description The metrics that the record has, of those that were asked for */
+            /** @description The requested metrics that the record has */
             data: {
                 /** @description GPU utilization; percent, gauge (DCGM_FI_DEV_GPU_UTIL, field 203) */
                 gpu_utilization?: number;
@@ -179,15 +194,15 @@ export interface components {
                     [key: string]: number;
                 };
             };
-            /** @description Names a subscription on its connection; the client's choice, else the server's */
+            /** @description Names a subscription within its connection; chosen by the server if the client does not */
             id?: string;
             /**
-             * @description The value was there already when the subscription began
+             * @description The value was known already when the subscription began
              * @enum {boolean}
              */
             snapshot?: true;
             /**
-             * @description The record came before the subscription began
+             * @description The record comes from the history
              * @enum {boolean}
              */
             replay?: true;
@@ -196,83 +211,98 @@ export interface components {
         SubscribedMessage: {
             /** @enum {string} */
             type: "subscribed";
-            /** @description Names a subscription on its connection; the client's choice, else the server's */
+            /** @description Names a subscription within its connection; chosen by the server if the client does not */
             id: string;
             /**
-             * @description What is told: newest records of GPUs
+             * @description What the subscription sends: newest records of GPUs
              * @enum {string}
              */
             topic: "telemetry";
-            /** @description What is wanted; absent fields do not restrict */
+            /** @description Which GPUs and which metrics; absent fields do not restrict */
             filters: {
-                /** @description Only this GPU */
+                /**
+                 * @description Only this GPU
+                 * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
+                 */
                 gpu_uuid?: string;
                 /** @description Only these GPUs */
                 gpu_uuids?: string[];
-                /** @description Only GPUs of this host */
+                /**
+                 * @description Only GPUs of this host
+                 * @example mtv5-dgx1-hgpu-032
+                 */
                 hostname?: string;
-                /** @description Only GPUs of this cluster */
+                /**
+                 * @description Only GPUs of this cluster
+                 * @example local-cluster
+                 */
                 cluster?: string;
-                /** @description The same as cluster */
+                /**
+                 * @description The same as cluster
+                 * @example local-cluster
+                 */
                 cluster_id?: string;
-                /** @description Only GPUs held by a pod of this Kubernetes namespace */
+                /**
+                 * @description Only GPUs that this Kubernetes namespace holds
+                 * @example ml-training
+                 */
                 namespace?: string;
                 /** @description Only these metrics; absent: all */
                 metrics?: ("gpu_utilization" | "memory_utilization" | "memory_used_mb" | "memory_free_mb" | "temperature" | "power_draw" | "sm_clock_mhz" | "memory_clock_mhz" | "enc_utilization" | "dec_utilization" | "memory_temperature" | "memory_reserved_mb" | "total_energy_mj" | "xid_error" | "pcie_replay_total" | "vgpu_license_status" | "correctable_remapped_rows" | "uncorrectable_remapped_rows" | "row_remap_failure" | "nvlink_bandwidth_total" | "nvlink_bandwidth_l0_bytes" | "nvlink_crc_data_error_total" | "nvlink_crc_flit_error_total" | "nvlink_recovery_error_total" | "nvlink_replay_error_total" | "power_violation_ns" | "thermal_violation_ns" | "sync_boost_violation_ns" | "board_limit_violation_ns" | "low_util_violation_ns" | "reliability_violation_ns" | "ecc_sbe_volatile_total" | "ecc_dbe_volatile_total" | "ecc_sbe_aggregate_total" | "ecc_dbe_aggregate_total" | "retired_pages_sbe" | "retired_pages_dbe" | "retired_pages_pending" | "gr_engine_active" | "sm_active" | "sm_occupancy" | "tensor_active" | "dram_active" | "fp64_active" | "fp32_active" | "fp16_active" | "pcie_tx_bytes" | "pcie_rx_bytes" | "clock_events" | "gpu_health_status" | "p2p_status" | "xid_errors")[];
             };
-            /** @description GPUs with a record that fit now */
+            /** @description GPUs with a record that the filters select now */
             gpus: number;
         };
-        /** @description A subscription has ended; nothing of it follows */
+        /** @description A subscription has ended; no more of its messages follow */
         UnsubscribedMessage: {
             /** @enum {string} */
             type: "unsubscribed";
-            /** @description Names a subscription on its connection; the client's choice, else the server's */
+            /** @description Names a subscription within its connection; chosen by the server if the client does not */
             id: string;
         };
-        /** @description The history since the asked instant is told; what follows is live */
+        /** @description The history since the requested instant was sent; what follows is live */
         ReplayedMessage: {
             /** @enum {string} */
             type: "replayed";
-            /** @description Names a subscription on its connection; the client's choice, else the server's */
+            /** @description Names a subscription within its connection; chosen by the server if the client does not */
             id: string;
-            /** @description Records that came out of the history */
+            /** @description Records that were sent from the history */
             count: number;
             /**
-             * @description There were more than may be replayed: the older ones were left out
+             * @description Not all of the history was sent: it has more records than may be replayed, or could not be read
              * @enum {boolean}
              */
             truncated?: true;
         };
-        /** @description The client reads more slowly than records come */
+        /** @description The client reads more slowly than records arrive */
         SkippedMessage: {
             /** @enum {string} */
             type: "skipped";
-            /** @description Names a subscription on its connection; the client's choice, else the server's */
+            /** @description Names a subscription within its connection; chosen by the server if the client does not */
             id: string;
-            /** @description Records that a newer one of the same GPU stood in for */
+            /** @description Records that were not sent because a newer one of the same GPU superseded them */
             count: number;
         };
         /** @description Answers a ping */
         PongMessage: {
             /** @enum {string} */
             type: "pong";
-            /** @description Names a subscription on its connection; the client's choice, else the server's */
+            /** @description Names a subscription within its connection; chosen by the server if the client does not */
             id?: string;
         };
-        /** @description A message was not usable; the connection stays */
+        /** @description A message was not usable, or its history could not be sent; the connection stays open */
         ErrorMessage: {
             /** @enum {string} */
             type: "error";
             /** @description Stable, for programs */
             code: string;
-            /** @description What is wrong and what would be right */
+            /** @description What is wrong, and what would be right */
             message: string;
             /** @description The values behind the message */
             details: {
                 [key: string]: unknown;
             };
-            /** @description What the message at fault had as its id */
+            /** @description The id of the message that caused the error */
             id?: string;
         };
     };
