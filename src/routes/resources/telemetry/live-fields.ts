@@ -8,7 +8,7 @@ import { liveRecords } from "../../graphql-kit/live/live-records.ts";
 import { argumentsOf, parametersOf } from "../../graphql-kit/types/arguments.ts";
 import type { EnumTypes } from "../../graphql-kit/types/enums.ts";
 import type { OutputTypes } from "../../graphql-kit/types/output-types.ts";
-import { selectorFields, selectorOf, type SelectorValues } from "../../schemas/gpu-selector.ts";
+import { selectorFields, selectorOf } from "../../schemas/gpu-selector.ts";
 import { toApiRecord } from "../../schemas/telemetry-record.ts";
 
 const { gpu_uuid, cluster_id, hostname, namespace } = selectorFields;
@@ -41,7 +41,7 @@ export function liveFields(types: OutputTypes, enums: EnumTypes): Record<string,
 
 /** @throws GraphQLError if both gpuUuid and gpuUuids are given, or too many GPUs */
 function selectorIn(args: Readonly<Record<string, unknown>>): GpuSelector {
-  const selector = selectorOf(parametersOf(filters, args) as SelectorValues);
+  const selector = selectorOf(parametersOf(filters, args));
   const uuids = (args["gpuUuids"] as readonly string[] | null | undefined) ?? undefined;
   if (uuids === undefined) return selector;
   if (uuids.length > uuidsMax) throw badInput(`gpuUuids has ${uuids.length} elements; expected at most ${uuidsMax}`);
