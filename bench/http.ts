@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { startPostgres } from "../dev/servers/postgres.ts";
-import { openPostgresClient } from "../src/db/postgres-client.ts";
+import { PostgresClient } from "../src/db/postgres-client.ts";
 import { detectEngine } from "../src/db/engine.ts";
 import type { SqlClient } from "../src/db/client.ts";
 import { systemClock } from "../src/kit/clock.ts";
@@ -81,7 +81,7 @@ type Asked = Server & Omit<HttpLoad, "seconds" | "connections">;
 
 /** The statements behind a page of a GPU's records, as they go to the database. */
 async function statementsOf(url: string, uuid: string): Promise<string> {
-  const client = openPostgresClient({ url, maxConnections: 1, clock: systemClock });
+  const client = new PostgresClient({ url, maxConnections: 1, clock: systemClock });
   const statements: { text: string; params: readonly string[] }[] = [];
   const recording = {
     ...client,
@@ -91,7 +91,11 @@ async function statementsOf(url: string, uuid: string): Promise<string> {
     },
   } as SqlClient;
   const engine = await detectEngine(client);
-  await new SqlTelemetryQueries(recording, engine).records({ gpus: { uuids: [uuid] }, range: allTime, limit: 100 });
+  await new SqlTelemetryQueries(recording, () => engine).records({
+    gpus: { uuids: [uuid] },
+    range: allTime,
+    limit: 100,
+  });
   await client.close();
   return JSON.stringify(statements);
 }

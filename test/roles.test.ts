@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { until } from "../dev/until.ts";
 import { type ProvidedDatabase, type ProvidedEtcd, provideDatabase, provideEtcd } from "../dev/servers/provide.ts";
 import { startEtcd } from "../dev/servers/etcd.ts";
-import { openPostgresClient } from "../src/db/postgres-client.ts";
+import { PostgresClient } from "../src/db/postgres-client.ts";
 import { systemClock } from "../src/kit/clock.ts";
 import { writeFleetCsv } from "../dev/fleet-csv.ts";
 import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../dev/pipeline-process.ts";
@@ -108,7 +108,7 @@ test("two streamers that play a file in a loop play every round once, together",
   start("collector", env);
   start("streamer", env);
   start("streamer", env);
-  const client = openPostgresClient({ url: database.url, maxConnections: 1, clock: systemClock });
+  const client = new PostgresClient({ url: database.url, maxConnections: 1, clock: systemClock });
   const rounds = async (): Promise<number[]> => {
     const sums = await client
       .query<{ rows: number }>(

@@ -12,24 +12,19 @@ export interface PostgresClientOptions {
   readonly url: string;
   readonly maxConnections: number;
   readonly clock: Clock;
-  /** For a client that only asks: how long a statement may take, and the error of one that takes longer. */
-  readonly questions?: { readonly timeoutMs: number; readonly tooLong: () => TelemetryError };
+  /** For a client that only reads: the time limit of a statement, and the error of one that exceeds it. */
+  readonly queryLimit?: { readonly timeoutMs: number; readonly tooLong: () => TelemetryError };
 }
 
-/** An ingest takes well under a second, the widest query some seconds: what takes longer waits for a lock or should not
- *  hold a connection. The server gives it up and says why. */
+/** An ingest takes well under a second, the widest query some seconds: a statement that takes longer waits for a lock, or
+ *  should not hold a connection. The server cancels it and reports why. */
 const statementTimeoutMs = 30_000;
-/** A server that says nothing at all (frozen, cut off) is given up a little later than it would give up itself. */
+/** A server that does not answer at all (frozen, cut off) is abandoned this much later than it would cancel a statement. */
 const silenceMs = 10_000;
 
-/** Opens connections to PostgreSQL as they are needed; nothing is tried before the first call.
- *  @throws InvalidConfig when the URL is none */
-export function openPostgresClient(options: PostgresClientOptions): PostgresClient {
-  return new PostgresClient(options);
-}
-
-/** PostgreSQL or TimescaleDB, over a pool of connections. A connection on which anything but a refusal happened is not
- *  used again: it may be lost, lead to a server that is a standby by now, or have answers under way. */
+/** PostgreSQL or TimescaleDB, over a pool of connections that are opened as they are needed. A connection is used again only
+ *  if it succeeded or the data was refused: after any other error it may be lost, lead to a server that is now a standby, or
+ *  have answers under way. */
 export class PostgresClient implements SqlClient {
   private readonly url: PostgresUrl;
   private readonly pool: PostgresPool;
@@ -37,9 +32,10 @@ export class PostgresClient implements SqlClient {
   private readonly callTimeoutMs: number;
   private closing: Promise<void> | undefined;
 
+  /** Connects to nothing yet. @throws InvalidConfig if the URL is not usable */
   constructor(private readonly options: PostgresClientOptions) {
-    const { url, maxConnections, clock, questions } = options;
-    const timeoutMs = questions?.timeoutMs ?? statementTimeoutMs;
+    const { url, maxConnections, clock, queryLimit } = options;
+    const timeoutMs = queryLimit?.timeoutMs ?? statementTimeoutMs;
     this.url = parsePostgresUrl(url);
     this.clock = clock;
     this.callTimeoutMs = timeoutMs + silenceMs;
@@ -59,20 +55,20 @@ export class PostgresClient implements SqlClient {
     return this.onConnection((connection) => connection.transaction(() => work(connection)));
   }
 
-  /** Runs something on a connection of its own that the server gives as long as it takes.
-   *  @param timeoutMs a server that has not answered by then is given up */
+  /** Runs `work` on a connection outside the pool, on which no statement has a time limit.
+   *  @param timeoutMs the time limit of all of it */
   async withConnection<T>(timeoutMs: number, work: (connection: PostgresConnection) => Promise<T>): Promise<T> {
     const connection = new PostgresConnection({ url: this.url, statementTimeoutMs: 0 });
     try {
-      return await this.inTime(timeoutMs, () => connection.untilLost(work(connection)));
+      return await within(this.clock, timeoutMs, () => connection.untilLost(work(connection)));
     } catch (cause) {
-      throw translatePostgresError(cause, this.description);
+      throw this.translated(cause);
     } finally {
       await connection.end();
     }
   }
 
-  /** Lets what is under way end, for a few seconds; later calls throw StoreUnavailable. */
+  /** Waits a few seconds for calls under way; later calls throw StoreUnavailable. */
   close(): Promise<void> {
     this.closing ??= this.pool.close();
     return this.closing;
@@ -80,20 +76,15 @@ export class PostgresClient implements SqlClient {
 
   private async onConnection<T>(use: (connection: PostgresConnection) => Promise<T>): Promise<T> {
     try {
-      return await this.inTime(this.callTimeoutMs, (exceeded) => this.onPooledConnection(use, exceeded));
+      return await within(this.clock, this.callTimeoutMs, (exceeded) => this.onPooled(use, exceeded));
     } catch (cause) {
-      const { questions } = this.options;
-      throw questions !== undefined && isTimeout(cause)
-        ? questions.tooLong()
-        : translatePostgresError(cause, this.description);
+      throw this.translated(cause);
     }
   }
 
-  private async onPooledConnection<T>(
-    use: (connection: PostgresConnection) => Promise<T>,
-    exceeded: AbortSignal,
-  ): Promise<T> {
+  private async onPooled<T>(use: (connection: PostgresConnection) => Promise<T>, exceeded: AbortSignal): Promise<T> {
     const connection = await this.pool.take(exceeded);
+    // a statement under way then fails
     const destroy = (): void => connection.destroy();
     if (exceeded.aborted) destroy();
     exceeded.addEventListener("abort", destroy, { once: true });
@@ -108,14 +99,12 @@ export class PostgresClient implements SqlClient {
     }
   }
 
-  /** After the time it is unknown whether a transaction was committed: the next try with the same message finds out. */
-  private async inTime<T>(timeoutMs: number, work: (exceeded: AbortSignal) => Promise<T>): Promise<T> {
-    try {
-      return await within(this.clock, timeoutMs, work);
-    } catch (cause) {
-      if (!(cause instanceof DeadlineExceeded)) throw cause;
-      this.pool.discardIdle();
-      throw new StoreUnavailable(`${this.description} did not answer within ${timeoutMs / 1000} s`, { cause });
-    }
+  /** After a deadline it is unknown whether a transaction was committed: the next attempt with the same message finds out. */
+  private translated(cause: unknown): TelemetryError {
+    const { queryLimit } = this.options;
+    if (queryLimit !== undefined && isTimeout(cause)) return queryLimit.tooLong();
+    if (!(cause instanceof DeadlineExceeded)) return translatePostgresError(cause, this.description);
+    this.pool.discardIdle();
+    return new StoreUnavailable(`${this.description} did not answer within ${cause.ms / 1000} s`, { cause });
   }
 }

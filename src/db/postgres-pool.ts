@@ -8,28 +8,30 @@ export interface PostgresPoolOptions extends PostgresConnectionOptions {
   readonly clock: Clock;
 }
 
-/** For what is under way when the pool is closed: longer than an ingest takes, shorter than a supervisor waits. */
+/** For calls under way when the pool is closed: longer than an ingest takes, shorter than a supervisor waits. */
 const closeTimeoutMs = 5000;
 
-/** Connections to one database, made when they are needed. Whoever finds none free waits in line. */
+/** Connections to one database, opened as they are needed. Callers that find none free wait in line. */
 export class PostgresPool {
   private readonly idle: PostgresConnection[] = [];
   private readonly taken = new Set<PostgresConnection>();
   private readonly line: PromiseWithResolvers<PostgresConnection>[] = [];
-  private readonly quiet = Promise.withResolvers<void>();
+  private readonly allGiven = Promise.withResolvers<void>();
   private isClosed = false;
 
   constructor(private readonly options: PostgresPoolOptions) {}
 
-  /** The connection must be given back, even after the signal has aborted.
-   *  @throws the signal's reason when it aborts while the caller waits */
+  /** Takes a connection, which must be given back.
+   *  @param signal ends waiting in line
+   *  @throws the signal's reason, StoreUnavailable if the pool is closed */
   async take(signal: AbortSignal): Promise<PostgresConnection> {
     if (this.isClosed) throw this.closedError();
     if (this.taken.size < this.options.maxConnections) return this.next();
     const turn = Promise.withResolvers<PostgresConnection>();
     const leave = (): void => {
       const place = this.line.indexOf(turn);
-      if (place >= 0) this.line.splice(place, 1);
+      if (place < 0) return;
+      this.line.splice(place, 1);
       turn.reject(signal.reason);
     };
     this.line.push(turn);
@@ -41,24 +43,24 @@ export class PostgresPool {
     }
   }
 
+  /** Gives a connection back, for the next caller in line. */
   give(connection: PostgresConnection): void {
     this.taken.delete(connection);
     if (connection.isUsable) this.idle.push(connection);
     this.line.shift()?.resolve(this.next());
-    if (this.isClosed && this.taken.size === 0) this.quiet.resolve();
+    if (this.isClosed && this.taken.size === 0) this.allGiven.resolve();
   }
 
-  /** Closes those that nobody uses: they are as old as a connection that turned out to lead nowhere. */
+  /** Closes the idle connections: they are as old as a connection that turned out to lead nowhere. */
   discardIdle(): void {
     for (const connection of this.idle.splice(0)) connection.destroy();
   }
 
-  /** Lets what is under way end, for a while. */
+  /** Waits a few seconds for calls under way, then ends all connections. */
   async close(): Promise<void> {
     this.isClosed = true;
     for (const { reject } of this.line.splice(0)) reject(this.closedError());
-    if (this.taken.size === 0) this.quiet.resolve();
-    await endsWithin(this.options.clock, closeTimeoutMs, () => this.quiet.promise);
+    if (this.taken.size > 0) await endsWithin(this.options.clock, closeTimeoutMs, () => this.allGiven.promise);
     for (const connection of this.taken) connection.destroy();
     await Promise.all(this.idle.splice(0).map((connection) => connection.end()));
   }

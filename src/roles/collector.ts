@@ -1,5 +1,5 @@
 import { Collector } from "../pipeline/collect/collector.ts";
-import type { OpenStore } from "../pipeline/store/sql/open-pglite-store.ts";
+import type { OpenStore } from "../pipeline/store/open-store.ts";
 import { HistoryUpkeep } from "../pipeline/upkeep/history-upkeep.ts";
 import type { Role } from "./role.ts";
 import type { SharedParts } from "./shared-parts.ts";

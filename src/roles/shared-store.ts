@@ -1,9 +1,13 @@
 import type { Logger } from "pino";
 import type { Config } from "../config/parse-config.ts";
 import type { Clock } from "../kit/clock.ts";
-import { openLateStore } from "../pipeline/store/sql/open-late-store.ts";
-import { type OpenStore, openPGliteStore } from "../pipeline/store/sql/open-pglite-store.ts";
-import { openPostgresStore } from "../pipeline/store/sql/open-postgres-store.ts";
+import type { OpenStore } from "../pipeline/store/open-store.ts";
+import { openPGliteStore } from "../pipeline/store/sql/open-pglite-store.ts";
+import {
+  openLatePostgresStore,
+  openPostgresStore,
+  type PostgresStoreOptions,
+} from "../pipeline/store/sql/open-postgres-store.ts";
 
 /** The process's store: opened by the first role that asks for it, and shared with the roles after it. */
 export class SharedStore {
@@ -32,7 +36,7 @@ export class SharedStore {
   async openLate(): Promise<OpenStore> {
     const { databaseUrl: url } = this.config;
     if (url === undefined) return this.open();
-    this.opened ??= await openLateStore({ ...this.parts, open: () => this.openPostgres(url) });
+    this.opened ??= await openLatePostgresStore(this.postgresOptions(url), this.parts);
     return this.opened;
   }
 
@@ -42,10 +46,14 @@ export class SharedStore {
   }
 
   private async openPostgres(url: string): Promise<OpenStore> {
-    const { migrateOnStart: migrate, collectorWorkers, queryTimeoutSeconds } = this.config;
-    // one connection more than the workers need, for health
-    const opened = await openPostgresStore({ url, migrate, maxConnections: collectorWorkers + 1, queryTimeoutSeconds });
+    const opened = await openPostgresStore(this.postgresOptions(url));
     this.parts.log.info(opened.engine());
     return opened;
+  }
+
+  private postgresOptions(url: string): PostgresStoreOptions {
+    const { migrateOnStart: migrate, collectorWorkers, queryTimeoutSeconds } = this.config;
+    // one connection more than the workers need, for health
+    return { url, migrate, maxConnections: collectorWorkers + 1, queryTimeoutSeconds };
   }
 }

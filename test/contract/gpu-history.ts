@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { allTime } from "../../src/domain/time-range.ts";
-import type { OpenStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
+import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { makeBatch, messageOf, type TestRecord } from "../../dev/make-batch.ts";
 
 const t0 = Date.UTC(2025, 6, 18, 14);

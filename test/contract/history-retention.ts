@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { allTime } from "../../src/domain/time-range.ts";
-import type { OpenStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
+import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { makeBatch, messageOf } from "../../dev/make-batch.ts";
 
 const dayMs = 86_400_000;

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { allTime } from "../../src/domain/time-range.ts";
 import type { GpuSelector } from "../../src/domain/gpu-selector.ts";
 import type { HistoryCursor, RecordFilter, StoredRecord } from "../../src/domain/query.ts";
-import type { OpenStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
+import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import type { TelemetryQueries } from "../../src/pipeline/store/telemetry-queries.ts";
 import { makeBatch, messageOf, type TestRecord } from "../../dev/make-batch.ts";
 

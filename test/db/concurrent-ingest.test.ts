@@ -5,7 +5,7 @@ import { until } from "../../dev/until.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { metrics } from "../../src/domain/metrics.ts";
 import { retry } from "../../src/kit/retry.ts";
-import type { OpenStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
+import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import type { IngestMessage, IngestResult } from "../../src/pipeline/store/telemetry-store.ts";
 import { makeBatch } from "../../dev/make-batch.ts";

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { until } from "../../dev/until.ts";
 import { type PostgresServer, startPostgres } from "../../dev/servers/postgres.ts";
-import { openPostgresClient, type PostgresClient } from "../../src/db/postgres-client.ts";
+import { PostgresClient } from "../../src/db/postgres-client.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import { type Collecting, recordsPerMessage, startCollecting } from "../support/collecting.ts";
@@ -50,7 +50,7 @@ async function database(name: string, tablespace = "pg_default"): Promise<string
 }
 
 function open(url: string, connections = 1): PostgresClient {
-  const client = openPostgresClient({ url, maxConnections: connections, clock: systemClock });
+  const client = new PostgresClient({ url, maxConnections: connections, clock: systemClock });
   clients.push(client);
   return client;
 }

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { until } from "../../dev/until.ts";
 import { type PostgresServer, startPostgres } from "../../dev/servers/postgres.ts";
-import { openPostgresClient, type PostgresClient } from "../../src/db/postgres-client.ts";
+import { PostgresClient } from "../../src/db/postgres-client.ts";
 import { type Clock, stopwatch, systemClock } from "../../src/kit/clock.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 
@@ -11,7 +11,7 @@ let server: PostgresServer;
 const clients: PostgresClient[] = [];
 
 function open(options: { maxConnections?: number; clock?: Clock; url?: string } = {}): PostgresClient {
-  const client = openPostgresClient({ url: server.url, maxConnections: 2, clock: systemClock, ...options });
+  const client = new PostgresClient({ url: server.url, maxConnections: 2, clock: systemClock, ...options });
   clients.push(client);
   return client;
 }

@@ -12,7 +12,7 @@ import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
 import type { Queue } from "../../src/pipeline/queue/queue.ts";
 import type { CsvSource } from "../../src/pipeline/source/csv/csv-source.ts";
 import { SimulatedSource } from "../../src/pipeline/source/simulated/simulated-source.ts";
-import type { OpenStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
+import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { EtcdAssignment } from "../../src/pipeline/stream/assignment/etcd-assignment.ts";
 import { EtcdLiveAssignment } from "../../src/pipeline/stream/assignment/etcd-live-assignment.ts";
 import type { LiveAssignment } from "../../src/pipeline/stream/assignment/live-assignment.ts";

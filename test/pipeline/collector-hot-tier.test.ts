@@ -11,7 +11,7 @@ import { EtcdHotTier } from "../../src/pipeline/hot/etcd/etcd-hot-tier.ts";
 import { silentListener } from "../../src/pipeline/observe/pipeline-listener.ts";
 import { encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
 import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
-import type { OpenStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
+import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { Follower } from "../contract/hot-tier.ts";
 import { makeBatch } from "../../dev/make-batch.ts";
 import { openMemoryStore } from "../support/open-store.ts";

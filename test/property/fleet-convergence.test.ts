@@ -8,7 +8,7 @@ import { EtcdHotTier } from "../../src/pipeline/hot/etcd/etcd-hot-tier.ts";
 import { FleetProjection } from "../../src/routes/fleet/fleet-projection.ts";
 import type { HotTier } from "../../src/pipeline/hot/hot-tier.ts";
 import { MemoryHotTier } from "../../src/pipeline/hot/memory/memory-hot-tier.ts";
-import type { OpenStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
+import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { FleetAnswers } from "../../src/routes/answers/fleet-answers.ts";
 import { hotBatch, type HotRecord, t0 } from "../contract/hot-tier.ts";
 import { NamespacedEtcdClient } from "../support/namespaced-etcd.ts";

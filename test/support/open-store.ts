@@ -1,4 +1,5 @@
-import { type OpenStore, openPGliteStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
+import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
+import { openPGliteStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
 
 /** A real store in memory, gone when it is closed. */
 export function openMemoryStore(): Promise<OpenStore> {

@@ -1,4 +1,4 @@
-import { openPostgresClient, type PostgresClient } from "../../src/db/postgres-client.ts";
+import { PostgresClient } from "../../src/db/postgres-client.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 
 /** A server with a database, of the test's own or shared with others. */
@@ -30,7 +30,7 @@ export const databaseOf = (url: string): string => new URL(url).pathname.slice(1
 
 /** A client with one connection to a database; close it. */
 export function clientOf(url: string): PostgresClient {
-  return openPostgresClient({ url, maxConnections: 1, clock: systemClock });
+  return new PostgresClient({ url, maxConnections: 1, clock: systemClock });
 }
 
 /** Queries a database by a connection that is closed afterwards. */

@@ -1,5 +1,5 @@
 import type { PostgresDisk } from "../../../dev/servers/postgres.ts";
-import { openPostgresClient } from "../../../src/db/postgres-client.ts";
+import { PostgresClient } from "../../../src/db/postgres-client.ts";
 import { systemClock } from "../../../src/kit/clock.ts";
 import type { Fault } from "./scenario.ts";
 import type { Victims } from "./victims.ts";
@@ -69,7 +69,7 @@ async function untilHealth(
 
 /** Asks for new parts of the log, as the load would in the end: the server goes down, and stays down. */
 async function bringDown({ servers, tell }: Victims): Promise<void> {
-  const client = openPostgresClient({ url: servers.database.url, maxConnections: 1, clock: systemClock });
+  const client = new PostgresClient({ url: servers.database.url, maxConnections: 1, clock: systemClock });
   const next = "select pg_logical_emit_message(true, 'faults', 'next'), pg_switch_wal()";
   try {
     for (let parts = 0; parts < 10; parts += 1) await client.query(next);

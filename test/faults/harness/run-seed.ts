@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openPostgresClient, type PostgresClient } from "../../../src/db/postgres-client.ts";
+import { PostgresClient } from "../../../src/db/postgres-client.ts";
 import { systemClock } from "../../../src/kit/clock.ts";
 import { EtcdClient } from "../../../src/etcd/etcd-client.ts";
 import { get, prefixRange } from "../../../src/etcd/requests.ts";
@@ -132,10 +132,10 @@ interface Run {
 async function openRun(options: { servers: Servers; seed: number; csvFile: string }): Promise<Run> {
   const { servers, seed, csvFile } = options;
   const name = `run_${seed}_${Date.now().toString(36)}`;
-  const admin = openPostgresClient({ url: servers.database.url, maxConnections: 1, clock: systemClock });
+  const admin = new PostgresClient({ url: servers.database.url, maxConnections: 1, clock: systemClock });
   await admin.query(`create database ${name} tablespace tables`);
   const databaseUrl = servers.database.url.replace(/\/[^/]*$/, `/${name}`);
-  const database = openPostgresClient({ url: databaseUrl, maxConnections: 2, clock: systemClock });
+  const database = new PostgresClient({ url: databaseUrl, maxConnections: 2, clock: systemClock });
   const etcd = new EtcdClient({ endpoints: servers.etcd.endpoints });
   return {
     etcd,

@@ -26,7 +26,8 @@ beforeAll(async () => {
     close: () => client.close(),
   };
   const store = new SqlTelemetryStore(client);
-  const queries = new SqlTelemetryQueries(counting, await detectEngine(client));
+  const engine = await detectEngine(client);
+  const queries = new SqlTelemetryQueries(counting, () => engine);
   const records = Array.from({ length: hosts * gpusOfHost * 3 }, (_, index) => ({
     uuid: `GPU-${Math.floor(index / 3)}`,
     hostname: `host-${Math.floor(index / 3 / gpusOfHost)}`,

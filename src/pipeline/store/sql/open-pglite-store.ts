@@ -2,24 +2,8 @@ import { openDataDir } from "../../../db/data-dir.ts";
 import type { SqlClient } from "../../../db/client.ts";
 import { detectEngine } from "../../../db/engine.ts";
 import { openPGliteClient } from "../../../db/pglite-client.ts";
-import type { HistoryRetention } from "../history-retention.ts";
-import { SqlHistoryRetention } from "./sql-history-retention.ts";
-import { SqlTelemetryQueries } from "./sql-telemetry-queries.ts";
-import { SqlTelemetryStore } from "./sql-telemetry-store.ts";
-import type { TelemetryQueries } from "../telemetry-queries.ts";
-import type { TelemetryStore } from "../telemetry-store.ts";
-
-/** A store, for writing and for reading. */
-export interface OpenStore {
-  /** Where it is, for people; without secrets. */
-  readonly description: string;
-  /** What the database turned out to be, for people; undefined while it was not reached. */
-  readonly engine: () => string | undefined;
-  readonly store: TelemetryStore;
-  readonly queries: TelemetryQueries;
-  readonly retention: HistoryRetention;
-  readonly close: () => Promise<void>;
-}
+import type { OpenStore } from "../open-store.ts";
+import { sqlDrivers } from "./sql-drivers.ts";
 
 /** Opens the embedded store: in a directory that this process then holds, or in memory.
  *  @throws DataDirUnusable, StoreUnavailable */
@@ -49,8 +33,6 @@ async function driversOn(client: SqlClient): Promise<Omit<OpenStore, "descriptio
   const engine = await detectEngine(client);
   return {
     engine: () => engine.description,
-    store: new SqlTelemetryStore(client),
-    queries: new SqlTelemetryQueries(client, engine),
-    retention: new SqlHistoryRetention(client, engine),
+    ...sqlDrivers({ writer: client, reader: client, engine: () => engine }),
   };
 }

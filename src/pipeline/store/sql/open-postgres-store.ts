@@ -1,12 +1,13 @@
-import { detectEngine } from "../../../db/engine.ts";
+import type { Logger } from "pino";
+import { type DatabaseEngine, detectEngine } from "../../../db/engine.ts";
+import { GatedClient } from "../../../db/gated-client.ts";
 import { checkSchema, migratePostgres } from "../../../db/migrate-postgres.ts";
-import { openPostgresClient } from "../../../db/postgres-client.ts";
-import { systemClock } from "../../../kit/clock.ts";
+import { PostgresClient } from "../../../db/postgres-client.ts";
 import { QueryTooCostly } from "../../../domain/errors.ts";
-import type { OpenStore } from "./open-pglite-store.ts";
-import { SqlHistoryRetention } from "./sql-history-retention.ts";
-import { SqlTelemetryQueries } from "./sql-telemetry-queries.ts";
-import { SqlTelemetryStore } from "./sql-telemetry-store.ts";
+import { type Clock, systemClock } from "../../../kit/clock.ts";
+import type { OpenStore } from "../open-store.ts";
+import { DatabaseOpening } from "./database-opening.ts";
+import { sqlDrivers } from "./sql-drivers.ts";
 
 export interface PostgresStoreOptions {
   /** postgres://user:password@host:port/database */
@@ -15,38 +16,94 @@ export interface PostgresStoreOptions {
   readonly migrate: boolean;
   /** Connections that write. */
   readonly maxConnections?: number;
-  /** Connections that read: kept apart, so that neither waits for the other. */
-  readonly maxQueryConnections?: number;
-  /** How long a query may take. */
+  /** The time limit of a query. */
   readonly queryTimeoutSeconds?: number;
 }
 
+/** Connections that read: separate, so that reading and writing do not wait for each other. */
+const maxReadConnections = 5;
+
 /** Opens the store in PostgreSQL or TimescaleDB.
- *  @throws StoreUnavailable when it does not answer: the caller decides whether to try again; SchemaBehind (without
- *  `migrate`), StoreRejected (with it, rights are missing), InvalidConfig (the URL is none) */
+ *  @throws StoreUnavailable if it does not answer; SchemaBehind (without `migrate`), StoreRejected (with it, rights are
+ *  missing), InvalidConfig (the URL is not usable) */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<OpenStore> {
-  const { url, migrate, maxConnections = 10, maxQueryConnections = 5, queryTimeoutSeconds = 10 } = options;
-  const writer = openPostgresClient({ url, maxConnections, clock: systemClock });
-  const tooLong = (): QueryTooCostly =>
-    new QueryTooCostly(
-      `the database was at it for ${queryTimeoutSeconds} s (QUERY_TIMEOUT_SECONDS): ask for a shorter window, fewer GPUs or a coarser resolution`,
-    );
-  const questions = { timeoutMs: queryTimeoutSeconds * 1000, tooLong };
-  const reader = openPostgresClient({ url, maxConnections: maxQueryConnections, clock: systemClock, questions });
-  const close = async (): Promise<void> => void (await Promise.all([writer.close(), reader.close()]));
+  const clients = new PostgresClients(options);
   try {
-    await (migrate ? migratePostgres(writer) : checkSchema(writer));
-    const engine = await detectEngine(reader);
+    const engine = await clients.prepare();
     return {
-      description: writer.description,
+      description: clients.description,
       engine: () => engine.description,
-      store: new SqlTelemetryStore(writer),
-      queries: new SqlTelemetryQueries(reader, engine),
-      retention: new SqlHistoryRetention(writer, engine),
-      close,
+      ...sqlDrivers({ ...clients, engine: () => engine }),
+      close: () => clients.close(),
     };
+  } catch (error) {
+    await clients.close();
+    throw error;
+  }
+}
+
+/** Opens the store for a process that has work without it: if the database does not answer, every call throws
+ *  StoreUnavailable until it does.
+ *  @throws SchemaBehind, StoreRejected, InvalidConfig, as `openPostgresStore` does */
+export async function openLatePostgresStore(
+  options: PostgresStoreOptions,
+  parts: { readonly clock: Clock; readonly log: Logger },
+): Promise<OpenStore> {
+  const clients = new PostgresClients(options);
+  const opening = new DatabaseOpening({ ...parts, prepare: () => clients.prepare() });
+  const close = async (): Promise<void> => {
+    await opening.stop();
+    await clients.close();
+  };
+  try {
+    await opening.start();
   } catch (error) {
     await close();
     throw error;
+  }
+  const engine = (): DatabaseEngine => opening.requireEngine();
+  return {
+    description: opening.readyEngine === undefined ? `${clients.description}, not reached yet` : clients.description,
+    engine: () => opening.readyEngine?.description,
+    ...sqlDrivers({
+      writer: new GatedClient(clients.writer, engine),
+      reader: new GatedClient(clients.reader, engine),
+      engine,
+    }),
+    close,
+  };
+}
+
+/** The clients of one database: one writes, the other reads under a time limit. They connect with their first statement. */
+class PostgresClients {
+  readonly writer: PostgresClient;
+  readonly reader: PostgresClient;
+  private readonly migrate: boolean;
+
+  constructor({ url, migrate, maxConnections = 10, queryTimeoutSeconds = 10 }: PostgresStoreOptions) {
+    const tooLong = (): QueryTooCostly =>
+      new QueryTooCostly(
+        `the query took longer than QUERY_TIMEOUT_SECONDS (${queryTimeoutSeconds} s): ask for a shorter window, fewer GPUs ` +
+          "or a coarser resolution",
+      );
+    const queryLimit = { timeoutMs: queryTimeoutSeconds * 1000, tooLong };
+    this.migrate = migrate;
+    this.writer = new PostgresClient({ url, maxConnections, clock: systemClock });
+    this.reader = new PostgresClient({ url, maxConnections: maxReadConnections, clock: systemClock, queryLimit });
+  }
+
+  get description(): string {
+    return this.writer.description;
+  }
+
+  /** Brings the schema up to date, or checks that it is, and finds out what the database is.
+   *  @throws as `openPostgresStore` does */
+  async prepare(): Promise<DatabaseEngine> {
+    await (this.migrate ? migratePostgres(this.writer) : checkSchema(this.writer));
+    return detectEngine(this.reader);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.writer.close(), this.reader.close()]);
   }
 }

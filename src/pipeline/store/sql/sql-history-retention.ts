@@ -11,11 +11,11 @@ const rowsPerDelete = 10_000;
 export class SqlHistoryRetention implements HistoryRetention {
   constructor(
     private readonly client: SqlClient,
-    private readonly engine: DatabaseEngine,
+    private readonly engine: () => DatabaseEngine,
   ) {}
 
   async deleteOlder(keepDays: KeepDays): Promise<string | undefined> {
-    const { isHypertable, hasMaterializedRollups } = this.engine;
+    const { isHypertable, hasMaterializedRollups } = this.engine();
     const done: string[] = [];
     if (keepDays.raw > 0) {
       const raw = isHypertable ? await this.chunks("telemetry", keepDays.raw) : await this.rows(keepDays.raw);
@@ -30,7 +30,7 @@ export class SqlHistoryRetention implements HistoryRetention {
   }
 
   private async chunks(table: string, days: number): Promise<string | undefined> {
-    const { timescaleSchema } = this.engine;
+    const { timescaleSchema } = this.engine();
     if (timescaleSchema === undefined) return undefined;
     const dropped = await this.alone((executor) => dropOldChunks(executor, { timescaleSchema, table, days }));
     return dropped === 0 ? undefined : `${dropped} chunk(s) of ${table} older than ${days} days`;

@@ -38,7 +38,7 @@ const metricNames = metrics.map(({ name }) => name);
 export class SqlTelemetryQueries implements TelemetryQueries {
   constructor(
     private readonly client: SqlClient,
-    private readonly engine: DatabaseEngine,
+    private readonly engine: () => DatabaseEngine,
   ) {}
 
   gpus(selector: GpuSelector): Promise<StoredGpu[]> {
@@ -62,7 +62,7 @@ export class SqlTelemetryQueries implements TelemetryQueries {
   }
 
   async rollups(filter: RecordFilter, resolution: RollupResolution): Promise<HistoryPage<StoredRollup>> {
-    const isMaterialized = this.engine.hasMaterializedRollups;
+    const isMaterialized = this.engine().hasMaterializedRollups;
     const { elements, next } = await selectRollups(this.client, filter, { resolution, isMaterialized });
     const places = await this.placesOf(elements);
     return { elements: inOrder(elements.map((row) => toRollup(row, places))), next };
@@ -75,14 +75,14 @@ export class SqlTelemetryQueries implements TelemetryQueries {
   }
 
   async rollupsOfEach(filter: EachGpuFilter, resolution: RollupResolution): Promise<StoredRollup[]> {
-    const isMaterialized = this.engine.hasMaterializedRollups;
+    const isMaterialized = this.engine().hasMaterializedRollups;
     const rows = await selectRollupsOfEach(this.client, filter, { resolution, isMaterialized });
     const places = await this.placesOf(rows);
     return inOrder(rows.map((row) => toRollup(row, places)));
   }
 
   async aggregates(filter: AggregateFilter): Promise<AggregateRow[]> {
-    const rows = await selectAggregates(this.client, filter, this.engine.hasMaterializedRollups);
+    const rows = await selectAggregates(this.client, filter, this.engine().hasMaterializedRollups);
     if (rows.length > filter.limit) {
       throw new QueryTooCostly(
         `more than ${filter.limit} rows: ask for a shorter window, fewer groups or a coarser resolution`,

@@ -1,0 +1,27 @@
+import type { SqlClient } from "../../../db/client.ts";
+import type { DatabaseEngine } from "../../../db/engine.ts";
+import type { OpenStore } from "../open-store.ts";
+import { SqlHistoryRetention } from "./sql-history-retention.ts";
+import { SqlTelemetryQueries } from "./sql-telemetry-queries.ts";
+import { SqlTelemetryStore } from "./sql-telemetry-store.ts";
+
+/** A database by its clients, for drivers. */
+export interface SqlDatabase {
+  readonly writer: SqlClient;
+  readonly reader: SqlClient;
+  /** @throws StoreUnavailable until the engine is known */
+  readonly engine: () => DatabaseEngine;
+}
+
+/** Makes the drivers of the store's interfaces on a database. */
+export function sqlDrivers({
+  writer,
+  reader,
+  engine,
+}: SqlDatabase): Pick<OpenStore, "store" | "queries" | "retention"> {
+  return {
+    store: new SqlTelemetryStore(writer),
+    queries: new SqlTelemetryQueries(reader, engine),
+    retention: new SqlHistoryRetention(writer, engine),
+  };
+}

@@ -1,0 +1,182 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { SqlClient, SqlTransaction } from "../../src/db/client.ts";
+import { CopyRows } from "../../src/db/sql/copy-rows.ts";
+
+/** Rows of `copied (id, value)`. */
+function copyRows(rows: readonly (readonly [id: number, value: string])[]): Uint8Array {
+  const encoded = new CopyRows(64);
+  for (const [id, value] of rows) {
+    encoded.row(2);
+    encoded.int4(id);
+    encoded.text(Buffer.from(value));
+  }
+  return encoded.end();
+}
+
+const errorOf = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => Promise.reject(new Error("it resolved")),
+    (error: unknown) => error,
+  );
+
+const rejected = { code: "store_rejected", retryable: false };
+const unavailable = { code: "store_unavailable", retryable: true };
+
+/** What every driver of SqlClient keeps to. Each test has a table of its own.
+ *  @param open opens a client of an empty database */
+export function exerciseSqlClient(name: string, open: () => Promise<SqlClient>): void {
+  describe(`${name} keeps the contract of an SQL client`, () => {
+    let client: SqlClient;
+    beforeAll(async () => void (client = await open()));
+    afterAll(() => client.close());
+
+    /** A table with the rows (1, one) and (2, two). */
+    async function makeTable(table: string): Promise<void> {
+      await client.query(`create table ${table} (id int primary key, value text not null)`);
+      await client.query(`insert into ${table} values (1, 'one'), (2, 'two')`);
+    }
+
+    const rowsOf = (table: string) =>
+      client.query<{ id: number; value: string }>(`select id, value from ${table} order by id`);
+
+    test("parameters and answers keep their types", async () => {
+      const text = `select $1::int as number, $2::float8 as double, $3::text as text, $4::boolean as flag,
+        $5::text as nothing, $6::text::jsonb as json, $7::text::float8[] = array[1, null]::float8[] as "isSame"`;
+      const rows = await client.query(text, [7, 1 / 3, 'a "quoted" \\ text', true, null, '{"a": [1]}', "{1,NULL}"]);
+      expect(rows).toEqual([
+        {
+          number: 7,
+          double: 1 / 3,
+          text: 'a "quoted" \\ text',
+          flag: true,
+          nothing: null,
+          json: { a: [1] },
+          isSame: true,
+        },
+      ]);
+    });
+
+    test("a statement without rows gives an empty list", async () => {
+      expect(await client.query("create table no_rows (id int)")).toEqual([]);
+      expect(await client.query("select id from no_rows")).toEqual([]);
+    });
+
+    test("a transaction is committed when its work resolves, with the work's result", async () => {
+      await makeTable("committed");
+      const result = await client.transaction(async (transaction) => {
+        await transaction.query("insert into committed values (3, 'three')");
+        return transaction.query<{ count: number }>("select count(*)::int as count from committed");
+      });
+      expect(result).toEqual([{ count: 3 }]);
+      expect(await rowsOf("committed")).toHaveLength(3);
+    });
+
+    test("a transaction is undone when its work throws, and the work's error is the cause of what is thrown", async () => {
+      await makeTable("undone");
+      const reason = new RangeError("the work's own error");
+      const failing = client.transaction(async (transaction) => {
+        await transaction.query("delete from undone");
+        throw reason;
+      });
+      const error = await errorOf(failing);
+      expect((error as Error).cause).toBe(reason);
+      expect(await rowsOf("undone")).toHaveLength(2);
+    });
+
+    test("transactions at the same time are separate", async () => {
+      await makeTable("separate");
+      const add = (id: number) =>
+        client.transaction(async (transaction) => {
+          await transaction.query("insert into separate values ($1, 'added')", [id]);
+          if (id % 2 === 0) throw new RangeError("undone");
+        });
+      const results = await Promise.allSettled([3, 4, 5, 6, 7].map(add));
+      expect(results.map(({ status }) => status === "fulfilled")).toEqual([true, false, true, false, true]);
+      expect((await rowsOf("separate")).map(({ id }) => id)).toEqual([1, 2, 3, 5, 7]);
+    });
+
+    test("data that the database refuses is rejected, also in a transaction, and the client goes on", async () => {
+      await makeTable("refusing");
+      const duplicate = "insert into refusing values (1, 'again')";
+      expect(await errorOf(client.query(duplicate))).toMatchObject(rejected);
+      expect(await errorOf(client.query("select 'x'::text::int"))).toMatchObject(rejected);
+      expect(await errorOf(client.transaction((transaction) => transaction.query(duplicate)))).toMatchObject(rejected);
+      expect(await rowsOf("refusing")).toHaveLength(2);
+    });
+
+    test("a missing table is an operator's matter: trying again may help", async () => {
+      expect(await errorOf(client.query("select from nowhere"))).toMatchObject(unavailable);
+    });
+
+    describe("copy", () => {
+      const copyInto =
+        (table: string, rows: readonly (readonly [number, string])[]) =>
+        (transaction: SqlTransaction): Promise<boolean> =>
+          transaction.copy(`${table} (id, value)`, copyRows(rows));
+
+      test("adds all rows", async () => {
+        await makeTable("copied_all");
+        const many = Array.from({ length: 10_000 }, (_, index) => [index + 10, `row ${index} äöü`] as const);
+        expect(await client.transaction(copyInto("copied_all", many))).toBe(true);
+        const rows = await rowsOf("copied_all");
+        expect(rows).toHaveLength(10_002);
+        expect(rows.at(-1)).toEqual({ id: 10_009, value: "row 9999 äöü" });
+      });
+
+      test("takes no rows for all of them", async () => {
+        await makeTable("copied_none");
+        expect(await client.transaction(copyInto("copied_none", []))).toBe(true);
+        expect(await rowsOf("copied_none")).toHaveLength(2);
+      });
+
+      test("adds none if a key exists, and the transaction goes on with what it did before", async () => {
+        await makeTable("copied_twice");
+        const added = await client.transaction(async (transaction) => {
+          await transaction.query("insert into copied_twice values (3, 'before')");
+          const first = await copyInto("copied_twice", [
+            [4, "new"],
+            [1, "existing"],
+          ])(transaction);
+          const second = await copyInto("copied_twice", [[5, "after"]])(transaction);
+          const own = await copyInto("copied_twice", [[3, "the transaction's own"]])(transaction);
+          await transaction.query("insert into copied_twice values (6, 'last')");
+          return [first, second, own];
+        });
+        expect(added).toEqual([false, true, false]);
+        expect(await rowsOf("copied_twice")).toEqual([
+          { id: 1, value: "one" },
+          { id: 2, value: "two" },
+          { id: 3, value: "before" },
+          { id: 5, value: "after" },
+          { id: 6, value: "last" },
+        ]);
+      });
+
+      test("is undone with its transaction", async () => {
+        await makeTable("copied_undone");
+        const failing = client.transaction(async (transaction) => {
+          await copyInto("copied_undone", [[3, "three"]])(transaction);
+          throw new RangeError("undone");
+        });
+        await errorOf(failing);
+        expect(await rowsOf("copied_undone")).toHaveLength(2);
+      });
+
+      test("rejects rows that the table refuses, and the client goes on", async () => {
+        await makeTable("copied_refused");
+        const broken = client.transaction((transaction) =>
+          transaction.copy("copied_refused (id)", copyRows([[3, "one column too many"]])),
+        );
+        expect(await errorOf(broken)).toMatchObject(rejected);
+        expect(await rowsOf("copied_refused")).toHaveLength(2);
+      });
+    });
+
+    test("a closed client is unavailable, and may be closed twice", async () => {
+      const other = await open();
+      await Promise.all([other.close(), other.close()]);
+      expect(await errorOf(other.query("select 1"))).toMatchObject(unavailable);
+      expect(await errorOf(other.transaction(() => Promise.resolve()))).toMatchObject(unavailable);
+    });
+  });
+}
