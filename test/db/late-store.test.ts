@@ -37,7 +37,7 @@ test("a database that does not answer makes every call unavailable, until it ans
   await server.kill();
   const clock = new ManualClock();
   const opened = await openLatePostgresStore({ url, migrate: true }, { clock, log });
-  expect(opened.description).toMatch(/PostgreSQL at .*\/late, not reached yet/);
+  expect(opened.description).toMatch(/^PostgreSQL at \S+late, not reached yet$/);
   expect(opened.engine()).toBeUndefined();
   for (const { status, reason } of (await Promise.allSettled(callsOf(opened))) as PromiseRejectedResult[]) {
     expect(status).toBe("rejected");

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, setDefaultTimeout } from "bun:test";
-import { type PostgresServer, startPostgres } from "../../dev/servers/postgres.ts";
+import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide.ts";
 import { openPGliteClient } from "../../src/db/pglite-client.ts";
 import { PostgresClient } from "../../src/db/postgres-client.ts";
 import { systemClock } from "../../src/kit/clock.ts";
@@ -8,8 +8,8 @@ import { createDatabase } from "../support/postgres-database.ts";
 
 setDefaultTimeout(60_000);
 
-let server: PostgresServer;
-beforeAll(async () => void (server = await startPostgres()), 300_000);
+let server: ProvidedDatabase;
+beforeAll(async () => void (server = await provideDatabase()), 300_000);
 afterAll(() => server.stop());
 
 exerciseSqlClient("PGlite", () => openPGliteClient("memory://"));
