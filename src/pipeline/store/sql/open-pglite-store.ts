@@ -3,7 +3,7 @@ import type { SqlClient } from "../../../db/client.ts";
 import { detectEngine } from "../../../db/engine.ts";
 import { openPGliteClient } from "../../../db/pglite-client.ts";
 import type { OpenStore } from "../open-store.ts";
-import { sqlDrivers } from "./sql-drivers.ts";
+import { openSqlDrivers } from "./open-sql-drivers.ts";
 
 /** Opens the embedded store: in a directory that this process then holds, or in memory.
  *  @throws DataDirUnusable, StoreUnavailable */
@@ -33,6 +33,6 @@ async function driversOn(client: SqlClient): Promise<Omit<OpenStore, "descriptio
   const engine = await detectEngine(client);
   return {
     engine: () => engine.description,
-    ...sqlDrivers({ writer: client, reader: client, engine: () => engine }),
+    ...openSqlDrivers({ writer: client, reader: client, engine: () => engine }),
   };
 }

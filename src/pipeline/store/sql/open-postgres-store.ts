@@ -7,7 +7,7 @@ import { QueryTooCostly } from "../../../domain/errors.ts";
 import { type Clock, systemClock } from "../../../kit/clock.ts";
 import type { OpenStore } from "../open-store.ts";
 import { DatabaseOpening } from "./database-opening.ts";
-import { sqlDrivers } from "./sql-drivers.ts";
+import { openSqlDrivers } from "./open-sql-drivers.ts";
 
 export interface PostgresStoreOptions {
   /** postgres://user:password@host:port/database */
@@ -33,7 +33,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     return {
       description: clients.description,
       engine: () => engine.description,
-      ...sqlDrivers({ ...clients, engine: () => engine }),
+      ...openSqlDrivers({ ...clients, engine: () => engine }),
       close: () => clients.close(),
     };
   } catch (error) {
@@ -65,7 +65,7 @@ export async function openLatePostgresStore(
   return {
     description: opening.readyEngine === undefined ? `${clients.description}, not reached yet` : clients.description,
     engine: () => opening.readyEngine?.description,
-    ...sqlDrivers({
+    ...openSqlDrivers({
       writer: new GatedClient(clients.writer, engine),
       reader: new GatedClient(clients.reader, engine),
       engine,

@@ -13,8 +13,8 @@ export interface SqlDatabase {
   readonly engine: () => DatabaseEngine;
 }
 
-/** Makes the drivers of the store's interfaces on a database. */
-export function sqlDrivers({
+/** Opens the drivers of the store's interfaces on a database. */
+export function openSqlDrivers({
   writer,
   reader,
   engine,
