@@ -2,7 +2,8 @@ import type { Static, TObject } from "@sinclair/typebox";
 import type { GraphQLFieldConfig, GraphQLOutputType } from "graphql";
 import type { FleetIndex } from "../fleet/fleet-index.ts";
 import type { GraphqlContext, OperationContext } from "./operation-context.ts";
-import type { EnumTypes } from "./types/enums.ts";
+import { EnumTypes } from "./types/enums.ts";
+import { OutputTypes } from "./types/output-types.ts";
 import { argumentsOf, inGraphqlNames, parametersOf } from "./types/arguments.ts";
 
 /** Says how many elements a field may have, before it is answered.
@@ -19,26 +20,38 @@ interface FieldText<Parameters extends TObject, Source> {
 }
 
 /** A field of a schema. */
-export type Field = GraphQLFieldConfig<unknown, GraphqlContext>;
+type Field = GraphQLFieldConfig<unknown, GraphqlContext>;
 
-/** Makes fields that take what REST takes. */
-export class FieldMaker {
-  constructor(private readonly enums: EnumTypes) {}
+/** Fields of a type, by name. */
+export type FieldMap = Readonly<Record<string, Field>>;
 
-  /** A field whose parameters are checked before it is answered. */
-  field<Parameters extends TObject, Source>(text: FieldText<Parameters, Source>): Field {
-    const { type, description, takes, size, resolve } = text;
-    return {
+/** What the fields of one schema are made with. */
+export interface SchemaKit {
+  /** Object types of the API's schemas. */
+  readonly types: OutputTypes;
+  readonly enums: EnumTypes;
+  /** Makes a field whose parameters are checked before it is answered. */
+  readonly field: <Parameters extends TObject, Source>(text: FieldText<Parameters, Source>) => Field;
+}
+
+/** Makes what the fields of one schema are made with.
+ *  @param relationsOf fields that lead from a type, known by its name, to others; called once all types are named */
+export function schemaKit(relationsOf: (typeName: string) => FieldMap): SchemaKit {
+  const enums = new EnumTypes();
+  return {
+    types: new OutputTypes(enums, relationsOf),
+    enums,
+    field: ({ type, description, takes, size, resolve }) => ({
       type,
       description,
-      args: argumentsOf(takes, this.enums),
+      args: argumentsOf(takes, enums),
       extensions: size === undefined ? {} : { size },
       resolve: (source, args, { operation }) => {
-        const parameters = parametersOf(takes, args as Readonly<Record<string, unknown>>) as Static<Parameters>;
-        return inGraphqlNames(takes, () => resolve(source as Source, parameters, operation));
+        const parameters = parametersOf(takes, args as Readonly<Record<string, unknown>>) as Static<typeof takes>;
+        return inGraphqlNames(takes, () => resolve(source as never, parameters, operation));
       },
-    };
-  }
+    }),
+  };
 }
 
 /** The size of a field that says by an argument how many elements it may have. */

@@ -4,8 +4,6 @@ import { createYoga, type Plugin } from "graphql-yoga";
 import { LRUCache } from "lru-cache";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
-import type { DeadLetters } from "../../pipeline/queue/queue.ts";
-import { DeadLetterAnswers } from "../answers/dead-letters.ts";
 import { FleetView } from "../fleet/fleet-index.ts";
 import { toGraphqlError } from "../graphql-kit/graphql-errors.ts";
 import { Admission } from "../graphql-kit/live/admission.ts";
@@ -24,9 +22,8 @@ export interface GraphqlSettings {
   readonly graphiql: boolean;
 }
 
-export interface GraphqlOptions extends Omit<GraphqlParts, "deadLetters" | "admission"> {
+export interface GraphqlOptions extends Omit<GraphqlParts, "admission"> {
   readonly settings: GraphqlSettings;
-  readonly deadLetters: DeadLetters;
   /** WebSocket connections to /graphql. */
   readonly wsMaxConnections: number;
   /** Aborted when the process is about to stop. */
@@ -50,7 +47,7 @@ const documentsMax = {
 export function graphqlRoutes(options: GraphqlOptions) {
   const { registry, stopping, wsMaxConnections } = options;
   const admission = new Admission(subscriptionsMax, stopping);
-  const parts = { ...options, admission, deadLetters: new DeadLetterAnswers(options.deadLetters) };
+  const parts = { ...options, admission };
   const yoga = openYoga(parts, options.settings, options.log);
   const sockets = new GraphqlSockets({
     yoga: yoga as unknown as Yoga,

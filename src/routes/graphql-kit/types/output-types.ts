@@ -11,6 +11,7 @@ import {
   type GraphQLOutputType,
   GraphQLString,
 } from "graphql";
+import { nameOf } from "../../schemas/named-schema.ts";
 import type { GraphqlContext } from "../operation-context.ts";
 import type { EnumTypes } from "./enums.ts";
 import { camelCase, pascalCase } from "./names.ts";
@@ -29,28 +30,25 @@ export class OutputTypes {
   private readonly made = new Map<string, GraphQLObjectType>();
 
   constructor(
-    private readonly schemas: Readonly<Record<string, TObject>>,
     private readonly enums: EnumTypes,
-    /** Fields that lead from a type to others, by its name. */
-    private readonly relations: Readonly<Record<string, (types: OutputTypes) => Fields>>,
+    /** Fields that lead from a type, known by its name, to others. */
+    private readonly relationsOf: (typeName: string) => Readonly<Fields>,
   ) {}
 
-  /** The object type of a named schema. */
-  of(name: string): GraphQLObjectType {
-    const schema = this.schemas[name];
-    if (schema === undefined) throw new Error(`there is no schema ${name} to make a GraphQL type of`);
-    return this.object(name, schema);
+  /** The object type of a schema of the API. */
+  of(schema: TObject): GraphQLObjectType {
+    return this.object(nameOf(schema), schema);
   }
 
   /** `[Name!]!` */
-  listOf(name: string): GraphQLOutputType {
-    return new GraphQLNonNull(listOfMany(this.of(name)));
+  listOf(schema: TObject): GraphQLOutputType {
+    return new GraphQLNonNull(listOfMany(this.of(schema)));
   }
 
   private object(name: string, schema: TObject): GraphQLObjectType {
     return this.once(name, () => ({
       description: schema.description,
-      fields: () => ({ ...this.fieldsOf(name, schema), ...this.relations[name]?.(this) }),
+      fields: () => ({ ...this.fieldsOf(name, schema), ...this.relationsOf(name) }),
     }));
   }
 

@@ -2,21 +2,21 @@ import { Type } from "@sinclair/typebox";
 import { GraphQLNonNull, GraphQLObjectType, GraphQLString } from "graphql";
 import type { DeadLetterPage } from "../../answers/dead-letters.ts";
 import { deadLettersQuery, letterParams } from "./pipeline-routes.ts";
-import type { OutputTypes } from "../../graphql-kit/types/output-types.ts";
-import { type Field, type FieldMaker, limitOf } from "../../graphql-kit/field.ts";
+import { type FieldMap, limitOf, type SchemaKit } from "../../graphql-kit/field.ts";
+import { deadLetterSchema } from "../../schemas/dead-letter.ts";
 
 /** Messages that were given up, to look at. */
-export function deadLetterFields(types: OutputTypes, fields: FieldMaker): Record<string, Field> {
+export function deadLetterFields({ types, field }: SchemaKit): FieldMap {
   return {
-    deadLetters: fields.field({
+    deadLetters: field({
       type: new GraphQLNonNull(pageType(types)),
       description: "Messages that were given up, the oldest first",
       takes: deadLettersQuery,
       size: limitOf,
       resolve: (_, { limit = 100, cursor }, { beyond }) => beyond.deadLetters.page(limit, cursor),
     }),
-    deadLetter: fields.field({
-      type: types.of("DeadLetter"),
+    deadLetter: field({
+      type: types.of(deadLetterSchema),
       description: "One message that was given up",
       takes: letterParams,
       resolve: (_, { id }, { beyond }) => beyond.deadLetters.show(id),
@@ -25,23 +25,23 @@ export function deadLetterFields(types: OutputTypes, fields: FieldMaker): Record
 }
 
 /** What operators do about them. */
-export function deadLetterMutations(types: OutputTypes, fields: FieldMaker): Record<string, Field> {
+export function deadLetterMutations({ types, field }: SchemaKit): FieldMap {
   return {
-    redriveDeadLetter: fields.field({
-      type: new GraphQLNonNull(types.of("DeadLetter")),
+    redriveDeadLetter: field({
+      type: new GraphQLNonNull(types.of(deadLetterSchema)),
       description: "Puts a message back into the queue, its attempts from 0; gives the letter as it was",
       takes: letterParams,
       resolve: (_, { id }, { beyond }) => beyond.deadLetters.redrive(id),
     }),
-    redriveDeadLetters: fields.field({
-      type: types.listOf("DeadLetter"),
+    redriveDeadLetters: field({
+      type: types.listOf(deadLetterSchema),
       description: "The same for the oldest ones, at most limit of them; gives those that were put back",
       takes: Type.Pick(deadLettersQuery, ["limit"]),
       size: limitOf,
       resolve: (_, { limit = 100 }, { beyond }) => beyond.deadLetters.redriveOldest(limit),
     }),
-    deleteDeadLetter: fields.field({
-      type: new GraphQLNonNull(types.of("DeadLetter")),
+    deleteDeadLetter: field({
+      type: new GraphQLNonNull(types.of(deadLetterSchema)),
       description: "Drops a message for good, and its records with it; gives the letter as it was",
       takes: letterParams,
       resolve: (_, { id }, { beyond }) => beyond.deadLetters.delete(id),
@@ -49,12 +49,12 @@ export function deadLetterMutations(types: OutputTypes, fields: FieldMaker): Rec
   };
 }
 
-function pageType(types: OutputTypes): GraphQLObjectType {
+function pageType(types: SchemaKit["types"]): GraphQLObjectType {
   return new GraphQLObjectType<DeadLetterPage>({
     name: "DeadLetterPage",
     description: "A part of the list of dead letters",
     fields: {
-      letters: { type: types.listOf("DeadLetter"), extensions: { size: () => 1 } },
+      letters: { type: types.listOf(deadLetterSchema), extensions: { size: () => 1 } },
       nextCursor: {
         type: GraphQLString,
         description: "Give it as cursor for the later ones; null at the end",

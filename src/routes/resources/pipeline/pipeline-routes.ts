@@ -1,22 +1,13 @@
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
-import type { DeadLetters, Queue } from "../../../pipeline/queue/queue.ts";
-import type { Service } from "../../../kit/service.ts";
-import type { TelemetryQueries } from "../../../pipeline/store/telemetry-queries.ts";
-import { DeadLetterAnswers } from "../../answers/dead-letters.ts";
+import type { ResourceParts } from "../resource.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts, acceptsAt, noQuery, pathName } from "../../http/parameters.ts";
 import { list, single, wholeNumber } from "../../schemas/envelope.ts";
 import { pipelineSchema, toApiPipeline } from "./pipeline-state.ts";
 import { deadLetterSchema } from "../../schemas/dead-letter.ts";
 
-/** What operators look at and set right. */
-export interface PipelineParts {
-  readonly queue: Pick<Queue, "stats">;
-  readonly deadLetters: DeadLetters;
-  readonly services: readonly Service[];
-  readonly queries: Pick<TelemetryQueries, "countRejections">;
-}
+type PipelineParts = Pick<ResourceParts, "queue" | "deadLetters" | "services" | "queries">;
 
 const limitMax = 10_000;
 const limitDefault = 100;
@@ -49,7 +40,6 @@ export const letterParams = Type.Object({ id: pathName("The message's id", "01K0
 
 /** The pipeline's state, and the messages that were given up. */
 export function pipelineRoutes({ queue, deadLetters, services, queries }: PipelineParts) {
-  const desk = new DeadLetterAnswers(deadLetters);
   return new Elysia({ name: "pipeline", prefix: "/api/v1/pipeline" })
     .get("", async () => single(toApiPipeline(await queue.stats(), await queries.countRejections(), services)), {
       ...accepts(noQuery),
@@ -58,20 +48,20 @@ export function pipelineRoutes({ queue, deadLetters, services, queries }: Pipeli
     .get(
       "/dead-letters",
       async ({ query: { limit = limitDefault, cursor } }) => {
-        const { letters, next } = await desk.page(limit, cursor);
+        const { letters, next } = await deadLetters.page(limit, cursor);
         return next === undefined ? list(letters) : { ...list(letters), next_cursor: next };
       },
       { ...accepts(deadLettersQuery), detail: listDetail },
     )
-    .get("/dead-letters/:id", async ({ params: { id } }) => single(await desk.show(id)), {
+    .get("/dead-letters/:id", async ({ params: { id } }) => single(await deadLetters.show(id)), {
       ...acceptsAt(letterParams, noQuery),
       detail: showDetail,
     })
-    .post("/dead-letters/:id/redrive", async ({ params: { id } }) => single(await desk.redrive(id)), {
+    .post("/dead-letters/:id/redrive", async ({ params: { id } }) => single(await deadLetters.redrive(id)), {
       ...acceptsAt(letterParams, noQuery),
       detail: redriveDetail,
     })
-    .delete("/dead-letters/:id", async ({ params: { id } }) => single(await desk.delete(id)), {
+    .delete("/dead-letters/:id", async ({ params: { id } }) => single(await deadLetters.delete(id)), {
       ...acceptsAt(letterParams, noQuery),
       detail: deleteDetail,
     });

@@ -2,14 +2,12 @@ import { Type } from "@sinclair/typebox";
 import { type GraphQLFieldConfigArgumentMap, GraphQLList, GraphQLNonNull, GraphQLString } from "graphql";
 import type { GpuSelector } from "../../../domain/gpu-selector.ts";
 import type { StoredRecord } from "../../../domain/query.ts";
-import type { Field } from "../../graphql-kit/field.ts";
+import type { FieldMap, SchemaKit } from "../../graphql-kit/field.ts";
 import { badInput } from "../../graphql-kit/graphql-errors.ts";
 import { liveRecords } from "../../graphql-kit/live/live-records.ts";
 import { argumentsOf, parametersOf } from "../../graphql-kit/types/arguments.ts";
-import type { EnumTypes } from "../../graphql-kit/types/enums.ts";
-import type { OutputTypes } from "../../graphql-kit/types/output-types.ts";
 import { selectorFields, selectorOf } from "../../schemas/gpu-selector.ts";
-import { toApiRecord } from "../../schemas/telemetry-record.ts";
+import { telemetryRecordSchema, toApiRecord } from "../../schemas/telemetry-record.ts";
 
 const { gpu_uuid, cluster_id, hostname, namespace } = selectorFields;
 const filters = Type.Object({ gpu_uuid, cluster_id, hostname, namespace });
@@ -22,10 +20,10 @@ const uuidsArgument: GraphQLFieldConfigArgumentMap = {
 };
 
 /** Subscriptions to records. */
-export function liveFields(types: OutputTypes, enums: EnumTypes): Record<string, Field> {
+export function liveFields({ types, enums }: SchemaKit): FieldMap {
   return {
     telemetry: {
-      type: new GraphQLNonNull(types.of("TelemetryRecord")),
+      type: new GraphQLNonNull(types.of(telemetryRecordSchema)),
       description:
         "The newest record of each selected GPU as it arrives, and the same record again when more of its metrics arrive. " +
         "A client that reads too slowly gets the newest record of each GPU, without those in between",

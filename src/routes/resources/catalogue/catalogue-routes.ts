@@ -1,0 +1,23 @@
+import { Elysia } from "elysia";
+import { metrics } from "../../../domain/metrics.ts";
+import { operation } from "../../http/operation.ts";
+import { accepts, noQuery } from "../../http/parameters.ts";
+import { list } from "../../schemas/envelope.ts";
+import { metricSchema, toApiMetric } from "./metric.ts";
+
+/** The metrics catalogue. */
+export function catalogueRoutes() {
+  return new Elysia({ name: "catalogue", prefix: "/api/v1/metrics" }).get("", () => list(metrics.map(toApiMetric)), {
+    ...accepts(noQuery),
+    detail,
+  });
+}
+
+const detail = operation({
+  id: "listMetrics",
+  tag: "input",
+  summary: "The metrics catalogue",
+  description: "Every metric that a record may carry, with unit, range and DCGM's name.",
+  list: metricSchema,
+  errors: [400, 500],
+});

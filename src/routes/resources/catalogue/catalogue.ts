@@ -1,0 +1,11 @@
+import { noFields, type Resource } from "../resource.ts";
+import { catalogueFields } from "./catalogue-fields.ts";
+import { catalogueRoutes } from "./catalogue-routes.ts";
+import { metricSchema } from "./metric.ts";
+
+/** The metrics that a record may carry. */
+export const catalogue: Resource = {
+  schemas: [metricSchema],
+  routes: () => [catalogueRoutes()],
+  fields: (kit) => ({ ...noFields, query: catalogueFields(kit) }),
+};

@@ -1,0 +1,34 @@
+import { Type } from "@sinclair/typebox";
+import type { ApiGpu } from "../../fleet/fleet-index.ts";
+import { limitOf, type SizeOf } from "../../graphql-kit/field.ts";
+import type { OperationContext } from "../../graphql-kit/operation-context.ts";
+import { pageOf } from "../../http/list-page.ts";
+import { gpuListQuery } from "../../http/parameters.ts";
+import { statusValues } from "../../schemas/activity.ts";
+import { selectorOf } from "../../schemas/gpu-selector.ts";
+
+const status = Type.Optional(
+  Type.String({ pattern: `^(${statusValues.join("|")})$`, description: `One of ${statusValues.join(", ")}` }),
+);
+/** What a list of GPUs takes. */
+export const gpuPageQuery = Type.Object({ ...gpuListQuery.properties, status });
+
+type GpuPageQuery = (typeof gpuPageQuery)["static"];
+
+/** GPUs that a page may have. */
+export const gpusOfPage: SizeOf = (args, fleet) => Math.min(limitOf(args), fleet.gpus.length);
+
+/** A part of the list of GPUs. */
+export interface GpuPage {
+  readonly gpus: readonly ApiGpu[];
+  readonly totalCount: number;
+  readonly nextCursor: string | undefined;
+}
+
+/** The part of the list of GPUs that a query asks for. */
+export function gpuPage(query: GpuPageQuery, { fleet }: OperationContext): GpuPage {
+  const fitting = fleet.selected(selectorOf(query));
+  const all = query.status === undefined ? fitting : fitting.filter((gpu) => gpu.status === query.status);
+  const { elements, next } = pageOf(all, ({ hostname, id, uuid }) => [hostname, Number(id), uuid], query);
+  return { gpus: elements, totalCount: all.length, nextCursor: next };
+}

@@ -1,0 +1,13 @@
+import { gpuSchema } from "../../schemas/gpu.ts";
+import { noFields, type Resource } from "../resource.ts";
+import { gpuChangesSchema } from "./gpu-changes.ts";
+import { gpuFields } from "./gpu-fields.ts";
+import { gpuHistoryRoutes } from "./gpu-history-routes.ts";
+import { gpuRoutes } from "./gpu-routes.ts";
+
+/** GPUs: what they are, what was measured of each, and what changed. */
+export const gpus: Resource = {
+  schemas: [gpuSchema, gpuChangesSchema],
+  routes: ({ answers, history, queries }) => [gpuRoutes(answers), gpuHistoryRoutes(history, queries)],
+  fields: (kit) => ({ ...noFields, query: gpuFields(kit) }),
+};

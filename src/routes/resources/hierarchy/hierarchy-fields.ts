@@ -1,0 +1,53 @@
+import { Type } from "@sinclair/typebox";
+import type { FieldMap, SchemaKit } from "../../graphql-kit/field.ts";
+import { noQuery, pathName } from "../../http/parameters.ts";
+import { selectorFields, selectorOf } from "../../schemas/gpu-selector.ts";
+import { clusterSchema, hostSchema } from "../../schemas/hierarchy.ts";
+
+const clusterId = pathName("The cluster", "local-cluster");
+const hostname = pathName("The host", "mtv5-dgx1-hgpu-032");
+const hostQuery = Type.Object(selectorFields);
+
+/** Hosts and clusters, from memory. */
+export function hierarchyFields(kit: SchemaKit): FieldMap {
+  return { ...hostFields(kit), ...clusterFields(kit) };
+}
+
+function hostFields({ types, field }: SchemaKit): FieldMap {
+  return {
+    hosts: field({
+      type: types.listOf(hostSchema),
+      description: "Hosts with a GPU that fits; their figures are those of all their GPUs",
+      takes: hostQuery,
+      size: (_, fleet) => fleet.hosts.length,
+      resolve: (_, query, { fleet }) => {
+        const selected = new Set(fleet.selected(selectorOf(query)).map((gpu) => fleet.host(gpu)));
+        return fleet.hosts.filter((host) => selected.has(host));
+      },
+    }),
+    host: field({
+      type: types.of(hostSchema),
+      description: "The host of this name in the cluster; null where there is none",
+      takes: Type.Object({ cluster_id: clusterId, hostname }),
+      resolve: (_, query, { fleet }) => fleet.host(query),
+    }),
+  };
+}
+
+function clusterFields({ types, field }: SchemaKit): FieldMap {
+  return {
+    clusters: field({
+      type: types.listOf(clusterSchema),
+      description: "Clusters with a GPU that has reported telemetry, by id",
+      takes: noQuery,
+      size: (_, fleet) => fleet.clusters.length,
+      resolve: (_, __, { fleet }) => fleet.clusters,
+    }),
+    cluster: field({
+      type: types.of(clusterSchema),
+      description: "The cluster of this id; null where there is none",
+      takes: Type.Object({ id: clusterId }),
+      resolve: (_, query, { fleet }) => fleet.cluster(query.id),
+    }),
+  };
+}

@@ -1,0 +1,44 @@
+import type { TObject } from "@sinclair/typebox";
+import type { AnyElysia } from "elysia";
+import type { Clock } from "../../kit/clock.ts";
+import type { Service } from "../../kit/service.ts";
+import type { Queue } from "../../pipeline/queue/queue.ts";
+import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
+import type { DeadLetterAnswers } from "../answers/dead-letters.ts";
+import type { FleetAnswers } from "../answers/fleet-answers.ts";
+import type { HistoryAnswers } from "../answers/history-answers.ts";
+import type { FieldMap, SchemaKit } from "../graphql-kit/field.ts";
+
+/** A noun of the API, with all that the API says of it. */
+export interface Resource {
+  /** Types that the OpenAPI document names; GraphQL's types are made of the same. */
+  readonly schemas: readonly TObject[];
+  /** REST routes. */
+  routes(parts: ResourceParts): readonly AnyElysia[];
+  /** GraphQL fields. */
+  fields(kit: SchemaKit): ResourceFields;
+}
+
+/** What REST routes answer from. */
+export interface ResourceParts {
+  readonly answers: FleetAnswers;
+  readonly history: HistoryAnswers;
+  readonly deadLetters: DeadLetterAnswers;
+  readonly queries: TelemetryQueries;
+  readonly queue: Pick<Queue, "stats">;
+  /** The services of this process. */
+  readonly services: readonly Service[];
+  readonly clock: Clock;
+}
+
+/** The GraphQL fields of a resource. */
+export interface ResourceFields {
+  readonly query: FieldMap;
+  readonly mutation: FieldMap;
+  readonly subscription: FieldMap;
+  /** Fields that lead from a type, known by its name, to others. Several resources may add to one type. */
+  readonly relations: Readonly<Record<string, FieldMap>>;
+}
+
+/** No GraphQL fields; spread it to give some kinds only. */
+export const noFields: ResourceFields = { query: {}, mutation: {}, subscription: {}, relations: {} };

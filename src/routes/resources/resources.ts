@@ -1,0 +1,10 @@
+import { catalogue } from "./catalogue/catalogue.ts";
+import { gpus } from "./gpus/gpus.ts";
+import { hierarchy } from "./hierarchy/hierarchy.ts";
+import { pipeline } from "./pipeline/pipeline.ts";
+import { quarantine } from "./quarantine/quarantine.ts";
+import type { Resource } from "./resource.ts";
+import { telemetry } from "./telemetry/telemetry.ts";
+
+/** The API's nouns. REST, the OpenAPI document and the GraphQL schema are all assembled from this list. */
+export const resources: readonly Resource[] = [gpus, hierarchy, telemetry, catalogue, quarantine, pipeline];

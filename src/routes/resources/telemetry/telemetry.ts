@@ -1,0 +1,23 @@
+import { telemetryRecordSchema } from "../../schemas/telemetry-record.ts";
+import { noFields, type Resource } from "../resource.ts";
+import { aggregateSchema } from "./aggregate.ts";
+import { aggregateRoutes } from "./aggregate-routes.ts";
+import { liveFields } from "./live-fields.ts";
+import { telemetryFields } from "./telemetry-fields.ts";
+import { telemetryRelations } from "./telemetry-relations.ts";
+import { telemetryRoutes } from "./telemetry-routes.ts";
+
+/** Records of GPUs: the newest, the history, and what is summed up of it. */
+export const telemetry: Resource = {
+  schemas: [aggregateSchema, telemetryRecordSchema],
+  routes: ({ answers, history, queries, clock }) => [
+    telemetryRoutes(answers, history),
+    aggregateRoutes(queries, clock),
+  ],
+  fields: (kit) => ({
+    ...noFields,
+    query: telemetryFields(kit),
+    subscription: liveFields(kit),
+    relations: telemetryRelations(kit),
+  }),
+};
