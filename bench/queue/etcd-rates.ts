@@ -34,7 +34,7 @@ export async function rawPutRate(client: EtcdClient, payload: Uint8Array, second
   const rate = puts / ((performance.now() - startMs) / 1000);
   await client.txn({ success: [removePrefix("/raw/")] });
   // what was written here is not for the next measurement to clear away
-  await client.compact((await client.databaseBytes()).revision, true);
+  await client.compact((await client.databaseSize()).revision, true);
   return rate;
 }
 
@@ -119,7 +119,7 @@ function watchSize(client: EtcdClient): { stop(): Promise<number> } {
   let max = 0;
   const watching = (async () => {
     while (!halt.signal.aborted) {
-      max = Math.max(max, (await client.databaseBytes()).file);
+      max = Math.max(max, (await client.databaseSize()).fileBytes);
       await systemClock.sleep(200, halt.signal);
     }
   })();

@@ -178,11 +178,15 @@ export class EtcdClient {
   }
 
   /** How large the database of the member in use is, bytes: its file, and what of it is in use. */
-  async databaseBytes(): Promise<{ readonly file: number; readonly inUse: number; readonly revision: string }> {
+  async databaseSize(): Promise<{
+    readonly fileBytes: number;
+    readonly inUseBytes: number;
+    readonly revision: string;
+  }> {
     const { dbSize, dbSizeInUse, header } = await this.call("the status", ({ pool }, limits) =>
       new MaintenanceClient(pool).status(limits),
     );
-    return { file: Number(dbSize), inUse: Number(dbSizeInUse), revision: header.revision };
+    return { fileBytes: Number(dbSize), inUseBytes: Number(dbSizeInUse), revision: header.revision };
   }
 
   /** Whether the member in use leads the others. */

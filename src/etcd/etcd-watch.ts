@@ -2,6 +2,7 @@ import type { IEvent, IWatchResponse } from "etcd3";
 import type { Clock } from "../kit/clock.ts";
 import { EtcdCompacted, EtcdUnavailable } from "../domain/errors.ts";
 import type { EtcdClient } from "./etcd-client.ts";
+import { WatchState } from "./watch-state.ts";
 
 /** Something that happened to a key. */
 export type EtcdEvent = IEvent;
@@ -30,73 +31,72 @@ export interface EtcdWatchOptions {
   readonly resyncMs?: number;
 }
 
-/** The pause before a broken watch is opened again: twice as long each time, up to the second. */
+/** The pause before an interrupted watch is opened again: twice as long each time, up to the second. */
 const reopenMs = 200;
 const reopenMaxMs = 5000;
 
 /** Follows the changes of a range of keys, over restarts and failures of etcd: resumes after the last revision seen, and
- *  reads the state anew where the history in between is compacted.
- *
- *  LISTING -> FOLLOWING -stream fails-> (pause) FOLLOWING from the last revision
- *  FOLLOWING -history compacted, or time to resync-> LISTING; any -close-> CLOSED */
+ *  lists the state again if the history in between is compacted. Its states are in watch-state.ts. */
 export class EtcdWatch {
-  private readonly halt = new AbortController();
+  private readonly state = new WatchState();
+  private readonly closing = new AbortController();
   private readonly running: Promise<void>;
-  /** The last revision seen; undefined while the state must be read. */
-  private revision: string | undefined;
-  /** Since the watch was last open. */
-  private failures = 0;
 
   constructor(private readonly options: EtcdWatchOptions) {
     this.running = this.run();
   }
 
   async close(): Promise<void> {
-    this.halt.abort();
+    this.state.closed();
+    this.closing.abort();
     await this.running;
   }
 
   private async run(): Promise<void> {
-    const { clock, onInterrupted } = this.options;
-    while (!this.halt.signal.aborted) {
+    for (let phase = this.state.current; phase.name !== "CLOSED"; phase = this.state.current) {
       try {
-        this.revision ??= await this.options.list();
-        await this.follow(this.revision);
+        if (phase.name === "LISTING") this.state.listed(await this.options.list());
+        else if (phase.name === "FOLLOWING") await this.follow(phase.revision);
+        else await this.pause(phase.failures);
       } catch (error) {
-        if (this.halt.signal.aborted) return;
-        if (error instanceof EtcdCompacted) this.revision = undefined;
-        onInterrupted(error as Error);
-        await clock.sleep(Math.min(reopenMaxMs, reopenMs * 2 ** this.failures), this.halt.signal);
-        this.failures += 1;
+        if (error instanceof EtcdCompacted) this.state.compacted();
+        else this.state.interrupted();
+        if (!this.closing.signal.aborted) this.options.onInterrupted(error as Error);
       }
     }
   }
 
-  /** Ends when the watch is closed or it is time to read the state again. @throws when the stream breaks */
+  private async pause(failures: number): Promise<void> {
+    const ms = Math.min(reopenMaxMs, reopenMs * 2 ** (failures - 1));
+    await this.options.clock.sleep(ms, this.closing.signal);
+    this.state.pauseEnded();
+  }
+
+  /** Resolves when the watch is closed, or when the state must be listed again. @throws when the stream breaks */
   private async follow(revision: string): Promise<void> {
     const { client, range, clock, withPrevious = false, resyncMs } = this.options;
     const stream = await client.openWatch();
     const ended = new AbortController();
-    const stop = (): void => ended.abort();
-    this.halt.signal.addEventListener("abort", stop, { once: true });
-    if (resyncMs !== undefined) void clock.sleep(resyncMs, ended.signal).then(stop);
+    const end = (): void => ended.abort();
+    this.closing.signal.addEventListener("abort", end, { once: true });
+    if (resyncMs !== undefined) void clock.sleep(resyncMs, ended.signal).then(end);
     try {
       await new Promise<void>((resolve, reject) => {
         ended.signal.addEventListener("abort", () => resolve(), { once: true });
-        if (this.halt.signal.aborted) resolve();
+        if (this.closing.signal.aborted) resolve();
         stream.on("data", (response) => this.take(response, reject));
         stream.on("error", (error) => reject(broken(client, error)));
         stream.on("end", () => reject(broken(client, new Error("the stream ended"))));
         const start_revision = String(BigInt(revision) + 1n);
         stream.write({ create_request: { ...range, start_revision, prev_kv: withPrevious, ...this.filters() } });
       });
-      this.revision = undefined;
+      this.state.resyncDue();
     } catch (error) {
       if (!(error instanceof EtcdCompacted)) stream.failed();
       throw error;
     } finally {
-      stop();
-      this.halt.signal.removeEventListener("abort", stop);
+      end();
+      this.closing.signal.removeEventListener("abort", end);
       stream.on("error", () => undefined);
       stream.cancel();
     }
@@ -111,7 +111,7 @@ export class EtcdWatch {
   private take(response: IWatchResponse, fail: (error: Error) => void): void {
     const { onEvents, onOpened, client } = this.options;
     if (response.created) {
-      this.failures = 0;
+      this.state.opened();
       // one whose first revision is compacted is created and cancelled at once
       if (!response.canceled) onOpened?.();
     }
@@ -125,7 +125,7 @@ export class EtcdWatch {
           : broken(client, new Error(response.cancel_reason)),
       );
     } else if (response.events.length > 0) {
-      this.revision = response.header.revision;
+      this.state.advanced(response.header.revision);
       onEvents(response.events, response.header.revision);
     }
   }

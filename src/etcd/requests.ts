@@ -1,6 +1,12 @@
 import type { ICompare, IRequestOp } from "etcd3";
 
-// One comparison or operation of a transaction each; keys are texts.
+// Each function makes one comparison or operation of a transaction; keys are texts.
+
+/** Operations that etcd takes in one transaction (the default of its --max-txn-ops). A nested transaction counts as one
+ *  of them; its own operations may be as many as are left. */
+export const transactionMaxOperations = 128;
+/** Nested transactions put into one: the other half of the operations is left for what is inside them. */
+export const maxNestedTransactions = transactionMaxOperations / 2;
 
 /** True while the key is there. */
 export function exists(key: string): ICompare {

@@ -10,11 +10,11 @@ export class GroupCommit<Item, Result> {
   private running: Promise<void> | undefined;
 
   /** @param run does a group; its results are in the order of the items, and its failure is that of each of them
-   *  @param rest what comes until it resolves belongs to the next group too */
+   *  @param pause what comes until it resolves belongs to the next group too */
   constructor(
     private readonly run: (items: readonly Item[]) => Promise<readonly Result[]>,
     private readonly maxItems: number,
-    private readonly rest: () => Promise<void> = () => Promise.resolve(),
+    private readonly pause: () => Promise<void> = () => Promise.resolve(),
   ) {}
 
   submit(item: Item): Promise<Result> {
@@ -34,7 +34,7 @@ export class GroupCommit<Item, Result> {
       } catch (error) {
         group.forEach(({ reject }) => reject(error));
       }
-      await this.rest();
+      await this.pause();
     }
     this.running = undefined;
   }

@@ -2,9 +2,9 @@ import type { Clock } from "./clock.ts";
 
 export interface TokenBucketOptions {
   /** Tokens that come in a second; 0: no limit. */
-  readonly ratePerSecond: number;
+  readonly tokensPerSecond: number;
   /** Most tokens that are saved up while nobody takes any. */
-  readonly burst: number;
+  readonly burstTokens: number;
   readonly clock: Clock;
 }
 
@@ -14,13 +14,13 @@ export class TokenBucket {
   private filledAtMs: number;
 
   constructor(private readonly options: TokenBucketOptions) {
-    this.tokens = options.burst;
+    this.tokens = options.burstTokens;
     this.filledAtMs = options.clock.nowMs();
   }
 
   /** Takes `count` tokens; more than the burst is allowed and goes into debt. Ends early when the signal aborts. */
   async take(count: number, signal: AbortSignal): Promise<void> {
-    const { ratePerSecond, clock } = this.options;
+    const { tokensPerSecond: ratePerSecond, clock } = this.options;
     if (ratePerSecond === 0) return;
     this.fill();
     this.tokens -= count;
@@ -28,7 +28,7 @@ export class TokenBucket {
   }
 
   private fill(): void {
-    const { ratePerSecond, burst, clock } = this.options;
+    const { tokensPerSecond: ratePerSecond, burstTokens: burst, clock } = this.options;
     const nowMs = clock.nowMs();
     this.tokens = Math.min(burst, this.tokens + ((nowMs - this.filledAtMs) / 1000) * ratePerSecond);
     this.filledAtMs = nowMs;

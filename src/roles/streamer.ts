@@ -77,7 +77,11 @@ async function openLiveAssignment(shared: SharedParts): Promise<LiveAssignment> 
 function publisherOf(shared: SharedParts, retries: StreamRetries): BatchPublisher {
   const { config, etcd, queue, clock, listener } = shared;
   const { rateLimitSamplesPerSecond: ratePerSecond, batchSize } = config;
-  const bucket = new TokenBucket({ ratePerSecond, burst: Math.max(ratePerSecond, batchSize), clock });
+  const bucket = new TokenBucket({
+    tokensPerSecond: ratePerSecond,
+    burstTokens: Math.max(ratePerSecond, batchSize),
+    clock,
+  });
   const backPressure = backPressureOf(shared);
   const messageMaxBytes = etcd === undefined ? Infinity : payloadMaxBytes;
   return new BatchPublisher({ queue, bucket, backPressure, messageMaxBytes, clock, listener, retries });

@@ -95,7 +95,7 @@ export class ImportMonitor {
       return;
     }
     let stats = await queue.stats();
-    while (stats.ready + stats.inFlight > 0) {
+    while (stats.readyMessages + stats.inFlightMessages > 0) {
       await clock.sleep(50);
       stats = await queue.stats();
     }
@@ -108,7 +108,7 @@ export class ImportMonitor {
         thisRun: this.figures,
         inAll: figuresOf(totals),
         seconds,
-        deadLetters: stats.dead,
+        deadLetters: stats.deadMessages,
       }),
     );
   }

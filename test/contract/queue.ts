@@ -71,7 +71,9 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
 
     test("a key published twice is one message", async () => {
       const { queue } = await start();
-      const { receipts, depth } = await queue.publish([message("same"), message("same")], { signal: never });
+      const { receipts, depthMessages: depth } = await queue.publish([message("same"), message("same")], {
+        signal: never,
+      });
       const id = receipts[0]?.id as string;
       expect(receipts).toEqual([
         { id, duplicate: false },
@@ -79,8 +81,8 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       ]);
       expect(depth).toBe(1);
       const again = await queue.publish([message("same")], { signal: never });
-      expect(again).toEqual({ receipts: [{ id, duplicate: true }], depth: 1 });
-      expect((await queue.stats()).ready).toBe(1);
+      expect(again).toEqual({ receipts: [{ id, duplicate: true }], depthMessages: 1 });
+      expect((await queue.stats()).readyMessages).toBe(1);
     });
 
     test("many consumers at once get every message exactly once", async () => {
@@ -107,7 +109,7 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       await publish(queue, "one");
       expect(await queue.acknowledge([await claimOne(queue)])).toEqual([]);
       await letLeasesEnd();
-      expect(await queue.stats()).toMatchObject({ ready: 0, inFlight: 0, dead: 0 });
+      expect(await queue.stats()).toMatchObject({ readyMessages: 0, inFlightMessages: 0, deadMessages: 0 });
     });
 
     test("a message whose lease ended goes to another, and the late owner's acknowledgement is turned down", async () => {
@@ -120,7 +122,7 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       expect(await queue.acknowledge([late])).toEqual([late]);
       expect(await queue.extend([late])).toEqual([late]);
       await queue.reject(late, "too late to matter");
-      expect(await queue.stats()).toMatchObject({ ready: 0, inFlight: 1 });
+      expect(await queue.stats()).toMatchObject({ readyMessages: 0, inFlightMessages: 1 });
       expect(await queue.acknowledge([taken])).toEqual([]);
     });
 
@@ -129,7 +131,7 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       await publish(queue, "bad");
       await queue.reject(await claimOne(queue), "first");
       await queue.reject(await claimOne(queue), "second");
-      expect(await queue.stats()).toMatchObject({ ready: 0, inFlight: 0, dead: 1 });
+      expect(await queue.stats()).toMatchObject({ readyMessages: 0, inFlightMessages: 0, deadMessages: 1 });
       const [dead] = await deadLetters.list(10);
       expect(dead).toMatchObject({ attempts: 2, lastError: "second", envelope: { idempotencyKey: "bad" } });
     });
@@ -168,7 +170,7 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       const { queue } = await start({ capacityMessages: 2 });
       await publish(queue, "one", "two");
       const waiting = queue.publish([message("three")], { signal: never });
-      expect((await queue.stats()).ready).toBe(2);
+      expect((await queue.stats()).readyMessages).toBe(2);
       await queue.acknowledge([await claimOne(queue)]);
       expect((await waiting).receipts).toMatchObject([{ duplicate: false }]);
       expect(keysOf(await claimAll(queue, 2))).toEqual(["two", "three"]);
@@ -181,7 +183,7 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       const waiting = queue.publish([message("two")], { signal: patience.signal });
       patience.abort(new Error("enough"));
       expect(await failureOf(waiting)).toMatchObject({ message: "enough" });
-      expect(await queue.stats()).toMatchObject({ ready: 1, inFlight: 0 });
+      expect(await queue.stats()).toMatchObject({ readyMessages: 1, inFlightMessages: 0 });
     });
 
     test("close wakes who waits and refuses what comes later; a second one does nothing", async () => {

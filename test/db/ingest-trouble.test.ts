@@ -109,13 +109,13 @@ async function goThrough(url: string, trouble: () => Promise<void>, says: RegExp
   await trouble();
   await collecting.publish(2);
   await untilFault(says);
-  expect(await collecting.queue.stats()).toMatchObject({ ready: 0, inFlight: 1, dead: 0 });
+  expect(await collecting.queue.stats()).toMatchObject({ readyMessages: 0, inFlightMessages: 1, deadMessages: 0 });
 }
 
 async function expectRecovery(url: string): Promise<void> {
   await collecting.untilStored();
   await withClient(url, (client) => expectStored(client, 2));
-  expect(await collecting.queue.stats()).toMatchObject({ ready: 0, inFlight: 0, dead: 0 });
+  expect(await collecting.queue.stats()).toMatchObject({ readyMessages: 0, inFlightMessages: 0, deadMessages: 0 });
 }
 
 test("where there are too many connections a message waits, and is stored once when there are fewer", async () => {

@@ -76,7 +76,7 @@ test("four streamers that share a file read it once together, and each has a par
     ),
   ).toBe(true);
   expect(parts.filter((part) => part.length > 0).length).toBeGreaterThan(1);
-  expect((await opened.queue.stats()).ready).toBe(parts.flat().length);
+  expect((await opened.queue.stats()).readyMessages).toBe(parts.flat().length);
   await Promise.all([opened.close(), ...all.map((ranges) => ranges.close())]);
 });
 
@@ -93,7 +93,7 @@ test("a range whose owner's lease ends goes to another at its checkpoint, and th
   expect(taken.range.from).toEqual((first as RangeBatch).range.to);
   const late = await opened.settle(mine, second as RangeBatch).catch((error: unknown) => error);
   expect(late).toBeInstanceOf(RangeLost);
-  expect((await queue.stats()).ready).toBe(1);
+  expect((await queue.stats()).readyMessages).toBe(1);
   await Promise.all([other.close(), ranges.close(), opened.close()]);
 });
 
@@ -103,7 +103,7 @@ test("a publish without an answer that is tried again adds its message once and 
   const [first] = await Array.fromAsync(opened.source.read(claimed.range, never));
   await opened.settle(claimed, first as RangeBatch);
   await opened.settle(claimed, first as RangeBatch);
-  expect((await opened.queue.stats()).ready).toBe(1);
+  expect((await opened.queue.stats()).readyMessages).toBe(1);
   await Promise.all([opened.ranges.close(), opened.close()]);
 });
 
@@ -145,7 +145,7 @@ for (const which of ["piece", "answer"] as const) {
       const ranges = openRanges(600, through);
       const stretches = await readThrough(opened, ranges);
       expect(isWhole(opened.source, stretches)).toBe(true);
-      expect((await opened.queue.stats()).ready).toBe(stretches.length);
+      expect((await opened.queue.stats()).readyMessages).toBe(stretches.length);
       await Promise.all([ranges.close(), opened.close()]);
       through.close();
     } while (proxy.hasCut && cuts < 24);

@@ -213,7 +213,7 @@ describe("in etcd", () => {
     let revision = "0";
     for (let at = 1; at < 10; at += 1) {
       await beside.write(record(at)).catch(() => undefined);
-      revision = (await other.databaseBytes()).revision;
+      revision = (await other.databaseSize()).revision;
       await other.compact(revision, true).catch(() => undefined);
     }
     await follower.newest("GPU-host a-0", t0 + 9);

@@ -88,7 +88,7 @@ test("a streamer whose lease ended publishes nothing more, and its successor dou
   const late = await settle(mine, batchAt(source.sourceId, 2)).catch((error: unknown) => error);
   expect(late).toBeInstanceOf(RangeLost);
   await settle(taken, batchAt(source.sourceId, 2));
-  expect((await queue.stats()).ready).toBe(2);
+  expect((await queue.stats()).readyMessages).toBe(2);
   await Promise.all([assignment.close(), other.close(), close()]);
 });
 
@@ -97,6 +97,6 @@ test("a batch that is published twice by its key is one message", async () => {
   const claimed = (await assignment.claim(source, never)) as ClaimedSource;
   await settle(claimed, batchAt(source.sourceId, 1));
   await settle(claimed, batchAt(source.sourceId, 1));
-  expect((await queue.stats()).ready).toBe(1);
+  expect((await queue.stats()).readyMessages).toBe(1);
   await Promise.all([assignment.close(), close()]);
 });

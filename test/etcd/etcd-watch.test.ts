@@ -75,10 +75,10 @@ test("where the history in between was compacted, the state is read anew", async
   const cluster = await startEtcd({ members: 1 });
   const client = new EtcdClient({ endpoints: cluster.endpoints });
   await client.txn({ success: [put("/watched/one", "")] });
-  const longAgo = (await client.databaseBytes()).revision;
+  const longAgo = (await client.databaseSize()).revision;
   await client.txn({ success: [put("/watched/two", "")] });
   await client.txn({ success: [put("/watched/three", "")] });
-  await client.compact((await client.databaseBytes()).revision, true);
+  await client.compact((await client.databaseSize()).revision, true);
   const listed: number[] = [];
   const seen: string[] = [];
   const watch = new EtcdWatch({

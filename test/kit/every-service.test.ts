@@ -81,7 +81,7 @@ function openCollector(queueInUse: Queue, drainOnStop: boolean): OpenedService {
 /** A streamer on a queue whose calls are counted. */
 function openStreamer(streamOf: (parts: StreamParts) => SourceStream): OpenedService {
   const { part: queue, calls } = counted(memoryQueue());
-  const bucket = new TokenBucket({ ratePerSecond: 0, burst: 1, clock });
+  const bucket = new TokenBucket({ tokensPerSecond: 0, burstTokens: 1, clock });
   const backPressure = new BackPressure({ lowMessages: 500, highMessages: 900, clock });
   const retries = new StreamRetries({ clock, listener, log });
   const messageMaxBytes = 1_000_000;

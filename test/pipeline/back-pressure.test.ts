@@ -57,11 +57,11 @@ test("a pause ends at once when the streamer is stopped", async () => {
 test("a token bucket lets a burst through and then holds the rate; without a rate it never waits", async () => {
   const clock = new ManualClock();
   const startMs = clock.nowMs();
-  const bucket = new TokenBucket({ ratePerSecond: 100, burst: 50, clock });
+  const bucket = new TokenBucket({ tokensPerSecond: 100, burstTokens: 50, clock });
   await bucket.take(50, never);
   expect(clock.nowMs()).toBe(startMs);
   const taking = bucket.take(30, never).then(() => clock.nowMs() - startMs);
   await clock.advance(1000);
   expect(await taking).toBe(300);
-  await new TokenBucket({ ratePerSecond: 0, burst: 1, clock }).take(1_000_000, never);
+  await new TokenBucket({ tokensPerSecond: 0, burstTokens: 1, clock }).take(1_000_000, never);
 });

@@ -71,7 +71,7 @@ const openTier = (): EtcdHotTier =>
   new EtcdHotTier({ client, clock, windowSeconds: 60, onCoalesced: () => undefined, onRefused });
 
 const isDrained = (queue: MemoryQueue) => async (): Promise<boolean> => {
-  const { ready, inFlight } = await queue.stats();
+  const { readyMessages: ready, inFlightMessages: inFlight } = await queue.stats();
   return ready + inFlight === 0;
 };
 
@@ -109,7 +109,7 @@ describe("a collector", () => {
     await publish("third", "GPU-waiting", 3);
     await until(() => collector.error() !== undefined);
     expect(collector.error()).toContain("database has reached its quota");
-    expect(await queue.stats()).toMatchObject({ ready: 0, inFlight: 1, dead: 0 });
+    expect(await queue.stats()).toMatchObject({ readyMessages: 0, inFlightMessages: 1, deadMessages: 0 });
     // stored it is
     expect(await opened.queries.gpus({ uuids: ["GPU-waiting"] })).toHaveLength(1);
     const upkeep = new EtcdUpkeep({ client, clock, instanceId: "u", historySeconds: 1, log });
@@ -132,7 +132,7 @@ describe("a collector", () => {
     const more = Object.fromEntries(Array.from({ length: 8000 }, (_, index) => [`${"x".repeat(240)}_${index}`, index]));
     await publish("fourth", "GPU-untold", 4, more);
     await until(isDrained(queue));
-    expect(await queue.stats()).toMatchObject({ dead: 0 });
+    expect(await queue.stats()).toMatchObject({ deadMessages: 0 });
     expect(refused.join()).toContain("the newest record of GPU GPU-untold has");
     await follower.newest("GPU-beside", t0 + 5);
     expect(await opened.queries.gpus({ uuids: ["GPU-untold"] })).toHaveLength(1);

@@ -88,5 +88,5 @@ test("a publish that fails for a while is repeated as it was; one that fails for
   await buffer.add(outgoing(2));
   expect(await buffer.flush().catch((error: unknown) => error)).toBeInstanceOf(RangeLost);
   expect(await buffer.add(outgoing(3)).catch((error: unknown) => error)).toBeInstanceOf(RangeLost);
-  expect((await queue.stats()).ready).toBe(1);
+  expect((await queue.stats()).readyMessages).toBe(1);
 });

@@ -55,13 +55,13 @@ test("a dead letter is delivered again, once", async () => {
     status: 200,
     body: { data: { id: ids[0] } },
   });
-  expect(await gateway.queue.stats()).toMatchObject({ ready: 2, dead: 1 });
+  expect(await gateway.queue.stats()).toMatchObject({ readyMessages: 2, deadMessages: 1 });
   expect(await ask(`/dead-letters/${ids[0]}/redrive`, "POST")).toMatchObject({ status: 404 });
 });
 
 test("a dead letter is dropped for good", async () => {
   expect(await ask(`/dead-letters/${ids[0]}`, "DELETE")).toMatchObject({ status: 200, body: { data: { id: ids[0] } } });
-  expect(await gateway.queue.stats()).toMatchObject({ ready: 1, dead: 1 });
+  expect(await gateway.queue.stats()).toMatchObject({ readyMessages: 1, deadMessages: 1 });
   expect((await ask(`/dead-letters/${ids[0]}`)).body).toMatchObject({
     error: { code: "not_found", details: { resource: "dead letter", id: ids[0] } },
   });
@@ -80,7 +80,7 @@ test("a body is needed nowhere: what is no JSON, or long, is refused before anyt
     "unsupported_media_type",
   ]);
   expect(await redrive("x".repeat(65_537), { "content-type": "application/json" })).toEqual([413, "too_large"]);
-  expect(await gateway.queue.stats()).toMatchObject({ ready: 1, dead: 2 });
+  expect(await gateway.queue.stats()).toMatchObject({ readyMessages: 1, deadMessages: 2 });
   expect(await redrive("{}", { "content-type": "application/json; charset=utf-8" })).toEqual([200, undefined]);
 });
 

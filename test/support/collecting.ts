@@ -52,7 +52,7 @@ export async function startCollecting(url: string): Promise<Collecting> {
   });
   await collector.start();
   const isStored = async (): Promise<boolean> => {
-    const { ready, inFlight, dead } = await queue.stats();
+    const { readyMessages: ready, inFlightMessages: inFlight, deadMessages: dead } = await queue.stats();
     if (dead > 0) throw new Error(`dead-lettered: ${JSON.stringify(await queue.list(10))}`);
     return ready + inFlight === 0 && collector.error() === undefined;
   };

@@ -94,7 +94,7 @@ export class Collector extends BaseService {
    *  queue is this process's own: nobody takes a message between the look and the claim, so the claim never waits. */
   private async drain(): Promise<void> {
     const { queue } = this.options;
-    while (!this.deadline.aborted && (await queue.stats()).ready > 0) {
+    while (!this.deadline.aborted && (await queue.stats()).readyMessages > 0) {
       for (const delivery of await this.claim(this.deadline)) await this.handle(delivery, () => undefined);
     }
   }

@@ -92,10 +92,10 @@ export function showDatabaseBytes(client: EtcdClient, registry: Registry): void 
     registers: [registry],
     async collect() {
       this.reset();
-      const bytes = await client.databaseBytes().catch(() => undefined);
-      if (bytes === undefined) return;
-      this.set({ part: "file" }, bytes.file);
-      this.set({ part: "in_use" }, bytes.inUse);
+      const size = await client.databaseSize().catch(() => undefined);
+      if (size === undefined) return;
+      this.set({ part: "file" }, size.fileBytes);
+      this.set({ part: "in_use" }, size.inUseBytes);
     },
   });
 }

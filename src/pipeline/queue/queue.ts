@@ -39,7 +39,7 @@ export interface Published {
   /** `duplicate`: the key was published before, as `id`; then nothing was added. */
   readonly receipts: readonly { readonly id: string; readonly duplicate: boolean }[];
   /** Messages in the queue after it, ready and in flight. */
-  readonly depth: number;
+  readonly depthMessages: number;
 }
 
 /** A message without its payload: readable without decoding anything. */
@@ -81,12 +81,12 @@ export interface ClaimOptions {
 /** How full the queue is. */
 export interface QueueStats {
   /** Messages waiting to be claimed. */
-  readonly ready: number;
+  readonly readyMessages: number;
   /** Messages claimed and not yet acknowledged. */
-  readonly inFlight: number;
-  readonly dead: number;
+  readonly inFlightMessages: number;
+  readonly deadMessages: number;
   /** ready + inFlight may reach this; publishers then wait. */
-  readonly capacity: number;
+  readonly capacityMessages: number;
   /** Age of the oldest message that is not acknowledged, milliseconds; 0 when there is none. */
   readonly oldestAgeMs: number;
 }

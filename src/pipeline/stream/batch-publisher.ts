@@ -70,7 +70,7 @@ export class BatchPublisher {
     });
   }
 
-  private published(outgoing: readonly OutgoingMessage[], { receipts, depth }: Published): void {
+  private published(outgoing: readonly OutgoingMessage[], { receipts, depthMessages: depth }: Published): void {
     const { backPressure, listener, retries } = this.options;
     backPressure.observe(depth);
     retries.succeeded();

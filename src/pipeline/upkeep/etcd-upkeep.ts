@@ -111,10 +111,10 @@ export class EtcdUpkeep extends BaseService {
 
   private async compactOld(): Promise<void> {
     const { client, clock, historySeconds } = this.options;
-    const { inUse, revision } = await client.databaseBytes();
+    const { inUseBytes, revision } = await client.databaseSize();
     const nowMs = clock.nowMs();
-    this.leastBytes = Math.min(this.leastBytes, inUse);
-    const grewTooMuch = inUse - this.leastBytes > growthMaxBytes;
+    this.leastBytes = Math.min(this.leastBytes, inUseBytes);
+    const grewTooMuch = inUseBytes - this.leastBytes > growthMaxBytes;
     this.marks.push({ revision, atMs: nowMs });
     const isDue = ({ atMs }: { atMs: number }): boolean => nowMs - atMs >= historySeconds * 1000;
     const due = grewTooMuch ? this.marks.slice(0, -1) : this.marks.filter(isDue);
@@ -129,7 +129,7 @@ export class EtcdUpkeep extends BaseService {
   private async makeSpace(members: readonly string[]): Promise<void> {
     const { client, log } = this.options;
     log.warn({ members }, "etcd is out of space: compacting, defragmenting, disarming");
-    const { revision } = await client.databaseBytes();
+    const { revision } = await client.databaseSize();
     await client.compact(revision, true).catch((error: unknown) => {
       if (!(error instanceof EtcdCompacted)) throw error;
     });

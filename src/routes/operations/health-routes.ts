@@ -101,7 +101,12 @@ async function storeHealth({ store, engine, clock }: HealthOptions): Promise<Com
 
 async function queueHealth({ queue, clock }: HealthOptions): Promise<ComponentHealth> {
   try {
-    const { dead, ready, inFlight, capacity } = await within(clock, probeTimeoutMs, () => queue.stats());
+    const {
+      deadMessages: dead,
+      readyMessages: ready,
+      inFlightMessages: inFlight,
+      capacityMessages: capacity,
+    } = await within(clock, probeTimeoutMs, () => queue.stats());
     const reasons: string[] = [];
     if (dead > 0)
       reasons.push(`${dead} message(s) were given up; /api/v1/pipeline/dead-letters names the error of each`);

@@ -48,10 +48,10 @@ function queueGauges({ registry, queue }: PrometheusOptions): () => Promise<void
   const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, registers: [registry] });
   const up = gauge("telemetry_queue_up", "1 while the queue answers");
   const gauges: Record<keyof QueueStats, Gauge> = {
-    ready: gauge("telemetry_queue_ready_messages", "Messages that wait for a collector"),
-    inFlight: gauge("telemetry_queue_in_flight_messages", "Messages that a collector works on"),
-    dead: gauge("telemetry_queue_dead_messages", "Messages that were given up"),
-    capacity: gauge("telemetry_queue_capacity_messages", "Messages at which publishers wait"),
+    readyMessages: gauge("telemetry_queue_ready_messages", "Messages that wait for a collector"),
+    inFlightMessages: gauge("telemetry_queue_in_flight_messages", "Messages that a collector works on"),
+    deadMessages: gauge("telemetry_queue_dead_messages", "Messages that were given up"),
+    capacityMessages: gauge("telemetry_queue_capacity_messages", "Messages at which publishers wait"),
     oldestAgeMs: gauge("telemetry_queue_oldest_message_age_seconds", "Age of the oldest message not acknowledged"),
   };
   return async () => {

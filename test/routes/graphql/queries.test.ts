@@ -100,7 +100,7 @@ test("dead letters are looked at, delivered again and dropped", async () => {
   expect((await askOwn(`mutation { deleteDeadLetter(id: "${two}") { id } }`)).data).toEqual({
     deleteDeadLetter: { id: two },
   });
-  expect(await own.queue.stats()).toMatchObject({ ready: 2, dead: 0 });
+  expect(await own.queue.stats()).toMatchObject({ readyMessages: 2, deadMessages: 0 });
 });
 
 test("many dead letters are delivered again at once, the oldest first", async () => {
@@ -111,7 +111,7 @@ test("many dead letters are delivered again at once, the oldest first", async ()
   expect((await askOwn(redrive, { limit: 1 })).data).toEqual({ redriveDeadLetters: [{ id: one }] });
   expect((await askOwn(redrive)).data).toEqual({ redriveDeadLetters: [{ id: two }] });
   expect((await askOwn(redrive)).data).toEqual({ redriveDeadLetters: [] });
-  expect(await own.queue.stats()).toMatchObject({ ready: 3, dead: 0 });
+  expect(await own.queue.stats()).toMatchObject({ readyMessages: 3, deadMessages: 0 });
 });
 
 describe("what cannot be answered", () => {

@@ -74,7 +74,12 @@ export class DocumentCache {
     const isSame = isHome && sameGpu(known.state.gpu, state.gpu) && known.state.firstSeenAtMs === state.firstSeenAtMs;
     const write = isHomeless || isSame ? undefined : this.writeOf(uuid, state, slot);
     return {
-      ...{ news, state, slot, host: hotKeys.hostOfSlot(slot), write, isHomeless },
+      news,
+      state,
+      slot,
+      host: hotKeys.hostOfSlot(slot),
+      write,
+      isHomeless,
       hasData: known === undefined || timeMs >= known.state.asOfMs,
       isUnsure: known === undefined || write !== undefined,
     };

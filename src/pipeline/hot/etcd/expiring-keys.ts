@@ -1,7 +1,7 @@
 import type { Clock } from "../../../kit/clock.ts";
 import { stopwatch } from "../../../kit/clock.ts";
 import type { EtcdClient } from "../../../etcd/etcd-client.ts";
-import { remove } from "../../../etcd/requests.ts";
+import { remove, transactionMaxOperations } from "../../../etcd/requests.ts";
 
 export interface ExpiringKeysOptions {
   readonly client: EtcdClient;
@@ -20,8 +20,6 @@ interface Written {
 
 /** A window has so many leases one after the other: ending one with tens of thousands of keys holds up etcd's writes. */
 const leasesInWindow = 4;
-/** etcd takes 128 operations in a transaction. */
-const removalsMax = 120;
 
 /** The keys under which a process's records are in etcd for a while: each under a lease that those of its time share,
  *  and all together no more than the window may take. */
@@ -82,8 +80,8 @@ export class ExpiringKeys {
       this.written = this.written.slice(this.first);
       this.first = 0;
     }
-    for (let from = 0; from < tooMuch.length; from += removalsMax) {
-      await client.txn({ success: tooMuch.slice(from, from + removalsMax).map(remove) });
+    for (let from = 0; from < tooMuch.length; from += transactionMaxOperations) {
+      await client.txn({ success: tooMuch.slice(from, from + transactionMaxOperations).map(remove) });
     }
   }
 }

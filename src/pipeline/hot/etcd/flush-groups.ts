@@ -1,7 +1,9 @@
+import { transactionMaxOperations } from "../../../etcd/requests.ts";
 import type { GpuPlan } from "./document-cache.ts";
 
-/** etcd takes 128 operations in a transaction, and what a nested one holds counts on top of those around it. */
-const operationsMax = 112;
+/** A document's change is a nested transaction of three operations at most, which count beside those around it. */
+const operationsOfWrite = 3;
+const operationsMax = transactionMaxOperations - operationsOfWrite;
 /** A host's own: its cluster's and its own document, its data. */
 const operationsOfHost = 3;
 /** etcd refuses requests over 1.5 MiB; a smaller one holds up other writers for less time. */

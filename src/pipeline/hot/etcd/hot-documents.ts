@@ -8,8 +8,13 @@ import type { GpuState, NewestRecord } from "../hot-tier.ts";
 export function gpuDocument({ gpu, asOfMs, firstSeenAtMs }: GpuState): string {
   return JSON.stringify({
     uuid: gpu.uuid,
-    ...{ cluster_id: gpu.clusterId, hostname: gpu.hostname, gpu_id: gpu.gpuId, device: gpu.device },
-    ...{ model_name: gpu.modelName, driver_version: gpu.driverVersion, properties: gpu.properties },
+    cluster_id: gpu.clusterId,
+    hostname: gpu.hostname,
+    gpu_id: gpu.gpuId,
+    device: gpu.device,
+    model_name: gpu.modelName,
+    driver_version: gpu.driverVersion,
+    properties: gpu.properties,
     first_seen_at: formatTimestamp(firstSeenAtMs),
     as_of: formatTimestamp(asOfMs),
   });

@@ -24,7 +24,7 @@ export class CapacityGate {
 
   constructor(private readonly options: CapacityGateOptions) {}
 
-  noteDepth(depth: number): void {
+  recordDepth(depth: number): void {
     this.depth = depth;
   }
 

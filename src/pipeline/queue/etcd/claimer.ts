@@ -52,10 +52,10 @@ export class Claimer {
   }
 
   /** A claim has ended: acknowledged, given back or lost. */
-  async letGo(token: string): Promise<void> {
-    const session = this.sessions.get(token);
-    this.sessions.delete(token);
-    await session?.letGo(token);
+  async release({ claimToken }: Delivery): Promise<void> {
+    const session = this.sessions.get(claimToken);
+    this.sessions.delete(claimToken);
+    await session?.release(claimToken);
   }
 
   /** Claims could not be ended: they end with the lease, as soon as nothing else is held under it. */

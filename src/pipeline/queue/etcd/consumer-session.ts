@@ -29,7 +29,7 @@ export class ConsumerSession {
   }
 
   /** A claim of it has ended, one way or the other. */
-  async letGo(token: string): Promise<void> {
+  async release(token: string): Promise<void> {
     this.held.delete(token);
     if (this.retired && this.held.size === 0) await this.lease.close();
   }

@@ -31,8 +31,14 @@ const checkDeadLetter = TypeCompiler.Compile(storedDeadLetter);
 export function unreadableEnvelope(id: string): MessageEnvelope {
   const nowhere = { offset: 0, line: 0 };
   return {
-    ...{ id, topic: "", idempotencyKey: id, traceId: "", count: 0, createdAtMs: idTimeMs(id) },
-    ...{ schemaVersion: "unreadable envelope", encoding: "unreadable envelope" },
+    id,
+    topic: "",
+    idempotencyKey: id,
+    traceId: "",
+    count: 0,
+    createdAtMs: idTimeMs(id),
+    schemaVersion: "unreadable envelope",
+    encoding: "unreadable envelope",
     source: { sourceId: "", from: nowhere, to: nowhere },
   };
 }

@@ -26,21 +26,21 @@ export class EtcdDeadLetters implements DeadLetters {
   constructor(private readonly options: EtcdDeadLettersOptions) {}
 
   /** CLAIMED -> DEAD. @returns false when the claim was no longer the delivery's */
-  async buryClaimed(delivery: Delivery, error: string): Promise<boolean> {
+  async addClaimed(delivery: Delivery, error: string): Promise<boolean> {
     const { envelope, attempt } = delivery;
     const claim = this.options.keys.claim(envelope.id);
     const letter = { envelope, attempts: attempt, lastError: error, deadAtMs: this.options.clock.nowMs() };
-    return this.bury(letter, wasCreatedAt(claim, claimRevision(delivery)));
+    return this.moveMessage(letter, wasCreatedAt(claim, claimRevision(delivery)));
   }
 
   /** READY after its last delivery's lease ended -> DEAD. */
-  async buryExhausted(id: string, attempts: number, error: string): Promise<void> {
+  async addExhausted(id: string, attempts: number, error: string): Promise<void> {
     const { client, keys, clock } = this.options;
     const { kvs } = await client.range({ key: Buffer.from(keys.message(id)) });
     const message = kvs[0];
     if (message === undefined) return;
     const envelope = readEnvelope(message.value) ?? unreadableEnvelope(id);
-    await this.bury({ envelope, attempts, lastError: error, deadAtMs: clock.nowMs() }, isAbsent(keys.claim(id)));
+    await this.moveMessage({ envelope, attempts, lastError: error, deadAtMs: clock.nowMs() }, isAbsent(keys.claim(id)));
   }
 
   async list(limit: number, afterId?: string): Promise<DeadLetter[]> {
@@ -84,7 +84,7 @@ export class EtcdDeadLetters implements DeadLetters {
     return succeeded;
   }
 
-  private async bury(letter: DeadLetter, condition: ReturnType<typeof isAbsent>): Promise<boolean> {
+  private async moveMessage(letter: DeadLetter, condition: ReturnType<typeof isAbsent>): Promise<boolean> {
     const { client, keys } = this.options;
     const { id } = letter.envelope;
     const { succeeded } = await client.txn({

@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../../../kit/clock.ts";
 import { QueueClosed } from "../../../domain/errors.ts";
 import type { EtcdClient } from "../../../etcd/etcd-client.ts";
-import { countPrefix, firstOfPrefix } from "../../../etcd/requests.ts";
+import { countPrefix, firstOfPrefix, maxNestedTransactions } from "../../../etcd/requests.ts";
 import { Claimer } from "./claimer.ts";
 import { WaitingConsumers } from "./waiting-consumers.ts";
 import { EtcdDeadLetters } from "./etcd-dead-letters.ts";
@@ -12,16 +12,7 @@ import { ReadyIndex } from "./ready-index.ts";
 import { CapacityGate } from "./capacity-gate.ts";
 import { Settler } from "./settler.ts";
 import { GroupCommit } from "../../../kit/group-commit.ts";
-import type {
-  ClaimOptions,
-  DeadLetters,
-  Delivery,
-  NewMessage,
-  Published,
-  PublishOptions,
-  Queue,
-  QueueStats,
-} from "../queue.ts";
+import type { ClaimOptions, Delivery, NewMessage, Published, PublishOptions, Queue, QueueStats } from "../queue.ts";
 
 export interface EtcdQueueOptions {
   readonly client: EtcdClient;
@@ -36,20 +27,16 @@ export interface EtcdQueueOptions {
   readonly log: Logger;
 }
 
-/** A settlement takes a nested transaction a message; etcd takes 128 operations. */
-const settleMaxMessages = 64;
-
 /** The queue on etcd, shared by any number of processes. The states are in queue.ts, the keys in
  *  docs/etcd-message-queue.md. A claim is a key under the consumer's lease: it vanishes when the process dies, and every
  *  change of a message is a transaction that holds only while the claim is the same one. */
 export class EtcdQueue implements Queue {
-  readonly deadLetters: DeadLetters;
+  readonly deadLetters: EtcdDeadLetters;
   private readonly keys: QueueKeys;
   private readonly publisher: Publisher;
   private readonly room: CapacityGate;
   private readonly claimer: Claimer;
   private readonly settler: Settler;
-  private readonly dead: EtcdDeadLetters;
   private readonly acknowledging: GroupCommit<Delivery, boolean>;
   /** Made at the first claim: who only publishes follows no watch of the messages. */
   private consuming: { readonly view: ReadyIndex; readonly line: WaitingConsumers } | undefined;
@@ -62,15 +49,14 @@ export class EtcdQueue implements Queue {
     this.publisher = new Publisher({ client, clock, keys, topic });
     this.room = new CapacityGate({ client, clock, keys, capacityMessages: options.capacityMessages });
     this.settler = new Settler(client, keys, options.log);
-    this.dead = new EtcdDeadLetters({ client, clock, keys });
-    this.deadLetters = this.dead;
+    this.deadLetters = new EtcdDeadLetters({ client, clock, keys });
     this.claimer = new Claimer({
       ...options,
       keys,
       onExhausted: (id, attempts) =>
-        this.dead.buryExhausted(id, attempts, `not acknowledged within the lease of ${leaseSeconds} s`),
+        this.deadLetters.addExhausted(id, attempts, `not acknowledged within the lease of ${leaseSeconds} s`),
     });
-    this.acknowledging = new GroupCommit((deliveries) => this.acknowledgeGroup(deliveries), settleMaxMessages);
+    this.acknowledging = new GroupCommit((deliveries) => this.acknowledgeGroup(deliveries), maxNestedTransactions);
   }
 
   async publish(messages: readonly NewMessage[], { signal, checkpoint }: PublishOptions): Promise<Published> {
@@ -84,12 +70,12 @@ export class EtcdQueue implements Queue {
       });
       const part = messages.slice(from, from + free);
       const published = await this.publisher.publish(part, checkpoint);
-      this.room.noteDepth(published.depth);
+      this.room.recordDepth(published.depthMessages);
       receipts.push(...published.receipts);
-      depth = published.depth;
+      depth = published.depthMessages;
       from += part.length;
     }
-    return { receipts, depth };
+    return { receipts, depthMessages: depth };
   }
 
   claim(options: ClaimOptions): Promise<Delivery[]> {
@@ -106,15 +92,15 @@ export class EtcdQueue implements Queue {
 
   async reject(delivery: Delivery, error: string): Promise<void> {
     this.refuseWhenClosed();
-    if (delivery.attempt >= this.options.maxAttempts) await this.dead.buryClaimed(delivery, error);
+    if (delivery.attempt >= this.options.maxAttempts) await this.deadLetters.addClaimed(delivery, error);
     else await this.settler.giveBack([delivery]);
-    await this.letGo(delivery);
+    await this.claimer.release(delivery);
   }
 
   /** The consumer's lease is renewed by itself while the process runs: what is left is to say whose claims ended. */
   async extend(deliveries: readonly Delivery[]): Promise<Delivery[]> {
     this.refuseWhenClosed();
-    return this.settler.findStale(deliveries);
+    return this.settler.staleOf(deliveries);
   }
 
   async stats(): Promise<QueueStats> {
@@ -126,10 +112,10 @@ export class EtcdQueue implements Queue {
     const [total, inFlight, deadCount] = responses.map(({ response_range }) => Number(response_range.count));
     const oldest = responses[3]?.response_range.kvs[0];
     return {
-      ready: Math.max(0, (total ?? 0) - (inFlight ?? 0)),
-      inFlight: inFlight ?? 0,
-      dead: deadCount ?? 0,
-      capacity: capacityMessages,
+      readyMessages: Math.max(0, (total ?? 0) - (inFlight ?? 0)),
+      inFlightMessages: inFlight ?? 0,
+      deadMessages: deadCount ?? 0,
+      capacityMessages: capacityMessages,
       oldestAgeMs: oldest === undefined ? 0 : Math.max(0, clock.nowMs() - idTimeMs(idOf(oldest.key))),
     };
   }
@@ -148,20 +134,15 @@ export class EtcdQueue implements Queue {
     const view = new ReadyIndex({ client, clock, keys: this.keys, log, onReady: () => line.advance() });
     const line = new WaitingConsumers(view, this.claimer, async (deliveries) => {
       await this.settler.giveBack(deliveries).catch(() => this.claimer.retire());
-      for (const delivery of deliveries) await this.letGo(delivery);
+      for (const delivery of deliveries) await this.claimer.release(delivery);
     });
     return { view, line };
   }
 
   private async acknowledgeGroup(deliveries: readonly Delivery[]): Promise<boolean[]> {
     const stale = new Set(await this.settler.acknowledge(deliveries));
-    for (const delivery of deliveries) await this.letGo(delivery);
+    for (const delivery of deliveries) await this.claimer.release(delivery);
     return deliveries.map((delivery) => stale.has(delivery));
-  }
-
-  private async letGo(delivery: Delivery): Promise<void> {
-    this.settler.forget(delivery);
-    await this.claimer.letGo(delivery.claimToken);
   }
 
   private refuseWhenClosed(): void {

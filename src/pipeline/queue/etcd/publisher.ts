@@ -4,7 +4,15 @@ import type { Clock } from "../../../kit/clock.ts";
 import { stopwatch } from "../../../kit/clock.ts";
 import { EtcdRefused, LeaseGone, RangeLost } from "../../../domain/errors.ts";
 import type { EtcdClient } from "../../../etcd/etcd-client.ts";
-import { countPrefix, get, isAbsent, nested, put, wasCreatedAt } from "../../../etcd/requests.ts";
+import {
+  countPrefix,
+  get,
+  isAbsent,
+  maxNestedTransactions,
+  nested,
+  put,
+  wasCreatedAt,
+} from "../../../etcd/requests.ts";
 import type { Checkpoint, MessageEnvelope, NewMessage, Published } from "../queue.ts";
 import { envelopeText } from "./envelope.ts";
 import type { QueueKeys } from "./queue-keys.ts";
@@ -20,8 +28,6 @@ export interface PublisherOptions {
 export const payloadMaxBytes = 1024 * 1024;
 /** A transaction's payloads, together: one that waits for another's disk write should not wait long. */
 const transactionMaxBytes = payloadMaxBytes;
-/** etcd takes 128 operations; a message is one of them (a nested transaction of its own four). */
-const transactionMaxMessages = 64;
 /** How long a published key is remembered at least; beyond, the store's own check still holds. */
 const windowSeconds = 600;
 /** Keys of this long share a lease: ending one lease with very many keys would hold up etcd's writes. */
@@ -43,9 +49,9 @@ export class Publisher {
     for (const group of groupsOf(messages)) {
       const published = await this.publishGroup(group, checkpoint);
       receipts.push(...published.receipts);
-      depth = published.depth;
+      depth = published.depthMessages;
     }
-    return { receipts, depth };
+    return { receipts, depthMessages: depth };
   }
 
   private async publishGroup(group: readonly NewMessage[], checkpoint: Checkpoint | undefined): Promise<Published> {
@@ -85,7 +91,7 @@ export class Publisher {
     const result = await client.txn({ compare, success: [...adding, ...move, latest, countPrefix(keys.messages)] });
     if (!result.succeeded) throw new RangeLost(`${checkpoint?.ownerKey ?? "the range"} belongs to another by now`);
     const receipts = envelopes.map(({ id }, index) => receiptOf(id, result.responses[index]));
-    return { receipts, depth: Number(result.responses.at(-1)?.response_range.count) };
+    return { receipts, depthMessages: Number(result.responses.at(-1)?.response_range.count) };
   }
 
   private async windowLease(): Promise<string> {
@@ -134,7 +140,7 @@ function groupsOf(messages: readonly NewMessage[]): NewMessage[][] {
         `message ${message.idempotencyKey} has ${size} bytes, the queue takes ${payloadMaxBytes}; split it`,
       );
     }
-    const isFull = bytes + size > transactionMaxBytes || group.length === transactionMaxMessages;
+    const isFull = bytes + size > transactionMaxBytes || group.length === maxNestedTransactions;
     const isTwice = group.some(({ idempotencyKey }) => idempotencyKey === message.idempotencyKey);
     if (group.length > 0 && (isFull || isTwice)) {
       groups.push(group);

@@ -1,16 +1,13 @@
 import type { Logger } from "pino";
 import type { EtcdClient } from "../../../etcd/etcd-client.ts";
-import { getKey, nested, remove, wasCreatedAt } from "../../../etcd/requests.ts";
+import { getKey, maxNestedTransactions, nested, remove, wasCreatedAt } from "../../../etcd/requests.ts";
 import type { Delivery } from "../queue.ts";
 import { claimRevision } from "./claimer.ts";
 import type { QueueKeys } from "./queue-keys.ts";
 
-/** A nested transaction of three operations a message; etcd takes 128 a transaction. */
-const transactionMaxMessages = 64;
-
 /** Ends claims: messages are removed, or given back, if and only if the claim is still the delivery's own. */
 export class Settler {
-  /** Claims whose acknowledgement had no answer: it may have been carried out. */
+  /** Claims whose acknowledgement had no answer: it may have been carried out. Until one has an answer. */
   private readonly uncertain = new Set<string>();
 
   constructor(
@@ -24,36 +21,34 @@ export class Settler {
   async acknowledge(deliveries: readonly Delivery[]): Promise<Delivery[]> {
     const { keys, uncertain } = this;
     try {
-      const stale = await this.eachOwned(deliveries, (id) => [
+      const refused = await this.eachOwned(deliveries, (id) => [
         remove(keys.message(id)),
         remove(keys.payload(id)),
         remove(keys.claim(id)),
         remove(keys.attempt(id)),
       ]);
-      const turnedDown = new Set(stale.map(toDelivery));
+      const refusedDeliveries = new Set(refused.map(toDelivery));
       for (const delivery of deliveries) {
-        if (!turnedDown.has(delivery)) this.log.debug({ claim: delivery.claimToken }, "acknowledged");
+        if (!refusedDeliveries.has(delivery)) this.log.debug({ claim: delivery.claimToken }, "acknowledged");
       }
-      // gone after an acknowledgement without an answer: that one did it
-      return stale.filter(({ delivery, isGone }) => !(isGone && uncertain.has(delivery.claimToken))).map(toDelivery);
+      // a message that is gone after an acknowledgement without an answer: that acknowledgement removed it
+      const stale = refused.filter(({ delivery, isGone }) => !(isGone && uncertain.has(delivery.claimToken)));
+      for (const { claimToken } of deliveries) uncertain.delete(claimToken);
+      return stale.map(toDelivery);
     } catch (error) {
       for (const { claimToken } of deliveries) uncertain.add(claimToken);
       throw error;
     }
   }
 
-  /** What is remembered of a claim is needed no longer. */
-  forget({ claimToken }: Delivery): void {
-    this.uncertain.delete(claimToken);
-  }
-
   /** Makes messages ready again. @returns those whose claim was no longer theirs */
   async giveBack(deliveries: readonly Delivery[]): Promise<Delivery[]> {
+    for (const { claimToken } of deliveries) this.uncertain.delete(claimToken);
     return (await this.eachOwned(deliveries, (id) => [remove(this.keys.claim(id))])).map(toDelivery);
   }
 
   /** @returns those whose claim is no longer theirs */
-  async findStale(deliveries: readonly Delivery[]): Promise<Delivery[]> {
+  async staleOf(deliveries: readonly Delivery[]): Promise<Delivery[]> {
     return (await this.eachOwned(deliveries, (id) => [getKey(this.keys.claim(id))])).map(toDelivery);
   }
 
@@ -62,8 +57,8 @@ export class Settler {
     operations: (id: string) => ReturnType<typeof remove>[],
   ): Promise<Stale[]> {
     const stale: Stale[] = [];
-    for (let from = 0; from < deliveries.length; from += transactionMaxMessages) {
-      const group = deliveries.slice(from, from + transactionMaxMessages);
+    for (let from = 0; from < deliveries.length; from += maxNestedTransactions) {
+      const group = deliveries.slice(from, from + maxNestedTransactions);
       const success = group.map((delivery) => {
         const { id } = delivery.envelope;
         const isMine = wasCreatedAt(this.keys.claim(id), claimRevision(delivery));

@@ -24,7 +24,7 @@ export class WaitingConsumers {
   private closed = false;
 
   constructor(
-    private readonly view: ReadyIndex,
+    private readonly index: ReadyIndex,
     private readonly claimer: Claimer,
     private readonly giveBack: (deliveries: readonly Delivery[]) => Promise<void>,
   ) {}
@@ -68,15 +68,15 @@ export class WaitingConsumers {
 
   private async serve(): Promise<void> {
     await Promise.resolve(); // who comes in the same turn is served by the same transaction
-    while (!this.closed && this.waiting.length > 0 && this.view.readyCount > 0) await this.claimOnce();
+    while (!this.closed && this.waiting.length > 0 && this.index.readyCount > 0) await this.claimOnce();
     this.running = undefined;
   }
 
   private async claimOnce(): Promise<void> {
     const wanted = this.waiting.reduce((sum, { options }) => sum + options.maxMessages, 0);
     const consumerId = this.waiting[0]?.options.consumerId ?? "";
-    const room = Math.max(0, this.view.readyCount - wanted);
-    const ids = this.view.pick(
+    const room = Math.max(0, this.index.readyCount - wanted);
+    const ids = this.index.pick(
       Math.min(wanted, transactionMaxMessages),
       Math.floor(Math.random() * Math.min(this.spread, room)),
     );
@@ -86,7 +86,7 @@ export class WaitingConsumers {
         conflicts > 0 ? Math.min(spreadMax, Math.max(ids.length, this.spread * 2)) : Math.floor(this.spread / 2);
       await this.handOut([...deliveries]);
     } catch (error) {
-      this.view.putBack(ids);
+      this.index.putBack(ids);
       for (const { reject } of this.waiting.splice(0)) reject(error as Error);
     }
   }

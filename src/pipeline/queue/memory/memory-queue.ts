@@ -68,7 +68,7 @@ export class MemoryQueue implements Queue, DeadLetters {
   async publish(messages: readonly NewMessage[], { signal }: PublishOptions): Promise<Published> {
     const receipts: Published["receipts"][number][] = [];
     for (const message of messages) receipts.push(await this.publishOne(message, signal));
-    return { receipts, depth: this.entries.size };
+    return { receipts, depthMessages: this.entries.size };
   }
 
   async claim({ maxMessages, signal }: ClaimOptions): Promise<Delivery[]> {
@@ -100,10 +100,10 @@ export class MemoryQueue implements Queue, DeadLetters {
   stats(): Promise<QueueStats> {
     const oldest = this.entries.values().next().value;
     return Promise.resolve({
-      ready: this.readyCount,
-      inFlight: this.claimed.size,
-      dead: this.deadById.size,
-      capacity: this.options.capacityMessages,
+      readyMessages: this.readyCount,
+      inFlightMessages: this.claimed.size,
+      deadMessages: this.deadById.size,
+      capacityMessages: this.options.capacityMessages,
       oldestAgeMs: oldest === undefined ? 0 : this.options.clock.nowMs() - oldest.envelope.createdAtMs,
     });
   }

@@ -79,7 +79,9 @@ export function toApiGpuChanges(uuid: string, { attributes, workloads }: GpuChan
     })),
     workloads: workloads.map(({ fromMs, container, pod, namespace }) => ({
       from: formatTimestamp(fromMs),
-      ...{ container, pod, namespace },
+      container,
+      pod,
+      namespace,
     })),
   };
 }

@@ -51,7 +51,13 @@ export const pipelineSchema = Type.Object(
 
 /** The pipeline in the API's shape. */
 export function toApiPipeline(
-  { ready, inFlight, dead, capacity, oldestAgeMs }: QueueStats,
+  {
+    readyMessages: ready,
+    inFlightMessages: inFlight,
+    deadMessages: dead,
+    capacityMessages: capacity,
+    oldestAgeMs,
+  }: QueueStats,
   rejected: Readonly<Record<string, number>>,
   services: readonly Service[],
 ): Static<typeof pipelineSchema> {
