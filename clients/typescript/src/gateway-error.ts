@@ -1,11 +1,11 @@
-/** The gateway answered, and it was no success. */
+/** The gateway answered a call with an error. */
 export class GatewayError extends Error {
   override readonly name = "GatewayError";
 
   constructor(
     /** The HTTP status. */
     readonly status: number,
-    /** Stable, for programs, such as `not_found`; empty where the answer was not the gateway's own. */
+    /** Stable, for programs, such as `not_found`; empty if the answer does not come from the gateway itself. */
     readonly code: string,
     text: { readonly message: string; readonly details: Readonly<Record<string, unknown>> },
   ) {
@@ -17,12 +17,12 @@ export class GatewayError extends Error {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
-/** No answer came: nothing listens there, the connection broke, or the time was over. */
+/** A call got no complete answer: the gateway does not listen, the connection broke, or the timeout was exceeded. */
 export class GatewayUnreachable extends Error {
   override readonly name = "GatewayUnreachable";
 }
 
-/** The gateway does not take a subscription: a filter names what there is not, or there are too many. */
+/** The gateway refuses a subscription: a filter has an unknown value, or there are too many subscriptions. */
 export class SubscriptionRefused extends Error {
   override readonly name = "SubscriptionRefused";
   /** The values behind the message. */

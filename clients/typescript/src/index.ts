@@ -9,4 +9,5 @@ export type {
   TelemetryUpdateMessage,
 } from "./generated/messages.ts";
 export type * from "./generated/schema.ts";
-export { type LiveMessage, type LiveOptions, type LiveTelemetry, liveTelemetry } from "./live-telemetry.ts";
+export type { LiveMessage, LiveOptions } from "./live-options.ts";
+export { type LiveTelemetry, liveTelemetry } from "./live-telemetry.ts";

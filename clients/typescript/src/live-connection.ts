@@ -10,7 +10,7 @@ import type {
   UnsubscribedMessage,
 } from "./generated/messages.ts";
 
-/** What a gateway sends over /ws. */
+/** Any message that a gateway sends over /ws. */
 export type ServerMessage =
   | TelemetryUpdateMessage
   | SubscribedMessage
@@ -22,59 +22,72 @@ export type ServerMessage =
 
 export interface LiveConnectionOptions {
   readonly socket: WebSocket;
-  /** Sent when the connection stands. */
+  /** Sent when the connection opens. */
   readonly request: SubscribeRequest;
+  /** The connection ends if no message arrives for this long. */
   readonly silenceMs: number;
   readonly onMessage: (message: ServerMessage) => void;
-  /** Called once, with why; not after `close`. */
+  /** Called once, with the reason; not called after `close`. */
   readonly onEnd: (reason: string) => void;
 }
 
-/** One connection to /ws, until it ends. A connection can be dead without anybody having closed it, and WebSocket has no
- *  ping that a page could send: so the gateway is asked for a sign of life, and a connection that stays silent is given up. */
+/** One connection to /ws, until it ends. A connection can be dead although neither side has closed it, and a WebSocket in a
+ *  browser cannot send protocol pings. So the connection asks the gateway for a pong, and ends if nothing arrives.
+ *
+ *  ALIVE   A message arrived since the last check, or the connection is new.
+ *  PROBED  A pong was requested, and nothing has arrived yet.
+ *  ENDED   Final.
+ *
+ *  ALIVE -check-> PROBED -message-> ALIVE
+ *  PROBED -check-> ENDED: silent for too long
+ *  ALIVE, PROBED -a message that is not a gateway's, or the socket closes-> ENDED
+ *  any -close()-> ENDED, without onEnd */
 export class LiveConnection {
+  private state: "ALIVE" | "PROBED" | "ENDED" = "ALIVE";
   private readonly timer: ReturnType<typeof setInterval>;
-  private hasSpoken = true;
-  private isOver = false;
 
   constructor(private readonly options: LiveConnectionOptions) {
     const { socket, request } = options;
     socket.onopen = () => this.send(request);
-    socket.onmessage = ({ data }) => this.take(data);
+    socket.onmessage = ({ data }) => this.receive(data);
     socket.onclose = ({ code, reason }) => {
       this.end(`${socket.url} closed the connection: ${code}${reason === "" ? "" : ` ${reason}`}`);
     };
-    this.timer = setInterval(() => this.askForSign(), options.silenceMs / 2);
+    this.timer = setInterval(() => this.check(), options.silenceMs / 2);
   }
 
-  /** Ends it without a word. */
+  get stateName(): LiveConnection["state"] {
+    return this.state;
+  }
+
+  /** Ends the connection without calling `onEnd`. */
   close(): void {
-    if (this.isOver) return;
-    this.isOver = true;
+    if (this.state === "ENDED") return;
+    this.state = "ENDED";
     clearInterval(this.timer);
     const { socket } = this.options;
     socket.onopen = socket.onmessage = socket.onclose = null;
-    // a socket that is being closed before it stands says so
+    // closing a socket that is not open yet raises an error event
     socket.onerror = () => undefined;
     socket.close();
   }
 
-  private take(data: unknown): void {
-    this.hasSpoken = true;
+  private receive(data: unknown): void {
+    this.state = "ALIVE";
     const message = parsed(data);
     if (message === undefined) this.end(`${this.options.socket.url} is not a gateway: it sent ${String(data)}`);
     else this.options.onMessage(message);
   }
 
-  private askForSign(): void {
+  private check(): void {
     const { socket, silenceMs } = this.options;
-    if (!this.hasSpoken) return this.end(`${socket.url} was silent for ${silenceMs} ms`);
-    this.hasSpoken = false;
+    if (this.state === "PROBED") return this.end(`${socket.url} was silent for ${silenceMs} ms`);
+    this.state = "PROBED";
     if (socket.readyState === socket.OPEN) this.send({ type: "ping" });
   }
 
   private end(reason: string): void {
-    if (this.isOver) return;
+    if (this.state === "ENDED") return;
     this.close();
     this.options.onEnd(reason);
   }

@@ -1,46 +1,48 @@
 import type { TelemetryUpdateMessage } from "./generated/messages.ts";
 
-/** A GPU that is further behind the newest record than this has fallen silent, and holds nothing up: what it brings later
- *  is told when it comes, unless it comes during a break. */
+/** A GPU whose newest record is older than the fleet's newest one by more than this is silent, and does not hold back the
+ *  resume point. Its next record is delivered when it arrives, unless it arrives during a break. */
 const silentAfterMs = 60_000;
 
-/** From where on records have to be asked for, so that a break loses none. */
+/** The instant from which records have to be requested after a break, so that none is missed. */
 export class ResumePoint {
-  /** The newest instant of each GPU that was told. */
-  private readonly toldMs = new Map<string, number>();
+  /** Instant of the newest record that was delivered, by GPU. */
+  private readonly newestMs = new Map<string, number>();
   private isReplaying = false;
 
-  /** @param since where the caller wants it to begin */
+  /** @param since the instant from which the caller wants records */
   constructor(private since: string | undefined) {}
 
-  /** Where a new connection begins; undefined where the last known values do. */
+  /** The `since` of the next connection; undefined if it begins with the last known values. */
   begin(): string | undefined {
-    // a replay that broke off has told some GPUs everything and others nothing: it begins again where it began
+    // an interrupted replay may have delivered all records of some GPUs and none of others: it starts over
     if (!this.isReplaying) this.since = this.oldestOfActive() ?? this.since;
     this.isReplaying = this.since !== undefined;
     return this.since;
   }
 
-  /** The history that was asked for has been told. */
+  /** The replay is complete. */
   endReplay(): void {
     this.isReplaying = false;
   }
 
-  /** @returns whether the record is new to the caller, or may hold more than before */
-  take({ gpu_uuid, timestamp, replay }: TelemetryUpdateMessage): boolean {
+  /** Records that an update arrived.
+   *  @returns true if it has to be delivered: it is new, or may have more metrics than before */
+  record({ gpu_uuid, timestamp, replay }: TelemetryUpdateMessage): boolean {
     const timeMs = Date.parse(timestamp);
-    const toldMs = this.toldMs.get(gpu_uuid) ?? -Infinity;
-    if (replay === true && timeMs < toldMs) return false;
-    this.toldMs.set(gpu_uuid, Math.max(toldMs, timeMs));
+    const newestMs = this.newestMs.get(gpu_uuid) ?? -Infinity;
+    if (replay === true && timeMs < newestMs) return false;
+    this.newestMs.set(gpu_uuid, Math.max(newestMs, timeMs));
     return true;
   }
 
-  /** GPUs report at their own times: what one of them has told says nothing of the others. */
+  /** The oldest of the active GPUs' newest instants: GPUs report at different times, so the resume point has to suit the
+   *  one that is furthest behind. */
   private oldestOfActive(): string | undefined {
     let newestMs = -Infinity;
-    for (const timeMs of this.toldMs.values()) newestMs = Math.max(newestMs, timeMs);
+    for (const timeMs of this.newestMs.values()) newestMs = Math.max(newestMs, timeMs);
     let oldestMs = Infinity;
-    for (const timeMs of this.toldMs.values()) {
+    for (const timeMs of this.newestMs.values()) {
       if (timeMs >= newestMs - silentAfterMs) oldestMs = Math.min(oldestMs, timeMs);
     }
     return oldestMs === Infinity ? undefined : new Date(oldestMs).toISOString();

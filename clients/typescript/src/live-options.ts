@@ -1,0 +1,30 @@
+import type {
+  ErrorMessage,
+  ReplayedMessage,
+  SkippedMessage,
+  SubscribedMessage,
+  SubscribeRequest,
+  TelemetryUpdateMessage,
+} from "./generated/messages.ts";
+
+/** A message other than a record: a subscription began, records were skipped, a replay ended, or an error occurred. */
+export type LiveMessage = SubscribedMessage | ReplayedMessage | SkippedMessage | ErrorMessage;
+
+export interface LiveOptions {
+  /** The gateway's URL, such as `http://localhost:8080`. */
+  readonly baseUrl: string;
+  /** Which GPUs and which metrics; all by default. */
+  readonly filters?: SubscribeRequest["filters"];
+  /** RFC 3339: stored records from this instant on come first. By default, the last known values do. */
+  readonly since?: string;
+  readonly onUpdate: (update: TelemetryUpdateMessage) => void;
+  readonly onMessage?: (message: LiveMessage) => void;
+  /** Called when the connection breaks, with the time until the next attempt. */
+  readonly onBreak?: (reason: string, retryInMs: number) => void;
+  /** The first wait after a break, in milliseconds; it doubles up to 30 s until a subscription begins. Default 500. */
+  readonly retryMs?: number;
+  /** A connection that is silent for this long, in milliseconds, is replaced. Default 30,000. */
+  readonly silenceMs?: number;
+  /** Opens a WebSocket; by default, the runtime's own. */
+  readonly connect?: (url: string) => WebSocket;
+}
