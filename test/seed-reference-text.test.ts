@@ -108,7 +108,7 @@ describe.skipIf(isWithout)("the API reference, as it is written", () => {
     }
   });
 
-  test.skipIf(!hasTools)("every command of a shell does what it says", async () => {
+  test.skipIf(!hasTools)("every command of a shell does what it says (skipped without curl and jq)", async () => {
     const commands = reference.commands.filter((command) => command.startsWith("curl"));
     expect(commands.length).toBeGreaterThan(8);
     for (const command of commands) {

@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
+import { sharedFile } from "./shared-data.ts";
 
 /** What the API reference of the system before this one has, as it is written there. */
 export interface ReferenceText {
@@ -14,10 +14,10 @@ export interface ReferenceText {
   readonly json: readonly Readonly<Record<string, unknown>>[];
 }
 
-const path = join(import.meta.dir, "../../../shared/seed-readme.md");
+const path = sharedFile("seed-readme.md");
 
-/** The reference; undefined where the shared folder is not there, for `test.skipIf`. */
-export const referenceText = existsSync(path) ? parse(readFileSync(path, "utf8")) : undefined;
+/** The reference; undefined when the shared folder does not have it, for `test.skipIf`. */
+export const referenceText = path === undefined ? undefined : parse(readFileSync(path, "utf8"));
 
 function parse(readme: string): ReferenceText {
   const section = /^## [^\n]*Complete API Reference\n(.*?)^## /ms.exec(readme)?.[1] ?? "";

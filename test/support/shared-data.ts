@@ -1,9 +1,17 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-/** @param segments path inside the shared data folder
- *  @returns its path; undefined where the folder does not hold it, for `test.skipIf` */
-export function sharedData(...segments: string[]): string | undefined {
-  const path = join(import.meta.dir, "../../../shared/data", ...segments);
-  return existsSync(path) ? path : undefined;
+const shared = join(import.meta.dir, "../../../shared");
+
+/** Looks for a file of the folder `shared` beside the checkout, which is not part of the project. When it is missing, the
+ *  output says that the tests on it are skipped.
+ *  @returns its path; undefined when it is missing, for `test.skipIf` */
+export function sharedFile(...segments: string[]): string | undefined {
+  const path = join(shared, ...segments);
+  if (existsSync(path)) return path;
+  console.warn(`skipped: the tests that read ${path}, which does not exist`);
+  return undefined;
 }
+
+/** A file of the folder `shared/data`; see `sharedFile`. */
+export const sharedData = (...segments: string[]): string | undefined => sharedFile("data", ...segments);

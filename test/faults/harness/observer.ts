@@ -1,3 +1,4 @@
+import { until } from "../../../dev/until.ts";
 import { systemClock } from "../../../src/kit/clock.ts";
 import { gapsIn, type Range } from "../../../src/domain/range.ts";
 import type { PostgresClient } from "../../../src/db/postgres-client.ts";
@@ -18,6 +19,7 @@ export interface ObserverOptions {
 
 /** The member that is watched may have been cut off until just now. */
 const catchUpMs = 20_000;
+const sampleEveryMs = 500;
 
 /** Watches a run from outside: every change of the queue in etcd's own history, and samples of all that is counted. */
 export class Observer {
@@ -53,9 +55,25 @@ export class Observer {
     this.acknowledged.push(claim);
   }
 
+  /** Takes samples twice a second. @returns stops that, and resolves when the last one is taken */
+  startSampling(): () => Promise<void> {
+    const halt = new AbortController();
+    const sampling = (async () => {
+      while (!halt.signal.aborted) {
+        // while etcd or the database is away there is nothing to see
+        await this.sample().catch(() => undefined);
+        await systemClock.sleep(sampleEveryMs, halt.signal);
+      }
+    })();
+    return async () => {
+      halt.abort();
+      await sampling;
+    };
+  }
+
   /** I4: what is published is stored, dead or in flight, position by position. Everything of etcd is read at one
    *  revision, the database after it: what left the queue in between must be stored. */
-  async sample(): Promise<void> {
+  private async sample(): Promise<void> {
     const { etcd, queue, checkpoints, database } = this.options;
     const { responses } = await etcd.txn({
       success: [checkpoints.ranges, queue.messages, queue.dead].map((prefix) => ({
@@ -87,9 +105,8 @@ export class Observer {
   }
 
   async close(): Promise<void> {
-    for (let waitedMs = 0; waitedMs < catchUpMs && !this.hasSeenAll(); waitedMs += 100) {
-      await systemClock.sleep(100);
-    }
+    // what is still missing then is reported below
+    await until(() => this.hasSeenAll(), { timeoutMs: catchUpMs }).catch(() => undefined);
     await this.watch.close();
     for (const claim of this.acknowledged) {
       const { id, revision } = readClaim(claim);

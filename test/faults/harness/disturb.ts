@@ -1,0 +1,47 @@
+import { collectors, etcdMembers, type Servers, streamers } from "./fleet.ts";
+import { databaseSignals, inflict } from "./inflict.ts";
+import { drawScenario, type Fault, type FaultKind, faultKinds } from "./scenario.ts";
+import type { Victims } from "./victims.ts";
+
+export interface DisturbanceOptions {
+  readonly seed: number;
+  readonly durationMs: number;
+  readonly leaseSeconds: number;
+  /** Kind of the first fault; absent: drawn. */
+  readonly first: FaultKind | undefined;
+}
+
+/** Draws faults for all that these servers and the fleet on them consist of. */
+export function drawFaults({ network }: Servers, options: DisturbanceOptions): Fault[] {
+  const workers = collectors + streamers;
+  const targets = {
+    ...{ kill: workers, terminate: workers, freeze: workers, leader: 1 },
+    ...{ "partition-etcd": etcdMembers, "partition-collector": collectors },
+    ...{ database: databaseSignals.length, "tables-disk": 1, "cluster-disk": 1 },
+  };
+  const kinds = network === undefined ? faultKinds.filter((kind) => !kind.startsWith("partition")) : faultKinds;
+  return drawScenario({ ...options, kinds, targets });
+}
+
+/** Inflicts every fault at its time; resolves when all have healed. */
+export async function disturb(faults: readonly Fault[], victims: Omit<Victims, "atDatabase">): Promise<void> {
+  const atDatabase = oneAfterTheOther();
+  await Promise.all(
+    faults.map(async (fault) => {
+      await Bun.sleep(fault.atMs);
+      await inflict(fault, { ...victims, atDatabase }).catch((error: Error) =>
+        victims.violated(`the harness: ${fault.kind}: ${error.message}`),
+      );
+    }),
+  );
+}
+
+/** @returns runs works in the order of the calls, each after the end of the one before */
+function oneAfterTheOther(): (work: () => Promise<void>) => Promise<void> {
+  let last = Promise.resolve();
+  return (work) => {
+    const turn = last.then(work);
+    last = turn.catch(() => undefined);
+    return turn;
+  };
+}

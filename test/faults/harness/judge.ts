@@ -1,0 +1,54 @@
+import { get, prefixRange } from "../../../src/etcd/requests.ts";
+import { readPlan } from "../../../src/pipeline/stream/assignment/stored-plan.ts";
+import { checkContent, checkHistory, checkLeftovers, checkPositions } from "./invariants.ts";
+import type { Ledger } from "./ledger.ts";
+import { checkNewestState } from "./newest-state.ts";
+import type { SeedRun } from "./seed-run.ts";
+
+/** Leases must end and backoffs run out: a run that changes nothing for longer, after the last fault has healed, is stuck. */
+const stallMs = 45_000;
+
+/** 0; or, if a fault met a process that was ending or had only just been started: 130 for a second SIGTERM, the signal
+ *  itself for one that came before anything ran, and 1 for one that found no database at its start. */
+const isCleanEnd = / (?:(?:0|130|SIGTERM)(?:, not up)?|1, not up)$/;
+
+/** Judges how processes ended.
+ *  @param ends  the name of each, and what `Worker.stop` returned */
+export function checkEnds(ends: readonly string[]): string[] {
+  return ends.filter((end) => !isCleanEnd.test(end)).map((end) => `stop: ${end}`);
+}
+
+/** I5: everything is published, and the queue drains to zero. Waits for it as long as anything changes. */
+export async function waitUntilDrained({ etcd, queue, checkpoints }: SeedRun): Promise<string[]> {
+  const read = {
+    success: [
+      get(checkpoints.plan),
+      { request_range: prefixRange(checkpoints.ranges) },
+      { request_range: { ...prefixRange(queue.messages), keys_only: true } },
+    ],
+  };
+  let seen = "";
+  let changedAtMs = Date.now();
+  while (Date.now() - changedAtMs < stallMs) {
+    const { responses } = await etcd.txn(read).catch(() => ({ responses: [] }));
+    const [plans, ranges, messages] = responses.map(({ response_range }) => response_range);
+    const plan = plans?.kvs[0];
+    if (plan !== undefined && readPlan(plan.value).state === "done" && messages?.count === "0") return [];
+    const now = `the plan is ${plan?.value.toString()}, ${messages?.count} messages are queued, ranges: ${ranges?.kvs.map(({ value }) => value.toString()).join()}`;
+    if (messages !== undefined && now !== seen) [seen, changedAtMs] = [now, Date.now()];
+    await Bun.sleep(200);
+  }
+  return [`I5: not drained, and nothing has changed for ${stallMs / 1000} s: ${seen.slice(0, 500)}`];
+}
+
+/** I1, I2, I6 and I7, of a run that is drained and stopped, against its source. */
+export async function checkResult(run: SeedRun, ledger: Ledger): Promise<string[]> {
+  const { etcd, database, topic, queue, checkpoints } = run;
+  return [
+    ...(await checkContent(ledger, database)),
+    ...(await checkHistory(ledger, database)),
+    ...(await checkPositions(ledger, database)),
+    ...(await checkLeftovers(etcd, queue, checkpoints)),
+    ...(await checkNewestState(ledger, etcd, topic)),
+  ];
+}

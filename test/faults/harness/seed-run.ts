@@ -1,0 +1,42 @@
+import { PostgresClient } from "../../../src/db/postgres-client.ts";
+import { systemClock } from "../../../src/kit/clock.ts";
+import { EtcdClient } from "../../../src/etcd/etcd-client.ts";
+import { QueueKeys } from "../../../src/pipeline/queue/etcd/queue-keys.ts";
+import { CsvSource } from "../../../src/pipeline/source/csv/csv-source.ts";
+import { CheckpointKeys } from "../../../src/pipeline/stream/assignment/checkpoint-keys.ts";
+import type { Servers } from "./fleet.ts";
+
+/** What belongs to one run alone: its database, its queue's topic, and its source's checkpoints. */
+export interface SeedRun {
+  readonly etcd: EtcdClient;
+  readonly database: PostgresClient;
+  readonly databaseUrl: string;
+  readonly topic: string;
+  readonly queue: QueueKeys;
+  readonly checkpoints: CheckpointKeys;
+  close(): Promise<void>;
+}
+
+/** Creates the run's database and opens clients to look at the run from outside. */
+export async function openSeedRun(servers: Servers, seed: number, csvFile: string): Promise<SeedRun> {
+  const name = `run_${seed}_${Date.now().toString(36)}`;
+  const admin = new PostgresClient({ url: servers.database.url, maxConnections: 1, clock: systemClock });
+  await admin.query(`create database ${name} tablespace tables`);
+  const databaseUrl = servers.database.url.replace(/\/[^/]*$/, `/${name}`);
+  const database = new PostgresClient({ url: databaseUrl, maxConnections: 2, clock: systemClock });
+  const etcd = new EtcdClient({ endpoints: servers.etcd.endpoints });
+  return {
+    etcd,
+    database,
+    databaseUrl,
+    topic: name,
+    queue: new QueueKeys(name),
+    checkpoints: new CheckpointKeys(await CsvSource.fileId(csvFile)),
+    close: async () => {
+      etcd.close();
+      await database.close();
+      await admin.query(`drop database ${name} with (force)`);
+      await admin.close();
+    },
+  };
+}
