@@ -5,7 +5,7 @@ import { PostgresClient } from "../../src/db/postgres-client.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import { type Collecting, recordsPerMessage, startCollecting } from "../support/collecting.ts";
-import { createDatabase, databaseOf, withClient } from "../support/postgres-database.ts";
+import { createDatabase, withClient } from "../support/postgres-database.ts";
 import { openTcpProxy } from "../support/tcp-proxy.ts";
 
 // Whatever is the matter with the database: the message stays, nothing of it is stored, /health says what it is and what
@@ -212,7 +212,12 @@ test("a message waits while the server is shut down, and is stored once when it 
       await last.query("select 1");
       await endOthers(last);
       ended = server.kill("SIGTERM");
-      await Bun.sleep(50);
+      const isEnding = (): Promise<boolean> =>
+        withClient(url, (client) => client.query("select 1")).then(
+          () => false,
+          (error: Error) => error.message.includes("57P03"),
+        );
+      await until(isEnding, { everyMs: 2 });
     },
     /shutting down \(57P03\); the server starts, stops or recovers/,
   );
@@ -267,9 +272,9 @@ describe("a message waits for space on the disk", () => {
     await goThrough(url, () => fill(url), new RegExp(RegExp.escape(`${device}; ${remedy}`)));
     await expectStored(open(url), 1);
     // trying again has left nothing behind either
-    await Bun.sleep(500);
+    const before = collecting.failures.length;
+    await until(() => collecting.failures.length > before + 1);
     await expectStored(open(url), 1);
-    expect(collecting.failures.length).toBeGreaterThan(1);
     server.disks?.tables.free();
     await expectRecovery(url);
   });

@@ -181,6 +181,7 @@ describe("connections", () => {
     const client = open();
     let going = true;
     let done = 0;
+    let failures = 0;
     const work = async (): Promise<void> => {
       while (going) {
         await client
@@ -192,8 +193,9 @@ describe("connections", () => {
           .then(
             () => (done += 1),
             async (error: unknown) => {
+              failures += 1;
               expect(error).toMatchObject(unavailable);
-              await Bun.sleep(10);
+              await Bun.sleep(10); // a pause, as callers make between two tries
             },
           );
       }
@@ -201,7 +203,7 @@ describe("connections", () => {
     const workers = [work(), work(), work(), work()];
     await until(() => done > 10);
     await server.kill(signal);
-    await Bun.sleep(100);
+    await until(() => failures >= 2 * workers.length);
     await server.start();
     const before = done;
     await until(() => done > before + 10);

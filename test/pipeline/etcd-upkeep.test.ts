@@ -92,6 +92,7 @@ test("what is written again and again takes no more space than its history's sec
   for (let round = 0; round < 120; round += 1) {
     // twice the quota, were the history kept
     for (let writes = 0; writes < 7; writes += 1) await client.txn({ success: [put("/again", payload)] });
+    // 7 s in all, several times the history's second: it is real time by which etcd's history grows old
     await Bun.sleep(60);
     largestInUse = Math.max(largestInUse, (await client.databaseSize()).inUseBytes);
   }

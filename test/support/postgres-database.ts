@@ -13,13 +13,13 @@ interface Server {
 export async function createDatabase(
   server: Server,
   name: string,
-  { plain = false }: { readonly plain?: boolean } = {},
+  { plain = false, tablespace = "pg_default" }: { readonly plain?: boolean; readonly tablespace?: string } = {},
 ): Promise<string> {
   const url = new URL(server.url);
   url.pathname += `_${name}`;
   const database = databaseOf(url.href);
   await withClient(server.url, async (admin) => {
-    await admin.query(`create database ${database}`);
+    await admin.query(`create database ${database} tablespace ${tablespace}`);
     if (plain) await admin.query(`alter database ${database} set timescaledb.disable_load = on`);
   });
   return url.href;

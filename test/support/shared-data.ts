@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
+const reported = new Set<string>();
 const shared = join(import.meta.dir, "../../../shared");
 
 /** Looks for a file of the folder `shared` beside the checkout, which is not part of the project. When it is missing, the
@@ -9,7 +10,8 @@ const shared = join(import.meta.dir, "../../../shared");
 export function sharedFile(...segments: string[]): string | undefined {
   const path = join(shared, ...segments);
   if (existsSync(path)) return path;
-  console.warn(`skipped: the tests that read ${path}, which does not exist`);
+  if (!reported.has(path)) console.warn(`skipped: the tests that read ${path}, which does not exist`);
+  reported.add(path);
   return undefined;
 }
 
