@@ -41,10 +41,7 @@ async function restart(): Promise<void> {
 
 /** A database of the test's own. */
 async function database(name: string, tablespace = "pg_default"): Promise<string> {
-  const url = await createDatabase(server, name);
-  await withClient(server.url, (admin) =>
-    admin.query(`alter database ${databaseOf(url)} set tablespace ${tablespace}`),
-  );
+  const url = await createDatabase(server, name, { tablespace });
   await (await openPostgresStore({ url, migrate: true })).close();
   return url;
 }
