@@ -1,5 +1,5 @@
 import type { InputTally, RecordBatch } from "./batch.ts";
-import { selectRecords } from "./schema/select-records.ts";
+import { keepRecords } from "./schema/keep-records.ts";
 
 const nothing: InputTally = { rows: 0, samples: 0, missing: 0, duplicates: 0, blankLines: 0, repeatedHeaders: 0 };
 
@@ -12,11 +12,11 @@ export function splitBatch(batch: RecordBatch): [RecordBatch, RecordBatch] | und
   const records = Math.ceil(recordCount / 2);
   // one record and one rejected input: each goes its own way
   const rejections = recordCount === 1 ? 0 : Math.ceil(rejected.length / 2);
-  const first = selectRecords(
+  const first = keepRecords(
     { ...batch, rejected: rejected.slice(0, rejections) },
     { keep: (record) => record < records, rejected: [] },
   );
-  const second = selectRecords(
+  const second = keepRecords(
     { ...batch, rejected: rejected.slice(rejections), tally: { ...nothing, samples: batch.tally.samples } },
     { keep: (record) => record >= records, rejected: [] },
   );

@@ -1,5 +1,5 @@
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
-import { exerciseGpuHistory } from "../contract/gpu-history.ts";
+import { exerciseGpuStateHistory } from "../contract/gpu-state-history.ts";
 import { exerciseHistoryRetention } from "../contract/history-retention.ts";
 import { exerciseTelemetryQueries } from "../contract/telemetry-queries.ts";
 import { exerciseTelemetryStore } from "../contract/telemetry-store.ts";
@@ -11,6 +11,6 @@ exerciseTelemetryQueries("PGlite", openMemoryStore);
 /** PGlite has one process: the other collector is the same one. */
 let shared: Promise<OpenStore> | undefined;
 const openShared = (): Promise<OpenStore> => (shared ??= openMemoryStore());
-exerciseGpuHistory("PGlite", openShared, openShared);
+exerciseGpuStateHistory("PGlite", openShared, openShared);
 
 exerciseHistoryRetention("PGlite", openMemoryStore);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll } from "bun:test";
 import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
-import { exerciseGpuHistory } from "../contract/gpu-history.ts";
+import { exerciseGpuStateHistory } from "../contract/gpu-state-history.ts";
 import { exerciseHistoryRetention } from "../contract/history-retention.ts";
 import { exerciseTelemetryQueries } from "../contract/telemetry-queries.ts";
 import { exerciseTelemetryStore } from "../contract/telemetry-store.ts";
@@ -32,7 +32,7 @@ for (const [name, options] of [
   ["PostgreSQL", { plain: true }],
 ] as const) {
   const open = inDatabase(`history_${name.toLowerCase()}`, options);
-  exerciseGpuHistory(name, open, open);
+  exerciseGpuStateHistory(name, open, open);
 }
 
 exerciseHistoryRetention("TimescaleDB", inDatabase("timescale_retention", {}));

@@ -121,7 +121,7 @@ where s.gpu_key = u.gpu_key and s.valid_from = to_timestamp(u.from_ms / 1000.0)`
   ]);
 }
 
-/** Puts the newest attributes into `gpus`; `noteSeen` notes the change there. */
+/** Puts the newest attributes into `gpus`; `recordSeen` notes the change there. */
 export async function setNewestAttributes(
   executor: SqlExecutor,
   rows: readonly Omit<StateRow<"gpu_attributes">, "fromMs">[],
@@ -136,7 +136,7 @@ where gpus.gpu_key = u.gpu_key`;
 }
 
 /** Notes the revision of a change at GPUs, and how far back and forth they were seen at least. */
-export async function noteSeen(
+export async function recordSeen(
   executor: SqlExecutor,
   revision: number,
   { gpuKeys, firstMs, lastMs }: GpuSpans,
@@ -150,7 +150,7 @@ where gpus.gpu_key = u.gpu_key`;
 }
 
 /** Brings up to date how far GPUs were seen at least; no change that others need to know of. */
-export async function touchGpus(
+export async function updateLastSeen(
   executor: SqlExecutor,
   { gpuKeys, lastMs }: Pick<GpuSpans, "gpuKeys" | "lastMs">,
 ): Promise<void> {

@@ -2,7 +2,7 @@ import { rawMaxLength, type RecordBatch, type RejectedInput, type RejectReason }
 import { cutText } from "../cut-text.ts";
 import { metricIndexOf } from "../metrics.ts";
 import { judgeValue } from "../value.ts";
-import { selectRecords } from "./select-records.ts";
+import { keepRecords } from "./keep-records.ts";
 
 const earliestMs = Date.UTC(2000, 0, 1);
 const latestMs = Date.UTC(2100, 0, 1);
@@ -26,7 +26,7 @@ export function validateBatch(batch: RecordBatch): RecordBatch {
       addFault(faults, record, { reason: "invalid_record", field: metric, value: String(value) });
   }
   if (faults.size === 0) return batch;
-  return selectRecords(batch, {
+  return keepRecords(batch, {
     keep: (record) => !faults.has(record),
     rejected: Array.from(faults, ([record, fault]) => rejectedRecord(batch, record, fault)),
   });

@@ -1,85 +1,92 @@
 import type { SqlClient } from "../../../db/client.ts";
+import { type CurrentGpu, readCurrentGpus, readGpuRevision } from "../../../db/sql/current-gpus.ts";
 import { awaitChanges } from "../../../db/sql/gpu-states.ts";
-import { type KnownGpu, readGpuRevision, readKnownGpus } from "../../../db/sql/known-gpus.ts";
-import type { Gpu } from "../../../domain/gpu.ts";
 
-/** Beyond it the directory is begun anew: three times the largest fleet, so that GPUs that are long gone do not stay. */
+/** The cache is cleared above this size, so that decommissioned GPUs do not accumulate: three times the largest fleet. */
 const gpusMax = 300_000;
 
-interface GpuOfBatch {
-  readonly gpu: Pick<Gpu, "uuid">;
-}
-
-interface Found {
-  readonly version: number;
-  readonly known: readonly (KnownGpu | undefined)[];
-}
-
-/** The GPUs as the database has them, in memory, so that batches which bring nothing new of them need not ask.
+/** A cache of the GPUs as the database has them, so that batches without changes do not read them.
  *
- *  It is right as of a revision. A change is announced (the sequence gpu_revision moves) before it looks at the records that
- *  are stored; who has stored records and then reads the same revision as before knows that every change since will see
- *  them. */
+ *  It is valid for one revision. A change moves the sequence gpu_revision before it reads the stored records: a process that
+ *  has stored records and then reads the same revision as before knows that every later change takes them into account. */
 export class GpuDirectory {
-  private known = new Map<string, KnownGpu>();
+  private gpus = new Map<string, CurrentGpu>();
   private revision = -1;
-  /** Moves whenever what `of` would say may be another. */
-  private version = 0;
-  private readonly found = new WeakMap<readonly GpuOfBatch[], Found>();
-  /** Readings follow one another: the map is written by one at a time. */
+  private cacheVersion = 0;
+  /** The reads follow one another: one at a time writes the cache. */
   private reading: Promise<void> = Promise.resolve();
 
   constructor(private readonly client: SqlClient) {}
 
-  /** What is known of each. A list that is asked for again is looked up once, as long as nothing changes: of thousands of
-   *  GPUs that takes longer than writing their records. */
-  of(gpus: readonly GpuOfBatch[]): readonly (KnownGpu | undefined)[] {
-    const before = this.found.get(gpus);
-    if (before?.version === this.version) return before.known;
-    const known = gpus.map(({ gpu }) => this.known.get(gpu.uuid));
-    this.found.set(gpus, { version: this.version, known });
-    return known;
+  /** Changes with any change of the cache. */
+  get version(): number {
+    return this.cacheVersion;
   }
 
-  /** Brings the directory up to date, and makes it know these GPUs where the database does.
-   *  Call it after what they brought is committed. */
-  async refresh(gpus: readonly GpuOfBatch[]): Promise<void> {
-    const isComplete = (): boolean => !this.of(gpus).includes(undefined);
-    if (isComplete() && (await readGpuRevision(this.client)) === this.revision) return;
-    const unknown = () => gpus.flatMap(({ gpu: { uuid } }) => (this.known.has(uuid) ? [] : [uuid]));
-    const reading = this.reading.then(() => this.read(unknown()));
+  /** The cached GPU; undefined if it is not cached. */
+  get(uuid: string): CurrentGpu | undefined {
+    return this.gpus.get(uuid);
+  }
+
+  /** Brings the cache up to date, and adds a batch's GPUs if the database has them. Call it after the batch's records are
+   *  committed. */
+  async refresh(batch: GpuLookup): Promise<void> {
+    const isComplete = !batch.gpus().includes(undefined);
+    if (isComplete && (await readGpuRevision(this.client)) === this.revision) return;
+    const reading = this.reading.then(() => this.read(batch.uuids.filter((uuid) => !this.gpus.has(uuid))));
     this.reading = reading.catch(() => undefined);
     await reading;
   }
 
-  /** It was seen then: nothing that others need to hear of. */
-  noteSeen(uuid: string, lastMs: number): void {
-    const gpu = this.known.get(uuid);
+  /** Sets when a GPU was last seen. This is not a change that other processes have to read. */
+  setLastSeen(uuid: string, lastMs: number): void {
+    const gpu = this.gpus.get(uuid);
     if (gpu === undefined) return;
-    this.known.set(uuid, { ...gpu, lastSeenMs: Math.max(gpu.lastSeenMs, lastMs) });
-    this.version += 1;
+    this.gpus.set(uuid, { ...gpu, lastSeenMs: Math.max(gpu.lastSeenMs, lastMs) });
+    this.cacheVersion += 1;
   }
 
-  /** After a failure the database may be another one, or an older state of it. */
-  forget(): void {
-    this.known = new Map();
+  /** Clears the cache: after an error the database may be another one, or an older state of it. */
+  clear(): void {
+    this.gpus = new Map();
     this.revision = -1;
-    this.version += 1;
+    this.cacheVersion += 1;
   }
 
   private async read(uuids: readonly string[]): Promise<void> {
-    if (this.known.size > gpusMax) this.forget();
-    // a directory that knows nothing asks for the GPUs it meets, not for all that ever changed
-    const afterRevision = this.known.size === 0 ? Number.MAX_SAFE_INTEGER : this.revision;
+    if (this.gpus.size > gpusMax) this.clear();
+    // an empty cache reads the GPUs of its batches, not all that ever changed
+    const afterRevision = this.gpus.size === 0 ? Number.MAX_SAFE_INTEGER : this.revision;
     const { revision, gpus } = await this.client.transaction(async (executor) => {
       await awaitChanges(executor);
       return {
         revision: await readGpuRevision(executor),
-        gpus: await readKnownGpus(executor, { afterRevision, uuids }),
+        gpus: await readCurrentGpus(executor, { afterRevision, uuids }),
       };
     });
-    for (const gpu of gpus) this.known.set(gpu.uuid, gpu);
-    if (gpus.length > 0) this.version += 1;
+    for (const gpu of gpus) this.gpus.set(gpu.uuid, gpu);
+    if (gpus.length > 0) this.cacheVersion += 1;
     this.revision = revision;
+  }
+}
+
+/** The GPUs of one batch in a directory. They are looked up again only after the directory has changed: for thousands of
+ *  GPUs a look-up takes longer than writing their records. */
+export class GpuLookup {
+  private found: readonly (CurrentGpu | undefined)[] = [];
+  private version = NaN;
+
+  constructor(
+    private readonly directory: GpuDirectory,
+    readonly uuids: readonly string[],
+  ) {}
+
+  /** The cached GPUs, in the order of `uuids`; undefined for one that is not cached. */
+  gpus(): readonly (CurrentGpu | undefined)[] {
+    if (this.version !== this.directory.version) {
+      this.found = this.uuids.map((uuid) => this.directory.get(uuid));
+      this.version = this.directory.version;
+    }
+    return this.found;
   }
 }

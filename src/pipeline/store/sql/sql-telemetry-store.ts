@@ -4,8 +4,8 @@ import type { SqlClient, SqlExecutor, SqlTransaction } from "../../../db/client.
 import { insertMessage, setMessageRecords } from "../../../db/sql/insert-message.ts";
 import { insertQuarantine } from "../../../db/sql/insert-quarantine.ts";
 import { insertGpus } from "../../../db/sql/insert-gpus.ts";
-import { GpuDirectory } from "./gpu-directory.ts";
-import { GpuHistory } from "./gpu-history.ts";
+import { GpuDirectory, GpuLookup } from "./gpu-directory.ts";
+import { GpuStateHistory } from "./gpu-state-history.ts";
 import { type ObservedGpu, observedGpus } from "./observed-gpus.ts";
 import { TelemetryWriter } from "./telemetry-writer.ts";
 import type { IngestMessage, IngestResult, SourceProgress, SourceTotals, TelemetryStore } from "../telemetry-store.ts";
@@ -13,23 +13,27 @@ import type { IngestMessage, IngestResult, SourceProgress, SourceTotals, Telemet
 /** History in SQL: PGlite, PostgreSQL or TimescaleDB behind the client. */
 export class SqlTelemetryStore implements TelemetryStore {
   private readonly directory: GpuDirectory;
-  private readonly history: GpuHistory;
+  private readonly history: GpuStateHistory;
   private readonly writer = new TelemetryWriter();
 
   constructor(private readonly client: SqlClient) {
     this.directory = new GpuDirectory(client);
-    this.history = new GpuHistory(client, this.directory);
+    this.history = new GpuStateHistory(client, this.directory);
   }
 
   async ingest(message: IngestMessage): Promise<IngestResult> {
     const gpus = observedGpus(message.batch);
+    const lookup = new GpuLookup(
+      this.directory,
+      gpus.map(({ gpu }) => gpu.uuid),
+    );
     try {
-      const result = await this.client.transaction((executor) => this.storeOnce(executor, message, gpus));
-      // a duplicate too: who stored the message may have died before it got here
-      await this.history.note(gpus);
+      const result = await this.client.transaction((executor) => this.storeOnce(executor, message, { gpus, lookup }));
+      // also for a duplicate: the process that stored the message may have died before it got here
+      await this.history.record(gpus, lookup);
       return result;
     } catch (error) {
-      this.directory.forget();
+      this.directory.clear();
       throw error;
     }
   }
@@ -63,7 +67,7 @@ export class SqlTelemetryStore implements TelemetryStore {
   private async storeOnce(
     executor: SqlTransaction,
     { batch, ...message }: IngestMessage,
-    gpus: readonly ObservedGpu[],
+    gpus: BatchGpus,
   ): Promise<IngestResult> {
     const rejected = countReasons(batch);
     const isNew = await insertMessage(executor, { ...message, tally: batch.tally, rejected });
@@ -75,14 +79,21 @@ export class SqlTelemetryStore implements TelemetryStore {
   }
 
   /** @returns gpu_key by index in the batch's `gpus`; NaN for one that has no records and needs none */
-  private async keysOf(executor: SqlExecutor, batch: RecordBatch, gpus: readonly ObservedGpu[]): Promise<Float64Array> {
-    const known = this.directory.of(gpus);
-    const unknown = gpus.filter((_, index) => known[index] === undefined);
-    const added = unknown.length === 0 ? new Map<string, number>() : await insertGpus(executor, unknown);
+  private async keysOf(executor: SqlExecutor, batch: RecordBatch, { gpus, lookup }: BatchGpus): Promise<Float64Array> {
+    const current = lookup.gpus();
+    const missing = gpus.filter((_, index) => current[index] === undefined);
+    const added = missing.length === 0 ? new Map<string, number>() : await insertGpus(executor, missing);
     const keys = new Float64Array(batch.gpus.length).fill(NaN);
-    gpus.forEach(({ gpu, index }, at) => (keys[index] = known[at]?.gpuKey ?? added.get(gpu.uuid) ?? NaN));
+    gpus.forEach(({ gpu, index }, at) => (keys[index] = current[at]?.gpuKey ?? added.get(gpu.uuid) ?? NaN));
     return keys;
   }
+}
+
+/** The GPUs that have records in a batch. */
+interface BatchGpus {
+  readonly gpus: readonly ObservedGpu[];
+  /** Of the same GPUs, in the same order. */
+  readonly lookup: GpuLookup;
 }
 
 interface RangeRow {

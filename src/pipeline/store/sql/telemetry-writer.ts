@@ -1,6 +1,6 @@
 import type { SqlTransaction } from "../../../db/client.ts";
 import { copyTelemetry } from "../../../db/sql/copy-telemetry.ts";
-import { storedRecords } from "../../../db/sql/stored-records.ts";
+import { existingRecords } from "../../../db/sql/existing-records.ts";
 import { type TelemetryColumns, upsertTelemetry } from "../../../db/sql/upsert-telemetry.ts";
 import { customByRecord, type RecordBatch } from "../../../domain/batch.ts";
 import { noWorkload, type Workload } from "../../../domain/gpu.ts";
@@ -10,7 +10,7 @@ import { sortedRecords } from "./sorted-records.ts";
 const recordsPerStatement = 10_000;
 /** Batches after one with records that were there already, of which the same is expected: an input that spreads records
  *  over batches does so again and again. */
-const lookingBatches = 32;
+const checkingBatches = 32;
 
 /** What became of a batch's records. */
 export interface WriteCounts {
@@ -21,9 +21,9 @@ export interface WriteCounts {
 /** Writes records: by COPY where they are all new, as those of live sources are. Where some are there already, these are
  *  merged by an upsert, which takes several times as long, and the others copied.
  *
- *  COPYING -a record is there already-> LOOKING (first asks which ones are there) -32 batches without any-> COPYING */
+ *  COPYING -a record is there already-> CHECKING (first asks which ones are there) -32 batches without any-> COPYING */
 export class TelemetryWriter {
-  private lookingLeft = 0;
+  private checksLeft = 0;
 
   /** @param keys gpu_key by index in the batch's `gpus`, of every GPU that has records */
   async write(transaction: SqlTransaction, batch: RecordBatch, keys: Float64Array): Promise<WriteCounts> {
@@ -37,20 +37,20 @@ export class TelemetryWriter {
   }
 
   private async writeColumns(transaction: SqlTransaction, columns: TelemetryColumns): Promise<WriteCounts> {
-    if (this.lookingLeft === 0) {
+    if (this.checksLeft === 0) {
       if (await copyTelemetry(transaction, columns)) return { inserted: columns.gpuKeys.length, merged: 0 };
-      this.lookingLeft = lookingBatches;
+      this.checksLeft = checkingBatches;
     }
-    const stored = await storedRecords(transaction, columns);
-    this.lookingLeft = stored.size > 0 ? lookingBatches : Math.max(0, this.lookingLeft - 1);
+    const existing = await existingRecords(transaction, columns);
+    this.checksLeft = existing.size > 0 ? checkingBatches : Math.max(0, this.checksLeft - 1);
     const rows = Array.from(columns.gpuKeys, (_, row) => row);
     const merging = rowsOf(
       columns,
-      rows.filter((row) => stored.has(row)),
+      rows.filter((row) => existing.has(row)),
     );
     const added = rowsOf(
       columns,
-      rows.filter((row) => !stored.has(row)),
+      rows.filter((row) => !existing.has(row)),
     );
     // in this order: who waits for a row that another adds holds none that the other could wait for
     const counts = await upsertTelemetry(transaction, merging);

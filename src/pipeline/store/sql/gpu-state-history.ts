@@ -2,19 +2,19 @@ import type { SqlClient, SqlExecutor } from "../../../db/client.ts";
 import {
   beginChange,
   lockGpus,
-  noteSeen,
+  recordSeen,
   readStates,
   removeStates,
   setNewestAttributes,
   type StateOf,
   type StateTable,
-  touchGpus,
+  updateLastSeen,
   writeStates,
 } from "../../../db/sql/gpu-states.ts";
-import type { KnownGpu } from "../../../db/sql/known-gpus.ts";
+import type { CurrentGpu } from "../../../db/sql/current-gpus.ts";
 import { type ObservedRecord, readObservations } from "../../../db/sql/observations.ts";
 import { addsNothing, type Attributes, filledUp, isSameAttributes, isSameWorkload } from "../../../domain/gpu.ts";
-import type { GpuDirectory } from "./gpu-directory.ts";
+import type { GpuDirectory, GpuLookup } from "./gpu-directory.ts";
 import type { ObservedGpu } from "./observed-gpus.ts";
 import { changeSpans, type Span, type StateRules } from "./state-spans.ts";
 
@@ -28,38 +28,31 @@ const workloadRules: StateRules<StateOf["gpu_workloads"]> = {
   filled: (observed) => observed,
 };
 
-/** Keeps what changes of GPUs over time: attributes and workloads, from the records that are stored.
+/** Keeps the changes of GPUs over time, attributes and workloads, from the records that are stored.
  *
- *  Works after the records are committed, and from what the database then has: late, repeated and simultaneous batches end
- *  in the same history. Whoever dies in between leaves the message unacknowledged, and its next delivery gets here again. */
-export class GpuHistory {
+ *  It works after the records are committed, from what the database then has: late, repeated and simultaneous batches end in
+ *  the same history. A process that dies in between leaves the message unacknowledged, and its next delivery gets here again. */
+export class GpuStateHistory {
   constructor(
     private readonly client: SqlClient,
     private readonly directory: GpuDirectory,
   ) {}
 
-  /** @param gpus of a batch whose records are committed. @throws StoreUnavailable; may be called again */
-  async note(gpus: readonly ObservedGpu[]): Promise<void> {
+  /** Works a batch into the history; its records are committed.
+   *  @param batch a look-up of the same GPUs. @throws StoreUnavailable; may be called again */
+  async record(gpus: readonly ObservedGpu[], batch: GpuLookup): Promise<void> {
     if (gpus.length === 0) return;
-    await this.directory.refresh(gpus);
-    const pairs = this.pairs(gpus);
-    const changed = pairs.filter(({ observed, known }) => !saysNothingNew(observed, known));
+    await this.directory.refresh(batch);
+    const pairs = pairsOf(gpus, batch.gpus());
+    const changed = pairs.filter(({ observed, current }) => !isUnchanged(observed, current));
     if (changed.length > 0) await this.change(changed);
-    const overdue = pairs.filter(({ observed, known }) => observed.lastMs > known.lastSeenMs + seenLagMs);
-    await this.touch(overdue);
-  }
-
-  private pairs(gpus: readonly ObservedGpu[]): Pair[] {
-    const known = this.directory.of(gpus);
-    return gpus.map((observed, index) => {
-      const one = known[index];
-      if (one === undefined) throw new Error(`GPU ${observed.gpu.uuid} has records but no row in gpus`);
-      return { observed, known: one };
-    });
+    await this.updateLastSeen(
+      pairs.filter(({ observed, current }) => observed.lastMs > current.lastSeenMs + seenLagMs),
+    );
   }
 
   private async change(pairs: readonly Pair[]): Promise<void> {
-    const sorted = [...pairs].sort((a, b) => a.known.gpuKey - b.known.gpuKey);
+    const sorted = [...pairs].sort((a, b) => a.current.gpuKey - b.current.gpuKey);
     await this.client.transaction(async (executor) => {
       const revision = await beginChange(executor);
       const spans = spansOf(sorted);
@@ -72,20 +65,28 @@ export class GpuHistory {
         rules: attributeRules,
         stateOf: (_, { gpu }) => gpu,
       });
-      await noteSeen(executor, revision, spans);
+      await recordSeen(executor, revision, spans);
       await setNewestAttributes(executor, newest);
     });
   }
 
-  private async touch(pairs: readonly Pair[]): Promise<void> {
-    await touchGpus(this.client, spansOf(pairs));
-    for (const { observed } of pairs) this.directory.noteSeen(observed.gpu.uuid, observed.lastMs);
+  private async updateLastSeen(pairs: readonly Pair[]): Promise<void> {
+    await updateLastSeen(this.client, spansOf(pairs));
+    for (const { observed } of pairs) this.directory.setLastSeen(observed.gpu.uuid, observed.lastMs);
   }
 }
 
 interface Pair {
   readonly observed: ObservedGpu;
-  readonly known: KnownGpu;
+  readonly current: CurrentGpu;
+}
+
+function pairsOf(gpus: readonly ObservedGpu[], current: readonly (CurrentGpu | undefined)[]): Pair[] {
+  return gpus.map((observed, index) => {
+    const found = current[index];
+    if (found === undefined) throw new Error(`GPU ${observed.gpu.uuid} has records but no row in gpus`);
+    return { observed, current: found };
+  });
 }
 
 interface Change {
@@ -107,7 +108,7 @@ async function changeTable<Table extends StateTable>(
   { table, rules, stateOf }: StatesChanged<Table>,
 ): Promise<{ readonly gpuKey: number; readonly state: StateOf[Table] }[]> {
   const stored = Map.groupBy(await readStates(executor, table, spansOf(pairs)), ({ gpuKey }) => gpuKey);
-  const changes = pairs.map(({ known: { gpuKey }, observed }) => {
+  const changes = pairs.map(({ current: { gpuKey }, observed }) => {
     const spans: readonly Span<StateOf[Table]>[] = stored.get(gpuKey) ?? [];
     const observations = (records.get(gpuKey) ?? []).map((record) => ({
       fromMs: record.timeMs,
@@ -117,15 +118,15 @@ async function changeTable<Table extends StateTable>(
     return { gpuKey, ...changeSpans(spans, observations, rules) };
   });
   const rowsOf = changes.flatMap(({ gpuKey, written }) => written.map((span) => ({ gpuKey, ...span })));
-  const gone = changes.flatMap(({ gpuKey, removed }) => removed.map((fromMs) => ({ gpuKey, fromMs })));
-  await removeStates(executor, table, gone);
+  const removed = changes.flatMap(({ gpuKey, removed: spans }) => spans.map((fromMs) => ({ gpuKey, fromMs })));
+  await removeStates(executor, table, removed);
   await writeStates(executor, table, rowsOf);
   return changes.flatMap(({ gpuKey, newest }) => (newest === undefined ? [] : [{ gpuKey, state: newest }]));
 }
 
 function spansOf(pairs: readonly Pair[]) {
   return {
-    gpuKeys: pairs.map(({ known }) => known.gpuKey),
+    gpuKeys: pairs.map(({ current }) => current.gpuKey),
     firstMs: pairs.map(({ observed }) => observed.firstMs),
     lastMs: pairs.map(({ observed }) => observed.lastMs),
   };
@@ -135,9 +136,9 @@ function placesOf(pairs: readonly Pair[]) {
   const gpuKeys: number[] = [];
   const timesMs: number[] = [];
   const untilMs: number[] = [];
-  for (const { observed, known } of pairs) {
+  for (const { observed, current } of pairs) {
     observed.timesMs.forEach((timeMs, index) => {
-      gpuKeys.push(known.gpuKey);
+      gpuKeys.push(current.gpuKey);
       timesMs.push(timeMs);
       untilMs.push(observed.timesMs[index + 1] ?? Infinity);
     });
@@ -145,13 +146,13 @@ function placesOf(pairs: readonly Pair[]) {
   return { gpuKeys, timesMs, untilMs };
 }
 
-function saysNothingNew({ gpu, firstMs, workload }: ObservedGpu, known: KnownGpu): boolean {
-  const { attributes, attributesFromMs = Infinity, workloadFromMs = Infinity } = known;
+function isUnchanged({ gpu, firstMs, workload }: ObservedGpu, current: CurrentGpu): boolean {
+  const { attributes, attributesFromMs = Infinity, workloadFromMs = Infinity } = current;
   return (
     firstMs >= attributesFromMs &&
     firstMs >= workloadFromMs &&
     workload !== "several" &&
-    isSameWorkload(workload, known.workload) &&
+    isSameWorkload(workload, current.workload) &&
     addsNothing(attributes, gpu)
   );
 }

@@ -1,14 +1,14 @@
 import type { RecordBatch, RejectedInput } from "../batch.ts";
 
 /** Which records stay, and what is said of the others. */
-export interface Selection {
+export interface RecordSelection {
   readonly keep: (record: number) => boolean;
   /** Added to the batch's own rejected inputs. */
   readonly rejected: readonly RejectedInput[];
 }
 
 /** A copy of the batch with some of its records; the samples of the others leave the tally. */
-export function selectRecords(batch: RecordBatch, { keep, rejected }: Selection): RecordBatch {
+export function keepRecords(batch: RecordBatch, { keep, rejected }: RecordSelection): RecordBatch {
   const kept: number[] = [];
   const newIndexOf = new Map<number, number>();
   for (let record = 0; record < batch.recordCount; record += 1) {

@@ -38,7 +38,7 @@ const arbitraryBatches = (gpus: number) =>
     );
 
 /** How a store keeps what changes of GPUs over time. */
-export function exerciseGpuHistory(
+export function exerciseGpuStateHistory(
   name: string,
   open: () => Promise<OpenStore>,
   another: () => Promise<OpenStore>,

@@ -4,7 +4,7 @@ import { attributeColumns, workloadColumns } from "../gpu-columns.ts";
 import { textArray } from "./array-literal.ts";
 
 /** A GPU as the database has it: its newest state. Instants in milliseconds since the epoch. */
-export interface KnownGpu {
+export interface CurrentGpu {
   readonly uuid: string;
   readonly gpuKey: number;
   readonly attributes: Attributes;
@@ -16,7 +16,7 @@ export interface KnownGpu {
   readonly lastSeenMs: number;
 }
 
-interface KnownRow extends Attributes, Workload {
+interface CurrentRow extends Attributes, Workload {
   readonly uuid: string;
   readonly gpuKey: number;
   readonly lastSeenMs: number;
@@ -40,11 +40,11 @@ where g.gpu_key in (
   union select gpu_key from gpus join unnest($2::text::text[]) as s(uuid) using (uuid))`;
 
 /** Reads the GPUs that changed after a revision, and some others. */
-export async function readKnownGpus(
+export async function readCurrentGpus(
   executor: SqlExecutor,
   { afterRevision, uuids }: { readonly afterRevision: number; readonly uuids: readonly string[] },
-): Promise<KnownGpu[]> {
-  const rows = await executor.query<KnownRow>(text, [afterRevision, textArray(uuids)]);
+): Promise<CurrentGpu[]> {
+  const rows = await executor.query<CurrentRow>(text, [afterRevision, textArray(uuids)]);
   return rows.map((row) => ({
     uuid: row.uuid,
     gpuKey: row.gpuKey,

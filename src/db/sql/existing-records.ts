@@ -10,7 +10,7 @@ join telemetry t on t.gpu_key = u.gpu_key and t.time = to_timestamp(u.time_ms / 
 where t.time between to_timestamp($3::text::float8 / 1000.0) and to_timestamp($4::text::float8 / 1000.0)`;
 
 /** Which of the records are there already, be it with other values. @returns their rows' numbers, from 0 */
-export async function storedRecords(
+export async function existingRecords(
   executor: SqlExecutor,
   { gpuKeys, timesMs }: Pick<TelemetryColumns, "gpuKeys" | "timesMs">,
 ): Promise<ReadonlySet<number>> {
