@@ -1,0 +1,63 @@
+import { describe, expect, test } from "bun:test";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import manifest from "../package.json";
+
+// docs/architecture.md has tables of the rooms and of the packages: they name what exists, and all of it.
+
+const root = join(import.meta.dir, "..");
+const page = readFileSync(join(root, "docs/architecture.md"), "utf8");
+const rules = readFileSync(join(root, ".dependency-cruiser.cjs"), "utf8");
+
+/** The first cells of the table under a header, without backquotes. */
+function firstCells(header: string): string[] {
+  const [, table = ""] = page.split(`| ${header} |`);
+  const rows = table.split("\n").slice(2);
+  const end = rows.findIndex((row) => !row.startsWith("|"));
+  return rows.slice(0, end).map((row) => (row.split("|")[1] ?? "").trim().replaceAll("`", ""));
+}
+
+function foldersIn(path: string): string[] {
+  const entries = readdirSync(join(root, path), { withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+}
+
+describe("the rooms", () => {
+  for (const [path, roomsMax] of [
+    ["src", Infinity],
+    ["src/pipeline", 8],
+    ["src/routes", 10],
+  ] as const) {
+    test(`of ${path}/ are those that the page names`, () => {
+      expect(firstCells(`room of \`${path}/\``).sort()).toEqual(foldersIn(path).sort());
+    });
+
+    test(`of ${path}/ are few, and no file lies beside them`, () => {
+      const files = readdirSync(join(root, path)).filter((name) => name.endsWith(".ts"));
+      expect(files.sort()).toEqual(path === "src" ? ["app.ts", "main.ts"] : []);
+      expect(foldersIn(path).length).toBeLessThanOrEqual(roomsMax);
+    });
+  }
+
+  test("to come do not exist yet, and their imports are ruled already", () => {
+    const future = firstCells("future room");
+    expect(future.length).toBeGreaterThan(0);
+    for (const path of future) {
+      expect([path, existsSync(join(root, path))]).toEqual([path, false]);
+      const [, room = path] = /^src\/(?:pipeline\/)?(\w+)/.exec(path) ?? [];
+      expect([path, new RegExp(`(?:layer|pipelineRoom)\\("${room}"`).test(rules)]).toEqual([path, true]);
+    }
+  });
+});
+
+test("every package that package.json names has its reason on the page, and no other package has one", () => {
+  const cells = page.split("## Dependencies")[1] ?? "";
+  const named = [...cells.matchAll(/^\| (?!package|---)([^|]+) \|/gm)].flatMap(([, names = ""]) => names.split(", "));
+  const packages = [...Object.keys(manifest.dependencies), ...Object.keys(manifest.devDependencies)];
+  expect(named.sort()).toEqual(packages.sort());
+});
+
+test("every noun of the API is in the list of resources", () => {
+  const list = readFileSync(join(root, "src/routes/resources/resources.ts"), "utf8");
+  for (const noun of foldersIn("src/routes/resources")) expect(list).toContain(`from "./${noun}/${noun}.ts"`);
+});
