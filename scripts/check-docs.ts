@@ -4,23 +4,27 @@ import { dirname, join, resolve } from "node:path";
 import { commandsOf, linksOf, type DocCommand } from "./check-docs/read-docs.ts";
 import { DocShell } from "./check-docs/doc-shell.ts";
 
-// Runs every command of README.md and docs/ in its order, in a folder that looks like a checkout: a server is started and
-// waited for, everything else must exit 0. Links between the files must lead somewhere. Exits 1 with every fault.
+//   bun scripts/check-docs.ts [FILE...]
+// Runs every command of these files, or of README.md, CONTRIBUTING.md and docs/, in its order, in a folder that looks like a
+// checkout: a server is started and waited for, every other command must exit 0. Links between the files must lead somewhere.
+// Exits 1 with every error.
 
 const root = resolve(import.meta.dir, "..");
-/** Run by CI as stages of their own, or taking longer than a check of words may. */
-const runElsewhere = [/^bun run test$/, /^bun run test:faults/, /^bun bench\//, /^npx /];
+/** CI runs these as stages of their own, or they take too long. */
+const runElsewhere = [/^bun run (?:test|test:faults|typecheck|format:check)$/, /^bun bench\//, /^npx /];
 
 async function documents(): Promise<string[]> {
+  const chosen = process.argv.slice(2);
+  if (chosen.length > 0) return chosen;
   const docs = (await readdir(join(root, "docs"))).filter((name) => name.endsWith(".md"));
-  return ["README.md", ...docs.map((name) => join("docs", name)), "src/domain/README.md"];
+  return ["README.md", "CONTRIBUTING.md", ...docs.map((name) => join("docs", name)), "src/domain/README.md"];
 }
 
 /** A folder of links to everything of the checkout but its data: what commands write stays out of the checkout. */
 async function makeCheckout(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "telemetry-docs-"));
-  const left = new Set(["data", ".git", ".ci"]);
-  for (const name of await readdir(root)) if (!left.has(name)) await symlink(join(root, name), join(folder, name));
+  const excluded = new Set(["data", ".git", ".ci"]);
+  for (const name of await readdir(root)) if (!excluded.has(name)) await symlink(join(root, name), join(folder, name));
   return folder;
 }
 
@@ -28,7 +32,7 @@ async function brokenLinks(document: string, text: string): Promise<string[]> {
   const broken: string[] = [];
   for (const target of linksOf(text)) {
     const path = join(root, dirname(document), target);
-    if (!(await Bun.file(path).exists())) broken.push(`${document}: the link to ${target} leads nowhere`);
+    if (!(await Bun.file(path).exists())) broken.push(`${document}: the link to ${target} is broken`);
   }
   return broken;
 }
@@ -40,9 +44,9 @@ async function failedCommands(document: string, commands: readonly DocCommand[])
   try {
     for (const { text, line } of commands) {
       if (runElsewhere.some((pattern) => pattern.test(text))) continue;
-      const fault = await shell.run(text);
-      process.stdout.write(`${fault === undefined ? "ok    " : "FAILED"} ${document}:${line} ${text}\n`);
-      if (fault !== undefined) failed.push(`${document}:${line}: ${text}\n${fault}`);
+      const error = await shell.run(text);
+      process.stdout.write(`${error === undefined ? "ok    " : "FAILED"} ${document}:${line} ${text}\n`);
+      if (error !== undefined) failed.push(`${document}:${line}: ${text}\n${error}`);
     }
   } finally {
     await shell.close();
@@ -51,10 +55,10 @@ async function failedCommands(document: string, commands: readonly DocCommand[])
   return failed;
 }
 
-const faults: string[] = [];
+const errors: string[] = [];
 for (const document of await documents()) {
   const text = await Bun.file(join(root, document)).text();
-  faults.push(...(await brokenLinks(document, text)), ...(await failedCommands(document, commandsOf(text))));
+  errors.push(...(await brokenLinks(document, text)), ...(await failedCommands(document, commandsOf(text))));
 }
-if (faults.length > 0) process.stderr.write(`\n${faults.join("\n\n")}\n`);
-process.exit(faults.length > 0 ? 1 : 0);
+if (errors.length > 0) process.stderr.write(`\n${errors.join("\n\n")}\n`);
+process.exit(errors.length > 0 ? 1 : 0);
