@@ -6,12 +6,12 @@ import type { FieldError } from "./field-rules.ts";
 const decimal = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 
 /** What a cell holds: a number, no value, or something that is neither. */
-export type ReadValue = number | "missing" | Pick<FieldError, "reason" | "message">;
+export type ValueReading = number | "missing" | Pick<FieldError, "reason" | "message">;
 
 /** Reads a metric's value: a decimal number, surrounding blanks ignored; no hexadecimal, thousands separators,
  *  units or infinities.
  *  @param metric the catalogue's index, or the name of a metric that it does not know */
-export function readValue(metric: number | string, text: string): ReadValue {
+export function readValue(metric: number | string, text: string): ValueReading {
   if (saysNoValue(text)) return "missing";
   const value = decimal.test(text.trim()) ? Number(text.trim()) : NaN;
   if (!Number.isFinite(value)) {

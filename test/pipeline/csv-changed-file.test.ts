@@ -5,7 +5,7 @@ import type { Range } from "../../src/domain/range.ts";
 import type { RangeBatch } from "../../src/pipeline/source/source.ts";
 import { batchesOf, CsvFolder, exporterHeader, exporterRow, openCsvSource, tallyOf } from "../support/csv-reading.ts";
 
-// A batch a row, and the file is changed after the first: what comes next is read from a file that is another.
+// A batch a row, and the file is changed after the first: the next row is read from another file.
 
 const folder = new CsvFolder();
 afterAll(() => folder.remove());
@@ -18,22 +18,24 @@ function fileOf(rows: number, host = "host-1"): string {
 }
 
 /** Reads a batch, changes the file, and reads the rest. */
-async function readAround(change: (path: string) => void): Promise<{ read: number; error: unknown; told: string[] }> {
+async function readAround(
+  change: (path: string) => void,
+): Promise<{ read: number; error: unknown; reports: string[] }> {
   const path = folder.write(fileOf(rowCount));
-  const told: string[] = [];
+  const reports: string[] = [];
   const source = await openCsvSource(path, {
     batchRows: 1,
     chunkBytes: 4096,
-    onGrown: (message) => void told.push(message),
+    onGrown: (message) => void reports.push(message),
   });
   const batches: RangeBatch[] = [];
   try {
     for await (const batch of source.read(source.whole, never)) {
       if (batches.push(batch) === 1) change(path);
     }
-    return { read: tallyOf(batches, "rows"), error: undefined, told };
+    return { read: tallyOf(batches, "rows"), error: undefined, reports };
   } catch (error) {
-    return { read: tallyOf(batches, "rows"), error, told };
+    return { read: tallyOf(batches, "rows"), error, reports };
   }
 }
 
@@ -52,7 +54,7 @@ test("another file in its place is noticed, also where it begins alike and is as
   });
   expectRefusal(
     outcome,
-    /was replaced while it was read: what was read .* stays\. Start again to read the new content/,
+    /was replaced while it was read\. The rows read from the old content are kept; start again to read the new content/,
   );
 });
 
@@ -62,36 +64,36 @@ test("a file that is written over in place is noticed", async () => {
 
 test("a file that becomes shorter, or is gone, is noticed", async () => {
   expectRefusal(await readAround((path) => truncateSync(path, 100_000)), /became shorter .* now has 100000/);
-  expectRefusal(await readAround((path) => rmSync(path)), /is gone since it was opened/);
+  expectRefusal(await readAround((path) => rmSync(path)), /was deleted after it was opened/);
 });
 
-test("a file that grows is read to its old end, and said to have grown once and by how much", async () => {
+test("a file that grows is read to its old end, and its growth is reported once", async () => {
   const more = `${exporterRow()}\n`.repeat(3);
-  const { read, error, told } = await readAround((path) => appendFileSync(path, more));
+  const { read, error, reports } = await readAround((path) => appendFileSync(path, more));
   expect(error).toBeUndefined();
   expect(read).toBe(rowCount);
-  expect(told).toEqual([
-    expect.stringMatching(new RegExp(`has grown by ${more.length} bytes .* as a source of its own`)),
+  expect(reports).toEqual([
+    expect.stringMatching(new RegExp(`has grown by ${more.length} bytes .* as another source`)),
   ]);
 });
 
-test("a file that grows with every batch is said to have grown once", async () => {
+test("the growth of a file that grows with every batch is reported once", async () => {
   const path = folder.write(fileOf(20));
-  const told: string[] = [];
-  const source = await openCsvSource(path, { batchRows: 1, onGrown: (message) => void told.push(message) });
+  const reports: string[] = [];
+  const source = await openCsvSource(path, { batchRows: 1, onGrown: (message) => void reports.push(message) });
   for await (const { batch } of source.read(source.whole, never)) {
     appendFileSync(path, `${exporterRow()}\n`.repeat(batch.tally.rows));
   }
   await batchesOf(source);
-  expect(told).toHaveLength(1);
+  expect(reports).toHaveLength(1);
 });
 
 test("a file that is only touched is read on", async () => {
-  const { read, error, told } = await readAround((path) => utimesSync(path, 1, 1));
-  expect({ read, error, told }).toEqual({ read: rowCount, error: undefined, told: [] });
+  const { read, error, reports } = await readAround((path) => utimesSync(path, 1, 1));
+  expect({ read, error, reports }).toEqual({ read: rowCount, error: undefined, reports: [] });
 });
 
-test("a file that was replaced stays refused, whoever reads it again", async () => {
+test("a file that was replaced stays refused at every later read", async () => {
   const path = folder.write(fileOf(3));
   const source = await openCsvSource(path);
   writeFileSync(path, fileOf(3, "host-2"));
@@ -103,7 +105,7 @@ test("a file that was replaced stays refused, whoever reads it again", async () 
   expect(tallyOf(await batchesOf(again), "rows")).toBe(3);
 });
 
-test("a file that is replaced while it is cut gives no more cuts", async () => {
+test("a file that is replaced while it is divided into ranges yields no more ranges", async () => {
   const path = folder.write(fileOf(rowCount));
   const source = await openCsvSource(path, { chunkBytes: 4096 });
   const cuts: Range[] = [];

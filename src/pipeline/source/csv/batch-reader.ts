@@ -13,35 +13,36 @@ import { ReportedAttributes } from "./reported-attributes.ts";
 import { RowReader } from "./row-reader.ts";
 import { SlowLane } from "./slow-lane.ts";
 
-/** A batch also ends here, so that few very long rows, or very many that are blank, do not make it endless. */
+/** A batch also ends after so many bytes: very long rows, or very many blank lines, would make it too large. */
 const batchMaxBytes = 8 * 1024 * 1024;
 
-/** How a stretch of a file is read. */
+/** How a range of a file is read. */
 export interface BatchReaderOptions {
   readonly window: FileWindow;
   readonly layout: Layout;
   readonly gpus: GpuCache;
   readonly batchRows: number;
-  /** Up to so many, to end with an instant: the records of a fleet that is read metric by metric stay in one batch. */
+  /** A batch may grow to so many rows in order to end with an instant: the records of a fleet that is read metric by metric
+   *  then stay in one batch. */
   readonly batchMaxRows: number;
   readonly shiftMs: number;
-  /** What the fast lane has learnt of the file; undefined leaves every row to csv-parse. What comes out is the same. */
+  /** What the fast lane has learnt about the file; undefined leaves every row to csv-parse, with the same result. */
   readonly templates: FastTemplates | undefined;
   /** A longer row is rejected. */
   readonly recordMaxBytes: number;
   readonly from: Position;
-  /** Rows that start before it are read. */
+  /** Rows that start before this offset are read. */
   readonly toOffset: number;
 }
 
-/** Where a read stopped: the batch is full, more bytes are needed, or there are no more. */
+/** Why a read stopped: the batch is full, more bytes are needed, or the range has ended. */
 export type ReadState = "batch_full" | "needs_bytes" | "ended";
 
 /** Reads rows from a window into batches, without waiting for anything.
  *
- *  Where a batch ends depends on the rows alone, never on the size of the chunks or on the lane: after the row that
- *  makes `batchRows` or, where the next ones are of the same instant, the last of them up to `batchMaxRows`; or after the
- *  record that makes 8 MiB (64 MiB within an instant). */
+ *  Where a batch ends depends on the rows alone, never on the size of the chunks or on the lane. It ends after `batchRows`
+ *  rows or 8 MiB. If the next rows are of the same instant, it continues to the last of them, up to `batchMaxRows` rows or
+ *  64 MiB. */
 export class BatchReader {
   private readonly builder = new BatchBuilder();
   private readonly attributes = new ReportedAttributes();
@@ -51,13 +52,13 @@ export class BatchReader {
   private readonly slow: SlowLane;
   private readonly fast: FastLane | undefined;
   private readonly instants: InstantEnds | undefined;
-  /** Where the row before starts; NaN where there is none in the batch, or none that can be read. */
+  /** Where the previous row starts; NaN if the batch has none, or if it cannot be read. */
   private lastRowOffset = NaN;
-  private isGoingOn = false;
+  private isInstantContinuing = false;
   private at: Position;
   private batchStart: Position;
-  /** Inside a record that is too large: everything up to the next line end is passed over. */
-  private skipping = false;
+  /** Inside a record that is too large: everything up to the next line end is skipped. */
+  private isSkipping = false;
 
   constructor(private readonly options: BatchReaderOptions) {
     const { window, layout, gpus, shiftMs, templates, recordMaxBytes, batchRows, batchMaxRows } = options;
@@ -80,12 +81,12 @@ export class BatchReader {
     this.batchStart = options.from;
   }
 
-  /** The place up to which everything was read. */
+  /** The position up to which everything was read. */
   get position(): Position {
     return this.at;
   }
 
-  /** True when something was read since the last batch, be it only a blank line. */
+  /** True if any line, even a blank one, was read since the last batch. */
   get hasBatch(): boolean {
     return this.at.offset > this.batchStart.offset;
   }
@@ -96,48 +97,48 @@ export class BatchReader {
       const state = this.state() ?? this.readNext();
       if (state !== undefined) {
         this.slow.flush();
-        // a repeated header was pending as a row and is none
+        // a repeated header was counted as a pending row, and is not a row
         if (state !== "batch_full" || this.state() === "batch_full") return state;
       } else if (this.slow.isFull) this.slow.flush();
     }
   }
 
-  /** Hands out the batch and begins the next one. */
+  /** Returns the batch and starts the next one. */
   takeBatch(): { from: Position; to: Position; batch: RecordBatch } {
     this.attributes.apply(this.builder);
     const taken = { from: this.batchStart, to: this.at, batch: this.builder.build() };
     this.batchStart = this.at;
     this.lastRowOffset = NaN;
-    this.isGoingOn = false;
+    this.isInstantContinuing = false;
     return taken;
   }
 
   private state(): ReadState | undefined {
-    if (this.skipping) return undefined;
+    if (this.isSkipping) return undefined;
     const hasEnded = this.at.offset >= this.options.toOffset;
     if (!this.isFull()) {
-      this.isGoingOn = false;
+      this.isInstantContinuing = false;
       return hasEnded ? "ended" : undefined;
     }
-    const goesOn = hasEnded ? false : this.instantGoesOn();
-    if (goesOn === undefined) return "needs_bytes";
-    return goesOn ? undefined : "batch_full";
+    const continues = hasEnded ? false : this.instantContinues();
+    if (continues === undefined) return "needs_bytes";
+    return continues ? undefined : "batch_full";
   }
 
   private isFull(): boolean {
     return this.rowCount >= this.options.batchRows || this.at.offset - this.batchStart.offset >= batchMaxBytes;
   }
 
-  /** True where a full batch takes the next row, too; undefined where more bytes are needed to tell. */
-  private instantGoesOn(): boolean | undefined {
+  /** True if the next row belongs to a full batch, too; undefined if more bytes are needed to decide. */
+  private instantContinues(): boolean | undefined {
     const { instants, lastRowOffset, at, batchStart, options } = this;
     if (instants === undefined || Number.isNaN(lastRowOffset) || this.rowCount >= options.batchMaxRows) return false;
     if (at.offset - batchStart.offset >= instantMaxBytes) return false;
-    // a row that was taken because the instant goes on is of that instant
-    if (!this.isGoingOn && lastRowOffset >= options.window.offset) instants.remember(lastRowOffset);
-    const goesOn = instants.continuesAt(at.offset);
-    this.isGoingOn = goesOn === true;
-    return goesOn;
+    // a row that continued the instant is of that instant: no need to remember it again
+    if (!this.isInstantContinuing && lastRowOffset >= options.window.offset) instants.remember(lastRowOffset);
+    const continues = instants.continuesAt(at.offset);
+    this.isInstantContinuing = continues === true;
+    return continues;
   }
 
   private get rowCount(): number {
@@ -145,7 +146,7 @@ export class BatchReader {
   }
 
   private readNext(): ReadState | undefined {
-    if (this.skipping) return this.skipToLineEnd();
+    if (this.isSkipping) return this.skipToLineEnd();
     if (this.fast !== undefined && this.readFast(this.fast)) return undefined;
     const record = this.splitter.next(this.options.window, this.at.offset);
     if (record === undefined) return "needs_bytes";
@@ -156,7 +157,7 @@ export class BatchReader {
     return undefined;
   }
 
-  /** Takes rows as long as they match. @returns false when there was none */
+  /** Takes rows as long as they match. @returns false if none matched */
   private readFast(fast: FastLane): boolean {
     const { batchRows, toOffset } = this.options;
     const endOffset = Math.min(toOffset, this.batchStart.offset + batchMaxBytes);
@@ -184,14 +185,14 @@ export class BatchReader {
       place,
       record.kind === "malformed_quotes" ? malformedQuotes() : rowTooLarge(this.options.recordMaxBytes),
     );
-    this.skipping = record.kind === "record_too_large";
+    this.isSkipping = record.kind === "record_too_large";
   }
 
   private skipToLineEnd(): ReadState | undefined {
     const { window } = this.options;
     const { next, isFound } = window.lineAfter(this.at.offset);
-    this.skipping = !isFound && !window.atEnd;
+    this.isSkipping = !isFound && !window.atEnd;
     this.at = { ...this.at, offset: next };
-    return this.skipping ? "needs_bytes" : undefined;
+    return this.isSkipping ? "needs_bytes" : undefined;
   }
 }

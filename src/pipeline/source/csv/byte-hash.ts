@@ -1,4 +1,4 @@
-/** Where `hashStep` begins. */
+/** The hash of no bytes: `hashStep` starts from it. */
 export const hashStart = 0x811c9dc5 | 0;
 
 /** One step of a 32-bit FNV-1a.

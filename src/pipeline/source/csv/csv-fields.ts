@@ -3,7 +3,7 @@ import { parse } from "csv-parse/sync";
 /** Splits regular records into their fields, as csv-parse reads them: bare quotes in an unquoted field are text,
  *  a CR alone is data.
  *  @param bytes whole records with their line ends; blank lines between them are skipped
- *  @returns undefined where csv-parse refuses them */
+ *  @returns undefined if csv-parse refuses them */
 export function csvFields(bytes: Buffer): string[][] | undefined {
   try {
     return parse(bytes, {

@@ -60,11 +60,11 @@ export const usualReading: CsvReading = {
   recordMaxBytes: defaultRecordMaxBytes,
 };
 
-/** Timers end at 2^31 ms; a longer wait takes several. */
+/** A timer runs for at most 2^31 ms; a longer wait takes several. */
 const sleepMaxMs = 60 * 60 * 1000;
 
-/** A CSV file of GPU telemetry, in the long form of dcgm-exporter or a wide form; in bounded memory whatever its
- *  size. A row that cannot be used is rejected with its place and reason, and costs no other row. */
+/** A CSV file of GPU telemetry, in the long form of dcgm-exporter or in a wide form; read in bounded memory at any size. A
+ *  row that cannot be used is rejected with its place and reason, and affects no other row. */
 export class CsvSource implements ReplayableSource {
   readonly sourceId: string;
   readonly description: string;

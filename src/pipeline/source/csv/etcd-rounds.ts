@@ -7,15 +7,15 @@ import { get, isAbsent, prefixRange, put, remove } from "../../../etcd/requests.
 
 const storedRound = Type.Object({ started_at: Type.String({ description: "RFC 3339" }) });
 
-/** The rounds of a file that is played again and again (LOOP_MODE), agreed upon by all streamers: which round it is, and
- *  when it began, so that all of them shift its times alike. */
+/** The rounds of a file that is played again and again (LOOP_MODE). All streamers agree on which round it is and when it
+ *  started, so that they shift the file's times alike. */
 export class EtcdRounds {
   constructor(
     private readonly client: EtcdClient,
     private readonly clock: Clock,
   ) {}
 
-  /** The round that is played now, from 0. */
+  /** The round that is being played, from 0. */
   async current(fileId: string): Promise<number> {
     const prefix = roundsOf(fileId);
     const { kvs } = await this.client.range({
@@ -29,7 +29,7 @@ export class EtcdRounds {
     return last === undefined ? 0 : Number(last);
   }
 
-  /** When a round began, milliseconds since the epoch: now, for whoever is first to ask. */
+  /** When a round started, milliseconds since the epoch. The first streamer that asks starts it now. */
   async startedAtMs(fileId: string, round: number): Promise<number> {
     const key = roundKey(fileId, round);
     const value = JSON.stringify({ started_at: new Date(this.clock.nowMs()).toISOString() });
@@ -41,7 +41,7 @@ export class EtcdRounds {
     const bytes = responses.at(-1)?.response_range.kvs[0]?.value ?? Buffer.alloc(0);
     const stored: unknown = JSON.parse(bytes.toString());
     if (Value.Check(storedRound, stored)) return Date.parse(stored.started_at);
-    throw new EtcdRefused(`${key} in etcd is no round: ${bytes.toString().slice(0, 200)}; delete it`);
+    throw new EtcdRefused(`${key} in etcd is not a round: ${bytes.toString().slice(0, 200)}; delete the key`);
   }
 }
 
@@ -49,7 +49,7 @@ function roundsOf(fileId: string): string {
   return `/checkpoints/${encodeURIComponent(fileId)}/rounds/`;
 }
 
-/** Zero-padded, so that etcd's order of keys is that of the rounds. */
+/** Zero-padded, so that etcd orders the keys like the rounds. */
 function roundKey(fileId: string, round: number): string {
   return roundsOf(fileId) + String(round).padStart(10, "0");
 }

@@ -14,12 +14,12 @@ export interface ExporterRow {
 const identityFirstColumn = 2;
 const valueColumn = 10;
 
-/** Longer rows are too rare to care for. */
+/** Longer rows are too rare to be worth a template. */
 const rowMaxBytes = 4096;
 const plainMetricName = /^[A-Za-z0-9_:. -]+$/;
 const nameLabelStart = '__name__=""';
 
-/** Cuts a row into its pieces; undefined where it is not of the exact form.
+/** Splits a row into its pieces; undefined if it is not of the exact form.
  *  @param row a whole record that csv-parse has read as 12 fields */
 export function exporterRowOf(row: Buffer): ExporterRow | undefined {
   if (row.length > rowMaxBytes || row.includes(lineFeed) || row[0] !== quote || row[row.length - 1] !== quote) {
@@ -38,8 +38,8 @@ export function exporterRowOf(row: Buffer): ExporterRow | undefined {
   return { metric, identity, labels: row.subarray(cellStarts[valueColumn + 1]) };
 }
 
-/** @returns where the labels hold the metric's name, such that another name there would change nothing about the GPU;
- *  undefined where they do not */
+/** @returns where the labels contain the metric's name, provided that another name in that place would change nothing about
+ *  the GPU; undefined otherwise */
 export function nameInLabels({ metric, labels }: ExporterRow): number | undefined {
   const label = labels.indexOf(`${nameLabelStart}${metric.toString("latin1")}""`);
   if (label === -1) return undefined;

@@ -7,17 +7,17 @@ import type { FastTemplates, IdentityTemplate, LabelsTemplate, MetricTemplate } 
 import { decimalAt } from "./fast-decimal.ts";
 import type { FileWindow } from "./file-window.ts";
 import type { RowPlace } from "./rejections.ts";
-import type { KnownRow } from "./row-reader.ts";
+import type { RecognizedRow } from "./row-reader.ts";
 import { judgeNumber, readValue } from "../../../domain/value-text.ts";
 
-/** What the fast lane works with. */
+/** The parts that the fast lane works with. */
 export interface FastLaneParts {
   readonly window: FileWindow;
   readonly builder: BatchBuilder;
   readonly shiftMs: number;
-  /** A longer row is for the slow lane to judge. */
+  /** The slow lane judges longer rows. */
   readonly recordMaxBytes: number;
-  /** The rows known so far; readers of the same file share them. */
+  /** The rows learnt so far; readers of the same file share them. */
   readonly templates: FastTemplates;
 }
 
@@ -30,14 +30,14 @@ const cellMaxBytes = 40;
 
 /** Reads rows of dcgm-exporter's exact layout by comparing their bytes with rows that the slow lane has read.
  *
- *  A row matches when its cells are known: same metric name, same GPU and workload, same labels but for the name in
- *  them; timestamp and value are read from the bytes. Everything else (another form, an unknown GPU, a value out of
- *  range) does not match and is for the slow lane, so a match only ever says what the slow lane would say. */
+ *  A row matches if its cells were learnt before: the same metric name, the same GPU and workload, and the same labels
+ *  except for the name in them. Timestamp and value are read from the bytes. Everything else (another form, an unknown GPU,
+ *  a value out of range) does not match and is left to the slow lane, so both lanes always give the same result. */
 export class FastLane {
   private readonly templates: FastTemplates;
   private bytes: Buffer = Buffer.alloc(0);
   private view = viewOf(this.bytes);
-  /** Index of the last line end in memory: rows that start before it are whole. */
+  /** Index of the last line end in memory: rows that start before it are complete. */
   private lastLineEnd = notFound;
 
   private timestamp: Buffer = Buffer.alloc(0);
@@ -60,15 +60,15 @@ export class FastLane {
     return this.next + this.parts.window.offset;
   }
 
-  learn(place: RowPlace, row: KnownRow): void {
+  learn(place: RowPlace, row: RecognizedRow): void {
     const { window } = this.parts;
     this.templates.learn(window.bytes.subarray(place.start - window.offset, place.end - window.offset), row);
   }
 
-  /** @returns whether the row there can be taken; `take` then takes it */
+  /** @returns whether the row at `offset` matches; `take` then adds it to the batch */
   match(offset: number): boolean {
     const { window } = this.parts;
-    if (window.bytes !== this.bytes) this.look(window.bytes);
+    if (window.bytes !== this.bytes) this.readWindow(window.bytes);
     const start = offset - window.offset;
     if (start >= this.lastLineEnd || this.bytes[start] !== quote) return false;
     const metricStart = this.matchTimestamp(start + 1);
@@ -81,7 +81,7 @@ export class FastLane {
     return labelsStart !== notFound && this.matchLabels(labelsStart) && this.next - start <= this.parts.recordMaxBytes;
   }
 
-  /** Puts the row that matched into the batch. */
+  /** Adds the row that matched to the batch. */
   take(): void {
     const { builder, shiftMs } = this.parts;
     const { labels, metric, identity, value } = this;
@@ -97,7 +97,7 @@ export class FastLane {
     else builder.setCustom(row, metric.metric, value);
   }
 
-  private look(bytes: Buffer): void {
+  private readWindow(bytes: Buffer): void {
     this.bytes = bytes;
     this.view = viewOf(bytes);
     this.lastLineEnd = bytes.lastIndexOf(lineFeed);
@@ -106,9 +106,9 @@ export class FastLane {
   /** @returns the start of the metric name */
   private matchTimestamp(start: number): number {
     const { bytes, timestamp } = this;
-    const knownEnd = start + timestamp.length;
-    if (bytes[knownEnd] === quote && timestamp.length > 0 && this.startsWith(timestamp, start)) {
-      return this.nextCell(knownEnd);
+    const sameEnd = start + timestamp.length;
+    if (bytes[sameEnd] === quote && timestamp.length > 0 && this.startsWith(timestamp, start)) {
+      return this.nextCell(sameEnd);
     }
     const end = this.cellEnd(start);
     if (end === notFound) return notFound;
@@ -244,10 +244,10 @@ export class FastLane {
     return this.templates.isAt(piece, this.view, at);
   }
 
-  /** For few bytes a plain loop is fastest. */
-  private startsWith(known: Buffer, start: number): boolean {
+  /** A plain loop is fastest for few bytes. */
+  private startsWith(expected: Buffer, start: number): boolean {
     const { bytes } = this;
-    for (let index = 0; index < known.length; index += 1) if (bytes[start + index] !== known[index]) return false;
+    for (let index = 0; index < expected.length; index += 1) if (bytes[start + index] !== expected[index]) return false;
     return true;
   }
 }

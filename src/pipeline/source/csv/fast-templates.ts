@@ -2,7 +2,7 @@ import type { Gpu, Workload } from "../../../domain/gpu.ts";
 import { ByteArena, type Piece, viewOf } from "./byte-arena.ts";
 import { hashOf } from "./byte-hash.ts";
 import { type ExporterRow, exporterRowOf, nameInLabels } from "./exporter-row.ts";
-import type { KnownRow } from "./row-reader.ts";
+import type { RecognizedRow } from "./row-reader.ts";
 
 /** A metric name as the file writes it. */
 export interface MetricTemplate {
@@ -16,7 +16,7 @@ export interface LabelsTemplate {
   readonly before: Piece;
   readonly after: Piece | undefined;
   readonly gpu: Gpu;
-  /** The GPU's index in the last batch; worth a try in this one. */
+  /** The GPU's index in the last batch; often it has the same one in this batch. */
   gpuIndexHint: number;
 }
 
@@ -25,43 +25,43 @@ export interface IdentityTemplate {
   readonly cells: Piece;
   readonly workload: Workload;
   workloadIndexHint: number;
-  /** The one that matched last comes first. */
+  /** The labels that matched last come first. */
   readonly labels: LabelsTemplate[];
-  /** How many labels may still be learnt: a file with other labels in every row is not worth the effort. */
-  lessonsLeft: number;
-  /** What followed it the last time: files repeat the order of their GPUs. */
+  /** How many more labels may be learnt: a file with different labels in every row is not worth the effort. */
+  labelsToLearn: number;
+  /** The identity that followed this one the last time: files repeat the order of their GPUs. */
   next: IdentityTemplate | undefined;
 }
 
-/** About 60,000 GPUs, then all are learnt again; with the objects that belong to them some 60 MB. */
+/** About 60,000 GPUs, 60 MB with the objects that belong to them; then the arena is cleared and all are learnt again. */
 const arenaMaxBytes = 32 * 1024 * 1024;
 const maxMetrics = 1024;
 const maxLabelsOfIdentity = 8;
-const maxLessons = 64;
-/** Twice the GPUs that the arena holds. */
+const labelsToLearnMax = 64;
+/** Twice the number of GPUs that fit in the arena. */
 const maxSeen = 128 * 1024;
 
-/** The rows that were read before, as bytes to compare with. Plain maps, not an LRU cache: their pieces lie in one arena,
- *  so all become void together when it is full. */
+/** Rows that the slow lane has read, as bytes that the fast lane compares other rows with. They are in plain maps and not in
+ *  an LRU cache: their bytes are in one arena, which is cleared as a whole when it is full. */
 export class FastTemplates {
   private readonly arena = new ByteArena(arenaMaxBytes);
   private readonly metrics = new Map<number, MetricTemplate>();
   private readonly identities = new Map<number, IdentityTemplate>();
-  /** Hashes of GPUs that were seen once: one that never comes again is not worth the effort. */
+  /** Hashes of GPUs that were seen: a GPU is learnt when it comes a second time. */
   private readonly seen = new Set<number>();
   private clearings = 0;
 
-  /** Changes whenever all templates become void. */
+  /** Changes whenever all templates are deleted. */
   get generation(): number {
     return this.clearings;
   }
 
-  /** @returns the template of this hash; it may be another's with the same hash */
+  /** @returns the template with this hash; compare its bytes, for other bytes may have the same hash */
   metric(hash: number): MetricTemplate | undefined {
     return this.metrics.get(hash);
   }
 
-  /** @returns the template of this hash; it may be another's with the same hash */
+  /** @returns the template with this hash; compare its bytes, for other bytes may have the same hash */
   identity(hash: number): IdentityTemplate | undefined {
     return this.identities.get(hash);
   }
@@ -70,19 +70,19 @@ export class FastTemplates {
     return this.arena.isAt(piece, view, at);
   }
 
-  /** Learns a row that the slow lane has read, when its GPU comes for the second time: from then on rows like it
-   *  need no parsing. */
-  learn(bytes: Buffer, known: KnownRow): void {
+  /** Learns a row that the slow lane has read, when its GPU comes a second time: from then on, rows like it need no
+   *  parsing. */
+  learn(bytes: Buffer, recognized: RecognizedRow): void {
     const row = exporterRowOf(bytes);
     if (row === undefined) return;
-    this.learnMetric(row.metric, known.metric);
+    this.learnMetric(row.metric, recognized.metric);
     const hash = hashOf(row.identity);
     if (this.isNew(hash)) return;
     if (!this.arena.hasRoomFor(bytes.length)) this.clear();
-    const identity = this.learnIdentity(row.identity, hash, known.workload);
-    if (identity.lessonsLeft === 0 || identity.labels.some((labels) => this.isOf(row, labels))) return;
-    identity.lessonsLeft -= 1;
-    identity.labels.unshift(this.labelsTemplate(row, known.gpu));
+    const identity = this.learnIdentity(row.identity, hash, recognized.workload);
+    if (identity.labelsToLearn === 0 || identity.labels.some((labels) => this.isOf(row, labels))) return;
+    identity.labelsToLearn -= 1;
+    identity.labels.unshift(this.labelsTemplate(row, recognized.gpu));
     if (identity.labels.length > maxLabelsOfIdentity) identity.labels.pop();
   }
 
@@ -107,14 +107,14 @@ export class FastTemplates {
   }
 
   private learnIdentity(cells: Buffer, hash: number, workload: Workload): IdentityTemplate {
-    const known = this.identities.get(hash);
-    if (known?.cells.length === cells.length && this.isAt(known.cells, viewOf(cells), 0)) return known;
+    const existing = this.identities.get(hash);
+    if (existing?.cells.length === cells.length && this.isAt(existing.cells, viewOf(cells), 0)) return existing;
     const template = {
       cells: this.arena.add(cells),
       workload,
       workloadIndexHint: 0,
       labels: [],
-      lessonsLeft: maxLessons,
+      labelsToLearn: labelsToLearnMax,
       next: undefined,
     };
     this.identities.set(hash, template);
@@ -130,7 +130,7 @@ export class FastTemplates {
     return { before, after, gpu, gpuIndexHint };
   }
 
-  /** True where the template says what these labels say. */
+  /** True if the template matches these labels. */
   private isOf({ metric, labels }: ExporterRow, { before, after }: LabelsTemplate): boolean {
     const view = viewOf(labels);
     if (!this.isAt(before, view, 0)) return false;

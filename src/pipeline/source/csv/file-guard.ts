@@ -10,53 +10,55 @@ export interface FileGuardOptions {
   /** Bytes that the file had when it was opened, and the fingerprint of its head. */
   readonly sizeBytes: number;
   readonly fingerprint: string;
-  /** Told once, when the file has grown. */
+  /** Called once, when the file has grown. */
   readonly onGrown: (message: string) => void;
 }
 
-interface Look {
+interface FileStatus {
   readonly inode: number;
   readonly sizeBytes: number;
   readonly modifiedMs: number;
 }
 
-/** Notices that a file grows or is replaced while it is read. What was appended is another content, to be read by the next
- *  start; what was replaced can no longer be read at all.
+/** Notices when a file grows or is replaced while it is read. Appended bytes make it another source, which the next start
+ *  reads; a file that was replaced can no longer be read at all.
  *
- *  A file that is written over in place, with as many bytes and the same first 64 KiB, is not told from the old one. */
+ *  A file that is overwritten in place with as many bytes and the same first 64 KiB is taken for the old one. */
 export class FileGuard {
-  /** The last look at which all was well. */
-  private lastGood: Look | undefined;
+  /** The status at the last check that passed. */
+  private lastStatus: FileStatus | undefined;
   private hasGrown = false;
 
   constructor(private readonly options: FileGuardOptions) {}
 
-  /** Costs a look at the directory entry (some 20 us), and a look at the file's head where that has changed.
+  /** Reads the directory entry (some 20 us), and the file's head if the entry has changed.
    *  @throws UnusableSource when the file is shorter, gone or another one */
   async check(): Promise<void> {
-    const look = await this.look();
-    if (this.lastGood !== undefined && isSame(look, this.lastGood)) return;
+    const status = await this.readStatus();
+    if (this.lastStatus !== undefined && isSame(status, this.lastStatus)) return;
     const { path, inode, sizeBytes } = this.options;
-    if (look.inode !== inode) throw wasReplaced(path);
-    if (look.sizeBytes < sizeBytes) {
+    if (status.inode !== inode) throw wasReplaced(path);
+    if (status.sizeBytes < sizeBytes) {
       throw new UnusableSource(
-        `${path} became shorter since it was opened: it had ${sizeBytes} bytes and now has ${look.sizeBytes}. Put the whole file back and start again.`,
+        `${path} became shorter after it was opened: it had ${sizeBytes} bytes and now has ${status.sizeBytes}. Put the whole file back and start again.`,
       );
     }
     await this.checkHead();
-    if (look.sizeBytes > sizeBytes) this.tellGrown(look.sizeBytes - sizeBytes);
-    this.lastGood = look;
+    if (status.sizeBytes > sizeBytes) this.reportGrowth(status.sizeBytes - sizeBytes);
+    this.lastStatus = status;
   }
 
-  private async look(): Promise<Look> {
+  private async readStatus(): Promise<FileStatus> {
     const { path } = this.options;
     try {
       const { ino, size, mtimeMs } = await stat(path);
       return { inode: ino, sizeBytes: size, modifiedMs: mtimeMs };
     } catch (cause) {
       const isGone = (cause as NodeJS.ErrnoException).code === "ENOENT";
-      const what = isGone ? "is gone since it was opened" : `can no longer be looked at (${messageOf(cause)})`;
-      throw new UnusableSource(`${path} ${what}: what was read stays. Put it back and start again.`, { cause });
+      const what = isGone ? "was deleted after it was opened" : `can no longer be read (${messageOf(cause)})`;
+      throw new UnusableSource(`${path} ${what}. The rows read so far are kept; put the file back and start again.`, {
+        cause,
+      });
     }
   }
 
@@ -70,21 +72,21 @@ export class FileGuard {
     }
   }
 
-  private tellGrown(bytes: number): void {
+  private reportGrowth(bytes: number): void {
     if (this.hasGrown) return;
     this.hasGrown = true;
     this.options.onGrown(
-      `${this.options.path} has grown by ${bytes} bytes since it was opened: they are not read. The next start reads the file anew, as a source of its own.`,
+      `${this.options.path} has grown by ${bytes} bytes since it was opened; these bytes are not read. The next start reads the whole file again, as another source.`,
     );
   }
 }
 
-function isSame(a: Look, b: Look): boolean {
+function isSame(a: FileStatus, b: FileStatus): boolean {
   return a.inode === b.inode && a.sizeBytes === b.sizeBytes && a.modifiedMs === b.modifiedMs;
 }
 
 function wasReplaced(path: string): UnusableSource {
   return new UnusableSource(
-    `${path} was replaced while it was read: what was read of the old content stays. Start again to read the new content, as a source of its own.`,
+    `${path} was replaced while it was read. The rows read from the old content are kept; start again to read the new content, as another source.`,
   );
 }

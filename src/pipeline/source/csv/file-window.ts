@@ -8,13 +8,13 @@ export interface FileWindowOptions {
   readonly path: string;
   /** The first byte to read. */
   readonly fromOffset: number;
-  /** Where the file ends for this reader; what is appended later is not seen. */
+  /** Where the file ends for this reader: bytes appended later are not read. */
   readonly endOffset: number;
   /** Bytes a read. */
   readonly chunkBytes: number;
 }
 
-/** The stretch of a file that is in memory, moving forward. As large as a chunk and what its reader keeps. */
+/** The part of a file that is in memory; it moves forward. It is as large as a chunk and the bytes that its reader keeps. */
 export class FileWindow {
   /** The bytes in memory; valid until the next `advance`. */
   bytes: Buffer;
@@ -28,7 +28,7 @@ export class FileWindow {
     this.offset = options.fromOffset;
   }
 
-  /** True when the file's last byte is in memory: more will not come. */
+  /** True when the file's last byte is in memory. */
   get atEnd(): boolean {
     return this.endOffset >= this.options.endOffset;
   }
@@ -46,7 +46,7 @@ export class FileWindow {
     return { next: this.offset + lineEnd + 1, isFound: true };
   }
 
-  /** Lets go of the bytes before `keepFromOffset` and reads a chunk more.
+  /** Drops the bytes before `keepFromOffset` and reads another chunk.
    *  @throws UnusableSource when the file cannot be read or has become shorter */
   async advance(keepFromOffset: number): Promise<void> {
     const { file, path, endOffset, chunkBytes } = this.options;

@@ -5,7 +5,7 @@ import type { FileWindow } from "./file-window.ts";
 import type { Layout } from "./layout.ts";
 import { type RawRecord, RecordSplitter } from "./record-splitter.ts";
 
-/** Where nobody finds a time in so many bytes, there is none to find. */
+/** The search ends after so many bytes or records: a file that has no time in them has none at all. */
 const searchMaxBytes = 8 * 1024 * 1024;
 const searchMaxRecords = 10_000;
 
@@ -15,8 +15,8 @@ export interface RowRules {
   readonly recordMaxBytes: number;
 }
 
-/** The time of the first row that has one, milliseconds since the epoch; undefined where none of the first rows does.
- *  @param window stands at `start` */
+/** The time of the first row that has one, milliseconds since the epoch; undefined if none of the first rows has one.
+ *  @param window begins at `start` */
 export async function firstTimeMs(
   window: FileWindow,
   start: Position,

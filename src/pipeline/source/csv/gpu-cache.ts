@@ -15,7 +15,7 @@ export interface GpuCells {
   readonly labelCells: readonly (readonly [name: string, value: string])[];
 }
 
-/** The key of a GPU takes about 250 characters, so this is some 16,000 GPUs; with what belongs to them 30 MB. */
+/** The key of a GPU has about 250 characters, so this is some 16,000 GPUs, or 30 MB with their objects. */
 const keysMaxLength = 4 * 1024 * 1024;
 /** Rows of the same GPU and metric repeat their cells; beyond this the labels are parsed again. */
 const cellsMaxLength = 2 * 1024 * 1024;
@@ -23,8 +23,8 @@ const cellsMaxLength = 2 * 1024 * 1024;
 const boundedBy = (maxSize: number): LRUCache<string, Gpu> =>
   new LRUCache<string, Gpu>({ maxSize, sizeCalculation: (_, key) => key.length });
 
-/** Gives the same object for the same attributes, so that a row costs no new one. Bounded: equal GPUs are two objects
- *  once the first has been dropped. */
+/** Returns the same object for the same attributes, so that a row needs no new one. Bounded: once an object is evicted, an
+ *  equal GPU gets another one. */
 export class GpuCache {
   private readonly byAttributes = boundedBy(keysMaxLength);
   private readonly byCells = boundedBy(cellsMaxLength);
@@ -65,7 +65,7 @@ export class GpuCache {
   }
 }
 
-/** A label's own text wins over the labels column: it is the more particular one. */
+/** A label's own column takes precedence over the labels column: it is the more specific one. */
 export function withLabelCells(labels: ParsedLabels, cells: GpuCells["labelCells"]): ParsedLabels {
   if (cells.length === 0) return labels;
   const driverVersion = cells.find(([name]) => name === "driver_version")?.[1] ?? labels.driverVersion;

@@ -1,14 +1,14 @@
 import { comma, lineFeed } from "./bytes.ts";
 import type { FileWindow } from "./file-window.ts";
 
-/** An instant that takes more bytes is cut like any other rows. */
+/** An instant of more bytes is divided between batches. */
 export const instantMaxBytes = 64 * 1024 * 1024;
 
 /** A timestamp is shorter, quotes included. */
 const fieldMaxBytes = 64;
 
-/** Finds where the instant changes in a file whose first column is the timestamp, by that column's bytes alone: whoever
- *  reads the file, in whatever pieces, finds the same places. */
+/** Finds where the instant changes in a file whose first column is the timestamp, by the bytes of that column alone: every
+ *  reader finds the same places, in any division of the file. */
 export class InstantEnds {
   private field: Buffer = Buffer.alloc(0);
 
@@ -21,11 +21,11 @@ export class InstantEnds {
     const cells = bytes.subarray(start, start + fieldMaxBytes);
     const end = cells.indexOf(comma) + 1;
     const isOneRow = !cells.subarray(0, end).includes(lineFeed);
-    // a copy: it is compared after the window has moved, too
+    // a copy: it is still compared after the window has moved
     this.field = Buffer.from(cells.subarray(0, isOneRow ? end : 0));
   }
 
-  /** True where the row there is of the instant that was noted; undefined where too few of its bytes are in memory. */
+  /** True if the row at `rowOffset` is of the remembered instant; undefined if too few of its bytes are in memory. */
   continuesAt(rowOffset: number): boolean | undefined {
     const { bytes, offset, atEnd } = this.window;
     const start = rowOffset - offset;

@@ -1,19 +1,19 @@
 import { labelNameOf } from "../../../domain/metrics.ts";
 import { cutText } from "../../../domain/cut-text.ts";
 
-/** What the labels of a row say of its GPU. */
+/** The attributes of a GPU that are in a row's labels. */
 export interface ParsedLabels {
   readonly driverVersion: string;
   /** Sorted by name, so that equal labels in another order are equal. */
   readonly properties: Readonly<Record<string, string>>;
 }
 
-/** More than any exporter writes; keeps a GPU's attributes small whatever the input. */
-const maxLabels = 64;
-const maxLength = 256;
-const maxTextLength = 64 * 1024;
+/** More than any exporter writes; these limits keep a GPU's attributes small for any input. */
+const labelsMax = 64;
+const labelMaxLength = 256;
+const textMaxLength = 64 * 1024;
 
-/** Labels that say again what columns say. */
+/** Labels that repeat a column. */
 const columnLabels: ReadonlySet<string> = new Set([
   "__name__",
   "hostname",
@@ -28,27 +28,28 @@ const columnLabels: ReadonlySet<string> = new Set([
   "namespace",
 ]);
 
-/** Reads `K="V",K2="V2"` with Prometheus' escapes, and unquoted `k=v,k2=v2` or `k=v;k2=v2`. What is none of these
- *  is skipped: labels never cost a row.
+/** Reads `K="V",K2="V2"` with Prometheus' escapes, and unquoted `k=v,k2=v2` or `k=v;k2=v2`. Anything else is
+ *  skipped: bad labels never reject a row.
  *  Source: https://prometheus.io/docs/instrumenting/exposition_formats/#comments-help-text-and-type-information */
 export function parseLabels(text: string): ParsedLabels {
   const found = new Map<string, string>();
   let driverVersion = "";
-  const readable = cutText(text, maxTextLength);
+  const readable = cutText(text, textMaxLength);
   let at = 0;
-  while (at < readable.length && found.size < maxLabels) {
+  while (at < readable.length && found.size < labelsMax) {
     const pair = nextPair(readable, at);
     if (pair === undefined) break;
     at = pair.next;
     if (pair.key === "") continue;
     const name = labelNameOf(pair.key) ?? pair.key;
-    if (name === "driver_version") driverVersion = cutText(pair.value, maxLength);
-    else if (!columnLabels.has(name.toLowerCase())) found.set(cutText(name, maxLength), cutText(pair.value, maxLength));
+    if (name === "driver_version") driverVersion = cutText(pair.value, labelMaxLength);
+    else if (!columnLabels.has(name.toLowerCase()))
+      found.set(cutText(name, labelMaxLength), cutText(pair.value, labelMaxLength));
   }
   return { driverVersion, properties: sortedRecord(found) };
 }
 
-/** A record whose names are in order; `__proto__` is a name like any other. */
+/** An object with its names in order; `__proto__` is a name like any other. */
 export function sortedRecord(entries: Iterable<readonly [string, string]>): Record<string, string> {
   return Object.fromEntries([...entries].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
 }
@@ -59,8 +60,7 @@ interface Pair {
   readonly next: number;
 }
 
-/** @returns the first pair at or after `from`, its key empty where none stands before the '='; undefined when there
- *  is no pair */
+/** @returns the first pair at or after `from`; its key is empty if nothing precedes the '='. Undefined if there is no pair */
 function nextPair(text: string, from: number): Pair | undefined {
   const keyStart = endOfRun(text, from, " \t\r\n,;{}");
   const equals = text.indexOf("=", keyStart);

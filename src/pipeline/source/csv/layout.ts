@@ -5,7 +5,7 @@ import { quoted } from "../../../domain/cut-text.ts";
 /** Index of a column that the header does not have. */
 const noColumn = -1;
 
-/** Where the columns of both forms are; `noColumn` for an optional one that is absent. */
+/** The indexes of the columns that both forms have; `noColumn` for an optional one that is absent. */
 interface IdentityColumns {
   readonly timestamp: number;
   readonly gpuId: number;
@@ -22,22 +22,22 @@ interface IdentityColumns {
 interface AnyLayout extends IdentityColumns {
   /** The column names as the header has them, surrounding blanks removed. */
   readonly header: readonly string[];
-  /** The columns that nothing reads. */
+  /** The columns that are not read. */
   readonly ignoredColumns: readonly string[];
 }
 
-/** A metric of one GPU at one instant a row: what dcgm-exporter's metrics look like as a table. */
+/** A row is one metric of one GPU at one instant, as in a table of dcgm-exporter's metrics. */
 export interface LongLayout extends AnyLayout {
   readonly form: "long";
   readonly metricName: number;
   readonly value: number;
 }
 
-/** A GPU at an instant a row, with a column for each metric. */
+/** A row is one GPU at one instant, with a column for each metric. */
 export interface WideLayout extends AnyLayout {
   readonly form: "wide";
   readonly metricColumns: readonly { readonly column: number; readonly metricIndex: number }[];
-  /** Columns of the catalogue's texts (driver_version, serial). */
+  /** Columns of texts that the catalogue names (driver_version, serial). */
   readonly labelColumns: readonly { readonly column: number; readonly name: string }[];
 }
 
@@ -125,7 +125,7 @@ function identityColumns(columns: HeaderColumns): IdentityColumns {
   return Object.fromEntries(entries) as IdentityColumns;
 }
 
-/** The header's columns, handed out by name, each once. */
+/** The header's columns; each is taken once, by its name. */
 class HeaderColumns {
   private readonly taken = new Set<number>();
   private readonly normalNames: readonly string[];
@@ -137,7 +137,7 @@ class HeaderColumns {
     this.normalNames = header.map(normalName);
   }
 
-  /** @returns the column of the first of `names` that is there, else `noColumn` */
+  /** @returns the column of the first of `names` that the header has, or `noColumn` */
   take(names: readonly string[]): number {
     for (const name of names.map(normalName)) {
       const column = this.normalNames.indexOf(name);
@@ -149,7 +149,7 @@ class HeaderColumns {
     return noColumn;
   }
 
-  /** Every column whose name the catalogue knows. */
+  /** Takes every column whose name is in the catalogue. */
   takeAll<Key extends string, Value>(
     catalogue: ReadonlyMap<string, Value>,
     key: Key,
@@ -172,6 +172,6 @@ class HeaderColumns {
   private refuseSecond(first: number, second: number): void {
     if (first === noColumn || second === noColumn) return;
     const names = `${quoted(this.header[first] ?? "")} (column ${first + 1}) and ${quoted(this.header[second] ?? "")} (column ${second + 1})`;
-    throw new UnusableSource(`${this.path} has two columns for one thing: ${names}. Keep one of them.`);
+    throw new UnusableSource(`${this.path} has two columns with the same meaning: ${names}. Keep one of them.`);
   }
 }

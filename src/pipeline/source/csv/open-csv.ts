@@ -9,16 +9,16 @@ import { FileWindow } from "./file-window.ts";
 import { detectLayout, type Layout } from "./layout.ts";
 import { RecordSplitter } from "./record-splitter.ts";
 
-/** A CSV file as it was found: how it is laid out, where its data begins and ends, and how it is told from others. */
+/** A CSV file as it was found: its layout, the range of its data, and its identity. */
 export interface OpenedCsv {
   readonly layout: Layout;
   readonly start: Position;
   readonly endOffset: number;
-  /** `{basename}:{fingerprint}`: another content has another. */
+  /** `{basename}:{fingerprint}`: files of different content have different identities. */
   readonly identity: string;
-  /** 16 hexadecimal digits, of the file's head and size. */
+  /** 16 hexadecimal digits made from the file's head and size. */
   readonly fingerprint: string;
-  /** Tells the file from one that is put in its place. */
+  /** Differs for a file that is put in its place. */
   readonly inode: number;
 }
 
@@ -30,13 +30,15 @@ export async function openForReading(path: string): Promise<FileHandle> {
   try {
     const stats = await stat(path); // before opening: to open a pipe would wait for its writer
     if (stats.isFile()) return await open(path, "r");
-    throw new UnusableSource(`${path} is ${stats.isDirectory() ? "a directory" : "no regular file"}; name a CSV file.`);
+    throw new UnusableSource(
+      `${path} is ${stats.isDirectory() ? "a directory" : "not a regular file"}; set CSV_FILE to a CSV file.`,
+    );
   } catch (cause) {
     throw cause instanceof UnusableSource ? cause : new UnusableSource(whyNotOpened(path, cause), { cause });
   }
 }
 
-/** Reads a file's header. The file is looked at as it is now: what is appended later is not part of it.
+/** Reads the header of a file as it is now: bytes appended later are not part of it.
  *  @throws UnusableSource when it cannot be read, is empty, or its header fits no layout */
 export async function openCsv(path: string, chunkBytes: number): Promise<OpenedCsv> {
   const file = await openForReading(path);
@@ -55,8 +57,8 @@ export async function openCsv(path: string, chunkBytes: number): Promise<OpenedC
   }
 }
 
-/** Tells a content from others by its first 64 KiB and its size.
- *  @param sizeBytes what of the file counts: what comes after it is not looked at */
+/** Identifies a content by its first 64 KiB and its size.
+ *  @param sizeBytes the size that counts: bytes after it are ignored */
 export async function fingerprint(file: FileHandle, sizeBytes: number): Promise<string> {
   const head = Buffer.alloc(Math.min(sizeBytes, fingerprintMaxBytes));
   let filled = 0;
@@ -67,7 +69,7 @@ export async function fingerprint(file: FileHandle, sizeBytes: number): Promise<
   return hash.digest("hex").slice(0, 16);
 }
 
-/** The first line that is not blank. */
+/** Reads the first line that is not blank. */
 async function readHeader(
   window: FileWindow,
   path: string,
@@ -88,7 +90,7 @@ async function readHeader(
     if (names !== undefined) return { names, next: position };
     throw new UnusableSource(`${path} does not begin with a header line of UTF-8 text; save it as CSV in UTF-8.`);
   }
-  throw new UnusableSource(`${path} is empty; a CSV begins with a header line.`);
+  throw new UnusableSource(`${path} is empty; a CSV file begins with a header line.`);
 }
 
 function isText(bytes: Buffer): boolean {
@@ -98,6 +100,7 @@ function isText(bytes: Buffer): boolean {
 function whyNotOpened(path: string, cause: unknown): string {
   const { code } = cause as NodeJS.ErrnoException;
   if (code === "ENOENT") return `${path} does not exist; check CSV_FILE.`;
-  if (code === "EACCES" || code === "EPERM") return `${path} may not be read; give this user the right to read it.`;
+  if (code === "EACCES" || code === "EPERM")
+    return `${path} must not be read by this user; grant the right to read it.`;
   return `${path} cannot be opened: ${(cause as Error).message}`;
 }

@@ -1,43 +1,42 @@
 import { carriageReturn, comma, lineFeed, quote } from "./bytes.ts";
 import type { FileWindow } from "./file-window.ts";
 
-/** The longest record that is read unless told otherwise, in bytes without its line end. A row of the exporter has about
- *  500. */
+/** The longest record that is read in production, in bytes without its line end. A row of the exporter has about 500. */
 export const defaultRecordMaxBytes = 1024 * 1024;
 
-/** A stretch of the file between two places where a row may start. */
+/** The part of a file between two places where a row may start. */
 export interface RawRecord {
-  /** `regular`: quotes are in order and it ends with a line; the number of columns may still be wrong.
-   *  `blank`: an empty line. `malformed_quotes`: its first line only. `record_too_large`: ends nobody knows where;
-   *  `end` and `next` lie inside it. */
+  /** `regular`: the quotes match and it ends with a line; the number of columns may still be wrong.
+   *  `blank`: an empty line. `malformed_quotes`: its first line only. `record_too_large`: its end is not known yet; `end`
+   *  and `next` are inside it. */
   readonly kind: "regular" | "blank" | "malformed_quotes" | "record_too_large";
   /** File offset of the first byte. */
   readonly start: number;
   /** File offset after the last byte, line end not included. */
   readonly end: number;
-  /** File offset where reading goes on. */
+  /** File offset where reading continues. */
   readonly next: number;
-  /** Lines that it takes. */
+  /** Number of lines in it. */
   readonly lines: number;
 }
 
-/** Where a walk over a record's quotes ended; `undecided` when the bytes in memory did not suffice. */
+/** Where a walk over a record's quotes ended; `undecided` if it needs more bytes. */
 type Walk = { readonly lineEnd: number; readonly columns: number } | "malformed" | "undecided";
 
-/** Cuts a file into records. Lines end with LF or CRLF; a CR alone is data.
+/** Splits a file into records. Lines end with LF or CRLF; a CR alone is data.
  *
- *  A quoted field may hold line ends. Where a quote is open at a line's end, the record must close regularly within
- *  `maxBytes` and have the header's number of columns. If it does not, only its first line is malformed and
- *  the next record starts on the very next line, so that a lost quote never swallows a neighbour. */
+ *  A quoted field may contain line ends. If a quote is open at the end of a line, the record must close regularly within
+ *  `maxBytes` and have the header's number of columns. If it does not, only its first line is malformed and the next record
+ *  starts on the very next line, so that a lost quote never swallows the rows after it. */
 export class RecordSplitter {
-  /** @param columnCount what the header names; undefined while reading the header itself
+  /** @param columnCount columns of the header; undefined while the header itself is read
    *  @param maxBytes a longer record is too large */
   constructor(
     private readonly columnCount: number | undefined,
     private readonly maxBytes = defaultRecordMaxBytes,
   ) {}
 
-  /** @returns undefined when the window must advance first */
+  /** @returns the record at `offset`; undefined if the window must advance first */
   next(window: FileWindow, offset: number): RawRecord | undefined {
     const { maxBytes } = this;
     const { bytes } = window;
@@ -74,8 +73,8 @@ export class RecordSplitter {
     return { ...record, lines: linesIn(bytes, start, record.end - offset) };
   }
 
-  /** Follows the quotes from `start` to the line end that closes the record. Gives up beyond the first line as
-   *  soon as there are too many columns: that bounds what is looked at twice. */
+  /** Follows the quotes from `start` to the line end that closes the record. After the first line it stops as soon as there
+   *  are too many columns: this bounds the bytes that are read twice. */
   private walk(window: FileWindow, start: number, firstLineNext: number): Walk {
     const { bytes, atEnd } = window;
     const maxColumns = this.columnCount ?? Infinity;
@@ -110,7 +109,7 @@ function quotedFieldEnd(bytes: Buffer, openingQuote: number): number {
   }
 }
 
-/** @returns the index of the comma or line feed that ends it; the length where `bytes` end before */
+/** @returns the index of the comma or line feed that ends the field; the length if `bytes` end before it */
 function unquotedFieldEnd(bytes: Buffer, from: number): number {
   let at = from;
   while (at < bytes.length && bytes[at] !== comma && bytes[at] !== lineFeed) at += 1;

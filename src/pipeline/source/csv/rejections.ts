@@ -4,17 +4,17 @@ import { cutText } from "../../../domain/cut-text.ts";
 import type { FieldError } from "../../../domain/field-rules.ts";
 import type { FileWindow } from "./file-window.ts";
 
-/** Where a row lies in the file. */
+/** Where a row is in the file. */
 export interface RowPlace {
   /** File offset of its first byte. */
   readonly start: number;
   /** File offset after its last byte, line end not included. */
   readonly end: number;
-  /** Line number, the header's being 1 where it is the first. */
+  /** Line number; the first line of the file is 1. */
   readonly line: number;
 }
 
-/** No character takes more. */
+/** The longest character. */
 const utf8MaxBytes = 4;
 
 /** Adds rows and values that cannot be used to the batch, with the row as it was read. They travel in the batch's message,
@@ -30,7 +30,7 @@ export class Rejections {
     private readonly builder: BatchBuilder,
   ) {}
 
-  /** The row must be in the window. */
+  /** Adds a rejection to the batch; the row must be in the window. */
   add(place: RowPlace, error: FieldError): void {
     this.builder.reject({
       line: place.line,

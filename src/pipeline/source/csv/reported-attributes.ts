@@ -1,9 +1,8 @@
 import type { BatchBuilder } from "../../../domain/batch-builder.ts";
 import { withLabelCells } from "./gpu-cache.ts";
 
-/** Attributes that rows of a batch report as if they were samples (a long row of DCGM_FI_DEV_SERIAL): they become
- *  properties of the GPU in the same batch. A batch names only GPUs that it has records of, so an attribute of
- *  another one is not kept. */
+/** Attributes that rows of a batch report like samples (a long row of DCGM_FI_DEV_SERIAL). They become properties of the GPU
+ *  in the same batch. A batch has only GPUs with records, so an attribute of any other GPU is dropped. */
 export class ReportedAttributes {
   private readonly cellsOfUuid = new Map<string, Map<string, string>>();
 
@@ -13,7 +12,7 @@ export class ReportedAttributes {
     this.cellsOfUuid.set(uuid, cells);
   }
 
-  /** Puts them on the batch's GPUs, and forgets them. */
+  /** Adds them to the batch's GPUs, and deletes them here. */
   apply(builder: BatchBuilder): void {
     for (const [uuid, cells] of this.cellsOfUuid) {
       const gpu = builder.gpuOf(uuid);

@@ -4,22 +4,22 @@ import type { FileWindow } from "./file-window.ts";
 import { InstantEnds, instantMaxBytes } from "./instant-ends.ts";
 import { RecordSplitter } from "./record-splitter.ts";
 
-/** What rows are like, in the file whose ends are looked for. */
+/** The file, and the rules for its rows. */
 export interface RowEndsOptions {
-  /** Stands at `from`. */
+  /** Begins at `from`. */
   readonly window: FileWindow;
   readonly from: Position;
-  /** What the header names. */
+  /** Columns of the header. */
   readonly columnCount: number;
   readonly recordMaxBytes: number;
-  /** The first column is the timestamp, and the rows of an instant stay together. */
+  /** True if the first column is the timestamp and the rows of an instant stay together. */
   readonly keepsInstants: boolean;
 }
 
 /** Finds where rows end, by the same rules as reading them: never inside quotes, nor inside a row that is too large.
  *
- *  Lines that are a row each are passed in one loop over their bytes, at some 1,500 MB/s beside the 700 MB/s of the
- *  splitter; every other line is the splitter's to judge. */
+ *  Lines that are whole rows are passed in one loop over their bytes, at some 1,500 MB/s; the splitter, at 700 MB/s, judges
+ *  every other line. */
 export class RowEnds {
   private readonly splitter: RecordSplitter;
   private at: Position;
@@ -34,22 +34,22 @@ export class RowEnds {
     this.at = options.from;
   }
 
-  /** The end of the row that holds the byte before `offset`, or the first one after it, or of the last row of that row's
-   *  instant; the file's end at the latest. Where the signal aborts, any place before. */
+  /** The first end of a row at or after `offset`; if instants stay together, the end of the last row of that row's instant;
+   *  the end of the file at the latest. Any earlier position if the signal aborts. */
   async next(offset: number, signal: AbortSignal): Promise<Position> {
     await this.passTo(offset, signal);
     const limit = offset + instantMaxBytes;
-    while (this.mayGoOn(limit) && !signal.aborted) {
+    while (this.mayContinue(limit) && !signal.aborted) {
       if (this.lastRowOffset >= this.options.window.offset) this.instants.remember(this.lastRowOffset);
-      const goesOn = this.instants.continuesAt(this.at.offset);
-      if (goesOn === undefined) await this.options.window.advance(this.at.offset);
-      else if (goesOn) await this.passTo(this.at.offset + 1, signal);
+      const continues = this.instants.continuesAt(this.at.offset);
+      if (continues === undefined) await this.options.window.advance(this.at.offset);
+      else if (continues) await this.passTo(this.at.offset + 1, signal);
       else break;
     }
     return this.at;
   }
 
-  private mayGoOn(limit: number): boolean {
+  private mayContinue(limit: number): boolean {
     const isRow = !Number.isNaN(this.lastRowOffset);
     return this.options.keepsInstants && isRow && this.at.offset < limit && !this.hasEnded;
   }
@@ -65,7 +65,7 @@ export class RowEnds {
     return window.atEnd && this.at.offset >= window.endOffset;
   }
 
-  /** Passes rows. @returns false when more bytes are needed */
+  /** Passes rows. @returns false if more bytes are needed */
   private pass(offset: number): boolean {
     if (this.isSkipping) return this.skipToLineEnd();
     this.passLines(offset);
@@ -80,8 +80,8 @@ export class RowEnds {
     return true;
   }
 
-  /** Passes lines as long as they are in memory whole and no quote is open at their ends. After these, be they malformed
-   *  or too large, a reader goes on with the next line, too. */
+  /** Passes lines as long as they are completely in memory and no quote is open at their ends. A reader continues with the
+   *  line after each of them as well, even if it is malformed or too large. */
   private passLines(offset: number): void {
     const { window } = this.options;
     const { bytes } = window;
@@ -109,8 +109,8 @@ export class RowEnds {
   }
 }
 
-/** True where a quoted field of the line that starts at `start` does not close before `lineEnd`. What stands after a
- *  closing quote and is no comma is either the line's end or makes the line malformed: it ends the row, too. */
+/** True if a quoted field of the line that starts at `start` does not close before `lineEnd`. After a closing quote, anything
+ *  but a comma is either the line's end or makes the line malformed: in both cases the row ends with the line. */
 function isQuoteOpen(bytes: Buffer, start: number, lineEnd: number): boolean {
   let at = start;
   for (;;) {

@@ -7,7 +7,7 @@ import { type FieldError, fieldMaxLength, invalidText, missingField, parseGpuId 
 import type { GpuCache } from "./gpu-cache.ts";
 import type { Layout } from "./layout.ts";
 
-/** Which GPU a row is of, when, and what ran on it. */
+/** The GPU and the instant of a row, and what ran on the GPU. */
 export interface RowIdentity {
   readonly timeMs: number;
   readonly gpu: Gpu;
@@ -25,15 +25,15 @@ export class RowIdentityReader {
     private readonly gpus: GpuCache,
   ) {}
 
-  /** @returns the first fault from left to right of: timestamp, gpu_id, uuid, hostname, the other texts */
+  /** @returns the row's identity, or its first error, in this order: timestamp, gpu_id, uuid, hostname, the other texts */
   read(fields: readonly string[]): RowIdentity | FieldError {
     const { layout } = this;
     const timeMs = this.timeOf(fields[layout.timestamp] ?? "");
     if (typeof timeMs !== "number") return timeMs;
     const gpuId = parseGpuId(this.columnName(layout.gpuId), fields[layout.gpuId] ?? "");
     if (typeof gpuId !== "number") return gpuId;
-    const fault = this.textFault(fields);
-    if (fault !== undefined) return fault;
+    const error = this.textError(fields);
+    if (error !== undefined) return error;
     const gpu = this.gpus.gpuOf({
       uuid: cell(fields, layout.uuid),
       hostname: cell(fields, layout.hostname),
@@ -59,14 +59,14 @@ export class RowIdentityReader {
     return { reason: fault, field: this.columnName(this.layout.timestamp), value: text, message };
   }
 
-  private textFault(fields: readonly string[]): FieldError | undefined {
+  private textError(fields: readonly string[]): FieldError | undefined {
     const { uuid, hostname, device, modelName, container, pod, namespace } = this.layout;
     for (const column of [uuid, hostname]) {
       if (cell(fields, column) === "") return missingField(this.columnName(column));
     }
     for (const column of [uuid, hostname, device, modelName, container, pod, namespace]) {
-      const fault = invalidText(this.columnName(column), cell(fields, column));
-      if (fault !== undefined) return fault;
+      const error = invalidText(this.columnName(column), cell(fields, column));
+      if (error !== undefined) return error;
     }
     return undefined;
   }
@@ -87,7 +87,7 @@ export class RowIdentityReader {
   }
 }
 
-/** A name's text: blanks around it are not part of it. */
+/** The text of a cell without the blanks around it. */
 export function cell(fields: readonly string[], column: number): string {
   const text = fields[column] ?? "";
   let start = 0;
@@ -97,7 +97,7 @@ export function cell(fields: readonly string[], column: number): string {
   return text.slice(start, end);
 }
 
-/** A GPU's attribute as it is kept. */
+/** A GPU's attribute as it is stored. */
 export function attributeText(text: string): string {
   return cutText(text.trim(), fieldMaxLength);
 }

@@ -10,7 +10,7 @@ import { type Rejections, type RowPlace, wrongColumnCount } from "./rejections.t
 import { attributeText, cell, type RowIdentity, RowIdentityReader } from "./row-identity.ts";
 import { readValue } from "../../../domain/value-text.ts";
 
-/** What the reader of rows works with. */
+/** The parts that a reader of rows works with. */
 export interface RowReaderParts {
   readonly layout: Layout;
   readonly gpus: GpuCache;
@@ -21,15 +21,15 @@ export interface RowReaderParts {
   readonly shiftMs: number;
 }
 
-/** What a long row was found to be about: all but its time and value. */
-export interface KnownRow {
+/** What a long row is about: everything except its time and value. */
+export interface RecognizedRow {
   readonly gpu: Gpu;
   readonly workload: Workload;
-  /** The catalogue's index, or the name of a metric that it does not know. */
+  /** The index in the catalogue, or the name of a metric that is not in it. */
   readonly metric: number | string;
 }
 
-/** Applies the rules for rows: puts their values into the batch, and what cannot be used among the rejected. */
+/** Applies the rules for rows: adds their values to the batch, and rejects what cannot be used. */
 export class RowReader {
   private readonly identities: RowIdentityReader;
   private readonly normalHeader: readonly string[];
@@ -39,8 +39,8 @@ export class RowReader {
     this.normalHeader = parts.layout.header.map(normalName);
   }
 
-  /** @returns what the row is about where it is a long row with a measurement, good or missing */
-  read(fields: readonly string[], place: RowPlace): KnownRow | undefined {
+  /** @returns what the row is about, if it is a long row of a metric (even if its value is missing or rejected) */
+  read(fields: readonly string[], place: RowPlace): RecognizedRow | undefined {
     const { layout, builder } = this.parts;
     if (fields.length !== layout.header.length) {
       this.reject(place, wrongColumnCount(fields.length, layout.header.length));
@@ -59,19 +59,19 @@ export class RowReader {
   }
 
   /** Counts a row and rejects it as a whole. */
-  reject(place: RowPlace, fault: FieldError): void {
+  reject(place: RowPlace, error: FieldError): void {
     this.parts.builder.count("rows");
-    this.parts.rejections.add(place, fault);
+    this.parts.rejections.add(place, error);
   }
 
-  private readLong(layout: LongLayout, fields: readonly string[], row: IdentifiedRow): KnownRow | undefined {
+  private readLong(layout: LongLayout, fields: readonly string[], row: IdentifiedRow): RecognizedRow | undefined {
     const { builder, rejections, attributes } = this.parts;
     const { gpu, workload } = row.identity;
     const name = cell(fields, layout.metricName).trim();
     const field = layout.header[layout.metricName] ?? "";
-    const fault = name === "" ? missingField(field) : invalidText(field, name);
-    if (fault !== undefined) {
-      rejections.add(row.place, fault);
+    const error = name === "" ? missingField(field) : invalidText(field, name);
+    if (error !== undefined) {
+      rejections.add(row.place, error);
       return undefined;
     }
     const text = fields[layout.value] ?? "";

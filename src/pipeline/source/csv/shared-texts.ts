@@ -2,8 +2,8 @@ import { LRUCache } from "lru-cache";
 
 const maxTexts = 50_000;
 
-/** Keeps one string of each text: GPUs share hosts, models and versions. A string cut from a row would hold on to
- *  the whole row; the shared one does not. */
+/** Keeps one string for each text: GPUs share hosts, models and versions. A string cut from a row would keep the whole row in
+ *  memory; the shared copy does not. */
 export class SharedTexts {
   private readonly texts = new LRUCache<string, string>({ max: maxTexts });
 

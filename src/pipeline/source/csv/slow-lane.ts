@@ -3,24 +3,24 @@ import { csvFields } from "./csv-fields.ts";
 import type { FileWindow } from "./file-window.ts";
 import type { FieldError } from "../../../domain/field-rules.ts";
 import { malformedQuotes, notText, type Rejections, type RowPlace } from "./rejections.ts";
-import type { KnownRow, RowReader } from "./row-reader.ts";
+import type { RecognizedRow, RowReader } from "./row-reader.ts";
 
-/** csv-parse costs 20 us a call beside 3 us a row: at 512 rows a call that is nothing. */
+/** csv-parse takes 20 us for a call and 3 us for a row: with 512 rows a call, the call costs almost nothing. */
 const groupMaxRows = 512;
 
 const noFields: readonly string[] = [];
 
-/** What the slow lane works with. */
+/** The parts that the slow lane works with. */
 export interface SlowLaneParts {
   readonly window: FileWindow;
   readonly rows: RowReader;
   readonly rejections: Rejections;
   readonly header: readonly string[];
-  /** Told of every long row with a measurement. */
-  readonly learn: (place: RowPlace, row: KnownRow) => void;
+  /** Called for every long row of a metric. */
+  readonly learn: (place: RowPlace, row: RecognizedRow) => void;
 }
 
-/** Reads regular rows by csv-parse, many at a call: rows are added, and read when `flush` is called. */
+/** Reads regular rows by csv-parse, many in one call: `add` collects rows, `flush` reads them. */
 export class SlowLane {
   private pending: RowPlace[] = [];
   private pendingEnd = 0;
@@ -35,14 +35,14 @@ export class SlowLane {
     return this.pending.length >= groupMaxRows;
   }
 
-  /** The rows of a group follow each other, with nothing but blank lines between them.
+  /** Adds a row; only blank lines may be between the rows of a group.
    *  @param nextOffset file offset after its line end */
   add(place: RowPlace, nextOffset: number): void {
     this.pending.push(place);
     this.pendingEnd = nextOffset;
   }
 
-  /** Reads the pending rows; to be called before the window moves. */
+  /** Reads the pending rows; call it before the window moves. */
   flush(): void {
     const [first] = this.pending;
     if (first === undefined) return;
@@ -67,8 +67,8 @@ export class SlowLane {
   }
 
   private read(fields: readonly string[], place: RowPlace): void {
-    const known = this.parts.rows.read(fields, place);
-    if (known !== undefined) this.parts.learn(place, known);
+    const recognized = this.parts.rows.read(fields, place);
+    if (recognized !== undefined) this.parts.learn(place, recognized);
   }
 
   private notTextAt(place: RowPlace, reason: "nul_byte" | "invalid_utf8"): FieldError {
