@@ -30,11 +30,11 @@ export function makeBatch(records: readonly TestRecord[], rejected: readonly Rej
       driverVersion: "535",
       properties: { job: 'a "quoted" \\ job' },
     };
-    const row = builder.row(builder.gpuIndex(gpu), timeMs, builder.workloadIndex(workload));
+    const record = builder.record(builder.gpuIndex(gpu), timeMs, builder.workloadIndex(workload));
     for (const [name, value] of Object.entries(metrics)) {
       const index = metricIndexOf(name);
-      if (index === undefined) builder.setCustom(row, name, value);
-      else builder.set(row, index, value);
+      if (index === undefined) builder.setCustom(record, name, value);
+      else builder.set(record, index, value);
       builder.count("rows");
     }
   }

@@ -46,7 +46,7 @@ export function batchesOf(
     for (let record = 0; record < recordsPerBatch; record += 1) {
       const gpu = builder.gpuIndex(gpuOf(record % gpusPerBatch));
       const timeMs = startMs + (firstInstant + batch * instants + Math.floor(record / gpusPerBatch)) * 15_000;
-      const row = builder.row(gpu, timeMs, builder.workloadIndex(noWorkload));
+      const row = builder.record(gpu, timeMs, builder.workloadIndex(noWorkload));
       for (const metric of metricsOf(record))
         builder.set(row, metric, valueOf(metric, (firstInstant + batch) * recordsPerBatch + record));
     }

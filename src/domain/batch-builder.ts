@@ -2,21 +2,22 @@ import type { CustomValue, InputTally, RecordBatch, RejectedInput } from "./batc
 import { type Gpu, isSameWorkload, noWorkload, type Workload } from "./gpu.ts";
 import { metrics } from "./metrics.ts";
 
-const noRow = -1;
+/** The index of nothing. */
+const noIndex = -1;
 
-/** Grows a column of doubles; NaN where nothing was set. */
+/** A column of doubles that grows; NaN for a record without a value. */
 class Column {
   values = new Float64Array(1024).fill(NaN);
 
-  set(row: number, value: number): boolean {
-    if (row >= this.values.length) this.grow(row);
-    const before = this.values[row] as number;
-    this.values[row] = value;
+  set(record: number, value: number): boolean {
+    if (record >= this.values.length) this.grow(record);
+    const before = this.values[record] as number;
+    this.values[record] = value;
     return before === before; // NaN is the only value that differs from itself
   }
 
-  private grow(row: number): void {
-    const grown = new Float64Array(Math.max(row + 1, this.values.length * 2)).fill(NaN);
+  private grow(record: number): void {
+    const grown = new Float64Array(Math.max(record + 1, this.values.length * 2)).fill(NaN);
     grown.set(this.values);
     this.values = grown;
   }
@@ -33,10 +34,10 @@ export class BatchBuilder {
   private gpus: Gpu[] = [];
   private gpuIndexByUuid = new Map<string, number>();
   private workloads: Workload[] = [noWorkload];
-  /** Time -> row, for GPUs with more than one row. */
-  private rowsOfGpu: (Map<number, number> | undefined)[] = [];
+  /** Time -> record, for GPUs with more than one record. */
+  private recordsOfGpu: (Map<number, number> | undefined)[] = [];
   private lastTimeOfGpu: number[] = [];
-  private lastRowOfGpu: number[] = [];
+  private lastRecordOfGpu: number[] = [];
   private gpuIndexes: number[] = [];
   private workloadIndexes: number[] = [];
   private timesMs: number[] = [];
@@ -49,7 +50,7 @@ export class BatchBuilder {
     return this.timesMs.length;
   }
 
-  /** True where there is nothing to carry: no record, no rejected input, no counted row. */
+  /** True if the batch would carry nothing: no record, no rejected input, no counted row. */
   get isEmpty(): boolean {
     return this.recordCount === 0 && this.rejected.length === 0 && this.tally.rows === 0 && this.tally.blankLines === 0;
   }
@@ -59,70 +60,73 @@ export class BatchBuilder {
     return this.tally.rows;
   }
 
-  /** @param hint its index in an earlier batch; saves the look-up where it holds again
-   *  @returns the GPU's index in this batch; a uuid that comes again with other attributes takes the newer ones */
-  gpuIndex(gpu: Gpu, hint = noRow): number {
+  /** Adds a GPU if the batch does not have its uuid; if the batch has it with other attributes, the newer ones replace them.
+   *  @param hint its index in an earlier batch; no search is needed if it has the same index in this one
+   *  @returns the GPU's index in this batch */
+  gpuIndex(gpu: Gpu, hint = noIndex): number {
     if (this.gpus[hint] === gpu) return hint;
-    const known = this.gpuIndexByUuid.get(gpu.uuid);
-    if (known !== undefined) {
-      if (this.gpus[known] !== gpu) this.gpus[known] = gpu;
-      return known;
+    const existing = this.gpuIndexByUuid.get(gpu.uuid);
+    if (existing !== undefined) {
+      if (this.gpus[existing] !== gpu) this.gpus[existing] = gpu;
+      return existing;
     }
     const index = this.gpus.push(gpu) - 1;
     this.gpuIndexByUuid.set(gpu.uuid, index);
-    this.rowsOfGpu.push(undefined);
+    this.recordsOfGpu.push(undefined);
     this.lastTimeOfGpu.push(NaN);
-    this.lastRowOfGpu.push(noRow);
+    this.lastRecordOfGpu.push(noIndex);
     return index;
   }
 
-  /** @returns the GPU of this uuid as the batch has it, undefined where it has none */
+  /** @returns the batch's GPU of this uuid; undefined if it has none */
   gpuOf(uuid: string): Gpu | undefined {
-    return this.gpus[this.gpuIndexByUuid.get(uuid) ?? noRow];
+    return this.gpus[this.gpuIndexByUuid.get(uuid) ?? noIndex];
   }
 
-  /** @param hint its index in an earlier batch; saves the look-up where it holds again
+  /** Adds a workload if the batch does not have it.
+   *  @param hint its index in an earlier batch; no search is needed if it has the same index in this one
    *  @returns the workload's index in this batch */
   workloadIndex(workload: Workload, hint = 0): number {
     if (this.workloads[hint] === workload) return hint;
     if (workload.container === "" && workload.pod === "" && workload.namespace === "") return 0;
-    const known = this.workloads.findLastIndex((other) => isSameWorkload(other, workload));
-    return known > 0 ? known : this.workloads.push(workload) - 1;
+    const existing = this.workloads.findLastIndex((other) => isSameWorkload(other, workload));
+    return existing > 0 ? existing : this.workloads.push(workload) - 1;
   }
 
-  /** @returns the row of the record of this GPU and instant, made where there is none yet; a workload other than
-   *  'none' replaces the one before */
-  row(gpuIndex: number, timeMs: number, workloadIndex: number): number {
-    let row = this.lastTimeOfGpu[gpuIndex] === timeMs ? (this.lastRowOfGpu[gpuIndex] as number) : noRow;
-    if (row === noRow) row = this.findOrAddRow(gpuIndex, timeMs);
-    if (workloadIndex !== 0) this.workloadIndexes[row] = workloadIndex;
-    return row;
+  /** Adds the record of a GPU and an instant if the batch does not have it. A workload other than `noWorkload` replaces the
+   *  previous one.
+   *  @returns the record's index in this batch */
+  record(gpuIndex: number, timeMs: number, workloadIndex: number): number {
+    let record = this.lastTimeOfGpu[gpuIndex] === timeMs ? (this.lastRecordOfGpu[gpuIndex] as number) : noIndex;
+    if (record === noIndex) record = this.findOrAddRecord(gpuIndex, timeMs);
+    if (workloadIndex !== 0) this.workloadIndexes[record] = workloadIndex;
+    return record;
   }
 
   /** Sets a catalogue metric of a record. */
-  set(row: number, metricIndex: number, value: number): void {
+  set(record: number, metricIndex: number, value: number): void {
     const column = (this.columns[metricIndex] ??= new Column());
-    if (column.set(row, value)) this.tally.duplicates += 1;
+    if (column.set(record, value)) this.tally.duplicates += 1;
     else this.tally.samples += 1;
   }
 
-  /** Sets a metric that the catalogue does not know. */
-  setCustom(row: number, metric: string, value: number): void {
-    const key = `${row} ${metric}`;
+  /** Sets a metric that is not in the catalogue. */
+  setCustom(record: number, metric: string, value: number): void {
+    const key = `${record} ${metric}`;
     if (this.customValues.has(key)) this.tally.duplicates += 1;
     else this.tally.samples += 1;
-    this.customValues.set(key, { record: row, metric, value });
+    this.customValues.set(key, { record, metric, value });
   }
 
   reject(input: RejectedInput): void {
     this.rejected.push(input);
   }
 
-  count(what: "rows" | "missing" | "blankLines" | "repeatedHeaders", by = 1): void {
-    this.tally[what] += by;
+  count(input: "rows" | "missing" | "blankLines" | "repeatedHeaders", by = 1): void {
+    this.tally[input] += by;
   }
 
-  /** Hands out the batch; the builder starts over, empty. */
+  /** Returns the batch; the builder is empty afterwards. */
   build(): RecordBatch {
     const recordCount = this.recordCount;
     const columns = new Map<string, Float64Array>();
@@ -146,33 +150,33 @@ export class BatchBuilder {
     return batch;
   }
 
-  private findOrAddRow(gpuIndex: number, timeMs: number): number {
-    let row = this.rowsOfGpu[gpuIndex]?.get(timeMs);
-    if (row === undefined) {
-      row = this.timesMs.push(timeMs) - 1;
+  private findOrAddRecord(gpuIndex: number, timeMs: number): number {
+    let record = this.recordsOfGpu[gpuIndex]?.get(timeMs);
+    if (record === undefined) {
+      record = this.timesMs.push(timeMs) - 1;
       this.gpuIndexes.push(gpuIndex);
       this.workloadIndexes.push(0);
-      this.rememberRow(gpuIndex, timeMs, row);
+      this.rememberRecord(gpuIndex, timeMs, record);
     }
     this.lastTimeOfGpu[gpuIndex] = timeMs;
-    this.lastRowOfGpu[gpuIndex] = row;
-    return row;
+    this.lastRecordOfGpu[gpuIndex] = record;
+    return record;
   }
 
-  private rememberRow(gpuIndex: number, timeMs: number, row: number): void {
-    const lastRow = this.lastRowOfGpu[gpuIndex] as number;
-    if (lastRow === noRow) return; // the only one: lastTimeOfGpu says it
-    const rows = (this.rowsOfGpu[gpuIndex] ??= new Map([[this.lastTimeOfGpu[gpuIndex] as number, lastRow]]));
-    rows.set(timeMs, row);
+  private rememberRecord(gpuIndex: number, timeMs: number, record: number): void {
+    const lastRecord = this.lastRecordOfGpu[gpuIndex] as number;
+    if (lastRecord === noIndex) return; // it is the GPU's only record: lastTimeOfGpu is enough to find it
+    const records = (this.recordsOfGpu[gpuIndex] ??= new Map([[this.lastTimeOfGpu[gpuIndex] as number, lastRecord]]));
+    records.set(timeMs, record);
   }
 
   private reset(): void {
     this.gpus = [];
     this.gpuIndexByUuid = new Map();
     this.workloads = [noWorkload];
-    this.rowsOfGpu = [];
+    this.recordsOfGpu = [];
     this.lastTimeOfGpu = [];
-    this.lastRowOfGpu = [];
+    this.lastRecordOfGpu = [];
     this.gpuIndexes = [];
     this.workloadIndexes = [];
     this.timesMs = [];

@@ -1,6 +1,6 @@
 import type { Gpu, Workload } from "./gpu.ts";
 
-/** Why an input was not stored; a closed set, used as a metric label. */
+/** Why an input was not stored; a closed set, used as a label of instruments. */
 export const rejectReasons = [
   "wrong_column_count",
   "malformed_quotes",
@@ -22,14 +22,14 @@ export type RejectReason = (typeof rejectReasons)[number];
 export const valueMaxLength = 200;
 export const rawMaxLength = 2000;
 
-/** An input that could not be used, with everything a person needs to find and mend it. */
+/** An input that could not be used, with everything that a person needs to find and fix it. */
 export interface RejectedInput {
-  /** Line in the file, from 1 (the header is line 1); 0 where the source has no lines. */
+  /** Line in the file, from 1 (the header is line 1); 0 if the source has no lines. */
   readonly line: number;
   /** Byte offset of the row's first byte in the file; the source's own position elsewhere. */
   readonly byte: number;
   readonly reason: RejectReason;
-  /** The column at fault; empty where the whole row is. */
+  /** The column with the error; empty if the whole row is wrong. */
   readonly field: string;
   /** The offending value, cut to 200 characters. */
   readonly value: string;
@@ -41,19 +41,19 @@ export interface RejectedInput {
 
 /** What became of the input behind a batch; sums over batches give an import's report. */
 export interface InputTally {
-  /** Data rows read (header, blank lines and repeated headers are none). */
+  /** Data rows read, without the header, repeated headers and blank lines. */
   readonly rows: number;
   /** Values kept: one metric of one GPU at one instant each. */
   readonly samples: number;
-  /** Values that say 'no value' (empty, N/A, DCGM blanks). */
+  /** Values that mean 'no value' (empty, N/A, DCGM blanks). */
   readonly missing: number;
-  /** Values that came again for the same GPU, instant and metric within the batch; the later one holds. */
+  /** Values that were repeated for the same GPU, instant and metric within the batch; the later one is kept. */
   readonly duplicates: number;
   readonly blankLines: number;
   readonly repeatedHeaders: number;
 }
 
-/** A value of a metric that the catalogue does not know. */
+/** A value of a metric that is not in the catalogue. */
 export interface CustomValue {
   /** Index of the record in the batch. */
   readonly record: number;
@@ -76,14 +76,14 @@ export interface RecordBatch {
   readonly workloadIndexes: Uint32Array;
   /** Per record: instant, milliseconds since the epoch. */
   readonly timesMs: Float64Array;
-  /** Catalogue metric name -> one value a record; NaN where the record has none. Never all NaN. */
+  /** Name of a catalogue metric -> one value for each record; NaN if the record has none. Never all NaN. */
   readonly columns: ReadonlyMap<string, Float64Array>;
   readonly custom: readonly CustomValue[];
   readonly rejected: readonly RejectedInput[];
   readonly tally: InputTally;
 }
 
-/** Values of metrics that the catalogue does not know, by record and name. */
+/** Values of metrics that are not in the catalogue, by record and name. */
 export function customByRecord({ custom }: Pick<RecordBatch, "custom">): Map<number, Record<string, number>> {
   const byRecord = new Map<number, Record<string, number>>();
   for (const { record, metric, value } of custom) {

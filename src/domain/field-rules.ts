@@ -4,21 +4,21 @@ import { quoted } from "./cut-text.ts";
 /** What is wrong with a row or one of its cells. */
 export interface FieldError {
   readonly reason: RejectReason;
-  /** The column as the input has it; empty where the whole row is at fault. */
+  /** The name of the column in the input; empty if the whole row is wrong. */
   readonly field: string;
   readonly value: string;
   /** One sentence: what is wrong and what would be right. */
   readonly message: string;
 }
 
-/** The longest name that is taken. */
+/** The longest name that is accepted. */
 export const fieldMaxLength = 256;
 const gpuIdMax = 1_000_000;
 const wholeNumber = /^\d{1,7}$/;
-// eslint-disable-next-line no-control-regex -- control characters are what it looks for
+// eslint-disable-next-line no-control-regex -- the expression finds control characters
 const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/;
 
-/** The index of a GPU on its host: a whole number, surrounding blanks ignored. */
+/** Reads the index of a GPU on its host: a whole number, surrounding blanks ignored. */
 export function parseGpuId(field: string, text: string): number | FieldError {
   const value = text.trim();
   if (wholeNumber.test(value) && Number(value) <= gpuIdMax) return Number(value);
@@ -26,7 +26,7 @@ export function parseGpuId(field: string, text: string): number | FieldError {
   return { reason: "invalid_gpu_id", field, value, message };
 }
 
-/** A required text that is not there. */
+/** The error of a required text that is empty. */
 export function missingField(field: string): FieldError {
   return {
     reason: "missing_field",
@@ -36,7 +36,7 @@ export function missingField(field: string): FieldError {
   };
 }
 
-/** A name that is no name: too long, or with control characters. */
+/** The error of a name that is too long or contains control characters; undefined if the name is valid. */
 export function invalidText(field: string, text: string): FieldError | undefined {
   if (text.length > fieldMaxLength) {
     const message = `The field ${quoted(field)} has ${text.length} characters; at most ${fieldMaxLength} are allowed.`;

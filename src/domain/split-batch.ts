@@ -3,14 +3,14 @@ import { keepRecords } from "./schema/keep-records.ts";
 
 const nothing: InputTally = { rows: 0, samples: 0, missing: 0, duplicates: 0, blankLines: 0, repeatedHeaders: 0 };
 
-/** Halves a batch's records and rejected inputs; the first half takes what is counted of the input itself (rows, missing
- *  values and so on), each has its own samples. Together they are the batch.
- *  @returns undefined when there is nothing left to halve */
+/** Halves the records and rejected inputs of a batch. Each half counts its own samples; the first half has all other counts
+ *  (rows, missing values and so on). Together they are the batch.
+ *  @returns undefined if the batch has no more than one record or rejected input */
 export function splitBatch(batch: RecordBatch): [RecordBatch, RecordBatch] | undefined {
   const { recordCount, rejected } = batch;
   if (recordCount + rejected.length <= 1) return undefined;
   const records = Math.ceil(recordCount / 2);
-  // one record and one rejected input: each goes its own way
+  // one record and one rejected input: one in each half
   const rejections = recordCount === 1 ? 0 : Math.ceil(rejected.length / 2);
   const first = keepRecords(
     { ...batch, rejected: rejected.slice(0, rejections) },
@@ -23,7 +23,7 @@ export function splitBatch(batch: RecordBatch): [RecordBatch, RecordBatch] | und
   return [withUsedDictionaries(first), withUsedDictionaries(second)];
 }
 
-/** Leaves out the GPUs and workloads that no record names; workload 0, none, always stays. */
+/** Removes the GPUs and workloads that no record refers to, except workload 0, which is none. */
 function withUsedDictionaries(batch: RecordBatch): RecordBatch {
   const gpus = usedOf(batch.gpuIndexes, []);
   const workloads = usedOf(batch.workloadIndexes, [0]);

@@ -5,7 +5,7 @@ import type { FieldError } from "./field-rules.ts";
 
 const decimal = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 
-/** What a cell holds: a number, no value, or something that is neither. */
+/** What a cell contains: a number, no value, or an error. */
 export type ValueReading = number | "missing" | Pick<FieldError, "reason" | "message">;
 
 /** Reads a metric's value: a decimal number, surrounding blanks ignored; no hexadecimal, thousands separators,

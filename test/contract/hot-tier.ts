@@ -41,7 +41,7 @@ export function hotBatch(records: readonly HotRecord[]): RecordBatch {
   const builder = new BatchBuilder();
   for (const { gpu, timeMs, metrics, workload } of records) {
     const workloadIndex = workload === undefined ? 0 : builder.workloadIndex(workload);
-    const row = builder.row(builder.gpuIndex(gpu), timeMs, workloadIndex);
+    const row = builder.record(builder.gpuIndex(gpu), timeMs, workloadIndex);
     for (const [name, value] of Object.entries(metrics)) {
       const index = metricIndexOf(name);
       if (index === undefined) builder.setCustom(row, name, value);

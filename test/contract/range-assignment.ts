@@ -4,13 +4,13 @@ import type { NewMessage } from "../../src/pipeline/queue/queue.ts";
 import type { ClaimedRange, RangeAssignment } from "../../src/pipeline/stream/assignment/range-assignment.ts";
 import type { RangeBatch, ReplayableSource } from "../../src/pipeline/source/source.ts";
 
-/** Ranges under test, and what its driver needs to note a batch as done with. */
-export interface OpenRanges {
-  readonly ranges: RangeAssignment;
+/** An assignment under test, and what its driver needs to settle a batch. */
+export interface OpenRangeAssignment {
+  readonly assignment: RangeAssignment;
   readonly source: ReplayableSource;
   /** Publishes or stores a batch, as the driver's streamer would. */
   readonly settle: (claimed: ClaimedRange, batch: RangeBatch) => Promise<unknown>;
-  /** The same source, dealt out to another process. */
+  /** The assignment of the same source to another process. */
   readonly openOther: () => RangeAssignment;
   readonly close: () => Promise<void>;
 }
@@ -24,9 +24,12 @@ export function messageOf({ range, batch }: RangeBatch): NewMessage {
 }
 
 /** Claims and reads until nothing is left. @returns where each batch began and ended */
-export async function readAll({ source, settle }: OpenRanges, ranges: RangeAssignment): Promise<[number, number][]> {
+export async function readAll(
+  { source, settle }: OpenRangeAssignment,
+  assignment: RangeAssignment,
+): Promise<[number, number][]> {
   const stretches: [number, number][] = [];
-  for (let claimed = await ranges.claim(source, never); claimed; claimed = await ranges.claim(source, never)) {
+  for (let claimed = await assignment.claim(source, never); claimed; claimed = await assignment.claim(source, never)) {
     for await (const batch of source.read(claimed.range, never)) {
       await settle(claimed, batch);
       stretches.push([batch.range.from.offset, batch.range.to.offset]);
@@ -36,7 +39,7 @@ export async function readAll({ source, settle }: OpenRanges, ranges: RangeAssig
   return stretches.sort(([a], [b]) => a - b);
 }
 
-/** True when the stretches cover a source of the test's, each byte once. */
+/** True if the stretches cover the whole source, each byte once. */
 export function isWhole(source: ReplayableSource, stretches: readonly (readonly [number, number])[]): boolean {
   let at = source.whole.from.offset;
   for (const [from, to] of stretches) {
@@ -46,32 +49,32 @@ export function isWhole(source: ReplayableSource, stretches: readonly (readonly 
   return at === source.whole.to.offset;
 }
 
-/** What every driver of the ranges keeps to. */
-export function exerciseSourceRanges(name: string, open: () => Promise<OpenRanges>): void {
-  describe(`${name} keeps the contract of source ranges`, () => {
-    let opened: OpenRanges | undefined;
+/** What every driver of the assignment of ranges guarantees. */
+export function exerciseRangeAssignment(name: string, open: () => Promise<OpenRangeAssignment>): void {
+  describe(`${name} keeps the contract of range assignment`, () => {
+    let opened: OpenRangeAssignment | undefined;
     afterEach(async () => {
-      await opened?.ranges.close();
+      await opened?.assignment.close();
       await opened?.close();
     });
 
     test("one reader gets the whole source, every byte once, and then nothing", async () => {
       opened = await open();
-      expect(await opened.ranges.covered(opened.source)).toEqual([]);
-      expect(isWhole(opened.source, await readAll(opened, opened.ranges))).toBe(true);
-      expect(await opened.ranges.claim(opened.source, never)).toBeUndefined();
+      expect(await opened.assignment.covered(opened.source)).toEqual([]);
+      expect(isWhole(opened.source, await readAll(opened, opened.assignment))).toBe(true);
+      expect(await opened.assignment.claim(opened.source, never)).toBeUndefined();
     });
 
-    test("what is done with is covered, and is not dealt out again to a later process", async () => {
+    test("published ranges are covered, and a later process is not assigned them again", async () => {
       opened = await open();
-      const { source, ranges, settle, openOther } = opened;
-      const claimed = (await ranges.claim(source, never)) as ClaimedRange;
+      const { source, assignment, settle, openOther } = opened;
+      const claimed = (await assignment.claim(source, never)) as ClaimedRange;
       const reading = source.read(claimed.range, never)[Symbol.asyncIterator]();
       const first = (await reading.next()).value as RangeBatch;
       await settle(claimed, first);
       await reading.return?.();
       await claimed.release();
-      await ranges.close();
+      await assignment.close();
       const later = openOther();
       expect(await later.covered(source)).toEqual([{ from: source.whole.from, to: first.range.to }]);
       const rest = await readAll(opened, later);
@@ -82,9 +85,9 @@ export function exerciseSourceRanges(name: string, open: () => Promise<OpenRange
 
     test("an abort ends a claim, and a second close does nothing", async () => {
       opened = await open();
-      expect(await opened.ranges.claim(opened.source, AbortSignal.abort())).toBeUndefined();
-      await opened.ranges.close();
-      await opened.ranges.close();
+      expect(await opened.assignment.claim(opened.source, AbortSignal.abort())).toBeUndefined();
+      await opened.assignment.close();
+      await opened.assignment.close();
     });
   });
 }

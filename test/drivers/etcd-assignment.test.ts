@@ -11,7 +11,13 @@ import { EtcdRounds } from "../../src/pipeline/source/csv/etcd-rounds.ts";
 import type { ClaimedRange } from "../../src/pipeline/stream/assignment/range-assignment.ts";
 import type { CsvSource } from "../../src/pipeline/source/csv/csv-source.ts";
 import type { RangeBatch } from "../../src/pipeline/source/source.ts";
-import { exerciseSourceRanges, isWhole, messageOf, type OpenRanges, readAll } from "../contract/range-assignment.ts";
+import {
+  exerciseRangeAssignment,
+  isWhole,
+  messageOf,
+  type OpenRangeAssignment,
+  readAll,
+} from "../contract/range-assignment.ts";
 import { openTcpProxy } from "../support/tcp-proxy.ts";
 import { CsvFolder, manyRows, openCsvSource } from "../support/csv-reading.ts";
 
@@ -34,7 +40,7 @@ afterAll(async () => {
   folder.remove();
 });
 
-const openRanges = (leaseSeconds = 5, through = client): EtcdAssignment =>
+const openAssignment = (leaseSeconds = 5, through = client): EtcdAssignment =>
   new EtcdAssignment({
     client: through,
     clock: systemClock,
@@ -44,7 +50,7 @@ const openRanges = (leaseSeconds = 5, through = client): EtcdAssignment =>
     rangeBytes: 64 * 1024,
   });
 
-async function open(): Promise<OpenRanges & { readonly queue: EtcdQueue }> {
+async function open(): Promise<OpenRangeAssignment & { readonly queue: EtcdQueue }> {
   sources += 1;
   const source: CsvSource = await openCsvSource(folder.write(manyRows(2000, sources), `source-${run}-${sources}.csv`), {
     batchRows: 50,
@@ -56,19 +62,19 @@ async function open(): Promise<OpenRanges & { readonly queue: EtcdQueue }> {
   return {
     source,
     queue,
-    ranges: openRanges(),
-    openOther: () => openRanges(),
+    assignment: openAssignment(),
+    openOther: () => openAssignment(),
     settle: ({ checkpoint }, batch) => queue.publish([messageOf(batch)], { signal: never, checkpoint }),
     close: () => queue.close(),
   };
 }
 
-exerciseSourceRanges("EtcdRanges", open);
+exerciseRangeAssignment("EtcdAssignment", open);
 
-test("four streamers that share a file read it once together, and each has a part of it", async () => {
+test("four streamers that share a file read it once together, and each reads a part of it", async () => {
   const opened = await open();
-  const all = [opened.ranges, openRanges(), openRanges(), openRanges()];
-  const parts = await Promise.all(all.map((ranges) => readAll(opened, ranges)));
+  const all = [opened.assignment, openAssignment(), openAssignment(), openAssignment()];
+  const parts = await Promise.all(all.map((assignment) => readAll(opened, assignment)));
   expect(
     isWhole(
       opened.source,
@@ -77,46 +83,46 @@ test("four streamers that share a file read it once together, and each has a par
   ).toBe(true);
   expect(parts.filter((part) => part.length > 0).length).toBeGreaterThan(1);
   expect((await opened.queue.stats()).readyMessages).toBe(parts.flat().length);
-  await Promise.all([opened.close(), ...all.map((ranges) => ranges.close())]);
+  await Promise.all([opened.close(), ...all.map((assignment) => assignment.close())]);
 });
 
 test("a range whose owner's lease ends goes to another at its checkpoint, and the late owner can publish nothing more", async () => {
   const opened = await open();
-  const { source, queue, ranges } = opened;
-  const mine = (await ranges.claim(source, never)) as ClaimedRange;
+  const { source, queue, assignment } = opened;
+  const mine = (await assignment.claim(source, never)) as ClaimedRange;
   const [first, second] = await Array.fromAsync(source.read(mine.range, never));
   await opened.settle(mine, first as RangeBatch);
   const { kvs } = await client.range({ key: Buffer.from(mine.checkpoint?.ownerKey ?? "") });
   await client.revokeLease(kvs[0]?.lease ?? "");
-  const other = openRanges();
+  const other = openAssignment();
   const taken = (await other.claim(source, never)) as ClaimedRange;
   expect(taken.range.from).toEqual((first as RangeBatch).range.to);
   const late = await opened.settle(mine, second as RangeBatch).catch((error: unknown) => error);
   expect(late).toBeInstanceOf(RangeLost);
   expect((await queue.stats()).readyMessages).toBe(1);
-  await Promise.all([other.close(), ranges.close(), opened.close()]);
+  await Promise.all([other.close(), assignment.close(), opened.close()]);
 });
 
 test("a publish without an answer that is tried again adds its message once and moves the checkpoint once", async () => {
   const opened = await open();
-  const claimed = (await opened.ranges.claim(opened.source, never)) as ClaimedRange;
+  const claimed = (await opened.assignment.claim(opened.source, never)) as ClaimedRange;
   const [first] = await Array.fromAsync(opened.source.read(claimed.range, never));
   await opened.settle(claimed, first as RangeBatch);
   await opened.settle(claimed, first as RangeBatch);
   expect((await opened.queue.stats()).readyMessages).toBe(1);
-  await Promise.all([opened.ranges.close(), opened.close()]);
+  await Promise.all([opened.assignment.close(), opened.close()]);
 });
 
-/** Reads a source to its end as a streamer does, trying again what failed. @returns where each batch began and ended */
+/** Reads a source to its end as a streamer does, and retries what failed. @returns where each batch began and ended */
 async function readThrough(
   { source, queue }: Awaited<ReturnType<typeof open>>,
-  ranges: EtcdAssignment,
+  assignment: EtcdAssignment,
 ): Promise<[number, number][]> {
   const stretches = new Map<number, number>();
   const retrying = <T>(operation: () => Promise<T>): Promise<T> =>
     retry(operation, { clock: systemClock, signal: never, onRetry: () => undefined });
   for (;;) {
-    const claimed = await retrying(() => ranges.claim(source, never));
+    const claimed = await retrying(() => assignment.claim(source, never));
     if (claimed === undefined) return [...stretches].sort(([a], [b]) => a - b);
     try {
       for await (const batch of source.read(claimed.range, claimed.lost)) {
@@ -132,7 +138,7 @@ async function readThrough(
 }
 
 for (const which of ["piece", "answer"] as const) {
-  test(`a source is read to its end when the way to etcd is cut at any ${which}: what was claimed unheard is let go`, async () => {
+  test(`a source is read to its end if the connection to etcd is cut at any ${which}: a claim without an answer is released`, async () => {
     const { hostname, port } = new URL(etcd.endpoints[0] as string);
     const proxy = await openTcpProxy({ host: hostname, port: Number(port) });
     let cuts = 0;
@@ -141,12 +147,12 @@ for (const which of ["piece", "answer"] as const) {
       const opened = await open();
       const through = new EtcdClient({ endpoints: [`http://127.0.0.1:${proxy.port}`] });
       proxy.cutAt(cuts, which);
-      // a lease that nobody waits for here
-      const ranges = openRanges(600, through);
-      const stretches = await readThrough(opened, ranges);
+      // longer than the test: no range is freed by the end of this lease
+      const assignment = openAssignment(600, through);
+      const stretches = await readThrough(opened, assignment);
       expect(isWhole(opened.source, stretches)).toBe(true);
       expect((await opened.queue.stats()).readyMessages).toBe(stretches.length);
-      await Promise.all([ranges.close(), opened.close()]);
+      await Promise.all([assignment.close(), opened.close()]);
       through.close();
     } while (proxy.hasCut && cuts < 24);
     expect(cuts).toBeGreaterThan(10);
@@ -154,7 +160,7 @@ for (const which of ["piece", "answer"] as const) {
   }, 120_000);
 }
 
-test("streamers agree on a round's beginning, and whoever comes later plays the round that is on", async () => {
+test("streamers agree on when a round started, and a later streamer joins the current round", async () => {
   const rounds = new EtcdRounds(client, systemClock);
   const other = new EtcdRounds(client, systemClock);
   expect(await rounds.current(`csv:loop-${run}`)).toBe(0);

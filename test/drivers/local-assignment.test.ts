@@ -1,18 +1,18 @@
 import { afterAll } from "bun:test";
 import { LocalAssignment } from "../../src/pipeline/stream/assignment/local-assignment.ts";
-import { exerciseSourceRanges, messageOf } from "../contract/range-assignment.ts";
+import { exerciseRangeAssignment, messageOf } from "../contract/range-assignment.ts";
 import { CsvFolder, manyRows, openCsvSource } from "../support/csv-reading.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 
 const folder = new CsvFolder();
 afterAll(() => folder.remove());
 
-exerciseSourceRanges("StoredGaps", async () => {
+exerciseRangeAssignment("LocalAssignment", async () => {
   const { store, close } = await openMemoryStore();
   const source = await openCsvSource(folder.write(manyRows(2000)), { batchRows: 50 });
   return {
     source,
-    ranges: new LocalAssignment(store),
+    assignment: new LocalAssignment(store),
     openOther: () => new LocalAssignment(store),
     settle: (_, { range, batch }) => {
       const { idempotencyKey } = messageOf({ range, batch });

@@ -28,7 +28,7 @@ test("work and pause together make up the pace, and a pause is never longer than
     return endMs - startMs;
   };
   await pauseAfter(0);
-  // 10 s of standing still in this test count as work as well
+  // the 10 s that pass in this test count as work as well
   expect(await pauseAfter(0)).toBe(1000);
   const fresh = new BackPressure({ lowMessages: 0, highMessages: 100, clock });
   fresh.observe(75);

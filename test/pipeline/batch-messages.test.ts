@@ -36,7 +36,7 @@ test("a batch that is too large is several messages; only the last one moves the
   expect(decoded.reduce((sum, { tally }) => sum + tally.rows, 0)).toBe(batch.tally.rows);
 });
 
-test("the same batch makes the same messages again, whoever reads it", () => {
+test("the same batch makes the same messages in every process", () => {
   const namesOf = () => messagesOf(keyedByRange({ range, batch }), 800).map(({ message }) => message.idempotencyKey);
   expect(namesOf()).toEqual(namesOf());
 });

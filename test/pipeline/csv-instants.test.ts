@@ -22,14 +22,14 @@ const path = folder.write([exporterHeader, ...rows, ""].join("\n"));
 
 const rowCounts = (batches: readonly RangeBatch[]): number[] => batches.map(({ batch }) => batch.tally.rows);
 
-/** How often each record was begun: once, where no batch's end splits it. */
+/** How many records the batches have: one for each record of the file if no batch's end splits one. */
 function recordsOf(batches: readonly RangeBatch[]): number {
   return batches.reduce((sum, { batch }) => sum + batch.recordCount, 0);
 }
 
 for (const fastLane of [true, false]) {
   for (const chunkBytes of [400, 5000, 1 << 20]) {
-    test(`a batch goes on to the end of its instant (fast lane ${fastLane}, chunks of ${chunkBytes} bytes)`, async () => {
+    test(`a batch continues to the end of its instant (fast lane ${fastLane}, chunks of ${chunkBytes} bytes)`, async () => {
       const options = { fastLane, chunkBytes, batchRows: 70, batchMaxRows: 1000 };
       const batches = await batchesOf(await openCsvSource(path, options));
       expect(rowCounts(batches)).toEqual(Array<number>(6).fill(2 * instantRows));
@@ -38,17 +38,17 @@ for (const fastLane of [true, false]) {
   }
 }
 
-test("an instant of more rows than a batch may have is cut", async () => {
+test("an instant of more rows than a batch may have is divided", async () => {
   const batches = await batchesOf(await openCsvSource(path, { batchRows: 10, batchMaxRows: 25 }));
   expect(rowCounts(batches).slice(0, 4)).toEqual([25, 25, 10, 25]);
 });
 
-test("without leave for more, a batch has as many rows as asked for", async () => {
+test("a batch that may not grow has exactly the rows that it was asked for", async () => {
   const batches = await batchesOf(await openCsvSource(path, { batchRows: 25 }));
   expect(rowCounts(batches).slice(0, 3)).toEqual([25, 25, 25]);
 });
 
-test("ranges end where instants do, wherever the file is cut", async () => {
+test("ranges end where instants do, at any range size", async () => {
   const source = await openCsvSource(path, { batchRows: 10, batchMaxRows: 1000, chunkBytes: 1000 });
   for (const rangeBytes of [1, 3000, 20_000, 1_000_000]) {
     const batches: RangeBatch[] = [];

@@ -65,7 +65,7 @@ for (const [name, expected] of Object.entries(expectations)) {
   const path = sharedData("malformed", name);
   for (const fastLane of [true, false]) {
     test.skipIf(path === undefined)(
-      `${name} gives its good rows and a reason for each other (fast lane ${fastLane})`,
+      `${name} gives its good rows, and a reason for each rejected one (fast lane ${fastLane})`,
       async () => {
         const batches = await batchesOf(await openCsvSource(path ?? "", { fastLane }));
         expect({
@@ -92,19 +92,22 @@ test.skipIf(unusable === undefined)(
 );
 
 const bareQuotes = sharedData("malformed", "m09_bare_quote_labels.csv");
-test.skipIf(bareQuotes === undefined)("a rejected row says what is wrong, where, and what would be right", async () => {
-  const [rejected] = rejectedOf(await batchesOf(await openCsvSource(bareQuotes ?? "")));
-  const uuid = "GPU-0aba4c65-be7d-8418-977a-c950c14b989a";
-  expect(rejected).toEqual({
-    line: 2,
-    byte: 101,
-    reason: "invalid_gpu_id",
-    field: "gpu_id",
-    value: uuid,
-    message: `The gpu_id "${uuid}" is not a whole number from 0 to 1000000.`,
-    raw: `2024-01-01T00:00:00Z,temperature,${uuid},0,${uuid},A100,host1,container1,pod1,ns1,42.5,key="value"`,
-  });
-});
+test.skipIf(bareQuotes === undefined)(
+  "a rejected row shows what is wrong, where, and what would be right",
+  async () => {
+    const [rejected] = rejectedOf(await batchesOf(await openCsvSource(bareQuotes ?? "")));
+    const uuid = "GPU-0aba4c65-be7d-8418-977a-c950c14b989a";
+    expect(rejected).toEqual({
+      line: 2,
+      byte: 101,
+      reason: "invalid_gpu_id",
+      field: "gpu_id",
+      value: uuid,
+      message: `The gpu_id "${uuid}" is not a whole number from 0 to 1000000.`,
+      raw: `2024-01-01T00:00:00Z,temperature,${uuid},0,${uuid},A100,host1,container1,pod1,ns1,42.5,key="value"`,
+    });
+  },
+);
 
 interface Dialect {
   readonly rows?: number;

@@ -24,7 +24,7 @@ function sharedRound(round: number): { asked: unknown[]; playing: Playing } {
   return { asked, playing: { timestamps: "now", round, startedAtMs } };
 }
 
-test("processes that agree on a round's beginning play one source, whenever each was started", async () => {
+test("processes that agree on when a round started play one source, whenever each of them started", async () => {
   const { asked, playing } = sharedRound(2);
   const clocks = [100, 7500].map((lateMs) => new ManualClock(startMs + 2000 + lateMs));
   const [first, second] = await Promise.all(clocks.map((clock) => openCsvSource(path, { playing, clock })));

@@ -30,7 +30,7 @@ function exporterFile(...rows: string[]): string {
   return folder.write([exporterHeader, ...rows, ""].join("\n"));
 }
 
-/** Line, reason of every rejected row and the values kept, of both lanes at several chunk sizes: all are the same. */
+/** Line and reason of every rejected row, and the values that were kept. Both lanes give the same at several chunk sizes. */
 async function outcomeOf(path: string): Promise<{ rejected: unknown[]; values: number[] }> {
   const readings = await Promise.all(
     [64, 1 << 16, 1 << 20].flatMap((chunkBytes) =>
@@ -45,7 +45,7 @@ async function outcomeOf(path: string): Promise<{ rejected: unknown[]; values: n
   };
 }
 
-/** Resolves once somebody waits for the clock. */
+/** Resolves once something waits for the clock. */
 async function sleeping(clock: ManualClock): Promise<void> {
   for (let turns = 0; turns < 100_000 && clock.sleeperCount === 0; turns += 1) {
     await new Promise((resolve) => setImmediate(resolve));
@@ -72,7 +72,7 @@ exerciseReplayableSource("CsvSource played as now", async () => {
   return { source: await reopen(), reopen, close: () => Promise.resolve() };
 });
 
-test("what cannot be opened is refused in a sentence", async () => {
+test("a file that cannot be opened is refused, and the message says why", async () => {
   const path = folder.write("x");
   expect(openCsvSource(`${path}.none`)).rejects.toThrow(/does not exist/);
   expect(openCsvSource(dirname(path))).rejects.toThrow(/is a directory/);
@@ -188,7 +188,7 @@ test("a missing value is counted and makes no record", async () => {
   expect(batch?.batch).toMatchObject({ recordCount: 0, gpus: [], tally: { rows: 2, missing: 2, samples: 0 } });
 });
 
-test("a wide row keeps its good cells when one is bad, and names what nobody reads", async () => {
+test("a wide row keeps its good cells when one is bad, and names the columns that are not read", async () => {
   const rows = [`${time},0,GPU-0,h,30,9999999,535.1,7,SN1`, `${time},1,GPU-1,h,N/A,,535.1,7,`];
   const path = folder.write([`${wideHeader},driver_version,fan,DCGM_FI_DEV_SERIAL`, ...rows].join("\n"));
   const source = await openCsvSource(path);

@@ -43,7 +43,7 @@ function open(queue: Pick<Queue, "publish">): Opened {
   return { buffer, groups };
 }
 
-test("messages are published in their order, and what comes while a publish is under way goes into the next", async () => {
+test("messages are published in their order, and those added during a publish are part of the next one", async () => {
   const queue = openQueue();
   const { buffer, groups } = open(queue);
   await Promise.all(Array.from({ length: 10 }, (_, key) => buffer.add(outgoing(key))));
@@ -53,7 +53,7 @@ test("messages are published in their order, and what comes while a publish is u
   expect(groups).toEqual([1, 9]);
 });
 
-test("adding waits while the queue takes nothing: what is held here stays small", async () => {
+test("adding waits while the queue takes nothing: few messages are held in the buffer", async () => {
   const queue = openQueue(1);
   const { buffer } = open(queue);
   let added = 0;
@@ -71,7 +71,7 @@ test("adding waits while the queue takes nothing: what is held here stays small"
   await buffer.flush();
 });
 
-test("a publish that fails for a while is repeated as it was; one that fails for good fails every later call", async () => {
+test("a publish that fails for a while is retried unchanged; one that cannot be retried fails every later call", async () => {
   const queue = openQueue();
   const failures: Error[] = [new EtcdUnavailable("no leader"), new EtcdUnavailable("no leader")];
   const { buffer, groups } = open({

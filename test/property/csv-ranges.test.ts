@@ -27,14 +27,14 @@ const timeoutMs = 60_000;
 const never = new AbortController().signal;
 const rangeSizes = fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 300, max: 20_000 }));
 
-function cutsOf(source: CsvSource, rangeBytes: number, from = source.whole.from): Promise<Range[]> {
+function rangesOf(source: CsvSource, rangeBytes: number, from = source.whole.from): Promise<Range[]> {
   return Array.fromAsync(source.planRanges(from, rangeBytes, never));
 }
 
 /** Reads the ranges one by one, each as a process of its own would. */
-async function readRanges(path: string, cuts: readonly Range[], options: TestCsvOptions) {
+async function readRanges(path: string, planned: readonly Range[], options: TestCsvOptions) {
   const batches: RangeBatch[] = [];
-  for (const { from, to } of cuts) {
+  for (const { from, to } of planned) {
     const source = await openCsvSource(path, options);
     batches.push(...(await batchesOf(source, { from, to })));
   }
@@ -51,9 +51,9 @@ test(
     await fc.assert(
       fc.asyncProperty(csvBytes, readings, rangeSizes, async (bytes, options, rangeBytes) => {
         const source = await openCsvSource(folder.write(bytes), options);
-        const [cuts, rows] = [await cutsOf(source, rangeBytes), await cutsOf(source, 1)];
+        const [planned, rows] = [await rangesOf(source, rangeBytes), await rangesOf(source, 1)];
         let start = source.whole.from;
-        for (const { from, to } of cuts) {
+        for (const { from, to } of planned) {
           expect(from).toEqual(start);
           const end = rows.find((row) => row.to.offset >= from.offset + rangeBytes) ?? rows.at(-1);
           expect(to).toEqual(end?.to as typeof start);
@@ -68,7 +68,7 @@ test(
   timeoutMs,
 );
 
-/** Where rows end by the splitter alone, looking at the whole file at once: nothing is passed over quickly. */
+/** Where rows end by the splitter alone, with the whole file in memory: no line is passed without it. */
 async function splitterEnds(path: string, { whole }: CsvSource, maxBytes: number): Promise<Position[]> {
   const file = await open(path);
   const endOffset = whole.to.offset;
@@ -90,20 +90,20 @@ async function splitterEnds(path: string, { whole }: CsvSource, maxBytes: number
 }
 
 test(
-  "rows end where the splitter alone ends them, whatever the chunks and from wherever it is looked",
+  "rows end where the splitter alone ends them, with any chunks and from any position",
   async () => {
     await fc.assert(
       fc.asyncProperty(csvBytes, readings, fc.nat(), async (bytes, { chunkBytes, recordMaxBytes }, pick) => {
         const path = folder.write(bytes);
         const source = await openCsvSource(path, { batchRows: 1, chunkBytes, recordMaxBytes });
-        const rows = await cutsOf(source, 1);
+        const rows = await rangesOf(source, 1);
         const ends = await splitterEnds(path, source, recordMaxBytes);
         expect(rows.map(({ to }) => to)).toEqual(ends);
         const from = rows[pick % Math.max(1, rows.length)]?.from ?? source.whole.from;
-        expect(await cutsOf(source, 1, from)).toEqual(rows.slice(rows.findIndex((row) => row.from === from)));
+        expect(await rangesOf(source, 1, from)).toEqual(rows.slice(rows.findIndex((row) => row.from === from)));
         // and a batch of one row never ends elsewhere
-        const known = new Map(ends.map((end) => [end.offset, end]));
-        for (const { range } of await batchesOf(source)) expect(known.get(range.to.offset)).toEqual(range.to);
+        const endAt = new Map(ends.map((end) => [end.offset, end]));
+        for (const { range } of await batchesOf(source)) expect(endAt.get(range.to.offset)).toEqual(range.to);
       }),
       { numRuns: 100 },
     );
@@ -111,7 +111,7 @@ test(
   timeoutMs,
 );
 
-/** Every record as it goes into the store, with its GPU and workload. */
+/** Every record as the store gets it, with its GPU and workload. */
 function recordsOf(batches: readonly RangeBatch[]): unknown[] {
   return batches.flatMap(({ batch }) =>
     Array.from(batch.timesMs, (timeMs, record) => ({
@@ -132,7 +132,7 @@ test(
         const path = folder.write(bytes);
         const source = await openCsvSource(path, { batchRows: 1, chunkBytes, recordMaxBytes });
         const whole = await batchesOf(source);
-        const parts = await readRanges(path, await cutsOf(source, rangeBytes), { batchRows: 1, recordMaxBytes });
+        const parts = await readRanges(path, await rangesOf(source, rangeBytes), { batchRows: 1, recordMaxBytes });
         expect(recordsOf(parts)).toEqual(recordsOf(whole));
         expect(rejectedOf(parts)).toEqual(rejectedOf(whole));
         for (const count of ["rows", "samples", "missing", "duplicates", "blankLines", "repeatedHeaders"] as const) {
@@ -145,23 +145,23 @@ test(
   timeoutMs,
 );
 
-/** The value that holds in the end: a later one replaces an earlier one, in a batch or in the store. */
+/** The last value of each sample: a later one replaces an earlier one, in a batch or in the store. */
 function lastValues(batches: readonly RangeBatch[]): Map<string, number> {
   return new Map(samplesOf(batches).map(({ uuid, timeMs, metric, value }) => [`${uuid} ${timeMs} ${metric}`, value]));
 }
 
-// Batches end elsewhere where ranges do. So what depends on a batch's ends is not compared here: which of two values of
-// one instant is counted as a duplicate and which replaces the other in the store, and what of a GPU's or a record's
-// attributes was learnt from other rows of the batch.
+// A range's end also ends a batch. So this test does not compare what depends on where batches end: which of two values of
+// one instant is counted as a duplicate and which one replaces the other in the store, and which attributes of a GPU or a
+// record come from other rows of the batch.
 test(
-  "ranges read one by one give the values, rejections and counts of the whole, whatever the batches",
+  "ranges read one by one give the values, rejections and counts of the whole, with any batches",
   async () => {
     await fc.assert(
       fc.asyncProperty(csvBytes, readings, rangeSizes, async (bytes, options, rangeBytes) => {
         const path = folder.write(bytes);
         const source = await openCsvSource(path, options);
         const whole = await batchesOf(source);
-        const parts = await readRanges(path, await cutsOf(source, rangeBytes), options);
+        const parts = await readRanges(path, await rangesOf(source, rangeBytes), options);
         expect(lastValues(parts)).toEqual(lastValues(whole));
         expect(rejectedOf(parts)).toEqual(rejectedOf(whole));
         for (const count of ["rows", "missing", "blankLines", "repeatedHeaders"] as const) {
@@ -176,14 +176,14 @@ test(
   timeoutMs,
 );
 
-test("an abort ends the cutting without error and without a cut at a place that is no row's end", async () => {
+test("an abort ends the planning without an error, and without a range that ends inside a row", async () => {
   const source = await openCsvSource(folder.write(`timestamp,gpu_id,uuid,hostname,temperature\n${"x\n".repeat(5000)}`));
   const stop = new AbortController();
-  const cuts: Range[] = [];
-  for await (const cut of source.planRanges(source.whole.from, 100, stop.signal)) {
-    cuts.push(cut);
-    if (cuts.length === 3) stop.abort();
+  const planned: Range[] = [];
+  for await (const range of source.planRanges(source.whole.from, 100, stop.signal)) {
+    planned.push(range);
+    if (planned.length === 3) stop.abort();
   }
-  expect(cuts.map(({ from, to }) => to.offset - from.offset)).toEqual([100, 100, 100]);
+  expect(planned.map(({ from, to }) => to.offset - from.offset)).toEqual([100, 100, 100]);
   expect(await Array.fromAsync(source.planRanges(source.whole.from, 100, stop.signal))).toEqual([]);
 });

@@ -182,7 +182,7 @@ function batchOf(records: readonly FleetRecord[]) {
   const builder = new BatchBuilder();
   for (const { gpu, timeMs, values, custom = {}, workload } of records) {
     const workloadIndex = workload === undefined ? 0 : builder.workloadIndex(workload);
-    const row = builder.row(builder.gpuIndex(gpu), timeMs, workloadIndex);
+    const row = builder.record(builder.gpuIndex(gpu), timeMs, workloadIndex);
     for (const [name, value] of Object.entries(values)) builder.set(row, metricIndexOf(name) ?? NaN, value);
     for (const [name, value] of Object.entries(custom)) builder.setCustom(row, name, value);
     builder.count("rows");

@@ -43,7 +43,7 @@ function quotedCell(text: string | undefined): string {
   return `"${(text ?? "").replaceAll('"', '""')}"`;
 }
 
-/** A folder for a test file's CSVs. */
+/** A folder for the CSV files of a test file. */
 export class CsvFolder {
   private readonly path = mkdtempSync(join(tmpdir(), "csv-source-"));
 
@@ -78,7 +78,7 @@ export function playedNow(startedAtMs: number, round = 0): Playing {
   return { timestamps: "now", round, startedAtMs: () => Promise.resolve(startedAtMs) };
 }
 
-/** Every batch of a range, the whole file unless told. */
+/** Every batch of a range, by default of the whole file. */
 export async function batchesOf(source: CsvSource, range?: Partial<Range>): Promise<RangeBatch[]> {
   return Array.fromAsync(source.read({ ...source.whole, ...range }, new AbortController().signal));
 }
@@ -98,7 +98,7 @@ export interface FlatSample {
   readonly value: number;
 }
 
-/** What was kept, record by record. */
+/** The samples that were kept, record by record. */
 export function samplesOf(batches: readonly RangeBatch[]): FlatSample[] {
   return batches.flatMap(({ batch }) => {
     const samples: FlatSample[] = [];
@@ -117,17 +117,17 @@ export function samplesOf(batches: readonly RangeBatch[]): FlatSample[] {
   });
 }
 
-/** What was not. */
+/** The inputs that were rejected. */
 export function rejectedOf(batches: readonly RangeBatch[]): RejectedInput[] {
   return batches.flatMap(({ batch }) => [...batch.rejected]);
 }
 
 /** The sum of a tally's count over batches. */
-export function tallyOf(batches: readonly RangeBatch[], what: keyof RangeBatch["batch"]["tally"]): number {
-  return batches.reduce((sum, { batch }) => sum + batch.tally[what], 0);
+export function tallyOf(batches: readonly RangeBatch[], count: keyof RangeBatch["batch"]["tally"]): number {
+  return batches.reduce((sum, { batch }) => sum + batch.tally[count], 0);
 }
 
-/** A file of so many rows; another seed is another content. */
+/** The text of a file of so many rows; another seed gives another content. */
 export function manyRows(rows: number, seed = 0): string {
   const startMs = Date.UTC(2025, 6, 18, 20, 42, 34);
   const lines = Array.from({ length: rows }, (_, row) =>

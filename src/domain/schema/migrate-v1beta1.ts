@@ -54,9 +54,9 @@ function addSample(builder: BatchBuilder, sample: Sample, clusterId: string): vo
     builder.count("missing");
     return;
   }
-  const row = builder.row(builder.gpuIndex(gpu), timeMs, builder.workloadIndex(workload));
-  if (index === undefined) builder.setCustom(row, metric, value);
-  else builder.set(row, index, value);
+  const record = builder.record(builder.gpuIndex(gpu), timeMs, builder.workloadIndex(workload));
+  if (index === undefined) builder.setCustom(record, metric, value);
+  else builder.set(record, index, value);
 }
 
 function textOf(sample: Sample, field: keyof Sample): string | FieldError {

@@ -3,18 +3,18 @@ import type { Clock } from "../../kit/clock.ts";
 export interface BackPressureOptions {
   /** Messages in the queue up to which publishing is not slowed. */
   readonly lowMessages: number;
-  /** Messages in the queue from which publishing is slowed the most; at the queue's capacity it stops. */
+  /** Messages in the queue from which publishing is at its slowest; at the queue's capacity it stops. */
   readonly highMessages: number;
   readonly clock: Clock;
 }
 
-/** The slowest pace, as a part of the full one: a streamer that stood still would not notice room quickly. */
+/** The slowest pace, as a share of the full one: a streamer that stopped would notice free capacity too late. */
 const slowestPace = 0.1;
-/** No pause is longer, so that a change of the depth shows soon. */
+/** The longest pause, so that a change of the depth takes effect soon. */
 const pauseMaxMs = 1000;
 
-/** Slows a streamer down as the queue fills, so that it comes to rest at the collectors' rate instead of running into
- *  the limit again and again. */
+/** Slows a streamer down as the queue fills, so that it settles at the collectors' rate instead of hitting the limit again
+ *  and again. */
 export class BackPressure {
   private depth = 0;
   private workSinceMs: number;
@@ -23,7 +23,7 @@ export class BackPressure {
     this.workSinceMs = options.clock.nowMs();
   }
 
-  /** The queue's depth as of the last publish. */
+  /** Takes the queue's depth after a publish. */
   observe(depthMessages: number): void {
     this.depth = depthMessages;
   }
@@ -32,14 +32,14 @@ export class BackPressure {
     return this.depth;
   }
 
-  /** Part of the full rate that is allowed now: 1 up to the low mark, 0.1 from the high mark on. */
+  /** Share of the full rate that is allowed now: 1 up to the low mark, 0.1 from the high mark on. */
   get pace(): number {
     const { lowMessages, highMessages } = this.options;
     const over = (this.depth - lowMessages) / Math.max(1, highMessages - lowMessages);
     return Math.min(1, Math.max(slowestPace, 1 - over));
   }
 
-  /** Between two batches: stands still for so long that work and pause together make up the pace. */
+  /** Pauses between two batches for so long that work and pause together give the pace. */
   async pause(signal: AbortSignal): Promise<void> {
     const { clock } = this.options;
     const workMs = clock.nowMs() - this.workSinceMs;

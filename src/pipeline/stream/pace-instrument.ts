@@ -1,11 +1,11 @@
 import { Gauge, type Registry } from "prom-client";
 import type { BackPressure } from "./back-pressure.ts";
 
-/** Shows how far a streamer is slowed down by the queue's depth. */
+/** Exports the share of its full rate at which a streamer publishes. */
 export function showPace(backPressure: BackPressure, registry: Registry): void {
   new Gauge({
     name: "telemetry_publish_pace_ratio",
-    help: "Part of the full rate at which the streamer publishes: 1 unless the queue fills",
+    help: "Share of the full rate at which the streamer publishes: 1 unless the queue fills",
     registers: [registry],
     collect() {
       this.set(backPressure.pace);

@@ -7,45 +7,46 @@ export interface PublishBufferOptions {
   readonly queue: Queue;
   readonly checkpoint: Checkpoint | undefined;
   readonly clock: Clock;
-  /** Gives up waiting and retrying; what is not published then is read again another time. */
+  /** Ends waiting and retrying; messages that are not published by then are dropped. */
   readonly signal: AbortSignal;
   readonly onPublished: (messages: readonly OutgoingMessage[], published: Published) => void;
   readonly onRetry: (error: unknown) => void;
 }
 
-/** Enough that reading goes on while a publish is under way; what is more would only sit here. */
+/** Enough that reading continues while a publish is under way; more would only wait here. */
 const waitingMaxMessages = 32;
 const waitingMaxBytes = 1024 * 1024;
 
-/** Publishes a range's messages in their order: one publish at a time, and what is added meanwhile goes into the next. */
+/** Publishes the messages of a claim in their order: one publish at a time; messages that are added meanwhile are part of the
+ *  next one. */
 export class PublishBuffer {
   private waiting: OutgoingMessage[] = [];
   private waitingBytes = 0;
   private publishing: Promise<void> | undefined;
-  private failure: unknown;
+  private error: unknown;
 
   constructor(private readonly options: PublishBufferOptions) {}
 
-  /** Waits while too much is unpublished. @throws what made a publish fail for good */
+  /** Adds a message; waits while too many are unpublished. @throws the error of a publish that cannot be retried */
   async add(outgoing: OutgoingMessage): Promise<void> {
     while (this.publishing !== undefined && this.isFull) await this.publishing;
-    this.throwFailure();
+    this.throwError();
     this.waiting.push(outgoing);
     this.waitingBytes += outgoing.message.payload.length;
     this.publishing ??= this.publishWaiting();
   }
 
-  /** Resolves when everything added is published. @throws what made a publish fail for good */
+  /** Resolves when every added message is published. @throws the error of a publish that cannot be retried */
   async flush(): Promise<void> {
     while (this.publishing !== undefined) await this.publishing;
-    this.throwFailure();
+    this.throwError();
   }
 
   private get isFull(): boolean {
     return this.waiting.length >= waitingMaxMessages || this.waitingBytes >= waitingMaxBytes;
   }
 
-  /** Publishes what is waiting now; where more has come since, goes on as the next `publishing`. Never rejects. */
+  /** Publishes the waiting messages; if more were added meanwhile, the next `publishing` publishes them. Never rejects. */
   private async publishWaiting(): Promise<void> {
     const { queue, checkpoint, clock, signal, onPublished, onRetry } = this.options;
     const outgoing = this.waiting;
@@ -56,13 +57,13 @@ export class PublishBuffer {
       const published = await retry(() => queue.publish(messages, { signal, checkpoint }), { clock, signal, onRetry });
       onPublished(outgoing, published);
     } catch (error) {
-      this.failure = error;
+      this.error = error;
       this.waiting = [];
     }
     this.publishing = this.waiting.length > 0 ? this.publishWaiting() : undefined;
   }
 
-  private throwFailure(): void {
-    if (this.failure !== undefined) throw this.failure as Error;
+  private throwError(): void {
+    if (this.error !== undefined) throw this.error as Error;
   }
 }

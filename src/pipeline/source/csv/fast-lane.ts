@@ -92,9 +92,9 @@ export class FastLane {
     labels.gpuIndexHint = gpuIndex;
     const workloadIndex = builder.workloadIndex(identity.workload, identity.workloadIndexHint);
     identity.workloadIndexHint = workloadIndex;
-    const row = builder.row(gpuIndex, this.timeMs + shiftMs, workloadIndex);
-    if (typeof metric.metric === "number") builder.set(row, metric.metric, value);
-    else builder.setCustom(row, metric.metric, value);
+    const record = builder.record(gpuIndex, this.timeMs + shiftMs, workloadIndex);
+    if (typeof metric.metric === "number") builder.set(record, metric.metric, value);
+    else builder.setCustom(record, metric.metric, value);
   }
 
   private readWindow(bytes: Buffer): void {

@@ -103,9 +103,9 @@ export class RowReader {
   private add(identity: RowIdentity, metric: number | string, value: number): void {
     const { builder, shiftMs } = this.parts;
     const gpuIndex = builder.gpuIndex(identity.gpu);
-    const row = builder.row(gpuIndex, identity.timeMs + shiftMs, builder.workloadIndex(identity.workload));
-    if (typeof metric === "number") builder.set(row, metric, value);
-    else builder.setCustom(row, metric, value);
+    const record = builder.record(gpuIndex, identity.timeMs + shiftMs, builder.workloadIndex(identity.workload));
+    if (typeof metric === "number") builder.set(record, metric, value);
+    else builder.setCustom(record, metric, value);
   }
 
   private isHeader(fields: readonly string[]): boolean {

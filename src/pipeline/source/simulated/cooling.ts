@@ -1,6 +1,6 @@
 import type { Random } from "./random.ts";
 
-/** A host's cooling: its inlet temperature, and fans that fail now and then and are mended. */
+/** A host's cooling: its inlet temperature, and fans that fail now and then and are repaired. */
 export class Cooling {
   private failedForSeconds = 0;
   private readonly inletCelsius: number;
@@ -14,12 +14,12 @@ export class Cooling {
     if (this.random.chance(seconds / meanSecondsToFailure)) this.failedForSeconds = this.random.between(120, 600);
   }
 
-  /** Temperature that the GPUs are cooled towards. */
+  /** Temperature of the air that cools the GPUs. */
   get airCelsius(): number {
     return this.inletCelsius + (this.failedForSeconds > 0 ? failedFanCelsius : 0);
   }
 }
 
-/** Often enough that an hour of 31 hosts shows five. */
+/** Short enough that an hour of 31 hosts shows five failures. */
 const meanSecondsToFailure = 6 * 60 * 60;
 const failedFanCelsius = 28;

@@ -1,4 +1,4 @@
-/** What a job asks of a GPU at an instant; shares are of the GPU's full ability, 0 to 1. */
+/** The load that a job puts on a GPU at an instant, as shares of what the GPU can do, 0 to 1. */
 export interface Demand {
   readonly utilization: number;
   readonly memoryBandwidth: number;
@@ -8,7 +8,7 @@ export interface Demand {
   readonly encoder: number;
 }
 
-/** Nothing runs. */
+/** The load if nothing runs. */
 export const noDemand: Demand = {
   utilization: 0,
   memoryBandwidth: 0,
@@ -18,9 +18,9 @@ export const noDemand: Demand = {
   encoder: 0,
 };
 
-/** Whoever holds a GPU. */
+/** What a GPU is assigned to. */
 export interface Occupant {
-  /** What it asks of one of its GPUs now.
-   *  @param clock share of its clock that the GPU was given to this occupant with */
+  /** The load that it puts on one of its GPUs now.
+   *  @param clock share of its full clock that the GPU reaches for this occupant */
   demandOf(clock: number): Demand;
 }

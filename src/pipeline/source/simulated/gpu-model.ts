@@ -1,4 +1,4 @@
-/** What the physics needs to know of a GPU model. */
+/** The properties of a GPU model that the simulation needs. */
 export interface GpuModel {
   readonly name: string;
   /** FB_USED and FB_FREE together: the framebuffer without what the driver reserves. */
@@ -12,8 +12,7 @@ export interface GpuModel {
   readonly throttleCelsius: number;
 }
 
-/** The models of the fleet, each with the drivers that its hosts run; a model twice in the list is twice as frequent.
- *  H100: as the DCGM readings of a real fleet have it (345 and 1980 MHz, 81,007 MiB, 66 W idle); A100: its data sheet. */
+/** From the DCGM readings of a real fleet: 345 and 1980 MHz, 81,007 MiB, 66 W idle. */
 const h100: GpuModel = {
   name: "NVIDIA H100 80GB HBM3",
   memoryMebibytes: 81_007,
@@ -24,6 +23,7 @@ const h100: GpuModel = {
   memoryClockMhz: 2619,
   throttleCelsius: 85,
 };
+/** From its data sheet. */
 const a100: GpuModel = {
   name: "NVIDIA A100-SXM4-80GB",
   memoryMebibytes: 81_037,
@@ -35,7 +35,7 @@ const a100: GpuModel = {
   throttleCelsius: 82,
 };
 
-/** What a host may be: its GPUs' model and its driver, more likely ones more often. */
+/** The kinds of hosts: the model of their GPUs and their driver. A kind that is listed twice is twice as frequent. */
 export const hostKinds: readonly { readonly model: GpuModel; readonly driverVersion: string }[] = [
   { model: h100, driverVersion: "535.129.03" },
   { model: h100, driverVersion: "535.129.03" },

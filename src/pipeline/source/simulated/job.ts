@@ -3,11 +3,11 @@ import { type Demand, noDemand, type Occupant } from "./demand.ts";
 import type { Random } from "./random.ts";
 import type { SimulatedGpu } from "./simulated-gpu.ts";
 
-/** training: full load with dips at checkpoints; inference: bursts; transcoding: as inference, on the video engines
- *  too; notebook: holds its GPU and hardly uses it. */
+/** training: full load with dips at checkpoints; inference: bursts; transcoding: bursts, on the video engines as well;
+ *  notebook: holds its GPU and hardly uses it. */
 export type JobKind = "training" | "inference" | "transcoding" | "notebook";
 
-/** What is decided of a job before it starts. */
+/** What is decided about a job before it starts. */
 export interface JobPlan {
   readonly kind: JobKind;
   readonly lifetimeSeconds: number;
@@ -17,7 +17,7 @@ export interface JobPlan {
 
 const loadingSeconds = 8;
 
-/** A job from its start to its end: holds its GPUs and asks of them what its kind asks.
+/** A job from its start to its end: it holds its GPUs and loads them as its kind does.
  *
  *  LOADING (memory fills) -> WORKING <-> RESTING (a checkpoint, a lull, a person thinking) -> ended */
 export class Job implements Occupant {
@@ -26,14 +26,14 @@ export class Job implements Occupant {
   private phaseLeftSeconds = 0;
   private readonly intensity: number;
   private readonly memoryShare: number;
-  /** A straggler holds all the others up: they wait for it in every step. */
+  /** A straggler slows all other GPUs down: they wait for it in every step. */
   private readonly hasStraggler: boolean;
 
   constructor(
     readonly plan: JobPlan,
     private readonly random: Random,
   ) {
-    this.resting = plan.kind !== "notebook"; // the first turn comes at once
+    this.resting = plan.kind !== "notebook"; // the first turn comes immediately
     this.intensity = random.between(0.8, 1);
     this.memoryShare = plan.kind === "notebook" ? random.between(0.02, 0.25) : random.between(0.5, 0.95);
     const gpus = plan.pods.flatMap((pod) => pod.gpus);

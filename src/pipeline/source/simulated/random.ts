@@ -7,7 +7,7 @@ export class Random {
   private counter = 1;
 
   /** @param seed any 32-bit number
-   *  @param stream independent numbers for the same seed: one stream a thing that shall not depend on other things */
+   *  @param stream independent numbers for the same seed: one stream for each thing that must not depend on others */
   constructor(seed: number, stream = 0) {
     this.a = 0x9e3779b9;
     this.b = seed | 0;
@@ -25,7 +25,7 @@ export class Random {
     return min + this.next() * (max - min);
   }
 
-  /** As `between`, with as many numbers between 1 and 2 as between 100 and 200; `min` above 0. */
+  /** Like `between`, but as likely between 1 and 2 as between 100 and 200; `min` is above 0. */
   betweenLog(min: number, max: number): number {
     return min * (max / min) ** this.next();
   }

@@ -5,12 +5,12 @@ import type { Random } from "./random.ts";
 import type { SimulatedGpu } from "./simulated-gpu.ts";
 import type { SimulatedHost } from "./simulated-host.ts";
 
-/** How full the fleet is meant to be: some GPUs are always idle. */
-const wantedOccupancy = 0.8;
-/** Mean time in which a missing part of the occupancy is filled again. */
+/** The share of GPUs that jobs should hold: some GPUs are always idle. */
+const targetOccupancy = 0.8;
+/** Mean time in which free GPUs beyond that share get a job. */
 const refillSeconds = 20;
-/** Hosts looked at for a job before it is turned away; keeps a tick's work small in a full fleet. */
-const hostsLookedAt = 64;
+/** Hosts that are tried for a job before it is dropped; keeps a tick cheap in a full fleet. */
+const hostsTriedMax = 64;
 
 const jobKinds: readonly JobKind[] = [
   "training",
@@ -26,7 +26,7 @@ interface JobProfile {
   readonly namespace: string;
   readonly container: string;
   readonly names: readonly string[];
-  /** Sizes that are asked for, likelier ones more often. */
+  /** Sizes of jobs; a size that is listed more often is more likely. */
   readonly gpusPerHost: readonly number[];
   readonly hosts: readonly number[];
   readonly lifetimeSeconds: readonly [min: number, max: number];
@@ -67,7 +67,7 @@ const profiles: Readonly<Record<JobKind, JobProfile>> = {
   },
 };
 
-/** Starts jobs where GPUs are free and ends them when their time is over. */
+/** Starts jobs on free GPUs and ends them when their time is over. */
 export class Scheduler {
   private jobs: Job[] = [];
   private readonly gpuCount: number;
@@ -81,12 +81,12 @@ export class Scheduler {
 
   advance(seconds: number): void {
     this.jobs = this.jobs.filter((job) => job.advance(seconds));
-    const missing = wantedOccupancy * this.gpuCount - this.occupied();
+    const missing = targetOccupancy * this.gpuCount - this.occupied();
     let starts = Math.max(0, missing) * Math.min(1, seconds / refillSeconds);
     while (starts > 0 && this.random.chance(starts)) starts -= this.startJob();
   }
 
-  /** Ends a job that lost a GPU, on all its GPUs. */
+  /** Ends a job that lost one of its GPUs, on all of them. */
   fail(occupant: Occupant): void {
     this.jobs.find((job) => job === occupant)?.end();
     this.jobs = this.jobs.filter((job) => job !== occupant);
@@ -113,11 +113,11 @@ export class Scheduler {
     return pods.reduce((count, { gpus }) => count + gpus.length, 0);
   }
 
-  /** Looks for hosts with that many free GPUs, from a random one on; Infinity asks for whole hosts. */
+  /** Finds hosts with so many free GPUs, starting at a random one; Infinity means whole hosts. */
   private findPlaces(hostCount: number, gpusPerHost: number): SimulatedGpu[][] {
     const places: SimulatedGpu[][] = [];
     const first = this.random.index(this.hosts.length);
-    for (let step = 0; step < Math.min(this.hosts.length, hostsLookedAt) && places.length < hostCount; step += 1) {
+    for (let step = 0; step < Math.min(this.hosts.length, hostsTriedMax) && places.length < hostCount; step += 1) {
       const host = this.hosts[(first + step) % this.hosts.length];
       const free = host?.gpus.filter((gpu) => gpu.isFree) ?? [];
       const wanted = Math.min(gpusPerHost, host?.gpus.length ?? 0);

@@ -1,4 +1,4 @@
-import { Mishaps } from "./mishaps.ts";
+import { Incidents } from "./incidents.ts";
 import { Random } from "./random.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { SimulatedGpu } from "./simulated-gpu.ts";
@@ -7,26 +7,26 @@ import { SimulatedHost } from "./simulated-host.ts";
 export interface SimulatedFleetOptions {
   readonly hosts: number;
   readonly gpusPerHost: number;
-  /** Same seed, same fleet, same history. */
+  /** The same seed gives the same fleet and the same history. */
   readonly seed: number;
-  /** Time that a tick stands for. */
+  /** Time that one tick simulates. */
   readonly intervalMs: number;
   readonly clusterId: string;
 }
 
-/** Time that has passed in the fleet before its first tick, so that it begins in the middle of its work: jobs of any
- *  age, warm GPUs. */
+/** Time that has passed in the fleet before its first tick, so that it starts in the middle of its work: with jobs of any
+ *  age and warm GPUs. */
 const warmUpTicks = 12;
 const warmUpTickSeconds = 30;
 
-/** Hosts, GPUs and the jobs on them, moved on tick by tick. Needs no clock: the same options and the same number of
- *  ticks give the same readings. */
+/** Hosts, GPUs and the jobs on them, simulated tick by tick. It needs no clock: the same options and the same number of ticks
+ *  give the same readings. */
 export class SimulatedFleet {
   /** In the order of hosts, then of their indexes. */
   readonly gpus: readonly SimulatedGpu[];
   private readonly hosts: readonly SimulatedHost[];
   private readonly scheduler: Scheduler;
-  private readonly mishaps: Mishaps;
+  private readonly incidents: Incidents;
   private readonly tickSeconds: number;
 
   constructor({ hosts, gpusPerHost, seed, intervalMs, clusterId }: SimulatedFleetOptions) {
@@ -37,19 +37,19 @@ export class SimulatedFleet {
     );
     this.gpus = this.hosts.flatMap((host) => host.gpus);
     this.scheduler = new Scheduler(this.hosts, random);
-    this.mishaps = new Mishaps(this.scheduler, random);
+    this.incidents = new Incidents(this.scheduler, random);
     this.tickSeconds = intervalMs / 1000;
     for (let tick = 0; tick < warmUpTicks; tick += 1) this.pass(warmUpTickSeconds);
   }
 
-  /** Moves the fleet on by one interval. */
+  /** Advances the fleet by one interval. */
   advance(): void {
     this.pass(this.tickSeconds);
   }
 
   private pass(seconds: number): void {
     this.scheduler.advance(seconds);
-    for (const gpu of this.gpus) this.mishaps.befall(gpu, seconds);
+    for (const gpu of this.gpus) this.incidents.strike(gpu, seconds);
     for (const host of this.hosts) host.advance(seconds);
   }
 }

@@ -5,7 +5,7 @@ import type { GpuModel } from "./gpu-model.ts";
 import type { Random } from "./random.ts";
 import type { Readings } from "./simulated-metrics.ts";
 
-/** What makes one GPU different from the next. */
+/** What one GPU is made from. */
 export interface GpuBuild {
   readonly gpu: Gpu;
   readonly model: GpuModel;
@@ -13,11 +13,11 @@ export interface GpuBuild {
   readonly random: Random;
 }
 
-/** One GPU: load makes power, power makes heat with inertia, heat lowers the clocks, clocks lower the power. */
+/** One GPU: load takes power, power heats it with inertia, heat lowers its clocks, lower clocks take less power. */
 export class SimulatedGpu {
   readonly gpu: Gpu;
   workload: Workload = noWorkload;
-  /** The code of the last XID error while it stands, else 0. */
+  /** The code of the last XID error until it is repaired, else 0. */
   xid = 0;
   pcieReplays = 0;
   private holder: Occupant | undefined;
@@ -36,7 +36,7 @@ export class SimulatedGpu {
   constructor(private readonly build: GpuBuild) {
     const { gpu, model, cooling, random } = build;
     this.gpu = gpu;
-    // At full power most stay 10 to 20 degrees below throttling; one in twenty sits badly on its heat sink.
+    // at full power most stay 10 to 20 degrees below throttling; one in twenty has bad contact with its heat sink
     const riseCelsius = random.between(38, 48) + (random.chance(0.05) ? 16 : 0);
     this.celsiusPerWatt = riseCelsius / model.maxWatts;
     this.powerWatts = model.idleWatts * random.between(0.97, 1.08);
@@ -49,7 +49,7 @@ export class SimulatedGpu {
     return this.holder === undefined;
   }
 
-  /** True while it emits nothing at all. */
+  /** True while it emits nothing. */
   get isSilent(): boolean {
     return this.silentForSeconds > 0;
   }
@@ -58,7 +58,7 @@ export class SimulatedGpu {
     return this.holder;
   }
 
-  /** @param clock share of its clock that it reaches for this occupant; below 1 it is the straggler */
+  /** @param clock share of its full clock that it reaches for this occupant; below 1 it is the straggler */
   assign(occupant: Occupant, workload: Workload, clock: number): void {
     this.holder = occupant;
     this.workload = workload;
@@ -71,12 +71,12 @@ export class SimulatedGpu {
     this.occupantClock = 1;
   }
 
-  /** Emits nothing for this long; what it does meanwhile goes on. */
+  /** Emits nothing for this long; its work continues. */
   silence(seconds: number): void {
     this.silentForSeconds = seconds;
   }
 
-  /** Lets time pass; any step is stable, however long. */
+  /** Lets time pass; a step of any length is stable. */
   advance(seconds: number): void {
     this.silentForSeconds = Math.max(0, this.silentForSeconds - seconds);
     this.demand = this.holder?.demandOf(this.occupantClock) ?? noDemand;
@@ -95,7 +95,7 @@ export class SimulatedGpu {
     this.memoryMebibytes += (wantedMebibytes - this.memoryMebibytes) * approach(seconds, memoryLagSeconds);
   }
 
-  /** What DCGM would say now: whole percents, degrees, MHz and MiB, power to the milliwatt, ratios to six digits. */
+  /** What DCGM would report now: whole percents, degrees, MHz and MiB, power to the milliwatt, ratios to six digits. */
   readings(): Readings {
     const { model } = this.build;
     const { demand } = this;
@@ -121,7 +121,7 @@ export class SimulatedGpu {
     };
   }
 
-  /** Share by which heat lowers the clock: nothing below the threshold, then more with each degree. */
+  /** Share by which heat lowers the clock: 0 below the threshold, then more with each degree. */
   private throttling(): number {
     const tooHotCelsius = this.celsius - this.build.model.throttleCelsius;
     return Math.min(0.6, Math.max(0, tooHotCelsius * 0.06));
@@ -140,7 +140,7 @@ const powerLagSeconds = 1.2;
 const heatLagSeconds = 25;
 const memoryLagSeconds = 1;
 
-/** Share of the way to a steady state that a first-order lag goes in a time. */
+/** How close a first-order lag comes to the steady state in a time: 0 to 1. */
 function approach(seconds: number, lagSeconds: number): number {
   return 1 - Math.exp(-seconds / lagSeconds);
 }

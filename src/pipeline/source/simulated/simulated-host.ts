@@ -12,7 +12,7 @@ export interface HostPlan {
   readonly clusterId: string;
 }
 
-/** A host and its GPUs. Depends on seed and index alone: in a larger fleet it is the same. */
+/** A host and its GPUs. It depends on seed and index alone: a larger fleet has the same one. */
 export class SimulatedHost {
   readonly hostname: string;
   readonly gpus: readonly SimulatedGpu[];

@@ -1,5 +1,5 @@
-/** The metrics that a simulated GPU emits, as DCGM names them: the ten of a common exporter set-up, then those that
- *  show health and what the load is made of. */
+/** The metrics that a simulated GPU emits, by their DCGM names: the ten of a common exporter configuration, then those that
+ *  show its health and the kind of its load. */
 export const simulatedMetrics = [
   "DCGM_FI_DEV_GPU_UTIL",
   "DCGM_FI_DEV_MEM_COPY_UTIL",

@@ -58,7 +58,7 @@ export class SimulatedSource implements LiveSource {
     }
   }
 
-  /** The tick itself, or the latest where that has passed it. */
+  /** The tick, or the present one if that is later. */
   private tickFrom(tick: number): number {
     const { clock, intervalMs } = this.options;
     return Math.max(tick, Math.floor(clock.nowMs() / intervalMs));
@@ -70,9 +70,9 @@ function batchOf(gpus: readonly SimulatedGpu[], timeMs: number): RecordBatch {
   const builder = new BatchBuilder();
   for (const gpu of gpus) {
     if (gpu.isSilent) continue;
-    const row = builder.row(builder.gpuIndex(gpu.gpu), timeMs, builder.workloadIndex(gpu.workload));
+    const record = builder.record(builder.gpuIndex(gpu.gpu), timeMs, builder.workloadIndex(gpu.workload));
     const readings = gpu.readings();
-    for (const [metric, index] of metricIndexes) builder.set(row, index, readings[metric]);
+    for (const [metric, index] of metricIndexes) builder.set(record, index, readings[metric]);
     builder.count("rows", metricIndexes.length);
   }
   return builder.build();

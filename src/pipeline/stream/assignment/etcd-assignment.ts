@@ -19,7 +19,7 @@ import { isRead, type PlannedRange, rangeText, readPlan, readRange, type StoredP
 import { answeredOrEnded, StreamerLease, type StreamerLeaseOptions } from "./streamer-lease.ts";
 
 export interface EtcdAssignmentOptions extends StreamerLeaseOptions {
-  /** For people who look into etcd. */
+  /** The value of the owner keys, for people who inspect etcd. */
   readonly streamerId: string;
   /** About how much of a file a streamer claims at a time. */
   readonly rangeBytes: number;

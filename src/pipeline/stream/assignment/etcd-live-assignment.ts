@@ -7,7 +7,7 @@ import { latestText, readLatest } from "./stored-plan.ts";
 import { answeredOrEnded, StreamerLease, type StreamerLeaseOptions } from "./streamer-lease.ts";
 
 export interface EtcdLiveAssignmentOptions extends StreamerLeaseOptions {
-  /** For people who look into etcd. */
+  /** The value of the owner keys, for people who inspect etcd. */
   readonly streamerId: string;
 }
 
