@@ -91,7 +91,7 @@ async function statementsOf(url: string, uuid: string): Promise<string> {
     },
   } as SqlClient;
   const engine = await detectEngine(client);
-  await new SqlTelemetryQueries(recording, () => engine).records({
+  await new SqlTelemetryQueries(recording, () => engine).history.records({
     gpus: { uuids: [uuid] },
     range: allTime,
     limit: 100,

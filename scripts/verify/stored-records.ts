@@ -33,7 +33,7 @@ export function recordsInStore(queries: TelemetryQueries): StoredRecords {
   return {
     recordsOf: (window) =>
       paged(window, async ({ uuid, startMs, endMs }) => {
-        const { elements: records } = await queries.records({
+        const { elements: records } = await queries.history.records({
           gpus: { uuids: [uuid] },
           range: { fromMs: startMs, toMs: endMs + 1 },
           limit: pageLimit,
@@ -46,7 +46,7 @@ export function recordsInStore(queries: TelemetryQueries): StoredRecords {
           values: new Map(Object.entries({ ...values, ...custom })),
         }));
       }),
-    countRejections: async (sourceId) => (await queries.rejections({ sourceId, limit: pageLimit })).length,
+    countRejections: async (sourceId) => (await queries.quarantine.rejections({ sourceId, limit: pageLimit })).length,
   };
 }
 

@@ -53,14 +53,14 @@ function api(options: GatewayOptions): AnyElysia {
   const parts = {
     ...options,
     answers: new FleetAnswers(fleet),
-    history: new HistoryAnswers(queries, clock),
+    history: new HistoryAnswers(queries.history, clock),
     deadLetters: new DeadLetterAnswers(options.deadLetters),
     feed: new LiveFeed(fleet),
   };
   const app: AnyElysia = new Elysia({ name: "gateway" }).use(compression());
   for (const routes of resources.flatMap((resource) => resource.routes(parts))) app.use(routes);
   return app
-    .use(liveRoutes({ ...parts, settings: webSocket }))
+    .use(liveRoutes({ ...parts, queries: queries.history, settings: webSocket }))
     .use(graphqlRoutes({ ...parts, settings: options.graphql, wsMaxConnections: webSocket.wsMaxConnections }))
     .use(docsRoutes(options));
 }

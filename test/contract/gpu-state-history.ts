@@ -67,16 +67,16 @@ export function exerciseGpuStateHistory(
       await opened.store.ingest(messageOf("asked-2", record(4, "host-1", "blue")));
       await opened.store.ingest(messageOf("asked-3", record(9, "host-2", "red")));
       const at = t0 + 5 * 60_000;
-      const { attributes, workloads } = await opened.queries.changes({
+      const { attributes, workloads } = await opened.queries.fleet.changes({
         uuid: "asked",
         range: { fromMs: at, toMs: at + 1 },
       });
       expect(workloads).toEqual([{ fromMs: t0 + 4 * 60_000, container: "c", pod: "p", namespace: "blue" }]);
       expect(attributes).toMatchObject([{ fromMs: t0, hostname: "host-1", gpuId: 0, driverVersion: "535" }]);
-      const all = await opened.queries.changes({ uuid: "asked", range: allTime });
+      const all = await opened.queries.fleet.changes({ uuid: "asked", range: allTime });
       expect(all.workloads.map(({ namespace }) => namespace)).toEqual(["red", "blue", "red"]);
       expect(all.attributes.map(({ hostname }) => hostname)).toEqual(["host-1", "host-2"]);
-      expect(await opened.queries.changes({ uuid: "nobody", range: allTime })).toEqual({
+      expect(await opened.queries.fleet.changes({ uuid: "nobody", range: allTime })).toEqual({
         attributes: [],
         workloads: [],
       });
@@ -100,10 +100,10 @@ export function exerciseGpuStateHistory(
         if (isAtOnce) await Promise.all(batches.map(ingest));
         else for (const each of batches) await ingest(each);
         for (const [uuid, ofGpu] of Map.groupBy(records, (record) => record.uuid)) {
-          const { attributes, workloads } = await opened.queries.changes({ uuid, range: allTime });
+          const { attributes, workloads } = await opened.queries.fleet.changes({ uuid, range: allTime });
           expect(workloads.map(({ fromMs, namespace }) => [fromMs, namespace])).toEqual(spansOf(ofGpu, namespaceOf));
           expect(attributes.map(({ fromMs, hostname }) => [fromMs, hostname])).toEqual(spansOf(ofGpu, hostOf));
-          const [gpu] = await second.queries.gpus({ uuids: [uuid] });
+          const [gpu] = await second.queries.fleet.gpus({ uuids: [uuid] });
           const times = ofGpu.map(({ timeMs }) => timeMs);
           expect(gpu).toMatchObject({
             hostname: spansOf(ofGpu, hostOf).at(-1)?.[1],
@@ -119,7 +119,7 @@ export function exerciseGpuStateHistory(
       const message = messageOf("died", makeBatch([{ uuid: "died", timeMs: t0, metrics: { temperature: 1 } }]));
       await opened.store.ingest(message);
       expect(await second.store.ingest(message)).toMatchObject({ duplicate: true });
-      expect((await opened.queries.changes({ uuid: "died", range: allTime })).attributes).toHaveLength(1);
+      expect((await opened.queries.fleet.changes({ uuid: "died", range: allTime })).attributes).toHaveLength(1);
     });
 
     test("what an input leaves open stays as it was said before", async () => {
@@ -134,7 +134,7 @@ export function exerciseGpuStateHistory(
       }));
       await opened.store.ingest(messageOf("said", said));
       await opened.store.ingest(messageOf("unsaid", { ...unsaid, gpus: silent }));
-      const [gpu] = await opened.queries.gpus({ uuids: ["open"] });
+      const [gpu] = await opened.queries.fleet.gpus({ uuids: ["open"] });
       expect(gpu).toMatchObject({ modelName: "NVIDIA H100", driverVersion: "535", device: "nvidia0" });
       expect(gpu?.properties).toMatchObject({ serial: "7", job: 'a "quoted" \\ job' });
     });

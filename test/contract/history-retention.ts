@@ -23,7 +23,7 @@ export function exerciseHistoryRetention(name: string, open: () => Promise<OpenS
       }));
       await store.ingest(messageOf("retention", makeBatch(records)));
       const kept = async () =>
-        (await queries.records({ gpus: { uuids: ["kept"] }, range: allTime, limit: 10 })).elements.map(
+        (await queries.history.records({ gpus: { uuids: ["kept"] }, range: allTime, limit: 10 })).elements.map(
           ({ metrics }) => metrics.temperature,
         );
       expect(await retention.deleteOlder(forEver)).toBeUndefined();
@@ -34,7 +34,7 @@ export function exerciseHistoryRetention(name: string, open: () => Promise<OpenS
       expect(await retention.deleteOlder({ ...forEver, raw: 14, "1m": 100, "1h": 100 })).toBeUndefined();
       await retention.deleteOlder({ ...forEver, raw: 3 });
       expect(await kept()).toEqual([1, 0.1]);
-      expect(await queries.gpus({ uuids: ["kept"] })).toHaveLength(1);
+      expect(await queries.fleet.gpus({ uuids: ["kept"] })).toHaveLength(1);
     });
   });
 }

@@ -15,7 +15,7 @@ async function pagesOf(queries: TelemetryQueries, filter: RecordFilter): Promise
   const pages: StoredRecord[][] = [];
   let cursor: HistoryCursor | undefined;
   do {
-    const page = await queries.records({ ...filter, ...(cursor === undefined ? {} : { cursor }) });
+    const page = await queries.history.records({ ...filter, ...(cursor === undefined ? {} : { cursor }) });
     pages.push([...page.elements]);
     cursor = page.next;
   } while (cursor !== undefined);
@@ -50,7 +50,7 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
         { uuids: ["page-0", "page-1", "page-2"] },
       ]) {
         const filter = { gpus, range: allTime };
-        const first = await opened.queries.records({ ...filter, limit: 5 });
+        const first = await opened.queries.history.records({ ...filter, limit: 5 });
         // newer than all, and older than the cursor but newer than nothing that was given: neither moves what follows
         await store(`later ${JSON.stringify(gpus)}`, [{ ...(records[0] as TestRecord), timeMs: hour + 3_600_000 }]);
         const rest = await pagesOf(opened.queries, {
@@ -83,14 +83,14 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
       await store("mover-1", at("mover-old", hour));
       await store("mover-2", at("mover-new", hour + 1000));
       const found = async (hostname: string) =>
-        (await opened.queries.records({ gpus: { hostname }, range: allTime, limit: 9 })).elements;
+        (await opened.queries.history.records({ gpus: { hostname }, range: allTime, limit: 9 })).elements;
       expect((await found("mover-old")).map(({ gpu, timeMs }) => [gpu.hostname, timeMs])).toEqual([
         ["mover-old", hour],
       ]);
       expect((await found("mover-new")).map(({ gpu, timeMs }) => [gpu.hostname, timeMs])).toEqual([
         ["mover-new", hour + 1000],
       ]);
-      expect((await opened.queries.latest({ uuids: ["mover"] }))[0]?.gpu.hostname).toBe("mover-new");
+      expect((await opened.queries.fleet.latest({ uuids: ["mover"] }))[0]?.gpu.hostname).toBe("mover-new");
     });
 
     test("rollups are the records of whole minutes and hours, as if worked out by hand", async () => {
@@ -114,7 +114,7 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
         ] as const) {
           const range = { fromMs: hour + startSecond * 1000, toMs: hour + 2 * 3_600_000 + 1 };
           const filter = { gpus: { uuids: [uuid] }, range, limit: 1000 };
-          const { elements } = await opened.queries.rollups(filter, resolution);
+          const { elements } = await opened.queries.history.rollups(filter, resolution);
           const groups = Map.groupBy(records, ({ timeMs }) => Math.floor(timeMs / widthMs) * widthMs);
           const expected = [...groups]
             .filter(([timeMs]) => timeMs >= range.fromMs && timeMs < range.toMs)
@@ -149,8 +149,8 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
         })),
       );
       const all = { gpus: { uuids: ["rolled-pages"] }, range: allTime };
-      const first = await opened.queries.rollups({ ...all, limit: 4 }, "1m");
-      const second = await opened.queries.rollups(
+      const first = await opened.queries.history.rollups({ ...all, limit: 4 }, "1m");
+      const second = await opened.queries.history.rollups(
         { ...all, limit: 9, ...(first.next === undefined ? {} : { cursor: first.next }) },
         "1m",
       );
@@ -177,7 +177,7 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
       const times = pages.flat().map(({ timeMs }) => timeMs);
       expect(times).toEqual(times.toSorted((a, b) => a - b));
       expect(placesOf(pages.flat()).sort()).toEqual(records.map(({ uuid, timeMs }) => `${uuid}@${timeMs}`).sort());
-      const first = await opened.queries.rollups(
+      const first = await opened.queries.history.rollups(
         { gpus: { uuids: ["forth-0"] }, range: allTime, limit: 1, isForward: true },
         "1m",
       );
@@ -201,8 +201,8 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
       const placesFor = async (gpus: GpuSelector, resolution?: "1m"): Promise<string[]> => {
         const all = { gpus, range: allTime, limit: 10 };
         const { elements } = await (resolution === undefined
-          ? opened.queries.records(all)
-          : opened.queries.rollups(all, resolution));
+          ? opened.queries.history.records(all)
+          : opened.queries.history.rollups(all, resolution));
         return elements.map(({ gpu, timeMs }) => `${gpu.uuid}@${(timeMs - hour) / minuteMs}`);
       };
       for (const resolution of [undefined, "1m"] as const) {
@@ -210,7 +210,7 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
         expect(await placesFor({ namespace: "only-ml" }, resolution)).toEqual(["model-a@0", "model-b@1"]);
         expect(await placesFor({ modelName: "Only B", namespace: "" }, resolution)).toEqual(["model-b@0"]);
       }
-      const nowOf = async (gpus: GpuSelector) => (await opened.queries.gpus(gpus)).map(({ uuid }) => uuid);
+      const nowOf = async (gpus: GpuSelector) => (await opened.queries.fleet.gpus(gpus)).map(({ uuid }) => uuid);
       expect(await nowOf({ modelName: "Only B" })).toEqual(["model-b"]);
       expect(await nowOf({ namespace: "only-ml" })).toEqual(["model-a", "model-b"]);
       expect(await nowOf({ namespace: "only-ml", uuids: ["model-a", "nothing"] })).toEqual(["model-a"]);
@@ -230,8 +230,8 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
       const minutesOf = (found: readonly { readonly gpu: { readonly uuid: string }; readonly timeMs: number }[]) =>
         found.map(({ gpu, timeMs }) => `${gpu.uuid}@${(timeMs - hour) / minuteMs}`);
       const newest = ["each-2@20", "each-0@21", "each-2@23", "each-0@24"];
-      expect(minutesOf(await opened.queries.recordsOfEach(filter))).toEqual(newest);
-      expect(minutesOf(await opened.queries.rollupsOfEach(filter, "1m"))).toEqual(newest);
+      expect(minutesOf(await opened.queries.history.recordsOfEach(filter))).toEqual(newest);
+      expect(minutesOf(await opened.queries.history.rollupsOfEach(filter, "1m"))).toEqual(newest);
     });
 
     test("records are counted, and many of them estimated", async () => {
@@ -242,8 +242,8 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
         metrics: { temperature: index },
       }));
       await store("counted", records);
-      expect(await opened.queries.countRecords("counted")).toEqual({ count: 500, isEstimate: false });
-      expect(await opened.queries.countRecords("no such cluster")).toEqual({ count: 0, isEstimate: false });
+      expect(await opened.queries.aggregates.countRecords("counted")).toEqual({ count: 500, isEstimate: false });
+      expect(await opened.queries.aggregates.countRecords("no such cluster")).toEqual({ count: 0, isEstimate: false });
     });
 
     test("aggregates sum up by GPU, host, cluster, model and namespace", async () => {
@@ -282,7 +282,7 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
         limit: 100,
       } as const;
       const sums = async (groupBy: "gpu" | "host" | "cluster" | "model" | "namespace") =>
-        (await opened.queries.aggregates({ ...window, groupBy, resolution: "1m" })).map(
+        (await opened.queries.aggregates.byGroup({ ...window, groupBy, resolution: "1m" })).map(
           ({ timeMs, group, metrics: { temperature } }) => [
             ...[(timeMs - hour) / minuteMs, Object.values(group).join("/")],
             ...[temperature?.avg, temperature?.min, temperature?.max, temperature?.count],
@@ -313,7 +313,7 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
         [1, "", 50, 50, 50, 1],
       ]);
       const averages = async (gpus: GpuSelector, groupBy: "host" | "gpu") =>
-        (await opened.queries.aggregates({ ...window, gpus, groupBy, resolution: "1h" })).map(
+        (await opened.queries.aggregates.byGroup({ ...window, gpus, groupBy, resolution: "1h" })).map(
           ({ metrics: { temperature } }) => temperature?.avg,
         );
       for (const groupBy of ["host", "gpu"] as const) {
@@ -321,7 +321,7 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
         expect(await averages({ hostname: "sum-b" }, groupBy)).toEqual([45]);
         expect(await averages({ clusterId: "sums", modelName: "another" }, groupBy)).toEqual([]);
       }
-      const [both] = await opened.queries.aggregates({
+      const [both] = await opened.queries.aggregates.byGroup({
         ...window,
         metrics: ["temperature", "power_draw"],
         groupBy: "cluster",
@@ -350,8 +350,8 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
         groupBy: "gpu",
         resolution: "1m",
       } as const;
-      expect(await opened.queries.aggregates({ ...filter, limit: 3 })).toHaveLength(3);
-      const refusal = await opened.queries.aggregates({ ...filter, limit: 2 }).catch((error: unknown) => error);
+      expect(await opened.queries.aggregates.byGroup({ ...filter, limit: 3 })).toHaveLength(3);
+      const refusal = await opened.queries.aggregates.byGroup({ ...filter, limit: 2 }).catch((error: unknown) => error);
       expect(refusal).toMatchObject({
         code: "query_too_costly",
         message: expect.stringContaining("coarser resolution") as string,

@@ -40,7 +40,8 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
         recordsInserted: 0,
         recordsMerged: 1,
       });
-      const [record] = (await queries.records({ gpus: { uuids: ["merge"] }, range: allTime, limit: 10 })).elements;
+      const [record] = (await queries.history.records({ gpus: { uuids: ["merge"] }, range: allTime, limit: 10 }))
+        .elements;
       expect(record?.metrics).toEqual({ temperature: 28, power_draw: 80, sm_clock_mhz: 1980 });
       expect(record).toMatchObject({
         custom: { odd: 1 },
@@ -55,9 +56,9 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
       const results = await Promise.all([store.ingest(message), store.ingest(message)]);
       expect(results.map(({ duplicate }) => duplicate).sort()).toEqual([false, true]);
       expect(await store.ingest({ ...message, messageId: "another id" })).toMatchObject({ duplicate: true });
-      expect((await queries.records({ gpus: { uuids: ["once"] }, range: allTime, limit: 10 })).elements).toHaveLength(
-        1,
-      );
+      expect(
+        (await queries.history.records({ gpus: { uuids: ["once"] }, range: allTime, limit: 10 })).elements,
+      ).toHaveLength(1);
     });
 
     test("rejected inputs are kept once for each place, whatever they contain", async () => {
@@ -65,7 +66,7 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
       const stretch = { source: "rejects" };
       await store.ingest(messageOf("r1", makeBatch([], [rejection(5), rejection(9)]), stretch));
       await store.ingest(messageOf("r2", makeBatch([], [rejection(9)]), stretch));
-      const kept = await queries.rejections({ sourceId: "rejects", limit: 10 });
+      const kept = await queries.quarantine.rejections({ sourceId: "rejects", limit: 10 });
       expect(kept.map(({ byte }) => byte).sort()).toEqual([5, 9]);
       expect(kept[0]).toMatchObject({ line: 3, value: "a \ufffd NUL", raw: 'a "quoted", \\ raw' });
     });
@@ -112,7 +113,7 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
         code: "store_rejected",
         retryable: false,
       });
-      expect(await queries.gpus({ uuids: ["refused"] })).toEqual([]);
+      expect(await queries.fleet.gpus({ uuids: ["refused"] })).toEqual([]);
       const good = makeBatch([{ uuid: "refused", timeMs: t0, metrics: { temperature: 1 } }]);
       expect(await store.ingest(messageOf("bad", good))).toMatchObject({ duplicate: false });
     });
@@ -123,9 +124,9 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
         makeBatch([{ uuid: "moved", hostname, timeMs, metrics: { temperature: 1 } }]);
       await store.ingest(messageOf("new", on("host-new", t0)));
       await store.ingest(messageOf("old", on("host-old", t0 - 60_000)));
-      const [gpu] = await queries.gpus({ uuids: ["moved"] });
+      const [gpu] = await queries.fleet.gpus({ uuids: ["moved"] });
       expect(gpu).toMatchObject({ hostname: "host-new", firstSeenAtMs: t0 - 60_000, lastSeenAtMs: t0 });
-      expect(await queries.latest({ uuids: ["moved"] })).toMatchObject([{ timeMs: t0 }]);
+      expect(await queries.fleet.latest({ uuids: ["moved"] })).toMatchObject([{ timeMs: t0 }]);
     });
 
     test("a range begins at its first instant and ends before its last, and a limit keeps the newest, oldest first", async () => {
@@ -134,9 +135,9 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
       const records = times.map((timeMs) => ({ uuid: "window", timeMs, metrics: { temperature: 1 } }));
       await store.ingest(messageOf("w", makeBatch(records)));
       const found = async (filter: object) =>
-        (await queries.records({ gpus: { uuids: ["window"] }, range: allTime, limit: 10, ...filter })).elements.map(
-          ({ timeMs }) => timeMs,
-        );
+        (
+          await queries.history.records({ gpus: { uuids: ["window"] }, range: allTime, limit: 10, ...filter })
+        ).elements.map(({ timeMs }) => timeMs);
       expect(await found({})).toEqual(times);
       expect(await found({ range: { fromMs: times[1], toMs: times[3] } })).toEqual(times.slice(1, 3));
       expect(await found({ range: { fromMs: times[1], toMs: Infinity } })).toEqual(times.slice(1));
@@ -154,7 +155,11 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
         const values = [5e-324, 1.7976931348623157e308, 2 ** 53, 0.1 + 0.2, -0, 73.136, 1 / 3, ...some];
         const records = values.map((value, index) => ({ uuid, timeMs: t0 + index, metrics: { power_draw: value } }));
         await store.ingest(messageOf(uuid, makeBatch(records)));
-        const { elements: found } = await queries.records({ gpus: { uuids: [uuid] }, range: allTime, limit: 1000 });
+        const { elements: found } = await queries.history.records({
+          gpus: { uuids: [uuid] },
+          range: allTime,
+          limit: 1000,
+        });
         const isSame = found.map(({ metrics }, index) => Object.is(metrics.power_draw, values[index]));
         expect(isSame).toEqual(values.map(() => true));
       });

@@ -78,7 +78,7 @@ async function storeFrame({ store }: OpenStore): Promise<void> {
 
 async function expectEveryValueOnce({ queries, store }: OpenStore, messages: number): Promise<void> {
   const range = { fromMs: timesMs[0] as number, toMs: (timesMs.at(-1) as number) + 1 };
-  const { elements: found } = await queries.records({ gpus: {}, range, limit: 2 * recordCount });
+  const { elements: found } = await queries.history.records({ gpus: {}, range, limit: 2 * recordCount });
   expect(found).toHaveLength(recordCount);
   for (const { gpu, timeMs, metrics: values } of found) {
     const numbers = metricNames.map((_, metric) => valueOf(uuids.indexOf(gpu.uuid), timesMs.indexOf(timeMs), metric));

@@ -26,9 +26,9 @@ const callsOf = ({ store, queries, retention }: OpenStore): Promise<unknown>[] =
   store.ping(),
   store.ingest(message),
   store.progressOf("late"),
-  queries.gpus({}),
-  queries.latest({}),
-  queries.rollups({ gpus: {}, range: allTime, limit: 1 }, "1m"),
+  queries.fleet.gpus({}),
+  queries.fleet.latest({}),
+  queries.history.rollups({ gpus: {}, range: allTime, limit: 1 }, "1m"),
   retention.deleteOlder({ raw: 1, "1m": 0, "1h": 0 }),
 ];
 

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide.ts";
 import { selectAggregates } from "../../src/db/sql/select-aggregates.ts";
-import { selectRollups } from "../../src/db/sql/select-rollups.ts";
+import { selectPart } from "../../src/db/sql/history-part.ts";
+import { rollupSource } from "../../src/db/sql/select-rollups.ts";
 import { groupings } from "../../src/domain/query.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import { makeBatch, messageOf } from "../../dev/make-batch.ts";
@@ -34,7 +35,7 @@ test("questions to the rollups have the answers that the records give", async ()
         const kept = await selectAggregates(client, filter, true);
         expect(rounded(kept)).toEqual(rounded(await selectAggregates(client, filter, false)));
       }
-      const ask = (isMaterialized: boolean) => selectRollups(client, window, { resolution, isMaterialized });
+      const ask = (isMaterialized: boolean) => selectPart(client, rollupSource({ resolution, isMaterialized }), window);
       const kept = await ask(true);
       expect(kept).toEqual(await ask(false));
       if (resolution === "1m") expect(kept.elements.length).toBeGreaterThan(20);

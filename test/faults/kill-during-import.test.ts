@@ -22,14 +22,14 @@ async function contentOf(dataDir: string): Promise<{ records: string; rejections
   const { queries, store, close } = await openPGliteStore({ dataDir });
   try {
     const digest = new Bun.CryptoHasher("sha256");
-    for (const { uuid } of await queries.gpus({})) {
+    for (const { uuid } of await queries.fleet.gpus({})) {
       for (const { gpu, ...record } of (
-        await queries.records({ gpus: { uuids: [uuid] }, range: allTime, limit: 1_000_000 })
+        await queries.history.records({ gpus: { uuids: [uuid] }, range: allTime, limit: 1_000_000 })
       ).elements) {
         digest.update(JSON.stringify([gpu.uuid, gpu.hostname, gpu.gpuId, record]));
       }
     }
-    const rejections = await queries.rejections({ limit: 1_000_000 });
+    const rejections = await queries.quarantine.rejections({ limit: 1_000_000 });
     const sourceId = rejections[0]?.sourceId ?? "";
     const { totals } = await store.progressOf(sourceId);
     const facts = rejections.map(({ line, byte, reason, value }) => JSON.stringify([line, byte, reason, value]));

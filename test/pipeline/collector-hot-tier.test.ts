@@ -111,7 +111,7 @@ describe("a collector", () => {
     expect(collector.error()).toContain("database has reached its quota");
     expect(await queue.stats()).toMatchObject({ readyMessages: 0, inFlightMessages: 1, deadMessages: 0 });
     // stored it is
-    expect(await opened.queries.gpus({ uuids: ["GPU-waiting"] })).toHaveLength(1);
+    expect(await opened.queries.fleet.gpus({ uuids: ["GPU-waiting"] })).toHaveLength(1);
     const upkeep = new EtcdUpkeep({ client, clock, instanceId: "u", historySeconds: 1, log });
     await upkeep.start();
     const follower = new Follower(tier);
@@ -135,7 +135,7 @@ describe("a collector", () => {
     expect(await queue.stats()).toMatchObject({ deadMessages: 0 });
     expect(refused.join()).toContain("the newest record of GPU GPU-untold has");
     await follower.newest("GPU-beside", t0 + 5);
-    expect(await opened.queries.gpus({ uuids: ["GPU-untold"] })).toHaveLength(1);
+    expect(await opened.queries.fleet.gpus({ uuids: ["GPU-untold"] })).toHaveLength(1);
     await follower.stop();
     await stop();
   });

@@ -79,7 +79,7 @@ async function ingest({ store }: OpenStore, records: readonly HotRecord[], id: s
 }
 
 async function openGateway(hotTier: HotTier, { queries }: OpenStore): Promise<FleetProjection> {
-  const fleet = new FleetProjection({ hotTier, store: queries, clock: systemClock, log });
+  const fleet = new FleetProjection({ hotTier, store: queries.fleet, clock: systemClock, log });
   await fleet.start();
   return fleet;
 }

@@ -238,15 +238,10 @@ test("whatever else is thrown stays inside: 500 without a word of it, and the lo
     throw new TypeError("password hunter2 at /srv/secret.ts");
   };
   const queries: TelemetryQueries = {
-    ...{ gpus: fail, latest: fail, changes: fail, records: fail, rollups: fail },
-    ...{
-      recordsOfEach: fail,
-      rollupsOfEach: fail,
-      aggregates: fail,
-      countRecords: fail,
-      rejections: fail,
-      countRejections: fail,
-    },
+    fleet: { gpus: fail, latest: fail, changes: fail },
+    history: { records: fail, rollups: fail, recordsOfEach: fail, rollupsOfEach: fail },
+    aggregates: { byGroup: fail, countRecords: fail },
+    quarantine: { rejections: fail, countRejections: fail },
   };
   const failing = gatewayOver(stored, { queries });
   const response = await failing.get("/api/v1/telemetry");

@@ -15,7 +15,7 @@ const hotTier = new MemoryHotTier({ onCoalesced: () => undefined });
 const log = pino({ level: "silent" });
 beforeAll(async () => {
   stored = await openFleetStore();
-  fleet = new FleetProjection({ hotTier, store: stored.queries, clock: systemClock, log });
+  fleet = new FleetProjection({ hotTier, store: stored.queries.fleet, clock: systemClock, log });
   await fleet.start();
   gateway = gatewayOver(stored, { fleet });
 });

@@ -1,3 +1,5 @@
+import type { RecordFilter } from "../../src/domain/query.ts";
+import type { HistoryQueries } from "../../src/pipeline/store/telemetry-queries.ts";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { parse } from "csv-parse/sync";
@@ -109,15 +111,15 @@ describe("a whole window", () => {
 
   test("is asked of the store only as far as the client takes it", async () => {
     const asked: number[] = [];
-    const queries = Object.create(long.queries, {
+    const history = Object.create(long.queries.history, {
       records: {
-        value: (filter: Parameters<typeof long.queries.records>[0]) => {
+        value: (filter: RecordFilter) => {
           asked.push(filter.limit);
-          return long.queries.records(filter);
+          return long.queries.history.records(filter);
         },
       },
-    }) as typeof long.queries;
-    const app = gatewayOver({ ...long, queries });
+    }) as HistoryQueries;
+    const app = gatewayOver({ ...long, queries: { ...long.queries, history } });
     const response = await app.get("/api/v1/telemetry", as("text/csv"));
     const reader = (response.body as ReadableStream<Uint8Array>).getReader();
     await reader.read();
@@ -128,17 +130,17 @@ describe("a whole window", () => {
   test("is asked of the store no further once a client that wants only its length has gone", async () => {
     const client = new AbortController();
     let asked = 0;
-    const queries = Object.create(long.queries, {
+    const history = Object.create(long.queries.history, {
       records: {
-        value: (filter: Parameters<typeof long.queries.records>[0]) => {
+        value: (filter: RecordFilter) => {
           asked += 1;
           if (asked === 2) client.abort();
-          return long.queries.records(filter);
+          return long.queries.history.records(filter);
         },
       },
-    }) as typeof long.queries;
+    }) as HistoryQueries;
     const head = { method: "HEAD", headers: { accept: "text/csv" }, signal: client.signal };
-    await gatewayOver({ ...long, queries }).get("/api/v1/telemetry", head);
+    await gatewayOver({ ...long, queries: { ...long.queries, history } }).get("/api/v1/telemetry", head);
     expect(asked).toBe(2);
   });
 });

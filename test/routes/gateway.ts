@@ -119,7 +119,7 @@ export function gatewayOver(
   const logged: string[] = [];
   const log = logInto(logged);
   const hotTier = new MemoryHotTier({ onCoalesced: () => undefined });
-  const projection = new FleetProjection({ hotTier, store: queries, clock, log });
+  const projection = new FleetProjection({ hotTier, store: queries.fleet, clock, log });
   const started = projection.start();
   const parts = {
     fleet: projection as Fleet | undefined,

@@ -1,19 +1,54 @@
 import type { EachGpuFilter, HistoryPage, RecordFilter } from "../../domain/query.ts";
 import type { GpuSelector } from "../../domain/gpu-selector.ts";
+import type { SqlExecutor } from "../client.ts";
 import { textArray } from "./array-literal.ts";
 import { Conditions } from "./conditions.ts";
 import { addGpuConditions } from "./gpu-conditions.ts";
 
-/** What a part of the history is read from. */
+/** What bounds the rows that a subquery has to read. */
+export type Bounds = Pick<RecordFilter, "range" | "cursor" | "isForward">;
+
+/** The table or view that a part of the history is read from. */
 export interface HistorySource {
   /** A table, or a subquery in brackets; takes parameters of its own from the conditions. */
-  readonly from: (conditions: Conditions) => string;
+  readonly from: (conditions: Conditions, bounds: Bounds) => string;
   /** The column with the instant. */
   readonly time: "time" | "bucket";
   /** The namespace that held the GPU of a row of `t` at its instant, empty for none. */
   readonly namespace: string;
   /** What is read, of `t`; `"gpuKey"` and `"timeMs"` among them. */
   readonly columns: string;
+}
+
+/** What every row of the history has. */
+interface HistoryRow {
+  readonly gpuKey: number;
+  readonly timeMs: number;
+}
+
+/** Reads a part of the history, newest first unless it goes forward. */
+export async function selectPart<Row extends HistoryRow>(
+  executor: SqlExecutor,
+  source: HistorySource,
+  filter: RecordFilter,
+): Promise<HistoryPage<Row>> {
+  const { text, params } = partStatement(source, filter);
+  return toPage(inWholeMilliseconds(await executor.query<Row>(text, params)), filter.limit);
+}
+
+/** Reads the newest rows of each of many GPUs, in any order. */
+export async function selectPartOfEach<Row extends HistoryRow>(
+  executor: SqlExecutor,
+  source: HistorySource,
+  filter: EachGpuFilter,
+): Promise<Row[]> {
+  const { text, params } = eachGpuStatement(source, filter);
+  return inWholeMilliseconds(await executor.query<Row>(text, params));
+}
+
+/** Seconds times 1000 are not always whole. */
+export function inWholeMilliseconds<Row extends HistoryRow>(rows: readonly Row[]): Row[] {
+  return rows.map((row) => ({ ...row, timeMs: Math.round(row.timeMs) }));
 }
 
 /** A statement with its parameters. */
@@ -24,12 +59,12 @@ interface Statement {
 
 /** Writes the statement that reads a part of the history, newest first unless it goes forward: one row more than the part
  *  may have, so that it shows whether more follow. */
-export function partStatement(source: HistorySource, filter: RecordFilter): Statement {
+function partStatement(source: HistorySource, filter: RecordFilter): Statement {
   const { gpus, range, cursor, limit } = filter;
   const [past, sort] = filter.isForward === true ? [">", "asc"] : ["<", "desc"];
   const at = `t.${source.time}`;
   const conditions = new Conditions();
-  const from = source.from(conditions);
+  const from = source.from(conditions, filter);
   const { uuids, ...others } = gpus;
   // the primary key gives the rows of a single GPU in their order
   const isOneGpu = uuids?.length === 1;
@@ -70,13 +105,11 @@ function keysOf({ uuids, hostname }: GpuSelector, conditions: Conditions): strin
 }
 
 /** Writes the statement that reads the newest of each of many GPUs, each by its own index. */
-export function eachGpuStatement(
-  { from, time, columns }: HistorySource,
-  { uuids, range, limit }: EachGpuFilter,
-): Statement {
+function eachGpuStatement({ from, time, columns }: HistorySource, filter: EachGpuFilter): Statement {
+  const { uuids, range, limit } = filter;
   const at = `t.${time}`;
   const conditions = new Conditions();
-  const source = from(conditions);
+  const source = from(conditions, filter);
   conditions.within(at, range);
   const text = `
 select ${columns} from (
@@ -94,10 +127,7 @@ function attributeAt(column: string, at: string): string {
 }
 
 /** @param rows in the statement's order, one more than the part may have where there are more */
-export function toPage<Row extends { readonly gpuKey: number; readonly timeMs: number }>(
-  rows: readonly Row[],
-  limit: number,
-): HistoryPage<Row> {
+function toPage<Row extends HistoryRow>(rows: readonly Row[], limit: number): HistoryPage<Row> {
   const elements = rows.slice(0, limit);
   const last = elements.at(-1);
   const next = rows.length > limit && last !== undefined ? { timeMs: last.timeMs, gpuKey: last.gpuKey } : undefined;

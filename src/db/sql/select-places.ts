@@ -35,9 +35,13 @@ from k join gpus using (gpu_key) cross join lateral (
 /** Reads what GPUs were between two instants, milliseconds since the epoch. */
 export async function selectPlaces(
   executor: SqlExecutor,
-  { gpuKeys, startMs, endMs }: { readonly gpuKeys: Iterable<number>; readonly startMs: number; readonly endMs: number },
+  {
+    gpuKeys,
+    firstMs,
+    lastMs,
+  }: { readonly gpuKeys: Iterable<number>; readonly firstMs: number; readonly lastMs: number },
 ): Promise<Places> {
-  const rows = await executor.query<PlaceRow>(text, [numberArray([...new Set(gpuKeys)]), startMs, endMs]);
+  const rows = await executor.query<PlaceRow>(text, [numberArray([...new Set(gpuKeys)]), firstMs, lastMs]);
   const spans = new Map<number, { readonly fromMs: number | undefined; readonly gpu: Gpu }[]>();
   for (const { gpuKey, fromMs, ...gpu } of rows) {
     const ofGpu = spans.get(gpuKey) ?? [];

@@ -1,8 +1,7 @@
 import { metrics } from "../../domain/metrics.ts";
-import type { EachGpuFilter, HistoryPage, RecordFilter, RollupResolution } from "../../domain/query.ts";
-import type { SqlExecutor } from "../client.ts";
+import type { RollupResolution } from "../../domain/query.ts";
 import { Conditions } from "./conditions.ts";
-import { eachGpuStatement, type HistorySource, partStatement, toPage } from "./history-part.ts";
+import type { Bounds, HistorySource } from "./history-part.ts";
 import { aggregateNames, bucketOf, everyAggregate, rollupMs } from "./rollup-source.ts";
 
 /** A row of a rollup: beside these, `{metric}_avg`, `_min`, `_max` (null where it has no value) and `_count`. */
@@ -27,38 +26,12 @@ interface RollupTable {
   readonly isMaterialized: boolean;
 }
 
-type Bounds = Pick<RecordFilter, "range" | "cursor" | "isForward">;
-
-/** Reads rollups that fit, newest first unless it goes forward. */
-export async function selectRollups(
-  executor: SqlExecutor,
-  filter: RecordFilter,
-  rollup: RollupTable,
-): Promise<HistoryPage<RollupRow>> {
-  const { text, params } = partStatement(sourceOf(rollup, filter), filter);
-  const rows = await executor.query<RollupRow>(text, params);
-  return toPage(rows.map(inWholeMilliseconds), filter.limit);
-}
-
-/** Reads the newest rollups of each of many GPUs, in any order. */
-export async function selectRollupsOfEach(
-  executor: SqlExecutor,
-  filter: EachGpuFilter,
-  rollup: RollupTable,
-): Promise<RollupRow[]> {
-  const { text, params } = eachGpuStatement(sourceOf(rollup, filter), filter);
-  return (await executor.query<RollupRow>(text, params)).map(inWholeMilliseconds);
-}
-
-function sourceOf({ resolution, isMaterialized }: RollupTable, bounds: Bounds): HistorySource {
-  const from = isMaterialized
+/** Averages over minutes or hours. */
+export function rollupSource({ resolution, isMaterialized }: RollupTable): HistorySource {
+  const from: HistorySource["from"] = isMaterialized
     ? () => `telemetry_${resolution}`
-    : (conditions: Conditions) => groupedTelemetry(conditions, resolution, bounds);
+    : (conditions, bounds) => groupedTelemetry(conditions, resolution, bounds);
   return { from, time: "bucket", namespace: namespaceAtBucket, columns };
-}
-
-function inWholeMilliseconds(row: RollupRow): RollupRow {
-  return { ...row, timeMs: Math.round(row.timeMs) };
 }
 
 /** The view's own query, with the bounds where an index on time serves them. */

@@ -1,30 +1,26 @@
 import type { Static } from "@sinclair/typebox";
 import type { StoredGpu, StoredRecord } from "../../domain/query.ts";
 import type { Fleet } from "../fleet/fleet.ts";
-import { metricsOf, narrowed } from "../http/filters.ts";
 import { gpuColumns, hostColumns, recordColumns, type Row } from "../http/formats/columns.ts";
-import { compressed, compressMinBytes } from "../http/formats/compress.ts";
-import { encodingOf, type Encoding, formatOf } from "../http/formats/negotiate.ts";
+import { formatOf } from "../http/formats/negotiate.ts";
 import { rowAnswer } from "../http/formats/row-answer.ts";
-import { compareKeys, type ListPage, pageOf } from "../http/list-page.ts";
-import { type gpuListQuery, type latestQuery, rangeOf } from "../http/parameters.ts";
+import { comparePlaces, type ListPage, pageOf } from "../http/list-page.ts";
+import type { gpuListQuery } from "../http/parameters/common.ts";
+import type { ValuesOf } from "../http/parameters/parameter.ts";
+import { timeRangeOf } from "../http/parameters/time-bounds.ts";
+import { CachedBody, ResponseCache } from "../http/response-cache.ts";
 import { type Status, statusOf } from "../schemas/activity.ts";
 import { toApiGpu } from "../schemas/gpu.ts";
 import { selectorOf } from "../schemas/gpu-selector.ts";
 import { type hostSchema, newestByCluster, toApiHosts } from "../schemas/hierarchy.ts";
 import { toApiRecord } from "../schemas/telemetry-record.ts";
+import type { latestQuery } from "./history-request.ts";
+import { narrowed } from "./narrowed.ts";
 
-type LatestQuery = Static<typeof latestQuery>;
+type ListValues = Partial<ValuesOf<typeof gpuListQuery>>;
+type LatestValues = Partial<ValuesOf<typeof latestQuery>> & { readonly limit: number };
 
 type Host = Static<typeof hostSchema>;
-
-interface Answer {
-  /** A text that is ASCII is sent as it is in memory; a buffer would be copied at each answer. */
-  readonly text: string;
-  readonly etag: string;
-  /** Made when it is first asked for. */
-  readonly compressed: Map<Encoding, Promise<Uint8Array<ArrayBuffer>>>;
-}
 
 interface GpuText {
   readonly gpu: StoredGpu;
@@ -34,22 +30,21 @@ interface GpuText {
 
 const rowsAtATime = 1000;
 
-/** Answers that are kept until the fleet changes: so many at most, and so many characters of them. */
-const keptMax = 64;
-const keptMaxLength = 64 * 1024 * 1024;
+/** Bounds of the responses that are kept until the fleet changes. */
+const cacheMax = { maxEntries: 64, maxCharacters: 128 * 1024 * 1024 };
 
-/** Answers out of the fleet's memory. A record is serialised once, when it comes; a GPU once a change, when it is asked
- *  for; an answer is put together once and kept until something changes. Whoever has it already is told so (304). */
+/** Answers from the fleet's memory. A record is serialised once, when it arrives; a GPU once a change, when it is first
+ *  asked for; a response is made once and kept until the fleet changes. A client that has the response already is answered
+ *  with 304. */
 export class FleetAnswers {
   private readonly recordTexts = new Map<string, string>();
   private readonly gpuTexts = new Map<string, GpuText>();
-  private kept = new Map<string, Answer>();
-  private keptLength = 0;
-  private keptVersion = NaN;
+  private readonly responses: ResponseCache;
   private newest: ReadonlyMap<string, number> = new Map();
   private newestVersion = NaN;
 
   constructor(readonly fleet: Fleet) {
+    this.responses = new ResponseCache({ ...cacheMax, version: () => (fleet.isLoaded ? fleet.version : NaN) });
     fleet.onMembers((members) => {
       for (const { gpu, record } of members) {
         if (record !== undefined) this.recordTexts.set(gpu.uuid, JSON.stringify(toApiRecord(record)));
@@ -57,20 +52,18 @@ export class FleetAnswers {
     });
   }
 
-  /** Answers a request, from what is kept where nothing has changed since.
+  /** Answers a request, from the cache if nothing has changed since.
    *  @param makeText the body, JSON; made from nothing but the fleet and the request's URL */
   answer(request: Request, makeText: () => string): Response | Promise<Response> {
-    const answer = this.answerTo(request.url.slice(request.url.indexOf("/", 8)), makeText);
-    const { text, etag } = answer;
+    const body = this.bodyOf(request.url.slice(request.url.indexOf("/", 8)), makeText);
+    const { etag } = body;
     const headers = { etag, "cache-control": "no-cache", vary: "accept, accept-encoding" };
-    if (isKnown(request.headers.get("if-none-match"), etag)) return new Response(null, { status: 304, headers });
-    const encoding = text.length < compressMinBytes ? undefined : encodingOf(request);
-    if (encoding !== undefined) return compressedAnswer(answer, encoding, headers);
-    return new Response(text, { headers: { ...headers, "content-type": "application/json" } });
+    if (matches(request.headers.get("if-none-match"), etag)) return new Response(null, { status: 304, headers });
+    return body.answerTo(request, headers);
   }
 
   /** The GPUs that are asked for, in the form that the client takes. */
-  gpus(request: Request, query: Static<typeof gpuListQuery>): Response | Promise<Response> {
+  gpus(request: Request, query: ListValues): Response | Promise<Response> {
     const format = formatOf(request);
     if (format === "json") return this.answer(request, () => this.gpuList(query));
     const newest = this.newestByCluster();
@@ -79,27 +72,27 @@ export class FleetAnswers {
   }
 
   /** The hosts of the GPUs that are asked for, in the form that the client takes. */
-  hosts(request: Request, query: Static<typeof gpuListQuery>): Response | Promise<Response> {
+  hosts(request: Request, query: ListValues): Response | Promise<Response> {
     const format = formatOf(request);
     if (format === "json") return this.answer(request, () => this.hostList(query));
     return rowAnswer({ request, format, columns: hostColumns, parts: inParts(this.hostPage(query).elements) });
   }
 
   /** The newest records that are asked for, in the form that the client takes. */
-  latest(request: Request, query: LatestQuery): Response | Promise<Response> {
+  latest(request: Request, query: LatestValues): Response | Promise<Response> {
     const format = formatOf(request);
     if (format === "json") return this.answer(request, () => this.latestList(query));
-    const names = namesOf(query);
+    const { metrics: names } = query;
     const rows = this.latestRecords(query).map((record) => toApiRecord(narrowed(record, names)));
     return rowAnswer({ request, format, columns: recordColumns(names), parts: inParts(rows) });
   }
 
   /** The GPUs that are asked for, in the API's envelope. */
-  gpuList(query: Static<typeof gpuListQuery>): string {
+  gpuList(query: ListValues): string {
     return this.gpusList(this.gpuPage(query));
   }
 
-  private gpuPage(query: Static<typeof gpuListQuery>): ListPage<StoredGpu> {
+  private gpuPage(query: ListValues): ListPage<StoredGpu> {
     const gpus = this.fleet.members(selectorOf(query)).map(({ gpu }) => gpu);
     return pageOf(gpus, ({ hostname, gpuId, uuid }) => [hostname, gpuId, uuid], query);
   }
@@ -112,7 +105,7 @@ export class FleetAnswers {
     );
   }
 
-  private hostList(query: Static<typeof gpuListQuery>): string {
+  private hostList(query: ListValues): string {
     const { elements, next } = this.hostPage(query);
     return listText(
       elements.map((host) => JSON.stringify(host)),
@@ -121,7 +114,7 @@ export class FleetAnswers {
   }
 
   /** Hosts with a GPU that is asked for; their figures are those of all their GPUs. */
-  private hostPage(query: Static<typeof gpuListQuery>): ListPage<Host> {
+  private hostPage(query: ListValues): ListPage<Host> {
     const keyOf = ({ hostname, cluster_id }: Host) => [hostname, cluster_id];
     const asked = new Set(
       this.fleet.members(selectorOf(query)).map(({ gpu }) => JSON.stringify([gpu.hostname, gpu.clusterId])),
@@ -129,7 +122,7 @@ export class FleetAnswers {
     // several clusters may have a host of the same name
     const hosts = toApiHosts(this.fleet.gpus({}), this.newestByCluster())
       .filter((host) => asked.has(JSON.stringify(keyOf(host))))
-      .sort((a, b) => compareKeys(keyOf(a), keyOf(b)));
+      .sort((a, b) => comparePlaces(keyOf(a), keyOf(b)));
     return pageOf(hosts, keyOf, query);
   }
 
@@ -139,8 +132,8 @@ export class FleetAnswers {
   }
 
   /** The newest records that are asked for; the newest of them where there are more than the limit. */
-  latestList(query: LatestQuery): string {
-    const names = namesOf(query);
+  latestList(query: LatestValues): string {
+    const { metrics: names } = query;
     const textOf = (record: StoredRecord): string =>
       names === undefined
         ? (this.recordTexts.get(record.gpu.uuid) as string)
@@ -149,14 +142,14 @@ export class FleetAnswers {
   }
 
   /** Oldest first unless asked otherwise; equal times keep the fleet's order. */
-  private latestRecords(query: LatestQuery): StoredRecord[] {
-    const { range, limit } = rangeOf(query);
+  private latestRecords(query: LatestValues): StoredRecord[] {
+    const range = timeRangeOf(query);
     const records: StoredRecord[] = [];
     for (const { record } of this.fleet.members(selectorOf(query))) {
       if (record !== undefined && record.timeMs >= range.fromMs && record.timeMs < range.toMs) records.push(record);
     }
     records.sort((a, b) => a.timeMs - b.timeMs);
-    const newest = records.slice(-limit);
+    const newest = records.slice(-query.limit);
     return query.order === "desc" ? newest.reverse() : newest;
   }
 
@@ -179,37 +172,14 @@ export class FleetAnswers {
     return text;
   }
 
-  private answerTo(key: string, makeText: () => string): Answer {
-    if (this.keptVersion !== this.fleet.version || !this.fleet.isLoaded) {
-      this.kept.clear();
-      this.keptLength = 0;
-      this.keptVersion = this.fleet.version;
-    }
-    const kept = this.kept.get(key);
-    if (kept !== undefined) return kept;
-    const text = makeText();
-    // weak: the same whether compressed or not
-    const answer: Answer = { text, etag: `W/"${Bun.hash(text).toString(16)}"`, compressed: new Map() };
-    this.kept.set(key, answer);
-    this.keptLength += text.length;
-    for (const [oldest, { text: oldestText }] of this.kept) {
-      if (oldest === key || (this.kept.size <= keptMax && this.keptLength <= keptMaxLength)) break;
-      this.kept.delete(oldest);
-      this.keptLength -= oldestText.length;
-    }
-    return answer;
+  private bodyOf(key: string, makeText: () => string): CachedBody {
+    const cached = this.responses.get(key);
+    if (cached !== undefined) return cached;
+    const { version } = this.responses;
+    const body = new CachedBody(makeText(), "application/json");
+    this.responses.set(key, body, version);
+    return body;
   }
-}
-
-async function compressedAnswer(
-  { text, compressed: known }: Answer,
-  encoding: Encoding,
-  headers: Readonly<Record<string, string>>,
-): Promise<Response> {
-  let body = known.get(encoding);
-  if (body === undefined) known.set(encoding, (body = compressed(text, encoding)));
-  const all = { ...headers, "content-type": "application/json", "content-encoding": encoding };
-  return new Response(await body, { headers: all });
 }
 
 /** Rows that are in memory, some at a time: the client gets them as fast as it takes them. */
@@ -219,17 +189,13 @@ async function* inParts(rows: readonly Row[]): AsyncGenerator<readonly Row[], vo
   }
 }
 
-function namesOf({ metrics }: LatestQuery): readonly string[] | undefined {
-  return metrics === undefined ? undefined : metricsOf(metrics);
-}
-
 function listText(texts: readonly string[], next?: string): string {
   const more = next === undefined ? "" : `"next_cursor":${JSON.stringify(next)},`;
   return `{"success":true,"count":${texts.length},${more}"data":[${texts.join(",")}]}`;
 }
 
 /** Source: https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2 (a weak comparison, `*` for any) */
-function isKnown(ifNoneMatch: string | null, etag: string): boolean {
+function matches(ifNoneMatch: string | null, etag: string): boolean {
   if (ifNoneMatch === null) return false;
   const weakly = (each: string): string => each.trim().replace(/^W\//, "");
   return ifNoneMatch.split(",").some((each) => ["*", weakly(etag)].includes(weakly(each)));

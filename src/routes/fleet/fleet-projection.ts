@@ -6,7 +6,7 @@ import { type GpuSelector, selectsGpu } from "../../domain/gpu-selector.ts";
 import type { StoredGpu, StoredRecord } from "../../domain/query.ts";
 import { RepeatedError } from "../../kit/repeated-error.ts";
 import { endsWithin } from "../../kit/within.ts";
-import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
+import type { FleetQueries } from "../../pipeline/store/telemetry-queries.ts";
 import type { Fleet, FleetMember } from "./fleet.ts";
 import { FleetMembers } from "./fleet-members.ts";
 import type { HotTier } from "../../pipeline/hot/hot-tier.ts";
@@ -16,7 +16,7 @@ const hotTierErrorPrefix = "the fleet's newest state is not updated";
 
 export interface FleetProjectionOptions {
   readonly hotTier: HotTier;
-  readonly store: Pick<TelemetryQueries, "gpus" | "latest">;
+  readonly store: Pick<FleetQueries, "gpus" | "latest">;
   /** The store is read again this often, where what others store does not come through the hot tier; absent: never. */
   readonly rereadMs?: number | undefined;
   readonly clock: Clock;

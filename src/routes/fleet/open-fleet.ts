@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import { Gauge, type Registry } from "prom-client";
 import type { Clock } from "../../kit/clock.ts";
 import type { HotTier } from "../../pipeline/hot/hot-tier.ts";
-import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
+import type { FleetQueries } from "../../pipeline/store/telemetry-queries.ts";
 import { FleetProjection } from "./fleet-projection.ts";
 
 /** What others store without telling this process's hot tier is seen this much later. */
@@ -12,7 +12,7 @@ const rereadMs = 2000;
  *  @param isTold false where nobody writes into the hot tier: the store is read again and again instead */
 export function openFleet(options: {
   readonly hotTier: HotTier;
-  readonly queries: TelemetryQueries;
+  readonly queries: FleetQueries;
   readonly isTold: boolean;
   readonly clock: Clock;
   readonly log: Logger;

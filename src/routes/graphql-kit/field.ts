@@ -1,22 +1,22 @@
-import type { Static, TObject } from "@sinclair/typebox";
 import type { GraphQLFieldConfig, GraphQLOutputType } from "graphql";
+import type { Parameters, ValuesOf } from "../http/parameters/parameter.ts";
 import type { FleetIndex } from "../fleet/fleet-index.ts";
 import type { GraphqlContext, OperationContext } from "./operation-context.ts";
 import { EnumTypes } from "./types/enums.ts";
 import { OutputTypes } from "./types/output-types.ts";
-import { argumentsOf, inGraphqlNames, parametersOf } from "./types/arguments.ts";
+import { argumentsOf, parametersOf } from "./types/arguments.ts";
 
 /** Says how many elements a field may have, before it is answered.
  *  @param args as GraphQL has them, defaults filled in */
 export type SizeOf = (args: Readonly<Record<string, unknown>>, fleet: FleetIndex) => number;
 
-interface FieldText<Parameters extends TObject, Source> {
+interface FieldText<Takes extends Parameters, Source> {
   readonly type: GraphQLOutputType;
   readonly description: string;
   /** Parameters as REST declares them; the resolver gets them by their names there. */
-  readonly takes: Parameters;
+  readonly takes: Takes;
   readonly size?: SizeOf;
-  readonly resolve: (source: Source, parameters: Static<Parameters>, context: OperationContext) => unknown;
+  readonly resolve: (source: Source, values: ValuesOf<Takes>, context: OperationContext) => unknown;
 }
 
 /** A field of a schema. */
@@ -31,7 +31,7 @@ export interface SchemaKit {
   readonly types: OutputTypes;
   readonly enums: EnumTypes;
   /** Makes a field whose parameters are checked before it is answered. */
-  readonly field: <Parameters extends TObject, Source>(text: FieldText<Parameters, Source>) => Field;
+  readonly field: <Takes extends Parameters, Source>(text: FieldText<Takes, Source>) => Field;
 }
 
 /** Makes what the fields of one schema are made with.
@@ -46,10 +46,8 @@ export function schemaKit(relationsOf: (typeName: string) => FieldMap): SchemaKi
       description,
       args: argumentsOf(takes, enums),
       extensions: size === undefined ? {} : { size },
-      resolve: (source, args, { operation }) => {
-        const parameters = parametersOf(takes, args as Readonly<Record<string, unknown>>) as Static<typeof takes>;
-        return inGraphqlNames(takes, () => resolve(source as never, parameters, operation));
-      },
+      resolve: (source, args, { operation }) =>
+        resolve(source as never, parametersOf(takes, args as Readonly<Record<string, unknown>>), operation),
     }),
   };
 }

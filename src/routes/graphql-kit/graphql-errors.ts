@@ -2,7 +2,8 @@ import { GraphQLError } from "graphql";
 import type { Logger } from "pino";
 import { QueryTooCostly, TelemetryError } from "../../domain/errors.ts";
 import { messageOf } from "../../kit/message-of.ts";
-import { ApiError, type ErrorCode } from "../http/api-error.ts";
+import { ApiError, type ErrorCode, InvalidParameter } from "../http/api-error.ts";
+import { graphqlSpelling } from "./types/names.ts";
 
 /** The values of `extensions.code`; stable, for programs. */
 export type GraphqlCode =
@@ -59,6 +60,7 @@ function codedError(error: GraphQLError, log: Logger): GraphQLError {
 }
 
 function errorOf(cause: unknown, log: Logger): GraphQLError {
+  if (cause instanceof InvalidParameter) return badInput(cause.messageIn(graphqlSpelling));
   if (cause instanceof ApiError && cause.status < 500) {
     const { code, text } = cause;
     return graphqlError(graphqlCodeOf[code] ?? "BAD_REQUEST", text.message, { details: text.details });

@@ -1,6 +1,6 @@
 import DataLoader from "dataloader";
 import type { EachGpuFilter, Resolution } from "../../domain/query.ts";
-import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
+import type { HistoryQueries } from "../../pipeline/store/telemetry-queries.ts";
 import { toApiRecord, toApiRollup } from "../schemas/telemetry-record.ts";
 
 /** What is asked of a GPU's history. */
@@ -17,7 +17,7 @@ const gpusPerStatement = 1000;
 export class HistoryLoader {
   private readonly loaders = new Map<string, DataLoader<string, readonly ApiRecord[]>>();
 
-  constructor(private readonly parts: { readonly queries: TelemetryQueries }) {}
+  constructor(private readonly queries: HistoryQueries) {}
 
   /** @returns the GPU's newest records in the range, oldest first */
   of(uuid: string, question: HistoryQuestion): Promise<readonly ApiRecord[]> {
@@ -35,12 +35,11 @@ export class HistoryLoader {
 
   private async read(uuids: readonly string[], question: HistoryQuestion): Promise<(readonly ApiRecord[])[]> {
     const { resolution, ...asked } = question;
-    const { queries } = this.parts;
     const filter = { ...asked, uuids };
     const records =
       resolution === "raw"
-        ? (await queries.recordsOfEach(filter)).map(toApiRecord)
-        : (await queries.rollupsOfEach(filter, resolution)).map(toApiRollup);
+        ? (await this.queries.recordsOfEach(filter)).map(toApiRecord)
+        : (await this.queries.rollupsOfEach(filter, resolution)).map(toApiRollup);
     const byGpu = Map.groupBy(records, ({ uuid }) => uuid);
     return uuids.map((uuid) => byGpu.get(uuid) ?? []);
   }

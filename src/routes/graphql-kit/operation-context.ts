@@ -52,7 +52,7 @@ export class OperationContext {
 
   /** History of the operation's GPUs, read in batches. */
   get telemetry(): HistoryLoader {
-    this.loader ??= new HistoryLoader(this.beyond);
+    this.loader ??= new HistoryLoader(this.beyond.queries.history);
     return this.loader;
   }
 }

@@ -1,3 +1,5 @@
+import { restSpelling, spelled, type Spelling, type Text } from "./parameters/spelling.ts";
+
 /** The codes of answers that are no success; stable, for programs. */
 export type ErrorCode =
   | "invalid_parameter"
@@ -27,24 +29,36 @@ export class ApiError extends Error {
   }
 }
 
-const shownMaxLength = 200;
-
-/** A parameter whose value cannot be used.
- *  @param expected what would be right, as the end of "expected ..." */
-export function invalidParameter(fault: {
+/** What is wrong with a parameter. */
+export interface ParameterError {
   readonly parameter: string;
   readonly value: string;
-  readonly expected: string;
-  readonly problem?: string;
-}): ApiError {
-  const { parameter, expected, problem } = fault;
-  const value = shown(fault.value);
-  const because = problem === undefined ? "" : `: ${problem}`;
-  return new ApiError(400, "invalid_parameter", {
-    message: `${parameter}=${JSON.stringify(value)} is not usable${because}; expected ${expected}`,
-    details: { parameter, value, expected },
-  });
+  readonly problem?: Text;
+  /** What would be right, as the end of "expected ...". */
+  readonly expected: Text;
 }
+
+/** A parameter whose value cannot be used. */
+export class InvalidParameter extends ApiError {
+  constructor(private readonly error: ParameterError) {
+    const { parameter, expected } = error;
+    const details = { parameter, value: shown(error.value), expected: spelled(expected, restSpelling) };
+    super(400, "invalid_parameter", { message: messageOf(error, restSpelling), details });
+  }
+
+  /** The message for the users of another API. */
+  messageIn(spelling: Spelling): string {
+    return messageOf(this.error, spelling);
+  }
+}
+
+function messageOf({ parameter, value, problem, expected }: ParameterError, spelling: Spelling): string {
+  const given = `${spelling.name(parameter)}=${JSON.stringify(shown(value))}`;
+  const because = problem === undefined ? "" : `: ${spelled(problem, spelling)}`;
+  return `${given} is not usable${because}; expected ${spelled(expected, spelling)}`;
+}
+
+const shownMaxLength = 200;
 
 /** Something that a path names and the store does not have.
  *  @param where what was looked for, by the names of the path's parameters */

@@ -1,5 +1,6 @@
 import { Elysia } from "elysia";
-import { accepts, noQuery } from "../http/parameters.ts";
+import { accepts } from "../http/parameters/accepts.ts";
+import { noQuery } from "../http/parameters/common.ts";
 import { type LiveOptions, LiveSockets } from "./live-sockets.ts";
 
 /** Bytes of an incoming message above which Bun closes the connection (1009), and bytes that Bun buffers for a client that

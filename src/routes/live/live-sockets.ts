@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { Clock } from "../../kit/clock.ts";
-import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
+import type { HistoryQueries } from "../../pipeline/store/telemetry-queries.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import { ApiError } from "../http/api-error.ts";
 import type { LiveFeed } from "./live-feed.ts";
@@ -15,7 +15,7 @@ import { Subscriptions } from "./subscriptions.ts";
 export interface LiveOptions {
   readonly feed: LiveFeed;
   readonly fleet: Fleet;
-  readonly queries: Pick<TelemetryQueries, "records">;
+  readonly queries: Pick<HistoryQueries, "records">;
   readonly settings: LiveSettings;
   /** Aborted when the process is about to stop. */
   readonly stopping: AbortSignal;

@@ -4,7 +4,7 @@ import type { RecordFilter } from "../../domain/query.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { messageOf } from "../../kit/message-of.ts";
 import { DeadlineExceeded, within } from "../../kit/within.ts";
-import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
+import type { HistoryQueries } from "../../pipeline/store/telemetry-queries.ts";
 import type { ControlMessage } from "./messages.ts";
 import type { MessageError } from "./read-message.ts";
 import type { Subscription } from "./subscription.ts";
@@ -18,7 +18,7 @@ const waitingMax = 2000;
 const timeoutMs = 60_000;
 
 interface ReplaysOptions {
-  readonly queries: Pick<TelemetryQueries, "records">;
+  readonly queries: Pick<HistoryQueries, "records">;
   readonly maxRecords: number;
   readonly clock: Clock;
   /** Instant of a GPU's newest live record; -Infinity if it has none. */

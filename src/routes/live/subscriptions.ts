@@ -1,9 +1,9 @@
 import { type GpuSelector, selectsGpu } from "../../domain/gpu-selector.ts";
 import type { StoredRecord } from "../../domain/query.ts";
 import type { Clock } from "../../kit/clock.ts";
-import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
+import type { HistoryQueries } from "../../pipeline/store/telemetry-queries.ts";
 import type { Fleet, FleetMember } from "../fleet/fleet.ts";
-import { readInstant } from "../http/instant.ts";
+import { readInstant } from "../../domain/timestamp.ts";
 import type { LiveInstruments } from "./live-instruments.ts";
 import type { LiveSettings } from "./live-settings.ts";
 import type { LiveSocket } from "./live-socket.ts";
@@ -19,7 +19,7 @@ type Subscribe = Extract<ClientMessage, { type: "subscribe" }>;
 interface SubscriptionsOptions {
   readonly topics: SharedTopics;
   readonly fleet: Fleet;
-  readonly queries: Pick<TelemetryQueries, "records">;
+  readonly queries: Pick<HistoryQueries, "records">;
   readonly settings: LiveSettings;
   readonly instruments: LiveInstruments;
   /** Called with the number of records that newer ones superseded before they were sent. */
@@ -117,7 +117,7 @@ export class Subscriptions {
     void this.replays.run({
       subscription,
       // records have whole milliseconds: an instant between two of them means the later one
-      sinceMs: read.epochMs + (read.hasMore ? 1 : 0),
+      sinceMs: read.ms + (read.isRounded ? 1 : 0),
       onError: (error) => this.sendError(socket, { ...error, id: subscription.id }),
       onTooSlow: () => socket.end("slow", 1013, "the history was not read in time"),
     });

@@ -2,7 +2,7 @@
 export type Json = { [name: string]: unknown };
 
 /** Makes an OpenAPI 3.0 document of what @elysiajs/openapi writes: its schemas are TypeBox's, which is JSON Schema of a
- *  later draft. Turns `const` into `enum`, unions of constants and patterns that are nothing but a choice into one `enum`, `multipleOf: 1` into `integer`,
+ *  later draft. Turns `const` into `enum`, unions of constants into one `enum`, `multipleOf: 1` into `integer`,
  *  `examples` into `example`, `patternProperties` into `additionalProperties`; drops `$id`, and
  *  `additionalProperties: false` (so that a field more breaks no client).
  *  @param paths the `paths` object of the document; not changed */
@@ -25,11 +25,6 @@ export function normaliseSchema(schema: Json): Json {
   if (union?.every((member) => "const" in member)) {
     delete out["anyOf"];
     Object.assign(out, { type: typeof union[0]?.["const"], enum: union.map((member) => member["const"]) });
-  }
-  const choices = /^\^\(([\w|]+)\)\$$/.exec(String(out["pattern"]))?.[1];
-  if (choices !== undefined) {
-    delete out["pattern"];
-    out["enum"] = choices.split("|");
   }
   return normaliseInside(out);
 }

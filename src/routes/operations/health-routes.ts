@@ -6,7 +6,8 @@ import type { Service } from "../../kit/service.ts";
 import { within } from "../../kit/within.ts";
 import type { TelemetryStore } from "../../pipeline/store/telemetry-store.ts";
 import { operation } from "../http/operation.ts";
-import { accepts, noQuery } from "../http/parameters.ts";
+import { accepts } from "../http/parameters/accepts.ts";
+import { noQuery } from "../http/parameters/common.ts";
 import { probeSchema, healthSchema, type ComponentHealth, type Health } from "./health.ts";
 
 export interface HealthOptions {

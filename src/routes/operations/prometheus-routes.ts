@@ -4,7 +4,8 @@ import type { Clock } from "../../kit/clock.ts";
 import type { Queue, QueueStats } from "../../pipeline/queue/queue.ts";
 import type { Service } from "../../kit/service.ts";
 import { operation } from "../http/operation.ts";
-import { accepts, noQuery } from "../http/parameters.ts";
+import { accepts } from "../http/parameters/accepts.ts";
+import { noQuery } from "../http/parameters/common.ts";
 
 export interface PrometheusOptions {
   /** The other parts of the process have put their metrics into it. */

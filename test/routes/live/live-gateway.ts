@@ -9,7 +9,7 @@ import { systemClock } from "../../../src/kit/clock.ts";
 import type { HistoryPage, RecordFilter, StoredRecord } from "../../../src/domain/query.ts";
 import { FleetProjection } from "../../../src/routes/fleet/fleet-projection.ts";
 import { MemoryHotTier } from "../../../src/pipeline/hot/memory/memory-hot-tier.ts";
-import type { TelemetryQueries } from "../../../src/pipeline/store/telemetry-queries.ts";
+import type { HistoryQueries } from "../../../src/pipeline/store/telemetry-queries.ts";
 import type { LiveSettings } from "../../../src/routes/live/live-settings.ts";
 import { serverMessages } from "../../../src/routes/live/messages.ts";
 import { makeBatch, messageOf, type TestRecord } from "../../../dev/make-batch.ts";
@@ -31,21 +31,22 @@ export async function openLiveGateway(options: TestOptions & { readonly settings
   const store = await openMemoryStore();
   const hotTier = new MemoryHotTier({ onCoalesced: () => undefined });
   const log = pino({ level: "silent" });
-  const fleet = new FleetProjection({ hotTier, store: store.queries, clock: systemClock, log });
+  const fleet = new FleetProjection({ hotTier, store: store.queries.fleet, clock: systemClock, log });
   await fleet.start();
   const stopping = new AbortController();
   const registry = new Registry();
   const webSocket = { ...parseConfig({}), ...settings };
   const around = { read: (read: () => Promise<void>) => read() };
-  const queries = Object.create(store.queries, {
+  const history = Object.create(store.queries.history, {
     records: {
       value: async (filter: RecordFilter) => {
         const pages: HistoryPage<StoredRecord>[] = [];
-        await around.read(async () => void pages.push(await store.queries.records(filter)));
+        await around.read(async () => void pages.push(await store.queries.history.records(filter)));
         return pages[0];
       },
     },
-  }) as TelemetryQueries;
+  }) as HistoryQueries;
+  const queries = { ...store.queries, history };
   const { app, logged } = gatewayOver(store, {
     fleet,
     queries,

@@ -1760,8 +1760,8 @@ export interface operations {
                 /** @description At most this many, 1 to 10000; next_cursor leads to those that follow. Default all */
                 limit?: number;
                 /**
-                 * @description next_cursor of the answer before: what follows it
-                 * @example WyJtdHY1LWRneDEtaGdwdS0wMzIiLDQsIkdQVS03NWNhODM2ZiJd
+                 * @description next_cursor of the answer before: the elements after it
+                 * @example WyJtdHY1LWRneDEtaGdwdS0wMzIiLDQsIkdQVS03NWNhODM2Zi0xMmEwLTlmYmUtMTNhMi0xNzczM2E1ZjY4ZTQiXQ
                  */
                 cursor?: string;
             };
@@ -1905,10 +1905,10 @@ export interface operations {
                  * @example 2025-07-18T20:42:34Z
                  */
                 end_time?: string;
-                /** @description At most this many; the newest ones. 1 to 10000, default 100 */
+                /** @description At most this many, the newest ones; 1 to 10000, default 100 */
                 limit?: number;
                 /**
-                 * @description Asc for the oldest record first, desc for the newest
+                 * @description asc for the oldest record first, desc for the newest
                  * @example desc
                  */
                 order?: "asc" | "desc";
@@ -1918,13 +1918,13 @@ export interface operations {
                  */
                 metrics?: string;
                 /**
-                 * @description Raw for every record, 1m or 1h for averages over minutes or hours, auto to choose by the window's width (raw up to 6 h, 1m up to 7 days)
+                 * @description raw for every record, 1m or 1h for averages over minutes or hours, auto to choose by the width of the range (raw up to 6 h, 1m up to 7 days)
                  * @example auto
                  */
                 resolution?: "auto" | "raw" | "1m" | "1h";
                 /**
                  * @description next_cursor of the answer before: what comes before it in time
-                 * @example MTc1Mjg3MTM1NDAwMDo0Mg
+                 * @example WzE3NTI4NzEzNTQwMDAsNDJd
                  */
                 cursor?: string;
             };
@@ -1951,7 +1951,7 @@ export interface operations {
                      *       "success": true,
                      *       "count": 1,
                      *       "resolution": "raw",
-                     *       "next_cursor": "MTc1Mjg3MTM1NDAwMDo0Mg",
+                     *       "next_cursor": "WzE3NTI4NzEzNTQwMDAsNDJd",
                      *       "data": [
                      *         {
                      *           "telemetry_id": "mtv5-dgx1-hgpu-032_4_1752871354",
@@ -2537,10 +2537,10 @@ export interface operations {
                  * @example 2025-07-18T20:42:34Z
                  */
                 end_time?: string;
-                /** @description At most this many; the newest ones. 1 to 10000, default 100 */
+                /** @description At most this many, the newest ones; 1 to 10000, default 100 */
                 limit?: number;
                 /**
-                 * @description Asc for the oldest record first, desc for the newest
+                 * @description asc for the oldest record first, desc for the newest
                  * @example desc
                  */
                 order?: "asc" | "desc";
@@ -2550,13 +2550,13 @@ export interface operations {
                  */
                 metrics?: string;
                 /**
-                 * @description Raw for every record, 1m or 1h for averages over minutes or hours, auto to choose by the window's width (raw up to 6 h, 1m up to 7 days)
+                 * @description raw for every record, 1m or 1h for averages over minutes or hours, auto to choose by the width of the range (raw up to 6 h, 1m up to 7 days)
                  * @example auto
                  */
                 resolution?: "auto" | "raw" | "1m" | "1h";
                 /**
                  * @description next_cursor of the answer before: what comes before it in time
-                 * @example MTc1Mjg3MTM1NDAwMDo0Mg
+                 * @example WzE3NTI4NzEzNTQwMDAsNDJd
                  */
                 cursor?: string;
             };
@@ -2593,7 +2593,7 @@ export interface operations {
                      *       "success": true,
                      *       "count": 1,
                      *       "resolution": "raw",
-                     *       "next_cursor": "MTc1Mjg3MTM1NDAwMDo0Mg",
+                     *       "next_cursor": "WzE3NTI4NzEzNTQwMDAsNDJd",
                      *       "data": [
                      *         {
                      *           "telemetry_id": "mtv5-dgx1-hgpu-032_4_1752871354",
@@ -2673,8 +2673,8 @@ export interface operations {
                 /** @description At most this many, 1 to 10000; next_cursor leads to those that follow. Default all */
                 limit?: number;
                 /**
-                 * @description next_cursor of the answer before: what follows it
-                 * @example WyJtdHY1LWRneDEtaGdwdS0wMzIiLDQsIkdQVS03NWNhODM2ZiJd
+                 * @description next_cursor of the answer before: the elements after it
+                 * @example WyJtdHY1LWRneDEtaGdwdS0wMzIiLDQsIkdQVS03NWNhODM2Zi0xMmEwLTlmYmUtMTNhMi0xNzczM2E1ZjY4ZTQiXQ
                  */
                 cursor?: string;
             };
@@ -2814,10 +2814,10 @@ export interface operations {
                  * @example 2025-07-18T20:42:34Z
                  */
                 end_time?: string;
-                /** @description At most this many; the newest ones. 1 to 10000, default 100 */
+                /** @description At most this many, the newest ones; 1 to 10000, default 100 */
                 limit?: number;
                 /**
-                 * @description Asc for the oldest record first, desc for the newest
+                 * @description asc for the oldest record first, desc for the newest
                  * @example desc
                  */
                 order?: "asc" | "desc";
@@ -2827,13 +2827,13 @@ export interface operations {
                  */
                 metrics?: string;
                 /**
-                 * @description Raw for every record, 1m or 1h for averages over minutes or hours, auto to choose by the window's width (raw up to 6 h, 1m up to 7 days)
+                 * @description raw for every record, 1m or 1h for averages over minutes or hours, auto to choose by the width of the range (raw up to 6 h, 1m up to 7 days)
                  * @example auto
                  */
                 resolution?: "auto" | "raw" | "1m" | "1h";
                 /**
                  * @description next_cursor of the answer before: what comes before it in time
-                 * @example MTc1Mjg3MTM1NDAwMDo0Mg
+                 * @example WzE3NTI4NzEzNTQwMDAsNDJd
                  */
                 cursor?: string;
                 /**
@@ -2879,7 +2879,7 @@ export interface operations {
                      *       "success": true,
                      *       "count": 1,
                      *       "resolution": "raw",
-                     *       "next_cursor": "MTc1Mjg3MTM1NDAwMDo0Mg",
+                     *       "next_cursor": "WzE3NTI4NzEzNTQwMDAsNDJd",
                      *       "data": [
                      *         {
                      *           "telemetry_id": "mtv5-dgx1-hgpu-032_4_1752871354",
@@ -2940,10 +2940,10 @@ export interface operations {
                  * @example 2025-07-18T20:42:34Z
                  */
                 end_time?: string;
-                /** @description At most this many; the newest ones. 1 to 10000, default 100 */
+                /** @description At most this many, the newest ones; 1 to 10000, default 100 */
                 limit?: number;
                 /**
-                 * @description Asc for the oldest record first, desc for the newest
+                 * @description asc for the oldest record first, desc for the newest
                  * @example desc
                  */
                 order?: "asc" | "desc";
@@ -3065,7 +3065,7 @@ export interface operations {
                  */
                 end_time?: string;
                 /**
-                 * @description 1m or 1h for minutes or hours, auto to choose by the window's width (1m up to 7 days)
+                 * @description 1m or 1h for minutes or hours, auto to choose by the width of the range (1m up to 7 days)
                  * @example 1m
                  */
                 resolution?: "auto" | "1m" | "1h";
@@ -3079,7 +3079,7 @@ export interface operations {
                  * @example mtv5-dgx1-hgpu-032
                  */
                 hostname?: string;
-                /** @description Rows that may come; more are an error. 1 to 100000, default 10000 */
+                /** @description Rows that may come; more are an error; 1 to 100000, default 10000 */
                 limit?: number;
             };
             header?: never;
@@ -3189,11 +3189,11 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Only what this source brought
+                 * @description Only rejected inputs of this source
                  * @example csv:fleet.csv
                  */
                 source_id?: string;
-                /** @description At most this many; the newest ones. 1 to 10000, default 100 */
+                /** @description At most this many, the newest ones; 1 to 10000, default 100 */
                 limit?: number;
             };
             header?: never;
@@ -3301,10 +3301,10 @@ export interface operations {
     listDeadLetters: {
         parameters: {
             query?: {
-                /** @description At most this many, 1 to 10000, default 100 */
+                /** @description At most this many; 1 to 10000, default 100 */
                 limit?: number;
                 /**
-                 * @description next_cursor of the answer before: what follows it
+                 * @description next_cursor of the answer before: the letters after it
                  * @example 01K0F3Z8Q4W5X6Y7Z8A9B0C1D2
                  */
                 cursor?: string;

@@ -1,3 +1,5 @@
+import type { Spelling } from "../../http/parameters/spelling.ts";
+
 /** `gpu_utilization` -> `gpuUtilization`: names of GraphQL follow from those of JSON. */
 export function camelCase(name: string): string {
   return name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
@@ -7,3 +9,17 @@ export function camelCase(name: string): string {
 export function pascalCase(name: string): string {
   return camelCase(name).replace(/^./, (first) => first.toUpperCase());
 }
+
+/** Names of values in GraphQL begin with a letter. */
+const nameByValue: ReadonlyMap<string, string> = new Map([
+  ["1m", "minute"],
+  ["1h", "hour"],
+]);
+
+/** The name of an enum's value. */
+export function valueName(value: string): string {
+  return nameByValue.get(value) ?? value;
+}
+
+/** As GraphQL writes it. */
+export const graphqlSpelling: Spelling = { name: camelCase, value: valueName, listSuffix: "" };

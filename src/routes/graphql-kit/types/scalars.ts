@@ -1,6 +1,6 @@
 import { type GraphQLError, GraphQLScalarType, Kind } from "graphql";
 import { shown } from "../../http/api-error.ts";
-import { readInstant } from "../../http/instant.ts";
+import { readInstant } from "../../../domain/timestamp.ts";
 import { badInput } from "../graphql-errors.ts";
 
 /** An instant: the text that JSON has, too. */

@@ -1,6 +1,6 @@
 import { metrics } from "../../../domain/metrics.ts";
 import type { FieldMap, SchemaKit } from "../../graphql-kit/field.ts";
-import { noQuery } from "../../http/parameters.ts";
+import { noQuery } from "../../http/parameters/common.ts";
 import { metricSchema, toApiMetric } from "./metric.ts";
 
 /** The metrics catalogue. */

@@ -1,7 +1,8 @@
 import { Elysia } from "elysia";
 import { metrics } from "../../../domain/metrics.ts";
 import { operation } from "../../http/operation.ts";
-import { accepts, noQuery } from "../../http/parameters.ts";
+import { accepts } from "../../http/parameters/accepts.ts";
+import { noQuery } from "../../http/parameters/common.ts";
 import { list } from "../../schemas/envelope.ts";
 import { metricSchema, toApiMetric } from "./metric.ts";
 

@@ -1,14 +1,16 @@
-import { type Static, Type } from "@sinclair/typebox";
 import { GraphQLInt, GraphQLNonNull, GraphQLObjectType, GraphQLString } from "graphql";
 import type { FieldMap, SchemaKit } from "../../graphql-kit/field.ts";
 import type { OperationContext } from "../../graphql-kit/operation-context.ts";
-import { changesQuery, pathName, rangeOf } from "../../http/parameters.ts";
+import { nameOf } from "../../http/parameters/common.ts";
+import type { ValuesOf } from "../../http/parameters/parameter.ts";
+import { timeRangeOf } from "../../http/parameters/time-bounds.ts";
 import { gpuSchema } from "../../schemas/gpu.ts";
 import { gpuChangesSchema, toApiGpuChanges } from "./gpu-changes.ts";
+import { changesQuery } from "./gpu-history-routes.ts";
 import { gpuPage, gpuPageQuery, gpusOfPage } from "./gpu-page.ts";
 
-const uuid = pathName("UUID of the GPU", "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4");
-const gpuChangesQuery = Type.Object({ uuid, ...changesQuery.properties });
+const uuid = nameOf("UUID of the GPU", "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4");
+const gpuChangesQuery = { uuid, ...changesQuery };
 
 /** GPUs, from memory, and what changed of them. */
 export function gpuFields({ types, field }: SchemaKit): FieldMap {
@@ -30,7 +32,7 @@ export function gpuFields({ types, field }: SchemaKit): FieldMap {
     gpu: field({
       type: types.of(gpuSchema),
       description: "The GPU of this uuid; null where there is none",
-      takes: Type.Object({ uuid }),
+      takes: { uuid },
       resolve: (_, query, { fleet }) => fleet.gpu(query.uuid),
     }),
     gpuChanges: field({
@@ -42,8 +44,8 @@ export function gpuFields({ types, field }: SchemaKit): FieldMap {
   };
 }
 
-async function changesOf(query: Static<typeof gpuChangesQuery>, { beyond }: OperationContext) {
-  const changes = await beyond.queries.changes({ uuid: query.uuid, range: rangeOf(query).range });
+async function changesOf(query: ValuesOf<typeof gpuChangesQuery>, { beyond }: OperationContext) {
+  const changes = await beyond.queries.fleet.changes({ uuid: query.uuid, range: timeRangeOf(query) });
   return changes.attributes.length === 0 ? null : toApiGpuChanges(query.uuid, changes);
 }
 

@@ -1,16 +1,24 @@
 import { Elysia } from "elysia";
-import type { TelemetryQueries } from "../../../pipeline/store/telemetry-queries.ts";
+import type { FleetQueries } from "../../../pipeline/store/telemetry-queries.ts";
 import { notFound } from "../../http/api-error.ts";
 import { operation } from "../../http/operation.ts";
 import { gpuParams } from "./gpu-routes.ts";
 import type { HistoryAnswers } from "../../answers/history-answers.ts";
-import { acceptsAt, changesQuery, historyQuery, rangeOf } from "../../http/parameters.ts";
+import { historyQuery } from "../../answers/history-request.ts";
+import { acceptsAt } from "../../http/parameters/accepts.ts";
+import { timeBounds, timeRangeOf } from "../../http/parameters/time-bounds.ts";
 import { single } from "../../schemas/envelope.ts";
 import { gpuChangesSchema, toApiGpuChanges } from "./gpu-changes.ts";
 import { telemetryRecordSchema } from "../../schemas/telemetry-record.ts";
 
+/** The parameters of a GPU's changes. */
+export const changesQuery = timeBounds({
+  start: "RFC 3339 with zone; what held then and what began later",
+  end: "RFC 3339 with zone; what began at or before it",
+});
+
 /** What was measured of one GPU, and what of it changed. */
-export function gpuHistoryRoutes(history: HistoryAnswers, queries: TelemetryQueries) {
+export function gpuHistoryRoutes(history: HistoryAnswers, queries: FleetQueries) {
   const checkKnown = async (uuid: string): Promise<void> => {
     if ((await queries.gpus({ uuids: [uuid] })).length === 0) throw notFound("GPU", { uuid });
   };
@@ -28,7 +36,7 @@ export function gpuHistoryRoutes(history: HistoryAnswers, queries: TelemetryQuer
     .get(
       "/:uuid/changes",
       async ({ params: { uuid }, query }) => {
-        const changes = await queries.changes({ uuid, range: rangeOf(query).range });
+        const changes = await queries.changes({ uuid, range: timeRangeOf(query) });
         if (changes.attributes.length === 0) await checkKnown(uuid);
         return single(toApiGpuChanges(uuid, changes));
       },

@@ -1,19 +1,16 @@
-import { Type } from "@sinclair/typebox";
 import type { ApiGpu } from "../../fleet/fleet-index.ts";
 import { limitOf, type SizeOf } from "../../graphql-kit/field.ts";
 import type { OperationContext } from "../../graphql-kit/operation-context.ts";
 import { pageOf } from "../../http/list-page.ts";
-import { gpuListQuery } from "../../http/parameters.ts";
+import { gpuListQuery } from "../../http/parameters/common.ts";
+import { choice, optional, type ValuesOf } from "../../http/parameters/parameter.ts";
 import { statusValues } from "../../schemas/activity.ts";
 import { selectorOf } from "../../schemas/gpu-selector.ts";
 
-const status = Type.Optional(
-  Type.String({ pattern: `^(${statusValues.join("|")})$`, description: `One of ${statusValues.join(", ")}` }),
-);
 /** What a list of GPUs takes. */
-export const gpuPageQuery = Type.Object({ ...gpuListQuery.properties, status });
+export const gpuPageQuery = { ...gpuListQuery, status: optional(choice(statusValues)) };
 
-type GpuPageQuery = (typeof gpuPageQuery)["static"];
+type GpuPageQuery = ValuesOf<typeof gpuPageQuery>;
 
 /** GPUs that a page may have. */
 export const gpusOfPage: SizeOf = (args, fleet) => Math.min(limitOf(args), fleet.gpus.length);

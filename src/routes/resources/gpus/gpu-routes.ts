@@ -1,15 +1,13 @@
-import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { notFound } from "../../http/api-error.ts";
 import { operation } from "../../http/operation.ts";
 import type { FleetAnswers } from "../../answers/fleet-answers.ts";
-import { accepts, acceptsAt, gpuListQuery, noQuery, pathName } from "../../http/parameters.ts";
+import { accepts, acceptsAt } from "../../http/parameters/accepts.ts";
+import { gpuListQuery, nameOf, noQuery } from "../../http/parameters/common.ts";
 import { gpuSchema } from "../../schemas/gpu.ts";
 
 /** A GPU in a path. */
-export const gpuParams = Type.Object({
-  uuid: pathName("UUID of the GPU", "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4"),
-});
+export const gpuParams = { uuid: nameOf("UUID of the GPU", "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4") };
 
 /** GPUs by uuid. */
 export function gpuRoutes(answers: FleetAnswers) {

@@ -8,6 +8,6 @@ import { gpuRoutes } from "./gpu-routes.ts";
 /** GPUs: what they are, what was measured of each, and what changed. */
 export const gpus: Resource = {
   schemas: [gpuSchema, gpuChangesSchema],
-  routes: ({ answers, history, queries }) => [gpuRoutes(answers), gpuHistoryRoutes(history, queries)],
+  routes: ({ answers, history, queries }) => [gpuRoutes(answers), gpuHistoryRoutes(history, queries.fleet)],
   fields: (kit) => ({ ...noFields, query: gpuFields(kit) }),
 };

@@ -1,4 +1,3 @@
-import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import type { StoredGpu } from "../../../domain/query.ts";
 import type { Fleet } from "../../fleet/fleet.ts";
@@ -6,23 +5,22 @@ import { type ApiError, notFound } from "../../http/api-error.ts";
 import { operation } from "../../http/operation.ts";
 import type { FleetAnswers } from "../../answers/fleet-answers.ts";
 import type { HistoryAnswers } from "../../answers/history-answers.ts";
-import { acceptsAt, historyQuery, noQuery, pathName } from "../../http/parameters.ts";
+import { historyQuery } from "../../answers/history-request.ts";
+import { acceptsAt } from "../../http/parameters/accepts.ts";
+import { nameOf, noQuery } from "../../http/parameters/common.ts";
+import { digits } from "../../http/parameters/parameter.ts";
 import { single } from "../../schemas/envelope.ts";
 import { hostSchema, toApiHosts } from "../../schemas/hierarchy.ts";
 import { telemetryRecordSchema } from "../../schemas/telemetry-record.ts";
 import { gpuSchema } from "../../schemas/gpu.ts";
 
 const hostParams = {
-  cluster_id: pathName("The cluster", "local-cluster"),
-  host_id: pathName("Hostname of the host", "mtv5-dgx1-hgpu-032"),
+  cluster_id: nameOf("The cluster", "local-cluster"),
+  host_id: nameOf("Hostname of the host", "mtv5-dgx1-hgpu-032"),
 };
 const gpuParams = {
   ...hostParams,
-  gpu_id: Type.String({
-    pattern: "^\\d{1,7}$",
-    description: "Index of the GPU on its host, such as 4",
-    examples: ["4"],
-  }),
+  gpu_id: digits({ maxLength: 7, description: "Index of the GPU on its host, such as 4", example: "4" }),
 };
 
 interface Place {
@@ -40,27 +38,27 @@ export function clusterHostRoutes(answers: FleetAnswers, history: HistoryAnswers
         answers.answer(request, () =>
           JSON.stringify(single(toApiHosts(gpusOfHost(fleet, params), answers.newestByCluster())[0])),
         ),
-      { ...acceptsAt(Type.Object(hostParams), noQuery), detail: hostDetail },
+      { ...acceptsAt(hostParams, noQuery), detail: hostDetail },
     )
     .get(
       "/gpus",
       ({ request, params }) =>
         answers.answer(request, () => answers.gpusList({ elements: gpusOfHost(fleet, params), next: undefined })),
       {
-        ...acceptsAt(Type.Object(hostParams), noQuery),
+        ...acceptsAt(hostParams, noQuery),
         detail: gpusDetail,
       },
     )
     .get(
       "/gpus/:gpu_id",
       ({ request, params }) => answers.answer(request, () => answers.singleGpu(gpuAt(fleet, params))),
-      { ...acceptsAt(Type.Object(gpuParams), noQuery), detail: gpuDetail },
+      { ...acceptsAt(gpuParams, noQuery), detail: gpuDetail },
     )
     .get(
       "/gpus/:gpu_id/metrics",
       ({ request, params, query }) => history.answer(request, { uuids: [gpuAt(fleet, params).uuid] }, query),
       {
-        ...acceptsAt(Type.Object(gpuParams), historyQuery),
+        ...acceptsAt(gpuParams, historyQuery),
         detail: metricsDetail,
       },
     );

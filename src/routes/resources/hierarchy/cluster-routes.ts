@@ -1,4 +1,3 @@
-import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import type { StoredGpu } from "../../../domain/query.ts";
 import type { Fleet } from "../../fleet/fleet.ts";
@@ -7,12 +6,13 @@ import { notFound } from "../../http/api-error.ts";
 import { clusterStats } from "./cluster-stats.ts";
 import { operation } from "../../http/operation.ts";
 import type { FleetAnswers } from "../../answers/fleet-answers.ts";
-import { accepts, acceptsAt, noQuery, pathName } from "../../http/parameters.ts";
+import { accepts, acceptsAt } from "../../http/parameters/accepts.ts";
+import { nameOf, noQuery } from "../../http/parameters/common.ts";
 import { list, single } from "../../schemas/envelope.ts";
 import { hostSchema, clusterSchema, toApiClusters, toApiHosts } from "../../schemas/hierarchy.ts";
 import { clusterStatsSchema } from "./cluster-stats-schema.ts";
 
-const clusterParams = Type.Object({ cluster_id: pathName("The cluster", "local-cluster") });
+const clusterParams = { cluster_id: nameOf("The cluster", "local-cluster") };
 
 /** Clusters and their hosts. */
 export function clusterRoutes(answers: FleetAnswers, queries: TelemetryQueries) {

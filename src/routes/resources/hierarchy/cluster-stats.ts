@@ -25,7 +25,7 @@ export async function clusterStats(
   const newestAtMs = gpus.reduce((newest, gpu) => Math.max(newest, gpu.lastSeenAtMs), -Infinity);
   const [records, { count, isEstimate }] = await Promise.all([
     newestValues(sources, cluster.id, newestAtMs),
-    sources.queries.countRecords(cluster.id),
+    sources.queries.aggregates.countRecords(cluster.id),
   ]);
   const { id, host_count, gpu_count, active_gpu_count, silent_gpu_count, last_seen_at } = cluster;
   return {
@@ -51,6 +51,6 @@ async function newestValues(
   const fromMs = newestAtMs - activeLagMs;
   const newest = fleet.latest({ clusterId }).filter(({ timeMs }) => timeMs >= fromMs);
   if (sufficeForStats(newest)) return newest;
-  return (await queries.records({ gpus: { clusterId }, range: { fromMs, toMs: Infinity }, limit: recordsMax }))
+  return (await queries.history.records({ gpus: { clusterId }, range: { fromMs, toMs: Infinity }, limit: recordsMax }))
     .elements;
 }

@@ -1,12 +1,10 @@
-import { Type } from "@sinclair/typebox";
 import type { FieldMap, SchemaKit } from "../../graphql-kit/field.ts";
-import { noQuery, pathName } from "../../http/parameters.ts";
-import { selectorFields, selectorOf } from "../../schemas/gpu-selector.ts";
+import { gpuSelection, nameOf, noQuery } from "../../http/parameters/common.ts";
+import { selectorOf } from "../../schemas/gpu-selector.ts";
 import { clusterSchema, hostSchema } from "../../schemas/hierarchy.ts";
 
-const clusterId = pathName("The cluster", "local-cluster");
-const hostname = pathName("The host", "mtv5-dgx1-hgpu-032");
-const hostQuery = Type.Object(selectorFields);
+const clusterId = nameOf("The cluster", "local-cluster");
+const hostname = nameOf("The host", "mtv5-dgx1-hgpu-032");
 
 /** Hosts and clusters, from memory. */
 export function hierarchyFields(kit: SchemaKit): FieldMap {
@@ -18,7 +16,7 @@ function hostFields({ types, field }: SchemaKit): FieldMap {
     hosts: field({
       type: types.listOf(hostSchema),
       description: "Hosts with a GPU that fits; their figures are those of all their GPUs",
-      takes: hostQuery,
+      takes: gpuSelection,
       size: (_, fleet) => fleet.hosts.length,
       resolve: (_, query, { fleet }) => {
         const selected = new Set(fleet.selected(selectorOf(query)).map((gpu) => fleet.host(gpu)));
@@ -28,7 +26,7 @@ function hostFields({ types, field }: SchemaKit): FieldMap {
     host: field({
       type: types.of(hostSchema),
       description: "The host of this name in the cluster; null where there is none",
-      takes: Type.Object({ cluster_id: clusterId, hostname }),
+      takes: { cluster_id: clusterId, hostname },
       resolve: (_, query, { fleet }) => fleet.host(query),
     }),
   };
@@ -46,7 +44,7 @@ function clusterFields({ types, field }: SchemaKit): FieldMap {
     cluster: field({
       type: types.of(clusterSchema),
       description: "The cluster of this id; null where there is none",
-      takes: Type.Object({ id: clusterId }),
+      takes: { id: clusterId },
       resolve: (_, query, { fleet }) => fleet.cluster(query.id),
     }),
   };

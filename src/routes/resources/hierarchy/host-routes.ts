@@ -1,13 +1,13 @@
-import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { notFound } from "../../http/api-error.ts";
 import { operation } from "../../http/operation.ts";
 import type { FleetAnswers } from "../../answers/fleet-answers.ts";
-import { accepts, acceptsAt, gpuListQuery, noQuery, pathName } from "../../http/parameters.ts";
+import { accepts, acceptsAt } from "../../http/parameters/accepts.ts";
+import { gpuListQuery, nameOf, noQuery } from "../../http/parameters/common.ts";
 import { gpuSchema } from "../../schemas/gpu.ts";
 import { hostSchema } from "../../schemas/hierarchy.ts";
 
-const hostParams = Type.Object({ hostname: pathName("The host", "mtv5-dgx1-hgpu-032") });
+const hostParams = { hostname: nameOf("The host", "mtv5-dgx1-hgpu-032") };
 
 /** Hosts of all clusters: shortcuts past the hierarchy. */
 export function hostRoutes(answers: FleetAnswers) {

@@ -1,7 +1,7 @@
 import { GraphQLNonNull } from "graphql";
 import type { ApiCluster, ApiGpu, ApiHost, FleetIndex } from "../../fleet/fleet-index.ts";
 import type { FieldMap, SchemaKit } from "../../graphql-kit/field.ts";
-import { noQuery } from "../../http/parameters.ts";
+import { noQuery } from "../../http/parameters/common.ts";
 import { gpuSchema } from "../../schemas/gpu.ts";
 import { clusterSchema, hostSchema } from "../../schemas/hierarchy.ts";
 import { clusterStats } from "./cluster-stats.ts";

@@ -1,4 +1,3 @@
-import { Type } from "@sinclair/typebox";
 import { GraphQLNonNull, GraphQLObjectType, GraphQLString } from "graphql";
 import type { DeadLetterPage } from "../../answers/dead-letters.ts";
 import { deadLettersQuery, letterParams } from "./pipeline-routes.ts";
@@ -13,7 +12,7 @@ export function deadLetterFields({ types, field }: SchemaKit): FieldMap {
       description: "Messages that were given up, the oldest first",
       takes: deadLettersQuery,
       size: limitOf,
-      resolve: (_, { limit = 100, cursor }, { beyond }) => beyond.deadLetters.page(limit, cursor),
+      resolve: (_, { limit, cursor }, { beyond }) => beyond.deadLetters.page(limit, cursor),
     }),
     deadLetter: field({
       type: types.of(deadLetterSchema),
@@ -36,9 +35,9 @@ export function deadLetterMutations({ types, field }: SchemaKit): FieldMap {
     redriveDeadLetters: field({
       type: types.listOf(deadLetterSchema),
       description: "The same for the oldest ones, at most limit of them; gives those that were put back",
-      takes: Type.Pick(deadLettersQuery, ["limit"]),
+      takes: { limit: deadLettersQuery.limit },
       size: limitOf,
-      resolve: (_, { limit = 100 }, { beyond }) => beyond.deadLetters.redriveOldest(limit),
+      resolve: (_, { limit }, { beyond }) => beyond.deadLetters.redriveOldest(limit),
     }),
     deleteDeadLetter: field({
       type: new GraphQLNonNull(types.of(deadLetterSchema)),

@@ -1,54 +1,45 @@
-import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import type { ResourceParts } from "../resource.ts";
 import { operation } from "../../http/operation.ts";
-import { accepts, acceptsAt, noQuery, pathName } from "../../http/parameters.ts";
-import { list, single, wholeNumber } from "../../schemas/envelope.ts";
+import { accepts, acceptsAt } from "../../http/parameters/accepts.ts";
+import { limit, nameOf, noQuery } from "../../http/parameters/common.ts";
+import { optional, text } from "../../http/parameters/parameter.ts";
+import { list, single } from "../../schemas/envelope.ts";
 import { pipelineSchema, toApiPipeline } from "./pipeline-state.ts";
 import { deadLetterSchema } from "../../schemas/dead-letter.ts";
 
 type PipelineParts = Pick<ResourceParts, "queue" | "deadLetters" | "services" | "queries">;
 
-const limitMax = 10_000;
-const limitDefault = 100;
-
 /** The parameters of the list of dead letters. */
-export const deadLettersQuery = Type.Object(
-  {
-    limit: Type.Optional(
-      wholeNumber({
-        minimum: 1,
-        maximum: limitMax,
-        default: limitDefault,
-        description: `At most this many, 1 to ${limitMax}, default ${limitDefault}`,
-      }),
-    ),
-    cursor: Type.Optional(
-      Type.String({
-        minLength: 1,
-        maxLength: 64,
-        description: "next_cursor of the answer before: what follows it",
-        examples: ["01K0F3Z8Q4W5X6Y7Z8A9B0C1D2"],
-      }),
-    ),
-  },
-  { additionalProperties: false },
-);
+export const deadLettersQuery = {
+  limit: limit(),
+  cursor: optional(
+    text({
+      maxLength: 64,
+      description: ({ name }) => `${name("next_cursor")} of the answer before: the letters after it`,
+      example: "01K0F3Z8Q4W5X6Y7Z8A9B0C1D2",
+    }),
+  ),
+};
 
 /** A dead letter in a path. */
-export const letterParams = Type.Object({ id: pathName("The message's id", "01K0F3Z8Q4W5X6Y7Z8A9B0C1D2") });
+export const letterParams = { id: nameOf("The message's id", "01K0F3Z8Q4W5X6Y7Z8A9B0C1D2") };
 
 /** The pipeline's state, and the messages that were given up. */
 export function pipelineRoutes({ queue, deadLetters, services, queries }: PipelineParts) {
   return new Elysia({ name: "pipeline", prefix: "/api/v1/pipeline" })
-    .get("", async () => single(toApiPipeline(await queue.stats(), await queries.countRejections(), services)), {
-      ...accepts(noQuery),
-      detail: pipelineDetail,
-    })
+    .get(
+      "",
+      async () => single(toApiPipeline(await queue.stats(), await queries.quarantine.countRejections(), services)),
+      {
+        ...accepts(noQuery),
+        detail: pipelineDetail,
+      },
+    )
     .get(
       "/dead-letters",
-      async ({ query: { limit = limitDefault, cursor } }) => {
-        const { letters, next } = await deadLetters.page(limit, cursor);
+      async ({ query: { limit: max, cursor } }) => {
+        const { letters, next } = await deadLetters.page(max, cursor);
         return next === undefined ? list(letters) : { ...list(letters), next_cursor: next };
       },
       { ...accepts(deadLettersQuery), detail: listDetail },

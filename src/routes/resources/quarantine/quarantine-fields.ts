@@ -1,5 +1,6 @@
 import { type FieldMap, limitOf, type SchemaKit } from "../../graphql-kit/field.ts";
-import { quarantineQuery } from "../../http/parameters.ts";
+import { defined } from "../../../kit/defined.ts";
+import { quarantineQuery } from "./quarantine-routes.ts";
 import { rejectionSchema, toApiRejection } from "./rejection.ts";
 
 /** What was rejected. */
@@ -10,10 +11,8 @@ export function quarantineFields({ types, field }: SchemaKit): FieldMap {
       description: "Inputs that could not be used, the newest first",
       takes: quarantineQuery,
       size: limitOf,
-      resolve: async (_, { source_id, limit = 100 }, { beyond }) => {
-        const filter = source_id === undefined ? { limit } : { sourceId: source_id, limit };
-        return (await beyond.queries.rejections(filter)).map(toApiRejection);
-      },
+      resolve: async (_, { source_id: sourceId, limit }, { beyond }) =>
+        (await beyond.queries.quarantine.rejections(defined({ sourceId, limit }))).map(toApiRejection),
     }),
   };
 }

@@ -1,18 +1,27 @@
 import { Elysia } from "elysia";
-import type { TelemetryQueries } from "../../../pipeline/store/telemetry-queries.ts";
+import { defined } from "../../../kit/defined.ts";
+import type { QuarantineQueries } from "../../../pipeline/store/telemetry-queries.ts";
 import { operation } from "../../http/operation.ts";
-import { accepts, quarantineQuery } from "../../http/parameters.ts";
+import { accepts } from "../../http/parameters/accepts.ts";
+import { limit } from "../../http/parameters/common.ts";
+import { optional, text } from "../../http/parameters/parameter.ts";
 import { list } from "../../schemas/envelope.ts";
 import { rejectionSchema, toApiRejection } from "./rejection.ts";
 
+/** The parameters of the quarantine. */
+export const quarantineQuery = {
+  source_id: optional(
+    text({ maxLength: 4096, description: "Only rejected inputs of this source", example: "csv:fleet.csv" }),
+  ),
+  limit: limit({ meaning: "At most this many, the newest ones" }),
+};
+
 /** What was rejected. */
-export function quarantineRoutes(queries: TelemetryQueries) {
+export function quarantineRoutes(queries: QuarantineQueries) {
   return new Elysia({ name: "quarantine", prefix: "/api/v1/quarantine" }).get(
     "",
-    async ({ query: { source_id, limit = 100 } }) => {
-      const filter = source_id === undefined ? { limit } : { sourceId: source_id, limit };
-      return list((await queries.rejections(filter)).map(toApiRejection));
-    },
+    async ({ query: { source_id: sourceId, limit: max } }) =>
+      list((await queries.rejections(defined({ sourceId, limit: max }))).map(toApiRejection)),
     { ...accepts(quarantineQuery), detail },
   );
 }

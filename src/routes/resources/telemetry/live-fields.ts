@@ -1,4 +1,3 @@
-import { Type } from "@sinclair/typebox";
 import { type GraphQLFieldConfigArgumentMap, GraphQLList, GraphQLNonNull, GraphQLString } from "graphql";
 import type { GpuSelector } from "../../../domain/gpu-selector.ts";
 import type { StoredRecord } from "../../../domain/query.ts";
@@ -6,11 +5,12 @@ import type { FieldMap, SchemaKit } from "../../graphql-kit/field.ts";
 import { badInput } from "../../graphql-kit/graphql-errors.ts";
 import { liveRecords } from "../../graphql-kit/live/live-records.ts";
 import { argumentsOf, parametersOf } from "../../graphql-kit/types/arguments.ts";
-import { selectorFields, selectorOf } from "../../schemas/gpu-selector.ts";
+import { gpuSelection } from "../../http/parameters/common.ts";
+import { selectorOf } from "../../schemas/gpu-selector.ts";
 import { telemetryRecordSchema, toApiRecord } from "../../schemas/telemetry-record.ts";
 
-const { gpu_uuid, cluster_id, hostname, namespace } = selectorFields;
-const filters = Type.Object({ gpu_uuid, cluster_id, hostname, namespace });
+const { gpu_uuid, cluster_id, hostname, namespace } = gpuSelection;
+const filters = { gpu_uuid, cluster_id, hostname, namespace };
 const uuidsMax = 1000;
 const uuidsArgument: GraphQLFieldConfigArgumentMap = {
   gpuUuids: {

@@ -1,30 +1,19 @@
-import { type Static, Type } from "@sinclair/typebox";
 import { GraphQLNonNull, GraphQLObjectType, GraphQLString } from "graphql";
 import { resolutions } from "../../../domain/query.ts";
 import type { ApiGpu } from "../../fleet/fleet-index.ts";
 import { type FieldMap, limitOf, type SchemaKit } from "../../graphql-kit/field.ts";
 import type { OperationContext } from "../../graphql-kit/operation-context.ts";
-import { aggregateQuery, fleetHistoryQuery } from "../../http/parameters.ts";
-import { wholeNumber } from "../../schemas/envelope.ts";
+import { fleetHistoryQuery } from "../../answers/history-request.ts";
+import { limitMax } from "../../http/parameters/common.ts";
+import { type ValuesOf, without } from "../../http/parameters/parameter.ts";
 import { telemetryRecordSchema, toApiRecord } from "../../schemas/telemetry-record.ts";
 import { gpuPage, gpuPageQuery, gpusOfPage } from "../gpus/gpu-page.ts";
 import { aggregateSchema, toApiAggregate } from "./aggregate.ts";
-import { aggregateFilterOf } from "./aggregate-routes.ts";
+import { aggregateFilterOf, aggregateLimit, aggregateQuery } from "./aggregate-query.ts";
 
-// which metrics come is said by the fields that are selected
-const telemetryQuery = Type.Omit(fleetHistoryQuery, ["metrics"]);
-const rowsDefault = 1000;
-const sumsQuery = Type.Object({
-  ...aggregateQuery.properties,
-  limit: Type.Optional(
-    wholeNumber({
-      minimum: 1,
-      maximum: 10_000,
-      default: rowsDefault,
-      description: `Rows that may come; more are an error. 1 to 10000, default ${rowsDefault}`,
-    }),
-  ),
-});
+// the selected fields say which metrics come
+const telemetryQuery = without(fleetHistoryQuery, "metrics");
+const sumsQuery = { ...aggregateQuery, limit: aggregateLimit({ maximum: limitMax, byDefault: 1000 }) };
 
 /** Records: the newest of each GPU, the history, and what is summed up of it. */
 export function telemetryFields({ types, enums, field }: SchemaKit): FieldMap {
@@ -50,7 +39,10 @@ export function telemetryFields({ types, enums, field }: SchemaKit): FieldMap {
       size: limitOf,
       resolve: async (_, query, { beyond }) => {
         const filter = aggregateFilterOf(query, beyond.clock.nowMs());
-        return { rows: (await beyond.queries.aggregates(filter)).map(toApiAggregate), resolution: filter.resolution };
+        return {
+          rows: (await beyond.queries.aggregates.byGroup(filter)).map(toApiAggregate),
+          resolution: filter.resolution,
+        };
       },
     }),
   };
@@ -62,7 +54,7 @@ export function newestOf(gpu: ApiGpu, { fleet }: OperationContext): ReturnType<t
   return record === undefined ? [] : [toApiRecord(record)];
 }
 
-function telemetryPage(query: Static<typeof telemetryQuery>, { beyond }: OperationContext) {
+function telemetryPage(query: ValuesOf<typeof telemetryQuery>, { beyond }: OperationContext) {
   return beyond.history.page({}, query);
 }
 

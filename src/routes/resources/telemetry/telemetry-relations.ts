@@ -1,13 +1,14 @@
-import { Type } from "@sinclair/typebox";
 import type { ApiGpu } from "../../fleet/fleet-index.ts";
 import { type FieldMap, limitOf, type SchemaKit } from "../../graphql-kit/field.ts";
-import { historyQuery, noQuery, rangeOf } from "../../http/parameters.ts";
+import { historyQuery, historyRequestOf } from "../../answers/history-request.ts";
+import { noQuery } from "../../http/parameters/common.ts";
+import { without } from "../../http/parameters/parameter.ts";
 import { gpuSchema } from "../../schemas/gpu.ts";
 import { telemetryRecordSchema } from "../../schemas/telemetry-record.ts";
 import { newestOf } from "./telemetry-fields.ts";
 
-// which metrics come is said by the fields that are selected; older parts are those of Query.telemetry
-const telemetryOfGpu = Type.Omit(historyQuery, ["metrics", "cursor"]);
+// the selected fields say which metrics come; Query.telemetry leads to older parts
+const telemetryOfGpu = without(historyQuery, "metrics", "cursor");
 
 /** From a GPU to its records, and back. */
 export function telemetryRelations({ types, field }: SchemaKit): Readonly<Record<string, FieldMap>> {
@@ -27,10 +28,9 @@ export function telemetryRelations({ types, field }: SchemaKit): Readonly<Record
         takes: telemetryOfGpu,
         size: limitOf,
         resolve: async ({ uuid }: ApiGpu, query, { telemetry, beyond }) => {
-          const { range, limit } = rangeOf(query);
-          const resolution = beyond.history.resolutionOf(query.resolution ?? "raw", range);
-          const records = await telemetry.of(uuid, { range, limit, resolution });
-          return query.order === "desc" ? records.toReversed() : records;
+          const { records, resolution, isNewestFirst } = historyRequestOf(query, {}, beyond.clock.nowMs());
+          const oldestFirst = await telemetry.of(uuid, { ...records, resolution });
+          return isNewestFirst ? oldestFirst.toReversed() : oldestFirst;
         },
       }),
     },

@@ -2,7 +2,8 @@ import { Elysia } from "elysia";
 import { operation } from "../../http/operation.ts";
 import type { FleetAnswers } from "../../answers/fleet-answers.ts";
 import type { HistoryAnswers } from "../../answers/history-answers.ts";
-import { accepts, fleetHistoryQuery, latestQuery } from "../../http/parameters.ts";
+import { fleetHistoryQuery, latestQuery } from "../../answers/history-request.ts";
+import { accepts } from "../../http/parameters/accepts.ts";
 import { telemetryRecordSchema } from "../../schemas/telemetry-record.ts";
 
 /** Records of all GPUs. */

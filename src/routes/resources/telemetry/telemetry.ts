@@ -12,7 +12,7 @@ export const telemetry: Resource = {
   schemas: [aggregateSchema, telemetryRecordSchema],
   routes: ({ answers, history, queries, clock }) => [
     telemetryRoutes(answers, history),
-    aggregateRoutes(queries, clock),
+    aggregateRoutes(queries.aggregates, clock),
   ],
   fields: (kit) => ({
     ...noFields,

@@ -1,0 +1,55 @@
+import type { SqlClient } from "../../../db/client.ts";
+import type { DatabaseEngine } from "../../../db/engine.ts";
+import { type HistorySource, selectPart, selectPartOfEach } from "../../../db/sql/history-part.ts";
+import { type RecordRow, recordSource } from "../../../db/sql/select-records.ts";
+import { type RollupRow, rollupSource } from "../../../db/sql/select-rollups.ts";
+import { byPlace } from "../../../domain/gpu.ts";
+import type {
+  EachGpuFilter,
+  HistoryPage,
+  RecordFilter,
+  RollupResolution,
+  StoredRecord,
+  StoredRollup,
+} from "../../../domain/query.ts";
+import type { HistoryQueries } from "../telemetry-queries.ts";
+import { recordsOf, rollupsOf } from "./stored-rows.ts";
+
+/** The history in SQL. */
+export class SqlHistoryQueries implements HistoryQueries {
+  constructor(
+    private readonly client: SqlClient,
+    private readonly engine: () => DatabaseEngine,
+  ) {}
+
+  async records(filter: RecordFilter): Promise<HistoryPage<StoredRecord>> {
+    const { elements, next } = await selectPart<RecordRow>(this.client, recordSource, filter);
+    return { elements: inOrder(await recordsOf(this.client, elements)), next };
+  }
+
+  async rollups(filter: RecordFilter, resolution: RollupResolution): Promise<HistoryPage<StoredRollup>> {
+    const { elements, next } = await selectPart<RollupRow>(this.client, this.rollupSource(resolution), filter);
+    return { elements: inOrder(await rollupsOf(this.client, elements)), next };
+  }
+
+  async recordsOfEach(filter: EachGpuFilter): Promise<StoredRecord[]> {
+    const rows = await selectPartOfEach<RecordRow>(this.client, recordSource, filter);
+    return inOrder(await recordsOf(this.client, rows));
+  }
+
+  async rollupsOfEach(filter: EachGpuFilter, resolution: RollupResolution): Promise<StoredRollup[]> {
+    const rows = await selectPartOfEach<RollupRow>(this.client, this.rollupSource(resolution), filter);
+    return inOrder(await rollupsOf(this.client, rows));
+  }
+
+  private rollupSource(resolution: RollupResolution): HistorySource {
+    return rollupSource({ resolution, isMaterialized: this.engine().hasMaterializedRollups });
+  }
+}
+
+/** Lists are ordered by time, then host, then index. */
+function inOrder<Row extends { readonly timeMs: number; readonly gpu: StoredRecord["gpu"] }>(
+  rows: readonly Row[],
+): Row[] {
+  return rows.toSorted((a, b) => a.timeMs - b.timeMs || byPlace(a.gpu, b.gpu));
+}

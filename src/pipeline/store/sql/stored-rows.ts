@@ -1,0 +1,72 @@
+import type { SqlExecutor } from "../../../db/client.ts";
+import { type Places, selectPlaces } from "../../../db/sql/select-places.ts";
+import type { RecordRow } from "../../../db/sql/select-records.ts";
+import type { RollupRow } from "../../../db/sql/select-rollups.ts";
+import { metrics } from "../../../domain/metrics.ts";
+import type { Aggregate, StoredRecord, StoredRollup } from "../../../domain/query.ts";
+
+// What rows of the history become, with the attributes of their GPUs at their instants.
+
+const metricNames = metrics.map(({ name }) => name);
+
+/** Makes records of rows, in the rows' order. */
+export async function recordsOf(executor: SqlExecutor, rows: readonly RecordRow[]): Promise<StoredRecord[]> {
+  const places = await placesOf(executor, rows);
+  return rows.map((row) => toRecord(row, places));
+}
+
+/** Makes rollups of rows, in the rows' order. */
+export async function rollupsOf(executor: SqlExecutor, rows: readonly RollupRow[]): Promise<StoredRollup[]> {
+  const places = await placesOf(executor, rows);
+  return rows.map((row) => toRollup(row, places));
+}
+
+function placesOf(
+  executor: SqlExecutor,
+  rows: readonly { readonly gpuKey: number; readonly timeMs: number }[],
+): Promise<Places> {
+  const [firstMs, lastMs] = rows.reduce(
+    ([first, last], { timeMs }) => [Math.min(first, timeMs), Math.max(last, timeMs)],
+    [Infinity, -Infinity],
+  );
+  return selectPlaces(executor, { gpuKeys: rows.map(({ gpuKey }) => gpuKey), firstMs, lastMs });
+}
+
+function valuesOf(row: object): Readonly<Record<string, unknown>> {
+  return row as Readonly<Record<string, unknown>>;
+}
+
+function toRecord(row: RecordRow, places: Places): StoredRecord {
+  const values = valuesOf(row);
+  const present: Record<string, number> = {};
+  for (const name of metricNames) {
+    const value = values[name];
+    if (typeof value === "number") present[name] = value;
+  }
+  return {
+    gpu: places.at(row.gpuKey, row.timeMs),
+    timeMs: row.timeMs,
+    metrics: present,
+    custom: row.custom ?? {},
+    container: row.container ?? "",
+    pod: row.pod ?? "",
+    namespace: row.namespace ?? "",
+  };
+}
+
+function toRollup(row: RollupRow, places: Places): StoredRollup {
+  const { gpuKey, timeMs, records } = row;
+  return { gpu: places.at(gpuKey, timeMs), timeMs, records, metrics: aggregatesOf(row, metricNames) };
+}
+
+/** The aggregates of some metrics in a row; without those that have no value. */
+export function aggregatesOf(row: object, names: readonly string[]): Record<string, Aggregate> {
+  const values = valuesOf(row);
+  const present: Record<string, Aggregate> = {};
+  for (const name of names) {
+    const [avg, min, max] = [values[`${name}_avg`], values[`${name}_min`], values[`${name}_max`]];
+    if (typeof avg !== "number" || typeof min !== "number" || typeof max !== "number") continue;
+    present[name] = { avg, min, max, count: values[`${name}_count`] as number };
+  }
+  return present;
+}

@@ -1,0 +1,97 @@
+import type { GpuSelector } from "../../domain/gpu-selector.ts";
+import { type HistoryCursor, type RecordFilter, type Resolution, resolutions } from "../../domain/query.ts";
+import { defined } from "../../kit/defined.ts";
+import { gpuSelection, limit, limitDefault, metricsParameter } from "../http/parameters/common.ts";
+import { cursorParameter, type Place } from "../http/parameters/cursor.ts";
+import { choice, optional, type ValuesOf, withDefault } from "../http/parameters/parameter.ts";
+import { timeBounds, timeRangeOf } from "../http/parameters/time-bounds.ts";
+import { selectorOf, type SelectorValues } from "../schemas/gpu-selector.ts";
+import { resolutionOf } from "./resolution.ts";
+
+/** The parameters of every request for records. */
+const recordsQuery = {
+  ...timeBounds({
+    start: "RFC 3339 with zone; records at or after it",
+    end: "RFC 3339 with zone; records at or before it",
+  }),
+  limit: limit({ meaning: "At most this many, the newest ones" }),
+  order: withDefault(
+    choice(["asc", "desc"], { description: "asc for the oldest record first, desc for the newest", example: "desc" }),
+    "asc",
+  ),
+  metrics: metricsParameter("only these come, default all"),
+};
+
+/** The parameters of requests for the newest records. */
+export const latestQuery = { ...recordsQuery, ...gpuSelection };
+
+/** The parameters of requests for the history of one GPU. */
+export const historyQuery = {
+  ...recordsQuery,
+  // whether it is given matters: without it, all of the range can be had row by row
+  limit: optional(recordsQuery.limit),
+  resolution: withDefault(
+    choice(["auto", ...resolutions], {
+      description: ({ value }) =>
+        `raw for every record, ${value("1m")} or ${value("1h")} for averages over minutes or hours, auto to choose by the ` +
+        `width of the range (raw up to 6 h, ${value("1m")} up to 7 days)`,
+      example: "auto",
+    }),
+    "raw",
+  ),
+  cursor: cursorParameter({
+    maxLength: 64,
+    following: "what comes before it in time",
+    example: [1752871354000, 42],
+    positionOf: historyCursorOf,
+  }),
+};
+
+/** The parameters of requests for the history of all GPUs. */
+export const fleetHistoryQuery = { ...historyQuery, ...gpuSelection };
+
+/** The values of a request for history. GraphQL gives no metrics, as the selected fields say which ones come, and no cursor
+ *  for the history of one of several GPUs. */
+export type HistoryValues = Omit<ValuesOf<typeof historyQuery>, "metrics" | "cursor"> &
+  Partial<Pick<ValuesOf<typeof historyQuery>, "metrics" | "cursor">> &
+  SelectorValues;
+
+/** What a request for history asks for. */
+export interface HistoryRequest {
+  /** The part of the history, as the store reads it. */
+  readonly records: RecordFilter;
+  readonly resolution: Resolution;
+  /** The metrics of each record; undefined for all. */
+  readonly metrics: readonly string[] | undefined;
+  readonly isNewestFirst: boolean;
+  /** True if the request limits nothing: all of the range, if it can be given row by row. */
+  readonly isUnlimited: boolean;
+}
+
+/** Makes a request of its values.
+ *  @param gpus those that the path names
+ *  @throws InvalidParameter if the range ends before it starts */
+export function historyRequestOf(values: HistoryValues, gpus: GpuSelector, nowMs: number): HistoryRequest {
+  const range = timeRangeOf(values);
+  const { cursor, limit: given = limitDefault } = values;
+  return {
+    records: { gpus: { ...selectorOf(values), ...gpus }, range, limit: given, ...defined({ cursor }) },
+    resolution: resolutionOf(values.resolution, range, nowMs),
+    metrics: values.metrics,
+    isNewestFirst: values.order === "desc",
+    isUnlimited: values.limit === undefined && cursor === undefined,
+  };
+}
+
+function historyCursorOf([timeMs, gpuKey, ...rest]: Place): HistoryCursor | undefined {
+  const isPlace = isWhole(timeMs, timeMax) && isWhole(gpuKey, gpuKeyMax) && rest.length === 0;
+  return isPlace ? { timeMs, gpuKey } : undefined;
+}
+
+/** What the store's columns can hold. */
+const timeMax = 1e15;
+const gpuKeyMax = 2 ** 31 - 1;
+
+function isWhole(value: unknown, max: number): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= max;
+}

@@ -1,0 +1,101 @@
+import { Type } from "@sinclair/typebox";
+import { ApiError, InvalidParameter, shown } from "../api-error.ts";
+import { checkBody } from "../request-body.ts";
+import type { Parameter, Parameters, ValuesOf } from "./parameter.ts";
+import { restSpelling, spelled } from "./spelling.ts";
+
+/** Makes a route take these parameters: the handler's `query` has their values. */
+export function accepts<Query extends Parameters>(query: Query) {
+  return {
+    query: schemaOf(query),
+    transform: (context: { request: Request; query: unknown }) => {
+      context.query = readQuery(query, context.request.url);
+      checkBody(context.request);
+    },
+  };
+}
+
+/** The same for a route with parameters in its path, whose values are the handler's `params`. */
+export function acceptsAt<Params extends Parameters, Query extends Parameters>(params: Params, query: Query) {
+  return {
+    params: schemaOf(params),
+    query: schemaOf(query),
+    transform: (context: { request: Request; params: unknown; query: unknown }) => {
+      context.params = readPath(params, context.params as Readonly<Record<string, unknown>>);
+      context.query = readQuery(query, context.request.url);
+      checkBody(context.request);
+    },
+  };
+}
+
+/** @throws InvalidParameter if the text is not a value of the parameter */
+export function readParameter<Value>(name: string, parameter: Parameter<Value>, text: string): Value {
+  const read = parameter.read(text);
+  if ("value" in read) return read.value;
+  throw new InvalidParameter({ parameter: name, value: text, expected: parameter.expected, ...read });
+}
+
+/** Reads the parameters of a query.
+ *  @throws ApiError for the first one that is not usable: unknown, given twice, of a wrong value, or missing */
+function readQuery<Query extends Parameters>(query: Query, url: string): ValuesOf<Query> {
+  const queryAt = url.indexOf("?");
+  const given = new URLSearchParams(queryAt === -1 ? "" : url.slice(queryAt));
+  const values: Record<string, unknown> = {};
+  for (const name of new Set(given.keys())) {
+    const parameter = Object.hasOwn(query, name) ? query[name] : undefined;
+    if (parameter === undefined) throw unknownParameter(name, Object.keys(query));
+    const texts = given.getAll(name);
+    if (texts.length > 1)
+      throw unusable(name, parameter, { value: texts.join(","), problem: "it is given more than once" });
+    values[name] = readParameter(name, parameter, texts[0] ?? "");
+  }
+  for (const [name, parameter] of Object.entries(query)) {
+    if (name in values) continue;
+    if (parameter.absent === undefined) throw unusable(name, parameter, { value: "", problem: "it is missing" });
+    values[name] = parameter.absent.value;
+  }
+  return values as ValuesOf<Query>;
+}
+
+function readPath<Params extends Parameters>(
+  params: Params,
+  given: Readonly<Record<string, unknown>>,
+): ValuesOf<Params> {
+  const values: Record<string, unknown> = {};
+  for (const [name, parameter] of Object.entries(params)) {
+    const text = given[name];
+    // Elysia leaves null if the percent-encoding is broken
+    if (typeof text !== "string")
+      throw unusable(name, parameter, { value: "", problem: "its percent-encoding is broken" });
+    values[name] = readParameter(name, parameter, text);
+  }
+  return values as ValuesOf<Params>;
+}
+
+function unusable(
+  name: string,
+  { expected }: Parameter<unknown>,
+  { value, problem }: { readonly value: string; readonly problem: string },
+): ApiError {
+  return new InvalidParameter({ parameter: name, value, problem, expected });
+}
+
+function unknownParameter(name: string, known: readonly string[]): ApiError {
+  const expected = known.length === 0 ? "no parameters" : known.join(", ");
+  return new ApiError(400, "unknown_parameter", {
+    message: `There is no parameter ${JSON.stringify(shown(name))} here; expected ${expected}`,
+    details: { parameter: shown(name), known },
+  });
+}
+
+/** The schema for OpenAPI. Elysia takes any value by it: `transform` has read the parameters before, and left values. */
+function schemaOf<Of extends Parameters>(parameters: Of) {
+  const properties = Object.fromEntries(
+    Object.entries(parameters).map(([name, { schema, description }]) => [
+      name,
+      { ...schema, description: spelled(description, restSpelling) },
+    ]),
+  );
+  const required = Object.keys(parameters).filter((name) => parameters[name]?.absent === undefined);
+  return Type.Unsafe<ValuesOf<Of>>(Type.Any({ type: "object", properties, required }));
+}

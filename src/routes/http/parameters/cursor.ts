@@ -1,0 +1,53 @@
+import { notUsable, type Parameter, text } from "./parameter.ts";
+
+/** Where an element stands in a list: the values that the list is ordered by. */
+export type Place = readonly (string | number)[];
+
+/** The cursor of a place, for `next_cursor`. */
+export function encodeCursor(place: Place): string {
+  return Buffer.from(JSON.stringify(place)).toString("base64url");
+}
+
+/** @returns undefined if the text is not a cursor */
+function decodeCursor(cursor: string): Place | undefined {
+  try {
+    const place: unknown = JSON.parse(Buffer.from(cursor, "base64url").toString());
+    const isPlace = Array.isArray(place) && place.every((part) => typeof part === "string" || typeof part === "number");
+    return isPlace ? place : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+interface CursorOptions<Position extends object> {
+  readonly maxLength: number;
+  /** What comes after the cursor. */
+  readonly following: string;
+  readonly example: Place;
+  /** @returns undefined if no element can stand there */
+  readonly positionOf: (place: Place) => Position | undefined;
+}
+
+/** The parameter that takes the `next_cursor` of the answer before. */
+export function cursorParameter<Position extends object>(
+  options: CursorOptions<Position>,
+): Parameter<Position | undefined> {
+  const { maxLength, following, example, positionOf } = options;
+  const { description, schema, kind } = text({
+    maxLength,
+    description: ({ name }) => `${name("next_cursor")} of the answer before: ${following}`,
+    example: encodeCursor(example),
+  });
+  return {
+    kind,
+    schema,
+    description,
+    expected: ({ name }) => `${name("next_cursor")} of the answer before, as it is`,
+    read: (given) => {
+      const place = given.length <= maxLength ? decodeCursor(given) : undefined;
+      const value = place && positionOf(place);
+      return value === undefined ? notUsable : { value };
+    },
+    absent: { value: undefined },
+  };
+}

@@ -1,0 +1,179 @@
+import { type Instant, readInstant } from "../../../domain/timestamp.ts";
+import type { Text } from "./spelling.ts";
+
+/** What values a parameter takes, for those who make types of it. */
+export type Kind =
+  | { readonly name: "text" }
+  | { readonly name: "instant" }
+  | { readonly name: "integer" }
+  | { readonly name: "choice"; readonly values: readonly string[] }
+  /** Several values of a choice, written with commas between them. */
+  | { readonly name: "list"; readonly values: readonly string[] };
+
+/** A value, or what is wrong with the text; no problem if what is expected says it all. */
+export type Read<Value> = { readonly value: Value } | { readonly problem?: Text };
+
+/** What is expected says what is wrong. */
+export const notUsable: { readonly problem?: Text } = {};
+
+/** One parameter of a request: what OpenAPI says of it, what GraphQL makes of it, and how its text is read. */
+export interface Parameter<Value> {
+  readonly kind: Kind;
+  /** JSON Schema of the text. */
+  readonly schema: Readonly<Record<string, unknown>>;
+  readonly description: Text;
+  /** What would be right, as the end of "expected ...". */
+  readonly expected: Text;
+  readonly read: (text: string) => Read<Value>;
+  /** What an absent parameter means; undefined if the parameter is required. */
+  readonly absent: { readonly value: Value } | undefined;
+}
+
+/** The parameters of a request by their names. */
+export type Parameters = Readonly<Record<string, Parameter<unknown>>>;
+
+/** The values of parameters by their names; one that is optional and absent is undefined. */
+export type ValuesOf<Of extends Parameters> = {
+  readonly [Name in keyof Of]: Of[Name] extends Parameter<infer Value> ? Value : never;
+};
+
+/** Some parameters without these. */
+export function without<Of extends Parameters, Name extends keyof Of & string>(
+  parameters: Of,
+  ...names: readonly Name[]
+): Omit<Of, Name> {
+  const left = Object.entries(parameters).filter(([name]) => !names.some((each) => each === name));
+  return Object.fromEntries(left) as Omit<Of, Name>;
+}
+
+/** What every parameter says of itself. */
+interface About {
+  readonly description: Text;
+  readonly example?: string;
+}
+
+/** A parameter that may be absent; its value is undefined then. */
+export function optional<Value>(parameter: Parameter<Value>): Parameter<Value | undefined> {
+  return { ...parameter, absent: { value: undefined } };
+}
+
+/** A parameter that may be absent and then has this value. */
+export function withDefault<Value extends string | number>(
+  parameter: Parameter<Value>,
+  value: Value,
+): Parameter<Value> {
+  return { ...parameter, schema: { ...parameter.schema, default: value }, absent: { value } };
+}
+
+/** A text that is not empty. */
+export function text({ maxLength, ...about }: About & { readonly maxLength: number }): Parameter<string> {
+  return {
+    ...required({ type: "string", minLength: 1, maxLength }, about),
+    kind: { name: "text" },
+    expected: `a text of 1 to ${maxLength} characters`,
+    read: (given) => {
+      // no text in a database has it
+      if (given.includes("\0")) return { problem: "it has the character NUL" };
+      return given.length >= 1 && given.length <= maxLength ? { value: given } : notUsable;
+    },
+  };
+}
+
+/** Digits, such as an index in a path. */
+export function digits({ maxLength, ...about }: About & { readonly maxLength: number }): Parameter<string> {
+  const pattern = `^\\d{1,${maxLength}}$`;
+  const shape = new RegExp(pattern);
+  return {
+    ...required({ type: "string", pattern }, about),
+    kind: { name: "text" },
+    expected: `1 to ${maxLength} digits`,
+    read: (given) => (shape.test(given) ? { value: given } : notUsable),
+  };
+}
+
+/** A whole number, not negative. */
+export function integer({
+  minimum,
+  maximum,
+  ...about
+}: About & { readonly minimum: number; readonly maximum: number }): Parameter<number> {
+  return {
+    ...required({ type: "number", multipleOf: 1, minimum, maximum }, about),
+    kind: { name: "integer" },
+    expected: `a whole number from ${minimum} to ${maximum}`,
+    read: (given) => {
+      const value = /^\d{1,15}$/.test(given) ? Number(given) : NaN;
+      return value >= minimum && value <= maximum ? { value } : notUsable;
+    },
+  };
+}
+
+/** An instant of RFC 3339. */
+export function instant(description: Text): Parameter<Instant> {
+  const example = "2025-07-18T20:42:34Z";
+  return {
+    ...required({ type: "string", format: "date-time", minLength: 1 }, { description, example }),
+    kind: { name: "instant" },
+    expected: `RFC 3339 with zone, such as ${example}`,
+    read: (given) => {
+      const read = readInstant(given);
+      return "problem" in read ? read : { value: read };
+    },
+  };
+}
+
+/** One of some values. */
+export function choice<const Value extends string>(
+  values: readonly Value[],
+  about: Partial<About> = {},
+): Parameter<Value> {
+  const all: Text = ({ value }) => `one of ${values.map(value).join(", ")}`;
+  return {
+    ...required(
+      { type: "string", enum: values },
+      { description: (spelling) => `One of ${values.map(spelling.value).join(", ")}`, ...about },
+    ),
+    kind: { name: "choice", values },
+    expected: all,
+    read: (given) => {
+      const value = values.find((each) => each === given);
+      return value === undefined ? notUsable : { value };
+    },
+  };
+}
+
+const listMaxLength = 1000;
+
+/** Several of some values, each counted once.
+ *  @param noun of one value @param source where the values are listed */
+export function listOf(
+  values: readonly string[],
+  {
+    noun,
+    source,
+    maxItems,
+    ...about
+  }: About & { readonly noun: string; readonly source: string; readonly maxItems: number },
+): Parameter<readonly string[]> {
+  const isOne = new Set(values);
+  return {
+    ...required({ type: "string", minLength: 1, maxLength: listMaxLength }, about),
+    kind: { name: "list", values },
+    expected: ({ listSuffix }) => `1 to ${maxItems} names of ${source}${listSuffix}`,
+    read: (given) => {
+      if (given.length > listMaxLength) return notUsable;
+      const items = [...new Set(given.split(","))];
+      const unknown = items.find((item) => !isOne.has(item));
+      if (unknown !== undefined) return { problem: `there is no ${noun} ${JSON.stringify(unknown)}` };
+      return items.length <= maxItems ? { value: items } : { problem: `${items.length} names` };
+    },
+  };
+}
+
+function required(schema: Readonly<Record<string, unknown>>, { description, example }: About) {
+  return {
+    schema: example === undefined ? schema : { ...schema, examples: [example] },
+    description,
+    absent: undefined,
+  };
+}

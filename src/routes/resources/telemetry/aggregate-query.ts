@@ -1,0 +1,56 @@
+import { type AggregateFilter, groupings } from "../../../domain/query.ts";
+import { rollupFor } from "../../answers/resolution.ts";
+import { gpuSelection, limit, limitMax, metricsParameter } from "../../http/parameters/common.ts";
+import { choice, type Parameter, type ValuesOf, withDefault } from "../../http/parameters/parameter.ts";
+import { timeBounds, timeRangeOf } from "../../http/parameters/time-bounds.ts";
+import { selectorOf } from "../../schemas/gpu-selector.ts";
+
+const metricsDefault = ["gpu_utilization", "memory_utilization", "temperature", "power_draw"];
+const windowDefaultMs = 3_600_000;
+/** An hour of minutes of 1,600 hosts. */
+const rowsMax = 100_000;
+
+/** How many rows an answer may have. */
+export function aggregateLimit(bounds: { readonly maximum: number; readonly byDefault: number }): Parameter<number> {
+  return limit({ meaning: "Rows that may come; more are an error", ...bounds });
+}
+
+/** The parameters of requests for sums. */
+export const aggregateQuery = {
+  group_by: choice(groupings, { example: "host" }),
+  metrics: metricsParameter(`default ${metricsDefault.join(", ")}`),
+  ...timeBounds({
+    start: "RFC 3339 with zone; default an hour before the end",
+    end: "RFC 3339 with zone; default now",
+  }),
+  resolution: withDefault(
+    choice(["auto", "1m", "1h"], {
+      description: ({ value }) =>
+        `${value("1m")} or ${value("1h")} for minutes or hours, auto to choose by the width of the range (${value("1m")} up ` +
+        "to 7 days)",
+      example: "1m",
+    }),
+    "auto",
+  ),
+  cluster_id: gpuSelection.cluster_id,
+  hostname: gpuSelection.hostname,
+  limit: aggregateLimit({ maximum: rowsMax, byDefault: limitMax }),
+};
+
+/** Makes a filter of a request's values.
+ *  @throws InvalidParameter if the range ends before it starts */
+export function aggregateFilterOf(values: ValuesOf<typeof aggregateQuery>, nowMs: number): AggregateFilter {
+  const given = timeRangeOf(values);
+  const toMs = given.toMs === Infinity ? nowMs + 1 : given.toMs;
+  // the end of the API's range belongs to it
+  const fromMs = given.fromMs === -Infinity ? toMs - 1 - windowDefaultMs : given.fromMs;
+  const range = { fromMs, toMs };
+  return {
+    groupBy: values.group_by,
+    metrics: values.metrics ?? metricsDefault,
+    range,
+    limit: values.limit,
+    resolution: values.resolution === "auto" ? rollupFor(range, nowMs) : values.resolution,
+    gpus: selectorOf({ cluster_id: values.cluster_id, hostname: values.hostname }),
+  };
+}
