@@ -20,7 +20,7 @@ async function documents(): Promise<string[]> {
   return ["README.md", "CONTRIBUTING.md", ...docs.map((name) => join("docs", name)), "src/domain/README.md"];
 }
 
-/** A folder of links to everything of the checkout but its data: what commands write stays out of the checkout. */
+/** Makes a folder with links to everything in the checkout but its data, so that commands write outside the checkout. */
 async function makeCheckout(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "telemetry-docs-"));
   const excluded = new Set(["data", ".git", ".ci"]);

@@ -3,10 +3,10 @@ import { parseArgs } from "node:util";
 import openapiTypes, { astToString, type OpenAPI3, type SchemaObject } from "openapi-typescript";
 import { servedDocument } from "./generate-client/served-document.ts";
 
-// Writes what of clients/typescript follows from the gateway: the document that it serves, the types of that, and those of
-// the messages over /ws.
+// Generates the parts of clients/typescript that follow from the gateway: the OpenAPI document that it serves, its types, and
+// the types of the messages over /ws.
 //   bun run generate:client            writes them
-//   bun run generate:client --check    writes nothing; exits 1 where a file is not what would be written
+//   bun run generate:client --check    writes nothing; exits 1 if a file differs from what would be written
 
 const root = resolve(import.meta.dir, "..");
 const target = resolve(root, "clients/typescript");
@@ -23,7 +23,7 @@ type Document = OpenAPI3 & {
 async function generated(): Promise<ReadonlyMap<string, string>> {
   const text = await servedDocument();
   const document = JSON.parse(text) as Document;
-  // the schemas' own names, such as Gpu, beside the paths; a parameter that has a default may be left out
+  // the schemas under their own names, such as Gpu, beside the paths; a parameter with a default is optional
   const options = { rootTypes: true, rootTypesNoSchemaPrefix: true, defaultNonNullable: false };
   return new Map([
     [resolve(target, "openapi.json"), `${text}\n`],
@@ -35,7 +35,7 @@ async function generated(): Promise<ReadonlyMap<string, string>> {
   ]);
 }
 
-/** What goes over /ws as a document of schemas alone: OpenAPI has no paths for it. */
+/** The messages over /ws as a document with schemas only: OpenAPI has no paths for a WebSocket. */
 function messagesDocument({ info, openapi, "x-websocket": { clientMessages, serverMessages } }: Document): OpenAPI3 {
   const named = (suffix: string, messages: Schemas): Schemas =>
     Object.fromEntries(
@@ -56,5 +56,6 @@ for (const [path, text] of files) {
   if (values.check && !((await file.exists()) && (await file.text()) === text)) stale.push(relative(root, path));
   if (!values.check) await Bun.write(path, text);
 }
-if (stale.length > 0) process.stderr.write(`Stale: ${stale.join(", ")}; run bun run generate:client and commit it\n`);
+if (stale.length > 0)
+  process.stderr.write(`Stale: ${stale.join(", ")}; run bun run generate:client and commit what it writes\n`);
 process.exit(stale.length > 0 ? 1 : 0);

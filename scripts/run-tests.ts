@@ -4,21 +4,21 @@ import { trixieFolder, reasonAgainstTrixie } from "../dev/servers/trixie.ts";
 import { importedBy } from "./run-tests/imports.ts";
 
 // bun run test [FILE...] [options of `bun test`]
-// Builds the folder that test servers are started from, at the first time that a selected file needs it, before any test's
-// time runs; then runs `bun test`. Each test file starts the servers that it needs, or uses those that ETCD_ENDPOINTS and
-// DATABASE_URL name.
+// Runs `bun test`. Each test file starts the servers that it needs, or uses those that ETCD_ENDPOINTS and DATABASE_URL name.
+// They are started from a folder that takes minutes to build: if a selected file needs it, it is built here, outside the time
+// limits of the tests.
 
 const root = join(import.meta.dir, "..");
 const args = process.argv.slice(2);
-/** The limit of one test, ms: those with servers need more than `bun test` gives. */
+/** The time limit of one test, ms: `bun test`'s own is too short for tests with servers. */
 const timeoutMs = 30_000;
 
-/** What starts a server, or its client programs, from the folder. */
+/** The modules that run a server or a client program from the folder. */
 const starters = ["etcd", "postgres", "client-tools"].map((name) => `dev/servers/${name}.ts`);
 const provider = "dev/servers/provide.ts";
 
-/** As `bun test` selects them: a path has to contain one of the words. Of options with a value the value looks like a
- *  word: when no path contains one, it is every file. */
+/** As `bun test` selects files: those whose path contains one of the words. The value of an option looks like a word, too;
+ *  if no path contains any word, all files are selected. */
 function selectedFiles(): string[] {
   const all = [...new Bun.Glob("test/**/*.test.ts").scanSync(root)];
   const words = args.filter((arg) => !arg.startsWith("-")).map((word) => word.replace(/^\.\//, ""));
@@ -26,7 +26,7 @@ function selectedFiles(): string[] {
   return selected.length > 0 ? selected : all;
 }
 
-/** Whether a selected file starts a server itself, or is provided with one that is neither running nor in a container. */
+/** True if a selected file starts a server itself, or uses a provided one that neither runs already nor is a container. */
 function needsFolder(): boolean {
   const { ETCD_ENDPOINTS, DATABASE_URL } = process.env;
   const isProvided = Boolean(ETCD_ENDPOINTS && DATABASE_URL) || composeCommand() !== undefined;

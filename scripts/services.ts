@@ -11,9 +11,9 @@ interface Service {
   stop(): Promise<void>;
 }
 
-/** Both are stopped where one of them cannot be had. */
+/** Starts both; if one cannot be started, the other one is stopped. */
 async function startBoth(etcdMembers: 1 | 3) {
-  // what is set in the environment is not taken over: here a new server was asked for
+  // ignores ETCD_ENDPOINTS and DATABASE_URL: this command is for new servers
   const [etcd, database] = await Promise.allSettled([
     etcdMembers === 1 ? provideEtcd({}) : startEtcd({ members: etcdMembers }),
     provideDatabase({}),

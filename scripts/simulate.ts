@@ -5,7 +5,7 @@ import { SimulatedFleet } from "../src/pipeline/source/simulated/simulated-fleet
 import { parseArguments, type SimulateArguments, usage } from "./simulate/arguments.ts";
 import { fleetCsv } from "./simulate/fleet-csv.ts";
 
-/** Writes the file part by part, as fast as it is taken: memory stays the same whatever its size. */
+/** Writes the file part by part, as fast as the reader takes it: memory does not grow with the size. */
 async function writeFleet(args: SimulateArguments, out: Writable): Promise<{ rows: number; bytes: number }> {
   const fleet = new SimulatedFleet({ ...args, clusterId: "" });
   const written = { rows: 0, bytes: 0 };
@@ -38,10 +38,10 @@ try {
   await simulate();
 } catch (error) {
   const { code, message } = error as NodeJS.ErrnoException;
-  // whoever read standard output has seen enough
+  // the reader of standard output has closed it
   if (code !== "EPIPE") {
     process.stderr.write(`${message}\n`);
-    if (error instanceof TypeError) process.stderr.write("bun run simulate --help tells more\n");
+    if (error instanceof TypeError) process.stderr.write("bun run simulate --help lists the arguments\n");
     process.exitCode = 1;
   }
 }

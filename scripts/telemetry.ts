@@ -6,11 +6,11 @@ import type { Output } from "./telemetry/output.ts";
 import { watch } from "./telemetry/watch.ts";
 
 // bun run telemetry -- gpus|hosts|latest|watch|queue|dead-letters [--json] [--url http://localhost:8080]
-// What a gateway knows, for people: tables, or JSON for programs. Exits 1 where the gateway refuses, 2 where none answers.
+// Shows what a gateway serves: tables for people, JSON for programs. Exits 1 if the gateway refuses, 2 if none answers.
 
 function gatewayUrl(text: string): string {
   if (/^https?:\/\//.test(text) && URL.canParse(text)) return text;
-  throw new InvalidArgumentError("It has to be such as http://localhost:8080.");
+  throw new InvalidArgumentError("Expected a URL such as http://localhost:8080.");
 }
 
 const program = new Command("telemetry")
@@ -22,7 +22,7 @@ const program = new Command("telemetry")
       .argParser(gatewayUrl),
   )
   .option("--json", "JSON instead of tables", false)
-  .showHelpAfterError("(--help shows what there is)");
+  .showHelpAfterError("(--help lists commands and options)");
 
 function output(): Output {
   const { url, json } = program.opts<{ url: string; json: boolean }>();
@@ -31,10 +31,10 @@ function output(): Output {
 
 const limit = (text: string): number => {
   if (/^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 10_000) return Number(text);
-  throw new InvalidArgumentError("It has to be a whole number from 1 to 10000.");
+  throw new InvalidArgumentError("Expected a whole number from 1 to 10000.");
 };
 
-/** Filters that lists of GPUs, hosts and records take alike. */
+/** The filters that lists of GPUs, hosts and records have in common. */
 function filtered(name: string, description: string): Command {
   return program
     .command(name)
@@ -87,7 +87,7 @@ letters
   .description("drop one for good")
   .action((id: string) => deleteLetter(output(), id));
 
-// `| head` has read enough
+// `| head` has closed the pipe
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
   throw error;

@@ -2,14 +2,14 @@ import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { runInTrixie, type TrixieCommand } from "./trixie-server.ts";
 
-/** PEM files of a client that a server with client authentication lets in. */
+/** PEM files of a client, for a server that requires client certificates. */
 export interface ClientCertificate {
   readonly caFile: string;
   readonly certFile: string;
   readonly keyFile: string;
 }
 
-/** Makes an authority with a certificate for a server on localhost, 127.0.0.1 and the hosts, and one for its clients.
+/** Creates an authority, a certificate for a server on localhost, 127.0.0.1 and the hosts, and a certificate for its clients.
  *  The server finds its own in /srv: `ca.pem`, `server.pem`, `server-key.pem`. */
 export async function makeCertificates(
   place: Omit<TrixieCommand, "command">,

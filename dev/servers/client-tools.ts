@@ -2,13 +2,13 @@ import { trixieFolder } from "./trixie.ts";
 
 const postgresTools = ["psql", "pg_dump", "pg_restore"];
 
-/** Shell functions that run the client programs of Debian trixie, whatever this machine has of them: psql, pg_dump and
- *  pg_restore as old as the server at least, and etcdctl with an endpoint given. */
+/** Shell functions that run the client programs of Debian trixie instead of this machine's: psql, pg_dump and pg_restore, which
+ *  must not be older than the server, and etcdctl with its endpoint. */
 export async function clientTools({
   etcdEndpoint = "",
 }: { readonly etcdEndpoint?: string | undefined } = {}): Promise<string> {
   const trixie = await trixieFolder();
-  // its programs with its own libraries: those of this machine may be older
+  // with the libraries of trixie, too: those of this machine may be older
   const libraries = `$(echo '${trixie}'/usr/lib/*-linux-gnu)`;
   const loader = `$(echo '${trixie}'/usr/lib/*-linux-gnu/ld-linux-*.so.?)`;
   const inTrixie = `"${loader}" --library-path "${libraries}" '${trixie}/usr/lib/postgresql/17/bin/`;

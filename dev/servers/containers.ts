@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { freePorts } from "./free-ports.ts";
 
-/** A service of compose.yaml that runs for us alone. */
+/** A service of compose.yaml in a project of its own. */
 export interface Container {
   /** Its port on 127.0.0.1. */
   readonly port: number;
@@ -14,7 +14,7 @@ const portVariables = { etcd: "ETCD_PORT", timescaledb: "POSTGRES_PORT" } as con
 
 const root = join(import.meta.dir, "../..");
 
-/** @returns the compose command of the container engine that runs here; undefined where there is none */
+/** @returns the compose command of the container engine that runs here; undefined if none runs */
 export function composeCommand(): readonly string[] | undefined {
   return ["docker", "podman"]
     .filter((engine) => Bun.which(engine) !== null)
@@ -25,7 +25,7 @@ export function composeCommand(): readonly string[] | undefined {
 const succeeds = (command: string[]): boolean =>
   Bun.spawnSync(command, { stdio: ["ignore", "ignore", "ignore"], timeout: 10_000 }).success;
 
-/** Starts a service of compose.yaml under a project name and on a port of its own, and waits until it is healthy. */
+/** Starts a service of compose.yaml, with a project name and a port of its own, and waits until it is healthy. */
 export async function startContainer(
   compose: readonly string[],
   service: keyof typeof portVariables,

@@ -6,18 +6,18 @@ import { makeRunFolder } from "./run-folder.ts";
 import { runInTrixie, TrixieServer } from "./trixie-server.ts";
 import { trixieFolder } from "./trixie.ts";
 
-/** One etcd process. A killed one comes back by `start` with its data and ports; of a cluster whose majority is down,
- *  start enough at the same time: none answers before they agree. */
+/** One etcd process. After a kill, `start` brings it back with its data and ports. If the majority of a cluster is down, start
+ *  a majority at the same time: none answers before they agree. */
 export interface EtcdMember {
   readonly name: string;
   readonly clientUrl: string;
-  /** Of the server itself, as seen on the machine. */
+  /** The server's process id on this machine. */
   readonly pid: number;
-  /** Ends it (SIGKILL unless given) and waits for that. */
+  /** Sends a signal, SIGKILL by default, and waits until the process has ended. */
   kill(signal?: NodeJS.Signals): Promise<void>;
   /** Resolves when it is healthy. */
   start(): Promise<void>;
-  /** Sends a signal and does not wait, such as SIGSTOP and SIGCONT. */
+  /** Sends a signal, such as SIGSTOP or SIGCONT, and does not wait. */
   signal(signal: NodeJS.Signals): void;
 }
 
@@ -26,26 +26,26 @@ export interface EtcdCluster {
   readonly endpoints: readonly string[];
   readonly members: readonly EtcdMember[];
   readonly tls: ClientCertificate | undefined;
-  /** Ends all members and removes their data. */
+  /** Stops all members and removes their data. */
   stop(): Promise<void>;
 }
 
 export interface EtcdOptions {
   readonly members: 1 | 3;
-  /** Clients must show a certificate. */
+  /** The server requires client certificates. */
   readonly tls?: boolean;
-  /** Authentication is on; this user may read and write every key and is no administrator. */
+  /** Turns authentication on. This user may read and write every key; it is not an administrator. */
   readonly user?: { readonly name: string; readonly password: string };
   readonly quotaBytes?: number;
-  /** What `etcdctl snapshot save` wrote: its keys are there at the start. */
+  /** A file that `etcdctl snapshot save` wrote: the cluster starts with its keys. */
   readonly snapshotFile?: string;
-  /** Where a member runs; absent: on 127.0.0.1 in the machine's own network namespace. */
+  /** The address and network namespace of a member; absent: 127.0.0.1 in the machine's own namespace. */
   readonly memberOptions?: (index: number) => { readonly host?: string; readonly netns?: string };
 }
 
 const defaultQuotaBytes = 2 * 1024 ** 3;
 
-/** Where a member listens. */
+/** The addresses of a member. */
 interface Seat {
   readonly name: string;
   readonly host: string;
@@ -53,11 +53,11 @@ interface Seat {
   readonly listenUrl: string;
   readonly clientUrl: string;
   readonly peerUrl: string;
-  /** Health without a certificate. */
+  /** Answers health checks without a certificate. */
   readonly metricsUrl: string;
 }
 
-/** Starts etcd with data of its own, gone with `stop` or with this process. Nothing compacts by itself.
+/** Starts etcd with new data, which is removed with `stop` or when this process ends. etcd does not compact by itself.
  *  @throws Error with the last lines of the server's log */
 export async function startEtcd(options: EtcdOptions): Promise<EtcdCluster> {
   const trixie = await trixieFolder();
@@ -75,7 +75,7 @@ export async function startEtcd(options: EtcdOptions): Promise<EtcdCluster> {
     if (options.snapshotFile !== undefined) {
       const snapshot = join(folder.path, "snapshot");
       copyFileSync(options.snapshotFile, snapshot);
-      // etcdctl saves it for its user alone
+      // etcdctl saves it readable for its user only
       chmodSync(snapshot, 0o644);
       for (const seat of seats) await runInTrixie({ ...place, command: restoreCommand(seat, seats) });
     }
@@ -107,7 +107,7 @@ async function takeSeats({ members, tls, memberOptions }: EtcdOptions): Promise<
   return Array.from({ length: members }, (_, index) => {
     const { host = "127.0.0.1", netns } = memberOptions?.(index) ?? {};
     const [client, peer, metrics] = ports.slice(index * 3) as [number, number, number];
-    // over TLS a client needs a name: Bun refuses an address as the server's name
+    // with TLS a client needs a host name: Bun refuses an address as the server's name
     const publicHost = tls && host === "127.0.0.1" ? "localhost" : host;
     return {
       name: `etcd-${index}`,
@@ -153,7 +153,7 @@ function commandOf(seat: Seat, seats: readonly Seat[], { tls, quotaBytes = defau
   ];
 }
 
-/** Turns authentication on; the first user must be root, etcd says. */
+/** Turns authentication on. etcd requires root as the first user. */
 function authenticationCommand({ listenUrl }: Seat, { tls, user }: EtcdOptions): string[] {
   const certificate = tls ? "--cacert=/srv/ca.pem --cert=/srv/client.pem --key=/srv/client-key.pem" : "";
   const script = `
@@ -170,7 +170,7 @@ function authenticationCommand({ listenUrl }: Seat, { tls, user }: EtcdOptions):
   return ["sh", "-c", script, "sh", listenUrl, user?.name ?? "", user?.password ?? ""];
 }
 
-/** Full storage is no reason against a start: whoever tests that must be able to restart it. */
+/** A member without space counts as healthy: tests of a full etcd must be able to restart it. */
 async function isHealthy(metricsUrl: string): Promise<boolean> {
   const response = await fetch(`${metricsUrl}/health?exclude=NOSPACE`, { signal: AbortSignal.timeout(2000) });
   return response.ok && ((await response.json()) as { health: string }).health === "true";

@@ -9,23 +9,23 @@ import { cacheFolder, trixieFolder } from "./trixie.ts";
 
 /** A running PostgreSQL with TimescaleDB loaded. */
 export interface PostgresServer {
-  /** With the database `telemetry`, empty at first; the user is its superuser. */
+  /** Leads to the database `telemetry`, empty at first, as its superuser. */
   readonly url: string;
-  /** Of the server's first process, as seen on the machine. */
+  /** The id of the server's first process on this machine. */
   readonly pid: number;
-  /** Ends it with all its processes (SIGKILL unless given) and waits for that; SIGINT is its fast shutdown. */
+  /** Sends a signal, SIGKILL by default, and waits until all its processes have ended; SIGINT is its fast shutdown. */
   kill(signal?: NodeJS.Signals): Promise<void>;
-  /** Comes back with its data on its port; resolves when it answers, after any recovery. */
+  /** Starts it again with its data and port; resolves when it answers, after any recovery. */
   start(): Promise<void>;
-  /** Sends a signal to all its processes and does not wait, such as SIGSTOP and SIGCONT. */
+  /** Sends a signal, such as SIGSTOP or SIGCONT, to all its processes and does not wait. */
   signal(signal: NodeJS.Signals): void;
-  /** Where it was given disks of their own. */
+  /** Undefined unless `diskBytes` was given. */
   readonly disks: Readonly<Record<PostgresDisk, SmallDisk>> | undefined;
-  /** Ends it and removes its data. */
+  /** Stops it and removes its data. */
   readonly stop: () => Promise<void>;
 }
 
-/** `cluster` holds everything, with the write-ahead log; `tables` only what lies in the tablespace `tables`. */
+/** `cluster` has everything, with the write-ahead log; `tables` has only the tablespace `tables`. */
 export type PostgresDisk = "cluster" | "tables";
 
 export interface PostgresOptions {
@@ -33,13 +33,13 @@ export interface PostgresOptions {
   readonly host?: string;
   /** Network namespace to run in; absent: the machine's own. */
   readonly netns?: string;
-  /** Sizes of disks of its own, at least 192 MiB for `cluster`; then there is a tablespace `tables`. */
+  /** Puts the data on small disks of these sizes, at least 192 MiB for `cluster`, and creates a tablespace `tables`. */
   readonly diskBytes?: Readonly<Record<PostgresDisk, number>>;
 }
 
 const binaries = "/usr/lib/postgresql/17/bin";
 
-/** Who can reach the port is let in; the database is made without a server, in single-user mode. */
+/** Every client is trusted. The database is created without a server, in single-user mode. */
 const makeTemplate = `
   set -eu
   ${binaries}/initdb --pgdata=/srv/data --username=postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync
@@ -47,8 +47,8 @@ const makeTemplate = `
   echo "create database telemetry" | ${binaries}/postgres --single -D /srv/data postgres
   sync -f /srv/data`;
 
-/** Starts PostgreSQL 17 with data of its own, gone with `stop` or with this process. It writes as it would in production:
- *  what is committed survives a kill.
+/** Starts PostgreSQL 17 with new data, which is removed with `stop` or when this process ends. It syncs as in production:
+ *  committed data survives a kill.
  *  @throws Error with the last lines of the server's log */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
   const { host = "127.0.0.1", netns, diskBytes } = options;
@@ -112,7 +112,7 @@ async function mountDisks(
   return { cluster: data, tables: tablespace, mounts, unmount };
 }
 
-/** The log stays small, and every new part of it needs new space. */
+/** The write-ahead log stays small, and each new segment needs new space. */
 const smallDiskSettings = { min_wal_size: "32MB", max_wal_size: "48MB", wal_recycle: "off" };
 
 function commandOf(host: string, port: number, more: Readonly<Record<string, string>>): string[] {
@@ -123,7 +123,7 @@ function commandOf(host: string, port: number, more: Readonly<Record<string, str
     fsync: "on",
     shared_preload_libraries: "timescaledb",
     "timescaledb.telemetry_level": "off",
-    // each database that has the extension takes one for its scheduler, beside those that do the work
+    // each database with the extension takes one worker for its scheduler, beside those that do the work
     max_worker_processes: 40,
     "timescaledb.max_background_workers": 24,
     ...more,
@@ -132,7 +132,7 @@ function commandOf(host: string, port: number, more: Readonly<Record<string, str
   return [`${binaries}/postgres`, "-D", "/srv/data", ...flags];
 }
 
-/** An initialised data directory, made once for a trixie folder: a start copies it in a tenth of initdb's time. */
+/** An initialised data directory, created once for each trixie folder: copying it takes a tenth of initdb's time. */
 async function templateFolder(trixie: string): Promise<string> {
   const hash = new Bun.CryptoHasher("sha256").update(makeTemplate).digest("hex").slice(0, 12);
   const target = join(cacheFolder(), `${basename(trixie)}-postgres-${hash}`);
@@ -142,7 +142,7 @@ async function templateFolder(trixie: string): Promise<string> {
     await runInTrixie({ trixie, folder: folder.path, user: "postgres", command: ["sh", "-c", makeTemplate] });
     renameSync(join(folder.path, "data"), target);
   } catch (error) {
-    // who made it at the same time has made the same
+    // another process has created the same one meanwhile
     if (!existsSync(target)) throw error;
   } finally {
     await folder.remove();

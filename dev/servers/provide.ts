@@ -4,16 +4,16 @@ import { startEtcd } from "./etcd.ts";
 import { startPostgres } from "./postgres.ts";
 import { reasonAgainstTrixie } from "./trixie.ts";
 
-// Where a test needs a server and does not need to kill it: GIVEN BY THE ENVIRONMENT -> A CONTAINER of compose.yaml
-// -> A PROCESS in the folder of Debian trixie; the first that is possible.
+// Servers for tests that do not kill or configure them. The first of these that is possible: NAMED BY THE ENVIRONMENT, A CONTAINER
+// of compose.yaml, A PROCESS in the folder of Debian trixie.
 
-/** An etcd to use. It may have other users: keep to keys of your own. */
+/** An etcd. It may have other users, so use only keys of your own. */
 export interface ProvidedEtcd {
   readonly endpoints: readonly string[];
   stop(): Promise<void>;
 }
 
-/** An empty database of one's own. */
+/** An empty database for one user. */
 export interface ProvidedDatabase {
   readonly url: string;
   stop(): Promise<void>;
@@ -21,8 +21,8 @@ export interface ProvidedDatabase {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** @returns the etcd at ETCD_ENDPOINTS where that is set, else one that is started here and ends with `stop`
- *  @throws Error that says in a sentence what is missing */
+/** @returns the etcd at ETCD_ENDPOINTS; if that is not set, a new one, which ends with `stop`
+ *  @throws Error with a sentence that says what is missing */
 export async function provideEtcd(env: Environment = process.env): Promise<ProvidedEtcd> {
   if (env.ETCD_ENDPOINTS) {
     const endpoints = env.ETCD_ENDPOINTS.split(",").map((endpoint) => endpoint.trim());
@@ -30,21 +30,21 @@ export async function provideEtcd(env: Environment = process.env): Promise<Provi
   }
   const compose = composeCommand();
   if (compose === undefined) {
-    refuseWhereImpossible("etcd", "ETCD_ENDPOINTS");
+    refuseIfImpossible("etcd", "ETCD_ENDPOINTS");
     return await startEtcd({ members: 1 });
   }
   const container = await startContainer(compose, "etcd");
   return { endpoints: [`http://127.0.0.1:${container.port}`], stop: () => container.stop() };
 }
 
-/** @returns a new database on the server of DATABASE_URL where that is set, else on one that is started here; `stop` drops
- *    it, and the databases whose name begins with its name
- *  @throws Error that says in a sentence what is missing */
+/** @returns a new database on the server of DATABASE_URL, or, if that is not set, on a new server; `stop` drops it, and the
+ *    databases whose names begin with its name
+ *  @throws Error with a sentence that says what is missing */
 export async function provideDatabase(env: Environment = process.env): Promise<ProvidedDatabase> {
   if (env.DATABASE_URL) return await freshDatabase(env.DATABASE_URL);
   const compose = composeCommand();
   if (compose === undefined) {
-    refuseWhereImpossible("TimescaleDB", "DATABASE_URL");
+    refuseIfImpossible("TimescaleDB", "DATABASE_URL");
     return await startPostgres();
   }
   const container = await startContainer(compose, "timescaledb");
@@ -52,7 +52,7 @@ export async function provideDatabase(env: Environment = process.env): Promise<P
   return { url, stop: () => container.stop() };
 }
 
-function refuseWhereImpossible(server: string, variable: string): void {
+function refuseIfImpossible(server: string, variable: string): void {
   const reason = reasonAgainstTrixie();
   if (reason === undefined) return;
   throw new Error(

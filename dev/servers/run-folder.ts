@@ -3,19 +3,19 @@ import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** A folder that lives no longer than the process that made it. */
+/** A folder that is removed when the process that made it ends, at the latest. */
 export interface RunFolder {
   readonly path: string;
-  /** Removes it and all it holds; again does nothing. */
+  /** Removes it with its content; a second call does nothing. */
   remove(): Promise<void>;
 }
 
-/** Waits for the end of its input, which is the maker's end also after kill -9; a server that dies at the same moment
- *  may still be writing, hence the tries. */
+/** Waits for the end of its input, which comes when the maker ends, even by kill -9. Repeats, as a server that ends at the
+ *  same moment may still be writing. */
 const sweep = 'cat >/dev/null; for _ in $(seq 100); do rm -rf "$1" && exit; sleep 0.1; done';
 
-/** Makes an empty folder in `parent`, watched by a sweeper process. That is in a session of its own, which no signal to
- *  our process group reaches, and no child of ours: `bun test` kills the children of a test that is late. */
+/** Makes an empty folder in `parent`, and starts a sweeper process that removes it. The sweeper has a session of its own, which
+ *  signals to our process group do not reach, and is not our child: `bun test` kills the children of a late test. */
 export function makeRunFolder(parent = tmpdir(), name = "gpu-telemetry-service"): RunFolder {
   const path = mkdtempSync(join(parent, `${name}-`));
   const pipe = openPipe(join(path, "alive"));
@@ -27,19 +27,19 @@ export function makeRunFolder(parent = tmpdir(), name = "gpu-telemetry-service")
   let removal: Promise<void> | undefined;
   const remove = async (): Promise<void> => {
     closeSync(pipe.writeEnd);
-    // its output ends with it
+    // the end of its output is the end of the sweeper
     await sweeper.stdout.text();
     await rm(path, { recursive: true, force: true });
   };
   return { path, remove: () => (removal ??= remove()) };
 }
 
-/** A pipe whose write end is open in this process alone. A pipe to a child will not do: Bun closes it when the child
- *  ends, which `setsid --fork` does at once. */
+/** A pipe whose write end is open in this process only. Bun's pipe to a child does not work: Bun closes it when the child ends,
+ *  and `setsid --fork` ends at once. */
 function openPipe(path: string): { readEnd: number; writeEnd: number } {
   const { success, stderr } = Bun.spawnSync(["mkfifo", path]);
-  if (!success) throw new Error(`No pipe could be made: ${stderr.toString().trim()}`);
-  // for both, as opening the one end alone waits for the other
+  if (!success) throw new Error(`mkfifo failed: ${stderr.toString().trim()}`);
+  // for reading and writing: opening one end alone waits for the other
   const writeEnd = openSync(path, "r+");
   const readEnd = openSync(path, "r");
   unlinkSync(path);

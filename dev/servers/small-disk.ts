@@ -4,15 +4,15 @@ import { systemPath } from "./trixie.ts";
 
 /** A filesystem that can be filled up. */
 export interface SmallDisk {
-  /** Where this process finds it, as long as it is mounted. */
+  /** Its path for this process, while it is mounted. */
   readonly path: string;
-  /** Takes all the space that is left; again takes what has become free since. */
+  /** Takes all free space; a second call takes the space that became free since. */
   fill(): void;
-  /** Gives back what `fill` took. */
+  /** Frees the space that `fill` took. */
   free(): void;
 }
 
-/** Filesystems in a mount namespace of their own: the machine does not see them. */
+/** Filesystems in a mount namespace of their own, which the rest of the machine does not see. */
 export interface SmallDisks {
   readonly mounted: readonly SmallDisk[];
   /** The namespace, as a file for `nsenter --mount`. */
@@ -32,9 +32,9 @@ const mountAll = `
   echo mounted
   exec sleep infinity`;
 
-/** Mounts disks in memory at the paths. They are held by a process that ends with this one, whatever ends that, and then
- *  are gone with what they hold.
- *  @throws Error where this machine does not let us */
+/** Mounts disks in memory at the paths. A helper process holds them and ends with this one, even after kill -9; their content is
+ *  then lost.
+ *  @throws Error if this machine does not allow it */
 export async function mountSmallDisks(
   disks: readonly { readonly path: string; readonly bytes: number }[],
   ownerId: number,
@@ -45,11 +45,11 @@ export async function mountSmallDisks(
     cwd: "/",
     env: { PATH: systemPath },
     stdio: ["ignore", "pipe", "pipe"],
-    // as the servers: not for an interrupt at the terminal
+    // as for servers: an interrupt at the terminal must not reach it
     detached: true,
   });
   const { value } = await holder.stdout.getReader().read();
-  if (value === undefined) throw new Error(`No disk could be mounted: ${(await holder.stderr.text()).trim()}`);
+  if (value === undefined) throw new Error(`mounting a disk in memory failed: ${(await holder.stderr.text()).trim()}`);
   const inside = `/proc/${holder.pid}`;
   return {
     mounted: disks.map(({ path }) => diskAt(join(inside, "root", path))),
@@ -70,7 +70,7 @@ function diskAt(path: string): SmallDisk {
   };
 }
 
-/** First in large steps, then in those of the filesystem. */
+/** First in large steps, then in pages. */
 function fillUp(file: string): void {
   const descriptor = openSync(file, "a");
   try {

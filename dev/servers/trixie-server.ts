@@ -4,10 +4,10 @@ import type { Subprocess } from "bun";
 import { lastLines } from "./last-lines.ts";
 import { inNamespaces, systemPath } from "./trixie.ts";
 
-/** A command within the folder of Debian trixie. */
+/** A command in the folder of Debian trixie. */
 export interface TrixieCommand {
   readonly trixie: string;
-  /** The command sees it as /srv; it becomes the user's. */
+  /** The command sees it as /srv, owned by the user. */
   readonly folder: string;
   readonly user: "etcd" | "postgres";
   readonly command: readonly string[];
@@ -30,9 +30,9 @@ function commandLine({ trixie, folder, user, command, netns, mounts }: TrixieCom
 
 const environment = { PATH: systemPath, LANG: "C.UTF-8", HOME: "/tmp" };
 
-/** Runs a command to its end.
+/** Runs a command and waits for its end.
  *  @returns its standard output
- *  @throws Error with what it wrote to standard error */
+ *  @throws Error with its standard error */
 export async function runInTrixie(command: TrixieCommand): Promise<string> {
   const child = Bun.spawn(commandLine(command), { cwd: "/", env: environment, stdio: ["ignore", "pipe", "pipe"] });
   const [output, errors] = await Promise.all([child.stdout.text(), child.stderr.text()]);
@@ -41,16 +41,16 @@ export async function runInTrixie(command: TrixieCommand): Promise<string> {
 }
 
 export interface TrixieServerOptions extends TrixieCommand {
-  /** What it is called in messages; its log is `{folder}/{name}.log`. */
+  /** The name in messages; the log is `{folder}/{name}.log`. */
   readonly name: string;
-  /** Whether it answers now; it may reject instead. */
+  /** Resolves to true if it answers now, to false or a rejection otherwise. */
   readonly answers: () => Promise<boolean>;
 }
 
-/** Recovery after a kill, with the machine busy, takes seconds; a graceful end with much to write as well. */
-const patienceMs = 60_000;
+/** On a busy machine, recovery after a kill takes seconds, and so does a graceful end with much to write. */
+const timeoutMs = 60_000;
 
-/** A server within the folder of Debian trixie. Dies with the process that started it, whatever ends that.
+/** A server in the folder of Debian trixie. It ends with the process that started it, even after kill -9.
  *
  *  DOWN -start-> STARTING -answers-> UP -kill-> DOWN; STARTING -ended or too late-> DOWN, with an error */
 export class TrixieServer {
@@ -64,13 +64,13 @@ export class TrixieServer {
     this.#logFile = join(options.folder, `${options.name}.log`);
   }
 
-  /** The server's own, as seen on the machine; 0 before the first start, the former one while it is down. */
+  /** The server's process id on this machine; 0 before the first start, the last one while it is down. */
   get pid(): number {
     return this.#pid;
   }
 
-  /** Resolves when it answers. One that runs is only waited for.
-   *  @throws Error with the last lines of its log, when it ends instead or is too late */
+  /** Starts it, unless it runs, and resolves when it answers.
+   *  @throws Error with the last lines of its log, if it ends instead or does not answer in time */
   async start(): Promise<void> {
     const child = this.#process !== undefined && isAlive(this.#process) ? this.#process : this.#spawn();
     try {
@@ -85,7 +85,7 @@ export class TrixieServer {
   #spawn(): Subprocess {
     this.#pid = 0;
     const log = openSync(this.#logFile, "a");
-    // a session of its own: an interrupt at the terminal is for us, who then stop it in our order
+    // a session of its own: an interrupt at the terminal reaches only us, and we stop servers in order
     const child = Bun.spawn(commandLine(this.#options), {
       cwd: "/",
       env: environment,
@@ -97,21 +97,21 @@ export class TrixieServer {
     return child;
   }
 
-  /** Ends it and waits for that. Nothing to do where it is down. After SIGKILL none of its processes is left; other
-   *  signals are its own matter: PostgreSQL waits for its clients after SIGTERM and sends them away after SIGINT.
-   *  @throws Error where it has not ended after a minute */
+  /** Sends a signal and waits until the server has ended; does nothing if it is down. SIGKILL ends all of its processes. The
+   *  server handles other signals itself: PostgreSQL waits for its clients after SIGTERM, and disconnects them after SIGINT.
+   *  @throws Error if it has not ended after a minute */
   async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
     const child = this.#process;
     if (child === undefined) return;
     if (isAlive(child)) sendSignal(this.#pid || child.pid, signal);
     const tooLate = Promise.withResolvers<never>();
-    const late = new Error(`${this.#options.name} has not ended ${patienceMs} ms after ${signal}`);
-    const timer = setTimeout(() => tooLate.reject(late), patienceMs);
+    const late = new Error(`${this.#options.name} has not ended ${timeoutMs} ms after ${signal}`);
+    const timer = setTimeout(() => tooLate.reject(late), timeoutMs);
     await Promise.race([child.exited, tooLate.promise]).finally(() => clearTimeout(timer));
     this.#process = undefined;
   }
 
-  /** Sends a signal to all of its processes and does not wait: SIGSTOP freezes the server, SIGCONT lets it go on. */
+  /** Sends a signal to all of its processes and does not wait: SIGSTOP freezes the server, SIGCONT continues it. */
   signal(signal: NodeJS.Signals): void {
     if (this.#process === undefined) return;
     const namespace = pidNamespaceOf(this.#pid);
@@ -119,13 +119,13 @@ export class TrixieServer {
     for (const pid of pids) if (namespace !== undefined && pidNamespaceOf(pid) === namespace) sendSignal(pid, signal);
   }
 
-  async #until<T>(look: () => Promise<T | undefined> | T | undefined): Promise<T> {
-    const end = Date.now() + patienceMs;
+  async #until<T>(check: () => Promise<T | undefined> | T | undefined): Promise<T> {
+    const end = Date.now() + timeoutMs;
     for (;;) {
-      const seen = await look();
+      const seen = await check();
       if (seen !== undefined) return seen;
       const hasEnded = this.#process === undefined || !isAlive(this.#process);
-      const why = hasEnded ? "ended at its start" : Date.now() > end ? `does not answer after ${patienceMs} ms` : "";
+      const why = hasEnded ? "ended at its start" : Date.now() > end ? `does not answer after ${timeoutMs} ms` : "";
       if (why !== "") throw new Error(`${this.#options.name} ${why}:\n${lastLines(this.#logFile)}`);
       await Bun.sleep(20);
     }
@@ -134,7 +134,7 @@ export class TrixieServer {
 
 const isAlive = ({ exitCode, signalCode }: Subprocess): boolean => exitCode === null && signalCode === null;
 
-/** The first process of the namespace that `unshare` made, which is the server. */
+/** The first process in the namespace that `unshare` created: the server. */
 function childOf(pid: number): number | undefined {
   try {
     return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim()) || undefined;
@@ -147,7 +147,7 @@ function pidNamespaceOf(pid: number): string | undefined {
   try {
     return readlinkSync(`/proc/${pid}/ns/pid`);
   } catch {
-    // it has ended since
+    // the process has ended
     return undefined;
   }
 }
@@ -156,6 +156,6 @@ function sendSignal(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {
-    // it has ended by itself
+    // the process has ended by itself
   }
 }

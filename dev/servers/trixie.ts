@@ -3,20 +3,20 @@ import { homedir, userInfo } from "node:os";
 import { join } from "node:path";
 import { lastLines } from "./last-lines.ts";
 
-/** What a folder of Debian trixie must have: PostgreSQL 17 with TimescaleDB, etcd 3.5. */
+/** The packages in the folder of Debian trixie: PostgreSQL 17 with TimescaleDB, etcd 3.5, NATS. */
 const packages = ["postgresql-17-timescaledb", "etcd-server", "etcd-client", "nats-server"];
 
-/** For programs that are started here: Debian's own, also where root's PATH lacks the system folders. */
+/** The PATH of programs that are started here: root's own may lack the system folders. */
 export const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** Ends with its parent, and everything below it with it; what it mounts is seen by nobody else. Each of these programs
- *  replaces itself with the next one, so that only the last `unshare` is a process. */
+/** A command prefix: the command ends with its parent, its children end with it, and no other process sees its mounts. Each of
+ *  these programs replaces itself with the next one, so only the last `unshare` is a process. */
 export const inNamespaces = (...before: readonly string[]): string[] => [
   ...["setpriv", "--pdeathsig", "KILL", ...before],
   ...["unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"],
 ];
 
-/** Folders that outlive a run and are shared by all checkouts. */
+/** A folder that outlives a run and is shared by all checkouts. */
 export function cacheFolder(): string {
   const { XDG_CACHE_HOME, HOME } = process.env;
   const caches = XDG_CACHE_HOME || (HOME ? join(homedir(), ".cache") : "/var/cache");
@@ -25,7 +25,7 @@ export function cacheFolder(): string {
   return folder;
 }
 
-/** @returns why a folder of Debian trixie cannot be made and used here; undefined where it can */
+/** @returns why a folder of Debian trixie cannot be built and used here; undefined if it can */
 export function reasonAgainstTrixie(): string | undefined {
   const isDebian = existsSync("/etc/os-release") && /^ID=debian$/m.test(readFileSync("/etc/os-release", "utf8"));
   if (!isDebian) return "this is not Debian";
@@ -37,9 +37,9 @@ export function reasonAgainstTrixie(): string | undefined {
   return success ? undefined : `namespaces cannot be made (${stderr.toString().trim()})`;
 }
 
-/** A folder of Debian trixie with the servers, built at the first call on a machine and used ever after. Whoever comes
- *  while another builds waits for it; a builder that was killed gives way.
- *  @throws Error that says in a sentence what is missing, or with the build's last lines */
+/** A folder of Debian trixie with the servers, built by the first call on a machine. A process that calls it while another one
+ *  builds waits for that one; the lock of a killed builder is released.
+ *  @throws Error with a sentence that says what is missing, or with the last lines of the build */
 export async function trixieFolder(): Promise<string> {
   const hash = new Bun.CryptoHasher("sha256").update(packages.join(",")).digest("hex").slice(0, 12);
   const target = join(cacheFolder(), `trixie-${hash}`);
@@ -56,11 +56,11 @@ export async function trixieFolder(): Promise<string> {
 async function build(target: string): Promise<void> {
   const log = openSync(`${target}.log`, "a");
   const script = join(import.meta.dir, "build-trixie.sh");
-  // the lock belongs to the builder's open files and ends with the last of its processes
+  // the builder's processes hold the lock as an open file: it is released when the last one ends
   const command = [...inNamespaces("flock", "--no-fork", `${target}.lock`), "--mount-proc", "sh", script];
   const builder = Bun.spawn([...command, target, packages.join(",")], {
     env: { ...process.env, PATH: systemPath },
-    // the fourth is for what a person should know while it lasts
+    // the fourth is for progress that a person should see
     stdio: ["ignore", log, log, 2],
   });
   closeSync(log);

@@ -4,22 +4,22 @@ import { freePorts } from "../../dev/servers/free-ports.ts";
 import { systemPath } from "../../dev/servers/trixie.ts";
 import { interrupt } from "./read-docs.ts";
 
-/** Started and left running until the next one of its kind, or the end. */
+/** Commands that start a server. It runs until the next server of its kind starts, or until the end. */
 const servers = [
   { kind: "part", command: /ROLE=.* bun run start$/, ends: ["main"], isUp: /health\s+http/ },
-  // an import is waited for: what follows looks at what it stored
+  // waits for the end of the import: the next commands read what it stored
   { kind: "main", command: /^CSV_FILE=\S+ bun run (dev|start)$/, ends: ["main", "part"], isUp: /records stored/ },
   { kind: "main", command: /bun run (dev|start)$/, ends: ["main", "part"], isUp: /health\s+http/ },
   { kind: "services", command: /bun run services$/, ends: ["main", "part", "services"], isUp: /Ctrl-C/ },
 ] as const;
 
-/** Programs that a reader has at hand, and a machine that checks documents may not have. */
+/** Client programs that a reader has, and the machine that checks documents may lack. */
 const usesTools = /^(?:export|etcdctl|psql|pg_dump|pg_restore)\b/;
 
-const patienceMs = 120_000;
+const timeoutMs = 120_000;
 
-/** Types commands as a reader would, one after the other, in one folder: what one leaves, the next one finds. The port
- *  that the documents name is replaced by a free one, and what `bun run services` prints is taken over, as it says. */
+/** Runs commands as a reader would type them: one after the other, in one folder, each with the files of the ones before. A
+ *  free port replaces the documents' one, and the settings that `bun run services` prints are used from then on. */
 export class DocShell {
   private readonly running = new Map<string, Subprocess[]>();
   private ports: number[] = [];
@@ -27,38 +27,38 @@ export class DocShell {
 
   constructor(private readonly folder: string) {}
 
-  /** @returns why it failed, undefined when it did not */
+  /** @returns the error; undefined if the command succeeded */
   async run(command: string): Promise<string | undefined> {
     if (command === interrupt) return this.interrupt();
     const server = servers.find(({ command: pattern }) => pattern.test(command));
     return server === undefined ? this.runToEnd(command) : this.startServer(command, server);
   }
 
-  /** Ends what still runs. */
+  /** Stops the servers that still run. */
   async close(): Promise<void> {
     for (const kind of [...this.running.keys()].sort()) await this.end(kind);
   }
 
-  /** The pipeline's processes; the services stay. */
+  /** Stops the pipeline's processes, not the services. */
   private async interrupt(): Promise<undefined> {
     for (const kind of ["main", "part"]) await this.end(kind);
   }
 
-  /** A question about what is on its way is asked again for a while. */
+  /** Repeats a failed query for a while: its data may not be stored yet. */
   private async runToEnd(command: string): Promise<string | undefined> {
-    let fault = await this.tryToEnd(command);
-    for (let tries = 0; command.startsWith("curl") && fault !== undefined && tries < 20; tries += 1) {
+    let error = await this.tryToEnd(command);
+    for (let tries = 0; command.startsWith("curl") && error !== undefined && tries < 20; tries += 1) {
       await Bun.sleep(500);
-      fault = await this.tryToEnd(command);
+      error = await this.tryToEnd(command);
     }
-    return fault;
+    return error;
   }
 
   private async tryToEnd(command: string): Promise<string | undefined> {
     const tools = usesTools.test(command) ? await clientTools({ etcdEndpoint: this.settings.ETCD_ENDPOINTS }) : "";
     const child = Bun.spawn(["bash", "-c", `${tools}${await this.withPorts(command)}`], {
       ...{ cwd: this.folder, env: await this.environment(), stdin: "ignore", stdout: "pipe", stderr: "pipe" },
-      timeout: patienceMs,
+      timeout: timeoutMs,
     });
     const [output, errors] = await Promise.all([child.stdout.text(), child.stderr.text()]);
     const isFine = (await child.exited) === 0 && !(command.startsWith("curl") && output.includes('"success":false'));
@@ -89,7 +89,7 @@ export class DocShell {
     await Promise.all(children.map(({ exited }) => exited));
   }
 
-  /** The documents' ports are 8080 and those after it. */
+  /** Replaces the documents' ports, 8080 to 8082, by free ones. */
   private async withPorts(command: string): Promise<string> {
     if (this.ports.length === 0) this.ports = await freePorts(3);
     return command.replace(/\b808([012])\b/g, (_, index) => String(this.ports[Number(index)]));
@@ -103,7 +103,7 @@ export class DocShell {
   }
 }
 
-/** What a process writes until the pattern matches, it ends, or it is too late; what comes later is read and dropped. */
+/** @returns what a process writes until the pattern matches, the process ends, or the time is over. Later output is dropped. */
 async function outputUntil(stream: ReadableStream<Uint8Array>, pattern: RegExp): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
@@ -115,6 +115,6 @@ async function outputUntil(stream: ReadableStream<Uint8Array>, pattern: RegExp):
     }
     isUp.resolve();
   })();
-  await Promise.race([isUp.promise, Bun.sleep(patienceMs)]);
+  await Promise.race([isUp.promise, Bun.sleep(timeoutMs)]);
   return text;
 }

@@ -1,14 +1,14 @@
-/** A line that a reader is told to type. */
+/** A command in a document. */
 export interface DocCommand {
   readonly text: string;
-  /** In its file, from 1. */
+  /** Its line in the file, from 1. */
   readonly line: number;
 }
 
-/** Where a reader is told to stop what was started last. */
+/** The line that asks the reader to stop the pipeline. */
 export const interrupt = "# Ctrl-C";
 
-/** The lines of all ```bash blocks, without blank lines and comments, but for the one that is an order. */
+/** The lines of all ```bash blocks, without blank lines and comments, but with `interrupt`. */
 export function commandsOf(markdown: string): DocCommand[] {
   const commands: DocCommand[] = [];
   let inside = false;
@@ -21,7 +21,7 @@ export function commandsOf(markdown: string): DocCommand[] {
   return commands;
 }
 
-/** Where relative links lead, without their anchors. */
+/** The targets of relative links, without their anchors. */
 export function linksOf(markdown: string): string[] {
   return [...markdown.matchAll(/\]\(([^)#]+)[^)]*\)/g)]
     .map(([, target]) => target as string)

@@ -4,9 +4,8 @@ import { join, resolve } from "node:path";
 
 const root = resolve(import.meta.dir, "../..");
 
-/** The OpenAPI document that this checkout's gateway serves: one is started for it, on a free port and with an empty
- *  data folder, and ended.
- *  @throws Error with what the gateway wrote, where it does not start */
+/** The OpenAPI document of this checkout. Starts a gateway on a free port with an empty data folder, and stops it.
+ *  @throws Error with the gateway's output, if it does not start */
 export async function servedDocument(): Promise<string> {
   const dataDir = await mkdtemp(join(tmpdir(), "telemetry-document-"));
   const gateway = Bun.spawn([process.execPath, "src/main.ts"], {
@@ -33,7 +32,7 @@ export async function servedDocument(): Promise<string> {
   }
 }
 
-/** @returns where the gateway says that it listens; undefined where it ends before */
+/** @returns the URL that the gateway prints; undefined if it ends before */
 async function urlIn(output: ReadableStream<Uint8Array>): Promise<string | undefined> {
   const decoder = new TextDecoder();
   let text = "";

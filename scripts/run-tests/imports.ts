@@ -3,16 +3,16 @@ import { dirname, join, normalize } from "node:path";
 
 const transpiler = new Bun.Transpiler({ loader: "ts" });
 
-/** Every TypeScript file that these files import, directly or through others, and these themselves.
+/** These files, and every TypeScript file that they import, directly or through others.
  *  @param root  all paths are relative to it
- *  @param passes  whether to go on to what a file imports */
+ *  @param passes  false for a file whose own imports do not count */
 export function importedBy(
   root: string,
   files: readonly string[],
   passes: (file: string) => boolean,
 ): ReadonlySet<string> {
   const reached = new Set(files);
-  // a set gives what is added while it is walked, too
+  // iterating over a set also visits what is added meanwhile
   for (const file of reached) {
     if (!passes(file)) continue;
     for (const { path } of transpiler.scanImports(readFileSync(join(root, file), "utf8"))) {

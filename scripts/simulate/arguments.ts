@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { parseTimestamp } from "../../src/domain/timestamp.ts";
 
-/** How the command is used. */
+/** The help text. */
 export const usage = `Writes the telemetry of a simulated fleet as a CSV file in dcgm-exporter's long layout.
 
   bun run simulate --out FILE [--hosts N] [--gpus-per-host N] [--seconds N] [--interval 1s] [--seed N] [--start TIME]
@@ -37,7 +37,7 @@ const options = {
   start: { type: "string", default: "2025-01-01T00:00:00Z" },
 } as const;
 
-/** @returns undefined where help is asked for
+/** @returns undefined for --help
  *  @throws TypeError naming the argument, its value and what would be right */
 export function parseArguments(args: string[]): SimulateArguments | undefined {
   const { values } = parseArgs({ args, options });

@@ -9,24 +9,24 @@ import {
 
 const header = "timestamp,metric_name,gpu_id,device,uuid,modelName,Hostname,container,pod,namespace,value,labels_raw\n";
 
-/** What to write of a fleet. */
+/** Which fleet to write, and how much of it. */
 export interface FleetCsvOptions {
   readonly startMs: number;
   readonly intervalMs: number;
   readonly ticks: number;
 }
 
-/** A text of a file in parts, and the data rows in it. */
+/** A part of the file, and the number of data rows in it. */
 export interface CsvPart {
   readonly text: string;
   readonly rows: number;
 }
 
-/** Long enough to be written at once, short enough to be no load on memory. */
+/** Large enough for few writes, small enough for little memory. */
 const partLength = 1 << 20;
 
-/** A fleet's readings in the long layout of dcgm-exporter: the header bare, every value quoted; sorted by time, then
- *  metric, then host and GPU. A GPU that is silent has no rows. */
+/** A fleet's readings in the long layout of dcgm-exporter: a bare header, every value quoted, sorted by time, metric, host and
+ *  GPU. A GPU that reports nothing has no rows. */
 export function* fleetCsv(fleet: SimulatedFleet, options: FleetCsvOptions): Generator<CsvPart> {
   const rowTexts = fleet.gpus.map((gpu) => new RowText(gpu));
   let part = { text: header, rows: 0 };
@@ -48,7 +48,7 @@ export function* fleetCsv(fleet: SimulatedFleet, options: FleetCsvOptions): Gene
   yield part;
 }
 
-/** The texts of a GPU's rows that do not change. */
+/** The parts of a GPU's rows that do not change. */
 class RowText {
   private readonly identity: string;
   private readonly labelsBefore: string;

@@ -2,7 +2,7 @@ import { answerOf, type TelemetryRecord } from "gpu-telemetry-client";
 import { checkGpu } from "./check-gpu.ts";
 import { type Output, showRows } from "./output.ts";
 
-/** What a list is narrowed to, by the names of the command line. */
+/** A list's filters, by the names of the command line. */
 interface Filters {
   readonly gpu?: string;
   readonly cluster?: string;
@@ -12,11 +12,11 @@ interface Filters {
   readonly limit?: number;
 }
 
-/** The metrics that a table has room for; the first ones where records have them. */
+/** The columns of a table, in order of preference: it has room for a few metrics. */
 const figuresMax = 6;
 const figuresFirst = ["gpu_utilization", "memory_used_mb", "temperature", "power_draw"];
 
-/** The same by the API's names. */
+/** The filters by the API's names. */
 function queryOf({ gpu, cluster, host, model, namespace, limit }: Filters) {
   return {
     ...(gpu === undefined ? {} : { gpu_uuid: gpu }),
@@ -53,7 +53,7 @@ export async function latest(output: Output, filters: Filters & { readonly metri
   showRows(data, ["timestamp", "hostname", "gpu_id", ...figures, "namespace"], output);
 }
 
-/** The metrics to show: an exporter may put them into records of different instants, and the newest has only some. */
+/** The metrics to show. An exporter may spread them over records of different instants, so the newest record has only some. */
 async function figuresOf({ gateway }: Output, records: readonly TelemetryRecord[]): Promise<readonly string[]> {
   const { data } = await answerOf(gateway.GET("/api/v1/metrics"));
   const names = [...new Set([...figuresFirst, ...data.map(({ name }) => name)])];

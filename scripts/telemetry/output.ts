@@ -1,7 +1,7 @@
 import Table from "cli-table3";
 import type { GatewayClient } from "gpu-telemetry-client";
 
-/** Whom a command asks, and how it answers. */
+/** The gateway that a command queries, and the form of its output. */
 export interface Output {
   readonly gateway: GatewayClient;
   readonly url: string;
@@ -14,10 +14,10 @@ interface Shown extends Pick<Output, "asJson"> {
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** Shows rows as a table of some columns, or all of them as JSON.
- *  @param next where the list goes on; absent at its end */
+/** Prints rows as a table with some columns, or with all of them as JSON.
+ *  @param next the cursor of the list's next page; absent at its end */
 export function showRows(rows: readonly Row[], columns: readonly string[], { asJson, next }: Shown): void {
-  if (next !== undefined) process.stderr.write(`there are more than these ${rows.length}: --limit takes up to 10000\n`);
+  if (next !== undefined) process.stderr.write(`only ${rows.length} are shown: raise --limit (up to 10000) for more\n`);
   if (asJson) return print(JSON.stringify(rows, null, 2));
   const style = { head: [], border: [], compact: true };
   const table = new Table({ head: columns.map((name) => name.replaceAll("_", " ")), style });
@@ -26,12 +26,12 @@ export function showRows(rows: readonly Row[], columns: readonly string[], { asJ
   print(`${rows.length} ${rows.length === 1 ? "row" : "rows"}`);
 }
 
-/** A line on standard output. */
+/** Prints a line to standard output. */
 export function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** A value as a terminal may show it: names come from the telemetry, and could hold what moves a terminal's cursor. */
+/** A value that is safe on a terminal: names come from the telemetry, and could contain control sequences. */
 export function cellOf(value: unknown): string {
   if (value === undefined || value === null) return "";
   const text = typeof value === "string" ? value : JSON.stringify(value);

@@ -13,11 +13,11 @@ interface WatchOptions {
 
 type MetricName = NonNullable<NonNullable<SubscribeRequest["filters"]>["metrics"]>[number];
 
-/** Prints records as they come, a line each, until the count is reached or the process is told to stop.
- *  @throws SubscriptionRefused where the gateway does not take the filters */
+/** Prints records as they arrive, a line each, until the count is reached or the process is stopped.
+ *  @throws SubscriptionRefused if the gateway refuses the filters */
 export async function watch(output: Output, options: WatchOptions): Promise<void> {
   const { gpu, cluster, host, namespace, metrics, count = Infinity } = options;
-  // says at once that nothing answers, or that there is no such GPU, instead of waiting for ever
+  // fails at once if no gateway answers or the GPU does not exist, instead of waiting forever
   await answerOf(output.gateway.GET("/health/live"));
   await checkGpu(output, gpu);
   const filters = {
@@ -25,7 +25,7 @@ export async function watch(output: Output, options: WatchOptions): Promise<void
     ...(cluster === undefined ? {} : { cluster }),
     ...(host === undefined ? {} : { hostname: host }),
     ...(namespace === undefined ? {} : { namespace }),
-    // names that there are not are the gateway's to refuse
+    // the gateway refuses unknown names
     ...(metrics === undefined ? {} : { metrics: metrics.split(",") as MetricName[] }),
   };
   let shown = 0;
@@ -41,12 +41,12 @@ export async function watch(output: Output, options: WatchOptions): Promise<void
     },
     onMessage: (message) => {
       if (message.type === "subscribed") isSubscribed = true;
-      // before that it ends the subscription, and is told at its end
+      // an earlier error ends the subscription, which rejects with it
       if (message.type === "error" && isSubscribed) process.stderr.write(`${message.message}\n`);
       if (message.type === "skipped")
-        process.stderr.write(`${message.count} records were skipped: they come too fast\n`);
+        process.stderr.write(`${message.count} records were skipped: this client reads too slowly\n`);
     },
-    onBreak: (reason, retryInMs) => process.stderr.write(`${reason}; again in ${Math.round(retryInMs)} ms\n`),
+    onBreak: (reason, retryInMs) => process.stderr.write(`${reason}; reconnecting in ${Math.round(retryInMs)} ms\n`),
   });
   await live.ended;
 }

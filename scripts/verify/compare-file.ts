@@ -14,10 +14,10 @@ export interface Comparison {
   readonly differenceCount: number;
 }
 
-/** Differences that are spelled out; the others are counted. */
+/** Only so many differences are described; the others are counted. */
 const maxDifferences = 20;
 
-/** What the file says of one GPU. */
+/** The values that the file has of one GPU. */
 interface FileGpu {
   readonly hostname: string;
   readonly gpuId: number;
@@ -25,7 +25,7 @@ interface FileGpu {
   readonly records: Map<number, Map<string, number>>;
 }
 
-/** Compares a file with what is stored: every value, no record and no value more or less.
+/** Compares a file with the store: every value, and that neither has a record or a value more.
  *  Holds the file's values in memory (about 100 bytes a sample). */
 export async function compareFile(source: ReplayableSource, stored: StoredRecords): Promise<Comparison> {
   const gpus = new Map<string, FileGpu>();

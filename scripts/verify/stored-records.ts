@@ -2,7 +2,7 @@ import { formatTimestamp, parseTimestamp } from "../../src/domain/timestamp.ts";
 import { metrics } from "../../src/domain/metrics.ts";
 import type { TelemetryQueries } from "../../src/pipeline/store/telemetry-queries.ts";
 
-/** A record as verify compares it: who, when, and every value by metric name. */
+/** A record as verify compares it: its GPU, its instant, and every value by metric name. */
 export interface ComparableRecord {
   readonly uuid: string;
   readonly timeMs: number;
@@ -17,18 +17,18 @@ export interface Window {
   readonly endMs: number;
 }
 
-/** Where verify finds what is stored. */
+/** Reads what is stored, from the store itself or from a gateway. */
 export interface StoredRecords {
   /** Every stored record of a GPU in the window, bounds inclusive. */
   recordsOf(window: Window): Promise<ComparableRecord[]>;
-  /** Rejected inputs stored of a source. */
+  /** The rejected inputs of a source. */
   countRejections(sourceId: string): Promise<number>;
 }
 
 /** The API's largest page. */
 const pageLimit = 10_000;
 
-/** Straight from the store of this machine. */
+/** Reads from the store of this machine. */
 export function recordsInStore(queries: TelemetryQueries): StoredRecords {
   return {
     recordsOf: (window) =>
@@ -58,7 +58,7 @@ type ApiRecord = Record<string, unknown> & {
   custom?: Record<string, number>;
 };
 
-/** From a running gateway. @param url e.g. `http://localhost:8080` */
+/** Reads from a running gateway. @param url e.g. `http://localhost:8080` */
 export function recordsBehindApi(url: string): StoredRecords {
   const get = async <T>(path: string): Promise<T[]> => {
     const response = await fetch(`${url}${path}`);
@@ -89,7 +89,7 @@ function fromApi(record: ApiRecord): ComparableRecord {
   return { uuid: record.uuid, hostname: record.hostname, gpuId: Number(record.gpu_id), timeMs: time.ms, values };
 }
 
-/** Asks for the newest page first, then for what is older, until a page is not full. */
+/** Reads pages from the newest to the oldest, until one is not full. */
 async function paged(
   window: Window,
   page: (window: Window) => Promise<ComparableRecord[]>,
