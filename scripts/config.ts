@@ -1,9 +1,9 @@
-import { configRows, parseConfig } from "../src/config/parse-config.ts";
+import { shownSettings, parseConfig } from "../src/config/parse-config.ts";
 import { InvalidConfig } from "../src/domain/errors.ts";
 
 // Prints the configuration of this environment, one setting a line; exits 1 if a setting is not usable.
 try {
-  const rows = configRows(parseConfig(process.env));
+  const rows = shownSettings(parseConfig(process.env));
   const width = (cells: readonly string[]): number => Math.max(...cells.map((cell) => cell.length));
   const names = width(rows.map((row) => row.env));
   const values = width(rows.map((row) => row.value));

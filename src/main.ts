@@ -71,7 +71,8 @@ function listen(app: App, { host, port }: Config): void {
   }
 }
 
-/** Stops taking in, drains, flushes and closes; what does not end by the deadline is cut short. */
+/** Stops the services, which finish what they hold, then the server, then closes the shared parts.
+ *  What has not ended by the deadline is cut short. */
 async function stop(app: App, { services, shared }: OpenRoles, timeoutMs: number): Promise<void> {
   const deadline = AbortSignal.timeout(timeoutMs);
   await stopAll(services, deadline);
@@ -81,13 +82,13 @@ async function stop(app: App, { services, shared }: OpenRoles, timeoutMs: number
 }
 
 /** Resolves at the first SIGINT or SIGTERM; a second one exits at once. */
-function signalled(tell: (message: string) => void): Promise<void> {
+function signalled(log: (message: string) => void): Promise<void> {
   return new Promise((resolve) => {
-    const seen: string[] = [];
+    let isStopping = false;
     const onSignal = (signal: string): void => {
-      seen.push(signal);
-      if (seen.length > 1) process.exit(130);
-      tell(`${signal}: stopping; once more to stop at once`);
+      if (isStopping) process.exit(130);
+      isStopping = true;
+      log(`${signal}: stopping; send it again to stop at once`);
       resolve();
     };
     process.on("SIGINT", () => onSignal("SIGINT"));
@@ -100,7 +101,7 @@ function urlHost(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
 }
 
-/** The port is taken, or the address is not this machine's. */
+/** The port is in use, or the address does not belong to this machine. */
 class ListenFailed extends TelemetryError {
   readonly code = "listen_failed";
   readonly retryable = false;

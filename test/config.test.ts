@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { configRows, parseConfig } from "../src/config/parse-config.ts";
+import { shownSettings, parseConfig } from "../src/config/parse-config.ts";
 import { InvalidConfig } from "../src/domain/errors.ts";
 
-function faultsOf(env: Record<string, string>): readonly string[] {
+function errorsOf(env: Record<string, string>): readonly string[] {
   try {
     parseConfig(env);
   } catch (error) {
@@ -30,13 +30,13 @@ describe("configuration", () => {
     expect(config.timestamps).toBeUndefined();
   });
 
-  test("every fault is reported at once, with variable, value and what would be right", () => {
-    const faults = faultsOf({ PORT: "99999", STREAM_INTERVAL: "2", LOOP_MODE: "maybe", ROLE: "streamer,cook" });
-    expect(faults).toHaveLength(4);
-    expect(faults.join("\n")).toContain("PORT=99999 is not usable: expected a whole number from 0 to 65535");
-    expect(faults.join("\n")).toContain("STREAM_INTERVAL=2 is not usable: expected a time with its unit");
-    expect(faults.join("\n")).toContain("LOOP_MODE=maybe");
-    expect(faults.join("\n")).toContain("ROLE=streamer,cook");
+  test("every error is reported at once, with variable, value and what would be right", () => {
+    const errors = errorsOf({ PORT: "99999", STREAM_INTERVAL: "2", LOOP_MODE: "maybe", ROLE: "streamer,cook" });
+    expect(errors).toHaveLength(4);
+    expect(errors.join("\n")).toContain("PORT=99999 is not usable: expected a whole number from 0 to 65535");
+    expect(errors.join("\n")).toContain("STREAM_INTERVAL=2 is not usable: expected a time with its unit");
+    expect(errors.join("\n")).toContain("LOOP_MODE=maybe");
+    expect(errors.join("\n")).toContain("ROLE=streamer,cook");
   });
 
   test.each([
@@ -49,8 +49,13 @@ describe("configuration", () => {
     expect(parseConfig({ STREAM_INTERVAL: text }).streamIntervalMs).toBe(milliseconds);
   });
 
-  test("numbers written in other ways than plain decimals are refused", () => {
-    for (const text of ["0x10", "1e3", "10.5", "ten", "-1"]) expect(faultsOf({ BATCH_SIZE: text })).toHaveLength(1);
+  test("numbers that are not plain decimals are refused", () => {
+    for (const text of ["0x10", "1e3", "10.5", "ten", "-1"]) expect(errorsOf({ BATCH_SIZE: text })).toHaveLength(1);
+  });
+
+  test("a list that is not usable is answered with what its own elements look like", () => {
+    expect(errorsOf({ CORS_ORIGINS: "dash.example" })[0]).toContain("a comma list of http://host, https://host or *");
+    expect(errorsOf({ ETCD_ENDPOINTS: "etcd" })[0]).toContain("a comma list of http://host:port or https://host:port");
   });
 
   test("an empty variable counts as absent, and blanks around a value do not matter", () => {
@@ -58,18 +63,18 @@ describe("configuration", () => {
   });
 
   test("a streamer without its collector is refused while the queue lives in memory", () => {
-    expect(faultsOf({ ROLE: "streamer" })[0]).toContain("must run in one process");
-    expect(faultsOf({ ROLE: "gateway" })).toEqual([]);
-    expect(faultsOf({ ROLE: "streamer, collector" })).toEqual([]);
+    expect(errorsOf({ ROLE: "streamer" })[0]).toContain("must run in one process");
+    expect(errorsOf({ ROLE: "gateway" })).toEqual([]);
+    expect(errorsOf({ ROLE: "streamer, collector" })).toEqual([]);
   });
 
-  test("settings of a file are refused where there is no file", () => {
-    expect(faultsOf({ LOOP_MODE: "true", TIMESTAMPS: "now" })).toHaveLength(2);
-    expect(faultsOf({ LOOP_MODE: "true", TIMESTAMPS: "now", CSV_FILE: "fleet.csv" })).toEqual([]);
+  test("settings of a file are refused without a file", () => {
+    expect(errorsOf({ LOOP_MODE: "true", TIMESTAMPS: "now" })).toHaveLength(2);
+    expect(errorsOf({ LOOP_MODE: "true", TIMESTAMPS: "now", CSV_FILE: "fleet.csv" })).toEqual([]);
   });
 
   test("the table of the effective configuration shows what was set and what is default", () => {
-    const rows = new Map(configRows(parseConfig({ PORT: "9090" })).map((row) => [row.env, row]));
+    const rows = new Map(shownSettings(parseConfig({ PORT: "9090" })).map((row) => [row.env, row]));
     expect(rows.get("PORT")).toMatchObject({ value: "9090", default: "8080" });
     expect(rows.get("ROLE")).toMatchObject({ value: "streamer,collector,gateway" });
     for (const row of rows.values()) expect(row.description).not.toBe("");

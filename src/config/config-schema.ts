@@ -36,7 +36,7 @@ export const configSchema = Type.Object({
   graphqlIntrospection: Type.Boolean({
     env: "GRAPHQL_INTROSPECTION",
     default: true,
-    description: "Whether /graphql tells its schema; GraphiQL needs it",
+    description: "Whether /graphql answers introspection queries; GraphiQL needs them",
   }),
   graphiql: Type.Boolean({
     env: "GRAPHIQL",
@@ -59,7 +59,7 @@ export const configSchema = Type.Object({
     minimum: 1,
     maximum: 3600,
     unit: "s",
-    description: "Time for draining and closing after SIGINT or SIGTERM",
+    description: "Time to finish work and close after SIGINT or SIGTERM",
   }),
   csvFile: Type.Optional(
     Type.String({ env: "CSV_FILE", minLength: 1, description: "CSV file to stream; absent: the simulated fleet" }),
@@ -71,7 +71,7 @@ export const configSchema = Type.Object({
     maximum: 50_000,
     unit: "rows or samples",
     description:
-      "What one message carries: rows of a file, and more if its next rows are of the same instant; at most so many samples of the simulated fleet",
+      "Size of a message: rows of a file (more if the next rows are of the same instant), or samples of the simulated fleet",
   }),
   streamIntervalMs: duration({
     env: "STREAM_INTERVAL",
@@ -91,7 +91,7 @@ export const configSchema = Type.Object({
     minimum: 0,
     maximum: 100_000_000,
     unit: "samples/s",
-    description: "Most samples that a streamer publishes a second; 0: no limit",
+    description: "Maximum number of samples that a streamer publishes a second; 0: no limit",
   }),
   simHosts: count({
     env: "SIM_HOSTS",
@@ -118,7 +118,7 @@ export const configSchema = Type.Object({
     default: 1,
     minimum: 0,
     maximum: 4_294_967_295,
-    description: "Same seed, same fleet",
+    description: "The same seed gives the same fleet",
   }),
   sourceRangeMebibytes: count({
     env: "SOURCE_RANGE_MIB",
@@ -126,12 +126,13 @@ export const configSchema = Type.Object({
     minimum: 1,
     maximum: 65_536,
     unit: "MiB",
-    description: "About how much of a file a streamer claims at a time, where several share it through etcd",
+    description: "Approximate size of the range that a streamer claims, if several share a file through etcd",
   }),
   etcdEndpoints: Type.Optional(
     Type.Array(Type.String({ pattern: "^https?://[^/,@\\s]+:\\d+$" }), {
       env: "ETCD_ENDPOINTS",
       form: "list",
+      elements: "http://host:port or https://host:port",
       minItems: 1,
       description: "URLs of etcd's members, http://host:2379 each; absent: the queue is in this process's memory",
     }),
@@ -149,7 +150,8 @@ export const configSchema = Type.Object({
     minimum: 0,
     maximum: 86_400,
     unit: "s",
-    description: "History that etcd keeps, compacted by one of the collectors; 0: left to etcd's own auto-compaction",
+    description:
+      "Time that etcd keeps old revisions before one of the processes compacts them; 0: left to etcd's auto-compaction",
   }),
   databaseUrl: Type.Optional(
     Type.String({
@@ -171,7 +173,7 @@ export const configSchema = Type.Object({
     minimum: 1,
     maximum: 3600,
     unit: "s",
-    description: "Time that the database may take to answer a query; not with the embedded store",
+    description: "Time that the database may take to answer a query; the embedded store has no such limit",
   }),
   httpRateLimitPerSecond: count({
     env: "HTTP_RATE_LIMIT_PER_SECOND",
@@ -179,25 +181,26 @@ export const configSchema = Type.Object({
     minimum: 0,
     maximum: 1_000_000,
     unit: "requests/s",
-    description: "Most requests that one client address may make of a gateway a second; 0: no limit",
+    description: "Maximum number of requests a second that a gateway accepts from one client address; 0: no limit",
   }),
   httpTrustForwardedFor: Type.Boolean({
     env: "HTTP_TRUST_FORWARDED_FOR",
     default: false,
     description:
-      "Take the last address of X-Forwarded-For for the client's; behind a proxy that sets it, and only there",
+      "Take the client's address from the end of X-Forwarded-For; only for gateways behind a proxy that sets it",
   }),
   corsOrigins: Type.Optional(
     Type.Array(Type.String({ pattern: "^(\\*|https?://[^/\\s]+)$" }), {
       env: "CORS_ORIGINS",
       form: "list",
+      elements: "http://host, https://host or *",
       minItems: 1,
-      description: "Origins whose pages may read from a gateway, https://host each, or *; absent: none but its own",
+      description: "Origins whose pages may read from a gateway, each https://host or *; absent: only its own",
     }),
   ),
   retentionRawDays: retentionDays("RETENTION_RAW_DAYS", "records"),
-  retention1mDays: retentionDays("RETENTION_1M_DAYS", "rollups a minute (where the database keeps them)"),
-  retention1hDays: retentionDays("RETENTION_1H_DAYS", "rollups an hour (where the database keeps them)"),
+  retention1mDays: retentionDays("RETENTION_1M_DAYS", "rollups by minute (if the database keeps them)"),
+  retention1hDays: retentionDays("RETENTION_1H_DAYS", "rollups by hour (if the database keeps them)"),
   queueTopic: Type.String({
     env: "QUEUE_TOPIC",
     default: "telemetry",
@@ -210,7 +213,7 @@ export const configSchema = Type.Object({
     minimum: 0,
     maximum: 100,
     unit: "% of the capacity",
-    description: "Depth from which streamers slow down",
+    description: "Depth at which streamers begin to slow down",
   }),
   queueHighMarkPercent: count({
     env: "QUEUE_HIGH_MARK_PERCENT",
@@ -218,7 +221,7 @@ export const configSchema = Type.Object({
     minimum: 1,
     maximum: 100,
     unit: "% of the capacity",
-    description: "Depth at which streamers are at their slowest; they stop at the capacity",
+    description: "Depth at which streamers are slowest; at the capacity they wait",
   }),
   queueCapacityMessages: count({
     env: "QUEUE_CAPACITY_MESSAGES",
@@ -226,7 +229,7 @@ export const configSchema = Type.Object({
     minimum: 1,
     maximum: 100_000,
     unit: "messages",
-    description: "Messages that the queue holds; a full queue makes the streamer wait",
+    description: "Messages that the queue can hold; a full queue makes streamers wait",
   }),
   queueLeaseSeconds: count({
     env: "QUEUE_LEASE_SECONDS",
@@ -234,14 +237,14 @@ export const configSchema = Type.Object({
     minimum: 2,
     maximum: 3600,
     unit: "s",
-    description: "Time after which a silent collector's message goes to another",
+    description: "Time after which another collector gets the message of a silent one",
   }),
   queueMaxAttempts: count({
     env: "QUEUE_MAX_ATTEMPTS",
     default: 5,
     minimum: 1,
     maximum: 100,
-    description: "Deliveries after which a message is given up and kept as a dead letter",
+    description: "Deliveries after which a message becomes a dead letter",
   }),
   hotWindowSeconds: count({
     env: "HOT_WINDOW_SECONDS",
@@ -249,41 +252,41 @@ export const configSchema = Type.Object({
     minimum: 5,
     maximum: 3600,
     unit: "s",
-    description: "Time that newest records stay in etcd for gateways that start; hosts and GPUs stay",
+    description: "Time that newest records stay in etcd, for gateways that start; hosts and GPUs stay there",
   }),
   collectorWorkers: count({
     env: "COLLECTOR_WORKERS",
     default: 8,
     minimum: 1,
     maximum: 256,
-    description: "Messages that a collector works on at a time",
+    description: "Messages that a collector processes at a time",
   }),
   wsMaxConnections: count({
     env: "WS_MAX_CONNECTIONS",
     default: 10_000,
     minimum: 1,
     maximum: 1_000_000,
-    description: "Connections to /ws that a gateway takes",
+    description: "Maximum number of connections to /ws of a gateway",
   }),
   wsMaxSubscriptions: count({
     env: "WS_MAX_SUBSCRIPTIONS",
     default: 100,
     minimum: 1,
     maximum: 10_000,
-    description: "Subscriptions of one connection to /ws",
+    description: "Maximum number of subscriptions of one connection to /ws",
   }),
   wsStallTimeoutMs: duration({
     env: "WS_STALL_TIMEOUT",
     default: 30_000,
     minimum: 100,
-    description: "Time for which a client of /ws may read nothing while something is to be sent",
+    description: "Time after which a client of /ws that does not read what is sent is disconnected",
   }),
   wsIdleTimeoutMs: duration({
     env: "WS_IDLE_TIMEOUT",
     default: 60_000,
     minimum: 8000,
     maximum: 960_000,
-    description: "Time for which a client of /ws may be silent, pings included",
+    description: "Time after which a client of /ws that sends nothing, not even pongs, is disconnected",
   }),
   wsReplayMaxRecords: count({
     env: "WS_REPLAY_MAX_RECORDS",
@@ -291,6 +294,6 @@ export const configSchema = Type.Object({
     minimum: 1,
     maximum: 10_000_000,
     unit: "records",
-    description: "Records of the history that a subscription with since may ask for",
+    description: "Maximum number of records of the history that a subscription with since may request",
   }),
 });

@@ -19,25 +19,25 @@ const settings: readonly Setting[] = Object.entries(configSchema.properties).map
 }));
 
 /** Reads the configuration from an environment.
- *  @throws InvalidConfig with every fault, each naming variable, value and what would be right */
+ *  @throws InvalidConfig with every error; each names the variable, its value and what would be right */
 export function parseConfig(env: Readonly<Record<string, string | undefined>>): Config {
-  const faults: string[] = [];
+  const errors: string[] = [];
   const values: Record<string, unknown> = {};
   for (const { key, schema } of settings) {
-    const text = textOf(schema, env, faults);
+    const text = textOf(schema, env, errors);
     const value = text === undefined ? (structuredClone(schema.default) as unknown) : fromText(schema, text);
     if (value === undefined) continue;
-    if (value === notWritable || !Value.Check(schema, value)) faults.push(errorOf(schema, text ?? ""));
+    if (value === invalidText || !Value.Check(schema, value)) errors.push(errorOf(schema, text ?? ""));
     else values[key] = value;
   }
   const config = values as Config;
-  if (faults.length === 0) faults.push(...contradictions(config));
-  if (faults.length > 0) throw new InvalidConfig(faults);
+  if (errors.length === 0) errors.push(...contradictions(config));
+  if (errors.length > 0) throw new InvalidConfig(errors);
   return config;
 }
 
-/** One row of the effective configuration, for people. */
-export interface ConfigRow {
+/** A setting as it is in force, for people. */
+export interface ShownSetting {
   readonly env: string;
   readonly value: string;
   readonly default: string;
@@ -45,8 +45,8 @@ export interface ConfigRow {
   readonly description: string;
 }
 
-/** @returns every setting as it is in force, in the order of the schema; secrets hidden */
-export function configRows(config: Config): ConfigRow[] {
+/** @returns every setting, in the order of the schema; secrets are hidden */
+export function shownSettings(config: Config): ShownSetting[] {
   return settings.map(({ key, schema }) => ({
     env: schema.env,
     value: shownOf(schema, (config as Record<string, unknown>)[key]),
@@ -56,48 +56,50 @@ export function configRows(config: Config): ConfigRow[] {
   }));
 }
 
-/** What is right one by one and wrong together. */
+/** Settings that are valid one by one and contradict each other. */
 function contradictions(config: Config): string[] {
-  const faults: string[] = [];
+  const errors: string[] = [];
   const { roles: chosen, etcdEndpoints: endpoints } = config;
   if (endpoints === undefined && chosen.includes("streamer") !== chosen.includes("collector")) {
-    faults.push(
-      `ROLE=${chosen.join(",")}: streamer and collector share a queue in memory and must run in one process; set ETCD_ENDPOINTS, or use ROLE=all, ROLE=streamer,collector or ROLE=gateway`,
+    errors.push(
+      `ROLE=${chosen.join(",")}: without ETCD_ENDPOINTS streamer and collector share a queue in memory and must run in one process; set ETCD_ENDPOINTS, or use ROLE=all, ROLE=streamer,collector or ROLE=gateway`,
     );
   }
-  faults.push(...etcdContradictions(config));
+  errors.push(...etcdContradictions(config));
   if (config.queueLowMarkPercent >= config.queueHighMarkPercent) {
-    faults.push(
+    errors.push(
       `QUEUE_LOW_MARK_PERCENT=${config.queueLowMarkPercent} is not below QUEUE_HIGH_MARK_PERCENT=${config.queueHighMarkPercent}`,
     );
   }
   if (config.loopMode && config.csvFile === undefined)
-    faults.push("LOOP_MODE=true needs CSV_FILE: there is no file to play again");
+    errors.push("LOOP_MODE=true needs CSV_FILE: only a file can be played again");
   if (config.timestamps !== undefined && config.csvFile === undefined) {
-    faults.push(`TIMESTAMPS=${config.timestamps} needs CSV_FILE: the simulated fleet always stamps the present`);
+    errors.push(
+      `TIMESTAMPS=${config.timestamps} needs CSV_FILE: records of the simulated fleet always have the present time`,
+    );
   }
-  return faults;
+  return errors;
 }
 
 function etcdContradictions(config: Config): string[] {
   const { etcdEndpoints: endpoints = [], etcdCertFile, etcdKeyFile, etcdUsername, etcdPassword } = config;
-  const faults: string[] = [];
+  const errors: string[] = [];
   const secure = endpoints.filter((url) => url.startsWith("https://")).length;
   if (secure > 0 && secure < endpoints.length) {
-    faults.push(`ETCD_ENDPOINTS=${endpoints.join(",")} mixes http and https; use one of them`);
+    errors.push(`ETCD_ENDPOINTS=${endpoints.join(",")} mixes http and https; use only one of them`);
   }
   if ((etcdCertFile === undefined) !== (etcdKeyFile === undefined)) {
-    faults.push("ETCD_CERT_FILE and ETCD_KEY_FILE belong together: set both or none");
+    errors.push("ETCD_CERT_FILE and ETCD_KEY_FILE belong together: set both or neither");
   }
   if ((etcdUsername === undefined) !== (etcdPassword === undefined)) {
-    faults.push("ETCD_USERNAME and ETCD_PASSWORD belong together: set both or none");
+    errors.push("ETCD_USERNAME and ETCD_PASSWORD belong together: set both or neither");
   }
-  return faults;
+  return errors;
 }
 
-const notWritable = Symbol("text that does not fit the setting's form");
+const invalidText = Symbol("text that does not have the setting's form");
 
-function textOf(schema: EnvironmentNotes, env: Readonly<Record<string, string | undefined>>, faults: string[]) {
+function textOf(schema: EnvironmentNotes, env: Readonly<Record<string, string | undefined>>, errors: string[]) {
   const text = env[schema.env];
   const file = schema.secret ? env[`${schema.env}_FILE`] : undefined;
   if (text !== undefined && text !== "") return text.trim();
@@ -105,26 +107,26 @@ function textOf(schema: EnvironmentNotes, env: Readonly<Record<string, string | 
   try {
     return readFileSync(file, "utf8").trim();
   } catch (cause) {
-    faults.push(`${schema.env}_FILE=${file} cannot be read: ${(cause as Error).message}`);
+    errors.push(`${schema.env}_FILE=${file} cannot be read: ${(cause as Error).message}`);
     return undefined;
   }
 }
 
 const millisecondsPerUnit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
 
-/** @returns the value that the text means, or `notWritable` */
+/** @returns the value of the text, or `invalidText` */
 function fromText(schema: Setting["schema"], text: string): unknown {
   if (schema.form === "roles") return text === "all" ? [...roleNames] : text.split(",").map((part) => part.trim());
   if (schema.form === "list") return text.split(",").map((part) => part.trim());
   if (schema.form === "duration") {
     const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text);
-    return match ? Math.round(Number(match[1]) * millisecondsPerUnit[match[2] as "ms"]) : notWritable;
+    return match ? Math.round(Number(match[1]) * millisecondsPerUnit[match[2] as "ms"]) : invalidText;
   }
   switch (schema[Kind]) {
     case "Integer":
-      return /^-?\d+$/.test(text) ? Number(text) : notWritable;
+      return /^-?\d+$/.test(text) ? Number(text) : invalidText;
     case "Boolean":
-      return { true: true, "1": true, false: false, "0": false }[text.toLowerCase()] ?? notWritable;
+      return { true: true, "1": true, false: false, "0": false }[text.toLowerCase()] ?? invalidText;
     default:
       return text;
   }
@@ -145,10 +147,10 @@ function errorOf(schema: Setting["schema"], text: string): string {
   return `${schema.env}=${shown} is not usable: expected ${typeText(schema)} (${schema.description})`;
 }
 
-/** What may be written, in words. */
+/** What a setting accepts, in words. */
 function typeText(schema: Setting["schema"]): string {
   const unit = schema.unit === undefined ? "" : ` ${schema.unit}`;
-  if (schema.form === "list") return "a comma list of http://host:port or https://host:port";
+  if (schema.form === "list") return `a comma list of ${schema.elements ?? "texts"}`;
   if (schema.form === "roles") return `all or a list of ${roleNames.join(",")}`;
   if (schema.form === "duration") {
     return `a time with its unit (ms, s, m, h) from ${String(schema.minimum)}ms to ${String(schema.maximum)}ms`;

@@ -4,7 +4,7 @@ import { HistoryUpkeep } from "../pipeline/upkeep/history-upkeep.ts";
 import type { Role } from "./role.ts";
 import type { SharedParts } from "./shared-parts.ts";
 
-/** Stores what the queue carries, and deletes history that is too old. */
+/** Stores the queue's messages, and deletes history that is too old. */
 export const collector: Role = {
   name: "collector",
   writesHotTier: true,
@@ -28,7 +28,7 @@ export const collector: Role = {
   },
 };
 
-/** None if no setting names an age at which history is deleted. */
+/** None if no history is ever deleted. */
 function historyUpkeep({ retention }: OpenStore, { config, clock, log }: SharedParts): HistoryUpkeep[] {
   const keepDays = { raw: config.retentionRawDays, "1m": config.retention1mDays, "1h": config.retention1hDays };
   const isDeleting = Object.values(keepDays).some((days) => days > 0);

@@ -20,7 +20,7 @@ import { docsRoutes } from "../routes/openapi/openapi-routes.ts";
 import type { ProcessParts } from "./role.ts";
 
 export interface HttpOptions extends RateLimitOptions {
-  /** Origins whose pages may read; undefined for none but its own. */
+  /** Origins whose pages may read; undefined: only its own. */
   readonly corsOrigins: readonly string[] | undefined;
 }
 
@@ -38,7 +38,7 @@ export interface GatewayOptions extends ProcessParts {
   readonly log: Logger;
 }
 
-/** The API with its documentation, and what is done to every request to it. */
+/** The API with its documentation, behind the rate limit and the headers for other origins. */
 export function gatewayRoutes(options: GatewayOptions): readonly AnyElysia[] {
   const { http } = options;
   return [

@@ -4,35 +4,35 @@ import type { Service } from "../kit/service.ts";
 import type { RoleBanner } from "../terminal/banner.ts";
 import type { SharedParts } from "./shared-parts.ts";
 
-/** A part of the pipeline that a process can run; ROLE says which ones it runs. */
+/** A part of the pipeline that a process can run. The setting ROLE names those that it runs. */
 export interface Role {
   readonly name: RoleName;
   /** True if the role writes newest records to the hot tier. */
   readonly writesHotTier: boolean;
   /** Opens the role's own parts and starts nothing.
-   *  @throws TelemetryError if a part cannot be opened; the process then ends before anything runs */
+   *  @throws TelemetryError if a part cannot be opened; the process then ends before any service starts */
   open(shared: SharedParts): Promise<OpenRole>;
 }
 
-/** What an open role adds to its process. */
+/** What an open role contributes to its process. */
 export interface OpenRole {
   /** In the order of starting. */
   readonly services: readonly Service[];
-  /** What the process shows of the role when it has started. */
+  /** What the process prints about the role after the start. */
   readonly banner: RoleBanner;
-  /** True while the role can answer clients from memory: the process then counts as up without its store. */
+  /** True while the role can answer clients from memory. The process is then ready even if its store is down. */
   servesFromMemory(): boolean;
-  /** The role's HTTP routes. Every process has health and metrics besides. */
+  /** The role's HTTP routes; /health and /metrics do not belong to a role. */
   routes(process: ProcessParts): readonly AnyElysia[];
 }
 
 /** What a role's routes may need of the whole process. */
 export interface ProcessParts {
-  /** The app that the routes become part of; call it no earlier than the first request. */
+  /** The app that the routes become part of; it is complete at the first request. */
   readonly app: () => AnyElysia;
   /** The services of all roles. */
   readonly services: readonly Service[];
   readonly version: string;
-  /** Aborted when the process is about to stop: connections that stay open are closed then. */
+  /** Aborted when the process is about to stop: long-lived connections must then end. */
   readonly stopping: AbortSignal;
 }

@@ -17,11 +17,11 @@ import { ImportMonitor } from "../terminal/import-monitor.ts";
 import { openEtcd } from "./open-etcd.ts";
 import { SharedStore } from "./shared-store.ts";
 
-/** What a process runs in. */
+/** What a process gets from outside. */
 export interface Surroundings {
   readonly clock: Clock;
   readonly log: Logger;
-  /** Takes reports for people. */
+  /** Prints a report for people. */
   readonly print: (text: string) => void;
   /** Where a progress bar is drawn. */
   readonly terminal: NodeJS.WriteStream;
@@ -30,7 +30,7 @@ export interface Surroundings {
 /** What the roles of a process share. Each driver is chosen by the configuration, and nothing is started. */
 export interface SharedParts extends Surroundings {
   readonly config: Config;
-  /** This process's name among the others: unique on its host and, with the host's name, in the cluster. */
+  /** Names this process among those of the cluster: the host's name and the process's id. */
   readonly instanceId: string;
   /** Undefined if the process keeps queue and hot tier in memory. */
   readonly etcd: EtcdClient | undefined;
@@ -41,9 +41,9 @@ export interface SharedParts extends Surroundings {
   readonly isHotTierWritten: boolean;
   readonly listener: PipelineListener;
   readonly registry: Registry;
-  /** Services that no single role owns. */
+  /** Services that belong to no single role. */
   readonly services: readonly Service[];
-  /** Closes queue and store, after the services were stopped. */
+  /** Closes the queue and the store. Call it after the services have stopped. */
   close(): Promise<void>;
 }
 
@@ -96,7 +96,7 @@ function openQueue(config: Config, client: EtcdClient | undefined, { clock, log 
   return client === undefined ? new MemoryQueue(options) : new EtcdQueue({ ...options, client, log });
 }
 
-/** None if etcd compacts its history itself. */
+/** None if etcd compacts its own history. */
 function etcdUpkeep(
   { etcdCompactSeconds: historySeconds }: Config,
   client: EtcdClient | undefined,

@@ -31,8 +31,8 @@ export class SharedStore {
     return this.opened;
   }
 
-  /** Opens the store for a role that has work without it: a database that does not answer is tried again while the
-   *  process runs. A role that needs the store must have asked for it before. */
+  /** Opens the store for a role that can work without it: a database that does not answer is retried while the process
+   *  runs. Roles that need the store must open it first. */
   async openLate(): Promise<OpenStore> {
     const { databaseUrl: url } = this.config;
     if (url === undefined) return this.open();
@@ -53,7 +53,7 @@ export class SharedStore {
 
   private postgresOptions(url: string): PostgresStoreOptions {
     const { migrateOnStart: migrate, collectorWorkers, queryTimeoutSeconds } = this.config;
-    // one connection more than the workers need, for health
+    // one connection more than the workers need, for /health
     return { url, migrate, maxConnections: collectorWorkers + 1, queryTimeoutSeconds };
   }
 }

@@ -5,7 +5,7 @@ export interface RoleBanner {
   readonly facts: readonly (readonly [label: string, text: string])[];
 }
 
-/** Where things are, for the person who started the process. */
+/** Tells the person who started the process where everything is. */
 export function bannerText(options: {
   readonly url: string;
   readonly roles: readonly RoleBanner[];

@@ -22,7 +22,7 @@ export interface ImportMonitorOptions {
 
 const nothingPublished = { messages: 0, rows: 0, samples: 0 };
 
-/** Follows the import of a file: a bar with rate and remaining time while it runs, a table when all is stored. */
+/** Shows the import of a file: a progress bar with rate and remaining time, and a table when everything is stored. */
 export class ImportMonitor {
   private readonly bar: SingleBar;
   private source: ReplayableSource | undefined;
@@ -44,7 +44,7 @@ export class ImportMonitor {
     });
   }
 
-  /** What the pipeline tells it. */
+  /** Receives the events of the pipeline. */
   listener(): PipelineListener {
     return {
       ...silentListener,
@@ -60,9 +60,9 @@ export class ImportMonitor {
       stored: (message, result) => this.addStored(message, result),
       sourceFinished: (source) => {
         if (source !== this.source) return;
-        // A stop may close the store between the last message and the table; the import itself is whole.
+        // a stop may close the store before the table is printed; the import itself is complete
         this.reportWhenStored(source).catch((error: unknown) =>
-          this.options.log.warn({ err: error }, "no import report"),
+          this.options.log.warn({ err: error }, "the report of the import could not be printed"),
         );
       },
     };
@@ -85,7 +85,7 @@ export class ImportMonitor {
     if (this.bar.isActive) this.bar.update(this.storedBytes, this.payload());
   }
 
-  /** Waits until the queue has nothing left of the source, then prints the table. */
+  /** Waits until the queue is empty, then prints the table. */
   private async reportWhenStored(source: ReplayableSource): Promise<void> {
     const { queue, clock, print } = this.options;
     const store = this.options.store();
@@ -119,7 +119,7 @@ export class ImportMonitor {
     return to.offset - from.offset;
   }
 
-  /** What the bar shows beside its length. */
+  /** What the progress bar shows beside its length. */
   private payload(): { rate: string; remaining: string } {
     const elapsedMs = Math.max(1, this.options.clock.nowMs() - this.startedAtMs);
     const rate = Math.round((this.figures.samples * 1000) / elapsedMs);

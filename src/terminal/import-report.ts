@@ -1,7 +1,7 @@
 import type { IngestResult, SourceTotals } from "../pipeline/store/telemetry-store.ts";
 import type { RecordBatch, RejectReason } from "../domain/batch.ts";
 
-/** What became of a file, summed up. */
+/** Counts of what an import read and stored. */
 export interface ImportFigures {
   rows: number;
   samples: number;
@@ -13,7 +13,7 @@ export interface ImportFigures {
   repeatedHeaders: number;
 }
 
-/** Figures of nothing yet. */
+/** The counts before anything is stored. */
 export function emptyFigures(): ImportFigures {
   return {
     rows: 0,
@@ -27,7 +27,7 @@ export function emptyFigures(): ImportFigures {
   };
 }
 
-/** Adds what one stored message carried. */
+/** Adds the counts of one stored message; a duplicate adds nothing. */
 export function addStored(figures: ImportFigures, batch: RecordBatch, result: IngestResult): void {
   if (result.duplicate) return;
   figures.rows += batch.tally.rows;
@@ -40,15 +40,15 @@ export function addStored(figures: ImportFigures, batch: RecordBatch, result: In
   for (const { reason } of batch.rejected) figures.rejected[reason] = (figures.rejected[reason] ?? 0) + 1;
 }
 
-/** The same figures out of the store's own sums. */
+/** The same counts, from the totals that the store keeps. */
 export function figuresOf(totals: SourceTotals): ImportFigures {
   return { ...totals, recordsStored: totals.recordsInserted, rejected: { ...totals.rejected } };
 }
 
-/** What the final table says. */
+/** What the final table shows. */
 export interface ImportReport {
   readonly description: string;
-  /** What this run did; the rest was stored by an earlier one. */
+  /** What this run stored; earlier runs stored the rest. */
   readonly thisRun: ImportFigures;
   /** The whole file, over all runs. */
   readonly inAll: ImportFigures;
@@ -56,7 +56,7 @@ export interface ImportReport {
   readonly deadLetters: number;
 }
 
-/** The table that ends an import. */
+/** The table that is printed after an import. */
 export function importReportText({ description, thisRun, inAll, seconds, deadLetters }: ImportReport): string {
   const nothingNew = thisRun.rows === 0 && inAll.rows > 0;
   const resumed = thisRun.rows !== inAll.rows;
@@ -77,7 +77,7 @@ export function importReportText({ description, thisRun, inAll, seconds, deadLet
     line("duplicates", thisRun.duplicates, inAll.duplicates),
     ...(inAll.blankLines > 0 ? [line("blank lines", thisRun.blankLines, inAll.blankLines)] : []),
     ...(inAll.repeatedHeaders > 0 ? [line("repeated headers", thisRun.repeatedHeaders, inAll.repeatedHeaders)] : []),
-    ...(deadLetters > 0 ? [line("messages given up (dead letters)", deadLetters, deadLetters)] : []),
+    ...(deadLetters > 0 ? [line("dead letters", deadLetters, deadLetters)] : []),
     `  ${"seconds".padEnd(34)}${seconds.toFixed(2).padStart(14)}`,
     `  ${"samples/s".padEnd(34)}${grouped(Math.round(thisRun.samples / Math.max(seconds, 0.001))).padStart(14)}`,
     "",

@@ -9,14 +9,14 @@ import { tags } from "../http/operation.ts";
 
 const description = `Telemetry of GPU clusters: newest state and history.
 
-Lists come as \`{success, count, data}\`, one thing as the same with a count of 1, and what is no success as
-\`{success: false, error: {code, message, details}}\`. Instants are RFC 3339 in UTC; a \`+\` in a query is written %2B.
+A list is \`{success, count, data}\`; a single object is the same with a count of 1; an error is
+\`{success: false, error: {code, message, details}}\`. Instants are RFC 3339 in UTC; write a \`+\` in a query as %2B.
 A metric without a value is absent from a record, never null and never 0.
 
-Newest records come over a WebSocket at \`/ws\`, which OpenAPI has no words for: \`x-websocket\` in this document has the
+A WebSocket at \`/ws\` sends the newest records. OpenAPI cannot describe it: \`x-websocket\` in this document has the
 messages of both sides.`;
 
-/** The OpenAPI document of an app, of the routes it has now. */
+/** The OpenAPI document of the routes that an app has now. */
 export function openApiDocument(app: AnyElysia, version: string): Json {
   const { paths } = toOpenAPISchema(app, undefined, undefined, undefined, "3.0.3");
   const document = {
@@ -31,7 +31,7 @@ export function openApiDocument(app: AnyElysia, version: string): Json {
     security: [],
     tags,
     paths: normalisePaths(paths),
-    // Not among the components: no operation can refer to them, and what nothing refers to is a fault of a document.
+    // Not among the components: no operation can refer to them, and linters report components that nothing refers to.
     "x-websocket": {
       path: "/ws",
       clientMessages: normaliseAll(clientMessages),
@@ -42,7 +42,7 @@ export function openApiDocument(app: AnyElysia, version: string): Json {
       responses: errorResponses,
     },
   };
-  // Through JSON, which drops TypeBox's symbols and what is undefined, and makes every shared part its own.
+  // The round trip through JSON drops TypeBox's symbols and undefined values, and copies objects that are shared.
   return JSON.parse(JSON.stringify(document)) as Json;
 }
 

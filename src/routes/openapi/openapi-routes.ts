@@ -6,14 +6,14 @@ import { openApiDocument } from "./document.ts";
 import type { Json } from "./normalise.ts";
 import { swaggerInitializer, swaggerPage } from "./swagger-page.ts";
 
-/** What the page needs of swagger-ui-dist; nothing else of the package is served. */
+/** The files of swagger-ui-dist that the page loads. No other file of the package is served. */
 const assets: Readonly<Record<string, () => string>> = {
   "swagger-ui.css": () => import.meta.resolve("swagger-ui-dist/swagger-ui.css"),
   "swagger-ui-bundle.js": () => import.meta.resolve("swagger-ui-dist/swagger-ui-bundle.js"),
   "favicon-32x32.png": () => import.meta.resolve("swagger-ui-dist/favicon-32x32.png"),
 };
 
-/** The page brings everything with it: the browser is told to load nothing from elsewhere. */
+/** The page is self-contained: its policy forbids the browser to load anything from elsewhere. */
 const pageHeaders = {
   "content-type": "text/html; charset=utf-8",
   "content-security-policy":
@@ -21,8 +21,8 @@ const pageHeaders = {
   "x-content-type-options": "nosniff",
 };
 
-/** The document as JSON and YAML, and a page that shows it without the network.
- *  @param app the whole app, known once it is composed; asked at the first request */
+/** The OpenAPI document as JSON and YAML, and a page that shows it without the network.
+ *  @param app called at the first request, when the app is complete */
 export function docsRoutes({ app, version }: { readonly app: () => AnyElysia; readonly version: string }) {
   const document = lazily(() => openApiDocument(app(), version));
   const json = lazily(() => JSON.stringify(document(), null, 2));
@@ -35,7 +35,7 @@ export function docsRoutes({ app, version }: { readonly app: () => AnyElysia; re
   return new Elysia({ name: "docs", detail: { hide: true } })
     .get("/docs", () => redirectToPage())
     .get("/swagger", ({ request }) => {
-      // Elysia does not tell /swagger from /swagger/, and the page's own links need the slash.
+      // Elysia does not distinguish /swagger from /swagger/, and the page's relative links need the slash.
       return new URL(request.url).pathname.endsWith("/")
         ? new Response(swaggerPage, { headers: pageHeaders })
         : redirectToPage();
@@ -65,8 +65,8 @@ function text(body: string, type: string): Response {
   return new Response(body, { headers: { "content-type": type, "x-content-type-options": "nosniff" } });
 }
 
-/** Made at the first call, kept from then on. */
-function lazily<T>(make: () => T): () => T {
-  const made: T[] = [];
-  return () => (made[0] ??= make());
+/** Calls `make` at the first call, and returns its result from then on. */
+function lazily<T extends object | string>(make: () => T): () => T {
+  let result: T | undefined;
+  return () => (result ??= make());
 }
