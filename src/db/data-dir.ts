@@ -2,16 +2,16 @@ import { mkdir, readdir, readFile, rename, rm, writeFile, link } from "node:fs/p
 import { join } from "node:path";
 import { DataDirUnusable } from "../domain/errors.ts";
 
-/** A DATA_DIR that this process holds. */
+/** A DATA_DIR that this process has locked. */
 export interface DataDir {
-  /** The database's directory; complete, never half made. */
+  /** The database's directory, always complete. */
   readonly databaseDir: string;
   release(): Promise<void>;
 }
 
-/** Takes DATA_DIR for this process, and makes the database in it where there is none.
- *  A database is made aside and renamed into place, so that a kill leaves none or a whole one.
- *  @throws DataDirUnusable where another process holds it or it cannot be written */
+/** Locks DATA_DIR for this process, and creates the database in it if it has none.
+ *  A database is created beside its place and then renamed, so that a kill leaves none or a complete one.
+ *  @throws DataDirUnusable if another process holds it or it cannot be written */
 export async function openDataDir(dir: string): Promise<DataDir> {
   const lock = join(dir, "lock");
   try {
@@ -23,11 +23,11 @@ export async function openDataDir(dir: string): Promise<DataDir> {
   }
   const databaseDir = join(dir, "pglite");
   await removeLeftovers(dir);
-  if (!(await readdir(dir)).includes("pglite")) await makeDatabase(dir, databaseDir);
+  if (!(await readdir(dir)).includes("pglite")) await createDatabase(dir, databaseDir);
   return { databaseDir, release: () => rm(lock, { force: true }) };
 }
 
-/** `pid start-time`: a pid that was given to another program since is not mistaken for the holder. */
+/** `pid start-time`, so that another program that got the same pid later is not mistaken for the holder. */
 async function holderOf(pid: number): Promise<string> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
   const startTime = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
@@ -35,19 +35,19 @@ async function holderOf(pid: number): Promise<string> {
 }
 
 async function takeLock(dir: string, lock: string): Promise<void> {
-  const mine = `${lock}.${process.pid}`;
-  await writeFile(mine, await holderOf(process.pid));
+  const ownFile = `${lock}.${process.pid}`;
+  await writeFile(ownFile, await holderOf(process.pid));
   try {
     for (;;) {
-      // A link is made or not made, with its content: nobody ever reads half a lock.
-      const taken = await link(mine, lock).then(
+      // a link appears with its content: no process ever reads half a lock
+      const isTaken = await link(ownFile, lock).then(
         () => true,
         (error: NodeJS.ErrnoException) => {
           if (error.code === "EEXIST") return false;
           throw error;
         },
       );
-      if (taken) return;
+      if (isTaken) return;
       const holder = await readFile(lock, "utf8").catch(() => "");
       const pid = Number(holder.split(" ")[0]);
       if (isAlive(pid) && (await holderOf(pid)) === holder) {
@@ -56,7 +56,7 @@ async function takeLock(dir: string, lock: string): Promise<void> {
       await rm(lock, { force: true });
     }
   } finally {
-    await rm(mine, { force: true });
+    await rm(ownFile, { force: true });
   }
 }
 
@@ -76,16 +76,18 @@ async function removeLeftovers(dir: string): Promise<void> {
   }
 }
 
-/** Makes the database in a process of its own: making one leaves 700 MB and more in the memory of whoever does it. */
-async function makeDatabase(dir: string, databaseDir: string): Promise<void> {
-  const making = join(dir, `pglite.making.${process.pid}`);
-  const child = Bun.spawn([process.execPath, `${import.meta.dir}/make-database.ts`, making], {
+/** Creates the database in a child process: this takes 700 MB and more, which the creating process never gives back. */
+async function createDatabase(dir: string, databaseDir: string): Promise<void> {
+  const unfinished = join(dir, `pglite.making.${process.pid}`);
+  const child = Bun.spawn([process.execPath, `${import.meta.dir}/make-database.ts`, unfinished], {
     stdin: "ignore",
     stdout: "ignore",
     stderr: "pipe",
   });
   if ((await child.exited) !== 0) {
-    throw new DataDirUnusable(`DATA_DIR ${dir}: no database could be made: ${await new Response(child.stderr).text()}`);
+    throw new DataDirUnusable(
+      `DATA_DIR ${dir}: creating the database failed: ${await new Response(child.stderr).text()}`,
+    );
   }
-  await rename(making, databaseDir);
+  await rename(unfinished, databaseDir);
 }

@@ -1,14 +1,14 @@
 import type { SqlExecutor } from "./client.ts";
 
-/** What the database turned out to be: looked at, never assumed. */
+/** What a database is, as detected. */
 export interface DatabaseEngine {
   /** For people, e.g. `TimescaleDB 2.19.3 (apache licence) on PostgreSQL 17.6; hypertable; rollups are views`. */
   readonly description: string;
-  /** Telemetry lies in chunks of time. */
+  /** The table telemetry consists of chunks of time. */
   readonly isHypertable: boolean;
-  /** telemetry_1m and telemetry_1h are kept by the database (continuous aggregates); else they are views. */
+  /** The database stores telemetry_1m and telemetry_1h (continuous aggregates); else they are views. */
   readonly hasMaterializedRollups: boolean;
-  /** The schema that TimescaleDB's functions are in; undefined without TimescaleDB. */
+  /** The schema of TimescaleDB's functions; undefined without TimescaleDB. */
   readonly timescaleSchema: string | undefined;
 }
 
@@ -31,23 +31,23 @@ select exists (select from timescaledb_information.hypertables where hypertable_
   (select count(*) = 2 from timescaledb_information.continuous_aggregates
    where view_name in ('telemetry_1m', 'telemetry_1h')) as "hasMaterializedRollups"`;
 
-/** Finds out what the migrations have made of the database.
+/** Detects what the database is. Its schema must be up to date.
  *  @throws StoreUnavailable */
 export async function detectEngine(executor: SqlExecutor): Promise<DatabaseEngine> {
   const [server] = await executor.query<ServerRow>(serverText);
-  if (server === undefined) throw new Error("a select of settings gave no row");
+  if (server === undefined) throw new Error("selecting the server's settings returned no row");
   const plain = { isHypertable: false, hasMaterializedRollups: false };
   const { timescale, license, schema } = server;
-  // with timescaledb.disable_load the extension may be there and its settings not
+  // with timescaledb.disable_load the extension may exist without its settings
   const isLoaded = timescale !== null && license !== null;
-  const [found = plain] = isLoaded ? await executor.query<typeof plain>(timescaleText) : [];
-  const storage = [
-    ...(isLoaded ? [found.isHypertable ? "hypertable" : "plain table"] : []),
-    found.hasMaterializedRollups ? "rollups are continuous aggregates" : "rollups are views",
+  const [storage = plain] = isLoaded ? await executor.query<typeof plain>(timescaleText) : [];
+  const facts = [
+    ...(isLoaded ? [storage.isHypertable ? "hypertable" : "plain table"] : []),
+    storage.hasMaterializedRollups ? "rollups are continuous aggregates" : "rollups are views",
   ];
   return {
-    ...found,
-    description: [serverName(server, isLoaded), ...storage].join("; "),
+    ...storage,
+    description: [serverName(server, isLoaded), ...facts].join("; "),
     timescaleSchema: isLoaded ? (schema ?? undefined) : undefined,
   };
 }

@@ -6,12 +6,12 @@ export interface FatalMessage {
 
 const headerBytes = 5;
 const [errorResponse, noticeResponse] = [0x45, 0x4e];
-/** Of a crash the server tells by a warning. */
+/** The server reports a crash by a warning. */
 const crashCode = "57P02";
 
-/** Looks for the error with which PostgreSQL takes its leave: FATAL or PANIC, the last message before the connection's
- *  end. postgres.js waits for the message that follows any other error, and so never tells.
- *  @param received the end of what was received
+/** Finds the error with which PostgreSQL ends a connection: FATAL or PANIC, in its last message. postgres.js never reports it,
+ *  because it waits for the message that follows any other error.
+ *  @param received the last bytes received
  *  Source: https://www.postgresql.org/docs/17/protocol-message-formats.html (ErrorResponse) */
 export function fatalMessageIn(received: Buffer): FatalMessage | undefined {
   for (let start = received.length - headerBytes - 1; start >= 0; start -= 1) {
@@ -27,7 +27,7 @@ export function fatalMessageIn(received: Buffer): FatalMessage | undefined {
   return undefined;
 }
 
-/** Each a letter and a text, ended by a NUL. */
+/** Each field is a letter and a text, ended by a NUL. */
 function fieldsOf(text: string): Map<string, string> {
   return new Map(text.split("\0").map((field) => [field.slice(0, 1), field.slice(1)]));
 }

@@ -8,25 +8,25 @@ import type { PostgresConnection } from "./postgres-connection.ts";
 const migrationsFolder = `${import.meta.dir}/../../drizzle`;
 /** Any number, the same for every process of this program. */
 const lockKey = 7_165_201_384;
-/** Another process may be moving a large history; whoever waits longer for it, or for a table, says so. */
+/** Another process may be migrating a large history; a longer wait for it, or for a table, is an error. */
 const lockTimeoutMs = 5 * 60_000;
 const migrationTimeoutMs = 3 * lockTimeoutMs;
 
-/** Brings the database's schema up to date, wholly or not at all; of several processes that start at once, one does it
- *  and the others wait.
+/** Brings the database's schema up to date, completely or not at all. If several processes start at once, one migrates and
+ *  the others wait.
  *  @throws StoreUnavailable, StoreRejected (rights are missing) */
 export async function migratePostgres(client: PostgresClient): Promise<void> {
   await client.withConnection(migrationTimeoutMs, (connection) =>
     connection.transaction(async () => {
       await connection.query(`set local lock_timeout = ${lockTimeoutMs}`);
-      // of the transaction, not of the session: it ends with it, also behind a pooler that lends sessions
+      // a lock of the transaction, not of the session, so that it ends with it, also behind a pooler
       await connection.query(`select pg_advisory_xact_lock(${lockKey})`);
       await migrate(drizzle(withinTransaction(connection)), { migrationsFolder });
     }),
   );
 }
 
-/** @throws SchemaBehind when a migration has not been run, StoreUnavailable */
+/** Checks that every migration has been run. @throws SchemaBehind if one has not, StoreUnavailable */
 export async function checkSchema(client: PostgresClient): Promise<void> {
   const newestMs = Math.max(...readMigrationFiles({ migrationsFolder }).map(({ folderMillis }) => folderMillis));
   const tables = await client.query("select 1 where to_regclass('drizzle.__drizzle_migrations') is not null");
@@ -42,7 +42,7 @@ export async function checkSchema(client: PostgresClient): Promise<void> {
   );
 }
 
-/** drizzle begins a transaction for the migrations, after it has made its own table: here both belong to ours. */
+/** drizzle creates its own table, then begins a transaction for the migrations: this makes both part of our transaction. */
 function withinTransaction({ sql }: PostgresConnection): PostgresConnection["sql"] {
   const begin = (work: (transaction: typeof sql) => unknown): unknown => work(sql);
   return Object.assign(sql, { begin }) as typeof sql;

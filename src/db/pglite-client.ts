@@ -5,13 +5,13 @@ import { migrate } from "drizzle-orm/pglite/migrator";
 import { StoreRejected, StoreUnavailable, TelemetryError } from "../domain/errors.ts";
 import type { SqlClient, SqlTransaction } from "./client.ts";
 import { textOf, unavailable } from "./error-hints.ts";
-import { isUniqueViolation, saysDataIsAtFault } from "./sqlstate.ts";
+import { isUniqueViolation, isDataError } from "./sqlstate.ts";
 
 const migrationsFolder = `${import.meta.dir}/../../drizzle`;
 
-/** Opens a database of this process's own and brings its schema up to date.
+/** Opens an embedded database and brings its schema up to date.
  *  @param dataDir a directory, or `memory://`
- *  @throws StoreUnavailable when it cannot be opened */
+ *  @throws StoreUnavailable if it cannot be opened */
 export async function openPGliteClient(dataDir: string): Promise<SqlClient> {
   try {
     const database = await PGlite.create(dataDir);
@@ -24,11 +24,11 @@ export async function openPGliteClient(dataDir: string): Promise<SqlClient> {
   }
 }
 
-/** Two parts of the log, 16 MiB each. Where PostgreSQL finds no space for its log it ends itself; PGlite runs on for ever
- *  instead and blocks the process: it must not come to that. A batch writes a few MiB. */
+/** Two segments of the write-ahead log, 16 MiB each. Without space for its log PostgreSQL ends itself, but PGlite loops for
+ *  ever and blocks the process: there must always be space. A batch writes a few MiB. */
 const reserveMebibytes = 32;
 
-/** PostgreSQL in the process itself, by PGlite: one connection, one statement at a time. Writes by transactions. */
+/** PostgreSQL within the process, by PGlite: one connection, one statement at a time. All writes are transactions. */
 class PGliteClient implements SqlClient {
   private closing: Promise<void> | undefined;
 
@@ -65,8 +65,8 @@ class PGliteClient implements SqlClient {
     const freeMebibytes = Math.floor((bavail * bsize) / 1024 ** 2);
     if (freeMebibytes >= reserveMebibytes) return;
     throw new StoreUnavailable(
-      `the disk of DATA_DIR ${this.dataDir} is full: ${freeMebibytes} MiB are left, and the embedded store writes while ` +
-        `there are ${reserveMebibytes}; make room or enlarge it`,
+      `the disk of DATA_DIR ${this.dataDir} is full: ${freeMebibytes} MiB are free, and the embedded store needs ` +
+        `${reserveMebibytes} to write; free space or enlarge it`,
     );
   }
 
@@ -77,10 +77,10 @@ class PGliteClient implements SqlClient {
     } catch (cause) {
       if (cause instanceof TelemetryError) throw cause;
       const { message, code } = cause as PGliteError;
-      const failure = { message, code: typeof code === "string" ? code : undefined, cause };
+      const error = { message, code: typeof code === "string" ? code : undefined, cause };
       throw isRefusal(cause)
-        ? new StoreRejected(`the store refused the data: ${textOf(failure)}`, { cause })
-        : unavailable("the embedded store failed", failure);
+        ? new StoreRejected(`the store refused the data: ${textOf(error)}`, { cause })
+        : unavailable("the embedded store failed", error);
     }
   }
 }
@@ -88,7 +88,7 @@ class PGliteClient implements SqlClient {
 async function copyIn(transaction: Transaction, into: string, rows: Uint8Array): Promise<boolean> {
   await transaction.exec("savepoint copied");
   try {
-    // PGlite's name for what is given with the statement
+    // PGlite's name for the `blob` of the statement's options
     await transaction.query(`copy ${into} from '/dev/blob' with (format binary)`, [], {
       blob: new Blob([rows as Uint8Array<ArrayBuffer>]),
     });
@@ -108,5 +108,5 @@ interface PGliteError {
 
 function isRefusal(error: unknown): boolean {
   const { code } = error as PGliteError;
-  return typeof code === "string" && saysDataIsAtFault(code);
+  return typeof code === "string" && isDataError(code);
 }

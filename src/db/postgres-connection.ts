@@ -9,47 +9,48 @@ import { isUniqueViolation } from "./sqlstate.ts";
 
 export interface PostgresConnectionOptions {
   readonly url: PostgresUrl;
-  /** The server gives up a statement, and ends a session that leaves a transaction waiting, after it; 0: never. */
+  /** After this time the server cancels a statement, and ends a session that leaves a transaction idle; 0: never. */
   readonly statementTimeoutMs: number;
 }
 
-/** A server on the same continent answers within 100 ms; the rest is for one that has many to let in. */
+/** A server on the same continent answers within 100 ms; the rest is for one that many clients connect to at once. */
 const connectTimeoutSeconds = 5;
-/** Until the first probe; a way that is cut off without a word is seen, and firewalls keep an idle connection. */
+/** The time until the first probe. Probes notice a connection that was cut off silently, and keep firewalls from closing an
+ *  idle one. */
 const keepAliveSeconds = 10;
-/** For the goodbye to a server that may not be listening. */
+/** For closing the connection to a server that may not answer. */
 const endTimeoutSeconds = 1;
 
-/** One connection to PostgreSQL, made at its first statement and never again.
+/** One connection to PostgreSQL: it connects at its first statement, and never again.
  *
- *  NEW -statement-> OPEN -lost, destroy or end-> OVER
+ *  NEW -statement-> OPEN -lost, destroy or end-> ENDED
  *
- *  postgres.js's own pool is not used: when a connection is lost within `sql.begin`, its rollback is written to a socket
- *  that is gone, an exception that nobody can catch; and a connection that it makes anew would take the rest of a
- *  transaction as statements of their own. */
+ *  The pool of postgres.js is not used. When it loses a connection within `sql.begin`, it writes a rollback to the closed
+ *  socket, an exception that cannot be caught; and after it has connected again, the rest of a transaction would run as
+ *  separate statements. */
 export class PostgresConnection implements SqlTransaction {
-  /** For what takes postgres.js itself. */
+  /** For libraries that take a postgres.js client. */
   readonly sql: postgres.Sql;
   private readonly begin: string;
   private readonly underWay = new Set<(error: Error) => void>();
   private socket: Socket | undefined;
-  /** The end of what the server said, where it is not encrypted. */
+  /** The last bytes received, unless they are encrypted. */
   private received: Buffer = Buffer.alloc(0);
-  private isOver = false;
+  private hasEnded = false;
 
   constructor(private readonly options: PostgresConnectionOptions) {
     const { url, statementTimeoutMs } = options;
     const timeouts = { statement_timeout: statementTimeoutMs, idle_in_transaction_session_timeout: statementTimeoutMs };
-    // a pooler refuses settings that it does not know, and postgres.js leaves a 0 out
+    // a pooler refuses settings that it does not know, and postgres.js omits a 0
     const perTransaction = url.isPooled || statementTimeoutMs === 0;
     const settings = {
       max: 1,
-      // both would end a connection between two statements of a transaction
+      // both of these would end a connection between two statements of a transaction
       max_lifetime: null,
       idle_timeout: 0,
       connect_timeout: connectTimeoutSeconds,
       keep_alive: keepAliveSeconds,
-      // the statements name the type of what they ask for, and none asks for an array
+      // statements cast what they return, and none returns an array
       fetch_types: false,
       onnotice: () => undefined,
       onclose: () => this.lose(),
@@ -57,26 +58,26 @@ export class PostgresConnection implements SqlTransaction {
       connection: { application_name: "gpu-telemetry-pipeline", ...(perTransaction ? {} : timeouts) },
     };
     this.sql = postgres(url.href, settings);
-    // behind a pooler, what is set outside of a transaction may be another's
+    // behind a pooler, a setting made outside a transaction may end up in another client's session
     const local = Object.entries(timeouts).map(([name, ms]) => `set local ${name} = ${ms}`);
     this.begin = perTransaction ? ["begin", ...local].join("; ") : "begin";
   }
 
-  /** False when it was lost or ended. */
+  /** False once it was lost or ended. */
   get isUsable(): boolean {
-    return !this.isOver;
+    return !this.hasEnded;
   }
 
-  /** @param params go as texts: the server reads them as the types that the statement gives them */
+  /** @param params sent as texts: the server reads them as the types that the statement casts them to */
   async query<Row>(text: string, params: readonly unknown[] = []): Promise<Row[]> {
-    if (this.isOver) throw this.lostError();
+    if (this.hasEnded) throw this.lostError();
     const values = params.map((value) => (typeof value === "number" ? String(value) : value));
     const prepare = !this.options.url.isPooled;
     const rows = await this.untilLost(this.sql.unsafe(text, values as never[], { prepare }));
     return [...rows] as unknown as Row[];
   }
 
-  /** Within a transaction. */
+  /** Only within a transaction. */
   async copy(into: string, rows: Uint8Array): Promise<boolean> {
     await this.query("savepoint copied");
     try {
@@ -98,14 +99,14 @@ export class PostgresConnection implements SqlTransaction {
       await this.query("commit");
       return result;
     } catch (error) {
-      // a connection that is lost takes its transaction with it
+      // a lost connection has ended its transaction
       if (this.isUsable) await this.query("rollback").catch(() => this.destroy());
       throw error;
     }
   }
 
-  /** Waits for something that uses this connection, no longer than the connection lasts: postgres.js forgets a statement
-   *  that comes between a socket's error and its end. */
+  /** Awaits `work`, and throws when the connection is lost: postgres.js never settles a statement that is sent between a
+   *  socket's `error` and its `close`. */
   async untilLost<T>(work: Promise<T>): Promise<T> {
     const lost = Promise.withResolvers<never>();
     this.underWay.add(lost.reject);
@@ -116,22 +117,22 @@ export class PostgresConnection implements SqlTransaction {
     }
   }
 
-  /** Says goodbye and closes it; what is under way fails. */
+  /** Closes it by the protocol; statements under way fail. */
   async end(): Promise<void> {
     this.lose();
     await this.sql.end({ timeout: endTimeoutSeconds });
     this.socket?.destroy();
   }
 
-  /** Closes it at once; what is under way fails. */
+  /** Closes it at once; statements under way fail. */
   destroy(): void {
     this.lose();
     void this.sql.end({ timeout: 0 }).catch(() => undefined);
     this.socket?.destroy();
   }
 
-  /** postgres.js tells nobody of an error that comes after the stream's end: it rejects the statement, whose promise the
-   *  stream has fulfilled by then. */
+  /** postgres.js loses an error that comes after the stream's end: it rejects the statement, whose promise the stream has
+   *  already fulfilled. The statement's `reject` is therefore wrapped. */
   private async stream(text: string, rows: Uint8Array): Promise<void> {
     const statement = this.sql.unsafe(text);
     const failed = Promise.withResolvers<never>();
@@ -147,29 +148,29 @@ export class PostgresConnection implements SqlTransaction {
     await Promise.race([finished, failed.promise]);
   }
 
-  /** The socket is our own, so that it can be closed: postgres.js would wait for a frozen server to close its end. */
+  /** Opens the socket here, so that it can be closed here: postgres.js would wait for a frozen server to close its end. */
   private openSocket(): Socket {
     if (this.socket !== undefined) throw new StoreUnavailable(`${this.options.url.place} closed the connection`);
     const { host, port } = this.options.url;
     this.socket = connect({ host, port, noDelay: true }).once("error", () => {
-      this.isOver = true;
+      this.hasEnded = true;
     });
     if (!this.sql.options.ssl) this.socket.on("data", (data) => (this.received = data as Buffer));
-    // postgres.js looks here for the name that the server's certificate should have
+    // postgres.js reads here which name the server's certificate must have
     return Object.assign(this.socket, { host });
   }
 
   private lose(): void {
-    this.isOver = true;
+    this.hasEnded = true;
     for (const reject of this.underWay) reject(this.lostError());
   }
 
   private lostError(): StoreUnavailable {
     const { place } = this.options.url;
-    const lastWords = fatalMessageIn(this.received);
-    if (lastWords !== undefined) return unavailable(`${place} ended the connection`, lastWords);
+    const fatal = fatalMessageIn(this.received);
+    if (fatal !== undefined) return unavailable(`${place} ended the connection`, fatal);
     return new StoreUnavailable(
-      `the connection to ${place} is lost; if this goes on, look at the server's log and the network to it`,
+      `the connection to ${place} is lost; if this lasts, check the server's log and the network to it`,
     );
   }
 }

@@ -1,6 +1,6 @@
 import { InvalidConfig } from "../domain/errors.ts";
 
-/** Where a database is. */
+/** The place of a database. */
 export interface PostgresUrl {
   /** With the password. */
   readonly href: string;
@@ -8,13 +8,13 @@ export interface PostgresUrl {
   readonly port: number;
   /** `host:port/database`, for messages: never the password. */
   readonly place: string;
-  /** A pooler stands between that gives each transaction another session (pgbouncer's transaction mode): `prepare=false`
-   *  in the URL, as postgres.js calls it. */
+  /** True behind a pooler that gives each transaction another session (pgbouncer's transaction mode): `prepare=false` in the
+   *  URL, an option of postgres.js. */
   readonly isPooled: boolean;
 }
 
 /** @param href `postgres://user:password@host:port/database`, with the options of postgres.js as its query
- *  @throws InvalidConfig, without naming the URL, for it may hold a password */
+ *  @throws InvalidConfig, without the URL, which may contain a password */
 export function parsePostgresUrl(href: string): PostgresUrl {
   const url = URL.parse(href);
   if (url === null || !/^postgres(?:ql)?:$/.test(url.protocol) || url.hostname === "") {

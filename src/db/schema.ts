@@ -35,10 +35,10 @@ function columnsOf<Row extends object>({ declarations }: ColumnList<Row>) {
 
 const attributes = columnsOf(attributeColumns);
 
-/** Counts the changes of GPUs' attributes and workloads: whoever reads the same number as before has missed none. */
+/** Counts the changes of GPUs' attributes and workloads: a process that reads the same number as before has missed none. */
 export const gpuRevision = pgSequence("gpu_revision");
 
-/** Every GPU that was ever seen, with the newest attributes; `gpu_key` is what other tables carry instead of the uuid. */
+/** Every GPU that was ever seen, with its newest attributes. Other tables have its `gpu_key` instead of the uuid. */
 export const gpus = pgTable(
   "gpus",
   {
@@ -46,9 +46,9 @@ export const gpus = pgTable(
     uuid: text("uuid").notNull().unique(),
     ...attributes,
     firstSeenAt: instant("first_seen_at").notNull(),
-    /** It was seen then or later: brought up to date now and then, the exact instant is that of its newest record. */
+    /** It was seen then or later: updated every few minutes; the exact instant is that of its newest record. */
     lastSeenAt: instant("last_seen_at").notNull(),
-    /** gpu_revision when its attributes or workloads last changed. */
+    /** The gpu_revision of the last change of its attributes or workloads. */
     revision: bigint("revision", { mode: "number" }).notNull().default(0),
   },
   (table) => [
@@ -64,7 +64,7 @@ export const gpuAttributes = pgTable(
   (table) => [primaryKey({ name: "gpu_attributes_pkey", columns: [table.gpuKey, table.validFrom] })],
 );
 
-/** What held a GPU over time (empty: nothing): each row holds from its instant to that of the next. */
+/** The workload of a GPU over time (empty: none): each row holds from its instant to that of the next. */
 export const gpuWorkloads = pgTable(
   "gpu_workloads",
   {
@@ -79,7 +79,7 @@ const metricColumns: Record<string, PgColumnBuilderBase> = Object.fromEntries(
   metrics.map(({ name }) => [name, doublePrecision(name)]),
 );
 
-/** One row a GPU and instant; a metric that was not measured is NULL. The metric columns are the catalogue's. */
+/** One row for each GPU and instant; a metric that was not measured is NULL. The metric columns are those of the catalogue. */
 export const telemetry = pgTable(
   "telemetry",
   {
@@ -97,7 +97,7 @@ export const telemetry = pgTable(
   ],
 );
 
-/** Every message that is stored: what makes a second delivery a duplicate, and says which stretches of a source are in. */
+/** Every message that is stored: it makes a second delivery a duplicate, and tells which ranges of a source are stored. */
 export const ingestedMessages = pgTable(
   "ingested_messages",
   {

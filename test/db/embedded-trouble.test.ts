@@ -25,7 +25,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const diskIsFull = /the disk of DATA_DIR \S+ is full: \d+ MiB are left, .*; make room or enlarge it/;
+const diskIsFull = /the disk of DATA_DIR \S+ is full: \d+ MiB are free, .*; free space or enlarge it/;
 
 test("an import waits for space, says so, and stores every record once when there is some", async () => {
   const csvFile = join(folder, "fleet.csv");

@@ -221,7 +221,7 @@ test("a message waits while the server is shut down, and is stored once when it 
   await expectStored(last, 1);
   await last.close();
   await ended;
-  await untilFault(/ECONNREFUSED.*; start the server, or mend DATABASE_URL/);
+  await untilFault(/ECONNREFUSED.*; start the server, or correct DATABASE_URL/);
   await server.start();
   await expectRecovery(url);
 });
@@ -245,7 +245,7 @@ test("a message waits while a standby has taken the address over, and is stored 
 });
 
 describe("a message waits for space on the disk", () => {
-  const remedy = "the database's disk is full: make room or enlarge it (data, tablespaces, pg_wal)";
+  const hint = "the database's disk is full: free space or enlarge it (data, tablespaces, pg_wal)";
   const device = "No space left on device (53100)";
 
   /** Takes whole pages, so that no message finds room in those that are there. */
@@ -266,7 +266,7 @@ describe("a message waits for space on the disk", () => {
 
   test("of the tables: the server goes on, and so does the collector when there is space", async () => {
     const url = await database("tables_disk", "tables");
-    await goThrough(url, () => fill(url), new RegExp(RegExp.escape(`${device}; ${remedy}`)));
+    await goThrough(url, () => fill(url), new RegExp(RegExp.escape(`${device}; ${hint}`)));
     await expectStored(open(url), 1);
     // trying again has left nothing behind either
     const before = collecting.failures.length;
