@@ -1,6 +1,6 @@
 import { answerOf, createGatewayClient, type GatewayClient, GatewayError, type paths } from "gpu-telemetry-client";
 
-// Also compiled and run in a project of its own, against the packed package: it imports nothing but that.
+// Also compiled and run in a separate project, with the packed package: it imports nothing else.
 
 type Method = "get" | "post" | "put" | "patch" | "delete";
 /** Every operation of the client, such as `get /api/v1/gpus`. */
@@ -10,11 +10,11 @@ type Operation = {
   }[Method];
 }[keyof paths];
 
-/** What a client was seen to do. */
+/** What the client sent and received. */
 export interface Drive {
   /** Method and path of every request that was sent. */
   readonly sent: readonly { readonly method: string; readonly path: string }[];
-  /** How many elements each operation gave. */
+  /** The number of elements in the answer of each operation. */
   readonly counts: Readonly<Record<Operation, number>>;
 }
 
@@ -22,10 +22,10 @@ const uuid = "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4";
 const host_id = "mtv5-dgx1-hgpu-032";
 const cluster = (cluster_id: string) => ({ params: { path: { cluster_id } } });
 
-/** Sends every operation of the client to a gateway that has taken in the real CSV. That none is left out is checked by
- *  the compiler: the table's type has a field for each.
+/** Calls every operation of the client on a gateway that has loaded the real CSV. The compiler checks that none is left
+ *  out: the table's type has a field for each operation.
  *  @param cluster_id cluster of the CSV
- *  @throws GatewayError where one fails */
+ *  @throws GatewayError if one fails */
 export async function driveEveryOperation(baseUrl: string, cluster_id: string): Promise<Drive> {
   const sent: { method: string; path: string }[] = [];
   const gateway = createGatewayClient({
@@ -42,11 +42,11 @@ export async function driveEveryOperation(baseUrl: string, cluster_id: string): 
   return { sent, counts };
 }
 
-/** A gateway that has taken everything in has given nothing up. */
+/** An unknown dead letter: a gateway that has loaded the CSV has none. */
 const noLetter = { params: { path: { id: "01K0F3Z8Q4W5X6Y7Z8A9B0C1D2" } } };
 
-/** @returns 0 where the gateway says that there is none */
-async function ifThere(call: Parameters<typeof answerOf<{ count: number }>>[0]): Promise<number> {
+/** @returns 0 if the gateway answers not_found */
+async function countIfFound(call: Parameters<typeof answerOf<{ count: number }>>[0]): Promise<number> {
   try {
     return (await answerOf(call)).count;
   } catch (error) {
@@ -99,10 +99,10 @@ function callsOf(gateway: GatewayClient, cluster_id: string): Record<Operation, 
     "get /api/v1/pipeline": async () => (await answerOf(gateway.GET("/api/v1/pipeline"))).data.queue.dead,
     "get /api/v1/pipeline/dead-letters": () => counted(gateway.GET("/api/v1/pipeline/dead-letters")),
     "get /api/v1/pipeline/dead-letters/{id}": () =>
-      ifThere(gateway.GET("/api/v1/pipeline/dead-letters/{id}", noLetter)),
+      countIfFound(gateway.GET("/api/v1/pipeline/dead-letters/{id}", noLetter)),
     "delete /api/v1/pipeline/dead-letters/{id}": () =>
-      ifThere(gateway.DELETE("/api/v1/pipeline/dead-letters/{id}", noLetter)),
+      countIfFound(gateway.DELETE("/api/v1/pipeline/dead-letters/{id}", noLetter)),
     "post /api/v1/pipeline/dead-letters/{id}/redrive": () =>
-      ifThere(gateway.POST("/api/v1/pipeline/dead-letters/{id}/redrive", noLetter)),
+      countIfFound(gateway.POST("/api/v1/pipeline/dead-letters/{id}/redrive", noLetter)),
   };
 }

@@ -17,79 +17,79 @@ afterAll(() => gateway.close());
 const at = (second: number): number => Date.UTC(2025, 6, 18) + second * 1000;
 const record = (uuid: string, second: number) => ({ uuid, timeMs: at(second), metrics: { temperature: second } });
 
-test("tells the newest records of those that are asked for", async () => {
-  const told: TelemetryUpdateMessage[] = [];
+test("delivers the newest records of the selected GPUs", async () => {
+  const received: TelemetryUpdateMessage[] = [];
   const messages: LiveMessage[] = [];
   const live = liveTelemetry({
     baseUrl: `http://127.0.0.1:${gateway.port}`,
     filters: { gpu_uuid: "GPU-a", metrics: ["temperature"] },
-    onUpdate: (update) => void told.push(update),
+    onUpdate: (update) => void received.push(update),
     onMessage: (message) => void messages.push(message),
   });
   await until(() => messages.some(({ type }) => type === "subscribed"));
   await gateway.tell(record("GPU-a", 1), record("GPU-b", 1));
-  await until(() => told.length > 0);
+  await until(() => received.length > 0);
   live.close();
-  expect(told).toMatchObject([{ gpu_uuid: "GPU-a", timestamp: "2025-07-18T00:00:01Z", data: { temperature: 1 } }]);
+  expect(received).toMatchObject([{ gpu_uuid: "GPU-a", timestamp: "2025-07-18T00:00:01Z", data: { temperature: 1 } }]);
 });
 
-test("connects again after a break, and gets what came meanwhile", async () => {
+test("connects again after a break, and gets the records of the meantime", async () => {
   await gateway.store(record("GPU-r", 1));
-  const way = await openWay(gateway.port);
+  const proxy = await openProxy(gateway.port);
   const breaks: string[] = [];
-  const told: number[] = [];
+  const received: number[] = [];
   const live = liveTelemetry({
-    baseUrl: `http://127.0.0.1:${way.port}`,
+    baseUrl: `http://127.0.0.1:${proxy.port}`,
     filters: { gpu_uuid: "GPU-r" },
     since: new Date(at(0)).toISOString(),
     retryMs: 50,
     onBreak: (reason) => void breaks.push(reason),
-    onUpdate: ({ data }) => void told.push(data.temperature ?? NaN),
+    onUpdate: ({ data }) => void received.push(data.temperature ?? NaN),
   });
-  await until(() => told.length > 0);
+  await until(() => received.length > 0);
   await gateway.store(record("GPU-r", 2));
-  way.cut();
-  await until(() => told.includes(2));
+  proxy.cut();
+  await until(() => received.includes(2));
   live.close();
-  await way.close();
+  await proxy.close();
   expect(breaks.length).toBeGreaterThan(0);
-  expect([...new Set(told)]).toEqual([1, 2]);
+  expect([...new Set(received)]).toEqual([1, 2]);
 });
 
-test("after a break a GPU that is behind the others loses nothing, and one that is silent holds nothing up", async () => {
-  const way = await openWay(gateway.port);
+test("after a break, a GPU that is behind the others misses no record, and a silent one does not move the resume point back", async () => {
+  const proxy = await openProxy(gateway.port);
   const filters = { gpu_uuids: ["GPU-ahead", "GPU-behind", "GPU-silent"] };
-  const told: string[] = [];
+  const received: string[] = [];
   const messages: LiveMessage[] = [];
   const live = liveTelemetry({
-    ...{ baseUrl: `http://127.0.0.1:${way.port}`, filters, retryMs: 50 },
+    ...{ baseUrl: `http://127.0.0.1:${proxy.port}`, filters, retryMs: 50 },
     onMessage: (message) => void messages.push(message),
-    onUpdate: ({ gpu_uuid, data }) => void told.push(`${gpu_uuid} ${data.temperature}`),
+    onUpdate: ({ gpu_uuid, data }) => void received.push(`${gpu_uuid} ${data.temperature}`),
   });
   const isSubscribed = (times: number) => messages.filter(({ type }) => type === "subscribed").length === times;
   await until(() => isSubscribed(1));
   const before = [record("GPU-silent", 1000), record("GPU-behind", 1990), record("GPU-ahead", 2000)];
   await gateway.store(record("GPU-silent", 1100), ...before);
   await gateway.tell(...before);
-  await until(() => told.length === 3);
-  way.cut();
+  await until(() => received.length === 3);
+  proxy.cut();
   await gateway.store(record("GPU-behind", 1995), record("GPU-ahead", 2001));
   await until(() => messages.some(({ type }) => type === "replayed"));
   live.close();
-  await way.close();
+  await proxy.close();
   const missed = ["GPU-behind 1995", "GPU-ahead 2001"];
-  expect(told.slice(3)).toEqual(expect.arrayContaining(missed));
-  // beside them each GPU's newest record may come again, and nothing of the one that was silent long before
+  expect(received.slice(3)).toEqual(expect.arrayContaining(missed));
+  // beside them, each active GPU's newest record may come again, and no record of the silent one
   const again = ["GPU-behind 1990", "GPU-ahead 2000"];
-  expect(told.slice(3).filter((each) => ![...missed, ...again].includes(each))).toEqual([]);
+  expect(received.slice(3).filter((each) => ![...missed, ...again].includes(each))).toEqual([]);
 });
 
-test("a history that broke off is told again from its beginning: of some GPUs nothing had come yet", async () => {
+test("an interrupted replay starts over, because some GPUs may have got none of it", async () => {
   const gpus = ["GPU-h1", "GPU-h2"];
-  const told: string[] = [];
-  const asked: string[] = [];
+  const received: string[] = [];
+  const requested: string[] = [];
   const server = scriptedServer(({ send, close, message, connection }) => {
-    asked.push(String(message["since"]));
+    requested.push(String(message["since"]));
     send({ type: "subscribed", id: "1", topic: "telemetry", filters: {}, gpus: 2 });
     if (connection === 1) {
       send(update("GPU-h1", 50, { replay: true }));
@@ -101,16 +101,16 @@ test("a history that broke off is told again from its beginning: of some GPUs no
   });
   const live = liveTelemetry({
     ...{ baseUrl: server.url, since: "2025-07-18T00:00:05Z", retryMs: 10 },
-    onUpdate: ({ gpu_uuid, timestamp }) => void told.push(`${gpu_uuid} ${timestamp.slice(17, 19)}`),
+    onUpdate: ({ gpu_uuid, timestamp }) => void received.push(`${gpu_uuid} ${timestamp.slice(17, 19)}`),
   });
-  await until(() => asked.length === 3);
+  await until(() => requested.length === 3);
   live.close();
   await server.stop();
-  expect(told.slice(0, 4)).toEqual(["GPU-h1 50", "GPU-h1 50", "GPU-h2 10", "GPU-h2 50"]);
-  expect(asked).toEqual(["2025-07-18T00:00:05Z", "2025-07-18T00:00:05Z", "2025-07-18T00:00:50.000Z"]);
+  expect(received.slice(0, 4)).toEqual(["GPU-h1 50", "GPU-h1 50", "GPU-h2 10", "GPU-h2 50"]);
+  expect(requested).toEqual(["2025-07-18T00:00:05Z", "2025-07-18T00:00:05Z", "2025-07-18T00:00:50.000Z"]);
 });
 
-test("a subscription that the gateway does not take ends, and says why", async () => {
+test("a subscription that the gateway refuses ends with the reason", async () => {
   const filters = { metrics: ["heat"] } as unknown as LiveOptions["filters"];
   const breaks: string[] = [];
   const live = liveTelemetry({
@@ -126,7 +126,7 @@ test("a subscription that the gateway does not take ends, and says why", async (
   expect(breaks).toEqual([]);
 });
 
-test("a connection that is dead without having been closed is given up", async () => {
+test("a connection that is dead but was never closed is replaced", async () => {
   const server = scriptedServer(({ send, message }) => {
     if (message["type"] === "subscribe")
       send({ type: "subscribed", id: "1", topic: "telemetry", filters: {}, gpus: 0 });
@@ -143,7 +143,7 @@ test("a connection that is dead without having been closed is given up", async (
   expect(breaks[0]).toEndWith("was silent for 100 ms");
 });
 
-test("a quiet connection that answers is kept", async () => {
+test("a quiet connection that answers pings stays open", async () => {
   const breaks: string[] = [];
   let pongs = 0;
   const live = liveTelemetry({
@@ -163,7 +163,7 @@ test("a quiet connection that answers is kept", async () => {
   expect(breaks).toEqual([]);
 });
 
-test("waits longer after each attempt in vain, and for what is no gateway too", async () => {
+test("waits longer after each failed attempt, also if the server is not a gateway", async () => {
   const server = scriptedServer(({ sendText }) => sendText("hello"));
   const waits: number[] = [];
   const reasons: string[] = [];
@@ -187,10 +187,10 @@ function update(gpu_uuid: string, second: number, more: object): object {
   return { type: "telemetry_update", timestamp, gpu_uuid, data: { temperature: second }, ...more };
 }
 
-/** Something that speaks WebSocket as a gateway never does of itself.
- *  @param onMessage told of each message of the client, and which connection it came over, from 1 */
+/** A WebSocket server that answers as the test decides.
+ *  @param onMessage called with each message of a client, and the number of its connection, from 1 */
 function scriptedServer(
-  onMessage: (said: {
+  onMessage: (incoming: {
     readonly message: Record<string, unknown>;
     readonly connection: number;
     send(message: object): void;
@@ -222,8 +222,8 @@ function scriptedServer(
   return { url: `http://127.0.0.1:${server.port}`, stop: () => server.stop(true) };
 }
 
-/** A way to the gateway that can be cut. */
-async function openWay(to: number) {
+/** A TCP proxy in front of the gateway whose connections can be cut. */
+async function openProxy(to: number) {
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
     const upstream = connect(to, "127.0.0.1");

@@ -12,8 +12,8 @@ import type { Drive } from "./drive-every-operation.ts";
 import { type ConsumerProject, makeConsumerProject } from "./packed-package.ts";
 import { startRoundRobin } from "./round-robin.ts";
 
-// The client as its users have it: packed, installed in a project of its own, compiled there under every strict rule, and
-// run on Node.
+// The client as its users get it: packed, installed in a separate project, compiled there with all strict options, and run
+// on Node.
 
 let project: ConsumerProject;
 beforeAll(async () => {
@@ -31,11 +31,11 @@ declare const process: { readonly argv: readonly string[] };
 }, 90_000);
 afterAll(() => project.remove());
 
-test("the packed package compiles in a strict project of its own, its declarations too", async () => {
+test("the packed package and its declarations compile in a separate strict project", async () => {
   expect(await project.compile()).toEqual({ status: 0, output: "" });
 }, 90_000);
 
-test("the compiler finds what does not agree with the gateway's document", async () => {
+test("the compiler rejects calls that contradict the gateway's document", async () => {
   const mistakes = [
     ["void gateway.GET('/api/v1/gpu', {})", "Argument of type"],
     ["void gateway.POST('/api/v1/gpus', {})", "Argument of type"],
@@ -53,9 +53,9 @@ ${code};
   }
   const { output } = await project.compile();
   for (const at of mistakes.keys()) await rm(join(project.dir, `mistake-${at}.ts`));
-  for (const [at, [code, complaint]] of mistakes.entries()) {
-    const said = output.split("\n").find((line) => line.startsWith(`mistake-${at}.ts(3,`));
-    expect([code, said]).toEqual([code, expect.stringContaining(complaint) as unknown as string]);
+  for (const [at, [code, expected]] of mistakes.entries()) {
+    const line = output.split("\n").find((each) => each.startsWith(`mistake-${at}.ts(3,`));
+    expect([code, line]).toEqual([code, expect.stringContaining(expected) as unknown as string]);
   }
 }, 90_000);
 
@@ -71,7 +71,7 @@ describe.skipIf(realCsv === undefined)("two gateways on one etcd and one databas
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), "telemetry-round-robin-"));
     [etcd, database] = await Promise.all([provideEtcd(), provideDatabase()]);
-    // a name of its own: the same file of an earlier run is the same source, and done with
+    // a new name for each run: a file with the name of an earlier run is the same source, and already imported
     const csv = join(dir, `${run}.csv`);
     await Bun.write(csv, Bun.file(realCsv ?? ""));
     const shared = {
@@ -93,7 +93,7 @@ describe.skipIf(realCsv === undefined)("two gateways on one etcd and one databas
     await rm(dir, { recursive: true, force: true });
   }, 60_000);
 
-  test("every operation of the client works, whichever gateway takes it", async () => {
+  test("every operation of the client works on either gateway", async () => {
     const balancer = startRoundRobin(gateways);
     expect((await project.compile()).status).toBe(0);
     const drives: Drive[] = [];
@@ -101,8 +101,8 @@ describe.skipIf(realCsv === undefined)("two gateways on one etcd and one databas
       const { status, output } = await project.run("main.js", balancer.url, run);
       expect([round, status, output]).toEqual([round, 0, expect.stringMatching(/^\{/) as unknown as string]);
       drives.push(JSON.parse(output) as Drive);
-      // so that in the second round each gateway gets what the other had in the first
-      if (balancer.taken[0] === balancer.taken[1]) await fetch(`${balancer.url}/health/live`);
+      // shifts the order, so that in the second round each gateway gets the requests that the other had in the first
+      if (balancer.counts[0] === balancer.counts[1]) await fetch(`${balancer.url}/health/live`);
     }
     const [first, second] = drives as [Drive, Drive];
     expect(first.counts).toMatchObject({
@@ -111,13 +111,13 @@ describe.skipIf(realCsv === undefined)("two gateways on one etcd and one databas
       "get /api/v1/telemetry": realFigures.records,
       "get /api/v1/clusters/{cluster_id}/stats": realFigures.records,
     });
-    const own = { "get /metrics": 0, "get /health": 0 }; // each process speaks of itself
+    const own = { "get /metrics": 0, "get /health": 0 }; // these describe the process itself
     expect({ ...second.counts, ...own }).toEqual({ ...first.counts, ...own });
-    for (const taken of balancer.taken) expect(taken).toBeGreaterThanOrEqual(first.sent.length);
+    for (const count of balancer.counts) expect(count).toBeGreaterThanOrEqual(first.sent.length);
     await balancer.stop();
   }, 120_000);
 
-  test("a subscription goes on at the other gateway when the one that it is at stops, and nobody misses a record", async () => {
+  test("a subscription continues on the other gateway when its own stops, and no record is missed", async () => {
     start({
       ROLE: "streamer",
       CLUSTER_ID: `${run}-live`,
@@ -127,27 +127,27 @@ describe.skipIf(realCsv === undefined)("two gateways on one etcd and one databas
     });
     const balancer = startRoundRobin(gateways);
     const breaks: string[] = [];
-    const told = new Map<string, Set<string>>();
+    const received = new Map<string, Set<string>>();
     const replayed: { uuid: string; timestamp: string }[] = [];
     const live = liveTelemetry({
       ...{ baseUrl: balancer.url, filters: { cluster_id: `${run}-live` }, retryMs: 1000 },
       onBreak: (reason) => void breaks.push(reason),
       onUpdate: ({ gpu_uuid: uuid, timestamp, replay }) => {
-        told.set(uuid, (told.get(uuid) ?? new Set()).add(timestamp));
+        received.set(uuid, (received.get(uuid) ?? new Set()).add(timestamp));
         if (replay === true) replayed.push({ uuid, timestamp });
       },
     });
-    const each = (count: number) => told.size === 2 && [...told.values()].every((times) => times.size >= count);
+    const each = (count: number) => received.size === 2 && [...received.values()].every((times) => times.size >= count);
     await until(() => each(5));
-    const at = balancer.taken.indexOf(1);
+    const at = balancer.counts.indexOf(1);
     await expectStopped([two[at] as PipelineProcess]);
-    const before = Math.max(...[...told.values()].map(({ size }) => size));
+    const before = Math.max(...[...received.values()].map(({ size }) => size));
     await until(() => each(before + 5));
     live.close();
     expect(breaks[0]).toContain("1012 this gateway is stopping");
     const client = createGatewayClient({ baseUrl: gateways[1 - at] as string });
-    for (const uuid of told.keys()) {
-      // the first that came again is the last that had come before the break
+    for (const uuid of received.keys()) {
+      // the first replayed record is the last one from before the break
       const times = replayed.filter((one) => one.uuid === uuid).map(({ timestamp }) => timestamp);
       const [start_time = "", end_time = ""] = [times.at(0), times.at(-1)];
       const query = { start_time, end_time, limit: 10_000 };

@@ -6,35 +6,36 @@ const root = resolve(import.meta.dir, "../..");
 const packageDir = join(root, "clients/typescript");
 const modules = join(root, "node_modules");
 
-/** A project of its own that has the client from its packed archive, as a user's has. */
+/** A separate project with the client installed from its packed archive. */
 export interface ConsumerProject {
   readonly dir: string;
-  /** Writes a file of it. */
+  /** Writes a file of the project. */
   write(name: string, text: string): Promise<void>;
-  /** Runs the compiler, then what it wrote, on Node. @returns what they wrote and the status of the one that ended it */
+  /** Runs the compiler.
+   *  @returns its exit status and everything that it printed */
   compile(): Promise<{ readonly status: number; readonly output: string }>;
   run(name: string, ...args: string[]): Promise<{ readonly status: number; readonly output: string }>;
   remove(): Promise<void>;
 }
 
-/** Everything strict, and the package's own declarations checked too. */
+/** All strict options; the package's own declarations are checked too. */
 const compilerOptions = {
   ...{ target: "ES2023", module: "NodeNext", lib: ["ES2023", "DOM", "DOM.Iterable"], types: [], outDir: "out" },
   ...{ strict: true, noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true, skipLibCheck: false },
   ...{ noUnusedLocals: true, noUnusedParameters: true, noImplicitOverride: true, verbatimModuleSyntax: true },
 };
 
-/** Packs the client, and makes a project that has it and what it depends on installed, without the network. */
+/** Packs the client, and makes a project that has it and its dependencies installed, without the network. */
 export async function makeConsumerProject(): Promise<ConsumerProject> {
   const dir = await mkdtemp(join(tmpdir(), "telemetry-consumer-"));
   const installed = join(dir, "node_modules/gpu-telemetry-client");
   await mkdir(installed, { recursive: true });
-  // packed from a copy: what the build writes stays out of the checkout
+  // packs a copy, so that the build writes nothing into the checkout
   const copy = join(dir, "packing");
   await cp(packageDir, copy, { recursive: true, filter: (path) => !/\/(dist|node_modules)(\/|$)/.test(path) });
   await symlink(modules, join(copy, "node_modules"));
-  expectWell(await runIn(copy, ["bun", "pm", "pack", "--filename", join(dir, "client.tgz")]));
-  expectWell(await runIn(dir, ["tar", "-xzf", "client.tgz", "-C", installed, "--strip-components=1"]));
+  expectSuccess(await runIn(copy, ["bun", "pm", "pack", "--filename", join(dir, "client.tgz")]));
+  expectSuccess(await runIn(dir, ["tar", "-xzf", "client.tgz", "-C", installed, "--strip-components=1"]));
   for (const name of ["openapi-fetch", "openapi-typescript-helpers"]) {
     await symlink(join(modules, name), join(dir, "node_modules", name));
   }
@@ -60,13 +61,10 @@ async function runIn(cwd: string, command: string[]): Promise<{ status: number; 
     stderr: "pipe",
     timeout: 60_000,
   });
-  const [out, complaints] = await Promise.all([
-    new Response(started.stdout).text(),
-    new Response(started.stderr).text(),
-  ]);
-  return { status: await started.exited, output: out + complaints };
+  const [out, errors] = await Promise.all([new Response(started.stdout).text(), new Response(started.stderr).text()]);
+  return { status: await started.exited, output: out + errors };
 }
 
-function expectWell({ status, output }: { status: number; output: string }): void {
+function expectSuccess({ status, output }: { status: number; output: string }): void {
   if (status !== 0) throw new Error(output);
 }

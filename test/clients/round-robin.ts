@@ -3,33 +3,33 @@ import type { ServerWebSocket } from "bun";
 /** A load balancer in front of gateways. */
 export interface RoundRobin {
   readonly url: string;
-  /** How many requests each gateway got, in the order of their URLs. */
-  readonly taken: readonly number[];
+  /** The number of requests that each gateway got, in the order of their URLs. */
+  readonly counts: readonly number[];
   stop(): Promise<void>;
 }
 
 interface Relay {
   readonly upstream: WebSocket;
-  /** Resolves when the way to the gateway stands. */
+  /** Resolves when the connection to the gateway is open. */
   readonly isOpen: Promise<unknown>;
 }
 
-/** Sends each request, and each WebSocket, to the next one of the gateways, on a free port. */
+/** Listens on a free port, and sends each request and each WebSocket to the next one of the gateways. */
 export function startRoundRobin(gateways: readonly string[]): RoundRobin {
-  const taken = gateways.map(() => 0);
-  const next = { at: 0 };
-  const take = (): string => {
-    const at = next.at % gateways.length;
-    next.at += 1;
-    taken[at] = (taken[at] ?? 0) + 1;
-    return gateways[at] as string;
+  const counts = gateways.map(() => 0);
+  let requests = 0;
+  const nextGateway = (): string => {
+    const index = requests % gateways.length;
+    requests += 1;
+    counts[index] = (counts[index] ?? 0) + 1;
+    return gateways[index] as string;
   };
   const server = Bun.serve<Relay, never>({
     port: 0,
     hostname: "127.0.0.1",
     fetch: (request, self) => {
       const { pathname, search } = new URL(request.url);
-      const target = `${take()}${pathname}${search}`;
+      const target = `${nextGateway()}${pathname}${search}`;
       if (request.headers.get("upgrade") !== null) {
         return self.upgrade(request, { data: relayTo(target) }) ? undefined : new Response("", { status: 426 });
       }
@@ -37,12 +37,12 @@ export function startRoundRobin(gateways: readonly string[]): RoundRobin {
       return fetch(target, { method, headers, body, redirect: "manual", decompress: false });
     },
     websocket: {
-      open: (client) => tellBack(client, client.data.upstream),
+      open: (client) => relayAnswers(client, client.data.upstream),
       message: ({ data: { upstream, isOpen } }, text) => void isOpen.then(() => upstream.send(text)),
       close: ({ data: { upstream } }) => upstream.close(),
     },
   });
-  return { url: `http://127.0.0.1:${server.port}`, taken, stop: () => server.stop(true) };
+  return { url: `http://127.0.0.1:${server.port}`, counts, stop: () => server.stop(true) };
 }
 
 function relayTo(target: string): Relay {
@@ -50,8 +50,8 @@ function relayTo(target: string): Relay {
   return { upstream, isOpen: new Promise((resolve) => upstream.addEventListener("open", resolve)) };
 }
 
-function tellBack(client: ServerWebSocket<Relay>, upstream: WebSocket): void {
+function relayAnswers(client: ServerWebSocket<Relay>, upstream: WebSocket): void {
   upstream.onmessage = ({ data }) => void client.send(String(data));
-  // 1006 says that a connection broke, and may not be sent
+  // 1006 means that a connection broke; it must not be sent in a close frame
   upstream.onclose = ({ code, reason }) => client.close(code === 1006 ? 1011 : code, reason);
 }

@@ -42,7 +42,7 @@ async function run(...args: string[]): Promise<{ status: number; text: string; e
 
 const jsonOf = async (...args: string[]): Promise<unknown> => JSON.parse((await run(...args, "--json")).text);
 
-test("GPUs, hosts and newest records as tables, and as JSON", async () => {
+test("prints GPUs, hosts and newest records as tables, and as JSON", async () => {
   const table = await run("gpus");
   expect([table.status, table.errors]).toEqual([0, ""]);
   expect(table.text).toContain("host-cli");
@@ -53,29 +53,29 @@ test("GPUs, hosts and newest records as tables, and as JSON", async () => {
   expect((await run("latest")).text).toContain("300.5");
 });
 
-test("records as they come", async () => {
+test("prints records as they arrive", async () => {
   const watching = await run("watch", "--gpu", "GPU-cli", "--count", "1");
   expect(watching.text).toContain("2025-07-18T00:00:00Z GPU-cli temperature=41 power_draw=300.5");
 });
 
-test("the queue, and dead letters to deliver again or drop", async () => {
+test("prints the queue, and lists, redrives and deletes dead letters", async () => {
   expect((await run("queue")).text).toContain("capacity");
   expect(await jsonOf("dead-letters")).toMatchObject([{ id: letters[0] }, { id: letters[1] }]);
   expect((await run("dead-letters", "redrive", letters[0] ?? "")).status).toBe(0);
   expect((await run("dead-letters", "delete", letters[1] ?? "")).status).toBe(0);
   expect(await jsonOf("dead-letters")).toEqual([]);
-  const gone = await run("dead-letters", "delete", letters[1] ?? "");
-  expect([gone.status, gone.errors]).toEqual([1, expect.stringContaining("There is no dead letter")]);
+  const deleted = await run("dead-letters", "delete", letters[1] ?? "");
+  expect([deleted.status, deleted.errors]).toEqual([1, expect.stringContaining("There is no dead letter")]);
 });
 
-test("the newest records show the metrics that they have, or those that are asked for", async () => {
+test("the newest records have a column for each metric that they have, or for those requested", async () => {
   const { text } = await run("latest", "--gpu", "GPU-cli");
   expect(text).toContain("│ gpu id │ temperature │ power draw │ namespace │");
   expect((await run("latest", "--metrics", "temperature")).text).not.toContain("power draw");
   expect(await jsonOf("latest", "--metrics", "temperature")).toMatchObject([{ uuid: "GPU-cli", temperature: 41 }]);
 });
 
-test("a GPU that there is not is said, instead of showing nothing or waiting for it", async () => {
+test("an unknown GPU is an error, instead of an empty table or a wait", async () => {
   for (const command of ["gpus", "latest", "watch"]) {
     const { status, text, errors } = await run(command, "--gpu", "GPU-0");
     expect([command, status, text, errors]).toEqual([command, 1, "", 'There is no GPU with uuid "GPU-0"\n']);
@@ -88,7 +88,7 @@ test("a subscription that the gateway refuses ends with its reason, once", async
   expect(errors).toStartWith('filters.metrics[0]="heat" is not usable');
 });
 
-test("whoever reads only the first lines ends it, without a complaint", async () => {
+test("it ends without an error when its output is read no further", async () => {
   const url = `http://127.0.0.1:${gateway.port}`;
   const script = `"${process.execPath}" scripts/telemetry.ts watch --url ${url} | head -n 1; echo "\${PIPESTATUS[0]}"`;
   const child = Bun.spawn(["bash", "-c", script], {
@@ -107,7 +107,7 @@ test("whoever reads only the first lines ends it, without a complaint", async ()
   expect([text.split("\n").slice(1), errors]).toEqual([["0", ""], ""]);
 });
 
-test("a name that would move the terminal's cursor is shown, and moves nothing", async () => {
+test("control characters in a name are escaped", async () => {
   const hostname = "host\u001b[2J\u009b1m";
   await gateway.tell({ uuid: "GPU-odd", timeMs: Date.UTC(2025, 6, 18), metrics: { temperature: 1 }, hostname });
   const { text } = await run("hosts");
@@ -115,12 +115,15 @@ test("a name that would move the terminal's cursor is shown, and moves nothing",
   expect(text).not.toContain("\u001b");
 });
 
-test("what cannot be done is said, with a status of its own", async () => {
-  const nobody = await run("gpus", "--url", "http://127.0.0.1:1");
-  expect([nobody.status, nobody.errors]).toEqual([2, expect.stringContaining("got no answer")]);
-  const wrong = await run("gpus", "--limit", "none");
-  expect([wrong.status, wrong.errors]).toEqual([1, expect.stringContaining("whole number from 1 to 10000")]);
-  const nowhere = await run("gpus", "--url", "localhost");
-  expect([nowhere.status, nowhere.errors]).toEqual([1, expect.stringContaining("such as http://localhost:8080")]);
+test("each kind of error has a message and its own exit status", async () => {
+  const unreachable = await run("gpus", "--url", "http://127.0.0.1:1");
+  expect([unreachable.status, unreachable.errors]).toEqual([2, expect.stringContaining("got no answer")]);
+  const invalidLimit = await run("gpus", "--limit", "none");
+  expect([invalidLimit.status, invalidLimit.errors]).toEqual([
+    1,
+    expect.stringContaining("whole number from 1 to 10000"),
+  ]);
+  const invalidUrl = await run("gpus", "--url", "localhost");
+  expect([invalidUrl.status, invalidUrl.errors]).toEqual([1, expect.stringContaining("such as http://localhost:8080")]);
   expect((await run("--help")).text).toContain("dead-letters");
 });

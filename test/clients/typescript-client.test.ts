@@ -6,12 +6,12 @@ import { driveEveryOperation } from "./drive-every-operation.ts";
 
 const uuid = "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4";
 
-describe.skipIf(realCsv === undefined)("the client, with the real CSV taken in", () => {
+describe.skipIf(realCsv === undefined)("the client, with the real CSV loaded", () => {
   let gateway: LoadedGateway;
   beforeAll(async () => void (gateway = await startLoadedGateway()), 90_000);
   afterAll(() => gateway.stop());
 
-  test("drives every operation that the served document has", async () => {
+  test("calls every operation of the served document", async () => {
     const { sent, counts } = await driveEveryOperation(gateway.url, "local-cluster");
     const { paths } = (await (await fetch(`${gateway.url}/swagger/swagger.json`)).json()) as {
       readonly paths: Readonly<Record<string, object>>;
@@ -35,17 +35,17 @@ describe.skipIf(realCsv === undefined)("the client, with the real CSV taken in",
     });
   });
 
-  test("says what the gateway says where a call fails", async () => {
+  test("throws the gateway's own error if a call fails", async () => {
     const client = createGatewayClient({ baseUrl: gateway.url });
-    const fault = await answerOf(client.GET("/api/v1/gpus/{uuid}", { params: { path: { uuid: "GPU-0" } } })).catch(
-      (error: unknown) => error,
+    const error = await answerOf(client.GET("/api/v1/gpus/{uuid}", { params: { path: { uuid: "GPU-0" } } })).catch(
+      (reason: unknown) => reason,
     );
-    expect(fault).toBeInstanceOf(GatewayError);
-    expect(fault).toMatchObject({ status: 404, code: "not_found", details: { uuid: "GPU-0" } });
-    expect((fault as GatewayError).message).toBe('There is no GPU with uuid "GPU-0"');
+    expect(error).toBeInstanceOf(GatewayError);
+    expect(error).toMatchObject({ status: 404, code: "not_found", details: { uuid: "GPU-0" } });
+    expect((error as GatewayError).message).toBe('There is no GPU with uuid "GPU-0"');
   });
 
-  test("leads through the history, page by page", async () => {
+  test("reads a history page by page", async () => {
     const client = createGatewayClient({ baseUrl: `${gateway.url}/` });
     const times: string[] = [];
     let cursor: string | undefined;
@@ -59,12 +59,12 @@ describe.skipIf(realCsv === undefined)("the client, with the real CSV taken in",
   });
 });
 
-describe("a gateway that gives no answer", () => {
-  test("where nothing listens, the call says which and why", async () => {
+describe("a call without an answer", () => {
+  test("names its URL and the reason, if nothing listens there", async () => {
     const client = createGatewayClient({ baseUrl: "http://localhost:1" });
-    const fault = await answerOf(client.GET("/api/v1/gpus")).catch((error: unknown) => error);
-    expect(fault).toBeInstanceOf(GatewayUnreachable);
-    expect((fault as Error).message).toMatch(/^GET http:\/\/localhost:1\/api\/v1\/gpus got no answer: .+/);
+    const error = await answerOf(client.GET("/api/v1/gpus")).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(GatewayUnreachable);
+    expect((error as Error).message).toMatch(/^GET http:\/\/localhost:1\/api\/v1\/gpus got no answer: .+/);
   });
 
   for (const [name, answer] of [
@@ -74,21 +74,21 @@ describe("a gateway that gives no answer", () => {
       () => new Response(new ReadableStream({ start: (body) => body.enqueue(new TextEncoder().encode("{")) })),
     ],
   ] as const) {
-    test(`where it ${name}, the call ends when its time is over`, async () => {
+    test(`ends at its timeout, if the gateway ${name}`, async () => {
       const server = Bun.serve({ port: 0, fetch: answer });
       const client = createGatewayClient({ baseUrl: server.url.href, timeoutMs: 100 });
-      const fault = await answerOf(client.GET("/api/v1/gpus")).catch((error: unknown) => error);
-      expect(fault).toBeInstanceOf(GatewayUnreachable);
+      const error = await answerOf(client.GET("/api/v1/gpus")).catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(GatewayUnreachable);
       await server.stop(true);
     });
   }
 
-  test("where something else answers, the fault shows what it said", async () => {
+  test("shows the answer, if it comes from another server than a gateway", async () => {
     const server = Bun.serve({ port: 0, fetch: () => new Response("<h1>Bad gateway</h1>", { status: 502 }) });
     const client = createGatewayClient({ baseUrl: server.url.href });
-    const fault = await answerOf(client.GET("/api/v1/gpus")).catch((error: unknown) => error);
-    expect(fault).toMatchObject({ status: 502, code: "" });
-    expect((fault as Error).message).toContain("<h1>Bad gateway</h1>");
+    const error = await answerOf(client.GET("/api/v1/gpus")).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ status: 502, code: "" });
+    expect((error as Error).message).toContain("<h1>Bad gateway</h1>");
     await server.stop(true);
   });
 });

@@ -12,7 +12,7 @@ import {
 } from "graphql";
 import { makeSchema } from "../../../src/routes/graphql/schema.ts";
 
-// Operations that the schema allows, with arguments of every kind: usable, at the edge and beyond it.
+// Operations that the schema allows, with arguments that are valid, at a limit, or beyond it.
 
 const queryType = makeSchema().getQueryType() as GraphQLObjectType;
 
@@ -22,9 +22,9 @@ const texts = ["GPU-host-a-0", "host-a", "alpha", "ml", "", "x".repeat(300), "é
 const numbers = [1, 2, 5, 100, 10_000, 0, -1, 10_001, 2_147_483_647];
 const instants = ["2025-07-18T20:42:34Z", "2025-07-18T22:42:36+02:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"];
 
-/** Queries with their variables' values written into them. */
+/** Queries with all values as literals. */
 export const arbitraryQuery: fc.Arbitrary<string> = fc.gen().map((generate) => {
-  // by its place: fast-check compares what it is given, and types of GraphQL go round in circles
+  // by index: fast-check compares the values that it picks from, and GraphQL types refer to each other in cycles
   const pick: Pick = <Value>(values: readonly Value[]) => values[generate(fc.nat, { max: values.length - 1 })] as Value;
   return selectionOf(pick, queryType, 5);
 });
@@ -36,11 +36,11 @@ function selectionOf(pick: Pick, type: GraphQLObjectType, levels: number): strin
   if (fields.length === 0) return "{ __typename }";
   const chosen = Array.from({ length: pick([1, 2, 3]) }, (_, index) => {
     const field = pick(fields);
-    const below = getNamedType(field.type);
+    const inner = getNamedType(field.type);
     const given = field.args.flatMap((argument) => givenOf(pick, argument));
     const args = given.length === 0 ? "" : `(${given.join(", ")})`;
     // the same field twice with other arguments would be a conflict
-    return `f${index}: ${field.name}${args} ${isObjectType(below) ? selectionOf(pick, below, levels - 1) : ""}`;
+    return `f${index}: ${field.name}${args} ${isObjectType(inner) ? selectionOf(pick, inner, levels - 1) : ""}`;
   });
   return `{ ${chosen.join(" ")} }`;
 }

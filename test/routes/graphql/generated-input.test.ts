@@ -18,10 +18,10 @@ afterAll(async () => {
   await stored.close();
 });
 
-/** What may be wrong with an operation that the schema allows. */
-const ownFaults = ["BAD_USER_INPUT", "NOT_FOUND", "OPERATION_TOO_LARGE", "QUERY_TOO_COSTLY"];
+/** Codes of errors in operations that the schema allows. */
+const argumentErrors = ["BAD_USER_INPUT", "NOT_FOUND", "OPERATION_TOO_LARGE", "QUERY_TOO_COSTLY"];
 
-test("every query that the schema allows is answered, or what is wrong with its arguments is said", async () => {
+test("every query that the schema allows gets data, or an error about its arguments", async () => {
   const seen = { answered: 0, refused: 0 };
   const property = fc.asyncProperty(arbitraryQuery, async (query) => {
     const headers = { "content-type": "application/json" };
@@ -33,7 +33,7 @@ test("every query that the schema allows is answered, or what is wrong with its 
     expect(response.status).toBe(200);
     if (errors === undefined) expect(data).toBeObject();
     for (const { message, extensions } of errors ?? []) {
-      expect([query, message, ownFaults.includes(extensions.code)]).toEqual([query, message, true]);
+      expect([query, message, argumentErrors.includes(extensions.code)]).toEqual([query, message, true]);
     }
     seen[errors === undefined ? "answered" : "refused"] += 1;
   });
@@ -62,7 +62,7 @@ const anyMessage = fc.oneof(
     .map((message) => JSON.stringify(message)),
 );
 
-test("whatever comes by WebSocket, the connection answers or is closed with a code of the protocol", async () => {
+test("every message over a WebSocket is answered, or closes the connection with a code of the protocol", async () => {
   const property = fc.asyncProperty(fc.array(anyMessage, { maxLength: 8 }), fc.boolean(), async (messages, inits) => {
     const socket = new WebSocket(`ws://127.0.0.1:${live.port}/graphql`, "graphql-transport-ws");
     const closed = new Promise<number>((resolve) => (socket.onclose = ({ code }) => resolve(code)));

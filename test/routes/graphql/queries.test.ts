@@ -10,7 +10,7 @@ interface Answer {
 
 type Ask = (query: string, variables?: Record<string, unknown>) => Promise<Answer>;
 
-/** Asks by POST. */
+/** Sends operations by POST. */
 function asker(gateway: TestGateway): Ask {
   return async (query, variables) => {
     const body = JSON.stringify({ query, ...(variables === undefined ? {} : { variables }) });
@@ -32,7 +32,7 @@ afterAll(() => stored.close());
 const codeOf = ({ errors }: Answer): unknown => errors?.[0]?.extensions["code"];
 
 describe("the hierarchy", () => {
-  test("goes down to records, and up again", async () => {
+  test("leads from clusters to records, and back up", async () => {
     const { data, errors } = await ask(`{
       clusters { id gpuCount hosts { hostname gpus { uuid telemetry(limit: 2) { timestamp temperature } } } }
       gpu(uuid: "GPU-host-a-1") { host { hostname cluster { id } } latest { temperature gpu { name } } }
@@ -63,7 +63,7 @@ describe("the hierarchy", () => {
     });
   });
 
-  test("filters, parts of lists, aggregates and changes have REST's answers", async () => {
+  test("filters, pages, aggregates and the quarantine answer as REST does", async () => {
     const { data, errors } = await ask(`{
       gpus(clusterId: "alpha", status: active) { uuid }
       gpuPage(limit: 2) { totalCount nextCursor gpus { uuid } }
@@ -84,7 +84,7 @@ describe("the hierarchy", () => {
   });
 });
 
-test("dead letters are looked at, delivered again and dropped", async () => {
+test("dead letters are listed, delivered again and deleted", async () => {
   const own = gatewayOver(stored);
   const [one, two] = await buryTwo(own.queue);
   const askOwn = asker(own);
@@ -103,7 +103,7 @@ test("dead letters are looked at, delivered again and dropped", async () => {
   expect(await own.queue.stats()).toMatchObject({ readyMessages: 2, deadMessages: 0 });
 });
 
-test("many dead letters are delivered again at once, the oldest first", async () => {
+test("several dead letters are delivered again at once, the oldest first", async () => {
   const own = gatewayOver(stored);
   const [one, two] = await buryTwo(own.queue);
   const askOwn = asker(own);
@@ -114,30 +114,30 @@ test("many dead letters are delivered again at once, the oldest first", async ()
   expect(await own.queue.stats()).toMatchObject({ readyMessages: 3, deadMessages: 0 });
 });
 
-describe("what cannot be answered", () => {
-  const refused: [says: string, query: string, code: string][] = [
-    ["no GraphQL", "{ gpus {", "GRAPHQL_PARSE_FAILED"],
+describe("an operation that fails", () => {
+  const refused: [name: string, query: string, code: string][] = [
+    ["a text that is not GraphQL", "{ gpus {", "GRAPHQL_PARSE_FAILED"],
     ["an unknown field", "{ gpus { warmth } }", "GRAPHQL_VALIDATION_FAILED"],
     ["an argument out of range", "{ gpus(limit: 0) { uuid } }", "BAD_USER_INPUT"],
-    ["a time that is none", '{ telemetry(startTime: "yesterday") { resolution } }', "BAD_USER_INPUT"],
+    ["a text that is not an instant", '{ telemetry(startTime: "yesterday") { resolution } }', "BAD_USER_INPUT"],
     [
       "too many aliases",
       `{ ${Array.from({ length: 31 }, (_, at) => `a${at}: gpus { uuid }`).join(" ")} }`,
       "OPERATION_TOO_LARGE",
     ],
     ["too deep", `{ gpus { ${"host { gpus { ".repeat(9)} uuid ${"} }".repeat(9)} } }`, "OPERATION_TOO_LARGE"],
-    ["the same field over and over", `{ gpus { ${"uuid ".repeat(1900)} } }`, "OPERATION_TOO_LARGE"],
+    ["the same field too often", `{ gpus { ${"uuid ".repeat(1900)} } }`, "OPERATION_TOO_LARGE"],
     ["too many tokens", `{ gpus { ${"uuid ".repeat(3000)} } }`, "OPERATION_TOO_LARGE"],
-    ["a letter that is not there", 'mutation { redriveDeadLetter(id: "none") { id } }', "NOT_FOUND"],
+    ["an unknown dead letter", 'mutation { redriveDeadLetter(id: "none") { id } }', "NOT_FOUND"],
   ];
-  for (const [says, query, code] of refused) {
-    test(`is told with a code: ${says}`, async () => {
+  for (const [name, query, code] of refused) {
+    test(`has an error with a code: ${name}`, async () => {
       const answer = await ask(query);
       expect([codeOf(answer), answer.errors?.[0]?.message]).toEqual([code, expect.any(String)]);
     });
   }
 
-  test("a store that does not answer is said; the fleet is still told", async () => {
+  test("without the store, history has an error and the fleet is still answered", async () => {
     const own = await openFleetStore();
     const orphan = gatewayOver(own);
     await orphan.get("/health/live");
@@ -160,7 +160,7 @@ describe("what cannot be answered", () => {
     expect(guarded).toContain("default-src 'none'");
   });
 
-  test("whatever is sent gets an answer that says what is wrong, and nothing of the inside", async () => {
+  test("any request gets an answer whose errors do not disclose the inside of the server", async () => {
     const word = fc.constantFrom(
       "{",
       "}",

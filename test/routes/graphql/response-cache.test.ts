@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type LiveGateway, openLiveGateway } from "../live/live-gateway.ts";
 
-// What is answered again without being worked out again, and that it is never old.
+// Cached answers, and that they are never stale.
 
 let gateway: LiveGateway;
 beforeAll(async () => {
@@ -30,7 +30,7 @@ const newest = "{ gpus { uuid latest { temperature } } }";
 const answerOf = async (query: string): Promise<unknown> =>
   ((await (await ask(query)).json()) as { data: unknown }).data;
 
-test("the fleet is told as it is, again and after every change", async () => {
+test("an answer about the fleet is current, when it is repeated and after every change", async () => {
   const first = { gpus: [{ uuid: "GPU-a", latest: { temperature: 1 } }] };
   expect(await answerOf(newest)).toEqual(first);
   expect(await answerOf(newest)).toEqual(first);
@@ -40,20 +40,20 @@ test("the fleet is told as it is, again and after every change", async () => {
   expect(await answerOf(newest)).toMatchObject({ gpus: [{ uuid: "GPU-a" }, { uuid: "GPU-b" }] });
 });
 
-test("history is asked every time: it changes without the fleet", async () => {
+test("an answer with history is never cached: history changes without the fleet", async () => {
   const history = '{ gpu(uuid: "GPU-a") { telemetry { temperature } } }';
   expect(await answerOf(history)).toEqual({ gpu: { telemetry: [] } });
   await gateway.store(record("GPU-a", 1));
   expect(await answerOf(history)).toEqual({ gpu: { telemetry: [{ temperature: 1 }] } });
 });
 
-test("what is wrong is not kept as an answer", async () => {
+test("an error is not cached", async () => {
   const wrong = await (await ask("{ gpus(limit: 0) { uuid } }")).text();
   expect(await (await ask("{ gpus(limit: 0) { uuid } }")).text()).toBe(wrong);
   expect(wrong).toContain("BAD_USER_INPUT");
 });
 
-test("the same answer comes compressed, kept or not", async () => {
+test("a compressed answer has the same content, cached or not", async () => {
   await gateway.tell(...Array.from({ length: 50 }, (_, index) => record(`GPU-many-${index}`, 4)));
   const plain = await (await ask(newest)).text();
   for (const encoding of ["gzip", "zstd"]) {

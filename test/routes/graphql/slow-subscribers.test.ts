@@ -4,7 +4,7 @@ import { until } from "../../../dev/until.ts";
 import { textFrame } from "../../../dev/web-socket-frames.ts";
 import { type LiveGateway, openLiveGateway } from "../live/live-gateway.ts";
 
-// Clients that subscribe and do not read: what waits for them is bounded, and the newest is not lost.
+// Clients that subscribe and do not read: only a bounded amount waits for them, and newest records are not lost.
 
 const query = "subscription { telemetry { uuid temperature custom { name } } }";
 const gpus = Array.from({ length: 20 }, (_, index) => `GPU-${index}`);
@@ -18,7 +18,7 @@ afterEach(async () => {
   await gateway?.close();
 });
 
-/** Records of about 2 KB each, 40 MB in all: more than any socket's buffers take. */
+/** Publishes records of about 2 KB each, 40 MB in all: more than any socket buffers. */
 async function flood(to: LiveGateway): Promise<void> {
   const name = `a name outside the catalogue ${"x".repeat(2000)}`;
   for (let second = 1; second <= seconds; second += 1) {
@@ -57,7 +57,7 @@ const transports: [name: string, sent: readonly (string | Buffer)[]][] = [
 ];
 
 test.each(transports)(
-  "%s: who does not read misses what was in between, and gets the newest once it reads",
+  "%s: a client that reads again gets the newest record of each GPU, without those in between",
   async (_, sent) => {
     gateway = await openLiveGateway();
     const client = await connected(gateway.port, sent);
@@ -76,7 +76,7 @@ test.each(transports)(
     });
     client.resume();
     await until(() => newest.size === gpus.length);
-    // 40 MB were told
+    // of 40 MB that were published
     expect(bytes).toBeLessThan(10_000_000);
   },
   30_000,

@@ -7,7 +7,7 @@ import { SqlTelemetryStore } from "../../../src/pipeline/store/sql/sql-telemetry
 import { makeBatch, messageOf } from "../../../dev/make-batch.ts";
 import { gatewayOver, type TestGateway } from "../gateway.ts";
 
-// How many statements the database gets for one operation.
+// How many SQL statements one operation takes.
 
 const hosts = 31;
 const gpusOfHost = 8;
@@ -53,7 +53,7 @@ interface Cluster {
   readonly hosts: { readonly gpus: { readonly telemetry: { readonly temperature: number }[] }[] }[];
 }
 
-test("the history of 248 GPUs is two statements: the records, and where the GPUs were then", async () => {
+test("the history of 248 GPUs takes two statements: one for the records, one for the GPUs' attributes at the time", async () => {
   const query = "{ clusters { hosts { gpus { uuid telemetry(limit: 2) { temperature } } } } }";
   const [cluster] = (await ask(query))["clusters"] as Cluster[];
   const gpus = cluster?.hosts.flatMap((host) => host.gpus) ?? [];
@@ -62,14 +62,14 @@ test("the history of 248 GPUs is two statements: the records, and where the GPUs
   expect(statements).toHaveLength(2);
 });
 
-test("two questions about each GPU are twice as many, whatever the number of GPUs", async () => {
+test("two histories of each GPU take twice as many, regardless of the number of GPUs", async () => {
   await ask(
     "{ gpus { newest: telemetry(limit: 1) { temperature } byMinute: telemetry(resolution: minute) { timestamp } } }",
   );
   expect(statements).toHaveLength(4);
 });
 
-test("what the fleet's memory has needs none", async () => {
+test("fields of the fleet's memory take no statement", async () => {
   await ask("{ clusters { id gpuCount hosts { hostname status gpus { uuid status latest { temperature } } } } }");
   expect(statements).toEqual([]);
 });

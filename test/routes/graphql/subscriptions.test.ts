@@ -14,77 +14,77 @@ const at = (second: number): number => Date.UTC(2025, 6, 18) + second * 1000;
 const record = (uuid: string, second: number) => ({ uuid, timeMs: at(second), metrics: { temperature: second } });
 const query = 'subscription { telemetry(gpuUuids: ["GPU-a"]) { uuid temperature } }';
 
-/** Collects what a subscription tells by WebSocket. */
+/** Subscribes over a WebSocket, and collects the results. */
 function subscribed(text: string) {
   const client = createClient({
     url: `ws://127.0.0.1:${gateway.port}/graphql`,
     webSocketImpl: WebSocket,
     retryAttempts: 0,
   });
-  const told: unknown[] = [];
+  const received: unknown[] = [];
   const ended = new Promise<unknown>((resolve) => {
     client.subscribe(
       { query: text },
-      { next: (value) => void told.push(value), error: resolve, complete: () => resolve("complete") },
+      { next: (value) => void received.push(value), error: resolve, complete: () => resolve("complete") },
     );
   });
-  return { client, told, ended };
+  return { client, received, ended };
 }
 
-test("by WebSocket: newest records of those that are asked for, as they come", async () => {
-  const { client, told } = subscribed(query);
+test("over a WebSocket: newest records of the selected GPUs, as they arrive", async () => {
+  const { client, received } = subscribed(query);
   let second = 0;
   await until(async () => {
     second += 1;
     await gateway.tell(record("GPU-a", second), record("GPU-b", second));
-    return told.length > 0;
+    return received.length > 0;
   });
   const last = second + 1;
   await gateway.tell(record("GPU-a", last));
-  await until(() => JSON.stringify(told.at(-1)).includes(`:${last}}`));
-  for (const each of told) expect(each).toMatchObject({ data: { telemetry: { uuid: "GPU-a" } } });
-  expect(told.at(-1)).toEqual({ data: { telemetry: { uuid: "GPU-a", temperature: last } } });
+  await until(() => JSON.stringify(received.at(-1)).includes(`:${last}}`));
+  for (const each of received) expect(each).toMatchObject({ data: { telemetry: { uuid: "GPU-a" } } });
+  expect(received.at(-1)).toEqual({ data: { telemetry: { uuid: "GPU-a", temperature: last } } });
   await client.dispose();
 });
 
-test("by WebSocket: queries too, and what is wrong is said", async () => {
-  const { client, told, ended } = subscribed("{ gpus(limit: 0) { uuid } }");
+test("over a WebSocket: queries too, and errors have their codes", async () => {
+  const { client, received, ended } = subscribed("{ gpus(limit: 0) { uuid } }");
   await ended;
-  expect(JSON.stringify(told)).toContain("BAD_USER_INPUT");
+  expect(JSON.stringify(received)).toContain("BAD_USER_INPUT");
   await client.dispose();
   const wrong = subscribed("subscription { warmth }");
   expect(JSON.stringify(await wrong.ended)).toContain("GRAPHQL_VALIDATION_FAILED");
   await wrong.client.dispose();
 });
 
-test("by WebSocket: an operation that cannot be read ends alone, the others of its connection go on", async () => {
-  const { client, told } = subscribed(query);
-  const faults: unknown[] = [];
+test("over a WebSocket: an invalid operation ends alone, and the others of its connection continue", async () => {
+  const { client, received } = subscribed(query);
+  const errors: unknown[] = [];
   for (const wrong of ["subscription {", "{ gpus { warmth } }", "query A { __typename } query B { __typename }"]) {
     await new Promise<void>((resolve) => {
-      const error = (fault: unknown): void => {
-        faults.push(fault);
+      const error = (reason: unknown): void => {
+        errors.push(reason);
         resolve();
       };
       client.subscribe({ query: wrong }, { next: () => undefined, error, complete: resolve });
     });
   }
-  expect(faults).toMatchObject([
+  expect(errors).toMatchObject([
     [{ extensions: { code: "GRAPHQL_PARSE_FAILED" } }],
     [{ extensions: { code: "GRAPHQL_VALIDATION_FAILED" } }],
     [{ extensions: { code: "OPERATION_RESOLUTION_FAILURE" } }],
   ]);
-  expect(JSON.stringify(faults)).not.toContain('"http"');
+  expect(JSON.stringify(errors)).not.toContain('"http"');
   let second = 2000;
   await until(async () => {
     second += 1;
     await gateway.tell(record("GPU-a", second));
-    return told.length > 0;
+    return received.length > 0;
   });
   await client.dispose();
 });
 
-test("as events over HTTP", async () => {
+test("as events over HTTP: newest records of the selected GPUs", async () => {
   const abort = new AbortController();
   const response = await fetch(`http://127.0.0.1:${gateway.port}/graphql`, {
     method: "POST",
@@ -110,7 +110,7 @@ test("as events over HTTP", async () => {
   await reading;
 });
 
-test("of what comes faster than it is read, the newest of each GPU is told", async () => {
+test("records that arrive faster than they are read are reduced to the newest of each GPU", async () => {
   const feed = new LiveFeed(gateway.fleet);
   const records = liveRecords(feed, { uuids: ["GPU-s", "GPU-t"] });
   for (let second = 1; second <= 1000; second += 1) await gateway.tell(record("GPU-s", second));
@@ -122,7 +122,7 @@ test("of what comes faster than it is read, the newest of each GPU is told", asy
   expect(await waiting).toEqual({ done: true, value: undefined });
 });
 
-test("there is room for so many, and for the next when one has ended", () => {
+test("subscriptions beyond the limit are refused, until one has ended", () => {
   const stopping = new AbortController();
   const admission = new Admission(1, stopping.signal);
   const feed = new LiveFeed(gateway.fleet);
@@ -134,7 +134,7 @@ test("there is room for so many, and for the next when one has ended", () => {
   expect(() => admission.admit(liveRecords(feed, {}))).toThrow("stopping");
 });
 
-test("a gateway that stops sends its clients elsewhere", async () => {
+test("a gateway that stops closes its clients with 1012", async () => {
   const own = await openLiveGateway();
   const socket = new WebSocket(`ws://127.0.0.1:${own.port}/graphql`, "graphql-transport-ws");
   await new Promise((resolve) => (socket.onopen = resolve));

@@ -6,7 +6,7 @@ import { textFrame } from "../../../dev/web-socket-frames.ts";
 import { LiveClient, type LiveGateway, openLiveGateway, openSilentClient } from "./live-gateway.ts";
 
 const startMs = Date.UTC(2025, 6, 18);
-/** A record of about 2 KB: sockets fall behind soon. */
+/** A record of about 2 KB, so that sockets fall behind soon. */
 const record = (uuid: string, second: number): TestRecord => ({
   uuid,
   timeMs: startMs + second * 1000,
@@ -33,7 +33,7 @@ async function openSilent(gateway: LiveGateway, filters: object = {}): Promise<n
   return socket;
 }
 
-/** Tells records of these GPUs, second by second. */
+/** Publishes records of these GPUs, second by second. */
 async function flood(gateway: LiveGateway, gpus: readonly string[], seconds: readonly [number, number]): Promise<void> {
   for (let second = seconds[0]; second < seconds[1]; second += 1) {
     await gateway.tell(...gpus.map((gpu) => record(gpu, second)));
@@ -43,7 +43,7 @@ async function flood(gateway: LiveGateway, gpus: readonly string[], seconds: rea
 
 const gpus = Array.from({ length: 20 }, (_, index) => `GPU-${index}`);
 
-test("a client that does not read gets the newest of each GPU once it reads again, and hears how many it missed", async () => {
+test("a client that reads again gets the newest record of each GPU, and the number of records that it missed", async () => {
   const gateway = await open();
   const reader = await LiveClient.open(gateway);
   await reader.ask({ type: "subscribe", filters: { gpu_uuid: "GPU-0" } });
@@ -59,11 +59,11 @@ test("a client that does not read gets the newest of each GPU once it reads agai
   await until(async () => (await gateway.metric("telemetry_websocket_behind_connections")) === 0);
   await flood(gateway, gpus, [500, 501]);
   await until(async () => text.includes('08:20Z","gpu_uuid":"GPU-19"'));
-  const noted = [...text.matchAll(/\{"type":"skipped","id":"1","count":(\d+)\}/g)].map(([, count]) => Number(count));
-  expect(noted.reduce((sum, count) => sum + count, 0)).toBe(skipped);
-  const told = [...text.matchAll(/"timestamp":"([^"]+)","gpu_uuid":"GPU-7"/g)].map(([, timestamp]) => timestamp);
-  expect(told).toEqual(told.toSorted());
-  expect(new Set(told).size).toBe(told.length);
+  const counts = [...text.matchAll(/\{"type":"skipped","id":"1","count":(\d+)\}/g)].map(([, count]) => Number(count));
+  expect(counts.reduce((sum, count) => sum + count, 0)).toBe(skipped);
+  const received = [...text.matchAll(/"timestamp":"([^"]+)","gpu_uuid":"GPU-7"/g)].map(([, timestamp]) => timestamp);
+  expect(received).toEqual(received.toSorted());
+  expect(new Set(received).size).toBe(received.length);
   const updates = [...text.matchAll(/"type":"telemetry_update"/g)].length;
   expect(updates + skipped).toBe(501 * gpus.length);
   await reader.settle();
@@ -86,14 +86,14 @@ test("a client that reads nothing for too long is closed with 1013", async () =>
   );
 }, 30_000);
 
-test("a client that asks and never reads the answers is closed, and what it asked takes no room", async () => {
+test("a client that sends requests and never reads the answers is closed", async () => {
   const gateway = await open();
-  const question = { type: "subscribe", filters: { metrics: ["x".repeat(200)] } };
+  const request = { type: "subscribe", filters: { metrics: ["x".repeat(200)] } };
   const socket = await openSilentClient(gateway.port, []);
   silent.push(socket);
   await until(async () => (await gateway.metric("telemetry_websocket_connections")) === 1);
   const asking = (async () => {
-    const frames = Buffer.concat(Array.from({ length: 500 }, () => textFrame(JSON.stringify(question))));
+    const frames = Buffer.concat(Array.from({ length: 500 }, () => textFrame(JSON.stringify(request))));
     for (let round = 0; round < 100 && !socket.destroyed; round += 1) {
       socket.write(frames);
       await Bun.sleep(5);
@@ -104,7 +104,7 @@ test("a client that asks and never reads the answers is closed, and what it aske
   expect(await gateway.metric("telemetry_websocket_connections")).toBe(0);
 }, 30_000);
 
-test("what is larger than any buffer comes whole to a client that reads: a large fleet's snapshot, and its next records", async () => {
+test("a client that reads gets a snapshot larger than any buffer completely, and the next records of as many GPUs", async () => {
   const gateway = await open();
   const fleet = Array.from({ length: 4000 }, (_, index) => `GPU-${index}`);
   await gateway.tell(...fleet.map((gpu) => record(gpu, 1)));
@@ -113,8 +113,8 @@ test("what is larger than any buffer comes whole to a client that reads: a large
   await client.until(() => client.messages.length > fleet.length);
   await gateway.tell(...fleet.map((gpu) => record(gpu, 2)));
   await client.until(() => client.messages.length > 2 * fleet.length);
-  const told = client.messages.slice(1).map((message) => [message["gpu_uuid"], message["snapshot"] === true]);
-  expect(told.toSorted()).toEqual(
+  const received = client.messages.slice(1).map((message) => [message["gpu_uuid"], message["snapshot"] === true]);
+  expect(received.toSorted()).toEqual(
     fleet
       .flatMap((gpu) => [
         [gpu, true],
@@ -125,7 +125,7 @@ test("what is larger than any buffer comes whole to a client that reads: a large
   client.close();
 }, 30_000);
 
-test("50 of 200 clients that never read cost little memory, and the others miss nothing", async () => {
+test("50 of 200 clients that never read cost little memory, and the others miss no record", async () => {
   const gateway = await open();
   const readers = await Promise.all(Array.from({ length: 150 }, () => LiveClient.open(gateway)));
   await Promise.all(
@@ -133,7 +133,7 @@ test("50 of 200 clients that never read cost little memory, and the others miss 
   );
   for (let index = 0; index < 50; index += 1) await openSilent(gateway);
   await until(async () => (await gateway.metric("telemetry_websocket_subscriptions")) === 200);
-  await flood(gateway, gpus, [0, 200]); // fills what the kernel holds
+  await flood(gateway, gpus, [0, 200]); // fills the kernel's buffers
   Bun.gc(true);
   const before = process.memoryUsage.rss();
   await flood(gateway, gpus, [200, 600]); // 16 MB for each of those that do not read
@@ -143,13 +143,13 @@ test("50 of 200 clients that never read cost little memory, and the others miss 
   expect(grown).toBeLessThan(150);
   for (const [index, reader] of readers.entries()) {
     await reader.settle();
-    const told = reader.messages.filter(({ type }) => type === "telemetry_update");
-    expect([index, told.length]).toEqual([index, 600]);
+    const received = reader.messages.filter(({ type }) => type === "telemetry_update");
+    expect([index, received.length]).toEqual([index, 600]);
     reader.close();
   }
 }, 60_000);
 
-test("a connection beyond WS_MAX_CONNECTIONS is refused with 503, and let in when there is room", async () => {
+test("a connection beyond WS_MAX_CONNECTIONS is refused with 503, and accepted after another one has closed", async () => {
   const gateway = await open({ wsMaxConnections: 2 });
   const [first, second] = [await LiveClient.open(gateway), await LiveClient.open(gateway)];
   const response = await fetch(`http://localhost:${gateway.port}/ws`, { headers: { upgrade: "websocket" } });
@@ -165,7 +165,7 @@ test("a connection beyond WS_MAX_CONNECTIONS is refused with 503, and let in whe
   third.close();
 });
 
-test("when the gateway stops, clients are told to connect elsewhere, and new ones are refused", async () => {
+test("when the gateway stops, its clients are closed with 1012 and new ones are refused", async () => {
   const gateway = await open();
   const client = await LiveClient.open(gateway);
   await client.ask({ type: "subscribe" });

@@ -10,9 +10,14 @@ afterAll(() => gateway.close());
 
 const allMetrics = metrics.map(({ name }) => name).join(", ");
 
-/** What is sent, and what is said of it. */
-const faults: [what: string, sent: unknown, code: string, message: string][] = [
-  ["no JSON", "{bad", "invalid_json", '"{bad" is not JSON; expected a message such as {"type":"subscribe"}'],
+/** Messages that are not usable, and their errors. */
+const unusable: [name: string, sent: unknown, code: string, message: string][] = [
+  [
+    "a text that is not JSON",
+    "{bad",
+    "invalid_json",
+    '"{bad" is not JSON; expected a message such as {"type":"subscribe"}',
+  ],
   ["a list", "[1]", "invalid_message", '"[1]" is not a JSON object; expected a message such as {"type":"subscribe"}'],
   ["no type", {}, "invalid_field", "type is missing; expected one of subscribe, unsubscribe, ping"],
   ["a wrong type", { type: 7 }, "invalid_field", "type=7 is not usable; expected one of subscribe, unsubscribe, ping"],
@@ -59,7 +64,7 @@ const faults: [what: string, sent: unknown, code: string, message: string][] = [
     'topic="alerts" is not usable; expected "telemetry"',
   ],
   [
-    "filters that are no object",
+    "filters that are not an object",
     { type: "subscribe", filters: "all" },
     "invalid_field",
     'filters="all" is not usable; expected an object',
@@ -77,19 +82,19 @@ const faults: [what: string, sent: unknown, code: string, message: string][] = [
     'filters.cluster_id="b" is not usable; expected the same as filters.cluster ("a"), or only one of the two',
   ],
   [
-    "no instant",
+    "a text that is not an instant",
     { type: "subscribe", since: "2025-07-18 20:42:34" },
     "invalid_field",
     'since="2025-07-18 20:42:34" is not usable: the zone is missing, and without it the instant is open: end it with Z; expected RFC 3339 with zone, such as 2025-07-18T20:42:34Z',
   ],
   [
-    "snapshot and since",
+    "snapshot together with since",
     { type: "subscribe", since: "2025-07-18T20:42:34Z", snapshot: true },
     "invalid_field",
     "snapshot=true is not usable; expected false, or no snapshot, together with since",
   ],
   [
-    "a subscription that is not there",
+    "an unknown subscription",
     { type: "unsubscribe", id: "x" },
     "unknown_subscription",
     'No subscription of this connection has id="x"; expected a subscribe first',
@@ -101,16 +106,16 @@ const faults: [what: string, sent: unknown, code: string, message: string][] = [
     "A binary message is not usable; expected a text message with one JSON object",
   ],
   [
-    "too much",
+    "a text that is too long",
     " ".repeat(262_145),
     "message_too_large",
     "A message of 262145 characters is not usable; expected at most 262144",
   ],
-  ["depth without end", "[".repeat(200_000), "invalid_json", expect.stringContaining("is not JSON")],
+  ["endless nesting", "[".repeat(200_000), "invalid_json", expect.stringContaining("is not JSON")],
 ];
 
-describe("a message that cannot be used gets an error and keeps the connection", () => {
-  test.each(faults)("%s", async (_, sent, code, message) => {
+describe("a message that is not usable gets an error, and the connection stays open", () => {
+  test.each(unusable)("%s", async (_, sent, code, message) => {
     const client = await LiveClient.open(gateway);
     expect(await client.ask(sent)).toMatchObject({ type: "error", code, message });
     expect(await client.ask({ type: "ping" })).toEqual({ type: "pong" });
@@ -118,13 +123,13 @@ describe("a message that cannot be used gets an error and keeps the connection",
   });
 });
 
-test("an error bears the id of what it is about", async () => {
+test("an error has the id of the message that caused it", async () => {
   const client = await LiveClient.open(gateway);
   expect(await client.ask({ type: "subscribe", id: "mine", filters: { gpu: 1 } })).toMatchObject({ id: "mine" });
   client.close();
 });
 
-test("an id is given once, the same is asked for once, and there is a limit", async () => {
+test("ids are unique, filters are too unless the client chose an id, and subscriptions are limited", async () => {
   const client = await LiveClient.open(gateway);
   await client.ask({ type: "subscribe", id: "a", filters: { hostname: "h" } });
   expect(await client.ask({ type: "subscribe", id: "a" })).toMatchObject({
@@ -148,14 +153,14 @@ test("an id is given once, the same is asked for once, and there is a limit", as
   client.close();
 });
 
-test("a message beyond what the transport takes closes the connection with 1009", async () => {
+test("a message that is too large for the transport closes the connection with 1009", async () => {
   const client = await LiveClient.open(gateway);
   client.send("x".repeat(1024 * 1024 + 1));
   expect(await client.closed).toMatchObject({ code: 1009 });
   expect(await gateway.metric("telemetry_websocket_closed_total")).toBeGreaterThan(0);
 });
 
-test("a plain request is told to upgrade", async () => {
+test("a request without an upgrade is answered with 426", async () => {
   const url = `http://localhost:${gateway.port}/ws`;
   const response = await fetch(url);
   expect([response.status, response.headers.get("upgrade")]).toEqual([426, "websocket"]);
@@ -204,7 +209,7 @@ const oddMessage = fc.oneof(
   { weight: 1, arbitrary: fc.uint8Array({ maxLength: 50 }) },
 );
 
-test("whatever is sent is answered, one answer or more, and nothing of it stays behind", async () => {
+test("every message is answered, usable or not, and leaves no subscription behind", async () => {
   const loggedBefore = gateway.logged.length;
   await gateway.tell({ uuid: "GPU-0", timeMs: Date.UTC(2025, 0, 1), metrics: { temperature: 40 } });
   await fc.assert(

@@ -15,7 +15,7 @@ function record(uuid: string, second: number, more: Partial<TestRecord> = {}): T
 
 const inMl = { container: "train", pod: "job", namespace: "ml" };
 
-/** A feed over a hot tier in memory, beside a store that is empty. */
+/** A feed over a hot tier in memory and an empty store. */
 async function openFeed() {
   const hotTier = new MemoryHotTier({ onCoalesced: () => undefined });
   const store = { gpus: () => Promise.resolve([]), latest: () => Promise.resolve([]) };
@@ -25,64 +25,64 @@ async function openFeed() {
   return {
     feed,
     write: (...records: TestRecord[]) => hotTier.write(makeBatch(records)),
-    /** What a subscriber hears, as `uuid@second`. */
-    hear: (selector: GpuSelector) => {
-      const heard: string[] = [];
+    /** Subscribes, and collects the updates as `uuid@second`. */
+    listen: (selector: GpuSelector) => {
+      const received: string[] = [];
       const end = feed.subscribe(selector, ({ gpu, record: { timeMs } }) => {
-        heard.push(`${gpu.uuid}@${(timeMs - startMs) / 1000}`);
+        received.push(`${gpu.uuid}@${(timeMs - startMs) / 1000}`);
       });
-      return { heard, end };
+      return { received, end };
     },
   };
 }
 
 describe("the live feed", () => {
-  test("tells of each newest record once, in order, from the subscription on", async () => {
-    const { write, hear } = await openFeed();
+  test("publishes each newest record once, in order, from the subscription on", async () => {
+    const { write, listen } = await openFeed();
     await write(record("a", 1));
-    const { heard } = hear({});
+    const { received } = listen({});
     await write(record("a", 2), record("b", 2));
-    await write(record("a", 2)); // said twice
-    await write(record("a", 1)); // late
+    await write(record("a", 2)); // the same record again
+    await write(record("a", 1)); // an older record
     await write(record("a", 3));
-    expect(heard).toEqual(["a@2", "b@2", "a@3"]);
+    expect(received).toEqual(["a@2", "b@2", "a@3"]);
   });
 
-  test("tells again of a record that got more metrics, with all of them", async () => {
+  test("publishes a record again when more of its metrics arrive, with all of them", async () => {
     const { feed, write } = await openFeed();
-    const heard: unknown[] = [];
-    feed.subscribe({}, (update) => heard.push(update.record.metrics));
+    const received: unknown[] = [];
+    feed.subscribe({}, (update) => received.push(update.record.metrics));
     await write(record("a", 1));
     await write(record("a", 1, { metrics: { power_draw: 100 } }));
-    expect(heard).toEqual([{ temperature: 40 }, { temperature: 40, power_draw: 100 }]);
+    expect(received).toEqual([{ temperature: 40 }, { temperature: 40, power_draw: 100 }]);
   });
 
-  test("does not tell of a GPU whose attributes alone changed", async () => {
-    const { write, hear } = await openFeed();
+  test("publishes nothing when only a GPU's attributes change", async () => {
+    const { write, listen } = await openFeed();
     await write(record("a", 2));
-    const { heard } = hear({});
+    const { received } = listen({});
     await write(record("a", 1, { hostname: "elsewhere" })); // an earlier beginning, nothing newer
-    expect(heard).toEqual([]);
+    expect(received).toEqual([]);
   });
 
-  test("tells only what fits", async () => {
-    const { write, hear } = await openFeed();
-    const heardBy = {
-      one: hear({ uuids: ["a"] }),
-      twice: hear({ uuids: ["a", "a", "c"] }),
-      none: hear({ uuids: [] }),
-      host: hear({ hostname: "host-b" }),
-      cluster: hear({ clusterId: "other" }),
-      namespace: hear({ namespace: "ml" }),
-      gpuElsewhere: hear({ uuids: ["a"], hostname: "host-b" }),
-      hostElsewhere: hear({ hostname: "host-b", clusterId: "cluster" }),
+  test("publishes only updates of selected GPUs", async () => {
+    const { write, listen } = await openFeed();
+    const subscribers = {
+      one: listen({ uuids: ["a"] }),
+      twice: listen({ uuids: ["a", "a", "c"] }),
+      none: listen({ uuids: [] }),
+      host: listen({ hostname: "host-b" }),
+      cluster: listen({ clusterId: "other" }),
+      namespace: listen({ namespace: "ml" }),
+      gpuElsewhere: listen({ uuids: ["a"], hostname: "host-b" }),
+      hostElsewhere: listen({ hostname: "host-b", clusterId: "cluster" }),
     };
     await write(
       record("a", 1),
       record("b", 1, { hostname: "host-b", clusterId: "other" }),
       record("c", 1, { workload: inMl }),
     );
-    expect(Object.fromEntries(Object.entries(heardBy).map(([name, { heard }]) => [name, heard]))).toEqual({
+    expect(Object.fromEntries(Object.entries(subscribers).map(([name, { received }]) => [name, received]))).toEqual({
       one: ["a@1"],
       twice: ["a@1", "c@1"],
       none: [],
@@ -94,16 +94,16 @@ describe("the live feed", () => {
     });
   });
 
-  test("is silent to those who have ended, also when they end while it tells", async () => {
-    const { feed, write, hear } = await openFeed();
-    const first = hear({ uuids: ["a"] });
+  test("does not call a listener that has unsubscribed, even during the same update", async () => {
+    const { feed, write, listen } = await openFeed();
+    const first = listen({ uuids: ["a"] });
     const ends: (() => void)[] = [];
-    const heard: string[] = [];
+    const received: string[] = [];
     feed.subscribe({ uuids: ["a"] }, () => ends.forEach((end) => end()));
-    ends.push(feed.subscribe({ uuids: ["a"] }, ({ gpu }) => heard.push(gpu.uuid)));
+    ends.push(feed.subscribe({ uuids: ["a"] }, ({ gpu }) => received.push(gpu.uuid)));
     first.end();
     first.end();
     await write(record("a", 1));
-    expect([first.heard, heard]).toEqual([[], []]);
+    expect([first.received, received]).toEqual([[], []]);
   });
 });

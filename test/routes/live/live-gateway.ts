@@ -22,10 +22,10 @@ export interface Message extends Record<string, unknown> {
   readonly type: string;
 }
 
-/** A gateway that listens, over a store and a hot tier in memory. */
+/** A listening gateway over a store and a hot tier in memory. */
 export type LiveGateway = Awaited<ReturnType<typeof openLiveGateway>>;
 
-/** @param options replaces parts of the app; `settings` some of those of /ws */
+/** @param options parts that replace those of the app; `settings` replaces some settings of /ws */
 export async function openLiveGateway(options: TestOptions & { readonly settings?: Partial<LiveSettings> } = {}) {
   const { settings, ...others } = options;
   const store = await openMemoryStore();
@@ -65,21 +65,21 @@ export async function openLiveGateway(options: TestOptions & { readonly settings
     app,
     logged,
     fleet,
-    /** Tells records, which are in no store. */
+    /** Publishes records as the newest of their GPUs, without storing them. */
     tell: (...records: TestRecord[]) => hotTier.write(makeBatch(records)),
-    /** Stores records, and tells nobody. */
+    /** Stores records, without publishing them. */
     store: async (...records: TestRecord[]) => {
       messages += 1;
       await store.store.ingest(messageOf(`message ${messages}`, makeBatch(records)));
     },
-    /** A metric's value, whatever its labels, summed. */
+    /** The value of a Prometheus instrument, summed over its labels. */
     metric: async (name: string) => {
       const metric = (await registry.getMetricsAsJSON()).find((each) => each.name === name);
       return (metric?.values ?? []).reduce((sum, { value }) => sum + value, 0);
     },
-    /** What happens around each reading of the history. */
+    /** Replace `read` to act before and after each query for the history. */
     around,
-    /** From now on nothing is answered out of the history. */
+    /** From now on, every query for the history fails. */
     closeStore: () => store.close(),
     close: async () => {
       stopping.abort();
@@ -90,12 +90,12 @@ export async function openLiveGateway(options: TestOptions & { readonly settings
   };
 }
 
-/** A client that keeps what it gets; each message is checked against the schema of its type. */
+/** A client that collects what it receives, and checks each message against the schema of its type. */
 export class LiveClient {
   readonly messages: Message[] = [];
   readonly closed: Promise<{ code: number; reason: string }>;
   private readonly socket: WebSocket;
-  private look: () => void = () => undefined;
+  private onReceived: () => void = () => undefined;
   private taken = 0;
 
   private constructor(url: string) {
@@ -105,7 +105,7 @@ export class LiveClient {
       const schema = (serverMessages as Record<string, TSchema>)[message.type];
       expect(schema === undefined ? [message] : [...Value.Errors(schema, message)]).toEqual([]);
       this.messages.push(message);
-      this.look();
+      this.onReceived();
     };
     this.closed = new Promise((resolve) => {
       this.socket.onclose = ({ code, reason }) => resolve({ code, reason });
@@ -125,32 +125,32 @@ export class LiveClient {
     this.socket.send(typeof message === "string" || message instanceof Uint8Array ? message : JSON.stringify(message));
   }
 
-  /** Sends a message and resolves with what comes next. */
+  /** Sends a message and resolves with the next one received. */
   ask(message: unknown): Promise<Message> {
     this.send(message);
     return this.next();
   }
 
-  /** The next message that was not taken yet. */
+  /** The next message that was not returned yet. */
   async next(): Promise<Message> {
     await this.until(() => this.messages.length > this.taken);
     this.taken += 1;
     return this.messages[this.taken - 1] as Message;
   }
 
-  /** The next ones. */
+  /** The next `count` messages. */
   async take(count: number): Promise<Message[]> {
     const taken: Message[] = [];
     while (taken.length < count) taken.push(await this.next());
     return taken;
   }
 
-  /** Resolves when what came is as wanted; a test that waits in vain ends at its own time limit. */
-  async until(isSo: () => boolean): Promise<void> {
-    while (!isSo()) await new Promise<void>((resolve) => (this.look = resolve));
+  /** Resolves when the condition is met; if it never is, the test ends at its own timeout. */
+  async until(isMet: () => boolean): Promise<void> {
+    while (!isMet()) await new Promise<void>((resolve) => (this.onReceived = resolve));
   }
 
-  /** Everything up to now has come: the server answers in order. */
+  /** Resolves when everything that was sent before has arrived: the server answers in order. */
   async settle(): Promise<void> {
     const id = `settle ${this.messages.length}`;
     this.send({ type: "ping", id });
@@ -162,7 +162,7 @@ export class LiveClient {
   }
 }
 
-/** A client that speaks and never reads, until it is told to. */
+/** A client that sends messages and reads nothing until its socket is resumed. */
 export async function openSilentClient(port: number, messages: readonly unknown[] = []): Promise<net.Socket> {
   const socket = net.connect(port, "127.0.0.1");
   socket.on("error", () => undefined);

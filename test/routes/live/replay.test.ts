@@ -40,7 +40,7 @@ const textOf = ({ gpu_uuid: uuid, timestamp }: Message): string => `${String(uui
 const replayed = (client: LiveClient): Promise<void> =>
   client.until(() => client.messages.some(({ type }) => type === "replayed"));
 
-test("with since the history comes first, from that instant on, then the end of it, then what is new", async () => {
+test("with since, the history from that instant comes first, then `replayed`, then live records", async () => {
   await gateway.store(...[1, 2, 3].flatMap((second) => [record("GPU-a", second), record("GPU-b", second)]));
   const client = await connect();
   client.send({
@@ -62,7 +62,7 @@ test("with since the history comes first, from that instant on, then the end of 
   ]);
 });
 
-test("the history is filtered as what is new is", async () => {
+test("the filters also select the records of the history", async () => {
   const workload = { container: "", pod: "", namespace: "replay-ml" };
   await gateway.store(
     record("GPU-c", 1, { hostname: "replay-host" }),
@@ -77,14 +77,14 @@ test("the history is filtered as what is new is", async () => {
     { gpu_uuids: ["GPU-c", "GPU-e", "GPU-nobody"] },
     { gpu_uuids: ["GPU-c", "GPU-e"], hostname: "replay-host" },
   ];
-  const told: unknown[] = [];
+  const received: unknown[] = [];
   for (const each of filters) {
     const client = await connect();
     client.send({ type: "subscribe", since: timeOf(0), filters: each });
     await replayed(client);
-    told.push(client.messages.flatMap((message) => (message.type === "telemetry_update" ? [textOf(message)] : [])));
+    received.push(client.messages.flatMap((message) => (message.type === "telemetry_update" ? [textOf(message)] : [])));
   }
-  expect(told).toEqual([
+  expect(received).toEqual([
     [`GPU-c ${timeOf(1)}`],
     [`GPU-d ${timeOf(1)}`],
     [`GPU-e ${timeOf(1)}`],
@@ -93,7 +93,7 @@ test("the history is filtered as what is new is", async () => {
   ]);
 });
 
-test("more than may be replayed is cut off, and said", async () => {
+test("a replay stops at WS_REPLAY_MAX_RECORDS, and says that it is truncated", async () => {
   const seconds = Array.from({ length: 3001 }, (_, second) => second);
   await gateway.store(...seconds.map((second) => record("GPU-long", second)));
   const client = await connect();
@@ -103,7 +103,7 @@ test("more than may be replayed is cut off, and said", async () => {
   expect(secondsOf(client.messages, "GPU-long")).toEqual(seconds.slice(0, 3000).map((second) => `${second} r`));
 });
 
-test("what is told while the history is read, or after, is told once, whether the history has it or not", async () => {
+test("a record that arrives during a replay or after it comes once, whether the history has it or not", async () => {
   const seconds = Array.from({ length: 600 }, (_, second) => second);
   await gateway.store(...seconds.map((second) => record("GPU-m", second)));
   const both = async (second: number): Promise<void> => {
@@ -114,7 +114,7 @@ test("what is told while the history is read, or after, is told once, whether th
   gateway.around.read = async (read) => {
     pages.read += 1;
     await both(pages.read * 1000); // the history has it, in a later page or this one
-    await gateway.store(record("GPU-m", pages.read * 1000 + 1)); // the history has it, before it is told
+    await gateway.store(record("GPU-m", pages.read * 1000 + 1)); // the history has it before it is published
     await read();
     await gateway.tell(record("GPU-m", pages.read * 1000 + 1));
     await both(pages.read * 1000 + 2); // the history has it in the next page, or not at all
@@ -136,17 +136,17 @@ test("what is told while the history is read, or after, is told once, whether th
   ]);
 });
 
-test("while records come in, each is told once and in order, out of the history or live", async () => {
+test("while records arrive, each comes once and in order, from the history or live", async () => {
   const gpus = ["GPU-x", "GPU-y", "GPU-z"];
   const historySeconds = 400;
   for (let round = 0; round < 8; round += 1) {
     const own = gpus.map((gpu) => `${gpu}-${round}`);
-    // a cluster of the round's own: what one replay may tell is limited
+    // each round has its own cluster, because one replay is limited
     const clusterId = `cluster-${round}`;
     const seconds = Array.from({ length: historySeconds }, (_, second) => second);
     await gateway.store(...seconds.flatMap((second) => own.map((gpu) => record(gpu, second, { clusterId }))));
     const lastSecond = historySeconds + 60;
-    // stores before it tells, as the collector does; how long between the two, and between two records, differs
+    // stores before it publishes, as the collector does, with random delays between the two and between records
     const produce = async (gpu: string): Promise<void> => {
       for (let second = historySeconds; second < lastSecond; second += 1) {
         await gateway.store(record(gpu, second, { clusterId }));
@@ -156,36 +156,36 @@ test("while records come in, each is told once and in order, out of the history 
       }
     };
     const producing = Promise.all(own.map(produce));
-    const asked = { gpus: { gpu_uuids: own }, cluster: { cluster: clusterId }, one: { gpu_uuid: own[0] } };
-    const listening = Object.values(asked).map(async (filters) => {
+    const requested = { gpus: { gpu_uuids: own }, cluster: { cluster: clusterId }, one: { gpu_uuid: own[0] } };
+    const listening = Object.values(requested).map(async (filters) => {
       await Bun.sleep(Math.random() * 100);
       const client = await connect();
-      const since = filters === asked.cluster ? timeOf(historySeconds - 100) : timeOf(0);
+      const since = filters === requested.cluster ? timeOf(historySeconds - 100) : timeOf(0);
       client.send({ type: "subscribe", since, filters });
       return client;
     });
     const [ofGpus, ofCluster, ofOne] = (await Promise.all(listening)) as [LiveClient, LiveClient, LiveClient];
     await producing;
-    const toldAll = (client: LiveClient, gpu: string): boolean =>
+    const hasAll = (client: LiveClient, gpu: string): boolean =>
       secondsOf(client.messages, gpu)
         .at(-1)
         ?.startsWith(`${lastSecond - 1}`) === true;
     const isOrigin = / r$/;
-    const wanted = Array.from({ length: lastSecond }, (_, second) => String(second));
+    const expected = Array.from({ length: lastSecond }, (_, second) => String(second));
     for (const [client, gpu, first] of [
       ...own.map((each) => [ofGpus, each, 0] as const),
       ...own.map((each) => [ofCluster, each, historySeconds - 100] as const),
       [ofOne, own[0] as string, 0] as const,
     ]) {
-      await client.until(() => toldAll(client, gpu));
+      await client.until(() => hasAll(client, gpu));
       await client.settle();
-      const told = secondsOf(client.messages, gpu);
-      expect(told.map((each) => each.replace(isOrigin, ""))).toEqual(wanted.slice(first));
+      const received = secondsOf(client.messages, gpu);
+      expect(received.map((each) => each.replace(isOrigin, ""))).toEqual(expected.slice(first));
     }
   }
 }, 60_000);
 
-test("a store that does not answer is said, and the subscription is live", async () => {
+test("a store that does not answer is reported, and the subscription is live", async () => {
   const own = await openLiveGateway();
   const client = await LiveClient.open(own);
   await own.closeStore();

@@ -31,7 +31,7 @@ async function connect(): Promise<LiveClient> {
   return client;
 }
 
-/** GPUs of a test's own. */
+/** GPUs that no other test uses. */
 function freshGpus(count: number): string[] {
   serial += 1;
   return Array.from({ length: count }, (_, index) => `GPU-${serial}-${index}`);
@@ -64,7 +64,7 @@ test("the seed's subscription gets the seed's updates, word for word", async () 
   );
 });
 
-test("a metric that a record lacks is left out, and a record with none of the asked ones is not told", async () => {
+test("a metric that a record lacks is left out, and a record without any requested metric is not sent", async () => {
   const [gpu] = freshGpus(1) as [string];
   const client = await connect();
   await client.ask({ type: "subscribe", filters: { gpu_uuid: gpu, metrics: ["temperature", "power_draw"] } });
@@ -73,7 +73,7 @@ test("a metric that a record lacks is left out, and a record with none of the as
   expect((await client.next())["data"]).toEqual({ power_draw: 100 });
 });
 
-test("without metrics all come, also those outside the catalogue", async () => {
+test("without a metrics filter all metrics come, also those outside the catalogue", async () => {
   const [gpu] = freshGpus(1) as [string];
   const client = await connect();
   await client.ask({ type: "subscribe", filters: { gpu_uuid: gpu } });
@@ -81,7 +81,7 @@ test("without metrics all come, also those outside the catalogue", async () => {
   expect((await client.next())["data"]).toEqual({ temperature: 40, custom: { DCGM_FI_DEV_FAN_SPEED: 33 } });
 });
 
-test("a record that gets more metrics is told again, to those who want them only", async () => {
+test("a record of which more metrics arrive is sent again, only to subscriptions that requested them", async () => {
   const [gpu] = freshGpus(1) as [string];
   const client = await connect();
   await client.ask({ type: "subscribe", id: "all", filters: { gpu_uuid: gpu } });
@@ -89,21 +89,21 @@ test("a record that gets more metrics is told again, to those who want them only
   await gateway.tell(record(gpu, 1, { metrics: { temperature: 40 } }));
   await gateway.tell(record(gpu, 1, { metrics: { power_draw: 100 } }));
   await client.settle();
-  const told = client.messages.filter(({ type }) => type === "telemetry_update");
-  expect(told.map(({ id, data }) => [id, data])).toEqual([
+  const received = client.messages.filter(({ type }) => type === "telemetry_update");
+  expect(received.map(({ id, data }) => [id, data])).toEqual([
     ["all", { temperature: 40 }],
     ["one", { temperature: 40 }],
     ["all", { temperature: 40, power_draw: 100 }],
   ]);
 });
 
-test("every filter lets through what fits it, and several together what fits all", async () => {
+test("every filter selects what matches it, and several filters select what matches all of them", async () => {
   const [a, b, c] = freshGpus(3) as [string, string, string];
   const client = await connect();
   const host = `host-${a}`;
   const cluster = `cluster-${a}`;
   const namespace = `ml-${a}`;
-  const asked: Record<string, object> = {
+  const requested: Record<string, object> = {
     gpu: { gpu_uuid: a },
     gpus: { gpu_uuids: [a, b, b] },
     both: { gpu_uuid: a, gpu_uuids: [c] },
@@ -115,18 +115,18 @@ test("every filter lets through what fits it, and several together what fits all
     none: { hostname: host, namespace },
     gpuOfCluster: { gpu_uuids: [a, c], cluster },
   };
-  for (const [id, filters] of Object.entries(asked)) await client.ask({ type: "subscribe", id, filters });
+  for (const [id, filters] of Object.entries(requested)) await client.ask({ type: "subscribe", id, filters });
   await gateway.tell(
     record(a, 1, { hostname: host }),
     record(b, 1, { workload: { container: "", pod: "", namespace } }),
     record(c, 1, { clusterId: cluster }),
   );
   await client.settle();
-  const told = Object.keys(asked).map((id) => [
+  const received = Object.keys(requested).map((id) => [
     id,
     gpusOf(client.messages.filter((message) => message.type === "telemetry_update" && message["id"] === id)),
   ]);
-  expect(Object.fromEntries(told)).toEqual({
+  expect(Object.fromEntries(received)).toEqual({
     gpu: [a],
     gpus: [a, b],
     both: [a, c],
@@ -140,13 +140,13 @@ test("every filter lets through what fits it, and several together what fits all
   });
 });
 
-test("every metric of the catalogue can be asked for", async () => {
+test("every metric of the catalogue can be requested", async () => {
   const client = await connect();
   const answer = await client.ask({ type: "subscribe", filters: { metrics: metrics.map(({ name }) => name) } });
   expect(answer.type).toBe("subscribed");
 });
 
-test("the last known values come first, marked, then what is new", async () => {
+test("the last known values come first, marked, then live records", async () => {
   const [a, b, c] = freshGpus(3) as [string, string, string];
   await gateway.tell(record(a, 1), record(b, 1), record(a, 2));
   const client = await connect();
@@ -163,7 +163,7 @@ test("the last known values come first, marked, then what is new", async () => {
   expect(await client.next()).toEqual({ ...update, gpu_uuid: b, timestamp: "2025-07-18T20:42:37Z" });
 });
 
-test("with snapshot: false only what is new comes", async () => {
+test("with snapshot: false, only live records come", async () => {
   const [gpu] = freshGpus(1) as [string];
   await gateway.tell(record(gpu, 1));
   const client = await connect();
@@ -173,7 +173,7 @@ test("with snapshot: false only what is new comes", async () => {
   expect(client.messages).toHaveLength(2);
 });
 
-test("an unsubscription is acknowledged, and nothing of it follows; without id all end", async () => {
+test("an unsubscribe is acknowledged, and no record of the subscription follows; without id, all subscriptions end", async () => {
   const [a, b] = freshGpus(2) as [string, string];
   const client = await connect();
   await client.ask({ type: "subscribe", id: "a", filters: { gpu_uuid: a } });
@@ -199,7 +199,7 @@ test("a ping is answered", async () => {
   expect(await client.ask({ type: "ping", id: "7" })).toEqual({ type: "pong", id: "7" });
 });
 
-test("subscriptions of a closed connection are gone", async () => {
+test("a closed connection ends its subscriptions", async () => {
   const client = await LiveClient.open(gateway);
   await client.ask({ type: "subscribe" });
   const before = await gateway.metric("telemetry_websocket_subscriptions");
@@ -210,7 +210,7 @@ test("subscriptions of a closed connection are gone", async () => {
   expect(await gateway.metric("telemetry_websocket_subscriptions")).toBe(before - 1);
 });
 
-test("thousands of subscriptions and connections that have ended leave nothing in memory", async () => {
+test("thousands of ended subscriptions and connections leave nothing in memory", async () => {
   const client = await connect();
   const subscribeOften = async (times: number): Promise<void> => {
     for (let index = 0; index < times; index += 1) {
@@ -238,7 +238,7 @@ test("thousands of subscriptions and connections that have ended leave nothing i
     await subscribeOften(times);
     await connectOften(times / 10);
     client.messages.length = 0;
-    await Bun.sleep(300); // replays that were cut off end
+    await Bun.sleep(300); // interrupted replays end
     Bun.gc(true);
     return heapStats().objectCount;
   };
