@@ -27,7 +27,7 @@ test("delivers the newest records of the selected GPUs", async () => {
     onMessage: (message) => void messages.push(message),
   });
   await until(() => messages.some(({ type }) => type === "subscribed"));
-  await gateway.tell(record("GPU-a", 1), record("GPU-b", 1));
+  await gateway.publish(record("GPU-a", 1), record("GPU-b", 1));
   await until(() => received.length > 0);
   live.close();
   expect(received).toMatchObject([{ gpu_uuid: "GPU-a", timestamp: "2025-07-18T00:00:01Z", data: { temperature: 1 } }]);
@@ -70,7 +70,7 @@ test("after a break, a GPU that is behind the others misses no record, and a sil
   await until(() => isSubscribed(1));
   const before = [record("GPU-silent", 1000), record("GPU-behind", 1990), record("GPU-ahead", 2000)];
   await gateway.store(record("GPU-silent", 1100), ...before);
-  await gateway.tell(...before);
+  await gateway.publish(...before);
   await until(() => received.length === 3);
   proxy.cut();
   await gateway.store(record("GPU-behind", 1995), record("GPU-ahead", 2001));

@@ -17,7 +17,7 @@ let letters: string[];
 beforeAll(async () => {
   gateway = await openLiveGateway({ queue, deadLetters: queue });
   letters = await buryTwo(queue);
-  await gateway.tell({
+  await gateway.publish({
     uuid: "GPU-cli",
     timeMs: Date.UTC(2025, 6, 18),
     metrics: { temperature: 41, power_draw: 300.5 },
@@ -100,7 +100,7 @@ test("it ends without an error when its output is read no further", async () => 
   let second = 0;
   await until(async () => {
     second += 1;
-    await gateway.tell({ uuid: "GPU-cli", timeMs: Date.UTC(2025, 6, 18) + second, metrics: { temperature: 41 } });
+    await gateway.publish({ uuid: "GPU-cli", timeMs: Date.UTC(2025, 6, 18) + second, metrics: { temperature: 41 } });
     return child.exitCode !== null;
   });
   const [text, errors] = await Promise.all([child.stdout.text(), child.stderr.text()]);
@@ -109,7 +109,7 @@ test("it ends without an error when its output is read no further", async () => 
 
 test("control characters in a name are escaped", async () => {
   const hostname = "host\u001b[2J\u009b1m";
-  await gateway.tell({ uuid: "GPU-odd", timeMs: Date.UTC(2025, 6, 18), metrics: { temperature: 1 }, hostname });
+  await gateway.publish({ uuid: "GPU-odd", timeMs: Date.UTC(2025, 6, 18), metrics: { temperature: 1 }, hostname });
   const { text } = await run("hosts");
   expect(text).toContain("host\\x1b[2J\\x9b1m");
   expect(text).not.toContain("\u001b");

@@ -82,6 +82,6 @@ test("every message over a WebSocket is answered, or closes the connection with 
     await closed;
   });
   await fc.assert(property, { numRuns: 200 });
-  await until(async () => (await live.metric("telemetry_graphql_connections")) === 0);
-  expect(await live.metric("telemetry_graphql_subscriptions")).toBe(0);
+  await until(async () => (await live.instrument("telemetry_graphql_connections")) === 0);
+  expect(await live.instrument("telemetry_graphql_subscriptions")).toBe(0);
 }, 120_000);

@@ -6,7 +6,7 @@ import { type LiveGateway, openLiveGateway } from "../live/live-gateway.ts";
 let gateway: LiveGateway;
 beforeAll(async () => {
   gateway = await openLiveGateway();
-  await gateway.tell(record("GPU-a", 1));
+  await gateway.publish(record("GPU-a", 1));
 });
 afterAll(() => gateway.close());
 
@@ -34,9 +34,9 @@ test("an answer about the fleet is current, when it is repeated and after every 
   const first = { gpus: [{ uuid: "GPU-a", latest: { temperature: 1 } }] };
   expect(await answerOf(newest)).toEqual(first);
   expect(await answerOf(newest)).toEqual(first);
-  await gateway.tell(record("GPU-a", 2));
+  await gateway.publish(record("GPU-a", 2));
   expect(await answerOf(newest)).toEqual({ gpus: [{ uuid: "GPU-a", latest: { temperature: 2 } }] });
-  await gateway.tell(record("GPU-b", 3));
+  await gateway.publish(record("GPU-b", 3));
   expect(await answerOf(newest)).toMatchObject({ gpus: [{ uuid: "GPU-a" }, { uuid: "GPU-b" }] });
 });
 
@@ -54,7 +54,7 @@ test("an error is not cached", async () => {
 });
 
 test("a compressed answer has the same content, cached or not", async () => {
-  await gateway.tell(...Array.from({ length: 50 }, (_, index) => record(`GPU-many-${index}`, 4)));
+  await gateway.publish(...Array.from({ length: 50 }, (_, index) => record(`GPU-many-${index}`, 4)));
   const plain = await (await ask(newest)).text();
   for (const encoding of ["gzip", "zstd"]) {
     const response = await ask(newest, { "accept-encoding": encoding });

@@ -23,7 +23,7 @@ async function flood(to: LiveGateway): Promise<void> {
   const name = `a name outside the catalogue ${"x".repeat(2000)}`;
   for (let second = 1; second <= seconds; second += 1) {
     const metrics = { temperature: second === seconds ? 99 : 1, [name]: second };
-    await to.tell(...gpus.map((uuid) => ({ uuid, timeMs: startMs + second * 1000, metrics })));
+    await to.publish(...gpus.map((uuid) => ({ uuid, timeMs: startMs + second * 1000, metrics })));
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
@@ -63,7 +63,7 @@ test.each(transports)(
     const client = await connected(gateway.port, sent);
     socket = client;
     const own = gateway;
-    await until(async () => (await own.metric("telemetry_graphql_subscriptions")) === 1);
+    await until(async () => (await own.instrument("telemetry_graphql_subscriptions")) === 1);
     await flood(gateway);
     const newest = new Set<string>();
     let bytes = 0;

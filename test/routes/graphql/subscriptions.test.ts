@@ -36,11 +36,11 @@ test("over a WebSocket: newest records of the selected GPUs, as they arrive", as
   let second = 0;
   await until(async () => {
     second += 1;
-    await gateway.tell(record("GPU-a", second), record("GPU-b", second));
+    await gateway.publish(record("GPU-a", second), record("GPU-b", second));
     return received.length > 0;
   });
   const last = second + 1;
-  await gateway.tell(record("GPU-a", last));
+  await gateway.publish(record("GPU-a", last));
   await until(() => JSON.stringify(received.at(-1)).includes(`:${last}}`));
   for (const each of received) expect(each).toMatchObject({ data: { telemetry: { uuid: "GPU-a" } } });
   expect(received.at(-1)).toEqual({ data: { telemetry: { uuid: "GPU-a", temperature: last } } });
@@ -78,7 +78,7 @@ test("over a WebSocket: an invalid operation ends alone, and the others of its c
   let second = 2000;
   await until(async () => {
     second += 1;
-    await gateway.tell(record("GPU-a", second));
+    await gateway.publish(record("GPU-a", second));
     return received.length > 0;
   });
   await client.dispose();
@@ -102,7 +102,7 @@ test("as events over HTTP: newest records of the selected GPUs", async () => {
   let second = 0;
   await until(async () => {
     second += 1;
-    await gateway.tell(record("GPU-c", second));
+    await gateway.publish(record("GPU-c", second));
     return text.includes('"uuid":"GPU-c","temperature"');
   });
   expect(text).toContain("event: next");
@@ -113,8 +113,8 @@ test("as events over HTTP: newest records of the selected GPUs", async () => {
 test("records that arrive faster than they are read are reduced to the newest of each GPU", async () => {
   const feed = new LiveFeed(gateway.fleet);
   const records = liveRecords(feed, { uuids: ["GPU-s", "GPU-t"] });
-  for (let second = 1; second <= 1000; second += 1) await gateway.tell(record("GPU-s", second));
-  await gateway.tell(record("GPU-t", 1));
+  for (let second = 1; second <= 1000; second += 1) await gateway.publish(record("GPU-s", second));
+  await gateway.publish(record("GPU-t", 1));
   expect((await records.next()).value).toMatchObject({ gpu: { uuid: "GPU-s" }, timeMs: at(1000) });
   expect((await records.next()).value).toMatchObject({ gpu: { uuid: "GPU-t" }, timeMs: at(1) });
   const waiting = records.next();

@@ -36,7 +36,7 @@ async function openSilent(gateway: LiveGateway, filters: object = {}): Promise<n
 /** Publishes records of these GPUs, second by second. */
 async function flood(gateway: LiveGateway, gpus: readonly string[], seconds: readonly [number, number]): Promise<void> {
   for (let second = seconds[0]; second < seconds[1]; second += 1) {
-    await gateway.tell(...gpus.map((gpu) => record(gpu, second)));
+    await gateway.publish(...gpus.map((gpu) => record(gpu, second)));
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
@@ -48,15 +48,15 @@ test("a client that reads again gets the newest record of each GPU, and the numb
   const reader = await LiveClient.open(gateway);
   await reader.ask({ type: "subscribe", filters: { gpu_uuid: "GPU-0" } });
   const socket = await openSilent(gateway);
-  await until(async () => (await gateway.metric("telemetry_websocket_subscriptions")) === 2);
+  await until(async () => (await gateway.instrument("telemetry_websocket_subscriptions")) === 2);
   await flood(gateway, gpus, [0, 500]);
-  expect(await gateway.metric("telemetry_websocket_behind_connections")).toBe(1);
-  const skipped = await gateway.metric("telemetry_websocket_skipped_records_total");
+  expect(await gateway.instrument("telemetry_websocket_behind_connections")).toBe(1);
+  const skipped = await gateway.instrument("telemetry_websocket_skipped_records_total");
   expect(skipped).toBeGreaterThan(1000);
   let text = "";
   socket.on("data", (data: Buffer) => (text += data.toString("latin1")));
   socket.resume();
-  await until(async () => (await gateway.metric("telemetry_websocket_behind_connections")) === 0);
+  await until(async () => (await gateway.instrument("telemetry_websocket_behind_connections")) === 0);
   await flood(gateway, gpus, [500, 501]);
   await until(async () => text.includes('08:20Z","gpu_uuid":"GPU-19"'));
   const counts = [...text.matchAll(/\{"type":"skipped","id":"1","count":(\d+)\}/g)].map(([, count]) => Number(count));
@@ -74,9 +74,9 @@ test("a client that reads again gets the newest record of each GPU, and the numb
 test("a client that reads nothing for too long is closed with 1013", async () => {
   const gateway = await open({ wsStallTimeoutMs: 300 });
   const socket = await openSilent(gateway);
-  await until(async () => (await gateway.metric("telemetry_websocket_subscriptions")) === 1);
+  await until(async () => (await gateway.instrument("telemetry_websocket_subscriptions")) === 1);
   await flood(gateway, gpus, [0, 300]);
-  await until(async () => (await gateway.metric("telemetry_websocket_connections")) === 0);
+  await until(async () => (await gateway.instrument("telemetry_websocket_connections")) === 0);
   let last = Buffer.alloc(0);
   socket.on("data", (data: Buffer) => (last = Buffer.concat([last, data]).subarray(-100)));
   socket.resume();
@@ -91,7 +91,7 @@ test("a client that sends requests and never reads the answers is closed", async
   const request = { type: "subscribe", filters: { metrics: ["x".repeat(200)] } };
   const socket = await openSilentClient(gateway.port, []);
   silent.push(socket);
-  await until(async () => (await gateway.metric("telemetry_websocket_connections")) === 1);
+  await until(async () => (await gateway.instrument("telemetry_websocket_connections")) === 1);
   const asking = (async () => {
     const frames = Buffer.concat(Array.from({ length: 500 }, () => textFrame(JSON.stringify(request))));
     for (let round = 0; round < 100 && !socket.destroyed; round += 1) {
@@ -99,19 +99,19 @@ test("a client that sends requests and never reads the answers is closed", async
       await Bun.sleep(5);
     }
   })();
-  await until(async () => (await gateway.metric("telemetry_websocket_closed_total")) === 1);
+  await until(async () => (await gateway.instrument("telemetry_websocket_closed_total")) === 1);
   await asking;
-  expect(await gateway.metric("telemetry_websocket_connections")).toBe(0);
+  expect(await gateway.instrument("telemetry_websocket_connections")).toBe(0);
 }, 30_000);
 
 test("a client that reads gets a snapshot larger than any buffer completely, and the next records of as many GPUs", async () => {
   const gateway = await open();
   const fleet = Array.from({ length: 4000 }, (_, index) => `GPU-${index}`);
-  await gateway.tell(...fleet.map((gpu) => record(gpu, 1)));
+  await gateway.publish(...fleet.map((gpu) => record(gpu, 1)));
   const client = await LiveClient.open(gateway);
   await client.ask({ type: "subscribe" });
   await client.until(() => client.messages.length > fleet.length);
-  await gateway.tell(...fleet.map((gpu) => record(gpu, 2)));
+  await gateway.publish(...fleet.map((gpu) => record(gpu, 2)));
   await client.until(() => client.messages.length > 2 * fleet.length);
   const received = client.messages.slice(1).map((message) => [message["gpu_uuid"], message["snapshot"] === true]);
   expect(received.toSorted()).toEqual(
@@ -132,14 +132,14 @@ test("50 of 200 clients that never read cost little memory, and the others miss 
     readers.map((reader, index) => reader.ask({ type: "subscribe", filters: { gpu_uuid: `GPU-${index % 20}` } })),
   );
   for (let index = 0; index < 50; index += 1) await openSilent(gateway);
-  await until(async () => (await gateway.metric("telemetry_websocket_subscriptions")) === 200);
+  await until(async () => (await gateway.instrument("telemetry_websocket_subscriptions")) === 200);
   await flood(gateway, gpus, [0, 200]); // fills the kernel's buffers
   Bun.gc(true);
   const before = process.memoryUsage.rss();
   await flood(gateway, gpus, [200, 600]); // 16 MB for each of those that do not read
   Bun.gc(true);
   const grown = (process.memoryUsage.rss() - before) / 1024 / 1024;
-  expect(await gateway.metric("telemetry_websocket_behind_connections")).toBe(50);
+  expect(await gateway.instrument("telemetry_websocket_behind_connections")).toBe(50);
   expect(grown).toBeLessThan(150);
   for (const [index, reader] of readers.entries()) {
     await reader.settle();
@@ -158,7 +158,7 @@ test("a connection beyond WS_MAX_CONNECTIONS is refused with 503, and accepted a
     error: { code: "no_room", message: "There are 2 connections already, as many as WS_MAX_CONNECTIONS allows" },
   });
   first.close();
-  await until(async () => (await gateway.metric("telemetry_websocket_connections")) === 1);
+  await until(async () => (await gateway.instrument("telemetry_websocket_connections")) === 1);
   const third = await LiveClient.open(gateway);
   expect(await third.ask({ type: "ping" })).toEqual({ type: "pong" });
   second.close();
@@ -170,12 +170,12 @@ test("when the gateway stops, its clients are closed with 1012 and new ones are 
   const client = await LiveClient.open(gateway);
   await client.ask({ type: "subscribe" });
   await openSilent(gateway);
-  await until(async () => (await gateway.metric("telemetry_websocket_connections")) === 2);
+  await until(async () => (await gateway.instrument("telemetry_websocket_connections")) === 2);
   gateway.stopping.abort();
   expect(await client.closed).toEqual({ code: 1012, reason: "this gateway is stopping; connect again" });
   const response = await fetch(`http://localhost:${gateway.port}/ws`, { headers: { upgrade: "websocket" } });
   expect([response.status, await response.json()]).toMatchObject([503, { error: { code: "no_room" } }]);
-  expect(await gateway.metric("telemetry_websocket_connections")).toBe(0);
+  expect(await gateway.instrument("telemetry_websocket_connections")).toBe(0);
 });
 
 test("silent connections are pinged, and closed when nothing answers", async () => {

@@ -157,7 +157,7 @@ test("a message that is too large for the transport closes the connection with 1
   const client = await LiveClient.open(gateway);
   client.send("x".repeat(1024 * 1024 + 1));
   expect(await client.closed).toMatchObject({ code: 1009 });
-  expect(await gateway.metric("telemetry_websocket_closed_total")).toBeGreaterThan(0);
+  expect(await gateway.instrument("telemetry_websocket_closed_total")).toBeGreaterThan(0);
 });
 
 test("a request without an upgrade is answered with 426", async () => {
@@ -211,7 +211,7 @@ const oddMessage = fc.oneof(
 
 test("every message is answered, usable or not, and leaves no subscription behind", async () => {
   const loggedBefore = gateway.logged.length;
-  await gateway.tell({ uuid: "GPU-0", timeMs: Date.UTC(2025, 0, 1), metrics: { temperature: 40 } });
+  await gateway.publish({ uuid: "GPU-0", timeMs: Date.UTC(2025, 0, 1), metrics: { temperature: 40 } });
   await fc.assert(
     fc.asyncProperty(fc.array(oddMessage, { minLength: 1, maxLength: 30 }), async (messages) => {
       const client = await LiveClient.open(gateway);
@@ -227,8 +227,8 @@ test("every message is answered, usable or not, and leaves no subscription behin
   );
   const last = await LiveClient.open(gateway);
   await last.ask({ type: "ping" });
-  expect(await gateway.metric("telemetry_websocket_connections")).toBe(1);
-  expect(await gateway.metric("telemetry_websocket_subscriptions")).toBe(0);
+  expect(await gateway.instrument("telemetry_websocket_connections")).toBe(1);
+  expect(await gateway.instrument("telemetry_websocket_subscriptions")).toBe(0);
   expect(gateway.logged.slice(loggedBefore)).toEqual([]);
   last.close();
 }, 60_000);

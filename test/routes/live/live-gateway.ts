@@ -66,16 +66,16 @@ export async function openLiveGateway(options: TestOptions & { readonly settings
     logged,
     fleet,
     /** Publishes records as the newest of their GPUs, without storing them. */
-    tell: (...records: TestRecord[]) => hotTier.write(makeBatch(records)),
+    publish: (...records: TestRecord[]) => hotTier.write(makeBatch(records)),
     /** Stores records, without publishing them. */
     store: async (...records: TestRecord[]) => {
       messages += 1;
       await store.store.ingest(messageOf(`message ${messages}`, makeBatch(records)));
     },
     /** The value of a Prometheus instrument, summed over its labels. */
-    metric: async (name: string) => {
-      const metric = (await registry.getMetricsAsJSON()).find((each) => each.name === name);
-      return (metric?.values ?? []).reduce((sum, { value }) => sum + value, 0);
+    instrument: async (name: string) => {
+      const instrument = (await registry.getMetricsAsJSON()).find((each) => each.name === name);
+      return (instrument?.values ?? []).reduce((sum, { value }) => sum + value, 0);
     },
     /** Replace `read` to act before and after each query for the history. */
     around,

@@ -51,7 +51,7 @@ test("with since, the history from that instant comes first, then `replayed`, th
   });
   await replayed(client);
   await gateway.store(record("GPU-a", 4));
-  await gateway.tell(record("GPU-a", 4));
+  await gateway.publish(record("GPU-a", 4));
   const update = { type: "telemetry_update", gpu_uuid: "GPU-a", id: "x" };
   await client.until(() => client.messages.length === 5);
   expect(client.messages.slice(1)).toEqual([
@@ -108,7 +108,7 @@ test("a record that arrives during a replay or after it comes once, whether the 
   await gateway.store(...seconds.map((second) => record("GPU-m", second)));
   const both = async (second: number): Promise<void> => {
     await gateway.store(record("GPU-m", second));
-    await gateway.tell(record("GPU-m", second));
+    await gateway.publish(record("GPU-m", second));
   };
   const pages = { read: 0 };
   gateway.around.read = async (read) => {
@@ -116,7 +116,7 @@ test("a record that arrives during a replay or after it comes once, whether the 
     await both(pages.read * 1000); // the history has it, in a later page or this one
     await gateway.store(record("GPU-m", pages.read * 1000 + 1)); // the history has it before it is published
     await read();
-    await gateway.tell(record("GPU-m", pages.read * 1000 + 1));
+    await gateway.publish(record("GPU-m", pages.read * 1000 + 1));
     await both(pages.read * 1000 + 2); // the history has it in the next page, or not at all
   };
   const client = await connect();
@@ -124,7 +124,7 @@ test("a record that arrives during a replay or after it comes once, whether the 
   await replayed(client);
   gateway.around.read = (read) => read();
   await gateway.store(record("GPU-m", 9000));
-  await gateway.tell(record("GPU-m", 9000));
+  await gateway.publish(record("GPU-m", 9000));
   await client.until(() => client.messages.at(-1)?.["timestamp"] === timeOf(9000));
   expect(pages.read).toBe(2);
   const late = [1000, 1001, 1002, 2000, 2001].map((second) => `${second} r`);
@@ -151,7 +151,7 @@ test("while records arrive, each comes once and in order, from the history or li
       for (let second = historySeconds; second < lastSecond; second += 1) {
         await gateway.store(record(gpu, second, { clusterId }));
         if (Math.random() < 0.5) await Bun.sleep(Math.random() * 4);
-        await gateway.tell(record(gpu, second, { clusterId }));
+        await gateway.publish(record(gpu, second, { clusterId }));
         if (Math.random() < 0.5) await Bun.sleep(Math.random() * 4);
       }
     };
@@ -190,7 +190,7 @@ test("a store that does not answer is reported, and the subscription is live", a
   const client = await LiveClient.open(own);
   await own.closeStore();
   await client.ask({ type: "subscribe", id: "x", since: timeOf(0) });
-  await own.tell(record("GPU-q", 1));
+  await own.publish(record("GPU-q", 1));
   await client.until(() => client.messages.length === 4);
   expect(client.messages).toMatchObject([
     { type: "subscribed", id: "x" },

@@ -53,7 +53,7 @@ test("the seed's subscription gets the seed's updates, word for word", async () 
     filters: { gpu_uuid: seedGpu, metrics: ["gpu_utilization", "temperature", "power_draw"] },
     gpus: 0,
   });
-  await gateway.tell(record(seedGpu, 0));
+  await gateway.publish(record(seedGpu, 0));
   expect(JSON.stringify(await client.next())).toBe(
     JSON.stringify({
       type: "telemetry_update",
@@ -68,8 +68,8 @@ test("a metric that a record lacks is left out, and a record without any request
   const [gpu] = freshGpus(1) as [string];
   const client = await connect();
   await client.ask({ type: "subscribe", filters: { gpu_uuid: gpu, metrics: ["temperature", "power_draw"] } });
-  await gateway.tell(record(gpu, 1, { metrics: { gpu_utilization: 1 } }));
-  await gateway.tell(record(gpu, 2, { metrics: { power_draw: 100 } }));
+  await gateway.publish(record(gpu, 1, { metrics: { gpu_utilization: 1 } }));
+  await gateway.publish(record(gpu, 2, { metrics: { power_draw: 100 } }));
   expect((await client.next())["data"]).toEqual({ power_draw: 100 });
 });
 
@@ -77,7 +77,7 @@ test("without a metrics filter all metrics come, also those outside the catalogu
   const [gpu] = freshGpus(1) as [string];
   const client = await connect();
   await client.ask({ type: "subscribe", filters: { gpu_uuid: gpu } });
-  await gateway.tell(record(gpu, 1, { metrics: { temperature: 40, DCGM_FI_DEV_FAN_SPEED: 33 } }));
+  await gateway.publish(record(gpu, 1, { metrics: { temperature: 40, DCGM_FI_DEV_FAN_SPEED: 33 } }));
   expect((await client.next())["data"]).toEqual({ temperature: 40, custom: { DCGM_FI_DEV_FAN_SPEED: 33 } });
 });
 
@@ -86,8 +86,8 @@ test("a record of which more metrics arrive is sent again, only to subscriptions
   const client = await connect();
   await client.ask({ type: "subscribe", id: "all", filters: { gpu_uuid: gpu } });
   await client.ask({ type: "subscribe", id: "one", filters: { gpu_uuid: gpu, metrics: ["temperature"] } });
-  await gateway.tell(record(gpu, 1, { metrics: { temperature: 40 } }));
-  await gateway.tell(record(gpu, 1, { metrics: { power_draw: 100 } }));
+  await gateway.publish(record(gpu, 1, { metrics: { temperature: 40 } }));
+  await gateway.publish(record(gpu, 1, { metrics: { power_draw: 100 } }));
   await client.settle();
   const received = client.messages.filter(({ type }) => type === "telemetry_update");
   expect(received.map(({ id, data }) => [id, data])).toEqual([
@@ -116,7 +116,7 @@ test("every filter selects what matches it, and several filters select what matc
     gpuOfCluster: { gpu_uuids: [a, c], cluster },
   };
   for (const [id, filters] of Object.entries(requested)) await client.ask({ type: "subscribe", id, filters });
-  await gateway.tell(
+  await gateway.publish(
     record(a, 1, { hostname: host }),
     record(b, 1, { workload: { container: "", pod: "", namespace } }),
     record(c, 1, { clusterId: cluster }),
@@ -148,12 +148,12 @@ test("every metric of the catalogue can be requested", async () => {
 
 test("the last known values come first, marked, then live records", async () => {
   const [a, b, c] = freshGpus(3) as [string, string, string];
-  await gateway.tell(record(a, 1), record(b, 1), record(a, 2));
+  await gateway.publish(record(a, 1), record(b, 1), record(a, 2));
   const client = await connect();
   const filters = { gpu_uuids: [a, b, c], metrics: ["temperature"] };
   expect(await client.ask({ type: "subscribe", id: "x", filters })).toMatchObject({ id: "x", gpus: 2 });
   const snapshot = await client.take(2);
-  await gateway.tell(record(b, 3));
+  await gateway.publish(record(b, 3));
   const data = { temperature: 72.3 };
   const update = { type: "telemetry_update", data, id: "x" };
   expect(snapshot).toEqual([
@@ -165,10 +165,10 @@ test("the last known values come first, marked, then live records", async () => 
 
 test("with snapshot: false, only live records come", async () => {
   const [gpu] = freshGpus(1) as [string];
-  await gateway.tell(record(gpu, 1));
+  await gateway.publish(record(gpu, 1));
   const client = await connect();
   await client.ask({ type: "subscribe", snapshot: false, filters: { gpu_uuid: gpu } });
-  await gateway.tell(record(gpu, 2));
+  await gateway.publish(record(gpu, 2));
   expect(await client.next()).toMatchObject({ timestamp: "2025-07-18T20:42:36Z" });
   expect(client.messages).toHaveLength(2);
 });
@@ -180,14 +180,14 @@ test("an unsubscribe is acknowledged, and no record of the subscription follows;
   expect(await client.ask({ type: "subscribe", filters: { gpu_uuid: a } })).toMatchObject({ id: "1" });
   expect(await client.ask({ type: "subscribe", filters: { gpu_uuid: b } })).toMatchObject({ id: "2" });
   expect(await client.ask({ type: "unsubscribe", id: "1" })).toEqual({ type: "unsubscribed", id: "1" });
-  await gateway.tell(record(a, 1));
+  await gateway.publish(record(a, 1));
   expect(await client.next()).toMatchObject({ id: "a", gpu_uuid: a });
   client.send({ type: "unsubscribe", topic: "telemetry" });
   expect(await client.take(2)).toEqual([
     { type: "unsubscribed", id: "a" },
     { type: "unsubscribed", id: "2" },
   ]);
-  await gateway.tell(record(a, 2), record(b, 2));
+  await gateway.publish(record(a, 2), record(b, 2));
   await client.settle();
   expect(client.messages.at(-1)).toMatchObject({ type: "pong" });
   expect(client.messages).toHaveLength(8);
@@ -202,12 +202,12 @@ test("a ping is answered", async () => {
 test("a closed connection ends its subscriptions", async () => {
   const client = await LiveClient.open(gateway);
   await client.ask({ type: "subscribe" });
-  const before = await gateway.metric("telemetry_websocket_subscriptions");
+  const before = await gateway.instrument("telemetry_websocket_subscriptions");
   client.close();
   await client.closed;
   const other = await connect();
   await other.ask({ type: "ping" });
-  expect(await gateway.metric("telemetry_websocket_subscriptions")).toBe(before - 1);
+  expect(await gateway.instrument("telemetry_websocket_subscriptions")).toBe(before - 1);
 });
 
 test("thousands of ended subscriptions and connections leave nothing in memory", async () => {
