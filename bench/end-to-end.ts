@@ -8,8 +8,8 @@ import { takeInByVictoriaMetrics } from "./end-to-end/theirs.ts";
 import { grouped, print } from "./support/output.ts";
 import { median } from "./support/statistics.ts";
 
-// A CSV file through a streamer, etcd and a collector into TimescaleDB, processes and servers as in production and all of it
-// durable, until the last row can be queried; against VictoriaMetrics, which takes the same file in by HTTP.
+// Imports a CSV file through a streamer, etcd and a collector into TimescaleDB, with processes and servers as in production and
+// everything durable, until the last row can be queried; compared with VictoriaMetrics, which imports the same file by HTTP.
 
 const { values } = parseArgs({
   options: {

@@ -16,8 +16,8 @@ import { usageOf } from "./support/process-usage.ts";
 import { print } from "./support/output.ts";
 import { median } from "./support/statistics.ts";
 
-// What a gateway's answers cost beside the least that they can cost: the same bytes, or the same SQL, from bare Bun.serve in
-// a process of its own, the same number of connections asking, one after the other, in the same run.
+// What a gateway's responses cost, compared with the least that they can cost: the same bytes, or the same SQL, from bare
+// Bun.serve in a process of its own, with the same number of connections, one after the other in the same run.
 
 const { values } = parseArgs({
   options: {
@@ -50,16 +50,16 @@ interface Server {
   readonly pid: number;
 }
 
-/** Requests a second, and a second of the server's processor time. */
+/** Requests for each second, and for each second of the server's processor time. */
 async function rateOf(pid: number, load: HttpLoad): Promise<HttpRate & { readonly perCpuSecond: number }> {
   const before = usageOf([pid]).cpuSeconds;
   const rate = await httpLoad(load);
-  // the warm-up is in the processor time, too
+  // the processor time includes the warm-up
   const requests = rate.perSecond * (load.seconds + 1);
   return { ...rate, perCpuSecond: requests / (usageOf([pid]).cpuSeconds - before) };
 }
 
-/** Asks both sides in turns, and judges by the servers' processor time: who else uses the machine does not count then. */
+/** Loads both sides in turns, and compares the servers' processor time, which other users of the machine do not change. */
 async function compare(
   name: string,
   { ours, beside, least }: { readonly ours: Asked; readonly beside: Asked; readonly least: number },
@@ -79,7 +79,7 @@ async function compare(
 
 type Asked = Server & Omit<HttpLoad, "seconds" | "connections">;
 
-/** The statements behind a page of a GPU's records, as they go to the database. */
+/** The SQL statements for a page of a GPU's records, as the gateway sends them. */
 async function statementsOf(url: string, uuid: string): Promise<string> {
   const client = new PostgresClient({ url, maxConnections: 1, clock: systemClock });
   const statements: { text: string; params: readonly string[] }[] = [];

@@ -7,8 +7,8 @@ import { batchesOf, type CopyText, copyTextOf, type Shape, shapes } from "./inge
 import { grouped, print } from "./support/output.ts";
 import { median } from "./support/statistics.ts";
 
-// How fast the store takes batches in, against COPY of the same rows into an identical hypertable with as many connections:
-// the limit of what PostgreSQL can take. Both durable, on one server, one after the other.
+// How fast the store ingests batches, compared with COPY of the same rows into an identical hypertable with as many
+// connections, which is the most that PostgreSQL can do. Both are durable, on one server, one after the other.
 
 const { values } = parseArgs({
   options: { batches: { type: "string", default: "40" }, rounds: { type: "string", default: "3" } },
@@ -23,12 +23,12 @@ interface Rate {
   readonly firstSeconds: number;
 }
 
-/** The first one makes the fleet known and the first chunk: that is done once, and measured for itself. */
+/** The first batch also stores the GPUs and creates the first chunk. That happens once and is measured apart. */
 type Batches = readonly [RecordBatch, ...RecordBatch[]];
 
 let databases = 0;
 
-/** Runs work in a database of its own, with the schema. */
+/** Calls work with a new database that has the schema. */
 async function inDatabase<T>(
   server: PostgresServer,
   work: (url: string, admin: postgres.Sql) => Promise<T>,
@@ -49,7 +49,7 @@ async function inDatabase<T>(
   }
 }
 
-/** Takes from a list with so many workers. @returns seconds */
+/** Processes a list with this many workers. @returns seconds */
 async function worked<T>(
   items: readonly T[],
   workers: number,

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { grouped, print } from "./support/output.ts";
 
-// The whole way on one machine: CSV file -> streamer -> queue -> collector -> embedded store, in a process of its own.
-// Prints samples/s as the import's own report says it, and the largest resident memory of the process.
+// The whole pipeline on one machine: CSV file -> streamer -> queue -> collector -> embedded store, in a process of its own.
+// Prints the samples/s of the import's own report, and the largest resident memory of the process.
 
 const root = `${import.meta.dir}/..`;
 const dir = await mkdtemp(join(tmpdir(), "telemetry-bench-"));
@@ -29,7 +29,7 @@ async function importOnce(
   for await (const chunk of child.stdout) {
     text += new TextDecoder().decode(chunk);
     if (!/samples\/s\s+[\d,]+/.test(text) || maxRssMebibytes > 0) continue;
-    // Not the exit's resource usage: that includes the process that made the database.
+    // not the resource usage at the exit, which includes the process that created the database
     const status = await Bun.file(`/proc/${child.pid}/status`).text();
     maxRssMebibytes = Math.round(Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) / 1024);
     child.kill("SIGTERM");

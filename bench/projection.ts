@@ -8,13 +8,13 @@ import { FleetAnswers } from "../src/routes/answers/fleet-answers.ts";
 import { median, quantile } from "./support/statistics.ts";
 import { print } from "./support/output.ts";
 
-// A gateway's memory with a simulated fleet: how long `latest` takes right after every record has changed, what taking a
-// change in costs, and how much memory a GPU takes. `bun bench/projection.ts [gpus ...]`; each size in a process of its
-// own, so that their memory is told apart.
+// A gateway's memory with a simulated fleet: how long `latest` takes right after every record has changed, what applying a change
+// costs, and how much memory a GPU takes. `bun bench/projection.ts [gpus ...]`: each size in a process of its own, so that its
+// memory can be measured.
 
 const gpusPerHost = 8;
 const rounds = 220;
-/** Not counted: a server has been running for a while. */
+/** Not counted: a real server has already run for a while. */
 const warmUpRounds = 20;
 /** The API's largest page. */
 const pageMax = 10_000;
@@ -51,7 +51,7 @@ async function measure(gpus: number): Promise<void> {
   const fleet = new FleetProjection({ hotTier, store, clock: systemClock, log: pino({ level: "silent" }) });
   await fleet.start();
   const answers = new FleetAnswers(fleet);
-  /** Until the answer is there, ready to be sent. */
+  /** Measures until the response is ready to be sent. */
   const ask = async (path: string, make: () => string): Promise<[ms: number, bytes: number]> => {
     const startedAtMs = performance.now();
     const response = await answers.answer(new Request(`http://localhost${path}`), make);
@@ -84,9 +84,9 @@ async function measure(gpus: number): Promise<void> {
     [
       `${known} GPUs`,
       `latest of ${Math.min(known, pageMax)} after all changed: median ${median(changed).toFixed(2)} ms, p99 ${quantile(changed, 0.99).toFixed(2)} ms (${mebibytes(bytes)} MiB); unchanged: median ${median(kept).toFixed(2)} ms`,
-      `taking all changes in: median ${median(taken).toFixed(0)} ms, ${((median(taken) * 1000) / known).toFixed(1)} us a record`,
+      `applying all changes: median ${median(taken).toFixed(0)} ms, ${((median(taken) * 1000) / known).toFixed(1)} us a record`,
       `/api/v1/gpus after a change: ${listMs.toFixed(1)} ms (${mebibytes(listBytes)} MiB)`,
-      `state: ${Math.round(stateBytes / known)} bytes a GPU; process: ${mebibytes(after.rss)} MiB resident, of it ${mebibytes(before.rss)} before the fleet was in memory`,
+      `state: ${Math.round(stateBytes / known)} bytes a GPU; process: ${mebibytes(after.rss)} MiB resident, of it ${mebibytes(before.rss)} before the fleet was loaded`,
     ].join("\n  "),
   );
   await fleet.stop(AbortSignal.abort());

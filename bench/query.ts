@@ -9,8 +9,8 @@ import { type Question, questionsOf } from "./query/questions.ts";
 import { print } from "./support/output.ts";
 import { median, quantile } from "./support/statistics.ts";
 
-// How fast history answers: a gateway on TimescaleDB against VictoriaMetrics and Prometheus with the same samples, the same
-// questions and HTTP for all; the answers are compared.
+// How fast history is queried: a gateway on TimescaleDB beside VictoriaMetrics and Prometheus, with the same samples and the
+// same questions, all by HTTP. The answers are compared.
 
 const { values } = parseArgs({
   options: {
@@ -44,7 +44,7 @@ async function ask(url: string): Promise<string> {
   return answer;
 }
 
-/** @returns milliseconds of each run, sorted */
+/** @returns milliseconds of each run */
 async function timed(side: Side, path: (run: number) => string): Promise<number[]> {
   const times: number[] = [];
   for (let run = 0; run < runs; run += 1) {
@@ -55,7 +55,7 @@ async function timed(side: Side, path: (run: number) => string): Promise<number[
   return times;
 }
 
-/** @returns how many values differ, or are there on one side only */
+/** @returns how many values differ, or exist on one side only */
 function differences({ tolerance }: Question, ours: ReadonlyMap<string, number>, theirs: ReadonlyMap<string, number>) {
   let different = Math.abs(ours.size - theirs.size);
   for (const [key, value] of ours) {
@@ -75,7 +75,7 @@ async function measure(question: Question, ours: Side, peers: readonly Side[]): 
   for (const peer of peers) {
     const different = differences(question, values, question.valuesOfTheirs(await ask(peer.url + question.theirs(1))));
     if (different > 0) process.exitCode = 1;
-    show(peer.name, await timed(peer, question.theirs), `; of ${values.size} values ${different} are different`);
+    show(peer.name, await timed(peer, question.theirs), `; ${different} of ${values.size} values differ`);
   }
 }
 

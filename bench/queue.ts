@@ -7,15 +7,15 @@ import { natsRate } from "./queue/nats.ts";
 import { grouped, print } from "./support/output.ts";
 import { median } from "./support/statistics.ts";
 
-// The queue on etcd, against plain puts of the same payload into the same etcd and against NATS JetStream with the same
-// payload, all in one run: samples/s from publish to acknowledge, the cost of a claim and its acknowledge, the time until
-// a killed consumer's message comes to another, and how large etcd's database gets over ten million samples.
+// The queue on etcd, compared in one run with plain puts of the same payload into the same etcd, and with NATS JetStream:
+// samples/s from publish to acknowledge, the time of a claim and its acknowledge, the time until a killed consumer's message is
+// delivered to another, and the size of etcd's database over ten million samples.
 
 const batchSamples = 5000;
 const rounds = 3;
 const leaseSeconds = 5;
 
-/** Through an etcd of its own: what the puts above left in the other's file would count. */
+/** Uses an etcd of its own: the file of the other one has grown by the puts above. */
 async function carryLong(load: { readonly batches: typeof batches; readonly messages: number }): Promise<CarryResult> {
   const fresh = await startEtcd({ members: 1 });
   const freshClient = new EtcdClient({ endpoints: fresh.endpoints });

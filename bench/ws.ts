@@ -11,9 +11,9 @@ import { grouped, print } from "./support/output.ts";
 import { median } from "./support/statistics.ts";
 import { until } from "../dev/until.ts";
 
-// The WebSocket at /ws: what telling a thousand subscribers costs beside bare Bun's publish of ready-made texts; how long a
-// record takes from its instant through streamer, queue, collector and store to a client; and what clients that never read
-// do to the memory and to the others. `bun bench/ws.ts [--only fan-out,embedded,etcd,silent]`.
+// The WebSocket at /ws. Fan-out: what sending to a thousand subscribers costs, compared with bare Bun's publish of prepared texts.
+// Latency: how long a record takes from its instant through streamer, queue, collector and store to a client. Silent: how clients
+// that never read affect the memory and the other clients. `bun bench/ws.ts [--only fan-out,embedded,etcd,silent]`.
 
 const { values } = parseArgs({
   options: {
@@ -27,10 +27,10 @@ const [seconds, rounds] = [Number(values.seconds), Number(values.rounds)];
 const fanOutLimit = 0.6;
 const embeddedLimitMs = 100;
 const etcdLimitMs = 500;
-/** What the others may wait longer where 50 do not read; on a machine that others use, less is noise. */
+/** How much longer the others may wait beside 50 that do not read; on a shared machine, less is noise. */
 const unchangedFactor = 1.25;
 const unchangedMs = 10;
-/** Of 50 that do not read: Bun's buffer to the mark, what is published between two looks, the newest of each GPU. */
+/** For 50 that do not read: Bun's buffer up to its mark, what is published between two checks, the newest record of each GPU. */
 const silentLimitMebibytes = 100;
 
 /** 247 GPUs, as in the file. */
@@ -67,7 +67,7 @@ async function measureFanOut(): Promise<void> {
   }
 }
 
-/** A GPU's filter for each of so many clients, of the fleet that the gateway knows. */
+/** A filter for one GPU for each client, taken in turn from the gateway's fleet. */
 async function gpuFilters(httpUrl: string, clients: number): Promise<object[]> {
   const fleetOf = async (): Promise<readonly { uuid: string }[] | false> => {
     const response = await fetch(`${httpUrl}/api/v1/gpus?limit=1000`);
@@ -94,7 +94,7 @@ async function withPipelines(
   }
 }
 
-/** One client hears of all, as many as there are GPUs of one each. */
+/** One client subscribes to all GPUs, and one client to each GPU. */
 async function measureLatency(name: string, gateway: PipelineProcess, limitMs: number): Promise<void> {
   const httpUrl = await urlOf(gateway);
   const url = `${httpUrl.replace("http:", "ws:")}/ws`;
@@ -125,7 +125,7 @@ async function measureEtcd(): Promise<void> {
   }
 }
 
-/** At ten times the rate, so that what the kernel holds for those that do not read is soon full. */
+/** At ten times the rate, so that the kernel's buffers for the silent clients are soon full. */
 async function measureSilent(folder: string): Promise<void> {
   const env = { ...fleet, SIM_INTERVAL: "100ms", DATA_DIR: join(folder, "silent"), WS_STALL_TIMEOUT: "300s" };
   await withPipelines([env], async ([pipeline]) => {
@@ -141,7 +141,7 @@ async function measureSilent(folder: string): Promise<void> {
     const alone = await clients.measure(seconds);
     const before = residentMebibytes(pid);
     const close = await connectSilent(url, 50);
-    // seldom, so that the answers themselves do not count
+    // rarely, so that these requests do not count
     await until(async () => (await behind()) >= 50, { timeoutMs: 60_000, everyMs: 500 });
     const full = residentMebibytes(pid);
     const beside = await clients.measure(seconds);
@@ -151,8 +151,8 @@ async function measureSilent(folder: string): Promise<void> {
     const again = await clients.measure(seconds);
     const others = Math.max(alone.p99Ms, again.p99Ms);
     print(`  950 clients that read, 247 GPUs x 10 Hz: ${shown(alone)}`);
-    print(`  beside 50 that ask for all and never read: ${shown(beside)}`);
-    print(`  after these are gone: ${shown(again)}`);
+    print(`  beside 50 that subscribe to all and never read: ${shown(beside)}`);
+    print(`  after these have left: ${shown(again)}`);
     judge(
       beside.p99Ms < Math.max(others * unchangedFactor, others + unchangedMs),
       `clients that never read: the others' p99 ${others.toFixed(0)} -> ${beside.p99Ms.toFixed(0)} ms; at most a quarter or ${unchangedMs} ms more`,

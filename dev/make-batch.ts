@@ -42,7 +42,7 @@ export function makeBatch(records: readonly TestRecord[], rejected: readonly Rej
   return builder.build();
 }
 
-/** A message that carries a batch, of a source of its own unless one is given. */
+/** A message with a batch; its source is named after its id by default. */
 export function messageOf(
   id: string,
   batch: RecordBatch,

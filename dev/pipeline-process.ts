@@ -1,11 +1,11 @@
 import type { Subprocess } from "bun";
 
-/** A pipeline process of a test's or a bench's own. */
+/** A pipeline process that a test or a bench started. */
 export interface PipelineProcess {
   readonly subprocess: Subprocess<"ignore", "pipe", "pipe">;
-  /** Everything it wrote so far. */
+  /** Its output so far. */
   output(): string;
-  /** Resolves when its output has matched; rejects when the process ends or the time is over before. */
+  /** Resolves when its output matches; rejects if the process ends first, or the time is over. */
   waitFor(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray>;
 }
 
@@ -27,7 +27,7 @@ export function startPipeline(env: Record<string, string>, checkout = `${import.
   };
 }
 
-/** What a process writes, to both of its streams. */
+/** The output of a process, from both of its streams. */
 class ProcessOutput {
   text = "";
   readonly #subprocess: Subprocess<"ignore", "pipe", "pipe">;
@@ -77,13 +77,13 @@ class ProcessOutput {
   }
 }
 
-/** Ends a process and waits for its end. */
+/** Sends a signal and waits for the end of the process. */
 export async function stopPipeline({ subprocess }: PipelineProcess, signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
   subprocess.kill(signal);
   await subprocess.exited;
 }
 
-/** Where a started pipeline listens, from its banner. */
+/** The URL that a pipeline prints in its banner. */
 export async function urlOf(pipeline: PipelineProcess): Promise<string> {
   const [, url] = await pipeline.waitFor(/health\s+(http:\/\/\S+)\/health/);
   return url as string;

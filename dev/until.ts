@@ -1,17 +1,17 @@
-/** What a condition gives once it holds. */
+/** The value of a condition that holds. */
 export type Holds<T> = Exclude<T, false | undefined>;
 
 export interface UntilOptions {
-  /** 20 s unless given: less than a test's own limit, so that the error says what the test waited for. */
+  /** 20 s by default: less than a test's own limit, so that the error names the condition. */
   readonly timeoutMs?: number;
-  /** The pause between two checks, 20 ms unless given; shorter for a condition that does not last. */
+  /** The pause between two checks, 20 ms by default; use less for a condition that does not last. */
   readonly everyMs?: number;
 }
 
-/** Checks a condition again and again until it holds. A rejection of the check is passed on at once.
- *  @param check  holds when it gives neither false nor undefined
- *  @returns what the check gave when it held
- *  @throws Error with the text of the check, when it does not hold in time */
+/** Checks a condition repeatedly until it holds. If the check rejects, this rejects at once.
+ *  @param check  holds when it returns neither false nor undefined
+ *  @returns the value of the check
+ *  @throws Error with the source of the check, if it does not hold in time */
 export async function until<T>(check: () => T | Promise<T>, options: UntilOptions = {}): Promise<Holds<T>> {
   const { timeoutMs = 20_000, everyMs = 20 } = options;
   const deadlineMs = performance.now() + timeoutMs;
@@ -23,9 +23,9 @@ export async function until<T>(check: () => T | Promise<T>, options: UntilOption
   }
 }
 
-/** Calls again and again until a call does not reject.
- *  @returns what that call gave
- *  @throws Error with the last rejection as its cause, when all calls reject for too long */
+/** Repeats a call until it resolves.
+ *  @returns the value of that call
+ *  @throws Error with the last rejection as its cause, if no call resolves in time */
 export async function untilResolved<T>(call: () => Promise<T>, options: UntilOptions = {}): Promise<T> {
   let rejection: unknown;
   const settled = (): Promise<{ readonly value: T } | undefined> =>

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { writeFleetCsv } from "../../dev/fleet-csv.ts";
 import { writeExporterCsv } from "../support/exporter-csv.ts";
 
-/** A file that both sides take in. */
+/** A file that both sides import. */
 export interface Input {
   readonly name: string;
   readonly path: string;
@@ -10,7 +10,7 @@ export interface Input {
 }
 
 /** Writes the files.
- *  @param samples about so many each */
+ *  @param samples about as many in each file */
 export async function writeInputs(folder: string, samples: number): Promise<Input[]> {
   const scrape = join(folder, "scrape.csv");
   // 512 GPUs with 17 metrics a second

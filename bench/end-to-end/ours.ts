@@ -5,10 +5,10 @@ import { type Usage, usageOf } from "../support/process-usage.ts";
 import type { Input } from "./inputs.ts";
 import { until, type UntilOptions } from "../../dev/until.ts";
 
-/** How a file went in. */
+/** What an import took. */
 export interface Taken {
   readonly seconds: number;
-  /** Of all processes, databases too. */
+  /** Of all processes, including databases. */
   readonly all: Usage;
   /** Of the program's own processes. */
   readonly own: Usage;
@@ -16,12 +16,12 @@ export interface Taken {
 }
 
 const root = `${import.meta.dir}/../..`;
-/** How the last row is waited for, on both sides. */
+/** How both sides wait for the last row. */
 export const untilStored: UntilOptions = { timeoutMs: 300_000, everyMs: 50 };
 
-/** Takes a file in through a streamer, etcd and collectors into TimescaleDB, all of it durable. The clock runs from the
- *  streamer's start until the last row can be queried.
- *  @throws Error where samples are still missing after five minutes */
+/** Imports a file through a streamer, etcd and collectors into TimescaleDB, all of it durable. The clock runs from the streamer's
+ *  start until the last row can be queried.
+ *  @throws Error if samples are still missing after five minutes */
 export async function takeIn({ path, samples }: Input, collectors: number): Promise<Taken> {
   const [etcd, database] = await Promise.all([startEtcd({ members: 1 }), startPostgres()]);
   const sql = postgres(database.url, { max: 1, onnotice: () => undefined });
@@ -39,7 +39,7 @@ export async function takeIn({ path, samples }: Input, collectors: number): Prom
       async () => (await sql`select to_regclass('gpu_workloads') as made`)[0]?.["made"] !== null,
       untilStored,
     );
-    // the collectors' start is not what is measured
+    // the collectors' start is not measured
     await Bun.sleep(1000);
     const pids = (): number[] => processes.map(({ pid }) => pid);
     const servers = [database.pid, ...etcd.members.map(({ pid }) => pid)];

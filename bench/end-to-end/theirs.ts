@@ -4,11 +4,11 @@ import type { Input } from "./inputs.ts";
 import { type Taken, untilStored } from "./ours.ts";
 import { until } from "../../dev/until.ts";
 
-/** The exporter's columns as VictoriaMetrics names them; it makes one metric with the name as a label. */
+/** The exporter's columns as VictoriaMetrics names them; they become one metric with the name as a label. */
 const format =
   "1:time:rfc3339,2:label:metric_name,3:label:gpu,4:label:device,5:label:uuid,6:label:model,7:label:hostname,11:metric:value";
 
-/** Takes a file in by VictoriaMetrics' import of CSV; the clock runs until the last row can be queried. */
+/** Imports a file with VictoriaMetrics' CSV import. The clock runs until the last row can be queried. */
 export async function takeInByVictoriaMetrics({ path, samples }: Input): Promise<Taken> {
   const peer = await startVictoriaMetrics();
   try {

@@ -1,7 +1,7 @@
 import postgres from "postgres";
 
-// What a gateway is compared with, in a process of its own: Bun.serve and nothing else. Gives bytes that it was given, or what
-// one SQL statement after the other gives. Reads from the environment: BODY_FILE, or DATABASE_URL and STATEMENTS (JSON).
+// The server that a gateway is compared with: Bun.serve and nothing else, in a process of its own. It answers with the bytes of a
+// file, or with the results of SQL statements. Reads from the environment: BODY_FILE, or DATABASE_URL and STATEMENTS (JSON).
 
 interface Statement {
   readonly text: string;

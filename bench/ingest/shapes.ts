@@ -3,21 +3,21 @@ import type { RecordBatch } from "../../src/domain/batch.ts";
 import { noWorkload } from "../../src/domain/gpu.ts";
 import { decodePayload, encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
 
-/** Records as an input brings them. */
+/** The shape of the records of an input. */
 export interface Shape {
   readonly name: string;
-  /** Metrics of the record with that number: a seed's record has 2 or 3. */
+  /** The metrics of the record with this number: a record of the seed's file has 2 or 3. */
   readonly metricsOf: (record: number) => readonly number[];
   /** A batch has all instants of few GPUs, or one instant of many. */
   readonly gpusPerBatch: number;
-  /** 5,000 where it is not said. */
+  /** 5,000 by default. */
   readonly recordsPerBatch?: number;
 }
 
 const firstMetrics = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 const [two, three, ten, twentySix] = [2, 3, 10, 26].map(firstMetrics) as [number[], number[], number[], number[]];
 
-/** The shapes that are measured. */
+/** The shapes to measure. */
 export const shapes: readonly Shape[] = [
   { name: "2.5 samples a record (seed)", metricsOf: (record) => (record % 2 === 0 ? two : three), gpusPerBatch: 1250 },
   { name: "10 samples a record (scrape)", metricsOf: () => ten, gpusPerBatch: 1250 },
@@ -27,14 +27,14 @@ export const shapes: readonly Shape[] = [
 
 const startMs = Date.UTC(2025, 6, 18);
 
-/** A value as an exporter writes it: an integer for most metrics, three decimals for power and the like. */
+/** A value as an exporter writes it: an integer for most metrics, three decimals for power and others. */
 function valueOf(metric: number, record: number): number {
   const wave = (record * 7919 + metric * 104_729) % 100_000;
   return metric % 3 === 0 ? wave / 1000 : wave;
 }
 
-/** Batches one after the other in time; GPU i has the key i + 1 in a database that meets them first.
- *  @param firstInstant how many batches of one instant came before */
+/** Batches in the order of their time; GPU i gets the key i + 1 in an empty database.
+ *  @param firstInstant  the number of batches of one instant before these */
 export function batchesOf(
   { metricsOf, gpusPerBatch, recordsPerBatch = 5000 }: Shape,
   count: number,
@@ -50,7 +50,7 @@ export function batchesOf(
       for (const metric of metricsOf(record))
         builder.set(row, metric, valueOf(metric, (firstInstant + batch) * recordsPerBatch + record));
     }
-    // as a collector has it: out of a message
+    // as a collector has it: decoded from a message
     return decodePayload(encodeBatch(builder.build()));
   });
 }
@@ -74,7 +74,7 @@ export interface CopyText {
   readonly text: string;
 }
 
-/** The same rows as PostgreSQL's COPY takes them, with their columns. */
+/** The same rows as input of PostgreSQL's COPY, with their columns. */
 export function copyTextOf(batch: RecordBatch): CopyText {
   const names = [...batch.columns.keys()];
   const lines: string[] = [];

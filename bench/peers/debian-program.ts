@@ -4,8 +4,9 @@ import { join } from "node:path";
 
 const cacheFolder = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "gpu-telemetry-pipeline");
 
-/** A program out of a Debian package, fetched once into the cache. @throws Error in one sentence where it cannot be had
- *  @returns its path */
+/** A program from a Debian package, downloaded once into the cache.
+ *  @returns its path
+ *  @throws Error with one sentence if it cannot be downloaded */
 export async function debianProgram(packageName: string, program: string): Promise<string> {
   const folder = join(cacheFolder, packageName);
   const path = join(folder, "usr/bin", program);
@@ -21,5 +22,7 @@ export async function debianProgram(packageName: string, program: string): Promi
 function run(packageName: string, folder: string, command: string[]): void {
   const { exitCode, stderr } = Bun.spawnSync(command, { cwd: folder });
   if (exitCode === 0) return;
-  throw new Error(`${packageName} comes from Debian's packages, and ${command.join(" ")} failed: ${stderr.toString()}`);
+  throw new Error(
+    `${packageName} is downloaded from Debian's packages, and ${command.join(" ")} failed: ${stderr.toString()}`,
+  );
 }

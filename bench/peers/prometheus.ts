@@ -8,15 +8,15 @@ import { freePorts } from "../../dev/servers/free-ports.ts";
 import { debianProgram } from "./debian-program.ts";
 import { until } from "../../dev/until.ts";
 
-/** A Prometheus that was loaded with a file; nothing else goes into it. */
+/** A Prometheus with the samples of a file and nothing else. */
 export interface Prometheus {
   readonly url: string;
   stop(): Promise<void>;
 }
 
 /** Makes blocks of OpenMetrics lines and starts a server on them.
- *  @param lines all of one metric after each other, without the last `# EOF`
- *  @throws Error where they are refused, or the server does not come up within 30 s */
+ *  @param lines sorted by metric, without the last `# EOF`
+ *  @throws Error if the lines are refused, or the server does not answer within 30 s */
 export async function startPrometheus(lines: Iterable<string>): Promise<Prometheus> {
   const folder = await mkdtemp(join(tmpdir(), "telemetry-prometheus-"));
   try {
@@ -44,7 +44,7 @@ async function makeBlocks(input: string, data: string): Promise<void> {
     stderr: "pipe",
   });
   const errors = await made.stderr.text();
-  if ((await made.exited) !== 0) throw new Error(`promtool made no blocks: ${errors}`);
+  if ((await made.exited) !== 0) throw new Error(`promtool created no blocks: ${errors}`);
 }
 
 async function serve(folder: string): Promise<Prometheus> {

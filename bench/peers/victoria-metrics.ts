@@ -9,16 +9,16 @@ import { until } from "../../dev/until.ts";
 export interface VictoriaMetrics {
   readonly url: string;
   readonly pid: number;
-  /** Takes samples in its native JSON lines: `{metric, values, timestamps}` each. */
+  /** Imports samples as its native JSON lines: `{metric, values, timestamps}` each. */
   importLines(lines: string): Promise<void>;
-  /** Makes everything that was taken in visible to queries. */
+  /** Makes all imported samples visible to queries. */
   flush(): Promise<void>;
-  /** What its data takes, once it is written. */
+  /** The size of its data on disk, once it is written. */
   diskBytes(): Promise<number>;
   stop(): Promise<void>;
 }
 
-/** Starts one with its data in a temporary folder. @throws Error where it does not come up within 10 s */
+/** Starts one with its data in a temporary folder. @throws Error if it does not answer within 10 s */
 export async function startVictoriaMetrics(): Promise<VictoriaMetrics> {
   const folder = await mkdtemp(join(tmpdir(), "telemetry-victoria-"));
   const [port] = (await freePorts(1)) as [number];

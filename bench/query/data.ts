@@ -13,14 +13,14 @@ export interface Fleet {
   readonly batches: readonly RecordBatch[];
 }
 
-/** A fleet that was measured every 15 s. */
+/** Generates a fleet that was measured every 15 s. */
 export function fleetOf(gpus: number, instants: number, metrics: number): Fleet {
   const indexes = Array.from({ length: metrics }, (_, index) => index);
   const shape = { name: "scrape", metricsOf: () => indexes, gpusPerBatch: gpus, recordsPerBatch: gpus };
   return { gpus, instants, metrics, batches: batchesOf(shape, instants) };
 }
 
-/** All values of one metric of one GPU, oldest first. */
+/** A series: all values of one metric of one GPU, oldest first. */
 interface Series {
   readonly name: string;
   readonly uuid: string;
@@ -29,7 +29,7 @@ interface Series {
   readonly timestamps: number[];
 }
 
-/** Every series, those of a metric after each other. */
+/** Every series, sorted by metric. */
 function* seriesOf({ batches, gpus }: Fleet): Generator<Series> {
   const [first] = batches;
   for (const name of first?.columns.keys() ?? []) {
@@ -41,7 +41,7 @@ function* seriesOf({ batches, gpus }: Fleet): Generator<Series> {
   }
 }
 
-/** In VictoriaMetrics' JSON lines, some megabytes at a time. */
+/** The series as VictoriaMetrics' JSON lines, some megabytes at a time. */
 export function* jsonLinesOf(fleet: Fleet): Generator<string> {
   let lines: string[] = [];
   for (const { name, uuid, hostname, values, timestamps } of seriesOf(fleet)) {
@@ -53,7 +53,7 @@ export function* jsonLinesOf(fleet: Fleet): Generator<string> {
   if (lines.length > 0) yield lines.join("\n");
 }
 
-/** In OpenMetrics' lines, a series at a time. */
+/** The series as OpenMetrics lines, one series at a time. */
 export function* openMetricsOf(fleet: Fleet): Generator<string> {
   for (const { name, uuid, hostname, values, timestamps } of seriesOf(fleet)) {
     const labels = `${name}{uuid="${uuid}",hostname="${hostname}"}`;

@@ -1,14 +1,14 @@
 import { firstMs, type Fleet, stepMs } from "./data.ts";
 
-/** What is asked of both sides by HTTP; the answers say the same, as values by name. */
+/** A question to both sides by HTTP; the answers become the same values by name. */
 export interface Question {
   readonly name: string;
-  /** @param run its number, for questions about one GPU at a time */
+  /** @param run  the number of the run: a question about one GPU takes another GPU in each */
   readonly ours: (run: number) => string;
   readonly theirs: (run: number) => string;
   readonly valuesOfOurs: (answer: string) => Map<string, number>;
   readonly valuesOfTheirs: (answer: string) => Map<string, number>;
-  /** 0: to the last bit. */
+  /** Relative difference that is allowed; 0: equal to the last bit. */
   readonly tolerance: number;
 }
 
@@ -64,7 +64,7 @@ function latest({ gpus, instants }: Fleet, metrics: readonly string[]): Question
 function averageByHost(): Question {
   const metric = "temperature";
   const [fromMs, lastMs] = [firstMs, firstMs + 59 * 60_000];
-  // a window that ends just before the next minute's first sample
+  // a window that ends just before the first sample of the next minute
   const sums = ["sum_over_time", "count_over_time"].map((sum) => `sum(${sum}(${metric}[1m])) by (hostname)`);
   const window = `start=${atSeconds(fromMs + 59_999)}&end=${atSeconds(lastMs + 59_999)}&step=60s&nocache=1`;
   return {
@@ -84,7 +84,7 @@ function averageByHost(): Question {
         }),
       ),
     valuesOfTheirs: (answer) => valuesOfSeries(answer, ({ hostname }, ms) => `${String(hostname)} ${ms - 59_999}`),
-    // sums are added in another order
+    // the sides add sums in different orders
     tolerance: 1e-9,
   };
 }

@@ -18,7 +18,7 @@ function openQueue(client: EtcdClient, topic: string, leaseSeconds: number, capa
 
 const { signal } = new AbortController();
 
-/** Plain puts of a payload, so many at a time. @returns puts a second */
+/** Writes a payload with plain puts, 16 at a time. @returns puts a second */
 export async function rawPutRate(client: EtcdClient, payload: Uint8Array, seconds: number): Promise<number> {
   const inFlight = 16;
   const startMs = performance.now();
@@ -33,28 +33,28 @@ export async function rawPutRate(client: EtcdClient, payload: Uint8Array, second
   await Promise.all(Array.from({ length: inFlight }, (_, writer) => write(writer)));
   const rate = puts / ((performance.now() - startMs) / 1000);
   await client.txn({ success: [removePrefix("/raw/")] });
-  // what was written here is not for the next measurement to clear away
+  // or the next measurement would compact what this one wrote
   await client.compact((await client.databaseSize()).revision, true);
   return rate;
 }
 
-/** What carrying messages from publish to acknowledge came to. */
+/** The rates from publish to acknowledge. */
 export interface CarryResult {
   readonly messagesPerSecond: number;
   readonly samplesPerSecond: number;
-  /** The largest that etcd's database file was. */
+  /** The largest size of etcd's database file. */
   readonly databaseMaxBytes: number;
 }
 
-/** Publishes messages while a consumer process takes them, until the last is acknowledged; etcd is kept small meanwhile,
- *  as in production. */
+/** Publishes messages while a consumer process claims them, until the last one is acknowledged. Meanwhile etcd is compacted, as
+ *  in production. */
 export async function carry(options: {
   readonly client: EtcdClient;
   readonly endpoints: readonly string[];
   readonly topic: string;
   readonly batches: readonly RecordBatch[];
   readonly messages: number;
-  /** Encode and decode each batch; else the payload is made once and nobody looks into it. */
+  /** True: each batch is encoded and decoded. False: the payload is encoded once and never decoded. */
   readonly codec: boolean;
 }): Promise<CarryResult> {
   const { client, endpoints, topic, batches, messages, codec } = options;
@@ -66,7 +66,7 @@ export async function carry(options: {
   });
   await upkeep.start();
   const watch = watchSize(client);
-  await Bun.sleep(1000); // the consumer's start is not the queue's
+  await Bun.sleep(1000); // the consumer's start is not measured
   const encoded = batches.map((batch) => encodeBatch(batch));
   const startMs = performance.now();
   for (let from = 0; from < messages; from += groupMessages) {
@@ -95,7 +95,7 @@ export async function carry(options: {
   return { messagesPerSecond: messages / seconds, samplesPerSecond: (messages * samples) / seconds, databaseMaxBytes };
 }
 
-/** As many as a streamer's outbox has at full speed. */
+/** As many as a streamer's publish buffer has at full speed. */
 const groupMessages = 16;
 
 /** Starts bench/queue/consumer.ts. */
@@ -149,7 +149,7 @@ export async function claimToAckMs(client: EtcdClient, payload: Uint8Array, roun
   return median(times);
 }
 
-/** How long a message that was claimed by a process killed with -9 stays away from the others. @returns milliseconds */
+/** How long it takes until a message that a process claimed before kill -9 is delivered to another. @returns milliseconds */
 export async function redeliveryMs(
   client: EtcdClient,
   endpoints: readonly string[],
@@ -165,7 +165,7 @@ export async function redeliveryMs(
   const holder = startConsumer({ endpoints, topic, codec: false, leaseSeconds, holds: true });
   await holder.stdout.getReader().read(); // it has claimed
   const waiting = queue.claim({ consumerId: "other", maxMessages: 1, signal });
-  // anywhere between two renewals of the lease
+  // at any point between two renewals of the lease
   await Bun.sleep(500 + (index * leaseSeconds * 1000) / 15);
   const killedAtMs = performance.now();
   holder.kill("SIGKILL");

@@ -9,7 +9,7 @@ export interface ExporterCsvOptions {
   readonly hosts: number;
   readonly gpusPerHost: number;
   readonly seed: number;
-  /** Seconds that the rows of a scrape are spread over, metric by metric, as in the seed's file; 1 unless told. */
+  /** Seconds that the rows of a scrape are spread over, metric by metric, as in the seed's file; 1 by default. */
   readonly instantsPerScrape?: number;
 }
 
@@ -31,7 +31,7 @@ const header = "timestamp,metric_name,gpu_id,device,uuid,modelName,Hostname,cont
 const startMs = Date.UTC(2025, 6, 18, 20, 42, 34);
 const stepMs = 15_000;
 
-/** Writes a file in dcgm-exporter's layout as a scraper saves it: every 15 s all metrics, each for all GPUs.
+/** Writes a file in dcgm-exporter's layout as a scraper saves it: all metrics every 15 s, each metric for all GPUs.
  *  The same options give the same bytes. */
 export async function writeExporterCsv(options: ExporterCsvOptions): Promise<void> {
   const { instantsPerScrape = 1 } = options;

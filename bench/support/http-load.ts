@@ -1,7 +1,7 @@
 import type { Socket } from "bun";
 import { median, quantile } from "./statistics.ts";
 
-/** One request, asked again and again on connections that stay open. */
+/** One request, sent again and again on connections that stay open. */
 export interface HttpLoad {
   readonly url: string;
   readonly connections: number;
@@ -18,7 +18,7 @@ export interface HttpRate {
 }
 
 interface Connection {
-  /** What of the answer is still to come; NaN while its head is incomplete. */
+  /** The bytes of the response that are still missing; NaN while its head is incomplete. */
   leftBytes: number;
   head: string;
   askedAtMs: number;
@@ -26,9 +26,9 @@ interface Connection {
 
 const warmUpSeconds = 1;
 
-/** Asks as fast as the server answers; the first second is not counted. A plain client on sockets: with fetch, the asking
- *  would take more of the machine than most answers.
- *  @throws Error for an answer other than 200 with a content-length */
+/** Sends requests as fast as the server responds; the first second is not counted. It uses plain sockets: fetch would take more
+ *  processor time than most responses.
+ *  @throws Error for a response other than 200 with a content-length */
 export async function httpLoad({ url, connections, seconds, ...request }: HttpLoad): Promise<HttpRate> {
   const { hostname, port, host, pathname, search } = new URL(url);
   const { method = "GET", headers = {}, body = "" } = request;
@@ -68,7 +68,7 @@ export async function httpLoad({ url, connections, seconds, ...request }: HttpLo
   return { perSecond: count / seconds, p50Ms: median(times), p99Ms: quantile(times, 0.99) };
 }
 
-/** @returns true when the answer is complete */
+/** @returns true when the response is complete */
 function take(connection: Connection, chunk: Buffer): boolean {
   let bodyBytes = chunk.length;
   if (Number.isNaN(connection.leftBytes)) {

@@ -1,16 +1,16 @@
 import { readdirSync, readFileSync } from "node:fs";
 
-/** What processes have taken from the machine. */
+/** The resources that processes have used. */
 export interface Usage {
-  /** Processor time with that of children that have ended, seconds. */
+  /** Processor time, including that of children that have ended, seconds. */
   readonly cpuSeconds: number;
-  /** The most memory that one of them ever held, bytes. */
+  /** The largest resident memory of any of them, bytes. */
   readonly peakRssBytes: number;
 }
 
 const ticksPerSecond = 100;
 
-/** Usage of processes and of all that they have started.
+/** The usage of processes and of all their descendants.
  *  Source: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
 export function usageOf(pids: readonly number[]): Usage {
   const all = withChildren(pids);
@@ -42,12 +42,12 @@ function peakRssOf(pid: number): number {
   return Number(kibibytes ?? 0) * 1024;
 }
 
-/** The fields after the name, which may hold anything. */
+/** The fields after the name, which may contain spaces. */
 function statOf(pid: number): string[] {
   return textOf(`/proc/${pid}/stat`).split(") ").at(-1)?.split(" ") ?? [];
 }
 
-/** Empty for a process that is gone. */
+/** Empty for a process that has ended. */
 function textOf(path: string): string {
   try {
     return readFileSync(path, "utf8");

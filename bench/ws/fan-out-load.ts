@@ -1,4 +1,4 @@
-/** What a record of the fan-out has: the usual metrics of a GPU. */
+/** The metrics of a record of the fan-out: those that GPUs usually have. */
 export const values = {
   gpu_utilization: 85.5,
   memory_utilization: 78.2,
@@ -10,25 +10,25 @@ export const values = {
   memory_clock_mhz: 2619,
 };
 
-/** What a subscriber of the fan-out asks for, as in the README. */
+/** The metrics that a subscriber selects, as in the README. */
 const asked = ["gpu_utilization", "temperature", "power_draw"] as const;
 
-/** A GPU's uuid, as long as a real one. */
+/** A uuid of a GPU, as long as a real one. */
 export function gpuUuid(index: number): string {
   return `GPU-75ca836f-12a0-9fbe-13a2-${String(index).padStart(12, "0")}`;
 }
 
-/** Whole seconds: every text is as long as the other. */
+/** Whole seconds, so that all texts have the same length. */
 export function timeOf(second: number): number {
   return Date.UTC(2025, 0, 1) + second * 1000;
 }
 
-/** What a subscriber of a GPU sends. */
+/** The request of a subscriber to a GPU. */
 export function subscriptionTo(uuid: string): string {
   return JSON.stringify({ type: "subscribe", topic: "telemetry", filters: { gpu_uuid: uuid, metrics: asked } });
 }
 
-/** What it gets. */
+/** The message that the subscriber receives. */
 export function textOf(uuid: string, second: number): string {
   const timestamp = new Date(timeOf(second)).toISOString().replace(".000Z", "Z");
   const data = Object.fromEntries(asked.map((name) => [name, values[name]]));

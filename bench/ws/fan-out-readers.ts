@@ -1,11 +1,11 @@
 import { gpuUuid, subscriptionTo, textOf } from "./fan-out-load.ts";
 import { textFrame, upgradeRequest } from "../../dev/web-socket-frames.ts";
 
-// The subscribers of the fan-out: plain sockets that count what comes, so that reading takes little of the machine. Tells
-// its parent when all that was wanted has come.
+// The subscribers of the fan-out: plain sockets that count messages, so that reading takes little processor time. Notifies its
+// parent when all expected messages have arrived.
 
 const [port = "0", subscribers = "1", gpus = "1"] = process.argv.slice(2);
-/** Of the server's frames, which are not masked: two bytes, four from 126 bytes on. */
+/** The length of the head of a server's frame, which is not masked: two bytes, or four from 126 bytes on. */
 const frameBytes = textOf(gpuUuid(0), 0).length + 4;
 
 const state = { ready: 0, bytes: 0, wantedBytes: Infinity };
@@ -36,7 +36,7 @@ async function open(uuid: string): Promise<void> {
         }
         const isHead = !before.includes("\r\n\r\n");
         before += data.toString("latin1");
-        // the head, then the answer to the subscription: a frame that ends as JSON does
+        // the HTTP head, then the answer to the subscription: a frame that ends with JSON
         if (isHead && before.includes("\r\n\r\n")) socket.write(textFrame(subscriptionTo(uuid)));
         if (before.includes("\r\n\r\n") && before.endsWith("}")) subscribed.resolve();
       },
@@ -46,7 +46,7 @@ async function open(uuid: string): Promise<void> {
   await subscribed.promise;
 }
 
-// how many messages are to have come since the beginning
+// the number of messages expected since the beginning
 process.on("message", (messages: number) => {
   state.wantedBytes = messages * frameBytes;
   tellIfReached();

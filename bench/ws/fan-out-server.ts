@@ -13,8 +13,8 @@ import { liveRoutes, socketSettings } from "../../src/routes/live/live-routes.ts
 import { makeBatch } from "../../dev/make-batch.ts";
 import { gpuUuid, textOf, timeOf, values } from "./fan-out-load.ts";
 
-// The server of the fan-out: ours, fed where its newest records come in (feed) or where a collector writes them (hot), or
-// bare Bun with the same texts ready-made. Told by its parent how much to publish.
+// The server of the fan-out: ours, with records published to the live feed (feed) or to the hot tier (hot), or bare Bun with the
+// same texts prepared (bare). Its parent says how much to publish.
 
 const [kind = "bare", gpuCount = "1"] = process.argv.slice(2);
 const gpus = Array.from({ length: Number(gpuCount) }, (_, index) => gpuUuid(index));

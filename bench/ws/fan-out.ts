@@ -1,12 +1,12 @@
 import type { Subprocess } from "bun";
 
-/** How much was sent, and what it took the server. */
+/** How much was sent, and the processor time that the server used. */
 export interface FanOutRate {
   readonly messagesPerSecond: number;
   readonly messagesPerCpuSecond: number;
 }
 
-/** Which server: bare Bun, ours from where newest records come in, or from where collectors write them. */
+/** The server: bare Bun, ours from the live feed on, or ours from the hot tier on. */
 export type FanOutKind = "bare" | "feed" | "hot";
 
 interface Load {
@@ -17,10 +17,10 @@ interface Load {
   readonly seconds: number;
 }
 
-/** What lies between server and subscribers at a time, of each: far less than the kernel holds. */
+/** The messages of each subscriber that may be under way: far fewer than the kernel buffers. */
 const inFlightPerSubscriber = 128;
 
-/** A child that talks by messages. */
+/** A child process that communicates by messages. */
 class Child {
   private readonly answers: unknown[] = [];
   private onAnswer: () => void = () => undefined;
@@ -55,7 +55,7 @@ class Child {
   }
 }
 
-/** Publishes to subscribers of one GPU each for some seconds, as fast as they read. */
+/** Publishes to subscribers of one GPU each, for some seconds, as fast as they read. */
 export async function fanOut(kind: FanOutKind, { subscribers, gpus, perTurn, seconds }: Load): Promise<FanOutRate> {
   const server = new Child("fan-out-server.ts", [kind, gpus]);
   const { port } = (await server.answer()) as { port: number };

@@ -11,17 +11,17 @@ export interface Latency {
   readonly maxMs: number;
 }
 
-/** Clients of a gateway: what they ask for, and who they are. */
+/** Clients of a gateway whose latency is measured. */
 export interface Clients {
-  /** Takes measurements from here on, for some seconds. */
+  /** Measures for some seconds from now on. */
   measure(seconds: number): Promise<Latency>;
   close(): void;
 }
 
 const timestampAt = '{"type":"telemetry_update","timestamp":"'.length;
 
-/** Connects clients that read all that comes, one a filter. The simulated fleet stamps a record with the instant at which it
- *  is to be read: before it is made, published and stored. */
+/** Connects one client for each filter, which reads everything. The simulated fleet stamps a record with the instant at which it
+ *  is due: before it is generated, published and stored. */
 export async function connectReaders(url: string, filters: readonly object[]): Promise<Clients> {
   const state = { isMeasuring: false, times: [] as number[] };
   const open = async (filter: object): Promise<WebSocket> => {
@@ -62,7 +62,7 @@ export async function connectReaders(url: string, filters: readonly object[]): P
   };
 }
 
-/** Connects clients that ask for everything and never read. @returns closes them */
+/** Connects clients that subscribe to everything and never read. @returns a function that closes them */
 export async function connectSilent(url: string, count: number): Promise<() => void> {
   const { hostname, port } = new URL(url);
   const sockets: net.Socket[] = [];
@@ -78,7 +78,7 @@ export async function connectSilent(url: string, count: number): Promise<() => v
   return () => sockets.forEach((socket) => socket.destroy());
 }
 
-/** Memory that a process holds now, MiB. */
+/** The resident memory of a process, MiB. */
 export function residentMebibytes(pid: number): number {
   return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
 }
