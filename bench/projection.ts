@@ -62,7 +62,7 @@ async function measure(gpus: number): Promise<void> {
     ask(`/api/v1/telemetry/latest?limit=${pageMax}`, () => answers.latestList({ limit: pageMax }));
   const taken: number[] = [];
   const changed: number[] = [];
-  const kept: number[] = [];
+  const unchanged: number[] = [];
   let bytes = 0;
   for (let round = 0; round < rounds; round += 1) {
     const startedAtMs = performance.now();
@@ -70,23 +70,23 @@ async function measure(gpus: number): Promise<void> {
     taken.push(performance.now() - startedAtMs);
     const [ms, size] = await latest();
     bytes = size;
-    const [keptMs] = await latest();
+    const [unchangedMs] = await latest();
     if (round < warmUpRounds) continue;
     changed.push(ms);
-    kept.push(keptMs);
+    unchanged.push(unchangedMs);
   }
   const [listMs, listBytes] = await ask("/api/v1/gpus", () => answers.gpuList({}));
   Bun.gc(true);
   const after = process.memoryUsage();
-  const known = fleet.members().length;
+  const gpuCount = fleet.members().length;
   const stateBytes = after.heapUsed + after.external - before.heapUsed - before.external;
   print(
     [
-      `${known} GPUs`,
-      `latest of ${Math.min(known, pageMax)} after all changed: median ${median(changed).toFixed(2)} ms, p99 ${quantile(changed, 0.99).toFixed(2)} ms (${mebibytes(bytes)} MiB); unchanged: median ${median(kept).toFixed(2)} ms`,
-      `applying all changes: median ${median(taken).toFixed(0)} ms, ${((median(taken) * 1000) / known).toFixed(1)} us a record`,
+      `${gpuCount} GPUs`,
+      `latest of ${Math.min(gpuCount, pageMax)} after all changed: median ${median(changed).toFixed(2)} ms, p99 ${quantile(changed, 0.99).toFixed(2)} ms (${mebibytes(bytes)} MiB); unchanged: median ${median(unchanged).toFixed(2)} ms`,
+      `applying all changes: median ${median(taken).toFixed(0)} ms, ${((median(taken) * 1000) / gpuCount).toFixed(1)} us a record`,
       `/api/v1/gpus after a change: ${listMs.toFixed(1)} ms (${mebibytes(listBytes)} MiB)`,
-      `state: ${Math.round(stateBytes / known)} bytes a GPU; process: ${mebibytes(after.rss)} MiB resident, of it ${mebibytes(before.rss)} before the fleet was loaded`,
+      `state: ${Math.round(stateBytes / gpuCount)} bytes a GPU; process: ${mebibytes(after.rss)} MiB resident, of it ${mebibytes(before.rss)} before the fleet was loaded`,
     ].join("\n  "),
   );
   await fleet.stop(AbortSignal.abort());
