@@ -59,7 +59,7 @@ export class Follower {
 
   constructor(hotTier: HotTier) {
     this.stop = hotTier.follow({
-      onChanges: (changes) => void this.members.join(changes),
+      onChanges: (changes) => void this.members.merge(changes),
       onFollowing: (afterGap) => void this.calls.push(afterGap ? "following after a gap" : "following"),
       onInterrupted: () => void this.calls.push("interrupted"),
     });

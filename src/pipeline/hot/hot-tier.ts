@@ -1,16 +1,16 @@
 import type { RecordBatch } from "../../domain/batch.ts";
 import type { Gpu, Workload } from "../../domain/gpu.ts";
 
-/** What is known of a GPU apart from its measurements. */
+/** A GPU's attributes, without its measurements. */
 export interface GpuState {
   readonly gpu: Gpu;
-  /** Instant of the newest record that bears the attributes out, milliseconds since the epoch. */
+  /** Instant of the newest record with these attributes, milliseconds since the epoch. */
   readonly asOfMs: number;
   /** Instant of its oldest record. */
   readonly firstSeenAtMs: number;
 }
 
-/** The newest record of a GPU, as far as it is known. */
+/** The newest record of a GPU. */
 export interface NewestRecord {
   readonly uuid: string;
   readonly timeMs: number;
@@ -21,32 +21,31 @@ export interface NewestRecord {
   readonly workload: Workload;
 }
 
-/** News of the fleet. They may come again, late, in parts and in any order: joining them (see join.ts) always gives the
- *  same. */
+/** Changes of the fleet. They may arrive twice, late, in parts and in any order: merging them (see merge-state.ts) gives
+ *  the same result. */
 export interface HotChanges {
   readonly gpus: readonly GpuState[];
   readonly records: readonly NewestRecord[];
 }
 
-/** Who follows the hot tier. None of these may throw. */
+/** Receives the changes of the hot tier. Its methods must not throw. */
 export interface HotFollower {
   onChanges(changes: HotChanges): void;
-  /** The hot tier is followed, without a gap behind it; after `afterGap` the state of before may lack what came and went
-   *  in between. Called when following begins, too. */
+  /** From now on every change arrives. Also called when following starts.
+   *  @param afterGap changes before this call may have been missed */
   onFollowing(afterGap: boolean): void;
-  /** It is not followed for now; that comes back by itself. */
+  /** Changes do not arrive for now; following resumes by itself. */
   onInterrupted(error: Error): void;
 }
 
-/** The living fleet: hierarchy and newest records, shared by those who store and those who show. */
+/** The fleet as it is now: hierarchy and newest records, shared by collectors and gateways. */
 export interface HotTier {
-  /** Makes the newest of a batch known to all followers. Older records than what is known change nothing but what they
-   *  say of the GPU's beginning; records of the same GPU and instant merge. Resolves when followers can see it; a second
-   *  call with the same batch does no harm.
-   *  What is refused for good (too large, no right to it) is left out, and counted: the store has it.
-   *  @throws EtcdUnavailable, EtcdOutOfSpace (retryable; the batch may be known or not) */
+  /** Publishes each GPU's newest record to all followers. An older record can only move the GPU's first-seen time back;
+   *  records of one GPU and instant are merged. Resolves when followers can see it. Writing a batch twice does no harm.
+   *  Records that etcd refuses permanently (too large, no permission) are left out and counted: the store has them.
+   *  @throws EtcdUnavailable, EtcdOutOfSpace (retryable; the batch may have been published or not) */
   write(batch: RecordBatch): Promise<void>;
-  /** Tells the present state and then every change.
-   *  @returns ends it; resolves when no further call will come */
+  /** Sends the current state to the follower, and then every change.
+   *  @returns stops following; resolves when the follower receives no further call */
   follow(follower: HotFollower): () => Promise<void>;
 }

@@ -2,75 +2,81 @@ import { addsNothing, filledUp, type Gpu, isSameAttributes, isSameWorkload, type
 import { metrics } from "../../domain/metrics.ts";
 import type { GpuState, NewestRecord } from "./hot-tier.ts";
 
-// Joining a newer and an older piece of knowledge gives the same whichever comes first, and joining one twice changes
-// nothing: that is why processes that hear of the same things in different orders agree in the end.
+// Merging is commutative and idempotent: processes that receive the same states in different orders, or twice, end up
+// with the same result.
 
-/** Joins two states of one GPU: the newer one's attributes hold, what it leaves open is filled from the older one.
- *  @param known undefined where nothing is known
- *  @param heldAtTie of two that say different things as of the same instant; etcd puts the documents in one order for all,
- *    so the one that is said last may hold
- *  @returns `known` itself where `said` adds nothing */
+/** Merges two states of one GPU. The newer one's attributes win; its empty attributes are filled from the older one.
+ *  @param winsTie which attributes win if both states are of the same instant; etcd orders documents for all processes,
+ *    so the last one it delivered may win
+ *  @returns `existing` itself if `incoming` adds nothing */
 export function mergeStates(
-  known: GpuState | undefined,
-  said: GpuState,
-  heldAtTie: "known" | "said" = "said",
+  existing: GpuState | undefined,
+  incoming: GpuState,
+  winsTie: "existing" | "incoming" = "incoming",
 ): GpuState {
-  // sorted here and not where it is read: of most that is said nothing is new
-  if (known === undefined) return { ...said, gpu: { ...said.gpu, properties: sortedByKey(said.gpu.properties) } };
-  const firstSeenAtMs = Math.min(known.firstSeenAtMs, said.firstSeenAtMs);
-  const asOfMs = Math.max(known.asOfMs, said.asOfMs);
-  const isSaidNewer = said.asOfMs === known.asOfMs ? heldAtTie === "said" : said.asOfMs > known.asOfMs;
-  const gpu = joinedGpu(known.gpu, said.gpu, isSaidNewer);
-  if (gpu === known.gpu && firstSeenAtMs === known.firstSeenAtMs && asOfMs === known.asOfMs) return known;
+  // sorted on the first merge only: most incoming states change nothing
+  if (existing === undefined)
+    return { ...incoming, gpu: { ...incoming.gpu, properties: sortedByKey(incoming.gpu.properties) } };
+  const firstSeenAtMs = Math.min(existing.firstSeenAtMs, incoming.firstSeenAtMs);
+  const asOfMs = Math.max(existing.asOfMs, incoming.asOfMs);
+  const isIncomingNewer =
+    incoming.asOfMs === existing.asOfMs ? winsTie === "incoming" : incoming.asOfMs > existing.asOfMs;
+  const gpu = mergeGpus(existing.gpu, incoming.gpu, isIncomingNewer);
+  if (gpu === existing.gpu && firstSeenAtMs === existing.firstSeenAtMs && asOfMs === existing.asOfMs) return existing;
   return { gpu, asOfMs, firstSeenAtMs };
 }
 
-/** @returns `known` itself where it stays the same */
-function joinedGpu(known: Gpu, said: Gpu, isSaidNewer: boolean): Gpu {
-  if (addsNothing(known, said)) return known;
-  const joined = isSaidNewer ? joinGpus(said, known) : joinGpus(known, said);
-  return sameGpu(joined, known) ? known : joined;
+/** @returns `existing` itself if it does not change */
+function mergeGpus(existing: Gpu, incoming: Gpu, isIncomingNewer: boolean): Gpu {
+  if (addsNothing(existing, incoming)) return existing;
+  const merged = isIncomingNewer ? fillNewer(incoming, existing) : fillNewer(existing, incoming);
+  return sameGpu(merged, existing) ? existing : merged;
 }
 
-function joinGpus(newer: Gpu, older: Gpu): Gpu {
-  const joined = filledUp(newer, older);
-  return { ...joined, properties: sortedByKey(joined.properties) };
+function fillNewer(newer: Gpu, older: Gpu): Gpu {
+  const merged = filledUp(newer, older);
+  return { ...merged, properties: sortedByKey(merged.properties) };
 }
 
-/** True where both say the same of a GPU. */
+/** True if both have the same UUID and attributes. */
 export function sameGpu(a: Gpu, b: Gpu): boolean {
   return a.uuid === b.uuid && isSameAttributes(a, b);
 }
 
-/** Joins two newest records of one GPU: the newer one holds, two of the same instant merge. Of two values for the same
- *  metric and instant the greater holds.
- *  @returns `known` itself where `said` adds nothing */
-export function mergeRecords(known: NewestRecord, said: NewestRecord): NewestRecord {
-  if (said.timeMs !== known.timeMs) return said.timeMs > known.timeMs ? said : known;
+/** Merges two records of one GPU: the newer one wins. Two of the same instant are combined; the greater of two values of
+ *  a metric wins.
+ *  @returns `existing` itself if `incoming` adds nothing */
+export function mergeRecords(existing: NewestRecord, incoming: NewestRecord): NewestRecord {
+  if (incoming.timeMs !== existing.timeMs) return incoming.timeMs > existing.timeMs ? incoming : existing;
   const isIn = (values: Readonly<Record<string, number>>, into: Readonly<Record<string, number>>): boolean =>
     Object.entries(values).every(([name, value]) => (into[name] ?? -Infinity) >= value);
-  const workload = joinWorkloads(known.workload, said.workload);
-  if (workload === known.workload && isIn(said.metrics, known.metrics) && isIn(said.custom, known.custom)) return known;
+  const workload = mergeWorkloads(existing.workload, incoming.workload);
+  if (
+    workload === existing.workload &&
+    isIn(incoming.metrics, existing.metrics) &&
+    isIn(incoming.custom, existing.custom)
+  )
+    return existing;
   return {
-    uuid: known.uuid,
-    timeMs: known.timeMs,
-    metrics: inCatalogueOrder(greater(known.metrics, said.metrics)),
-    custom: sortedByKey(greater(known.custom, said.custom)),
+    uuid: existing.uuid,
+    timeMs: existing.timeMs,
+    metrics: inCatalogueOrder(greater(existing.metrics, incoming.metrics)),
+    custom: sortedByKey(greater(existing.custom, incoming.custom)),
     workload,
   };
 }
 
-function joinWorkloads(known: Workload, said: Workload): Workload {
-  if (isSameWorkload(said, known)) return known;
-  const text = (name: keyof Workload): string => (said[name] > known[name] ? said[name] : known[name]);
-  const joined = { container: text("container"), pod: text("pod"), namespace: text("namespace") };
-  return isSameWorkload(joined, known) ? known : joined;
+function mergeWorkloads(existing: Workload, incoming: Workload): Workload {
+  if (isSameWorkload(incoming, existing)) return existing;
+  const text = (name: keyof Workload): string => (incoming[name] > existing[name] ? incoming[name] : existing[name]);
+  const merged = { container: text("container"), pod: text("pod"), namespace: text("namespace") };
+  return isSameWorkload(merged, existing) ? existing : merged;
 }
 
 function greater(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): Record<string, number> {
-  const joined: Record<string, number> = { ...a };
-  for (const [name, value] of Object.entries(b)) joined[name] = Math.max(joined[name] ?? -Infinity, value);
-  return joined;
+  const merged: Record<string, number> = { ...a };
+  for (const [name, value] of Object.entries(b)) merged[name] = Math.max(merged[name] ?? -Infinity, value);
+  return merged;
 }
 
 function inCatalogueOrder(values: Readonly<Record<string, number>>): Record<string, number> {
@@ -82,8 +88,8 @@ function inCatalogueOrder(values: Readonly<Record<string, number>>): Record<stri
   return ordered;
 }
 
-/** An object's keys in the order in which PostgreSQL keeps those of a jsonb: the shorter first, then by their bytes. So
- *  what came through etcd reads as what came through the store. */
+/** Orders an object's keys as PostgreSQL orders those of a jsonb: by length, then by bytes. So a record reads the same
+ *  whether it came through etcd or from the store. */
 export function sortedByKey<Value>(object: Readonly<Record<string, Value>>): Readonly<Record<string, Value>> {
   const names = Object.keys(object);
   if (names.length < 2) return object;
@@ -95,7 +101,7 @@ export function sortedByKey<Value>(object: Readonly<Record<string, Value>>): Rea
   return Object.fromEntries(keyed.map(({ name }) => [name, object[name] as Value]));
 }
 
-/** One byte a character: its order is that of its bytes. */
+/** True for printable ASCII, whose order by characters is its order by bytes. */
 function isPlain(text: string): boolean {
   return /^[\x20-\x7e]*$/.test(text);
 }

@@ -4,14 +4,14 @@ import { metrics } from "../../domain/metrics.ts";
 import { sortedByKey } from "./merge-state.ts";
 import type { GpuState, NewestRecord } from "./hot-tier.ts";
 
-/** What a batch says of a GPU: its attributes, as of its newest record, and that record. */
-export interface GpuNews {
+/** A GPU's newest record in a batch, and the GPU's attributes as of that record. */
+export interface GpuUpdate {
   readonly state: GpuState;
   readonly record: NewestRecord;
 }
 
-/** The newest record of each GPU of a batch, with what the batch says of the GPU. */
-export function newestOfBatch(batch: RecordBatch): GpuNews[] {
+/** @returns one update for each GPU that has a record in the batch */
+export function newestOfBatch(batch: RecordBatch): GpuUpdate[] {
   const { gpus, gpuIndexes, timesMs } = batch;
   const newestRow = new Int32Array(gpus.length).fill(-1);
   const firstMs = new Float64Array(gpus.length).fill(Infinity);
@@ -46,7 +46,7 @@ function valuesOf(columns: readonly (readonly [string, Float64Array])[], row: nu
   const values: Record<string, number> = {};
   for (const [name, column] of columns) {
     const value = column[row] as number;
-    if (value === value) values[name] = value; // only NaN differs from itself: the record does not have the metric
+    if (value === value) values[name] = value; // NaN, the only value unequal to itself, means that the record lacks the metric
   }
   return values;
 }

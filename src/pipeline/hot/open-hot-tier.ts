@@ -7,7 +7,7 @@ import type { HotTier } from "./hot-tier.ts";
 import { MemoryHotTier } from "./memory/memory-hot-tier.ts";
 
 /** The hot tier of this process.
- *  @param etcd where it is shared with others; undefined: this process stores and shows by itself */
+ *  @param etcd shares it with other processes; undefined if this process both collects and serves */
 export function openHotTier(options: {
   readonly etcd: EtcdClient | undefined;
   readonly windowSeconds: number;
@@ -18,18 +18,18 @@ export function openHotTier(options: {
   const { etcd, log, registry } = options;
   const coalesced = new Counter({
     name: "telemetry_hot_coalesced_records_total",
-    help: "Records that the hot tier left out, a newer one of the same GPU being known; the store has them",
+    help: "Records superseded by a newer one of the same GPU before the hot tier wrote them; the store has them",
     registers: [registry],
   });
   const refused = new Counter({
     name: "telemetry_hot_refused_total",
-    help: "Times that the hot tier did not take what the store has: too large, or no right to write it",
+    help: "Records that etcd refused for the hot tier: too large, or no permission to write; the store has them",
     registers: [registry],
   });
   const onCoalesced = (records: number): void => coalesced.inc(records);
   const onRefused = (reason: Error): void => {
     refused.inc();
-    log.error({ err: reason }, "the hot tier does not take what the store has");
+    log.error({ err: reason }, "etcd refused a record for the hot tier; the store has it");
   };
   return etcd === undefined
     ? new MemoryHotTier({ onCoalesced })

@@ -15,7 +15,7 @@ export type ApiGpu = Static<typeof gpuSchema>;
 export type ApiHost = Static<typeof hostSchema>;
 export type ApiCluster = Static<typeof clusterSchema>;
 
-/** The fleet as it is at one moment, by every way that leads through the hierarchy. */
+/** The fleet at one moment, indexed by UUID, host and cluster. */
 export class FleetIndex {
   /** By hostname, then index. */
   readonly gpus: readonly ApiGpu[];
@@ -28,7 +28,7 @@ export class FleetIndex {
   private readonly hostsByCluster: ReadonlyMap<string, readonly ApiHost[]>;
   private readonly hostByKey: ReadonlyMap<string, ApiHost>;
 
-  /** @throws StoreUnavailable while the fleet is not known */
+  /** @throws StoreUnavailable while the fleet is not loaded */
   constructor(private readonly fleet: Fleet) {
     const stored = fleet.gpus({});
     const newest = newestByCluster(stored);
@@ -46,7 +46,7 @@ export class FleetIndex {
     return this.gpuByUuid.get(uuid);
   }
 
-  /** GPUs that fit, by hostname and index. */
+  /** The selected GPUs, by hostname and index. */
   selected(selector: GpuSelector): readonly ApiGpu[] {
     return this.fleet.members(selector).flatMap(({ gpu: { uuid } }) => this.gpu(uuid) ?? []);
   }
@@ -73,13 +73,13 @@ export class FleetIndex {
   }
 }
 
-/** Where a host is. */
+/** What identifies a host. */
 export interface Place {
   readonly cluster_id: string;
   readonly hostname: string;
 }
 
-/** Keeps the index of the fleet until the fleet changes. */
+/** Caches the index of the fleet until the fleet changes. */
 export class FleetView {
   private index: FleetIndex | undefined;
   private indexVersion = NaN;
@@ -90,7 +90,7 @@ export class FleetView {
     return this.fleet.version;
   }
 
-  /** @throws StoreUnavailable while the fleet is not known */
+  /** @throws StoreUnavailable while the fleet is not loaded */
   now(): FleetIndex {
     if (this.index === undefined || this.indexVersion !== this.fleet.version || !this.fleet.isLoaded) {
       this.index = new FleetIndex(this.fleet);

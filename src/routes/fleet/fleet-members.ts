@@ -4,96 +4,97 @@ import type { FleetMember } from "./fleet.ts";
 import type { GpuState, HotChanges, NewestRecord } from "../../pipeline/hot/hot-tier.ts";
 import { mergeRecords, mergeStates } from "../../pipeline/hot/merge-state.ts";
 
-/** What is known of a GPU: from one source or both, in any order. */
-interface Known {
+/** What store and hot tier have delivered of a GPU, in any order. */
+interface MemberEntry {
   state: GpuState | undefined;
   record: NewestRecord | undefined;
-  /** As the store knows it; the newest record may be gone from there. */
+  /** From the store, which may have deleted the newest record already. */
   lastSeenAtMs: number;
   member: FleetMember | undefined;
 }
 
-/** Joins news of GPUs into members of the fleet, and keeps them in their order. */
+/** Merges changes of GPUs into members of the fleet, and keeps the members in order. */
 export class FleetMembers {
-  private readonly known = new Map<string, Known>();
-  /** Undefined where a member has come or moved since it was made. */
+  private readonly entries = new Map<string, MemberEntry>();
+  /** UUIDs; undefined if a member was added or moved since they were sorted. */
   private order: string[] | undefined;
-  private ordered: readonly FleetMember[] | undefined;
+  private orderedMembers: readonly FleetMember[] | undefined;
 
   /** @returns the members that are new or replaced */
-  join(changes: HotChanges): FleetMember[] {
-    return this.joinAll(changes, "said");
+  merge(changes: HotChanges): FleetMember[] {
+    return this.mergeAll(changes, "incoming");
   }
 
-  private joinAll({ gpus, records }: HotChanges, heldAtTie: "known" | "said"): FleetMember[] {
-    const touched = new Set<Known>();
-    for (const said of gpus) {
-      const known = this.at(said.gpu.uuid);
-      const state = mergeStates(known.state, said, heldAtTie);
-      if (state !== known.state) touched.add(known);
-      known.state = state;
+  private mergeAll({ gpus, records }: HotChanges, winsTie: "existing" | "incoming"): FleetMember[] {
+    const changed = new Set<MemberEntry>();
+    for (const incoming of gpus) {
+      const entry = this.entryOf(incoming.gpu.uuid);
+      const state = mergeStates(entry.state, incoming, winsTie);
+      if (state !== entry.state) changed.add(entry);
+      entry.state = state;
     }
-    for (const said of records) {
-      const known = this.at(said.uuid);
-      const record = known.record === undefined ? said : mergeRecords(known.record, said);
-      if (record !== known.record) touched.add(known);
-      known.record = record;
+    for (const incoming of records) {
+      const entry = this.entryOf(incoming.uuid);
+      const record = entry.record === undefined ? incoming : mergeRecords(entry.record, incoming);
+      if (record !== entry.record) changed.add(entry);
+      entry.record = record;
     }
-    return this.renewed(touched);
+    return this.replaceMembers(changed);
   }
 
-  /** Joins what the store has; as of the same instant the hot tier's word holds, which may be later. @returns the members that are new or replaced */
-  joinStored(gpus: readonly StoredGpu[], latest: readonly StoredRecord[]): FleetMember[] {
-    const touched = new Set<Known>();
+  /** Merges what the store has. At the same instant the hot tier's attributes win: they may be newer.
+   *  @returns the members that are new or replaced */
+  mergeStored(gpus: readonly StoredGpu[], latest: readonly StoredRecord[]): FleetMember[] {
+    const changed = new Set<MemberEntry>();
     for (const { uuid, lastSeenAtMs } of gpus) {
-      const known = this.at(uuid);
-      if (lastSeenAtMs > known.lastSeenAtMs) touched.add(known);
-      known.lastSeenAtMs = Math.max(known.lastSeenAtMs, lastSeenAtMs);
+      const entry = this.entryOf(uuid);
+      if (lastSeenAtMs > entry.lastSeenAtMs) changed.add(entry);
+      entry.lastSeenAtMs = Math.max(entry.lastSeenAtMs, lastSeenAtMs);
     }
-    const seen = this.joinAll({ gpus: gpus.map(stateOf), records: latest.map(newestOf) }, "known");
-    return [...new Set([...this.renewed(touched), ...seen])];
+    const seen = this.mergeAll({ gpus: gpus.map(stateOf), records: latest.map(newestOf) }, "existing");
+    return [...new Set([...this.replaceMembers(changed), ...seen])];
   }
 
   get size(): number {
-    return this.known.size;
+    return this.entries.size;
   }
 
   get(uuid: string): FleetMember | undefined {
-    return this.known.get(uuid)?.member;
+    return this.entries.get(uuid)?.member;
   }
 
   /** Ordered by hostname, then gpuId, then uuid. */
   all(): readonly FleetMember[] {
-    if (this.ordered !== undefined) return this.ordered;
-    this.order ??= [...this.known.values()]
+    if (this.orderedMembers !== undefined) return this.orderedMembers;
+    this.order ??= [...this.entries.values()]
       .flatMap(({ member }) => (member === undefined ? [] : [member.gpu]))
       .sort(byPlace)
       .map(({ uuid }) => uuid);
-    this.ordered = this.order.map((uuid) => this.known.get(uuid)?.member as FleetMember);
-    return this.ordered;
+    this.orderedMembers = this.order.map((uuid) => this.entries.get(uuid)?.member as FleetMember);
+    return this.orderedMembers;
   }
 
-  private at(uuid: string): Known {
-    let known = this.known.get(uuid);
-    if (known === undefined) {
-      known = { state: undefined, record: undefined, lastSeenAtMs: -Infinity, member: undefined };
-      this.known.set(uuid, known);
+  private entryOf(uuid: string): MemberEntry {
+    let entry = this.entries.get(uuid);
+    if (entry === undefined) {
+      entry = { state: undefined, record: undefined, lastSeenAtMs: -Infinity, member: undefined };
+      this.entries.set(uuid, entry);
     }
-    return known;
+    return entry;
   }
 
-  private renewed(touched: ReadonlySet<Known>): FleetMember[] {
+  private replaceMembers(changed: ReadonlySet<MemberEntry>): FleetMember[] {
     const members: FleetMember[] = [];
-    for (const known of touched) {
-      const { state, record, lastSeenAtMs } = known;
-      if (state === undefined) continue; // its attributes are on their way
+    for (const entry of changed) {
+      const { state, record, lastSeenAtMs } = entry;
+      if (state === undefined) continue; // its attributes have not arrived yet
       const gpu = toStoredGpu(state, Math.max(lastSeenAtMs, record?.timeMs ?? state.asOfMs));
       const member = { gpu, record: record === undefined ? undefined : toStoredRecord(gpu, record) };
-      if (known.member === undefined || byPlace(known.member.gpu, gpu) !== 0) this.order = undefined;
-      known.member = member;
+      if (entry.member === undefined || byPlace(entry.member.gpu, gpu) !== 0) this.order = undefined;
+      entry.member = member;
       members.push(member);
     }
-    if (members.length > 0) this.ordered = undefined;
+    if (members.length > 0) this.orderedMembers = undefined;
     return members;
   }
 }

@@ -17,7 +17,7 @@ const hotTierErrorPrefix = "the fleet's newest state is not updated";
 export interface FleetProjectionOptions {
   readonly hotTier: HotTier;
   readonly store: Pick<FleetQueries, "gpus" | "latest">;
-  /** The store is read again this often, where what others store does not come through the hot tier; absent: never. */
+  /** The store is read again this often, if other processes store records without writing to the hot tier; absent: never. */
   readonly rereadMs?: number | undefined;
   readonly clock: Clock;
   readonly log: Logger;
@@ -25,16 +25,16 @@ export interface FleetProjectionOptions {
 
 /** How long starting waits for the first answers of store and hot tier. */
 const startTimeoutMs = 5000;
-/** The pause before a store that did not answer is asked again. */
+/** The pause before a store that did not answer is read again. */
 const retryMs = 2000;
 
-/** Keeps the fleet in memory: read from the store once, and kept by what the hot tier tells. Either alone is enough to
- *  serve from; what the other one adds is joined in whenever it comes.
+/** Keeps the fleet in memory: reads it from the store once, then follows the changes of the hot tier. Either alone is
+ *  enough to serve from; the other is merged when it answers.
  *
- *  FOLLOWING -hot tier away-> INTERRUPTED (serves what it has) -it is back-> FOLLOWING
- *  FOLLOWING after a gap: the store is read again, for what came and went unseen. */
+ *  FOLLOWING -hot tier does not answer-> INTERRUPTED (serves what it has) -it answers-> FOLLOWING
+ *  FOLLOWING after a gap: the store is read again, for records that were missed. */
 export class FleetProjection extends BaseService implements Fleet {
-  private readonly joined = new FleetMembers();
+  private readonly merged = new FleetMembers();
   private readonly listeners: ((members: readonly FleetMember[]) => void)[] = [];
   private unfollow: (() => Promise<void>) | undefined;
   private reading: Promise<void> | undefined;
@@ -42,9 +42,9 @@ export class FleetProjection extends BaseService implements Fleet {
   private readonly storeError: RepeatedError;
   private readonly hotTierError: RepeatedError;
   private hasStore = false;
-  private hasHot = false;
-  private changes = 0;
-  private readonly firstNews = { store: Promise.withResolvers<void>(), hot: Promise.withResolvers<void>() };
+  private hasHotTier = false;
+  private versionNumber = 0;
+  private readonly firstAnswers = { store: Promise.withResolvers<void>(), hot: Promise.withResolvers<void>() };
 
   constructor(private readonly options: FleetProjectionOptions) {
     const { log } = options;
@@ -58,37 +58,37 @@ export class FleetProjection extends BaseService implements Fleet {
   }
 
   get version(): number {
-    return this.changes;
+    return this.versionNumber;
   }
 
   get isLoaded(): boolean {
-    // a hot tier that knows nobody may have been made just now: only the store can say that there is nobody
-    return this.hasStore || (this.hasHot && this.joined.size > 0);
+    // an empty hot tier may be new: only the store can say that the fleet is empty
+    return this.hasStore || (this.hasHotTier && this.merged.size > 0);
   }
 
   override error(): string | undefined {
-    const hotTier = this.hasHot ? undefined : `${hotTierErrorPrefix}: the hot tier has not answered yet`;
+    const hotTier = this.hasHotTier ? undefined : `${hotTierErrorPrefix}: the hot tier has not answered yet`;
     const store = this.hasStore ? undefined : `${storeErrorPrefix}: the store has not answered yet`;
     const errors = [super.error(), this.hotTierError.current ?? hotTier, this.storeError.current ?? store];
     return errors.filter((error) => error !== undefined).join("; ") || undefined;
   }
 
   override activity(): string | undefined {
-    return this.isLoaded ? `${this.joined.size} GPUs in memory` : undefined;
+    return this.isLoaded ? `${this.merged.size} GPUs in memory` : undefined;
   }
 
   members(selector: GpuSelector = {}): readonly FleetMember[] {
     if (!this.isLoaded) {
       throw new StoreUnavailable(`the fleet is not loaded yet: ${this.error() ?? "the store has not answered yet"}`);
     }
-    const all = this.joined.all();
+    const all = this.merged.all();
     if (Object.keys(selector).length === 0) return all;
     return all.filter(({ gpu, record }) => selectsGpu(selector, gpu, record));
   }
 
   member(uuid: string): FleetMember | undefined {
     this.members();
-    return this.joined.get(uuid);
+    return this.merged.get(uuid);
   }
 
   gpus(selector: GpuSelector): StoredGpu[] {
@@ -101,17 +101,17 @@ export class FleetProjection extends BaseService implements Fleet {
 
   onMembers(listener: (members: readonly FleetMember[]) => void): void {
     this.listeners.push(listener);
-    listener(this.joined.all());
+    listener(this.merged.all());
   }
 
   protected override async open(): Promise<void> {
     this.readStore();
     this.unfollow = this.options.hotTier.follow({
-      onChanges: (changes) => this.tell(this.joined.join(changes)),
+      onChanges: (changes) => this.publish(this.merged.merge(changes)),
       onFollowing: (afterGap) => this.setFollowing(afterGap),
       onInterrupted: (error) => this.setInterrupted(error),
     });
-    const { store, hot } = this.firstNews;
+    const { store, hot } = this.firstAnswers;
     const stopped = new Promise<void>((resolve) => {
       this.stopping.addEventListener("abort", () => resolve(), { once: true });
     });
@@ -125,26 +125,26 @@ export class FleetProjection extends BaseService implements Fleet {
     await this.reading;
   }
 
-  private tell(members: readonly FleetMember[]): void {
+  private publish(members: readonly FleetMember[]): void {
     if (members.length === 0) return;
-    this.changes += 1;
+    this.versionNumber += 1;
     for (const listener of this.listeners) listener(members);
   }
 
   private setFollowing(afterGap: boolean): void {
-    const isFirst = !this.hasHot;
-    this.hasHot = true;
+    const isFirst = !this.hasHotTier;
+    this.hasHotTier = true;
     this.hotTierError.clear();
-    this.firstNews.hot.resolve();
+    this.firstAnswers.hot.resolve();
     if (afterGap && !isFirst) this.readStore();
   }
 
   private setInterrupted(error: Error): void {
     this.hotTierError.record(error);
-    this.firstNews.hot.resolve();
+    this.firstAnswers.hot.resolve();
   }
 
-  /** Reads the store until it has answered; asked while it reads, it reads once more. */
+  /** Reads the store until it has answered. A call while it is being read makes it read once more. */
   private readStore(): void {
     this.mustReadAgain = true;
     this.reading ??= this.readUntilCurrent().finally(() => (this.reading = undefined));
@@ -169,7 +169,7 @@ export class FleetProjection extends BaseService implements Fleet {
     try {
       const [gpus, latest] = [await store.gpus({}), await store.latest({})];
       if (this.stopping.aborted) return true;
-      this.tell(this.joined.joinStored(gpus, latest));
+      this.publish(this.merged.mergeStored(gpus, latest));
       this.hasStore = true;
       this.storeError.clear();
       return true;
@@ -177,7 +177,7 @@ export class FleetProjection extends BaseService implements Fleet {
       this.storeError.record(error);
       return false;
     } finally {
-      this.firstNews.store.resolve();
+      this.firstAnswers.store.resolve();
     }
   }
 }

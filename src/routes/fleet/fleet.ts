@@ -4,7 +4,7 @@ import type { StoredGpu, StoredRecord } from "../../domain/query.ts";
 /** A GPU with its newest record. Replaced by another one whenever something about it changes, never changed itself. */
 export interface FleetMember {
   readonly gpu: StoredGpu;
-  /** Undefined where the store remembers the GPU and none of its records. */
+  /** Undefined if the store has the GPU, but none of its records. */
   readonly record: StoredRecord | undefined;
 }
 
@@ -12,17 +12,17 @@ export interface FleetMember {
 export interface Fleet {
   /** Another number after every change. */
   readonly version: number;
-  /** False before the first news of store or hot tier. */
+  /** False before store or hot tier have answered. */
   readonly isLoaded: boolean;
   /** Ordered by hostname, then gpuId, then uuid.
-   *  @throws StoreUnavailable while the fleet is not known */
+   *  @throws StoreUnavailable while the fleet is not loaded */
   members(selector?: GpuSelector): readonly FleetMember[];
-  /** @throws StoreUnavailable while the fleet is not known */
+  /** @throws StoreUnavailable while the fleet is not loaded */
   member(uuid: string): FleetMember | undefined;
-  /** In the order of `members`. @throws StoreUnavailable while the fleet is not known */
+  /** In the order of `members`. @throws StoreUnavailable while the fleet is not loaded */
   gpus(selector: GpuSelector): StoredGpu[];
-  /** Newest record of each GPU that has one, in the order of `members`. @throws StoreUnavailable while it is not known */
+  /** Newest record of each GPU that has one, in the order of `members`. @throws StoreUnavailable while it is not loaded */
   latest(selector: GpuSelector): StoredRecord[];
-  /** Tells of every member that is new or replaced, before anybody can ask for it; begins with those there are. */
+  /** Calls the listener with the existing members, then with every new or replaced one, before `members` shows it. */
   onMembers(listener: (members: readonly FleetMember[]) => void): void;
 }

@@ -5,24 +5,24 @@ import type { HotTier } from "../../pipeline/hot/hot-tier.ts";
 import type { FleetQueries } from "../../pipeline/store/telemetry-queries.ts";
 import { FleetProjection } from "./fleet-projection.ts";
 
-/** What others store without telling this process's hot tier is seen this much later. */
+/** How late records appear that other processes store without writing to the hot tier. */
 const rereadMs = 2000;
 
 /** The fleet in a gateway's memory.
- *  @param isTold false where nobody writes into the hot tier: the store is read again and again instead */
+ *  @param isHotTierWritten false if no process writes to the hot tier: the store is read repeatedly instead */
 export function openFleet(options: {
   readonly hotTier: HotTier;
   readonly queries: FleetQueries;
-  readonly isTold: boolean;
+  readonly isHotTierWritten: boolean;
   readonly clock: Clock;
   readonly log: Logger;
   readonly registry: Registry;
 }): FleetProjection {
-  const { queries, isTold, registry } = options;
-  const fleet = new FleetProjection({ ...options, store: queries, rereadMs: isTold ? undefined : rereadMs });
+  const { queries, isHotTierWritten, registry } = options;
+  const fleet = new FleetProjection({ ...options, store: queries, rereadMs: isHotTierWritten ? undefined : rereadMs });
   new Gauge({
     name: "telemetry_fleet_gpus",
-    help: "GPUs that this gateway knows",
+    help: "GPUs in this gateway's memory",
     registers: [registry],
     collect() {
       this.set(fleet.isLoaded ? fleet.members().length : 0);

@@ -2,91 +2,92 @@ import type { ICompare, IKeyValue, IRequestOp } from "etcd3";
 import { isUnchangedSince, put, remove } from "../../../etcd/requests.ts";
 import type { GpuState, NewestRecord } from "../hot-tier.ts";
 import { mergeStates, sameGpu } from "../merge-state.ts";
-import type { GpuNews } from "../newest-of-batch.ts";
+import type { GpuUpdate } from "../newest-of-batch.ts";
 import { boardDocument, gpuDocument, readBoard, readData, readGpu } from "./hot-documents.ts";
 import { hotKeys, kindOfKey } from "./hot-keys.ts";
 
-/** What a collector knows of a GPU: its state as of the newest record that it has heard of. */
-interface KnownGpu {
+/** A GPU as a collector has it cached: its state as of the newest record written or read. */
+interface CachedGpu {
   readonly state: GpuState;
-  /** The slot whose document names the board; undefined where none does. */
+  /** The slot whose document names the board; undefined if none does. */
   readonly slot: string | undefined;
 }
 
-interface KnownSlot {
+interface CachedSlot {
   readonly uuid: string;
   readonly revision: string;
 }
 
-/** What a flush does about a GPU. */
+/** What a flush writes for a GPU. */
 export interface GpuPlan {
-  readonly news: GpuNews;
-  /** What is known of the GPU with the news. */
+  readonly update: GpuUpdate;
+  /** The cached state, merged with the update. */
   readonly state: GpuState;
   readonly host: string;
   readonly slot: string;
-  /** The documents' change, where there is one. */
+  /** Undefined if the documents do not change. */
   readonly write: SlotWrite | undefined;
-  /** The record goes into the host's data: no newer one is known. */
-  readonly hasData: boolean;
-  /** Another board has the slot: the record brings the GPU's attributes along. */
-  readonly isHomeless: boolean;
-  /** Rests on what etcd may know better. */
-  readonly isUnsure: boolean;
+  /** The record is written to the host's data: no newer one is cached. */
+  readonly writesRecord: boolean;
+  /** Another board holds the slot: the record carries the GPU's attributes itself. */
+  readonly isDisplaced: boolean;
+  /** Planned from cached state that must be read again before writing. */
+  readonly mustReread: boolean;
 }
 
-/** Written only while the documents are those that the plan was made from. */
+/** Carried out only if the documents are those that the plan was made from. */
 interface SlotWrite {
   readonly compare: readonly ICompare[];
   readonly success: readonly IRequestOp[];
-  /** Slots that it writes or removes: no other write of the same transaction may. */
+  /** Slots that it writes or removes; no other write of the same transaction may touch them. */
   readonly slots: readonly string[];
 }
 
-/** etcd compares the revision of a key that is not there as this. */
+/** The revision of a key that does not exist, in comparisons. */
 const absent = "0";
 
-/** What a collector remembers of the documents in etcd, so that it writes only what is new and needs no watch: whatever
- *  it writes is compared with what it remembers, and where that is no longer so it looks and plans again. */
+/** A collector's copy of the documents in etcd: with it a flush writes only what changed, and needs no watch. Every write
+ *  is compared with the cached revisions; if they are outdated, the flush reads the documents and plans again. */
 export class DocumentCache {
-  private readonly gpus = new Map<string, KnownGpu>();
+  private readonly gpus = new Map<string, CachedGpu>();
   /** The revision of each board's key, which says where the board is. */
   private readonly boards = new Map<string, string>();
   /** By host. */
-  private readonly slots = new Map<string, Map<string, KnownSlot>>();
+  private readonly slots = new Map<string, Map<string, CachedSlot>>();
   readonly hosts = new Set<string>();
   readonly clusters = new Set<string>();
 
-  /** @param all newest first, so that of two boards that claim a slot the later one has it */
-  plan(all: readonly GpuNews[]): GpuPlan[] {
+  /** @param updates newest first, so that of two boards that claim a slot the later one gets it */
+  plan(updates: readonly GpuUpdate[]): GpuPlan[] {
     const taken = new Set<string>();
-    return all.map((news) => this.planOne(news, taken));
+    return updates.map((update) => this.planOne(update, taken));
   }
 
-  private planOne(news: GpuNews, taken: Set<string>): GpuPlan {
-    const { uuid, timeMs } = news.record;
-    const known = this.gpus.get(uuid);
-    const state = mergeStates(known?.state, news.state);
+  private planOne(update: GpuUpdate, taken: Set<string>): GpuPlan {
+    const { uuid, timeMs } = update.record;
+    const cached = this.gpus.get(uuid);
+    const state = mergeStates(cached?.state, update.state);
     const slot = hotKeys.slot(state.gpu);
-    const isHome = known?.slot === slot;
-    const isHomeless = taken.has(slot) || (!isHome && this.isHeldByBetter(slot, uuid, state.asOfMs));
+    const isInSlot = cached?.slot === slot;
+    const isDisplaced = taken.has(slot) || (!isInSlot && this.isHeldByNewer(slot, uuid, state.asOfMs));
     taken.add(slot);
-    const isSame = isHome && sameGpu(known.state.gpu, state.gpu) && known.state.firstSeenAtMs === state.firstSeenAtMs;
-    const write = isHomeless || isSame ? undefined : this.writeOf(uuid, state, slot);
+    const isSame =
+      isInSlot && sameGpu(cached.state.gpu, state.gpu) && cached.state.firstSeenAtMs === state.firstSeenAtMs;
+    const write = isDisplaced || isSame ? undefined : this.writeOf(uuid, state, slot);
     return {
-      news,
+      update,
       state,
       slot,
       host: hotKeys.hostOfSlot(slot),
       write,
-      isHomeless,
-      hasData: known === undefined || timeMs >= known.state.asOfMs,
-      isUnsure: known === undefined || write !== undefined,
+      isDisplaced,
+      writesRecord: cached === undefined || timeMs >= cached.state.asOfMs,
+      mustReread: cached === undefined || write !== undefined,
     };
   }
 
-  /** Whether the slot's board was seen later than that, or at the same instant and has the greater uuid. */
-  private isHeldByBetter(slot: string, uuid: string, asOfMs: number): boolean {
+  /** True if the slot's board was seen later, or at the same instant and has the greater UUID. */
+  private isHeldByNewer(slot: string, uuid: string, asOfMs: number): boolean {
     const holder = this.slotOf(slot)?.uuid;
     if (holder === undefined || holder === uuid) return false;
     const heldAsOfMs = this.gpus.get(holder)?.state.asOfMs ?? -Infinity;
@@ -94,47 +95,51 @@ export class DocumentCache {
   }
 
   private writeOf(uuid: string, state: GpuState, slot: string): SlotWrite {
-    const known = this.gpus.get(uuid);
+    const cached = this.gpus.get(uuid);
     const isSlotUnchanged = isUnchangedSince(slot, this.slotOf(slot)?.revision ?? absent);
     const putSlot = put(slot, gpuDocument(state));
-    if (known?.slot === slot) return { compare: [isSlotUnchanged], success: [putSlot], slots: [slot] };
+    if (cached?.slot === slot) return { compare: [isSlotUnchanged], success: [putSlot], slots: [slot] };
     const board = hotKeys.board(uuid);
     const isBoardUnchanged = isUnchangedSince(board, this.boards.get(uuid) ?? absent);
     const compare = [isBoardUnchanged, isSlotUnchanged];
     const success = [putSlot, put(board, boardDocument(slot, state))];
-    const left = known?.slot;
-    if (left === undefined) return { compare, success, slots: [slot] };
-    const isLeftUnchanged = isUnchangedSince(left, this.slotOf(left)?.revision ?? absent);
-    return { compare: [...compare, isLeftUnchanged], success: [...success, remove(left)], slots: [slot, left] };
+    const previousSlot = cached?.slot;
+    if (previousSlot === undefined) return { compare, success, slots: [slot] };
+    const isPreviousUnchanged = isUnchangedSince(previousSlot, this.slotOf(previousSlot)?.revision ?? absent);
+    return {
+      compare: [...compare, isPreviousUnchanged],
+      success: [...success, remove(previousSlot)],
+      slots: [slot, previousSlot],
+    };
   }
 
-  /** Notes that a plan was carried out.
+  /** Updates the cache after a plan was carried out.
    *  @param revision of the transaction */
-  note({ news, state, slot, write }: GpuPlan, revision: string): void {
-    const { uuid } = news.record;
-    const known = this.gpus.get(uuid);
+  recordWrite({ update, state, slot, write }: GpuPlan, revision: string): void {
+    const { uuid } = update.record;
+    const cached = this.gpus.get(uuid);
     if (write === undefined) {
-      this.gpus.set(uuid, { state, slot: known?.slot });
+      this.gpus.set(uuid, { state, slot: cached?.slot });
       return;
     }
     const before = this.slotOf(slot);
-    if (before !== undefined && before.uuid !== uuid) this.leaveSlot(before.uuid, slot);
-    if (known?.slot !== undefined && known.slot !== slot)
-      this.slotsOf(hotKeys.hostOfSlot(known.slot)).delete(known.slot);
+    if (before !== undefined && before.uuid !== uuid) this.releaseSlot(before.uuid, slot);
+    if (cached?.slot !== undefined && cached.slot !== slot)
+      this.slotsOf(hotKeys.hostOfSlot(cached.slot)).delete(cached.slot);
     this.slotsOf(hotKeys.hostOfSlot(slot)).set(slot, { uuid, revision });
-    if (known?.slot !== slot) this.boards.set(uuid, revision);
+    if (cached?.slot !== slot) this.boards.set(uuid, revision);
     this.gpus.set(uuid, { state, slot });
   }
 
-  /** The slot of a board that this knows of; where it is to be looked for. */
-  knownSlotOf(uuid: string): string | undefined {
+  /** The slot where a board was last seen; undefined if it was not. */
+  cachedSlotOf(uuid: string): string | undefined {
     return this.gpus.get(uuid)?.slot;
   }
 
-  /** Learns what etcd has below a host's key: its slots, and its data of late. */
-  learnHost(host: string, kvs: readonly IKeyValue[]): void {
-    for (const [slot, { uuid }] of this.slotsOf(host)) this.leaveSlot(uuid, slot);
-    const slots = new Map<string, KnownSlot>();
+  /** Replaces what is cached of a host by the keys below it: its slots and its recent data. */
+  cacheHost(host: string, kvs: readonly IKeyValue[]): void {
+    for (const [slot, { uuid }] of this.slotsOf(host)) this.releaseSlot(uuid, slot);
+    const slots = new Map<string, CachedSlot>();
     this.slots.set(host, slots);
     const records: NewestRecord[] = [];
     for (const { key, value, mod_revision: revision } of kvs) {
@@ -144,31 +149,31 @@ export class DocumentCache {
       if (kind === "data") {
         const data = readData(value);
         records.push(...data.records);
-        for (const gpu of data.gpus) this.learnState(gpu);
+        for (const gpu of data.gpus) this.cacheState(gpu);
       }
       if (kind === "gpus") slots.set(name, { uuid: state?.gpu.uuid ?? "", revision });
-      if (state !== undefined) this.learnState(state, name);
+      if (state !== undefined) this.cacheState(state, name);
     }
     for (const { uuid, timeMs } of records) {
-      const known = this.gpus.get(uuid);
-      if (known === undefined || timeMs <= known.state.asOfMs) continue;
-      this.gpus.set(uuid, { ...known, state: { ...known.state, asOfMs: timeMs } });
+      const cached = this.gpus.get(uuid);
+      if (cached === undefined || timeMs <= cached.state.asOfMs) continue;
+      this.gpus.set(uuid, { ...cached, state: { ...cached.state, asOfMs: timeMs } });
     }
   }
 
-  /** Learns which slot etcd says a board is in; after the slot's host was learned.
-   *  @param kv undefined where etcd says nothing */
-  learnBoard(uuid: string, kv: IKeyValue | undefined): void {
+  /** Caches which slot a board is in; the slot's host must have been cached before.
+   *  @param kv undefined if etcd has no document of the board */
+  cacheBoard(uuid: string, kv: IKeyValue | undefined): void {
     if (kv === undefined) this.boards.delete(uuid);
     else this.boards.set(uuid, kv.mod_revision);
-    const known = this.gpus.get(uuid);
-    if (known === undefined) return;
+    const cached = this.gpus.get(uuid);
+    if (cached === undefined) return;
     const slot = kv === undefined ? undefined : readBoard(kv.value);
-    const isThere = slot !== undefined && this.slotOf(slot)?.uuid === uuid;
-    this.gpus.set(uuid, { state: known.state, slot: isThere ? slot : undefined });
+    const isInSlot = slot !== undefined && this.slotOf(slot)?.uuid === uuid;
+    this.gpus.set(uuid, { state: cached.state, slot: isInSlot ? slot : undefined });
   }
 
-  /** Forgets a host whose documents are gone from etcd. */
+  /** Forgets a host whose documents were deleted from etcd. */
   forgetHost(host: string, cluster: string): void {
     for (const { uuid } of this.slotsOf(host).values()) this.gpus.delete(uuid);
     this.slots.delete(host);
@@ -176,25 +181,25 @@ export class DocumentCache {
     this.clusters.delete(cluster);
   }
 
-  private learnState(state: GpuState, slot?: string): void {
-    const known = this.gpus.get(state.gpu.uuid);
+  private cacheState(state: GpuState, slot?: string): void {
+    const cached = this.gpus.get(state.gpu.uuid);
     this.gpus.set(state.gpu.uuid, {
-      slot: slot ?? known?.slot,
-      state: mergeStates(known?.state, state),
+      slot: slot ?? cached?.slot,
+      state: mergeStates(cached?.state, state),
     });
   }
 
-  private leaveSlot(uuid: string, slot: string): void {
-    const known = this.gpus.get(uuid);
-    if (known?.slot === slot) this.gpus.set(uuid, { ...known, slot: undefined });
+  private releaseSlot(uuid: string, slot: string): void {
+    const cached = this.gpus.get(uuid);
+    if (cached?.slot === slot) this.gpus.set(uuid, { ...cached, slot: undefined });
   }
 
-  private slotOf(slot: string): KnownSlot | undefined {
+  private slotOf(slot: string): CachedSlot | undefined {
     return this.slots.get(hotKeys.hostOfSlot(slot))?.get(slot);
   }
 
-  private slotsOf(host: string): Map<string, KnownSlot> {
-    const slots = this.slots.get(host) ?? new Map<string, KnownSlot>();
+  private slotsOf(host: string): Map<string, CachedSlot> {
+    const slots = this.slots.get(host) ?? new Map<string, CachedSlot>();
     this.slots.set(host, slots);
     return slots;
   }

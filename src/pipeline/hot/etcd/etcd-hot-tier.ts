@@ -8,58 +8,58 @@ import { Flusher } from "./flusher.ts";
 import { watchHotTier } from "./hot-watch.ts";
 import type { HotFollower, HotTier } from "../hot-tier.ts";
 import { mergeRecords, mergeStates } from "../merge-state.ts";
-import { type GpuNews, newestOfBatch } from "../newest-of-batch.ts";
+import { type GpuUpdate, newestOfBatch } from "../newest-of-batch.ts";
 
 export interface EtcdHotTierOptions {
   readonly client: EtcdClient;
   readonly clock: Clock;
-  /** How long a flush's records stay in etcd. */
+  /** How long the records of a flush stay in etcd. */
   readonly windowSeconds: number;
-  /** What a process's records may take in etcd, bytes; beyond it the oldest go before their time. */
+  /** Bytes that this process's records may take in etcd; beyond them the oldest are deleted early. */
   readonly windowMaxBytes?: number;
-  /** Told how many records a newer one of the same GPU stood in for. */
+  /** Called with the number of records superseded by a newer one. */
   readonly onCoalesced: (records: number) => void;
-  /** Told why etcd does not take something that the store has. */
+  /** Called when etcd permanently refuses a record; the store has it. */
   readonly onRefused: (reason: Error) => void;
 }
 
 /** A thirtieth of etcd's default quota: leaves room for the queue, for history and for more collectors. */
 const defaultWindowMaxBytes = 64 * 1024 * 1024;
-/** A flush rests for so many times as long as it took, so that what is stored is not held up by what is shown: the hot
- *  tier has a quarter of the time at most. But no longer than this: a gateway shows what is new within a blink. */
-const restFactor = 3;
-const restMaxMs = 250;
-/** Who writes waits for its batch: as many as there are workers, at most. */
+/** After a flush comes a pause of this many times its duration, at most `pauseMaxMs`: the hot tier takes at most a
+ *  quarter of etcd's time and does not slow storing down, and a gateway still shows changes within a blink. */
+const pauseFactor = 3;
+const pauseMaxMs = 250;
+/** Batches of one flush. Each worker of a collector waits for its batch, so there are never more than workers. */
 const batchesMax = 1024;
 
-interface Gathered {
-  readonly news: readonly GpuNews[];
-  /** Of the batch that they are the newest of. */
-  readonly records: number;
+interface PendingWrite {
+  readonly updates: readonly GpuUpdate[];
+  /** Records in the batch. */
+  readonly recordCount: number;
 }
 
 /** The hot tier in etcd, shared by any number of processes; the keys are in docs/hot-tier.md.
  *
- *  GATHERING -nothing under way-> FLUSHING -> RESTING -> GATHERING; what comes meanwhile is gathered, the newest of each
- *  GPU, and is the next flush. So the cost follows the number of hosts and not the rate of records. */
+ *  GATHERING -no flush under way-> FLUSHING -> PAUSING -> GATHERING. Batches that arrive meanwhile form the next flush,
+ *  with the newest record of each GPU only: the cost follows the number of hosts, not the rate of records. */
 export class EtcdHotTier implements HotTier {
   private readonly flusher: Flusher;
-  private readonly flushes: GroupCommit<Gathered, undefined>;
-  private restMs = 0;
+  private readonly flushes: GroupCommit<PendingWrite, undefined>;
+  private pauseMs = 0;
 
   constructor(private readonly options: EtcdHotTierOptions) {
     const { windowMaxBytes = defaultWindowMaxBytes } = options;
-    this.flusher = new Flusher({ ...options, window: new ExpiringKeys({ ...options, windowMaxBytes }) });
+    this.flusher = new Flusher({ ...options, expiringKeys: new ExpiringKeys({ ...options, windowMaxBytes }) });
     this.flushes = new GroupCommit(
-      (gathered) => this.flush(gathered),
+      (writes) => this.flush(writes),
       batchesMax,
-      () => options.clock.sleep(this.restMs),
+      () => options.clock.sleep(this.pauseMs),
     );
   }
 
   async write(batch: RecordBatch): Promise<void> {
     if (batch.recordCount === 0) return;
-    await this.flushes.submit({ news: newestOfBatch(batch), records: batch.recordCount });
+    await this.flushes.submit({ updates: newestOfBatch(batch), recordCount: batch.recordCount });
   }
 
   follow(follower: HotFollower): () => Promise<void> {
@@ -67,25 +67,26 @@ export class EtcdHotTier implements HotTier {
     return () => watch.close();
   }
 
-  private async flush(gathered: readonly Gathered[]): Promise<undefined[]> {
-    const news = new Map<string, GpuNews>();
-    for (const said of gathered.flatMap((each) => each.news)) {
-      const known = news.get(said.record.uuid);
-      news.set(said.record.uuid, known === undefined ? said : join(known, said));
+  private async flush(writes: readonly PendingWrite[]): Promise<undefined[]> {
+    const updates = new Map<string, GpuUpdate>();
+    for (const incoming of writes.flatMap((write) => write.updates)) {
+      const existing = updates.get(incoming.record.uuid);
+      updates.set(incoming.record.uuid, existing === undefined ? incoming : merge(existing, incoming));
     }
     const elapsedMs = stopwatch();
-    const late = await this.flusher.flush([...news.values()]).catch((error: unknown) => {
+    const superseded = await this.flusher.flush([...updates.values()]).catch((error: unknown) => {
       if (!(error instanceof EtcdRefused)) throw error;
       this.options.onRefused(error);
       return 0;
     });
-    this.restMs = Math.min(restMaxMs, elapsedMs() * restFactor);
-    const records = gathered.reduce((sum, each) => sum + each.records, 0);
-    this.options.onCoalesced(records - news.size + late);
-    return gathered.map(() => undefined);
+    this.pauseMs = Math.min(pauseMaxMs, elapsedMs() * pauseFactor);
+    const records = writes.reduce((sum, write) => sum + write.recordCount, 0);
+    this.options.onCoalesced(records - updates.size + superseded);
+    return writes.map(() => undefined);
   }
 }
 
-function join(known: GpuNews, said: GpuNews): GpuNews {
-  return { state: mergeStates(known.state, said.state), record: mergeRecords(known.record, said.record) };
+function merge(existing: GpuUpdate, incoming: GpuUpdate): GpuUpdate {
+  const state = mergeStates(existing.state, incoming.state);
+  return { state, record: mergeRecords(existing.record, incoming.record) };
 }

@@ -6,9 +6,9 @@ import { remove, transactionMaxOperations } from "../../../etcd/requests.ts";
 export interface ExpiringKeysOptions {
   readonly client: EtcdClient;
   readonly clock: Clock;
-  /** How long a flush's records stay in etcd, at least, where there is room. */
+  /** Records of a flush stay in etcd at least this long, if they fit in `windowMaxBytes`. */
   readonly windowSeconds: number;
-  /** What this process's records may take in etcd, bytes; beyond it the oldest go before their time. */
+  /** Bytes that this process's records may take in etcd; beyond them the oldest are deleted early. */
   readonly windowMaxBytes: number;
 }
 
@@ -18,24 +18,24 @@ interface Written {
   readonly age: () => number;
 }
 
-/** A window has so many leases one after the other: ending one with tens of thousands of keys holds up etcd's writes. */
+/** Leases of a window, one after the other: the end of a lease with tens of thousands of keys blocks etcd's writes. */
 const leasesInWindow = 4;
 
-/** The keys under which a process's records are in etcd for a while: each under a lease that those of its time share,
- *  and all together no more than the window may take. */
+/** The keys of a process's records, which etcd deletes after a while: keys written at about the same time share a lease.
+ *  Together they take at most `windowMaxBytes`. */
 export class ExpiringKeys {
   private lease: { readonly id: string; readonly age: () => number } | undefined;
-  /** Oldest first, from `first` on; what has ended by itself is dropped from its head. */
+  /** Oldest first, from `oldestIndex` on. */
   private written: Written[] = [];
-  private first = 0;
+  private oldestIndex = 0;
   private bytes = 0;
   private count = 0;
-  /** Two processes that write a host at the same millisecond do so under different keys. */
+  /** Keeps the keys of two processes apart that write a host in the same millisecond. */
   private readonly processTag = crypto.randomUUID().slice(0, 8);
 
   constructor(private readonly options: ExpiringKeysOptions) {}
 
-  /** A key below a host's that no process has used. */
+  /** @returns a key below the host's that no process has used */
   nextKey(host: string): string {
     this.count += 1;
     const at = new Date(this.options.clock.nowMs()).toISOString();
@@ -52,36 +52,36 @@ export class ExpiringKeys {
     return this.lease.id;
   }
 
-  /** Says that the lease is gone: the process stood still for longer than the window. */
+  /** To be called when the lease has expired: the process was suspended for longer than the window. */
   dropLease(): void {
     this.lease = undefined;
   }
 
-  note(key: string, bytes: number): void {
+  recordWrite(key: string, bytes: number): void {
     this.written.push({ key, bytes, age: stopwatch() });
     this.bytes += bytes;
   }
 
-  /** Removes what is too much. */
+  /** Deletes the oldest keys until the others fit in `windowMaxBytes`. */
   async trim(): Promise<void> {
     const { client, windowSeconds, windowMaxBytes } = this.options;
-    const endsMs = windowSeconds * 1000 * (1 + 1 / leasesInWindow);
-    const tooMuch: string[] = [];
+    const expiresMs = windowSeconds * 1000 * (1 + 1 / leasesInWindow);
+    const excess: string[] = [];
     for (;;) {
-      const oldest = this.written[this.first];
+      const oldest = this.written[this.oldestIndex];
       if (oldest === undefined) break;
-      const hasEnded = oldest.age() > endsMs;
-      if (!hasEnded && this.bytes <= windowMaxBytes) break;
-      if (!hasEnded) tooMuch.push(oldest.key);
+      const hasExpired = oldest.age() > expiresMs;
+      if (!hasExpired && this.bytes <= windowMaxBytes) break;
+      if (!hasExpired) excess.push(oldest.key);
       this.bytes -= oldest.bytes;
-      this.first += 1;
+      this.oldestIndex += 1;
     }
-    if (this.first > this.written.length / 2) {
-      this.written = this.written.slice(this.first);
-      this.first = 0;
+    if (this.oldestIndex > this.written.length / 2) {
+      this.written = this.written.slice(this.oldestIndex);
+      this.oldestIndex = 0;
     }
-    for (let from = 0; from < tooMuch.length; from += transactionMaxOperations) {
-      await client.txn({ success: tooMuch.slice(from, from + transactionMaxOperations).map(remove) });
+    for (let from = 0; from < excess.length; from += transactionMaxOperations) {
+      await client.txn({ success: excess.slice(from, from + transactionMaxOperations).map(remove) });
     }
   }
 }

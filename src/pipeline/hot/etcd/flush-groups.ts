@@ -4,21 +4,21 @@ import type { GpuPlan } from "./document-cache.ts";
 /** A document's change is a nested transaction of three operations at most, which count beside those around it. */
 const operationsOfWrite = 3;
 const operationsMax = transactionMaxOperations - operationsOfWrite;
-/** A host's own: its cluster's and its own document, its data. */
+/** Operations for a host itself: its cluster's document, its own document, its data. */
 const operationsOfHost = 3;
-/** etcd refuses requests over 1.5 MiB; a smaller one holds up other writers for less time. */
+/** etcd refuses requests over 1.5 MiB; a smaller one delays other writers less. */
 const groupMaxBytes = 512 * 1024;
 
-/** What a flush does about a GPU, and where. */
+/** The plan for a GPU, with the record to write. */
 export interface FlushMember {
   readonly host: string;
   readonly plan: GpuPlan;
-  /** The record as an element of the host's data; undefined where it is no news. */
+  /** The record as an element of the host's data; undefined if it is not written. */
   readonly entry: string | undefined;
 }
 
-/** Cuts what a flush does into what a transaction takes. No slot is written twice in one: etcd refuses that, and of two
- *  boards that change places the second is to see what the first one did. */
+/** Cuts a flush into groups that fit into a transaction each. No group writes a slot twice: etcd refuses that, and if two
+ *  boards swap their slots, the second write must see the first. */
 export function groupsOf(members: readonly FlushMember[]): FlushMember[][] {
   const groups: FlushMember[][] = [];
   let group = new Group();

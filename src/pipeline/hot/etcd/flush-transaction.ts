@@ -1,7 +1,7 @@
 import type { IRequestOp, ITxnResponse } from "etcd3";
 import type { EtcdClient } from "../../../etcd/etcd-client.ts";
 import { getKey, isAbsent, nested, put } from "../../../etcd/requests.ts";
-import type { GpuNews } from "../newest-of-batch.ts";
+import type { GpuUpdate } from "../newest-of-batch.ts";
 import type { ExpiringKeys } from "./expiring-keys.ts";
 import type { FlushMember } from "./flush-groups.ts";
 import { clusterDocument, dataDocument, hostDocument } from "./hot-documents.ts";
@@ -12,29 +12,31 @@ type Response = ITxnResponse["responses"][number];
 
 interface Step {
   readonly operation: IRequestOp;
-  readonly take: (response: Response, revision: string) => void;
+  readonly onResponse: (response: Response, revision: string) => void;
 }
 
-/** One transaction of a flush: of each host its data, unconditionally (etcd holds no nested write against its quota), and
- *  the changed documents, each in a nested transaction that compares them with what the plan was made from. Documents go
- *  first: who follows hears of a GPU before its record. */
+/** One transaction of a flush: the data of each host, unconditionally (etcd ignores nested writes when it checks its
+ *  quota), and each changed document, in a nested transaction that compares it with the cached revision. Documents come
+ *  first, so that followers receive a GPU before its record.
+ *
+ *  Responses are handled in the order of the steps: a host's own step comes before those that ask whether it is gone. */
 export class FlushTransaction {
   private readonly steps: Step[] = [];
-  private readonly refused: GpuNews[] = [];
+  private readonly conflicting: GpuUpdate[] = [];
   private readonly clusters = new Set<string>();
 
   constructor(
-    private readonly known: DocumentCache,
-    private readonly window: ExpiringKeys,
+    private readonly cache: DocumentCache,
+    private readonly expiringKeys: ExpiringKeys,
     private readonly leaseId: string,
   ) {}
 
   addHost(host: string, members: readonly FlushMember[]): void {
     const [first] = members as [FlushMember];
     const cluster = hotKeys.cluster(first.plan.state.gpu.clusterId);
-    if (!this.clusters.has(cluster) && !this.known.clusters.has(cluster)) {
+    if (!this.clusters.has(cluster) && !this.cache.clusters.has(cluster)) {
       const operation = nested([isAbsent(cluster)], [put(cluster, clusterDocument(first.plan.state))]);
-      this.steps.push({ operation, take: () => this.known.clusters.add(cluster) });
+      this.steps.push({ operation, onResponse: () => this.cache.clusters.add(cluster) });
     }
     this.clusters.add(cluster);
     const isGone = this.addHostDocument(host, cluster, first.plan);
@@ -44,28 +46,28 @@ export class FlushTransaction {
     if (entries.length > 0) this.addData(host, entries, { unwritten, isGone });
   }
 
-  /** @returns what could not be done as planned */
-  async send(client: EtcdClient): Promise<GpuNews[]> {
+  /** @returns the updates whose documents have changed in etcd since they were planned */
+  async send(client: EtcdClient): Promise<GpuUpdate[]> {
     const { responses, revision } = await client.txn({ success: this.steps.map(({ operation }) => operation) });
-    this.steps.forEach(({ take }, index) => take(responses[index] as Response, revision));
-    return this.refused;
+    this.steps.forEach(({ onResponse: take }, index) => take(responses[index] as Response, revision));
+    return this.conflicting;
   }
 
-  /** Makes the host's document where there is none; where there should be one, looks whether it is still there: somebody
-   *  may have removed it with all that is below.
-   *  @returns tells, once there is an answer, whether it is gone */
+  /** Writes the host's document if none is cached. If one is cached, checks that it still exists: an operator may have
+   *  deleted the host with everything below it.
+   *  @returns whether it was deleted; valid once the response is handled */
   private addHostDocument(host: string, cluster: string, plan: GpuPlan): () => boolean {
-    if (!this.known.hosts.has(host)) {
+    if (!this.cache.hosts.has(host)) {
       const operation = nested([isAbsent(host)], [put(host, hostDocument(plan.state))]);
-      this.steps.push({ operation, take: () => this.known.hosts.add(host) });
+      this.steps.push({ operation, onResponse: () => this.cache.hosts.add(host) });
       return () => false;
     }
     let isGone = false;
     this.steps.push({
       operation: getKey(host),
-      take: ({ response_range }) => {
+      onResponse: ({ response_range }) => {
         isGone = response_range.kvs.length === 0;
-        if (isGone) this.known.forgetHost(host, cluster);
+        if (isGone) this.cache.forgetHost(host, cluster);
       },
     });
     return () => isGone;
@@ -74,9 +76,9 @@ export class FlushTransaction {
   private addWrite(plan: GpuPlan, { compare, success }: NonNullable<GpuPlan["write"]>, isGone: () => boolean): void {
     this.steps.push({
       operation: nested(compare, success),
-      take: ({ response_txn }, revision) => {
-        if (isGone() || !response_txn.succeeded) this.refused.push(plan.news);
-        else this.known.note(plan, revision);
+      onResponse: ({ response_txn }, revision) => {
+        if (isGone() || !response_txn.succeeded) this.conflicting.push(plan.update);
+        else this.cache.recordWrite(plan, revision);
       },
     });
   }
@@ -86,14 +88,14 @@ export class FlushTransaction {
     entries: readonly string[],
     { unwritten, isGone }: { readonly unwritten: readonly GpuPlan[]; readonly isGone: () => boolean },
   ): void {
-    const [key, value] = [this.window.nextKey(host), dataDocument(entries)];
+    const [key, value] = [this.expiringKeys.nextKey(host), dataDocument(entries)];
     this.steps.push({
       operation: put(key, value, this.leaseId),
-      take: (_, revision) => {
-        this.window.note(key, key.length + value.length);
+      onResponse: (_, revision) => {
+        this.expiringKeys.recordWrite(key, key.length + value.length);
         for (const plan of unwritten) {
-          if (isGone()) this.refused.push(plan.news);
-          else this.known.note(plan, revision);
+          if (isGone()) this.conflicting.push(plan.update);
+          else this.cache.recordWrite(plan, revision);
         }
       },
     });

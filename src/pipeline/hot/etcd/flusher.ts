@@ -2,7 +2,7 @@ import type { IRequestOp, ITxnResponse } from "etcd3";
 import { EtcdRefused, EtcdUnavailable, LeaseGone } from "../../../domain/errors.ts";
 import type { EtcdClient } from "../../../etcd/etcd-client.ts";
 import { get, prefixRange } from "../../../etcd/requests.ts";
-import type { GpuNews } from "../newest-of-batch.ts";
+import type { GpuUpdate } from "../newest-of-batch.ts";
 import type { ExpiringKeys } from "./expiring-keys.ts";
 import { type FlushMember, groupsOf } from "./flush-groups.ts";
 import { FlushTransaction } from "./flush-transaction.ts";
@@ -10,134 +10,137 @@ import { dataEntry, readBoard } from "./hot-documents.ts";
 import { hotKeys } from "./hot-keys.ts";
 import { type GpuPlan, DocumentCache } from "./document-cache.ts";
 
-/** Others write the same documents at the same time; each time one of them gets on. */
-const roundsMax = 20;
-/** Transactions under way at a time: etcd writes several to disk at once, and 16 of this size are what it takes. */
+/** Processes may write the same documents at the same time; in each attempt one of them succeeds. */
+const attemptsMax = 20;
+/** Concurrent transactions: etcd writes several to disk at once, and handles 16 of this size from all processes. */
 const inFlightMax = 4;
-/** A host's documents and its data of the window lie in an answer: a few of them make one of some megabytes. */
-const looksMax = 32;
+/** Hosts read in one transaction: with their documents and recent data the response has some megabytes. */
+const readsMax = 32;
 
 type Response = ITxnResponse["responses"][number];
 
 export interface FlusherOptions {
   readonly client: EtcdClient;
-  readonly window: ExpiringKeys;
-  /** Told of a record that etcd would not take. */
+  readonly expiringKeys: ExpiringKeys;
+  /** Called when a record is larger than etcd accepts. */
   readonly onRefused: (reason: Error) => void;
 }
 
 /** The largest record: etcd refuses requests over 1.5 MiB. */
 const entryMaxLength = 1024 * 1024;
 
-/** Brings news of GPUs into etcd: of each host its records under one key, and the documents that are new or changed. */
+/** Writes updates of GPUs to etcd: the records of each host under one key, and the documents that changed. */
 export class Flusher {
-  private readonly known = new DocumentCache();
+  private readonly cache = new DocumentCache();
 
   constructor(private readonly options: FlusherOptions) {}
 
-  /** @param news of each GPU once
-   *  @returns how many of the records are no news: newer ones are known
+  /** @param updates one for each GPU
+   *  @returns how many of the records are superseded: newer ones are cached
    *  @throws EtcdUnavailable, EtcdOutOfSpace, EtcdRefused */
-  async flush(news: readonly GpuNews[]): Promise<number> {
-    let open = news.toSorted(byNewest);
-    const looked = new Set<string>();
-    const late = new Set<string>();
-    for (let round = 0; open.length > 0; round += 1) {
-      if (round === roundsMax) throw new EtcdUnavailable("others keep changing the same documents of the hot tier");
-      let plans = this.known.plan(open);
-      const unsure = plans.filter(({ isUnsure, news: { record } }) => isUnsure && !looked.has(record.uuid));
-      if (unsure.length > 0) {
-        await this.look(unsure);
-        for (const { news: about } of unsure) looked.add(about.record.uuid);
-        plans = this.known.plan(open);
+  async flush(updates: readonly GpuUpdate[]): Promise<number> {
+    let pending = updates.toSorted(newestFirst);
+    const rereadUuids = new Set<string>();
+    const superseded = new Set<string>();
+    for (let attempt = 0; pending.length > 0; attempt += 1) {
+      if (attempt === attemptsMax)
+        throw new EtcdUnavailable("other processes keep changing the same documents of the hot tier");
+      let plans = this.cache.plan(pending);
+      const outdated = plans.filter(
+        ({ mustReread, update: { record } }) => mustReread && !rereadUuids.has(record.uuid),
+      );
+      if (outdated.length > 0) {
+        await this.reread(outdated);
+        for (const { update } of outdated) rereadUuids.add(update.record.uuid);
+        plans = this.cache.plan(pending);
       }
-      for (const { hasData, news: about } of plans) if (!hasData) late.add(about.record.uuid);
-      open = (await this.carryOut(plans)).toSorted(byNewest);
-      for (const { record } of open) looked.delete(record.uuid);
+      for (const { writesRecord, update } of plans) if (!writesRecord) superseded.add(update.record.uuid);
+      pending = (await this.write(plans)).toSorted(newestFirst);
+      for (const { record } of pending) rereadUuids.delete(record.uuid);
     }
-    await this.options.window.trim();
-    return late.size;
+    await this.options.expiringKeys.trim();
+    return superseded.size;
   }
 
-  /** Reads what etcd has about these GPUs and their hosts. */
-  private async look(plans: readonly GpuPlan[]): Promise<void> {
+  /** Caches the documents of these GPUs and of their hosts. */
+  private async reread(plans: readonly GpuPlan[]): Promise<void> {
     const hosts = new Set(plans.map(({ host }) => host));
-    for (const { news } of plans) {
-      const slot = this.known.knownSlotOf(news.record.uuid);
+    for (const { update } of plans) {
+      const slot = this.cache.cachedSlotOf(update.record.uuid);
       if (slot !== undefined) hosts.add(hotKeys.hostOfSlot(slot));
     }
-    await this.lookAtHosts([...hosts]);
-    const uuids = plans.map(({ news }) => news.record.uuid);
+    await this.rereadHosts([...hosts]);
+    const uuids = plans.map(({ update }) => update.record.uuid);
     const boards = await this.readAll(uuids.map((uuid) => get(hotKeys.board(uuid))));
     const elsewhere = new Set<string>();
     for (const { response_range } of boards) {
       const slot = response_range.kvs[0] === undefined ? undefined : readBoard(response_range.kvs[0].value);
       if (slot !== undefined && !hosts.has(hotKeys.hostOfSlot(slot))) elsewhere.add(hotKeys.hostOfSlot(slot));
     }
-    await this.lookAtHosts([...elsewhere]);
-    uuids.forEach((uuid, index) => this.known.learnBoard(uuid, boards[index]?.response_range.kvs[0]));
+    await this.rereadHosts([...elsewhere]);
+    uuids.forEach((uuid, index) => this.cache.cacheBoard(uuid, boards[index]?.response_range.kvs[0]));
   }
 
-  private async lookAtHosts(hosts: readonly string[]): Promise<void> {
-    const answers = await this.readAll(hosts.map((host) => ({ request_range: prefixRange(`${host}/`) })));
-    hosts.forEach((host, index) => this.known.learnHost(host, answers[index]?.response_range.kvs ?? []));
+  private async rereadHosts(hosts: readonly string[]): Promise<void> {
+    const responses = await this.readAll(hosts.map((host) => ({ request_range: prefixRange(`${host}/`) })));
+    hosts.forEach((host, index) => this.cache.cacheHost(host, responses[index]?.response_range.kvs ?? []));
   }
 
   private async readAll(operations: readonly IRequestOp[]): Promise<Response[]> {
     const responses: Response[] = [];
-    for (let from = 0; from < operations.length; from += looksMax) {
-      const answer = await this.options.client.txn({ success: operations.slice(from, from + looksMax) });
-      responses.push(...answer.responses);
+    for (let from = 0; from < operations.length; from += readsMax) {
+      const result = await this.options.client.txn({ success: operations.slice(from, from + readsMax) });
+      responses.push(...result.responses);
     }
     return responses;
   }
 
-  /** @returns what could not be done as planned, since etcd has other documents by now */
-  private async carryOut(plans: readonly GpuPlan[]): Promise<GpuNews[]> {
+  /** @returns the updates whose documents have changed in etcd since they were planned */
+  private async write(plans: readonly GpuPlan[]): Promise<GpuUpdate[]> {
     const members = plans
-      .filter(({ hasData, write }) => hasData || write !== undefined)
+      .filter(({ writesRecord, write }) => writesRecord || write !== undefined)
       .map((plan) => ({ plan, host: plan.host, entry: this.entryOf(plan) }))
       .sort((a, b) => (a.host < b.host ? -1 : a.host > b.host ? 1 : 0));
     const groups = groupsOf(members);
-    const refused: GpuNews[] = [];
+    const conflicting: GpuUpdate[] = [];
     const work = async (): Promise<void> => {
       for (let group = groups.shift(); group !== undefined; group = groups.shift()) {
-        refused.push(...(await this.sendAgainWithoutLease(group)));
+        conflicting.push(...(await this.sendRenewingLease(group)));
       }
     };
-    const ends = await Promise.allSettled(Array.from({ length: inFlightMax }, work));
-    for (const end of ends) if (end.status === "rejected") throw end.reason;
-    return refused;
+    const results = await Promise.allSettled(Array.from({ length: inFlightMax }, work));
+    for (const result of results) if (result.status === "rejected") throw result.reason;
+    return conflicting;
   }
 
-  private entryOf({ hasData, isHomeless, news, state }: GpuPlan): string | undefined {
-    if (!hasData) return undefined;
-    const entry = dataEntry(news.record, isHomeless ? state : undefined);
+  private entryOf({ writesRecord, isDisplaced, update, state }: GpuPlan): string | undefined {
+    if (!writesRecord) return undefined;
+    const entry = dataEntry(update.record, isDisplaced ? state : undefined);
     if (entry.length <= entryMaxLength) return entry;
-    const about = `the newest record of GPU ${news.record.uuid} has ${entry.length} characters`;
-    this.options.onRefused(new EtcdRefused(`${about}, etcd takes ${entryMaxLength} here; the store has it`));
+    const about = `the newest record of GPU ${update.record.uuid} has ${entry.length} characters`;
+    this.options.onRefused(new EtcdRefused(`${about}, but etcd accepts ${entryMaxLength}; the store has it`));
     return undefined;
   }
 
-  private async sendAgainWithoutLease(group: readonly FlushMember[]): Promise<GpuNews[]> {
+  private async sendRenewingLease(group: readonly FlushMember[]): Promise<GpuUpdate[]> {
     try {
       return await this.send(group);
     } catch (error) {
       if (!(error instanceof LeaseGone)) throw error;
-      this.options.window.dropLease();
+      this.options.expiringKeys.dropLease();
       return this.send(group);
     }
   }
 
-  private async send(group: readonly FlushMember[]): Promise<GpuNews[]> {
-    const { client, window } = this.options;
-    const transaction = new FlushTransaction(this.known, window, await window.leaseId());
+  private async send(group: readonly FlushMember[]): Promise<GpuUpdate[]> {
+    const { client, expiringKeys: window } = this.options;
+    const transaction = new FlushTransaction(this.cache, window, await window.leaseId());
     for (const [host, members] of Map.groupBy(group, (member) => member.host)) transaction.addHost(host, members);
     return transaction.send(client);
   }
 }
 
-/** Latest first; of those of one instant the greater uuid. */
-function byNewest(a: GpuNews, b: GpuNews): number {
+/** Of two records of one instant the one with the greater UUID comes first. */
+function newestFirst(a: GpuUpdate, b: GpuUpdate): number {
   return b.record.timeMs - a.record.timeMs || (a.record.uuid < b.record.uuid ? 1 : -1);
 }

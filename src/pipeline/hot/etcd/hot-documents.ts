@@ -2,7 +2,7 @@ import { type Gpu, noWorkload } from "../../../domain/gpu.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
 import type { GpuState, NewestRecord } from "../hot-tier.ts";
 
-// What etcd holds, as readable JSON, there and back. What cannot be read is no reason to stop: it is passed over.
+// The documents in etcd, as readable JSON, written and read. A document that cannot be read is skipped.
 
 /** The document of a GPU's slot. */
 export function gpuDocument({ gpu, asOfMs, firstSeenAtMs }: GpuState): string {
@@ -30,13 +30,13 @@ export function clusterDocument({ gpu, asOfMs }: GpuState): string {
   return JSON.stringify({ id: gpu.clusterId, as_of: formatTimestamp(asOfMs) });
 }
 
-/** Says which slot a board is in. */
+/** The document of a board: the slot it is in. */
 export function boardDocument(slot: string, { asOfMs }: GpuState): string {
   return JSON.stringify({ slot, as_of: formatTimestamp(asOfMs) });
 }
 
 /** A record as an element of a host's data.
- *  @param state given for a GPU that has no document of its own */
+ *  @param state for a GPU that has no document of its own */
 export function dataEntry({ uuid, timeMs, metrics, custom, workload }: NewestRecord, state?: GpuState): string {
   const { container, pod, namespace } = workload;
   return JSON.stringify({
@@ -49,23 +49,23 @@ export function dataEntry({ uuid, timeMs, metrics, custom, workload }: NewestRec
   });
 }
 
-/** A host's records of one flush. */
+/** The document of a host's records in one flush. */
 export function dataDocument(entries: readonly string[]): string {
   return `{"records":[${entries.join(",")}]}`;
 }
 
-/** @returns undefined for what is no document of a GPU */
+/** @returns undefined if it is not the document of a GPU */
 export function readGpu(value: Buffer): GpuState | undefined {
   return gpuOf(parsed(value));
 }
 
-/** @returns the slot that the board is in; undefined for what is no such document */
+/** @returns the slot that the board is in; undefined if it is not the document of a board */
 export function readBoard(value: Buffer): string | undefined {
   const slot = parsed(value)?.slot;
   return typeof slot === "string" ? slot : undefined;
 }
 
-/** What a host's data says; elements that are no records are left out. */
+/** Reads a host's data; elements that are not records are left out. */
 export function readData(value: Buffer): { records: NewestRecord[]; gpus: GpuState[] } {
   const records: NewestRecord[] = [];
   const gpus: GpuState[] = [];
@@ -84,10 +84,10 @@ type Fields = Readonly<Record<string, unknown>>;
 function gpuOf(fields: Fields | undefined): GpuState | undefined {
   if (fields === undefined) return undefined;
   const { uuid, cluster_id: clusterId, hostname, gpu_id: gpuId, device, model_name: modelName } = fields;
-  const { driver_version: driverVersion, first_seen_at: first, as_of: asOf } = fields;
+  const { driver_version: driverVersion, first_seen_at: firstSeenAt, as_of: asOf } = fields;
   const texts = { uuid, clusterId, hostname, device, modelName, driverVersion };
   const properties = asObject(fields.properties);
-  const [firstSeenAtMs, asOfMs] = [instantOf(first), instantOf(asOf)];
+  const [firstSeenAtMs, asOfMs] = [instantOf(firstSeenAt), instantOf(asOf)];
   const isWhole =
     Object.values(texts).every((text) => typeof text === "string") &&
     typeof gpuId === "number" &&

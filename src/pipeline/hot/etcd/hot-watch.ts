@@ -7,11 +7,11 @@ import type { GpuState, HotChanges, HotFollower, NewestRecord } from "../hot-tie
 import { readData, readGpu } from "./hot-documents.ts";
 import { hotKeys, kindOfKey } from "./hot-keys.ts";
 
-/** Keys of a page of the listing: at 8 GPUs a host some megabytes. */
+/** Keys in a page of the listing: some megabytes with 8 GPUs a host. */
 const pageKeys = 1000;
 
-/** Follows hierarchy and data by one watch. Deletions say nothing: a GPU whose data has expired is still there, and a
- *  board that was replaced has a history. */
+/** Follows hierarchy and data with one watch. Deletions are ignored: a GPU whose data has expired still exists, and a
+ *  board that was replaced keeps its history. */
 export function watchHotTier(client: EtcdClient, clock: Clock, follower: HotFollower): EtcdWatch {
   const range = prefixRange(hotKeys.clusters);
   let afterGap = false;
@@ -22,10 +22,10 @@ export function watchHotTier(client: EtcdClient, clock: Clock, follower: HotFoll
     putsOnly: true,
     list: async () => {
       afterGap = true;
-      return listPages(client, (kvs) => tell(follower, kvs));
+      return listPages(client, (kvs) => notify(follower, kvs));
     },
     onEvents: (events) =>
-      tell(
+      notify(
         follower,
         events.map(({ kv }) => kv),
       ),
@@ -37,22 +37,22 @@ export function watchHotTier(client: EtcdClient, clock: Clock, follower: HotFoll
   });
 }
 
-/** @returns the revision that all pages are of */
-async function listPages(client: EtcdClient, take: (kvs: readonly IKeyValue[]) => void): Promise<string> {
+/** @returns the revision at which all pages were read */
+async function listPages(client: EtcdClient, onPage: (kvs: readonly IKeyValue[]) => void): Promise<string> {
   const range = prefixRange(hotKeys.clusters);
   let { key } = range;
   let revision: string | undefined;
   for (;;) {
     const { kvs, more, header } = await client.range({ ...range, key, limit: pageKeys, ...(revision && { revision }) });
     revision ??= header.revision;
-    take(kvs);
+    onPage(kvs);
     const last = kvs.at(-1);
     if (!more || last === undefined) return revision;
     key = Buffer.concat([last.key, Buffer.from([0])]);
   }
 }
 
-function tell(follower: HotFollower, kvs: readonly Pick<IKeyValue, "key" | "value">[]): void {
+function notify(follower: HotFollower, kvs: readonly Pick<IKeyValue, "key" | "value">[]): void {
   const changes = changesOf(kvs);
   if (changes.gpus.length + changes.records.length > 0) follower.onChanges(changes);
 }

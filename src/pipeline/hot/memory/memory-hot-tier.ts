@@ -4,11 +4,11 @@ import { mergeRecords, mergeStates } from "../merge-state.ts";
 import { newestOfBatch } from "../newest-of-batch.ts";
 
 export interface MemoryHotTierOptions {
-  /** Told how many records a newer one of the same GPU stood in for. */
+  /** Called with the number of records superseded by a newer one. */
   readonly onCoalesced: (records: number) => void;
 }
 
-/** The hot tier of a process that collects and shows by itself. */
+/** The hot tier of a process that both collects and serves. */
 export class MemoryHotTier implements HotTier {
   private readonly gpus = new Map<string, GpuState>();
   private readonly records = new Map<string, NewestRecord>();
@@ -21,16 +21,16 @@ export class MemoryHotTier implements HotTier {
     const records: NewestRecord[] = [];
     for (const { state, record } of newestOfBatch(batch)) {
       const { uuid } = record;
-      const [knownState, knownRecord] = [this.gpus.get(uuid), this.records.get(uuid)];
-      const joinedState = mergeStates(knownState, state);
-      const joinedRecord = knownRecord === undefined ? record : mergeRecords(knownRecord, record);
-      this.gpus.set(uuid, joinedState);
-      this.records.set(uuid, joinedRecord);
-      if (joinedState !== knownState) gpus.push(joinedState);
-      if (joinedRecord !== knownRecord) records.push(joinedRecord);
+      const [existingState, existingRecord] = [this.gpus.get(uuid), this.records.get(uuid)];
+      const mergedState = mergeStates(existingState, state);
+      const mergedRecord = existingRecord === undefined ? record : mergeRecords(existingRecord, record);
+      this.gpus.set(uuid, mergedState);
+      this.records.set(uuid, mergedRecord);
+      if (mergedState !== existingState) gpus.push(mergedState);
+      if (mergedRecord !== existingRecord) records.push(mergedRecord);
     }
     this.options.onCoalesced(batch.recordCount - records.length);
-    this.tell({ gpus, records });
+    this.notify({ gpus, records });
     return Promise.resolve();
   }
 
@@ -44,7 +44,7 @@ export class MemoryHotTier implements HotTier {
     };
   }
 
-  private tell(changes: HotChanges): void {
+  private notify(changes: HotChanges): void {
     if (changes.gpus.length + changes.records.length === 0) return;
     for (const follower of this.followers) follower.onChanges(changes);
   }

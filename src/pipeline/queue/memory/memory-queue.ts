@@ -76,7 +76,7 @@ export class MemoryQueue implements Queue, DeadLetters {
       if (signal.aborted || this.closing.signal.aborted) return [];
       const deliveries = this.takeReady(maxMessages);
       if (deliveries.length > 0) {
-        if (this.readyCount > 0) wakeOne(this.waitingClaims);
+        if (this.readyCount > 0) wakeNext(this.waitingClaims);
         return deliveries;
       }
       await this.wait(this.waitingClaims, signal);
@@ -88,7 +88,7 @@ export class MemoryQueue implements Queue, DeadLetters {
   }
 
   async reject(delivery: Delivery, error: string): Promise<void> {
-    await this.eachOwned([delivery], (entry) => this.giveBack(entry, error));
+    await this.eachOwned([delivery], (entry) => this.returnOrBury(entry, error));
   }
 
   extend(deliveries: readonly Delivery[]): Promise<Delivery[]> {
@@ -155,7 +155,7 @@ export class MemoryQueue implements Queue, DeadLetters {
     this.entries.set(id, { envelope, payload, attempts: 0, claim: undefined });
     this.published.set(message.idempotencyKey, id);
     this.fresh.push(id);
-    wakeOne(this.waitingClaims);
+    wakeNext(this.waitingClaims);
     return { id, duplicate: false };
   }
 
@@ -204,13 +204,13 @@ export class MemoryQueue implements Queue, DeadLetters {
     const nowMs = this.options.clock.nowMs();
     for (const entry of [...this.claimed.values()]) {
       if (entry.claim !== undefined && entry.claim.expiresAtMs <= nowMs) {
-        this.giveBack(entry, `not acknowledged within the lease of ${this.options.leaseSeconds} s`);
+        this.returnOrBury(entry, `not acknowledged within the lease of ${this.options.leaseSeconds} s`);
       }
     }
   }
 
   /** CLAIMED -> READY, or DEAD after the last attempt. */
-  private giveBack(entry: Entry, error: string): void {
+  private returnOrBury(entry: Entry, error: string): void {
     if (entry.attempts >= this.options.maxAttempts) {
       this.remove(entry);
       const { envelope, attempts } = entry;
@@ -225,14 +225,14 @@ export class MemoryQueue implements Queue, DeadLetters {
   private makeReady(entry: Entry): void {
     entry.claim = undefined;
     this.returned.push(entry.envelope.id);
-    wakeOne(this.waitingClaims);
+    wakeNext(this.waitingClaims);
   }
 
   private remove(entry: Entry): void {
     entry.claim = undefined;
     this.claimed.delete(entry.envelope.id);
     this.entries.delete(entry.envelope.id);
-    wakeOne(this.waitingPublishes);
+    wakeNext(this.waitingPublishes);
   }
 
   /** Does something with each message whose claim is still the delivery's. @returns the others */
@@ -261,7 +261,7 @@ export class MemoryQueue implements Queue, DeadLetters {
       signal.addEventListener("abort", wake, { once: true });
     });
     // A turn that came together with the abort would be lost: hand it on.
-    if (signal.aborted) wakeOne(line);
+    if (signal.aborted) wakeNext(line);
   }
 
   private refuseWhenClosed(): void {
@@ -269,7 +269,7 @@ export class MemoryQueue implements Queue, DeadLetters {
   }
 }
 
-function wakeOne(line: Fifo<() => void>): void {
+function wakeNext(line: Fifo<() => void>): void {
   line.shift()?.();
 }
 
