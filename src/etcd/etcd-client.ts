@@ -19,7 +19,7 @@ import { messageOf } from "../kit/message-of.ts";
 import { translateEtcdError } from "./etcd-errors.ts";
 
 export interface EtcdClientOptions {
-  /** URLs, `http://host:2379` or `https://host:2379`; one is used at a time, the others when it fails. */
+  /** URLs, `http://host:2379` or `https://host:2379`; one is used at a time, the next one when it fails. */
   readonly endpoints: readonly string[];
   /** PEM texts: the authority that signed the servers' certificates, and this client's certificate with its key. */
   readonly tls?:
@@ -28,15 +28,15 @@ export interface EtcdClientOptions {
   readonly user?: { readonly name: string; readonly password: string } | undefined;
 }
 
-/** What a transaction did. */
+/** The result of a transaction. */
 export interface TxnResult {
   readonly succeeded: boolean;
   readonly responses: ITxnResponse["responses"];
-  /** The store's revision after it, a decimal number. */
+  /** etcd's revision after it, a decimal number. */
   readonly revision: string;
 }
 
-/** A transaction: where every comparison holds, `success` is done, else `failure`. */
+/** A transaction: if every comparison holds, `success` is carried out, else `failure`. */
 export interface Txn {
   readonly compare?: readonly ICompare[];
   readonly success: readonly IRequestOp[];
@@ -52,13 +52,13 @@ export interface EtcdStream<Request, Response> {
   cancel(): void;
 }
 
-/** A call that has no answer by then has failed, its outcome unknown: etcd itself gives up at 7 s (5 s and two election
- *  timeouts), a healthy one answers within milliseconds. */
+/** A call without a response by then has failed, and its outcome is unknown. etcd itself times out after 7 s (5 s and two
+ *  election timeouts); a healthy etcd responds within milliseconds. */
 const callTimeoutMs = 5000;
-/** A database of 8 GB, the most that etcd advises, takes about that long on a slow disk. */
+/** Compacting or defragmenting a database of 8 GB, the maximum that etcd advises, takes this long on a slow disk. */
 const upkeepTimeoutMs = 120_000;
 
-/** etcd closes connections that ping more often than every 5 s. A frozen server is noticed after both together.
+/** etcd closes connections that ping more often than every 5 s. A frozen server is noticed after the sum of both.
  *  Source: https://etcd.io/docs/v3.5/op-guide/configuration/ (grpc-keepalive-min-time) */
 const channelOptions = {
   "grpc.keepalive_time_ms": 6000,
@@ -91,7 +91,7 @@ interface Endpoint {
   readonly lease: LeaseClient;
 }
 
-/** Calls etcd: one endpoint until it fails, then the next. No call is repeated here: who calls knows whether it may. */
+/** Calls etcd: one endpoint until it fails, then the next. No call is repeated: only the caller knows whether it may be. */
 export class EtcdClient {
   private readonly endpoints: readonly Endpoint[];
   private current: number;
@@ -99,7 +99,7 @@ export class EtcdClient {
 
   constructor(private readonly options: EtcdClientOptions) {
     this.endpoints = options.endpoints.map((url) => openEndpoint(url, options));
-    // so that many clients spread over the members
+    // spreads many clients over the members
     this.current = Math.floor(Math.random() * this.endpoints.length);
   }
 
@@ -127,7 +127,7 @@ export class EtcdClient {
     return ID;
   }
 
-  /** Ends a lease; its keys are gone when this resolves. One that has ended already is no fault. */
+  /** Ends a lease; its keys are deleted when this resolves. A lease that has already ended is not an error. */
   async revokeLease(id: string): Promise<void> {
     await this.call("a lease's end", ({ lease }, limits) => lease.leaseRevoke({ ID: id }, limits)).catch(
       (error: unknown) => {
@@ -136,7 +136,7 @@ export class EtcdClient {
     );
   }
 
-  /** Starts the lease's time anew. @returns seconds it now has; 0 when it has ended */
+  /** Restarts the lease's time. @returns the seconds it has now; 0 if it has ended */
   keepLease(id: string, timeoutMs: number): Promise<number> {
     return this.call(
       "a lease's renewal",
@@ -157,11 +157,11 @@ export class EtcdClient {
     );
   }
 
-  /** Opens a stream for watches at the endpoint in use; the server ends it when it has no leader. */
+  /** Opens a stream for watches at the endpoint in use; the server closes it when it has no leader. */
   async openWatch(): Promise<EtcdStream<IWatchRequest, IWatchResponse> & { readonly failed: () => void }> {
     const index = this.current;
     const endpoint = this.endpointAt(index);
-    // a token that etcd forgot in a restart is renewed by a plain call only
+    // only a unary call renews a token that etcd lost in a restart
     if (this.options.user !== undefined) await this.range({ key: Buffer.from("/"), count_only: true });
     const stream = await endpoint.pool
       .withConnection("Watch", ({ client, metadata }) => {
@@ -177,7 +177,7 @@ export class EtcdClient {
     return Object.assign(stream, { failed: () => this.leave(index) });
   }
 
-  /** How large the database of the member in use is, bytes: its file, and what of it is in use. */
+  /** The size of the database of the member in use: its file, and the part of it that holds data. */
   async databaseSize(): Promise<{
     readonly fileBytes: number;
     readonly inUseBytes: number;
@@ -189,7 +189,7 @@ export class EtcdClient {
     return { fileBytes: Number(dbSize), inUseBytes: Number(dbSizeInUse), revision: header.revision };
   }
 
-  /** Whether the member in use leads the others. */
+  /** True if the member in use is the leader. */
   async isLeader(): Promise<boolean> {
     const status = await this.call("the status", ({ pool }, limits) => new MaintenanceClient(pool).status(limits));
     return status.leader === status.header.member_id;
@@ -203,28 +203,28 @@ export class EtcdClient {
     return alarms.filter(({ alarm }) => alarm === "Nospace").map(({ memberID }) => memberID);
   }
 
-  /** Makes the database files of all endpoints as small as their content, one after the other: a member does not answer
-   *  while it works. */
+  /** Shrinks the database files of all endpoints to their content, one after the other: a member does not respond
+   *  meanwhile. */
   async defragment(): Promise<void> {
     for (const { pool } of this.endpoints) {
       await new MaintenanceClient(pool).defragment({ deadline: deadlineIn(upkeepTimeoutMs) });
     }
   }
 
-  /** Takes back a member's alarm NOSPACE: etcd takes writes again until the quota is reached anew. */
+  /** Clears a member's alarm NOSPACE: etcd accepts writes until the quota is reached again. */
   async disarm(memberID: string): Promise<void> {
     await this.call("an alarm's end", ({ pool }, limits) =>
       new MaintenanceClient(pool).alarm({ action: "Deactivate", memberID, alarm: "Nospace" }, limits),
     );
   }
 
-  /** Forgets the history before a revision.
-   *  @param thoroughly resolves when it is done, not when it has begun */
-  async compact(revision: string, thoroughly = false): Promise<void> {
+  /** Deletes the history before a revision.
+   *  @param physically resolves once the history is deleted, not once the deletion is scheduled */
+  async compact(revision: string, physically = false): Promise<void> {
     await this.call(
       "a compaction",
-      ({ kv }, limits) => kv.compact({ revision, physical: thoroughly }, limits),
-      thoroughly ? upkeepTimeoutMs : callTimeoutMs,
+      ({ kv }, limits) => kv.compact({ revision, physical: physically }, limits),
+      physically ? upkeepTimeoutMs : callTimeoutMs,
     );
   }
 
@@ -234,7 +234,7 @@ export class EtcdClient {
   }
 
   private async call<T>(
-    what: string,
+    operation: string,
     run: (endpoint: Endpoint, limits: { deadline: Date }) => Promise<T>,
     timeoutMs = callTimeoutMs,
   ): Promise<T> {
@@ -243,14 +243,14 @@ export class EtcdClient {
     try {
       return await this.withFreshToken(endpoint, () => run(endpoint, { deadline: deadlineIn(timeoutMs) }));
     } catch (error) {
-      const translated = this.translated(error, what, endpoint);
+      const translated = this.translated(error, operation, endpoint);
       if (translated instanceof EtcdUnavailable) this.leave(index);
       throw translated;
     }
   }
 
-  /** After a restart etcd knows no token any more. etcd3 gets a new one for plain calls only: a stream's call is made
-   *  again after one of those. A call that is refused for its token did nothing. */
+  /** Repeats a call that etcd refused because a restart invalidated the token; the refused call changed nothing. etcd3
+   *  renews the token in unary calls only, so one is made first. */
   private async withFreshToken<T>({ kv }: Endpoint, run: () => Promise<T>): Promise<T> {
     try {
       return await run();
@@ -266,13 +266,13 @@ export class EtcdClient {
     return this.endpoints[index] as Endpoint;
   }
 
-  /** Turns to the next endpoint, once for all calls that failed at this one. */
+  /** Switches to the next endpoint, once for all calls that failed at this one. */
   private leave(index: number): void {
     if (index === this.current) this.current = (index + 1) % this.endpoints.length;
   }
 
-  private translated(error: unknown, what: string, { url }: Endpoint): Error {
-    return translateEtcdError(error, `${what} at etcd ${url}`);
+  private translated(error: unknown, operation: string, { url }: Endpoint): Error {
+    return translateEtcdError(error, `${operation} at etcd ${url}`);
   }
 }
 

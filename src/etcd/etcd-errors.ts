@@ -14,25 +14,25 @@ import {
 } from "../domain/errors.ts";
 import { messageOf } from "../kit/message-of.ts";
 
-/** What a failure of etcd means to who called.
- *  @param what for the message: "a transaction at etcd http://etcd-0:2379" */
-export function translateEtcdError(cause: unknown, what: string): TelemetryError {
+/** Translates an error of etcd or etcd3 into the class that callers handle.
+ *  @param operation  for the message: "a transaction at etcd http://etcd-0:2379" */
+export function translateEtcdError(cause: unknown, operation: string): TelemetryError {
   if (cause instanceof TelemetryError) return cause;
   const text = messageOf(cause);
   if (text.includes("database space exceeded")) {
     return new EtcdOutOfSpace(
-      `${what} was refused: etcd's database has reached its quota (alarm NOSPACE). Compact, defragment and disarm the alarm, or raise --quota-backend-bytes; writing goes on by itself then.`,
+      `${operation} was refused: etcd's database has reached its quota (alarm NOSPACE). Compact, defragment and disarm the alarm, or raise --quota-backend-bytes; writing then resumes by itself.`,
       { cause },
     );
   }
   if (cause instanceof EtcdLeaseInvalidError || text.includes("requested lease not found")) {
-    return new LeaseGone(`${what} was refused: its lease has ended`, { cause });
+    return new LeaseGone(`${operation} was refused: its lease has ended`, { cause });
   }
   if (text.includes("required revision has been compacted")) {
-    return new EtcdCompacted(`${what} was refused: the revision has been compacted`, { cause });
+    return new EtcdCompacted(`${operation} was refused: the revision has been compacted`, { cause });
   }
-  if (isRefusal(cause, text)) return new EtcdRefused(`${what} was refused: ${text}`, { cause });
-  return new EtcdUnavailable(`${what} failed: ${text}`, { cause });
+  if (isRefusal(cause, text)) return new EtcdRefused(`${operation} was refused: ${text}`, { cause });
+  return new EtcdUnavailable(`${operation} failed: ${text}`, { cause });
 }
 
 function isRefusal(cause: unknown, text: string): boolean {

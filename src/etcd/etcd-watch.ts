@@ -4,7 +4,7 @@ import { EtcdCompacted, EtcdUnavailable } from "../domain/errors.ts";
 import type { EtcdClient } from "./etcd-client.ts";
 import { WatchState } from "./watch-state.ts";
 
-/** Something that happened to a key. */
+/** A change of a key. */
 export type EtcdEvent = IEvent;
 
 export interface EtcdWatchOptions {
@@ -12,22 +12,22 @@ export interface EtcdWatchOptions {
   readonly clock: Clock;
   /** The keys, as etcd writes a range. */
   readonly range: { readonly key: Buffer; readonly range_end: Buffer };
-  /** Reads the present state; called at the start, after a compaction took the events in between, and at every
-   *  `resyncMs`. @returns the revision that it is the state of */
+  /** Reads the current state; called at the start, after a compaction has deleted the events in between, and every
+   *  `resyncMs`. @returns the revision of the state */
   readonly list: () => Promise<string>;
-  /** Events after that revision, in order, none missing. Must not throw. */
+  /** Receives every event after that revision, in order. Must not throw. */
   readonly onEvents: (events: readonly EtcdEvent[], revision: string) => void;
-  /** The watch is interrupted and starts again by itself. */
+  /** Called when the watch is interrupted; it resumes by itself. */
   readonly onInterrupted: (error: Error) => void;
-  /** Deletions carry the value that was deleted. */
+  /** Events of deletions carry the deleted value. */
   readonly withPrevious?: boolean;
-  /** Only deletions. */
+  /** Leaves out everything but deletions. */
   readonly deletionsOnly?: boolean;
-  /** Only what is written. */
+  /** Leaves out deletions. */
   readonly putsOnly?: boolean;
-  /** The watch is open: whatever happens from now on is heard of. */
+  /** Called when the watch is open: every change from now on is received. */
   readonly onOpened?: () => void;
-  /** The state is read again this often, should an event ever be lost; absent: never. */
+  /** Reads the state again this often, in case an event was lost; absent: never. */
   readonly resyncMs?: number;
 }
 
@@ -112,7 +112,7 @@ export class EtcdWatch {
     const { onEvents, onOpened, client } = this.options;
     if (response.created) {
       this.state.opened();
-      // one whose first revision is compacted is created and cancelled at once
+      // a watch whose first revision is compacted is created and cancelled at once
       if (!response.canceled) onOpened?.();
     }
     if (response.canceled) {
@@ -120,7 +120,7 @@ export class EtcdWatch {
       fail(
         isCompacted
           ? new EtcdCompacted(
-              `the watch's next revision was compacted; etcd keeps from ${response.compact_revision} on`,
+              `the next revision of the watch was compacted; etcd keeps revisions from ${response.compact_revision} on`,
             )
           : broken(client, new Error(response.cancel_reason)),
       );

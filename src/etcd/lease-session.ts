@@ -4,17 +4,17 @@ import type { EtcdClient } from "./etcd-client.ts";
 export interface LeaseSessionOptions {
   readonly client: EtcdClient;
   readonly clock: Clock;
-  /** Time after which etcd ends the lease of a silent process, >= 2. */
+  /** Time after which etcd ends a lease that is not renewed, >= 2. */
   readonly ttlSeconds: number;
 }
 
-/** The pause before a renewal that failed is tried again. */
+/** The pause before a failed renewal is tried again. */
 const retryMs = 250;
 
-/** A lease that is renewed as long as this process runs; keys bound to it say that the process is alive.
+/** A lease that is renewed while this process runs: keys bound to it exist while the process is alive.
  *
  *  ALIVE -renewed every third of its time-> ALIVE
- *  ALIVE -etcd ended it, or no renewal got through for its whole time-> LOST; ALIVE -close-> REVOKED */
+ *  ALIVE -etcd ended it, or no renewal succeeded for its whole time-> LOST; ALIVE -close-> REVOKED */
 export class LeaseSession {
   private readonly ended = new AbortController();
   private renewing: Promise<void> | undefined;
@@ -39,13 +39,12 @@ export class LeaseSession {
     return this.ended.signal;
   }
 
-  /** Says that etcd has told of the lease's end. */
+  /** To be called when a call has failed because the lease has ended. */
   markLost(): void {
     this.ended.abort();
   }
 
-  /** Ends the lease now, so that others need not wait for its time to run out. A lease that cannot be reached ends by
-   *  itself. */
+  /** Ends the lease now, so that other processes need not wait until it expires. If etcd cannot be reached, it expires. */
   async close(): Promise<void> {
     const wasLost = this.ended.signal.aborted;
     this.ended.abort();
@@ -68,13 +67,13 @@ export class LeaseSession {
     const { client, ttlSeconds } = this.options;
     const sinceRequest = stopwatch();
     try {
-      // a third: a member that does not answer leaves time to ask another
+      // a third of the time, so that another member can be asked if one does not respond
       const seconds = await client.keepLease(this.leaseId, (ttlSeconds * 1000) / 3);
       if (seconds > 0) this.sinceRenewal = sinceRequest;
       else this.ended.abort();
       return true;
     } catch {
-      // others may hold the keys by now: act as if they did
+      // other processes may already hold the keys
       if (this.sinceRenewal() >= ttlSeconds * 1000) this.ended.abort();
       return false;
     }

@@ -8,68 +8,68 @@ export const transactionMaxOperations = 128;
 /** Nested transactions put into one: the other half of the operations is left for what is inside them. */
 export const maxNestedTransactions = transactionMaxOperations / 2;
 
-/** True while the key is there. */
+/** True if the key exists. */
 export function exists(key: string): ICompare {
   return { key: Buffer.from(key), target: "Version", result: "Greater", version: 0 };
 }
 
-/** True while the key is not there. */
+/** True if the key does not exist. */
 export function isAbsent(key: string): ICompare {
   return { key: Buffer.from(key), target: "Version", result: "Equal", version: 0 };
 }
 
-/** True while the key is the one that was made at that revision: not once it was deleted and made again. */
+/** True if the key was created at that revision: false once it was deleted and created again. */
 export function wasCreatedAt(key: string, revision: string): ICompare {
   return { key: Buffer.from(key), target: "Create", result: "Equal", create_revision: revision };
 }
 
-/** True while nobody wrote the key since that revision. */
+/** True if the key was not written after that revision. */
 export function isUnchangedSince(key: string, revision: string): ICompare {
   return { key: Buffer.from(key), target: "Mod", result: "Equal", mod_revision: revision };
 }
 
-/** True while the key was written fewer times than that since it was made (0 times: it is absent). */
+/** True if the key was written fewer times since it was created (0 times: it does not exist). */
 export function wasWrittenLessThan(key: string, times: number): ICompare {
   return { key: Buffer.from(key), target: "Version", result: "Less", version: times };
 }
 
-/** @param leaseId the key goes when that lease ends; absent: it stays */
+/** @param leaseId the key is deleted when that lease ends; absent: it stays */
 export function put(key: string, value: string | Uint8Array, leaseId?: string): IRequestOp {
   const bytes = typeof value === "string" ? Buffer.from(value) : asBuffer(value);
   return { request_put: { key: Buffer.from(key), value: bytes, ...(leaseId === undefined ? {} : { lease: leaseId }) } };
 }
 
-/** The key with its value. */
+/** Reads the key with its value. */
 export function get(key: string): IRequestOp {
   return { request_range: { key: Buffer.from(key) } };
 }
 
-/** Only the key's revisions and version, not its value. */
+/** Reads the key's revisions and version, without its value. */
 export function getKey(key: string): IRequestOp {
   return { request_range: { key: Buffer.from(key), keys_only: true } };
 }
 
-/** The key goes, where it is there. */
+/** Deletes the key if it exists. */
 export function remove(key: string): IRequestOp {
   return { request_delete_range: { key: Buffer.from(key) } };
 }
 
-/** Every key that begins so goes. */
+/** Deletes every key with this prefix. */
 export function removePrefix(prefix: string): IRequestOp {
   return { request_delete_range: prefixRange(prefix) };
 }
 
-/** How many keys begin so. */
+/** Counts the keys with this prefix. */
 export function countPrefix(prefix: string): IRequestOp {
   return { request_range: { ...prefixRange(prefix), count_only: true } };
 }
 
-/** The first key that begins so. */
+/** Reads the first key with this prefix, without its value. */
 export function firstOfPrefix(prefix: string): IRequestOp {
   return { request_range: { ...prefixRange(prefix), keys_only: true, limit: 1 } };
 }
 
-/** A transaction of its own inside another: its comparisons decide about its operations only. */
+/** A transaction inside another: its comparisons decide about its own operations only. */
 export function nested(
   compare: readonly ICompare[],
   success: readonly IRequestOp[],
@@ -80,7 +80,7 @@ export function nested(
   } satisfies IRequestOp;
 }
 
-/** Every key that begins with the prefix, as etcd writes a range. */
+/** The range of every key with the prefix. */
 export function prefixRange(prefix: string): { key: Buffer; range_end: Buffer } {
   const end = Buffer.from(prefix);
   end[end.length - 1] = (end[end.length - 1] as number) + 1;

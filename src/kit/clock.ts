@@ -1,4 +1,4 @@
-/** Where time comes from. Everything that waits or looks at the time takes one, so that tests own it. */
+/** The source of time. Everything that waits or reads the time takes a clock, so that tests control it. */
 export interface Clock {
   /** Milliseconds since the epoch. */
   nowMs(): number;
@@ -25,14 +25,14 @@ export const systemClock: Clock = {
     }),
 };
 
-/** Starts measuring how long something takes, by a clock that nobody sets.
- *  @returns a function that says how many milliseconds have passed since */
+/** Starts measuring a duration, by a clock that is never set.
+ *  @returns a function that returns the milliseconds since the start */
 export function stopwatch(): () => number {
   const startedAtMs = performance.now();
   return () => performance.now() - startedAtMs;
 }
 
-/** The instant `ms` milliseconds from now, by the machine's clock: what gRPC takes as a call's deadline. */
+/** The instant `ms` milliseconds from now by the machine's clock, as gRPC takes it for a call's deadline. */
 export function deadlineIn(ms: number): Date {
   return new Date(Date.now() + ms);
 }

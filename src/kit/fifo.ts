@@ -1,4 +1,4 @@
-/** First in, first out, in constant time a call (an array's shift moves every element). */
+/** A first-in-first-out queue; each call takes constant time (an array's shift moves every element). */
 export class Fifo<T> {
   private items: (T | undefined)[] = [];
   private head = 0;
@@ -7,7 +7,7 @@ export class Fifo<T> {
     this.items.push(item);
   }
 
-  /** @returns the oldest item, undefined when there is none */
+  /** @returns the oldest item; undefined if the queue is empty */
   shift(): T | undefined {
     if (this.head === this.items.length) return undefined;
     const item = this.items[this.head];
@@ -20,7 +20,7 @@ export class Fifo<T> {
     return item;
   }
 
-  /** Hands out everything that is in it now, oldest first. */
+  /** Removes every item, oldest first. */
   drain(take: (item: T) => void): void {
     for (let item = this.shift(); item !== undefined; item = this.shift()) take(item);
   }

@@ -4,13 +4,13 @@ interface Waiting<Item, Result> {
   readonly reject: (error: unknown) => void;
 }
 
-/** Does many small things in few large steps: what is submitted while a step is under way makes up the next one. */
+/** Combines many small operations into few large ones: items submitted while a group runs form the next group. */
 export class GroupCommit<Item, Result> {
   private waiting: Waiting<Item, Result>[] = [];
   private running: Promise<void> | undefined;
 
-  /** @param run does a group; its results are in the order of the items, and its failure is that of each of them
-   *  @param pause what comes until it resolves belongs to the next group too */
+  /** @param run processes a group; returns the results in the order of the items; if it throws, every item fails
+   *  @param pause runs after each group; items submitted until it resolves belong to the next group */
   constructor(
     private readonly run: (items: readonly Item[]) => Promise<readonly Result[]>,
     private readonly maxItems: number,
@@ -25,7 +25,7 @@ export class GroupCommit<Item, Result> {
   }
 
   private async runAll(): Promise<void> {
-    await Promise.resolve(); // what is submitted in the same turn belongs to the first group
+    await Promise.resolve(); // items submitted in the same turn belong to the first group
     while (this.waiting.length > 0) {
       const group = this.waiting.splice(0, this.maxItems);
       try {

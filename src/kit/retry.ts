@@ -2,20 +2,20 @@ import type { Clock } from "./clock.ts";
 
 export interface RetryOptions {
   readonly clock: Clock;
-  /** Ends the trying: the last error is thrown. */
+  /** Ends the retries; the last error is then thrown. */
   readonly signal: AbortSignal;
   readonly onRetry: (error: unknown) => void;
-  /** In [0, 1); the default is the machine's. */
+  /** Returns a number in [0, 1); the default is Math.random. */
   readonly random?: () => number;
 }
 
-/** Longest first pause; each further one may be twice as long. */
+/** Maximum of the first pause; the maximum doubles with each further one. */
 const baseMs = 100;
-/** No pause is longer. */
+/** Maximum of any pause. */
 const maxMs = 10_000;
 
-/** Tries until it succeeds, fails for good, or the signal aborts; pauses grow exponentially, with full jitter so that
- *  many that failed together do not come back together.
+/** Tries until the operation succeeds, throws an error that is not retryable, or the signal aborts. Pauses grow
+ *  exponentially, with full jitter, so that callers that failed together do not retry together.
  *  Source: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/ */
 export async function retry<T>(operation: () => Promise<T>, options: RetryOptions): Promise<T> {
   const { clock, signal, onRetry, random = Math.random } = options;
@@ -31,7 +31,7 @@ export async function retry<T>(operation: () => Promise<T>, options: RetryOption
   }
 }
 
-/** True for an error after which the same call may succeed later: the error says so itself. */
+/** True for an error with `retryable: true`: the same call may succeed later. */
 export function isRetryable(error: unknown): boolean {
   return error instanceof Error && "retryable" in error && error.retryable === true;
 }

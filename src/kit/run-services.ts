@@ -1,6 +1,6 @@
 import type { Service } from "./service.ts";
 
-/** Starts services in order; when one fails, those before it are stopped again and the failure is thrown. */
+/** Starts services in order. If one fails, the services before it are stopped, and its error is thrown. */
 export async function startAll(services: readonly Service[]): Promise<void> {
   const started: Service[] = [];
   try {
@@ -14,16 +14,16 @@ export async function startAll(services: readonly Service[]): Promise<void> {
   }
 }
 
-/** Stops services in reverse order, each fully before the next; a failure of one does not keep the others running.
- *  @throws AggregateError of what failed, after all were stopped */
+/** Stops services in reverse order, each fully before the next, even if some of them fail to stop.
+ *  @throws AggregateError of the errors, after all were stopped */
 export async function stopAll(services: readonly Service[], deadline: AbortSignal): Promise<void> {
-  const failures: unknown[] = [];
+  const errors: unknown[] = [];
   for (const service of [...services].reverse()) {
     try {
       await service.stop(deadline);
     } catch (error) {
-      failures.push(error);
+      errors.push(error);
     }
   }
-  if (failures.length > 0) throw new AggregateError(failures, `${failures.length} service(s) did not stop cleanly`);
+  if (errors.length > 0) throw new AggregateError(errors, `${errors.length} service(s) did not stop cleanly`);
 }

@@ -1,13 +1,14 @@
-/** A part that runs on its own from start to stop: streamer, collector, server. */
+/** A part that works by itself from start to stop: a streamer, a collector, the upkeep of etcd. BaseService implements
+ *  the start and the stop. */
 export interface Service {
   readonly name: string;
-  /** Resolves once it runs; a second call does nothing. A service that was stopped is not started again. */
+  /** Resolves once the service runs. A second call does nothing; a stopped service does not start again. */
   start(): Promise<void>;
-  /** Takes in nothing new, finishes what it has, resolves when done; the signal's abort cuts that short.
-   *  Before start, or a second time, it does nothing. */
+  /** Accepts nothing new and finishes what is unfinished; when the deadline aborts, abandons it. Resolves when done.
+   *  Does nothing before start, or a second time. */
   stop(deadline: AbortSignal): Promise<void>;
-  /** Undefined while well; else one sentence on what is wrong and what to do. */
+  /** One sentence on what is wrong and what to do; undefined if all is well. */
   error(): string | undefined;
-  /** What it is at, where an operator would want to know: "publishing at 40 % of full speed, ..." */
+  /** What the service does right now, for operators: "slowed to 40 % of full speed: ..." */
   activity(): string | undefined;
 }

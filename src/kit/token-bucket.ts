@@ -1,14 +1,14 @@
 import type { Clock } from "./clock.ts";
 
 export interface TokenBucketOptions {
-  /** Tokens that come in a second; 0: no limit. */
+  /** Tokens added per second; 0 for no limit. */
   readonly tokensPerSecond: number;
-  /** Most tokens that are saved up while nobody takes any. */
+  /** Maximum of unused tokens. */
   readonly burstTokens: number;
   readonly clock: Clock;
 }
 
-/** Holds a rate: whoever takes more than there is waits until the debt is paid. */
+/** Limits a rate: a caller that takes more tokens than are available waits until they have been added. */
 export class TokenBucket {
   private tokens: number;
   private filledAtMs: number;
@@ -18,7 +18,7 @@ export class TokenBucket {
     this.filledAtMs = options.clock.nowMs();
   }
 
-  /** Takes `count` tokens; more than the burst is allowed and goes into debt. Ends early when the signal aborts. */
+  /** Takes `count` tokens, which may be more than the burst. Resolves early if the signal aborts. */
   async take(count: number, signal: AbortSignal): Promise<void> {
     const { tokensPerSecond: ratePerSecond, clock } = this.options;
     if (ratePerSecond === 0) return;

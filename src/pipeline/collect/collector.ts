@@ -16,21 +16,21 @@ export interface CollectorOptions {
   readonly consumerId: string;
   readonly queue: Queue;
   readonly store: TelemetryStore;
-  /** Told of what the store has taken in. */
+  /** Receives every batch after it is committed. */
   readonly hotTier: Pick<HotTier, "write">;
-  /** Messages stored at a time; as many more may wait for the hot tier. */
+  /** Messages stored concurrently; as many more may wait for the hot tier. */
   readonly workers: number;
-  /** The queue's lease, seconds; slow work extends it at every third of it. */
+  /** The queue's lease, seconds; slow work extends it after every third of it. */
   readonly leaseSeconds: number;
-  /** Empty the queue before stopping: for a queue that does not outlive the process. */
+  /** Empties the queue before stopping, for a queue that does not outlive the process. */
   readonly drainOnStop: boolean;
   readonly clock: Clock;
   readonly listener: PipelineListener;
   readonly log: Logger;
 }
 
-/** Takes messages from the queue into the store and the hot tier: claim, decode, validate, ingest, tell the hot tier, and
- *  only then acknowledge.
+/** Moves messages from the queue to the store and the hot tier: claims, decodes, validates, ingests, writes to the hot
+ *  tier, and only then acknowledges.
  *
  *  Stopping ends the wait for new messages. What is in hand is finished and, with `drainOnStop`, what is queued as well,
  *  until the deadline. What is not acknowledged is delivered again. */
@@ -58,8 +58,8 @@ export class Collector extends BaseService {
     if (this.options.drainOnStop) await this.drain();
   }
 
-  /** Handles one message after the other. While one waits for the hot tier, which gathers what many messages have to say,
-   *  the next is stored already: a worker has two messages at most. */
+  /** Handles one message after the other. While a message waits for the hot tier, which combines many batches in a flush,
+   *  the next one is already stored: a worker has at most two messages. */
   private async work(): Promise<void> {
     let settling = Promise.resolve();
     while (!this.stopping.aborted) {
@@ -90,8 +90,8 @@ export class Collector extends BaseService {
     }
   }
 
-  /** Handles what the queue still holds, until it is empty or the deadline has passed. The workers have ended and the
-   *  queue is this process's own: nobody takes a message between the look and the claim, so the claim never waits. */
+  /** Handles what the queue still holds, until it is empty or the deadline has passed. The workers have ended and no other
+   *  process uses the queue: a message that `stats` counts is still ready for the claim, so the claim never waits. */
   private async drain(): Promise<void> {
     const { queue } = this.options;
     while (!this.deadline.aborted && (await queue.stats()).readyMessages > 0) {
@@ -111,7 +111,7 @@ export class Collector extends BaseService {
       batch = decodeBatch({ ...delivery.envelope, payload: delivery.payload });
       await this.store(delivery, batch, onStored);
     } catch (error) {
-      // stopping while the store is away is no fault of the message: its claim ends with the queue's close
+      // the store does not answer while the service stops: the message is fine, and its claim ends with the queue's close
       if (this.deadline.aborted && isRetryable(error)) return;
       const failure = error instanceof Error ? error : new Error(String(error));
       listener.refused(batch, failure);
@@ -142,7 +142,7 @@ export class Collector extends BaseService {
       const result = await this.retrying(() => store.ingest(message));
       listener.stored(message, result);
       onStored();
-      // a duplicate too: who stored it may have died before it told
+      // also for duplicates: the collector that stored it may have died before it updated the hot tier
       await this.retrying(() => hotTier.write(batch));
     } finally {
       done.abort();
@@ -150,13 +150,13 @@ export class Collector extends BaseService {
     }
   }
 
-  /** Extends the lease until done, so that a slow store does not make a second delivery of the message. */
+  /** Extends the lease until done, so that a slow store does not cause a second delivery of the message. */
   private async keepLease(delivery: Delivery, done: AbortSignal): Promise<void> {
     const { queue, clock, leaseSeconds } = this.options;
     for (;;) {
       await clock.sleep((leaseSeconds * 1000) / 3, done);
       if (done.aborted) return;
-      // A lost lease is no reason to stop: the store takes the message once, whoever brings it.
+      // work continues without the lease: the store accepts a message once, from whichever collector
       await queue.extend([delivery]).catch((error: unknown) => this.heldUp.record(error));
     }
   }

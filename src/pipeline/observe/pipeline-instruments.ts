@@ -18,21 +18,24 @@ type CounterName =
 
 type Counters = Readonly<Record<CounterName, Counter>> & { readonly rejected: Counter<"reason"> };
 
-/** Counts what happens along the data's way into Prometheus metrics. */
+/** Counts the events of the pipeline in Prometheus instruments. */
 export function pipelineInstruments(registry: Registry): PipelineListener {
   const counter = (name: string, help: string): Counter => new Counter({ name, help, registers: [registry] });
   const publishedMessages = counter("telemetry_published_messages_total", "Messages put into the queue");
   const publishedSamples = counter("telemetry_published_samples_total", "Samples put into the queue");
   const readRows = counter("telemetry_read_rows_total", "Input rows read by the streamer");
-  const missing = counter("telemetry_missing_values_total", "Values that said 'no value'");
+  const missing = counter("telemetry_missing_values_total", "Values that the input marks as missing");
   const storedMessages = counter("telemetry_stored_messages_total", "Messages committed to the store");
   const storedSamples = counter("telemetry_stored_samples_total", "Samples committed to the store");
   const inserted = counter("telemetry_inserted_records_total", "Records that were new to the store");
   const merged = counter("telemetry_merged_records_total", "Records merged into one already stored");
-  const duplicates = counter("telemetry_duplicate_messages_total", "Messages that the store had already");
-  const refused = counter("telemetry_refused_deliveries_total", "Deliveries given back to the queue");
+  const duplicates = counter("telemetry_duplicate_messages_total", "Messages that were already stored");
+  const refused = counter("telemetry_refused_deliveries_total", "Deliveries returned to the queue");
   const retries = counter("telemetry_retries_total", "Calls to store or queue that were tried again");
-  const tooLate = counter("telemetry_stale_acknowledgements_total", "Acknowledgements of a claim that had ended");
+  const tooLate = counter(
+    "telemetry_stale_acknowledgements_total",
+    "Acknowledgements of a claim that had already ended",
+  );
   const rejected = new Counter({
     name: "telemetry_rejected_inputs_total",
     help: "Inputs put into quarantine",
@@ -83,11 +86,11 @@ function listenerOf(counters: Counters): PipelineListener {
   };
 }
 
-/** Shows how large etcd's database is, to be held against its quota; left out while etcd does not answer. */
+/** Exposes the size of etcd's database, to be compared with its quota; left out while etcd does not answer. */
 export function showDatabaseBytes(client: EtcdClient, registry: Registry): void {
   new Gauge({
     name: "telemetry_etcd_database_bytes",
-    help: "Size of etcd's database: its file, which the quota counts, and what of it is in use",
+    help: "Size of etcd's database: its file, which the quota limits, and the part of it that holds data",
     labelNames: ["part"],
     registers: [registry],
     async collect() {

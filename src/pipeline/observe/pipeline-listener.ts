@@ -3,7 +3,7 @@ import type { ReplayableSource } from "../source/source.ts";
 import type { Range } from "../../domain/range.ts";
 import type { IngestMessage, IngestResult } from "../store/telemetry-store.ts";
 
-/** Told what happens along the data's way: for progress bars, metrics and reports. Must not throw or wait. */
+/** Receives the events of the pipeline, for progress bars, instruments and reports. Its methods must not throw or wait. */
 export interface PipelineListener {
   /** A replayable source is about to be read, except the ranges that are covered already. */
   sourceOpened(source: ReplayableSource, covered: readonly Range[]): void;
@@ -11,17 +11,17 @@ export interface PipelineListener {
   published(tally: InputTally, duplicate: boolean): void;
   /** A message's transaction is committed. */
   stored(message: IngestMessage, result: IngestResult): void;
-  /** A message could not be taken in this time and went back to the queue. */
+  /** A message could not be stored in this delivery and was returned to the queue. */
   refused(batch: RecordBatch | undefined, error: Error): void;
-  /** The store did not answer; the same message is tried again. */
+  /** An operation failed and is tried again. */
   retried(error: Error): void;
-  /** A stale claim's acknowledgement was turned down: another collector has the message. */
+  /** The acknowledgement of a stale claim was refused: another collector has the message. */
   acknowledgedTooLate(messages: number): void;
   /** Everything of a replayable source is in the queue. */
   sourceFinished(source: ReplayableSource): void;
 }
 
-/** Ignores everything; spread it to listen to some things only. */
+/** Ignores every event; spread it to listen to some of them only. */
 export const silentListener: PipelineListener = {
   sourceOpened: () => undefined,
   published: () => undefined,
@@ -32,7 +32,7 @@ export const silentListener: PipelineListener = {
   sourceFinished: () => undefined,
 };
 
-/** One listener that passes everything on to several. */
+/** One listener that passes every event on to several. */
 export function fanOut(listeners: readonly PipelineListener[]): PipelineListener {
   return {
     sourceOpened: (source, covered) => listeners.forEach((to) => to.sourceOpened(source, covered)),

@@ -12,32 +12,32 @@ export interface EtcdUpkeepOptions {
   readonly clock: Clock;
   /** Names this process in etcd. */
   readonly instanceId: string;
-  /** How much history etcd keeps: watches that were interrupted for longer read the state anew. */
+  /** How much history etcd keeps: a watch that was interrupted for longer lists its state again. */
   readonly historySeconds: number;
   readonly log: Logger;
 }
 
 const lockKey = "/maintenance/upkeep";
 const lockLeaseSeconds = 15;
-/** Growth since the last compaction that is compacted at once: half of what a bounded queue may take. */
+/** Growth that triggers a compaction at once: half of what a bounded queue may take. */
 const growthMaxBytes = 64 * 1024 * 1024;
 const intervalMs = 1000;
-/** For those who only wait to take over: of a hundred processes all but one are. */
+/** For the processes that wait to take over: of a hundred, all but one. */
 const standbyIntervalMs = 5000;
 
-/** Keeps etcd's database small: acknowledged messages stay in its history until it is compacted. One process of all does
- *  it, by a key under its lease.
+/** Keeps etcd's database small: acknowledged messages stay in its history until it is compacted. One of all processes does
+ *  this, the one that holds a key under its lease.
  *
- *  When the quota is reached all the same (alarm NOSPACE), etcd refuses to write until its history is compacted, its
- *  files are defragmented and the alarm is taken back; this does all three. */
+ *  If the quota is reached anyway (alarm NOSPACE), etcd refuses writes until its history is compacted, its files are
+ *  defragmented and the alarm is disarmed; this service does all three. */
 export class EtcdUpkeep extends BaseService {
   private lock: LeaseSession | undefined;
   private readonly failing: RepeatedError;
   /** Set while etcd refuses writes. */
   private outOfSpace: string | undefined;
-  /** Revisions as they were, with their times: what is older than the history is compacted. */
+  /** Past revisions with their times; those older than `historySeconds` are compacted. */
   private marks: { readonly revision: string; readonly atMs: number }[] = [];
-  /** The least that was in use since the last compaction; deleting takes etcd a while after it. */
+  /** The minimum in use since the last compaction, after which etcd takes a while to delete. */
   private leastBytes = Infinity;
 
   constructor(private readonly options: EtcdUpkeepOptions) {
@@ -94,12 +94,12 @@ export class EtcdUpkeep extends BaseService {
     const { client, clock, instanceId } = this.options;
     if (this.lock !== undefined && !this.lock.signal.aborted) return true;
     this.lock = undefined;
-    // looked at first: a lease is not granted in vain, and none at all without space
+    // read first, so that no lease is granted in vain; without space none is granted at all
     const { responses } = await client.txn({ success: [getKey(lockKey)] });
     if ((responses[0]?.response_range.kvs.length ?? 0) > 0) return false;
     const lease = await LeaseSession.open({ client, clock, ttlSeconds: lockLeaseSeconds });
     const taking = client.txn({ compare: [isAbsent(lockKey)], success: [put(lockKey, instanceId, lease.leaseId)] });
-    // without an answer the key may be there, and would stay as long as the lease
+    // without a response the key may exist, and would exist as long as the lease
     const { succeeded } = await taking.catch(async (error: unknown) => {
       await lease.close();
       throw error;
@@ -121,7 +121,7 @@ export class EtcdUpkeep extends BaseService {
     const last = due.at(-1);
     if (last === undefined) return;
     this.marks = this.marks.slice(due.length);
-    if (last.revision === this.marks[0]?.revision) return; // nothing happened since
+    if (last.revision === this.marks[0]?.revision) return; // nothing was written since
     await client.compact(last.revision);
     this.leastBytes = Infinity;
   }
@@ -137,6 +137,6 @@ export class EtcdUpkeep extends BaseService {
     for (const member of members) await client.disarm(member);
     this.marks = [];
     this.leastBytes = Infinity;
-    log.info("etcd takes writes again");
+    log.info("etcd accepts writes again");
   }
 }

@@ -15,8 +15,8 @@ export interface HistoryUpkeepOptions {
 const intervalMs = 3_600_000;
 const retryMs = 60_000;
 
-/** Deletes history that is older than it is to be kept (RETENTION_*_DAYS): at the start, and every hour. Every collector
- *  has one; the database lets one of them work at a time. */
+/** Deletes history older than RETENTION_*_DAYS, at the start and every hour. Every collector has one; the database lets
+ *  one of them work at a time. */
 export class HistoryUpkeep extends BaseService {
   private readonly failing: RepeatedError;
 
@@ -35,7 +35,7 @@ export class HistoryUpkeep extends BaseService {
 
   override activity(): string {
     const { keepDays } = this.options;
-    const shown = (days: number): string => (days === 0 ? "for ever" : `${days} days`);
+    const shown = (days: number): string => (days === 0 ? "forever" : `${days} days`);
     return `records are kept ${shown(keepDays.raw)}, rollups a minute ${shown(keepDays["1m"])}, an hour ${shown(keepDays["1h"])}`;
   }
 

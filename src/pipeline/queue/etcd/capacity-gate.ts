@@ -11,13 +11,13 @@ export interface CapacityGateOptions {
   readonly capacityMessages: number;
 }
 
-/** Should an event ever be lost, room is found after this time. */
+/** Messages are counted again after this time, in case an event was lost. */
 const recountMs = 2000;
 
-/** How many messages may still be published. Knows the depth from each publish's own answer, counts again only when
- *  that leaves no room, and waits for acknowledgements by a watch of deletions. */
+/** Limits how many messages may be published. It knows the depth from the response of each publish, counts again only if
+ *  that leaves no room, and waits for acknowledgements with a watch of deletions. */
 export class CapacityGate {
-  /** As of the last look; undefined before the first. */
+  /** Messages in the queue as of the last publish or count; undefined before the first. */
   private depth: number | undefined;
   private watch: EtcdWatch | undefined;
   private wakers: (() => void)[] = [];

@@ -16,25 +16,25 @@ export interface ClaimerOptions {
   readonly leaseSeconds: number;
   readonly maxAttempts: number;
   readonly log: Logger;
-  /** A message was found that nobody acknowledged in its last delivery. */
+  /** Called for a message whose last allowed delivery was not acknowledged. */
   readonly onExhausted: (id: string, attempts: number) => Promise<void>;
 }
 
-/** What came of trying to claim some messages. */
+/** The result of trying to claim some messages. */
 export interface ClaimOutcome {
   readonly deliveries: readonly Delivery[];
-  /** Messages that another consumer had claimed meanwhile. */
+  /** Messages that another consumer claimed first. */
   readonly conflicts: number;
 }
 
-/** Claims messages, each fenced for itself: it is there, nobody has it, and it was not given up. */
+/** Claims messages. The claim of each holds only if the message exists, is unclaimed, and has attempts left. */
 export class Claimer {
   private session: ConsumerSession | undefined;
   private readonly sessions = new Map<string, ConsumerSession>();
 
   constructor(private readonly options: ClaimerOptions) {}
 
-  /** @throws EtcdUnavailable (what was claimed all the same is freed), EtcdOutOfSpace */
+  /** @throws EtcdUnavailable (claims that etcd made anyway are released), EtcdOutOfSpace */
   async claim(ids: readonly string[], consumerId: string): Promise<ClaimOutcome> {
     for (;;) {
       const session = await this.openSession();
@@ -46,24 +46,24 @@ export class Claimer {
           await session.retire();
           throw error;
         }
-        session.markLost(); // the process stood still for longer than the lease; nothing was claimed
+        session.markLost(); // the process was suspended for longer than the lease; nothing was claimed
       }
     }
   }
 
-  /** A claim has ended: acknowledged, given back or lost. */
+  /** To be called when a claim has ended: acknowledged, returned or lost. */
   async release({ claimToken }: Delivery): Promise<void> {
     const session = this.sessions.get(claimToken);
     this.sessions.delete(claimToken);
     await session?.release(claimToken);
   }
 
-  /** Claims could not be ended: they end with the lease, as soon as nothing else is held under it. */
+  /** Retires the session after a failed release, so that its claims end with the lease. */
   async retire(): Promise<void> {
     await this.session?.retire();
   }
 
-  /** Frees every claim. */
+  /** Releases every claim. */
   async close(): Promise<void> {
     const sessions = new Set(this.sessions.values());
     if (this.session !== undefined) sessions.add(this.session);
@@ -73,7 +73,8 @@ export class Claimer {
   private async openSession(): Promise<ConsumerSession> {
     if (this.session?.isOpen !== true) {
       const { client, clock, leaseSeconds, log } = this.options;
-      if (this.session !== undefined) log.warn("the consumer's lease has ended; its messages go to others");
+      if (this.session !== undefined)
+        log.warn("the consumer's lease has ended; its messages are delivered to other consumers");
       this.session = await ConsumerSession.open({ client, clock, ttlSeconds: leaseSeconds });
     }
     return this.session;
@@ -116,12 +117,12 @@ export class Claimer {
   }
 }
 
-/** A claim is known by its message and the revision it was made at. */
+/** A claim is identified by its message and the revision at which it was made. */
 function tokenOf(id: string, revision: string): string {
   return `${id}@${revision}`;
 }
 
-/** The revision that a delivery's claim was made at. */
+/** @returns the revision at which a delivery's message was claimed */
 export function claimRevision({ claimToken }: Delivery): string {
   return claimToken.slice(claimToken.indexOf("@") + 1);
 }

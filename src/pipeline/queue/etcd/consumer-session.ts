@@ -1,10 +1,10 @@
 import { LeaseSession, type LeaseSessionOptions } from "../../../etcd/lease-session.ts";
 
-/** A consumer's lease and the claims that hang on it.
+/** A consumer's lease and the claims bound to it.
  *
- *  OPEN (claims are made under it) -retire-> RETIRED (only finishes what it holds) -nothing held-> REVOKED.
- *  A claim whose outcome is unknown may be held by the lease without anybody knowing: such a session is retired, and its
- *  end frees the claim, also one that etcd carries out late (it is refused then: the lease is gone). */
+ *  OPEN (claims are made under it) -retire-> RETIRED (only finishes the claims it holds) -none held-> REVOKED.
+ *  A claim whose outcome is unknown may exist in etcd without being held here: such a session is retired. The end of its
+ *  lease releases the claim; if etcd carries the claim out later, it refuses it, since the lease has ended. */
 export class ConsumerSession {
   private readonly held = new Set<string>();
   private retired = false;
@@ -19,7 +19,7 @@ export class ConsumerSession {
     return this.lease.leaseId;
   }
 
-  /** True while claims may be made under it. */
+  /** True if claims may be made under it. */
   get isOpen(): boolean {
     return !this.retired && !this.lease.signal.aborted;
   }
@@ -28,7 +28,7 @@ export class ConsumerSession {
     this.held.add(token);
   }
 
-  /** A claim of it has ended, one way or the other. */
+  /** To be called when a claim of it has ended. */
   async release(token: string): Promise<void> {
     this.held.delete(token);
     if (this.retired && this.held.size === 0) await this.lease.close();
@@ -39,12 +39,12 @@ export class ConsumerSession {
     if (this.held.size === 0) await this.lease.close();
   }
 
-  /** etcd has told that the lease is gone. */
+  /** To be called when etcd has reported that the lease has ended. */
   markLost(): void {
     this.lease.markLost();
   }
 
-  /** Gives back at once whatever it holds. */
+  /** Releases every claim at once. */
   close(): Promise<void> {
     this.retired = true;
     return this.lease.close();

@@ -5,7 +5,7 @@ import { idTimeMs } from "./queue-keys.ts";
 
 const position = Type.Object({ offset: Type.Number(), line: Type.Number() });
 
-/** A message without its payload, as it stands in etcd: readable with etcdctl. */
+/** A message without its payload, as stored in etcd: readable with etcdctl. */
 const storedEnvelope = Type.Object({
   id: Type.String(),
   topic: Type.String(),
@@ -26,8 +26,8 @@ const storedDeadLetter = Type.Composite([
 const checkEnvelope = TypeCompiler.Compile(storedEnvelope);
 const checkDeadLetter = TypeCompiler.Compile(storedDeadLetter);
 
-/** What a message is called whose envelope cannot be read, so that it takes the way of every message that cannot be used:
- *  it is delivered, refused, and becomes a dead letter in the end. */
+/** The envelope of a message whose own cannot be read. The message is then treated as every unusable one: it is delivered,
+ *  refused, and finally dead-lettered. */
 export function unreadableEnvelope(id: string): MessageEnvelope {
   const nowhere = { offset: 0, line: 0 };
   return {
@@ -43,18 +43,18 @@ export function unreadableEnvelope(id: string): MessageEnvelope {
   };
 }
 
-/** What stands under `messages/`. */
+/** The value of a key under `messages/`. */
 export function envelopeText(envelope: MessageEnvelope): string {
   return JSON.stringify(toStored(envelope));
 }
 
-/** @returns undefined when it is none */
+/** @returns undefined if the bytes are not an envelope */
 export function readEnvelope(bytes: Buffer): MessageEnvelope | undefined {
   const stored = parsed(bytes);
   return checkEnvelope.Check(stored) ? fromStored(stored) : undefined;
 }
 
-/** What stands under `dead/`. */
+/** The value of a key under `dead/`. */
 export function deadLetterText({ envelope, attempts, lastError, deadAtMs }: DeadLetter): string {
   const letter: Static<typeof storedDeadLetter> = {
     ...toStored(envelope),
@@ -65,7 +65,7 @@ export function deadLetterText({ envelope, attempts, lastError, deadAtMs }: Dead
   return JSON.stringify(letter);
 }
 
-/** One that cannot be read is shown as such: it can be dropped, and hides no other. */
+/** A dead letter that cannot be read is listed as such, so that it can be deleted and does not hide others. */
 export function readDeadLetter(id: string, bytes: Buffer): DeadLetter {
   const stored = parsed(bytes);
   if (!checkDeadLetter.Check(stored)) {

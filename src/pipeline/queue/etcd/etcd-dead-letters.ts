@@ -21,32 +21,32 @@ export interface EtcdDeadLettersOptions {
   readonly keys: QueueKeys;
 }
 
-/** Dead messages: the letter says why, the payload stays where it was. */
+/** The dead letters in etcd: the letter records the error; the payload stays under its own key. */
 export class EtcdDeadLetters implements DeadLetters {
   constructor(private readonly options: EtcdDeadLettersOptions) {}
 
-  /** CLAIMED -> DEAD. @returns false when the claim was no longer the delivery's */
+  /** CLAIMED -> DEAD. @returns false if the claim is stale */
   async addClaimed(delivery: Delivery, error: string): Promise<boolean> {
     const { envelope, attempt } = delivery;
     const claim = this.options.keys.claim(envelope.id);
     const letter = { envelope, attempts: attempt, lastError: error, deadAtMs: this.options.clock.nowMs() };
-    return this.moveMessage(letter, wasCreatedAt(claim, claimRevision(delivery)));
+    return this.moveToDead(letter, wasCreatedAt(claim, claimRevision(delivery)));
   }
 
-  /** READY after its last delivery's lease ended -> DEAD. */
+  /** READY -> DEAD, for a message whose last delivery's lease has ended. */
   async addExhausted(id: string, attempts: number, error: string): Promise<void> {
     const { client, keys, clock } = this.options;
     const { kvs } = await client.range({ key: Buffer.from(keys.message(id)) });
     const message = kvs[0];
     if (message === undefined) return;
     const envelope = readEnvelope(message.value) ?? unreadableEnvelope(id);
-    await this.moveMessage({ envelope, attempts, lastError: error, deadAtMs: clock.nowMs() }, isAbsent(keys.claim(id)));
+    await this.moveToDead({ envelope, attempts, lastError: error, deadAtMs: clock.nowMs() }, isAbsent(keys.claim(id)));
   }
 
   async list(limit: number, afterId?: string): Promise<DeadLetter[]> {
     const { client, keys } = this.options;
     const { key, range_end } = prefixRange(keys.dead);
-    // the first key there can be behind another
+    // the smallest key that can follow the given one
     const from = afterId === undefined ? key : Buffer.from(`${keys.deadLetter(afterId)}\0`);
     const { kvs } = await client.range({ key: from, range_end, limit });
     return kvs.map((dead) => readDeadLetter(idOf(dead.key), dead.value));
@@ -84,7 +84,7 @@ export class EtcdDeadLetters implements DeadLetters {
     return succeeded;
   }
 
-  private async moveMessage(letter: DeadLetter, condition: ReturnType<typeof isAbsent>): Promise<boolean> {
+  private async moveToDead(letter: DeadLetter, condition: ReturnType<typeof isAbsent>): Promise<boolean> {
     const { client, keys } = this.options;
     const { id } = letter.envelope;
     const { succeeded } = await client.txn({

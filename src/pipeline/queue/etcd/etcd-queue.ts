@@ -18,28 +18,28 @@ export interface EtcdQueueOptions {
   readonly client: EtcdClient;
   readonly topic: string;
   readonly clock: Clock;
-  /** Ready and claimed messages together; publishers wait at this number. Several publishers at once may pass it by
-   *  what each of them publishes at a time. */
+  /** Publishers wait at this number of ready and claimed messages. Concurrent publishers may exceed it, each by the messages
+   *  of one publish. */
   readonly capacityMessages: number;
-  /** Time after which the messages of a consumer that is dead or cut off go to others. */
+  /** Time after which the messages of a dead or disconnected consumer are delivered to others. */
   readonly leaseSeconds: number;
   readonly maxAttempts: number;
   readonly log: Logger;
 }
 
 /** The queue on etcd, shared by any number of processes. The states are in queue.ts, the keys in
- *  docs/etcd-message-queue.md. A claim is a key under the consumer's lease: it vanishes when the process dies, and every
- *  change of a message is a transaction that holds only while the claim is the same one. */
+ *  docs/etcd-message-queue.md. A claim is a key under the consumer's lease: it is deleted when the process dies, and
+ *  every change of a message is a transaction that holds only if the claim is still the same one. */
 export class EtcdQueue implements Queue {
   readonly deadLetters: EtcdDeadLetters;
   private readonly keys: QueueKeys;
   private readonly publisher: Publisher;
-  private readonly room: CapacityGate;
+  private readonly capacity: CapacityGate;
   private readonly claimer: Claimer;
   private readonly settler: Settler;
   private readonly acknowledging: GroupCommit<Delivery, boolean>;
-  /** Made at the first claim: who only publishes follows no watch of the messages. */
-  private consuming: { readonly view: ReadyIndex; readonly line: WaitingConsumers } | undefined;
+  /** Created at the first claim: a process that only publishes needs no watch of the messages. */
+  private consuming: { readonly index: ReadyIndex; readonly consumers: WaitingConsumers } | undefined;
   private readonly closing = new AbortController();
 
   constructor(private readonly options: EtcdQueueOptions) {
@@ -47,7 +47,7 @@ export class EtcdQueue implements Queue {
     this.keys = new QueueKeys(topic);
     const { keys } = this;
     this.publisher = new Publisher({ client, clock, keys, topic });
-    this.room = new CapacityGate({ client, clock, keys, capacityMessages: options.capacityMessages });
+    this.capacity = new CapacityGate({ client, clock, keys, capacityMessages: options.capacityMessages });
     this.settler = new Settler(client, keys, options.log);
     this.deadLetters = new EtcdDeadLetters({ client, clock, keys });
     this.claimer = new Claimer({
@@ -64,13 +64,13 @@ export class EtcdQueue implements Queue {
     let depth = 0;
     for (let from = 0; from < messages.length;) {
       this.refuseWhenClosed();
-      const free = await this.room.wait(AbortSignal.any([signal, this.closing.signal])).catch((error: unknown) => {
+      const free = await this.capacity.wait(AbortSignal.any([signal, this.closing.signal])).catch((error: unknown) => {
         this.refuseWhenClosed();
         throw error;
       });
       const part = messages.slice(from, from + free);
       const published = await this.publisher.publish(part, checkpoint);
-      this.room.recordDepth(published.depthMessages);
+      this.capacity.recordDepth(published.depthMessages);
       receipts.push(...published.receipts);
       depth = published.depthMessages;
       from += part.length;
@@ -81,7 +81,7 @@ export class EtcdQueue implements Queue {
   claim(options: ClaimOptions): Promise<Delivery[]> {
     if (this.closing.signal.aborted) return Promise.resolve([]);
     this.consuming ??= this.startConsuming();
-    return this.consuming.line.wait(options);
+    return this.consuming.consumers.wait(options);
   }
 
   async acknowledge(deliveries: readonly Delivery[]): Promise<Delivery[]> {
@@ -97,7 +97,7 @@ export class EtcdQueue implements Queue {
     await this.claimer.release(delivery);
   }
 
-  /** The consumer's lease is renewed by itself while the process runs: what is left is to say whose claims ended. */
+  /** The lease is renewed in the background; this only reports claims that were lost. */
   async extend(deliveries: readonly Delivery[]): Promise<Delivery[]> {
     this.refuseWhenClosed();
     return this.settler.staleOf(deliveries);
@@ -123,20 +123,20 @@ export class EtcdQueue implements Queue {
   async close(): Promise<void> {
     if (this.closing.signal.aborted) return;
     this.closing.abort();
-    await this.consuming?.line.close();
-    await this.consuming?.view.close();
-    await this.room.close();
+    await this.consuming?.consumers.close();
+    await this.consuming?.index.close();
+    await this.capacity.close();
     await this.claimer.close();
   }
 
-  private startConsuming(): { view: ReadyIndex; line: WaitingConsumers } {
+  private startConsuming(): { index: ReadyIndex; consumers: WaitingConsumers } {
     const { client, clock, log } = this.options;
-    const view = new ReadyIndex({ client, clock, keys: this.keys, log, onReady: () => line.advance() });
-    const line = new WaitingConsumers(view, this.claimer, async (deliveries) => {
+    const index = new ReadyIndex({ client, clock, keys: this.keys, log, onReady: () => consumers.advance() });
+    const consumers = new WaitingConsumers(index, this.claimer, async (deliveries) => {
       await this.settler.giveBack(deliveries).catch(() => this.claimer.retire());
       for (const delivery of deliveries) await this.claimer.release(delivery);
     });
-    return { view, line };
+    return { index, consumers };
   }
 
   private async acknowledgeGroup(deliveries: readonly Delivery[]): Promise<boolean[]> {

@@ -24,18 +24,18 @@ export interface PublisherOptions {
   readonly topic: string;
 }
 
-/** The largest message, bytes of its payload: etcd refuses requests over 1.5 MiB, and the envelope needs room too. */
+/** The largest payload, bytes: etcd refuses requests over 1.5 MiB, and the envelope needs space, too. */
 export const payloadMaxBytes = 1024 * 1024;
-/** A transaction's payloads, together: one that waits for another's disk write should not wait long. */
+/** The payloads of a transaction together: a transaction that waits for another's disk write should not wait long. */
 const transactionMaxBytes = payloadMaxBytes;
-/** How long a published key is remembered at least; beyond, the store's own check still holds. */
+/** A published key is remembered at least this long; later the store still recognises duplicates. */
 const windowSeconds = 600;
-/** Keys of this long share a lease: ending one lease with very many keys would hold up etcd's writes. */
+/** Keys published within this time share a lease: the end of a lease with very many keys blocks etcd's writes. */
 const leaseSharedMs = 60_000;
 
 type Receipt = Published["receipts"][number];
 
-/** Adds messages: each once for its key, together with the move of the source's checkpoint. */
+/** Adds messages, each idempotency key once, and moves the source's checkpoint in the same transaction. */
 export class Publisher {
   private readonly newId = monotonicFactory();
   private window: { readonly leaseId: string; readonly age: () => number } | undefined;
@@ -59,7 +59,7 @@ export class Publisher {
       return await this.tryPublish(group, await this.windowLease(), checkpoint);
     } catch (error) {
       if (!(error instanceof LeaseGone)) throw error;
-      this.window = undefined; // the process stood still for longer than the window
+      this.window = undefined; // the process was suspended for longer than the window
       return this.tryPublish(group, await this.windowLease(), checkpoint);
     }
   }
@@ -86,10 +86,10 @@ export class Publisher {
       );
     });
     const { compare, move } = guardOf(checkpoint, group);
-    // etcd holds no nested write against its quota: without this one of its own it would publish on in a full database
+    // etcd ignores nested writes when it checks its quota: without this write it would accept messages in a full database
     const latest = put(keys.latest, (envelopes.at(-1) as MessageEnvelope).id);
     const result = await client.txn({ compare, success: [...adding, ...move, latest, countPrefix(keys.messages)] });
-    if (!result.succeeded) throw new RangeLost(`${checkpoint?.ownerKey ?? "the range"} belongs to another by now`);
+    if (!result.succeeded) throw new RangeLost(`${checkpoint?.ownerKey ?? "the range"} belongs to another streamer`);
     const receipts = envelopes.map(({ id }, index) => receiptOf(id, result.responses[index]));
     return { receipts, depthMessages: Number(result.responses.at(-1)?.response_range.count) };
   }
@@ -124,11 +124,11 @@ function envelopeOf(
 function receiptOf(id: string, response: ITxnResponse["responses"][number] | undefined): Receipt {
   const adding = response?.response_txn;
   if (adding?.succeeded === true) return { id, duplicate: false };
-  const known = adding?.responses[0]?.response_range.kvs[0]?.value.toString();
-  return { id: known ?? id, duplicate: true };
+  const publishedAs = adding?.responses[0]?.response_range.kvs[0]?.value.toString();
+  return { id: publishedAs ?? id, duplicate: true };
 }
 
-/** Cuts messages into what a transaction takes. No key is twice in one: etcd refuses to write a key twice. */
+/** Cuts messages into groups that fit into a transaction each. No group has a key twice: etcd refuses to write one twice. */
 function groupsOf(messages: readonly NewMessage[]): NewMessage[][] {
   const groups: NewMessage[][] = [];
   let group: NewMessage[] = [];
@@ -137,12 +137,12 @@ function groupsOf(messages: readonly NewMessage[]): NewMessage[][] {
     const size = message.payload.length;
     if (size > payloadMaxBytes) {
       throw new EtcdRefused(
-        `message ${message.idempotencyKey} has ${size} bytes, the queue takes ${payloadMaxBytes}; split it`,
+        `message ${message.idempotencyKey} has ${size} bytes, the queue accepts ${payloadMaxBytes}; split it`,
       );
     }
     const isFull = bytes + size > transactionMaxBytes || group.length === maxNestedTransactions;
-    const isTwice = group.some(({ idempotencyKey }) => idempotencyKey === message.idempotencyKey);
-    if (group.length > 0 && (isFull || isTwice)) {
+    const isRepeated = group.some(({ idempotencyKey }) => idempotencyKey === message.idempotencyKey);
+    if (group.length > 0 && (isFull || isRepeated)) {
       groups.push(group);
       group = [];
       bytes = 0;

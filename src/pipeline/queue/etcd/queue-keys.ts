@@ -1,14 +1,14 @@
 import { decodeTime } from "ulid";
 import { prefixRange } from "../../../etcd/requests.ts";
 
-/** Where a topic's things are in etcd; docs/etcd-message-queue.md explains them. */
+/** The keys of a topic in etcd; docs/etcd-message-queue.md explains them. */
 export class QueueKeys {
   readonly messages: string;
   readonly payloads: string;
   readonly claims: string;
   readonly attempts: string;
   readonly dead: string;
-  /** The id that was published last. */
+  /** The key of the id that was published last. */
   readonly latest: string;
   private readonly root: string;
 
@@ -22,8 +22,8 @@ export class QueueKeys {
     this.latest = `${this.root}published`;
   }
 
-  /** One stretch of keys, from claims to messages, so that one watch sees both in order: without payloads and attempts,
-   *  whose names sort outside it. */
+  /** One range of keys, from claims to messages, so that one watch receives both in order. Payloads and attempts sort
+   *  outside it. */
   get watched(): { key: Buffer; range_end: Buffer } {
     return { key: Buffer.from(this.claims), range_end: prefixRange(this.messages).range_end };
   }
@@ -48,12 +48,12 @@ export class QueueKeys {
   }
 }
 
-/** The last part of a key. */
+/** @returns the last part of a key */
 export function idOf(key: Buffer): string {
   return key.toString("latin1", key.lastIndexOf(0x2f) + 1);
 }
 
-/** When an id was made, milliseconds since the epoch. */
+/** @returns when an id was created, milliseconds since the epoch */
 export function idTimeMs(id: string): number {
   return decodeTime(id);
 }

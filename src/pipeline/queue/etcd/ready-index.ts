@@ -13,15 +13,15 @@ export interface ReadyIndexOptions {
   readonly onReady: () => void;
 }
 
-/** Should an event ever be lost, its message is found after this time. */
+/** A message whose event was lost is found after this time. */
 const resyncMs = 30_000;
 
-/** Which messages are there and unclaimed, kept up to date by one watch: a claim needs no search. Only a hint: whether
- *  a message can be claimed is decided by the claim's own transaction. */
+/** The unclaimed messages, kept up to date by one watch, so that a claim needs no search. It is only a hint: the claim's
+ *  own transaction decides whether a message can be claimed. */
 export class ReadyIndex {
   private messages = new Set<string>();
   private claimed = new Set<string>();
-  /** Unclaimed and not handed out, oldest first; those that came back go before the new ones. */
+  /** Unclaimed and not picked, oldest first; returned messages come before fresh ones. */
   private fresh = new Set<string>();
   private returned = new Set<string>();
   private readonly watch: EtcdWatch;
@@ -43,8 +43,8 @@ export class ReadyIndex {
     return this.fresh.size + this.returned.size;
   }
 
-  /** Hands out ids, oldest first after passing over `skip` of them: they are not handed out again until an event says
-   *  that they are ready anew, or `putBack`. */
+  /** Takes ids, oldest first, after skipping `skip` of them. They are not picked again before an event reports that they are
+   *  ready again, or `putBack`. */
   pick(maxIds: number, skip: number): string[] {
     const ids: string[] = [];
     for (const set of [this.returned, this.fresh]) {
@@ -58,7 +58,7 @@ export class ReadyIndex {
     return ids;
   }
 
-  /** Makes ids ready again that were picked and not claimed. */
+  /** Returns ids that were picked but not claimed. */
   putBack(ids: readonly string[]): void {
     for (const id of ids) if (this.messages.has(id) && !this.claimed.has(id)) this.returned.add(id);
   }

@@ -5,9 +5,9 @@ import type { Delivery } from "../queue.ts";
 import { claimRevision } from "./claimer.ts";
 import type { QueueKeys } from "./queue-keys.ts";
 
-/** Ends claims: messages are removed, or given back, if and only if the claim is still the delivery's own. */
+/** Ends claims: deletes or returns messages if and only if the delivery's claim still holds. */
 export class Settler {
-  /** Claims whose acknowledgement had no answer: it may have been carried out. Until one has an answer. */
+  /** Claims whose acknowledgement had no response, so that etcd may have carried it out; until a later one has a response. */
   private readonly uncertain = new Set<string>();
 
   constructor(
@@ -16,8 +16,8 @@ export class Settler {
     private readonly log: Logger,
   ) {}
 
-  /** Removes acknowledged messages. @returns those whose claim was no longer theirs
-   *  @throws EtcdUnavailable: some may have been removed; to be called again with the same deliveries */
+  /** Deletes acknowledged messages. @returns the deliveries with a stale claim
+   *  @throws EtcdUnavailable: some may have been deleted; call it again with the same deliveries */
   async acknowledge(deliveries: readonly Delivery[]): Promise<Delivery[]> {
     const { keys, uncertain } = this;
     try {
@@ -31,7 +31,7 @@ export class Settler {
       for (const delivery of deliveries) {
         if (!refusedDeliveries.has(delivery)) this.log.debug({ claim: delivery.claimToken }, "acknowledged");
       }
-      // a message that is gone after an acknowledgement without an answer: that acknowledgement removed it
+      // a message that no longer exists after an acknowledgement without a response was deleted by it
       const stale = refused.filter(({ delivery, isGone }) => !(isGone && uncertain.has(delivery.claimToken)));
       for (const { claimToken } of deliveries) uncertain.delete(claimToken);
       return stale.map(toDelivery);
@@ -41,13 +41,13 @@ export class Settler {
     }
   }
 
-  /** Makes messages ready again. @returns those whose claim was no longer theirs */
+  /** Makes messages ready again. @returns the deliveries with a stale claim */
   async giveBack(deliveries: readonly Delivery[]): Promise<Delivery[]> {
     for (const { claimToken } of deliveries) this.uncertain.delete(claimToken);
     return (await this.eachOwned(deliveries, (id) => [remove(this.keys.claim(id))])).map(toDelivery);
   }
 
-  /** @returns those whose claim is no longer theirs */
+  /** @returns the deliveries with a stale claim */
   async staleOf(deliveries: readonly Delivery[]): Promise<Delivery[]> {
     return (await this.eachOwned(deliveries, (id) => [getKey(this.keys.claim(id))])).map(toDelivery);
   }
@@ -75,7 +75,7 @@ export class Settler {
   }
 }
 
-/** A delivery whose claim was another's or nobody's, and whether its message is gone too. */
+/** A delivery whose claim no longer holds, and whether its message was deleted. */
 interface Stale {
   readonly delivery: Delivery;
   readonly isGone: boolean;

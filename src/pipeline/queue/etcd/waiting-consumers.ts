@@ -8,15 +8,15 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** Messages that a transaction claims at most: each is a nested transaction of five operations, and brings its payload. */
+/** Messages claimed in one transaction: each is a nested transaction of five operations, and returns its payload. */
 const transactionMaxMessages = 32;
-/** How far from the head a consumer may start, at most. */
+/** The maximum distance from the oldest message at which a claim may start. */
 const spreadMax = 256;
 
-/** The consumers of a process that wait for messages; claims for all of them in one transaction at a time.
+/** The consumers of a process that wait for messages. Claims for all of them, in one transaction at a time.
  *
- *  Consumers of other processes see the same messages as ready. Whoever finds that others were quicker starts further
- *  from the head, at random and up to twice as far each time; nearer again when it was undisturbed. */
+ *  Other processes see the same messages as ready. After a conflict this one starts its next claim at a random distance
+ *  from the oldest message, up to twice as far each time, and nearer again after a claim without conflict. */
 export class WaitingConsumers {
   private waiting: Waiting[] = [];
   private running: Promise<void> | undefined;
@@ -29,7 +29,7 @@ export class WaitingConsumers {
     private readonly giveBack: (deliveries: readonly Delivery[]) => Promise<void>,
   ) {}
 
-  /** @returns at least one message; none when the signal aborts or the line is closed */
+  /** @returns at least one message; none if the signal aborts or the queue is closed */
   wait(options: ClaimOptions): Promise<Delivery[]> {
     const { signal } = options;
     if (signal.aborted || this.closed) return Promise.resolve([]);
@@ -67,18 +67,18 @@ export class WaitingConsumers {
   }
 
   private async serve(): Promise<void> {
-    await Promise.resolve(); // who comes in the same turn is served by the same transaction
+    await Promise.resolve(); // consumers that arrive in the same turn share a transaction
     while (!this.closed && this.waiting.length > 0 && this.index.readyCount > 0) await this.claimOnce();
     this.running = undefined;
   }
 
   private async claimOnce(): Promise<void> {
-    const wanted = this.waiting.reduce((sum, { options }) => sum + options.maxMessages, 0);
+    const wantedMessages = this.waiting.reduce((sum, { options }) => sum + options.maxMessages, 0);
     const consumerId = this.waiting[0]?.options.consumerId ?? "";
-    const room = Math.max(0, this.index.readyCount - wanted);
+    const skippable = Math.max(0, this.index.readyCount - wantedMessages);
     const ids = this.index.pick(
-      Math.min(wanted, transactionMaxMessages),
-      Math.floor(Math.random() * Math.min(this.spread, room)),
+      Math.min(wantedMessages, transactionMaxMessages),
+      Math.floor(Math.random() * Math.min(this.spread, skippable)),
     );
     try {
       const { deliveries, conflicts } = await this.claimer.claim(ids, consumerId);
@@ -91,7 +91,7 @@ export class WaitingConsumers {
     }
   }
 
-  /** In the order of waiting. What nobody waits for any more goes back. */
+  /** Resolves consumers in the order of waiting; returns messages for which no consumer waits any longer. */
   private async handOut(deliveries: Delivery[]): Promise<void> {
     while (deliveries.length > 0) {
       const next = this.waiting.shift();

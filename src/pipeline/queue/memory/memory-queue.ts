@@ -19,13 +19,13 @@ import type {
 export interface MemoryQueueOptions {
   readonly topic: string;
   readonly clock: Clock;
-  /** Ready and claimed messages together; publishers wait at this number. */
+  /** Publishers wait at this number of ready and claimed messages. */
   readonly capacityMessages: number;
   readonly leaseSeconds: number;
   readonly maxAttempts: number;
 }
 
-/** How long a published key is remembered, and how many of them: beyond, the store's own check still holds. */
+/** How long a published key is remembered, and how many of them; beyond that the store still recognises duplicates. */
 const idempotencyWindowMs = 3_600_000;
 const idempotencyKeysMax = 100_000;
 
@@ -37,15 +37,15 @@ interface Entry {
   claim: { readonly token: string; expiresAtMs: number } | undefined;
 }
 
-/** The queue of a single process: fast, and gone with it. The states are in queue.ts. */
+/** The queue of a single process: fast, and lost with the process. The states are in queue.ts. */
 export class MemoryQueue implements Queue, DeadLetters {
   readonly deadLetters: DeadLetters = this;
   private readonly newId = monotonicFactory();
   /** The id that each idempotency key was published as. */
   private readonly published: LRUCache<string, string>;
-  /** Every message that is not acknowledged, oldest first: ids rise, so a map in insertion order is in theirs. */
+  /** Every message that is not acknowledged, oldest first: ids ascend, so insertion order is the order of ids. */
   private readonly entries = new Map<string, Entry>();
-  /** Ids that may be claimed: new ones at the end, returned ones in front of them. */
+  /** Ids that may be claimed; returned ones come before fresh ones. */
   private readonly fresh = new Fifo<string>();
   private readonly returned = new Fifo<string>();
   private readonly claimed = new Map<string, Entry>();
@@ -188,7 +188,7 @@ export class MemoryQueue implements Queue, DeadLetters {
     return this.options.clock.nowMs() + this.options.leaseSeconds * 1000;
   }
 
-  /** Sleeps from one end of a lease to the next; ends when nothing is claimed. */
+  /** Waits for the end of each lease; resolves when no message is claimed. */
   private async watchExpiry(): Promise<void> {
     while (this.claimed.size > 0 && !this.closing.signal.aborted) {
       let nextEndMs = Infinity;
@@ -235,7 +235,7 @@ export class MemoryQueue implements Queue, DeadLetters {
     wakeNext(this.waitingPublishes);
   }
 
-  /** Does something with each message whose claim is still the delivery's. @returns the others */
+  /** Applies `action` to each message whose claim still holds. @returns the deliveries with a stale claim */
   private eachOwned(
     deliveries: readonly Delivery[],
     action: (entry: Entry, claim: NonNullable<Entry["claim"]>) => void,
@@ -250,18 +250,18 @@ export class MemoryQueue implements Queue, DeadLetters {
     return Promise.resolve(stale);
   }
 
-  /** Waits for a turn, the signal or the end of the queue, whichever comes first. */
-  private async wait(line: Fifo<() => void>, signal: AbortSignal): Promise<void> {
+  /** Waits for a turn, the signal or the close of the queue, whichever comes first. */
+  private async wait(waiters: Fifo<() => void>, signal: AbortSignal): Promise<void> {
     await new Promise<void>((resolve) => {
       const wake = (): void => {
         signal.removeEventListener("abort", wake);
         resolve();
       };
-      line.push(wake);
+      waiters.push(wake);
       signal.addEventListener("abort", wake, { once: true });
     });
-    // A turn that came together with the abort would be lost: hand it on.
-    if (signal.aborted) wakeNext(line);
+    // a turn that came together with the abort goes to the next waiter
+    if (signal.aborted) wakeNext(waiters);
   }
 
   private refuseWhenClosed(): void {
@@ -269,8 +269,8 @@ export class MemoryQueue implements Queue, DeadLetters {
   }
 }
 
-function wakeNext(line: Fifo<() => void>): void {
-  line.shift()?.();
+function wakeNext(waiters: Fifo<() => void>): void {
+  waiters.shift()?.();
 }
 
 function closed(): QueueClosed {
