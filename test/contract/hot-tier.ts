@@ -19,9 +19,9 @@ export interface HotRecord {
 /** A hot tier under test. */
 export interface OpenHotTier {
   readonly hotTier: HotTier;
-  /** The same fleet, as another process writes into it. */
+  /** The same hot tier, opened by another process. */
   readonly other: HotTier;
-  /** Sum of the records that newer ones stood in for. */
+  /** How many records were superseded by newer ones. */
   readonly coalesced: () => number;
   readonly close: () => Promise<void>;
 }
@@ -29,7 +29,7 @@ export interface OpenHotTier {
 /** 2025-07-18T20:42:34Z */
 export const t0 = Date.UTC(2025, 6, 18, 20, 42, 34);
 
-/** A GPU of the test's own. */
+/** A GPU for a test. */
 export function gpuAt(hostname: string, gpuId: number, more: Partial<Gpu> = {}): Gpu {
   const place = { clusterId: "c/1", hostname, gpuId };
   const said = { device: `nvidia${gpuId}`, modelName: "NVIDIA H100", driverVersion: "535", properties: { job: "x" } };
@@ -69,7 +69,7 @@ export class Follower {
     await until(() => isSo(this.members));
   }
 
-  /** Waits until a GPU's newest record is of that instant and has so many metrics. */
+  /** Waits until a GPU's newest record has this instant and this many metrics. */
   async newest(uuid: string, timeMs: number, metrics = 1): Promise<FleetMember> {
     await this.until((members) => {
       const record = members.get(uuid)?.record;
@@ -79,7 +79,7 @@ export class Follower {
   }
 }
 
-/** What every driver of the hot tier keeps to. */
+/** The contract of every driver of the hot tier. */
 export function exerciseHotTier(name: string, open: () => Promise<OpenHotTier>): void {
   describe(`${name} keeps the hot tier's contract`, () => {
     const followers: Follower[] = [];
@@ -95,7 +95,7 @@ export function exerciseHotTier(name: string, open: () => Promise<OpenHotTier>):
       await opened.close();
     });
 
-    test("who follows gets what there is, then what comes, with every attribute", async () => {
+    test("a follower receives the current state, then every change, with every attribute", async () => {
       const { hotTier } = await start();
       const workload = { container: "train", pod: "job-1", namespace: "ml" };
       const gpu = gpuAt("host a/ä%", 3, { uuid: "GPU/x y+%é", properties: { b: "2", a: "1", "long name": "ü" } });
@@ -116,7 +116,7 @@ export function exerciseHotTier(name: string, open: () => Promise<OpenHotTier>):
       });
     });
 
-    test("records of one instant merge across batches and writers; late ones change nothing but the beginning", async () => {
+    test("records of one instant merge across batches and writers; late ones only move the first-seen time back", async () => {
       const { hotTier, other } = await start();
       const gpu = gpuAt("h", 0);
       const follower = follow(hotTier);
@@ -133,7 +133,7 @@ export function exerciseHotTier(name: string, open: () => Promise<OpenHotTier>):
       expect(follower.members.get(gpu.uuid)?.gpu.lastSeenAtMs).toBe(t0 + 5000);
     });
 
-    test("attributes follow the newest record; what it leaves open is kept, and late ones turn nothing back", async () => {
+    test("attributes follow the newest record; empty ones keep their value, and late records replace nothing", async () => {
       const { hotTier, other } = await start();
       const follower = follow(other);
       const say = (to: HotTier, at: number, more: Partial<Gpu>): Promise<void> =>
@@ -145,12 +145,14 @@ export function exerciseHotTier(name: string, open: () => Promise<OpenHotTier>):
       await say(hotTier, 110, { driverVersion: "537" });
       await follower.newest("GPU-h-1", t0 + 120);
       expect(follower.members.get("GPU-h-1")?.gpu).toMatchObject({
-        ...{ driverVersion: "540", modelName: "NVIDIA H100", firstSeenAtMs: t0 + 1 },
+        driverVersion: "540",
+        modelName: "NVIDIA H100",
+        firstSeenAtMs: t0 + 1,
         properties: { job: "y", serial: "1" },
       });
     });
 
-    test("a board that moves is at its new place, and the board that takes its slot at the old one", async () => {
+    test("a board that moves is in its new slot, and the board that replaces it in the old one", async () => {
       const { hotTier, other } = await start();
       const follower = follow(hotTier);
       const write = (to: HotTier, at: number, gpu: Gpu): Promise<void> =>
@@ -168,7 +170,7 @@ export function exerciseHotTier(name: string, open: () => Promise<OpenHotTier>):
       ]);
     });
 
-    test("boards that change places, and boards that claim one slot at once, are all known", async () => {
+    test("boards that swap slots, and boards that claim one slot at the same time, all remain in the fleet", async () => {
       const { hotTier } = await start();
       const follower = follow(hotTier);
       const [a, b] = [{ uuid: "GPU-a" }, { uuid: "GPU-b" }];
@@ -179,7 +181,7 @@ export function exerciseHotTier(name: string, open: () => Promise<OpenHotTier>):
             { gpu: gpuAt("h", second, b), timeMs: t0 + at, metrics: { temperature: at } },
           ]),
         );
-      /** A record may be heard of a moment before the documents that two boards fought for. */
+      /** A record may arrive a moment before the documents for which two boards competed. */
       const untilAt = (...places: readonly number[]): Promise<void> =>
         follower.until((members) =>
           ["GPU-a", "GPU-b"].every((uuid, index) => members.get(uuid)?.gpu.gpuId === places[index]),
@@ -195,7 +197,7 @@ export function exerciseHotTier(name: string, open: () => Promise<OpenHotTier>):
       await untilAt(2, 2);
     });
 
-    test("what is written at once is told with the newest record of each GPU, and the others are counted", async () => {
+    test("concurrent writes publish the newest record of each GPU, and count the others", async () => {
       const { hotTier, coalesced } = await start();
       const follower = follow(hotTier);
       const gpus = Array.from({ length: 300 }, (_, index) => gpuAt(`h${index % 20}`, Math.floor(index / 20)));
@@ -212,7 +214,7 @@ export function exerciseHotTier(name: string, open: () => Promise<OpenHotTier>):
       await hotTier.write(hotBatch([]));
     });
 
-    test("who stops following hears nothing more", async () => {
+    test("a follower receives nothing after it stops", async () => {
       const { hotTier } = await start();
       const follower = follow(hotTier);
       await hotTier.write(hotBatch([{ gpu: gpuAt("h", 0), timeMs: t0, metrics: { temperature: 1 } }]));

@@ -1,11 +1,11 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import type { DeadLetters, Delivery, NewMessage, Queue } from "../../src/pipeline/queue/queue.ts";
 
-/** A queue under test, and what its driver needs to let time pass. */
+/** A queue under test, and how its driver lets time pass. */
 export interface OpenQueue {
   readonly queue: Queue;
   readonly deadLetters: DeadLetters;
-  /** Lets the lease of everything that is claimed now end. */
+  /** Ends the leases of all current claims. */
   readonly letLeasesEnd: () => Promise<void>;
 }
 
@@ -16,7 +16,7 @@ export interface OpenQueueOptions {
 
 const never = new AbortController().signal;
 
-/** What a promise fails with. Bun's `rejects` holds up the event loop's http2 streams while it waits. */
+/** The error of a promise. Bun's `rejects` blocks the event loop's http2 streams while it waits. */
 const failureOf = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(
     () => undefined,
@@ -36,7 +36,7 @@ function message(key: string): NewMessage {
   };
 }
 
-/** What every driver of the queue keeps to. */
+/** The contract of every driver of the queue. */
 export function exerciseQueue(name: string, open: (options: OpenQueueOptions) => Promise<OpenQueue>): void {
   describe(`${name} keeps the queue's contract`, () => {
     let opened: OpenQueue | undefined;
@@ -46,7 +46,7 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       (opened = await open({ capacityMessages: 100, maxAttempts: 3, ...options }));
     const claim = (queue: Queue, maxMessages = 1, signal = never): Promise<Delivery[]> =>
       queue.claim({ consumerId: "a", maxMessages, signal });
-    /** Claims until it has that many: a claim may answer with fewer than there are. */
+    /** Claims until it has this many messages: a claim may return fewer than are ready. */
     const claimAll = async (queue: Queue, messages: number): Promise<Delivery[]> => {
       const deliveries: Delivery[] = [];
       while (deliveries.length < messages) deliveries.push(...(await claim(queue, messages - deliveries.length)));
@@ -59,7 +59,7 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
     const keysOf = (deliveries: readonly Delivery[]): string[] =>
       deliveries.map(({ envelope }) => envelope.idempotencyKey);
 
-    test("messages come oldest first, with envelope and payload as published", async () => {
+    test("messages are delivered oldest first, with envelope and payload as published", async () => {
       const { queue } = await start();
       await publish(queue, "one", "two", "three");
       const deliveries = await claimAll(queue, 2);
@@ -85,7 +85,7 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       expect((await queue.stats()).readyMessages).toBe(1);
     });
 
-    test("many consumers at once get every message exactly once", async () => {
+    test("many concurrent consumers get every message exactly once", async () => {
       const { queue } = await start();
       const keys = Array.from({ length: 60 }, (_, index) => `message ${index}`);
       await publish(queue, ...keys);
@@ -93,7 +93,7 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       expect(keysOf(claims.flat()).sort()).toEqual(keys.sort());
     });
 
-    test("a claim waits for a message, and ends empty when its signal aborts", async () => {
+    test("a claim waits for a message, and returns none when its signal aborts", async () => {
       const { queue } = await start();
       const waiting = claim(queue);
       await publish(queue, "late");
@@ -104,7 +104,7 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       expect(await inVain).toEqual([]);
     });
 
-    test("an acknowledged message is gone", async () => {
+    test("an acknowledged message is deleted", async () => {
       const { queue, letLeasesEnd } = await start();
       await publish(queue, "one");
       expect(await queue.acknowledge([await claimOne(queue)])).toEqual([]);
@@ -112,7 +112,7 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       expect(await queue.stats()).toMatchObject({ readyMessages: 0, inFlightMessages: 0, deadMessages: 0 });
     });
 
-    test("a message whose lease ended goes to another, and the late owner's acknowledgement is turned down", async () => {
+    test("a message whose lease ended is delivered to another consumer, and the late owner's acknowledgement is refused", async () => {
       const { queue, letLeasesEnd } = await start();
       await publish(queue, "one");
       const late = await claimOne(queue);
@@ -126,7 +126,7 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       expect(await queue.acknowledge([taken])).toEqual([]);
     });
 
-    test("a rejected message comes again at once, and is dead after its last attempt, with the last error", async () => {
+    test("a rejected message is delivered again at once, and dead-lettered with the last error after its last attempt", async () => {
       const { queue, deadLetters } = await start({ maxAttempts: 2 });
       await publish(queue, "bad");
       await queue.reject(await claimOne(queue), "first");
@@ -136,10 +136,10 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       expect(dead).toMatchObject({ attempts: 2, lastError: "second", envelope: { idempotencyKey: "bad" } });
     });
 
-    test("dead messages are listed in the order of publishing, part by part, whatever comes and goes meanwhile", async () => {
+    test("dead messages are listed in the order of publishing, page by page, even if some are added or deleted meanwhile", async () => {
       const { queue, deadLetters } = await start({ maxAttempts: 1 });
       await publish(queue, "one", "two", "three");
-      // given up in another order
+      // dead-lettered in another order
       for (const delivery of (await claimAll(queue, 3)).reverse()) await queue.reject(delivery, "no");
       const listed = async (limit: number, afterId?: string) =>
         (await deadLetters.list(limit, afterId)).map(({ envelope }) => envelope);
@@ -176,7 +176,7 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       expect(keysOf(await claimAll(queue, 2))).toEqual(["two", "three"]);
     });
 
-    test("a publisher that gives up waiting has added nothing", async () => {
+    test("a publisher whose wait is aborted has added nothing", async () => {
       const { queue } = await start({ capacityMessages: 1 });
       await publish(queue, "one");
       const patience = new AbortController();
@@ -186,7 +186,7 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       expect(await queue.stats()).toMatchObject({ readyMessages: 1, inFlightMessages: 0 });
     });
 
-    test("close wakes who waits and refuses what comes later; a second one does nothing", async () => {
+    test("close ends waiting calls and refuses later ones; a second close does nothing", async () => {
       const { queue } = await start({ capacityMessages: 1 });
       const claiming = claim(queue);
       await queue.close();

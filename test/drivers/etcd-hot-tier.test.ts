@@ -78,12 +78,19 @@ describe("in etcd", () => {
     ]);
     expect(await documentAt(root)).toEqual({ id: "c/1", as_of: "2025-07-18T20:42:34Z" });
     expect(await documentAt(hostKey)).toEqual({
-      ...{ cluster_id: "c/1", hostname: "host a", as_of: "2025-07-18T20:42:34Z" },
+      cluster_id: "c/1",
+      hostname: "host a",
+      as_of: "2025-07-18T20:42:34Z",
     });
     expect(await documentAt(`${hostKey}/gpus/0`)).toEqual({
-      ...{ uuid: "GPU-host a-0", cluster_id: "c/1", hostname: "host a", gpu_id: 0, device: "nvidia0" },
+      uuid: "GPU-host a-0",
+      cluster_id: "c/1",
+      hostname: "host a",
+      gpu_id: 0,
+      device: "nvidia0",
       ...{ model_name: "NVIDIA H100", driver_version: "535", properties: { job: "x" } },
-      ...{ first_seen_at: "2025-07-18T20:42:34Z", as_of: "2025-07-18T20:42:34Z" },
+      first_seen_at: "2025-07-18T20:42:34Z",
+      as_of: "2025-07-18T20:42:34Z",
     });
     const [dataKey = ""] = await keys(`${hostKey}/data/`);
     expect(await documentAt(dataKey)).toEqual({
@@ -98,11 +105,13 @@ describe("in etcd", () => {
     expect(await revisions()).toEqual(before);
     await tier.write(record(20, { driverVersion: "540" }));
     expect(await documentAt(`${hostKey}/gpus/0`)).toMatchObject({
-      ...{ driver_version: "540", as_of: "2025-07-18T20:42:34.020Z", first_seen_at: "2025-07-18T20:42:34Z" },
+      driver_version: "540",
+      as_of: "2025-07-18T20:42:34.020Z",
+      first_seen_at: "2025-07-18T20:42:34Z",
     });
   });
 
-  test("a slot's document goes when its board moves, and names the board that came", async () => {
+  test("a slot's document is deleted when its board moves, or names the board that replaced it", async () => {
     await emptyEtcd();
     const [one, two] = [openTier(), openTier()];
     const board = { uuid: "GPU-moving" };
@@ -119,7 +128,7 @@ describe("in etcd", () => {
     expect(await keys(slots)).toEqual([`${slots}1`, `${slots}7`]);
   });
 
-  test("data is gone after its window, and a gateway still has the newest record", async () => {
+  test("data expires after its window, and a gateway still has the newest record", async () => {
     await emptyEtcd();
     const tier = openTier({ windowSeconds: 1 });
     const follower = new Follower(tier);
@@ -150,7 +159,7 @@ describe("in etcd", () => {
     expect((await leases()).size).toBe(2);
   });
 
-  test("the oldest data goes before its time where there is too much", async () => {
+  test("the oldest data is deleted early if there is too much", async () => {
     await emptyEtcd();
     const tier = openTier({ windowMaxBytes: 2000 });
     for (let at = 0; at < 100; at += 1) await tier.write(record(at));
@@ -159,7 +168,7 @@ describe("in etcd", () => {
     expect(left.length).toBeLessThan(12);
   });
 
-  test("a host with more than one transaction and one value can hold is written in parts", async () => {
+  test("a host too large for one transaction or one value is written in parts", async () => {
     await emptyEtcd();
     const tier = openTier();
     const follower = new Follower(tier);
@@ -178,7 +187,7 @@ describe("in etcd", () => {
     await follower.stop();
   });
 
-  test("documents that somebody removed are written again, and others' garbage is passed over", async () => {
+  test("deleted documents are written again, and unreadable values of other programs are skipped", async () => {
     await emptyEtcd();
     const tier = openTier();
     await tier.write(record(0));
@@ -195,7 +204,7 @@ describe("in etcd", () => {
     await follower.stop();
   });
 
-  test("a watch whose history was compacted away reads the state anew, and says that there was a gap", async () => {
+  test("a watch whose history was compacted lists the state again, and reports the gap", async () => {
     await emptyEtcd();
     const own = await startEtcd({ members: 1 });
     const writer = new EtcdClient({ endpoints: own.endpoints });
@@ -209,7 +218,7 @@ describe("in etcd", () => {
     await member?.start();
     const other = new EtcdClient({ endpoints: own.endpoints });
     const beside = openTier({ client: other });
-    // the follower is between two tries: what happens now, and is forgotten at once, it can only read
+    // the follower is between two attempts: what is written and compacted now, it can only list
     let revision = "0";
     for (let at = 1; at < 10; at += 1) {
       await beside.write(record(at)).catch(() => undefined);

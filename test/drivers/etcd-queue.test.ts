@@ -12,7 +12,7 @@ import type { Delivery } from "../../src/pipeline/queue/queue.ts";
 import { exerciseQueue, type OpenQueue } from "../contract/queue.ts";
 import { NamespacedEtcdClient } from "../support/namespaced-etcd.ts";
 
-/** Distinguishes this run's queues from those of others in the same etcd. */
+/** Keeps this run's queues apart from others in the same etcd. */
 const run = `contract-${crypto.randomUUID().slice(0, 8)}`;
 const user = { name: "telemetry", password: "only for this test" };
 /** Without options it is an etcd that others may use, too. */
@@ -64,7 +64,7 @@ for (const [name, options] of Object.entries(settings)) {
   });
 }
 
-test("a message whose envelope cannot be read is delivered, refused and given up like any other, and holds up nobody", async () => {
+test("a message whose envelope cannot be read is delivered, refused and dead-lettered like any other, and delays none", async () => {
   const etcd = await provideEtcd();
   const client = new NamespacedEtcdClient(etcd, `${run}-odd`);
   const log = pino({ level: "silent" });
@@ -90,7 +90,7 @@ test("a message whose envelope cannot be read is delivered, refused and given up
   await etcd.stop();
 });
 
-/** Ends the leases of all claims, as etcd does when their consumers are silent for too long. */
+/** Ends the leases of all claims, as etcd does when consumers do not renew them. */
 async function endLeases(client: EtcdClient, claims: string): Promise<void> {
   const { kvs } = await client.range(prefixRange(claims));
   for (const lease of new Set(kvs.map((claim) => claim.lease))) await client.revokeLease(lease);

@@ -12,9 +12,9 @@ const range = prefixRange("/watched/");
 interface Watching {
   readonly cluster: EtcdCluster;
   readonly client: EtcdClient;
-  /** Keys as they were seen, in order. */
+  /** The keys in the order of their events. */
   readonly seen: string[];
-  /** How often the state was read. */
+  /** How often the state was listed. */
   readonly listings: () => number;
   readonly write: (key: string) => Promise<unknown>;
   readonly close: () => Promise<void>;
@@ -40,7 +40,10 @@ async function watching(options: EtcdOptions): Promise<Watching> {
   });
   await until(() => listings === 1);
   return {
-    ...{ cluster, client, seen, listings: () => listings },
+    cluster,
+    client,
+    seen,
+    listings: () => listings,
     write: (key) => client.txn({ success: [put(`/watched/${key}`, "")] }),
     close: async () => {
       await watch.close();
@@ -52,7 +55,7 @@ async function watching(options: EtcdOptions): Promise<Watching> {
 
 test.each([
   ["without a user", {}],
-  ["with a user, whose token etcd forgets", { user: { name: "watcher", password: "only for this test" } }],
+  ["with a user, whose token etcd loses", { user: { name: "watcher", password: "only for this test" } }],
 ])(
   "a watch comes back after etcd was killed, and misses nothing (%s)",
   async (_, options) => {
@@ -71,7 +74,7 @@ test.each([
   60_000,
 );
 
-test("where the history in between was compacted, the state is read anew", async () => {
+test("if the history in between was compacted, the state is listed again", async () => {
   const cluster = await startEtcd({ members: 1 });
   const client = new EtcdClient({ endpoints: cluster.endpoints });
   await client.txn({ success: [put("/watched/one", "")] });
@@ -85,7 +88,7 @@ test("where the history in between was compacted, the state is read anew", async
     client,
     clock: systemClock,
     range,
-    // the first time as if it had been cut off since long ago
+    // the first time as if the watch had been interrupted long ago
     list: async () => {
       const { count, header } = await client.range({ ...range, count_only: true });
       return listed.push(Number(count)) === 1 ? longAgo : header.revision;
@@ -102,7 +105,7 @@ test("where the history in between was compacted, the state is read anew", async
   await cluster.stop();
 }, 60_000);
 
-test("calls and watches go on at the other members when one is killed, and when one is cut off", async () => {
+test("calls and watches continue at the other members when one is killed, and when one is frozen", async () => {
   const { cluster, seen, write, close } = await watching({ members: 3 });
   for (const [index, member] of cluster.members.entries()) {
     await member.kill();
@@ -118,7 +121,7 @@ test("calls and watches go on at the other members when one is killed, and when 
   await close();
 }, 120_000);
 
-test("a lease is kept while its process runs, and lost when etcd ends it or nobody can renew it", async () => {
+test("a lease is kept while its process runs, and lost when etcd ends it or it cannot be renewed", async () => {
   const cluster = await startEtcd({ members: 1 });
   const client = new EtcdClient({ endpoints: cluster.endpoints });
   const ttlSeconds = 2;
@@ -128,7 +131,7 @@ test("a lease is kept while its process runs, and lost when etcd ends it or nobo
   await client.txn({ success: bound });
   await client.revokeLease(ended.leaseId);
   await closed.close();
-  // etcd itself counts a lease's seconds: only after more of them than it has does a kept lease prove anything
+  // only a lease that outlives its own time proves that it was renewed; etcd counts the seconds, not our clock
   await Bun.sleep(2 * ttlSeconds * 1000);
   expect([kept, ended].map(({ signal }) => signal.aborted)).toEqual([false, true]);
   const keys = (await client.range({ ...prefixRange("/lease/"), keys_only: true })).kvs.map(({ key }) =>

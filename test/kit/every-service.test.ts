@@ -72,8 +72,16 @@ const memoryQueue = (): MemoryQueue => new MemoryQueue({ ...queueOptions, topic:
 function openCollector(queueInUse: Queue, drainOnStop: boolean): OpenedService {
   const { part: queue, calls } = counted(queueInUse);
   const service = new Collector({
-    ...{ consumerId: "one", queue, store: opened.store, hotTier: memoryHotTier(), workers: 3, leaseSeconds: 5 },
-    ...{ drainOnStop, clock, listener, log },
+    consumerId: "one",
+    queue,
+    store: opened.store,
+    hotTier: memoryHotTier(),
+    workers: 3,
+    leaseSeconds: 5,
+    drainOnStop,
+    clock,
+    listener,
+    log,
   });
   return { service, calls };
 }

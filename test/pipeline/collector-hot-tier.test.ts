@@ -46,12 +46,21 @@ interface Running {
 async function collect(hotTier: EtcdHotTier): Promise<Running> {
   const queue = new MemoryQueue({ topic: "t", clock, capacityMessages: 10, leaseSeconds: 5, maxAttempts: 2 });
   const collector = new Collector({
-    ...{ consumerId: "c", queue, store: opened.store, hotTier, workers: 2, leaseSeconds: 5, drainOnStop: false },
-    ...{ clock, log, listener: silentListener },
+    consumerId: "c",
+    queue,
+    store: opened.store,
+    hotTier,
+    workers: 2,
+    leaseSeconds: 5,
+    drainOnStop: false,
+    clock,
+    log,
+    listener: silentListener,
   });
   await collector.start();
   return {
-    ...{ queue, collector },
+    queue,
+    collector,
     publish: async (key, uuid, at, more = {}) => {
       const batch = makeBatch([{ uuid, timeMs: t0 + at, metrics: { temperature: at, ...more } }]);
       const source = { sourceId: key, from: { offset: 0, line: 1 }, to: { offset: 1, line: 2 } };
@@ -76,14 +85,14 @@ const isDrained = (queue: MemoryQueue) => async (): Promise<boolean> => {
 };
 
 describe("a collector", () => {
-  test("tells the hot tier before it acknowledges, and of a message that is stored already too", async () => {
+  test("writes to the hot tier before it acknowledges, even a message that is already stored", async () => {
     const tier = openTier();
     const follower = new Follower(tier);
     const { queue, publish, stop } = await collect(tier);
-    await publish("first", "GPU-told", 1);
-    await follower.newest("GPU-told", t0 + 1);
+    await publish("first", "GPU-written", 1);
+    await follower.newest("GPU-written", t0 + 1);
     await until(isDrained(queue));
-    // a predecessor stored it and died before it told
+    // another collector stored it and died before it wrote to the hot tier
     const batch = makeBatch([{ uuid: "GPU-stored", timeMs: t0 + 2, metrics: { temperature: 2 } }]);
     const source = { sourceId: "second", from: { offset: 0, line: 1 }, to: { offset: 1, line: 2 } };
     await opened.store.ingest({ messageId: "by another", idempotencyKey: "second", source, batch });
@@ -94,7 +103,7 @@ describe("a collector", () => {
     await stop();
   });
 
-  test("waits while etcd is out of space, says so, and goes on by itself", async () => {
+  test("waits while etcd is out of space, reports it, and continues by itself", async () => {
     const tier = openTier();
     const filler = crypto.getRandomValues(new Uint8Array(60_000));
     let isFull = false;
@@ -110,7 +119,7 @@ describe("a collector", () => {
     await until(() => collector.error() !== undefined);
     expect(collector.error()).toContain("database has reached its quota");
     expect(await queue.stats()).toMatchObject({ readyMessages: 0, inFlightMessages: 1, deadMessages: 0 });
-    // stored it is
+    // it is already stored
     expect(await opened.queries.fleet.gpus({ uuids: ["GPU-waiting"] })).toHaveLength(1);
     const upkeep = new EtcdUpkeep({ client, clock, instanceId: "u", historySeconds: 1, log });
     await upkeep.start();
@@ -123,19 +132,19 @@ describe("a collector", () => {
     await stop();
   }, 60_000);
 
-  test("acknowledges what is stored where the hot tier refuses it for good, and counts that", async () => {
+  test("acknowledges a stored message whose record etcd permanently refuses, and counts the refusal", async () => {
     const tier = openTier();
     const follower = new Follower(tier);
     const { queue, publish, stop } = await collect(tier);
     await publish("beside", "GPU-beside", 5);
-    // one record of 2 MB: etcd takes no request over 1.5 MiB
+    // one record of 2 MB: etcd refuses requests over 1.5 MiB
     const more = Object.fromEntries(Array.from({ length: 8000 }, (_, index) => [`${"x".repeat(240)}_${index}`, index]));
-    await publish("fourth", "GPU-untold", 4, more);
+    await publish("fourth", "GPU-refused", 4, more);
     await until(isDrained(queue));
     expect(await queue.stats()).toMatchObject({ deadMessages: 0 });
-    expect(refused.join()).toContain("the newest record of GPU GPU-untold has");
+    expect(refused.join()).toContain("the newest record of GPU GPU-refused has");
     await follower.newest("GPU-beside", t0 + 5);
-    expect(await opened.queries.fleet.gpus({ uuids: ["GPU-untold"] })).toHaveLength(1);
+    expect(await opened.queries.fleet.gpus({ uuids: ["GPU-refused"] })).toHaveLength(1);
     await follower.stop();
     await stop();
   });

@@ -31,19 +31,29 @@ const openUpkeep = (instanceId: string): EtcdUpkeep =>
   new EtcdUpkeep({ client, clock: systemClock, instanceId, historySeconds: 1, log });
 const openQueue = (): EtcdQueue =>
   new EtcdQueue({
-    ...{ client, topic: "space", clock: systemClock, log, leaseSeconds: 5, maxAttempts: 3, capacityMessages: 1000 },
+    client,
+    topic: "space",
+    clock: systemClock,
+    log,
+    leaseSeconds: 5,
+    maxAttempts: 3,
+    capacityMessages: 1000,
   });
 
 function message(key: string): NewMessage {
   const at = { offset: 0, line: 0 };
   return {
-    ...{ idempotencyKey: key, traceId: "t", schemaVersion: "v1", encoding: "none", count: 1 },
+    idempotencyKey: key,
+    traceId: "t",
+    schemaVersion: "v1",
+    encoding: "none",
+    count: 1,
     payload: crypto.getRandomValues(new Uint8Array(60_000)),
     source: { sourceId: "space", from: at, to: at },
   };
 }
 
-test("without space publishers are told, acknowledgements go on, and all goes on by itself once there is space again", async () => {
+test("without space publishers get an error, acknowledgements continue, and publishing resumes once there is space", async () => {
   const lease = await client.grantLease(600);
   await client.txn({ success: [put("/maintenance/upkeep", "idle", lease)] });
   const queue = openQueue();
@@ -62,7 +72,7 @@ test("without space publishers are told, acknowledgements go on, and all goes on
   expect(blocked).toMatchObject({ code: "etcd_out_of_space", retryable: true });
   expect(await queue.acknowledge([held as Delivery])).toEqual([]);
 
-  // somebody else holds the lock, and does nothing
+  // another process holds the lock, and does nothing
   const lock = await client.range({ key: Buffer.from("/maintenance/upkeep") });
   expect(lock.kvs).toHaveLength(1);
   const standby = openUpkeep("standby");
@@ -84,13 +94,13 @@ test("without space publishers are told, acknowledgements go on, and all goes on
   await queue.close();
 }, 60_000);
 
-test("what is written again and again takes no more space than its history's seconds; one process of two compacts", async () => {
+test("a key that is written repeatedly takes no more space than its history's seconds; one process of two compacts", async () => {
   const [one, two] = [openUpkeep("one"), openUpkeep("two")];
   await Promise.all([one.start(), two.start()]);
   const payload = message("").payload;
   let largestInUse = 0;
   for (let round = 0; round < 120; round += 1) {
-    // twice the quota, were the history kept
+    // twice the quota if the history were kept
     for (let writes = 0; writes < 7; writes += 1) await client.txn({ success: [put("/again", payload)] });
     // 7 s in all, several times the history's second: it is real time by which etcd's history grows old
     await Bun.sleep(60);
@@ -101,11 +111,11 @@ test("what is written again and again takes no more space than its history's sec
   await Promise.all([one.stop(AbortSignal.abort()), two.stop(AbortSignal.abort())]);
 }, 60_000);
 
-test("a lock that was taken unheard, because the way to etcd was cut, is let go: somebody keeps etcd small in the end", async () => {
+test("a lock whose response was lost with the connection is released, so that a process keeps etcd small in the end", async () => {
   const { hostname, port } = new URL(cluster.endpoints[0] as string);
   const proxy = await openTcpProxy({ host: hostname, port: Number(port) });
-  // standing by takes a tenth of a second
-  const hurried: Clock = {
+  // a standby waits a tenth of a second
+  const fastClock: Clock = {
     nowMs: () => systemClock.nowMs(),
     sleep: (ms, signal) => systemClock.sleep(ms / 50, signal),
   };
@@ -114,7 +124,7 @@ test("a lock that was taken unheard, because the way to etcd was cut, is let go:
     cuts += 1;
     const through = new EtcdClient({ endpoints: [`http://127.0.0.1:${proxy.port}`] });
     proxy.cutAt(cuts, "answer");
-    const upkeep = new EtcdUpkeep({ client: through, clock: hurried, instanceId: "one", historySeconds: 1, log });
+    const upkeep = new EtcdUpkeep({ client: through, clock: fastClock, instanceId: "one", historySeconds: 1, log });
     await upkeep.start();
     await until(() => upkeep.activity() !== undefined);
     expect(upkeep.activity()).toContain("keeps etcd's database small");

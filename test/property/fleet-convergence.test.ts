@@ -15,8 +15,8 @@ import { NamespacedEtcdClient } from "../support/namespaced-etcd.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 import { randomFrom } from "../support/random.ts";
 
-// Whatever the order in which parts, late records and duplicates come, through whichever collector: every gateway ends
-// up with the same content, and it is that of one that reads nothing but the store.
+// In whatever order and through whichever collector parts, late records and duplicates arrive: every gateway ends up with
+// the same content, the content of a gateway that reads only the store.
 
 const log = pino({ level: "silent" });
 const metricNames = ["temperature", "power_draw", "gpu_utilization", "memory_used_mb", "a_metric_of_our_own"];
@@ -40,7 +40,7 @@ function openTier(): HotTier {
   return new EtcdHotTier({ client, clock: systemClock, windowSeconds: 60, onCoalesced: () => undefined, onRefused });
 }
 
-/** What a GPU is at a second: some boards move to a slot that is free or another's, drivers are changed. */
+/** A GPU's attributes at a second: some boards move to a free or occupied slot, and drivers change. */
 function gpuAtSecond(index: number, second: number): Gpu {
   const hasMoved = index % 5 === 0 && second >= 4 + (index % 3);
   const slot = hasMoved ? (index + 7) % 24 : index;
@@ -51,7 +51,7 @@ function gpuAtSecond(index: number, second: number): Gpu {
   };
 }
 
-/** Every batch of a run: parts of records, in an order of chance, a third of them twice. */
+/** Every batch of a run: parts of records, in random order, a third of them twice. */
 function makeBatches(random: () => number): HotRecord[][] {
   const parts: HotRecord[] = [];
   for (let index = 0; index < 20; index += 1) {
@@ -65,7 +65,7 @@ function makeBatches(random: () => number): HotRecord[][] {
     }
   }
   const batches: HotRecord[][] = [];
-  // mostly forwards, each part up to some seconds late
+  // mostly forwards, each part late by up to some seconds
   parts.sort((a, b) => a.timeMs - b.timeMs || a.gpu.gpuId - b.gpu.gpuId);
   const late = parts.map((part) => ({ part, at: part.timeMs + random() * 5000 })).sort((a, b) => a.at - b.at);
   while (late.length > 0) batches.push(late.splice(0, 1 + Math.floor(random() * 40)).map(({ part }) => part));
@@ -84,7 +84,7 @@ async function openGateway(hotTier: HotTier, { queries }: OpenStore): Promise<Fl
   return fleet;
 }
 
-/** Everything that a gateway answers from its memory. */
+/** Everything that a gateway serves from memory. */
 function contentOf(fleet: FleetProjection): string {
   const answers = new FleetAnswers(fleet);
   return `${answers.gpuList({})}\n${answers.latestList({ limit: 10_000 })}`.replaceAll("},{", "},\n{");
@@ -92,13 +92,13 @@ function contentOf(fleet: FleetProjection): string {
 
 async function untilEqual(gateways: readonly FleetProjection[], expected: string): Promise<void> {
   const isSame = (): boolean => gateways.every((fleet) => contentOf(fleet) === expected);
-  // what is not the same in time is shown below with its differences
+  // gateways that do not agree in time are shown below with their differences
   await until(isSame).catch(() => undefined);
   for (const fleet of gateways) expect(contentOf(fleet)).toBe(expected);
 }
 
 test.each([1, 2, 3, 4, 5, 6])(
-  "gateways that came at the beginning, in the middle and at the end agree with each other and with the store (seed %i)",
+  "gateways started at the beginning, in the middle and at the end agree with each other and with the store (seed %i)",
   async (seed) => {
     const random = randomFrom(seed);
     const collectors = [openTier(), openTier()];
