@@ -9,7 +9,7 @@ export const gateway: Role = {
   async open(shared) {
     const { config, etcd } = shared;
     const { queries } = await (etcd === undefined ? shared.store.open() : shared.store.openLate());
-    const fleet = openFleet({ ...shared, queries: queries.fleet, });
+    const fleet = openFleet({ ...shared, queries: queries.fleet });
     return {
       services: [fleet],
       banner: {
