@@ -7,12 +7,12 @@ import { bodyMaxBytes, readBody } from "./read-body.ts";
 
 const cacheMax = { maxEntries: 256, maxCharacters: 64 * 1024 * 1024 };
 
-/** Answers again what was asked before in the same words, where the answer was made of the fleet alone and the fleet has
- *  not changed since: the way through parser, validation and resolvers takes ten times as long as the rest.
- *  @param contextOf the context that a request's operation had; undefined where it came to none */
+/** Caches answers by the text of their request, if they were made from the fleet's memory alone, until the fleet changes:
+ *  parser, validation and resolvers take ten times as long as the rest of an answer.
+ *  @param contextOf returns the context of a request's operation; undefined if the request was not executed */
 export function responseCache(view: FleetView, contextOf: (request: Request) => OperationContext | undefined): Plugin {
   const responses = new ResponseCache({ ...cacheMax, version: () => view.version });
-  const asked = new WeakMap<Request, { readonly key: string; readonly version: number }>();
+  const requests = new WeakMap<Request, { readonly key: string; readonly version: number }>();
   return {
     onRequest: async (event) => {
       const { request } = event;
@@ -23,20 +23,20 @@ export function responseCache(view: FleetView, contextOf: (request: Request) => 
       const { version } = responses;
       const body = responses.get(key);
       if (body !== undefined) return event.endResponse(await body.answerTo(request, {}));
-      // the body has been read
-      const unread = request.method === "POST" ? withBody(request, sent) : request;
-      asked.set(unread, { key, version });
-      event.setRequest(unread);
+      // the body has been read, so the request needs another one with the same text
+      const readable = request.method === "POST" ? withBody(request, sent) : request;
+      requests.set(readable, { key, version });
+      event.setRequest(readable);
     },
     onResponse: async (event) => {
       const { request, response } = event;
-      const question = asked.get(request);
-      if (question === undefined || response.status !== 200 || contextOf(request)?.isOfFleetAlone !== true) return;
+      const cacheable = requests.get(request);
+      if (cacheable === undefined || response.status !== 200 || contextOf(request)?.isOfFleetAlone !== true) return;
       const type = response.headers.get("content-type") ?? "";
       if (!type.includes("json")) return;
       const text = await response.text();
       event.setResponse(new Response(text, response));
-      responses.set(question.key, new CachedBody(text, type), question.version);
+      responses.set(cacheable.key, new CachedBody(text, type), cacheable.version);
     },
   };
 }

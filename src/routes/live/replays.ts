@@ -72,12 +72,12 @@ export class Replays {
     this.end(replay, sent);
   }
 
-  /** @returns false if records are left, because of their number or because the subscription has ended */
+  /** @returns false if records are left, because of their number or because the subscription waits for them no longer */
   private async sendPages({ subscription, sinceMs }: Replay, sent: { count: number }): Promise<boolean> {
     for (const gpus of partsOf(subscription.request.selector)) {
       let cursor: RecordFilter["cursor"];
       do {
-        if (subscription.stateName === "ENDED") return false;
+        if (subscription.stateName !== "REPLAYING") return false;
         const left = this.options.maxRecords - sent.count;
         if (left <= 0) return false;
         const limit = Math.min(pageRecords, left);
