@@ -41,7 +41,7 @@ describe("/health", () => {
     expect(await gateway.json("/health/ready")).toEqual({ status: "ok", reasons: [] });
   });
 
-  test("a service at fault degrades it with the reason, and takes readiness away until it is well", async () => {
+  test("a service with an error degrades it with the reason, and it is not ready until the error is gone", async () => {
     const fault: { reason: string | undefined } = { reason: "streaming stopped: fleet.csv cannot be read" };
     const gateway = gatewayOver(stored, { services: [serviceWith("streamer", () => fault.reason)] });
     expect((await gateway.get("/health")).status).toBe(200);
@@ -82,7 +82,7 @@ describe("/health", () => {
     expect((await answer).status).toBe(503);
   });
 
-  test("a gateway that knows the fleet is degraded without a store, and ready: it serves what is in memory", async () => {
+  test("a gateway with the fleet in memory is degraded without a store, and ready: it serves from memory", async () => {
     const leaving = await openFleetStore();
     const gateway = gatewayOver(leaving);
     expect((await gateway.get("/api/v1/gpus")).status).toBe(200);
@@ -99,13 +99,13 @@ describe("/health", () => {
     }
   });
 
-  test("messages that were given up degrade it", async () => {
+  test("dead letters degrade it", async () => {
     const gateway = gatewayOver(stored);
-    await giveUpOneMessage(gateway);
+    await buryOneMessage(gateway);
     expect(await gateway.json("/health")).toMatchObject({
       status: "degraded",
       components: {
-        queue: { status: "degraded", reason: expect.stringContaining("1 message(s) were given up") as unknown },
+        queue: { status: "degraded", reason: expect.stringContaining("1 dead letter(s)") as unknown },
       },
     });
     expect(await (await gateway.get("/metrics")).text()).toContain("telemetry_queue_dead_messages 1\n");
@@ -113,7 +113,7 @@ describe("/health", () => {
 });
 
 describe("/metrics", () => {
-  test("has the state of queue, services and process, and what other parts put into the registry", async () => {
+  test("has the state of queue, services and process, and the instruments of other parts", async () => {
     const registry = new Registry();
     new Counter({ name: "telemetry_things_total", help: "of another part", registers: [registry] }).inc(3);
     const services = [serviceWith("collector", () => undefined), serviceWith("streamer", () => "stopped")];
@@ -133,7 +133,7 @@ describe("/metrics", () => {
     expect(lines.some((line) => /^process_resident_memory_bytes [1-9]/.test(line))).toBe(true);
   });
 
-  test("requests are counted by method, route and status, never by what a client made up", async () => {
+  test("requests are counted by method, route and status, never by a path that a client made up", async () => {
     const gateway = gatewayOver(stored);
     await gateway.get("/api/v1/gpus/GPU-host-a-0");
     await gateway.get("/api/v1/gpus/GPU-made-up");
@@ -162,7 +162,7 @@ test("a process without the gateway has health and metrics, and nothing else", a
   for (const path of ["/api/v1/gpus", "/swagger/", "/docs"]) expect((await gateway.get(path)).status).toBe(404);
 });
 
-async function giveUpOneMessage({ queue }: TestGateway): Promise<void> {
+async function buryOneMessage({ queue }: TestGateway): Promise<void> {
   const { signal } = new AbortController();
   const source = { sourceId: "s", from: { offset: 0, line: 1 }, to: { offset: 1, line: 2 } };
   const payload = new Uint8Array(1);

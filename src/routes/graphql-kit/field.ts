@@ -6,14 +6,14 @@ import { EnumTypes } from "./types/enums.ts";
 import { OutputTypes } from "./types/output-types.ts";
 import { argumentsOf, parametersOf } from "./types/arguments.ts";
 
-/** Says how many elements a field may have, before it is answered.
- *  @param args as GraphQL has them, defaults filled in */
+/** Bounds how many elements a field may have, before it is resolved.
+ *  @param args named as in GraphQL, with defaults */
 export type SizeOf = (args: Readonly<Record<string, unknown>>, fleet: FleetIndex) => number;
 
 interface FieldText<Takes extends Parameters, Source> {
   readonly type: GraphQLOutputType;
   readonly description: string;
-  /** Parameters as REST declares them; the resolver gets them by their names there. */
+  /** Parameters as REST declares them; the resolver gets them under these names. */
   readonly takes: Takes;
   readonly size?: SizeOf;
   readonly resolve: (source: Source, values: ValuesOf<Takes>, context: OperationContext) => unknown;
@@ -25,17 +25,17 @@ type Field = GraphQLFieldConfig<unknown, GraphqlContext>;
 /** Fields of a type, by name. */
 export type FieldMap = Readonly<Record<string, Field>>;
 
-/** What the fields of one schema are made with. */
+/** What the fields of a schema are made with. */
 export interface SchemaKit {
   /** Object types of the API's schemas. */
   readonly types: OutputTypes;
   readonly enums: EnumTypes;
-  /** Makes a field whose parameters are checked before it is answered. */
+  /** Makes a field whose parameters are checked before it is resolved. */
   readonly field: <Takes extends Parameters, Source>(text: FieldText<Takes, Source>) => Field;
 }
 
-/** Makes what the fields of one schema are made with.
- *  @param relationsOf fields that lead from a type, known by its name, to others; called once all types are named */
+/** The kit of a new schema.
+ *  @param relationsOf returns the fields that lead from a type, known by its name, to other types */
 export function schemaKit(relationsOf: (typeName: string) => FieldMap): SchemaKit {
   const enums = new EnumTypes();
   return {
@@ -52,7 +52,7 @@ export function schemaKit(relationsOf: (typeName: string) => FieldMap): SchemaKi
   };
 }
 
-/** The size of a field that says by an argument how many elements it may have. */
+/** The size of a field whose argument `limit` bounds its elements. */
 export function limitOf(args: Readonly<Record<string, unknown>>): number {
   return typeof args["limit"] === "number" ? args["limit"] : Infinity;
 }

@@ -1,41 +1,41 @@
-/** The answers that are no success, by status; operations refer to them. */
+/** The error responses by status; operations refer to them. */
 export const errorResponses = {
-  400: faultResponse("A parameter is unknown or its value is not usable", {
+  400: errorResponse("A parameter is unknown, or its value is not usable", {
     code: "invalid_parameter",
     message: 'limit="0" is not usable; expected a whole number from 1 to 10000',
     details: { parameter: "limit", value: "0", expected: "a whole number from 1 to 10000" },
   }),
-  404: faultResponse("What the path names is not there", {
+  404: errorResponse("The object that the path names does not exist", {
     code: "not_found",
     message: 'There is no GPU with uuid "GPU-0"',
     details: { resource: "GPU", uuid: "GPU-0" },
   }),
-  406: faultResponse("The Accept header takes nothing of what there is", {
+  406: errorResponse("No available media type matches the Accept header", {
     code: "not_acceptable",
     message: 'accept="image/png" takes nothing of what there is: application/json, text/csv, application/x-ndjson',
     details: { accept: "image/png", available: ["application/json", "text/csv", "application/x-ndjson"] },
   }),
-  413: faultResponse("The body is too large; none is needed", {
+  413: errorResponse("The body is too large; none is needed", {
     code: "too_large",
     message: "A body of 3000000 bytes is too large: this path needs none, and takes up to 65536 bytes",
     details: { bytes: 3_000_000, max_bytes: 65_536 },
   }),
-  415: faultResponse("The body is no JSON; none is needed", {
+  415: errorResponse("The body is not JSON; none is needed", {
     code: "unsupported_media_type",
     message: 'A body of type "text/xml" is not understood: this path needs none, and takes application/json',
     details: { content_type: "text/xml", supported: ["application/json"] },
   }),
-  429: faultResponse("One client asks too much; Retry-After says when to come back", {
+  429: errorResponse("The client sends too many requests; Retry-After says when to retry", {
     code: "too_many_requests",
     message: "More than 100 requests a second come from 10.0.0.7; come back in 1 s",
     details: { client: "10.0.0.7", per_second: 100, retry_after_seconds: 1 },
   }),
-  500: faultResponse("The request failed inside the server", {
+  500: errorResponse("The request failed inside the server", {
     code: "internal_error",
     message: "The request failed inside the server; its log says why",
     details: {},
   }),
-  503: faultResponse("The store or the queue does not answer; Retry-After says when to come back", {
+  503: errorResponse("The store or the queue does not answer; Retry-After says when to retry", {
     code: "store_unavailable",
     message: "The store does not answer; try again",
     details: { reason: "the embedded store is closed" },
@@ -44,7 +44,7 @@ export const errorResponses = {
 
 export type ErrorStatus = keyof typeof errorResponses;
 
-function faultResponse(description: string, error: Record<string, unknown>) {
+function errorResponse(description: string, error: Record<string, unknown>) {
   return {
     description,
     content: {

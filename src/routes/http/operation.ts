@@ -3,29 +3,29 @@ import { listAnswer, pageAnswer, partAnswer, rowsAnswer, singleAnswer } from "..
 import { nameOf } from "../schemas/named-schema.ts";
 import type { ErrorStatus } from "./error-responses.ts";
 
-/** The groups of the documentation. */
+/** The groups of operations in the OpenAPI document. */
 export const tags = [
   { name: "gpus", description: "GPUs and their telemetry" },
   { name: "hierarchy", description: "Clusters, their hosts, and the hosts' GPUs" },
   { name: "telemetry", description: "Records of all GPUs" },
-  { name: "input", description: "What may come in, and what was rejected" },
-  { name: "pipeline", description: "How the pipeline does, and the messages that were given up" },
+  { name: "input", description: "Metrics that records may have, and inputs that were rejected" },
+  { name: "pipeline", description: "State of the pipeline, and its dead letters" },
   { name: "operations", description: "For operators and monitoring" },
 ] as const;
 
 interface OperationText {
-  /** Becomes a function's name in generated clients. */
+  /** The name of the function in generated clients. */
   readonly id: string;
   readonly tag: (typeof tags)[number]["name"];
   readonly summary: string;
   readonly description: string;
   readonly errors: readonly ErrorStatus[];
-  /** Answers carry an ETag, and 304 is the answer to who has them already. */
+  /** Responses carry an ETag; a client that has the current response gets 304. */
   readonly etag?: true;
 }
 
-/** What a success carries: a list, a part of one, or one of a type in the envelope, a type as it is, or text; `rowsToo`
- *  where it can be given row by row, too. */
+/** The body of a success, by the schema of its elements. In the envelope: `list`, `part` of a list, `page` of history,
+ *  `rows` of aggregates, `single` object. Without envelope: `plain` and `text`. `rowsToo`: also as CSV and NDJSON. */
 type Success =
   | { readonly list: TSchema; readonly rowsToo?: true }
   | { readonly part: TSchema; readonly rowsToo?: true }
@@ -35,38 +35,30 @@ type Success =
   | { readonly plain: TSchema; /** What 503 with the same type means. */ readonly plain503?: string }
   | { readonly text: string };
 
-/** An answer by its media types. */
+/** A response by its media types. */
 interface Documented {
   readonly description: string;
   readonly content: Readonly<Record<string, { readonly schema: TSchema; readonly example?: unknown }>>;
 }
 
-/** The documentation of a route: goes into its `detail`. Answers are documented and not checked at run time: a page of
- *  10,000 records would pay for it; the tests check them. */
-export function operation({
-  id,
-  tag,
-  summary,
-  description,
-  errors: faults,
-  etag,
-  ...success
-}: OperationText & Success) {
+/** The documentation of a route, for its `detail`. Responses are documented and not checked at run time, because checking
+ *  a page of 10,000 records is slow; tests check them. */
+export function operation({ id, tag, summary, description, errors, etag, ...success }: OperationText & Success) {
   const isByRow = "rowsToo" in success;
-  // what every client of the API may meet, whatever it asks for; operators are always let in
+  // errors of every operation of the API; the rate limit does not apply to operators
   const all: ErrorStatus[] = [
-    ...faults,
+    ...errors,
     ...(isByRow ? [406 as const] : []),
     ...(tag === "operations" ? [] : [429 as const]),
   ];
-  const { 200: given, ...others } = successResponses(success);
+  const { 200: success200, ...others } = successResponses(success);
   return {
     operationId: id,
     tags: [tag] as string[],
     summary,
     description,
     responses: {
-      200: isByRow ? { ...given, content: { ...given.content, ...rowContents } } : given,
+      200: isByRow ? { ...success200, content: { ...success200.content, ...rowContents } } : success200,
       ...others,
       ...(etag === undefined ? {} : { 304: notModified }),
       ...Object.fromEntries(all.map((status) => [status, { $ref: `#/components/responses/${status}` }])),
@@ -74,12 +66,12 @@ export function operation({
   };
 }
 
-const notModified = { description: "What If-None-Match names is still the answer; without a body" };
+const notModified = { description: "The response that If-None-Match names is still current; no body" };
 
-/** A list row by row; of history without limit and cursor, all of the window. */
+/** A list row by row. History without limit and cursor is the whole window. */
 const rowContents = {
-  "text/csv": { schema: Type.String({ description: "A header, then a row each (RFC 4180)" }) },
-  "application/x-ndjson": { schema: Type.String({ description: "An element of data in each line" }) },
+  "text/csv": { schema: Type.String({ description: "A header line, then a line for each element (RFC 4180)" }) },
+  "application/x-ndjson": { schema: Type.String({ description: "A line for each element of data" }) },
 };
 
 function successResponses(success: Success): Record<number, Documented> & { 200: Documented } {

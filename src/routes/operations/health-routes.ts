@@ -11,11 +11,11 @@ import { noQuery } from "../http/parameters/common.ts";
 import { probeSchema, healthSchema, type ComponentHealth, type Health } from "./health.ts";
 
 export interface HealthOptions {
-  /** Undefined in a process that only streams. */
+  /** Undefined in a process without a store. */
   readonly store: Pick<TelemetryStore, "ping"> | undefined;
   /** True while the process can answer clients from memory, whether or not the store answers. */
   readonly servesFromMemory: () => boolean;
-  /** What the store's database is; undefined while it was not reached. */
+  /** What the store's database is; undefined until it was reached. */
   readonly engine: () => string | undefined;
   readonly queue: Pick<Queue, "stats">;
   readonly services: readonly Service[];
@@ -25,9 +25,9 @@ export interface HealthOptions {
   readonly clock: Clock;
 }
 
-/** Services whose trouble keeps a gateway that knows the fleet from nothing: its news, and the upkeep of etcd. */
-const servedWithout: ReadonlySet<string> = new Set(["fleet", "etcd"]);
-/** A part that has not answered by then counts as down: probes themselves give up after a few seconds. */
+/** Services that a process that serves from memory can do without: updates of the fleet, and the upkeep of etcd. */
+const dispensable: ReadonlySet<string> = new Set(["fleet", "etcd"]);
+/** A part that has not answered by then counts as down. Probes themselves time out after a few seconds. */
 const probeTimeoutMs = 2000;
 
 /** /health for people, /health/live and /health/ready for probes. */
@@ -71,18 +71,18 @@ async function readHealth(options: HealthOptions, startedAtMs: number): Promise<
   };
 }
 
-/** A gateway that knows the fleet still serves that. */
+/** A process that serves from memory is not down. */
 function isDown({ servesFromMemory }: HealthOptions, first: ComponentHealth): boolean {
   return first.status === "down" && !servesFromMemory();
 }
 
-/** Ready means: the store answers (the queue, where there is no store) and the services run. A gateway that knows the
- *  fleet is ready without the store, and without news of the fleet: what it still has to say, others could not say
- *  better. */
+/** A process is ready if its store answers (the queue, if it has no store) and its services run. A process that serves
+ *  from memory is ready without its store and without updates: while a store or etcd is down, no other gateway has
+ *  newer data. */
 async function reasonsAgainst(options: HealthOptions): Promise<string[]> {
   const { services, servesFromMemory } = options;
   const first = (await storeHealth(options)) ?? (await queueHealth(options));
-  const needed = services.filter(({ name }) => !servesFromMemory() || !servedWithout.has(name));
+  const needed = services.filter(({ name }) => !servesFromMemory() || !dispensable.has(name));
   const parts = [isDown(options, first) ? first : okay, ...needed.map(serviceHealth)];
   return parts.flatMap(({ reason }) => (reason === undefined ? [] : [reason]));
 }
@@ -109,8 +109,7 @@ async function queueHealth({ queue, clock }: HealthOptions): Promise<ComponentHe
       capacityMessages: capacity,
     } = await within(clock, probeTimeoutMs, () => queue.stats());
     const reasons: string[] = [];
-    if (dead > 0)
-      reasons.push(`${dead} message(s) were given up; /api/v1/pipeline/dead-letters names the error of each`);
+    if (dead > 0) reasons.push(`${dead} dead letter(s); /api/v1/pipeline/dead-letters names the error of each`);
     if (ready + inFlight >= capacity) {
       reasons.push(
         `the queue is full (${ready + inFlight} of ${capacity} messages): streamers wait for the collectors`,
@@ -132,9 +131,9 @@ const healthDetail = operation({
   id: "getHealth",
   tag: "operations",
   summary: "State of the process and its parts",
-  description: "ok and degraded answer 200, down answers 503. Each part that is not ok says why.",
+  description: "200 if the status is ok or degraded, 503 if it is down. Each part that is not ok has a reason.",
   plain: healthSchema,
-  plain503: "The store does not answer, and there is nothing that could be served without it",
+  plain503: "The store does not answer, and the process cannot serve from memory",
   errors: [400, 500],
 });
 
@@ -142,7 +141,7 @@ const liveDetail = operation({
   id: "getLiveness",
   tag: "operations",
   summary: "Whether the process answers",
-  description: "For a liveness probe: answers while the process runs, whatever the state of its parts.",
+  description: "For a liveness probe: 200 while the process runs, regardless of the state of its parts.",
   plain: probeSchema,
   errors: [400, 500],
 });
@@ -152,8 +151,8 @@ const readyDetail = operation({
   tag: "operations",
   summary: "Whether the process should get traffic",
   description:
-    "For a readiness probe: 200 while the services run and the store answers (a gateway that knows the fleet needs no " +
-    "store), else 503 with the reasons.",
+    "For a readiness probe: 200 while the services run and the store answers; otherwise 503 with the reasons. A gateway " +
+    "with the fleet in memory is ready without the store.",
   plain: probeSchema,
   plain503: "The store does not answer, or a service does not run",
   errors: [400, 500],

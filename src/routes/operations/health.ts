@@ -5,21 +5,23 @@ const componentSchema = Type.Object(
   {
     status: Type.Union([Type.Literal("ok"), Type.Literal("degraded"), Type.Literal("down")]),
     reason: Type.Optional(Type.String({ description: "What is wrong and what to do; absent while ok" })),
-    activity: Type.Optional(Type.String({ description: "What it is, or is at, where that is worth knowing" })),
+    activity: Type.Optional(
+      Type.String({ description: "What the part does or what it runs on, if that is worth knowing" }),
+    ),
   },
   { additionalProperties: false, description: "A part of the process" },
 );
 
-/** What /health answers. */
+/** The response of /health. */
 export const healthSchema = Type.Object(
   {
     status: Type.Union([Type.Literal("ok"), Type.Literal("degraded"), Type.Literal("down")], {
       description:
-        "ok; degraded: it answers, and something needs attention; down: the store does not answer, and the fleet is not " +
-        "known either",
+        "ok; degraded: the process serves clients, and a part needs attention; down: the store does not answer, and the " +
+        "process cannot serve from memory either",
     }),
     version: Type.String({ description: "Version of the program" }),
-    role: Type.String({ description: "Parts that this process runs" }),
+    role: Type.String({ description: "Roles that this process runs" }),
     cluster_id: Type.String({ description: "Cluster that its input belongs to" }),
     uptime_seconds: wholeNumber({ minimum: 0, description: "Time since the start" }),
     components: Type.Record(Type.String(), componentSchema, { description: "Each part by name" }),

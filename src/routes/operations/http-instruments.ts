@@ -2,16 +2,16 @@ import { Elysia } from "elysia";
 import { Histogram, type Registry } from "prom-client";
 import { stopwatch } from "../../kit/clock.ts";
 
-/** From a list out of memory to a page of 10,000 records. */
+/** From a list in memory to a page of 10,000 records. */
 const bucketsSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
 const countedMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]);
 
-/** Measures every request by method, route pattern and status: closed sets, whatever clients send. */
+/** Measures every request by method, route pattern and status. Clients cannot add values to these labels. */
 export function httpInstruments(registry: Registry) {
   const duration = new Histogram({
     name: "telemetry_http_request_duration_seconds",
-    help: "Time from a request's arrival to its answer",
+    help: "Time from a request's arrival to its response",
     labelNames: ["method", "route", "status"],
     buckets: bucketsSeconds,
     registers: [registry],
@@ -26,7 +26,7 @@ export function httpInstruments(registry: Registry) {
       if (elapsed === undefined) return;
       const method = countedMethods.has(request.method) ? request.method : "other";
       const status = responseValue instanceof Response ? responseValue.status : Number(set.status ?? 200);
-      // A path that no route has comes without a route, and is counted as one.
+      // requests for unknown paths have no route; all of them count as one
       duration.observe({ method, route: route || "unmatched", status }, elapsed() / 1000);
     });
 }

@@ -8,7 +8,7 @@ import { accepts } from "../http/parameters/accepts.ts";
 import { noQuery } from "../http/parameters/common.ts";
 
 export interface PrometheusOptions {
-  /** The other parts of the process have put their metrics into it. */
+  /** Holds the instruments of the other parts of the process; one app a registry. */
   readonly registry: Registry;
   readonly queue: Pick<Queue, "stats">;
   readonly services: readonly Service[];
@@ -16,7 +16,7 @@ export interface PrometheusOptions {
   readonly clock: Clock;
 }
 
-/** /metrics for Prometheus: what the parts count, and the state of queue, services and process at this moment. */
+/** /metrics for Prometheus: the instruments of all parts, and the state of queue, services and process now. */
 export function prometheusRoutes(options: PrometheusOptions) {
   const { registry } = options;
   const readQueue = queueGauges(options);
@@ -36,7 +36,7 @@ export function prometheusRoutes(options: PrometheusOptions) {
       detail: operation({
         id: "getPrometheusMetrics",
         tag: "operations",
-        summary: "Metrics for Prometheus",
+        summary: "State of the process for Prometheus",
         description: "Text exposition format 0.0.4.",
         text: 'telemetry_queue_ready_messages 0\ntelemetry_service_up{service="collector"} 1\n',
         errors: [400, 500],
@@ -50,8 +50,8 @@ function queueGauges({ registry, queue }: PrometheusOptions): () => Promise<void
   const up = gauge("telemetry_queue_up", "1 while the queue answers");
   const gauges: Record<keyof QueueStats, Gauge> = {
     readyMessages: gauge("telemetry_queue_ready_messages", "Messages that wait for a collector"),
-    inFlightMessages: gauge("telemetry_queue_in_flight_messages", "Messages that a collector works on"),
-    deadMessages: gauge("telemetry_queue_dead_messages", "Messages that were given up"),
+    inFlightMessages: gauge("telemetry_queue_in_flight_messages", "Messages that a collector processes"),
+    deadMessages: gauge("telemetry_queue_dead_messages", "Dead letters"),
     capacityMessages: gauge("telemetry_queue_capacity_messages", "Messages at which publishers wait"),
     oldestAgeMs: gauge("telemetry_queue_oldest_message_age_seconds", "Age of the oldest message not acknowledged"),
   };
@@ -68,15 +68,15 @@ function queueGauges({ registry, queue }: PrometheusOptions): () => Promise<void
 function serviceGauges({ registry, services }: PrometheusOptions): () => void {
   const up = new Gauge({
     name: "telemetry_service_up",
-    help: "1 while a service of this process is well",
+    help: "1 while a service of this process has no error",
     labelNames: ["service"],
     registers: [registry],
   });
   return () => services.forEach((service) => up.set({ service: service.name }, service.error() === undefined ? 1 : 0));
 }
 
-/** The names that every Prometheus client uses. prom-client's own collection gives wrong heap and garbage-collection
- *  figures on Bun, and keeps timers running. */
+/** Uses the names that every Prometheus client uses. prom-client's own collection gives wrong heap and
+ *  garbage-collection figures on Bun, and keeps timers running. */
 function processGauges({ registry, version, clock }: PrometheusOptions): () => void {
   const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, registers: [registry] });
   const build = new Gauge({

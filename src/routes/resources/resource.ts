@@ -9,9 +9,9 @@ import type { FleetAnswers } from "../answers/fleet-answers.ts";
 import type { HistoryAnswers } from "../answers/history-answers.ts";
 import type { FieldMap, SchemaKit } from "../graphql-kit/field.ts";
 
-/** A noun of the API, with all that the API says of it. */
+/** A noun of the API, with everything that the API offers about it. */
 export interface Resource {
-  /** Types that the OpenAPI document names; GraphQL's types are made of the same. */
+  /** Types that the OpenAPI document names. */
   readonly schemas: readonly TObject[];
   /** REST routes. */
   routes(parts: ResourceParts): readonly AnyElysia[];
@@ -19,7 +19,7 @@ export interface Resource {
   fields(kit: SchemaKit): ResourceFields;
 }
 
-/** What REST routes answer from. */
+/** What REST routes need to answer. */
 export interface ResourceParts {
   readonly answers: FleetAnswers;
   readonly history: HistoryAnswers;

@@ -1,18 +1,18 @@
 import { Type } from "@sinclair/typebox";
 
-/** How far a GPU may lag behind the newest record of its cluster and still count as active. */
+/** How far a GPU may be behind the newest record of its cluster and still count as active. */
 export const activeLagMs = 60_000;
 
-/** What a status may say. */
+/** The values of a status. */
 export const statusValues = ["active", "silent"] as const;
 export type Status = (typeof statusValues)[number];
 
-/** Whether something reports. Measured against the newest record of the cluster and not against the clock, so that
- *  an imported history is active, and a GPU that fell silent while others report is not. */
+/** Whether a GPU, host or cluster reports. Compared with the newest record of the cluster and not with the clock: GPUs of
+ *  an imported history are active, and a GPU that stopped reporting while others report is silent. */
 export const statusSchema = Type.Union(
   statusValues.map((value) => Type.Literal(value)),
   {
-    description: `active: its newest record is at most ${activeLagMs / 1000} s older than the newest of its cluster; else silent`,
+    description: `active: its newest record is at most ${activeLagMs / 1000} s older than the newest record of its cluster; otherwise silent`,
     examples: ["active"],
   },
 );

@@ -3,27 +3,29 @@ import { formatTimestamp } from "../../domain/timestamp.ts";
 import type { DeadLetter } from "../../pipeline/queue/queue.ts";
 import { instant, wholeNumber } from "./envelope.ts";
 
-/** A message that was given up, as the API shows it. */
+/** A dead letter, as the API shows it. */
 export const deadLetterSchema = Type.Object(
   {
     id: Type.String({ description: "The message's ULID" }),
-    topic: Type.String({ description: "Queue it was in" }),
+    topic: Type.String({ description: "Queue that the message was in" }),
     attempts: wholeNumber({ minimum: 0, description: "Deliveries that failed" }),
-    last_error: Type.String({ description: "Why the last one failed" }),
-    dead_at: instant("When it was given up"),
-    created_at: instant("When it was published"),
-    records: wholeNumber({ minimum: 0, description: "Records that it carries" }),
-    source_id: Type.String({ description: "Source that they came from" }),
-    source_from: wholeNumber({ description: "Where its stretch of the source begins; bytes of a file" }),
-    source_to: wholeNumber({ description: "Where it ends" }),
+    last_error: Type.String({ description: "Why the last delivery failed" }),
+    dead_at: instant("When it became a dead letter"),
+    created_at: instant("When the message was published"),
+    records: wholeNumber({ minimum: 0, description: "Records that the message carries" }),
+    source_id: Type.String({ description: "Source of the records" }),
+    source_from: wholeNumber({
+      description: "Where the message's range of the source begins; a byte offset for a file",
+    }),
+    source_to: wholeNumber({ description: "Where the range ends" }),
     schema_version: Type.String({ description: "Version of the payload's schema" }),
-    encoding: Type.String({ description: "How the payload's bytes are written" }),
-    trace_id: Type.String({ description: "The same for all messages of a batch" }),
+    encoding: Type.String({ description: "Encoding of the payload" }),
+    trace_id: Type.String({ description: "The same for all messages of one batch" }),
   },
   {
     $id: "DeadLetter",
     additionalProperties: false,
-    description: "A message that was given up after QUEUE_MAX_ATTEMPTS deliveries; its records are not stored",
+    description: "A message whose QUEUE_MAX_ATTEMPTS deliveries failed; its records are not stored",
     examples: [
       {
         id: "01K0F3Z8Q4W5X6Y7Z8A9B0C1D2",
@@ -44,7 +46,7 @@ export const deadLetterSchema = Type.Object(
   },
 );
 
-/** A message that was given up in the API's shape. */
+/** A dead letter in the API's shape. */
 export function toApiDeadLetter({
   envelope,
   attempts,

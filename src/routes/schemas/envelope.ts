@@ -15,7 +15,7 @@ export function instant(description: string) {
   return Type.String({ format: "date-time", description, examples: ["2025-07-18T20:42:34Z"] });
 }
 
-/** The answer that carries a list. */
+/** The response that carries a list. */
 export function listAnswer(item: TSchema) {
   return Type.Object(
     {
@@ -27,12 +27,14 @@ export function listAnswer(item: TSchema) {
   );
 }
 
-/** The answer that carries a list, or a part of it. */
+/** The response that carries a list or a part of it. */
 export function partAnswer(item: TSchema) {
   return Type.Object(
     {
       ...listAnswer(item).properties,
-      next_cursor: Type.Optional(Type.String({ description: "Where the list goes on; absent at its end" })),
+      next_cursor: Type.Optional(
+        Type.String({ description: "Cursor of the next part; absent at the end of the list" }),
+      ),
     },
     { additionalProperties: false },
   );
@@ -40,27 +42,27 @@ export function partAnswer(item: TSchema) {
 
 const resolution = Type.Union(
   resolutions.map((each) => Type.Literal(each)),
-  { description: "How finely it was looked at" },
+  { description: "Resolution of the records" },
 );
 
-/** The answer that carries a part of the history. */
+/** The response that carries a part of the history. */
 export function pageAnswer(item: TSchema) {
   return Type.Object(
     {
       ...listAnswer(item).properties,
       resolution,
-      next_cursor: Type.Optional(Type.String({ description: "Where older ones go on; absent at the end" })),
+      next_cursor: Type.Optional(Type.String({ description: "Cursor of the next older part; absent at the end" })),
     },
     { additionalProperties: false },
   );
 }
 
-/** The answer that carries what is summed up. */
+/** The response that carries aggregates. */
 export function rowsAnswer(item: TSchema) {
   return Type.Object({ ...listAnswer(item).properties, resolution }, { additionalProperties: false });
 }
 
-/** The answer that carries one thing. */
+/** The response that carries a single object. */
 export function singleAnswer(data: TSchema) {
   return Type.Object({ success: Type.Literal(true), count: Type.Literal(1), data }, { additionalProperties: false });
 }
@@ -70,19 +72,19 @@ export function list<T>(data: readonly T[]): { success: true; count: number; dat
   return { success: true, count: data.length, data };
 }
 
-/** Puts one thing into the API's envelope. */
+/** Puts a single object into the API's envelope. */
 export function single<T>(data: T): { success: true; count: 1; data: T } {
   return { success: true, count: 1, data };
 }
 
-/** Every answer that is no success. */
+/** Every error response. */
 export const errorSchema = Type.Object(
   {
     success: Type.Literal(false),
     error: Type.Object(
       {
-        code: Type.String({ description: "Stable, for programs", examples: ["invalid_parameter"] }),
-        message: Type.String({ description: "One sentence, for people: what is wrong and what would be right" }),
+        code: Type.String({ description: "Stable identifier, for programs", examples: ["invalid_parameter"] }),
+        message: Type.String({ description: "For people: what is wrong and what would be right" }),
         details: Type.Record(Type.String(), Type.Unknown(), { description: "The values behind the message" }),
       },
       { additionalProperties: false },
@@ -91,7 +93,7 @@ export const errorSchema = Type.Object(
   {
     $id: "Error",
     additionalProperties: false,
-    description: "Says what went wrong",
+    description: "What went wrong",
     examples: [
       {
         success: false,

@@ -8,15 +8,17 @@ import { instant } from "./envelope.ts";
 export const gpuSchema = Type.Object(
   {
     id: Type.String({ description: "Index on its host (DCGM's gpu label)" }),
-    uuid: Type.String({ description: "Known by this everywhere (DCGM's UUID label)" }),
-    hostname: Type.String({ description: "Host it is in" }),
-    name: Type.String({ description: "Model (DCGM_FI_DEV_NAME); empty where the input does not say" }),
-    device: Type.String({ description: "Device on its host; empty where the input does not say" }),
+    uuid: Type.String({ description: "Identifies the GPU everywhere (DCGM's UUID label)" }),
+    hostname: Type.String({ description: "Host that it is in" }),
+    name: Type.String({ description: "Model (DCGM_FI_DEV_NAME); empty if the input does not say" }),
+    device: Type.String({ description: "Device on its host; empty if the input does not say" }),
     status: statusSchema,
-    cluster_id: Type.String({ description: "Cluster its host belongs to" }),
-    driver_version: Type.Optional(Type.String({ description: "DCGM_FI_DRIVER_VERSION; absent where nobody said" })),
-    first_seen_at: instant("Its oldest record"),
-    last_seen_at: instant("Its newest record"),
+    cluster_id: Type.String({ description: "Cluster that its host belongs to" }),
+    driver_version: Type.Optional(
+      Type.String({ description: "DCGM_FI_DRIVER_VERSION; absent if the input does not say" }),
+    ),
+    first_seen_at: instant("When its oldest record was measured"),
+    last_seen_at: instant("When its newest record was measured"),
     properties: Type.Optional(
       Type.Record(Type.String(), Type.String(), { description: "Further labels of the input, by their own names" }),
     ),
@@ -45,7 +47,8 @@ export const gpuSchema = Type.Object(
 
 type ApiGpu = Static<typeof gpuSchema>;
 
-/** @param newestAtMs the newest record of its cluster */
+/** A GPU in the API's shape.
+ *  @param newestAtMs instant of the newest record of its cluster */
 export function toApiGpu(gpu: StoredGpu, newestAtMs: number): ApiGpu {
   const { driverVersion, properties } = gpu;
   return {

@@ -13,8 +13,8 @@ const gpuCounts = {
 /** A host as the API shows it. */
 export const hostSchema = Type.Object(
   {
-    hostname: Type.String({ description: "The host's id in paths too" }),
-    cluster_id: Type.String({ description: "Cluster it belongs to" }),
+    hostname: Type.String({ description: "Name of the host, and its id in paths" }),
+    cluster_id: Type.String({ description: "Cluster that it belongs to" }),
     ...gpuCounts,
     status: statusSchema,
     last_seen_at: instant("Newest record of its GPUs"),
@@ -22,7 +22,7 @@ export const hostSchema = Type.Object(
   {
     $id: "Host",
     additionalProperties: false,
-    description: "A host with GPUs; active while one of them is",
+    description: "A host with GPUs; active if one of them is active",
     examples: [
       {
         hostname: "mtv5-dgx1-hgpu-032",
@@ -40,9 +40,9 @@ export const hostSchema = Type.Object(
 /** A cluster as the API shows it. */
 export const clusterSchema = Type.Object(
   {
-    id: Type.String({ description: "CLUSTER_ID of the streamer that took its telemetry in" }),
+    id: Type.String({ description: "CLUSTER_ID of the streamer that read its telemetry" }),
     name: Type.String({ description: "The same as id" }),
-    host_count: wholeNumber({ minimum: 0, description: "Hosts whose GPUs have reported" }),
+    host_count: wholeNumber({ minimum: 0, description: "Hosts with GPUs that have reported" }),
     ...gpuCounts,
     status: statusSchema,
     last_seen_at: instant("Newest record of its GPUs"),
@@ -66,7 +66,7 @@ export const clusterSchema = Type.Object(
   },
 );
 
-/** The newest record of each cluster, milliseconds since the epoch.
+/** Instant of the newest record of each cluster, milliseconds since the epoch.
  *  @param gpus all GPUs of the clusters in question */
 export function newestByCluster(gpus: readonly StoredGpu[]): ReadonlyMap<string, number> {
   const newest = new Map<string, number>();
@@ -77,7 +77,7 @@ export function newestByCluster(gpus: readonly StoredGpu[]): ReadonlyMap<string,
 }
 
 /** Hosts in the order of their first GPU.
- *  @param newestAtMs newest record by cluster */
+ *  @param newestAtMs instant of the newest record, by cluster */
 export function toApiHosts(
   gpus: readonly StoredGpu[],
   newestAtMs: ReadonlyMap<string, number>,
@@ -106,7 +106,7 @@ export function toApiClusters(gpus: readonly StoredGpu[]): Static<typeof cluster
     }));
 }
 
-/** What hosts and clusters say of their GPUs alike. */
+/** The fields that hosts and clusters have in common. */
 function figuresOf(gpus: readonly StoredGpu[], newestAtMs: number) {
   const active = gpus.filter(({ lastSeenAtMs }) => statusOf(lastSeenAtMs, newestAtMs) === "active").length;
   const lastSeenAtMs = gpus.reduce((latest, gpu) => Math.max(latest, gpu.lastSeenAtMs), -Infinity);

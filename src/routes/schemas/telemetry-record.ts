@@ -7,13 +7,13 @@ import { instant, wholeNumber } from "./envelope.ts";
 
 const identity = {
   telemetry_id: Type.String({
-    description: "{hostname}_{gpu_id}_{epoch seconds}, with .mmm where the instant has milliseconds",
+    description: "{hostname}_{gpu_id}_{epoch seconds}, with .mmm if the instant has milliseconds",
   }),
-  timestamp: instant("When it was measured, UTC; milliseconds only where there are any"),
+  timestamp: instant("When it was measured, UTC; with milliseconds if they are not 0"),
   gpu_id: Type.String({ description: "Index of the GPU on its host" }),
   uuid: Type.String({ description: "The GPU" }),
-  device: Type.String({ description: "Device on its host; empty where the input does not say" }),
-  model_name: Type.String({ description: "Model of the GPU; empty where the input does not say" }),
+  device: Type.String({ description: "Device on its host; empty if the input does not say" }),
+  model_name: Type.String({ description: "Model of the GPU; empty if the input does not say" }),
   hostname: Type.String({ description: "Host of the GPU" }),
   cluster_id: Type.String({ description: "Cluster of the host" }),
 };
@@ -29,14 +29,14 @@ const spreads = (description: string) => Type.Record(Type.String(), Type.Number(
 const rollupSchema = Type.Object(
   {
     records: wholeNumber({ minimum: 1, description: "Records in the minute or hour" }),
-    min: spreads("Least value of each metric"),
-    max: spreads("Greatest value of each metric"),
-    count: spreads("Values of each metric"),
+    min: spreads("Lowest value of each metric"),
+    max: spreads("Highest value of each metric"),
+    count: spreads("Number of values of each metric"),
   },
   {
     additionalProperties: false,
     description:
-      "Only with resolution 1m or 1h: timestamp is then the beginning, a gauge's field its average, a counter's its greatest value",
+      "Only with resolution 1m or 1h. timestamp is then the beginning of the minute or hour; a gauge's field is its average, a counter's its highest value",
   },
 );
 
@@ -45,7 +45,7 @@ function metricField({ description, unit, dcgmField, dcgmFieldId, kind }: Metric
   return Type.Optional(Type.Number({ description: `${description}; ${unit}, ${kind} (${origin})` }));
 }
 
-/** What a record may have been measured of: the catalogue's metrics, and what it does not know. */
+/** The metrics of a record: those of the catalogue, and those that the catalogue does not know. */
 export const metricFields = {
   ...Object.fromEntries(metrics.map((metric) => [metric.name, metricField(metric)])),
   custom: Type.Optional(
@@ -64,8 +64,7 @@ export const telemetryRecordSchema = Type.Object(
   {
     $id: "TelemetryRecord",
     additionalProperties: false,
-    description:
-      "All that was measured of one GPU at one instant. A metric without a value is absent, never null or 0.",
+    description: "All metrics of one GPU at one instant. A metric without a value is absent, never null or 0.",
     examples: [
       {
         telemetry_id: "mtv5-dgx1-hgpu-032_4_1752871354",
@@ -113,7 +112,7 @@ export function toApiRecord(record: StoredRecord): ApiRecord {
   return shown;
 }
 
-/** A minute or an hour in the API's shape: a record of averages, counters as they were at the end. */
+/** A minute or an hour in the API's shape: averages of gauges, and counters as they were at the end. */
 export function toApiRollup({ gpu, timeMs, records, metrics: aggregates }: StoredRollup): ApiRecord {
   const of = (pick: (name: string) => number): Record<string, number> =>
     Object.fromEntries(Object.keys(aggregates).map((name) => [name, pick(name)]));

@@ -77,7 +77,7 @@ export interface components {
             type: "telemetry_update";
             /**
              * Format: date-time
-             * @description When it was measured, UTC; milliseconds only where there are any
+             * @description When it was measured, UTC; with milliseconds if they are not 0
              * @example 2025-07-18T20:42:34Z
              */
             timestamp: string;

@@ -10,7 +10,7 @@ export interface paths {
         };
         /**
          * State of the process and its parts
-         * @description ok and degraded answer 200, down answers 503. Each part that is not ok says why.
+         * @description 200 if the status is ok or degraded, 503 if it is down. Each part that is not ok has a reason.
          */
         get: operations["getHealth"];
         put?: never;
@@ -30,7 +30,7 @@ export interface paths {
         };
         /**
          * Whether the process answers
-         * @description For a liveness probe: answers while the process runs, whatever the state of its parts.
+         * @description For a liveness probe: 200 while the process runs, regardless of the state of its parts.
          */
         get: operations["getLiveness"];
         put?: never;
@@ -50,7 +50,7 @@ export interface paths {
         };
         /**
          * Whether the process should get traffic
-         * @description For a readiness probe: 200 while the services run and the store answers (a gateway that knows the fleet needs no store), else 503 with the reasons.
+         * @description For a readiness probe: 200 while the services run and the store answers; otherwise 503 with the reasons. A gateway with the fleet in memory is ready without the store.
          */
         get: operations["getReadiness"];
         put?: never;
@@ -69,7 +69,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Metrics for Prometheus
+         * State of the process for Prometheus
          * @description Text exposition format 0.0.4.
          */
         get: operations["getPrometheusMetrics"];
@@ -110,7 +110,7 @@ export interface paths {
         };
         /**
          * One GPU
-         * @description The GPU of this uuid.
+         * @description The GPU with this uuid.
          */
         get: operations["getGpu"];
         put?: never;
@@ -130,7 +130,7 @@ export interface paths {
         };
         /**
          * Telemetry of one GPU
-         * @description Its records in the range, oldest first; where there are more than limit, the newest ones of them, and next_cursor leads to the older ones.
+         * @description Its records in the range, oldest first. If there are more than limit, the newest of them; next_cursor continues with older ones.
          */
         get: operations["listGpuTelemetry"];
         put?: never;
@@ -149,8 +149,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What of a GPU changed over time
-         * @description Where the GPU was, and which container, pod and namespace held it. With start_time and end_time the same: what held at that instant.
+         * Changes of a GPU over time
+         * @description Where the GPU was, and which container, pod and namespace held it. With the same start_time and end_time: what was true at that instant.
          */
         get: operations["getGpuChanges"];
         put?: never;
@@ -190,7 +190,7 @@ export interface paths {
         };
         /**
          * One cluster
-         * @description The cluster of this id.
+         * @description The cluster with this id.
          */
         get: operations["getCluster"];
         put?: never;
@@ -209,7 +209,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Figures of a cluster
+         * Statistics of a cluster
          * @description Counts, and averages over its GPUs' newest values.
          */
         get: operations["getClusterStats"];
@@ -250,7 +250,7 @@ export interface paths {
         };
         /**
          * One host
-         * @description The host of this name in the cluster.
+         * @description The host with this name in the cluster.
          */
         get: operations["getClusterHost"];
         put?: never;
@@ -290,7 +290,7 @@ export interface paths {
         };
         /**
          * One GPU of a host
-         * @description The GPU of this index on the host; where one was replaced by another, the one seen last.
+         * @description The GPU at this index on the host. If a GPU was replaced, the one seen last.
          */
         get: operations["getHostGpu"];
         put?: never;
@@ -310,7 +310,7 @@ export interface paths {
         };
         /**
          * Telemetry of one GPU of a host
-         * @description Its records in the range, oldest first; where there are more than limit, the newest ones of them, and next_cursor leads to the older ones.
+         * @description Its records in the range, oldest first. If there are more than limit, the newest of them; next_cursor continues with older ones.
          */
         get: operations["listHostGpuMetrics"];
         put?: never;
@@ -330,7 +330,7 @@ export interface paths {
         };
         /**
          * All hosts
-         * @description Every host with a GPU that has reported telemetry, of all clusters.
+         * @description Every host of any cluster with a GPU that has reported telemetry.
          */
         get: operations["listHosts"];
         put?: never;
@@ -350,7 +350,7 @@ export interface paths {
         };
         /**
          * GPUs of a host
-         * @description GPUs of the hosts with this name, whatever their cluster, by index.
+         * @description GPUs of the hosts with this name in any cluster, by index.
          */
         get: operations["listGpusByHostname"];
         put?: never;
@@ -370,7 +370,7 @@ export interface paths {
         };
         /**
          * Telemetry of all GPUs
-         * @description Records in the range, oldest first; where there are more than limit, the newest ones of them, and next_cursor leads to the older ones.
+         * @description Records in the range, oldest first. If there are more than limit, the newest of them; next_cursor continues with older ones.
          */
         get: operations["listTelemetry"];
         put?: never;
@@ -390,7 +390,7 @@ export interface paths {
         };
         /**
          * Newest record of every GPU
-         * @description The newest record of each GPU where it lies in the range, oldest first. Like everywhere, at most limit of them, the newest: ask for as many as there are GPUs.
+         * @description The newest record of each GPU, if it is in the range, oldest first. At most limit of them, the newest: set limit to the number of GPUs to get all.
          */
         get: operations["listLatestTelemetry"];
         put?: never;
@@ -409,8 +409,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Telemetry summed up
-         * @description Average, least, greatest and number of values of each metric, by minute or hour and by GPU, host, cluster, model or namespace; of whole minutes or hours that begin in the window. More rows than limit are an error.
+         * Aggregated telemetry
+         * @description Average, lowest and highest value and number of values of each metric, by minute or hour and by GPU, host, cluster, model or namespace, for whole minutes or hours that begin in the window. More rows than limit are an error.
          */
         get: operations["aggregateTelemetry"];
         put?: never;
@@ -450,7 +450,7 @@ export interface paths {
         };
         /**
          * Rejected inputs
-         * @description Inputs that could not be used, with place, reason and value; the newest first.
+         * @description Inputs that were rejected, each with its place, reason and value; the newest first.
          */
         get: operations["listQuarantine"];
         put?: never;
@@ -470,7 +470,7 @@ export interface paths {
         };
         /**
          * State of the pipeline
-         * @description How full the queue is, what was rejected, and what runs in the process that answers.
+         * @description How full the queue is, how many inputs were rejected, and the services of the process that answers.
          */
         get: operations["getPipeline"];
         put?: never;
@@ -489,8 +489,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Messages that were given up
-         * @description With the error of the last delivery, the oldest first; next_cursor leads to those that follow.
+         * Dead letters
+         * @description Messages whose deliveries failed, each with the error of the last delivery, the oldest first; next_cursor continues the list.
          */
         get: operations["listDeadLetters"];
         put?: never;
@@ -509,15 +509,15 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * One message that was given up
-         * @description With the error of its last delivery.
+         * One dead letter
+         * @description A message whose deliveries failed, with the error of the last one.
          */
         get: operations["getDeadLetter"];
         put?: never;
         post?: never;
         /**
-         * Drop a message for good
-         * @description Its records are lost unless their source is read again; answers with the letter as it was.
+         * Delete a message permanently
+         * @description Its records are lost unless their source is read again. Returns the dead letter as it was.
          */
         delete: operations["deleteDeadLetter"];
         options?: never;
@@ -536,7 +536,7 @@ export interface paths {
         put?: never;
         /**
          * Deliver a message again
-         * @description Puts it back into the queue, its attempts from 0; answers with the letter as it was.
+         * @description Puts the message back into the queue with 0 attempts. Returns the dead letter as it was.
          */
         post: operations["redriveDeadLetter"];
         delete?: never;
@@ -574,20 +574,20 @@ export interface components {
              * @example 2025-07-18T20:42:34Z
              */
             timestamp: string;
-            /** @description What makes the group: cluster_id and hostname, uuid, model_name or namespace */
+            /** @description What the group has in common: cluster_id and hostname, uuid, model_name or namespace */
             group: {
                 [key: string]: string;
             };
-            /** @description By the catalogue's names; a metric without a value is absent */
+            /** @description By the names of the catalogue; a metric without a value is absent */
             metrics: {
                 [key: string]: {
                     /** @description Average */
                     avg: number;
-                    /** @description Least value */
+                    /** @description Lowest value */
                     min: number;
-                    /** @description Greatest value */
+                    /** @description Highest value */
                     max: number;
-                    /** @description Values behind it */
+                    /** @description Number of values */
                     count: number;
                 };
             };
@@ -606,11 +606,11 @@ export interface components {
          *     }
          */
         Cluster: {
-            /** @description CLUSTER_ID of the streamer that took its telemetry in */
+            /** @description CLUSTER_ID of the streamer that read its telemetry */
             id: string;
             /** @description The same as id */
             name: string;
-            /** @description Hosts whose GPUs have reported */
+            /** @description Hosts with GPUs that have reported */
             host_count: number;
             /** @description GPUs that have reported */
             gpu_count: number;
@@ -619,7 +619,7 @@ export interface components {
             /** @description GPUs whose status is silent */
             silent_gpu_count: number;
             /**
-             * @description active: its newest record is at most 60 s older than the newest of its cluster; else silent
+             * @description active: its newest record is at most 60 s older than the newest record of its cluster; otherwise silent
              * @example active
              * @enum {string}
              */
@@ -632,7 +632,7 @@ export interface components {
             last_seen_at: string;
         };
         /**
-         * @description Figures of a cluster. The averages are over each GPU's newest value of the metric, at most 60 s older than the cluster's newest record; a metric that no GPU has is absent.
+         * @description Statistics of a cluster. The averages are over each GPU's newest value of the metric, at most 60 s older than the cluster's newest record; a metric that no GPU has is absent.
          * @example {
          *       "cluster_id": "local-cluster",
          *       "host_count": 31,
@@ -652,7 +652,7 @@ export interface components {
         ClusterStats: {
             /** @description The cluster */
             cluster_id: string;
-            /** @description Hosts whose GPUs have reported */
+            /** @description Hosts with GPUs that have reported */
             host_count: number;
             /** @description GPUs that have reported */
             gpu_count: number;
@@ -663,17 +663,17 @@ export interface components {
             /** @description Records stored */
             record_count: number;
             /**
-             * @description Of more than a million records the number is estimated
+             * @description True if there are more than a million records: their number is then estimated
              * @enum {boolean}
              */
             record_count_is_estimate?: true;
             /**
              * Format: date-time
-             * @description Newest record
+             * @description When the newest record was measured
              * @example 2025-07-18T20:42:34Z
              */
             newest_record_at: string;
-            /** @description GPU utilization (gpu_utilization), percent; absent where no GPU has it */
+            /** @description GPU utilization (gpu_utilization), percent; absent if no GPU has it */
             gpu_utilization?: {
                 /** @description Average over the GPUs that have it, percent */
                 average: number;
@@ -684,7 +684,7 @@ export interface components {
                 /** @description GPUs that have it */
                 gpu_count: number;
             };
-            /** @description GPU temperature (temperature), celsius; absent where no GPU has it */
+            /** @description GPU temperature (temperature), celsius; absent if no GPU has it */
             temperature?: {
                 /** @description Average over the GPUs that have it, celsius */
                 average: number;
@@ -695,7 +695,7 @@ export interface components {
                 /** @description GPUs that have it */
                 gpu_count: number;
             };
-            /** @description Power draw (power_draw), watts; absent where no GPU has it */
+            /** @description Power draw (power_draw), watts; absent if no GPU has it */
             power_draw?: {
                 /** @description Average over the GPUs that have it, watts */
                 average: number;
@@ -706,7 +706,7 @@ export interface components {
                 /** @description GPUs that have it */
                 gpu_count: number;
             };
-            /** @description Framebuffer memory used (memory_used_mb), MiB; absent where no GPU has it */
+            /** @description Framebuffer memory used (memory_used_mb), MiB; absent if no GPU has it */
             memory_used_mb?: {
                 /** @description Average over the GPUs that have it, MiB */
                 average: number;
@@ -717,7 +717,7 @@ export interface components {
                 /** @description GPUs that have it */
                 gpu_count: number;
             };
-            /** @description Framebuffer memory used and free together (memory_used_mb + memory_free_mb), MiB; absent where no GPU has it */
+            /** @description Framebuffer memory used and free together (memory_used_mb + memory_free_mb), MiB; absent if no GPU has it */
             memory_total_mb?: {
                 /** @description Average over the GPUs that have it, MiB */
                 average: number;
@@ -730,7 +730,7 @@ export interface components {
             };
         };
         /**
-         * @description A message that was given up after QUEUE_MAX_ATTEMPTS deliveries; its records are not stored
+         * @description A message whose QUEUE_MAX_ATTEMPTS deliveries failed; its records are not stored
          * @example {
          *       "id": "01K0F3Z8Q4W5X6Y7Z8A9B0C1D2",
          *       "topic": "telemetry",
@@ -750,41 +750,41 @@ export interface components {
         DeadLetter: {
             /** @description The message's ULID */
             id: string;
-            /** @description Queue it was in */
+            /** @description Queue that the message was in */
             topic: string;
             /** @description Deliveries that failed */
             attempts: number;
-            /** @description Why the last one failed */
+            /** @description Why the last delivery failed */
             last_error: string;
             /**
              * Format: date-time
-             * @description When it was given up
+             * @description When it became a dead letter
              * @example 2025-07-18T20:42:34Z
              */
             dead_at: string;
             /**
              * Format: date-time
-             * @description When it was published
+             * @description When the message was published
              * @example 2025-07-18T20:42:34Z
              */
             created_at: string;
-            /** @description Records that it carries */
+            /** @description Records that the message carries */
             records: number;
-            /** @description Source that they came from */
+            /** @description Source of the records */
             source_id: string;
-            /** @description Where its stretch of the source begins; bytes of a file */
+            /** @description Where the message's range of the source begins; a byte offset for a file */
             source_from: number;
-            /** @description Where it ends */
+            /** @description Where the range ends */
             source_to: number;
             /** @description Version of the payload's schema */
             schema_version: string;
-            /** @description How the payload's bytes are written */
+            /** @description Encoding of the payload */
             encoding: string;
-            /** @description The same for all messages of a batch */
+            /** @description The same for all messages of one batch */
             trace_id: string;
         };
         /**
-         * @description Says what went wrong
+         * @description What went wrong
          * @example {
          *       "success": false,
          *       "error": {
@@ -803,11 +803,11 @@ export interface components {
             success: false;
             error: {
                 /**
-                 * @description Stable, for programs
+                 * @description Stable identifier, for programs
                  * @example invalid_parameter
                  */
                 code: string;
-                /** @description One sentence, for people: what is wrong and what would be right */
+                /** @description For people: what is wrong and what would be right */
                 message: string;
                 /** @description The values behind the message */
                 details: {
@@ -836,33 +836,33 @@ export interface components {
         Gpu: {
             /** @description Index on its host (DCGM's gpu label) */
             id: string;
-            /** @description Known by this everywhere (DCGM's UUID label) */
+            /** @description Identifies the GPU everywhere (DCGM's UUID label) */
             uuid: string;
-            /** @description Host it is in */
+            /** @description Host that it is in */
             hostname: string;
-            /** @description Model (DCGM_FI_DEV_NAME); empty where the input does not say */
+            /** @description Model (DCGM_FI_DEV_NAME); empty if the input does not say */
             name: string;
-            /** @description Device on its host; empty where the input does not say */
+            /** @description Device on its host; empty if the input does not say */
             device: string;
             /**
-             * @description active: its newest record is at most 60 s older than the newest of its cluster; else silent
+             * @description active: its newest record is at most 60 s older than the newest record of its cluster; otherwise silent
              * @example active
              * @enum {string}
              */
             status: "active" | "silent";
-            /** @description Cluster its host belongs to */
+            /** @description Cluster that its host belongs to */
             cluster_id: string;
-            /** @description DCGM_FI_DRIVER_VERSION; absent where nobody said */
+            /** @description DCGM_FI_DRIVER_VERSION; absent if the input does not say */
             driver_version?: string;
             /**
              * Format: date-time
-             * @description Its oldest record
+             * @description When its oldest record was measured
              * @example 2025-07-18T20:42:34Z
              */
             first_seen_at: string;
             /**
              * Format: date-time
-             * @description Its newest record
+             * @description When its newest record was measured
              * @example 2025-07-18T20:42:34Z
              */
             last_seen_at: string;
@@ -872,7 +872,7 @@ export interface components {
             };
         };
         /**
-         * @description What of a GPU changed over time: what held when the window began, and what began in it
+         * @description How a GPU changed over time: its state when the window began, and each change in the window
          * @example {
          *       "uuid": "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4",
          *       "attributes": [
@@ -902,11 +902,11 @@ export interface components {
         GpuChanges: {
             /** @description The GPU */
             uuid: string;
-            /** @description Where it was and with what, oldest first */
+            /** @description Its places and attributes, oldest first */
             attributes: {
                 /**
                  * Format: date-time
-                 * @description Since when it held, until the next one's
+                 * @description Since when this is true, until the next element
                  * @example 2025-07-18T20:42:34Z
                  */
                 from: string;
@@ -916,30 +916,30 @@ export interface components {
                 hostname: string;
                 /** @description Index on its host */
                 gpu_id: string;
-                /** @description Device on its host; empty where nobody said */
+                /** @description Device on its host; empty if the input does not say */
                 device: string;
-                /** @description Model; empty where nobody said */
+                /** @description Model; empty if the input does not say */
                 model_name: string;
-                /** @description Driver; empty where nobody said */
+                /** @description Driver; empty if the input does not say */
                 driver_version: string;
                 /** @description Further labels of the input */
                 properties: {
                     [key: string]: string;
                 };
             }[];
-            /** @description What held it, oldest first */
+            /** @description Workloads that held it, oldest first */
             workloads: {
                 /**
                  * Format: date-time
-                 * @description Since when it held, until the next one's
+                 * @description Since when this is true, until the next element
                  * @example 2025-07-18T20:42:34Z
                  */
                 from: string;
-                /** @description Empty: none, or nobody said */
+                /** @description Empty: none, or the input does not say */
                 container: string;
-                /** @description Empty: none, or nobody said */
+                /** @description Empty: none, or the input does not say */
                 pod: string;
-                /** @description Empty: none, or nobody said */
+                /** @description Empty: none, or the input does not say */
                 namespace: string;
             }[];
         };
@@ -967,13 +967,13 @@ export interface components {
          */
         Health: {
             /**
-             * @description ok; degraded: it answers, and something needs attention; down: the store does not answer, and the fleet is not known either
+             * @description ok; degraded: the process serves clients, and a part needs attention; down: the store does not answer, and the process cannot serve from memory either
              * @enum {string}
              */
             status: "ok" | "degraded" | "down";
             /** @description Version of the program */
             version: string;
-            /** @description Parts that this process runs */
+            /** @description Roles that this process runs */
             role: string;
             /** @description Cluster that its input belongs to */
             cluster_id: string;
@@ -986,13 +986,13 @@ export interface components {
                     status: "ok" | "degraded" | "down";
                     /** @description What is wrong and what to do; absent while ok */
                     reason?: string;
-                    /** @description What it is, or is at, where that is worth knowing */
+                    /** @description What the part does or what it runs on, if that is worth knowing */
                     activity?: string;
                 };
             };
         };
         /**
-         * @description A host with GPUs; active while one of them is
+         * @description A host with GPUs; active if one of them is active
          * @example {
          *       "hostname": "mtv5-dgx1-hgpu-032",
          *       "cluster_id": "local-cluster",
@@ -1004,9 +1004,9 @@ export interface components {
          *     }
          */
         Host: {
-            /** @description The host's id in paths too */
+            /** @description Name of the host, and its id in paths */
             hostname: string;
-            /** @description Cluster it belongs to */
+            /** @description Cluster that it belongs to */
             cluster_id: string;
             /** @description GPUs that have reported */
             gpu_count: number;
@@ -1015,7 +1015,7 @@ export interface components {
             /** @description GPUs whose status is silent */
             silent_gpu_count: number;
             /**
-             * @description active: its newest record is at most 60 s older than the newest of its cluster; else silent
+             * @description active: its newest record is at most 60 s older than the newest record of its cluster; otherwise silent
              * @example active
              * @enum {string}
              */
@@ -1045,12 +1045,12 @@ export interface components {
             name: string;
             /** @description DCGM's name */
             dcgm_field: string;
-            /** @description DCGM's id; the exporter's own metrics have none */
+            /** @description DCGM's id; absent for the exporter's own metrics */
             dcgm_field_id?: number;
             /** @description Unit of the value */
             unit: string;
             /**
-             * @description counter: only rises
+             * @description A counter only rises
              * @enum {string}
              */
             kind: "gauge" | "counter";
@@ -1062,7 +1062,7 @@ export interface components {
             description: string;
         };
         /**
-         * @description The pipeline as an operator looks at it
+         * @description State of the pipeline
          * @example {
          *       "queue": {
          *         "depth": 3,
@@ -1087,35 +1087,35 @@ export interface components {
         Pipeline: {
             /** @description The queue between streamers and collectors */
             queue: {
-                /** @description Messages that are not acknowledged: ready and in flight */
+                /** @description Messages that are not acknowledged yet: ready and in flight */
                 depth: number;
                 /** @description Messages that wait for a collector */
                 ready: number;
-                /** @description Messages that a collector works on */
+                /** @description Messages that a collector processes */
                 in_flight: number;
-                /** @description Messages that were given up */
+                /** @description Dead letters */
                 dead: number;
                 /** @description Depth at which streamers wait */
                 capacity: number;
                 /** @description Age of the oldest message that is not acknowledged */
                 lag_seconds: number;
             };
-            /** @description Inputs in quarantine by reason: wrong_column_count, malformed_quotes, record_too_large, invalid_utf8, nul_byte, missing_field, invalid_timestamp, timestamp_out_of_range, invalid_gpu_id, invalid_field, invalid_value, value_out_of_range, invalid_record */
+            /** @description Number of inputs in quarantine by reason: wrong_column_count, malformed_quotes, record_too_large, invalid_utf8, nul_byte, missing_field, invalid_timestamp, timestamp_out_of_range, invalid_gpu_id, invalid_field, invalid_value, value_out_of_range, invalid_record */
             rejected: {
                 [key: string]: number;
             };
-            /** @description What runs in this process */
+            /** @description Services of this process */
             services: {
-                /** @description What runs */
+                /** @description Name of the service */
                 name: string;
                 /**
-                 * @description Degraded says why
+                 * @description degraded: reason says why
                  * @enum {string}
                  */
                 status: "ok" | "degraded";
                 /** @description What is wrong, and what to do */
                 reason?: string;
-                /** @description What it does */
+                /** @description What it is doing */
                 activity?: string;
             }[];
         };
@@ -1133,7 +1133,7 @@ export interface components {
             reasons: string[];
         };
         /**
-         * @description An input that could not be used
+         * @description An input that was rejected
          * @example {
          *       "source_id": "csv:dcgm_metrics.csv",
          *       "line": 17,
@@ -1147,9 +1147,9 @@ export interface components {
          *     }
          */
         Rejection: {
-            /** @description Source it came from */
+            /** @description Source of the input */
             source_id: string;
-            /** @description Line in the file, from 1; 0 where the source has no lines */
+            /** @description Line in the file, from 1; 0 if the source has no lines */
             line: number;
             /** @description Byte offset of its first byte */
             byte: number;
@@ -1158,9 +1158,9 @@ export interface components {
              * @enum {string}
              */
             reason: "wrong_column_count" | "malformed_quotes" | "record_too_large" | "invalid_utf8" | "nul_byte" | "missing_field" | "invalid_timestamp" | "timestamp_out_of_range" | "invalid_gpu_id" | "invalid_field" | "invalid_value" | "value_out_of_range" | "invalid_record";
-            /** @description Column at fault; empty where the whole row is */
+            /** @description Column that was rejected; empty if the whole row was */
             field: string;
-            /** @description The offending value, cut to 200 characters */
+            /** @description The rejected value, cut to 200 characters */
             value: string;
             /** @description What is wrong and what would be right */
             message: string;
@@ -1174,7 +1174,7 @@ export interface components {
             seen_at: string;
         };
         /**
-         * @description All that was measured of one GPU at one instant. A metric without a value is absent, never null or 0.
+         * @description All metrics of one GPU at one instant. A metric without a value is absent, never null or 0.
          * @example {
          *       "telemetry_id": "mtv5-dgx1-hgpu-032_4_1752871354",
          *       "timestamp": "2025-07-18T20:42:34Z",
@@ -1195,11 +1195,11 @@ export interface components {
          *     }
          */
         TelemetryRecord: {
-            /** @description {hostname}_{gpu_id}_{epoch seconds}, with .mmm where the instant has milliseconds */
+            /** @description {hostname}_{gpu_id}_{epoch seconds}, with .mmm if the instant has milliseconds */
             telemetry_id: string;
             /**
              * Format: date-time
-             * @description When it was measured, UTC; milliseconds only where there are any
+             * @description When it was measured, UTC; with milliseconds if they are not 0
              * @example 2025-07-18T20:42:34Z
              */
             timestamp: string;
@@ -1207,9 +1207,9 @@ export interface components {
             gpu_id: string;
             /** @description The GPU */
             uuid: string;
-            /** @description Device on its host; empty where the input does not say */
+            /** @description Device on its host; empty if the input does not say */
             device: string;
-            /** @description Model of the GPU; empty where the input does not say */
+            /** @description Model of the GPU; empty if the input does not say */
             model_name: string;
             /** @description Host of the GPU */
             hostname: string;
@@ -1329,19 +1329,19 @@ export interface components {
             pod?: string;
             /** @description Namespace of the pod */
             namespace?: string;
-            /** @description Only with resolution 1m or 1h: timestamp is then the beginning, a gauge's field its average, a counter's its greatest value */
+            /** @description Only with resolution 1m or 1h. timestamp is then the beginning of the minute or hour; a gauge's field is its average, a counter's its highest value */
             rollup?: {
                 /** @description Records in the minute or hour */
                 records: number;
-                /** @description Least value of each metric */
+                /** @description Lowest value of each metric */
                 min: {
                     [key: string]: number;
                 };
-                /** @description Greatest value of each metric */
+                /** @description Highest value of each metric */
                 max: {
                     [key: string]: number;
                 };
-                /** @description Values of each metric */
+                /** @description Number of values of each metric */
                 count: {
                     [key: string]: number;
                 };
@@ -1349,7 +1349,7 @@ export interface components {
         };
     };
     responses: {
-        /** @description A parameter is unknown or its value is not usable */
+        /** @description A parameter is unknown, or its value is not usable */
         400: {
             headers: {
                 [name: string]: unknown;
@@ -1372,7 +1372,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description What the path names is not there */
+        /** @description The object that the path names does not exist */
         404: {
             headers: {
                 [name: string]: unknown;
@@ -1394,7 +1394,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description The Accept header takes nothing of what there is */
+        /** @description No available media type matches the Accept header */
         406: {
             headers: {
                 [name: string]: unknown;
@@ -1442,7 +1442,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description The body is no JSON; none is needed */
+        /** @description The body is not JSON; none is needed */
         415: {
             headers: {
                 [name: string]: unknown;
@@ -1466,7 +1466,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description One client asks too much; Retry-After says when to come back */
+        /** @description The client sends too many requests; Retry-After says when to retry */
         429: {
             headers: {
                 [name: string]: unknown;
@@ -1508,7 +1508,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description The store or the queue does not answer; Retry-After says when to come back */
+        /** @description The store or the queue does not answer; Retry-After says when to retry */
         503: {
             headers: {
                 [name: string]: unknown;
@@ -1600,7 +1600,7 @@ export interface operations {
             };
             400: components["responses"]["400"];
             500: components["responses"]["500"];
-            /** @description The store does not answer, and there is nothing that could be served without it */
+            /** @description The store does not answer, and the process cannot serve from memory */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1806,14 +1806,14 @@ export interface operations {
                         /** @description Elements in data */
                         count: number;
                         data: components["schemas"]["Gpu"][];
-                        /** @description Where the list goes on; absent at its end */
+                        /** @description Cursor of the next part; absent at the end of the list */
                         next_cursor?: string;
                     };
                     "text/csv": string;
                     "application/x-ndjson": string;
                 };
             };
-            /** @description What If-None-Match names is still the answer; without a body */
+            /** @description The response that If-None-Match names is still current; no body */
             304: {
                 headers: {
                     [name: string]: unknown;
@@ -1878,7 +1878,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description What If-None-Match names is still the answer; without a body */
+            /** @description The response that If-None-Match names is still current; no body */
             304: {
                 headers: {
                     [name: string]: unknown;
@@ -1981,11 +1981,11 @@ export interface operations {
                         count: number;
                         data: components["schemas"]["TelemetryRecord"][];
                         /**
-                         * @description How finely it was looked at
+                         * @description Resolution of the records
                          * @enum {string}
                          */
                         resolution: "raw" | "1m" | "1h";
-                        /** @description Where older ones go on; absent at the end */
+                        /** @description Cursor of the next older part; absent at the end */
                         next_cursor?: string;
                     };
                     "text/csv": string;
@@ -2121,7 +2121,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description What If-None-Match names is still the answer; without a body */
+            /** @description The response that If-None-Match names is still current; no body */
             304: {
                 headers: {
                     [name: string]: unknown;
@@ -2180,7 +2180,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description What If-None-Match names is still the answer; without a body */
+            /** @description The response that If-None-Match names is still current; no body */
             304: {
                 headers: {
                     [name: string]: unknown;
@@ -2299,7 +2299,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description What If-None-Match names is still the answer; without a body */
+            /** @description The response that If-None-Match names is still current; no body */
             304: {
                 headers: {
                     [name: string]: unknown;
@@ -2363,7 +2363,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description What If-None-Match names is still the answer; without a body */
+            /** @description The response that If-None-Match names is still current; no body */
             304: {
                 headers: {
                     [name: string]: unknown;
@@ -2435,7 +2435,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description What If-None-Match names is still the answer; without a body */
+            /** @description The response that If-None-Match names is still current; no body */
             304: {
                 headers: {
                     [name: string]: unknown;
@@ -2510,7 +2510,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description What If-None-Match names is still the answer; without a body */
+            /** @description The response that If-None-Match names is still current; no body */
             304: {
                 headers: {
                     [name: string]: unknown;
@@ -2623,11 +2623,11 @@ export interface operations {
                         count: number;
                         data: components["schemas"]["TelemetryRecord"][];
                         /**
-                         * @description How finely it was looked at
+                         * @description Resolution of the records
                          * @enum {string}
                          */
                         resolution: "raw" | "1m" | "1h";
-                        /** @description Where older ones go on; absent at the end */
+                        /** @description Cursor of the next older part; absent at the end */
                         next_cursor?: string;
                     };
                     "text/csv": string;
@@ -2713,14 +2713,14 @@ export interface operations {
                         /** @description Elements in data */
                         count: number;
                         data: components["schemas"]["Host"][];
-                        /** @description Where the list goes on; absent at its end */
+                        /** @description Cursor of the next part; absent at the end of the list */
                         next_cursor?: string;
                     };
                     "text/csv": string;
                     "application/x-ndjson": string;
                 };
             };
-            /** @description What If-None-Match names is still the answer; without a body */
+            /** @description The response that If-None-Match names is still current; no body */
             304: {
                 headers: {
                     [name: string]: unknown;
@@ -2787,7 +2787,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description What If-None-Match names is still the answer; without a body */
+            /** @description The response that If-None-Match names is still current; no body */
             304: {
                 headers: {
                     [name: string]: unknown;
@@ -2909,11 +2909,11 @@ export interface operations {
                         count: number;
                         data: components["schemas"]["TelemetryRecord"][];
                         /**
-                         * @description How finely it was looked at
+                         * @description Resolution of the records
                          * @enum {string}
                          */
                         resolution: "raw" | "1m" | "1h";
-                        /** @description Where older ones go on; absent at the end */
+                        /** @description Cursor of the next older part; absent at the end */
                         next_cursor?: string;
                     };
                     "text/csv": string;
@@ -3027,7 +3027,7 @@ export interface operations {
                     "application/x-ndjson": string;
                 };
             };
-            /** @description What If-None-Match names is still the answer; without a body */
+            /** @description The response that If-None-Match names is still current; no body */
             304: {
                 headers: {
                     [name: string]: unknown;
@@ -3125,7 +3125,7 @@ export interface operations {
                         count: number;
                         data: components["schemas"]["Aggregate"][];
                         /**
-                         * @description How finely it was looked at
+                         * @description Resolution of the records
                          * @enum {string}
                          */
                         resolution: "raw" | "1m" | "1h";
@@ -3350,7 +3350,7 @@ export interface operations {
                         /** @description Elements in data */
                         count: number;
                         data: components["schemas"]["DeadLetter"][];
-                        /** @description Where the list goes on; absent at its end */
+                        /** @description Cursor of the next part; absent at the end of the list */
                         next_cursor?: string;
                     };
                 };

@@ -8,10 +8,10 @@ export const metricSchema = Type.Object(
     name: Type.String({ description: "Field of a record" }),
     dcgm_field: Type.String({ description: "DCGM's name" }),
     dcgm_field_id: Type.Optional(
-      wholeNumber({ minimum: 0, description: "DCGM's id; the exporter's own metrics have none" }),
+      wholeNumber({ minimum: 0, description: "DCGM's id; absent for the exporter's own metrics" }),
     ),
     unit: Type.String({ description: "Unit of the value" }),
-    kind: Type.Union([Type.Literal("gauge"), Type.Literal("counter")], { description: "counter: only rises" }),
+    kind: Type.Union([Type.Literal("gauge"), Type.Literal("counter")], { description: "A counter only rises" }),
     min: Type.Number({ description: "Lowest plausible value" }),
     max: Type.Number({ description: "Highest plausible value; a value outside is rejected" }),
     description: Type.String({ description: "What it measures" }),

@@ -3,9 +3,9 @@ import type { GpuChanges } from "../../../domain/query.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
 import { instant } from "../../schemas/envelope.ts";
 
-const from = instant("Since when it held, until the next one's");
+const from = instant("Since when this is true, until the next element");
 
-/** What changed of a GPU over time, as the API shows it. */
+/** How a GPU changed over time, as the API shows it. */
 export const gpuChangesSchema = Type.Object(
   {
     uuid: Type.String({ description: "The GPU" }),
@@ -16,32 +16,32 @@ export const gpuChangesSchema = Type.Object(
           cluster_id: Type.String({ description: "Cluster of the host" }),
           hostname: Type.String({ description: "Host that it was in" }),
           gpu_id: Type.String({ description: "Index on its host" }),
-          device: Type.String({ description: "Device on its host; empty where nobody said" }),
-          model_name: Type.String({ description: "Model; empty where nobody said" }),
-          driver_version: Type.String({ description: "Driver; empty where nobody said" }),
+          device: Type.String({ description: "Device on its host; empty if the input does not say" }),
+          model_name: Type.String({ description: "Model; empty if the input does not say" }),
+          driver_version: Type.String({ description: "Driver; empty if the input does not say" }),
           properties: Type.Record(Type.String(), Type.String(), { description: "Further labels of the input" }),
         },
         { additionalProperties: false },
       ),
-      { description: "Where it was and with what, oldest first" },
+      { description: "Its places and attributes, oldest first" },
     ),
     workloads: Type.Array(
       Type.Object(
         {
           from,
-          container: Type.String({ description: "Empty: none, or nobody said" }),
-          pod: Type.String({ description: "Empty: none, or nobody said" }),
-          namespace: Type.String({ description: "Empty: none, or nobody said" }),
+          container: Type.String({ description: "Empty: none, or the input does not say" }),
+          pod: Type.String({ description: "Empty: none, or the input does not say" }),
+          namespace: Type.String({ description: "Empty: none, or the input does not say" }),
         },
         { additionalProperties: false },
       ),
-      { description: "What held it, oldest first" },
+      { description: "Workloads that held it, oldest first" },
     ),
   },
   {
     $id: "GpuChanges",
     additionalProperties: false,
-    description: "What of a GPU changed over time: what held when the window began, and what began in it",
+    description: "How a GPU changed over time: its state when the window began, and each change in the window",
     examples: [
       {
         uuid: "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4",

@@ -12,7 +12,7 @@ import { gpuPage, gpuPageQuery, gpusOfPage } from "./gpu-page.ts";
 const uuid = nameOf("UUID of the GPU", "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4");
 const gpuChangesQuery = { uuid, ...changesQuery };
 
-/** GPUs, from memory, and what changed of them. */
+/** GPUs, from memory, and their changes over time. */
 export function gpuFields({ types, field }: SchemaKit): FieldMap {
   return {
     gpus: field({
@@ -24,20 +24,20 @@ export function gpuFields({ types, field }: SchemaKit): FieldMap {
     }),
     gpuPage: field({
       type: new GraphQLNonNull(gpuPageType(types)),
-      description: "The same with how many there are, and where the next part begins",
+      description: "The same GPUs, with their number and the cursor of the next part",
       takes: gpuPageQuery,
       size: gpusOfPage,
       resolve: (_, query, context) => gpuPage(query, context),
     }),
     gpu: field({
       type: types.of(gpuSchema),
-      description: "The GPU of this uuid; null where there is none",
+      description: "The GPU with this uuid; null if there is none",
       takes: { uuid },
       resolve: (_, query, { fleet }) => fleet.gpu(query.uuid),
     }),
     gpuChanges: field({
       type: types.of(gpuChangesSchema),
-      description: "Where a GPU was over time, and what held it; null where nothing is known of it",
+      description: "Where a GPU was over time, and which workloads held it; null if the GPU is unknown",
       takes: gpuChangesQuery,
       resolve: (_, query, context) => changesOf(query, context),
     }),
@@ -55,8 +55,8 @@ function gpuPageType(types: SchemaKit["types"]): GraphQLObjectType {
     description: "A part of the list of GPUs",
     fields: {
       gpus: { type: types.listOf(gpuSchema), extensions: { size: () => 1 } },
-      totalCount: { type: new GraphQLNonNull(GraphQLInt), description: "GPUs that fit, of all parts" },
-      nextCursor: { type: GraphQLString, description: "Give it as cursor; null at the end" },
+      totalCount: { type: new GraphQLNonNull(GraphQLInt), description: "Selected GPUs, of all parts" },
+      nextCursor: { type: GraphQLString, description: "The cursor of the next part; null at the end" },
     },
   });
 }

@@ -17,7 +17,7 @@ export const changesQuery = timeBounds({
   end: "RFC 3339 with zone; what began at or before it",
 });
 
-/** What was measured of one GPU, and what of it changed. */
+/** The telemetry of a GPU, and the changes of its attributes and workloads. */
 export function gpuHistoryRoutes(history: HistoryAnswers, queries: FleetQueries) {
   const checkKnown = async (uuid: string): Promise<void> => {
     if ((await queries.gpus({ uuids: [uuid] })).length === 0) throw notFound("GPU", { uuid });
@@ -27,7 +27,7 @@ export function gpuHistoryRoutes(history: HistoryAnswers, queries: FleetQueries)
       "/:uuid/telemetry",
       async ({ request, params: { uuid }, query }) => {
         const answer = await history.answer(request, { uuids: [uuid] }, query);
-        // rows that are still to come cannot be counted
+        // the rows of a stream are not counted yet
         if (answer instanceof Response || answer.count === 0) await checkKnown(uuid);
         return answer;
       },
@@ -49,8 +49,8 @@ const telemetryDetail = operation({
   tag: "gpus",
   summary: "Telemetry of one GPU",
   description:
-    "Its records in the range, oldest first; where there are more than limit, the newest ones of them, and next_cursor leads " +
-    "to the older ones.",
+    "Its records in the range, oldest first. If there are more than limit, the newest of them; next_cursor continues with " +
+    "older ones.",
   page: telemetryRecordSchema,
   rowsToo: true,
   errors: [400, 404, 500, 503],
@@ -59,10 +59,10 @@ const telemetryDetail = operation({
 const changesDetail = operation({
   id: "getGpuChanges",
   tag: "gpus",
-  summary: "What of a GPU changed over time",
+  summary: "Changes of a GPU over time",
   description:
-    "Where the GPU was, and which container, pod and namespace held it. With start_time and end_time the same: what held " +
-    "at that instant.",
+    "Where the GPU was, and which container, pod and namespace held it. With the same start_time and end_time: what was " +
+    "true at that instant.",
   single: gpuChangesSchema,
   errors: [400, 404, 500, 503],
 });

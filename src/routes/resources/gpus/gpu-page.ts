@@ -7,12 +7,12 @@ import { choice, optional, type ValuesOf } from "../../http/parameters/parameter
 import { statusValues } from "../../schemas/activity.ts";
 import { selectorOf } from "../../schemas/gpu-selector.ts";
 
-/** What a list of GPUs takes. */
+/** The parameters of a list of GPUs. */
 export const gpuPageQuery = { ...gpuListQuery, status: optional(choice(statusValues)) };
 
 type GpuPageQuery = ValuesOf<typeof gpuPageQuery>;
 
-/** GPUs that a page may have. */
+/** How many GPUs a page may have. */
 export const gpusOfPage: SizeOf = (args, fleet) => Math.min(limitOf(args), fleet.gpus.length);
 
 /** A part of the list of GPUs. */
@@ -22,10 +22,10 @@ export interface GpuPage {
   readonly nextCursor: string | undefined;
 }
 
-/** The part of the list of GPUs that a query asks for. */
+/** The part of the list of GPUs that a query selects. */
 export function gpuPage(query: GpuPageQuery, { fleet }: OperationContext): GpuPage {
-  const fitting = fleet.selected(selectorOf(query));
-  const all = query.status === undefined ? fitting : fitting.filter((gpu) => gpu.status === query.status);
+  const selected = fleet.selected(selectorOf(query));
+  const all = query.status === undefined ? selected : selected.filter((gpu) => gpu.status === query.status);
   const { elements, next } = pageOf(all, ({ hostname, id, uuid }) => [hostname, Number(id), uuid], query);
   return { gpus: elements, totalCount: all.length, nextCursor: next };
 }

@@ -9,7 +9,7 @@ import { gpuSchema } from "../../schemas/gpu.ts";
 /** A GPU in a path. */
 export const gpuParams = { uuid: nameOf("UUID of the GPU", "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4") };
 
-/** GPUs by uuid. */
+/** GPUs, as a list and by uuid. */
 export function gpuRoutes(answers: FleetAnswers) {
   const { fleet } = answers;
   return new Elysia({ name: "gpus", prefix: "/api/v1/gpus" })
@@ -44,7 +44,7 @@ const gpuDetail = operation({
   id: "getGpu",
   tag: "gpus",
   summary: "One GPU",
-  description: "The GPU of this uuid.",
+  description: "The GPU with this uuid.",
   single: gpuSchema,
   etag: true,
   errors: [400, 404, 500, 503],

@@ -70,7 +70,7 @@ function gpusOfHost(fleet: Fleet, { cluster_id, host_id }: Place): StoredGpu[] {
   return gpus;
 }
 
-/** The GPU of this index; where one was replaced by another, the one seen last. */
+/** The GPU at this index; of several, one after the other, the one seen last. */
 function gpuAt(fleet: Fleet, place: Place & { gpu_id: string }): StoredGpu {
   const { cluster_id, host_id, gpu_id } = place;
   const gpus = fleet.gpus({ clusterId: cluster_id, hostname: host_id, gpuId: Number(gpu_id) });
@@ -80,7 +80,7 @@ function gpuAt(fleet: Fleet, place: Place & { gpu_id: string }): StoredGpu {
   throw notFound("GPU", { gpu_id, host_id, cluster_id });
 }
 
-/** Says which is missing: the cluster or the host. */
+/** The error that names what does not exist: the cluster or the host. */
 function hostNotFound(fleet: Fleet, { cluster_id, host_id }: Place): ApiError {
   const ofCluster = fleet.gpus({ clusterId: cluster_id });
   return ofCluster.length === 0 ? notFound("cluster", { cluster_id }) : notFound("host", { host_id, cluster_id });
@@ -90,7 +90,7 @@ const hostDetail = operation({
   id: "getClusterHost",
   tag: "hierarchy",
   summary: "One host",
-  description: "The host of this name in the cluster.",
+  description: "The host with this name in the cluster.",
   single: hostSchema,
   etag: true,
   errors: [400, 404, 500, 503],
@@ -110,7 +110,7 @@ const gpuDetail = operation({
   id: "getHostGpu",
   tag: "hierarchy",
   summary: "One GPU of a host",
-  description: "The GPU of this index on the host; where one was replaced by another, the one seen last.",
+  description: "The GPU at this index on the host. If a GPU was replaced, the one seen last.",
   single: gpuSchema,
   etag: true,
   errors: [400, 404, 500, 503],
@@ -121,8 +121,8 @@ const metricsDetail = operation({
   tag: "hierarchy",
   summary: "Telemetry of one GPU of a host",
   description:
-    "Its records in the range, oldest first; where there are more than limit, the newest ones of them, and next_cursor leads " +
-    "to the older ones.",
+    "Its records in the range, oldest first. If there are more than limit, the newest of them; next_cursor continues with " +
+    "older ones.",
   page: telemetryRecordSchema,
   rowsToo: true,
   errors: [400, 404, 500, 503],

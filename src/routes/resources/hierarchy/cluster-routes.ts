@@ -44,7 +44,7 @@ export function clusterRoutes(answers: FleetAnswers, queries: TelemetryQueries) 
     );
 }
 
-/** @throws ApiError 404 where the cluster has none */
+/** @throws ApiError 404 if the cluster has no GPU */
 function gpusOfCluster(fleet: Fleet, clusterId: string): StoredGpu[] {
   const gpus = fleet.gpus({ clusterId });
   if (gpus.length === 0) throw notFound("cluster", { cluster_id: clusterId });
@@ -65,7 +65,7 @@ const clusterDetail = operation({
   id: "getCluster",
   tag: "hierarchy",
   summary: "One cluster",
-  description: "The cluster of this id.",
+  description: "The cluster with this id.",
   single: clusterSchema,
   etag: true,
   errors: [400, 404, 500, 503],
@@ -74,7 +74,7 @@ const clusterDetail = operation({
 const statsDetail = operation({
   id: "getClusterStats",
   tag: "hierarchy",
-  summary: "Figures of a cluster",
+  summary: "Statistics of a cluster",
   description: "Counts, and averages over its GPUs' newest values.",
   single: clusterStatsSchema,
   errors: [400, 404, 500, 503],

@@ -5,7 +5,7 @@ import { instant, wholeNumber } from "../../schemas/envelope.ts";
 
 const windowSeconds = activeLagMs / 1000;
 
-function spread(what: string, unit: string) {
+function spread(subject: string, unit: string) {
   return Type.Optional(
     Type.Object(
       {
@@ -14,7 +14,7 @@ function spread(what: string, unit: string) {
         sum: Type.Number({ description: `Sum, ${unit}` }),
         gpu_count: wholeNumber({ minimum: 1, description: "GPUs that have it" }),
       },
-      { additionalProperties: false, description: `${what}, ${unit}; absent where no GPU has it` },
+      { additionalProperties: false, description: `${subject}, ${unit}; absent if no GPU has it` },
     ),
   );
 }
@@ -27,26 +27,28 @@ const metricSpreads = {
   memory_total_mb: spread("Framebuffer memory used and free together (memory_used_mb + memory_free_mb)", "MiB"),
 };
 
-/** Figures of a cluster. */
+/** Statistics of a cluster. */
 export const clusterStatsSchema = Type.Object(
   {
     cluster_id: Type.String({ description: "The cluster" }),
-    host_count: wholeNumber({ minimum: 0, description: "Hosts whose GPUs have reported" }),
+    host_count: wholeNumber({ minimum: 0, description: "Hosts with GPUs that have reported" }),
     gpu_count: wholeNumber({ minimum: 0, description: "GPUs that have reported" }),
     active_gpu_count: wholeNumber({ minimum: 0, description: "GPUs whose status is active" }),
     silent_gpu_count: wholeNumber({ minimum: 0, description: "GPUs whose status is silent" }),
     record_count: wholeNumber({ minimum: 0, description: "Records stored" }),
     record_count_is_estimate: Type.Optional(
-      Type.Literal(true, { description: "Of more than a million records the number is estimated" }),
+      Type.Literal(true, {
+        description: "True if there are more than a million records: their number is then estimated",
+      }),
     ),
-    newest_record_at: instant("Newest record"),
+    newest_record_at: instant("When the newest record was measured"),
     ...metricSpreads,
   },
   {
     $id: "ClusterStats",
     additionalProperties: false,
     description:
-      `Figures of a cluster. The averages are over each GPU's newest value of the metric, ` +
+      `Statistics of a cluster. The averages are over each GPU's newest value of the metric, ` +
       `at most ${windowSeconds} s older than the cluster's newest record; a metric that no GPU has is absent.`,
     examples: [
       {
@@ -67,15 +69,16 @@ export type ClusterStats = Static<typeof clusterStatsSchema>;
 type MetricSpreads = Pick<ClusterStats, keyof typeof metricSpreads>;
 type Values = Readonly<Record<string, number>>;
 
-/** The stored metrics that the figures need. */
+/** The metrics that the statistics need. */
 const needed = ["gpu_utilization", "temperature", "power_draw", "memory_used_mb", "memory_free_mb"];
 
-/** True when these records alone give every figure. */
+/** True if these records are enough for all statistics. */
 export function sufficeForStats(newestRecords: readonly StoredRecord[]): boolean {
   return newestRecords.every(({ metrics }) => needed.every((name) => name in metrics));
 }
 
-/** @param records in the order of time; of each GPU the last value of a metric counts */
+/** Average, maximum and sum of each metric.
+ *  @param records in the order of time; the last value of each GPU counts */
 export function metricSpreadsOf(records: readonly StoredRecord[]): MetricSpreads {
   const valuesByGpu = new Map<string, Record<string, number>>();
   for (const { gpu, metrics } of records) {

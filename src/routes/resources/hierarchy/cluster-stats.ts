@@ -5,19 +5,20 @@ import { activeLagMs } from "../../schemas/activity.ts";
 import { type ClusterStats, metricSpreadsOf, sufficeForStats } from "./cluster-stats-schema.ts";
 import { toApiClusters } from "../../schemas/hierarchy.ts";
 
-/** Bounds what one request may read. */
+/** Maximum number of records that one request reads. */
 const recordsMax = 10_000;
 
-/** Where the figures come from: newest values from memory, sums over history from the store. */
-interface FigureSources {
+/** Newest values come from memory, counts of the history from the store. */
+interface StatsSources {
   readonly fleet: Fleet;
   readonly queries: TelemetryQueries;
 }
 
-/** @param gpus all GPUs of the cluster, at least one
+/** Statistics of a cluster; undefined if it has no GPU.
+ *  @param gpus all GPUs of the cluster
  *  @throws StoreUnavailable: only the store can count its records */
 export async function clusterStats(
-  sources: FigureSources,
+  sources: StatsSources,
   gpus: readonly StoredGpu[],
 ): Promise<ClusterStats | undefined> {
   const [cluster] = toApiClusters(gpus);
@@ -41,10 +42,10 @@ export async function clusterStats(
   };
 }
 
-/** Records that hold each GPU's newest values. The newest record of each GPU does where it is complete; an exporter
- *  that stamps its metrics at different seconds spreads them over several records, which are all read then. */
+/** Records with each GPU's newest values. The newest record of each GPU is enough if it is complete. An exporter may
+ *  stamp its metrics at different seconds, which spreads them over several records: then all of these are read. */
 async function newestValues(
-  { fleet, queries }: FigureSources,
+  { fleet, queries }: StatsSources,
   clusterId: string,
   newestAtMs: number,
 ): Promise<readonly StoredRecord[]> {

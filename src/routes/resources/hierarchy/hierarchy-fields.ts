@@ -15,7 +15,7 @@ function hostFields({ types, field }: SchemaKit): FieldMap {
   return {
     hosts: field({
       type: types.listOf(hostSchema),
-      description: "Hosts with a GPU that fits; their figures are those of all their GPUs",
+      description: "Hosts with a selected GPU; each host's counts are those of all its GPUs",
       takes: gpuSelection,
       size: (_, fleet) => fleet.hosts.length,
       resolve: (_, query, { fleet }) => {
@@ -25,7 +25,7 @@ function hostFields({ types, field }: SchemaKit): FieldMap {
     }),
     host: field({
       type: types.of(hostSchema),
-      description: "The host of this name in the cluster; null where there is none",
+      description: "The host with this name in the cluster; null if there is none",
       takes: { cluster_id: clusterId, hostname },
       resolve: (_, query, { fleet }) => fleet.host(query),
     }),
@@ -43,7 +43,7 @@ function clusterFields({ types, field }: SchemaKit): FieldMap {
     }),
     cluster: field({
       type: types.of(clusterSchema),
-      description: "The cluster of this id; null where there is none",
+      description: "The cluster with this id; null if there is none",
       takes: { id: clusterId },
       resolve: (_, query, { fleet }) => fleet.cluster(query.id),
     }),

@@ -9,7 +9,7 @@ import { hostSchema } from "../../schemas/hierarchy.ts";
 
 const hostParams = { hostname: nameOf("The host", "mtv5-dgx1-hgpu-032") };
 
-/** Hosts of all clusters: shortcuts past the hierarchy. */
+/** Hosts of all clusters, without naming the cluster. */
 export function hostRoutes(answers: FleetAnswers) {
   const { fleet } = answers;
   return new Elysia({ name: "hosts", prefix: "/api/v1/hosts" })
@@ -33,7 +33,7 @@ const listDetail = operation({
   id: "listHosts",
   tag: "hierarchy",
   summary: "All hosts",
-  description: "Every host with a GPU that has reported telemetry, of all clusters.",
+  description: "Every host of any cluster with a GPU that has reported telemetry.",
   part: hostSchema,
   rowsToo: true,
   etag: true,
@@ -44,7 +44,7 @@ const gpusDetail = operation({
   id: "listGpusByHostname",
   tag: "hierarchy",
   summary: "GPUs of a host",
-  description: "GPUs of the hosts with this name, whatever their cluster, by index.",
+  description: "GPUs of the hosts with this name in any cluster, by index.",
   list: gpuSchema,
   etag: true,
   errors: [400, 404, 500, 503],

@@ -7,10 +7,10 @@ import { clusterSchema, hostSchema } from "../../schemas/hierarchy.ts";
 import { clusterStats } from "./cluster-stats.ts";
 import { clusterStatsSchema } from "./cluster-stats-schema.ts";
 
-/** Figures of a cluster are counted by the store: as dear as many values. */
+/** The store computes the statistics of a cluster: they count as so many elements. */
 const statsSize = 1000;
 
-/** The ways through the hierarchy, by the type that they begin at. */
+/** Fields that lead through the hierarchy, by the type that they begin at. */
 export function hierarchyRelations(kit: SchemaKit): Readonly<Record<string, FieldMap>> {
   return { Cluster: ofCluster(kit), Host: ofHost(kit), Gpu: ofGpu(kit) };
 }
@@ -33,7 +33,7 @@ function ofCluster({ types, field }: SchemaKit): FieldMap {
     }),
     stats: field({
       type: types.of(clusterStatsSchema),
-      description: "Figures of the cluster",
+      description: "Statistics of the cluster",
       takes: noQuery,
       size: () => statsSize,
       resolve: ({ id }: ApiCluster, _, { beyond }) => clusterStats(beyond, beyond.fleet.gpus({ clusterId: id })),
@@ -70,7 +70,7 @@ function ofGpu({ types, field }: SchemaKit): FieldMap {
   };
 }
 
-/** How many each of the upper ones has on average: the product along the hierarchy is what there is. */
+/** Average number of lower elements of each upper one: the product along the hierarchy is the number of all. */
 function share(lower: FleetIndex["gpus" | "hosts"], upper: FleetIndex["hosts" | "clusters"]): number {
   return lower.length / Math.max(1, upper.length);
 }

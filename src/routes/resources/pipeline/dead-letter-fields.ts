@@ -4,44 +4,44 @@ import { deadLettersQuery, letterParams } from "./pipeline-routes.ts";
 import { type FieldMap, limitOf, type SchemaKit } from "../../graphql-kit/field.ts";
 import { deadLetterSchema } from "../../schemas/dead-letter.ts";
 
-/** Messages that were given up, to look at. */
+/** Dead letters. */
 export function deadLetterFields({ types, field }: SchemaKit): FieldMap {
   return {
     deadLetters: field({
       type: new GraphQLNonNull(pageType(types)),
-      description: "Messages that were given up, the oldest first",
+      description: "Dead letters, the oldest first",
       takes: deadLettersQuery,
       size: limitOf,
       resolve: (_, { limit, cursor }, { beyond }) => beyond.deadLetters.page(limit, cursor),
     }),
     deadLetter: field({
       type: types.of(deadLetterSchema),
-      description: "One message that was given up",
+      description: "One dead letter",
       takes: letterParams,
       resolve: (_, { id }, { beyond }) => beyond.deadLetters.show(id),
     }),
   };
 }
 
-/** What operators do about them. */
+/** Redriving and deleting dead letters. */
 export function deadLetterMutations({ types, field }: SchemaKit): FieldMap {
   return {
     redriveDeadLetter: field({
       type: new GraphQLNonNull(types.of(deadLetterSchema)),
-      description: "Puts a message back into the queue, its attempts from 0; gives the letter as it was",
+      description: "Puts a message back into the queue with 0 attempts; returns the dead letter as it was",
       takes: letterParams,
       resolve: (_, { id }, { beyond }) => beyond.deadLetters.redrive(id),
     }),
     redriveDeadLetters: field({
       type: types.listOf(deadLetterSchema),
-      description: "The same for the oldest ones, at most limit of them; gives those that were put back",
+      description: "The same for the oldest dead letters, at most limit of them; returns those that were put back",
       takes: { limit: deadLettersQuery.limit },
       size: limitOf,
       resolve: (_, { limit }, { beyond }) => beyond.deadLetters.redriveOldest(limit),
     }),
     deleteDeadLetter: field({
       type: new GraphQLNonNull(types.of(deadLetterSchema)),
-      description: "Drops a message for good, and its records with it; gives the letter as it was",
+      description: "Deletes a message and its records permanently; returns the dead letter as it was",
       takes: letterParams,
       resolve: (_, { id }, { beyond }) => beyond.deadLetters.delete(id),
     }),
@@ -56,7 +56,7 @@ function pageType(types: SchemaKit["types"]): GraphQLObjectType {
       letters: { type: types.listOf(deadLetterSchema), extensions: { size: () => 1 } },
       nextCursor: {
         type: GraphQLString,
-        description: "Give it as cursor for the later ones; null at the end",
+        description: "The cursor of the next part; null at the end",
         resolve: ({ next }) => next,
       },
     },

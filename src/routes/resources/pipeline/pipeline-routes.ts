@@ -25,7 +25,7 @@ export const deadLettersQuery = {
 /** A dead letter in a path. */
 export const letterParams = { id: nameOf("The message's id", "01K0F3Z8Q4W5X6Y7Z8A9B0C1D2") };
 
-/** The pipeline's state, and the messages that were given up. */
+/** The state of the pipeline, and its dead letters. */
 export function pipelineRoutes({ queue, deadLetters, services, queries }: PipelineParts) {
   return new Elysia({ name: "pipeline", prefix: "/api/v1/pipeline" })
     .get(
@@ -62,7 +62,7 @@ const pipelineDetail = operation({
   id: "getPipeline",
   tag: "pipeline",
   summary: "State of the pipeline",
-  description: "How full the queue is, what was rejected, and what runs in the process that answers.",
+  description: "How full the queue is, how many inputs were rejected, and the services of the process that answers.",
   single: pipelineSchema,
   errors: [400, 500, 503],
 });
@@ -70,8 +70,10 @@ const pipelineDetail = operation({
 const listDetail = operation({
   id: "listDeadLetters",
   tag: "pipeline",
-  summary: "Messages that were given up",
-  description: "With the error of the last delivery, the oldest first; next_cursor leads to those that follow.",
+  summary: "Dead letters",
+  description:
+    "Messages whose deliveries failed, each with the error of the last delivery, the oldest first; next_cursor continues " +
+    "the list.",
   part: deadLetterSchema,
   errors: [400, 500, 503],
 });
@@ -79,8 +81,8 @@ const listDetail = operation({
 const showDetail = operation({
   id: "getDeadLetter",
   tag: "pipeline",
-  summary: "One message that was given up",
-  description: "With the error of its last delivery.",
+  summary: "One dead letter",
+  description: "A message whose deliveries failed, with the error of the last one.",
   single: deadLetterSchema,
   errors: [400, 404, 500, 503],
 });
@@ -89,7 +91,7 @@ const redriveDetail = operation({
   id: "redriveDeadLetter",
   tag: "pipeline",
   summary: "Deliver a message again",
-  description: "Puts it back into the queue, its attempts from 0; answers with the letter as it was.",
+  description: "Puts the message back into the queue with 0 attempts. Returns the dead letter as it was.",
   single: deadLetterSchema,
   errors: [400, 404, 413, 415, 500, 503],
 });
@@ -97,8 +99,8 @@ const redriveDetail = operation({
 const deleteDetail = operation({
   id: "deleteDeadLetter",
   tag: "pipeline",
-  summary: "Drop a message for good",
-  description: "Its records are lost unless their source is read again; answers with the letter as it was.",
+  summary: "Delete a message permanently",
+  description: "Its records are lost unless their source is read again. Returns the dead letter as it was.",
   single: deadLetterSchema,
   errors: [400, 404, 413, 415, 500, 503],
 });

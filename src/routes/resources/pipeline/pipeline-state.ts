@@ -6,10 +6,10 @@ import { wholeNumber } from "../../schemas/envelope.ts";
 
 const queueSchema = Type.Object(
   {
-    depth: wholeNumber({ minimum: 0, description: "Messages that are not acknowledged: ready and in flight" }),
+    depth: wholeNumber({ minimum: 0, description: "Messages that are not acknowledged yet: ready and in flight" }),
     ready: wholeNumber({ minimum: 0, description: "Messages that wait for a collector" }),
-    in_flight: wholeNumber({ minimum: 0, description: "Messages that a collector works on" }),
-    dead: wholeNumber({ minimum: 0, description: "Messages that were given up" }),
+    in_flight: wholeNumber({ minimum: 0, description: "Messages that a collector processes" }),
+    dead: wholeNumber({ minimum: 0, description: "Dead letters" }),
     capacity: wholeNumber({ minimum: 1, description: "Depth at which streamers wait" }),
     lag_seconds: Type.Number({ minimum: 0, description: "Age of the oldest message that is not acknowledged" }),
   },
@@ -18,27 +18,27 @@ const queueSchema = Type.Object(
 
 const serviceSchema = Type.Object(
   {
-    name: Type.String({ description: "What runs" }),
-    status: Type.Union([Type.Literal("ok"), Type.Literal("degraded")], { description: "Degraded says why" }),
+    name: Type.String({ description: "Name of the service" }),
+    status: Type.Union([Type.Literal("ok"), Type.Literal("degraded")], { description: "degraded: reason says why" }),
     reason: Type.Optional(Type.String({ description: "What is wrong, and what to do" })),
-    activity: Type.Optional(Type.String({ description: "What it does" })),
+    activity: Type.Optional(Type.String({ description: "What it is doing" })),
   },
   { additionalProperties: false },
 );
 
-/** The pipeline as an operator looks at it. */
+/** The state of the pipeline, as the API shows it. */
 export const pipelineSchema = Type.Object(
   {
     queue: queueSchema,
     rejected: Type.Record(Type.String(), wholeNumber({ minimum: 1 }), {
-      description: `Inputs in quarantine by reason: ${rejectReasons.join(", ")}`,
+      description: `Number of inputs in quarantine by reason: ${rejectReasons.join(", ")}`,
     }),
-    services: Type.Array(serviceSchema, { description: "What runs in this process" }),
+    services: Type.Array(serviceSchema, { description: "Services of this process" }),
   },
   {
     $id: "Pipeline",
     additionalProperties: false,
-    description: "The pipeline as an operator looks at it",
+    description: "State of the pipeline",
     examples: [
       {
         queue: { depth: 3, ready: 1, in_flight: 2, dead: 0, capacity: 500, lag_seconds: 0.8 },
@@ -49,7 +49,7 @@ export const pipelineSchema = Type.Object(
   },
 );
 
-/** The pipeline in the API's shape. */
+/** The state of the pipeline in the API's shape. */
 export function toApiPipeline(
   {
     readyMessages: ready,

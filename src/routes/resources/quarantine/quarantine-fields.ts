@@ -3,12 +3,12 @@ import { defined } from "../../../kit/defined.ts";
 import { quarantineQuery } from "./quarantine-routes.ts";
 import { rejectionSchema, toApiRejection } from "./rejection.ts";
 
-/** What was rejected. */
+/** Rejected inputs. */
 export function quarantineFields({ types, field }: SchemaKit): FieldMap {
   return {
     quarantine: field({
       type: types.listOf(rejectionSchema),
-      description: "Inputs that could not be used, the newest first",
+      description: "Inputs that were rejected, the newest first",
       takes: quarantineQuery,
       size: limitOf,
       resolve: async (_, { source_id: sourceId, limit }, { beyond }) =>

@@ -16,7 +16,7 @@ export const quarantineQuery = {
   limit: limit({ meaning: "At most this many, the newest ones" }),
 };
 
-/** What was rejected. */
+/** Rejected inputs. */
 export function quarantineRoutes(queries: QuarantineQueries) {
   return new Elysia({ name: "quarantine", prefix: "/api/v1/quarantine" }).get(
     "",
@@ -30,7 +30,7 @@ const detail = operation({
   id: "listQuarantine",
   tag: "input",
   summary: "Rejected inputs",
-  description: "Inputs that could not be used, with place, reason and value; the newest first.",
+  description: "Inputs that were rejected, each with its place, reason and value; the newest first.",
   list: rejectionSchema,
   errors: [400, 500, 503],
 });

@@ -7,15 +7,15 @@ import { instant, wholeNumber } from "../../schemas/envelope.ts";
 /** A rejected input as the API shows it. */
 export const rejectionSchema = Type.Object(
   {
-    source_id: Type.String({ description: "Source it came from" }),
-    line: wholeNumber({ minimum: 0, description: "Line in the file, from 1; 0 where the source has no lines" }),
+    source_id: Type.String({ description: "Source of the input" }),
+    line: wholeNumber({ minimum: 0, description: "Line in the file, from 1; 0 if the source has no lines" }),
     byte: wholeNumber({ minimum: 0, description: "Byte offset of its first byte" }),
     reason: Type.Union(
       rejectReasons.map((reason) => Type.Literal(reason)),
       { description: "Why it was rejected" },
     ),
-    field: Type.String({ description: "Column at fault; empty where the whole row is" }),
-    value: Type.String({ description: "The offending value, cut to 200 characters" }),
+    field: Type.String({ description: "Column that was rejected; empty if the whole row was" }),
+    value: Type.String({ description: "The rejected value, cut to 200 characters" }),
     message: Type.String({ description: "What is wrong and what would be right" }),
     raw: Type.String({ description: "The row as it was read, cut to 2,000 characters" }),
     seen_at: instant("When it was put into quarantine"),
@@ -23,7 +23,7 @@ export const rejectionSchema = Type.Object(
   {
     $id: "Rejection",
     additionalProperties: false,
-    description: "An input that could not be used",
+    description: "An input that was rejected",
     examples: [
       {
         source_id: "csv:dcgm_metrics.csv",

@@ -6,7 +6,7 @@ import { accepts } from "../../http/parameters/accepts.ts";
 import { aggregateFilterOf, aggregateQuery } from "./aggregate-query.ts";
 import { aggregateSchema, toApiAggregate } from "./aggregate.ts";
 
-/** Telemetry summed up by time and group. */
+/** Telemetry aggregated by time and group. */
 export function aggregateRoutes(queries: AggregateQueries, clock: Clock) {
   return new Elysia({ name: "aggregates", prefix: "/api/v1/telemetry" }).get(
     "/aggregates",
@@ -22,10 +22,10 @@ export function aggregateRoutes(queries: AggregateQueries, clock: Clock) {
 const detail = operation({
   id: "aggregateTelemetry",
   tag: "telemetry",
-  summary: "Telemetry summed up",
+  summary: "Aggregated telemetry",
   description:
-    "Average, least, greatest and number of values of each metric, by minute or hour and by GPU, host, cluster, model or " +
-    "namespace; of whole minutes or hours that begin in the window. More rows than limit are an error.",
+    "Average, lowest and highest value and number of values of each metric, by minute or hour and by GPU, host, cluster, " +
+    "model or namespace, for whole minutes or hours that begin in the window. More rows than limit are an error.",
   rows: aggregateSchema,
   errors: [400, 500, 503],
 });

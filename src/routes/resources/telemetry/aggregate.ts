@@ -3,13 +3,13 @@ import type { AggregateRow } from "../../../domain/query.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
 import { instant, wholeNumber } from "../../schemas/envelope.ts";
 
-/** What became of a metric in a span of time. */
+/** A metric's values in a minute or an hour. */
 const spreadSchema = Type.Object(
   {
     avg: Type.Number({ description: "Average" }),
-    min: Type.Number({ description: "Least value" }),
-    max: Type.Number({ description: "Greatest value" }),
-    count: wholeNumber({ minimum: 1, description: "Values behind it" }),
+    min: Type.Number({ description: "Lowest value" }),
+    max: Type.Number({ description: "Highest value" }),
+    count: wholeNumber({ minimum: 1, description: "Number of values" }),
   },
   { additionalProperties: false },
 );
@@ -19,10 +19,10 @@ export const aggregateSchema = Type.Object(
   {
     timestamp: instant("Beginning of the minute or hour, UTC"),
     group: Type.Record(Type.String(), Type.String(), {
-      description: "What makes the group: cluster_id and hostname, uuid, model_name or namespace",
+      description: "What the group has in common: cluster_id and hostname, uuid, model_name or namespace",
     }),
     metrics: Type.Record(Type.String(), spreadSchema, {
-      description: "By the catalogue's names; a metric without a value is absent",
+      description: "By the names of the catalogue; a metric without a value is absent",
     }),
   },
   {

@@ -13,9 +13,9 @@ import { aggregateFilterOf, aggregateLimit, aggregateQuery } from "./aggregate-q
 
 // the selected fields say which metrics come
 const telemetryQuery = without(fleetHistoryQuery, "metrics");
-const sumsQuery = { ...aggregateQuery, limit: aggregateLimit({ maximum: limitMax, byDefault: 1000 }) };
+const aggregatesQuery = { ...aggregateQuery, limit: aggregateLimit({ maximum: limitMax, byDefault: 1000 }) };
 
-/** Records: the newest of each GPU, the history, and what is summed up of it. */
+/** Records: the newest of each GPU, the history, and aggregates. */
 export function telemetryFields({ types, enums, field }: SchemaKit): FieldMap {
   return {
     latestTelemetry: field({
@@ -27,15 +27,15 @@ export function telemetryFields({ types, enums, field }: SchemaKit): FieldMap {
     }),
     telemetry: field({
       type: new GraphQLNonNull(pageType({ types, enums })),
-      description: "Records of GPUs that fit; where there are more than limit, the newest ones of them",
+      description: "Records of the selected GPUs; if there are more than limit, the newest of them",
       takes: telemetryQuery,
       size: limitOf,
       resolve: (_, query, context) => telemetryPage(query, context),
     }),
     aggregates: field({
-      type: new GraphQLNonNull(sumsType({ types, enums })),
-      description: "Telemetry summed up by minute or hour and by GPU, host, cluster, model or namespace",
-      takes: sumsQuery,
+      type: new GraphQLNonNull(aggregatesType({ types, enums })),
+      description: "Telemetry aggregated by minute or hour and by GPU, host, cluster, model or namespace",
+      takes: aggregatesQuery,
       size: limitOf,
       resolve: async (_, query, { beyond }) => {
         const filter = aggregateFilterOf(query, beyond.clock.nowMs());
@@ -48,7 +48,7 @@ export function telemetryFields({ types, enums, field }: SchemaKit): FieldMap {
   };
 }
 
-/** The newest record of a GPU, in the API's shape; none where the store remembers none. */
+/** The newest record of a GPU, in the API's shape; empty if the store has none. */
 export function newestOf(gpu: ApiGpu, { fleet }: OperationContext): ReturnType<typeof toApiRecord>[] {
   const record = fleet.record(gpu.uuid);
   return record === undefined ? [] : [toApiRecord(record)];
@@ -71,17 +71,17 @@ function pageType({ types, enums }: Pick<SchemaKit, "types" | "enums">): GraphQL
       resolution: { type: new GraphQLNonNull(enums.of(resolutions, "Resolution")) },
       nextCursor: {
         type: GraphQLString,
-        description: "Give it as cursor for the older ones; null at the end",
+        description: "The cursor of the next older part; null at the end",
         resolve: ({ next_cursor }) => next_cursor,
       },
     },
   });
 }
 
-function sumsType({ types, enums }: Pick<SchemaKit, "types" | "enums">): GraphQLObjectType {
+function aggregatesType({ types, enums }: Pick<SchemaKit, "types" | "enums">): GraphQLObjectType {
   return new GraphQLObjectType({
     name: "Aggregates",
-    description: "Telemetry summed up",
+    description: "Aggregated telemetry",
     fields: {
       rows: { type: types.listOf(aggregateSchema), extensions: { size: () => 1 } },
       resolution: { type: new GraphQLNonNull(enums.of(resolutions, "Resolution")) },

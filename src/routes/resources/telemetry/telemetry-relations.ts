@@ -10,21 +10,20 @@ import { newestOf } from "./telemetry-fields.ts";
 // the selected fields say which metrics come; Query.telemetry leads to older parts
 const telemetryOfGpu = without(historyQuery, "metrics", "cursor");
 
-/** From a GPU to its records, and back. */
+/** Fields that lead from a GPU to its records, and back. */
 export function telemetryRelations({ types, field }: SchemaKit): Readonly<Record<string, FieldMap>> {
   return {
     Gpu: {
       latest: field({
         type: types.of(telemetryRecordSchema),
-        description: "Its newest record, out of memory",
+        description: "Its newest record, from memory",
         takes: noQuery,
         resolve: (gpu: ApiGpu, _, context) => newestOf(gpu, context)[0],
       }),
       telemetry: field({
         type: types.listOf(telemetryRecordSchema),
         description:
-          "Its records in the range; where there are more than limit, the newest ones of them. Query.telemetry leads to the " +
-          "older ones",
+          "Its records in the range; if there are more than limit, the newest of them. Query.telemetry has the older ones",
         takes: telemetryOfGpu,
         size: limitOf,
         resolve: async ({ uuid }: ApiGpu, query, { telemetry, beyond }) => {

@@ -24,8 +24,8 @@ const allDetail = operation({
   tag: "telemetry",
   summary: "Telemetry of all GPUs",
   description:
-    "Records in the range, oldest first; where there are more than limit, the newest ones of them, and next_cursor leads " +
-    "to the older ones.",
+    "Records in the range, oldest first. If there are more than limit, the newest of them; next_cursor continues with " +
+    "older ones.",
   page: telemetryRecordSchema,
   rowsToo: true,
   errors: [400, 500, 503],
@@ -36,8 +36,8 @@ const latestDetail = operation({
   tag: "telemetry",
   summary: "Newest record of every GPU",
   description:
-    "The newest record of each GPU where it lies in the range, oldest first. Like everywhere, at most limit of them, " +
-    "the newest: ask for as many as there are GPUs.",
+    "The newest record of each GPU, if it is in the range, oldest first. At most limit of them, the newest: set limit to " +
+    "the number of GPUs to get all.",
   list: telemetryRecordSchema,
   rowsToo: true,
   etag: true,
