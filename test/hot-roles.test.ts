@@ -8,7 +8,7 @@ import { type PostgresServer, startPostgres } from "../dev/servers/postgres.ts";
 import { type PipelineProcess, startPipeline, urlOf } from "../dev/pipeline-process.ts";
 import { expectStopped } from "./support/expect-stopped.ts";
 
-// Collectors and gateways as processes of their own, between an etcd and a database that go away.
+// Collectors and gateways as processes of their own, with an etcd and a database that fail and recover.
 
 let etcd: EtcdCluster;
 let postgres: PostgresServer;
@@ -54,19 +54,19 @@ async function ask(url: string, path: string): Promise<Answer> {
   return { status: response.status, body: (await response.json()) as Answer["body"] };
 }
 
-/** An etcd or a database that comes back is noticed after the pauses between tries. */
+/** The pauses between retries delay the detection of an etcd or a database that has recovered. */
 const recoveryMs = 40_000;
 const until = (check: () => Promise<boolean>): Promise<true> => untilTrue(check, { timeoutMs: recoveryMs });
 
 const knows12 = async (url: string): Promise<boolean> => (await ask(url, "/api/v1/gpus")).body.count === 12;
 
-/** The instant of the newest record that a gateway knows, milliseconds since the epoch. */
+/** The instant of the newest record that a gateway serves, milliseconds since the epoch. */
 async function newestMs(url: string): Promise<number> {
   const { body } = await ask(url, "/api/v1/telemetry/latest?limit=1");
   return Date.parse(body.data?.[0]?.timestamp ?? "");
 }
 
-test("without the database gateways go on serving hierarchy and newest records, one that starts then too; with it all is well again", async () => {
+test("without the database, running and new gateways serve hierarchy and newest records; all recovers with it", async () => {
   start("collector");
   start("streamer");
   const url = await urlOf(start("gateway"));
@@ -95,7 +95,7 @@ test("without the database gateways go on serving hierarchy and newest records, 
   }
 }, 180_000);
 
-test("without etcd gateways go on serving history and what they know, one that starts then too; with it the newest moves again", async () => {
+test("without etcd, running and new gateways serve history and the last known fleet; newest records move again with it", async () => {
   start("collector");
   start("streamer");
   const url = await urlOf(start("gateway"));

@@ -30,7 +30,7 @@ test("with nothing set it shows a live simulated fleet, and SIGTERM ends it clea
   expect(pipeline.output()).toContain("stopped");
 });
 
-test("a second process on the same DATA_DIR is told who holds it, and exits 1", async () => {
+test("a second process on the same DATA_DIR names the process that uses it, and exits 1", async () => {
   const first = start("shared", { ROLE: "gateway" });
   await urlOf(first);
   const second = start("shared", { ROLE: "gateway" });
@@ -40,7 +40,7 @@ test("a second process on the same DATA_DIR is told who holds it, and exits 1", 
   expect(first.subprocess.exitCode).toBe(0);
 });
 
-test("a fault in the configuration ends it with status 1 before anything starts", async () => {
+test("an error in the configuration ends it with status 1 before anything starts", async () => {
   const pipeline = start("faulty", { PORT: "http", BATCH_SIZE: "0" });
   expect(await pipeline.subprocess.exited).toBe(1);
   expect(pipeline.output()).toContain("PORT=http is not usable");
@@ -48,7 +48,7 @@ test("a fault in the configuration ends it with status 1 before anything starts"
   expect(await Bun.file(join(dir, "faulty")).exists()).toBe(false);
 });
 
-test("a CSV file that is not there ends it with status 1 and names the file", async () => {
+test("a CSV file that does not exist ends it with status 1 and names the file", async () => {
   const pipeline = start("no-file", { CSV_FILE: join(dir, "nowhere.csv") });
   expect(await pipeline.subprocess.exited).toBe(1);
   expect(pipeline.output()).toContain("nowhere.csv");

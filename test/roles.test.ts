@@ -16,7 +16,7 @@ import { sharedData } from "./support/shared-data.ts";
 
 let etcd: ProvidedEtcd;
 let database: ProvidedDatabase;
-/** Tells this run's queues and files from those of others in the same etcd. */
+/** Distinguishes this run's queues and files from those of others in the same etcd. */
 const run = crypto.randomUUID().slice(0, 8);
 let started: PipelineProcess[] = [];
 const dir = await mkdtemp(join(tmpdir(), "telemetry-roles-"));
@@ -48,7 +48,7 @@ async function count(url: string, path: string): Promise<number> {
   return ((await (await fetch(`${url}${path}`)).json()) as { count: number }).count;
 }
 
-/** Rows that streamers say they have published, all together. */
+/** The sum of the rows that streamers report. */
 function streamedRows(streamers: readonly PipelineProcess[]): number {
   const rows = streamers.map(({ output }) => Number(/this process (\d+) rows/.exec(output())?.[1] ?? 0));
   return rows.reduce((sum, each) => sum + each, 0);
@@ -61,10 +61,10 @@ for (const [name, streamers, collectors] of [
   ["two streamers, two collectors and a gateway", 2, 2],
 ] as const) {
   test.skipIf(realCsv === undefined)(
-    `${name} take in the real CSV with the figures of the main job, once`,
+    `${name} import the real CSV once, with the expected figures`,
     async () => {
       const topic = `roles-${streamers}-${run}`;
-      // a name of its own: the same file of an earlier run is the same source, and done with
+      // a name of its own: the same file of an earlier run would be the same source, already imported
       const csv = join(dir, `real-${streamers}-${run}.csv`);
       await Bun.write(csv, Bun.file(realCsv as string));
       const env = { QUEUE_TOPIC: topic, BATCH_SIZE: "100", CLUSTER_ID: topic };
@@ -74,7 +74,7 @@ for (const [name, streamers, collectors] of [
       const url = await urlOf(gateway);
       for (const streamer of streaming) await streamer.waitFor(/Streamed .* rows/);
       await until(async () => (await count(url, "/api/v1/telemetry?limit=10000")) === 988);
-      // the gateway hears of the fleet a moment after the store has it
+      // a gateway receives the fleet shortly after the store
       await until(async () => (await count(url, "/api/v1/hosts")) === 31);
       expect(streamedRows(streaming)).toBe(2470);
       expect(await count(url, "/api/v1/telemetry?limit=10000")).toBe(988);
@@ -114,10 +114,10 @@ test("two streamers that play a file in a loop play every round once, together",
       .query<{ rows: number }>(
         `select sum(rows)::int as rows from ingested_messages where source_id like 'csv:loop-${run}%' group by source_id`,
       )
-      .catch(() => []); // the collector may still be making the tables
+      .catch(() => []); // the collector may still be creating the tables
     return sums.map((round) => round.rows);
   };
-  // the collector takes messages of several rounds at once: an earlier one may still lack some when a later one is there
+  // the collector claims messages of several rounds at once: an earlier round may be incomplete when a later one is stored
   const complete = async (): Promise<number> => (await rounds()).filter((stored) => stored === rows).length;
   await until(async () => (await complete()) >= 3);
   expect(await complete()).toBeGreaterThanOrEqual(3);
@@ -125,7 +125,7 @@ test("two streamers that play a file in a loop play every round once, together",
   await client.close();
 }, 120_000);
 
-test("etcd with TLS, a client certificate and a user is used as the settings say", async () => {
+test("etcd with TLS, a client certificate and a user is reached with the settings for them", async () => {
   const user = { name: "telemetry", password: "only for this test" };
   const secured = await startEtcd({ members: 1, tls: true, user });
   try {

@@ -4,16 +4,15 @@ import { type LoadedGateway, realCsv, realFigures, startLoadedGateway } from "./
 import { referenceText } from "./support/reference-text.ts";
 import { until } from "../dev/until.ts";
 
-// Everything that the API reference of the system before this one names, taken from its text: what is written there is
-// sent as it is written, and what comes is compared with what the real CSV holds. A line of it without an expectation here
-// fails.
+// Everything in the API reference of the former system, taken from its text: each request is sent as it is written, and the
+// response is compared with the content of the real CSV. A line without an expectation here fails.
 
 const uuid = "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4";
 const host = "mtv5-dgx1-hgpu-032";
 const names = { uuid, cluster_id: "local-cluster", host_id: host, hostname: host, gpu_id: "4" };
 const window = "?start_time=2025-07-18T20:42:34Z&end_time=2025-07-18T20:42:36Z";
 
-/** How many elements each endpoint gives; those without have a test of their own. */
+/** How many elements each endpoint returns; the others have a test of their own. */
 const counts: Readonly<Record<string, number | undefined>> = {
   "GET /api/v1/gpus": realFigures.gpus,
   "GET /api/v1/gpus/{uuid}/telemetry": 4,
@@ -32,7 +31,7 @@ const counts: Readonly<Record<string, number | undefined>> = {
   "GET /api/v1/telemetry/latest": 100,
 };
 const checkedElsewhere = ["GET /health", "POST /graphql", "GET /graphql", "WS /ws"];
-/** What each page's answer is. */
+/** The content type of each page. */
 const pages: Readonly<Record<string, RegExp>> = {
   "GET /swagger/": /^text\/html/,
   "GET /docs": /^text\/html/,
@@ -40,7 +39,7 @@ const pages: Readonly<Record<string, RegExp>> = {
   "GET /swagger/swagger.yaml": /^application\/yaml/,
 };
 
-/** How many records each endpoint of telemetry gives with each of the parameters. */
+/** How many records each telemetry endpoint returns with each of the parameters. */
 const narrowed: Readonly<Record<string, readonly number[]>> = {
   "?start_time=2025-07-18T20:42:34Z": [4, 4, 100, 100],
   "?end_time=2025-07-18T20:42:36Z": [3, 3, 100, 0],
@@ -54,7 +53,7 @@ const ofTelemetry = [
   "/api/v1/telemetry/latest",
 ];
 
-/** What each command writes, by what jq shows of it. */
+/** The output of each command, after its jq. */
 const outputs: readonly [command: RegExp, expected: unknown][] = [
   [/gpus \| jq '.count'$/, realFigures.gpus],
   [/gpus \| jq '.data\[0\]'$/, expect.objectContaining({ uuid: expect.stringMatching(/^GPU-/) as string, id: "0" })],
@@ -84,7 +83,7 @@ describe.skipIf(isWithout)("the API reference, as it is written", () => {
     return [path, answer.status, ((await answer.json()) as { readonly count: number }).count];
   };
 
-  test("every endpoint is there, with what the CSV holds", async () => {
+  test("every endpoint returns the content of the CSV", async () => {
     expect(reference.endpoints.length).toBeGreaterThan(20);
     for (const endpoint of reference.endpoints.filter((each) => !checkedElsewhere.includes(each))) {
       const path = endpoint.replace("GET ", "");
@@ -99,7 +98,7 @@ describe.skipIf(isWithout)("the API reference, as it is written", () => {
     expect(Object.keys(yaml.paths)).toEqual(expect.arrayContaining(rest));
   });
 
-  test("every parameter narrows every endpoint of telemetry", async () => {
+  test("every parameter filters every telemetry endpoint", async () => {
     expect(reference.parameters.length).toBeGreaterThan(3);
     for (const parameter of reference.parameters) {
       for (const [at, path] of ofTelemetry.entries()) {
@@ -153,14 +152,14 @@ describe.skipIf(isWithout)("the API reference, as it is written", () => {
     expect(clusters.clusters[0]?.hosts.flatMap((each) => each.gpus).length).toBe(realFigures.gpus);
   });
 
-  test("the WebSocket takes the subscription, and its updates have the fields that are written", async () => {
+  test("the WebSocket accepts the subscription, and its updates have the documented fields", async () => {
     const [subscription = {}, update = {}] = reference.json;
     const told: Record<string, unknown>[] = [];
     const socket = new WebSocket(`${gateway.url.replace("http", "ws")}/ws`);
     socket.onmessage = ({ data }) => void told.push(JSON.parse(data as string) as Record<string, unknown>);
     socket.onopen = () => {
       socket.send(JSON.stringify(subscription));
-      // the file has been read before anybody could ask: its records are told as history
+      // the file was imported before the subscription: its records come from the history
       socket.send(JSON.stringify({ ...subscription, id: "history", since: "2025-07-18T20:42:34Z" }));
     };
     await until(() => told.some(({ type }) => type === "replayed"));
@@ -174,7 +173,7 @@ describe.skipIf(isWithout)("the API reference, as it is written", () => {
     expect(Object.keys(values).sort()).toEqual(Object.keys(update["data"] as object).sort());
   });
 
-  test("answers have every field that the examples have, of the same type", async () => {
+  test("responses have every field of the examples, with the same type", async () => {
     const [, , gpuExample, recordExample] = reference.json as { count: number; data: [Record<string, unknown>] }[];
     for (const [path, example] of [
       ["/api/v1/gpus", gpuExample],
@@ -193,7 +192,7 @@ describe.skipIf(isWithout)("the API reference, as it is written", () => {
   });
 });
 
-/** The last value of each field: of this CSV each metric is in another of a GPU's records. */
+/** The last value of each field: in this CSV each metric is in a different record of a GPU. */
 function mergedValues(rows: readonly Readonly<Record<string, unknown>>[]): Record<string, unknown> {
   const present = rows.flatMap((row) => Object.entries(row).filter(([, value]) => value !== null));
   return Object.fromEntries(present);

@@ -6,7 +6,7 @@ import { type LoadedGateway, realCsv, realFigures, startLoadedGateway } from "./
 import { startPipeline, stopPipeline, urlOf } from "../dev/pipeline-process.ts";
 import { until } from "../dev/until.ts";
 
-// What users of the system before this one type, from its API reference, against the real CSV.
+// The requests of the former system's users, from its API reference, with the real CSV.
 
 const uuid = "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4";
 const host = "mtv5-dgx1-hgpu-032";
@@ -54,7 +54,7 @@ describe.skipIf(realCsv === undefined)("the API reference", () => {
     });
   }
 
-  test("a GPU of the list has the fields that it had", async () => {
+  test("a GPU of the list has its former fields", async () => {
     const { data } = await ask("/api/v1/gpus");
     expect(data.find((gpu) => gpu["uuid"] === uuid)).toMatchObject({
       id: "4",
@@ -66,7 +66,7 @@ describe.skipIf(realCsv === undefined)("the API reference", () => {
     });
   });
 
-  test("a GPU's telemetry is ordered by time, with the fields that it had", async () => {
+  test("a GPU's telemetry is ordered by time, with its former fields", async () => {
     const { data } = await ask(`/api/v1/gpus/${uuid}/telemetry`);
     const times = data.map(({ timestamp }) => String(timestamp));
     expect(times).toEqual([34, 35, 36, 37].map((second) => `2025-07-18T20:42:${second}Z`));
@@ -88,7 +88,7 @@ describe.skipIf(realCsv === undefined)("the API reference", () => {
     expect((await ask(`${place}/metrics?${window}&limit=50`)).count).toBe(3);
   });
 
-  test("/health says how it does, with .status for jq", async () => {
+  test("/health has the status in .status, for jq", async () => {
     const health = (await (await fetch(`${gateway.url}/health`)).json()) as { status: string };
     expect(health.status).toBe("ok");
   });
@@ -104,19 +104,19 @@ describe.skipIf(realCsv === undefined)("the API reference", () => {
     expect(data.gpus.map((gpu) => gpu.uuid)).toContain(uuid);
   });
 
-  test("GraphQL shows itself to a browser", async () => {
+  test("GraphQL serves a page to a browser", async () => {
     const page = await fetch(`${gateway.url}/graphql`, { headers: { accept: "text/html" } });
     expect([page.status, page.headers.get("content-type")]).toEqual([200, expect.stringContaining("text/html")]);
   });
 
-  test("/ws takes the subscription as it is written", async () => {
+  test("/ws accepts the documented subscription", async () => {
     const { told, close } = await subscribed(gateway.url, uuid);
     await until(() => told.some(({ type }) => type === "subscribed"));
     close();
     expect(told.map(({ type }) => type)).not.toContain("error");
   });
 
-  test("the documentation is where it was", async () => {
+  test("the documentation has its former address", async () => {
     const swagger = await fetch(`${gateway.url}/swagger/`);
     expect(swagger.headers.get("content-type")).toContain("text/html");
     const docs = await fetch(`${gateway.url}/docs`, { redirect: "manual" });
@@ -127,7 +127,7 @@ describe.skipIf(realCsv === undefined)("the API reference", () => {
   });
 });
 
-test("/ws tells a live GPU's telemetry_update as it is written", async () => {
+test("/ws sends a live GPU's telemetry_update as documented", async () => {
   const dir = await mkdtemp(join(tmpdir(), "telemetry-reference-"));
   const pipeline = startPipeline({ DATA_DIR: dir, LOG_LEVEL: "warn" });
   const url = await urlOf(pipeline);

@@ -9,7 +9,7 @@ import { startPostgres } from "../dev/servers/postgres.ts";
 import { provideDatabase, provideEtcd } from "../dev/servers/provide.ts";
 import { trixieFolder } from "../dev/servers/trixie.ts";
 
-// What the other tests stand on: the servers are real ones, and nothing of them outlives who started them.
+// The servers of the other tests are real, and nothing of them outlives the process that started them.
 
 const stops: (() => Promise<void>)[] = [];
 
@@ -22,7 +22,7 @@ const toStop = <T extends { stop(): Promise<void> }>(service: T): T => {
 };
 const etcdOf = async (options: EtcdOptions): Promise<EtcdCluster> => toStop(await startEtcd(options));
 
-/** Without what the driver adds to the array. */
+/** The rows without the fields that the driver adds to the array. */
 const rowsOf = (result: unknown): unknown[] => [...(result as unknown[])];
 
 const base64 = (text: string): string => Buffer.from(text).toString("base64");
@@ -65,7 +65,7 @@ async function statusOf({ clientUrl }: EtcdMember): Promise<Status> {
   return { id: (header as { member_id: string }).member_id, leader: (leader as string | undefined) ?? "0" };
 }
 
-/** Processes whose command line holds the text. */
+/** Processes whose command line contains the text. */
 function processesWith(text: string): string[] {
   return readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && readProc(pid, "cmdline").includes(text));
 }
@@ -83,21 +83,21 @@ function readProc(pid: string, file: string): string {
   }
 }
 
-/** The name of the folder that a server sees as /srv; its path may be cut short by the mount point it lies under. */
+/** The name of the folder that a server sees as /srv; the mount point may hide the beginning of its path. */
 function folderOf(pid: number): string {
   const line =
     readProc(String(pid), "mountinfo")
       .split("\n")
       .find((each) => / \/srv /.test(each)) ?? "";
   const name = /\/(gpu-telemetry-service-\w+)/.exec(line)?.[1];
-  if (name === undefined) throw new Error(`process ${pid} has no folder of ours: ${line}`);
+  if (name === undefined) throw new Error(`process ${pid} has none of our folders: ${line}`);
   return name;
 }
 
-/** One that has ended and is not yet buried has no command line. */
+/** A process that has ended but is not yet reaped has no command line. */
 const isAlive = (pid: number): boolean => readProc(String(pid), "cmdline") !== "";
 
-/** Whether every thread of it has come to a halt, which takes a moment after the signal. */
+/** True once all of its threads are stopped, which takes a moment after the signal. */
 function isStopped(pid: number): boolean {
   const threads = readdirSync(`/proc/${pid}/task`);
   return threads.every((thread) => readProc(String(pid), `task/${thread}/stat`).includes(") T "));
@@ -128,7 +128,7 @@ test("a started etcd answers a put and a get, and nothing of it is left after st
   await etcd.stop();
 });
 
-test("a cluster elects another leader when its leader is killed, and takes the killed member back", async () => {
+test("a cluster elects another leader when its leader is killed, and the killed member joins again", async () => {
   const { members } = await etcdOf({ members: 3 });
   const statuses = await Promise.all(members.map(statusOf));
   const former = members.find((_, index) => statuses[index]?.id === statuses[index]?.leader) as EtcdMember;
@@ -147,7 +147,7 @@ test("a cluster elects another leader when its leader is killed, and takes the k
   expect(await getValue(former.clientUrl, "while one is down")).toBe("2");
 });
 
-test("a frozen etcd does not answer, and goes on where it was", async () => {
+test("a frozen etcd does not answer, and continues where it stopped", async () => {
   const { members } = await etcdOf({ members: 1 });
   const [member] = members as [EtcdMember];
   await putValue(member.clientUrl, "key", "kept");
@@ -159,7 +159,7 @@ test("a frozen etcd does not answer, and goes on where it was", async () => {
   expect(await until(() => getValue(member.clientUrl, "key"))).toBe("kept");
 });
 
-test("etcd with TLS and a user refuses who has no certificate and who has not signed in", async () => {
+test("etcd with TLS and a user refuses clients without a certificate or without a token", async () => {
   const etcd = await etcdOf({ members: 1, tls: true, user: { name: "telemetry", password: "a secret" } });
   const [endpoint] = etcd.endpoints as [string];
   const { caFile, certFile, keyFile } = etcd.tls as NonNullable<EtcdCluster["tls"]>;
@@ -176,7 +176,7 @@ test("etcd with TLS and a user refuses who has no certificate and who has not si
   expect(await getValue(endpoint, "key", { tls, token })).toBe("value");
 });
 
-test("PostgreSQL has TimescaleDB, keeps a committed row over a kill, and nothing of it is left after stop", async () => {
+test("PostgreSQL has TimescaleDB, keeps a committed row after a kill, and nothing of it is left after stop", async () => {
   const server = toStop(await startPostgres());
   const first = new SQL(server.url, { max: 1 });
   await first`create extension timescaledb`;
@@ -200,7 +200,7 @@ test("PostgreSQL has TimescaleDB, keeps a committed row over a kill, and nothing
 
 for (const [how, endedBy, exitCode] of [
   ["stop", "SIGTERM", 0],
-  ["kill -9 of who started it", "SIGKILL", 137],
+  ["kill -9 of the starter", "SIGKILL", 137],
 ] as const) {
   test(`a server on disks of its own finds them full, and nothing of them is left after ${how}`, async () => {
     const script = `
@@ -236,7 +236,7 @@ for (const [how, endedBy, exitCode] of [
   });
 }
 
-test("two databases on a server that the environment names are each one's own", async () => {
+test("two databases on a server that the environment names are separate", async () => {
   const server = toStop(await startPostgres());
   const env = { DATABASE_URL: server.url };
   const one = await provideDatabase(env);
@@ -259,7 +259,7 @@ test("an etcd that the environment names is used as it is", async () => {
 const children = (pid: number): number[] =>
   readProc(String(pid), `task/${pid}/children`).trim().split(/\s+/).filter(Boolean).map(Number);
 
-/** `bun run services`, once it has told where the servers are. */
+/** Starts `bun run services`, and waits until it has printed the URLs. */
 async function startServices() {
   const script = `${import.meta.dir}/../scripts/services.ts`;
   const starter = Bun.spawn([process.execPath, script], { stdio: ["ignore", "pipe", "inherit"] });
@@ -296,7 +296,7 @@ for (const [how, endedBy, exitCode] of [
     starter.kill(endedBy);
     expect(await starter.exited).toBe(exitCode);
     const pids = [...helpers, ...servers];
-    // after kill -9 it is the kernel and the sweepers that clear up, at once but not before the starter's end
+    // after kill -9 the kernel and the sweepers clean up, shortly after the starter's end
     const isLeft = (): boolean => pids.some(isAlive) || folders.some((folder) => processesWith(folder).length > 0);
     if (exitCode !== 0) await until(() => !isLeft());
     expectNothingLeft(pids, folders);

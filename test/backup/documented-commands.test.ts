@@ -12,7 +12,7 @@ import { withClient } from "../support/postgres-database.ts";
 import { startPipeline, stopPipeline } from "../../dev/pipeline-process.ts";
 import { sharedData } from "../support/shared-data.ts";
 
-// What docs/backup.md tells to type is typed here, word by word, and brings back everything.
+// The commands of docs/backup.md, run as they are written, restore everything.
 
 setDefaultTimeout(120_000);
 
@@ -30,7 +30,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Imports a file as a user does. @returns the report's end */
+/** Imports a file as a user does. @returns the output with the report */
 async function importCsv(csvFile: string, env: Readonly<Record<string, string>>): Promise<string> {
   const pipeline = startPipeline({ ROLE: "streamer,collector", CSV_FILE: csvFile, LOG_LEVEL: "warn", ...env });
   await pipeline.waitFor(/records stored.*samples\/s/s);
@@ -43,7 +43,7 @@ async function type(commands: readonly string[]): Promise<void> {
   await typeIn(folder, commands, { tools, env: { DATABASE_URL: server.url } });
 }
 
-/** The restored database is one to go on with. */
+/** Expects that the pipeline can continue with the restored database. */
 async function expectItGoesOn(csvFile: string, env: Readonly<Record<string, string>>): Promise<void> {
   const before = await contentOf(server.url);
   expect(await importCsv(csvFile, env)).toContain("is imported already; nothing new");
@@ -64,7 +64,7 @@ for (const [name, isPlain] of [
   ["plain PostgreSQL", true],
 ] as const) {
   test.skipIf(realCsv === undefined)(
-    `${name} with the real CSV comes back bit by bit, stores nothing of the file a second time, and goes on`,
+    `${name} with the real CSV is restored bit by bit, stores nothing of the file a second time, and continues`,
     async () => {
       const env = { DATABASE_URL: server.url, DATA_DIR: join(folder, "unused") };
       const restore = await commandsUnder(page, "Restore TimescaleDB");
@@ -96,7 +96,7 @@ for (const [name, isPlain] of [
   );
 }
 
-/** As on a server that has none of it. */
+/** As on a server without TimescaleDB. */
 async function disableTimescale(): Promise<void> {
   await withClient(server.url, (client) => client.query("alter database telemetry set timescaledb.disable_load = on"));
 }

@@ -18,7 +18,7 @@ import { writeFleetCsv } from "../../dev/fleet-csv.ts";
 import { withClient } from "../support/postgres-database.ts";
 import { type PipelineProcess, startPipeline, stopPipeline } from "../../dev/pipeline-process.ts";
 
-// What docs/backup.md says of a database and a queue that were saved at different times, row by row of its table.
+// The table of docs/backup.md about a database and a queue that were saved at different times, row by row.
 
 setDefaultTimeout(120_000);
 
@@ -26,7 +26,7 @@ const page = "backup.md";
 let folder: string;
 let csvFile: string;
 let server: PostgresServer;
-/** The etcd that lived through it all. */
+/** The etcd that was never restored. */
 let etcd: EtcdCluster;
 const others: EtcdCluster[] = [];
 /** Of the file. */
@@ -72,8 +72,8 @@ async function queuedIn({ endpoints }: EtcdCluster): Promise<number> {
   return Number(count);
 }
 
-/** Imports the file, and saves first the queue and then the database while it is at it: at the queue's time there are
- *  messages on their way, and some of them are stored by the database's. */
+/** Imports the file, and meanwhile saves first the queue and then the database: the saved queue has messages that the saved database
+ *  already has. */
 async function importWithBackups(): Promise<void> {
   const collector = withEtcd("collector", etcd, { COLLECTOR_WORKERS: "1" });
   await collector.waitFor(/health\s+http/);
@@ -112,7 +112,7 @@ async function expectExactlyOnce(): Promise<void> {
   expect((await stored()).rows).toBe(figures.rows);
 }
 
-/** Lets a pipeline do all that it finds to do. */
+/** Runs a pipeline until it has nothing left to do. */
 async function goOn(on: EtcdCluster): Promise<string> {
   const pipeline = withEtcd("streamer,collector", on);
   await pipeline.waitFor(/records stored.*samples\/s/s);
@@ -155,7 +155,7 @@ test("the database restored and etcd empty: a file is read again, every sample e
   await expectExactlyOnce();
 });
 
-test("the database alone restored, the queue newer: a hole, that reading the file again fills", async () => {
+test("the database alone restored, the queue newer: a gap, which reading the file again fills", async () => {
   await restoreDatabase();
   await goOn(etcd);
   expect(await differences()).toBeGreaterThan(0);

@@ -85,7 +85,7 @@ async function lockTelemetry(url: string): Promise<() => Promise<void>> {
 
 async function untilFault(pattern: RegExp): Promise<void> {
   // a server that shuts down says so for some milliseconds only
-  await until(() => pattern.test(collecting.fault() ?? ""), { everyMs: 2 });
+  await until(() => pattern.test(collecting.error() ?? ""), { everyMs: 2 });
 }
 
 /** What is stored of the messages up to a number, each of them once and whole. */

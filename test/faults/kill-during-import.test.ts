@@ -8,16 +8,16 @@ import { writeFleetCsv } from "../../dev/fleet-csv.ts";
 import { startPipeline, stopPipeline } from "../../dev/pipeline-process.ts";
 import { randomFrom } from "../support/random.ts";
 
-// Invariant: for every source position, its samples are in the store exactly once or in quarantine with a reason,
-// whatever dies. Here the whole process dies, twenty times in one import, and the content is compared with that
-// of an import that nobody disturbed.
+// Invariant: for every source position, its samples are in the store exactly once or in quarantine with a reason, regardless of
+// which process dies. Here the whole process is killed, twenty times in one import, and the content is compared with that of an
+// undisturbed import.
 
 const kills = 20;
 const seed = Number(process.env.TEST_SEED ?? 1);
 const dir = await mkdtemp(join(tmpdir(), "telemetry-kill-"));
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
-/** Every record, every rejected input and the sums of the import, in an order of their own. */
+/** Every record, every rejected input and the totals of the import, sorted. */
 async function contentOf(dataDir: string): Promise<{ records: string; rejections: string; rows: number }> {
   const { queries, store, close } = await openPGliteStore({ dataDir });
   try {
@@ -57,7 +57,7 @@ test(`${kills} times kill -9 in the middle of an import, each followed by a rest
   const disturbed = join(dir, "disturbed");
   for (let kill = 0; kill < kills; kill += 1) {
     const pipeline = startPipeline({ ...env, DATA_DIR: disturbed });
-    // The first ones may hit the making of the directory; the later ones a stretch of the import each.
+    // the first kills may hit the creation of the directory, the later ones each a part of the import
     if (kill < 3) await Bun.sleep(random() * startMs);
     else {
       await pipeline.waitFor(/source /);
@@ -77,7 +77,7 @@ test(`${kills} times kill -9 in the middle of an import, each followed by a rest
 
 const spoiledRows = 50;
 
-/** Makes values nonsense on rows spread over the file, so that quarantine is compared too. */
+/** Spoils values in rows all over the file, so that quarantine is compared, too. */
 async function spoilSomeRows(csv: string): Promise<void> {
   const lines = (await Bun.file(csv).text()).split("\n");
   const step = Math.floor((lines.length - 2) / spoiledRows);

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type LoadedGateway, realCsv, startLoadedGateway } from "../support/loaded-gateway.ts";
 import { walk } from "./openapi/walk.ts";
 
-// `bun run test:fuzz` is the long one.
+// `bun run test:fuzz` does the same for longer.
 describe.skipIf(realCsv === undefined)("requests that are generated from the OpenAPI document", () => {
   let gateway: LoadedGateway;
   beforeAll(async () => void (gateway = await startLoadedGateway()), 90_000);
@@ -10,8 +10,8 @@ describe.skipIf(realCsv === undefined)("requests that are generated from the Ope
 
   test("get what it declares, and never a 5xx", async () => {
     const seed = crypto.getRandomValues(new Int32Array(1))[0] ?? 0;
-    const { answers, fault } = await walk(gateway.url, 400, seed);
-    expect([seed, fault]).toEqual([seed, undefined]);
+    const { answers, mismatch } = await walk(gateway.url, 400, seed);
+    expect([seed, mismatch]).toEqual([seed, undefined]);
     expect(answers.size).toBeGreaterThan(20);
     expect(gateway.isAlive()).toBe(true);
   }, 60_000);
@@ -64,14 +64,14 @@ describe.skipIf(realCsv === undefined)("requests that are generated from the Ope
           return url.pathname.startsWith("/swagger") ? answer : change(answer, url);
         },
       });
-      const { fault } = await walk(`http://127.0.0.1:${liar.port}`, 3000, 1);
+      const { mismatch } = await walk(`http://127.0.0.1:${liar.port}`, 3000, 1);
       await liar.stop(true);
-      expect(fault).toMatch(found);
+      expect(mismatch).toMatch(found);
     }, 60_000);
   }
 });
 
-/** The same answer with another text. */
+/** The same response with another text. */
 async function altered(answer: Response, change: (text: string) => string): Promise<Response> {
   const { status, headers } = answer;
   const text = change(await answer.text());

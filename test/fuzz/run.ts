@@ -4,7 +4,7 @@ import { walk } from "./openapi/walk.ts";
 
 // Sends generated requests of every operation of the OpenAPI document to a pipeline that has the real CSV.
 //   bun run test:fuzz [--requests 10000] [--seed N] [--url http://localhost:8080]
-// Exits 1 with the smallest request found whose answer is wrong. The same seed sends the same requests.
+// Exits 1 with the smallest request found whose response is wrong. The same seed sends the same requests.
 
 const { values } = parseArgs({
   options: { requests: { type: "string", default: "10000" }, seed: { type: "string" }, url: { type: "string" } },
@@ -14,11 +14,11 @@ const gateway = values.url === undefined ? await startLoadedGateway() : undefine
 const url = (values.url ?? gateway?.url ?? "").replace(/\/$/, "");
 const startedAt = performance.now();
 console.log(`seed ${seed}`);
-const { answers, fault } = await walk(url, Number(values.requests), seed);
+const { answers, mismatch } = await walk(url, Number(values.requests), seed);
 for (const [answer, count] of [...answers].sort()) console.log(`${String(count).padStart(6)} ${answer}`);
 const sent = [...answers.values()].reduce((sum, count) => sum + count, 0);
 console.log(`${sent} requests in ${((performance.now() - startedAt) / 1000).toFixed(1)} s, seed ${seed}`);
 await gateway?.stop();
-if (fault !== undefined)
-  console.log(`\n${fault}\n\nagain: bun run test:fuzz --seed ${seed} --requests ${values.requests}`);
-process.exit(fault === undefined ? 0 : 1);
+if (mismatch !== undefined)
+  console.log(`\n${mismatch}\n\nagain: bun run test:fuzz --seed ${seed} --requests ${values.requests}`);
+process.exit(mismatch === undefined ? 0 : 1);

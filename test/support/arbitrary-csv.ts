@@ -10,7 +10,7 @@ const gpus = [
   { gpu: "0", uuid: "GPU-2", host: "host-2" },
 ];
 
-/** Rows that meet again and again, so that most of them take the fast lane. */
+/** Rows with repeated values, so that most of them take the fast lane. */
 const usualRows = fc
   .record({
     gpu: fc.constantFrom(...gpus),
@@ -42,12 +42,12 @@ const oddRows = fc
   })
   .map(({ labels, gpu, ...cells }) => exporterRow({ ...gpu, ...cells, ...(labels === undefined ? {} : { labels }) }));
 
-/** Too large for some readings; some hold line ends, some never close. */
+/** Cells too large for some readers; some contain line ends, some never close. */
 const longRows = fc
   .tuple(fc.integer({ min: 200, max: 1500 }), oneOf("x", '"', '"x', '"a\nb', "a,"))
   .map(([length, text]) => text.padEnd(length, text.length > 2 ? text.slice(1) : text));
 
-/** Over three lines, some with bare quotes in an unquoted cell before that. */
+/** Rows over three lines, some with bare quotes in an unquoted cell before. */
 const rowsOverLines = fc
   .tuple(usualRows, oneOf('"$1"', '$1""'))
   .map(([row, device]) => row.replace(/"(nvidia\d)"/, device).replace(/(.*)dcgm/, "$1dc\n\r\ngm"));
@@ -79,7 +79,7 @@ const files = fc
   .array(fc.tuple(lines, fc.constantFrom("\n", "\n", "\n", "\r\n")), { minLength: 30, maxLength: 60 })
   .map((parts) => Buffer.from(`${exporterHeader}\n${parts.map((part) => part.join("")).join("")}`));
 
-/** What breaks rows, wherever it is put in. */
+/** Texts that break rows wherever they are inserted. */
 export const insertions = ['"', "\n", "\r", "\0", ",", '""', '"\n"', "\u{feff}", "\r\n"].map((text) =>
   Buffer.from(text),
 );
@@ -109,13 +109,13 @@ const mutations: fc.Arbitrary<Mutation> = fc.oneof(
   }),
 );
 
-/** A place after the header: a broken header is another test's matter. */
+/** A position after the header: another test covers broken headers. */
 function bodyAt(bytes: Buffer, place: number): number {
   const start = exporterHeader.length + 1;
   return start + Math.floor(place * Math.max(0, bytes.length - start));
 }
 
-/** A file of the exporter's layout in which much is odd or broken: lost quotes, rows over several lines, too long ones. */
+/** A file of the exporter's layout with many odd or broken rows: lost quotes, rows over several lines, rows that are too long. */
 export const csvBytes = fc
   .tuple(files, fc.array(mutations, { maxLength: 12 }))
   .map(([file, changes]) => changes.reduce<Buffer>((bytes, change) => change(bytes), file));

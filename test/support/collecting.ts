@@ -11,27 +11,27 @@ import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-st
 import type { IngestResult } from "../../src/pipeline/store/telemetry-store.ts";
 import { makeBatch } from "../../dev/make-batch.ts";
 
-/** A collector at work on a database that gets into trouble. */
+/** A running collector, for tests of a database that fails. */
 export interface Collecting {
   readonly queue: MemoryQueue;
-  /** What failed and was tried again. */
+  /** The messages of errors after which it tried again. */
   readonly failures: readonly string[];
   readonly results: readonly IngestResult[];
-  /** What its /health says of the collector. */
-  fault(): string | undefined;
-  /** Puts the message of a number into the queue. */
+  /** The error that /health shows of the collector. */
+  error(): string | undefined;
+  /** Publishes the message with this number. */
   publish(number: number): Promise<void>;
-  /** Waits until nothing is queued, and nothing is wrong. @throws Error where a message was given up */
+  /** Waits until the queue is empty and the collector has no error. @throws Error if a message becomes a dead letter */
   untilStored(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** A message is given up the first time that it is refused: what is retried is not refused. */
-const queueOptions = { topic: "trouble", capacityMessages: 100, leaseSeconds: 30, maxAttempts: 1 };
+/** A message that is rejected once becomes a dead letter: retries of the store are not rejections. */
+const queueOptions = { topic: "failing", capacityMessages: 100, leaseSeconds: 30, maxAttempts: 1 };
 const firstMs = Date.UTC(2025, 6, 18, 20, 42, 34);
 const gpusPerMessage = 16;
 const secondsPerMessage = 8;
-/** What each message holds. */
+/** The number of records in each message. */
 export const recordsPerMessage = gpusPerMessage * secondsPerMessage;
 
 /** @param url of a database whose schema is up to date */
@@ -59,7 +59,7 @@ export async function startCollecting(url: string): Promise<Collecting> {
   const untilStored = async (): Promise<void> => void (await until(isStored, { timeoutMs: 40_000, everyMs: 2 }));
   return {
     ...{ queue, failures, results, untilStored },
-    fault: () => collector.error(),
+    error: () => collector.error(),
     publish: async (number) =>
       void (await queue.publish([messageOf(number)], { signal: new AbortController().signal })),
     close: async () => {
@@ -77,7 +77,7 @@ function messageOf(number: number): NewMessage {
     metrics: { temperature: number, power_draw: index + 1 / 3 },
   }));
   const range = {
-    sourceId: "trouble",
+    sourceId: "failing",
     from: { offset: number, line: number },
     to: { offset: number + 1, line: number + 1 },
   };

@@ -18,7 +18,7 @@ import type { RangeBatch } from "../../src/pipeline/source/source.ts";
 export const exporterHeader =
   "timestamp,metric_name,gpu_id,device,uuid,modelName,Hostname,container,pod,namespace,value,labels_raw";
 
-/** A row of the exporter's layout; every cell quoted. */
+/** A row of the exporter's layout with every cell quoted. */
 export function exporterRow(cells: Partial<Record<string, string>> = {}): string {
   const row = {
     timestamp: "2025-07-18T20:42:34Z",
@@ -47,7 +47,7 @@ function quotedCell(text: string | undefined): string {
 export class CsvFolder {
   private readonly path = mkdtempSync(join(tmpdir(), "csv-source-"));
 
-  /** Writes a file; the same name is written over. @returns its path */
+  /** Writes a file, over one with the same name. @returns its path */
   write(content: string | Uint8Array, name = "input.csv"): string {
     const path = join(this.path, name);
     writeFileSync(path, content);
@@ -59,7 +59,7 @@ export class CsvFolder {
   }
 }
 
-/** What a test may set of a source and of its reading. */
+/** The options of a source and of reading it that a test may set. */
 export type TestCsvOptions = Partial<CsvSourceOptions & CsvReading>;
 
 /** Opens a file with a test's usual options: batches of 1,000 rows that do not grow to the end of an instant. */
@@ -73,7 +73,7 @@ export function openCsvSource(path: string, options: TestCsvOptions = {}): Promi
   );
 }
 
-/** A file played as now, from the beginning of the round on. */
+/** Plays a file as live, from the beginning of the round. */
 export function playedNow(startedAtMs: number, round = 0): Playing {
   return { timestamps: "now", round, startedAtMs: () => Promise.resolve(startedAtMs) };
 }
@@ -83,7 +83,7 @@ export async function batchesOf(source: CsvSource, range?: Partial<Range>): Prom
   return Array.fromAsync(source.read({ ...source.whole, ...range }, new AbortController().signal));
 }
 
-/** A batch that `toEqual` compares: two NaN in typed arrays are not equal to it. */
+/** A batch for `toEqual`, to which two NaN in typed arrays are not equal. */
 export function plain({ range, batch }: RangeBatch): unknown {
   const columns = [...batch.columns].map(([metric, values]) => [metric, [...values].map(String)]);
   const { gpuIndexes, workloadIndexes, timesMs } = batch;
@@ -98,7 +98,7 @@ export interface FlatSample {
   readonly value: number;
 }
 
-/** The samples that were kept, record by record. */
+/** The samples of a batch, record by record. */
 export function samplesOf(batches: readonly RangeBatch[]): FlatSample[] {
   return batches.flatMap(({ batch }) => {
     const samples: FlatSample[] = [];
@@ -127,7 +127,7 @@ export function tallyOf(batches: readonly RangeBatch[], count: keyof RangeBatch[
   return batches.reduce((sum, { batch }) => sum + batch.tally[count], 0);
 }
 
-/** The text of a file of so many rows; another seed gives another content. */
+/** The text of a file with this many rows; another seed gives another content. */
 export function manyRows(rows: number, seed = 0): string {
   const startMs = Date.UTC(2025, 6, 18, 20, 42, 34);
   const lines = Array.from({ length: rows }, (_, row) =>

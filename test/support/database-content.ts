@@ -1,7 +1,7 @@
 import { withClient } from "./postgres-database.ts";
 
-/** Everything that a backup must bring back: each table's and view's rows as a checksum over their bits, what tables look
- *  like, and where sequences are. Whatever tables there are. */
+/** Everything that a backup must restore: the rows of each table and view as a checksum over their bits, the definitions of tables,
+ *  and the positions of sequences. It covers all existing tables. */
 export function contentOf(url: string): Promise<Record<string, unknown>> {
   return withClient(url, async (client) => {
     const relations = await client.query<{ name: string; isSequence: boolean }>(
@@ -21,7 +21,7 @@ export function contentOf(url: string): Promise<Record<string, unknown>> {
   });
 }
 
-/** `record_send` gives the bits that a client would be sent in binary: doubles as they are. */
+/** `record_send` gives the binary format, in which doubles are exact. */
 const checksumOf = (name: string): string =>
   `select count(*)::int as rows, md5(string_agg(md5(record_send(each)), '' order by md5(record_send(each)))) as bits
    from ${name} as each`;
@@ -41,7 +41,7 @@ const chunks = `
 select hypertable_name::text as hypertable, count(*)::int as chunks, min(range_start)::text as first, max(range_end)::text as last
 from timescaledb_information.chunks group by 1 order by 1`;
 
-/** Undefined where TimescaleDB is not. */
+/** Undefined without TimescaleDB. */
 async function hypertablesIn(url: string): Promise<string | undefined> {
   const extensions = await withClient(url, (client) =>
     client.query("select from pg_extension where extname = 'timescaledb'"),

@@ -3,7 +3,7 @@ import { commandsOf } from "../../scripts/check-docs/read-docs.ts";
 
 const docs = join(import.meta.dir, "../../docs");
 
-/** What a document tells its reader to type under a heading, line by line. */
+/** The commands under a heading of a document, line by line. */
 export async function commandsUnder(document: string, heading: string): Promise<string[]> {
   const text = await Bun.file(join(docs, document)).text();
   const section = text.split(/^## /m).find((each) => each.startsWith(`${heading}\n`));
@@ -11,8 +11,8 @@ export async function commandsUnder(document: string, heading: string): Promise<
   return commandsOf(section).map((command) => command.text);
 }
 
-/** Types commands into one shell, which ends at the first that fails.
- *  @throws Error with what was written */
+/** Runs commands in one shell, which ends at the first error.
+ *  @throws Error with the output */
 export async function typeIn(
   folder: string,
   commands: readonly string[],

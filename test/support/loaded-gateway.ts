@@ -5,23 +5,23 @@ import { until } from "../../dev/until.ts";
 import { startPipeline, stopPipeline, urlOf } from "../../dev/pipeline-process.ts";
 import { sharedData } from "./shared-data.ts";
 
-/** The real CSV; undefined where the shared data folder is not there. */
+/** The real CSV; undefined if the shared data folder does not exist. */
 export const realCsv = sharedData("csv", "dcgm_metrics_20250718_134233.csv");
 
-/** What the real CSV holds. */
+/** The content of the real CSV. */
 export const realFigures = { gpus: 247, hosts: 31, records: 988 } as const;
 
-/** A pipeline of one process that has taken in the real CSV. */
+/** A pipeline of one process that has imported the real CSV. */
 export interface LoadedGateway {
   readonly url: string;
-  /** Everything it wrote so far. */
+  /** Its output so far. */
   output(): string;
-  /** Whether it still runs. */
+  /** True while it runs. */
   isAlive(): boolean;
   stop(): Promise<void>;
 }
 
-/** Starts one, and waits until it has everything.
+/** Starts one, and waits until everything is imported.
  *  @param env further settings */
 export async function startLoadedGateway(env: Record<string, string> = {}): Promise<LoadedGateway> {
   const dir = await mkdtemp(join(tmpdir(), "telemetry-loaded-"));
@@ -40,8 +40,8 @@ export async function startLoadedGateway(env: Record<string, string> = {}): Prom
   }
 }
 
-/** Waits until a gateway shows everything of the real CSV, its newest state too.
- *  @throws Error where it does not within a minute */
+/** Waits until a gateway serves the whole real CSV, including its newest state.
+ *  @throws Error after a minute */
 export async function untilLoaded(url: string): Promise<void> {
   const count = async (path: string): Promise<number> => {
     const answer = await fetch(`${url}${path}`);

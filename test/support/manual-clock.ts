@@ -5,7 +5,7 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-/** A clock that stands still until a test moves it. */
+/** A clock that only a test moves. */
 export class ManualClock implements Clock {
   private sleepers: Sleeper[] = [];
 
@@ -33,7 +33,7 @@ export class ManualClock implements Clock {
     });
   }
 
-  /** Moves the time on, waking sleepers in the order of their times and letting what they started run. */
+  /** Advances the time: wakes sleepers in the order of their times, and lets the work that they start run. */
   async advance(ms: number): Promise<void> {
     const target = this.timeMs + ms;
     await settle();
@@ -50,7 +50,7 @@ export class ManualClock implements Clock {
   }
 }
 
-/** Lets everything that can run without time passing do so. */
+/** Lets all work run that does not wait for time. */
 async function settle(): Promise<void> {
   for (let turns = 0; turns < 10; turns += 1) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -12,8 +12,8 @@ import type { ProvidedEtcd } from "../../dev/servers/provide.ts";
 import { EtcdClient, type EtcdStream, type Txn, type TxnResult } from "../../src/etcd/etcd-client.ts";
 import { removePrefix } from "../../src/etcd/requests.ts";
 
-/** A client whose keys all lie under a prefix of their own, which nothing above it sees: tests that empty `/telemetry/`
- *  do so in an etcd that others use, too. As `etcdctl --prefix` and etcd's grpc-proxy do it. */
+/** A client that adds a prefix of its own to every key, and removes it from every response, as the namespace of etcd's grpc-proxy
+ *  does. Tests that delete everything under `/telemetry/` can then use an etcd with other users. */
 export class NamespacedEtcdClient extends EtcdClient {
   readonly #prefix: Buffer;
 

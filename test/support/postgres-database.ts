@@ -1,12 +1,12 @@
 import { PostgresClient } from "../../src/db/postgres-client.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 
-/** A server with a database, of the test's own or shared with others. */
+/** A server with a database; others may use the server, too. */
 interface Server {
   readonly url: string;
 }
 
-/** Makes another database beside the server's. Its name begins with that one's, by which `provideDatabase` finds and
+/** Creates another database on the server. Its name begins with the name of the server's database, so that `provideDatabase`
  *  drops it.
  *  @param plain without TimescaleDB
  *  @returns its URL */

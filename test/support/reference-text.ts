@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { sharedFile } from "./shared-data.ts";
 
-/** What the API reference of the system before this one has, as it is written there. */
+/** The API reference of the former system, taken from its text. */
 export interface ReferenceText {
-  /** Such as `GET /api/v1/gpus`, without what is said of them. */
+  /** Such as `GET /api/v1/gpus`, without the descriptions. */
   readonly endpoints: readonly string[];
   /** Such as `?limit=100`: parameters that every telemetry endpoint takes. */
   readonly parameters: readonly string[];
-  /** Commands for a shell; those over several lines as one. */
+  /** Shell commands; a command over several lines is joined. */
   readonly commands: readonly string[];
   readonly graphQlQueries: readonly string[];
   /** WebSocket messages and answers, parsed. */

@@ -1,13 +1,13 @@
 import { connect, createServer, type Socket } from "node:net";
 import type { AddressInfo } from "node:net";
 
-/** A way to a server that can be cut at a chosen moment. */
+/** A proxy to a server that can cut connections at a chosen point. */
 export interface TcpProxy {
   readonly port: number;
-  /** Cuts every connection at the client's n-th piece of data from now on: either that piece does not arrive any more, or
-   *  it does and whatever the server answers to it does not. */
+  /** Cuts every connection at the client's n-th piece of data from now on: either that piece does not reach the server, or the
+   *  server's answer to it does not reach the client. */
   cutAt(piece: number, which: "piece" | "answer"): void;
-  /** Whether that has happened. */
+  /** True once it has cut. */
   readonly hasCut: boolean;
   close(): Promise<void>;
 }
@@ -36,7 +36,7 @@ export async function openTcpProxy(to: { readonly host: string; readonly port: n
       isDeaf = true;
       upstream.write(data);
     });
-    // the server has done what it was told when it answers
+    // when the server answers, it has done the work
     upstream.on("data", (data) => (isDeaf ? cutAll() : void client.write(data)));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

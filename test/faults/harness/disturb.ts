@@ -7,11 +7,11 @@ export interface DisturbanceOptions {
   readonly seed: number;
   readonly durationMs: number;
   readonly leaseSeconds: number;
-  /** Kind of the first fault; absent: drawn. */
+  /** Kind of the first fault; undefined: drawn at random. */
   readonly first: FaultKind | undefined;
 }
 
-/** Draws faults for all that these servers and the fleet on them consist of. */
+/** Draws faults for these servers and the fleet that uses them. */
 export function drawFaults({ network }: Servers, options: DisturbanceOptions): Fault[] {
   const workers = collectors + streamers;
   const targets = {
@@ -36,7 +36,7 @@ export async function disturb(faults: readonly Fault[], victims: Omit<Victims, "
   );
 }
 
-/** @returns runs works in the order of the calls, each after the end of the one before */
+/** @returns a function that runs its works in the order of the calls, each after the end of the previous one */
 function oneAfterTheOther(): (work: () => Promise<void>) => Promise<void> {
   let last = Promise.resolve();
   return (work) => {

@@ -5,24 +5,24 @@ import type { Fault } from "./scenario.ts";
 import type { Victims } from "./victims.ts";
 import type { Worker } from "./workers.ts";
 
-/** With etcd away as well, nothing reaches the collectors that they could not store. */
+/** While etcd is down, too, no message reaches the collectors, so none of them notices the disk. */
 const saidWithinMs = 30_000;
-/** While the database is down a collector that was killed does not come back; all of them may have been. */
+/** A collector that was killed does not come back while the database is down; all of them may have been killed. */
 const silenceMs = 5000;
 
-/** What a collector's /health must say of a full disk. A server whose log finds no space ends, and says so once, to the
- *  one that it worked for: from then on the others can only tell that it is down. */
+/** What a collector's /health must say when a disk is full. A server without space for its log stops and reports the reason once,
+ *  to the client that it worked for; the other clients only see that it is down. */
 const complaintOf = {
   tables: /No space left on device \(53100\); the database's disk is full/,
   cluster: /the database's disk is full|ECONNREFUSED.*a full disk stops it/,
 };
 
-/** Takes all space for the fault's time, and until a collector's /health says so. */
+/** Fills the disk for the time of the fault, and until a collector's /health reports it. */
 export async function fillDisk(name: PostgresDisk, fault: Fault, victims: Victims): Promise<void> {
-  const { servers, collectors, tell, violated } = victims;
+  const { servers, collectors, record: tell, violated } = victims;
   const disk = servers.database.disks?.[name];
   if (disk === undefined) throw new Error("the database has no disks of its own");
-  // one that starts without a database ends again, and then there is no /health
+  // a collector that starts without a database ends again, and then has no /health
   await untilHealth(collectors, () => true);
   tell(`fill the database's ${name} disk for ${fault.lastsMs} ms`);
   const startedAtMs = Date.now();
@@ -31,7 +31,7 @@ export async function fillDisk(name: PostgresDisk, fault: Fault, victims: Victim
     disk.fill();
     if (name === "cluster") await bringDown(victims);
     health = await untilHealth(collectors, (complaint) => {
-      // what the server gave back meanwhile
+      // also the space that the server has freed meanwhile
       disk.fill();
       return Date.now() - startedAtMs >= fault.lastsMs && complaintOf[name].test(complaint);
     });
@@ -43,11 +43,11 @@ export async function fillDisk(name: PostgresDisk, fault: Fault, victims: Victim
   const { said, answers } = health;
   tell(`/health said: ${said}`);
   if (said === undefined && answers > 0) {
-    violated(`/health: of ${answers} answers none said that the database's disk is full`);
+    violated(`/health: none of ${answers} answers said that the database's disk is full`);
   }
 }
 
-/** Asks the collectors until one says what is looked for: a complaint, or "" where it has none. */
+/** Asks the collectors until one of them has a matching complaint; "" if it has none. */
 async function untilHealth(
   collectors: readonly Worker[],
   isIt: (complaint: string) => boolean,
@@ -67,26 +67,26 @@ async function untilHealth(
   return { said: undefined, answers };
 }
 
-/** Asks for new parts of the log, as the load would in the end: the server goes down, and stays down. */
-async function bringDown({ servers, tell }: Victims): Promise<void> {
+/** Forces new segments of the write-ahead log, as the load would do in the end: the server stops, and cannot start. */
+async function bringDown({ servers, record: tell }: Victims): Promise<void> {
   const client = new PostgresClient({ url: servers.database.url, maxConnections: 1, clock: systemClock });
   const next = "select pg_logical_emit_message(true, 'faults', 'next'), pg_switch_wal()";
   try {
     for (let parts = 0; parts < 10; parts += 1) await client.query(next);
-    tell("the server wrote its log all the same");
+    tell("the server could still write its log");
   } catch (error) {
     tell(`the server: ${(error as Error).message}`);
   } finally {
     await client.close();
   }
   await servers.database.start().then(
-    () => tell("the server answers all the same"),
+    () => tell("the server could start"),
     () => tell("the server does not start without space"),
   );
 }
 
-/** One that was about to end may end while it is waited for. */
-async function startAgain({ servers, tell }: Victims): Promise<void> {
+/** Starts the database. If it was about to end, it may end while it is waited for; then it is started once more. */
+async function startAgain({ servers, record: tell }: Victims): Promise<void> {
   await servers.database.start().catch((error: unknown) => {
     tell(`the server is started once more: ${(error as Error).message.split("\n")[0]}`);
     return servers.database.start();

@@ -11,10 +11,10 @@ export interface Servers {
   readonly etcd: EtcdCluster;
   readonly database: PostgresServer;
   readonly network: TestNetwork | undefined;
-  /** Of the etcd members, in their order. */
+  /** The hosts of the etcd members, in their order. */
   readonly etcdHosts: readonly TestHost[];
   readonly collectorHosts: readonly TestHost[];
-  /** Of each collector, for its /health. */
+  /** The port of each collector, for its /health. */
   readonly collectorPorts: readonly number[];
   stop(): Promise<void>;
 }
@@ -26,8 +26,8 @@ export const streamers = 2;
 /** A run's database takes some 20 MiB; the server itself, 40 and its log. */
 const diskBytes = { cluster: 256 * 1024 ** 2, tables: 128 * 1024 ** 2 };
 
-/** Three members of etcd and one PostgreSQL on small disks; members and collectors are hosts of their own where that can
- *  be. */
+/** Starts three members of etcd, and one PostgreSQL on small disks. Each member and each collector gets a host of its own if this
+ *  machine allows it. */
 export async function startServers(): Promise<Servers> {
   const network = await makeNetwork(etcdMembers + collectors);
   const hosts = network?.hosts ?? [];
@@ -59,7 +59,7 @@ export interface FleetOptions {
   readonly onAcknowledged: (claim: string) => void;
 }
 
-/** The pipeline's processes of a run, not started. */
+/** The pipeline's processes of a run, not yet started. */
 export function makeFleet(options: FleetOptions): { streamers: Worker[]; collectors: Worker[] } {
   const { servers, topic, databaseUrl, csvFile, leaseSeconds, samplesPerSecond } = options;
   mkdirSync(options.logFolder, { recursive: true });
@@ -67,10 +67,10 @@ export function makeFleet(options: FleetOptions): { streamers: Worker[]; collect
     ETCD_ENDPOINTS: servers.etcd.endpoints.join(","),
     QUEUE_TOPIC: topic,
     CLUSTER_ID: topic,
-    // longer than a run: what is judged at its end must still be there
+    // longer than a run, whose newest state is checked at its end
     HOT_WINDOW_SECONDS: "600",
     QUEUE_LEASE_SECONDS: String(leaseSeconds),
-    // faults are not the messages' fault: none is given up for them
+    // no message may become a dead letter because of the inflicted faults
     QUEUE_MAX_ATTEMPTS: "100",
     SHUTDOWN_TIMEOUT_SECONDS: "5",
     LOG_LEVEL: "debug",
@@ -81,7 +81,7 @@ export function makeFleet(options: FleetOptions): { streamers: Worker[]; collect
       host,
       env: { ...shared, ...env },
       logFile: join(options.logFolder, `${name}.log`),
-      onLine: (line) => noteAcknowledged(line, options.onAcknowledged),
+      onLine: (line) => reportAcknowledged(line, options.onAcknowledged),
     });
   const streaming = {
     ROLE: "streamer",
@@ -104,7 +104,7 @@ export function makeFleet(options: FleetOptions): { streamers: Worker[]; collect
   };
 }
 
-function noteAcknowledged(line: string, onAcknowledged: (claim: string) => void): void {
+function reportAcknowledged(line: string, onAcknowledged: (claim: string) => void): void {
   if (!line.includes('"msg":"acknowledged"')) return;
   const { claim } = JSON.parse(line) as { claim: string };
   onAcknowledged(claim);

@@ -5,12 +5,12 @@ import type { Fault } from "./scenario.ts";
 import type { Victims } from "./victims.ts";
 import type { Worker } from "./workers.ts";
 
-/** How the database ends: a crash, the fast shutdown of an operator, the immediate one. */
+/** How the database ends: a crash, an operator's fast shutdown, an immediate shutdown. */
 export const databaseSignals = ["SIGKILL", "SIGINT", "SIGQUIT"] as const;
 
-/** Disturbs, waits, and heals. */
+/** Inflicts a fault, waits for its time, and heals it. */
 export async function inflict(fault: Fault, victims: Victims): Promise<void> {
-  const { servers, workers, tell } = victims;
+  const { servers, workers, record: tell } = victims;
   const worker = workers[fault.target % workers.length] as Worker;
   const heal = async (what: string): Promise<void> => {
     await Bun.sleep(fault.lastsMs);
@@ -61,7 +61,7 @@ export async function inflict(fault: Fault, victims: Victims): Promise<void> {
   }
 }
 
-/** The index of the member that leads now; 0 where none says so. */
+/** The index of the member that leads now; 0 if none says that it does. */
 async function leaderOf({ etcd }: Servers): Promise<number> {
   for (const [index, { clientUrl }] of etcd.members.entries()) {
     const client = new EtcdClient({ endpoints: [clientUrl] });

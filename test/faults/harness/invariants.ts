@@ -19,10 +19,11 @@ export async function checkContent(ledger: Ledger, database: PostgresClient): Pr
   for (const [key, record] of ledger.records) {
     for (const metric of metrics) {
       const [expected, stored] = [record[metric], found.get(key)?.[metric] ?? undefined];
-      if (stored !== expected) wrong.push(`I1: ${key} ${metric} is ${stored}, the source says ${expected}`);
+      if (stored !== expected) wrong.push(`I1: ${key} ${metric} is ${stored}, the source has ${expected}`);
     }
   }
-  for (const key of found.keys()) if (!ledger.records.has(key)) wrong.push(`I1: ${key} is stored, and in no source`);
+  for (const key of found.keys())
+    if (!ledger.records.has(key)) wrong.push(`I1: ${key} is stored, but not in the source`);
   const quarantined = await database.query<{ byte: number }>(
     "select byte_offset::float8 as byte from quarantine order by byte_offset",
   );
@@ -33,8 +34,8 @@ export async function checkContent(ledger: Ledger, database: PostgresClient): Pr
   return shortened(wrong);
 }
 
-/** I1, of what is derived from the records: no GPU of the source ever changes, so each has one state, from its first record
- *  on, in whatever order and how often its messages came. */
+/** I1, for the states that are derived from the records: no GPU of the source ever changes, so each has one state, from its first
+ *  record on, regardless of the order and number of deliveries. */
 export async function checkHistory(ledger: Ledger, database: PostgresClient): Promise<string[]> {
   const firstMs = new Map<string, number>();
   for (const key of ledger.records.keys()) {
@@ -76,7 +77,7 @@ export async function checkPositions(ledger: Ledger, database: PostgresClient): 
   return shortened(wrong);
 }
 
-/** I6: once everything is done and stopped, nothing but the checkpoint and the publish window is left. */
+/** I6: after the end of all processes, only the checkpoint and the publish window are left in etcd. */
 export async function checkLeftovers(
   etcd: EtcdClient,
   queue: QueueKeys,
@@ -100,7 +101,7 @@ export async function checkLeftovers(
   return wrong;
 }
 
-/** A few of many, and how many there are. */
+/** The first few, and the number of the others. */
 export function shortened(wrong: readonly string[]): string[] {
   if (wrong.length <= examplesMax) return [...wrong];
   return [...wrong.slice(0, examplesMax), `... and ${wrong.length - examplesMax} more`];

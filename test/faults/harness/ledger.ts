@@ -1,12 +1,12 @@
 import { randomFrom } from "../../support/random.ts";
 
-/** What a source holds, written down before anything reads it. */
+/** The content of a source, recorded when it is generated. */
 export interface Ledger {
   readonly csv: string;
   /** `uuid time_ms` -> catalogue metric -> value. */
   readonly records: ReadonlyMap<string, Readonly<Record<string, number>>>;
   readonly samples: number;
-  /** Byte offsets of the rows that no reader can use. */
+  /** Byte offsets of the rows that must be rejected. */
   readonly spoiledBytes: readonly number[];
   readonly rows: number;
 }
@@ -21,11 +21,10 @@ const metrics = {
 };
 const startMs = Date.UTC(2025, 6, 18, 20, 42, 34);
 const gpuCount = 40;
-/** One row in so many is spoiled. */
+/** One row of this many is spoiled. */
 const spoiledEvery = 401;
 
-/** A file's text and what is in it: every row has a value of its own within its GPU and metric, so that a value that
- *  went astray shows. */
+/** Generates a file and its ledger. Each row's value is unique within its GPU and metric, so that a misplaced value shows. */
 export function makeLedger(seed: number, seconds: number): Ledger {
   const random = randomFrom(seed);
   const records = new Map<string, Record<string, number>>();
@@ -57,7 +56,7 @@ export function makeLedger(seed: number, seconds: number): Ledger {
   return { csv: parts.join(""), records, samples, spoiledBytes, rows };
 }
 
-/** The host that a GPU is in, for good. */
+/** The host of a GPU, which never changes. */
 export const hostOf = (gpu: number): string => `host-${Math.floor(gpu / 8)}`;
 
 function rowOf(row: { timeMs: number; field: string; gpu: number; uuid: string; value: string }): string {

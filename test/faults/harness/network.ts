@@ -2,20 +2,20 @@
 export interface TestHost {
   readonly netns: string;
   readonly address: string;
-  /** Takes its cable out: nothing comes or goes, and nobody is told. */
+  /** Pulls its cable: no packet arrives or leaves, and no connection is closed. */
   cutOff(): Promise<void>;
   reconnect(): Promise<void>;
 }
 
-/** Hosts that are joined by a switch; this machine is on it too. */
+/** Hosts on a switch, together with this machine. */
 export interface TestNetwork {
-  /** This machine's own address in it. */
+  /** This machine's own address in the network. */
   readonly address: string;
   readonly hosts: readonly TestHost[];
   remove(): Promise<void>;
 }
 
-/** Debian installs it where it is missing; elsewhere making the network says that it is. */
+/** Debian installs iproute2 if it is missing; elsewhere the error names it.  */
 async function installIproute(): Promise<void> {
   if (Bun.which("ip") !== null || Bun.which("apt-get") === null) return;
   await Bun.spawn(["sh", "-c", "apt-get update -q && apt-get install -qy iproute2"], { stdout: "ignore" }).exited;
@@ -27,8 +27,8 @@ async function ip(...words: string[]): Promise<void> {
   if ((await child.exited) !== 0) throw new Error(`ip ${words.join(" ")}: ${errors.trim()}`);
 }
 
-/** Makes a network of namespaces, if this machine lets us: it takes Linux, root and iproute2.
- *  @returns undefined where it does not */
+/** Creates a network of namespaces, which needs Linux, root and iproute2.
+ *  @returns undefined if this machine does not allow it */
 export async function makeNetwork(hostCount: number): Promise<TestNetwork | undefined> {
   await installIproute();
   const id = process.pid.toString(36);

@@ -3,7 +3,7 @@ import { prefixRange } from "../../../src/etcd/requests.ts";
 import { shortened } from "./invariants.ts";
 import { hostOf, type Ledger } from "./ledger.ts";
 
-/** As docs/hot-tier.md has them; what is not looked at is left out. */
+/** The documents of docs/hot-tier.md, with the fields that are checked. */
 interface HotDocument {
   /** Of a slot. */
   readonly uuid?: string;
@@ -22,8 +22,8 @@ interface Newest {
   readonly metrics: Readonly<Record<string, number>>;
 }
 
-/** I7: once everything is stored, the hot tier says of every GPU where it is, since when, and its newest record, whole:
- *  whoever died between store and hot tier, and in whatever order messages came. */
+/** I7: once everything is stored, the hot tier has the place of every GPU, its first record's time, and its newest record, complete:
+ *  regardless of the order of messages, and of processes that died between store and hot tier. */
 export async function checkNewestState(ledger: Ledger, etcd: EtcdClient, clusterId: string): Promise<string[]> {
   const prefix = `/telemetry/clusters/${clusterId}/hosts/`;
   const { kvs } = await etcd.range(prefixRange(prefix));

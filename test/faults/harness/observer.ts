@@ -17,21 +17,21 @@ export interface ObserverOptions {
   readonly checkpoints: CheckpointKeys;
 }
 
-/** The member that is watched may have been cut off until just now. */
+/** The member that is watched may have been disconnected until now. */
 const catchUpMs = 20_000;
 const sampleEveryMs = 500;
 
-/** Watches a run from outside: every change of the queue in etcd's own history, and samples of all that is counted. */
+/** Watches a run from outside: every change of the queue in etcd's own history, and samples of what is published and stored. */
 export class Observer {
-  /** What contradicts I3 or I4. */
+  /** Contradictions to I3 or I4. */
   readonly violations: string[] = [];
-  /** Samples of I4 that were taken. */
+  /** The number of samples of I4. */
   samples = 0;
-  /** Message -> revision at which the claim was made under which it was removed. */
+  /** Message -> the revision of the claim under which it was removed. */
   private readonly removedUnder = new Map<string, string>();
   private readonly acknowledged: string[] = [];
   private readonly watch: EtcdWatch;
-  /** Revisions from which on the history was not seen (it was compacted while this was cut off). */
+  /** How often history was missed, because it was compacted while this watch was disconnected; the first listing does not count. */
   private blindSpots = -1;
 
   constructor(private readonly options: ObserverOptions) {
@@ -50,17 +50,17 @@ export class Observer {
     });
   }
 
-  /** A collector says that etcd has carried out its acknowledgement under a claim (`id@revision`). */
-  noteAcknowledged(claim: string): void {
+  /** Records that a collector has logged an acknowledgement under a claim (`id@revision`). */
+  recordAcknowledged(claim: string): void {
     this.acknowledged.push(claim);
   }
 
-  /** Takes samples twice a second. @returns stops that, and resolves when the last one is taken */
+  /** Samples I4 twice a second. @returns a function that stops it, and resolves after the last sample */
   startSampling(): () => Promise<void> {
     const halt = new AbortController();
     const sampling = (async () => {
       while (!halt.signal.aborted) {
-        // while etcd or the database is away there is nothing to see
+        // a sample fails while etcd or the database is down
         await this.sample().catch(() => undefined);
         await systemClock.sleep(sampleEveryMs, halt.signal);
       }
@@ -71,8 +71,8 @@ export class Observer {
     };
   }
 
-  /** I4: what is published is stored, dead or in flight, position by position. Everything of etcd is read at one
-   *  revision, the database after it: what left the queue in between must be stored. */
+  /** I4: every published position is stored, dead or in flight. All keys of etcd are read at one revision, and the database after
+   *  it: messages that left the queue in between must be stored. */
   private async sample(): Promise<void> {
     const { etcd, queue, checkpoints, database } = this.options;
     const { responses } = await etcd.txn({
@@ -105,7 +105,7 @@ export class Observer {
   }
 
   async close(): Promise<void> {
-    // what is still missing then is reported below
+    // the loop below reports what is still missing
     await until(() => this.hasSeenAll(), { timeoutMs: catchUpMs }).catch(() => undefined);
     await this.watch.close();
     for (const claim of this.acknowledged) {
@@ -114,7 +114,8 @@ export class Observer {
       if (removed === revision) continue;
       this.violations.push(`I3: ${id} was acknowledged under claim ${revision}, but removed under claim ${removed}`);
     }
-    if (this.blindSpots > 0) this.violations.push(`I3: the history was compacted ${this.blindSpots} times unseen`);
+    if (this.blindSpots > 0)
+      this.violations.push(`I3: the history was compacted ${this.blindSpots} times before it was seen`);
   }
 
   private hasSeenAll(): boolean {
@@ -134,10 +135,10 @@ export class Observer {
       const key = kv.key.toString("latin1");
       if (type !== "Delete" || !key.startsWith(queue.messages)) continue;
       const id = idOf(kv.key);
-      // claim and message go in one transaction: at one revision
+      // one transaction deletes claim and message: both have its revision
       const claim = claimOf.get(`${kv.mod_revision}/${id}`);
       if (claim !== undefined) this.removedUnder.set(id, claim);
-      else this.violations.push(`I3: ${id} was removed at revision ${kv.mod_revision} while nobody held it`);
+      else this.violations.push(`I3: ${id} was removed at revision ${kv.mod_revision} without a claim`);
     }
   }
 }

@@ -55,14 +55,14 @@ export async function runSeed({ servers, seed, durationMs, first }: SeedOptions)
   const fleet = makeFleet({
     ...{ servers, csvFile, leaseSeconds, samplesPerSecond, topic: run.topic, databaseUrl: run.databaseUrl },
     logFolder: folder,
-    onAcknowledged: (claim) => observer.noteAcknowledged(claim),
+    onAcknowledged: (claim) => observer.recordAcknowledged(claim),
   });
   const workers = [...fleet.collectors, ...fleet.streamers];
   const faults = drawFaults(servers, { seed, durationMs, leaseSeconds, first });
   try {
     workers.forEach((worker) => worker.start());
     const stopSampling = observer.startSampling();
-    await disturb(faults, { servers, workers, collectors: fleet.collectors, tell, violated });
+    await disturb(faults, { servers, workers, collectors: fleet.collectors, record: tell, violated });
     tell("all is healed");
     violated(...(await waitUntilDrained(run)));
     tell("drained, or stuck");

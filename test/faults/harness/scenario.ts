@@ -1,16 +1,16 @@
 import { randomFrom } from "../../support/random.ts";
 
-/** One disturbance: what is done to whom and when, and how long it lasts. */
+/** A fault to inflict: its kind, its target, its time and its duration. */
 export interface Fault {
   readonly atMs: number;
   readonly kind: FaultKind;
-  /** Index among the things of its kind. */
+  /** Index among the possible targets of its kind. */
   readonly target: number;
   readonly lastsMs: number;
 }
 
-/** `kill`, `terminate` and `freeze` take a pipeline process, `leader` the etcd member that leads just then. A full disk is
- *  that of the database's tables alone, or that of everything the server has, with its log. */
+/** `kill`, `terminate` and `freeze` hit a pipeline process, `leader` the etcd member that leads at that time. A full disk
+ *  is that of the database's tables alone, or the one with all its data and its log. */
 export const faultKinds = [
   "kill",
   "terminate",
@@ -30,17 +30,17 @@ export interface ScenarioOptions {
   readonly leaseSeconds: number;
   readonly kinds: readonly FaultKind[];
   readonly targets: Readonly<Record<FaultKind, number>>;
-  /** The kind of the first fault; absent: drawn, as those of the others. */
+  /** The kind of the first fault; absent: drawn at random, as for the others. */
   readonly first?: FaultKind | undefined;
 }
 
-/** Things that only one fault at a time may disturb: with two of three members away there is no etcd to judge. */
+/** Kinds of which only one may be active at a time: with two of three members down, etcd does not answer. */
 const exclusive: readonly (readonly FaultKind[])[] = [
   ["leader", "partition-etcd"],
   ["database", "tables-disk", "cluster-disk"],
 ];
 
-/** Draws the faults of a run, the same ones for the same seed: on average one a second, several at a time. */
+/** Draws the faults of a run, the same for the same seed: on average one a second, several at a time. */
 export function drawScenario({ seed, durationMs, leaseSeconds, kinds, targets, first }: ScenarioOptions): Fault[] {
   const random = randomFrom(seed);
   const faults: Fault[] = [];
@@ -53,7 +53,7 @@ export function drawScenario({ seed, durationMs, leaseSeconds, kinds, targets, f
     const lastsMs = lengthOf(kind, random(), leaseSeconds);
     const group = exclusive.findIndex((members) => members.includes(kind));
     const key = group === -1 ? `${kind}/${target}` : `group ${group}`;
-    // a cluster that has just healed gets a moment to elect and catch up
+    // a cluster that has just healed gets time to elect a leader and catch up
     if ((busyUntilMs.get(key) ?? 0) <= atMs) {
       faults.push({ atMs, kind, target, lastsMs });
       busyUntilMs.set(key, atMs + lastsMs + 1500);

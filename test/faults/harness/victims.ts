@@ -1,14 +1,14 @@
 import type { Servers } from "./fleet.ts";
 import type { Worker } from "./workers.ts";
 
-/** What a run's faults meet, and who hears of it. */
+/** The targets of a run's faults, and where to report. */
 export interface Victims {
   readonly servers: Servers;
   readonly workers: readonly Worker[];
   readonly collectors: readonly Worker[];
-  readonly tell: (what: string) => void;
-  /** Takes what should not have been. */
+  readonly record: (what: string) => void;
+  /** Reports a violation of an invariant. */
   readonly violated: (what: string) => void;
-  /** Lets one after the other at the database: some faults last longer than they were drawn to. */
+  /** Runs faults of the database one after the other: some last longer than drawn. */
   readonly atDatabase: (work: () => Promise<void>) => Promise<void>;
 }

@@ -5,25 +5,25 @@ import type { TestHost } from "./network.ts";
 export interface WorkerOptions {
   readonly name: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Where it runs; absent: on this machine. */
+  /** The host that it runs on; absent: this machine. */
   readonly host?: TestHost | undefined;
   readonly logFile: string;
   readonly onLine: (line: string) => void;
 }
 
-/** How long a process that ended is left dead before its supervisor starts it again. */
+/** The pause before the supervisor starts a process again. */
 const restartMs = 300;
 
-/** /health itself gives up a part that does not answer after 2 s. */
+/** /health itself waits 2 s for each part. */
 const healthTimeoutMs = 3000;
 
 /** A pipeline process that a supervisor keeps running, as Kubernetes or systemd would. */
 export class Worker {
   readonly name: string;
   private process: Subprocess<"ignore", "pipe", "pipe"> | undefined;
-  /** The process that was told to end: a second signal would end it at once, with another status. */
+  /** The process that has received SIGTERM: a second one would end it at once, with another status. */
   private terminated: Subprocess | undefined;
-  /** Whether the process has told where it listens. */
+  /** True once the process has printed its URL. */
   private isUp = false;
   private stopping = false;
   private running: Promise<void> | undefined;
@@ -38,7 +38,7 @@ export class Worker {
     return this.options.host;
   }
 
-  /** What is wrong with it and its parts, as its /health has it. @returns undefined where it does not answer */
+  /** The reasons in its /health of what does not work. @returns undefined if it does not answer */
   async complaints(): Promise<string[] | undefined> {
     const { HOST = "127.0.0.1", PORT = "0" } = this.options.env;
     try {
@@ -59,7 +59,7 @@ export class Worker {
     this.process?.kill(signal);
   }
 
-  /** Ends it for good. @returns its exit status, or the signal that ended it, and whether it had not come up before */
+  /** Stops it and its supervision. @returns its exit status or the signal that ended it, and "not up" if it had not printed its URL */
   async stop(): Promise<string> {
     this.stopping = true;
     const last = this.process;

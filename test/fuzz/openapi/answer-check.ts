@@ -3,13 +3,13 @@ import type { FuzzRequest } from "./requests.ts";
 import type { SchemaCheck } from "./schema-check.ts";
 import type { DeclaredAnswer, Schema, ServedDocument } from "./served-document.ts";
 
-/** Judges answers by the document. */
+/** Checks responses against the document. */
 export type AnswerCheck = (request: FuzzRequest, answer: Response) => Promise<string | undefined>;
 
-/** Makes a check of a document.
- *  @returns one that says what is wrong with an answer to a request; undefined where nothing is */
+/** Creates a check from a document.
+ *  @returns a function that says what is wrong with the response to a request; undefined if nothing is */
 export function answerCheckOf({ operations, schemas }: ServedDocument, check: SchemaCheck): AnswerCheck {
-  const fault = schemas["Error"] ?? {};
+  const errorSchema = schemas["Error"] ?? {};
   return async (request, answer) => {
     const { method, expected } = request;
     const text = await answer.text();
@@ -22,7 +22,7 @@ export function answerCheckOf({ operations, schemas }: ServedDocument, check: Sc
     const isReadable = operations.some((each) => each.path === request.operation.path && each.method === "GET");
     if (method === "HEAD" && !isReadable) return allowProblem(answer, 405);
     if (method === "HEAD") return text === "" ? againstExpected(expected, answer) : `HEAD was answered with ${text}`;
-    return allowProblem(answer, 405) ?? check.problemOf(fault, parsed(text));
+    return allowProblem(answer, 405) ?? check.problemOf(errorSchema, parsed(text));
   };
 
   function againstDeclared(answers: ReadonlyMap<number, DeclaredAnswer>, answer: Response, text: string) {
@@ -46,7 +46,7 @@ export function answerCheckOf({ operations, schemas }: ServedDocument, check: Sc
     return undefined;
   }
 
-  /** What the list holds whose rows or lines these are. */
+  /** The schema of the elements of which these are the rows or lines. */
   function elementOf(declared: DeclaredAnswer): Schema {
     const { data } = (declared["application/json"]?.["properties"] ?? {}) as {
       readonly data?: { readonly items: Schema };
@@ -70,7 +70,7 @@ function csvProblem(text: string, element: Schema): string | undefined {
 
 function againstExpected(expected: FuzzRequest["expected"], { status }: Response): string | undefined {
   if (expected === "refused" && status < 400) return `the document refuses this request, the gateway answers ${status}`;
-  // an example of a path may name what is not there
+  // the example of a path may name what does not exist
   const isTaken = status < 400 || status === 404 || status === 406;
   return expected === "taken" && !isTaken
     ? `the document takes this request, the gateway answers ${status}`
@@ -78,7 +78,7 @@ function againstExpected(expected: FuzzRequest["expected"], { status }: Response
 }
 
 function allowProblem({ status, headers }: Response, wanted: number): string | undefined {
-  if (status === 404) return undefined; // an odd value made another path of it
+  if (status === 404) return undefined; // an odd value led to another path
   if (status !== wanted) return `${status} where ${wanted} is right`;
   return headers.get("allow") === null ? `${status} without Allow` : undefined;
 }

@@ -2,10 +2,10 @@ import fc from "fast-check";
 import type { SchemaCheck } from "./schema-check.ts";
 import type { Parameter } from "./served-document.ts";
 
-/** What the document says of a request: it must be taken, it must be refused, or what it names may not be there. */
+/** What the document expects of a request: it is accepted, it is refused, or what it names may not exist. */
 export type Expected = "taken" | "refused" | "either";
 
-/** A value as it stands in a URL, before it is encoded. */
+/** A value for a URL, before it is encoded. */
 export interface ParameterValue {
   readonly text: string;
   readonly expected: Expected;
@@ -46,7 +46,7 @@ const odd = [
   ...["00000000000000000000000001", "x".repeat(257), "x".repeat(5000), "9".repeat(400)],
 ];
 
-/** Values of a parameter: the document's example, what its schema allows and what lies just beyond, and odd texts. */
+/** Values of a parameter: the document's example, values that its schema allows, values just outside, and odd texts. */
 export function valuesOf({ schema, example }: Parameter, check: SchemaCheck): fc.Arbitrary<ParameterValue> {
   const judged = (text: string): ParameterValue => {
     if (check.problemOf(schema, readAs(schema, text)) !== undefined) return { text, expected: "refused" };
@@ -66,7 +66,7 @@ function textOf(example: unknown): string {
   return typeof example === "string" ? example : JSON.stringify(example);
 }
 
-/** What lies at and around the limits that a schema names. */
+/** Values at and around the limits of a schema. */
 function edgesOf(schema: Parameter["schema"]): fc.Arbitrary<string> {
   const { type, minimum, maximum, minLength, maxLength, format, pattern } = schema as Record<string, number | string>;
   const choices = schema["enum"] as readonly string[] | undefined;
@@ -83,7 +83,8 @@ function edgesOf(schema: Parameter["schema"]): fc.Arbitrary<string> {
   return fc.constantFrom(...lengths).map((length) => "a".repeat(length));
 }
 
-/** A text as a parameter of this type is read: one that is no number stays a text, and no schema of numbers takes it. */
+/** A text as the gateway reads a parameter of this type: a text that is not a number stays a text, which no schema of numbers
+ *  accepts. */
 function readAs(schema: Parameter["schema"], text: string): unknown {
   const isNumber = schema["type"] === "integer" || schema["type"] === "number";
   if (isNumber) return /^\d{1,15}$/.test(text) ? Number(text) : text;

@@ -3,11 +3,11 @@ import { type Expected, type ParameterValue, valuesOf } from "./parameter-values
 import type { SchemaCheck } from "./schema-check.ts";
 import type { Operation, Parameter } from "./served-document.ts";
 
-/** A request of an operation, and what the document says of it. */
+/** A request of an operation, and what the document expects of it. */
 export interface FuzzRequest {
   readonly operation: Operation;
   readonly method: string;
-  /** Path and query, as they are sent. */
+  /** Path and query as sent. */
   readonly target: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | undefined;
@@ -22,13 +22,13 @@ interface QueryPart {
 const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 const unknownNames = ["limt", "LIMIT", "__proto__", "constructor", "toString", "limit[]", "", " ", "é", "start-time"];
 
-/** Requests of every operation alike. */
+/** Requests of every operation, in equal shares. */
 export function requestsOf(operations: readonly Operation[], check: SchemaCheck): fc.Arbitrary<FuzzRequest> {
   return fc.oneof(...operations.map((operation) => requestsTo(operation, check)));
 }
 
-/** Of many parameters one is soon wrong: so that what is behind the checks is reached too, many requests have nothing but
- *  what the document gives as examples. */
+/** With many parameters, one of them is soon invalid. Many requests therefore have only the document's examples, so that the code
+ *  behind the checks is reached, too. */
 function requestsTo(operation: Operation, check: SchemaCheck): fc.Arbitrary<FuzzRequest> {
   return fc.oneof(
     { weight: 2, arbitrary: anyRequestsTo(operation, check) },
@@ -81,7 +81,7 @@ function anyRequestsTo(operation: Operation, check: SchemaCheck): fc.Arbitrary<F
   });
 }
 
-/** `.` and `..` would name another path, and so would nothing at all. */
+/** `.`, `..` and an empty text would lead to another path. */
 function pathValuesOf(parameter: Parameter, check: SchemaCheck): fc.Arbitrary<ParameterValue> {
   return fc.oneof(
     { weight: 3, arbitrary: fc.constant({ text: String(parameter.example), expected: "taken" as const }) },
@@ -99,7 +99,7 @@ function queriesOf({ parameters }: Operation, check: SchemaCheck): fc.Arbitrary<
   return fc.tuple(...given, rarely).map((parts) => parts.flat());
 }
 
-/** Nothing, once, or wrongly: twice, or not encoded. */
+/** A parameter absent, once, or wrong: twice, or not encoded. */
 function queryPartsOf(parameter: Parameter, check: SchemaCheck): fc.Arbitrary<QueryPart[]> {
   const { name, required } = parameter;
   const value = valuesOf(parameter, check);
@@ -162,7 +162,7 @@ function worstOf(parts: readonly { readonly expected: Expected }[]): Expected {
   return "taken";
 }
 
-/** Half a surrogate pair has no encoding. */
+/** Half of a surrogate pair cannot be encoded. */
 function encoded(text: string): string {
   return encodeURIComponent(text.toWellFormed());
 }

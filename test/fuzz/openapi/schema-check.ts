@@ -2,16 +2,16 @@ import { Ajv, type ValidateFunction } from "ajv";
 import addFormats from "ajv-formats";
 import type { Schema, ServedDocument } from "./served-document.ts";
 
-/** Judges values by the document's schemas. */
+/** Checks values against the document's schemas. */
 export interface SchemaCheck {
-  /** @returns what is wrong with it, undefined where nothing is */
+  /** @returns what is wrong with the value; undefined if nothing is */
   problemOf(schema: Schema, value: unknown): string | undefined;
 }
 
-/** Makes one of a document. Formats are checked, and a field that a schema does not name is a fault. */
+/** Creates a check from a document. It checks formats, and refuses fields that a schema does not name. */
 export function schemaCheckOf({ schemas }: ServedDocument): SchemaCheck {
   const ajv = new Ajv({ allErrors: true, strict: true, strictTypes: false });
-  // what OpenAPI has beyond JSON Schema says nothing about a value
+  // OpenAPI's own keywords say nothing about a value
   ajv.addVocabulary(["example", "components"]);
   (addFormats as unknown as { default: (to: Ajv) => void }).default(ajv);
   const components = {
@@ -33,7 +33,7 @@ export function schemaCheckOf({ schemas }: ServedDocument): SchemaCheck {
   };
 }
 
-/** The same schema, whose objects have no fields but those that it names. */
+/** The same schema, whose objects may only have the fields that it names. */
 function closed(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(closed);
   if (typeof schema !== "object" || schema === null) return schema;

@@ -1,4 +1,4 @@
-/** A JSON Schema as the document has it. */
+/** A JSON Schema in the document. */
 export type Schema = Readonly<Record<string, unknown>>;
 
 /** A parameter in a path or a query. */
@@ -10,23 +10,23 @@ export interface Parameter {
   readonly example?: unknown;
 }
 
-/** One answer that the document declares: a schema for each content type. */
+/** A declared response: a schema for each content type. */
 export type DeclaredAnswer = Readonly<Record<string, Schema>>;
 
-/** One operation of the document. */
+/** An operation of the document. */
 export interface Operation {
   readonly id: string;
   readonly method: string;
   /** e.g. `/api/v1/gpus/{uuid}` */
   readonly path: string;
   readonly parameters: readonly Parameter[];
-  /** The schema of the JSON body that it takes, and an example; undefined where it takes none. */
+  /** The schema of the JSON body, and an example; undefined if the operation has no body. */
   readonly body: { readonly schema: Schema; readonly example?: unknown } | undefined;
-  /** By status. */
+  /** Responses by status. */
   readonly answers: ReadonlyMap<number, DeclaredAnswer>;
 }
 
-/** The document as the walker needs it. */
+/** The parts of the document that the walker needs. */
 export interface ServedDocument {
   readonly operations: readonly Operation[];
   readonly schemas: Readonly<Record<string, Schema>>;

@@ -4,17 +4,17 @@ import { type FuzzRequest, requestsOf } from "./requests.ts";
 import { schemaCheckOf } from "./schema-check.ts";
 import { readServedDocument } from "./served-document.ts";
 
-/** What a walk saw. */
+/** The result of a walk. */
 export interface Walk {
   readonly seed: number;
   /** Answers by operation and status, such as `listGpus 200`. */
   readonly answers: ReadonlyMap<string, number>;
-  /** The smallest request found whose answer is wrong, and what is wrong with it; undefined where all were right. */
-  readonly fault: string | undefined;
+  /** The smallest request found whose response is wrong, with the reason; undefined if all were right. */
+  readonly mismatch: string | undefined;
 }
 
-/** Sends generated requests of every operation to a gateway: right ones, ones at the limits, wrong ones. Nothing may
- *  answer 5xx, every status has to be declared, and every body has to be what is declared for it. */
+/** Sends generated requests of every operation to a gateway: valid ones, ones at the limits, invalid ones. No response may be a
+ *  5xx, every status must be declared, and every body must match its declaration. */
 export async function walk(url: string, requests: number, seed: number): Promise<Walk> {
   const document = await readServedDocument(url);
   const check = schemaCheckOf(document);
@@ -29,8 +29,8 @@ export async function walk(url: string, requests: number, seed: number): Promise
   });
   const result = await fc.check(property, { numRuns: requests, seed });
   const [request] = result.counterexample ?? [];
-  const fault = request === undefined ? undefined : `${shown(request)}\n${String(result.errorInstance)}`;
-  return { seed: result.seed, answers, fault };
+  const mismatch = request === undefined ? undefined : `${shown(request)}\n${String(result.errorInstance)}`;
+  return { seed: result.seed, answers, mismatch };
 }
 
 async function send(url: string, { method, target, headers, body }: FuzzRequest): Promise<Response> {
