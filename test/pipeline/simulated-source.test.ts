@@ -96,7 +96,7 @@ test("a reader that was held up skips what it missed instead of catching up in a
   expect((await reading.next()).done).toBe(true);
 });
 
-test("another process continues in the present; what no process read in between is not made up for", async () => {
+test("another process continues in the present; intervals that no process read are skipped", async () => {
   const clock = new ManualClock(startMs);
   const { batches, end } = readAll(openSource(clock));
   await clock.advance(0);

@@ -5,7 +5,7 @@ import { type EncodedBatch, encodeBatch } from "../queue/batch-codec.ts";
 import type { NewMessage } from "../queue/queue.ts";
 import type { LiveBatch, RangeBatch } from "../source/source.ts";
 
-/** A batch with what makes its messages the same ones whichever process publishes it. */
+/** A batch with a key and a range, which are the same in every process: its messages are the same, too. */
 export interface KeyedBatch {
   readonly idempotencyKey: string;
   readonly source: SourceRange;

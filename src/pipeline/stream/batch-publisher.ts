@@ -33,7 +33,7 @@ export class BatchPublisher {
   /** Publishes all batches in their order, and moves the claim's checkpoint.
    *  @param read  reads the batches, until its signal aborts
    *  @returns false when the signal aborted or the claim was lost: some of the batches may then be unpublished
-   *  @throws what made reading or publishing impossible */
+   *  @throws the error that makes reading or publishing impossible */
   async publish(
     claim: Claim,
     read: (stop: AbortSignal) => AsyncIterable<KeyedBatch>,

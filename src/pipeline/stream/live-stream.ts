@@ -15,7 +15,7 @@ export interface LiveStreamOptions {
 }
 
 /** Streams a live source while this process has it; waits while another one does. A batch that cannot be published in its
- *  time is not made up for: the next owner continues after the last batch that was published. */
+ *  time is skipped: the next owner continues after the last batch that was published. */
 export class LiveStream implements SourceStream {
   constructor(private readonly options: LiveStreamOptions) {}
 

@@ -65,7 +65,7 @@ export class SimulatedSource implements LiveSource {
   }
 }
 
-/** One record a GPU that is not silent. */
+/** A batch with one record for each GPU that is not silent. */
 function batchOf(gpus: readonly SimulatedGpu[], timeMs: number): RecordBatch {
   const builder = new BatchBuilder();
   for (const gpu of gpus) {

@@ -4,7 +4,7 @@ export class CheckpointKeys {
   readonly plan: string;
   readonly ranges: string;
   readonly owners: string;
-  /** The streamer that divides the source; `cutter` is its name in etcd since the first release. */
+  /** Exists while a streamer divides the source; older programs know it as the cutter. */
   readonly planner: string;
 
   constructor(sourceId: string) {

@@ -2,7 +2,7 @@ import type { Checkpoint } from "../../queue/queue.ts";
 
 /** What one streamer alone reads and publishes now: a range, or a live source. */
 export interface Claim {
-  /** To be moved with every publish; undefined if the store alone knows what was read. */
+  /** Moves with every publish; undefined if only the store records what was read. */
   readonly checkpoint: Checkpoint | undefined;
   /** Aborts when another streamer may have the claim: nothing more should be read under it. */
   readonly lost: AbortSignal;

@@ -4,8 +4,8 @@ import type { ClaimedSource, LiveAssignment } from "./live-assignment.ts";
 
 const never = new AbortController().signal;
 
-/** Live sources of a process that is alone with its store: each is this process's own from the start, and continues after
- *  the last batch that was stored before a restart. */
+/** Live sources of a process that is alone with its store: each can be claimed at once, and continues after the last batch
+ *  that was stored before a restart. */
 export class LocalLiveAssignment implements LiveAssignment {
   constructor(private readonly store: Pick<TelemetryStore, "latestInstantMs">) {}
 

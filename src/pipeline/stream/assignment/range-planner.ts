@@ -23,8 +23,8 @@ interface PlanningTask {
   readonly signal: AbortSignal;
 }
 
-/** Divides a source into ranges while it is already being read. One streamer of all does it at a time, by a key under its
- *  lease; when it dies, another one continues where the last range ends. */
+/** Divides a source into ranges while it is already being read. Only one streamer does it at a time: it holds a key under its
+ *  lease. If it dies, another one continues where the last range ends. */
 export class RangePlanner {
   private readonly halt = new AbortController();
   private running: Promise<void> | undefined;

@@ -17,7 +17,7 @@ export type StoredPlan = Static<typeof storedPlan>;
 const storedRange = Type.Object({
   from: position,
   to_offset: Type.Number(),
-  /** Absent in ranges that were stored by version 1. */
+  /** Absent in ranges that an older program stored. */
   to_line: Type.Optional(Type.Number()),
   at: position,
 });
