@@ -6,6 +6,16 @@ import { EtcdClient } from "../../src/etcd/etcd-client.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
 import { EtcdLiveAssignment } from "../../src/pipeline/stream/assignment/etcd-live-assignment.ts";
+import { TokenBucket } from "../../src/kit/token-bucket.ts";
+import { silentListener as listener } from "../../src/pipeline/observe/pipeline-listener.ts";
+import { decodePayload } from "../../src/pipeline/queue/batch-codec.ts";
+import { SimulatedSource } from "../../src/pipeline/source/simulated/simulated-source.ts";
+import { BackPressure } from "../../src/pipeline/stream/back-pressure.ts";
+import { BatchPublisher } from "../../src/pipeline/stream/batch-publisher.ts";
+import { LiveStream } from "../../src/pipeline/stream/live-stream.ts";
+import { StreamRetries } from "../../src/pipeline/stream/stream-retries.ts";
+import { Streamer } from "../../src/pipeline/stream/streamer.ts";
+import { until } from "../../dev/until.ts";
 import type { ClaimedSource } from "../../src/pipeline/stream/assignment/live-assignment.ts";
 import {
   batchAt,
@@ -100,3 +110,50 @@ test("a batch that is published twice by its key is one message", async () => {
   expect((await queue.stats()).readyMessages).toBe(1);
   await Promise.all([assignment.close(), close()]);
 });
+
+/** A streamer of the fleet, as another process would run it: only etcd ties it to the others. */
+function fleetStreamer(queue: EtcdQueue, clusterId: string, batchMaxSamples: number): Streamer {
+  const fleet = { hosts: 2, gpusPerHost: 4, seed: 1, intervalMs: 50, clusterId };
+  const retries = new StreamRetries({ clock: systemClock, listener, log });
+  const publisher = new BatchPublisher({
+    queue,
+    bucket: new TokenBucket({ tokensPerSecond: 0, burstTokens: 1, clock: systemClock }),
+    backPressure: new BackPressure({ lowMessages: 500, highMessages: 900, clock: systemClock }),
+    messageMaxBytes: 1_000_000,
+    clock: systemClock,
+    listener,
+    retries,
+  });
+  const source = new SimulatedSource({ ...fleet, clock: systemClock, batchMaxSamples });
+  const stream = new LiveStream({ source, assignment: openAssignment(), publisher, retries, log });
+  return new Streamer({ stream, publisher, retries, log });
+}
+
+/** Takes everything out of a queue. @returns "GPU at time" of each record */
+async function recordsIn(queue: EtcdQueue): Promise<string[]> {
+  const records: string[] = [];
+  while ((await queue.stats()).readyMessages > 0) {
+    for (const delivery of await queue.claim({ consumerId: "test", maxMessages: 32, signal: never })) {
+      const { gpus, gpuIndexes, timesMs } = decodePayload({ ...delivery.envelope, payload: delivery.payload });
+      timesMs.forEach((timeMs, record) => records.push(`${gpus[gpuIndexes[record] ?? -1]?.uuid} at ${timeMs}`));
+      await queue.acknowledge([delivery]);
+    }
+  }
+  return records;
+}
+
+test("streamers that share a fleet publish no reading twice, even with batches of different sizes", async () => {
+  const { source, queue, close } = await open();
+  const streamers = [1, 2, 3].map((gpus) => fleetStreamer(queue, source.sourceId, gpus * 17));
+  const published = async (): Promise<number> => (await queue.stats()).readyMessages;
+  for (const streamer of streamers) await streamer.start();
+  for (const streamer of streamers) {
+    const before = await published();
+    await until(async () => (await published()) > before + 10);
+    await streamer.stop(AbortSignal.timeout(5000));
+  }
+  const records = await recordsIn(queue);
+  expect(records.length).toBeGreaterThan(30);
+  expect(new Set(records).size).toBe(records.length);
+  await close();
+}, 60_000);

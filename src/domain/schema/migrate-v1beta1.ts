@@ -9,14 +9,14 @@ import type { PayloadV1Beta1 } from "./payload-v1beta1.ts";
 
 type Sample = PayloadV1Beta1["samples"][number];
 
-/** The first field that cannot be used ends the reading of a sample. */
+/** The error of the first field of a sample that cannot be used. */
 class UnusableSample extends Error {
-  constructor(readonly fault: FieldError) {
-    super(fault.message);
+  constructor(readonly field: FieldError) {
+    super(field.message);
   }
 }
 
-/** Payload `v1beta1` -> the batch that `v1` would carry. A bad sample becomes a rejected input, the others go on. */
+/** Payload `v1beta1` -> the batch that `v1` would carry. A bad sample becomes a rejected input and affects no other. */
 export function migrateV1Beta1(payload: PayloadV1Beta1): RecordBatch {
   const builder = new BatchBuilder();
   payload.samples.forEach((sample, index) => {
@@ -25,9 +25,9 @@ export function migrateV1Beta1(payload: PayloadV1Beta1): RecordBatch {
       addSample(builder, sample, payload.cluster_id);
     } catch (error) {
       if (!(error instanceof UnusableSample)) throw error;
-      const { fault } = error;
+      const { field } = error;
       const raw = cutText(JSON.stringify(sample), rawMaxLength);
-      builder.reject({ ...fault, line: 0, byte: index, value: cutText(fault.value, valueMaxLength), raw });
+      builder.reject({ ...field, line: 0, byte: index, value: cutText(field.value, valueMaxLength), raw });
     }
   });
   return builder.build();
