@@ -260,7 +260,7 @@ export class MemoryQueue implements Queue, DeadLetters {
       waiters.push(wake);
       signal.addEventListener("abort", wake, { once: true });
     });
-    // a turn that came together with the abort goes to the next waiter
+    // if the turn came together with the abort, pass it to the next waiter
     if (signal.aborted) wakeNext(waiters);
   }
 
