@@ -1,4 +1,5 @@
 import { afterAll, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -45,16 +46,17 @@ test("an error in the configuration ends it with status 1 before anything starts
   expect(await pipeline.subprocess.exited).toBe(1);
   expect(pipeline.output()).toContain("PORT=http is not usable");
   expect(pipeline.output()).toContain("BATCH_SIZE=0 is not usable");
-  expect(await Bun.file(join(dir, "faulty")).exists()).toBe(false);
+  expect(existsSync(join(dir, "faulty"))).toBe(false);
 });
 
-test("a CSV file that does not exist ends it with status 1 and names the file", async () => {
+test("a CSV file that does not exist ends it with status 1 and names the file, before a store is opened", async () => {
   const pipeline = start("no-file", { CSV_FILE: join(dir, "nowhere.csv") });
   expect(await pipeline.subprocess.exited).toBe(1);
   expect(pipeline.output()).toContain("nowhere.csv");
+  expect(existsSync(join(dir, "no-file"))).toBe(false);
 });
 
-test("a port that is taken ends it with status 1 and names the port", async () => {
+test("a port that is in use ends it with status 1 and names the port", async () => {
   const taken = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
   const pipeline = start("taken", { PORT: String(taken.port), ROLE: "gateway" });
   expect(await pipeline.subprocess.exited).toBe(1);

@@ -12,7 +12,7 @@ import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../dev
 import { expectStopped } from "./support/expect-stopped.ts";
 import { sharedData } from "./support/shared-data.ts";
 
-// Streamers, collectors and gateways as processes of their own, with etcd and TimescaleDB between them.
+// Streamers, collectors and gateways, each its own process, with etcd and TimescaleDB between them.
 
 let etcd: ProvidedEtcd;
 let database: ProvidedDatabase;

@@ -50,6 +50,13 @@ describe("the rooms", () => {
   });
 });
 
+test("every file and folder that the page names exists, but for the rooms to come", () => {
+  const paths = [...page.matchAll(/`((?:src|dev|test|scripts|bench)\/[\w./-]*)`/g)].map(([, path = ""]) => path);
+  const future = firstCells("future room");
+  expect(paths.length).toBeGreaterThan(20);
+  expect(paths.filter((path) => !future.includes(path) && !existsSync(join(root, path)))).toEqual([]);
+});
+
 test("every package that package.json names has its reason on the page, and no other package has one", () => {
   const cells = page.split("## Dependencies")[1] ?? "";
   const named = [...cells.matchAll(/^\| (?!package|---)([^|]+) \|/gm)].flatMap(([, names = ""]) => names.split(", "));

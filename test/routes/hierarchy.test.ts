@@ -59,13 +59,13 @@ describe("GPUs", () => {
     });
   });
 
-  test("what nobody said of a GPU is absent", async () => {
+  test("an attribute that the input does not have is absent", async () => {
     const { data } = await gateway.json("/api/v1/gpus/GPU-host-a-1");
     expect(Object.keys(data as object)).not.toContain("driver_version");
     expect(Object.keys(data as object)).not.toContain("properties");
   });
 
-  test("one that fell silent while others report shows it, one of an old history does not", async () => {
+  test("a GPU that stopped reporting while others report is silent, one of an old history is active", async () => {
     const { data } = await gateway.json("/api/v1/gpus");
     const statuses = (data as { uuid: string; status: string }[]).map(({ uuid, status }) => [uuid, status]);
     expect(Object.fromEntries(statuses)).toEqual({
@@ -120,7 +120,7 @@ describe("clusters", () => {
     expect(Object.keys(data as object)).not.toContain("power_draw");
   });
 
-  test("stats of a fleet with complete records need nothing but the newest ones", async () => {
+  test("stats of a fleet with complete records read only the newest ones", async () => {
     expect(await others.json("/api/v1/clusters/complete/stats")).toMatchObject({
       data: { temperature: { max: 60 }, memory_total_mb: { sum: 4000 } },
     });
@@ -161,7 +161,7 @@ describe("hosts", () => {
     expect(one).toMatchObject({ count: 1, data: { uuid: "GPU-host-b-0", status: "silent" } });
   });
 
-  test("where a GPU was replaced, its index means the one seen last", async () => {
+  test("if a GPU was replaced, its index means the one seen last", async () => {
     expect(await others.json("/api/v1/clusters/replaced/hosts/r/gpus/0")).toMatchObject({
       data: { uuid: "GPU-a-new" },
     });

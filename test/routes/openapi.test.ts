@@ -118,7 +118,7 @@ describe("the OpenAPI document", () => {
     }
   });
 
-  test("tells the truth: every answer has the documented shape and no field beyond it", async () => {
+  test("is true: every response has the documented shape and no other field", async () => {
     const names: Record<string, string> = {
       uuid: "GPU-host-a-0",
       cluster_id: "alpha",
@@ -127,7 +127,7 @@ describe("the OpenAPI document", () => {
       gpu_id: "0",
     };
     for (const [path, { responses }, method] of operations()) {
-      // each can be settled once
+      // each can be redriven or deleted once
       names["id"] = (path.endsWith("/redrive") ? deadLetters[1] : deadLetters[0]) ?? "";
       const query = path.endsWith("/aggregates") ? `?group_by=host&start_time=2025-07-18T00:00:00Z` : "";
       const response = await gateway.get(path.replace(/\{(\w+)\}/g, (_, name: string) => names[name] ?? "") + query, {
@@ -141,7 +141,7 @@ describe("the OpenAPI document", () => {
     }
   });
 
-  test("has an id of its own, a summary, a group and faults for every operation", () => {
+  test("has a unique id, a summary, a group and errors for every operation", () => {
     const ids = operations().map(([, { operationId }]) => operationId);
     expect(new Set(ids).size).toBe(ids.length);
     for (const [path, { summary, tags, responses }] of operations()) {
@@ -182,7 +182,7 @@ describe("the page", () => {
     expect(page.headers.get("content-type")).toBe("text/html; charset=utf-8");
   });
 
-  test("works without the network: everything it names is served here, and it may load nothing else", async () => {
+  test("works without the network: everything that it names is served by the gateway, and it may load nothing else", async () => {
     const page = await gateway.get("/swagger/");
     expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
     const html = await page.text();
