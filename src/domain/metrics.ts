@@ -1,6 +1,6 @@
-/** A number that DCGM measures: one column of the store, one field of the API. */
+/** A number that DCGM measures: a column of the store, a field of the API. */
 export interface Metric {
-  /** Our name, from the CSV to the screen. */
+  /** Our name, in the store and the API. */
   readonly name: string;
   readonly dcgmField: string;
   /** DCGM's field id; undefined for the exporter's own metrics (`DCGM_EXP_*`). */
@@ -13,7 +13,7 @@ export interface Metric {
   readonly description: string;
 }
 
-/** A text that DCGM reports of a GPU: one of its attributes, no measurement. */
+/** A text that DCGM reports about a GPU: one of its properties, not a measurement. */
 export interface LabelField {
   readonly name: string;
   readonly dcgmField: string;
@@ -125,7 +125,7 @@ export const metrics: readonly Metric[] = metricRows.map(
   }),
 );
 
-/** The texts of the catalogue; in the input they are labels, with us a GPU's attributes. */
+/** The catalogue's texts: labels in the input, properties of a GPU in the store and the API. */
 export const labelFields: readonly LabelField[] = labelRows.map(([name, dcgmField, dcgmFieldId, description]) => ({
   name,
   dcgmField,
@@ -145,7 +145,7 @@ const labelNameByField: ReadonlyMap<string, string> = new Map(
 );
 
 /** @param name our name or DCGM's field name
- *  @returns the metric's index in `metrics`, undefined for one that the catalogue does not know */
+ *  @returns the metric's index in `metrics`; undefined if the catalogue does not have it */
 export function metricIndexOf(name: string): number | undefined {
   return metricIndexByName.get(name);
 }

@@ -1,6 +1,6 @@
-/** PostgreSQL's text form of arrays, for `$1::text::float8[]`: the same for every driver, and quick to build. */
+// Arrays in PostgreSQL's text form, for `$1::text::float8[]`: the same for every driver, and quick to build.
 
-/** NaN becomes NULL: a metric without a value. */
+/** An array of numbers. NaN, a metric without a value, becomes NULL. */
 export function numberArray(values: ArrayLike<number>): string {
   const parts = new Array<string>(values.length);
   for (let i = 0; i < values.length; i += 1) {
@@ -10,7 +10,7 @@ export function numberArray(values: ArrayLike<number>): string {
   return `{${parts.join(",")}}`;
 }
 
-/** Undefined becomes NULL. */
+/** An array of texts. Undefined becomes NULL. */
 export function textArray(values: readonly (string | undefined)[]): string {
   return `{${values.map((value) => (value === undefined ? "NULL" : quoted(value))).join(",")}}`;
 }
@@ -19,12 +19,12 @@ function quoted(value: string): string {
   return `"${withoutNul(value).replace(/["\\]/g, "\\$&")}"`;
 }
 
-/** The sign of -0, which String drops, is kept. */
+/** Keeps the sign of -0, which String drops. */
 function numberText(value: number): string {
   return Object.is(value, -0) ? "-0" : String(value);
 }
 
-/** PostgreSQL has no place for NUL: it becomes U+FFFD. */
+/** Replaces NUL, which PostgreSQL cannot store, by U+FFFD. */
 export function withoutNul(value: string): string {
   return value.replaceAll("\u0000", "\ufffd");
 }

@@ -1,27 +1,26 @@
-/** What PostgreSQL counts instants from: 2000-01-01, milliseconds since 1970. */
+/** PostgreSQL counts instants from 2000-01-01: milliseconds since 1970. */
 const postgresEpochMs = 946_684_800_000;
-/** Within an int64 and beyond every timestamptz, microseconds. */
+/** Microseconds: within an int64, but later than any timestamptz, so that PostgreSQL refuses it. */
 const noInstantMicros = 9_223_371_900_000_000_000;
 const jsonbVersion = 1;
 
-/** Rows in COPY's binary format: no number is made into text here nor read from it there, and a double arrives with the
- *  bits that it has.
+/** Rows in COPY's binary format: no number is converted to text and back, and a double arrives bit by bit.
  *  Source: https://www.postgresql.org/docs/17/sql-copy.html#SQL-COPY-FILE-FORMATS (binary format) */
 export class CopyRows {
   private bytes: Buffer;
   private view: DataView;
   private at: number;
 
-  /** @param sizeHint bytes that the rows are likely to take; it grows beyond them */
+  /** @param sizeHint the likely size in bytes; the buffer grows beyond it */
   constructor(sizeHint: number) {
     this.bytes = Buffer.alloc(Math.max(64, sizeHint));
     this.view = viewOf(this.bytes);
     const signature = this.bytes.write("PGCOPY\n\xff\r\n\0", "latin1");
-    // no flags and no extension: two numbers that are 0
+    // flags and the extension's length: two int32 that are 0
     this.at = signature + 8;
   }
 
-  /** Begins a row; its fields are written after it, in the columns' order. */
+  /** Begins a row. Its fields follow, in the order of the columns. */
   row(fieldCount: number): void {
     this.reserve(2);
     this.view.setInt16(this.at, fieldCount);
@@ -34,7 +33,7 @@ export class CopyRows {
     this.at += 4;
   }
 
-  /** @param value NaN is no value */
+  /** @param value NaN: no value */
   float8(value: number): void {
     if (value !== value) return this.noValue();
     this.length(8);
@@ -42,7 +41,7 @@ export class CopyRows {
     this.at += 8;
   }
 
-  /** @param timeMs milliseconds since the epoch; PostgreSQL refuses what is no instant */
+  /** @param timeMs milliseconds since the epoch; PostgreSQL refuses a value beyond its range */
   timestamptz(timeMs: number): void {
     const exact = (timeMs - postgresEpochMs) * 1000;
     const micros = Math.abs(exact) < noInstantMicros ? Math.round(exact) : noInstantMicros;
@@ -53,7 +52,7 @@ export class CopyRows {
     this.at += 8;
   }
 
-  /** @param value UTF-8 without NUL; undefined is no value */
+  /** @param value UTF-8 without NUL; undefined: no value */
   text(value: Uint8Array | undefined): void {
     if (value === undefined) return this.noValue();
     this.length(value.length);
@@ -61,7 +60,7 @@ export class CopyRows {
     this.at += value.length;
   }
 
-  /** @param value JSON in UTF-8; undefined is no value */
+  /** @param value JSON in UTF-8; undefined: no value */
   jsonb(value: Uint8Array | undefined): void {
     if (value === undefined) return this.noValue();
     this.length(1 + value.length);
@@ -70,7 +69,7 @@ export class CopyRows {
     this.at += 1 + value.length;
   }
 
-  /** @returns all of them; no row can follow */
+  /** @returns all rows; no row can follow */
   end(): Uint8Array {
     this.row(-1);
     return this.bytes.subarray(0, this.at);
@@ -82,7 +81,7 @@ export class CopyRows {
     this.at += 4;
   }
 
-  /** Begins a field of so many bytes and makes room for them. */
+  /** Begins a field of this length, and reserves its bytes. */
   private length(bytes: number): void {
     this.reserve(4 + bytes);
     this.view.setInt32(this.at, bytes);

@@ -4,7 +4,7 @@ import { CopyRows } from "./copy-rows.ts";
 import type { TelemetryColumns } from "./upsert-telemetry.ts";
 
 /** Stores records that are all new, several times as fast as an upsert.
- *  @returns false, with nothing stored, where the record of one (GPU, instant) is there already */
+ *  @returns false, with nothing stored, if a record of one (GPU, instant) exists already */
 export function copyTelemetry(transaction: SqlTransaction, columns: TelemetryColumns): Promise<boolean> {
   const { gpuKeys, timesMs, metrics, custom, workloads } = columns;
   if (gpuKeys.length === 0) return Promise.resolve(true);
@@ -27,15 +27,15 @@ export function copyTelemetry(transaction: SqlTransaction, columns: TelemetryCol
 
 const workloadNames = ["container", "pod", "namespace"] as const;
 
-/** Texts as bytes; those of the record before come again as a rule. */
+/** Texts as bytes, cached: most texts repeat those of the record before. */
 class FieldTexts {
-  private readonly known = new Map<string, Uint8Array>();
+  private readonly cached = new Map<string, Uint8Array>();
 
-  /** @returns undefined for an empty text: no value */
+  /** @returns undefined (no value) for an empty text */
   bytesOf(text: string | undefined): Uint8Array | undefined {
     if (text === undefined || text === "") return undefined;
-    let bytes = this.known.get(text);
-    if (bytes === undefined) this.known.set(text, (bytes = Buffer.from(withoutNul(text))));
+    let bytes = this.cached.get(text);
+    if (bytes === undefined) this.cached.set(text, (bytes = Buffer.from(withoutNul(text))));
     return bytes;
   }
 }

@@ -3,12 +3,12 @@ import type { SqlExecutor } from "../client.ts";
 import { attributeColumns, workloadColumns } from "../gpu-columns.ts";
 import { textArray } from "./array-literal.ts";
 
-/** A GPU as the database has it: its newest state. Instants in milliseconds since the epoch. */
+/** A GPU with its newest state in the database. Instants are milliseconds since the epoch. */
 export interface CurrentGpu {
   readonly uuid: string;
   readonly gpuKey: number;
   readonly attributes: Attributes;
-  /** Since when the attributes hold; undefined where no record of the GPU was worked in yet. */
+  /** The instant from which the attributes hold; undefined if the history has no record of the GPU yet. */
   readonly attributesFromMs: number | undefined;
   readonly workload: Workload;
   readonly workloadFromMs: number | undefined;
@@ -39,7 +39,7 @@ where g.gpu_key in (
   select gpu_key from gpus where revision > $1
   union select gpu_key from gpus join unnest($2::text::text[]) as s(uuid) using (uuid))`;
 
-/** Reads the GPUs that changed after a revision, and some others. */
+/** Reads the GPUs that changed after a revision, and those with the given uuids. */
 export async function readCurrentGpus(
   executor: SqlExecutor,
   { afterRevision, uuids }: { readonly afterRevision: number; readonly uuids: readonly string[] },
@@ -56,8 +56,8 @@ export async function readCurrentGpus(
   }));
 }
 
-/** How often GPUs have changed so far. A sequence: its number shows before the transaction that changes something has
- *  committed, and without a lock. */
+/** Reads the number of changes of GPUs so far. It is a sequence: others see it move before the changing transaction commits,
+ *  and without a lock. */
 export async function readGpuRevision(executor: SqlExecutor): Promise<number> {
   const query = "select (case when is_called then last_value else 0 end)::float8 as revision from gpu_revision";
   return (await executor.query<{ revision: number }>(query))[0]?.revision ?? 0;

@@ -3,37 +3,37 @@ import type { SqlExecutor } from "../client.ts";
 import { attributeColumns, type ColumnList, workloadColumns } from "../gpu-columns.ts";
 import { numberArray } from "./array-literal.ts";
 
-// A GPU's attributes and workloads over time: what both tables have in common is written once.
+// A GPU's attributes and workloads over time: the statements that are the same for both tables.
 
 /** Any number, the same for every process of this program. */
 const changesLock = 7_165_201_385;
 
-/** Announces a change: from here on, whoever reads gpu_revision sees that there is one.
- *  @returns the revision to note at what changes */
+/** Announces a change: from here on, every process that reads gpu_revision notices it.
+ *  @returns the revision for the rows of `gpus` that change */
 export async function beginChange(executor: SqlExecutor): Promise<number> {
-  // the lock first: `awaitChanges` must not miss a change that is announced already
+  // the lock comes first: `awaitChanges` must not miss a change that is already announced
   await executor.query(`select pg_advisory_xact_lock_shared(${changesLock})`);
   const [row] = await executor.query<{ revision: number }>("select nextval('gpu_revision')::float8 as revision");
   return row?.revision ?? 0;
 }
 
-/** Waits until every announced change is committed or undone; none is announced until this transaction ends. */
+/** Waits until every announced change is committed or undone. No other change is announced until this transaction ends. */
 export async function awaitChanges(executor: SqlExecutor): Promise<void> {
   await executor.query(`select pg_advisory_xact_lock(${changesLock})`);
 }
 
-/** Keeps everybody else from changing these GPUs. In the order of their keys, so that nobody waits in a ring. */
+/** Locks the rows of these GPUs against other changes, in the order of their keys so that no deadlock arises. */
 export async function lockGpus(executor: SqlExecutor, gpuKeys: readonly number[]): Promise<void> {
-  // joined: `= any` of 5,000 keys takes 0.6 s while the planner knows nothing of a new table
+  // a join: `= any` of 5,000 keys takes 0.6 s while the planner has no statistics of a new table
   const text = `
 select from gpus join unnest($1::text::int[]) as u(gpu_key) using (gpu_key) order by gpu_key for update of gpus`;
   await executor.query(text, [numberArray(gpuKeys)]);
 }
 
-/** What is kept over time, each in a table of its own. */
+/** The tables with states over time. */
 export type StateTable = "gpu_attributes" | "gpu_workloads";
 
-/** What each table keeps. */
+/** The states of each table. */
 export interface StateOf {
   readonly gpu_attributes: Attributes;
   readonly gpu_workloads: Workload;
@@ -44,21 +44,21 @@ const columnsOf: { readonly [Table in StateTable]: ColumnList<StateOf[Table]> } 
   gpu_workloads: workloadColumns,
 };
 
-/** A state of one GPU, from an instant on (milliseconds since the epoch). */
+/** A state of one GPU that holds from an instant on (milliseconds since the epoch). */
 export interface StateRow<Table extends StateTable> {
   readonly gpuKey: number;
   readonly fromMs: number;
   readonly state: StateOf[Table];
 }
 
-/** GPUs with the span of time in question, milliseconds since the epoch. */
+/** GPUs, each with a span of time, milliseconds since the epoch. */
 export interface GpuSpans {
   readonly gpuKeys: readonly number[];
   readonly firstMs: readonly number[];
   readonly lastMs: readonly number[];
 }
 
-/** Reads, of each GPU, the last state that begins before its span, those that begin within it, and the next one after it;
+/** Reads for each GPU the last state that begins before its span, the states that begin within it, and the next one after it;
  *  ordered by GPU and instant. */
 export async function readStates<Table extends StateTable>(
   executor: SqlExecutor,
@@ -84,7 +84,7 @@ from k cross join lateral (
   return rows.map((row) => ({ gpuKey: row.gpuKey, fromMs: Math.round(row.fromMs), state: columns.pick(row) }));
 }
 
-/** Writes states, each over the one that begins at the same instant. */
+/** Writes states. Each replaces the one that begins at the same instant. */
 export async function writeStates<Table extends StateTable>(
   executor: SqlExecutor,
   table: Table,
@@ -121,7 +121,7 @@ where s.gpu_key = u.gpu_key and s.valid_from = to_timestamp(u.from_ms / 1000.0)`
   ]);
 }
 
-/** Puts the newest attributes into `gpus`; `recordSeen` notes the change there. */
+/** Writes the newest attributes into `gpus`; `recordSeen` writes the revision there. */
 export async function setNewestAttributes(
   executor: SqlExecutor,
   rows: readonly Omit<StateRow<"gpu_attributes">, "fromMs">[],
@@ -135,7 +135,7 @@ where gpus.gpu_key = u.gpu_key`;
   await executor.query(text, [numberArray(rows.map(({ gpuKey }) => gpuKey)), ...attributeColumns.arrays(states)]);
 }
 
-/** Notes the revision of a change at GPUs, and how far back and forth they were seen at least. */
+/** Writes a change's revision into `gpus`, and extends the time from a GPU's first to its last record. */
 export async function recordSeen(
   executor: SqlExecutor,
   revision: number,
@@ -149,7 +149,7 @@ where gpus.gpu_key = u.gpu_key`;
   await executor.query(text, [revision, numberArray(gpuKeys), numberArray(firstMs), numberArray(lastMs)]);
 }
 
-/** Brings up to date how far GPUs were seen at least; no change that others need to know of. */
+/** Updates when GPUs were last seen. This is not a change that other processes have to read. */
 export async function updateLastSeen(
   executor: SqlExecutor,
   { gpuKeys, lastMs }: Pick<GpuSpans, "gpuKeys" | "lastMs">,

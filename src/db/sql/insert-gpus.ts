@@ -3,14 +3,14 @@ import type { SqlExecutor } from "../client.ts";
 import { attributeColumns } from "../gpu-columns.ts";
 import { numberArray, textArray } from "./array-literal.ts";
 
-/** A GPU and the span of its records in a batch, milliseconds since the epoch. */
+/** A GPU, with its first and last record in a batch, milliseconds since the epoch. */
 export interface SeenGpu {
   readonly gpu: Gpu;
   readonly firstMs: number;
   readonly lastMs: number;
 }
 
-// `not exists` before `on conflict`: a conflict alone would use up a key for every GPU of every batch.
+// `not exists` as well as `on conflict`: every conflict uses up a key.
 const insertText = `
 with seen as (
   select uuid, ${attributeColumns.unnested("s")},
@@ -24,10 +24,10 @@ from seen where not exists (select from gpus where gpus.uuid = seen.uuid)
 order by uuid
 on conflict (uuid) do nothing`;
 
-// joined: five times as fast as `= any` with 5,000 uuids
+// a join: five times as fast as `= any` with 5,000 uuids
 const keysText = "select uuid, gpu_key from gpus join unnest($1::text::text[]) as s(uuid) using (uuid)";
 
-/** Adds the GPUs that are not there yet. @returns uuid -> gpu_key, for every one given */
+/** Adds the GPUs that do not exist yet. @returns uuid -> gpu_key, for all given GPUs */
 export async function insertGpus(executor: SqlExecutor, gpus: readonly SeenGpu[]): Promise<Map<string, number>> {
   const uuids = textArray(gpus.map(({ gpu }) => gpu.uuid));
   await executor.query(insertText, [

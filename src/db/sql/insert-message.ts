@@ -2,7 +2,7 @@ import type { InputTally } from "../../domain/batch.ts";
 import type { SourceRange } from "../../domain/range.ts";
 import type { SqlExecutor } from "../client.ts";
 
-/** What is kept of a message. */
+/** The stored row of a message. */
 export interface MessageRow {
   readonly messageId: string;
   readonly idempotencyKey: string;
@@ -18,7 +18,7 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::text::jsonb
 on conflict do nothing
 returning message_id`;
 
-/** Notes a message as stored. @returns false when it (its id or its key) was noted before */
+/** Records a message as stored. @returns false if its id or its key is recorded already */
 export async function insertMessage(executor: SqlExecutor, message: MessageRow): Promise<boolean> {
   const { source, tally } = message;
   const rows = await executor.query(text, [
@@ -40,7 +40,7 @@ export async function insertMessage(executor: SqlExecutor, message: MessageRow):
   return rows.length > 0;
 }
 
-/** Notes how many of a message's records were new and how many merged. */
+/** Records how many of a message's records were new, and how many were merged. */
 export async function setMessageRecords(
   executor: SqlExecutor,
   messageId: string,

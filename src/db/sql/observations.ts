@@ -2,19 +2,19 @@ import type { Workload } from "../../domain/gpu.ts";
 import type { SqlExecutor } from "../client.ts";
 import { numberArray, textArray } from "./array-literal.ts";
 
-/** Records of GPUs: the instants of one batch, each with that of the batch's next record of the same GPU. */
+/** Records of one batch by GPU and instant, each with the instant of the batch's next record of the same GPU. */
 export interface RecordPlaces {
   readonly gpuKeys: readonly number[];
   readonly timesMs: readonly number[];
-  /** Infinity where the batch has no later one. */
+  /** Infinity if the batch has no later one. */
   readonly untilMs: readonly number[];
 }
 
-/** A record with what held its GPU. */
+/** A record with the workload of its GPU. */
 export interface ObservedRecord extends Workload {
   readonly gpuKey: number;
   readonly timeMs: number;
-  /** The GPU's next record, where it is none of the batch. */
+  /** The GPU's next record, if the batch does not have it. */
   readonly nextRecordMs: number | undefined;
 }
 
@@ -30,8 +30,8 @@ left join lateral (
   order by time limit 1) n on true
 order by o.gpu_key, o.time_ms`;
 
-/** Reads records back as they are stored, merged with what other batches said of the same instants; ordered by GPU and
- *  instant. Records that are gone already are left out. */
+/** Reads records back as they are stored, merged with those of other batches, ordered by GPU and instant. Records that have
+ *  been deleted meanwhile are missing. */
 export async function readObservations(executor: SqlExecutor, places: RecordPlaces): Promise<ObservedRecord[]> {
   const until = places.untilMs.map((ms) => (ms === Infinity ? "infinity" : new Date(ms).toISOString()));
   const params = [numberArray(places.gpuKeys), numberArray(places.timesMs), textArray(until)];

@@ -5,14 +5,14 @@ import { numberArray, textArray } from "./array-literal.ts";
 export interface TelemetryColumns {
   readonly gpuKeys: ArrayLike<number>;
   readonly timesMs: ArrayLike<number>;
-  /** Catalogue metrics that the batch has; NaN where a record does not have one. */
+  /** The batch's metrics of the catalogue; NaN if a record does not have one. */
   readonly metrics: readonly { readonly name: string; readonly values: ArrayLike<number> }[];
-  /** JSON objects; undefined where a record has none. */
+  /** JSON objects; undefined if a record has none. */
   readonly custom: readonly (string | undefined)[];
   readonly workloads: readonly { readonly container: string; readonly pod: string; readonly namespace: string }[];
 }
 
-/** Stores records; where (GPU, instant) is there already, the values given are taken up and the others kept. */
+/** Stores records. An existing record of the same (GPU, instant) takes the new values and keeps its others. */
 export async function upsertTelemetry(
   executor: SqlExecutor,
   columns: TelemetryColumns,
@@ -39,7 +39,7 @@ export async function upsertTelemetry(
       : `"${name}" = coalesce(excluded."${name}", telemetry."${name}")`,
   );
   const arrays = optional.map(({ type }, index) => `, $${index + 3}::text::${type}[]`).join("");
-  // An empty set list is no SQL; setting the time to itself makes the row count as merged and changes nothing.
+  // SQL allows no empty list of assignments; assigning the time to itself changes nothing and counts the row as merged
   const text = `
 with written as (
   insert into telemetry (gpu_key, time${names})

@@ -1,13 +1,13 @@
 import type { RecordBatch, RejectedInput } from "../batch.ts";
 
-/** Which records stay, and what is said of the others. */
+/** Which records are kept, and the rejected inputs of the others. */
 export interface RecordSelection {
   readonly keep: (record: number) => boolean;
   /** Added to the batch's own rejected inputs. */
   readonly rejected: readonly RejectedInput[];
 }
 
-/** A copy of the batch with some of its records; the samples of the others leave the tally. */
+/** A copy of the batch with some of its records. The samples of the others are not in its tally. */
 export function keepRecords(batch: RecordBatch, { keep, rejected }: RecordSelection): RecordBatch {
   const kept: number[] = [];
   const newIndexOf = new Map<number, number>();

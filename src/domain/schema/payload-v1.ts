@@ -4,8 +4,8 @@ import { rejectReasons } from "../batch.ts";
 const index = Type.Integer({ minimum: 0, maximum: 0xffff_ffff });
 const tallyCount = Type.Integer({ minimum: 0 });
 
-/** A column of the payload: only the records that have the metric, in order.
- *  `at` names them (absent: all records have it); `same` stands for values that are all equal. */
+/** A column of the payload: the values of the records that have the metric, in order.
+ *  `at` has the indexes of these records (absent: all records); `same` replaces values that are all equal. */
 const column = Type.Object({
   metric: Type.String(),
   at: Type.Optional(Type.Array(index)),
@@ -14,7 +14,7 @@ const column = Type.Object({
 });
 
 /** The payload `v1`: a RecordBatch in columns with dictionaries.
- *  Times and GPU indexes are written as differences to the record before: small numbers that compress well. */
+ *  Times and GPU indexes are differences to the record before: small numbers that compress well. */
 export const payloadV1 = Type.Object({
   records: index,
   gpus: Type.Array(
@@ -34,7 +34,7 @@ export const payloadV1 = Type.Object({
   }),
   gpuSteps: Type.Array(Type.Integer()),
   timeStepsMs: Type.Array(Type.Number()),
-  /** Absent: no record names a workload. */
+  /** Absent: no record has a workload. */
   workloadIndexes: Type.Optional(Type.Array(index)),
   columns: Type.Array(column),
   custom: Type.Array(Type.Object({ record: index, metric: Type.String(), value: Type.Number() })),

@@ -2,8 +2,8 @@ import { type Static, Type } from "@sinclair/typebox";
 
 const text = Type.Optional(Type.String());
 
-/** The payload `v1beta1`: the long form, one sample an element, as a row of the DCGM CSV has it.
- *  The fields of an element are checked one by one when it is migrated, so that a bad one leaves the others alone. */
+/** The payload `v1beta1`: the long form, an element for each sample, like a row of the DCGM CSV.
+ *  Migration checks the fields of each element, so that one bad sample does not reject the others. */
 export const payloadV1Beta1 = Type.Object({
   cluster_id: Type.String({ minLength: 1 }),
   samples: Type.Array(

@@ -8,69 +8,69 @@ const earliestMs = Date.UTC(2000, 0, 1);
 const latestMs = Date.UTC(2100, 0, 1);
 
 /** Why a record cannot be stored. */
-interface RecordFault {
+interface RecordError {
   readonly reason: RejectReason;
   readonly field: string;
   readonly value: string;
 }
 
-/** Checks a decoded batch before it is stored: whoever wrote it, the store gets only what it can hold.
- *  Records at fault move to `rejected`, the others go on.
- *  @returns the very batch where all is well */
+/** Validates a decoded batch, so that the store receives only what it can hold, whichever process wrote the batch.
+ *  Records that cannot be stored move to `rejected`.
+ *  @returns the same batch if all its records can be stored */
 export function validateBatch(batch: RecordBatch): RecordBatch {
-  const faults = new Map<number, RecordFault>();
-  checkRecords(batch, faults);
-  for (const [metric, column] of batch.columns) checkColumn(metric, column, faults);
+  const errors = new Map<number, RecordError>();
+  checkRecords(batch, errors);
+  for (const [metric, column] of batch.columns) checkColumn(metric, column, errors);
   for (const { record, metric, value } of batch.custom) {
     if (!Number.isFinite(value))
-      addFault(faults, record, { reason: "invalid_record", field: metric, value: String(value) });
+      addError(errors, record, { reason: "invalid_record", field: metric, value: String(value) });
   }
-  if (faults.size === 0) return batch;
+  if (errors.size === 0) return batch;
   return keepRecords(batch, {
-    keep: (record) => !faults.has(record),
-    rejected: Array.from(faults, ([record, fault]) => rejectedRecord(batch, record, fault)),
+    keep: (record) => !errors.has(record),
+    rejected: Array.from(errors, ([record, error]) => rejectedRecord(batch, record, error)),
   });
 }
 
-function checkRecords(batch: RecordBatch, faults: Map<number, RecordFault>): void {
+function checkRecords(batch: RecordBatch, errors: Map<number, RecordError>): void {
   const seen = batch.gpus.map(() => new Set<number>());
   for (let record = 0; record < batch.recordCount; record += 1) {
     const timeMs = batch.timesMs[record] as number;
     const times = seen[batch.gpuIndexes[record] as number];
     const workload = batch.workloads[batch.workloadIndexes[record] as number];
     if (times === undefined) {
-      addFault(faults, record, { reason: "invalid_record", field: "gpu", value: String(batch.gpuIndexes[record]) });
+      addError(errors, record, { reason: "invalid_record", field: "gpu", value: String(batch.gpuIndexes[record]) });
     } else if (workload === undefined) {
-      addFault(faults, record, {
+      addError(errors, record, {
         reason: "invalid_record",
         field: "workload",
         value: String(batch.workloadIndexes[record]),
       });
     } else if (!(timeMs >= earliestMs && timeMs < latestMs)) {
-      addFault(faults, record, { reason: "timestamp_out_of_range", field: "timestamp", value: String(timeMs) });
+      addError(errors, record, { reason: "timestamp_out_of_range", field: "timestamp", value: String(timeMs) });
     } else if (times.has(timeMs)) {
-      addFault(faults, record, { reason: "invalid_record", field: "timestamp", value: String(timeMs) });
+      addError(errors, record, { reason: "invalid_record", field: "timestamp", value: String(timeMs) });
     }
     times?.add(timeMs);
   }
 }
 
-function checkColumn(metric: string, column: Float64Array, faults: Map<number, RecordFault>): void {
+function checkColumn(metric: string, column: Float64Array, errors: Map<number, RecordError>): void {
   const index = metricIndexOf(metric) ?? -1;
   for (let record = 0; record < column.length; record += 1) {
     const value = column[record] as number;
     if (value !== value) continue; // NaN: the record does not have the metric
     if (judgeValue(index, value) !== "ok") {
-      addFault(faults, record, { reason: "value_out_of_range", field: metric, value: String(value) });
+      addError(errors, record, { reason: "value_out_of_range", field: metric, value: String(value) });
     }
   }
 }
 
-function addFault(faults: Map<number, RecordFault>, record: number, fault: RecordFault): void {
-  if (!faults.has(record)) faults.set(record, fault);
+function addError(errors: Map<number, RecordError>, record: number, error: RecordError): void {
+  if (!errors.has(record)) errors.set(record, error);
 }
 
-function rejectedRecord(batch: RecordBatch, record: number, { reason, field, value }: RecordFault): RejectedInput {
+function rejectedRecord(batch: RecordBatch, record: number, { reason, field, value }: RecordError): RejectedInput {
   const uuid = batch.gpus[batch.gpuIndexes[record] as number]?.uuid ?? "unknown";
   const message = `the record of GPU ${uuid} has ${field} ${value}, which cannot be stored`;
   const raw = JSON.stringify({

@@ -1,4 +1,4 @@
-import { addsNothing, filledUp, type Gpu, isSameAttributes, isSameWorkload, type Workload } from "../../domain/gpu.ts";
+import { addsNothing, completed, type Gpu, isSameAttributes, isSameWorkload, type Workload } from "../../domain/gpu.ts";
 import { metrics } from "../../domain/metrics.ts";
 import type { GpuState, NewestRecord } from "./hot-tier.ts";
 
@@ -34,7 +34,7 @@ function mergeGpus(existing: Gpu, incoming: Gpu, isIncomingNewer: boolean): Gpu 
 }
 
 function fillNewer(newer: Gpu, older: Gpu): Gpu {
-  const merged = filledUp(newer, older);
+  const merged = completed(newer, older);
   return { ...merged, properties: sortedByKey(merged.properties) };
 }
 

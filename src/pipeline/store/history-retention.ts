@@ -1,12 +1,12 @@
 import type { Resolution } from "../../domain/query.ts";
 
-/** Days that each resolution is kept; 0: for ever. */
+/** The days for which each resolution is kept; 0: for ever. */
 export type KeepDays = Readonly<Record<Resolution, number>>;
 
 /** Deletes old history. */
 export interface HistoryRetention {
-  /** Deletes what is older, whole chunks where there are chunks; of several processes that call it at once, one does it.
-   *  @returns what was deleted, for people; undefined where there was nothing, or another process is at it
+  /** Deletes older history, in whole chunks if the database has chunks. If several processes call it at once, one deletes.
+   *  @returns what was deleted, for people; undefined if nothing was, or another process is deleting
    *  @throws StoreUnavailable (retryable) */
   deleteOlder(keepDays: KeepDays): Promise<string | undefined>;
 }

@@ -10,17 +10,17 @@ export interface IngestMessage {
   readonly batch: RecordBatch;
 }
 
-/** What a message did to the store. */
+/** The effect of a message on the store. */
 export interface IngestResult {
   /** True when the message (its id or its idempotency key) was stored before; then nothing was written. */
   readonly duplicate: boolean;
   /** Records that were new. */
   readonly recordsInserted: number;
-  /** Records whose (GPU, instant) was there already and took up this batch's values. */
+  /** Records whose (GPU, instant) existed already and took this batch's values. */
   readonly recordsMerged: number;
 }
 
-/** Sums over everything that was stored of one source. */
+/** Sums over all stored messages of one source. */
 export interface SourceTotals extends InputTally {
   readonly messages: number;
   readonly recordsInserted: number;
@@ -35,11 +35,11 @@ export interface SourceProgress {
   readonly totals: SourceTotals;
 }
 
-/** History: takes messages in, each exactly once. */
+/** Stores the history: each message exactly once. */
 export interface TelemetryStore {
   /** Stores a message's records, rejected inputs, tally and id in one transaction.
    *  Two calls with the same message store it once, also when they run at the same time.
-   *  @throws StoreUnavailable (retryable, nothing stored), StoreRejected (not retryable, nothing stored) */
+   *  @throws StoreUnavailable (the message may be stored or not; storing it again is safe), StoreRejected (nothing is stored) */
   ingest(message: IngestMessage): Promise<IngestResult>;
   /** Which part of a source is stored; empty for one never seen. A restart resumes from it. */
   progressOf(sourceId: string): Promise<SourceProgress>;

@@ -13,19 +13,19 @@ import {
 } from "../../../db/sql/gpu-states.ts";
 import type { CurrentGpu } from "../../../db/sql/current-gpus.ts";
 import { type ObservedRecord, readObservations } from "../../../db/sql/observations.ts";
-import { addsNothing, type Attributes, filledUp, isSameAttributes, isSameWorkload } from "../../../domain/gpu.ts";
+import { addsNothing, type Attributes, completed, isSameAttributes, isSameWorkload } from "../../../domain/gpu.ts";
 import type { GpuDirectory, GpuLookup } from "./gpu-directory.ts";
 import type { ObservedGpu } from "./observed-gpus.ts";
 import { changeSpans, type Span, type StateRules } from "./state-spans.ts";
 
-/** `last_seen_at` lags behind by at most this: rows of `gpus` are written once in a while, not once a batch. */
+/** `last_seen_at` lags by up to this time, so that rows of `gpus` are not written with every batch. */
 const seenLagMs = 10 * 60_000;
 
-const attributeRules: StateRules<Attributes> = { isSame: isSameAttributes, filled: filledUp };
+const attributeRules: StateRules<Attributes> = { isSame: isSameAttributes, completed };
 
 const workloadRules: StateRules<StateOf["gpu_workloads"]> = {
   isSame: isSameWorkload,
-  filled: (observed) => observed,
+  completed: (observed) => observed,
 };
 
 /** Keeps the changes of GPUs over time, attributes and workloads, from the records that are stored.
@@ -98,11 +98,11 @@ interface Change {
 interface StatesChanged<Table extends StateTable> {
   readonly table: Table;
   readonly rules: StateRules<StateOf[Table]>;
-  /** What a record says of its GPU. */
+  /** The state of the GPU at a record. */
   readonly stateOf: (record: ObservedRecord, observed: ObservedGpu) => StateOf[Table];
 }
 
-/** @returns GPUs whose newest state changed, with it */
+/** @returns the GPUs whose newest state changed, with that state */
 async function changeTable<Table extends StateTable>(
   { executor, pairs, records }: Change,
   { table, rules, stateOf }: StatesChanged<Table>,

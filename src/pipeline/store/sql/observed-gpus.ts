@@ -2,13 +2,13 @@ import type { SeenGpu } from "../../../db/sql/insert-gpus.ts";
 import type { RecordBatch } from "../../../domain/batch.ts";
 import { isSameWorkload, type Workload } from "../../../domain/gpu.ts";
 
-/** What a batch says of a GPU that has records in it. */
+/** A GPU that has records in a batch, as the batch describes it. */
 export interface ObservedGpu extends SeenGpu {
   /** Its index in the batch's `gpus`. */
   readonly index: number;
   /** Its records' instants, sorted, milliseconds since the epoch. */
   readonly timesMs: readonly number[];
-  /** What held it at all of them. */
+  /** Its workload at these instants. */
   readonly workload: Workload | "several";
 }
 

@@ -1,8 +1,8 @@
 import type { RecordBatch } from "../../../domain/batch.ts";
 
-/** The records of a batch sorted by their GPU's key, then by time.
+/** Sorts the records of a batch by their GPU's key, then by time.
  *  @param keys gpu_key by index in the batch's `gpus`
- *  @returns records' indexes */
+ *  @returns the records' indexes */
 export function sortedRecords({ recordCount, gpuIndexes, timesMs }: RecordBatch, keys: Float64Array): Uint32Array {
   const order = byGpu(gpuIndexes, keys);
   for (let from = 0; from < recordCount;) {
@@ -12,14 +12,14 @@ export function sortedRecords({ recordCount, gpuIndexes, timesMs }: RecordBatch,
     for (; to < recordCount && gpuIndexes[order[to] as number] === gpu; to += 1) {
       isSorted &&= (timesMs[order[to] as number] as number) >= (timesMs[order[to - 1] as number] as number);
     }
-    // inputs bring a GPU's records in the order of time nearly always
+    // inputs nearly always have a GPU's records in the order of time
     if (!isSorted) order.subarray(from, to).sort((a, b) => (timesMs[a] as number) - (timesMs[b] as number));
     from = to;
   }
   return order;
 }
 
-/** By counting: a batch has many records and few GPUs. */
+/** A counting sort: a batch has many records and few GPUs. */
 function byGpu(gpuIndexes: Uint32Array, keys: Float64Array): Uint32Array {
   const counts = new Uint32Array(keys.length);
   for (const gpu of gpuIndexes) counts[gpu] = (counts[gpu] as number) + 1;

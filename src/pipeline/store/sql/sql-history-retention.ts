@@ -3,11 +3,10 @@ import type { DatabaseEngine } from "../../../db/engine.ts";
 import { deleteOldRows, dropOldChunks, tryRetentionLock } from "../../../db/sql/delete-old.ts";
 import type { HistoryRetention, KeepDays } from "../history-retention.ts";
 
-/** Rows that are deleted in a transaction: some 100 ms, so that nobody waits for its locks for long. */
+/** Rows deleted by one transaction, in some 100 ms: other statements do not wait long for its locks. */
 const rowsPerDelete = 10_000;
 
-/** Retention by chunks where telemetry is a hypertable, by rows elsewhere. Rollups that are views hold what telemetry
- *  does: there is nothing of their own to delete. */
+/** Deletes chunks if telemetry is a hypertable, else rows. Rollups that are views have no data of their own to delete. */
 export class SqlHistoryRetention implements HistoryRetention {
   constructor(
     private readonly client: SqlClient,

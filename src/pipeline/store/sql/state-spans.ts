@@ -5,33 +5,33 @@ export interface Span<State> {
   readonly state: State;
 }
 
-/** What a record says of its GPU. */
+/** The state of a GPU at one of its records. */
 export interface Observation<State> extends Span<State> {
-  /** The GPU's next record, where it is none of these observations. */
+  /** The GPU's next record, if it is not one of these observations. */
   readonly nextRecordMs: number | undefined;
 }
 
-/** How the spans of a GPU change. */
+/** Changes of a GPU's spans. */
 export interface SpanChanges<State> {
   /** Spans that begin or change. */
   readonly written: readonly Span<State>[];
-  /** Beginnings of spans that go. */
+  /** The beginnings of spans that are deleted. */
   readonly removed: readonly number[];
-  /** The state of the last span, where it is another than before. */
+  /** The state of the last span, if it is not the one of before. */
   readonly newest: State | undefined;
 }
 
-/** How states are told apart and filled up. */
+/** How states are compared and completed. */
 export interface StateRules<State> {
   readonly isSame: (a: State, b: State) => boolean;
-  /** What an observation means where another state holds already: what it leaves open stays as it was. */
-  readonly filled: (observed: State, before: State) => State;
+  /** Completes an observed state by the one that held before it: fields that the observation leaves empty stay as they were. */
+  readonly completed: (observed: State, before: State) => State;
 }
 
-/** Works observations into the spans of one GPU, whatever the order in which they come: the spans are those of all records
- *  sorted by time, with neighbours of the same state joined.
+/** Works observations into the spans of one GPU. The order in which batches arrive does not matter: the spans are always those
+ *  of all records sorted by time, with equal neighbours joined.
  *  @param spans sorted: the last one that begins before the first observation, all up to the last, and the one after that
- *  @param observations sorted, of distinct instants, stored already */
+ *  @param observations sorted, of distinct instants, already stored */
 export function changeSpans<State>(
   spans: readonly Span<State>[],
   observations: readonly Observation<State>[],
@@ -49,18 +49,18 @@ export function changeSpans<State>(
   };
   for (const { fromMs, state, nextRecordMs } of observations) {
     const before = at(fromMs);
-    hold(fromMs, before === undefined ? state : rules.filled(state, before));
+    hold(fromMs, before === undefined ? state : rules.completed(state, before));
     const nextSpanMs = instants.find((instantMs) => instantMs > fromMs) ?? Infinity;
     if (nextRecordMs === undefined || nextRecordMs >= nextSpanMs) continue;
-    // An observation that came late: from the next record on holds what held there before. Should that record say
-    // something else, it is yet to be worked in itself.
+    // A late observation: from the next record on, the state that held there before holds again. If that record has another
+    // state, its own observation is still to come.
     const unchanged = spans.findLast((span) => span.fromMs <= nextRecordMs)?.state;
     if (unchanged !== undefined) hold(nextRecordMs, unchanged);
   }
   return difference(spans, joined(instants, states, rules), rules);
 }
 
-/** Leaves out what only goes on with the state before it. */
+/** The spans without those that repeat the state before them. */
 function joined<State>(
   instants: readonly number[],
   states: ReadonlyMap<number, State>,

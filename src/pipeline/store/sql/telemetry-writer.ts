@@ -6,22 +6,22 @@ import { customByRecord, type RecordBatch } from "../../../domain/batch.ts";
 import { noWorkload, type Workload } from "../../../domain/gpu.ts";
 import { sortedRecords } from "./sorted-records.ts";
 
-/** Records a statement takes: bounds the memory of the statement's text. */
+/** Records per statement: limits the memory of a statement's text. */
 const recordsPerStatement = 10_000;
-/** Batches after one with records that were there already, of which the same is expected: an input that spreads records
- *  over batches does so again and again. */
+/** How many batches are checked after one that had existing records: an input that spreads records over batches keeps doing
+ *  so. */
 const checkingBatches = 32;
 
-/** What became of a batch's records. */
+/** How many of a batch's records were new, and how many were merged. */
 export interface WriteCounts {
   readonly inserted: number;
   readonly merged: number;
 }
 
-/** Writes records: by COPY where they are all new, as those of live sources are. Where some are there already, these are
- *  merged by an upsert, which takes several times as long, and the others copied.
+/** Writes records: by COPY if all of them are new, as those of live sources are. If some exist already, these are merged by an
+ *  upsert, which takes several times as long, and the others are copied.
  *
- *  COPYING -a record is there already-> CHECKING (first asks which ones are there) -32 batches without any-> COPYING */
+ *  COPYING -a record exists already-> CHECKING (reads first which ones exist) -32 batches without any-> COPYING */
 export class TelemetryWriter {
   private checksLeft = 0;
 
@@ -52,16 +52,16 @@ export class TelemetryWriter {
       columns,
       rows.filter((row) => !existing.has(row)),
     );
-    // in this order: who waits for a row that another adds holds none that the other could wait for
+    // in this order: a transaction that waits for a row of another one has added none that the other could wait for
     const counts = await upsertTelemetry(transaction, merging);
     if (await copyTelemetry(transaction, added)) return { ...counts, inserted: counts.inserted + added.gpuKeys.length };
-    // another collector has brought some of them since
+    // another collector has stored some of them meanwhile
     const late = await upsertTelemetry(transaction, added);
     return { inserted: counts.inserted + late.inserted, merged: counts.merged + late.merged };
   }
 }
 
-/** The records in parts, sorted by key and time: two collectors lock rows in the same order and never wait in a ring. */
+/** The records in parts, sorted by key and time: collectors lock rows in the same order, so that no deadlock arises. */
 function* columnsOf(batch: RecordBatch, keys: Float64Array): Generator<TelemetryColumns> {
   const order = sortedRecords(batch, keys);
   const custom = customByRecord(batch);
