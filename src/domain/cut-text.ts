@@ -6,8 +6,13 @@ export function cutText(text: string, maxLength: number): string {
   return text.slice(0, isHighSurrogate ? maxLength - 1 : maxLength);
 }
 
+/** The text for people: cut at `maxLength`, with three dots if something is missing. */
+export function shortened(text: string, maxLength: number): string {
+  const cut = cutText(text, maxLength);
+  return cut === text ? text : `${cut}...`;
+}
+
 /** A text as messages quote it: in quotes, on one line, not longer than a line. */
 export function quoted(text: string): string {
-  const shown = cutText(text, 60);
-  return JSON.stringify(shown === text ? text : `${shown}...`);
+  return JSON.stringify(shortened(text, 60));
 }

@@ -1,3 +1,5 @@
+import { Type } from "@sinclair/typebox";
+
 /** A place in a source: between two rows, never inside one. */
 export interface Position {
   /** Byte offset in a file; milliseconds since the epoch in a live source. */
@@ -5,6 +7,9 @@ export interface Position {
   /** Line number of the row that starts here, from 1; 0 if the source has no lines, or if they are not counted yet. */
   readonly line: number;
 }
+
+/** A position as documents in etcd have it. */
+export const positionSchema = Type.Object({ offset: Type.Number(), line: Type.Number() });
 
 /** A half-open interval of positions: `from` inclusive, `to` exclusive. */
 export interface Range {

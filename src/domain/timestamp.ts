@@ -49,6 +49,11 @@ export function readInstant(text: string): Instant | { readonly problem: string 
   return { ms: Math.min(latestMs, Math.max(earliestMs, read.ms)), isRounded: /[1-9]/.test(fraction.slice(3)), text };
 }
 
+/** The first whole millisecond that is not before the instant. */
+export function firstMsOf({ ms, isRounded }: Instant): number {
+  return isRounded ? ms + 1 : ms;
+}
+
 /** Reads the instants that telemetry files have: RFC 3339 (also with a blank for the T), the same without a zone
  *  (taken as UTC), nvidia-smi's `2025/07/18 20:42:34.000` (UTC), epoch seconds and milliseconds.
  *  Digits beyond the millisecond are cut. Days that the calendar does not have and second 60 are refused. */

@@ -1,3 +1,4 @@
+import { defined } from "../kit/defined.ts";
 import {
   type ICompare,
   type ILeaseKeepAliveResponse,
@@ -281,8 +282,10 @@ function openEndpoint(url: string, { tls, user }: EtcdClientOptions): Endpoint {
     hosts: url,
     grpcOptions: channelOptions,
     faultHandling: { host: () => once, global: once },
-    ...(tls === undefined ? {} : { credentials: credentialsOf(tls) }),
-    ...(user === undefined ? {} : { auth: { username: user.name, password: user.password } }),
+    ...defined({
+      credentials: tls && credentialsOf(tls),
+      auth: user && { username: user.name, password: user.password },
+    }),
     defaultCallOptions: ({ isStream }) => (isStream ? {} : { deadline: deadlineIn(callTimeoutMs) }),
   });
   return { url, pool, kv: new KVClient(pool), lease: new LeaseClient(pool) };
@@ -291,7 +294,6 @@ function openEndpoint(url: string, { tls, user }: EtcdClientOptions): Endpoint {
 function credentialsOf({ authority, certificate, key }: NonNullable<EtcdClientOptions["tls"]>) {
   return {
     rootCertificate: authority,
-    ...(certificate === undefined ? {} : { certChain: certificate }),
-    ...(key === undefined ? {} : { privateKey: key }),
+    ...defined({ certChain: certificate, privateKey: key }),
   };
 }

@@ -38,6 +38,15 @@ describe("history", () => {
     }
   });
 
+  test("a cursor that names no place of the history is refused, and not asked of the store", async () => {
+    for (const place of [[-1, 1], [1, 2 ** 31], [1.5, 1], [1, "1"], [1], [1, 1, 1], {}, null, 1e300]) {
+      const cursor = Buffer.from(JSON.stringify(place)).toString("base64url");
+      expect(await gateway.json(`${a0}?cursor=${cursor}`)).toMatchObject({
+        error: { code: "invalid_parameter", details: { parameter: "cursor", value: cursor } },
+      });
+    }
+  });
+
   test("a cursor that is none is refused with what would be right", async () => {
     expect(await gateway.json(`${a0}?cursor=abc`)).toMatchObject({
       error: { code: "invalid_parameter", details: { parameter: "cursor", value: "abc" } },

@@ -1,3 +1,4 @@
+import { shortened } from "../../domain/cut-text.ts";
 import { restSpelling, spelled, type Spelling, type Text } from "./parameters/spelling.ts";
 
 /** The codes of answers that are no success; stable, for programs. */
@@ -72,5 +73,5 @@ export function notFound(resource: string, where: Readonly<Record<string, string
 
 /** A text as answers show it: cut. */
 export function shown(text: string): string {
-  return text.length > shownMaxLength ? `${text.slice(0, shownMaxLength)}...` : text;
+  return shortened(text, shownMaxLength);
 }

@@ -1,3 +1,4 @@
+import { defined } from "../../kit/defined.ts";
 import { type TSchema, Type } from "@sinclair/typebox";
 import { listAnswer, pageAnswer, partAnswer, rowsAnswer, singleAnswer } from "../schemas/envelope.ts";
 import { nameOf } from "../schemas/named-schema.ts";
@@ -60,7 +61,7 @@ export function operation({ id, tag, summary, description, errors, etag, ...succ
     responses: {
       200: isByRow ? { ...success200, content: { ...success200.content, ...rowContents } } : success200,
       ...others,
-      ...(etag === undefined ? {} : { 304: notModified }),
+      ...defined({ 304: etag && notModified }),
       ...Object.fromEntries(all.map((status) => [status, { $ref: `#/components/responses/${status}` }])),
     } as Record<string, { description: string }>,
   };
@@ -83,7 +84,7 @@ function successResponses(success: Success): Record<number, Documented> & { 200:
   if ("plain" in success) {
     const { plain, plain503 } = success;
     const answer = (description: string) => json(description, refTo(plain), exampleOf(plain));
-    return { 200: answer("Success"), ...(plain503 === undefined ? {} : { 503: answer(plain503) }) };
+    return { 200: answer("Success"), ...defined({ 503: plain503 === undefined ? undefined : answer(plain503) }) };
   }
   if ("list" in success) {
     const example = { success: true, count: 1, data: [exampleOf(success.list)] };

@@ -1,3 +1,4 @@
+import { defined } from "../../kit/defined.ts";
 import { QueryTooCostly, StoreUnavailable } from "../../domain/errors.ts";
 import type { GpuSelector } from "../../domain/gpu-selector.ts";
 import type { RecordFilter } from "../../domain/query.ts";
@@ -86,7 +87,7 @@ export class Replays {
           range: { fromMs: sinceMs, toMs: Infinity },
           isForward: true,
           limit,
-          ...(cursor === undefined ? {} : { cursor }),
+          ...defined({ cursor }),
         });
         sent.count += page.elements.length;
         await subscription.addHistory(page.elements, this.options.newestMs);

@@ -3,7 +3,7 @@ import type { StoredRecord } from "../../domain/query.ts";
 import type { Clock } from "../../kit/clock.ts";
 import type { HistoryQueries } from "../../pipeline/store/telemetry-queries.ts";
 import type { Fleet, FleetMember } from "../fleet/fleet.ts";
-import { readInstant } from "../../domain/timestamp.ts";
+import { firstMsOf, readInstant } from "../../domain/timestamp.ts";
 import type { LiveInstruments } from "./live-instruments.ts";
 import type { LiveSettings } from "./live-settings.ts";
 import type { LiveSocket } from "./live-socket.ts";
@@ -117,7 +117,7 @@ export class Subscriptions {
     void this.replays.run({
       subscription,
       // records have whole milliseconds: an instant between two of them means the later one
-      sinceMs: read.ms + (read.isRounded ? 1 : 0),
+      sinceMs: firstMsOf(read),
       onError: (error) => this.sendError(socket, { ...error, id: subscription.id }),
       onTooSlow: () => socket.end("slow", 1013, "the history was not read in time"),
     });

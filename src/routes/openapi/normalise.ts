@@ -1,3 +1,5 @@
+import { defined } from "../../kit/defined.ts";
+
 /** A JSON object of the document. */
 export type Json = { [name: string]: unknown };
 
@@ -52,7 +54,7 @@ function normaliseOperation(operation: Json): Json {
 function normaliseParameter(parameter: Json): Json {
   const { description, example, ...schema } = normaliseSchema(parameter["schema"] as Json);
   const required = parameter["required"] === true && schema["default"] === undefined;
-  return { ...parameter, required, description, ...(example === undefined ? {} : { example }), schema };
+  return { ...parameter, required, description, ...defined({ example }), schema };
 }
 
 function normaliseContent(response: Json): Json {

@@ -1,3 +1,4 @@
+import { defined } from "../../kit/defined.ts";
 import { Elysia } from "elysia";
 import type { Clock } from "../../kit/clock.ts";
 import { messageOf } from "../../kit/message-of.ts";
@@ -58,7 +59,7 @@ export function healthRoutes(options: HealthOptions) {
 async function readHealth(options: HealthOptions, startedAtMs: number): Promise<Health> {
   const { services, version, roles, clusterId, clock } = options;
   const [store, queue] = await Promise.all([storeHealth(options), queueHealth(options)]);
-  const components: Record<string, ComponentHealth> = { ...(store === undefined ? {} : { store }), queue };
+  const components: Record<string, ComponentHealth> = { ...defined({ store }), queue };
   for (const service of services) components[service.name] = serviceHealth(service);
   const isWell = Object.values(components).every(({ status }) => status === "ok");
   return {
@@ -123,7 +124,7 @@ async function queueHealth({ queue, clock }: HealthOptions): Promise<ComponentHe
 
 function serviceHealth(service: Service): ComponentHealth {
   const [reason, activity] = [service.error(), service.activity()];
-  const detail = activity === undefined ? {} : { activity };
+  const detail = defined({ activity });
   return reason === undefined ? { status: "ok", ...detail } : { status: "degraded", reason, ...detail };
 }
 

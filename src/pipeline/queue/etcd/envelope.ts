@@ -1,9 +1,8 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
+import { positionSchema } from "../../../domain/range.ts";
 import type { DeadLetter, MessageEnvelope } from "../queue.ts";
 import { idTimeMs } from "./queue-keys.ts";
-
-const position = Type.Object({ offset: Type.Number(), line: Type.Number() });
 
 /** A message without its payload, as stored in etcd: readable with etcdctl. */
 const storedEnvelope = Type.Object({
@@ -15,7 +14,7 @@ const storedEnvelope = Type.Object({
   created_at: Type.String({ description: "RFC 3339" }),
   count: Type.Number({ description: "records in the payload" }),
   encoding: Type.String(),
-  source: Type.Object({ id: Type.String(), from: position, to: position }),
+  source: Type.Object({ id: Type.String(), from: positionSchema, to: positionSchema }),
 });
 
 const storedDeadLetter = Type.Composite([

@@ -1,25 +1,23 @@
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { EtcdRefused } from "../../../domain/errors.ts";
-import type { Position, Range } from "../../../domain/range.ts";
-
-const position = Type.Object({ offset: Type.Number(), line: Type.Number() });
+import { type Position, positionSchema, type Range } from "../../../domain/range.ts";
 
 /** How far a source is divided into ranges: `cutting` up to `cut_to`, `cut` when all ranges are known, `done` when all are
  *  read. */
 const storedPlan = Type.Object({
   state: Type.Union([Type.Literal("cutting"), Type.Literal("cut"), Type.Literal("done")]),
-  cut_to: position,
+  cut_to: positionSchema,
 });
 export type StoredPlan = Static<typeof storedPlan>;
 
 /** A range and the position `at` up to which it is published. */
 const storedRange = Type.Object({
-  from: position,
+  from: positionSchema,
   to_offset: Type.Number(),
   /** Absent in ranges that an older program stored. */
   to_line: Type.Optional(Type.Number()),
-  at: position,
+  at: positionSchema,
 });
 
 const storedLatest = Type.Object({ latest_at: Type.String({ description: "RFC 3339" }) });

@@ -1,3 +1,4 @@
+import { quoted } from "../../../domain/cut-text.ts";
 import { type Instant, readInstant } from "../../../domain/timestamp.ts";
 import type { Text } from "./spelling.ts";
 
@@ -164,7 +165,7 @@ export function listOf(
       if (given.length > listMaxLength) return notUsable;
       const items = [...new Set(given.split(","))];
       const unknown = items.find((item) => !isOne.has(item));
-      if (unknown !== undefined) return { problem: `there is no ${noun} ${JSON.stringify(unknown)}` };
+      if (unknown !== undefined) return { problem: `there is no ${noun} ${quoted(unknown)}` };
       return items.length <= maxItems ? { value: items } : { problem: `${items.length} names` };
     },
   };

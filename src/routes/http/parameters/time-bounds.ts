@@ -1,4 +1,5 @@
 import type { TimeRange } from "../../../domain/time-range.ts";
+import { firstMsOf } from "../../../domain/timestamp.ts";
 import { InvalidParameter } from "../api-error.ts";
 import { instant, optional, type ValuesOf } from "./parameter.ts";
 import type { Text } from "./spelling.ts";
@@ -24,7 +25,7 @@ export function timeRangeOf({ start_time: start, end_time: end }: TimeBounds): T
     });
   }
   return {
-    fromMs: start === undefined ? -Infinity : start.ms + (start.isRounded ? 1 : 0),
+    fromMs: start === undefined ? -Infinity : firstMsOf(start),
     toMs: end === undefined ? Infinity : end.ms + 1,
   };
 }

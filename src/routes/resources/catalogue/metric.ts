@@ -1,3 +1,4 @@
+import { defined } from "../../../kit/defined.ts";
 import { type Static, Type } from "@sinclair/typebox";
 import type { Metric } from "../../../domain/metrics.ts";
 import { wholeNumber } from "../../schemas/envelope.ts";
@@ -38,6 +39,6 @@ export const metricSchema = Type.Object(
 /** A metric in the API's shape. */
 export function toApiMetric({ name, dcgmField, dcgmFieldId, ...rest }: Metric): Static<typeof metricSchema> {
   const { unit, kind, min, max, description } = rest;
-  const id = dcgmFieldId === undefined ? {} : { dcgm_field_id: dcgmFieldId };
+  const id = defined({ dcgm_field_id: dcgmFieldId });
   return { name, dcgm_field: dcgmField, ...id, unit, kind, min, max, description };
 }

@@ -1,3 +1,4 @@
+import { defined } from "../../../kit/defined.ts";
 import { type Static, Type } from "@sinclair/typebox";
 import { rejectReasons } from "../../../domain/batch.ts";
 import type { QueueStats } from "../../../pipeline/queue/queue.ts";
@@ -76,8 +77,7 @@ export function toApiPipeline(
       return {
         name: service.name,
         status: reason === undefined ? "ok" : "degraded",
-        ...(reason === undefined ? {} : { reason }),
-        ...(activity === undefined ? {} : { activity }),
+        ...defined({ reason, activity }),
       };
     }),
   };

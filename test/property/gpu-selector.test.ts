@@ -1,0 +1,62 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { noWorkload } from "../../src/domain/gpu.ts";
+import { type GpuSelector, selectorKey, selectsGpu } from "../../src/domain/gpu-selector.ts";
+
+const name = fc.constantFrom("a", "b");
+const selectors: fc.Arbitrary<GpuSelector> = fc.record(
+  {
+    uuids: fc.array(name, { maxLength: 2 }),
+    clusterId: name,
+    hostname: name,
+    gpuId: fc.nat(1),
+    modelName: name,
+    namespace: name,
+  },
+  { requiredKeys: [] },
+);
+const gpus = ["a", "b"].flatMap((uuid) =>
+  ["a", "b"].flatMap((other) =>
+    [0, 1].flatMap((gpuId) =>
+      ["a", "b", ""].map((namespace) => ({
+        gpu: {
+          uuid,
+          clusterId: other,
+          hostname: other,
+          gpuId,
+          modelName: other,
+          device: "",
+          driverVersion: "",
+          properties: {},
+        },
+        workload: namespace === "" ? undefined : { ...noWorkload, namespace },
+      })),
+    ),
+  ),
+);
+
+test("every field of a selector restricts, and only its own", () => {
+  const property = fc.property(selectors, fc.constantFrom(...gpus), (selector, { gpu, workload }) => {
+    const fits = [
+      selector.uuids === undefined || selector.uuids.includes(gpu.uuid),
+      selector.clusterId === undefined || selector.clusterId === gpu.clusterId,
+      selector.hostname === undefined || selector.hostname === gpu.hostname,
+      selector.gpuId === undefined || selector.gpuId === gpu.gpuId,
+      selector.modelName === undefined || selector.modelName === gpu.modelName,
+      selector.namespace === undefined || selector.namespace === workload?.namespace,
+    ];
+    expect(selectsGpu(selector, gpu, workload)).toBe(fits.every(Boolean));
+  });
+  fc.assert(property, { numRuns: 2000 });
+});
+
+test("selectors with the same fields have the same key, whatever their order; others do not", () => {
+  const property = fc.property(selectors, selectors, (a, b) => {
+    const shuffled = Object.fromEntries(Object.entries(a).reverse()) as GpuSelector;
+    const doubled = a.uuids === undefined ? {} : { uuids: [...a.uuids.toReversed(), ...a.uuids] };
+    expect(selectorKey({ ...shuffled, ...doubled })).toBe(selectorKey(a));
+    const setOf = ({ uuids, ...others }: GpuSelector) => ({ ...others, uuids: uuids && new Set(uuids) });
+    expect(selectorKey(a) === selectorKey(b)).toBe(Bun.deepEquals(setOf(a), setOf(b)));
+  });
+  fc.assert(property, { numRuns: 2000 });
+});
