@@ -1,4 +1,4 @@
-/** Cuts to `maxLength` UTF-16 units, never through the middle of a character: half a surrogate pair is no text. */
+/** Cuts to `maxLength` UTF-16 units, never through the middle of a character: half a surrogate pair is not a character. */
 export function cutText(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text;
   const last = text.charCodeAt(maxLength - 1);

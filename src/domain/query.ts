@@ -3,16 +3,16 @@ import type { Attributes, Gpu, Workload } from "./gpu.ts";
 import type { GpuSelector } from "./gpu-selector.ts";
 import type { TimeRange } from "./time-range.ts";
 
-/** A GPU as the store knows it: with its newest attributes. */
+/** A GPU with its newest attributes, and when it was seen. */
 export interface StoredGpu extends Gpu {
   /** Instants of its oldest and newest record, milliseconds since the epoch. */
   readonly firstSeenAtMs: number;
   readonly lastSeenAtMs: number;
 }
 
-/** One record as it is stored: only the metrics that it has. */
+/** One record, with only the metrics that it has. */
 export interface StoredRecord extends Workload {
-  /** As it was at that instant. */
+  /** The GPU as it was at that instant. */
   readonly gpu: Gpu;
   readonly timeMs: number;
   /** Catalogue metric name -> value; a metric without a value is absent. */
@@ -21,8 +21,9 @@ export interface StoredRecord extends Workload {
   readonly custom: Readonly<Record<string, number>>;
 }
 
-/** A place in the history. Going back in time, what comes after it is older, or of the same instant and a GPU of a lower
- *  key; going forward, newer or of a higher key. Records that are stored meanwhile do not move it. */
+/** A place in the history. Back in time, a record comes after it if it is older, or of the same instant and of a GPU with a
+ *  lower key; forward, if it is newer, or of the same instant and a higher key. Records that are stored meanwhile do not
+ *  move it. */
 export interface HistoryCursor {
   readonly timeMs: number;
   readonly gpuKey: number;
@@ -32,7 +33,7 @@ export interface HistoryCursor {
 export interface HistoryPage<Element> {
   /** By time ascending, then hostname, then gpuId. */
   readonly elements: readonly Element[];
-  /** Where the next part begins, an older one unless it goes forward; undefined where there is none. */
+  /** Where the next part begins: the next older one, or forward the next newer one; undefined at the end. */
   readonly next: HistoryCursor | undefined;
 }
 
@@ -41,7 +42,7 @@ export interface RecordFilter {
   /** Attributes and workload are those at the record's instant. */
   readonly gpus: GpuSelector;
   readonly range: TimeRange;
-  /** Only what comes after it. */
+  /** Only records after it. */
   readonly cursor?: HistoryCursor;
   /** From the oldest on; absent: from the newest back. */
   readonly isForward?: boolean;
@@ -49,10 +50,10 @@ export interface RecordFilter {
   readonly limit: number;
 }
 
-/** How many records there are. */
+/** How many records are stored. */
 export interface RecordCount {
   readonly count: number;
-  /** Beyond what is worth counting one by one, it is what the database knows of its tables, by the clusters' GPUs. */
+  /** True if counting would take too long: then it is the database's estimate, divided by the clusters' GPUs. */
   readonly isEstimate: boolean;
 }
 
@@ -64,24 +65,24 @@ export interface EachGpuFilter {
   readonly limit: number;
 }
 
-/** How finely history is looked at: every record, or averages over a minute or an hour. */
+/** How finely history is read: every record, or averages over a minute or an hour. */
 export const resolutions = ["raw", "1m", "1h"] as const;
 export type Resolution = (typeof resolutions)[number];
-/** A resolution that sums up. */
+/** A resolution with averages. */
 export type RollupResolution = Exclude<Resolution, "raw">;
 
-/** What became of a metric in a span of time. */
+/** The values of a metric in a span of time. */
 export interface Aggregate {
   readonly avg: number;
   readonly min: number;
   readonly max: number;
-  /** Values behind it. */
+  /** Number of values. */
   readonly count: number;
 }
 
 /** The records of one GPU in a minute or an hour. */
 export interface StoredRollup {
-  /** As it was at the beginning. */
+  /** The GPU as it was at the beginning. */
   readonly gpu: Gpu;
   /** Beginning of the minute or hour (UTC), milliseconds since the epoch. */
   readonly timeMs: number;
@@ -91,11 +92,11 @@ export interface StoredRollup {
   readonly metrics: Readonly<Record<string, Aggregate>>;
 }
 
-/** What records can be summed up by. */
+/** What records can be grouped by. */
 export const groupings = ["cluster", "host", "gpu", "model", "namespace"] as const;
 export type Grouping = (typeof groupings)[number];
 
-/** Which records are summed up, and how. */
+/** Which records are aggregated, and how. */
 export interface AggregateFilter {
   readonly groupBy: Grouping;
   /** Names of the catalogue, at least one. */
@@ -124,12 +125,12 @@ export interface AttributesSpan extends Attributes {
   readonly fromMs: number;
 }
 
-/** What held a GPU from an instant on (milliseconds since the epoch) until the next. */
+/** The workload that held a GPU from an instant on (milliseconds since the epoch) until the next. */
 export interface WorkloadSpan extends Workload {
   readonly fromMs: number;
 }
 
-/** What of a GPU changed over time, oldest first. */
+/** The changes of a GPU over time, oldest first. */
 export interface GpuChanges {
   readonly attributes: readonly AttributesSpan[];
   readonly workloads: readonly WorkloadSpan[];
@@ -141,7 +142,7 @@ export interface ChangesFilter {
   readonly range: TimeRange;
 }
 
-/** A rejected input as it is kept; see RejectedInput for the fields. */
+/** A rejected input in the quarantine; see RejectedInput for the fields. */
 export interface StoredRejection {
   readonly sourceId: string;
   readonly line: number;

@@ -1,6 +1,6 @@
 import { metrics } from "./metrics.ts";
 
-/** What a number given for a metric is worth. */
+/** Whether a number is a value of a metric. */
 export type ValueVerdict = "ok" | "missing" | "out_of_range";
 
 /** DCGM's blanks: int32 0x7ffffff0 up to its maximum, fp64 2^47, and int64 0x7ffffffffffffff0 and up, which a
@@ -29,7 +29,7 @@ export function saysNoValue(text: string): boolean {
   return noValueTexts.has(text.trim().toLowerCase());
 }
 
-/** True for the numbers that DCGM uses for 'no value', whatever the metric. */
+/** True for the numbers that DCGM uses for 'no value' of any metric. */
 function isBlank(value: number): boolean {
   return (value >= int32BlankMin && value <= int32BlankMax) || value === fp64Blank || value === int64Blank;
 }

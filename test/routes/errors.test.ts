@@ -104,7 +104,7 @@ describe("a parameter that cannot be used is named with its value and what would
     });
   });
 
-  test("one that is given twice", async () => {
+  test("a parameter that is given twice", async () => {
     expect(await faultOf("/api/v1/telemetry?limit=1&limit=2")).toMatchObject({
       status: 400,
       message: expect.stringContaining("more than once") as unknown,
@@ -112,7 +112,7 @@ describe("a parameter that cannot be used is named with its value and what would
     });
   });
 
-  test("any at all where none is taken", async () => {
+  test("any parameter of a path that has none", async () => {
     for (const path of ["/api/v1/clusters", "/api/v1/clusters/alpha/stats", "/api/v1/metrics", "/health", "/metrics"]) {
       expect(await faultOf(`${path}?limit=1`)).toMatchObject({
         status: 400,
@@ -121,7 +121,7 @@ describe("a parameter that cannot be used is named with its value and what would
     }
   });
 
-  test("in a path: too long, broken encoding, no index", async () => {
+  test("in a path: too long, a broken encoding, not an index", async () => {
     expect(await faultOf(`/api/v1/gpus/${"x".repeat(257)}`)).toMatchObject({
       status: 400,
       details: { parameter: "uuid", value: `${"x".repeat(200)}...`, expected: "a text of 1 to 256 characters" },
@@ -157,7 +157,7 @@ describe("what a path names and the store does not have is said", () => {
     expect(await faultOf(path)).toMatchObject({ status: 404, code: "not_found", details: { resource } });
   });
 
-  test("with the name that was asked for, cut", async () => {
+  test("with the requested name, cut", async () => {
     expect(await faultOf("/api/v1/clusters/gamma/hosts/host-a")).toMatchObject({
       message: 'There is no cluster with cluster_id "gamma"',
     });
@@ -167,7 +167,7 @@ describe("what a path names and the store does not have is said", () => {
 });
 
 describe("methods", () => {
-  test("a wrong one answers 405 with the right ones", async () => {
+  test("a wrong method is 405 with the right ones", async () => {
     for (const method of ["POST", "PUT", "PATCH", "DELETE"]) {
       const response = await gateway.get("/api/v1/gpus/GPU-1/telemetry", { method });
       expect(response.status).toBe(405);
@@ -180,7 +180,7 @@ describe("methods", () => {
     expect((await gateway.get("/api/v1/nothing", { method: "POST" })).status).toBe(404);
   });
 
-  test("OPTIONS answers what is possible", async () => {
+  test("OPTIONS lists the methods of a path", async () => {
     const response = await gateway.get("/api/v1/gpus", { method: "OPTIONS" });
     expect(response.status).toBe(204);
     expect(response.headers.get("allow")).toBe("GET, HEAD, OPTIONS");
@@ -218,7 +218,7 @@ test("a real server answers as the app does", async () => {
   await gateway.app.stop(true);
 });
 
-test("a store that does not answer is 503 with the reason, and when to come back", async () => {
+test("a store that does not answer is 503 with the reason, and when to try again", async () => {
   const closedStore = await openFleetStore();
   await closedStore.close();
   const closed = gatewayOver(closedStore);
@@ -233,7 +233,7 @@ test("a store that does not answer is 503 with the reason, and when to come back
   }
 });
 
-test("whatever else is thrown stays inside: 500 without a word of it, and the log has it", async () => {
+test("an unexpected exception is a 500 without its message, which only the log has", async () => {
   const fail = (): never => {
     throw new TypeError("password hunter2 at /srv/secret.ts");
   };

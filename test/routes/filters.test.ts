@@ -30,7 +30,7 @@ describe("filters", () => {
     expect(await uuids("gpu_uuid=GPU-host-a-1&hostname=host-b")).toEqual([]);
   });
 
-  test("hosts by what one of their GPUs is, with the figures of them all", async () => {
+  test("hosts by an attribute of one of their GPUs, with the figures of all of them", async () => {
     for (const query of ["namespace=ml", "gpu_uuid=GPU-host-a-0"]) {
       const { data } = await bodyOf(`/api/v1/hosts?${query}`);
       expect(data).toMatchObject([{ hostname: "host-a", cluster_id: "alpha", gpu_count: 2, active_gpu_count: 2 }]);
@@ -50,7 +50,7 @@ describe("filters", () => {
 });
 
 describe("order and metrics", () => {
-  test("desc is the same part the other way round", async () => {
+  test("desc is the same part in reverse", async () => {
     for (const path of ["/api/v1/telemetry", "/api/v1/telemetry/latest", "/api/v1/gpus/GPU-host-a-0/telemetry"]) {
       const ascending = await fieldsOf(`${path}?limit=3`, "telemetry_id");
       expect(ascending.length).toBe(3);
@@ -61,7 +61,7 @@ describe("order and metrics", () => {
     });
   });
 
-  test("only the metrics that are asked for come, of records and of rollups", async () => {
+  test("records and rollups have only the requested metrics", async () => {
     const fields = ["temperature", "power_draw", "gpu_utilization", "custom"];
     const only = async (path: string) => {
       const { data } = await bodyOf(path);
@@ -104,7 +104,7 @@ describe("lists in parts", () => {
     }
   });
 
-  test("a cursor that is none is refused", async () => {
+  test("a text that is not a cursor is refused", async () => {
     expect(await gateway.json("/api/v1/gpus?cursor=abc")).toMatchObject({
       error: { code: "invalid_parameter", details: { parameter: "cursor", value: "abc" } },
     });

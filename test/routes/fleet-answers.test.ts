@@ -69,7 +69,7 @@ test("answers with other parameters are other answers", async () => {
   expect(counts).toEqual([1, 2, 3]);
 });
 
-test("a GPU that falls silent when others go on shows it, though nothing was said of it", async () => {
+test("a GPU that falls silent while others report becomes silent without an update of its own", async () => {
   await tell(1000);
   const statusOf = async (uuid: string) =>
     ((await gateway.json(`/api/v1/gpus/${uuid}`)).data as { status: string }).status;
@@ -79,7 +79,7 @@ test("a GPU that falls silent when others go on shows it, though nothing was sai
   expect(await statusOf("GPU-host-a-1")).toBe("active");
 });
 
-test("more different questions than answers are kept are all answered", async () => {
+test("more different requests than the cache holds are all answered", async () => {
   for (let limit = 1; limit <= 500; limit += 1) {
     expect(await gateway.json(`/api/v1/telemetry/latest?limit=${limit}`)).toMatchObject({ success: true });
   }

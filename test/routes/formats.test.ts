@@ -30,7 +30,7 @@ const everyList = [
 ];
 
 describe("lists row by row", () => {
-  test("as NDJSON: what the JSON answer has, a line each", async () => {
+  test("as NDJSON: the elements of the JSON answer, one a line", async () => {
     for (const path of everyList) {
       const response = await gateway.get(path, as("application/x-ndjson"));
       expect(response.headers.get("content-type")).toBe("application/x-ndjson");
@@ -39,7 +39,7 @@ describe("lists row by row", () => {
     }
   });
 
-  test("as CSV: a column for each field, objects as JSON, nothing where there is no value", async () => {
+  test("as CSV: a column for each field, objects as JSON, an empty cell without a value", async () => {
     for (const path of everyList) {
       const response = await gateway.get(path, as("text/csv;q=0.9, application/json;q=0.1"));
       expect(response.headers.get("content-type")).toStartWith("text/csv");
@@ -58,14 +58,14 @@ describe("lists row by row", () => {
     }
   });
 
-  test("only the metrics that are asked for have a column", async () => {
+  test("only the requested metrics have a column", async () => {
     const path = "/api/v1/telemetry?metrics=temperature&limit=2&order=desc";
     const rows = await csvRows(await gateway.get(path, as("text/csv")));
     expect(rows.map(({ temperature }) => temperature)).toEqual(["", "60"]);
     expect(Object.keys(rows[0] ?? {})).not.toContain("power_draw");
   });
 
-  test("a text that a spreadsheet would take for a formula is none", async () => {
+  test("a text that a spreadsheet would run as a formula is escaped", async () => {
     const opened = await openFleetStore([
       { gpu: gpuOf("=1+1", "host-f", 0), timeMs: firstSecondMs, values: { temperature: 1 } },
     ]);
@@ -74,7 +74,7 @@ describe("lists row by row", () => {
     expect(row?.["cluster_id"]).toBe("'=1+1");
   });
 
-  test("what takes nothing of it is told what there is", async () => {
+  test("an Accept header that matches no format is refused with the formats", async () => {
     for (const path of everyList) {
       const response = await gateway.get(path, as("image/png"));
       expect([path, response.status]).toEqual([path, 406]);
@@ -82,7 +82,7 @@ describe("lists row by row", () => {
     }
   });
 
-  test("faults come as JSON, whatever is asked for", async () => {
+  test("errors come as JSON, regardless of the requested format", async () => {
     const response = await gateway.get("/api/v1/gpus/GPU-none/telemetry", as("text/csv"));
     expect([response.status, response.headers.get("content-type")]).toEqual([404, "application/json;charset=utf-8"]);
   });
@@ -109,7 +109,7 @@ describe("a whole window", () => {
     }
   });
 
-  test("is asked of the store only as far as the client takes it", async () => {
+  test("is read from the store only as fast as the client reads it", async () => {
     const asked: number[] = [];
     const history = Object.create(long.queries.history, {
       records: {
@@ -127,7 +127,7 @@ describe("a whole window", () => {
     expect(asked.length).toBeLessThan(Math.ceil(count / 2000));
   });
 
-  test("is asked of the store no further once a client that wants only its length has gone", async () => {
+  test("is read from the store no further once a client that wants only its length has gone", async () => {
     const client = new AbortController();
     let asked = 0;
     const history = Object.create(long.queries.history, {
@@ -148,7 +148,7 @@ describe("a whole window", () => {
 describe("compression", () => {
   const gzip = { headers: { "accept-encoding": "gzip" } };
 
-  test("out of memory, out of the store, and row by row", async () => {
+  test("answers from memory, from the store, and row by row", async () => {
     for (const [path, init] of [
       ["/api/v1/gpus", {}],
       ["/api/v1/telemetry?limit=7", {}],
@@ -169,7 +169,7 @@ describe("compression", () => {
     }
   });
 
-  test("not of what is short, nor for who does not take it", async () => {
+  test("neither short answers, nor answers to clients that do not accept it", async () => {
     for (const [path, encoding] of [
       ["/api/v1/gpus/GPU-host-a-0", "gzip"],
       ["/api/v1/gpus", "br"],
@@ -180,14 +180,14 @@ describe("compression", () => {
     }
   });
 
-  test("the same tag whether compressed or not: who has it gets nothing again", async () => {
+  test("the tag is the same whether compressed or not: a client that has it gets 304", async () => {
     const etag = (await gateway.get("/api/v1/gpus")).headers.get("etag") ?? "";
     const again = await gateway.get("/api/v1/gpus", { headers: { ...gzip.headers, "if-none-match": etag } });
     expect([again.status, await again.text()]).toEqual([304, ""]);
   });
 });
 
-test("a list without rows ends, in every form", async () => {
+test("a list without rows ends, in every format", async () => {
   for (const path of [
     "/api/v1/telemetry?gpu_uuid=none",
     "/api/v1/gpus?model=none",

@@ -38,7 +38,7 @@ describe("history", () => {
     }
   });
 
-  test("a cursor that names no place of the history is refused, and not asked of the store", async () => {
+  test("a cursor that names no place of the history is refused before the store is read", async () => {
     for (const place of [[-1, 1], [1, 2 ** 31], [1.5, 1], [1, "1"], [1], [1, 1, 1], {}, null, 1e300]) {
       const cursor = Buffer.from(JSON.stringify(place)).toString("base64url");
       expect(await gateway.json(`${a0}?cursor=${cursor}`)).toMatchObject({
@@ -47,13 +47,13 @@ describe("history", () => {
     }
   });
 
-  test("a cursor that is none is refused with what would be right", async () => {
+  test("a text that is not a cursor is refused with what would be right", async () => {
     expect(await gateway.json(`${a0}?cursor=abc`)).toMatchObject({
       error: { code: "invalid_parameter", details: { parameter: "cursor", value: "abc" } },
     });
   });
 
-  test("says which resolution it took, and takes the one that suits the window", async () => {
+  test("names the resolution that it used, and chooses the one that suits the range", async () => {
     const resolutionOf = async (query: string) => (await bodyOf(`${a0}?${query}`)).resolution;
     expect(await resolutionOf("")).toBe("raw");
     expect(await resolutionOf(day)).toBe("raw");
@@ -69,7 +69,7 @@ describe("history", () => {
     });
   });
 
-  test("a minute has each metric's average, and what is behind it", async () => {
+  test("a minute has the average of each metric, and the values behind it", async () => {
     const { data } = await bodyOf(`/api/v1/telemetry?resolution=1m&${day}`);
     expect(data.map(({ timestamp, uuid }) => [timestamp, uuid])).toEqual([
       ["2025-07-18T20:40:00Z", "GPU-host-b-0"],
@@ -130,7 +130,7 @@ describe("aggregates", () => {
   });
 });
 
-test("what changed of a GPU tells who held it and where it was at an instant", async () => {
+test("the changes of a GPU show which workload held it and where it was at an instant", async () => {
   const path = "/api/v1/gpus/GPU-host-a-0/changes";
   const at = "2025-07-18T20:42:37Z";
   expect(await gateway.json(`${path}?start_time=${at}&end_time=${at}`)).toMatchObject({

@@ -54,7 +54,7 @@ describe("a GPU's telemetry", () => {
     });
   });
 
-  test("milliseconds, metrics outside the catalogue and the workload show only where there are any", async () => {
+  test("a record has milliseconds, metrics outside the catalogue and a workload only if they exist", async () => {
     const { data } = await gateway.json(`${a0}?limit=1`);
     expect(data).toEqual([
       expect.objectContaining({
@@ -92,7 +92,7 @@ describe("a GPU's telemetry", () => {
     expect(await timesOf(`${a0}?limit=10000`)).toHaveLength(4);
   });
 
-  test("a range without records of a known GPU is an empty list and no 404", async () => {
+  test("a range without records of a known GPU is an empty list, not 404", async () => {
     expect(await gateway.json(`${a0}?end_time=2020-01-01T00:00:00Z`)).toEqual({
       ...{ success: true, count: 0, resolution: "raw", data: [] },
     });
@@ -104,7 +104,7 @@ describe("a GPU's telemetry", () => {
     expect(await gateway.json(`${byPlace}?limit=1`)).toEqual(await gateway.json(`${a0}?limit=1`));
   });
 
-  test("limit is 100 where it is not given", async () => {
+  test("limit is 100 by default", async () => {
     const longStore = await openFleetStore(
       Array.from({ length: 101 }, (_, second) => ({
         gpu: gpuOf("c", "h", 0),
@@ -163,7 +163,7 @@ describe("input", () => {
     });
   });
 
-  test("the quarantine says what was rejected, where and why, of all sources or one", async () => {
+  test("the quarantine lists rejected inputs with place and reason, of all sources or one", async () => {
     const { count, data } = await gateway.json("/api/v1/quarantine");
     expect(count).toBe(2);
     expect(data).toContainEqual({

@@ -1,21 +1,21 @@
 import type { RecordCount } from "../../domain/query.ts";
 import type { SqlExecutor } from "../client.ts";
 
-/** A second at most; more is estimated. */
+/** Counting so many takes a second at most; more are estimated. */
 const countedMax = 1_000_000;
 
 const countText = `
 select count(*)::float8 as count from (
   select from telemetry join gpus using (gpu_key) where cluster_id = $1 limit $2::text::int) counted`;
 
-// the table's parts, where it has any, and itself; -1 where it was never looked at
+// the table itself and its chunks, if it has any; reltuples is -1 until the table is analysed
 const estimateText = `
 select coalesce((
     select sum(greatest(reltuples, 0)) from pg_class
     where oid = 'telemetry'::regclass or oid in (select inhrelid from pg_inherits where inhparent = 'telemetry'::regclass)
   ), 0)::float8 * (select count(*) filter (where cluster_id = $1)::float8 / greatest(count(*), 1) from gpus) as count`;
 
-/** Counts a cluster's records, whatever their number, in a time that does not grow with it. */
+/** Counts a cluster's records, in a time that does not grow with their number. */
 export async function countRecords(
   executor: SqlExecutor,
   clusterId: string,

@@ -12,11 +12,11 @@ export type Bounds = Pick<RecordFilter, "range" | "cursor" | "isForward">;
 export interface HistorySource {
   /** A table, or a subquery in brackets; takes parameters of its own from the conditions. */
   readonly from: (conditions: Conditions, bounds: Bounds) => string;
-  /** The column with the instant. */
+  /** The column with the instant of a row. */
   readonly time: "time" | "bucket";
-  /** The namespace that held the GPU of a row of `t` at its instant, empty for none. */
+  /** The namespace that held the GPU of a row of `t` at the row's instant; empty for none. */
   readonly namespace: string;
-  /** What is read, of `t`; `"gpuKey"` and `"timeMs"` among them. */
+  /** The columns to read from `t`, with `"gpuKey"` and `"timeMs"` among them. */
   readonly columns: string;
 }
 
@@ -94,8 +94,8 @@ ${part}`;
   return { text, params: conditions.params };
 }
 
-/** The few GPUs that a selector can select, each read by its own index instead of all records back to the last one of
- *  theirs; undefined if they may be many. */
+/** The keys of the GPUs, if the selector takes only a few: each is then read by its own index, instead of all records
+ *  back to the last one of these GPUs. Undefined if they may be many. */
 function keysOf({ uuids, hostname }: GpuSelector, conditions: Conditions): string | undefined {
   if (uuids !== undefined) {
     return `select gpu_key from gpus where uuid = any(${conditions.param(textArray(uuids))}::text::text[])`;
@@ -104,7 +104,7 @@ function keysOf({ uuids, hostname }: GpuSelector, conditions: Conditions): strin
   return `select distinct gpu_key from gpu_attributes where hostname = ${conditions.param(hostname)}`;
 }
 
-/** Writes the statement that reads the newest of each of many GPUs, each by its own index. */
+/** Writes the statement that reads the newest rows of each of many GPUs, each GPU by its own index. */
 function eachGpuStatement({ from, time, columns }: HistorySource, filter: EachGpuFilter): Statement {
   const { uuids, range, limit } = filter;
   const at = `t.${time}`;
@@ -126,7 +126,7 @@ function attributeAt(column: string, at: string): string {
     order by a.valid_from desc limit 1)`;
 }
 
-/** @param rows in the statement's order, one more than the part may have where there are more */
+/** @param rows in the statement's order; one more than the part may have if more follow */
 function toPage<Row extends HistoryRow>(rows: readonly Row[], limit: number): HistoryPage<Row> {
   const elements = rows.slice(0, limit);
   const last = elements.at(-1);

@@ -4,15 +4,15 @@ import type { RollupResolution } from "../../domain/query.ts";
 /** Width of a rollup's rows, milliseconds. */
 export const rollupMs: Readonly<Record<RollupResolution, number>> = { "1m": 60_000, "1h": 3_600_000 };
 
-/** What is kept of a metric in a rollup. */
+/** The aggregates of a metric in a rollup. */
 export const aggregateNames = ["avg", "min", "max", "count"] as const;
 
-/** The beginning of the minute or hour of an instant; of UTC, whatever the session's zone. */
+/** The beginning of the minute or hour of an instant, in UTC regardless of the session's zone. */
 export function bucketOf(resolution: RollupResolution, instant: string): string {
   return `date_bin(interval '${rollupMs[resolution] / 1000} seconds', ${instant}, timestamptz '2000-01-01 00:00:00Z')`;
 }
 
-/** Every aggregate of every metric of the catalogue, of telemetry. */
+/** Every aggregate of every metric of the catalogue, as columns of a statement on telemetry. */
 export const everyAggregate = metrics
   .flatMap(({ name }) => aggregateNames.map((aggregate) => `${aggregate}("${name}") as "${name}_${aggregate}"`))
   .join(", ");

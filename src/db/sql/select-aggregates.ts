@@ -4,7 +4,7 @@ import { Conditions } from "./conditions.ts";
 import { addAttributeConditions } from "./gpu-conditions.ts";
 import { bucketOf, rollupMs } from "./rollup-source.ts";
 
-/** A row of the answer: the group's own columns, and `{metric}_avg`, `_min`, `_max` (null where it has no value) and
+/** A row of the answer: the group's own columns, and `{metric}_avg`, `_min`, `_max` (null if the metric has no value) and
  *  `_count`. */
 export interface AggregateSqlRow {
   readonly timeMs: number;
@@ -26,9 +26,9 @@ select gpu_key, cluster_id, hostname, gpu_id, model_name,
   lead(valid_from, 1, 'infinity') over w as valid_to
 from gpu_attributes window w as (partition by gpu_key order by valid_from)`;
 
-/** Sums telemetry up by minute or hour and group, ordered by both; one row more than the limit where there are more. A GPU
- *  that moves within a minute or hour counts where it was at the beginning.
- *  @param isMaterialized whether the database keeps rollups, which are read then */
+/** Aggregates telemetry by minute or hour and group, ordered by both; one row more than the limit if there are more. A GPU
+ *  that moves within a minute or hour counts for the place where it was at the beginning.
+ *  @param isMaterialized true if the database keeps rollups: they are read instead of the records */
 export function selectAggregates(
   executor: SqlExecutor,
   filter: AggregateFilter,
@@ -44,7 +44,8 @@ interface Statement {
   readonly params: readonly unknown[];
 }
 
-/** By what a GPU is part of: groups are numbered first, so that a million rows are told apart by a number and not by names. */
+/** Groups by an attribute of the GPU. Groups are numbered first, so that a million rows are grouped by a number, not by
+ *  names. */
 function byPlaceStatement(filter: AggregateFilter, isMaterialized: boolean): Statement {
   const { groupBy, metrics, gpus, resolution, limit } = filter;
   const names = groupColumns[groupBy].join(", ");
@@ -67,7 +68,7 @@ order by s.bucket, ${names} limit ${rows.param(limit + 1)}`;
   return { text, params: rows.params };
 }
 
-/** By GPU, or by what held it. */
+/** Groups by GPU, or by the namespace that held it. */
 function byGpuStatement(filter: AggregateFilter, isMaterialized: boolean): Statement {
   const { groupBy, metrics, gpus, limit } = filter;
   const conditions = new Conditions();
@@ -105,7 +106,7 @@ function shownOf(name: string): string {
   coalesce(s."${name}_count", 0)::float8 as "${name}_count"`;
 }
 
-/** Each GPU's sums by minute or hour, out of its records. */
+/** Each GPU's sums by minute or hour, from its records. */
 function sumsOfTelemetry(filter: AggregateFilter, conditions: Conditions): string {
   const { metrics, groupBy, resolution } = filter;
   const bucket = bucketOf(resolution, "t.time");
@@ -117,7 +118,7 @@ select t.gpu_key, ${bucket} as bucket${namespace}, ${figures.join(", ")}
 from telemetry t ${withinWholeBuckets(filter, conditions, "t.time")} group by ${keys.join(", ")}`;
 }
 
-/** The same out of the rollup, which has no namespace: it is that of the GPU's workload at the beginning. */
+/** The same from the rollup. It has no namespace: the namespace is that of the GPU's workload at the beginning. */
 function sumsOfRollup(filter: AggregateFilter, conditions: Conditions): string {
   const { metrics, groupBy, resolution } = filter;
   const figures = metrics.map(
@@ -134,7 +135,7 @@ select t.gpu_key, t.bucket${namespace}, ${figures.join(", ")}
 from telemetry_${resolution} t ${withinWholeBuckets(filter, conditions, "t.bucket")}`;
 }
 
-/** Minutes or hours that begin in the window, each whole. */
+/** The condition that keeps the minutes or hours that begin in the range, each whole. */
 function withinWholeBuckets(
   { range: { fromMs, toMs }, resolution }: AggregateFilter,
   conditions: Conditions,

@@ -20,8 +20,8 @@ export function ofGpu(selector: GpuSelector): Conditions {
 const newestNamespace = `coalesce((select w.namespace from gpu_workloads w where w.gpu_key = g.gpu_key
   order by w.valid_from desc limit 1), '')`;
 
-/** Reads GPUs with their newest attributes. `last_seen_at` lags behind, and says from where on to look for the newest
- *  record: the older chunks are not touched. */
+/** Reads GPUs with their newest attributes. `last_seen_at` lags behind the newest record: the record is
+ *  searched from there on, so that older chunks are not read. */
 export async function selectGpus(executor: SqlExecutor, selector: GpuSelector): Promise<StoredGpu[]> {
   const conditions = ofGpu(selector);
   const text = `

@@ -3,9 +3,9 @@ import type { SqlExecutor } from "../client.ts";
 import { attributeColumns } from "../gpu-columns.ts";
 import { numberArray } from "./array-literal.ts";
 
-/** What some GPUs were in a span of time. */
+/** The attributes of some GPUs over a span of time. */
 export interface Places {
-  /** The GPU with the attributes of an instant (milliseconds since the epoch), or the first known ones before. */
+  /** The GPU with its attributes at an instant (milliseconds since the epoch); before its first attributes, with those. */
   readonly at: (gpuKey: number, timeMs: number) => Gpu;
 }
 
@@ -15,7 +15,7 @@ interface PlaceRow extends Attributes {
   readonly fromMs: number | null;
 }
 
-// A GPU whose records were stored a moment ago may have no attributes over time yet: those of `gpus` hold.
+// A GPU whose records were stored a moment ago may have no attributes over time yet: then those in `gpus` are taken.
 const text = `
 with k as (select unnest($1::text::int[]) as gpu_key)
 select gpus.gpu_key as "gpuKey", gpus.uuid, extract(epoch from g.valid_from)::float8 * 1000 as "fromMs",
@@ -32,7 +32,7 @@ from k join gpus using (gpu_key) cross join lateral (
   (select null, ${attributeColumns.names("gpus")})
 ) g order by gpus.gpu_key, g.valid_from desc nulls last`;
 
-/** Reads what GPUs were between two instants, milliseconds since the epoch. */
+/** Reads the attributes of GPUs between two instants, milliseconds since the epoch, both included. */
 export async function selectPlaces(
   executor: SqlExecutor,
   {
@@ -52,7 +52,7 @@ export async function selectPlaces(
     at: (gpuKey, timeMs) => {
       const newestFirst = spans.get(gpuKey) ?? [];
       const holds = newestFirst.find(({ fromMs = Infinity }) => fromMs <= timeMs);
-      // before all that is known: the oldest; the last one is that of `gpus`
+      // before the first attributes: the oldest; the last one is that of `gpus`
       const place = holds ?? newestFirst.at(-2) ?? newestFirst.at(-1);
       if (place === undefined) throw new Error(`telemetry of gpu_key ${gpuKey}, which gpus does not have`);
       return place.gpu;

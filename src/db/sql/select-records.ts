@@ -4,7 +4,7 @@ import type { SqlExecutor } from "../client.ts";
 import { type HistorySource, inWholeMilliseconds } from "./history-part.ts";
 import { gpuOrder, ofGpu } from "./select-gpus.ts";
 
-/** A row of telemetry: an own property for each metric of the catalogue, null where it has no value. */
+/** A row of telemetry: an own property for each metric of the catalogue, null if the record has no value. */
 export interface RecordRow {
   readonly gpuKey: number;
   readonly timeMs: number;

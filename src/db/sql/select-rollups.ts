@@ -4,7 +4,7 @@ import { Conditions } from "./conditions.ts";
 import type { Bounds, HistorySource } from "./history-part.ts";
 import { aggregateNames, bucketOf, everyAggregate, rollupMs } from "./rollup-source.ts";
 
-/** A row of a rollup: beside these, `{metric}_avg`, `_min`, `_max` (null where it has no value) and `_count`. */
+/** A row of a rollup: beside these, `{metric}_avg`, `_min`, `_max` (null if the metric has no value) and `_count`. */
 export interface RollupRow {
   readonly gpuKey: number;
   readonly timeMs: number;
@@ -20,7 +20,8 @@ const columns = `t.gpu_key as "gpuKey", extract(epoch from t.bucket)::float8 * 1
 const namespaceAtBucket = `coalesce((select w.namespace from gpu_workloads w
   where w.gpu_key = t.gpu_key and w.valid_from <= t.bucket order by w.valid_from desc limit 1), '')`;
 
-/** Which rollups, and whether the database keeps them: a view would be worked out over the whole history. */
+/** Which rollups, and whether the database keeps them. If not, they are computed for the range: the view would compute them
+ *  over the whole history. */
 interface RollupTable {
   readonly resolution: RollupResolution;
   readonly isMaterialized: boolean;
@@ -34,7 +35,7 @@ export function rollupSource({ resolution, isMaterialized }: RollupTable): Histo
   return { from, time: "bucket", namespace: namespaceAtBucket, columns };
 }
 
-/** The view's own query, with the bounds where an index on time serves them. */
+/** The view's own query, with the bounds on the column that has an index on time. */
 function groupedTelemetry(
   conditions: Conditions,
   resolution: RollupResolution,

@@ -8,18 +8,18 @@ type ApiDeadLetter = Static<typeof deadLetterSchema>;
 /** A part of the list of dead letters. */
 export interface DeadLetterPage {
   readonly letters: readonly ApiDeadLetter[];
-  /** What the next part follows; undefined at the end. */
+  /** The cursor of the next part; undefined at the end. */
   readonly next: string | undefined;
 }
 
-/** What an operator does with messages that were given up, the same by REST and GraphQL.
- *  Every call throws a retryable error while the queue does not answer, and ApiError 404 for a letter that is not there. */
+/** Lists, redrives and deletes dead letters, for REST and GraphQL.
+ *  Every call throws a retryable error while the queue does not answer, and ApiError 404 for a letter that does not exist. */
 export class DeadLetterAnswers {
   constructor(private readonly deadLetters: DeadLetters) {}
 
   /** @param after id of the letter that the part before ended with */
   async page(limit: number, after: string | undefined): Promise<DeadLetterPage> {
-    // one more tells whether there are more
+    // one more than the page shows whether more follow
     const letters = await this.deadLetters.list(limit + 1, after);
     const page = letters.slice(0, limit).map(toApiDeadLetter);
     return { letters: page, next: letters.length > limit ? page.at(-1)?.id : undefined };
@@ -36,24 +36,24 @@ export class DeadLetterAnswers {
     return this.settle(id, () => this.deadLetters.redrive(id));
   }
 
-  /** Puts the oldest ones back into the queue, at most `most`. @returns those that were, as they were */
-  async redriveOldest(most: number): Promise<ApiDeadLetter[]> {
+  /** Puts the oldest letters back into the queue. @returns those that were put back, as they were */
+  async redriveOldest(max: number): Promise<ApiDeadLetter[]> {
     const redriven: ApiDeadLetter[] = [];
-    for (const letter of (await this.page(most, undefined)).letters) {
-      // one that is gone was put back or dropped by somebody else
+    for (const letter of (await this.page(max, undefined)).letters) {
+      // another client may have redriven or deleted it meanwhile
       if (await this.deadLetters.redrive(letter.id)) redriven.push(letter);
     }
     return redriven;
   }
 
-  /** Drops the message for good. @returns the letter as it was */
+  /** Deletes the message for good. @returns the letter as it was */
   delete(id: string): Promise<ApiDeadLetter> {
     return this.settle(id, () => this.deadLetters.delete(id));
   }
 
   private async settle(id: string, change: () => Promise<boolean>): Promise<ApiDeadLetter> {
     const letter = await this.show(id);
-    // somebody else may have done something to it since
+    // another client may have redriven or deleted it meanwhile
     if (!(await change())) throw notFound("dead letter", { id });
     return letter;
   }

@@ -62,7 +62,7 @@ export class FleetAnswers {
     return body.answerTo(request, headers);
   }
 
-  /** The GPUs that are asked for, in the form that the client takes. */
+  /** The requested GPUs, in the format that the client accepts. */
   gpus(request: Request, query: ListValues): Response | Promise<Response> {
     const format = formatOf(request);
     if (format === "json") return this.answer(request, () => this.gpuList(query));
@@ -71,14 +71,14 @@ export class FleetAnswers {
     return rowAnswer({ request, format, columns: gpuColumns, parts: inParts(rows) });
   }
 
-  /** The hosts of the GPUs that are asked for, in the form that the client takes. */
+  /** The hosts of the requested GPUs, in the format that the client accepts. */
   hosts(request: Request, query: ListValues): Response | Promise<Response> {
     const format = formatOf(request);
     if (format === "json") return this.answer(request, () => this.hostList(query));
     return rowAnswer({ request, format, columns: hostColumns, parts: inParts(this.hostPage(query).elements) });
   }
 
-  /** The newest records that are asked for, in the form that the client takes. */
+  /** The requested newest records, in the format that the client accepts. */
   latest(request: Request, query: LatestValues): Response | Promise<Response> {
     const format = formatOf(request);
     if (format === "json") return this.answer(request, () => this.latestList(query));
@@ -87,7 +87,7 @@ export class FleetAnswers {
     return rowAnswer({ request, format, columns: recordColumns(names), parts: inParts(rows) });
   }
 
-  /** The GPUs that are asked for, in the API's envelope. */
+  /** The requested GPUs, in the API's envelope. */
   gpuList(query: ListValues): string {
     return this.gpusList(this.gpuPage(query));
   }
@@ -113,15 +113,15 @@ export class FleetAnswers {
     );
   }
 
-  /** Hosts with a GPU that is asked for; their figures are those of all their GPUs. */
+  /** Hosts with a requested GPU; their figures are those of all their GPUs. */
   private hostPage(query: ListValues): ListPage<Host> {
     const keyOf = ({ hostname, cluster_id }: Host) => [hostname, cluster_id];
-    const asked = new Set(
+    const requested = new Set(
       this.fleet.members(selectorOf(query)).map(({ gpu }) => JSON.stringify([gpu.hostname, gpu.clusterId])),
     );
     // several clusters may have a host of the same name
     const hosts = toApiHosts(this.fleet.gpus({}), this.newestByCluster())
-      .filter((host) => asked.has(JSON.stringify(keyOf(host))))
+      .filter((host) => requested.has(JSON.stringify(keyOf(host))))
       .sort((a, b) => comparePlaces(keyOf(a), keyOf(b)));
     return pageOf(hosts, keyOf, query);
   }
@@ -131,7 +131,7 @@ export class FleetAnswers {
     return `{"success":true,"count":1,"data":${this.gpuText(gpu)}}`;
   }
 
-  /** The newest records that are asked for; the newest of them where there are more than the limit. */
+  /** The requested newest records; if there are more than the limit, the newest of them. */
   latestList(query: LatestValues): string {
     const { metrics: names } = query;
     const textOf = (record: StoredRecord): string =>
@@ -165,8 +165,8 @@ export class FleetAnswers {
   private gpuText(gpu: StoredGpu): string {
     const newestAtMs = this.newestByCluster().get(gpu.clusterId) ?? NaN;
     const status = statusOf(gpu.lastSeenAtMs, newestAtMs);
-    const known = this.gpuTexts.get(gpu.uuid);
-    if (known?.gpu === gpu && known.status === status) return known.text;
+    const cached = this.gpuTexts.get(gpu.uuid);
+    if (cached?.gpu === gpu && cached.status === status) return cached.text;
     const text = JSON.stringify(toApiGpu(gpu, newestAtMs));
     this.gpuTexts.set(gpu.uuid, { gpu, status, text });
     return text;
@@ -182,7 +182,7 @@ export class FleetAnswers {
   }
 }
 
-/** Rows that are in memory, some at a time: the client gets them as fast as it takes them. */
+/** Rows from memory, some at a time: they are serialised as fast as the client reads. */
 async function* inParts(rows: readonly Row[]): AsyncGenerator<readonly Row[], void> {
   for (let from = 0; from < rows.length; from += rowsAtATime) {
     yield await Promise.resolve(rows.slice(from, from + rowsAtATime));

@@ -19,7 +19,7 @@ interface HistoryAnswer {
   readonly data: readonly Row[];
 }
 
-/** Rows that are in memory at a time where all of a window is given. */
+/** Rows in memory at a time, if all of a range is requested. */
 const rowsAtATime = 2000;
 
 /** Answers from the history, part by part. */
@@ -29,44 +29,44 @@ export class HistoryAnswers {
     private readonly clock: Clock,
   ) {}
 
-  /** The answer in the form that the client takes.
+  /** The answer in the format that the client accepts.
    *  @param gpus those that the path names */
   async answer(request: Request, gpus: GpuSelector, values: HistoryValues): Promise<HistoryAnswer | Response> {
     const format = formatOf(request);
-    const asked = historyRequestOf(values, gpus, this.clock.nowMs());
-    if (format === "json") return this.part(asked);
-    const parts = asked.isUnlimited ? this.all(asked) : this.onePart(asked);
-    return rowAnswer({ request, format, columns: recordColumns(asked.metrics), parts });
+    const requested = historyRequestOf(values, gpus, this.clock.nowMs());
+    if (format === "json") return this.part(requested);
+    const parts = requested.isUnlimited ? this.all(requested) : this.onePart(requested);
+    return rowAnswer({ request, format, columns: recordColumns(requested.metrics), parts });
   }
 
-  /** The newest part of what is asked for, with a cursor for the next, older one. */
+  /** The newest part of the requested history, with a cursor for the next older one. */
   page(gpus: GpuSelector, values: HistoryValues): Promise<HistoryAnswer> {
     return this.part(historyRequestOf(values, gpus, this.clock.nowMs()));
   }
 
-  private async part(asked: HistoryRequest): Promise<HistoryAnswer> {
-    const { elements, next } = await this.read(asked, asked.records);
-    if (asked.isNewestFirst) elements.reverse();
+  private async part(requested: HistoryRequest): Promise<HistoryAnswer> {
+    const { elements, next } = await this.read(requested, requested.records);
+    if (requested.isNewestFirst) elements.reverse();
     const next_cursor = next && encodeCursor([next.timeMs, next.gpuKey]);
     return {
       success: true,
       count: elements.length,
-      resolution: asked.resolution,
+      resolution: requested.resolution,
       ...defined({ next_cursor }),
       data: elements,
     };
   }
 
-  private async *onePart(asked: HistoryRequest): AsyncGenerator<readonly Row[], void> {
-    yield (await this.part(asked)).data;
+  private async *onePart(requested: HistoryRequest): AsyncGenerator<readonly Row[], void> {
+    yield (await this.part(requested)).data;
   }
 
   /** Every record of the range, however many, part by part. */
-  private async *all(asked: HistoryRequest): AsyncGenerator<readonly Row[], void> {
-    const { isNewestFirst } = asked;
-    let records: RecordFilter | undefined = { ...asked.records, isForward: !isNewestFirst, limit: rowsAtATime };
+  private async *all(requested: HistoryRequest): AsyncGenerator<readonly Row[], void> {
+    const { isNewestFirst } = requested;
+    let records: RecordFilter | undefined = { ...requested.records, isForward: !isNewestFirst, limit: rowsAtATime };
     while (records !== undefined) {
-      const { elements, next } = await this.read(asked, records);
+      const { elements, next } = await this.read(requested, records);
       yield isNewestFirst ? elements.reverse() : elements;
       records = next && { ...records, cursor: next };
     }

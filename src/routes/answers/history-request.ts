@@ -28,7 +28,7 @@ export const latestQuery = { ...recordsQuery, ...gpuSelection };
 /** The parameters of requests for the history of one GPU. */
 export const historyQuery = {
   ...recordsQuery,
-  // whether it is given matters: without it, all of the range can be had row by row
+  // without it, row by row, all of the range is given
   limit: optional(recordsQuery.limit),
   resolution: withDefault(
     choice(["auto", ...resolutions], {
@@ -56,7 +56,7 @@ export type HistoryValues = Omit<ValuesOf<typeof historyQuery>, "metrics" | "cur
   Partial<Pick<ValuesOf<typeof historyQuery>, "metrics" | "cursor">> &
   SelectorValues;
 
-/** What a request for history asks for. */
+/** A request for history. */
 export interface HistoryRequest {
   /** The part of the history, as the store reads it. */
   readonly records: RecordFilter;
@@ -64,11 +64,11 @@ export interface HistoryRequest {
   /** The metrics of each record; undefined for all. */
   readonly metrics: readonly string[] | undefined;
   readonly isNewestFirst: boolean;
-  /** True if the request limits nothing: all of the range, if it can be given row by row. */
+  /** True without limit and cursor: the formats that are written row by row then give all of the range. */
   readonly isUnlimited: boolean;
 }
 
-/** Makes a request of its values.
+/** Makes a request of the values of its parameters.
  *  @param gpus those that the path names
  *  @throws InvalidParameter if the range ends before it starts */
 export function historyRequestOf(values: HistoryValues, gpus: GpuSelector, nowMs: number): HistoryRequest {

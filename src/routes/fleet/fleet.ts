@@ -1,16 +1,16 @@
 import type { GpuSelector } from "../../domain/gpu-selector.ts";
 import type { StoredGpu, StoredRecord } from "../../domain/query.ts";
 
-/** A GPU with its newest record. Replaced by another one whenever something about it changes, never changed itself. */
+/** A GPU with its newest record. Immutable: a change replaces it. */
 export interface FleetMember {
   readonly gpu: StoredGpu;
   /** Undefined if the store has the GPU, but none of its records. */
   readonly record: StoredRecord | undefined;
 }
 
-/** The fleet as it is now, from memory. */
+/** The current fleet, in memory. */
 export interface Fleet {
-  /** Another number after every change. */
+  /** Changes with every change of the fleet. */
   readonly version: number;
   /** False before store or hot tier have answered. */
   readonly isLoaded: boolean;

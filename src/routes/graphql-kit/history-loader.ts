@@ -3,17 +3,17 @@ import type { EachGpuFilter, Resolution } from "../../domain/query.ts";
 import type { HistoryQueries } from "../../pipeline/store/telemetry-queries.ts";
 import { toApiRecord, toApiRollup } from "../schemas/telemetry-record.ts";
 
-/** What is asked of a GPU's history. */
+/** The records of a GPU to read. */
 export interface HistoryQuestion extends Omit<EachGpuFilter, "uuids"> {
   readonly resolution: Resolution;
 }
 
 type ApiRecord = ReturnType<typeof toApiRecord>;
 
-/** GPUs that one statement reads for. */
+/** Most GPUs that one statement reads. */
 const gpusPerStatement = 1000;
 
-/** Reads the history of GPUs for one operation: the same question about many GPUs is one statement. */
+/** Reads the history of GPUs for one operation: the same request for many GPUs is one statement. */
 export class HistoryLoader {
   private readonly loaders = new Map<string, DataLoader<string, readonly ApiRecord[]>>();
 
@@ -25,7 +25,7 @@ export class HistoryLoader {
     const key = [range.fromMs, range.toMs, limit, resolution].join();
     let loader = this.loaders.get(key);
     if (loader === undefined) {
-      // nothing is kept: a subscription asks the same again with every event
+      // nothing is cached: a subscription repeats its request with every event
       const options = { cache: false, maxBatchSize: gpusPerStatement };
       loader = new DataLoader((uuids: readonly string[]) => this.read(uuids, question), options);
       this.loaders.set(key, loader);

@@ -1,7 +1,7 @@
 import { shortened } from "../../domain/cut-text.ts";
 import { restSpelling, spelled, type Spelling, type Text } from "./parameters/spelling.ts";
 
-/** The codes of answers that are no success; stable, for programs. */
+/** The codes of error responses; stable, for programs. */
 export type ErrorCode =
   | "invalid_parameter"
   | "unknown_parameter"
@@ -18,7 +18,7 @@ export type ErrorCode =
   | "queue_unavailable"
   | "internal_error";
 
-/** An answer that is no success: thrown anywhere in a route, written by `errorHandling`. */
+/** An error response: thrown anywhere in a route, rendered by `errorHandling`. */
 export class ApiError extends Error {
   constructor(
     readonly status: 400 | 404 | 405 | 406 | 413 | 415 | 426 | 429 | 500 | 503,
@@ -61,8 +61,8 @@ function messageOf({ parameter, value, problem, expected }: ParameterError, spel
 
 const shownMaxLength = 200;
 
-/** Something that a path names and the store does not have.
- *  @param where what was looked for, by the names of the path's parameters */
+/** The error for something that a path names but that does not exist.
+ *  @param where the values of the path, by the names of its parameters */
 export function notFound(resource: string, where: Readonly<Record<string, string>>): ApiError {
   const named = Object.entries(where).map(([name, value]) => `${name} ${JSON.stringify(shown(value))}`);
   return new ApiError(404, "not_found", {
@@ -71,7 +71,7 @@ export function notFound(resource: string, where: Readonly<Record<string, string
   });
 }
 
-/** A text as answers show it: cut. */
+/** A text as error responses show it: cut. */
 export function shown(text: string): string {
   return shortened(text, shownMaxLength);
 }

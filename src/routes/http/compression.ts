@@ -2,8 +2,8 @@ import { Elysia } from "elysia";
 import { compressed, compressMinBytes } from "./formats/compress.ts";
 import { type Encoding, encodingOf } from "./formats/negotiate.ts";
 
-/** Compresses JSON answers where the client takes that; answers that see to it themselves stay as they are.
- *  The hook itself is no async function: an answer that stays as it is would pay for a promise. */
+/** Compresses JSON answers if the client accepts that; answers that are compressed already stay as they are.
+ *  The hook itself is not async: answers that stay as they are would pay for a promise. */
 export function compression() {
   return new Elysia({ name: "compression" }).onAfterHandle({ as: "global" }, ({ request, responseValue, set }) => {
     if ((set.status ?? 200) !== 200 || !request.headers.has("accept-encoding")) return undefined;

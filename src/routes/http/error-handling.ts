@@ -4,12 +4,12 @@ import { EtcdOutOfSpace, EtcdUnavailable, QueryTooCostly, QueueClosed, StoreUnav
 import { ApiError, shown } from "./api-error.ts";
 import { allowedMethods, type RoutePattern } from "./route-table.ts";
 
-/** A client is told to come back after this long when the store or the queue does not answer. */
+/** When a client is asked to try again, after the store or the queue did not answer. */
 const retryAfterSeconds = 1;
 
-/** Writes every answer that is no success: wrong method, unknown path, faults of routes, and whatever else is thrown,
- *  of which nothing but that it happened leaves the process.
- *  Mount it first: Elysia's error hooks cover only what comes after them.
+/** Renders every error response: wrong methods, unknown paths, errors of routes. Unexpected exceptions are logged; clients
+ *  only see `internal_error`.
+ *  Mount it first: Elysia's error hooks apply only to routes added after them.
  *  @param routes every route of the app, known once it is composed */
 export function errorHandling({
   routes,
@@ -29,10 +29,10 @@ export function errorHandling({
       }
       return answer(unmatched(request.method, pathname, allowed), set);
     }
-    const fault = faultOf(code, error);
-    if (fault.status === 500) log.error({ err: error, path: new URL(request.url).pathname }, "a request failed");
-    if (fault.status === 503) set.headers["retry-after"] = String(retryAfterSeconds);
-    return answer(fault, set);
+    const apiError = apiErrorOf(code, error);
+    if (apiError.status === 500) log.error({ err: error, path: new URL(request.url).pathname }, "a request failed");
+    if (apiError.status === 503) set.headers["retry-after"] = String(retryAfterSeconds);
+    return answer(apiError, set);
   });
 }
 
@@ -53,7 +53,7 @@ function unmatched(method: string, path: string, allowed: readonly string[]): Ap
   return new ApiError(404, "not_found", { message, details: { resource: "path", path: shown(path) } });
 }
 
-function faultOf(code: string | number, error: unknown): ApiError {
+function apiErrorOf(code: string | number, error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   if (error instanceof StoreUnavailable) {
     return new ApiError(503, "store_unavailable", {
@@ -63,7 +63,7 @@ function faultOf(code: string | number, error: unknown): ApiError {
   }
   if (error instanceof EtcdUnavailable || error instanceof EtcdOutOfSpace || error instanceof QueueClosed) {
     return new ApiError(503, "queue_unavailable", {
-      message: "The queue does not answer; look whether what was asked for was done, and try again",
+      message: "The queue does not answer; check whether the change was made, and try again",
       details: { reason: error.message },
     });
   }
@@ -72,7 +72,7 @@ function faultOf(code: string | number, error: unknown): ApiError {
   }
   if (code === "VALIDATION" || code === "PARSE") {
     return new ApiError(400, "invalid_parameter", {
-      message: "The request is not usable; /docs says what this path takes",
+      message: "The request is not usable; /docs lists the parameters of this path",
       details: {},
     });
   }

@@ -12,22 +12,22 @@ export const errorResponses = {
   }),
   406: errorResponse("No available media type matches the Accept header", {
     code: "not_acceptable",
-    message: 'accept="image/png" takes nothing of what there is: application/json, text/csv, application/x-ndjson',
+    message: 'accept="image/png" matches no supported media type: application/json, text/csv, application/x-ndjson',
     details: { accept: "image/png", available: ["application/json", "text/csv", "application/x-ndjson"] },
   }),
   413: errorResponse("The body is too large; none is needed", {
     code: "too_large",
-    message: "A body of 3000000 bytes is too large: this path needs none, and takes up to 65536 bytes",
+    message: "A body of 3000000 bytes is too large: this path needs no body, and accepts up to 65536 bytes",
     details: { bytes: 3_000_000, max_bytes: 65_536 },
   }),
   415: errorResponse("The body is not JSON; none is needed", {
     code: "unsupported_media_type",
-    message: 'A body of type "text/xml" is not understood: this path needs none, and takes application/json',
+    message: 'A body of type "text/xml" is not supported: this path needs no body, and accepts application/json',
     details: { content_type: "text/xml", supported: ["application/json"] },
   }),
   429: errorResponse("The client sends too many requests; Retry-After says when to retry", {
     code: "too_many_requests",
-    message: "More than 100 requests a second come from 10.0.0.7; come back in 1 s",
+    message: "10.0.0.7 sends more than 100 requests a second; try again in 1 s",
     details: { client: "10.0.0.7", per_second: 100, retry_after_seconds: 1 },
   }),
   500: errorResponse("The request failed inside the server", {

@@ -5,14 +5,14 @@ import { ApiError } from "./api-error.ts";
 export interface RateLimitOptions {
   /** Requests a second from one client address. */
   readonly rateLimitPerSecond: number;
-  /** The last address of X-Forwarded-For is the client's: only behind a proxy that sets it. */
+  /** True if the last address of X-Forwarded-For is the client's: only behind a proxy that sets it. */
   readonly trustsForwardedFor: boolean;
 }
 
-/** Operators and their tools are always let in. */
+/** Paths of operators and their tools, which are never limited. */
 const freePaths: ReadonlySet<string> = new Set(["/health", "/health/live", "/health/ready", "/metrics"]);
 
-/** Refuses what one client asks beyond its share. Addresses are forgotten after a second without a request. */
+/** Refuses the requests of a client above the limit. An address is forgotten after a second without a request. */
 export function rateLimit({ rateLimitPerSecond, trustsForwardedFor }: RateLimitOptions) {
   const limiter = new RateLimiterMemory({ points: rateLimitPerSecond, duration: 1 });
   return new Elysia({ name: "rate-limit" }).onRequest(async ({ request, server, set }) => {
@@ -30,7 +30,7 @@ export function rateLimit({ rateLimitPerSecond, trustsForwardedFor }: RateLimitO
     const retryAfterSeconds = Math.max(1, Math.ceil(refused.msBeforeNext / 1000));
     set.headers["retry-after"] = String(retryAfterSeconds);
     throw new ApiError(429, "too_many_requests", {
-      message: `More than ${rateLimitPerSecond} requests a second come from ${client}; come back in ${retryAfterSeconds} s`,
+      message: `${client} sends more than ${rateLimitPerSecond} requests a second; try again in ${retryAfterSeconds} s`,
       details: { client, per_second: rateLimitPerSecond, retry_after_seconds: retryAfterSeconds },
     });
   });

@@ -1,17 +1,17 @@
 import { ApiError, shown } from "./api-error.ts";
 
-/** What client libraries send along by habit (`{}`, `null`) fits in many times over. */
+/** Client libraries send `{}` or `null` by habit; both are far shorter. */
 const bodyMaxBytes = 64 * 1024;
 
-/** REST takes everything from path and query. A body is never read: one that says nothing is let pass, one that was meant
- *  for something else is refused.
- *  @throws ApiError 413 for a long one, 415 for one that is no JSON */
+/** REST reads only path and query, never a body. A short JSON body is ignored; any other one was meant for something else
+ *  and is refused.
+ *  @throws ApiError 413 for a body that is too long, 415 for one that is not JSON */
 export function checkBody({ method, headers }: Request): void {
   if (method === "GET" || method === "HEAD") return;
   const bytes = Number(headers.get("content-length") ?? 0);
   if (bytes > bodyMaxBytes) {
     throw new ApiError(413, "too_large", {
-      message: `A body of ${bytes} bytes is too large: this path needs none, and takes up to ${bodyMaxBytes} bytes`,
+      message: `A body of ${bytes} bytes is too large: this path needs no body, and accepts up to ${bodyMaxBytes} bytes`,
       details: { bytes, max_bytes: bodyMaxBytes },
     });
   }
@@ -20,7 +20,7 @@ export function checkBody({ method, headers }: Request): void {
   if (/^application\/json\s*(?:;|$)/i.test(type)) return;
   const named = type === "" ? "without a content-type" : `of type ${JSON.stringify(shown(type))}`;
   throw new ApiError(415, "unsupported_media_type", {
-    message: `A body ${named} is not understood: this path needs none, and takes application/json`,
+    message: `A body ${named} is not supported: this path needs no body, and accepts application/json`,
     details: { content_type: shown(type), supported: ["application/json"] },
   });
 }

@@ -39,11 +39,11 @@ interface ResponseCacheOptions {
   readonly maxEntries: number;
   /** Of keys and bodies. A body counts twice: its compressed forms together are shorter than its text. */
   readonly maxCharacters: number;
-  /** The version of what the bodies are made from; NaN if nothing may be kept. */
+  /** The version of the data that the bodies are made from; NaN if nothing may be cached. */
   readonly version: () => number;
 }
 
-/** Bodies of answers that hold until what they are made from changes; the least recently used are dropped first. */
+/** Bodies of answers, valid until the data that they are made from changes; the least recently used are dropped first. */
 export class ResponseCache {
   private readonly bodies: LRUCache<string, CachedBody>;
   private bodiesVersion = NaN;
@@ -56,7 +56,7 @@ export class ResponseCache {
     });
   }
 
-  /** The version that bodies must be made from to be kept. */
+  /** The current version of the data; bodies of an older one are dropped. */
   get version(): number {
     const version = this.options.version();
     if (version !== this.bodiesVersion) this.bodies.clear();
@@ -68,7 +68,7 @@ export class ResponseCache {
     return Number.isNaN(this.version) ? undefined : this.bodies.get(key);
   }
 
-  /** @param version of what the body was made from; if that has changed since, the body is not kept */
+  /** @param version of the data when the body was made; if it has changed since, the body is not cached */
   set(key: string, body: CachedBody, version: number): void {
     if (version === this.version) this.bodies.set(key, body);
   }

@@ -5,7 +5,7 @@ export interface RoutePattern {
   readonly path: string;
 }
 
-/** @returns the methods that a path answers to, HEAD and OPTIONS with GET; empty where no route has the path */
+/** @returns the methods of a path, with HEAD if it has GET, and OPTIONS; empty if no route has the path */
 export function allowedMethods(routes: readonly RoutePattern[], pathname: string): string[] {
   const segments = segmentsOf(pathname);
   const methods = routes.filter(({ path }) => matches(segmentsOf(path), segments)).map(({ method }) => method);
@@ -18,7 +18,7 @@ function matches(pattern: readonly string[], segments: readonly string[]): boole
   return pattern.every((part, at) => (part.startsWith(":") ? segments[at] !== "" : part === segments[at]));
 }
 
-/** Without the empty one that a trailing slash makes: routes answer with and without it. */
+/** The segments of a path; a trailing slash makes none, because routes answer with and without it. */
 function segmentsOf(path: string): string[] {
   return path.replace(/\/$/, "").split("/");
 }

@@ -1405,7 +1405,7 @@ export interface components {
                  *       "success": false,
                  *       "error": {
                  *         "code": "not_acceptable",
-                 *         "message": "accept=\"image/png\" takes nothing of what there is: application/json, text/csv, application/x-ndjson",
+                 *         "message": "accept=\"image/png\" matches no supported media type: application/json, text/csv, application/x-ndjson",
                  *         "details": {
                  *           "accept": "image/png",
                  *           "available": [
@@ -1431,7 +1431,7 @@ export interface components {
                  *       "success": false,
                  *       "error": {
                  *         "code": "too_large",
-                 *         "message": "A body of 3000000 bytes is too large: this path needs none, and takes up to 65536 bytes",
+                 *         "message": "A body of 3000000 bytes is too large: this path needs no body, and accepts up to 65536 bytes",
                  *         "details": {
                  *           "bytes": 3000000,
                  *           "max_bytes": 65536
@@ -1453,7 +1453,7 @@ export interface components {
                  *       "success": false,
                  *       "error": {
                  *         "code": "unsupported_media_type",
-                 *         "message": "A body of type \"text/xml\" is not understood: this path needs none, and takes application/json",
+                 *         "message": "A body of type \"text/xml\" is not supported: this path needs no body, and accepts application/json",
                  *         "details": {
                  *           "content_type": "text/xml",
                  *           "supported": [
@@ -1477,7 +1477,7 @@ export interface components {
                  *       "success": false,
                  *       "error": {
                  *         "code": "too_many_requests",
-                 *         "message": "More than 100 requests a second come from 10.0.0.7; come back in 1 s",
+                 *         "message": "10.0.0.7 sends more than 100 requests a second; try again in 1 s",
                  *         "details": {
                  *           "client": "10.0.0.7",
                  *           "per_second": 100,

@@ -14,8 +14,7 @@ import type { EnumTypes } from "./enums.ts";
 import { camelCase, graphqlSpelling, pascalCase } from "./names.ts";
 import { dateTime } from "./scalars.ts";
 
-/** Makes arguments of the parameters that REST takes, with their defaults. What REST writes as a list with commas is a
- *  list. */
+/** Makes arguments of REST's parameters, with their defaults. A list with commas in REST is a list here. */
 export function argumentsOf(parameters: Parameters, enums: EnumTypes): GraphQLFieldConfigArgumentMap {
   return Object.fromEntries(
     Object.entries(parameters).map(([name, { kind, schema, description, absent }]): [string, GraphQLArgumentConfig] => {
@@ -41,7 +40,7 @@ export function parametersOf<Of extends Parameters>(
   const values: Record<string, unknown> = {};
   for (const [name, parameter] of Object.entries(parameters)) {
     const value = args[camelCase(name)];
-    // the text of a list has commas, as REST's parameter
+    // the text of a list has commas, as in REST
     values[name] =
       value === undefined || value === null
         ? parameter.absent?.value

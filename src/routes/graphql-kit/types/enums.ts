@@ -2,7 +2,7 @@ import { GraphQLEnumType } from "graphql";
 import { metrics } from "../../../domain/metrics.ts";
 import { valueName } from "./names.ts";
 
-/** Enums are known by their values: the same set is the same type wherever it stands. */
+/** Names of enums by their values: the same values are the same type everywhere. */
 const nameByValues: ReadonlyMap<string, string> = new Map([
   ["active|silent", "Status"],
   ["raw|1m|1h", "Resolution"],
@@ -22,7 +22,7 @@ const metricName = new GraphQLEnumType({
   ),
 });
 
-/** The enums of a schema, each made once. */
+/** The enums of a schema, each created once. */
 export class EnumTypes {
   private readonly types = new Map([[keyOf(metricNames), metricName]]);
 

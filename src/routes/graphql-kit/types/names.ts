@@ -21,5 +21,5 @@ export function valueName(value: string): string {
   return nameByValue.get(value) ?? value;
 }
 
-/** As GraphQL writes it. */
+/** How GraphQL spells names and values. */
 export const graphqlSpelling: Spelling = { name: camelCase, value: valueName, listSuffix: "" };

@@ -3,7 +3,7 @@ import { shown } from "../../http/api-error.ts";
 import { readInstant } from "../../../domain/timestamp.ts";
 import { badInput } from "../graphql-errors.ts";
 
-/** An instant: the text that JSON has, too. */
+/** An instant, as text like in JSON. */
 export const dateTime = new GraphQLScalarType<string, string>({
   name: "DateTime",
   description:
@@ -16,7 +16,7 @@ export const dateTime = new GraphQLScalarType<string, string>({
 
 /** @throws GraphQLError */
 function checked(value: unknown): string {
-  if (typeof value !== "string") throw refusal(`${JSON.stringify(value) ?? "this"} is no text`);
+  if (typeof value !== "string") throw refusal(`${JSON.stringify(value) ?? "this"} is not a text`);
   const read = readInstant(value);
   if ("problem" in read) throw refusal(`${JSON.stringify(shown(value))} is not usable: ${read.problem}`);
   return value;

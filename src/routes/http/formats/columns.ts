@@ -6,14 +6,15 @@ import { telemetryRecordSchema } from "../../schemas/telemetry-record.ts";
 
 const metricNames: ReadonlySet<string> = new Set(metrics.map(({ name }) => name));
 
-/** A row of what is served. */
+/** An element of a list, as CSV and NDJSON write it. */
 export type Row = Readonly<Record<string, unknown>>;
 
-/** The columns of tables: the fields of what is served, in their order. */
+/** The columns of a CSV: the fields of the schema, in their order. */
 export const gpuColumns = fieldsOf(gpuSchema);
 export const hostColumns = fieldsOf(hostSchema);
 
-/** @param names the metrics that were asked for; undefined for all */
+/** The columns of records.
+ *  @param names the metrics that the request names; undefined for all */
 export function recordColumns(names: readonly string[] | undefined): readonly string[] {
   const columns = fieldsOf(telemetryRecordSchema);
   return names === undefined ? columns : columns.filter((name) => !metricNames.has(name) || names.includes(name));

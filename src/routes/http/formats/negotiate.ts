@@ -1,7 +1,7 @@
 import Negotiator from "negotiator";
 import { ApiError, shown } from "../api-error.ts";
 
-/** How lists can be given: as one JSON answer, or row by row. */
+/** The formats of lists: one JSON document, or row by row. */
 export type Format = "json" | "csv" | "ndjson";
 
 const mediaTypes: Readonly<Record<Format, string>> = {
@@ -10,8 +10,8 @@ const mediaTypes: Readonly<Record<Format, string>> = {
   ndjson: "application/x-ndjson",
 };
 
-/** What a client takes best of what there is, by its Accept header; JSON where it does not say.
- *  @throws ApiError 406 where it takes none of it */
+/** The format that the Accept header prefers; JSON without the header.
+ *  @throws ApiError 406 if the header allows none of the formats */
 export function formatOf(request: Request): Format {
   const accept = request.headers.get("accept");
   if (accept === null || accept === "*/*") return "json";
@@ -19,21 +19,21 @@ export function formatOf(request: Request): Format {
   for (const [format, mediaType] of Object.entries(mediaTypes)) if (mediaType === best) return format as Format;
   const available = Object.values(mediaTypes);
   throw new ApiError(406, "not_acceptable", {
-    message: `accept=${JSON.stringify(shown(accept))} takes nothing of what there is: ${available.join(", ")}`,
+    message: `accept=${JSON.stringify(shown(accept))} matches no supported media type: ${available.join(", ")}`,
     details: { accept: shown(accept), available },
   });
 }
 
-/** Content codings, the better first. */
+/** Content codings, the preferred one first. */
 const encodings = ["zstd", "gzip"] as const;
 export type Encoding = (typeof encodings)[number];
 
-/** With the option that its types do not know yet: which one to take of those that the client likes equally. */
+/** Negotiator with the option that its types lack: which coding to take if the client accepts several equally. */
 interface PreferringNegotiator {
   encoding(available: string[], options?: { readonly preferred: string[] }): string | undefined;
 }
 
-/** How a client takes an answer compressed; undefined where it does not say so, or better takes it as it is. */
+/** The coding that a client prefers; undefined if it does not name one, or prefers the answer uncompressed. */
 export function encodingOf(request: Request): Encoding | undefined {
   const given = request.headers.get("accept-encoding");
   if (given === null) return undefined;

@@ -3,26 +3,26 @@ import type { Row } from "./columns.ts";
 import { compressedStream } from "./compress.ts";
 import { encodingOf, type Format } from "./negotiate.ts";
 
-/** Rows that come in parts, and how they are to be given. */
+/** Rows that arrive in parts, and the format to write them in. */
 export interface RowAnswer {
   readonly request: Request;
   readonly format: Exclude<Format, "json">;
-  /** Of a CSV; objects in a cell are JSON. */
+  /** The columns of a CSV; objects in a cell are JSON. */
   readonly columns: readonly string[];
-  /** Asked for the next part when the client has taken the one before, and told when nobody waits for more. */
+  /** Its next part is read when the client has taken the one before; it is closed when the client has gone. */
   readonly parts: AsyncGenerator<readonly Row[], void>;
 }
 
 const contentTypes = { csv: "text/csv; charset=utf-8; header=present", ndjson: "application/x-ndjson" } as const;
 
-/** An answer row by row, in the memory of one part however many there are. Of what fails before the first part is there
- *  the client is told as usual; afterwards the answer breaks off. */
+/** An answer row by row, in the memory of one part however many parts follow. Errors before the first part become an error
+ *  response; later ones abort the stream. */
 export async function rowAnswer({ request, format, columns, parts }: RowAnswer): Promise<Response> {
   const texts = textsOf(await parts.next(), parts, format === "csv" ? columns : undefined);
   const body = new ReadableStream<Uint8Array>(
     {
       pull: async (controller) => {
-        // the length that HEAD tells is found by reading on, which a client that went away does not end by itself
+        // HEAD drains the stream to find its length; stop when the client has gone
         const { done, value } = request.signal.aborted ? await texts.return() : await texts.next();
         if (done === true) controller.close();
         else controller.enqueue(new TextEncoder().encode(value));
@@ -41,8 +41,8 @@ export async function rowAnswer({ request, format, columns, parts }: RowAnswer):
   return new Response(compressedStream(body, encoding), { headers: { ...headers, "content-encoding": encoding } });
 }
 
-/** Texts of the parts, none of them empty: a stream that is given nothing does not ask again.
- *  @param columns of a CSV, whose header comes also where there are no rows; undefined for NDJSON */
+/** The texts of the parts. None of them is empty: a stream does not pull again after an empty text.
+ *  @param columns of a CSV, which has its header even without rows; undefined for NDJSON */
 async function* textsOf(
   first: IteratorResult<readonly Row[], void>,
   parts: AsyncGenerator<readonly Row[], void>,
@@ -66,7 +66,7 @@ function csvOf(rows: readonly Row[], columns: readonly string[], header: boolean
   return stringify([...rows], {
     header,
     columns: [...columns],
-    // a spreadsheet would take such a text for a formula
+    // a spreadsheet would run such a text as a formula
     escape_formulas: true,
     cast: { boolean: String, number: String },
   });

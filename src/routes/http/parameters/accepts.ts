@@ -88,7 +88,7 @@ function unknownParameter(name: string, known: readonly string[]): ApiError {
   });
 }
 
-/** The schema for OpenAPI. Elysia takes any value by it: `transform` has read the parameters before, and left values. */
+/** The schema for OpenAPI. Elysia accepts any value by it, as `transform` has replaced the texts by values already. */
 function schemaOf<Of extends Parameters>(parameters: Of) {
   const properties = Object.fromEntries(
     Object.entries(parameters).map(([name, { schema, description }]) => [

@@ -11,10 +11,10 @@ export type Kind =
   /** Several values of a choice, written with commas between them. */
   | { readonly name: "list"; readonly values: readonly string[] };
 
-/** A value, or what is wrong with the text; no problem if what is expected says it all. */
+/** A value, or what is wrong with the text; without a problem if what is expected says enough. */
 export type Read<Value> = { readonly value: Value } | { readonly problem?: Text };
 
-/** What is expected says what is wrong. */
+/** Not a value; what is expected says enough about it. */
 export const notUsable: { readonly problem?: Text } = {};
 
 /** One parameter of a request: what OpenAPI says of it, what GraphQL makes of it, and how its text is read. */
@@ -26,7 +26,7 @@ export interface Parameter<Value> {
   /** What would be right, as the end of "expected ...". */
   readonly expected: Text;
   readonly read: (text: string) => Read<Value>;
-  /** What an absent parameter means; undefined if the parameter is required. */
+  /** The value of an absent parameter; undefined if the parameter is required. */
   readonly absent: { readonly value: Value } | undefined;
 }
 
@@ -47,7 +47,7 @@ export function without<Of extends Parameters, Name extends keyof Of & string>(
   return Object.fromEntries(left) as Omit<Of, Name>;
 }
 
-/** What every parameter says of itself. */
+/** What every parameter has for its readers. */
 interface About {
   readonly description: Text;
   readonly example?: string;
@@ -73,7 +73,7 @@ export function text({ maxLength, ...about }: About & { readonly maxLength: numb
     kind: { name: "text" },
     expected: `a text of 1 to ${maxLength} characters`,
     read: (given) => {
-      // no text in a database has it
+      // PostgreSQL cannot store it
       if (given.includes("\0")) return { problem: "it has the character NUL" };
       return given.length >= 1 && given.length <= maxLength ? { value: given } : notUsable;
     },
