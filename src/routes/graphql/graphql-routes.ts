@@ -1,13 +1,13 @@
+import { yoga } from "@elysiajs/graphql-yoga";
 import { Elysia } from "elysia";
 import type { DocumentNode } from "graphql";
-import { createYoga, type Plugin } from "graphql-yoga";
 import { LRUCache } from "lru-cache";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import { FleetView } from "../fleet/fleet-index.ts";
 import { toGraphqlError } from "../graphql-kit/graphql-errors.ts";
 import { Admission } from "../graphql-kit/live/admission.ts";
-import { type GraphqlContext, type GraphqlParts, OperationContext } from "../graphql-kit/operation-context.ts";
+import { type GraphqlParts, OperationContext } from "../graphql-kit/operation-context.ts";
 import { guardedPage, renderGraphiql } from "./graphiql.ts";
 import { operationLimits } from "./limits/operation-limits.ts";
 import { GraphqlSockets, type Yoga } from "./live/graphql-socket.ts";
@@ -48,9 +48,9 @@ export function graphqlRoutes(options: GraphqlOptions) {
   const { registry, stopping, wsMaxConnections } = options;
   const admission = new Admission(subscriptionsMax, stopping);
   const parts = { ...options, admission };
-  const yoga = openYoga(parts, options.settings, options.log);
+  const instance = new YogaInstance();
   const sockets = new GraphqlSockets({
-    yoga: yoga as unknown as Yoga,
+    yoga: () => instance.current,
     maxConnections: wsMaxConnections,
     stopping,
     log: options.log,
@@ -62,16 +62,32 @@ export function graphqlRoutes(options: GraphqlOptions) {
       sockets.upgrade(request, server);
       return new Response(null, { status: 101 });
     })
-    .get("/graphql", async ({ request }) => yoga.fetch(request))
-    .post("/graphql", async ({ request }) => yoga.fetch(request), { parse: "none" });
+    .use(yoga({ ...yogaOptions(parts, options.settings, instance), schema: makeSchema() }));
 }
 
-function openYoga(parts: GraphqlParts, settings: GraphqlSettings, log: Logger) {
+/** The plugin keeps the Yoga it creates to itself; this Yoga plugin gets it for the WebSockets, too. */
+class YogaInstance {
+  private yoga: Yoga | undefined;
+
+  readonly onYogaInit = ({ yoga }: { readonly yoga: unknown }): void => {
+    this.yoga = yoga as Yoga;
+  };
+
+  /** Yoga is created with the routes, before any request. */
+  get current(): Yoga {
+    return this.yoga as Yoga;
+  }
+}
+
+function yogaOptions(
+  parts: GraphqlParts & { readonly log: Logger },
+  settings: GraphqlSettings,
+  instance: YogaInstance,
+) {
   const view = new FleetView(parts.fleet);
   const contexts = new WeakMap<Request, OperationContext>();
-  return createYoga<object, GraphqlContext>({
-    schema: makeSchema(),
-    context: ({ request }) => {
+  return {
+    context: ({ request }: { readonly request: Request }) => {
       const operation = new OperationContext(parts, view);
       contexts.set(request, operation);
       return { operation };
@@ -80,20 +96,20 @@ function openYoga(parts: GraphqlParts, settings: GraphqlSettings, log: Logger) {
       documentCache: new LRUCache<string, DocumentNode>(documentsMax),
       errorCache: new LRUCache<string, object>(documentsMax),
     },
-    maskedErrors: { maskError: (error: unknown) => toGraphqlError(error, log) },
+    maskedErrors: { maskError: (error: unknown) => toGraphqlError(error, parts.log) },
     plugins: [
+      instance,
       requestRules(settings),
       guardedPage(),
       responseCache(view, (request) => contexts.get(request)),
       operationLimits(view),
-    ] satisfies Plugin[],
+    ],
     logging: false,
     landingPage: false,
-    cors: false,
     multipart: false,
     graphiql: settings.graphiql,
     renderGraphiQL: renderGraphiql,
     // responseCache reads the body, within a limit of its own
-    maxRequestBodySize: false,
-  });
+    maxRequestBodySize: false as const,
+  };
 }

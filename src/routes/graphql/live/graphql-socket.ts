@@ -45,7 +45,8 @@ const operationsMax = 100;
 const serviceRestart = 1012;
 
 export interface GraphqlSocketsOptions {
-  readonly yoga: Yoga;
+  /** Asked when an operation begins. */
+  readonly yoga: () => Yoga;
   readonly maxConnections: number;
   /** Aborted when the process is about to stop. */
   readonly stopping: AbortSignal;
@@ -66,7 +67,7 @@ export class GraphqlSockets {
       onSubscribe: ({ extra, subscriptions }, _, params) =>
         Object.keys(subscriptions).length > operationsMax
           ? [graphqlError("TOO_MANY_SUBSCRIPTIONS", `A connection may run ${operationsMax} operations at a time`)]
-          : prepare(yoga.getEnveloped({ request: extra.request, params }), params),
+          : prepare(yoga().getEnveloped({ request: extra.request, params }), params),
     });
     stopping.addEventListener("abort", () => {
       for (const socket of this.sockets) socket.end(serviceRestart, "this gateway is stopping; connect again");
