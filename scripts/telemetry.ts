@@ -75,7 +75,7 @@ program
   .action(() => queue(output()));
 const letters = program
   .command("dead-letters")
-  .description("messages that were given up")
+  .description("dead letters")
   .option("--limit <count>", "at most so many", limit)
   .action((options) => deadLetters(output(), options as object));
 letters

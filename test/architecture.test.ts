@@ -27,7 +27,7 @@ function filesIn(...folders: string[]): SourceFile[] {
 }
 
 const sources = filesIn("src");
-/** What of the client package is written by hand. */
+/** The part of the client package that is written by hand. */
 const client = filesIn("clients/typescript/src").filter(({ path }) => !path.includes("/generated/"));
 const everything = [...sources, ...filesIn("scripts", "dev", "bench", "test"), ...client];
 

@@ -24,7 +24,7 @@ describe.skipIf(realCsv === undefined)("requests that are generated from the Ope
       /must have required property 'count'/,
     ],
     [
-      "an instant that is none",
+      "a text that is not an instant",
       async (answer) => altered(answer, (text) => text.replace("2025-07-18T", "2025-02-30T")),
       /must match format "date-time"/,
     ],

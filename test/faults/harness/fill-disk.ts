@@ -19,12 +19,12 @@ const complaintOf = {
 
 /** Fills the disk for the time of the fault, and until a collector's /health reports it. */
 export async function fillDisk(name: PostgresDisk, fault: Fault, victims: Victims): Promise<void> {
-  const { servers, collectors, record: tell, violated } = victims;
+  const { servers, collectors, record, violated } = victims;
   const disk = servers.database.disks?.[name];
   if (disk === undefined) throw new Error("the database has no disks of its own");
   // a collector that starts without a database ends again, and then has no /health
   await untilHealth(collectors, () => true);
-  tell(`fill the database's ${name} disk for ${fault.lastsMs} ms`);
+  record(`fill the database's ${name} disk for ${fault.lastsMs} ms`);
   const startedAtMs = Date.now();
   let health: { readonly said: string | undefined; readonly answers: number };
   try {
@@ -37,11 +37,11 @@ export async function fillDisk(name: PostgresDisk, fault: Fault, victims: Victim
     });
   } finally {
     disk.free();
-    tell(`free the database's ${name} disk after ${Date.now() - startedAtMs} ms`);
+    record(`free the database's ${name} disk after ${Date.now() - startedAtMs} ms`);
     await startAgain(victims);
   }
   const { said, answers } = health;
-  tell(`/health said: ${said}`);
+  record(`/health said: ${said}`);
   if (said === undefined && answers > 0) {
     violated(`/health: none of ${answers} answers said that the database's disk is full`);
   }
@@ -68,27 +68,27 @@ async function untilHealth(
 }
 
 /** Forces new segments of the write-ahead log, as the load would do in the end: the server stops, and cannot start. */
-async function bringDown({ servers, record: tell }: Victims): Promise<void> {
+async function bringDown({ servers, record }: Victims): Promise<void> {
   const client = new PostgresClient({ url: servers.database.url, maxConnections: 1, clock: systemClock });
   const next = "select pg_logical_emit_message(true, 'faults', 'next'), pg_switch_wal()";
   try {
     for (let parts = 0; parts < 10; parts += 1) await client.query(next);
-    tell("the server could still write its log");
+    record("the server could still write its log");
   } catch (error) {
-    tell(`the server: ${(error as Error).message}`);
+    record(`the server: ${(error as Error).message}`);
   } finally {
     await client.close();
   }
   await servers.database.start().then(
-    () => tell("the server could start"),
-    () => tell("the server does not start without space"),
+    () => record("the server could start"),
+    () => record("the server does not start without space"),
   );
 }
 
 /** Starts the database. If it was about to end, it may end while it is waited for; then it is started once more. */
-async function startAgain({ servers, record: tell }: Victims): Promise<void> {
+async function startAgain({ servers, record }: Victims): Promise<void> {
   await servers.database.start().catch((error: unknown) => {
-    tell(`the server is started once more: ${(error as Error).message.split("\n")[0]}`);
+    record(`the server is started once more: ${(error as Error).message.split("\n")[0]}`);
     return servers.database.start();
   });
 }

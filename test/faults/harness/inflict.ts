@@ -10,28 +10,28 @@ export const databaseSignals = ["SIGKILL", "SIGINT", "SIGQUIT"] as const;
 
 /** Inflicts a fault, waits for its time, and heals it. */
 export async function inflict(fault: Fault, victims: Victims): Promise<void> {
-  const { servers, workers, record: tell } = victims;
+  const { servers, workers, record } = victims;
   const worker = workers[fault.target % workers.length] as Worker;
   const heal = async (what: string): Promise<void> => {
     await Bun.sleep(fault.lastsMs);
-    tell(what);
+    record(what);
   };
   switch (fault.kind) {
     case "kill":
-      tell(`kill -9 ${worker.name}`);
+      record(`kill -9 ${worker.name}`);
       return worker.signal("SIGKILL");
     case "terminate":
-      tell(`SIGTERM ${worker.name}`);
+      record(`SIGTERM ${worker.name}`);
       return worker.signal("SIGTERM");
     case "freeze":
-      tell(`SIGSTOP ${worker.name} for ${fault.lastsMs} ms`);
+      record(`SIGSTOP ${worker.name} for ${fault.lastsMs} ms`);
       worker.signal("SIGSTOP");
       await heal(`SIGCONT ${worker.name}`);
       return worker.signal("SIGCONT");
     case "leader": {
       const leader = await leaderOf(servers);
       const member = servers.etcd.members[leader];
-      tell(`kill -9 etcd's leader ${member?.name} for ${fault.lastsMs} ms`);
+      record(`kill -9 etcd's leader ${member?.name} for ${fault.lastsMs} ms`);
       await member?.kill();
       await heal(`start ${member?.name}`);
       return member?.start();
@@ -40,7 +40,7 @@ export async function inflict(fault: Fault, victims: Victims): Promise<void> {
     case "partition-collector": {
       const hosts = fault.kind === "partition-etcd" ? servers.etcdHosts : servers.collectorHosts;
       const host = hosts[fault.target];
-      tell(`cut off ${fault.kind.slice("partition-".length)} ${fault.target} for ${fault.lastsMs} ms`);
+      record(`cut off ${fault.kind.slice("partition-".length)} ${fault.target} for ${fault.lastsMs} ms`);
       await host?.cutOff();
       await heal(`reconnect ${fault.kind.slice("partition-".length)} ${fault.target}`);
       return host?.reconnect();
@@ -48,7 +48,7 @@ export async function inflict(fault: Fault, victims: Victims): Promise<void> {
     case "database": {
       const signal = databaseSignals[fault.target % databaseSignals.length];
       return victims.atDatabase(async () => {
-        tell(`${signal} database for ${fault.lastsMs} ms`);
+        record(`${signal} database for ${fault.lastsMs} ms`);
         await servers.database.kill(signal);
         await heal("start database");
         await servers.database.start();

@@ -41,13 +41,13 @@ export async function runSeed({ servers, seed, durationMs, first }: SeedOptions)
   const startedAtMs = Date.now();
   const seconds = (): number => (Date.now() - startedAtMs) / 1000;
   const history: string[] = [];
-  const tell = (what: string): void => void history.push(`${seconds().toFixed(1)} s: ${what}`);
+  const record = (what: string): void => void history.push(`${seconds().toFixed(1)} s: ${what}`);
   const violations: string[] = [];
   const violated = (...found: readonly string[]): void => void violations.push(...found);
 
   const folder = await mkdtemp(join(tmpdir(), `telemetry-faults-${seed}-`));
   const csvFile = join(folder, `source-${seed}.csv`);
-  // enough that streaming goes on until the last fault
+  // enough for streaming until the last fault
   const ledger = makeLedger(seed, Math.ceil((durationMs / 1000) * ((samplesPerSecond * streamers) / 200)));
   await writeFile(csvFile, ledger.csv);
   const run = await openSeedRun(servers, seed, csvFile);
@@ -62,13 +62,13 @@ export async function runSeed({ servers, seed, durationMs, first }: SeedOptions)
   try {
     workers.forEach((worker) => worker.start());
     const stopSampling = observer.startSampling();
-    await disturb(faults, { servers, workers, collectors: fleet.collectors, record: tell, violated });
-    tell("all is healed");
+    await disturb(faults, { servers, workers, collectors: fleet.collectors, record, violated });
+    record("all is healed");
     violated(...(await waitUntilDrained(run)));
-    tell("drained, or stuck");
+    record("drained, or stuck");
     await stopSampling();
     const ends = await Promise.all(workers.map(async (worker) => `${worker.name} ${await worker.stop()}`));
-    tell(`stopped: ${ends.join(", ")}`);
+    record(`stopped: ${ends.join(", ")}`);
     violated(...checkEnds(ends), ...(await checkResult(run, ledger)));
   } finally {
     await Promise.all(workers.map((worker) => worker.stop()));
