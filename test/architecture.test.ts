@@ -29,6 +29,13 @@ function filesIn(...folders: string[]): SourceFile[] {
 const sources = filesIn("src");
 /** The part of the client package that is written by hand. */
 const client = filesIn("clients/typescript/src").filter(({ path }) => !path.includes("/generated/"));
+/** The pages for people. */
+const documents = [
+  ...["README.md", "CONTRIBUTING.md", "src/domain/README.md", "clients/typescript/README.md"],
+  ...readdirSync(join(root, "docs"))
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `docs/${name}`),
+].map((path) => ({ path, text: readFileSync(join(root, path), "utf8") }));
 const everything = [...sources, ...filesIn("scripts", "dev", "bench", "test"), ...client];
 
 /** Every node of a file for which the finder has something to say, with its line. */
@@ -173,6 +180,39 @@ test("interfaces have at most seven methods, inherited ones and those of an inte
   };
   expect(declared.size).toBeGreaterThan(50);
   expect([...declared.keys()].filter((name) => countOf(name) > 7)).toEqual([]);
+});
+
+/** Words at which readers stumbled, and what to write instead. */
+const unplainWords: readonly (readonly [words: string, plain: string])[] = [
+  ["told of|heard of|hears? of|said of", "receives, is notified"],
+  ["what of", "which part of"],
+  ["out of memory", "from memory, unless it is about memory that ran out"],
+  ["all the same", "anyway"],
+  ["whoever|nobody|somebody|anybody", "the process, client or user that is meant"],
+  ["anew", "again"],
+  ["(?:stands?|stood) in for", "supersedes"],
+  ["given up", "abandoned, became a dead letter"],
+  ["mends?|mended", "fix"],
+  ["obstacles?", "reason, error"],
+  ["troubles?", "error"],
+  ["be it", "even"],
+  ["where there (?:is|are)", "if there is"],
+  ["by now", "already"],
+  ["(?:has|have) begun", "started"],
+];
+
+test("comments, messages and documents are in plain English", () => {
+  const texts = [...sources, ...client, ...filesIn("scripts", "dev"), ...documents];
+  const found = texts.flatMap(({ path, text }) =>
+    text
+      .split("\n")
+      .flatMap((line, index) =>
+        unplainWords
+          .filter(([words]) => new RegExp(`\\b(?:${words})\\b`, "i").test(line))
+          .map(([words, plain]) => `${path}:${index + 1} "${words}", better: ${plain}`),
+      ),
+  );
+  expect(found).toEqual([]);
 });
 
 function methodsOf(node: ts.InterfaceDeclaration): number {

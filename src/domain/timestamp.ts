@@ -67,7 +67,7 @@ export function parseTimestamp(text: string): ParsedTimestamp {
   return "problem" in read ? invalid(trimmed) : inRange(read.ms, trimmed);
 }
 
-/** RFC 3339 in UTC; milliseconds only where there are any: `2025-07-18T20:42:34Z`. */
+/** RFC 3339 in UTC; with milliseconds only if there are any: `2025-07-18T20:42:34Z`. */
 export function formatTimestamp(ms: number): string {
   const text = new Date(ms).toISOString();
   return ms % 1000 === 0 ? `${text.slice(0, 19)}Z` : text;

@@ -30,7 +30,7 @@ export class Conditions {
     return this.texts.length === 0;
   }
 
-  /** The conditions after a word that is left out where there are none. */
+  /** The word followed by the conditions; empty without conditions. */
   after(word: "where" | "and"): string {
     return this.isEmpty ? "" : `${word} ${this.texts.join(" and ")}`;
   }

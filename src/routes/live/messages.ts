@@ -114,7 +114,7 @@ export const serverMessages = {
       filters: filtersSchema,
       gpus: wholeNumber({ minimum: 0, description: "GPUs with a record that the filters select now" }),
     },
-    { additionalProperties: false, description: "A subscription has begun" },
+    { additionalProperties: false, description: "A subscription has started" },
   ),
   unsubscribed: Type.Object(
     { type: Type.Literal("unsubscribed"), id: subscriptionId },

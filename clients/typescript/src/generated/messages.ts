@@ -207,7 +207,7 @@ export interface components {
              */
             replay?: true;
         };
-        /** @description A subscription has begun */
+        /** @description A subscription has started */
         SubscribedMessage: {
             /** @enum {string} */
             type: "subscribed";
