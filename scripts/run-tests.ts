@@ -15,7 +15,11 @@ const timeoutMs = 30_000;
 
 /** The modules that run a server or a client program from the folder. */
 const starters = ["etcd", "postgres", "client-tools"].map((name) => `dev/servers/${name}.ts`);
-const provider = "dev/servers/provide.ts";
+/** The modules that start a server only if their variable names none and no container can run it. */
+const providers = [
+  { file: "dev/servers/provide-etcd.ts", variable: "ETCD_ENDPOINTS" },
+  { file: "dev/servers/provide-database.ts", variable: "DATABASE_URL" },
+] as const;
 
 /** As `bun test` selects files: those whose path contains one of the words. The value of an option looks like a word, too;
  *  if no path contains any word, all files are selected. */
@@ -26,11 +30,10 @@ function selectedFiles(): string[] {
   return selected.length > 0 ? selected : all;
 }
 
-/** True if a selected file starts a server itself, or uses a provided one that neither runs already nor is a container. */
+/** True if a selected file starts a server from the folder, itself or because no other one is provided. */
 function needsFolder(): boolean {
-  const { ETCD_ENDPOINTS, DATABASE_URL } = process.env;
-  const isProvided = Boolean(ETCD_ENDPOINTS && DATABASE_URL) || composeCommand() !== undefined;
-  const reached = importedBy(root, selectedFiles(), (file) => !(isProvided && file === provider));
+  const provided = providers.filter(({ variable }) => process.env[variable] || composeCommand() !== undefined);
+  const reached = importedBy(root, selectedFiles(), (file) => provided.every((provider) => provider.file !== file));
   return starters.some((starter) => reached.has(starter));
 }
 

@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { startEtcd } from "../dev/servers/etcd.ts";
-import { provideDatabase, provideEtcd } from "../dev/servers/provide.ts";
+import { provideDatabase } from "../dev/servers/provide-database.ts";
+import { provideEtcd } from "../dev/servers/provide-etcd.ts";
 
 const usage = `Starts etcd and TimescaleDB for development and stops them, with their data, at Ctrl-C.
   bun run services [--etcd-members 3]

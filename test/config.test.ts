@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { roleNames } from "../src/config/config-schema.ts";
 import { shownSettings, parseConfig } from "../src/config/parse-config.ts";
 import { InvalidConfig } from "../src/domain/errors.ts";
 
@@ -16,7 +17,7 @@ describe("configuration", () => {
   test("an empty environment gives the documented defaults", () => {
     const config = parseConfig({});
     expect(config).toMatchObject({
-      roles: ["streamer", "collector", "gateway"],
+      roles: [...roleNames],
       host: "127.0.0.1",
       port: 8080,
       clusterId: "local-cluster",
@@ -76,7 +77,7 @@ describe("configuration", () => {
   test("the table of the effective configuration shows what was set and what is default", () => {
     const rows = new Map(shownSettings(parseConfig({ PORT: "9090" })).map((row) => [row.env, row]));
     expect(rows.get("PORT")).toMatchObject({ value: "9090", default: "8080" });
-    expect(rows.get("ROLE")).toMatchObject({ value: "streamer,collector,gateway" });
+    expect(rows.get("ROLE")).toMatchObject({ value: roleNames.join(",") });
     for (const row of rows.values()) expect(row.description).not.toBe("");
   });
 });

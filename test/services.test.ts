@@ -6,7 +6,8 @@ import { SQL } from "bun";
 import { until } from "../dev/until.ts";
 import { type EtcdCluster, type EtcdMember, type EtcdOptions, startEtcd } from "../dev/servers/etcd.ts";
 import { startPostgres } from "../dev/servers/postgres.ts";
-import { provideDatabase, provideEtcd } from "../dev/servers/provide.ts";
+import { provideDatabase } from "../dev/servers/provide-database.ts";
+import { provideEtcd } from "../dev/servers/provide-etcd.ts";
 import { trixieFolder } from "../dev/servers/trixie.ts";
 
 // The servers of the other tests are real, and nothing of them outlives the process that started them.

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
-import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide.ts";
+import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide-database.ts";
 import type * as Client from "../../clients/typescript/src/index.ts";
 import { openPGliteClient } from "../../src/db/pglite-client.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";

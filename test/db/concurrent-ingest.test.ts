@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { startPostgres } from "../../dev/servers/postgres.ts";
-import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide.ts";
+import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide-database.ts";
 import { until } from "../../dev/until.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { metrics } from "../../src/domain/metrics.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide.ts";
+import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide-database.ts";
 import { countRecords } from "../../src/db/sql/count-records.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import { makeBatch, messageOf } from "../../dev/make-batch.ts";

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { readMigrationFiles } from "drizzle-orm/migrator";
 import { metrics } from "../../src/domain/metrics.ts";
-import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide.ts";
+import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide-database.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import { createDatabase, databaseOf, withClient } from "../support/postgres-database.ts";
 

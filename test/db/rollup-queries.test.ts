@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide.ts";
+import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide-database.ts";
 import { selectAggregates } from "../../src/db/sql/select-aggregates.ts";
 import { selectPart } from "../../src/db/sql/history-part.ts";
 import { rollupSource } from "../../src/db/sql/select-rollups.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import pino from "pino";
-import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide.ts";
+import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide-etcd.ts";
 import { RangeLost } from "../../src/domain/errors.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
 import { systemClock } from "../../src/kit/clock.ts";

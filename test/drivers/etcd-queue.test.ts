@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import pino from "pino";
 import { ulid } from "ulid";
 import { type EtcdOptions, startEtcd } from "../../dev/servers/etcd.ts";
-import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide.ts";
+import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide-etcd.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
 import { prefixRange, put, removePrefix } from "../../src/etcd/requests.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll } from "bun:test";
-import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide.ts";
+import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide-database.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import { exerciseGpuStateHistory } from "../contract/gpu-state-history.ts";
 import { exerciseHistoryRetention } from "../contract/history-retention.ts";

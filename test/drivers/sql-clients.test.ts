@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, setDefaultTimeout } from "bun:test";
-import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide.ts";
+import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide-database.ts";
 import { openPGliteClient } from "../../src/db/pglite-client.ts";
 import { PostgresClient } from "../../src/db/postgres-client.ts";
 import { systemClock } from "../../src/kit/clock.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll } from "bun:test";
 import pino from "pino";
-import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide.ts";
+import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide-etcd.ts";
 import { systemClock as clock } from "../../src/kit/clock.ts";
 import { TokenBucket } from "../../src/kit/token-bucket.ts";
 import { Collector } from "../../src/pipeline/collect/collector.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import pino from "pino";
-import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide.ts";
+import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide-etcd.ts";
 import { until } from "../../dev/until.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import type { Gpu } from "../../src/domain/gpu.ts";

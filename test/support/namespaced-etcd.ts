@@ -8,7 +8,7 @@ import type {
   IWatchRequest,
   IWatchResponse,
 } from "etcd3";
-import type { ProvidedEtcd } from "../../dev/servers/provide.ts";
+import type { ProvidedEtcd } from "../../dev/servers/provide-etcd.ts";
 import { EtcdClient, type EtcdStream, type Txn, type TxnResult } from "../../src/etcd/etcd-client.ts";
 import { removePrefix } from "../../src/etcd/requests.ts";
 

@@ -45,6 +45,7 @@ export interface LiveSource {
   readonly description: string;
   /** Yields batches in the order of their times, each when its time has come, until the signal aborts; a reader that is
    *  slower than the source misses batches.
+   *  A reading that fails yields nothing; an error that is thrown ends the streamer until it is restarted.
    *  @param afterMs only batches of later times: the time of the last batch that any process has published
    *  @throws UnusableSource when the source can no longer be read */
   read(afterMs: number, signal: AbortSignal): AsyncIterable<LiveBatch>;

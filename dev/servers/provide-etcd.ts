@@ -1,0 +1,30 @@
+import { composeCommand, startContainer } from "./containers.ts";
+import { startEtcd } from "./etcd.ts";
+import { refuseIfImpossible } from "./refuse-if-impossible.ts";
+
+// For tests that do not kill or configure their etcd. The first of these that is possible: NAMED BY THE ENVIRONMENT, A CONTAINER of
+// compose.yaml, A PROCESS in the folder of Debian trixie.
+
+/** An etcd. It may have other users, so use only keys of your own. */
+export interface ProvidedEtcd {
+  readonly endpoints: readonly string[];
+  stop(): Promise<void>;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** @returns the etcd at ETCD_ENDPOINTS; if that is not set, a new one, which ends with `stop`
+ *  @throws Error with a sentence that says what is missing */
+export async function provideEtcd(env: Environment = process.env): Promise<ProvidedEtcd> {
+  if (env.ETCD_ENDPOINTS) {
+    const endpoints = env.ETCD_ENDPOINTS.split(",").map((endpoint) => endpoint.trim());
+    return { endpoints, stop: () => Promise.resolve() };
+  }
+  const compose = composeCommand();
+  if (compose === undefined) {
+    refuseIfImpossible("etcd", "ETCD_ENDPOINTS");
+    return await startEtcd({ members: 1 });
+  }
+  const container = await startContainer(compose, "etcd");
+  return { endpoints: [`http://127.0.0.1:${container.port}`], stop: () => container.stop() };
+}

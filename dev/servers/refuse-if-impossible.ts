@@ -1,0 +1,10 @@
+import { reasonAgainstTrixie } from "./trixie.ts";
+
+/** @throws Error with a sentence that says what is missing, if no server can be started from the folder */
+export function refuseIfImpossible(server: string, variable: string): void {
+  const reason = reasonAgainstTrixie();
+  if (reason === undefined) return;
+  throw new Error(
+    `No ${server}: set ${variable}, or start Docker or Podman with compose, or run as root on Debian (here ${reason})`,
+  );
+}
