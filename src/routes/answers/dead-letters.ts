@@ -12,14 +12,14 @@ export interface DeadLetterPage {
   readonly next: string | undefined;
 }
 
-/** Lists, redrives and deletes dead letters, for REST and GraphQL.
- *  Every call throws a retryable error while the queue does not answer, and ApiError 404 for a letter that does not exist. */
+/** Lists, redrives and deletes dead letters, for REST and GraphQL. Every call throws a retryable error while the queue
+ *  does not answer, and ApiError 404 for a letter that does not exist. */
 export class DeadLetterAnswers {
   constructor(private readonly deadLetters: DeadLetters) {}
 
-  /** @param after id of the letter that the part before ended with */
+  /** @param after the id of the previous page's last letter */
   async page(limit: number, after: string | undefined): Promise<DeadLetterPage> {
-    // one more than the page shows whether more follow
+    // one letter more than the page has, to find out whether more follow
     const letters = await this.deadLetters.list(limit + 1, after);
     const page = letters.slice(0, limit).map(toApiDeadLetter);
     return { letters: page, next: letters.length > limit ? page.at(-1)?.id : undefined };

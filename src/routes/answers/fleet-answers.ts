@@ -30,12 +30,12 @@ interface GpuText {
 
 const rowsAtATime = 1000;
 
-/** Bounds of the responses that are kept until the fleet changes. */
+/** Limits of the responses that are cached until the fleet changes. */
 const cacheMax = { maxEntries: 64, maxCharacters: 128 * 1024 * 1024 };
 
-/** Answers from the fleet's memory. A record is serialised once, when it arrives; a GPU once a change, when it is first
- *  asked for; a response is made once and kept until the fleet changes. A client that has the response already is answered
- *  with 304. */
+/** Answers from the fleet in memory. A record is serialised once, when it arrives. A GPU is serialised again only after
+ *  it has changed. A response is cached until the fleet changes. A client that already has the current response gets a
+ *  304. */
 export class FleetAnswers {
   private readonly recordTexts = new Map<string, string>();
   private readonly gpuTexts = new Map<string, GpuText>();
@@ -53,7 +53,7 @@ export class FleetAnswers {
   }
 
   /** Answers a request, from the cache if nothing has changed since.
-   *  @param makeText the body, JSON; made from nothing but the fleet and the request's URL */
+   *  @param makeText returns the body as JSON; it may depend only on the fleet and the request's URL */
   answer(request: Request, makeText: () => string): Response | Promise<Response> {
     const body = this.bodyOf(request.url.slice(request.url.indexOf("/", 8)), makeText);
     const { etag } = body;
@@ -113,7 +113,7 @@ export class FleetAnswers {
     );
   }
 
-  /** Hosts with a requested GPU; their figures are those of all their GPUs. */
+  /** The hosts that have a requested GPU. A host's figures cover all its GPUs. */
   private hostPage(query: ListValues): ListPage<Host> {
     const keyOf = ({ hostname, cluster_id }: Host) => [hostname, cluster_id];
     const requested = new Set(
@@ -131,7 +131,7 @@ export class FleetAnswers {
     return `{"success":true,"count":1,"data":${this.gpuText(gpu)}}`;
   }
 
-  /** The requested newest records; if there are more than the limit, the newest of them. */
+  /** The requested newest records; if they exceed the limit, the newest of them. */
   latestList(query: LatestValues): string {
     const { metrics: names } = query;
     const textOf = (record: StoredRecord): string =>
@@ -141,7 +141,7 @@ export class FleetAnswers {
     return listText(this.latestRecords(query).map(textOf));
   }
 
-  /** Oldest first unless asked otherwise; equal times keep the fleet's order. */
+  /** Oldest first by default; records of the same instant keep the fleet's order. */
   private latestRecords(query: LatestValues): StoredRecord[] {
     const range = timeRangeOf(query);
     const records: StoredRecord[] = [];
@@ -182,7 +182,7 @@ export class FleetAnswers {
   }
 }
 
-/** Rows from memory, some at a time: they are serialised as fast as the client reads. */
+/** Splits rows into parts, so that they are serialised only as fast as the client reads. */
 async function* inParts(rows: readonly Row[]): AsyncGenerator<readonly Row[], void> {
   for (let from = 0; from < rows.length; from += rowsAtATime) {
     yield await Promise.resolve(rows.slice(from, from + rowsAtATime));

@@ -19,10 +19,10 @@ interface HistoryAnswer {
   readonly data: readonly Row[];
 }
 
-/** Rows in memory at a time, if all of a range is requested. */
+/** Rows in memory at a time, while a whole range is sent. */
 const rowsAtATime = 2000;
 
-/** Answers from the history, part by part. */
+/** Answers requests for history. */
 export class HistoryAnswers {
   constructor(
     private readonly queries: HistoryQueries,
@@ -30,7 +30,7 @@ export class HistoryAnswers {
   ) {}
 
   /** The answer in the format that the client accepts.
-   *  @param gpus those that the path names */
+   *  @param gpus the GPUs that the path names */
   async answer(request: Request, gpus: GpuSelector, values: HistoryValues): Promise<HistoryAnswer | Response> {
     const format = formatOf(request);
     const requested = historyRequestOf(values, gpus, this.clock.nowMs());
@@ -61,7 +61,7 @@ export class HistoryAnswers {
     yield (await this.part(requested)).data;
   }
 
-  /** Every record of the range, however many, part by part. */
+  /** All records of the range, part by part. */
   private async *all(requested: HistoryRequest): AsyncGenerator<readonly Row[], void> {
     const { isNewestFirst } = requested;
     let records: RecordFilter | undefined = { ...requested.records, isForward: !isNewestFirst, limit: rowsAtATime };

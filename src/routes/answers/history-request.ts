@@ -14,12 +14,12 @@ const recordsQuery = {
     start: "RFC 3339 with zone; records at or after it",
     end: "RFC 3339 with zone; records at or before it",
   }),
-  limit: limit({ meaning: "At most this many, the newest ones" }),
+  limit: limit({ meaning: "At most this many records, the newest ones" }),
   order: withDefault(
     choice(["asc", "desc"], { description: "asc for the oldest record first, desc for the newest", example: "desc" }),
     "asc",
   ),
-  metrics: metricsParameter("only these come, default all"),
+  metrics: metricsParameter("only these are returned; default all"),
 };
 
 /** The parameters of requests for the newest records. */
@@ -28,7 +28,7 @@ export const latestQuery = { ...recordsQuery, ...gpuSelection };
 /** The parameters of requests for the history of one GPU. */
 export const historyQuery = {
   ...recordsQuery,
-  // without it, row by row, all of the range is given
+  // without a limit, CSV and NDJSON return the whole range
   limit: optional(recordsQuery.limit),
   resolution: withDefault(
     choice(["auto", ...resolutions], {
@@ -41,7 +41,7 @@ export const historyQuery = {
   ),
   cursor: cursorParameter({
     maxLength: 64,
-    following: "what comes before it in time",
+    following: "older records",
     example: [1752871354000, 42],
     positionOf: historyCursorOf,
   }),
@@ -50,26 +50,26 @@ export const historyQuery = {
 /** The parameters of requests for the history of all GPUs. */
 export const fleetHistoryQuery = { ...historyQuery, ...gpuSelection };
 
-/** The values of a request for history. GraphQL gives no metrics, as the selected fields say which ones come, and no cursor
- *  for the history of one of several GPUs. */
+/** The values of a request for history. GraphQL passes no metrics, because the selected fields determine them. For the
+ *  history of a single GPU, it passes no cursor either. */
 export type HistoryValues = Omit<ValuesOf<typeof historyQuery>, "metrics" | "cursor"> &
   Partial<Pick<ValuesOf<typeof historyQuery>, "metrics" | "cursor">> &
   SelectorValues;
 
 /** A request for history. */
 export interface HistoryRequest {
-  /** The part of the history, as the store reads it. */
+  /** The filter for the store's query. */
   readonly records: RecordFilter;
   readonly resolution: Resolution;
   /** The metrics of each record; undefined for all. */
   readonly metrics: readonly string[] | undefined;
   readonly isNewestFirst: boolean;
-  /** True without limit and cursor: the formats that are written row by row then give all of the range. */
+  /** True if neither limit nor cursor is given: CSV and NDJSON then return the whole range. */
   readonly isUnlimited: boolean;
 }
 
-/** Makes a request of the values of its parameters.
- *  @param gpus those that the path names
+/** Makes a request from the values of its parameters.
+ *  @param gpus the GPUs that the path names
  *  @throws InvalidParameter if the range ends before it starts */
 export function historyRequestOf(values: HistoryValues, gpus: GpuSelector, nowMs: number): HistoryRequest {
   const range = timeRangeOf(values);
@@ -88,7 +88,7 @@ function historyCursorOf([timeMs, gpuKey, ...rest]: Place): HistoryCursor | unde
   return isPlace ? { timeMs, gpuKey } : undefined;
 }
 
-/** What the store's columns can hold. */
+/** The largest values that the store's columns can hold. */
 const timeMax = 1e15;
 const gpuKeyMax = 2 ** 31 - 1;
 

@@ -1,5 +1,5 @@
-/** A record with only some of its metrics, and without those that the catalogue does not know.
- *  @param names undefined for the record as it is */
+/** The record with only the named metrics, and without metrics outside the catalogue.
+ *  @param names undefined for the whole record */
 export function narrowed<Of extends { readonly metrics: Readonly<Record<string, unknown>> }>(
   record: Of,
   names: readonly string[] | undefined,

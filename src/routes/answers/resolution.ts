@@ -1,15 +1,15 @@
 import type { Resolution, RollupResolution } from "../../domain/query.ts";
 import type { TimeRange } from "../../domain/time-range.ts";
 
-/** Widest ranges that `auto` shows record by record, and minute by minute: at one record in 10 s, some 2,000 records
- *  and 10,000 minutes a GPU. */
+/** The widest ranges for which `auto` chooses raw records, and minutes: about 2,000 records per GPU, if it reports
+ *  every 10 s, and 10,000 minutes. */
 const rawMaxMs = 6 * 3_600_000;
 const minutesMaxMs = 7 * 24 * 3_600_000;
 
-/** @returns what `auto` means for a range: the finest that it is not too wide for */
-export function resolutionOf(asked: Resolution | "auto", range: TimeRange, nowMs: number): Resolution {
-  if (asked !== "auto") return asked;
-  // without a beginning, the newest records are asked for
+/** @returns the requested resolution; for `auto`, the finest one that the range is not too wide for */
+export function resolutionOf(requested: Resolution | "auto", range: TimeRange, nowMs: number): Resolution {
+  if (requested !== "auto") return requested;
+  // a range without a start requests the newest records
   if (range.fromMs === -Infinity) return "raw";
   return widthOf(range, nowMs) <= rawMaxMs ? "raw" : rollupFor(range, nowMs);
 }

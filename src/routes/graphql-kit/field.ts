@@ -6,7 +6,7 @@ import { EnumTypes } from "./types/enums.ts";
 import { OutputTypes } from "./types/output-types.ts";
 import { argumentsOf, parametersOf } from "./types/arguments.ts";
 
-/** Bounds how many elements a field may have, before it is resolved.
+/** An upper bound of a field's elements, computed before the field is resolved.
  *  @param args named as in GraphQL, with defaults */
 export type SizeOf = (args: Readonly<Record<string, unknown>>, fleet: FleetIndex) => number;
 
@@ -25,7 +25,7 @@ type Field = GraphQLFieldConfig<unknown, GraphqlContext>;
 /** Fields of a type, by name. */
 export type FieldMap = Readonly<Record<string, Field>>;
 
-/** What the fields of a schema are made with. */
+/** The tools that make the fields of a schema. */
 export interface SchemaKit {
   /** Object types of the API's schemas. */
   readonly types: OutputTypes;
@@ -34,8 +34,8 @@ export interface SchemaKit {
   readonly field: <Takes extends Parameters, Source>(text: FieldText<Takes, Source>) => Field;
 }
 
-/** The kit of a new schema.
- *  @param relationsOf returns the fields that lead from a type, known by its name, to other types */
+/** Makes the kit of a new schema.
+ *  @param relationsOf returns the fields that lead from the named type to other types */
 export function schemaKit(relationsOf: (typeName: string) => FieldMap): SchemaKit {
   const enums = new EnumTypes();
   return {

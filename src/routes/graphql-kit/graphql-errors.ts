@@ -26,8 +26,8 @@ const graphqlCodeOf: Readonly<Partial<Record<ErrorCode, GraphqlCode>>> = {
   store_unavailable: "SERVICE_UNAVAILABLE",
 };
 
-/** An error of an answer.
- *  @param details extensions beside the code */
+/** Makes an error for an answer.
+ *  @param details extensions in addition to the code */
 export function graphqlError(
   code: GraphqlCode,
   message: string,
@@ -36,13 +36,13 @@ export function graphqlError(
   return new GraphQLError(message, { extensions: { code, ...details } });
 }
 
-/** An error about the value of an argument or a variable. */
+/** Makes an error about the value of an argument or a variable. */
 export function badInput(message: string, details: Readonly<Record<string, unknown>> = {}): GraphQLError {
   return graphqlError("BAD_USER_INPUT", message, details);
 }
 
-/** Turns anything that was thrown into an error for the client: it has a code, and no details of an error inside the
- *  server. Those are logged. */
+/** Turns anything that was thrown into an error for the client. The error has a code. The details of an error inside
+ *  the server are logged, not sent. */
 export function toGraphqlError(thrown: unknown, log: Logger): GraphQLError {
   const error = thrown instanceof GraphQLError ? thrown : undefined;
   const cause = error === undefined ? thrown : error.originalError;
@@ -52,7 +52,8 @@ export function toGraphqlError(thrown: unknown, log: Logger): GraphQLError {
   return located(error, errorOf(cause, log));
 }
 
-/** Gives a code to an error that graphql itself found: the client's if it is about the request, else the server's. */
+/** Adds a code to an error that graphql itself found: BAD_USER_INPUT if the request is wrong, otherwise
+ *  INTERNAL_SERVER_ERROR. */
 function codedError(error: GraphQLError, log: Logger): GraphQLError {
   // an error about an argument has a path, because arguments are coerced when their field is executed
   const isInput = error.path === undefined || /^(?:Argument|Variable) /.test(error.message);
@@ -80,7 +81,7 @@ function internal(cause: unknown, log: Logger): GraphQLError {
   return graphqlError("INTERNAL_SERVER_ERROR", "The operation failed inside the server; its log says why");
 }
 
-/** The error, located where `at` is in the document and in the answer. */
+/** The error with the location that `at` has in the document and in the answer. */
 function located(at: GraphQLError | undefined, error: GraphQLError): GraphQLError {
   const { nodes = null, source = null, positions = null, path = null } = at ?? {};
   return new GraphQLError(error.message, { nodes, source, positions, path, extensions: error.extensions });

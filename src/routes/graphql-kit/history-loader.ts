@@ -3,7 +3,7 @@ import type { EachGpuFilter, Resolution } from "../../domain/query.ts";
 import type { HistoryQueries } from "../../pipeline/store/telemetry-queries.ts";
 import { toApiRecord, toApiRollup } from "../schemas/telemetry-record.ts";
 
-/** The records of a GPU to read. */
+/** Which records of a GPU to read. */
 export interface HistoryQuestion extends Omit<EachGpuFilter, "uuids"> {
   readonly resolution: Resolution;
 }
@@ -13,7 +13,7 @@ type ApiRecord = ReturnType<typeof toApiRecord>;
 /** Most GPUs that one statement reads. */
 const gpusPerStatement = 1000;
 
-/** Reads the history of GPUs for one operation: the same request for many GPUs is one statement. */
+/** Reads the history of GPUs for one operation. One statement reads the same range of many GPUs. */
 export class HistoryLoader {
   private readonly loaders = new Map<string, DataLoader<string, readonly ApiRecord[]>>();
 
@@ -34,8 +34,8 @@ export class HistoryLoader {
   }
 
   private async read(uuids: readonly string[], question: HistoryQuestion): Promise<(readonly ApiRecord[])[]> {
-    const { resolution, ...asked } = question;
-    const filter = { ...asked, uuids };
+    const { resolution, ...filterOfEach } = question;
+    const filter = { ...filterOfEach, uuids };
     const records =
       resolution === "raw"
         ? (await this.queries.recordsOfEach(filter)).map(toApiRecord)

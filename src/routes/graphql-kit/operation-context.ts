@@ -8,7 +8,7 @@ import type { LiveFeed } from "../live/live-feed.ts";
 import { HistoryLoader } from "./history-loader.ts";
 import type { Admission } from "./live/admission.ts";
 
-/** Everything that resolvers answer from. */
+/** The parts of the gateway that resolvers answer from. */
 export interface GraphqlParts {
   readonly fleet: Fleet;
   readonly queries: TelemetryQueries;
@@ -24,7 +24,8 @@ export interface GraphqlContext {
   readonly operation: OperationContext;
 }
 
-/** What the fields of one operation answer from; records whether they needed more than the fleet's memory. */
+/** The parts that the fields of one operation answer from. It records whether they needed more than the fleet's
+ *  memory. */
 export class OperationContext {
   private hasLeftFleet = false;
   private loader: HistoryLoader | undefined;
@@ -34,7 +35,7 @@ export class OperationContext {
     private readonly view: FleetView,
   ) {}
 
-  /** True while only the fleet's memory was used: the answer is valid until the fleet changes. */
+  /** True if only the fleet's memory was used: the answer is then valid until the fleet changes. */
   get isOfFleetAlone(): boolean {
     return !this.hasLeftFleet;
   }
@@ -44,7 +45,7 @@ export class OperationContext {
     return this.view.now();
   }
 
-  /** Everything beyond the fleet's memory. */
+  /** All parts of the gateway, for answers that need more than the fleet's memory. */
   get beyond(): GraphqlParts {
     this.hasLeftFleet = true;
     return this.parts;

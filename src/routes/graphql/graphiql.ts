@@ -1,7 +1,7 @@
 import type { Plugin } from "graphql-yoga";
 
-/** Everything the page needs is in it, so the policy forbids the browser to load anything from elsewhere. Script and style
- *  are inline, and the script creates the editor's workers. */
+/** The page is self-contained: its policy forbids the browser to load anything from elsewhere. Script and style are
+ *  inline, and the script creates the editor's workers. */
 const pageHeaders = {
   "content-type": "text/html; charset=utf-8",
   "content-security-policy":
@@ -9,7 +9,7 @@ const pageHeaders = {
   "x-content-type-options": "nosniff",
 };
 
-/** Renders GraphiQL as one page. Its source has 9 MB, so it is imported at the first request for the page. */
+/** Renders GraphiQL as one page. Its source is 9 MB, so it is imported at the first request for the page. */
 export async function renderGraphiql(): Promise<string> {
   const { renderGraphiQL } = await import("@graphql-yoga/render-graphiql");
   return renderGraphiQL({ title: "GPU telemetry pipeline: GraphQL", subscriptionsProtocol: "WS" });

@@ -16,7 +16,7 @@ import { requestRules } from "./request-rules.ts";
 import { responseCache } from "./response-cache.ts";
 import { makeSchema } from "./schema.ts";
 
-/** What operators may switch off. */
+/** The features that operators may switch off. */
 export interface GraphqlSettings {
   readonly introspection: boolean;
   readonly graphiql: boolean;
@@ -32,14 +32,14 @@ export interface GraphqlOptions extends Omit<GraphqlParts, "admission"> {
   readonly log: Logger;
 }
 
-/** Subscriptions of all clients, over WebSockets and as events over HTTP. */
+/** Limit of the subscriptions of all clients, over WebSockets and as events over HTTP. */
 const subscriptionsMax = 10_000;
 
-/** Documents that are cached parsed and validated, and the errors of those that are invalid. */
+/** Limits of two caches: one of parsed and validated documents, one of the errors of invalid documents. */
 const documentsMax = {
   max: 1000,
   maxSize: 4 * 1024 * 1024,
-  // an empty document has a size, too: the cache accepts no size of 0
+  // plus 1, because the cache does not accept the size 0 of an empty document
   sizeCalculation: (_: unknown, document: string): number => document.length + 1,
 };
 
@@ -65,7 +65,8 @@ export function graphqlRoutes(options: GraphqlOptions) {
     .use(yoga({ ...yogaOptions(parts, options.settings, instance), schema: makeSchema() }));
 }
 
-/** The plugin keeps the Yoga it creates to itself; this Yoga plugin gets it for the WebSockets, too. */
+/** A Yoga plugin that captures the Yoga instance for the WebSockets: Elysia's plugin creates it and does not expose
+ *  it. */
 class YogaInstance {
   private yoga: Yoga | undefined;
 

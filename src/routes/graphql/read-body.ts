@@ -1,8 +1,8 @@
 /** Longest request body that is read, variables included; a document has at most 2,000 tokens. */
 export const bodyMaxBytes = 256 * 1024;
 
-/** Reads a request's body, but no more than its limit.
- *  @returns undefined if it is longer */
+/** Reads a request's body, up to the limit.
+ *  @returns undefined if the body is longer */
 export async function readBody(request: Request): Promise<string | undefined> {
   const contentLength = request.headers.get("content-length");
   if (contentLength !== null) return Number(contentLength) > bodyMaxBytes ? undefined : request.text();

@@ -4,7 +4,7 @@ import { graphqlError } from "../graphql-kit/graphql-errors.ts";
 
 const bodyTypes = ["application/json", "application/graphql"];
 
-/** Checks requests beyond GraphQL's own rules, and gives codes to the errors that graphql finds. */
+/** Checks requests beyond GraphQL's own rules, and adds codes to the errors that graphql finds. */
 export function requestRules({ introspection }: { readonly introspection: boolean }): Plugin {
   return {
     onRequest: (event) => {
@@ -33,7 +33,8 @@ export function requestRules({ introspection }: { readonly introspection: boolea
   };
 }
 
-/** Explains the error with which graphql stops comparing fields, when one name occurs a thousand times. */
+/** Explains graphql's error for a document that names a field a thousand times: graphql then stops comparing the
+ *  fields. */
 function explained(error: GraphQLError): GraphQLError {
   if (error.message !== "Validation aborted.") return error;
   return graphqlError("OPERATION_TOO_LARGE", "The document names the same fields too often; name each of them once");

@@ -7,8 +7,8 @@ import { bodyMaxBytes, readBody } from "./read-body.ts";
 
 const cacheMax = { maxEntries: 256, maxCharacters: 64 * 1024 * 1024 };
 
-/** Caches answers by the text of their request, if they were made from the fleet's memory alone, until the fleet changes:
- *  parser, validation and resolvers take ten times as long as the rest of an answer.
+/** Caches the answers that used only the fleet's memory, by the text of their request, until the fleet changes.
+ *  Parsing, validation and resolvers take ten times as long as the rest of an answer.
  *  @param contextOf returns the context of a request's operation; undefined if the request was not executed */
 export function responseCache(view: FleetView, contextOf: (request: Request) => OperationContext | undefined): Plugin {
   const responses = new ResponseCache({ ...cacheMax, version: () => view.version });
@@ -23,7 +23,7 @@ export function responseCache(view: FleetView, contextOf: (request: Request) => 
       const { version } = responses;
       const body = responses.get(key);
       if (body !== undefined) return event.endResponse(await body.answerTo(request, {}));
-      // the body has been read, so the request needs another one with the same text
+      // the body has been read, so a request with a new body of the same text replaces this one
       const readable = request.method === "POST" ? withBody(request, sent) : request;
       requests.set(readable, { key, version });
       event.setRequest(readable);

@@ -3,7 +3,7 @@ import { type FieldMap, schemaKit } from "../graphql-kit/field.ts";
 import type { ResourceFields } from "../resources/resource.ts";
 import { resources } from "../resources/resources.ts";
 
-/** The GraphQL schema: its types are made of the API's TypeBox schemas, its arguments of REST's parameters. */
+/** Makes the GraphQL schema: its types from the API's TypeBox schemas, its arguments from REST's parameters. */
 export function makeSchema(): GraphQLSchema {
   const kit = schemaKit((typeName) => merged(({ relations }) => relations[typeName] ?? {}));
   const fields = resources.map((resource) => resource.fields(kit));

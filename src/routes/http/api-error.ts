@@ -30,16 +30,16 @@ export class ApiError extends Error {
   }
 }
 
-/** What is wrong with a parameter. */
+/** A parameter whose value is not usable, and what is wrong with it. */
 export interface ParameterError {
   readonly parameter: string;
   readonly value: string;
   readonly problem?: Text;
-  /** What would be right, as the end of "expected ...". */
+  /** The usable values, as the end of "expected ...". */
   readonly expected: Text;
 }
 
-/** A parameter whose value cannot be used. */
+/** The error for a parameter whose value is not usable. */
 export class InvalidParameter extends ApiError {
   constructor(private readonly error: ParameterError) {
     const { parameter, expected } = error;
@@ -47,7 +47,7 @@ export class InvalidParameter extends ApiError {
     super(400, "invalid_parameter", { message: messageOf(error, restSpelling), details });
   }
 
-  /** The message for the users of another API. */
+  /** The message in another API's spelling. */
   messageIn(spelling: Spelling): string {
     return messageOf(this.error, spelling);
   }
@@ -62,7 +62,7 @@ function messageOf({ parameter, value, problem, expected }: ParameterError, spel
 const shownMaxLength = 200;
 
 /** The error for something that a path names but that does not exist.
- *  @param where the values of the path, by the names of its parameters */
+ *  @param where the values of the path's parameters, by name */
 export function notFound(resource: string, where: Readonly<Record<string, string>>): ApiError {
   const named = Object.entries(where).map(([name, value]) => `${name} ${JSON.stringify(shown(value))}`);
   return new ApiError(404, "not_found", {
@@ -71,7 +71,7 @@ export function notFound(resource: string, where: Readonly<Record<string, string
   });
 }
 
-/** A text as error responses show it: cut. */
+/** A text as error responses show it: shortened. */
 export function shown(text: string): string {
   return shortened(text, shownMaxLength);
 }

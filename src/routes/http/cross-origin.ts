@@ -1,6 +1,6 @@
 import { cors } from "@elysiajs/cors";
 
-/** Lets pages of these origins read answers; `*` is every origin. */
+/** Lets pages of these origins read answers; `*` means every origin. */
 export function crossOrigin(origins: readonly string[]) {
   return cors({
     origin: origins.includes("*") ? true : [...origins],

@@ -4,13 +4,13 @@ import { EtcdOutOfSpace, EtcdUnavailable, QueryTooCostly, QueueClosed, StoreUnav
 import { ApiError, shown } from "./api-error.ts";
 import { allowedMethods, type RoutePattern } from "./route-table.ts";
 
-/** When a client is asked to try again, after the store or the queue did not answer. */
+/** How long a client should wait if the store or the queue did not answer. */
 const retryAfterSeconds = 1;
 
-/** Renders every error response: wrong methods, unknown paths, errors of routes. Unexpected exceptions are logged; clients
- *  only see `internal_error`.
+/** Renders every error response: wrong methods, unknown paths, errors of routes. Unexpected exceptions are logged;
+ *  clients only see `internal_error`.
  *  Mount it first: Elysia's error hooks apply only to routes added after them.
- *  @param routes every route of the app, known once it is composed */
+ *  @param routes returns every route of the app; called only after the app is composed */
 export function errorHandling({
   routes,
   log,
@@ -43,7 +43,7 @@ function answer({ status, code, text }: ApiError, set: { status?: number | strin
 
 function unmatched(method: string, path: string, allowed: readonly string[]): ApiError {
   if (allowed.length > 0) {
-    const message = `${shown(method)} is not possible on ${shown(path)}; possible: ${allowed.join(", ")}`;
+    const message = `${shown(method)} is not allowed on ${shown(path)}; allowed: ${allowed.join(", ")}`;
     return new ApiError(405, "method_not_allowed", {
       message,
       details: { method: shown(method), path: shown(path), allowed },

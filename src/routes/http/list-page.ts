@@ -13,7 +13,8 @@ interface Paging {
   readonly cursor?: Place | undefined;
 }
 
-/** Cuts a part out of a list. A cursor is the place of an element: elements that come or go meanwhile do not move it.
+/** Cuts a part out of a list. A cursor is the place of an element, so it stays valid when elements are added or
+ *  removed.
  *  @param elements in the order of their places */
 export function pageOf<Element>(
   elements: readonly Element[],
@@ -30,7 +31,7 @@ export function pageOf<Element>(
   };
 }
 
-/** Which of two places comes first: numbers by value, texts by their code units. */
+/** Compares two places: numbers by value, texts by their code units. */
 export function comparePlaces(a: Place, b: Place): number {
   for (const [index, part] of a.entries()) {
     const other = b[index];

@@ -26,14 +26,15 @@ interface OperationText {
 }
 
 /** The body of a success, by the schema of its elements. In the envelope: `list`, `part` of a list, `page` of history,
- *  `rows` of aggregates, `single` object. Without envelope: `plain` and `text`. `rowsToo`: also as CSV and NDJSON. */
+ *  `rows` of aggregates, `single` object. Without the envelope: `plain` and `text`. With `rowsToo`, the list is also
+ *  available as CSV and NDJSON. */
 type Success =
   | { readonly list: TSchema; readonly rowsToo?: true }
   | { readonly part: TSchema; readonly rowsToo?: true }
   | { readonly page: TSchema; readonly rowsToo?: true }
   | { readonly rows: TSchema }
   | { readonly single: TSchema }
-  | { readonly plain: TSchema; /** What 503 with the same type means. */ readonly plain503?: string }
+  | { readonly plain: TSchema; /** The description of a 503 with the same schema. */ readonly plain503?: string }
   | { readonly text: string };
 
 /** A response by its media types. */
@@ -42,11 +43,11 @@ interface Documented {
   readonly content: Readonly<Record<string, { readonly schema: TSchema; readonly example?: unknown }>>;
 }
 
-/** The documentation of a route, for its `detail`. Responses are documented and not checked at run time, because checking
- *  a page of 10,000 records is slow; tests check them. */
+/** The documentation of a route, for its `detail`. Responses are documented and not checked at run time, because
+ *  checking a page of 10,000 records is slow; tests check them. */
 export function operation({ id, tag, summary, description, errors, etag, ...success }: OperationText & Success) {
   const isByRow = "rowsToo" in success;
-  // errors of every operation of the API; the rate limit does not apply to operators
+  // the rate limit does not apply to operators
   const all: ErrorStatus[] = [
     ...errors,
     ...(isByRow ? [406 as const] : []),
@@ -69,7 +70,7 @@ export function operation({ id, tag, summary, description, errors, etag, ...succ
 
 const notModified = { description: "The response that If-None-Match names is still current; no body" };
 
-/** A list row by row. History without limit and cursor is the whole window. */
+/** The media types of a list that is written row by row. */
 const rowContents = {
   "text/csv": { schema: Type.String({ description: "A header line, then a line for each element (RFC 4180)" }) },
   "application/x-ndjson": { schema: Type.String({ description: "A line for each element of data" }) },

@@ -9,7 +9,7 @@ export interface RateLimitOptions {
   readonly trustsForwardedFor: boolean;
 }
 
-/** Paths of operators and their tools, which are never limited. */
+/** Paths of operators and their tools; never limited. */
 const freePaths: ReadonlySet<string> = new Set(["/health", "/health/live", "/health/ready", "/metrics"]);
 
 /** Refuses the requests of a client above the limit. An address is forgotten after a second without a request. */

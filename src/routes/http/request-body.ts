@@ -1,10 +1,10 @@
 import { ApiError, shown } from "./api-error.ts";
 
-/** Client libraries send `{}` or `null` by habit; both are far shorter. */
+/** Far more than the `{}` or `null` that client libraries send by habit. */
 const bodyMaxBytes = 64 * 1024;
 
-/** REST reads only path and query, never a body. A short JSON body is ignored; any other one was meant for something else
- *  and is refused.
+/** REST reads only path and query, never a body. A short JSON body is ignored. Any other body is refused, because its
+ *  sender expects it to be used.
  *  @throws ApiError 413 for a body that is too long, 415 for one that is not JSON */
 export function checkBody({ method, headers }: Request): void {
   if (method === "GET" || method === "HEAD") return;

@@ -2,25 +2,26 @@ import { LRUCache } from "lru-cache";
 import { compressed, compressMinBytes } from "./formats/compress.ts";
 import { type Encoding, encodingOf } from "./formats/negotiate.ts";
 
-/** The body of an answer, kept in memory. */
+/** The body of an answer, cached in memory. */
 export class CachedBody {
   private readonly compressedBodies = new Map<Encoding, Promise<Uint8Array<ArrayBuffer>>>();
   private hash: string | undefined;
 
-  /** @param text is sent as it is in memory if it is ASCII; a buffer would be copied at each answer */
+  /** @param text a string, because an ASCII string is sent without a copy, and a buffer would be copied for each
+   *  answer */
   constructor(
     readonly text: string,
     private readonly contentType: string,
   ) {}
 
-  /** Weak: it is the same whether compressed or not. */
+  /** Weak, because compressed and uncompressed bodies share it. */
   get etag(): string {
     this.hash ??= `W/"${Bun.hash(this.text).toString(16)}"`;
     return this.hash;
   }
 
-  /** The answer with this body, compressed if the client takes that. Each compressed form is made once, when it is first
-   *  asked for. */
+  /** The answer with this body, compressed if the client accepts that. Each compressed form is made once, when it is
+   *  first needed. */
   answerTo(request: Request, headers: Readonly<Record<string, string>>): Response | Promise<Response> {
     const all = { ...headers, "content-type": this.contentType, vary: "accept, accept-encoding" };
     const encoding = this.text.length < compressMinBytes ? undefined : encodingOf(request);
@@ -37,13 +38,14 @@ export class CachedBody {
 
 interface ResponseCacheOptions {
   readonly maxEntries: number;
-  /** Of keys and bodies. A body counts twice: its compressed forms together are shorter than its text. */
+  /** Limit of all keys and bodies together. A body counts twice: the second time for its compressed forms, which
+   *  together are shorter than its text. */
   readonly maxCharacters: number;
   /** The version of the data that the bodies are made from; NaN if nothing may be cached. */
   readonly version: () => number;
 }
 
-/** Bodies of answers, valid until the data that they are made from changes; the least recently used are dropped first. */
+/** Bodies of answers, valid until their data changes; the least recently used bodies are dropped first. */
 export class ResponseCache {
   private readonly bodies: LRUCache<string, CachedBody>;
   private bodiesVersion = NaN;

@@ -3,10 +3,10 @@ import { defined } from "../../kit/defined.ts";
 /** A JSON object of the document. */
 export type Json = { [name: string]: unknown };
 
-/** Makes an OpenAPI 3.0 document of what @elysiajs/openapi writes: its schemas are TypeBox's, which is JSON Schema of a
- *  later draft. Turns `const` into `enum`, unions of constants into one `enum`, `multipleOf: 1` into `integer`,
- *  `examples` into `example`, `patternProperties` into `additionalProperties`; drops `$id`, and
- *  `additionalProperties: false` (so that a field more breaks no client).
+/** Turns the paths that @elysiajs/openapi writes into OpenAPI 3.0. Their schemas are TypeBox's, which follow a later
+ *  draft of JSON Schema. Turns `const` into `enum`, unions of constants into one `enum`, `multipleOf: 1` into
+ *  `integer`, `examples` into `example`, `patternProperties` into `additionalProperties`; drops `$id`, and
+ *  `additionalProperties: false` (so that an additional field breaks no client).
  *  @param paths the `paths` object of the document; not changed */
 export function normalisePaths(paths: Json): Json {
   return mapValues(paths, (item) => mapValues(item as Json, (operation) => normaliseOperation(operation as Json)));
@@ -50,7 +50,8 @@ function normaliseOperation(operation: Json): Json {
     : { ...operation, parameters: parameters.map(normaliseParameter), responses };
 }
 
-/** Description and example of a parameter's schema belong to the parameter; one with a default is not required. */
+/** Moves the description and the example from a parameter's schema to the parameter. A parameter with a default is not
+ *  required. */
 function normaliseParameter(parameter: Json): Json {
   const { description, example, ...schema } = normaliseSchema(parameter["schema"] as Json);
   const required = parameter["required"] === true && schema["default"] === undefined;

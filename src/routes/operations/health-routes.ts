@@ -16,7 +16,7 @@ export interface HealthOptions {
   readonly store: Pick<TelemetryStore, "ping"> | undefined;
   /** True while the process can answer clients from memory, whether or not the store answers. */
   readonly servesFromMemory: () => boolean;
-  /** What the store's database is; undefined until it was reached. */
+  /** Describes the store's database; undefined until the database was reached. */
   readonly engine: () => string | undefined;
   readonly queue: Pick<Queue, "stats">;
   readonly services: readonly Service[];
@@ -26,9 +26,10 @@ export interface HealthOptions {
   readonly clock: Clock;
 }
 
-/** Services that a process that serves from memory can do without: updates of the fleet, and the upkeep of etcd. */
+/** Services that a process does not need while it serves from memory: the updates of the fleet, and the upkeep of
+ *  etcd. */
 const dispensable: ReadonlySet<string> = new Set(["fleet", "etcd"]);
-/** A part that has not answered by then counts as down. Probes themselves time out after a few seconds. */
+/** A part that does not answer within this time counts as down. The prober itself times out after a few seconds. */
 const probeTimeoutMs = 2000;
 
 /** /health for people, /health/live and /health/ready for probes. */
@@ -48,7 +49,7 @@ export function healthRoutes(options: HealthOptions) {
     .get(
       "/health/ready",
       async ({ set }) => {
-        const reasons = await reasonsAgainst(options);
+        const reasons = await reasonsNotReady(options);
         set.status = reasons.length === 0 ? 200 : 503;
         return { status: reasons.length === 0 ? "ok" : "unavailable", reasons };
       },
@@ -61,9 +62,9 @@ async function readHealth(options: HealthOptions, startedAtMs: number): Promise<
   const [store, queue] = await Promise.all([storeHealth(options), queueHealth(options)]);
   const components: Record<string, ComponentHealth> = { ...defined({ store }), queue };
   for (const service of services) components[service.name] = serviceHealth(service);
-  const isWell = Object.values(components).every(({ status }) => status === "ok");
+  const areAllOk = Object.values(components).every(({ status }) => status === "ok");
   return {
-    status: isDown(options, store ?? queue) ? "down" : isWell ? "ok" : "degraded",
+    status: isDown(options, store ?? queue) ? "down" : areAllOk ? "ok" : "degraded",
     version,
     role: roles.join(","),
     cluster_id: clusterId,
@@ -78,9 +79,9 @@ function isDown({ servesFromMemory }: HealthOptions, first: ComponentHealth): bo
 }
 
 /** A process is ready if its store answers (the queue, if it has no store) and its services run. A process that serves
- *  from memory is ready without its store and without updates: while a store or etcd is down, no other gateway has
+ *  from memory is ready without its store and without updates: while the store or etcd is down, no other gateway has
  *  newer data. */
-async function reasonsAgainst(options: HealthOptions): Promise<string[]> {
+async function reasonsNotReady(options: HealthOptions): Promise<string[]> {
   const { services, servesFromMemory } = options;
   const first = (await storeHealth(options)) ?? (await queueHealth(options));
   const needed = services.filter(({ name }) => !servesFromMemory() || !dispensable.has(name));

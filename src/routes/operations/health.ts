@@ -4,10 +4,8 @@ import { wholeNumber } from "../schemas/envelope.ts";
 const componentSchema = Type.Object(
   {
     status: Type.Union([Type.Literal("ok"), Type.Literal("degraded"), Type.Literal("down")]),
-    reason: Type.Optional(Type.String({ description: "What is wrong and what to do; absent while ok" })),
-    activity: Type.Optional(
-      Type.String({ description: "What the part does or what it runs on, if that is worth knowing" }),
-    ),
+    reason: Type.Optional(Type.String({ description: "What is wrong, and what to do; absent if the status is ok" })),
+    activity: Type.Optional(Type.String({ description: "What the part does, or what it runs on" })),
   },
   { additionalProperties: false, description: "A part of the process" },
 );
@@ -23,7 +21,7 @@ export const healthSchema = Type.Object(
     version: Type.String({ description: "Version of the program" }),
     role: Type.String({ description: "Roles that this process runs" }),
     cluster_id: Type.String({ description: "Cluster that its input belongs to" }),
-    uptime_seconds: wholeNumber({ minimum: 0, description: "Time since the start" }),
+    uptime_seconds: wholeNumber({ minimum: 0, description: "Seconds since the start" }),
     components: Type.Record(Type.String(), componentSchema, { description: "Each part by name" }),
   },
   {
@@ -53,11 +51,11 @@ export const healthSchema = Type.Object(
 export type Health = Static<typeof healthSchema>;
 export type ComponentHealth = Static<typeof componentSchema>;
 
-/** What the probes answer. */
+/** The answer to a probe. */
 export const probeSchema = Type.Object(
   {
     status: Type.Union([Type.Literal("ok"), Type.Literal("unavailable")]),
-    reasons: Type.Array(Type.String(), { description: "Why it is unavailable; empty while ok" }),
+    reasons: Type.Array(Type.String(), { description: "Why the process is unavailable; empty if the status is ok" }),
   },
   {
     $id: "Probe",

@@ -8,7 +8,7 @@ import { accepts } from "../http/parameters/accepts.ts";
 import { noQuery } from "../http/parameters/common.ts";
 
 export interface PrometheusOptions {
-  /** Holds the instruments of the other parts of the process; one app a registry. */
+  /** Holds the instruments of the other parts of the process. Each app needs its own registry. */
   readonly registry: Registry;
   readonly queue: Pick<Queue, "stats">;
   readonly services: readonly Service[];
@@ -16,7 +16,8 @@ export interface PrometheusOptions {
   readonly clock: Clock;
 }
 
-/** /metrics for Prometheus: the instruments of all parts, and the state of queue, services and process now. */
+/** /metrics for Prometheus: the instruments of all parts, and the current state of the queue, the services and the
+ *  process. */
 export function prometheusRoutes(options: PrometheusOptions) {
   const { registry } = options;
   const readQueue = queueGauges(options);

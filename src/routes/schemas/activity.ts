@@ -1,14 +1,14 @@
 import { Type } from "@sinclair/typebox";
 
-/** How far a GPU may be behind the newest record of its cluster and still count as active. */
+/** A GPU is active if its newest record is at most this much older than its cluster's newest record. */
 export const activeLagMs = 60_000;
 
 /** The values of a status. */
 export const statusValues = ["active", "silent"] as const;
 export type Status = (typeof statusValues)[number];
 
-/** Whether a GPU, host or cluster reports. Compared with the newest record of the cluster and not with the clock: GPUs of
- *  an imported history are active, and a GPU that stopped reporting while others report is silent. */
+/** Whether a GPU, host or cluster reports. The newest record is compared with the cluster's newest record, not with the
+ *  clock: the GPUs of an imported history are active, and a GPU that stops reporting while others report is silent. */
 export const statusSchema = Type.Union(
   statusValues.map((value) => Type.Literal(value)),
   {
@@ -17,8 +17,8 @@ export const statusSchema = Type.Union(
   },
 );
 
-/** @param lastSeenAtMs its newest record
- *  @param newestAtMs the newest record of its cluster */
+/** @param lastSeenAtMs instant of the newest record
+ *  @param newestAtMs instant of the cluster's newest record */
 export function statusOf(lastSeenAtMs: number, newestAtMs: number): Status {
   return newestAtMs - lastSeenAtMs <= activeLagMs ? "active" : "silent";
 }

@@ -4,9 +4,8 @@ import { resolutions } from "../../domain/query.ts";
 /** Longest name of a GPU, host, cluster, model or namespace. */
 export const nameMaxLength = 256;
 
-/** A whole number. `Type.Integer` is not coerced from a query and `t.Integer` becomes a union in the documentation;
- *  this is coerced, and the documentation shows it as an integer. */
-export function wholeNumber(options: { minimum?: number; maximum?: number; default?: number; description?: string }) {
+/** A whole number. The OpenAPI document shows `multipleOf: 1` as an integer. */
+export function wholeNumber(options: { minimum?: number; description?: string }) {
   return Type.Number({ multipleOf: 1, ...options });
 }
 

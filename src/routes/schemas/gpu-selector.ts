@@ -3,7 +3,8 @@ import type { GpuSelector } from "../../domain/gpu-selector.ts";
 import { defined } from "../../kit/defined.ts";
 import { nameMaxLength } from "./envelope.ts";
 
-/** The API's names for what selects GPUs: REST's parameters, GraphQL's arguments, a subscription's filters. */
+/** The fields that select GPUs, by the API's names: REST's parameters, GraphQL's arguments, a subscription's
+ *  filters. */
 export const selectorFields = {
   gpu_uuid: field("Only this GPU", "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4"),
   cluster_id: field("Only GPUs of this cluster", "local-cluster"),
@@ -12,10 +13,10 @@ export const selectorFields = {
   namespace: field("Only GPUs that this Kubernetes namespace holds", "ml-training"),
 };
 
-/** What a client gives for these names. */
+/** A client's values for these fields. */
 export type SelectorValues = { readonly [Name in keyof typeof selectorFields]?: string | undefined };
 
-/** The selector that a client's values make. */
+/** Makes a selector from a client's values. */
 export function selectorOf({ gpu_uuid, cluster_id, hostname, model, namespace }: SelectorValues): GpuSelector {
   return defined({
     uuids: gpu_uuid === undefined ? undefined : [gpu_uuid],

@@ -9,18 +9,18 @@ export const gpuSchema = Type.Object(
   {
     id: Type.String({ description: "Index on its host (DCGM's gpu label)" }),
     uuid: Type.String({ description: "Identifies the GPU everywhere (DCGM's UUID label)" }),
-    hostname: Type.String({ description: "Host that it is in" }),
-    name: Type.String({ description: "Model (DCGM_FI_DEV_NAME); empty if the input does not say" }),
-    device: Type.String({ description: "Device on its host; empty if the input does not say" }),
+    hostname: Type.String({ description: "Host that the GPU is in" }),
+    name: Type.String({ description: "Model (DCGM_FI_DEV_NAME); empty if the input does not have it" }),
+    device: Type.String({ description: "Device name on its host; empty if the input does not have it" }),
     status: statusSchema,
     cluster_id: Type.String({ description: "Cluster that its host belongs to" }),
     driver_version: Type.Optional(
-      Type.String({ description: "DCGM_FI_DRIVER_VERSION; absent if the input does not say" }),
+      Type.String({ description: "DCGM_FI_DRIVER_VERSION; absent if the input does not have it" }),
     ),
-    first_seen_at: instant("When its oldest record was measured"),
-    last_seen_at: instant("When its newest record was measured"),
+    first_seen_at: instant("When the GPU's oldest record was measured"),
+    last_seen_at: instant("When the GPU's newest record was measured"),
     properties: Type.Optional(
-      Type.Record(Type.String(), Type.String(), { description: "Further labels of the input, by their own names" }),
+      Type.Record(Type.String(), Type.String(), { description: "Other labels of the input, by name" }),
     ),
   },
   {
@@ -48,7 +48,7 @@ export const gpuSchema = Type.Object(
 type ApiGpu = Static<typeof gpuSchema>;
 
 /** A GPU in the API's shape.
- *  @param newestAtMs instant of the newest record of its cluster */
+ *  @param newestAtMs instant of its cluster's newest record */
 export function toApiGpu(gpu: StoredGpu, newestAtMs: number): ApiGpu {
   const { driverVersion, properties } = gpu;
   return {

@@ -14,7 +14,7 @@ const gpuCounts = {
 export const hostSchema = Type.Object(
   {
     hostname: Type.String({ description: "Name of the host, and its id in paths" }),
-    cluster_id: Type.String({ description: "Cluster that it belongs to" }),
+    cluster_id: Type.String({ description: "Cluster that the host belongs to" }),
     ...gpuCounts,
     status: statusSchema,
     last_seen_at: instant("Newest record of its GPUs"),
@@ -67,7 +67,7 @@ export const clusterSchema = Type.Object(
 );
 
 /** Instant of the newest record of each cluster, milliseconds since the epoch.
- *  @param gpus all GPUs of the clusters in question */
+ *  @param gpus all GPUs of these clusters */
 export function newestByCluster(gpus: readonly StoredGpu[]): ReadonlyMap<string, number> {
   const newest = new Map<string, number>();
   for (const { clusterId, lastSeenAtMs } of gpus) {
@@ -92,7 +92,7 @@ export function toApiHosts(
 }
 
 /** Clusters by id.
- *  @param gpus all GPUs of the clusters in question */
+ *  @param gpus all GPUs of these clusters */
 export function toApiClusters(gpus: readonly StoredGpu[]): Static<typeof clusterSchema>[] {
   const newestAtMs = newestByCluster(gpus);
   const clusters = [...Map.groupBy(gpus, ({ clusterId }) => clusterId)];

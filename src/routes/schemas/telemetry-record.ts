@@ -9,11 +9,11 @@ const identity = {
   telemetry_id: Type.String({
     description: "{hostname}_{gpu_id}_{epoch seconds}, with .mmm if the instant has milliseconds",
   }),
-  timestamp: instant("When it was measured, UTC; with milliseconds if they are not 0"),
+  timestamp: instant("When the record was measured, UTC; with milliseconds if they are not 0"),
   gpu_id: Type.String({ description: "Index of the GPU on its host" }),
-  uuid: Type.String({ description: "The GPU" }),
-  device: Type.String({ description: "Device on its host; empty if the input does not say" }),
-  model_name: Type.String({ description: "Model of the GPU; empty if the input does not say" }),
+  uuid: Type.String({ description: "UUID of the GPU" }),
+  device: Type.String({ description: "Device name on its host; empty if the input does not have it" }),
+  model_name: Type.String({ description: "Model of the GPU; empty if the input does not have it" }),
   hostname: Type.String({ description: "Host of the GPU" }),
   cluster_id: Type.String({ description: "Cluster of the host" }),
 };
@@ -24,19 +24,19 @@ const workload = {
   namespace: Type.Optional(Type.String({ description: "Namespace of the pod" })),
 };
 
-const spreads = (description: string) => Type.Record(Type.String(), Type.Number(), { description });
+const byMetric = (description: string) => Type.Record(Type.String(), Type.Number(), { description });
 
 const rollupSchema = Type.Object(
   {
     records: wholeNumber({ minimum: 1, description: "Records in the minute or hour" }),
-    min: spreads("Lowest value of each metric"),
-    max: spreads("Highest value of each metric"),
-    count: spreads("Number of values of each metric"),
+    min: byMetric("Lowest value of each metric"),
+    max: byMetric("Highest value of each metric"),
+    count: byMetric("Number of values of each metric"),
   },
   {
     additionalProperties: false,
     description:
-      "Only with resolution 1m or 1h. timestamp is then the beginning of the minute or hour; a gauge's field is its average, a counter's its highest value",
+      "Only with resolution 1m or 1h. timestamp is then the beginning of the minute or hour; the value of a gauge is its average, and the value of a counter its highest value",
   },
 );
 
@@ -45,7 +45,7 @@ function metricField({ description, unit, dcgmField, dcgmFieldId, kind }: Metric
   return Type.Optional(Type.Number({ description: `${description}; ${unit}, ${kind} (${origin})` }));
 }
 
-/** The metrics of a record: those of the catalogue, and those that the catalogue does not know. */
+/** The metrics of a record: those of the catalogue, and all others in `custom`. */
 export const metricFields = {
   ...Object.fromEntries(metrics.map((metric) => [metric.name, metricField(metric)])),
   custom: Type.Optional(
@@ -53,7 +53,7 @@ export const metricFields = {
   ),
 };
 
-/** A record as the API shows it. Its metric fields are the catalogue's. */
+/** A record as the API shows it. */
 export const telemetryRecordSchema = Type.Object(
   {
     ...identity,
@@ -112,7 +112,7 @@ export function toApiRecord(record: StoredRecord): ApiRecord {
   return shown;
 }
 
-/** A minute or an hour in the API's shape: averages of gauges, and counters as they were at the end. */
+/** A minute or an hour in the API's shape: the average of each gauge, and the highest value of each counter. */
 export function toApiRollup({ gpu, timeMs, records, metrics: aggregates }: StoredRollup): ApiRecord {
   const of = (pick: (name: string) => number): Record<string, number> =>
     Object.fromEntries(Object.keys(aggregates).map((name) => [name, pick(name)]));

@@ -77,11 +77,11 @@ export interface components {
             type: "telemetry_update";
             /**
              * Format: date-time
-             * @description When it was measured, UTC; with milliseconds if they are not 0
+             * @description When the record was measured, UTC; with milliseconds if they are not 0
              * @example 2025-07-18T20:42:34Z
              */
             timestamp: string;
-            /** @description The GPU */
+            /** @description UUID of the GPU */
             gpu_uuid: string;
             /** @description The requested metrics that the record has */
             data: {

@@ -838,11 +838,11 @@ export interface components {
             id: string;
             /** @description Identifies the GPU everywhere (DCGM's UUID label) */
             uuid: string;
-            /** @description Host that it is in */
+            /** @description Host that the GPU is in */
             hostname: string;
-            /** @description Model (DCGM_FI_DEV_NAME); empty if the input does not say */
+            /** @description Model (DCGM_FI_DEV_NAME); empty if the input does not have it */
             name: string;
-            /** @description Device on its host; empty if the input does not say */
+            /** @description Device name on its host; empty if the input does not have it */
             device: string;
             /**
              * @description active: its newest record is at most 60 s older than the newest record of its cluster; otherwise silent
@@ -852,21 +852,21 @@ export interface components {
             status: "active" | "silent";
             /** @description Cluster that its host belongs to */
             cluster_id: string;
-            /** @description DCGM_FI_DRIVER_VERSION; absent if the input does not say */
+            /** @description DCGM_FI_DRIVER_VERSION; absent if the input does not have it */
             driver_version?: string;
             /**
              * Format: date-time
-             * @description When its oldest record was measured
+             * @description When the GPU's oldest record was measured
              * @example 2025-07-18T20:42:34Z
              */
             first_seen_at: string;
             /**
              * Format: date-time
-             * @description When its newest record was measured
+             * @description When the GPU's newest record was measured
              * @example 2025-07-18T20:42:34Z
              */
             last_seen_at: string;
-            /** @description Further labels of the input, by their own names */
+            /** @description Other labels of the input, by name */
             properties?: {
                 [key: string]: string;
             };
@@ -977,16 +977,16 @@ export interface components {
             role: string;
             /** @description Cluster that its input belongs to */
             cluster_id: string;
-            /** @description Time since the start */
+            /** @description Seconds since the start */
             uptime_seconds: number;
             /** @description Each part by name */
             components: {
                 [key: string]: {
                     /** @enum {string} */
                     status: "ok" | "degraded" | "down";
-                    /** @description What is wrong and what to do; absent while ok */
+                    /** @description What is wrong, and what to do; absent if the status is ok */
                     reason?: string;
-                    /** @description What the part does or what it runs on, if that is worth knowing */
+                    /** @description What the part does, or what it runs on */
                     activity?: string;
                 };
             };
@@ -1006,7 +1006,7 @@ export interface components {
         Host: {
             /** @description Name of the host, and its id in paths */
             hostname: string;
-            /** @description Cluster that it belongs to */
+            /** @description Cluster that the host belongs to */
             cluster_id: string;
             /** @description GPUs that have reported */
             gpu_count: number;
@@ -1129,7 +1129,7 @@ export interface components {
         Probe: {
             /** @enum {string} */
             status: "ok" | "unavailable";
-            /** @description Why it is unavailable; empty while ok */
+            /** @description Why the process is unavailable; empty if the status is ok */
             reasons: string[];
         };
         /**
@@ -1199,17 +1199,17 @@ export interface components {
             telemetry_id: string;
             /**
              * Format: date-time
-             * @description When it was measured, UTC; with milliseconds if they are not 0
+             * @description When the record was measured, UTC; with milliseconds if they are not 0
              * @example 2025-07-18T20:42:34Z
              */
             timestamp: string;
             /** @description Index of the GPU on its host */
             gpu_id: string;
-            /** @description The GPU */
+            /** @description UUID of the GPU */
             uuid: string;
-            /** @description Device on its host; empty if the input does not say */
+            /** @description Device name on its host; empty if the input does not have it */
             device: string;
-            /** @description Model of the GPU; empty if the input does not say */
+            /** @description Model of the GPU; empty if the input does not have it */
             model_name: string;
             /** @description Host of the GPU */
             hostname: string;
@@ -1329,7 +1329,7 @@ export interface components {
             pod?: string;
             /** @description Namespace of the pod */
             namespace?: string;
-            /** @description Only with resolution 1m or 1h. timestamp is then the beginning of the minute or hour; a gauge's field is its average, a counter's its highest value */
+            /** @description Only with resolution 1m or 1h. timestamp is then the beginning of the minute or hour; the value of a gauge is its average, and the value of a counter its highest value */
             rollup?: {
                 /** @description Records in the minute or hour */
                 records: number;
@@ -1757,10 +1757,10 @@ export interface operations {
                  * @example ml-training
                  */
                 namespace?: string;
-                /** @description At most this many, 1 to 10000; next_cursor leads to those that follow. Default all */
+                /** @description At most this many, 1 to 10000; next_cursor leads to the next ones. Default all */
                 limit?: number;
                 /**
-                 * @description next_cursor of the answer before: the elements after it
+                 * @description next_cursor of the previous answer; returns the elements that follow
                  * @example WyJtdHY1LWRneDEtaGdwdS0wMzIiLDQsIkdQVS03NWNhODM2Zi0xMmEwLTlmYmUtMTNhMi0xNzczM2E1ZjY4ZTQiXQ
                  */
                 cursor?: string;
@@ -1905,7 +1905,7 @@ export interface operations {
                  * @example 2025-07-18T20:42:34Z
                  */
                 end_time?: string;
-                /** @description At most this many, the newest ones; 1 to 10000, default 100 */
+                /** @description At most this many records, the newest ones; 1 to 10000, default 100 */
                 limit?: number;
                 /**
                  * @description asc for the oldest record first, desc for the newest
@@ -1913,7 +1913,7 @@ export interface operations {
                  */
                 order?: "asc" | "desc";
                 /**
-                 * @description Names of /api/v1/metrics with commas between them; only these come, default all
+                 * @description Names from /api/v1/metrics, separated by commas; only these are returned; default all
                  * @example temperature,power_draw
                  */
                 metrics?: string;
@@ -1923,7 +1923,7 @@ export interface operations {
                  */
                 resolution?: "auto" | "raw" | "1m" | "1h";
                 /**
-                 * @description next_cursor of the answer before: what comes before it in time
+                 * @description next_cursor of the previous answer; returns older records
                  * @example WzE3NTI4NzEzNTQwMDAsNDJd
                  */
                 cursor?: string;
@@ -2537,7 +2537,7 @@ export interface operations {
                  * @example 2025-07-18T20:42:34Z
                  */
                 end_time?: string;
-                /** @description At most this many, the newest ones; 1 to 10000, default 100 */
+                /** @description At most this many records, the newest ones; 1 to 10000, default 100 */
                 limit?: number;
                 /**
                  * @description asc for the oldest record first, desc for the newest
@@ -2545,7 +2545,7 @@ export interface operations {
                  */
                 order?: "asc" | "desc";
                 /**
-                 * @description Names of /api/v1/metrics with commas between them; only these come, default all
+                 * @description Names from /api/v1/metrics, separated by commas; only these are returned; default all
                  * @example temperature,power_draw
                  */
                 metrics?: string;
@@ -2555,7 +2555,7 @@ export interface operations {
                  */
                 resolution?: "auto" | "raw" | "1m" | "1h";
                 /**
-                 * @description next_cursor of the answer before: what comes before it in time
+                 * @description next_cursor of the previous answer; returns older records
                  * @example WzE3NTI4NzEzNTQwMDAsNDJd
                  */
                 cursor?: string;
@@ -2670,10 +2670,10 @@ export interface operations {
                  * @example ml-training
                  */
                 namespace?: string;
-                /** @description At most this many, 1 to 10000; next_cursor leads to those that follow. Default all */
+                /** @description At most this many, 1 to 10000; next_cursor leads to the next ones. Default all */
                 limit?: number;
                 /**
-                 * @description next_cursor of the answer before: the elements after it
+                 * @description next_cursor of the previous answer; returns the elements that follow
                  * @example WyJtdHY1LWRneDEtaGdwdS0wMzIiLDQsIkdQVS03NWNhODM2Zi0xMmEwLTlmYmUtMTNhMi0xNzczM2E1ZjY4ZTQiXQ
                  */
                 cursor?: string;
@@ -2814,7 +2814,7 @@ export interface operations {
                  * @example 2025-07-18T20:42:34Z
                  */
                 end_time?: string;
-                /** @description At most this many, the newest ones; 1 to 10000, default 100 */
+                /** @description At most this many records, the newest ones; 1 to 10000, default 100 */
                 limit?: number;
                 /**
                  * @description asc for the oldest record first, desc for the newest
@@ -2822,7 +2822,7 @@ export interface operations {
                  */
                 order?: "asc" | "desc";
                 /**
-                 * @description Names of /api/v1/metrics with commas between them; only these come, default all
+                 * @description Names from /api/v1/metrics, separated by commas; only these are returned; default all
                  * @example temperature,power_draw
                  */
                 metrics?: string;
@@ -2832,7 +2832,7 @@ export interface operations {
                  */
                 resolution?: "auto" | "raw" | "1m" | "1h";
                 /**
-                 * @description next_cursor of the answer before: what comes before it in time
+                 * @description next_cursor of the previous answer; returns older records
                  * @example WzE3NTI4NzEzNTQwMDAsNDJd
                  */
                 cursor?: string;
@@ -2940,7 +2940,7 @@ export interface operations {
                  * @example 2025-07-18T20:42:34Z
                  */
                 end_time?: string;
-                /** @description At most this many, the newest ones; 1 to 10000, default 100 */
+                /** @description At most this many records, the newest ones; 1 to 10000, default 100 */
                 limit?: number;
                 /**
                  * @description asc for the oldest record first, desc for the newest
@@ -2948,7 +2948,7 @@ export interface operations {
                  */
                 order?: "asc" | "desc";
                 /**
-                 * @description Names of /api/v1/metrics with commas between them; only these come, default all
+                 * @description Names from /api/v1/metrics, separated by commas; only these are returned; default all
                  * @example temperature,power_draw
                  */
                 metrics?: string;
@@ -3050,7 +3050,7 @@ export interface operations {
                  */
                 group_by: "cluster" | "host" | "gpu" | "model" | "namespace";
                 /**
-                 * @description Names of /api/v1/metrics with commas between them; default gpu_utilization, memory_utilization, temperature, power_draw
+                 * @description Names from /api/v1/metrics, separated by commas; default gpu_utilization, memory_utilization, temperature, power_draw
                  * @example temperature,power_draw
                  */
                 metrics?: string;

@@ -19,7 +19,7 @@ export class Admission {
   }
 
   /** Counts a subscription until it ends.
-   *  @throws GraphQLError if there are too many, or the process is stopping; `events` is ended then */
+   *  @throws GraphQLError if there are too many, or the process is stopping; `events` is then ended */
   admit<Event>(events: AsyncIterableIterator<Event>): AsyncIterableIterator<Event> {
     const max = this.maxSubscriptions;
     if (this.admitted.size >= max || this.stopping.aborted) {

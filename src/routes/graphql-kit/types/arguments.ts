@@ -14,7 +14,7 @@ import type { EnumTypes } from "./enums.ts";
 import { camelCase, graphqlSpelling, pascalCase } from "./names.ts";
 import { dateTime } from "./scalars.ts";
 
-/** Makes arguments of REST's parameters, with their defaults. A list with commas in REST is a list here. */
+/** Makes arguments from REST's parameters, with their defaults. A comma-separated list in REST is a list here. */
 export function argumentsOf(parameters: Parameters, enums: EnumTypes): GraphQLFieldConfigArgumentMap {
   return Object.fromEntries(
     Object.entries(parameters).map(([name, { kind, schema, description, absent }]): [string, GraphQLArgumentConfig] => {
@@ -31,7 +31,8 @@ export function argumentsOf(parameters: Parameters, enums: EnumTypes): GraphQLFi
   );
 }
 
-/** Reads arguments as REST's parameters, by its names; an argument that is null is absent.
+/** Reads arguments as REST's parameters, and returns the values by REST's names. An argument that is null counts as
+ *  absent.
  *  @throws InvalidParameter if a value is out of its range */
 export function parametersOf<Of extends Parameters>(
   parameters: Of,
@@ -40,7 +41,7 @@ export function parametersOf<Of extends Parameters>(
   const values: Record<string, unknown> = {};
   for (const [name, parameter] of Object.entries(parameters)) {
     const value = args[camelCase(name)];
-    // the text of a list has commas, as in REST
+    // String() joins a list with commas, as in REST
     values[name] =
       value === undefined || value === null
         ? parameter.absent?.value

@@ -1,16 +1,16 @@
 import type { Spelling } from "../../http/parameters/spelling.ts";
 
-/** `gpu_utilization` -> `gpuUtilization`: names of GraphQL follow from those of JSON. */
+/** `gpu_utilization` -> `gpuUtilization`: GraphQL's names are derived from those of JSON. */
 export function camelCase(name: string): string {
   return name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** `gpu_utilization` -> `GpuUtilization`: the part of a type's name that comes from a field's. */
+/** `gpu_utilization` -> `GpuUtilization`: the part of a type's name that is derived from a field's name. */
 export function pascalCase(name: string): string {
   return camelCase(name).replace(/^./, (first) => first.toUpperCase());
 }
 
-/** Names of values in GraphQL begin with a letter. */
+/** GraphQL's names for the values that begin with a digit. */
 const nameByValue: ReadonlyMap<string, string> = new Map([
   ["1m", "minute"],
   ["1h", "hour"],

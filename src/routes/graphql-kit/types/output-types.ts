@@ -23,15 +23,15 @@ type Source = Readonly<Record<string, unknown>>;
 
 const intMax = 2 ** 31 - 1;
 
-/** Makes object types of the API's TypeBox schemas: a field for each property, with its description; what may be absent
- *  may be null. GraphQL has no maps: one becomes a list of entries with a name each. Whole numbers are Int where the schema
- *  keeps them within 32 bits, else Float. */
+/** Makes object types from the API's TypeBox schemas: a field for each property, with its description. An optional
+ *  property becomes a nullable field. GraphQL has no maps, so a map becomes a list of named entries. A whole number is
+ *  an Int if the schema limits it to 32 bits, otherwise a Float. */
 export class OutputTypes {
-  private readonly made = new Map<string, GraphQLObjectType>();
+  private readonly typeByName = new Map<string, GraphQLObjectType>();
 
   constructor(
     private readonly enums: EnumTypes,
-    /** Fields that lead from a type, known by its name, to others. */
+    /** Returns the fields that lead from the named type to others. */
     private readonly relationsOf: (typeName: string) => Readonly<Fields>,
   ) {}
 
@@ -56,10 +56,10 @@ export class OutputTypes {
     name: string,
     make: () => { readonly description: string | undefined; readonly fields: () => Fields },
   ): GraphQLObjectType {
-    const known = this.made.get(name);
-    if (known !== undefined) return known;
+    const existing = this.typeByName.get(name);
+    if (existing !== undefined) return existing;
     const type = new GraphQLObjectType<unknown, GraphqlContext>({ name, ...make() });
-    this.made.set(name, type);
+    this.typeByName.set(name, type);
     return type;
   }
 
@@ -80,7 +80,7 @@ export class OutputTypes {
     );
   }
 
-  /** @returns the type, and how the value becomes one of it */
+  /** @returns the type, and a function that turns a property's value into a value of the type */
   private typeOf(name: string, schema: TSchema): { type: GraphQLOutputType; read: (value: unknown) => unknown } {
     if (Array.isArray(schema["anyOf"]))
       return asItIs(this.enums.of(literalsOf(name, schema), name, schema.description));
@@ -147,10 +147,10 @@ function isInt(schema: TSchema): boolean {
 function literalsOf(name: string, schema: TSchema): string[] {
   const values = (schema["anyOf"] as TSchema[]).map((member) => member["const"] as unknown);
   if (values.every((value) => typeof value === "string")) return values;
-  throw new Error(`${name} is a union of something else than texts`);
+  throw new Error(`${name} is a union of values other than texts`);
 }
 
-/** The same fields, of what is found in the source. */
+/** The same fields, resolved from the object that `find` returns. */
 function withSource(fields: Fields, find: (source: unknown) => unknown): Fields {
   return Object.fromEntries(
     Object.entries(fields).map(([name, { resolve, ...field }]) => [

@@ -3,11 +3,11 @@ import { shown } from "../../http/api-error.ts";
 import { readInstant } from "../../../domain/timestamp.ts";
 import { badInput } from "../graphql-errors.ts";
 
-/** An instant, as text like in JSON. */
+/** An instant, as the text that JSON has. */
 export const dateTime = new GraphQLScalarType<string, string>({
   name: "DateTime",
   description:
-    "An instant as RFC 3339 has it, in UTC on the way out, with any zone on the way in: 2025-07-18T20:42:34Z",
+    "An instant in RFC 3339 format, such as 2025-07-18T20:42:34Z; arguments may have any zone, answers are in UTC",
   specifiedByURL: "https://www.rfc-editor.org/rfc/rfc3339#section-5.6",
   serialize: String,
   parseValue: (value) => checked(value),

@@ -16,11 +16,12 @@ import { graphqlError } from "../../graphql-kit/graphql-errors.ts";
 import type { FleetIndex, FleetView } from "../../fleet/fleet-index.ts";
 import { type OperationSize, sizeOfOperation } from "./operation-size.ts";
 
-/** Tokens of a document: some ten times as many as a large dashboard's. The time of validation grows with their square. */
+/** Tokens that a document may have: about ten times as many as a large dashboard needs. The time of validation grows
+ *  with the square of their number. */
 const tokensMax = 2000;
 
-/** The largest operation that is executed. GraphiQL's introspection has a depth of 15. A million values take about a second,
- *  during which the process answers no other request. */
+/** The largest operation that is executed. GraphiQL's introspection has a depth of 15. A million values take about a
+ *  second, during which the process answers no other request. */
 const maxSize: OperationSize = { depth: 16, aliases: 30, values: 1_000_000 };
 
 const remedy: Readonly<Record<keyof OperationSize, string>> = {
@@ -29,7 +30,7 @@ const remedy: Readonly<Record<keyof OperationSize, string>> = {
   values: "set limit, select fewer GPUs, or select fewer fields",
 };
 
-/** What Yoga is about to execute. */
+/** An operation that Yoga is about to execute. */
 interface Executed {
   readonly schema: GraphQLSchema;
   readonly document: DocumentNode;
@@ -61,7 +62,7 @@ function parseWithinLimit(source: string | Source, options?: ParseOptions): Docu
 /** @throws GraphQLError if the operation is larger than `maxSize` */
 function checkSize({ schema, document, operationName, variableValues }: Executed, view: FleetView): void {
   const operation = getOperationAST(document, operationName);
-  if (!operation) return; // its execution reports the error
+  if (!operation) return; // the execution reports the error
   const definitions = operation.variableDefinitions ?? [];
   const { coerced } = getVariableValues(schema, definitions, (variableValues ?? {}) as Record<string, unknown>);
   if (coerced === undefined) return;
@@ -74,7 +75,7 @@ function checkSize({ schema, document, operationName, variableValues }: Executed
   for (const limit of ["depth", "aliases", "values"] as const) {
     const max = maxSize[limit];
     if (size[limit] <= max) continue;
-    // nested fragments can multiply to more than an integer holds
+    // nested lists can multiply to more than a safe integer
     const value = Math.min(Math.ceil(size[limit]), Number.MAX_SAFE_INTEGER);
     throw graphqlError(
       "OPERATION_TOO_LARGE",

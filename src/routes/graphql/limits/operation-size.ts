@@ -24,7 +24,7 @@ export interface OperationSize {
   /** Levels of fields inside fields. */
   readonly depth: number;
   readonly aliases: number;
-  /** Values that the answer may have: each field counts once for each element of the lists around it. */
+  /** Values that the answer may have. Inside a list, a field counts once for each element. */
   readonly values: number;
 }
 
@@ -33,13 +33,13 @@ export interface SizedOperation {
   readonly schema: GraphQLSchema;
   readonly operation: OperationDefinitionNode;
   readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>;
-  /** Coerced. */
+  /** The coerced values. */
   readonly variables: Readonly<Record<string, unknown>>;
   /** Undefined while the fleet is not loaded. */
   readonly fleet: FleetIndex | undefined;
 }
 
-/** Assumed elements of lists whose field has no `size`: maps of records, and introspection. */
+/** Assumed lengths of lists whose field has no `size`: maps of records, and introspection. */
 const defaultSize = 8;
 const introspectionSize = 20;
 const zero: OperationSize = { depth: 0, aliases: 0, values: 0 };
@@ -52,7 +52,8 @@ export function sizeOfOperation(sized: SizedOperation): OperationSize {
 }
 
 class SizeWalk {
-  /** Each fragment is measured once: fragments that each spread the next one twice would take exponential time. */
+  /** Each fragment is measured once; otherwise, fragments that each spread the next one twice would take exponential
+   *  time. */
   private readonly fragmentSizes = new Map<string, OperationSize>();
 
   constructor(private readonly sized: SizedOperation) {}

@@ -11,7 +11,7 @@ import type { Logger } from "pino";
 import { ApiError } from "../../http/api-error.ts";
 import { graphqlError } from "../../graphql-kit/graphql-errors.ts";
 
-/** How Yoga executes an operation, with all plugins. */
+/** Yoga's functions for one operation, with all plugins. */
 interface Operation {
   readonly schema: GraphQLSchema;
   parse(text: string): DocumentNode | Promise<DocumentNode>;
@@ -21,12 +21,12 @@ interface Operation {
   readonly subscribe: (args: ExecutionArgs) => OperationResult;
 }
 
-/** What is used of Yoga. */
+/** The part of Yoga that this module uses. */
 export interface Yoga {
   getEnveloped(context: object): Operation;
 }
 
-/** What is used of Bun's server. */
+/** The part of Bun's server that this module uses. */
 interface SocketServer {
   upgrade(
     request: Request,
@@ -36,7 +36,7 @@ interface SocketServer {
 
 type Wire = Pick<Bun.ServerWebSocket<GraphqlSocket>, "send" | "close" | "getBufferedAmount">;
 
-/** Bytes in Bun's buffer from which nothing more is sent until it is empty. */
+/** If Bun's buffer holds this many bytes, nothing more is sent until it is empty. */
 const behindBytes = 64 * 1024;
 /** Operations that a connection may run at a time. */
 const operationsMax = 100;
@@ -45,7 +45,7 @@ const operationsMax = 100;
 const serviceRestart = 1012;
 
 export interface GraphqlSocketsOptions {
-  /** Asked when an operation begins. */
+  /** Called when an operation begins. */
   readonly yoga: () => Yoga;
   readonly maxConnections: number;
   /** Aborted when the process is about to stop. */
@@ -100,7 +100,8 @@ export class GraphqlSockets {
   }
 }
 
-/** @returns what graphql-ws shall execute, or the errors that it shall send; the connection stays open either way */
+/** @returns the operation for graphql-ws to execute, or the errors for it to send; the connection stays open either
+ *  way */
 async function prepare(
   { schema, execute, subscribe, ...operation }: Operation,
   { query, operationName, variables: variableValues }: SubscribePayload,
@@ -133,7 +134,7 @@ function operationOf({ rootValue }: ExecutionArgs): Pick<Operation, "execute" | 
   return rootValue as Pick<Operation, "execute" | "subscribe">;
 }
 
-/** What an open connection has: Bun's socket, and graphql-ws's handlers. */
+/** The parts of an open connection: Bun's socket, and graphql-ws's handlers. */
 interface Connection {
   readonly wire: Wire;
   readonly onMessage: (text: string) => Promise<void>;
@@ -171,7 +172,7 @@ export class GraphqlSocket {
   message(_wire: Wire, data: string | Uint8Array): void {
     const text = typeof data === "string" ? data : new TextDecoder().decode(data);
     this.connection?.onMessage(text).catch((error: Error) => {
-      // graphql-ws throws for a message that only servers send; it closes the connection itself if it cannot read one
+      // graphql-ws throws if a client sends a server's message; it closes the connection itself if it cannot read one
       if (error.message.startsWith("Unexpected message")) return this.end(CloseCode.BadRequest, error.message);
       this.owner.onError(error);
       this.end(CloseCode.InternalServerError, "the message failed inside the server");
@@ -195,7 +196,7 @@ export class GraphqlSocket {
     this.connection?.wire.close(code, reason);
   }
 
-  /** Resolves when the client has taken what was sent before, so that graphql-ws asks for no more until then. */
+  /** Resolves when the client is not behind any more; graphql-ws requests the next event only then. */
   private async send(wire: Wire, text: string): Promise<void> {
     wire.send(text);
     if (wire.getBufferedAmount() < behindBytes) return;

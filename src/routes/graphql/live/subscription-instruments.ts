@@ -1,6 +1,6 @@
 import { Gauge, type Registry } from "prom-client";
 
-/** Registers the number of clients that follow something over GraphQL; counted when the registry is read. */
+/** Registers the numbers of GraphQL connections and subscriptions; both are counted when the registry is read. */
 export function subscriptionInstruments(
   registry: Registry,
   { connections, subscriptions }: { readonly connections: () => number; readonly subscriptions: () => number },

@@ -1,7 +1,7 @@
 import Negotiator from "negotiator";
 import { ApiError, shown } from "../api-error.ts";
 
-/** The formats of lists: one JSON document, or row by row. */
+/** The formats of lists: one JSON document, or rows as CSV or NDJSON. */
 export type Format = "json" | "csv" | "ndjson";
 
 const mediaTypes: Readonly<Record<Format, string>> = {

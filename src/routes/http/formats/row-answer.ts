@@ -9,20 +9,20 @@ export interface RowAnswer {
   readonly format: Exclude<Format, "json">;
   /** The columns of a CSV; objects in a cell are JSON. */
   readonly columns: readonly string[];
-  /** Its next part is read when the client has taken the one before; it is closed when the client has gone. */
+  /** The next part is read when the client has taken the previous one. Closed when the client disconnects. */
   readonly parts: AsyncGenerator<readonly Row[], void>;
 }
 
 const contentTypes = { csv: "text/csv; charset=utf-8; header=present", ndjson: "application/x-ndjson" } as const;
 
-/** An answer row by row, in the memory of one part however many parts follow. Errors before the first part become an error
- *  response; later ones abort the stream. */
+/** An answer that is written row by row. Only one part is in memory at a time. An error before the first part becomes
+ *  an error response; a later one aborts the stream. */
 export async function rowAnswer({ request, format, columns, parts }: RowAnswer): Promise<Response> {
   const texts = textsOf(await parts.next(), parts, format === "csv" ? columns : undefined);
   const body = new ReadableStream<Uint8Array>(
     {
       pull: async (controller) => {
-        // HEAD drains the stream to find its length; stop when the client has gone
+        // HEAD drains the stream to find its length; stop when the client has disconnected
         const { done, value } = request.signal.aborted ? await texts.return() : await texts.next();
         if (done === true) controller.close();
         else controller.enqueue(new TextEncoder().encode(value));
@@ -41,7 +41,7 @@ export async function rowAnswer({ request, format, columns, parts }: RowAnswer):
   return new Response(compressedStream(body, encoding), { headers: { ...headers, "content-encoding": encoding } });
 }
 
-/** The texts of the parts. None of them is empty: a stream does not pull again after an empty text.
+/** The texts of the parts. Empty texts are left out, because a stream does not pull again after an empty text.
  *  @param columns of a CSV, which has its header even without rows; undefined for NDJSON */
 async function* textsOf(
   first: IteratorResult<readonly Row[], void>,

@@ -4,7 +4,7 @@ import { checkBody } from "../request-body.ts";
 import type { Parameter, Parameters, ValuesOf } from "./parameter.ts";
 import { restSpelling, spelled } from "./spelling.ts";
 
-/** Makes a route take these parameters: the handler's `query` has their values. */
+/** Options of a route that accepts these parameters; the handler's `query` has their values. */
 export function accepts<Query extends Parameters>(query: Query) {
   return {
     query: schemaOf(query),
@@ -80,15 +80,16 @@ function unusable(
   return new InvalidParameter({ parameter: name, value, problem, expected });
 }
 
-function unknownParameter(name: string, known: readonly string[]): ApiError {
-  const expected = known.length === 0 ? "no parameters" : known.join(", ");
+function unknownParameter(name: string, names: readonly string[]): ApiError {
+  const expected = names.length === 0 ? "no parameters" : names.join(", ");
   return new ApiError(400, "unknown_parameter", {
     message: `There is no parameter ${JSON.stringify(shown(name))} here; expected ${expected}`,
-    details: { parameter: shown(name), known },
+    details: { parameter: shown(name), known: names },
   });
 }
 
-/** The schema for OpenAPI. Elysia accepts any value by it, as `transform` has replaced the texts by values already. */
+/** The schema for OpenAPI. Elysia accepts any value, because `transform` has already replaced the texts by checked
+ *  values. */
 function schemaOf<Of extends Parameters>(parameters: Of) {
   const properties = Object.fromEntries(
     Object.entries(parameters).map(([name, { schema, description }]) => [

@@ -15,12 +15,12 @@ export function nameOf(description: Text, example: string): Parameter<string> {
   return text({ maxLength: nameMaxLength, description, example });
 }
 
-/** Most elements of an answer that is one piece, and how many it has if nothing else is asked for. */
+/** The largest limit, and the default one. */
 export const limitMax = 10_000;
 export const limitDefault = 100;
 
 interface LimitOptions {
-  /** What is limited, as a sentence. */
+  /** The start of the description. */
   readonly meaning?: string;
   readonly maximum?: number;
   readonly byDefault?: number;
@@ -33,12 +33,12 @@ export function limit(options: LimitOptions = {}): Parameter<number> {
   return withDefault(integer({ minimum: 1, maximum, description }), byDefault);
 }
 
-/** Metrics that an answer may be narrowed to, or that are summed up at a time. */
+/** How many metrics a request may name. */
 const metricsMax = 20;
 
 /** Names of metrics.
- *  @param absent what comes if none are given, as the end of the description */
-export function metricsParameter(absent: string): Parameter<readonly string[] | undefined> {
+ *  @param effect the effect of the parameter and its default, as the end of the description */
+export function metricsParameter(effect: string): Parameter<readonly string[] | undefined> {
   return optional(
     listOf(
       metrics.map(({ name }) => name),
@@ -46,14 +46,14 @@ export function metricsParameter(absent: string): Parameter<readonly string[] | 
         noun: "metric",
         source: "/api/v1/metrics",
         maxItems: metricsMax,
-        description: ({ listSuffix }) => `Names of /api/v1/metrics${listSuffix}; ${absent}`,
+        description: ({ listSuffix }) => `Names from /api/v1/metrics${listSuffix}; ${effect}`,
         example: "temperature,power_draw",
       },
     ),
   );
 }
 
-/** What GPUs are selected by. */
+/** The parameters that select GPUs. */
 export const gpuSelection = {
   gpu_uuid: selection("gpu_uuid"),
   cluster_id: selection("cluster_id"),
@@ -62,7 +62,7 @@ export const gpuSelection = {
   namespace: selection("namespace"),
 };
 
-/** The parameters of lists of GPUs and hosts; without a limit, a list comes as a whole. */
+/** The parameters of lists of GPUs and hosts. Without a limit, the whole list is returned. */
 export const gpuListQuery = {
   ...gpuSelection,
   limit: optional(
@@ -70,12 +70,12 @@ export const gpuListQuery = {
       minimum: 1,
       maximum: limitMax,
       description: ({ name }) =>
-        `At most this many, 1 to ${limitMax}; ${name("next_cursor")} leads to those that follow. Default all`,
+        `At most this many, 1 to ${limitMax}; ${name("next_cursor")} leads to the next ones. Default all`,
     }),
   ),
   cursor: cursorParameter({
     maxLength: 2048,
-    following: "the elements after it",
+    following: "the elements that follow",
     example: ["mtv5-dgx1-hgpu-032", 4, "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4"],
     positionOf: (place) => place,
   }),

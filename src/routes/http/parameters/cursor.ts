@@ -1,6 +1,6 @@
 import { notUsable, type Parameter, text } from "./parameter.ts";
 
-/** Where an element stands in a list: the values that the list is ordered by. */
+/** An element's place in a list: the values that the list is ordered by. */
 export type Place = readonly (string | number)[];
 
 /** The cursor of a place, for `next_cursor`. */
@@ -21,28 +21,28 @@ function decodeCursor(cursor: string): Place | undefined {
 
 interface CursorOptions<Position extends object> {
   readonly maxLength: number;
-  /** What comes after the cursor. */
+  /** The elements that the cursor leads to. */
   readonly following: string;
   readonly example: Place;
-  /** @returns undefined if no element can stand there */
+  /** @returns undefined if no element can have this place */
   readonly positionOf: (place: Place) => Position | undefined;
 }
 
-/** The parameter that takes the `next_cursor` of the answer before. */
+/** The parameter that takes the `next_cursor` of the previous answer. */
 export function cursorParameter<Position extends object>(
   options: CursorOptions<Position>,
 ): Parameter<Position | undefined> {
   const { maxLength, following, example, positionOf } = options;
   const { description, schema, kind } = text({
     maxLength,
-    description: ({ name }) => `${name("next_cursor")} of the answer before: ${following}`,
+    description: ({ name }) => `${name("next_cursor")} of the previous answer; returns ${following}`,
     example: encodeCursor(example),
   });
   return {
     kind,
     schema,
     description,
-    expected: ({ name }) => `${name("next_cursor")} of the answer before, as it is`,
+    expected: ({ name }) => `${name("next_cursor")} of the previous answer, unchanged`,
     read: (given) => {
       const place = given.length <= maxLength ? decodeCursor(given) : undefined;
       const value = place && positionOf(place);

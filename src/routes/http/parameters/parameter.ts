@@ -2,7 +2,7 @@ import { quoted } from "../../../domain/cut-text.ts";
 import { type Instant, readInstant } from "../../../domain/timestamp.ts";
 import type { Text } from "./spelling.ts";
 
-/** What values a parameter takes, for those who make types of it. */
+/** The kind of a parameter's values, from which GraphQL makes a type. */
 export type Kind =
   | { readonly name: "text" }
   | { readonly name: "instant" }
@@ -11,19 +11,19 @@ export type Kind =
   /** Several values of a choice, written with commas between them. */
   | { readonly name: "list"; readonly values: readonly string[] };
 
-/** A value, or what is wrong with the text; without a problem if what is expected says enough. */
+/** The value, or what is wrong with the text. `problem` is absent if `expected` says enough. */
 export type Read<Value> = { readonly value: Value } | { readonly problem?: Text };
 
-/** Not a value; what is expected says enough about it. */
+/** The text is not a value, and `expected` says enough about it. */
 export const notUsable: { readonly problem?: Text } = {};
 
-/** One parameter of a request: what OpenAPI says of it, what GraphQL makes of it, and how its text is read. */
+/** One parameter of a request: its documentation, its kind, and the function that reads its text. */
 export interface Parameter<Value> {
   readonly kind: Kind;
   /** JSON Schema of the text. */
   readonly schema: Readonly<Record<string, unknown>>;
   readonly description: Text;
-  /** What would be right, as the end of "expected ...". */
+  /** The usable values, as the end of "expected ...". */
   readonly expected: Text;
   readonly read: (text: string) => Read<Value>;
   /** The value of an absent parameter; undefined if the parameter is required. */
@@ -33,32 +33,32 @@ export interface Parameter<Value> {
 /** The parameters of a request by their names. */
 export type Parameters = Readonly<Record<string, Parameter<unknown>>>;
 
-/** The values of parameters by their names; one that is optional and absent is undefined. */
+/** The values of parameters by their names; an optional parameter that is absent has undefined. */
 export type ValuesOf<Of extends Parameters> = {
   readonly [Name in keyof Of]: Of[Name] extends Parameter<infer Value> ? Value : never;
 };
 
-/** Some parameters without these. */
+/** The parameters without the named ones. */
 export function without<Of extends Parameters, Name extends keyof Of & string>(
   parameters: Of,
   ...names: readonly Name[]
 ): Omit<Of, Name> {
-  const left = Object.entries(parameters).filter(([name]) => !names.some((each) => each === name));
-  return Object.fromEntries(left) as Omit<Of, Name>;
+  const others = Object.entries(parameters).filter(([name]) => !names.some((each) => each === name));
+  return Object.fromEntries(others) as Omit<Of, Name>;
 }
 
-/** What every parameter has for its readers. */
+/** The documentation of a parameter. */
 interface About {
   readonly description: Text;
   readonly example?: string;
 }
 
-/** A parameter that may be absent; its value is undefined then. */
+/** A parameter that may be absent; its value is then undefined. */
 export function optional<Value>(parameter: Parameter<Value>): Parameter<Value | undefined> {
   return { ...parameter, absent: { value: undefined } };
 }
 
-/** A parameter that may be absent and then has this value. */
+/** A parameter that has this value if it is absent. */
 export function withDefault<Value extends string | number>(
   parameter: Parameter<Value>,
   value: Value,
@@ -73,8 +73,8 @@ export function text({ maxLength, ...about }: About & { readonly maxLength: numb
     kind: { name: "text" },
     expected: `a text of 1 to ${maxLength} characters`,
     read: (given) => {
-      // PostgreSQL cannot store it
-      if (given.includes("\0")) return { problem: "it has the character NUL" };
+      // PostgreSQL cannot store NUL
+      if (given.includes("\0")) return { problem: "it contains the character NUL" };
       return given.length >= 1 && given.length <= maxLength ? { value: given } : notUsable;
     },
   };
@@ -109,7 +109,7 @@ export function integer({
   };
 }
 
-/** An instant of RFC 3339. */
+/** An instant in RFC 3339 format. */
 export function instant(description: Text): Parameter<Instant> {
   const example = "2025-07-18T20:42:34Z";
   return {
@@ -123,7 +123,7 @@ export function instant(description: Text): Parameter<Instant> {
   };
 }
 
-/** One of some values. */
+/** One of the given values. */
 export function choice<const Value extends string>(
   values: readonly Value[],
   about: Partial<About> = {},
@@ -145,8 +145,9 @@ export function choice<const Value extends string>(
 
 const listMaxLength = 1000;
 
-/** Several of some values, each counted once.
- *  @param noun of one value @param source where the values are listed */
+/** A list of the given values; repeated values count once.
+ *  @param noun the noun for one value
+ *  @param source the path that lists the values */
 export function listOf(
   values: readonly string[],
   {
@@ -156,15 +157,15 @@ export function listOf(
     ...about
   }: About & { readonly noun: string; readonly source: string; readonly maxItems: number },
 ): Parameter<readonly string[]> {
-  const isOne = new Set(values);
+  const allowed = new Set(values);
   return {
     ...required({ type: "string", minLength: 1, maxLength: listMaxLength }, about),
     kind: { name: "list", values },
-    expected: ({ listSuffix }) => `1 to ${maxItems} names of ${source}${listSuffix}`,
+    expected: ({ listSuffix }) => `1 to ${maxItems} names from ${source}${listSuffix}`,
     read: (given) => {
       if (given.length > listMaxLength) return notUsable;
       const items = [...new Set(given.split(","))];
-      const unknown = items.find((item) => !isOne.has(item));
+      const unknown = items.find((item) => !allowed.has(item));
       if (unknown !== undefined) return { problem: `there is no ${noun} ${quoted(unknown)}` };
       return items.length <= maxItems ? { value: items } : { problem: `${items.length} names` };
     },
