@@ -13,9 +13,9 @@ type FollowerState =
 
 /** Keeps one subscription alive over successive connections.
  *
- *  CONNECTING  A connection was made, and the gateway has not confirmed the subscription yet.
+ *  CONNECTING  A connection has started, and the gateway has not confirmed the subscription yet.
  *  FOLLOWING   The gateway sends records.
- *  WAITING     The connection broke; the next one is made after a wait.
+ *  WAITING     The connection broke; the next one starts after a wait.
  *  ENDED       Final.
  *
  *  CONNECTING -subscribed-> FOLLOWING
@@ -36,7 +36,7 @@ export class Follower {
     this.nextWaitMs = this.retryMs;
     this.settleEnded = Promise.withResolvers();
     this.ended = this.settleEnded.promise;
-    // mark as handled: callers may ignore `ended`
+    // marks a rejection as handled, because callers may ignore `ended`
     this.ended.catch(() => undefined);
     this.state = { name: "CONNECTING", connection: this.connect() };
   }

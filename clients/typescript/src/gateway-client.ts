@@ -2,10 +2,11 @@ import createClient, { type Client } from "openapi-fetch";
 import { GatewayError, GatewayUnreachable } from "./gateway-error.ts";
 import type { paths } from "./generated/schema.ts";
 
-/** The media types of answers, unless a call's Accept header requests another: CSV and NDJSON are read by `parseAs: "text"`. */
+/** The media types of answers, unless a call's Accept header requests another. CSV and NDJSON need
+ *  `parseAs: "text"`. */
 type Media = "application/json" | "text/plain";
 
-/** Every path of the gateway, by its method: `gateway.GET("/api/v1/gpus/{uuid}", { params: { path: { uuid } } })`. */
+/** The gateway's paths, by method: `gateway.GET("/api/v1/gpus/{uuid}", { params: { path: { uuid } } })`. */
 export type GatewayClient = Client<paths, Media>;
 
 export interface GatewayClientOptions {
@@ -19,10 +20,10 @@ export interface GatewayClientOptions {
   readonly fetch?: (request: Request) => Promise<Response>;
 }
 
-/** Makes a client. It holds no connection, and need not be closed.
+/** Makes a client. It holds no connection and does not have to be closed.
  *
- *  A call resolves to `{ data }`, or to `{ error }` with the body of an error answer; `answerOf` turns the latter into an
- *  exception. A call rejects with GatewayUnreachable if no answer arrives.
+ *  A call resolves to `{ data }`, or to `{ error }` with the body of an error answer; `answerOf` turns `{ error }` into
+ *  an exception. A call rejects with GatewayUnreachable if no answer arrives.
  *  @throws TypeError if baseUrl is not a URL */
 export function createGatewayClient(options: GatewayClientOptions): GatewayClient {
   const { baseUrl, headers = {}, timeoutMs = 30_000, fetch: send = (request) => fetch(request) } = options;
@@ -56,7 +57,7 @@ export async function answerOf<Data>(
   throw errorOf(response, error);
 }
 
-/** In a browser, a path alone is enough: it is relative to the page. */
+/** Checks that baseUrl is a URL. In a browser, it may also be a path, which is relative to the page. */
 function checkBaseUrl(baseUrl: string): void {
   const isPath = baseUrl.startsWith("/") && "location" in globalThis;
   const isUrl = /^https?:\/\//.test(baseUrl) && URL.canParse(baseUrl);
@@ -76,12 +77,12 @@ function limitedTo(timeoutMs: number, request: Request): Request {
   return new Request(request, { signal: AbortSignal.any([request.signal, AbortSignal.timeout(timeoutMs)]) });
 }
 
-/** True for errors that pass unchanged: thrown by `fetch` above, or because the caller aborted the call. */
+/** True for errors that pass unchanged: those of `fetch` above, and those of calls that the caller aborted. */
 function isOwn(cause: unknown): boolean {
   return cause instanceof GatewayUnreachable || (cause instanceof Error && cause.name === "AbortError");
 }
 
-/** With the messages of all causes: Node's own message is only "fetch failed". */
+/** The messages of an error and all its causes: Node's own message is only "fetch failed". */
 function reasonOf(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);
   return cause.cause instanceof Error ? `${cause.message}: ${reasonOf(cause.cause)}` : cause.message;

@@ -31,8 +31,8 @@ export interface LiveConnectionOptions {
   readonly onEnd: (reason: string) => void;
 }
 
-/** One connection to /ws, until it ends. A connection can be dead although neither side has closed it, and a WebSocket in a
- *  browser cannot send protocol pings. So the connection asks the gateway for a pong, and ends if nothing arrives.
+/** One connection to /ws. A connection can be dead although neither side has closed it, and a WebSocket in a browser
+ *  cannot send protocol pings. The client therefore requests a pong, and ends the connection if nothing arrives.
  *
  *  ALIVE   A message arrived since the last check, or the connection is new.
  *  PROBED  A pong was requested, and nothing has arrived yet.

@@ -13,15 +13,16 @@ export type LiveMessage = SubscribedMessage | ReplayedMessage | SkippedMessage |
 export interface LiveOptions {
   /** The gateway's URL, such as `http://localhost:8080`. */
   readonly baseUrl: string;
-  /** Which GPUs and which metrics; all by default. */
+  /** The GPUs and the metrics to follow; all by default. */
   readonly filters?: SubscribeRequest["filters"];
-  /** RFC 3339: stored records from this instant on come first. By default, the last known values do. */
+  /** RFC 3339: stored records from this instant on are sent first. By default, the newest record of each GPU is sent
+   *  first. */
   readonly since?: string;
   readonly onUpdate: (update: TelemetryUpdateMessage) => void;
   readonly onMessage?: (message: LiveMessage) => void;
   /** Called when the connection breaks, with the time until the next attempt. */
   readonly onBreak?: (reason: string, retryInMs: number) => void;
-  /** The first wait after a break, in milliseconds; it doubles up to 30 s until a subscription begins. Default 500. */
+  /** The first wait after a break, in milliseconds. It doubles with each failed attempt, up to 30 s. Default 500. */
   readonly retryMs?: number;
   /** A connection that is silent for this long, in milliseconds, is replaced. Default 30,000. */
   readonly silenceMs?: number;

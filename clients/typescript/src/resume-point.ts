@@ -1,12 +1,12 @@
 import type { TelemetryUpdateMessage } from "./generated/messages.ts";
 
-/** A GPU whose newest record is older than the fleet's newest one by more than this is silent, and does not hold back the
- *  resume point. Its next record is delivered when it arrives, unless it arrives during a break. */
+/** A GPU is silent if its newest record is older than the fleet's newest one by more than this. A silent GPU does not
+ *  hold back the resume point. If it stores records during a break, those before the resume point are not delivered. */
 const silentAfterMs = 60_000;
 
-/** The instant from which records have to be requested after a break, so that none is missed. */
+/** The instant from which to request records after a break, so that no record is missed. */
 export class ResumePoint {
-  /** Instant of the newest record that was delivered, by GPU. */
+  /** Instant of the newest delivered record, by GPU. */
   private readonly newestMs = new Map<string, number>();
   private isReplaying = false;
 
@@ -15,7 +15,7 @@ export class ResumePoint {
 
   /** The `since` of the next connection; undefined if it begins with the last known values. */
   begin(): string | undefined {
-    // an interrupted replay may have delivered all records of some GPUs and none of others: it starts over
+    // an interrupted replay starts over: it may have delivered all records of some GPUs and no records of others
     if (!this.isReplaying) this.since = this.oldestOfActive() ?? this.since;
     this.isReplaying = this.since !== undefined;
     return this.since;
@@ -26,8 +26,8 @@ export class ResumePoint {
     this.isReplaying = false;
   }
 
-  /** Records that an update arrived.
-   *  @returns true if it has to be delivered: it is new, or may have more metrics than before */
+  /** Remembers the instant of an update.
+   *  @returns true if the update has to be delivered: it is new, or may have more metrics than before */
   record({ gpu_uuid, timestamp, replay }: TelemetryUpdateMessage): boolean {
     const timeMs = Date.parse(timestamp);
     const newestMs = this.newestMs.get(gpu_uuid) ?? -Infinity;
@@ -36,8 +36,8 @@ export class ResumePoint {
     return true;
   }
 
-  /** The oldest of the active GPUs' newest instants: GPUs report at different times, so the resume point has to suit the
-   *  one that is furthest behind. */
+  /** The oldest of the active GPUs' newest instants. GPUs report at different times, so the GPU that is furthest behind
+   *  determines the resume point. */
   private oldestOfActive(): string | undefined {
     let newestMs = -Infinity;
     for (const timeMs of this.newestMs.values()) newestMs = Math.max(newestMs, timeMs);

@@ -17,10 +17,10 @@ export type ApiCluster = Static<typeof clusterSchema>;
 
 /** The fleet at one moment, indexed by UUID, host and cluster. */
 export class FleetIndex {
-  /** By hostname, then index. */
+  /** Ordered by hostname, then index. */
   readonly gpus: readonly ApiGpu[];
   readonly hosts: readonly ApiHost[];
-  /** By id. */
+  /** Ordered by id. */
   readonly clusters: readonly ApiCluster[];
   private readonly gpuByUuid: ReadonlyMap<string, ApiGpu>;
   private readonly clusterById: ReadonlyMap<string, ApiCluster>;
@@ -46,7 +46,7 @@ export class FleetIndex {
     return this.gpuByUuid.get(uuid);
   }
 
-  /** The selected GPUs, by hostname and index. */
+  /** The selected GPUs, ordered by hostname and index. */
   selected(selector: GpuSelector): readonly ApiGpu[] {
     return this.fleet.members(selector).flatMap(({ gpu: { uuid } }) => this.gpu(uuid) ?? []);
   }
@@ -73,7 +73,7 @@ export class FleetIndex {
   }
 }
 
-/** What identifies a host. */
+/** The values that identify a host. */
 export interface Place {
   readonly cluster_id: string;
   readonly hostname: string;

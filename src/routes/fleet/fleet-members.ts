@@ -4,11 +4,11 @@ import type { FleetMember } from "./fleet.ts";
 import type { GpuState, HotChanges, NewestRecord } from "../../pipeline/hot/hot-tier.ts";
 import { mergeRecords, mergeStates } from "../../pipeline/hot/merge-state.ts";
 
-/** What store and hot tier have delivered of a GPU, in any order. */
+/** The data about a GPU that the store and the hot tier have delivered, in any order. */
 interface MemberEntry {
   state: GpuState | undefined;
   record: NewestRecord | undefined;
-  /** From the store, which may have deleted the newest record already. */
+  /** From the store, which may already have deleted the newest record. */
   lastSeenAtMs: number;
   member: FleetMember | undefined;
 }
@@ -42,7 +42,8 @@ export class FleetMembers {
     return this.replaceMembers(changed);
   }
 
-  /** Merges what the store has. At the same instant the hot tier's attributes win: they may be newer.
+  /** Merges the store's GPUs and records. If the hot tier has attributes of the same instant, they win, because they
+   *  may be newer.
    *  @returns the members that are new or replaced */
   mergeStored(gpus: readonly StoredGpu[], latest: readonly StoredRecord[]): FleetMember[] {
     const changed = new Set<MemberEntry>();
@@ -51,8 +52,8 @@ export class FleetMembers {
       if (lastSeenAtMs > entry.lastSeenAtMs) changed.add(entry);
       entry.lastSeenAtMs = Math.max(entry.lastSeenAtMs, lastSeenAtMs);
     }
-    const seen = this.mergeAll({ gpus: gpus.map(stateOf), records: latest.map(newestOf) }, "existing");
-    return [...new Set([...this.replaceMembers(changed), ...seen])];
+    const updated = this.mergeAll({ gpus: gpus.map(stateOf), records: latest.map(newestOf) }, "existing");
+    return [...new Set([...this.replaceMembers(changed), ...updated])];
   }
 
   get size(): number {

@@ -11,25 +11,26 @@ import type { Fleet, FleetMember } from "./fleet.ts";
 import { FleetMembers } from "./fleet-members.ts";
 import type { HotTier } from "../../pipeline/hot/hot-tier.ts";
 
-const storeErrorPrefix = "the fleet may lack what only the store has";
+const storeErrorPrefix = "the fleet may lack GPUs and records that only the store has";
 const hotTierErrorPrefix = "the fleet's newest state is not updated";
 
 export interface FleetProjectionOptions {
   readonly hotTier: HotTier;
   readonly store: Pick<FleetQueries, "gpus" | "latest">;
-  /** The store is read again this often, if other processes store records without writing to the hot tier; absent: never. */
+  /** How often the store is read again if other processes store records without writing to the hot tier; absent:
+   *  never. */
   readonly rereadMs?: number | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-/** How long starting waits for the first answers of store and hot tier. */
+/** How long the start waits for the first answers of the store and the hot tier. */
 const startTimeoutMs = 5000;
-/** The pause before a store that did not answer is read again. */
+/** The pause before the store is read again after an error. */
 const retryMs = 2000;
 
-/** Keeps the fleet in memory: reads it from the store once, then follows the changes of the hot tier. Either alone is
- *  enough to serve from; the other is merged when it answers.
+/** Keeps the fleet in memory: reads it from the store once, then follows the changes of the hot tier. Either one is
+ *  enough to serve clients; the other is merged when it answers.
  *
  *  FOLLOWING -hot tier does not answer-> INTERRUPTED (serves what it has) -it answers-> FOLLOWING
  *  FOLLOWING after a gap: the store is read again, for records that were missed. */
@@ -62,7 +63,7 @@ export class FleetProjection extends BaseService implements Fleet {
   }
 
   get isLoaded(): boolean {
-    // an empty hot tier may be new: only the store can say that the fleet is empty
+    // an empty hot tier may be new: only the store shows whether the fleet is empty
     return this.hasStore || (this.hasHotTier && this.merged.size > 0);
   }
 
@@ -144,7 +145,7 @@ export class FleetProjection extends BaseService implements Fleet {
     this.firstAnswers.hot.resolve();
   }
 
-  /** Reads the store until it has answered. A call while it is being read makes it read once more. */
+  /** Reads the store until it has answered. A call during a read causes one more read. */
   private readStore(): void {
     this.mustReadAgain = true;
     this.reading ??= this.readUntilCurrent().finally(() => (this.reading = undefined));

@@ -4,7 +4,7 @@ import type { StoredGpu, StoredRecord } from "../../domain/query.ts";
 /** A GPU with its newest record. Immutable: a change replaces it. */
 export interface FleetMember {
   readonly gpu: StoredGpu;
-  /** Undefined if the store has the GPU, but none of its records. */
+  /** Undefined if the store has the GPU, but no record of it. */
   readonly record: StoredRecord | undefined;
 }
 
@@ -12,7 +12,7 @@ export interface FleetMember {
 export interface Fleet {
   /** Changes with every change of the fleet. */
   readonly version: number;
-  /** False before store or hot tier have answered. */
+  /** False until the store or the hot tier has answered. */
   readonly isLoaded: boolean;
   /** Ordered by hostname, then gpuId, then uuid.
    *  @throws StoreUnavailable while the fleet is not loaded */
@@ -21,7 +21,8 @@ export interface Fleet {
   member(uuid: string): FleetMember | undefined;
   /** In the order of `members`. @throws StoreUnavailable while the fleet is not loaded */
   gpus(selector: GpuSelector): StoredGpu[];
-  /** Newest record of each GPU that has one, in the order of `members`. @throws StoreUnavailable while it is not loaded */
+  /** The newest record of each GPU that has a record, in the order of `members`.
+   *  @throws StoreUnavailable while the fleet is not loaded */
   latest(selector: GpuSelector): StoredRecord[];
   /** Calls the listener with the existing members, then with every new or replaced one, before `members` shows it. */
   onMembers(listener: (members: readonly FleetMember[]) => void): void;

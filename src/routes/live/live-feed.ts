@@ -2,11 +2,11 @@ import { type GpuSelector, selectsGpu } from "../../domain/gpu-selector.ts";
 import type { StoredGpu, StoredRecord } from "../../domain/query.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 
-/** A record that became its GPU's newest one, or a newest one of which more metrics arrived. */
+/** A record that became its GPU's newest one, or a newest record that got more metrics. */
 export interface LiveUpdate {
   readonly gpu: StoredGpu;
   readonly record: StoredRecord;
-  /** The record of the GPU's previous update; of the same instant if this update adds metrics to it. */
+  /** The record of the GPU's previous update. It has the same instant if this update adds metrics. */
   readonly previous?: StoredRecord | undefined;
 }
 
@@ -14,7 +14,7 @@ export interface LiveUpdate {
 export type LiveListener = (update: LiveUpdate) => void;
 
 interface Subscriber {
-  /** Without the GPUs' uuids: subscribers that name GPUs are looked up by them. */
+  /** Without uuids: subscribers that name GPUs are looked up by uuid. */
   readonly selector: GpuSelector;
   readonly listener: LiveListener;
 }
@@ -23,8 +23,8 @@ type Subscribers = Set<Subscriber>;
 
 /** Publishes every GPU's newest record as it arrives; the records of one GPU come in time order.
  *
- *  Subscribers are indexed by the most selective field of their selector, so that an update only visits candidates.
- *  A gateway has one feed. */
+ *  Subscribers are indexed by the most selective field of their selector, so that an update visits only candidates. A
+ *  gateway has one feed. */
 export class LiveFeed {
   private readonly lastRecords = new Map<string, StoredRecord>();
   private readonly byUuid = new Map<string, Subscribers>();
@@ -44,7 +44,7 @@ export class LiveFeed {
   }
 
   /** Calls the listener with every later update of a selected GPU. The last known values are in the fleet.
-   *  @returns a function that ends the subscription; the listener is not called again */
+   *  @returns a function that ends the subscription; afterwards, the listener is not called again */
   subscribe({ uuids, ...selector }: GpuSelector, listener: LiveListener): () => void {
     const { hostname, clusterId } = selector;
     const subscriber = { selector, listener };
@@ -93,7 +93,7 @@ function notify(candidates: Subscribers | undefined, update: LiveUpdate): void {
   }
 }
 
-/** True if nothing of the record changed. The fleet also replaces a member when only its GPU changed; the new member's
+/** True if the record did not change. The fleet also replaces a member when only its GPU changed; the new member's
  *  record is then another object with the same values. */
 function isSame(previous: StoredRecord | undefined, record: StoredRecord): boolean {
   return (

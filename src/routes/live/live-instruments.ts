@@ -1,25 +1,25 @@
 import { Counter, Gauge, type Registry } from "prom-client";
 import type { CloseReason } from "./live-socket.ts";
 
-/** Counters of /ws that are incremented as things happen. */
+/** Counters of /ws that are incremented at each event. */
 export interface LiveInstruments {
   readonly errors: Counter<"code">;
   readonly refused: Counter<"reason">;
   readonly closed: Counter<"reason">;
 }
 
-/** The state of /ws at a moment. */
+/** The current state of /ws. */
 export interface LiveState {
   readonly connections: number;
   readonly subscriptions: number;
   readonly behind: number;
   /** Messages sent so far. */
   readonly sent: number;
-  /** Records so far that newer ones superseded before they were sent. */
+  /** Records that newer ones superseded before they were sent, so far. */
   readonly skipped: number;
 }
 
-/** Every reason is shown from the beginning, with 0. */
+/** Every reason is exposed from the start, with 0. */
 const closeReasons: readonly CloseReason[] = ["client", "broken", "idle", "too_large", "slow", "shutdown"];
 
 /** Registers the instruments of /ws.

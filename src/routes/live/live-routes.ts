@@ -7,7 +7,7 @@ import { type LiveOptions, LiveSockets } from "./live-sockets.ts";
  *  does not read. LiveSocket stops sending long before. */
 const transportMaxBytes = 1024 * 1024;
 
-/** How Bun serves WebSockets: it pings silent connections, and closes those that stay silent. */
+/** Bun's settings for WebSockets: it pings silent connections, and closes those that stay silent. */
 export function socketSettings({ wsIdleTimeoutMs }: { readonly wsIdleTimeoutMs: number }) {
   return {
     idleTimeout: Math.ceil(wsIdleTimeoutMs / 1000),
@@ -20,8 +20,8 @@ export function socketSettings({ wsIdleTimeoutMs }: { readonly wsIdleTimeoutMs: 
 
 /** /ws: newest records as they arrive.
  *
- *  A plain route, because Elysia's own WebSocket route makes several objects for each message and hides its text. Bun calls
- *  the object that the upgrade passes as `data`. */
+ *  This is a plain route, because Elysia's own WebSocket route makes several objects for each message and hides its
+ *  text. Bun calls the methods of the object that the upgrade passes as `data`. */
 export function liveRoutes(options: LiveOptions) {
   const sockets = new LiveSockets(options);
   return new Elysia({ name: "live" }).get(

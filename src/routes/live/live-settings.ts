@@ -1,11 +1,11 @@
-/** What an operator may configure of /ws. */
+/** The settings of /ws. */
 export interface LiveSettings {
   readonly wsMaxConnections: number;
-  /** For one connection. */
+  /** The most subscriptions of one connection. */
   readonly wsMaxSubscriptions: number;
-  /** How long a client may read nothing while something waits to be sent. */
+  /** How long a client may read nothing while messages wait for it. */
   readonly wsStallTimeoutMs: number;
-  /** How long a connection may be silent; the server's pings ask for a sign of life. */
+  /** How long a connection may be silent; the answer to a server's ping ends the silence. */
   readonly wsIdleTimeoutMs: number;
   /** Records of the history that one subscription may request. */
   readonly wsReplayMaxRecords: number;

@@ -2,25 +2,26 @@ import type { ControlMessage } from "./messages.ts";
 import { type ReadMessage, readMessage } from "./read-message.ts";
 import type { Subscription } from "./subscription.ts";
 
-/** What is used of Bun's socket. */
+/** The part of Bun's socket that this module uses. */
 export type Wire = Pick<
   Bun.ServerWebSocket<LiveSocket>,
   "send" | "close" | "cork" | "subscribe" | "unsubscribe" | "getBufferedAmount"
 >;
 
-/** Bytes in Bun's buffer from which a socket is behind. A burst that the network takes in a moment stays below it. */
+/** A socket is behind if Bun's buffer holds this many bytes. A burst that the network takes at once stays below. */
 const behindBytes = 64 * 1024;
-/** Bytes in Bun's buffer from which even answers are too much: the client sends requests and does not read. */
+/** Above this many bytes in Bun's buffer, even an answer closes the connection: the client sends requests and does not
+ *  read. */
 const answerMaxBytes = 512 * 1024;
 /** Characters handed to Bun before its buffer is checked again. */
 const chunkLength = 32 * 1024;
 
-/** Why a connection ended; a closed set, since it labels an instrument. */
+/** Why a connection ended. The set is closed, because the reason labels an instrument. */
 export type CloseReason = "client" | "broken" | "idle" | "too_large" | "slow" | "shutdown";
 
-/** Owns the sockets: handles their messages, and counts. */
+/** The owner of the sockets: it handles their messages, and counts. */
 export interface SocketOwner {
-  /** Handles every message, also one that could not be read. Never throws. */
+  /** Handles every message, even one that could not be read. Never throws. */
   onMessage(socket: LiveSocket, read: ReadMessage): void;
   onOpened(socket: LiveSocket): void;
   onClosed(socket: LiveSocket, reason: CloseReason): void;
@@ -30,7 +31,7 @@ export interface SocketOwner {
 type SocketState =
   | { readonly name: "CONNECTING" | "CLOSED" }
   | { readonly name: "OPEN" | "PUMPING"; readonly wire: Wire }
-  /** `leastBuffered`: fewest bytes that Bun's buffer has held since the socket fell behind, reached at `progressAtMs`. */
+  /** `leastBuffered`: the fewest bytes in Bun's buffer since the socket fell behind, reached at `progressAtMs`. */
   | { readonly name: "BEHIND"; readonly wire: Wire; leastBuffered: number; progressAtMs: number }
   | { readonly name: "CLOSING"; readonly reason: CloseReason };
 
@@ -38,8 +39,8 @@ type SocketState =
  *
  *  CONNECTING  The request is being upgraded.
  *  OPEN        Bun's buffer is short. Idle subscriptions are DIRECT: updates go straight to the socket.
- *  PUMPING     What waits in the subscriptions is being sent, until Bun's buffer is full. Serialising it may bring the next
- *              update, which must not start a second pump.
+ *  PUMPING     Messages that wait in the subscriptions are being sent, until Bun's buffer is full. The next update may
+ *              arrive during that, and must not start a second pump.
  *  BEHIND      Bun's buffer is full. The socket follows no topic, and updates wait in the subscriptions.
  *  CLOSING     This side closed the connection; Bun has not reported it yet.
  *  CLOSED      Final.
@@ -114,7 +115,7 @@ export class LiveSocket {
     subscription.end();
   }
 
-  /** Sends an answer at once, before anything that waits. */
+  /** Sends an answer at once, before all waiting messages. */
   send(message: ControlMessage): void {
     if (!("wire" in this.state)) return;
     const { wire } = this.state;
@@ -126,7 +127,7 @@ export class LiveSocket {
     this.owner.onSent(1);
   }
 
-  /** OPEN: sends what waits, until Bun's buffer is full; then lets idle subscriptions follow their topics. */
+  /** OPEN: sends waiting messages until Bun's buffer is full; then lets idle subscriptions follow their topics. */
   pump(): void {
     if (this.state.name !== "OPEN") return;
     const { wire } = this.state;
@@ -145,7 +146,7 @@ export class LiveSocket {
   }
 
   /** Checks whether the client keeps up.
-   *  @param stallMs how long it may read nothing at all while something waits */
+   *  @param stallMs how long the client may read nothing while messages wait */
   check(nowMs: number, stallMs: number): void {
     if (!("wire" in this.state)) return;
     const buffered = this.state.wire.getBufferedAmount();
@@ -180,7 +181,8 @@ export class LiveSocket {
     return this.state.name === "PUMPING" && wire.getBufferedAmount() < behindBytes;
   }
 
-  /** A chunk of what waits, one text of each subscription in turn, so that none has to wait for another. */
+  /** A chunk of the waiting messages: one of each subscription in turn, so that no subscription has to wait for
+   *  another. */
   private nextTexts(): string[] {
     const texts: string[] = [];
     let waiting = this.subscriptions.filter(({ stateName }) => stateName !== "DIRECT");

@@ -24,7 +24,7 @@ export interface LiveOptions {
   readonly log: Logger;
 }
 
-/** What is used of Bun's server. */
+/** The part of Bun's server that this module uses. */
 interface SocketServer {
   upgrade(request: Request, options: { readonly data: LiveSocket }): boolean;
   publish(topic: string, text: string): unknown;
@@ -32,11 +32,12 @@ interface SocketServer {
 
 /** How often all sockets are checked. */
 const checkEveryMs = 100;
-/** Characters published before all sockets are checked again. Together with what Bun holds for a socket that is not behind,
- *  this is far below the limit from which Bun silently drops messages. */
+/** Characters that are published before all sockets are checked again. Together with the buffer of a socket that is not
+ *  behind, they are far below the limit above which Bun silently drops messages. */
 const uncheckedLength = 256 * 1024;
 
-/** The connections to /ws: limits their number, finds those that are behind, and closes all when the process stops. */
+/** Owns the connections to /ws: limits their number, checks which ones are behind, and closes all when the process
+ *  stops. */
 export class LiveSockets implements SocketOwner {
   private readonly sockets = new Set<LiveSocket>();
   private readonly instruments: LiveInstruments;
@@ -64,7 +65,7 @@ export class LiveSockets implements SocketOwner {
   }
 
   /** Upgrades a request to a WebSocket.
-   *  @throws ApiError if the request does not ask for one, or the gateway takes no more connections */
+   *  @throws ApiError if the request is not a handshake, or the gateway takes no more connections */
   upgrade(request: Request, server: SocketServer | null): void {
     const { wsMaxConnections } = this.options.settings;
     if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") throw upgradeRequired();
@@ -114,7 +115,7 @@ export class LiveSockets implements SocketOwner {
     for (const socket of this.sockets) socket.check(nowMs, this.options.settings.wsStallTimeoutMs);
   }
 
-  /** Checks the sockets periodically, as long as there are any. */
+  /** Checks the sockets periodically until the last one has closed. */
   private async watch(): Promise<void> {
     this.isWatching = true;
     while (this.sockets.size > 0) {

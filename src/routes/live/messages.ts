@@ -4,9 +4,9 @@ import { nameMaxLength, wholeNumber } from "../schemas/envelope.ts";
 import { selectorFields } from "../schemas/gpu-selector.ts";
 import { metricFields, telemetryRecordSchema } from "../schemas/telemetry-record.ts";
 
-// The messages of /ws in both directions, one JSON object each. The fields of records are those of the REST API.
+// The messages of /ws in both directions. Each is one JSON object. A record has the same fields as in the REST API.
 
-/** How many GPUs one subscription may name. */
+/** The most GPUs that one subscription may name. */
 const gpusMax = 1000;
 
 const { gpu_uuid, cluster_id, hostname, namespace } = selectorFields;
@@ -20,15 +20,18 @@ const metricName = Type.Union(
 const subscriptionId = Type.String({
   minLength: 1,
   maxLength: 64,
-  description: "Names a subscription within its connection; chosen by the server if the client does not",
+  description:
+    "Identifies a subscription within its connection; chosen by the server if the client does not choose one",
 });
-const topic = Type.Literal("telemetry", { description: "What the subscription sends: newest records of GPUs" });
+const topic = Type.Literal("telemetry", {
+  description: "The kind of data that the subscription sends: newest records of GPUs",
+});
 
 const filtersSchema = Type.Object(
   {
     gpu_uuid,
     gpu_uuids: Type.Optional(
-      Type.Array(Type.String({ minLength: 1, maxLength: nameMaxLength, description: "A GPU" }), {
+      Type.Array(Type.String({ minLength: 1, maxLength: nameMaxLength, description: "UUID of a GPU" }), {
         minItems: 1,
         maxItems: gpusMax,
         description: "Only these GPUs",
@@ -46,7 +49,10 @@ const filtersSchema = Type.Object(
       }),
     ),
   },
-  { additionalProperties: false, description: "Which GPUs and which metrics; absent fields do not restrict" },
+  {
+    additionalProperties: false,
+    description: "The GPUs and the metrics that are sent; an absent field does not restrict them",
+  },
 );
 
 /** Messages of clients, by type. */
@@ -101,10 +107,10 @@ export const serverMessages = {
         description: "The requested metrics that the record has",
       }),
       id: Type.Optional(subscriptionId),
-      snapshot: optionalFlag("The value was known already when the subscription began"),
+      snapshot: optionalFlag("The record arrived before the subscription started"),
       replay: optionalFlag("The record comes from the history"),
     },
-    { additionalProperties: false, description: "A record; with the subscription's id if the client chose one" },
+    { additionalProperties: false, description: "A record, with the subscription's id if the client chose it" },
   ),
   subscribed: Type.Object(
     {
@@ -126,7 +132,7 @@ export const serverMessages = {
       id: subscriptionId,
       count: wholeNumber({ minimum: 0, description: "Records that were sent from the history" }),
       truncated: optionalFlag(
-        "Not all of the history was sent: it has more records than may be replayed, or could not be read",
+        "The history was not sent completely: it has more records than may be replayed, or could not be read",
       ),
     },
     {
@@ -169,7 +175,7 @@ export type ClientMessage = {
   [Type in keyof typeof clientMessages]: Static<(typeof clientMessages)[Type]>;
 }[keyof typeof clientMessages];
 
-/** Which GPUs and which metrics a subscription asks for, by their names on the wire. */
+/** The GPUs and the metrics that a subscription requests, as the message names them. */
 export type SubscriptionFilters = Static<typeof filtersSchema>;
 
 /** A message of the server other than a record; records are serialised by MetricSelection. */

@@ -2,8 +2,8 @@ import type { StoredRecord } from "../../domain/query.ts";
 import { formatTimestamp } from "../../domain/timestamp.ts";
 import type { LiveUpdate } from "./live-feed.ts";
 
-/** Serialises the selected metrics of a record. The last text is cached, so subscribers with the same selection share one
- *  string; so is the last timestamp, which the records of one instant share. */
+/** Serialises the selected metrics of a record. It caches the last text, so that subscribers with the same selection
+ *  share one string, and the last timestamp, which the records of one instant share. */
 export class MetricSelection {
   /** Each metric's name, with the text that precedes its value. */
   private readonly fields: readonly (readonly [name: string, text: string])[] | undefined;
@@ -12,7 +12,8 @@ export class MetricSelection {
   private lastMs = NaN;
   private lastTimestamp = "";
 
-  /** @param metrics names, in the order in which they are sent; undefined: all, with those outside the catalogue */
+  /** @param metrics names, in the order in which they are sent; undefined: all metrics, including those outside the
+   *  catalogue */
   constructor(metrics: readonly string[] | undefined) {
     this.fields = metrics?.map((name) => [name, `,${JSON.stringify(name)}:`]);
   }
@@ -58,11 +59,11 @@ export class MetricSelection {
   }
 }
 
-/** Where an update comes from, if it is not live. */
+/** The origin of an update that is not live. */
 export type UpdateOrigin = "snapshot" | "replay";
 
 /** The end of a telemetry_update.
- *  @param id the subscription's, if the client chose it */
+ *  @param id the subscription's id, if the client chose it */
 export function tailText(id: string | undefined, origin?: UpdateOrigin): string {
   const idText = id === undefined ? "" : `,"id":${JSON.stringify(id)}`;
   return `${idText}${origin === undefined ? "" : `,"${origin}":true`}}`;

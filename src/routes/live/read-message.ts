@@ -4,12 +4,12 @@ import { shown } from "../http/api-error.ts";
 import { readInstant } from "../../domain/timestamp.ts";
 import { type ClientMessage, clientMessages } from "./messages.ts";
 
-/** Longest message that is read, in UTF-16 units; naming as many GPUs as one subscription may takes 44,000. */
+/** The longest message that is read, in UTF-16 units. A subscribe that names 1,000 GPUs has 44,000. */
 const messageMaxLength = 256 * 1024;
 
 type Subscribe = Extract<ClientMessage, { type: "subscribe" }>;
 
-/** Why a message, or what it asks for, is not usable; sent to the client. */
+/** Why a message was refused or its history was not sent; sent to the client. */
 export interface MessageError {
   readonly code: string;
   readonly message: string;
@@ -18,7 +18,7 @@ export interface MessageError {
   readonly id?: string;
 }
 
-/** A message of a client, or why it could not be read. */
+/** A message of a client, or the error in it. */
 export type ReadMessage = { readonly message: ClientMessage } | { readonly error: MessageError };
 
 /** Parses and checks a message of a client. Never throws. */
@@ -83,9 +83,9 @@ function errorOf({ type, path, schema, value }: ValueError): MessageError {
   if (type !== ValueErrorType.ObjectAdditionalProperties) {
     return invalidField({ field, value, expected: expectedOf(schema) });
   }
-  const known = Object.keys((schema as TObject).properties);
-  const message = `There is no field ${JSON.stringify(shown(field))}; expected one of ${known.join(", ")}`;
-  return { code: "unknown_field", message, details: { field: shown(field), known } };
+  const names = Object.keys((schema as TObject).properties);
+  const message = `There is no field ${JSON.stringify(shown(field))}; expected one of ${names.join(", ")}`;
+  return { code: "unknown_field", message, details: { field: shown(field), known: names } };
 }
 
 function invalidField(at: {
@@ -113,8 +113,8 @@ function parse(text: string): unknown {
 /** @param path such as `/filters/metrics/1`
  *  @returns such as `filters.metrics[1]` */
 function fieldOf(path: string): string {
-  const names = path.slice(1).split("/");
-  return names
+  const segments = path.slice(1).split("/");
+  return segments
     .map((name) => name.replaceAll("~1", "/").replaceAll("~0", "~"))
     .reduce((field, name) => (/^\d+$/.test(name) ? `${field}[${name}]` : `${field}.${name}`));
 }

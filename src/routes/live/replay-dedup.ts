@@ -7,7 +7,7 @@ export class ReplayDedup {
   private readonly replayed = new Map<string, StoredRecord[]>();
 
   /** @param records in time order
-   *  @param newestMs instant of a GPU's newest live record; its later live records are not older */
+   *  @param newestMs returns the instant of a GPU's newest live record; later live records are not older */
   add(records: readonly StoredRecord[], newestMs: (uuid: string) => number): void {
     for (const record of records) {
       const { uuid } = record.gpu;

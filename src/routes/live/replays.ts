@@ -10,9 +10,9 @@ import type { ControlMessage } from "./messages.ts";
 import type { MessageError } from "./read-message.ts";
 import type { Subscription } from "./subscription.ts";
 
-/** Records read at a time: what one replay holds in memory. */
+/** Records that one replay reads at a time, and holds in memory. */
 const pageRecords = 500;
-/** Replays that run at a time, and those that may wait for their turn. */
+/** How many replays may run at a time, and how many more may wait. */
 const runningMax = 16;
 const waitingMax = 2000;
 /** How long the client may take to read the history that it requested. */
@@ -26,23 +26,24 @@ interface ReplaysOptions {
   readonly newestMs: (uuid: string) => number;
 }
 
-/** A subscription that gets its history, and what to do when that fails. */
+/** A subscription that requests its history, and callbacks for errors. */
 export interface Replay {
   readonly subscription: Subscription;
   readonly sinceMs: number;
   readonly onError: (error: MessageError) => void;
-  /** Called when the client did not read the history in time. */
+  /** Called if the client did not read the history in time. */
   readonly onTooSlow: () => void;
 }
 
-/** Sends histories a page at a time, as fast as the client reads them. Some run at a time, the others wait. */
+/** Sends histories a page at a time, as fast as the client reads them. A limited number of replays run at a time; the
+ *  others wait. */
 export class Replays {
   private running = 0;
   private readonly waiting: (() => void)[] = [];
 
   constructor(private readonly options: ReplaysOptions) {}
 
-  /** Resolves when the history was sent, or has failed. Never rejects. */
+  /** Resolves when the history was sent, or could not be sent. Never rejects. */
   async run(replay: Replay): Promise<void> {
     replay.subscription.beginReplay();
     if (this.running >= runningMax && this.waiting.length >= waitingMax) {
@@ -73,7 +74,7 @@ export class Replays {
     this.end(replay, sent);
   }
 
-  /** @returns false if records are left, because of their number or because the subscription waits for them no longer */
+  /** @returns false if not all records were sent, because there are too many or the subscription has ended */
   private async sendPages({ subscription, sinceMs }: Replay, sent: { count: number }): Promise<boolean> {
     for (const gpus of partsOf(subscription.request.selector)) {
       let cursor: RecordFilter["cursor"];
@@ -103,7 +104,7 @@ export class Replays {
   }
 }
 
-/** The selectors whose history is read one after another: one for each GPU, if the selector names GPUs. */
+/** Splits a selector that names GPUs into one for each GPU; their histories are read one after another. */
 function partsOf({ uuids, ...others }: GpuSelector): GpuSelector[] {
   return uuids === undefined ? [others] : uuids.map((uuid) => ({ ...others, uuids: [uuid] }));
 }

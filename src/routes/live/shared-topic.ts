@@ -6,7 +6,7 @@ import type { SubscriptionRequest } from "./subscription-request.ts";
 /** Sends one text to all sockets that follow a topic; `receivers` is their number. */
 export type Publish = (topic: string, text: string, receivers: number) => void;
 
-/** Receives updates one by one, because its socket is behind or has something else to send first. */
+/** Receives updates one by one, because its socket is behind, or has other messages to send first. */
 export interface UpdateReceiver {
   receive(update: LiveUpdate): void;
 }
@@ -88,7 +88,7 @@ export class SharedTopic {
 /** The topics that have a subscription. */
 export class SharedTopics {
   private readonly topics = new Map<string, SharedTopic>();
-  /** Selections by their metrics, each with the number of topics that use it. */
+  /** Each selection by its metrics, with the number of topics that use it. */
   private readonly selections = new Map<string, { readonly selection: MetricSelection; topics: number }>();
   private lastNumber = 0;
 

@@ -3,18 +3,18 @@ import { metrics } from "../../domain/metrics.ts";
 import { selectorOf } from "../schemas/gpu-selector.ts";
 import type { SubscriptionFilters } from "./messages.ts";
 
-/** What a subscription asks for. */
+/** What a subscription requests. */
 export interface SubscriptionRequest {
   readonly selector: GpuSelector;
   /** Metric names in the catalogue's order; undefined: all. */
   readonly metrics: readonly string[] | undefined;
   /** The id that the client chose for the subscription, sent with each of its updates; undefined if it chose none. */
   readonly clientId: string | undefined;
-  /** The same text for requests that ask for the same: their subscriptions share a topic. */
+  /** Equal requests have the same key; their subscriptions share a topic. */
   readonly key: string;
 }
 
-/** Makes one request of all messages that ask for the same, in whatever order they name GPUs and metrics. */
+/** Makes a request from a message's filters. The order in which they name GPUs and metrics does not matter. */
 export function subscriptionRequestOf(filters: SubscriptionFilters, clientId: string | undefined): SubscriptionRequest {
   const selector = selectorFrom(filters);
   const requested = filters.metrics === undefined ? undefined : new Set<string>(filters.metrics);
@@ -27,8 +27,8 @@ export function subscriptionRequestOf(filters: SubscriptionFilters, clientId: st
   };
 }
 
-/** The selector that a message's filters make. `cluster` and `cluster_id` mean the same, and the message has been checked
- *  to give them the same value. */
+/** Makes a selector from a message's filters. `cluster` and `cluster_id` mean the same; `readMessage` has checked that
+ *  they have the same value. */
 function selectorFrom({ gpu_uuid, gpu_uuids = [], cluster, cluster_id = cluster, ...others }: SubscriptionFilters) {
   const uuids = [...new Set(gpu_uuid === undefined ? gpu_uuids : [gpu_uuid, ...gpu_uuids])].sort();
   const { hostname, namespace } = others;

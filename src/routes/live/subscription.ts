@@ -6,7 +6,7 @@ import { ReplayDedup } from "./replay-dedup.ts";
 import type { SharedTopic, SharedTopics, UpdateReceiver } from "./shared-topic.ts";
 import type { SubscriptionRequest } from "./subscription-request.ts";
 
-/** Live records that are kept while the history is sent; beyond it, the oldest are skipped. */
+/** The most live records that wait while the history is sent; if there are more, the oldest are skipped. */
 const backlogMax = 10_000;
 
 interface WaitingRecord {
@@ -29,10 +29,10 @@ interface SubscriptionOptions {
   readonly onSkipped: (count: number) => void;
 }
 
-/** One subscription of a socket, with everything that it still has to send.
+/** One subscription of a socket, with everything that waits to be sent.
  *
- *  HELD       Updates wait here until the socket takes them: one record for each GPU, the newest, so that a slow socket
- *             costs the same memory however long it is slow.
+ *  HELD       Updates wait here until the socket takes them. Only the newest record of each GPU waits, so that the
+ *             memory of a slow socket does not grow with time.
  *  REPLAYING  Pages of the history wait in a queue, one page at a time. Live updates collect in a backlog, which follows
  *             when the history is complete.
  *  DIRECT     Nothing waits: the socket follows the topic, and updates do not pass through here.
@@ -85,15 +85,15 @@ export class Subscription implements UpdateReceiver {
     for (const record of records) this.newest.set(record.gpu.uuid, { record, origin: "snapshot" });
   }
 
-  /** From now on live records wait until the history was sent. */
+  /** HELD -> REPLAYING: from now on, live records wait until the history was sent. */
   beginReplay(): void {
     if (this.state.name === "HELD") this.state = { name: "REPLAYING", backlog: [] };
   }
 
-  /** Queues a page of the history; a record of it that arrived live meanwhile is sent only once.
+  /** Queues a page of the history. A record of the page that also arrived live is sent only once.
    *  @param records in time order
-   *  @param newestMs instant of a GPU's newest live record; its later live records are not older
-   *  @returns resolves when the page was sent, or the subscription is not REPLAYING any more */
+   *  @param newestMs returns the instant of a GPU's newest live record; later live records are not older
+   *  @returns a promise that resolves when the page was sent, or the subscription is no longer REPLAYING */
   addHistory(records: readonly StoredRecord[], newestMs: (uuid: string) => number): Promise<void> {
     if (this.state.name !== "REPLAYING" || records.length === 0) return Promise.resolve();
     const page = new ReplayDedup();
@@ -107,7 +107,7 @@ export class Subscription implements UpdateReceiver {
     });
   }
 
-  /** The history was sent: `message` follows, then the backlog. */
+  /** REPLAYING -> HELD: queues the message, then the backlog. */
   endReplay(message: ControlMessage): void {
     if (this.state.name !== "REPLAYING") return;
     this.queue.push(JSON.stringify(message));
@@ -131,8 +131,8 @@ export class Subscription implements UpdateReceiver {
     }
   }
 
-  /** HELD -> DIRECT, if nothing waits and no live record has to be compared with the replay any more.
-   *  @returns true if it is DIRECT now: the socket has to follow the topic */
+  /** HELD -> DIRECT, if nothing waits and no more live records have to be compared with the replay.
+   *  @returns true if the subscription is now DIRECT; the socket must then follow the topic */
   startDirect(): boolean {
     if (this.state.name !== "HELD" || this.newest.size > 0 || this.queue.length > 0 || !this.dedup.isOver) return false;
     this.state = { name: "DIRECT" };
@@ -140,7 +140,7 @@ export class Subscription implements UpdateReceiver {
     return true;
   }
 
-  /** DIRECT -> HELD: the socket does not follow the topic any more. */
+  /** DIRECT -> HELD. Call it when the socket no longer follows the topic. */
   stopDirect(): void {
     if (this.state.name !== "DIRECT") return;
     this.state = { name: "HELD" };

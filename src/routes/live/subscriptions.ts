@@ -27,7 +27,7 @@ interface SubscriptionsOptions {
   readonly clock: Clock;
 }
 
-/** Does what the messages of clients ask for: subscribes, unsubscribes, answers pings. */
+/** Handles the messages of clients: subscribes, unsubscribes, answers pings. */
 export class Subscriptions {
   private readonly replays: Replays;
 
@@ -40,7 +40,7 @@ export class Subscriptions {
     });
   }
 
-  /** Answers a message, or reports why it could not be read. */
+  /** Answers a message, or sends the error of a message that could not be read. */
   handle(socket: LiveSocket, read: ReadMessage): void {
     if ("error" in read) {
       this.sendError(socket, read.error);
@@ -52,7 +52,6 @@ export class Subscriptions {
     else socket.send(message.id === undefined ? { type: "pong" } : { type: "pong", id: message.id });
   }
 
-  /** The message's filters become the selector of the subscription's request. */
   private subscribe(socket: LiveSocket, message: Subscribe): void {
     const { filters = {}, since } = message;
     const request = subscriptionRequestOf(filters, message.id);
@@ -77,20 +76,20 @@ export class Subscriptions {
     socket.pump();
   }
 
-  /** @returns why the socket may not have such a subscription; undefined if it may */
+  /** @returns why the subscription is refused; undefined if it is not */
   private refusalOf(socket: LiveSocket, { clientId, key }: SubscriptionRequest): MessageError | undefined {
     const { wsMaxSubscriptions } = this.options.settings;
     if (clientId !== undefined && socket.subscription(clientId) !== undefined) {
-      const message = `id=${JSON.stringify(clientId)} is taken; expected one that no subscription of this connection has`;
+      const message = `id=${JSON.stringify(clientId)} is already used; expected an id that no subscription of this connection has`;
       return { code: "duplicate_id", message, details: { field: "id", value: clientId } };
     }
     const same = socket.subscriptions.find(({ request }) => request.key === key);
     if (same !== undefined) {
-      const message = `The subscription ${JSON.stringify(same.id)} of this connection asks for the same; expected other filters, or an id of its own`;
+      const message = `The subscription ${JSON.stringify(same.id)} of this connection has the same filters; expected other filters, or another id`;
       return { code: "duplicate_subscription", message, details: { id: same.id } };
     }
     if (socket.subscriptions.length >= wsMaxSubscriptions) {
-      const message = `This connection has ${wsMaxSubscriptions} subscriptions, as many as WS_MAX_SUBSCRIPTIONS allows; expected an unsubscribe first, or one subscription that names several GPUs in gpu_uuids`;
+      const message = `This connection has ${wsMaxSubscriptions} subscriptions, as many as WS_MAX_SUBSCRIPTIONS allows; unsubscribe first, or use one subscription that names several GPUs in gpu_uuids`;
       return { code: "too_many_subscriptions", message, details: { expected: wsMaxSubscriptions } };
     }
     return undefined;
@@ -99,10 +98,15 @@ export class Subscriptions {
   private unsubscribe(socket: LiveSocket, id: string | undefined): void {
     const named = id === undefined ? undefined : socket.subscription(id);
     if (id !== undefined && named === undefined) {
-      const known = socket.subscriptions.map((subscription) => subscription.id);
-      const expected = known.length === 0 ? "a subscribe first" : `one of ${known.join(", ")}`;
+      const ids = socket.subscriptions.map((subscription) => subscription.id);
+      const expected = ids.length === 0 ? "a subscribe first" : `one of ${ids.join(", ")}`;
       const message = `No subscription of this connection has id=${JSON.stringify(id)}; expected ${expected}`;
-      this.sendError(socket, { code: "unknown_subscription", message, details: { field: "id", value: id, known }, id });
+      this.sendError(socket, {
+        code: "unknown_subscription",
+        message,
+        details: { field: "id", value: id, known: ids },
+        id,
+      });
       return;
     }
     for (const subscription of named === undefined ? socket.subscriptions : [named]) {
@@ -116,7 +120,7 @@ export class Subscriptions {
     if ("problem" in read) return;
     void this.replays.run({
       subscription,
-      // records have whole milliseconds: an instant between two of them means the later one
+      // records have whole milliseconds, so an instant between two milliseconds is rounded up
       sinceMs: firstMsOf(read),
       onError: (error) => this.sendError(socket, { ...error, id: subscription.id }),
       onTooSlow: () => socket.end("slow", 1013, "the history was not read in time"),

@@ -19,7 +19,7 @@ export interface Resource {
   fields(kit: SchemaKit): ResourceFields;
 }
 
-/** What REST routes need to answer. */
+/** The parts of the gateway that REST routes answer from. */
 export interface ResourceParts {
   readonly answers: FleetAnswers;
   readonly history: HistoryAnswers;
@@ -36,9 +36,9 @@ export interface ResourceFields {
   readonly query: FieldMap;
   readonly mutation: FieldMap;
   readonly subscription: FieldMap;
-  /** Fields that lead from a type, known by its name, to others. Several resources may add to one type. */
+  /** Fields that lead from a type to others, by the type's name. Several resources may add fields to one type. */
   readonly relations: Readonly<Record<string, FieldMap>>;
 }
 
-/** No GraphQL fields; spread it to give some kinds only. */
+/** No GraphQL fields; a resource with only some kinds spreads it. */
 export const noFields: ResourceFields = { query: {}, mutation: {}, subscription: {}, relations: {} };

@@ -134,18 +134,18 @@ test("ids are unique, filters are too unless the client chose an id, and subscri
   await client.ask({ type: "subscribe", id: "a", filters: { hostname: "h" } });
   expect(await client.ask({ type: "subscribe", id: "a" })).toMatchObject({
     code: "duplicate_id",
-    message: 'id="a" is taken; expected one that no subscription of this connection has',
+    message: 'id="a" is already used; expected an id that no subscription of this connection has',
   });
   await client.ask({ type: "subscribe", filters: { gpu_uuids: ["y", "x"] } });
   expect(await client.ask({ type: "subscribe", filters: { gpu_uuid: "x", gpu_uuids: ["y"] } })).toMatchObject({
     code: "duplicate_subscription",
-    message: 'The subscription "1" of this connection asks for the same; expected other filters, or an id of its own',
+    message: 'The subscription "1" of this connection has the same filters; expected other filters, or another id',
   });
   await client.ask({ type: "subscribe" });
   expect(await client.ask({ type: "subscribe", id: "b" })).toMatchObject({
     code: "too_many_subscriptions",
     message:
-      "This connection has 3 subscriptions, as many as WS_MAX_SUBSCRIPTIONS allows; expected an unsubscribe first, or one subscription that names several GPUs in gpu_uuids",
+      "This connection has 3 subscriptions, as many as WS_MAX_SUBSCRIPTIONS allows; unsubscribe first, or use one subscription that names several GPUs in gpu_uuids",
   });
   expect(await client.ask({ type: "unsubscribe", id: "b" })).toMatchObject({
     message: 'No subscription of this connection has id="b"; expected one of a, 1, 2',

@@ -8,14 +8,14 @@ export interface components {
         SubscribeRequest: {
             /** @enum {string} */
             type: "subscribe";
-            /** @description Names a subscription within its connection; chosen by the server if the client does not */
+            /** @description Identifies a subscription within its connection; chosen by the server if the client does not choose one */
             id?: string;
             /**
-             * @description What the subscription sends: newest records of GPUs
+             * @description The kind of data that the subscription sends: newest records of GPUs
              * @enum {string}
              */
             topic?: "telemetry";
-            /** @description Which GPUs and which metrics; absent fields do not restrict */
+            /** @description The GPUs and the metrics that are sent; an absent field does not restrict them */
             filters?: {
                 /**
                  * @description Only this GPU
@@ -56,10 +56,10 @@ export interface components {
         UnsubscribeRequest: {
             /** @enum {string} */
             type: "unsubscribe";
-            /** @description Names a subscription within its connection; chosen by the server if the client does not */
+            /** @description Identifies a subscription within its connection; chosen by the server if the client does not choose one */
             id?: string;
             /**
-             * @description What the subscription sends: newest records of GPUs
+             * @description The kind of data that the subscription sends: newest records of GPUs
              * @enum {string}
              */
             topic?: "telemetry";
@@ -68,10 +68,10 @@ export interface components {
         PingRequest: {
             /** @enum {string} */
             type: "ping";
-            /** @description Names a subscription within its connection; chosen by the server if the client does not */
+            /** @description Identifies a subscription within its connection; chosen by the server if the client does not choose one */
             id?: string;
         };
-        /** @description A record; with the subscription's id if the client chose one */
+        /** @description A record, with the subscription's id if the client chose it */
         TelemetryUpdateMessage: {
             /** @enum {string} */
             type: "telemetry_update";
@@ -194,10 +194,10 @@ export interface components {
                     [key: string]: number;
                 };
             };
-            /** @description Names a subscription within its connection; chosen by the server if the client does not */
+            /** @description Identifies a subscription within its connection; chosen by the server if the client does not choose one */
             id?: string;
             /**
-             * @description The value was known already when the subscription began
+             * @description The record arrived before the subscription started
              * @enum {boolean}
              */
             snapshot?: true;
@@ -211,14 +211,14 @@ export interface components {
         SubscribedMessage: {
             /** @enum {string} */
             type: "subscribed";
-            /** @description Names a subscription within its connection; chosen by the server if the client does not */
+            /** @description Identifies a subscription within its connection; chosen by the server if the client does not choose one */
             id: string;
             /**
-             * @description What the subscription sends: newest records of GPUs
+             * @description The kind of data that the subscription sends: newest records of GPUs
              * @enum {string}
              */
             topic: "telemetry";
-            /** @description Which GPUs and which metrics; absent fields do not restrict */
+            /** @description The GPUs and the metrics that are sent; an absent field does not restrict them */
             filters: {
                 /**
                  * @description Only this GPU
@@ -257,19 +257,19 @@ export interface components {
         UnsubscribedMessage: {
             /** @enum {string} */
             type: "unsubscribed";
-            /** @description Names a subscription within its connection; chosen by the server if the client does not */
+            /** @description Identifies a subscription within its connection; chosen by the server if the client does not choose one */
             id: string;
         };
         /** @description The history since the requested instant was sent; what follows is live */
         ReplayedMessage: {
             /** @enum {string} */
             type: "replayed";
-            /** @description Names a subscription within its connection; chosen by the server if the client does not */
+            /** @description Identifies a subscription within its connection; chosen by the server if the client does not choose one */
             id: string;
             /** @description Records that were sent from the history */
             count: number;
             /**
-             * @description Not all of the history was sent: it has more records than may be replayed, or could not be read
+             * @description The history was not sent completely: it has more records than may be replayed, or could not be read
              * @enum {boolean}
              */
             truncated?: true;
@@ -278,7 +278,7 @@ export interface components {
         SkippedMessage: {
             /** @enum {string} */
             type: "skipped";
-            /** @description Names a subscription within its connection; chosen by the server if the client does not */
+            /** @description Identifies a subscription within its connection; chosen by the server if the client does not choose one */
             id: string;
             /** @description Records that were not sent because a newer one of the same GPU superseded them */
             count: number;
@@ -287,7 +287,7 @@ export interface components {
         PongMessage: {
             /** @enum {string} */
             type: "pong";
-            /** @description Names a subscription within its connection; chosen by the server if the client does not */
+            /** @description Identifies a subscription within its connection; chosen by the server if the client does not choose one */
             id?: string;
         };
         /** @description A message was not usable, or its history could not be sent; the connection stays open */

@@ -90,7 +90,7 @@ export interface paths {
         };
         /**
          * All GPUs
-         * @description Every GPU that has reported telemetry, by hostname and index.
+         * @description Every GPU that has reported telemetry, ordered by hostname and index.
          */
         get: operations["listGpus"];
         put?: never;
@@ -130,7 +130,7 @@ export interface paths {
         };
         /**
          * Telemetry of one GPU
-         * @description Its records in the range, oldest first. If there are more than limit, the newest of them; next_cursor continues with older ones.
+         * @description The GPU's records in the range, oldest first. If they exceed limit, the newest ones; next_cursor continues with older ones.
          */
         get: operations["listGpuTelemetry"];
         put?: never;
@@ -150,7 +150,7 @@ export interface paths {
         };
         /**
          * Changes of a GPU over time
-         * @description Where the GPU was, and which container, pod and namespace held it. With the same start_time and end_time: what was true at that instant.
+         * @description The GPU's places, and the containers, pods and namespaces that held it. If start_time equals end_time, the state at that instant.
          */
         get: operations["getGpuChanges"];
         put?: never;
@@ -170,7 +170,7 @@ export interface paths {
         };
         /**
          * All clusters
-         * @description Every cluster with a GPU that has reported telemetry, by id.
+         * @description Every cluster that has a GPU that has reported telemetry, ordered by id.
          */
         get: operations["listClusters"];
         put?: never;
@@ -210,7 +210,7 @@ export interface paths {
         };
         /**
          * Statistics of a cluster
-         * @description Counts, and averages over its GPUs' newest values.
+         * @description Counts, and averages over the newest values of the cluster's GPUs.
          */
         get: operations["getClusterStats"];
         put?: never;
@@ -230,7 +230,7 @@ export interface paths {
         };
         /**
          * Hosts of a cluster
-         * @description Its hosts, by hostname.
+         * @description The cluster's hosts, ordered by hostname.
          */
         get: operations["listClusterHosts"];
         put?: never;
@@ -270,7 +270,7 @@ export interface paths {
         };
         /**
          * GPUs of a host
-         * @description Its GPUs, by index.
+         * @description The host's GPUs, ordered by index.
          */
         get: operations["listHostGpus"];
         put?: never;
@@ -290,7 +290,7 @@ export interface paths {
         };
         /**
          * One GPU of a host
-         * @description The GPU at this index on the host. If a GPU was replaced, the one seen last.
+         * @description The GPU at this index on the host. If a GPU was replaced, the one that was seen last.
          */
         get: operations["getHostGpu"];
         put?: never;
@@ -310,7 +310,7 @@ export interface paths {
         };
         /**
          * Telemetry of one GPU of a host
-         * @description Its records in the range, oldest first. If there are more than limit, the newest of them; next_cursor continues with older ones.
+         * @description The GPU's records in the range, oldest first. If they exceed limit, the newest ones; next_cursor continues with older ones.
          */
         get: operations["listHostGpuMetrics"];
         put?: never;
@@ -330,7 +330,7 @@ export interface paths {
         };
         /**
          * All hosts
-         * @description Every host of any cluster with a GPU that has reported telemetry.
+         * @description Every host that has a GPU that has reported telemetry, in all clusters.
          */
         get: operations["listHosts"];
         put?: never;
@@ -350,7 +350,7 @@ export interface paths {
         };
         /**
          * GPUs of a host
-         * @description GPUs of the hosts with this name in any cluster, by index.
+         * @description GPUs of the hosts with this name in all clusters, ordered by index.
          */
         get: operations["listGpusByHostname"];
         put?: never;
@@ -370,7 +370,7 @@ export interface paths {
         };
         /**
          * Telemetry of all GPUs
-         * @description Records in the range, oldest first. If there are more than limit, the newest of them; next_cursor continues with older ones.
+         * @description Records in the range, oldest first. If they exceed limit, the newest ones; next_cursor continues with older ones.
          */
         get: operations["listTelemetry"];
         put?: never;
@@ -390,7 +390,7 @@ export interface paths {
         };
         /**
          * Newest record of every GPU
-         * @description The newest record of each GPU, if it is in the range, oldest first. At most limit of them, the newest: set limit to the number of GPUs to get all.
+         * @description The newest record of each GPU, if it is in the range, oldest first. If they exceed limit, the newest ones: set limit to the number of GPUs to get all of them.
          */
         get: operations["listLatestTelemetry"];
         put?: never;
@@ -410,7 +410,7 @@ export interface paths {
         };
         /**
          * Aggregated telemetry
-         * @description Average, lowest and highest value and number of values of each metric, by minute or hour and by GPU, host, cluster, model or namespace, for whole minutes or hours that begin in the window. More rows than limit are an error.
+         * @description The average, lowest and highest value and the number of values of each metric, by minute or hour and by GPU, host, cluster, model or namespace. Covers whole minutes or hours that begin in the range. More rows than limit are an error.
          */
         get: operations["aggregateTelemetry"];
         put?: never;
@@ -450,7 +450,7 @@ export interface paths {
         };
         /**
          * Rejected inputs
-         * @description Inputs that were rejected, each with its place, reason and value; the newest first.
+         * @description Inputs that were rejected, newest first, each with its place, reason and value.
          */
         get: operations["listQuarantine"];
         put?: never;
@@ -470,7 +470,7 @@ export interface paths {
         };
         /**
          * State of the pipeline
-         * @description How full the queue is, how many inputs were rejected, and the services of the process that answers.
+         * @description The depth of the queue, the number of rejected inputs, and the services of the process that answers.
          */
         get: operations["getPipeline"];
         put?: never;
@@ -490,7 +490,7 @@ export interface paths {
         };
         /**
          * Dead letters
-         * @description Messages whose deliveries failed, each with the error of the last delivery, the oldest first; next_cursor continues the list.
+         * @description Messages whose deliveries failed, oldest first, each with the error of the last delivery; next_cursor continues the list.
          */
         get: operations["listDeadLetters"];
         put?: never;
@@ -517,7 +517,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a message permanently
-         * @description Its records are lost unless their source is read again. Returns the dead letter as it was.
+         * @description The message's records are lost unless their source is read again. Returns the dead letter as it was.
          */
         delete: operations["deleteDeadLetter"];
         options?: never;
@@ -574,11 +574,11 @@ export interface components {
              * @example 2025-07-18T20:42:34Z
              */
             timestamp: string;
-            /** @description What the group has in common: cluster_id and hostname, uuid, model_name or namespace */
+            /** @description The values that the group's GPUs share: cluster_id, cluster_id and hostname, uuid, model_name or namespace */
             group: {
                 [key: string]: string;
             };
-            /** @description By the names of the catalogue; a metric without a value is absent */
+            /** @description Each metric by its name in the catalogue; a metric without a value is absent */
             metrics: {
                 [key: string]: {
                     /** @description Average */
@@ -632,7 +632,7 @@ export interface components {
             last_seen_at: string;
         };
         /**
-         * @description Statistics of a cluster. The averages are over each GPU's newest value of the metric, at most 60 s older than the cluster's newest record; a metric that no GPU has is absent.
+         * @description Statistics of a cluster. The averages are over each GPU's newest value of the metric, at most 60 s older than the cluster's newest record; a metric that no GPU reports is absent.
          * @example {
          *       "cluster_id": "local-cluster",
          *       "host_count": 31,
@@ -650,7 +650,7 @@ export interface components {
          *     }
          */
         ClusterStats: {
-            /** @description The cluster */
+            /** @description Id of the cluster */
             cluster_id: string;
             /** @description Hosts with GPUs that have reported */
             host_count: number;
@@ -660,7 +660,7 @@ export interface components {
             active_gpu_count: number;
             /** @description GPUs whose status is silent */
             silent_gpu_count: number;
-            /** @description Records stored */
+            /** @description Stored records */
             record_count: number;
             /**
              * @description True if there are more than a million records: their number is then estimated
@@ -673,59 +673,59 @@ export interface components {
              * @example 2025-07-18T20:42:34Z
              */
             newest_record_at: string;
-            /** @description GPU utilization (gpu_utilization), percent; absent if no GPU has it */
+            /** @description GPU utilization (gpu_utilization), percent; absent if no GPU reports it */
             gpu_utilization?: {
-                /** @description Average over the GPUs that have it, percent */
+                /** @description Average over the GPUs that report it, percent */
                 average: number;
-                /** @description Highest, percent */
+                /** @description Highest value, percent */
                 max: number;
-                /** @description Sum, percent */
+                /** @description Sum over the GPUs, percent */
                 sum: number;
-                /** @description GPUs that have it */
+                /** @description GPUs that report it */
                 gpu_count: number;
             };
-            /** @description GPU temperature (temperature), celsius; absent if no GPU has it */
+            /** @description GPU temperature (temperature), celsius; absent if no GPU reports it */
             temperature?: {
-                /** @description Average over the GPUs that have it, celsius */
+                /** @description Average over the GPUs that report it, celsius */
                 average: number;
-                /** @description Highest, celsius */
+                /** @description Highest value, celsius */
                 max: number;
-                /** @description Sum, celsius */
+                /** @description Sum over the GPUs, celsius */
                 sum: number;
-                /** @description GPUs that have it */
+                /** @description GPUs that report it */
                 gpu_count: number;
             };
-            /** @description Power draw (power_draw), watts; absent if no GPU has it */
+            /** @description Power draw (power_draw), watts; absent if no GPU reports it */
             power_draw?: {
-                /** @description Average over the GPUs that have it, watts */
+                /** @description Average over the GPUs that report it, watts */
                 average: number;
-                /** @description Highest, watts */
+                /** @description Highest value, watts */
                 max: number;
-                /** @description Sum, watts */
+                /** @description Sum over the GPUs, watts */
                 sum: number;
-                /** @description GPUs that have it */
+                /** @description GPUs that report it */
                 gpu_count: number;
             };
-            /** @description Framebuffer memory used (memory_used_mb), MiB; absent if no GPU has it */
+            /** @description Framebuffer memory used (memory_used_mb), MiB; absent if no GPU reports it */
             memory_used_mb?: {
-                /** @description Average over the GPUs that have it, MiB */
+                /** @description Average over the GPUs that report it, MiB */
                 average: number;
-                /** @description Highest, MiB */
+                /** @description Highest value, MiB */
                 max: number;
-                /** @description Sum, MiB */
+                /** @description Sum over the GPUs, MiB */
                 sum: number;
-                /** @description GPUs that have it */
+                /** @description GPUs that report it */
                 gpu_count: number;
             };
-            /** @description Framebuffer memory used and free together (memory_used_mb + memory_free_mb), MiB; absent if no GPU has it */
+            /** @description Framebuffer memory used and free together (memory_used_mb + memory_free_mb), MiB; absent if no GPU reports it */
             memory_total_mb?: {
-                /** @description Average over the GPUs that have it, MiB */
+                /** @description Average over the GPUs that report it, MiB */
                 average: number;
-                /** @description Highest, MiB */
+                /** @description Highest value, MiB */
                 max: number;
-                /** @description Sum, MiB */
+                /** @description Sum over the GPUs, MiB */
                 sum: number;
-                /** @description GPUs that have it */
+                /** @description GPUs that report it */
                 gpu_count: number;
             };
         };
@@ -872,7 +872,7 @@ export interface components {
             };
         };
         /**
-         * @description How a GPU changed over time: its state when the window began, and each change in the window
+         * @description How a GPU changed over time: its state at the start of the range, and each change in the range
          * @example {
          *       "uuid": "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4",
          *       "attributes": [
@@ -900,46 +900,46 @@ export interface components {
          *     }
          */
         GpuChanges: {
-            /** @description The GPU */
+            /** @description UUID of the GPU */
             uuid: string;
-            /** @description Its places and attributes, oldest first */
+            /** @description The GPU's places and attributes, oldest first */
             attributes: {
                 /**
                  * Format: date-time
-                 * @description Since when this is true, until the next element
+                 * @description When this state began; it lasts until the next element
                  * @example 2025-07-18T20:42:34Z
                  */
                 from: string;
                 /** @description Cluster of the host */
                 cluster_id: string;
-                /** @description Host that it was in */
+                /** @description Host that the GPU was in */
                 hostname: string;
                 /** @description Index on its host */
                 gpu_id: string;
-                /** @description Device on its host; empty if the input does not say */
+                /** @description Device name on its host; empty if the input does not have it */
                 device: string;
-                /** @description Model; empty if the input does not say */
+                /** @description Model; empty if the input does not have it */
                 model_name: string;
-                /** @description Driver; empty if the input does not say */
+                /** @description Driver version; empty if the input does not have it */
                 driver_version: string;
-                /** @description Further labels of the input */
+                /** @description Other labels of the input, by name */
                 properties: {
                     [key: string]: string;
                 };
             }[];
-            /** @description Workloads that held it, oldest first */
+            /** @description Workloads that held the GPU, oldest first */
             workloads: {
                 /**
                  * Format: date-time
-                 * @description Since when this is true, until the next element
+                 * @description When this state began; it lasts until the next element
                  * @example 2025-07-18T20:42:34Z
                  */
                 from: string;
-                /** @description Empty: none, or the input does not say */
+                /** @description Empty if the input does not have it */
                 container: string;
-                /** @description Empty: none, or the input does not say */
+                /** @description Empty if the input does not have it */
                 pod: string;
-                /** @description Empty: none, or the input does not say */
+                /** @description Empty if the input does not have it */
                 namespace: string;
             }[];
         };
@@ -1056,9 +1056,9 @@ export interface components {
             kind: "gauge" | "counter";
             /** @description Lowest plausible value */
             min: number;
-            /** @description Highest plausible value; a value outside is rejected */
+            /** @description Highest plausible value; a value outside the range is rejected */
             max: number;
-            /** @description What it measures */
+            /** @description What the metric measures */
             description: string;
         };
         /**
@@ -1115,7 +1115,7 @@ export interface components {
                 status: "ok" | "degraded";
                 /** @description What is wrong, and what to do */
                 reason?: string;
-                /** @description What it is doing */
+                /** @description What the service is doing */
                 activity?: string;
             }[];
         };
@@ -1151,10 +1151,10 @@ export interface components {
             source_id: string;
             /** @description Line in the file, from 1; 0 if the source has no lines */
             line: number;
-            /** @description Byte offset of its first byte */
+            /** @description Offset of the input's first byte */
             byte: number;
             /**
-             * @description Why it was rejected
+             * @description Why the input was rejected
              * @enum {string}
              */
             reason: "wrong_column_count" | "malformed_quotes" | "record_too_large" | "invalid_utf8" | "nul_byte" | "missing_field" | "invalid_timestamp" | "timestamp_out_of_range" | "invalid_gpu_id" | "invalid_field" | "invalid_value" | "value_out_of_range" | "invalid_record";
@@ -1162,13 +1162,13 @@ export interface components {
             field: string;
             /** @description The rejected value, cut to 200 characters */
             value: string;
-            /** @description What is wrong and what would be right */
+            /** @description What is wrong, and what would be right */
             message: string;
             /** @description The row as it was read, cut to 2,000 characters */
             raw: string;
             /**
              * Format: date-time
-             * @description When it was put into quarantine
+             * @description When the input was put into quarantine
              * @example 2025-07-18T20:42:34Z
              */
             seen_at: string;
@@ -2004,12 +2004,12 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description RFC 3339 with zone; what held then and what began later
+                 * @description RFC 3339 with zone; returns the state at this instant, and later changes
                  * @example 2025-07-18T20:42:34Z
                  */
                 start_time?: string;
                 /**
-                 * @description RFC 3339 with zone; what began at or before it
+                 * @description RFC 3339 with zone; returns changes at or before this instant
                  * @example 2025-07-18T20:42:34Z
                  */
                 end_time?: string;
@@ -3079,7 +3079,7 @@ export interface operations {
                  * @example mtv5-dgx1-hgpu-032
                  */
                 hostname?: string;
-                /** @description Rows that may come; more are an error; 1 to 100000, default 10000 */
+                /** @description The most rows that may be returned; more are an error; 1 to 100000, default 10000 */
                 limit?: number;
             };
             header?: never;
@@ -3193,7 +3193,7 @@ export interface operations {
                  * @example csv:fleet.csv
                  */
                 source_id?: string;
-                /** @description At most this many, the newest ones; 1 to 10000, default 100 */
+                /** @description At most this many inputs, the newest ones; 1 to 10000, default 100 */
                 limit?: number;
             };
             header?: never;
@@ -3304,7 +3304,7 @@ export interface operations {
                 /** @description At most this many; 1 to 10000, default 100 */
                 limit?: number;
                 /**
-                 * @description next_cursor of the answer before: the letters after it
+                 * @description next_cursor of the previous answer; returns the letters that follow
                  * @example 01K0F3Z8Q4W5X6Y7Z8A9B0C1D2
                  */
                 cursor?: string;

@@ -14,8 +14,8 @@ export const metricSchema = Type.Object(
     unit: Type.String({ description: "Unit of the value" }),
     kind: Type.Union([Type.Literal("gauge"), Type.Literal("counter")], { description: "A counter only rises" }),
     min: Type.Number({ description: "Lowest plausible value" }),
-    max: Type.Number({ description: "Highest plausible value; a value outside is rejected" }),
-    description: Type.String({ description: "What it measures" }),
+    max: Type.Number({ description: "Highest plausible value; a value outside the range is rejected" }),
+    description: Type.String({ description: "What the metric measures" }),
   },
   {
     $id: "Metric",

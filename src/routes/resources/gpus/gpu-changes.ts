@@ -3,45 +3,45 @@ import type { GpuChanges } from "../../../domain/query.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
 import { instant } from "../../schemas/envelope.ts";
 
-const from = instant("Since when this is true, until the next element");
+const from = instant("When this state began; it lasts until the next element");
 
 /** How a GPU changed over time, as the API shows it. */
 export const gpuChangesSchema = Type.Object(
   {
-    uuid: Type.String({ description: "The GPU" }),
+    uuid: Type.String({ description: "UUID of the GPU" }),
     attributes: Type.Array(
       Type.Object(
         {
           from,
           cluster_id: Type.String({ description: "Cluster of the host" }),
-          hostname: Type.String({ description: "Host that it was in" }),
+          hostname: Type.String({ description: "Host that the GPU was in" }),
           gpu_id: Type.String({ description: "Index on its host" }),
-          device: Type.String({ description: "Device on its host; empty if the input does not say" }),
-          model_name: Type.String({ description: "Model; empty if the input does not say" }),
-          driver_version: Type.String({ description: "Driver; empty if the input does not say" }),
-          properties: Type.Record(Type.String(), Type.String(), { description: "Further labels of the input" }),
+          device: Type.String({ description: "Device name on its host; empty if the input does not have it" }),
+          model_name: Type.String({ description: "Model; empty if the input does not have it" }),
+          driver_version: Type.String({ description: "Driver version; empty if the input does not have it" }),
+          properties: Type.Record(Type.String(), Type.String(), { description: "Other labels of the input, by name" }),
         },
         { additionalProperties: false },
       ),
-      { description: "Its places and attributes, oldest first" },
+      { description: "The GPU's places and attributes, oldest first" },
     ),
     workloads: Type.Array(
       Type.Object(
         {
           from,
-          container: Type.String({ description: "Empty: none, or the input does not say" }),
-          pod: Type.String({ description: "Empty: none, or the input does not say" }),
-          namespace: Type.String({ description: "Empty: none, or the input does not say" }),
+          container: Type.String({ description: "Empty if the input does not have it" }),
+          pod: Type.String({ description: "Empty if the input does not have it" }),
+          namespace: Type.String({ description: "Empty if the input does not have it" }),
         },
         { additionalProperties: false },
       ),
-      { description: "Workloads that held it, oldest first" },
+      { description: "Workloads that held the GPU, oldest first" },
     ),
   },
   {
     $id: "GpuChanges",
     additionalProperties: false,
-    description: "How a GPU changed over time: its state when the window began, and each change in the window",
+    description: "How a GPU changed over time: its state at the start of the range, and each change in the range",
     examples: [
       {
         uuid: "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4",

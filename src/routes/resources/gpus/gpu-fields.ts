@@ -17,27 +17,28 @@ export function gpuFields({ types, field }: SchemaKit): FieldMap {
   return {
     gpus: field({
       type: types.listOf(gpuSchema),
-      description: "GPUs that have reported telemetry, by hostname and index",
+      description: "GPUs that have reported telemetry, ordered by hostname and index",
       takes: gpuPageQuery,
       size: gpusOfPage,
       resolve: (_, query, context) => gpuPage(query, context).gpus,
     }),
     gpuPage: field({
       type: new GraphQLNonNull(gpuPageType(types)),
-      description: "The same GPUs, with their number and the cursor of the next part",
+      description: "The same GPUs, with their total number and the cursor of the next part",
       takes: gpuPageQuery,
       size: gpusOfPage,
       resolve: (_, query, context) => gpuPage(query, context),
     }),
     gpu: field({
       type: types.of(gpuSchema),
-      description: "The GPU with this uuid; null if there is none",
+      description: "The GPU with this uuid; null if it does not exist",
       takes: { uuid },
       resolve: (_, query, { fleet }) => fleet.gpu(query.uuid),
     }),
     gpuChanges: field({
       type: types.of(gpuChangesSchema),
-      description: "Where a GPU was over time, and which workloads held it; null if the GPU is unknown",
+      description:
+        "A GPU's places over time, and the workloads that held it; null if the GPU has no state in the range",
       takes: gpuChangesQuery,
       resolve: (_, query, context) => changesOf(query, context),
     }),
@@ -55,7 +56,7 @@ function gpuPageType(types: SchemaKit["types"]): GraphQLObjectType {
     description: "A part of the list of GPUs",
     fields: {
       gpus: { type: types.listOf(gpuSchema), extensions: { size: () => 1 } },
-      totalCount: { type: new GraphQLNonNull(GraphQLInt), description: "Selected GPUs, of all parts" },
+      totalCount: { type: new GraphQLNonNull(GraphQLInt), description: "Number of selected GPUs, in all parts" },
       nextCursor: { type: GraphQLString, description: "The cursor of the next part; null at the end" },
     },
   });

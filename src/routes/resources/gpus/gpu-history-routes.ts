@@ -13,13 +13,13 @@ import { telemetryRecordSchema } from "../../schemas/telemetry-record.ts";
 
 /** The parameters of a GPU's changes. */
 export const changesQuery = timeBounds({
-  start: "RFC 3339 with zone; what held then and what began later",
-  end: "RFC 3339 with zone; what began at or before it",
+  start: "RFC 3339 with zone; returns the state at this instant, and later changes",
+  end: "RFC 3339 with zone; returns changes at or before this instant",
 });
 
 /** The telemetry of a GPU, and the changes of its attributes and workloads. */
 export function gpuHistoryRoutes(history: HistoryAnswers, queries: FleetQueries) {
-  const checkKnown = async (uuid: string): Promise<void> => {
+  const checkExists = async (uuid: string): Promise<void> => {
     if ((await queries.gpus({ uuids: [uuid] })).length === 0) throw notFound("GPU", { uuid });
   };
   return new Elysia({ name: "gpu-history", prefix: "/api/v1/gpus" })
@@ -27,8 +27,8 @@ export function gpuHistoryRoutes(history: HistoryAnswers, queries: FleetQueries)
       "/:uuid/telemetry",
       async ({ request, params: { uuid }, query }) => {
         const answer = await history.answer(request, { uuids: [uuid] }, query);
-        // the rows of a stream are not counted yet
-        if (answer instanceof Response || answer.count === 0) await checkKnown(uuid);
+        // the number of rows in a stream is not known yet
+        if (answer instanceof Response || answer.count === 0) await checkExists(uuid);
         return answer;
       },
       { ...acceptsAt(gpuParams, historyQuery), detail: telemetryDetail },
@@ -37,7 +37,7 @@ export function gpuHistoryRoutes(history: HistoryAnswers, queries: FleetQueries)
       "/:uuid/changes",
       async ({ params: { uuid }, query }) => {
         const changes = await queries.changes({ uuid, range: timeRangeOf(query) });
-        if (changes.attributes.length === 0) await checkKnown(uuid);
+        if (changes.attributes.length === 0) await checkExists(uuid);
         return single(toApiGpuChanges(uuid, changes));
       },
       { ...acceptsAt(gpuParams, changesQuery), detail: changesDetail },
@@ -49,7 +49,7 @@ const telemetryDetail = operation({
   tag: "gpus",
   summary: "Telemetry of one GPU",
   description:
-    "Its records in the range, oldest first. If there are more than limit, the newest of them; next_cursor continues with " +
+    "The GPU's records in the range, oldest first. If they exceed limit, the newest ones; next_cursor continues with " +
     "older ones.",
   page: telemetryRecordSchema,
   rowsToo: true,
@@ -61,8 +61,8 @@ const changesDetail = operation({
   tag: "gpus",
   summary: "Changes of a GPU over time",
   description:
-    "Where the GPU was, and which container, pod and namespace held it. With the same start_time and end_time: what was " +
-    "true at that instant.",
+    "The GPU's places, and the containers, pods and namespaces that held it. If start_time equals end_time, the state " +
+    "at that instant.",
   single: gpuChangesSchema,
   errors: [400, 404, 500, 503],
 });

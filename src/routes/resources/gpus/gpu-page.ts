@@ -12,7 +12,7 @@ export const gpuPageQuery = { ...gpuListQuery, status: optional(choice(statusVal
 
 type GpuPageQuery = ValuesOf<typeof gpuPageQuery>;
 
-/** How many GPUs a page may have. */
+/** The most GPUs that a page may have. */
 export const gpusOfPage: SizeOf = (args, fleet) => Math.min(limitOf(args), fleet.gpus.length);
 
 /** A part of the list of GPUs. */

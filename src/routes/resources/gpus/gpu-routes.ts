@@ -6,7 +6,7 @@ import { accepts, acceptsAt } from "../../http/parameters/accepts.ts";
 import { gpuListQuery, nameOf, noQuery } from "../../http/parameters/common.ts";
 import { gpuSchema } from "../../schemas/gpu.ts";
 
-/** A GPU in a path. */
+/** The path parameter of one GPU. */
 export const gpuParams = { uuid: nameOf("UUID of the GPU", "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4") };
 
 /** GPUs, as a list and by uuid. */
@@ -33,7 +33,7 @@ const listDetail = operation({
   id: "listGpus",
   tag: "gpus",
   summary: "All GPUs",
-  description: "Every GPU that has reported telemetry, by hostname and index.",
+  description: "Every GPU that has reported telemetry, ordered by hostname and index.",
   part: gpuSchema,
   rowsToo: true,
   etag: true,

@@ -70,7 +70,7 @@ function gpusOfHost(fleet: Fleet, { cluster_id, host_id }: Place): StoredGpu[] {
   return gpus;
 }
 
-/** The GPU at this index; of several, one after the other, the one seen last. */
+/** The GPU at this index. If a GPU was replaced, the one that was seen last. */
 function gpuAt(fleet: Fleet, place: Place & { gpu_id: string }): StoredGpu {
   const { cluster_id, host_id, gpu_id } = place;
   const gpus = fleet.gpus({ clusterId: cluster_id, hostname: host_id, gpuId: Number(gpu_id) });
@@ -80,7 +80,7 @@ function gpuAt(fleet: Fleet, place: Place & { gpu_id: string }): StoredGpu {
   throw notFound("GPU", { gpu_id, host_id, cluster_id });
 }
 
-/** The error that names what does not exist: the cluster or the host. */
+/** The error for a cluster or a host that does not exist. */
 function hostNotFound(fleet: Fleet, { cluster_id, host_id }: Place): ApiError {
   const ofCluster = fleet.gpus({ clusterId: cluster_id });
   return ofCluster.length === 0 ? notFound("cluster", { cluster_id }) : notFound("host", { host_id, cluster_id });
@@ -100,7 +100,7 @@ const gpusDetail = operation({
   id: "listHostGpus",
   tag: "hierarchy",
   summary: "GPUs of a host",
-  description: "Its GPUs, by index.",
+  description: "The host's GPUs, ordered by index.",
   list: gpuSchema,
   etag: true,
   errors: [400, 404, 500, 503],
@@ -110,7 +110,7 @@ const gpuDetail = operation({
   id: "getHostGpu",
   tag: "hierarchy",
   summary: "One GPU of a host",
-  description: "The GPU at this index on the host. If a GPU was replaced, the one seen last.",
+  description: "The GPU at this index on the host. If a GPU was replaced, the one that was seen last.",
   single: gpuSchema,
   etag: true,
   errors: [400, 404, 500, 503],
@@ -121,7 +121,7 @@ const metricsDetail = operation({
   tag: "hierarchy",
   summary: "Telemetry of one GPU of a host",
   description:
-    "Its records in the range, oldest first. If there are more than limit, the newest of them; next_cursor continues with " +
+    "The GPU's records in the range, oldest first. If they exceed limit, the newest ones; next_cursor continues with " +
     "older ones.",
   page: telemetryRecordSchema,
   rowsToo: true,

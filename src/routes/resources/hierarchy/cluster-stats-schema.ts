@@ -9,12 +9,12 @@ function spread(subject: string, unit: string) {
   return Type.Optional(
     Type.Object(
       {
-        average: Type.Number({ description: `Average over the GPUs that have it, ${unit}` }),
-        max: Type.Number({ description: `Highest, ${unit}` }),
-        sum: Type.Number({ description: `Sum, ${unit}` }),
-        gpu_count: wholeNumber({ minimum: 1, description: "GPUs that have it" }),
+        average: Type.Number({ description: `Average over the GPUs that report it, ${unit}` }),
+        max: Type.Number({ description: `Highest value, ${unit}` }),
+        sum: Type.Number({ description: `Sum over the GPUs, ${unit}` }),
+        gpu_count: wholeNumber({ minimum: 1, description: "GPUs that report it" }),
       },
-      { additionalProperties: false, description: `${subject}, ${unit}; absent if no GPU has it` },
+      { additionalProperties: false, description: `${subject}, ${unit}; absent if no GPU reports it` },
     ),
   );
 }
@@ -30,12 +30,12 @@ const metricSpreads = {
 /** Statistics of a cluster. */
 export const clusterStatsSchema = Type.Object(
   {
-    cluster_id: Type.String({ description: "The cluster" }),
+    cluster_id: Type.String({ description: "Id of the cluster" }),
     host_count: wholeNumber({ minimum: 0, description: "Hosts with GPUs that have reported" }),
     gpu_count: wholeNumber({ minimum: 0, description: "GPUs that have reported" }),
     active_gpu_count: wholeNumber({ minimum: 0, description: "GPUs whose status is active" }),
     silent_gpu_count: wholeNumber({ minimum: 0, description: "GPUs whose status is silent" }),
-    record_count: wholeNumber({ minimum: 0, description: "Records stored" }),
+    record_count: wholeNumber({ minimum: 0, description: "Stored records" }),
     record_count_is_estimate: Type.Optional(
       Type.Literal(true, {
         description: "True if there are more than a million records: their number is then estimated",
@@ -49,7 +49,7 @@ export const clusterStatsSchema = Type.Object(
     additionalProperties: false,
     description:
       `Statistics of a cluster. The averages are over each GPU's newest value of the metric, ` +
-      `at most ${windowSeconds} s older than the cluster's newest record; a metric that no GPU has is absent.`,
+      `at most ${windowSeconds} s older than the cluster's newest record; a metric that no GPU reports is absent.`,
     examples: [
       {
         cluster_id: "local-cluster",
@@ -78,7 +78,7 @@ export function sufficeForStats(newestRecords: readonly StoredRecord[]): boolean
 }
 
 /** Average, maximum and sum of each metric.
- *  @param records in the order of time; the last value of each GPU counts */
+ *  @param records in time order; the last value of each GPU counts */
 export function metricSpreadsOf(records: readonly StoredRecord[]): MetricSpreads {
   const valuesByGpu = new Map<string, Record<string, number>>();
   for (const { gpu, metrics } of records) {

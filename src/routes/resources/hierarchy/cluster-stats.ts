@@ -8,7 +8,7 @@ import { toApiClusters } from "../../schemas/hierarchy.ts";
 /** Maximum number of records that one request reads. */
 const recordsMax = 10_000;
 
-/** Newest values come from memory, counts of the history from the store. */
+/** The fleet in memory has the newest values; the store counts the history. */
 interface StatsSources {
   readonly fleet: Fleet;
   readonly queries: TelemetryQueries;
@@ -16,7 +16,7 @@ interface StatsSources {
 
 /** Statistics of a cluster; undefined if it has no GPU.
  *  @param gpus all GPUs of the cluster
- *  @throws StoreUnavailable: only the store can count its records */
+ *  @throws StoreUnavailable, because only the store can count its records */
 export async function clusterStats(
   sources: StatsSources,
   gpus: readonly StoredGpu[],
@@ -43,7 +43,8 @@ export async function clusterStats(
 }
 
 /** Records with each GPU's newest values. The newest record of each GPU is enough if it is complete. An exporter may
- *  stamp its metrics at different seconds, which spreads them over several records: then all of these are read. */
+ *  stamp its metrics at different seconds, which spreads them over several records. All of these are then read from the
+ *  store. */
 async function newestValues(
   { fleet, queries }: StatsSources,
   clusterId: string,

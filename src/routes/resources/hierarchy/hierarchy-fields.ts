@@ -15,7 +15,7 @@ function hostFields({ types, field }: SchemaKit): FieldMap {
   return {
     hosts: field({
       type: types.listOf(hostSchema),
-      description: "Hosts with a selected GPU; each host's counts are those of all its GPUs",
+      description: "Hosts with a selected GPU; a host's counts cover all its GPUs",
       takes: gpuSelection,
       size: (_, fleet) => fleet.hosts.length,
       resolve: (_, query, { fleet }) => {
@@ -25,7 +25,7 @@ function hostFields({ types, field }: SchemaKit): FieldMap {
     }),
     host: field({
       type: types.of(hostSchema),
-      description: "The host with this name in the cluster; null if there is none",
+      description: "The host with this name in the cluster; null if it does not exist",
       takes: { cluster_id: clusterId, hostname },
       resolve: (_, query, { fleet }) => fleet.host(query),
     }),
@@ -36,14 +36,14 @@ function clusterFields({ types, field }: SchemaKit): FieldMap {
   return {
     clusters: field({
       type: types.listOf(clusterSchema),
-      description: "Clusters with a GPU that has reported telemetry, by id",
+      description: "Clusters that have a GPU that has reported telemetry, ordered by id",
       takes: noQuery,
       size: (_, fleet) => fleet.clusters.length,
       resolve: (_, __, { fleet }) => fleet.clusters,
     }),
     cluster: field({
       type: types.of(clusterSchema),
-      description: "The cluster with this id; null if there is none",
+      description: "The cluster with this id; null if it does not exist",
       takes: { id: clusterId },
       resolve: (_, query, { fleet }) => fleet.cluster(query.id),
     }),

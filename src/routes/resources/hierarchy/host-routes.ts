@@ -9,7 +9,7 @@ import { hostSchema } from "../../schemas/hierarchy.ts";
 
 const hostParams = { hostname: nameOf("The host", "mtv5-dgx1-hgpu-032") };
 
-/** Hosts of all clusters, without naming the cluster. */
+/** Hosts of all clusters; the paths do not name the cluster. */
 export function hostRoutes(answers: FleetAnswers) {
   const { fleet } = answers;
   return new Elysia({ name: "hosts", prefix: "/api/v1/hosts" })
@@ -33,7 +33,7 @@ const listDetail = operation({
   id: "listHosts",
   tag: "hierarchy",
   summary: "All hosts",
-  description: "Every host of any cluster with a GPU that has reported telemetry.",
+  description: "Every host that has a GPU that has reported telemetry, in all clusters.",
   part: hostSchema,
   rowsToo: true,
   etag: true,
@@ -44,7 +44,7 @@ const gpusDetail = operation({
   id: "listGpusByHostname",
   tag: "hierarchy",
   summary: "GPUs of a host",
-  description: "GPUs of the hosts with this name in any cluster, by index.",
+  description: "GPUs of the hosts with this name in all clusters, ordered by index.",
   list: gpuSchema,
   etag: true,
   errors: [400, 404, 500, 503],

@@ -7,10 +7,10 @@ import { clusterSchema, hostSchema } from "../../schemas/hierarchy.ts";
 import { clusterStats } from "./cluster-stats.ts";
 import { clusterStatsSchema } from "./cluster-stats-schema.ts";
 
-/** The store computes the statistics of a cluster: they count as so many elements. */
+/** The statistics of a cluster count as this many elements, because the store computes them. */
 const statsSize = 1000;
 
-/** Fields that lead through the hierarchy, by the type that they begin at. */
+/** Fields that lead through the hierarchy, by the type that has them. */
 export function hierarchyRelations(kit: SchemaKit): Readonly<Record<string, FieldMap>> {
   return { Cluster: ofCluster(kit), Host: ofHost(kit), Gpu: ofGpu(kit) };
 }
@@ -19,14 +19,14 @@ function ofCluster({ types, field }: SchemaKit): FieldMap {
   return {
     hosts: field({
       type: types.listOf(hostSchema),
-      description: "Its hosts, by hostname",
+      description: "The cluster's hosts, ordered by hostname",
       takes: noQuery,
       size: (_, { hosts, clusters }) => share(hosts, clusters),
       resolve: ({ id }: ApiCluster, _, { fleet }) => fleet.hostsOf(id),
     }),
     gpus: field({
       type: types.listOf(gpuSchema),
-      description: "Its GPUs, by hostname and index",
+      description: "The cluster's GPUs, ordered by hostname and index",
       takes: noQuery,
       size: (_, { gpus, clusters }) => share(gpus, clusters),
       resolve: ({ id }: ApiCluster, _, { fleet }) => fleet.hostsOf(id).flatMap((host) => fleet.gpusOf(host)),
@@ -45,13 +45,13 @@ function ofHost({ types, field }: SchemaKit): FieldMap {
   return {
     cluster: field({
       type: new GraphQLNonNull(types.of(clusterSchema)),
-      description: "The cluster that it belongs to",
+      description: "The cluster that the host belongs to",
       takes: noQuery,
       resolve: ({ cluster_id }: ApiHost, _, { fleet }) => fleet.cluster(cluster_id),
     }),
     gpus: field({
       type: types.listOf(gpuSchema),
-      description: "Its GPUs, by index",
+      description: "The host's GPUs, ordered by index",
       takes: noQuery,
       size: (_, { gpus, hosts }) => share(gpus, hosts),
       resolve: (host: ApiHost, _, { fleet }) => fleet.gpusOf(host),
@@ -63,14 +63,14 @@ function ofGpu({ types, field }: SchemaKit): FieldMap {
   return {
     host: field({
       type: new GraphQLNonNull(types.of(hostSchema)),
-      description: "The host that it is in",
+      description: "The host that the GPU is in",
       takes: noQuery,
       resolve: (gpu: ApiGpu, _, { fleet }) => fleet.host(gpu),
     }),
   };
 }
 
-/** Average number of lower elements of each upper one: the product along the hierarchy is the number of all. */
+/** The average number of lower elements per upper element, so that nested sizes multiply to the true total. */
 function share(lower: FleetIndex["gpus" | "hosts"], upper: FleetIndex["hosts" | "clusters"]): number {
   return lower.length / Math.max(1, upper.length);
 }

@@ -4,12 +4,12 @@ import { deadLettersQuery, letterParams } from "./pipeline-routes.ts";
 import { type FieldMap, limitOf, type SchemaKit } from "../../graphql-kit/field.ts";
 import { deadLetterSchema } from "../../schemas/dead-letter.ts";
 
-/** Dead letters. */
+/** The queries for dead letters. */
 export function deadLetterFields({ types, field }: SchemaKit): FieldMap {
   return {
     deadLetters: field({
       type: new GraphQLNonNull(pageType(types)),
-      description: "Dead letters, the oldest first",
+      description: "Dead letters, oldest first",
       takes: deadLettersQuery,
       size: limitOf,
       resolve: (_, { limit, cursor }, { beyond }) => beyond.deadLetters.page(limit, cursor),
@@ -23,7 +23,7 @@ export function deadLetterFields({ types, field }: SchemaKit): FieldMap {
   };
 }
 
-/** Redriving and deleting dead letters. */
+/** The mutations that redrive and delete dead letters. */
 export function deadLetterMutations({ types, field }: SchemaKit): FieldMap {
   return {
     redriveDeadLetter: field({
@@ -34,7 +34,8 @@ export function deadLetterMutations({ types, field }: SchemaKit): FieldMap {
     }),
     redriveDeadLetters: field({
       type: types.listOf(deadLetterSchema),
-      description: "The same for the oldest dead letters, at most limit of them; returns those that were put back",
+      description:
+        "Puts the messages of the oldest dead letters back into the queue, at most limit of them; returns the dead letters as they were",
       takes: { limit: deadLettersQuery.limit },
       size: limitOf,
       resolve: (_, { limit }, { beyond }) => beyond.deadLetters.redriveOldest(limit),

@@ -16,13 +16,13 @@ export const deadLettersQuery = {
   cursor: optional(
     text({
       maxLength: 64,
-      description: ({ name }) => `${name("next_cursor")} of the answer before: the letters after it`,
+      description: ({ name }) => `${name("next_cursor")} of the previous answer; returns the letters that follow`,
       example: "01K0F3Z8Q4W5X6Y7Z8A9B0C1D2",
     }),
   ),
 };
 
-/** A dead letter in a path. */
+/** The path parameter of one dead letter. */
 export const letterParams = { id: nameOf("The message's id", "01K0F3Z8Q4W5X6Y7Z8A9B0C1D2") };
 
 /** The state of the pipeline, and its dead letters. */
@@ -62,7 +62,7 @@ const pipelineDetail = operation({
   id: "getPipeline",
   tag: "pipeline",
   summary: "State of the pipeline",
-  description: "How full the queue is, how many inputs were rejected, and the services of the process that answers.",
+  description: "The depth of the queue, the number of rejected inputs, and the services of the process that answers.",
   single: pipelineSchema,
   errors: [400, 500, 503],
 });
@@ -72,7 +72,7 @@ const listDetail = operation({
   tag: "pipeline",
   summary: "Dead letters",
   description:
-    "Messages whose deliveries failed, each with the error of the last delivery, the oldest first; next_cursor continues " +
+    "Messages whose deliveries failed, oldest first, each with the error of the last delivery; next_cursor continues " +
     "the list.",
   part: deadLetterSchema,
   errors: [400, 500, 503],
@@ -100,7 +100,7 @@ const deleteDetail = operation({
   id: "deleteDeadLetter",
   tag: "pipeline",
   summary: "Delete a message permanently",
-  description: "Its records are lost unless their source is read again. Returns the dead letter as it was.",
+  description: "The message's records are lost unless their source is read again. Returns the dead letter as it was.",
   single: deadLetterSchema,
   errors: [400, 404, 413, 415, 500, 503],
 });

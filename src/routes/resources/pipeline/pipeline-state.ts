@@ -22,7 +22,7 @@ const serviceSchema = Type.Object(
     name: Type.String({ description: "Name of the service" }),
     status: Type.Union([Type.Literal("ok"), Type.Literal("degraded")], { description: "degraded: reason says why" }),
     reason: Type.Optional(Type.String({ description: "What is wrong, and what to do" })),
-    activity: Type.Optional(Type.String({ description: "What it is doing" })),
+    activity: Type.Optional(Type.String({ description: "What the service is doing" })),
   },
   { additionalProperties: false },
 );

@@ -8,7 +8,7 @@ export function quarantineFields({ types, field }: SchemaKit): FieldMap {
   return {
     quarantine: field({
       type: types.listOf(rejectionSchema),
-      description: "Inputs that were rejected, the newest first",
+      description: "Inputs that were rejected, newest first",
       takes: quarantineQuery,
       size: limitOf,
       resolve: async (_, { source_id: sourceId, limit }, { beyond }) =>

@@ -13,7 +13,7 @@ export const quarantineQuery = {
   source_id: optional(
     text({ maxLength: 4096, description: "Only rejected inputs of this source", example: "csv:fleet.csv" }),
   ),
-  limit: limit({ meaning: "At most this many, the newest ones" }),
+  limit: limit({ meaning: "At most this many inputs, the newest ones" }),
 };
 
 /** Rejected inputs. */
@@ -30,7 +30,7 @@ const detail = operation({
   id: "listQuarantine",
   tag: "input",
   summary: "Rejected inputs",
-  description: "Inputs that were rejected, each with its place, reason and value; the newest first.",
+  description: "Inputs that were rejected, newest first, each with its place, reason and value.",
   list: rejectionSchema,
   errors: [400, 500, 503],
 });

@@ -9,16 +9,16 @@ export const rejectionSchema = Type.Object(
   {
     source_id: Type.String({ description: "Source of the input" }),
     line: wholeNumber({ minimum: 0, description: "Line in the file, from 1; 0 if the source has no lines" }),
-    byte: wholeNumber({ minimum: 0, description: "Byte offset of its first byte" }),
+    byte: wholeNumber({ minimum: 0, description: "Offset of the input's first byte" }),
     reason: Type.Union(
       rejectReasons.map((reason) => Type.Literal(reason)),
-      { description: "Why it was rejected" },
+      { description: "Why the input was rejected" },
     ),
     field: Type.String({ description: "Column that was rejected; empty if the whole row was" }),
     value: Type.String({ description: "The rejected value, cut to 200 characters" }),
-    message: Type.String({ description: "What is wrong and what would be right" }),
+    message: Type.String({ description: "What is wrong, and what would be right" }),
     raw: Type.String({ description: "The row as it was read, cut to 2,000 characters" }),
-    seen_at: instant("When it was put into quarantine"),
+    seen_at: instant("When the input was put into quarantine"),
   },
   {
     $id: "Rejection",

@@ -7,15 +7,15 @@ import { selectorOf } from "../../schemas/gpu-selector.ts";
 
 const metricsDefault = ["gpu_utilization", "memory_utilization", "temperature", "power_draw"];
 const windowDefaultMs = 3_600_000;
-/** An hour of minutes of 1,600 hosts. */
+/** Enough for the minutes of an hour for 1,600 hosts. */
 const rowsMax = 100_000;
 
 /** How many rows an answer may have. */
 export function aggregateLimit(bounds: { readonly maximum: number; readonly byDefault: number }): Parameter<number> {
-  return limit({ meaning: "Rows that may come; more are an error", ...bounds });
+  return limit({ meaning: "The most rows that may be returned; more are an error", ...bounds });
 }
 
-/** The parameters of requests for sums. */
+/** The parameters of requests for aggregates. */
 export const aggregateQuery = {
   group_by: choice(groupings, { example: "host" }),
   metrics: metricsParameter(`default ${metricsDefault.join(", ")}`),
@@ -37,12 +37,12 @@ export const aggregateQuery = {
   limit: aggregateLimit({ maximum: rowsMax, byDefault: limitMax }),
 };
 
-/** Makes a filter of a request's values.
+/** Makes a filter from a request's values.
  *  @throws InvalidParameter if the range ends before it starts */
 export function aggregateFilterOf(values: ValuesOf<typeof aggregateQuery>, nowMs: number): AggregateFilter {
   const given = timeRangeOf(values);
   const toMs = given.toMs === Infinity ? nowMs + 1 : given.toMs;
-  // the end of the API's range belongs to it
+  // the API's range includes its end
   const fromMs = given.fromMs === -Infinity ? toMs - 1 - windowDefaultMs : given.fromMs;
   const range = { fromMs, toMs };
   return {

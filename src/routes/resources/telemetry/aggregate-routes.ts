@@ -24,8 +24,8 @@ const detail = operation({
   tag: "telemetry",
   summary: "Aggregated telemetry",
   description:
-    "Average, lowest and highest value and number of values of each metric, by minute or hour and by GPU, host, cluster, " +
-    "model or namespace, for whole minutes or hours that begin in the window. More rows than limit are an error.",
+    "The average, lowest and highest value and the number of values of each metric, by minute or hour and by GPU, host, cluster, " +
+    "model or namespace. Covers whole minutes or hours that begin in the range. More rows than limit are an error.",
   rows: aggregateSchema,
   errors: [400, 500, 503],
 });

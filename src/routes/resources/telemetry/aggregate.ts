@@ -19,10 +19,11 @@ export const aggregateSchema = Type.Object(
   {
     timestamp: instant("Beginning of the minute or hour, UTC"),
     group: Type.Record(Type.String(), Type.String(), {
-      description: "What the group has in common: cluster_id and hostname, uuid, model_name or namespace",
+      description:
+        "The values that the group's GPUs share: cluster_id, cluster_id and hostname, uuid, model_name or namespace",
     }),
     metrics: Type.Record(Type.String(), spreadSchema, {
-      description: "By the names of the catalogue; a metric without a value is absent",
+      description: "Each metric by its name in the catalogue; a metric without a value is absent",
     }),
   },
   {

@@ -25,8 +25,8 @@ export function liveFields({ types, enums }: SchemaKit): FieldMap {
     telemetry: {
       type: new GraphQLNonNull(types.of(telemetryRecordSchema)),
       description:
-        "The newest record of each selected GPU as it arrives, and the same record again when more of its metrics arrive. " +
-        "A client that reads too slowly gets the newest record of each GPU, without those in between",
+        "The newest record of each selected GPU as it arrives, and again when more of its metrics arrive. " +
+        "A client that reads too slowly gets only the newest record of each GPU",
       args: { ...argumentsOf(filters, enums), ...uuidsArgument },
       subscribe: (_, args, { operation }) => {
         const { feed, admission } = operation.beyond;
@@ -37,7 +37,7 @@ export function liveFields({ types, enums }: SchemaKit): FieldMap {
   };
 }
 
-/** @throws GraphQLError if both gpuUuid and gpuUuids are given, or too many GPUs */
+/** @throws GraphQLError if both gpuUuid and gpuUuids are given, or if gpuUuids has too many elements */
 function selectorIn(args: Readonly<Record<string, unknown>>): GpuSelector {
   const selector = selectorOf(parametersOf(filters, args));
   const uuids = (args["gpuUuids"] as readonly string[] | null | undefined) ?? undefined;

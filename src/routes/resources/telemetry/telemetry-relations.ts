@@ -7,7 +7,7 @@ import { gpuSchema } from "../../schemas/gpu.ts";
 import { telemetryRecordSchema } from "../../schemas/telemetry-record.ts";
 import { newestOf } from "./telemetry-fields.ts";
 
-// the selected fields say which metrics come; Query.telemetry leads to older parts
+// the selected fields determine the metrics; Query.telemetry has a cursor for older records
 const telemetryOfGpu = without(historyQuery, "metrics", "cursor");
 
 /** Fields that lead from a GPU to its records, and back. */
@@ -16,14 +16,14 @@ export function telemetryRelations({ types, field }: SchemaKit): Readonly<Record
     Gpu: {
       latest: field({
         type: types.of(telemetryRecordSchema),
-        description: "Its newest record, from memory",
+        description: "The GPU's newest record, from memory",
         takes: noQuery,
         resolve: (gpu: ApiGpu, _, context) => newestOf(gpu, context)[0],
       }),
       telemetry: field({
         type: types.listOf(telemetryRecordSchema),
         description:
-          "Its records in the range; if there are more than limit, the newest of them. Query.telemetry has the older ones",
+          "The GPU's records in the range; if they exceed limit, the newest ones. Query.telemetry returns the older ones",
         takes: telemetryOfGpu,
         size: limitOf,
         resolve: async ({ uuid }: ApiGpu, query, { telemetry, beyond }) => {
