@@ -6,7 +6,7 @@ import { clientTools } from "../../dev/servers/client-tools.ts";
 import { type EtcdCluster, startEtcd } from "../../dev/servers/etcd.ts";
 import { type PostgresServer, startPostgres } from "../../dev/servers/postgres.ts";
 import { contentOf } from "../support/database-content.ts";
-import { commandsUnder, typeIn } from "../support/doc-commands.ts";
+import { commandsUnder, runCommands } from "../support/doc-commands.ts";
 import { writeFleetCsv } from "../../dev/fleet-csv.ts";
 import { withClient } from "../support/postgres-database.ts";
 import { startPipeline, stopPipeline } from "../../dev/pipeline-process.ts";
@@ -38,13 +38,13 @@ async function importCsv(csvFile: string, env: Readonly<Record<string, string>>)
   return pipeline.output();
 }
 
-async function type(commands: readonly string[]): Promise<void> {
+async function run(commands: readonly string[]): Promise<void> {
   const tools = await clientTools({ etcdEndpoint: etcd.endpoints[0] });
-  await typeIn(folder, commands, { tools, env: { DATABASE_URL: server.url } });
+  await runCommands(folder, commands, { tools, env: { DATABASE_URL: server.url } });
 }
 
 /** Expects that the pipeline can continue with the restored database. */
-async function expectItGoesOn(csvFile: string, env: Readonly<Record<string, string>>): Promise<void> {
+async function expectContinuation(csvFile: string, env: Readonly<Record<string, string>>): Promise<void> {
   const before = await contentOf(server.url);
   expect(await importCsv(csvFile, env)).toContain("is imported already; nothing new");
   expect(await contentOf(server.url)).toEqual(before);
@@ -64,13 +64,13 @@ for (const [name, isPlain] of [
   ["plain PostgreSQL", true],
 ] as const) {
   test.skipIf(realCsv === undefined)(
-    `${name} with the real CSV is restored bit by bit, stores nothing of the file a second time, and continues`,
+    `${name} with the real CSV is restored bit by bit, imports nothing of the file again, and continues`,
     async () => {
       const env = { DATABASE_URL: server.url, DATA_DIR: join(folder, "unused") };
       const restore = await commandsUnder(page, "Restore TimescaleDB");
       const setUp = restore.filter((command) => command.includes("create database telemetry"));
       expect(setUp).toHaveLength(1);
-      await type(setUp);
+      await run(setUp);
       if (isPlain) await disableTimescale();
       await importCsv(realCsv as string, env);
       const before = await contentOf(server.url);
@@ -82,33 +82,33 @@ for (const [name, isPlain] of [
 
       const backUp = await commandsUnder(page, "Back up");
       expect(backUp.join("\n")).toContain("pg_dump");
-      await type(backUp);
-      await type([emptyTelemetry]);
+      await run(backUp);
+      await run([emptyTelemetry]);
       await expect(contentOf(server.url)).rejects.toThrow("3D000");
       if (isPlain) {
-        await type(setUp);
+        await run(setUp);
         await disableTimescale();
       }
-      await type(isPlain ? restore.filter((command) => !/timescaledb|create database/.test(command)) : restore);
+      await run(isPlain ? restore.filter((command) => !/timescaledb|create database/.test(command)) : restore);
       expect(await contentOf(server.url)).toEqual(before);
-      await expectItGoesOn(realCsv as string, env);
+      await expectContinuation(realCsv as string, env);
     },
   );
 }
 
-/** As on a server without TimescaleDB. */
+/** Makes the database behave as on a server without TimescaleDB. */
 async function disableTimescale(): Promise<void> {
   await withClient(server.url, (client) => client.query("alter database telemetry set timescaledb.disable_load = on"));
 }
 
-test("the embedded store is copied away and back", async () => {
+test("a copy of the embedded store restores it", async () => {
   const csvFile = join(folder, "fleet.csv");
   await writeFleetCsv(csvFile, { hosts: 2, "gpus-per-host": 8, seconds: 10, seed: 1 });
   const env = { DATA_DIR: join(folder, "data") };
   expect(await importCsv(csvFile, env)).toMatch(/records stored +160\n/);
   const commands = (await commandsUnder(page, "The embedded store")).filter((command) => /^(?:cp|rm) /.test(command));
   expect(commands).toHaveLength(3);
-  await type(commands);
+  await run(commands);
   const again = await importCsv(csvFile, env);
   expect(again).toContain("is imported already; nothing new");
   expect(again).toMatch(/records stored +0 +160\n/);

@@ -13,7 +13,7 @@ import { prefixRange } from "../../src/etcd/requests.ts";
 import { QueueKeys } from "../../src/pipeline/queue/etcd/queue-keys.ts";
 import { openCsvSource } from "../support/csv-reading.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
-import { commandsUnder, typeIn } from "../support/doc-commands.ts";
+import { commandsUnder, runCommands } from "../support/doc-commands.ts";
 import { writeFleetCsv } from "../../dev/fleet-csv.ts";
 import { withClient } from "../support/postgres-database.ts";
 import { type PipelineProcess, startPipeline, stopPipeline } from "../../dev/pipeline-process.ts";
@@ -29,7 +29,7 @@ let server: PostgresServer;
 /** The etcd that was never restored. */
 let etcd: EtcdCluster;
 const others: EtcdCluster[] = [];
-/** Of the file. */
+/** The numbers of the file's rows and messages. */
 const figures = { rows: 0, messages: 0 };
 
 beforeAll(async () => {
@@ -51,9 +51,9 @@ const withEtcd = (role: string, { endpoints }: EtcdCluster, more: Record<string,
     ...{ QUEUE_LEASE_SECONDS: "3", BATCH_SIZE: "50", LOG_LEVEL: "warn", ...more },
   });
 
-async function type(commands: readonly string[], to: EtcdCluster = etcd): Promise<void> {
+async function run(commands: readonly string[], to: EtcdCluster = etcd): Promise<void> {
   const tools = await clientTools({ etcdEndpoint: to.endpoints[0] });
-  await typeIn(folder, commands, { tools, env: { DATABASE_URL: server.url } });
+  await runCommands(folder, commands, { tools, env: { DATABASE_URL: server.url } });
 }
 
 async function stored(): Promise<{ messages: number; rows: number }> {
@@ -83,10 +83,10 @@ async function importWithBackups(): Promise<void> {
   const before = (await stored()).messages;
   await until(async () => (await queuedIn(etcd)) > 10);
   const [saveQueue, dump] = await commandsUnder(page, "Back up");
-  await type([saveQueue as string]);
+  await run([saveQueue as string]);
   collector.subprocess.kill("SIGCONT");
   await until(async () => (await stored()).messages > before + 5);
-  await type([dump as string]);
+  await run([dump as string]);
   expect((await stored()).rows).toBeLessThan(figures.rows);
   await streamer.waitFor(/Streamed /);
   await until(async () => (await queuedIn(etcd)) === 0);
@@ -113,7 +113,7 @@ async function expectExactlyOnce(): Promise<void> {
 }
 
 /** Runs a pipeline until it has nothing left to do. */
-async function goOn(on: EtcdCluster): Promise<string> {
+async function runToEnd(on: EtcdCluster): Promise<string> {
   const pipeline = withEtcd("streamer,collector", on);
   await pipeline.waitFor(/records stored.*samples\/s/s);
   await stopPipeline(pipeline);
@@ -121,7 +121,7 @@ async function goOn(on: EtcdCluster): Promise<string> {
   return pipeline.output();
 }
 
-const restoreDatabase = async (): Promise<void> => type(await commandsUnder(page, "Restore TimescaleDB"));
+const restoreDatabase = async (): Promise<void> => run(await commandsUnder(page, "Restore TimescaleDB"));
 
 async function etcdFrom(snapshotFile?: string): Promise<EtcdCluster> {
   const cluster = await startEtcd({ members: 1, ...(snapshotFile && { snapshotFile }) });
@@ -137,33 +137,33 @@ test("both restored, the queue saved first: every sample exactly once", async ()
   expect(messages).toBeWithin(6, figures.messages);
   const restored = await etcdFrom(savedQueue());
   expect(await queuedIn(restored)).toBeGreaterThan(10);
-  await goOn(restored);
+  await runToEnd(restored);
   await expectExactlyOnce();
 });
 
 test("the queue alone restored, the database newer: every sample exactly once, and nothing new", async () => {
   const before = await stored();
   const restored = await etcdFrom(savedQueue());
-  expect(await goOn(restored)).toContain("is imported already; nothing new");
+  expect(await runToEnd(restored)).toContain("is imported already; nothing new");
   expect(await stored()).toEqual(before);
   await expectExactlyOnce();
 });
 
 test("the database restored and etcd empty: a file is read again, every sample exactly once", async () => {
   await restoreDatabase();
-  await goOn(await etcdFrom());
+  await runToEnd(await etcdFrom());
   await expectExactlyOnce();
 });
 
 test("the database alone restored, the queue newer: a gap, which reading the file again fills", async () => {
   await restoreDatabase();
-  await goOn(etcd);
+  await runToEnd(etcd);
   expect(await differences()).toBeGreaterThan(0);
   expect((await stored()).rows).toBeLessThan(figures.rows);
   const commands = await commandsUnder(page, "When one is older than the other");
   const forget = commands.filter((command) => command.startsWith("etcdctl"));
   expect(forget).toHaveLength(2);
-  await type(forget);
-  await goOn(etcd);
+  await run(forget);
+  await runToEnd(etcd);
   await expectExactlyOnce();
 });

@@ -6,7 +6,7 @@ import { makeBatch, messageOf, type TestRecord } from "../../dev/make-batch.ts";
 
 const t0 = Date.UTC(2025, 6, 18, 14);
 
-/** What the history of one GPU must be: its records by time, neighbours of the same value joined. */
+/** The expected history of one GPU: its records by time; neighbours with the same value are joined. */
 function spansOf(records: readonly TestRecord[], valueOf: (record: TestRecord) => string): [number, string][] {
   const spans: [number, string][] = [];
   for (const record of [...records].sort((a, b) => a.timeMs - b.timeMs)) {
@@ -18,7 +18,7 @@ function spansOf(records: readonly TestRecord[], valueOf: (record: TestRecord) =
 const namespaceOf = ({ workload }: TestRecord): string => workload?.namespace ?? "";
 const hostOf = ({ hostname = "" }: TestRecord): string => hostname;
 
-/** Records of some GPUs at distinct instants; GPUs move between hosts and change hands. Each batch says one host a GPU. */
+/** Records of some GPUs at distinct instants; GPUs move between hosts and namespaces. Each batch has one host. */
 const arbitraryBatches = (gpus: number) =>
   fc
     .uniqueArray(
@@ -37,7 +37,7 @@ const arbitraryBatches = (gpus: number) =>
       }),
     );
 
-/** How a store keeps what changes of GPUs over time. */
+/** The contract of a store's history of GPU states. */
 export function exerciseGpuStateHistory(
   name: string,
   open: () => Promise<OpenStore>,
@@ -52,7 +52,7 @@ export function exerciseGpuStateHistory(
     });
     afterAll(async () => void (await Promise.all([opened.close(), second.close()])));
 
-    test("which namespace held a GPU at 14:05 can be told, and where the GPU was", async () => {
+    test("a query finds the namespace that held a GPU at 14:05, and the GPU's host at that time", async () => {
       const record = (minute: number, hostname: string, namespace: string) =>
         makeBatch([
           {
@@ -76,13 +76,13 @@ export function exerciseGpuStateHistory(
       const all = await opened.queries.fleet.changes({ uuid: "asked", range: allTime });
       expect(all.workloads.map(({ namespace }) => namespace)).toEqual(["red", "blue", "red"]);
       expect(all.attributes.map(({ hostname }) => hostname)).toEqual(["host-1", "host-2"]);
-      expect(await opened.queries.fleet.changes({ uuid: "nobody", range: allTime })).toEqual({
+      expect(await opened.queries.fleet.changes({ uuid: "unknown", range: allTime })).toEqual({
         attributes: [],
         workloads: [],
       });
     });
 
-    test("it is that of the records in order of time, in whatever order and by however many collectors they come", async () => {
+    test("the history follows the records' times, regardless of their order of arrival and the number of collectors", async () => {
       let run = 0;
       const property = fc.asyncProperty(arbitraryBatches(3), fc.boolean(), async ({ places, hosts }, isAtOnce) => {
         run += 1;
@@ -115,25 +115,25 @@ export function exerciseGpuStateHistory(
       await fc.assert(property, { numRuns: 40 });
     });
 
-    test("a collector that died before it noted the history: the next delivery of the message does", async () => {
+    test("if a collector dies before it writes the history, the next delivery of the message writes it", async () => {
       const message = messageOf("died", makeBatch([{ uuid: "died", timeMs: t0, metrics: { temperature: 1 } }]));
       await opened.store.ingest(message);
       expect(await second.store.ingest(message)).toMatchObject({ duplicate: true });
       expect((await opened.queries.fleet.changes({ uuid: "died", range: allTime })).attributes).toHaveLength(1);
     });
 
-    test("what an input leaves open stays as it was said before", async () => {
-      const said = makeBatch([{ uuid: "open", timeMs: t0, metrics: { temperature: 1 } }]);
-      const unsaid = makeBatch([{ uuid: "open", timeMs: t0 + 1000, metrics: { temperature: 1 } }]);
-      const silent = unsaid.gpus.map((gpu) => ({
+    test("an attribute that an input leaves empty keeps its earlier value", async () => {
+      const complete = makeBatch([{ uuid: "open", timeMs: t0, metrics: { temperature: 1 } }]);
+      const later = makeBatch([{ uuid: "open", timeMs: t0 + 1000, metrics: { temperature: 1 } }]);
+      const emptied = later.gpus.map((gpu) => ({
         ...gpu,
         modelName: "",
         driverVersion: "",
         device: "",
         properties: { serial: "7" },
       }));
-      await opened.store.ingest(messageOf("said", said));
-      await opened.store.ingest(messageOf("unsaid", { ...unsaid, gpus: silent }));
+      await opened.store.ingest(messageOf("complete", complete));
+      await opened.store.ingest(messageOf("emptied", { ...later, gpus: emptied }));
       const [gpu] = await opened.queries.fleet.gpus({ uuids: ["open"] });
       expect(gpu).toMatchObject({ modelName: "NVIDIA H100", driverVersion: "535", device: "nvidia0" });
       expect(gpu?.properties).toMatchObject({ serial: "7", job: 'a "quoted" \\ job' });

@@ -6,35 +6,35 @@ import { makeBatch, messageOf } from "../../dev/make-batch.ts";
 const dayMs = 86_400_000;
 const forEver = { raw: 0, "1m": 0, "1h": 0 };
 
-/** How a store deletes old history. */
+/** The contract of a store's retention of history. */
 export function exerciseHistoryRetention(name: string, open: () => Promise<OpenStore>): void {
-  describe(`${name} deletes history when it is told to`, () => {
+  describe(`${name} keeps the contract of history retention`, () => {
     let opened: OpenStore;
     beforeAll(async () => void (opened = await open()));
     afterAll(() => opened.close());
 
-    test("nothing by default; then what is older, once however many are at it, and no GPU", async () => {
+    test("by default it deletes nothing; with a limit it deletes older records once, despite concurrent calls, and never a GPU", async () => {
       const { store, queries, retention } = opened;
       const ages = [0.1, 1, 5, 30, 400];
       const records = ages.map((days) => ({
-        uuid: "kept",
+        uuid: "retained",
         timeMs: Date.now() - days * dayMs,
         metrics: { temperature: days },
       }));
       await store.ingest(messageOf("retention", makeBatch(records)));
-      const kept = async () =>
-        (await queries.history.records({ gpus: { uuids: ["kept"] }, range: allTime, limit: 10 })).elements.map(
+      const storedDays = async () =>
+        (await queries.history.records({ gpus: { uuids: ["retained"] }, range: allTime, limit: 10 })).elements.map(
           ({ metrics }) => metrics.temperature,
         );
       expect(await retention.deleteOlder(forEver)).toBeUndefined();
-      expect(await kept()).toEqual([400, 30, 5, 1, 0.1]);
-      const told = await Promise.all([1, 2, 3].map(() => retention.deleteOlder({ ...forEver, raw: 14 })));
-      expect(told.filter((text) => text !== undefined).join()).toContain("older than 14 days");
-      expect(await kept()).toEqual([5, 1, 0.1]);
+      expect(await storedDays()).toEqual([400, 30, 5, 1, 0.1]);
+      const reports = await Promise.all([1, 2, 3].map(() => retention.deleteOlder({ ...forEver, raw: 14 })));
+      expect(reports.filter((text) => text !== undefined).join()).toContain("older than 14 days");
+      expect(await storedDays()).toEqual([5, 1, 0.1]);
       expect(await retention.deleteOlder({ ...forEver, raw: 14, "1m": 100, "1h": 100 })).toBeUndefined();
       await retention.deleteOlder({ ...forEver, raw: 3 });
-      expect(await kept()).toEqual([1, 0.1]);
-      expect(await queries.fleet.gpus({ uuids: ["kept"] })).toHaveLength(1);
+      expect(await storedDays()).toEqual([1, 0.1]);
+      expect(await queries.fleet.gpus({ uuids: ["retained"] })).toHaveLength(1);
     });
   });
 }

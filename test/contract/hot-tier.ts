@@ -32,8 +32,13 @@ export const t0 = Date.UTC(2025, 6, 18, 20, 42, 34);
 /** A GPU for a test. */
 export function gpuAt(hostname: string, gpuId: number, more: Partial<Gpu> = {}): Gpu {
   const place = { clusterId: "c/1", hostname, gpuId };
-  const said = { device: `nvidia${gpuId}`, modelName: "NVIDIA H100", driverVersion: "535", properties: { job: "x" } };
-  return { uuid: `GPU-${hostname}-${gpuId}`, ...place, ...said, ...more };
+  const attributes = {
+    device: `nvidia${gpuId}`,
+    modelName: "NVIDIA H100",
+    driverVersion: "535",
+    properties: { job: "x" },
+  };
+  return { uuid: `GPU-${hostname}-${gpuId}`, ...place, ...attributes, ...more };
 }
 
 /** A batch of these records. */
@@ -65,8 +70,8 @@ export class Follower {
     });
   }
 
-  async until(isSo: (members: FleetMembers) => boolean): Promise<void> {
-    await until(() => isSo(this.members));
+  async until(condition: (members: FleetMembers) => boolean): Promise<void> {
+    await until(() => condition(this.members));
   }
 
   /** Waits until a GPU's newest record has this instant and this many metrics. */
@@ -133,16 +138,16 @@ export function exerciseHotTier(name: string, open: () => Promise<OpenHotTier>):
       expect(follower.members.get(gpu.uuid)?.gpu.lastSeenAtMs).toBe(t0 + 5000);
     });
 
-    test("attributes follow the newest record; empty ones keep their value, and late records replace nothing", async () => {
+    test("attributes follow the newest record; an empty attribute keeps its value, and a late record replaces nothing", async () => {
       const { hotTier, other } = await start();
       const follower = follow(other);
-      const say = (to: HotTier, at: number, more: Partial<Gpu>): Promise<void> =>
+      const write = (to: HotTier, at: number, more: Partial<Gpu>): Promise<void> =>
         to.write(hotBatch([{ gpu: gpuAt("h", 1, more), timeMs: t0 + at, metrics: { temperature: at } }]));
-      await say(hotTier, 1, { driverVersion: "535", properties: { job: "x", serial: "1" } });
-      await say(hotTier, 100, { driverVersion: "535" });
-      await say(other, 50, { driverVersion: "530", modelName: "old" });
-      await say(other, 120, { driverVersion: "540", modelName: "", properties: { job: "y" } });
-      await say(hotTier, 110, { driverVersion: "537" });
+      await write(hotTier, 1, { driverVersion: "535", properties: { job: "x", serial: "1" } });
+      await write(hotTier, 100, { driverVersion: "535" });
+      await write(other, 50, { driverVersion: "530", modelName: "old" });
+      await write(other, 120, { driverVersion: "540", modelName: "", properties: { job: "y" } });
+      await write(hotTier, 110, { driverVersion: "537" });
       await follower.newest("GPU-h-1", t0 + 120);
       expect(follower.members.get("GPU-h-1")?.gpu).toMatchObject({
         driverVersion: "540",
@@ -152,7 +157,7 @@ export function exerciseHotTier(name: string, open: () => Promise<OpenHotTier>):
       });
     });
 
-    test("a board that moves is in its new slot, and the board that replaces it in the old one", async () => {
+    test("a board that moves is in its new slot, and its replacement is in the old slot", async () => {
       const { hotTier, other } = await start();
       const follower = follow(hotTier);
       const write = (to: HotTier, at: number, gpu: Gpu): Promise<void> =>

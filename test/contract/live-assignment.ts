@@ -5,7 +5,7 @@ import { keyedByInstant, messagesOf } from "../../src/pipeline/stream/batch-mess
 import type { NewMessage } from "../../src/pipeline/queue/queue.ts";
 import { makeBatch } from "../../dev/make-batch.ts";
 
-/** An assignment under test, and what its driver needs to settle a batch. */
+/** An assignment under test, and its driver's way to settle a batch. */
 export interface OpenLiveAssignment {
   readonly assignment: LiveAssignment;
   readonly source: LiveSource;
@@ -37,7 +37,7 @@ export function liveMessage(sourceId: string, batch: LiveBatch): NewMessage {
   return (outgoing as NonNullable<typeof outgoing>).message;
 }
 
-/** What every driver of the assignment of live sources guarantees. */
+/** The contract of every driver of the assignment of live sources. */
 export function exerciseLiveAssignment(name: string, open: () => Promise<OpenLiveAssignment>): void {
   describe(`${name} keeps the contract of live assignment`, () => {
     let opened: OpenLiveAssignment | undefined;

@@ -5,7 +5,7 @@ import { ManualClock } from "../support/manual-clock.ts";
 /** A live source under test. */
 export interface OpenLiveSource {
   readonly source: LiveSource;
-  /** Its next batches come after so long. */
+  /** The time from one reading to the next. */
   readonly intervalMs: number;
   close(): Promise<void>;
 }
@@ -38,7 +38,7 @@ class Reading {
   }
 }
 
-/** What every driver of a live source guarantees.
+/** The contract of every driver of a live source.
  *  @param open  opens the same source each time it is called */
 export function exerciseLiveSource(name: string, open: (clock: ManualClock) => Promise<OpenLiveSource>): void {
   describe(`${name} keeps the contract of a live source`, () => {
@@ -53,7 +53,7 @@ export function exerciseLiveSource(name: string, open: (clock: ManualClock) => P
       return source;
     };
 
-    test("it yields a reading in every interval, in the order of their times, each when its time has come", async () => {
+    test("it yields one reading per interval, in order of time, and none before its time", async () => {
       const clock = new ManualClock(startMs);
       const { source, intervalMs } = await openAt(clock);
       const reading = new Reading(source, -Infinity);
@@ -102,7 +102,7 @@ export function exerciseLiveSource(name: string, open: (clock: ManualClock) => P
       expect(after.keys.filter((key) => before.keys.includes(key))).toEqual([]);
     });
 
-    test("what was not read in its time is not read later", async () => {
+    test("a reading that was missed is not yielded later", async () => {
       const clock = new ManualClock(startMs);
       const { source, intervalMs } = await openAt(clock);
       const reading = source.read(-Infinity, never)[Symbol.asyncIterator]();
@@ -115,7 +115,7 @@ export function exerciseLiveSource(name: string, open: (clock: ManualClock) => P
       for (const timeMs of late.timesMs) expect(timeMs).toBeGreaterThan(clock.nowMs() - 2 * intervalMs);
     });
 
-    test("an abort ends a read without an error, also while it waits for the next reading", async () => {
+    test("an abort ends a read without an error, even while it waits for the next reading", async () => {
       const clock = new ManualClock(startMs);
       const { source } = await openAt(clock);
       const reading = new Reading(source, -Infinity);

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import type { DeadLetters, Delivery, NewMessage, Queue } from "../../src/pipeline/queue/queue.ts";
 
-/** A queue under test, and how its driver lets time pass. */
+/** A queue under test, and its driver's way to end leases. */
 export interface OpenQueue {
   readonly queue: Queue;
   readonly deadLetters: DeadLetters;
@@ -99,9 +99,9 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       await publish(queue, "late");
       expect(keysOf(await waiting)).toEqual(["late"]);
       const patience = new AbortController();
-      const inVain = claim(queue, 1, patience.signal);
+      const aborted = claim(queue, 1, patience.signal);
       patience.abort();
-      expect(await inVain).toEqual([]);
+      expect(await aborted).toEqual([]);
     });
 
     test("an acknowledged message is deleted", async () => {

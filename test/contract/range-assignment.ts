@@ -4,7 +4,7 @@ import type { NewMessage } from "../../src/pipeline/queue/queue.ts";
 import type { ClaimedRange, RangeAssignment } from "../../src/pipeline/stream/assignment/range-assignment.ts";
 import type { RangeBatch, ReplayableSource } from "../../src/pipeline/source/source.ts";
 
-/** An assignment under test, and what its driver needs to settle a batch. */
+/** An assignment under test, and its driver's way to settle a batch. */
 export interface OpenRangeAssignment {
   readonly assignment: RangeAssignment;
   readonly source: ReplayableSource;
@@ -23,7 +23,7 @@ export function messageOf({ range, batch }: RangeBatch): NewMessage {
   return { ...encodeBatch(batch), idempotencyKey, traceId: "contract", count: batch.recordCount, source: range };
 }
 
-/** Claims and reads until nothing is left. @returns where each batch began and ended */
+/** Claims and reads until nothing is left. @returns the start and end of each batch */
 export async function readAll(
   { source, settle }: OpenRangeAssignment,
   assignment: RangeAssignment,
@@ -49,7 +49,7 @@ export function isWhole(source: ReplayableSource, stretches: readonly (readonly 
   return at === source.whole.to.offset;
 }
 
-/** What every driver of the assignment of ranges guarantees. */
+/** The contract of every driver of the assignment of ranges. */
 export function exerciseRangeAssignment(name: string, open: () => Promise<OpenRangeAssignment>): void {
   describe(`${name} keeps the contract of range assignment`, () => {
     let opened: OpenRangeAssignment | undefined;

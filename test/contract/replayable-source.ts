@@ -31,7 +31,7 @@ function expectTouching(ranges: readonly Range[]): void {
   for (const [index, { from }] of ranges.slice(1).entries()) expect(from).toEqual(ranges[index]?.to as Position);
 }
 
-/** What every driver of a replayable source guarantees. */
+/** The contract of every driver of a replayable source. */
 export function exerciseReplayableSource(name: string, open: () => Promise<OpenReplayableSource>): void {
   describe(`${name} keeps the contract of a replayable source`, () => {
     let opened: OpenReplayableSource | undefined;
@@ -94,7 +94,7 @@ export function exerciseReplayableSource(name: string, open: () => Promise<OpenR
       }
     });
 
-    test("an abort ends a read and a plan early and without an error; what they yielded before is valid", async () => {
+    test("an abort ends a read and a plan early and without an error; earlier batches and ranges remain valid", async () => {
       const { source } = await openSource();
       const whole = (await read(source, source.whole)).map(plain);
       const stop = new AbortController();

@@ -4,10 +4,10 @@ import type { Service } from "../../src/kit/service.ts";
 import { within } from "../../src/kit/within.ts";
 import { randomFrom } from "../support/random.ts";
 
-/** A service that was not started yet, over parts of which one counts how often it is called. */
+/** A service before its start, and the number of its calls to its parts. */
 export interface OpenedService {
   readonly service: Service;
-  /** How often the service called its parts. */
+  /** The number of calls so far. */
   readonly calls: () => number;
 }
 
@@ -19,7 +19,7 @@ const quietMs = 30;
 const inTime = <T>(promise: Promise<T>): Promise<T> => within(systemClock, timeoutMs, () => promise);
 const later = (): AbortSignal => AbortSignal.timeout(timeoutMs);
 
-/** What every service promises of its start and stop. */
+/** The contract of every service's start and stop. */
 export function exerciseService(name: string, open: () => OpenedService): void {
   const expectQuiet = async ({ calls }: OpenedService): Promise<void> => {
     const callsAtStop = calls();
@@ -37,7 +37,7 @@ export function exerciseService(name: string, open: () => OpenedService): void {
       await expectQuiet(opened);
     });
 
-    test("it is quiet once stopped, and a second stop changes nothing", async () => {
+    test("it makes no calls after a stop, and a second stop changes nothing", async () => {
       const opened = open();
       const { service } = opened;
       await inTime(service.start());
@@ -46,7 +46,7 @@ export function exerciseService(name: string, open: () => OpenedService): void {
       await expectQuiet(opened);
     });
 
-    test("stopped before start it never starts", async () => {
+    test("if it is stopped before its start, it never starts", async () => {
       const opened = open();
       await inTime(opened.service.stop(later()));
       await inTime(opened.service.start());
@@ -55,21 +55,21 @@ export function exerciseService(name: string, open: () => OpenedService): void {
       await inTime(opened.service.stop(later()));
     });
 
-    test("stopped while it starts, both the start and the stop end", async () => {
+    test("if it is stopped while it starts, both calls end", async () => {
       const opened = open();
       const starting = opened.service.start();
       await inTime(Promise.all([starting, opened.service.stop(later())]));
       await expectQuiet(opened);
     });
 
-    test("a stop whose deadline has passed ends, whatever is unfinished", async () => {
+    test("a stop whose deadline has passed ends, even with unfinished work", async () => {
       const opened = open();
       await inTime(opened.service.start());
       await inTime(opened.service.stop(AbortSignal.abort()));
       await expectQuiet(opened);
     });
 
-    test("once stopped it is not started again", async () => {
+    test("a stopped service does not start again", async () => {
       const opened = open();
       const { service } = opened;
       await inTime(service.start());
@@ -80,7 +80,7 @@ export function exerciseService(name: string, open: () => OpenedService): void {
       expect(opened.calls()).toBe(callsAtStop);
     });
 
-    test("starts and stops from many sides at once all end, and leave it quiet", async () => {
+    test("concurrent starts and stops all end, and no calls follow", async () => {
       for (let seed = 1; seed <= 20; seed += 1) {
         const opened = open();
         await inTime(stress(opened.service, randomFrom(seed)));

@@ -22,7 +22,7 @@ const errorOf = (promise: Promise<unknown>): Promise<unknown> =>
 const rejected = { code: "store_rejected", retryable: false };
 const unavailable = { code: "store_unavailable", retryable: true };
 
-/** What every driver of SqlClient keeps to. Each test has a table of its own.
+/** The contract of every driver of SqlClient. Each test has a table of its own.
  *  @param open opens a client of an empty database */
 export function exerciseSqlClient(name: string, open: () => Promise<SqlClient>): void {
   describe(`${name} keeps the contract of an SQL client`, () => {
@@ -39,7 +39,7 @@ export function exerciseSqlClient(name: string, open: () => Promise<SqlClient>):
     const rowsOf = (table: string) =>
       client.query<{ id: number; value: string }>(`select id, value from ${table} order by id`);
 
-    test("parameters and answers keep their types", async () => {
+    test("parameters and results keep their types", async () => {
       const text = `select $1::int as number, $2::float8 as double, $3::text as text, $4::boolean as flag,
         $5::text as nothing, $6::text::jsonb as json, $7::text::float8[] = array[1, null]::float8[] as "isSame"`;
       const rows = await client.query(text, [7, 1 / 3, 'a "quoted" \\ text', true, null, '{"a": [1]}', "{1,NULL}"]);
@@ -71,7 +71,7 @@ export function exerciseSqlClient(name: string, open: () => Promise<SqlClient>):
       expect(await rowsOf("committed")).toHaveLength(3);
     });
 
-    test("a transaction is undone when its work throws, and the work's error is the cause of what is thrown", async () => {
+    test("a transaction is undone when its work throws; the work's error is the cause of the thrown error", async () => {
       await makeTable("undone");
       const reason = new RangeError("the work's own error");
       const failing = client.transaction(async (transaction) => {
@@ -95,7 +95,7 @@ export function exerciseSqlClient(name: string, open: () => Promise<SqlClient>):
       expect((await rowsOf("separate")).map(({ id }) => id)).toEqual([1, 2, 3, 5, 7]);
     });
 
-    test("data that the database refuses is rejected, also in a transaction, and the client goes on", async () => {
+    test("data that the database refuses is rejected, even in a transaction, and the client remains usable", async () => {
       await makeTable("refusing");
       const duplicate = "insert into refusing values (1, 'again')";
       expect(await errorOf(client.query(duplicate))).toMatchObject(rejected);
@@ -104,7 +104,7 @@ export function exerciseSqlClient(name: string, open: () => Promise<SqlClient>):
       expect(await rowsOf("refusing")).toHaveLength(2);
     });
 
-    test("a missing table is an operator's matter: trying again may help", async () => {
+    test("a missing table is a retryable error: an operator may create it", async () => {
       expect(await errorOf(client.query("select from nowhere"))).toMatchObject(unavailable);
     });
 
@@ -123,13 +123,13 @@ export function exerciseSqlClient(name: string, open: () => Promise<SqlClient>):
         expect(rows.at(-1)).toEqual({ id: 10_009, value: "row 9999 äöü" });
       });
 
-      test("takes no rows for all of them", async () => {
+      test("accepts an empty list of rows", async () => {
         await makeTable("copied_none");
         expect(await client.transaction(copyInto("copied_none", []))).toBe(true);
         expect(await rowsOf("copied_none")).toHaveLength(2);
       });
 
-      test("adds none if a key exists, and the transaction goes on with what it did before", async () => {
+      test("adds none if a key exists; the transaction continues with its earlier changes", async () => {
         await makeTable("copied_twice");
         const added = await client.transaction(async (transaction) => {
           await transaction.query("insert into copied_twice values (3, 'before')");
@@ -162,7 +162,7 @@ export function exerciseSqlClient(name: string, open: () => Promise<SqlClient>):
         expect(await rowsOf("copied_undone")).toHaveLength(2);
       });
 
-      test("rejects rows that the table refuses, and the client goes on", async () => {
+      test("rejects rows that the table refuses, and the client remains usable", async () => {
         await makeTable("copied_refused");
         const broken = client.transaction((transaction) =>
           transaction.copy("copied_refused (id)", copyRows([[3, "one column too many"]])),

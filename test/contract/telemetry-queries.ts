@@ -25,9 +25,9 @@ async function pagesOf(queries: TelemetryQueries, filter: RecordFilter): Promise
 const placesOf = (records: readonly StoredRecord[]): string[] =>
   records.map(({ gpu, timeMs }) => `${gpu.uuid}@${timeMs}`);
 
-/** What every driver's queries keep to. Each test has GPUs, hosts and clusters of its own. */
+/** The contract of every driver's queries. Each test has GPUs, hosts and clusters of its own. */
 export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenStore>): void {
-  describe(`${name} answers as the contract says`, () => {
+  describe(`${name} keeps the contract of telemetry queries`, () => {
     let opened: OpenStore;
     beforeAll(async () => void (opened = await open()));
     afterAll(() => opened.close());
@@ -51,7 +51,7 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
       ]) {
         const filter = { gpus, range: allTime };
         const first = await opened.queries.history.records({ ...filter, limit: 5 });
-        // newer than all, and older than the cursor but newer than nothing that was given: neither moves what follows
+        // a record that is newer than all others must not move the following pages
         await store(`later ${JSON.stringify(gpus)}`, [{ ...(records[0] as TestRecord), timeMs: hour + 3_600_000 }]);
         const rest = await pagesOf(opened.queries, {
           ...filter,
@@ -76,7 +76,7 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
       ]);
     });
 
-    test("a record is of the host that its GPU was in at the time", async () => {
+    test("a record belongs to the host that held its GPU at the time", async () => {
       const at = (hostname: string, timeMs: number) => [
         { uuid: "mover", hostname, timeMs, metrics: { temperature: 1 } },
       ];
@@ -93,7 +93,7 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
       expect((await opened.queries.fleet.latest({ uuids: ["mover"] }))[0]?.gpu.hostname).toBe("mover-new");
     });
 
-    test("rollups are the records of whole minutes and hours, as if worked out by hand", async () => {
+    test("rollups cover whole minutes and hours, and equal a direct calculation from the records", async () => {
       const arbitraryRecords = fc.uniqueArray(
         fc.record({ second: fc.nat({ max: 3 * 3600 - 1 }), power: fc.double({ min: -1e6, max: 1e6, noNaN: true }) }),
         { minLength: 1, maxLength: 40, selector: ({ second }) => second },
@@ -218,7 +218,7 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
       expect(await nowOf({ modelName: "Only B", gpuId: 7 })).toEqual([]);
     });
 
-    test("the newest of each of many GPUs come at once", async () => {
+    test("one query returns the newest records of each of several GPUs", async () => {
       const records = Array.from({ length: 30 }, (_, index) => ({
         uuid: `each-${index % 3}`,
         timeMs: hour + index * minuteMs,
@@ -234,7 +234,7 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
       expect(minutesOf(await opened.queries.history.rollupsOfEach(filter, "1m"))).toEqual(newest);
     });
 
-    test("records are counted, and many of them estimated", async () => {
+    test("a few records are counted exactly", async () => {
       const records = Array.from({ length: 500 }, (_, index) => ({
         uuid: `counted-${index % 5}`,
         clusterId: "counted",
@@ -246,7 +246,7 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
       expect(await opened.queries.aggregates.countRecords("no such cluster")).toEqual({ count: 0, isEstimate: false });
     });
 
-    test("aggregates sum up by GPU, host, cluster, model and namespace", async () => {
+    test("aggregates group by GPU, host, cluster, model and namespace", async () => {
       const workload = (namespace: string) => ({ container: "c", pod: "p", namespace });
       await store("sums", [
         {
@@ -333,7 +333,7 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
       });
     });
 
-    test("more rows than the limit are an error that says what to ask for", async () => {
+    test("more rows than the limit are an error that suggests a coarser resolution", async () => {
       await store(
         "many",
         [0, 1, 2].map((minute) => ({

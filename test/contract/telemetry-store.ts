@@ -17,14 +17,14 @@ const rejection = (byte: number): RejectedInput => ({
   raw: 'a "quoted", \\ raw',
 });
 
-/** What every driver of the store keeps to. Each test has uuids and sources of its own. */
+/** The contract of every driver of the store. Each test has uuids and sources of its own. */
 export function exerciseTelemetryStore(name: string, open: () => Promise<OpenStore>): void {
   describe(`${name} keeps the store's contract`, () => {
     let opened: OpenStore;
     beforeAll(async () => void (opened = await open()));
     afterAll(() => opened.close());
 
-    test("records merge across messages, and a missing value never takes one away", async () => {
+    test("records merge across messages, and a missing value never removes a stored one", async () => {
       const { store, queries } = opened;
       const first = makeBatch([{ uuid: "merge", timeMs: t0, metrics: { temperature: 28, power_draw: 73.136 } }]);
       const second = makeBatch([
@@ -50,7 +50,7 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
       });
     });
 
-    test("a message is stored once: by its id, by its key, and when two bring it at the same time", async () => {
+    test("a message is stored once, even if it comes twice at the same time, or again with another id", async () => {
       const { store, queries } = opened;
       const message = messageOf("once", makeBatch([{ uuid: "once", timeMs: t0, metrics: { temperature: 1 } }]));
       const results = await Promise.all([store.ingest(message), store.ingest(message)]);
@@ -61,17 +61,17 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
       ).toHaveLength(1);
     });
 
-    test("rejected inputs are kept once for each place, whatever they contain", async () => {
+    test("a rejected input is stored once per position, whatever it contains", async () => {
       const { store, queries } = opened;
       const stretch = { source: "rejects" };
       await store.ingest(messageOf("r1", makeBatch([], [rejection(5), rejection(9)]), stretch));
       await store.ingest(messageOf("r2", makeBatch([], [rejection(9)]), stretch));
-      const kept = await queries.quarantine.rejections({ sourceId: "rejects", limit: 10 });
-      expect(kept.map(({ byte }) => byte).sort()).toEqual([5, 9]);
-      expect(kept[0]).toMatchObject({ line: 3, value: "a \ufffd NUL", raw: 'a "quoted", \\ raw' });
+      const rejections = await queries.quarantine.rejections({ sourceId: "rejects", limit: 10 });
+      expect(rejections.map(({ byte }) => byte).sort()).toEqual([5, 9]);
+      expect(rejections[0]).toMatchObject({ line: 3, value: "a \ufffd NUL", raw: 'a "quoted", \\ raw' });
     });
 
-    test("progress joins stretches that touch, and sums up what was stored", async () => {
+    test("progress joins adjacent stretches, and sums up the stored messages", async () => {
       const { store } = opened;
       const batch = (timeMs: number) =>
         makeBatch([{ uuid: "progress", timeMs, metrics: { temperature: 1 } }], [rejection(timeMs)]);
@@ -95,7 +95,7 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
       });
     });
 
-    test("batches of a live source have a latest time and sums, and no range that could be read again", async () => {
+    test("a live source has a latest time and totals, but no stored ranges", async () => {
       const { store } = opened;
       expect(await store.latestInstantMs("live")).toBeUndefined();
       for (const [index, timeMs] of [t0, t0 + 2000, t0 + 1000].entries()) {
@@ -106,7 +106,7 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
       expect(await store.progressOf("live")).toMatchObject({ stored: [], totals: { messages: 3, recordsInserted: 3 } });
     });
 
-    test("data that the store refuses leaves nothing behind, and the next message is taken", async () => {
+    test("data that the store refuses leaves nothing behind, and the store accepts the next message", async () => {
       const { store, queries } = opened;
       const bad = makeBatch([{ uuid: "refused", timeMs: 9e18, metrics: { temperature: 1 } }]);
       await expect(store.ingest(messageOf("bad", bad))).rejects.toMatchObject({
@@ -118,7 +118,7 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
       expect(await store.ingest(messageOf("bad", good))).toMatchObject({ duplicate: false });
     });
 
-    test("late data is stored and never turns a GPU's attributes back", async () => {
+    test("late data is stored, and never replaces a GPU's newer attributes", async () => {
       const { store, queries } = opened;
       const on = (hostname: string, timeMs: number) =>
         makeBatch([{ uuid: "moved", hostname, timeMs, metrics: { temperature: 1 } }]);
@@ -129,7 +129,7 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
       expect(await queries.fleet.latest({ uuids: ["moved"] })).toMatchObject([{ timeMs: t0 }]);
     });
 
-    test("a range begins at its first instant and ends before its last, and a limit keeps the newest, oldest first", async () => {
+    test("a range includes its start and excludes its end; a limit selects the newest records, in order of time", async () => {
       const { store, queries } = opened;
       const times = [0, 1, 2, 3].map((second) => t0 + second * 1000 + 7);
       const records = times.map((timeMs) => ({ uuid: "window", timeMs, metrics: { temperature: 1 } }));
@@ -145,7 +145,7 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
       expect(await found({ limit: 2 })).toEqual(times.slice(2));
     });
 
-    test("doubles come back bit by bit", async () => {
+    test("doubles are returned bit by bit", async () => {
       const { store, queries } = opened;
       let run = 0;
       const anyDouble = fc.double({ noNaN: true, noDefaultInfinity: true });
@@ -166,7 +166,7 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
       await fc.assert(property, { numRuns: 20 });
     });
 
-    test("a closed store says that it is unavailable", async () => {
+    test("a closed store is unavailable", async () => {
       const other = await open();
       await other.close();
       await other.close();

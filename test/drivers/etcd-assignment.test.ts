@@ -27,7 +27,7 @@ const never = new AbortController().signal;
 let etcd: ProvidedEtcd;
 let client: EtcdClient;
 let sources = 0;
-/** Tells this run's sources from those of others in the same etcd. */
+/** Distinguishes this run's sources from others in the same etcd. */
 const run = crypto.randomUUID().slice(0, 8);
 
 beforeAll(async () => {
@@ -71,7 +71,7 @@ async function open(): Promise<OpenRangeAssignment & { readonly queue: EtcdQueue
 
 exerciseRangeAssignment("EtcdAssignment", open);
 
-test("four streamers that share a file read it once together, and each reads a part of it", async () => {
+test("four streamers that share a file read it once together, and more than one of them reads a part", async () => {
   const opened = await open();
   const all = [opened.assignment, openAssignment(), openAssignment(), openAssignment()];
   const parts = await Promise.all(all.map((assignment) => readAll(opened, assignment)));
@@ -103,7 +103,7 @@ test("a range whose owner's lease ends goes to another at its checkpoint, and th
   await Promise.all([other.close(), assignment.close(), opened.close()]);
 });
 
-test("a publish without an answer that is tried again adds its message once and moves the checkpoint once", async () => {
+test("a repeated publish adds its message once and moves the checkpoint once", async () => {
   const opened = await open();
   const claimed = (await opened.assignment.claim(opened.source, never)) as ClaimedRange;
   const [first] = await Array.fromAsync(opened.source.read(claimed.range, never));
@@ -113,7 +113,7 @@ test("a publish without an answer that is tried again adds its message once and 
   await Promise.all([opened.assignment.close(), opened.close()]);
 });
 
-/** Reads a source to its end as a streamer does, and retries what failed. @returns where each batch began and ended */
+/** Reads a source to its end as a streamer does, and retries failed calls. @returns the start and end of each batch */
 async function readThrough(
   { source, queue }: Awaited<ReturnType<typeof open>>,
   assignment: EtcdAssignment,
@@ -160,7 +160,7 @@ for (const which of ["piece", "answer"] as const) {
   }, 120_000);
 }
 
-test("streamers agree on when a round started, and a later streamer joins the current round", async () => {
+test("streamers agree on the start of a round, and a later streamer joins the current round", async () => {
   const rounds = new EtcdRounds(client, systemClock);
   const other = new EtcdRounds(client, systemClock);
   expect(await rounds.current(`csv:loop-${run}`)).toBe(0);

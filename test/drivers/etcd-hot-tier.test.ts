@@ -64,7 +64,7 @@ describe("in etcd", () => {
   const record = (at: number, more: Parameters<typeof gpuAt>[2] = {}, gpuId = 0) =>
     hotBatch([{ gpu: gpuAt("host a", gpuId, more), timeMs: t0 + at, metrics: { temperature: at } }]);
 
-  test("the keys are the hierarchy, readable, and written only when new or changed", async () => {
+  test("the keys form a readable hierarchy, and a GPU's document is written only if it is new or changed", async () => {
     await emptyEtcd();
     const tier = openTier();
     await tier.write(record(0));
@@ -182,7 +182,7 @@ describe("in etcd", () => {
     }));
     await tier.write(hotBatch(records));
     await follower.until(
-      (members) => members.size === 700 && members.all().every(({ record: has }) => has !== undefined),
+      (members) => members.size === 700 && members.all().every(({ record: newest }) => newest !== undefined),
     );
     await follower.stop();
   });
@@ -218,7 +218,7 @@ describe("in etcd", () => {
     await member?.start();
     const other = new EtcdClient({ endpoints: own.endpoints });
     const beside = openTier({ client: other });
-    // the follower is between two attempts: what is written and compacted now, it can only list
+    // the follower is between two attempts: it can only list the records that are written and compacted now
     let revision = "0";
     for (let at = 1; at < 10; at += 1) {
       await beside.write(record(at)).catch(() => undefined);

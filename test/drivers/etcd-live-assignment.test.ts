@@ -27,7 +27,7 @@ import {
 
 const log = pino({ level: "silent" });
 const never = new AbortController().signal;
-/** Tells this run's sources from those of others in the same etcd. */
+/** Distinguishes this run's sources from others in the same etcd. */
 const run = crypto.randomUUID().slice(0, 8);
 let etcd: ProvidedEtcd;
 let client: EtcdClient;
@@ -70,7 +70,7 @@ function open(): Promise<OpenLiveAssignment & { readonly queue: EtcdQueue }> {
 
 exerciseLiveAssignment("EtcdLiveAssignment", open);
 
-test("a second streamer waits for a source until the first one releases it, and loses no time then", async () => {
+test("a second streamer waits for a source until the first one releases it, and then claims it at once", async () => {
   const { source, assignment, close } = await open();
   const other = openAssignment();
   const mine = (await assignment.claim(source, never)) as ClaimedSource;
@@ -86,7 +86,7 @@ test("a second streamer waits for a source until the first one releases it, and 
   await Promise.all([assignment.close(), other.close(), close()]);
 });
 
-test("a streamer whose lease ended publishes nothing more, and its successor doubles none of its batches", async () => {
+test("a streamer whose lease ended publishes nothing more, and its successor repeats none of its batches", async () => {
   const { source, assignment, settle, queue, close } = await open();
   const mine = (await assignment.claim(source, never)) as ClaimedSource;
   await settle(mine, batchAt(source.sourceId, 1));
@@ -111,7 +111,7 @@ test("a batch that is published twice by its key is one message", async () => {
   await Promise.all([assignment.close(), close()]);
 });
 
-/** A streamer of the fleet, as another process would run it: only etcd ties it to the others. */
+/** A streamer of the fleet, as another process would run it: only etcd connects it to the others. */
 function fleetStreamer(queue: EtcdQueue, clusterId: string, batchMaxSamples: number): Streamer {
   const fleet = { hosts: 2, gpusPerHost: 4, seed: 1, intervalMs: 50, clusterId };
   const retries = new StreamRetries({ clock: systemClock, listener, log });

@@ -14,7 +14,7 @@ interface Watching {
   readonly client: EtcdClient;
   /** The keys in the order of their events. */
   readonly seen: string[];
-  /** How often the state was listed. */
+  /** The number of times that the state was listed. */
   readonly listings: () => number;
   readonly write: (key: string) => Promise<unknown>;
   readonly close: () => Promise<void>;
@@ -57,7 +57,7 @@ test.each([
   ["without a user", {}],
   ["with a user, whose token etcd loses", { user: { name: "watcher", password: "only for this test" } }],
 ])(
-  "a watch comes back after etcd was killed, and misses nothing (%s)",
+  "a watch continues after etcd was killed, and misses no event (%s)",
   async (_, options) => {
     const { cluster, client, seen, listings, write, close } = await watching({ members: 1, ...options });
     await write("before");
@@ -88,7 +88,7 @@ test("if the history in between was compacted, the state is listed again", async
     client,
     clock: systemClock,
     range,
-    // the first time as if the watch had been interrupted long ago
+    // the first listing returns an old revision, as if the watch had been interrupted since
     list: async () => {
       const { count, header } = await client.range({ ...range, count_only: true });
       return listed.push(Number(count)) === 1 ? longAgo : header.revision;
@@ -121,28 +121,28 @@ test("calls and watches continue at the other members when one is killed, and wh
   await close();
 }, 120_000);
 
-test("a lease is kept while its process runs, and lost when etcd ends it or it cannot be renewed", async () => {
+test("a lease is renewed while its process runs; it is lost if etcd ends it or cannot renew it", async () => {
   const cluster = await startEtcd({ members: 1 });
   const client = new EtcdClient({ endpoints: cluster.endpoints });
   const ttlSeconds = 2;
   const open = (): Promise<LeaseSession> => LeaseSession.open({ client, clock: systemClock, ttlSeconds });
-  const [kept, ended, closed] = await Promise.all([open(), open(), open()]);
-  const bound = [kept, ended, closed].map(({ leaseId }, index) => put(`/lease/${index}`, "", leaseId));
+  const [renewed, ended, closed] = await Promise.all([open(), open(), open()]);
+  const bound = [renewed, ended, closed].map(({ leaseId }, index) => put(`/lease/${index}`, "", leaseId));
   await client.txn({ success: bound });
   await client.revokeLease(ended.leaseId);
   await closed.close();
-  // only a lease that outlives its own time proves that it was renewed; etcd counts the seconds, not our clock
+  // a lease that exists longer than its TTL was renewed; etcd measures the TTL in real time
   await Bun.sleep(2 * ttlSeconds * 1000);
-  expect([kept, ended].map(({ signal }) => signal.aborted)).toEqual([false, true]);
+  expect([renewed, ended].map(({ signal }) => signal.aborted)).toEqual([false, true]);
   const keys = (await client.range({ ...prefixRange("/lease/"), keys_only: true })).kvs.map(({ key }) =>
     key.toString(),
   );
   expect(keys).toEqual(["/lease/0"]);
   cluster.members[0]?.signal("SIGSTOP");
-  await until(() => kept.signal.aborted);
+  await until(() => renewed.signal.aborted);
   cluster.members[0]?.signal("SIGCONT");
   expect((await client.txn({ compare: [isAbsent("/nothing")], success: [] })).succeeded).toBe(true);
-  await kept.close();
+  await renewed.close();
   client.close();
   await cluster.stop();
 }, 60_000);

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type Servers, startServers } from "./harness/fleet.ts";
 import { runSeed } from "./harness/run-seed.ts";
 
-// A short run of what `bun run test:faults` does at length.
+// A short form of `bun run test:faults`.
 
 const firstSeed = Number(process.env.TEST_SEED ?? 1);
 let servers: Servers;

@@ -39,7 +39,7 @@ async function contentOf(dataDir: string): Promise<{ records: string; rejections
   }
 }
 
-test(`${kills} times kill -9 in the middle of an import, each followed by a restart, lead to the content of an undisturbed run`, async () => {
+test(`an import that is killed with SIGKILL and restarted ${kills} times has the content of an undisturbed import`, async () => {
   const csv = join(dir, "fleet.csv");
   await writeFleetCsv(csv, { hosts: 8, "gpus-per-host": 8, seconds: 60, seed });
   await spoilSomeRows(csv);

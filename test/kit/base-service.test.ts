@@ -34,7 +34,7 @@ class RecordedService extends BaseService {
   }
 }
 
-/** In each state: the steps that were called, and the one that brings the service there. */
+/** The calls that bring a service into each state. */
 const states: Record<string, (service: RecordedService) => Promise<unknown>> = {
   IDLE: () => Promise.resolve(),
   STARTING: (service) => {
@@ -65,7 +65,7 @@ const events: Record<string, (service: RecordedService) => Promise<void>> = {
 };
 
 const whole = ["open", "run", "close"];
-/** The steps that were called once `open` could end and all calls have returned. */
+/** The steps that were called by the time that `open` has ended and all calls have returned. */
 const expected: Record<string, Record<string, readonly string[]>> = {
   IDLE: { start: ["open", "run"], stop: [], "stop now": [] },
   STARTING: { start: ["open", "run"], stop: ["open", "close"], "stop now": ["open", "close at once"] },
@@ -91,7 +91,7 @@ for (const [state, enter] of Object.entries(states)) {
   }
 }
 
-test("a service that cannot open is closed at once, and every start says why", async () => {
+test("a service that cannot open is closed at once, and every start throws the reason", async () => {
   const service = new RecordedService();
   service.opened.reject(new Error("the port is taken"));
   await expect(service.start()).rejects.toThrow("the port is taken");
@@ -101,7 +101,7 @@ test("a service that cannot open is closed at once, and every start says why", a
   expect(service.steps).toEqual(["open", "close at once"]);
 });
 
-test("an error that a stop provokes in open is not the start's", async () => {
+test("start does not throw an error that a stop causes in open", async () => {
   const service = new RecordedService();
   const starting = service.start();
   const stopping = service.stop(soon());
@@ -110,7 +110,7 @@ test("an error that a stop provokes in open is not the start's", async () => {
   expect(service.steps).toEqual(["open", "close"]);
 });
 
-test("work that fails is reported until the service is stopped, and stopping still closes", async () => {
+test("an error of the work is reported until the service stops, and the stop still closes the service", async () => {
   const service = new RecordedService();
   service.opened.resolve();
   await service.start();
@@ -123,7 +123,7 @@ test("work that fails is reported until the service is stopped, and stopping sti
   expect(service.steps).toEqual(whole);
 });
 
-test("the deadline of any stop cuts the waiting of all of them short", async () => {
+test("the earliest deadline of several stops applies to all of them", async () => {
   const service = new RecordedService();
   const starting = service.start();
   const patient = service.stop(soon());

@@ -18,6 +18,6 @@ test("an error is logged when it appears, when it changes, and when it has ended
   error.clear();
   error.clear();
   expect(error.current).toBeUndefined();
-  const held = (message: string): string => `reading is held up: ${message}`;
-  expect(lines).toEqual([held("no answer"), held("refused"), held("no answer"), "reading continues"]);
+  const logged = (message: string): string => `reading is held up: ${message}`;
+  expect(lines).toEqual([logged("no answer"), logged("refused"), logged("no answer"), "reading continues"]);
 });

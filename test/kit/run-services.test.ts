@@ -26,7 +26,7 @@ test("services start in order and stop in reverse", async () => {
   expect(events).toEqual(["start collector", "start streamer", "stop streamer", "stop collector"]);
 });
 
-test("a service that cannot start takes those before it down again", async () => {
+test("if a service cannot start, it and the services before it are stopped", async () => {
   const events: string[] = [];
   const services = [recorded("a", events), recorded("b", events, "start"), recorded("c", events)];
   await expect(startAll(services)).rejects.toThrow("b cannot start");

@@ -2,20 +2,20 @@ import { expect, test } from "bun:test";
 import { DeadlineExceeded, endsWithin, within } from "../../src/kit/within.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 
-test("what ends in time gives its result, and leaves nothing waiting", async () => {
+test("work that ends in time gives its result, and leaves nothing waiting", async () => {
   const clock = new ManualClock();
   expect(await within(clock, 1000, () => Promise.resolve("answer"))).toBe("answer");
   expect(clock.sleeperCount).toBe(0);
 });
 
-test("what fails in time throws its own error, and leaves nothing waiting", async () => {
+test("work that fails in time throws its own error, and leaves nothing waiting", async () => {
   const clock = new ManualClock();
   const refused = within(clock, 1000, () => Promise.reject(new RangeError("refused")));
   await expect(refused).rejects.toThrow(RangeError);
   expect(clock.sleeperCount).toBe(0);
 });
 
-test("work learns that its time is over, and an error that it throws then is nobody's", async () => {
+test("work is aborted at its deadline, and its later error is ignored", async () => {
   const clock = new ManualClock();
   const aborted: unknown[] = [];
   const late = within(
@@ -46,7 +46,7 @@ test("work that ended in time is not aborted afterwards", async () => {
   expect(signals.map(({ aborted }) => aborted)).toEqual([false]);
 });
 
-test("waiting with a limit says whether it ended in time; an error is thrown on", async () => {
+test("endsWithin reports whether the work ended in time, and throws the work's error", async () => {
   const clock = new ManualClock();
   expect(await endsWithin(clock, 1000, () => Promise.resolve())).toBe(true);
   await expect(endsWithin(clock, 1000, () => Promise.reject(new Error("refused")))).rejects.toThrow("refused");

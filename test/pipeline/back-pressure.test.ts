@@ -14,7 +14,7 @@ test("the pace is full up to the low mark, falls in between, and is a tenth from
   expect([0, 100, 150, 200, 1000].map(paceAt)).toEqual([1, 1, 0.5, 0.1, 0.1]);
 });
 
-test("work and pause together make up the pace, and a pause is never longer than a second", async () => {
+test("a pause follows from the pace and the time worked, and never lasts longer than a second", async () => {
   const clock = new ManualClock();
   const pressure = new BackPressure({ lowMessages: 0, highMessages: 100, clock });
   pressure.observe(75);

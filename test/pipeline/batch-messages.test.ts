@@ -41,7 +41,7 @@ test("the same batch makes the same messages in every process", () => {
   expect(namesOf()).toEqual(namesOf());
 });
 
-test("a live batch is named by its driver, and its messages stand at its time and cover nothing of the source", () => {
+test("a live batch keeps its own key; its messages have its time as their position, and cover no range", () => {
   const timeMs = Date.UTC(2025, 0, 1);
   const at = { offset: timeMs, line: 0 };
   const live = keyedByInstant("fleet", { timeMs, idempotencyKey: "fleet:now", batch });

@@ -5,7 +5,7 @@ import type { Range } from "../../src/domain/range.ts";
 import type { RangeBatch } from "../../src/pipeline/source/source.ts";
 import { batchesOf, CsvFolder, exporterHeader, exporterRow, openCsvSource, tallyOf } from "../support/csv-reading.ts";
 
-// A batch a row, and the file is changed after the first: the next row is read from another file.
+// Each batch is one row, and the file changes after the first batch.
 
 const folder = new CsvFolder();
 afterAll(() => folder.remove());
@@ -45,7 +45,7 @@ function expectRefusal(outcome: { read: number; error: unknown }, message: RegEx
   expect((outcome.error as UnusableSource).message).toMatch(message);
 }
 
-test("another file in its place is noticed, also where it begins alike and is as long", async () => {
+test("a replaced file is detected, even if the new file has the same content", async () => {
   const other = fileOf(rowCount);
   expect(other.length).toBeGreaterThan(2 * 64 * 1024);
   const outcome = await readAround((path) => {
@@ -58,11 +58,11 @@ test("another file in its place is noticed, also where it begins alike and is as
   );
 });
 
-test("a file that is written over in place is noticed", async () => {
+test("a file that is overwritten in place is detected", async () => {
   expectRefusal(await readAround((path) => writeFileSync(path, fileOf(rowCount, "host-2"))), /was replaced/);
 });
 
-test("a file that becomes shorter, or is gone, is noticed", async () => {
+test("a file that becomes shorter or is deleted is detected", async () => {
   expectRefusal(await readAround((path) => truncateSync(path, 100_000)), /became shorter .* now has 100000/);
   expectRefusal(await readAround((path) => rmSync(path)), /was deleted after it was opened/);
 });
@@ -88,12 +88,12 @@ test("the growth of a file that grows with every batch is reported once", async 
   expect(reports).toHaveLength(1);
 });
 
-test("a file that is only touched is read on", async () => {
+test("a file that only gets a new modification time is read to its end", async () => {
   const { read, error, reports } = await readAround((path) => utimesSync(path, 1, 1));
   expect({ read, error, reports }).toEqual({ read: rowCount, error: undefined, reports: [] });
 });
 
-test("a file that was replaced stays refused at every later read", async () => {
+test("a source whose file was replaced refuses every later read", async () => {
   const path = folder.write(fileOf(3));
   const source = await openCsvSource(path);
   writeFileSync(path, fileOf(3, "host-2"));
@@ -108,12 +108,12 @@ test("a file that was replaced stays refused at every later read", async () => {
 test("a file that is replaced while it is divided into ranges yields no more ranges", async () => {
   const path = folder.write(fileOf(rowCount));
   const source = await openCsvSource(path, { chunkBytes: 4096 });
-  const cuts: Range[] = [];
-  const cutting = (async () => {
-    for await (const cut of source.planRanges(source.whole.from, 20_000, never)) {
-      if (cuts.push(cut) === 2) writeFileSync(path, fileOf(rowCount, "host-2"));
+  const ranges: Range[] = [];
+  const planning = (async () => {
+    for await (const range of source.planRanges(source.whole.from, 20_000, never)) {
+      if (ranges.push(range) === 2) writeFileSync(path, fileOf(rowCount, "host-2"));
     }
   })();
-  expect(await cutting.catch((error: unknown) => error)).toBeInstanceOf(UnusableSource);
-  expect(cuts).toHaveLength(2);
+  expect(await planning.catch((error: unknown) => error)).toBeInstanceOf(UnusableSource);
+  expect(ranges).toHaveLength(2);
 });

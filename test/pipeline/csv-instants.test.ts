@@ -10,7 +10,7 @@ const gpuCount = 20;
 const instantRows = metrics.length * gpuCount;
 const instants = Array.from({ length: 12 }, (_, second) => new Date(Date.UTC(2025, 6, 18) + second * 1000));
 
-/** As a scraper saves a fleet: instant by instant, metric by metric, GPU by GPU. */
+/** The rows of a fleet in a scraper's order: instant by instant, metric by metric, GPU by GPU. */
 const rows = instants.flatMap((instant) =>
   metrics.flatMap((metric) =>
     Array.from({ length: gpuCount }, (_, gpu) =>
@@ -22,7 +22,7 @@ const path = folder.write([exporterHeader, ...rows, ""].join("\n"));
 
 const rowCounts = (batches: readonly RangeBatch[]): number[] => batches.map(({ batch }) => batch.tally.rows);
 
-/** How many records the batches have: one for each record of the file if no batch's end splits one. */
+/** The number of records in the batches. It equals the file's number of records if no batch's end splits a record. */
 function recordsOf(batches: readonly RangeBatch[]): number {
   return batches.reduce((sum, { batch }) => sum + batch.recordCount, 0);
 }
@@ -43,12 +43,12 @@ test("an instant of more rows than a batch may have is divided", async () => {
   expect(rowCounts(batches).slice(0, 4)).toEqual([25, 25, 10, 25]);
 });
 
-test("a batch that may not grow has exactly the rows that it was asked for", async () => {
+test("a batch that may not grow has exactly batchRows rows", async () => {
   const batches = await batchesOf(await openCsvSource(path, { batchRows: 25 }));
   expect(rowCounts(batches).slice(0, 3)).toEqual([25, 25, 25]);
 });
 
-test("ranges end where instants do, at any range size", async () => {
+test("ranges end at the end of an instant, at any range size", async () => {
   const source = await openCsvSource(path, { batchRows: 10, batchMaxRows: 1000, chunkBytes: 1000 });
   for (const rangeBytes of [1, 3000, 20_000, 1_000_000]) {
     const batches: RangeBatch[] = [];

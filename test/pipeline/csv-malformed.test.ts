@@ -46,7 +46,7 @@ const expectations: Readonly<Record<string, Expected>> = {
   },
   "m08_bad_timestamps.csv": {
     rows: 12,
-    samples: 2, // six good rows say two instants: :34.000 and :34.123
+    samples: 2, // six good rows have two instants: :34.000 and :34.123
     duplicates: 4,
     rejected: [
       [2, "invalid_timestamp", "timestamp"], // invalid-timestamp
@@ -83,7 +83,7 @@ for (const [name, expected] of Object.entries(expectations)) {
 
 const unusable = sharedData("malformed", "m05_missing_uuid_column.csv");
 test.skipIf(unusable === undefined)(
-  "m05_missing_uuid_column.csv is refused, naming what is missing and what was found",
+  "m05_missing_uuid_column.csv is refused with the names of the missing and the found columns",
   async () => {
     const opening = openCsvSource(unusable ?? "");
     expect(opening).rejects.toBeInstanceOf(UnusableSource);
@@ -93,7 +93,7 @@ test.skipIf(unusable === undefined)(
 
 const bareQuotes = sharedData("malformed", "m09_bare_quote_labels.csv");
 test.skipIf(bareQuotes === undefined)(
-  "a rejected row shows what is wrong, where, and what would be right",
+  "a rejection has the position, the reason, the accepted values and the row",
   async () => {
     const [rejected] = rejectedOf(await batchesOf(await openCsvSource(bareQuotes ?? "")));
     const uuid = "GPU-0aba4c65-be7d-8418-977a-c950c14b989a";
@@ -128,7 +128,8 @@ const dialects: Readonly<Record<string, Dialect>> = {
 
 for (const [name, expected] of Object.entries(dialects)) {
   const path = sharedData("csv", ...name.split("/"));
-  const behaviour = expected.missing === undefined ? "is read whole" : "is refused, naming the missing columns";
+  const behaviour =
+    expected.missing === undefined ? "is read completely" : "is refused with the names of the missing columns";
   test.skipIf(path === undefined)(`${name} ${behaviour}`, async () => {
     if (expected.missing !== undefined) {
       expect(openCsvSource(path ?? "")).rejects.toThrow(expected.missing);

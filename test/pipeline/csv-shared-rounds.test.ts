@@ -14,22 +14,22 @@ const path = folder.write(
 );
 const startMs = Date.UTC(2030, 0, 1);
 
-/** How a round of the file is played, and which round's beginning was asked for. */
-function sharedRound(round: number): { asked: unknown[]; playing: Playing } {
-  const asked: unknown[] = [];
+/** Plays a round of the file, and records the requests for the round's start. */
+function sharedRound(round: number): { requests: unknown[]; playing: Playing } {
+  const requests: unknown[] = [];
   const startedAtMs = (fileId: string, ofRound: number): Promise<number> => {
-    asked.push([fileId, ofRound]);
+    requests.push([fileId, ofRound]);
     return Promise.resolve(startMs + ofRound * 1000);
   };
-  return { asked, playing: { timestamps: "now", round, startedAtMs } };
+  return { requests, playing: { timestamps: "now", round, startedAtMs } };
 }
 
-test("processes that agree on when a round started play one source, whenever each of them started", async () => {
-  const { asked, playing } = sharedRound(2);
+test("processes that share a round's start play one source, regardless of their own starts", async () => {
+  const { requests, playing } = sharedRound(2);
   const clocks = [100, 7500].map((lateMs) => new ManualClock(startMs + 2000 + lateMs));
   const [first, second] = await Promise.all(clocks.map((clock) => openCsvSource(path, { playing, clock })));
   const fileId = await CsvSource.fileId(path);
-  expect(asked).toEqual([
+  expect(requests).toEqual([
     [fileId, 2],
     [fileId, 2],
   ]);
@@ -41,7 +41,7 @@ test("processes that agree on when a round started play one source, whenever eac
   expect([...(ofFirst?.[0]?.batch.timesMs ?? [])]).toEqual([2000, 3000, 7000].map((ms) => startMs + ms));
 });
 
-test("a file played with its own times has the file's id, and another one in each round", async () => {
+test("a file played with its own times has the file's id in round 0, and a new id in each later round", async () => {
   const fileId = await CsvSource.fileId(path);
   const source = await openCsvSource(path, { playing: originalTimes });
   expect(source.sourceId).toBe(fileId);
@@ -50,7 +50,7 @@ test("a file played with its own times has the file's id, and another one in eac
   expect(again.sourceId).toBe(`${fileId}:round:1`);
 });
 
-test("if a round's beginning cannot be agreed on, the source is not opened", async () => {
+test("the source is not opened if the round's start is unavailable", async () => {
   const startedAtMs = (): Promise<number> => Promise.reject(new Error("etcd does not answer"));
   const opening = openCsvSource(path, { playing: { timestamps: "now", round: 0, startedAtMs } });
   expect(opening).rejects.toThrow("etcd does not answer");

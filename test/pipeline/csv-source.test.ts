@@ -30,7 +30,8 @@ function exporterFile(...rows: string[]): string {
   return folder.write([exporterHeader, ...rows, ""].join("\n"));
 }
 
-/** Line and reason of every rejected row, and the values that were kept. Both lanes give the same at several chunk sizes. */
+/** Line and reason of every rejected row, and the accepted values. Both lanes must give the same result at several
+ *  chunk sizes. */
 async function outcomeOf(path: string): Promise<{ rejected: unknown[]; values: number[] }> {
   const readings = await Promise.all(
     [64, 1 << 16, 1 << 20].flatMap((chunkBytes) =>
@@ -148,7 +149,7 @@ test("a quote left open for longer than the limit costs its own line only", asyn
   expect(samplesOf(batches)).toHaveLength(1);
 });
 
-test("NUL bytes and bad UTF-8 name the column and show the row", async () => {
+test("a rejection of NUL bytes or bad UTF-8 names the column and shows the row", async () => {
   const bytes = Buffer.concat([
     Buffer.from(`${exporterHeader}\n${exporterRow({ host: "a\0b" })}\n`),
     Buffer.from(exporterRow({ host: "a\u{fe}b" }), "latin1"),
@@ -204,14 +205,14 @@ test("a wide row keeps its good cells when one is bad, and names the columns tha
   ]);
 });
 
-test("columns may stand in any order and spelling, and a metric may have any name", async () => {
+test("columns may have any order and spelling, and a metric may have any name", async () => {
   const path = folder.write(`Value, Host_Name ,UUID,GPU ID,MetricName,Timestamp\n7,h,u,3,my metric ,${time}\n`);
   const batches = await batchesOf(await openCsvSource(path));
   expect(samplesOf(batches)).toEqual([{ uuid: "u", timeMs: Date.parse(time), metric: "my metric", value: 7 }]);
   expect(batches[0]?.batch.gpus[0]).toMatchObject({ hostname: "h", gpuId: 3, clusterId: "local-cluster" });
 });
 
-test("a row with a text of the catalogue is an attribute of its GPU, in the batch's other rows too", async () => {
+test("a row with a text of the catalogue sets an attribute of its GPU, for the batch's other rows too", async () => {
   const serial = exporterRow({ metric: "DCGM_FI_DEV_SERIAL", value: "SN-1" });
   const [batch] = await batchesOf(
     await openCsvSource(exporterFile(exporterRow(), serial, exporterRow({ timestamp: at(1) }))),
@@ -222,14 +223,14 @@ test("a row with a text of the catalogue is an attribute of its GPU, in the batc
   expect(batch?.batch.tally).toMatchObject({ rows: 3, samples: 2 });
 });
 
-test("a header that comes again is skipped and counted", async () => {
+test("a repeated header is skipped and counted", async () => {
   const batches = await batchesOf(
     await openCsvSource(exporterFile(exporterRow(), exporterHeader, exporterRow({ timestamp: at(1) }))),
   );
   expect(batches[0]?.batch.tally).toMatchObject({ rows: 2, samples: 2, repeatedHeaders: 1 });
 });
 
-test("a batch ends after its rows, and a range before its end", async () => {
+test("a batch ends after batchRows rows, and at the end of its range", async () => {
   const path = exporterFile(...Array.from({ length: 25 }, (_, second) => exporterRow({ timestamp: at(second) })));
   for (const fastLane of [true, false]) {
     const source = await openCsvSource(path, { batchRows: 10, fastLane });
@@ -254,7 +255,7 @@ test("a batch also ends at 8 MiB, so that blank lines and long rows do not make 
   expect(tallyOf(batches, "blankLines")).toBe(9 << 20);
 });
 
-test("the id follows the content and the playing, not the name's folder or what is appended after opening", async () => {
+test("the id depends on the content and the playing; an open source ignores rows that are appended later", async () => {
   const path = exporterFile(exporterRow());
   const source = await openCsvSource(path);
   expect(source.sourceId).toMatch(/^csv:input\.csv:[0-9a-f]{16}$/);
@@ -268,14 +269,14 @@ test("the id follows the content and the playing, not the name's folder or what 
   expect((await openCsvSource(path)).sourceId).not.toBe(source.sourceId);
 });
 
-test("a file that became shorter is not read as if it ended there", async () => {
+test("a file that became shorter is an error, not the end of the rows", async () => {
   const path = exporterFile(exporterRow(), exporterRow({ timestamp: at(1) }));
   const source = await openCsvSource(path);
   truncateSync(path, 200);
   expect(batchesOf(source)).rejects.toThrow(/became shorter/);
 });
 
-test("played as now, the first time is now, distances stay, and each batch waits for its time", async () => {
+test("played as now, the first time is now, intervals stay the same, and each batch waits for its time", async () => {
   const nowMs = Date.UTC(2030, 0, 1, 0, 0, 0, 5);
   const clock = new ManualClock(nowMs);
   const path = exporterFile(
@@ -297,7 +298,7 @@ test("played as now, the first time is now, distances stay, and each batch waits
   expect((await batches.next()).done).toBe(true);
 });
 
-test("an abort ends a read without error, also while it waits for a batch's time", async () => {
+test("an abort ends a read without an error, even while it waits for a batch's time", async () => {
   const clock = new ManualClock();
   const path = exporterFile(exporterRow({ timestamp: at(1) }), exporterRow({ timestamp: at(50) }));
   const source = await openCsvSource(path, { playing: playedNow(clock.nowMs()), clock, batchRows: 1 });

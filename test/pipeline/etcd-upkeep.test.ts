@@ -53,12 +53,12 @@ function message(key: string): NewMessage {
   };
 }
 
-test("without space publishers get an error, acknowledgements continue, and publishing resumes once there is space", async () => {
+test("without space, publishers get an error and acknowledgements continue; publishing resumes once space is free", async () => {
   const lease = await client.grantLease(600);
   await client.txn({ success: [put("/maintenance/upkeep", "idle", lease)] });
   const queue = openQueue();
-  await queue.publish([message("kept")], { signal: never });
-  const [held] = await queue.claim({ consumerId: "c", maxMessages: 1, signal: never });
+  await queue.publish([message("first")], { signal: never });
+  const [delivery] = await queue.claim({ consumerId: "c", maxMessages: 1, signal: never });
   let refusal: unknown;
   for (let index = 0; refusal === undefined && index < 2000; index += 1) {
     refusal = await client.txn({ success: [put("/filler", message("").payload)] }).then(
@@ -70,7 +70,7 @@ test("without space publishers get an error, acknowledgements continue, and publ
   await until(async () => (await client.membersWithoutSpace()).length > 0);
   const blocked = await queue.publish([message("blocked")], { signal: never }).catch((error: unknown) => error);
   expect(blocked).toMatchObject({ code: "etcd_out_of_space", retryable: true });
-  expect(await queue.acknowledge([held as Delivery])).toEqual([]);
+  expect(await queue.acknowledge([delivery as Delivery])).toEqual([]);
 
   // another process holds the lock, and does nothing
   const lock = await client.range({ key: Buffer.from("/maintenance/upkeep") });
@@ -94,15 +94,15 @@ test("without space publishers get an error, acknowledgements continue, and publ
   await queue.close();
 }, 60_000);
 
-test("a key that is written repeatedly takes no more space than its history's seconds; one process of two compacts", async () => {
+test("a key that is written repeatedly takes space for its recent history only; one of two processes compacts", async () => {
   const [one, two] = [openUpkeep("one"), openUpkeep("two")];
   await Promise.all([one.start(), two.start()]);
   const payload = message("").payload;
   let largestInUse = 0;
   for (let round = 0; round < 120; round += 1) {
-    // twice the quota if the history were kept
+    // the whole history would take twice the quota
     for (let writes = 0; writes < 7; writes += 1) await client.txn({ success: [put("/again", payload)] });
-    // 7 s in all, several times the history's second: it is real time by which etcd's history grows old
+    // 7 s in total, several times historySeconds: etcd's history ages in real time
     await Bun.sleep(60);
     largestInUse = Math.max(largestInUse, (await client.databaseSize()).inUseBytes);
   }
@@ -111,7 +111,7 @@ test("a key that is written repeatedly takes no more space than its history's se
   await Promise.all([one.stop(AbortSignal.abort()), two.stop(AbortSignal.abort())]);
 }, 60_000);
 
-test("a lock whose response was lost with the connection is released, so that a process keeps etcd small in the end", async () => {
+test("a lock whose response was lost with the connection is released, and a process eventually keeps etcd small", async () => {
   const { hostname, port } = new URL(cluster.endpoints[0] as string);
   const proxy = await openTcpProxy({ host: hostname, port: Number(port) });
   // a standby waits a tenth of a second

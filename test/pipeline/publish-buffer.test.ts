@@ -26,7 +26,7 @@ function outgoing(key: number): OutgoingMessage {
 
 interface Opened {
   readonly buffer: PublishBuffer;
-  /** How many messages each publish took. */
+  /** The number of messages in each publish. */
   readonly groups: number[];
 }
 
@@ -53,7 +53,7 @@ test("messages are published in their order, and those added during a publish ar
   expect(groups).toEqual([1, 9]);
 });
 
-test("adding waits while the queue takes nothing: few messages are held in the buffer", async () => {
+test("adding waits while the queue is full; the buffer holds few messages", async () => {
   const queue = openQueue(1);
   const { buffer } = open(queue);
   let added = 0;
@@ -71,7 +71,7 @@ test("adding waits while the queue takes nothing: few messages are held in the b
   await buffer.flush();
 });
 
-test("a publish that fails for a while is retried unchanged; one that cannot be retried fails every later call", async () => {
+test("a publish with a retryable error is repeated unchanged; any other error fails every later call", async () => {
   const queue = openQueue();
   const failures: Error[] = [new EtcdUnavailable("no leader"), new EtcdUnavailable("no leader")];
   const { buffer, groups } = open({

@@ -51,7 +51,7 @@ test("the file has dcgm-exporter's layout, and the same arguments give the same 
   expect(stderr).toContain(`${rows} rows, ${text.length} bytes`);
 });
 
-test("the file reads back as what the fleet was", async () => {
+test("the file's rows equal the fleet's readings", async () => {
   const path = join(dir, "back.csv");
   await simulate(...arguments_, "--start", "2025-03-01T10:00:00Z", "--out", path);
   const source = await openCsvSource(path, { clusterId: "sim" });
@@ -70,31 +70,31 @@ test("the file reads back as what the fleet was", async () => {
       }
     }
   }
-  const speaking = new Set(expected.map(({ uuid }) => uuid));
-  const gpus = fleet.gpus.map(({ gpu }) => gpu).filter(({ uuid }) => speaking.has(uuid));
+  const reporting = new Set(expected.map(({ uuid }) => uuid));
+  const gpus = fleet.gpus.map(({ gpu }) => gpu).filter(({ uuid }) => reporting.has(uuid));
   expect(batches[0]?.batch.gpus).toEqual(gpus);
   const inOrder = (samples: FlatSample[]): string[] => samples.map((sample) => JSON.stringify(sample)).sort();
   expect(inOrder(samplesOf(batches))).toEqual(inOrder(expected));
 });
 
-test("an argument that is not usable is named with its value and what would be right", async () => {
-  const fault = async (...args: string[]): Promise<string> => {
+test("an error names an unusable argument, its value and the accepted values", async () => {
+  const errorOf = async (...args: string[]): Promise<string> => {
     const { exitCode, stderr, stdout } = await simulate(...args);
     expect(exitCode).toBe(1);
     expect(stdout).toBe("");
     return stderr;
   };
-  expect(await fault()).toContain("--out is missing");
-  expect(await fault("--out", "-", "--hosts", "0")).toContain(
+  expect(await errorOf()).toContain("--out is missing");
+  expect(await errorOf("--out", "-", "--hosts", "0")).toContain(
     '--hosts "0" is not usable: expected a whole number from 1',
   );
-  expect(await fault("--out", "-", "--interval", "5")).toContain('--interval "5" is not usable');
-  expect(await fault("--out", "-", "--start", "today")).toMatch(/--start is not usable.*"today"/);
-  expect(await fault("--out", "-", "--gpus", "8")).toContain("--gpus");
-  expect(await fault("--out", join(dir, "nowhere", "fleet.csv"))).toContain("nowhere");
+  expect(await errorOf("--out", "-", "--interval", "5")).toContain('--interval "5" is not usable');
+  expect(await errorOf("--out", "-", "--start", "today")).toMatch(/--start is not usable.*"today"/);
+  expect(await errorOf("--out", "-", "--gpus", "8")).toContain("--gpus");
+  expect(await errorOf("--out", join(dir, "nowhere", "fleet.csv"))).toContain("nowhere");
 });
 
-test("--help tells every argument", async () => {
+test("--help lists every argument", async () => {
   const { exitCode, stdout } = await simulate("--help");
   expect(exitCode).toBe(0);
   for (const name of ["out", "hosts", "gpus-per-host", "seconds", "interval", "seed", "start"]) {

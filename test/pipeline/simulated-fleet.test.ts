@@ -20,7 +20,7 @@ function see(gpu: SimulatedGpu): Seen {
   return { ...gpu.readings(), pod, namespace, isSilent: gpu.isSilent };
 }
 
-/** Per GPU, what it showed at each tick. */
+/** The readings of each GPU, tick by tick. */
 function watch(fleet: SimulatedFleet, ticks: number): Seen[][] {
   const seen: Seen[][] = fleet.gpus.map(() => []);
   for (let tick = 0; tick < ticks; tick += 1) {
@@ -30,7 +30,7 @@ function watch(fleet: SimulatedFleet, ticks: number): Seen[][] {
   return seen;
 }
 
-/** Every two neighbours of a GPU's history. */
+/** Every pair of neighbours in a GPU's history. */
 function* steps(history: Iterable<Seen[]>): Generator<readonly [before: Seen, after: Seen]> {
   for (const ofGpu of history) {
     for (let tick = 1; tick < ofGpu.length; tick += 1) yield [ofGpu[tick - 1] as Seen, ofGpu[tick] as Seen];
@@ -39,7 +39,7 @@ function* steps(history: Iterable<Seen[]>): Generator<readonly [before: Seen, af
 
 const tenMinutes = watch(makeFleet(1), 600);
 
-test("the same seed gives the same history, another seed another one", () => {
+test("the same seed gives the same history, and another seed gives another history", () => {
   const history = (seed: number): string => JSON.stringify(watch(makeFleet(seed, 4), 60));
   expect(history(7)).toBe(history(7));
   expect(history(7)).not.toBe(history(8));
@@ -75,21 +75,21 @@ test("every value is within its metric's range, and rounded as DCGM rounds it", 
   }
 });
 
-test("used and free memory add up to the same for a GPU at all times", () => {
+test("a GPU's used and free memory always have the same sum", () => {
   for (const [before, after] of steps(tenMinutes)) {
     const total = ({ DCGM_FI_DEV_FB_USED: used, DCGM_FI_DEV_FB_FREE: free }: Seen): number => used + free;
     if (total(before) !== total(after)) throw new Error(`${total(before)} MiB became ${total(after)} MiB`);
   }
 });
 
-test("energy only rises, and by what the power says", () => {
+test("energy only rises, at the rate of the power", () => {
   for (const [before, after] of steps(tenMinutes)) {
     const joules = (after.DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION - before.DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION) / 1000;
     if (Math.abs(joules - after.DCGM_FI_DEV_POWER_USAGE) > 0.01) throw new Error(`${joules} J in a second`);
   }
 });
 
-test("temperature follows load with inertia: at most a few degrees a second, and up long after the load came", () => {
+test("temperature follows load with inertia: it changes by at most a few degrees a second, and still rises 15 s after a load begins", () => {
   for (const [before, after] of steps(tenMinutes)) {
     const rise = Math.abs(after.DCGM_FI_DEV_GPU_TEMP - before.DCGM_FI_DEV_GPU_TEMP);
     if (rise > 3) throw new Error(`${rise} degrees in a second`);
@@ -121,7 +121,7 @@ test("jobs start and end, some over several hosts, and some GPUs are always idle
   }
 });
 
-test("training is at full load with dips, notebooks hold memory and hardly compute", () => {
+test("training runs at full load with dips; notebooks hold memory but compute little", () => {
   const utilization = (namespace: string): number[] =>
     tenMinutes.flat().flatMap((seen) => (seen.namespace === namespace ? [seen.DCGM_FI_DEV_GPU_UTIL] : []));
   const mean = (values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -146,7 +146,7 @@ test("a GPU that gets too hot lowers its clock and counts the time", () => {
   );
 });
 
-test("a job's straggler runs at a lower clock than its fellows", () => {
+test("a job's straggler runs at a lower clock than its other GPUs", () => {
   const clocksOfPods = new Map<string, Set<number>>();
   for (const ofGpu of tenMinutes) {
     const { pod, namespace, DCGM_FI_DEV_SM_CLOCK: clock } = ofGpu[0] as Seen;
@@ -156,7 +156,7 @@ test("a job's straggler runs at a lower clock than its fellows", () => {
   expect(ratios.some((ratio) => ratio > 0.65 && ratio < 0.75)).toBe(true);
 });
 
-test("GPUs fall silent and speak again, and XID errors show", () => {
+test("GPUs fall silent and report again, and XID errors occur", () => {
   const changes = [...steps(tenMinutes)];
   expect(changes.some(([before, after]) => !before.isSilent && after.isSilent)).toBe(true);
   expect(changes.some(([before, after]) => before.isSilent && !after.isSilent)).toBe(true);

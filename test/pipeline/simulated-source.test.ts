@@ -47,7 +47,7 @@ function readAll(source: SimulatedSource): { batches: LiveBatch[]; end: () => Pr
   };
 }
 
-test("every interval gives the whole fleet once, stamped with the whole interval that has begun", async () => {
+test("every interval gives the whole fleet once, with the start of the current interval as its time", async () => {
   const clock = new ManualClock(startMs);
   const source = openSource(clock);
   const { batches, end } = readAll(source);
@@ -80,7 +80,7 @@ test("batches carry at most batchMaxSamples samples, and their keys name source,
   expect(new Set(gpus).size).toBe(8);
 });
 
-test("a reader that was held up skips what it missed instead of catching up in a burst", async () => {
+test("a delayed reader skips missed intervals instead of catching up in a burst", async () => {
   const clock = new ManualClock(startMs);
   const halt = new AbortController();
   const reading = openSource(clock).read(-Infinity, halt.signal)[Symbol.asyncIterator]();
@@ -109,7 +109,7 @@ test("another process continues in the present; intervals that no process read a
   expect(taken.timeMs).toBe(firstTickMs + 60_000);
 });
 
-test("a process that starts within an interval that was published already waits for the next one", async () => {
+test("a process that starts within an already published interval waits for the next one", async () => {
   const clock = new ManualClock(startMs);
   const source = openSource(clock, { batchMaxSamples: 4 * 17 });
   const reading = source.read(firstTickMs, never)[Symbol.asyncIterator]();
@@ -129,7 +129,7 @@ test("an abort ends the wait for the next interval at once", async () => {
   expect(clock.sleeperCount).toBe(0);
 });
 
-test("a silent GPU has no record, the others have theirs", async () => {
+test("a silent GPU has no record; every other GPU has one", async () => {
   const clock = new ManualClock(startMs);
   const { batches, end } = readAll(openSource(clock, { hosts: 31, gpusPerHost: 8, seed: 1 }));
   await clock.advance(60_000);

@@ -4,13 +4,13 @@ import { join, resolve } from "node:path";
 
 const root = resolve(import.meta.dir, "../..");
 
-/** What the program and its commands need of a checkout. */
+/** The parts of a checkout that the program and its commands need. */
 const copied = ["clients", "drizzle", "scripts", "src", "drizzle.config.ts", "package.json", "tsconfig.json"];
 
 /** A copy of this checkout that a test may change. */
 export interface CheckoutCopy {
   readonly dir: string;
-  /** Replaces a text that a file has once. @throws Error if the file does not have it, or has it several times */
+  /** Replaces a text that occurs once in a file. @throws Error if it does not occur once */
   replace(path: string, text: string, replacement: string): Promise<void>;
   /** Runs a command in it. @returns what it wrote to standard output. @throws Error with all output if it fails */
   run(command: readonly string[], env?: Readonly<Record<string, string>>): Promise<string>;
@@ -26,7 +26,8 @@ export async function copyCheckout(): Promise<CheckoutCopy> {
     dir,
     replace: async (path, text, replacement) => {
       const parts = (await Bun.file(join(dir, path)).text()).split(text);
-      if (parts.length !== 2) throw new Error(`${path} has ${parts.length - 1} times ${JSON.stringify(text)}`);
+      if (parts.length !== 2)
+        throw new Error(`${path} contains ${JSON.stringify(text)} ${parts.length - 1} times, not once`);
       await Bun.write(join(dir, path), parts.join(replacement));
     },
     run: (command, env = {}) => runIn(dir, command, env),

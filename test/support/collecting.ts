@@ -17,7 +17,7 @@ export interface Collecting {
   /** The messages of errors after which it tried again. */
   readonly failures: readonly string[];
   readonly results: readonly IngestResult[];
-  /** The error that /health shows of the collector. */
+  /** The collector's error in /health. */
   error(): string | undefined;
   /** Publishes the message with this number. */
   publish(number: number): Promise<void>;

@@ -13,7 +13,7 @@ export async function commandsUnder(document: string, heading: string): Promise<
 
 /** Runs commands in one shell, which ends at the first error.
  *  @throws Error with the output */
-export async function typeIn(
+export async function runCommands(
   folder: string,
   commands: readonly string[],
   options: { readonly env: Readonly<Record<string, string>>; readonly tools: string },

@@ -1,7 +1,7 @@
 import { expect } from "bun:test";
 import { type PipelineProcess, stopPipeline } from "../../dev/pipeline-process.ts";
 
-/** Ends processes by SIGTERM, and expects that each exits 0. */
+/** Ends processes with SIGTERM, and expects each to exit with 0. */
 export async function expectStopped(pipelines: readonly PipelineProcess[]): Promise<void> {
   await Promise.all(pipelines.map((pipeline) => stopPipeline(pipeline)));
   for (const { subprocess, output } of pipelines) {

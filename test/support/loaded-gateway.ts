@@ -21,7 +21,7 @@ export interface LoadedGateway {
   stop(): Promise<void>;
 }
 
-/** Starts one, and waits until everything is imported.
+/** Starts a pipeline, and waits until it has imported the whole file.
  *  @param env further settings */
 export async function startLoadedGateway(env: Record<string, string> = {}): Promise<LoadedGateway> {
   const dir = await mkdtemp(join(tmpdir(), "telemetry-loaded-"));

@@ -54,9 +54,9 @@ export class NamespacedEtcdClient extends EtcdClient {
   #listening(stream: EtcdStream<IWatchRequest, IWatchResponse>): EtcdStream<IWatchRequest, IWatchResponse>["on"] {
     return (event: string, listener: (given: never) => void) => {
       const on = stream.on.bind(stream) as (event: string, listener: (given: never) => void) => unknown;
-      const heard = (message: IWatchResponse): void =>
+      const onData = (message: IWatchResponse): void =>
         listener({ ...message, events: message.events.map((each) => this.#event(each)) } as never);
-      return on(event, event === "data" ? heard : listener);
+      return on(event, event === "data" ? onData : listener);
     };
   }
 

@@ -33,7 +33,7 @@ export function clientOf(url: string): PostgresClient {
   return new PostgresClient({ url, maxConnections: 1, clock: systemClock });
 }
 
-/** Queries a database by a connection that is closed afterwards. */
+/** Queries a database over a connection that is closed afterwards. */
 export async function withClient<T>(url: string, query: (client: PostgresClient) => Promise<T>): Promise<T> {
   const client = clientOf(url);
   try {

@@ -12,7 +12,7 @@ export interface TcpProxy {
   close(): Promise<void>;
 }
 
-/** Opens one on a free port of 127.0.0.1. */
+/** Opens a proxy on a free port of 127.0.0.1. */
 export async function openTcpProxy(to: { readonly host: string; readonly port: number }): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   const plan = { piecesLeft: Infinity, which: "piece" as "piece" | "answer" };

@@ -5,12 +5,14 @@ import type { Fault } from "./scenario.ts";
 import type { Victims } from "./victims.ts";
 import type { Worker } from "./workers.ts";
 
-/** While etcd is down, too, no message reaches the collectors, so none of them notices the disk. */
-const saidWithinMs = 30_000;
-/** A collector that was killed does not come back while the database is down; all of them may have been killed. */
+/** The wait for a report ends after this time: while etcd is down, too, no message reaches the collectors, and none of them
+ *  notices the disk. */
+const reportTimeoutMs = 30_000;
+/** The wait also ends after this time without any answer: a killed collector cannot start again while the database is down, and
+ *  all of them may have been killed. */
 const silenceMs = 5000;
 
-/** What a collector's /health must say when a disk is full. A server without space for its log stops and reports the reason once,
+/** The reason in a collector's /health when a disk is full. A server without space for its log stops and reports the reason once,
  *  to the client that it worked for; the other clients only see that it is down. */
 const complaintOf = {
   tables: /No space left on device \(53100\); the database's disk is full/,
@@ -26,12 +28,12 @@ export async function fillDisk(name: PostgresDisk, fault: Fault, victims: Victim
   await untilHealth(collectors, () => true);
   record(`fill the database's ${name} disk for ${fault.lastsMs} ms`);
   const startedAtMs = Date.now();
-  let health: { readonly said: string | undefined; readonly answers: number };
+  let health: { readonly complaint: string | undefined; readonly answers: number };
   try {
     disk.fill();
     if (name === "cluster") await bringDown(victims);
     health = await untilHealth(collectors, (complaint) => {
-      // also the space that the server has freed meanwhile
+      // fills the space that the server has freed meanwhile
       disk.fill();
       return Date.now() - startedAtMs >= fault.lastsMs && complaintOf[name].test(complaint);
     });
@@ -40,34 +42,34 @@ export async function fillDisk(name: PostgresDisk, fault: Fault, victims: Victim
     record(`free the database's ${name} disk after ${Date.now() - startedAtMs} ms`);
     await startAgain(victims);
   }
-  const { said, answers } = health;
-  record(`/health said: ${said}`);
-  if (said === undefined && answers > 0) {
-    violated(`/health: none of ${answers} answers said that the database's disk is full`);
+  const { complaint, answers } = health;
+  record(`/health reported: ${complaint}`);
+  if (complaint === undefined && answers > 0) {
+    violated(`/health: none of ${answers} answers reported that the database's disk is full`);
   }
 }
 
-/** Asks the collectors until one of them has a matching complaint; "" if it has none. */
+/** Asks the collectors until one of them has a matching complaint. A collector without complaints counts as the complaint "". */
 async function untilHealth(
   collectors: readonly Worker[],
-  isIt: (complaint: string) => boolean,
-): Promise<{ said: string | undefined; answers: number }> {
+  matches: (complaint: string) => boolean,
+): Promise<{ complaint: string | undefined; answers: number }> {
   const startedAtMs = Date.now();
   let answers = 0;
   let answeredAtMs = startedAtMs;
-  while (Date.now() - startedAtMs < saidWithinMs && Date.now() - answeredAtMs < silenceMs) {
+  while (Date.now() - startedAtMs < reportTimeoutMs && Date.now() - answeredAtMs < silenceMs) {
     const asked = await Promise.all(collectors.map((collector) => collector.complaints()));
     const answered = asked.filter((each) => each !== undefined);
     if (answered.length > 0) answeredAtMs = Date.now();
     answers += answered.length;
-    const said = answered.flatMap((each) => (each.length === 0 ? [""] : each)).find(isIt);
-    if (said !== undefined) return { said, answers };
+    const complaint = answered.flatMap((each) => (each.length === 0 ? [""] : each)).find(matches);
+    if (complaint !== undefined) return { complaint, answers };
     await Bun.sleep(100);
   }
-  return { said: undefined, answers };
+  return { complaint: undefined, answers };
 }
 
-/** Forces new segments of the write-ahead log, as the load would do in the end: the server stops, and cannot start. */
+/** Forces new segments of the write-ahead log, as the load would do eventually: the server stops, and cannot start. */
 async function bringDown({ servers, record }: Victims): Promise<void> {
   const client = new PostgresClient({ url: servers.database.url, maxConnections: 1, clock: systemClock });
   const next = "select pg_logical_emit_message(true, 'faults', 'next'), pg_switch_wal()";
@@ -85,7 +87,7 @@ async function bringDown({ servers, record }: Victims): Promise<void> {
   );
 }
 
-/** Starts the database. If it was about to end, it may end while it is waited for; then it is started once more. */
+/** Starts the database. A server that was about to stop may stop during the first start; then it is started once more. */
 async function startAgain({ servers, record }: Victims): Promise<void> {
   await servers.database.start().catch((error: unknown) => {
     record(`the server is started once more: ${(error as Error).message.split("\n")[0]}`);

@@ -8,7 +8,7 @@ import type { Worker } from "./workers.ts";
 /** How the database ends: a crash, an operator's fast shutdown, an immediate shutdown. */
 export const databaseSignals = ["SIGKILL", "SIGINT", "SIGQUIT"] as const;
 
-/** Inflicts a fault, waits for its time, and heals it. */
+/** Inflicts a fault, waits for its duration, and heals it. */
 export async function inflict(fault: Fault, victims: Victims): Promise<void> {
   const { servers, workers, record } = victims;
   const worker = workers[fault.target % workers.length] as Worker;
@@ -61,7 +61,7 @@ export async function inflict(fault: Fault, victims: Victims): Promise<void> {
   }
 }
 
-/** The index of the member that leads now; 0 if none says that it does. */
+/** The index of the member that leads now; 0 if none reports that it does. */
 async function leaderOf({ etcd }: Servers): Promise<number> {
   for (const [index, { clientUrl }] of etcd.members.entries()) {
     const client = new EtcdClient({ endpoints: [clientUrl] });

@@ -91,7 +91,7 @@ export async function checkLeftovers(
     "dead letters": queue.dead,
     ranges: checkpoints.ranges,
     "range owners": checkpoints.owners,
-    cutter: checkpoints.planner,
+    planner: checkpoints.planner,
   };
   const wrong: string[] = [];
   for (const [what, prefix] of Object.entries(places)) {

@@ -8,12 +8,12 @@ import type { SeedRun } from "./seed-run.ts";
 /** Leases must end and backoffs run out: a run that changes nothing for longer, after the last fault has healed, is stuck. */
 const stallMs = 45_000;
 
-/** 0; or, if a fault met a process that was ending or had only just been started: 130 for a second SIGTERM, the signal
- *  itself for one that came before anything ran, and 1 for one that found no database at its start. */
+/** A process ends with 0. If a fault hit it while it was stopping or starting, three other ends are clean, too: 130 after a
+ *  second SIGTERM, SIGTERM itself before any code ran, and 1 if the process found no database at its start. */
 const isCleanEnd = / (?:(?:0|130|SIGTERM)(?:, not up)?|1, not up)$/;
 
 /** Judges how processes ended.
- *  @param ends  the name of each, and what `Worker.stop` returned */
+ *  @param ends  the name of each process and the result of `Worker.stop` */
 export function checkEnds(ends: readonly string[]): string[] {
   return ends.filter((end) => !isCleanEnd.test(end)).map((end) => `stop: ${end}`);
 }

@@ -22,8 +22,8 @@ interface Newest {
   readonly metrics: Readonly<Record<string, number>>;
 }
 
-/** I7: once everything is stored, the hot tier has the place of every GPU, its first record's time, and its newest record, complete:
- *  regardless of the order of messages, and of processes that died between store and hot tier. */
+/** I7: once everything is stored, the hot tier has the place of every GPU, its first record's time, and its complete newest
+ *  record, regardless of the order of messages, and of processes that died between store and hot tier. */
 export async function checkNewestState(ledger: Ledger, etcd: EtcdClient, clusterId: string): Promise<string[]> {
   const prefix = `/telemetry/clusters/${clusterId}/hosts/`;
   const { kvs } = await etcd.range(prefixRange(prefix));
@@ -35,9 +35,9 @@ export async function checkNewestState(ledger: Ledger, etcd: EtcdClient, cluster
     if (place.includes("/gpus/")) slots.set(uuid ?? "", { place, firstMs: Date.parse(first_seen_at ?? "") });
     for (const record of records) {
       const lastMs = Date.parse(record.timestamp);
-      const known = newest.get(record.uuid);
-      if (known !== undefined && known.lastMs > lastMs) continue;
-      const before = known?.lastMs === lastMs ? known.metrics : {};
+      const current = newest.get(record.uuid);
+      if (current !== undefined && current.lastMs > lastMs) continue;
+      const before = current?.lastMs === lastMs ? current.metrics : {};
       newest.set(record.uuid, { lastMs, metrics: { ...before, ...record.metrics } });
     }
   }
@@ -46,11 +46,11 @@ export async function checkNewestState(ledger: Ledger, etcd: EtcdClient, cluster
     const gpu = Number(uuid.split("-").at(-1));
     const slot = { place: `${hostOf(gpu)}/gpus/${gpu % 8}`, firstMs };
     if (!Bun.deepEquals(slots.get(uuid), slot)) {
-      wrong.push(`I7: ${uuid} is at ${JSON.stringify(slots.get(uuid))}, the source says ${JSON.stringify(slot)}`);
+      wrong.push(`I7: ${uuid} is at ${JSON.stringify(slots.get(uuid))}, the source has ${JSON.stringify(slot)}`);
     }
     if (!Bun.deepEquals(newest.get(uuid), expected)) {
       const [is, should] = [newest.get(uuid), expected].map((record) => JSON.stringify(record));
-      wrong.push(`I7: the newest of ${uuid} is ${is}, the source says ${should}`);
+      wrong.push(`I7: the newest of ${uuid} is ${is}, the source has ${should}`);
     }
   }
   return shortened(wrong);
@@ -61,9 +61,9 @@ function newestOf({ records }: Ledger): Map<string, Newest> {
   for (const [key, metrics] of records) {
     const [uuid = "", time] = key.split(" ");
     const timeMs = Number(time);
-    const known = newest.get(uuid) ?? { firstMs: timeMs, lastMs: -Infinity, metrics };
-    const firstMs = Math.min(known.firstMs, timeMs);
-    newest.set(uuid, timeMs > known.lastMs ? { firstMs, lastMs: timeMs, metrics } : { ...known, firstMs });
+    const current = newest.get(uuid) ?? { firstMs: timeMs, lastMs: -Infinity, metrics };
+    const firstMs = Math.min(current.firstMs, timeMs);
+    newest.set(uuid, timeMs > current.lastMs ? { firstMs, lastMs: timeMs, metrics } : { ...current, firstMs });
   }
   return newest;
 }

@@ -23,7 +23,7 @@ const sampleEveryMs = 500;
 
 /** Watches a run from outside: every change of the queue in etcd's own history, and samples of what is published and stored. */
 export class Observer {
-  /** Contradictions to I3 or I4. */
+  /** Violations of I3 or I4. */
   readonly violations: string[] = [];
   /** The number of samples of I4. */
   samples = 0;

@@ -18,15 +18,15 @@ export interface SeedOptions {
   readonly first?: FaultKind | undefined;
 }
 
-/** What a run showed. */
+/** The result of a run. */
 export interface SeedResult {
   readonly seed: number;
   readonly faults: readonly Fault[];
   /** Empty when all invariants held. */
   readonly violations: readonly string[];
-  /** What happened when, to find out why. */
+  /** The events of the run with their times, to find the cause of a violation. */
   readonly history: readonly string[];
-  /** Samples of I4 taken. */
+  /** The number of samples of I4. */
   readonly observations: number;
   readonly seconds: number;
   /** The processes' logs; removed when all invariants held. */
@@ -36,7 +36,7 @@ export interface SeedResult {
 const leaseSeconds = 3;
 const samplesPerSecond = 1500;
 
-/** One run: the pipeline carries a file through while it is disturbed; then the result is compared with the file. */
+/** One run: the pipeline imports a file while faults are inflicted; then the result is compared with the file. */
 export async function runSeed({ servers, seed, durationMs, first }: SeedOptions): Promise<SeedResult> {
   const startedAtMs = Date.now();
   const seconds = (): number => (Date.now() - startedAtMs) / 1000;
@@ -63,7 +63,7 @@ export async function runSeed({ servers, seed, durationMs, first }: SeedOptions)
     workers.forEach((worker) => worker.start());
     const stopSampling = observer.startSampling();
     await disturb(faults, { servers, workers, collectors: fleet.collectors, record, violated });
-    record("all is healed");
+    record("all faults are healed");
     violated(...(await waitUntilDrained(run)));
     record("drained, or stuck");
     await stopSampling();
@@ -76,7 +76,7 @@ export async function runSeed({ servers, seed, durationMs, first }: SeedOptions)
     await run.close();
   }
   violated(...observer.violations);
-  if (observer.samples === 0) violated("I4: was never observed");
+  if (observer.samples === 0) violated("I4 was never observed");
   if (violations.length === 0) await rm(folder, { recursive: true, force: true });
   return { seed, faults, violations, history, observations: observer.samples, seconds: seconds(), logFolder: folder };
 }

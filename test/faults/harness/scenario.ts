@@ -9,8 +9,8 @@ export interface Fault {
   readonly lastsMs: number;
 }
 
-/** `kill`, `terminate` and `freeze` hit a pipeline process, `leader` the etcd member that leads at that time. A full disk
- *  is that of the database's tables alone, or the one with all its data and its log. */
+/** `kill`, `terminate` and `freeze` hit a pipeline process, `leader` the etcd member that leads at that time.
+ *  `tables-disk` fills the disk of the database's tables, and `cluster-disk` the one with its other data and its log. */
 export const faultKinds = [
   "kill",
   "terminate",

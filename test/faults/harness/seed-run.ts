@@ -6,7 +6,7 @@ import { CsvSource } from "../../../src/pipeline/source/csv/csv-source.ts";
 import { CheckpointKeys } from "../../../src/pipeline/stream/assignment/checkpoint-keys.ts";
 import type { Servers } from "./fleet.ts";
 
-/** What belongs to one run alone: its database, its queue's topic, and its source's checkpoints. */
+/** Everything that belongs to one run only: its database, its queue's topic, and its source's checkpoints. */
 export interface SeedRun {
   readonly etcd: EtcdClient;
   readonly database: PostgresClient;

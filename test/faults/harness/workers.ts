@@ -38,7 +38,7 @@ export class Worker {
     return this.options.host;
   }
 
-  /** The reasons in its /health of what does not work. @returns undefined if it does not answer */
+  /** The reasons that its /health gives for components that fail. @returns undefined if it does not answer */
   async complaints(): Promise<string[] | undefined> {
     const { HOST = "127.0.0.1", PORT = "0" } = this.options.env;
     try {
