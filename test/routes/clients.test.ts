@@ -7,7 +7,7 @@ afterAll(() => stored.close());
 
 const http = { rateLimitPerSecond: 0, trustsForwardedFor: false, corsOrigins: undefined };
 
-test("a client that asks too much is told when to come back; others and operators are let in", async () => {
+test("a client over its rate limit gets 429 with Retry-After; other clients and operators' paths are unaffected", async () => {
   const limits = { ...http, rateLimitPerSecond: 3, trustsForwardedFor: true };
   const gateway = gatewayOver(stored, { http: limits });
   const statusesFor = async (client: string, path: string, count: number): Promise<number[]> => {
@@ -26,7 +26,7 @@ test("a client that asks too much is told when to come back; others and operator
   });
 });
 
-test("a client is its address, whatever it says of itself", async () => {
+test("a client is identified by its address, regardless of its headers", async () => {
   const { app, get } = gatewayOver(stored, { http: { ...http, rateLimitPerSecond: 2 } });
   await get("/health/live");
   app.listen({ port: 0, hostname: "127.0.0.1" });
@@ -37,7 +37,7 @@ test("a client is its address, whatever it says of itself", async () => {
   expect(statuses).toEqual([200, 200, 429]);
 });
 
-test("pages of the origins that are named may read, others may not", async () => {
+test("pages of the listed origins may read responses; pages of other origins may not", async () => {
   const gateway = gatewayOver(stored, { http: { ...http, corsOrigins: ["https://dash.example"] } });
   const allowedFor = async (origin: string) =>
     (await gateway.get("/api/v1/gpus", { headers: { origin } })).headers.get("access-control-allow-origin");

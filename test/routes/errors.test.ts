@@ -10,16 +10,16 @@ beforeAll(async () => {
 });
 afterAll(() => stored.close());
 
-interface Fault {
+interface ApiError {
   readonly status: number;
   readonly code: string;
   readonly message: string;
   readonly details: Record<string, unknown>;
 }
 
-async function faultOf(path: string, init?: RequestInit): Promise<Fault> {
+async function errorOf(path: string, init?: RequestInit): Promise<ApiError> {
   const response = await gateway.get(path, init);
-  const body = (await response.json()) as { success: boolean; error: Omit<Fault, "status"> };
+  const body = (await response.json()) as { success: boolean; error: Omit<ApiError, "status"> };
   expect(body.success).toBe(false);
   expect(Object.keys(body)).toEqual(["success", "error"]);
   return { status: response.status, ...body.error };
@@ -32,18 +32,18 @@ const telemetryPaths = [
   "/api/v1/telemetry/latest",
 ];
 
-describe("a parameter that cannot be used is named with its value and what would be right", () => {
+describe("an error names an unusable parameter, its value and the accepted values", () => {
   for (const path of telemetryPaths) {
-    test(`by ${path}`, async () => {
+    test(`for ${path}`, async () => {
       for (const value of ["0", "10001", "-1", "5.5", "abc", "", "1e2", "0x10", " 5", "999999999999999999999"]) {
-        expect(await faultOf(`${path}?limit=${encodeURIComponent(value)}`)).toEqual({
+        expect(await errorOf(`${path}?limit=${encodeURIComponent(value)}`)).toEqual({
           status: 400,
           code: "invalid_parameter",
           message: `limit=${JSON.stringify(value)} is not usable; expected a whole number from 1 to 10000`,
           details: { parameter: "limit", value, expected: "a whole number from 1 to 10000" },
         });
       }
-      expect(await faultOf(`${path}?start_time=yesterday`)).toMatchObject({
+      expect(await errorOf(`${path}?start_time=yesterday`)).toMatchObject({
         status: 400,
         code: "invalid_parameter",
         message:
@@ -56,7 +56,7 @@ describe("a parameter that cannot be used is named with its value and what would
         ...(path.endsWith("/latest") ? [] : ["resolution", "cursor"]),
         ...(path.startsWith("/api/v1/telemetry") ? filters : []),
       ];
-      expect(await faultOf(`${path}?gpu=1`)).toEqual({
+      expect(await errorOf(`${path}?gpu=1`)).toEqual({
         status: 400,
         code: "unknown_parameter",
         message: `There is no parameter "gpu" here; expected ${known.join(", ")}`,
@@ -65,7 +65,7 @@ describe("a parameter that cannot be used is named with its value and what would
     });
   }
 
-  const instants: [text: string, says: string][] = [
+  const instants: [text: string, reason: string][] = [
     ["2025-07-18T20:42:34+02:00", "write %2B instead of +"],
     ["2025-07-18T20:42:34", "the zone is missing"],
     ["2025-07-18", "the time of day is missing"],
@@ -83,21 +83,21 @@ describe("a parameter that cannot be used is named with its value and what would
     ["2025-07-18T20:42:34%2B24:00", "no such zone"],
     ["", "not an RFC 3339 date-time"],
   ];
-  test.each(instants)("end_time=%s: %s", async (text, says) => {
-    const { status, message, details } = await faultOf(`/api/v1/telemetry?end_time=${text}`);
+  test.each(instants)("end_time=%s: %s", async (text, reason) => {
+    const { status, message, details } = await errorOf(`/api/v1/telemetry?end_time=${text}`);
     expect(status).toBe(400);
-    expect(message).toContain(says);
+    expect(message).toContain(reason);
     expect(details).toMatchObject({ parameter: "end_time" });
   });
 
-  test("29 February of a leap year is a day", async () => {
+  test("29 February of a leap year is a valid day", async () => {
     expect((await gateway.get("/api/v1/telemetry?end_time=2024-02-29T00:00:00Z")).status).toBe(200);
     expect((await gateway.get("/api/v1/telemetry?end_time=2000-02-29T00:00:00Z")).status).toBe(200);
   });
 
   test("a range that ends before it starts", async () => {
     const range = "start_time=2025-07-18T20:42:35Z&end_time=2025-07-18T20:42:34Z";
-    expect(await faultOf(`/api/v1/telemetry?${range}`)).toMatchObject({
+    expect(await errorOf(`/api/v1/telemetry?${range}`)).toMatchObject({
       status: 400,
       message:
         'start_time="2025-07-18T20:42:35Z" is not usable: it is after end_time="2025-07-18T20:42:34Z"; expected a start_time at or before end_time',
@@ -105,7 +105,7 @@ describe("a parameter that cannot be used is named with its value and what would
   });
 
   test("a parameter that is given twice", async () => {
-    expect(await faultOf("/api/v1/telemetry?limit=1&limit=2")).toMatchObject({
+    expect(await errorOf("/api/v1/telemetry?limit=1&limit=2")).toMatchObject({
       status: 400,
       message: expect.stringContaining("more than once") as unknown,
       details: { parameter: "limit", value: "1,2" },
@@ -114,7 +114,7 @@ describe("a parameter that cannot be used is named with its value and what would
 
   test("any parameter of a path that has none", async () => {
     for (const path of ["/api/v1/clusters", "/api/v1/clusters/alpha/stats", "/api/v1/metrics", "/health", "/metrics"]) {
-      expect(await faultOf(`${path}?limit=1`)).toMatchObject({
+      expect(await errorOf(`${path}?limit=1`)).toMatchObject({
         status: 400,
         message: 'There is no parameter "limit" here; expected no parameters',
       });
@@ -122,19 +122,19 @@ describe("a parameter that cannot be used is named with its value and what would
   });
 
   test("in a path: too long, a broken encoding, not an index", async () => {
-    expect(await faultOf(`/api/v1/gpus/${"x".repeat(257)}`)).toMatchObject({
+    expect(await errorOf(`/api/v1/gpus/${"x".repeat(257)}`)).toMatchObject({
       status: 400,
       details: { parameter: "uuid", value: `${"x".repeat(200)}...`, expected: "a text of 1 to 256 characters" },
     });
-    expect(await faultOf("/api/v1/gpus/%ZZ")).toMatchObject({ status: 400, details: { parameter: "uuid" } });
-    expect(await faultOf("/api/v1/clusters/alpha/hosts/host-a/gpus/GPU-1")).toMatchObject({
+    expect(await errorOf("/api/v1/gpus/%ZZ")).toMatchObject({ status: 400, details: { parameter: "uuid" } });
+    expect(await errorOf("/api/v1/clusters/alpha/hosts/host-a/gpus/GPU-1")).toMatchObject({
       status: 400,
       details: { parameter: "gpu_id", value: "GPU-1" },
     });
   });
 });
 
-describe("what a path names and the store does not have is said", () => {
+describe("an error names the missing resource of a path", () => {
   const missing: [path: string, resource: string][] = [
     ["/api/v1/gpus/GPU-0", "GPU"],
     ["/api/v1/gpus/GPU-0/telemetry", "GPU"],
@@ -154,14 +154,14 @@ describe("what a path names and the store does not have is said", () => {
     ["/swagger/constructor", "file"],
   ];
   test.each(missing)("%s: no such %s", async (path, resource) => {
-    expect(await faultOf(path)).toMatchObject({ status: 404, code: "not_found", details: { resource } });
+    expect(await errorOf(path)).toMatchObject({ status: 404, code: "not_found", details: { resource } });
   });
 
-  test("with the requested name, cut", async () => {
-    expect(await faultOf("/api/v1/clusters/gamma/hosts/host-a")).toMatchObject({
+  test("with the requested name, shortened", async () => {
+    expect(await errorOf("/api/v1/clusters/gamma/hosts/host-a")).toMatchObject({
       message: 'There is no cluster with cluster_id "gamma"',
     });
-    const { message } = await faultOf(`/${"y".repeat(5000)}`);
+    const { message } = await errorOf(`/${"y".repeat(5000)}`);
     expect(message.length).toBeLessThan(300);
   });
 });
@@ -173,7 +173,7 @@ describe("methods", () => {
       expect(response.status).toBe(405);
       expect(response.headers.get("allow")).toBe("GET, HEAD, OPTIONS");
     }
-    expect(await faultOf("/health", { method: "POST" })).toMatchObject({
+    expect(await errorOf("/health", { method: "POST" })).toMatchObject({
       code: "method_not_allowed",
       details: { method: "POST", path: "/health", allowed: ["GET", "HEAD", "OPTIONS"] },
     });
@@ -209,16 +209,16 @@ test("a real server answers as the app does", async () => {
   ];
   for (const method of ["GET", "HEAD", "OPTIONS", "POST"]) {
     for (const path of paths) {
-      const [here, there] = await Promise.all([gateway.get(path, { method }), fetch(`${url}${path}`, { method })]);
-      expect([path, method, there.status]).toEqual([path, method, here.status]);
-      expect(there.headers.get("allow")).toBe(here.headers.get("allow"));
-      if (method !== "HEAD") expect(await there.text()).toBe(await here.text());
+      const [direct, served] = await Promise.all([gateway.get(path, { method }), fetch(`${url}${path}`, { method })]);
+      expect([path, method, served.status]).toEqual([path, method, direct.status]);
+      expect(served.headers.get("allow")).toBe(direct.headers.get("allow"));
+      if (method !== "HEAD") expect(await served.text()).toBe(await direct.text());
     }
   }
   await gateway.app.stop(true);
 });
 
-test("a store that does not answer is 503 with the reason, and when to try again", async () => {
+test("a store that does not answer gives 503 with the reason and Retry-After", async () => {
   const closedStore = await openFleetStore();
   await closedStore.close();
   const closed = gatewayOver(closedStore);
@@ -233,7 +233,7 @@ test("a store that does not answer is 503 with the reason, and when to try again
   }
 });
 
-test("an unexpected exception is a 500 without its message, which only the log has", async () => {
+test("an unexpected exception gives 500 without its message; only the log has it", async () => {
   const fail = (): never => {
     throw new TypeError("password hunter2 at /srv/secret.ts");
   };

@@ -30,7 +30,7 @@ describe("filters", () => {
     expect(await uuids("gpu_uuid=GPU-host-a-1&hostname=host-b")).toEqual([]);
   });
 
-  test("hosts by an attribute of one of their GPUs, with the figures of all of them", async () => {
+  test("hosts by an attribute of one of their GPUs, with the counts of all of them", async () => {
     for (const query of ["namespace=ml", "gpu_uuid=GPU-host-a-0"]) {
       const { data } = await bodyOf(`/api/v1/hosts?${query}`);
       expect(data).toMatchObject([{ hostname: "host-a", cluster_id: "alpha", gpu_count: 2, active_gpu_count: 2 }]);
@@ -50,7 +50,7 @@ describe("filters", () => {
 });
 
 describe("order and metrics", () => {
-  test("desc is the same part in reverse", async () => {
+  test("order=desc returns the same records in reverse", async () => {
     for (const path of ["/api/v1/telemetry", "/api/v1/telemetry/latest", "/api/v1/gpus/GPU-host-a-0/telemetry"]) {
       const ascending = await fieldsOf(`${path}?limit=3`, "telemetry_id");
       expect(ascending.length).toBe(3);
@@ -84,8 +84,8 @@ describe("order and metrics", () => {
   });
 });
 
-describe("lists in parts", () => {
-  test("pages of GPUs and hosts join to the whole, which comes without limit", async () => {
+describe("pages of lists", () => {
+  test("the pages of GPUs and of hosts together equal the list without a limit", async () => {
     for (const [path, field] of [
       ["/api/v1/gpus", "uuid"],
       ["/api/v1/hosts", "cluster_id"],

@@ -6,7 +6,7 @@ import { MemoryHotTier } from "../../src/pipeline/hot/memory/memory-hot-tier.ts"
 import { gpuAt, hotBatch, t0 } from "../contract/hot-tier.ts";
 import { gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
 
-// What a gateway answers from memory: kept until the fleet changes, and not sent again to whoever has it.
+// A gateway's answers from memory: cached until the fleet changes, and not sent again to a client that has them.
 
 let stored: Awaited<ReturnType<typeof openFleetStore>>;
 let fleet: FleetProjection;
@@ -38,31 +38,31 @@ const paths = [
   "/api/v1/telemetry/latest?limit=3",
 ];
 
-/** News of a GPU of the stored fleet. */
-const tell = (second: number): Promise<void> => {
+/** Publishes a new record of a GPU of the stored fleet. */
+const publish = (second: number): Promise<void> => {
   const gpu = gpuAt("host-a", 0, { clusterId: "alpha" });
   return hotTier.write(hotBatch([{ gpu, timeMs: t0 + second * 1000, metrics: { temperature: second } }]));
 };
 
-test.each(paths)("%s has an ETag, and whoever has that is told so until something changes", async (path) => {
+test.each(paths)("%s has an ETag, and a client with that ETag gets 304 until the answer changes", async (path) => {
   const first = await gateway.get(path);
   const etag = first.headers.get("etag") ?? "";
   expect(etag).toMatch(/^W\/"[0-9a-f]+"$/);
   expect(first.headers.get("content-type")).toBe("application/json");
   expect(first.headers.get("cache-control")).toBe("no-cache");
   const body = await first.text();
-  for (const known of [etag, `"other", ${etag.replace("W/", "")}`, "*"]) {
-    const again = await gateway.get(path, { headers: { "if-none-match": known } });
+  for (const tag of [etag, `"other", ${etag.replace("W/", "")}`, "*"]) {
+    const again = await gateway.get(path, { headers: { "if-none-match": tag } });
     expect([again.status, again.headers.get("etag"), await again.text()]).toEqual([304, etag, ""]);
   }
   expect((await gateway.get(path, { headers: { "if-none-match": '"other"' } })).status).toBe(200);
-  await tell(100 + paths.indexOf(path));
+  await publish(100 + paths.indexOf(path));
   const changed = await gateway.get(path, { headers: { "if-none-match": etag } });
   expect(changed.status).toBe(200);
   expect(await changed.text()).not.toBe(body);
 });
 
-test("answers with other parameters are other answers", async () => {
+test("other parameters give another answer", async () => {
   const counts = await Promise.all(
     [1, 2, 3].map(async (limit) => (await gateway.json(`/api/v1/telemetry/latest?limit=${limit}`)).count),
   );
@@ -70,7 +70,7 @@ test("answers with other parameters are other answers", async () => {
 });
 
 test("a GPU that falls silent while others report becomes silent without an update of its own", async () => {
-  await tell(1000);
+  await publish(1000);
   const statusOf = async (uuid: string) =>
     ((await gateway.json(`/api/v1/gpus/${uuid}`)).data as { status: string }).status;
   expect(await statusOf("GPU-host-a-1")).toBe("silent");

@@ -99,7 +99,7 @@ describe("a whole window", () => {
   beforeAll(async () => void (long = await openFleetStore(records)));
   afterAll(() => long.close());
 
-  test("comes without limit, in its order, though a page has fewer", async () => {
+  test("is complete and in order without a limit, although a page has fewer rows", async () => {
     for (const order of ["asc", "desc"]) {
       const response = await gatewayOver(long).get(`/api/v1/telemetry?order=${order}`, as("application/x-ndjson"));
       const lines = (await response.text()).trimEnd().split("\n");
@@ -110,11 +110,11 @@ describe("a whole window", () => {
   });
 
   test("is read from the store only as fast as the client reads it", async () => {
-    const asked: number[] = [];
+    const limits: number[] = [];
     const history = Object.create(long.queries.history, {
       records: {
         value: (filter: RecordFilter) => {
-          asked.push(filter.limit);
+          limits.push(filter.limit);
           return long.queries.history.records(filter);
         },
       },
@@ -124,31 +124,31 @@ describe("a whole window", () => {
     const reader = (response.body as ReadableStream<Uint8Array>).getReader();
     await reader.read();
     await reader.cancel();
-    expect(asked.length).toBeLessThan(Math.ceil(count / 2000));
+    expect(limits.length).toBeLessThan(Math.ceil(count / 2000));
   });
 
-  test("is read from the store no further once a client that wants only its length has gone", async () => {
+  test("is no longer read from the store after the client of a HEAD request has disconnected", async () => {
     const client = new AbortController();
-    let asked = 0;
+    let queries = 0;
     const history = Object.create(long.queries.history, {
       records: {
         value: (filter: RecordFilter) => {
-          asked += 1;
-          if (asked === 2) client.abort();
+          queries += 1;
+          if (queries === 2) client.abort();
           return long.queries.history.records(filter);
         },
       },
     }) as HistoryQueries;
     const head = { method: "HEAD", headers: { accept: "text/csv" }, signal: client.signal };
     await gatewayOver({ ...long, queries: { ...long.queries, history } }).get("/api/v1/telemetry", head);
-    expect(asked).toBe(2);
+    expect(queries).toBe(2);
   });
 });
 
 describe("compression", () => {
   const gzip = { headers: { "accept-encoding": "gzip" } };
 
-  test("answers from memory, from the store, and row by row", async () => {
+  test("applies to answers from memory, from the store, and row by row", async () => {
     for (const [path, init] of [
       ["/api/v1/gpus", {}],
       ["/api/v1/telemetry?limit=7", {}],
@@ -169,7 +169,7 @@ describe("compression", () => {
     }
   });
 
-  test("neither short answers, nor answers to clients that do not accept it", async () => {
+  test("applies neither to short answers nor to clients that do not accept it", async () => {
     for (const [path, encoding] of [
       ["/api/v1/gpus/GPU-host-a-0", "gzip"],
       ["/api/v1/gpus", "br"],
@@ -180,14 +180,14 @@ describe("compression", () => {
     }
   });
 
-  test("the tag is the same whether compressed or not: a client that has it gets 304", async () => {
+  test("the ETag is the same with and without compression: a client that has it gets 304", async () => {
     const etag = (await gateway.get("/api/v1/gpus")).headers.get("etag") ?? "";
     const again = await gateway.get("/api/v1/gpus", { headers: { ...gzip.headers, "if-none-match": etag } });
     expect([again.status, await again.text()]).toEqual([304, ""]);
   });
 });
 
-test("a list without rows ends, in every format", async () => {
+test("a list without rows is complete in every format", async () => {
   for (const path of [
     "/api/v1/telemetry?gpu_uuid=none",
     "/api/v1/gpus?model=none",

@@ -44,7 +44,7 @@ export function gpuOf(clusterId: string, hostname: string, gpuId: number, more: 
 const a0 = gpuOf("alpha", "host-a", 0);
 const a1 = gpuOf("alpha", "host-a", 1, { driverVersion: "", properties: {} });
 const b0 = gpuOf("alpha", "host-b", 0);
-/** Has in its uuid what a path must encode, and in its hostname what another cluster has too. */
+/** Its uuid has characters that a path must encode, and its hostname also exists in the other cluster. */
 const x0 = gpuOf("beta", "host-a", 0, { uuid: "GPU/x y+%é" });
 
 /** Two clusters. In alpha, host-a's GPU 0 has its metrics spread over four seconds, as exporters do, and host-b's GPU
@@ -75,10 +75,10 @@ const rejected: readonly RejectedInput[] = [17, 18].map((line) => ({
   raw: "a,row,as,it,was",
 }));
 
-/** A gateway over a real store, and what a test needs to look at it. */
+/** A gateway over a real store, and its parts that a test examines. */
 export interface TestGateway {
   get(path: string, init?: RequestInit): Promise<Response>;
-  /** The body of an answer, whatever its status. */
+  /** The body of an answer with any status. */
   json(path: string): Promise<Record<string, unknown>>;
   readonly app: ReturnType<typeof composeApp>;
   readonly queue: MemoryQueue;
@@ -87,7 +87,7 @@ export interface TestGateway {
 
 type FleetStore = Awaited<ReturnType<typeof openMemoryStore>>;
 
-/** What a test may replace of a gateway. */
+/** The parts of a gateway that a test may replace. */
 export interface TestOptions
   extends
     Partial<Omit<AppOptions, "routes" | "webSocket">>,
@@ -108,7 +108,7 @@ export async function openFleetStore(records: readonly FleetRecord[] = fleet): P
   return opened;
 }
 
-/** A gateway whose fleet is read from the store, as at a start.
+/** A gateway whose fleet is read from the store, as at startup.
  *  @param options replaces parts of the app */
 export function gatewayOver(
   { store, queries }: Pick<FleetStore, "store" | "queries">,
@@ -160,8 +160,8 @@ export function gatewayOver(
   };
 }
 
-/** Puts three messages into a queue, the first two of which are given up. @returns their ids, oldest first */
-export async function buryTwo(queue: MemoryQueue): Promise<string[]> {
+/** Publishes three messages to a queue; the first two become dead letters. @returns their ids, oldest first */
+export async function addTwoDeadLetters(queue: MemoryQueue): Promise<string[]> {
   const { signal } = new AbortController();
   const place = (offset: number) => ({ offset, line: offset });
   const message = (key: string) => ({

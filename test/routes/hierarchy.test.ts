@@ -65,7 +65,7 @@ describe("GPUs", () => {
     expect(Object.keys(data as object)).not.toContain("properties");
   });
 
-  test("a GPU that stopped reporting while others report is silent, one of an old history is active", async () => {
+  test("a GPU that stopped reporting while its cluster reports is silent; a GPU of an old cluster is active", async () => {
     const { data } = await gateway.json("/api/v1/gpus");
     const statuses = (data as { uuid: string; status: string }[]).map(({ uuid, status }) => [uuid, status]);
     expect(Object.fromEntries(statuses)).toEqual({
@@ -97,7 +97,7 @@ describe("clusters", () => {
     expect(await gateway.json("/api/v1/clusters/alpha")).toEqual({ success: true, count: 1, data: alpha });
   });
 
-  test("stats take each GPU's newest value of the last minute, and leave out what no GPU has", async () => {
+  test("stats take each GPU's newest value of the last minute, and leave out metrics that no GPU has", async () => {
     expect(await gateway.json("/api/v1/clusters/alpha/stats")).toEqual({
       success: true,
       count: 1,
@@ -128,7 +128,7 @@ describe("clusters", () => {
 });
 
 describe("hosts", () => {
-  test("are listed of all clusters and of one", async () => {
+  test("are listed for all clusters and for one cluster", async () => {
     expect(await gateway.json("/api/v1/hosts")).toMatchObject({ count: 3 });
     expect(await gateway.json("/api/v1/clusters/alpha/hosts")).toEqual({
       success: true,
@@ -161,7 +161,7 @@ describe("hosts", () => {
     expect(one).toMatchObject({ count: 1, data: { uuid: "GPU-host-b-0", status: "silent" } });
   });
 
-  test("if a GPU was replaced, its index means the one seen last", async () => {
+  test("the index of a replaced GPU selects the GPU that was seen last", async () => {
     expect(await others.json("/api/v1/clusters/replaced/hosts/r/gpus/0")).toMatchObject({
       data: { uuid: "GPU-a-new" },
     });

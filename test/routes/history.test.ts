@@ -47,13 +47,13 @@ describe("history", () => {
     }
   });
 
-  test("a text that is not a cursor is refused with what would be right", async () => {
+  test("a text that is not a cursor is refused", async () => {
     expect(await gateway.json(`${a0}?cursor=abc`)).toMatchObject({
       error: { code: "invalid_parameter", details: { parameter: "cursor", value: "abc" } },
     });
   });
 
-  test("names the resolution that it used, and chooses the one that suits the range", async () => {
+  test("names its resolution; auto selects one that suits the range", async () => {
     const resolutionOf = async (query: string) => (await bodyOf(`${a0}?${query}`)).resolution;
     expect(await resolutionOf("")).toBe("raw");
     expect(await resolutionOf(day)).toBe("raw");
@@ -69,7 +69,7 @@ describe("history", () => {
     });
   });
 
-  test("a minute has the average of each metric, and the values behind it", async () => {
+  test("a minute has the average, minimum, maximum and count of each metric", async () => {
     const { data } = await bodyOf(`/api/v1/telemetry?resolution=1m&${day}`);
     expect(data.map(({ timestamp, uuid }) => [timestamp, uuid])).toEqual([
       ["2025-07-18T20:40:00Z", "GPU-host-b-0"],
@@ -116,7 +116,7 @@ describe("aggregates", () => {
     });
   });
 
-  test("need a group, known metrics, and fit into the limit", async () => {
+  test("need a group and existing metrics, and must fit into the limit", async () => {
     const refusal = async (query: string) => (await gateway.json(`${path}?${query}`)).error;
     expect(await refusal("")).toMatchObject({
       code: "invalid_parameter",
@@ -130,7 +130,7 @@ describe("aggregates", () => {
   });
 });
 
-test("the changes of a GPU show which workload held it and where it was at an instant", async () => {
+test("the changes of a GPU show its workload and its place at an instant", async () => {
   const path = "/api/v1/gpus/GPU-host-a-0/changes";
   const at = "2025-07-18T20:42:37Z";
   expect(await gateway.json(`${path}?start_time=${at}&end_time=${at}`)).toMatchObject({

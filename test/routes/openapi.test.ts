@@ -9,7 +9,7 @@ import { parse } from "yaml";
 import { metrics } from "../../src/domain/metrics.ts";
 import { namedSchemas } from "../../src/routes/openapi/components.ts";
 import { listAnswer, pageAnswer, partAnswer, rowsAnswer, singleAnswer } from "../../src/routes/schemas/envelope.ts";
-import { buryTwo, gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
+import { addTwoDeadLetters, gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
 
 interface Operation {
   readonly operationId: string;
@@ -27,7 +27,7 @@ let deadLetters: string[];
 beforeAll(async () => {
   stored = await openFleetStore();
   gateway = gatewayOver(stored);
-  deadLetters = await buryTwo(gateway.queue);
+  deadLetters = await addTwoDeadLetters(gateway.queue);
   document = (await gateway.json("/swagger/swagger.json")) as typeof document;
 });
 afterAll(() => stored.close());
@@ -91,7 +91,7 @@ describe("the OpenAPI document", () => {
     ]);
   });
 
-  test("declares limits and times as clients understand them", () => {
+  test("declares place, type, format and limits of parameters", () => {
     const { parameters = [] } = document.paths["/api/v1/gpus/{uuid}/telemetry"]?.get ?? {};
     expect(parameters.map(({ name, in: place, required }) => [name, place, required])).toEqual([
       ["uuid", "path", true],
@@ -118,7 +118,7 @@ describe("the OpenAPI document", () => {
     }
   });
 
-  test("is true: every response has the documented shape and no other field", async () => {
+  test("is correct: every response has the documented shape and no other field", async () => {
     const names: Record<string, string> = {
       uuid: "GPU-host-a-0",
       cluster_id: "alpha",
@@ -172,7 +172,7 @@ describe("the OpenAPI document", () => {
 });
 
 describe("the page", () => {
-  test("is at /swagger/, and /swagger and /docs lead there", async () => {
+  test("is at /swagger/, and /swagger and /docs redirect there", async () => {
     for (const path of ["/docs", "/docs/", "/swagger"]) {
       const response = await gateway.get(path);
       expect([path, response.status, response.headers.get("location")]).toEqual([path, 302, "/swagger/"]);
@@ -200,7 +200,7 @@ describe("the page", () => {
   });
 });
 
-/** The schema behind a documented answer, which refuses fields that it does not know. */
+/** The schema behind a documented answer, which refuses any other field. */
 function checkOf(schema: Json): TSchema {
   const { data, ...rest } = (schema.properties ?? {}) as {
     readonly data?: { $ref?: string; items?: { $ref: string } };

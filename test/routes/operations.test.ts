@@ -10,18 +10,18 @@ beforeAll(async () => {
 });
 afterAll(() => stored.close());
 
-function serviceWith(name: string, fault: () => string | undefined): Service {
+function serviceWith(name: string, error: () => string | undefined): Service {
   return {
     name,
     start: () => Promise.resolve(),
     stop: () => Promise.resolve(),
-    error: fault,
+    error,
     activity: () => undefined,
   };
 }
 
 describe("/health", () => {
-  test("says version, role, uptime and each part's state", async () => {
+  test("has version, role, uptime and each part's state", async () => {
     const clock = new ManualClock();
     const gateway = gatewayOver(stored, {
       clock,
@@ -42,18 +42,18 @@ describe("/health", () => {
   });
 
   test("a service with an error degrades it with the reason, and it is not ready until the error is gone", async () => {
-    const fault: { reason: string | undefined } = { reason: "streaming stopped: fleet.csv cannot be read" };
-    const gateway = gatewayOver(stored, { services: [serviceWith("streamer", () => fault.reason)] });
+    const failure: { reason: string | undefined } = { reason: "streaming stopped: fleet.csv cannot be read" };
+    const gateway = gatewayOver(stored, { services: [serviceWith("streamer", () => failure.reason)] });
     expect((await gateway.get("/health")).status).toBe(200);
     expect(await gateway.json("/health")).toMatchObject({
       status: "degraded",
-      components: { streamer: { status: "degraded", reason: fault.reason } },
+      components: { streamer: { status: "degraded", reason: failure.reason } },
     });
     const ready = await gateway.get("/health/ready");
     expect(ready.status).toBe(503);
-    expect(await ready.json()).toEqual({ status: "unavailable", reasons: [fault.reason] });
+    expect(await ready.json()).toEqual({ status: "unavailable", reasons: [failure.reason] });
     expect((await gateway.get("/health/live")).status).toBe(200);
-    fault.reason = undefined;
+    failure.reason = undefined;
     expect((await gateway.get("/health/ready")).status).toBe(200);
   });
 
@@ -101,7 +101,7 @@ describe("/health", () => {
 
   test("dead letters degrade it", async () => {
     const gateway = gatewayOver(stored);
-    await buryOneMessage(gateway);
+    await addDeadLetter(gateway);
     expect(await gateway.json("/health")).toMatchObject({
       status: "degraded",
       components: {
@@ -148,7 +148,7 @@ describe("/metrics", () => {
       `${count}{method="other",route="unmatched",status="405"} 1`,
       `${count}{method="GET",route="/swagger",status="302"} 1`,
     ];
-    const lines = await metricLines(gateway, expected);
+    const lines = await instrumentLines(gateway, expected);
     expect(lines.filter((line) => expected.includes(line)).sort()).toEqual(expected.sort());
     expect(lines.join("\n")).not.toContain("made-up");
   });
@@ -162,19 +162,19 @@ test("a process without the gateway has health and metrics, and nothing else", a
   for (const path of ["/api/v1/gpus", "/swagger/", "/docs"]) expect((await gateway.get(path)).status).toBe(404);
 });
 
-async function buryOneMessage({ queue }: TestGateway): Promise<void> {
+async function addDeadLetter({ queue }: TestGateway): Promise<void> {
   const { signal } = new AbortController();
   const source = { sourceId: "s", from: { offset: 0, line: 1 }, to: { offset: 1, line: 2 } };
   const payload = new Uint8Array(1);
   const about = { idempotencyKey: "k", traceId: "t", schemaVersion: "v1", encoding: "none", count: 1 };
   await queue.publish([{ ...about, source, payload }], { signal });
   for (const delivery of await queue.claim({ consumerId: "c", maxMessages: 1, signal })) {
-    await queue.reject(delivery, "no use");
+    await queue.reject(delivery, "unusable");
   }
 }
 
-/** Requests are counted after their answer has left: asks until the lines are there, at most 100 times. */
-async function metricLines(gateway: TestGateway, wanted: readonly string[]): Promise<string[]> {
+/** Reads the instruments until they have these lines, at most 100 times: a request is counted after its answer was sent. */
+async function instrumentLines(gateway: TestGateway, wanted: readonly string[]): Promise<string[]> {
   let lines: string[] = [];
   for (let tries = 0; tries < 100; tries += 1) {
     lines = (await (await gateway.get("/metrics")).text()).split("\n");

@@ -1,5 +1,5 @@
 import { afterAll, beforeEach, expect, test } from "bun:test";
-import { buryTwo, gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
+import { addTwoDeadLetters, gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
 
 const stored = await openFleetStore();
 afterAll(() => stored.close());
@@ -9,7 +9,7 @@ let ids: string[];
 
 beforeEach(async () => {
   gateway = gatewayOver(stored);
-  ids = await buryTwo(gateway.queue);
+  ids = await addTwoDeadLetters(gateway.queue);
 });
 
 const ask = async (path: string, method = "GET") => {
@@ -17,7 +17,7 @@ const ask = async (path: string, method = "GET") => {
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 };
 
-test("the pipeline shows its queue, what was rejected and what runs", async () => {
+test("the pipeline shows its queue, its rejected inputs and its services", async () => {
   expect((await ask("")).body).toEqual({
     success: true,
     count: 1,
@@ -59,7 +59,7 @@ test("a dead letter is delivered again, once", async () => {
   expect(await ask(`/dead-letters/${ids[0]}/redrive`, "POST")).toMatchObject({ status: 404 });
 });
 
-test("a dead letter is dropped for good", async () => {
+test("a dead letter is deleted", async () => {
   expect(await ask(`/dead-letters/${ids[0]}`, "DELETE")).toMatchObject({ status: 200, body: { data: { id: ids[0] } } });
   expect(await gateway.queue.stats()).toMatchObject({ readyMessages: 1, deadMessages: 1 });
   expect((await ask(`/dead-letters/${ids[0]}`)).body).toMatchObject({
@@ -67,7 +67,7 @@ test("a dead letter is dropped for good", async () => {
   });
 });
 
-test("a body is needed nowhere: what is no JSON, or long, is refused before anything happens", async () => {
+test("no request needs a body; a body that is not JSON or is too long is refused without effect", async () => {
   const redrive = async (body: string, headers: Record<string, string>) => {
     const init = { method: "POST", body, headers: { "content-length": String(body.length), ...headers } };
     const response = await gateway.get(`/api/v1/pipeline/dead-letters/${ids[0]}/redrive`, init);
@@ -84,7 +84,7 @@ test("a body is needed nowhere: what is no JSON, or long, is refused before anyt
   expect(await redrive("{}", { "content-type": "application/json; charset=utf-8" })).toEqual([200, undefined]);
 });
 
-test("what is asked the wrong way is told the right ones", async () => {
+test("a wrong method is refused with the allowed ones", async () => {
   expect(await ask(`/dead-letters/${ids[0]}/redrive`)).toMatchObject({
     status: 405,
     body: { error: { details: { allowed: ["POST", "OPTIONS"] } } },

@@ -18,7 +18,7 @@ async function timesOf(path: string): Promise<string[]> {
 }
 
 describe("a GPU's telemetry", () => {
-  test("has its records by time, each with the metrics that were measured and no others", async () => {
+  test("has its records by time, each with its measured metrics only", async () => {
     const body = await gateway.json(a0);
     expect(body).toMatchObject({ success: true, count: 4 });
     const [first, second] = body.data as unknown[];
@@ -86,19 +86,19 @@ describe("a GPU's telemetry", () => {
     expect(await timesOf(`${a0}?start_time=9999-12-31T23:59:59Z`)).toEqual([]);
   });
 
-  test("the limit keeps the newest, still oldest first", async () => {
+  test("the limit selects the newest records, in order of time", async () => {
     expect(await timesOf(`${a0}?limit=2`)).toEqual(["2025-07-18T20:42:36Z", "2025-07-18T20:42:37.250Z"]);
     expect(await timesOf(`${a0}?limit=1&end_time=2025-07-18T20:42:36Z`)).toEqual(["2025-07-18T20:42:36Z"]);
     expect(await timesOf(`${a0}?limit=10000`)).toHaveLength(4);
   });
 
-  test("a range without records of a known GPU is an empty list, not 404", async () => {
+  test("a range without records gives an empty list, not 404", async () => {
     expect(await gateway.json(`${a0}?end_time=2020-01-01T00:00:00Z`)).toEqual({
       ...{ success: true, count: 0, resolution: "raw", data: [] },
     });
   });
 
-  test("the same is found by its place in the hierarchy", async () => {
+  test("the same records are found by the GPU's place in the hierarchy", async () => {
     const byPlace = "/api/v1/clusters/alpha/hosts/host-a/gpus/0/metrics";
     expect(await gateway.json(byPlace)).toEqual(await gateway.json(a0));
     expect(await gateway.json(`${byPlace}?limit=1`)).toEqual(await gateway.json(`${a0}?limit=1`));
@@ -130,7 +130,7 @@ describe("telemetry of all GPUs", () => {
     expect(await timesOf("/api/v1/telemetry?end_time=2024-12-31T00:00:00Z")).toEqual(["2024-07-18T00:00:00Z"]);
   });
 
-  test("the latest has one record a GPU, by time, within bounds and limit", async () => {
+  test("the latest telemetry has one record per GPU, by time, within bounds and limit", async () => {
     const { data } = await gateway.json("/api/v1/telemetry/latest");
     expect((data as { uuid: string }[]).map(({ uuid }) => uuid)).toEqual([
       "GPU/x y+%é",
@@ -163,7 +163,7 @@ describe("input", () => {
     });
   });
 
-  test("the quarantine lists rejected inputs with place and reason, of all sources or one", async () => {
+  test("the quarantine lists rejected inputs with position and reason, of all sources or of one", async () => {
     const { count, data } = await gateway.json("/api/v1/quarantine");
     expect(count).toBe(2);
     expect(data).toContainEqual({

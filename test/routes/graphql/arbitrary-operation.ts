@@ -37,7 +37,7 @@ function selectionOf(pick: Pick, type: GraphQLObjectType, levels: number): strin
   const chosen = Array.from({ length: pick([1, 2, 3]) }, (_, index) => {
     const field = pick(fields);
     const inner = getNamedType(field.type);
-    const given = field.args.flatMap((argument) => givenOf(pick, argument));
+    const given = field.args.flatMap((argument) => argumentOf(pick, argument));
     const args = given.length === 0 ? "" : `(${given.join(", ")})`;
     // the same field twice with other arguments would be a conflict
     return `f${index}: ${field.name}${args} ${isObjectType(inner) ? selectionOf(pick, inner, levels - 1) : ""}`;
@@ -45,7 +45,7 @@ function selectionOf(pick: Pick, type: GraphQLObjectType, levels: number): strin
   return `{ ${chosen.join(" ")} }`;
 }
 
-function givenOf(pick: Pick, { name, type }: GraphQLArgument): string[] {
+function argumentOf(pick: Pick, { name, type }: GraphQLArgument): string[] {
   return isNonNullType(type) || pick([true, false, false]) ? [`${name}: ${valueOf(pick, type)}`] : [];
 }
 

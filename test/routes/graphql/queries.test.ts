@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { buryTwo, gatewayOver, openFleetStore, type TestGateway } from "../gateway.ts";
+import { addTwoDeadLetters, gatewayOver, openFleetStore, type TestGateway } from "../gateway.ts";
 import { openRealStore, realCsv } from "./real-fleet.ts";
 
 interface Answer {
@@ -86,7 +86,7 @@ describe("the hierarchy", () => {
 
 test("dead letters are listed, delivered again and deleted", async () => {
   const own = gatewayOver(stored);
-  const [one, two] = await buryTwo(own.queue);
+  const [one, two] = await addTwoDeadLetters(own.queue);
   const askOwn = asker(own);
   expect((await askOwn("{ deadLetters { letters { id lastError } nextCursor } }")).data).toEqual({
     deadLetters: {
@@ -105,7 +105,7 @@ test("dead letters are listed, delivered again and deleted", async () => {
 
 test("several dead letters are delivered again at once, the oldest first", async () => {
   const own = gatewayOver(stored);
-  const [one, two] = await buryTwo(own.queue);
+  const [one, two] = await addTwoDeadLetters(own.queue);
   const askOwn = asker(own);
   const redrive = "mutation ($limit: Int) { redriveDeadLetters(limit: $limit) { id } }";
   expect((await askOwn(redrive, { limit: 1 })).data).toEqual({ redriveDeadLetters: [{ id: one }] });
@@ -160,7 +160,7 @@ describe("an operation that fails", () => {
     expect(guarded).toContain("default-src 'none'");
   });
 
-  test("any request gets an answer whose errors do not disclose the inside of the server", async () => {
+  test("any request gets an answer whose errors do not disclose the server's internals", async () => {
     const word = fc.constantFrom(
       "{",
       "}",
@@ -203,7 +203,7 @@ describe("an operation that fails", () => {
     expect(gateway.logged.filter((line) => line.includes("GraphQL operation failed"))).toEqual([]);
   }, 60_000);
 
-  test("other types of body, and bodies that are too long", async () => {
+  test("has a status of its own for other types of body, and for bodies that are too long", async () => {
     const post = (type: string, body: string) =>
       gateway.get("/graphql", { method: "POST", headers: { "content-type": type }, body });
     expect((await post("text/plain", "{ gpus { uuid } }")).status).toBe(415);

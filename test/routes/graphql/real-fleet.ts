@@ -2,7 +2,7 @@ import { openMemoryStore } from "../../support/open-store.ts";
 import { batchesOf, openCsvSource } from "../../support/csv-reading.ts";
 import { sharedData } from "../../support/shared-data.ts";
 
-/** The real CSV; undefined where it is not there. */
+/** The real CSV; undefined if it is missing. */
 export const realCsv = sharedData("csv", "dcgm_metrics_20250718_134233.csv");
 
 /** A store in memory that holds the real CSV, as the pipeline would have stored it. */

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type LiveGateway, openLiveGateway } from "../live/live-gateway.ts";
 
-// Cached answers, and that they are never stale.
+// Answers are cached, and never stale.
 
 let gateway: LiveGateway;
 beforeAll(async () => {
@@ -30,7 +30,7 @@ const newest = "{ gpus { uuid latest { temperature } } }";
 const answerOf = async (query: string): Promise<unknown> =>
   ((await (await ask(query)).json()) as { data: unknown }).data;
 
-test("an answer about the fleet is current, when it is repeated and after every change", async () => {
+test("an answer about the fleet is current on repetition and after every change", async () => {
   const first = { gpus: [{ uuid: "GPU-a", latest: { temperature: 1 } }] };
   expect(await answerOf(newest)).toEqual(first);
   expect(await answerOf(newest)).toEqual(first);

@@ -7,7 +7,7 @@ import { SqlTelemetryStore } from "../../../src/pipeline/store/sql/sql-telemetry
 import { makeBatch, messageOf } from "../../../dev/make-batch.ts";
 import { gatewayOver, type TestGateway } from "../gateway.ts";
 
-// How many SQL statements one operation takes.
+// The number of SQL statements of one operation.
 
 const hosts = 31;
 const gpusOfHost = 8;

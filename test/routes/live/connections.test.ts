@@ -178,7 +178,7 @@ test("when the gateway stops, its clients are closed with 1012 and new ones are 
   expect(await gateway.instrument("telemetry_websocket_connections")).toBe(0);
 });
 
-test("silent connections are pinged, and closed when nothing answers", async () => {
+test("silent connections are pinged, and closed without an answer", async () => {
   const gateway = await open({ wsIdleTimeoutMs: 8000 });
   const client = await LiveClient.open(gateway);
   const socket = await openSilentClient(gateway.port);

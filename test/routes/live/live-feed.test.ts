@@ -61,7 +61,7 @@ describe("the live feed", () => {
     const { write, listen } = await openFeed();
     await write(record("a", 2));
     const { received } = listen({});
-    await write(record("a", 1, { hostname: "elsewhere" })); // an earlier beginning, nothing newer
+    await write(record("a", 1, { hostname: "elsewhere" })); // an earlier first record, but no newer one
     expect(received).toEqual([]);
   });
 

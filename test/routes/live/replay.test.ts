@@ -74,7 +74,7 @@ test("the filters also select the records of the history", async () => {
     { hostname: "replay-host" },
     { cluster: "replay-cluster" },
     { namespace: "replay-ml" },
-    { gpu_uuids: ["GPU-c", "GPU-e", "GPU-nobody"] },
+    { gpu_uuids: ["GPU-c", "GPU-e", "GPU-unknown"] },
     { gpu_uuids: ["GPU-c", "GPU-e"], hostname: "replay-host" },
   ];
   const received: unknown[] = [];
@@ -93,7 +93,7 @@ test("the filters also select the records of the history", async () => {
   ]);
 });
 
-test("a replay stops at WS_REPLAY_MAX_RECORDS, and says that it is truncated", async () => {
+test("a replay stops at WS_REPLAY_MAX_RECORDS, and reports that it is truncated", async () => {
   const seconds = Array.from({ length: 3001 }, (_, second) => second);
   await gateway.store(...seconds.map((second) => record("GPU-long", second)));
   const client = await connect();
@@ -170,7 +170,7 @@ test("while records arrive, each comes once and in order, from the history or li
       secondsOf(client.messages, gpu)
         .at(-1)
         ?.startsWith(`${lastSecond - 1}`) === true;
-    const isOrigin = / r$/;
+    const replayMark = / r$/;
     const expected = Array.from({ length: lastSecond }, (_, second) => String(second));
     for (const [client, gpu, first] of [
       ...own.map((each) => [ofGpus, each, 0] as const),
@@ -180,7 +180,7 @@ test("while records arrive, each comes once and in order, from the history or li
       await client.until(() => hasAll(client, gpu));
       await client.settle();
       const received = secondsOf(client.messages, gpu);
-      expect(received.map((each) => each.replace(isOrigin, ""))).toEqual(expected.slice(first));
+      expect(received.map((each) => each.replace(replayMark, ""))).toEqual(expected.slice(first));
     }
   }
 }, 60_000);

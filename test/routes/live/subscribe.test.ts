@@ -73,7 +73,7 @@ test("a metric that a record lacks is left out, and a record without any request
   expect((await client.next())["data"]).toEqual({ power_draw: 100 });
 });
 
-test("without a metrics filter all metrics come, also those outside the catalogue", async () => {
+test("without a metrics filter all metrics come, including those outside the catalogue", async () => {
   const [gpu] = freshGpus(1) as [string];
   const client = await connect();
   await client.ask({ type: "subscribe", filters: { gpu_uuid: gpu } });
@@ -81,7 +81,7 @@ test("without a metrics filter all metrics come, also those outside the catalogu
   expect((await client.next())["data"]).toEqual({ temperature: 40, custom: { DCGM_FI_DEV_FAN_SPEED: 33 } });
 });
 
-test("a record of which more metrics arrive is sent again, only to subscriptions that requested them", async () => {
+test("a record is sent again when more of its metrics arrive, but only to subscriptions that requested them", async () => {
   const [gpu] = freshGpus(1) as [string];
   const client = await connect();
   await client.ask({ type: "subscribe", id: "all", filters: { gpu_uuid: gpu } });
@@ -97,7 +97,7 @@ test("a record of which more metrics arrive is sent again, only to subscriptions
   ]);
 });
 
-test("every filter selects what matches it, and several filters select what matches all of them", async () => {
+test("a filter selects the records that match it; several filters select those that match all of them", async () => {
   const [a, b, c] = freshGpus(3) as [string, string, string];
   const client = await connect();
   const host = `host-${a}`;
@@ -146,7 +146,7 @@ test("every metric of the catalogue can be requested", async () => {
   expect(answer.type).toBe("subscribed");
 });
 
-test("the last known values come first, marked, then live records", async () => {
+test("the newest values come first, marked as a snapshot; then live records follow", async () => {
   const [a, b, c] = freshGpus(3) as [string, string, string];
   await gateway.publish(record(a, 1), record(b, 1), record(a, 2));
   const client = await connect();

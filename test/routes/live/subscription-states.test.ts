@@ -28,7 +28,7 @@ const happen = {
   end: (subscription) => subscription.end(),
 } satisfies Record<string, (subscription: Subscription, update: (second: number) => void) => void>;
 
-/** The next state, and what is sent then: published on the topic, or handed to the socket. */
+/** The next state, and the messages that are then published on the topic or handed to the socket. */
 const table: Record<Situation, Record<Event, readonly [next: StateName, ...sent: string[]]>> = {
   HELD: {
     update: ["HELD", "update 2"],
@@ -127,7 +127,7 @@ test("a subscription goes DIRECT after a replay only when no replayed record can
   expect([subscription.startDirect(), subscription.stateName]).toEqual([true, "DIRECT"]);
 });
 
-test("a page of the history that waits is settled when it was sent, and when the subscription ends", async () => {
+test("a waiting page of the history resolves when it is sent, or when the subscription ends", async () => {
   const { subscription, take } = open();
   subscription.beginReplay();
   const first = subscription.addHistory([recordAt(1)], () => -Infinity);
