@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { until } from "../../dev/until.ts";
 import { type LiveGateway, openLiveGateway } from "../routes/live/live-gateway.ts";
-import { buryTwo } from "../routes/gateway.ts";
+import { addTwoDeadLetters } from "../routes/gateway.ts";
 import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 
@@ -16,7 +16,7 @@ let gateway: LiveGateway;
 let letters: string[];
 beforeAll(async () => {
   gateway = await openLiveGateway({ queue, deadLetters: queue });
-  letters = await buryTwo(queue);
+  letters = await addTwoDeadLetters(queue);
   await gateway.publish({
     uuid: "GPU-cli",
     timeMs: Date.UTC(2025, 6, 18),
