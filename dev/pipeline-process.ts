@@ -9,7 +9,7 @@ export interface PipelineProcess {
   waitFor(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray>;
 }
 
-/** Starts `src/main.ts` as its users do, on a free port unless `env` says otherwise.
+/** Starts `src/main.ts` as its users do, on a free port unless `env` sets one.
  *  @param checkout the program's folder; this checkout unless given */
 export function startPipeline(env: Record<string, string>, checkout = `${import.meta.dir}/..`): PipelineProcess {
   const subprocess = Bun.spawn([process.execPath, "src/main.ts"], {

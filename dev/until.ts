@@ -16,8 +16,8 @@ export async function until<T>(check: () => T | Promise<T>, options: UntilOption
   const { timeoutMs = 20_000, everyMs = 20 } = options;
   const deadlineMs = performance.now() + timeoutMs;
   for (;;) {
-    const given = await check();
-    if (given !== undefined && given !== false) return given as Holds<T>;
+    const value = await check();
+    if (value !== undefined && value !== false) return value as Holds<T>;
     if (performance.now() > deadlineMs) throw new Error(`after ${timeoutMs} ms this did not hold: ${check.toString()}`);
     await Bun.sleep(everyMs);
   }

@@ -5,8 +5,8 @@ import { commandsOf, linksOf, type DocCommand } from "./check-docs/read-docs.ts"
 import { DocShell } from "./check-docs/doc-shell.ts";
 
 //   bun scripts/check-docs.ts [FILE...]
-// Runs every command of these files, or of README.md, CONTRIBUTING.md and docs/, in its order, in a folder that looks like a
-// checkout: a server is started and waited for, every other command must exit 0. Links between the files must lead somewhere.
+// Runs every command of these files, or of README.md, CONTRIBUTING.md and docs/, in order, in a folder that looks like a
+// checkout: waits until a server has started; every other command must exit 0. Links must lead to existing files.
 // Exits 1 with every error.
 
 const root = resolve(import.meta.dir, "..");

@@ -3,10 +3,10 @@ import { parseArgs } from "node:util";
 import openapiTypes, { astToString, type OpenAPI3, type SchemaObject } from "openapi-typescript";
 import { servedDocument } from "./generate-client/served-document.ts";
 
-// Generates the parts of clients/typescript that follow from the gateway: the OpenAPI document that it serves, its types, and
+// Generates the parts of clients/typescript that are derived from the gateway: the OpenAPI document that it serves, its types, and
 // the types of the messages over /ws.
 //   bun run generate:client            writes them
-//   bun run generate:client --check    writes nothing; exits 1 if a file differs from what would be written
+//   bun run generate:client --check    writes nothing; exits 1 if a file differs from the generated one
 
 const root = resolve(import.meta.dir, "..");
 const target = resolve(root, "clients/typescript");
@@ -57,5 +57,5 @@ for (const [path, text] of files) {
   if (!values.check) await Bun.write(path, text);
 }
 if (stale.length > 0)
-  process.stderr.write(`Stale: ${stale.join(", ")}; run bun run generate:client and commit what it writes\n`);
+  process.stderr.write(`Stale: ${stale.join(", ")}; run bun run generate:client and commit its output\n`);
 process.exit(stale.length > 0 ? 1 : 0);

@@ -14,9 +14,9 @@ function gatewayUrl(text: string): string {
 }
 
 const program = new Command("telemetry")
-  .description("Looks at a gateway of the GPU telemetry pipeline")
+  .description("Shows the data of a gateway of the GPU telemetry pipeline")
   .addOption(
-    new Option("--url <url>", "where the gateway is")
+    new Option("--url <url>", "URL of the gateway")
       .env("TELEMETRY_URL")
       .default("http://localhost:8080")
       .argParser(gatewayUrl),
@@ -43,16 +43,19 @@ function filtered(name: string, description: string): Command {
     .option("--host <hostname>", "only of this host")
     .option("--model <name>", "only GPUs of this model")
     .option("--namespace <name>", "only GPUs that this namespace holds")
-    .option("--limit <count>", "at most so many", limit);
+    .option("--limit <count>", "maximum number of rows", limit);
 }
 
 const onlyGpu = ["--gpu <uuid>", "only this GPU"] as const;
-const metricNames = ["--metrics <names>", "only these, with commas between: names of /api/v1/metrics"] as const;
+const metricNames = [
+  "--metrics <names>",
+  "only these metrics, separated by commas; /api/v1/metrics lists them",
+] as const;
 
 filtered("gpus", "GPUs that have reported")
   .option(...onlyGpu)
   .action((options) => gpus(output(), options as object));
-filtered("hosts", "hosts, with how many of their GPUs are active").action((options) =>
+filtered("hosts", "hosts, with the number of their active GPUs").action((options) =>
   hosts(output(), options as object),
 );
 filtered("latest", "newest record of each GPU")
@@ -61,30 +64,30 @@ filtered("latest", "newest record of each GPU")
   .action((options) => latest(output(), options as object));
 program
   .command("watch")
-  .description("newest records as they come, until Ctrl-C")
+  .description("newest records as they arrive, until Ctrl-C")
   .option(...onlyGpu)
   .option("--cluster <id>", "only of this cluster")
   .option("--host <hostname>", "only of this host")
   .option("--namespace <name>", "only GPUs that this namespace holds")
   .option(...metricNames)
-  .option("--count <records>", "end after so many", limit)
+  .option("--count <records>", "end after this number of records", limit)
   .action((options) => watch(output(), options as object));
 program
   .command("queue")
-  .description("how full the queue is, and what was rejected")
+  .description("state of the queue and the services, and counts of rejected inputs")
   .action(() => queue(output()));
 const letters = program
   .command("dead-letters")
   .description("dead letters")
-  .option("--limit <count>", "at most so many", limit)
+  .option("--limit <count>", "maximum number of rows", limit)
   .action((options) => deadLetters(output(), options as object));
 letters
   .command("redrive <id>")
-  .description("deliver one again")
+  .description("deliver a dead letter again")
   .action((id: string) => redriveLetter(output(), id));
 letters
   .command("delete <id>")
-  .description("drop one for good")
+  .description("delete a dead letter")
   .action((id: string) => deleteLetter(output(), id));
 
 // `| head` has closed the pipe
@@ -96,8 +99,8 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 try {
   await program.parseAsync();
 } catch (error) {
-  const known = [GatewayError, GatewayUnreachable, SubscriptionRefused];
-  if (!known.some((each) => error instanceof each)) throw error;
+  const expected = [GatewayError, GatewayUnreachable, SubscriptionRefused];
+  if (!expected.some((each) => error instanceof each)) throw error;
   process.stderr.write(`${(error as Error).message}\n`);
   process.exitCode = error instanceof GatewayUnreachable ? 2 : 1;
 }

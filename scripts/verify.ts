@@ -9,7 +9,7 @@ import { recordsBehindApi, recordsInStore, type StoredRecords } from "./verify/s
 
 const usage = `Compares a CSV file with what is stored; exits 1 on any difference.
   bun run verify --csv FILE [--url http://localhost:8080]
-Without --url it opens DATA_DIR, or, where a running pipeline holds that, asks it at HOST:PORT.`;
+Without --url it opens DATA_DIR, or queries the running pipeline at HOST:PORT if that uses DATA_DIR.`;
 
 interface OpenStore {
   readonly stored: StoredRecords;

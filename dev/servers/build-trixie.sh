@@ -1,13 +1,13 @@
 #!/bin/sh
-# build-trixie.sh TARGET PACKAGES: a folder of Debian trixie with the packages (a comma list) at TARGET, all of it or
-# nothing. Runs as root in namespaces of its own and under TARGET.lock, so that nobody else is building.
+# build-trixie.sh TARGET PACKAGES: builds a folder of Debian trixie with the packages (separated by commas) at TARGET,
+# completely or not at all. Run it as root in its own namespaces, with TARGET.lock held, so that no other process builds.
 set -eu
 target=$1
 packages=$2
 [ -d "$target" ] && exit 0
 echo "Building $target (once, about a minute)" >&3
 
-# what a builder that was killed has left
+# left by killed builders
 rm -rf "$target".building.*
 
 if ! command -v debootstrap; then
@@ -16,9 +16,9 @@ if ! command -v debootstrap; then
 fi
 building=$(mktemp -d "$target.building.XXXXXX")
 debootstrap --variant=minbase --include="$packages" trixie "$building"
-# the downloaded packages, a quarter of all of it
+# the downloaded packages: a quarter of the folder
 rm -rf "$building"/var/cache/apt/archives/*.deb "$building"/var/lib/apt/lists/*
 chmod 755 "$building"
-# a folder that is there is a whole one, also after a power cut
+# an existing folder is complete, even after a power failure
 sync -f "$building"
 mv -T "$building" "$target"

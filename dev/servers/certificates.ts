@@ -10,7 +10,7 @@ export interface ClientCertificate {
 }
 
 /** Creates an authority, a certificate for a server on localhost, 127.0.0.1 and the hosts, and a certificate for its clients.
- *  The server finds its own in /srv: `ca.pem`, `server.pem`, `server-key.pem`. */
+ *  The server's own files are in /srv: `ca.pem`, `server.pem`, `server-key.pem`. */
 export async function makeCertificates(
   place: Omit<TrixieCommand, "command">,
   hosts: readonly string[],

@@ -1,7 +1,7 @@
 #!/bin/sh
-# enter-trixie.sh TRIXIE FOLDER USER COMMAND...: the command as the user within the folder of Debian trixie, FOLDER as
-# its /srv. Runs in mount and process namespaces of its own: what is mounted here is seen by the command alone and
-# vanishes with it, and the command is the first process, with which all others of the namespace end.
+# enter-trixie.sh TRIXIE FOLDER USER COMMAND...: runs the command as the user inside the folder of Debian trixie, with
+# FOLDER as /srv. Run it in its own mount and process namespaces: only the command sees these mounts, and they vanish
+# with it. The command is the first process of the namespace: when it ends, all others end.
 set -eu
 trixie=$1
 folder=$2
@@ -16,5 +16,5 @@ mount -t tmpfs -o mode=1777 tmpfs "$trixie/tmp"
 # with its submounts: a server's data may lie on a filesystem of its own
 mount --rbind "$folder" "$trixie/srv"
 chroot "$trixie" chown "$user:" /srv
-# the change of user forgets a death signal set earlier, hence here once more
+# a change of user clears the death signal that was set earlier, so it is set again
 exec chroot "$trixie" setpriv --reuid="$user" --regid="$user" --init-groups --pdeathsig=KILL -- "$@"

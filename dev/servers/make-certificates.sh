@@ -1,6 +1,6 @@
 #!/bin/sh
-# make-certificates.sh HOST...: an authority, a server's certificate for localhost, 127.0.0.1 and the hosts, and a
-# client's, in the current directory: {ca,server,client}.pem and {ca,server,client}-key.pem. Good for a month.
+# make-certificates.sh HOST...: creates an authority, a server's certificate for localhost, 127.0.0.1 and the hosts, and a
+# client's, in the current directory: {ca,server,client}.pem and {ca,server,client}-key.pem. Valid for 30 days.
 set -eu
 names=DNS:localhost,IP:127.0.0.1
 for host in "$@"; do
@@ -10,7 +10,7 @@ for host in "$@"; do
   esac
 done
 
-# No common names: etcd would take a client's for a user, and its JSON gateway refuses those.
+# No common names: etcd would use a client's as its user name, and etcd's JSON gateway refuses such certificates.
 make() { # NAME OPTIONS...
   name=$1
   shift

@@ -3,8 +3,8 @@ import { composeCommand, startContainer } from "./containers.ts";
 import { startPostgres } from "./postgres.ts";
 import { refuseIfImpossible } from "./refuse-if-impossible.ts";
 
-// For tests that do not kill or configure their database. The first of these that is possible: NAMED BY THE ENVIRONMENT, A CONTAINER of
-// compose.yaml, A PROCESS in the folder of Debian trixie.
+// For tests that do not kill or configure their database. Uses the first possible one of these: the server that the environment
+// names, a container of compose.yaml, a process in the folder of Debian trixie.
 
 /** An empty database for one user. */
 export interface ProvidedDatabase {
@@ -16,7 +16,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** @returns a new database on the server of DATABASE_URL, or, if that is not set, on a new server; `stop` drops it, and the
  *    databases whose names begin with its name
- *  @throws Error with a sentence that says what is missing */
+ *  @throws Error that names the missing requirement */
 export async function provideDatabase(env: Environment = process.env): Promise<ProvidedDatabase> {
   if (env.DATABASE_URL) return await freshDatabase(env.DATABASE_URL);
   const compose = composeCommand();

@@ -2,8 +2,8 @@ import { composeCommand, startContainer } from "./containers.ts";
 import { startEtcd } from "./etcd.ts";
 import { refuseIfImpossible } from "./refuse-if-impossible.ts";
 
-// For tests that do not kill or configure their etcd. The first of these that is possible: NAMED BY THE ENVIRONMENT, A CONTAINER of
-// compose.yaml, A PROCESS in the folder of Debian trixie.
+// For tests that do not kill or configure their etcd. Uses the first possible one of these: the server that the environment
+// names, a container of compose.yaml, a process in the folder of Debian trixie.
 
 /** An etcd. It may have other users, so use only keys of your own. */
 export interface ProvidedEtcd {
@@ -14,7 +14,7 @@ export interface ProvidedEtcd {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** @returns the etcd at ETCD_ENDPOINTS; if that is not set, a new one, which ends with `stop`
- *  @throws Error with a sentence that says what is missing */
+ *  @throws Error that names the missing requirement */
 export async function provideEtcd(env: Environment = process.env): Promise<ProvidedEtcd> {
   if (env.ETCD_ENDPOINTS) {
     const endpoints = env.ETCD_ENDPOINTS.split(",").map((endpoint) => endpoint.trim());

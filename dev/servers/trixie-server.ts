@@ -43,7 +43,7 @@ export async function runInTrixie(command: TrixieCommand): Promise<string> {
 export interface TrixieServerOptions extends TrixieCommand {
   /** The name in messages; the log is `{folder}/{name}.log`. */
   readonly name: string;
-  /** Resolves to true if it answers now, to false or a rejection otherwise. */
+  /** Resolves to true if the server answers now; otherwise resolves to false or rejects. */
   readonly answers: () => Promise<boolean>;
 }
 
@@ -122,8 +122,8 @@ export class TrixieServer {
   async #until<T>(check: () => Promise<T | undefined> | T | undefined): Promise<T> {
     const end = Date.now() + timeoutMs;
     for (;;) {
-      const seen = await check();
-      if (seen !== undefined) return seen;
+      const value = await check();
+      if (value !== undefined) return value;
       const hasEnded = this.#process === undefined || !isAlive(this.#process);
       const why = hasEnded ? "ended at its start" : Date.now() > end ? `does not answer after ${timeoutMs} ms` : "";
       if (why !== "") throw new Error(`${this.#options.name} ${why}:\n${lastLines(this.#logFile)}`);

@@ -39,7 +39,7 @@ export function reasonAgainstTrixie(): string | undefined {
 
 /** A folder of Debian trixie with the servers, built by the first call on a machine. A process that calls it while another one
  *  builds waits for that one; the lock of a killed builder is released.
- *  @throws Error with a sentence that says what is missing, or with the last lines of the build */
+ *  @throws Error that names the missing requirement, or has the last lines of the build's log */
 export async function trixieFolder(): Promise<string> {
   const hash = new Bun.CryptoHasher("sha256").update(packages.join(",")).digest("hex").slice(0, 12);
   const target = join(cacheFolder(), `trixie-${hash}`);

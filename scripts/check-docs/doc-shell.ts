@@ -13,13 +13,13 @@ const servers = [
   { kind: "services", command: /bun run services$/, ends: ["main", "part", "services"], isUp: /Ctrl-C/ },
 ] as const;
 
-/** Client programs that a reader has, and the machine that checks documents may lack. */
+/** Commands that use client programs, which the machine that checks documents may lack. */
 const usesTools = /^(?:export|etcdctl|psql|pg_dump|pg_restore)\b/;
 
 const timeoutMs = 120_000;
 
-/** Runs commands as a reader would type them: one after the other, in one folder, each with the files of the ones before. A
- *  free port replaces the documents' one, and the settings that `bun run services` prints are used from then on. */
+/** Runs commands as a reader would type them: one after the other, in one folder. Free ports
+ *  replace the documents' ports, and later commands get the settings that `bun run services` prints. */
 export class DocShell {
   private readonly running = new Map<string, Subprocess[]>();
   private ports: number[] = [];
@@ -61,8 +61,9 @@ export class DocShell {
       timeout: timeoutMs,
     });
     const [output, errors] = await Promise.all([child.stdout.text(), child.stderr.text()]);
-    const isFine = (await child.exited) === 0 && !(command.startsWith("curl") && output.includes('"success":false'));
-    return isFine ? undefined : `${output.slice(-2000)}${errors.slice(-2000)}`;
+    const hasSucceeded =
+      (await child.exited) === 0 && !(command.startsWith("curl") && output.includes('"success":false'));
+    return hasSucceeded ? undefined : `${output.slice(-2000)}${errors.slice(-2000)}`;
   }
 
   private async startServer(
@@ -103,7 +104,7 @@ export class DocShell {
   }
 }
 
-/** @returns what a process writes until the pattern matches, the process ends, or the time is over. Later output is dropped. */
+/** @returns the output of a process until the pattern matches, the process ends, or the time is over. Later output is dropped. */
 async function outputUntil(stream: ReadableStream<Uint8Array>, pattern: RegExp): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";

@@ -12,7 +12,7 @@ export function importedBy(
   passes: (file: string) => boolean,
 ): ReadonlySet<string> {
   const reached = new Set(files);
-  // iterating over a set also visits what is added meanwhile
+  // iterating over a set also visits elements that are added meanwhile
   for (const file of reached) {
     if (!passes(file)) continue;
     for (const { path } of transpiler.scanImports(readFileSync(join(root, file), "utf8"))) {

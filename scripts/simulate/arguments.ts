@@ -6,16 +6,16 @@ export const usage = `Writes the telemetry of a simulated fleet as a CSV file in
 
   bun run simulate --out FILE [--hosts N] [--gpus-per-host N] [--seconds N] [--interval 1s] [--seed N] [--start TIME]
 
-  --out FILE          where to; - for standard output
+  --out FILE          file to write; - for standard output
   --hosts N           hosts, 1 to 20000 (4)
   --gpus-per-host N   GPUs on each, 1 to 16 (8)
   --seconds N         time that the file covers, 1 to 31536000 (60)
   --interval SPAN     time between two readings, with its unit: 100ms to 1h (1s)
-  --seed N            same seed and other arguments, same bytes; 0 to 4294967295 (1)
+  --seed N            seed of all random choices, which makes the file reproducible; 0 to 4294967295 (1)
   --start TIME        instant of the first reading, RFC 3339 (2025-01-01T00:00:00Z)
 `;
 
-/** What to simulate, and where to write it. */
+/** The fleet to simulate, and the file to write. */
 export interface SimulateArguments {
   readonly hosts: number;
   readonly gpusPerHost: number;
@@ -38,7 +38,7 @@ const options = {
 } as const;
 
 /** @returns undefined for --help
- *  @throws TypeError naming the argument, its value and what would be right */
+ *  @throws TypeError that names the argument, its value and the accepted values */
 export function parseArguments(args: string[]): SimulateArguments | undefined {
   const { values } = parseArgs({ args, options });
   if (values.help) return undefined;

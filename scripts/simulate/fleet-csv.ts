@@ -9,7 +9,7 @@ import {
 
 const header = "timestamp,metric_name,gpu_id,device,uuid,modelName,Hostname,container,pod,namespace,value,labels_raw\n";
 
-/** Which fleet to write, and how much of it. */
+/** The instants to write. */
 export interface FleetCsvOptions {
   readonly startMs: number;
   readonly intervalMs: number;
@@ -33,10 +33,10 @@ export function* fleetCsv(fleet: SimulatedFleet, options: FleetCsvOptions): Gene
   for (let tick = 0; tick < options.ticks; tick += 1) {
     fleet.advance();
     const time = formatTimestamp(options.startMs + tick * options.intervalMs);
-    const speaking = rowTexts.filter((row) => !row.gpu.isSilent);
-    const readings = speaking.map(({ gpu }) => gpu.readings());
+    const reporting = rowTexts.filter((row) => !row.gpu.isSilent);
+    const readings = reporting.map(({ gpu }) => gpu.readings());
     for (const metric of simulatedMetrics) {
-      for (const [index, row] of speaking.entries()) {
+      for (const [index, row] of reporting.entries()) {
         part.text += row.of(time, metric, readings[index] as Readings);
         part.rows += 1;
         if (part.text.length < partLength) continue;

@@ -12,9 +12,9 @@ interface Filters {
   readonly limit?: number;
 }
 
-/** The columns of a table, in order of preference: it has room for a few metrics. */
-const figuresMax = 6;
-const figuresFirst = ["gpu_utilization", "memory_used_mb", "temperature", "power_draw"];
+/** A table shows at most this number of metrics, and these before others. */
+const shownMetricsMax = 6;
+const preferredMetrics = ["gpu_utilization", "memory_used_mb", "temperature", "power_draw"];
 
 /** The filters by the API's names. */
 function queryOf({ gpu, cluster, host, model, namespace, limit }: Filters) {
@@ -49,13 +49,13 @@ export async function latest(output: Output, filters: Filters & { readonly metri
   const { metrics } = filters;
   const query = { limit: 10_000, ...queryOf(filters), ...(metrics === undefined ? {} : { metrics }) };
   const { data } = await answerOf(output.gateway.GET("/api/v1/telemetry/latest", { params: { query } }));
-  const figures = metrics?.split(",") ?? (await figuresOf(output, data));
-  showRows(data, ["timestamp", "hostname", "gpu_id", ...figures, "namespace"], output);
+  const shownMetrics = metrics?.split(",") ?? (await shownMetricsOf(output, data));
+  showRows(data, ["timestamp", "hostname", "gpu_id", ...shownMetrics, "namespace"], output);
 }
 
 /** The metrics to show. An exporter may spread them over records of different instants, so the newest record has only some. */
-async function figuresOf({ gateway }: Output, records: readonly TelemetryRecord[]): Promise<readonly string[]> {
+async function shownMetricsOf({ gateway }: Output, records: readonly TelemetryRecord[]): Promise<readonly string[]> {
   const { data } = await answerOf(gateway.GET("/api/v1/metrics"));
-  const names = [...new Set([...figuresFirst, ...data.map(({ name }) => name)])];
-  return names.filter((name) => records.some((record) => Object.hasOwn(record, name))).slice(0, figuresMax);
+  const names = [...new Set([...preferredMetrics, ...data.map(({ name }) => name)])];
+  return names.filter((name) => records.some((record) => Object.hasOwn(record, name))).slice(0, shownMetricsMax);
 }

@@ -17,7 +17,7 @@ export interface Comparison {
 /** Only so many differences are described; the others are counted. */
 const maxDifferences = 20;
 
-/** The values that the file has of one GPU. */
+/** The file's values of one GPU. */
 interface FileGpu {
   readonly hostname: string;
   readonly gpuId: number;
@@ -25,7 +25,7 @@ interface FileGpu {
   readonly records: Map<number, Map<string, number>>;
 }
 
-/** Compares a file with the store: every value, and that neither has a record or a value more.
+/** Compares a file with the store: every value, and that neither has additional records or values.
  *  Holds the file's values in memory (about 100 bytes a sample). */
 export async function compareFile(source: ReplayableSource, stored: StoredRecords): Promise<Comparison> {
   const gpus = new Map<string, FileGpu>();
@@ -93,8 +93,8 @@ function compareGpu(gpu: FileGpu, stored: readonly ComparableRecord[], differ: (
       continue;
     }
     byTime.delete(timeMs);
-    if (record.hostname !== gpu.hostname) differ(`stored on host ${record.hostname}, the file says ${gpu.hostname}`);
-    if (record.gpuId !== gpu.gpuId) differ(`stored as GPU ${record.gpuId}, the file says ${gpu.gpuId}`);
+    if (record.hostname !== gpu.hostname) differ(`stored on host ${record.hostname}, the file has ${gpu.hostname}`);
+    if (record.gpuId !== gpu.gpuId) differ(`stored as GPU ${record.gpuId}, the file has ${gpu.gpuId}`);
     compareValues(values, record.values, (what) => differ(`${at} ${what}`));
   }
   for (const timeMs of byTime.keys())
