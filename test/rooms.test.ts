@@ -3,8 +3,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import manifest from "../package.json";
 
-// docs/architecture.md has tables of the rooms and of the packages: they name what exists, and all of it. When a room to come
-// gets its folder, its row moves from "Rooms to come" to the table of rooms.
+// docs/architecture.md has tables of the rooms and of the packages: they name everything that exists, and nothing else. When a
+// planned room gets its folder, its row moves from "Planned rooms" to the table of rooms.
 
 const root = join(import.meta.dir, "..");
 const page = readFileSync(join(root, "docs/architecture.md"), "utf8");
@@ -25,7 +25,7 @@ function foldersIn(path: string): string[] {
 }
 
 describe("the rooms", () => {
-  for (const [path, roomsMax] of [
+  for (const [path, maxRooms] of [
     ["src", Infinity],
     ["src/pipeline", 8],
     ["src/routes", 10],
@@ -34,14 +34,14 @@ describe("the rooms", () => {
       expect(firstCells(`room of \`${path}/\``).sort()).toEqual(foldersIn(path).sort());
     });
 
-    test(`of ${path}/ are few, and no file lies beside them`, () => {
+    test(`of ${path}/ are few, and no stray file sits next to them`, () => {
       const files = readdirSync(join(root, path)).filter((name) => name.endsWith(".ts"));
       expect(files.sort()).toEqual(path === "src" ? ["app.ts", "main.ts"] : []);
-      expect(foldersIn(path).length).toBeLessThanOrEqual(roomsMax);
+      expect(foldersIn(path).length).toBeLessThanOrEqual(maxRooms);
     });
   }
 
-  test("to come do not exist yet, and their imports are ruled already", () => {
+  test("that are planned do not exist yet, but already have import rules", () => {
     const future = firstCells("future room");
     expect(future.length).toBeGreaterThan(0);
     for (const path of future) {
@@ -56,7 +56,7 @@ for (const [name, text] of [
   ["docs/architecture.md", page],
   ["CONTRIBUTING.md", recipes],
 ] as const) {
-  test(`every file and folder that ${name} names exists, but for the rooms to come`, () => {
+  test(`every file and folder that ${name} names exists, except for the planned rooms`, () => {
     const paths = [...text.matchAll(/`((?:src|dev|test|scripts|bench)\/[\w./-]*)`/g)].map(([, path = ""]) => path);
     const future = firstCells("future room");
     expect(paths.length).toBeGreaterThan(20);
