@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { writeInputs } from "./end-to-end/inputs.ts";
-import { type Taken, takeIn } from "./end-to-end/ours.ts";
-import { takeInByVictoriaMetrics } from "./end-to-end/theirs.ts";
+import { type ImportResult, importByPipeline } from "./end-to-end/ours.ts";
+import { importByVictoriaMetrics } from "./end-to-end/theirs.ts";
 import { grouped, print } from "./support/output.ts";
 import { median } from "./support/statistics.ts";
 
@@ -19,23 +19,23 @@ const { values } = parseArgs({
   },
 });
 
-function text(name: string, samples: number, { seconds, all, own, bytesPerSample }: Taken): string {
+function text(name: string, samples: number, { seconds, all, own, bytesPerSample }: ImportResult): string {
   return (
     `  ${name.padEnd(16)} ${grouped(samples / seconds).padStart(9)} samples/s, ` +
-    `${grouped(samples / all.cpuSeconds)} samples a CPU-second, ${all.cpuSeconds.toFixed(1)} CPU-seconds ` +
+    `${grouped(samples / all.cpuSeconds)} samples per CPU-second, ${all.cpuSeconds.toFixed(1)} CPU-seconds ` +
     `(${own.cpuSeconds.toFixed(1)} of its own processes), largest ${grouped(own.peakRssBytes / 2 ** 20)} MiB, ` +
-    `${bytesPerSample.toFixed(1)} bytes a sample on disk`
+    `${bytesPerSample.toFixed(1)} bytes per sample on disk`
   );
 }
 
 const folder = await mkdtemp(join(tmpdir(), "telemetry-bench-"));
 try {
   for (const input of await writeInputs(folder, Number(values.samples))) {
-    print(`${grouped(input.samples)} samples, ${input.name}, a row each`);
+    print(`${grouped(input.samples)} samples, ${input.name}, one per row`);
     const ratios: number[] = [];
     for (let round = 0; round < Number(values.rounds); round += 1) {
-      const theirs = await takeInByVictoriaMetrics(input);
-      const ours = await takeIn(input, Number(values.collectors));
+      const theirs = await importByVictoriaMetrics(input);
+      const ours = await importByPipeline(input, Number(values.collectors));
       ratios.push(theirs.seconds / ours.seconds);
       print(text("ours", input.samples, ours));
       print(text("VictoriaMetrics", input.samples, theirs));

@@ -16,8 +16,8 @@ import { usageOf } from "./support/process-usage.ts";
 import { print } from "./support/output.ts";
 import { median } from "./support/statistics.ts";
 
-// What a gateway's responses cost, compared with the least that they can cost: the same bytes, or the same SQL, from bare
-// Bun.serve in a process of its own, with the same number of connections, one after the other in the same run.
+// The processor time of a gateway's responses, compared with a lower bound: the same bytes or the same SQL from bare Bun.serve in
+// a separate process. Both sides have the same number of connections, and are loaded in turns in the same run.
 
 const { values } = parseArgs({
   options: {
@@ -50,7 +50,7 @@ interface Server {
   readonly pid: number;
 }
 
-/** Requests for each second, and for each second of the server's processor time. */
+/** Requests per second, and per second of the server's processor time. */
 async function rateOf(pid: number, load: HttpLoad): Promise<HttpRate & { readonly perCpuSecond: number }> {
   const before = usageOf([pid]).cpuSeconds;
   const rate = await httpLoad(load);
@@ -62,7 +62,7 @@ async function rateOf(pid: number, load: HttpLoad): Promise<HttpRate & { readonl
 /** Loads both sides in turns, and compares the servers' processor time, which other users of the machine do not change. */
 async function compare(
   name: string,
-  { ours, beside, least }: { readonly ours: Asked; readonly beside: Asked; readonly least: number },
+  { ours, beside, least }: { readonly ours: Target; readonly beside: Target; readonly least: number },
 ): Promise<void> {
   const ratios: number[] = [];
   for (let round = 0; round < rounds; round += 1) {
@@ -70,14 +70,14 @@ async function compare(
     const own = await rateOf(ours.pid, { ...ours, connections, seconds });
     ratios.push(own.perCpuSecond / other.perCpuSecond);
     const ratio = (own.perSecond / other.perSecond).toFixed(2);
-    print(`  ${shown(own)} beside ${shown(other)}: ${ratio} by the clock, ${ratios.at(-1)?.toFixed(2)} a CPU-second`);
+    print(`  ${shown(own)} beside ${shown(other)}: ${ratio} by the clock, ${ratios.at(-1)?.toFixed(2)} per CPU-second`);
   }
   const ratio = median(ratios);
-  print(`${name}: ${ratio.toFixed(2)} a CPU-second, at least ${least}${ratio < least ? ": MISSED" : ""}`);
+  print(`${name}: ${ratio.toFixed(2)} per CPU-second, at least ${least}${ratio < least ? ": MISSED" : ""}`);
   if (ratio < least) process.exitCode = 1;
 }
 
-type Asked = Server & Omit<HttpLoad, "seconds" | "connections">;
+type Target = Server & Omit<HttpLoad, "seconds" | "connections">;
 
 /** The SQL statements for a page of a GPU's records, as the gateway sends them. */
 async function statementsOf(url: string, uuid: string): Promise<string> {

@@ -8,7 +8,7 @@ import { grouped, print } from "./support/output.ts";
 import { median } from "./support/statistics.ts";
 
 // How fast the store ingests batches, compared with COPY of the same rows into an identical hypertable with as many
-// connections, which is the most that PostgreSQL can do. Both are durable, on one server, one after the other.
+// connections, which is an upper bound for PostgreSQL. Both are durable, on one server, one after the other.
 
 const { values } = parseArgs({
   options: { batches: { type: "string", default: "40" }, rounds: { type: "string", default: "3" } },
@@ -23,7 +23,7 @@ interface Rate {
   readonly firstSeconds: number;
 }
 
-/** The first batch also stores the GPUs and creates the first chunk. That happens once and is measured apart. */
+/** The first batch also stores the GPUs and creates the first chunk. That happens once and is measured separately. */
 type Batches = readonly [RecordBatch, ...RecordBatch[]];
 
 let databases = 0;
@@ -50,7 +50,7 @@ async function inDatabase<T>(
 }
 
 /** Processes a list with this many workers. @returns seconds */
-async function worked<T>(
+async function secondsToProcess<T>(
   items: readonly T[],
   workers: number,
   work: (item: T, index: number) => Promise<void>,
@@ -81,8 +81,8 @@ function ingestRate(server: PostgresServer, [first, ...batches]: Batches, connec
       const source = { sourceId: "bench", from: place(index), to: place(index + 1) };
       await store.ingest({ messageId: String(index), idempotencyKey: String(index), source, batch });
     };
-    const firstSeconds = await worked([first], 1, (batch) => ingest(batch, -1));
-    const seconds = await worked(batches, connections, ingest);
+    const firstSeconds = await secondsToProcess([first], 1, (batch) => ingest(batch, -1));
+    const seconds = await secondsToProcess(batches, connections, ingest);
     const bytes = await sizeOf(admin);
     await close();
     return { rowsPerSecond: rowsOf(batches) / seconds, bytes, firstSeconds };
@@ -99,8 +99,8 @@ function copyRate(server: PostgresServer, all: Batches, connections: number): Pr
         .writable();
       await new Promise<void>((resolve, reject) => void copy.on("error", reject).on("finish", resolve).end(text));
     };
-    const firstSeconds = await worked([first], 1, copyIn);
-    const seconds = await worked(texts, connections, copyIn);
+    const firstSeconds = await secondsToProcess([first], 1, copyIn);
+    const seconds = await secondsToProcess(texts, connections, copyIn);
     return { rowsPerSecond: rowsOf(all.slice(1)) / seconds, bytes: await sizeOf(admin), firstSeconds };
   });
 }
@@ -121,7 +121,7 @@ async function measure(server: PostgresServer, shape: Shape): Promise<void> {
       if (ingested.rowsPerSecond > best.rowsPerSecond) best = ingested;
     }
     print(
-      `${shape.name}, ${connections} connection(s): ingest ${grouped(best.rowsPerSecond)} rows/s = ${grouped(best.rowsPerSecond * samplesPerRow)} samples/s, COPY ${grouped(copyBest)} rows/s, ratio ${median(ratios).toFixed(2)} (median of ${rounds}), ${(best.bytes / samples).toFixed(1)} bytes a sample on disk, first batch ${Math.round(best.firstSeconds * 1000)} ms`,
+      `${shape.name}, ${connections} connection(s): ingest ${grouped(best.rowsPerSecond)} rows/s = ${grouped(best.rowsPerSecond * samplesPerRow)} samples/s, COPY ${grouped(copyBest)} rows/s, ratio ${median(ratios).toFixed(2)} (median of ${rounds}), ${(best.bytes / samples).toFixed(1)} bytes per sample on disk, first batch ${Math.round(best.firstSeconds * 1000)} ms`,
     );
   }
 }

@@ -8,9 +8,9 @@ import { FleetAnswers } from "../src/routes/answers/fleet-answers.ts";
 import { median, quantile } from "./support/statistics.ts";
 import { print } from "./support/output.ts";
 
-// A gateway's memory with a simulated fleet: how long `latest` takes right after every record has changed, what applying a change
-// costs, and how much memory a GPU takes. `bun bench/projection.ts [gpus ...]`: each size in a process of its own, so that its
-// memory can be measured.
+// A gateway's memory with a simulated fleet: the time of `latest` right after every record has changed, the time to apply a change,
+// and the memory per GPU. `bun bench/projection.ts [gpus ...]` measures each size in a separate process, so that its memory can be
+// measured.
 
 const gpusPerHost = 8;
 const rounds = 220;
@@ -60,14 +60,14 @@ async function measure(gpus: number): Promise<void> {
   };
   const latest = (): Promise<[number, number]> =>
     ask(`/api/v1/telemetry/latest?limit=${pageMax}`, () => answers.latestList({ limit: pageMax }));
-  const taken: number[] = [];
+  const appliedMs: number[] = [];
   const changed: number[] = [];
   const unchanged: number[] = [];
   let bytes = 0;
   for (let round = 0; round < rounds; round += 1) {
     const startedAtMs = performance.now();
     for (const batch of batches) await hotTier.write(later(batch, round));
-    taken.push(performance.now() - startedAtMs);
+    appliedMs.push(performance.now() - startedAtMs);
     const [ms, size] = await latest();
     bytes = size;
     const [unchangedMs] = await latest();
@@ -84,9 +84,9 @@ async function measure(gpus: number): Promise<void> {
     [
       `${gpuCount} GPUs`,
       `latest of ${Math.min(gpuCount, pageMax)} after all changed: median ${median(changed).toFixed(2)} ms, p99 ${quantile(changed, 0.99).toFixed(2)} ms (${mebibytes(bytes)} MiB); unchanged: median ${median(unchanged).toFixed(2)} ms`,
-      `applying all changes: median ${median(taken).toFixed(0)} ms, ${((median(taken) * 1000) / gpuCount).toFixed(1)} us a record`,
+      `applying all changes: median ${median(appliedMs).toFixed(0)} ms, ${((median(appliedMs) * 1000) / gpuCount).toFixed(1)} us per record`,
       `/api/v1/gpus after a change: ${listMs.toFixed(1)} ms (${mebibytes(listBytes)} MiB)`,
-      `state: ${Math.round(stateBytes / gpuCount)} bytes a GPU; process: ${mebibytes(after.rss)} MiB resident, of it ${mebibytes(before.rss)} before the fleet was loaded`,
+      `state: ${Math.round(stateBytes / gpuCount)} bytes per GPU; process: ${mebibytes(after.rss)} MiB resident, ${mebibytes(before.rss)} MiB before the fleet was loaded`,
     ].join("\n  "),
   );
   await fleet.stop(AbortSignal.abort());

@@ -9,8 +9,8 @@ import { type Question, questionsOf } from "./query/questions.ts";
 import { print } from "./support/output.ts";
 import { median, quantile } from "./support/statistics.ts";
 
-// How fast history is queried: a gateway on TimescaleDB beside VictoriaMetrics and Prometheus, with the same samples and the
-// same questions, all by HTTP. The answers are compared.
+// The time of queries of history: a gateway on TimescaleDB, compared with VictoriaMetrics and Prometheus. All have the same samples
+// and get the same questions by HTTP. The answers must be equal.
 
 const { values } = parseArgs({
   options: {
@@ -55,7 +55,7 @@ async function timed(side: Side, path: (run: number) => string): Promise<number[
   return times;
 }
 
-/** @returns how many values differ, or exist on one side only */
+/** @returns the number of values that differ, or exist on one side only */
 function differences({ tolerance }: Question, ours: ReadonlyMap<string, number>, theirs: ReadonlyMap<string, number>) {
   let different = Math.abs(ours.size - theirs.size);
   for (const [key, value] of ours) {
@@ -89,7 +89,7 @@ await victoria.flush();
 const gateway = startPipeline({ ROLE: "gateway", DATABASE_URL: server.url });
 try {
   const [, url = ""] = await gateway.waitFor(/(http:\/\/\S+:\d+)/);
-  print(`${gpus * instants * metricsPerRecord} samples: ${gpus} GPUs, ${instants} instants, ${runs} runs a question`);
+  print(`${gpus * instants * metricsPerRecord} samples: ${gpus} GPUs, ${instants} instants, ${runs} runs per question`);
   const peers = [
     { name: "VictoriaMetrics", url: victoria.url },
     { name: "Prometheus", url: prometheus.url },

@@ -8,14 +8,14 @@ import { grouped, print } from "./support/output.ts";
 import { median } from "./support/statistics.ts";
 
 // The queue on etcd, compared in one run with plain puts of the same payload into the same etcd, and with NATS JetStream:
-// samples/s from publish to acknowledge, the time of a claim and its acknowledge, the time until a killed consumer's message is
+// samples/s from publish to acknowledge, the time from claim to acknowledge of one message, the time until a killed consumer's message is
 // delivered to another, and the size of etcd's database over ten million samples.
 
 const batchSamples = 5000;
 const rounds = 3;
 const leaseSeconds = 5;
 
-/** Uses an etcd of its own: the file of the other one has grown by the puts above. */
+/** Uses a new etcd: the plain puts have enlarged the file of the other one. */
 async function carryLong(load: { readonly batches: typeof batches; readonly messages: number }): Promise<CarryResult> {
   const fresh = await startEtcd({ members: 1 });
   const freshClient = new EtcdClient({ endpoints: fresh.endpoints });
@@ -48,12 +48,12 @@ try {
   }
   print(`queue against raw puts, median: ${median(ratios).toFixed(2)}`);
   print(`claim to acknowledge, one message at a time: ${(await claimToAckMs(client, payload, 200)).toFixed(1)} ms`);
-  const away: number[] = [];
+  const redeliveries: number[] = [];
   for (let index = 0; index < 5; index += 1) {
-    away.push(await redeliveryMs(client, etcd.endpoints, { index, leaseSeconds }));
+    redeliveries.push(await redeliveryMs(client, etcd.endpoints, { index, leaseSeconds }));
   }
   print(
-    `redelivery after kill -9, median of 5: ${(median(away) / 1000).toFixed(1)} s with a lease of ${leaseSeconds} s`,
+    `redelivery after kill -9, median of 5: ${(median(redeliveries) / 1000).toFixed(1)} s with a lease of ${leaseSeconds} s`,
   );
   await etcd.stop();
   const messages = Math.ceil(10_000_000 / samples);

@@ -11,9 +11,9 @@ import { grouped, print } from "./support/output.ts";
 import { median } from "./support/statistics.ts";
 import { until } from "../dev/until.ts";
 
-// The WebSocket at /ws. Fan-out: what sending to a thousand subscribers costs, compared with bare Bun's publish of prepared texts.
-// Latency: how long a record takes from its instant through streamer, queue, collector and store to a client. Silent: how clients
-// that never read affect the memory and the other clients. `bun bench/ws.ts [--only fan-out,embedded,etcd,silent]`.
+// The WebSocket at /ws. Fan-out: the cost of sending to a thousand subscribers, compared with bare Bun's publish of prepared texts.
+// Latency: the time of a record from its instant through streamer, queue, collector and store to a client. Silent: the effect of
+// clients that never read on the memory and on the other clients. `bun bench/ws.ts [--only fan-out,embedded,etcd,silent]`.
 
 const { values } = parseArgs({
   options: {
@@ -27,18 +27,19 @@ const [seconds, rounds] = [Number(values.seconds), Number(values.rounds)];
 const fanOutLimit = 0.6;
 const embeddedLimitMs = 100;
 const etcdLimitMs = 500;
-/** How much longer the others may wait beside 50 that do not read; on a shared machine, less is noise. */
+/** The allowed increase of the other clients' latency beside 50 clients that do not read. On a shared machine, less is noise. */
 const unchangedFactor = 1.25;
 const unchangedMs = 10;
-/** For 50 that do not read: Bun's buffer up to its mark, what is published between two checks, the newest record of each GPU. */
+/** The allowed memory for 50 clients that do not read: Bun's buffer up to its mark, the records that are published between two
+ *  checks, and the newest record of each GPU. */
 const silentLimitMebibytes = 100;
 
 /** 247 GPUs, as in the file. */
 const fleet = { SIM_HOSTS: "19", SIM_GPUS_PER_HOST: "13" };
 
-function judge(isWell: boolean, text: string): void {
-  print(`${text}${isWell ? "" : ": MISSED"}`);
-  if (!isWell) process.exitCode = 1;
+function judge(isMet: boolean, text: string): void {
+  print(`${text}${isMet ? "" : ": MISSED"}`);
+  if (!isMet) process.exitCode = 1;
 }
 
 const shown = ({ messages, p50Ms, p99Ms, maxMs }: Latency): string =>
@@ -53,7 +54,7 @@ async function measureFanOut(): Promise<void> {
       const perCpuSecond = async (kind: FanOutKind): Promise<number> => {
         const rate = await fanOut(kind, load);
         print(
-          `  ${kind.padEnd(4)} ${grouped(rate.messagesPerSecond).padStart(9)} messages/s, ${grouped(rate.messagesPerCpuSecond).padStart(9)} a CPU-second of the server`,
+          `  ${kind.padEnd(4)} ${grouped(rate.messagesPerSecond).padStart(9)} messages/s, ${grouped(rate.messagesPerCpuSecond).padStart(9)} per CPU-second of the server`,
         );
         return rate.messagesPerCpuSecond;
       };
@@ -62,12 +63,12 @@ async function measureFanOut(): Promise<void> {
     }
     judge(
       median(ratios.feed) >= fanOutLimit,
-      `fan-out: ${median(ratios.feed).toFixed(2)} of bare publish a CPU-second, at least ${fanOutLimit}; with the hot tier before it ${median(ratios.hot).toFixed(2)}`,
+      `fan-out: ${median(ratios.feed).toFixed(2)} of bare publish per CPU-second, at least ${fanOutLimit}; with the hot tier before it ${median(ratios.hot).toFixed(2)}`,
     );
   }
 }
 
-/** A filter for one GPU for each client, taken in turn from the gateway's fleet. */
+/** One filter for each client. Each selects one GPU of the gateway's fleet, in turn. */
 async function gpuFilters(httpUrl: string, clients: number): Promise<object[]> {
   const fleetOf = async (): Promise<readonly { uuid: string }[] | false> => {
     const response = await fetch(`${httpUrl}/api/v1/gpus?limit=1000`);
@@ -141,7 +142,7 @@ async function measureSilent(folder: string): Promise<void> {
     const alone = await clients.measure(seconds);
     const before = residentMebibytes(pid);
     const close = await connectSilent(url, 50);
-    // rarely, so that these requests do not count
+    // polls rarely, so that these requests do not distort the measurement
     await until(async () => (await behind()) >= 50, { timeoutMs: 60_000, everyMs: 500 });
     const full = residentMebibytes(pid);
     const beside = await clients.measure(seconds);

@@ -10,7 +10,7 @@ export interface Input {
 }
 
 /** Writes the files.
- *  @param samples about as many in each file */
+ *  @param samples the approximate number in each file */
 export async function writeInputs(folder: string, samples: number): Promise<Input[]> {
   const scrape = join(folder, "scrape.csv");
   // 512 GPUs with 17 metrics a second
@@ -18,12 +18,12 @@ export async function writeInputs(folder: string, samples: number): Promise<Inpu
   const seed = join(folder, "seed.csv");
   await writeExporterCsv({ path: seed, rows: samples, hosts: 31, gpusPerHost: 8, seed: 42, instantsPerScrape: 4 });
   return [
-    { name: "scrapes (17 samples a record)", path: scrape, samples: await rowsOf(scrape) },
-    { name: "as the seed's file (2.5 samples a record)", path: seed, samples },
+    { name: "scrapes (17 samples per record)", path: scrape, samples: await rowsOf(scrape) },
+    { name: "as the seed's file (2.5 samples per record)", path: seed, samples },
   ];
 }
 
-/** Without the header. */
+/** The number of rows, without the header. */
 async function rowsOf(path: string): Promise<number> {
   let lines = 0;
   for await (const chunk of Bun.file(path).stream()) for (const byte of chunk) if (byte === 10) lines += 1;

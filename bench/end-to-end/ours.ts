@@ -5,8 +5,8 @@ import { type Usage, usageOf } from "../support/process-usage.ts";
 import type { Input } from "./inputs.ts";
 import { until, type UntilOptions } from "../../dev/until.ts";
 
-/** What an import took. */
-export interface Taken {
+/** The time and the resources that an import used. */
+export interface ImportResult {
   readonly seconds: number;
   /** Of all processes, including databases. */
   readonly all: Usage;
@@ -22,7 +22,7 @@ export const untilStored: UntilOptions = { timeoutMs: 300_000, everyMs: 50 };
 /** Imports a file through a streamer, etcd and collectors into TimescaleDB, all of it durable. The clock runs from the streamer's
  *  start until the last row can be queried.
  *  @throws Error if samples are still missing after five minutes */
-export async function takeIn({ path, samples }: Input, collectors: number): Promise<Taken> {
+export async function importByPipeline({ path, samples }: Input, collectors: number): Promise<ImportResult> {
   const [etcd, database] = await Promise.all([startEtcd({ members: 1 }), startPostgres()]);
   const sql = postgres(database.url, { max: 1, onnotice: () => undefined });
   const env = { ETCD_ENDPOINTS: etcd.endpoints.join(","), DATABASE_URL: database.url, PORT: "0", LOG_LEVEL: "warn" };
@@ -36,7 +36,7 @@ export async function takeIn({ path, samples }: Input, collectors: number): Prom
   const processes = Array.from({ length: collectors }, () => start("collector"));
   try {
     await until(
-      async () => (await sql`select to_regclass('gpu_workloads') as made`)[0]?.["made"] !== null,
+      async () => (await sql`select to_regclass('gpu_workloads') as relation`)[0]?.["relation"] !== null,
       untilStored,
     );
     // the collectors' start is not measured

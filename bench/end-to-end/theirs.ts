@@ -1,7 +1,7 @@
 import { startVictoriaMetrics } from "../peers/victoria-metrics.ts";
 import { usageOf } from "../support/process-usage.ts";
 import type { Input } from "./inputs.ts";
-import { type Taken, untilStored } from "./ours.ts";
+import { type ImportResult, untilStored } from "./ours.ts";
 import { until } from "../../dev/until.ts";
 
 /** The exporter's columns as VictoriaMetrics names them; they become one metric with the name as a label. */
@@ -9,7 +9,7 @@ const format =
   "1:time:rfc3339,2:label:metric_name,3:label:gpu,4:label:device,5:label:uuid,6:label:model,7:label:hostname,11:metric:value";
 
 /** Imports a file with VictoriaMetrics' CSV import. The clock runs until the last row can be queried. */
-export async function takeInByVictoriaMetrics({ path, samples }: Input): Promise<Taken> {
+export async function importByVictoriaMetrics({ path, samples }: Input): Promise<ImportResult> {
   const peer = await startVictoriaMetrics();
   try {
     const file = Bun.file(path);

@@ -19,10 +19,14 @@ const [two, three, ten, twentySix] = [2, 3, 10, 26].map(firstMetrics) as [number
 
 /** The shapes to measure. */
 export const shapes: readonly Shape[] = [
-  { name: "2.5 samples a record (seed)", metricsOf: (record) => (record % 2 === 0 ? two : three), gpusPerBatch: 1250 },
-  { name: "10 samples a record (scrape)", metricsOf: () => ten, gpusPerBatch: 1250 },
-  { name: "26 samples a record (scrape)", metricsOf: () => twentySix, gpusPerBatch: 1250 },
-  { name: "10 samples a record, one instant a batch", metricsOf: () => ten, gpusPerBatch: 5000 },
+  {
+    name: "2.5 samples per record (seed)",
+    metricsOf: (record) => (record % 2 === 0 ? two : three),
+    gpusPerBatch: 1250,
+  },
+  { name: "10 samples per record (scrape)", metricsOf: () => ten, gpusPerBatch: 1250 },
+  { name: "26 samples per record (scrape)", metricsOf: () => twentySix, gpusPerBatch: 1250 },
+  { name: "10 samples per record, one instant per batch", metricsOf: () => ten, gpusPerBatch: 5000 },
 ];
 
 const startMs = Date.UTC(2025, 6, 18);

@@ -14,7 +14,7 @@ export interface Prometheus {
   stop(): Promise<void>;
 }
 
-/** Makes blocks of OpenMetrics lines and starts a server on them.
+/** Creates blocks from OpenMetrics lines and starts a server on them.
  *  @param lines sorted by metric, without the last `# EOF`
  *  @throws Error if the lines are refused, or the server does not answer within 30 s */
 export async function startPrometheus(lines: Iterable<string>): Promise<Prometheus> {
@@ -39,12 +39,12 @@ async function writeLines(path: string, lines: Iterable<string>): Promise<void> 
 
 async function makeBlocks(input: string, data: string): Promise<void> {
   const promtool = await debianProgram("prometheus", "promtool");
-  const made = Bun.spawn([promtool, "tsdb", "create-blocks-from", "openmetrics", input, data], {
+  const creation = Bun.spawn([promtool, "tsdb", "create-blocks-from", "openmetrics", input, data], {
     stdout: "ignore",
     stderr: "pipe",
   });
-  const errors = await made.stderr.text();
-  if ((await made.exited) !== 0) throw new Error(`promtool created no blocks: ${errors}`);
+  const errors = await creation.stderr.text();
+  if ((await creation.exited) !== 0) throw new Error(`promtool created no blocks: ${errors}`);
 }
 
 async function serve(folder: string): Promise<Prometheus> {

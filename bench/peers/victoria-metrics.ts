@@ -18,7 +18,7 @@ export interface VictoriaMetrics {
   stop(): Promise<void>;
 }
 
-/** Starts one with its data in a temporary folder. @throws Error if it does not answer within 10 s */
+/** Starts a server with its data in a temporary folder. @throws Error if it does not answer within 10 s */
 export async function startVictoriaMetrics(): Promise<VictoriaMetrics> {
   const folder = await mkdtemp(join(tmpdir(), "telemetry-victoria-"));
   const [port] = (await freePorts(1)) as [number];

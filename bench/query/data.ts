@@ -4,12 +4,12 @@ import { batchesOf } from "../ingest/shapes.ts";
 export const stepMs = 15_000;
 export const firstMs = Date.UTC(2025, 6, 18);
 
-/** What is asked about. */
+/** The data that the questions are about. */
 export interface Fleet {
   readonly gpus: number;
   readonly instants: number;
   readonly metrics: number;
-  /** One an instant. */
+  /** One batch per instant. */
   readonly batches: readonly RecordBatch[];
 }
 

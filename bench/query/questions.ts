@@ -1,9 +1,9 @@
 import { firstMs, type Fleet, stepMs } from "./data.ts";
 
-/** A question to both sides by HTTP; the answers become the same values by name. */
+/** A question that both sides answer by HTTP. Each answer becomes values by name, which must be equal on both sides. */
 export interface Question {
   readonly name: string;
-  /** @param run  the number of the run: a question about one GPU takes another GPU in each */
+  /** @param run  the number of the run: a question about one GPU takes another GPU in each run */
   readonly ours: (run: number) => string;
   readonly theirs: (run: number) => string;
   readonly valuesOfOurs: (answer: string) => Map<string, number>;

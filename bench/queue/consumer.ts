@@ -5,8 +5,8 @@ import { decodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
 import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
 import { print } from "../support/output.ts";
 
-// A collector without a store: claims, decodes, validates, acknowledges. Started by bench/queue.ts, as a process of its
-// own; prints a line for every hundred messages, and one when it has claimed its first.
+// A collector without a store: claims, decodes, validates, acknowledges. bench/queue.ts starts it as a separate
+// process. It prints the count after every hundred messages. With `holds` it only claims, and prints a line.
 
 const [endpoints = "", topic = "", workers = "16", leaseSeconds = "30", decodes = "true", holds = "false"] =
   process.argv.slice(2);

@@ -18,7 +18,7 @@ function openQueue(client: EtcdClient, topic: string, leaseSeconds: number, capa
 
 const { signal } = new AbortController();
 
-/** Writes a payload with plain puts, 16 at a time. @returns puts a second */
+/** Writes a payload with plain puts, 16 at a time. @returns puts per second */
 export async function rawPutRate(client: EtcdClient, payload: Uint8Array, seconds: number): Promise<number> {
   const inFlight = 16;
   const startMs = performance.now();
@@ -33,7 +33,7 @@ export async function rawPutRate(client: EtcdClient, payload: Uint8Array, second
   await Promise.all(Array.from({ length: inFlight }, (_, writer) => write(writer)));
   const rate = puts / ((performance.now() - startMs) / 1000);
   await client.txn({ success: [removePrefix("/raw/")] });
-  // or the next measurement would compact what this one wrote
+  // otherwise the next measurement would include the compaction of these writes
   await client.compact((await client.databaseSize()).revision, true);
   return rate;
 }
@@ -95,7 +95,7 @@ export async function carry(options: {
   return { messagesPerSecond: messages / seconds, samplesPerSecond: (messages * samples) / seconds, databaseMaxBytes };
 }
 
-/** As many as a streamer's publish buffer has at full speed. */
+/** The number of messages that a streamer publishes at once at full speed. */
 const groupMessages = 16;
 
 /** Starts bench/queue/consumer.ts. */
@@ -149,7 +149,7 @@ export async function claimToAckMs(client: EtcdClient, payload: Uint8Array, roun
   return median(times);
 }
 
-/** How long it takes until a message that a process claimed before kill -9 is delivered to another. @returns milliseconds */
+/** Kills a process that holds a message. @returns the milliseconds until the message is delivered to another process */
 export async function redeliveryMs(
   client: EtcdClient,
   endpoints: readonly string[],

@@ -2,7 +2,7 @@ import { createWriteStream } from "node:fs";
 import { once } from "node:events";
 import { finished } from "node:stream/promises";
 
-/** How a generated file looks. */
+/** The content of a generated file. */
 export interface ExporterCsvOptions {
   readonly path: string;
   readonly rows: number;

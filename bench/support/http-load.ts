@@ -1,7 +1,7 @@
 import type { Socket } from "bun";
 import { median, quantile } from "./statistics.ts";
 
-/** One request, sent again and again on connections that stay open. */
+/** One request, sent repeatedly on connections that stay open. */
 export interface HttpLoad {
   readonly url: string;
   readonly connections: number;

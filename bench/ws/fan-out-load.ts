@@ -11,7 +11,7 @@ export const values = {
 };
 
 /** The metrics that a subscriber selects, as in the README. */
-const asked = ["gpu_utilization", "temperature", "power_draw"] as const;
+const selectedMetrics = ["gpu_utilization", "temperature", "power_draw"] as const;
 
 /** A uuid of a GPU, as long as a real one. */
 export function gpuUuid(index: number): string {
@@ -25,12 +25,16 @@ export function timeOf(second: number): number {
 
 /** The request of a subscriber to a GPU. */
 export function subscriptionTo(uuid: string): string {
-  return JSON.stringify({ type: "subscribe", topic: "telemetry", filters: { gpu_uuid: uuid, metrics: asked } });
+  return JSON.stringify({
+    type: "subscribe",
+    topic: "telemetry",
+    filters: { gpu_uuid: uuid, metrics: selectedMetrics },
+  });
 }
 
 /** The message that the subscriber receives. */
 export function textOf(uuid: string, second: number): string {
   const timestamp = new Date(timeOf(second)).toISOString().replace(".000Z", "Z");
-  const data = Object.fromEntries(asked.map((name) => [name, values[name]]));
+  const data = Object.fromEntries(selectedMetrics.map((name) => [name, values[name]]));
   return JSON.stringify({ type: "telemetry_update", timestamp, gpu_uuid: uuid, data });
 }

@@ -5,17 +5,17 @@ import { textFrame, upgradeRequest } from "../../dev/web-socket-frames.ts";
 // parent when all expected messages have arrived.
 
 const [port = "0", subscribers = "1", gpus = "1"] = process.argv.slice(2);
-/** The length of the head of a server's frame, which is not masked: two bytes, or four from 126 bytes on. */
+/** The length of a server's frame: its text, and a head of four bytes, because the text has at least 126 bytes and no mask. */
 const frameBytes = textOf(gpuUuid(0), 0).length + 4;
 
 const state = { ready: 0, bytes: 0, wantedBytes: Infinity };
 
 function take(bytes: number): void {
   state.bytes += bytes;
-  tellIfReached();
+  notifyIfReached();
 }
 
-function tellIfReached(): void {
+function notifyIfReached(): void {
   if (state.bytes < state.wantedBytes) return;
   state.wantedBytes = Infinity;
   process.send?.("reached");
@@ -49,7 +49,7 @@ async function open(uuid: string): Promise<void> {
 // the number of messages expected since the beginning
 process.on("message", (messages: number) => {
   state.wantedBytes = messages * frameBytes;
-  tellIfReached();
+  notifyIfReached();
 });
 await Promise.all(Array.from({ length: Number(subscribers) }, (_, index) => open(gpuUuid(index % Number(gpus)))));
 state.ready = 1;

@@ -14,7 +14,7 @@ import { makeBatch } from "../../dev/make-batch.ts";
 import { gpuUuid, textOf, timeOf, values } from "./fan-out-load.ts";
 
 // The server of the fan-out: ours, with records published to the live feed (feed) or to the hot tier (hot), or bare Bun with the
-// same texts prepared (bare). Its parent says how much to publish.
+// same texts prepared (bare). Its parent requests each publish.
 
 const [kind = "bare", gpuCount = "1"] = process.argv.slice(2);
 const gpus = Array.from({ length: Number(gpuCount) }, (_, index) => gpuUuid(index));
@@ -48,8 +48,8 @@ async function startOurs(): Promise<{ port: number; publish: Publish }> {
   const none = { gpus: () => Promise.resolve([]), latest: () => Promise.resolve([]) };
   const fleet = new FleetProjection({ hotTier, store: none, clock: systemClock, log });
   await fleet.start();
-  const told: ((members: readonly FleetMember[]) => void)[] = [];
-  const feed = new LiveFeed(kind === "hot" ? fleet : { onMembers: (listener) => void told.push(listener) });
+  const listeners: ((members: readonly FleetMember[]) => void)[] = [];
+  const feed = new LiveFeed(kind === "hot" ? fleet : { onMembers: (listener) => void listeners.push(listener) });
   const settings = parseConfig({});
   const app = new Elysia({ websocket: socketSettings(settings) }).use(
     liveRoutes({
@@ -67,7 +67,7 @@ async function startOurs(): Promise<{ port: number; publish: Publish }> {
       : (second) => {
           const timeMs = timeOf(second);
           const newest = members.map(({ gpu, record }) => ({ gpu, record: { ...record, timeMs, metrics: values } }));
-          told.forEach((listener) => listener(newest));
+          listeners.forEach((listener) => listener(newest));
         };
   return { port: app.server?.port as number, publish };
 }
@@ -82,7 +82,9 @@ function memberOf(uuid: string) {
 const { port, publish } = await (kind === "bare" ? Promise.resolve(startBare()) : startOurs());
 let second = 0;
 
-/** @param turns of the event loop @param perTurn records of each GPU in one of them */
+/** Publishes records.
+ *  @param turns  the number of turns of the event loop
+ *  @param perTurn  the number of records of each GPU in each turn */
 async function run({ turns, perTurn }: { turns: number; perTurn: number }): Promise<void> {
   for (let turn = 0; turn < turns; turn += 1) {
     for (let index = 0; index < perTurn; index += 1) publish((second += 1));

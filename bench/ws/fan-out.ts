@@ -1,6 +1,6 @@
 import type { Subprocess } from "bun";
 
-/** How much was sent, and the processor time that the server used. */
+/** The rate of sent messages, by the clock and by the server's processor time. */
 export interface FanOutRate {
   readonly messagesPerSecond: number;
   readonly messagesPerCpuSecond: number;
@@ -17,7 +17,7 @@ interface Load {
   readonly seconds: number;
 }
 
-/** The messages of each subscriber that may be under way: far fewer than the kernel buffers. */
+/** The messages of each subscriber that may be in flight: far fewer than the kernel buffers. */
 const inFlightPerSubscriber = 128;
 
 /** A child process that communicates by messages. */

@@ -3,7 +3,7 @@ import net from "node:net";
 import { textFrame, upgradeRequest } from "../../dev/web-socket-frames.ts";
 import { median, quantile } from "../support/statistics.ts";
 
-/** How long records took from their instant to the client. */
+/** The time of records from their instant to the client. */
 export interface Latency {
   readonly messages: number;
   readonly p50Ms: number;

@@ -56,7 +56,7 @@ afterAll(async () => {
   await checkout.remove();
 });
 
-/** What the program takes to find a database with old records, by engine. */
+/** The settings for a database with old records, by engine. */
 const databases = {
   PGlite: async () => {
     const dataDir = join(checkout.dir, "data");
@@ -101,7 +101,7 @@ describe.each(["PGlite", "PostgreSQL", "TimescaleDB"] as const)("a new metric on
   let client: typeof Client;
   let gateway: Client.GatewayClient;
   beforeAll(async () => {
-    // by a path of its own: the copy's client, with the types of this checkout's
+    // the copy's client, with the types of this checkout's client
     client = (await import(join(checkout.dir, "clients/typescript/src/index.ts"))) as typeof Client;
     pipeline = startPipeline({ ...prepared[engine], CSV_FILE: csvFile, LOG_LEVEL: "warn" }, checkout.dir);
     url = await urlOf(pipeline);
@@ -137,7 +137,7 @@ describe.each(["PGlite", "PostgreSQL", "TimescaleDB"] as const)("a new metric on
     },
   );
 
-  test("is summed up, listed, and in the newest record", async () => {
+  test("is in aggregates, in the catalogue and in the newest record", async () => {
     const query = { group_by: "host", metrics: "fan_speed", resolution: "1m" } as const;
     const range = { start_time: "2025-07-18T21:00:00Z", end_time: "2025-07-18T21:05:00Z" };
     const sums = await client.answerOf(
@@ -185,7 +185,7 @@ describe.each(["PGlite", "PostgreSQL", "TimescaleDB"] as const)("a new metric on
     expect(update).toMatchObject({ gpu_uuid: "GPU-new", data: { fan_speed: 60 } });
   });
 
-  test("leaves old records as they were", async () => {
+  test("leaves old records unchanged", async () => {
     const path = "/api/v1/gpus/GPU-old/telemetry";
     const valuesOf = async (resolution: string) =>
       ((await (await fetch(`${url}${path}?resolution=${resolution}`)).json()) as { data: object[] }).data.map(

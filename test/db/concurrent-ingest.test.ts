@@ -21,7 +21,7 @@ afterAll(() => server.stop());
 const dayMs = 86_400_000;
 const hosts = ["host-a", "host-b"];
 const uuids = Array.from({ length: 20 }, (_, index) => `gpu-${index}`);
-/** Over three weeks, so that collectors make chunks of the hypertable at the same time. */
+/** Over three weeks, so that collectors create chunks of the hypertable at the same time. */
 const timesMs = Array.from({ length: 21 }, (_, index) => Date.UTC(2025, 6, 18) + index * dayMs + index);
 const recordCount = uuids.length * timesMs.length;
 const metricNames = metrics.slice(0, 8).map(({ name }) => name);
@@ -37,7 +37,7 @@ const valueOf = (gpu: number, time: number, metric: number): number => gpu * 10_
 
 const source = "overlapping";
 
-/** Messages that each bring one metric of every GPU at every instant, each in an order of its own; each `rounds` times. */
+/** Messages, each with one metric of every GPU at every instant, in a random order of records. Each comes `rounds` times. */
 function overlappingMessages(seed: number, rounds = 1): IngestMessage[] {
   const random = randomFrom(seed);
   return Array.from({ length: rounds * metricNames.length }, (_, index) => {
@@ -60,8 +60,8 @@ function overlappingMessages(seed: number, rounds = 1): IngestMessage[] {
   });
 }
 
-/** Records long before and after the others: GPUs that are known and need no update do not hold collectors back, so that
- *  these meet at the telemetry. */
+/** Stores records long before and after the others. GPUs that exist and need no update do not delay collectors, so that
+ *  collectors compete for the telemetry table. */
 async function storeFrame({ store }: OpenStore): Promise<void> {
   const times = [timesMs[0] as number, timesMs.at(-1) as number].map(
     (timeMs, index) => timeMs + (index - 0.5) * 800 * dayMs,
@@ -97,7 +97,7 @@ for (const [kind, plain] of [
   ["PostgreSQL", true],
 ] as const) {
   describe(kind, () => {
-    test("collectors that store overlapping batches at once wait in no ring, and no value is lost", async () => {
+    test("collectors that store overlapping batches at once do not deadlock, and no value is lost", async () => {
       for (const seed of [1, 2, 3]) {
         const url = await createDatabase(server, `at_once_${plain}_${seed}`, { plain });
         const stores = [
@@ -123,7 +123,7 @@ for (const [kind, plain] of [
   });
 }
 
-test("every message is stored once when the server is killed in the middle and all bring all", async () => {
+test("every message is stored once although all workers store all messages and the server is killed", async () => {
   const own = await startPostgres();
   const { url } = own;
   const stores = [await openPostgresStore({ url, migrate: true }), await openPostgresStore({ url, migrate: true })];
@@ -131,12 +131,12 @@ test("every message is stored once when the server is killed in the middle and a
   const results: IngestResult[] = [];
   let failures = 0;
   const options = { clock: systemClock, signal: new AbortController().signal, onRetry: () => void (failures += 1) };
-  const bring = async ({ store }: OpenStore, inOrder: readonly IngestMessage[]): Promise<void> => {
+  const ingestAll = async ({ store }: OpenStore, inOrder: readonly IngestMessage[]): Promise<void> => {
     for (const message of inOrder) results.push(await retry(() => store.ingest(message), options));
   };
   const random = randomFrom(5);
   const workers = Array.from({ length: 8 }, (_, index) =>
-    bring(stores[index % 2] as OpenStore, shuffled(messages, random)),
+    ingestAll(stores[index % 2] as OpenStore, shuffled(messages, random)),
   );
   for (let kills = 1; kills <= 3; kills += 1) {
     await until(() => results.length >= kills * messages.length);
@@ -146,7 +146,7 @@ test("every message is stored once when the server is killed in the middle and a
   await Promise.all(workers);
   expect(results).toHaveLength(8 * messages.length);
   expect(failures).toBeGreaterThan(0);
-  // an answer that was lost on its way after the commit is reported as a duplicate by the next try
+  // if the answer to a commit was lost, the next try reports a duplicate
   expect(results.filter(({ duplicate }) => !duplicate).length).toBeLessThanOrEqual(messages.length);
   await expectEveryValueOnce(stores[0] as OpenStore, messages.length);
   await Promise.all(stores.map(({ close }) => close()));

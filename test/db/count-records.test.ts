@@ -13,7 +13,7 @@ afterAll(() => server.stop());
 
 const day = 24 * 3_600_000;
 
-test("beyond what is counted the database's own figures hold, by each cluster's share of the GPUs", async () => {
+test("above the limit, the count is an estimate from the database's statistics and the cluster's share of the GPUs", async () => {
   const recordsOf = (clusterId: string, gpus: number) =>
     Array.from({ length: gpus * 100 }, (_, index) => ({
       uuid: `${clusterId}-${index % gpus}`,

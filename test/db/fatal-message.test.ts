@@ -13,7 +13,7 @@ function messageOf(type: "E" | "N" | "Z", body: string): Buffer {
 const fieldsOf = (severity: string, code: string, message: string): string =>
   `S${severity}\0V${severity}\0C${code}\0M${message}\0Fpostgres.c\0\0`;
 
-test("what ends a session is found behind whatever came before it, in any language", () => {
+test("a message that ends a session is found after any other bytes, in any language", () => {
   const severities = fc.constantFrom("FATAL", "PANIC");
   fc.assert(
     fc.property(fc.uint8Array(), severities, fc.string({ unit: "grapheme" }), (before, severity, text) => {
@@ -24,7 +24,7 @@ test("what ends a session is found behind whatever came before it, in any langua
   );
 });
 
-test("the warning of a crash counts; an error, a notice and what is no message do not", () => {
+test("the warning of a crash counts; errors, notices and other bytes do not", () => {
   expect(fatalMessageIn(messageOf("N", fieldsOf("WARNING", "57P02", "crash")))).toEqual({
     code: "57P02",
     message: "crash",

@@ -34,11 +34,11 @@ const errorOf = (promise: Promise<unknown>): Promise<Error> =>
     (error: Error) => error,
   );
 
-describe("an error says whether trying again can help", () => {
+describe("an error is retryable or not", () => {
   test.each([
     ["select 1 / 0", "division by zero (22012)"],
     ["select 'x'::text::int", "invalid input syntax"],
-  ])("%p is refused, and the connection goes on", async (text, message) => {
+  ])("%p is refused, and the connection remains usable", async (text, message) => {
     const client = open({ maxConnections: 1 });
     const pid = () => client.query("select pg_backend_pid() as pid");
     const before = await pid();
@@ -47,7 +47,7 @@ describe("an error says whether trying again can help", () => {
     expect(await pid()).toEqual(before);
   });
 
-  test("a missing table or right is an operator's matter: the data waits until it is mended", async () => {
+  test("a missing table is a retryable error: the data waits until an operator has fixed it", async () => {
     const failure = await errorOf(open().query("select from nowhere"));
     expect(failure).toMatchObject({ ...unavailable, message: containing('relation "nowhere" does not exist (42P01)') });
   });
@@ -78,15 +78,15 @@ describe("an error says whether trying again can help", () => {
     expect(await errorOf(slow)).toMatchObject({ ...unavailable, message: containing("57014") });
   });
 
-  test("a server that is not there, its database, or a wrong setting is named without the password", async () => {
+  test("an error names a missing server, a missing role or a wrong setting, without the password", async () => {
     const { host } = new URL(server.url);
-    const faults = {
+    const failures = {
       [withPassword("127.0.0.1:1")]: "127.0.0.1:1/telemetry failed: connect ECONNREFUSED",
       [withPassword("no-such-host.invalid")]: "no-such-host.invalid:5432/telemetry failed:",
       [withPassword(host)]: 'role "someone" does not exist (28000)',
       [`${server.url}?colour=blue`]: 'unrecognized configuration parameter "colour"',
     };
-    for (const [url, expected] of Object.entries(faults)) {
+    for (const [url, expected] of Object.entries(failures)) {
       const { message, cause } = await errorOf(open({ url }).query("select 1"));
       expect(message).toContain(expected);
       expect(`${message} ${String(cause)}`).not.toContain("s3cret");
@@ -97,8 +97,8 @@ describe("an error says whether trying again can help", () => {
   });
 });
 
-describe("parameters and answers", () => {
-  test("go as texts that the statement gives a type, and come back as the types of the answer", async () => {
+describe("parameters and results", () => {
+  test("parameters are texts that the statement converts, and results have the types of the statement", async () => {
     const text = `select $1::text::float8[] = array[5e-324, null]::float8[] as array, $2::float8 as double, $3::bigint as big,
       $4::boolean as yes, $5::text as nothing, $6::text::jsonb as json, 9007199254740991::float8 as exact`;
     const params = ["{5e-324,NULL}", 1 / 3, 2 ** 53, true, null, '{"a": "\\\\"}'];
@@ -119,7 +119,7 @@ describe("parameters and answers", () => {
 });
 
 describe("connections", () => {
-  test("no more than the number given, and who waits has its turn", async () => {
+  test("are limited to the given number, and waiting calls get their turn", async () => {
     const client = open({ maxConnections: 2 });
     const pids = await Promise.all(
       Array.from({ length: 20 }, () => client.query<{ pid: number }>("select pg_backend_pid() as pid")),
@@ -127,7 +127,7 @@ describe("connections", () => {
     expect(new Set(pids.map(([row]) => row?.pid)).size).toBeLessThanOrEqual(2);
   });
 
-  test("give up long statements and forgotten transactions, directly and behind a pooler", async () => {
+  test("end long statements and forgotten transactions, directly and behind a pooler", async () => {
     const ask =
       "select current_setting('statement_timeout') as s, current_setting('idle_in_transaction_session_timeout') as i";
     for (const url of [server.url, `${server.url}?prepare=false`]) {
@@ -136,7 +136,7 @@ describe("connections", () => {
     }
   });
 
-  test("a transaction whose connection is lost fails as a whole, also the part that would come after", async () => {
+  test("a transaction whose connection is lost fails as a whole, including its later statements", async () => {
     const client = open({ maxConnections: 1 });
     await client.query("create table halves (n int)");
     const admin = open();
@@ -151,7 +151,7 @@ describe("connections", () => {
     expect(await client.query("select n from halves")).toEqual([]);
   });
 
-  test("a frozen server is given up: at once by who connects, after a while by who waits for an answer", async () => {
+  test("calls to a frozen server fail: new connections after about 5 s, waiting calls after 40 s", async () => {
     const clock = new ManualClock();
     const client = open({ clock, maxConnections: 2 });
     await Promise.all([client.query("select pg_sleep(0.01)"), client.query("select pg_sleep(0.01)")]);
@@ -173,7 +173,7 @@ describe("connections", () => {
     }
     expect(await client.query("select 1 as one")).toEqual([{ one: 1 }]);
     const own = "select from pg_stat_activity where application_name = 'gpu-telemetry-pipeline'";
-    // what was given up was closed, and the server sees it
+    // the abandoned connections were closed, and the server has noticed
     await until(async () => (await client.query(own)).length === 1);
   });
 
@@ -213,7 +213,7 @@ describe("connections", () => {
 });
 
 describe("closing", () => {
-  test("waits for what is under way, and twice is no more than once", async () => {
+  test("waits for running statements, and a second close changes nothing", async () => {
     const client = open();
     const underWay = client.query("select 1 as one from pg_sleep(0.3)");
     await until(
@@ -225,7 +225,7 @@ describe("closing", () => {
     expect(await errorOf(client.transaction(() => Promise.resolve()))).toMatchObject(unavailable);
   });
 
-  test("does not wait for ever, and turns away who stands in line", async () => {
+  test("waits for a limited time, and refuses waiting calls", async () => {
     const clock = new ManualClock();
     const client = open({ maxConnections: 1, clock });
     const underWay = errorOf(client.query("select pg_sleep(100)"));

@@ -10,7 +10,7 @@ setDefaultTimeout(60_000);
 let server: ProvidedDatabase;
 beforeAll(async () => void (server = await provideDatabase()), 300_000);
 
-/** Roles belong to the whole server: these are of this run alone. */
+/** Roles belong to the whole server: these belong to this run only. */
 const run = crypto.randomUUID().slice(0, 8);
 const [owner, guest] = [`owner_${run}`, `guest_${run}`];
 /** Databases in which they own something: as long as these exist, PostgreSQL drops no such role. */
@@ -38,7 +38,7 @@ const migrations = readMigrationFiles({ migrationsFolder: `${import.meta.dir}/..
 
 const containing = (text: string): unknown => expect.stringContaining(text);
 
-/** Undefined where there is no TimescaleDB. */
+/** Undefined without TimescaleDB. */
 const hypertables = (url: string): Promise<unknown[] | undefined> =>
   withClient(url, async (client) => {
     const extensions = await client.query("select from pg_extension where extname = 'timescaledb'");
@@ -55,11 +55,11 @@ test("replicas that start at once migrate once, and a second start changes nothi
   const url = await createDatabase(server, "replicas");
   await Promise.all([1, 2, 3, 4].map(() => migrate(url)));
   await migrate(url);
-  const noted = await withClient(url, (client) => client.query("select from drizzle.__drizzle_migrations"));
-  expect(noted).toHaveLength(migrations.length);
+  const applied = await withClient(url, (client) => client.query("select from drizzle.__drizzle_migrations"));
+  expect(applied).toHaveLength(migrations.length);
 });
 
-test("without the right to migrate, an older schema is an error that says what to do", async () => {
+test("without the right to migrate, an older schema is an error that names the remedy", async () => {
   const url = await createDatabase(server, "behind");
   const open = () => openPostgresStore({ url, migrate: false });
   await expect(open()).rejects.toMatchObject({
@@ -71,7 +71,7 @@ test("without the right to migrate, an older schema is an error that says what t
   await (await open()).close();
 });
 
-test("a migration that fails leaves nothing behind, and says why", async () => {
+test("a migration that fails leaves nothing behind, and its error has the reason", async () => {
   const url = await createDatabase(server, "half");
   await withClient(url, (client) => client.query("create table telemetry (mine int)"));
   await expect(openPostgresStore({ url, migrate: true })).rejects.toMatchObject({
@@ -82,7 +82,7 @@ test("a migration that fails leaves nothing behind, and says why", async () => {
   expect(schemas).toEqual([]);
 });
 
-test("telemetry is a hypertable where TimescaleDB is loaded, also for the database's owner and in any schema", async () => {
+test("telemetry is a hypertable if TimescaleDB is loaded, even for a database's owner and in any schema", async () => {
   await createRole(owner);
   const owned = await createDatabase(server, "owned");
   databases.push(owned);
@@ -98,22 +98,22 @@ test("telemetry is a hypertable where TimescaleDB is loaded, also for the databa
   expect(await hypertables(elsewhere)).toEqual([{ name: "telemetry" }]);
 });
 
-test("telemetry is a plain table where TimescaleDB is switched off or may not be used", async () => {
+test("telemetry is a plain table if TimescaleDB is switched off or not permitted", async () => {
   const plain = await createDatabase(server, "plain", { plain: true });
   await migrate(plain);
   expect(await hypertables(plain)).toBeUndefined();
 
   await createRole(guest);
-  const rightless = await createDatabase(server, "rightless");
-  databases.push(rightless);
-  await withClient(rightless, (client) => client.query(`grant create on schema public to ${guest}`));
-  await withClient(asRole(guest, rightless), async (client) => {
+  const unprivileged = await createDatabase(server, "unprivileged");
+  databases.push(unprivileged);
+  await withClient(unprivileged, (client) => client.query(`grant create on schema public to ${guest}`));
+  await withClient(asRole(guest, unprivileged), async (client) => {
     for (const statement of migrations.flatMap(({ sql }) => sql)) await client.query(statement);
   });
-  expect(await hypertables(rightless)).toBeUndefined();
+  expect(await hypertables(unprivileged)).toBeUndefined();
 });
 
-test("bun run db:migrate brings a database up to date and says what it is, or why not in one sentence", async () => {
+test("bun run db:migrate brings a database up to date and describes it, or fails with one sentence", async () => {
   const run = async (env: Record<string, string>) => {
     const root = `${import.meta.dir}/../..`;
     const subprocess = Bun.spawn(["bun", "run", "db:migrate"], {
@@ -122,24 +122,24 @@ test("bun run db:migrate brings a database up to date and says what it is, or wh
       stdout: "pipe",
       stderr: "pipe",
     });
-    const [said, complained] = await Promise.all([
+    const [output, errors] = await Promise.all([
       new Response(subprocess.stdout).text(),
       new Response(subprocess.stderr).text(),
     ]);
-    return { code: await subprocess.exited, said, complained };
+    return { code: await subprocess.exited, output, errors };
   };
   const url = await createDatabase(server, "by_command");
   const done = await run({ DATABASE_URL: url });
-  expect<unknown[]>([done.code, done.said]).toEqual([0, containing("TimescaleDB")]);
-  expect(done.said).toContain("hypertable; rollups are views");
+  expect<unknown[]>([done.code, done.output]).toEqual([0, containing("TimescaleDB")]);
+  expect(done.output).toContain("hypertable; rollups are views");
   expect(await hypertables(url)).toEqual([{ name: "telemetry" }]);
   const plain = await run({ DATABASE_URL: await createDatabase(server, "by_command_plain", { plain: true }) });
-  expect<unknown[]>([plain.code, plain.said]).toEqual([0, containing("up to date: PostgreSQL 17")]);
+  expect<unknown[]>([plain.code, plain.output]).toEqual([0, containing("up to date: PostgreSQL 17")]);
   const missing = await run({ DATABASE_URL: "" });
-  expect<unknown[]>([missing.code, missing.complained]).toEqual([1, containing("DATABASE_URL is not set")]);
+  expect<unknown[]>([missing.code, missing.errors]).toEqual([1, containing("DATABASE_URL is not set")]);
 });
 
-test("rollups have every metric of the catalogue, on each engine; what the licence forbids was tried", async () => {
+test("rollups have every metric of the catalogue, on each engine", async () => {
   const expected = metrics.flatMap(({ name }) => ["avg", "min", "max", "count"].map((part) => `${name}_${part}`));
   for (const [name, options] of [
     ["rollups", {}],
@@ -159,7 +159,7 @@ test("rollups have every metric of the catalogue, on each engine; what the licen
   }
 });
 
-test("every statement of the community licence is refused for the licence, not for what it says", async () => {
+test("every statement of the community licence is refused because of the licence, not because of its syntax", async () => {
   const url = await createDatabase(server, "licence");
   await migrate(url);
   const refused = [

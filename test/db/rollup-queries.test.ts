@@ -16,8 +16,8 @@ afterAll(() => server.stop());
 
 const start = Date.UTC(2025, 6, 18, 20);
 
-// Where the licence allows it the rollups are kept, and read; views of the same names and columns stand in for them here.
-test("questions to the rollups have the answers that the records give", async () => {
+// With the community licence, rollups are stored and queried. Here, views with the same names and columns replace them.
+test("queries of the rollups have the same results as queries of the records", async () => {
   const records = Array.from({ length: 200 }, (_, index) => ({
     uuid: `rolled-${index % 5}`,
     hostname: `host-${index % 2}`,
@@ -32,18 +32,18 @@ test("questions to the rollups have the answers that the records give", async ()
     for (const resolution of ["1m", "1h"] as const) {
       for (const groupBy of groupings) {
         const filter = { ...window, groupBy, metrics: ["temperature", "power_draw"], resolution };
-        const kept = await selectAggregates(client, filter, true);
-        expect(rounded(kept)).toEqual(rounded(await selectAggregates(client, filter, false)));
+        const fromRollups = await selectAggregates(client, filter, true);
+        expect(rounded(fromRollups)).toEqual(rounded(await selectAggregates(client, filter, false)));
       }
       const ask = (isMaterialized: boolean) => selectPart(client, rollupSource({ resolution, isMaterialized }), window);
-      const kept = await ask(true);
-      expect(kept).toEqual(await ask(false));
-      if (resolution === "1m") expect(kept.elements.length).toBeGreaterThan(20);
+      const fromRollups = await ask(true);
+      expect(fromRollups).toEqual(await ask(false));
+      if (resolution === "1m") expect(fromRollups.elements.length).toBeGreaterThan(20);
     }
   });
 });
 
-/** Averages of averages are added up in another order. */
+/** Rounds numbers: averages of averages are added up in another order. */
 function rounded(rows: readonly object[]): unknown {
   return JSON.parse(
     JSON.stringify(rows, (_, value: unknown) => (typeof value === "number" ? value.toPrecision(12) : value)),

@@ -8,7 +8,7 @@ describe.skipIf(realCsv === undefined)("requests that are generated from the Ope
   beforeAll(async () => void (gateway = await startLoadedGateway()), 90_000);
   afterAll(() => gateway.stop());
 
-  test("get what it declares, and never a 5xx", async () => {
+  test("get declared responses, and never a 5xx", async () => {
     const seed = crypto.getRandomValues(new Int32Array(1))[0] ?? 0;
     const { answers, mismatch } = await walk(gateway.url, 400, seed);
     expect([seed, mismatch]).toEqual([seed, undefined]);
@@ -16,7 +16,11 @@ describe.skipIf(realCsv === undefined)("requests that are generated from the Ope
     expect(gateway.isAlive()).toBe(true);
   }, 60_000);
 
-  const lies: [what: string, change: (answer: Response, url: URL) => Promise<Response> | Response, found: RegExp][] = [
+  const wrongAnswers: [
+    what: string,
+    change: (answer: Response, url: URL) => Promise<Response> | Response,
+    found: RegExp,
+  ][] = [
     ["a 500", (answer, url) => (url.searchParams.has("metrics") ? new Response("", { status: 500 }) : answer), /500/],
     [
       "a field that is missing",
@@ -34,7 +38,7 @@ describe.skipIf(realCsv === undefined)("requests that are generated from the Ope
       /status 202 is not declared/,
     ],
     [
-      "an unknown parameter that is taken",
+      "an unknown parameter that is accepted",
       async (answer, { pathname }) =>
         answer.status === 400 && (await answer.clone().text()).includes('"unknown_parameter"')
           ? fetch(gateway.url + pathname)
@@ -42,7 +46,7 @@ describe.skipIf(realCsv === undefined)("requests that are generated from the Ope
       /refuses this request, the gateway answers 200/,
     ],
     [
-      "a line that is no element",
+      "a line that is not an element",
       async (answer) =>
         answer.headers.get("content-type")?.startsWith("application/x-ndjson") === true
           ? altered(answer, (text) => `${text}{}\n`)
@@ -50,9 +54,9 @@ describe.skipIf(realCsv === undefined)("requests that are generated from the Ope
       /must have required property/,
     ],
   ];
-  for (const [what, change, found] of lies) {
-    test(`find ${what}`, async () => {
-      const liar = Bun.serve({
+  for (const [what, change, found] of wrongAnswers) {
+    test(`find ${what} in a response`, async () => {
+      const proxy = Bun.serve({
         port: 0,
         fetch: async (request) => {
           const url = new URL(request.url);
@@ -64,8 +68,8 @@ describe.skipIf(realCsv === undefined)("requests that are generated from the Ope
           return url.pathname.startsWith("/swagger") ? answer : change(answer, url);
         },
       });
-      const { mismatch } = await walk(`http://127.0.0.1:${liar.port}`, 3000, 1);
-      await liar.stop(true);
+      const { mismatch } = await walk(`http://127.0.0.1:${proxy.port}`, 3000, 1);
+      await proxy.stop(true);
       expect(mismatch).toMatch(found);
     }, 60_000);
   }
@@ -75,8 +79,8 @@ describe.skipIf(realCsv === undefined)("requests that are generated from the Ope
 async function altered(answer: Response, change: (text: string) => string): Promise<Response> {
   const { status, headers } = answer;
   const text = change(await answer.text());
-  const kept = [...headers].filter(([name]) => name !== "content-length");
-  return new Response(text === "" ? null : text, { status, headers: kept });
+  const otherHeaders = [...headers].filter(([name]) => name !== "content-length");
+  return new Response(text === "" ? null : text, { status, headers: otherHeaders });
 }
 
 function without(answer: Response, field: string): Promise<Response> {

@@ -11,7 +11,7 @@ const escaped = (text: string): string => text.replaceAll("\\", "\\\\").replaceA
 const sorted = (labels: Readonly<Record<string, string>>): [string, string][] =>
   Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));
 
-test("labels written with Prometheus' escapes are read as they were", () => {
+test("labels with Prometheus' escapes are read unchanged", () => {
   fc.assert(
     fc.property(fc.dictionary(names, fc.string({ maxLength: 40 }), { maxKeys: 20 }), (labels) => {
       const text = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`);
@@ -46,13 +46,13 @@ test("any text gives labels of bounded number and length", () => {
   );
 });
 
-test("what columns say is left out, DCGM's texts get our names, and the driver's version stands apart", () => {
+test("labels that repeat columns are left out, DCGM's texts get our names, and the driver's version is separate", () => {
   const text =
     'DCGM_FI_DRIVER_VERSION="535.1",Hostname="h",UUID="u",__name__="m",gpu="0",DCGM_FI_DEV_SERIAL="S",job="j"';
   expect(parseLabels(text)).toEqual({ driverVersion: "535.1", properties: { job: "j", serial: "S" } });
 });
 
-test("a name that objects treat in their own way is a name like any other", () => {
+test("names with a special meaning in JavaScript objects are ordinary names", () => {
   expect(Object.entries(parseLabels('__proto__="x",constructor="y"').properties)).toEqual([
     ["__proto__", "x"],
     ["constructor", "y"],

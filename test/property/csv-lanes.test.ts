@@ -30,7 +30,7 @@ test("the fast lane gives exactly what the slow lane gives, with any bytes and a
 });
 
 test("a learnt row with any byte replaced, inserted or left out is read as the slow lane reads it", async () => {
-  // a GPU for each changed byte, all learnt before the first change: what is learnt from one does not help another
+  // one GPU for each changed byte, all learnt before the first change: a learnt row applies to its own GPU only
   const learnt = Array.from({ length: 400 }, (_, at) => Buffer.from(exporterRow({ uuid: `GPU-${1000 + at}` })));
   const lines = [...learnt, ...learnt];
   for (const [at, row] of learnt.entries()) {
@@ -59,7 +59,7 @@ test("a metric's name inside another label belongs to that label", async () => {
   expect(texts).toEqual(['x__name__="m1"', 'x__name__="m2"', 'x__name__="m1"', 'x__name__="m2"']);
 });
 
-test("a number is read from its bytes as Number() reads it, or left to it", () => {
+test("decimalAt equals Number(), or leaves a number of no or many digits to it", () => {
   const digits = fc.string({ unit: fc.constantFrom(..."0123456789"), maxLength: 19 });
   fc.assert(
     fc.property(oneOf("", "-"), digits, oneOf("", "."), digits, (sign, whole, dot, fraction) => {
@@ -72,7 +72,7 @@ test("a number is read from its bytes as Number() reads it, or left to it", () =
   );
 });
 
-test("batches touch, cover the file, and reading on from any boundary gives the rest", async () => {
+test("batches touch and cover the file, and a read from any boundary gives the rest", async () => {
   await fc.assert(
     fc.asyncProperty(csvBytes, readings, fc.nat(), async (bytes, { chunkBytes, ...options }, pick) => {
       const path = folder.write(bytes);

@@ -31,7 +31,7 @@ function rangesOf(source: CsvSource, rangeBytes: number, from = source.whole.fro
   return Array.fromAsync(source.planRanges(from, rangeBytes, never));
 }
 
-/** Reads the ranges one by one, each as a process of its own would. */
+/** Reads the ranges one by one, each as a separate process would. */
 async function readRanges(path: string, planned: readonly Range[], options: TestCsvOptions) {
   const batches: RangeBatch[] = [];
   for (const { from, to } of planned) {
@@ -68,7 +68,7 @@ test(
   timeoutMs,
 );
 
-/** Where rows end by the splitter alone, with the whole file in memory: no line is passed without it. */
+/** The ends of rows according to the splitter alone, with the whole file in memory. */
 async function splitterEnds(path: string, { whole }: CsvSource, maxBytes: number): Promise<Position[]> {
   const file = await open(path);
   const endOffset = whole.to.offset;
@@ -79,7 +79,7 @@ async function splitterEnds(path: string, { whole }: CsvSource, maxBytes: number
     const ends: Position[] = [];
     for (let at = whole.from; at.offset < endOffset; ends.push(at)) {
       const record = splitter.next(window, at.offset);
-      if (record === undefined) throw new Error("the whole file is in memory: it must decide");
+      if (record === undefined) throw new Error("the splitter found no end of a row, with the whole file in memory");
       const lineEnd = record.kind === "record_too_large" ? window.bytes.indexOf("\n", record.next) + 1 : record.next;
       at = { offset: lineEnd === 0 ? endOffset : lineEnd, line: at.line + record.lines };
     }
@@ -125,7 +125,7 @@ function recordsOf(batches: readonly RangeBatch[]): unknown[] {
 }
 
 test(
-  "ranges read one by one give the records, rejections and counts of the whole, a row a batch",
+  "ranges read one by one give the records, rejections and counts of the whole, with batches of one row",
   async () => {
     await fc.assert(
       fc.asyncProperty(csvBytes, readings, rangeSizes, async (bytes, { chunkBytes, recordMaxBytes }, rangeBytes) => {
@@ -150,8 +150,8 @@ function lastValues(batches: readonly RangeBatch[]): Map<string, number> {
   return new Map(samplesOf(batches).map(({ uuid, timeMs, metric, value }) => [`${uuid} ${timeMs} ${metric}`, value]));
 }
 
-// A range's end also ends a batch. So this test does not compare what depends on where batches end: which of two values of
-// one instant is counted as a duplicate and which one replaces the other in the store, and which attributes of a GPU or a
+// A range's end also ends a batch. Therefore this test does not compare results that depend on the ends of batches: which of
+// two values of one instant counts as a duplicate, which one replaces the other in the store, and which attributes of a GPU or a
 // record come from other rows of the batch.
 test(
   "ranges read one by one give the values, rejections and counts of the whole, with any batches",

@@ -15,8 +15,8 @@ import { NamespacedEtcdClient } from "../support/namespaced-etcd.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 import { randomFrom } from "../support/random.ts";
 
-// In whatever order and through whichever collector parts, late records and duplicates arrive: every gateway ends up with
-// the same content, the content of a gateway that reads only the store.
+// Parts of records, late records and duplicates arrive in any order and through any collector. Every gateway must reach the same
+// content, which is the content of a gateway that reads only the store.
 
 const log = pino({ level: "silent" });
 const metricNames = ["temperature", "power_draw", "gpu_utilization", "memory_used_mb", "a_metric_of_our_own"];
@@ -65,7 +65,7 @@ function makeBatches(random: () => number): HotRecord[][] {
     }
   }
   const batches: HotRecord[][] = [];
-  // mostly forwards, each part late by up to some seconds
+  // in order of time, but each part delayed by up to 5 s
   parts.sort((a, b) => a.timeMs - b.timeMs || a.gpu.gpuId - b.gpu.gpuId);
   const late = parts.map((part) => ({ part, at: part.timeMs + random() * 5000 })).sort((a, b) => a.at - b.at);
   while (late.length > 0) batches.push(late.splice(0, 1 + Math.floor(random() * 40)).map(({ part }) => part));

@@ -41,7 +41,7 @@ function splitToTheEnd(batch: RecordBatch): RecordBatch[] {
   return splitBatch(batch)?.flatMap(splitToTheEnd) ?? [batch];
 }
 
-/** What the batches say together, whatever their dictionaries. */
+/** The combined content of batches, independent of their dictionaries. */
 function contentOf(parts: readonly RecordBatch[]): unknown {
   const records = parts.flatMap((batch) =>
     Array.from(batch.timesMs, (timeMs, index) => ({
@@ -64,7 +64,7 @@ function comparable(batch: RecordBatch): unknown {
   return { ...batch, columns: Array.from(batch.columns, ([metric, values]) => [metric, Array.from(values)]) };
 }
 
-test("a batch that is split to the end says, put together, what it said whole", () => {
+test("the parts of a completely split batch have the content of the batch", () => {
   fc.assert(
     fc.property(batches, (batch) => {
       const parts = splitToTheEnd(batch);
@@ -75,7 +75,7 @@ test("a batch that is split to the end says, put together, what it said whole", 
   );
 });
 
-test("each half is a batch of its own: valid, with the dictionaries it needs and no more, carried by the codec", () => {
+test("each half is a batch of its own: it is valid, the codec restores it, and its dictionaries have no unused entries", () => {
   fc.assert(
     fc.property(batches, (batch) => {
       for (const part of [...(splitBatch(batch) ?? []), ...splitToTheEnd(batch)]) {
@@ -103,7 +103,7 @@ test("the halves are about equal, and the same every time", () => {
   );
 });
 
-test("nothing is left to halve of one record, of one rejected input, and of nothing", () => {
+test("one record, one rejected input and an empty batch cannot be split", () => {
   const one = { uuid: "GPU-a", timeMs: Date.UTC(2025, 0, 1), metrics: { temperature: 28 } };
   const rejected: RejectedInput = {
     line: 2,

@@ -4,7 +4,7 @@ import { formatTimestamp, parseTimestamp } from "../../src/domain/timestamp.ts";
 
 const instants = fc.integer({ min: Date.UTC(2000, 0, 1), max: Date.UTC(2100, 0, 1) - 1 });
 
-test("every instant of 2000 to 2099 survives being written and read", () => {
+test("every instant of 2000 to 2099 is unchanged after it is written and read", () => {
   fc.assert(
     fc.property(instants, (ms) => {
       expect(parseTimestamp(formatTimestamp(ms))).toEqual({ ms });
@@ -12,7 +12,7 @@ test("every instant of 2000 to 2099 survives being written and read", () => {
   );
 });
 
-test("every form of an instant means the same", () => {
+test("all forms of an instant are read as the same instant", () => {
   fc.assert(
     fc.property(instants, fc.integer({ min: -23 * 60, max: 23 * 60 }), (ms, offsetMinutes) => {
       const utc = new Date(ms).toISOString();
@@ -73,11 +73,11 @@ test.each([
   expect(parseTimestamp(text)).toMatchObject({ fault });
 });
 
-test("any text is answered, never thrown at", () => {
+test("any text gives a result, never an exception", () => {
   fc.assert(fc.property(fc.string(), (text) => "ms" in parseTimestamp(text) || "fault" in parseTimestamp(text)));
 });
 
-test("milliseconds are written only where there are some", () => {
+test("milliseconds are written only if they are not 0", () => {
   expect(formatTimestamp(Date.UTC(2025, 6, 18, 20, 42, 34))).toBe("2025-07-18T20:42:34Z");
   expect(formatTimestamp(Date.UTC(2025, 6, 18, 20, 42, 34, 70))).toBe("2025-07-18T20:42:34.070Z");
 });

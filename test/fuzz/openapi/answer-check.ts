@@ -7,7 +7,7 @@ import type { DeclaredAnswer, Schema, ServedDocument } from "./served-document.t
 export type AnswerCheck = (request: FuzzRequest, answer: Response) => Promise<string | undefined>;
 
 /** Creates a check from a document.
- *  @returns a function that says what is wrong with the response to a request; undefined if nothing is */
+ *  @returns a function that returns the error in a response to a request; undefined for a correct response */
 export function answerCheckOf({ operations, schemas }: ServedDocument, check: SchemaCheck): AnswerCheck {
   const errorSchema = schemas["Error"] ?? {};
   return async (request, answer) => {
@@ -18,11 +18,11 @@ export function answerCheckOf({ operations, schemas }: ServedDocument, check: Sc
     if (declared !== undefined) {
       return againstExpected(expected, answer) ?? againstDeclared(declared.answers, answer, text);
     }
-    if (method === "OPTIONS") return allowProblem(answer, 204);
+    if (method === "OPTIONS") return allowError(answer, 204);
     const isReadable = operations.some((each) => each.path === request.operation.path && each.method === "GET");
-    if (method === "HEAD" && !isReadable) return allowProblem(answer, 405);
+    if (method === "HEAD" && !isReadable) return allowError(answer, 405);
     if (method === "HEAD") return text === "" ? againstExpected(expected, answer) : `HEAD was answered with ${text}`;
-    return allowProblem(answer, 405) ?? check.problemOf(errorSchema, parsed(text));
+    return allowError(answer, 405) ?? check.errorOf(errorSchema, parsed(text));
   };
 
   function againstDeclared(answers: ReadonlyMap<number, DeclaredAnswer>, answer: Response, text: string) {
@@ -32,21 +32,21 @@ export function answerCheckOf({ operations, schemas }: ServedDocument, check: Sc
     const type = (answer.headers.get("content-type") ?? "").split(";")[0]?.trim() ?? "";
     const schema = declared[type];
     if (schema === undefined) return `content type "${type}" is not declared for ${answer.status}: ${text}`;
-    if (type === "application/json") return check.problemOf(schema, parsed(text));
-    if (type === "text/csv") return csvProblem(text, elementOf(declared));
+    if (type === "application/json") return check.errorOf(schema, parsed(text));
+    if (type === "text/csv") return csvError(text, elementOf(declared));
     if (type === "application/x-ndjson") {
-      const problems = text
+      const errors = text
         .split("\n")
         .slice(0, -1)
-        .map((line) => check.problemOf(elementOf(declared), parsed(line)));
+        .map((line) => check.errorOf(elementOf(declared), parsed(line)));
       return text === "" || text.endsWith("\n")
-        ? problems.find((each) => each !== undefined)
+        ? errors.find((each) => each !== undefined)
         : "the last line does not end";
     }
     return undefined;
   }
 
-  /** The schema of the elements of which these are the rows or lines. */
+  /** The schema of the elements in the rows or lines. */
   function elementOf(declared: DeclaredAnswer): Schema {
     const { data } = (declared["application/json"]?.["properties"] ?? {}) as {
       readonly data?: { readonly items: Schema };
@@ -57,29 +57,29 @@ export function answerCheckOf({ operations, schemas }: ServedDocument, check: Sc
 }
 
 /** Every row has a cell for each column, and every column is a field of the element. */
-function csvProblem(text: string, element: Schema): string | undefined {
+function csvError(text: string, element: Schema): string | undefined {
   try {
     const [header = []]: string[][] = parse(text);
-    const known = Object.keys(element["properties"] as object);
-    const unknown = header.filter((name) => !known.includes(name));
+    const fields = Object.keys(element["properties"] as object);
+    const unknown = header.filter((name) => !fields.includes(name));
     return unknown.length === 0 ? undefined : `columns that the element does not have: ${unknown.join(", ")}`;
   } catch (error) {
-    return `no CSV: ${String(error)}`;
+    return `not CSV: ${String(error)}`;
   }
 }
 
 function againstExpected(expected: FuzzRequest["expected"], { status }: Response): string | undefined {
   if (expected === "refused" && status < 400) return `the document refuses this request, the gateway answers ${status}`;
-  // the example of a path may name what does not exist
-  const isTaken = status < 400 || status === 404 || status === 406;
-  return expected === "taken" && !isTaken
-    ? `the document takes this request, the gateway answers ${status}`
+  // the example of a path may name something that does not exist
+  const isAccepted = status < 400 || status === 404 || status === 406;
+  return expected === "accepted" && !isAccepted
+    ? `the document accepts this request, the gateway answers ${status}`
     : undefined;
 }
 
-function allowProblem({ status, headers }: Response, wanted: number): string | undefined {
+function allowError({ status, headers }: Response, wanted: number): string | undefined {
   if (status === 404) return undefined; // an odd value led to another path
-  if (status !== wanted) return `${status} where ${wanted} is right`;
+  if (status !== wanted) return `${status} instead of ${wanted}`;
   return headers.get("allow") === null ? `${status} without Allow` : undefined;
 }
 

@@ -2,8 +2,8 @@ import fc from "fast-check";
 import type { SchemaCheck } from "./schema-check.ts";
 import type { Parameter } from "./served-document.ts";
 
-/** What the document expects of a request: it is accepted, it is refused, or what it names may not exist. */
-export type Expected = "taken" | "refused" | "either";
+/** The document's expectation of a request. "either": its values are valid, but may name something that does not exist. */
+export type Expected = "accepted" | "refused" | "either";
 
 /** A value for a URL, before it is encoded. */
 export interface ParameterValue {
@@ -49,8 +49,8 @@ const odd = [
 /** Values of a parameter: the document's example, values that its schema allows, values just outside, and odd texts. */
 export function valuesOf({ schema, example }: Parameter, check: SchemaCheck): fc.Arbitrary<ParameterValue> {
   const judged = (text: string): ParameterValue => {
-    if (check.problemOf(schema, readAs(schema, text)) !== undefined) return { text, expected: "refused" };
-    return { text, expected: text === textOf(example) ? "taken" : "either" };
+    if (check.errorOf(schema, readAs(schema, text)) !== undefined) return { text, expected: "refused" };
+    return { text, expected: text === textOf(example) ? "accepted" : "either" };
   };
   const texts = [
     ...(example === undefined ? [] : [{ weight: 6, arbitrary: fc.constant(textOf(example)) }]),
@@ -72,9 +72,12 @@ function edgesOf(schema: Parameter["schema"]): fc.Arbitrary<string> {
   const choices = schema["enum"] as readonly string[] | undefined;
   if (choices !== undefined) return fc.constantFrom(...choices, ...choices.map((choice) => choice.toUpperCase()));
   if (type === "integer" || type === "number") {
-    const [least, most] = [Number(minimum ?? 0), Number(maximum ?? Number.MAX_SAFE_INTEGER)];
-    const edges = [least - 1, least, least + 1, most - 1, most, most + 1].map(String);
-    return fc.oneof(fc.constantFrom(...edges), fc.integer({ min: least, max: Math.min(most, 2 ** 31) }).map(String));
+    const [lowest, highest] = [Number(minimum ?? 0), Number(maximum ?? Number.MAX_SAFE_INTEGER)];
+    const edges = [lowest - 1, lowest, lowest + 1, highest - 1, highest, highest + 1].map(String);
+    return fc.oneof(
+      fc.constantFrom(...edges),
+      fc.integer({ min: lowest, max: Math.min(highest, 2 ** 31) }).map(String),
+    );
   }
   if (type === "boolean") return fc.constantFrom("true", "false", "1", "yes");
   if (format === "date-time") return fc.constantFrom(...instants);

@@ -3,7 +3,7 @@ import { type Expected, type ParameterValue, valuesOf } from "./parameter-values
 import type { SchemaCheck } from "./schema-check.ts";
 import type { Operation, Parameter } from "./served-document.ts";
 
-/** A request of an operation, and what the document expects of it. */
+/** A request of an operation, and the document's expectation of it. */
 export interface FuzzRequest {
   readonly operation: Operation;
   readonly method: string;
@@ -32,11 +32,11 @@ export function requestsOf(operations: readonly Operation[], check: SchemaCheck)
 function requestsTo(operation: Operation, check: SchemaCheck): fc.Arbitrary<FuzzRequest> {
   return fc.oneof(
     { weight: 2, arbitrary: anyRequestsTo(operation, check) },
-    { weight: 1, arbitrary: rightRequestsTo(operation) },
+    { weight: 1, arbitrary: validRequestsTo(operation) },
   );
 }
 
-function rightRequestsTo(operation: Operation): fc.Arbitrary<FuzzRequest> {
+function validRequestsTo(operation: Operation): fc.Arbitrary<FuzzRequest> {
   const { method, parameters, body, answers } = operation;
   const example = ({ name, example: value }: Parameter): string => `${name}=${encoded(String(value))}`;
   const optional = parameters.filter((each) => each.in === "query" && !each.required && each.example !== undefined);
@@ -50,7 +50,7 @@ function rightRequestsTo(operation: Operation): fc.Arbitrary<FuzzRequest> {
         encoded(String(parameters.find((each) => each.in === "path" && each.name === name)?.example)),
       );
       return {
-        ...{ operation, method, target: query === "" ? path : `${path}?${query}`, expected: "taken" as const },
+        ...{ operation, method, target: query === "" ? path : `${path}?${query}`, expected: "accepted" as const },
         headers: { accept: type, ...(body === undefined ? {} : json) },
         body: body === undefined ? undefined : JSON.stringify(body.example),
       };
@@ -65,18 +65,18 @@ function anyRequestsTo(operation: Operation, check: SchemaCheck): fc.Arbitrary<F
     { weight: 1, arbitrary: fc.constantFrom(...methods) },
   );
   const parts = { path, query: queriesOf(operation, check), method, headers: headersOf(operation) };
-  return fc.record({ ...parts, body: bodiesOf(operation, check) }).map((made) => {
-    const values = Object.values(made.path);
-    const target = operation.path.replace(/\{(\w+)\}/g, (_, name: string) => encoded(made.path[name]?.text ?? ""));
-    const query = made.query.map(({ text }) => text).join("&");
-    const isSent = made.method !== "GET" && made.method !== "HEAD";
+  return fc.record({ ...parts, body: bodiesOf(operation, check) }).map((drawn) => {
+    const values = Object.values(drawn.path);
+    const target = operation.path.replace(/\{(\w+)\}/g, (_, name: string) => encoded(drawn.path[name]?.text ?? ""));
+    const query = drawn.query.map(({ text }) => text).join("&");
+    const isSent = drawn.method !== "GET" && drawn.method !== "HEAD";
     return {
       operation,
-      method: made.method,
+      method: drawn.method,
       target: query === "" ? target : `${target}?${query}`,
-      headers: isSent && made.body !== undefined ? { ...made.headers, ...made.body.headers } : made.headers,
-      body: isSent ? made.body?.text : undefined,
-      expected: worstOf([...values, ...made.query, ...(made.body === undefined ? [] : [made.body])]),
+      headers: isSent && drawn.body !== undefined ? { ...drawn.headers, ...drawn.body.headers } : drawn.headers,
+      body: isSent ? drawn.body?.text : undefined,
+      expected: worstOf([...values, ...drawn.query, ...(drawn.body === undefined ? [] : [drawn.body])]),
     };
   });
 }
@@ -84,19 +84,19 @@ function anyRequestsTo(operation: Operation, check: SchemaCheck): fc.Arbitrary<F
 /** `.`, `..` and an empty text would lead to another path. */
 function pathValuesOf(parameter: Parameter, check: SchemaCheck): fc.Arbitrary<ParameterValue> {
   return fc.oneof(
-    { weight: 3, arbitrary: fc.constant({ text: String(parameter.example), expected: "taken" as const }) },
+    { weight: 3, arbitrary: fc.constant({ text: String(parameter.example), expected: "accepted" as const }) },
     { weight: 1, arbitrary: valuesOf(parameter, check).filter(({ text }) => !["", ".", ".."].includes(text)) },
   );
 }
 
 function queriesOf({ parameters }: Operation, check: SchemaCheck): fc.Arbitrary<QueryPart[]> {
-  const known = parameters.filter((parameter) => parameter.in === "query");
-  const given = known.map((parameter) => queryPartsOf(parameter, check));
+  const declared = parameters.filter((parameter) => parameter.in === "query");
+  const declaredParts = declared.map((parameter) => queryPartsOf(parameter, check));
   const unknown = fc
     .tuple(fc.constantFrom(...unknownNames), fc.constantFrom("", "1", "x"))
     .map(([name, value]): QueryPart[] => [{ text: `${encoded(name)}=${value}`, expected: "refused" }]);
   const rarely = fc.oneof({ weight: 30, arbitrary: fc.constant<QueryPart[]>([]) }, { weight: 1, arbitrary: unknown });
-  return fc.tuple(...given, rarely).map((parts) => parts.flat());
+  return fc.tuple(...declaredParts, rarely).map((parts) => parts.flat());
 }
 
 /** A parameter absent, once, or wrong: twice, or not encoded. */
@@ -150,8 +150,8 @@ function bodiesOf({ body }: Operation, check: SchemaCheck): fc.Arbitrary<Body | 
   const odd = fc.constantFrom(...oddBodies);
   if (body === undefined) return fc.option(odd, { nil: undefined });
   const judged = (value: unknown): Body => {
-    const isRight = check.problemOf(body.schema, value) === undefined;
-    const expected = Bun.deepEquals(value, body.example) ? "taken" : "either";
+    const isRight = check.errorOf(body.schema, value) === undefined;
+    const expected = Bun.deepEquals(value, body.example) ? "accepted" : "either";
     return { text: JSON.stringify(value), headers: json, expected: isRight ? expected : "refused" };
   };
   return fc.oneof(fc.constant(judged(body.example)), fc.jsonValue().map(judged), odd);
@@ -159,7 +159,7 @@ function bodiesOf({ body }: Operation, check: SchemaCheck): fc.Arbitrary<Body | 
 
 function worstOf(parts: readonly { readonly expected: Expected }[]): Expected {
   for (const each of ["refused", "either"] as const) if (parts.some(({ expected }) => expected === each)) return each;
-  return "taken";
+  return "accepted";
 }
 
 /** Half of a surrogate pair cannot be encoded. */

@@ -4,8 +4,8 @@ import type { Schema, ServedDocument } from "./served-document.ts";
 
 /** Checks values against the document's schemas. */
 export interface SchemaCheck {
-  /** @returns what is wrong with the value; undefined if nothing is */
-  problemOf(schema: Schema, value: unknown): string | undefined;
+  /** @returns the error in the value; undefined for a valid value */
+  errorOf(schema: Schema, value: unknown): string | undefined;
 }
 
 /** Creates a check from a document. It checks formats, and refuses fields that a schema does not name. */
@@ -19,14 +19,14 @@ export function schemaCheckOf({ schemas }: ServedDocument): SchemaCheck {
   };
   const compiled = new Map<Schema, ValidateFunction>();
   const validatorOf = (schema: Schema): ValidateFunction => {
-    const known = compiled.get(schema);
-    if (known !== undefined) return known;
+    const cached = compiled.get(schema);
+    if (cached !== undefined) return cached;
     const validator = ajv.compile({ ...(closed(schema) as Schema), components });
     compiled.set(schema, validator);
     return validator;
   };
   return {
-    problemOf: (schema, value) => {
+    errorOf: (schema, value) => {
       const validate = validatorOf(schema);
       return validate(value) ? undefined : ajv.errorsText(validate.errors, { dataVar: "body" });
     },

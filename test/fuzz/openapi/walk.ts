@@ -24,8 +24,8 @@ export async function walk(url: string, requests: number, seed: number): Promise
     const answer = await send(url, request);
     const key = `${request.operation.id} ${request.method} ${answer.status}`;
     answers.set(key, (answers.get(key) ?? 0) + 1);
-    const problem = await checkAnswer(request, answer);
-    if (problem !== undefined) throw new Error(problem);
+    const error = await checkAnswer(request, answer);
+    if (error !== undefined) throw new Error(error);
   });
   const result = await fc.check(property, { numRuns: requests, seed });
   const [request] = result.counterexample ?? [];

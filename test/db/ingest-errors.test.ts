@@ -8,12 +8,12 @@ import { type Collecting, recordsPerMessage, startCollecting } from "../support/
 import { createDatabase, withClient } from "../support/postgres-database.ts";
 import { openTcpProxy } from "../support/tcp-proxy.ts";
 
-// Whatever is the matter with the database: the message stays, nothing of it is stored, /health says what it is and what
-// helps; and it is stored once when that is over.
+// During any error of the database, the message stays in the queue, nothing of it is stored, and /health reports the error and
+// its remedy. After the error has ended, the message is stored once.
 
 setDefaultTimeout(60_000);
 
-/** Few, so that they can be used up. */
+/** Few, so that a test can use all of them. */
 const maxConnections = 12;
 
 let server: PostgresServer;
@@ -52,7 +52,7 @@ function open(url: string, connections = 1): PostgresClient {
   return client;
 }
 
-/** Ends what the collector has open: what is the matter is met by a new connection. */
+/** Ends the collector's sessions, so that a new connection meets the error. */
 const endOthers = (client: PostgresClient): Promise<unknown> =>
   client.query(
     "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = current_database()",
@@ -68,7 +68,7 @@ function untilLocked(client: PostgresClient): Promise<number> {
   });
 }
 
-/** Lets others read the telemetry and not write it, until it is let go. */
+/** Locks the telemetry against writes. @returns a function that releases the lock */
 async function lockTelemetry(url: string): Promise<() => Promise<void>> {
   const [locked, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const lock = open(url).transaction(async (executor) => {
@@ -83,12 +83,12 @@ async function lockTelemetry(url: string): Promise<() => Promise<void>> {
   };
 }
 
-async function untilFault(pattern: RegExp): Promise<void> {
-  // a server that shuts down says so for some milliseconds only
+async function untilError(pattern: RegExp): Promise<void> {
+  // a server that shuts down reports it for some milliseconds only
   await until(() => pattern.test(collecting.error() ?? ""), { everyMs: 2 });
 }
 
-/** What is stored of the messages up to a number, each of them once and whole. */
+/** Expects that this number of messages is stored, each once and completely. */
 async function expectStored(client: PostgresClient, messages: number): Promise<void> {
   const [stored] = await client.query(
     `select (select count(*)::int from ingested_messages) as messages, count(*)::int as records,
@@ -98,14 +98,14 @@ async function expectStored(client: PostgresClient, messages: number): Promise<v
   expect(stored).toEqual({ messages, records: messages * recordsPerMessage, numbers: messages, values });
 }
 
-/** A first message is stored, a second meets the trouble. */
-async function goThrough(url: string, trouble: () => Promise<void>, says: RegExp): Promise<void> {
+/** Stores a first message, causes an error, and waits until the second message meets it. */
+async function meetError(url: string, causeError: () => Promise<void>, pattern: RegExp): Promise<void> {
   collecting = await startCollecting(url);
   await collecting.publish(1);
   await collecting.untilStored();
-  await trouble();
+  await causeError();
   await collecting.publish(2);
-  await untilFault(says);
+  await untilError(pattern);
   expect(await collecting.queue.stats()).toMatchObject({ readyMessages: 0, inFlightMessages: 1, deadMessages: 0 });
 }
 
@@ -115,40 +115,40 @@ async function expectRecovery(url: string): Promise<void> {
   expect(await collecting.queue.stats()).toMatchObject({ readyMessages: 0, inFlightMessages: 0, deadMessages: 0 });
 }
 
-test("where there are too many connections a message waits, and is stored once when there are fewer", async () => {
+test("with too many connections a message waits, and is stored once after some have closed", async () => {
   const url = await database("connections");
   const others = open(server.url, maxConnections);
   const inside = open(url);
   let release = (): void => undefined;
   const released = new Promise<void>((resolve) => (release = resolve));
-  const held: Promise<unknown>[] = [];
-  await goThrough(
+  const transactions: Promise<unknown>[] = [];
+  await meetError(
     url,
     async () => {
       await inside.query("select 1");
       await endOthers(inside);
       for (let taken = 1; taken < maxConnections; taken += 1) {
         const isTaken = Promise.withResolvers<void>();
-        held.push(
+        transactions.push(
           others.transaction(async (executor) => {
             await executor.query("select 1");
             isTaken.resolve();
             await released;
           }),
         );
-        await Promise.race([isTaken.promise, held.at(-1)]);
+        await Promise.race([isTaken.promise, transactions.at(-1)]);
       }
     },
     /too many clients already \(53300\); each collector takes COLLECTOR_WORKERS \+ 1 connections: raise .*max_connections/,
   );
   await expectStored(inside, 1);
   release();
-  await Promise.all(held);
+  await Promise.all(transactions);
   await others.close();
   await expectRecovery(url);
 });
 
-/** Stores a first message, and lets a second one begin behind a lock. @returns takes the lock away */
+/** Stores a first message, and lets a second one wait for a lock. @returns a function that releases the lock */
 async function startBehindLock(url: string): Promise<() => Promise<void>> {
   collecting = await startCollecting(url);
   await collecting.publish(1);
@@ -163,7 +163,7 @@ test("a message whose statement takes too long is stored once when it no longer 
   const release = await lockTelemetry(url);
   await release();
   let unlock = release;
-  await goThrough(
+  await meetError(
     `${url}?statement_timeout=200`,
     async () => void (unlock = await lockTelemetry(url)),
     /statement timeout \(57014\); the server is slow or a lock is held: see pg_stat_activity; \?statement_timeout=/,
@@ -178,13 +178,13 @@ test("a message is stored once when an administrator ends the session in the mid
   const admin = open(url);
   const unlock = await startBehindLock(url);
   await admin.query("select pg_terminate_backend($1::int)", [await untilLocked(admin)]);
-  await untilFault(/administrator command \(57P01\); an administrator ended the session or stops the server/);
+  await untilError(/administrator command \(57P01\); an administrator ended the session or stops the server/);
   await expectStored(admin, 1);
   await unlock();
   await expectRecovery(url);
 });
 
-test("a message is stored once when a process of the server crashes, and takes the one with its transaction along", async () => {
+test("a message is stored once when a process of the server crashes, which also ends the session of its transaction", async () => {
   const url = await database("crashed");
   const admin = open(url);
   const unlock = await startBehindLock(url);
@@ -203,7 +203,7 @@ test("a message waits while the server is shut down, and is stored once when it 
   const url = await database("shutdown");
   const last = open(url);
   let ended: Promise<void> | undefined;
-  await goThrough(
+  await meetError(
     url,
     async () => {
       await last.query("select 1");
@@ -221,14 +221,14 @@ test("a message waits while the server is shut down, and is stored once when it 
   await expectStored(last, 1);
   await last.close();
   await ended;
-  await untilFault(/ECONNREFUSED.*; start the server, or correct DATABASE_URL/);
+  await untilError(/ECONNREFUSED.*; start the server, or correct DATABASE_URL/);
   await server.start();
   await expectRecovery(url);
 });
 
-test("a message waits while a standby has taken the address over, and is stored once when it is promoted", async () => {
+test("a message waits while a standby has taken over the address, and is stored once when it is promoted", async () => {
   const url = await database("failover");
-  await goThrough(
+  await meetError(
     url,
     async () => {
       await withClient(url, (admin) => admin.query("copy (select) to '/srv/data/standby.signal'"));
@@ -248,7 +248,7 @@ describe("a message waits for space on the disk", () => {
   const hint = "the database's disk is full: free space or enlarge it (data, tablespaces, pg_wal)";
   const device = "No space left on device (53100)";
 
-  /** Takes whole pages, so that no message finds room in those that are there. */
+  /** Fills the disk and the table's existing pages, so that no message fits into them. */
   async function fill(url: string): Promise<void> {
     server.disks?.tables.fill();
     const client = open(url);
@@ -264,11 +264,11 @@ describe("a message waits for space on the disk", () => {
     }
   }
 
-  test("of the tables: the server goes on, and so does the collector when there is space", async () => {
+  test("of the tables: the server continues, and so does the collector after space is free", async () => {
     const url = await database("tables_disk", "tables");
-    await goThrough(url, () => fill(url), new RegExp(RegExp.escape(`${device}; ${hint}`)));
+    await meetError(url, () => fill(url), new RegExp(RegExp.escape(`${device}; ${hint}`)));
     await expectStored(open(url), 1);
-    // trying again has left nothing behind either
+    // the retries have stored nothing, either
     const before = collecting.failures.length;
     await until(() => collecting.failures.length > before + 1);
     await expectStored(open(url), 1);
@@ -276,19 +276,19 @@ describe("a message waits for space on the disk", () => {
     await expectRecovery(url);
   });
 
-  test("of everything: the server ends, and starts when there is space", async () => {
+  test("of the whole cluster: the server ends, and starts after space is free", async () => {
     const url = await database("cluster_disk");
     const admin = open(url);
-    await goThrough(
+    await meetError(
       url,
       async () => {
         await admin.query("select 1");
         server.disks?.cluster.fill();
-        // the log is at its part's end: whoever writes next needs another part
+        // the log's segment ends here: the next write needs a new segment
         const next = "select pg_logical_emit_message(true, 'test', 'next'), pg_switch_wal()";
         await admin.query(next).catch(() => undefined);
       },
-      // only the one that needed it is told why, and that may be a process of the server's own
+      // only the session that needed the segment gets the reason, and that may be a process of the server itself
       /ECONNREFUSED.*a full disk stops it/,
     );
     expect(await server.start().catch((error: Error) => error.message)).toContain("No space left on device");
@@ -299,7 +299,7 @@ describe("a message waits for space on the disk", () => {
 });
 
 for (const which of ["piece", "answer"] as const) {
-  test(`every message is stored once when the way to the server is cut at every ${which} of an ingest in turn`, async () => {
+  test(`every message is stored once when the connection to the server is cut at every ${which} of an ingest in turn`, async () => {
     const url = new URL(await createDatabase(server, `cut_${which}`));
     await (await openPostgresStore({ url: url.href, migrate: true })).close();
     const proxy = await openTcpProxy({ host: url.hostname, port: Number(url.port) });
@@ -316,8 +316,8 @@ for (const which of ["piece", "answer"] as const) {
     await withClient(url.href, (client) => expectStored(client, number));
     expect(number).toBeGreaterThan(4);
     expect(collecting.failures.length).toBeGreaterThanOrEqual(number - 1);
-    // What was committed and whose answer was lost is found by the next try, and so is what was cut off behind the commit,
-    // at the GPUs' history.
+    // The next try reports a duplicate if the answer to the commit was lost, or if the connection was cut after the commit,
+    // during the write of the GPUs' history.
     const duplicates = collecting.results.filter(({ duplicate }) => duplicate).length;
     expect(duplicates).toBeGreaterThanOrEqual(which === "answer" ? 1 : 0);
     expect(duplicates).toBeLessThan(number / 2);

@@ -8,7 +8,7 @@ import { openPGliteClient } from "../../src/db/pglite-client.ts";
 import { writeFleetCsv } from "../../dev/fleet-csv.ts";
 import { startPipeline, stopPipeline, urlOf } from "../../dev/pipeline-process.ts";
 
-// DATA_DIR on a full disk: said, waited for, and nothing lost or half stored.
+// DATA_DIR on a full disk: the error is reported, the import waits, and nothing is lost or stored in part.
 
 setDefaultTimeout(120_000);
 
@@ -27,7 +27,7 @@ afterEach(async () => {
 
 const diskIsFull = /the disk of DATA_DIR \S+ is full: \d+ MiB are free, .*; free space or enlarge it/;
 
-test("an import waits for space, says so, and stores every record once when there is some", async () => {
+test("an import waits for space, reports it, and stores every record once after space is free", async () => {
   const csvFile = join(folder, "fleet.csv");
   await writeFleetCsv(csvFile, { hosts: 8, "gpus-per-host": 8, seconds: 60, seed: 1 });
   const rows = (await Bun.file(csvFile).text()).trimEnd().split("\n").slice(1);
@@ -39,25 +39,25 @@ test("an import waits for space, says so, and stores every record once when ther
   await until(async () => diskIsFull.test(await (await fetch(health)).text()), { timeoutMs: 60_000 });
   disk.free();
   const [report] = await pipeline.waitFor(/records stored.*samples\/s/s);
-  // in all: what was committed just before the disk was full, and not told, counts for another run
+  // the total: a commit that was not confirmed before the disk was full does not count for this run
   expect(report).toMatch(new RegExp(`records stored .* ${records.toLocaleString("en-US")}\n`));
   await stopPipeline(pipeline);
   expect(pipeline.subprocess.exitCode).toBe(0);
 });
 
-test("what a full disk holds can be read, and is not written to before there is space for the log as well", async () => {
+test("data on a full disk can be read; writes are refused until space for the log is free", async () => {
   const client = await openPGliteClient(join(disk.path, "data"));
   const store = (value: number): Promise<unknown> =>
-    client.transaction((executor) => executor.query("insert into kept values ($1)", [value]));
-  await client.query("create table kept (value int)");
+    client.transaction((executor) => executor.query("insert into numbers values ($1)", [value]));
+  await client.query("create table numbers (value int)");
   await store(1);
   disk.fill();
   const refused = await store(2).catch((error: unknown) => error);
   expect(refused).toMatchObject({ code: "store_unavailable", retryable: true });
   expect((refused as Error).message).toMatch(diskIsFull);
-  expect(await client.query("select value from kept")).toEqual([{ value: 1 }]);
+  expect(await client.query("select value from numbers")).toEqual([{ value: 1 }]);
   disk.free();
   await store(3);
-  expect(await client.query("select value from kept")).toEqual([{ value: 1 }, { value: 3 }]);
+  expect(await client.query("select value from numbers")).toEqual([{ value: 1 }, { value: 3 }]);
   await client.close();
 });
