@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript";
 
-// The rules that the compiler, the linter and dependency-cruiser do not know.
+// The rules that the compiler, the linter and dependency-cruiser do not check.
 
 const root = join(import.meta.dir, "..");
 
@@ -38,7 +38,7 @@ const documents = [
 ].map((path) => ({ path, text: readFileSync(join(root, path), "utf8") }));
 const everything = [...sources, ...filesIn("scripts", "dev", "bench", "test"), ...client];
 
-/** Every node of a file for which the finder has something to say, with its line. */
+/** The finder's results for the nodes of the files, each with its line. */
 function findAll(files: readonly SourceFile[], find: (node: ts.Node) => string | undefined): string[] {
   const found: string[] = [];
   for (const { path, tree } of files) {
@@ -74,7 +74,7 @@ test("only main ends the process", () => {
   expect(usesOf(["process.exit", "process.exitCode", "process.abort"], outside("src/main.ts"))).toEqual([]);
 });
 
-test("time and chance come from outside: only the clock looks at the machine's", () => {
+test("only the clock reads the machine's time", () => {
   const global = ["Date.now", "new Date()", "performance.now", "setInterval", "Bun.sleep"];
   expect(usesOf(global, outside("src/kit/clock.ts", "src/main.ts"))).toEqual([]);
 });
@@ -85,7 +85,7 @@ test("chance in the simulated fleet comes from its seed", () => {
   expect(usesOf(["Math.random", "crypto.randomUUID", "crypto.getRandomValues"], simulated)).toEqual([]);
 });
 
-test("what a caller chooses between is made in src/roles/, or by its own file's open function", () => {
+test("interchangeable implementations are created in src/roles/, in their own file or in an open-*.ts file", () => {
   const interfaces = ["Queue", "Source", "TelemetryStore", "TelemetryQueries", "HotTier", "Service", "BaseService"];
   const homes = new Map<string, string>();
   for (const { path, tree } of sources) {
@@ -99,7 +99,7 @@ test("what a caller chooses between is made in src/roles/, or by its own file's 
   }
   expect(homes.size).toBeGreaterThan(0);
   const outsideRoles = sources.filter(({ path }) => !path.startsWith("src/roles/"));
-  const made = outsideRoles.flatMap((file) =>
+  const creations = outsideRoles.flatMap((file) =>
     findAll([file], (node) => {
       const driver = ts.isNewExpression(node) ? node.expression.getText() : "";
       const home = homes.get(driver) ?? file.path;
@@ -107,7 +107,7 @@ test("what a caller chooses between is made in src/roles/, or by its own file's 
       return home === file.path || isOpener ? undefined : `new ${driver}`;
     }),
   );
-  expect(made).toEqual([]);
+  expect(creations).toEqual([]);
 });
 
 test("the start and stop of every service are exercised", () => {
@@ -124,7 +124,7 @@ test("the start and stop of every service are exercised", () => {
   expect(services.filter((name) => !exercised.includes(`new ${name}(`))).toEqual([]);
 });
 
-test("every exported function, class and interface says what it is for; options are said by their fields", () => {
+test("every exported function, class and interface has a docstring; options need none", () => {
   const bare = findAll([...sources, ...client], (node) => {
     const isDeclaration =
       ts.isFunctionDeclaration(node) || ts.isClassDeclaration(node) || ts.isInterfaceDeclaration(node);
@@ -155,12 +155,12 @@ test("files are named in kebab-case and stay below 300 lines; the catalogue may 
   expect(long.map(({ path }) => path)).toEqual([]);
 });
 
-test("nothing is left to do in the code", () => {
+test("no file has a mark of unfinished work", () => {
   const marks = everything.filter(({ text }) => /\b(?:TODO|FIXME|XXX|HACK)\b/.test(text));
   expect(marks.map(({ path }) => path).filter((path) => path !== "test/architecture.test.ts")).toEqual([]);
 });
 
-test("interfaces have at most seven methods, inherited ones and those of an intersection included", () => {
+test("interfaces have at most seven methods, including inherited ones and those of an intersection", () => {
   const declared = new Map<string, { readonly own: number; readonly bases: readonly string[] }>();
   findAll(sources, (node) => {
     const isIntersection = ts.isTypeAliasDeclaration(node) && ts.isIntersectionTypeNode(node.type);
@@ -182,7 +182,7 @@ test("interfaces have at most seven methods, inherited ones and those of an inte
   expect([...declared.keys()].filter((name) => countOf(name) > 7)).toEqual([]);
 });
 
-/** Words at which readers stumbled, and what to write instead. */
+/** Unclear words, and their replacements. */
 const unplainWords: readonly (readonly [words: string, plain: string])[] = [
   ["told of|heard of|hears? of|said of", "receives, is notified"],
   ["what of", "which part of"],
@@ -219,7 +219,7 @@ function methodsOf(node: ts.InterfaceDeclaration): number {
   return node.members.filter(ts.isMethodSignature).length;
 }
 
-/** The names of what an interface extends, or of the parts of an intersection. */
+/** The names of the interfaces that an interface extends, or of the parts of an intersection. */
 function basesOf(node: ts.InterfaceDeclaration | ts.TypeAliasDeclaration): string[] {
   if (ts.isInterfaceDeclaration(node)) {
     return (node.heritageClauses ?? []).flatMap(({ types }) => types.map(({ expression }) => expression.getText()));

@@ -31,7 +31,7 @@ describe("configuration", () => {
     expect(config.timestamps).toBeUndefined();
   });
 
-  test("every error is reported at once, with variable, value and what would be right", () => {
+  test("every error is reported at once, with variable, value and accepted values", () => {
     const errors = errorsOf({ PORT: "99999", STREAM_INTERVAL: "2", LOOP_MODE: "maybe", ROLE: "streamer,cook" });
     expect(errors).toHaveLength(4);
     expect(errors.join("\n")).toContain("PORT=99999 is not usable: expected a whole number from 0 to 65535");
@@ -54,7 +54,7 @@ describe("configuration", () => {
     for (const text of ["0x10", "1e3", "10.5", "ten", "-1"]) expect(errorsOf({ BATCH_SIZE: text })).toHaveLength(1);
   });
 
-  test("a list that is not usable is answered with what its own elements look like", () => {
+  test("the error of a list shows the form of its elements", () => {
     expect(errorsOf({ CORS_ORIGINS: "dash.example" })[0]).toContain("a comma list of http://host, https://host or *");
     expect(errorsOf({ ETCD_ENDPOINTS: "etcd" })[0]).toContain("a comma list of http://host:port or https://host:port");
   });
@@ -63,7 +63,7 @@ describe("configuration", () => {
     expect(parseConfig({ PORT: "", CLUSTER_ID: " east " })).toMatchObject({ port: 8080, clusterId: "east" });
   });
 
-  test("a streamer without its collector is refused while the queue lives in memory", () => {
+  test("a streamer without its collector is refused while the queue is in memory", () => {
     expect(errorsOf({ ROLE: "streamer" })[0]).toContain("must run in one process");
     expect(errorsOf({ ROLE: "gateway" })).toEqual([]);
     expect(errorsOf({ ROLE: "streamer, collector" })).toEqual([]);
@@ -74,7 +74,7 @@ describe("configuration", () => {
     expect(errorsOf({ LOOP_MODE: "true", TIMESTAMPS: "now", CSV_FILE: "fleet.csv" })).toEqual([]);
   });
 
-  test("the table of the effective configuration shows what was set and what is default", () => {
+  test("the table of the effective configuration shows each value and its default", () => {
     const rows = new Map(shownSettings(parseConfig({ PORT: "9090" })).map((row) => [row.env, row]));
     expect(rows.get("PORT")).toMatchObject({ value: "9090", default: "8080" });
     expect(rows.get("ROLE")).toMatchObject({ value: roleNames.join(",") });

@@ -8,7 +8,7 @@ import { type PostgresServer, startPostgres } from "../dev/servers/postgres.ts";
 import { type PipelineProcess, startPipeline, urlOf } from "../dev/pipeline-process.ts";
 import { expectStopped } from "./support/expect-stopped.ts";
 
-// Collectors and gateways as processes of their own, with an etcd and a database that fail and recover.
+// Collectors and gateways as separate processes, with an etcd and a database that fail and recover.
 
 let etcd: EtcdCluster;
 let postgres: PostgresServer;
@@ -58,7 +58,7 @@ async function ask(url: string, path: string): Promise<Answer> {
 const recoveryMs = 40_000;
 const until = (check: () => Promise<boolean>): Promise<true> => untilTrue(check, { timeoutMs: recoveryMs });
 
-const knows12 = async (url: string): Promise<boolean> => (await ask(url, "/api/v1/gpus")).body.count === 12;
+const hasAllGpus = async (url: string): Promise<boolean> => (await ask(url, "/api/v1/gpus")).body.count === 12;
 
 /** The instant of the newest record that a gateway serves, milliseconds since the epoch. */
 async function newestMs(url: string): Promise<number> {
@@ -66,15 +66,15 @@ async function newestMs(url: string): Promise<number> {
   return Date.parse(body.data?.[0]?.timestamp ?? "");
 }
 
-test("without the database, running and new gateways serve hierarchy and newest records; all recovers with it", async () => {
+test("without the database, running and new gateways serve hierarchy and newest records; everything recovers with it", async () => {
   start("collector");
   start("streamer");
   const url = await urlOf(start("gateway"));
-  await until(() => knows12(url));
+  await until(() => hasAllGpus(url));
   await postgres.kill();
   const late = await urlOf(start("gateway"));
   for (const gateway of [url, late]) {
-    await until(() => knows12(gateway));
+    await until(() => hasAllGpus(gateway));
     for (const path of ["gpus", "hosts", "clusters", "telemetry/latest"]) {
       expect([path, (await ask(gateway, `/api/v1/${path}`)).status]).toEqual([path, 200]);
     }
@@ -86,20 +86,20 @@ test("without the database, running and new gateways serve hierarchy and newest 
     expect(health.body.components?.store).toMatchObject({ status: "down", reason: expect.any(String) as unknown });
     expect((await fetch(`${gateway}/health/ready`)).status).toBe(200);
   }
-  const stoodAtMs = await newestMs(url);
+  const beforeMs = await newestMs(url);
   await postgres.start();
   for (const gateway of [url, late]) {
     await until(async () => (await ask(gateway, "/api/v1/telemetry")).status === 200);
-    await until(async () => (await newestMs(gateway)) > stoodAtMs);
+    await until(async () => (await newestMs(gateway)) > beforeMs);
     await until(async () => (await ask(gateway, "/health")).body.status === "ok");
   }
 }, 180_000);
 
-test("without etcd, running and new gateways serve history and the last known fleet; newest records move again with it", async () => {
+test("without etcd, running and new gateways serve history and an older state of the fleet; newest records continue with it", async () => {
   start("collector");
   start("streamer");
   const url = await urlOf(start("gateway"));
-  await until(() => knows12(url));
+  await until(() => hasAllGpus(url));
   await etcd.members[0]?.kill();
   const late = await urlOf(start("gateway"));
   for (const gateway of [url, late]) {
@@ -108,13 +108,13 @@ test("without etcd, running and new gateways serve history and the last known fl
     expect([health.status, health.body.status]).toEqual([200, "degraded"]);
     expect(health.body.components?.fleet?.reason).toContain("the fleet's newest state is not updated");
     expect((await ask(gateway, "/api/v1/telemetry")).status).toBe(200);
-    expect(await knows12(gateway)).toBe(true);
+    expect(await hasAllGpus(gateway)).toBe(true);
     expect((await fetch(`${gateway}/health/ready`)).status).toBe(200);
   }
-  const stoodAtMs = await newestMs(url);
+  const beforeMs = await newestMs(url);
   await etcd.members[0]?.start();
   for (const gateway of [url, late]) {
-    await until(async () => (await newestMs(gateway)) > stoodAtMs);
+    await until(async () => (await newestMs(gateway)) > beforeMs);
     await until(async () => (await ask(gateway, "/health")).body.components?.fleet?.status === "ok");
   }
   await until(async () => {

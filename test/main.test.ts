@@ -19,7 +19,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-test("with nothing set it shows a live simulated fleet, and SIGTERM ends it cleanly with everything stored", async () => {
+test("without settings it shows a live simulated fleet, and SIGTERM ends it cleanly with everything stored", async () => {
   const pipeline = start("live", { SIM_INTERVAL: "100ms" });
   const url = await urlOf(pipeline);
   const gpuCount = async (): Promise<number> =>

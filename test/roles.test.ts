@@ -62,7 +62,7 @@ for (const [name, streamers, collectors] of [
   ["two streamers, two collectors and a gateway", 2, 2],
 ] as const) {
   test.skipIf(realCsv === undefined)(
-    `${name} import the real CSV once, with the expected figures`,
+    `${name} import the real CSV once, with the expected counts`,
     async () => {
       const topic = `roles-${streamers}-${run}`;
       // a name of its own: the same file of an earlier run would be the same source, already imported

@@ -12,7 +12,7 @@ const host = "mtv5-dgx1-hgpu-032";
 const names = { uuid, cluster_id: "local-cluster", host_id: host, hostname: host, gpu_id: "4" };
 const window = "?start_time=2025-07-18T20:42:34Z&end_time=2025-07-18T20:42:36Z";
 
-/** How many elements each endpoint returns; the others have a test of their own. */
+/** The number of elements that each endpoint returns; the others have tests of their own. */
 const counts: Readonly<Record<string, number | undefined>> = {
   "GET /api/v1/gpus": realFigures.gpus,
   "GET /api/v1/gpus/{uuid}/telemetry": 4,
@@ -39,8 +39,8 @@ const pages: Readonly<Record<string, RegExp>> = {
   "GET /swagger/swagger.yaml": /^application\/yaml/,
 };
 
-/** How many records each telemetry endpoint returns with each of the parameters. */
-const narrowed: Readonly<Record<string, readonly number[]>> = {
+/** The number of records that each telemetry endpoint returns with each of the parameters. */
+const countsWithParameter: Readonly<Record<string, readonly number[]>> = {
   "?start_time=2025-07-18T20:42:34Z": [4, 4, 100, 100],
   "?end_time=2025-07-18T20:42:36Z": [3, 3, 100, 0],
   "?limit=100": [4, 4, 100, 100],
@@ -68,10 +68,10 @@ const outputs: readonly [command: RegExp, expected: unknown][] = [
 ];
 
 const reference = referenceText ?? { endpoints: [], parameters: [], commands: [], graphQlQueries: [], json: [] };
-const isWithout = referenceText === undefined || realCsv === undefined;
+const isMissing = referenceText === undefined || realCsv === undefined;
 const hasTools = Bun.which("curl") !== null && Bun.which("jq") !== null;
 
-describe.skipIf(isWithout)("the API reference, as it is written", () => {
+describe.skipIf(isMissing)("the API reference, as it is written", () => {
   let gateway: LoadedGateway;
   beforeAll(async () => void (gateway = await startLoadedGateway()), 90_000);
   afterAll(() => gateway.stop());
@@ -102,24 +102,28 @@ describe.skipIf(isWithout)("the API reference, as it is written", () => {
     expect(reference.parameters.length).toBeGreaterThan(3);
     for (const parameter of reference.parameters) {
       for (const [at, path] of ofTelemetry.entries()) {
-        expect(await countAt(path + parameter)).toEqual([path + parameter, 200, narrowed[parameter]?.[at] ?? NaN]);
+        expect(await countAt(path + parameter)).toEqual([
+          path + parameter,
+          200,
+          countsWithParameter[parameter]?.[at] ?? NaN,
+        ]);
       }
     }
   });
 
-  test.skipIf(!hasTools)("every command of a shell does what it says (skipped without curl and jq)", async () => {
+  test.skipIf(!hasTools)("every shell command has the expected output (skipped without curl and jq)", async () => {
     const commands = reference.commands.filter((command) => command.startsWith("curl"));
     expect(commands.length).toBeGreaterThan(8);
     for (const command of commands) {
-      const here = command.replaceAll("http://localhost:8080", gateway.url).replace("curl ", "curl -sS ");
-      const child = Bun.spawn(["bash", "-o", "pipefail", "-c", here], {
+      const local = command.replaceAll("http://localhost:8080", gateway.url).replace("curl ", "curl -sS ");
+      const child = Bun.spawn(["bash", "-o", "pipefail", "-c", local], {
         stdout: "pipe",
         stderr: "pipe",
         timeout: 20_000,
       });
-      const [text, complaints] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+      const [text, errors] = await Promise.all([child.stdout.text(), child.stderr.text()]);
       const expected = outputs.find(([pattern]) => pattern.test(command))?.[1];
-      expect([command, await child.exited, complaints]).toEqual([command, 0, ""]);
+      expect([command, await child.exited, errors]).toEqual([command, 0, ""]);
       expect([command, JSON.parse(text) as unknown]).toEqual([command, expected ?? "an expectation of its own"]);
     }
   });
@@ -154,18 +158,18 @@ describe.skipIf(isWithout)("the API reference, as it is written", () => {
 
   test("the WebSocket accepts the subscription, and its updates have the documented fields", async () => {
     const [subscription = {}, update = {}] = reference.json;
-    const told: Record<string, unknown>[] = [];
+    const received: Record<string, unknown>[] = [];
     const socket = new WebSocket(`${gateway.url.replace("http", "ws")}/ws`);
-    socket.onmessage = ({ data }) => void told.push(JSON.parse(data as string) as Record<string, unknown>);
+    socket.onmessage = ({ data }) => void received.push(JSON.parse(data as string) as Record<string, unknown>);
     socket.onopen = () => {
       socket.send(JSON.stringify(subscription));
       // the file was imported before the subscription: its records come from the history
       socket.send(JSON.stringify({ ...subscription, id: "history", since: "2025-07-18T20:42:34Z" }));
     };
-    await until(() => told.some(({ type }) => type === "replayed"));
+    await until(() => received.some(({ type }) => type === "replayed"));
     socket.close();
-    expect(told.filter(({ type }) => type === "subscribed").length).toBe(2);
-    const updates = told.filter(({ type, id }) => type === update["type"] && id === "history");
+    expect(received.filter(({ type }) => type === "subscribed").length).toBe(2);
+    const updates = received.filter(({ type, id }) => type === update["type"] && id === "history");
     expect(Object.keys(updates[0] ?? {})).toEqual(expect.arrayContaining(Object.keys(update)));
     expect(updates[0]).toMatchObject({ timestamp: update["timestamp"], gpu_uuid: update["gpu_uuid"] });
     const values = mergedValues(updates.map(({ data }) => data as Record<string, unknown>));

@@ -93,7 +93,7 @@ describe.skipIf(realCsv === undefined)("the API reference", () => {
     expect(health.status).toBe("ok");
   });
 
-  test("GraphQL answers what curl posts", async () => {
+  test("GraphQL answers a query that curl posts", async () => {
     const answer = await fetch(`${gateway.url}/graphql`, {
       method: "POST",
       headers: { "content-type": "application/json" },
@@ -110,10 +110,10 @@ describe.skipIf(realCsv === undefined)("the API reference", () => {
   });
 
   test("/ws accepts the documented subscription", async () => {
-    const { told, close } = await subscribed(gateway.url, uuid);
-    await until(() => told.some(({ type }) => type === "subscribed"));
+    const { received, close } = await subscribed(gateway.url, uuid);
+    await until(() => received.some(({ type }) => type === "subscribed"));
     close();
-    expect(told.map(({ type }) => type)).not.toContain("error");
+    expect(received.map(({ type }) => type)).not.toContain("error");
   });
 
   test("the documentation has its former address", async () => {
@@ -134,12 +134,12 @@ test("/ws sends a live GPU's telemetry_update as documented", async () => {
   const gpus = async () => ((await (await fetch(`${url}/api/v1/gpus`)).json()) as Envelope).data;
   await until(async () => (await gpus()).length > 0);
   const live = String((await gpus())[0]?.["uuid"]);
-  const { told, close } = await subscribed(url, live);
-  await until(() => told.filter(({ type }) => type === "telemetry_update").length > 2);
+  const { received, close } = await subscribed(url, live);
+  await until(() => received.filter(({ type }) => type === "telemetry_update").length > 2);
   close();
   await stopPipeline(pipeline);
   await rm(dir, { recursive: true, force: true });
-  const update = told.findLast(({ type }) => type === "telemetry_update");
+  const update = received.findLast(({ type }) => type === "telemetry_update");
   expect(update).toEqual({
     type: "telemetry_update",
     timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z$/) as string,
@@ -155,10 +155,10 @@ test("/ws sends a live GPU's telemetry_update as documented", async () => {
 /** Sends the reference's subscription. */
 async function subscribed(url: string, gpu_uuid: string) {
   const socket = new WebSocket(`${url.replace("http", "ws")}/ws`);
-  const told: Record<string, unknown>[] = [];
-  socket.onmessage = ({ data }) => void told.push(JSON.parse(data as string) as Record<string, unknown>);
+  const received: Record<string, unknown>[] = [];
+  socket.onmessage = ({ data }) => void received.push(JSON.parse(data as string) as Record<string, unknown>);
   await new Promise((resolve) => (socket.onopen = resolve));
   const metrics = ["gpu_utilization", "temperature", "power_draw"];
   socket.send(JSON.stringify({ type: "subscribe", topic: "telemetry", filters: { gpu_uuid, metrics } }));
-  return { told, close: () => socket.close() };
+  return { received, close: () => socket.close() };
 }

@@ -57,7 +57,7 @@ const putValue = (endpoint: string, key: string, value: string, call?: Call): Pr
 
 interface Status {
   readonly id: string;
-  /** "0" while there is none. */
+  /** "0" without a leader. */
   readonly leader: string;
 }
 
@@ -71,7 +71,7 @@ function processesWith(text: string): string[] {
   return readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && readProc(pid, "cmdline").includes(text));
 }
 
-/** Processes that see a mount of the folder, this one or any other. */
+/** The processes that see a mount of the folder. */
 function mountsOf(folder: string): string[] {
   return readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && readProc(pid, "mountinfo").includes(folder));
 }
@@ -151,13 +151,13 @@ test("a cluster elects another leader when its leader is killed, and the killed 
 test("a frozen etcd does not answer, and continues where it stopped", async () => {
   const { members } = await etcdOf({ members: 1 });
   const [member] = members as [EtcdMember];
-  await putValue(member.clientUrl, "key", "kept");
+  await putValue(member.clientUrl, "key", "value");
   member.signal("SIGSTOP");
   await until(() => isStopped(member.pid));
   const answer = await fetch(`${member.clientUrl}/version`, { signal: AbortSignal.timeout(300) }).catch(() => "none");
   expect(answer).toBe("none");
   member.signal("SIGCONT");
-  expect(await until(() => getValue(member.clientUrl, "key"))).toBe("kept");
+  expect(await until(() => getValue(member.clientUrl, "key"))).toBe("value");
 });
 
 test("etcd with TLS and a user refuses clients without a certificate or without a token", async () => {
@@ -181,9 +181,9 @@ test("PostgreSQL has TimescaleDB, keeps a committed row after a kill, and nothin
   const server = toStop(await startPostgres());
   const first = new SQL(server.url, { max: 1 });
   await first`create extension timescaledb`;
-  await first`create table kept (at timestamptz not null, value int)`;
-  await first`select create_hypertable('kept', 'at')`;
-  await first`insert into kept values (now(), 42)`;
+  await first`create table stored (at timestamptz not null, value int)`;
+  await first`select create_hypertable('stored', 'at')`;
+  await first`insert into stored values (now(), 42)`;
   const folder = folderOf(server.pid);
   const pidBefore = server.pid;
   await server.kill();
@@ -191,7 +191,7 @@ test("PostgreSQL has TimescaleDB, keeps a committed row after a kill, and nothin
   await server.start();
   expect(server.pid).not.toBe(pidBefore);
   const second = new SQL(server.url, { max: 1 });
-  expect(rowsOf(await second`select value from kept`)).toEqual([{ value: 42 }]);
+  expect(rowsOf(await second`select value from stored`)).toEqual([{ value: 42 }]);
   expect(rowsOf(await second`show fsync`)).toEqual([{ fsync: "on" }]);
   await second.close();
   const { pid } = server;
@@ -203,7 +203,7 @@ for (const [how, endedBy, exitCode] of [
   ["stop", "SIGTERM", 0],
   ["kill -9 of the starter", "SIGKILL", 137],
 ] as const) {
-  test(`a server on disks of its own finds them full, and nothing of them is left after ${how}`, async () => {
+  test(`a server on small disks reports a full disk, and nothing of the disks is left after ${how}`, async () => {
     const script = `
       const { startPostgres } = await import("${import.meta.dir}/../dev/servers/postgres.ts");
       const mebibytes = 1024 ** 2;

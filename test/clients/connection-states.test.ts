@@ -48,7 +48,7 @@ const happen = {
 const notAGateway = ["close", "ended: ws://gateway/ws is not a gateway: it sent <html>"];
 const closed = ["close", "ended: ws://gateway/ws closed the connection: 1012 stopping"];
 
-/** The next state, and what happens on the way to it. */
+/** The next state, and the effects of the event in their order. */
 const table: Record<StateName, Record<Event, readonly [next: StateName, ...effects: string[]]>> = {
   ALIVE: {
     message: ["ALIVE", "message pong"],
@@ -84,7 +84,7 @@ describe.each(Object.keys(table) as StateName[])("a connection that is %s", (sta
   });
 });
 
-test("a socket that has not opened yet is not asked for a pong", () => {
+test("a socket that has not opened yet gets no ping", () => {
   const socket = new ScriptedSocket();
   const request = { type: "subscribe" } as const;
   const nothing = (): void => undefined;

@@ -10,7 +10,7 @@ type Operation = {
   }[Method];
 }[keyof paths];
 
-/** What the client sent and received. */
+/** The client's requests, and the sizes of their answers. */
 export interface Drive {
   /** Method and path of every request that was sent. */
   readonly sent: readonly { readonly method: string; readonly path: string }[];

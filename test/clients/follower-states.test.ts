@@ -59,7 +59,7 @@ const happen = {
   "close()": ({ follower }) => follower.close(),
 } satisfies Record<string, (opened: Opened) => void>;
 
-/** The next state, and what happens on the way to it. */
+/** The next state, and the effects of the event in their order. */
 const table: Record<StateName, Record<Event, readonly [next: StateName, ...effects: string[]]>> = {
   CONNECTING: {
     subscribed: ["FOLLOWING", "message subscribed"],
@@ -119,7 +119,7 @@ describe.each(Object.keys(table) as StateName[])("a follower that is %s", (state
   });
 });
 
-test("`ended` resolves when the follower is closed, also while it waits", async () => {
+test("`ended` resolves when the follower is closed, even while it waits", async () => {
   const { follower, socket } = openFollower();
   socket().closeFromServer();
   follower.close();

@@ -33,7 +33,7 @@ test("delivers the newest records of the selected GPUs", async () => {
   expect(received).toMatchObject([{ gpu_uuid: "GPU-a", timestamp: "2025-07-18T00:00:01Z", data: { temperature: 1 } }]);
 });
 
-test("connects again after a break, and gets the records of the meantime", async () => {
+test("connects again after a break, and gets the missed records", async () => {
   await gateway.store(record("GPU-r", 1));
   const proxy = await openProxy(gateway.port);
   const breaks: string[] = [];
@@ -79,12 +79,12 @@ test("after a break, a GPU that is behind the others misses no record, and a sil
   await proxy.close();
   const missed = ["GPU-behind 1995", "GPU-ahead 2001"];
   expect(received.slice(3)).toEqual(expect.arrayContaining(missed));
-  // beside them, each active GPU's newest record may come again, and no record of the silent one
+  // in addition, each active GPU's newest record may come again, but no record of the silent one
   const again = ["GPU-behind 1990", "GPU-ahead 2000"];
   expect(received.slice(3).filter((each) => ![...missed, ...again].includes(each))).toEqual([]);
 });
 
-test("an interrupted replay starts over, because some GPUs may have got none of it", async () => {
+test("an interrupted replay starts over, because some GPUs may have received none of it", async () => {
   const gpus = ["GPU-h1", "GPU-h2"];
   const received: string[] = [];
   const requested: string[] = [];
@@ -156,14 +156,14 @@ test("a quiet connection that answers pings stays open", async () => {
     onUpdate: () => undefined,
     onBreak: (reason) => void breaks.push(reason),
   });
-  // two pings in each time of silence that is allowed
+  // the client sends two pings in each silenceMs
   await until(() => pongs > 10);
   live.close();
   await live.ended;
   expect(breaks).toEqual([]);
 });
 
-test("waits longer after each failed attempt, also if the server is not a gateway", async () => {
+test("waits longer after each failed attempt, even if the server is not a gateway", async () => {
   const server = scriptedServer(({ sendText }) => sendText("hello"));
   const waits: number[] = [];
   const reasons: string[] = [];
@@ -187,7 +187,7 @@ function update(gpu_uuid: string, second: number, more: object): object {
   return { type: "telemetry_update", timestamp, gpu_uuid, data: { temperature: second }, ...more };
 }
 
-/** A WebSocket server that answers as the test decides.
+/** A WebSocket server whose answers the test chooses.
  *  @param onMessage called with each message of a client, and the number of its connection, from 1 */
 function scriptedServer(
   onMessage: (incoming: {

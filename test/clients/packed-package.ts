@@ -25,7 +25,7 @@ const compilerOptions = {
   ...{ noUnusedLocals: true, noUnusedParameters: true, noImplicitOverride: true, verbatimModuleSyntax: true },
 };
 
-/** Packs the client, and makes a project that has it and its dependencies installed, without the network. */
+/** Packs the client, and creates a project with it and its dependencies, without the network. */
 export async function makeConsumerProject(): Promise<ConsumerProject> {
   const dir = await mkdtemp(join(tmpdir(), "telemetry-consumer-"));
   const installed = join(dir, "node_modules/gpu-telemetry-client");

@@ -68,7 +68,7 @@ test("prints the queue, and lists, redrives and deletes dead letters", async () 
   expect([deleted.status, deleted.errors]).toEqual([1, expect.stringContaining("There is no dead letter")]);
 });
 
-test("the newest records have a column for each metric that they have, or for those requested", async () => {
+test("the newest records have a column for each of their metrics, or for each requested metric", async () => {
   const { text } = await run("latest", "--gpu", "GPU-cli");
   expect(text).toContain("│ gpu id │ temperature │ power draw │ namespace │");
   expect((await run("latest", "--metrics", "temperature")).text).not.toContain("power draw");
@@ -82,13 +82,13 @@ test("an unknown GPU is an error, instead of an empty table or a wait", async ()
   }
 });
 
-test("a subscription that the gateway refuses ends with its reason, once", async () => {
+test("a refused subscription prints its reason once and ends", async () => {
   const { status, errors } = await run("watch", "--metrics", "heat");
   expect([status, errors.trim().split("\n").length]).toEqual([1, 1]);
   expect(errors).toStartWith('filters.metrics[0]="heat" is not usable');
 });
 
-test("it ends without an error when its output is read no further", async () => {
+test("it ends without an error when the reader of its output has ended", async () => {
   const url = `http://127.0.0.1:${gateway.port}`;
   const script = `"${process.execPath}" scripts/telemetry.ts watch --url ${url} | head -n 1; echo "\${PIPESTATUS[0]}"`;
   const child = Bun.spawn(["bash", "-c", script], {

@@ -20,11 +20,11 @@ describe.skipIf(realCsv === undefined)("the client, with the real CSV loaded", (
       Object.keys(item).map((method) => ({ method: method.toUpperCase(), path: path.replace(/\{(\w+)\}/g, ":$1") })),
     );
     expect(operations.length).toBeGreaterThan(20);
-    const undriven = operations.filter(
+    const notCalled = operations.filter(
       (operation) =>
         !sent.some(({ method, path }) => method === operation.method && allowedMethods([operation], path).length > 0),
     );
-    expect(undriven).toEqual([]);
+    expect(notCalled).toEqual([]);
     expect(counts).toMatchObject({
       "get /api/v1/gpus": realFigures.gpus,
       "get /api/v1/hosts": realFigures.hosts,

@@ -18,7 +18,7 @@ test("a range that is covered to its end has no gap", () => {
   expect(gapsIn(range(10, 100), [range(10, 100)])).toEqual([]);
 });
 
-test("what lies outside a range is no gap of it", () => {
+test("covered ranges outside a range do not change its gaps", () => {
   expect(gapsIn(range(50, 100), [range(10, 60), range(90, 95), range(120, 130)])).toEqual([
     range(60, 90),
     range(95, 100),
