@@ -26,7 +26,7 @@ type FollowerState =
  *  It begins CONNECTING. Other messages do not change the state. */
 export class Follower {
   readonly ended: Promise<void>;
-  private readonly settleEnded: PromiseWithResolvers<void>;
+  private readonly endedResolvers: PromiseWithResolvers<void>;
   private readonly resumePoint: ResumePoint;
   private nextWaitMs: number;
   private state: FollowerState;
@@ -34,8 +34,8 @@ export class Follower {
   constructor(private readonly options: LiveOptions) {
     this.resumePoint = new ResumePoint(options.since);
     this.nextWaitMs = this.retryMs;
-    this.settleEnded = Promise.withResolvers();
-    this.ended = this.settleEnded.promise;
+    this.endedResolvers = Promise.withResolvers();
+    this.ended = this.endedResolvers.promise;
     // marks a rejection as handled, because callers may ignore `ended`
     this.ended.catch(() => undefined);
     this.state = { name: "CONNECTING", connection: this.connect() };
@@ -49,7 +49,7 @@ export class Follower {
     if (this.state.name === "WAITING") clearTimeout(this.state.timer);
     if ("connection" in this.state) this.state.connection.close();
     this.state = { name: "ENDED" };
-    this.settleEnded.resolve();
+    this.endedResolvers.resolve();
   }
 
   private get retryMs(): number {
@@ -98,7 +98,7 @@ export class Follower {
 
   /** CONNECTING -> ENDED. */
   private refuse(message: ErrorMessage): void {
-    this.settleEnded.reject(new SubscriptionRefused(message.code, message));
+    this.endedResolvers.reject(new SubscriptionRefused(message.code, message));
     this.close();
     this.options.onMessage?.(message);
   }

@@ -50,7 +50,9 @@ export async function answerOf<Data>(
   call: Promise<{ readonly data?: Data; readonly error?: unknown; readonly response: Response }>,
 ): Promise<Data> {
   const { data, error, response } = await call.catch((cause: unknown) => {
-    throw isOwn(cause) ? cause : new GatewayUnreachable(`The answer broke off: ${reasonOf(cause)}`, { cause });
+    throw passesUnchanged(cause)
+      ? cause
+      : new GatewayUnreachable(`The answer broke off: ${reasonOf(cause)}`, { cause });
   });
   // an answer without a body has neither data nor error
   if (response.ok && error === undefined) return data as Data;
@@ -78,7 +80,7 @@ function limitedTo(timeoutMs: number, request: Request): Request {
 }
 
 /** True for errors that pass unchanged: those of `fetch` above, and those of calls that the caller aborted. */
-function isOwn(cause: unknown): boolean {
+function passesUnchanged(cause: unknown): boolean {
   return cause instanceof GatewayUnreachable || (cause instanceof Error && cause.name === "AbortError");
 }
 

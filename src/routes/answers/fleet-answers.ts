@@ -89,7 +89,7 @@ export class FleetAnswers {
 
   /** The requested GPUs, in the API's envelope. */
   gpuList(query: ListValues): string {
-    return this.gpusList(this.gpuPage(query));
+    return this.gpuPageText(this.gpuPage(query));
   }
 
   private gpuPage(query: ListValues): ListPage<StoredGpu> {
@@ -98,7 +98,7 @@ export class FleetAnswers {
   }
 
   /** These GPUs, in the API's envelope. */
-  gpusList({ elements, next }: ListPage<StoredGpu>): string {
+  gpuPageText({ elements, next }: ListPage<StoredGpu>): string {
     return listText(
       elements.map((gpu) => this.gpuText(gpu)),
       next,

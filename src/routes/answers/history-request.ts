@@ -34,7 +34,7 @@ export const historyQuery = {
     choice(["auto", ...resolutions], {
       description: ({ value }) =>
         `raw for every record, ${value("1m")} or ${value("1h")} for averages over minutes or hours, auto to choose by the ` +
-        `width of the range (raw up to 6 h, ${value("1m")} up to 7 days)`,
+        `length of the range (raw up to 6 h, ${value("1m")} up to 7 days)`,
       example: "auto",
     }),
     "raw",

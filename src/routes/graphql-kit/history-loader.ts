@@ -4,7 +4,7 @@ import type { HistoryQueries } from "../../pipeline/store/telemetry-queries.ts";
 import { toApiRecord, toApiRollup } from "../schemas/telemetry-record.ts";
 
 /** Which records of a GPU to read. */
-export interface HistoryQuestion extends Omit<EachGpuFilter, "uuids"> {
+export interface GpuHistoryRequest extends Omit<EachGpuFilter, "uuids"> {
   readonly resolution: Resolution;
 }
 
@@ -20,21 +20,21 @@ export class HistoryLoader {
   constructor(private readonly queries: HistoryQueries) {}
 
   /** @returns the GPU's newest records in the range, oldest first */
-  of(uuid: string, question: HistoryQuestion): Promise<readonly ApiRecord[]> {
-    const { range, limit, resolution } = question;
+  of(uuid: string, request: GpuHistoryRequest): Promise<readonly ApiRecord[]> {
+    const { range, limit, resolution } = request;
     const key = [range.fromMs, range.toMs, limit, resolution].join();
     let loader = this.loaders.get(key);
     if (loader === undefined) {
       // nothing is cached: a subscription repeats its request with every event
       const options = { cache: false, maxBatchSize: gpusPerStatement };
-      loader = new DataLoader((uuids: readonly string[]) => this.read(uuids, question), options);
+      loader = new DataLoader((uuids: readonly string[]) => this.read(uuids, request), options);
       this.loaders.set(key, loader);
     }
     return loader.load(uuid);
   }
 
-  private async read(uuids: readonly string[], question: HistoryQuestion): Promise<(readonly ApiRecord[])[]> {
-    const { resolution, ...filterOfEach } = question;
+  private async read(uuids: readonly string[], request: GpuHistoryRequest): Promise<(readonly ApiRecord[])[]> {
+    const { resolution, ...filterOfEach } = request;
     const filter = { ...filterOfEach, uuids };
     const records =
       resolution === "raw"

@@ -27,7 +27,7 @@ export interface GraphqlContext {
 /** The parts that the fields of one operation answer from. It records whether they needed more than the fleet's
  *  memory. */
 export class OperationContext {
-  private hasLeftFleet = false;
+  private usesMoreThanFleet = false;
   private loader: HistoryLoader | undefined;
 
   constructor(
@@ -36,8 +36,8 @@ export class OperationContext {
   ) {}
 
   /** True if only the fleet's memory was used: the answer is then valid until the fleet changes. */
-  get isOfFleetAlone(): boolean {
-    return !this.hasLeftFleet;
+  get usesOnlyFleet(): boolean {
+    return !this.usesMoreThanFleet;
   }
 
   /** The fleet as it is now. @throws StoreUnavailable while the fleet is not loaded */
@@ -45,15 +45,15 @@ export class OperationContext {
     return this.view.now();
   }
 
-  /** All parts of the gateway, for answers that need more than the fleet's memory. */
-  get beyond(): GraphqlParts {
-    this.hasLeftFleet = true;
+  /** All parts of the gateway, for fields that need more than the fleet's memory. */
+  get allParts(): GraphqlParts {
+    this.usesMoreThanFleet = true;
     return this.parts;
   }
 
   /** History of the operation's GPUs, read in batches. */
   get telemetry(): HistoryLoader {
-    this.loader ??= new HistoryLoader(this.beyond.queries.history);
+    this.loader ??= new HistoryLoader(this.allParts.queries.history);
     return this.loader;
   }
 }

@@ -31,7 +31,7 @@ export function responseCache(view: FleetView, contextOf: (request: Request) => 
     onResponse: async (event) => {
       const { request, response } = event;
       const cacheable = requests.get(request);
-      if (cacheable === undefined || response.status !== 200 || contextOf(request)?.isOfFleetAlone !== true) return;
+      if (cacheable === undefined || response.status !== 200 || contextOf(request)?.usesOnlyFleet !== true) return;
       const type = response.headers.get("content-type") ?? "";
       if (!type.includes("json")) return;
       const text = await response.text();

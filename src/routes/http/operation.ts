@@ -26,12 +26,12 @@ interface OperationText {
 }
 
 /** The body of a success, by the schema of its elements. In the envelope: `list`, `part` of a list, `page` of history,
- *  `rows` of aggregates, `single` object. Without the envelope: `plain` and `text`. With `rowsToo`, the list is also
+ *  `rows` of aggregates, `single` object. Without the envelope: `plain` and `text`. With `alsoAsRows`, the list is also
  *  available as CSV and NDJSON. */
 type Success =
-  | { readonly list: TSchema; readonly rowsToo?: true }
-  | { readonly part: TSchema; readonly rowsToo?: true }
-  | { readonly page: TSchema; readonly rowsToo?: true }
+  | { readonly list: TSchema; readonly alsoAsRows?: true }
+  | { readonly part: TSchema; readonly alsoAsRows?: true }
+  | { readonly page: TSchema; readonly alsoAsRows?: true }
   | { readonly rows: TSchema }
   | { readonly single: TSchema }
   | { readonly plain: TSchema; /** The description of a 503 with the same schema. */ readonly plain503?: string }
@@ -46,7 +46,7 @@ interface Documented {
 /** The documentation of a route, for its `detail`. Responses are documented and not checked at run time, because
  *  checking a page of 10,000 records is slow; tests check them. */
 export function operation({ id, tag, summary, description, errors, etag, ...success }: OperationText & Success) {
-  const isByRow = "rowsToo" in success;
+  const isByRow = "alsoAsRows" in success;
   // the rate limit does not apply to operators
   const all: ErrorStatus[] = [
     ...errors,

@@ -10,13 +10,13 @@ export interface RateLimitOptions {
 }
 
 /** Paths of operators and their tools; never limited. */
-const freePaths: ReadonlySet<string> = new Set(["/health", "/health/live", "/health/ready", "/metrics"]);
+const unlimitedPaths: ReadonlySet<string> = new Set(["/health", "/health/live", "/health/ready", "/metrics"]);
 
 /** Refuses the requests of a client above the limit. An address is forgotten after a second without a request. */
 export function rateLimit({ rateLimitPerSecond, trustsForwardedFor }: RateLimitOptions) {
   const limiter = new RateLimiterMemory({ points: rateLimitPerSecond, duration: 1 });
   return new Elysia({ name: "rate-limit" }).onRequest(async ({ request, server, set }) => {
-    if (freePaths.has(new URL(request.url).pathname)) return;
+    if (unlimitedPaths.has(new URL(request.url).pathname)) return;
     const forwarded = trustsForwardedFor
       ? request.headers.get("x-forwarded-for")?.split(",").at(-1)?.trim()
       : undefined;

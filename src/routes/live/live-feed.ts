@@ -43,7 +43,7 @@ export class LiveFeed {
     });
   }
 
-  /** Calls the listener with every later update of a selected GPU. The last known values are in the fleet.
+  /** Calls the listener with every later update of a selected GPU. The fleet has the current records.
    *  @returns a function that ends the subscription; afterwards, the listener is not called again */
   subscribe({ uuids, ...selector }: GpuSelector, listener: LiveListener): () => void {
     const { hostname, clusterId } = selector;

@@ -64,7 +64,7 @@ function registerState(registry: Registry, state: () => LiveState): void {
   counter("telemetry_websocket_sent_messages_total", "Messages sent to connections", "sent");
   counter(
     "telemetry_websocket_skipped_records_total",
-    "Records not sent to a connection that was behind, because a newer one of the same GPU superseded them",
+    "Records not sent to a connection that was behind, because a newer record of the same GPU superseded them",
     "skipped",
   );
   gauge("telemetry_websocket_behind_connections", "Connections that read more slowly than records arrive", "behind");

@@ -45,7 +45,7 @@ const filtersSchema = Type.Object(
       Type.Array(metricName, {
         minItems: 1,
         maxItems: metricNames.length,
-        description: "Only these metrics; absent: all",
+        description: "Only these metrics; default all",
       }),
     ),
   },
@@ -64,13 +64,15 @@ export const clientMessages = {
       topic: Type.Optional(topic),
       filters: Type.Optional(filtersSchema),
       snapshot: Type.Optional(
-        Type.Boolean({ description: "Whether the last known values come first; default true, or false with since" }),
+        Type.Boolean({
+          description: "Whether the newest record of each GPU is sent first; default true, or false with since",
+        }),
       ),
       since: Type.Optional(
         Type.String({
           minLength: 1,
           maxLength: 64,
-          description: "RFC 3339 with zone: stored records at or after this instant come first, oldest first",
+          description: "RFC 3339 with zone: stored records at or after this instant are sent first, oldest first",
         }),
       ),
     },
@@ -118,7 +120,7 @@ export const serverMessages = {
       id: subscriptionId,
       topic,
       filters: filtersSchema,
-      gpus: wholeNumber({ minimum: 0, description: "GPUs with a record that the filters select now" }),
+      gpus: wholeNumber({ minimum: 0, description: "Number of selected GPUs that have a record now" }),
     },
     { additionalProperties: false, description: "A subscription has started" },
   ),
@@ -130,14 +132,14 @@ export const serverMessages = {
     {
       type: Type.Literal("replayed"),
       id: subscriptionId,
-      count: wholeNumber({ minimum: 0, description: "Records that were sent from the history" }),
+      count: wholeNumber({ minimum: 0, description: "Number of records that were sent from the history" }),
       truncated: optionalFlag(
         "The history was not sent completely: it has more records than may be replayed, or could not be read",
       ),
     },
     {
       additionalProperties: false,
-      description: "The history since the requested instant was sent; what follows is live",
+      description: "The history since the requested instant was sent; the records that follow are live",
     },
   ),
   skipped: Type.Object(
@@ -146,7 +148,7 @@ export const serverMessages = {
       id: subscriptionId,
       count: wholeNumber({
         minimum: 1,
-        description: "Records that were not sent because a newer one of the same GPU superseded them",
+        description: "Number of records that were not sent, because a newer record of the same GPU superseded them",
       }),
     },
     { additionalProperties: false, description: "The client reads more slowly than records arrive" },
@@ -158,7 +160,7 @@ export const serverMessages = {
   error: Type.Object(
     {
       type: Type.Literal("error"),
-      code: Type.String({ description: "Stable, for programs" }),
+      code: Type.String({ description: "Stable identifier, for programs" }),
       message: Type.String({ description: "What is wrong, and what would be right" }),
       details: Type.Record(Type.String(), Type.Unknown(), { description: "The values behind the message" }),
       id: Type.Optional(Type.String({ description: "The id of the message that caused the error" })),

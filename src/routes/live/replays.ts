@@ -47,7 +47,7 @@ export class Replays {
   async run(replay: Replay): Promise<void> {
     replay.subscription.beginReplay();
     if (this.running >= runningMax && this.waiting.length >= waitingMax) {
-      const message = `${waitingMax} replays are waiting already; the subscription is live, request the history again later`;
+      const message = `${waitingMax} replays are already waiting; the subscription is live; request the history again later`;
       replay.onError({ code: "replay_unavailable", message, details: { expected: waitingMax } });
       this.end(replay, { count: 0, isComplete: false });
       return;
@@ -80,9 +80,9 @@ export class Replays {
       let cursor: RecordFilter["cursor"];
       do {
         if (subscription.stateName !== "REPLAYING") return false;
-        const left = this.options.maxRecords - sent.count;
-        if (left <= 0) return false;
-        const limit = Math.min(pageRecords, left);
+        const remaining = this.options.maxRecords - sent.count;
+        if (remaining <= 0) return false;
+        const limit = Math.min(pageRecords, remaining);
         const page = await this.options.queries.records({
           gpus,
           range: { fromMs: sinceMs, toMs: Infinity },

@@ -23,7 +23,7 @@ interface SubscriptionOptions {
   readonly id: string;
   readonly request: SubscriptionRequest;
   readonly topics: SharedTopics;
-  /** Called when there is something to send. */
+  /** Called when a message waits to be sent. */
   readonly onWaiting: () => void;
   /** Called with the number of records that newer ones superseded before they were sent. */
   readonly onSkipped: (count: number) => void;
@@ -79,7 +79,7 @@ export class Subscription implements UpdateReceiver {
     this.options.onWaiting();
   }
 
-  /** Queues the last known values; only while HELD. */
+  /** Queues the newest record of each GPU; only while HELD. */
   addSnapshot(records: readonly StoredRecord[]): void {
     if (this.state.name !== "HELD") return;
     for (const record of records) this.newest.set(record.gpu.uuid, { record, origin: "snapshot" });

@@ -20,7 +20,7 @@ export const healthSchema = Type.Object(
     }),
     version: Type.String({ description: "Version of the program" }),
     role: Type.String({ description: "Roles that this process runs" }),
-    cluster_id: Type.String({ description: "Cluster that its input belongs to" }),
+    cluster_id: Type.String({ description: "Cluster that the process's input belongs to" }),
     uptime_seconds: wholeNumber({ minimum: 0, description: "Seconds since the start" }),
     components: Type.Record(Type.String(), componentSchema, { description: "Each part by name" }),
   },

@@ -12,7 +12,7 @@ export type Status = (typeof statusValues)[number];
 export const statusSchema = Type.Union(
   statusValues.map((value) => Type.Literal(value)),
   {
-    description: `active: its newest record is at most ${activeLagMs / 1000} s older than the newest record of its cluster; otherwise silent`,
+    description: `active if the newest record is at most ${activeLagMs / 1000} s older than the newest record of the cluster; otherwise silent`,
     examples: ["active"],
   },
 );

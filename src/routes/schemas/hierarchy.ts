@@ -17,12 +17,12 @@ export const hostSchema = Type.Object(
     cluster_id: Type.String({ description: "Cluster that the host belongs to" }),
     ...gpuCounts,
     status: statusSchema,
-    last_seen_at: instant("Newest record of its GPUs"),
+    last_seen_at: instant("When the newest record of its GPUs was measured"),
   },
   {
     $id: "Host",
     additionalProperties: false,
-    description: "A host with GPUs; active if one of them is active",
+    description: "A host with GPUs; active if at least one of them is active",
     examples: [
       {
         hostname: "mtv5-dgx1-hgpu-032",
@@ -45,7 +45,7 @@ export const clusterSchema = Type.Object(
     host_count: wholeNumber({ minimum: 0, description: "Hosts with GPUs that have reported" }),
     ...gpuCounts,
     status: statusSchema,
-    last_seen_at: instant("Newest record of its GPUs"),
+    last_seen_at: instant("When the newest record of its GPUs was measured"),
   },
   {
     $id: "Cluster",

@@ -44,12 +44,12 @@ export interface components {
                  * @example ml-training
                  */
                 namespace?: string;
-                /** @description Only these metrics; absent: all */
+                /** @description Only these metrics; default all */
                 metrics?: ("gpu_utilization" | "memory_utilization" | "memory_used_mb" | "memory_free_mb" | "temperature" | "power_draw" | "sm_clock_mhz" | "memory_clock_mhz" | "enc_utilization" | "dec_utilization" | "memory_temperature" | "memory_reserved_mb" | "total_energy_mj" | "xid_error" | "pcie_replay_total" | "vgpu_license_status" | "correctable_remapped_rows" | "uncorrectable_remapped_rows" | "row_remap_failure" | "nvlink_bandwidth_total" | "nvlink_bandwidth_l0_bytes" | "nvlink_crc_data_error_total" | "nvlink_crc_flit_error_total" | "nvlink_recovery_error_total" | "nvlink_replay_error_total" | "power_violation_ns" | "thermal_violation_ns" | "sync_boost_violation_ns" | "board_limit_violation_ns" | "low_util_violation_ns" | "reliability_violation_ns" | "ecc_sbe_volatile_total" | "ecc_dbe_volatile_total" | "ecc_sbe_aggregate_total" | "ecc_dbe_aggregate_total" | "retired_pages_sbe" | "retired_pages_dbe" | "retired_pages_pending" | "gr_engine_active" | "sm_active" | "sm_occupancy" | "tensor_active" | "dram_active" | "fp64_active" | "fp32_active" | "fp16_active" | "pcie_tx_bytes" | "pcie_rx_bytes" | "clock_events" | "gpu_health_status" | "p2p_status" | "xid_errors")[];
             };
-            /** @description Whether the last known values come first; default true, or false with since */
+            /** @description Whether the newest record of each GPU is sent first; default true, or false with since */
             snapshot?: boolean;
-            /** @description RFC 3339 with zone: stored records at or after this instant come first, oldest first */
+            /** @description RFC 3339 with zone: stored records at or after this instant are sent first, oldest first */
             since?: string;
         };
         /** @description Ends a subscription; without id, all subscriptions of the connection */
@@ -247,10 +247,10 @@ export interface components {
                  * @example ml-training
                  */
                 namespace?: string;
-                /** @description Only these metrics; absent: all */
+                /** @description Only these metrics; default all */
                 metrics?: ("gpu_utilization" | "memory_utilization" | "memory_used_mb" | "memory_free_mb" | "temperature" | "power_draw" | "sm_clock_mhz" | "memory_clock_mhz" | "enc_utilization" | "dec_utilization" | "memory_temperature" | "memory_reserved_mb" | "total_energy_mj" | "xid_error" | "pcie_replay_total" | "vgpu_license_status" | "correctable_remapped_rows" | "uncorrectable_remapped_rows" | "row_remap_failure" | "nvlink_bandwidth_total" | "nvlink_bandwidth_l0_bytes" | "nvlink_crc_data_error_total" | "nvlink_crc_flit_error_total" | "nvlink_recovery_error_total" | "nvlink_replay_error_total" | "power_violation_ns" | "thermal_violation_ns" | "sync_boost_violation_ns" | "board_limit_violation_ns" | "low_util_violation_ns" | "reliability_violation_ns" | "ecc_sbe_volatile_total" | "ecc_dbe_volatile_total" | "ecc_sbe_aggregate_total" | "ecc_dbe_aggregate_total" | "retired_pages_sbe" | "retired_pages_dbe" | "retired_pages_pending" | "gr_engine_active" | "sm_active" | "sm_occupancy" | "tensor_active" | "dram_active" | "fp64_active" | "fp32_active" | "fp16_active" | "pcie_tx_bytes" | "pcie_rx_bytes" | "clock_events" | "gpu_health_status" | "p2p_status" | "xid_errors")[];
             };
-            /** @description GPUs with a record that the filters select now */
+            /** @description Number of selected GPUs that have a record now */
             gpus: number;
         };
         /** @description A subscription has ended; no more of its messages follow */
@@ -260,13 +260,13 @@ export interface components {
             /** @description Identifies a subscription within its connection; chosen by the server if the client does not choose one */
             id: string;
         };
-        /** @description The history since the requested instant was sent; what follows is live */
+        /** @description The history since the requested instant was sent; the records that follow are live */
         ReplayedMessage: {
             /** @enum {string} */
             type: "replayed";
             /** @description Identifies a subscription within its connection; chosen by the server if the client does not choose one */
             id: string;
-            /** @description Records that were sent from the history */
+            /** @description Number of records that were sent from the history */
             count: number;
             /**
              * @description The history was not sent completely: it has more records than may be replayed, or could not be read
@@ -280,7 +280,7 @@ export interface components {
             type: "skipped";
             /** @description Identifies a subscription within its connection; chosen by the server if the client does not choose one */
             id: string;
-            /** @description Records that were not sent because a newer one of the same GPU superseded them */
+            /** @description Number of records that were not sent, because a newer record of the same GPU superseded them */
             count: number;
         };
         /** @description Answers a ping */
@@ -294,7 +294,7 @@ export interface components {
         ErrorMessage: {
             /** @enum {string} */
             type: "error";
-            /** @description Stable, for programs */
+            /** @description Stable identifier, for programs */
             code: string;
             /** @description What is wrong, and what would be right */
             message: string;

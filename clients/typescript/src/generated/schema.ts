@@ -170,7 +170,7 @@ export interface paths {
         };
         /**
          * All clusters
-         * @description Every cluster that has a GPU that has reported telemetry, ordered by id.
+         * @description Every cluster with a GPU that has reported telemetry, ordered by id.
          */
         get: operations["listClusters"];
         put?: never;
@@ -330,7 +330,7 @@ export interface paths {
         };
         /**
          * All hosts
-         * @description Every host that has a GPU that has reported telemetry, in all clusters.
+         * @description Every host, in all clusters, with a GPU that has reported telemetry.
          */
         get: operations["listHosts"];
         put?: never;
@@ -619,14 +619,14 @@ export interface components {
             /** @description GPUs whose status is silent */
             silent_gpu_count: number;
             /**
-             * @description active: its newest record is at most 60 s older than the newest record of its cluster; otherwise silent
+             * @description active if the newest record is at most 60 s older than the newest record of the cluster; otherwise silent
              * @example active
              * @enum {string}
              */
             status: "active" | "silent";
             /**
              * Format: date-time
-             * @description Newest record of its GPUs
+             * @description When the newest record of its GPUs was measured
              * @example 2025-07-18T20:42:34Z
              */
             last_seen_at: string;
@@ -663,7 +663,7 @@ export interface components {
             /** @description Stored records */
             record_count: number;
             /**
-             * @description True if there are more than a million records: their number is then estimated
+             * @description True if record_count is an estimate, because there are more than a million records
              * @enum {boolean}
              */
             record_count_is_estimate?: true;
@@ -758,7 +758,7 @@ export interface components {
             last_error: string;
             /**
              * Format: date-time
-             * @description When it became a dead letter
+             * @description When the message became a dead letter
              * @example 2025-07-18T20:42:34Z
              */
             dead_at: string;
@@ -772,15 +772,15 @@ export interface components {
             records: number;
             /** @description Source of the records */
             source_id: string;
-            /** @description Where the message's range of the source begins; a byte offset for a file */
+            /** @description Start of the message's range in the source; a byte offset for a file */
             source_from: number;
-            /** @description Where the range ends */
+            /** @description End of the message's range */
             source_to: number;
             /** @description Version of the payload's schema */
             schema_version: string;
             /** @description Encoding of the payload */
             encoding: string;
-            /** @description The same for all messages of one batch */
+            /** @description Trace id, the same for all messages of one batch */
             trace_id: string;
         };
         /**
@@ -845,7 +845,7 @@ export interface components {
             /** @description Device name on its host; empty if the input does not have it */
             device: string;
             /**
-             * @description active: its newest record is at most 60 s older than the newest record of its cluster; otherwise silent
+             * @description active if the newest record is at most 60 s older than the newest record of the cluster; otherwise silent
              * @example active
              * @enum {string}
              */
@@ -975,7 +975,7 @@ export interface components {
             version: string;
             /** @description Roles that this process runs */
             role: string;
-            /** @description Cluster that its input belongs to */
+            /** @description Cluster that the process's input belongs to */
             cluster_id: string;
             /** @description Seconds since the start */
             uptime_seconds: number;
@@ -992,7 +992,7 @@ export interface components {
             };
         };
         /**
-         * @description A host with GPUs; active if one of them is active
+         * @description A host with GPUs; active if at least one of them is active
          * @example {
          *       "hostname": "mtv5-dgx1-hgpu-032",
          *       "cluster_id": "local-cluster",
@@ -1015,14 +1015,14 @@ export interface components {
             /** @description GPUs whose status is silent */
             silent_gpu_count: number;
             /**
-             * @description active: its newest record is at most 60 s older than the newest record of its cluster; otherwise silent
+             * @description active if the newest record is at most 60 s older than the newest record of the cluster; otherwise silent
              * @example active
              * @enum {string}
              */
             status: "active" | "silent";
             /**
              * Format: date-time
-             * @description Newest record of its GPUs
+             * @description When the newest record of its GPUs was measured
              * @example 2025-07-18T20:42:34Z
              */
             last_seen_at: string;
@@ -1109,7 +1109,7 @@ export interface components {
                 /** @description Name of the service */
                 name: string;
                 /**
-                 * @description degraded: reason says why
+                 * @description degraded if the service has an error, which reason describes
                  * @enum {string}
                  */
                 status: "ok" | "degraded";
@@ -1158,7 +1158,7 @@ export interface components {
              * @enum {string}
              */
             reason: "wrong_column_count" | "malformed_quotes" | "record_too_large" | "invalid_utf8" | "nul_byte" | "missing_field" | "invalid_timestamp" | "timestamp_out_of_range" | "invalid_gpu_id" | "invalid_field" | "invalid_value" | "value_out_of_range" | "invalid_record";
-            /** @description Column that was rejected; empty if the whole row was */
+            /** @description Column that was rejected; empty if the whole row was rejected */
             field: string;
             /** @description The rejected value, cut to 200 characters */
             value: string;
@@ -1918,7 +1918,7 @@ export interface operations {
                  */
                 metrics?: string;
                 /**
-                 * @description raw for every record, 1m or 1h for averages over minutes or hours, auto to choose by the width of the range (raw up to 6 h, 1m up to 7 days)
+                 * @description raw for every record, 1m or 1h for averages over minutes or hours, auto to choose by the length of the range (raw up to 6 h, 1m up to 7 days)
                  * @example auto
                  */
                 resolution?: "auto" | "raw" | "1m" | "1h";
@@ -2550,7 +2550,7 @@ export interface operations {
                  */
                 metrics?: string;
                 /**
-                 * @description raw for every record, 1m or 1h for averages over minutes or hours, auto to choose by the width of the range (raw up to 6 h, 1m up to 7 days)
+                 * @description raw for every record, 1m or 1h for averages over minutes or hours, auto to choose by the length of the range (raw up to 6 h, 1m up to 7 days)
                  * @example auto
                  */
                 resolution?: "auto" | "raw" | "1m" | "1h";
@@ -2827,7 +2827,7 @@ export interface operations {
                  */
                 metrics?: string;
                 /**
-                 * @description raw for every record, 1m or 1h for averages over minutes or hours, auto to choose by the width of the range (raw up to 6 h, 1m up to 7 days)
+                 * @description raw for every record, 1m or 1h for averages over minutes or hours, auto to choose by the length of the range (raw up to 6 h, 1m up to 7 days)
                  * @example auto
                  */
                 resolution?: "auto" | "raw" | "1m" | "1h";
@@ -3065,7 +3065,7 @@ export interface operations {
                  */
                 end_time?: string;
                 /**
-                 * @description 1m or 1h for minutes or hours, auto to choose by the width of the range (1m up to 7 days)
+                 * @description 1m or 1h for minutes or hours, auto to choose by the length of the range (1m up to 7 days)
                  * @example 1m
                  */
                 resolution?: "auto" | "1m" | "1h";
@@ -3079,7 +3079,7 @@ export interface operations {
                  * @example mtv5-dgx1-hgpu-032
                  */
                 hostname?: string;
-                /** @description The most rows that may be returned; more are an error; 1 to 100000, default 10000 */
+                /** @description Maximum number of rows; if there are more, the request fails; 1 to 100000, default 10000 */
                 limit?: number;
             };
             header?: never;

@@ -28,7 +28,8 @@ export function acceptsAt<Params extends Parameters, Query extends Parameters>(p
   };
 }
 
-/** @throws InvalidParameter if the text is not a value of the parameter */
+/** Reads a parameter's text.
+ *  @throws InvalidParameter if the text is not a value of the parameter */
 export function readParameter<Value>(name: string, parameter: Parameter<Value>, text: string): Value {
   const read = parameter.read(text);
   if ("value" in read) return read.value;

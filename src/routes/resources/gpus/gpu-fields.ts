@@ -45,8 +45,8 @@ export function gpuFields({ types, field }: SchemaKit): FieldMap {
   };
 }
 
-async function changesOf(query: ValuesOf<typeof gpuChangesQuery>, { beyond }: OperationContext) {
-  const changes = await beyond.queries.fleet.changes({ uuid: query.uuid, range: timeRangeOf(query) });
+async function changesOf(query: ValuesOf<typeof gpuChangesQuery>, { allParts }: OperationContext) {
+  const changes = await allParts.queries.fleet.changes({ uuid: query.uuid, range: timeRangeOf(query) });
   return changes.attributes.length === 0 ? null : toApiGpuChanges(query.uuid, changes);
 }
 

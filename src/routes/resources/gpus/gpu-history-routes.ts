@@ -52,7 +52,7 @@ const telemetryDetail = operation({
     "The GPU's records in the range, oldest first. If they exceed limit, the newest ones; next_cursor continues with " +
     "older ones.",
   page: telemetryRecordSchema,
-  rowsToo: true,
+  alsoAsRows: true,
   errors: [400, 404, 500, 503],
 });
 

@@ -35,7 +35,7 @@ const listDetail = operation({
   summary: "All GPUs",
   description: "Every GPU that has reported telemetry, ordered by hostname and index.",
   part: gpuSchema,
-  rowsToo: true,
+  alsoAsRows: true,
   etag: true,
   errors: [400, 500, 503],
 });

@@ -43,7 +43,7 @@ export function clusterHostRoutes(answers: FleetAnswers, history: HistoryAnswers
     .get(
       "/gpus",
       ({ request, params }) =>
-        answers.answer(request, () => answers.gpusList({ elements: gpusOfHost(fleet, params), next: undefined })),
+        answers.answer(request, () => answers.gpuPageText({ elements: gpusOfHost(fleet, params), next: undefined })),
       {
         ...acceptsAt(hostParams, noQuery),
         detail: gpusDetail,
@@ -124,6 +124,6 @@ const metricsDetail = operation({
     "The GPU's records in the range, oldest first. If they exceed limit, the newest ones; next_cursor continues with " +
     "older ones.",
   page: telemetryRecordSchema,
-  rowsToo: true,
+  alsoAsRows: true,
   errors: [400, 404, 500, 503],
 });

@@ -55,7 +55,7 @@ const listDetail = operation({
   id: "listClusters",
   tag: "hierarchy",
   summary: "All clusters",
-  description: "Every cluster that has a GPU that has reported telemetry, ordered by id.",
+  description: "Every cluster with a GPU that has reported telemetry, ordered by id.",
   list: clusterSchema,
   etag: true,
   errors: [400, 500, 503],

@@ -38,7 +38,7 @@ export const clusterStatsSchema = Type.Object(
     record_count: wholeNumber({ minimum: 0, description: "Stored records" }),
     record_count_is_estimate: Type.Optional(
       Type.Literal(true, {
-        description: "True if there are more than a million records: their number is then estimated",
+        description: "True if record_count is an estimate, because there are more than a million records",
       }),
     ),
     newest_record_at: instant("When the newest record was measured"),
@@ -70,11 +70,11 @@ type MetricSpreads = Pick<ClusterStats, keyof typeof metricSpreads>;
 type Values = Readonly<Record<string, number>>;
 
 /** The metrics that the statistics need. */
-const needed = ["gpu_utilization", "temperature", "power_draw", "memory_used_mb", "memory_free_mb"];
+const requiredMetrics = ["gpu_utilization", "temperature", "power_draw", "memory_used_mb", "memory_free_mb"];
 
 /** True if these records are enough for all statistics. */
 export function sufficeForStats(newestRecords: readonly StoredRecord[]): boolean {
-  return newestRecords.every(({ metrics }) => needed.every((name) => name in metrics));
+  return newestRecords.every(({ metrics }) => requiredMetrics.every((name) => name in metrics));
 }
 
 /** Average, maximum and sum of each metric.

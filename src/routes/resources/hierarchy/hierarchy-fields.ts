@@ -36,7 +36,7 @@ function clusterFields({ types, field }: SchemaKit): FieldMap {
   return {
     clusters: field({
       type: types.listOf(clusterSchema),
-      description: "Clusters that have a GPU that has reported telemetry, ordered by id",
+      description: "Clusters with a GPU that has reported telemetry, ordered by id",
       takes: noQuery,
       size: (_, fleet) => fleet.clusters.length,
       resolve: (_, __, { fleet }) => fleet.clusters,

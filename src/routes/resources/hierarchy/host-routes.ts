@@ -23,7 +23,7 @@ export function hostRoutes(answers: FleetAnswers) {
         answers.answer(request, () => {
           const gpus = fleet.gpus({ hostname });
           if (gpus.length === 0) throw notFound("host", { hostname });
-          return answers.gpusList({ elements: gpus, next: undefined });
+          return answers.gpuPageText({ elements: gpus, next: undefined });
         }),
       { ...acceptsAt(hostParams, noQuery), detail: gpusDetail },
     );
@@ -33,9 +33,9 @@ const listDetail = operation({
   id: "listHosts",
   tag: "hierarchy",
   summary: "All hosts",
-  description: "Every host that has a GPU that has reported telemetry, in all clusters.",
+  description: "Every host, in all clusters, with a GPU that has reported telemetry.",
   part: hostSchema,
-  rowsToo: true,
+  alsoAsRows: true,
   etag: true,
   errors: [400, 500, 503],
 });

@@ -36,7 +36,7 @@ function ofCluster({ types, field }: SchemaKit): FieldMap {
       description: "Statistics of the cluster",
       takes: noQuery,
       size: () => statsSize,
-      resolve: ({ id }: ApiCluster, _, { beyond }) => clusterStats(beyond, beyond.fleet.gpus({ clusterId: id })),
+      resolve: ({ id }: ApiCluster, _, { allParts }) => clusterStats(allParts, allParts.fleet.gpus({ clusterId: id })),
     }),
   };
 }

@@ -12,13 +12,13 @@ export function deadLetterFields({ types, field }: SchemaKit): FieldMap {
       description: "Dead letters, oldest first",
       takes: deadLettersQuery,
       size: limitOf,
-      resolve: (_, { limit, cursor }, { beyond }) => beyond.deadLetters.page(limit, cursor),
+      resolve: (_, { limit, cursor }, { allParts }) => allParts.deadLetters.page(limit, cursor),
     }),
     deadLetter: field({
       type: types.of(deadLetterSchema),
       description: "One dead letter",
       takes: letterParams,
-      resolve: (_, { id }, { beyond }) => beyond.deadLetters.show(id),
+      resolve: (_, { id }, { allParts }) => allParts.deadLetters.show(id),
     }),
   };
 }
@@ -30,7 +30,7 @@ export function deadLetterMutations({ types, field }: SchemaKit): FieldMap {
       type: new GraphQLNonNull(types.of(deadLetterSchema)),
       description: "Puts a message back into the queue with 0 attempts; returns the dead letter as it was",
       takes: letterParams,
-      resolve: (_, { id }, { beyond }) => beyond.deadLetters.redrive(id),
+      resolve: (_, { id }, { allParts }) => allParts.deadLetters.redrive(id),
     }),
     redriveDeadLetters: field({
       type: types.listOf(deadLetterSchema),
@@ -38,13 +38,13 @@ export function deadLetterMutations({ types, field }: SchemaKit): FieldMap {
         "Puts the messages of the oldest dead letters back into the queue, at most limit of them; returns the dead letters as they were",
       takes: { limit: deadLettersQuery.limit },
       size: limitOf,
-      resolve: (_, { limit }, { beyond }) => beyond.deadLetters.redriveOldest(limit),
+      resolve: (_, { limit }, { allParts }) => allParts.deadLetters.redriveOldest(limit),
     }),
     deleteDeadLetter: field({
       type: new GraphQLNonNull(types.of(deadLetterSchema)),
       description: "Deletes a message and its records permanently; returns the dead letter as it was",
       takes: letterParams,
-      resolve: (_, { id }, { beyond }) => beyond.deadLetters.delete(id),
+      resolve: (_, { id }, { allParts }) => allParts.deadLetters.delete(id),
     }),
   };
 }

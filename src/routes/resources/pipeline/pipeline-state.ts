@@ -20,7 +20,9 @@ const queueSchema = Type.Object(
 const serviceSchema = Type.Object(
   {
     name: Type.String({ description: "Name of the service" }),
-    status: Type.Union([Type.Literal("ok"), Type.Literal("degraded")], { description: "degraded: reason says why" }),
+    status: Type.Union([Type.Literal("ok"), Type.Literal("degraded")], {
+      description: "degraded if the service has an error, which reason describes",
+    }),
     reason: Type.Optional(Type.String({ description: "What is wrong, and what to do" })),
     activity: Type.Optional(Type.String({ description: "What the service is doing" })),
   },

@@ -11,8 +11,8 @@ export function quarantineFields({ types, field }: SchemaKit): FieldMap {
       description: "Inputs that were rejected, newest first",
       takes: quarantineQuery,
       size: limitOf,
-      resolve: async (_, { source_id: sourceId, limit }, { beyond }) =>
-        (await beyond.queries.quarantine.rejections(defined({ sourceId, limit }))).map(toApiRejection),
+      resolve: async (_, { source_id: sourceId, limit }, { allParts }) =>
+        (await allParts.queries.quarantine.rejections(defined({ sourceId, limit }))).map(toApiRejection),
     }),
   };
 }

@@ -12,7 +12,7 @@ const rowsMax = 100_000;
 
 /** How many rows an answer may have. */
 export function aggregateLimit(bounds: { readonly maximum: number; readonly byDefault: number }): Parameter<number> {
-  return limit({ meaning: "The most rows that may be returned; more are an error", ...bounds });
+  return limit({ meaning: "Maximum number of rows; if there are more, the request fails", ...bounds });
 }
 
 /** The parameters of requests for aggregates. */
@@ -26,7 +26,7 @@ export const aggregateQuery = {
   resolution: withDefault(
     choice(["auto", "1m", "1h"], {
       description: ({ value }) =>
-        `${value("1m")} or ${value("1h")} for minutes or hours, auto to choose by the width of the range (${value("1m")} up ` +
+        `${value("1m")} or ${value("1h")} for minutes or hours, auto to choose by the length of the range (${value("1m")} up ` +
         "to 7 days)",
       example: "1m",
     }),

@@ -29,7 +29,7 @@ export function liveFields({ types, enums }: SchemaKit): FieldMap {
         "A client that reads too slowly gets only the newest record of each GPU",
       args: { ...argumentsOf(filters, enums), ...uuidsArgument },
       subscribe: (_, args, { operation }) => {
-        const { feed, admission } = operation.beyond;
+        const { feed, admission } = operation.allParts;
         return admission.admit(liveRecords(feed, selectorIn(args as Readonly<Record<string, unknown>>)));
       },
       resolve: (record) => toApiRecord(record as StoredRecord),

@@ -37,10 +37,10 @@ export function telemetryFields({ types, enums, field }: SchemaKit): FieldMap {
       description: "Telemetry aggregated by minute or hour and by GPU, host, cluster, model or namespace",
       takes: aggregatesQuery,
       size: limitOf,
-      resolve: async (_, query, { beyond }) => {
-        const filter = aggregateFilterOf(query, beyond.clock.nowMs());
+      resolve: async (_, query, { allParts }) => {
+        const filter = aggregateFilterOf(query, allParts.clock.nowMs());
         return {
-          rows: (await beyond.queries.aggregates.byGroup(filter)).map(toApiAggregate),
+          rows: (await allParts.queries.aggregates.byGroup(filter)).map(toApiAggregate),
           resolution: filter.resolution,
         };
       },
@@ -54,12 +54,12 @@ export function newestOf(gpu: ApiGpu, { fleet }: OperationContext): ReturnType<t
   return record === undefined ? [] : [toApiRecord(record)];
 }
 
-function telemetryPage(query: ValuesOf<typeof telemetryQuery>, { beyond }: OperationContext) {
-  return beyond.history.page({}, query);
+function telemetryPage(query: ValuesOf<typeof telemetryQuery>, { allParts }: OperationContext) {
+  return allParts.history.page({}, query);
 }
 
 function pageType({ types, enums }: Pick<SchemaKit, "types" | "enums">): GraphQLObjectType {
-  return new GraphQLObjectType<Awaited<ReturnType<OperationContext["beyond"]["history"]["page"]>>>({
+  return new GraphQLObjectType<Awaited<ReturnType<OperationContext["allParts"]["history"]["page"]>>>({
     name: "TelemetryPage",
     description: "A part of the history",
     fields: {

@@ -26,8 +26,8 @@ export function telemetryRelations({ types, field }: SchemaKit): Readonly<Record
           "The GPU's records in the range; if they exceed limit, the newest ones. Query.telemetry returns the older ones",
         takes: telemetryOfGpu,
         size: limitOf,
-        resolve: async ({ uuid }: ApiGpu, query, { telemetry, beyond }) => {
-          const { records, resolution, isNewestFirst } = historyRequestOf(query, {}, beyond.clock.nowMs());
+        resolve: async ({ uuid }: ApiGpu, query, { telemetry, allParts }) => {
+          const { records, resolution, isNewestFirst } = historyRequestOf(query, {}, allParts.clock.nowMs());
           const oldestFirst = await telemetry.of(uuid, { ...records, resolution });
           return isNewestFirst ? oldestFirst.toReversed() : oldestFirst;
         },

@@ -27,7 +27,7 @@ const allDetail = operation({
     "Records in the range, oldest first. If they exceed limit, the newest ones; next_cursor continues with " +
     "older ones.",
   page: telemetryRecordSchema,
-  rowsToo: true,
+  alsoAsRows: true,
   errors: [400, 500, 503],
 });
 
@@ -39,7 +39,7 @@ const latestDetail = operation({
     "The newest record of each GPU, if it is in the range, oldest first. If they exceed limit, the newest ones: set limit to " +
     "the number of GPUs to get all of them.",
   list: telemetryRecordSchema,
-  rowsToo: true,
+  alsoAsRows: true,
   etag: true,
   errors: [400, 500, 503],
 });
