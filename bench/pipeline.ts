@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { grouped, print } from "./support/output.ts";
 
-// The whole pipeline on one machine: CSV file -> streamer -> queue -> collector -> embedded store, in a process of its own.
+// The whole pipeline on one machine: CSV file -> streamer -> queue -> collector -> embedded store, in a separate process.
 // Prints the samples/s of the import's own report, and the largest resident memory of the process.
 
 const root = `${import.meta.dir}/..`;

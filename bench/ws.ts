@@ -126,7 +126,7 @@ async function measureEtcd(): Promise<void> {
   }
 }
 
-/** At ten times the rate, so that the kernel's buffers for the silent clients are soon full. */
+/** Runs at ten times the rate, so that the kernel's buffers for the silent clients are soon full. */
 async function measureSilent(folder: string): Promise<void> {
   const env = { ...fleet, SIM_INTERVAL: "100ms", DATA_DIR: join(folder, "silent"), WS_STALL_TIMEOUT: "300s" };
   await withPipelines([env], async ([pipeline]) => {

@@ -7,7 +7,7 @@ import { openPGliteStore } from "../src/pipeline/store/sql/open-pglite-store.ts"
 import { compareFile } from "./verify/compare-file.ts";
 import { recordsBehindApi, recordsInStore, type StoredRecords } from "./verify/stored-records.ts";
 
-const usage = `Compares a CSV file with what is stored; exits 1 on any difference.
+const usage = `Compares a CSV file with the store; exits 1 on any difference.
   bun run verify --csv FILE [--url http://localhost:8080]
 Without --url it opens DATA_DIR, or queries the running pipeline at HOST:PORT if that uses DATA_DIR.`;
 

@@ -8,15 +8,15 @@ import { until, type UntilOptions } from "../../dev/until.ts";
 /** The time and the resources that an import used. */
 export interface ImportResult {
   readonly seconds: number;
-  /** Of all processes, including databases. */
+  /** The usage of all processes, including databases. */
   readonly all: Usage;
-  /** Of the program's own processes. */
+  /** The usage of the program's own processes. */
   readonly own: Usage;
   readonly bytesPerSample: number;
 }
 
 const root = `${import.meta.dir}/../..`;
-/** How both sides wait for the last row. */
+/** The options of the wait for the last row, for both sides. */
 export const untilStored: UntilOptions = { timeoutMs: 300_000, everyMs: 50 };
 
 /** Imports a file through a streamer, etcd and collectors into TimescaleDB, all of it durable. The clock runs from the streamer's

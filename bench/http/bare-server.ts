@@ -1,6 +1,6 @@
 import postgres from "postgres";
 
-// The server that a gateway is compared with: Bun.serve and nothing else, in a process of its own. It answers with the bytes of a
+// The server that a gateway is compared with: Bun.serve and nothing else, in a separate process. It answers with the bytes of a
 // file, or with the results of SQL statements. Reads from the environment: BODY_FILE, or DATABASE_URL and STATEMENTS (JSON).
 
 interface Statement {

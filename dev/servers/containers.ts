@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { freePorts } from "./free-ports.ts";
 
-/** A service of compose.yaml in a project of its own. */
+/** A service of compose.yaml in its own project. */
 export interface Container {
   /** Its port on 127.0.0.1. */
   readonly port: number;
@@ -25,7 +25,7 @@ export function composeCommand(): readonly string[] | undefined {
 const succeeds = (command: string[]): boolean =>
   Bun.spawnSync(command, { stdio: ["ignore", "ignore", "ignore"], timeout: 10_000 }).success;
 
-/** Starts a service of compose.yaml, with a project name and a port of its own, and waits until it is healthy. */
+/** Starts a service of compose.yaml, with its own project name and port, and waits until it is healthy. */
 export async function startContainer(
   compose: readonly string[],
   service: keyof typeof portVariables,

@@ -1,6 +1,6 @@
 import { reasonAgainstTrixie } from "./trixie.ts";
 
-/** @throws Error with a sentence that says what is missing, if no server can be started from the folder */
+/** @throws Error that names the missing requirement, if no server can be started from the folder */
 export function refuseIfImpossible(server: string, variable: string): void {
   const reason = reasonAgainstTrixie();
   if (reason === undefined) return;

@@ -14,7 +14,7 @@ export interface RunFolder {
  *  same moment may still be writing. */
 const sweep = 'cat >/dev/null; for _ in $(seq 100); do rm -rf "$1" && exit; sleep 0.1; done';
 
-/** Makes an empty folder in `parent`, and starts a sweeper process that removes it. The sweeper has a session of its own, which
+/** Makes an empty folder in `parent`, and starts a sweeper process that removes it. The sweeper has its own session, which
  *  signals to our process group do not reach, and is not our child: `bun test` kills the children of a late test. */
 export function makeRunFolder(parent = tmpdir(), name = "gpu-telemetry-service"): RunFolder {
   const path = mkdtempSync(join(parent, `${name}-`));

@@ -85,7 +85,7 @@ export class TrixieServer {
   #spawn(): Subprocess {
     this.#pid = 0;
     const log = openSync(this.#logFile, "a");
-    // a session of its own: an interrupt at the terminal reaches only us, and we stop servers in order
+    // its own session: an interrupt at the terminal reaches only us, and we stop servers in order
     const child = Bun.spawn(commandLine(this.#options), {
       cwd: "/",
       env: environment,

@@ -34,7 +34,7 @@ export function reasonAgainstTrixie(): string | undefined {
   const missing = tools.filter((tool) => Bun.which(tool, { PATH: systemPath }) === null);
   if (missing.length > 0) return `${missing.join(", ")} not found (apt-get install util-linux mount coreutils)`;
   const { success, stderr } = Bun.spawnSync([...inNamespaces(), "true"], { env: { PATH: systemPath } });
-  return success ? undefined : `namespaces cannot be made (${stderr.toString().trim()})`;
+  return success ? undefined : `namespaces cannot be created (${stderr.toString().trim()})`;
 }
 
 /** A folder of Debian trixie with the servers, built by the first call on a machine. A process that calls it while another one
@@ -46,7 +46,7 @@ export async function trixieFolder(): Promise<string> {
   const reason = reasonAgainstTrixie();
   if (reason !== undefined) {
     throw new Error(
-      `An etcd or PostgreSQL of its own, to kill, freeze or configure, can only be started as root on Debian: ${reason}`,
+      `A separate etcd or PostgreSQL, to kill, freeze or configure, can only be started as root on Debian: ${reason}`,
     );
   }
   if (!existsSync(target)) await build(target);

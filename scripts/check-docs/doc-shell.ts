@@ -7,7 +7,7 @@ import { interrupt } from "./read-docs.ts";
 /** Commands that start a server. It runs until the next server of its kind starts, or until the end. */
 const servers = [
   { kind: "part", command: /ROLE=.* bun run start$/, ends: ["main"], isUp: /health\s+http/ },
-  // waits for the end of the import: the next commands read what it stored
+  // waits for the end of the import: the next commands read its data
   { kind: "main", command: /^CSV_FILE=\S+ bun run (dev|start)$/, ends: ["main", "part"], isUp: /records stored/ },
   { kind: "main", command: /bun run (dev|start)$/, ends: ["main", "part"], isUp: /health\s+http/ },
   { kind: "services", command: /bun run services$/, ends: ["main", "part", "services"], isUp: /Ctrl-C/ },

@@ -26,7 +26,7 @@ interface FileGpu {
 }
 
 /** Compares a file with the store: every value, and that neither has additional records or values.
- *  Holds the file's values in memory (about 100 bytes a sample). */
+ *  Holds the file's values in memory (about 100 bytes per sample). */
 export async function compareFile(source: ReplayableSource, stored: StoredRecords): Promise<Comparison> {
   const gpus = new Map<string, FileGpu>();
   const sums = { rows: 0, samples: 0, missing: 0, rejected: 0 };

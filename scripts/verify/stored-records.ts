@@ -17,7 +17,7 @@ export interface Window {
   readonly endMs: number;
 }
 
-/** Reads what is stored, from the store itself or from a gateway. */
+/** Reads stored records, from the store itself or from a gateway. */
 export interface StoredRecords {
   /** Every stored record of a GPU in the window, bounds inclusive. */
   recordsOf(window: Window): Promise<ComparableRecord[]>;

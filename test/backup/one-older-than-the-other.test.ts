@@ -95,7 +95,7 @@ async function importWithBackups(): Promise<void> {
   figures.messages = (await stored()).messages;
 }
 
-/** The differences between the file and what is stored. */
+/** The number of differences between the file and the store. */
 async function differences(): Promise<number> {
   const source = await openCsvSource(csvFile);
   const { queries, close } = await openPostgresStore({ url: server.url, migrate: false });

@@ -35,9 +35,9 @@ const reach: Record<StateName, (opened: Opened) => void> = {
   ENDED: ({ connection }) => connection.close(),
 };
 
-type Event = keyof typeof happen;
+type Event = keyof typeof trigger;
 
-const happen = {
+const trigger = {
   message: ({ socket }) => socket.receive({ type: "pong" }),
   "a message that is not a gateway's": ({ socket }) => socket.receive("<html>"),
   check: nextCheck,
@@ -74,12 +74,12 @@ const table: Record<StateName, Record<Event, readonly [next: StateName, ...effec
 };
 
 describe.each(Object.keys(table) as StateName[])("a connection that is %s", (state) => {
-  test.each(Object.keys(happen) as Event[])("on %s", (event) => {
+  test.each(Object.keys(trigger) as Event[])("on %s", (event) => {
     const opened = openConnection();
     reach[state](opened);
     expect(opened.connection.stateName).toBe(state);
     opened.effects.length = 0;
-    happen[event](opened);
+    trigger[event](opened);
     expect([opened.connection.stateName, ...opened.effects]).toEqual([...table[state][event]]);
   });
 });

@@ -45,9 +45,9 @@ const reach: Record<StateName, (opened: Opened) => void> = {
   ENDED: ({ follower }) => follower.close(),
 };
 
-type Event = keyof typeof happen;
+type Event = keyof typeof trigger;
 
-const happen = {
+const trigger = {
   subscribed: ({ socket }) => socket().receive(subscribed),
   telemetry_update: ({ socket }) => socket().receive(update),
   replayed: ({ socket }) => socket().receive({ type: "replayed", id: "1", count: 0 }),
@@ -108,12 +108,12 @@ const table: Record<StateName, Record<Event, readonly [next: StateName, ...effec
 };
 
 describe.each(Object.keys(table) as StateName[])("a follower that is %s", (state) => {
-  test.each(Object.keys(happen) as Event[])("on %s", (event) => {
+  test.each(Object.keys(trigger) as Event[])("on %s", (event) => {
     const opened = openFollower();
     reach[state](opened);
     expect(opened.follower.stateName).toBe(state);
     opened.effects.length = 0;
-    happen[event](opened);
+    trigger[event](opened);
     expect([opened.follower.stateName, ...opened.effects]).toEqual([...table[state][event]]);
     opened.follower.close();
   });

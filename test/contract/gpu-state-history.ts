@@ -56,24 +56,24 @@ export function exerciseGpuStateHistory(
       const record = (minute: number, hostname: string, namespace: string) =>
         makeBatch([
           {
-            uuid: "asked",
+            uuid: "queried",
             hostname,
             timeMs: t0 + minute * 60_000,
             metrics: { temperature: 1 },
             workload: { container: "c", pod: "p", namespace },
           },
         ]);
-      await opened.store.ingest(messageOf("asked-1", record(0, "host-1", "red")));
-      await opened.store.ingest(messageOf("asked-2", record(4, "host-1", "blue")));
-      await opened.store.ingest(messageOf("asked-3", record(9, "host-2", "red")));
+      await opened.store.ingest(messageOf("queried-1", record(0, "host-1", "red")));
+      await opened.store.ingest(messageOf("queried-2", record(4, "host-1", "blue")));
+      await opened.store.ingest(messageOf("queried-3", record(9, "host-2", "red")));
       const at = t0 + 5 * 60_000;
       const { attributes, workloads } = await opened.queries.fleet.changes({
-        uuid: "asked",
+        uuid: "queried",
         range: { fromMs: at, toMs: at + 1 },
       });
       expect(workloads).toEqual([{ fromMs: t0 + 4 * 60_000, container: "c", pod: "p", namespace: "blue" }]);
       expect(attributes).toMatchObject([{ fromMs: t0, hostname: "host-1", gpuId: 0, driverVersion: "535" }]);
-      const all = await opened.queries.fleet.changes({ uuid: "asked", range: allTime });
+      const all = await opened.queries.fleet.changes({ uuid: "queried", range: allTime });
       expect(all.workloads.map(({ namespace }) => namespace)).toEqual(["red", "blue", "red"]);
       expect(all.attributes.map(({ hostname }) => hostname)).toEqual(["host-1", "host-2"]);
       expect(await opened.queries.fleet.changes({ uuid: "unknown", range: allTime })).toEqual({

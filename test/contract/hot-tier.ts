@@ -21,7 +21,7 @@ export interface OpenHotTier {
   readonly hotTier: HotTier;
   /** The same hot tier, opened by another process. */
   readonly other: HotTier;
-  /** How many records were superseded by newer ones. */
+  /** The number of records that were superseded by newer ones. */
   readonly coalesced: () => number;
   readonly close: () => Promise<void>;
 }

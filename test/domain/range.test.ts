@@ -44,7 +44,7 @@ const ranges = fc
   .map((pairs) => pairs.map(([from, length]) => range(from, Math.min(1000, from + length))))
   .map((unordered) => unordered.sort((a, b) => a.from.offset - b.from.offset));
 
-/** How often each offset is covered. */
+/** The number of ranges that cover each offset. */
 function coverage(covering: readonly Range[]): number[] {
   const times = new Array<number>(1000).fill(0);
   for (const { from, to } of covering) {

@@ -103,7 +103,7 @@ function openLiveStreamer(assignment: LiveAssignment): OpenedService {
   return openStreamer((parts) => new LiveStream({ ...parts, source, assignment, log }));
 }
 
-/** Plays a file again and again, each round as a source of its own. */
+/** Plays a file repeatedly, each round as a new source. */
 function openReplayStreamer(assignment: RangeAssignment): OpenedService {
   const firstRound = Math.floor(Math.random() * 1e9);
   const openSource = (round: number): Promise<CsvSource> =>

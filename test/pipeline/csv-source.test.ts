@@ -73,7 +73,7 @@ exerciseReplayableSource("CsvSource played as now", async () => {
   return { source: await reopen(), reopen, close: () => Promise.resolve() };
 });
 
-test("a file that cannot be opened is refused, and the message says why", async () => {
+test("a file that cannot be opened is refused, and the message has the reason", async () => {
   const path = folder.write("x");
   expect(openCsvSource(`${path}.none`)).rejects.toThrow(/does not exist/);
   expect(openCsvSource(dirname(path))).rejects.toThrow(/is a directory/);

@@ -101,7 +101,7 @@ test(
         expect(rows.map(({ to }) => to)).toEqual(ends);
         const from = rows[pick % Math.max(1, rows.length)]?.from ?? source.whole.from;
         expect(await rangesOf(source, 1, from)).toEqual(rows.slice(rows.findIndex((row) => row.from === from)));
-        // and a batch of one row never ends elsewhere
+        // a batch of one row never ends elsewhere
         const endAt = new Map(ends.map((end) => [end.offset, end]));
         for (const { range } of await batchesOf(source)) expect(endAt.get(range.to.offset)).toEqual(range.to);
       }),

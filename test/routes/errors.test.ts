@@ -51,7 +51,7 @@ describe("an error names an unusable parameter, its value and the accepted value
         details: { parameter: "start_time", value: "yesterday" },
       });
       const filters = ["gpu_uuid", "cluster_id", "hostname", "model", "namespace"];
-      const known = [
+      const accepted = [
         ...["start_time", "end_time", "limit", "order", "metrics"],
         ...(path.endsWith("/latest") ? [] : ["resolution", "cursor"]),
         ...(path.startsWith("/api/v1/telemetry") ? filters : []),
@@ -59,8 +59,8 @@ describe("an error names an unusable parameter, its value and the accepted value
       expect(await errorOf(`${path}?gpu=1`)).toEqual({
         status: 400,
         code: "unknown_parameter",
-        message: `There is no parameter "gpu" here; expected ${known.join(", ")}`,
-        details: { parameter: "gpu", known },
+        message: `There is no parameter "gpu" here; expected ${accepted.join(", ")}`,
+        details: { parameter: "gpu", known: accepted },
       });
     });
   }

@@ -120,7 +120,7 @@ export const csvBytes = fc
   .tuple(files, fc.array(mutations, { maxLength: 12 }))
   .map(([file, changes]) => changes.reduce<Buffer>((bytes, change) => change(bytes), file));
 
-/** How a file is read; rows have about 260 bytes. */
+/** Options for reading a file; rows have about 260 bytes. */
 export const readings = fc.record({
   batchRows: fc.integer({ min: 1, max: 12 }),
   batchMaxRows: fc.integer({ min: 1, max: 30 }),

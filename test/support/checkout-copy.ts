@@ -12,7 +12,7 @@ export interface CheckoutCopy {
   readonly dir: string;
   /** Replaces a text that occurs once in a file. @throws Error if it does not occur once */
   replace(path: string, text: string, replacement: string): Promise<void>;
-  /** Runs a command in it. @returns what it wrote to standard output. @throws Error with all output if it fails */
+  /** Runs a command in it. @returns its standard output. @throws Error with all output if it fails */
   run(command: readonly string[], env?: Readonly<Record<string, string>>): Promise<string>;
   remove(): Promise<void>;
 }

@@ -12,7 +12,7 @@ import type { ProvidedEtcd } from "../../dev/servers/provide-etcd.ts";
 import { EtcdClient, type EtcdStream, type Txn, type TxnResult } from "../../src/etcd/etcd-client.ts";
 import { removePrefix } from "../../src/etcd/requests.ts";
 
-/** A client that adds a prefix of its own to every key, and removes it from every response, as the namespace of etcd's grpc-proxy
+/** A client that adds its own prefix to every key, and removes it from every response, as the namespace of etcd's grpc-proxy
  *  does. Tests that delete everything under `/telemetry/` can then use an etcd with other users. */
 export class NamespacedEtcdClient extends EtcdClient {
   readonly #prefix: Buffer;

@@ -5,7 +5,7 @@ const reported = new Set<string>();
 const shared = join(import.meta.dir, "../../../shared");
 
 /** Looks for a file of the folder `shared` beside the checkout, which is not part of the project. When it is missing, the
- *  output says that the tests on it are skipped.
+ *  output reports that its tests are skipped.
  *  @returns its path; undefined when it is missing, for `test.skipIf` */
 export function sharedFile(...segments: string[]): string | undefined {
   const path = join(shared, ...segments);

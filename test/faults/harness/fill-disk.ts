@@ -58,8 +58,8 @@ async function untilHealth(
   let answers = 0;
   let answeredAtMs = startedAtMs;
   while (Date.now() - startedAtMs < reportTimeoutMs && Date.now() - answeredAtMs < silenceMs) {
-    const asked = await Promise.all(collectors.map((collector) => collector.complaints()));
-    const answered = asked.filter((each) => each !== undefined);
+    const responses = await Promise.all(collectors.map((collector) => collector.complaints()));
+    const answered = responses.filter((each) => each !== undefined);
     if (answered.length > 0) answeredAtMs = Date.now();
     answers += answered.length;
     const complaint = answered.flatMap((each) => (each.length === 0 ? [""] : each)).find(matches);

@@ -5,7 +5,7 @@ import type { Fault } from "./scenario.ts";
 import type { Victims } from "./victims.ts";
 import type { Worker } from "./workers.ts";
 
-/** How the database ends: a crash, an operator's fast shutdown, an immediate shutdown. */
+/** The ways to end the database: a crash, an operator's fast shutdown, an immediate shutdown. */
 export const databaseSignals = ["SIGKILL", "SIGINT", "SIGQUIT"] as const;
 
 /** Inflicts a fault, waits for its duration, and heals it. */

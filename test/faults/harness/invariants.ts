@@ -29,7 +29,7 @@ export async function checkContent(ledger: Ledger, database: PostgresClient): Pr
   );
   const bytes = quarantined.map(({ byte }) => byte);
   if (bytes.join() !== ledger.spoiledBytes.join()) {
-    wrong.push(`I1: ${bytes.length} rows are in quarantine, ${ledger.spoiledBytes.length} belong there`);
+    wrong.push(`I1: ${bytes.length} rows are in quarantine, but ${ledger.spoiledBytes.length} should be`);
   }
   return shortened(wrong);
 }

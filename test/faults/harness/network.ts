@@ -57,7 +57,7 @@ export async function makeNetwork(hostCount: number): Promise<TestNetwork | unde
     return { address: `${subnet}.1`, hosts, remove };
   } catch (error) {
     await remove();
-    process.stderr.write(`no partitions here: network namespaces cannot be made (${(error as Error).message})\n`);
+    process.stderr.write(`no partitions here: network namespaces cannot be created (${(error as Error).message})\n`);
     return undefined;
   }
 }

@@ -5,10 +5,10 @@ import { hostOf, type Ledger } from "./ledger.ts";
 
 /** The documents of docs/hot-tier.md, with the fields that are checked. */
 interface HotDocument {
-  /** Of a slot. */
+  /** In a slot's document only. */
   readonly uuid?: string;
   readonly first_seen_at?: string;
-  /** Of a flush. */
+  /** In a flush's document only. */
   readonly records?: readonly {
     readonly uuid: string;
     readonly timestamp: string;

@@ -21,7 +21,7 @@ export interface ObserverOptions {
 const catchUpMs = 20_000;
 const sampleEveryMs = 500;
 
-/** Watches a run from outside: every change of the queue in etcd's own history, and samples of what is published and stored. */
+/** Watches a run from outside: every change of the queue in etcd's own history, and samples of the published and stored positions. */
 export class Observer {
   /** Violations of I3 or I4. */
   readonly violations: string[] = [];
@@ -31,7 +31,7 @@ export class Observer {
   private readonly removedUnder = new Map<string, string>();
   private readonly acknowledged: string[] = [];
   private readonly watch: EtcdWatch;
-  /** How often history was missed, because it was compacted while this watch was disconnected; the first listing does not count. */
+  /** The number of times that history was missed because it was compacted while this watch was disconnected; the first listing does not count. */
   private blindSpots = -1;
 
   constructor(private readonly options: ObserverOptions) {

@@ -12,7 +12,7 @@ import { openSeedRun } from "./seed-run.ts";
 export interface SeedOptions {
   readonly servers: Servers;
   readonly seed: number;
-  /** How long faults are inflicted. */
+  /** The time during which faults are inflicted. */
   readonly durationMs: number;
   /** Kind of the first fault; absent: drawn. */
   readonly first?: FaultKind | undefined;

@@ -34,13 +34,13 @@ export interface ScenarioOptions {
   readonly first?: FaultKind | undefined;
 }
 
-/** Kinds of which only one may be active at a time: with two of three members down, etcd does not answer. */
+/** Groups of kinds. Only one fault of a group may be active at a time: with two of three members down, etcd does not answer. */
 const exclusive: readonly (readonly FaultKind[])[] = [
   ["leader", "partition-etcd"],
   ["database", "tables-disk", "cluster-disk"],
 ];
 
-/** Draws the faults of a run, the same for the same seed: on average one a second, several at a time. */
+/** Draws the faults of a run, the same for the same seed: one per second on average, several at a time. */
 export function drawScenario({ seed, durationMs, leaseSeconds, kinds, targets, first }: ScenarioOptions): Fault[] {
   const random = randomFrom(seed);
   const faults: Fault[] = [];
@@ -50,7 +50,7 @@ export function drawScenario({ seed, durationMs, leaseSeconds, kinds, targets, f
     const drawn = kinds[Math.floor(random() * kinds.length)] as FaultKind;
     const kind = faults.length === 0 ? (first ?? drawn) : drawn;
     const target = Math.floor(random() * targets[kind]);
-    const lastsMs = lengthOf(kind, random(), leaseSeconds);
+    const lastsMs = durationOf(kind, random(), leaseSeconds);
     const group = exclusive.findIndex((members) => members.includes(kind));
     const key = group === -1 ? `${kind}/${target}` : `group ${group}`;
     // a cluster that has just healed gets time to elect a leader and catch up
@@ -63,7 +63,7 @@ export function drawScenario({ seed, durationMs, leaseSeconds, kinds, targets, f
   return faults;
 }
 
-function lengthOf(kind: FaultKind, chance: number, leaseSeconds: number): number {
+function durationOf(kind: FaultKind, chance: number, leaseSeconds: number): number {
   switch (kind) {
     case "kill":
     case "terminate":

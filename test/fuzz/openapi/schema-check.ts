@@ -11,7 +11,7 @@ export interface SchemaCheck {
 /** Creates a check from a document. It checks formats, and refuses fields that a schema does not name. */
 export function schemaCheckOf({ schemas }: ServedDocument): SchemaCheck {
   const ajv = new Ajv({ allErrors: true, strict: true, strictTypes: false });
-  // OpenAPI's own keywords say nothing about a value
+  // OpenAPI's own keywords do not restrict a value
   ajv.addVocabulary(["example", "components"]);
   (addFormats as unknown as { default: (to: Ajv) => void }).default(ajv);
   const components = {

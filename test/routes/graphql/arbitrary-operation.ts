@@ -37,8 +37,8 @@ function selectionOf(pick: Pick, type: GraphQLObjectType, levels: number): strin
   const chosen = Array.from({ length: pick([1, 2, 3]) }, (_, index) => {
     const field = pick(fields);
     const inner = getNamedType(field.type);
-    const given = field.args.flatMap((argument) => argumentOf(pick, argument));
-    const args = given.length === 0 ? "" : `(${given.join(", ")})`;
+    const chosenArguments = field.args.flatMap((argument) => argumentOf(pick, argument));
+    const args = chosenArguments.length === 0 ? "" : `(${chosenArguments.join(", ")})`;
     // the same field twice with other arguments would be a conflict
     return `f${index}: ${field.name}${args} ${isObjectType(inner) ? selectionOf(pick, inner, levels - 1) : ""}`;
   });

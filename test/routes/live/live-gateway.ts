@@ -90,7 +90,7 @@ export async function openLiveGateway(options: TestOptions & { readonly settings
   };
 }
 
-/** A client that collects what it receives, and checks each message against the schema of its type. */
+/** A client that collects its messages, and checks each message against the schema of its type. */
 export class LiveClient {
   readonly messages: Message[] = [];
   readonly closed: Promise<{ code: number; reason: string }>;

@@ -80,9 +80,9 @@ const reach: Record<StateName, (opened: Opened, event: () => void) => void> = {
   },
 };
 
-type Event = keyof typeof happen;
+type Event = keyof typeof trigger;
 
-const happen = {
+const trigger = {
   open: ({ socket, wire }) => socket.open(wire),
   message: ({ socket, wire }) => socket.message(wire, '{"type":"ping"}'),
   send: ({ socket }) => socket.send({ type: "pong" }),
@@ -199,13 +199,13 @@ const table: Record<StateName, Record<Event, Cell>> = {
 };
 
 describe.each(Object.keys(table) as StateName[])("a socket that is %s", (state) => {
-  test.each(Object.keys(happen) as Event[])("on %s", (event) => {
+  test.each(Object.keys(trigger) as Event[])("on %s", (event) => {
     const opened = openSocket();
     const outcome = { before: "", next: "" };
     reach[state](opened, () => {
       outcome.before = opened.socket.stateName;
       opened.effects.length = 0;
-      happen[event](opened);
+      trigger[event](opened);
       outcome.next = opened.socket.stateName;
     });
     expect(outcome.before).toBe(state);

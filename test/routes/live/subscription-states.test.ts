@@ -15,9 +15,9 @@ const reach: Record<Situation, (subscription: Subscription, update: (second: num
   ENDED: (subscription) => subscription.end(),
 };
 
-type Event = keyof typeof happen;
+type Event = keyof typeof trigger;
 
-const happen = {
+const trigger = {
   update: (_, update) => update(2),
   addSnapshot: (subscription) => subscription.addSnapshot([recordAt(3)]),
   beginReplay: (subscription) => subscription.beginReplay(),
@@ -95,10 +95,10 @@ function open() {
 }
 
 describe.each(Object.keys(table) as Situation[])("a subscription that is %s", (situation) => {
-  test.each(Object.keys(happen) as Event[])("on %s", (event) => {
+  test.each(Object.keys(trigger) as Event[])("on %s", (event) => {
     const { subscription, update, take } = open();
     reach[situation](subscription, update);
-    happen[event](subscription, update);
+    trigger[event](subscription, update);
     const next = subscription.stateName;
     expect([next, ...take()]).toEqual([...table[situation][event]]);
   });
