@@ -8,7 +8,7 @@ export interface SqlExecutor {
 export interface SqlTransaction extends SqlExecutor {
   /** Streams rows into a table by COPY: all of them or, if the key of one exists already, none. Earlier statements of the
    *  transaction keep their effect.
-   *  @param into the table with its columns, `telemetry (gpu_key, time)`
+   *  @param into the table with its columns, e.g. `telemetry (gpu_key, time)`
    *  @param rows in COPY's binary format
    *  @returns false if a key exists already */
   copy(into: string, rows: Uint8Array): Promise<boolean>;

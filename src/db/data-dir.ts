@@ -10,7 +10,7 @@ export interface DataDir {
 }
 
 /** Locks DATA_DIR for this process, and creates the database in it if it has none.
- *  A database is created beside its place and then renamed, so that a kill leaves none or a complete one.
+ *  A database is created under another name and then renamed: a process that dies leaves a complete database or none.
  *  @throws DataDirUnusable if another process holds it or it cannot be written */
 export async function openDataDir(dir: string): Promise<DataDir> {
   const lock = join(dir, "lock");
@@ -27,8 +27,8 @@ export async function openDataDir(dir: string): Promise<DataDir> {
   return { databaseDir, release: () => rm(lock, { force: true }) };
 }
 
-/** `pid start-time`, so that another program that got the same pid later is not mistaken for the holder. */
-async function holderOf(pid: number): Promise<string> {
+/** A process as `pid start-time`: a later process with the same pid is a different one. */
+async function identityOf(pid: number): Promise<string> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
   const startTime = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
   return `${pid} ${startTime}`;
@@ -36,10 +36,10 @@ async function holderOf(pid: number): Promise<string> {
 
 async function takeLock(dir: string, lock: string): Promise<void> {
   const ownFile = `${lock}.${process.pid}`;
-  await writeFile(ownFile, await holderOf(process.pid));
+  await writeFile(ownFile, await identityOf(process.pid));
   try {
     for (;;) {
-      // a link appears with its content: no process ever reads half a lock
+      // a link appears with its content: no process reads an incomplete lock
       const isTaken = await link(ownFile, lock).then(
         () => true,
         (error: NodeJS.ErrnoException) => {
@@ -50,7 +50,7 @@ async function takeLock(dir: string, lock: string): Promise<void> {
       if (isTaken) return;
       const holder = await readFile(lock, "utf8").catch(() => "");
       const pid = Number(holder.split(" ")[0]);
-      if (isAlive(pid) && (await holderOf(pid)) === holder) {
+      if (isAlive(pid) && (await identityOf(pid)) === holder) {
         throw new DataDirUnusable(`DATA_DIR ${dir} is in use by process ${pid}; stop it or choose another DATA_DIR`);
       }
       await rm(lock, { force: true });
@@ -76,7 +76,7 @@ async function removeLeftovers(dir: string): Promise<void> {
   }
 }
 
-/** Creates the database in a child process: this takes 700 MB and more, which the creating process never gives back. */
+/** Creates the database in a child process: creating one takes more than 700 MB, which a process never releases. */
 async function createDatabase(dir: string, databaseDir: string): Promise<void> {
   const unfinished = join(dir, `pglite.making.${process.pid}`);
   const child = Bun.spawn([process.execPath, `${import.meta.dir}/make-database.ts`, unfinished], {

@@ -1,12 +1,12 @@
 import type { SqlExecutor } from "./client.ts";
 
-/** What a database is, as detected. */
+/** A database's engine and features, as detected. */
 export interface DatabaseEngine {
   /** For people, e.g. `TimescaleDB 2.19.3 (apache licence) on PostgreSQL 17.6; hypertable; rollups are views`. */
   readonly description: string;
-  /** The table telemetry consists of chunks of time. */
+  /** True if the table `telemetry` is divided into chunks by time. */
   readonly isHypertable: boolean;
-  /** The database stores telemetry_1m and telemetry_1h (continuous aggregates); else they are views. */
+  /** True if the database stores telemetry_1m and telemetry_1h (continuous aggregates), false if they are views. */
   readonly hasMaterializedRollups: boolean;
   /** The schema of TimescaleDB's functions; undefined without TimescaleDB. */
   readonly timescaleSchema: string | undefined;
@@ -31,7 +31,7 @@ select exists (select from timescaledb_information.hypertables where hypertable_
   (select count(*) = 2 from timescaledb_information.continuous_aggregates
    where view_name in ('telemetry_1m', 'telemetry_1h')) as "hasMaterializedRollups"`;
 
-/** Detects what the database is. Its schema must be up to date.
+/** Detects the database's engine and features. Its schema must be up to date.
  *  @throws StoreUnavailable */
 export async function detectEngine(executor: SqlExecutor): Promise<DatabaseEngine> {
   const [server] = await executor.query<ServerRow>(serverText);

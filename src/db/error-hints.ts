@@ -1,13 +1,13 @@
 import { StoreUnavailable } from "../domain/errors.ts";
 
-/** What an operator can do about an error, by SQLSTATE or its class, the socket's error code or postgres.js's own. The longest
- *  key that a code begins with applies. Errors that pass without an operator (a deadlock) have no hint.
+/** Advice for an operator, by SQLSTATE or its class, or by the error code of the socket or of postgres.js. The longest key that
+ *  a code begins with applies. Errors that pass without an operator (a deadlock) have no hint.
  *  Source: https://www.postgresql.org/docs/17/errcodes-appendix.html */
 const hints: Readonly<Record<string, string>> = {
   "08": "check the server's log and the network to it",
   "25006":
     "the server is a standby or read-only: DATABASE_URL must lead to the primary; after a failover this passes by itself",
-  "28": "correct user or password in DATABASE_URL, or allow the user in pg_hba.conf",
+  "28": "correct the user or password in DATABASE_URL, or allow the user in pg_hba.conf",
   "3D000": "create the database, or correct DATABASE_URL",
   "42501": "grant the missing right to the user of DATABASE_URL",
   "42703": "start one process with MIGRATE_ON_START=true to bring the schema up to date",
@@ -21,9 +21,9 @@ const hints: Readonly<Record<string, string>> = {
   "57014":
     "the server is slow or a lock is held: see pg_stat_activity; ?statement_timeout=60000 in DATABASE_URL (milliseconds) " +
     "allows longer statements",
-  "57P01": "an administrator ended the session or stops the server; this passes when the server is back",
+  "57P01": "an administrator ended the session or is stopping the server; this passes when the server is back",
   "57P02": "the server has crashed and recovers; its log has the reason",
-  "57P03": "the server starts, stops or recovers; if this lasts, its log has the reason",
+  "57P03": "the server is starting, stopping or recovering; if this lasts, its log has the reason",
   "57P04": "the database was dropped: restore it, or correct DATABASE_URL",
   "58": "the server has disk or file errors: see its log",
   XX001: "the server's data is damaged: see its log, restore the backup",
@@ -46,7 +46,7 @@ export interface ReportedError {
   readonly cause?: unknown;
 }
 
-/** The error of a database that may answer a later attempt, with a hint if there is one.
+/** An error of a database that may answer a later attempt, with the hint for its code.
  *  @param event what happened, and where */
 export function unavailable(event: string, error: ReportedError): StoreUnavailable {
   const hint = error.code === undefined ? undefined : hintFor(error.code);

@@ -1,4 +1,4 @@
-/** Why a server ended a connection. */
+/** The error with which a server ended a connection. */
 export interface FatalMessage {
   readonly code: string;
   readonly message: string;
@@ -6,7 +6,7 @@ export interface FatalMessage {
 
 const headerBytes = 5;
 const [errorResponse, noticeResponse] = [0x45, 0x4e];
-/** The server reports a crash by a warning. */
+/** The server reports a crash in a warning. */
 const crashCode = "57P02";
 
 /** Finds the error with which PostgreSQL ends a connection: FATAL or PANIC, in its last message. postgres.js never reports it,
@@ -17,7 +17,7 @@ export function fatalMessageIn(received: Buffer): FatalMessage | undefined {
   for (let start = received.length - headerBytes - 1; start >= 0; start -= 1) {
     const type = received[start];
     if (type !== errorResponse && type !== noticeResponse) continue;
-    // the length counts itself, and not the type
+    // the length includes its own bytes, but not the type
     if (start + 1 + received.readUInt32BE(start + 1) !== received.length) continue;
     const fields = fieldsOf(received.toString("utf8", start + headerBytes));
     const [severity, code, message] = ["V", "C", "M"].map((field) => fields.get(field));

@@ -18,7 +18,7 @@ export class ColumnList<Row extends object> {
     return this.join(({ name }) => qualified(name, table));
   }
 
-  /** The columns by the names of the fields: `g.cluster_id as "clusterId", g.hostname as "hostname", ...` */
+  /** The columns, named after the fields: `g.cluster_id as "clusterId", g.hostname as "hostname", ...` */
   selected(table: string): string {
     return this.join(({ name }, field) => `${qualified(name, table)} as "${field}"`);
   }
@@ -38,7 +38,7 @@ export class ColumnList<Row extends object> {
     return this.join((column) => `${column.name} = ${valueOf(column, table)}`);
   }
 
-  /** What belongs to `parameters`: the columns of some rows, each as the text of an array. */
+  /** The values for `parameters`: each column of the rows as the text of an array. */
   arrays(rows: readonly Row[]): string[] {
     return this.fields().map((field) => {
       const values = rows.map((row): unknown => row[field]);
@@ -53,7 +53,7 @@ export class ColumnList<Row extends object> {
     });
   }
 
-  /** The fields of these columns, without what else a row has. */
+  /** The row with only the fields of these columns. */
   pick(row: Row): Row {
     return Object.fromEntries(this.fields().map((field) => [field, row[field]])) as Row;
   }

@@ -6,7 +6,7 @@ import type { PostgresClient } from "./postgres-client.ts";
 import type { PostgresConnection } from "./postgres-connection.ts";
 
 const migrationsFolder = `${import.meta.dir}/../../drizzle`;
-/** Any number, the same for every process of this program. */
+/** An arbitrary number, the same for every process of this program. */
 const lockKey = 7_165_201_384;
 /** Another process may be migrating a large history; a longer wait for it, or for a table, is an error. */
 const lockTimeoutMs = 5 * 60_000;
@@ -19,7 +19,7 @@ export async function migratePostgres(client: PostgresClient): Promise<void> {
   await client.withConnection(migrationTimeoutMs, (connection) =>
     connection.transaction(async () => {
       await connection.query(`set local lock_timeout = ${lockTimeoutMs}`);
-      // a lock of the transaction, not of the session, so that it ends with it, also behind a pooler
+      // the lock belongs to the transaction, not to the session: it ends with the transaction, even behind a pooler
       await connection.query(`select pg_advisory_xact_lock(${lockKey})`);
       await migrate(drizzle(withinTransaction(connection)), { migrationsFolder });
     }),

@@ -24,8 +24,8 @@ export async function openPGliteClient(dataDir: string): Promise<SqlClient> {
   }
 }
 
-/** Two segments of the write-ahead log, 16 MiB each. Without space for its log PostgreSQL ends itself, but PGlite loops for
- *  ever and blocks the process: there must always be space. A batch writes a few MiB. */
+/** The free space that a transaction needs: two segments of the write-ahead log, 16 MiB each. Without space for its log
+ *  PostgreSQL exits, but PGlite loops for ever and blocks the process. A batch writes a few MiB. */
 const reserveMebibytes = 32;
 
 /** PostgreSQL within the process, by PGlite: one connection, one statement at a time. All writes are transactions. */
@@ -88,7 +88,7 @@ class PGliteClient implements SqlClient {
 async function copyIn(transaction: Transaction, into: string, rows: Uint8Array): Promise<boolean> {
   await transaction.exec("savepoint copied");
   try {
-    // PGlite's name for the `blob` of the statement's options
+    // PGlite reads the option `blob` under this name
     await transaction.query(`copy ${into} from '/dev/blob' with (format binary)`, [], {
       blob: new Blob([rows as Uint8Array<ArrayBuffer>]),
     });

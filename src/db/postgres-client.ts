@@ -12,19 +12,19 @@ export interface PostgresClientOptions {
   readonly url: string;
   readonly maxConnections: number;
   readonly clock: Clock;
-  /** For a client that only reads: the time limit of a statement, and the error of one that exceeds it. */
+  /** For a client that only reads: the time limit of a statement, and the error for a statement that exceeds it. */
   readonly queryLimit?: { readonly timeoutMs: number; readonly tooLong: () => TelemetryError };
 }
 
-/** An ingest takes well under a second, the widest query some seconds: a statement that takes longer waits for a lock, or
- *  should not hold a connection. The server cancels it and reports why. */
+/** An ingest takes well under a second, the widest query a few seconds: a statement that takes longer waits for a lock, or
+ *  should not hold a connection. The server cancels it and reports the reason. */
 const statementTimeoutMs = 30_000;
 /** A server that does not answer at all (frozen, cut off) is abandoned this much later than it would cancel a statement. */
 const silenceMs = 10_000;
 
 /** PostgreSQL or TimescaleDB, over a pool of connections that are opened as they are needed. A connection is used again only
- *  if it succeeded or the data was refused: after any other error it may be lost, lead to a server that is now a standby, or
- *  have answers under way. */
+ *  after a call that succeeded or whose data was refused: after any other error it may be lost, lead to a server that is now a
+ *  standby, or have answers under way. */
 export class PostgresClient implements SqlClient {
   private readonly url: PostgresUrl;
   private readonly pool: PostgresPool;
@@ -32,7 +32,7 @@ export class PostgresClient implements SqlClient {
   private readonly callTimeoutMs: number;
   private closing: Promise<void> | undefined;
 
-  /** Connects to nothing yet. @throws InvalidConfig if the URL is not usable */
+  /** Opens no connection. @throws InvalidConfig if the URL is not usable */
   constructor(private readonly options: PostgresClientOptions) {
     const { url, maxConnections, clock, queryLimit } = options;
     const timeoutMs = queryLimit?.timeoutMs ?? statementTimeoutMs;
@@ -56,7 +56,7 @@ export class PostgresClient implements SqlClient {
   }
 
   /** Runs `work` on a connection outside the pool, on which no statement has a time limit.
-   *  @param timeoutMs the time limit of all of it */
+   *  @param timeoutMs the time limit of `work` as a whole */
   async withConnection<T>(timeoutMs: number, work: (connection: PostgresConnection) => Promise<T>): Promise<T> {
     const connection = new PostgresConnection({ url: this.url, statementTimeoutMs: 0 });
     try {

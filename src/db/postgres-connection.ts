@@ -13,20 +13,20 @@ export interface PostgresConnectionOptions {
   readonly statementTimeoutMs: number;
 }
 
-/** A server on the same continent answers within 100 ms; the rest is for one that many clients connect to at once. */
+/** A server on the same continent answers within 100 ms; a server to which many clients connect at once takes longer. */
 const connectTimeoutSeconds = 5;
 /** The time until the first probe. Probes notice a connection that was cut off silently, and keep firewalls from closing an
  *  idle one. */
 const keepAliveSeconds = 10;
-/** For closing the connection to a server that may not answer. */
+/** The time for closing the connection to a server that may not answer. */
 const endTimeoutSeconds = 1;
 
-/** One connection to PostgreSQL: it connects at its first statement, and never again.
+/** One connection to PostgreSQL: it connects at its first statement, and never reconnects.
  *
  *  NEW -statement-> OPEN -lost, destroy or end-> ENDED
  *
  *  The pool of postgres.js is not used. When it loses a connection within `sql.begin`, it writes a rollback to the closed
- *  socket, an exception that cannot be caught; and after it has connected again, the rest of a transaction would run as
+ *  socket, which throws an exception that cannot be caught. After it has reconnected, the rest of a transaction would run as
  *  separate statements. */
 export class PostgresConnection implements SqlTransaction {
   /** For libraries that take a postgres.js client. */
@@ -156,7 +156,7 @@ export class PostgresConnection implements SqlTransaction {
       this.hasEnded = true;
     });
     if (!this.sql.options.ssl) this.socket.on("data", (data) => (this.received = data as Buffer));
-    // postgres.js reads here which name the server's certificate must have
+    // postgres.js checks the server's certificate for this name
     return Object.assign(this.socket, { host });
   }
 

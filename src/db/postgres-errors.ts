@@ -17,7 +17,7 @@ export function isTimeout(error: unknown): boolean {
   return root instanceof postgres.PostgresError && root.code === "57014";
 }
 
-/** Translates an error of postgres.js, drizzle or a socket into one that the store's callers know.
+/** Translates an error of postgres.js, drizzle or a socket into an error that the store's callers handle.
  *  @param place the database, without secrets */
 export function translatePostgresError(cause: unknown, place: string): TelemetryError {
   if (cause instanceof TelemetryError) return cause;

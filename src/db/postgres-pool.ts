@@ -8,7 +8,7 @@ export interface PostgresPoolOptions extends PostgresConnectionOptions {
   readonly clock: Clock;
 }
 
-/** For calls under way when the pool is closed: longer than an ingest takes, shorter than a supervisor waits. */
+/** The time for calls under way to end when the pool is closed: longer than an ingest takes, shorter than a supervisor waits. */
 const closeTimeoutMs = 5000;
 
 /** Connections to one database, opened as they are needed. Callers that find none free wait in line. */
@@ -51,7 +51,7 @@ export class PostgresPool {
     if (this.isClosed && this.taken.size === 0) this.allGiven.resolve();
   }
 
-  /** Closes the idle connections: they are as old as a connection that turned out to lead nowhere. */
+  /** Closes the idle connections: when one connection gets no answer, the others may not get one either. */
   discardIdle(): void {
     for (const connection of this.idle.splice(0)) connection.destroy();
   }

@@ -1,6 +1,6 @@
 import { InvalidConfig } from "../domain/errors.ts";
 
-/** The place of a database. */
+/** A parsed DATABASE_URL. */
 export interface PostgresUrl {
   /** With the password. */
   readonly href: string;

@@ -24,7 +24,7 @@ const columnTypes = {
   jsonb: (name: string) => jsonb(name),
 };
 
-/** The columns of a list, by the names of its fields. */
+/** The columns of a list, by field. */
 function columnsOf<Row extends object>({ declarations }: ColumnList<Row>) {
   const columns: Partial<Record<string, PgColumnBuilderBase>> = {};
   for (const [field, { name, type }] of Object.entries<ColumnDeclaration>(declarations)) {
@@ -38,7 +38,7 @@ const attributes = columnsOf(attributeColumns);
 /** Counts the changes of GPUs' attributes and workloads: a process that reads the same number as before has missed none. */
 export const gpuRevision = pgSequence("gpu_revision");
 
-/** Every GPU that was ever seen, with its newest attributes. Other tables have its `gpu_key` instead of the uuid. */
+/** Every GPU that was ever seen, with its newest attributes. Other tables refer to a GPU by `gpu_key` instead of the uuid. */
 export const gpus = pgTable(
   "gpus",
   {
@@ -46,7 +46,7 @@ export const gpus = pgTable(
     uuid: text("uuid").notNull().unique(),
     ...attributes,
     firstSeenAt: instant("first_seen_at").notNull(),
-    /** It was seen then or later: updated every few minutes; the exact instant is that of its newest record. */
+    /** Updated every few minutes, so the GPU may have been seen later; its newest record has the exact instant. */
     lastSeenAt: instant("last_seen_at").notNull(),
     /** The gpu_revision of the last change of its attributes or workloads. */
     revision: bigint("revision", { mode: "number" }).notNull().default(0),
@@ -57,14 +57,14 @@ export const gpus = pgTable(
   ],
 );
 
-/** A GPU's attributes over time: each row holds from its instant to that of the next. */
+/** A GPU's attributes over time: each row is valid from its instant until that of the next row. */
 export const gpuAttributes = pgTable(
   "gpu_attributes",
   { gpuKey: integer("gpu_key").notNull(), validFrom: instant("valid_from").notNull(), ...attributes },
   (table) => [primaryKey({ name: "gpu_attributes_pkey", columns: [table.gpuKey, table.validFrom] })],
 );
 
-/** The workload of a GPU over time (empty: none): each row holds from its instant to that of the next. */
+/** The workload of a GPU over time (empty: none): each row is valid from its instant until that of the next row. */
 export const gpuWorkloads = pgTable(
   "gpu_workloads",
   {
@@ -97,7 +97,7 @@ export const telemetry = pgTable(
   ],
 );
 
-/** Every message that is stored: it makes a second delivery a duplicate, and tells which ranges of a source are stored. */
+/** Every stored message: its row reveals a second delivery as a duplicate, and shows which range of a source is stored. */
 export const ingestedMessages = pgTable(
   "ingested_messages",
   {

@@ -20,7 +20,7 @@ import { messageOf } from "../kit/message-of.ts";
 import { translateEtcdError } from "./etcd-errors.ts";
 
 export interface EtcdClientOptions {
-  /** URLs, `http://host:2379` or `https://host:2379`; one is used at a time, the next one when it fails. */
+  /** URLs, `http://host:2379` or `https://host:2379`. The client uses one at a time, and the next when that one fails. */
   readonly endpoints: readonly string[];
   /** PEM texts: the authority that signed the servers' certificates, and this client's certificate with its key. */
   readonly tls?:
@@ -53,13 +53,13 @@ export interface EtcdStream<Request, Response> {
   cancel(): void;
 }
 
-/** A call without a response by then has failed, and its outcome is unknown. etcd itself times out after 7 s (5 s and two
+/** A call without a response after this time has failed, and its outcome is unknown. etcd itself times out after 7 s (5 s and two
  *  election timeouts); a healthy etcd responds within milliseconds. */
 const callTimeoutMs = 5000;
 /** Compacting or defragmenting a database of 8 GB, the maximum that etcd advises, takes this long on a slow disk. */
 const upkeepTimeoutMs = 120_000;
 
-/** etcd closes connections that ping more often than every 5 s. A frozen server is noticed after the sum of both.
+/** etcd closes connections that ping more often than every 5 s. A frozen server is noticed after the sum of both times.
  *  Source: https://etcd.io/docs/v3.5/op-guide/configuration/ (grpc-keepalive-min-time) */
 const channelOptions = {
   "grpc.keepalive_time_ms": 6000,
@@ -92,7 +92,7 @@ interface Endpoint {
   readonly lease: LeaseClient;
 }
 
-/** Calls etcd: one endpoint until it fails, then the next. No call is repeated: only the caller knows whether it may be. */
+/** Calls etcd: one endpoint until it fails, then the next. No call is repeated: only the caller knows whether that is safe. */
 export class EtcdClient {
   private readonly endpoints: readonly Endpoint[];
   private current: number;
@@ -104,7 +104,7 @@ export class EtcdClient {
     this.current = Math.floor(Math.random() * this.endpoints.length);
   }
 
-  /** For messages. */
+  /** The endpoints, for messages. */
   get description(): string {
     return this.options.endpoints.join(",");
   }
@@ -124,23 +124,25 @@ export class EtcdClient {
 
   /** @returns the lease's id, a decimal number of 64 bits */
   async grantLease(ttlSeconds: number): Promise<string> {
-    const { ID } = await this.call("a lease", ({ lease }, limits) => lease.leaseGrant({ TTL: ttlSeconds }, limits));
+    const { ID } = await this.call("granting a lease", ({ lease }, limits) =>
+      lease.leaseGrant({ TTL: ttlSeconds }, limits),
+    );
     return ID;
   }
 
   /** Ends a lease; its keys are deleted when this resolves. A lease that has already ended is not an error. */
   async revokeLease(id: string): Promise<void> {
-    await this.call("a lease's end", ({ lease }, limits) => lease.leaseRevoke({ ID: id }, limits)).catch(
+    await this.call("revoking a lease", ({ lease }, limits) => lease.leaseRevoke({ ID: id }, limits)).catch(
       (error: unknown) => {
         if (!(error instanceof LeaseGone)) throw error;
       },
     );
   }
 
-  /** Restarts the lease's time. @returns the seconds it has now; 0 if it has ended */
+  /** Restarts the lease's time. @returns the seconds that it lasts from now; 0 if it has ended */
   keepLease(id: string, timeoutMs: number): Promise<number> {
     return this.call(
-      "a lease's renewal",
+      "renewing a lease",
       async ({ lease }, limits) => {
         const stream = await lease.leaseKeepAlive(limits);
         try {
@@ -158,7 +160,7 @@ export class EtcdClient {
     );
   }
 
-  /** Opens a stream for watches at the endpoint in use; the server closes it when it has no leader. */
+  /** Opens a stream for watches at the endpoint in use; a server without a leader closes it. Call `failed` if it breaks. */
   async openWatch(): Promise<EtcdStream<IWatchRequest, IWatchResponse> & { readonly failed: () => void }> {
     const index = this.current;
     const endpoint = this.endpointAt(index);
@@ -178,13 +180,13 @@ export class EtcdClient {
     return Object.assign(stream, { failed: () => this.leave(index) });
   }
 
-  /** The size of the database of the member in use: its file, and the part of it that holds data. */
+  /** The size of the database of the member in use: its file, and the part of the file that holds data; with the revision. */
   async databaseSize(): Promise<{
     readonly fileBytes: number;
     readonly inUseBytes: number;
     readonly revision: string;
   }> {
-    const { dbSize, dbSizeInUse, header } = await this.call("the status", ({ pool }, limits) =>
+    const { dbSize, dbSizeInUse, header } = await this.call("reading the status", ({ pool }, limits) =>
       new MaintenanceClient(pool).status(limits),
     );
     return { fileBytes: Number(dbSize), inUseBytes: Number(dbSizeInUse), revision: header.revision };
@@ -192,13 +194,15 @@ export class EtcdClient {
 
   /** True if the member in use is the leader. */
   async isLeader(): Promise<boolean> {
-    const status = await this.call("the status", ({ pool }, limits) => new MaintenanceClient(pool).status(limits));
+    const status = await this.call("reading the status", ({ pool }, limits) =>
+      new MaintenanceClient(pool).status(limits),
+    );
     return status.leader === status.header.member_id;
   }
 
   /** The members that have raised the alarm NOSPACE. */
   async membersWithoutSpace(): Promise<string[]> {
-    const { alarms } = await this.call("the alarms", ({ pool }, limits) =>
+    const { alarms } = await this.call("reading the alarms", ({ pool }, limits) =>
       new MaintenanceClient(pool).alarm({ action: "Get", memberID: 0, alarm: "None" }, limits),
     );
     return alarms.filter(({ alarm }) => alarm === "Nospace").map(({ memberID }) => memberID);
@@ -214,7 +218,7 @@ export class EtcdClient {
 
   /** Clears a member's alarm NOSPACE: etcd accepts writes until the quota is reached again. */
   async disarm(memberID: string): Promise<void> {
-    await this.call("an alarm's end", ({ pool }, limits) =>
+    await this.call("disarming an alarm", ({ pool }, limits) =>
       new MaintenanceClient(pool).alarm({ action: "Deactivate", memberID, alarm: "Nospace" }, limits),
     );
   }
@@ -251,7 +255,7 @@ export class EtcdClient {
   }
 
   /** Repeats a call that etcd refused because a restart invalidated the token; the refused call changed nothing. etcd3
-   *  renews the token in unary calls only, so one is made first. */
+   *  renews the token in unary calls only, so this makes a unary call first. */
   private async withFreshToken<T>({ kv }: Endpoint, run: () => Promise<T>): Promise<T> {
     try {
       return await run();

@@ -15,7 +15,7 @@ import {
 import { messageOf } from "../kit/message-of.ts";
 
 /** Translates an error of etcd or etcd3 into the class that callers handle.
- *  @param operation  for the message: "a transaction at etcd http://etcd-0:2379" */
+ *  @param operation for the message: "a transaction at etcd http://etcd-0:2379" */
 export function translateEtcdError(cause: unknown, operation: string): TelemetryError {
   if (cause instanceof TelemetryError) return cause;
   const text = messageOf(cause);

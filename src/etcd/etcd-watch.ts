@@ -10,14 +10,14 @@ export type EtcdEvent = IEvent;
 export interface EtcdWatchOptions {
   readonly client: EtcdClient;
   readonly clock: Clock;
-  /** The keys, as etcd writes a range. */
+  /** The range of keys, in etcd's form. */
   readonly range: { readonly key: Buffer; readonly range_end: Buffer };
   /** Reads the current state; called at the start, after a compaction has deleted the events in between, and every
    *  `resyncMs`. @returns the revision of the state */
   readonly list: () => Promise<string>;
   /** Receives every event after that revision, in order. Must not throw. */
   readonly onEvents: (events: readonly EtcdEvent[], revision: string) => void;
-  /** Called when the watch is interrupted; it resumes by itself. */
+  /** Called when the watch is interrupted; the watch resumes by itself. */
   readonly onInterrupted: (error: Error) => void;
   /** Events of deletions carry the deleted value. */
   readonly withPrevious?: boolean;

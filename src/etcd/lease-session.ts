@@ -39,12 +39,12 @@ export class LeaseSession {
     return this.ended.signal;
   }
 
-  /** To be called when a call has failed because the lease has ended. */
+  /** Marks the lease as lost: call this when another call failed because the lease has ended. */
   markLost(): void {
     this.ended.abort();
   }
 
-  /** Ends the lease now, so that other processes need not wait until it expires. If etcd cannot be reached, it expires. */
+  /** Ends the lease now, so that other processes need not wait for it to expire. If etcd cannot be reached, it expires. */
   async close(): Promise<void> {
     const wasLost = this.ended.signal.aborted;
     this.ended.abort();

@@ -2,10 +2,10 @@ import type { ICompare, IRequestOp } from "etcd3";
 
 // Each function makes one comparison or operation of a transaction; keys are texts.
 
-/** Operations that etcd takes in one transaction (the default of its --max-txn-ops). A nested transaction counts as one
- *  of them; its own operations may be as many as are left. */
+/** The most operations that etcd accepts in one transaction (the default of its --max-txn-ops). A nested transaction counts as
+ *  one operation, and may contain as many as are left. */
 export const transactionMaxOperations = 128;
-/** Nested transactions put into one: the other half of the operations is left for what is inside them. */
+/** The most nested transactions in one transaction: the other half of the operations is left for their contents. */
 export const maxNestedTransactions = transactionMaxOperations / 2;
 
 /** True if the key exists. */
@@ -28,7 +28,7 @@ export function isUnchangedSince(key: string, revision: string): ICompare {
   return { key: Buffer.from(key), target: "Mod", result: "Equal", mod_revision: revision };
 }
 
-/** True if the key was written fewer times since it was created (0 times: it does not exist). */
+/** True if the key was written fewer than `times` times since it was created; a key that does not exist counts 0. */
 export function wasWrittenLessThan(key: string, times: number): ICompare {
   return { key: Buffer.from(key), target: "Version", result: "Less", version: times };
 }

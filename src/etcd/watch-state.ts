@@ -1,12 +1,12 @@
-/** Where a watch stands. `failures` counts its interruptions since it was last open. */
+/** The phase of a watch. `failures` counts the interruptions since the watch was last open. */
 export type WatchPhase =
   | { readonly name: "LISTING"; readonly failures: number }
   | { readonly name: "FOLLOWING"; readonly revision: string; readonly failures: number }
-  /** `revision`: where following resumes; undefined if the state must be listed first. */
+  /** Following resumes after `revision`; undefined if the state must be listed first. */
   | { readonly name: "PAUSING"; readonly revision: string | undefined; readonly failures: number }
   | { readonly name: "CLOSED" };
 
-/** The states of a watch. An event that means nothing in a state leaves it as it is.
+/** The states of a watch. An event that a state does not handle leaves the state unchanged.
  *
  *  LISTING -listed-> FOLLOWING -advanced-> FOLLOWING from a later revision
  *  LISTING -interrupted-> PAUSING -pause ended-> LISTING
@@ -20,7 +20,7 @@ export class WatchState {
     return this.phase;
   }
 
-  /** @param revision  that the listed state is of */
+  /** @param revision of the listed state */
   listed(revision: string): void {
     const { phase } = this;
     if (phase.name === "LISTING") this.phase = { name: "FOLLOWING", revision, failures: phase.failures };
@@ -31,7 +31,7 @@ export class WatchState {
     if (this.phase.name === "FOLLOWING") this.phase = { ...this.phase, failures: 0 };
   }
 
-  /** @param revision  of the last event */
+  /** @param revision of the last event */
   advanced(revision: string): void {
     if (this.phase.name === "FOLLOWING") this.phase = { ...this.phase, revision };
   }

@@ -4,7 +4,7 @@ import type { Service } from "./service.ts";
 
 type State = "IDLE" | "STARTING" | "RUNNING" | "STOPPING" | "STOPPED";
 
-/** The life of a service, written once: a subclass implements only its steps `open`, `run` and `close`.
+/** Implements the start and the stop of a service: a subclass implements only its steps `open`, `run` and `close`.
  *
  *  IDLE -start-> STARTING (`open`) -opened-> RUNNING (`run`, in the background)
  *  STARTING, RUNNING -stop-> STOPPING (waits for the step under way, then calls `close`) -closed-> STOPPED
@@ -13,7 +13,7 @@ type State = "IDLE" | "STARTING" | "RUNNING" | "STOPPING" | "STOPPED";
  *  RUNNING -`run` throws-> RUNNING: the error is logged, and `error()` reports it.
  *
  *  A second start waits for the first, a second stop too; a start after a stop does nothing.
- *  `stopping` aborts on the way to STOPPING; `open` and `run` then resolve or throw soon.
+ *  `stopping` aborts when STOPPING begins; `open` and `run` must then resolve or throw soon.
  *  `deadline` aborts when unfinished work must be abandoned: at the deadline of any stop, or when `open` throws. */
 export abstract class BaseService implements Service {
   private readonly stopRequest = new AbortController();
@@ -63,17 +63,17 @@ export abstract class BaseService implements Service {
     return undefined;
   }
 
-  /** Takes what the work needs; `start` waits for it. @throws what keeps the service from starting */
+  /** Acquires the resources for the work; `start` waits for it. @throws an error if the service cannot start */
   protected open(): Promise<void> {
     return Promise.resolve();
   }
 
-  /** The work. It may end before the service is stopped. @throws what makes it impossible to carry on */
+  /** Does the work, which may end before the service is stopped. @throws an error if the work cannot continue */
   protected run(): Promise<void> {
     return Promise.resolve();
   }
 
-  /** Finishes what is unfinished, unless `deadline` is aborted, and releases what `open` and `run` took. Called once,
+  /** Finishes unfinished work, unless `deadline` is aborted, and releases the resources of `open` and `run`. Called once,
    *  after both have ended, even if they threw. */
   protected close(): Promise<void> {
     return Promise.resolve();

@@ -25,14 +25,14 @@ export const systemClock: Clock = {
     }),
 };
 
-/** Starts measuring a duration, by a clock that is never set.
+/** Starts measuring a duration, by a monotonic clock.
  *  @returns a function that returns the milliseconds since the start */
 export function stopwatch(): () => number {
   const startedAtMs = performance.now();
   return () => performance.now() - startedAtMs;
 }
 
-/** The instant `ms` milliseconds from now by the machine's clock, as gRPC takes it for a call's deadline. */
+/** The instant `ms` milliseconds from now by the machine's clock, for the deadline of a gRPC call. */
 export function deadlineIn(ms: number): Date {
   return new Date(Date.now() + ms);
 }

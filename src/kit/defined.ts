@@ -1,9 +1,9 @@
-/** An object type whose properties that may be undefined are optional instead. */
+/** `T`, in which each property that may be undefined is optional instead. */
 type Defined<T> = { [Name in keyof T as undefined extends T[Name] ? never : Name]: T[Name] } & {
   [Name in keyof T as undefined extends T[Name] ? Name : never]?: Exclude<T[Name], undefined>;
 };
 
-/** Leaves out the properties that are undefined: where a property is optional, `undefined` is not a value of it
+/** Leaves out the properties that are undefined: an optional property may be absent, but not `undefined`
  *  (exactOptionalPropertyTypes). */
 export function defined<T extends object>(properties: T): Defined<T> {
   return Object.fromEntries(Object.entries(properties).filter(([, value]) => value !== undefined)) as Defined<T>;

@@ -3,20 +3,20 @@ import { messageOf } from "./message-of.ts";
 
 export interface RepeatedErrorOptions {
   readonly log: Logger;
-  /** What does not work while the error lasts: "collecting is held up". */
+  /** The effect of the error: "collecting is held up". */
   readonly prefix: string;
   /** Logged when the error has ended: "collecting continues". */
   readonly ended: string;
 }
 
-/** An error that an operation may meet again and again: logged when it first appears, when its message changes, and when
- *  it has ended. */
+/** An error that an operation may have repeatedly: logged when it first appears, when its message changes, and when it has
+ *  ended. */
 export class RepeatedError {
   private message: string | undefined;
 
   constructor(private readonly options: RepeatedErrorOptions) {}
 
-  /** The error as of now, with the prefix; undefined if there is none. */
+  /** The current error with the prefix; undefined if the operation has none. */
   get current(): string | undefined {
     return this.message;
   }

@@ -9,12 +9,12 @@ export interface RetryOptions {
   readonly random?: () => number;
 }
 
-/** Maximum of the first pause; the maximum doubles with each further one. */
+/** Maximum of the first pause; the maximum doubles with each further pause. */
 const baseMs = 100;
 /** Maximum of any pause. */
 const maxMs = 10_000;
 
-/** Tries until the operation succeeds, throws an error that is not retryable, or the signal aborts. Pauses grow
+/** Repeats the operation until it succeeds or throws an error that is not retryable, or the signal aborts. Pauses grow
  *  exponentially, with full jitter, so that callers that failed together do not retry together.
  *  Source: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/ */
 export async function retry<T>(operation: () => Promise<T>, options: RetryOptions): Promise<T> {

@@ -1,15 +1,15 @@
 import type { Clock } from "./clock.ts";
 
-/** What was awaited did not end in time. */
+/** The awaited work did not end in time. */
 export class DeadlineExceeded extends Error {
   constructor(readonly ms: number) {
     super(`no answer within ${ms / 1000} s`);
   }
 }
 
-/** Limits the time that `work` may take; its result or error is ignored afterwards.
- *  @param work  its signal aborts when the time is over
- *  @throws DeadlineExceeded after `ms`; else what `work` throws */
+/** Limits the time that `work` may take; a later result or error is ignored.
+ *  @param work its signal aborts when the time is over
+ *  @throws DeadlineExceeded after `ms`; before that, the error of `work` */
 export async function within<T>(clock: Clock, ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const done = new AbortController();
   const exceeded = new AbortController();
@@ -17,7 +17,7 @@ export async function within<T>(clock: Clock, ms: number, work: (signal: AbortSi
     throw new DeadlineExceeded(ms);
   });
   const working = work(exceeded.signal);
-  // the one that loses the race may reject without a listener
+  // the promise that loses the race may reject later
   timer.catch(() => undefined);
   working.catch(() => undefined);
   try {
@@ -30,7 +30,7 @@ export async function within<T>(clock: Clock, ms: number, work: (signal: AbortSi
   }
 }
 
-/** Waits for `work`, but no longer than a time. @returns whether it ended by then. @throws what `work` throws by then */
+/** Waits for `work`, but at most `ms`. @returns whether it ended in time. @throws the error of `work` if it fails in time */
 export async function endsWithin(clock: Clock, ms: number, work: () => Promise<unknown>): Promise<boolean> {
   try {
     await within(clock, ms, work);

@@ -178,7 +178,7 @@ test("a message is stored once when an administrator ends the session in the mid
   const admin = open(url);
   const unlock = await startBehindLock(url);
   await admin.query("select pg_terminate_backend($1::int)", [await untilLocked(admin)]);
-  await untilError(/administrator command \(57P01\); an administrator ended the session or stops the server/);
+  await untilError(/administrator command \(57P01\); an administrator ended the session or is stopping the server/);
   await expectStored(admin, 1);
   await unlock();
   await expectRecovery(url);
@@ -216,7 +216,7 @@ test("a message waits while the server is shut down, and is stored once when it 
         );
       await until(isEnding, { everyMs: 2 });
     },
-    /shutting down \(57P03\); the server starts, stops or recovers/,
+    /shutting down \(57P03\); the server is starting, stopping or recovering/,
   );
   await expectStored(last, 1);
   await last.close();

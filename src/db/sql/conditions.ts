@@ -4,16 +4,17 @@ import type { TimeRange } from "../../domain/time-range.ts";
 export class Conditions {
   private readonly texts: string[] = [];
 
-  /** @param params of conditions that come before these in the same statement */
+  /** @param params those of earlier conditions in the same statement */
   constructor(readonly params: unknown[] = []) {}
 
-  /** @param text with `?` where the value goes; left out where the value is undefined */
+  /** Adds a condition, unless the value is undefined.
+   *  @param text the condition, with `?` in place of the value */
   add(text: string, value: unknown): this {
     if (value !== undefined) this.texts.push(text.replace("?", this.param(value)));
     return this;
   }
 
-  /** Keeps a column of instants within a range. */
+  /** Adds the condition that a column of instants is within a range. */
   within(column: string, { fromMs, toMs }: TimeRange): this {
     return this.add(`${column} >= ${instantParameter}`, finite(fromMs)).add(
       `${column} < ${instantParameter}`,
@@ -21,7 +22,7 @@ export class Conditions {
     );
   }
 
-  /** @returns how the statement names a value */
+  /** Adds a parameter. @returns its placeholder, e.g. `$3` */
   param(value: unknown): string {
     return `$${this.params.push(value)}`;
   }
@@ -30,7 +31,7 @@ export class Conditions {
     return this.texts.length === 0;
   }
 
-  /** The word followed by the conditions; empty without conditions. */
+  /** The word followed by the conditions; an empty text without conditions. */
   after(word: "where" | "and"): string {
     return this.isEmpty ? "" : `${word} ${this.texts.join(" and ")}`;
   }

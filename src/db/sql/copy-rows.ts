@@ -1,4 +1,4 @@
-/** PostgreSQL counts instants from 2000-01-01: milliseconds since 1970. */
+/** 2000-01-01, from which PostgreSQL counts instants, in milliseconds since 1970. */
 const postgresEpochMs = 946_684_800_000;
 /** Microseconds: within an int64, but later than any timestamptz, so that PostgreSQL refuses it. */
 const noInstantMicros = 9_223_371_900_000_000_000;
@@ -16,7 +16,7 @@ export class CopyRows {
     this.bytes = Buffer.alloc(Math.max(64, sizeHint));
     this.view = viewOf(this.bytes);
     const signature = this.bytes.write("PGCOPY\n\xff\r\n\0", "latin1");
-    // flags and the extension's length: two int32 that are 0
+    // flags and the extension's length: two int32 zeros
     this.at = signature + 8;
   }
 

@@ -4,7 +4,7 @@ import { CopyRows } from "./copy-rows.ts";
 import type { TelemetryColumns } from "./upsert-telemetry.ts";
 
 /** Stores records that are all new, several times as fast as an upsert.
- *  @returns false, with nothing stored, if a record of one (GPU, instant) exists already */
+ *  @returns false, with nothing stored, if a record of the same GPU and instant exists already */
 export function copyTelemetry(transaction: SqlTransaction, columns: TelemetryColumns): Promise<boolean> {
   const { gpuKeys, timesMs, metrics, custom, workloads } = columns;
   if (gpuKeys.length === 0) return Promise.resolve(true);
@@ -27,7 +27,7 @@ export function copyTelemetry(transaction: SqlTransaction, columns: TelemetryCol
 
 const workloadNames = ["container", "pod", "namespace"] as const;
 
-/** Texts as bytes, cached: most texts repeat those of the record before. */
+/** Texts as bytes, cached: most texts are the same as in the record before. */
 class FieldTexts {
   private readonly cached = new Map<string, Uint8Array>();
 

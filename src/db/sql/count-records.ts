@@ -1,7 +1,7 @@
 import type { RecordCount } from "../../domain/query.ts";
 import type { SqlExecutor } from "../client.ts";
 
-/** Counting so many takes a second at most; more are estimated. */
+/** Counting this many records takes at most a second; a greater number is estimated. */
 const countedMax = 1_000_000;
 
 const countText = `

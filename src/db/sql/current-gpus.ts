@@ -8,11 +8,11 @@ export interface CurrentGpu {
   readonly uuid: string;
   readonly gpuKey: number;
   readonly attributes: Attributes;
-  /** The instant from which the attributes hold; undefined if the history has no record of the GPU yet. */
+  /** The instant from which the attributes are valid; undefined if the GPU's history has none yet. */
   readonly attributesFromMs: number | undefined;
   readonly workload: Workload;
   readonly workloadFromMs: number | undefined;
-  /** It was seen then or later. */
+  /** The GPU was last seen at this instant or later. */
   readonly lastSeenMs: number;
 }
 
@@ -56,8 +56,8 @@ export async function readCurrentGpus(
   }));
 }
 
-/** Reads the number of changes of GPUs so far. It is a sequence: others see it move before the changing transaction commits,
- *  and without a lock. */
+/** Reads the number of changes of GPUs so far. It is a sequence: other transactions see its new value before the changing
+ *  transaction commits, and without a lock. */
 export async function readGpuRevision(executor: SqlExecutor): Promise<number> {
   const query = "select (case when is_called then last_value else 0 end)::float8 as revision from gpu_revision";
   return (await executor.query<{ revision: number }>(query))[0]?.revision ?? 0;

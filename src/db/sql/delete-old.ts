@@ -1,6 +1,6 @@
 import type { SqlExecutor } from "../client.ts";
 
-/** Any number, the same for every process of this program. */
+/** An arbitrary number, the same for every process of this program. */
 const retentionLock = 7_165_201_386;
 
 /** Takes the lock until the end of the transaction. @returns false if another transaction has it */
@@ -9,7 +9,7 @@ export async function tryRetentionLock(executor: SqlExecutor): Promise<boolean> 
   return (await executor.query<{ locked: boolean }>(text))[0]?.locked === true;
 }
 
-/** Drops the chunks of a hypertable or continuous aggregate all of whose rows are older.
+/** Drops the chunks of a hypertable or continuous aggregate that have only rows older than `days`.
  *  @returns the number of chunks */
 export async function dropOldChunks(
   executor: SqlExecutor,
@@ -21,7 +21,7 @@ from "${timescaleSchema}".drop_chunks('${table}', older_than => now() - make_int
   return (await executor.query<{ dropped: number }>(text, [days]))[0]?.dropped ?? 0;
 }
 
-/** Deletes older records, the oldest first. @returns the number of records */
+/** Deletes at most `rowsMax` of the records older than `days`, the oldest first. @returns the number of deleted records */
 export async function deleteOldRows(executor: SqlExecutor, days: number, rowsMax: number): Promise<number> {
   const text = `
 with deleted as (

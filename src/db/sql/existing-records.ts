@@ -2,7 +2,7 @@ import type { SqlExecutor } from "../client.ts";
 import { numberArray } from "./array-literal.ts";
 import type { TelemetryColumns } from "./upsert-telemetry.ts";
 
-// the bounds keep the statement out of the chunks of other times
+// with the bounds, the statement does not read the chunks of other times
 const text = `
 select string_agg((place - 1)::text, ',') as rows
 from unnest($1::text::int[], $2::text::float8[]) with ordinality as u(gpu_key, time_ms, place)

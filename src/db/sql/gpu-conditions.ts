@@ -2,13 +2,13 @@ import type { GpuSelector } from "../../domain/gpu-selector.ts";
 import { textArray } from "./array-literal.ts";
 import type { Conditions } from "./conditions.ts";
 
-/** Where a statement finds what a selector restricts. */
+/** A statement's SQL expressions for the fields that a selector restricts. */
 export interface GpuColumns {
   /** The GPU's `gpu_key`. */
   readonly key: string;
   /** An attribute of the GPU. */
   readonly attribute: (column: "cluster_id" | "hostname" | "gpu_id" | "model_name") => string;
-  /** Namespace of the workload that holds the GPU, empty for none. */
+  /** The namespace of the workload that holds the GPU, empty for none. */
   readonly namespace: string;
 }
 
@@ -17,7 +17,7 @@ export function addGpuConditions(conditions: Conditions, selector: GpuSelector, 
   return addAttributeConditions(conditions, selector, columns).add(`${columns.namespace} = ?`, selector.namespace);
 }
 
-/** Adds the conditions of a selector that hold without a workload. */
+/** Adds the conditions of a selector, except the one on the workload. */
 export function addAttributeConditions(
   conditions: Conditions,
   { uuids, clusterId, hostname, gpuId, modelName }: Omit<GpuSelector, "namespace">,

@@ -5,7 +5,7 @@ import { numberArray } from "./array-literal.ts";
 
 // A GPU's attributes and workloads over time: the statements that are the same for both tables.
 
-/** Any number, the same for every process of this program. */
+/** An arbitrary number, the same for every process of this program. */
 const changesLock = 7_165_201_385;
 
 /** Announces a change: from here on, every process that reads gpu_revision notices it.
@@ -22,7 +22,7 @@ export async function awaitChanges(executor: SqlExecutor): Promise<void> {
   await executor.query(`select pg_advisory_xact_lock(${changesLock})`);
 }
 
-/** Locks the rows of these GPUs against other changes, in the order of their keys so that no deadlock arises. */
+/** Locks the rows of these GPUs against other changes, in the order of their keys to avoid deadlocks. */
 export async function lockGpus(executor: SqlExecutor, gpuKeys: readonly number[]): Promise<void> {
   // a join: `= any` of 5,000 keys takes 0.6 s while the planner has no statistics of a new table
   const text = `
@@ -33,7 +33,7 @@ select from gpus join unnest($1::text::int[]) as u(gpu_key) using (gpu_key) orde
 /** The tables with states over time. */
 export type StateTable = "gpu_attributes" | "gpu_workloads";
 
-/** The states of each table. */
+/** The type of a state in each table. */
 export interface StateOf {
   readonly gpu_attributes: Attributes;
   readonly gpu_workloads: Workload;
@@ -44,7 +44,7 @@ const columnsOf: { readonly [Table in StateTable]: ColumnList<StateOf[Table]> } 
   gpu_workloads: workloadColumns,
 };
 
-/** A state of one GPU that holds from an instant on (milliseconds since the epoch). */
+/** A state of one GPU that is valid from an instant on (milliseconds since the epoch). */
 export interface StateRow<Table extends StateTable> {
   readonly gpuKey: number;
   readonly fromMs: number;
@@ -149,7 +149,7 @@ where gpus.gpu_key = u.gpu_key`;
   await executor.query(text, [revision, numberArray(gpuKeys), numberArray(firstMs), numberArray(lastMs)]);
 }
 
-/** Updates when GPUs were last seen. This is not a change that other processes have to read. */
+/** Updates `last_seen_at`, a change that other processes do not have to read. */
 export async function updateLastSeen(
   executor: SqlExecutor,
   { gpuKeys, lastMs }: Pick<GpuSpans, "gpuKeys" | "lastMs">,

@@ -5,12 +5,12 @@ import { textArray } from "./array-literal.ts";
 import { Conditions } from "./conditions.ts";
 import { addGpuConditions } from "./gpu-conditions.ts";
 
-/** What bounds the rows that a subquery has to read. */
+/** The bounds of the rows that a subquery has to read. */
 export type Bounds = Pick<RecordFilter, "range" | "cursor" | "isForward">;
 
 /** The table or view that a part of the history is read from. */
 export interface HistorySource {
-  /** A table, or a subquery in brackets; takes parameters of its own from the conditions. */
+  /** A table, or a subquery in brackets, which adds its own parameters to the conditions. */
   readonly from: (conditions: Conditions, bounds: Bounds) => string;
   /** The column with the instant of a row. */
   readonly time: "time" | "bucket";
@@ -20,13 +20,13 @@ export interface HistorySource {
   readonly columns: string;
 }
 
-/** What every row of the history has. */
+/** The columns that every row of the history has. */
 interface HistoryRow {
   readonly gpuKey: number;
   readonly timeMs: number;
 }
 
-/** Reads a part of the history, newest first unless it goes forward. */
+/** Reads a part of the history, newest first unless the filter goes forward. */
 export async function selectPart<Row extends HistoryRow>(
   executor: SqlExecutor,
   source: HistorySource,
@@ -46,7 +46,7 @@ export async function selectPartOfEach<Row extends HistoryRow>(
   return inWholeMilliseconds(await executor.query<Row>(text, params));
 }
 
-/** Seconds times 1000 are not always whole. */
+/** Rounds the instants: PostgreSQL's seconds times 1000 are not always whole. */
 export function inWholeMilliseconds<Row extends HistoryRow>(rows: readonly Row[]): Row[] {
   return rows.map((row) => ({ ...row, timeMs: Math.round(row.timeMs) }));
 }
@@ -57,8 +57,8 @@ interface Statement {
   readonly params: readonly unknown[];
 }
 
-/** Writes the statement that reads a part of the history, newest first unless it goes forward: one row more than the part
- *  may have, so that it shows whether more follow. */
+/** Writes the statement that reads a part of the history, newest first unless the filter goes forward. It reads one row more
+ *  than the part may have: that row shows that more follow. */
 function partStatement(source: HistorySource, filter: RecordFilter): Statement {
   const { gpus, range, cursor, limit } = filter;
   const [past, sort] = filter.isForward === true ? [">", "asc"] : ["<", "desc"];
@@ -94,8 +94,8 @@ ${part}`;
   return { text, params: conditions.params };
 }
 
-/** The keys of the GPUs, if the selector takes only a few: each is then read by its own index, instead of all records
- *  back to the last one of these GPUs. Undefined if they may be many. */
+/** The keys of the GPUs, if the selector takes only a few. The records of each GPU are then read by the primary key; a scan by
+ *  time would read the records of all GPUs until it has enough of these. Undefined if the selector may take many. */
 function keysOf({ uuids, hostname }: GpuSelector, conditions: Conditions): string | undefined {
   if (uuids !== undefined) {
     return `select gpu_key from gpus where uuid = any(${conditions.param(textArray(uuids))}::text::text[])`;
@@ -104,7 +104,7 @@ function keysOf({ uuids, hostname }: GpuSelector, conditions: Conditions): strin
   return `select distinct gpu_key from gpu_attributes where hostname = ${conditions.param(hostname)}`;
 }
 
-/** Writes the statement that reads the newest rows of each of many GPUs, each GPU by its own index. */
+/** Writes the statement that reads the newest rows of each of many GPUs, each GPU by the primary key. */
 function eachGpuStatement({ from, time, columns }: HistorySource, filter: EachGpuFilter): Statement {
   const { uuids, range, limit } = filter;
   const at = `t.${time}`;

@@ -6,7 +6,7 @@ import { numberArray, textArray } from "./array-literal.ts";
 export interface RecordPlaces {
   readonly gpuKeys: readonly number[];
   readonly timesMs: readonly number[];
-  /** Infinity if the batch has no later one. */
+  /** Infinity if the batch has no later record. */
   readonly untilMs: readonly number[];
 }
 
@@ -14,7 +14,7 @@ export interface RecordPlaces {
 export interface ObservedRecord extends Workload {
   readonly gpuKey: number;
   readonly timeMs: number;
-  /** The GPU's next record, if the batch does not have it. */
+  /** The instant of the GPU's next stored record, if it comes before the batch's next one. */
   readonly nextRecordMs: number | undefined;
 }
 

@@ -4,13 +4,13 @@ import { Conditions } from "./conditions.ts";
 import { addAttributeConditions } from "./gpu-conditions.ts";
 import { bucketOf, rollupMs } from "./rollup-source.ts";
 
-/** A row of the answer: the group's own columns, and `{metric}_avg`, `_min`, `_max` (null if the metric has no value) and
- *  `_count`. */
+/** A row of the answer. It also has the group's columns, and `{metric}_avg`, `_min`, `_max` (null if the metric has no value)
+ *  and `_count`. */
 export interface AggregateSqlRow {
   readonly timeMs: number;
 }
 
-/** The columns that make a group, by the API's names. */
+/** The columns that define a group, by the API's name of the grouping. */
 export const groupColumns: Readonly<Record<Grouping, readonly string[]>> = {
   cluster: ["cluster_id"],
   host: ["cluster_id", "hostname"],
@@ -19,15 +19,15 @@ export const groupColumns: Readonly<Record<Grouping, readonly string[]>> = {
   namespace: ["namespace"],
 };
 
-/** Each GPU's attributes with the span in which they held; the first ones from the beginning. */
+/** Each GPU's attributes with the span in which they were valid; its first attributes are valid for all earlier records, too. */
 const spans = `
 select gpu_key, cluster_id, hostname, gpu_id, model_name,
   case when lag(valid_from) over w is null then '-infinity' else valid_from end as valid_from,
   lead(valid_from, 1, 'infinity') over w as valid_to
 from gpu_attributes window w as (partition by gpu_key order by valid_from)`;
 
-/** Aggregates telemetry by minute or hour and group, ordered by both; one row more than the limit if there are more. A GPU
- *  that moves within a minute or hour counts for the place where it was at the beginning.
+/** Aggregates telemetry by minute or hour and group, ordered by both, with one row beyond the limit if more exist. A GPU that
+ *  moves within a minute or hour counts for its place at the beginning.
  *  @param isMaterialized true if the database keeps rollups: they are read instead of the records */
 export function selectAggregates(
   executor: SqlExecutor,
@@ -49,7 +49,7 @@ interface Statement {
 function byPlaceStatement(filter: AggregateFilter, isMaterialized: boolean): Statement {
   const { groupBy, metrics, gpus, resolution, limit } = filter;
   const names = groupColumns[groupBy].join(", ");
-  const placed = ofPlaces(gpus, "q");
+  const placed = placeConditions(gpus, "q");
   const rows = new Conditions(placed.params);
   const bucket = isMaterialized ? "t.bucket" : bucketOf(resolution, "t.time");
   const within = withinWholeBuckets(filter, rows, isMaterialized ? "t.bucket" : "t.time");
@@ -62,7 +62,7 @@ sums as (
   from ${isMaterialized ? `telemetry_${resolution}` : "telemetry"} t
   join places p on p.gpu_key = t.gpu_key and ${bucket} >= p.valid_from and ${bucket} < p.valid_to
   ${within} group by 1, 2)
-select extract(epoch from s.bucket)::float8 * 1000 as "timeMs", ${names}, ${metrics.map(shownOf).join(", ")}
+select extract(epoch from s.bucket)::float8 * 1000 as "timeMs", ${names}, ${metrics.map(resultColumnsOf).join(", ")}
 from sums s join (select distinct place, ${names} from places) n using (place)
 order by s.bucket, ${names} limit ${rows.param(limit + 1)}`;
   return { text, params: rows.params };
@@ -73,7 +73,7 @@ function byGpuStatement(filter: AggregateFilter, isMaterialized: boolean): State
   const { groupBy, metrics, gpus, limit } = filter;
   const conditions = new Conditions();
   const sums = isMaterialized ? sumsOfRollup(filter, conditions) : sumsOfTelemetry(filter, conditions);
-  const filters = ofPlaces(gpus, "p", conditions.params);
+  const filters = placeConditions(gpus, "p", conditions.params);
   const places = `join (${spans}) p on p.gpu_key = s.gpu_key and s.bucket >= p.valid_from and s.bucket < p.valid_to`;
   const [name, expression] = groupBy === "gpu" ? ["uuid", "g.uuid"] : ["namespace", "s.namespace"];
   const figures = metrics.flatMap((metric) => [
@@ -101,7 +101,7 @@ function sumsOfRollups(name: string): string {
     max(t."${name}_max") as "${name}_max", sum(t."${name}_count") as "${name}_count"`;
 }
 
-function shownOf(name: string): string {
+function resultColumnsOf(name: string): string {
   return `s."${name}_sum" / nullif(s."${name}_count", 0)::float8 as "${name}_avg", s."${name}_min", s."${name}_max",
   coalesce(s."${name}_count", 0)::float8 as "${name}_count"`;
 }
@@ -118,7 +118,8 @@ select t.gpu_key, ${bucket} as bucket${namespace}, ${figures.join(", ")}
 from telemetry t ${withinWholeBuckets(filter, conditions, "t.time")} group by ${keys.join(", ")}`;
 }
 
-/** The same from the rollup. It has no namespace: the namespace is that of the GPU's workload at the beginning. */
+/** Each GPU's sums by minute or hour, from the rollup. The rollup has no namespace: the one of the GPU's workload at the
+ *  beginning of the minute or hour is used. */
 function sumsOfRollup(filter: AggregateFilter, conditions: Conditions): string {
   const { metrics, groupBy, resolution } = filter;
   const figures = metrics.map(
@@ -135,7 +136,7 @@ select t.gpu_key, t.bucket${namespace}, ${figures.join(", ")}
 from telemetry_${resolution} t ${withinWholeBuckets(filter, conditions, "t.bucket")}`;
 }
 
-/** The condition that keeps the minutes or hours that begin in the range, each whole. */
+/** The condition for the whole minutes or hours that begin in the range. */
 function withinWholeBuckets(
   { range: { fromMs, toMs }, resolution }: AggregateFilter,
   conditions: Conditions,
@@ -147,7 +148,7 @@ function withinWholeBuckets(
 }
 
 /** The conditions of a selector on spans of attributes. */
-function ofPlaces(gpus: AggregateFilter["gpus"], alias: string, params?: unknown[]): Conditions {
+function placeConditions(gpus: AggregateFilter["gpus"], alias: string, params?: unknown[]): Conditions {
   return addAttributeConditions(new Conditions(params), gpus, {
     key: `${alias}.gpu_key`,
     attribute: (column) => `${alias}.${column}`,

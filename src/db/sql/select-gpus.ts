@@ -9,7 +9,7 @@ import { addGpuConditions } from "./gpu-conditions.ts";
 export const gpuOrder = "g.hostname, g.gpu_id, g.uuid";
 
 /** The conditions of a selector on `gpus g`: its newest attributes, and the workload of its newest record. */
-export function ofGpu(selector: GpuSelector): Conditions {
+export function gpuConditions(selector: GpuSelector): Conditions {
   return addGpuConditions(new Conditions(), selector, {
     key: "g.gpu_key",
     attribute: (column) => `g.${column}`,
@@ -20,10 +20,10 @@ export function ofGpu(selector: GpuSelector): Conditions {
 const newestNamespace = `coalesce((select w.namespace from gpu_workloads w where w.gpu_key = g.gpu_key
   order by w.valid_from desc limit 1), '')`;
 
-/** Reads GPUs with their newest attributes. `last_seen_at` lags behind the newest record: the record is
- *  searched from there on, so that older chunks are not read. */
+/** Reads GPUs with their newest attributes. `last_seen_at` lags behind the newest record: the search for that record starts at
+ *  `last_seen_at`, so that older chunks are not read. */
 export async function selectGpus(executor: SqlExecutor, selector: GpuSelector): Promise<StoredGpu[]> {
-  const conditions = ofGpu(selector);
+  const conditions = gpuConditions(selector);
   const text = `
 select g.uuid, ${attributeColumns.selected("g")}, extract(epoch from g.first_seen_at)::float8 * 1000 as "firstSeenAtMs",
   extract(epoch from coalesce(newest.time, g.last_seen_at))::float8 * 1000 as "lastSeenAtMs"

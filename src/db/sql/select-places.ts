@@ -5,7 +5,7 @@ import { numberArray } from "./array-literal.ts";
 
 /** The attributes of some GPUs over a span of time. */
 export interface Places {
-  /** The GPU with its attributes at an instant (milliseconds since the epoch); before its first attributes, with those. */
+  /** The GPU with its attributes at an instant (milliseconds since the epoch), or with its first ones if they begin later. */
   readonly at: (gpuKey: number, timeMs: number) => Gpu;
 }
 
@@ -15,7 +15,7 @@ interface PlaceRow extends Attributes {
   readonly fromMs: number | null;
 }
 
-// A GPU whose records were stored a moment ago may have no attributes over time yet: then those in `gpus` are taken.
+// A GPU whose records were stored a moment ago may have no attributes over time yet: those in `gpus` then apply.
 const text = `
 with k as (select unnest($1::text::int[]) as gpu_key)
 select gpus.gpu_key as "gpuKey", gpus.uuid, extract(epoch from g.valid_from)::float8 * 1000 as "fromMs",
@@ -51,10 +51,10 @@ export async function selectPlaces(
   return {
     at: (gpuKey, timeMs) => {
       const newestFirst = spans.get(gpuKey) ?? [];
-      const holds = newestFirst.find(({ fromMs = Infinity }) => fromMs <= timeMs);
-      // before the first attributes: the oldest; the last one is that of `gpus`
-      const place = holds ?? newestFirst.at(-2) ?? newestFirst.at(-1);
-      if (place === undefined) throw new Error(`telemetry of gpu_key ${gpuKey}, which gpus does not have`);
+      const valid = newestFirst.find(({ fromMs = Infinity }) => fromMs <= timeMs);
+      // the last element is from `gpus`, the one before it is the oldest attributes over time
+      const place = valid ?? newestFirst.at(-2) ?? newestFirst.at(-1);
+      if (place === undefined) throw new Error(`telemetry has gpu_key ${gpuKey}, which is not in gpus`);
       return place.gpu;
     },
   };

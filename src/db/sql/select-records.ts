@@ -2,9 +2,9 @@ import { metrics } from "../../domain/metrics.ts";
 import type { GpuSelector } from "../../domain/gpu-selector.ts";
 import type { SqlExecutor } from "../client.ts";
 import { type HistorySource, inWholeMilliseconds } from "./history-part.ts";
-import { gpuOrder, ofGpu } from "./select-gpus.ts";
+import { gpuOrder, gpuConditions } from "./select-gpus.ts";
 
-/** A row of telemetry: an own property for each metric of the catalogue, null if the record has no value. */
+/** A row of telemetry. It also has a property for each metric of the catalogue, null if the record has no value. */
 export interface RecordRow {
   readonly gpuKey: number;
   readonly timeMs: number;
@@ -23,7 +23,7 @@ export const recordSource: HistorySource = { from: () => "telemetry", time: "tim
 
 /** Reads the newest record of each GPU, in the order of lists. */
 export async function selectLatest(executor: SqlExecutor, selector: GpuSelector): Promise<RecordRow[]> {
-  const conditions = ofGpu(selector);
+  const conditions = gpuConditions(selector);
   const text = `
 select ${columns} from gpus g cross join lateral (
   select * from telemetry where gpu_key = g.gpu_key and time >= g.last_seen_at order by time desc limit 1) t

@@ -2,7 +2,7 @@ import type { RejectionFilter, StoredRejection } from "../../domain/query.ts";
 import type { SqlExecutor } from "../client.ts";
 import { Conditions } from "./conditions.ts";
 
-/** Reads the newest rejections first. */
+/** Reads rejections, newest first. */
 export function selectRejections(
   executor: SqlExecutor,
   { sourceId, limit }: RejectionFilter,

@@ -4,7 +4,7 @@ import { Conditions } from "./conditions.ts";
 import type { Bounds, HistorySource } from "./history-part.ts";
 import { aggregateNames, bucketOf, everyAggregate, rollupMs } from "./rollup-source.ts";
 
-/** A row of a rollup: beside these, `{metric}_avg`, `_min`, `_max` (null if the metric has no value) and `_count`. */
+/** A row of a rollup. It also has `{metric}_avg`, `_min`, `_max` (null if the metric has no value) and `_count`. */
 export interface RollupRow {
   readonly gpuKey: number;
   readonly timeMs: number;
@@ -20,8 +20,8 @@ const columns = `t.gpu_key as "gpuKey", extract(epoch from t.bucket)::float8 * 1
 const namespaceAtBucket = `coalesce((select w.namespace from gpu_workloads w
   where w.gpu_key = t.gpu_key and w.valid_from <= t.bucket order by w.valid_from desc limit 1), '')`;
 
-/** Which rollups, and whether the database keeps them. If not, they are computed for the range: the view would compute them
- *  over the whole history. */
+/** A rollup. If the database does not store it, the statement computes it for the range: the view would compute it over the
+ *  whole history. */
 interface RollupTable {
   readonly resolution: RollupResolution;
   readonly isMaterialized: boolean;
@@ -35,7 +35,7 @@ export function rollupSource({ resolution, isMaterialized }: RollupTable): Histo
   return { from, time: "bucket", namespace: namespaceAtBucket, columns };
 }
 
-/** The view's own query, with the bounds on the column that has an index on time. */
+/** The view's query, with bounds on the column `time`, which has an index. */
 function groupedTelemetry(
   conditions: Conditions,
   resolution: RollupResolution,
@@ -46,7 +46,7 @@ function groupedTelemetry(
   const { timeMs: lastMs = Infinity } = (isForward ? undefined : cursor) ?? {};
   const bounds = new Conditions(conditions.params).within("time", {
     fromMs: Math.max(range.fromMs, fromMs),
-    // all of the last minute or hour that begins in the range
+    // includes all of the last minute or hour that begins in the range
     toMs: Math.min(range.toMs, lastMs + 1) + rollupMs[resolution],
   });
   return `(select gpu_key, ${bucket} as bucket, count(*) as records, ${everyAggregate}

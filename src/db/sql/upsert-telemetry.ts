@@ -5,14 +5,14 @@ import { numberArray, textArray } from "./array-literal.ts";
 export interface TelemetryColumns {
   readonly gpuKeys: ArrayLike<number>;
   readonly timesMs: ArrayLike<number>;
-  /** The batch's metrics of the catalogue; NaN if a record does not have one. */
+  /** The batch's metrics of the catalogue; NaN if a record has no value. */
   readonly metrics: readonly { readonly name: string; readonly values: ArrayLike<number> }[];
   /** JSON objects; undefined if a record has none. */
   readonly custom: readonly (string | undefined)[];
   readonly workloads: readonly { readonly container: string; readonly pod: string; readonly namespace: string }[];
 }
 
-/** Stores records. An existing record of the same (GPU, instant) takes the new values and keeps its others. */
+/** Stores records. An existing record of the same GPU and instant takes the new values and keeps its other values. */
 export async function upsertTelemetry(
   executor: SqlExecutor,
   columns: TelemetryColumns,

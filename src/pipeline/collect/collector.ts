@@ -20,7 +20,7 @@ export interface CollectorOptions {
   readonly hotTier: Pick<HotTier, "write">;
   /** Messages stored concurrently; as many more may wait for the hot tier. */
   readonly workers: number;
-  /** The queue's lease, seconds; slow work extends it after every third of it. */
+  /** The queue's lease in seconds; during slow work the lease is extended every third of this time. */
   readonly leaseSeconds: number;
   /** Empties the queue before stopping, for a queue that does not outlive the process. */
   readonly drainOnStop: boolean;
@@ -32,8 +32,8 @@ export interface CollectorOptions {
 /** Moves messages from the queue to the store and the hot tier: claims, decodes, validates, ingests, writes to the hot
  *  tier, and only then acknowledges.
  *
- *  Stopping ends the wait for new messages. What is in hand is finished and, with `drainOnStop`, what is queued as well,
- *  until the deadline. What is not acknowledged is delivered again. */
+ *  Stopping ends the wait for new messages. Until the deadline, the collector finishes the messages it has claimed and, with
+ *  `drainOnStop`, the queued ones. Messages that are not acknowledged are delivered again. */
 export class Collector extends BaseService {
   private readonly heldUp: RepeatedError;
 
@@ -90,7 +90,7 @@ export class Collector extends BaseService {
     }
   }
 
-  /** Handles what the queue still holds, until it is empty or the deadline has passed. The workers have ended and no other
+  /** Handles the messages left in the queue, until it is empty or the deadline has passed. The workers have ended and no other
    *  process uses the queue: a message that `stats` counts is still ready for the claim, so the claim never waits. */
   private async drain(): Promise<void> {
     const { queue } = this.options;
@@ -111,7 +111,7 @@ export class Collector extends BaseService {
       batch = decodeBatch({ ...delivery.envelope, payload: delivery.payload });
       await this.store(delivery, batch, onStored);
     } catch (error) {
-      // the store does not answer while the service stops: the message is fine, and its claim ends with the queue's close
+      // the store does not answer while the service stops: the message is valid, and its claim ends with the queue's close
       if (this.deadline.aborted && isRetryable(error)) return;
       const failure = error instanceof Error ? error : new Error(String(error));
       listener.refused(batch, failure);
@@ -142,7 +142,7 @@ export class Collector extends BaseService {
       const result = await this.retrying(() => store.ingest(message));
       listener.stored(message, result);
       onStored();
-      // also for duplicates: the collector that stored it may have died before it updated the hot tier
+      // also for duplicates: the collector that stored the message may have died before it updated the hot tier
       await this.retrying(() => hotTier.write(batch));
     } finally {
       done.abort();
@@ -156,7 +156,7 @@ export class Collector extends BaseService {
     for (;;) {
       await clock.sleep((leaseSeconds * 1000) / 3, done);
       if (done.aborted) return;
-      // work continues without the lease: the store accepts a message once, from whichever collector
+      // work continues without the lease: the store accepts a message only once, from any collector
       await queue.extend([delivery]).catch((error: unknown) => this.heldUp.record(error));
     }
   }

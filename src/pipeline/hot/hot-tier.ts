@@ -1,7 +1,7 @@
 import type { RecordBatch } from "../../domain/batch.ts";
 import type { Gpu, Workload } from "../../domain/gpu.ts";
 
-/** A GPU's attributes, without its measurements. */
+/** A GPU with its attributes, without its measurements. */
 export interface GpuState {
   readonly gpu: Gpu;
   /** Instant of the newest record with these attributes, milliseconds since the epoch. */
@@ -32,9 +32,9 @@ export interface HotChanges {
 export interface HotFollower {
   onChanges(changes: HotChanges): void;
   /** From now on every change arrives. Also called when following starts.
-   *  @param afterGap changes before this call may have been missed */
+   *  @param afterGap true if changes before this call may have been missed */
   onFollowing(afterGap: boolean): void;
-  /** Changes do not arrive for now; following resumes by itself. */
+  /** Changes have stopped arriving; following resumes by itself. */
   onInterrupted(error: Error): void;
 }
 
@@ -46,6 +46,6 @@ export interface HotTier {
    *  @throws EtcdUnavailable, EtcdOutOfSpace (retryable; the batch may have been published or not) */
   write(batch: RecordBatch): Promise<void>;
   /** Sends the current state to the follower, and then every change.
-   *  @returns stops following; resolves when the follower receives no further call */
+   *  @returns a function that stops following, and resolves when the follower receives no further call */
   follow(follower: HotFollower): () => Promise<void>;
 }

@@ -5,9 +5,9 @@ import type { GpuState, NewestRecord } from "./hot-tier.ts";
 // Merging is commutative and idempotent: processes that receive the same states in different orders, or twice, end up
 // with the same result.
 
-/** Merges two states of one GPU. The newer one's attributes win; its empty attributes are filled from the older one.
- *  @param winsTie which attributes win if both states are of the same instant; etcd orders documents for all processes,
- *    so the last one it delivered may win
+/** Merges two states of one GPU. The newer state's attributes win; its empty attributes are filled from the older state.
+ *  @param winsTie the state whose attributes win if both have the same instant; etcd delivers documents in the same order to
+ *    all processes, so the last one may win
  *  @returns `existing` itself if `incoming` adds nothing */
 export function mergeStates(
   existing: GpuState | undefined,
@@ -43,8 +43,8 @@ export function sameGpu(a: Gpu, b: Gpu): boolean {
   return a.uuid === b.uuid && isSameAttributes(a, b);
 }
 
-/** Merges two records of one GPU: the newer one wins. Two of the same instant are combined; the greater of two values of
- *  a metric wins.
+/** Merges two records of one GPU: the newer one wins. Two records of the same instant are combined; the greater of two values
+ *  of a metric wins.
  *  @returns `existing` itself if `incoming` adds nothing */
 export function mergeRecords(existing: NewestRecord, incoming: NewestRecord): NewestRecord {
   if (incoming.timeMs !== existing.timeMs) return incoming.timeMs > existing.timeMs ? incoming : existing;

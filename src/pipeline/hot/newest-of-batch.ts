@@ -46,7 +46,7 @@ function valuesOf(columns: readonly (readonly [string, Float64Array])[], row: nu
   const values: Record<string, number> = {};
   for (const [name, column] of columns) {
     const value = column[row] as number;
-    if (value === value) values[name] = value; // NaN, the only value unequal to itself, means that the record lacks the metric
+    if (value === value) values[name] = value; // NaN, which is unequal to itself, means that the record has no value
   }
   return values;
 }

@@ -6,7 +6,7 @@ import type { GpuUpdate } from "../newest-of-batch.ts";
 import { boardDocument, gpuDocument, readBoard, readData, readGpu } from "./hot-documents.ts";
 import { hotKeys, kindOfKey } from "./hot-keys.ts";
 
-/** A GPU as a collector has it cached: its state as of the newest record written or read. */
+/** A cached GPU, with its state as of the newest record written or read. */
 interface CachedGpu {
   readonly state: GpuState;
   /** The slot whose document names the board; undefined if none does. */
@@ -18,7 +18,7 @@ interface CachedSlot {
   readonly revision: string;
 }
 
-/** What a flush writes for a GPU. */
+/** The changes that a flush makes for a GPU. */
 export interface GpuPlan {
   readonly update: GpuUpdate;
   /** The cached state, merged with the update. */
@@ -27,37 +27,37 @@ export interface GpuPlan {
   readonly slot: string;
   /** Undefined if the documents do not change. */
   readonly write: SlotWrite | undefined;
-  /** The record is written to the host's data: no newer one is cached. */
+  /** True if the record is written to the host's data: no newer one is cached. */
   readonly writesRecord: boolean;
-  /** Another board holds the slot: the record carries the GPU's attributes itself. */
+  /** True if another board holds the slot: the record then carries the GPU's attributes. */
   readonly isDisplaced: boolean;
-  /** Planned from cached state that must be read again before writing. */
+  /** True if the GPU's documents must be read again before writing. */
   readonly mustReread: boolean;
 }
 
-/** Carried out only if the documents are those that the plan was made from. */
+/** A change of documents; etcd carries it out only if they have not changed since the plan was made. */
 interface SlotWrite {
   readonly compare: readonly ICompare[];
   readonly success: readonly IRequestOp[];
-  /** Slots that it writes or removes; no other write of the same transaction may touch them. */
+  /** The slots that it writes or removes; no other write of the same transaction may touch them. */
   readonly slots: readonly string[];
 }
 
 /** The revision of a key that does not exist, in comparisons. */
 const absent = "0";
 
-/** A collector's copy of the documents in etcd: with it a flush writes only what changed, and needs no watch. Every write
- *  is compared with the cached revisions; if they are outdated, the flush reads the documents and plans again. */
+/** A collector's copy of the documents in etcd: with the copy, a flush writes only changed documents, and needs no watch. Every
+ *  write compares the cached revisions with etcd's; if they differ, the flush reads the documents and plans again. */
 export class DocumentCache {
   private readonly gpus = new Map<string, CachedGpu>();
-  /** The revision of each board's key, which says where the board is. */
+  /** The revision of each board's key, whose value names the board's slot. */
   private readonly boards = new Map<string, string>();
   /** By host. */
   private readonly slots = new Map<string, Map<string, CachedSlot>>();
   readonly hosts = new Set<string>();
   readonly clusters = new Set<string>();
 
-  /** @param updates newest first, so that of two boards that claim a slot the later one gets it */
+  /** @param updates newest first: if two boards claim a slot, the one that was seen later gets it */
   plan(updates: readonly GpuUpdate[]): GpuPlan[] {
     const taken = new Set<string>();
     return updates.map((update) => this.planOne(update, taken));
@@ -122,8 +122,8 @@ export class DocumentCache {
       this.gpus.set(uuid, { state, slot: cached?.slot });
       return;
     }
-    const before = this.slotOf(slot);
-    if (before !== undefined && before.uuid !== uuid) this.releaseSlot(before.uuid, slot);
+    const previous = this.slotOf(slot);
+    if (previous !== undefined && previous.uuid !== uuid) this.releaseSlot(previous.uuid, slot);
     if (cached?.slot !== undefined && cached.slot !== slot)
       this.slotsOf(hotKeys.hostOfSlot(cached.slot)).delete(cached.slot);
     this.slotsOf(hotKeys.hostOfSlot(slot)).set(slot, { uuid, revision });
@@ -131,12 +131,13 @@ export class DocumentCache {
     this.gpus.set(uuid, { state, slot });
   }
 
-  /** The slot where a board was last seen; undefined if it was not. */
+  /** The slot that a board is in; undefined if none is cached. */
   cachedSlotOf(uuid: string): string | undefined {
     return this.gpus.get(uuid)?.slot;
   }
 
-  /** Replaces what is cached of a host by the keys below it: its slots and its recent data. */
+  /** Replaces a host's cached slots by those in etcd, and caches the states of its GPUs.
+   *  @param kvs all keys below the host: its slots and its recent data */
   cacheHost(host: string, kvs: readonly IKeyValue[]): void {
     for (const [slot, { uuid }] of this.slotsOf(host)) this.releaseSlot(uuid, slot);
     const slots = new Map<string, CachedSlot>();

@@ -13,7 +13,7 @@ import { type GpuUpdate, newestOfBatch } from "../newest-of-batch.ts";
 export interface EtcdHotTierOptions {
   readonly client: EtcdClient;
   readonly clock: Clock;
-  /** How long the records of a flush stay in etcd. */
+  /** The time that the records of a flush stay in etcd. */
   readonly windowSeconds: number;
   /** Bytes that this process's records may take in etcd; beyond them the oldest are deleted early. */
   readonly windowMaxBytes?: number;
@@ -23,13 +23,13 @@ export interface EtcdHotTierOptions {
   readonly onRefused: (reason: Error) => void;
 }
 
-/** A thirtieth of etcd's default quota: leaves room for the queue, for history and for more collectors. */
+/** A thirtieth of etcd's default quota, to leave room for the queue, for etcd's history and for more collectors. */
 const defaultWindowMaxBytes = 64 * 1024 * 1024;
-/** After a flush comes a pause of this many times its duration, at most `pauseMaxMs`: the hot tier takes at most a
- *  quarter of etcd's time and does not slow storing down, and a gateway still shows changes within a blink. */
+/** The pause after a flush is this many times as long as the flush, at most `pauseMaxMs`: flushes take about a quarter of the
+ *  time and do not slow down storing, and a gateway still shows changes within a fraction of a second. */
 const pauseFactor = 3;
 const pauseMaxMs = 250;
-/** Batches of one flush. Each worker of a collector waits for its batch, so there are never more than workers. */
+/** The most batches in a flush, more than the workers of a collector can have. */
 const batchesMax = 1024;
 
 interface PendingWrite {
@@ -41,7 +41,7 @@ interface PendingWrite {
 /** The hot tier in etcd, shared by any number of processes; the keys are in docs/hot-tier.md.
  *
  *  GATHERING -no flush under way-> FLUSHING -> PAUSING -> GATHERING. Batches that arrive meanwhile form the next flush,
- *  with the newest record of each GPU only: the cost follows the number of hosts, not the rate of records. */
+ *  with the newest record of each GPU only: the cost depends on the number of hosts, not on the rate of records. */
 export class EtcdHotTier implements HotTier {
   private readonly flusher: Flusher;
   private readonly flushes: GroupCommit<PendingWrite, undefined>;

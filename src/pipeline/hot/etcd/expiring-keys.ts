@@ -6,7 +6,7 @@ import { remove, transactionMaxOperations } from "../../../etcd/requests.ts";
 export interface ExpiringKeysOptions {
   readonly client: EtcdClient;
   readonly clock: Clock;
-  /** Records of a flush stay in etcd at least this long, if they fit in `windowMaxBytes`. */
+  /** The records of a flush stay in etcd at least this long, if they fit in `windowMaxBytes`. */
   readonly windowSeconds: number;
   /** Bytes that this process's records may take in etcd; beyond them the oldest are deleted early. */
   readonly windowMaxBytes: number;
@@ -18,10 +18,11 @@ interface Written {
   readonly age: () => number;
 }
 
-/** Leases of a window, one after the other: the end of a lease with tens of thousands of keys blocks etcd's writes. */
+/** The number of leases in a window, one after the other: the end of a lease with tens of thousands of keys would block etcd's
+ *  writes. */
 const leasesInWindow = 4;
 
-/** The keys of a process's records, which etcd deletes after a while: keys written at about the same time share a lease.
+/** The keys of a process's records, which etcd deletes after the window: keys written at about the same time share a lease.
  *  Together they take at most `windowMaxBytes`. */
 export class ExpiringKeys {
   private lease: { readonly id: string; readonly age: () => number } | undefined;
@@ -30,12 +31,12 @@ export class ExpiringKeys {
   private oldestIndex = 0;
   private bytes = 0;
   private count = 0;
-  /** Keeps the keys of two processes apart that write a host in the same millisecond. */
+  /** Distinguishes the keys of two processes that write a host in the same millisecond. */
   private readonly processTag = crypto.randomUUID().slice(0, 8);
 
   constructor(private readonly options: ExpiringKeysOptions) {}
 
-  /** @returns a key below the host's that no process has used */
+  /** @returns a key below the host's key that no process has used */
   nextKey(host: string): string {
     this.count += 1;
     const at = new Date(this.options.clock.nowMs()).toISOString();
@@ -52,7 +53,7 @@ export class ExpiringKeys {
     return this.lease.id;
   }
 
-  /** To be called when the lease has expired: the process was suspended for longer than the window. */
+  /** Call this when the lease has expired because the process was suspended for longer than the window. */
   dropLease(): void {
     this.lease = undefined;
   }

@@ -1,10 +1,10 @@
 import { transactionMaxOperations } from "../../../etcd/requests.ts";
 import type { GpuPlan } from "./document-cache.ts";
 
-/** A document's change is a nested transaction of three operations at most, which count beside those around it. */
+/** A document's change is a nested transaction of at most three operations, which count in addition to those around it. */
 const operationsOfWrite = 3;
 const operationsMax = transactionMaxOperations - operationsOfWrite;
-/** Operations for a host itself: its cluster's document, its own document, its data. */
+/** The operations for a host itself: its cluster's document, its own document, its data. */
 const operationsOfHost = 3;
 /** etcd refuses requests over 1.5 MiB; a smaller one delays other writers less. */
 const groupMaxBytes = 512 * 1024;
@@ -17,13 +17,13 @@ export interface FlushMember {
   readonly entry: string | undefined;
 }
 
-/** Cuts a flush into groups that fit into a transaction each. No group writes a slot twice: etcd refuses that, and if two
+/** Cuts a flush into groups that each fit into one transaction. No group writes a slot twice: etcd refuses that, and if two
  *  boards swap their slots, the second write must see the first. */
 export function groupsOf(members: readonly FlushMember[]): FlushMember[][] {
   const groups: FlushMember[][] = [];
   let group = new Group();
   for (const member of members) {
-    if (!group.takes(member)) {
+    if (!group.hasRoomFor(member)) {
       groups.push(group.members);
       group = new Group();
     }
@@ -40,7 +40,7 @@ class Group {
   private operations = 0;
   private bytes = 0;
 
-  takes(member: FlushMember): boolean {
+  hasRoomFor(member: FlushMember): boolean {
     if (this.members.length === 0) return true;
     const { plan, entry } = member;
     return (

@@ -19,7 +19,8 @@ interface Step {
  *  quota), and each changed document, in a nested transaction that compares it with the cached revision. Documents come
  *  first, so that followers receive a GPU before its record.
  *
- *  Responses are handled in the order of the steps: a host's own step comes before those that ask whether it is gone. */
+ *  Responses are handled in the order of the steps: the step that checks a host's document comes before those that call
+ *  `isGone`. */
 export class FlushTransaction {
   private readonly steps: Step[] = [];
   private readonly conflicting: GpuUpdate[] = [];

@@ -10,11 +10,11 @@ import { dataEntry, readBoard } from "./hot-documents.ts";
 import { hotKeys } from "./hot-keys.ts";
 import { type GpuPlan, DocumentCache } from "./document-cache.ts";
 
-/** Processes may write the same documents at the same time; in each attempt one of them succeeds. */
+/** Processes may write the same documents at the same time; in each attempt one process succeeds. */
 const attemptsMax = 20;
 /** Concurrent transactions: etcd writes several to disk at once, and handles 16 of this size from all processes. */
 const inFlightMax = 4;
-/** Hosts read in one transaction: with their documents and recent data the response has some megabytes. */
+/** Keys or hosts read in one transaction: with the documents and recent data of the hosts, the response has some megabytes. */
 const readsMax = 32;
 
 type Response = ITxnResponse["responses"][number];
@@ -26,7 +26,7 @@ export interface FlusherOptions {
   readonly onRefused: (reason: Error) => void;
 }
 
-/** The largest record: etcd refuses requests over 1.5 MiB. */
+/** The greatest length of a record in characters: etcd refuses requests over 1.5 MiB. */
 const entryMaxLength = 1024 * 1024;
 
 /** Writes updates of GPUs to etcd: the records of each host under one key, and the documents that changed. */
@@ -36,7 +36,7 @@ export class Flusher {
   constructor(private readonly options: FlusherOptions) {}
 
   /** @param updates one for each GPU
-   *  @returns how many of the records are superseded: newer ones are cached
+   *  @returns the number of records that newer cached records supersede
    *  @throws EtcdUnavailable, EtcdOutOfSpace, EtcdRefused */
   async flush(updates: readonly GpuUpdate[]): Promise<number> {
     let pending = updates.toSorted(newestFirst);
@@ -72,12 +72,12 @@ export class Flusher {
     await this.rereadHosts([...hosts]);
     const uuids = plans.map(({ update }) => update.record.uuid);
     const boards = await this.readAll(uuids.map((uuid) => get(hotKeys.board(uuid))));
-    const elsewhere = new Set<string>();
+    const otherHosts = new Set<string>();
     for (const { response_range } of boards) {
       const slot = response_range.kvs[0] === undefined ? undefined : readBoard(response_range.kvs[0].value);
-      if (slot !== undefined && !hosts.has(hotKeys.hostOfSlot(slot))) elsewhere.add(hotKeys.hostOfSlot(slot));
+      if (slot !== undefined && !hosts.has(hotKeys.hostOfSlot(slot))) otherHosts.add(hotKeys.hostOfSlot(slot));
     }
-    await this.rereadHosts([...elsewhere]);
+    await this.rereadHosts([...otherHosts]);
     uuids.forEach((uuid, index) => this.cache.cacheBoard(uuid, boards[index]?.response_range.kvs[0]));
   }
 
@@ -133,14 +133,14 @@ export class Flusher {
   }
 
   private async send(group: readonly FlushMember[]): Promise<GpuUpdate[]> {
-    const { client, expiringKeys: window } = this.options;
-    const transaction = new FlushTransaction(this.cache, window, await window.leaseId());
+    const { client, expiringKeys } = this.options;
+    const transaction = new FlushTransaction(this.cache, expiringKeys, await expiringKeys.leaseId());
     for (const [host, members] of Map.groupBy(group, (member) => member.host)) transaction.addHost(host, members);
     return transaction.send(client);
   }
 }
 
-/** Of two records of one instant the one with the greater UUID comes first. */
+/** If two records have the same instant, the one with the greater UUID comes first. */
 function newestFirst(a: GpuUpdate, b: GpuUpdate): number {
   return b.record.timeMs - a.record.timeMs || (a.record.uuid < b.record.uuid ? 1 : -1);
 }

@@ -2,7 +2,7 @@ import { type Gpu, noWorkload } from "../../../domain/gpu.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
 import type { GpuState, NewestRecord } from "../hot-tier.ts";
 
-// The documents in etcd, as readable JSON, written and read. A document that cannot be read is skipped.
+// Writes and reads the documents in etcd, which are JSON. A document that cannot be read is skipped.
 
 /** The document of a GPU's slot. */
 export function gpuDocument({ gpu, asOfMs, firstSeenAtMs }: GpuState): string {
@@ -36,7 +36,7 @@ export function boardDocument(slot: string, { asOfMs }: GpuState): string {
 }
 
 /** A record as an element of a host's data.
- *  @param state for a GPU that has no document of its own */
+ *  @param state the GPU's state, if the GPU has no document of its own */
 export function dataEntry({ uuid, timeMs, metrics, custom, workload }: NewestRecord, state?: GpuState): string {
   const { container, pod, namespace } = workload;
   return JSON.stringify({

@@ -20,7 +20,7 @@ export const hotKeys = {
 
 const documentKey = /^\/telemetry\/clusters\/[^/]+\/hosts\/[^/]+\/(gpus|data)\/[^/]+$/;
 
-/** @returns what a key holds: a GPU's slot or a host's data; undefined for any other key */
+/** @returns `gpus` for the key of a GPU's slot, `data` for that of a host's data, undefined for any other key */
 export function kindOfKey(key: string): "gpus" | "data" | undefined {
   return documentKey.exec(key)?.[1] as "gpus" | "data" | undefined;
 }
