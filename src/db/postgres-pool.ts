@@ -8,7 +8,7 @@ export interface PostgresPoolOptions extends PostgresConnectionOptions {
   readonly clock: Clock;
 }
 
-/** The time for calls under way to end when the pool is closed: longer than an ingest takes, shorter than a supervisor waits. */
+/** The time that calls under way have when the pool is closed: longer than an ingest takes, shorter than a supervisor waits. */
 const closeTimeoutMs = 5000;
 
 /** Connections to one database, opened as they are needed. Callers that find none free wait in line. */

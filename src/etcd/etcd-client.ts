@@ -6,6 +6,7 @@ import {
   type IRangeRequest,
   type IRangeResponse,
   type IRequestOp,
+  type IStatusResponse,
   type ITxnResponse,
   type IWatchRequest,
   type IWatchResponse,
@@ -53,8 +54,8 @@ export interface EtcdStream<Request, Response> {
   cancel(): void;
 }
 
-/** A call without a response after this time has failed, and its outcome is unknown. etcd itself times out after 7 s (5 s and two
- *  election timeouts); a healthy etcd responds within milliseconds. */
+/** A call without a response after this time has failed, and its outcome is unknown. etcd itself times out after 7 s (5 s and
+ *  two election timeouts); a healthy etcd responds within milliseconds. */
 const callTimeoutMs = 5000;
 /** Compacting or defragmenting a database of 8 GB, the maximum that etcd advises, takes this long on a slow disk. */
 const upkeepTimeoutMs = 120_000;
@@ -186,18 +187,14 @@ export class EtcdClient {
     readonly inUseBytes: number;
     readonly revision: string;
   }> {
-    const { dbSize, dbSizeInUse, header } = await this.call("reading the status", ({ pool }, limits) =>
-      new MaintenanceClient(pool).status(limits),
-    );
+    const { dbSize, dbSizeInUse, header } = await this.status();
     return { fileBytes: Number(dbSize), inUseBytes: Number(dbSizeInUse), revision: header.revision };
   }
 
   /** True if the member in use is the leader. */
   async isLeader(): Promise<boolean> {
-    const status = await this.call("reading the status", ({ pool }, limits) =>
-      new MaintenanceClient(pool).status(limits),
-    );
-    return status.leader === status.header.member_id;
+    const { leader, header } = await this.status();
+    return leader === header.member_id;
   }
 
   /** The members that have raised the alarm NOSPACE. */
@@ -236,6 +233,10 @@ export class EtcdClient {
   close(): void {
     this.closed = true;
     for (const { pool } of this.endpoints) pool.close();
+  }
+
+  private status(): Promise<IStatusResponse> {
+    return this.call("reading the status", ({ pool }, limits) => new MaintenanceClient(pool).status(limits));
   }
 
   private async call<T>(

@@ -19,7 +19,7 @@ export const groupColumns: Readonly<Record<Grouping, readonly string[]>> = {
   namespace: ["namespace"],
 };
 
-/** Each GPU's attributes with the span in which they were valid; its first attributes are valid for all earlier records, too. */
+/** Each GPU's attributes with the span in which they were valid; its first attributes also apply to all earlier records. */
 const spans = `
 select gpu_key, cluster_id, hostname, gpu_id, model_name,
   case when lag(valid_from) over w is null then '-infinity' else valid_from end as valid_from,

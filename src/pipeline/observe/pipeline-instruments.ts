@@ -31,7 +31,7 @@ export function pipelineInstruments(registry: Registry): PipelineListener {
   const merged = counter("telemetry_merged_records_total", "Records merged into one already stored");
   const duplicates = counter("telemetry_duplicate_messages_total", "Messages that were already stored");
   const refused = counter("telemetry_refused_deliveries_total", "Deliveries returned to the queue");
-  const retries = counter("telemetry_retries_total", "Calls to store or queue that were tried again");
+  const retries = counter("telemetry_retries_total", "Calls to the store or the queue that were retried");
   const tooLate = counter(
     "telemetry_stale_acknowledgements_total",
     "Acknowledgements of a claim that had already ended",
@@ -90,7 +90,7 @@ function listenerOf(counters: Counters): PipelineListener {
 export function showDatabaseBytes(client: EtcdClient, registry: Registry): void {
   new Gauge({
     name: "telemetry_etcd_database_bytes",
-    help: "Size of etcd's database: its file, which the quota limits, and the part of it that holds data",
+    help: "Size of etcd's database: its file, which the quota limits, and the part of the file that holds data",
     labelNames: ["part"],
     registers: [registry],
     async collect() {

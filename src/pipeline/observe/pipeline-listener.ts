@@ -7,7 +7,7 @@ import type { IngestMessage, IngestResult } from "../store/telemetry-store.ts";
 export interface PipelineListener {
   /** A replayable source is about to be read, except the ranges that are covered already. */
   sourceOpened(source: ReplayableSource, covered: readonly Range[]): void;
-  /** A message that carries so much of the input is in the queue; `duplicate` when it was there before. */
+  /** A message is in the queue; `tally` counts its input. `duplicate`: the message was already published. */
   published(tally: InputTally, duplicate: boolean): void;
   /** A message's transaction is committed. */
   stored(message: IngestMessage, result: IngestResult): void;
@@ -17,11 +17,11 @@ export interface PipelineListener {
   retried(error: Error): void;
   /** The acknowledgement of a stale claim was refused: another collector has the message. */
   acknowledgedTooLate(messages: number): void;
-  /** Everything of a replayable source is in the queue. */
+  /** The whole of a replayable source is in the queue. */
   sourceFinished(source: ReplayableSource): void;
 }
 
-/** Ignores every event; spread it to listen to some of them only. */
+/** Ignores every event; spread it into a listener that handles only some events. */
 export const silentListener: PipelineListener = {
   sourceOpened: () => undefined,
   published: () => undefined,

@@ -16,7 +16,8 @@ export interface EncodedBatch {
 }
 
 const jsonZstd = "json+zstd";
-/** Decompressed: a batch of 50,000 rows has about 5 MiB. Limits the memory that a damaged or hostile payload can take. */
+/** The greatest decompressed size, which limits the memory that a damaged or hostile payload can take. A batch of 50,000 rows
+ *  has about 5 MiB. */
 const decodedMaxBytes = 64 * 1024 * 1024;
 
 const checkV1 = TypeCompiler.Compile(payloadV1);
@@ -29,14 +30,14 @@ export function encodeBatch(batch: RecordBatch): EncodedBatch {
   return { payload, encoding: jsonZstd, schemaVersion: "v1" };
 }
 
-/** Decodes a payload of any known schema and validates its records.
- *  @returns a batch that the store can hold: records that it cannot are among `rejected`
+/** Decodes a payload of any supported schema and validates its records.
+ *  @returns a batch that the store can hold; other records are in `rejected`
  *  @throws UndecodablePayload */
 export function decodeBatch(encoded: EncodedBatch): RecordBatch {
   return validateBatch(decodePayload(encoded));
 }
 
-/** Decodes a payload of any known schema, without validating its records; older schemas are migrated.
+/** Decodes a payload of any supported schema, without validating its records; older schemas are migrated.
  *  @throws UndecodablePayload */
 export function decodePayload({ payload, encoding, schemaVersion }: EncodedBatch): RecordBatch {
   const content = fromBytes(payload, encoding);
@@ -49,14 +50,16 @@ export function decodePayload({ payload, encoding, schemaVersion }: EncodedBatch
       throw new UndecodablePayload(`payload is not of schema v1beta1: ${firstError(checkV1Beta1, content)}`);
     default:
       throw new UndecodablePayload(
-        `schema version ${JSON.stringify(schemaVersion)} is not known; known are v1, v1beta1`,
+        `schema version ${JSON.stringify(schemaVersion)} is not supported; supported are v1 and v1beta1`,
       );
   }
 }
 
 function fromBytes(payload: Uint8Array, encoding: string): unknown {
   if (encoding !== jsonZstd && encoding !== "json") {
-    throw new UndecodablePayload(`encoding ${JSON.stringify(encoding)} is not known; known are ${jsonZstd}, json`);
+    throw new UndecodablePayload(
+      `encoding ${JSON.stringify(encoding)} is not supported; supported are ${jsonZstd} and json`,
+    );
   }
   if (encoding === jsonZstd) checkDecodedSize(payload);
   try {

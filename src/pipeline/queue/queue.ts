@@ -2,17 +2,17 @@ import type { Position, SourceRange } from "../../domain/range.ts";
 
 /** A message as a publisher hands it over. */
 export interface NewMessage {
-  /** Two publishes with the same key within the queue's window are one message. */
+  /** Two publishes with the same key within the queue's window add one message. */
   readonly idempotencyKey: string;
   readonly traceId: string;
   /** Version of the payload's schema: `v1`, `v1beta1`. */
   readonly schemaVersion: string;
-  /** How the payload's bytes are encoded: `json+zstd`. */
+  /** Encoding of the payload's bytes: `json+zstd`. */
   readonly encoding: string;
   /** Records in the payload. */
   readonly count: number;
   readonly payload: Uint8Array;
-  /** The stretch of the source that the payload covers. */
+  /** The part of the source that the payload covers. */
   readonly source: SourceRange;
 }
 
@@ -30,7 +30,8 @@ export interface Checkpoint {
 export interface PublishOptions {
   /** Ends the wait while the queue is full. */
   readonly signal: AbortSignal;
-  /** Moved to the end of the last message's stretch in the transaction that adds it; for queues that last. */
+  /** Moved to the end of the last message's part of the source, in the transaction that adds the message. A queue in memory
+   *  ignores it. */
   readonly checkpoint?: Checkpoint | undefined;
 }
 
@@ -78,14 +79,14 @@ export interface ClaimOptions {
   readonly signal: AbortSignal;
 }
 
-/** How full the queue is. */
+/** The queue's fill level. */
 export interface QueueStats {
   /** Messages waiting to be claimed. */
   readonly readyMessages: number;
   /** Messages claimed and not yet acknowledged. */
   readonly inFlightMessages: number;
   readonly deadMessages: number;
-  /** Publishers wait once readyMessages + inFlightMessages reach this. */
+  /** Publishers wait once readyMessages + inFlightMessages reaches this number. */
   readonly capacityMessages: number;
   /** Age of the oldest message that is not acknowledged, milliseconds; 0 if the queue is empty. */
   readonly oldestAgeMs: number;
@@ -109,7 +110,7 @@ export interface Queue {
   /** Deletes messages. Call it only after their records are committed.
    *  @returns the deliveries with a stale claim (lease ended, claimed by another consumer): their messages are unchanged */
   acknowledge(deliveries: readonly Delivery[]): Promise<Delivery[]>;
-  /** Returns a message at once; after `maxAttempts` deliveries it becomes a dead letter with `error`. */
+  /** Returns a message to the queue at once; after `maxAttempts` deliveries it becomes a dead letter with `error`. */
   reject(delivery: Delivery, error: string): Promise<void>;
   /** Restarts the lease of slow work.
    *  @returns the deliveries with a stale claim */
@@ -121,7 +122,7 @@ export interface Queue {
 
 /** The dead-lettered messages, for operators. */
 export interface DeadLetters {
-  /** In the order of publishing. @param afterId only those after it, whether it still exists or not */
+  /** Lists dead letters in the order of publishing. @param afterId only those after this id, which need not exist any more */
   list(limit: number, afterId?: string): Promise<DeadLetter[]>;
   /** @returns undefined if no dead letter has the id */
   get(id: string): Promise<DeadLetter | undefined>;

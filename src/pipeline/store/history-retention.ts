@@ -6,7 +6,7 @@ export type KeepDays = Readonly<Record<Resolution, number>>;
 /** Deletes old history. */
 export interface HistoryRetention {
   /** Deletes older history, in whole chunks if the database has chunks. If several processes call it at once, one deletes.
-   *  @returns what was deleted, for people; undefined if nothing was, or another process is deleting
+   *  @returns a description of the deleted history; undefined if nothing was deleted or another process is deleting
    *  @throws StoreUnavailable (retryable) */
   deleteOlder(keepDays: KeepDays): Promise<string | undefined>;
 }

@@ -4,9 +4,9 @@ import type { TelemetryStore } from "./telemetry-store.ts";
 
 /** A store that is open, for writing and for reading. */
 export interface OpenStore {
-  /** Its place, for people; without secrets. */
+  /** The place of its data, for messages; without secrets. */
   readonly description: string;
-  /** What its database is, for people; undefined until it was reached. */
+  /** A description of its database's engine; undefined until the database was reached. */
   readonly engine: () => string | undefined;
   readonly store: TelemetryStore;
   readonly queries: TelemetryQueries;

@@ -16,20 +16,20 @@ import type {
   StoredRollup,
 } from "../../domain/query.ts";
 
-/** Questions about the fleet. Every call throws StoreUnavailable if the store does not answer. */
+/** Queries about the fleet. Every call throws StoreUnavailable if the store does not answer. */
 export interface FleetQueries {
   /** Ordered by hostname, then gpuId, then uuid. */
   gpus(selector: GpuSelector): Promise<StoredGpu[]>;
   /** The newest record of each GPU, ordered as `gpus` is. */
   latest(selector: GpuSelector): Promise<StoredRecord[]>;
-  /** Where a GPU was, and what held it, over time; empty for a GPU that the store does not have. */
+  /** A GPU's attributes and workloads over time; empty for a GPU that the store does not have. */
   changes(filter: ChangesFilter): Promise<GpuChanges>;
 }
 
-/** Questions about the history. Every call throws StoreUnavailable if the store does not answer, and QueryTooCostly if it
+/** Queries about the history. Every call throws StoreUnavailable if the store does not answer, and QueryTooCostly if it
  *  would take too long. */
 export interface HistoryQueries {
-  /** The newest `limit` records that the filter takes. */
+  /** The newest `limit` records that match the filter. */
   records(filter: RecordFilter): Promise<HistoryPage<StoredRecord>>;
   /** The newest `limit` rollups whose minute or hour begins in the range. */
   rollups(filter: RecordFilter, resolution: RollupResolution): Promise<HistoryPage<StoredRollup>>;
@@ -40,24 +40,24 @@ export interface HistoryQueries {
   rollupsOfEach(filter: EachGpuFilter, resolution: RollupResolution): Promise<StoredRollup[]>;
 }
 
-/** Questions that sum the history up. Every call throws StoreUnavailable if the store does not answer, and QueryTooCostly
- *  if it would take too long or too many rows. */
+/** Queries that aggregate the history. Every call throws StoreUnavailable if the store does not answer, and QueryTooCostly
+ *  if it would take too long or return too many rows. */
 export interface AggregateQueries {
-  /** The sums of each group and minute or hour; ordered by time, then group. */
+  /** The aggregates of each group and minute or hour, ordered by time, then group. */
   byGroup(filter: AggregateFilter): Promise<AggregateRow[]>;
-  /** Records stored of a cluster. */
+  /** The number of a cluster's stored records. */
   countRecords(clusterId: string): Promise<RecordCount>;
 }
 
-/** Questions about rejected inputs. Every call throws StoreUnavailable if the store does not answer. */
+/** Queries about rejected inputs. Every call throws StoreUnavailable if the store does not answer. */
 export interface QuarantineQueries {
-  /** The newest rejections first, of one source or of all. */
+  /** The rejections of one source or of all, newest first. */
   rejections(filter: RejectionFilter): Promise<StoredRejection[]>;
   /** Reason -> rejected inputs; only reasons that occur. */
   countRejections(): Promise<Readonly<Record<string, number>>>;
 }
 
-/** Everything that a store answers. */
+/** All queries that a store answers. */
 export interface TelemetryQueries {
   readonly fleet: FleetQueries;
   readonly history: HistoryQueries;

@@ -12,11 +12,11 @@ export interface IngestMessage {
 
 /** The effect of a message on the store. */
 export interface IngestResult {
-  /** True when the message (its id or its idempotency key) was stored before; then nothing was written. */
+  /** True if the message (its id or its idempotency key) was already stored; then nothing was written. */
   readonly duplicate: boolean;
   /** Records that were new. */
   readonly recordsInserted: number;
-  /** Records whose (GPU, instant) existed already and took this batch's values. */
+  /** Records of a GPU and instant that existed already; they took this batch's values. */
   readonly recordsMerged: number;
 }
 
@@ -28,9 +28,9 @@ export interface SourceTotals extends InputTally {
   readonly rejected: Readonly<Partial<Record<RejectReason, number>>>;
 }
 
-/** How much of a source is stored. */
+/** The stored part of a source. */
 export interface SourceProgress {
-  /** The ranges that are stored, in order, touching ones joined; none of a live source, whose batches have no range. */
+  /** The stored ranges, in order, with adjacent ones joined; empty for a live source, whose batches have no range. */
   readonly stored: readonly Range[];
   readonly totals: SourceTotals;
 }
@@ -38,10 +38,10 @@ export interface SourceProgress {
 /** Stores the history: each message exactly once. */
 export interface TelemetryStore {
   /** Stores a message's records, rejected inputs, tally and id in one transaction.
-   *  Two calls with the same message store it once, also when they run at the same time.
+   *  Two calls with the same message store it once, even if they run at the same time.
    *  @throws StoreUnavailable (the message may be stored or not; storing it again is safe), StoreRejected (nothing is stored) */
   ingest(message: IngestMessage): Promise<IngestResult>;
-  /** Which part of a source is stored; empty for one never seen. A restart resumes from it. */
+  /** The stored part of a source, from which a restart resumes; empty for a source of which nothing is stored. */
   progressOf(sourceId: string): Promise<SourceProgress>;
   /** The time of a live source's latest stored batch, milliseconds since the epoch; undefined if none is stored. */
   latestInstantMs(sourceId: string): Promise<number | undefined>;

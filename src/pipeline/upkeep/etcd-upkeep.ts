@@ -12,7 +12,7 @@ export interface EtcdUpkeepOptions {
   readonly clock: Clock;
   /** Names this process in etcd. */
   readonly instanceId: string;
-  /** How much history etcd keeps: a watch that was interrupted for longer lists its state again. */
+  /** The length of the history that etcd keeps: a watch that was interrupted for longer lists its state again. */
   readonly historySeconds: number;
   readonly log: Logger;
 }
@@ -22,11 +22,11 @@ const lockLeaseSeconds = 15;
 /** Growth that triggers a compaction at once: half of what a bounded queue may take. */
 const growthMaxBytes = 64 * 1024 * 1024;
 const intervalMs = 1000;
-/** For the processes that wait to take over: of a hundred, all but one. */
+/** The interval of the processes that wait to take over: all but one. */
 const standbyIntervalMs = 5000;
 
-/** Keeps etcd's database small: acknowledged messages stay in its history until it is compacted. One of all processes does
- *  this, the one that holds a key under its lease.
+/** Keeps etcd's database small: acknowledged messages stay in etcd's history until the history is compacted. One process does
+ *  this for all, the one that holds a key under its lease.
  *
  *  If the quota is reached anyway (alarm NOSPACE), etcd refuses writes until its history is compacted, its files are
  *  defragmented and the alarm is disarmed; this service does all three. */
@@ -35,10 +35,10 @@ export class EtcdUpkeep extends BaseService {
   private readonly failing: RepeatedError;
   /** Set while etcd refuses writes. */
   private outOfSpace: string | undefined;
-  /** Past revisions with their times; those older than `historySeconds` are compacted. */
+  /** Past revisions with their times; history up to a revision older than `historySeconds` is compacted. */
   private marks: { readonly revision: string; readonly atMs: number }[] = [];
-  /** The minimum in use since the last compaction, after which etcd takes a while to delete. */
-  private leastBytes = Infinity;
+  /** The least bytes in use since the last compaction; etcd takes a while to delete after it. */
+  private minInUseBytes = Infinity;
 
   constructor(private readonly options: EtcdUpkeepOptions) {
     super("etcd", options.log);
@@ -94,12 +94,12 @@ export class EtcdUpkeep extends BaseService {
     const { client, clock, instanceId } = this.options;
     if (this.lock !== undefined && !this.lock.signal.aborted) return true;
     this.lock = undefined;
-    // read first, so that no lease is granted in vain; without space none is granted at all
+    // reads first, to avoid granting a lease that is not needed; without space, etcd grants none
     const { responses } = await client.txn({ success: [getKey(lockKey)] });
     if ((responses[0]?.response_range.kvs.length ?? 0) > 0) return false;
     const lease = await LeaseSession.open({ client, clock, ttlSeconds: lockLeaseSeconds });
     const taking = client.txn({ compare: [isAbsent(lockKey)], success: [put(lockKey, instanceId, lease.leaseId)] });
-    // without a response the key may exist, and would exist as long as the lease
+    // without a response, the key may exist, and would exist as long as the lease
     const { succeeded } = await taking.catch(async (error: unknown) => {
       await lease.close();
       throw error;
@@ -113,8 +113,8 @@ export class EtcdUpkeep extends BaseService {
     const { client, clock, historySeconds } = this.options;
     const { inUseBytes, revision } = await client.databaseSize();
     const nowMs = clock.nowMs();
-    this.leastBytes = Math.min(this.leastBytes, inUseBytes);
-    const grewTooMuch = inUseBytes - this.leastBytes > growthMaxBytes;
+    this.minInUseBytes = Math.min(this.minInUseBytes, inUseBytes);
+    const grewTooMuch = inUseBytes - this.minInUseBytes > growthMaxBytes;
     this.marks.push({ revision, atMs: nowMs });
     const isDue = ({ atMs }: { atMs: number }): boolean => nowMs - atMs >= historySeconds * 1000;
     const due = grewTooMuch ? this.marks.slice(0, -1) : this.marks.filter(isDue);
@@ -123,7 +123,7 @@ export class EtcdUpkeep extends BaseService {
     this.marks = this.marks.slice(due.length);
     if (last.revision === this.marks[0]?.revision) return; // nothing was written since
     await client.compact(last.revision);
-    this.leastBytes = Infinity;
+    this.minInUseBytes = Infinity;
   }
 
   private async makeSpace(members: readonly string[]): Promise<void> {
@@ -136,7 +136,7 @@ export class EtcdUpkeep extends BaseService {
     await client.defragment();
     for (const member of members) await client.disarm(member);
     this.marks = [];
-    this.leastBytes = Infinity;
+    this.minInUseBytes = Infinity;
     log.info("etcd accepts writes again");
   }
 }

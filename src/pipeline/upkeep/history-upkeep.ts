@@ -11,12 +11,12 @@ export interface HistoryUpkeepOptions {
   readonly log: Logger;
 }
 
-/** Chunks are a day wide: more often would find nothing to delete. */
+/** Chunks are a day wide: a shorter interval would find nothing to delete. */
 const intervalMs = 3_600_000;
 const retryMs = 60_000;
 
-/** Deletes history older than RETENTION_*_DAYS, at the start and every hour. Every collector has one; the database lets
- *  one of them work at a time. */
+/** Deletes history older than RETENTION_*_DAYS, at the start and every hour. Every collector runs this service; the database
+ *  lets one of them delete at a time. */
 export class HistoryUpkeep extends BaseService {
   private readonly failing: RepeatedError;
 

@@ -14,8 +14,8 @@ export interface CapacityGateOptions {
 /** Messages are counted again after this time, in case an event was lost. */
 const recountMs = 2000;
 
-/** Limits how many messages may be published. It knows the depth from the response of each publish, counts again only if
- *  that leaves no room, and waits for acknowledgements with a watch of deletions. */
+/** Limits the number of messages that may be published. The gate gets the depth from the response of each publish, counts
+ *  again only if that depth leaves no room, and waits for acknowledgements with a watch of deletions. */
 export class CapacityGate {
   /** Messages in the queue as of the last publish or count; undefined before the first. */
   private depth: number | undefined;
@@ -28,7 +28,7 @@ export class CapacityGate {
     this.depth = depth;
   }
 
-  /** @returns how many messages may be published now, at least one
+  /** @returns the number of messages that may be published now, at least one
    *  @throws the signal's reason */
   async wait(signal: AbortSignal): Promise<number> {
     const { capacityMessages } = this.options;

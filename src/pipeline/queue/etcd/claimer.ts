@@ -27,7 +27,7 @@ export interface ClaimOutcome {
   readonly conflicts: number;
 }
 
-/** Claims messages. The claim of each holds only if the message exists, is unclaimed, and has attempts left. */
+/** Claims messages. A claim succeeds only if the message exists, is unclaimed, and has attempts left. */
 export class Claimer {
   private session: ConsumerSession | undefined;
   private readonly sessions = new Map<string, ConsumerSession>();
@@ -39,8 +39,8 @@ export class Claimer {
     for (;;) {
       const session = await this.openSession();
       try {
-        const claiming = ids.map((id) => this.claiming(id, session, consumerId));
-        return await this.outcomeOf(ids, await this.options.client.txn({ success: claiming }), session);
+        const claimRequest = ids.map((id) => this.claiming(id, session, consumerId));
+        return await this.outcomeOf(ids, await this.options.client.txn({ success: claimRequest }), session);
       } catch (error) {
         if (!(error instanceof LeaseGone)) {
           await session.retire();
@@ -51,7 +51,7 @@ export class Claimer {
     }
   }
 
-  /** To be called when a claim has ended: acknowledged, returned or lost. */
+  /** Call this when a claim has ended: acknowledged, returned or lost. */
   async release({ claimToken }: Delivery): Promise<void> {
     const session = this.sessions.get(claimToken);
     this.sessions.delete(claimToken);

@@ -3,8 +3,8 @@ import { LeaseSession, type LeaseSessionOptions } from "../../../etcd/lease-sess
 /** A consumer's lease and the claims bound to it.
  *
  *  OPEN (claims are made under it) -retire-> RETIRED (only finishes the claims it holds) -none held-> REVOKED.
- *  A claim whose outcome is unknown may exist in etcd without being held here: such a session is retired. The end of its
- *  lease releases the claim; if etcd carries the claim out later, it refuses it, since the lease has ended. */
+ *  A claim whose outcome is unknown may exist in etcd without being held here: the session is then retired. The end of its
+ *  lease releases the claim; a claim that etcd processes later is refused, since the lease has ended. */
 export class ConsumerSession {
   private readonly held = new Set<string>();
   private retired = false;
@@ -19,7 +19,7 @@ export class ConsumerSession {
     return this.lease.leaseId;
   }
 
-  /** True if claims may be made under it. */
+  /** True if claims may be made under the lease. */
   get isOpen(): boolean {
     return !this.retired && !this.lease.signal.aborted;
   }
@@ -28,7 +28,7 @@ export class ConsumerSession {
     this.held.add(token);
   }
 
-  /** To be called when a claim of it has ended. */
+  /** Call this when one of the session's claims has ended. */
   async release(token: string): Promise<void> {
     this.held.delete(token);
     if (this.retired && this.held.size === 0) await this.lease.close();
@@ -39,7 +39,7 @@ export class ConsumerSession {
     if (this.held.size === 0) await this.lease.close();
   }
 
-  /** To be called when etcd has reported that the lease has ended. */
+  /** Call this when etcd has reported that the lease has ended. */
   markLost(): void {
     this.lease.markLost();
   }

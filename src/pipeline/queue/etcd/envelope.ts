@@ -25,7 +25,7 @@ const storedDeadLetter = Type.Composite([
 const checkEnvelope = TypeCompiler.Compile(storedEnvelope);
 const checkDeadLetter = TypeCompiler.Compile(storedDeadLetter);
 
-/** The envelope of a message whose own cannot be read. The message is then treated as every unusable one: it is delivered,
+/** A substitute for an envelope that cannot be read. The message is handled like every unusable message: it is delivered,
  *  refused, and finally dead-lettered. */
 export function unreadableEnvelope(id: string): MessageEnvelope {
   const nowhere = { offset: 0, line: 0 };
@@ -64,7 +64,7 @@ export function deadLetterText({ envelope, attempts, lastError, deadAtMs }: Dead
   return JSON.stringify(letter);
 }
 
-/** A dead letter that cannot be read is listed as such, so that it can be deleted and does not hide others. */
+/** Reads a dead letter. One that cannot be read is listed as such, so that it can be deleted and does not hide others. */
 export function readDeadLetter(id: string, bytes: Buffer): DeadLetter {
   const stored = parsed(bytes);
   if (!checkDeadLetter.Check(stored)) {

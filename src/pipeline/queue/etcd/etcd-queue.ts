@@ -29,7 +29,7 @@ export interface EtcdQueueOptions {
 
 /** The queue on etcd, shared by any number of processes. The states are in queue.ts, the keys in
  *  docs/etcd-message-queue.md. A claim is a key under the consumer's lease: it is deleted when the process dies, and
- *  every change of a message is a transaction that holds only if the claim is still the same one. */
+ *  every change of a claimed message is a transaction that succeeds only if the claim is still the same one. */
 export class EtcdQueue implements Queue {
   readonly deadLetters: EtcdDeadLetters;
   private readonly keys: QueueKeys;

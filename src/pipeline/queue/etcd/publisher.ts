@@ -26,9 +26,9 @@ export interface PublisherOptions {
 
 /** The largest payload, bytes: etcd refuses requests over 1.5 MiB, and the envelope needs space, too. */
 export const payloadMaxBytes = 1024 * 1024;
-/** The payloads of a transaction together: a transaction that waits for another's disk write should not wait long. */
+/** The greatest total size of a transaction's payloads: the next transaction waits for this one's disk write. */
 const transactionMaxBytes = payloadMaxBytes;
-/** A published key is remembered at least this long; later the store still recognises duplicates. */
+/** A published key is remembered at least this long; after that, only the store recognises duplicates. */
 const windowSeconds = 600;
 /** Keys published within this time share a lease: the end of a lease with very many keys blocks etcd's writes. */
 const leaseSharedMs = 60_000;
@@ -128,7 +128,7 @@ function receiptOf(id: string, response: ITxnResponse["responses"][number] | und
   return { id: publishedAs ?? id, duplicate: true };
 }
 
-/** Cuts messages into groups that fit into a transaction each. No group has a key twice: etcd refuses to write one twice. */
+/** Cuts messages into groups that each fit into one transaction. No group has a key twice: etcd would refuse it. */
 function groupsOf(messages: readonly NewMessage[]): NewMessage[][] {
   const groups: NewMessage[][] = [];
   let group: NewMessage[] = [];
@@ -137,7 +137,7 @@ function groupsOf(messages: readonly NewMessage[]): NewMessage[][] {
     const size = message.payload.length;
     if (size > payloadMaxBytes) {
       throw new EtcdRefused(
-        `message ${message.idempotencyKey} has ${size} bytes, the queue accepts ${payloadMaxBytes}; split it`,
+        `message ${message.idempotencyKey} has ${size} bytes, but the queue accepts ${payloadMaxBytes}; split it`,
       );
     }
     const isFull = bytes + size > transactionMaxBytes || group.length === maxNestedTransactions;

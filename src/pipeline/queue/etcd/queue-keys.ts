@@ -53,7 +53,7 @@ export function idOf(key: Buffer): string {
   return key.toString("latin1", key.lastIndexOf(0x2f) + 1);
 }
 
-/** @returns when an id was created, milliseconds since the epoch */
+/** @returns the instant at which an id was created, milliseconds since the epoch */
 export function idTimeMs(id: string): number {
   return decodeTime(id);
 }

@@ -16,8 +16,8 @@ export interface ReadyIndexOptions {
 /** A message whose event was lost is found after this time. */
 const resyncMs = 30_000;
 
-/** The unclaimed messages, kept up to date by one watch, so that a claim needs no search. It is only a hint: the claim's
- *  own transaction decides whether a message can be claimed. */
+/** The unclaimed messages, kept up to date by one watch, so that a claim needs no search. The index is only a hint: the
+ *  claim's transaction decides whether a message can be claimed. */
 export class ReadyIndex {
   private messages = new Set<string>();
   private claimed = new Set<string>();
@@ -43,8 +43,8 @@ export class ReadyIndex {
     return this.fresh.size + this.returned.size;
   }
 
-  /** Takes ids, oldest first, after skipping `skip` of them. They are not picked again before an event reports that they are
-   *  ready again, or `putBack`. */
+  /** Takes ids, oldest first, after skipping `skip` of them. An id is not picked again until an event reports that its message
+   *  is ready again, or until it is put back. */
   pick(maxIds: number, skip: number): string[] {
     const ids: string[] = [];
     for (const set of [this.returned, this.fresh]) {

@@ -7,7 +7,7 @@ import type { QueueKeys } from "./queue-keys.ts";
 
 /** Ends claims: deletes or returns messages if and only if the delivery's claim still holds. */
 export class Settler {
-  /** Claims whose acknowledgement had no response, so that etcd may have carried it out; until a later one has a response. */
+  /** Claims whose last acknowledgement had no response: etcd may have carried it out. */
   private readonly uncertain = new Set<string>();
 
   constructor(
@@ -61,8 +61,8 @@ export class Settler {
       const group = deliveries.slice(from, from + maxNestedTransactions);
       const success = group.map((delivery) => {
         const { id } = delivery.envelope;
-        const isMine = wasCreatedAt(this.keys.claim(id), claimRevision(delivery));
-        return nested([isMine], operations(id), [getKey(this.keys.message(id))]);
+        const isOwned = wasCreatedAt(this.keys.claim(id), claimRevision(delivery));
+        return nested([isOwned], operations(id), [getKey(this.keys.message(id))]);
       });
       const { responses } = await this.client.txn({ success });
       for (const [index, delivery] of group.entries()) {

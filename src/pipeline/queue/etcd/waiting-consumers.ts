@@ -8,15 +8,15 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** Messages claimed in one transaction: each is a nested transaction of five operations, and returns its payload. */
+/** The most messages claimed in one transaction: each is a nested transaction of five operations, and returns its payload. */
 const transactionMaxMessages = 32;
 /** The maximum distance from the oldest message at which a claim may start. */
 const spreadMax = 256;
 
-/** The consumers of a process that wait for messages. Claims for all of them, in one transaction at a time.
+/** The consumers of a process that wait for messages. Claims messages for all of them, in one transaction at a time.
  *
- *  Other processes see the same messages as ready. After a conflict this one starts its next claim at a random distance
- *  from the oldest message, up to twice as far each time, and nearer again after a claim without conflict. */
+ *  Other processes see the same messages as ready. After a conflict this process starts its next claim at a random distance
+ *  from the oldest message. The maximum distance doubles with each conflict, and halves after a claim without conflict. */
 export class WaitingConsumers {
   private waiting: Waiting[] = [];
   private running: Promise<void> | undefined;
@@ -29,7 +29,7 @@ export class WaitingConsumers {
     private readonly giveBack: (deliveries: readonly Delivery[]) => Promise<void>,
   ) {}
 
-  /** @returns at least one message; none if the signal aborts or the queue is closed */
+  /** @returns at least one message, or none if the signal aborts or the queue is closed */
   wait(options: ClaimOptions): Promise<Delivery[]> {
     const { signal } = options;
     if (signal.aborted || this.closed) return Promise.resolve([]);
@@ -55,7 +55,7 @@ export class WaitingConsumers {
     });
   }
 
-  /** To be called when messages may have become ready. */
+  /** Call this when messages may have become ready. */
   advance(): void {
     this.running ??= this.serve();
   }

@@ -25,7 +25,7 @@ export interface MemoryQueueOptions {
   readonly maxAttempts: number;
 }
 
-/** How long a published key is remembered, and how many of them; beyond that the store still recognises duplicates. */
+/** Published keys are remembered for this time, up to this number; beyond that, only the store recognises duplicates. */
 const idempotencyWindowMs = 3_600_000;
 const idempotencyKeysMax = 100_000;
 
@@ -41,11 +41,11 @@ interface Entry {
 export class MemoryQueue implements Queue, DeadLetters {
   readonly deadLetters: DeadLetters = this;
   private readonly newId = monotonicFactory();
-  /** The id that each idempotency key was published as. */
+  /** The message id of each published idempotency key. */
   private readonly published: LRUCache<string, string>;
-  /** Every message that is not acknowledged, oldest first: ids ascend, so insertion order is the order of ids. */
+  /** Every message that is not acknowledged, in the order of publishing, a redriven message after the others. */
   private readonly entries = new Map<string, Entry>();
-  /** Ids that may be claimed; returned ones come before fresh ones. */
+  /** Ids that may be claimed; returned ids come before fresh ones. */
   private readonly fresh = new Fifo<string>();
   private readonly returned = new Fifo<string>();
   private readonly claimed = new Map<string, Entry>();
@@ -117,8 +117,8 @@ export class MemoryQueue implements Queue, DeadLetters {
 
   list(limit: number, afterId = ""): Promise<DeadLetter[]> {
     const letters = [...this.deadById.values()].map(({ letter }) => letter);
-    const behind = letters.filter(({ envelope }) => envelope.id > afterId);
-    return Promise.resolve(behind.sort((a, b) => (a.envelope.id < b.envelope.id ? -1 : 1)).slice(0, limit));
+    const following = letters.filter(({ envelope }) => envelope.id > afterId);
+    return Promise.resolve(following.sort((a, b) => (a.envelope.id < b.envelope.id ? -1 : 1)).slice(0, limit));
   }
 
   get(id: string): Promise<DeadLetter | undefined> {
@@ -240,7 +240,7 @@ export class MemoryQueue implements Queue, DeadLetters {
     deliveries: readonly Delivery[],
     action: (entry: Entry, claim: NonNullable<Entry["claim"]>) => void,
   ): Promise<Delivery[]> {
-    if (this.closing.signal.aborted) return Promise.reject(closed());
+    if (this.closing.signal.aborted) return Promise.reject(closedError());
     const stale = deliveries.filter((delivery) => {
       const entry = this.claimed.get(delivery.envelope.id);
       if (entry?.claim === undefined || entry.claim.token !== delivery.claimToken) return true;
@@ -265,7 +265,7 @@ export class MemoryQueue implements Queue, DeadLetters {
   }
 
   private refuseWhenClosed(): void {
-    if (this.closing.signal.aborted) throw closed();
+    if (this.closing.signal.aborted) throw closedError();
   }
 }
 
@@ -273,6 +273,6 @@ function wakeNext(waiters: Fifo<() => void>): void {
   waiters.shift()?.();
 }
 
-function closed(): QueueClosed {
+function closedError(): QueueClosed {
   return new QueueClosed("the queue in memory was closed");
 }

@@ -13,7 +13,7 @@ export interface DatabaseOpeningOptions {
 
 const retryMs = 2000;
 
-/** Prepares a database that may not answer yet, again and again until it does.
+/** Prepares a database that may not answer yet, and repeats the attempt until it succeeds.
  *
  *  OPENING -prepared-> READY
  *  OPENING -stop-> STOPPED: no further attempt. */
@@ -31,13 +31,13 @@ export class DatabaseOpening {
   }
 
   /** Makes the first attempt; if the database does not answer, further ones follow in the background.
-   *  @throws what `prepare` throws, except StoreUnavailable */
+   *  @throws the errors of `prepare`, except StoreUnavailable */
   async start(): Promise<void> {
     try {
       await this.attempt();
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error;
-      this.options.log.warn({ err: error }, "the database does not answer; the process runs on and tries again");
+      this.options.log.warn({ err: error }, "the database does not answer; the process continues and tries again");
       this.lastError = error;
       this.retrying = this.retry();
     }

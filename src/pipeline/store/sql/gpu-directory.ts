@@ -5,7 +5,7 @@ import { awaitChanges } from "../../../db/sql/gpu-states.ts";
 /** The cache is cleared above this size, so that decommissioned GPUs do not accumulate: three times the largest fleet. */
 const gpusMax = 300_000;
 
-/** A cache of the GPUs as the database has them, so that batches without changes do not read them.
+/** A cache of the database's GPUs, so that batches without changes do not read them.
  *
  *  It is valid for one revision. A change moves the sequence gpu_revision before it reads the stored records: a process that
  *  has stored records and then reads the same revision as before knows that every later change takes them into account. */
@@ -13,7 +13,7 @@ export class GpuDirectory {
   private gpus = new Map<string, CurrentGpu>();
   private revision = -1;
   private cacheVersion = 0;
-  /** The reads follow one another: one at a time writes the cache. */
+  /** The last read. Each read waits for the one before it, so that only one at a time writes the cache. */
   private reading: Promise<void> = Promise.resolve();
 
   constructor(private readonly client: SqlClient) {}
@@ -38,7 +38,7 @@ export class GpuDirectory {
     await reading;
   }
 
-  /** Sets when a GPU was last seen. This is not a change that other processes have to read. */
+  /** Sets the instant at which a GPU was last seen, a change that other processes do not have to read. */
   setLastSeen(uuid: string, lastMs: number): void {
     const gpu = this.gpus.get(uuid);
     if (gpu === undefined) return;
@@ -46,7 +46,7 @@ export class GpuDirectory {
     this.cacheVersion += 1;
   }
 
-  /** Clears the cache: after an error the database may be another one, or an older state of it. */
+  /** Clears the cache: after an error the database may be a different one, or have an older state. */
   clear(): void {
     this.gpus = new Map();
     this.revision = -1;

@@ -28,18 +28,20 @@ const workloadRules: StateRules<StateOf["gpu_workloads"]> = {
   completed: (observed) => observed,
 };
 
-/** Keeps the changes of GPUs over time, attributes and workloads, from the records that are stored.
+/** Derives the history of GPUs' attributes and workloads from the stored records.
  *
- *  It works after the records are committed, from what the database then has: late, repeated and simultaneous batches end in
- *  the same history. A process that dies in between leaves the message unacknowledged, and its next delivery gets here again. */
+ *  It runs after a batch's records are committed, and reads them back from the database: late, repeated and simultaneous
+ *  batches lead to the same history. If the process dies in between, the message is not acknowledged, and its next delivery
+ *  repeats this step. */
 export class GpuStateHistory {
   constructor(
     private readonly client: SqlClient,
     private readonly directory: GpuDirectory,
   ) {}
 
-  /** Works a batch into the history; its records are committed.
-   *  @param batch a look-up of the same GPUs. @throws StoreUnavailable; may be called again */
+  /** Applies a batch to the history, after its records are committed.
+   *  @param batch a look-up of the same GPUs
+   *  @throws StoreUnavailable; may be called again */
   async record(gpus: readonly ObservedGpu[], batch: GpuLookup): Promise<void> {
     if (gpus.length === 0) return;
     await this.directory.refresh(batch);
@@ -117,10 +119,10 @@ async function changeTable<Table extends StateTable>(
     }));
     return { gpuKey, ...changeSpans(spans, observations, rules) };
   });
-  const rowsOf = changes.flatMap(({ gpuKey, written }) => written.map((span) => ({ gpuKey, ...span })));
+  const written = changes.flatMap(({ gpuKey, written: spans }) => spans.map((span) => ({ gpuKey, ...span })));
   const removed = changes.flatMap(({ gpuKey, removed: spans }) => spans.map((fromMs) => ({ gpuKey, fromMs })));
   await removeStates(executor, table, removed);
-  await writeStates(executor, table, rowsOf);
+  await writeStates(executor, table, written);
   return changes.flatMap(({ gpuKey, newest }) => (newest === undefined ? [] : [{ gpuKey, state: newest }]));
 }
 

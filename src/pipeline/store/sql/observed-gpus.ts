@@ -2,7 +2,7 @@ import type { SeenGpu } from "../../../db/sql/insert-gpus.ts";
 import type { RecordBatch } from "../../../domain/batch.ts";
 import { isSameWorkload, type Workload } from "../../../domain/gpu.ts";
 
-/** A GPU that has records in a batch, as the batch describes it. */
+/** A GPU that has records in a batch, with its attributes in the batch. */
 export interface ObservedGpu extends SeenGpu {
   /** Its index in the batch's `gpus`. */
   readonly index: number;
@@ -19,9 +19,11 @@ export function observedGpus(batch: RecordBatch): ObservedGpu[] {
   batch.gpuIndexes.forEach((gpu, record) => {
     times[gpu]?.push(batch.timesMs[record] as number);
     const workload = batch.workloads[batch.workloadIndexes[record] as number] as Workload;
-    const before = workloads[gpu];
+    const previous = workloads[gpu];
     const isOther =
-      before !== undefined && before !== workload && (before === "several" || !isSameWorkload(before, workload));
+      previous !== undefined &&
+      previous !== workload &&
+      (previous === "several" || !isSameWorkload(previous, workload));
     workloads[gpu] = isOther ? "several" : workload;
   });
   return batch.gpus.flatMap((gpu, index) => {

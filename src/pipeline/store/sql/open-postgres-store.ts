@@ -12,20 +12,20 @@ import { openSqlDrivers } from "./open-sql-drivers.ts";
 export interface PostgresStoreOptions {
   /** postgres://user:password@host:port/database */
   readonly url: string;
-  /** Bring the schema up to date first. */
+  /** True if the schema is brought up to date first. */
   readonly migrate: boolean;
-  /** Connections that write. */
+  /** The number of connections that write. */
   readonly maxConnections?: number;
   /** The time limit of a query. */
   readonly queryTimeoutSeconds?: number;
 }
 
-/** Connections that read: separate, so that reading and writing do not wait for each other. */
+/** The number of connections that read: separate ones, so that reading and writing do not wait for each other. */
 const maxReadConnections = 5;
 
 /** Opens the store in PostgreSQL or TimescaleDB.
- *  @throws StoreUnavailable if it does not answer; SchemaBehind (without `migrate`), StoreRejected (with it, rights are
- *  missing), InvalidConfig (the URL is not usable) */
+ *  @throws StoreUnavailable if it does not answer; SchemaBehind without `migrate`; StoreRejected with `migrate`, if rights are
+ *  missing; InvalidConfig if the URL is not usable */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<OpenStore> {
   const clients = new PostgresClients(options);
   try {
@@ -42,7 +42,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   }
 }
 
-/** Opens the store for a process that has work without it: if the database does not answer, every call throws
+/** Opens the store for a process that can work without it: if the database does not answer, every call throws
  *  StoreUnavailable until it does.
  *  @throws SchemaBehind, StoreRejected, InvalidConfig, as `openPostgresStore` does */
 export async function openLatePostgresStore(
@@ -96,7 +96,7 @@ class PostgresClients {
     return this.writer.description;
   }
 
-  /** Brings the schema up to date, or checks that it is, and finds out what the database is.
+  /** Brings the schema up to date, or checks that it is, and detects the database's engine.
    *  @throws as `openPostgresStore` does */
   async prepare(): Promise<DatabaseEngine> {
     await (this.migrate ? migratePostgres(this.writer) : checkSchema(this.writer));

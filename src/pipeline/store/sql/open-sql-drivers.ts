@@ -5,11 +5,11 @@ import { SqlHistoryRetention } from "./sql-history-retention.ts";
 import { SqlTelemetryQueries } from "./sql-telemetry-queries.ts";
 import { SqlTelemetryStore } from "./sql-telemetry-store.ts";
 
-/** A database by its clients, for drivers. */
+/** A database's clients and engine, for the drivers. */
 export interface SqlDatabase {
   readonly writer: SqlClient;
   readonly reader: SqlClient;
-  /** @throws StoreUnavailable until the engine is known */
+  /** @throws StoreUnavailable until the engine is detected */
   readonly engine: () => DatabaseEngine;
 }
 

@@ -7,7 +7,7 @@ import type { AggregateFilter, AggregateRow, RecordCount } from "../../../domain
 import type { AggregateQueries } from "../telemetry-queries.ts";
 import { aggregatesOf } from "./stored-rows.ts";
 
-/** Sums over the history in SQL. */
+/** Aggregates the history in SQL. */
 export class SqlAggregateQueries implements AggregateQueries {
   constructor(
     private readonly client: SqlClient,

@@ -15,7 +15,7 @@ import type {
 import type { HistoryQueries } from "../telemetry-queries.ts";
 import { recordsOf, rollupsOf } from "./stored-rows.ts";
 
-/** The history in SQL. */
+/** Reads the history in SQL. */
 export class SqlHistoryQueries implements HistoryQueries {
   constructor(
     private readonly client: SqlClient,
@@ -47,7 +47,7 @@ export class SqlHistoryQueries implements HistoryQueries {
   }
 }
 
-/** Lists are ordered by time, then host, then index. */
+/** Orders a list by time, then host, then index. */
 function inOrder<Row extends { readonly timeMs: number; readonly gpu: StoredRecord["gpu"] }>(
   rows: readonly Row[],
 ): Row[] {

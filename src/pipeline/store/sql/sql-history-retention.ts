@@ -3,7 +3,7 @@ import type { DatabaseEngine } from "../../../db/engine.ts";
 import { deleteOldRows, dropOldChunks, tryRetentionLock } from "../../../db/sql/delete-old.ts";
 import type { HistoryRetention, KeepDays } from "../history-retention.ts";
 
-/** Rows deleted by one transaction, in some 100 ms: other statements do not wait long for its locks. */
+/** Rows that one transaction deletes, in about 100 ms: other statements do not wait long for its locks. */
 const rowsPerDelete = 10_000;
 
 /** Deletes chunks if telemetry is a hypertable, else rows. Rollups that are views have no data of their own to delete. */
@@ -15,17 +15,17 @@ export class SqlHistoryRetention implements HistoryRetention {
 
   async deleteOlder(keepDays: KeepDays): Promise<string | undefined> {
     const { isHypertable, hasMaterializedRollups } = this.engine();
-    const done: string[] = [];
+    const deleted: string[] = [];
     if (keepDays.raw > 0) {
       const raw = isHypertable ? await this.chunks("telemetry", keepDays.raw) : await this.rows(keepDays.raw);
-      if (raw !== undefined) done.push(raw);
+      if (raw !== undefined) deleted.push(raw);
     }
     for (const resolution of ["1m", "1h"] as const) {
       if (!hasMaterializedRollups || keepDays[resolution] === 0) continue;
       const rollup = await this.chunks(`telemetry_${resolution}`, keepDays[resolution]);
-      if (rollup !== undefined) done.push(rollup);
+      if (rollup !== undefined) deleted.push(rollup);
     }
-    return done.length === 0 ? undefined : done.join("; ");
+    return deleted.length === 0 ? undefined : deleted.join("; ");
   }
 
   private async chunks(table: string, days: number): Promise<string | undefined> {

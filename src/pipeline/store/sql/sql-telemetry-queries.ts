@@ -10,7 +10,7 @@ import { SqlAggregateQueries } from "./sql-aggregate-queries.ts";
 import { SqlHistoryQueries } from "./sql-history-queries.ts";
 import { recordsOf } from "./stored-rows.ts";
 
-/** Answers from SQL. */
+/** Answers queries about the fleet, the history, aggregates and the quarantine in SQL. */
 export class SqlTelemetryQueries implements TelemetryQueries {
   readonly fleet: FleetQueries;
   readonly history: SqlHistoryQueries;

@@ -29,7 +29,7 @@ export class SqlTelemetryStore implements TelemetryStore {
     );
     try {
       const result = await this.client.transaction((executor) => this.storeOnce(executor, message, { gpus, lookup }));
-      // also for a duplicate: the process that stored the message may have died before it got here
+      // also for a duplicate: the process that stored the message may have died before this step
       await this.history.record(gpus, lookup);
       return result;
     } catch (error) {
@@ -78,7 +78,7 @@ export class SqlTelemetryStore implements TelemetryStore {
     return { duplicate: false, recordsInserted: inserted, recordsMerged: merged };
   }
 
-  /** @returns gpu_key by index in the batch's `gpus`; NaN for one that has no records and needs none */
+  /** @returns gpu_key by index in the batch's `gpus`; NaN for a GPU without records, which needs none */
   private async keysOf(executor: SqlExecutor, batch: RecordBatch, { gpus, lookup }: BatchGpus): Promise<Float64Array> {
     const current = lookup.gpus();
     const missing = gpus.filter((_, index) => current[index] === undefined);
@@ -92,7 +92,7 @@ export class SqlTelemetryStore implements TelemetryStore {
 /** The GPUs that have records in a batch. */
 interface BatchGpus {
   readonly gpus: readonly ObservedGpu[];
-  /** Of the same GPUs, in the same order. */
+  /** A look-up of the same GPUs, in the same order. */
   readonly lookup: GpuLookup;
 }
 

@@ -1,4 +1,4 @@
-/** A state that holds from an instant until the next span begins. */
+/** A state that is valid from an instant until the next span begins. */
 export interface Span<State> {
   /** Milliseconds since the epoch; unique among the spans of a GPU. */
   readonly fromMs: number;
@@ -7,7 +7,7 @@ export interface Span<State> {
 
 /** The state of a GPU at one of its records. */
 export interface Observation<State> extends Span<State> {
-  /** The GPU's next record, if it is not one of these observations. */
+  /** The instant of the GPU's next record, if that is not one of these observations. */
   readonly nextRecordMs: number | undefined;
 }
 
@@ -17,18 +17,18 @@ export interface SpanChanges<State> {
   readonly written: readonly Span<State>[];
   /** The beginnings of spans that are deleted. */
   readonly removed: readonly number[];
-  /** The state of the last span, if it is not the one of before. */
+  /** The state of the last span, if it has changed. */
   readonly newest: State | undefined;
 }
 
-/** How states are compared and completed. */
+/** Compares and completes states. */
 export interface StateRules<State> {
   readonly isSame: (a: State, b: State) => boolean;
-  /** Completes an observed state by the one that held before it: fields that the observation leaves empty stay as they were. */
+  /** Completes an observed state by the state before it: fields that the observation leaves empty do not change. */
   readonly completed: (observed: State, before: State) => State;
 }
 
-/** Works observations into the spans of one GPU. The order in which batches arrive does not matter: the spans are always those
+/** Applies observations to the spans of one GPU. The order in which batches arrive does not matter: the spans are always those
  *  of all records sorted by time, with equal neighbours joined.
  *  @param spans sorted: the last one that begins before the first observation, all up to the last, and the one after that
  *  @param observations sorted, of distinct instants, already stored */
@@ -41,7 +41,7 @@ export function changeSpans<State>(
   let instants = spans.map(({ fromMs }) => fromMs);
   const at = (instantMs: number): State | undefined =>
     states.get(instants.findLast((fromMs) => fromMs <= instantMs) ?? NaN);
-  const hold = (fromMs: number, state: State): void => {
+  const setFrom = (fromMs: number, state: State): void => {
     const before = at(fromMs);
     if (before !== undefined && rules.isSame(before, state)) return;
     if (!states.has(fromMs)) instants = [...instants, fromMs].sort((a, b) => a - b);
@@ -49,13 +49,13 @@ export function changeSpans<State>(
   };
   for (const { fromMs, state, nextRecordMs } of observations) {
     const before = at(fromMs);
-    hold(fromMs, before === undefined ? state : rules.completed(state, before));
+    setFrom(fromMs, before === undefined ? state : rules.completed(state, before));
     const nextSpanMs = instants.find((instantMs) => instantMs > fromMs) ?? Infinity;
     if (nextRecordMs === undefined || nextRecordMs >= nextSpanMs) continue;
-    // A late observation: from the next record on, the state that held there before holds again. If that record has another
-    // state, its own observation is still to come.
+    // A late observation is valid only until the next record: from then on, the previously stored state applies. If that record
+    // has another state, its own observation is still to come.
     const unchanged = spans.findLast((span) => span.fromMs <= nextRecordMs)?.state;
-    if (unchanged !== undefined) hold(nextRecordMs, unchanged);
+    if (unchanged !== undefined) setFrom(nextRecordMs, unchanged);
   }
   return difference(spans, joined(instants, states, rules), rules);
 }
@@ -81,12 +81,12 @@ function difference<State>(
   { isSame }: StateRules<State>,
 ): SpanChanges<State> {
   const old = new Map(before.map(({ fromMs, state }) => [fromMs, state]));
-  const kept = new Set(after.map(({ fromMs }) => fromMs));
+  const remaining = new Set(after.map(({ fromMs }) => fromMs));
   const [last, lastBefore] = [after.at(-1), before.at(-1)];
   const isNew = last !== undefined && (lastBefore === undefined || !isSame(last.state, lastBefore.state));
   return {
     written: after.filter(({ fromMs, state }) => old.get(fromMs) !== state),
-    removed: before.map(({ fromMs }) => fromMs).filter((fromMs) => !kept.has(fromMs)),
+    removed: before.map(({ fromMs }) => fromMs).filter((fromMs) => !remaining.has(fromMs)),
     newest: isNew ? last.state : undefined,
   };
 }

@@ -5,17 +5,17 @@ import type { RollupRow } from "../../../db/sql/select-rollups.ts";
 import { metrics } from "../../../domain/metrics.ts";
 import type { Aggregate, StoredRecord, StoredRollup } from "../../../domain/query.ts";
 
-// What rows of the history become, with the attributes of their GPUs at their instants.
+// Converts rows of the history to records and rollups, each with its GPU's attributes at its instant.
 
 const metricNames = metrics.map(({ name }) => name);
 
-/** Makes records of rows, in the rows' order. */
+/** Converts rows to records, in the rows' order. */
 export async function recordsOf(executor: SqlExecutor, rows: readonly RecordRow[]): Promise<StoredRecord[]> {
   const places = await placesOf(executor, rows);
   return rows.map((row) => toRecord(row, places));
 }
 
-/** Makes rollups of rows, in the rows' order. */
+/** Converts rows to rollups, in the rows' order. */
 export async function rollupsOf(executor: SqlExecutor, rows: readonly RollupRow[]): Promise<StoredRollup[]> {
   const places = await placesOf(executor, rows);
   return rows.map((row) => toRollup(row, places));
@@ -59,7 +59,7 @@ function toRollup(row: RollupRow, places: Places): StoredRollup {
   return { gpu: places.at(gpuKey, timeMs), timeMs, records, metrics: aggregatesOf(row, metricNames) };
 }
 
-/** The aggregates of some metrics in a row; without those that have no value. */
+/** The aggregates of some metrics in a row, without metrics that have no value. */
 export function aggregatesOf(row: object, names: readonly string[]): Record<string, Aggregate> {
   const values = valuesOf(row);
   const present: Record<string, Aggregate> = {};

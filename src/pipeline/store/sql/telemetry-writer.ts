@@ -8,18 +8,18 @@ import { sortedRecords } from "./sorted-records.ts";
 
 /** Records per statement: limits the memory of a statement's text. */
 const recordsPerStatement = 10_000;
-/** How many batches are checked after one that had existing records: an input that spreads records over batches keeps doing
- *  so. */
+/** The number of writes that are checked after one with existing records: an input that spreads records over batches continues
+ *  to do so. */
 const checkingBatches = 32;
 
-/** How many of a batch's records were new, and how many were merged. */
+/** The numbers of a batch's records that were new and that were merged. */
 export interface WriteCounts {
   readonly inserted: number;
   readonly merged: number;
 }
 
-/** Writes records: by COPY if all of them are new, as those of live sources are. If some exist already, these are merged by an
- *  upsert, which takes several times as long, and the others are copied.
+/** Writes records: by COPY if all of them are new, as those of live sources are. If some exist already, an upsert merges these
+ *  and takes several times as long, and the others are copied.
  *
  *  COPYING -a record exists already-> CHECKING (reads first which ones exist) -32 batches without any-> COPYING */
 export class TelemetryWriter {
@@ -52,16 +52,16 @@ export class TelemetryWriter {
       columns,
       rows.filter((row) => !existing.has(row)),
     );
-    // in this order: a transaction that waits for a row of another one has added none that the other could wait for
+    // the upsert comes first: a transaction that waits for another's row has not added a row that the other could wait for
     const counts = await upsertTelemetry(transaction, merging);
     if (await copyTelemetry(transaction, added)) return { ...counts, inserted: counts.inserted + added.gpuKeys.length };
-    // another collector has stored some of them meanwhile
+    // another collector has stored some of the records meanwhile
     const late = await upsertTelemetry(transaction, added);
     return { inserted: counts.inserted + late.inserted, merged: counts.merged + late.merged };
   }
 }
 
-/** The records in parts, sorted by key and time: collectors lock rows in the same order, so that no deadlock arises. */
+/** The records in parts, sorted by key and time: all collectors lock rows in the same order, which avoids deadlocks. */
 function* columnsOf(batch: RecordBatch, keys: Float64Array): Generator<TelemetryColumns> {
   const order = sortedRecords(batch, keys);
   const custom = customByRecord(batch);
