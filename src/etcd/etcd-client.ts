@@ -297,8 +297,5 @@ function openEndpoint(url: string, { tls, user }: EtcdClientOptions): Endpoint {
 }
 
 function credentialsOf({ authority, certificate, key }: NonNullable<EtcdClientOptions["tls"]>) {
-  return {
-    rootCertificate: authority,
-    ...defined({ certChain: certificate, privateKey: key }),
-  };
+  return { rootCertificate: authority, ...defined({ certChain: certificate, privateKey: key }) };
 }
