@@ -205,8 +205,7 @@ export class EtcdClient {
     return alarms.filter(({ alarm }) => alarm === "Nospace").map(({ memberID }) => memberID);
   }
 
-  /** Shrinks the database files of all endpoints to their content, one after the other: a member does not respond
-   *  meanwhile. */
+  /** Shrinks the database files of all endpoints, one after the other: a member does not respond meanwhile. */
   async defragment(): Promise<void> {
     for (const { pool } of this.endpoints) {
       await new MaintenanceClient(pool).defragment({ deadline: deadlineIn(upkeepTimeoutMs) });
