@@ -7,7 +7,7 @@ import { httpInstruments } from "./routes/operations/http-instruments.ts";
 import { type PrometheusOptions, prometheusRoutes } from "./routes/operations/prometheus-routes.ts";
 
 export interface AppOptions extends HealthOptions, PrometheusOptions {
-  /** Routes of the roles. `app` returns the app that they become part of; it is complete once this has returned. */
+  /** The roles' routes. `app` returns the app that they become part of; it is complete only after this call. */
   readonly routes: (app: () => AnyElysia) => readonly AnyElysia[];
   readonly webSocket: { readonly wsIdleTimeoutMs: number };
   readonly log: Logger;
@@ -15,7 +15,7 @@ export interface AppOptions extends HealthOptions, PrometheusOptions {
 
 /** The HTTP side of a process: /health and /metrics, and the routes of its roles. It neither listens nor starts anything. */
 export function composeApp(options: AppOptions): Elysia {
-  // `normalize` would silently drop fields that a schema does not know. Bun's router decodes and matches paths
+  // `normalize` would silently drop fields that a schema does not declare. Bun's router decodes and matches paths
   // differently from Elysia's router, which tests use through `app.handle`.
   const websocket = socketSettings(options.webSocket);
   const app = new Elysia({ name: "app", normalize: false, systemRouter: false, websocket });

@@ -71,8 +71,8 @@ function listen(app: App, { host, port }: Config): void {
   }
 }
 
-/** Stops the services, which finish what they hold, then the server, then closes the shared parts.
- *  What has not ended by the deadline is cut short. */
+/** Stops the services, which finish their work, then the server, then closes the shared parts.
+ *  Work that has not ended by the deadline is cut short. */
 async function stop(app: App, { services, shared }: OpenRoles, timeoutMs: number): Promise<void> {
   const deadline = AbortSignal.timeout(timeoutMs);
   await stopAll(services, deadline);

@@ -85,7 +85,7 @@ function fromApi(record: ApiRecord): ComparableRecord {
     if (typeof value === "number") values.set(name, value);
   }
   const time = parseTimestamp(record.timestamp);
-  if ("fault" in time) throw new Error(`the API returned the invalid timestamp ${record.timestamp}`);
+  if ("reason" in time) throw new Error(`the API returned the invalid timestamp ${record.timestamp}`);
   return { uuid: record.uuid, hostname: record.hostname, gpuId: Number(record.gpu_id), timeMs: time.ms, values };
 }
 

@@ -5,7 +5,7 @@ import { count, duration, path, retentionDays } from "./config-setting.ts";
 export const roleNames = ["streamer", "collector", "gateway"] as const;
 export type RoleName = (typeof roleNames)[number];
 
-/** The schema of the environment: the one place a setting is declared. */
+/** The schema of the environment variables. Every setting is declared here. */
 export const configSchema = Type.Object({
   roles: Type.Array(Type.Union(roleNames.map((role) => Type.Literal(role))), {
     env: "ROLE",
@@ -137,12 +137,17 @@ export const configSchema = Type.Object({
       description: "URLs of etcd's members, http://host:2379 each; absent: the queue is in this process's memory",
     }),
   ),
-  etcdCaFile: path("ETCD_CA_FILE", "Certificate (PEM) of the authority that signed etcd's; for https endpoints"),
+  etcdCaFile: path(
+    "ETCD_CA_FILE",
+    "Certificate (PEM) of the authority that signed etcd's certificate; for https endpoints",
+  ),
   etcdCertFile: path("ETCD_CERT_FILE", "Client certificate (PEM) for etcd"),
   etcdKeyFile: path("ETCD_KEY_FILE", "Private key (PEM) of the client certificate"),
-  etcdUsername: Type.Optional(Type.String({ env: "ETCD_USERNAME", minLength: 1, description: "User at etcd" })),
+  etcdUsername: Type.Optional(
+    Type.String({ env: "ETCD_USERNAME", minLength: 1, description: "Name of the etcd user" }),
+  ),
   etcdPassword: Type.Optional(
-    Type.String({ env: "ETCD_PASSWORD", minLength: 1, secret: true, description: "Password of the user at etcd" }),
+    Type.String({ env: "ETCD_PASSWORD", minLength: 1, secret: true, description: "Password of the etcd user" }),
   ),
   etcdCompactSeconds: count({
     env: "ETCD_COMPACT_SECONDS",
@@ -252,7 +257,7 @@ export const configSchema = Type.Object({
     minimum: 5,
     maximum: 3600,
     unit: "s",
-    description: "Time that newest records stay in etcd, for gateways that start; hosts and GPUs stay there",
+    description: "Time that the newest records stay in etcd, for gateways that start; hosts and GPUs stay in etcd",
   }),
   collectorWorkers: count({
     env: "COLLECTOR_WORKERS",

@@ -7,7 +7,7 @@ export interface EnvironmentNotes {
   /** `duration`: written as `2s`, `500ms`, `5m` or `1h`, held in milliseconds. `roles`: `all` or a comma list of roles.
    *  `list`: a comma list. */
   readonly form?: "duration" | "roles" | "list";
-  /** What the elements of a comma list look like. */
+  /** The form of the elements of a comma list. */
   readonly elements?: string;
   readonly unit?: string;
   /** The value is never shown, and `{env}_FILE` may name a file that holds it. */

@@ -5,7 +5,7 @@ import { configSchema, roleNames } from "./config-schema.ts";
 import type { EnvironmentNotes } from "./config-setting.ts";
 import { InvalidConfig } from "../domain/errors.ts";
 
-/** The checked configuration. Times are in the unit of their name. */
+/** The checked configuration. Each time is in the unit that its name ends with. */
 export type Config = Static<typeof configSchema>;
 
 interface Setting {
@@ -36,7 +36,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
   return config;
 }
 
-/** A setting as it is in force, for people. */
+/** A setting and its current value, for display. */
 export interface ShownSetting {
   readonly env: string;
   readonly value: string;
@@ -56,7 +56,7 @@ export function shownSettings(config: Config): ShownSetting[] {
   }));
 }
 
-/** Settings that are valid one by one and contradict each other. */
+/** The errors of settings that are valid alone but contradict each other. */
 function contradictions(config: Config): string[] {
   const errors: string[] = [];
   const { roles: chosen, etcdEndpoints: endpoints } = config;
@@ -147,7 +147,7 @@ function errorOf(schema: Setting["schema"], text: string): string {
   return `${schema.env}=${shown} is not usable: expected ${typeText(schema)} (${schema.description})`;
 }
 
-/** What a setting accepts, in words. */
+/** Describes the values that a setting accepts. */
 function typeText(schema: Setting["schema"]): string {
   const unit = schema.unit === undefined ? "" : ` ${schema.unit}`;
   if (schema.form === "list") return `a comma list of ${schema.elements ?? "texts"}`;

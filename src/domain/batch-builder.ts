@@ -2,7 +2,7 @@ import type { CustomValue, InputTally, RecordBatch, RejectedInput } from "./batc
 import { type Gpu, isSameWorkload, noWorkload, type Workload } from "./gpu.ts";
 import { metrics } from "./metrics.ts";
 
-/** The index of nothing. */
+/** The index of an element that does not exist. */
 const noIndex = -1;
 
 /** A column of doubles that grows; NaN for a record without a value. */
@@ -11,9 +11,9 @@ class Column {
 
   set(record: number, value: number): boolean {
     if (record >= this.values.length) this.grow(record);
-    const before = this.values[record] as number;
+    const previous = this.values[record] as number;
     this.values[record] = value;
-    return before === before; // NaN is the only value that differs from itself
+    return previous === previous; // NaN is the only value that differs from itself
   }
 
   private grow(record: number): void {
@@ -29,7 +29,7 @@ class Column {
 }
 
 /** Collects samples in any order and merges those of one GPU and instant into one record.
- *  Values must be judged before (see value.ts): what is added is stored. */
+ *  Judge values before (see value.ts): every added value is stored. */
 export class BatchBuilder {
   private gpus: Gpu[] = [];
   private gpuIndexByUuid = new Map<string, number>();
@@ -50,7 +50,7 @@ export class BatchBuilder {
     return this.timesMs.length;
   }
 
-  /** True if the batch would carry nothing: no record, no rejected input, no counted row. */
+  /** True if the batch would carry nothing: no record, no rejected input, and no counted row or blank line. */
   get isEmpty(): boolean {
     return this.recordCount === 0 && this.rejected.length === 0 && this.tally.rows === 0 && this.tally.blankLines === 0;
   }
@@ -60,8 +60,8 @@ export class BatchBuilder {
     return this.tally.rows;
   }
 
-  /** Adds a GPU if the batch does not have its uuid; if the batch has it with other attributes, the newer ones replace them.
-   *  @param hint its index in an earlier batch; no search is needed if it has the same index in this one
+  /** Adds a GPU, or replaces the attributes that the batch already has for its uuid.
+   *  @param hint the GPU's index in an earlier batch; if its index in this batch is the same, no search is needed
    *  @returns the GPU's index in this batch */
   gpuIndex(gpu: Gpu, hint = noIndex): number {
     if (this.gpus[hint] === gpu) return hint;
@@ -78,13 +78,13 @@ export class BatchBuilder {
     return index;
   }
 
-  /** @returns the batch's GPU of this uuid; undefined if it has none */
+  /** @returns the batch's GPU with this uuid; undefined if the batch has none */
   gpuOf(uuid: string): Gpu | undefined {
     return this.gpus[this.gpuIndexByUuid.get(uuid) ?? noIndex];
   }
 
   /** Adds a workload if the batch does not have it.
-   *  @param hint its index in an earlier batch; no search is needed if it has the same index in this one
+   *  @param hint the workload's index in an earlier batch; if its index in this batch is the same, no search is needed
    *  @returns the workload's index in this batch */
   workloadIndex(workload: Workload, hint = 0): number {
     if (this.workloads[hint] === workload) return hint;
@@ -93,8 +93,8 @@ export class BatchBuilder {
     return existing > 0 ? existing : this.workloads.push(workload) - 1;
   }
 
-  /** Adds the record of a GPU and an instant if the batch does not have it. A workload other than `noWorkload` replaces the
-   *  previous one.
+  /** Adds the record of a GPU at an instant if the batch does not have it. A workload other than `noWorkload` replaces the
+   *  record's previous workload.
    *  @returns the record's index in this batch */
   record(gpuIndex: number, timeMs: number, workloadIndex: number): number {
     let record = this.lastTimeOfGpu[gpuIndex] === timeMs ? (this.lastRecordOfGpu[gpuIndex] as number) : noIndex;

@@ -18,7 +18,7 @@ export const rejectReasons = [
 ] as const;
 export type RejectReason = (typeof rejectReasons)[number];
 
-/** Longest `value` and `raw` that are kept of a rejected input, characters. */
+/** The longest `value` and `raw` of a rejected input, in characters. */
 export const valueMaxLength = 200;
 export const rawMaxLength = 2000;
 
@@ -26,7 +26,7 @@ export const rawMaxLength = 2000;
 export interface RejectedInput {
   /** Line in the file, from 1 (the header is line 1); 0 if the source has no lines. */
   readonly line: number;
-  /** Byte offset of the row's first byte in the file; the source's own position elsewhere. */
+  /** Offset of the row's first byte in the file; in any other source, the source's own position. */
   readonly byte: number;
   readonly reason: RejectReason;
   /** The column with the error; empty if the whole row is wrong. */
@@ -39,15 +39,15 @@ export interface RejectedInput {
   readonly raw: string;
 }
 
-/** What became of the input behind a batch; sums over batches give an import's report. */
+/** Counts of the input that a batch was read from. An import's report sums the counts of its batches. */
 export interface InputTally {
   /** Data rows read, without the header, repeated headers and blank lines. */
   readonly rows: number;
-  /** Values kept: one metric of one GPU at one instant each. */
+  /** Samples in the batch: values of one metric of one GPU at one instant. */
   readonly samples: number;
   /** Values that mean 'no value' (empty, N/A, DCGM blanks). */
   readonly missing: number;
-  /** Values that were repeated for the same GPU, instant and metric within the batch; the later one is kept. */
+  /** Values that were repeated for the same GPU, instant and metric within the batch; the batch has the last value. */
   readonly duplicates: number;
   readonly blankLines: number;
   readonly repeatedHeaders: number;
@@ -57,7 +57,7 @@ export interface InputTally {
 export interface CustomValue {
   /** Index of the record in the batch. */
   readonly record: number;
-  /** The metric's name as the input has it. */
+  /** The metric's name, as written in the input. */
   readonly metric: string;
   readonly value: number;
 }
@@ -76,7 +76,7 @@ export interface RecordBatch {
   readonly workloadIndexes: Uint32Array;
   /** Per record: instant, milliseconds since the epoch. */
   readonly timesMs: Float64Array;
-  /** Name of a catalogue metric -> one value for each record; NaN if the record has none. Never all NaN. */
+  /** Name of a catalogue metric -> one value for each record; NaN if the record has none. No column is all NaN. */
   readonly columns: ReadonlyMap<string, Float64Array>;
   readonly custom: readonly CustomValue[];
   readonly rejected: readonly RejectedInput[];

@@ -1,4 +1,4 @@
-/** Cuts to `maxLength` UTF-16 units, never through the middle of a character: half a surrogate pair is not a character. */
+/** Cuts a text to `maxLength` UTF-16 units, or to one less if the cut would split a surrogate pair. */
 export function cutText(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text;
   const last = text.charCodeAt(maxLength - 1);
@@ -6,13 +6,13 @@ export function cutText(text: string, maxLength: number): string {
   return text.slice(0, isHighSurrogate ? maxLength - 1 : maxLength);
 }
 
-/** The text for people: cut at `maxLength`, with three dots if something is missing. */
+/** Cuts a text for display. Three dots at the end show that it was cut. */
 export function shortened(text: string, maxLength: number): string {
   const cut = cutText(text, maxLength);
   return cut === text ? text : `${cut}...`;
 }
 
-/** A text as messages quote it: in quotes, on one line, not longer than a line. */
+/** Quotes a text for a message: on one line, cut to 60 characters. */
 export function quoted(text: string): string {
   return JSON.stringify(shortened(text, 60));
 }

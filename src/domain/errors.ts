@@ -1,4 +1,4 @@
-/** An error that callers handle by its class: it has a stable code, and tells whether trying again can help. */
+/** An error that callers handle by its class: it has a stable code, and states whether a retry can help. */
 export abstract class TelemetryError extends Error {
   abstract readonly code: string;
   /** True if the same call may succeed later without any change. */
@@ -10,13 +10,13 @@ export abstract class TelemetryError extends Error {
   }
 }
 
-/** The store did not answer, or the connection was lost. The data of the call may be stored or not. */
+/** The store did not answer, or the connection was lost. The call's data may or may not be stored. */
 export class StoreUnavailable extends TelemetryError {
   readonly code = "store_unavailable";
   readonly retryable = true;
 }
 
-/** A query would take too long or return too many rows. The store is well; a smaller query can be answered. */
+/** A query would take too long or return too many rows. The store works, and can answer a smaller query. */
 export class QueryTooCostly extends TelemetryError {
   readonly code = "query_too_costly";
   readonly retryable = false;
@@ -34,7 +34,7 @@ export class SchemaBehind extends TelemetryError {
   readonly retryable = false;
 }
 
-/** etcd did not answer or has no leader, or the connection was lost. The change of the call may have been made or not. */
+/** etcd did not answer or has no leader, or the connection was lost. The call's change may or may not have been made. */
 export class EtcdUnavailable extends TelemetryError {
   readonly code = "etcd_unavailable";
   readonly retryable = true;
@@ -52,7 +52,7 @@ export class EtcdRefused extends TelemetryError {
   readonly retryable = false;
 }
 
-/** A revision that etcd's history no longer has; read the present state instead. */
+/** etcd's history no longer has the requested revision; read the current state instead. */
 export class EtcdCompacted extends TelemetryError {
   readonly code = "etcd_compacted";
   readonly retryable = false;
@@ -82,19 +82,19 @@ export class UndecodablePayload extends TelemetryError {
   readonly retryable = false;
 }
 
-/** A source cannot be used (no such file, a header of no layout). An operator has to correct it. */
+/** A source cannot be used (the file does not exist, or its header fits no layout). An operator has to correct it. */
 export class UnusableSource extends TelemetryError {
   readonly code = "unusable_source";
   readonly retryable = false;
 }
 
-/** Another process holds DATA_DIR, or it cannot be written. An operator has to correct it. */
+/** Another process holds DATA_DIR, or this process cannot write to it. An operator has to correct it. */
 export class DataDirUnusable extends TelemetryError {
   readonly code = "data_dir_unusable";
   readonly retryable = false;
 }
 
-/** Settings of the environment are not usable; lists every error. */
+/** Environment variables have unusable values; the message lists every error. */
 export class InvalidConfig extends TelemetryError {
   readonly code = "invalid_config";
   readonly retryable = false;

@@ -1,7 +1,7 @@
 import type { RejectReason } from "./batch.ts";
 import { quoted } from "./cut-text.ts";
 
-/** What is wrong with a row or one of its cells. */
+/** The error of a row or of one of its cells. */
 export interface FieldError {
   readonly reason: RejectReason;
   /** The name of the column in the input; empty if the whole row is wrong. */
@@ -11,7 +11,7 @@ export interface FieldError {
   readonly message: string;
 }
 
-/** The longest name that is accepted. */
+/** The longest name that is accepted, in characters. */
 export const fieldMaxLength = 256;
 const gpuIdMax = 1_000_000;
 const wholeNumber = /^\d{1,7}$/;

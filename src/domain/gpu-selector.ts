@@ -1,7 +1,7 @@
 import type { Gpu, Workload } from "./gpu.ts";
 
-/** Which GPUs: every given field restricts; without fields, all GPUs. REST's parameters, GraphQL's arguments, the filters
- *  of a subscription and the conditions of a SQL statement are all made from this.
+/** Selects GPUs: every given field restricts the selection; without fields, it has all GPUs. REST parameters, GraphQL
+ *  arguments, subscription filters and SQL conditions are all made from it.
  *
  *  A new field is added here, in db/sql/gpu-conditions.ts and in routes/schemas/gpu-selector.ts. */
 export interface GpuSelector {
@@ -16,8 +16,8 @@ export interface GpuSelector {
   readonly namespace?: string;
 }
 
-/** True if the selector takes this GPU.
- *  @param workload what holds the GPU; undefined if no record of the GPU says */
+/** True if the selector selects this GPU.
+ *  @param workload the workload that holds the GPU; undefined if it is unknown */
 export function selectsGpu(selector: GpuSelector, gpu: Gpu, workload: Workload | undefined): boolean {
   const { uuids, clusterId, hostname, gpuId, modelName, namespace } = selector;
   return (
@@ -30,10 +30,10 @@ export function selectsGpu(selector: GpuSelector, gpu: Gpu, workload: Workload |
   );
 }
 
-/** The same text for selectors that select the same: the key of a cache or a topic. */
+/** The key of a cache or a topic: selectors that select the same GPUs have the same key. */
 export function selectorKey(selector: GpuSelector): string {
   const { uuids } = selector;
   const canonical = uuids === undefined ? selector : { ...selector, uuids: [...new Set(uuids)].sort() };
-  // names in a replacer's list also give the order of the properties
+  // the replacer's list of names also sets the order of the properties
   return JSON.stringify(canonical, Object.keys(canonical).sort());
 }

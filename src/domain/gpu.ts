@@ -1,10 +1,10 @@
-/** A GPU as its telemetry names it. Its `uuid` identifies it everywhere. */
+/** A GPU as its telemetry describes it. Its `uuid` identifies it everywhere. */
 export interface Gpu extends Attributes {
   /** DCGM's `UUID`, e.g. `GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4`; other shapes are accepted. */
   readonly uuid: string;
 }
 
-/** The properties of a GPU that may change over time: a board is moved, a driver installed. */
+/** The properties of a GPU that may change over time, such as when a board is moved or a driver is installed. */
 export interface Attributes {
   readonly clusterId: string;
   readonly hostname: string;
@@ -16,11 +16,12 @@ export interface Attributes {
   readonly modelName: string;
   /** e.g. `535.129.03`; empty if the input has none. */
   readonly driverVersion: string;
-  /** Every further label of the input (instance, job, serial, ...), by its own name. */
+  /** All other labels of the input (instance, job, serial, ...), by name. */
   readonly properties: Readonly<Record<string, string>>;
 }
 
-/** The Kubernetes workload on a GPU at an instant; all fields are empty if there is none, or the input does not name it. */
+/** The Kubernetes workload on a GPU at an instant; all fields are empty if the GPU has none or the input does not
+ *  name it. */
 export interface Workload {
   readonly container: string;
   readonly pod: string;
@@ -35,7 +36,7 @@ export function isSameWorkload(a: Workload, b: Workload): boolean {
   return a === b || (a.pod === b.pod && a.container === b.container && a.namespace === b.namespace);
 }
 
-/** Completes incoming attributes by the existing ones: an empty text or a missing label of the input stays as it was. */
+/** Fills the gaps of incoming attributes: an empty text or a missing label gets its existing value. */
 export function completed<Incoming extends Attributes>(incoming: Incoming, existing: Attributes): Incoming {
   return {
     ...incoming,
@@ -46,7 +47,7 @@ export function completed<Incoming extends Attributes>(incoming: Incoming, exist
   };
 }
 
-/** True if completing the incoming attributes gives the existing ones: the usual case, decided without making an object. */
+/** True if the completed incoming attributes equal the existing ones. This is the usual case, so it creates no object. */
 export function addsNothing(existing: Attributes, incoming: Attributes): boolean {
   if (existing === incoming) return true;
   const isCovered = (name: "device" | "modelName" | "driverVersion"): boolean =>
@@ -62,13 +63,13 @@ export function addsNothing(existing: Attributes, incoming: Attributes): boolean
   );
 }
 
-/** True if both are the same. */
+/** True if both have the same values. */
 export function isSameAttributes(a: Attributes, b: Attributes): boolean {
   return addsNothing(a, b) && addsNothing(b, a);
 }
 
-/** Orders GPUs as lists do: by hostname, index and uuid. Texts are compared by code units, which for the characters of names
- *  is PostgreSQL's collation "C". */
+/** Orders the GPUs of a list: by hostname, index and uuid. Texts are compared by code units. For the characters of names,
+ *  PostgreSQL's collation "C" gives the same order. */
 export function byPlace(a: Gpu, b: Gpu): number {
   return byText(a.hostname, b.hostname) || a.gpuId - b.gpuId || byText(a.uuid, b.uuid);
 }

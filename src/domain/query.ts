@@ -3,7 +3,7 @@ import type { Attributes, Gpu, Workload } from "./gpu.ts";
 import type { GpuSelector } from "./gpu-selector.ts";
 import type { TimeRange } from "./time-range.ts";
 
-/** A GPU with its newest attributes, and when it was seen. */
+/** A GPU with its newest attributes, and the times of its oldest and newest record. */
 export interface StoredGpu extends Gpu {
   /** Instants of its oldest and newest record, milliseconds since the epoch. */
   readonly firstSeenAtMs: number;
@@ -21,47 +21,48 @@ export interface StoredRecord extends Workload {
   readonly custom: Readonly<Record<string, number>>;
 }
 
-/** A place in the history. Back in time, a record comes after it if it is older, or of the same instant and of a GPU with a
- *  lower key; forward, if it is newer, or of the same instant and a higher key. Records that are stored meanwhile do not
- *  move it. */
+/** A place in the history. When reading back in time, the records after it are older, or of the same instant and a GPU with
+ *  a lower key. When reading forward, they are newer, or of the same instant and a GPU with a higher key. Records that are
+ *  stored later do not move it. */
 export interface HistoryCursor {
   readonly timeMs: number;
   readonly gpuKey: number;
 }
 
-/** A part of the history. */
+/** A page of the history. */
 export interface HistoryPage<Element> {
   /** By time ascending, then hostname, then gpuId. */
   readonly elements: readonly Element[];
-  /** Where the next part begins: the next older one, or forward the next newer one; undefined at the end. */
+  /** Where the next page begins: the next older page, or the next newer one when reading forward; undefined at the end. */
   readonly next: HistoryCursor | undefined;
 }
 
-/** Which records. */
+/** Selects records. */
 export interface RecordFilter {
   /** Attributes and workload are those at the record's instant. */
   readonly gpus: GpuSelector;
   readonly range: TimeRange;
-  /** Only records after it. */
+  /** Only records after this place are read. */
   readonly cursor?: HistoryCursor;
-  /** From the oldest on; absent: from the newest back. */
+  /** True: from the oldest record forward; absent: from the newest record back. */
   readonly isForward?: boolean;
-  /** At most this many; the newest ones of the range, or the oldest if it goes forward. */
+  /** Maximum number of records: the newest ones of the range, or the oldest if `isForward`. */
   readonly limit: number;
 }
 
 /** How many records are stored. */
 export interface RecordCount {
   readonly count: number;
-  /** True if counting would take too long: then it is the database's estimate, divided by the clusters' GPUs. */
+  /** True if counting would take too long. The count is then the database's estimate, divided among the clusters by their
+   *  numbers of GPUs. */
   readonly isEstimate: boolean;
 }
 
-/** Which records of each of many GPUs. */
+/** Selects records of each of several GPUs. */
 export interface EachGpuFilter {
   readonly uuids: readonly string[];
   readonly range: TimeRange;
-  /** At most this many of each GPU; the newest ones of the range. */
+  /** Maximum number of records for each GPU: the newest ones of the range. */
   readonly limit: number;
 }
 
@@ -80,33 +81,33 @@ export interface Aggregate {
   readonly count: number;
 }
 
-/** The records of one GPU in a minute or an hour. */
+/** A summary of one GPU's records in a minute or an hour. */
 export interface StoredRollup {
-  /** The GPU as it was at the beginning. */
+  /** The GPU as it was at the beginning of the minute or hour. */
   readonly gpu: Gpu;
   /** Beginning of the minute or hour (UTC), milliseconds since the epoch. */
   readonly timeMs: number;
-  /** Records in it. */
+  /** Number of records that it summarizes. */
   readonly records: number;
   /** Catalogue metric name -> its values; a metric without a value is absent. */
   readonly metrics: Readonly<Record<string, Aggregate>>;
 }
 
-/** What records can be grouped by. */
+/** The groups into which records can be aggregated. */
 export const groupings = ["cluster", "host", "gpu", "model", "namespace"] as const;
 export type Grouping = (typeof groupings)[number];
 
-/** Which records are aggregated, and how. */
+/** Selects the records to aggregate, and how. */
 export interface AggregateFilter {
   readonly groupBy: Grouping;
   /** Names of the catalogue, at least one. */
   readonly metrics: readonly string[];
-  /** By attributes only: a rollup sums over the workloads of a GPU. */
+  /** No namespace: a rollup sums over the workloads of a GPU. */
   readonly gpus: Omit<GpuSelector, "namespace">;
-  /** Minutes or hours that begin in it, each whole; both bounds are finite. */
+  /** Selects the whole minutes or hours that begin in it; both bounds are finite. */
   readonly range: TimeRange;
   readonly resolution: RollupResolution;
-  /** At most this many rows; more are an error. */
+  /** Maximum number of rows; a result with more rows is an error. */
   readonly limit: number;
 }
 
@@ -114,7 +115,7 @@ export interface AggregateFilter {
 export interface AggregateRow {
   /** Beginning of the minute or hour (UTC), milliseconds since the epoch. */
   readonly timeMs: number;
-  /** What makes the group, by the API's field names: cluster_id and hostname, uuid, model_name or namespace. */
+  /** The values that identify the group, by the API's field names: cluster_id and hostname, uuid, model_name or namespace. */
   readonly group: Readonly<Record<string, string>>;
   /** Metric name -> its values; a metric without a value is absent. */
   readonly metrics: Readonly<Record<string, Aggregate>>;
@@ -136,7 +137,7 @@ export interface GpuChanges {
   readonly workloads: readonly WorkloadSpan[];
 }
 
-/** Which changes of a GPU: also those that began before the range and held in it. */
+/** Selects the changes of a GPU that were in effect in a range, even if they began before it. */
 export interface ChangesFilter {
   readonly uuid: string;
   readonly range: TimeRange;
@@ -155,7 +156,7 @@ export interface StoredRejection {
   readonly seenAtMs: number;
 }
 
-/** Which rejected inputs: of one source or of all, the newest `limit`. */
+/** Selects the newest `limit` rejected inputs, of one source or of all sources. */
 export interface RejectionFilter {
   readonly sourceId?: string;
   readonly limit: number;

@@ -8,7 +8,7 @@ export interface Position {
   readonly line: number;
 }
 
-/** A position as documents in etcd have it. */
+/** The schema of a position in etcd's documents. */
 export const positionSchema = Type.Object({ offset: Type.Number(), line: Type.Number() });
 
 /** A half-open interval of positions: `from` inclusive, `to` exclusive. */
@@ -49,8 +49,8 @@ export function gapsIn(whole: Range, covering: readonly Range[]): Range[] {
   return gaps;
 }
 
-/** The range that a live batch stands for in messages and in the store: an empty one, at the batch's time. It covers
- *  nothing, so that the ranges of a live source never join to something that could be read again. */
+/** The range of a live batch in messages and in the store: an empty range at the batch's time. It covers nothing, so the
+ *  ranges of a live source never join into a range that could be read again. */
 export function instantRange(sourceId: string, timeMs: number): SourceRange {
   const at: Position = { offset: timeMs, line: 0 };
   return { sourceId, from: at, to: at };

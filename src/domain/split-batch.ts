@@ -1,10 +1,10 @@
 import type { InputTally, RecordBatch } from "./batch.ts";
 import { keepRecords } from "./schema/keep-records.ts";
 
-const nothing: InputTally = { rows: 0, samples: 0, missing: 0, duplicates: 0, blankLines: 0, repeatedHeaders: 0 };
+const emptyTally: InputTally = { rows: 0, samples: 0, missing: 0, duplicates: 0, blankLines: 0, repeatedHeaders: 0 };
 
 /** Halves the records and rejected inputs of a batch. Each half counts its own samples; the first half has all other counts
- *  (rows, missing values and so on). Together they are the batch.
+ *  (rows, missing values and so on). Together they carry the whole batch.
  *  @returns undefined if the batch has no more than one record or rejected input */
 export function splitBatch(batch: RecordBatch): [RecordBatch, RecordBatch] | undefined {
   const { recordCount, rejected } = batch;
@@ -17,13 +17,13 @@ export function splitBatch(batch: RecordBatch): [RecordBatch, RecordBatch] | und
     { keep: (record) => record < records, rejected: [] },
   );
   const second = keepRecords(
-    { ...batch, rejected: rejected.slice(rejections), tally: { ...nothing, samples: batch.tally.samples } },
+    { ...batch, rejected: rejected.slice(rejections), tally: { ...emptyTally, samples: batch.tally.samples } },
     { keep: (record) => record >= records, rejected: [] },
   );
   return [withUsedDictionaries(first), withUsedDictionaries(second)];
 }
 
-/** Removes the GPUs and workloads that no record refers to, except workload 0, which is none. */
+/** Removes the GPUs and workloads that no record refers to, except workload 0, which is `noWorkload`. */
 function withUsedDictionaries(batch: RecordBatch): RecordBatch {
   const gpus = usedOf(batch.gpuIndexes, []);
   const workloads = usedOf(batch.workloadIndexes, [0]);
@@ -36,7 +36,10 @@ function withUsedDictionaries(batch: RecordBatch): RecordBatch {
   };
 }
 
-function usedOf(indexes: Uint32Array, always: readonly number[]): { used: number[]; newIndexOf: Map<number, number> } {
-  const used = [...new Set([...always, ...indexes])].sort((a, b) => a - b);
+function usedOf(
+  indexes: Uint32Array,
+  alwaysUsed: readonly number[],
+): { used: number[]; newIndexOf: Map<number, number> } {
+  const used = [...new Set([...alwaysUsed, ...indexes])].sort((a, b) => a - b);
   return { used, newIndexOf: new Map(used.map((index, position) => [index, position])) };
 }

@@ -1,9 +1,9 @@
-/** The instants from `fromMs` on and before `toMs`, milliseconds since the epoch; a bound that is infinite does not
+/** The instants from `fromMs` (inclusive) to `toMs` (exclusive), milliseconds since the epoch. An infinite bound does not
  *  restrict. */
 export interface TimeRange {
   readonly fromMs: number;
   readonly toMs: number;
 }
 
-/** Restricts nothing. */
+/** Every instant. */
 export const allTime: TimeRange = { fromMs: -Infinity, toMs: Infinity };

@@ -1,27 +1,27 @@
 import type { RejectReason } from "./batch.ts";
 import { quoted } from "./cut-text.ts";
 
-/** Why a text says no instant. */
-export interface TimestampFault {
-  readonly fault: Extract<RejectReason, "invalid_timestamp" | "timestamp_out_of_range">;
+/** The error of a text that is not an instant. */
+export interface TimestampError {
+  readonly reason: Extract<RejectReason, "invalid_timestamp" | "timestamp_out_of_range">;
   /** One sentence with the text and what would be right. */
   readonly message: string;
 }
 
-/** An instant, or why the text is none. */
-export type ParsedTimestamp = { readonly ms: number } | TimestampFault;
+/** An instant, or the error of a text that is not one. */
+export type ParsedTimestamp = { readonly ms: number } | TimestampError;
 
-/** An instant of RFC 3339. */
+/** An instant that was given as an RFC 3339 date-time. */
 export interface Instant {
   /** Whole milliseconds since the epoch, rounded down. */
   readonly ms: number;
-  /** True if it lies between that millisecond and the next. */
+  /** True if the instant lies between `ms` and the next millisecond. */
   readonly isRounded: boolean;
-  /** As it was given. */
+  /** The text as it was given. */
   readonly text: string;
 }
 
-/** The shapes that telemetry files have, and the one that the API takes; the same groups in both. */
+/** The shape of timestamps in telemetry files, and the shape that the API accepts. Both have the same groups. */
 const lenientShape =
   /^(\d{4})([-/])(\d\d)\2(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:([Zz])|([+-])(\d\d):?(\d\d))?$/;
 const rfc3339 = /^(\d{4})(-)(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:([Zz])|([+-])(\d\d):(\d\d))$/;
@@ -34,7 +34,7 @@ const epochMilliseconds = /^\d{13}$/;
 /** Years whose records are stored. */
 const firstYear = 2000;
 const lastYear = 2099;
-/** Instants outside are read as these: no record lies beyond them. */
+/** Earlier and later instants are read as these two: no record lies beyond them. */
 const earliestMs = Date.UTC(firstYear - 1, 11, 31);
 const latestMs = Date.UTC(lastYear + 2, 0, 1);
 
@@ -67,14 +67,14 @@ export function parseTimestamp(text: string): ParsedTimestamp {
   return "problem" in read ? invalid(trimmed) : inRange(read.ms, trimmed);
 }
 
-/** RFC 3339 in UTC; with milliseconds only if there are any: `2025-07-18T20:42:34Z`. */
+/** Formats an instant as RFC 3339 in UTC, with milliseconds only if they are not 0: `2025-07-18T20:42:34Z`. */
 export function formatTimestamp(ms: number): string {
   const text = new Date(ms).toISOString();
   return ms % 1000 === 0 ? `${text.slice(0, 19)}Z` : text;
 }
 
 /** @param match of one of the shapes
- *  @returns years before 100 as 19xx: they are as far out of range as they are */
+ *  @returns the instant; a year before 100 is read as 19xx, which is out of range as well */
 function instantOf(match: RegExpExecArray): { readonly ms: number } | { readonly problem: string } {
   const [, year, , month, day, hour, minute, second, fraction = "", , sign, zoneHour = "0", zoneMinute = "0"] = match;
   if (Number(month) < 1 || Number(month) > 12) return { problem: `there is no month ${month}` };
@@ -90,7 +90,7 @@ function instantOf(match: RegExpExecArray): { readonly ms: number } | { readonly
 
 function shapeProblem(text: string): string {
   if (lostPlus.test(text)) return "a + in a URL means a blank, so the offset lost its sign: write %2B instead of +";
-  if (withoutZone.test(text)) return "the zone is missing, and without it the instant is open: end it with Z";
+  if (withoutZone.test(text)) return "the zone is missing: end it with Z for UTC";
   if (withoutTime.test(text)) return "the time of day is missing";
   return "it is not an RFC 3339 date-time";
 }
@@ -100,12 +100,12 @@ function inRange(ms: number, text: string): ParsedTimestamp {
   return year >= firstYear && year <= lastYear ? { ms } : outOfRange(text);
 }
 
-function outOfRange(text: string): TimestampFault {
+function outOfRange(text: string): TimestampError {
   const message = `The timestamp ${quoted(text)} is outside the years ${firstYear} to ${lastYear}.`;
-  return { fault: "timestamp_out_of_range", message };
+  return { reason: "timestamp_out_of_range", message };
 }
 
-function invalid(text: string): TimestampFault {
+function invalid(text: string): TimestampError {
   const message = `The timestamp ${quoted(text)} is not an instant such as 2025-07-18T20:42:34Z.`;
-  return { fault: "invalid_timestamp", message };
+  return { reason: "invalid_timestamp", message };
 }

@@ -1,18 +1,18 @@
 import { metrics } from "./metrics.ts";
-import { judgeCustomValue, judgeValue, saysNoValue } from "./value.ts";
+import { judgeCustomValue, judgeValue, meansNoValue } from "./value.ts";
 import { quoted } from "./cut-text.ts";
 import type { FieldError } from "./field-rules.ts";
 
 const decimal = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 
-/** What a cell contains: a number, no value, or an error. */
+/** The content of a metric's cell: a number, no value, or an error. */
 export type ValueReading = number | "missing" | Pick<FieldError, "reason" | "message">;
 
 /** Reads a metric's value: a decimal number, surrounding blanks ignored; no hexadecimal, thousands separators,
  *  units or infinities.
- *  @param metric the catalogue's index, or the name of a metric that it does not know */
+ *  @param metric the metric's index in the catalogue, or its name if it is not in the catalogue */
 export function readValue(metric: number | string, text: string): ValueReading {
-  if (saysNoValue(text)) return "missing";
+  if (meansNoValue(text)) return "missing";
   const value = decimal.test(text.trim()) ? Number(text.trim()) : NaN;
   if (!Number.isFinite(value)) {
     return {
@@ -24,7 +24,7 @@ export function readValue(metric: number | string, text: string): ValueReading {
   return judged === "out_of_range" ? outOfRange(metric, text) : judged;
 }
 
-/** @returns the number as it is stored, -0 as 0; or why it is not */
+/** @returns the number to store (0 for -0), or the reason not to store it */
 export function judgeNumber(metric: number | string, value: number): number | "missing" | "out_of_range" {
   const verdict = typeof metric === "number" ? judgeValue(metric, value) : judgeCustomValue(value);
   if (verdict !== "ok") return verdict;

@@ -1,6 +1,6 @@
 import { metrics } from "./metrics.ts";
 
-/** Whether a number is a value of a metric. */
+/** The judgement of a number as a metric's value. */
 export type ValueVerdict = "ok" | "missing" | "out_of_range";
 
 /** DCGM's blanks: int32 0x7ffffff0 up to its maximum, fp64 2^47, and int64 0x7ffffffffffffff0 and up, which a
@@ -10,10 +10,10 @@ const int32BlankMin = 2147483632;
 const int32BlankMax = 2147483647;
 const int64Blank = 2 ** 63;
 const fp64Blank = 2 ** 47;
-/** What an unsigned 32-bit -1 becomes; seen for utilisations where the driver had none. */
+/** -1 as an unsigned 32-bit integer; seen for a utilisation that the driver did not have. */
 const uint32Max = 4294967295;
 
-const noValueTexts: ReadonlySet<string> = new Set([
+const textsForNoValue: ReadonlySet<string> = new Set([
   "",
   "n/a",
   "[n/a]",
@@ -24,9 +24,9 @@ const noValueTexts: ReadonlySet<string> = new Set([
   "null",
 ]);
 
-/** True for the texts that say 'no value' (any case, surrounding blanks ignored). */
-export function saysNoValue(text: string): boolean {
-  return noValueTexts.has(text.trim().toLowerCase());
+/** True for the texts that mean 'no value' (any case, surrounding blanks ignored). */
+export function meansNoValue(text: string): boolean {
+  return textsForNoValue.has(text.trim().toLowerCase());
 }
 
 /** True for the numbers that DCGM uses for 'no value' of any metric. */
@@ -34,8 +34,9 @@ function isBlank(value: number): boolean {
   return (value >= int32BlankMin && value <= int32BlankMax) || value === fp64Blank || value === int64Blank;
 }
 
-/** Judges a number for a catalogue metric: a blank is 'missing', one outside the metric's range 'out_of_range'.
- *  A 64-bit counter may pass through a blank on its way up; that one reading is then counted as missing. */
+/** Judges a number for a catalogue metric: a blank is 'missing', a number outside the metric's range is
+ *  'out_of_range'.
+ *  A 64-bit counter may pass through a blank on its way up; that reading is counted as missing. */
 export function judgeValue(metricIndex: number, value: number): ValueVerdict {
   const metric = metrics[metricIndex];
   if (metric === undefined) return judgeCustomValue(value);
@@ -44,7 +45,7 @@ export function judgeValue(metricIndex: number, value: number): ValueVerdict {
   return value >= metric.min && value <= metric.max ? "ok" : "out_of_range";
 }
 
-/** Judges a number for a metric outside the catalogue: no range is known, blanks are still 'missing'. */
+/** Judges a number for a metric outside the catalogue: it has no range, but blanks are still 'missing'. */
 export function judgeCustomValue(value: number): ValueVerdict {
   if (isBlank(value)) return "missing";
   return Number.isFinite(value) ? "ok" : "out_of_range";

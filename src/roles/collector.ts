@@ -28,7 +28,7 @@ export const collector: Role = {
   },
 };
 
-/** None if no history is ever deleted. */
+/** The service that deletes old history; none if no history is ever deleted. */
 function historyUpkeep({ retention }: OpenStore, { config, clock, log }: SharedParts): HistoryUpkeep[] {
   const keepDays = { raw: config.retentionRawDays, "1m": config.retention1mDays, "1h": config.retention1hDays };
   const isDeleting = Object.values(keepDays).some((days) => days > 0);

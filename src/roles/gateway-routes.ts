@@ -20,7 +20,7 @@ import { docsRoutes } from "../routes/openapi/openapi-routes.ts";
 import type { ProcessParts } from "./role.ts";
 
 export interface HttpOptions extends RateLimitOptions {
-  /** Origins whose pages may read; undefined: only its own. */
+  /** Origins whose pages may read the API; undefined: only the gateway's own. */
   readonly corsOrigins: readonly string[] | undefined;
 }
 
@@ -29,7 +29,6 @@ export interface GatewayOptions extends ProcessParts {
   readonly queries: TelemetryQueries;
   readonly queue: Pick<Queue, "stats">;
   readonly deadLetters: DeadLetters;
-  /** How a gateway treats its clients. */
   readonly http: HttpOptions;
   readonly graphql: GraphqlSettings;
   readonly webSocket: LiveSettings;

@@ -4,7 +4,7 @@ import { InvalidConfig } from "../domain/errors.ts";
 import { EtcdClient } from "../etcd/etcd-client.ts";
 import { messageOf } from "../kit/message-of.ts";
 
-/** The client of the etcd that the configuration names; undefined if it names none.
+/** Creates the client of etcd; undefined if ETCD_ENDPOINTS is not set.
  *  @throws InvalidConfig if a certificate cannot be read */
 export function openEtcd(config: Config): EtcdClient | undefined {
   const { etcdEndpoints: endpoints, etcdCaFile, etcdCertFile, etcdKeyFile, etcdUsername, etcdPassword } = config;

@@ -13,7 +13,7 @@ interface SourceParts {
   readonly rounds: EtcdRounds | undefined;
 }
 
-/** What a streamer streams: a file, round by round, or a live source. */
+/** The input of a streamer: a file, round by round, or a live source. */
 export type StreamedInput =
   | {
       readonly kind: "replayable";
@@ -23,10 +23,10 @@ export type StreamedInput =
     }
   | { readonly kind: "live"; readonly source: LiveSource };
 
-/** Rows of one instant that stay in one batch at any BATCH_SIZE: a scrape of some 5,000 GPUs. */
+/** Rows of one instant that stay in one batch at any BATCH_SIZE: enough for a scrape of some 5,000 GPUs. */
 const batchMaxRows = 100_000;
 
-/** Opens what the configuration names: CSV_FILE, or else the simulated fleet.
+/** Opens the configured input: CSV_FILE, or the simulated fleet if CSV_FILE is not set.
  *  @throws UnusableSource */
 export async function openInput(config: Config, parts: SourceParts): Promise<StreamedInput> {
   const { csvFile } = config;
@@ -44,7 +44,7 @@ function simulatedSource(config: Config, { clock }: SourceParts): SimulatedSourc
   return new SimulatedSource({ hosts, gpusPerHost, seed, intervalMs, clusterId, clock, batchMaxSamples });
 }
 
-/** Streamers that share a file through etcd agree on the round that is played, and on when it began. */
+/** Streamers that share a file through etcd agree on the round that is played, and on its start. */
 function roundOpener(
   config: Config,
   path: string,

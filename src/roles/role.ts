@@ -4,7 +4,7 @@ import type { Service } from "../kit/service.ts";
 import type { RoleBanner } from "../terminal/banner.ts";
 import type { SharedParts } from "./shared-parts.ts";
 
-/** A part of the pipeline that a process can run. The setting ROLE names those that it runs. */
+/** A part of the pipeline that a process can run. ROLE names the roles that it runs. */
 export interface Role {
   readonly name: RoleName;
   /** True if the role writes newest records to the hot tier. */
@@ -14,11 +14,11 @@ export interface Role {
   open(shared: SharedParts): Promise<OpenRole>;
 }
 
-/** What an open role contributes to its process. */
+/** An open role: the parts that it contributes to its process. */
 export interface OpenRole {
   /** In the order of starting. */
   readonly services: readonly Service[];
-  /** What the process prints about the role after the start. */
+  /** The role's lines in the banner that the process prints after its start. */
   readonly banner: RoleBanner;
   /** True while the role can answer clients from memory. The process is then ready even if its store is down. */
   servesFromMemory(): boolean;
@@ -26,7 +26,7 @@ export interface OpenRole {
   routes(process: ProcessParts): readonly AnyElysia[];
 }
 
-/** What a role's routes may need of the whole process. */
+/** The parts of the whole process that a role's routes may need. */
 export interface ProcessParts {
   /** The app that the routes become part of; it is complete at the first request. */
   readonly app: () => AnyElysia;

@@ -12,7 +12,7 @@ const loaders: Readonly<Record<RoleName, () => Promise<Role>>> = {
   gateway: async () => (await import("./gateway.ts")).gateway,
 };
 
-/** The roles of a process and what they share: every driver chosen, nothing started. */
+/** The open roles of a process and their shared parts. No service is started yet. */
 export interface OpenRoles {
   readonly shared: SharedParts;
   readonly roles: readonly OpenRole[];

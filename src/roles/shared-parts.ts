@@ -17,7 +17,7 @@ import { ImportMonitor } from "../terminal/import-monitor.ts";
 import { openEtcd } from "./open-etcd.ts";
 import { SharedStore } from "./shared-store.ts";
 
-/** What a process gets from outside. */
+/** The parts that the caller gives to a process. */
 export interface Surroundings {
   readonly clock: Clock;
   readonly log: Logger;
@@ -27,10 +27,10 @@ export interface Surroundings {
   readonly terminal: NodeJS.WriteStream;
 }
 
-/** What the roles of a process share. Each driver is chosen by the configuration, and nothing is started. */
+/** The parts that the roles of a process share. The configuration chooses each driver. No service is started yet. */
 export interface SharedParts extends Surroundings {
   readonly config: Config;
-  /** Names this process among those of the cluster: the host's name and the process's id. */
+  /** Identifies this process in the cluster: the host's name and the process's id. */
   readonly instanceId: string;
   /** Undefined if the process keeps queue and hot tier in memory. */
   readonly etcd: EtcdClient | undefined;
@@ -47,7 +47,7 @@ export interface SharedParts extends Surroundings {
   close(): Promise<void>;
 }
 
-/** Opens what the roles of a process share, except the store, which the first role that needs it opens.
+/** Opens the parts that the roles of a process share. The store stays closed until a role needs it.
  *  @param surroundings `writesHotTier`: whether one of the roles writes to the hot tier
  *  @throws InvalidConfig if a certificate for etcd cannot be read */
 export function openSharedParts(
@@ -96,7 +96,7 @@ function openQueue(config: Config, client: EtcdClient | undefined, { clock, log 
   return client === undefined ? new MemoryQueue(options) : new EtcdQueue({ ...options, client, log });
 }
 
-/** None if etcd compacts its own history. */
+/** The service that compacts etcd's history; none if etcd compacts it itself. */
 function etcdUpkeep(
   { etcdCompactSeconds: historySeconds }: Config,
   client: EtcdClient | undefined,

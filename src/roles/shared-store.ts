@@ -18,12 +18,12 @@ export class SharedStore {
     private readonly parts: { readonly clock: Clock; readonly log: Logger },
   ) {}
 
-  /** The open store; undefined if no role of this process needs one. */
+  /** The open store; undefined until a role opens it. */
   get current(): OpenStore | undefined {
     return this.opened;
   }
 
-  /** Opens the store for a role that can do nothing without it.
+  /** Opens the store for a role that cannot work without it.
    *  @throws DataDirUnusable, StoreUnavailable */
   async open(): Promise<OpenStore> {
     const { databaseUrl: url, dataDir } = this.config;

@@ -58,7 +58,7 @@ async function streamOf(input: StreamedInput, { shared, publisher, retries }: St
   return new ReplayStream({ openSource, assignment, publisher, retries, intervalMs, clock, listener, log });
 }
 
-/** With etcd, streamers share a source range by range; alone, the store says what is left of it. */
+/** With etcd, streamers share a source range by range. Without etcd, the store determines which ranges are left. */
 async function openRangeAssignment(shared: SharedParts): Promise<RangeAssignment> {
   const { config, etcd, store, clock, log, instanceId: streamerId } = shared;
   if (etcd === undefined) return new LocalAssignment((await store.open()).store);
@@ -67,7 +67,7 @@ async function openRangeAssignment(shared: SharedParts): Promise<RangeAssignment
   return new EtcdAssignment({ client: etcd, clock, log, streamerId, leaseSeconds, rangeBytes });
 }
 
-/** With etcd, one streamer at a time has a live source; alone, the store says which batch was the last. */
+/** With etcd, one streamer at a time owns a live source. Without etcd, the store gives the time of the last batch. */
 async function openLiveAssignment(shared: SharedParts): Promise<LiveAssignment> {
   const { config, etcd, store, clock, instanceId: streamerId } = shared;
   if (etcd === undefined) return new LocalLiveAssignment((await store.open()).store);

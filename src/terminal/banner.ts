@@ -1,11 +1,11 @@
-/** A role's lines of the banner: each a label and what stands beside it. */
+/** A role's lines in the banner. Each line has a label. */
 export interface RoleBanner {
   /** Paths of pages to open in a browser. */
   readonly pages: readonly (readonly [label: string, path: string])[];
   readonly facts: readonly (readonly [label: string, text: string])[];
 }
 
-/** Tells the person who started the process where everything is. */
+/** The text that a process prints after its start: the addresses of its pages, and the places of its data. */
 export function bannerText(options: {
   readonly url: string;
   readonly roles: readonly RoleBanner[];

@@ -10,13 +10,13 @@ import { addStored, emptyFigures, figuresOf, importReportText } from "./import-r
 
 export interface ImportMonitorOptions {
   readonly queue: Queue;
-  /** The store of this process; undefined if other processes store what this one streams. */
+  /** The store of this process; undefined if other processes store the data. */
   readonly store: () => Pick<TelemetryStore, "progressOf"> | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   /** Where the bar is drawn. */
   readonly terminal: NodeJS.WriteStream;
-  /** Takes the final report. */
+  /** Prints the final report. */
   readonly print: (text: string) => void;
 }
 
@@ -119,7 +119,7 @@ export class ImportMonitor {
     return to.offset - from.offset;
   }
 
-  /** What the progress bar shows beside its length. */
+  /** The rate and the remaining time, which the progress bar shows. */
   private payload(): { rate: string; remaining: string } {
     const elapsedMs = Math.max(1, this.options.clock.nowMs() - this.startedAtMs);
     const rate = Math.round((this.figures.samples * 1000) / elapsedMs);

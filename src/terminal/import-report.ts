@@ -40,15 +40,15 @@ export function addStored(figures: ImportFigures, batch: RecordBatch, result: In
   for (const { reason } of batch.rejected) figures.rejected[reason] = (figures.rejected[reason] ?? 0) + 1;
 }
 
-/** The same counts, from the totals that the store keeps. */
+/** The counts of all runs, from the store's totals. */
 export function figuresOf(totals: SourceTotals): ImportFigures {
   return { ...totals, recordsStored: totals.recordsInserted, rejected: { ...totals.rejected } };
 }
 
-/** What the final table shows. */
+/** The content of the final table. */
 export interface ImportReport {
   readonly description: string;
-  /** What this run stored; earlier runs stored the rest. */
+  /** The counts of this run; earlier runs stored the rest. */
   readonly thisRun: ImportFigures;
   /** The whole file, over all runs. */
   readonly inAll: ImportFigures;
@@ -66,7 +66,7 @@ export function importReportText({ description, thisRun, inAll, seconds, deadLet
   const sum = (rejected: ImportFigures["rejected"]): number => Object.values(rejected).reduce((a, b) => a + b, 0);
   return [
     "",
-    nothingNew ? `${description} is imported already; nothing new` : `Imported ${description}`,
+    nothingNew ? `${description} is already imported; it has no new rows` : `Imported ${description}`,
     ...(resumed ? [`  ${"".padEnd(34)}${"this run".padStart(14)}${"in all".padStart(16)}`] : []),
     line("rows read", thisRun.rows, inAll.rows),
     line("samples", thisRun.samples, inAll.samples),

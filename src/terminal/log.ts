@@ -1,7 +1,7 @@
 import pino, { type Logger } from "pino";
 import pretty from "pino-pretty";
 
-/** The process's log on standard output: readable text on a terminal, one JSON object a line elsewhere. */
+/** The process's log on standard output: readable text on a terminal, one JSON object per line elsewhere. */
 export function makeLog(level: string, isTerminal: boolean): Logger {
   if (!isTerminal) return pino({ level });
   return pino({ level }, pretty({ sync: true, ignore: "pid,hostname", translateTime: "HH:MM:ss" }));

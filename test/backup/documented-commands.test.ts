@@ -46,7 +46,7 @@ async function run(commands: readonly string[]): Promise<void> {
 /** Expects that the pipeline can continue with the restored database. */
 async function expectContinuation(csvFile: string, env: Readonly<Record<string, string>>): Promise<void> {
   const before = await contentOf(server.url);
-  expect(await importCsv(csvFile, env)).toContain("is imported already; nothing new");
+  expect(await importCsv(csvFile, env)).toContain("is already imported; it has no new rows");
   expect(await contentOf(server.url)).toEqual(before);
   const more = join(folder, `more-${crypto.randomUUID()}.csv`);
   await writeFleetCsv(more, { hosts: 1, "gpus-per-host": 2, seconds: 3, seed: 7 });
@@ -110,6 +110,6 @@ test("a copy of the embedded store restores it", async () => {
   expect(commands).toHaveLength(3);
   await run(commands);
   const again = await importCsv(csvFile, env);
-  expect(again).toContain("is imported already; nothing new");
+  expect(again).toContain("is already imported; it has no new rows");
   expect(again).toMatch(/records stored +0 +160\n/);
 });

@@ -144,7 +144,7 @@ test("both restored, the queue saved first: every sample exactly once", async ()
 test("the queue alone restored, the database newer: every sample exactly once, and nothing new", async () => {
   const before = await stored();
   const restored = await etcdFrom(savedQueue());
-  expect(await runToEnd(restored)).toContain("is imported already; nothing new");
+  expect(await runToEnd(restored)).toContain("is already imported; it has no new rows");
   expect(await stored()).toEqual(before);
   await expectExactlyOnce();
 });

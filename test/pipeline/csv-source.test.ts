@@ -2,7 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { appendFileSync, truncateSync } from "node:fs";
 import { dirname } from "node:path";
 import { UnusableSource } from "../../src/domain/errors.ts";
-import { defaultRecordMaxBytes } from "../../src/pipeline/source/csv/record-splitter.ts";
+import { defaultRowMaxBytes } from "../../src/pipeline/source/csv/row-splitter.ts";
 import type { RangeBatch } from "../../src/pipeline/source/source.ts";
 import { exerciseReplayableSource } from "../contract/replayable-source.ts";
 import {
@@ -121,8 +121,8 @@ test("bare quotes in an unquoted field are text", async () => {
 });
 
 test("a record longer than the limit is rejected, and the next line is read", async () => {
-  const long = "x".repeat(defaultRecordMaxBytes + 1);
-  const fits = `"${" ".repeat(defaultRecordMaxBytes - exporterRow().length)}${exporterRow({ timestamp: at(1) }).slice(1)}`;
+  const long = "x".repeat(defaultRowMaxBytes + 1);
+  const fits = `"${" ".repeat(defaultRowMaxBytes - exporterRow().length)}${exporterRow({ timestamp: at(1) }).slice(1)}`;
   const path = exporterFile(
     long,
     exporterRow({ timestamp: at(2) }),

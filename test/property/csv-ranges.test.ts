@@ -3,7 +3,7 @@ import { open } from "node:fs/promises";
 import fc from "fast-check";
 import type { Position } from "../../src/domain/range.ts";
 import { FileWindow } from "../../src/pipeline/source/csv/file-window.ts";
-import { RecordSplitter } from "../../src/pipeline/source/csv/record-splitter.ts";
+import { RowSplitter } from "../../src/pipeline/source/csv/row-splitter.ts";
 import type { CsvSource } from "../../src/pipeline/source/csv/csv-source.ts";
 import type { Range } from "../../src/domain/range.ts";
 import type { RangeBatch } from "../../src/pipeline/source/source.ts";
@@ -75,7 +75,7 @@ async function splitterEnds(path: string, { whole }: CsvSource, maxBytes: number
   try {
     const window = new FileWindow({ file, path, fromOffset: 0, endOffset, chunkBytes: endOffset });
     await window.advance(0);
-    const splitter = new RecordSplitter(exporterHeader.split(",").length, maxBytes);
+    const splitter = new RowSplitter(exporterHeader.split(",").length, maxBytes);
     const ends: Position[] = [];
     for (let at = whole.from; at.offset < endOffset; ends.push(at)) {
       const record = splitter.next(window, at.offset);
@@ -93,11 +93,11 @@ test(
   "rows end where the splitter alone ends them, with any chunks and from any position",
   async () => {
     await fc.assert(
-      fc.asyncProperty(csvBytes, readings, fc.nat(), async (bytes, { chunkBytes, recordMaxBytes }, pick) => {
+      fc.asyncProperty(csvBytes, readings, fc.nat(), async (bytes, { chunkBytes, rowMaxBytes }, pick) => {
         const path = folder.write(bytes);
-        const source = await openCsvSource(path, { batchRows: 1, chunkBytes, recordMaxBytes });
+        const source = await openCsvSource(path, { batchRows: 1, chunkBytes, rowMaxBytes });
         const rows = await rangesOf(source, 1);
-        const ends = await splitterEnds(path, source, recordMaxBytes);
+        const ends = await splitterEnds(path, source, rowMaxBytes);
         expect(rows.map(({ to }) => to)).toEqual(ends);
         const from = rows[pick % Math.max(1, rows.length)]?.from ?? source.whole.from;
         expect(await rangesOf(source, 1, from)).toEqual(rows.slice(rows.findIndex((row) => row.from === from)));
@@ -128,11 +128,11 @@ test(
   "ranges read one by one give the records, rejections and counts of the whole, with batches of one row",
   async () => {
     await fc.assert(
-      fc.asyncProperty(csvBytes, readings, rangeSizes, async (bytes, { chunkBytes, recordMaxBytes }, rangeBytes) => {
+      fc.asyncProperty(csvBytes, readings, rangeSizes, async (bytes, { chunkBytes, rowMaxBytes }, rangeBytes) => {
         const path = folder.write(bytes);
-        const source = await openCsvSource(path, { batchRows: 1, chunkBytes, recordMaxBytes });
+        const source = await openCsvSource(path, { batchRows: 1, chunkBytes, rowMaxBytes });
         const whole = await batchesOf(source);
-        const parts = await readRanges(path, await rangesOf(source, rangeBytes), { batchRows: 1, recordMaxBytes });
+        const parts = await readRanges(path, await rangesOf(source, rangeBytes), { batchRows: 1, rowMaxBytes });
         expect(recordsOf(parts)).toEqual(recordsOf(whole));
         expect(rejectedOf(parts)).toEqual(rejectedOf(whole));
         for (const count of ["rows", "samples", "missing", "duplicates", "blankLines", "repeatedHeaders"] as const) {

@@ -129,5 +129,5 @@ export const readings = fc.record({
     { weight: 9, arbitrary: fc.integer({ min: 300, max: 4000 }) },
     { weight: 9, arbitrary: fc.constant(1 << 20) },
   ),
-  recordMaxBytes: fc.oneof(fc.constant(1 << 20), fc.integer({ min: 200, max: 1000 })),
+  rowMaxBytes: fc.oneof(fc.constant(1 << 20), fc.integer({ min: 200, max: 1000 })),
 });

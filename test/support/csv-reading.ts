@@ -64,12 +64,12 @@ export type TestCsvOptions = Partial<CsvSourceOptions & CsvReading>;
 
 /** Opens a file with a test's usual options: batches of 1,000 rows that do not grow to the end of an instant. */
 export function openCsvSource(path: string, options: TestCsvOptions = {}): Promise<CsvSource> {
-  const { fastLane, chunkBytes, recordMaxBytes } = { ...usualReading, ...options };
+  const { fastLane, chunkBytes, rowMaxBytes } = { ...usualReading, ...options };
   const { batchRows = 1000, batchMaxRows = batchRows, clusterId = "local-cluster", playing = originalTimes } = options;
   const { clock = systemClock, onGrown = () => undefined } = options;
   return CsvSource.open(
     { path, clusterId, batchRows, batchMaxRows, playing, clock, onGrown },
-    { fastLane, chunkBytes, recordMaxBytes },
+    { fastLane, chunkBytes, rowMaxBytes },
   );
 }
 

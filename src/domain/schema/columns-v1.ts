@@ -4,7 +4,7 @@ import type { PayloadV1 } from "./payload-v1.ts";
 
 type Column = PayloadV1["columns"][number];
 
-/** RecordBatch -> payload `v1`. */
+/** Encodes a batch as the payload `v1`. */
 export function toPayloadV1(batch: RecordBatch): PayloadV1 {
   const hasWorkloads = batch.workloads.length > 1;
   return {
@@ -21,7 +21,7 @@ export function toPayloadV1(batch: RecordBatch): PayloadV1 {
   };
 }
 
-/** Payload `v1` -> RecordBatch.
+/** Decodes the payload `v1`.
  *  @throws UndecodablePayload if its columns contradict each other */
 export function fromPayloadV1(payload: PayloadV1): RecordBatch {
   const { records } = payload;
@@ -52,11 +52,11 @@ function contradiction(reason: string): UndecodablePayload {
 
 function stepsOf(values: Uint32Array | Float64Array): number[] {
   const steps = new Array<number>(values.length);
-  let before = 0;
+  let previous = 0;
   for (let i = 0; i < values.length; i += 1) {
     const value = values[i] as number;
-    steps[i] = value - before;
-    before = value;
+    steps[i] = value - previous;
+    previous = value;
   }
   return steps;
 }

@@ -1,23 +1,23 @@
 import type { RecordBatch, RejectedInput } from "../batch.ts";
 
-/** Which records are kept, and the rejected inputs of the others. */
+/** Selects the records to keep, and has the rejected inputs that replace the other records. */
 export interface RecordSelection {
   readonly keep: (record: number) => boolean;
   /** Added to the batch's own rejected inputs. */
   readonly rejected: readonly RejectedInput[];
 }
 
-/** A copy of the batch with some of its records. The samples of the others are not in its tally. */
+/** A copy of the batch with the selected records. Its tally counts only their samples. */
 export function keepRecords(batch: RecordBatch, { keep, rejected }: RecordSelection): RecordBatch {
-  const kept: number[] = [];
+  const oldIndexes: number[] = [];
   const newIndexOf = new Map<number, number>();
   for (let record = 0; record < batch.recordCount; record += 1) {
-    if (keep(record)) newIndexOf.set(record, kept.push(record) - 1);
+    if (keep(record)) newIndexOf.set(record, oldIndexes.push(record) - 1);
   }
   const columns = new Map<string, Float64Array>();
   let samples = 0;
   for (const [metric, column] of batch.columns) {
-    const values = Float64Array.from(kept, (record) => column[record] as number);
+    const values = Float64Array.from(oldIndexes, (record) => column[record] as number);
     const present = values.reduce((count, value) => (value === value ? count + 1 : count), 0);
     if (present > 0) columns.set(metric, values);
     samples += present;
@@ -28,10 +28,10 @@ export function keepRecords(batch: RecordBatch, { keep, rejected }: RecordSelect
   });
   return {
     ...batch,
-    recordCount: kept.length,
-    gpuIndexes: Uint32Array.from(kept, (record) => batch.gpuIndexes[record] as number),
-    workloadIndexes: Uint32Array.from(kept, (record) => batch.workloadIndexes[record] as number),
-    timesMs: Float64Array.from(kept, (record) => batch.timesMs[record] as number),
+    recordCount: oldIndexes.length,
+    gpuIndexes: Uint32Array.from(oldIndexes, (record) => batch.gpuIndexes[record] as number),
+    workloadIndexes: Uint32Array.from(oldIndexes, (record) => batch.workloadIndexes[record] as number),
+    timesMs: Float64Array.from(oldIndexes, (record) => batch.timesMs[record] as number),
     columns,
     custom,
     rejected: [...batch.rejected, ...rejected],

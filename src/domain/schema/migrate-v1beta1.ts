@@ -9,14 +9,14 @@ import type { PayloadV1Beta1 } from "./payload-v1beta1.ts";
 
 type Sample = PayloadV1Beta1["samples"][number];
 
-/** The error of the first field of a sample that cannot be used. */
+/** A sample that cannot be used, with the error of its first bad field. */
 class UnusableSample extends Error {
   constructor(readonly field: FieldError) {
     super(field.message);
   }
 }
 
-/** Payload `v1beta1` -> the batch that `v1` would carry. A bad sample becomes a rejected input and affects no other. */
+/** Converts the payload `v1beta1` to a batch. A bad sample becomes a rejected input and affects no other sample. */
 export function migrateV1Beta1(payload: PayloadV1Beta1): RecordBatch {
   const builder = new BatchBuilder();
   payload.samples.forEach((sample, index) => {
@@ -72,7 +72,7 @@ function requiredTextOf(sample: Sample, field: keyof Sample): string | FieldErro
 function timeOf(text: string): number {
   const parsed = parseTimestamp(text);
   if ("ms" in parsed) return parsed.ms;
-  throw new UnusableSample({ reason: parsed.fault, field: "timestamp", value: text, message: parsed.message });
+  throw new UnusableSample({ reason: parsed.reason, field: "timestamp", value: text, message: parsed.message });
 }
 
 function valueOf(metric: number | string, text: string): number | "missing" {

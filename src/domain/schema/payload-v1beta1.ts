@@ -2,7 +2,7 @@ import { type Static, Type } from "@sinclair/typebox";
 
 const text = Type.Optional(Type.String());
 
-/** The payload `v1beta1`: the long form, an element for each sample, like a row of the DCGM CSV.
+/** The payload `v1beta1`: the long form, with one element for each sample, like a row of the DCGM CSV.
  *  Migration checks the fields of each element, so that one bad sample does not reject the others. */
 export const payloadV1Beta1 = Type.Object({
   cluster_id: Type.String({ minLength: 1 }),

@@ -14,7 +14,7 @@ interface RecordError {
   readonly value: string;
 }
 
-/** Validates a decoded batch, so that the store receives only what it can hold, whichever process wrote the batch.
+/** Validates a decoded batch, whichever process wrote it, so that the store receives only records that it can hold.
  *  Records that cannot be stored move to `rejected`.
  *  @returns the same batch if all its records can be stored */
 export function validateBatch(batch: RecordBatch): RecordBatch {

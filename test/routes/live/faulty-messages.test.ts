@@ -85,7 +85,7 @@ const unusable: [name: string, sent: unknown, code: string, message: string][] =
     "a text that is not an instant",
     { type: "subscribe", since: "2025-07-18 20:42:34" },
     "invalid_field",
-    'since="2025-07-18 20:42:34" is not usable: the zone is missing, and without it the instant is open: end it with Z; expected RFC 3339 with zone, such as 2025-07-18T20:42:34Z',
+    'since="2025-07-18 20:42:34" is not usable: the zone is missing: end it with Z for UTC; expected RFC 3339 with zone, such as 2025-07-18T20:42:34Z',
   ],
   [
     "snapshot together with since",

@@ -1,4 +1,4 @@
-/** The hash of no bytes: `hashStep` starts from it. */
+/** The hash of an empty byte string, from which `hashStep` starts. */
 export const hashStart = 0x811c9dc5 | 0;
 
 /** One step of a 32-bit FNV-1a.

@@ -1,8 +1,7 @@
 import { parse } from "csv-parse/sync";
 
-/** Splits regular records into their fields, as csv-parse reads them: bare quotes in an unquoted field are text,
- *  a CR alone is data.
- *  @param bytes whole records with their line ends; blank lines between them are skipped
+/** Splits rows into their fields with csv-parse: a bare quote in an unquoted field is text, and a CR alone is data.
+ *  @param bytes whole rows with their line ends; blank lines between them are skipped
  *  @returns undefined if csv-parse refuses them */
 export function csvFields(bytes: Buffer): string[][] | undefined {
   try {

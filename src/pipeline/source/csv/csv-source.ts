@@ -8,32 +8,32 @@ import { firstTimeMs } from "./first-time.ts";
 import { FileGuard } from "./file-guard.ts";
 import { GpuCache } from "./gpu-cache.ts";
 import { type OpenedCsv, openCsv, openForReading } from "./open-csv.ts";
-import { defaultRecordMaxBytes } from "./record-splitter.ts";
+import { defaultRowMaxBytes } from "./row-splitter.ts";
 import { RowEnds } from "./row-ends.ts";
 import type { RangeBatch, ReplayableSource } from "../source.ts";
 
 export interface CsvSourceOptions {
   readonly path: string;
   readonly clusterId: string;
-  /** A batch ends after so many rows, >= 1. */
+  /** A batch ends after this many rows, >= 1. */
   readonly batchRows: number;
-  /** If the first column is the timestamp, a batch may grow to so many rows in order to end with an instant. */
+  /** If the first column is the timestamp, a batch may grow to this many rows to end with an instant. */
   readonly batchMaxRows: number;
   readonly playing: Playing;
   readonly clock: Clock;
-  /** Called once, when the file has grown while it is read. */
+  /** Called once if the file grows while it is read. */
   readonly onGrown: (message: string) => void;
 }
 
-/** How a file is played: with its own times, or with all of them shifted so that its first row is at the start of the
- *  round; then it plays at the pace it was recorded at. */
+/** How a file is played: with its own times, or with shifted times. Shifted times begin at the start of the round, and the
+ *  file plays at the pace of its recording. */
 export type Playing =
   | { readonly timestamps: "original"; readonly round: number }
   | {
       readonly timestamps: "now";
-      /** How often the file was played before (LOOP_MODE). */
+      /** How many times the file was played before (LOOP_MODE). */
       readonly round: number;
-      /** When the round began, milliseconds since the epoch: processes that play the file together agree on it. */
+      /** When the round started, milliseconds since the epoch. Processes that play the file together get the same time. */
       readonly startedAtMs: (fileId: string, round: number) => Promise<number>;
     };
 
@@ -42,40 +42,40 @@ export const originalTimes: Playing = { timestamps: "original", round: 0 };
 
 /** How the bytes of a file are read. */
 export interface CsvReading {
-  /** False leaves every row to csv-parse, with the same result. */
+  /** If false, csv-parse reads every row, with the same result. */
   readonly fastLane: boolean;
-  /** Bytes a read, with the same result at any size. */
+  /** Bytes per read. The result is the same at any size. */
   readonly chunkBytes: number;
   /** A longer row is rejected. */
-  readonly recordMaxBytes: number;
+  readonly rowMaxBytes: number;
 }
 
-/** The reading of every file in production.
+/** How production reads every file.
  *
- *  Chunks are large enough that reads cost nothing beside parsing, and small enough not to hold up the event loop: a chunk
- *  takes about 2 ms on the fast lane and 10 ms on the slow one. */
+ *  Chunks are large enough to make reads cheap beside parsing, and small enough to keep the event loop responsive: a chunk
+ *  takes about 2 ms on the fast lane and 10 ms on the slow lane. */
 export const usualReading: CsvReading = {
   fastLane: true,
   chunkBytes: 1024 * 1024,
-  recordMaxBytes: defaultRecordMaxBytes,
+  rowMaxBytes: defaultRowMaxBytes,
 };
 
-/** A timer runs for at most 2^31 ms; a longer wait takes several. */
+/** A timer runs for at most 2^31 ms; a longer wait takes several timers. */
 const sleepMaxMs = 60 * 60 * 1000;
 
-/** A CSV file of GPU telemetry, in the long form of dcgm-exporter or in a wide form; read in bounded memory at any size. A
- *  row that cannot be used is rejected with its place and reason, and affects no other row. */
+/** A CSV file of GPU telemetry, in the long form of dcgm-exporter or in a wide form. A file of any size is read in bounded
+ *  memory. A row that cannot be used is rejected with its place and reason, and affects no other row. */
 export class CsvSource implements ReplayableSource {
   readonly sourceId: string;
   readonly description: string;
   readonly whole: Range;
-  /** Columns of the header that nothing reads. */
+  /** Columns of the header that are not read. */
   readonly ignoredColumns: readonly string[];
   private readonly gpus: GpuCache;
   private readonly templates: FastTemplates | undefined;
   private readonly guard: FileGuard;
 
-  /** Opens a file as it is now: what is appended afterwards is not read.
+  /** Opens a file as it is now: bytes that are appended later are not read.
    *  @throws UnusableSource when it cannot be read, is empty, or its header fits no layout */
   static async open(options: CsvSourceOptions, reading = usualReading): Promise<CsvSource> {
     const { path, playing } = options;
@@ -92,7 +92,7 @@ export class CsvSource implements ReplayableSource {
     return new CsvSource(options, { reading, opened, sourceId, shiftMs });
   }
 
-  /** The beginning of the ids of a file's sources, the same in every round. @throws UnusableSource */
+  /** The prefix of a file's source ids, the same in every round. @throws UnusableSource */
   static async fileId(path: string): Promise<string> {
     return fileIdOf((await openCsv(path, usualReading.chunkBytes)).identity);
   }
@@ -113,8 +113,8 @@ export class CsvSource implements ReplayableSource {
     this.guard = new FileGuard({ path, inode, sizeBytes, fingerprint, onGrown });
   }
 
-  /** A row that starts before the end of the range belongs to it; the range's ends are places between rows, such as the
-   *  ends of batches. */
+  /** A row belongs to the range in which it starts. A range must begin and end between rows, such as at the end of a
+   *  batch. */
   async *read(range: Range, signal: AbortSignal): AsyncIterable<RangeBatch> {
     const file = await openForReading(this.options.path);
     try {
@@ -143,7 +143,7 @@ export class CsvSource implements ReplayableSource {
       const ends = this.rowEndsIn(this.windowOn(file, from.offset), from);
       for (let start = from; start.offset < this.whole.to.offset && !signal.aborted;) {
         const to = await ends.next(start.offset + Math.max(1, rangeBytes), signal);
-        await this.guard.check(); // the places are of this content
+        await this.guard.check(); // the row ends are valid only for this content
         if (signal.aborted) return;
         yield { from: start, to };
         start = to;
@@ -162,9 +162,9 @@ export class CsvSource implements ReplayableSource {
   private rowEndsIn(window: FileWindow, from: Position): RowEnds {
     const { batchRows, batchMaxRows } = this.options;
     const { layout } = this.file.opened;
-    const { recordMaxBytes } = this.file.reading;
+    const { rowMaxBytes } = this.file.reading;
     const keepsInstants = layout.timestamp === 0 && batchMaxRows > batchRows;
-    return new RowEnds({ window, from, columnCount: layout.header.length, recordMaxBytes, keepsInstants });
+    return new RowEnds({ window, from, columnCount: layout.header.length, rowMaxBytes, keepsInstants });
   }
 
   private readerOf(window: FileWindow, { from, to }: Range): BatchReader {
@@ -179,7 +179,7 @@ export class CsvSource implements ReplayableSource {
       shiftMs,
       batchRows,
       batchMaxRows,
-      recordMaxBytes: reading.recordMaxBytes,
+      rowMaxBytes: reading.rowMaxBytes,
       from,
       toOffset: Math.min(to.offset, this.whole.to.offset),
     });
@@ -202,7 +202,7 @@ export class CsvSource implements ReplayableSource {
   }
 }
 
-/** A file as it was found, and how it is played. */
+/** An opened file, and how it is played. */
 interface PlayedFile {
   readonly reading: CsvReading;
   readonly opened: OpenedCsv;
@@ -218,10 +218,10 @@ function fileIdOf(identity: string): string {
 async function firstTimeIn(path: string, opened: OpenedCsv, reading: CsvReading): Promise<number | undefined> {
   const file = await openForReading(path);
   try {
-    const { chunkBytes, recordMaxBytes } = reading;
+    const { chunkBytes, rowMaxBytes } = reading;
     const { start, endOffset, layout } = opened;
     const window = new FileWindow({ file, path, fromOffset: start.offset, endOffset, chunkBytes });
-    return await firstTimeMs(window, start, { layout, recordMaxBytes });
+    return await firstTimeMs(window, start, { layout, rowMaxBytes });
   } finally {
     await file.close();
   }

@@ -7,8 +7,8 @@ import { get, isAbsent, prefixRange, put, remove } from "../../../etcd/requests.
 
 const storedRound = Type.Object({ started_at: Type.String({ description: "RFC 3339" }) });
 
-/** The rounds of a file that is played again and again (LOOP_MODE). All streamers agree on which round it is and when it
- *  started, so that they shift the file's times alike. */
+/** The rounds of a file that is played again and again (LOOP_MODE). All streamers agree on the current round and its start,
+ *  so they all shift the file's times equally. */
 export class EtcdRounds {
   constructor(
     private readonly client: EtcdClient,
@@ -49,7 +49,7 @@ function roundsOf(fileId: string): string {
   return `/checkpoints/${encodeURIComponent(fileId)}/rounds/`;
 }
 
-/** Zero-padded, so that etcd orders the keys like the rounds. */
+/** Zero-padded, so that etcd sorts the keys by round. */
 function roundKey(fileId: string, round: number): string {
   return roundsOf(fileId) + String(round).padStart(10, "0");
 }

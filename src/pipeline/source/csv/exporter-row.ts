@@ -10,7 +10,7 @@ export interface ExporterRow {
   readonly labels: Buffer;
 }
 
-/** Of the exporter's columns: timestamp, metric_name, gpu_id ... namespace, value, labels_raw. */
+/** Indexes of the exporter's columns: timestamp, metric_name, gpu_id ... namespace, value, labels_raw. */
 const identityFirstColumn = 2;
 const valueColumn = 10;
 
@@ -20,7 +20,7 @@ const plainMetricName = /^[A-Za-z0-9_:. -]+$/;
 const nameLabelStart = '__name__=""';
 
 /** Splits a row into its pieces; undefined if it is not of the exact form.
- *  @param row a whole record that csv-parse has read as 12 fields */
+ *  @param row a whole row that csv-parse has read as 12 fields */
 export function exporterRowOf(row: Buffer): ExporterRow | undefined {
   if (row.length > rowMaxBytes || row.includes(lineFeed) || row[0] !== quote || row[row.length - 1] !== quote) {
     return undefined;
@@ -38,8 +38,8 @@ export function exporterRowOf(row: Buffer): ExporterRow | undefined {
   return { metric, identity, labels: row.subarray(cellStarts[valueColumn + 1]) };
 }
 
-/** @returns where the labels contain the metric's name, provided that another name in that place would change nothing about
- *  the GPU; undefined otherwise */
+/** Finds the metric's name in the labels.
+ *  @returns its offset; undefined if the labels do not contain it, or if another name there would change the GPU */
 export function nameInLabels({ metric, labels }: ExporterRow): number | undefined {
   const label = labels.indexOf(`${nameLabelStart}${metric.toString("latin1")}""`);
   if (label === -1) return undefined;

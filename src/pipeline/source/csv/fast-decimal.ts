@@ -7,7 +7,7 @@ const exactDigits = 15;
 const powersOfTen = Array.from({ length: exactDigits + 1 }, (_, exponent) => 10 ** exponent);
 
 /** Reads `-12.345` from bytes without making a string.
- *  @returns undefined for any other form, and for more digits than are exact: use Number() for those */
+ *  @returns undefined for any other form and for more than 15 digits: use Number() for those */
 export function decimalAt(bytes: Uint8Array, start: number, end: number): number | undefined {
   const negative = bytes[start] === minus;
   let at = negative ? start + 1 : start;

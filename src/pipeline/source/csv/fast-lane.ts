@@ -15,24 +15,24 @@ export interface FastLaneParts {
   readonly window: FileWindow;
   readonly builder: BatchBuilder;
   readonly shiftMs: number;
-  /** The slow lane judges longer rows. */
-  readonly recordMaxBytes: number;
+  /** The slow lane reads longer rows. */
+  readonly rowMaxBytes: number;
   /** The rows learnt so far; readers of the same file share them. */
   readonly templates: FastTemplates;
 }
 
 const notFound = -1;
 
-/** Cells from gpu_id to namespace. */
+/** Number of cells from gpu_id to namespace. */
 const identityCells = 8;
-/** A timestamp or value that is longer goes to the slow lane. */
+/** The slow lane reads a row with a longer timestamp or value. */
 const cellMaxBytes = 40;
 
 /** Reads rows of dcgm-exporter's exact layout by comparing their bytes with rows that the slow lane has read.
  *
  *  A row matches if its cells were learnt before: the same metric name, the same GPU and workload, and the same labels
- *  except for the name in them. Timestamp and value are read from the bytes. Everything else (another form, an unknown GPU,
- *  a value out of range) does not match and is left to the slow lane, so both lanes always give the same result. */
+ *  except for the name in them. Timestamp and value are read from the bytes. Any other row (another form, an unknown
+ *  GPU, a value out of range) does not match, and the slow lane reads it. So both lanes always give the same result. */
 export class FastLane {
   private readonly templates: FastTemplates;
   private bytes: Buffer = Buffer.alloc(0);
@@ -78,7 +78,7 @@ export class FastLane {
     const valueStart = this.matchIdentity(identityStart);
     if (valueStart === notFound) return false;
     const labelsStart = this.matchValue(valueStart);
-    return labelsStart !== notFound && this.matchLabels(labelsStart) && this.next - start <= this.parts.recordMaxBytes;
+    return labelsStart !== notFound && this.matchLabels(labelsStart) && this.next - start <= this.parts.rowMaxBytes;
   }
 
   /** Adds the row that matched to the batch. */
@@ -113,7 +113,7 @@ export class FastLane {
     const end = this.cellEnd(start);
     if (end === notFound) return notFound;
     const parsed = parseTimestamp(bytes.toString("latin1", start, end));
-    if ("fault" in parsed) return notFound;
+    if ("reason" in parsed) return notFound;
     this.timestamp = Buffer.from(bytes.subarray(start, end));
     this.timeMs = parsed.ms;
     return this.nextCell(end);
@@ -244,7 +244,7 @@ export class FastLane {
     return this.templates.isAt(piece, this.view, at);
   }
 
-  /** A plain loop is fastest for few bytes. */
+  /** A plain loop is fastest for a few bytes. */
   private startsWith(expected: Buffer, start: number): boolean {
     const { bytes } = this;
     for (let index = 0; index < expected.length; index += 1) if (bytes[start + index] !== expected[index]) return false;

@@ -10,13 +10,13 @@ export interface MetricTemplate {
   readonly metric: number | string;
 }
 
-/** The labels of a GPU: `before`, then the row's metric name, then `after`; without a name in them, `before` alone.
- *  The closing quote is included. */
+/** The labels of a GPU, with their closing quote: `before`, then the row's metric name, then `after`. Labels that do not
+ *  contain the name are `before` alone. */
 export interface LabelsTemplate {
   readonly before: Piece;
   readonly after: Piece | undefined;
   readonly gpu: Gpu;
-  /** The GPU's index in the last batch; often it has the same one in this batch. */
+  /** The GPU's index in the last batch; often it is the same in this batch. */
   gpuIndexHint: number;
 }
 
@@ -33,7 +33,7 @@ export interface IdentityTemplate {
   next: IdentityTemplate | undefined;
 }
 
-/** About 60,000 GPUs, 60 MB with the objects that belong to them; then the arena is cleared and all are learnt again. */
+/** Enough for about 60,000 GPUs, or 60 MB with their objects. A full arena is cleared, and all GPUs are learnt again. */
 const arenaMaxBytes = 32 * 1024 * 1024;
 const maxMetrics = 1024;
 const maxLabelsOfIdentity = 8;
@@ -41,13 +41,13 @@ const labelsToLearnMax = 64;
 /** Twice the number of GPUs that fit in the arena. */
 const maxSeen = 128 * 1024;
 
-/** Rows that the slow lane has read, as bytes that the fast lane compares other rows with. They are in plain maps and not in
- *  an LRU cache: their bytes are in one arena, which is cleared as a whole when it is full. */
+/** The bytes of rows that the slow lane has read; the fast lane compares other rows with them. Plain maps hold the templates,
+ *  not an LRU cache, because their bytes are in one arena, which is cleared as a whole when it is full. */
 export class FastTemplates {
   private readonly arena = new ByteArena(arenaMaxBytes);
   private readonly metrics = new Map<number, MetricTemplate>();
   private readonly identities = new Map<number, IdentityTemplate>();
-  /** Hashes of GPUs that were seen: a GPU is learnt when it comes a second time. */
+  /** Hashes of the GPUs that were seen: a GPU is learnt when it occurs a second time. */
   private readonly seen = new Set<number>();
   private clearings = 0;
 
@@ -56,12 +56,12 @@ export class FastTemplates {
     return this.clearings;
   }
 
-  /** @returns the template with this hash; compare its bytes, for other bytes may have the same hash */
+  /** @returns the template with this hash; compare its bytes, because other bytes may have the same hash */
   metric(hash: number): MetricTemplate | undefined {
     return this.metrics.get(hash);
   }
 
-  /** @returns the template with this hash; compare its bytes, for other bytes may have the same hash */
+  /** @returns the template with this hash; compare its bytes, because other bytes may have the same hash */
   identity(hash: number): IdentityTemplate | undefined {
     return this.identities.get(hash);
   }
@@ -70,8 +70,8 @@ export class FastTemplates {
     return this.arena.isAt(piece, view, at);
   }
 
-  /** Learns a row that the slow lane has read, when its GPU comes a second time: from then on, rows like it need no
-   *  parsing. */
+  /** Learns a row that the slow lane has read, if its GPU occurs for at least the second time. From then on, rows like it
+   *  need no parsing. */
   learn(bytes: Buffer, recognized: RecognizedRow): void {
     const row = exporterRowOf(bytes);
     if (row === undefined) return;

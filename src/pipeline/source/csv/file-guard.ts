@@ -7,10 +7,11 @@ export interface FileGuardOptions {
   readonly path: string;
   /** The file's inode when it was opened. */
   readonly inode: number;
-  /** Bytes that the file had when it was opened, and the fingerprint of its head. */
+  /** The file's size when it was opened. */
   readonly sizeBytes: number;
+  /** Made from the file's head when it was opened. */
   readonly fingerprint: string;
-  /** Called once, when the file has grown. */
+  /** Called once if the file grows. */
   readonly onGrown: (message: string) => void;
 }
 
@@ -20,10 +21,10 @@ interface FileStatus {
   readonly modifiedMs: number;
 }
 
-/** Notices when a file grows or is replaced while it is read. Appended bytes make it another source, which the next start
- *  reads; a file that was replaced can no longer be read at all.
+/** Detects that a file grows or is replaced while it is read. Appended bytes make it another source, which the next start
+ *  reads. A file that was replaced can no longer be read at all.
  *
- *  A file that is overwritten in place with as many bytes and the same first 64 KiB is taken for the old one. */
+ *  The guard does not detect a file that is overwritten in place with the same size and the same first 64 KiB. */
 export class FileGuard {
   /** The status at the last check that passed. */
   private lastStatus: FileStatus | undefined;
@@ -32,7 +33,7 @@ export class FileGuard {
   constructor(private readonly options: FileGuardOptions) {}
 
   /** Reads the directory entry (some 20 us), and the file's head if the entry has changed.
-   *  @throws UnusableSource when the file is shorter, gone or another one */
+   *  @throws UnusableSource if the file was shortened, deleted or replaced */
   async check(): Promise<void> {
     const status = await this.readStatus();
     if (this.lastStatus !== undefined && isSame(status, this.lastStatus)) return;
@@ -55,8 +56,8 @@ export class FileGuard {
       return { inode: ino, sizeBytes: size, modifiedMs: mtimeMs };
     } catch (cause) {
       const isGone = (cause as NodeJS.ErrnoException).code === "ENOENT";
-      const what = isGone ? "was deleted after it was opened" : `can no longer be read (${messageOf(cause)})`;
-      throw new UnusableSource(`${path} ${what}. The rows read so far are kept; put the file back and start again.`, {
+      const change = isGone ? "was deleted after it was opened" : `can no longer be read (${messageOf(cause)})`;
+      throw new UnusableSource(`${path} ${change}. The rows read so far are kept; put the file back and start again.`, {
         cause,
       });
     }

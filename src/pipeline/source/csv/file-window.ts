@@ -10,11 +10,12 @@ export interface FileWindowOptions {
   readonly fromOffset: number;
   /** Where the file ends for this reader: bytes appended later are not read. */
   readonly endOffset: number;
-  /** Bytes a read. */
+  /** Bytes per read. */
   readonly chunkBytes: number;
 }
 
-/** The part of a file that is in memory; it moves forward. It is as large as a chunk and the bytes that its reader keeps. */
+/** The part of a file that is in memory; it moves forward. It holds one chunk, and the earlier bytes that its
+ *  reader still needs. */
 export class FileWindow {
   /** The bytes in memory; valid until the next `advance`. */
   bytes: Buffer;
@@ -38,8 +39,9 @@ export class FileWindow {
     return this.offset + this.bytes.length;
   }
 
-  /** Where the line that holds `offset` ends; `isFound` is false if its end is not in memory.
-   *  @returns as `next` the offset after the line end; the end of the bytes in memory if there is none */
+  /** Finds the end of the line that contains `offset`.
+   *  @returns `next`, the offset after the line end. If the line end is not in memory, `isFound` is false, and `next` is the
+   *  end of the bytes in memory */
   lineAfter(offset: number): { readonly next: number; readonly isFound: boolean } {
     const lineEnd = this.bytes.indexOf(lineFeed, offset - this.offset);
     if (lineEnd === -1) return { next: this.endOffset, isFound: false };
@@ -50,32 +52,32 @@ export class FileWindow {
    *  @throws UnusableSource when the file cannot be read or has become shorter */
   async advance(keepFromOffset: number): Promise<void> {
     const { file, path, endOffset, chunkBytes } = this.options;
-    const kept = this.bytes.subarray(keepFromOffset - this.offset);
+    const remaining = this.bytes.subarray(keepFromOffset - this.offset);
     const wantedBytes = Math.min(chunkBytes, endOffset - this.endOffset);
     const readAt = this.endOffset;
-    this.moveToFront(kept, wantedBytes);
+    this.moveToFront(remaining, wantedBytes);
     this.offset = keepFromOffset;
-    const bytesRead = await readInto(file, path, { buffer: this.buffer, at: kept.length, wantedBytes, readAt });
+    const bytesRead = await readInto(file, path, { buffer: this.buffer, at: remaining.length, wantedBytes, readAt });
     if (bytesRead === 0 && wantedBytes > 0) {
       throw new UnusableSource(
         `${path} became shorter while it was read: it had ${endOffset} bytes and now ends at byte ${readAt}. Put the whole file back and start again.`,
       );
     }
-    this.bytes = this.buffer.subarray(0, kept.length + bytesRead);
+    this.bytes = this.buffer.subarray(0, remaining.length + bytesRead);
   }
 
-  private moveToFront(kept: Buffer, wantedBytes: number): void {
-    const needed = kept.length + wantedBytes;
+  private moveToFront(remaining: Buffer, wantedBytes: number): void {
+    const needed = remaining.length + wantedBytes;
     if (needed <= this.buffer.length) {
       this.buffer.copyWithin(
         0,
-        kept.byteOffset - this.buffer.byteOffset,
-        kept.byteOffset - this.buffer.byteOffset + kept.length,
+        remaining.byteOffset - this.buffer.byteOffset,
+        remaining.byteOffset - this.buffer.byteOffset + remaining.length,
       );
       return;
     }
     const grown = Buffer.allocUnsafe(Math.max(needed, this.buffer.length * 2));
-    grown.set(kept);
+    grown.set(remaining);
     this.buffer = grown;
   }
 }

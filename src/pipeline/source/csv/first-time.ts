@@ -3,45 +3,46 @@ import { parseTimestamp } from "../../../domain/timestamp.ts";
 import { csvFields } from "./csv-fields.ts";
 import type { FileWindow } from "./file-window.ts";
 import type { Layout } from "./layout.ts";
-import { type RawRecord, RecordSplitter } from "./record-splitter.ts";
+import { type RawRow, RowSplitter } from "./row-splitter.ts";
 
-/** The search ends after so many bytes or records: a file that has no time in them has none at all. */
+/** The search ends after this many bytes or rows: a file without a time in them is taken to have no times. */
 const searchMaxBytes = 8 * 1024 * 1024;
-const searchMaxRecords = 10_000;
+const searchMaxRows = 10_000;
 
-/** How a file is laid out, and how long its rows may be. */
+/** The layout of a file, and the maximum length of its rows. */
 export interface RowRules {
   readonly layout: Layout;
-  readonly recordMaxBytes: number;
+  readonly rowMaxBytes: number;
 }
 
-/** The time of the first row that has one, milliseconds since the epoch; undefined if none of the first rows has one.
+/** Finds the time of the first row with a valid timestamp.
+ *  @returns milliseconds since the epoch; undefined if the search finds no time
  *  @param window begins at `start` */
 export async function firstTimeMs(
   window: FileWindow,
   start: Position,
-  { layout, recordMaxBytes }: RowRules,
+  { layout, rowMaxBytes }: RowRules,
 ): Promise<number | undefined> {
-  const splitter = new RecordSplitter(layout.header.length, recordMaxBytes);
+  const splitter = new RowSplitter(layout.header.length, rowMaxBytes);
   let offset = start.offset;
-  for (let records = 0; records < searchMaxRecords && offset - start.offset < searchMaxBytes;) {
+  for (let rows = 0; rows < searchMaxRows && offset - start.offset < searchMaxBytes;) {
     if (offset >= window.endOffset && window.atEnd) return undefined;
-    const record = splitter.next(window, offset);
-    if (record === undefined) {
+    const row = splitter.next(window, offset);
+    if (row === undefined) {
       await window.advance(offset);
       continue;
     }
-    const timeMs = timeOf(window, record, layout);
+    const timeMs = timeOf(window, row, layout);
     if (timeMs !== undefined) return timeMs;
-    offset = record.next;
-    records += 1;
+    offset = row.next;
+    rows += 1;
   }
   return undefined;
 }
 
-function timeOf(window: FileWindow, record: RawRecord, layout: Layout): number | undefined {
-  if (record.kind !== "regular") return undefined;
-  const fields = csvFields(window.bytes.subarray(record.start - window.offset, record.end - window.offset))?.[0];
+function timeOf(window: FileWindow, row: RawRow, layout: Layout): number | undefined {
+  if (row.kind !== "regular") return undefined;
+  const fields = csvFields(window.bytes.subarray(row.start - window.offset, row.end - window.offset))?.[0];
   if (fields?.length !== layout.header.length) return undefined;
   const parsed = parseTimestamp(fields[layout.timestamp] ?? "");
   return "ms" in parsed ? parsed.ms : undefined;

@@ -3,7 +3,7 @@ import type { Gpu } from "../../../domain/gpu.ts";
 import { SharedTexts } from "./shared-texts.ts";
 import { type ParsedLabels, parseLabels, sortedRecord } from "./labels.ts";
 
-/** A GPU as a row's cells name it. */
+/** The cells of a row that describe its GPU. */
 export interface GpuCells {
   readonly uuid: string;
   readonly hostname: string;
@@ -15,16 +15,16 @@ export interface GpuCells {
   readonly labelCells: readonly (readonly [name: string, value: string])[];
 }
 
-/** The key of a GPU has about 250 characters, so this is some 16,000 GPUs, or 30 MB with their objects. */
+/** The key of a GPU has about 250 characters, so the cache holds some 16,000 GPUs, or 30 MB with their objects. */
 const keysMaxLength = 4 * 1024 * 1024;
-/** Rows of the same GPU and metric repeat their cells; beyond this the labels are parsed again. */
+/** Rows of the same GPU and metric repeat their cells. If the cells were evicted, the labels are parsed again. */
 const cellsMaxLength = 2 * 1024 * 1024;
 
 const boundedBy = (maxSize: number): LRUCache<string, Gpu> =>
   new LRUCache<string, Gpu>({ maxSize, sizeCalculation: (_, key) => key.length });
 
-/** Returns the same object for the same attributes, so that a row needs no new one. Bounded: once an object is evicted, an
- *  equal GPU gets another one. */
+/** Returns the same object for equal attributes, so that few rows need a new object. The cache is bounded: once an object is
+ *  evicted, an equal GPU gets a new one. */
 export class GpuCache {
   private readonly byAttributes = boundedBy(keysMaxLength);
   private readonly byCells = boundedBy(cellsMaxLength);
@@ -65,7 +65,7 @@ export class GpuCache {
   }
 }
 
-/** A label's own column takes precedence over the labels column: it is the more specific one. */
+/** A label's own column takes precedence over the labels column, because it is more specific. */
 export function withLabelCells(labels: ParsedLabels, cells: GpuCells["labelCells"]): ParsedLabels {
   if (cells.length === 0) return labels;
   const driverVersion = cells.find(([name]) => name === "driver_version")?.[1] ?? labels.driverVersion;

@@ -1,14 +1,14 @@
 import { comma, lineFeed } from "./bytes.ts";
 import type { FileWindow } from "./file-window.ts";
 
-/** An instant of more bytes is divided between batches. */
+/** An instant with more bytes is divided among batches. */
 export const instantMaxBytes = 64 * 1024 * 1024;
 
-/** A timestamp is shorter, quotes included. */
+/** Every timestamp is shorter, quotes included. */
 const fieldMaxBytes = 64;
 
-/** Finds where the instant changes in a file whose first column is the timestamp, by the bytes of that column alone: every
- *  reader finds the same places, in any division of the file. */
+/** Finds where the instant changes in a file whose first column is the timestamp. It compares only the bytes of that column,
+ *  so every reader finds the same places, however the file is divided. */
 export class InstantEnds {
   private field: Buffer = Buffer.alloc(0);
 

@@ -20,7 +20,7 @@ interface IdentityColumns {
 }
 
 interface AnyLayout extends IdentityColumns {
-  /** The column names as the header has them, surrounding blanks removed. */
+  /** The column names as written in the header, without surrounding blanks. */
   readonly header: readonly string[];
   /** The columns that are not read. */
   readonly ignoredColumns: readonly string[];
@@ -37,7 +37,7 @@ export interface LongLayout extends AnyLayout {
 export interface WideLayout extends AnyLayout {
   readonly form: "wide";
   readonly metricColumns: readonly { readonly column: number; readonly metricIndex: number }[];
-  /** Columns of texts that the catalogue names (driver_version, serial). */
+  /** Columns of the catalogue's label fields (driver_version, serial). */
   readonly labelColumns: readonly { readonly column: number; readonly name: string }[];
 }
 
@@ -71,7 +71,7 @@ const labelNameByNormalName = new Map(
   ]),
 );
 
-/** The columns of dcgm-exporter's metrics as a table, in their order. */
+/** The columns of a table of dcgm-exporter's metrics, in their order. */
 const exporterColumns = [
   ...["timestamp", "metric_name", "gpu_id", "device", "uuid", "modelName"],
   ...["Hostname", "container", "pod", "namespace", "value", "labels_raw"],
@@ -83,7 +83,7 @@ export function isExporterLayout({ form, header }: Layout): boolean {
   return form === "long" && same && header.every((name, column) => normalName(name) === exporterColumns[column]);
 }
 
-/** `modelName`, `model_name` and `Model Name` are one column. */
+/** `modelName`, `model_name` and `Model Name` name the same column. */
 export function normalName(columnName: string): string {
   return columnName.toLowerCase().replace(/[_\s]/g, "");
 }

@@ -7,9 +7,9 @@ import type { Position } from "../../../domain/range.ts";
 import { csvFields } from "./csv-fields.ts";
 import { FileWindow } from "./file-window.ts";
 import { detectLayout, type Layout } from "./layout.ts";
-import { RecordSplitter } from "./record-splitter.ts";
+import { RowSplitter } from "./row-splitter.ts";
 
-/** A CSV file as it was found: its layout, the range of its data, and its identity. */
+/** An opened CSV file: its layout, the range of its data, and its identity. */
 export interface OpenedCsv {
   readonly layout: Layout;
   readonly start: Position;
@@ -18,7 +18,7 @@ export interface OpenedCsv {
   readonly identity: string;
   /** 16 hexadecimal digits made from the file's head and size. */
   readonly fingerprint: string;
-  /** Differs for a file that is put in its place. */
+  /** A file that replaces this one has another inode. */
   readonly inode: number;
 }
 
@@ -28,7 +28,7 @@ const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
 /** Opens a file for reading. @throws UnusableSource saying why it cannot be read */
 export async function openForReading(path: string): Promise<FileHandle> {
   try {
-    const stats = await stat(path); // before opening: to open a pipe would wait for its writer
+    const stats = await stat(path); // checked first, because opening a pipe would wait for its writer
     if (stats.isFile()) return await open(path, "r");
     throw new UnusableSource(
       `${path} is ${stats.isDirectory() ? "a directory" : "not a regular file"}; set CSV_FILE to a CSV file.`,
@@ -57,8 +57,8 @@ export async function openCsv(path: string, chunkBytes: number): Promise<OpenedC
   }
 }
 
-/** Identifies a content by its first 64 KiB and its size.
- *  @param sizeBytes the size that counts: bytes after it are ignored */
+/** Identifies a file's content by its first 64 KiB and its size.
+ *  @param sizeBytes the size of the content: bytes after it are ignored */
 export async function fingerprint(file: FileHandle, sizeBytes: number): Promise<string> {
   const head = Buffer.alloc(Math.min(sizeBytes, fingerprintMaxBytes));
   let filled = 0;
@@ -75,18 +75,18 @@ async function readHeader(
   path: string,
   from: number,
 ): Promise<{ names: string[]; next: Position }> {
-  const splitter = new RecordSplitter(undefined);
+  const splitter = new RowSplitter(undefined);
   let position: Position = { offset: from, line: 1 };
   while (position.offset < window.endOffset || !window.atEnd) {
-    const record = splitter.next(window, position.offset);
-    if (record === undefined) {
+    const row = splitter.next(window, position.offset);
+    if (row === undefined) {
       await window.advance(position.offset);
       continue;
     }
-    position = { offset: record.next, line: position.line + record.lines };
-    if (record.kind === "blank") continue;
-    const bytes = window.bytes.subarray(record.start - window.offset, record.end - window.offset);
-    const names = record.kind === "regular" && isText(bytes) ? csvFields(bytes)?.[0] : undefined;
+    position = { offset: row.next, line: position.line + row.lines };
+    if (row.kind === "blank") continue;
+    const bytes = window.bytes.subarray(row.start - window.offset, row.end - window.offset);
+    const names = row.kind === "regular" && isText(bytes) ? csvFields(bytes)?.[0] : undefined;
     if (names !== undefined) return { names, next: position };
     throw new UnusableSource(`${path} does not begin with a header line of UTF-8 text; save it as CSV in UTF-8.`);
   }
@@ -101,6 +101,6 @@ function whyNotOpened(path: string, cause: unknown): string {
   const { code } = cause as NodeJS.ErrnoException;
   if (code === "ENOENT") return `${path} does not exist; check CSV_FILE.`;
   if (code === "EACCES" || code === "EPERM")
-    return `${path} must not be read by this user; grant the right to read it.`;
+    return `${path} is not readable by this user; grant the user the right to read it.`;
   return `${path} cannot be opened: ${(cause as Error).message}`;
 }

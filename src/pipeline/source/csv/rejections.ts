@@ -14,11 +14,11 @@ export interface RowPlace {
   readonly line: number;
 }
 
-/** The longest character. */
+/** The longest UTF-8 encoding of a character. */
 const utf8MaxBytes = 4;
 
-/** Adds rows and values that cannot be used to the batch, with the row as it was read. They travel in the batch's message,
- *  and the store keeps them in its quarantine.
+/** Adds rows and values that cannot be used to the batch, with the row as it was read. The batch's message carries
+ *  them, and the store keeps them in its quarantine.
  *
  *  This file has the reasons that concern a whole row. Those of a single value are in src/domain: field-rules.ts (names),
  *  timestamp.ts and value-text.ts. */
@@ -71,7 +71,7 @@ export function rowTooLarge(maxBytes: number): FieldError {
   };
 }
 
-/** csv-parse cannot tell where the row's values end. */
+/** The ends of the row's values cannot be determined. */
 export function malformedQuotes(): FieldError {
   return {
     reason: "malformed_quotes",
@@ -83,17 +83,17 @@ export function malformedQuotes(): FieldError {
 }
 
 /** The row is not text.
- *  @param field the first column that shows it, and its value */
+ *  @param field the first column that contains such bytes; `value` is its value */
 export function notText(
   reason: "nul_byte" | "invalid_utf8",
   { field, value }: Pick<FieldError, "field" | "value">,
 ): FieldError {
-  const what = reason === "nul_byte" ? "a NUL byte" : "bytes that are not UTF-8";
-  const message = `The row contains ${what} (shown as U+FFFD); save the file as UTF-8 text without NUL bytes.`;
+  const content = reason === "nul_byte" ? "a NUL byte" : "bytes that are not UTF-8";
+  const message = `The row contains ${content} (shown as U+FFFD); save the file as UTF-8 text without NUL bytes.`;
   return { reason, field, value, message };
 }
 
-/** PostgreSQL's text cannot hold NUL. */
+/** Replaces NUL, which PostgreSQL's text cannot hold. */
 function shown(text: string): string {
   return text.replaceAll("\0", "\u{FFFD}");
 }

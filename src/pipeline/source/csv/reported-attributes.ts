@@ -12,7 +12,7 @@ export class ReportedAttributes {
     this.cellsOfUuid.set(uuid, cells);
   }
 
-  /** Adds them to the batch's GPUs, and deletes them here. */
+  /** Adds the reported attributes to the batch's GPUs, and clears them here. */
   apply(builder: BatchBuilder): void {
     for (const [uuid, cells] of this.cellsOfUuid) {
       const gpu = builder.gpuOf(uuid);

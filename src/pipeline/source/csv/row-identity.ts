@@ -1,13 +1,13 @@
 import type { Gpu, Workload } from "../../../domain/gpu.ts";
 import { noWorkload } from "../../../domain/gpu.ts";
-import { saysNoValue } from "../../../domain/value.ts";
-import { parseTimestamp, type TimestampFault } from "../../../domain/timestamp.ts";
+import { meansNoValue } from "../../../domain/value.ts";
+import { parseTimestamp, type TimestampError } from "../../../domain/timestamp.ts";
 import { cutText } from "../../../domain/cut-text.ts";
 import { type FieldError, fieldMaxLength, invalidText, missingField, parseGpuId } from "../../../domain/field-rules.ts";
 import type { GpuCache } from "./gpu-cache.ts";
 import type { Layout } from "./layout.ts";
 
-/** The GPU and the instant of a row, and what ran on the GPU. */
+/** The instant, the GPU and the workload of a row. */
 export interface RowIdentity {
   readonly timeMs: number;
   readonly gpu: Gpu;
@@ -49,14 +49,14 @@ export class RowIdentityReader {
   private timeOf(text: string): number | FieldError {
     if (text === this.lastTimestamp) return this.lastTimeMs;
     const parsed = parseTimestamp(text);
-    if ("fault" in parsed) return this.timestampFault(text, parsed);
+    if ("reason" in parsed) return this.timestampError(text, parsed);
     this.lastTimestamp = text;
     this.lastTimeMs = parsed.ms;
     return parsed.ms;
   }
 
-  private timestampFault(text: string, { fault, message }: TimestampFault): FieldError {
-    return { reason: fault, field: this.columnName(this.layout.timestamp), value: text, message };
+  private timestampError(text: string, { reason, message }: TimestampError): FieldError {
+    return { reason, field: this.columnName(this.layout.timestamp), value: text, message };
   }
 
   private textError(fields: readonly string[]): FieldError | undefined {
@@ -97,7 +97,7 @@ export function cell(fields: readonly string[], column: number): string {
   return text.slice(start, end);
 }
 
-/** A GPU's attribute as it is stored. */
+/** Trims and cuts a GPU's attribute, as it is stored. */
 export function attributeText(text: string): string {
   return cutText(text.trim(), fieldMaxLength);
 }
@@ -106,5 +106,5 @@ function labelCells(layout: Layout, fields: readonly string[]): [string, string]
   if (layout.form === "long") return [];
   return layout.labelColumns
     .map(({ column, name }): [string, string] => [name, attributeText(fields[column] ?? "")])
-    .filter(([, value]) => !saysNoValue(value));
+    .filter(([, value]) => !meansNoValue(value));
 }

@@ -1,7 +1,7 @@
 import type { BatchBuilder } from "../../../domain/batch-builder.ts";
 import type { Gpu, Workload } from "../../../domain/gpu.ts";
 import { labelNameOf, metricIndexOf } from "../../../domain/metrics.ts";
-import { saysNoValue } from "../../../domain/value.ts";
+import { meansNoValue } from "../../../domain/value.ts";
 import type { GpuCache } from "./gpu-cache.ts";
 import { type Layout, type LongLayout, normalName, type WideLayout } from "./layout.ts";
 import type { ReportedAttributes } from "./reported-attributes.ts";
@@ -10,7 +10,7 @@ import { type Rejections, type RowPlace, wrongColumnCount } from "./rejections.t
 import { attributeText, cell, type RowIdentity, RowIdentityReader } from "./row-identity.ts";
 import { readValue } from "../../../domain/value-text.ts";
 
-/** The parts that a reader of rows works with. */
+/** The parts that a RowReader works with. */
 export interface RowReaderParts {
   readonly layout: Layout;
   readonly gpus: GpuCache;
@@ -21,15 +21,15 @@ export interface RowReaderParts {
   readonly shiftMs: number;
 }
 
-/** What a long row is about: everything except its time and value. */
+/** The content of a long row, except its time and value. */
 export interface RecognizedRow {
   readonly gpu: Gpu;
   readonly workload: Workload;
-  /** The index in the catalogue, or the name of a metric that is not in it. */
+  /** The metric's index in the catalogue, or its name if it is not in the catalogue. */
   readonly metric: number | string;
 }
 
-/** Applies the rules for rows: adds their values to the batch, and rejects what cannot be used. */
+/** Applies the rules for rows: adds their values to the batch, and rejects rows and values that cannot be used. */
 export class RowReader {
   private readonly identities: RowIdentityReader;
   private readonly normalHeader: readonly string[];
@@ -39,7 +39,8 @@ export class RowReader {
     this.normalHeader = parts.layout.header.map(normalName);
   }
 
-  /** @returns what the row is about, if it is a long row of a metric (even if its value is missing or rejected) */
+  /** @returns the GPU, workload and metric of a long row, even if its value is missing or rejected; undefined for any other
+   *  row */
   read(fields: readonly string[], place: RowPlace): RecognizedRow | undefined {
     const { layout, builder } = this.parts;
     if (fields.length !== layout.header.length) {
@@ -77,7 +78,7 @@ export class RowReader {
     const text = fields[layout.value] ?? "";
     const label = labelNameOf(name);
     if (label !== undefined) {
-      if (saysNoValue(text)) builder.count("missing");
+      if (meansNoValue(text)) builder.count("missing");
       else attributes.report(gpu.uuid, label, attributeText(text));
       return undefined;
     }

@@ -1,14 +1,14 @@
 import { carriageReturn, comma, lineFeed, quote } from "./bytes.ts";
 import type { FileWindow } from "./file-window.ts";
 
-/** The longest record that is read in production, in bytes without its line end. A row of the exporter has about 500. */
-export const defaultRecordMaxBytes = 1024 * 1024;
+/** The longest row that production reads, in bytes without its line end. A row of the exporter has about 500 bytes. */
+export const defaultRowMaxBytes = 1024 * 1024;
 
 /** The part of a file between two places where a row may start. */
-export interface RawRecord {
-  /** `regular`: the quotes match and it ends with a line; the number of columns may still be wrong.
-   *  `blank`: an empty line. `malformed_quotes`: its first line only. `record_too_large`: its end is not known yet; `end`
-   *  and `next` are inside it. */
+export interface RawRow {
+  /** `regular`: its quotes match; the number of columns may still be wrong. `blank`: an empty line. `malformed_quotes`: only
+   *  the first line of a row. `record_too_large`: the start of a row whose end is not found yet; `end` and `next` are inside
+   *  the row. */
   readonly kind: "regular" | "blank" | "malformed_quotes" | "record_too_large";
   /** File offset of the first byte. */
   readonly start: number;
@@ -20,24 +20,24 @@ export interface RawRecord {
   readonly lines: number;
 }
 
-/** Where a walk over a record's quotes ended; `undecided` if it needs more bytes. */
+/** Where a walk over a row's quotes ended; `undecided` if it needs more bytes. */
 type Walk = { readonly lineEnd: number; readonly columns: number } | "malformed" | "undecided";
 
-/** Splits a file into records. Lines end with LF or CRLF; a CR alone is data.
+/** Splits a file into rows. Lines end with LF or CRLF; a CR alone is data.
  *
- *  A quoted field may contain line ends. If a quote is open at the end of a line, the record must close regularly within
- *  `maxBytes` and have the header's number of columns. If it does not, only its first line is malformed and the next record
- *  starts on the very next line, so that a lost quote never swallows the rows after it. */
-export class RecordSplitter {
+ *  A quoted field may contain line ends. If a quote is open at the end of a line, the row must close regularly within
+ *  `maxBytes` and have the header's number of columns. If it does not, only its first line is malformed and the next row
+ *  starts on the very next line, so that an unclosed quote never swallows the rows after it. */
+export class RowSplitter {
   /** @param columnCount columns of the header; undefined while the header itself is read
-   *  @param maxBytes a longer record is too large */
+   *  @param maxBytes a longer row is too large */
   constructor(
     private readonly columnCount: number | undefined,
-    private readonly maxBytes = defaultRecordMaxBytes,
+    private readonly maxBytes = defaultRowMaxBytes,
   ) {}
 
-  /** @returns the record at `offset`; undefined if the window must advance first */
-  next(window: FileWindow, offset: number): RawRecord | undefined {
+  /** @returns the row at `offset`; undefined if the window must advance first */
+  next(window: FileWindow, offset: number): RawRow | undefined {
     const { maxBytes } = this;
     const { bytes } = window;
     const start = offset - window.offset;
@@ -48,16 +48,16 @@ export class RecordSplitter {
       if (!tooLarge && !window.atEnd) return undefined;
       firstLineEnd = bytes.length;
     }
-    const firstLine = recordOf(window, start, firstLineEnd);
+    const firstLine = rowOf(window, start, firstLineEnd);
     if (firstLine.end - firstLine.start > maxBytes) {
       return { ...firstLine, kind: "record_too_large", end: offset + maxBytes, next: offset + maxBytes };
     }
     if (firstLine.end === firstLine.start) return { ...firstLine, kind: "blank" };
     if (!bytes.subarray(start, firstLineEnd).includes(quote)) return firstLine;
-    return this.quotedRecord(window, firstLine);
+    return this.quotedRow(window, firstLine);
   }
 
-  private quotedRecord(window: FileWindow, firstLine: RawRecord): RawRecord | undefined {
+  private quotedRow(window: FileWindow, firstLine: RawRow): RawRow | undefined {
     const { bytes, offset } = window;
     const start = firstLine.start - offset;
     const walk = this.walk(window, start, firstLine.next - offset);
@@ -66,14 +66,14 @@ export class RecordSplitter {
       return enough ? { ...firstLine, kind: "malformed_quotes" } : undefined;
     }
     if (walk === "malformed") return { ...firstLine, kind: "malformed_quotes" };
-    const record = recordOf(window, start, walk.lineEnd);
-    if (record.next === firstLine.next) return record;
+    const row = rowOf(window, start, walk.lineEnd);
+    if (row.next === firstLine.next) return row;
     const fits = this.columnCount === undefined || walk.columns === this.columnCount;
-    if (!fits || record.end - record.start > this.maxBytes) return { ...firstLine, kind: "malformed_quotes" };
-    return { ...record, lines: linesIn(bytes, start, record.end - offset) };
+    if (!fits || row.end - row.start > this.maxBytes) return { ...firstLine, kind: "malformed_quotes" };
+    return { ...row, lines: linesIn(bytes, start, row.end - offset) };
   }
 
-  /** Follows the quotes from `start` to the line end that closes the record. After the first line it stops as soon as there
+  /** Follows the quotes from `start` to the line end that closes the row. After the first line it stops as soon as there
    *  are too many columns: this bounds the bytes that are read twice. */
   private walk(window: FileWindow, start: number, firstLineNext: number): Walk {
     const { bytes, atEnd } = window;
@@ -116,7 +116,7 @@ function unquotedFieldEnd(bytes: Buffer, from: number): number {
   return at;
 }
 
-function recordOf(window: FileWindow, start: number, lineEnd: number): RawRecord {
+function rowOf(window: FileWindow, start: number, lineEnd: number): RawRow {
   const { bytes, offset } = window;
   const terminated = lineEnd < bytes.length;
   const withCarriageReturn = terminated && lineEnd > start && bytes[lineEnd - 1] === carriageReturn;
