@@ -35,13 +35,14 @@ export function joinRanges(ranges: readonly Range[]): Range[] {
   return joined;
 }
 
-/** The parts of a range that no other range covers, in order.
+/** The parts of a range that no other range covers, in order; empty ranges divide no part.
  *  @param covering in the order of `from` */
 export function gapsIn(whole: Range, covering: readonly Range[]): Range[] {
   const gaps: Range[] = [];
   let { from } = whole;
   for (const range of covering) {
     if (range.from.offset >= whole.to.offset) break;
+    if (range.to.offset <= range.from.offset) continue;
     if (range.from.offset > from.offset) gaps.push({ from, to: range.from });
     if (range.to.offset > from.offset) from = range.to;
   }

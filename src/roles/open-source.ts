@@ -18,7 +18,7 @@ export type StreamedInput =
   | {
       readonly kind: "replayable";
       readonly first: ReplayableSource;
-      /** The source of a round, from 0; undefined when there are no more rounds. */
+      /** Opens the source of a round, from 0; returns undefined after the last round. */
       readonly openRound: (round: number) => Promise<ReplayableSource | undefined>;
     }
   | { readonly kind: "live"; readonly source: LiveSource };

@@ -65,6 +65,10 @@ test("joined ranges cover the same offsets, each once, and none touches the next
   );
 });
 
+test("an empty range does not divide a gap", () => {
+  expect(gapsIn(range(0, 10), [range(4, 4)])).toEqual([range(0, 10)]);
+});
+
 test("gaps and covered ranges together cover every offset, the gaps exactly once", () => {
   fc.assert(
     fc.property(ranges, (covering) => {

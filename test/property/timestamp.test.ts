@@ -69,8 +69,8 @@ test.each([
   ["2100-01-01T00:00:00Z", "timestamp_out_of_range"],
   ["0001-01-01T00:00:00Z", "timestamp_out_of_range"],
   ["9999999999", "timestamp_out_of_range"],
-] as const)("%p is refused as %s", (text, fault) => {
-  expect(parseTimestamp(text)).toMatchObject({ fault });
+] as const)("%p is refused as %s", (text, reason) => {
+  expect(parseTimestamp(text)).toMatchObject({ reason });
 });
 
 test("any text gives a result, never an exception", () => {

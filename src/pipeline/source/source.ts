@@ -7,22 +7,22 @@ export interface RangeBatch {
   readonly batch: RecordBatch;
 }
 
-/** Telemetry that can be read again, such as a file: it has an end, its positions can be shared out in ranges, and reading
- *  the same range again yields the same batches. */
+/** Telemetry that can be read again, such as a file. It has an end and can be divided into ranges. Reading the same range
+ *  again yields the same batches. */
 export interface ReplayableSource {
-  /** Identifies the content: the same file in the same playing mode has the same id after a restart, another file under
-   *  the same name has another. */
+  /** Identifies the content: the same file in the same playing mode has the same id after a restart; another file
+   *  with the same name has another id. */
   readonly sourceId: string;
   /** For people: the file's path. */
   readonly description: string;
-  /** From the first position that holds data (after a header) to the end; the line of the end is 0: it is not counted. */
+  /** From the first position that holds data (after a header) to the end. The end's line is 0, because it is not counted. */
   readonly whole: Range;
   /** Yields the batches of a range in order; each batch's range starts where the previous one ended. Ends early, without
-   *  an error, when the signal aborts; the batches yielded before are valid.
+   *  an error, when the signal aborts; the batches yielded until then are valid.
    *  @throws UnusableSource when the source can no longer be read */
   read(range: Range, signal: AbortSignal): AsyncIterable<RangeBatch>;
-  /** Divides everything from `from` on into ranges of about `rangeBytes` that touch, in order; each ends where a row ends,
-   *  the last one at the end of the source. Ends early, without an error, when the signal aborts.
+  /** Divides the source from `from` on into adjacent ranges of about `rangeBytes`, in order. Each range ends where a row
+   *  ends; the last one ends at the end of the source. Ends early, without an error, when the signal aborts.
    *  @throws UnusableSource when the source can no longer be read */
   planRanges(from: Position, rangeBytes: number, signal: AbortSignal): AsyncIterable<Range>;
 }
@@ -31,13 +31,14 @@ export interface ReplayableSource {
 export interface LiveBatch {
   /** When the batch was read or is due, milliseconds since the epoch; several batches may share it. */
   readonly timeMs: number;
-  /** Two batches with the same key are one: whichever is published or stored first counts. It names source and time. */
+  /** Batches with the same key are the same batch: only the first is published and stored. The key names the source and the
+   *  time. */
   readonly idempotencyKey: string;
   readonly batch: RecordBatch;
 }
 
-/** Telemetry that exists only in the present, such as a scrape: it has no ranges and no end, and what was not read in its
- *  time cannot be read again. */
+/** Telemetry that exists only in the present, such as a scrape: it has no ranges and no end, and a batch that was missed
+ *  cannot be read later. */
 export interface LiveSource {
   /** The same target, read in the same way, has the same id in every process and after a restart. */
   readonly sourceId: string;
@@ -46,7 +47,7 @@ export interface LiveSource {
   /** Yields batches in the order of their times, each when its time has come, until the signal aborts; a reader that is
    *  slower than the source misses batches.
    *  A reading that fails yields nothing; an error that is thrown ends the streamer until it is restarted.
-   *  @param afterMs only batches of later times: the time of the last batch that any process has published
+   *  @param afterMs the time of the last batch that any process has published: only later batches are read
    *  @throws UnusableSource when the source can no longer be read */
   read(afterMs: number, signal: AbortSignal): AsyncIterable<LiveBatch>;
 }

@@ -1,9 +1,9 @@
 import type { Clock } from "../../kit/clock.ts";
 
 export interface BackPressureOptions {
-  /** Messages in the queue up to which publishing is not slowed. */
+  /** Queue depth up to which publishing is not slowed. */
   readonly lowMessages: number;
-  /** Messages in the queue from which publishing is at its slowest; at the queue's capacity it stops. */
+  /** Queue depth from which publishing is at its slowest; at the queue's capacity it stops. */
   readonly highMessages: number;
   readonly clock: Clock;
 }
@@ -23,7 +23,7 @@ export class BackPressure {
     this.workSinceMs = options.clock.nowMs();
   }
 
-  /** Takes the queue's depth after a publish. */
+  /** Records the queue's depth after a publish. */
   observe(depthMessages: number): void {
     this.depth = depthMessages;
   }
@@ -39,7 +39,7 @@ export class BackPressure {
     return Math.min(1, Math.max(slowestPace, 1 - over));
   }
 
-  /** Pauses between two batches for so long that work and pause together give the pace. */
+  /** Pauses between two batches, long enough that work and pause together give the pace. */
   async pause(signal: AbortSignal): Promise<void> {
     const { clock } = this.options;
     const workMs = clock.nowMs() - this.workSinceMs;

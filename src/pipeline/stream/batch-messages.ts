@@ -5,7 +5,7 @@ import { type EncodedBatch, encodeBatch } from "../queue/batch-codec.ts";
 import type { NewMessage } from "../queue/queue.ts";
 import type { LiveBatch, RangeBatch } from "../source/source.ts";
 
-/** A batch with a key and a range, which are the same in every process: its messages are the same, too. */
+/** A batch with its key and range. Both are the same in every process, so the batch's messages are, too. */
 export interface KeyedBatch {
   readonly idempotencyKey: string;
   readonly source: SourceRange;
@@ -18,12 +18,12 @@ export interface OutgoingMessage {
   readonly tally: InputTally;
 }
 
-/** The batch of a range is named by the range. */
+/** Gives a batch of a replayable source its key: the batch's range. */
 export function keyedByRange({ range, batch }: RangeBatch): KeyedBatch {
   return { idempotencyKey: `${range.sourceId}:${range.from.offset}-${range.to.offset}`, source: range, batch };
 }
 
-/** A live batch is named by its source's driver. */
+/** Gives a live batch its range; the source's driver sets its key. */
 export function keyedByInstant(sourceId: string, { timeMs, idempotencyKey, batch }: LiveBatch): KeyedBatch {
   return { idempotencyKey, source: instantRange(sourceId, timeMs), batch };
 }

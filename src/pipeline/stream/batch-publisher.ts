@@ -11,7 +11,7 @@ import type { StreamRetries } from "./stream-retries.ts";
 
 export interface BatchPublisherOptions {
   readonly queue: Queue;
-  /** Holds the rate down; counted in samples. */
+  /** Limits the rate of samples. */
   readonly bucket: TokenBucket;
   readonly backPressure: BackPressure;
   /** A larger payload is sent as several messages. */
@@ -31,7 +31,7 @@ export class BatchPublisher {
   }
 
   /** Publishes all batches in their order, and moves the claim's checkpoint.
-   *  @param read  reads the batches, until its signal aborts
+   *  @param read reads the batches, until its signal aborts
    *  @returns false when the signal aborted or the claim was lost: some of the batches may then be unpublished
    *  @throws the error that makes reading or publishing impossible */
   async publish(

@@ -17,8 +17,8 @@ export interface PublishBufferOptions {
 const waitingMaxMessages = 32;
 const waitingMaxBytes = 1024 * 1024;
 
-/** Publishes the messages of a claim in their order: one publish at a time; messages that are added meanwhile are part of the
- *  next one. */
+/** Publishes the messages of a claim in their order: one publish at a time. The next publish sends the messages that were
+ *  added meanwhile. */
 export class PublishBuffer {
   private waiting: OutgoingMessage[] = [];
   private waitingBytes = 0;

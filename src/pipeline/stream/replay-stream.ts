@@ -9,7 +9,7 @@ import type { SourceStream } from "./source-stream.ts";
 import type { StreamRetries } from "./stream-retries.ts";
 
 export interface ReplayStreamOptions {
-  /** The source of a round, from 0; undefined when there are no more rounds. */
+  /** Opens the source of a round, from 0; returns undefined after the last round. */
   readonly openSource: (round: number) => Promise<ReplayableSource | undefined>;
   readonly assignment: RangeAssignment;
   readonly publisher: BatchPublisher;
@@ -21,8 +21,8 @@ export interface ReplayStreamOptions {
   readonly log: Logger;
 }
 
-/** Streams a replayable source, round by round: claims the ranges that no streamer has read, and publishes each batch as
- *  one message. What is read and not published is read again by the next streamer that claims the range. */
+/** Streams a replayable source, round by round: claims the ranges that no streamer has read, and publishes their
+ *  batches. The next streamer that claims a range reads the batches again that were read and not published. */
 export class ReplayStream implements SourceStream {
   constructor(private readonly options: ReplayStreamOptions) {}
 
@@ -54,7 +54,7 @@ export class ReplayStream implements SourceStream {
     const { publisher, retries, log } = this.options;
     const read = (stop: AbortSignal): AsyncIterable<KeyedBatch> => this.batchesOf(source, claimed, stop);
     if (await publisher.publish(claimed, read, signal)) return retries.retrying(() => claimed.finish(), signal);
-    if (claimed.lost.aborted) log.warn("a range of the source went to another streamer");
+    if (claimed.lost.aborted) log.warn("a range of the source is now read by another streamer");
     await claimed.release().catch((error: unknown) => retries.record(error));
   }
 

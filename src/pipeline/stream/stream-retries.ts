@@ -10,7 +10,7 @@ export interface StreamRetriesOptions {
   readonly log: Logger;
 }
 
-/** Retries what a streamer does. The error that holds it up is logged once, and shown until something succeeds. */
+/** Retries the operations of a streamer. An error that holds it up is logged once, and reported until an operation succeeds. */
 export class StreamRetries {
   private readonly current: RepeatedError;
 

@@ -11,8 +11,8 @@ export interface StreamerOptions {
   readonly log: Logger;
 }
 
-/** Streams the sources of a process into the queue. Once it is stopped, published messages stay, and another streamer or
- *  the next start reads the rest; if a source fails, `error()` says why, and a restart resumes. */
+/** Streams the sources of a process into the queue. Published messages stay in the queue after a stop, and another streamer or
+ *  the next start reads the rest. If a source fails, `error()` returns the reason, and a restart continues the source. */
 export class Streamer extends BaseService {
   constructor(private readonly options: StreamerOptions) {
     super("streamer", options.log);

@@ -20,6 +20,6 @@ export class Cooling {
   }
 }
 
-/** Short enough that an hour of 31 hosts shows five failures. */
+/** Short enough that an hour of 31 hosts shows about five failures. */
 const meanSecondsToFailure = 6 * 60 * 60;
 const failedFanCelsius = 28;

@@ -1,4 +1,4 @@
-/** The load that a job puts on a GPU at an instant, as shares of what the GPU can do, 0 to 1. */
+/** The load that a job puts on a GPU at an instant, as shares of the GPU's capacity, 0 to 1. */
 export interface Demand {
   readonly utilization: number;
   readonly memoryBandwidth: number;
@@ -18,7 +18,7 @@ export const noDemand: Demand = {
   encoder: 0,
 };
 
-/** What a GPU is assigned to. */
+/** The holder of a GPU, such as a job. */
 export interface Occupant {
   /** The load that it puts on one of its GPUs now.
    *  @param clock share of its full clock that the GPU reaches for this occupant */

@@ -8,7 +8,7 @@ export interface GpuModel {
   readonly idleSmClockMhz: number;
   readonly maxSmClockMhz: number;
   readonly memoryClockMhz: number;
-  /** Above it the GPU lowers its clocks. */
+  /** The temperature above which the GPU lowers its clocks. */
   readonly throttleCelsius: number;
 }
 

@@ -17,7 +17,7 @@ const xidCodes = [31, 31, 43, 48, 63, 63, 74, 79, 94];
 const xidsThatSpareTheJob: ReadonlySet<number> = new Set([63]);
 const fallenOffTheBus = 79;
 
-/** What goes wrong with GPUs: XID errors, silence, PCIe retries. */
+/** Causes the incidents of GPUs: XID errors, silence and PCIe retries. */
 export class Incidents {
   constructor(
     private readonly scheduler: Scheduler,

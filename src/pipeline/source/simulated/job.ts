@@ -7,17 +7,17 @@ import type { SimulatedGpu } from "./simulated-gpu.ts";
  *  notebook: holds its GPU and hardly uses it. */
 export type JobKind = "training" | "inference" | "transcoding" | "notebook";
 
-/** What is decided about a job before it starts. */
+/** The properties of a job that are fixed before it starts. */
 export interface JobPlan {
   readonly kind: JobKind;
   readonly lifetimeSeconds: number;
-  /** One for each host that the job uses; the GPUs of a host share a pod. */
+  /** One pod for each host that the job uses; the GPUs of a host share a pod. */
   readonly pods: readonly { readonly workload: Workload; readonly gpus: readonly SimulatedGpu[] }[];
 }
 
 const loadingSeconds = 8;
 
-/** A job from its start to its end: it holds its GPUs and loads them as its kind does.
+/** A job from its start to its end: it holds its GPUs and puts the load of its kind on them.
  *
  *  LOADING (memory fills) -> WORKING <-> RESTING (a checkpoint, a lull, a person thinking) -> ended */
 export class Job implements Occupant {
@@ -26,14 +26,14 @@ export class Job implements Occupant {
   private phaseLeftSeconds = 0;
   private readonly intensity: number;
   private readonly memoryShare: number;
-  /** A straggler slows all other GPUs down: they wait for it in every step. */
+  /** True if one of the GPUs is a straggler. It slows all others down, because they wait for it in every step. */
   private readonly hasStraggler: boolean;
 
   constructor(
     readonly plan: JobPlan,
     private readonly random: Random,
   ) {
-    this.resting = plan.kind !== "notebook"; // the first turn comes immediately
+    this.resting = plan.kind !== "notebook"; // the first `advance` inverts it
     this.intensity = random.between(0.8, 1);
     this.memoryShare = plan.kind === "notebook" ? random.between(0.02, 0.25) : random.between(0.5, 0.95);
     const gpus = plan.pods.flatMap((pod) => pod.gpus);

@@ -7,7 +7,7 @@ export class Random {
   private counter = 1;
 
   /** @param seed any 32-bit number
-   *  @param stream independent numbers for the same seed: one stream for each thing that must not depend on others */
+   *  @param stream selects one of many independent sequences for the same seed */
   constructor(seed: number, stream = 0) {
     this.a = 0x9e3779b9;
     this.b = seed | 0;
@@ -40,7 +40,7 @@ export class Random {
     return this.next() < probability;
   }
 
-  /** One of a list that is not empty. */
+  /** A random element of a list that is not empty. */
   pick<T>(list: readonly T[]): T {
     return list[this.index(list.length)] as T;
   }

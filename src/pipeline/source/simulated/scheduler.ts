@@ -9,7 +9,7 @@ import type { SimulatedHost } from "./simulated-host.ts";
 const targetOccupancy = 0.8;
 /** Mean time in which free GPUs beyond that share get a job. */
 const refillSeconds = 20;
-/** Hosts that are tried for a job before it is dropped; keeps a tick cheap in a full fleet. */
+/** Maximum number of hosts that are tried for a job before it is dropped; keeps a tick cheap in a full fleet. */
 const hostsTriedMax = 64;
 
 const jobKinds: readonly JobKind[] = [
@@ -86,7 +86,7 @@ export class Scheduler {
     while (starts > 0 && this.random.chance(starts)) starts -= this.startJob();
   }
 
-  /** Ends a job that lost one of its GPUs, on all of them. */
+  /** Ends a job on all its GPUs, because it lost one of them. */
   fail(occupant: Occupant): void {
     this.jobs.find((job) => job === occupant)?.end();
     this.jobs = this.jobs.filter((job) => job !== occupant);
@@ -96,7 +96,7 @@ export class Scheduler {
     return this.jobs.reduce((count, { plan }) => count + plan.pods.length * (plan.pods[0]?.gpus.length ?? 0), 0);
   }
 
-  /** @returns the GPUs that the job took, at least 1: one that finds no place has been tried */
+  /** @returns the number of GPUs that the job took; 1 for a job that found no place, because the attempt counts */
   private startJob(): number {
     const kind = this.random.pick(jobKinds);
     const profile = profiles[kind];
@@ -113,7 +113,7 @@ export class Scheduler {
     return pods.reduce((count, { gpus }) => count + gpus.length, 0);
   }
 
-  /** Finds hosts with so many free GPUs, starting at a random one; Infinity means whole hosts. */
+  /** Finds hosts with `gpusPerHost` free GPUs, starting at a random host; Infinity means whole hosts. */
   private findPlaces(hostCount: number, gpusPerHost: number): SimulatedGpu[][] {
     const places: SimulatedGpu[][] = [];
     const first = this.random.index(this.hosts.length);

@@ -14,15 +14,14 @@ export interface SimulatedFleetOptions {
   readonly clusterId: string;
 }
 
-/** Time that has passed in the fleet before its first tick, so that it starts in the middle of its work: with jobs of any
- *  age and warm GPUs. */
+/** Ticks before the fleet is first read: it then has jobs of various ages, and warm GPUs. */
 const warmUpTicks = 12;
 const warmUpTickSeconds = 30;
 
 /** Hosts, GPUs and the jobs on them, simulated tick by tick. It needs no clock: the same options and the same number of ticks
  *  give the same readings. */
 export class SimulatedFleet {
-  /** In the order of hosts, then of their indexes. */
+  /** Ordered by host, then by index. */
   readonly gpus: readonly SimulatedGpu[];
   private readonly hosts: readonly SimulatedHost[];
   private readonly scheduler: Scheduler;

@@ -5,7 +5,7 @@ import type { GpuModel } from "./gpu-model.ts";
 import type { Random } from "./random.ts";
 import type { Readings } from "./simulated-metrics.ts";
 
-/** What one GPU is made from. */
+/** The parts of a simulated GPU. */
 export interface GpuBuild {
   readonly gpu: Gpu;
   readonly model: GpuModel;
@@ -13,7 +13,7 @@ export interface GpuBuild {
   readonly random: Random;
 }
 
-/** One GPU: load takes power, power heats it with inertia, heat lowers its clocks, lower clocks take less power. */
+/** A simulated GPU: load draws power, power heats the GPU slowly, heat lowers its clocks, and lower clocks draw less power. */
 export class SimulatedGpu {
   readonly gpu: Gpu;
   workload: Workload = noWorkload;
@@ -36,7 +36,7 @@ export class SimulatedGpu {
   constructor(private readonly build: GpuBuild) {
     const { gpu, model, cooling, random } = build;
     this.gpu = gpu;
-    // at full power most stay 10 to 20 degrees below throttling; one in twenty has bad contact with its heat sink
+    // at full power most GPUs stay 10 to 20 degrees below throttling; one in twenty has bad contact with its heat sink
     const riseCelsius = random.between(38, 48) + (random.chance(0.05) ? 16 : 0);
     this.celsiusPerWatt = riseCelsius / model.maxWatts;
     this.powerWatts = model.idleWatts * random.between(0.97, 1.08);
@@ -49,7 +49,7 @@ export class SimulatedGpu {
     return this.holder === undefined;
   }
 
-  /** True while it emits nothing. */
+  /** True while the GPU emits no readings. */
   get isSilent(): boolean {
     return this.silentForSeconds > 0;
   }
@@ -58,7 +58,7 @@ export class SimulatedGpu {
     return this.holder;
   }
 
-  /** @param clock share of its full clock that it reaches for this occupant; below 1 it is the straggler */
+  /** @param clock share of its full clock that the GPU reaches for this occupant; below 1, the GPU is the straggler */
   assign(occupant: Occupant, workload: Workload, clock: number): void {
     this.holder = occupant;
     this.workload = workload;
@@ -71,7 +71,7 @@ export class SimulatedGpu {
     this.occupantClock = 1;
   }
 
-  /** Emits nothing for this long; its work continues. */
+  /** Stops the readings for this long; the GPU's work continues. */
   silence(seconds: number): void {
     this.silentForSeconds = seconds;
   }
@@ -95,7 +95,7 @@ export class SimulatedGpu {
     this.memoryMebibytes += (wantedMebibytes - this.memoryMebibytes) * approach(seconds, memoryLagSeconds);
   }
 
-  /** What DCGM would report now: whole percents, degrees, MHz and MiB, power to the milliwatt, ratios to six digits. */
+  /** The values that DCGM would report now: whole percents, degrees, MHz and MiB, power to the milliwatt, ratios to six digits. */
   readings(): Readings {
     const { model } = this.build;
     const { demand } = this;
@@ -140,7 +140,7 @@ const powerLagSeconds = 1.2;
 const heatLagSeconds = 25;
 const memoryLagSeconds = 1;
 
-/** How close a first-order lag comes to the steady state in a time: 0 to 1. */
+/** How far a first-order lag moves towards the steady state in this time: 0 to 1. */
 function approach(seconds: number, lagSeconds: number): number {
   return 1 - Math.exp(-seconds / lagSeconds);
 }

@@ -3,7 +3,7 @@ import { hostKinds } from "./gpu-model.ts";
 import { Random } from "./random.ts";
 import { SimulatedGpu } from "./simulated-gpu.ts";
 
-/** What a host is made from. */
+/** The parameters of a simulated host. */
 export interface HostPlan {
   readonly seed: number;
   /** From 0. */
@@ -12,7 +12,7 @@ export interface HostPlan {
   readonly clusterId: string;
 }
 
-/** A host and its GPUs. It depends on seed and index alone: a larger fleet has the same one. */
+/** A host and its GPUs. It depends on seed and index alone: a larger fleet has the same host. */
 export class SimulatedHost {
   readonly hostname: string;
   readonly gpus: readonly SimulatedGpu[];

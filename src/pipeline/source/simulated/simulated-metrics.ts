@@ -22,5 +22,5 @@ export const simulatedMetrics = [
 
 export type SimulatedMetric = (typeof simulatedMetrics)[number];
 
-/** One value a metric, rounded as DCGM gives it. */
+/** One value per metric, rounded as DCGM rounds it. */
 export type Readings = Readonly<Record<SimulatedMetric, number>>;

@@ -9,7 +9,7 @@ import type { LiveBatch, LiveSource } from "../source.ts";
 
 export interface SimulatedSourceOptions extends SimulatedFleetOptions {
   readonly clock: Clock;
-  /** Most samples that a batch carries; a GPU's record is never split. */
+  /** Maximum number of samples in a batch; a GPU's record is never split. */
   readonly batchMaxSamples: number;
 }
 
@@ -19,7 +19,7 @@ const metricIndexes = simulatedMetrics.map((metric) => [metric, metricIndexOf(me
  *
  *  The whole fleet is read in every interval, in batches of at most `batchMaxSamples` samples that all carry the interval's
  *  beginning as their time. Intervals count from the epoch, so that the readings of all processes have the same times. A
- *  reader that comes late skips the intervals it missed: the fleet stands still meanwhile. */
+ *  late reader skips the intervals that it missed: the fleet does not advance in them. */
 export class SimulatedSource implements LiveSource {
   readonly sourceId: string;
   readonly description: string;
@@ -58,7 +58,7 @@ export class SimulatedSource implements LiveSource {
     }
   }
 
-  /** The tick, or the present one if that is later. */
+  /** Returns the given tick, or the current tick if it is later. */
   private tickFrom(tick: number): number {
     const { clock, intervalMs } = this.options;
     return Math.max(tick, Math.floor(clock.nowMs() / intervalMs));

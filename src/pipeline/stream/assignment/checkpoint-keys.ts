@@ -1,10 +1,10 @@
-/** Where etcd keeps the positions of a replayable source; docs/etcd-message-queue.md explains them. */
+/** The etcd keys of a replayable source's positions; docs/etcd-message-queue.md explains them. */
 export class CheckpointKeys {
   /** How far the source is divided into ranges. */
   readonly plan: string;
   readonly ranges: string;
   readonly owners: string;
-  /** Exists while a streamer divides the source; older programs know it as the cutter. */
+  /** Exists while a streamer divides the source; older programs call it the cutter. */
   readonly planner: string;
 
   constructor(sourceId: string) {
@@ -15,7 +15,7 @@ export class CheckpointKeys {
     this.planner = `${root}cutter`;
   }
 
-  /** Zero-padded, so that etcd's order of keys is the file's. */
+  /** Zero-padded, so that etcd sorts the keys in the order of the file. */
   range(fromOffset: number): string {
     return this.ranges + padded(fromOffset);
   }
@@ -25,7 +25,7 @@ export class CheckpointKeys {
   }
 }
 
-/** Where etcd keeps who reads a live source, and how far it is published. */
+/** The etcd keys of a live source: its owner, and the time of its latest published batch. */
 export class LiveKeys {
   readonly owner: string;
   readonly latest: string;

@@ -21,7 +21,7 @@ import { answeredOrEnded, StreamerLease, type StreamerLeaseOptions } from "./str
 export interface EtcdAssignmentOptions extends StreamerLeaseOptions {
   /** The value of the owner keys, for people who inspect etcd. */
   readonly streamerId: string;
-  /** About how much of a file a streamer claims at a time. */
+  /** Approximate size of the range that a streamer claims. */
   readonly rangeBytes: number;
   readonly log: Logger;
 }
@@ -39,9 +39,9 @@ interface PlanState {
   readonly isBeingPlanned: boolean;
 }
 
-/** Shares a source among processes: it is divided into ranges, and a range is read by the streamer that holds its owner
- *  key, which vanishes with the streamer's lease. The range's position moves with each publish, in its transaction, and
- *  only while the owner key is the one that the publisher created.
+/** Shares a source among processes. The source is divided into ranges, and the streamer that holds a range's owner key reads
+ *  the range. The key is deleted when the streamer's lease ends. The range's position moves in the transaction of each
+ *  publish, and only if the publisher created the owner key.
  *
  *  A range: FREE -claim-> OWNED -finish-> READ; OWNED -release, or end of lease-> FREE, its position kept.
  *  The source: cutting -its end is reached-> cut -every range READ-> done (its ranges are removed). */
@@ -65,7 +65,7 @@ export class EtcdAssignment implements RangeAssignment {
     let releases: ReleaseWatch | undefined;
     try {
       while (!signal.aborted) {
-        // asked before the state is read: a range that is planned afterwards ends the wait
+        // awaited from before the state is read, so that a range planned afterwards ends the wait
         const nextRange = this.planner.nextRange();
         const state = await this.readState(keys, source.whole.from);
         if (state.plan.state === "done") return undefined;
@@ -148,7 +148,7 @@ export class EtcdAssignment implements RangeAssignment {
     return this.lease.change((session) => this.planner.start(source, keys, session));
   }
 
-  /** Once everything is read, the plan's state alone replaces the ranges. @returns true when nothing is left to read */
+  /** Once every range is read, deletes the ranges and sets the plan to done. @returns true when nothing is left to read */
   private async tryFinish(keys: CheckpointKeys, { plan, planRevision, ranges }: PlanState): Promise<boolean> {
     if (plan.state !== "cut" || !ranges.every(({ planned }) => isRead(planned))) return false;
     const done: StoredPlan = { ...plan, state: "done" };

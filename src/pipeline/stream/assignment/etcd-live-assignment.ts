@@ -11,9 +11,9 @@ export interface EtcdLiveAssignmentOptions extends StreamerLeaseOptions {
   readonly streamerId: string;
 }
 
-/** Shares live sources among processes: a source is read by the streamer that holds its owner key, which vanishes with the
- *  streamer's lease. The time of the latest batch moves with each publish, in its transaction, and only while the owner
- *  key is the one that the publisher created: the next owner continues after it, and a late owner publishes nothing.
+/** Shares live sources among processes. The streamer that holds a source's owner key reads the source. The key is deleted
+ *  when the streamer's lease ends. The time of the latest batch moves in the transaction of each publish, and only if the
+ *  publisher created the owner key: the next owner continues after that time, and a former owner publishes nothing.
  *
  *  A source: FREE -claim-> OWNED -release, or end of lease-> FREE. */
 export class EtcdLiveAssignment implements LiveAssignment {

@@ -1,13 +1,13 @@
 import type { LiveSource } from "../../source/source.ts";
 import type { Claim } from "./claim.ts";
 
-/** A live source that this streamer alone reads and publishes now. */
+/** A live source that only this streamer reads and publishes now. */
 export interface ClaimedSource extends Claim {
   /** Time of the last batch that any process has published; -Infinity if there is none. */
   readonly afterMs: number;
 }
 
-/** Assigns each live source to one of the streamers that share it, and to another one when that streamer dies. */
+/** Assigns each live source to one of the streamers that share it, and to another streamer when that one dies. */
 export interface LiveAssignment {
   /** Claims a source; waits while another streamer has it.
    *  @returns undefined when the signal aborted

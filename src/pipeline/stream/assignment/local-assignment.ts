@@ -5,8 +5,8 @@ import type { ClaimedRange, RangeAssignment } from "./range-assignment.ts";
 
 const never = new AbortController().signal;
 
-/** The ranges of a process that is alone with its store: everything that is not stored is left to read. It needs no
- *  checkpoint: what the queue in memory held when the process died is a gap in the store. */
+/** Assigns the ranges of a source that no other process reads: every range that is not stored. It needs no checkpoint:
+ *  messages that were in the memory queue when the process died are gaps in the store. */
 export class LocalAssignment implements RangeAssignment {
   /** The unread ranges of the source that is being read. */
   private open: { readonly sourceId: string; readonly gaps: Range[] } | undefined;

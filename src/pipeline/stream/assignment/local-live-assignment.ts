@@ -4,8 +4,8 @@ import type { ClaimedSource, LiveAssignment } from "./live-assignment.ts";
 
 const never = new AbortController().signal;
 
-/** Live sources of a process that is alone with its store: each can be claimed at once, and continues after the last batch
- *  that was stored before a restart. */
+/** Assigns live sources that no other process reads: each can be claimed at once, and continues after the last batch that is
+ *  stored. */
 export class LocalLiveAssignment implements LiveAssignment {
   constructor(private readonly store: Pick<TelemetryStore, "latestInstantMs">) {}
 

@@ -9,7 +9,7 @@ import { rangeText, readPlan, type StoredPlan } from "./stored-plan.ts";
 
 export interface RangePlannerOptions {
   readonly client: EtcdClient;
-  /** About how large a range is. */
+  /** Approximate size of a range. */
   readonly rangeBytes: number;
   readonly log: Logger;
 }
@@ -18,13 +18,13 @@ interface PlanningTask {
   readonly source: ReplayableSource;
   readonly keys: CheckpointKeys;
   readonly from: Position;
-  /** Holds while the planner's key is this process's own. */
+  /** A condition that is true while this process holds the planner's key. */
   readonly isMine: ReturnType<typeof isAbsent>;
   readonly signal: AbortSignal;
 }
 
-/** Divides a source into ranges while it is already being read. Only one streamer does it at a time: it holds a key under its
- *  lease. If it dies, another one continues where the last range ends. */
+/** Divides a source into ranges while streamers already read it. Only one streamer plans at a time: it holds a key that is
+ *  bound to its lease. If it dies, another streamer continues where the last range ends. */
 export class RangePlanner {
   private readonly halt = new AbortController();
   private running: Promise<void> | undefined;

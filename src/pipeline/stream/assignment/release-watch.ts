@@ -6,12 +6,12 @@ import { prefixRange } from "../../../etcd/requests.ts";
 /** If the watch misses an event, the state is read again after this time. */
 const recheckMs = 1000;
 
-/** Waits until another streamer releases something that it owns. */
+/** Waits until another streamer releases a range or a source. */
 export class ReleaseWatch {
   private wake: () => void = () => undefined;
   private readonly watch: EtcdWatch;
 
-  /** @param ownerPrefix of the keys whose deletion is a release */
+  /** @param ownerPrefix prefix of the keys whose deletion is a release */
   constructor(
     private readonly options: { readonly client: EtcdClient; readonly clock: Clock },
     ownerPrefix: string,
@@ -29,12 +29,12 @@ export class ReleaseWatch {
     });
   }
 
-  /** Resolves at the next release, when `or` resolves, when the signal aborts, and after a second at the latest. */
-  async next(signal: AbortSignal, or?: Promise<void>): Promise<void> {
-    const over = new AbortController();
-    this.wake = () => over.abort();
-    void or?.then(this.wake);
-    await this.options.clock.sleep(recheckMs, AbortSignal.any([signal, over.signal]));
+  /** Resolves at the next release, when `otherEvent` resolves, when the signal aborts, or after a second. */
+  async next(signal: AbortSignal, otherEvent?: Promise<void>): Promise<void> {
+    const woken = new AbortController();
+    this.wake = () => woken.abort();
+    void otherEvent?.then(this.wake);
+    await this.options.clock.sleep(recheckMs, AbortSignal.any([signal, woken.signal]));
   }
 
   close(): Promise<void> {

@@ -3,15 +3,15 @@ import { Value } from "@sinclair/typebox/value";
 import { EtcdRefused } from "../../../domain/errors.ts";
 import { type Position, positionSchema, type Range } from "../../../domain/range.ts";
 
-/** How far a source is divided into ranges: `cutting` up to `cut_to`, `cut` when all ranges are known, `done` when all are
- *  read. */
+/** How far a source is divided into ranges: `cutting` up to `cut_to`, `cut` when all ranges are planned, `done` when all
+ *  are read. */
 const storedPlan = Type.Object({
   state: Type.Union([Type.Literal("cutting"), Type.Literal("cut"), Type.Literal("done")]),
   cut_to: positionSchema,
 });
 export type StoredPlan = Static<typeof storedPlan>;
 
-/** A range and the position `at` up to which it is published. */
+/** A range of the plan, as stored in etcd. */
 const storedRange = Type.Object({
   from: positionSchema,
   to_offset: Type.Number(),
@@ -50,7 +50,7 @@ export function isRead({ at, to }: PlannedRange): boolean {
 }
 
 /** The time of the last batch of a live source, milliseconds since the epoch.
- *  @throws EtcdRefused when the value is not one */
+ *  @throws EtcdRefused when the value is not such a time */
 export function readLatest(bytes: Buffer): number {
   return Date.parse(read(storedLatest, bytes, "latest batch").latest_at);
 }

@@ -34,8 +34,8 @@ export class StreamerLease {
   }
 }
 
-/** Ends the lease if a change gets no answer. The change may have been carried out: this process would then own something
- *  without knowing it for as long as it lives, and all others would wait for it.
+/** Ends the lease if a change fails, because the change may have been made. This process would then own keys without knowing
+ *  it, and all other streamers would wait for them as long as this process lives.
  *  @throws what the change throws */
 export async function answeredOrEnded<T>(session: LeaseSession, change: () => Promise<T>): Promise<T> {
   try {
