@@ -137,17 +137,12 @@ export const configSchema = Type.Object({
       description: "URLs of etcd's members, http://host:2379 each; absent: the queue is in this process's memory",
     }),
   ),
-  etcdCaFile: path(
-    "ETCD_CA_FILE",
-    "Certificate (PEM) of the authority that signed etcd's certificate; for https endpoints",
-  ),
+  etcdCaFile: path("ETCD_CA_FILE", "CA certificate (PEM) of etcd's servers, for https endpoints"),
   etcdCertFile: path("ETCD_CERT_FILE", "Client certificate (PEM) for etcd"),
   etcdKeyFile: path("ETCD_KEY_FILE", "Private key (PEM) of the client certificate"),
-  etcdUsername: Type.Optional(
-    Type.String({ env: "ETCD_USERNAME", minLength: 1, description: "Name of the etcd user" }),
-  ),
+  etcdUsername: Type.Optional(Type.String({ env: "ETCD_USERNAME", minLength: 1, description: "User name for etcd" })),
   etcdPassword: Type.Optional(
-    Type.String({ env: "ETCD_PASSWORD", minLength: 1, secret: true, description: "Password of the etcd user" }),
+    Type.String({ env: "ETCD_PASSWORD", minLength: 1, secret: true, description: "Password for etcd" }),
   ),
   etcdCompactSeconds: count({
     env: "ETCD_COMPACT_SECONDS",
