@@ -35,7 +35,7 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
     const store = (id: string, records: readonly TestRecord[]) =>
       opened.store.ingest(messageOf(id, makeBatch(records)));
 
-    test("pages go back in time without a gap or a repetition, while records are stored", async () => {
+    test("pages go back in time without a gap or a repetition, even while records are stored", async () => {
       const records = Array.from({ length: 23 }, (_, index) => ({
         uuid: `page-${index % 3}`,
         clusterId: "paged",
@@ -159,7 +159,7 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
       expect(second.next).toBeUndefined();
     });
 
-    test("forward, pages lead from the oldest to the newest without a gap or a repetition", async () => {
+    test("in forward order, pages lead from the oldest to the newest without a gap or a repetition", async () => {
       const records = Array.from({ length: 17 }, (_, index) => ({
         uuid: `forth-${index % 3}`,
         clusterId: "forth",

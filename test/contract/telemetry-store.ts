@@ -145,7 +145,7 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
       expect(await found({ limit: 2 })).toEqual(times.slice(2));
     });
 
-    test("doubles are returned bit by bit", async () => {
+    test("doubles are stored and returned exactly", async () => {
       const { store, queries } = opened;
       let run = 0;
       const anyDouble = fc.double({ noNaN: true, noDefaultInfinity: true });

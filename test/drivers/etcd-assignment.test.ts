@@ -86,7 +86,7 @@ test("four streamers that share a file read it once together, and more than one 
   await Promise.all([opened.close(), ...all.map((assignment) => assignment.close())]);
 });
 
-test("a range whose owner's lease ends goes to another at its checkpoint, and the late owner can publish nothing more", async () => {
+test("a range whose owner's lease ends goes to another streamer at its checkpoint; the late owner can publish nothing more", async () => {
   const opened = await open();
   const { source, queue, assignment } = opened;
   const mine = (await assignment.claim(source, never)) as ClaimedRange;

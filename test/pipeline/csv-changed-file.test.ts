@@ -67,7 +67,7 @@ test("a file that becomes shorter or is deleted is detected", async () => {
   expectRefusal(await readAround((path) => rmSync(path)), /was deleted after it was opened/);
 });
 
-test("a file that grows is read to its old end, and its growth is reported once", async () => {
+test("a file that grows is read to the end that it had at opening, and its growth is reported once", async () => {
   const more = `${exporterRow()}\n`.repeat(3);
   const { read, error, reports } = await readAround((path) => appendFileSync(path, more));
   expect(error).toBeUndefined();

@@ -90,7 +90,7 @@ test("a file that cannot be opened is refused, and the message has the reason", 
   expect(openCsvSource(`${path}.none`)).rejects.toBeInstanceOf(UnusableSource);
 });
 
-test("a file with a header alone has no batches", async () => {
+test("a file with only a header has no batches", async () => {
   expect(await batchesOf(await openCsvSource(folder.write(exporterHeader)))).toEqual([]);
 });
 

@@ -22,7 +22,7 @@ function comparable(batch: RecordBatch): unknown {
   return { ...batch, columns: Array.from(batch.columns, ([metric, values]) => [metric, Array.from(values)]) };
 }
 
-test("the codec restores a batch, with every double bit by bit", () => {
+test("the codec restores a batch exactly, including every bit of its doubles", () => {
   fc.assert(
     fc.property(fc.array(record, { maxLength: 50 }), (records) => {
       const batch = makeBatch(records);

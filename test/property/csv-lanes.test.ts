@@ -59,7 +59,7 @@ test("a metric's name inside another label belongs to that label", async () => {
   expect(texts).toEqual(['x__name__="m1"', 'x__name__="m2"', 'x__name__="m1"', 'x__name__="m2"']);
 });
 
-test("decimalAt equals Number(), or leaves a number of no or many digits to it", () => {
+test("decimalAt equals Number(), or returns undefined without digits or with 16 digits or more", () => {
   const digits = fc.string({ unit: fc.constantFrom(..."0123456789"), maxLength: 19 });
   fc.assert(
     fc.property(oneOf("", "-"), digits, oneOf("", "."), digits, (sign, whole, dot, fraction) => {

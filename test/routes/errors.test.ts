@@ -167,7 +167,7 @@ describe("an error names the missing resource of a path", () => {
 });
 
 describe("methods", () => {
-  test("a wrong method is 405 with the right ones", async () => {
+  test("a wrong method gives 405 with the allowed ones", async () => {
     for (const method of ["POST", "PUT", "PATCH", "DELETE"]) {
       const response = await gateway.get("/api/v1/gpus/GPU-1/telemetry", { method });
       expect(response.status).toBe(405);

@@ -30,7 +30,7 @@ const everyList = [
 ];
 
 describe("lists row by row", () => {
-  test("as NDJSON: the elements of the JSON answer, one a line", async () => {
+  test("as NDJSON: the elements of the JSON answer, one per line", async () => {
     for (const path of everyList) {
       const response = await gateway.get(path, as("application/x-ndjson"));
       expect(response.headers.get("content-type")).toBe("application/x-ndjson");
