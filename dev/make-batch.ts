@@ -46,9 +46,9 @@ export function makeBatch(records: readonly TestRecord[], rejected: readonly Rej
 export function messageOf(
   id: string,
   batch: RecordBatch,
-  stretch: { source?: string; from?: number; to?: number } = {},
+  range: { source?: string; from?: number; to?: number } = {},
 ): IngestMessage {
-  const { source = id, from = 0, to = 10 } = stretch;
+  const { source = id, from = 0, to = 10 } = range;
   return {
     messageId: id,
     idempotencyKey: `key of ${id}`,

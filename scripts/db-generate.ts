@@ -4,8 +4,8 @@ import { parseArgs } from "node:util";
 import config from "../drizzle.config.ts";
 
 // Generates the migration that brings the database from the newest migration to src/db/schema.ts. If telemetry's columns
-// change, the migration also builds the rollups again, so that they have every metric of the catalogue.
-//   bun run db:generate [--out FOLDER] [--name NAME]
+// change, the migration also rebuilds the rollups, so that they have every metric of the catalogue. bun run db:generate
+// [--out FOLDER] [--name NAME]
 
 const statementBreak = "--> statement-breakpoint\n";
 const changesTelemetryColumns = /^ALTER TABLE "telemetry" (?:ADD|ALTER|DROP|RENAME) COLUMN /m;
@@ -14,7 +14,8 @@ async function migrationsIn(folder: string): Promise<ReadonlySet<string>> {
   return new Set((await readdir(folder)).filter((name) => name.endsWith(".sql")));
 }
 
-/** drizzle-kit takes either its configuration file or options: the options are those of the file. */
+/** drizzle-kit accepts a configuration file or options, not both. These options repeat the file's, except for `out` and
+ *  `name`. */
 async function generate(folder: string, name: string | undefined): Promise<void> {
   const options = {
     dialect: config.dialect,

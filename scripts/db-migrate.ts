@@ -2,7 +2,8 @@ import { parseConfig } from "../src/config/parse-config.ts";
 import { InvalidConfig, TelemetryError } from "../src/domain/errors.ts";
 import { openPostgresStore } from "../src/pipeline/store/sql/open-postgres-store.ts";
 
-// Migrates the schema of DATABASE_URL and prints the database's description; exits 1 with one sentence if that fails.
+// Migrates the schema of DATABASE_URL and prints the engine and version of the database; exits 1 with one sentence if that
+// fails.
 try {
   const { databaseUrl: url } = parseConfig(process.env);
   if (url === undefined) {

@@ -23,7 +23,7 @@ type Document = OpenAPI3 & {
 async function generated(): Promise<ReadonlyMap<string, string>> {
   const text = await servedDocument();
   const document = JSON.parse(text) as Document;
-  // the schemas under their own names, such as Gpu, beside the paths; a parameter with a default is optional
+  // also export the schemas under their own names, such as Gpu; a parameter with a default is optional
   const options = { rootTypes: true, rootTypesNoSchemaPrefix: true, defaultNonNullable: false };
   return new Map([
     [resolve(target, "openapi.json"), `${text}\n`],

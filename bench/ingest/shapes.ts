@@ -6,9 +6,9 @@ import { decodePayload, encodeBatch } from "../../src/pipeline/queue/batch-codec
 /** The shape of the records of an input. */
 export interface Shape {
   readonly name: string;
-  /** The metrics of the record with this number: a record of the seed's file has 2 or 3. */
+  /** The metrics of a record, by its number. Records of the sample CSV have 2 or 3. */
   readonly metricsOf: (record: number) => readonly number[];
-  /** A batch has all instants of few GPUs, or one instant of many. */
+  /** With fewer GPUs than records, a batch holds several instants of each GPU. */
   readonly gpusPerBatch: number;
   /** 5,000 by default. */
   readonly recordsPerBatch?: number;
@@ -20,7 +20,7 @@ const [two, three, ten, twentySix] = [2, 3, 10, 26].map(firstMetrics) as [number
 /** The shapes to measure. */
 export const shapes: readonly Shape[] = [
   {
-    name: "2.5 samples per record (seed)",
+    name: "2.5 samples per record (sample CSV)",
     metricsOf: (record) => (record % 2 === 0 ? two : three),
     gpusPerBatch: 1250,
   },
@@ -37,8 +37,8 @@ function valueOf(metric: number, record: number): number {
   return metric % 3 === 0 ? wave / 1000 : wave;
 }
 
-/** Batches in the order of their time; GPU i gets the key i + 1 in an empty database.
- *  @param firstInstant  the number of batches of one instant before these */
+/** Batches in time order; GPU i gets the key i + 1 in an empty database.
+ *  @param firstInstant index of the first instant, so that a later call continues an earlier one */
 export function batchesOf(
   { metricsOf, gpusPerBatch, recordsPerBatch = 5000 }: Shape,
   count: number,
@@ -78,7 +78,7 @@ export interface CopyText {
   readonly text: string;
 }
 
-/** The same rows as input of PostgreSQL's COPY, with their columns. */
+/** A batch's rows as input for PostgreSQL's COPY, with the names of the columns. */
 export function copyTextOf(batch: RecordBatch): CopyText {
   const names = [...batch.columns.keys()];
   const lines: string[] = [];

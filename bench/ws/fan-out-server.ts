@@ -13,16 +13,16 @@ import { liveRoutes, socketSettings } from "../../src/routes/live/live-routes.ts
 import { makeBatch } from "../../dev/make-batch.ts";
 import { gpuUuid, textOf, timeOf, values } from "./fan-out-load.ts";
 
-// The server of the fan-out: ours, with records published to the live feed (feed) or to the hot tier (hot), or bare Bun with the
-// same texts prepared (bare). Its parent requests each publish.
+// The server of the fan-out: ours, with records published to the live feed (feed) or to the hot tier (hot), or plain Bun with the
+// same texts prepared (bun). Its parent requests each publish.
 
-const [kind = "bare", gpuCount = "1"] = process.argv.slice(2);
+const [kind = "bun", gpuCount = "1"] = process.argv.slice(2);
 const gpus = Array.from({ length: Number(gpuCount) }, (_, index) => gpuUuid(index));
 
 /** Publishes a record of every GPU. */
 type Publish = (second: number) => void;
 
-function startBare(): { port: number; publish: Publish } {
+function startBun(): { port: number; publish: Publish } {
   const server = Bun.serve<string>({
     hostname: "127.0.0.1",
     port: 0,
@@ -79,7 +79,7 @@ function memberOf(uuid: string) {
   return { gpu, record: { gpu, timeMs: timeOf(0), metrics: values, custom: {}, ...noWorkload } };
 }
 
-const { port, publish } = await (kind === "bare" ? Promise.resolve(startBare()) : startOurs());
+const { port, publish } = await (kind === "bun" ? Promise.resolve(startBun()) : startOurs());
 let second = 0;
 
 /** Publishes records.

@@ -6,8 +6,8 @@ export interface FanOutRate {
   readonly messagesPerCpuSecond: number;
 }
 
-/** The server: bare Bun, ours from the live feed on, or ours from the hot tier on. */
-export type FanOutKind = "bare" | "feed" | "hot";
+/** The server: plain Bun, ours from the live feed on, or ours from the hot tier on. */
+export type FanOutKind = "bun" | "feed" | "hot";
 
 interface Load {
   readonly subscribers: number;

@@ -4,7 +4,7 @@ import type { Subprocess } from "bun";
 import { lastLines } from "./last-lines.ts";
 import { inNamespaces, systemPath } from "./trixie.ts";
 
-/** A command in the folder of Debian trixie. */
+/** A command that runs inside the Debian trixie root filesystem. */
 export interface TrixieCommand {
   readonly trixie: string;
   /** The command sees it as /srv, owned by the user. */
@@ -50,9 +50,8 @@ export interface TrixieServerOptions extends TrixieCommand {
 /** On a busy machine, recovery after a kill takes seconds, and so does a graceful end with much to write. */
 const timeoutMs = 60_000;
 
-/** A server in the folder of Debian trixie. It ends with the process that started it, even after kill -9.
- *
- *  DOWN -start-> STARTING -answers-> UP -kill-> DOWN; STARTING -ended or too late-> DOWN, with an error */
+/** A server that runs inside the Debian trixie root filesystem. It ends with the process that started it, even after kill -9.
+ *DOWN -start-> STARTING -answers-> UP -kill-> DOWN; STARTING -exited or timed out-> DOWN, with an error */
 export class TrixieServer {
   readonly #options: TrixieServerOptions;
   readonly #logFile: string;
@@ -69,8 +68,8 @@ export class TrixieServer {
     return this.#pid;
   }
 
-  /** Starts it, unless it runs, and resolves when it answers.
-   *  @throws Error with the last lines of its log, if it ends instead or does not answer in time */
+  /** Starts the server unless it is already running, and resolves when it answers.
+   *  @throws Error with the last lines of the log, if the server exits or does not answer in time */
   async start(): Promise<void> {
     const child = this.#process !== undefined && isAlive(this.#process) ? this.#process : this.#spawn();
     try {
@@ -104,10 +103,10 @@ export class TrixieServer {
     const child = this.#process;
     if (child === undefined) return;
     if (isAlive(child)) sendSignal(this.#pid || child.pid, signal);
-    const tooLate = Promise.withResolvers<never>();
-    const late = new Error(`${this.#options.name} has not ended ${timeoutMs} ms after ${signal}`);
-    const timer = setTimeout(() => tooLate.reject(late), timeoutMs);
-    await Promise.race([child.exited, tooLate.promise]).finally(() => clearTimeout(timer));
+    const timeout = Promise.withResolvers<never>();
+    const timeoutError = new Error(`${this.#options.name} has not ended ${timeoutMs} ms after ${signal}`);
+    const timer = setTimeout(() => timeout.reject(timeoutError), timeoutMs);
+    await Promise.race([child.exited, timeout.promise]).finally(() => clearTimeout(timer));
     this.#process = undefined;
   }
 
@@ -125,7 +124,7 @@ export class TrixieServer {
       const value = await check();
       if (value !== undefined) return value;
       const hasEnded = this.#process === undefined || !isAlive(this.#process);
-      const why = hasEnded ? "ended at its start" : Date.now() > end ? `does not answer after ${timeoutMs} ms` : "";
+      const why = hasEnded ? "exited during startup" : Date.now() > end ? `does not answer after ${timeoutMs} ms` : "";
       if (why !== "") throw new Error(`${this.#options.name} ${why}:\n${lastLines(this.#logFile)}`);
       await Bun.sleep(20);
     }

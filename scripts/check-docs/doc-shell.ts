@@ -6,19 +6,19 @@ import { interrupt } from "./read-docs.ts";
 
 /** Commands that start a server. It runs until the next server of its kind starts, or until the end. */
 const servers = [
-  { kind: "part", command: /ROLE=.* bun run start$/, ends: ["main"], isUp: /health\s+http/ },
-  // waits for the end of the import: the next commands read its data
-  { kind: "main", command: /^CSV_FILE=\S+ bun run (dev|start)$/, ends: ["main", "part"], isUp: /records stored/ },
-  { kind: "main", command: /bun run (dev|start)$/, ends: ["main", "part"], isUp: /health\s+http/ },
-  { kind: "services", command: /bun run services$/, ends: ["main", "part", "services"], isUp: /Ctrl-C/ },
+  { kind: "role", command: /ROLE=.* bun run start$/, stops: ["main"], isUp: /health\s+http/ },
+  // waits for the end of the import, because the next commands read its data
+  { kind: "main", command: /^CSV_FILE=\S+ bun run (dev|start)$/, stops: ["main", "role"], isUp: /records stored/ },
+  { kind: "main", command: /bun run (dev|start)$/, stops: ["main", "role"], isUp: /health\s+http/ },
+  { kind: "services", command: /bun run services$/, stops: ["main", "role", "services"], isUp: /Ctrl-C/ },
 ] as const;
 
-/** Commands that use client programs, which the machine that checks documents may lack. */
+/** Commands that use client programs. A reader has these, but the machine that checks the documents may lack them. */
 const usesTools = /^(?:export|etcdctl|psql|pg_dump|pg_restore)\b/;
 
 const timeoutMs = 120_000;
 
-/** Runs commands as a reader would type them: one after the other, in one folder. Free ports
+/** Runs commands as a reader would type them: one after the other, each with the files that the earlier ones left. Free ports
  *  replace the documents' ports, and later commands get the settings that `bun run services` prints. */
 export class DocShell {
   private readonly running = new Map<string, Subprocess[]>();
@@ -41,20 +41,20 @@ export class DocShell {
 
   /** Stops the pipeline's processes, not the services. */
   private async interrupt(): Promise<undefined> {
-    for (const kind of ["main", "part"]) await this.end(kind);
+    for (const kind of ["main", "role"]) await this.end(kind);
   }
 
   /** Repeats a failed query for a while: its data may not be stored yet. */
   private async runToEnd(command: string): Promise<string | undefined> {
-    let error = await this.tryToEnd(command);
+    let error = await this.runOnce(command);
     for (let tries = 0; command.startsWith("curl") && error !== undefined && tries < 20; tries += 1) {
       await Bun.sleep(500);
-      error = await this.tryToEnd(command);
+      error = await this.runOnce(command);
     }
     return error;
   }
 
-  private async tryToEnd(command: string): Promise<string | undefined> {
+  private async runOnce(command: string): Promise<string | undefined> {
     const tools = usesTools.test(command) ? await clientTools({ etcdEndpoint: this.settings.ETCD_ENDPOINTS }) : "";
     const child = Bun.spawn(["bash", "-c", `${tools}${await this.withPorts(command)}`], {
       ...{ cwd: this.folder, env: await this.environment(), stdin: "ignore", stdout: "pipe", stderr: "pipe" },
@@ -68,9 +68,9 @@ export class DocShell {
 
   private async startServer(
     command: string,
-    { kind, ends, isUp }: (typeof servers)[number],
+    { kind, stops, isUp }: (typeof servers)[number],
   ): Promise<string | undefined> {
-    for (const other of ends) await this.end(other);
+    for (const other of stops) await this.end(other);
     const child = Bun.spawn(["bash", "-c", `exec env ${await this.withPorts(command)}`], {
       ...{ cwd: this.folder, env: await this.environment(), stdin: "ignore", stdout: "pipe", stderr: "inherit" },
     });
@@ -90,7 +90,7 @@ export class DocShell {
     await Promise.all(children.map(({ exited }) => exited));
   }
 
-  /** Replaces the documents' ports, 8080 to 8082, by free ones. */
+  /** Replaces the documents' ports, 8080 to 8082, with free ones. */
   private async withPorts(command: string): Promise<string> {
     if (this.ports.length === 0) this.ports = await freePorts(3);
     return command.replace(/\b808([012])\b/g, (_, index) => String(this.ports[Number(index)]));
@@ -99,12 +99,13 @@ export class DocShell {
   private async environment(): Promise<Record<string, string>> {
     const port = Number(await this.withPorts("8080"));
     const path = `${process.env.PATH ?? ""}:${systemPath}`;
-    const own = { PORT: String(port), TELEMETRY_URL: `http://localhost:${port}` };
-    return { HOME: process.env.HOME ?? "", PATH: path, ...own, ...this.settings };
+    const portVariables = { PORT: String(port), TELEMETRY_URL: `http://localhost:${port}` };
+    return { HOME: process.env.HOME ?? "", PATH: path, ...portVariables, ...this.settings };
   }
 }
 
-/** @returns the output of a process until the pattern matches, the process ends, or the time is over. Later output is dropped. */
+/** @returns the output of a process until the pattern matches, the process ends, or the time is up. Later output is
+ *  dropped. */
 async function outputUntil(stream: ReadableStream<Uint8Array>, pattern: RegExp): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";

@@ -25,8 +25,8 @@ export interface CsvPart {
 /** Large enough for few writes, small enough for little memory. */
 const partLength = 1 << 20;
 
-/** A fleet's readings in the long layout of dcgm-exporter: a bare header, every value quoted, sorted by time, metric, host and
- *  GPU. A GPU that reports nothing has no rows. */
+/** A fleet's readings in the long layout of dcgm-exporter: an unquoted header, every value quoted, sorted by time, metric,
+ *  host and GPU. A GPU that reports nothing has no rows. */
 export function* fleetCsv(fleet: SimulatedFleet, options: FleetCsvOptions): Generator<CsvPart> {
   const rowTexts = fleet.gpus.map((gpu) => new RowText(gpu));
   let part = { text: header, rows: 0 };
@@ -37,7 +37,7 @@ export function* fleetCsv(fleet: SimulatedFleet, options: FleetCsvOptions): Gene
     const readings = reporting.map(({ gpu }) => gpu.readings());
     for (const metric of simulatedMetrics) {
       for (const [index, row] of reporting.entries()) {
-        part.text += row.of(time, metric, readings[index] as Readings);
+        part.text += row.format(time, metric, readings[index] as Readings);
         part.rows += 1;
         if (part.text.length < partLength) continue;
         yield part;
@@ -76,7 +76,7 @@ class RowText {
     this.labelsAfter = after.join(",");
   }
 
-  of(time: string, metric: SimulatedMetric, readings: Readings): string {
+  format(time: string, metric: SimulatedMetric, readings: Readings): string {
     const { container, pod, namespace } = this.gpu.workload;
     const { identity, labelsBefore, labelsAfter } = this;
     const labels = `"${labelsBefore}${metric}${labelsAfter}"`;

@@ -41,7 +41,7 @@ export async function watch(output: Output, options: WatchOptions): Promise<void
     },
     onMessage: (message) => {
       if (message.type === "subscribed") isSubscribed = true;
-      // an earlier error ends the subscription, which rejects with it
+      // an error before that refuses the subscription: `live.ended` rejects with it
       if (message.type === "error" && isSubscribed) process.stderr.write(`${message.message}\n`);
       if (message.type === "skipped")
         process.stderr.write(`${message.count} records were skipped: this client reads too slowly\n`);

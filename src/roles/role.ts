@@ -16,7 +16,7 @@ export interface Role {
 
 /** An open role: the parts that it contributes to its process. */
 export interface OpenRole {
-  /** In the order of starting. */
+  /** In start order. */
   readonly services: readonly Service[];
   /** The role's lines in the banner that the process prints after its start. */
   readonly banner: RoleBanner;

@@ -122,7 +122,7 @@ export function exerciseHotTier(name: string, open: () => Promise<OpenHotTier>):
     });
 
     test("records of one instant merge across batches and writers; late ones only move the first-seen time back", async () => {
-      const { hotTier, other } = await start();
+      const { hotTier, other: other } = await start();
       const gpu = gpuAt("h", 0);
       const follower = follow(hotTier);
       const write = (to: HotTier, timeMs: number, metrics: Record<string, number>): Promise<void> =>
@@ -139,7 +139,7 @@ export function exerciseHotTier(name: string, open: () => Promise<OpenHotTier>):
     });
 
     test("attributes follow the newest record; an empty attribute keeps its value, and a late record replaces nothing", async () => {
-      const { hotTier, other } = await start();
+      const { hotTier, other: other } = await start();
       const follower = follow(other);
       const write = (to: HotTier, at: number, more: Partial<Gpu>): Promise<void> =>
         to.write(hotBatch([{ gpu: gpuAt("h", 1, more), timeMs: t0 + at, metrics: { temperature: at } }]));
@@ -158,7 +158,7 @@ export function exerciseHotTier(name: string, open: () => Promise<OpenHotTier>):
     });
 
     test("a board that moves is in its new slot, and its replacement is in the old slot", async () => {
-      const { hotTier, other } = await start();
+      const { hotTier, other: other } = await start();
       const follower = follow(hotTier);
       const write = (to: HotTier, at: number, gpu: Gpu): Promise<void> =>
         to.write(hotBatch([{ gpu, timeMs: t0 + at, metrics: { temperature: at } }]));

@@ -27,7 +27,7 @@ function offsetsOf(ranges: readonly Range[]): number[] {
   return first === undefined ? [] : [first.from.offset, ...ranges.map(({ to }) => to.offset)];
 }
 
-function expectTouching(ranges: readonly Range[]): void {
+function expectContiguous(ranges: readonly Range[]): void {
   for (const [index, { from }] of ranges.slice(1).entries()) expect(from).toEqual(ranges[index]?.to as Position);
 }
 
@@ -38,13 +38,13 @@ export function exerciseReplayableSource(name: string, open: () => Promise<OpenR
     afterEach(() => opened?.close());
     const openSource = async (): Promise<OpenReplayableSource> => (opened = await open());
 
-    test("batches touch, and cover the source from its start to its end", async () => {
+    test("batches are contiguous and cover the source from its start to its end", async () => {
       const { source } = await openSource();
       const batches = await read(source, source.whole);
       expect(batches.length).toBeGreaterThan(2);
       const ranges = batches.map(({ range }) => range);
       expect(ranges[0]?.from).toEqual(source.whole.from);
-      expectTouching(ranges);
+      expectContiguous(ranges);
       expect(ranges.at(-1)?.to.offset).toBe(source.whole.to.offset);
       for (const { sourceId } of ranges) expect(sourceId).toBe(source.sourceId);
     });
@@ -68,7 +68,7 @@ export function exerciseReplayableSource(name: string, open: () => Promise<OpenR
       }
     });
 
-    test("planned ranges touch, cover the source, and hold all of its rows, at any size", async () => {
+    test("planned ranges are contiguous, cover the source, and hold all of its rows, at any size", async () => {
       const { source } = await openSource();
       const rows = (batches: readonly RangeBatch[]): number =>
         batches.reduce((sum, { batch }) => sum + batch.tally.rows, 0);
@@ -77,7 +77,7 @@ export function exerciseReplayableSource(name: string, open: () => Promise<OpenR
         const ranges = await planned(source, from, Math.ceil((to.offset - from.offset) / parts));
         expect(offsetsOf(ranges).at(0)).toBe(from.offset);
         expect(offsetsOf(ranges).at(-1)).toBe(to.offset);
-        expectTouching(ranges);
+        expectContiguous(ranges);
         const batches = await Promise.all(ranges.map((range) => read(source, range)));
         expect(rows(batches.flat())).toBe(rows(await read(source, source.whole)));
       }

@@ -142,7 +142,7 @@ describe("in etcd", () => {
     await follower.stop();
   }, 30_000);
 
-  test("a lease is shared by many keys and changed several times in a window", async () => {
+  test("many keys share a lease, and a new lease is opened several times per window", async () => {
     await emptyEtcd();
     const tier = openTier({ windowSeconds: 4 });
     const leases = async (): Promise<Set<string>> => {
@@ -206,22 +206,22 @@ describe("in etcd", () => {
 
   test("a watch whose history was compacted lists the state again, and reports the gap", async () => {
     await emptyEtcd();
-    const own = await startEtcd({ members: 1 });
-    const writer = new EtcdClient({ endpoints: own.endpoints });
+    const privateEtcd = await startEtcd({ members: 1 });
+    const writer = new EtcdClient({ endpoints: privateEtcd.endpoints });
     const tier = openTier({ client: writer });
     const follower = new Follower(tier);
     await tier.write(record(0));
     await follower.newest("GPU-host a-0", t0);
-    const [member] = own.members;
+    const [member] = privateEtcd.members;
     await member?.kill();
     await follower.until(() => follower.calls.includes("interrupted"));
     await member?.start();
-    const other = new EtcdClient({ endpoints: own.endpoints });
-    const beside = openTier({ client: other });
-    // the follower is between two attempts: it can only list the records that are written and compacted now
+    const other = new EtcdClient({ endpoints: privateEtcd.endpoints });
+    const otherTier = openTier({ client: other });
+    // the follower is between two attempts, so it can only learn by listing what is written and compacted now
     let revision = "0";
     for (let at = 1; at < 10; at += 1) {
-      await beside.write(record(at)).catch(() => undefined);
+      await otherTier.write(record(at)).catch(() => undefined);
       revision = (await other.databaseSize()).revision;
       await other.compact(revision, true).catch(() => undefined);
     }
@@ -230,6 +230,6 @@ describe("in etcd", () => {
     await follower.stop();
     writer.close();
     other.close();
-    await own.stop();
+    await privateEtcd.stop();
   }, 60_000);
 });

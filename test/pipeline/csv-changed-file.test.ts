@@ -18,7 +18,7 @@ function fileOf(rows: number, host = "host-1"): string {
 }
 
 /** Reads a batch, changes the file, and reads the rest. */
-async function readAround(
+async function readAcrossChange(
   change: (path: string) => void,
 ): Promise<{ read: number; error: unknown; reports: string[] }> {
   const path = folder.write(fileOf(rowCount));
@@ -48,7 +48,7 @@ function expectRefusal(outcome: { read: number; error: unknown }, message: RegEx
 test("a replaced file is detected, even if the new file has the same content", async () => {
   const other = fileOf(rowCount);
   expect(other.length).toBeGreaterThan(2 * 64 * 1024);
-  const outcome = await readAround((path) => {
+  const outcome = await readAcrossChange((path) => {
     writeFileSync(`${path}.new`, other);
     renameSync(`${path}.new`, path);
   });
@@ -59,17 +59,17 @@ test("a replaced file is detected, even if the new file has the same content", a
 });
 
 test("a file that is overwritten in place is detected", async () => {
-  expectRefusal(await readAround((path) => writeFileSync(path, fileOf(rowCount, "host-2"))), /was replaced/);
+  expectRefusal(await readAcrossChange((path) => writeFileSync(path, fileOf(rowCount, "host-2"))), /was replaced/);
 });
 
 test("a file that becomes shorter or is deleted is detected", async () => {
-  expectRefusal(await readAround((path) => truncateSync(path, 100_000)), /became shorter .* now has 100000/);
-  expectRefusal(await readAround((path) => rmSync(path)), /was deleted after it was opened/);
+  expectRefusal(await readAcrossChange((path) => truncateSync(path, 100_000)), /became shorter .* now has 100000/);
+  expectRefusal(await readAcrossChange((path) => rmSync(path)), /was deleted after it was opened/);
 });
 
 test("a file that grows is read to the end that it had at opening, and its growth is reported once", async () => {
   const more = `${exporterRow()}\n`.repeat(3);
-  const { read, error, reports } = await readAround((path) => appendFileSync(path, more));
+  const { read, error, reports } = await readAcrossChange((path) => appendFileSync(path, more));
   expect(error).toBeUndefined();
   expect(read).toBe(rowCount);
   expect(reports).toEqual([
@@ -89,7 +89,7 @@ test("the growth of a file that grows with every batch is reported once", async 
 });
 
 test("a file that only gets a new modification time is read to its end", async () => {
-  const { read, error, reports } = await readAround((path) => utimesSync(path, 1, 1));
+  const { read, error, reports } = await readAcrossChange((path) => utimesSync(path, 1, 1));
   expect({ read, error, reports }).toEqual({ read: rowCount, error: undefined, reports: [] });
 });
 
@@ -100,9 +100,9 @@ test("a source whose file was replaced refuses every later read", async () => {
   for (let attempt = 0; attempt < 2; attempt += 1) {
     expect(await batchesOf(source).catch((error: unknown) => error)).toBeInstanceOf(UnusableSource);
   }
-  const again = await openCsvSource(path);
-  expect(again.sourceId).not.toBe(source.sourceId);
-  expect(tallyOf(await batchesOf(again), "rows")).toBe(3);
+  const reopened = await openCsvSource(path);
+  expect(reopened.sourceId).not.toBe(source.sourceId);
+  expect(tallyOf(await batchesOf(reopened), "rows")).toBe(3);
 });
 
 test("a file that is replaced while it is divided into ranges yields no more ranges", async () => {

@@ -47,7 +47,7 @@ function readAll(source: SimulatedSource): { batches: LiveBatch[]; end: () => Pr
   };
 }
 
-test("every interval gives the whole fleet once, with the start of the current interval as its time", async () => {
+test("every interval yields the whole fleet once, stamped with the start of that interval", async () => {
   const clock = new ManualClock(startMs);
   const source = openSource(clock);
   const { batches, end } = readAll(source);
@@ -96,7 +96,7 @@ test("a delayed reader skips missed intervals instead of catching up in a burst"
   expect((await reading.next()).done).toBe(true);
 });
 
-test("another process continues in the present; intervals that no process read are skipped", async () => {
+test("another process continues from the current time; intervals that no process read are skipped", async () => {
   const clock = new ManualClock(startMs);
   const { batches, end } = readAll(openSource(clock));
   await clock.advance(0);
@@ -105,8 +105,8 @@ test("another process continues in the present; intervals that no process read a
   const reading = openSource(clock)
     .read(batches[0]?.timeMs ?? NaN, never)
     [Symbol.asyncIterator]();
-  const taken = (await reading.next()).value as LiveBatch;
-  expect(taken.timeMs).toBe(firstTickMs + 60_000);
+  const next = (await reading.next()).value as LiveBatch;
+  expect(next.timeMs).toBe(firstTickMs + 60_000);
 });
 
 test("a process that starts within an already published interval waits for the next one", async () => {

@@ -51,30 +51,31 @@ function gpuAtSecond(index: number, second: number): Gpu {
   };
 }
 
-/** Every batch of a run: parts of records, in random order, a third of them twice. */
+/** The batches of a run: partial records, each up to five seconds late. */
 function makeBatches(random: () => number): HotRecord[][] {
   const parts: HotRecord[] = [];
   for (let index = 0; index < 20; index += 1) {
     for (let second = 0; second < seconds - (index % 4); second += 1) {
       const timeMs = t0 + second * 1000;
-      for (const [at, name] of metricNames.entries()) {
+      for (const [metricIndex, name] of metricNames.entries()) {
         if (random() < 0.2) continue;
-        const value = index * 1000 + second * 10 + at;
+        const value = index * 1000 + second * 10 + metricIndex;
         parts.push({ gpu: gpuAtSecond(index, second), timeMs, metrics: { [name]: value } });
       }
     }
   }
   const batches: HotRecord[][] = [];
-  // in order of time, but each part delayed by up to 5 s
+  // mostly in time order: each part arrives up to five seconds late
   parts.sort((a, b) => a.timeMs - b.timeMs || a.gpu.gpuId - b.gpu.gpuId);
-  const late = parts.map((part) => ({ part, at: part.timeMs + random() * 5000 })).sort((a, b) => a.at - b.at);
-  while (late.length > 0) batches.push(late.splice(0, 1 + Math.floor(random() * 40)).map(({ part }) => part));
+  const arrivals = parts.map((part) => ({ part, arrivalMs: part.timeMs + random() * 5000 }));
+  arrivals.sort((a, b) => a.arrivalMs - b.arrivalMs);
+  while (arrivals.length > 0) batches.push(arrivals.splice(0, 1 + Math.floor(random() * 40)).map(({ part }) => part));
   return batches.map((batch) => batch.sort((a, b) => a.timeMs - b.timeMs));
 }
 
 async function ingest({ store }: OpenStore, records: readonly HotRecord[], id: string): Promise<void> {
-  const at = { offset: Number(id), line: Number(id) };
-  const source = { sourceId: "s", from: at, to: { offset: at.offset + 1, line: at.line + 1 } };
+  const from = { offset: Number(id), line: Number(id) };
+  const source = { sourceId: "s", from, to: { offset: from.offset + 1, line: from.line + 1 } };
   await store.ingest({ messageId: id, idempotencyKey: id, source, batch: hotBatch(records) });
 }
 
@@ -110,20 +111,20 @@ test.each([1, 2, 3, 4, 5, 6])(
       for (let batch = batches.pop(); batch !== undefined; batch = batches.pop()) {
         const id = String(batches.length);
         await ingest(opened, batch, id);
-        const again = random() < 0.3;
+        const isRedelivered = random() < 0.3;
         await collector.write(hotBatch(batch));
-        if (again) await (collectors[Math.floor(random() * 2)] as HotTier).write(hotBatch(batch));
+        if (isRedelivered) await (collectors[Math.floor(random() * 2)] as HotTier).write(hotBatch(batch));
         if (gateways.length === 1 && random() < 0.05) gateways.push(await openGateway(openTier(), opened));
       }
     };
     batches.reverse();
     await Promise.all([...collectors, ...collectors].map(deliver));
     gateways.push(await openGateway(openTier(), opened));
-    const onlyStore = await openGateway(new MemoryHotTier({ onCoalesced: () => undefined }), opened);
-    const expected = contentOf(onlyStore);
+    const storeOnlyGateway = await openGateway(new MemoryHotTier({ onCoalesced: () => undefined }), opened);
+    const expected = contentOf(storeOnlyGateway);
     expect(expected.split("\n")).toHaveLength(40);
     await untilEqual(gateways, expected);
-    await Promise.all([...gateways, onlyStore].map((fleet) => fleet.stop(AbortSignal.abort())));
+    await Promise.all([...gateways, storeOnlyGateway].map((fleet) => fleet.stop(AbortSignal.abort())));
     await opened.close();
   },
   60_000,

@@ -5,7 +5,7 @@ export interface LiveSettings {
   readonly wsMaxSubscriptions: number;
   /** How long a client may read nothing while messages wait for it. */
   readonly wsStallTimeoutMs: number;
-  /** How long a connection may be silent; the answer to a server's ping ends the silence. */
+  /** How long a connection may be silent; pongs to the server's pings count as activity. */
   readonly wsIdleTimeoutMs: number;
   /** Records of the history that one subscription may request. */
   readonly wsReplayMaxRecords: number;

@@ -42,7 +42,7 @@ export class SharedTopic {
     return this.held.size === 0 && this.directCount === 0;
   }
 
-  /** Adds a subscription, HELD. */
+  /** Adds a subscription in the state HELD. */
   join(receiver: UpdateReceiver): void {
     this.held.add(receiver);
   }
@@ -94,7 +94,7 @@ export class SharedTopics {
 
   constructor(private readonly options: Pick<SharedTopicOptions, "feed" | "publish">) {}
 
-  /** Adds a subscription to the topic for its request, HELD. */
+  /** Adds a subscription, as HELD, to the topic for its request. */
   join(request: SubscriptionRequest, receiver: UpdateReceiver): SharedTopic {
     let topic = this.topics.get(request.key);
     if (topic === undefined) {

@@ -53,7 +53,7 @@ function queueGauges({ registry, queue }: PrometheusOptions): () => Promise<void
     readyMessages: gauge("telemetry_queue_ready_messages", "Messages that wait for a collector"),
     inFlightMessages: gauge("telemetry_queue_in_flight_messages", "Messages that a collector processes"),
     deadMessages: gauge("telemetry_queue_dead_messages", "Dead letters"),
-    capacityMessages: gauge("telemetry_queue_capacity_messages", "Messages at which publishers wait"),
+    capacityMessages: gauge("telemetry_queue_capacity_messages", "Queue length at which publishers start to wait"),
     oldestAgeMs: gauge("telemetry_queue_oldest_message_age_seconds", "Age of the oldest message not acknowledged"),
   };
   return async () => {

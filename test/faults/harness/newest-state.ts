@@ -16,19 +16,19 @@ interface HotDocument {
   }[];
 }
 
-interface Newest {
+interface NewestRecord {
   readonly firstMs: number;
   readonly lastMs: number;
   readonly metrics: Readonly<Record<string, number>>;
 }
 
-/** I7: once everything is stored, the hot tier has the place of every GPU, its first record's time, and its complete newest
- *  record, regardless of the order of messages, and of processes that died between store and hot tier. */
+/** I7: once everything is stored, the hot tier has every GPU's place, the time of its first record, and its complete newest
+ *  record, whatever the order of messages and whichever processes died between writing the store and the hot tier. */
 export async function checkNewestState(ledger: Ledger, etcd: EtcdClient, clusterId: string): Promise<string[]> {
   const prefix = `/telemetry/clusters/${clusterId}/hosts/`;
   const { kvs } = await etcd.range(prefixRange(prefix));
   const slots = new Map<string, { place: string; firstMs: number }>();
-  const newest = new Map<string, Omit<Newest, "firstMs">>();
+  const newest = new Map<string, Omit<NewestRecord, "firstMs">>();
   for (const { key, value } of kvs) {
     const { uuid, first_seen_at, records = [] } = JSON.parse(value.toString()) as HotDocument;
     const place = key.toString().slice(prefix.length);
@@ -49,15 +49,15 @@ export async function checkNewestState(ledger: Ledger, etcd: EtcdClient, cluster
       wrong.push(`I7: ${uuid} is at ${JSON.stringify(slots.get(uuid))}, the source has ${JSON.stringify(slot)}`);
     }
     if (!Bun.deepEquals(newest.get(uuid), expected)) {
-      const [is, should] = [newest.get(uuid), expected].map((record) => JSON.stringify(record));
-      wrong.push(`I7: the newest of ${uuid} is ${is}, the source has ${should}`);
+      const [actual, wanted] = [newest.get(uuid), expected].map((record) => JSON.stringify(record));
+      wrong.push(`I7: the newest record of ${uuid} is ${actual}, the source has ${wanted}`);
     }
   }
   return shortened(wrong);
 }
 
-function newestOf({ records }: Ledger): Map<string, Newest> {
-  const newest = new Map<string, Newest>();
+function newestOf({ records }: Ledger): Map<string, NewestRecord> {
+  const newest = new Map<string, NewestRecord>();
   for (const [key, metrics] of records) {
     const [uuid = "", time] = key.split(" ");
     const timeMs = Number(time);

@@ -104,7 +104,7 @@ test("a client that sends requests and never reads the answers is closed", async
   expect(await gateway.instrument("telemetry_websocket_connections")).toBe(0);
 }, 30_000);
 
-test("a client that reads gets a snapshot larger than any buffer completely, and the next records of as many GPUs", async () => {
+test("a client that reads gets a complete snapshot, even one larger than any buffer, and then the next record of each of those GPUs", async () => {
   const gateway = await open();
   const fleet = Array.from({ length: 4000 }, (_, index) => `GPU-${index}`);
   await gateway.publish(...fleet.map((gpu) => record(gpu, 1)));

@@ -4,7 +4,7 @@ import { parseLabels } from "./labels.ts";
 /** A row of dcgm-exporter's layout in which every cell is quoted and only the labels hold quotes. */
 export interface ExporterRow {
   readonly metric: Buffer;
-  /** The cells from gpu_id to namespace, from the first one's text to the value's opening quote. */
+  /** The bytes from the text of gpu_id up to and including the opening quote of value. */
   readonly identity: Buffer;
   /** The text of the last cell and its closing quote. */
   readonly labels: Buffer;

@@ -16,7 +16,7 @@ import type { ClaimedRange, RangeAssignment } from "./range-assignment.ts";
 import { RangePlanner } from "./range-planner.ts";
 import { ReleaseWatch } from "./release-watch.ts";
 import { isRead, type PlannedRange, rangeText, readPlan, readRange, type StoredPlan } from "./stored-plan.ts";
-import { answeredOrEnded, StreamerLease, type StreamerLeaseOptions } from "./streamer-lease.ts";
+import { endLeaseOnError, StreamerLease, type StreamerLeaseOptions } from "./streamer-lease.ts";
 
 export interface EtcdAssignmentOptions extends StreamerLeaseOptions {
   /** The value of the owner keys, for people who inspect etcd. */
@@ -139,7 +139,7 @@ export class EtcdAssignment implements RangeAssignment {
         checkpoint: { key: rangeKey, valueAt, ownerKey, ownerRevision: claimed.revision },
         lost: session.signal,
         finish: () => settle([put(rangeKey, valueAt(planned.to))]),
-        release: () => answeredOrEnded(session, () => settle([])),
+        release: () => endLeaseOnError(session, () => settle([])),
       };
     });
   }

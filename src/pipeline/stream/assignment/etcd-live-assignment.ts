@@ -4,7 +4,7 @@ import { LiveKeys } from "./checkpoint-keys.ts";
 import type { ClaimedSource, LiveAssignment } from "./live-assignment.ts";
 import { ReleaseWatch } from "./release-watch.ts";
 import { latestText, readLatest } from "./stored-plan.ts";
-import { answeredOrEnded, StreamerLease, type StreamerLeaseOptions } from "./streamer-lease.ts";
+import { endLeaseOnError, StreamerLease, type StreamerLeaseOptions } from "./streamer-lease.ts";
 
 export interface EtcdLiveAssignmentOptions extends StreamerLeaseOptions {
   /** The value of the owner keys, for people who inspect etcd. */
@@ -63,7 +63,7 @@ export class EtcdLiveAssignment implements LiveAssignment {
           ownerRevision: claimed.revision,
         },
         lost: session.signal,
-        release: () => answeredOrEnded(session, async () => void (await client.txn(remover))),
+        release: () => endLeaseOnError(session, async () => void (await client.txn(remover))),
       };
     });
   }

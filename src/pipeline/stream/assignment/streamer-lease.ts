@@ -18,7 +18,7 @@ export class StreamerLease {
   /** Makes a change that binds keys to the lease. @throws what the change throws */
   async change<T>(change: (session: LeaseSession) => Promise<T>): Promise<T> {
     const session = await this.open();
-    return answeredOrEnded(session, () => change(session));
+    return endLeaseOnError(session, () => change(session));
   }
 
   async close(): Promise<void> {
@@ -37,7 +37,7 @@ export class StreamerLease {
 /** Ends the lease if a change fails, because the change may have been made. This process would then own keys without knowing
  *  it, and all other streamers would wait for them as long as this process lives.
  *  @throws what the change throws */
-export async function answeredOrEnded<T>(session: LeaseSession, change: () => Promise<T>): Promise<T> {
+export async function endLeaseOnError<T>(session: LeaseSession, change: () => Promise<T>): Promise<T> {
   try {
     return await change();
   } catch (error) {

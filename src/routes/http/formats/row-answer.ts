@@ -9,14 +9,15 @@ export interface RowAnswer {
   readonly format: Exclude<Format, "json">;
   /** The columns of a CSV; objects in a cell are JSON. */
   readonly columns: readonly string[];
-  /** The next part is read when the client has taken the previous one. Closed when the client disconnects. */
+  /** The next part is read once the client has taken the previous one. The generator is closed when the client has
+   *  disconnected. */
   readonly parts: AsyncGenerator<readonly Row[], void>;
 }
 
 const contentTypes = { csv: "text/csv; charset=utf-8; header=present", ndjson: "application/x-ndjson" } as const;
 
-/** An answer that is written row by row. Only one part is in memory at a time. An error before the first part becomes
- *  an error response; a later one aborts the stream. */
+/** Streams an answer row by row. Never holds more than one part in memory. An error before the first part becomes an error
+ *  response; a later one aborts the stream. */
 export async function rowAnswer({ request, format, columns, parts }: RowAnswer): Promise<Response> {
   const texts = textsOf(await parts.next(), parts, format === "csv" ? columns : undefined);
   const body = new ReadableStream<Uint8Array>(
@@ -66,7 +67,7 @@ function csvOf(rows: readonly Row[], columns: readonly string[], header: boolean
   return stringify([...rows], {
     header,
     columns: [...columns],
-    // a spreadsheet would run such a text as a formula
+    // a spreadsheet would run a text that begins with = as a formula
     escape_formulas: true,
     cast: { boolean: String, number: String },
   });
