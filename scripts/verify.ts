@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { parseConfig } from "../src/config/parse-config.ts";
 import { systemClock } from "../src/kit/clock.ts";
@@ -9,21 +11,33 @@ import { recordsBehindApi, recordsInStore, type StoredRecords } from "./verify/s
 
 const usage = `Compares a CSV file with the store; exits 1 on any difference.
   bun run verify --csv FILE [--url http://localhost:8080]
-Without --url it opens DATA_DIR, or queries the running pipeline at HOST:PORT if that uses DATA_DIR.`;
+Without --url it opens the store in DATA_DIR; it queries the running pipeline at HOST:PORT if that uses DATA_DIR, or if
+DATABASE_URL is set.`;
 
 interface OpenStore {
+  /** For people: where the records are read. */
+  readonly place: string;
   readonly stored: StoredRecords;
   readonly close: () => Promise<void>;
 }
 
 async function openStored(config: ReturnType<typeof parseConfig>, url: string | undefined): Promise<OpenStore> {
-  const behindApi = (at: string): OpenStore => ({ stored: recordsBehindApi(at), close: () => Promise.resolve() });
+  const { dataDir, databaseUrl, host, port } = config;
+  const behindApi = (place: string): OpenStore => ({
+    place,
+    stored: recordsBehindApi(place),
+    close: () => Promise.resolve(),
+  });
   if (url !== undefined) return behindApi(url.replace(/\/$/, ""));
+  if (databaseUrl !== undefined) return behindApi(`http://${host}:${port}`);
+  if (!existsSync(join(dataDir, "pglite"))) {
+    throw new TypeError(`There is no store in ${dataDir} to compare with; set DATA_DIR, or give --url`);
+  }
   try {
-    const { queries, close } = await openPGliteStore({ dataDir: config.dataDir });
-    return { stored: recordsInStore(queries), close };
+    const { queries, close } = await openPGliteStore({ dataDir });
+    return { place: dataDir, stored: recordsInStore(queries), close };
   } catch (error) {
-    if (error instanceof DataDirUnusable) return behindApi(`http://${config.host}:${config.port}`);
+    if (error instanceof DataDirUnusable) return behindApi(`http://${host}:${port}`);
     throw error;
   }
 }
@@ -42,7 +56,7 @@ async function verify(): Promise<number> {
     clock: systemClock,
     onGrown: (message) => void process.stderr.write(`${message}\n`),
   });
-  const { stored, close } = await openStored(config, values.url);
+  const { place, stored, close } = await openStored(config, values.url);
   try {
     const { differences, differenceCount, ...sums } = await compareFile(source, stored);
     const { rows, samples, records, missing, rejected } = sums;
@@ -50,7 +64,9 @@ async function verify(): Promise<number> {
       `${path}: ${rows} rows, ${samples} samples, ${records} records, ${missing} missing, ${rejected} rejected\n`,
     );
     for (const difference of differences) process.stdout.write(`  ${difference}\n`);
-    process.stdout.write(differenceCount === 0 ? "the store agrees\n" : `${differenceCount} differences\n`);
+    process.stdout.write(
+      differenceCount === 0 ? `the store agrees (${place})\n` : `${differenceCount} differences from ${place}\n`,
+    );
     return differenceCount === 0 ? 0 : 1;
   } finally {
     await close();

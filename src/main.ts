@@ -65,7 +65,8 @@ function makeApp(config: Config, { shared, roles, services }: OpenRoles, stoppin
 
 function listen(app: App, { host, port }: Config): void {
   try {
-    app.listen({ hostname: host, port });
+    // with reusePort, Elysia's default, a second process would take the same port and get no requests
+    app.listen({ hostname: host, port, reusePort: false });
   } catch (cause) {
     throw new ListenFailed(`Cannot listen on ${host}:${port} (HOST, PORT): ${(cause as Error).message}`, { cause });
   }

@@ -63,3 +63,12 @@ test("a port that is in use ends it with status 1 and names the port", async () 
   expect(pipeline.output()).toContain(`127.0.0.1:${taken.port}`);
   await taken.stop(true);
 });
+
+test("a port that another pipeline listens on ends it with status 1 and names the port", async () => {
+  const first = start("first", { ROLE: "gateway" });
+  const { port } = new URL(await urlOf(first));
+  const second = start("second", { PORT: port, ROLE: "gateway" });
+  expect(await second.subprocess.exited).toBe(1);
+  expect(second.output()).toContain(`127.0.0.1:${port}`);
+  await stopPipeline(first);
+});

@@ -17,7 +17,7 @@ import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../../
 setDefaultTimeout(120_000);
 
 const entry =
-  '  ["fan_speed", "DCGM_FI_DEV_FAN_SPEED", 191, "percent", "gauge", 0, 100, "Fan speed"],\n' +
+  '  ["recipe_metric", "DCGM_FI_DEV_RECIPE_METRIC", 9191, "percent", "gauge", 0, 100, "A metric of the recipe"],\n' +
   "];\n\n// prettier-ignore\nconst labelRows";
 const endOfCatalogue = "];\n\n// prettier-ignore\nconst labelRows";
 
@@ -27,7 +27,9 @@ const startMs = Date.UTC(2025, 6, 18, 20);
 const csv = [
   "timestamp,metric_name,gpu_id,uuid,Hostname,value",
   ...[40, 60].map((value, second) =>
-    ["2025-07-18T21:00:0" + String(second) + "Z", "DCGM_FI_DEV_FAN_SPEED", "0", "GPU-new", "host-a", value].join(","),
+    ["2025-07-18T21:00:0" + String(second) + "Z", "DCGM_FI_DEV_RECIPE_METRIC", "0", "GPU-new", "host-a", value].join(
+      ",",
+    ),
   ),
   "2025-07-18T21:00:00Z,DCGM_FI_DEV_GPU_TEMP,0,GPU-new,host-a,50",
 ];
@@ -78,12 +80,12 @@ const prepared: Partial<Record<keyof typeof databases, Record<string, string>>> 
 test("one entry in the catalogue generates the migration, with the rollups, and the client", async () => {
   for (const engine of ["PGlite", "PostgreSQL", "TimescaleDB"] as const) prepared[engine] = await databases[engine]();
   await checkout.replace("src/domain/metrics.ts", endOfCatalogue, entry);
-  await checkout.run(["bun", "run", "db:generate", "--name", "fan_speed"]);
-  const migrations = [...new Bun.Glob("*_fan_speed.sql").scanSync(join(checkout.dir, "drizzle"))];
+  await checkout.run(["bun", "run", "db:generate", "--name", "recipe_metric"]);
+  const migrations = [...new Bun.Glob("*_recipe_metric.sql").scanSync(join(checkout.dir, "drizzle"))];
   expect(await Bun.file(join(checkout.dir, "drizzle", migrations[0] ?? "")).text()).toBe(
     [
       "SELECT drop_rollups();",
-      'ALTER TABLE "telemetry" ADD COLUMN "fan_speed" double precision;',
+      'ALTER TABLE "telemetry" ADD COLUMN "recipe_metric" double precision;',
       "SELECT create_rollups();\n",
     ].join("--> statement-breakpoint\n"),
   );
@@ -92,7 +94,7 @@ test("one entry in the catalogue generates the migration, with the rollups, and 
   expect([...new Bun.Glob("*_again.sql").scanSync(join(checkout.dir, "drizzle"))]).toEqual([]);
   await checkout.run(["bun", "run", "generate:client"]);
   const messages = join(checkout.dir, "clients/typescript/src/generated/messages.ts");
-  expect(await Bun.file(messages).text()).toContain("fan_speed");
+  expect(await Bun.file(messages).text()).toContain("recipe_metric");
 });
 
 describe.each(["PGlite", "PostgreSQL", "TimescaleDB"] as const)("a new metric on %s with old records", (engine) => {
@@ -122,41 +124,44 @@ describe.each(["PGlite", "PostgreSQL", "TimescaleDB"] as const)("a new metric on
   test.each(["raw", "1m", "1h"] as const)(
     "is in the history with resolution %s, in every format",
     async (resolution) => {
-      const query = { resolution, metrics: "fan_speed" };
+      const query = { resolution, metrics: "recipe_metric" };
       const path = `/api/v1/gpus/GPU-new/telemetry?${new URLSearchParams(query).toString()}`;
       const values = expected[resolution];
       const answer = await client.answerOf(
         gateway.GET("/api/v1/gpus/{uuid}/telemetry", { params: { path: { uuid: "GPU-new" }, query } }),
       );
-      expect(answer.data.map(fanSpeedOf)).toEqual([...values]);
+      expect(answer.data.map(recipeMetricOf)).toEqual([...values]);
       const [header = "", ...rows] = (await textOf(path, "text/csv")).trimEnd().split(/\r?\n/);
-      const column = header.split(",").indexOf("fan_speed");
+      const column = header.split(",").indexOf("recipe_metric");
       expect(rows.map((row) => Number(row.split(",")[column]))).toEqual([...values]);
       const lines = (await textOf(path, "application/x-ndjson")).trimEnd().split("\n");
-      expect(lines.map((line) => fanSpeedOf(JSON.parse(line)))).toEqual([...values]);
+      expect(lines.map((line) => recipeMetricOf(JSON.parse(line)))).toEqual([...values]);
     },
   );
 
   test("is in aggregates, in the catalogue and in the newest record", async () => {
-    const query = { group_by: "host", metrics: "fan_speed", resolution: "1m" } as const;
+    const query = { group_by: "host", metrics: "recipe_metric", resolution: "1m" } as const;
     const range = { start_time: "2025-07-18T21:00:00Z", end_time: "2025-07-18T21:05:00Z" };
     const sums = await client.answerOf(
       gateway.GET("/api/v1/telemetry/aggregates", { params: { query: { ...query, ...range } } }),
     );
-    expect(sums.data).toMatchObject([{ metrics: { fan_speed: { avg: 50, min: 40, max: 60, count: 2 } } }]);
+    expect(sums.data).toMatchObject([{ metrics: { recipe_metric: { avg: 50, min: 40, max: 60, count: 2 } } }]);
     const catalogue = await client.answerOf(gateway.GET("/api/v1/metrics"));
-    expect(catalogue.data).toContainEqual(expect.objectContaining({ name: "fan_speed", unit: "percent" }));
-    const latest = await checkout.run(["bun", "scripts/telemetry.ts", "latest", "--metrics", "fan_speed", "--json"], {
-      TELEMETRY_URL: url,
-    });
-    expect((JSON.parse(latest) as object[]).map(fanSpeedOf)).toContain(60);
+    expect(catalogue.data).toContainEqual(expect.objectContaining({ name: "recipe_metric", unit: "percent" }));
+    const latest = await checkout.run(
+      ["bun", "scripts/telemetry.ts", "latest", "--metrics", "recipe_metric", "--json"],
+      {
+        TELEMETRY_URL: url,
+      },
+    );
+    expect((JSON.parse(latest) as object[]).map(recipeMetricOf)).toContain(60);
   });
 
   test("is in GraphQL in every resolution, and over /ws for the generated client", async () => {
     const query = `{ gpu(uuid: "GPU-new") {
-      raw: telemetry(resolution: raw) { fanSpeed }
-      minutes: telemetry(resolution: minute) { fanSpeed rollup { max { name value } } }
-      hours: telemetry(resolution: hour) { fanSpeed }
+      raw: telemetry(resolution: raw) { recipeMetric }
+      minutes: telemetry(resolution: minute) { recipeMetric rollup { max { name value } } }
+      hours: telemetry(resolution: hour) { recipeMetric }
     } }`;
     const answer = await fetch(`${url}/graphql`, {
       method: "POST",
@@ -166,23 +171,23 @@ describe.each(["PGlite", "PostgreSQL", "TimescaleDB"] as const)("a new metric on
     expect(await answer.json()).toEqual({
       data: {
         gpu: {
-          raw: [{ fanSpeed: 40 }, { fanSpeed: 60 }],
-          minutes: [{ fanSpeed: 50, rollup: { max: containing({ name: "fan_speed", value: 60 }) } }],
-          hours: [{ fanSpeed: 50 }],
+          raw: [{ recipeMetric: 40 }, { recipeMetric: 60 }],
+          minutes: [{ recipeMetric: 50, rollup: { max: containing({ name: "recipe_metric", value: 60 }) } }],
+          hours: [{ recipeMetric: 50 }],
         },
       },
     });
     const update = await new Promise<Client.TelemetryUpdateMessage>((resolve) => {
       const live = client.liveTelemetry({
         baseUrl: url,
-        filters: { gpu_uuid: "GPU-new", metrics: ["fan_speed" as "temperature"] },
+        filters: { gpu_uuid: "GPU-new", metrics: ["recipe_metric" as "temperature"] },
         onUpdate: (received) => {
           live.close();
           resolve(received);
         },
       });
     });
-    expect(update).toMatchObject({ gpu_uuid: "GPU-new", data: { fan_speed: 60 } });
+    expect(update).toMatchObject({ gpu_uuid: "GPU-new", data: { recipe_metric: 60 } });
   });
 
   test("leaves old records unchanged", async () => {
@@ -193,7 +198,7 @@ describe.each(["PGlite", "PostgreSQL", "TimescaleDB"] as const)("a new metric on
       );
     const raw = await valuesOf("raw");
     expect(raw).toMatchObject([{ temperature: 30 }, { temperature: 31 }, { temperature: 32 }]);
-    expect(raw.filter((record) => "fan_speed" in record)).toEqual([]);
+    expect(raw.filter((record) => "recipe_metric" in record)).toEqual([]);
     for (const resolution of ["1m", "1h"]) {
       expect(await valuesOf(resolution)).toMatchObject([{ temperature: 31, rollup: { records: 3 } }]);
     }
@@ -205,8 +210,8 @@ describe.each(["PGlite", "PostgreSQL", "TimescaleDB"] as const)("a new metric on
     const { DATABASE_URL, DATA_DIR } = { DATABASE_URL: "", DATA_DIR: "", ...prepared[engine] };
     const sql = engine === "PGlite" ? await openPGliteClient(join(DATA_DIR, "pglite")) : clientOf(DATABASE_URL);
     for (const rollup of ["telemetry_1m", "telemetry_1h"]) {
-      const text = `select fan_speed_avg as avg, fan_speed_min as min, fan_speed_max as max,
-        fan_speed_count::int as count, temperature_avg as temperature from ${rollup} order by bucket`;
+      const text = `select recipe_metric_avg as avg, recipe_metric_min as min, recipe_metric_max as max,
+        recipe_metric_count::int as count, temperature_avg as temperature from ${rollup} order by bucket`;
       expect(await sql.query(text)).toEqual([
         { avg: null, min: null, max: null, count: 0, temperature: 31 },
         { avg: 50, min: 40, max: 60, count: 2, temperature: 50 },
@@ -216,6 +221,6 @@ describe.each(["PGlite", "PostgreSQL", "TimescaleDB"] as const)("a new metric on
   });
 });
 
-function fanSpeedOf(record: unknown): unknown {
-  return (record as { readonly fan_speed?: number }).fan_speed;
+function recipeMetricOf(record: unknown): unknown {
+  return (record as { readonly recipe_metric?: number }).recipe_metric;
 }

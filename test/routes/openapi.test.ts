@@ -130,9 +130,12 @@ describe("the OpenAPI document", () => {
       // each can be redriven or deleted once
       names["id"] = (path.endsWith("/redrive") ? deadLetters[1] : deadLetters[0]) ?? "";
       const query = path.endsWith("/aggregates") ? `?group_by=host&start_time=2025-07-18T00:00:00Z` : "";
-      const response = await gateway.get(path.replace(/\{(\w+)\}/g, (_, name: string) => names[name] ?? "") + query, {
-        method,
-      });
+      const response = await gateway.get(
+        path.replace(/\{(\w+)\}/g, (_, name: string) => valueOf(name, names)) + query,
+        {
+          method,
+        },
+      );
       expect([path, response.status]).toEqual([path, 200]);
       const schema = responses["200"]?.content?.["application/json"]?.schema;
       if (schema === undefined) continue;
@@ -218,4 +221,10 @@ function checkOf(schema: Json): TSchema {
 
 function named(reference: string): TSchema {
   return namedSchemas[reference.replace("#/components/schemas/", "")] as TSchema;
+}
+
+function valueOf(parameter: string, values: Readonly<Record<string, string>>): string {
+  const value = values[parameter];
+  if (value === undefined) throw new Error(`give the path parameter ${parameter} a value in this test`);
+  return value;
 }
