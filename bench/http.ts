@@ -16,8 +16,8 @@ import { usageOf } from "./support/process-usage.ts";
 import { print } from "./support/output.ts";
 import { median } from "./support/statistics.ts";
 
-// The processor time of a gateway's responses, compared with a lower bound: the same bytes or the same SQL from bare Bun.serve in
-// a separate process. Both sides have the same number of connections, and are loaded in turns in the same run.
+// The processor time of a gateway's responses, compared with a lower bound: the same bytes or the same SQL from plain
+// Bun.serve in a separate process. Both sides have the same number of connections, and are loaded in turns in the same run.
 
 const { values } = parseArgs({
   options: {
@@ -27,7 +27,7 @@ const { values } = parseArgs({
   },
 });
 const [seconds, rounds, connections] = [Number(values.seconds), Number(values.rounds), Number(values.connections)];
-const shown = ({ perSecond, p50Ms, p99Ms }: HttpRate): string =>
+const formatRate = ({ perSecond, p50Ms, p99Ms }: HttpRate): string =>
   `${Math.round(perSecond).toLocaleString("en-US")}/s (p50 ${p50Ms.toFixed(2)} ms, p99 ${p99Ms.toFixed(2)} ms)`;
 
 async function startBare(env: Record<string, string>): Promise<Server & { stop: () => Promise<void> }> {
@@ -62,15 +62,17 @@ async function rateOf(pid: number, load: HttpLoad): Promise<HttpRate & { readonl
 /** Loads both sides in turns, and compares the servers' processor time, which other users of the machine do not change. */
 async function compare(
   name: string,
-  { ours, beside, least }: { readonly ours: Target; readonly beside: Target; readonly least: number },
+  { ours, peer, least }: { readonly ours: Target; readonly peer: Target; readonly least: number },
 ): Promise<void> {
   const ratios: number[] = [];
   for (let round = 0; round < rounds; round += 1) {
-    const other = await rateOf(beside.pid, { ...beside, connections, seconds });
-    const own = await rateOf(ours.pid, { ...ours, connections, seconds });
-    ratios.push(own.perCpuSecond / other.perCpuSecond);
-    const ratio = (own.perSecond / other.perSecond).toFixed(2);
-    print(`  ${shown(own)} beside ${shown(other)}: ${ratio} by the clock, ${ratios.at(-1)?.toFixed(2)} per CPU-second`);
+    const peerRate = await rateOf(peer.pid, { ...peer, connections, seconds });
+    const ownRate = await rateOf(ours.pid, { ...ours, connections, seconds });
+    ratios.push(ownRate.perCpuSecond / peerRate.perCpuSecond);
+    const ratio = (ownRate.perSecond / peerRate.perSecond).toFixed(2);
+    print(
+      `  ${formatRate(ownRate)} compared with ${formatRate(peerRate)}: ${ratio} by the clock, ${ratios.at(-1)?.toFixed(2)} per CPU-second`,
+    );
   }
   const ratio = median(ratios);
   print(`${name}: ${ratio.toFixed(2)} per CPU-second, at least ${least}${ratio < least ? ": MISSED" : ""}`);
@@ -117,13 +119,13 @@ try {
   const fixed = await startBare({ BODY_FILE: join(folder, "gpus.json") });
   const { pid } = gateway.subprocess;
   const list = { url: `${url}/api/v1/gpus`, pid };
-  await compare("GET /api/v1/gpus beside the same bytes", { ours: list, beside: fixed, least: 0.8 });
+  await compare("GET /api/v1/gpus compared with the same bytes", { ours: list, peer: fixed, least: 0.8 });
   await fixed.stop();
 
   const bySql = await startBare({ DATABASE_URL: database.url, STATEMENTS: await statementsOf(database.url, uuid) });
   const path = `/api/v1/gpus/${uuid}/telemetry?limit=100`;
   const records = { url: url + path, pid };
-  await compare("a GPU's last 100 records beside the same SQL", { ours: records, beside: bySql, least: 0.7 });
+  await compare("a GPU's last 100 records compared with the same SQL", { ours: records, peer: bySql, least: 0.7 });
   await bySql.stop();
 
   const query = "{ gpus { id uuid hostname name device status clusterId driverVersion firstSeenAt lastSeenAt } }";
@@ -133,7 +135,7 @@ try {
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ query }),
   };
-  await compare("GraphQL gpus beside REST", { ours: graphql, beside: list, least: 0.5 });
+  await compare("GraphQL gpus compared with REST", { ours: graphql, peer: list, least: 0.5 });
 } finally {
   await stopPipeline(gateway);
   await database.stop();

@@ -5,7 +5,7 @@ export interface PipelineProcess {
   readonly subprocess: Subprocess<"ignore", "pipe", "pipe">;
   /** Its output so far. */
   output(): string;
-  /** Resolves when its output matches; rejects if the process ends first, or the time is over. */
+  /** Resolves when its output matches; rejects if the process ends first, or the time is up. */
   waitFor(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray>;
 }
 

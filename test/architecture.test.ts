@@ -199,6 +199,19 @@ const unplainWords: readonly (readonly [words: string, plain: string])[] = [
   ["where there (?:is|are)", "if there is"],
   ["by now", "already"],
   ["(?:has|have) begun", "started"],
+  ["beside", "next to, in addition to, compared with"],
+  ["stretch(?:es)?", "range"],
+  ["but for", "except"],
+  ["time is over", "time is up"],
+  ["holds? only if", "succeeds only if"],
+  ["signs? of life", "activity"],
+  ["living fleet|way of the data", "hot tier, how data flows"],
+  ["of the meantime", "that were missed"],
+  ["becomes of", "happens to"],
+  ["nothing of", "no part of"],
+  ["connects again", "reconnects"],
+  ["some [0-9][0-9,.]*", "about"],
+  ["(?:seed's|the seed) (?:file|CSV)", "sample CSV"],
 ];
 
 test("comments, messages and documents are in plain English", () => {

@@ -203,7 +203,7 @@ for (const [how, endedBy, exitCode] of [
   ["stop", "SIGTERM", 0],
   ["kill -9 of the starter", "SIGKILL", 137],
 ] as const) {
-  test(`a server on small disks reports a full disk, and nothing of the disks is left after ${how}`, async () => {
+  test(`a server on small disks reports a full disk, and no disk is left after ${how}`, async () => {
     const script = `
       const { startPostgres } = await import("${import.meta.dir}/../dev/servers/postgres.ts");
       const mebibytes = 1024 ** 2;

@@ -9,7 +9,7 @@ export interface ExporterCsvOptions {
   readonly hosts: number;
   readonly gpusPerHost: number;
   readonly seed: number;
-  /** Seconds that the rows of a scrape are spread over, metric by metric, as in the seed's file; 1 by default. */
+  /** Seconds that the rows of a scrape are spread over, metric by metric, as in the sample CSV; 1 by default. */
   readonly instantsPerScrape?: number;
 }
 

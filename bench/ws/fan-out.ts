@@ -55,7 +55,7 @@ class Child {
   }
 }
 
-/** Publishes to subscribers of one GPU each, for some seconds, as fast as they read. */
+/** Publishes to subscribers of one GPU each, for a few seconds, as fast as they read. */
 export async function fanOut(kind: FanOutKind, { subscribers, gpus, perTurn, seconds }: Load): Promise<FanOutRate> {
   const server = new Child("fan-out-server.ts", [kind, gpus]);
   const { port } = (await server.answer()) as { port: number };

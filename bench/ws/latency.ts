@@ -13,7 +13,7 @@ export interface Latency {
 
 /** Clients of a gateway whose latency is measured. */
 export interface Clients {
-  /** Measures for some seconds from now on. */
+  /** Measures for a number of seconds from now on. */
   measure(seconds: number): Promise<Latency>;
   close(): void;
 }

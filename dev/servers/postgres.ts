@@ -123,7 +123,7 @@ function commandOf(host: string, port: number, more: Readonly<Record<string, str
     fsync: "on",
     shared_preload_libraries: "timescaledb",
     "timescaledb.telemetry_level": "off",
-    // each database with the extension takes one worker for its scheduler, beside those that do the work
+    // each database with the extension takes one worker for its scheduler, in addition to those that do the work
     max_worker_processes: 40,
     "timescaledb.max_background_workers": 24,
     ...more,

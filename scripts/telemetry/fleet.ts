@@ -13,7 +13,7 @@ interface Filters {
 }
 
 /** A table shows at most this number of metrics, and these before others. */
-const shownMetricsMax = 6;
+const maxShownMetrics = 6;
 const preferredMetrics = ["gpu_utilization", "memory_used_mb", "temperature", "power_draw"];
 
 /** The filters by the API's names. */
@@ -57,5 +57,5 @@ export async function latest(output: Output, filters: Filters & { readonly metri
 async function shownMetricsOf({ gateway }: Output, records: readonly TelemetryRecord[]): Promise<readonly string[]> {
   const { data } = await answerOf(gateway.GET("/api/v1/metrics"));
   const names = [...new Set([...preferredMetrics, ...data.map(({ name }) => name)])];
-  return names.filter((name) => records.some((record) => Object.hasOwn(record, name))).slice(0, shownMetricsMax);
+  return names.filter((name) => records.some((record) => Object.hasOwn(record, name))).slice(0, maxShownMetrics);
 }

@@ -22,7 +22,7 @@ export interface SourceRange extends Range {
   readonly sourceId: string;
 }
 
-/** Joins ranges that touch or overlap; empty ones are left out.
+/** Joins ranges that are adjacent or overlap; empty ones are left out.
  *  @param ranges in the order of `from` */
 export function joinRanges(ranges: readonly Range[]): Range[] {
   const joined: Range[] = [];

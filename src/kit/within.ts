@@ -8,7 +8,7 @@ export class DeadlineExceeded extends Error {
 }
 
 /** Limits the time that `work` may take; a later result or error is ignored.
- *  @param work its signal aborts when the time is over
+ *  @param work its signal aborts when the time is up
  *  @throws DeadlineExceeded after `ms`; before that, the error of `work` */
 export async function within<T>(clock: Clock, ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const done = new AbortController();

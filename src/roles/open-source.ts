@@ -23,7 +23,7 @@ export type StreamedInput =
     }
   | { readonly kind: "live"; readonly source: LiveSource };
 
-/** Rows of one instant that stay in one batch at any BATCH_SIZE: enough for a scrape of some 5,000 GPUs. */
+/** Rows of one instant that stay in one batch at any BATCH_SIZE: enough for a scrape of about 5,000 GPUs. */
 const batchMaxRows = 100_000;
 
 /** Opens the configured input: CSV_FILE, or the simulated fleet if CSV_FILE is not set.

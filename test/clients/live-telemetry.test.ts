@@ -33,7 +33,7 @@ test("delivers the newest records of the selected GPUs", async () => {
   expect(received).toMatchObject([{ gpu_uuid: "GPU-a", timestamp: "2025-07-18T00:00:01Z", data: { temperature: 1 } }]);
 });
 
-test("connects again after a break, and gets the missed records", async () => {
+test("reconnects after a disconnection, and fetches the missed records", async () => {
   await gateway.store(record("GPU-r", 1));
   const proxy = await openProxy(gateway.port);
   const breaks: string[] = [];

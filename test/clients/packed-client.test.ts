@@ -112,8 +112,8 @@ describe.skipIf(realCsv === undefined)("two gateways on one etcd and one databas
       "get /api/v1/telemetry": realFigures.records,
       "get /api/v1/clusters/{cluster_id}/stats": realFigures.records,
     });
-    const own = { "get /metrics": 0, "get /health": 0 }; // these describe the process itself
-    expect({ ...second.counts, ...own }).toEqual({ ...first.counts, ...own });
+    const processOperations = { "get /metrics": 0, "get /health": 0 }; // these describe the process itself
+    expect({ ...second.counts, ...processOperations }).toEqual({ ...first.counts, ...processOperations });
     for (const count of balancer.counts) expect(count).toBeGreaterThanOrEqual(first.sent.length);
     await balancer.stop();
   }, 120_000);

@@ -80,8 +80,8 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
         { id, duplicate: true },
       ]);
       expect(depth).toBe(1);
-      const again = await queue.publish([message("same")], { signal: never });
-      expect(again).toEqual({ receipts: [{ id, duplicate: true }], depthMessages: 1 });
+      const repeated = await queue.publish([message("same")], { signal: never });
+      expect(repeated).toEqual({ receipts: [{ id, duplicate: true }], depthMessages: 1 });
       expect((await queue.stats()).readyMessages).toBe(1);
     });
 

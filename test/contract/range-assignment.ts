@@ -28,21 +28,21 @@ export async function readAll(
   { source, settle }: OpenRangeAssignment,
   assignment: RangeAssignment,
 ): Promise<[number, number][]> {
-  const stretches: [number, number][] = [];
+  const ranges: [number, number][] = [];
   for (let claimed = await assignment.claim(source, never); claimed; claimed = await assignment.claim(source, never)) {
     for await (const batch of source.read(claimed.range, never)) {
       await settle(claimed, batch);
-      stretches.push([batch.range.from.offset, batch.range.to.offset]);
+      ranges.push([batch.range.from.offset, batch.range.to.offset]);
     }
     await claimed.finish();
   }
-  return stretches.sort(([a], [b]) => a - b);
+  return ranges.sort(([a], [b]) => a - b);
 }
 
-/** True if the stretches cover the whole source, each byte once. */
-export function isWhole(source: ReplayableSource, stretches: readonly (readonly [number, number])[]): boolean {
+/** True if the ranges cover the whole source, each byte once. */
+export function isWhole(source: ReplayableSource, ranges: readonly (readonly [number, number])[]): boolean {
   let at = source.whole.from.offset;
-  for (const [from, to] of stretches) {
+  for (const [from, to] of ranges) {
     if (from !== at) return false;
     at = to;
   }

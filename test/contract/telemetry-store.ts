@@ -63,28 +63,28 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
 
     test("a rejected input is stored once per position, whatever it contains", async () => {
       const { store, queries } = opened;
-      const stretch = { source: "rejects" };
-      await store.ingest(messageOf("r1", makeBatch([], [rejection(5), rejection(9)]), stretch));
-      await store.ingest(messageOf("r2", makeBatch([], [rejection(9)]), stretch));
+      const range = { source: "rejects" };
+      await store.ingest(messageOf("r1", makeBatch([], [rejection(5), rejection(9)]), range));
+      await store.ingest(messageOf("r2", makeBatch([], [rejection(9)]), range));
       const rejections = await queries.quarantine.rejections({ sourceId: "rejects", limit: 10 });
       expect(rejections.map(({ byte }) => byte).sort()).toEqual([5, 9]);
       expect(rejections[0]).toMatchObject({ line: 3, value: "a \ufffd NUL", raw: 'a "quoted", \\ raw' });
     });
 
-    test("progress joins adjacent stretches, and sums up the stored messages", async () => {
+    test("progress joins adjacent ranges, and sums up the stored messages", async () => {
       const { store } = opened;
       const batch = (timeMs: number) =>
         makeBatch([{ uuid: "progress", timeMs, metrics: { temperature: 1 } }], [rejection(timeMs)]);
       await store.ingest(messageOf("p1", batch(t0), { source: "file", from: 0, to: 10 }));
       await store.ingest(messageOf("p3", batch(t0 + 2000), { source: "file", from: 20, to: 30 }));
-      const stretches = async () =>
+      const ranges = async () =>
         (await store.progressOf("file")).stored.map(({ from, to }) => [from.offset, to.offset]);
-      expect(await stretches()).toEqual([
+      expect(await ranges()).toEqual([
         [0, 10],
         [20, 30],
       ]);
       await store.ingest(messageOf("p2", batch(t0 + 1000), { source: "file", from: 10, to: 20 }));
-      expect(await stretches()).toEqual([[0, 30]]);
+      expect(await ranges()).toEqual([[0, 30]]);
       const { totals } = await store.progressOf("file");
       expect(totals).toMatchObject({
         messages: 3,

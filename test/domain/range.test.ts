@@ -26,7 +26,7 @@ test("covered ranges outside a range do not change its gaps", () => {
   expect(gapsIn(range(50, 60), [range(10, 70), range(80, 90)])).toEqual([]);
 });
 
-test("ranges that touch or overlap are joined, and empty ones are left out", () => {
+test("ranges that are adjacent or overlap are joined, and empty ones are left out", () => {
   const ranges = [
     range(10, 10),
     range(10, 30),
@@ -53,7 +53,7 @@ function coverage(covering: readonly Range[]): number[] {
   return times;
 }
 
-test("joined ranges cover the same offsets, each once, and none touches the next", () => {
+test("joined ranges cover the same offsets, each once, and none is adjacent to the next", () => {
   fc.assert(
     fc.property(ranges, (covering) => {
       const joined = joinRanges(covering);

@@ -118,17 +118,17 @@ async function readThrough(
   { source, queue }: Awaited<ReturnType<typeof open>>,
   assignment: EtcdAssignment,
 ): Promise<[number, number][]> {
-  const stretches = new Map<number, number>();
+  const ranges = new Map<number, number>();
   const retrying = <T>(operation: () => Promise<T>): Promise<T> =>
     retry(operation, { clock: systemClock, signal: never, onRetry: () => undefined });
   for (;;) {
     const claimed = await retrying(() => assignment.claim(source, never));
-    if (claimed === undefined) return [...stretches].sort(([a], [b]) => a - b);
+    if (claimed === undefined) return [...ranges].sort(([a], [b]) => a - b);
     try {
       for await (const batch of source.read(claimed.range, claimed.lost)) {
         const { checkpoint } = claimed;
         await retrying(() => queue.publish([messageOf(batch)], { signal: never, checkpoint }));
-        stretches.set(batch.range.from.offset, batch.range.to.offset);
+        ranges.set(batch.range.from.offset, batch.range.to.offset);
       }
       if (!claimed.lost.aborted) await retrying(() => claimed.finish());
     } catch (error) {
@@ -149,9 +149,9 @@ for (const which of ["piece", "answer"] as const) {
       proxy.cutAt(cuts, which);
       // longer than the test: no range is freed by the end of this lease
       const assignment = openAssignment(600, through);
-      const stretches = await readThrough(opened, assignment);
-      expect(isWhole(opened.source, stretches)).toBe(true);
-      expect((await opened.queue.stats()).readyMessages).toBe(stretches.length);
+      const ranges = await readThrough(opened, assignment);
+      expect(isWhole(opened.source, ranges)).toBe(true);
+      expect((await opened.queue.stats()).readyMessages).toBe(ranges.length);
       await Promise.all([assignment.close(), opened.close()]);
       through.close();
     } while (proxy.hasCut && cuts < 24);

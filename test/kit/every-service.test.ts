@@ -138,11 +138,11 @@ exerciseService("the history's upkeep", () => {
   const keepDays = { raw: 1, "1m": 2, "1h": 3 };
   return { service: new HistoryUpkeep({ retention, keepDays, clock, log }), calls };
 });
-exerciseService("the fleet beside the hot tier in memory", () => {
+exerciseService("the fleet with the hot tier in memory", () => {
   const { part: store, calls } = counted(opened.queries.fleet);
   return { service: new FleetProjection({ hotTier: memoryHotTier(), store, rereadMs: 5, clock, log }), calls };
 });
-exerciseService("the fleet beside the hot tier in etcd", () => {
+exerciseService("the fleet with the hot tier in etcd", () => {
   const { part: store, calls } = counted(opened.queries.fleet);
   const noCount = { onCoalesced: () => undefined, onRefused: () => undefined };
   const hotTier = new EtcdHotTier({ client, clock, windowSeconds: 60, ...noCount });

@@ -46,8 +46,8 @@ test("a file played with its own times has the file's id in round 0, and a new i
   const source = await openCsvSource(path, { playing: originalTimes });
   expect(source.sourceId).toBe(fileId);
   expect(source.sourceId).toMatch(/^csv:input\.csv:[0-9a-f]{16}$/);
-  const again = await openCsvSource(path, { playing: { timestamps: "original", round: 1 } });
-  expect(again.sourceId).toBe(`${fileId}:round:1`);
+  const reopened = await openCsvSource(path, { playing: { timestamps: "original", round: 1 } });
+  expect(reopened.sourceId).toBe(`${fileId}:round:1`);
 });
 
 test("the source is not opened if the round's start is unavailable", async () => {

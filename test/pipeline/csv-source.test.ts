@@ -114,7 +114,7 @@ test.each([
   expect(values).toHaveLength(3);
 });
 
-test("bare quotes in an unquoted field are text", async () => {
+test("quotes in an unquoted field are text", async () => {
   const path = folder.write(`${wideHeader},labels\n${time},0,GPU-0,h,30,70,note=5"x"\n`);
   const [batch] = await batchesOf(await openCsvSource(path));
   expect(batch?.batch.gpus[0]?.properties).toEqual({ note: '5"x"' });

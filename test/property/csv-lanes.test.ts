@@ -72,7 +72,7 @@ test("decimalAt equals Number(), or returns undefined without digits or with 16 
   );
 });
 
-test("batches touch and cover the file, and a read from any boundary gives the rest", async () => {
+test("batches are contiguous and cover the file, and a read from any boundary gives the rest", async () => {
   await fc.assert(
     fc.asyncProperty(csvBytes, readings, fc.nat(), async (bytes, { chunkBytes, ...options }, pick) => {
       const path = folder.write(bytes);

@@ -46,7 +46,7 @@ function lineAt(bytes: Buffer, offset: number): number {
 }
 
 test(
-  "ranges touch, cover the file, and end at the first row's end after their size, with its line",
+  "ranges are contiguous, cover the file, and end at the first row's end after their size, with its line",
   async () => {
     await fc.assert(
       fc.asyncProperty(csvBytes, readings, rangeSizes, async (bytes, options, rangeBytes) => {

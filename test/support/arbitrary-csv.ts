@@ -47,7 +47,7 @@ const longRows = fc
   .tuple(fc.integer({ min: 200, max: 1500 }), oneOf("x", '"', '"x', '"a\nb', "a,"))
   .map(([length, text]) => text.padEnd(length, text.length > 2 ? text.slice(1) : text));
 
-/** Rows over three lines, some with bare quotes in an unquoted cell before. */
+/** Rows over three lines, some with quotes in an unquoted cell before. */
 const rowsOverLines = fc
   .tuple(usualRows, oneOf('"$1"', '$1""'))
   .map(([row, device]) => row.replace(/"(nvidia\d)"/, device).replace(/(.*)dcgm/, "$1dc\n\r\ngm"));

@@ -4,7 +4,7 @@ import { join } from "node:path";
 const reported = new Set<string>();
 const shared = join(import.meta.dir, "../../../shared");
 
-/** Looks for a file of the folder `shared` beside the checkout, which is not part of the project. When it is missing, the
+/** Looks for a file of the folder `shared` next to the checkout, which is not part of the project. When it is missing, the
  *  output reports that its tests are skipped.
  *  @returns its path; undefined when it is missing, for `test.skipIf` */
 export function sharedFile(...segments: string[]): string | undefined {

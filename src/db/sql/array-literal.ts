@@ -24,7 +24,7 @@ function numberText(value: number): string {
   return Object.is(value, -0) ? "-0" : String(value);
 }
 
-/** Replaces NUL, which PostgreSQL cannot store, by U+FFFD. */
+/** Replaces NUL, which PostgreSQL cannot store, with U+FFFD. */
 export function withoutNul(value: string): string {
   return value.replaceAll("\u0000", "\ufffd");
 }

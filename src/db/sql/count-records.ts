@@ -2,7 +2,7 @@ import type { RecordCount } from "../../domain/query.ts";
 import type { SqlExecutor } from "../client.ts";
 
 /** Counting this many records takes at most a second; a greater number is estimated. */
-const countedMax = 1_000_000;
+const maxCounted = 1_000_000;
 
 const countText = `
 select count(*)::float8 as count from (
@@ -19,7 +19,7 @@ select coalesce((
 export async function countRecords(
   executor: SqlExecutor,
   clusterId: string,
-  exactMax = countedMax,
+  exactMax = maxCounted,
 ): Promise<RecordCount> {
   const [counted] = await executor.query<{ count: number }>(countText, [clusterId, exactMax + 1]);
   const count = counted?.count ?? 0;

@@ -22,7 +22,7 @@ from "${timescaleSchema}".drop_chunks('${table}', older_than => now() - make_int
 }
 
 /** Deletes at most `rowsMax` of the records older than `days`, the oldest first. @returns the number of deleted records */
-export async function deleteOldRows(executor: SqlExecutor, days: number, rowsMax: number): Promise<number> {
+export async function deleteOldRows(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
   const text = `
 with deleted as (
   delete from telemetry where (gpu_key, time) in (
@@ -30,5 +30,5 @@ with deleted as (
   returning 1
 )
 select count(*)::int as deleted from deleted`;
-  return (await executor.query<{ deleted: number }>(text, [days, rowsMax]))[0]?.deleted ?? 0;
+  return (await executor.query<{ deleted: number }>(text, [days, maxRows]))[0]?.deleted ?? 0;
 }

@@ -23,8 +23,8 @@ const decodedMaxBytes = 64 * 1024 * 1024;
 const checkV1 = TypeCompiler.Compile(payloadV1);
 const checkV1Beta1 = TypeCompiler.Compile(payloadV1Beta1);
 
-/** Encodes a batch as a payload of the newest schema. JSON in columns compresses to about 4 bytes a sample; zstd's level 1 is
- *  its quickest. */
+/** Encodes a batch as a payload of the newest schema. JSON in columns compresses to about 4 bytes per sample; zstd's level 1
+ *  is its quickest. */
 export function encodeBatch(batch: RecordBatch): EncodedBatch {
   const payload = Bun.zstdCompressSync(JSON.stringify(toPayloadV1(batch)), { level: 1 });
   return { payload, encoding: jsonZstd, schemaVersion: "v1" };

@@ -37,7 +37,7 @@ export interface LiveBatch {
   readonly batch: RecordBatch;
 }
 
-/** Telemetry that exists only in the present, such as a scrape: it has no ranges and no end, and a batch that was missed
+/** Telemetry that can be read only as it happens, such as a scrape: it has no ranges and no end, and a batch that was missed
  *  cannot be read later. */
 export interface LiveSource {
   /** The same target, read in the same way, has the same id in every process and after a restart. */

@@ -31,7 +31,7 @@ export function keyedByInstant(sourceId: string, { timeMs, idempotencyKey, batch
 /** The messages of a batch: one, or several if its payload would be larger than the limit. The key of each names the batch
  *  and the part.
  *
- *  The parts before the last cover nothing of the source: its position may move only when the last part is published. */
+ *  The parts before the last cover no part of the source: its position may move only when the last part is published. */
 export function messagesOf({ idempotencyKey, source, batch }: KeyedBatch, maxBytes: number): OutgoingMessage[] {
   const parts = partsOf(batch, maxBytes);
   const traceId = crypto.randomUUID();

@@ -33,10 +33,10 @@ export interface GraphqlOptions extends Omit<GraphqlParts, "admission"> {
 }
 
 /** Limit of the subscriptions of all clients, over WebSockets and as events over HTTP. */
-const subscriptionsMax = 10_000;
+const maxSubscriptions = 10_000;
 
 /** Limits of two caches: one of parsed and validated documents, one of the errors of invalid documents. */
-const documentsMax = {
+const documentCacheOptions = {
   max: 1000,
   maxSize: 4 * 1024 * 1024,
   // plus 1, because the cache does not accept the size 0 of an empty document
@@ -46,7 +46,7 @@ const documentsMax = {
 /** GraphQL at /graphql: GET, POST, WebSocket (graphql-transport-ws) and, in a browser, GraphiQL. */
 export function graphqlRoutes(options: GraphqlOptions) {
   const { registry, stopping, wsMaxConnections } = options;
-  const admission = new Admission(subscriptionsMax, stopping);
+  const admission = new Admission(maxSubscriptions, stopping);
   const parts = { ...options, admission };
   const instance = new YogaInstance();
   const sockets = new GraphqlSockets({
@@ -94,8 +94,8 @@ function yogaOptions(
       return { operation };
     },
     parserAndValidationCache: {
-      documentCache: new LRUCache<string, DocumentNode>(documentsMax),
-      errorCache: new LRUCache<string, object>(documentsMax),
+      documentCache: new LRUCache<string, DocumentNode>(documentCacheOptions),
+      errorCache: new LRUCache<string, object>(documentCacheOptions),
     },
     maskedErrors: { maskError: (error: unknown) => toGraphqlError(error, parts.log) },
     plugins: [

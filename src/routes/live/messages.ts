@@ -7,7 +7,7 @@ import { metricFields, telemetryRecordSchema } from "../schemas/telemetry-record
 // The messages of /ws in both directions. Each is one JSON object. A record has the same fields as in the REST API.
 
 /** The most GPUs that one subscription may name. */
-const gpusMax = 1000;
+const maxGpus = 1000;
 
 const { gpu_uuid, cluster_id, hostname, namespace } = selectorFields;
 const recordFields = telemetryRecordSchema.properties;
@@ -33,7 +33,7 @@ const filtersSchema = Type.Object(
     gpu_uuids: Type.Optional(
       Type.Array(Type.String({ minLength: 1, maxLength: nameMaxLength, description: "UUID of a GPU" }), {
         minItems: 1,
-        maxItems: gpusMax,
+        maxItems: maxGpus,
         description: "Only these GPUs",
       }),
     ),

@@ -36,7 +36,7 @@ export async function disturb(faults: readonly Fault[], victims: Omit<Victims, "
   );
 }
 
-/** @returns a function that runs its works in the order of the calls, each after the end of the previous one */
+/** @returns a function that runs each given piece of work after the end of the previous one, in the order of the calls */
 function oneAfterTheOther(): (work: () => Promise<void>) => Promise<void> {
   let last = Promise.resolve();
   return (work) => {

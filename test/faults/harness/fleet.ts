@@ -23,7 +23,7 @@ export const etcdMembers = 3;
 export const collectors = 3;
 export const streamers = 2;
 
-/** A run's database takes some 20 MiB; the server itself, 40 and its log. */
+/** A run's database takes about 20 MiB; the server itself takes 40 MiB and its log. */
 const diskBytes = { cluster: 256 * 1024 ** 2, tables: 128 * 1024 ** 2 };
 
 /** Starts three members of etcd, and one PostgreSQL on small disks. Each member and each collector gets a host of its own if this

@@ -5,7 +5,7 @@ import type { QueueKeys } from "../../../src/pipeline/queue/etcd/queue-keys.ts";
 import type { CheckpointKeys } from "../../../src/pipeline/stream/assignment/checkpoint-keys.ts";
 import { hostOf, type Ledger } from "./ledger.ts";
 
-const examplesMax = 5;
+const maxExamples = 5;
 
 /** I1: every sample of the source is stored exactly once with its value, every other row is in quarantine once. */
 export async function checkContent(ledger: Ledger, database: PostgresClient): Promise<string[]> {
@@ -61,18 +61,18 @@ export async function checkHistory(ledger: Ledger, database: PostgresClient): Pr
 
 /** I2: no position of the source was stored by two messages, and none by no message. */
 export async function checkPositions(ledger: Ledger, database: PostgresClient): Promise<string[]> {
-  const stretches = await database.query<{ from: number; to: number; rows: number }>(
+  const ranges = await database.query<{ from: number; to: number; rows: number }>(
     `select from_offset::float8 as "from", to_offset::float8 as "to", rows from ingested_messages order by from_offset, to_offset`,
   );
   const wrong: string[] = [];
   let at = ledger.csv.indexOf("\n") + 1;
-  for (const { from, to } of stretches) {
-    if (from < at) wrong.push(`I2: the stretch ${from}-${to} begins inside another that ends at ${at}`);
+  for (const { from, to } of ranges) {
+    if (from < at) wrong.push(`I2: the range ${from}-${to} begins inside another that ends at ${at}`);
     if (from > at) wrong.push(`I1: nothing stored covers ${at}-${from}`);
     at = Math.max(at, to);
   }
   if (at !== ledger.csv.length) wrong.push(`I1: nothing stored covers ${at}-${ledger.csv.length}`);
-  const rows = stretches.reduce((sum, stretch) => sum + stretch.rows, 0);
+  const rows = ranges.reduce((sum, range) => sum + range.rows, 0);
   if (rows !== ledger.rows) wrong.push(`I2: the messages stored count ${rows} rows, the source has ${ledger.rows}`);
   return shortened(wrong);
 }
@@ -103,6 +103,6 @@ export async function checkLeftovers(
 
 /** The first few, and the number of the others. */
 export function shortened(wrong: readonly string[]): string[] {
-  if (wrong.length <= examplesMax) return [...wrong];
-  return [...wrong.slice(0, examplesMax), `... and ${wrong.length - examplesMax} more`];
+  if (wrong.length <= maxExamples) return [...wrong];
+  return [...wrong.slice(0, maxExamples), `... and ${wrong.length - maxExamples} more`];
 }

@@ -134,7 +134,7 @@ test("subscriptions beyond the limit are refused, until one has ended", () => {
   expect(() => admission.admit(liveRecords(feed, {}))).toThrow("stopping");
 });
 
-test("a gateway that stops closes its clients with 1012", async () => {
+test("a stopping gateway closes its clients with 1012", async () => {
   const own = await openLiveGateway();
   const socket = new WebSocket(`ws://127.0.0.1:${own.port}/graphql`, "graphql-transport-ws");
   await new Promise((resolve) => (socket.onopen = resolve));

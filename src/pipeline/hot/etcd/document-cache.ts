@@ -39,7 +39,7 @@ export interface GpuPlan {
 interface SlotWrite {
   readonly compare: readonly ICompare[];
   readonly success: readonly IRequestOp[];
-  /** The slots that it writes or removes; no other write of the same transaction may touch them. */
+  /** The slots that it writes or removes; no other write of the same transaction may change them. */
   readonly slots: readonly string[];
 }
 
@@ -136,7 +136,7 @@ export class DocumentCache {
     return this.gpus.get(uuid)?.slot;
   }
 
-  /** Replaces a host's cached slots by those in etcd, and caches the states of its GPUs.
+  /** Replaces a host's cached slots with those in etcd, and caches the states of its GPUs.
    *  @param kvs all keys below the host: its slots and its recent data */
   cacheHost(host: string, kvs: readonly IKeyValue[]): void {
     for (const [slot, { uuid }] of this.slotsOf(host)) this.releaseSlot(uuid, slot);

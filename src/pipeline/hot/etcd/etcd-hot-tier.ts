@@ -30,7 +30,7 @@ const defaultWindowMaxBytes = 64 * 1024 * 1024;
 const pauseFactor = 3;
 const pauseMaxMs = 250;
 /** The most batches in a flush, more than the workers of a collector can have. */
-const batchesMax = 1024;
+const maxBatches = 1024;
 
 interface PendingWrite {
   readonly updates: readonly GpuUpdate[];
@@ -52,7 +52,7 @@ export class EtcdHotTier implements HotTier {
     this.flusher = new Flusher({ ...options, expiringKeys: new ExpiringKeys({ ...options, windowMaxBytes }) });
     this.flushes = new GroupCommit(
       (writes) => this.flush(writes),
-      batchesMax,
+      maxBatches,
       () => options.clock.sleep(this.pauseMs),
     );
   }

@@ -3,7 +3,7 @@ import type { GpuPlan } from "./document-cache.ts";
 
 /** A document's change is a nested transaction of at most three operations, which count in addition to those around it. */
 const operationsOfWrite = 3;
-const operationsMax = transactionMaxOperations - operationsOfWrite;
+const maxOperations = transactionMaxOperations - operationsOfWrite;
 /** The operations for a host itself: its cluster's document, its own document, its data. */
 const operationsOfHost = 3;
 /** etcd refuses requests over 1.5 MiB; a smaller one delays other writers less. */
@@ -44,7 +44,7 @@ class Group {
     if (this.members.length === 0) return true;
     const { plan, entry } = member;
     return (
-      this.operations + this.costOf(member) <= operationsMax &&
+      this.operations + this.costOf(member) <= maxOperations &&
       this.bytes + (entry?.length ?? 0) <= groupMaxBytes &&
       (plan.write?.slots ?? []).every((slot) => !this.slots.has(slot))
     );

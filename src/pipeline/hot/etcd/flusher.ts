@@ -11,11 +11,11 @@ import { hotKeys } from "./hot-keys.ts";
 import { type GpuPlan, DocumentCache } from "./document-cache.ts";
 
 /** Processes may write the same documents at the same time; in each attempt one process succeeds. */
-const attemptsMax = 20;
+const maxAttempts = 20;
 /** Concurrent transactions: etcd writes several to disk at once, and handles 16 of this size from all processes. */
 const inFlightMax = 4;
 /** Keys or hosts read in one transaction: with the documents and recent data of the hosts, the response has some megabytes. */
-const readsMax = 32;
+const maxReads = 32;
 
 type Response = ITxnResponse["responses"][number];
 
@@ -43,7 +43,7 @@ export class Flusher {
     const rereadUuids = new Set<string>();
     const superseded = new Set<string>();
     for (let attempt = 0; pending.length > 0; attempt += 1) {
-      if (attempt === attemptsMax)
+      if (attempt === maxAttempts)
         throw new EtcdUnavailable("other processes keep changing the same documents of the hot tier");
       let plans = this.cache.plan(pending);
       const outdated = plans.filter(
@@ -88,8 +88,8 @@ export class Flusher {
 
   private async readAll(operations: readonly IRequestOp[]): Promise<Response[]> {
     const responses: Response[] = [];
-    for (let from = 0; from < operations.length; from += readsMax) {
-      const result = await this.options.client.txn({ success: operations.slice(from, from + readsMax) });
+    for (let from = 0; from < operations.length; from += maxReads) {
+      const result = await this.options.client.txn({ success: operations.slice(from, from + maxReads) });
       responses.push(...result.responses);
     }
     return responses;

@@ -27,7 +27,7 @@ export interface MemoryQueueOptions {
 
 /** Published keys are remembered for this time, up to this number; beyond that, only the store recognises duplicates. */
 const idempotencyWindowMs = 3_600_000;
-const idempotencyKeysMax = 100_000;
+const maxIdempotencyKeys = 100_000;
 
 interface Entry {
   readonly envelope: MessageEnvelope;
@@ -58,7 +58,7 @@ export class MemoryQueue implements Queue, DeadLetters {
 
   constructor(private readonly options: MemoryQueueOptions) {
     this.published = new LRUCache({
-      max: idempotencyKeysMax,
+      max: maxIdempotencyKeys,
       ttl: idempotencyWindowMs,
       ttlResolution: 0,
       perf: { now: () => options.clock.nowMs() },

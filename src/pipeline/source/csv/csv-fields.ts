@@ -1,6 +1,6 @@
 import { parse } from "csv-parse/sync";
 
-/** Splits rows into their fields with csv-parse: a bare quote in an unquoted field is text, and a CR alone is data.
+/** Splits rows into their fields with csv-parse: a quote in an unquoted field is text, and a CR alone is data.
  *  @param bytes whole rows with their line ends; blank lines between them are skipped
  *  @returns undefined if csv-parse refuses them */
 export function csvFields(bytes: Buffer): string[][] | undefined {

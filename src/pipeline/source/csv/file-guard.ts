@@ -32,7 +32,7 @@ export class FileGuard {
 
   constructor(private readonly options: FileGuardOptions) {}
 
-  /** Reads the directory entry (some 20 us), and the file's head if the entry has changed.
+  /** Reads the directory entry (about 20 us), and the file's head if the entry has changed.
    *  @throws UnusableSource if the file was shortened, deleted or replaced */
   async check(): Promise<void> {
     const status = await this.readStatus();

@@ -15,7 +15,7 @@ export interface GpuCells {
   readonly labelCells: readonly (readonly [name: string, value: string])[];
 }
 
-/** The key of a GPU has about 250 characters, so the cache holds some 16,000 GPUs, or 30 MB with their objects. */
+/** The key of a GPU has about 250 characters, so the cache holds about 16,000 GPUs, or 30 MB with their objects. */
 const keysMaxLength = 4 * 1024 * 1024;
 /** Rows of the same GPU and metric repeat their cells. If the cells were evicted, the labels are parsed again. */
 const cellsMaxLength = 2 * 1024 * 1024;

@@ -9,7 +9,7 @@ export interface ParsedLabels {
 }
 
 /** More than any exporter writes; these limits keep a GPU's attributes small for any input. */
-const labelsMax = 64;
+const maxLabels = 64;
 const labelMaxLength = 256;
 const textMaxLength = 64 * 1024;
 
@@ -36,7 +36,7 @@ export function parseLabels(text: string): ParsedLabels {
   let driverVersion = "";
   const readable = cutText(text, textMaxLength);
   let at = 0;
-  while (at < readable.length && found.size < labelsMax) {
+  while (at < readable.length && found.size < maxLabels) {
     const pair = nextPair(readable, at);
     if (pair === undefined) break;
     at = pair.next;

@@ -10,7 +10,7 @@ const targetOccupancy = 0.8;
 /** Mean time in which free GPUs beyond that share get a job. */
 const refillSeconds = 20;
 /** Maximum number of hosts that are tried for a job before it is dropped; keeps a tick cheap in a full fleet. */
-const hostsTriedMax = 64;
+const maxHostsTried = 64;
 
 const jobKinds: readonly JobKind[] = [
   "training",
@@ -67,7 +67,7 @@ const profiles: Readonly<Record<JobKind, JobProfile>> = {
   },
 };
 
-/** Starts jobs on free GPUs and ends them when their time is over. */
+/** Starts jobs on free GPUs and ends them when their time is up. */
 export class Scheduler {
   private jobs: Job[] = [];
   private readonly gpuCount: number;
@@ -117,7 +117,7 @@ export class Scheduler {
   private findPlaces(hostCount: number, gpusPerHost: number): SimulatedGpu[][] {
     const places: SimulatedGpu[][] = [];
     const first = this.random.index(this.hosts.length);
-    for (let step = 0; step < Math.min(this.hosts.length, hostsTriedMax) && places.length < hostCount; step += 1) {
+    for (let step = 0; step < Math.min(this.hosts.length, maxHostsTried) && places.length < hostCount; step += 1) {
       const host = this.hosts[(first + step) % this.hosts.length];
       const free = host?.gpus.filter((gpu) => gpu.isFree) ?? [];
       const wanted = Math.min(gpusPerHost, host?.gpus.length ?? 0);

@@ -3,7 +3,7 @@ import { type CurrentGpu, readCurrentGpus, readGpuRevision } from "../../../db/s
 import { awaitChanges } from "../../../db/sql/gpu-states.ts";
 
 /** The cache is cleared above this size, so that decommissioned GPUs do not accumulate: three times the largest fleet. */
-const gpusMax = 300_000;
+const maxGpus = 300_000;
 
 /** A cache of the database's GPUs, so that batches without changes do not read them.
  *
@@ -54,7 +54,7 @@ export class GpuDirectory {
   }
 
   private async read(uuids: readonly string[]): Promise<void> {
-    if (this.gpus.size > gpusMax) this.clear();
+    if (this.gpus.size > maxGpus) this.clear();
     // an empty cache reads the GPUs of its batches, not all that ever changed
     const afterRevision = this.gpus.size === 0 ? Number.MAX_SAFE_INTEGER : this.revision;
     const { revision, gpus } = await this.client.transaction(async (executor) => {

@@ -44,7 +44,7 @@ export function rangeText({ from, to, at }: PlannedRange): string {
   return JSON.stringify(stored);
 }
 
-/** True when nothing of the range is left to publish. */
+/** True when no part of the range is left to publish. */
 export function isRead({ at, to }: PlannedRange): boolean {
   return at.offset >= to.offset;
 }

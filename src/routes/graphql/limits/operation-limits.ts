@@ -18,7 +18,7 @@ import { type OperationSize, sizeOfOperation } from "./operation-size.ts";
 
 /** Tokens that a document may have: about ten times as many as a large dashboard needs. The time of validation grows
  *  with the square of their number. */
-const tokensMax = 2000;
+const maxTokens = 2000;
 
 /** The largest operation that is executed. GraphiQL's introspection has a depth of 15. A million values take about a
  *  second, during which the process answers no other request. */
@@ -51,11 +51,11 @@ export function operationLimits(view: FleetView): Plugin {
 
 function parseWithinLimit(source: string | Source, options?: ParseOptions): DocumentNode {
   try {
-    return parse(source, { ...options, maxTokens: tokensMax });
+    return parse(source, { ...options, maxTokens: maxTokens });
   } catch (error) {
-    if (!(error instanceof GraphQLError) || !error.message.includes(`${tokensMax} tokens`)) throw error;
-    const message = `The document is too large: it has more than ${tokensMax} tokens; split it into several requests`;
-    throw graphqlError("OPERATION_TOO_LARGE", message, { limit: "tokens", max: tokensMax });
+    if (!(error instanceof GraphQLError) || !error.message.includes(`${maxTokens} tokens`)) throw error;
+    const message = `The document is too large: it has more than ${maxTokens} tokens; split it into several requests`;
+    throw graphqlError("OPERATION_TOO_LARGE", message, { limit: "tokens", max: maxTokens });
   }
 }
 

@@ -39,7 +39,7 @@ type Wire = Pick<Bun.ServerWebSocket<GraphqlSocket>, "send" | "close" | "getBuff
 /** If Bun's buffer holds this many bytes, nothing more is sent until it is empty. */
 const behindBytes = 64 * 1024;
 /** Operations that a connection may run at a time. */
-const operationsMax = 100;
+const maxOperations = 100;
 /** Close code for a service that restarts: the client should connect again.
  *  Source: https://www.iana.org/assignments/websocket/websocket.xhtml#close-code-number */
 const serviceRestart = 1012;
@@ -65,8 +65,8 @@ export class GraphqlSockets {
       execute: (args) => operationOf(args).execute(args),
       subscribe: (args) => operationOf(args).subscribe(args),
       onSubscribe: ({ extra, subscriptions }, _, params) =>
-        Object.keys(subscriptions).length > operationsMax
-          ? [graphqlError("TOO_MANY_SUBSCRIPTIONS", `A connection may run ${operationsMax} operations at a time`)]
+        Object.keys(subscriptions).length > maxOperations
+          ? [graphqlError("TOO_MANY_SUBSCRIPTIONS", `A connection may run ${maxOperations} operations at a time`)]
           : prepare(yoga().getEnveloped({ request: extra.request, params }), params),
     });
     stopping.addEventListener("abort", () => {

@@ -89,7 +89,7 @@ function unknownParameter(name: string, names: readonly string[]): ApiError {
   });
 }
 
-/** The schema for OpenAPI. Elysia accepts any value, because `transform` has already replaced the texts by checked
+/** The schema for OpenAPI. Elysia accepts any value, because `transform` has already replaced the texts with checked
  *  values. */
 function schemaOf<Of extends Parameters>(parameters: Of) {
   const properties = Object.fromEntries(

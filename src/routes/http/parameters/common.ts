@@ -34,7 +34,7 @@ export function limit(options: LimitOptions = {}): Parameter<number> {
 }
 
 /** How many metrics a request may name. */
-const metricsMax = 20;
+const maxMetrics = 20;
 
 /** Names of metrics.
  *  @param effect the effect of the parameter and its default, as the end of the description */
@@ -45,7 +45,7 @@ export function metricsParameter(effect: string): Parameter<readonly string[] | 
       {
         noun: "metric",
         source: "/api/v1/metrics",
-        maxItems: metricsMax,
+        maxItems: maxMetrics,
         description: ({ listSuffix }) => `Names from /api/v1/metrics${listSuffix}; ${effect}`,
         example: "temperature,power_draw",
       },

@@ -6,7 +6,7 @@ import { type ClusterStats, metricSpreadsOf, sufficeForStats } from "./cluster-s
 import { toApiClusters } from "../../schemas/hierarchy.ts";
 
 /** Maximum number of records that one request reads. */
-const recordsMax = 10_000;
+const maxRecords = 10_000;
 
 /** The fleet in memory has the newest values; the store counts the history. */
 interface StatsSources {
@@ -53,6 +53,6 @@ async function newestValues(
   const fromMs = newestAtMs - activeLagMs;
   const newest = fleet.latest({ clusterId }).filter(({ timeMs }) => timeMs >= fromMs);
   if (sufficeForStats(newest)) return newest;
-  return (await queries.history.records({ gpus: { clusterId }, range: { fromMs, toMs: Infinity }, limit: recordsMax }))
+  return (await queries.history.records({ gpus: { clusterId }, range: { fromMs, toMs: Infinity }, limit: maxRecords }))
     .elements;
 }

@@ -8,7 +8,7 @@ import { selectorOf } from "../../schemas/gpu-selector.ts";
 const metricsDefault = ["gpu_utilization", "memory_utilization", "temperature", "power_draw"];
 const windowDefaultMs = 3_600_000;
 /** Enough for the minutes of an hour for 1,600 hosts. */
-const rowsMax = 100_000;
+const maxRows = 100_000;
 
 /** How many rows an answer may have. */
 export function aggregateLimit(bounds: { readonly maximum: number; readonly byDefault: number }): Parameter<number> {
@@ -34,7 +34,7 @@ export const aggregateQuery = {
   ),
   cluster_id: gpuSelection.cluster_id,
   hostname: gpuSelection.hostname,
-  limit: aggregateLimit({ maximum: rowsMax, byDefault: limitMax }),
+  limit: aggregateLimit({ maximum: maxRows, byDefault: limitMax }),
 };
 
 /** Makes a filter from a request's values.

@@ -11,10 +11,10 @@ import { telemetryRecordSchema, toApiRecord } from "../../schemas/telemetry-reco
 
 const { gpu_uuid, cluster_id, hostname, namespace } = gpuSelection;
 const filters = { gpu_uuid, cluster_id, hostname, namespace };
-const uuidsMax = 1000;
+const maxUuids = 1000;
 const uuidsArgument: GraphQLFieldConfigArgumentMap = {
   gpuUuids: {
-    description: `Only these GPUs, at most ${uuidsMax}`,
+    description: `Only these GPUs, at most ${maxUuids}`,
     type: new GraphQLList(new GraphQLNonNull(GraphQLString)),
   },
 };
@@ -42,7 +42,7 @@ function selectorIn(args: Readonly<Record<string, unknown>>): GpuSelector {
   const selector = selectorOf(parametersOf(filters, args));
   const uuids = (args["gpuUuids"] as readonly string[] | null | undefined) ?? undefined;
   if (uuids === undefined) return selector;
-  if (uuids.length > uuidsMax) throw badInput(`gpuUuids has ${uuids.length} elements; expected at most ${uuidsMax}`);
+  if (uuids.length > maxUuids) throw badInput(`gpuUuids has ${uuids.length} elements; expected at most ${maxUuids}`);
   if (selector.uuids !== undefined) {
     throw badInput("Both gpuUuid and gpuUuids are given; expected only one of them");
   }
