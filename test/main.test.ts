@@ -57,11 +57,11 @@ test("a CSV file that does not exist ends it with status 1 and names the file, b
 });
 
 test("a port that is in use ends it with status 1 and names the port", async () => {
-  const taken = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
-  const pipeline = start("taken", { PORT: String(taken.port), ROLE: "gateway" });
+  const occupied = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
+  const pipeline = start("taken", { PORT: String(occupied.port), ROLE: "gateway" });
   expect(await pipeline.subprocess.exited).toBe(1);
-  expect(pipeline.output()).toContain(`127.0.0.1:${taken.port}`);
-  await taken.stop(true);
+  expect(pipeline.output()).toContain(`127.0.0.1:${occupied.port}`);
+  await occupied.stop(true);
 });
 
 test("a port that another pipeline listens on ends it with status 1 and names the port", async () => {

@@ -15,7 +15,7 @@ export interface EtcdMember {
   readonly pid: number;
   /** Sends a signal, SIGKILL by default, and waits until the process has ended. */
   kill(signal?: NodeJS.Signals): Promise<void>;
-  /** Resolves when it is healthy. */
+  /** Resolves when the member is healthy. */
   start(): Promise<void>;
   /** Sends a signal, such as SIGSTOP or SIGCONT, and does not wait. */
   signal(signal: NodeJS.Signals): void;

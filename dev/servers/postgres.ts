@@ -13,15 +13,16 @@ export interface PostgresServer {
   readonly url: string;
   /** The id of the server's first process on this machine. */
   readonly pid: number;
-  /** Sends a signal, SIGKILL by default, and waits until all its processes have ended; SIGINT is its fast shutdown. */
+  /** Sends a signal, SIGKILL by default, and waits until all processes of the server have ended; SIGINT is PostgreSQL's fast
+   *  shutdown. */
   kill(signal?: NodeJS.Signals): Promise<void>;
-  /** Starts it again with its data and port; resolves when it answers, after any recovery. */
+  /** Restarts the server with its data and port; resolves when the server answers, after any recovery. */
   start(): Promise<void>;
-  /** Sends a signal, such as SIGSTOP or SIGCONT, to all its processes and does not wait. */
+  /** Sends a signal, such as SIGSTOP or SIGCONT, to all processes of the server and does not wait. */
   signal(signal: NodeJS.Signals): void;
   /** Undefined unless `diskBytes` was given. */
   readonly disks: Readonly<Record<PostgresDisk, SmallDisk>> | undefined;
-  /** Stops it and removes its data. */
+  /** Stops the server and removes its data. */
   readonly stop: () => Promise<void>;
 }
 

@@ -28,16 +28,16 @@ export async function watch(output: Output, options: WatchOptions): Promise<void
     // the gateway refuses unknown names
     ...(metrics === undefined ? {} : { metrics: metrics.split(",") as MetricName[] }),
   };
-  let shown = 0;
+  let shownCount = 0;
   let isSubscribed = false;
   const live = liveTelemetry({
     baseUrl: output.url,
     filters,
     onUpdate: (update) => {
-      if (shown >= count) return;
+      if (shownCount >= count) return;
       print(output.asJson ? JSON.stringify(update) : lineOf(update));
-      shown += 1;
-      if (shown >= count) live.close();
+      shownCount += 1;
+      if (shownCount >= count) live.close();
     },
     onMessage: (message) => {
       if (message.type === "subscribed") isSubscribed = true;

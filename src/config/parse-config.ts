@@ -143,8 +143,8 @@ function toText(schema: Setting["schema"], value: unknown): string {
 }
 
 function errorOf(schema: Setting["schema"], text: string): string {
-  const shown = schema.secret ? "(hidden)" : text;
-  return `${schema.env}=${shown} is not usable: expected ${typeText(schema)} (${schema.description})`;
+  const shownText = schema.secret ? "(hidden)" : text;
+  return `${schema.env}=${shownText} is not usable: expected ${typeText(schema)} (${schema.description})`;
 }
 
 /** Describes the values that a setting accepts. */

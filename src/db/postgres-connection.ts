@@ -117,14 +117,14 @@ export class PostgresConnection implements SqlTransaction {
     }
   }
 
-  /** Closes it by the protocol; statements under way fail. */
+  /** Closes the connection by the protocol; statements under way fail. */
   async end(): Promise<void> {
     this.lose();
     await this.sql.end({ timeout: endTimeoutSeconds });
     this.socket?.destroy();
   }
 
-  /** Closes it at once; statements under way fail. */
+  /** Closes the connection at once; statements under way fail. */
   destroy(): void {
     this.lose();
     void this.sql.end({ timeout: 0 }).catch(() => undefined);

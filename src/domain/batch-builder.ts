@@ -28,8 +28,8 @@ class Column {
   }
 }
 
-/** Collects samples in any order and merges those of one GPU and instant into one record.
- *  Judge values before (see value.ts): every added value is stored. */
+/** Collects samples in any order and merges those of one GPU and instant into one record. Check values first (see value.ts):
+ *  every added value is stored. */
 export class BatchBuilder {
   private gpus: Gpu[] = [];
   private gpuIndexByUuid = new Map<string, number>();

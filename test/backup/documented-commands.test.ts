@@ -109,7 +109,7 @@ test("a copy of the embedded store restores it", async () => {
   const commands = (await commandsUnder(page, "The embedded store")).filter((command) => /^(?:cp|rm) /.test(command));
   expect(commands).toHaveLength(3);
   await run(commands);
-  const again = await importCsv(csvFile, env);
-  expect(again).toContain("is already imported; it has no new rows");
-  expect(again).toMatch(/records stored +0 +160\n/);
+  const secondOutput = await importCsv(csvFile, env);
+  expect(secondOutput).toContain("is already imported; it has no new rows");
+  expect(secondOutput).toMatch(/records stored +0 +160\n/);
 });

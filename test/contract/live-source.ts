@@ -109,10 +109,10 @@ export function exerciseLiveSource(name: string, open: (clock: ManualClock) => P
       await reading.next();
       await clock.advance(10 * intervalMs);
       await reading.return?.();
-      const late = new Reading(source, startMs);
+      const laterReading = new Reading(source, startMs);
       await clock.advance(0);
-      await late.end();
-      for (const timeMs of late.timesMs) expect(timeMs).toBeGreaterThan(clock.nowMs() - 2 * intervalMs);
+      await laterReading.end();
+      for (const timeMs of laterReading.timesMs) expect(timeMs).toBeGreaterThan(clock.nowMs() - 2 * intervalMs);
     });
 
     test("an abort ends a read without an error, even while it waits for the next reading", async () => {

@@ -115,15 +115,15 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
     test("a message whose lease ended is delivered to another consumer, and the late owner's acknowledgement is refused", async () => {
       const { queue, letLeasesEnd } = await start();
       await publish(queue, "one");
-      const late = await claimOne(queue);
+      const lateDelivery = await claimOne(queue);
       await letLeasesEnd();
-      const taken = await claimOne(queue);
-      expect(taken).toMatchObject({ attempt: 2, envelope: { id: late.envelope.id } });
-      expect(await queue.acknowledge([late])).toEqual([late]);
-      expect(await queue.extend([late])).toEqual([late]);
-      await queue.reject(late, "too late to matter");
+      const secondDelivery = await claimOne(queue);
+      expect(secondDelivery).toMatchObject({ attempt: 2, envelope: { id: lateDelivery.envelope.id } });
+      expect(await queue.acknowledge([lateDelivery])).toEqual([lateDelivery]);
+      expect(await queue.extend([lateDelivery])).toEqual([lateDelivery]);
+      await queue.reject(lateDelivery, "too late to matter");
       expect(await queue.stats()).toMatchObject({ readyMessages: 0, inFlightMessages: 1 });
-      expect(await queue.acknowledge([taken])).toEqual([]);
+      expect(await queue.acknowledge([secondDelivery])).toEqual([]);
     });
 
     test("a rejected message is delivered again at once, and dead-lettered with the last error after its last attempt", async () => {

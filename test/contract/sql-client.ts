@@ -138,9 +138,9 @@ export function exerciseSqlClient(name: string, open: () => Promise<SqlClient>):
             [1, "existing"],
           ])(transaction);
           const second = await copyInto("copied_twice", [[5, "after"]])(transaction);
-          const own = await copyInto("copied_twice", [[3, "the transaction's own"]])(transaction);
+          const isOwnCopied = await copyInto("copied_twice", [[3, "the transaction's own"]])(transaction);
           await transaction.query("insert into copied_twice values (6, 'last')");
-          return [first, second, own];
+          return [first, second, isOwnCopied];
         });
         expect(added).toEqual([false, true, false]);
         expect(await rowsOf("copied_twice")).toEqual([

@@ -124,8 +124,8 @@ for (const [kind, plain] of [
 }
 
 test("every message is stored once although all workers store all messages and the server is killed", async () => {
-  const own = await startPostgres();
-  const { url } = own;
+  const ownPostgres = await startPostgres();
+  const { url } = ownPostgres;
   const stores = [await openPostgresStore({ url, migrate: true }), await openPostgresStore({ url, migrate: true })];
   const messages = overlappingMessages(4, 4);
   const results: IngestResult[] = [];
@@ -140,8 +140,8 @@ test("every message is stored once although all workers store all messages and t
   );
   for (let kills = 1; kills <= 3; kills += 1) {
     await until(() => results.length >= kills * messages.length);
-    await own.kill();
-    await own.start();
+    await ownPostgres.kill();
+    await ownPostgres.start();
   }
   await Promise.all(workers);
   expect(results).toHaveLength(8 * messages.length);
@@ -150,5 +150,5 @@ test("every message is stored once although all workers store all messages and t
   expect(results.filter(({ duplicate }) => !duplicate).length).toBeLessThanOrEqual(messages.length);
   await expectEveryValueOnce(stores[0] as OpenStore, messages.length);
   await Promise.all(stores.map(({ close }) => close()));
-  await own.stop();
+  await ownPostgres.stop();
 });

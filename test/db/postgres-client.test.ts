@@ -172,9 +172,9 @@ describe("connections", () => {
       server.signal("SIGCONT");
     }
     expect(await client.query("select 1 as one")).toEqual([{ one: 1 }]);
-    const own = "select from pg_stat_activity where application_name = 'gpu-telemetry-pipeline'";
+    const ownSessions = "select from pg_stat_activity where application_name = 'gpu-telemetry-pipeline'";
     // the abandoned connections were closed, and the server has noticed
-    await until(async () => (await client.query(own)).length === 1);
+    await until(async () => (await client.query(ownSessions)).length === 1);
   });
 
   test.each(["SIGKILL", "SIGINT"] as const)("after a restart (%s) the next call finds the server", async (signal) => {

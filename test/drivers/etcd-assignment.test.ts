@@ -95,10 +95,10 @@ test("a range whose owner's lease ends goes to another streamer at its checkpoin
   const { kvs } = await client.range({ key: Buffer.from(mine.checkpoint?.ownerKey ?? "") });
   await client.revokeLease(kvs[0]?.lease ?? "");
   const other = openAssignment();
-  const taken = (await other.claim(source, never)) as ClaimedRange;
-  expect(taken.range.from).toEqual((first as RangeBatch).range.to);
-  const late = await opened.settle(mine, second as RangeBatch).catch((error: unknown) => error);
-  expect(late).toBeInstanceOf(RangeLost);
+  const takenRange = (await other.claim(source, never)) as ClaimedRange;
+  expect(takenRange.range.from).toEqual((first as RangeBatch).range.to);
+  const lateError = await opened.settle(mine, second as RangeBatch).catch((error: unknown) => error);
+  expect(lateError).toBeInstanceOf(RangeLost);
   expect((await queue.stats()).readyMessages).toBe(1);
   await Promise.all([other.close(), assignment.close(), opened.close()]);
 });

@@ -93,11 +93,11 @@ test("a streamer whose lease ended publishes nothing more, and its successor rep
   const { kvs } = await client.range({ key: Buffer.from(mine.checkpoint?.ownerKey ?? "") });
   await client.revokeLease(kvs[0]?.lease ?? "");
   const other = openAssignment();
-  const taken = (await other.claim(source, never)) as ClaimedSource;
-  expect(taken.afterMs).toBe(batchAt(source.sourceId, 1).timeMs);
-  const late = await settle(mine, batchAt(source.sourceId, 2)).catch((error: unknown) => error);
-  expect(late).toBeInstanceOf(RangeLost);
-  await settle(taken, batchAt(source.sourceId, 2));
+  const takenSource = (await other.claim(source, never)) as ClaimedSource;
+  expect(takenSource.afterMs).toBe(batchAt(source.sourceId, 1).timeMs);
+  const lateError = await settle(mine, batchAt(source.sourceId, 2)).catch((error: unknown) => error);
+  expect(lateError).toBeInstanceOf(RangeLost);
+  await settle(takenSource, batchAt(source.sourceId, 2));
   expect((await queue.stats()).readyMessages).toBe(2);
   await Promise.all([assignment.close(), other.close(), close()]);
 });

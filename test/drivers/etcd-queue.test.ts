@@ -30,9 +30,9 @@ for (const [name, options] of Object.entries(settings)) {
     let topics = 0;
 
     beforeAll(async () => {
-      const own = options && (await startEtcd(options));
-      cluster = own ?? (await provideEtcd());
-      const tls = own?.tls;
+      const ownCluster = options && (await startEtcd(options));
+      cluster = ownCluster ?? (await provideEtcd());
+      const tls = ownCluster?.tls;
       client = new EtcdClient({
         endpoints: cluster.endpoints,
         user: options?.user,

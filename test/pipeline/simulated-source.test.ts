@@ -86,12 +86,12 @@ test("a delayed reader skips missed intervals instead of catching up in a burst"
   const reading = openSource(clock).read(-Infinity, halt.signal)[Symbol.asyncIterator]();
   await reading.next();
   await clock.advance(10_000);
-  const late = (await reading.next()).value as LiveBatch;
-  expect(late.batch.timesMs[0]).toBe(firstTickMs + 10_000);
+  const lateBatch = (await reading.next()).value as LiveBatch;
+  expect(lateBatch.batch.timesMs[0]).toBe(firstTickMs + 10_000);
   const waiting = reading.next();
   await clock.advance(1000);
-  const punctual = (await waiting).value as LiveBatch;
-  expect(punctual.batch.timesMs[0]).toBe(firstTickMs + 11_000);
+  const punctualBatch = (await waiting).value as LiveBatch;
+  expect(punctualBatch.batch.timesMs[0]).toBe(firstTickMs + 11_000);
   halt.abort();
   expect((await reading.next()).done).toBe(true);
 });

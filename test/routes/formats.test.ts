@@ -182,8 +182,8 @@ describe("compression", () => {
 
   test("the ETag is the same with and without compression: a client that has it gets 304", async () => {
     const etag = (await gateway.get("/api/v1/gpus")).headers.get("etag") ?? "";
-    const again = await gateway.get("/api/v1/gpus", { headers: { ...gzip.headers, "if-none-match": etag } });
-    expect([again.status, await again.text()]).toEqual([304, ""]);
+    const repeatedResponse = await gateway.get("/api/v1/gpus", { headers: { ...gzip.headers, "if-none-match": etag } });
+    expect([repeatedResponse.status, await repeatedResponse.text()]).toEqual([304, ""]);
   });
 });
 

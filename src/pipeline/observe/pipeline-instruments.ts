@@ -32,7 +32,7 @@ export function pipelineInstruments(registry: Registry): PipelineListener {
   const duplicates = counter("telemetry_duplicate_messages_total", "Messages that were already stored");
   const refused = counter("telemetry_refused_deliveries_total", "Deliveries returned to the queue");
   const retries = counter("telemetry_retries_total", "Calls to the store or the queue that were retried");
-  const tooLate = counter(
+  const staleAcknowledgements = counter(
     "telemetry_stale_acknowledgements_total",
     "Acknowledgements of a claim that had already ended",
   );
@@ -54,7 +54,7 @@ export function pipelineInstruments(registry: Registry): PipelineListener {
     duplicates,
     refused,
     retries,
-    tooLate,
+    tooLate: staleAcknowledgements,
     rejected,
   });
 }

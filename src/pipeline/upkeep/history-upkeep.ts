@@ -35,8 +35,8 @@ export class HistoryUpkeep extends BaseService {
 
   override activity(): string {
     const { keepDays } = this.options;
-    const shown = (days: number): string => (days === 0 ? "forever" : `${days} days`);
-    return `records are kept ${shown(keepDays.raw)}, rollups a minute ${shown(keepDays["1m"])}, an hour ${shown(keepDays["1h"])}`;
+    const formatDays = (days: number): string => (days === 0 ? "forever" : `${days} days`);
+    return `records are kept ${formatDays(keepDays.raw)}, 1-minute rollups ${formatDays(keepDays["1m"])}, 1-hour rollups ${formatDays(keepDays["1h"])}`;
   }
 
   protected override async run(): Promise<void> {

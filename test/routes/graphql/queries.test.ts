@@ -85,9 +85,9 @@ describe("the hierarchy", () => {
 });
 
 test("dead letters are listed, delivered again and deleted", async () => {
-  const own = gatewayOver(stored);
-  const [one, two] = await addTwoDeadLetters(own.queue);
-  const askOwn = asker(own);
+  const ownGateway = gatewayOver(stored);
+  const [one, two] = await addTwoDeadLetters(ownGateway.queue);
+  const askOwn = asker(ownGateway);
   expect((await askOwn("{ deadLetters { letters { id lastError } nextCursor } }")).data).toEqual({
     deadLetters: {
       letters: [one, two].map((id) => ({ id, lastError: "the store refused the data" })),
@@ -100,18 +100,18 @@ test("dead letters are listed, delivered again and deleted", async () => {
   expect((await askOwn(`mutation { deleteDeadLetter(id: "${two}") { id } }`)).data).toEqual({
     deleteDeadLetter: { id: two },
   });
-  expect(await own.queue.stats()).toMatchObject({ readyMessages: 2, deadMessages: 0 });
+  expect(await ownGateway.queue.stats()).toMatchObject({ readyMessages: 2, deadMessages: 0 });
 });
 
 test("several dead letters are delivered again at once, the oldest first", async () => {
-  const own = gatewayOver(stored);
-  const [one, two] = await addTwoDeadLetters(own.queue);
-  const askOwn = asker(own);
+  const ownGateway = gatewayOver(stored);
+  const [one, two] = await addTwoDeadLetters(ownGateway.queue);
+  const askOwn = asker(ownGateway);
   const redrive = "mutation ($limit: Int) { redriveDeadLetters(limit: $limit) { id } }";
   expect((await askOwn(redrive, { limit: 1 })).data).toEqual({ redriveDeadLetters: [{ id: one }] });
   expect((await askOwn(redrive)).data).toEqual({ redriveDeadLetters: [{ id: two }] });
   expect((await askOwn(redrive)).data).toEqual({ redriveDeadLetters: [] });
-  expect(await own.queue.stats()).toMatchObject({ readyMessages: 3, deadMessages: 0 });
+  expect(await ownGateway.queue.stats()).toMatchObject({ readyMessages: 3, deadMessages: 0 });
 });
 
 describe("an operation that fails", () => {
@@ -138,10 +138,10 @@ describe("an operation that fails", () => {
   }
 
   test("without the store, history has an error and the fleet is still answered", async () => {
-    const own = await openFleetStore();
-    const orphan = gatewayOver(own);
+    const orphanStore = await openFleetStore();
+    const orphan = gatewayOver(orphanStore);
     await orphan.get("/health/live");
-    await own.close();
+    await orphanStore.close();
     const askOrphan = asker(orphan);
     expect(codeOf(await askOrphan("{ telemetry { resolution } }"))).toBe("SERVICE_UNAVAILABLE");
     expect((await askOrphan("{ gpus { uuid } }")).data).toMatchObject({ gpus: [{}, {}, {}, {}] });

@@ -62,8 +62,8 @@ test.each(transports)(
     gateway = await openLiveGateway();
     const client = await connected(gateway.port, sent);
     socket = client;
-    const own = gateway;
-    await until(async () => (await own.instrument("telemetry_graphql_subscriptions")) === 1);
+    const openGateway = gateway;
+    await until(async () => (await openGateway.instrument("telemetry_graphql_subscriptions")) === 1);
     await flood(gateway);
     const newest = new Set<string>();
     let bytes = 0;

@@ -135,11 +135,11 @@ test("subscriptions beyond the limit are refused, until one has ended", () => {
 });
 
 test("a stopping gateway closes its clients with 1012", async () => {
-  const own = await openLiveGateway();
-  const socket = new WebSocket(`ws://127.0.0.1:${own.port}/graphql`, "graphql-transport-ws");
+  const ownGateway = await openLiveGateway();
+  const socket = new WebSocket(`ws://127.0.0.1:${ownGateway.port}/graphql`, "graphql-transport-ws");
   await new Promise((resolve) => (socket.onopen = resolve));
   const closed = new Promise<CloseEvent>((resolve) => (socket.onclose = resolve));
-  own.stopping.abort();
+  ownGateway.stopping.abort();
   expect((await closed).code).toBe(1012);
-  await own.close();
+  await ownGateway.close();
 });

@@ -92,7 +92,7 @@ test("a client that sends requests and never reads the answers is closed", async
   const socket = await openSilentClient(gateway.port, []);
   silent.push(socket);
   await until(async () => (await gateway.instrument("telemetry_websocket_connections")) === 1);
-  const asking = (async () => {
+  const sending = (async () => {
     const frames = Buffer.concat(Array.from({ length: 500 }, () => textFrame(JSON.stringify(request))));
     for (let round = 0; round < 100 && !socket.destroyed; round += 1) {
       socket.write(frames);
@@ -100,7 +100,7 @@ test("a client that sends requests and never reads the answers is closed", async
     }
   })();
   await until(async () => (await gateway.instrument("telemetry_websocket_closed_total")) === 1);
-  await asking;
+  await sending;
   expect(await gateway.instrument("telemetry_websocket_connections")).toBe(0);
 }, 30_000);
 

@@ -140,11 +140,11 @@ test("while records arrive, each comes once and in order, from the history or li
   const gpus = ["GPU-x", "GPU-y", "GPU-z"];
   const historySeconds = 400;
   for (let round = 0; round < 8; round += 1) {
-    const own = gpus.map((gpu) => `${gpu}-${round}`);
+    const roundGpus = gpus.map((gpu) => `${gpu}-${round}`);
     // each round has its own cluster, because one replay is limited
     const clusterId = `cluster-${round}`;
     const seconds = Array.from({ length: historySeconds }, (_, second) => second);
-    await gateway.store(...seconds.flatMap((second) => own.map((gpu) => record(gpu, second, { clusterId }))));
+    await gateway.store(...seconds.flatMap((second) => roundGpus.map((gpu) => record(gpu, second, { clusterId }))));
     const lastSecond = historySeconds + 60;
     // stores before it publishes, as the collector does, with random delays between the two and between records
     const produce = async (gpu: string): Promise<void> => {
@@ -155,8 +155,12 @@ test("while records arrive, each comes once and in order, from the history or li
         if (Math.random() < 0.5) await Bun.sleep(Math.random() * 4);
       }
     };
-    const producing = Promise.all(own.map(produce));
-    const requested = { gpus: { gpu_uuids: own }, cluster: { cluster: clusterId }, one: { gpu_uuid: own[0] } };
+    const producing = Promise.all(roundGpus.map(produce));
+    const requested = {
+      gpus: { gpu_uuids: roundGpus },
+      cluster: { cluster: clusterId },
+      one: { gpu_uuid: roundGpus[0] },
+    };
     const listening = Object.values(requested).map(async (filters) => {
       await Bun.sleep(Math.random() * 100);
       const client = await connect();
@@ -173,9 +177,9 @@ test("while records arrive, each comes once and in order, from the history or li
     const replayMark = / r$/;
     const expected = Array.from({ length: lastSecond }, (_, second) => String(second));
     for (const [client, gpu, first] of [
-      ...own.map((each) => [ofGpus, each, 0] as const),
-      ...own.map((each) => [ofCluster, each, historySeconds - 100] as const),
-      [ofOne, own[0] as string, 0] as const,
+      ...roundGpus.map((each) => [ofGpus, each, 0] as const),
+      ...roundGpus.map((each) => [ofCluster, each, historySeconds - 100] as const),
+      [ofOne, roundGpus[0] as string, 0] as const,
     ]) {
       await client.until(() => hasAll(client, gpu));
       await client.settle();
@@ -186,11 +190,11 @@ test("while records arrive, each comes once and in order, from the history or li
 }, 60_000);
 
 test("a store that does not answer is reported, and the subscription is live", async () => {
-  const own = await openLiveGateway();
-  const client = await LiveClient.open(own);
-  await own.closeStore();
+  const ownGateway = await openLiveGateway();
+  const client = await LiveClient.open(ownGateway);
+  await ownGateway.closeStore();
   await client.ask({ type: "subscribe", id: "x", since: timeOf(0) });
-  await own.publish(record("GPU-q", 1));
+  await ownGateway.publish(record("GPU-q", 1));
   await client.until(() => client.messages.length === 4);
   expect(client.messages).toMatchObject([
     { type: "subscribed", id: "x" },
@@ -199,5 +203,5 @@ test("a store that does not answer is reported, and the subscription is live", a
     { type: "telemetry_update", gpu_uuid: "GPU-q" },
   ]);
   client.close();
-  await own.close();
+  await ownGateway.close();
 });

@@ -106,11 +106,11 @@ export class BatchReader {
   /** Returns the batch and starts the next one. */
   takeBatch(): { from: Position; to: Position; batch: RecordBatch } {
     this.attributes.apply(this.builder);
-    const taken = { from: this.batchStart, to: this.at, batch: this.builder.build() };
+    const completed = { from: this.batchStart, to: this.at, batch: this.builder.build() };
     this.batchStart = this.at;
     this.lastRowOffset = NaN;
     this.isInstantContinuing = false;
-    return taken;
+    return completed;
   }
 
   private state(): ReadState | undefined {

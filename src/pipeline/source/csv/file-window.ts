@@ -4,7 +4,7 @@ import { lineFeed } from "./bytes.ts";
 
 export interface FileWindowOptions {
   readonly file: FileHandle;
-  /** For messages. */
+  /** The path, for messages. */
   readonly path: string;
   /** The first byte to read. */
   readonly fromOffset: number;

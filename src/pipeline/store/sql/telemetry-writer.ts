@@ -56,8 +56,8 @@ export class TelemetryWriter {
     const counts = await upsertTelemetry(transaction, merging);
     if (await copyTelemetry(transaction, added)) return { ...counts, inserted: counts.inserted + added.gpuKeys.length };
     // another collector has stored some of the records meanwhile
-    const late = await upsertTelemetry(transaction, added);
-    return { inserted: counts.inserted + late.inserted, merged: counts.merged + late.merged };
+    const lateCounts = await upsertTelemetry(transaction, added);
+    return { inserted: counts.inserted + lateCounts.inserted, merged: counts.merged + lateCounts.merged };
   }
 }
 
