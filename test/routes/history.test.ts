@@ -39,12 +39,22 @@ describe("history", () => {
   });
 
   test("a cursor that names no place of the history is refused before the store is read", async () => {
-    for (const place of [[-1, 1], [1, 2 ** 31], [1.5, 1], [1, "1"], [1], [1, 1, 1], {}, null, 1e300]) {
+    for (const place of [[-1e16, 1], [1, -1], [1, 2 ** 31], [1.5, 1], [1, "1"], [1], [1, 1, 1], {}, null, 1e300]) {
       const cursor = Buffer.from(JSON.stringify(place)).toString("base64url");
       expect(await gateway.json(`${a0}?cursor=${cursor}`)).toMatchObject({
         error: { code: "invalid_parameter", details: { parameter: "cursor", value: cursor } },
       });
     }
+  });
+
+  test("a cursor of another version's gateway leads on: its text stays the same", async () => {
+    const { next_cursor: cursor = "" } = await bodyOf(`${a0}?limit=1`);
+    expect(Buffer.from(cursor, "base64url").toString()).toMatch(/^\d+:\d+$/);
+  });
+
+  test("a cursor before 1970 is one of the history's", async () => {
+    const cursor = Buffer.from("-1000:1").toString("base64url");
+    expect(await bodyOf(`${a0}?cursor=${cursor}`)).toMatchObject({ count: 0 });
   });
 
   test("a text that is not a cursor is refused", async () => {

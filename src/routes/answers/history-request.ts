@@ -84,7 +84,7 @@ export function historyRequestOf(values: HistoryValues, gpus: GpuSelector, nowMs
 }
 
 function historyCursorOf([timeMs, gpuKey, ...rest]: Place): HistoryCursor | undefined {
-  const isPlace = isWhole(timeMs, timeMax) && isWhole(gpuKey, gpuKeyMax) && rest.length === 0;
+  const isPlace = isWhole(timeMs, -timeMax, timeMax) && isWhole(gpuKey, 0, gpuKeyMax) && rest.length === 0;
   return isPlace ? { timeMs, gpuKey } : undefined;
 }
 
@@ -92,6 +92,6 @@ function historyCursorOf([timeMs, gpuKey, ...rest]: Place): HistoryCursor | unde
 const timeMax = 1e15;
 const gpuKeyMax = 2 ** 31 - 1;
 
-function isWhole(value: unknown, max: number): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= max;
+function isWhole(value: unknown, min: number, max: number): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max;
 }

@@ -97,7 +97,7 @@ function successResponses(success: Success): Record<number, Documented> & { 200:
   }
   if ("page" in success) {
     const data = [exampleOf(success.page)];
-    const example = { success: true, count: 1, resolution: "raw", next_cursor: "WzE3NTI4NzEzNTQwMDAsNDJd", data };
+    const example = { success: true, count: 1, resolution: "raw", next_cursor: "MTc1Mjg3MTM1NDAwMDo0Mg", data };
     return { 200: json("Success", pageAnswer(refTo(success.page)), example) };
   }
   if ("rows" in success) {

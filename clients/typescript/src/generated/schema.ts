@@ -1924,7 +1924,7 @@ export interface operations {
                 resolution?: "auto" | "raw" | "1m" | "1h";
                 /**
                  * @description next_cursor of the previous answer; returns older records
-                 * @example WzE3NTI4NzEzNTQwMDAsNDJd
+                 * @example MTc1Mjg3MTM1NDAwMDo0Mg
                  */
                 cursor?: string;
             };
@@ -1951,7 +1951,7 @@ export interface operations {
                      *       "success": true,
                      *       "count": 1,
                      *       "resolution": "raw",
-                     *       "next_cursor": "WzE3NTI4NzEzNTQwMDAsNDJd",
+                     *       "next_cursor": "MTc1Mjg3MTM1NDAwMDo0Mg",
                      *       "data": [
                      *         {
                      *           "telemetry_id": "mtv5-dgx1-hgpu-032_4_1752871354",
@@ -2556,7 +2556,7 @@ export interface operations {
                 resolution?: "auto" | "raw" | "1m" | "1h";
                 /**
                  * @description next_cursor of the previous answer; returns older records
-                 * @example WzE3NTI4NzEzNTQwMDAsNDJd
+                 * @example MTc1Mjg3MTM1NDAwMDo0Mg
                  */
                 cursor?: string;
             };
@@ -2593,7 +2593,7 @@ export interface operations {
                      *       "success": true,
                      *       "count": 1,
                      *       "resolution": "raw",
-                     *       "next_cursor": "WzE3NTI4NzEzNTQwMDAsNDJd",
+                     *       "next_cursor": "MTc1Mjg3MTM1NDAwMDo0Mg",
                      *       "data": [
                      *         {
                      *           "telemetry_id": "mtv5-dgx1-hgpu-032_4_1752871354",
@@ -2833,7 +2833,7 @@ export interface operations {
                 resolution?: "auto" | "raw" | "1m" | "1h";
                 /**
                  * @description next_cursor of the previous answer; returns older records
-                 * @example WzE3NTI4NzEzNTQwMDAsNDJd
+                 * @example MTc1Mjg3MTM1NDAwMDo0Mg
                  */
                 cursor?: string;
                 /**
@@ -2879,7 +2879,7 @@ export interface operations {
                      *       "success": true,
                      *       "count": 1,
                      *       "resolution": "raw",
-                     *       "next_cursor": "WzE3NTI4NzEzNTQwMDAsNDJd",
+                     *       "next_cursor": "MTc1Mjg3MTM1NDAwMDo0Mg",
                      *       "data": [
                      *         {
                      *           "telemetry_id": "mtv5-dgx1-hgpu-032_4_1752871354",

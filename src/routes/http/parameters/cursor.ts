@@ -3,15 +3,19 @@ import { notUsable, type Parameter, text } from "./parameter.ts";
 /** An element's place in a list: the values that the list is ordered by. */
 export type Place = readonly (string | number)[];
 
-/** The cursor of a place, for `next_cursor`. */
+/** The cursor of a place, for `next_cursor`. Gateways of other versions read it too: the text in it never changes. It is
+ *  `1752871354000:42` for a place of numbers alone, else JSON. */
 export function encodeCursor(place: Place): string {
-  return Buffer.from(JSON.stringify(place)).toString("base64url");
+  const isNumbers = place.every((part) => typeof part === "number");
+  return Buffer.from(isNumbers ? place.join(":") : JSON.stringify(place)).toString("base64url");
 }
 
 /** @returns undefined if the text is not a cursor */
 function decodeCursor(cursor: string): Place | undefined {
+  const content = Buffer.from(cursor, "base64url").toString();
+  if (/^-?\d+(?::-?\d+)*$/.test(content)) return content.split(":").map(Number);
   try {
-    const place: unknown = JSON.parse(Buffer.from(cursor, "base64url").toString());
+    const place: unknown = JSON.parse(content);
     const isPlace = Array.isArray(place) && place.every((part) => typeof part === "string" || typeof part === "number");
     return isPlace ? place : undefined;
   } catch {
