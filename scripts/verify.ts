@@ -15,7 +15,7 @@ Without --url it opens the store in DATA_DIR; it queries the running pipeline at
 DATABASE_URL is set.`;
 
 interface OpenStore {
-  /** For people: where the records are read. */
+  /** The place where the records are read, as a text for people. */
   readonly place: string;
   readonly stored: StoredRecords;
   readonly close: () => Promise<void>;

@@ -2,7 +2,8 @@ import type { SqlExecutor } from "./client.ts";
 
 /** A database's engine and features, as detected. */
 export interface DatabaseEngine {
-  /** For people, e.g. `TimescaleDB 2.19.3 (apache licence) on PostgreSQL 17.6; hypertable; rollups are views`. */
+  /** A description for people, such as `TimescaleDB 2.19.3 (apache licence) on PostgreSQL 17.6; hypertable; rollups are
+   *  views`. */
   readonly description: string;
   /** True if the table `telemetry` is divided into chunks by time. */
   readonly isHypertable: boolean;

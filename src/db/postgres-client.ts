@@ -12,7 +12,7 @@ export interface PostgresClientOptions {
   readonly url: string;
   readonly maxConnections: number;
   readonly clock: Clock;
-  /** For a client that only reads: the time limit of a statement, and the error for a statement that exceeds it. */
+  /** The time limit of a statement, and the error for a statement that exceeds it, for a client that only reads. */
   readonly queryLimit?: { readonly timeoutMs: number; readonly tooLong: () => TelemetryError };
 }
 

@@ -29,7 +29,7 @@ const endTimeoutSeconds = 1;
  *  socket, which throws an exception that cannot be caught. After it has reconnected, the rest of a transaction would run as
  *  separate statements. */
 export class PostgresConnection implements SqlTransaction {
-  /** For libraries that take a postgres.js client. */
+  /** The postgres.js client, for libraries that take one. */
   readonly sql: postgres.Sql;
   private readonly begin: string;
   private readonly underWay = new Set<(error: Error) => void>();

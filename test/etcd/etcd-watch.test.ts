@@ -115,8 +115,8 @@ test("calls and watches continue at the other members when one is killed, and wh
   }
   const frozen = cluster.members[0];
   frozen?.signal("SIGSTOP");
-  await untilResolved(() => write("beside-frozen"));
-  await until(() => seen.includes("/watched/beside-frozen"));
+  await untilResolved(() => write("while-frozen"));
+  await until(() => seen.includes("/watched/while-frozen"));
   frozen?.signal("SIGCONT");
   await close();
 }, 120_000);

@@ -136,14 +136,14 @@ describe("a collector", () => {
     const tier = openTier();
     const follower = new Follower(tier);
     const { queue, publish, stop } = await collect(tier);
-    await publish("beside", "GPU-beside", 5);
+    await publish("accepted", "GPU-accepted", 5);
     // one record of 2 MB: etcd refuses requests over 1.5 MiB
     const more = Object.fromEntries(Array.from({ length: 8000 }, (_, index) => [`${"x".repeat(240)}_${index}`, index]));
     await publish("fourth", "GPU-refused", 4, more);
     await until(isDrained(queue));
     expect(await queue.stats()).toMatchObject({ deadMessages: 0 });
     expect(refused.join()).toContain("the newest record of GPU GPU-refused has");
-    await follower.newest("GPU-beside", t0 + 5);
+    await follower.newest("GPU-accepted", t0 + 5);
     expect(await opened.queries.fleet.gpus({ uuids: ["GPU-refused"] })).toHaveLength(1);
     await follower.stop();
     await stop();

@@ -13,7 +13,7 @@ export interface ReplayableSource {
   /** Identifies the content: the same file in the same playing mode has the same id after a restart; another file
    *  with the same name has another id. */
   readonly sourceId: string;
-  /** For people: the file's path. */
+  /** A description for people: the file's path. */
   readonly description: string;
   /** From the first position that holds data (after a header) to the end. The end's line is 0, because it is not counted. */
   readonly whole: Range;
@@ -42,7 +42,7 @@ export interface LiveBatch {
 export interface LiveSource {
   /** The same target, read in the same way, has the same id in every process and after a restart. */
   readonly sourceId: string;
-  /** For people: "simulated fleet of 4 hosts x 8 GPUs". */
+  /** A description for people, such as "simulated fleet of 4 hosts x 8 GPUs". */
   readonly description: string;
   /** Yields batches in the order of their times, each when its time has come, until the signal aborts; a reader that is
    *  slower than the source misses batches.

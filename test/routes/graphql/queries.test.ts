@@ -211,7 +211,7 @@ describe("an operation that fails", () => {
   });
 });
 
-describe.skipIf(realCsv === undefined)("the seed's queries on the real CSV", () => {
+describe.skipIf(realCsv === undefined)("the documented queries on the real CSV", () => {
   let real: Awaited<ReturnType<typeof openRealStore>>;
   let askReal: Ask;
   beforeAll(async () => {

@@ -39,7 +39,7 @@ function freshGpus(count: number): string[] {
 
 const gpusOf = (messages: readonly Message[]): unknown[] => messages.map((message) => message["gpu_uuid"]);
 
-test("the seed's subscription gets the seed's updates, word for word", async () => {
+test("the documented subscription gets the documented updates, word for word", async () => {
   const client = await connect();
   const answer = await client.ask({
     type: "subscribe",

@@ -7,7 +7,7 @@ import type { Text } from "./spelling.ts";
 
 // Parameters that requests of several kinds take.
 
-/** For requests that take no parameters. */
+/** The query of requests that take no parameters. */
 export const noQuery = {};
 
 /** The name of something, such as a GPU or a host. */
