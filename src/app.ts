@@ -7,7 +7,8 @@ import { httpInstruments } from "./routes/operations/http-instruments.ts";
 import { type PrometheusOptions, prometheusRoutes } from "./routes/operations/prometheus-routes.ts";
 
 export interface AppOptions extends HealthOptions, PrometheusOptions {
-  /** The roles' routes. `app` returns the app that they become part of; it is complete only after this call. */
+  /** The roles' routes. `app` returns the app that they become part of; it has all routes only once `composeApp` has
+   *  returned. */
   readonly routes: (app: () => AnyElysia) => readonly AnyElysia[];
   readonly webSocket: { readonly wsIdleTimeoutMs: number };
   readonly log: Logger;

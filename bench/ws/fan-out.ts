@@ -6,7 +6,7 @@ export interface FanOutRate {
   readonly messagesPerCpuSecond: number;
 }
 
-/** The server: plain Bun, ours from the live feed on, or ours from the hot tier on. */
+/** The server: plain Bun; or ours, with records published to the live feed or to the hot tier. */
 export type FanOutKind = "bun" | "feed" | "hot";
 
 interface Load {
@@ -17,7 +17,7 @@ interface Load {
   readonly seconds: number;
 }
 
-/** The messages of each subscriber that may be in flight: far fewer than the kernel buffers. */
+/** How many messages to one subscriber may be in flight: far fewer than the kernel can buffer. */
 const inFlightPerSubscriber = 128;
 
 /** A child process that communicates by messages. */

@@ -12,8 +12,9 @@ interface Filters {
   readonly limit?: number;
 }
 
-/** A table shows at most this number of metrics, and these before others. */
+/** The most metrics that a table shows. */
 const maxShownMetrics = 6;
+/** The metrics that a table shows before others. */
 const preferredMetrics = ["gpu_utilization", "memory_used_mb", "temperature", "power_draw"];
 
 /** The filters by the API's names. */
@@ -53,7 +54,8 @@ export async function latest(output: Output, filters: Filters & { readonly metri
   showRows(data, ["timestamp", "hostname", "gpu_id", ...shownMetrics, "namespace"], output);
 }
 
-/** The metrics to show. An exporter may spread them over records of different instants, so the newest record has only some. */
+/** The metrics to show: those that any of the records has. An exporter may spread the metrics of a GPU over several instants,
+ *  so the newest record of one GPU may have only some of them. */
 async function shownMetricsOf({ gateway }: Output, records: readonly TelemetryRecord[]): Promise<readonly string[]> {
   const { data } = await answerOf(gateway.GET("/api/v1/metrics"));
   const names = [...new Set([...preferredMetrics, ...data.map(({ name }) => name)])];

@@ -9,8 +9,9 @@ const [errorResponse, noticeResponse] = [0x45, 0x4e];
 /** The server reports a crash in a warning. */
 const crashCode = "57P02";
 
-/** Finds the error with which PostgreSQL ends a connection: FATAL or PANIC, in its last message. postgres.js never reports it,
- *  because it waits for the message that follows any other error.
+/** Finds the reason why PostgreSQL ended a connection, in the last message received: a FATAL or PANIC error, or the warning of
+ *  a crash. postgres.js does not report such a message: it waits for the message that follows every other error.
+ *  @returns undefined if the last message is of another kind
  *  @param received the last bytes received
  *  Source: https://www.postgresql.org/docs/17/protocol-message-formats.html (ErrorResponse) */
 export function fatalMessageIn(received: Buffer): FatalMessage | undefined {

@@ -204,7 +204,8 @@ describe.each(["PGlite", "PostgreSQL", "TimescaleDB"] as const)("a new metric on
     }
   });
 
-  // the program reads these only if they are continuous aggregates; the views here have the same names and columns
+  // The program reads the rollups only where they are continuous aggregates. Elsewhere they are views with the same names and
+  // columns, which this test reads by SQL.
   test("is in the rollups of the database", async () => {
     await stopPipeline(pipeline);
     const { DATABASE_URL, DATA_DIR } = { DATABASE_URL: "", DATA_DIR: "", ...prepared[engine] };

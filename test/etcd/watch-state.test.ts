@@ -15,7 +15,7 @@ type Event = keyof typeof events;
 
 const closed: WatchPhase = { name: "CLOSED" };
 
-/** Each state, the events that lead there from the beginning, and every event that changes it. */
+/** Each state, the events that lead to it, and the state after each event that it handles. */
 const table: readonly { path: readonly Event[]; phase: WatchPhase; next: Partial<Record<Event, WatchPhase>> }[] = [
   {
     path: [],

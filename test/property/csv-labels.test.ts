@@ -11,7 +11,7 @@ const escaped = (text: string): string => text.replaceAll("\\", "\\\\").replaceA
 const sorted = (labels: Readonly<Record<string, string>>): [string, string][] =>
   Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));
 
-test("labels with Prometheus' escapes are read unchanged", () => {
+test("labels written with Prometheus' escapes are read back as they were", () => {
   fc.assert(
     fc.property(fc.dictionary(names, fc.string({ maxLength: 40 }), { maxKeys: 20 }), (labels) => {
       const text = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`);
@@ -46,7 +46,7 @@ test("any text gives labels of bounded number and length", () => {
   );
 });
 
-test("labels that repeat columns are left out, DCGM's texts get our names, and the driver's version is separate", () => {
+test("labels that repeat columns are left out, DCGM's label fields get our names, and the driver's version is kept apart", () => {
   const text =
     'DCGM_FI_DRIVER_VERSION="535.1",Hostname="h",UUID="u",__name__="m",gpu="0",DCGM_FI_DEV_SERIAL="S",job="j"';
   expect(parseLabels(text)).toEqual({ driverVersion: "535.1", properties: { job: "j", serial: "S" } });

@@ -73,7 +73,7 @@ test("other parameters give another answer", async () => {
   expect(counts).toEqual([1, 2, 3]);
 });
 
-test("a GPU that falls silent while others report becomes silent without an update of its own", async () => {
+test("a GPU that stops reporting while others report gets the status silent, without a record of its own", async () => {
   await publish(1000);
   const statusOf = async (uuid: string) =>
     ((await gateway.json(`/api/v1/gpus/${uuid}`)).data as { status: string }).status;
@@ -83,7 +83,7 @@ test("a GPU that falls silent while others report becomes silent without an upda
   expect(await statusOf("GPU-host-a-1")).toBe("active");
 });
 
-test("more different requests than the cache holds are all answered", async () => {
+test("every request is answered even if there are more distinct ones than the cache holds", async () => {
   for (let limit = 1; limit <= 500; limit += 1) {
     expect(await gateway.json(`/api/v1/telemetry/latest?limit=${limit}`)).toMatchObject({ success: true });
   }

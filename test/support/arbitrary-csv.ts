@@ -42,12 +42,12 @@ const oddRows = fc
   })
   .map(({ labels, gpu, ...cells }) => exporterRow({ ...gpu, ...cells, ...(labels === undefined ? {} : { labels }) }));
 
-/** Cells too large for some readers; some contain line ends, some never close. */
+/** Rows of one or more cells, too long for some of the readers. Some contain line ends; in some, a quote is never closed. */
 const longRows = fc
   .tuple(fc.integer({ min: 200, max: 1500 }), oneOf("x", '"', '"x', '"a\nb', "a,"))
   .map(([length, text]) => text.padEnd(length, text.length > 2 ? text.slice(1) : text));
 
-/** Rows over three lines, some with quotes in an unquoted cell before. */
+/** Rows that span three lines; some have quotes in an unquoted cell before the first line end. */
 const rowsOverLines = fc
   .tuple(usualRows, oneOf('"$1"', '$1""'))
   .map(([row, device]) => row.replace(/"(nvidia\d)"/, device).replace(/(.*)dcgm/, "$1dc\n\r\ngm"));
@@ -79,7 +79,7 @@ const files = fc
   .array(fc.tuple(lines, fc.constantFrom("\n", "\n", "\n", "\r\n")), { minLength: 30, maxLength: 60 })
   .map((parts) => Buffer.from(`${exporterHeader}\n${parts.map((part) => part.join("")).join("")}`));
 
-/** Texts that break rows wherever they are inserted. */
+/** Texts that can break a row, or change where it ends. */
 export const insertions = ['"', "\n", "\r", "\0", ",", '""', '"\n"', "\u{feff}", "\r\n"].map((text) =>
   Buffer.from(text),
 );

@@ -1,10 +1,10 @@
 import type { TelemetryUpdateMessage } from "./generated/messages.ts";
 
 /** A GPU is silent if its newest record is older than the fleet's newest one by more than this. A silent GPU does not
- *  hold back the resume point. If it stores records during a break, those before the resume point are not delivered. */
+ *  hold back the resume point; its records of a break are delivered only if they are newer than the resume point. */
 const silentAfterMs = 60_000;
 
-/** The instant from which to request records after a break, so that no record is missed. */
+/** The instant from which to request records after a break, so that no record of an active GPU is missed. */
 export class ResumePoint {
   /** Instant of the newest delivered record, by GPU. */
   private readonly newestMs = new Map<string, number>();

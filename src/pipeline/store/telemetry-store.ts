@@ -41,7 +41,7 @@ export interface TelemetryStore {
    *  Two calls with the same message store it once, even if they run at the same time.
    *  @throws StoreUnavailable (the message may be stored or not; storing it again is safe), StoreRejected (nothing is stored) */
   ingest(message: IngestMessage): Promise<IngestResult>;
-  /** The stored part of a source, from which a restart resumes; empty for a source of which nothing is stored. */
+  /** The stored part of a source; empty if it has no stored part. A process without etcd reads only the rest. */
   progressOf(sourceId: string): Promise<SourceProgress>;
   /** The time of a live source's latest stored batch, milliseconds since the epoch; undefined if none is stored. */
   latestInstantMs(sourceId: string): Promise<number | undefined>;

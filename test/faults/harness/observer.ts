@@ -17,7 +17,7 @@ export interface ObserverOptions {
   readonly checkpoints: CheckpointKeys;
 }
 
-/** The member that is watched may have been disconnected until now. */
+/** The time that the watch has to catch up when the run ends: the etcd member that it reads may just have been reconnected. */
 const catchUpMs = 20_000;
 const sampleEveryMs = 500;
 
@@ -31,7 +31,8 @@ export class Observer {
   private readonly removedUnder = new Map<string, string>();
   private readonly acknowledged: string[] = [];
   private readonly watch: EtcdWatch;
-  /** The number of times that history was missed because it was compacted while this watch was disconnected; the first listing does not count. */
+  /** How often the watch had to list again because the history was compacted while it was disconnected. Starts at -1, because
+   *  the first listing does not count. */
   private blindSpots = -1;
 
   constructor(private readonly options: ObserverOptions) {
@@ -112,7 +113,8 @@ export class Observer {
       const { id, revision } = readClaim(claim);
       const removed = this.removedUnder.get(id);
       if (removed === revision) continue;
-      this.violations.push(`I3: ${id} was acknowledged under claim ${revision}, but removed under claim ${removed}`);
+      const seen = removed === undefined ? "its removal was not seen" : `it was removed under claim ${removed}`;
+      this.violations.push(`I3: ${id} was acknowledged under claim ${revision}, but ${seen}`);
     }
     if (this.blindSpots > 0)
       this.violations.push(`I3: the history was compacted ${this.blindSpots} times before it was seen`);

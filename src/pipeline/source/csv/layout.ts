@@ -89,7 +89,7 @@ export function normalName(columnName: string): string {
 }
 
 /** Finds the layout by the header's column names; their order does not matter.
- *  @throws UnusableSource naming the missing columns and the ones found */
+ *  @throws UnusableSource naming the missing columns and the ones found, or two columns with the same meaning */
 export function detectLayout(columnNames: readonly string[], path: string): Layout {
   const header = columnNames.map((name) => name.trim());
   const columns = new HeaderColumns(header, path);

@@ -7,13 +7,14 @@ import { latestText, readLatest } from "./stored-plan.ts";
 import { endLeaseOnError, StreamerLease, type StreamerLeaseOptions } from "./streamer-lease.ts";
 
 export interface EtcdLiveAssignmentOptions extends StreamerLeaseOptions {
-  /** The value of the owner keys, for people who inspect etcd. */
+  /** Written as the value of the owner keys, for people who inspect etcd. */
   readonly streamerId: string;
 }
 
 /** Shares live sources among processes. The streamer that holds a source's owner key reads the source. The key is deleted
- *  when the streamer's lease ends. The time of the latest batch moves in the transaction of each publish, and only if the
- *  publisher created the owner key: the next owner continues after that time, and a former owner publishes nothing.
+ *  when the streamer's lease ends. Each publish also updates the time of the latest batch, in the same transaction, which
+ *  succeeds only if the current owner key is the one that the publisher created. The next owner continues after that time, and
+ *  a former owner publishes nothing.
  *
  *  A source: FREE -claim-> OWNED -release, or end of lease-> FREE. */
 export class EtcdLiveAssignment implements LiveAssignment {

@@ -3,7 +3,7 @@ import type { EtcdClient } from "../../../etcd/etcd-client.ts";
 import { EtcdWatch } from "../../../etcd/etcd-watch.ts";
 import { prefixRange } from "../../../etcd/requests.ts";
 
-/** If the watch misses an event, the state is read again after this time. */
+/** The longest wait: the caller then checks again, even if the watch missed an event. */
 const recheckMs = 1000;
 
 /** Waits until another streamer releases a range or a source. */

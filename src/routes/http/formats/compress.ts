@@ -4,8 +4,8 @@ import type { Encoding } from "./negotiate.ts";
 
 /** Shorter bodies are not compressed, because they fit into one packet. */
 export const compressMinBytes = 1024;
-/** The level of both codings. It saves three quarters of the bytes that the default level saves, in a tenth of the
- *  time. */
+/** The level of both codings, for whole bodies: the fastest. gzip at this level still saves three quarters of what its default
+ *  level saves. */
 const level = 1;
 
 const gzipAsync = promisify(gzip);
