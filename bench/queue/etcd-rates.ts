@@ -10,7 +10,7 @@ import { EtcdUpkeep } from "../../src/pipeline/upkeep/etcd-upkeep.ts";
 import { median } from "../support/statistics.ts";
 import { until } from "../../dev/until.ts";
 
-/** A queue as the pipeline opens it, on a topic of its own. */
+/** Opens the queue of a topic; each message may be claimed 100 times. */
 function openQueue(client: EtcdClient, topic: string, leaseSeconds: number, capacityMessages = 1000): EtcdQueue {
   const log = pino({ level: "error" });
   return new EtcdQueue({ client, topic, clock: systemClock, capacityMessages, leaseSeconds, maxAttempts: 100, log });
@@ -38,23 +38,24 @@ export async function rawPutRate(client: EtcdClient, payload: Uint8Array, second
   return rate;
 }
 
-/** The rates from publish to acknowledge. */
+/** The result of `carry`: rates from the first publish to the last acknowledge. */
 export interface CarryResult {
   readonly messagesPerSecond: number;
   readonly samplesPerSecond: number;
-  /** The largest size of etcd's database file. */
+  /** The largest measured size of etcd's database file. */
   readonly databaseMaxBytes: number;
 }
 
-/** Publishes messages while a consumer process claims them, until the last one is acknowledged. Meanwhile etcd is compacted, as
- *  in production. */
+/** Publishes messages while a consumer process claims and acknowledges them; ends when the queue is empty. Meanwhile etcd
+ *  is compacted, as in production. */
 export async function carry(options: {
   readonly client: EtcdClient;
   readonly endpoints: readonly string[];
   readonly topic: string;
   readonly batches: readonly RecordBatch[];
   readonly messages: number;
-  /** True: each batch is encoded and decoded. False: the payload is encoded once and never decoded. */
+  /** True: each message's batch is encoded and decoded. False: the batches are encoded before the measurement, and never
+   *  decoded. */
   readonly codec: boolean;
 }): Promise<CarryResult> {
   const { client, endpoints, topic, batches, messages, codec } = options;
@@ -163,9 +164,9 @@ export async function redeliveryMs(
   const about = { idempotencyKey: "one", traceId: "bench", schemaVersion: "v1", encoding: "none", count: 1 };
   await queue.publish([{ ...about, payload: new Uint8Array(100), source }], { signal });
   const holder = startConsumer({ endpoints, topic, codec: false, leaseSeconds, holds: true });
-  await holder.stdout.getReader().read(); // it has claimed
+  await holder.stdout.getReader().read(); // now it holds the message
   const waiting = queue.claim({ consumerId: "other", maxMessages: 1, signal });
-  // at any point between two renewals of the lease
+  // in each round, at another point between two renewals of the lease
   await Bun.sleep(500 + (index * leaseSeconds * 1000) / 15);
   const killedAtMs = performance.now();
   holder.kill("SIGKILL");

@@ -22,11 +22,11 @@ export interface CsvPart {
   readonly rows: number;
 }
 
-/** Large enough for few writes, small enough for little memory. */
+/** The length of a part, in characters: large enough for few writes, small enough for little memory. */
 const partLength = 1 << 20;
 
 /** A fleet's readings in the long layout of dcgm-exporter: an unquoted header, every value quoted, sorted by time, metric,
- *  host and GPU. A GPU that reports nothing has no rows. */
+ *  host and GPU. A GPU has no rows for the instants at which it is silent. */
 export function* fleetCsv(fleet: SimulatedFleet, options: FleetCsvOptions): Generator<CsvPart> {
   const rowTexts = fleet.gpus.map((gpu) => new RowText(gpu));
   let part = { text: header, rows: 0 };
@@ -48,7 +48,7 @@ export function* fleetCsv(fleet: SimulatedFleet, options: FleetCsvOptions): Gene
   yield part;
 }
 
-/** The parts of a GPU's rows that do not change. */
+/** Formats a GPU's rows, of which most parts never change. */
 class RowText {
   private readonly identity: string;
   private readonly labelsBefore: string;

@@ -21,14 +21,14 @@ export interface Window {
 export interface StoredRecords {
   /** Every stored record of a GPU in the window, bounds inclusive. */
   recordsOf(window: Window): Promise<ComparableRecord[]>;
-  /** The rejected inputs of a source. */
+  /** The number of a source's rejected inputs, but at most `pageLimit`. */
   countRejections(sourceId: string): Promise<number>;
 }
 
 /** The API's largest page. */
 const pageLimit = 10_000;
 
-/** Reads from the store of this machine. */
+/** Reads from the store itself. */
 export function recordsInStore(queries: TelemetryQueries): StoredRecords {
   return {
     recordsOf: (window) =>
@@ -89,7 +89,7 @@ function fromApi(record: ApiRecord): ComparableRecord {
   return { uuid: record.uuid, hostname: record.hostname, gpuId: Number(record.gpu_id), timeMs: time.ms, values };
 }
 
-/** Reads pages from the newest to the oldest, until one is not full. */
+/** Reads pages from the newest to the oldest, until a page is not full or reaches the window's start. */
 async function paged(
   window: Window,
   page: (window: Window) => Promise<ComparableRecord[]>,

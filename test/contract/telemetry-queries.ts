@@ -10,7 +10,7 @@ import { makeBatch, messageOf, type TestRecord } from "../../dev/make-batch.ts";
 const minuteMs = 60_000;
 const hour = Date.UTC(2025, 6, 18, 20);
 
-/** Every page of a query, newest first. */
+/** All pages of a query, in the order in which the query returns them. A cursor in the filter selects the first page. */
 async function pagesOf(queries: TelemetryQueries, filter: RecordFilter): Promise<StoredRecord[][]> {
   const pages: StoredRecord[][] = [];
   let cursor: HistoryCursor | undefined;
@@ -25,7 +25,8 @@ async function pagesOf(queries: TelemetryQueries, filter: RecordFilter): Promise
 const placesOf = (records: readonly StoredRecord[]): string[] =>
   records.map(({ gpu, timeMs }) => `${gpu.uuid}@${timeMs}`);
 
-/** The contract of every driver's queries. Each test has GPUs, hosts and clusters of its own. */
+/** The contract of every driver's queries. Each test has its own GPUs, and its own names for the hosts, clusters, models
+ *  and namespaces that it queries. */
 export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenStore>): void {
   describe(`${name} keeps the contract of telemetry queries`, () => {
     let opened: OpenStore;
@@ -76,7 +77,7 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
       ]);
     });
 
-    test("a record belongs to the host that held its GPU at the time", async () => {
+    test("a record belongs to the host that its GPU was in at the record's instant", async () => {
       const at = (hostname: string, timeMs: number) => [
         { uuid: "mover", hostname, timeMs, metrics: { temperature: 1 } },
       ];
@@ -139,7 +140,7 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
       await fc.assert(property, { numRuns: 15 });
     });
 
-    test("rollups page back like records", async () => {
+    test("the pages of rollups go back in time, too", async () => {
       await store(
         "rolled pages",
         Array.from({ length: 10 }, (_, index) => ({
@@ -159,7 +160,7 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
       expect(second.next).toBeUndefined();
     });
 
-    test("in forward order, pages lead from the oldest to the newest without a gap or a repetition", async () => {
+    test("in forward order, pages go from the oldest record to the newest without a gap or a repetition", async () => {
       const records = Array.from({ length: 17 }, (_, index) => ({
         uuid: `forth-${index % 3}`,
         clusterId: "forth",
@@ -185,7 +186,7 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
       expect(first.next).toBeUndefined();
     });
 
-    test("records are found by model and by the namespace that held the GPU", async () => {
+    test("records, rollups and GPUs are found by model and by the namespace that held the GPU", async () => {
       const held = (namespace: string) => ({ container: "c", pod: "p", namespace });
       await store("by model", [
         { uuid: "model-a", timeMs: hour, metrics: { temperature: 1 }, modelName: "Only A", workload: held("only-ml") },
@@ -218,7 +219,7 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
       expect(await nowOf({ modelName: "Only B", gpuId: 7 })).toEqual([]);
     });
 
-    test("one query returns the newest records of each of several GPUs", async () => {
+    test("one query returns the newest records, or rollups, of each of several GPUs", async () => {
       const records = Array.from({ length: 30 }, (_, index) => ({
         uuid: `each-${index % 3}`,
         timeMs: hour + index * minuteMs,

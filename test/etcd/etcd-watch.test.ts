@@ -12,7 +12,7 @@ const range = prefixRange("/watched/");
 interface Watching {
   readonly cluster: EtcdCluster;
   readonly client: EtcdClient;
-  /** The keys in the order of their events. */
+  /** The keys that were listed or had an event, in the order of arrival. */
   readonly seen: string[];
   /** The number of times that the state was listed. */
   readonly listings: () => number;
@@ -57,7 +57,7 @@ test.each([
   ["without a user", {}],
   ["with a user, whose token etcd loses", { user: { name: "watcher", password: "only for this test" } }],
 ])(
-  "a watch continues after etcd was killed, and misses no event (%s)",
+  "a watch continues after etcd was killed and restarted, and misses no event (%s)",
   async (_, options) => {
     const { cluster, client, seen, listings, write, close } = await watching({ members: 1, ...options });
     await write("before");
@@ -74,7 +74,7 @@ test.each([
   60_000,
 );
 
-test("if the history in between was compacted, the state is listed again", async () => {
+test("if the events that a watch missed were compacted, the state is listed again", async () => {
   const cluster = await startEtcd({ members: 1 });
   const client = new EtcdClient({ endpoints: cluster.endpoints });
   await client.txn({ success: [put("/watched/one", "")] });
@@ -105,7 +105,7 @@ test("if the history in between was compacted, the state is listed again", async
   await cluster.stop();
 }, 60_000);
 
-test("calls and watches continue at the other members when one is killed, and when one is frozen", async () => {
+test("when a member is killed or frozen, calls and watches continue at the other members", async () => {
   const { cluster, seen, write, close } = await watching({ members: 3 });
   for (const [index, member] of cluster.members.entries()) {
     await member.kill();
@@ -121,7 +121,7 @@ test("calls and watches continue at the other members when one is killed, and wh
   await close();
 }, 120_000);
 
-test("a lease is renewed while its process runs; it is lost if etcd ends it or cannot renew it", async () => {
+test("a session renews its lease until it is closed; its signal aborts if etcd ends the lease or does not answer", async () => {
   const cluster = await startEtcd({ members: 1 });
   const client = new EtcdClient({ endpoints: cluster.endpoints });
   const ttlSeconds = 2;

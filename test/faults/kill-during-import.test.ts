@@ -9,15 +9,15 @@ import { startPipeline, stopPipeline } from "../../dev/pipeline-process.ts";
 import { randomFrom } from "../support/random.ts";
 
 // Invariant: for every source position, its samples are in the store exactly once or in quarantine with a reason, regardless of
-// which process dies. Here the whole process is killed, twenty times in one import, and the content is compared with that of an
-// undisturbed import.
+// which process dies. Here one process with both roles is killed, twenty times in one import, and the store's content is then
+// compared with that of an undisturbed import.
 
 const kills = 20;
 const seed = Number(process.env.TEST_SEED ?? 1);
 const dir = await mkdtemp(join(tmpdir(), "telemetry-kill-"));
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
-/** Every record, every rejected input and the totals of the import, sorted. */
+/** A digest of all records, the rejected inputs (sorted), and the number of rows that were read. */
 async function contentOf(dataDir: string): Promise<{ records: string; rejections: string; rows: number }> {
   const { queries, store, close } = await openPGliteStore({ dataDir });
   try {
@@ -39,7 +39,7 @@ async function contentOf(dataDir: string): Promise<{ records: string; rejections
   }
 }
 
-test(`an import that is killed with SIGKILL and restarted ${kills} times has the content of an undisturbed import`, async () => {
+test(`an import that is killed with SIGKILL and restarted ${kills} times stores the same content as an undisturbed import`, async () => {
   const csv = join(dir, "fleet.csv");
   await writeFleetCsv(csv, { hosts: 8, "gpus-per-host": 8, seconds: 60, seed });
   await spoilSomeRows(csv);
@@ -57,7 +57,7 @@ test(`an import that is killed with SIGKILL and restarted ${kills} times has the
   const disturbed = join(dir, "disturbed");
   for (let kill = 0; kill < kills; kill += 1) {
     const pipeline = startPipeline({ ...env, DATA_DIR: disturbed });
-    // the first kills may hit the creation of the directory, the later ones each a part of the import
+    // the first three kills come during the start, perhaps while the directory is created; the others during the import
     if (kill < 3) await Bun.sleep(random() * startMs);
     else {
       await pipeline.waitFor(/source /);
@@ -77,7 +77,7 @@ test(`an import that is killed with SIGKILL and restarted ${kills} times has the
 
 const spoiledRows = 50;
 
-/** Spoils values in rows all over the file, so that quarantine is compared, too. */
+/** Spoils the timestamps of rows all over the file, so that quarantine is compared, too. */
 async function spoilSomeRows(csv: string): Promise<void> {
   const lines = (await Bun.file(csv).text()).split("\n");
   const step = Math.floor((lines.length - 2) / spoiledRows);

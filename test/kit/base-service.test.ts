@@ -5,7 +5,7 @@ import { BaseService } from "../../src/kit/base-service.ts";
 const log = pino({ level: "silent" });
 const soon = (): AbortSignal => AbortSignal.timeout(5000);
 
-/** A service whose steps are recorded, and whose `open` a test ends. */
+/** A service that records its steps. A test decides how its `open` and `run` end. */
 class RecordedService extends BaseService {
   readonly steps: string[] = [];
   readonly opened = Promise.withResolvers<void>();
@@ -65,7 +65,7 @@ const events: Record<string, (service: RecordedService) => Promise<void>> = {
 };
 
 const whole = ["open", "run", "close"];
-/** The steps that were called by the time that `open` has ended and all calls have returned. */
+/** By state and event: the steps that were called until `open` has ended and all calls have returned. */
 const expected: Record<string, Record<string, readonly string[]>> = {
   IDLE: { start: ["open", "run"], stop: [], "stop now": [] },
   STARTING: { start: ["open", "run"], stop: ["open", "close"], "stop now": ["open", "close at once"] },
@@ -110,7 +110,7 @@ test("start does not throw an error that a stop causes in open", async () => {
   expect(service.steps).toEqual(["open", "close"]);
 });
 
-test("an error of the work is reported until the service stops, and the stop still closes the service", async () => {
+test("an error in run is reported, and stop still closes the service", async () => {
   const service = new RecordedService();
   service.opened.resolve();
   await service.start();

@@ -5,8 +5,6 @@ import type { Range } from "../../src/domain/range.ts";
 import type { RangeBatch } from "../../src/pipeline/source/source.ts";
 import { batchesOf, CsvFolder, exporterHeader, exporterRow, openCsvSource, tallyOf } from "../support/csv-reading.ts";
 
-// Each batch is one row, and the file changes after the first batch.
-
 const folder = new CsvFolder();
 afterAll(() => folder.remove());
 
@@ -17,7 +15,7 @@ function fileOf(rows: number, host = "host-1"): string {
   return [exporterHeader, ...Array.from({ length: rows }, () => exporterRow({ host })), ""].join("\n");
 }
 
-/** Reads a batch, changes the file, and reads the rest. */
+/** Reads a file in batches of one row, and changes the file after the first batch. */
 async function readAcrossChange(
   change: (path: string) => void,
 ): Promise<{ read: number; error: unknown; reports: string[] }> {

@@ -17,7 +17,7 @@ import {
 const folder = new CsvFolder();
 afterAll(() => folder.remove());
 
-test("the fast lane gives exactly what the slow lane gives, with any bytes and any chunks", async () => {
+test("the fast lane gives the same batches as the slow lane, with any bytes and any chunks", async () => {
   await fc.assert(
     fc.asyncProperty(csvBytes, readings, async (bytes, { chunkBytes, ...options }) => {
       const path = folder.write(bytes);
@@ -59,7 +59,7 @@ test("a metric's name inside another label belongs to that label", async () => {
   expect(texts).toEqual(['x__name__="m1"', 'x__name__="m2"', 'x__name__="m1"', 'x__name__="m2"']);
 });
 
-test("decimalAt equals Number(), or returns undefined without digits or with 16 digits or more", () => {
+test("decimalAt equals Number(); it may return undefined only for no digits, or for 16 or more", () => {
   const digits = fc.string({ unit: fc.constantFrom(..."0123456789"), maxLength: 19 });
   fc.assert(
     fc.property(oneOf("", "-"), digits, oneOf("", "."), digits, (sign, whole, dot, fraction) => {
@@ -90,7 +90,7 @@ test("batches are contiguous and cover the file, and a read from any boundary gi
   );
 });
 
-test("every line is read, rejected, blank or a repeated header: none is lost", async () => {
+test("no row is counted twice, and each rejection has its line number and at most 2,000 characters of its row", async () => {
   await fc.assert(
     fc.asyncProperty(csvBytes, readings, async (bytes, options) => {
       const all = await batchesOf(await openCsvSource(folder.write(bytes), options));

@@ -157,7 +157,7 @@ describe("an error names the missing resource of a path", () => {
     expect(await errorOf(path)).toMatchObject({ status: 404, code: "not_found", details: { resource } });
   });
 
-  test("with the requested name, shortened", async () => {
+  test("with the requested name, shortened if it is long", async () => {
     expect(await errorOf("/api/v1/clusters/gamma/hosts/host-a")).toMatchObject({
       message: 'There is no cluster with cluster_id "gamma"',
     });
@@ -167,7 +167,7 @@ describe("an error names the missing resource of a path", () => {
 });
 
 describe("methods", () => {
-  test("a wrong method gives 405 with the allowed ones", async () => {
+  test("a wrong method gives 405 with the allowed methods, and 404 if the path does not exist", async () => {
     for (const method of ["POST", "PUT", "PATCH", "DELETE"]) {
       const response = await gateway.get("/api/v1/gpus/GPU-1/telemetry", { method });
       expect(response.status).toBe(405);
@@ -233,7 +233,7 @@ test("a store that does not answer gives 503 with the reason and Retry-After", a
   }
 });
 
-test("an unexpected exception gives 500 without its message; only the log has it", async () => {
+test("an unexpected exception gives 500 without the exception's message, which only the log has", async () => {
   const fail = (): never => {
     throw new TypeError("password hunter2 at /srv/secret.ts");
   };

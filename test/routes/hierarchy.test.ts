@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { firstSecondMs, fleet, gatewayOver, gpuOf, openFleetStore, type TestGateway } from "./gateway.ts";
 
-/** Cluster "complete" has all metrics in each record; in "replaced" a GPU took the place of another. */
 const complete = { gpu_utilization: 50, temperature: 60, power_draw: 100, memory_used_mb: 1000, memory_free_mb: 3000 };
+/** Cluster "complete" has every metric that the stats need in each record; in "replaced", a GPU took another one's place. */
 const moreClusters = [
   { gpu: gpuOf("complete", "h", 0), timeMs: firstSecondMs, values: { ...complete, temperature: 149 } },
   { gpu: gpuOf("complete", "h", 0), timeMs: firstSecondMs + 1000, values: complete },
@@ -97,7 +97,7 @@ describe("clusters", () => {
     expect(await gateway.json("/api/v1/clusters/alpha")).toEqual({ success: true, count: 1, data: alpha });
   });
 
-  test("stats take each GPU's newest value of the last minute, and leave out metrics that no GPU has", async () => {
+  test("stats use each GPU's newest value of the last minute, and leave out metrics that no GPU has", async () => {
     expect(await gateway.json("/api/v1/clusters/alpha/stats")).toEqual({
       success: true,
       count: 1,
@@ -120,7 +120,7 @@ describe("clusters", () => {
     expect(Object.keys(data as object)).not.toContain("power_draw");
   });
 
-  test("stats of a fleet with complete records read only the newest ones", async () => {
+  test("stats of a fleet with complete records use only each GPU's newest record", async () => {
     expect(await others.json("/api/v1/clusters/complete/stats")).toMatchObject({
       data: { temperature: { max: 60 }, memory_total_mb: { sum: 4000 } },
     });
@@ -150,7 +150,7 @@ describe("hosts", () => {
     expect(await gateway.json("/api/v1/clusters/alpha/hosts/host-b")).toMatchObject({ data: { status: "silent" } });
   });
 
-  test("have their GPUs, by hostname in every cluster and by place in one", async () => {
+  test("list their GPUs: for a hostname in all clusters, or for a host in one cluster", async () => {
     expect(await gateway.json("/api/v1/hosts/host-a/gpus")).toMatchObject({ count: 3 });
     const { data } = await gateway.json("/api/v1/clusters/alpha/hosts/host-a/gpus");
     expect((data as { id: string; status: string }[]).map(({ id, status }) => [id, status])).toEqual([
@@ -172,7 +172,7 @@ describe("hosts", () => {
   });
 });
 
-test("a store without data gives empty lists, and no cluster", async () => {
+test("a store without data gives empty lists, and 404 for a cluster", async () => {
   const store = await openFleetStore([]);
   const empty = gatewayOver(store);
   for (const path of ["gpus", "hosts", "clusters", "telemetry", "telemetry/latest"]) {

@@ -3,12 +3,12 @@ import type { SqlExecutor } from "../client.ts";
 import { attributeColumns, type ColumnList, workloadColumns } from "../gpu-columns.ts";
 import { numberArray } from "./array-literal.ts";
 
-// A GPU's attributes and workloads over time: the statements that are the same for both tables.
+// The statements for GPUs' attributes and workloads over time, which are the same for both tables, and for the rows of `gpus`.
 
-/** An arbitrary number, the same for every process of this program. */
+/** The key of the lock for changes: an arbitrary number, the same for every process of this program. */
 const changesLock = 7_165_201_385;
 
-/** Announces a change: from here on, every process that reads gpu_revision notices it.
+/** Announces a change: a process that reads gpu_revision after this call notices that a change was announced.
  *  @returns the revision for the rows of `gpus` that change */
 export async function beginChange(executor: SqlExecutor): Promise<number> {
   // the lock comes first: `awaitChanges` must not miss a change that is already announced
@@ -44,7 +44,7 @@ const columnsOf: { readonly [Table in StateTable]: ColumnList<StateOf[Table]> } 
   gpu_workloads: workloadColumns,
 };
 
-/** A state of one GPU that is valid from an instant on (milliseconds since the epoch). */
+/** A state of one GPU, and the instant at which it begins (milliseconds since the epoch). */
 export interface StateRow<Table extends StateTable> {
   readonly gpuKey: number;
   readonly fromMs: number;
@@ -58,8 +58,8 @@ export interface GpuSpans {
   readonly lastMs: readonly number[];
 }
 
-/** Reads for each GPU the last state that begins before its span, the states that begin within it, and the next one after it;
- *  ordered by GPU and instant. */
+/** Reads for each GPU the last state that begins before its span, the states that begin within the span, and the first one that
+ *  begins after it; ordered by GPU and instant. */
 export async function readStates<Table extends StateTable>(
   executor: SqlExecutor,
   table: Table,
@@ -84,7 +84,7 @@ from k cross join lateral (
   return rows.map((row) => ({ gpuKey: row.gpuKey, fromMs: Math.round(row.fromMs), state: columns.pick(row) }));
 }
 
-/** Writes states. Each replaces the one that begins at the same instant. */
+/** Writes states. Each replaces the stored state of its GPU that begins at the same instant. */
 export async function writeStates<Table extends StateTable>(
   executor: SqlExecutor,
   table: Table,

@@ -59,7 +59,8 @@ function errorIn(fields: Record<string, unknown>): MessageError | undefined {
   return message.type === "subscribe" ? contradictionIn(message) : undefined;
 }
 
-/** @returns an error that the schema cannot express: fields that contradict each other, or a text that is not an instant */
+/** @returns the first error that the schema cannot express: fields that contradict each other, or a text that is not an
+ *  instant; undefined if there is none */
 function contradictionIn({ filters = {}, since, snapshot }: Subscribe): MessageError | undefined {
   if (filters.cluster !== undefined && filters.cluster_id !== undefined && filters.cluster !== filters.cluster_id) {
     return invalidField({

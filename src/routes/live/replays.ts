@@ -15,7 +15,7 @@ const pageRecords = 500;
 /** How many replays may run at a time, and how many more may wait. */
 const runningMax = 16;
 const waitingMax = 2000;
-/** How long the client may take to read the history that it requested. */
+/** How long a replay may run, from its first query until the client has read its last page. */
 const timeoutMs = 60_000;
 
 interface ReplaysOptions {
@@ -31,12 +31,12 @@ export interface Replay {
   readonly subscription: Subscription;
   readonly sinceMs: number;
   readonly onError: (error: MessageError) => void;
-  /** Called if the client did not read the history in time. */
+  /** Called if the replay did not end in time, because the client reads too slowly or the store answers too slowly. */
   readonly onTooSlow: () => void;
 }
 
-/** Sends histories a page at a time, as fast as the client reads them. A limited number of replays run at a time; the
- *  others wait. */
+/** Sends histories a page at a time, as fast as the client reads them. A limited number of replays run at a time; a
+ *  limited number of others wait, and any more are refused. */
 export class Replays {
   private running = 0;
   private readonly waiting: (() => void)[] = [];
@@ -104,7 +104,7 @@ export class Replays {
   }
 }
 
-/** Splits a selector that names GPUs into one for each GPU; their histories are read one after another. */
+/** Splits a selector that names GPUs into one selector for each GPU, because the GPUs' histories are read one after another. */
 function partsOf({ uuids, ...others }: GpuSelector): GpuSelector[] {
   return uuids === undefined ? [others] : uuids.map((uuid) => ({ ...others, uuids: [uuid] }));
 }

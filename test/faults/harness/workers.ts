@@ -5,7 +5,7 @@ import type { TestHost } from "./network.ts";
 export interface WorkerOptions {
   readonly name: string;
   readonly env: Readonly<Record<string, string>>;
-  /** The host that it runs on; absent: this machine. */
+  /** The host that the process runs on; absent: this machine. */
   readonly host?: TestHost | undefined;
   readonly logFile: string;
   readonly onLine: (line: string) => void;
@@ -14,14 +14,14 @@ export interface WorkerOptions {
 /** The pause before the supervisor starts a process again. */
 const restartMs = 300;
 
-/** /health itself waits 2 s for each part. */
+/** Longer than /health takes: it waits up to 2 s for each component. */
 const healthTimeoutMs = 3000;
 
 /** A pipeline process that a supervisor keeps running, as Kubernetes or systemd would. */
 export class Worker {
   readonly name: string;
   private process: Subprocess<"ignore", "pipe", "pipe"> | undefined;
-  /** The process that has received SIGTERM: a second one would end it at once, with another status. */
+  /** The process that has received SIGTERM: a second SIGTERM would end it at once, with another status. */
   private terminated: Subprocess | undefined;
   /** True once the process has printed its URL. */
   private isUp = false;
@@ -38,7 +38,7 @@ export class Worker {
     return this.options.host;
   }
 
-  /** The reasons that its /health gives for components that fail. @returns undefined if it does not answer */
+  /** The reasons that /health gives for components that fail. @returns undefined if the process does not answer */
   async complaints(): Promise<string[] | undefined> {
     const { HOST = "127.0.0.1", PORT = "0" } = this.options.env;
     try {
@@ -59,7 +59,8 @@ export class Worker {
     this.process?.kill(signal);
   }
 
-  /** Stops it and its supervision. @returns its exit status or the signal that ended it, and "not up" if it had not printed its URL */
+  /** Stops the process and its supervision.
+   *  @returns the exit status or the signal that ended the process, and "not up" if it had not printed its URL */
   async stop(): Promise<string> {
     this.stopping = true;
     const last = this.process;

@@ -125,7 +125,7 @@ test("a client that reads gets a complete snapshot, even one larger than any buf
   client.close();
 }, 30_000);
 
-test("50 of 200 clients that never read cost little memory, and the others miss no record", async () => {
+test("if 50 of 200 clients never read, they cost little memory, and the other 150 miss no record", async () => {
   const gateway = await open();
   const readers = await Promise.all(Array.from({ length: 150 }, () => LiveClient.open(gateway)));
   await Promise.all(
@@ -136,7 +136,7 @@ test("50 of 200 clients that never read cost little memory, and the others miss 
   await flood(gateway, gpus, [0, 200]); // fills the kernel's buffers
   Bun.gc(true);
   const before = process.memoryUsage.rss();
-  await flood(gateway, gpus, [200, 600]); // 16 MB for each of those that do not read
+  await flood(gateway, gpus, [200, 600]); // 16 MB for each client that does not read
   Bun.gc(true);
   const grown = (process.memoryUsage.rss() - before) / 1024 / 1024;
   expect(await gateway.instrument("telemetry_websocket_behind_connections")).toBe(50);
@@ -178,7 +178,7 @@ test("when the gateway stops, its clients are closed with 1012 and new ones are 
   expect(await gateway.instrument("telemetry_websocket_connections")).toBe(0);
 });
 
-test("silent connections are pinged, and closed without an answer", async () => {
+test("a silent connection is pinged, and closed if it does not answer the ping", async () => {
   const gateway = await open({ wsIdleTimeoutMs: 8000 });
   const client = await LiveClient.open(gateway);
   const socket = await openSilentClient(gateway.port);

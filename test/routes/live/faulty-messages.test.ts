@@ -129,7 +129,7 @@ test("an error has the id of the message that caused it", async () => {
   client.close();
 });
 
-test("ids are unique, filters are too unless the client chose an id, and subscriptions are limited", async () => {
+test("a subscribe is refused if its id is in use, if it has no id and another's filters, or if WS_MAX_SUBSCRIPTIONS is reached", async () => {
   const client = await LiveClient.open(gateway);
   await client.ask({ type: "subscribe", id: "a", filters: { hostname: "h" } });
   expect(await client.ask({ type: "subscribe", id: "a" })).toMatchObject({
@@ -160,7 +160,7 @@ test("a message that is too large for the transport closes the connection with 1
   expect(await gateway.instrument("telemetry_websocket_closed_total")).toBeGreaterThan(0);
 });
 
-test("a request without an upgrade is answered with 426", async () => {
+test("a request that is not a WebSocket handshake gets 426; with a parameter, 400; with a wrong method, 405", async () => {
   const url = `http://localhost:${gateway.port}/ws`;
   const response = await fetch(url);
   expect([response.status, response.headers.get("upgrade")]).toEqual([426, "websocket"]);
@@ -209,7 +209,7 @@ const oddMessage = fc.oneof(
   { weight: 1, arbitrary: fc.uint8Array({ maxLength: 50 }) },
 );
 
-test("every message is answered, usable or not, and leaves no subscription behind", async () => {
+test("every message is answered, usable or not, and a closed connection has no subscriptions", async () => {
   const loggedBefore = gateway.logged.length;
   await gateway.publish({ uuid: "GPU-0", timeMs: Date.UTC(2025, 0, 1), metrics: { temperature: 40 } });
   await fc.assert(

@@ -26,16 +26,19 @@ export interface PublisherOptions {
 
 /** The largest payload, bytes: etcd refuses requests over 1.5 MiB, and the envelope needs space, too. */
 export const payloadMaxBytes = 1024 * 1024;
-/** The greatest total size of a transaction's payloads: the next transaction waits for this one's disk write. */
+/** The greatest total size of a transaction's payloads. A larger transaction would delay the next one, which waits until
+ *  this one is written to disk. */
 const transactionMaxBytes = payloadMaxBytes;
-/** A published key is remembered at least this long; after that, only the store recognises duplicates. */
+/** A published idempotency key is remembered for at least this time; later, only the store recognises duplicates. */
 const windowSeconds = 600;
-/** Keys published within this time share a lease: the end of a lease with very many keys blocks etcd's writes. */
+/** Idempotency keys published within this time share a lease. It is short, because the end of a lease with very many keys
+ *  blocks etcd's writes. */
 const leaseSharedMs = 60_000;
 
 type Receipt = Published["receipts"][number];
 
-/** Adds messages, each idempotency key once, and moves the source's checkpoint in the same transaction. */
+/** Adds messages, each idempotency key once, and updates the checkpoint in the same transaction. Messages that do not fit
+ *  into one transaction are added in several, each of which updates the checkpoint. */
 export class Publisher {
   private readonly newId = monotonicFactory();
   private window: { readonly leaseId: string; readonly age: () => number } | undefined;
@@ -128,7 +131,9 @@ function receiptOf(id: string, response: ITxnResponse["responses"][number] | und
   return { id: publishedAs ?? id, duplicate: true };
 }
 
-/** Cuts messages into groups that each fit into one transaction. No group has a key twice: etcd would refuse it. */
+/** Cuts messages into groups that each fit into one transaction. No group has an idempotency key twice, because etcd
+ *  refuses a transaction that writes a key twice.
+ *  @throws EtcdRefused if a payload is too large */
 function groupsOf(messages: readonly NewMessage[]): NewMessage[][] {
   const groups: NewMessage[][] = [];
   let group: NewMessage[] = [];

@@ -32,8 +32,8 @@ export class FileGuard {
 
   constructor(private readonly options: FileGuardOptions) {}
 
-  /** Reads the directory entry (about 20 us), and the file's head if the entry has changed.
-   *  @throws UnusableSource if the file was shortened, deleted or replaced */
+  /** Reads the file's status (about 20 us), and the file's head at the first check and whenever the status has changed.
+   *  @throws UnusableSource if the file was shortened, deleted or replaced, or cannot be read */
   async check(): Promise<void> {
     const status = await this.readStatus();
     if (this.lastStatus !== undefined && isSame(status, this.lastStatus)) return;

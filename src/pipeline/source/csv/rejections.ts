@@ -17,7 +17,7 @@ export interface RowPlace {
 /** The longest UTF-8 encoding of a character. */
 const utf8MaxBytes = 4;
 
-/** Adds rows and values that cannot be used to the batch, with the row as it was read. The batch's message carries
+/** Adds to the batch the rows and values that cannot be used, each with the text of its row. The batch's message carries
  *  them, and the store keeps them in its quarantine.
  *
  *  This file has the reasons that concern a whole row. Those of a single value are in src/domain: field-rules.ts (names),
@@ -43,7 +43,7 @@ export class Rejections {
     });
   }
 
-  /** The row as text, bad UTF-8 as U+FFFD, cut to 2,000 characters. */
+  /** The row as text, cut to 2,000 characters. Bad UTF-8 and NUL become U+FFFD. */
   rawText(place: RowPlace): string {
     const start = place.start - this.window.offset;
     const end = Math.min(place.end - this.window.offset, start + rawMaxLength * utf8MaxBytes);

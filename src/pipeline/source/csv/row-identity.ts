@@ -14,7 +14,7 @@ export interface RowIdentity {
   readonly workload: Workload;
 }
 
-/** Reads the columns that both layouts have. */
+/** Reads a row's identity, in either layout. */
 export class RowIdentityReader {
   private lastTimestamp: string | undefined;
   private lastTimeMs = NaN;
@@ -25,7 +25,8 @@ export class RowIdentityReader {
     private readonly gpus: GpuCache,
   ) {}
 
-  /** @returns the row's identity, or its first error, in this order: timestamp, gpu_id, uuid, hostname, the other texts */
+  /** @returns the row's identity, or its first error, in this order: a wrong timestamp, a wrong gpu_id, an empty uuid, an
+   *  empty hostname, an invalid text */
   read(fields: readonly string[]): RowIdentity | FieldError {
     const { layout } = this;
     const timeMs = this.timeOf(fields[layout.timestamp] ?? "");
@@ -87,7 +88,7 @@ export class RowIdentityReader {
   }
 }
 
-/** The text of a cell without the blanks around it. */
+/** The text of a cell without the spaces around it; empty if the row has no such cell. */
 export function cell(fields: readonly string[], column: number): string {
   const text = fields[column] ?? "";
   let start = 0;
@@ -97,7 +98,7 @@ export function cell(fields: readonly string[], column: number): string {
   return text.slice(start, end);
 }
 
-/** Trims and cuts a GPU's attribute, as it is stored. */
+/** Trims a GPU's attribute, and cuts it to the length that is stored. */
 export function attributeText(text: string): string {
   return cutText(text.trim(), fieldMaxLength);
 }

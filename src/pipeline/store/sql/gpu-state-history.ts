@@ -30,9 +30,9 @@ const workloadRules: StateRules<StateOf["gpu_workloads"]> = {
 
 /** Derives the history of GPUs' attributes and workloads from the stored records.
  *
- *  It runs after a batch's records are committed, and reads them back from the database: late, repeated and simultaneous
- *  batches lead to the same history. If the process dies in between, the message is not acknowledged, and its next delivery
- *  repeats this step. */
+ *  It runs after a batch's records are committed, and reads these records back from the database, so that late, repeated and
+ *  simultaneous batches lead to the same history. If the process dies between the commit and this step, the message is not
+ *  acknowledged, and its next delivery repeats the step. */
 export class GpuStateHistory {
   constructor(
     private readonly client: SqlClient,
@@ -40,8 +40,8 @@ export class GpuStateHistory {
   ) {}
 
   /** Applies a batch to the history, after its records are committed.
-   *  @param batch a look-up of the same GPUs
-   *  @throws StoreUnavailable; may be called again */
+   *  @param batch a look-up of the same GPUs, in the same order
+   *  @throws StoreUnavailable: call it again later; Error if a GPU has no row in `gpus` */
   async record(gpus: readonly ObservedGpu[], batch: GpuLookup): Promise<void> {
     if (gpus.length === 0) return;
     await this.directory.refresh(batch);
@@ -100,7 +100,7 @@ interface Change {
 interface StatesChanged<Table extends StateTable> {
   readonly table: Table;
   readonly rules: StateRules<StateOf[Table]>;
-  /** The state of the GPU at a record. */
+  /** The state of the GPU at the record's instant. */
   readonly stateOf: (record: ObservedRecord, observed: ObservedGpu) => StateOf[Table];
 }
 

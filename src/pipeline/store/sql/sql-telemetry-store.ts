@@ -78,7 +78,8 @@ export class SqlTelemetryStore implements TelemetryStore {
     return { duplicate: false, recordsInserted: inserted, recordsMerged: merged };
   }
 
-  /** @returns gpu_key by index in the batch's `gpus`; NaN for a GPU without records, which needs none */
+  /** Adds the GPUs that have no key yet.
+   *  @returns gpu_key by index in the batch's `gpus`; NaN for a GPU without records, which needs no key */
   private async keysOf(executor: SqlExecutor, batch: RecordBatch, { gpus, lookup }: BatchGpus): Promise<Float64Array> {
     const current = lookup.gpus();
     const missing = gpus.filter((_, index) => current[index] === undefined);
@@ -110,7 +111,7 @@ select from_offset::float8 as from_offset, from_line::float8 as from_line,
   to_offset::float8 as to_offset, to_line::float8 as to_line
 from ingested_messages where source_id = $1 order by from_offset, to_offset`;
 
-/** A live batch is stored at its time: from and to are the same. */
+/** In a live source, a position is a time: `from` and `to` of a stored message are both the time of its batch. */
 const latestText = `
 select from_offset::float8 as at_ms
 from ingested_messages where source_id = $1 order by from_offset desc limit 1`;

@@ -36,7 +36,8 @@ interface SocketServer {
 
 type Wire = Pick<Bun.ServerWebSocket<GraphqlSocket>, "send" | "close" | "getBufferedAmount">;
 
-/** If Bun's buffer holds this many bytes, nothing more is sent until it is empty. */
+/** If this many bytes are in Bun's buffer after an operation has sent a message, the operation sends no more until the
+ *  buffer is empty. */
 const behindBytes = 64 * 1024;
 /** Operations that a connection may run at a time. */
 const maxOperations = 100;
@@ -79,7 +80,7 @@ export class GraphqlSockets {
   }
 
   /** Upgrades a request to a WebSocket.
-   *  @throws ApiError if the request is not a handshake, or the gateway takes no more connections */
+   *  @throws ApiError if the request is not a handshake, or the gateway accepts no more connections */
   upgrade(request: Request, server: SocketServer | null): void {
     const { stopping, maxConnections, log } = this.options;
     if (stopping.aborted || this.sockets.size >= maxConnections) {
@@ -100,8 +101,9 @@ export class GraphqlSockets {
   }
 }
 
-/** @returns the operation for graphql-ws to execute, or the errors for it to send; the connection stays open either
- *  way */
+/** Parses and validates an operation. The connection stays open, unless an error is thrown.
+ *  @returns the arguments with which graphql-ws executes the operation, or the errors that it sends to the client
+ *  @throws errors that are not a GraphQLError */
 async function prepare(
   { schema, execute, subscribe, ...operation }: Operation,
   { query, operationName, variables: variableValues }: SubscribePayload,
@@ -172,7 +174,7 @@ export class GraphqlSocket {
   message(_wire: Wire, data: string | Uint8Array): void {
     const text = typeof data === "string" ? data : new TextDecoder().decode(data);
     this.connection?.onMessage(text).catch((error: Error) => {
-      // graphql-ws throws if a client sends a server's message; it closes the connection itself if it cannot read one
+      // graphql-ws throws if a client sends a server's message; if graphql-ws cannot read a message, it closes the connection
       if (error.message.startsWith("Unexpected message")) return this.end(CloseCode.BadRequest, error.message);
       this.owner.onError(error);
       this.end(CloseCode.InternalServerError, "the message failed inside the server");
@@ -196,7 +198,7 @@ export class GraphqlSocket {
     this.connection?.wire.close(code, reason);
   }
 
-  /** Resolves when the client is not behind any more; graphql-ws requests the next event only then. */
+  /** Resolves when the client is no longer behind, or has disconnected; graphql-ws requests the next event only then. */
   private async send(wire: Wire, text: string): Promise<void> {
     wire.send(text);
     if (wire.getBufferedAmount() < behindBytes) return;

@@ -4,7 +4,8 @@ import { checkBody } from "../request-body.ts";
 import type { Parameter, Parameters, ValuesOf } from "./parameter.ts";
 import { restSpelling, spelled } from "./spelling.ts";
 
-/** Options of a route that accepts these parameters; the handler's `query` has their values. */
+/** Options of a route that accepts these parameters: they check the parameters, whose values are then the handler's
+ *  `query`, and the body. */
 export function accepts<Query extends Parameters>(query: Query) {
   return {
     query: schemaOf(query),
