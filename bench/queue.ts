@@ -15,7 +15,7 @@ const batchSamples = 5000;
 const rounds = 3;
 const leaseSeconds = 5;
 
-/** Uses a new etcd: the plain puts have enlarged the file of the other one. */
+/** Uses a new etcd, because the size of its database is measured: the plain puts have enlarged the other etcd's database. */
 async function carryLong(load: { readonly batches: typeof batches; readonly messages: number }): Promise<CarryResult> {
   const fresh = await startEtcd({ members: 1 });
   const freshClient = new EtcdClient({ endpoints: fresh.endpoints });

@@ -50,7 +50,7 @@ describe("configuration", () => {
     expect(parseConfig({ STREAM_INTERVAL: text }).streamIntervalMs).toBe(milliseconds);
   });
 
-  test("numbers that are not plain decimals are refused", () => {
+  test("a whole number is refused unless it is written in digits only", () => {
     for (const text of ["0x10", "1e3", "10.5", "ten", "-1"]) expect(errorsOf({ BATCH_SIZE: text })).toHaveLength(1);
   });
 

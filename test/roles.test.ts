@@ -17,7 +17,7 @@ import { sharedData } from "./support/shared-data.ts";
 
 let etcd: ProvidedEtcd;
 let database: ProvidedDatabase;
-/** Distinguishes this run's queues and files from those of others in the same etcd. */
+/** Distinguishes this run's queues and files from those of other runs in the same etcd. */
 const run = crypto.randomUUID().slice(0, 8);
 let started: PipelineProcess[] = [];
 const dir = await mkdtemp(join(tmpdir(), "telemetry-roles-"));
@@ -75,7 +75,7 @@ for (const [name, streamers, collectors] of [
       const url = await urlOf(gateway);
       for (const streamer of streaming) await streamer.waitFor(/Streamed .* rows/);
       await until(async () => (await count(url, "/api/v1/telemetry?limit=10000")) === 988);
-      // a gateway receives the fleet shortly after the store
+      // the fleet reaches a gateway shortly after the records reach the store
       await until(async () => (await count(url, "/api/v1/hosts")) === 31);
       expect(streamedRows(streaming)).toBe(2470);
       expect(await count(url, "/api/v1/telemetry?limit=10000")).toBe(988);

@@ -28,7 +28,7 @@ const warmUpSeconds = 1;
 
 /** Sends requests as fast as the server responds; the first second is not counted. It uses plain sockets: fetch would take more
  *  processor time than most responses.
- *  @throws Error for a response other than 200 with a content-length */
+ *  @throws Error if a response is not 200 or has no content-length, or if a connection fails */
 export async function httpLoad({ url, connections, seconds, ...request }: HttpLoad): Promise<HttpRate> {
   const { hostname, port, host, pathname, search } = new URL(url);
   const { method = "GET", headers = {}, body = "" } = request;

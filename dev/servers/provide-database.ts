@@ -14,8 +14,8 @@ export interface ProvidedDatabase {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** @returns a new database on the server of DATABASE_URL, or, if that is not set, on a new server; `stop` drops it, and the
- *    databases whose names begin with its name
+/** @returns a new database on the server of DATABASE_URL, which `stop` drops together with the databases whose names begin with
+ *    its name; if DATABASE_URL is not set, the database of a new server, which `stop` stops
  *  @throws Error that names the missing requirement */
 export async function provideDatabase(env: Environment = process.env): Promise<ProvidedDatabase> {
   if (env.DATABASE_URL) return await freshDatabase(env.DATABASE_URL);

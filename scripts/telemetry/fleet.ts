@@ -12,7 +12,7 @@ interface Filters {
   readonly limit?: number;
 }
 
-/** The most metrics that a table shows. */
+/** The most metrics that a table shows unless `--metrics` names them. */
 const maxShownMetrics = 6;
 /** The metrics that a table shows before others. */
 const preferredMetrics = ["gpu_utilization", "memory_used_mb", "temperature", "power_draw"];

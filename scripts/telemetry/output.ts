@@ -14,7 +14,7 @@ interface Shown extends Pick<Output, "asJson"> {
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** Prints rows as a table with some columns, or with all of them as JSON.
+/** Prints rows: as a table of the given columns, or as JSON with all fields. Reports on standard error if the list goes on.
  *  @param next the cursor of the list's next page; absent at its end */
 export function showRows(rows: readonly Row[], columns: readonly string[], { asJson, next }: Shown): void {
   if (next !== undefined) process.stderr.write(`only ${rows.length} are shown: raise --limit (up to 10000) for more\n`);

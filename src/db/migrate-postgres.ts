@@ -10,6 +10,7 @@ const migrationsFolder = `${import.meta.dir}/../../drizzle`;
 const lockKey = 7_165_201_384;
 /** Another process may be migrating a large history; a longer wait for it, or for a table, is an error. */
 const lockTimeoutMs = 5 * 60_000;
+/** The time for all migrations, with the wait for the lock. */
 const migrationTimeoutMs = 3 * lockTimeoutMs;
 
 /** Brings the database's schema up to date, completely or not at all. If several processes start at once, one migrates and
@@ -42,7 +43,7 @@ export async function checkSchema(client: PostgresClient): Promise<void> {
   );
 }
 
-/** drizzle creates its own table, then begins a transaction for the migrations: this makes both part of our transaction. */
+/** drizzle creates its own table, then begins a transaction for the migrations: with this connection, both are part of our transaction. */
 function withinTransaction({ sql }: PostgresConnection): PostgresConnection["sql"] {
   const begin = (work: (transaction: typeof sql) => unknown): unknown => work(sql);
   return Object.assign(sql, { begin }) as typeof sql;

@@ -21,9 +21,9 @@ export interface LabelField {
   readonly description: string;
 }
 
-/** 4 TiB: far above any framebuffer, far below the blanks. */
+/** 4 TiB: far above any framebuffer, far below the values that mean 'no value' (value.ts). */
 const framebufferMaxMebibytes = 4 * 1024 * 1024;
-/** Above 2^53 a double no longer holds every integer, and DCGM's blanks begin. */
+/** Above 2^53 a double no longer holds every integer. */
 const counterMax = Number.MAX_SAFE_INTEGER;
 /** Ratios are computed from two counters and may overshoot 1 by rounding. */
 const ratioMax = 1.01;
@@ -81,7 +81,7 @@ const metricRows: readonly MetricRow[] = [
   ["retired_pages_pending", "DCGM_FI_DEV_RETIRED_PENDING", 392, "pages", "counter", 0, counterMax, "Pages pending retirement"],
   ["gr_engine_active", "DCGM_FI_PROF_GR_ENGINE_ACTIVE", 1001, "ratio", "gauge", 0, ratioMax, "Share of time the graphics engine is active"],
   ["sm_active", "DCGM_FI_PROF_SM_ACTIVE", 1002, "ratio", "gauge", 0, ratioMax, "Share of cycles an SM has a warp assigned"],
-  ["sm_occupancy", "DCGM_FI_PROF_SM_OCCUPANCY", 1003, "ratio", "gauge", 0, ratioMax, "Share of the warps that an SM can hold"],
+  ["sm_occupancy", "DCGM_FI_PROF_SM_OCCUPANCY", 1003, "ratio", "gauge", 0, ratioMax, "Warps on an SM, as a share of the warps that it can hold"],
   ["tensor_active", "DCGM_FI_PROF_PIPE_TENSOR_ACTIVE", 1004, "ratio", "gauge", 0, ratioMax, "Share of cycles the tensor pipe is active"],
   ["dram_active", "DCGM_FI_PROF_DRAM_ACTIVE", 1005, "ratio", "gauge", 0, ratioMax, "Share of cycles the device memory interface is active"],
   ["fp64_active", "DCGM_FI_PROF_PIPE_FP64_ACTIVE", 1006, "ratio", "gauge", 0, ratioMax, "Share of cycles the fp64 pipe is active"],

@@ -12,7 +12,7 @@ type State = "IDLE" | "STARTING" | "RUNNING" | "STOPPING" | "STOPPED";
  *  STARTING -`open` throws-> STOPPING: `start` throws the error once `close` is done.
  *  RUNNING -`run` throws-> RUNNING: the error is logged, and `error()` reports it.
  *
- *  A second start waits for the first, a second stop too; a start after a stop does nothing.
+ *  A second start waits for the first start, and a second stop for the first stop. A start after a stop does nothing.
  *  `stopping` aborts when STOPPING begins; `open` and `run` must then resolve or throw soon.
  *  `deadline` aborts when unfinished work must be abandoned: at the deadline of any stop, or when `open` throws. */
 export abstract class BaseService implements Service {
@@ -73,8 +73,8 @@ export abstract class BaseService implements Service {
     return Promise.resolve();
   }
 
-  /** Finishes unfinished work, unless `deadline` is aborted, and releases the resources of `open` and `run`. Called once,
-   *  after both have ended, even if they threw. */
+  /** Finishes unfinished work, unless `deadline` is aborted, and releases the resources of `open` and `run`. Called once
+   *  if the service was started, after `open` and `run` have ended, even if they threw. */
   protected close(): Promise<void> {
     return Promise.resolve();
   }

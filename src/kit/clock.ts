@@ -1,4 +1,5 @@
-/** The source of time. Everything that waits or reads the time takes a clock, so that tests control it. */
+/** The source of time. Code that waits or reads the time takes a clock, so that tests control the time; only durations and
+ *  deadlines of gRPC calls always use the machine's clock. */
 export interface Clock {
   /** Milliseconds since the epoch. */
   nowMs(): number;

@@ -2,10 +2,11 @@
  *  the start and the stop. */
 export interface Service {
   readonly name: string;
-  /** Resolves once the service runs. A second call does nothing; a stopped service does not start again. */
+  /** Resolves once the service runs. A second call waits for the first; a stopped service does not start again.
+   *  @throws the error that prevents the start */
   start(): Promise<void>;
   /** Accepts no new work and finishes unfinished work; when the deadline aborts, abandons it. Resolves when done.
-   *  Does nothing before start, or a second time. */
+   *  Before the start, it only prevents the start. A second stop waits for the first. */
   stop(deadline: AbortSignal): Promise<void>;
   /** The service's error and its remedy, in one sentence; undefined without an error. */
   error(): string | undefined;

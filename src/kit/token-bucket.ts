@@ -8,7 +8,7 @@ export interface TokenBucketOptions {
   readonly clock: Clock;
 }
 
-/** Limits a rate: a caller that takes more tokens than are available waits until they have been added. */
+/** Limits a rate: a caller that takes more tokens than are available waits until the missing tokens have been added. */
 export class TokenBucket {
   private tokens: number;
   private filledAtMs: number;

@@ -43,7 +43,7 @@ export interface SharedParts extends Surroundings {
   readonly registry: Registry;
   /** Services that belong to no single role. */
   readonly services: readonly Service[];
-  /** Closes the queue and the store. Call it after the services have stopped. */
+  /** Closes the queue, etcd's client and the store. Call it after the services have stopped. */
   close(): Promise<void>;
 }
 
@@ -96,7 +96,7 @@ function openQueue(config: Config, client: EtcdClient | undefined, { clock, log 
   return client === undefined ? new MemoryQueue(options) : new EtcdQueue({ ...options, client, log });
 }
 
-/** The service that compacts etcd's history; none if etcd compacts it itself. */
+/** The service that compacts etcd's history; none without etcd, or if compaction is left to etcd. */
 function etcdUpkeep(
   { etcdCompactSeconds: historySeconds }: Config,
   client: EtcdClient | undefined,

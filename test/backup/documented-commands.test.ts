@@ -64,7 +64,7 @@ for (const [name, isPlain] of [
   ["plain PostgreSQL", true],
 ] as const) {
   test.skipIf(realCsv === undefined)(
-    `${name} with the real CSV is restored bit by bit, imports no row of the file again, and continues`,
+    `${name} with the real CSV is restored exactly, imports no row of the file again, and continues`,
     async () => {
       const env = { DATABASE_URL: server.url, DATA_DIR: join(folder, "unused") };
       const restore = await commandsUnder(page, "Restore TimescaleDB");

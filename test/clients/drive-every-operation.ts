@@ -1,6 +1,6 @@
 import { answerOf, createGatewayClient, type GatewayClient, GatewayError, type paths } from "gpu-telemetry-client";
 
-// Also compiled and run in a separate project, with the packed package: it imports nothing else.
+// This file is also compiled and run in a separate project that has only the packed package, so it imports nothing else.
 
 type Method = "get" | "post" | "put" | "patch" | "delete";
 /** Every operation of the client, such as `get /api/v1/gpus`. */
@@ -10,11 +10,11 @@ type Operation = {
   }[Method];
 }[keyof paths];
 
-/** The client's requests, and the sizes of their answers. */
+/** The client's requests, and a number from each answer. */
 export interface Drive {
   /** Method and path of every request that was sent. */
   readonly sent: readonly { readonly method: string; readonly path: string }[];
-  /** The number of elements in the answer of each operation. */
+  /** A number from the answer of each operation, usually its count of elements. */
   readonly counts: Readonly<Record<Operation, number>>;
 }
 
@@ -25,7 +25,7 @@ const cluster = (cluster_id: string) => ({ params: { path: { cluster_id } } });
 /** Calls every operation of the client on a gateway that has loaded the real CSV. The compiler checks that none is left
  *  out: the table's type has a field for each operation.
  *  @param cluster_id cluster of the CSV
- *  @throws GatewayError if one fails */
+ *  @throws GatewayError if an operation fails */
 export async function driveEveryOperation(baseUrl: string, cluster_id: string): Promise<Drive> {
   const sent: { method: string; path: string }[] = [];
   const gateway = createGatewayClient({
@@ -45,7 +45,7 @@ export async function driveEveryOperation(baseUrl: string, cluster_id: string): 
 /** An unknown dead letter: a gateway that has loaded the CSV has none. */
 const noLetter = { params: { path: { id: "01K0F3Z8Q4W5X6Y7Z8A9B0C1D2" } } };
 
-/** @returns 0 if the gateway answers not_found */
+/** @returns the answer's count; 0 if the gateway answers not_found */
 async function countIfFound(call: Parameters<typeof answerOf<{ count: number }>>[0]): Promise<number> {
   try {
     return (await answerOf(call)).count;

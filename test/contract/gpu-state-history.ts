@@ -18,7 +18,8 @@ function spansOf(records: readonly TestRecord[], valueOf: (record: TestRecord) =
 const namespaceOf = ({ workload }: TestRecord): string => workload?.namespace ?? "";
 const hostOf = ({ hostname = "" }: TestRecord): string => hostname;
 
-/** Records of some GPUs at distinct instants; GPUs move between hosts and namespaces. Each batch has one host. */
+/** Records of some GPUs, which move between hosts and namespaces. No two records of a GPU have the same instant. Each batch has
+ *  one host. */
 const arbitraryBatches = (gpus: number) =>
   fc
     .uniqueArray(
@@ -115,7 +116,7 @@ export function exerciseGpuStateHistory(
       await fc.assert(property, { numRuns: 40 });
     });
 
-    test("if a collector dies before it writes the history, the next delivery of the message writes it", async () => {
+    test("a second delivery of a message, to another collector, leaves the history as it is", async () => {
       const message = messageOf("died", makeBatch([{ uuid: "died", timeMs: t0, metrics: { temperature: 1 } }]));
       await opened.store.ingest(message);
       expect(await second.store.ingest(message)).toMatchObject({ duplicate: true });

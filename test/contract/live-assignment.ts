@@ -11,7 +11,7 @@ export interface OpenLiveAssignment {
   readonly source: LiveSource;
   /** Publishes or stores a batch, as the driver's streamer would. */
   readonly settle: (claimed: ClaimedSource, batch: LiveBatch) => Promise<unknown>;
-  /** The assignment of the same sources to another process. */
+  /** Opens the assignment in another process, which may claim the same sources. */
   readonly openOther: () => LiveAssignment;
   readonly close: () => Promise<void>;
 }
@@ -46,7 +46,7 @@ export function exerciseLiveAssignment(name: string, open: () => Promise<OpenLiv
       await opened?.close();
     });
 
-    test("a source that was never read starts now", async () => {
+    test("a source that was never read is claimed without a time to continue after", async () => {
       opened = await open();
       const claimed = await opened.assignment.claim(opened.source, never);
       expect(claimed?.afterMs).toBe(-Infinity);

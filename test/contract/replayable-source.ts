@@ -3,7 +3,7 @@ import type { Position, Range } from "../../src/domain/range.ts";
 import type { RangeBatch, ReplayableSource } from "../../src/pipeline/source/source.ts";
 import { plain } from "../support/csv-reading.ts";
 
-/** A replayable source under test: it has several batches, and its positions are bytes. */
+/** A replayable source under test: it has several batches, and its offsets are bytes. */
 export interface OpenReplayableSource {
   readonly source: ReplayableSource;
   /** Opens the same source again, as another process would. */
@@ -68,7 +68,7 @@ export function exerciseReplayableSource(name: string, open: () => Promise<OpenR
       }
     });
 
-    test("planned ranges are contiguous, cover the source, and hold all of its rows, at any size", async () => {
+    test("planned ranges are contiguous, cover the source, and hold all of its rows, whatever their size", async () => {
       const { source } = await openSource();
       const rows = (batches: readonly RangeBatch[]): number =>
         batches.reduce((sum, { batch }) => sum + batch.tally.rows, 0);
@@ -94,7 +94,7 @@ export function exerciseReplayableSource(name: string, open: () => Promise<OpenR
       }
     });
 
-    test("an abort ends a read and a plan early and without an error; earlier batches and ranges remain valid", async () => {
+    test("an abort ends a read and a plan early and without an error; the batches before it are valid", async () => {
       const { source } = await openSource();
       const whole = (await read(source, source.whole)).map(plain);
       const stop = new AbortController();

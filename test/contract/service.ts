@@ -55,7 +55,7 @@ export function exerciseService(name: string, open: () => OpenedService): void {
       await inTime(opened.service.stop(later()));
     });
 
-    test("if it is stopped while it starts, both calls end", async () => {
+    test("if it is stopped while it starts, both the start and the stop end", async () => {
       const opened = open();
       const starting = opened.service.start();
       await inTime(Promise.all([starting, opened.service.stop(later())]));
@@ -103,12 +103,12 @@ async function stress(service: Service, random: () => number): Promise<void> {
   await service.stop(later());
 }
 
-/** Resolves once the service has called its parts. */
+/** Resolves once the service has called one of its parts. */
 async function calledOnce({ calls }: OpenedService): Promise<void> {
   while (calls() === 0) await Bun.sleep(1);
 }
 
-/** Counts the calls of a part's methods. */
+/** Wraps a part, and counts the calls of its methods. */
 export function counted<T extends object>(part: T): { readonly part: T; readonly calls: () => number } {
   const called: PropertyKey[] = [];
   const counting = new Proxy(part, {

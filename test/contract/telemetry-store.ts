@@ -106,7 +106,7 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
       expect(await store.progressOf("live")).toMatchObject({ stored: [], totals: { messages: 3, recordsInserted: 3 } });
     });
 
-    test("data that the store refuses leaves nothing behind, and the store accepts the next message", async () => {
+    test("refused data leaves nothing behind, and a later message with the same idempotency key is stored", async () => {
       const { store, queries } = opened;
       const bad = makeBatch([{ uuid: "refused", timeMs: 9e18, metrics: { temperature: 1 } }]);
       await expect(store.ingest(messageOf("bad", bad))).rejects.toMatchObject({

@@ -10,7 +10,7 @@ test("a range that nothing covers is one gap", () => {
   expect(gapsIn(range(10, 100), [])).toEqual([range(10, 100)]);
 });
 
-test("covered ranges are left out, and a gap starts at the end of the one before it", () => {
+test("covered ranges are left out, and a gap starts at the end of the covered range before it", () => {
   expect(gapsIn(range(10, 100), [range(10, 30), range(50, 60)])).toEqual([range(30, 50), range(60, 100)]);
 });
 
@@ -53,7 +53,7 @@ function coverage(covering: readonly Range[]): number[] {
   return times;
 }
 
-test("joined ranges cover the same offsets, each once, and none is adjacent to the next", () => {
+test("joined ranges cover the offsets of the original ranges, each once, and none is adjacent to the next", () => {
   fc.assert(
     fc.property(ranges, (covering) => {
       const joined = joinRanges(covering);

@@ -84,7 +84,7 @@ test("no request needs a body; a body that is not JSON or is too long is refused
   expect(await redrive("{}", { "content-type": "application/json; charset=utf-8" })).toEqual([200, undefined]);
 });
 
-test("a wrong method is refused with the allowed ones", async () => {
+test("a wrong method is refused, and the error lists the allowed ones", async () => {
   expect(await ask(`/dead-letters/${ids[0]}/redrive`)).toMatchObject({
     status: 405,
     body: { error: { details: { allowed: ["POST", "OPTIONS"] } } },

@@ -18,7 +18,7 @@ async function timesOf(path: string): Promise<string[]> {
 }
 
 describe("a GPU's telemetry", () => {
-  test("has its records by time, each with its measured metrics only", async () => {
+  test("lists the GPU's records by time, each with only the metrics that were measured", async () => {
     const body = await gateway.json(a0);
     expect(body).toMatchObject({ success: true, count: 4 });
     const [first, second] = body.data as unknown[];
@@ -69,7 +69,7 @@ describe("a GPU's telemetry", () => {
     ]);
   });
 
-  test("both bounds are inclusive, to the millisecond and below", async () => {
+  test("both bounds are inclusive, and exact even below a millisecond", async () => {
     const [s34, s35, s36] = ["2025-07-18T20:42:34Z", "2025-07-18T20:42:35Z", "2025-07-18T20:42:36Z"] as const;
     expect(await timesOf(`${a0}?start_time=${s34}&end_time=${s36}`)).toEqual([s34, s35, s36]);
     expect(await timesOf(`${a0}?start_time=${s35}&end_time=${s35}`)).toEqual([s35]);
@@ -122,7 +122,7 @@ describe("a GPU's telemetry", () => {
 });
 
 describe("telemetry of all GPUs", () => {
-  test("comes by time over all clusters, within bounds and limit", async () => {
+  test("is ordered by time over all clusters, within bounds and limit", async () => {
     const times = await timesOf("/api/v1/telemetry");
     expect(times).toHaveLength(7);
     expect(times).toEqual(times.toSorted((a, b) => Date.parse(a) - Date.parse(b)));
@@ -163,7 +163,7 @@ describe("input", () => {
     });
   });
 
-  test("the quarantine lists rejected inputs with position and reason, of all sources or of one", async () => {
+  test("the quarantine lists the rejected inputs of all sources or of one, with position and reason", async () => {
     const { count, data } = await gateway.json("/api/v1/quarantine");
     expect(count).toBe(2);
     expect(data).toContainEqual({

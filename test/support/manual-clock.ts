@@ -5,7 +5,7 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-/** A clock that only a test moves. */
+/** A clock that advances only when a test advances it. */
 export class ManualClock implements Clock {
   private sleepers: Sleeper[] = [];
 
@@ -50,7 +50,7 @@ export class ManualClock implements Clock {
   }
 }
 
-/** Lets all work run that does not wait for time. */
+/** Lets work that does not wait for time run, for ten turns of the event loop. */
 async function settle(): Promise<void> {
   for (let turns = 0; turns < 10; turns += 1) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -4,7 +4,7 @@ import type { TimeRange } from "../../domain/time-range.ts";
 export class Conditions {
   private readonly texts: string[] = [];
 
-  /** @param params those of earlier conditions in the same statement */
+  /** @param params the parameters of earlier conditions in the same statement; later ones are appended */
   constructor(readonly params: unknown[] = []) {}
 
   /** Adds a condition, unless the value is undefined.
@@ -14,7 +14,7 @@ export class Conditions {
     return this;
   }
 
-  /** Adds the condition that a column of instants is within a range. */
+  /** Adds the conditions that a column of instants is within a range; none for an infinite bound. */
   within(column: string, { fromMs, toMs }: TimeRange): this {
     return this.add(`${column} >= ${instantParameter}`, finite(fromMs)).add(
       `${column} < ${instantParameter}`,
@@ -37,7 +37,7 @@ export class Conditions {
   }
 }
 
-/** An instant whose value is in milliseconds since the epoch. */
+/** An instant; `?` is in milliseconds since the epoch. */
 const instantParameter = "to_timestamp(?::float8 / 1000.0)";
 
 function finite(bound: number): number | undefined {

@@ -21,7 +21,7 @@ from "${timescaleSchema}".drop_chunks('${table}', older_than => now() - make_int
   return (await executor.query<{ dropped: number }>(text, [days]))[0]?.dropped ?? 0;
 }
 
-/** Deletes at most `rowsMax` of the records older than `days`, the oldest first. @returns the number of deleted records */
+/** Deletes at most `maxRows` of the records older than `days`, the oldest first. @returns the number of deleted records */
 export async function deleteOldRows(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
   const text = `
 with deleted as (

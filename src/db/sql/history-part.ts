@@ -10,11 +10,11 @@ export type Bounds = Pick<RecordFilter, "range" | "cursor" | "isForward">;
 
 /** The table or view that a part of the history is read from. */
 export interface HistorySource {
-  /** A table, or a subquery in brackets, which adds its own parameters to the conditions. */
+  /** Returns the name of a table, or a subquery in brackets, whose parameters it adds to the conditions. */
   readonly from: (conditions: Conditions, bounds: Bounds) => string;
   /** The column with the instant of a row. */
   readonly time: "time" | "bucket";
-  /** The namespace that held the GPU of a row of `t` at the row's instant; empty for none. */
+  /** An expression for the namespace that held the GPU of a row of `t` at the row's instant; empty for none. */
   readonly namespace: string;
   /** The columns to read from `t`, with `"gpuKey"` and `"timeMs"` among them. */
   readonly columns: string;
@@ -26,7 +26,7 @@ interface HistoryRow {
   readonly timeMs: number;
 }
 
-/** Reads a part of the history, newest first unless the filter goes forward. */
+/** Reads a part of the history, newest first unless `filter.isForward`. */
 export async function selectPart<Row extends HistoryRow>(
   executor: SqlExecutor,
   source: HistorySource,
@@ -57,7 +57,7 @@ interface Statement {
   readonly params: readonly unknown[];
 }
 
-/** Writes the statement that reads a part of the history, newest first unless the filter goes forward. It reads one row more
+/** Writes the statement that reads a part of the history, newest first unless `filter.isForward`. It reads one row more
  *  than the part may have: that row shows that more follow. */
 function partStatement(source: HistorySource, filter: RecordFilter): Statement {
   const { gpus, range, cursor, limit } = filter;
@@ -94,8 +94,9 @@ ${part}`;
   return { text, params: conditions.params };
 }
 
-/** The keys of the GPUs, if the selector takes only a few. The records of each GPU are then read by the primary key; a scan by
- *  time would read the records of all GPUs until it has enough of these. Undefined if the selector may take many. */
+/** A query for the keys of the selected GPUs, if the selector has uuids or a hostname and thus takes only a few GPUs; undefined if it
+ *  may take many. With the keys, the records of each GPU are read by the primary key; a scan by time would read the records of all
+ *  GPUs until it has found enough of the selected ones. */
 function keysOf({ uuids, hostname }: GpuSelector, conditions: Conditions): string | undefined {
   if (uuids !== undefined) {
     return `select gpu_key from gpus where uuid = any(${conditions.param(textArray(uuids))}::text::text[])`;
@@ -120,7 +121,7 @@ cross join lateral (
   return { text, params: conditions.params };
 }
 
-/** A GPU's attribute at the instant of a row of `t`. */
+/** An expression for a GPU's attribute at the instant of a row of `t`. */
 function attributeAt(column: string, at: string): string {
   return `(select a.${column} from gpu_attributes a where a.gpu_key = t.gpu_key and a.valid_from <= ${at}
     order by a.valid_from desc limit 1)`;

@@ -27,7 +27,7 @@ interface RollupTable {
   readonly isMaterialized: boolean;
 }
 
-/** Averages over minutes or hours. */
+/** The rows of a rollup: the aggregates of each GPU over minutes or hours. */
 export function rollupSource({ resolution, isMaterialized }: RollupTable): HistorySource {
   const from: HistorySource["from"] = isMaterialized
     ? () => `telemetry_${resolution}`

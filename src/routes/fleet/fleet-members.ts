@@ -16,7 +16,7 @@ interface MemberEntry {
 /** Merges changes of GPUs into members of the fleet, and keeps the members in order. */
 export class FleetMembers {
   private readonly entries = new Map<string, MemberEntry>();
-  /** UUIDs; undefined if a member was added or moved since they were sorted. */
+  /** The UUIDs in the order of their members; undefined if a member was added or moved since the last sort. */
   private order: string[] | undefined;
   private orderedMembers: readonly FleetMember[] | undefined;
 

@@ -19,7 +19,7 @@ interface SharedTopicOptions {
   readonly publish: Publish;
 }
 
-/** All subscriptions with the same request. An update is serialised once and published to all their sockets at once.
+/** All subscriptions with the same request. An update is serialised once for all sockets that follow the topic.
  *
  *  A subscription is HELD (the topic hands it each update) or DIRECT (its socket follows the topic, and the topic only
  *  counts it). */

@@ -21,8 +21,8 @@ const pageHeaders = {
   "x-content-type-options": "nosniff",
 };
 
-/** The OpenAPI document as JSON and YAML, and a page that shows it without the network.
- *  @param app called at the first request, when the app is complete */
+/** The OpenAPI document as JSON and YAML, and a page that shows it without files from other servers.
+ *  @param app called at the first request for the document, when the app is complete */
 export function docsRoutes({ app, version }: { readonly app: () => AnyElysia; readonly version: string }) {
   const document = lazily(() => openApiDocument(app(), version));
   const json = lazily(() => JSON.stringify(document(), null, 2));
@@ -65,7 +65,7 @@ function text(body: string, type: string): Response {
   return new Response(body, { headers: { "content-type": type, "x-content-type-options": "nosniff" } });
 }
 
-/** Calls `make` at the first call, and returns its result from then on. */
+/** Calls `make` at the first call only, and returns its result at every call. */
 function lazily<T extends object | string>(make: () => T): () => T {
   let result: T | undefined;
   return () => (result ??= make());

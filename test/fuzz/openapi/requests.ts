@@ -3,7 +3,7 @@ import { type Expected, type ParameterValue, valuesOf } from "./parameter-values
 import type { SchemaCheck } from "./schema-check.ts";
 import type { Operation, Parameter } from "./served-document.ts";
 
-/** A request of an operation, and the document's expectation of it. */
+/** A request to an operation, and the answer that the document makes us expect. */
 export interface FuzzRequest {
   readonly operation: Operation;
   readonly method: string;
@@ -22,13 +22,13 @@ interface QueryPart {
 const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 const unknownNames = ["limt", "LIMIT", "__proto__", "constructor", "toString", "limit[]", "", " ", "é", "start-time"];
 
-/** Requests of every operation, in equal shares. */
+/** Requests to every operation, in equal shares. */
 export function requestsOf(operations: readonly Operation[], check: SchemaCheck): fc.Arbitrary<FuzzRequest> {
   return fc.oneof(...operations.map((operation) => requestsTo(operation, check)));
 }
 
-/** With many parameters, one of them is soon invalid. Many requests therefore have only the document's examples, so that the code
- *  behind the checks is reached, too. */
+/** If every parameter is drawn at random, one of them is usually invalid. A third of the requests therefore use only the document's
+ *  examples: they also reach the code behind the checks. */
 function requestsTo(operation: Operation, check: SchemaCheck): fc.Arbitrary<FuzzRequest> {
   return fc.oneof(
     { weight: 2, arbitrary: anyRequestsTo(operation, check) },
@@ -81,7 +81,7 @@ function anyRequestsTo(operation: Operation, check: SchemaCheck): fc.Arbitrary<F
   });
 }
 
-/** `.`, `..` and an empty text would lead to another path. */
+/** Values for a path, except `.`, `..` and the empty text, which would lead to another path. */
 function pathValuesOf(parameter: Parameter, check: SchemaCheck): fc.Arbitrary<ParameterValue> {
   return fc.oneof(
     { weight: 3, arbitrary: fc.constant({ text: String(parameter.example), expected: "accepted" as const }) },
@@ -99,7 +99,7 @@ function queriesOf({ parameters }: Operation, check: SchemaCheck): fc.Arbitrary<
   return fc.tuple(...declaredParts, rarely).map((parts) => parts.flat());
 }
 
-/** A parameter absent, once, or wrong: twice, or not encoded. */
+/** A parameter that is absent, sent once, sent twice (which is refused), or sent without encoding. */
 function queryPartsOf(parameter: Parameter, check: SchemaCheck): fc.Arbitrary<QueryPart[]> {
   const { name, required } = parameter;
   const value = valuesOf(parameter, check);

@@ -25,7 +25,7 @@ async function connect(): Promise<LiveClient> {
   return client;
 }
 
-/** Updates as `second`, those of the history as `second r`. */
+/** The second of each update of a GPU, such as `12`, or `12 r` if the update is from the history. */
 function secondsOf(messages: readonly Message[], uuid: string): string[] {
   return messages
     .filter((message) => message["gpu_uuid"] === uuid)
@@ -141,7 +141,7 @@ test("while records arrive, each comes once and in order, from the history or li
   const historySeconds = 400;
   for (let round = 0; round < 8; round += 1) {
     const roundGpus = gpus.map((gpu) => `${gpu}-${round}`);
-    // each round has its own cluster, because one replay is limited
+    // each round has its own cluster: the records of all rounds would exceed the limit of one replay
     const clusterId = `cluster-${round}`;
     const seconds = Array.from({ length: historySeconds }, (_, second) => second);
     await gateway.store(...seconds.flatMap((second) => roundGpus.map((gpu) => record(gpu, second, { clusterId }))));
@@ -189,7 +189,7 @@ test("while records arrive, each comes once and in order, from the history or li
   }
 }, 60_000);
 
-test("a store that does not answer is reported, and the subscription is live", async () => {
+test("a store that does not answer is reported, and the subscription is live anyway", async () => {
   const ownGateway = await openLiveGateway();
   const client = await LiveClient.open(ownGateway);
   await ownGateway.closeStore();

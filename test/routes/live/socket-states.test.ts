@@ -4,14 +4,14 @@ import { openTopics, recordAt, shortForm } from "./open-subscription.ts";
 
 type StateName = LiveSocket["stateName"];
 
-/** Bytes in Bun's buffer of a socket that is behind. */
+/** Enough bytes in Bun's buffer to make a socket BEHIND. */
 const fullBytes = 100 * 1024;
 
 const stallMs = 1000;
 
 type Opened = ReturnType<typeof openSocket>;
 
-/** A socket with two subscriptions: one DIRECT if the state allows it, and one with a snapshot that waits. */
+/** A socket that is CONNECTING, and its effects in order. */
 function openSocket() {
   const effects: string[] = [];
   const { subscribe } = openTopics((topic) => effects.push(`published to ${topic}`));
@@ -43,6 +43,7 @@ function openSocket() {
   return { socket, wire, buffer, effects, add };
 }
 
+/** Opens the socket, and adds two subscriptions: one that is DIRECT, and one whose snapshot is still to be sent. */
 function reachOpen({ socket, wire, add }: Opened): void {
   socket.open(wire);
   add("direct");
@@ -213,7 +214,7 @@ describe.each(Object.keys(table) as StateName[])("a socket that is %s", (state) 
   });
 });
 
-test("a client that makes progress, however slowly, is not closed", () => {
+test("a client that reads, however slowly, is closed only once it reads nothing", () => {
   const { socket, wire, buffer } = openSocket();
   socket.open(wire);
   for (let check = 0; check < 5; check += 1) {

@@ -330,7 +330,7 @@ export interface paths {
         };
         /**
          * All hosts
-         * @description Every host, in all clusters, with a GPU that has reported telemetry.
+         * @description The hosts of all clusters. A host is listed once one of its GPUs has reported telemetry.
          */
         get: operations["listHosts"];
         put?: never;
@@ -1295,7 +1295,7 @@ export interface components {
             gr_engine_active?: number;
             /** @description Share of cycles an SM has a warp assigned; ratio, gauge (DCGM_FI_PROF_SM_ACTIVE, field 1002) */
             sm_active?: number;
-            /** @description Share of the warps that an SM can hold; ratio, gauge (DCGM_FI_PROF_SM_OCCUPANCY, field 1003) */
+            /** @description Warps on an SM, as a share of the warps that it can hold; ratio, gauge (DCGM_FI_PROF_SM_OCCUPANCY, field 1003) */
             sm_occupancy?: number;
             /** @description Share of cycles the tensor pipe is active; ratio, gauge (DCGM_FI_PROF_PIPE_TENSOR_ACTIVE, field 1004) */
             tensor_active?: number;

@@ -17,19 +17,19 @@ export interface EtcdHotTierOptions {
   readonly windowSeconds: number;
   /** Bytes that this process's records may take in etcd; beyond them the oldest are deleted early. */
   readonly windowMaxBytes?: number;
-  /** Called with the number of records superseded by a newer one. */
+  /** Called after each flush with the number of records that newer records superseded. */
   readonly onCoalesced: (records: number) => void;
-  /** Called when etcd permanently refuses a record; the store has it. */
+  /** Called when etcd permanently refuses a record or a flush; the store has the records. */
   readonly onRefused: (reason: Error) => void;
 }
 
-/** A thirtieth of etcd's default quota, to leave room for the queue, for etcd's history and for more collectors. */
+/** 1/32 of etcd's default quota, to leave room for the queue, for etcd's history and for more collectors. */
 const defaultWindowMaxBytes = 64 * 1024 * 1024;
-/** The pause after a flush is this many times as long as the flush, at most `pauseMaxMs`: flushes take about a quarter of the
- *  time and do not slow down storing, and a gateway still shows changes within a fraction of a second. */
+/** The pause after a flush is this many times as long as the flush, at most `pauseMaxMs`: short flushes then take about a
+ *  quarter of the time and do not slow down storing, and a gateway still shows changes within a fraction of a second. */
 const pauseFactor = 3;
 const pauseMaxMs = 250;
-/** The most batches in a flush, more than the workers of a collector can have. */
+/** The most batches in a flush: more than all workers of a collector can submit at once. */
 const maxBatches = 1024;
 
 interface PendingWrite {

@@ -18,15 +18,15 @@ interface Written {
   readonly age: () => number;
 }
 
-/** The number of leases in a window, one after the other: the end of a lease with tens of thousands of keys would block etcd's
- *  writes. */
+/** A process grants this many leases per window, one after the other, so that each has few keys: the end of a lease with tens of
+ *  thousands of keys would block etcd's writes. */
 const leasesInWindow = 4;
 
-/** The keys of a process's records, which etcd deletes after the window: keys written at about the same time share a lease.
- *  Together they take at most `windowMaxBytes`. */
+/** The keys that hold a process's records. etcd deletes the keys after the window: keys written at about the same time share a
+ *  lease. `trim` limits keys and records to `windowMaxBytes`. */
 export class ExpiringKeys {
   private lease: { readonly id: string; readonly age: () => number } | undefined;
-  /** Oldest first, from `oldestIndex` on. */
+  /** Oldest first; the elements before `oldestIndex` have expired or been deleted. */
   private written: Written[] = [];
   private oldestIndex = 0;
   private bytes = 0;

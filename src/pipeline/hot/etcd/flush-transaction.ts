@@ -47,7 +47,7 @@ export class FlushTransaction {
     if (entries.length > 0) this.addData(host, entries, { unwritten, isGone });
   }
 
-  /** @returns the updates whose documents have changed in etcd since they were planned */
+  /** @returns the updates whose documents in etcd were changed or deleted after the update was planned */
   async send(client: EtcdClient): Promise<GpuUpdate[]> {
     const { responses, revision } = await client.txn({ success: this.steps.map(({ operation }) => operation) });
     this.steps.forEach(({ onResponse: take }, index) => take(responses[index] as Response, revision));
@@ -56,7 +56,7 @@ export class FlushTransaction {
 
   /** Writes the host's document if none is cached. If one is cached, checks that it still exists: an operator may have
    *  deleted the host with everything below it.
-   *  @returns whether it was deleted; valid once the response is handled */
+   *  @returns a function that tells, once the response is handled, whether the document was deleted */
   private addHostDocument(host: string, cluster: string, plan: GpuPlan): () => boolean {
     if (!this.cache.hosts.has(host)) {
       const operation = nested([isAbsent(host)], [put(host, hostDocument(plan.state))]);

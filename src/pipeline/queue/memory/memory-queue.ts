@@ -19,7 +19,7 @@ import type {
 export interface MemoryQueueOptions {
   readonly topic: string;
   readonly clock: Clock;
-  /** Publishers wait at this number of ready and claimed messages. */
+  /** Publishers wait while at least this many messages are ready or claimed. */
   readonly capacityMessages: number;
   readonly leaseSeconds: number;
   readonly maxAttempts: number;
@@ -33,7 +33,7 @@ interface Entry {
   readonly envelope: MessageEnvelope;
   readonly payload: Uint8Array;
   attempts: number;
-  /** Undefined while READY. */
+  /** Undefined unless CLAIMED. */
   claim: { readonly token: string; expiresAtMs: number } | undefined;
 }
 
@@ -43,7 +43,7 @@ export class MemoryQueue implements Queue, DeadLetters {
   private readonly newId = monotonicFactory();
   /** The message id of each published idempotency key. */
   private readonly published: LRUCache<string, string>;
-  /** Every message that is not acknowledged, in the order of publishing, a redriven message after the others. */
+  /** Every READY or CLAIMED message, in the order in which the messages were published or redriven. */
   private readonly entries = new Map<string, Entry>();
   /** Ids that may be claimed; returned ids come before fresh ones. */
   private readonly fresh = new Fifo<string>();
@@ -188,7 +188,7 @@ export class MemoryQueue implements Queue, DeadLetters {
     return this.options.clock.nowMs() + this.options.leaseSeconds * 1000;
   }
 
-  /** Waits for the end of each lease; resolves when no message is claimed. */
+  /** Waits for the end of each lease; resolves when no message is claimed, or when the queue is closed. */
   private async watchExpiry(): Promise<void> {
     while (this.claimed.size > 0 && !this.closing.signal.aborted) {
       let nextEndMs = Infinity;
@@ -235,7 +235,9 @@ export class MemoryQueue implements Queue, DeadLetters {
     wakeNext(this.waitingPublishes);
   }
 
-  /** Applies `action` to each message whose claim still holds. @returns the deliveries with a stale claim */
+  /** Applies `action` to each message whose claim is still valid.
+   *  @returns the deliveries with a stale claim
+   *  @throws QueueClosed */
   private eachOwned(
     deliveries: readonly Delivery[],
     action: (entry: Entry, claim: NonNullable<Entry["claim"]>) => void,
@@ -250,7 +252,7 @@ export class MemoryQueue implements Queue, DeadLetters {
     return Promise.resolve(stale);
   }
 
-  /** Waits for a turn, the signal or the close of the queue, whichever comes first. */
+  /** Waits until it is this caller's turn, the signal aborts, or the queue is closed. */
   private async wait(waiters: Fifo<() => void>, signal: AbortSignal): Promise<void> {
     await new Promise<void>((resolve) => {
       const wake = (): void => {

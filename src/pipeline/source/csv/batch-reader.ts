@@ -13,7 +13,7 @@ import { ReportedAttributes } from "./reported-attributes.ts";
 import { RowReader } from "./row-reader.ts";
 import { SlowLane } from "./slow-lane.ts";
 
-/** A batch also ends after this many bytes: very long rows or many blank lines would make it too large. */
+/** A batch also ends after this many bytes: very long rows or many blank lines would otherwise make it too large. */
 const batchMaxBytes = 8 * 1024 * 1024;
 
 /** The range to read, and the settings of the reader. */
@@ -22,8 +22,8 @@ export interface BatchReaderOptions {
   readonly layout: Layout;
   readonly gpus: GpuCache;
   readonly batchRows: number;
-  /** A batch may grow to this many rows to end with an instant: the records of a fleet that is read metric by metric then
-   *  stay in one batch. */
+  /** A batch may grow to this many rows, so that it ends where its last instant ends: if the file lists a fleet metric by
+   *  metric, all rows of a record are then in one batch. */
   readonly batchMaxRows: number;
   readonly shiftMs: number;
   /** The rows that the fast lane has learnt. If undefined, csv-parse reads every row, with the same result. */
@@ -41,8 +41,8 @@ export type ReadState = "batch_full" | "needs_bytes" | "ended";
 /** Reads rows from a window into batches, and never waits.
  *
  *  The end of a batch depends on the rows alone, never on the size of the chunks or on the lane. A batch ends after
- *  `batchRows` rows or 8 MiB. If the next rows are of the same instant, it continues to the last of them, up to `batchMaxRows` rows or
- *  64 MiB. */
+ *  `batchRows` rows or 8 MiB. If the first column is the timestamp, and the next rows are of the same instant, the batch continues to
+ *  the last of these rows, up to `batchMaxRows` rows or 64 MiB. */
 export class BatchReader {
   private readonly builder = new BatchBuilder();
   private readonly attributes = new ReportedAttributes();
@@ -52,7 +52,7 @@ export class BatchReader {
   private readonly slow: SlowLane;
   private readonly fast: FastLane | undefined;
   private readonly instants: InstantEnds | undefined;
-  /** Offset of the previous row; NaN if the batch has no row yet, or if that row cannot be read. */
+  /** Offset of the previous row; NaN at the start of a batch, and if the previous row is blank, is too large or has malformed quotes. */
   private lastRowOffset = NaN;
   private isInstantContinuing = false;
   private at: Position;
@@ -91,7 +91,7 @@ export class BatchReader {
     return this.at.offset > this.batchStart.offset;
   }
 
-  /** Reads as far as the bytes in memory reach, or until the batch is full. */
+  /** Reads until the batch is full, the range ends, or more bytes are needed. */
   read(): ReadState {
     for (;;) {
       const state = this.state() ?? this.readNext();
@@ -157,7 +157,7 @@ export class BatchReader {
     return undefined;
   }
 
-  /** Takes rows as long as they match. @returns false if none matched */
+  /** Takes rows until one does not match or the batch is full. @returns false if no row was taken */
   private readFast(fast: FastLane): boolean {
     const { batchRows, toOffset } = this.options;
     const endOffset = Math.min(toOffset, this.batchStart.offset + batchMaxBytes);

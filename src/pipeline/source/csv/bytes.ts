@@ -1,4 +1,4 @@
-/** The bytes that a CSV is made of. */
+/** The bytes that structure a CSV. */
 export const quote = 0x22;
 export const comma = 0x2c;
 export const lineFeed = 0x0a;

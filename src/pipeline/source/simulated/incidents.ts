@@ -24,7 +24,8 @@ export class Incidents {
     private readonly random: Random,
   ) {}
 
-  /** Draws a single random number for a GPU, so that a tick of a large fleet stays cheap. */
+  /** Repairs the GPU, or lets an incident happen to it, with the probabilities for this many seconds. One random number decides
+   *  between all kinds of incident, so that a tick of a large fleet stays cheap. */
   strike(gpu: SimulatedGpu, seconds: number): void {
     if (gpu.xid !== 0 && this.random.chance(seconds / meanSecondsToRepair)) gpu.xid = 0;
     let fate = this.random.next() / seconds;

@@ -1,4 +1,4 @@
-/** Pseudo-random numbers that depend on the seed alone: sfc32.
+/** Pseudo-random numbers that depend on `seed` and `stream` alone: sfc32.
  *  Source: https://pracrand.sourceforge.net/RNG_engines.txt */
 export class Random {
   private a: number;

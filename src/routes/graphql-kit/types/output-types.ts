@@ -25,7 +25,7 @@ const intMax = 2 ** 31 - 1;
 
 /** Makes object types from the API's TypeBox schemas: a field for each property, with its description. An optional
  *  property becomes a nullable field. GraphQL has no maps, so a map becomes a list of named entries. A whole number is
- *  an Int if the schema limits it to 32 bits, otherwise a Float. */
+ *  an Int if the schema's maximum fits in 32 bits, otherwise a Float. */
 export class OutputTypes {
   private readonly typeByName = new Map<string, GraphQLObjectType>();
 
@@ -103,10 +103,10 @@ export class OutputTypes {
     }
   }
 
-  /** The element of a map's list. */
+  /** The type of a map's entries. */
   private entry(name: string, map: TSchema): GraphQLObjectType {
     const [value] = Object.values(map["patternProperties"] as Record<string, TSchema>);
-    if (value === undefined) throw new Error(`${name} is a map of nothing`);
+    if (value === undefined) throw new Error(`${name} is a map whose values have no schema`);
     const nameField: Field = {
       type: new GraphQLNonNull(GraphQLString),
       resolve: (source) => (source as Entry)[0],

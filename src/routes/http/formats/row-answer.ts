@@ -16,7 +16,7 @@ export interface RowAnswer {
 
 const contentTypes = { csv: "text/csv; charset=utf-8; header=present", ndjson: "application/x-ndjson" } as const;
 
-/** Streams an answer row by row. Never holds more than one part in memory. An error before the first part becomes an error
+/** Streams an answer part by part, with never more than one part in memory. An error before the first part becomes an error
  *  response; a later one aborts the stream. */
 export async function rowAnswer({ request, format, columns, parts }: RowAnswer): Promise<Response> {
   const texts = textsOf(await parts.next(), parts, format === "csv" ? columns : undefined);

@@ -33,7 +33,7 @@ const listDetail = operation({
   id: "listHosts",
   tag: "hierarchy",
   summary: "All hosts",
-  description: "Every host, in all clusters, with a GPU that has reported telemetry.",
+  description: "The hosts of all clusters. A host is listed once one of its GPUs has reported telemetry.",
   part: hostSchema,
   alsoAsRows: true,
   etag: true,
