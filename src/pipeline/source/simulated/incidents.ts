@@ -24,7 +24,7 @@ export class Incidents {
     private readonly random: Random,
   ) {}
 
-  /** Repairs the GPU, or lets an incident happen to it, with the probabilities for this many seconds. One random number decides
+  /** May repair the GPU, and may let an incident happen to it, with the probabilities for this many seconds. One random number decides
    *  between all kinds of incident, so that a tick of a large fleet stays cheap. */
   strike(gpu: SimulatedGpu, seconds: number): void {
     if (gpu.xid !== 0 && this.random.chance(seconds / meanSecondsToRepair)) gpu.xid = 0;
