@@ -10,7 +10,7 @@ import { bannerText } from "./terminal/banner.ts";
 import { makeLog } from "./terminal/log.ts";
 
 // The only file that reads the environment, handles signals and exits.
-// PARSE CONFIG -> OPEN ROLES -> START SERVICES -> LISTEN -> wait for a signal -> STOP; an error before LISTEN exits 1.
+// PARSE CONFIG -> OPEN ROLES -> START SERVICES -> LISTEN -> wait for a signal -> STOP -> exit 0; an error in any step exits 1.
 
 type App = ReturnType<typeof composeApp>;
 
@@ -72,8 +72,8 @@ function listen(app: App, { host, port }: Config): void {
   }
 }
 
-/** Stops the services, which finish their work, then the server, then closes the shared parts.
- *  Work that has not ended by the deadline is cut short. */
+/** Stops the services, which finish their work, then the server, then closes the shared parts. Services that have not ended
+ *  by the deadline are cut short; open requests get one second after the services, or none after the deadline. */
 async function stop(app: App, { services, shared }: OpenRoles, timeoutMs: number): Promise<void> {
   const deadline = AbortSignal.timeout(timeoutMs);
   await stopAll(services, deadline);
@@ -102,7 +102,7 @@ function urlHost(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
 }
 
-/** The port is in use, or the address does not belong to this machine. */
+/** The server cannot listen: for example, the port is in use, or the address does not belong to this machine. */
 class ListenFailed extends TelemetryError {
   readonly code = "listen_failed";
   readonly retryable = false;

@@ -12,7 +12,7 @@ const host = "mtv5-dgx1-hgpu-032";
 const names = { uuid, cluster_id: "local-cluster", host_id: host, hostname: host, gpu_id: "4" };
 const window = "?start_time=2025-07-18T20:42:34Z&end_time=2025-07-18T20:42:36Z";
 
-/** The number of elements that each endpoint returns; the others have tests of their own. */
+/** The number of elements that each endpoint of lists and objects returns. */
 const counts: Readonly<Record<string, number | undefined>> = {
   "GET /api/v1/gpus": realFigures.gpus,
   "GET /api/v1/gpus/{uuid}/telemetry": 4,
@@ -30,6 +30,7 @@ const counts: Readonly<Record<string, number | undefined>> = {
   "GET /api/v1/telemetry": 100,
   "GET /api/v1/telemetry/latest": 100,
 };
+/** Endpoints that other tests check. */
 const checkedElsewhere = ["GET /health", "POST /graphql", "GET /graphql", "WS /ws"];
 /** The content type of each page. */
 const pages: Readonly<Record<string, RegExp>> = {
@@ -39,7 +40,7 @@ const pages: Readonly<Record<string, RegExp>> = {
   "GET /swagger/swagger.yaml": /^application\/yaml/,
 };
 
-/** The number of records that each telemetry endpoint returns with each of the parameters. */
+/** The number of records that each telemetry endpoint returns with a parameter, in the order of `ofTelemetry`. */
 const countsWithParameter: Readonly<Record<string, readonly number[]>> = {
   "?start_time=2025-07-18T20:42:34Z": [4, 4, 100, 100],
   "?end_time=2025-07-18T20:42:36Z": [3, 3, 100, 0],
@@ -53,7 +54,7 @@ const ofTelemetry = [
   "/api/v1/telemetry/latest",
 ];
 
-/** The output of each command, after its jq. */
+/** The output of the commands that match a pattern; the first match counts. */
 const outputs: readonly [command: RegExp, expected: unknown][] = [
   [/gpus \| jq '.count'$/, realFigures.gpus],
   [/gpus \| jq '.data\[0\]'$/, expect.objectContaining({ uuid: expect.stringMatching(/^GPU-/) as string, id: "0" })],
@@ -111,22 +112,25 @@ describe.skipIf(isMissing)("the API reference, as it is written", () => {
     }
   });
 
-  test.skipIf(!hasTools)("every shell command has the expected output (skipped without curl and jq)", async () => {
-    const commands = reference.commands.filter((command) => command.startsWith("curl"));
-    expect(commands.length).toBeGreaterThan(8);
-    for (const command of commands) {
-      const local = command.replaceAll("http://localhost:8080", gateway.url).replace("curl ", "curl -sS ");
-      const child = Bun.spawn(["bash", "-o", "pipefail", "-c", local], {
-        stdout: "pipe",
-        stderr: "pipe",
-        timeout: 20_000,
-      });
-      const [text, errors] = await Promise.all([child.stdout.text(), child.stderr.text()]);
-      const expected = outputs.find(([pattern]) => pattern.test(command))?.[1];
-      expect([command, await child.exited, errors]).toEqual([command, 0, ""]);
-      expect([command, JSON.parse(text) as unknown]).toEqual([command, expected ?? "an expectation of its own"]);
-    }
-  });
+  test.skipIf(!hasTools)(
+    "every shell command has the expected output (skipped unless curl and jq are installed)",
+    async () => {
+      const commands = reference.commands.filter((command) => command.startsWith("curl"));
+      expect(commands.length).toBeGreaterThan(8);
+      for (const command of commands) {
+        const local = command.replaceAll("http://localhost:8080", gateway.url).replace("curl ", "curl -sS ");
+        const child = Bun.spawn(["bash", "-o", "pipefail", "-c", local], {
+          stdout: "pipe",
+          stderr: "pipe",
+          timeout: 20_000,
+        });
+        const [text, errors] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+        const expected = outputs.find(([pattern]) => pattern.test(command))?.[1];
+        expect([command, await child.exited, errors]).toEqual([command, 0, ""]);
+        expect([command, JSON.parse(text) as unknown]).toEqual([command, expected ?? "an expectation of its own"]);
+      }
+    },
+  );
 
   test("every GraphQL query is answered as it is written", async () => {
     const answers: Record<string, unknown>[] = [];
@@ -196,7 +200,7 @@ describe.skipIf(isMissing)("the API reference, as it is written", () => {
   });
 });
 
-/** The last value of each field: in this CSV each metric is in a different record of a GPU. */
+/** Merges a GPU's rows: the last value of each field that is not null. In this CSV, each metric is in a different record. */
 function mergedValues(rows: readonly Readonly<Record<string, unknown>>[]): Record<string, unknown> {
   const present = rows.flatMap((row) => Object.entries(row).filter(([, value]) => value !== null));
   return Object.fromEntries(present);

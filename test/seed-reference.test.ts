@@ -152,7 +152,7 @@ test("/ws sends a live GPU's telemetry_update as documented", async () => {
   });
 }, 60_000);
 
-/** Sends the reference's subscription. */
+/** Opens a WebSocket and sends the reference's subscription. @returns the messages received so far, and a function to close */
 async function subscribed(url: string, gpu_uuid: string) {
   const socket = new WebSocket(`${url.replace("http", "ws")}/ws`);
   const received: Record<string, unknown>[] = [];

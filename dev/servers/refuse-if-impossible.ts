@@ -1,6 +1,6 @@
 import { reasonAgainstTrixie } from "./trixie.ts";
 
-/** @throws Error that names the missing requirement, if no server can be started from the folder */
+/** @throws Error that names the missing requirement, if no server can be started from the folder of Debian trixie */
 export function refuseIfImpossible(server: string, variable: string): void {
   const reason = reasonAgainstTrixie();
   if (reason === undefined) return;

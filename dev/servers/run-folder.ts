@@ -6,12 +6,12 @@ import { join } from "node:path";
 /** A folder that is removed when the process that made it ends, at the latest. */
 export interface RunFolder {
   readonly path: string;
-  /** Removes it with its content; a second call does nothing. */
+  /** Removes the folder with its content; a second call waits for the same removal. */
   remove(): Promise<void>;
 }
 
-/** Waits for the end of its input, which comes when the maker ends, even by kill -9. Repeats, as a server that ends at the
- *  same moment may still be writing. */
+/** The sweeper's script. It waits for the end of its input, which comes when the maker ends, even by kill -9, and then removes
+ *  the folder. It repeats a failed removal, because a server that ends at the same moment may still be writing. */
 const sweep = 'cat >/dev/null; for _ in $(seq 100); do rm -rf "$1" && exit; sleep 0.1; done';
 
 /** Makes an empty folder in `parent`, and starts a sweeper process that removes it. The sweeper has its own session, which

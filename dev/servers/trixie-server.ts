@@ -47,11 +47,13 @@ export interface TrixieServerOptions extends TrixieCommand {
   readonly answers: () => Promise<boolean>;
 }
 
-/** On a busy machine, recovery after a kill takes seconds, and so does a graceful end with much to write. */
+/** Limit of each wait for a start or an end of the server. On a busy machine, recovery after a kill takes seconds, and so does
+ *  a graceful end with much to write. */
 const timeoutMs = 60_000;
 
 /** A server that runs inside the Debian trixie root filesystem. It ends with the process that started it, even after kill -9.
- *DOWN -start-> STARTING -answers-> UP -kill-> DOWN; STARTING -exited or timed out-> DOWN, with an error */
+ *
+ *  DOWN -start-> STARTING -answers-> UP -kill-> DOWN; STARTING -exited or timed out-> DOWN, with an error */
 export class TrixieServer {
   readonly #options: TrixieServerOptions;
   readonly #logFile: string;
@@ -63,13 +65,13 @@ export class TrixieServer {
     this.#logFile = join(options.folder, `${options.name}.log`);
   }
 
-  /** The server's process id on this machine; 0 before the first start, the last one while it is down. */
+  /** The server's process id on this machine; 0 until the server's process exists; after a kill still that of the ended one. */
   get pid(): number {
     return this.#pid;
   }
 
   /** Starts the server unless it is already running, and resolves when it answers.
-   *  @throws Error with the last lines of the log, if the server exits or does not answer in time */
+   *  @throws Error with the last lines of the log, if the server exits, or does not answer in time and is therefore killed */
   async start(): Promise<void> {
     const child = this.#process !== undefined && isAlive(this.#process) ? this.#process : this.#spawn();
     try {
@@ -110,7 +112,8 @@ export class TrixieServer {
     this.#process = undefined;
   }
 
-  /** Sends a signal to all of its processes and does not wait: SIGSTOP freezes the server, SIGCONT continues it. */
+  /** Sends a signal to all processes of the server and does not wait: SIGSTOP freezes the server, SIGCONT continues it. Does
+   *  nothing if the server is down. */
   signal(signal: NodeJS.Signals): void {
     if (this.#process === undefined) return;
     const namespace = pidNamespaceOf(this.#pid);

@@ -4,7 +4,7 @@ import { freePorts } from "../../dev/servers/free-ports.ts";
 import { systemPath } from "../../dev/servers/trixie.ts";
 import { interrupt } from "./read-docs.ts";
 
-/** Commands that start a server. It runs until the next server of its kind starts, or until the end. */
+/** Commands that start a server. Before a server starts, the running servers of the kinds in `stops` are stopped. */
 const servers = [
   { kind: "role", command: /ROLE=.* bun run start$/, stops: ["main"], isUp: /health\s+http/ },
   // waits for the end of the import, because the next commands read its data
@@ -44,7 +44,7 @@ export class DocShell {
     for (const kind of ["main", "role"]) await this.end(kind);
   }
 
-  /** Repeats a failed query for a while: its data may not be stored yet. */
+  /** Runs a command to its end. Repeats a failed curl for a while: the data that it requests may not be stored yet. */
   private async runToEnd(command: string): Promise<string | undefined> {
     let error = await this.runOnce(command);
     for (let tries = 0; command.startsWith("curl") && error !== undefined && tries < 20; tries += 1) {

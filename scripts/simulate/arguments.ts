@@ -8,7 +8,7 @@ export const usage = `Writes the telemetry of a simulated fleet as a CSV file in
 
   --out FILE          file to write; - for standard output
   --hosts N           hosts, 1 to 20000 (4)
-  --gpus-per-host N   GPUs on each, 1 to 16 (8)
+  --gpus-per-host N   GPUs on each host, 1 to 16 (8)
   --seconds N         time that the file covers, 1 to 31536000 (60)
   --interval SPAN     time between two readings, with its unit: 100ms to 1h (1s)
   --seed N            seed of all random choices, which makes the file reproducible; 0 to 4294967295 (1)

@@ -11,7 +11,7 @@ export interface DataDir {
 
 /** Locks DATA_DIR for this process, and creates the database in it if it has none.
  *  A database is created under another name and then renamed: a process that dies leaves a complete database or none.
- *  @throws DataDirUnusable if another process holds it or it cannot be written */
+ *  @throws DataDirUnusable if another process has locked DATA_DIR, or the lock or the database cannot be created */
 export async function openDataDir(dir: string): Promise<DataDir> {
   const lock = join(dir, "lock");
   try {
@@ -27,7 +27,7 @@ export async function openDataDir(dir: string): Promise<DataDir> {
   return { databaseDir, release: () => rm(lock, { force: true }) };
 }
 
-/** A process as `pid start-time`: a later process with the same pid is a different one. */
+/** A process as `pid start-time`: a later process with the same pid has another start time. */
 async function identityOf(pid: number): Promise<string> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
   const startTime = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
@@ -76,7 +76,8 @@ async function removeLeftovers(dir: string): Promise<void> {
   }
 }
 
-/** Creates the database in a child process: creating one takes more than 700 MB, which a process never releases. */
+/** Creates the database in a child process: creating it takes more than 700 MB, which a process never
+ *  releases. */
 async function createDatabase(dir: string, databaseDir: string): Promise<void> {
   const unfinished = join(dir, `pglite.making.${process.pid}`);
   const child = Bun.spawn([process.execPath, `${import.meta.dir}/make-database.ts`, unfinished], {

@@ -9,6 +9,7 @@ const noIndex = -1;
 class Column {
   values = new Float64Array(1024).fill(NaN);
 
+  /** @returns true if the record already had a value */
   set(record: number, value: number): boolean {
     if (record >= this.values.length) this.grow(record);
     const previous = this.values[record] as number;
@@ -50,7 +51,7 @@ export class BatchBuilder {
     return this.timesMs.length;
   }
 
-  /** True if the batch would carry nothing: no record, no rejected input, and no counted row or blank line. */
+  /** True if the batch has no record, no rejected input, and no counted row or blank line. */
   get isEmpty(): boolean {
     return this.recordCount === 0 && this.rejected.length === 0 && this.tally.rows === 0 && this.tally.blankLines === 0;
   }
@@ -165,7 +166,7 @@ export class BatchBuilder {
 
   private rememberRecord(gpuIndex: number, timeMs: number, record: number): void {
     const lastRecord = this.lastRecordOfGpu[gpuIndex] as number;
-    if (lastRecord === noIndex) return; // it is the GPU's only record: lastTimeOfGpu is enough to find it
+    if (lastRecord === noIndex) return; // the record is the GPU's first: lastTimeOfGpu is enough to find it
     const records = (this.recordsOfGpu[gpuIndex] ??= new Map([[this.lastTimeOfGpu[gpuIndex] as number, lastRecord]]));
     records.set(timeMs, record);
   }

@@ -22,7 +22,8 @@ export interface ImportMonitorOptions {
 
 const nothingPublished = { messages: 0, rows: 0, samples: 0 };
 
-/** Shows the import of a file: a progress bar with rate and remaining time, and a table when everything is stored. */
+/** Shows the import of a file: a progress bar with rate and remaining time, and a table when the queue is empty. In a process
+ *  without a store, only a line about the published rows. */
 export class ImportMonitor {
   private readonly bar: SingleBar;
   private source: ReplayableSource | undefined;
@@ -60,7 +61,7 @@ export class ImportMonitor {
       stored: (message, result) => this.addStored(message, result),
       sourceFinished: (source) => {
         if (source !== this.source) return;
-        // a stop may close the store before the table is printed; the import itself is complete
+        // a stop may close the store before the table is printed; that loses only the table
         this.reportWhenStored(source).catch((error: unknown) =>
           this.options.log.warn({ err: error }, "the report of the import could not be printed"),
         );
@@ -85,7 +86,7 @@ export class ImportMonitor {
     if (this.bar.isActive) this.bar.update(this.storedBytes, this.payload());
   }
 
-  /** Waits until the queue is empty, then prints the table. */
+  /** Waits until the queue is empty, then prints the table. Without a store, prints the published counts at once. */
   private async reportWhenStored(source: ReplayableSource): Promise<void> {
     const { queue, clock, print } = this.options;
     const store = this.options.store();

@@ -1,7 +1,7 @@
 import type { IngestResult, SourceTotals } from "../pipeline/store/telemetry-store.ts";
 import type { RecordBatch, RejectReason } from "../domain/batch.ts";
 
-/** Counts of what an import read and stored. */
+/** The counts of an import. */
 export interface ImportFigures {
   rows: number;
   samples: number;
@@ -48,9 +48,9 @@ export function figuresOf(totals: SourceTotals): ImportFigures {
 /** The content of the final table. */
 export interface ImportReport {
   readonly description: string;
-  /** The counts of this run; earlier runs stored the rest. */
+  /** The counts of the messages that this process stored; earlier runs and other processes stored the rest. */
   readonly thisRun: ImportFigures;
-  /** The whole file, over all runs. */
+  /** The counts of the whole file, over all runs. */
   readonly inAll: ImportFigures;
   readonly seconds: number;
   readonly deadLetters: number;

@@ -14,7 +14,7 @@ interface Relay {
   readonly isOpen: Promise<unknown>;
 }
 
-/** Listens on a free port, and sends each request and each WebSocket to the next one of the gateways. */
+/** Listens on a free port, and sends each request and each WebSocket to the next gateway in turn. */
 export function startRoundRobin(gateways: readonly string[]): RoundRobin {
   const counts = gateways.map(() => 0);
   let requests = 0;
@@ -52,6 +52,6 @@ function relayTo(target: string): Relay {
 
 function relayAnswers(client: ServerWebSocket<Relay>, upstream: WebSocket): void {
   upstream.onmessage = ({ data }) => void client.send(String(data));
-  // 1006 means that a connection broke; it must not be sent in a close frame
+  // the code 1006 means that the connection broke, and must not be sent in a close frame
   upstream.onclose = ({ code, reason }) => client.close(code === 1006 ? 1011 : code, reason);
 }

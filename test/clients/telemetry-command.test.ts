@@ -75,7 +75,7 @@ test("the newest records have a column for each of their metrics, or for each re
   expect(await jsonOf("latest", "--metrics", "temperature")).toMatchObject([{ uuid: "GPU-cli", temperature: 41 }]);
 });
 
-test("an unknown GPU is an error, instead of an empty table or a wait", async () => {
+test("an unknown GPU is an error; the command prints no empty table and does not wait", async () => {
   for (const command of ["gpus", "latest", "watch"]) {
     const { status, text, errors } = await run(command, "--gpu", "GPU-0");
     expect([command, status, text, errors]).toEqual([command, 1, "", 'There is no GPU with uuid "GPU-0"\n']);
@@ -88,7 +88,7 @@ test("a refused subscription prints its reason once and ends", async () => {
   expect(errors).toStartWith('filters.metrics[0]="heat" is not usable');
 });
 
-test("it ends without an error when the reader of its output has ended", async () => {
+test("watch ends without an error when the reader of its output has ended", async () => {
   const url = `http://127.0.0.1:${gateway.port}`;
   const script = `"${process.execPath}" scripts/telemetry.ts watch --url ${url} | head -n 1; echo "\${PIPESTATUS[0]}"`;
   const child = Bun.spawn(["bash", "-c", script], {

@@ -74,7 +74,7 @@ export class Follower {
     await until(() => condition(this.members));
   }
 
-  /** Waits until a GPU's newest record has this instant and this many metrics. */
+  /** Waits until a GPU's newest record has this instant and at least this many metrics. */
   async newest(uuid: string, timeMs: number, metrics = 1): Promise<FleetMember> {
     await this.until((members) => {
       const record = members.get(uuid)?.record;
@@ -121,7 +121,7 @@ export function exerciseHotTier(name: string, open: () => Promise<OpenHotTier>):
       });
     });
 
-    test("records of one instant merge across batches and writers; late ones only move the first-seen time back", async () => {
+    test("records of one instant merge across batches and writers; older records only move the first-seen time back", async () => {
       const { hotTier, other: other } = await start();
       const gpu = gpuAt("h", 0);
       const follower = follow(hotTier);
@@ -138,7 +138,7 @@ export function exerciseHotTier(name: string, open: () => Promise<OpenHotTier>):
       expect(follower.members.get(gpu.uuid)?.gpu.lastSeenAtMs).toBe(t0 + 5000);
     });
 
-    test("attributes follow the newest record; an empty attribute keeps its value, and a late record replaces nothing", async () => {
+    test("an attribute has its newest value that is not empty; an older record replaces nothing", async () => {
       const { hotTier, other: other } = await start();
       const follower = follow(other);
       const write = (to: HotTier, at: number, more: Partial<Gpu>): Promise<void> =>
@@ -186,7 +186,7 @@ export function exerciseHotTier(name: string, open: () => Promise<OpenHotTier>):
             { gpu: gpuAt("h", second, b), timeMs: t0 + at, metrics: { temperature: at } },
           ]),
         );
-      /** A record may arrive a moment before the documents for which two boards competed. */
+      /** Waits until both boards have these indexes: a board's record may arrive before the change of its slot. */
       const untilAt = (...places: readonly number[]): Promise<void> =>
         follower.until((members) =>
           ["GPU-a", "GPU-b"].every((uuid, index) => members.get(uuid)?.gpu.gpuId === places[index]),

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { SqlClient, SqlTransaction } from "../../src/db/client.ts";
 import { CopyRows } from "../../src/db/sql/copy-rows.ts";
 
-/** Rows of `copied (id, value)`. */
+/** Encodes rows of two columns, id and value, for `copy`. */
 function copyRows(rows: readonly (readonly [id: number, value: string])[]): Uint8Array {
   const encoded = new CopyRows(64);
   for (const [id, value] of rows) {
@@ -30,7 +30,7 @@ export function exerciseSqlClient(name: string, open: () => Promise<SqlClient>):
     beforeAll(async () => void (client = await open()));
     afterAll(() => client.close());
 
-    /** A table with the rows (1, one) and (2, two). */
+    /** Creates a table with the rows (1, one) and (2, two). */
     async function makeTable(table: string): Promise<void> {
       await client.query(`create table ${table} (id int primary key, value text not null)`);
       await client.query(`insert into ${table} values (1, 'one'), (2, 'two')`);
@@ -61,7 +61,7 @@ export function exerciseSqlClient(name: string, open: () => Promise<SqlClient>):
       expect(await client.query("select id from no_rows")).toEqual([]);
     });
 
-    test("a transaction is committed when its work resolves, with the work's result", async () => {
+    test("a transaction whose work resolves is committed, and resolves to the work's result", async () => {
       await makeTable("committed");
       const result = await client.transaction(async (transaction) => {
         await transaction.query("insert into committed values (3, 'three')");

@@ -21,7 +21,7 @@ afterAll(() => server.stop());
 const dayMs = 86_400_000;
 const hosts = ["host-a", "host-b"];
 const uuids = Array.from({ length: 20 }, (_, index) => `gpu-${index}`);
-/** Over three weeks, so that collectors create chunks of the hypertable at the same time. */
+/** One instant a day for three weeks, so that collectors create chunks of the hypertable at the same time. */
 const timesMs = Array.from({ length: 21 }, (_, index) => Date.UTC(2025, 6, 18) + index * dayMs + index);
 const recordCount = uuids.length * timesMs.length;
 const metricNames = metrics.slice(0, 8).map(({ name }) => name);
@@ -37,7 +37,8 @@ const valueOf = (gpu: number, time: number, metric: number): number => gpu * 10_
 
 const source = "overlapping";
 
-/** Messages, each with one metric of every GPU at every instant, in a random order of records. Each comes `rounds` times. */
+/** Messages, each with one metric of every GPU at every instant, in a random order of records. Each metric is in `rounds` of
+ *  the messages. */
 function overlappingMessages(seed: number, rounds = 1): IngestMessage[] {
   const random = randomFrom(seed);
   return Array.from({ length: rounds * metricNames.length }, (_, index) => {
@@ -60,8 +61,8 @@ function overlappingMessages(seed: number, rounds = 1): IngestMessage[] {
   });
 }
 
-/** Stores records long before and after the others. GPUs that exist and need no update do not delay collectors, so that
- *  collectors compete for the telemetry table. */
+/** Stores records of every GPU long before and long after the others. The messages then neither add nor update a GPU, so their
+ *  collectors do not wait for each other at the GPUs, and compete for the telemetry table. */
 async function storeFrame({ store }: OpenStore): Promise<void> {
   const times = [timesMs[0] as number, timesMs.at(-1) as number].map(
     (timeMs, index) => timeMs + (index - 0.5) * 800 * dayMs,

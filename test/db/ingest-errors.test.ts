@@ -8,8 +8,8 @@ import { type Collecting, recordsPerMessage, startCollecting } from "../support/
 import { createDatabase, withClient } from "../support/postgres-database.ts";
 import { openTcpProxy } from "../support/tcp-proxy.ts";
 
-// During any error of the database, the message stays in the queue, nothing of it is stored, and /health reports the error and
-// its remedy. After the error has ended, the message is stored once.
+// While the database has one of these errors, the message stays in the queue, no part of it is stored, and the collector's
+// error, which /health shows, names the cause and the remedy. After the error has ended, the message is stored once.
 
 setDefaultTimeout(60_000);
 
@@ -39,7 +39,7 @@ async function restart(): Promise<void> {
   await server.start();
 }
 
-/** A database of the test's own. */
+/** Creates a database for one test. @returns its URL */
 async function database(name: string, tablespace = "pg_default"): Promise<string> {
   const url = await createDatabase(server, name, { tablespace });
   await (await openPostgresStore({ url, migrate: true })).close();
@@ -52,13 +52,13 @@ function open(url: string, connections = 1): PostgresClient {
   return client;
 }
 
-/** Ends the collector's sessions, so that a new connection meets the error. */
+/** Ends the other sessions of the client's database, which are the collector's: its next connection meets the error. */
 const endOthers = (client: PostgresClient): Promise<unknown> =>
   client.query(
     "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = current_database()",
   );
 
-/** Waits until the collector waits for a lock, in the middle of its transaction. */
+/** Waits until the collector waits for a lock, in the middle of its transaction. @returns the process id of its session */
 function untilLocked(client: PostgresClient): Promise<number> {
   return until(async () => {
     const [blocked] = await client.query<{ pid: number }>(
@@ -84,7 +84,7 @@ async function lockTelemetry(url: string): Promise<() => Promise<void>> {
 }
 
 async function untilError(pattern: RegExp): Promise<void> {
-  // a server that shuts down reports it for some milliseconds only
+  // a server reports that it is shutting down for a few milliseconds only
   await until(() => pattern.test(collecting.error() ?? ""), { everyMs: 2 });
 }
 
@@ -115,7 +115,7 @@ async function expectRecovery(url: string): Promise<void> {
   expect(await collecting.queue.stats()).toMatchObject({ readyMessages: 0, inFlightMessages: 0, deadMessages: 0 });
 }
 
-test("with too many connections a message waits, and is stored once after some have closed", async () => {
+test("a message waits while the server accepts no further connection, and is stored once after others have closed", async () => {
   const url = await database("connections");
   const others = open(server.url, maxConnections);
   const inside = open(url);
@@ -148,7 +148,7 @@ test("with too many connections a message waits, and is stored once after some h
   await expectRecovery(url);
 });
 
-/** Stores a first message, and lets a second one wait for a lock. @returns a function that releases the lock */
+/** Stores a first message, and publishes a second one, which waits for a lock. @returns a function that releases the lock */
 async function startBehindLock(url: string): Promise<() => Promise<void>> {
   collecting = await startCollecting(url);
   await collecting.publish(1);
@@ -158,7 +158,7 @@ async function startBehindLock(url: string): Promise<() => Promise<void>> {
   return unlock;
 }
 
-test("a message whose statement takes too long is stored once when it no longer does", async () => {
+test("a message whose statement timed out behind a lock is stored once after the lock is released", async () => {
   const url = await database("statement_timeout");
   const release = await lockTelemetry(url);
   await release();
@@ -184,7 +184,7 @@ test("a message is stored once when an administrator ends the session in the mid
   await expectRecovery(url);
 });
 
-test("a message is stored once when a process of the server crashes, which also ends the session of its transaction", async () => {
+test("a message is stored once after the crash of another server process has ended the session that was storing it", async () => {
   const url = await database("crashed");
   const admin = open(url);
   const unlock = await startBehindLock(url);
@@ -199,7 +199,7 @@ test("a message is stored once when a process of the server crashes, which also 
   await expectRecovery(url);
 });
 
-test("a message waits while the server is shut down, and is stored once when it has started again", async () => {
+test("a message waits while the server is shut down, and is stored once after the server has started again", async () => {
   const url = await database("shutdown");
   const last = open(url);
   let ended: Promise<void> | undefined;
@@ -226,7 +226,7 @@ test("a message waits while the server is shut down, and is stored once when it 
   await expectRecovery(url);
 });
 
-test("a message waits while a standby has taken over the address, and is stored once when it is promoted", async () => {
+test("a message waits while a standby answers at the server's address, and is stored once after the standby is promoted", async () => {
   const url = await database("failover");
   await meetError(
     url,
@@ -248,7 +248,7 @@ describe("a message waits for space on the disk", () => {
   const hint = "the database's disk is full: free space or enlarge it (data, tablespaces, pg_wal)";
   const device = "No space left on device (53100)";
 
-  /** Fills the disk and the table's existing pages, so that no message fits into them. */
+  /** Fills the disk of the tables; rows of a temporary table then take any space that is left. */
   async function fill(url: string): Promise<void> {
     server.disks?.tables.fill();
     const client = open(url);
@@ -268,7 +268,7 @@ describe("a message waits for space on the disk", () => {
     const url = await database("tables_disk", "tables");
     await meetError(url, () => fill(url), new RegExp(RegExp.escape(`${device}; ${hint}`)));
     await expectStored(open(url), 1);
-    // the retries have stored nothing, either
+    // the retries have not stored a part of the message, either
     const before = collecting.failures.length;
     await until(() => collecting.failures.length > before + 1);
     await expectStored(open(url), 1);
@@ -288,7 +288,7 @@ describe("a message waits for space on the disk", () => {
         const next = "select pg_logical_emit_message(true, 'test', 'next'), pg_switch_wal()";
         await admin.query(next).catch(() => undefined);
       },
-      // only the session that needed the segment gets the reason, and that may be a process of the server itself
+      // only the process that needed the segment reports the reason, and it may be one of the server's own processes
       /ECONNREFUSED.*a full disk stops it/,
     );
     expect(await server.start().catch((error: Error) => error.message)).toContain("No space left on device");

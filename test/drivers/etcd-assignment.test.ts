@@ -71,7 +71,7 @@ async function open(): Promise<OpenRangeAssignment & { readonly queue: EtcdQueue
 
 exerciseRangeAssignment("EtcdAssignment", open);
 
-test("four streamers that share a file read it once together, and more than one of them reads a part", async () => {
+test("four streamers that share a file together read it once, and at least two of them read a part", async () => {
   const opened = await open();
   const all = [opened.assignment, openAssignment(), openAssignment(), openAssignment()];
   const parts = await Promise.all(all.map((assignment) => readAll(opened, assignment)));
@@ -86,7 +86,7 @@ test("four streamers that share a file read it once together, and more than one 
   await Promise.all([opened.close(), ...all.map((assignment) => assignment.close())]);
 });
 
-test("a range whose owner's lease ends goes to another streamer at its checkpoint; the late owner can publish nothing more", async () => {
+test("after the lease of a range's owner ends, another streamer continues at the checkpoint; the late owner cannot publish", async () => {
   const opened = await open();
   const { source, queue, assignment } = opened;
   const mine = (await assignment.claim(source, never)) as ClaimedRange;
@@ -103,7 +103,7 @@ test("a range whose owner's lease ends goes to another streamer at its checkpoin
   await Promise.all([other.close(), assignment.close(), opened.close()]);
 });
 
-test("a repeated publish adds its message once and moves the checkpoint once", async () => {
+test("a repeated publish adds its message once, and is not refused although the checkpoint was already updated", async () => {
   const opened = await open();
   const claimed = (await opened.assignment.claim(opened.source, never)) as ClaimedRange;
   const [first] = await Array.fromAsync(opened.source.read(claimed.range, never));
@@ -147,7 +147,7 @@ for (const which of ["piece", "answer"] as const) {
       const opened = await open();
       const through = new EtcdClient({ endpoints: [`http://127.0.0.1:${proxy.port}`] });
       proxy.cutAt(cuts, which);
-      // longer than the test: no range is freed by the end of this lease
+      // this lease outlives the test, so its end releases no range
       const assignment = openAssignment(600, through);
       const ranges = await readThrough(opened, assignment);
       expect(isWhole(opened.source, ranges)).toBe(true);

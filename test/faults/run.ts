@@ -4,9 +4,9 @@ import { runSeed, type SeedResult } from "./harness/run-seed.ts";
 import { faultKinds } from "./harness/scenario.ts";
 
 // bun run test:faults [--seed N] [--seeds N] [--seconds N] [--minutes N] [--first KIND]
-// Runs the seeds from --seed on, --seeds of them, or as many as --minutes allow; stops at the first one that fails, with
-// its history. The same seed inflicts the same faults at the same times;
-// --first sets the kind of the first one, such as cluster-disk.
+// Runs --seeds seeds, starting with --seed, each for --seconds. With --minutes, starts seeds until that time is up, however many
+// they are. Stops at the first seed that fails, and prints its history. The same seed inflicts the same faults at the same
+// times. --first sets the kind of each seed's first fault, such as cluster-disk.
 
 const { values } = parseArgs({
   options: {

@@ -5,7 +5,7 @@ import { ManualClock } from "../support/manual-clock.ts";
 
 const never = new AbortController().signal;
 
-test("the pace is full up to the low mark, falls in between, and is a tenth from the high mark on", () => {
+test("the pace is full up to the low mark, falls between the marks, and is a tenth at the high mark and above", () => {
   const pressure = new BackPressure({ lowMessages: 100, highMessages: 200, clock: new ManualClock() });
   const paceAt = (depth: number): number => {
     pressure.observe(depth);

@@ -19,7 +19,7 @@ const bodyOf = async (path: string): Promise<Body> => (await gateway.json(path))
 const fieldsOf = async (path: string, field: string) => (await bodyOf(path)).data.map((each) => each[field]);
 
 describe("filters", () => {
-  test("GPUs by cluster, host, model and the namespace that holds them", async () => {
+  test("GPUs by uuid, cluster, host, model and the namespace that holds them", async () => {
     const uuids = (query: string) => fieldsOf(`/api/v1/gpus?${query}`, "uuid");
     expect(await uuids("cluster_id=alpha")).toEqual(["GPU-host-a-0", "GPU-host-a-1", "GPU-host-b-0"]);
     expect(await uuids("hostname=host-b")).toEqual(["GPU-host-b-0"]);
@@ -30,7 +30,7 @@ describe("filters", () => {
     expect(await uuids("gpu_uuid=GPU-host-a-1&hostname=host-b")).toEqual([]);
   });
 
-  test("hosts by an attribute of one of their GPUs, with the counts of all of them", async () => {
+  test("hosts by an attribute of one of their GPUs; the counts of a host include its other GPUs", async () => {
     for (const query of ["namespace=ml", "gpu_uuid=GPU-host-a-0"]) {
       const { data } = await bodyOf(`/api/v1/hosts?${query}`);
       expect(data).toMatchObject([{ hostname: "host-a", cluster_id: "alpha", gpu_count: 2, active_gpu_count: 2 }]);
@@ -38,7 +38,7 @@ describe("filters", () => {
     expect(await fieldsOf("/api/v1/hosts?model=other", "hostname")).toEqual([]);
   });
 
-  test("records of all GPUs, newest and history alike", async () => {
+  test("the newest records and the history, by the same attributes", async () => {
     for (const path of ["/api/v1/telemetry/latest", "/api/v1/telemetry"]) {
       expect(new Set(await fieldsOf(`${path}?gpu_uuid=GPU-host-a-0`, "uuid"))).toEqual(new Set(["GPU-host-a-0"]));
       expect(await fieldsOf(`${path}?hostname=host-b`, "uuid")).toEqual(["GPU-host-b-0"]);

@@ -1,13 +1,13 @@
 import { connect, createServer, type Socket } from "node:net";
 import type { AddressInfo } from "node:net";
 
-/** A proxy to a server that can cut connections at a chosen point. */
+/** A proxy in front of a server. The proxy can cut connections at a chosen point. */
 export interface TcpProxy {
   readonly port: number;
-  /** Cuts every connection at the client's n-th piece of data from now on: either that piece does not reach the server, or the
-   *  server's answer to it does not reach the client. */
+  /** Cuts every connection at the n-th piece of data that clients send after this call: either that piece does not reach the
+   *  server, or the server's answer to it does not reach the client. */
   cutAt(piece: number, which: "piece" | "answer"): void;
-  /** True once it has cut. */
+  /** True once that piece has arrived. */
   readonly hasCut: boolean;
   close(): Promise<void>;
 }

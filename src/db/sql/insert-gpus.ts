@@ -3,14 +3,14 @@ import type { SqlExecutor } from "../client.ts";
 import { attributeColumns } from "../gpu-columns.ts";
 import { numberArray, textArray } from "./array-literal.ts";
 
-/** A GPU, with its first and last record in a batch, milliseconds since the epoch. */
+/** A GPU, with the instants of its first and last record in a batch, milliseconds since the epoch. */
 export interface SeenGpu {
   readonly gpu: Gpu;
   readonly firstMs: number;
   readonly lastMs: number;
 }
 
-// `not exists` as well as `on conflict`: every conflict uses up a key.
+// `not exists` in addition to `on conflict`, because every conflict uses up a key.
 const insertText = `
 with seen as (
   select uuid, ${attributeColumns.unnested("s")},

@@ -1,13 +1,14 @@
 import type { RecordBatch, RejectedInput } from "../batch.ts";
 
-/** Selects the records to keep, and has the rejected inputs that replace the other records. */
+/** The records to keep, and the rejected inputs that replace the other records. */
 export interface RecordSelection {
   readonly keep: (record: number) => boolean;
   /** Added to the batch's own rejected inputs. */
   readonly rejected: readonly RejectedInput[];
 }
 
-/** A copy of the batch with the selected records. Its tally counts only their samples. */
+/** A copy of the batch with the selected records. Of the samples, its tally counts only those of the selected
+ *  records. */
 export function keepRecords(batch: RecordBatch, { keep, rejected }: RecordSelection): RecordBatch {
   const oldIndexes: number[] = [];
   const newIndexOf = new Map<number, number>();

@@ -16,7 +16,7 @@ class UnusableSample extends Error {
   }
 }
 
-/** Converts the payload `v1beta1` to a batch. A bad sample becomes a rejected input and affects no other sample. */
+/** Converts a payload of schema `v1beta1` to a batch. A bad sample becomes a rejected input and affects no other sample. */
 export function migrateV1Beta1(payload: PayloadV1Beta1): RecordBatch {
   const builder = new BatchBuilder();
   payload.samples.forEach((sample, index) => {

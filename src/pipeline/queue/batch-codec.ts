@@ -24,14 +24,14 @@ const checkV1 = TypeCompiler.Compile(payloadV1);
 const checkV1Beta1 = TypeCompiler.Compile(payloadV1Beta1);
 
 /** Encodes a batch as a payload of the newest schema. JSON in columns compresses to about 4 bytes per sample; zstd's level 1
- *  is its quickest. */
+ *  is the quickest of its regular levels. */
 export function encodeBatch(batch: RecordBatch): EncodedBatch {
   const payload = Bun.zstdCompressSync(JSON.stringify(toPayloadV1(batch)), { level: 1 });
   return { payload, encoding: jsonZstd, schemaVersion: "v1" };
 }
 
 /** Decodes a payload of any supported schema and validates its records.
- *  @returns a batch that the store can hold; other records are in `rejected`
+ *  @returns a batch that the store can hold; records that it cannot hold are in `rejected`
  *  @throws UndecodablePayload */
 export function decodeBatch(encoded: EncodedBatch): RecordBatch {
   return validateBatch(decodePayload(encoded));
@@ -70,7 +70,7 @@ function fromBytes(payload: Uint8Array, encoding: string): unknown {
   }
 }
 
-/** @throws UndecodablePayload before anything is decompressed */
+/** @throws UndecodablePayload if the frame declares no size or one over the limit; no part of it is decompressed before */
 function checkDecodedSize(payload: Uint8Array): void {
   const size = frameContentSize(payload);
   if (size !== undefined && size <= decodedMaxBytes) return;
@@ -80,7 +80,8 @@ function checkDecodedSize(payload: Uint8Array): void {
   );
 }
 
-/** The size that a zstd frame declares for its content; undefined if it declares none or is not a frame.
+/** The size that a zstd frame declares for its content; undefined if it declares none, is not a frame, or is shorter than
+ *  the longest header.
  *  Source: https://datatracker.ietf.org/doc/html/rfc8878#section-3.1.1.1 */
 function frameContentSize(frame: Uint8Array): number | undefined {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);

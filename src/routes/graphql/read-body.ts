@@ -1,4 +1,4 @@
-/** Longest request body that is read, variables included; a document has at most 2,000 tokens. */
+/** Longest request body that is read, variables included. The size of the document in it is limited separately, in tokens. */
 export const bodyMaxBytes = 256 * 1024;
 
 /** Reads a request's body, up to the limit.

@@ -7,7 +7,8 @@ import { bodyMaxBytes, readBody } from "./read-body.ts";
 
 const cacheMax = { maxEntries: 256, maxCharacters: 64 * 1024 * 1024 };
 
-/** Caches the answers that used only the fleet's memory, by the text of their request, until the fleet changes.
+/** Caches the JSON answers with status 200 that used only the fleet's memory, by the text of their request, until the fleet
+ *  changes. Refuses a request that is too long.
  *  Parsing, validation and resolvers take ten times as long as the rest of an answer.
  *  @param contextOf returns the context of a request's operation; undefined if the request was not executed */
 export function responseCache(view: FleetView, contextOf: (request: Request) => OperationContext | undefined): Plugin {

@@ -3,18 +3,18 @@ import { encodeCursor, type Place } from "./parameters/cursor.ts";
 /** A part of a list. */
 export interface ListPage<Element> {
   readonly elements: readonly Element[];
-  /** Where the next part begins; undefined at the end. */
+  /** The cursor of the next part; undefined at the end. */
   readonly next: string | undefined;
 }
 
-/** Where a part begins, and how long it may be. */
+/** The length that a part may have, and the place after which it begins; without `cursor`, it begins at the start. */
 interface Paging {
   readonly limit?: number | undefined;
   readonly cursor?: Place | undefined;
 }
 
-/** Cuts a part out of a list. A cursor is the place of an element, so it stays valid when elements are added or
- *  removed.
+/** Cuts a part out of a list. A cursor is the place of the last element of the previous part, so it stays valid when
+ *  elements are added or removed.
  *  @param elements in the order of their places */
 export function pageOf<Element>(
   elements: readonly Element[],

@@ -19,7 +19,7 @@ export interface LiveState {
   readonly skipped: number;
 }
 
-/** Every reason is exposed from the start, with 0. */
+/** Every reason; each is exposed from the start, with 0. */
 const closeReasons: readonly CloseReason[] = ["client", "broken", "idle", "too_large", "slow", "shutdown"];
 
 /** Registers the instruments of /ws.
@@ -48,7 +48,7 @@ function registerState(registry: Registry, state: () => LiveState): void {
         this.set(state()[field]);
       },
     });
-  // set when the registry is read: incrementing a Counter for each message would cost more than half of sending it
+  // set when the registry is read: to increment a Counter for each message would take more than half as long as to send it
   const counter = (name: string, help: string, field: keyof LiveState): void =>
     void new Counter({
       name,
@@ -60,7 +60,7 @@ function registerState(registry: Registry, state: () => LiveState): void {
       },
     });
   gauge("telemetry_websocket_connections", "Open connections to /ws", "connections");
-  gauge("telemetry_websocket_subscriptions", "Subscriptions of these connections", "subscriptions");
+  gauge("telemetry_websocket_subscriptions", "Subscriptions of the open connections", "subscriptions");
   counter("telemetry_websocket_sent_messages_total", "Messages sent to connections", "sent");
   counter(
     "telemetry_websocket_skipped_records_total",

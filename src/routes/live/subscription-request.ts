@@ -3,7 +3,7 @@ import { metrics } from "../../domain/metrics.ts";
 import { selectorOf } from "../schemas/gpu-selector.ts";
 import type { SubscriptionFilters } from "./messages.ts";
 
-/** What a subscription requests. */
+/** A client's request for a subscription. */
 export interface SubscriptionRequest {
   readonly selector: GpuSelector;
   /** Metric names in the catalogue's order; undefined: all. */

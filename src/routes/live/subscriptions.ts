@@ -85,7 +85,7 @@ export class Subscriptions {
     }
     const same = socket.subscriptions.find(({ request }) => request.key === key);
     if (same !== undefined) {
-      const message = `The subscription ${JSON.stringify(same.id)} of this connection has the same filters; expected other filters, or another id`;
+      const message = `The subscription ${JSON.stringify(same.id)} of this connection has the same filters; expected other filters, or an id`;
       return { code: "duplicate_subscription", message, details: { id: same.id } };
     }
     if (socket.subscriptions.length >= wsMaxSubscriptions) {

@@ -40,5 +40,5 @@ export interface ResourceFields {
   readonly relations: Readonly<Record<string, FieldMap>>;
 }
 
-/** No GraphQL fields; a resource with only some kinds spreads it. */
+/** No GraphQL fields. A resource with only some kinds of fields spreads this and replaces those. */
 export const noFields: ResourceFields = { query: {}, mutation: {}, subscription: {}, relations: {} };

@@ -9,8 +9,9 @@ export interface Fault {
   readonly lastsMs: number;
 }
 
-/** `kill`, `terminate` and `freeze` hit a pipeline process, `leader` the etcd member that leads at that time.
- *  `tables-disk` fills the disk of the database's tables, and `cluster-disk` the one with its other data and its log. */
+/** `kill`, `terminate` and `freeze` hit a pipeline process, `leader` the etcd member that leads at that time. `partition-etcd`
+ *  and `partition-collector` disconnect a host, `database` ends the database. `tables-disk` fills the disk of the
+ *  database's tables, and `cluster-disk` the one with its other data and its log. */
 export const faultKinds = [
   "kill",
   "terminate",
@@ -34,13 +35,15 @@ export interface ScenarioOptions {
   readonly first?: FaultKind | undefined;
 }
 
-/** Groups of kinds. Only one fault of a group may be active at a time: with two of three members down, etcd does not answer. */
+/** Groups of kinds. Only one fault of a group may be active at a time: with two of three members down, etcd does not answer, and
+ *  there is only one database. */
 const exclusive: readonly (readonly FaultKind[])[] = [
   ["leader", "partition-etcd"],
   ["database", "tables-disk", "cluster-disk"],
 ];
 
-/** Draws the faults of a run, the same for the same seed: one per second on average, several at a time. */
+/** Draws the faults of a run, the same for the same seed and options: about one per second; several
+ *  may be active at a time. */
 export function drawScenario({ seed, durationMs, leaseSeconds, kinds, targets, first }: ScenarioOptions): Fault[] {
   const random = randomFrom(seed);
   const faults: Fault[] = [];
@@ -53,7 +56,7 @@ export function drawScenario({ seed, durationMs, leaseSeconds, kinds, targets, f
     const lastsMs = durationOf(kind, random(), leaseSeconds);
     const group = exclusive.findIndex((members) => members.includes(kind));
     const key = group === -1 ? `${kind}/${target}` : `group ${group}`;
-    // a cluster that has just healed gets time to elect a leader and catch up
+    // a target that has just healed gets time to recover: a cluster, for example, must elect a leader and catch up
     if ((busyUntilMs.get(key) ?? 0) <= atMs) {
       faults.push({ atMs, kind, target, lastsMs });
       busyUntilMs.set(key, atMs + lastsMs + 1500);

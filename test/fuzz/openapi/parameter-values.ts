@@ -61,7 +61,7 @@ export function valuesOf({ schema, example }: Parameter, check: SchemaCheck): fc
   return fc.oneof(...texts).map(judged);
 }
 
-/** Examples of parameters are texts and numbers. */
+/** The text of a parameter's example, which is a text or a number. */
 function textOf(example: unknown): string {
   return typeof example === "string" ? example : JSON.stringify(example);
 }
@@ -86,8 +86,8 @@ function edgesOf(schema: Parameter["schema"]): fc.Arbitrary<string> {
   return fc.constantFrom(...lengths).map((length) => "a".repeat(length));
 }
 
-/** A text as the gateway reads a parameter of this type: a text that is not a number stays a text, which no schema of numbers
- *  accepts. */
+/** A text as the gateway reads a parameter of this type. For numbers, up to 15 digits become a number; any other text stays a
+ *  text, which no schema of numbers accepts. */
 function readAs(schema: Parameter["schema"], text: string): unknown {
   const isNumber = schema["type"] === "integer" || schema["type"] === "number";
   if (isNumber) return /^\d{1,15}$/.test(text) ? Number(text) : text;

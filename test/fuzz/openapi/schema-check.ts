@@ -8,7 +8,7 @@ export interface SchemaCheck {
   errorOf(schema: Schema, value: unknown): string | undefined;
 }
 
-/** Creates a check from a document. It checks formats, and refuses fields that a schema does not name. */
+/** Creates a check from a document. It checks formats, and refuses fields that a schema neither names nor allows. */
 export function schemaCheckOf({ schemas }: ServedDocument): SchemaCheck {
   const ajv = new Ajv({ allErrors: true, strict: true, strictTypes: false });
   // OpenAPI's own keywords do not restrict a value
@@ -33,7 +33,7 @@ export function schemaCheckOf({ schemas }: ServedDocument): SchemaCheck {
   };
 }
 
-/** The same schema, whose objects may only have the fields that it names. */
+/** The same schema, whose objects may only have the fields that it names, unless it sets `additionalProperties` itself. */
 function closed(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(closed);
   if (typeof schema !== "object" || schema === null) return schema;

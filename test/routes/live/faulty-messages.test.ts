@@ -139,7 +139,7 @@ test("a subscribe is refused if its id is in use, if it has no id and another's 
   await client.ask({ type: "subscribe", filters: { gpu_uuids: ["y", "x"] } });
   expect(await client.ask({ type: "subscribe", filters: { gpu_uuid: "x", gpu_uuids: ["y"] } })).toMatchObject({
     code: "duplicate_subscription",
-    message: 'The subscription "1" of this connection has the same filters; expected other filters, or another id',
+    message: 'The subscription "1" of this connection has the same filters; expected other filters, or an id',
   });
   await client.ask({ type: "subscribe" });
   expect(await client.ask({ type: "subscribe", id: "b" })).toMatchObject({

@@ -150,7 +150,7 @@ export interface paths {
         };
         /**
          * Changes of a GPU over time
-         * @description The GPU's places, and the containers, pods and namespaces that held it. If start_time equals end_time, the state at that instant.
+         * @description The GPU's places and attributes, and the containers, pods and namespaces that held it. If start_time equals end_time, the state at that instant.
          */
         get: operations["getGpuChanges"];
         put?: never;

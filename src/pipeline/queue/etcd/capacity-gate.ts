@@ -11,10 +11,10 @@ export interface CapacityGateOptions {
   readonly capacityMessages: number;
 }
 
-/** Messages are counted again after this time, in case an event was lost. */
+/** While publishers wait, messages are counted again after this time, in case an event was lost. */
 const recountMs = 2000;
 
-/** Limits the number of messages that may be published. The gate gets the depth from the response of each publish, counts
+/** Limits the number of messages in the queue, its depth. The gate gets the depth from the response of each publish, counts
  *  again only if that depth leaves no room, and waits for acknowledgements with a watch of deletions. */
 export class CapacityGate {
   /** Messages in the queue as of the last publish or count; undefined before the first. */
@@ -53,7 +53,7 @@ export class CapacityGate {
     return Number(count);
   }
 
-  /** Resolves at the next removal of a message, after `recountMs`, or when the signal aborts. */
+  /** Resolves at the next removal of a message or interruption of the watch, after `recountMs`, or when the signal aborts. */
   private async nextRemoval(signal: AbortSignal): Promise<void> {
     this.watch ??= this.watchRemovals();
     const removed = new AbortController();

@@ -1,6 +1,6 @@
 import { LeaseSession, type LeaseSessionOptions } from "../../../etcd/lease-session.ts";
 
-/** A consumer's lease and the claims bound to it.
+/** A consumer's lease, and the claims that end with it.
  *
  *  OPEN (claims are made under it) -retire-> RETIRED (only finishes the claims it holds) -none held-> REVOKED.
  *  A claim whose outcome is unknown may exist in etcd without being held here: the session is then retired. The end of its

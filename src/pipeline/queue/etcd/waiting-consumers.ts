@@ -15,8 +15,9 @@ const spreadMax = 256;
 
 /** The consumers of a process that wait for messages. Claims messages for all of them, in one transaction at a time.
  *
- *  Other processes see the same messages as ready. After a conflict this process starts its next claim at a random distance
- *  from the oldest message. The maximum distance doubles with each conflict, and halves after a claim without conflict. */
+ *  Other processes see the same messages as ready, so that two may claim the same one: a conflict. After a conflict this process
+ *  starts its next claim at a random distance from the oldest message. The maximum distance doubles with each conflict,
+ *  and halves after a claim without conflict. */
 export class WaitingConsumers {
   private waiting: Waiting[] = [];
   private running: Promise<void> | undefined;
@@ -29,7 +30,8 @@ export class WaitingConsumers {
     private readonly giveBack: (deliveries: readonly Delivery[]) => Promise<void>,
   ) {}
 
-  /** @returns at least one message, or none if the signal aborts or the queue is closed */
+  /** @returns at least one message, or none if the signal aborts or the queue is closed
+   *  @throws the error of the claim that failed */
   wait(options: ClaimOptions): Promise<Delivery[]> {
     const { signal } = options;
     if (signal.aborted || this.closed) return Promise.resolve([]);
@@ -91,7 +93,7 @@ export class WaitingConsumers {
     }
   }
 
-  /** Resolves consumers in the order of waiting; returns messages for which no consumer waits any longer. */
+  /** Gives the messages to the consumers, longest waiting first, and gives messages that are left over back to the queue. */
   private async handOut(deliveries: Delivery[]): Promise<void> {
     while (deliveries.length > 0) {
       const next = this.waiting.shift();

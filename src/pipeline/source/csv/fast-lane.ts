@@ -21,6 +21,7 @@ export interface FastLaneParts {
   readonly templates: FastTemplates;
 }
 
+/** Instead of an index: the bytes do not match, or there is no line end. */
 const notFound = -1;
 
 /** Number of cells from gpu_id to namespace. */
@@ -31,7 +32,7 @@ const cellMaxBytes = 40;
 /** Reads rows of dcgm-exporter's exact layout by comparing their bytes with rows that the slow lane has read.
  *
  *  A row matches if its cells were learnt before: the same metric name, the same GPU and workload, and the same labels
- *  except for the name in them. Timestamp and value are read from the bytes. Any other row (another form, an unknown
+ *  except for the metric name in them. Timestamp and value are read from the bytes. Any other row (another form, an unknown
  *  GPU, a value out of range) does not match, and the slow lane reads it. So both lanes always give the same result. */
 export class FastLane {
   private readonly templates: FastTemplates;
@@ -81,7 +82,7 @@ export class FastLane {
     return labelsStart !== notFound && this.matchLabels(labelsStart) && this.next - start <= this.parts.rowMaxBytes;
   }
 
-  /** Adds the row that matched to the batch. */
+  /** Adds the row that matched to the batch; a missing value is only counted. */
   take(): void {
     const { builder, shiftMs } = this.parts;
     const { labels, metric, identity, value } = this;

@@ -33,12 +33,12 @@ export interface IdentityTemplate {
   next: IdentityTemplate | undefined;
 }
 
-/** Enough for about 60,000 GPUs, or 60 MB with their objects. A full arena is cleared, and all GPUs are learnt again. */
+/** Enough for about 60,000 GPUs, which take 60 MB with their objects. A full arena is cleared, and all GPUs are learnt again. */
 const arenaMaxBytes = 32 * 1024 * 1024;
 const maxMetrics = 1024;
 const maxLabelsOfIdentity = 8;
 const labelsToLearnMax = 64;
-/** Twice the number of GPUs that fit in the arena. */
+/** Limit of the hashes in `seen`: about twice the number of GPUs that fit in the arena. */
 const maxSeen = 128 * 1024;
 
 /** The bytes of rows that the slow lane has read; the fast lane compares other rows with them. Plain maps hold the templates,
@@ -47,11 +47,11 @@ export class FastTemplates {
   private readonly arena = new ByteArena(arenaMaxBytes);
   private readonly metrics = new Map<number, MetricTemplate>();
   private readonly identities = new Map<number, IdentityTemplate>();
-  /** Hashes of the GPUs that were seen: a GPU is learnt when it occurs a second time. */
+  /** Hashes of the identities that were seen: an identity is learnt when it occurs a second time. */
   private readonly seen = new Set<number>();
   private clearings = 0;
 
-  /** Changes whenever all templates are deleted. */
+  /** Changes whenever all identities are deleted, and their labels with them. */
   get generation(): number {
     return this.clearings;
   }
@@ -70,8 +70,8 @@ export class FastTemplates {
     return this.arena.isAt(piece, view, at);
   }
 
-  /** Learns a row that the slow lane has read, if its GPU occurs for at least the second time. From then on, rows like it
-   *  need no parsing. */
+  /** Learns the metric of a row that the slow lane has read, and its identity and labels if the identity has occurred before.
+   *  From then on, rows like it need no parsing. Ignores a row that is not in dcgm-exporter's exact layout. */
   learn(bytes: Buffer, recognized: RecognizedRow): void {
     const row = exporterRowOf(bytes);
     if (row === undefined) return;

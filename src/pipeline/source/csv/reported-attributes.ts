@@ -2,7 +2,7 @@ import type { BatchBuilder } from "../../../domain/batch-builder.ts";
 import { withLabelCells } from "./gpu-cache.ts";
 
 /** Attributes that rows of a batch report like samples (a long row of DCGM_FI_DEV_SERIAL). They become properties of the GPU
- *  in the same batch. A batch has only GPUs with records, so an attribute of any other GPU is dropped. */
+ *  in the same batch, or its driver version. A batch has only GPUs with records, so an attribute of any other GPU is dropped. */
 export class ReportedAttributes {
   private readonly cellsOfUuid = new Map<string, Map<string, string>>();
 
@@ -12,7 +12,7 @@ export class ReportedAttributes {
     this.cellsOfUuid.set(uuid, cells);
   }
 
-  /** Adds the reported attributes to the batch's GPUs, and clears them here. */
+  /** Adds the reported attributes to the batch's GPUs, and deletes them from this object. */
   apply(builder: BatchBuilder): void {
     for (const [uuid, cells] of this.cellsOfUuid) {
       const gpu = builder.gpuOf(uuid);

@@ -8,7 +8,7 @@ export interface ObservedGpu extends SeenGpu {
   readonly index: number;
   /** Its records' instants, sorted, milliseconds since the epoch. */
   readonly timesMs: readonly number[];
-  /** Its workload at these instants. */
+  /** Its workload at these instants; "several" if its records do not all have the same one. */
   readonly workload: Workload | "several";
 }
 

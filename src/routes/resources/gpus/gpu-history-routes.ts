@@ -27,7 +27,7 @@ export function gpuHistoryRoutes(history: HistoryAnswers, queries: FleetQueries)
       "/:uuid/telemetry",
       async ({ request, params: { uuid }, query }) => {
         const answer = await history.answer(request, { uuids: [uuid] }, query);
-        // the number of rows in a stream is not known yet
+        // a Response streams its rows: their number is not known yet
         if (answer instanceof Response || answer.count === 0) await checkExists(uuid);
         return answer;
       },
@@ -61,8 +61,8 @@ const changesDetail = operation({
   tag: "gpus",
   summary: "Changes of a GPU over time",
   description:
-    "The GPU's places, and the containers, pods and namespaces that held it. If start_time equals end_time, the state " +
-    "at that instant.",
+    "The GPU's places and attributes, and the containers, pods and namespaces that held it. If start_time equals end_time, " +
+    "the state at that instant.",
   single: gpuChangesSchema,
   errors: [400, 404, 500, 503],
 });
