@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import config from "../drizzle.config.ts";
 
-// Generates the migration that brings the database from the newest migration to src/db/schema.ts. If telemetry's columns
-// change, the migration also rebuilds the rollups, so that they have every metric of the catalogue. bun run db:generate
-// [--out FOLDER] [--name NAME]
+// Generates the migration from the schema after the newest migration to that of src/db/schema.ts. If telemetry's columns
+// change, the migration also rebuilds the rollups, so that they have every metric of the catalogue.
+//
+// Usage: bun run db:generate [--out FOLDER] [--name NAME]
 
 const statementBreak = "--> statement-breakpoint\n";
 const changesTelemetryColumns = /^ALTER TABLE "telemetry" (?:ADD|ALTER|DROP|RENAME) COLUMN /m;
@@ -14,8 +15,8 @@ async function migrationsIn(folder: string): Promise<ReadonlySet<string>> {
   return new Set((await readdir(folder)).filter((name) => name.endsWith(".sql")));
 }
 
-/** drizzle-kit accepts a configuration file or options, not both. These options repeat the file's, except for `out` and
- *  `name`. */
+/** Runs drizzle-kit, which accepts a configuration file or options, not both. The options repeat the file's dialect and
+ *  schema, because `out` and `name` can be given. */
 async function generate(folder: string, name: string | undefined): Promise<void> {
   const options = {
     dialect: config.dialect,
@@ -32,7 +33,7 @@ async function generate(folder: string, name: string | undefined): Promise<void>
   if ((await kit.exited) !== 0) process.exit(1);
 }
 
-/** The rollups depend on the columns, so they are dropped before the change and created after it. */
+/** Adds statements that drop the rollups before the change and create them after it, because they depend on the columns. */
 function withRollups(migration: string): string {
   return ["SELECT drop_rollups();", migration.trimEnd(), "SELECT create_rollups();\n"].join(statementBreak);
 }

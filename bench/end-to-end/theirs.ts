@@ -4,7 +4,8 @@ import type { Input } from "./inputs.ts";
 import { type ImportResult, untilStored } from "./ours.ts";
 import { until } from "../../dev/until.ts";
 
-/** The exporter's columns as VictoriaMetrics names them; they become one metric with the name as a label. */
+/** Tells VictoriaMetrics how to read the exporter's columns: all values become one metric, and DCGM's name of the metric
+ *  becomes a label. */
 const format =
   "1:time:rfc3339,2:label:metric_name,3:label:gpu,4:label:device,5:label:uuid,6:label:model,7:label:hostname,11:metric:value";
 

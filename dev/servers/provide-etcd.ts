@@ -2,8 +2,8 @@ import { composeCommand, startContainer } from "./containers.ts";
 import { startEtcd } from "./etcd.ts";
 import { refuseIfImpossible } from "./refuse-if-impossible.ts";
 
-// For tests that do not kill or configure their etcd. Uses the first possible one of these: the server that the environment
-// names, a container of compose.yaml, a process in the folder of Debian trixie.
+// For tests that do not kill or configure their etcd. Uses the first of these that is possible: the server that the
+// environment names, a container of compose.yaml, a process of the program in the folder of Debian trixie.
 
 /** An etcd. It may have other users, so use only keys of your own. */
 export interface ProvidedEtcd {
@@ -13,7 +13,7 @@ export interface ProvidedEtcd {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** @returns the etcd at ETCD_ENDPOINTS; if that is not set, a new one, which ends with `stop`
+/** @returns the etcd at ETCD_ENDPOINTS, which `stop` leaves running; if that is not set, a new etcd, which `stop` ends
  *  @throws Error that names the missing requirement */
 export async function provideEtcd(env: Environment = process.env): Promise<ProvidedEtcd> {
   if (env.ETCD_ENDPOINTS) {

@@ -6,7 +6,7 @@ export interface FatalMessage {
 
 const headerBytes = 5;
 const [errorResponse, noticeResponse] = [0x45, 0x4e];
-/** The server reports a crash in a warning. */
+/** The code of the warning with which the server reports a crash. */
 const crashCode = "57P02";
 
 /** Finds the reason why PostgreSQL ended a connection, in the last message received: a FATAL or PANIC error, or the warning of

@@ -5,7 +5,7 @@ import { EtcdClient } from "../etcd/etcd-client.ts";
 import { messageOf } from "../kit/message-of.ts";
 
 /** Creates the client of etcd; undefined if ETCD_ENDPOINTS is not set.
- *  @throws InvalidConfig if a certificate cannot be read */
+ *  @throws InvalidConfig if the file of a certificate or key cannot be read */
 export function openEtcd(config: Config): EtcdClient | undefined {
   const { etcdEndpoints: endpoints, etcdCaFile, etcdCertFile, etcdKeyFile, etcdUsername, etcdPassword } = config;
   if (endpoints === undefined) return undefined;

@@ -1,7 +1,7 @@
 import { withClient } from "./postgres-database.ts";
 
-/** Everything that a backup must restore: the rows of each table and view as a checksum over their bits, the definitions of tables,
- *  and the positions of sequences. It covers all existing tables. */
+/** Everything of the schemas `public` and `drizzle` that a backup must restore: the rows of each table and view as a checksum
+ *  over their bits, the columns, constraints and indexes of the tables, the positions of sequences, and TimescaleDB's chunks. */
 export function contentOf(url: string): Promise<Record<string, unknown>> {
   return withClient(url, async (client) => {
     const relations = await client.query<{ name: string; isSequence: boolean }>(
@@ -41,7 +41,7 @@ const chunks = `
 select hypertable_name::text as hypertable, count(*)::int as chunks, min(range_start)::text as first, max(range_end)::text as last
 from timescaledb_information.chunks group by 1 order by 1`;
 
-/** Undefined without TimescaleDB. */
+/** @returns the query for the chunks of hypertables; undefined without TimescaleDB */
 async function hypertablesIn(url: string): Promise<string | undefined> {
   const extensions = await withClient(url, (client) =>
     client.query("select from pg_extension where extname = 'timescaledb'"),

@@ -12,7 +12,7 @@ export async function commandsUnder(document: string, heading: string): Promise<
 }
 
 /** Runs commands in one shell, which ends at the first error.
- *  @throws Error with the output */
+ *  @throws Error with the commands and their output if one fails */
 export async function runCommands(
   folder: string,
   commands: readonly string[],

@@ -3,11 +3,11 @@ import { sharedFile } from "./shared-data.ts";
 
 /** The API reference of the former system, taken from its text. */
 export interface ReferenceText {
-  /** Such as `GET /api/v1/gpus`, without the descriptions. */
+  /** Methods and paths without their descriptions, such as `GET /api/v1/gpus`. */
   readonly endpoints: readonly string[];
-  /** Such as `?limit=100`: parameters that every telemetry endpoint takes. */
+  /** The parameters that every telemetry endpoint accepts, such as `?limit=100`. */
   readonly parameters: readonly string[];
-  /** Shell commands; a command over several lines is joined. */
+  /** Shell commands; a command that spans several lines is joined into one. */
   readonly commands: readonly string[];
   readonly graphQlQueries: readonly string[];
   /** WebSocket messages and answers, parsed. */

@@ -9,7 +9,7 @@ from unnest($2::text::bigint[], $3::text::bigint[], $4::text::text[], $5::text::
   $7::text::text[], $8::text::text[]) as r(byte_offset, line, reason, field, value, message, raw)
 on conflict do nothing`;
 
-/** Stores rejected inputs, each field of a position of a source once. */
+/** Stores rejected inputs. An input is ignored if one with the same source, byte offset and field is already stored. */
 export async function insertQuarantine(
   executor: SqlExecutor,
   sourceId: string,

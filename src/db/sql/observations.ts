@@ -2,11 +2,11 @@ import type { Workload } from "../../domain/gpu.ts";
 import type { SqlExecutor } from "../client.ts";
 import { numberArray, textArray } from "./array-literal.ts";
 
-/** Records of one batch by GPU and instant, each with the instant of the batch's next record of the same GPU. */
+/** Records of one batch, each by its GPU and instant; the three columns have the same length. */
 export interface RecordPlaces {
   readonly gpuKeys: readonly number[];
   readonly timesMs: readonly number[];
-  /** Infinity if the batch has no later record. */
+  /** The instant of the batch's next record of the same GPU; Infinity if there is none. */
   readonly untilMs: readonly number[];
 }
 

@@ -12,7 +12,7 @@ export interface TelemetryColumns {
   readonly workloads: readonly { readonly container: string; readonly pod: string; readonly namespace: string }[];
 }
 
-/** Stores records. An existing record of the same GPU and instant takes the new values and keeps its other values. */
+/** Stores records. An existing record of the same GPU and instant gets the new values and keeps its other values. */
 export async function upsertTelemetry(
   executor: SqlExecutor,
   columns: TelemetryColumns,
@@ -39,7 +39,7 @@ export async function upsertTelemetry(
       : `"${name}" = coalesce(excluded."${name}", telemetry."${name}")`,
   );
   const arrays = optional.map(({ type }, index) => `, $${index + 3}::text::${type}[]`).join("");
-  // SQL allows no empty list of assignments; assigning the time to itself changes nothing and counts the row as merged
+  // SQL allows no empty list of assignments, so the time is assigned to itself: the row is unchanged and counted as merged
   const text = `
 with written as (
   insert into telemetry (gpu_key, time${names})

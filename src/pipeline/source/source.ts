@@ -13,7 +13,7 @@ export interface ReplayableSource {
   /** Identifies the content: the same file in the same playing mode has the same id after a restart; another file
    *  with the same name has another id. */
   readonly sourceId: string;
-  /** A description for people: the file's path. */
+  /** A description for people, such as the file's path. */
   readonly description: string;
   /** From the first position that holds data (after a header) to the end. The end's line is 0, because it is not counted. */
   readonly whole: Range;
@@ -21,7 +21,7 @@ export interface ReplayableSource {
    *  an error, when the signal aborts; the batches yielded until then are valid.
    *  @throws UnusableSource when the source can no longer be read */
   read(range: Range, signal: AbortSignal): AsyncIterable<RangeBatch>;
-  /** Divides the source from `from` on into adjacent ranges of about `rangeBytes`, in order. Each range ends where a row
+  /** Divides the source, from `from` to its end, into adjacent ranges of about `rangeBytes`, in order. Each range ends where a row
    *  ends; the last one ends at the end of the source. Ends early, without an error, when the signal aborts.
    *  @throws UnusableSource when the source can no longer be read */
   planRanges(from: Position, rangeBytes: number, signal: AbortSignal): AsyncIterable<Range>;

@@ -18,7 +18,7 @@ function matches(pattern: readonly string[], segments: readonly string[]): boole
   return pattern.every((part, at) => (part.startsWith(":") ? segments[at] !== "" : part === segments[at]));
 }
 
-/** The segments of a path. A trailing slash adds none, because routes answer with and without it. */
+/** The segments of a path. A trailing slash adds no segment, because routes answer with and without it. */
 function segmentsOf(path: string): string[] {
   return path.replace(/\/$/, "").split("/");
 }

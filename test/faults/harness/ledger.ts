@@ -21,10 +21,10 @@ const metrics = {
 };
 const startMs = Date.UTC(2025, 6, 18, 20, 42, 34);
 const gpuCount = 40;
-/** One row of this many is spoiled. */
+/** One of this many rows is spoiled. */
 const spoiledEvery = 401;
 
-/** Generates a file and its ledger. Each row's value is unique within its GPU and metric, so that a misplaced value shows. */
+/** Generates a file and its ledger. Values are random, so that a misplaced value differs from the one that it displaced. */
 export function makeLedger(seed: number, seconds: number): Ledger {
   const random = randomFrom(seed);
   const records = new Map<string, Record<string, number>>();

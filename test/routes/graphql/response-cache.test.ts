@@ -40,7 +40,7 @@ test("an answer about the fleet is current on repetition and after every change"
   expect(await answerOf(newest)).toMatchObject({ gpus: [{ uuid: "GPU-a" }, { uuid: "GPU-b" }] });
 });
 
-test("an answer with history is never cached: history changes without the fleet", async () => {
+test("an answer with history is never cached, because history can change while the fleet does not", async () => {
   const history = '{ gpu(uuid: "GPU-a") { telemetry { temperature } } }';
   expect(await answerOf(history)).toEqual({ gpu: { telemetry: [] } });
   await gateway.store(record("GPU-a", 1));

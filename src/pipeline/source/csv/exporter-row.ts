@@ -19,8 +19,9 @@ const rowMaxBytes = 4096;
 const plainMetricName = /^[A-Za-z0-9_:. -]+$/;
 const nameLabelStart = '__name__=""';
 
-/** Splits a row into its pieces; undefined if it is not of the exact form.
- *  @param row a whole row that csv-parse has read as 12 fields */
+/** Splits a row into its pieces.
+ *  @param row a whole row that csv-parse has read as 12 fields
+ *  @returns undefined if the row is too long, has another form, or its metric's name has unusual characters */
 export function exporterRowOf(row: Buffer): ExporterRow | undefined {
   if (row.length > rowMaxBytes || row.includes(lineFeed) || row[0] !== quote || row[row.length - 1] !== quote) {
     return undefined;
@@ -39,7 +40,8 @@ export function exporterRowOf(row: Buffer): ExporterRow | undefined {
 }
 
 /** Finds the metric's name in the labels.
- *  @returns its offset; undefined if the labels do not contain it, or if another name there would change the GPU */
+ *  @returns the name's offset; undefined if the labels do not contain the name, or if another name in its place would
+ *    change the GPU's attributes */
 export function nameInLabels({ metric, labels }: ExporterRow): number | undefined {
   const label = labels.indexOf(`${nameLabelStart}${metric.toString("latin1")}""`);
   if (label === -1) return undefined;

@@ -22,7 +22,7 @@ const storedRange = Type.Object({
 
 const storedLatest = Type.Object({ latest_at: Type.String({ description: "RFC 3339" }) });
 
-/** A range of the plan and the position `at` up to which it is published. */
+/** A range of the plan, and the position `at` up to which the range is published. */
 export interface PlannedRange extends Range {
   readonly at: Position;
 }
@@ -50,7 +50,7 @@ export function isRead({ at, to }: PlannedRange): boolean {
 }
 
 /** The time of the last batch of a live source, milliseconds since the epoch.
- *  @throws EtcdRefused when the value is not such a time */
+ *  @throws EtcdRefused when the value is not a JSON object with the text `latest_at` */
 export function readLatest(bytes: Buffer): number {
   return Date.parse(read(storedLatest, bytes, "latest batch").latest_at);
 }

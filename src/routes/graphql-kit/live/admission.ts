@@ -18,8 +18,8 @@ export class Admission {
     return this.admitted.size;
   }
 
-  /** Counts a subscription until it ends.
-   *  @throws GraphQLError if there are too many, or the process is stopping; `events` is then ended */
+  /** Counts a subscription until `return` or `throw` of its iterator is called.
+   *  @throws GraphQLError if there are too many subscriptions, or the process is stopping; `events` is then ended */
   admit<Event>(events: AsyncIterableIterator<Event>): AsyncIterableIterator<Event> {
     const max = this.maxSubscriptions;
     if (this.admitted.size >= max || this.stopping.aborted) {

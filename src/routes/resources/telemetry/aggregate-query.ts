@@ -7,7 +7,7 @@ import { selectorOf } from "../../schemas/gpu-selector.ts";
 
 const metricsDefault = ["gpu_utilization", "memory_utilization", "temperature", "power_draw"];
 const windowDefaultMs = 3_600_000;
-/** Enough for the minutes of an hour for 1,600 hosts. */
+/** The greatest limit that a request may give: enough for the minutes of an hour for 1,600 hosts. */
 const maxRows = 100_000;
 
 /** How many rows an answer may have. */
