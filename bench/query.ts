@@ -10,7 +10,7 @@ import { print } from "./support/output.ts";
 import { median, quantile } from "./support/statistics.ts";
 
 // The time of queries of history: a gateway on TimescaleDB, compared with VictoriaMetrics and Prometheus. All have the same samples
-// and get the same questions by HTTP. The answers must be equal.
+// and get the same questions by HTTP. Exits 1 if answers differ by more than the question's tolerance.
 
 const { values } = parseArgs({
   options: {
@@ -55,7 +55,8 @@ async function timed(side: Side, path: (run: number) => string): Promise<number[
   return times;
 }
 
-/** @returns the number of values that differ, or exist on one side only */
+/** @returns how many of our values differ or do not exist on the other side, plus the difference of the numbers of values: 0 if
+ *  all values are equal, within the tolerance */
 function differences({ tolerance }: Question, ours: ReadonlyMap<string, number>, theirs: ReadonlyMap<string, number>) {
   let different = Math.abs(ours.size - theirs.size);
   for (const [key, value] of ours) {

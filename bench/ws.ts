@@ -14,7 +14,7 @@ import { until } from "../dev/until.ts";
 // The WebSocket at /ws. Fan-out: what sending to a thousand subscribers costs, compared with Bun's own publish of prepared
 // texts. Latency: how long a record takes from its instant through streamer, queue, collector and store to a client. Silent:
 // how clients that never read affect the memory and the other clients.
-//   bun bench/ws.ts [--only fan-out,embedded,etcd,silent]
+//   bun bench/ws.ts [--only fan-out,embedded,etcd,silent] [--seconds 10] [--rounds 3]
 
 const { values } = parseArgs({
   options: {
@@ -25,14 +25,16 @@ const { values } = parseArgs({
 });
 const [seconds, rounds] = [Number(values.seconds), Number(values.rounds)];
 
+/** Minimum of the messages per CPU-second, as a share of those of Bun's publish. */
 const fanOutLimit = 0.6;
 const embeddedLimitMs = 100;
 const etcdLimitMs = 500;
-/** How much longer clients may wait while 50 others do not read; on a shared machine, a smaller difference is noise. */
+/** While 50 clients do not read, the p99 of the others may grow by this factor or by this many ms, whichever is more: on a
+ *  shared machine, a smaller difference is noise. */
 const unchangedFactor = 1.25;
 const unchangedMs = 10;
-/** Memory for 50 clients that do not read: Bun's buffer up to its high-water mark, whatever is published between two checks,
- *  and the newest record of each GPU. */
+/** Limit of the additional memory for 50 clients that do not read: Bun's buffer up to its high-water mark, the messages that
+ *  are published between two checks, and the newest record of each GPU. */
 const silentLimitMebibytes = 100;
 
 /** 247 GPUs, as in the sample CSV. */
@@ -127,7 +129,7 @@ async function measureEtcd(): Promise<void> {
   }
 }
 
-/** Runs at ten times the rate, so that the kernel's buffers for the silent clients are soon full. */
+/** Runs the fleet at ten times its usual rate, so that the kernel's buffers for the silent clients are soon full. */
 async function measureSilent(folder: string): Promise<void> {
   const env = { ...fleet, SIM_INTERVAL: "100ms", DATA_DIR: join(folder, "silent"), WS_STALL_TIMEOUT: "300s" };
   await withPipelines([env], async ([pipeline]) => {

@@ -8,10 +8,10 @@ export interface UntilOptions {
   readonly everyMs?: number;
 }
 
-/** Checks a condition repeatedly until it holds. If the check rejects, this rejects at once.
+/** Checks a condition repeatedly until it holds. If the check throws or rejects, `until` rejects at once.
  *  @param check  holds when it returns neither false nor undefined
  *  @returns the value of the check
- *  @throws Error with the source of the check, if it does not hold in time */
+ *  @throws Error with the source of the check, if the condition does not hold in time */
 export async function until<T>(check: () => T | Promise<T>, options: UntilOptions = {}): Promise<Holds<T>> {
   const { timeoutMs = 20_000, everyMs = 20 } = options;
   const deadlineMs = performance.now() + timeoutMs;

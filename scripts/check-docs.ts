@@ -5,12 +5,12 @@ import { commandsOf, linksOf, type DocCommand } from "./check-docs/read-docs.ts"
 import { DocShell } from "./check-docs/doc-shell.ts";
 
 //   bun scripts/check-docs.ts [FILE...]
-// Runs every command of these files, or of README.md, CONTRIBUTING.md and docs/, in order, in a folder that looks like a
-// checkout: waits until a server has started; every other command must exit 0. Links must lead to existing files.
-// Exits 1 with every error.
+// Runs the commands of these files in order, in a folder that looks like a checkout: waits until a server has started; every
+// other command must exit 0. Links must lead to existing files. Without FILE, checks README.md, CONTRIBUTING.md, docs/ and
+// src/domain/README.md. Exits 1 with every error.
 
 const root = resolve(import.meta.dir, "..");
-/** CI runs these as stages of their own, or they take too long. */
+/** Commands that are not run here, because they are separate stages of CI, or take too long. */
 const runElsewhere = [/^bun run (?:test|test:faults|typecheck|format:check)$/, /^bun bench\//, /^npx /];
 
 async function documents(): Promise<string[]> {
@@ -20,7 +20,8 @@ async function documents(): Promise<string[]> {
   return ["README.md", "CONTRIBUTING.md", ...docs.map((name) => join("docs", name)), "src/domain/README.md"];
 }
 
-/** Makes a folder with links to everything in the checkout but its data, so that commands write outside the checkout. */
+/** Makes a folder with links to everything in the checkout except data, .git and .ci, so that commands create their files
+ *  outside the checkout. */
 async function makeCheckout(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "telemetry-docs-"));
   const excluded = new Set(["data", ".git", ".ci"]);

@@ -5,8 +5,8 @@ import { importedBy } from "./run-tests/imports.ts";
 
 // bun run test [FILE...] [options of `bun test`]
 // Runs `bun test`. Each test file starts the servers that it needs, or uses those that ETCD_ENDPOINTS and DATABASE_URL name.
-// They are started from a folder that takes minutes to build: if a selected file needs it, it is built here, outside the time
-// limits of the tests.
+// Servers that do not run in containers are started from a folder that takes minutes to build. If a selected file needs the
+// folder, it is built here, outside the time limits of the tests.
 
 const root = join(import.meta.dir, "..");
 const args = process.argv.slice(2);
@@ -21,8 +21,8 @@ const providers = [
   { file: "dev/servers/provide-database.ts", variable: "DATABASE_URL" },
 ] as const;
 
-/** As `bun test` selects files: those whose path contains one of the words. The value of an option looks like a word, too;
- *  if no path contains any word, all files are selected. */
+/** Selects files as `bun test` does: those whose path contains one of the words. The value of an option is taken for a word,
+ *  too. Therefore, if no path contains any word, all files are selected. */
 function selectedFiles(): string[] {
   const all = [...new Bun.Glob("test/**/*.test.ts").scanSync(root)];
   const words = args.filter((arg) => !arg.startsWith("-")).map((word) => word.replace(/^\.\//, ""));
@@ -30,7 +30,8 @@ function selectedFiles(): string[] {
   return selected.length > 0 ? selected : all;
 }
 
-/** True if a selected file starts a server from the folder, itself or because no other one is provided. */
+/** True if a selected file starts a server or a client program from the folder, itself or because no other server is
+ *  provided. */
 function needsFolder(): boolean {
   const provided = providers.filter(({ variable }) => process.env[variable] || composeCommand() !== undefined);
   const reached = importedBy(root, selectedFiles(), (file) => provided.every((provider) => provider.file !== file));

@@ -3,9 +3,9 @@ import { startEtcd } from "../dev/servers/etcd.ts";
 import { provideDatabase } from "../dev/servers/provide-database.ts";
 import { provideEtcd } from "../dev/servers/provide-etcd.ts";
 
-const usage = `Starts etcd and TimescaleDB for development and stops them, with their data, at Ctrl-C.
+const usage = `Starts etcd and TimescaleDB for development; at Ctrl-C, stops them and deletes their data.
   bun run services [--etcd-members 3]
-Needs Docker or Podman with compose, or root on Debian (always, for three members).
+Needs Docker or Podman with compose, or root on Debian. Three members always need root on Debian.
 `;
 
 interface Service {

@@ -10,7 +10,8 @@ import { provideDatabase } from "../dev/servers/provide-database.ts";
 import { provideEtcd } from "../dev/servers/provide-etcd.ts";
 import { trixieFolder } from "../dev/servers/trixie.ts";
 
-// The servers of the other tests are real, and nothing of them outlives the process that started them.
+// The other tests use real servers. When the process that started a server has ended, no process, mount or folder of the
+// server is left.
 
 const stops: (() => Promise<void>)[] = [];
 
@@ -66,12 +67,12 @@ async function statusOf({ clientUrl }: EtcdMember): Promise<Status> {
   return { id: (header as { member_id: string }).member_id, leader: (leader as string | undefined) ?? "0" };
 }
 
-/** Processes whose command line contains the text. */
+/** Ids of the processes whose command line contains the text. */
 function processesWith(text: string): string[] {
   return readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && readProc(pid, "cmdline").includes(text));
 }
 
-/** The processes that see a mount of the folder. */
+/** Ids of the processes that see a mount of the folder. */
 function mountsOf(folder: string): string[] {
   return readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && readProc(pid, "mountinfo").includes(folder));
 }
@@ -84,7 +85,7 @@ function readProc(pid: string, file: string): string {
   }
 }
 
-/** The name of the folder that a server sees as /srv; the mount point may hide the beginning of its path. */
+/** The name of the folder that a server sees as /srv. Its path in mountinfo begins at a mount point, which may be /tmp. */
 function folderOf(pid: number): string {
   const line =
     readProc(String(pid), "mountinfo")
@@ -98,7 +99,7 @@ function folderOf(pid: number): string {
 /** A process that has ended but is not yet reaped has no command line. */
 const isAlive = (pid: number): boolean => readProc(String(pid), "cmdline") !== "";
 
-/** True once all of its threads are stopped, which takes a moment after the signal. */
+/** True once all threads of the process are stopped, which takes a moment after the signal. */
 function isStopped(pid: number): boolean {
   const threads = readdirSync(`/proc/${pid}/task`);
   return threads.every((thread) => readProc(String(pid), `task/${thread}/stat`).includes(") T "));
@@ -148,7 +149,7 @@ test("a cluster elects another leader when its leader is killed, and the killed 
   expect(await getValue(former.clientUrl, "while one is down")).toBe("2");
 });
 
-test("a frozen etcd does not answer, and continues where it stopped", async () => {
+test("a frozen etcd does not answer, and has its data when it continues", async () => {
   const { members } = await etcdOf({ members: 1 });
   const [member] = members as [EtcdMember];
   await putValue(member.clientUrl, "key", "value");
@@ -237,7 +238,7 @@ for (const [how, endedBy, exitCode] of [
   });
 }
 
-test("two databases on a server that the environment names are separate", async () => {
+test("each provided database is a new one on the server of DATABASE_URL, and is dropped at its stop", async () => {
   const server = toStop(await startPostgres());
   const env = { DATABASE_URL: server.url };
   const one = await provideDatabase(env);
@@ -252,7 +253,7 @@ test("two databases on a server that the environment names are separate", async 
   await Promise.all([admin.close(), sql.close({ timeout: 0 }).catch(() => undefined)]);
 });
 
-test("an etcd that the environment names is used as it is", async () => {
+test("the endpoints in ETCD_ENDPOINTS are used as they are", async () => {
   const { endpoints } = await provideEtcd({ ETCD_ENDPOINTS: "http://one:2379, http://two:2379" });
   expect(endpoints).toEqual(["http://one:2379", "http://two:2379"]);
 });
@@ -283,7 +284,7 @@ async function startServices() {
 for (const [how, endedBy, exitCode] of [
   ["SIGTERM", "SIGTERM", 0],
   ["kill -9", "SIGKILL", 137],
-  ["kill -9, its children before it", "SIGKILL", 137],
+  ["kill -9 of its children and then of itself", "SIGKILL", 137],
 ] as const) {
   test(`nothing of \`bun run services\` is left after ${how}`, async () => {
     const { starter, endpoint, url, helpers, servers, folders } = await startServices();

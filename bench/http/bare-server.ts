@@ -1,7 +1,8 @@
 import postgres from "postgres";
 
 // The server that a gateway is compared with: Bun.serve and nothing else, in a separate process. It answers with the bytes of a
-// file, or with the results of SQL statements. Reads from the environment: BODY_FILE, or DATABASE_URL and STATEMENTS (JSON).
+// file, or runs SQL statements and answers with the result of the first. Reads from the environment: BODY_FILE, or
+// DATABASE_URL and STATEMENTS (JSON).
 
 interface Statement {
   readonly text: string;

@@ -20,8 +20,8 @@ export interface Clients {
 
 const timestampAt = '{"type":"telemetry_update","timestamp":"'.length;
 
-/** Connects one client for each filter, which reads everything. The simulated fleet stamps a record with the instant at which it
- *  is due: before it is generated, published and stored. */
+/** Connects one client for each filter; each client reads all its messages. The simulated fleet stamps a record with the instant
+ *  at which it is due, so the latency includes the record's generation, publish and storage. */
 export async function connectReaders(url: string, filters: readonly object[]): Promise<Clients> {
   const state = { isMeasuring: false, times: [] as number[] };
   const open = async (filter: object): Promise<WebSocket> => {

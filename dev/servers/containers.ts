@@ -14,7 +14,7 @@ const portVariables = { etcd: "ETCD_PORT", timescaledb: "POSTGRES_PORT" } as con
 
 const root = join(import.meta.dir, "../..");
 
-/** @returns the compose command of the container engine that runs here; undefined if none runs */
+/** @returns the compose command of Docker or Podman, whichever runs here with compose (Docker first); undefined if neither does */
 export function composeCommand(): readonly string[] | undefined {
   return ["docker", "podman"]
     .filter((engine) => Bun.which(engine) !== null)
@@ -25,7 +25,8 @@ export function composeCommand(): readonly string[] | undefined {
 const succeeds = (command: string[]): boolean =>
   Bun.spawnSync(command, { stdio: ["ignore", "ignore", "ignore"], timeout: 10_000 }).success;
 
-/** Starts a service of compose.yaml, with its own project name and port, and waits until it is healthy. */
+/** Starts a service of compose.yaml, with its own project name and port, and waits until the service is healthy.
+ *  @throws Error with compose's messages if the start fails; the service is then removed */
 export async function startContainer(
   compose: readonly string[],
   service: keyof typeof portVariables,

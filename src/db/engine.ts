@@ -32,7 +32,7 @@ select exists (select from timescaledb_information.hypertables where hypertable_
   (select count(*) = 2 from timescaledb_information.continuous_aggregates
    where view_name in ('telemetry_1m', 'telemetry_1h')) as "hasMaterializedRollups"`;
 
-/** Detects the database's engine and features. Its schema must be up to date.
+/** Detects the database's engine and features. All migrations must have been applied.
  *  @throws StoreUnavailable */
 export async function detectEngine(executor: SqlExecutor): Promise<DatabaseEngine> {
   const [server] = await executor.query<ServerRow>(serverText);

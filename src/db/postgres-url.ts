@@ -6,10 +6,10 @@ export interface PostgresUrl {
   readonly href: string;
   readonly host: string;
   readonly port: number;
-  /** `host:port/database`, for messages: never the password. */
+  /** `PostgreSQL at host:port/database`, for messages: without user and password. */
   readonly place: string;
-  /** True behind a pooler that gives each transaction another session (pgbouncer's transaction mode): `prepare=false` in the
-   *  URL, an option of postgres.js. */
+  /** True behind a pooler that gives each transaction another session (pgbouncer's transaction mode). The URL says so with
+   *  `prepare=false` or `prepare=disable`, an option of postgres.js. */
   readonly isPooled: boolean;
 }
 
@@ -19,8 +19,8 @@ export function parsePostgresUrl(href: string): PostgresUrl {
   const url = URL.parse(href);
   if (url === null || !/^postgres(?:ql)?:$/.test(url.protocol) || url.hostname === "") {
     throw new InvalidConfig([
-      "DATABASE_URL must be postgres://user:password@host:port/database, with one host, special characters of user and " +
-        "password percent-encoded",
+      "DATABASE_URL must be postgres://user:password@host:port/database, with one host, and with the special " +
+        "characters of user and password percent-encoded",
     ]);
   }
   const host = url.hostname.replace(/^\[|\]$/g, "");

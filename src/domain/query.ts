@@ -54,7 +54,7 @@ export interface RecordFilter {
 export interface RecordCount {
   readonly count: number;
   /** True if counting would take too long. The count is then the database's estimate, divided among the clusters by their
-   *  numbers of GPUs. */
+   *  numbers of GPUs, but never less than the records that were counted. */
   readonly isEstimate: boolean;
 }
 
@@ -66,10 +66,10 @@ export interface EachGpuFilter {
   readonly limit: number;
 }
 
-/** How finely history is read: every record, or averages over a minute or an hour. */
+/** How finely history is read: every record, or a summary of each minute or hour. */
 export const resolutions = ["raw", "1m", "1h"] as const;
 export type Resolution = (typeof resolutions)[number];
-/** A resolution with averages. */
+/** A resolution with summaries. */
 export type RollupResolution = Exclude<Resolution, "raw">;
 
 /** The values of a metric in a span of time. */
@@ -102,9 +102,9 @@ export interface AggregateFilter {
   readonly groupBy: Grouping;
   /** Names of the catalogue, at least one. */
   readonly metrics: readonly string[];
-  /** No namespace: a rollup sums over the workloads of a GPU. */
+  /** Without a namespace, because a rollup combines all workloads of a GPU. */
   readonly gpus: Omit<GpuSelector, "namespace">;
-  /** Selects the whole minutes or hours that begin in it; both bounds are finite. */
+  /** Selects the whole minutes or hours that begin in the range; both bounds are finite. */
   readonly range: TimeRange;
   readonly resolution: RollupResolution;
   /** Maximum number of rows; a result with more rows is an error. */
@@ -115,19 +115,22 @@ export interface AggregateFilter {
 export interface AggregateRow {
   /** Beginning of the minute or hour (UTC), milliseconds since the epoch. */
   readonly timeMs: number;
-  /** The values that identify the group, by the API's field names: cluster_id and hostname, uuid, model_name or namespace. */
+  /** The values that identify the group, by the API's field names. cluster: cluster_id; host: cluster_id and hostname; gpu:
+   *  uuid; model: model_name; namespace: namespace. */
   readonly group: Readonly<Record<string, string>>;
   /** Metric name -> its values; a metric without a value is absent. */
   readonly metrics: Readonly<Record<string, Aggregate>>;
 }
 
-/** A GPU's attributes from an instant on (milliseconds since the epoch) until the next. */
+/** A GPU's attributes, valid until the next span begins. */
 export interface AttributesSpan extends Attributes {
+  /** Beginning of the span, milliseconds since the epoch. */
   readonly fromMs: number;
 }
 
-/** The workload that held a GPU from an instant on (milliseconds since the epoch) until the next. */
+/** The workload that held a GPU until the next span begins. */
 export interface WorkloadSpan extends Workload {
+  /** Beginning of the span, milliseconds since the epoch. */
   readonly fromMs: number;
 }
 
@@ -137,13 +140,13 @@ export interface GpuChanges {
   readonly workloads: readonly WorkloadSpan[];
 }
 
-/** Selects the changes of a GPU that were in effect in a range, even if they began before it. */
+/** Selects the attributes and workloads that a GPU had in a range, even those that began before the range. */
 export interface ChangesFilter {
   readonly uuid: string;
   readonly range: TimeRange;
 }
 
-/** A rejected input in the quarantine; see RejectedInput for the fields. */
+/** A rejected input in the quarantine. RejectedInput describes the fields from `line` to `raw`. */
 export interface StoredRejection {
   readonly sourceId: string;
   readonly line: number;
@@ -153,6 +156,7 @@ export interface StoredRejection {
   readonly value: string;
   readonly message: string;
   readonly raw: string;
+  /** When the input was put into quarantine, milliseconds since the epoch. */
   readonly seenAtMs: number;
 }
 

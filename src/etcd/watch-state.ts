@@ -9,7 +9,7 @@ export type WatchPhase =
 /** The states of a watch. An event that a state does not handle leaves the state unchanged.
  *
  *  LISTING -listed-> FOLLOWING -advanced-> FOLLOWING from a later revision
- *  LISTING -interrupted-> PAUSING -pause ended-> LISTING
+ *  LISTING -interrupted, compacted-> PAUSING -pause ended-> LISTING
  *  FOLLOWING -interrupted-> PAUSING -pause ended-> FOLLOWING from the same revision
  *  FOLLOWING -compacted-> PAUSING -pause ended-> LISTING
  *  FOLLOWING -resync due-> LISTING; any -closed-> CLOSED */

@@ -14,6 +14,7 @@ export interface ConsumerProject {
   /** Runs the compiler.
    *  @returns its exit status and everything that it printed */
   compile(): Promise<{ readonly status: number; readonly output: string }>;
+  /** Runs a compiled file with Node. */
   run(name: string, ...args: string[]): Promise<{ readonly status: number; readonly output: string }>;
   remove(): Promise<void>;
 }

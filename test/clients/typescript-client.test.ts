@@ -59,8 +59,8 @@ describe.skipIf(realCsv === undefined)("the client, with the real CSV loaded", (
   });
 });
 
-describe("a call without an answer", () => {
-  test("names its URL and the reason, if nothing listens there", async () => {
+describe("a call without an answer from a gateway", () => {
+  test("rejects with its URL and the reason, if nothing listens at the URL", async () => {
     const client = createGatewayClient({ baseUrl: "http://localhost:1" });
     const error = await answerOf(client.GET("/api/v1/gpus")).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(GatewayUnreachable);
@@ -83,7 +83,7 @@ describe("a call without an answer", () => {
     });
   }
 
-  test("shows the answer, if it comes from another server than a gateway", async () => {
+  test("rejects with the answer, if another server than a gateway sent it", async () => {
     const server = Bun.serve({ port: 0, fetch: () => new Response("<h1>Bad gateway</h1>", { status: 502 }) });
     const client = createGatewayClient({ baseUrl: server.url.href });
     const error = await answerOf(client.GET("/api/v1/gpus")).catch((reason: unknown) => reason);

@@ -77,7 +77,7 @@ export function exerciseLiveSource(name: string, open: (clock: ManualClock) => P
       for (const { batch } of reading.batches) expect(batch.recordCount).toBeGreaterThan(0);
     });
 
-    test("another process has the same id, and the same keys at the same times", async () => {
+    test("in another process, the source has the same id, and its batches have the same keys", async () => {
       const clock = new ManualClock(startMs);
       const [one, other] = [await openAt(clock), await openAt(clock)];
       expect(other.source.sourceId).toBe(one.source.sourceId);
@@ -87,7 +87,7 @@ export function exerciseLiveSource(name: string, open: (clock: ManualClock) => P
       expect(readings[1]?.keys).toEqual(readings[0]?.keys as string[]);
     });
 
-    test("a successor continues after the last published batch, and repeats none of its keys", async () => {
+    test("a successor continues after the last published batch, and repeats no key", async () => {
       const clock = new ManualClock(startMs);
       const { source, intervalMs } = await openAt(clock);
       const before = new Reading(source, -Infinity);

@@ -15,7 +15,7 @@ import { NamespacedEtcdClient } from "../support/namespaced-etcd.ts";
 /** Distinguishes this run's queues from others in the same etcd. */
 const run = `contract-${crypto.randomUUID().slice(0, 8)}`;
 const user = { name: "telemetry", password: "only for this test" };
-/** Undefined: an etcd that others may use, too. */
+/** How each etcd is started; undefined: the provided etcd, which other tests may use, too. */
 const settings: Readonly<Record<string, EtcdOptions | undefined>> = {
   "one node": undefined,
   "one node with TLS and a user": { members: 1, tls: true, user },
@@ -64,7 +64,7 @@ for (const [name, options] of Object.entries(settings)) {
   });
 }
 
-test("a message whose envelope cannot be read is delivered, refused and dead-lettered like any other, and delays no other message", async () => {
+test("a message whose envelope cannot be read is delivered, refused and dead-lettered like any other; an unreadable dead letter can be deleted", async () => {
   const etcd = await provideEtcd();
   const client = new NamespacedEtcdClient(etcd, `${run}-odd`);
   const log = pino({ level: "silent" });

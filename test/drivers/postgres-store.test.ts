@@ -11,7 +11,7 @@ let server: ProvidedDatabase;
 beforeAll(async () => void (server = await provideDatabase()), 300_000);
 afterAll(() => server.stop());
 
-/** The contract opens a store more than once: the first call creates its database. */
+/** @returns a function that opens the store; a contract may call it more than once, and the first call creates the database */
 function inDatabase(name: string, options: { readonly plain?: boolean; readonly query?: string }) {
   let url: Promise<string> | undefined;
   return async () => {

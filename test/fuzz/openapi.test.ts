@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type LoadedGateway, realCsv, startLoadedGateway } from "../support/loaded-gateway.ts";
 import { walk } from "./openapi/walk.ts";
 
-// `bun run test:fuzz` does the same for longer.
+// `bun run test:fuzz` sends more such requests.
 describe.skipIf(realCsv === undefined)("requests that are generated from the OpenAPI document", () => {
   let gateway: LoadedGateway;
   beforeAll(async () => void (gateway = await startLoadedGateway()), 90_000);

@@ -85,14 +85,14 @@ const isDrained = (queue: MemoryQueue) => async (): Promise<boolean> => {
 };
 
 describe("a collector", () => {
-  test("writes to the hot tier before it acknowledges, even a message that is already stored", async () => {
+  test("writes every message to the hot tier and acknowledges it, even a message that is already stored", async () => {
     const tier = openTier();
     const follower = new Follower(tier);
     const { queue, publish, stop } = await collect(tier);
     await publish("first", "GPU-written", 1);
     await follower.newest("GPU-written", t0 + 1);
     await until(isDrained(queue));
-    // another collector stored it and died before it wrote to the hot tier
+    // as if another collector had stored the second message and died before it wrote to the hot tier
     const batch = makeBatch([{ uuid: "GPU-stored", timeMs: t0 + 2, metrics: { temperature: 2 } }]);
     const source = { sourceId: "second", from: { offset: 0, line: 1 }, to: { offset: 1, line: 2 } };
     await opened.store.ingest({ messageId: "by another", idempotencyKey: "second", source, batch });
@@ -119,7 +119,7 @@ describe("a collector", () => {
     await until(() => collector.error() !== undefined);
     expect(collector.error()).toContain("database has reached its quota");
     expect(await queue.stats()).toMatchObject({ readyMessages: 0, inFlightMessages: 1, deadMessages: 0 });
-    // it is already stored
+    // the record is already stored
     expect(await opened.queries.fleet.gpus({ uuids: ["GPU-waiting"] })).toHaveLength(1);
     const upkeep = new EtcdUpkeep({ client, clock, instanceId: "u", historySeconds: 1, log });
     await upkeep.start();

@@ -31,7 +31,7 @@ for (const batchMaxSamples of [5000, 3 * 17]) {
   );
 }
 
-/** Reads in the background, from now on. */
+/** Reads in the background until `end` is called. */
 function readAll(source: SimulatedSource): { batches: LiveBatch[]; end: () => Promise<void> } {
   const halt = new AbortController();
   const batches: LiveBatch[] = [];

@@ -22,7 +22,7 @@ import {
 const folder = new CsvFolder();
 afterAll(() => folder.remove());
 
-/** A hundred files, each opened once for every range: about 2 s on a free machine. */
+/** The limit of a test. A test reads a hundred files, and may open each again for every range: about 2 s on an idle machine. */
 const timeoutMs = 60_000;
 const never = new AbortController().signal;
 const rangeSizes = fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 300, max: 20_000 }));
@@ -46,7 +46,7 @@ function lineAt(bytes: Buffer, offset: number): number {
 }
 
 test(
-  "ranges are contiguous, cover the file, and end at the first row's end after their size, with its line",
+  "ranges are contiguous and cover the file; each ends with the first row that fills its size, and knows its lines",
   async () => {
     await fc.assert(
       fc.asyncProperty(csvBytes, readings, rangeSizes, async (bytes, options, rangeBytes) => {
@@ -145,7 +145,7 @@ test(
   timeoutMs,
 );
 
-/** The last value of each sample: a later one replaces an earlier one, in a batch or in the store. */
+/** The last value of each GPU, instant and metric: a later value replaces an earlier one, in a batch or in the store. */
 function lastValues(batches: readonly RangeBatch[]): Map<string, number> {
   return new Map(samplesOf(batches).map(({ uuid, timeMs, metric, value }) => [`${uuid} ${timeMs} ${metric}`, value]));
 }

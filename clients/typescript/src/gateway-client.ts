@@ -10,7 +10,7 @@ type Media = "application/json" | "text/plain";
 export type GatewayClient = Client<paths, Media>;
 
 export interface GatewayClientOptions {
-  /** The gateway's URL, such as `http://localhost:8080`. */
+  /** The gateway's URL, such as `http://localhost:8080`; in a browser, also a path, such as `/telemetry`. */
   readonly baseUrl: string;
   /** Sent with every request. */
   readonly headers?: Readonly<Record<string, string>>;
@@ -23,8 +23,8 @@ export interface GatewayClientOptions {
 /** Makes a client. It holds no connection and does not have to be closed.
  *
  *  A call resolves to `{ data }`, or to `{ error }` with the body of an error answer; `answerOf` turns `{ error }` into
- *  an exception. A call rejects with GatewayUnreachable if no answer arrives.
- *  @throws TypeError if baseUrl is not a URL */
+ *  an exception. A call rejects with GatewayUnreachable if no answer arrives, or with the reason of the caller's abort.
+ *  @throws TypeError if baseUrl is not a URL, nor a path in a browser */
 export function createGatewayClient(options: GatewayClientOptions): GatewayClient {
   const { baseUrl, headers = {}, timeoutMs = 30_000, fetch: send = (request) => fetch(request) } = options;
   checkBaseUrl(baseUrl);
@@ -43,9 +43,10 @@ export function createGatewayClient(options: GatewayClientOptions): GatewayClien
   });
 }
 
-/** The data of a call's answer.
+/** The data of a call's answer; undefined if the answer has no body.
  *  @throws GatewayError if the gateway answered with an error
- *  @throws GatewayUnreachable if no complete answer arrived */
+ *  @throws GatewayUnreachable if no complete answer arrived
+ *  @throws AbortError if the caller aborted the call, without a reason of its own */
 export async function answerOf<Data>(
   call: Promise<{ readonly data?: Data; readonly error?: unknown; readonly response: Response }>,
 ): Promise<Data> {
@@ -59,7 +60,8 @@ export async function answerOf<Data>(
   throw errorOf(response, error);
 }
 
-/** Checks that baseUrl is a URL. In a browser, it may also be a path, which is relative to the page. */
+/** Checks that baseUrl is a URL of http or https. In a browser, it may also be a path on the page's own server.
+ *  @throws TypeError if it is neither */
 function checkBaseUrl(baseUrl: string): void {
   const isPath = baseUrl.startsWith("/") && "location" in globalThis;
   const isUrl = /^https?:\/\//.test(baseUrl) && URL.canParse(baseUrl);

@@ -15,7 +15,7 @@ select coalesce((
     where oid = 'telemetry'::regclass or oid in (select inhrelid from pg_inherits where inhparent = 'telemetry'::regclass)
   ), 0)::float8 * (select count(*) filter (where cluster_id = $1)::float8 / greatest(count(*), 1) from gpus) as count`;
 
-/** Counts a cluster's records, in a time that does not grow with their number. */
+/** Counts a cluster's records up to `exactMax`, and estimates a greater number, so that the time does not grow with it. */
 export async function countRecords(
   executor: SqlExecutor,
   clusterId: string,

@@ -15,8 +15,8 @@ interface RecordError {
 }
 
 /** Validates a decoded batch, whichever process wrote it, so that the store receives only records that it can hold.
- *  Records that cannot be stored move to `rejected`.
- *  @returns the same batch if all its records can be stored */
+ *  @returns the same batch if all its records can be stored; otherwise a batch with only those records, and with the others in
+ *  `rejected`, each with the first error found */
 export function validateBatch(batch: RecordBatch): RecordBatch {
   const errors = new Map<number, RecordError>();
   checkRecords(batch, errors);

@@ -18,7 +18,7 @@ export interface CollectorOptions {
   readonly store: TelemetryStore;
   /** Receives every batch after it is committed. */
   readonly hotTier: Pick<HotTier, "write">;
-  /** Messages stored concurrently; as many more may wait for the hot tier. */
+  /** Maximum number of messages that are stored concurrently; as many more may wait for the hot tier. */
   readonly workers: number;
   /** The queue's lease in seconds; during slow work the lease is extended every third of this time. */
   readonly leaseSeconds: number;
@@ -30,7 +30,7 @@ export interface CollectorOptions {
 }
 
 /** Moves messages from the queue to the store and the hot tier: claims, decodes, validates, ingests, writes to the hot
- *  tier, and only then acknowledges.
+ *  tier, and only then acknowledges. A message whose handling fails with an error that is not retryable is rejected.
  *
  *  Stopping ends the wait for new messages. Until the deadline, the collector finishes the messages it has claimed and, with
  *  `drainOnStop`, the queued ones. Messages that are not acknowledged are delivered again. */
@@ -59,7 +59,7 @@ export class Collector extends BaseService {
   }
 
   /** Handles one message after the other. While a message waits for the hot tier, which combines many batches in a flush,
-   *  the next one is already stored: a worker has at most two messages. */
+   *  the worker already stores the next message: it has at most two. */
   private async work(): Promise<void> {
     let settling = Promise.resolve();
     while (!this.stopping.aborted) {
@@ -90,8 +90,8 @@ export class Collector extends BaseService {
     }
   }
 
-  /** Handles the messages left in the queue, until it is empty or the deadline has passed. The workers have ended and no other
-   *  process uses the queue: a message that `stats` counts is still ready for the claim, so the claim never waits. */
+  /** Handles the messages left in the queue, until the queue is empty or the deadline has passed. The workers have ended and
+   *  no other process uses the queue, so a message that `stats` counts is still ready: the claim never waits. */
   private async drain(): Promise<void> {
     const { queue } = this.options;
     while (!this.deadline.aborted && (await queue.stats()).readyMessages > 0) {
@@ -111,7 +111,7 @@ export class Collector extends BaseService {
       batch = decodeBatch({ ...delivery.envelope, payload: delivery.payload });
       await this.store(delivery, batch, onStored);
     } catch (error) {
-      // the store does not answer while the service stops: the message is valid, and its claim ends with the queue's close
+      // the deadline ended the retries: the message may be valid and is not rejected; its claim ends with the queue's close
       if (this.deadline.aborted && isRetryable(error)) return;
       const failure = error instanceof Error ? error : new Error(String(error));
       listener.refused(batch, failure);
@@ -150,7 +150,7 @@ export class Collector extends BaseService {
     }
   }
 
-  /** Extends the lease until done, so that a slow store does not cause a second delivery of the message. */
+  /** Extends the lease until `done` aborts, so that slow work does not cause a second delivery of the message. */
   private async keepLease(delivery: Delivery, done: AbortSignal): Promise<void> {
     const { queue, clock, leaseSeconds } = this.options;
     for (;;) {

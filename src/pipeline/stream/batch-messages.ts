@@ -5,7 +5,7 @@ import { type EncodedBatch, encodeBatch } from "../queue/batch-codec.ts";
 import type { NewMessage } from "../queue/queue.ts";
 import type { LiveBatch, RangeBatch } from "../source/source.ts";
 
-/** A batch with its key and range. Both are the same in every process, so the batch's messages are, too. */
+/** A batch with its key and range. Both are the same in every process, so the keys of the batch's messages are, too. */
 export interface KeyedBatch {
   readonly idempotencyKey: string;
   readonly source: SourceRange;
@@ -48,7 +48,7 @@ export function messagesOf({ idempotencyKey, source, batch }: KeyedBatch, maxByt
   });
 }
 
-/** Halves a batch until each part fits or cannot be halved: one record always fits. */
+/** Halves a batch until each part fits or has only one record or rejected input, which is small enough. */
 function partsOf(batch: RecordBatch, maxBytes: number): { part: RecordBatch; encoded: EncodedBatch }[] {
   const encoded = encodeBatch(batch);
   const halves = encoded.payload.length > maxBytes ? splitBatch(batch) : undefined;

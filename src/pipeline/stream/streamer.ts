@@ -12,7 +12,8 @@ export interface StreamerOptions {
 }
 
 /** Streams the sources of a process into the queue. Published messages stay in the queue after a stop, and another streamer or
- *  the next start reads the rest. If a source fails, `error()` returns the reason, and a restart continues the source. */
+ *  the next start reads the rest of the sources. If a source fails, `error()` returns the reason, and a restart continues the
+ *  source. */
 export class Streamer extends BaseService {
   constructor(private readonly options: StreamerOptions) {
     super("streamer", options.log);

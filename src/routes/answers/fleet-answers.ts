@@ -33,9 +33,9 @@ const rowsAtATime = 1000;
 /** Limits of the responses that are cached until the fleet changes. */
 const cacheMax = { maxEntries: 64, maxCharacters: 128 * 1024 * 1024 };
 
-/** Answers from the fleet in memory. A record is serialised once, when it arrives. A GPU is serialised again only after
- *  it has changed. A response is cached until the fleet changes. A client that already has the current response gets a
- *  304. */
+/** Answers from the fleet in memory. The JSON of a whole record is made once, when the record arrives; the JSON of a GPU is
+ *  made again only after the GPU or its status has changed. JSON responses are cached until the fleet changes. A client
+ *  that already has the current response gets a 304. */
 export class FleetAnswers {
   private readonly recordTexts = new Map<string, string>();
   private readonly gpuTexts = new Map<string, GpuText>();
@@ -52,8 +52,8 @@ export class FleetAnswers {
     });
   }
 
-  /** Answers a request, from the cache if nothing has changed since.
-   *  @param makeText returns the body as JSON; it may depend only on the fleet and the request's URL */
+  /** Answers a request with JSON, from the cache if the fleet has not changed since the last request for the same URL.
+   *  @param makeText returns the body, which may depend only on the fleet and the request's URL */
   answer(request: Request, makeText: () => string): Response | Promise<Response> {
     const body = this.bodyOf(request.url.slice(request.url.indexOf("/", 8)), makeText);
     const { etag } = body;
@@ -97,7 +97,7 @@ export class FleetAnswers {
     return pageOf(gpus, ({ hostname, gpuId, uuid }) => [hostname, gpuId, uuid], query);
   }
 
-  /** These GPUs, in the API's envelope. */
+  /** The GPUs of a page, in the API's envelope. */
   gpuPageText({ elements, next }: ListPage<StoredGpu>): string {
     return listText(
       elements.map((gpu) => this.gpuText(gpu)),
@@ -119,7 +119,7 @@ export class FleetAnswers {
     const requested = new Set(
       this.fleet.members(selectorOf(query)).map(({ gpu }) => JSON.stringify([gpu.hostname, gpu.clusterId])),
     );
-    // several clusters may have a host of the same name
+    // hosts are identified by name and cluster: several clusters may have a host of the same name
     const hosts = toApiHosts(this.fleet.gpus({}), this.newestByCluster())
       .filter((host) => requested.has(JSON.stringify(keyOf(host))))
       .sort((a, b) => comparePlaces(keyOf(a), keyOf(b)));
@@ -131,7 +131,7 @@ export class FleetAnswers {
     return `{"success":true,"count":1,"data":${this.gpuText(gpu)}}`;
   }
 
-  /** The requested newest records; if they exceed the limit, the newest of them. */
+  /** The requested newest records, in the API's envelope; if they exceed the limit, the newest of them. */
   latestList(query: LatestValues): string {
     const { metrics: names } = query;
     const textOf = (record: StoredRecord): string =>
@@ -141,7 +141,8 @@ export class FleetAnswers {
     return listText(this.latestRecords(query).map(textOf));
   }
 
-  /** Oldest first by default; records of the same instant keep the fleet's order. */
+  /** The newest requested records, up to the limit: oldest first, records of the same instant in the fleet's order. With
+   *  `order=desc`, all of this is reversed. */
   private latestRecords(query: LatestValues): StoredRecord[] {
     const range = timeRangeOf(query);
     const records: StoredRecord[] = [];
@@ -194,7 +195,7 @@ function listText(texts: readonly string[], next?: string): string {
   return `{"success":true,"count":${texts.length},${more}"data":[${texts.join(",")}]}`;
 }
 
-/** Source: https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2 (a weak comparison, `*` for any) */
+/** Source: https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2 (a weak comparison; `*` matches any answer) */
 function matches(ifNoneMatch: string | null, etag: string): boolean {
   if (ifNoneMatch === null) return false;
   const weakly = (each: string): string => each.trim().replace(/^W\//, "");

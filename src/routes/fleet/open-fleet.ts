@@ -5,10 +5,10 @@ import type { HotTier } from "../../pipeline/hot/hot-tier.ts";
 import type { FleetQueries } from "../../pipeline/store/telemetry-queries.ts";
 import { FleetProjection } from "./fleet-projection.ts";
 
-/** The delay of records that other processes store without writing to the hot tier. */
+/** The pause between two readings of the store, if no process writes to the hot tier. */
 const rereadMs = 2000;
 
-/** Makes the fleet in a gateway's memory.
+/** Makes the fleet in a gateway's memory, and the instrument of its size.
  *  @param isHotTierWritten false if no process writes to the hot tier: the store is read repeatedly instead */
 export function openFleet(options: {
   readonly hotTier: HotTier;

@@ -9,13 +9,13 @@ const pageHeaders = {
   "x-content-type-options": "nosniff",
 };
 
-/** Renders GraphiQL as one page. Its source is 9 MB, so it is imported at the first request for the page. */
+/** Renders GraphiQL as one page. GraphiQL's source is 9 MB, so it is imported at the first request for the page. */
 export async function renderGraphiql(): Promise<string> {
   const { renderGraphiQL } = await import("@graphql-yoga/render-graphiql");
   return renderGraphiQL({ title: "GPU telemetry pipeline: GraphQL", subscriptionsProtocol: "WS" });
 }
 
-/** Adds the headers that restrict what the page may load. */
+/** Replaces the headers of HTML responses by those of the page, which restrict what it may load. */
 export function guardedPage(): Plugin {
   return {
     onResponse: (event) => {

@@ -3,7 +3,7 @@ import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import { ApiError } from "./api-error.ts";
 
 export interface RateLimitOptions {
-  /** Requests a second from one client address. */
+  /** Maximum number of requests a second from one client address. */
   readonly rateLimitPerSecond: number;
   /** True if the last address of X-Forwarded-For is the client's: only behind a proxy that sets it. */
   readonly trustsForwardedFor: boolean;
@@ -12,7 +12,8 @@ export interface RateLimitOptions {
 /** Paths of operators and their tools; never limited. */
 const unlimitedPaths: ReadonlySet<string> = new Set(["/health", "/health/live", "/health/ready", "/metrics"]);
 
-/** Refuses the requests of a client above the limit. An address is forgotten after a second without a request. */
+/** Refuses the requests of a client above the limit. The requests of an address are counted for a second from the first one;
+ *  the address is then forgotten until its next request. */
 export function rateLimit({ rateLimitPerSecond, trustsForwardedFor }: RateLimitOptions) {
   const limiter = new RateLimiterMemory({ points: rateLimitPerSecond, duration: 1 });
   return new Elysia({ name: "rate-limit" }).onRequest(async ({ request, server, set }) => {

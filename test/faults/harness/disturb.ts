@@ -11,7 +11,7 @@ export interface DisturbanceOptions {
   readonly first: FaultKind | undefined;
 }
 
-/** Draws faults for these servers and the fleet that uses them. */
+/** Draws faults for these servers and the fleet that uses them; without a network, no partitions. */
 export function drawFaults({ network }: Servers, options: DisturbanceOptions): Fault[] {
   const workers = collectors + streamers;
   const targets = {
@@ -23,7 +23,7 @@ export function drawFaults({ network }: Servers, options: DisturbanceOptions): F
   return drawScenario({ ...options, kinds, targets });
 }
 
-/** Inflicts every fault at its time; resolves when all have healed. */
+/** Inflicts every fault at its time; resolves when all have healed. An error of the harness counts as a violation. */
 export async function disturb(faults: readonly Fault[], victims: Omit<Victims, "atDatabase">): Promise<void> {
   const atDatabase = oneAfterTheOther();
   await Promise.all(

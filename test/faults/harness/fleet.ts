@@ -23,7 +23,7 @@ export const etcdMembers = 3;
 export const collectors = 3;
 export const streamers = 2;
 
-/** A run's database takes about 20 MiB; the server itself takes 40 MiB and its log. */
+/** Sizes of the server's disks. A run's database takes about 20 MiB; the server itself takes 40 MiB and its write-ahead log. */
 const diskBytes = { cluster: 256 * 1024 ** 2, tables: 128 * 1024 ** 2 };
 
 /** Starts three members of etcd, and one PostgreSQL on small disks. Each member and each collector gets a host of its own if this
@@ -59,7 +59,7 @@ export interface FleetOptions {
   readonly onAcknowledged: (claim: string) => void;
 }
 
-/** The pipeline's processes of a run, not yet started. */
+/** Makes the pipeline's processes for a run, without starting them. */
 export function makeFleet(options: FleetOptions): { streamers: Worker[]; collectors: Worker[] } {
   const { servers, topic, databaseUrl, csvFile, leaseSeconds, samplesPerSecond } = options;
   mkdirSync(options.logFolder, { recursive: true });
@@ -67,7 +67,7 @@ export function makeFleet(options: FleetOptions): { streamers: Worker[]; collect
     ETCD_ENDPOINTS: servers.etcd.endpoints.join(","),
     QUEUE_TOPIC: topic,
     CLUSTER_ID: topic,
-    // longer than a run, whose newest state is checked at its end
+    // longer than a run: the newest state is checked at the end of the run
     HOT_WINDOW_SECONDS: "600",
     QUEUE_LEASE_SECONDS: String(leaseSeconds),
     // no message may become a dead letter because of the inflicted faults

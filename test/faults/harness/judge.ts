@@ -5,7 +5,8 @@ import type { Ledger } from "./ledger.ts";
 import { checkNewestState } from "./newest-state.ts";
 import type { SeedRun } from "./seed-run.ts";
 
-/** Leases must end and backoffs run out: a run that changes nothing for longer, after the last fault has healed, is stuck. */
+/** Longer than leases and backoffs last: a run in which nothing changes for this time, after the last fault has healed, is
+ *  stuck. */
 const stallMs = 45_000;
 
 /** A process ends with 0. If a fault hit it while it was stopping or starting, three other ends are clean, too: 130 after a
@@ -18,7 +19,8 @@ export function checkEnds(ends: readonly string[]): string[] {
   return ends.filter((end) => !isCleanEnd.test(end)).map((end) => `stop: ${end}`);
 }
 
-/** I5: everything is published, and the queue drains to zero. Waits for it as long as anything changes. */
+/** I5: everything is published, and the queue drains to zero. Waits for this as long as anything changes.
+ *  @returns the violation; empty once the queue is drained */
 export async function waitUntilDrained({ etcd, queue, checkpoints }: SeedRun): Promise<string[]> {
   const read = {
     success: [
@@ -41,7 +43,7 @@ export async function waitUntilDrained({ etcd, queue, checkpoints }: SeedRun): P
   return [`I5: not drained, and nothing has changed for ${stallMs / 1000} s: ${seen.slice(0, 500)}`];
 }
 
-/** I1, I2, I6 and I7, of a run that is drained and stopped, against its source. */
+/** Checks I1, I2, I6 and I7 for a run that is drained and stopped, against the run's source. @returns the violations */
 export async function checkResult(run: SeedRun, ledger: Ledger): Promise<string[]> {
   const { etcd, database, topic, queue, checkpoints } = run;
   return [

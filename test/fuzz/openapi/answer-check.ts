@@ -3,11 +3,10 @@ import type { FuzzRequest } from "./requests.ts";
 import type { SchemaCheck } from "./schema-check.ts";
 import type { DeclaredAnswer, Schema, ServedDocument } from "./served-document.ts";
 
-/** Checks responses against the document. */
+/** Checks a response against the document. @returns the error in the response; undefined for a correct response */
 export type AnswerCheck = (request: FuzzRequest, answer: Response) => Promise<string | undefined>;
 
-/** Creates a check from a document.
- *  @returns a function that returns the error in a response to a request; undefined for a correct response */
+/** Creates a check from a document. */
 export function answerCheckOf({ operations, schemas }: ServedDocument, check: SchemaCheck): AnswerCheck {
   const errorSchema = schemas["Error"] ?? {};
   return async (request, answer) => {
@@ -56,7 +55,7 @@ export function answerCheckOf({ operations, schemas }: ServedDocument, check: Sc
   }
 }
 
-/** Every row has a cell for each column, and every column is a field of the element. */
+/** @returns undefined if every row has a cell for each column and every column is a field of the element */
 function csvError(text: string, element: Schema): string | undefined {
   try {
     const [header = []]: string[][] = parse(text);
@@ -70,7 +69,7 @@ function csvError(text: string, element: Schema): string | undefined {
 
 function againstExpected(expected: FuzzRequest["expected"], { status }: Response): string | undefined {
   if (expected === "refused" && status < 400) return `the document refuses this request, the gateway answers ${status}`;
-  // the example of a path may name something that does not exist
+  // 404: the example of a path may name something that does not exist; 406: the generated Accept may allow no declared type
   const isAccepted = status < 400 || status === 404 || status === 406;
   return expected === "accepted" && !isAccepted
     ? `the document accepts this request, the gateway answers ${status}`

@@ -12,7 +12,7 @@ import {
 } from "graphql";
 import { makeSchema } from "../../../src/routes/graphql/schema.ts";
 
-// Operations that the schema allows, with arguments that are valid, at a limit, or beyond it.
+// Queries that the schema allows, with arguments that are valid, at a limit, or beyond the limit.
 
 const queryType = makeSchema().getQueryType() as GraphQLObjectType;
 
@@ -39,7 +39,7 @@ function selectionOf(pick: Pick, type: GraphQLObjectType, levels: number): strin
     const inner = getNamedType(field.type);
     const chosenArguments = field.args.flatMap((argument) => argumentOf(pick, argument));
     const args = chosenArguments.length === 0 ? "" : `(${chosenArguments.join(", ")})`;
-    // the same field twice with other arguments would be a conflict
+    // each field has an alias: without one, the same field twice with different arguments would be a conflict
     return `f${index}: ${field.name}${args} ${isObjectType(inner) ? selectionOf(pick, inner, levels - 1) : ""}`;
   });
   return `{ ${chosen.join(" ")} }`;

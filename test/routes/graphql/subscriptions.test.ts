@@ -47,7 +47,7 @@ test("over a WebSocket: newest records of the selected GPUs, as they arrive", as
   await client.dispose();
 });
 
-test("over a WebSocket: queries too, and errors have their codes", async () => {
+test("over a WebSocket: the errors of queries and subscriptions have codes", async () => {
   const { client, received, ended } = subscribed("{ gpus(limit: 0) { uuid } }");
   await ended;
   expect(JSON.stringify(received)).toContain("BAD_USER_INPUT");
@@ -122,7 +122,7 @@ test("records that arrive faster than they are read are reduced to the newest of
   expect(await waiting).toEqual({ done: true, value: undefined });
 });
 
-test("subscriptions beyond the limit are refused, until one has ended", () => {
+test("subscriptions beyond the limit are refused until one has ended; a stopping gateway refuses all", () => {
   const stopping = new AbortController();
   const admission = new Admission(1, stopping.signal);
   const feed = new LiveFeed(gateway.fleet);
@@ -134,7 +134,7 @@ test("subscriptions beyond the limit are refused, until one has ended", () => {
   expect(() => admission.admit(liveRecords(feed, {}))).toThrow("stopping");
 });
 
-test("a stopping gateway closes its clients with 1012", async () => {
+test("a stopping gateway closes its connections with code 1012", async () => {
   const ownGateway = await openLiveGateway();
   const socket = new WebSocket(`ws://127.0.0.1:${ownGateway.port}/graphql`, "graphql-transport-ws");
   await new Promise((resolve) => (socket.onopen = resolve));

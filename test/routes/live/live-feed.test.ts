@@ -37,7 +37,7 @@ async function openFeed() {
 }
 
 describe("the live feed", () => {
-  test("publishes each newest record once, in order, from the subscription on", async () => {
+  test("publishes each newest record that arrives after the subscription once, in order", async () => {
     const { write, listen } = await openFeed();
     await write(record("a", 1));
     const { received } = listen({});
@@ -48,7 +48,7 @@ describe("the live feed", () => {
     expect(received).toEqual(["a@2", "b@2", "a@3"]);
   });
 
-  test("publishes a record again when more of its metrics arrive, with all of them", async () => {
+  test("publishes a record again, with all its metrics, when more of them arrive", async () => {
     const { feed, write } = await openFeed();
     const received: unknown[] = [];
     feed.subscribe({}, (update) => received.push(update.record.metrics));
@@ -57,7 +57,7 @@ describe("the live feed", () => {
     expect(received).toEqual([{ temperature: 40 }, { temperature: 40, power_draw: 100 }]);
   });
 
-  test("publishes nothing when only a GPU's attributes change", async () => {
+  test("publishes nothing when an older record changes only when a GPU was first seen", async () => {
     const { write, listen } = await openFeed();
     await write(record("a", 2));
     const { received } = listen({});

@@ -2,7 +2,7 @@ import { type Gpu, noWorkload } from "../../../domain/gpu.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
 import type { GpuState, NewestRecord } from "../hot-tier.ts";
 
-// Writes and reads the documents in etcd, which are JSON. A document that cannot be read is skipped.
+// Writes and reads the hot tier's documents in etcd, which are JSON. Reading never throws.
 
 /** The document of a GPU's slot. */
 export function gpuDocument({ gpu, asOfMs, firstSeenAtMs }: GpuState): string {
@@ -30,13 +30,13 @@ export function clusterDocument({ gpu, asOfMs }: GpuState): string {
   return JSON.stringify({ id: gpu.clusterId, as_of: formatTimestamp(asOfMs) });
 }
 
-/** The document of a board: the slot it is in. */
+/** The document of a board, which names the slot that the board is in. */
 export function boardDocument(slot: string, { asOfMs }: GpuState): string {
   return JSON.stringify({ slot, as_of: formatTimestamp(asOfMs) });
 }
 
 /** A record as an element of a host's data.
- *  @param state the GPU's state, if the GPU has no document of its own */
+ *  @param state the GPU's state, if another board has the document of the GPU's slot */
 export function dataEntry({ uuid, timeMs, metrics, custom, workload }: NewestRecord, state?: GpuState): string {
   const { container, pod, namespace } = workload;
   return JSON.stringify({
@@ -54,18 +54,18 @@ export function dataDocument(entries: readonly string[]): string {
   return `{"records":[${entries.join(",")}]}`;
 }
 
-/** @returns undefined if it is not the document of a GPU */
+/** @returns undefined if the value is not the document of a GPU */
 export function readGpu(value: Buffer): GpuState | undefined {
   return gpuOf(parsed(value));
 }
 
-/** @returns the slot that the board is in; undefined if it is not the document of a board */
+/** @returns the slot that the board is in; undefined if the value is not the document of a board */
 export function readBoard(value: Buffer): string | undefined {
   const slot = parsed(value)?.slot;
   return typeof slot === "string" ? slot : undefined;
 }
 
-/** Reads a host's data; elements that are not records are left out. */
+/** Reads a host's data. Invalid records and GPUs are left out; a value that is not a host's data has none. */
 export function readData(value: Buffer): { records: NewestRecord[]; gpus: GpuState[] } {
   const records: NewestRecord[] = [];
   const gpus: GpuState[] = [];

@@ -4,7 +4,8 @@ import { mergeRecords, mergeStates } from "../merge-state.ts";
 import { newestOfBatch } from "../newest-of-batch.ts";
 
 export interface MemoryHotTierOptions {
-  /** Called with the number of records superseded by a newer one. */
+  /** Called at each write with the number of its records that are not published on their own: another record of the same GPU
+   *  supersedes them, or they are merged with it. */
   readonly onCoalesced: (records: number) => void;
 }
 

@@ -13,7 +13,7 @@ export interface ReadyIndexOptions {
   readonly onReady: () => void;
 }
 
-/** A message whose event was lost is found after this time. */
+/** The queue is listed again after this time, to find messages whose events were lost. */
 const resyncMs = 30_000;
 
 /** The unclaimed messages, kept up to date by one watch, so that a claim needs no search. The index is only a hint: the
@@ -21,7 +21,8 @@ const resyncMs = 30_000;
 export class ReadyIndex {
   private messages = new Set<string>();
   private claimed = new Set<string>();
-  /** Unclaimed and not picked, oldest first; returned messages come before fresh ones. */
+  /** Unclaimed and not picked: messages that were never claimed, oldest first, and messages whose claim ended or that were put
+   *  back, in the order of their return. Listing the queue puts all of them into `fresh`. */
   private fresh = new Set<string>();
   private returned = new Set<string>();
   private readonly watch: EtcdWatch;
@@ -43,8 +44,8 @@ export class ReadyIndex {
     return this.fresh.size + this.returned.size;
   }
 
-  /** Takes ids, oldest first, after skipping `skip` of them. An id is not picked again until an event reports that its message
-   *  is ready again, or until it is put back. */
+  /** Takes ids after skipping `skip` of them: returned ones first, then fresh ones, oldest first. An id is not picked again
+   *  until an event or a new list reports that its message is unclaimed, or until it is put back. */
   pick(maxIds: number, skip: number): string[] {
     const ids: string[] = [];
     for (const set of [this.returned, this.fresh]) {
@@ -58,7 +59,7 @@ export class ReadyIndex {
     return ids;
   }
 
-  /** Returns ids that were picked but not claimed. */
+  /** Makes picked ids ready again, except those whose message is claimed or deleted. */
   putBack(ids: readonly string[]): void {
     for (const id of ids) if (this.messages.has(id) && !this.claimed.has(id)) this.returned.add(id);
   }

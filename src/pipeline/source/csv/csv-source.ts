@@ -60,7 +60,7 @@ export const usualReading: CsvReading = {
   rowMaxBytes: defaultRowMaxBytes,
 };
 
-/** A timer runs for at most 2^31 ms; a longer wait takes several timers. */
+/** The longest single sleep. A timer runs for at most 2^31 ms, so a longer wait is divided into several sleeps. */
 const sleepMaxMs = 60 * 60 * 1000;
 
 /** A CSV file of GPU telemetry, in the long form of dcgm-exporter or in a wide form. A file of any size is read in bounded
@@ -75,8 +75,10 @@ export class CsvSource implements ReplayableSource {
   private readonly templates: FastTemplates | undefined;
   private readonly guard: FileGuard;
 
-  /** Opens a file as it is now: bytes that are appended later are not read.
-   *  @throws UnusableSource when it cannot be read, is empty, or its header fits no layout */
+  /** Opens a file as it is now: bytes that are appended later are not read. The times of a file whose first rows have no
+   *  valid time are not shifted.
+   *  @throws UnusableSource when the file cannot be read, is empty, or its header fits no layout; and the errors of
+   *          `startedAtMs` */
   static async open(options: CsvSourceOptions, reading = usualReading): Promise<CsvSource> {
     const { path, playing } = options;
     const opened = await openCsv(path, reading.chunkBytes);
@@ -190,7 +192,8 @@ export class CsvSource implements ReplayableSource {
     return { range: { sourceId: this.sourceId, from, to }, batch };
   }
 
-  /** Waits until the batch's latest instant has come. @returns false when the signal aborted before */
+  /** Waits until the batch's latest instant has come; with original times, does not wait.
+   *  @returns false if the signal has aborted */
   private async due({ batch }: RangeBatch, signal: AbortSignal): Promise<boolean> {
     const { clock, playing } = this.options;
     if (playing.timestamps === "original") return !signal.aborted;

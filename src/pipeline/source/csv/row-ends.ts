@@ -34,8 +34,9 @@ export class RowEnds {
     this.at = options.from;
   }
 
-  /** @returns the first row end at or after `offset`. If instants stay together, moves on to the end of that instant's last
-   *  row. Never past the end of the file. If the signal aborts, some earlier position. */
+  /** @returns the first row end at or after `offset`, or the end of the file. If instants stay together, the end of the last
+   *  row of the same instant, or the first row end at least 64 MiB after `offset`. If the signal aborts, an earlier
+   *  position, which may be inside a row */
   async next(offset: number, signal: AbortSignal): Promise<Position> {
     await this.skipTo(offset, signal);
     const limit = offset + instantMaxBytes;
@@ -80,8 +81,8 @@ export class RowEnds {
     return true;
   }
 
-  /** Skips lines as long as they are completely in memory and no quote is open at their ends. The reader, too, resumes at the
-   *  line after each of these, even if the skipped line is malformed or too large. */
+  /** Skips lines that start before `offset`, as long as they are completely in memory and no quote is open at their ends. The
+   *  reader, too, resumes at the line after each of these, even if the skipped line is malformed or too large. */
   private skipLines(offset: number): void {
     const { window } = this.options;
     const { bytes } = window;

@@ -2,7 +2,7 @@ import type { Checkpoint } from "../../queue/queue.ts";
 
 /** A range or a live source that only this streamer reads and publishes now. */
 export interface Claim {
-  /** Moves with every publish; undefined if only the store records what was read. */
+  /** Updated by every publish; undefined if no checkpoint is kept, because the store has the position. */
   readonly checkpoint: Checkpoint | undefined;
   /** Aborts when another streamer may have the claim: this streamer must then stop reading. */
   readonly lost: AbortSignal;

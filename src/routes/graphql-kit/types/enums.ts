@@ -26,7 +26,7 @@ const metricName = new GraphQLEnumType({
 export class EnumTypes {
   private readonly types = new Map([[keyOf(metricNames), metricName]]);
 
-  /** @param fallbackName for a set of values that has no name of its own */
+  /** @param fallbackName the enum's name if `nameByValues` has none for these values */
   of(values: readonly string[], fallbackName: string, description?: string): GraphQLEnumType {
     const key = keyOf(values);
     const existing = this.types.get(key);

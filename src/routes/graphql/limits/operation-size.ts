@@ -24,7 +24,8 @@ export interface OperationSize {
   /** Levels of fields inside fields. */
   readonly depth: number;
   readonly aliases: number;
-  /** Values that the answer may have. Inside a list, a field counts once for each element. */
+  /** Values that the answer is expected to have: fields, lists and their elements. Inside a list, a field counts once for each
+   *  element. */
   readonly values: number;
 }
 
@@ -39,7 +40,7 @@ export interface SizedOperation {
   readonly fleet: FleetIndex | undefined;
 }
 
-/** Assumed lengths of lists whose field has no `size`: maps of records, and introspection. */
+/** Assumed lengths of lists whose field has no `size`: by default, and in introspection. */
 const defaultSize = 8;
 const introspectionSize = 20;
 const zero: OperationSize = { depth: 0, aliases: 0, values: 0 };

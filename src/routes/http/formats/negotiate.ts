@@ -33,7 +33,8 @@ interface PreferringNegotiator {
   encoding(available: string[], options?: { readonly preferred: string[] }): string | undefined;
 }
 
-/** The coding that a client prefers; undefined if it does not name one, or prefers the answer uncompressed. */
+/** The coding that a client prefers; undefined if the client accepts none of the encodings, sends no Accept-Encoding, or
+ *  prefers the answer uncompressed. */
 export function encodingOf(request: Request): Encoding | undefined {
   const given = request.headers.get("accept-encoding");
   if (given === null) return undefined;

@@ -5,7 +5,7 @@ import { activeLagMs } from "../../schemas/activity.ts";
 import { type ClusterStats, metricSpreadsOf, sufficeForStats } from "./cluster-stats-schema.ts";
 import { toApiClusters } from "../../schemas/hierarchy.ts";
 
-/** Maximum number of records that one request reads. */
+/** Maximum number of records that the statistics read from the store. */
 const maxRecords = 10_000;
 
 /** The fleet in memory has the newest values; the store counts the history. */
@@ -16,7 +16,7 @@ interface StatsSources {
 
 /** Statistics of a cluster; undefined if it has no GPU.
  *  @param gpus all GPUs of the cluster
- *  @throws StoreUnavailable, because only the store can count its records */
+ *  @throws StoreUnavailable, because only the store can count the cluster's records */
 export async function clusterStats(
   sources: StatsSources,
   gpus: readonly StoredGpu[],
@@ -42,9 +42,9 @@ export async function clusterStats(
   };
 }
 
-/** Records with each GPU's newest values. The newest record of each GPU is enough if it is complete. An exporter may
- *  stamp its metrics at different seconds, which spreads them over several records. All of these are then read from the
- *  store. */
+/** Records with the newest values of each active GPU. The newest record of each GPU is enough if it has all metrics of the
+ *  statistics. An exporter may stamp its metrics at different seconds, which spreads them over several records: the recent
+ *  records are then read from the store. */
 async function newestValues(
   { fleet, queries }: StatsSources,
   clusterId: string,

@@ -7,7 +7,7 @@ import { gpuSchema } from "../../schemas/gpu.ts";
 import { telemetryRecordSchema } from "../../schemas/telemetry-record.ts";
 import { newestOf } from "./telemetry-fields.ts";
 
-// the selected fields determine the metrics; Query.telemetry has a cursor for older records
+// without metrics, because the selected fields determine them; without a cursor, because Query.telemetry has one
 const telemetryOfGpu = without(historyQuery, "metrics", "cursor");
 
 /** Fields that lead from a GPU to its records, and back. */
