@@ -17,7 +17,7 @@ export interface EtcdHotTierOptions {
   readonly windowSeconds: number;
   /** Bytes that this process's records may take in etcd; beyond them the oldest are deleted early. */
   readonly windowMaxBytes?: number;
-  /** Called after each flush with the number of records that newer records superseded. */
+  /** Called after each completed flush with the number of records that newer records superseded. */
   readonly onCoalesced: (records: number) => void;
   /** Called when etcd permanently refuses a record or a flush; the store has the records. */
   readonly onRefused: (reason: Error) => void;

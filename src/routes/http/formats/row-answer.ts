@@ -23,7 +23,7 @@ export async function rowAnswer({ request, format, columns, parts }: RowAnswer):
   const body = new ReadableStream<Uint8Array>(
     {
       pull: async (controller) => {
-        // HEAD drains the stream to find its length; stop when the client has disconnected
+        // a HEAD request reads the whole stream to find its length: stop once the client has disconnected
         const { done, value } = request.signal.aborted ? await texts.return() : await texts.next();
         if (done === true) controller.close();
         else controller.enqueue(new TextEncoder().encode(value));
