@@ -8,8 +8,9 @@ import { importByVictoriaMetrics } from "./end-to-end/theirs.ts";
 import { grouped, print } from "./support/output.ts";
 import { median } from "./support/statistics.ts";
 
-// Imports a CSV file through a streamer, etcd and a collector into TimescaleDB, with processes and servers as in production and
-// everything durable, until the last row can be queried; compared with VictoriaMetrics, which imports the same file by HTTP.
+// Measures the import of CSV files through a streamer, etcd and one or more collectors into TimescaleDB, from the start until
+// the last row can be queried, with processes and servers as in production and everything durable. VictoriaMetrics imports the
+// same files by HTTP, for comparison.
 
 const { values } = parseArgs({
   options: {

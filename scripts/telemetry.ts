@@ -35,7 +35,7 @@ const limit = (text: string): number => {
   throw new InvalidArgumentError("Expected a whole number from 1 to 10000.");
 };
 
-/** The filters that lists of GPUs, hosts and records have in common. */
+/** Adds a command with the filters that lists of GPUs, hosts and records have in common. */
 function filtered(name: string, description: string): Command {
   return program
     .command(name)
@@ -91,7 +91,7 @@ letters
   .description("delete a dead letter")
   .action((id: string) => deleteLetter(output(), id));
 
-// `| head` has closed the pipe
+// the reader of a pipe, such as head, has closed it
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
   throw error;

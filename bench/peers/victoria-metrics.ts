@@ -5,16 +5,17 @@ import { freePorts } from "../../dev/servers/free-ports.ts";
 import { debianProgram } from "./debian-program.ts";
 import { until } from "../../dev/until.ts";
 
-/** A VictoriaMetrics for comparison. */
+/** A VictoriaMetrics server for comparison. */
 export interface VictoriaMetrics {
   readonly url: string;
   readonly pid: number;
-  /** Imports samples as its native JSON lines: `{metric, values, timestamps}` each. */
+  /** Imports series as lines of JSON, each `{metric, values, timestamps}`. @throws Error if the import is refused */
   importLines(lines: string): Promise<void>;
   /** Makes all imported samples visible to queries. */
   flush(): Promise<void>;
-  /** The size of its data on disk, once it is written. */
+  /** The present size of the server's data folder. */
   diskBytes(): Promise<number>;
+  /** Ends the server and removes its data. */
   stop(): Promise<void>;
 }
 

@@ -29,7 +29,7 @@ interface Series {
   readonly timestamps: number[];
 }
 
-/** Every series, sorted by metric. */
+/** Every series, metric by metric. */
 function* seriesOf({ batches, gpus }: Fleet): Generator<Series> {
   const [first] = batches;
   for (const name of first?.columns.keys() ?? []) {
@@ -41,7 +41,7 @@ function* seriesOf({ batches, gpus }: Fleet): Generator<Series> {
   }
 }
 
-/** The series as VictoriaMetrics' JSON lines, some megabytes at a time. */
+/** The series as VictoriaMetrics' JSON lines, up to 1,000 series at a time. */
 export function* jsonLinesOf(fleet: Fleet): Generator<string> {
   let lines: string[] = [];
   for (const { name, uuid, hostname, values, timestamps } of seriesOf(fleet)) {

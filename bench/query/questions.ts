@@ -1,10 +1,13 @@
 import { firstMs, type Fleet, stepMs } from "./data.ts";
 
-/** A question that both sides answer by HTTP. Each answer becomes values by name, which must be equal on both sides. */
+/** A question that both sides answer by HTTP. Each answer is read into values by name, and the values of both sides must
+ *  agree within the tolerance. */
 export interface Question {
   readonly name: string;
-  /** @param run  the number of the run: a question about one GPU takes another GPU in each run */
+  /** The path and query of the request to us.
+   *  @param run  the number of the run: a question about one GPU is about another GPU in each run */
   readonly ours: (run: number) => string;
+  /** The same for the other side. */
   readonly theirs: (run: number) => string;
   readonly valuesOfOurs: (answer: string) => Map<string, number>;
   readonly valuesOfTheirs: (answer: string) => Map<string, number>;
@@ -64,7 +67,7 @@ function latest({ gpus, instants }: Fleet, metrics: readonly string[]): Question
 function averageByHost(): Question {
   const metric = "temperature";
   const [fromMs, lastMs] = [firstMs, firstMs + 59 * 60_000];
-  // a window that ends just before the first sample of the next minute
+  // each window ends just before the first sample of the next minute
   const sums = ["sum_over_time", "count_over_time"].map((sum) => `sum(${sum}(${metric}[1m])) by (hostname)`);
   const window = `start=${atSeconds(fromMs + 59_999)}&end=${atSeconds(lastMs + 59_999)}&step=60s&nocache=1`;
   return {
@@ -84,7 +87,7 @@ function averageByHost(): Question {
         }),
       ),
     valuesOfTheirs: (answer) => valuesOfSeries(answer, ({ hostname }, ms) => `${String(hostname)} ${ms - 59_999}`),
-    // the sides add sums in different orders
+    // the sides add the values in different orders
     tolerance: 1e-9,
   };
 }

@@ -2,7 +2,7 @@ import { createWriteStream } from "node:fs";
 import { once } from "node:events";
 import { finished } from "node:stream/promises";
 
-/** The content of a generated file. */
+/** The path and content of a generated file. */
 export interface ExporterCsvOptions {
   readonly path: string;
   readonly rows: number;
@@ -13,7 +13,7 @@ export interface ExporterCsvOptions {
   readonly instantsPerScrape?: number;
 }
 
-/** Some of the exporter's usual metrics, with a range and decimals. */
+/** Some of the exporter's usual metrics, each with its highest value and its number of decimals. */
 const metricRanges = [
   ["DCGM_FI_DEV_GPU_UTIL", 100, 0],
   ["DCGM_FI_DEV_MEM_COPY_UTIL", 100, 0],
@@ -59,7 +59,7 @@ export async function writeExporterCsv(options: ExporterCsvOptions): Promise<voi
   await finished(file);
 }
 
-/** Each GPU's cells, and its labels before and after the metric's name. */
+/** Each GPU's cells, its labels before the metric's name, and those after it, separated by |. */
 function gpusOf({ hosts, gpusPerHost }: ExporterCsvOptions, random: () => number): string[] {
   return Array.from({ length: hosts * gpusPerHost }, (_, index) => {
     const host = `dgx-h100-${String(Math.floor(index / gpusPerHost) + 1).padStart(3, "0")}`;
@@ -77,7 +77,7 @@ function gpusOf({ hosts, gpusPerHost }: ExporterCsvOptions, random: () => number
   });
 }
 
-/** Marsaglia's xorshift32, as numbers from 0 to 1. */
+/** Marsaglia's xorshift32, scaled to numbers between 0 and 1. */
 function xorshift(seed: number): () => number {
   let state = seed;
   return () => {

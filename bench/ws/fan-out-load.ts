@@ -18,7 +18,7 @@ export function gpuUuid(index: number): string {
   return `GPU-75ca836f-12a0-9fbe-13a2-${String(index).padStart(12, "0")}`;
 }
 
-/** Whole seconds, so that all texts have the same length. */
+/** An instant in whole seconds, so that all texts have the same length. */
 export function timeOf(second: number): number {
   return Date.UTC(2025, 0, 1) + second * 1000;
 }
@@ -32,7 +32,7 @@ export function subscriptionTo(uuid: string): string {
   });
 }
 
-/** The message that the subscriber receives. */
+/** The message that a subscriber to a GPU receives for the GPU's record at a second. */
 export function textOf(uuid: string, second: number): string {
   const timestamp = new Date(timeOf(second)).toISOString().replace(".000Z", "Z");
   const data = Object.fromEntries(selectedMetrics.map((name) => [name, values[name]]));

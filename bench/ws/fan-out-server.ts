@@ -14,7 +14,7 @@ import { makeBatch } from "../../dev/make-batch.ts";
 import { gpuUuid, textOf, timeOf, values } from "./fan-out-load.ts";
 
 // The server of the fan-out: ours, with records published to the live feed (feed) or to the hot tier (hot), or plain Bun with the
-// same texts prepared (bun). Its parent requests each publish.
+// same texts prepared (bun). Its parent process sends the requests to publish.
 
 const [kind = "bun", gpuCount = "1"] = process.argv.slice(2);
 const gpus = Array.from({ length: Number(gpuCount) }, (_, index) => gpuUuid(index));
@@ -82,8 +82,8 @@ function memberOf(uuid: string) {
 const { port, publish } = await (kind === "bun" ? Promise.resolve(startBun()) : startOurs());
 let second = 0;
 
-/** Publishes records.
- *  @param turns  the number of turns of the event loop
+/** Publishes records of every GPU.
+ *  @param turns  the number of turns of the event loop in which it publishes
  *  @param perTurn  the number of records of each GPU in each turn */
 async function run({ turns, perTurn }: { turns: number; perTurn: number }): Promise<void> {
   for (let turn = 0; turn < turns; turn += 1) {

@@ -7,7 +7,7 @@ import { runInTrixie, TrixieServer } from "./trixie-server.ts";
 import { trixieFolder } from "./trixie.ts";
 
 /** One etcd process. After a kill, `start` brings it back with its data and ports. If the majority of a cluster is down, start
- *  a majority at the same time: none answers before they agree. */
+ *  several members at the same time: no member is healthy before a majority runs. */
 export interface EtcdMember {
   readonly name: string;
   readonly clientUrl: string;
@@ -45,7 +45,7 @@ export interface EtcdOptions {
 
 const defaultQuotaBytes = 2 * 1024 ** 3;
 
-/** The addresses of a member. */
+/** The name, network namespace and addresses of a member. */
 interface Seat {
   readonly name: string;
   readonly host: string;
@@ -58,7 +58,7 @@ interface Seat {
 }
 
 /** Starts etcd with new data, which is removed with `stop` or when this process ends. etcd does not compact by itself.
- *  @throws Error with the last lines of the server's log */
+ *  @throws Error with the last lines of a member's log, the output of a command that failed, or the missing requirement */
 export async function startEtcd(options: EtcdOptions): Promise<EtcdCluster> {
   const trixie = await trixieFolder();
   const seats = await takeSeats(options);
@@ -75,7 +75,7 @@ export async function startEtcd(options: EtcdOptions): Promise<EtcdCluster> {
     if (options.snapshotFile !== undefined) {
       const snapshot = join(folder.path, "snapshot");
       copyFileSync(options.snapshotFile, snapshot);
-      // etcdctl saves it readable for its user only
+      // etcdctl makes the file readable only for the user that runs etcdctl
       chmodSync(snapshot, 0o644);
       for (const seat of seats) await runInTrixie({ ...place, command: restoreCommand(seat, seats) });
     }

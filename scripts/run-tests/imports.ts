@@ -3,7 +3,7 @@ import { dirname, join, normalize } from "node:path";
 
 const transpiler = new Bun.Transpiler({ loader: "ts" });
 
-/** These files, and every TypeScript file that they import, directly or through others.
+/** These files, and every TypeScript file that they import by a relative path, directly or through others.
  *  @param root  all paths are relative to it
  *  @param passes  false for a file whose own imports do not count */
 export function importedBy(

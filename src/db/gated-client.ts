@@ -1,6 +1,6 @@
 import type { SqlClient, SqlTransaction } from "./client.ts";
 
-/** Passes statements on to a client as long as `check` does not throw. */
+/** Passes queries and transactions on to a client, unless `check` throws. */
 export class GatedClient implements SqlClient {
   constructor(
     private readonly client: SqlClient,

@@ -28,7 +28,8 @@ export async function openPGliteClient(dataDir: string): Promise<SqlClient> {
  *  PostgreSQL exits, but PGlite loops for ever and blocks the process. A batch writes a few MiB. */
 const reserveMebibytes = 32;
 
-/** PostgreSQL within the process, by PGlite: one connection, one statement at a time. All writes are transactions. */
+/** PostgreSQL within the process, by PGlite: one connection, one statement at a time. All writes are transactions: only a
+ *  transaction checks the free space. */
 class PGliteClient implements SqlClient {
   private closing: Promise<void> | undefined;
 
@@ -85,10 +86,11 @@ class PGliteClient implements SqlClient {
   }
 }
 
+/** @returns false, with nothing stored, if a row's key exists already */
 async function copyIn(transaction: Transaction, into: string, rows: Uint8Array): Promise<boolean> {
   await transaction.exec("savepoint copied");
   try {
-    // PGlite reads the option `blob` under this name
+    // PGlite provides the value of the option `blob` as this file
     await transaction.query(`copy ${into} from '/dev/blob' with (format binary)`, [], {
       blob: new Blob([rows as Uint8Array<ArrayBuffer>]),
     });

@@ -12,7 +12,7 @@ export interface PostgresClientOptions {
   readonly url: string;
   readonly maxConnections: number;
   readonly clock: Clock;
-  /** The time limit of a statement, and the error for a statement that exceeds it, for a client that only reads. */
+  /** For a client that only reads: the time limit of a statement, and the error for a statement that exceeds it. */
   readonly queryLimit?: { readonly timeoutMs: number; readonly tooLong: () => TelemetryError };
 }
 
@@ -68,7 +68,7 @@ export class PostgresClient implements SqlClient {
     }
   }
 
-  /** Waits a few seconds for calls under way; later calls throw StoreUnavailable. */
+  /** Waits a few seconds for calls under way, then ends all connections. Later calls throw StoreUnavailable. */
   close(): Promise<void> {
     this.closing ??= this.pool.close();
     return this.closing;
@@ -84,7 +84,7 @@ export class PostgresClient implements SqlClient {
 
   private async onPooled<T>(use: (connection: PostgresConnection) => Promise<T>, exceeded: AbortSignal): Promise<T> {
     const connection = await this.pool.take(exceeded);
-    // a statement under way then fails
+    // this makes a statement under way fail
     const destroy = (): void => connection.destroy();
     if (exceeded.aborted) destroy();
     exceeded.addEventListener("abort", destroy, { once: true });
@@ -99,7 +99,8 @@ export class PostgresClient implements SqlClient {
     }
   }
 
-  /** After a deadline it is unknown whether a transaction was committed: the next attempt with the same message finds out. */
+  /** The error to throw. After a deadline it is unknown whether a transaction was committed: the next attempt with the same
+   *  message finds out. */
   private translated(cause: unknown): TelemetryError {
     const { queryLimit } = this.options;
     if (queryLimit !== undefined && isTimeout(cause)) return queryLimit.tooLong();

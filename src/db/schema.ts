@@ -35,7 +35,8 @@ function columnsOf<Row extends object>({ declarations }: ColumnList<Row>) {
 
 const attributes = columnsOf(attributeColumns);
 
-/** Counts the changes of GPUs' attributes and workloads: a process that reads the same number as before has missed none. */
+/** Counts the changes of GPUs' attributes and workloads. A process that waits for the changes under way (`awaitChanges`), then
+ *  reads this number and the GPUs, has missed no change as long as the number stays the same. */
 export const gpuRevision = pgSequence("gpu_revision");
 
 /** Every GPU that was ever seen, with its newest attributes. Other tables refer to a GPU by `gpu_key` instead of the uuid. */
@@ -48,7 +49,7 @@ export const gpus = pgTable(
     firstSeenAt: instant("first_seen_at").notNull(),
     /** Updated every few minutes, so the GPU may have been seen later; its newest record has the exact instant. */
     lastSeenAt: instant("last_seen_at").notNull(),
-    /** The gpu_revision of the last change of its attributes or workloads. */
+    /** The gpu_revision of the last change of the GPU's attributes or workloads. */
     revision: bigint("revision", { mode: "number" }).notNull().default(0),
   },
   (table) => [

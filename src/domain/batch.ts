@@ -18,8 +18,9 @@ export const rejectReasons = [
 ] as const;
 export type RejectReason = (typeof rejectReasons)[number];
 
-/** The longest `value` and `raw` of a rejected input, in characters. */
+/** The longest `value` of a rejected input, in characters. */
 export const valueMaxLength = 200;
+/** The longest `raw` of a rejected input, in characters. */
 export const rawMaxLength = 2000;
 
 /** An input that could not be used, with everything that a person needs to find and fix it. */
@@ -83,7 +84,7 @@ export interface RecordBatch {
   readonly tally: InputTally;
 }
 
-/** Values of metrics that are not in the catalogue, by record and name. */
+/** Values of metrics that are not in the catalogue, by the record's index and the metric's name. */
 export function customByRecord({ custom }: Pick<RecordBatch, "custom">): Map<number, Record<string, number>> {
   const byRecord = new Map<number, Record<string, number>>();
   for (const { record, metric, value } of custom) {

@@ -1,6 +1,6 @@
 import { metrics } from "./metrics.ts";
 
-/** The judgement of a number as a metric's value. */
+/** Whether a number is usable as a metric's value, means 'no value', or is impossible. */
 export type ValueVerdict = "ok" | "missing" | "out_of_range";
 
 /** DCGM's blanks: int32 0x7ffffff0 up to its maximum, fp64 2^47, and int64 0x7ffffffffffffff0 and up, which a
@@ -10,7 +10,7 @@ const int32BlankMin = 2147483632;
 const int32BlankMax = 2147483647;
 const int64Blank = 2 ** 63;
 const fp64Blank = 2 ** 47;
-/** -1 as an unsigned 32-bit integer; seen for a utilisation that the driver did not have. */
+/** -1 as an unsigned 32-bit integer: some inputs have it as a percentage if the driver has no value. */
 const uint32Max = 4294967295;
 
 const textsForNoValue: ReadonlySet<string> = new Set([
@@ -29,14 +29,14 @@ export function meansNoValue(text: string): boolean {
   return textsForNoValue.has(text.trim().toLowerCase());
 }
 
-/** True for the numbers that DCGM uses for 'no value' of any metric. */
+/** True for the numbers by which DCGM says that a metric, whichever it is, has no value. */
 function isBlank(value: number): boolean {
   return (value >= int32BlankMin && value <= int32BlankMax) || value === fp64Blank || value === int64Blank;
 }
 
-/** Judges a number for a catalogue metric: a blank is 'missing', a number outside the metric's range is
- *  'out_of_range'.
- *  A 64-bit counter may pass through a blank on its way up; that reading is counted as missing. */
+/** Judges a number for a catalogue metric: a blank is 'missing', and so is `uint32Max` as a percentage; any other number
+ *  outside the metric's range is 'out_of_range'. A 64-bit counter may pass through a blank on its way up; that reading is
+ *  counted as missing. An index outside the catalogue is judged as a custom metric. */
 export function judgeValue(metricIndex: number, value: number): ValueVerdict {
   const metric = metrics[metricIndex];
   if (metric === undefined) return judgeCustomValue(value);
@@ -45,7 +45,8 @@ export function judgeValue(metricIndex: number, value: number): ValueVerdict {
   return value >= metric.min && value <= metric.max ? "ok" : "out_of_range";
 }
 
-/** Judges a number for a metric outside the catalogue: it has no range, but blanks are still 'missing'. */
+/** Judges a number for a metric outside the catalogue, which has no range: a blank is 'missing', and a number that is not
+ *  finite is 'out_of_range'. */
 export function judgeCustomValue(value: number): ValueVerdict {
   if (isBlank(value)) return "missing";
   return Number.isFinite(value) ? "ok" : "out_of_range";

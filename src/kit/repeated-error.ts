@@ -16,7 +16,7 @@ export class RepeatedError {
 
   constructor(private readonly options: RepeatedErrorOptions) {}
 
-  /** The current error with the prefix; undefined if the operation has none. */
+  /** The message of the current error, with the prefix; undefined if there is no error. */
   get current(): string | undefined {
     return this.message;
   }

@@ -1,6 +1,7 @@
 import type { Service } from "./service.ts";
 
-/** Starts services in order. If one fails, the services before it are stopped, and its error is thrown. */
+/** Starts services in order. If one fails, it and the services before it are stopped.
+ *  @throws the error of the service that failed; if stopping fails too, the AggregateError of `stopAll` instead */
 export async function startAll(services: readonly Service[]): Promise<void> {
   const started: Service[] = [];
   try {
@@ -14,7 +15,7 @@ export async function startAll(services: readonly Service[]): Promise<void> {
   }
 }
 
-/** Stops services in reverse order, each fully before the next, even if some of them fail to stop.
+/** Stops services in reverse order, each fully before the next. If one fails to stop, the others are still stopped.
  *  @throws AggregateError of the errors, after all were stopped */
 export async function stopAll(services: readonly Service[], deadline: AbortSignal): Promise<void> {
   const errors: unknown[] = [];

@@ -8,7 +8,7 @@ export class DeadlineExceeded extends Error {
 }
 
 /** Limits the time that `work` may take; a later result or error is ignored.
- *  @param work its signal aborts when the time is up
+ *  @param work receives a signal that aborts when the time is up
  *  @throws DeadlineExceeded after `ms`; before that, the error of `work` */
 export async function within<T>(clock: Clock, ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const done = new AbortController();
@@ -30,7 +30,8 @@ export async function within<T>(clock: Clock, ms: number, work: (signal: AbortSi
   }
 }
 
-/** Waits for `work`, but at most `ms`. @returns whether it ended in time. @throws the error of `work` if it fails in time */
+/** Waits for `work`, but at most `ms`. @returns whether `work` ended in time. @throws the error of `work` if `work` fails in
+ *  time */
 export async function endsWithin(clock: Clock, ms: number, work: () => Promise<unknown>): Promise<boolean> {
   try {
     await within(clock, ms, work);

@@ -4,7 +4,7 @@ import type { Service } from "../kit/service.ts";
 import type { RoleBanner } from "../terminal/banner.ts";
 import type { SharedParts } from "./shared-parts.ts";
 
-/** A part of the pipeline that a process can run. ROLE names the roles that it runs. */
+/** A part of the pipeline that a process can run. The setting ROLE names the roles of a process. */
 export interface Role {
   readonly name: RoleName;
   /** True if the role writes newest records to the hot tier. */
@@ -20,7 +20,7 @@ export interface OpenRole {
   readonly services: readonly Service[];
   /** The role's lines in the banner that the process prints after its start. */
   readonly banner: RoleBanner;
-  /** True while the role can answer clients from memory. The process is then ready even if its store is down. */
+  /** True while the role can answer clients from memory. The process is then ready even if the store is down. */
   servesFromMemory(): boolean;
   /** The role's HTTP routes; /health and /metrics do not belong to a role. */
   routes(process: ProcessParts): readonly AnyElysia[];

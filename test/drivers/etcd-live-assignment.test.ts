@@ -27,7 +27,7 @@ import {
 
 const log = pino({ level: "silent" });
 const never = new AbortController().signal;
-/** Distinguishes this run's sources from others in the same etcd. */
+/** Distinguishes the sources of this test run from those of other runs in the same etcd. */
 const run = crypto.randomUUID().slice(0, 8);
 let etcd: ProvidedEtcd;
 let client: EtcdClient;
@@ -70,7 +70,7 @@ function open(): Promise<OpenLiveAssignment & { readonly queue: EtcdQueue }> {
 
 exerciseLiveAssignment("EtcdLiveAssignment", open);
 
-test("a second streamer waits for a source until the first one releases it, and then claims it at once", async () => {
+test("a second streamer waits for a source until the first one releases it, and then claims it", async () => {
   const { source, assignment, close } = await open();
   const other = openAssignment();
   const mine = (await assignment.claim(source, never)) as ClaimedSource;
@@ -102,7 +102,7 @@ test("a streamer whose lease ended publishes nothing more, and its successor rep
   await Promise.all([assignment.close(), other.close(), close()]);
 });
 
-test("a batch that is published twice by its key is one message", async () => {
+test("a batch that is published twice with the same key is one message", async () => {
   const { source, assignment, settle, queue, close } = await open();
   const claimed = (await assignment.claim(source, never)) as ClaimedSource;
   await settle(claimed, batchAt(source.sourceId, 1));
@@ -111,7 +111,7 @@ test("a batch that is published twice by its key is one message", async () => {
   await Promise.all([assignment.close(), close()]);
 });
 
-/** A streamer of the fleet, as another process would run it: only etcd connects it to the others. */
+/** A streamer of a simulated fleet, as another process would run it: it shares only etcd with the other streamers. */
 function fleetStreamer(queue: EtcdQueue, clusterId: string, batchMaxSamples: number): Streamer {
   const fleet = { hosts: 2, gpusPerHost: 4, seed: 1, intervalMs: 50, clusterId };
   const retries = new StreamRetries({ clock: systemClock, listener, log });
@@ -129,7 +129,7 @@ function fleetStreamer(queue: EtcdQueue, clusterId: string, batchMaxSamples: num
   return new Streamer({ stream, publisher, retries, log });
 }
 
-/** Takes everything out of a queue. @returns "GPU at time" of each record */
+/** Takes all ready messages out of a queue. @returns "GPU at time" of each record */
 async function recordsIn(queue: EtcdQueue): Promise<string[]> {
   const records: string[] = [];
   while ((await queue.stats()).readyMessages > 0) {

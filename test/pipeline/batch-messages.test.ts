@@ -12,7 +12,7 @@ const batch = makeBatch(
   })),
 );
 
-test("a batch that fits is one message, named after its range of the source", () => {
+test("a batch that fits is one message, whose key names the range of the source", () => {
   const [{ message, tally } = { message: undefined, tally: undefined }, ...others] = messagesOf(
     keyedByRange({ range, batch }),
     Infinity,
@@ -22,7 +22,7 @@ test("a batch that fits is one message, named after its range of the source", ()
   expect(tally).toEqual(batch.tally);
 });
 
-test("a batch that is too large is several messages; only the last one moves the source's position", () => {
+test("a batch that is too large becomes several messages; only the last of them advances the source's position", () => {
   const whole = messagesOf(keyedByRange({ range, batch }), Infinity)[0]?.message.payload.length ?? 0;
   const limit = Math.ceil(whole / 3);
   const outgoing = messagesOf(keyedByRange({ range, batch }), limit);
@@ -36,12 +36,12 @@ test("a batch that is too large is several messages; only the last one moves the
   expect(decoded.reduce((sum, { tally }) => sum + tally.rows, 0)).toBe(batch.tally.rows);
 });
 
-test("the same batch makes the same messages in every process", () => {
+test("the same batch always makes messages with the same keys", () => {
   const namesOf = () => messagesOf(keyedByRange({ range, batch }), 800).map(({ message }) => message.idempotencyKey);
   expect(namesOf()).toEqual(namesOf());
 });
 
-test("a live batch keeps its own key; its messages have its time as their position, and cover no range", () => {
+test("a live batch that fits keeps its key; the messages of a live batch have its time as position, and cover no range", () => {
   const timeMs = Date.UTC(2025, 0, 1);
   const at = { offset: timeMs, line: 0 };
   const live = keyedByInstant("fleet", { timeMs, idempotencyKey: "fleet:now", batch });

@@ -30,8 +30,8 @@ function exporterFile(...rows: string[]): string {
   return folder.write([exporterHeader, ...rows, ""].join("\n"));
 }
 
-/** Line and reason of every rejected row, and the accepted values. Both lanes must give the same result at several
- *  chunk sizes. */
+/** Reads a file through both lanes, at several chunk sizes, and expects the same batches each time.
+ *  @returns line and reason of every rejected row, and the accepted values */
 async function outcomeOf(path: string): Promise<{ rejected: unknown[]; values: number[] }> {
   const readings = await Promise.all(
     [64, 1 << 16, 1 << 20].flatMap((chunkBytes) =>
@@ -46,7 +46,7 @@ async function outcomeOf(path: string): Promise<{ rejected: unknown[]; values: n
   };
 }
 
-/** Resolves once something waits for the clock. */
+/** Resolves once something waits for the clock, or after 100,000 turns of the event loop. */
 async function sleeping(clock: ManualClock): Promise<void> {
   for (let turns = 0; turns < 100_000 && clock.sleeperCount === 0; turns += 1) {
     await new Promise((resolve) => setImmediate(resolve));
@@ -73,7 +73,7 @@ exerciseReplayableSource("CsvSource played as now", async () => {
   return { source: await reopen(), reopen, close: () => Promise.resolve() };
 });
 
-test("a file that cannot be opened is refused, and the message has the reason", async () => {
+test("a file that cannot be used as a source is refused, and the message has the reason", async () => {
   const path = folder.write("x");
   expect(openCsvSource(`${path}.none`)).rejects.toThrow(/does not exist/);
   expect(openCsvSource(dirname(path))).rejects.toThrow(/is a directory/);
@@ -94,7 +94,7 @@ test("a file with only a header has no batches", async () => {
   expect(await batchesOf(await openCsvSource(folder.write(exporterHeader)))).toEqual([]);
 });
 
-test("a quoted field may hold line ends", async () => {
+test("a quoted field may contain line ends", async () => {
   const path = exporterFile(
     exporterRow({ timestamp: at(1), labels: 'note="two\nlines\r\n"' }),
     exporterRow({ timestamp: at(2) }),
@@ -107,7 +107,7 @@ test.each([
   ["closes in the next row", `${exporterRow().slice(0, -1)}`],
   ["is followed by text", exporterRow().replace('"42"', '"42"x')],
   ["opens after two columns", 'a,b,"c'],
-])("a quote that %s costs its own line only", async (_, line) => {
+])("if a quote %s, only its own line is rejected", async (_, line) => {
   const path = exporterFile(exporterRow({ timestamp: at(1) }), line, exporterRow({ timestamp: at(3) }), exporterRow());
   const { rejected, values } = await outcomeOf(path);
   expect(rejected).toEqual([[3, "malformed_quotes"]]);
@@ -120,7 +120,7 @@ test("quotes in an unquoted field are text", async () => {
   expect(batch?.batch.gpus[0]?.properties).toEqual({ note: '5"x"' });
 });
 
-test("a record longer than the limit is rejected, and the next line is read", async () => {
+test("a row longer than the limit is rejected, and reading continues at the next line", async () => {
   const long = "x".repeat(defaultRowMaxBytes + 1);
   const fits = `"${" ".repeat(defaultRowMaxBytes - exporterRow().length)}${exporterRow({ timestamp: at(1) }).slice(1)}`;
   const path = exporterFile(
@@ -140,7 +140,7 @@ test("a record longer than the limit is rejected, and the next line is read", as
   expect(tallyOf(batches, "rows")).toBe(5);
 });
 
-test("a quote left open for longer than the limit costs its own line only", async () => {
+test("if a quote stays open for longer than the limit, each line after its own is read as a row", async () => {
   const filler = `${"y".repeat(1000)}\n`.repeat(1100);
   const path = folder.write(`${exporterHeader}\n"open\n${filler}${exporterRow()}\n`);
   const batches = await batchesOf(await openCsvSource(path));
@@ -189,7 +189,7 @@ test("a missing value is counted and makes no record", async () => {
   expect(batch?.batch).toMatchObject({ recordCount: 0, gpus: [], tally: { rows: 2, missing: 2, samples: 0 } });
 });
 
-test("a wide row keeps its good cells when one is bad, and names the columns that are not read", async () => {
+test("a wide row keeps its good cells when one is bad, and the source names the columns that it ignores", async () => {
   const rows = [`${time},0,GPU-0,h,30,9999999,535.1,7,SN1`, `${time},1,GPU-1,h,N/A,,535.1,7,`];
   const path = folder.write([`${wideHeader},driver_version,fan,DCGM_FI_DEV_SERIAL`, ...rows].join("\n"));
   const source = await openCsvSource(path);
@@ -212,7 +212,7 @@ test("columns may have any order and spelling, and a metric may have any name", 
   expect(batches[0]?.batch.gpus[0]).toMatchObject({ hostname: "h", gpuId: 3, clusterId: "local-cluster" });
 });
 
-test("a row with a text of the catalogue sets an attribute of its GPU, for the batch's other rows too", async () => {
+test("a row whose metric is a text sets a property of its GPU for the whole batch, and is not a sample", async () => {
   const serial = exporterRow({ metric: "DCGM_FI_DEV_SERIAL", value: "SN-1" });
   const [batch] = await batchesOf(
     await openCsvSource(exporterFile(exporterRow(), serial, exporterRow({ timestamp: at(1) }))),
@@ -255,7 +255,7 @@ test("a batch also ends at 8 MiB, so that blank lines and long rows do not make 
   expect(tallyOf(batches, "blankLines")).toBe(9 << 20);
 });
 
-test("the id depends on the content and the playing; an open source ignores rows that are appended later", async () => {
+test("a source's id depends on the file's content and on the playing; an open source ignores rows appended later", async () => {
   const path = exporterFile(exporterRow());
   const source = await openCsvSource(path);
   expect(source.sourceId).toMatch(/^csv:input\.csv:[0-9a-f]{16}$/);
@@ -269,14 +269,14 @@ test("the id depends on the content and the playing; an open source ignores rows
   expect((await openCsvSource(path)).sourceId).not.toBe(source.sourceId);
 });
 
-test("a file that became shorter is an error, not the end of the rows", async () => {
+test("reading a file that became shorter fails instead of ending as if all rows were read", async () => {
   const path = exporterFile(exporterRow(), exporterRow({ timestamp: at(1) }));
   const source = await openCsvSource(path);
   truncateSync(path, 200);
   expect(batchesOf(source)).rejects.toThrow(/became shorter/);
 });
 
-test("played as now, the first time is now, intervals stay the same, and each batch waits for its time", async () => {
+test("played as now, the first timestamp becomes now, intervals stay the same, and each batch waits for its time", async () => {
   const nowMs = Date.UTC(2030, 0, 1, 0, 0, 0, 5);
   const clock = new ManualClock(nowMs);
   const path = exporterFile(
@@ -298,7 +298,7 @@ test("played as now, the first time is now, intervals stay the same, and each ba
   expect((await batches.next()).done).toBe(true);
 });
 
-test("an abort ends a read without an error, even while it waits for a batch's time", async () => {
+test("an abort ends a read without an error, even while the read waits for a batch's time", async () => {
   const clock = new ManualClock();
   const path = exporterFile(exporterRow({ timestamp: at(1) }), exporterRow({ timestamp: at(50) }));
   const source = await openCsvSource(path, { playing: playedNow(clock.nowMs()), clock, batchRows: 1 });

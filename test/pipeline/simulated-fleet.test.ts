@@ -30,7 +30,7 @@ function watch(fleet: SimulatedFleet, ticks: number): Seen[][] {
   return seen;
 }
 
-/** Every pair of neighbours in a GPU's history. */
+/** Each GPU's readings at every two successive ticks. */
 function* steps(history: Iterable<Seen[]>): Generator<readonly [before: Seen, after: Seen]> {
   for (const ofGpu of history) {
     for (let tick = 1; tick < ofGpu.length; tick += 1) yield [ofGpu[tick - 1] as Seen, ofGpu[tick] as Seen];
@@ -54,7 +54,7 @@ test("a GPU keeps its identity when the fleet grows", () => {
   expect(small[0]?.uuid).toMatch(/^GPU-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
 });
 
-test("the GPUs of a host have one model and one driver; the fleet has several", () => {
+test("the GPUs of a host have one model and one driver; the fleet has two models", () => {
   const gpus = makeFleet(1).gpus.map(({ gpu }) => gpu);
   const perHost = new Set(
     gpus.map(({ hostname, modelName, driverVersion }) => [hostname, modelName, driverVersion].join()),
@@ -108,7 +108,7 @@ test("temperature follows load with inertia: it changes by at most a few degrees
   expect(warming.length / starts.length).toBeGreaterThan(0.8);
 });
 
-test("jobs start and end, some over several hosts, and some GPUs are always idle", () => {
+test("jobs start and end, some use several hosts, and at any time some GPUs are idle", () => {
   const podsAt = (tick: number): Set<string> => new Set(tenMinutes.map((ofGpu) => ofGpu[tick]?.pod ?? ""));
   const [first, last] = [podsAt(0), podsAt(599)];
   expect([...first].some((pod) => pod !== "" && !last.has(pod))).toBe(true);
@@ -121,7 +121,7 @@ test("jobs start and end, some over several hosts, and some GPUs are always idle
   }
 });
 
-test("training runs at full load with dips; notebooks hold memory but compute little", () => {
+test("training has a high load with dips; notebooks use memory but compute little", () => {
   const utilization = (namespace: string): number[] =>
     tenMinutes.flat().flatMap((seen) => (seen.namespace === namespace ? [seen.DCGM_FI_DEV_GPU_UTIL] : []));
   const mean = (values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -132,7 +132,7 @@ test("training runs at full load with dips; notebooks hold memory but compute li
   expect(notebookMemory.some(({ DCGM_FI_DEV_FB_USED: used }) => used > 1000)).toBe(true);
 });
 
-test("a GPU that gets too hot lowers its clock and counts the time", () => {
+test("GPUs that get too hot count the time, and lower their clocks under load", () => {
   const throttled = [...steps(tenMinutes)].filter(
     ([before, after]) => after.DCGM_FI_DEV_THERMAL_VIOLATION > before.DCGM_FI_DEV_THERMAL_VIOLATION,
   );
@@ -146,7 +146,7 @@ test("a GPU that gets too hot lowers its clock and counts the time", () => {
   );
 });
 
-test("a job's straggler runs at a lower clock than its other GPUs", () => {
+test("some training job has a straggler: a GPU whose clock is about 70% of its fastest GPU's clock", () => {
   const clocksOfPods = new Map<string, Set<number>>();
   for (const ofGpu of tenMinutes) {
     const { pod, namespace, DCGM_FI_DEV_SM_CLOCK: clock } = ofGpu[0] as Seen;

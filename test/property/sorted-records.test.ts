@@ -11,7 +11,7 @@ const record = fc.record({
 });
 const keysOfGpus = fc.uniqueArray(fc.integer({ min: 1, max: 1000 }), { minLength: gpuCount, maxLength: gpuCount });
 
-test("records come sorted by their GPU's key, then by time, each of them once", () => {
+test("sortedRecords has the index of each record once, sorted by the key of the record's GPU, then by time", () => {
   fc.assert(
     fc.property(fc.array(record, { maxLength: 60 }), keysOfGpus, (records, gpuKeys) => {
       const batch = makeBatch(records);

@@ -91,7 +91,7 @@ describe("the OpenAPI document", () => {
     ]);
   });
 
-  test("declares place, type, format and limits of parameters", () => {
+  test("declares place, necessity, type, format and limits of parameters", () => {
     const { parameters = [] } = document.paths["/api/v1/gpus/{uuid}/telemetry"]?.get ?? {};
     expect(parameters.map(({ name, in: place, required }) => [name, place, required])).toEqual([
       ["uuid", "path", true],
@@ -118,7 +118,7 @@ describe("the OpenAPI document", () => {
     }
   });
 
-  test("is correct: every response has the documented shape and no other field", async () => {
+  test("is correct: every operation answers 200 with the documented shape and no other field", async () => {
     const names: Record<string, string> = {
       uuid: "GPU-host-a-0",
       cluster_id: "alpha",
@@ -127,7 +127,7 @@ describe("the OpenAPI document", () => {
       gpu_id: "0",
     };
     for (const [path, { responses }, method] of operations()) {
-      // each can be redriven or deleted once
+      // a dead letter can be redriven or deleted only once
       names["id"] = (path.endsWith("/redrive") ? deadLetters[1] : deadLetters[0]) ?? "";
       const query = path.endsWith("/aggregates") ? `?group_by=host&start_time=2025-07-18T00:00:00Z` : "";
       const response = await gateway.get(
@@ -167,7 +167,7 @@ describe("the OpenAPI document", () => {
     }
   });
 
-  test("is the same as YAML", async () => {
+  test("is also served as YAML, with the same content", async () => {
     const response = await gateway.get("/swagger/swagger.yaml");
     expect(response.headers.get("content-type")).toBe("application/yaml");
     expect(parse(await response.text())).toEqual(document);
@@ -185,7 +185,7 @@ describe("the page", () => {
     expect(page.headers.get("content-type")).toBe("text/html; charset=utf-8");
   });
 
-  test("works without the network: everything that it names is served by the gateway, and it may load nothing else", async () => {
+  test("works without the network: the gateway serves every file that the page names, and the page may load no other", async () => {
     const page = await gateway.get("/swagger/");
     expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
     const html = await page.text();
@@ -203,7 +203,7 @@ describe("the page", () => {
   });
 });
 
-/** The schema behind a documented answer, which refuses any other field. */
+/** The schema from which an answer was documented. Unlike the documentation, it refuses undocumented fields. */
 function checkOf(schema: Json): TSchema {
   const { data, ...rest } = (schema.properties ?? {}) as {
     readonly data?: { $ref?: string; items?: { $ref: string } };

@@ -109,13 +109,14 @@ const mutations: fc.Arbitrary<Mutation> = fc.oneof(
   }),
 );
 
-/** A position after the header: another test covers broken headers. */
+/** An offset after the header, because another test covers broken headers.
+ *  @param place the share of the body before the offset, from 0 to 1 */
 function bodyAt(bytes: Buffer, place: number): number {
   const start = exporterHeader.length + 1;
   return start + Math.floor(place * Math.max(0, bytes.length - start));
 }
 
-/** A file of the exporter's layout with many odd or broken rows: lost quotes, rows over several lines, rows that are too long. */
+/** A file of the exporter's layout with odd or broken rows: lost quotes, rows that span several lines, rows that are too long. */
 export const csvBytes = fc
   .tuple(files, fc.array(mutations, { maxLength: 12 }))
   .map(([file, changes]) => changes.reduce<Buffer>((bytes, change) => change(bytes), file));

@@ -12,12 +12,13 @@ export interface CheckoutCopy {
   readonly dir: string;
   /** Replaces a text that occurs once in a file. @throws Error if it does not occur once */
   replace(path: string, text: string, replacement: string): Promise<void>;
-  /** Runs a command in it. @returns its standard output. @throws Error with all output if it fails */
+  /** Runs a command in the copy. @returns the command's standard output
+   *  @throws Error with all output if the command fails or takes longer than 60 s */
   run(command: readonly string[], env?: Readonly<Record<string, string>>): Promise<string>;
   remove(): Promise<void>;
 }
 
-/** Copies the program, its migrations, scripts and client into a temporary folder; node_modules is a link. */
+/** Copies the program, its migrations, scripts and clients into a temporary folder; node_modules is a link. */
 export async function copyCheckout(): Promise<CheckoutCopy> {
   const dir = await mkdtemp(join(tmpdir(), "telemetry-checkout-"));
   await Promise.all(copied.map((name) => cp(join(root, name), join(dir, name), { recursive: true })));

@@ -14,19 +14,20 @@ import { makeBatch } from "../../dev/make-batch.ts";
 /** A running collector, for tests of a database that fails. */
 export interface Collecting {
   readonly queue: MemoryQueue;
-  /** The messages of errors after which it tried again. */
+  /** The messages of the errors after which the collector tried again. */
   readonly failures: readonly string[];
   readonly results: readonly IngestResult[];
   /** The collector's error in /health. */
   error(): string | undefined;
   /** Publishes the message with this number. */
   publish(number: number): Promise<void>;
-  /** Waits until the queue is empty and the collector has no error. @throws Error if a message becomes a dead letter */
+  /** Waits until the queue is empty and the collector has no error.
+   *  @throws Error if a message becomes a dead letter, or after 40 s */
   untilStored(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** A message that is rejected once becomes a dead letter: retries of the store are not rejections. */
+/** With one attempt, a message that is rejected once becomes a dead letter: retries of the store are not attempts. */
 const queueOptions = { topic: "failing", capacityMessages: 100, leaseSeconds: 30, maxAttempts: 1 };
 const firstMs = Date.UTC(2025, 6, 18, 20, 42, 34);
 const gpusPerMessage = 16;
@@ -34,7 +35,8 @@ const secondsPerMessage = 8;
 /** The number of records in each message. */
 export const recordsPerMessage = gpusPerMessage * secondsPerMessage;
 
-/** @param url of a database whose schema is up to date */
+/** Starts a collector with a queue and a hot tier in memory.
+ *  @param url URL of a database whose schema is up to date */
 export async function startCollecting(url: string): Promise<Collecting> {
   const queue = new MemoryQueue({ ...queueOptions, clock: systemClock });
   const opened = await openPostgresStore({ url, migrate: false });

@@ -20,9 +20,10 @@ export interface LiveOptions {
   readonly since?: string;
   readonly onUpdate: (update: TelemetryUpdateMessage) => void;
   readonly onMessage?: (message: LiveMessage) => void;
-  /** Called when the connection breaks, with the time until the next attempt. */
+  /** Called when the connection breaks or an attempt to connect fails, with the milliseconds until the next attempt. */
   readonly onBreak?: (reason: string, retryInMs: number) => void;
-  /** The first wait after a break, in milliseconds. It doubles with each failed attempt, up to 30 s. Default 500. */
+  /** The longest first wait after a break, in milliseconds. It doubles with each failed attempt, up to 30 s; each actual wait is
+   *  a random time between half of it and all of it. Default 500. */
   readonly retryMs?: number;
   /** A connection that is silent for this long, in milliseconds, is replaced. Default 30,000. */
   readonly silenceMs?: number;

@@ -4,7 +4,8 @@ const postgresEpochMs = 946_684_800_000;
 const noInstantMicros = 9_223_371_900_000_000_000;
 const jsonbVersion = 1;
 
-/** Rows in COPY's binary format: no number is converted to text and back, and a double arrives bit by bit.
+/** Rows in COPY's binary format: except in JSON, no number is converted to text and back, so a double stays the same to the
+ *  last bit.
  *  Source: https://www.postgresql.org/docs/17/sql-copy.html#SQL-COPY-FILE-FORMATS (binary format) */
 export class CopyRows {
   private bytes: Buffer;

@@ -27,7 +27,7 @@ export function copyTelemetry(transaction: SqlTransaction, columns: TelemetryCol
 
 const workloadNames = ["container", "pod", "namespace"] as const;
 
-/** Texts as bytes, cached: most texts are the same as in the record before. */
+/** Texts as bytes, cached: most texts are the same as in the previous record. */
 class FieldTexts {
   private readonly cached = new Map<string, Uint8Array>();
 

@@ -8,9 +8,10 @@ export interface CurrentGpu {
   readonly uuid: string;
   readonly gpuKey: number;
   readonly attributes: Attributes;
-  /** The instant from which the attributes are valid; undefined if the GPU's history has none yet. */
+  /** The instant from which the attributes are valid; undefined if gpu_attributes has no row of the GPU yet. */
   readonly attributesFromMs: number | undefined;
   readonly workload: Workload;
+  /** The instant from which the workload is valid; undefined if gpu_workloads has no row of the GPU yet. */
   readonly workloadFromMs: number | undefined;
   /** The GPU was last seen at this instant or later. */
   readonly lastSeenMs: number;
@@ -56,8 +57,8 @@ export async function readCurrentGpus(
   }));
 }
 
-/** Reads the number of changes of GPUs so far. It is a sequence: other transactions see its new value before the changing
- *  transaction commits, and without a lock. */
+/** Reads the number of changes of GPUs so far. The number is a sequence's: other transactions see the new one before the
+ *  changing transaction commits, and they wait for no lock. */
 export async function readGpuRevision(executor: SqlExecutor): Promise<number> {
   const query = "select (case when is_called then last_value else 0 end)::float8 as revision from gpu_revision";
   return (await executor.query<{ revision: number }>(query))[0]?.revision ?? 0;

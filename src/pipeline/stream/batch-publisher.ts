@@ -21,19 +21,19 @@ export interface BatchPublisherOptions {
   readonly retries: StreamRetries;
 }
 
-/** Publishes the batches of a claim, as fast as the rate limit and the queue allow. */
+/** Publishes the batches of a claim, as fast as the rate limit and the back pressure of the queue allow. */
 export class BatchPublisher {
   constructor(private readonly options: BatchPublisherOptions) {}
 
-  /** How far publishing is slowed down now. */
+  /** The back pressure that slows down publishing. */
   get backPressure(): BackPressure {
     return this.options.backPressure;
   }
 
-  /** Publishes all batches in their order, and moves the claim's checkpoint.
-   *  @param read reads the batches, until its signal aborts
+  /** Publishes all batches in their order, and updates the claim's checkpoint.
+   *  @param read reads the batches until the signal that it receives aborts
    *  @returns false when the signal aborted or the claim was lost: some of the batches may then be unpublished
-   *  @throws the error that makes reading or publishing impossible */
+   *  @throws the error of reading, or the error of publishing that is not retryable */
   async publish(
     claim: Claim,
     read: (stop: AbortSignal) => AsyncIterable<KeyedBatch>,

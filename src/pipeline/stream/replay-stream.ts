@@ -9,20 +9,20 @@ import type { SourceStream } from "./source-stream.ts";
 import type { StreamRetries } from "./stream-retries.ts";
 
 export interface ReplayStreamOptions {
-  /** Opens the source of a round, from 0; returns undefined after the last round. */
+  /** Opens the source of a round; returns undefined after the last one. The first round is 0. */
   readonly openSource: (round: number) => Promise<ReplayableSource | undefined>;
   readonly assignment: RangeAssignment;
   readonly publisher: BatchPublisher;
   readonly retries: StreamRetries;
-  /** Pause between two batches. */
+  /** Pause after each batch of a range. */
   readonly intervalMs: number;
   readonly clock: Clock;
   readonly listener: PipelineListener;
   readonly log: Logger;
 }
 
-/** Streams a replayable source, round by round: claims the ranges that no streamer has read, and publishes their
- *  batches. The next streamer that claims a range reads the batches again that were read and not published. */
+/** Streams a replayable source, round by round: claims the ranges that no other streamer has or has finished, and publishes
+ *  their batches. If a streamer loses a range, the next one that claims it begins at the first batch that is not published. */
 export class ReplayStream implements SourceStream {
   constructor(private readonly options: ReplayStreamOptions) {}
 
@@ -54,7 +54,7 @@ export class ReplayStream implements SourceStream {
     const { publisher, retries, log } = this.options;
     const read = (stop: AbortSignal): AsyncIterable<KeyedBatch> => this.batchesOf(source, claimed, stop);
     if (await publisher.publish(claimed, read, signal)) return retries.retrying(() => claimed.finish(), signal);
-    if (claimed.lost.aborted) log.warn("a range of the source is now read by another streamer");
+    if (claimed.lost.aborted) log.warn("this streamer has lost a range of the source: another one may read it now");
     await claimed.release().catch((error: unknown) => retries.record(error));
   }
 

@@ -13,11 +13,11 @@ export interface DeadLetterPage {
 }
 
 /** Lists, redrives and deletes dead letters, for REST and GraphQL. Every call throws a retryable error while the queue
- *  does not answer, and ApiError 404 for a letter that does not exist. */
+ *  does not answer. The calls for one letter throw ApiError 404 if the letter does not exist. */
 export class DeadLetterAnswers {
   constructor(private readonly deadLetters: DeadLetters) {}
 
-  /** @param after the id of the previous page's last letter */
+  /** @param after the id of the previous page's last letter; undefined for the first page */
   async page(limit: number, after: string | undefined): Promise<DeadLetterPage> {
     // one letter more than the page has, to find out whether more follow
     const letters = await this.deadLetters.list(limit + 1, after);
@@ -36,7 +36,7 @@ export class DeadLetterAnswers {
     return this.settle(id, () => this.deadLetters.redrive(id));
   }
 
-  /** Puts the oldest letters back into the queue. @returns those that were put back, as they were */
+  /** Puts up to `max` of the oldest letters back into the queue. @returns those that were put back, as they were */
   async redriveOldest(max: number): Promise<ApiDeadLetter[]> {
     const redriven: ApiDeadLetter[] = [];
     for (const letter of (await this.page(max, undefined)).letters) {

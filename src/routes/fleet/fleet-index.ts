@@ -15,7 +15,8 @@ export type ApiGpu = Static<typeof gpuSchema>;
 export type ApiHost = Static<typeof hostSchema>;
 export type ApiCluster = Static<typeof clusterSchema>;
 
-/** The fleet at one moment, indexed by UUID, host and cluster. */
+/** The fleet at one moment, indexed by UUID, host and cluster. Only `selected` and `record` read the fleet as it is when they
+ *  are called. */
 export class FleetIndex {
   /** Ordered by hostname, then index. */
   readonly gpus: readonly ApiGpu[];
@@ -67,7 +68,7 @@ export class FleetIndex {
     return this.gpusByHost.get(keyOf(place)) ?? [];
   }
 
-  /** The newest record of a GPU. */
+  /** The newest record of a GPU; undefined if there is none. */
   record(uuid: string): StoredRecord | undefined {
     return this.fleet.member(uuid)?.record;
   }
@@ -79,7 +80,7 @@ export interface Place {
   readonly hostname: string;
 }
 
-/** Caches the index of the fleet until the fleet changes. */
+/** Caches the index of the fleet; makes a new one after the fleet has changed. */
 export class FleetView {
   private index: FleetIndex | undefined;
   private indexVersion = NaN;

@@ -59,9 +59,10 @@ function messageOf({ parameter, value, problem, expected }: ParameterError, spel
   return `${given} is not usable${because}; expected ${spelled(expected, spelling)}`;
 }
 
+/** The longest part of a request that an error response repeats, in characters. */
 const shownMaxLength = 200;
 
-/** The error for something that a path names but that does not exist.
+/** The error for a resource that a path names and that does not exist.
  *  @param where the values of the path's parameters, by name */
 export function notFound(resource: string, where: Readonly<Record<string, string>>): ApiError {
   const named = Object.entries(where).map(([name, value]) => `${name} ${JSON.stringify(shown(value))}`);
@@ -71,7 +72,7 @@ export function notFound(resource: string, where: Readonly<Record<string, string
   });
 }
 
-/** A text as error responses show it: shortened. */
+/** A text of a request as error responses show it: shortened. */
 export function shown(text: string): string {
   return shortened(text, shownMaxLength);
 }

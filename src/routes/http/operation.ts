@@ -26,8 +26,8 @@ interface OperationText {
 }
 
 /** The body of a success, by the schema of its elements. In the envelope: `list`, `part` of a list, `page` of history,
- *  `rows` of aggregates, `single` object. Without the envelope: `plain` and `text`. With `alsoAsRows`, the list is also
- *  available as CSV and NDJSON. */
+ *  `rows` of aggregates, `single` object. Without the envelope: a `plain` object in JSON, and plain text, of which `text`
+ *  is an example. With `alsoAsRows`, the list is also available as CSV and NDJSON. */
 type Success =
   | { readonly list: TSchema; readonly alsoAsRows?: true }
   | { readonly part: TSchema; readonly alsoAsRows?: true }
@@ -47,7 +47,7 @@ interface Documented {
  *  checking a page of 10,000 records is slow; tests check them. */
 export function operation({ id, tag, summary, description, errors, etag, ...success }: OperationText & Success) {
   const isByRow = "alsoAsRows" in success;
-  // the rate limit does not apply to operators
+  // the rate limit does not apply to the operators' paths
   const all: ErrorStatus[] = [
     ...errors,
     ...(isByRow ? [406 as const] : []),

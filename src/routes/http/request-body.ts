@@ -1,10 +1,10 @@
 import { ApiError, shown } from "./api-error.ts";
 
-/** Far more than the `{}` or `null` that client libraries send by habit. */
+/** The longest body that is accepted: far more than the `{}` or `null` that client libraries send by habit. */
 const bodyMaxBytes = 64 * 1024;
 
-/** REST reads only path and query, never a body. A short JSON body is ignored. Any other body is refused, because its
- *  sender expects it to be used.
+/** REST reads only path and query, never a body. The body of a GET or HEAD and a short JSON body are ignored. Any other body
+ *  is refused, because its sender expects it to be used.
  *  @throws ApiError 413 for a body that is too long, 415 for one that is not JSON */
 export function checkBody({ method, headers }: Request): void {
   if (method === "GET" || method === "HEAD") return;

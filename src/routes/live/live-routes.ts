@@ -3,11 +3,11 @@ import { accepts } from "../http/parameters/accepts.ts";
 import { noQuery } from "../http/parameters/common.ts";
 import { type LiveOptions, LiveSockets } from "./live-sockets.ts";
 
-/** Bytes of an incoming message above which Bun closes the connection (1009), and bytes that Bun buffers for a client that
- *  does not read. LiveSocket stops sending long before. */
+/** The longest incoming message, in bytes: Bun closes the connection (1009) if one is longer. It is also the most bytes that
+ *  Bun buffers for a client that does not read; LiveSocket stops sending long before that. */
 const transportMaxBytes = 1024 * 1024;
 
-/** Bun's settings for WebSockets: it pings silent connections, and closes those that stay silent. */
+/** Bun's settings for WebSockets: Bun pings silent connections, and closes those that stay silent. */
 export function socketSettings({ wsIdleTimeoutMs }: { readonly wsIdleTimeoutMs: number }) {
   return {
     idleTimeout: Math.ceil(wsIdleTimeoutMs / 1000),

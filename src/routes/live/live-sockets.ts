@@ -30,14 +30,14 @@ interface SocketServer {
   publish(topic: string, text: string): unknown;
 }
 
-/** How often all sockets are checked. */
+/** How often all sockets are checked at least. */
 const checkEveryMs = 100;
-/** Characters that are published before all sockets are checked again. Together with the buffer of a socket that is not
+/** After this many published characters all sockets are checked at once. Together with the buffer of a socket that is not
  *  behind, they are far below the limit above which Bun silently drops messages. */
 const uncheckedLength = 256 * 1024;
 
-/** Owns the connections to /ws: limits their number, checks which ones are behind, and closes all when the process
- *  stops. */
+/** Owns the connections to /ws: limits their number, checks which ones are behind, and closes all of them when the
+ *  process is about to stop. */
 export class LiveSockets implements SocketOwner {
   private readonly sockets = new Set<LiveSocket>();
   private readonly instruments: LiveInstruments;
@@ -65,7 +65,8 @@ export class LiveSockets implements SocketOwner {
   }
 
   /** Upgrades a request to a WebSocket.
-   *  @throws ApiError if the request is not a handshake, or the gateway takes no more connections */
+   *  @throws ApiError if the request is not a handshake, the gateway is stopping, or it has as many connections as
+   *  WS_MAX_CONNECTIONS allows */
   upgrade(request: Request, server: SocketServer | null): void {
     const { wsMaxConnections } = this.options.settings;
     if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") throw upgradeRequired();

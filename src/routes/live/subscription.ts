@@ -6,7 +6,7 @@ import { ReplayDedup } from "./replay-dedup.ts";
 import type { SharedTopic, SharedTopics, UpdateReceiver } from "./shared-topic.ts";
 import type { SubscriptionRequest } from "./subscription-request.ts";
 
-/** The most live records that wait while the history is sent; if there are more, the oldest are skipped. */
+/** The most live records that wait while the history is sent; if there are more, the older half of them is skipped. */
 const backlogMax = 10_000;
 
 interface WaitingRecord {
@@ -25,14 +25,14 @@ interface SubscriptionOptions {
   readonly topics: SharedTopics;
   /** Called when a message waits to be sent. */
   readonly onWaiting: () => void;
-  /** Called with the number of records that newer ones superseded before they were sent. */
+  /** Called with the number of records that will not be sent: newer ones superseded them, or the backlog was full. */
   readonly onSkipped: (count: number) => void;
 }
 
 /** One subscription of a socket, with everything that waits to be sent.
  *
- *  HELD       Updates wait here until the socket takes them. Only the newest record of each GPU waits, so that the
- *             memory of a slow socket does not grow with time.
+ *  HELD       Updates wait here until the socket takes them. Of the updates that arrive in this state, only the newest
+ *             of each GPU waits, so that the memory of a slow socket does not grow with time.
  *  REPLAYING  Pages of the history wait in a queue, one page at a time. Live updates collect in a backlog, which follows
  *             when the history is complete.
  *  DIRECT     Nothing waits: the socket follows the topic, and updates do not pass through here.
@@ -42,7 +42,7 @@ interface SubscriptionOptions {
  *  HELD -startDirect, when idle-> DIRECT -stopDirect-> HELD
  *  any -end-> ENDED
  *
- *  It begins HELD. An event that has no arrow in a state does not change the state. */
+ *  A subscription begins HELD. An event that has no arrow in a state does not change the state. */
 export class Subscription implements UpdateReceiver {
   readonly id: string;
   readonly request: SubscriptionRequest;
@@ -85,15 +85,16 @@ export class Subscription implements UpdateReceiver {
     for (const record of records) this.newest.set(record.gpu.uuid, { record, origin: "snapshot" });
   }
 
-  /** HELD -> REPLAYING: from now on, live records wait until the history was sent. */
+  /** HELD -> REPLAYING: from now on, live records wait until the history has been sent. */
   beginReplay(): void {
     if (this.state.name === "HELD") this.state = { name: "REPLAYING", backlog: [] };
   }
 
   /** Queues a page of the history. A record of the page that also arrived live is sent only once.
    *  @param records in time order
-   *  @param newestMs returns the instant of a GPU's newest live record; later live records are not older
-   *  @returns a promise that resolves when the page was sent, or the subscription is no longer REPLAYING */
+   *  @param newestMs returns the instant of a GPU's newest live record; records that arrive live after this call are not
+   *  older
+   *  @returns a promise that resolves when the page was sent or the subscription has ended; at once if nothing is queued */
   addHistory(records: readonly StoredRecord[], newestMs: (uuid: string) => number): Promise<void> {
     if (this.state.name !== "REPLAYING" || records.length === 0) return Promise.resolve();
     const page = new ReplayDedup();

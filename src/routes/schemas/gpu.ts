@@ -48,7 +48,7 @@ export const gpuSchema = Type.Object(
 type ApiGpu = Static<typeof gpuSchema>;
 
 /** A GPU in the API's shape.
- *  @param newestAtMs instant of its cluster's newest record */
+ *  @param newestAtMs instant of the newest record in the GPU's cluster */
 export function toApiGpu(gpu: StoredGpu, newestAtMs: number): ApiGpu {
   const { driverVersion, properties } = gpu;
   return {

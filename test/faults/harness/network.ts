@@ -2,7 +2,7 @@
 export interface TestHost {
   readonly netns: string;
   readonly address: string;
-  /** Pulls its cable: no packet arrives or leaves, and no connection is closed. */
+  /** Pulls the host's cable: no packet arrives or leaves, and no connection is closed. */
   cutOff(): Promise<void>;
   reconnect(): Promise<void>;
 }
@@ -15,7 +15,7 @@ export interface TestNetwork {
   remove(): Promise<void>;
 }
 
-/** Debian installs iproute2 if it is missing; elsewhere the error names it.  */
+/** Installs iproute2 if `ip` is missing and the machine has apt-get. */
 async function installIproute(): Promise<void> {
   if (Bun.which("ip") !== null || Bun.which("apt-get") === null) return;
   await Bun.spawn(["sh", "-c", "apt-get update -q && apt-get install -qy iproute2"], { stdout: "ignore" }).exited;
@@ -27,8 +27,8 @@ async function ip(...words: string[]): Promise<void> {
   if ((await child.exited) !== 0) throw new Error(`ip ${words.join(" ")}: ${errors.trim()}`);
 }
 
-/** Creates a network of namespaces, which needs Linux, root and iproute2.
- *  @returns undefined if this machine does not allow it */
+/** Creates a network of namespaces. This needs Linux, root and iproute2.
+ *  @returns undefined, with the reason on stderr, if the network cannot be created */
 export async function makeNetwork(hostCount: number): Promise<TestNetwork | undefined> {
   await installIproute();
   const id = process.pid.toString(36);

@@ -47,7 +47,7 @@ export async function runSeed({ servers, seed, durationMs, first }: SeedOptions)
 
   const folder = await mkdtemp(join(tmpdir(), `telemetry-faults-${seed}-`));
   const csvFile = join(folder, `source-${seed}.csv`);
-  // enough for streaming until the last fault
+  // long enough that the streamers still read when the last fault begins
   const ledger = makeLedger(seed, Math.ceil((durationMs / 1000) * ((samplesPerSecond * streamers) / 200)));
   await writeFile(csvFile, ledger.csv);
   const run = await openSeedRun(servers, seed, csvFile);

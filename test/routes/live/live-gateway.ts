@@ -79,7 +79,7 @@ export async function openLiveGateway(options: TestOptions & { readonly settings
     },
     /** Replace `read` to act before and after each query for the history. */
     around,
-    /** From now on, every query for the history fails. */
+    /** Closes the store: from now on, every query for the history fails. */
     closeStore: () => store.close(),
     close: async () => {
       stopping.abort();
@@ -125,7 +125,7 @@ export class LiveClient {
     this.socket.send(typeof message === "string" || message instanceof Uint8Array ? message : JSON.stringify(message));
   }
 
-  /** Sends a message and resolves with the next one received. */
+  /** Sends a message and resolves with the next message of the server that was not returned yet. */
   ask(message: unknown): Promise<Message> {
     this.send(message);
     return this.next();
@@ -150,7 +150,7 @@ export class LiveClient {
     while (!isMet()) await new Promise<void>((resolve) => (this.onReceived = resolve));
   }
 
-  /** Resolves when everything that was sent before has arrived: the server answers in order. */
+  /** Resolves when every message that the server sent before has arrived: it sends a ping and waits for the pong. */
   async settle(): Promise<void> {
     const id = `settle ${this.messages.length}`;
     this.send({ type: "ping", id });

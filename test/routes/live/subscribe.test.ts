@@ -73,7 +73,7 @@ test("a metric that a record lacks is left out, and a record without any request
   expect((await client.next())["data"]).toEqual({ power_draw: 100 });
 });
 
-test("without a metrics filter all metrics come, including those outside the catalogue", async () => {
+test("without a metrics filter an update has all metrics of the record, including those outside the catalogue", async () => {
   const [gpu] = freshGpus(1) as [string];
   const client = await connect();
   await client.ask({ type: "subscribe", filters: { gpu_uuid: gpu } });
@@ -97,7 +97,7 @@ test("a record is sent again when more of its metrics arrive, but only to subscr
   ]);
 });
 
-test("a filter selects the records that match it; several filters select those that match all of them", async () => {
+test("a record is sent if it matches all filters; gpu_uuid and gpu_uuids are one filter, and either may match", async () => {
   const [a, b, c] = freshGpus(3) as [string, string, string];
   const client = await connect();
   const host = `host-${a}`;
@@ -146,7 +146,7 @@ test("every metric of the catalogue can be requested", async () => {
   expect(answer.type).toBe("subscribed");
 });
 
-test("the newest values come first, marked as a snapshot; then live records follow", async () => {
+test("the newest record of each GPU is sent first, marked as a snapshot; then live records follow", async () => {
   const [a, b, c] = freshGpus(3) as [string, string, string];
   await gateway.publish(record(a, 1), record(b, 1), record(a, 2));
   const client = await connect();
@@ -163,7 +163,7 @@ test("the newest values come first, marked as a snapshot; then live records foll
   expect(await client.next()).toEqual({ ...update, gpu_uuid: b, timestamp: "2025-07-18T20:42:37Z" });
 });
 
-test("with snapshot: false, only live records come", async () => {
+test("with snapshot: false, only live records are sent", async () => {
   const [gpu] = freshGpus(1) as [string];
   await gateway.publish(record(gpu, 1));
   const client = await connect();
@@ -173,7 +173,7 @@ test("with snapshot: false, only live records come", async () => {
   expect(client.messages).toHaveLength(2);
 });
 
-test("an unsubscribe is acknowledged, and no record of the subscription follows; without id, all subscriptions end", async () => {
+test("an unsubscribe is acknowledged, and no more records follow; without an id it ends all subscriptions", async () => {
   const [a, b] = freshGpus(2) as [string, string];
   const client = await connect();
   await client.ask({ type: "subscribe", id: "a", filters: { gpu_uuid: a } });
@@ -210,7 +210,7 @@ test("a closed connection ends its subscriptions", async () => {
   expect(await gateway.instrument("telemetry_websocket_subscriptions")).toBe(before - 1);
 });
 
-test("thousands of ended subscriptions and connections leave nothing in memory", async () => {
+test("thousands of ended subscriptions and connections do not accumulate in memory", async () => {
   const client = await connect();
   const subscribeOften = async (times: number): Promise<void> => {
     for (let index = 0; index < times; index += 1) {
@@ -238,7 +238,7 @@ test("thousands of ended subscriptions and connections leave nothing in memory",
     await subscribeOften(times);
     await connectOften(times / 10);
     client.messages.length = 0;
-    await Bun.sleep(300); // interrupted replays end
+    await Bun.sleep(300); // until interrupted replays have ended
     Bun.gc(true);
     return heapStats().objectCount;
   };

@@ -130,7 +130,7 @@ export interface paths {
         };
         /**
          * Telemetry of one GPU
-         * @description The GPU's records in the range, oldest first. If they exceed limit, the newest ones; next_cursor continues with older ones.
+         * @description The GPU's records in the range, oldest first. If there are more than limit, the newest ones; next_cursor continues with older ones.
          */
         get: operations["listGpuTelemetry"];
         put?: never;
@@ -310,7 +310,7 @@ export interface paths {
         };
         /**
          * Telemetry of one GPU of a host
-         * @description The GPU's records in the range, oldest first. If they exceed limit, the newest ones; next_cursor continues with older ones.
+         * @description The GPU's records in the range, oldest first. If there are more than limit, the newest ones; next_cursor continues with older ones.
          */
         get: operations["listHostGpuMetrics"];
         put?: never;
@@ -370,7 +370,7 @@ export interface paths {
         };
         /**
          * Telemetry of all GPUs
-         * @description Records in the range, oldest first. If they exceed limit, the newest ones; next_cursor continues with older ones.
+         * @description Records in the range, oldest first. If there are more than limit, the newest ones; next_cursor continues with older ones.
          */
         get: operations["listTelemetry"];
         put?: never;
@@ -390,7 +390,7 @@ export interface paths {
         };
         /**
          * Newest record of every GPU
-         * @description The newest record of each GPU, if it is in the range, oldest first. If they exceed limit, the newest ones: set limit to the number of GPUs to get all of them.
+         * @description Each GPU's newest record, if that record is in the range. The records are ordered oldest first. If there are more than limit, only the newest ones are returned: set limit to the number of GPUs to get all.
          */
         get: operations["listLatestTelemetry"];
         put?: never;
@@ -574,7 +574,7 @@ export interface components {
              * @example 2025-07-18T20:42:34Z
              */
             timestamp: string;
-            /** @description The values that the group's GPUs share: cluster_id, cluster_id and hostname, uuid, model_name or namespace */
+            /** @description The values that the group's GPUs share, depending on group_by: only cluster_id; both cluster_id and hostname; only uuid; only model_name; or only namespace */
             group: {
                 [key: string]: string;
             };

@@ -10,11 +10,13 @@ import { dataEntry, readBoard } from "./hot-documents.ts";
 import { hotKeys } from "./hot-keys.ts";
 import { type GpuPlan, DocumentCache } from "./document-cache.ts";
 
-/** Processes may write the same documents at the same time; in each attempt one process succeeds. */
+/** The most attempts of a flush. Several processes may write the same documents at the same time, and in each attempt only
+ *  one of them succeeds. */
 const maxAttempts = 20;
-/** Concurrent transactions: etcd writes several to disk at once, and handles 16 of this size from all processes. */
+/** Concurrent transactions of one flush: etcd writes several to disk at once, and can handle 16 of this size, from all
+ *  processes together. */
 const inFlightMax = 4;
-/** Keys or hosts read in one transaction: with the documents and recent data of the hosts, the response has some megabytes. */
+/** The most keys or hosts that one transaction reads: the documents and recent data of 32 hosts are a few megabytes. */
 const maxReads = 32;
 
 type Response = ITxnResponse["responses"][number];
@@ -26,7 +28,7 @@ export interface FlusherOptions {
   readonly onRefused: (reason: Error) => void;
 }
 
-/** The greatest length of a record in characters: etcd refuses requests over 1.5 MiB. */
+/** The greatest length of a record in characters: etcd refuses requests over 1.5 MiB, and a request has more than a record. */
 const entryMaxLength = 1024 * 1024;
 
 /** Writes updates of GPUs to etcd: the records of each host under one key, and the documents that changed. */
@@ -62,7 +64,8 @@ export class Flusher {
     return superseded.size;
   }
 
-  /** Caches the documents of these GPUs and of their hosts. */
+  /** Reads the documents of these GPUs and of their hosts into the cache. A GPU's hosts are the one in its plan and those
+   *  of the slots that the cache and etcd have for it. */
   private async reread(plans: readonly GpuPlan[]): Promise<void> {
     const hosts = new Set(plans.map(({ host }) => host));
     for (const { update } of plans) {
@@ -95,7 +98,7 @@ export class Flusher {
     return responses;
   }
 
-  /** @returns the updates whose documents have changed in etcd since they were planned */
+  /** @returns the updates that must be planned again, because their documents in etcd have changed since they were cached */
   private async write(plans: readonly GpuPlan[]): Promise<GpuUpdate[]> {
     const members = plans
       .filter(({ writesRecord, write }) => writesRecord || write !== undefined)
@@ -140,7 +143,7 @@ export class Flusher {
   }
 }
 
-/** If two records have the same instant, the one with the greater UUID comes first. */
+/** Orders updates by instant, the newest first, and those of one instant by UUID, the greatest first. */
 function newestFirst(a: GpuUpdate, b: GpuUpdate): number {
   return b.record.timeMs - a.record.timeMs || (a.record.uuid < b.record.uuid ? 1 : -1);
 }

@@ -4,11 +4,11 @@ import type { FileWindow } from "./file-window.ts";
 /** The longest row that production reads, in bytes without its line end. A row of the exporter has about 500 bytes. */
 export const defaultRowMaxBytes = 1024 * 1024;
 
-/** The part of a file between two places where a row may start. */
+/** A row, or the part of one that `kind` describes. */
 export interface RawRow {
   /** `regular`: its quotes match; the number of columns may still be wrong. `blank`: an empty line. `malformed_quotes`: only
    *  the first line of a row. `record_too_large`: the start of a row whose end is not found yet; `end` and `next` are inside
-   *  the row. */
+   *  the row, whose rest is still to be read. */
   readonly kind: "regular" | "blank" | "malformed_quotes" | "record_too_large";
   /** File offset of the first byte. */
   readonly start: number;
@@ -16,11 +16,12 @@ export interface RawRow {
   readonly end: number;
   /** File offset where reading continues. */
   readonly next: number;
-  /** Number of lines in it. */
+  /** Number of lines in this part of the file. */
   readonly lines: number;
 }
 
-/** Where a walk over a row's quotes ended; `undecided` if it needs more bytes. */
+/** Where a walk over a row's quotes found the end of the row, and the columns before it; `malformed` if a quote or CR is
+ *  misplaced or there are too many columns; `undecided` if the walk needs more bytes. */
 type Walk = { readonly lineEnd: number; readonly columns: number } | "malformed" | "undecided";
 
 /** Splits a file into rows. Lines end with LF or CRLF; a CR alone is data.
@@ -109,7 +110,7 @@ function quotedFieldEnd(bytes: Buffer, openingQuote: number): number {
   }
 }
 
-/** @returns the index of the comma or line feed that ends the field; the length if `bytes` end before it */
+/** @returns the index of the comma or line feed that ends the field; the length of `bytes` if they have neither */
 function unquotedFieldEnd(bytes: Buffer, from: number): number {
   let at = from;
   while (at < bytes.length && bytes[at] !== comma && bytes[at] !== lineFeed) at += 1;

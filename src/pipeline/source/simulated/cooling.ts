@@ -20,6 +20,6 @@ export class Cooling {
   }
 }
 
-/** Short enough that an hour of 31 hosts shows about five failures. */
+/** The mean time between the failures of one host's fans: short enough that 31 hosts have about five failures in an hour. */
 const meanSecondsToFailure = 6 * 60 * 60;
 const failedFanCelsius = 28;

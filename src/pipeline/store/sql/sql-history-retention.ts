@@ -3,10 +3,12 @@ import type { DatabaseEngine } from "../../../db/engine.ts";
 import { deleteOldRows, dropOldChunks, tryRetentionLock } from "../../../db/sql/delete-old.ts";
 import type { HistoryRetention, KeepDays } from "../history-retention.ts";
 
-/** Rows that one transaction deletes, in about 100 ms: other statements do not wait long for its locks. */
+/** The most rows that one transaction deletes. This takes about 100 ms, so that other statements do not wait long for the
+ *  transaction's locks. */
 const rowsPerDelete = 10_000;
 
-/** Deletes chunks if telemetry is a hypertable, else rows. Rollups that are views have no data of their own to delete. */
+/** Deletes old telemetry: chunks if the table is a hypertable, else rows. Rollups that are plain views have no data of their
+ *  own to delete. While another process deletes, this one deletes nothing. */
 export class SqlHistoryRetention implements HistoryRetention {
   constructor(
     private readonly client: SqlClient,

@@ -24,7 +24,7 @@ interface PlanningTask {
 }
 
 /** Divides a source into ranges while streamers already read it. Only one streamer plans at a time: it holds a key that is
- *  bound to its lease. If it dies, another streamer continues where the last range ends. */
+ *  bound to its lease. If that streamer dies, another one continues where the last range ends. */
 export class RangePlanner {
   private readonly halt = new AbortController();
   private running: Promise<void> | undefined;
@@ -32,7 +32,7 @@ export class RangePlanner {
 
   constructor(private readonly options: RangePlannerOptions) {}
 
-  /** Starts planning, unless another streamer does. */
+  /** Starts planning, unless this or another streamer is planning already, or `stop` was called. */
   async start(source: ReplayableSource, keys: CheckpointKeys, session: LeaseSession): Promise<void> {
     if (this.running !== undefined || this.halt.signal.aborted) return;
     const { responses, succeeded, revision } = await this.options.client.txn({
@@ -46,13 +46,13 @@ export class RangePlanner {
     this.running = this.plan({ source, keys, from, isMine, signal: session.signal })
       .catch((error: unknown) => {
         this.options.log.warn({ err: error }, "dividing the source into ranges was interrupted");
-        // the key may still exist, and would keep every streamer from planning
+        // the planner's key may still exist, and would keep every streamer from planning: it ends with the session
         return session.close();
       })
       .finally(() => (this.running = undefined));
   }
 
-  /** Resolves when the next range can be claimed; never if another streamer plans. */
+  /** Resolves when this streamer has planned its next range; never if it plans no more ranges. */
   nextRange(): Promise<void> {
     return this.upcoming.promise;
   }

@@ -14,7 +14,7 @@ import type { EnumTypes } from "./enums.ts";
 import { camelCase, graphqlSpelling, pascalCase } from "./names.ts";
 import { dateTime } from "./scalars.ts";
 
-/** Makes arguments from REST's parameters, with their defaults. A comma-separated list in REST is a list here. */
+/** Makes GraphQL's arguments from REST's parameters, with their defaults. REST's comma-separated lists become GraphQL lists. */
 export function argumentsOf(parameters: Parameters, enums: EnumTypes): GraphQLFieldConfigArgumentMap {
   return Object.fromEntries(
     Object.entries(parameters).map(([name, { kind, schema, description, absent }]): [string, GraphQLArgumentConfig] => {
@@ -31,9 +31,9 @@ export function argumentsOf(parameters: Parameters, enums: EnumTypes): GraphQLFi
   );
 }
 
-/** Reads arguments as REST's parameters, and returns the values by REST's names. An argument that is null counts as
+/** Reads arguments by the rules of REST's parameters, and returns the values by REST's names. An argument that is null counts as
  *  absent.
- *  @throws InvalidParameter if a value is out of its range */
+ *  @throws InvalidParameter if a value is not usable */
 export function parametersOf<Of extends Parameters>(
   parameters: Of,
   args: Readonly<Record<string, unknown>>,

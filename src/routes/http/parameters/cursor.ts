@@ -3,8 +3,8 @@ import { notUsable, type Parameter, text } from "./parameter.ts";
 /** An element's place in a list: the values that the list is ordered by. */
 export type Place = readonly (string | number)[];
 
-/** The cursor of a place, for `next_cursor`. Gateways of other versions read it too: the text in it never changes. It is
- *  `1752871354000:42` for a place of numbers alone, else JSON. */
+/** The cursor of a place, for `next_cursor`: in Base64, a text such as `1752871354000:42` for a place of whole numbers
+ *  alone, else JSON. This format must not change, because gateways of other versions read the cursor too. */
 export function encodeCursor(place: Place): string {
   const isNumbers = place.every((part) => typeof part === "number");
   return Buffer.from(isNumbers ? place.join(":") : JSON.stringify(place)).toString("base64url");
@@ -25,14 +25,14 @@ function decodeCursor(cursor: string): Place | undefined {
 
 interface CursorOptions<Position extends object> {
   readonly maxLength: number;
-  /** The elements that the cursor leads to. */
+  /** The elements that a request with the cursor returns. */
   readonly following: string;
   readonly example: Place;
   /** @returns undefined if no element can have this place */
   readonly positionOf: (place: Place) => Position | undefined;
 }
 
-/** The parameter that takes the `next_cursor` of the previous answer. */
+/** The parameter for the `next_cursor` of the previous answer. */
 export function cursorParameter<Position extends object>(
   options: CursorOptions<Position>,
 ): Parameter<Position | undefined> {

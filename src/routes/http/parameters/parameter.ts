@@ -2,7 +2,7 @@ import { quoted } from "../../../domain/cut-text.ts";
 import { type Instant, readInstant } from "../../../domain/timestamp.ts";
 import type { Text } from "./spelling.ts";
 
-/** The kind of a parameter's values, from which GraphQL makes a type. */
+/** The kind of a parameter's values. GraphQL chooses an argument's type by it. */
 export type Kind =
   | { readonly name: "text" }
   | { readonly name: "instant" }
@@ -66,7 +66,7 @@ export function withDefault<Value extends string | number>(
   return { ...parameter, schema: { ...parameter.schema, default: value }, absent: { value } };
 }
 
-/** A text that is not empty. */
+/** A text of 1 to `maxLength` characters without NUL. */
 export function text({ maxLength, ...about }: About & { readonly maxLength: number }): Parameter<string> {
   return {
     ...required({ type: "string", minLength: 1, maxLength }, about),
@@ -92,7 +92,7 @@ export function digits({ maxLength, ...about }: About & { readonly maxLength: nu
   };
 }
 
-/** A whole number, not negative. */
+/** A whole number from `minimum`, which is not negative, to `maximum`. */
 export function integer({
   minimum,
   maximum,
@@ -143,9 +143,10 @@ export function choice<const Value extends string>(
   };
 }
 
+/** The longest text of a list, in characters. */
 const listMaxLength = 1000;
 
-/** A list of the given values; repeated values count once.
+/** A list of 1 to `maxItems` of the given values; repeated values count once.
  *  @param noun the noun for one value
  *  @param source the path that lists the values */
 export function listOf(

@@ -49,7 +49,7 @@ const telemetryDetail = operation({
   tag: "gpus",
   summary: "Telemetry of one GPU",
   description:
-    "The GPU's records in the range, oldest first. If they exceed limit, the newest ones; next_cursor continues with " +
+    "The GPU's records in the range, oldest first. If there are more than limit, the newest ones; next_cursor continues with " +
     "older ones.",
   page: telemetryRecordSchema,
   alsoAsRows: true,

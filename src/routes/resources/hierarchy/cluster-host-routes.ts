@@ -70,7 +70,8 @@ function gpusOfHost(fleet: Fleet, { cluster_id, host_id }: Place): StoredGpu[] {
   return gpus;
 }
 
-/** The GPU at this index. If a GPU was replaced, the one that was seen last. */
+/** The GPU at this index. If a GPU was replaced, the one that was seen last.
+ *  @throws ApiError 404 that names the cluster, the host or the GPU, whichever does not exist */
 function gpuAt(fleet: Fleet, place: Place & { gpu_id: string }): StoredGpu {
   const { cluster_id, host_id, gpu_id } = place;
   const gpus = fleet.gpus({ clusterId: cluster_id, hostname: host_id, gpuId: Number(gpu_id) });
@@ -121,7 +122,7 @@ const metricsDetail = operation({
   tag: "hierarchy",
   summary: "Telemetry of one GPU of a host",
   description:
-    "The GPU's records in the range, oldest first. If they exceed limit, the newest ones; next_cursor continues with " +
+    "The GPU's records in the range, oldest first. If there are more than limit, the newest ones; next_cursor continues with " +
     "older ones.",
   page: telemetryRecordSchema,
   alsoAsRows: true,

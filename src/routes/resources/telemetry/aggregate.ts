@@ -3,7 +3,7 @@ import type { AggregateRow } from "../../../domain/query.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
 import { instant, wholeNumber } from "../../schemas/envelope.ts";
 
-/** A metric's values in a minute or an hour. */
+/** A summary of a metric's values in one minute or hour. */
 const spreadSchema = Type.Object(
   {
     avg: Type.Number({ description: "Average" }),
@@ -20,7 +20,8 @@ export const aggregateSchema = Type.Object(
     timestamp: instant("Beginning of the minute or hour, UTC"),
     group: Type.Record(Type.String(), Type.String(), {
       description:
-        "The values that the group's GPUs share: cluster_id, cluster_id and hostname, uuid, model_name or namespace",
+        "The values that the group's GPUs share, depending on group_by: only cluster_id; both cluster_id and hostname; only uuid; " +
+        "only model_name; or only namespace",
     }),
     metrics: Type.Record(Type.String(), spreadSchema, {
       description: "Each metric by its name in the catalogue; a metric without a value is absent",
@@ -40,7 +41,7 @@ export const aggregateSchema = Type.Object(
   },
 );
 
-/** A group in the API's shape. */
+/** One group in one minute or hour, in the API's shape. */
 export function toApiAggregate({ timeMs, group, metrics }: AggregateRow): Static<typeof aggregateSchema> {
   return { timestamp: formatTimestamp(timeMs), group: { ...group }, metrics: { ...metrics } };
 }

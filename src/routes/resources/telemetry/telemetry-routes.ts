@@ -24,7 +24,7 @@ const allDetail = operation({
   tag: "telemetry",
   summary: "Telemetry of all GPUs",
   description:
-    "Records in the range, oldest first. If they exceed limit, the newest ones; next_cursor continues with " +
+    "Records in the range, oldest first. If there are more than limit, the newest ones; next_cursor continues with " +
     "older ones.",
   page: telemetryRecordSchema,
   alsoAsRows: true,
@@ -36,8 +36,8 @@ const latestDetail = operation({
   tag: "telemetry",
   summary: "Newest record of every GPU",
   description:
-    "The newest record of each GPU, if it is in the range, oldest first. If they exceed limit, the newest ones: set limit to " +
-    "the number of GPUs to get all of them.",
+    "Each GPU's newest record, if that record is in the range. The records are ordered oldest first. If there are more than " +
+    "limit, only the newest ones are returned: set limit to the number of GPUs to get all.",
   list: telemetryRecordSchema,
   alsoAsRows: true,
   etag: true,
