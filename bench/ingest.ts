@@ -7,8 +7,8 @@ import { batchesOf, type CopyText, copyTextOf, type Shape, shapes } from "./inge
 import { grouped, print } from "./support/output.ts";
 import { median } from "./support/statistics.ts";
 
-// How fast the store ingests batches, compared with COPY of the same rows into an identical hypertable with as many
-// connections, which is an upper bound for PostgreSQL. Both are durable, on one server, one after the other.
+// Measures how fast the store ingests batches, compared with an upper bound for PostgreSQL: COPY of the same rows into an
+// identical hypertable, over as many connections. Both are durable, and run on one server, one after the other.
 
 const { values } = parseArgs({
   options: { batches: { type: "string", default: "40" }, rounds: { type: "string", default: "3" } },
@@ -28,7 +28,7 @@ type Batches = readonly [RecordBatch, ...RecordBatch[]];
 
 let databases = 0;
 
-/** Calls work with a new database that has the schema. */
+/** Calls `work` with a new, empty database, and deletes the database afterwards. */
 async function inDatabase<T>(
   server: PostgresServer,
   work: (url: string, admin: postgres.Sql) => Promise<T>,

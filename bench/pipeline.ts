@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { grouped, print } from "./support/output.ts";
 
-// The whole pipeline on one machine: CSV file -> streamer -> queue -> collector -> embedded store, in a separate process.
-// Prints the samples/s of the import's own report, and the largest resident memory of the process.
+// The whole pipeline on one machine: CSV file -> streamer -> queue -> collector -> embedded store, all in one child process.
+// Prints the samples/s that the process reports, and its largest resident memory.
 
 const root = `${import.meta.dir}/..`;
 const dir = await mkdtemp(join(tmpdir(), "telemetry-bench-"));

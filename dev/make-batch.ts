@@ -42,7 +42,7 @@ export function makeBatch(records: readonly TestRecord[], rejected: readonly Rej
   return builder.build();
 }
 
-/** A message with a batch; its source is named after its id by default. */
+/** A message with a batch; by default, the message's id also names its source. */
 export function messageOf(
   id: string,
   batch: RecordBatch,

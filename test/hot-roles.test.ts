@@ -54,7 +54,7 @@ async function ask(url: string, path: string): Promise<Answer> {
   return { status: response.status, body: (await response.json()) as Answer["body"] };
 }
 
-/** The pauses between retries delay the detection of an etcd or a database that has recovered. */
+/** How long a test waits for a state: the pauses between retries delay the detection of a server that has recovered. */
 const recoveryMs = 40_000;
 const until = (check: () => Promise<boolean>): Promise<true> => untilTrue(check, { timeoutMs: recoveryMs });
 
@@ -66,7 +66,7 @@ async function newestMs(url: string): Promise<number> {
   return Date.parse(body.data?.[0]?.timestamp ?? "");
 }
 
-test("without the database, running and new gateways serve hierarchy and newest records; everything recovers with it", async () => {
+test("without the database, running and new gateways serve hierarchy and newest records; everything recovers when the database does", async () => {
   start("collector");
   start("streamer");
   const url = await urlOf(start("gateway"));
@@ -95,7 +95,7 @@ test("without the database, running and new gateways serve hierarchy and newest 
   }
 }, 180_000);
 
-test("without etcd, running and new gateways serve history and an older state of the fleet; newest records continue with it", async () => {
+test("without etcd, running and new gateways serve history and an older state of the fleet; new records arrive again when etcd recovers", async () => {
   start("collector");
   start("streamer");
   const url = await urlOf(start("gateway"));

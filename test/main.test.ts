@@ -19,7 +19,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-test("without settings it shows a live simulated fleet, and SIGTERM ends it cleanly with everything stored", async () => {
+test("without an input in the settings, the pipeline serves a simulated fleet; SIGTERM ends it with status 0", async () => {
   const pipeline = start("live", { SIM_INTERVAL: "100ms" });
   const url = await urlOf(pipeline);
   const gpuCount = async (): Promise<number> =>
@@ -31,7 +31,7 @@ test("without settings it shows a live simulated fleet, and SIGTERM ends it clea
   expect(pipeline.output()).toContain("stopped");
 });
 
-test("a second process on the same DATA_DIR names the process that uses it, and exits 1", async () => {
+test("a second process with the same DATA_DIR names the process that uses the folder, and exits with 1", async () => {
   const first = start("shared", { ROLE: "gateway" });
   await urlOf(first);
   const second = start("shared", { ROLE: "gateway" });
@@ -41,7 +41,7 @@ test("a second process on the same DATA_DIR names the process that uses it, and 
   expect(first.subprocess.exitCode).toBe(0);
 });
 
-test("an error in the configuration ends it with status 1 before anything starts", async () => {
+test("errors in the configuration end the process with status 1 before it creates its data folder", async () => {
   const pipeline = start("faulty", { PORT: "http", BATCH_SIZE: "0" });
   expect(await pipeline.subprocess.exited).toBe(1);
   expect(pipeline.output()).toContain("PORT=http is not usable");
@@ -49,14 +49,14 @@ test("an error in the configuration ends it with status 1 before anything starts
   expect(existsSync(join(dir, "faulty"))).toBe(false);
 });
 
-test("a CSV file that does not exist ends it with status 1 and names the file, before a store is opened", async () => {
+test("a CSV file that does not exist ends the process with status 1 before a store is opened; the output names the file", async () => {
   const pipeline = start("no-file", { CSV_FILE: join(dir, "nowhere.csv") });
   expect(await pipeline.subprocess.exited).toBe(1);
   expect(pipeline.output()).toContain("nowhere.csv");
   expect(existsSync(join(dir, "no-file"))).toBe(false);
 });
 
-test("a port that is in use ends it with status 1 and names the port", async () => {
+test("a port that is in use ends the process with status 1; the output names the port", async () => {
   const occupied = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
   const pipeline = start("taken", { PORT: String(occupied.port), ROLE: "gateway" });
   expect(await pipeline.subprocess.exited).toBe(1);
@@ -64,7 +64,7 @@ test("a port that is in use ends it with status 1 and names the port", async () 
   await occupied.stop(true);
 });
 
-test("a port that another pipeline listens on ends it with status 1 and names the port", async () => {
+test("a port that another pipeline listens on ends the process with status 1; the output names the port", async () => {
   const first = start("first", { ROLE: "gateway" });
   const { port } = new URL(await urlOf(first));
   const second = start("second", { PORT: port, ROLE: "gateway" });

@@ -3,8 +3,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import manifest from "../package.json";
 
-// docs/architecture.md has tables of the rooms and of the packages: they name everything that exists, and nothing else. When a
-// planned room gets its folder, its row moves from "Planned rooms" to the table of rooms.
+// docs/architecture.md has tables of the rooms and of the packages: apart from the table of planned rooms, they name everything
+// that exists, and nothing else. When a planned room gets its folder, its row moves from "Planned rooms" to the table of rooms.
 
 const root = join(import.meta.dir, "..");
 const page = readFileSync(join(root, "docs/architecture.md"), "utf8");

@@ -8,20 +8,20 @@ import { until, type UntilOptions } from "../../dev/until.ts";
 /** The time and the resources that an import used. */
 export interface ImportResult {
   readonly seconds: number;
-  /** The usage of all processes, including databases. */
+  /** The usage of all processes, including databases. Its processor time counts from the streamer's start. */
   readonly all: Usage;
-  /** The usage of the program's own processes. */
+  /** The usage of the program's own processes, since each started. */
   readonly own: Usage;
   readonly bytesPerSample: number;
 }
 
 const root = `${import.meta.dir}/../..`;
-/** The options of the wait for the last row, for both sides. */
+/** The options of waiting for the import's last row, for our pipeline and for its peer. */
 export const untilStored: UntilOptions = { timeoutMs: 300_000, everyMs: 50 };
 
-/** Imports a file through a streamer, etcd and collectors into TimescaleDB, all of it durable. The clock runs from the streamer's
- *  start until the last row can be queried.
- *  @throws Error if samples are still missing after five minutes */
+/** Imports a file through a streamer, etcd and collectors into TimescaleDB, all of them durable. The time is measured
+ *  from the streamer's start until every sample is stored.
+ *  @throws Error if the schema or samples are still missing after five minutes */
 export async function importByPipeline({ path, samples }: Input, collectors: number): Promise<ImportResult> {
   const [etcd, database] = await Promise.all([startEtcd({ members: 1 }), startPostgres()]);
   const sql = postgres(database.url, { max: 1, onnotice: () => undefined });

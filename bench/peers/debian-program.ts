@@ -6,7 +6,7 @@ const cacheFolder = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache")
 
 /** A program from a Debian package, downloaded once into the cache.
  *  @returns its path
- *  @throws Error with one sentence if it cannot be downloaded */
+ *  @throws Error if it cannot be downloaded or unpacked */
 export async function debianProgram(packageName: string, program: string): Promise<string> {
   const folder = join(cacheFolder, packageName);
   const path = join(folder, "usr/bin", program);

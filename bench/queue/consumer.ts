@@ -6,7 +6,7 @@ import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
 import { print } from "../support/output.ts";
 
 // A collector without a store: claims, decodes, validates, acknowledges. bench/queue.ts starts it as a separate
-// process. It prints the count after every hundred messages. With `holds`, each worker claims,
+// process. It prints the number of acknowledged messages whenever it passes a hundred. With `holds`, each worker claims,
 // prints a line, and holds the messages until the process is killed.
 
 const [endpoints = "", topic = "", workers = "16", leaseSeconds = "30", decodes = "true", holds = "false"] =

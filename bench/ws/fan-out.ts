@@ -1,6 +1,6 @@
 import type { Subprocess } from "bun";
 
-/** The rate of sent messages, by the clock and by the server's processor time. */
+/** The rate of sent messages, per second and per second of the server's processor time. */
 export interface FanOutRate {
   readonly messagesPerSecond: number;
   readonly messagesPerCpuSecond: number;
@@ -55,7 +55,7 @@ class Child {
   }
 }
 
-/** Publishes to subscribers of one GPU each, for a few seconds, as fast as they read. */
+/** Publishes to subscribers of one GPU each, as fast as they read: a second to warm up, then the measured `seconds`. */
 export async function fanOut(kind: FanOutKind, { subscribers, gpus, perTurn, seconds }: Load): Promise<FanOutRate> {
   const server = new Child("fan-out-server.ts", [kind, gpus]);
   const { port } = (await server.answer()) as { port: number };

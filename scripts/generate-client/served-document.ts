@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 const root = resolve(import.meta.dir, "../..");
 
 /** The OpenAPI document of this checkout. Starts a gateway on a free port with an empty data folder, and stops it.
- *  @throws Error with the gateway's output, if it does not start */
+ *  @throws Error if the gateway does not start (with its standard error), or does not answer with the document */
 export async function servedDocument(): Promise<string> {
   const dataDir = await mkdtemp(join(tmpdir(), "telemetry-document-"));
   const gateway = Bun.spawn([process.execPath, "src/main.ts"], {
@@ -32,7 +32,7 @@ export async function servedDocument(): Promise<string> {
   }
 }
 
-/** @returns the URL that the gateway prints; undefined if it ends before */
+/** @returns the URL that the gateway prints; undefined if the output ends without one */
 async function urlIn(output: ReadableStream<Uint8Array>): Promise<string | undefined> {
   const decoder = new TextDecoder();
   let text = "";

@@ -19,7 +19,8 @@ const settings: readonly Setting[] = Object.entries(configSchema.properties).map
 }));
 
 /** Reads the configuration from an environment.
- *  @throws InvalidConfig with every error; each names the variable, its value and what would be right */
+ *  @throws InvalidConfig with an error for each unusable variable; if all are usable, with an error for each contradiction
+ *  between them */
 export function parseConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const errors: string[] = [];
   const values: Record<string, unknown> = {};

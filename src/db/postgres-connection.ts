@@ -18,12 +18,12 @@ const connectTimeoutSeconds = 5;
 /** The time until the first probe. Probes notice a connection that was cut off silently, and keep firewalls from closing an
  *  idle one. */
 const keepAliveSeconds = 10;
-/** The time for closing the connection to a server that may not answer. */
+/** How long closing a connection waits for a server that may not answer. */
 const endTimeoutSeconds = 1;
 
 /** One connection to PostgreSQL: it connects at its first statement, and never reconnects.
  *
- *  NEW -statement-> OPEN -lost, destroy or end-> ENDED
+ *  NEW -first statement-> OPEN; NEW, OPEN -lost, destroy or end-> ENDED
  *
  *  The pool of postgres.js is not used. When it loses a connection within `sql.begin`, it writes a rollback to the closed
  *  socket, which throws an exception that cannot be caught. After it has reconnected, the rest of a transaction would run as
@@ -63,7 +63,7 @@ export class PostgresConnection implements SqlTransaction {
     this.begin = perTransaction ? ["begin", ...local].join("; ") : "begin";
   }
 
-  /** False once it was lost or ended. */
+  /** False once the connection was lost or ended. */
   get isUsable(): boolean {
     return !this.hasEnded;
   }
@@ -91,7 +91,7 @@ export class PostgresConnection implements SqlTransaction {
     return true;
   }
 
-  /** Commits what `work` did when it resolves, undoes it when it throws. */
+  /** Commits the statements of `work` when it resolves, undoes them when it throws. */
   async transaction<T>(work: () => Promise<T>): Promise<T> {
     await this.query(this.begin);
     try {

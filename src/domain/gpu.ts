@@ -47,7 +47,8 @@ export function completed<Incoming extends Attributes>(incoming: Incoming, exist
   };
 }
 
-/** True if the completed incoming attributes equal the existing ones. This is the usual case, so it creates no object. */
+/** True if the completed incoming attributes equal the existing ones. This is the usual case, so the
+ *  comparison creates no object. */
 export function addsNothing(existing: Attributes, incoming: Attributes): boolean {
   if (existing === incoming) return true;
   const isCovered = (name: "device" | "modelName" | "driverVersion"): boolean =>

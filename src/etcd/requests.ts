@@ -1,6 +1,6 @@
 import type { ICompare, IRequestOp } from "etcd3";
 
-// Each function makes one comparison or operation of a transaction; keys are texts.
+// Comparisons and operations for etcd's transactions, with keys as texts.
 
 /** The most operations that etcd accepts in one transaction (the default of its --max-txn-ops). A nested transaction counts as
  *  one operation, and may contain as many as are left. */
@@ -18,12 +18,12 @@ export function isAbsent(key: string): ICompare {
   return { key: Buffer.from(key), target: "Version", result: "Equal", version: 0 };
 }
 
-/** True if the key was created at that revision: false once it was deleted and created again. */
+/** True if the key was created at that revision: false once it was deleted, even if it was created again. */
 export function wasCreatedAt(key: string, revision: string): ICompare {
   return { key: Buffer.from(key), target: "Create", result: "Equal", create_revision: revision };
 }
 
-/** True if the key was not written after that revision. */
+/** True if the key was last written at that revision; for revision 0, if the key does not exist. */
 export function isUnchangedSince(key: string, revision: string): ICompare {
   return { key: Buffer.from(key), target: "Mod", result: "Equal", mod_revision: revision };
 }

@@ -1,4 +1,4 @@
-/** A first-in-first-out queue; each call takes constant time (an array's shift moves every element). */
+/** A first-in-first-out queue; `push` and `shift` take constant time on average (an array's shift moves every element). */
 export class Fifo<T> {
   private items: (T | undefined)[] = [];
   private head = 0;

@@ -9,7 +9,7 @@ import type { LiveSource, ReplayableSource } from "../pipeline/source/source.ts"
 interface SourceParts {
   readonly clock: Clock;
   readonly log: Logger;
-  /** Undefined if no other process plays the file. */
+  /** Undefined without etcd: no other process then plays the file. */
   readonly rounds: EtcdRounds | undefined;
 }
 
@@ -23,7 +23,7 @@ export type StreamedInput =
     }
   | { readonly kind: "live"; readonly source: LiveSource };
 
-/** Rows of one instant that stay in one batch at any BATCH_SIZE: enough for a scrape of about 5,000 GPUs. */
+/** The most rows of one instant that stay in one batch at any BATCH_SIZE: enough for a scrape of about 5,000 GPUs. */
 const batchMaxRows = 100_000;
 
 /** Opens the configured input: CSV_FILE, or the simulated fleet if CSV_FILE is not set.

@@ -24,7 +24,7 @@ export class SharedStore {
   }
 
   /** Opens the store for a role that cannot work without it.
-   *  @throws DataDirUnusable, StoreUnavailable */
+   *  @throws as `openPGliteStore` and `openPostgresStore` do */
   async open(): Promise<OpenStore> {
     const { databaseUrl: url, dataDir } = this.config;
     this.opened ??= await (url === undefined ? openPGliteStore({ dataDir }) : this.openPostgres(url));
@@ -32,7 +32,8 @@ export class SharedStore {
   }
 
   /** Opens the store for a role that can work without it: a database that does not answer is retried while the process
-   *  runs. Roles that need the store must open it first. */
+   *  runs. Roles that need the store must open it first.
+   *  @throws as `openPGliteStore` and `openLatePostgresStore` do */
   async openLate(): Promise<OpenStore> {
     const { databaseUrl: url } = this.config;
     if (url === undefined) return this.open();

@@ -23,7 +23,7 @@ export function messageOf({ range, batch }: RangeBatch): NewMessage {
   return { ...encodeBatch(batch), idempotencyKey, traceId: "contract", count: batch.recordCount, source: range };
 }
 
-/** Claims and reads until nothing is left. @returns the start and end of each batch */
+/** Claims and reads until nothing is left. @returns the start and end of each batch, in order */
 export async function readAll(
   { source, settle }: OpenRangeAssignment,
   assignment: RangeAssignment,
@@ -39,7 +39,7 @@ export async function readAll(
   return ranges.sort(([a], [b]) => a - b);
 }
 
-/** True if the ranges cover the whole source, each byte once. */
+/** True if the ranges, which are in order, cover the whole source, each byte once. */
 export function isWhole(source: ReplayableSource, ranges: readonly (readonly [number, number])[]): boolean {
   let at = source.whole.from.offset;
   for (const [from, to] of ranges) {
@@ -83,7 +83,7 @@ export function exerciseRangeAssignment(name: string, open: () => Promise<OpenRa
       await later.close();
     });
 
-    test("an abort ends a claim, and a second close does nothing", async () => {
+    test("a claim with an aborted signal gives no range, and a second close does nothing", async () => {
       opened = await open();
       expect(await opened.assignment.claim(opened.source, AbortSignal.abort())).toBeUndefined();
       await opened.assignment.close();

@@ -32,7 +32,7 @@ const callsOf = ({ store, queries, retention }: OpenStore): Promise<unknown>[] =
   retention.deleteOlder({ raw: 1, "1m": 0, "1h": 0 }),
 ];
 
-test("a database that does not answer makes every call unavailable, until it answers", async () => {
+test("while a database does not answer at the start, every call throws StoreUnavailable", async () => {
   const url = await createDatabase(server, "late");
   await server.kill();
   const clock = new ManualClock();
@@ -55,7 +55,7 @@ test("a database that does not answer makes every call unavailable, until it ans
   await expect(opened.store.ping()).rejects.toMatchObject({ code: "store_unavailable" });
 });
 
-test("an error that a person has to fix ends the opening, unless the database did not answer first", async () => {
+test("an older schema fails the opening; if the database did not answer at first, the opening is retried until the schema is migrated", async () => {
   const url = await createDatabase(server, "behind");
   const open = (clock: ManualClock) => openLatePostgresStore({ url, migrate: false }, { clock, log });
   await expect(open(new ManualClock())).rejects.toMatchObject({ code: "schema_behind" });
@@ -77,7 +77,7 @@ test("an error that a person has to fix ends the opening, unless the database di
   await opened.close();
 });
 
-test("closing ends the attempts", async () => {
+test("closing ends the attempts to reach the database", async () => {
   const url = await createDatabase(server, "never");
   await server.kill();
   const clock = new ManualClock();

@@ -64,7 +64,7 @@ describe("in etcd", () => {
   const record = (at: number, more: Parameters<typeof gpuAt>[2] = {}, gpuId = 0) =>
     hotBatch([{ gpu: gpuAt("host a", gpuId, more), timeMs: t0 + at, metrics: { temperature: at } }]);
 
-  test("the keys form a readable hierarchy, and a GPU's document is written only if it is new or changed", async () => {
+  test("the keys form a readable hierarchy, and a GPU's document is written only when the GPU is new or its attributes change", async () => {
     await emptyEtcd();
     const tier = openTier();
     await tier.write(record(0));
@@ -111,7 +111,7 @@ describe("in etcd", () => {
     });
   });
 
-  test("a slot's document is deleted when its board moves, or names the board that replaced it", async () => {
+  test("when a board leaves a slot, the slot's document is deleted or names the board that replaced it", async () => {
     await emptyEtcd();
     const [one, two] = [openTier(), openTier()];
     const board = { uuid: "GPU-moving" };
@@ -128,7 +128,7 @@ describe("in etcd", () => {
     expect(await keys(slots)).toEqual([`${slots}1`, `${slots}7`]);
   });
 
-  test("data expires after its window, and a gateway still has the newest record", async () => {
+  test("data expires after its window, and a follower still has the newest record", async () => {
     await emptyEtcd();
     const tier = openTier({ windowSeconds: 1 });
     const follower = new Follower(tier);
@@ -142,7 +142,7 @@ describe("in etcd", () => {
     await follower.stop();
   }, 30_000);
 
-  test("many keys share a lease, and a new lease is opened several times per window", async () => {
+  test("keys written at about the same time share a lease; before it ends, later keys get a new one", async () => {
     await emptyEtcd();
     const tier = openTier({ windowSeconds: 4 });
     const leases = async (): Promise<Set<string>> => {
@@ -159,7 +159,7 @@ describe("in etcd", () => {
     expect((await leases()).size).toBe(2);
   });
 
-  test("the oldest data is deleted early if there is too much", async () => {
+  test("data is deleted before its window ends if there is too much", async () => {
     await emptyEtcd();
     const tier = openTier({ windowMaxBytes: 2000 });
     for (let at = 0; at < 100; at += 1) await tier.write(record(at));
@@ -204,7 +204,7 @@ describe("in etcd", () => {
     await follower.stop();
   });
 
-  test("a watch whose history was compacted lists the state again, and reports the gap", async () => {
+  test("a watch whose history was compacted lists the state again, and follows it", async () => {
     await emptyEtcd();
     const privateEtcd = await startEtcd({ members: 1 });
     const writer = new EtcdClient({ endpoints: privateEtcd.endpoints });
@@ -218,7 +218,7 @@ describe("in etcd", () => {
     await member?.start();
     const other = new EtcdClient({ endpoints: privateEtcd.endpoints });
     const otherTier = openTier({ client: other });
-    // the follower is between two attempts, so it can only learn by listing what is written and compacted now
+    // the follower waits between two attempts to connect: these writes are compacted meanwhile, so it must list the state
     let revision = "0";
     for (let at = 1; at < 10; at += 1) {
       await otherTier.write(record(at)).catch(() => undefined);

@@ -8,7 +8,7 @@ import { openMemoryStore } from "../support/open-store.ts";
 exerciseTelemetryStore("PGlite", openMemoryStore);
 exerciseTelemetryQueries("PGlite", openMemoryStore);
 
-/** PGlite has one process: the other collector is the same one. */
+/** Only one process can open PGlite: both collectors of the contract use the same store. */
 let shared: Promise<OpenStore> | undefined;
 const openShared = (): Promise<OpenStore> => (shared ??= openMemoryStore());
 exerciseGpuStateHistory("PGlite", openShared, openShared);

@@ -7,7 +7,7 @@ afterAll(() => stored.close());
 
 const http = { rateLimitPerSecond: 0, trustsForwardedFor: false, corsOrigins: undefined };
 
-test("a client over its rate limit gets 429 with Retry-After; other clients and operators' paths are unaffected", async () => {
+test("a client over its rate limit gets 429 with Retry-After; other clients and /health are unaffected", async () => {
   const limits = { ...http, rateLimitPerSecond: 3, trustsForwardedFor: true };
   const gateway = gatewayOver(stored, { http: limits });
   const statusesFor = async (client: string, path: string, count: number): Promise<number[]> => {
@@ -26,7 +26,7 @@ test("a client over its rate limit gets 429 with Retry-After; other clients and 
   });
 });
 
-test("a client is identified by its address, regardless of its headers", async () => {
+test("unless X-Forwarded-For is trusted, a client is identified by its address alone", async () => {
   const { app, get } = gatewayOver(stored, { http: { ...http, rateLimitPerSecond: 2 } });
   await get("/health/live");
   app.listen({ port: 0, hostname: "127.0.0.1" });

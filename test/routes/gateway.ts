@@ -15,7 +15,7 @@ import { encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
 import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 
-/** 2025-07-18T20:42:34Z, the first second of the fleet. */
+/** 2025-07-18T20:42:34Z, the instant of the first record of `fleet`. */
 export const firstSecondMs = Date.UTC(2025, 6, 18, 20, 42, 34);
 
 /** A record to store. */
@@ -48,7 +48,7 @@ const b0 = gpuOf("alpha", "host-b", 0);
 const x0 = gpuOf("beta", "host-a", 0, { uuid: "GPU/x y+%é" });
 
 /** Two clusters. In alpha, host-a's GPU 0 has its metrics spread over four seconds, as exporters do, and host-b's GPU
- *  fell silent two minutes before; beta reported a year earlier. */
+ *  fell silent two minutes before the first of them; beta's only record is a year older. */
 export const fleet: readonly FleetRecord[] = [
   { gpu: a0, timeMs: firstSecondMs, values: { gpu_utilization: 85.5, power_draw: 320.1 } },
   { gpu: a0, timeMs: firstSecondMs + 1000, values: { temperature: 72, memory_used_mb: 62560, memory_free_mb: 17920 } },
@@ -109,7 +109,7 @@ export async function openFleetStore(records: readonly FleetRecord[] = fleet): P
 }
 
 /** A gateway whose fleet is read from the store, as at startup.
- *  @param options replaces parts of the app */
+ *  @param options replaces parts of the gateway */
 export function gatewayOver(
   { store, queries }: Pick<FleetStore, "store" | "queries">,
   options: TestOptions = {},
@@ -160,7 +160,7 @@ export function gatewayOver(
   };
 }
 
-/** Publishes three messages to a queue; the first two become dead letters. @returns their ids, oldest first */
+/** Publishes three messages to a queue; the first two become dead letters. @returns the ids of all three, oldest first */
 export async function addTwoDeadLetters(queue: MemoryQueue): Promise<string[]> {
   const { signal } = new AbortController();
   const place = (offset: number) => ({ offset, line: offset });

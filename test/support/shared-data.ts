@@ -4,9 +4,9 @@ import { join } from "node:path";
 const reported = new Set<string>();
 const shared = join(import.meta.dir, "../../../shared");
 
-/** Looks for a file of the folder `shared` next to the checkout, which is not part of the project. When it is missing, the
- *  output reports that its tests are skipped.
- *  @returns its path; undefined when it is missing, for `test.skipIf` */
+/** Looks for a file of the folder `shared` next to the checkout, which is not part of the project. When the file is missing, the
+ *  output reports once that the tests that read it are skipped.
+ *  @returns the file's path; undefined when the file is missing, for `test.skipIf` */
 export function sharedFile(...segments: string[]): string | undefined {
   const path = join(shared, ...segments);
   if (existsSync(path)) return path;

@@ -22,7 +22,7 @@ export class GatewayUnreachable extends Error {
   override readonly name = "GatewayUnreachable";
 }
 
-/** The gateway refuses a subscription: a filter has an unknown value, or there are too many subscriptions. */
+/** The gateway refuses a subscription, for example because a filter has an unknown value. */
 export class SubscriptionRefused extends Error {
   override readonly name = "SubscriptionRefused";
   /** The values behind the message. */

@@ -4,8 +4,8 @@ import { Conditions } from "./conditions.ts";
 import { addAttributeConditions } from "./gpu-conditions.ts";
 import { bucketOf, rollupMs } from "./rollup-source.ts";
 
-/** A row of the answer. It also has the group's columns, and `{metric}_avg`, `_min`, `_max` (null if the metric has no value)
- *  and `_count`. */
+/** A row of the answer. In addition to `timeMs`, a row has the group's columns, and `{metric}_avg`, `_min`, `_max` (null if the
+ *  metric has no value) and `_count`. */
 export interface AggregateSqlRow {
   readonly timeMs: number;
 }
@@ -44,7 +44,7 @@ interface Statement {
   readonly params: readonly unknown[];
 }
 
-/** Groups by an attribute of the GPU. Groups are numbered first, so that a million rows are grouped by a number, not by
+/** Groups by cluster, host or model. Groups are numbered first, so that a million rows are grouped by a number, not by
  *  names. */
 function byPlaceStatement(filter: AggregateFilter, isMaterialized: boolean): Statement {
   const { groupBy, metrics, gpus, resolution, limit } = filter;
@@ -118,8 +118,8 @@ select t.gpu_key, ${bucket} as bucket${namespace}, ${figures.join(", ")}
 from telemetry t ${withinWholeBuckets(filter, conditions, "t.time")} group by ${keys.join(", ")}`;
 }
 
-/** Each GPU's sums by minute or hour, from the rollup. The rollup has no namespace: the one of the GPU's workload at the
- *  beginning of the minute or hour is used. */
+/** Each GPU's sums by minute or hour, from the rollups. A rollup has no namespace: the namespace of the GPU's workload
+ *  at the beginning of the minute or hour is used. */
 function sumsOfRollup(filter: AggregateFilter, conditions: Conditions): string {
   const { metrics, groupBy, resolution } = filter;
   const figures = metrics.map(

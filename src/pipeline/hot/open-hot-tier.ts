@@ -7,7 +7,7 @@ import type { HotTier } from "./hot-tier.ts";
 import { MemoryHotTier } from "./memory/memory-hot-tier.ts";
 
 /** The hot tier of this process.
- *  @param etcd shares it with other processes; undefined if this process both collects and serves */
+ *  @param options without `etcd`, only this process has the hot tier: it must both collect and serve */
 export function openHotTier(options: {
   readonly etcd: EtcdClient | undefined;
   readonly windowSeconds: number;

@@ -7,7 +7,7 @@ export interface PublishBufferOptions {
   readonly queue: Queue;
   readonly checkpoint: Checkpoint | undefined;
   readonly clock: Clock;
-  /** Ends waiting and retrying; messages that are not published by then are dropped. */
+  /** Ends waiting and retrying; messages that are not published yet are dropped, and later calls throw. */
   readonly signal: AbortSignal;
   readonly onPublished: (messages: readonly OutgoingMessage[], published: Published) => void;
   readonly onRetry: (error: unknown) => void;
@@ -17,8 +17,8 @@ export interface PublishBufferOptions {
 const waitingMaxMessages = 32;
 const waitingMaxBytes = 1024 * 1024;
 
-/** Publishes the messages of a claim in their order: one publish at a time. The next publish sends the messages that were
- *  added meanwhile. */
+/** Publishes messages in the order in which they were added, one publish at a time: each sends all messages that were added
+ *  during the previous one. */
 export class PublishBuffer {
   private waiting: OutgoingMessage[] = [];
   private waitingBytes = 0;
@@ -27,7 +27,8 @@ export class PublishBuffer {
 
   constructor(private readonly options: PublishBufferOptions) {}
 
-  /** Adds a message; waits while too many are unpublished. @throws the error of a publish that cannot be retried */
+  /** Adds a message; waits first while a publish is under way and the buffer is full.
+   *  @throws the error that ended publishing: it cannot be retried, or the signal has aborted */
   async add(outgoing: OutgoingMessage): Promise<void> {
     while (this.publishing !== undefined && this.isFull) await this.publishing;
     this.throwError();
@@ -36,7 +37,7 @@ export class PublishBuffer {
     this.publishing ??= this.publishWaiting();
   }
 
-  /** Resolves when every added message is published. @throws the error of a publish that cannot be retried */
+  /** Resolves when every added message is published. @throws as `add` does */
   async flush(): Promise<void> {
     while (this.publishing !== undefined) await this.publishing;
     this.throwError();
@@ -46,7 +47,7 @@ export class PublishBuffer {
     return this.waiting.length >= waitingMaxMessages || this.waitingBytes >= waitingMaxBytes;
   }
 
-  /** Publishes the waiting messages; if more were added meanwhile, the next `publishing` publishes them. Never rejects. */
+  /** Publishes the waiting messages, then those that were added meanwhile; after an error, drops them. Never rejects. */
   private async publishWaiting(): Promise<void> {
     const { queue, checkpoint, clock, signal, onPublished, onRetry } = this.options;
     const outgoing = this.waiting;

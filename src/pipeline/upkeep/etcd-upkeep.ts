@@ -12,32 +12,34 @@ export interface EtcdUpkeepOptions {
   readonly clock: Clock;
   /** Names this process in etcd. */
   readonly instanceId: string;
-  /** The length of the history that etcd keeps: a watch that was interrupted for longer lists its state again. */
+  /** The length of the history that etcd keeps, unless its database grows too fast: a watch that was interrupted for longer
+   *  lists its state again. */
   readonly historySeconds: number;
   readonly log: Logger;
 }
 
 const lockKey = "/maintenance/upkeep";
 const lockLeaseSeconds = 15;
-/** Growth that triggers a compaction at once: half of what a bounded queue may take. */
+/** Growth of the bytes in use that triggers a compaction at once. */
 const growthMaxBytes = 64 * 1024 * 1024;
 const intervalMs = 1000;
-/** The interval of the processes that wait to take over: all but one. */
+/** The interval of the processes that wait to take over. */
 const standbyIntervalMs = 5000;
 
-/** Keeps etcd's database small: acknowledged messages stay in etcd's history until the history is compacted. One process does
- *  this for all, the one that holds a key under its lease.
+/** Keeps etcd's database small: acknowledged messages stay in etcd's history until the history is compacted. The process
+ *  that holds the lock key under its lease does this for all.
  *
  *  If the quota is reached anyway (alarm NOSPACE), etcd refuses writes until its history is compacted, its files are
  *  defragmented and the alarm is disarmed; this service does all three. */
 export class EtcdUpkeep extends BaseService {
   private lock: LeaseSession | undefined;
   private readonly failing: RepeatedError;
-  /** Set while etcd refuses writes. */
+  /** The error to report while etcd refuses writes. */
   private outOfSpace: string | undefined;
   /** Past revisions with their times; history up to a revision older than `historySeconds` is compacted. */
   private marks: { readonly revision: string; readonly atMs: number }[] = [];
-  /** The least bytes in use since the last compaction; etcd takes a while to delete after it. */
+  /** The fewest bytes in use since the last compaction. Measured at every check, because etcd deletes compacted history only
+   *  after a while. */
   private minInUseBytes = Infinity;
 
   constructor(private readonly options: EtcdUpkeepOptions) {
@@ -77,12 +79,14 @@ export class EtcdUpkeep extends BaseService {
   private async check(): Promise<void> {
     const membersWithoutSpace = await this.options.client.membersWithoutSpace();
     const isMine = await this.isUpkeeper().catch((error: unknown) => {
-      // No lease is granted without space. If the upkeeper has just died, every process makes space.
+      // Without space, etcd grants no lease: if the upkeeper has just died, no process can replace it, and all make space.
       if (error instanceof EtcdOutOfSpace) return true;
       throw error;
     });
     if (membersWithoutSpace.length > 0) {
-      const remedy = isMine ? "compacting, defragmenting and disarming it" : "another process makes space";
+      const remedy = isMine
+        ? "this process compacts and defragments etcd, and disarms the alarm"
+        : "another process makes space";
       this.outOfSpace = `etcd is out of space (alarm NOSPACE): publishers wait; ${remedy}. If this happens again, raise --quota-backend-bytes or lower QUEUE_CAPACITY_MESSAGES.`;
       if (!isMine) return;
       await this.makeSpace(membersWithoutSpace);
@@ -99,7 +103,7 @@ export class EtcdUpkeep extends BaseService {
     if ((responses[0]?.response_range.kvs.length ?? 0) > 0) return false;
     const lease = await LeaseSession.open({ client, clock, ttlSeconds: lockLeaseSeconds });
     const taking = client.txn({ compare: [isAbsent(lockKey)], success: [put(lockKey, instanceId, lease.leaseId)] });
-    // without a response, the key may exist, and would exist as long as the lease
+    // without a response, the key may exist, and would exist as long as the lease: closing the lease deletes it
     const { succeeded } = await taking.catch(async (error: unknown) => {
       await lease.close();
       throw error;

@@ -17,8 +17,8 @@ const hotTierErrorPrefix = "the fleet's newest state is not updated";
 export interface FleetProjectionOptions {
   readonly hotTier: HotTier;
   readonly store: Pick<FleetQueries, "gpus" | "latest">;
-  /** How often the store is read again if other processes store records without writing to the hot tier; absent:
-   *  never. */
+  /** The pause between regular reads of the store, for records that other processes store without writing them to the
+   *  hot tier; absent: the store is read again only after an error or a gap. */
   readonly rereadMs?: number | undefined;
   readonly clock: Clock;
   readonly log: Logger;
@@ -29,10 +29,10 @@ const startTimeoutMs = 5000;
 /** The pause before the store is read again after an error. */
 const retryMs = 2000;
 
-/** Keeps the fleet in memory: reads it from the store once, then follows the changes of the hot tier. Either one is
- *  enough to serve clients; the other is merged when it answers.
+/** Keeps the fleet in memory: reads it from the store, and follows the changes of the hot tier. The store alone is enough
+ *  to serve clients, and so is a hot tier that is not empty; the other is merged when it answers.
  *
- *  FOLLOWING -hot tier does not answer-> INTERRUPTED (serves what it has) -it answers-> FOLLOWING
+ *  FOLLOWING -the hot tier does not answer-> INTERRUPTED (serves the last known fleet) -the hot tier answers-> FOLLOWING
  *  FOLLOWING after a gap: the store is read again, for records that were missed. */
 export class FleetProjection extends BaseService implements Fleet {
   private readonly merged = new FleetMembers();
@@ -145,7 +145,8 @@ export class FleetProjection extends BaseService implements Fleet {
     this.firstAnswers.hot.resolve();
   }
 
-  /** Reads the store until it has answered. A call during a read causes one more read. */
+  /** Reads the store until it has answered; with `rereadMs`, repeats this after each pause. Calls during a read cause one
+   *  more read. */
   private readStore(): void {
     this.mustReadAgain = true;
     this.reading ??= this.readUntilCurrent().finally(() => (this.reading = undefined));

@@ -4,7 +4,7 @@ import { EtcdOutOfSpace, EtcdUnavailable, QueryTooCostly, QueueClosed, StoreUnav
 import { ApiError, shown } from "./api-error.ts";
 import { allowedMethods, type RoutePattern } from "./route-table.ts";
 
-/** How long a client should wait if the store or the queue did not answer. */
+/** How long a client should wait after a 503: the store or the queue did not answer. */
 const retryAfterSeconds = 1;
 
 /** Renders every error response: wrong methods, unknown paths, errors of routes. Unexpected exceptions are logged;

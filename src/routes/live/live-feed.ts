@@ -6,7 +6,7 @@ import type { Fleet } from "../fleet/fleet.ts";
 export interface LiveUpdate {
   readonly gpu: StoredGpu;
   readonly record: StoredRecord;
-  /** The record of the GPU's previous update. It has the same instant if this update adds metrics. */
+  /** The record of the GPU's previous update; undefined at its first. It has the same instant if this update adds metrics. */
   readonly previous?: StoredRecord | undefined;
 }
 
@@ -94,7 +94,7 @@ function notify(candidates: Subscribers | undefined, update: LiveUpdate): void {
 }
 
 /** True if the record did not change. The fleet also replaces a member when only its GPU changed; the new member's
- *  record is then another object with the same values. */
+ *  record then shares the values of the previous record. */
 function isSame(previous: StoredRecord | undefined, record: StoredRecord): boolean {
   return (
     previous !== undefined &&

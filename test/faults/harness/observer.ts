@@ -21,11 +21,12 @@ export interface ObserverOptions {
 const catchUpMs = 20_000;
 const sampleEveryMs = 500;
 
-/** Watches a run from outside: every change of the queue in etcd's own history, and samples of the published and stored positions. */
+/** Watches a run from outside: every change of the queue in etcd's own history, and samples of the published and stored
+ *  positions. */
 export class Observer {
-  /** Violations of I3 or I4. */
+  /** Violations of the invariants I3 and I4 (docs/architecture.md). */
   readonly violations: string[] = [];
-  /** The number of samples of I4. */
+  /** The number of successful samples of I4. */
   samples = 0;
   /** Message -> the revision of the claim under which it was removed. */
   private readonly removedUnder = new Map<string, string>();
@@ -72,8 +73,8 @@ export class Observer {
     };
   }
 
-  /** I4: every published position is stored, dead or in flight. All keys of etcd are read at one revision, and the database after
-   *  it: messages that left the queue in between must be stored. */
+  /** I4: every published position is stored, dead or in flight. The keys of etcd are read at one revision, and the database
+   *  afterwards: messages that left the queue in between must be stored. */
   private async sample(): Promise<void> {
     const { etcd, queue, checkpoints, database } = this.options;
     const { responses } = await etcd.txn({
@@ -106,7 +107,7 @@ export class Observer {
   }
 
   async close(): Promise<void> {
-    // the loop below reports what is still missing
+    // the loop below reports acknowledged messages whose removal is still missing
     await until(() => this.hasSeenAll(), { timeoutMs: catchUpMs }).catch(() => undefined);
     await this.watch.close();
     for (const claim of this.acknowledged) {

@@ -10,7 +10,7 @@ interface Answer {
 
 type Ask = (query: string, variables?: Record<string, unknown>) => Promise<Answer>;
 
-/** Sends operations by POST. */
+/** @returns a function that sends an operation by POST */
 function asker(gateway: TestGateway): Ask {
   return async (query, variables) => {
     const body = JSON.stringify({ query, ...(variables === undefined ? {} : { variables }) });
@@ -31,7 +31,7 @@ afterAll(() => stored.close());
 
 const codeOf = ({ errors }: Answer): unknown => errors?.[0]?.extensions["code"];
 
-describe("the hierarchy", () => {
+describe("a query", () => {
   test("leads from clusters to records, and back up", async () => {
     const { data, errors } = await ask(`{
       clusters { id gpuCount hosts { hostname gpus { uuid telemetry(limit: 2) { timestamp temperature } } } }
@@ -63,7 +63,7 @@ describe("the hierarchy", () => {
     });
   });
 
-  test("filters, pages, aggregates and the quarantine answer as REST does", async () => {
+  test("gets filtered lists, pages, aggregates and the quarantine", async () => {
     const { data, errors } = await ask(`{
       gpus(clusterId: "alpha", status: active) { uuid }
       gpuPage(limit: 2) { totalCount nextCursor gpus { uuid } }
@@ -125,7 +125,11 @@ describe("an operation that fails", () => {
       `{ ${Array.from({ length: 31 }, (_, at) => `a${at}: gpus { uuid }`).join(" ")} }`,
       "OPERATION_TOO_LARGE",
     ],
-    ["too deep", `{ gpus { ${"host { gpus { ".repeat(9)} uuid ${"} }".repeat(9)} } }`, "OPERATION_TOO_LARGE"],
+    [
+      "fields nested too deeply",
+      `{ gpus { ${"host { gpus { ".repeat(9)} uuid ${"} }".repeat(9)} } }`,
+      "OPERATION_TOO_LARGE",
+    ],
     ["the same field too often", `{ gpus { ${"uuid ".repeat(1900)} } }`, "OPERATION_TOO_LARGE"],
     ["too many tokens", `{ gpus { ${"uuid ".repeat(3000)} } }`, "OPERATION_TOO_LARGE"],
     ["an unknown dead letter", 'mutation { redriveDeadLetter(id: "none") { id } }', "NOT_FOUND"],
@@ -136,79 +140,79 @@ describe("an operation that fails", () => {
       expect([codeOf(answer), answer.errors?.[0]?.message]).toEqual([code, expect.any(String)]);
     });
   }
+});
 
-  test("without the store, history has an error and the fleet is still answered", async () => {
-    const orphanStore = await openFleetStore();
-    const orphan = gatewayOver(orphanStore);
-    await orphan.get("/health/live");
-    await orphanStore.close();
-    const askOrphan = asker(orphan);
-    expect(codeOf(await askOrphan("{ telemetry { resolution } }"))).toBe("SERVICE_UNAVAILABLE");
-    expect((await askOrphan("{ gpus { uuid } }")).data).toMatchObject({ gpus: [{}, {}, {}, {}] });
-  });
+test("without the store, history has an error and the fleet is still answered", async () => {
+  const orphanStore = await openFleetStore();
+  const orphan = gatewayOver(orphanStore);
+  await orphan.get("/health/live");
+  await orphanStore.close();
+  const askOrphan = asker(orphan);
+  expect(codeOf(await askOrphan("{ telemetry { resolution } }"))).toBe("SERVICE_UNAVAILABLE");
+  expect((await askOrphan("{ gpus { uuid } }")).data).toMatchObject({ gpus: [{}, {}, {}, {}] });
+});
 
-  test("introspection and GraphiQL can be switched off", async () => {
-    const closed = gatewayOver(stored, { graphql: { introspection: false, graphiql: false } });
-    expect(codeOf(await asker(closed)("{ __schema { types { name } } }"))).toBe("GRAPHQL_VALIDATION_FAILED");
-    expect((await asker(closed)("{ gpus { uuidd } }")).errors?.[0]?.message).not.toContain("Did you mean");
-    const browser = { headers: { accept: "text/html" } };
-    expect(await (await closed.get("/graphql", browser)).text()).not.toContain("GraphiQL");
-    const page = await (await gateway.get("/graphql", browser)).text();
-    expect(page).toContain("GraphiQL");
-    expect(page).not.toMatch(/<(?:script|link)[^>]+https?:\/\//);
-    const guarded = (await gateway.get("/graphql", browser)).headers.get("content-security-policy");
-    expect(guarded).toContain("default-src 'none'");
-  });
+test("introspection and GraphiQL can be switched off; GraphiQL's page loads nothing from other servers", async () => {
+  const closed = gatewayOver(stored, { graphql: { introspection: false, graphiql: false } });
+  expect(codeOf(await asker(closed)("{ __schema { types { name } } }"))).toBe("GRAPHQL_VALIDATION_FAILED");
+  expect((await asker(closed)("{ gpus { uuidd } }")).errors?.[0]?.message).not.toContain("Did you mean");
+  const browser = { headers: { accept: "text/html" } };
+  expect(await (await closed.get("/graphql", browser)).text()).not.toContain("GraphiQL");
+  const page = await (await gateway.get("/graphql", browser)).text();
+  expect(page).toContain("GraphiQL");
+  expect(page).not.toMatch(/<(?:script|link)[^>]+https?:\/\//);
+  const guarded = (await gateway.get("/graphql", browser)).headers.get("content-security-policy");
+  expect(guarded).toContain("default-src 'none'");
+});
 
-  test("any request gets an answer whose errors do not disclose the server's internals", async () => {
-    const word = fc.constantFrom(
-      "{",
-      "}",
-      "gpus",
-      "gpu",
-      "uuid",
-      "(",
-      ")",
-      ":",
-      '"x"',
-      "limit",
-      "-1",
-      "...",
-      "on",
-      "Gpu",
-      "query",
-      "$a",
-      "@skip",
-      "__schema",
-      "telemetry",
-    );
-    const queries = fc.oneof(
-      fc.string(),
-      fc.array(word, { maxLength: 30 }).map((words) => words.join(" ")),
-    );
-    await fc.assert(
-      fc.asyncProperty(queries, fc.oneof(fc.jsonValue(), fc.constant(undefined)), async (query, variables) => {
-        const body = JSON.stringify({ query, variables });
-        const response = await gateway.get("/graphql", {
-          method: "POST",
-          headers: { "content-type": "application/json" },
-          body,
-        });
-        expect([200, 400]).toContain(response.status);
-        const { errors = [] } = (await response.json()) as Answer;
-        for (const { extensions } of errors) expect(extensions["code"]).not.toBe("INTERNAL_SERVER_ERROR");
-      }),
-      { numRuns: 300 },
-    );
-    expect(gateway.logged.filter((line) => line.includes("GraphQL operation failed"))).toEqual([]);
-  }, 60_000);
+test("any request is answered with 200 or 400, and never causes an internal error", async () => {
+  const word = fc.constantFrom(
+    "{",
+    "}",
+    "gpus",
+    "gpu",
+    "uuid",
+    "(",
+    ")",
+    ":",
+    '"x"',
+    "limit",
+    "-1",
+    "...",
+    "on",
+    "Gpu",
+    "query",
+    "$a",
+    "@skip",
+    "__schema",
+    "telemetry",
+  );
+  const queries = fc.oneof(
+    fc.string(),
+    fc.array(word, { maxLength: 30 }).map((words) => words.join(" ")),
+  );
+  await fc.assert(
+    fc.asyncProperty(queries, fc.oneof(fc.jsonValue(), fc.constant(undefined)), async (query, variables) => {
+      const body = JSON.stringify({ query, variables });
+      const response = await gateway.get("/graphql", {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body,
+      });
+      expect([200, 400]).toContain(response.status);
+      const { errors = [] } = (await response.json()) as Answer;
+      for (const { extensions } of errors) expect(extensions["code"]).not.toBe("INTERNAL_SERVER_ERROR");
+    }),
+    { numRuns: 300 },
+  );
+  expect(gateway.logged.filter((line) => line.includes("GraphQL operation failed"))).toEqual([]);
+}, 60_000);
 
-  test("has a status of its own for other types of body, and for bodies that are too long", async () => {
-    const post = (type: string, body: string) =>
-      gateway.get("/graphql", { method: "POST", headers: { "content-type": type }, body });
-    expect((await post("text/plain", "{ gpus { uuid } }")).status).toBe(415);
-    expect((await post("application/json", JSON.stringify({ query: "x".repeat(300_000) }))).status).toBe(413);
-  });
+test("a body of another type gets the status 415, and a body that is too long 413", async () => {
+  const post = (type: string, body: string) =>
+    gateway.get("/graphql", { method: "POST", headers: { "content-type": type }, body });
+  expect((await post("text/plain", "{ gpus { uuid } }")).status).toBe(415);
+  expect((await post("application/json", JSON.stringify({ query: "x".repeat(300_000) }))).status).toBe(413);
 });
 
 describe.skipIf(realCsv === undefined)("the documented queries on the real CSV", () => {

@@ -632,7 +632,7 @@ export interface components {
             last_seen_at: string;
         };
         /**
-         * @description Statistics of a cluster. The averages are over each GPU's newest value of the metric, at most 60 s older than the cluster's newest record; a metric that no GPU reports is absent.
+         * @description Statistics of a cluster. A metric's average, max and sum cover each GPU's newest value in the 60 s up to the cluster's newest record; a metric without a value in this time is absent.
          * @example {
          *       "cluster_id": "local-cluster",
          *       "host_count": 31,
@@ -675,57 +675,57 @@ export interface components {
             newest_record_at: string;
             /** @description GPU utilization (gpu_utilization), percent; absent if no GPU reports it */
             gpu_utilization?: {
-                /** @description Average over the GPUs that report it, percent */
+                /** @description Average over the GPUs that report the metric, percent */
                 average: number;
                 /** @description Highest value, percent */
                 max: number;
-                /** @description Sum over the GPUs, percent */
+                /** @description Sum over the GPUs that report the metric, percent */
                 sum: number;
-                /** @description GPUs that report it */
+                /** @description GPUs that report the metric */
                 gpu_count: number;
             };
             /** @description GPU temperature (temperature), celsius; absent if no GPU reports it */
             temperature?: {
-                /** @description Average over the GPUs that report it, celsius */
+                /** @description Average over the GPUs that report the metric, celsius */
                 average: number;
                 /** @description Highest value, celsius */
                 max: number;
-                /** @description Sum over the GPUs, celsius */
+                /** @description Sum over the GPUs that report the metric, celsius */
                 sum: number;
-                /** @description GPUs that report it */
+                /** @description GPUs that report the metric */
                 gpu_count: number;
             };
             /** @description Power draw (power_draw), watts; absent if no GPU reports it */
             power_draw?: {
-                /** @description Average over the GPUs that report it, watts */
+                /** @description Average over the GPUs that report the metric, watts */
                 average: number;
                 /** @description Highest value, watts */
                 max: number;
-                /** @description Sum over the GPUs, watts */
+                /** @description Sum over the GPUs that report the metric, watts */
                 sum: number;
-                /** @description GPUs that report it */
+                /** @description GPUs that report the metric */
                 gpu_count: number;
             };
             /** @description Framebuffer memory used (memory_used_mb), MiB; absent if no GPU reports it */
             memory_used_mb?: {
-                /** @description Average over the GPUs that report it, MiB */
+                /** @description Average over the GPUs that report the metric, MiB */
                 average: number;
                 /** @description Highest value, MiB */
                 max: number;
-                /** @description Sum over the GPUs, MiB */
+                /** @description Sum over the GPUs that report the metric, MiB */
                 sum: number;
-                /** @description GPUs that report it */
+                /** @description GPUs that report the metric */
                 gpu_count: number;
             };
             /** @description Framebuffer memory used and free together (memory_used_mb + memory_free_mb), MiB; absent if no GPU reports it */
             memory_total_mb?: {
-                /** @description Average over the GPUs that report it, MiB */
+                /** @description Average over the GPUs that report the metric, MiB */
                 average: number;
                 /** @description Highest value, MiB */
                 max: number;
-                /** @description Sum over the GPUs, MiB */
+                /** @description Sum over the GPUs that report the metric, MiB */
                 sum: number;
-                /** @description GPUs that report it */
+                /** @description GPUs that report the metric */
                 gpu_count: number;
             };
         };

@@ -9,7 +9,7 @@ import { hotKeys, kindOfKey } from "./hot-keys.ts";
 /** A cached GPU, with its state as of the newest record written or read. */
 interface CachedGpu {
   readonly state: GpuState;
-  /** The slot whose document names the board; undefined if none does. */
+  /** The slot whose document names the board; undefined if no slot's document does. */
   readonly slot: string | undefined;
 }
 
@@ -27,11 +27,11 @@ export interface GpuPlan {
   readonly slot: string;
   /** Undefined if the documents do not change. */
   readonly write: SlotWrite | undefined;
-  /** True if the record is written to the host's data: no newer one is cached. */
+  /** True if the record is written to the host's data: no newer record of the GPU is cached. */
   readonly writesRecord: boolean;
-  /** True if another board holds the slot: the record then carries the GPU's attributes. */
+  /** True if another board holds or gets the slot: the record then carries the GPU's attributes. */
   readonly isDisplaced: boolean;
-  /** True if the GPU's documents must be read again before writing. */
+  /** True if the GPU's documents must be read before this plan is carried out, unless the flush has read them already. */
   readonly mustReread: boolean;
 }
 
@@ -39,7 +39,7 @@ export interface GpuPlan {
 interface SlotWrite {
   readonly compare: readonly ICompare[];
   readonly success: readonly IRequestOp[];
-  /** The slots that it writes or removes; no other write of the same transaction may change them. */
+  /** The slots whose documents this write puts or deletes; no other write of the same transaction may change them. */
   readonly slots: readonly string[];
 }
 
@@ -52,7 +52,7 @@ export class DocumentCache {
   private readonly gpus = new Map<string, CachedGpu>();
   /** The revision of each board's key, whose value names the board's slot. */
   private readonly boards = new Map<string, string>();
-  /** By host. */
+  /** By host, then by the slot's key. */
   private readonly slots = new Map<string, Map<string, CachedSlot>>();
   readonly hosts = new Set<string>();
   readonly clusters = new Set<string>();
@@ -86,7 +86,7 @@ export class DocumentCache {
     };
   }
 
-  /** True if the slot's board was seen later, or at the same instant and has the greater UUID. */
+  /** True if the slot has another board that was seen after `asOfMs`, or at that instant and has the greater UUID. */
   private isHeldByNewer(slot: string, uuid: string, asOfMs: number): boolean {
     const holder = this.slotOf(slot)?.uuid;
     if (holder === undefined || holder === uuid) return false;
@@ -174,7 +174,7 @@ export class DocumentCache {
     this.gpus.set(uuid, { state: cached.state, slot: isInSlot ? slot : undefined });
   }
 
-  /** Forgets a host whose documents were deleted from etcd. */
+  /** Forgets a host whose documents were deleted from etcd, and its cluster, so that both are written again. */
   forgetHost(host: string, cluster: string): void {
     for (const { uuid } of this.slotsOf(host).values()) this.gpus.delete(uuid);
     this.slots.delete(host);

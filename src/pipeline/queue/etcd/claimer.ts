@@ -23,7 +23,7 @@ export interface ClaimerOptions {
 /** The result of trying to claim some messages. */
 export interface ClaimOutcome {
   readonly deliveries: readonly Delivery[];
-  /** Messages that another consumer claimed first. */
+  /** The number of messages that were already claimed. */
   readonly conflicts: number;
 }
 

@@ -15,7 +15,7 @@ export class EtcdRounds {
     private readonly clock: Clock,
   ) {}
 
-  /** The round that is being played, from 0. */
+  /** The last round that was started, counted from 0; 0 also if none was. */
   async current(fileId: string): Promise<number> {
     const prefix = roundsOf(fileId);
     const { kvs } = await this.client.range({
@@ -29,7 +29,9 @@ export class EtcdRounds {
     return last === undefined ? 0 : Number(last);
   }
 
-  /** When a round started, milliseconds since the epoch. The first streamer that asks starts it now. */
+  /** When a round started, milliseconds since the epoch. The first streamer that asks starts the round now, and deletes the round
+   *  before the previous one.
+   *  @throws EtcdRefused if the key has an unreadable value */
   async startedAtMs(fileId: string, round: number): Promise<number> {
     const key = roundKey(fileId, round);
     const value = JSON.stringify({ started_at: new Date(this.clock.nowMs()).toISOString() });

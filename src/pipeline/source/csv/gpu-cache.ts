@@ -11,13 +11,15 @@ export interface GpuCells {
   readonly device: string;
   readonly modelName: string;
   readonly labels: string;
-  /** Cells of label columns, `name=value` pairs; empty in a long file. */
+  /** The names and cells of the label columns, without missing values; empty in a long file. */
   readonly labelCells: readonly (readonly [name: string, value: string])[];
 }
 
-/** The key of a GPU has about 250 characters, so the cache holds about 16,000 GPUs, or 30 MB with their objects. */
+/** The total length of the keys of `byAttributes`. A key has about 250 characters, so the cache holds about 16,000 GPUs: 30 MB
+ *  with their objects. */
 const keysMaxLength = 4 * 1024 * 1024;
-/** Rows of the same GPU and metric repeat their cells. If the cells were evicted, the labels are parsed again. */
+/** The total length of the keys of `byCells`, which saves parsing the labels again: rows of the same GPU and metric have the same
+ *  cells. */
 const cellsMaxLength = 2 * 1024 * 1024;
 
 const boundedBy = (maxSize: number): LRUCache<string, Gpu> =>

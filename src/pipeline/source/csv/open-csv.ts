@@ -14,7 +14,7 @@ export interface OpenedCsv {
   readonly layout: Layout;
   readonly start: Position;
   readonly endOffset: number;
-  /** `{basename}:{fingerprint}`: files of different content have different identities. */
+  /** `{basename}:{fingerprint}`: files of equal name, head and size have the same identity. */
   readonly identity: string;
   /** 16 hexadecimal digits made from the file's head and size. */
   readonly fingerprint: string;
@@ -69,7 +69,7 @@ export async function fingerprint(file: FileHandle, sizeBytes: number): Promise<
   return hash.digest("hex").slice(0, 16);
 }
 
-/** Reads the first line that is not blank. */
+/** Reads the first line that is not blank. @throws UnusableSource if it is not a line of CSV in UTF-8, or there is none */
 async function readHeader(
   window: FileWindow,
   path: string,

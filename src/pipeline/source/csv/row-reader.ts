@@ -39,8 +39,8 @@ export class RowReader {
     this.normalHeader = parts.layout.header.map(normalName);
   }
 
-  /** @returns the GPU, workload and metric of a long row, even if its value is missing or rejected; undefined for any other
-   *  row */
+  /** @returns the GPU, workload and metric of a long row, even if its value is missing or rejected; undefined for a wide
+   *  row, a row that reports a label, a repeated header, or a row that is rejected as a whole */
   read(fields: readonly string[], place: RowPlace): RecognizedRow | undefined {
     const { layout, builder } = this.parts;
     if (fields.length !== layout.header.length) {

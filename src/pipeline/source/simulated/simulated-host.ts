@@ -12,7 +12,7 @@ export interface HostPlan {
   readonly clusterId: string;
 }
 
-/** A host and its GPUs. It depends on seed and index alone: a larger fleet has the same host. */
+/** A host and its GPUs. They depend only on the plan: a fleet with more hosts has the same host at this index. */
 export class SimulatedHost {
   readonly hostname: string;
   readonly gpus: readonly SimulatedGpu[];

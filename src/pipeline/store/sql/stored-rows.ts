@@ -59,7 +59,7 @@ function toRollup(row: RollupRow, places: Places): StoredRollup {
   return { gpu: places.at(gpuKey, timeMs), timeMs, records, metrics: aggregatesOf(row, metricNames) };
 }
 
-/** The aggregates of some metrics in a row, without metrics that have no value. */
+/** The aggregates of the named metrics in a row, without metrics that have no value. */
 export function aggregatesOf(row: object, names: readonly string[]): Record<string, Aggregate> {
   const values = valuesOf(row);
   const present: Record<string, Aggregate> = {};

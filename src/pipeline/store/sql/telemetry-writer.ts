@@ -8,8 +8,8 @@ import { sortedRecords } from "./sorted-records.ts";
 
 /** Records per statement: limits the memory of a statement's text. */
 const recordsPerStatement = 10_000;
-/** The number of writes that are checked after one with existing records: an input that spreads records over batches continues
- *  to do so. */
+/** After a write with existing records, this many writes read first which of their records exist: an input that spreads a
+ *  record over batches usually continues to do so. */
 const checkingBatches = 32;
 
 /** The numbers of a batch's records that were new and that were merged. */
@@ -18,10 +18,10 @@ export interface WriteCounts {
   readonly merged: number;
 }
 
-/** Writes records: by COPY if all of them are new, as those of live sources are. If some exist already, an upsert merges these
- *  and takes several times as long, and the others are copied.
+/** Writes records: by COPY if all of them are new, as those of live sources are. If some exist already, the
+ *  others are copied, and an upsert, which takes several times as long, merges these.
  *
- *  COPYING -a record exists already-> CHECKING (reads first which ones exist) -32 batches without any-> COPYING */
+ *  COPYING -a record exists already-> CHECKING (reads first which ones exist) -32 writes without any-> COPYING */
 export class TelemetryWriter {
   private checksLeft = 0;
 
@@ -52,7 +52,7 @@ export class TelemetryWriter {
       columns,
       rows.filter((row) => !existing.has(row)),
     );
-    // the upsert comes first: a transaction that waits for another's row has not added a row that the other could wait for
+    // the upsert comes first: while a transaction waits for another's row, it has added no row that the other could wait for
     const counts = await upsertTelemetry(transaction, merging);
     if (await copyTelemetry(transaction, added)) return { ...counts, inserted: counts.inserted + added.gpuKeys.length };
     // another collector has stored some of the records meanwhile

@@ -40,10 +40,10 @@ interface PlanState {
 }
 
 /** Shares a source among processes. The source is divided into ranges, and the streamer that holds a range's owner key reads
- *  the range. The key is deleted when the streamer's lease ends. The range's position moves in the transaction of each
- *  publish, and only if the publisher created the owner key.
+ *  the range. The owner key is deleted when the range is finished or released, or the streamer's lease ends. Each publish
+ *  updates the range's position in its own transaction, which fails unless the publisher created the owner key.
  *
- *  A range: FREE -claim-> OWNED -finish-> READ; OWNED -release, or end of lease-> FREE, its position kept.
+ *  A range: FREE -claim-> OWNED -finish-> READ; OWNED -release, or end of lease-> FREE, with its position kept.
  *  The source: cutting -its end is reached-> cut -every range READ-> done (its ranges are removed). */
 export class EtcdAssignment implements RangeAssignment {
   private readonly lease: StreamerLease;
@@ -65,7 +65,7 @@ export class EtcdAssignment implements RangeAssignment {
     let releases: ReleaseWatch | undefined;
     try {
       while (!signal.aborted) {
-        // awaited from before the state is read, so that a range planned afterwards ends the wait
+        // requested before the state is read, so that a range that is planned after the read ends the wait
         const nextRange = this.planner.nextRange();
         const state = await this.readState(keys, source.whole.from);
         if (state.plan.state === "done") return undefined;
@@ -148,7 +148,8 @@ export class EtcdAssignment implements RangeAssignment {
     return this.lease.change((session) => this.planner.start(source, keys, session));
   }
 
-  /** Once every range is read, deletes the ranges and sets the plan to done. @returns true when nothing is left to read */
+  /** Deletes the ranges and sets the plan to done, if the plan is cut and every range is read.
+   *  @returns true if it did so; false also if another streamer was first */
   private async tryFinish(keys: CheckpointKeys, { plan, planRevision, ranges }: PlanState): Promise<boolean> {
     if (plan.state !== "cut" || !ranges.every(({ planned }) => isRead(planned))) return false;
     const done: StoredPlan = { ...plan, state: "done" };

@@ -16,7 +16,7 @@ const nameByValue: ReadonlyMap<string, string> = new Map([
   ["1h", "hour"],
 ]);
 
-/** The name of an enum's value. */
+/** GraphQL's name for a value of an enum. */
 export function valueName(value: string): string {
   return nameByValue.get(value) ?? value;
 }

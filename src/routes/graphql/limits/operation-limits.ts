@@ -38,8 +38,8 @@ interface Executed {
   readonly variableValues?: unknown;
 }
 
-/** Refuses documents and operations that would take too long, before anything is executed. This cannot be a validation
- *  rule, because an operation's size depends on its variables. */
+/** Refuses documents and operations that would take too long, before anything is executed. The check of operations
+ *  cannot be a validation rule, because an operation's size depends on its variables. */
 export function operationLimits(view: FleetView): Plugin {
   const check = ({ args }: { args: Executed }): void => checkSize(args, view);
   return {

@@ -16,7 +16,7 @@ export async function compressed(body: string | Uint8Array, encoding: Encoding):
   return new Uint8Array(bytes);
 }
 
-/** Compresses a stream. */
+/** Compresses a stream, at the coding's default level. */
 export function compressedStream(body: ReadableStream<Uint8Array>, encoding: Encoding): ReadableStream<Uint8Array> {
   // the types allow neither zstd nor byte input
   return body.pipeThrough(new CompressionStream(encoding as "gzip") as unknown as ReadableWritablePair);

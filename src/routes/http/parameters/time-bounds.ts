@@ -12,8 +12,8 @@ export function timeBounds({ start, end }: { readonly start: Text; readonly end:
 /** The values of these parameters. */
 type TimeBounds = Partial<ValuesOf<ReturnType<typeof timeBounds>>>;
 
-/** The range between two bounds, including both. Records have whole milliseconds, so a bound between two milliseconds
- *  is rounded inwards.
+/** The range between two bounds, including both; without a bound, the range is open on that side. Records have whole
+ *  milliseconds, so a bound between two milliseconds is rounded inwards.
  *  @throws InvalidParameter if the range ends before it starts */
 export function timeRangeOf({ start_time: start, end_time: end }: TimeBounds): TimeRange {
   if (start !== undefined && end !== undefined && start.ms > end.ms) {

@@ -9,10 +9,10 @@ function spread(subject: string, unit: string) {
   return Type.Optional(
     Type.Object(
       {
-        average: Type.Number({ description: `Average over the GPUs that report it, ${unit}` }),
+        average: Type.Number({ description: `Average over the GPUs that report the metric, ${unit}` }),
         max: Type.Number({ description: `Highest value, ${unit}` }),
-        sum: Type.Number({ description: `Sum over the GPUs, ${unit}` }),
-        gpu_count: wholeNumber({ minimum: 1, description: "GPUs that report it" }),
+        sum: Type.Number({ description: `Sum over the GPUs that report the metric, ${unit}` }),
+        gpu_count: wholeNumber({ minimum: 1, description: "GPUs that report the metric" }),
       },
       { additionalProperties: false, description: `${subject}, ${unit}; absent if no GPU reports it` },
     ),
@@ -48,8 +48,8 @@ export const clusterStatsSchema = Type.Object(
     $id: "ClusterStats",
     additionalProperties: false,
     description:
-      `Statistics of a cluster. The averages are over each GPU's newest value of the metric, ` +
-      `at most ${windowSeconds} s older than the cluster's newest record; a metric that no GPU reports is absent.`,
+      `Statistics of a cluster. A metric's average, max and sum cover each GPU's newest value in the ` +
+      `${windowSeconds} s up to the cluster's newest record; a metric without a value in this time is absent.`,
     examples: [
       {
         cluster_id: "local-cluster",
@@ -72,13 +72,13 @@ type Values = Readonly<Record<string, number>>;
 /** The metrics that the statistics need. */
 const requiredMetrics = ["gpu_utilization", "temperature", "power_draw", "memory_used_mb", "memory_free_mb"];
 
-/** True if these records are enough for all statistics. */
+/** True if every record has all metrics that the statistics need. */
 export function sufficeForStats(newestRecords: readonly StoredRecord[]): boolean {
   return newestRecords.every(({ metrics }) => requiredMetrics.every((name) => name in metrics));
 }
 
-/** Average, maximum and sum of each metric.
- *  @param records in time order; the last value of each GPU counts */
+/** The statistics of each metric that has a value.
+ *  @param records in time order; each GPU's last value of each metric counts */
 export function metricSpreadsOf(records: readonly StoredRecord[]): MetricSpreads {
   const valuesByGpu = new Map<string, Record<string, number>>();
   for (const { gpu, metrics } of records) {
