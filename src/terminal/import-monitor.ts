@@ -45,7 +45,7 @@ export class ImportMonitor {
     });
   }
 
-  /** Receives the events of the pipeline. */
+  /** The listener through which the monitor receives the pipeline's events. */
   listener(): PipelineListener {
     return {
       ...silentListener,

@@ -115,7 +115,7 @@ test("control characters in a name are escaped", async () => {
   expect(text).not.toContain("\u001b");
 });
 
-test("each kind of error has a message and its own exit status", async () => {
+test("each kind of error has a message; a refused command exits with 1, an unreachable gateway with 2", async () => {
   const unreachable = await run("gpus", "--url", "http://127.0.0.1:1");
   expect([unreachable.status, unreachable.errors]).toEqual([2, expect.stringContaining("got no answer")]);
   const invalidLimit = await run("gpus", "--limit", "none");

@@ -23,7 +23,7 @@ const rejected = { code: "store_rejected", retryable: false };
 const unavailable = { code: "store_unavailable", retryable: true };
 
 /** The contract of every driver of SqlClient. Each test has a table of its own.
- *  @param open opens a client of an empty database */
+ *  @param open opens a client; its database is empty at the first call */
 export function exerciseSqlClient(name: string, open: () => Promise<SqlClient>): void {
   describe(`${name} keeps the contract of an SQL client`, () => {
     let client: SqlClient;

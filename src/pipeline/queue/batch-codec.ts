@@ -32,7 +32,7 @@ export function encodeBatch(batch: RecordBatch): EncodedBatch {
 
 /** Decodes a payload of any supported schema and validates its records.
  *  @returns a batch that the store can hold; records that it cannot hold are in `rejected`
- *  @throws UndecodablePayload */
+ *  @throws UndecodablePayload if the encoding, the schema or the content is unusable */
 export function decodeBatch(encoded: EncodedBatch): RecordBatch {
   return validateBatch(decodePayload(encoded));
 }

@@ -12,7 +12,7 @@ export interface IngestMessage {
 
 /** The effect of a message on the store. */
 export interface IngestResult {
-  /** True if the message (its id or its idempotency key) was already stored; then nothing was written. */
+  /** True if the message (its id or its idempotency key) was already stored; then none of its records were written. */
   readonly duplicate: boolean;
   /** Records that were new. */
   readonly recordsInserted: number;
@@ -37,7 +37,8 @@ export interface SourceProgress {
 
 /** Stores the history: each message exactly once. */
 export interface TelemetryStore {
-  /** Stores a message's records, rejected inputs, tally and id in one transaction.
+  /** Stores a message's records, rejected inputs, tally and id in one transaction, and then the changes of its GPUs. The
+   *  changes are also stored for a duplicate: the process that stored the message may have died before this step.
    *  Two calls with the same message store it once, even if they run at the same time.
    *  @throws StoreUnavailable (the message may be stored or not; storing it again is safe), StoreRejected (nothing is stored) */
   ingest(message: IngestMessage): Promise<IngestResult>;

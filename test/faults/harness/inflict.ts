@@ -8,7 +8,8 @@ import type { Worker } from "./workers.ts";
 /** The ways to end the database: a crash, an operator's fast shutdown, an immediate shutdown. */
 export const databaseSignals = ["SIGKILL", "SIGINT", "SIGQUIT"] as const;
 
-/** Inflicts a fault, waits for its duration, and heals it. */
+/** Inflicts a fault, waits for its duration, and heals it. A process that was killed or terminated is started again by its
+ *  worker. */
 export async function inflict(fault: Fault, victims: Victims): Promise<void> {
   const { servers, workers, record } = victims;
   const worker = workers[fault.target % workers.length] as Worker;

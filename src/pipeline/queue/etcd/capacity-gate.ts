@@ -29,7 +29,7 @@ export class CapacityGate {
   }
 
   /** @returns the number of messages that may be published now, at least one
-   *  @throws the signal's reason */
+   *  @throws the signal's reason when it aborts, or the error of a failed count */
   async wait(signal: AbortSignal): Promise<number> {
     const { capacityMessages } = this.options;
     for (;;) {
