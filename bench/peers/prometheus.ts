@@ -8,7 +8,7 @@ import { freePorts } from "../../dev/servers/free-ports.ts";
 import { debianProgram } from "./debian-program.ts";
 import { until } from "../../dev/until.ts";
 
-/** A Prometheus with the samples of a file and nothing else. */
+/** A Prometheus that stores only the samples given at its start. */
 export interface Prometheus {
   readonly url: string;
   stop(): Promise<void>;

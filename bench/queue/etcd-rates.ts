@@ -133,7 +133,8 @@ function watchSize(client: EtcdClient): { stop(): Promise<number> } {
   };
 }
 
-/** One message at a time through an idle queue. @returns median milliseconds from the claim's call to the acknowledge's end */
+/** Sends one message at a time through an idle queue.
+ *  @returns median milliseconds from the call of `claim` to the end of `acknowledge` */
 export async function claimToAckMs(client: EtcdClient, payload: Uint8Array, rounds: number): Promise<number> {
   const queue = openQueue(client, "bench-latency", 30);
   const times: number[] = [];
@@ -150,7 +151,7 @@ export async function claimToAckMs(client: EtcdClient, payload: Uint8Array, roun
   return median(times);
 }
 
-/** Kills a process that holds a message. @returns the milliseconds until the message is delivered to another process */
+/** Kills a process that holds a message. @returns the milliseconds until another consumer has claimed and acknowledged it */
 export async function redeliveryMs(
   client: EtcdClient,
   endpoints: readonly string[],

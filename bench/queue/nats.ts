@@ -6,8 +6,9 @@ import { connect } from "@nats-io/transport-node";
 import { freePorts } from "../../dev/servers/free-ports.ts";
 import { trixieFolder } from "../../dev/servers/trixie.ts";
 
-/** Carries a payload through NATS JetStream (a file stream that syncs every write, like etcd): published 16 at a time,
- *  pulled and acknowledged in the same process. @returns messages per second, from publish to acknowledge */
+/** Carries a payload through NATS JetStream (a file stream that syncs every write, like etcd). Messages are published 16 at
+ *  a time, and pulled and acknowledged in the same process.
+ *  @returns messages per second, from the first publish to the last acknowledge */
 export async function natsRate(payload: Uint8Array, messages: number): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), "telemetry-nats-"));
   const [port] = (await freePorts(1)) as [number];

@@ -9,7 +9,7 @@ import {
 
 const header = "timestamp,metric_name,gpu_id,device,uuid,modelName,Hostname,container,pod,namespace,value,labels_raw\n";
 
-/** The instants to write. */
+/** The instants to write: `ticks` of them, `intervalMs` apart. */
 export interface FleetCsvOptions {
   readonly startMs: number;
   readonly intervalMs: number;

@@ -9,7 +9,7 @@ export interface ColumnDeclaration {
 
 /** Columns that hold the fields of an object, and the parts of SQL statements that name them. */
 export class ColumnList<Row extends object> {
-  /** @param declarations by field */
+  /** @param declarations the columns, by the names of the fields */
   constructor(readonly declarations: Readonly<Record<keyof Row & string, ColumnDeclaration>>) {}
 
   /** `cluster_id, hostname, ...`
@@ -69,7 +69,7 @@ export class ColumnList<Row extends object> {
   }
 }
 
-/** The columns of a GPU's attributes, in `gpus` and `gpu_attributes`: their only declaration. */
+/** The only declaration of the columns of a GPU's attributes, in `gpus` and `gpu_attributes`. */
 export const attributeColumns = new ColumnList<Attributes>({
   clusterId: { name: "cluster_id", type: "text" },
   hostname: { name: "hostname", type: "text" },

@@ -4,8 +4,8 @@ interface Waiting<Item, Result> {
   readonly reject: (error: unknown) => void;
 }
 
-/** Combines many small operations into few large ones: items submitted while a group runs
- *  form the next group, or several if there are more than `maxItems`. */
+/** Combines many small operations into few large ones: items submitted while a group runs form the next group, or several
+ *  groups if there are more than `maxItems`. */
 export class GroupCommit<Item, Result> {
   private waiting: Waiting<Item, Result>[] = [];
   private running: Promise<void> | undefined;

@@ -110,7 +110,7 @@ test("start does not throw an error that a stop causes in open", async () => {
   expect(service.steps).toEqual(["open", "close"]);
 });
 
-test("an error in run is reported, and stop still closes the service", async () => {
+test("an error that run throws is reported, and stop still closes the service", async () => {
   const service = new RecordedService();
   service.opened.resolve();
   await service.start();

@@ -29,7 +29,7 @@ test("the fast lane gives the same batches as the slow lane, with any bytes and 
   );
 });
 
-test("a learnt row with any byte replaced, inserted or left out is read as the slow lane reads it", async () => {
+test("both lanes read a learnt row in the same way after any byte of it was replaced, inserted or left out", async () => {
   // one GPU for each changed byte, all learnt before the first change: a learnt row applies to its own GPU only
   const learnt = Array.from({ length: 400 }, (_, at) => Buffer.from(exporterRow({ uuid: `GPU-${1000 + at}` })));
   const lines = [...learnt, ...learnt];
@@ -51,7 +51,7 @@ test("a learnt row with any byte replaced, inserted or left out is read as the s
   expect(fast).toEqual(slow as unknown[]);
 });
 
-test("a metric's name inside another label belongs to that label", async () => {
+test("a metric's name inside the value of another label is a part of that value", async () => {
   const rowOf = (metric: string): string => exporterRow({ metric, labels: `a=x__name__="${metric}"` });
   const path = folder.write([exporterHeader, rowOf("m1"), rowOf("m2"), rowOf("m1"), rowOf("m2"), ""].join("\n"));
   const batches = await batchesOf(await openCsvSource(path, { batchRows: 1 }));

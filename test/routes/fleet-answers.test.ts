@@ -66,7 +66,7 @@ test.each(paths)("%s has an ETag, and a client with that ETag gets 304 until the
   expect(await changed.text()).not.toBe(body);
 });
 
-test("other parameters give another answer", async () => {
+test("another limit gives another answer", async () => {
   const counts = await Promise.all(
     [1, 2, 3].map(async (limit) => (await gateway.json(`/api/v1/telemetry/latest?limit=${limit}`)).count),
   );

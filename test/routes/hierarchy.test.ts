@@ -40,7 +40,7 @@ const alpha = {
 };
 
 describe("GPUs", () => {
-  test("the list has every GPU with place, model, status and the times it was seen", async () => {
+  test("the list has every GPU with its place, model and status, and the times of its first and last record", async () => {
     const body = await gateway.json("/api/v1/gpus");
     expect(Object.keys(body)).toEqual(["success", "count", "data"]);
     expect(body).toMatchObject({ success: true, count: 4 });
@@ -89,7 +89,7 @@ describe("GPUs", () => {
 });
 
 describe("clusters", () => {
-  test("are listed by id, with counts and the newest time", async () => {
+  test("are listed by id, with counts and the time of the newest record", async () => {
     expect(await gateway.json("/api/v1/clusters")).toMatchObject({
       count: 2,
       data: [alpha, { id: "beta", gpu_count: 1 }],

@@ -3,7 +3,7 @@ import type { SqlExecutor } from "../client.ts";
 import { attributeColumns, type ColumnList, workloadColumns } from "../gpu-columns.ts";
 import { numberArray } from "./array-literal.ts";
 
-// The statements for GPUs' attributes and workloads over time, which are the same for both tables, and for the rows of `gpus`.
+// The statements for GPUs' attributes and workloads over time, each for both tables, and for the rows of `gpus`.
 
 /** The key of the lock for changes: an arbitrary number, the same for every process of this program. */
 const changesLock = 7_165_201_385;
@@ -51,15 +51,15 @@ export interface StateRow<Table extends StateTable> {
   readonly state: StateOf[Table];
 }
 
-/** GPUs, each with a span of time, milliseconds since the epoch. */
+/** GPUs, each with a span of time (milliseconds since the epoch, both ends included), in columns of the same length. */
 export interface GpuSpans {
   readonly gpuKeys: readonly number[];
   readonly firstMs: readonly number[];
   readonly lastMs: readonly number[];
 }
 
-/** Reads for each GPU the last state that begins before its span, the states that begin within the span, and the first one that
- *  begins after it; ordered by GPU and instant. */
+/** Reads for each GPU the last state that begins before its span, the states that begin within the span, and the first state
+ *  that begins after the span; ordered by GPU and instant. */
 export async function readStates<Table extends StateTable>(
   executor: SqlExecutor,
   table: Table,
@@ -121,7 +121,7 @@ where s.gpu_key = u.gpu_key and s.valid_from = to_timestamp(u.from_ms / 1000.0)`
   ]);
 }
 
-/** Writes the newest attributes into `gpus`; `recordSeen` writes the revision there. */
+/** Writes the newest attributes into `gpus`, but not the revision of the change, which `recordSeen` writes. */
 export async function setNewestAttributes(
   executor: SqlExecutor,
   rows: readonly Omit<StateRow<"gpu_attributes">, "fromMs">[],

@@ -14,7 +14,7 @@ export interface RecordPlaces {
 export interface ObservedRecord extends Workload {
   readonly gpuKey: number;
   readonly timeMs: number;
-  /** The instant of the GPU's next stored record, if it comes before the batch's next one. */
+  /** The instant of the GPU's next stored record before the batch's next record of the GPU; undefined if there is none. */
   readonly nextRecordMs: number | undefined;
 }
 
@@ -30,8 +30,8 @@ left join lateral (
   order by time limit 1) n on true
 order by o.gpu_key, o.time_ms`;
 
-/** Reads records back as they are stored, merged with those of other batches, ordered by GPU and instant. Records that have
- *  been deleted meanwhile are missing. */
+/** Reads records back as they are stored, merged with those of other batches, ordered by GPU and instant. A record that
+ *  has been deleted meanwhile is left out. */
 export async function readObservations(executor: SqlExecutor, places: RecordPlaces): Promise<ObservedRecord[]> {
   const until = places.untilMs.map((ms) => (ms === Infinity ? "infinity" : new Date(ms).toISOString()));
   const params = [numberArray(places.gpuKeys), numberArray(places.timesMs), textArray(until)];

@@ -21,15 +21,15 @@ export interface ReplayableSource {
    *  an error, when the signal aborts; the batches yielded until then are valid.
    *  @throws UnusableSource when the source can no longer be read */
   read(range: Range, signal: AbortSignal): AsyncIterable<RangeBatch>;
-  /** Divides the source, from `from` to its end, into adjacent ranges of about `rangeBytes`, in order. Each range ends where a row
-   *  ends; the last one ends at the end of the source. Ends early, without an error, when the signal aborts.
+  /** Divides the source, from `from` to its end, into adjacent ranges of about `rangeBytes`, in order. Each range ends
+   *  where a row ends; the last one ends at the end of the source. Ends early, without an error, when the signal aborts.
    *  @throws UnusableSource when the source can no longer be read */
   planRanges(from: Position, rangeBytes: number, signal: AbortSignal): AsyncIterable<Range>;
 }
 
 /** A batch of a live source. */
 export interface LiveBatch {
-  /** When the batch was read or is due, milliseconds since the epoch; several batches may share it. */
+  /** When the batch was read or is due, milliseconds since the epoch; several batches may have the same time. */
   readonly timeMs: number;
   /** Batches with the same key are the same batch: only the first is published and stored. The key names the source and the
    *  time. */

@@ -19,7 +19,7 @@ interface HistoryAnswer {
   readonly data: readonly Row[];
 }
 
-/** Rows in memory at a time, while a whole range is sent. */
+/** Rows that are read at a time while a whole range is sent. */
 const rowsAtATime = 2000;
 
 /** Answers requests for history. */
@@ -39,7 +39,7 @@ export class HistoryAnswers {
     return rowAnswer({ request, format, columns: recordColumns(requested.metrics), parts });
   }
 
-  /** The newest part of the requested history, with a cursor for the next older one. */
+  /** A page of the requested history: the newest one if no cursor is given. It has the cursor of the next older page. */
   page(gpus: GpuSelector, values: HistoryValues): Promise<HistoryAnswer> {
     return this.part(historyRequestOf(values, gpus, this.clock.nowMs()));
   }

@@ -19,7 +19,7 @@ export function rollupFor(range: TimeRange, nowMs: number): RollupResolution {
   return lengthOf(range, nowMs) <= minutesMaxMs ? "1m" : "1h";
 }
 
-/** From the first instant to the last one. */
+/** Milliseconds from the first instant of a range to its last one; a range without an end ends now. */
 function lengthOf({ fromMs, toMs }: TimeRange, nowMs: number): number {
   return (toMs === Infinity ? nowMs : toMs - 1) - fromMs;
 }

@@ -9,12 +9,12 @@ const messageMaxLength = 256 * 1024;
 
 type Subscribe = Extract<ClientMessage, { type: "subscribe" }>;
 
-/** Why a message was refused or its history was not sent; sent to the client. */
+/** The reason, for the client, why its message was refused or the history that it requested was not sent completely. */
 export interface MessageError {
   readonly code: string;
   readonly message: string;
   readonly details: Readonly<Record<string, unknown>>;
-  /** The id in the client's message, if it has one. */
+  /** The id in the client's message, shortened; absent if the message has no text as its id. */
   readonly id?: string;
 }
 
@@ -111,8 +111,8 @@ function parse(text: string): unknown {
   }
 }
 
-/** @param path such as `/filters/metrics/1`
- *  @returns such as `filters.metrics[1]` */
+/** @param path a JSON pointer such as `/filters/metrics/1`
+ *  @returns the field that it points to, such as `filters.metrics[1]` */
 function fieldOf(path: string): string {
   const segments = path.slice(1).split("/");
   return segments

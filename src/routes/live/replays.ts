@@ -15,7 +15,7 @@ const pageRecords = 500;
 /** How many replays may run at a time, and how many more may wait. */
 const runningMax = 16;
 const waitingMax = 2000;
-/** How long a replay may run, from its first query until the client has read its last page. */
+/** How long a replay may run, from its first query until its last page is sent. */
 const timeoutMs = 60_000;
 
 interface ReplaysOptions {
@@ -26,7 +26,7 @@ interface ReplaysOptions {
   readonly newestMs: (uuid: string) => number;
 }
 
-/** A subscription that requests its history, and callbacks for errors. */
+/** A subscription that requests the records since an instant, and callbacks for errors. */
 export interface Replay {
   readonly subscription: Subscription;
   readonly sinceMs: number;
@@ -104,7 +104,7 @@ export class Replays {
   }
 }
 
-/** Splits a selector that names GPUs into one selector for each GPU, because the GPUs' histories are read one after another. */
+/** Splits a selector that names GPUs into one selector for each GPU: their histories are read one after another. */
 function partsOf({ uuids, ...others }: GpuSelector): GpuSelector[] {
   return uuids === undefined ? [others] : uuids.map((uuid) => ({ ...others, uuids: [uuid] }));
 }

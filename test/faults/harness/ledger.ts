@@ -24,7 +24,8 @@ const gpuCount = 40;
 /** One of this many rows is spoiled. */
 const spoiledEvery = 401;
 
-/** Generates a file and its ledger. Values are random, so that a misplaced value differs from the one that it displaced. */
+/** Generates a file and its ledger. Values are random, so that a misplaced value is almost certain to differ from the
+ *  right one. */
 export function makeLedger(seed: number, seconds: number): Ledger {
   const random = randomFrom(seed);
   const records = new Map<string, Record<string, number>>();

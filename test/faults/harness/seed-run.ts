@@ -6,7 +6,7 @@ import { CsvSource } from "../../../src/pipeline/source/csv/csv-source.ts";
 import { CheckpointKeys } from "../../../src/pipeline/stream/assignment/checkpoint-keys.ts";
 import type { Servers } from "./fleet.ts";
 
-/** Everything that belongs to one run only: its database, its queue's topic, and its source's checkpoints. */
+/** The database, topic and checkpoints that only one run uses, and clients for them. */
 export interface SeedRun {
   readonly etcd: EtcdClient;
   readonly database: PostgresClient;
@@ -17,7 +17,7 @@ export interface SeedRun {
   close(): Promise<void>;
 }
 
-/** Creates the run's database and opens clients to look at the run from outside. */
+/** Creates the run's database, and opens clients that read the run's data from outside its processes. */
 export async function openSeedRun(servers: Servers, seed: number, csvFile: string): Promise<SeedRun> {
   const name = `run_${seed}_${Date.now().toString(36)}`;
   const admin = new PostgresClient({ url: servers.database.url, maxConnections: 1, clock: systemClock });

@@ -43,7 +43,7 @@ async function flood(gateway: LiveGateway, gpus: readonly string[], seconds: rea
 
 const gpus = Array.from({ length: 20 }, (_, index) => `GPU-${index}`);
 
-test("a client that reads again gets the newest record of each GPU, and the number of records that it missed", async () => {
+test("a client that reads again after a pause gets the newest record of each GPU, and the number of records that it missed", async () => {
   const gateway = await open();
   const reader = await LiveClient.open(gateway);
   await reader.ask({ type: "subscribe", filters: { gpu_uuid: "GPU-0" } });
@@ -165,7 +165,7 @@ test("a connection beyond WS_MAX_CONNECTIONS is refused with 503, and accepted a
   third.close();
 });
 
-test("when the gateway stops, its clients are closed with 1012 and new ones are refused", async () => {
+test("when the gateway stops, its connections are closed with 1012 and new connections are refused", async () => {
   const gateway = await open();
   const client = await LiveClient.open(gateway);
   await client.ask({ type: "subscribe" });

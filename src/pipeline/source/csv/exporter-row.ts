@@ -14,7 +14,7 @@ export interface ExporterRow {
 const identityFirstColumn = 2;
 const valueColumn = 10;
 
-/** Longer rows are too rare to be worth a template. */
+/** The longest row that is split; longer rows are too rare to be worth a template. */
 const rowMaxBytes = 4096;
 const plainMetricName = /^[A-Za-z0-9_:. -]+$/;
 const nameLabelStart = '__name__=""';

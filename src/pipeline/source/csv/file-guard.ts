@@ -9,7 +9,7 @@ export interface FileGuardOptions {
   readonly inode: number;
   /** The file's size when it was opened. */
   readonly sizeBytes: number;
-  /** Made from the file's head when it was opened. */
+  /** Made from the file's head and size when it was opened. */
   readonly fingerprint: string;
   /** Called once if the file grows. */
   readonly onGrown: (message: string) => void;

@@ -13,7 +13,7 @@ export interface DatabaseOpeningOptions {
 
 const retryMs = 2000;
 
-/** Prepares a database that may not answer yet, and repeats the attempt until it succeeds.
+/** Prepares a database that may not answer yet: attempts are repeated until one succeeds, or `stop` is called.
  *
  *  OPENING -prepared-> READY
  *  OPENING -stop-> STOPPED: no further attempt. */

@@ -18,7 +18,8 @@ import type { GpuDirectory, GpuLookup } from "./gpu-directory.ts";
 import type { ObservedGpu } from "./observed-gpus.ts";
 import { changeSpans, type Span, type StateRules } from "./state-spans.ts";
 
-/** `last_seen_at` lags by up to this time, so that rows of `gpus` are not written with every batch. */
+/** `last_seen_at` may be older than a GPU's newest record by up to this time, so that rows of `gpus` are not written with
+ *  every batch. */
 const seenLagMs = 10 * 60_000;
 
 const attributeRules: StateRules<Attributes> = { isSame: isSameAttributes, completed };
@@ -104,7 +105,8 @@ interface StatesChanged<Table extends StateTable> {
   readonly stateOf: (record: ObservedRecord, observed: ObservedGpu) => StateOf[Table];
 }
 
-/** @returns the GPUs whose newest state changed, with that state */
+/** Updates the states of one table.
+ *  @returns the GPUs whose newest state changed, with that state */
 async function changeTable<Table extends StateTable>(
   { executor, pairs, records }: Change,
   { table, rules, stateOf }: StatesChanged<Table>,

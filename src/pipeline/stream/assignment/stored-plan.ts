@@ -3,8 +3,8 @@ import { Value } from "@sinclair/typebox/value";
 import { EtcdRefused } from "../../../domain/errors.ts";
 import { type Position, positionSchema, type Range } from "../../../domain/range.ts";
 
-/** How far a source is divided into ranges: `cutting` up to `cut_to`, `cut` when all ranges are planned, `done` when all
- *  are read. */
+/** How far a source is divided into ranges. The state is `cutting` while ranges are planned only up to `cut_to`, `cut` when
+ *  all ranges are planned, and `done` when all ranges are read. */
 const storedPlan = Type.Object({
   state: Type.Union([Type.Literal("cutting"), Type.Literal("cut"), Type.Literal("done")]),
   cut_to: positionSchema,
@@ -66,7 +66,7 @@ function read<Schema extends TSchema>(schema: Schema, bytes: Buffer, name: strin
     const value: unknown = JSON.parse(bytes.toString("utf8"));
     if (Value.Check(schema, value)) return value;
   } catch {
-    // text that is not JSON is refused like JSON of another shape
+    // a text that is not JSON is refused below, like JSON of another shape
   }
   throw new EtcdRefused(
     `a source's ${name} in etcd cannot be read: ${bytes.toString("utf8").slice(0, 200)}; delete its keys under /checkpoints/ to read the source again`,

@@ -11,7 +11,7 @@ import type { Logger } from "pino";
 import { ApiError } from "../../http/api-error.ts";
 import { graphqlError } from "../../graphql-kit/graphql-errors.ts";
 
-/** Yoga's functions for one operation, with all plugins. */
+/** Yoga's functions for one operation, which apply all plugins. */
 interface Operation {
   readonly schema: GraphQLSchema;
   parse(text: string): DocumentNode | Promise<DocumentNode>;
@@ -46,7 +46,7 @@ const maxOperations = 100;
 const serviceRestart = 1012;
 
 export interface GraphqlSocketsOptions {
-  /** Called when an operation begins. */
+  /** Returns the Yoga that runs an operation; called when the operation begins. */
   readonly yoga: () => Yoga;
   readonly maxConnections: number;
   /** Aborted when the process is about to stop. */

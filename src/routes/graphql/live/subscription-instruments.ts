@@ -1,7 +1,7 @@
 import { Gauge, type Registry } from "prom-client";
 
-/** Registers instruments for the numbers of GraphQL connections and subscriptions, which are counted when
- *  the registry is read. */
+/** Registers instruments for the numbers of GraphQL connections and subscriptions, which are counted when the registry is
+ *  read. */
 export function subscriptionInstruments(
   registry: Registry,
   { connections, subscriptions }: { readonly connections: () => number; readonly subscriptions: () => number },
