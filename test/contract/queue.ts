@@ -59,6 +59,20 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
     const keysOf = (deliveries: readonly Delivery[]): string[] =>
       deliveries.map(({ envelope }) => envelope.idempotencyKey);
 
+    test("a consumer whose wait is aborted takes no wake-up from another one", async () => {
+      const { queue } = await start();
+      const waits = new AbortController();
+      const first = claim(queue);
+      const aborted = claim(queue, 1, waits.signal);
+      // both wait in this order, and later the first one waits again
+      await Bun.sleep(0);
+      waits.abort();
+      expect(await aborted).toEqual([]);
+      await Bun.sleep(0);
+      await publish(queue, "a");
+      expect(keysOf(await first)).toEqual(["a"]);
+    });
+
     test("messages are delivered oldest first, with envelope and payload as published", async () => {
       const { queue } = await start();
       await publish(queue, "one", "two", "three");

@@ -50,8 +50,8 @@ export class MemoryQueue implements Queue, DeadLetters {
   private readonly returned = new Fifo<string>();
   private readonly claimed = new Map<string, Entry>();
   private readonly deadById = new Map<string, { readonly entry: Entry; readonly letter: DeadLetter }>();
-  private readonly waitingClaims = new Fifo<() => void>();
-  private readonly waitingPublishes = new Fifo<() => void>();
+  private readonly waitingClaims = new Fifo<Waiter>();
+  private readonly waitingPublishes = new Fifo<Waiter>();
   private readonly closing = new AbortController();
   private expiryWatch: Promise<void> | undefined;
   private claims = 0;
@@ -253,11 +253,15 @@ export class MemoryQueue implements Queue, DeadLetters {
   }
 
   /** Waits until it is this caller's turn, the signal aborts, or the queue is closed. */
-  private async wait(waiters: Fifo<() => void>, signal: AbortSignal): Promise<void> {
+  private async wait(waiters: Fifo<Waiter>, signal: AbortSignal): Promise<void> {
     await new Promise<void>((resolve) => {
-      const wake = (): void => {
+      let isWaiting = true;
+      const wake = (): boolean => {
+        const wasWaiting = isWaiting;
+        isWaiting = false;
         signal.removeEventListener("abort", wake);
         resolve();
+        return wasWaiting;
       };
       waiters.push(wake);
       signal.addEventListener("abort", wake, { once: true });
@@ -271,8 +275,12 @@ export class MemoryQueue implements Queue, DeadLetters {
   }
 }
 
-function wakeNext(waiters: Fifo<() => void>): void {
-  waiters.shift()?.();
+/** Ends a caller's wait. @returns false if the caller no longer waited, because its signal had aborted */
+type Waiter = () => boolean;
+
+/** Wakes the oldest caller that still waits. */
+function wakeNext(waiters: Fifo<Waiter>): void {
+  for (let wake = waiters.shift(); wake !== undefined; wake = waiters.shift()) if (wake()) return;
 }
 
 function closedError(): QueueClosed {
