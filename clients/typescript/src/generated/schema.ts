@@ -574,7 +574,7 @@ export interface components {
              * @example 2025-07-18T20:42:34Z
              */
             timestamp: string;
-            /** @description The values that the group's GPUs share, depending on group_by: only cluster_id; both cluster_id and hostname; only uuid; only model_name; or only namespace */
+            /** @description The values that the group's GPUs share: only cluster_id; both cluster_id and hostname; only uuid; only model_name; or only namespace */
             group: {
                 [key: string]: string;
             };

@@ -20,8 +20,8 @@ export const aggregateSchema = Type.Object(
     timestamp: instant("Beginning of the minute or hour, UTC"),
     group: Type.Record(Type.String(), Type.String(), {
       description:
-        "The values that the group's GPUs share, depending on group_by: only cluster_id; both cluster_id and hostname; only uuid; " +
-        "only model_name; or only namespace",
+        "The values that the group's GPUs share: only cluster_id; both cluster_id and hostname; only uuid; only model_name; " +
+        "or only namespace",
     }),
     metrics: Type.Record(Type.String(), spreadSchema, {
       description: "Each metric by its name in the catalogue; a metric without a value is absent",
