@@ -34,7 +34,7 @@ describe("the rooms", () => {
       expect(firstCells(`room of \`${path}/\``).sort()).toEqual(foldersIn(path).sort());
     });
 
-    test(`of ${path}/ are few, and no stray file sits next to them`, () => {
+    test(`of ${path}/ are few, and no unexpected file is next to them`, () => {
       const files = readdirSync(join(root, path)).filter((name) => name.endsWith(".ts"));
       expect(files.sort()).toEqual(path === "src" ? ["app.ts", "main.ts"] : []);
       expect(foldersIn(path).length).toBeLessThanOrEqual(maxRooms);

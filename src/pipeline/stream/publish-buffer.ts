@@ -7,7 +7,7 @@ export interface PublishBufferOptions {
   readonly queue: Queue;
   readonly checkpoint: Checkpoint | undefined;
   readonly clock: Clock;
-  /** Ends waiting and retrying; messages that are not published yet are dropped, and later calls throw. */
+  /** Ends waiting and retrying; if messages are not published yet, they are dropped, and later calls throw. */
   readonly signal: AbortSignal;
   readonly onPublished: (messages: readonly OutgoingMessage[], published: Published) => void;
   readonly onRetry: (error: unknown) => void;
