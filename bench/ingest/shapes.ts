@@ -6,7 +6,7 @@ import { decodePayload, encodeBatch } from "../../src/pipeline/queue/batch-codec
 /** The shape of the records of an input. */
 export interface Shape {
   readonly name: string;
-  /** The metrics of a record, by its number. Records of the sample CSV have 2 or 3. */
+  /** The indexes of a record's metrics, by the record's number. Records of the sample CSV have 2 or 3. */
   readonly metricsOf: (record: number) => readonly number[];
   /** With fewer GPUs than records, a batch holds several instants of each GPU. */
   readonly gpusPerBatch: number;
@@ -31,7 +31,7 @@ export const shapes: readonly Shape[] = [
 
 const startMs = Date.UTC(2025, 6, 18);
 
-/** A value as an exporter writes it: an integer for most metrics, three decimals for power and others. */
+/** A value as an exporter writes it: three decimals for every third metric, an integer for the others. */
 function valueOf(metric: number, record: number): number {
   const wave = (record * 7919 + metric * 104_729) % 100_000;
   return metric % 3 === 0 ? wave / 1000 : wave;

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 export interface Usage {
   /** Processor time, including that of children that have ended, seconds. */
   readonly cpuSeconds: number;
-  /** The largest resident memory of any of them, bytes. */
+  /** The peak resident memory of the process with the highest peak, bytes. */
   readonly peakRssBytes: number;
 }
 
@@ -42,12 +42,12 @@ function peakRssOf(pid: number): number {
   return Number(kibibytes ?? 0) * 1024;
 }
 
-/** The fields after the name, which may contain spaces. */
+/** The fields of /proc/PID/stat that follow the process's name; the name may contain spaces. */
 function statOf(pid: number): string[] {
   return textOf(`/proc/${pid}/stat`).split(") ").at(-1)?.split(" ") ?? [];
 }
 
-/** Empty for a process that has ended. */
+/** The text of a file in /proc; empty if the process has ended. */
 function textOf(path: string): string {
   try {
     return readFileSync(path, "utf8");

@@ -32,8 +32,8 @@ const mountAll = `
   echo mounted
   exec sleep infinity`;
 
-/** Mounts disks in memory at the paths. A helper process holds them and ends with this one, even after kill -9; their content is
- *  then lost.
+/** Mounts disks in memory at the paths. A helper process keeps them mounted. It ends with this process, even after kill -9;
+ *  the content of the disks is then lost.
  *  @throws Error if this machine does not allow it */
 export async function mountSmallDisks(
   disks: readonly { readonly path: string; readonly bytes: number }[],
@@ -45,7 +45,7 @@ export async function mountSmallDisks(
     cwd: "/",
     env: { PATH: systemPath },
     stdio: ["ignore", "pipe", "pipe"],
-    // as for servers: an interrupt at the terminal must not reach it
+    // as for servers: an interrupt at the terminal must not reach the helper
     detached: true,
   });
   const { value } = await holder.stdout.getReader().read();
@@ -70,7 +70,7 @@ function diskAt(path: string): SmallDisk {
   };
 }
 
-/** First in large steps, then in pages. */
+/** Fills the disk, first in large steps, then in pages. */
 function fillUp(file: string): void {
   const descriptor = openSync(file, "a");
   try {

@@ -9,8 +9,8 @@ const packages = ["postgresql-17-timescaledb", "etcd-server", "etcd-client", "na
 /** The PATH of programs that are started here: root's own may lack the system folders. */
 export const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** A command prefix: the command ends with its parent, its children end with it, and no other process sees its mounts. Each of
- *  these programs replaces itself with the next one, so only the last `unshare` is a process. */
+/** A command prefix: the command ends with its parent, its children end with it, and no other process sees its mounts. Each
+ *  program of the prefix replaces itself with the next one, so that only `unshare` remains as a process. */
 export const inNamespaces = (...before: readonly string[]): string[] => [
   ...["setpriv", "--pdeathsig", "KILL", ...before],
   ...["unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"],
@@ -60,7 +60,7 @@ async function build(target: string): Promise<void> {
   const command = [...inNamespaces("flock", "--no-fork", `${target}.lock`), "--mount-proc", "sh", script];
   const builder = Bun.spawn([...command, target, packages.join(",")], {
     env: { ...process.env, PATH: systemPath },
-    // the fourth is for progress that a person should see
+    // descriptor 3 is for progress that a person should see
     stdio: ["ignore", log, log, 2],
   });
   closeSync(log);

@@ -14,7 +14,7 @@ export interface Comparison {
   readonly differenceCount: number;
 }
 
-/** Only so many differences are described; the others are counted. */
+/** At most this many differences are described; `differenceCount` counts all. */
 const maxDifferences = 20;
 
 /** The file's values of one GPU. */
@@ -25,7 +25,8 @@ interface FileGpu {
   readonly records: Map<number, Map<string, number>>;
 }
 
-/** Compares a file with the store: every value, and that neither has additional records or values.
+/** Compares a file with the store: the place, records and values of each of the file's GPUs between its first and last
+ *  record in the file, and the number of rejected inputs. Records and values that only the store has are differences too.
  *  Holds the file's values in memory (about 100 bytes per sample). */
 export async function compareFile(source: ReplayableSource, stored: StoredRecords): Promise<Comparison> {
   const gpus = new Map<string, FileGpu>();

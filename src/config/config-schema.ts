@@ -12,7 +12,7 @@ export const configSchema = Type.Object({
     form: "roles",
     default: [...roleNames],
     minItems: 1,
-    description: `Parts this process runs: all, or a comma list of ${roleNames.join(", ")}`,
+    description: `Roles that this process runs: all, or a comma list of ${roleNames.join(", ")}`,
   }),
   host: Type.String({
     env: "HOST",
@@ -82,7 +82,7 @@ export const configSchema = Type.Object({
   timestamps: Type.Optional(
     Type.Union([Type.Literal("original"), Type.Literal("now")], {
       env: "TIMESTAMPS",
-      description: "original: the file's own times; now: shifted so that it plays as if live (default with LOOP_MODE)",
+      description: "original: the file's own times; now: shifted, as if measured now (default with LOOP_MODE)",
     }),
   ),
   rateLimitSamplesPerSecond: count({
@@ -134,7 +134,7 @@ export const configSchema = Type.Object({
       form: "list",
       elements: "http://host:port or https://host:port",
       minItems: 1,
-      description: "URLs of etcd's members, http://host:2379 each; absent: the queue is in this process's memory",
+      description: "URLs of etcd's members, http://host:2379 each; absent: the queue and the hot tier are in memory",
     }),
   ),
   etcdCaFile: path("ETCD_CA_FILE", "CA certificate (PEM) of etcd's servers, for https endpoints"),
@@ -237,7 +237,7 @@ export const configSchema = Type.Object({
     minimum: 2,
     maximum: 3600,
     unit: "s",
-    description: "Time after which another collector gets the message of a silent one",
+    description: "Time after which other processes can claim the messages and ranges of a silent process",
   }),
   queueMaxAttempts: count({
     env: "QUEUE_MAX_ATTEMPTS",
@@ -252,7 +252,7 @@ export const configSchema = Type.Object({
     minimum: 5,
     maximum: 3600,
     unit: "s",
-    description: "Time that the newest records stay in etcd, for gateways that start; hosts and GPUs stay in etcd",
+    description: "Maximum time that records stay in etcd, for gateways that start; hosts and GPUs stay permanently",
   }),
   collectorWorkers: count({
     env: "COLLECTOR_WORKERS",
@@ -266,7 +266,7 @@ export const configSchema = Type.Object({
     default: 10_000,
     minimum: 1,
     maximum: 1_000_000,
-    description: "Maximum number of connections to /ws of a gateway",
+    description: "Maximum number of WebSockets to /ws that a gateway accepts, and of those to /graphql",
   }),
   wsMaxSubscriptions: count({
     env: "WS_MAX_SUBSCRIPTIONS",
@@ -279,7 +279,7 @@ export const configSchema = Type.Object({
     env: "WS_STALL_TIMEOUT",
     default: 30_000,
     minimum: 100,
-    description: "Time after which a client of /ws that does not read what is sent is disconnected",
+    description: "Time after which a client of /ws that reads nothing while messages wait is disconnected",
   }),
   wsIdleTimeoutMs: duration({
     env: "WS_IDLE_TIMEOUT",

@@ -35,7 +35,7 @@ export function joinRanges(ranges: readonly Range[]): Range[] {
   return joined;
 }
 
-/** The parts of a range that no other range covers, in order; empty ranges divide no part.
+/** The parts of `whole` that no range of `covering` covers, in order. An empty range does not divide a part.
  *  @param covering in the order of `from` */
 export function gapsIn(whole: Range, covering: readonly Range[]): Range[] {
   const gaps: Range[] = [];
@@ -50,8 +50,8 @@ export function gapsIn(whole: Range, covering: readonly Range[]): Range[] {
   return gaps;
 }
 
-/** The range of a live batch in messages and in the store: an empty range at the batch's time. It covers nothing, so the
- *  ranges of a live source never join into a range that could be read again. */
+/** The range of a live batch in messages and in the store: an empty range at the batch's time. It covers nothing: no
+ *  part of a live source can be read again. */
 export function instantRange(sourceId: string, timeMs: number): SourceRange {
   const at: Position = { offset: timeMs, line: 0 };
   return { sourceId, from: at, to: at };

@@ -5,7 +5,7 @@ const emptyTally: InputTally = { rows: 0, samples: 0, missing: 0, duplicates: 0,
 
 /** Halves the records and rejected inputs of a batch. Each half counts its own samples; the first half has all other counts
  *  (rows, missing values and so on). Together they carry the whole batch.
- *  @returns undefined if the batch has no more than one record or rejected input */
+ *  @returns undefined if the batch has at most one element, a record or a rejected input */
 export function splitBatch(batch: RecordBatch): [RecordBatch, RecordBatch] | undefined {
   const { recordCount, rejected } = batch;
   if (recordCount + rejected.length <= 1) return undefined;

@@ -4,7 +4,7 @@ import { quoted } from "./cut-text.ts";
 /** The error of a text that is not an instant. */
 export interface TimestampError {
   readonly reason: Extract<RejectReason, "invalid_timestamp" | "timestamp_out_of_range">;
-  /** One sentence with the text and what would be right. */
+  /** One sentence with the text, and an example or the years that are accepted. */
   readonly message: string;
 }
 
@@ -38,8 +38,9 @@ const lastYear = 2099;
 const earliestMs = Date.UTC(firstYear - 1, 11, 31);
 const latestMs = Date.UTC(lastYear + 2, 0, 1);
 
-/** Reads a full RFC 3339 date-time: date, T, time with seconds, zone. A day that the calendar does not have is refused.
- *  Source: https://www.rfc-editor.org/rfc/rfc3339#section-5.6 */
+/** Reads a full RFC 3339 date-time: date, T, time with seconds, zone. Days that the calendar does not have and
+ *  second 60 are refused. Source: https://www.rfc-editor.org/rfc/rfc3339#section-5.6
+ *  @returns the instant, or the reason why the text is not usable */
 export function readInstant(text: string): Instant | { readonly problem: string } {
   const match = rfc3339.exec(text);
   if (match === null) return { problem: shapeProblem(text) };
@@ -74,7 +75,7 @@ export function formatTimestamp(ms: number): string {
 }
 
 /** @param match of one of the shapes
- *  @returns the instant; a year before 100 is read as 19xx, which is out of range as well */
+ *  @returns the instant, or the reason why there is none; a year before 100 is read as 19xx, also before `firstYear` */
 function instantOf(match: RegExpExecArray): { readonly ms: number } | { readonly problem: string } {
   const [, year, , month, day, hour, minute, second, fraction = "", , sign, zoneHour = "0", zoneMinute = "0"] = match;
   if (Number(month) < 1 || Number(month) > 12) return { problem: `there is no month ${month}` };

@@ -11,10 +11,10 @@ export interface LeaseSessionOptions {
 /** The pause before a failed renewal is tried again. */
 const retryMs = 250;
 
-/** A lease that is renewed while this process runs: keys bound to it exist while the process is alive.
+/** A lease that is renewed while this process runs: keys bound to the lease exist as long as the process runs.
  *
  *  ALIVE -renewed every third of its time-> ALIVE
- *  ALIVE -etcd ended it, or no renewal succeeded for its whole time-> LOST; ALIVE -close-> REVOKED */
+ *  ALIVE -etcd ended it, no renewal succeeded for its whole time, or markLost-> LOST; ALIVE -close-> REVOKED */
 export class LeaseSession {
   private readonly ended = new AbortController();
   private renewing: Promise<void> | undefined;
@@ -44,7 +44,8 @@ export class LeaseSession {
     this.ended.abort();
   }
 
-  /** Ends the lease now, so that other processes need not wait for it to expire. If etcd cannot be reached, it expires. */
+  /** Ends the lease now, so that other processes need not wait for it to expire. If etcd does not answer, the lease expires
+   *  later. */
   async close(): Promise<void> {
     const wasLost = this.ended.signal.aborted;
     this.ended.abort();

@@ -112,7 +112,8 @@ async function expectExactlyOnce(): Promise<void> {
   expect((await stored()).rows).toBe(figures.rows);
 }
 
-/** Runs a pipeline until it has nothing left to do. */
+/** Runs a pipeline until it has nothing left to do.
+ *  @returns the pipeline's output */
 async function runToEnd(on: EtcdCluster): Promise<string> {
   const pipeline = withEtcd("streamer,collector", on);
   await pipeline.waitFor(/records stored.*samples\/s/s);

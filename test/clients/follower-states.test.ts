@@ -59,7 +59,7 @@ const trigger = {
   "close()": ({ follower }) => follower.close(),
 } satisfies Record<string, (opened: Opened) => void>;
 
-/** The next state, and the effects of the event in their order. */
+/** For each state and event: the next state, and the event's effects in their order. */
 const table: Record<StateName, Record<Event, readonly [next: StateName, ...effects: string[]]>> = {
   CONNECTING: {
     subscribed: ["FOLLOWING", "message subscribed"],

@@ -84,7 +84,7 @@ test("after a break, a GPU that is behind the others misses no record, and a sil
   expect(received.slice(3).filter((each) => ![...missed, ...again].includes(each))).toEqual([]);
 });
 
-test("an interrupted replay starts over, because some GPUs may have received none of it", async () => {
+test("an interrupted replay starts over, because it may have delivered no record of some GPUs", async () => {
   const gpus = ["GPU-h1", "GPU-h2"];
   const received: string[] = [];
   const requested: string[] = [];
@@ -188,7 +188,7 @@ function update(gpu_uuid: string, second: number, more: object): object {
 }
 
 /** A WebSocket server whose answers the test chooses.
- *  @param onMessage called with each message of a client, and the number of its connection, from 1 */
+ *  @param onMessage called with each message of a client, and the number of the client's connection, from 1 */
 function scriptedServer(
   onMessage: (incoming: {
     readonly message: Record<string, unknown>;
@@ -222,7 +222,7 @@ function scriptedServer(
   return { url: `http://127.0.0.1:${server.port}`, stop: () => server.stop(true) };
 }
 
-/** A TCP proxy in front of the gateway whose connections can be cut. */
+/** A TCP proxy in front of the gateway; `cut` ends all connections through the proxy. */
 async function openProxy(to: number) {
   const sockets = new Set<Socket>();
   const server = createServer((client) => {

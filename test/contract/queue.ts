@@ -16,7 +16,7 @@ export interface OpenQueueOptions {
 
 const never = new AbortController().signal;
 
-/** The error of a promise. Bun's `rejects` blocks the event loop's http2 streams while it waits. */
+/** The error of a rejected promise; undefined if the promise is fulfilled. Bun's `rejects` blocks the event loop's http2 streams while it waits. */
 const failureOf = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(
     () => undefined,
@@ -99,7 +99,7 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       expect((await queue.stats()).readyMessages).toBe(1);
     });
 
-    test("many concurrent consumers get every message exactly once", async () => {
+    test("many concurrent claims get every message exactly once", async () => {
       const { queue } = await start();
       const keys = Array.from({ length: 60 }, (_, index) => `message ${index}`);
       await publish(queue, ...keys);
@@ -126,7 +126,7 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       expect(await queue.stats()).toMatchObject({ readyMessages: 0, inFlightMessages: 0, deadMessages: 0 });
     });
 
-    test("a message whose lease ended is delivered to another consumer, and the late owner's acknowledgement is refused", async () => {
+    test("a message whose lease ended is delivered again, and the first delivery can no longer acknowledge, extend or reject it", async () => {
       const { queue, letLeasesEnd } = await start();
       await publish(queue, "one");
       const lateDelivery = await claimOne(queue);
@@ -150,7 +150,7 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       expect(dead).toMatchObject({ attempts: 2, lastError: "second", envelope: { idempotencyKey: "bad" } });
     });
 
-    test("dead messages are listed in the order of publishing, page by page, even if some are added or deleted meanwhile", async () => {
+    test("dead messages are listed in the order of publishing, page by page, even if one is deleted meanwhile", async () => {
       const { queue, deadLetters } = await start({ maxAttempts: 1 });
       await publish(queue, "one", "two", "three");
       // dead-lettered in another order

@@ -43,7 +43,7 @@ test("queries of the rollups have the same results as queries of the records", a
   });
 });
 
-/** Rounds numbers: averages of averages are added up in another order. */
+/** Rounds numbers: with rollups, the values are added up in another order. */
 function rounded(rows: readonly object[]): unknown {
   return JSON.parse(
     JSON.stringify(rows, (_, value: unknown) => (typeof value === "number" ? value.toPrecision(12) : value)),

@@ -2,7 +2,8 @@ import { parseArgs } from "node:util";
 import { startLoadedGateway } from "../support/loaded-gateway.ts";
 import { walk } from "./openapi/walk.ts";
 
-// Sends generated requests of every operation of the OpenAPI document to a pipeline that has the real CSV.
+// Sends generated requests of every operation of the OpenAPI document to a pipeline that has imported the real
+// CSV, or to the gateway at --url.
 //   bun run test:fuzz [--requests 10000] [--seed N] [--url http://localhost:8080]
 // Exits 1 with the smallest request found whose response is wrong. The same seed sends the same requests.
 

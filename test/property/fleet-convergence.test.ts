@@ -85,7 +85,7 @@ async function openGateway(hotTier: HotTier, { queries }: OpenStore): Promise<Fl
   return fleet;
 }
 
-/** Everything that a gateway serves from memory. */
+/** The answers that a gateway gives from memory: all GPUs, and their newest records. */
 function contentOf(fleet: FleetProjection): string {
   const answers = new FleetAnswers(fleet);
   return `${answers.gpuList({})}\n${answers.latestList({ limit: 10_000 })}`.replaceAll("},{", "},\n{");

@@ -92,7 +92,7 @@ test("each half is a batch of its own: it is valid, the codec restores it, and i
   );
 });
 
-test("the halves are about equal, and the same every time", () => {
+test("the halves differ by at most one record, and another split gives the same halves", () => {
   fc.assert(
     fc.property(batches, (batch) => {
       const [first, second] = splitBatch(batch) ?? [];
@@ -103,7 +103,7 @@ test("the halves are about equal, and the same every time", () => {
   );
 });
 
-test("one record, one rejected input and an empty batch cannot be split", () => {
+test("a batch of one record, of one rejected input or of neither cannot be split, a batch of both can", () => {
   const one = { uuid: "GPU-a", timeMs: Date.UTC(2025, 0, 1), metrics: { temperature: 28 } };
   const rejected: RejectedInput = {
     line: 2,

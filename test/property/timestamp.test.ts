@@ -38,7 +38,7 @@ test("all forms of an instant are read as the same instant", () => {
   );
 });
 
-test("a date agrees with the calendar or is invalid", () => {
+test("a date is accepted if and only if the calendar has it", () => {
   const two = (n: number): string => String(n).padStart(2, "0");
   fc.assert(
     fc.property(

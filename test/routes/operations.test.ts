@@ -41,7 +41,7 @@ describe("/health", () => {
     expect(await gateway.json("/health/ready")).toEqual({ status: "ok", reasons: [] });
   });
 
-  test("a service with an error degrades it with the reason, and it is not ready until the error is gone", async () => {
+  test("a service with an error degrades the process with the error's reason, and the process is not ready until the error is gone", async () => {
     const failure: { reason: string | undefined } = { reason: "streaming stopped: fleet.csv cannot be read" };
     const gateway = gatewayOver(stored, { services: [serviceWith("streamer", () => failure.reason)] });
     expect((await gateway.get("/health")).status).toBe(200);
@@ -57,7 +57,7 @@ describe("/health", () => {
     expect((await gateway.get("/health/ready")).status).toBe(200);
   });
 
-  test("a store that does not answer is down: 503, not ready, and still alive", async () => {
+  test("a process whose store does not answer is down: 503, not ready, and still alive", async () => {
     const closedStore = await openFleetStore();
     await closedStore.close();
     const gateway = gatewayOver(closedStore);
@@ -99,7 +99,7 @@ describe("/health", () => {
     }
   });
 
-  test("dead letters degrade it", async () => {
+  test("dead letters degrade the queue, and so the process", async () => {
     const gateway = gatewayOver(stored);
     await addDeadLetter(gateway);
     expect(await gateway.json("/health")).toMatchObject({

@@ -47,7 +47,7 @@ function quotedCell(text: string | undefined): string {
 export class CsvFolder {
   private readonly path = mkdtempSync(join(tmpdir(), "csv-source-"));
 
-  /** Writes a file, over one with the same name. @returns its path */
+  /** Writes a file, and replaces one with the same name. @returns its path */
   write(content: string | Uint8Array, name = "input.csv"): string {
     const path = join(this.path, name);
     writeFileSync(path, content);
@@ -59,7 +59,7 @@ export class CsvFolder {
   }
 }
 
-/** The options of a source and of reading it that a test may set. */
+/** The options that a test may set: those of a source, and those of its reading. */
 export type TestCsvOptions = Partial<CsvSourceOptions & CsvReading>;
 
 /** Opens a file with a test's usual options: batches of 1,000 rows that do not grow to the end of an instant. */
@@ -73,7 +73,7 @@ export function openCsvSource(path: string, options: TestCsvOptions = {}): Promi
   );
 }
 
-/** Plays a file as live, from the beginning of the round. */
+/** The option that plays a file with shifted times, which begin at `startedAtMs`. */
 export function playedNow(startedAtMs: number, round = 0): Playing {
   return { timestamps: "now", round, startedAtMs: () => Promise.resolve(startedAtMs) };
 }
@@ -83,7 +83,7 @@ export async function batchesOf(source: CsvSource, range?: Partial<Range>): Prom
   return Array.fromAsync(source.read({ ...source.whole, ...range }, new AbortController().signal));
 }
 
-/** A batch for `toEqual`, to which two NaN in typed arrays are not equal. */
+/** A batch in a form for `toEqual`: in typed arrays, `toEqual` does not accept NaN as equal to NaN. */
 export function plain({ range, batch }: RangeBatch): unknown {
   const columns = [...batch.columns].map(([metric, values]) => [metric, [...values].map(String)]);
   const { gpuIndexes, workloadIndexes, timesMs } = batch;
@@ -98,7 +98,7 @@ export interface FlatSample {
   readonly value: number;
 }
 
-/** The samples of a batch, record by record. */
+/** The samples of batches, record by record. */
 export function samplesOf(batches: readonly RangeBatch[]): FlatSample[] {
   return batches.flatMap(({ batch }) => {
     const samples: FlatSample[] = [];
@@ -122,12 +122,12 @@ export function rejectedOf(batches: readonly RangeBatch[]): RejectedInput[] {
   return batches.flatMap(({ batch }) => [...batch.rejected]);
 }
 
-/** The sum of a tally's count over batches. */
+/** One count of the batches' tallies, summed. */
 export function tallyOf(batches: readonly RangeBatch[], count: keyof RangeBatch["batch"]["tally"]): number {
   return batches.reduce((sum, { batch }) => sum + batch.tally[count], 0);
 }
 
-/** The text of a file with this many rows; another seed gives another content. */
+/** The text of a file with this many rows; another seed gives other GPUs. */
 export function manyRows(rows: number, seed = 0): string {
   const startMs = Date.UTC(2025, 6, 18, 20, 42, 34);
   const lines = Array.from({ length: rows }, (_, row) =>

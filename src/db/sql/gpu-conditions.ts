@@ -8,7 +8,7 @@ export interface GpuColumns {
   readonly key: string;
   /** An attribute of the GPU. */
   readonly attribute: (column: "cluster_id" | "hostname" | "gpu_id" | "model_name") => string;
-  /** The namespace of the workload that holds the GPU, empty for none. */
+  /** The namespace of the workload that holds the GPU; empty if there is none. */
   readonly namespace: string;
 }
 

@@ -5,10 +5,10 @@ import { attributeColumns } from "../gpu-columns.ts";
 import { Conditions } from "./conditions.ts";
 import { addGpuConditions } from "./gpu-conditions.ts";
 
-/** GPUs in the order of lists. */
+/** The order of GPUs in lists, for `order by`. */
 export const gpuOrder = "g.hostname, g.gpu_id, g.uuid";
 
-/** The conditions of a selector on `gpus g`: its newest attributes, and the workload of its newest record. */
+/** The conditions of a selector on `gpus g`. They apply to a GPU's newest attributes and newest workload. */
 export function gpuConditions(selector: GpuSelector): Conditions {
   return addGpuConditions(new Conditions(), selector, {
     key: "g.gpu_key",

@@ -5,7 +5,8 @@ import { numberArray } from "./array-literal.ts";
 
 /** The attributes of some GPUs over a span of time. */
 export interface Places {
-  /** The GPU with its attributes at an instant (milliseconds since the epoch), or with its first ones if they begin later. */
+  /** The GPU with its attributes at an instant (milliseconds since the epoch), or with its first attributes if they begin
+   *  later. */
   readonly at: (gpuKey: number, timeMs: number) => Gpu;
 }
 
@@ -52,7 +53,7 @@ export async function selectPlaces(
     at: (gpuKey, timeMs) => {
       const newestFirst = spans.get(gpuKey) ?? [];
       const valid = newestFirst.find(({ fromMs = Infinity }) => fromMs <= timeMs);
-      // the last element is from `gpus`, the one before it is the oldest attributes over time
+      // the last element is from `gpus`, the one before it has the oldest attributes over time
       const place = valid ?? newestFirst.at(-2) ?? newestFirst.at(-1);
       if (place === undefined) throw new Error(`telemetry has gpu_key ${gpuKey}, which is not in gpus`);
       return place.gpu;

@@ -23,22 +23,25 @@ export function pipelineInstruments(registry: Registry): PipelineListener {
   const counter = (name: string, help: string): Counter => new Counter({ name, help, registers: [registry] });
   const publishedMessages = counter("telemetry_published_messages_total", "Messages put into the queue");
   const publishedSamples = counter("telemetry_published_samples_total", "Samples put into the queue");
-  const readRows = counter("telemetry_read_rows_total", "Input rows read by the streamer");
+  const readRows = counter("telemetry_read_rows_total", "Input rows of the messages put into the queue");
   const missing = counter("telemetry_missing_values_total", "Values that the input marks as missing");
   const storedMessages = counter("telemetry_stored_messages_total", "Messages committed to the store");
   const storedSamples = counter("telemetry_stored_samples_total", "Samples committed to the store");
   const inserted = counter("telemetry_inserted_records_total", "Records that were new to the store");
   const merged = counter("telemetry_merged_records_total", "Records merged into one already stored");
   const duplicates = counter("telemetry_duplicate_messages_total", "Messages that were already stored");
-  const refused = counter("telemetry_refused_deliveries_total", "Deliveries returned to the queue");
-  const retries = counter("telemetry_retries_total", "Calls to the store or the queue that were retried");
+  const refused = counter("telemetry_refused_deliveries_total", "Deliveries that failed before the acknowledgement");
+  const retries = counter(
+    "telemetry_retries_total",
+    "Failed operations of streamers and collectors that were tried again",
+  );
   const staleAcknowledgements = counter(
     "telemetry_stale_acknowledgements_total",
-    "Acknowledgements of a claim that had already ended",
+    "Acknowledgements refused because their claim had already ended",
   );
   const rejected = new Counter({
     name: "telemetry_rejected_inputs_total",
-    help: "Inputs put into quarantine",
+    help: "Rejected inputs of the messages committed to the store",
     labelNames: ["reason"],
     registers: [registry],
   });
@@ -86,7 +89,8 @@ function listenerOf(counters: Counters): PipelineListener {
   };
 }
 
-/** Exposes the size of etcd's database, to be compared with its quota; left out while etcd does not answer. */
+/** Exposes the size of etcd's database, to be compared with its quota. The instrument has no value while etcd does not
+ *  answer. */
 export function showDatabaseBytes(client: EtcdClient, registry: Registry): void {
   new Gauge({
     name: "telemetry_etcd_database_bytes",

@@ -11,11 +11,11 @@ export interface PipelineListener {
   published(tally: InputTally, duplicate: boolean): void;
   /** A message's transaction is committed. */
   stored(message: IngestMessage, result: IngestResult): void;
-  /** A message could not be stored in this delivery and was returned to the queue. */
+  /** A delivery failed: its message returns to the queue, or becomes a dead letter. `batch`: undefined if not decodable. */
   refused(batch: RecordBatch | undefined, error: Error): void;
   /** An operation failed and is tried again. */
   retried(error: Error): void;
-  /** The acknowledgement of a stale claim was refused: another collector has the message. */
+  /** Acknowledgements of stale claims were refused: the leases had ended, so the messages may be delivered again. */
   acknowledgedTooLate(messages: number): void;
   /** The whole of a replayable source is in the queue. */
   sourceFinished(source: ReplayableSource): void;

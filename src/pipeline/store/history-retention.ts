@@ -5,8 +5,8 @@ export type KeepDays = Readonly<Record<Resolution, number>>;
 
 /** Deletes old history. */
 export interface HistoryRetention {
-  /** Deletes older history, in whole chunks if the database has chunks. If several processes call it at once, one deletes.
-   *  @returns a description of the deleted history; undefined if nothing was deleted or another process is deleting
+  /** Deletes history that is older than `keepDays`, in whole chunks if the database has chunks. One process deletes at a time.
+   *  @returns a description of the deleted history; undefined if nothing was deleted, for example because another process is deleting
    *  @throws StoreUnavailable (retryable) */
   deleteOlder(keepDays: KeepDays): Promise<string | undefined>;
 }

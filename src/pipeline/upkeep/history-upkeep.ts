@@ -11,7 +11,7 @@ export interface HistoryUpkeepOptions {
   readonly log: Logger;
 }
 
-/** Chunks are a day wide: a shorter interval would find nothing to delete. */
+/** Chunks are a day wide: after a shorter interval, there is rarely another chunk to delete. */
 const intervalMs = 3_600_000;
 const retryMs = 60_000;
 

@@ -55,7 +55,7 @@ export function toGraphqlError(thrown: unknown, log: Logger): GraphQLError {
 /** Adds a code to an error that graphql itself found: BAD_USER_INPUT if the request is wrong, otherwise
  *  INTERNAL_SERVER_ERROR. */
 function codedError(error: GraphQLError, log: Logger): GraphQLError {
-  // an error about an argument has a path, because arguments are coerced when their field is executed
+  // an error about an argument has a path too, because arguments are coerced when their field is executed
   const isInput = error.path === undefined || /^(?:Argument|Variable) /.test(error.message);
   return isInput ? badInput(error.message) : internal(error, log);
 }

@@ -40,7 +40,7 @@ function explained(error: GraphQLError): GraphQLError {
   return graphqlError("OPERATION_TOO_LARGE", "The document names the same fields too often; name each of them once");
 }
 
-/** The error with a code, unless it has one. */
+/** Adds a code to an error that has none. */
 function coded(error: GraphQLError, code: "GRAPHQL_PARSE_FAILED" | "GRAPHQL_VALIDATION_FAILED"): GraphQLError {
   const { message, nodes = null, source = null, positions = null, extensions } = error;
   return new GraphQLError(message, { nodes, source, positions, extensions: { code, ...extensions } });

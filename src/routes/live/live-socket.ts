@@ -8,18 +8,19 @@ export type Wire = Pick<
   "send" | "close" | "cork" | "subscribe" | "unsubscribe" | "getBufferedAmount"
 >;
 
-/** A socket is behind if Bun's buffer holds this many bytes. A burst that the network takes at once stays below. */
+/** A socket is behind while Bun's buffer holds at least this many bytes. A burst that the network accepts at once leaves
+ *  fewer bytes in the buffer. */
 const behindBytes = 64 * 1024;
-/** Above this many bytes in Bun's buffer, even an answer closes the connection: the client sends requests and does not
- *  read. */
+/** If Bun's buffer holds more bytes than this when an answer is due, the connection is closed instead: the client sends
+ *  requests and does not read. */
 const answerMaxBytes = 512 * 1024;
-/** Characters handed to Bun before its buffer is checked again. */
+/** About how many characters are handed to Bun before its buffer is checked again. */
 const chunkLength = 32 * 1024;
 
 /** Why a connection ended. The set is closed, because the reason labels an instrument. */
 export type CloseReason = "client" | "broken" | "idle" | "too_large" | "slow" | "shutdown";
 
-/** The owner of the sockets: it handles their messages, and counts. */
+/** The owner of the sockets: it handles their messages, and counts connections and sent messages. */
 export interface SocketOwner {
   /** Handles every message, even one that could not be read. Never throws. */
   onMessage(socket: LiveSocket, read: ReadMessage): void;
@@ -39,8 +40,8 @@ type SocketState =
  *
  *  CONNECTING  The request is being upgraded.
  *  OPEN        Bun's buffer is short. Idle subscriptions are DIRECT: updates go straight to the socket.
- *  PUMPING     Messages that wait in the subscriptions are being sent, until Bun's buffer is full. The next update may
- *              arrive during that, and must not start a second pump.
+ *  PUMPING     Messages that wait in the subscriptions are being sent, until Bun's buffer is full. An update that
+ *              arrives meanwhile must not start a second pump.
  *  BEHIND      Bun's buffer is full. The socket follows no topic, and updates wait in the subscriptions.
  *  CLOSING     This side closed the connection; Bun has not reported it yet.
  *  CLOSED      Final.
@@ -115,7 +116,8 @@ export class LiveSocket {
     subscription.end();
   }
 
-  /** Sends an answer at once, before all waiting messages. */
+  /** Sends an answer at once, before all waiting messages. Closes the connection instead if the client has left too many
+   *  bytes unread. */
   send(message: ControlMessage): void {
     if (!("wire" in this.state)) return;
     const { wire } = this.state;
@@ -127,7 +129,7 @@ export class LiveSocket {
     this.owner.onSent(1);
   }
 
-  /** OPEN: sends waiting messages until Bun's buffer is full; then lets idle subscriptions follow their topics. */
+  /** OPEN: sends waiting messages until Bun's buffer is full. If none is left, idle subscriptions follow their topics. */
   pump(): void {
     if (this.state.name !== "OPEN") return;
     const { wire } = this.state;
@@ -146,7 +148,7 @@ export class LiveSocket {
   }
 
   /** Checks whether the client keeps up.
-   *  @param stallMs how long the client may read nothing while messages wait */
+   *  @param stallMs how long the client may read nothing while Bun's buffer is full */
   check(nowMs: number, stallMs: number): void {
     if (!("wire" in this.state)) return;
     const buffered = this.state.wire.getBufferedAmount();

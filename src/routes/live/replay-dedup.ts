@@ -1,12 +1,13 @@
 import type { StoredRecord } from "../../domain/query.ts";
 
-/** Drops live records that the replay already delivered: a record is stored before it is published, so the history may
- *  contain it first. Live records arrive in time order per GPU, so entries can be discarded early. */
+/** Recognises live records that the replay already delivered: a record is stored before it is published, so the history
+ *  may contain a record that arrives live later. Live records arrive in time order per GPU, so entries can be discarded early. */
 export class ReplayDedup {
   /** Replayed records that may still arrive live, by GPU, in time order. */
   private readonly replayed = new Map<string, StoredRecord[]>();
 
-  /** @param records in time order
+  /** Adds replayed records, except those that are too old to arrive live.
+   *  @param records in time order
    *  @param newestMs returns the instant of a GPU's newest live record; later live records are not older */
   add(records: readonly StoredRecord[], newestMs: (uuid: string) => number): void {
     for (const record of records) {
@@ -23,7 +24,7 @@ export class ReplayDedup {
     return this.replayed.size === 0;
   }
 
-  /** True if the replay delivered this live record, with all its metrics. */
+  /** True if the replay delivered this live record, with all its values. */
   covers(record: StoredRecord): boolean {
     const { uuid } = record.gpu;
     const ofGpu = this.replayed.get(uuid);

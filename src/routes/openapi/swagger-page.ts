@@ -1,4 +1,4 @@
-/** Swagger UI's page; every link is relative to it. */
+/** Swagger UI's page. Its links are relative to the page. */
 export const swaggerPage = `<!doctype html>
 <html lang="en">
   <head>

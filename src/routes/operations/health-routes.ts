@@ -16,7 +16,7 @@ export interface HealthOptions {
   readonly store: Pick<TelemetryStore, "ping"> | undefined;
   /** True while the process can answer clients from memory, whether or not the store answers. */
   readonly servesFromMemory: () => boolean;
-  /** Describes the store's database; undefined until the database was reached. */
+  /** Returns a description of the store's database; undefined until the database was reached. */
   readonly engine: () => string | undefined;
   readonly queue: Pick<Queue, "stats">;
   readonly services: readonly Service[];
@@ -73,13 +73,14 @@ async function readHealth(options: HealthOptions, startedAtMs: number): Promise<
   };
 }
 
-/** A process that serves from memory is not down. */
+/** True if the process cannot work without its most important part. A process that serves from memory is not down.
+ *  @param first the store's health, or the queue's in a process without a store */
 function isDown({ servesFromMemory }: HealthOptions, first: ComponentHealth): boolean {
   return first.status === "down" && !servesFromMemory();
 }
 
 /** A process is ready if its store answers (the queue, if it has no store) and its services run. A process that serves
- *  from memory is ready without its store and without updates: while the store or etcd is down, no other gateway has
+ *  from memory is ready without its store and without the dispensable services: while the store or etcd is down, no other gateway has
  *  newer data. */
 async function reasonsNotReady(options: HealthOptions): Promise<string[]> {
   const { services, servesFromMemory } = options;

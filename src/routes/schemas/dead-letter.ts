@@ -15,7 +15,8 @@ export const deadLetterSchema = Type.Object(
     records: wholeNumber({ minimum: 0, description: "Records that the message carries" }),
     source_id: Type.String({ description: "Source of the records" }),
     source_from: wholeNumber({
-      description: "Start of the message's range in the source; a byte offset for a file",
+      description:
+        "Start of the message's range in the source: a byte offset in a file; milliseconds since the epoch in a live source",
     }),
     source_to: wholeNumber({ description: "End of the message's range" }),
     schema_version: Type.String({ description: "Version of the payload's schema" }),
@@ -25,7 +26,7 @@ export const deadLetterSchema = Type.Object(
   {
     $id: "DeadLetter",
     additionalProperties: false,
-    description: "A message whose QUEUE_MAX_ATTEMPTS deliveries failed; its records are not stored",
+    description: "A message whose QUEUE_MAX_ATTEMPTS deliveries failed; its records may not be stored",
     examples: [
       {
         id: "01K0F3Z8Q4W5X6Y7Z8A9B0C1D2",

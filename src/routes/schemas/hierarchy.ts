@@ -67,7 +67,7 @@ export const clusterSchema = Type.Object(
 );
 
 /** Instant of the newest record of each cluster, milliseconds since the epoch.
- *  @param gpus all GPUs of these clusters */
+ *  @param gpus all GPUs of the clusters */
 export function newestByCluster(gpus: readonly StoredGpu[]): ReadonlyMap<string, number> {
   const newest = new Map<string, number>();
   for (const { clusterId, lastSeenAtMs } of gpus) {
@@ -91,8 +91,8 @@ export function toApiHosts(
   });
 }
 
-/** Clusters by id.
- *  @param gpus all GPUs of these clusters */
+/** Clusters, ordered by id.
+ *  @param gpus all GPUs of the clusters */
 export function toApiClusters(gpus: readonly StoredGpu[]): Static<typeof clusterSchema>[] {
   const newestAtMs = newestByCluster(gpus);
   const clusters = [...Map.groupBy(gpus, ({ clusterId }) => clusterId)];

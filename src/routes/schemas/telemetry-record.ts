@@ -112,7 +112,8 @@ export function toApiRecord(record: StoredRecord): ApiRecord {
   return shown;
 }
 
-/** A minute or an hour in the API's shape: the average of each gauge, and the highest value of each counter. */
+/** A minute or an hour in the API's shape. The value of a metric is the average of a gauge, or the highest value of a
+ *  counter; `rollup` has the other aggregates. */
 export function toApiRollup({ gpu, timeMs, records, metrics: aggregates }: StoredRollup): ApiRecord {
   const of = (pick: (name: string) => number): Record<string, number> =>
     Object.fromEntries(Object.keys(aggregates).map((name) => [name, pick(name)]));

@@ -5,21 +5,22 @@ import type { Fault } from "./scenario.ts";
 import type { Victims } from "./victims.ts";
 import type { Worker } from "./workers.ts";
 
-/** The wait for a report ends after this time: while etcd is down, too, no message reaches the collectors, and none of them
- *  notices the disk. */
+/** The wait for a report ends after this time: if etcd is down at the same time, no message reaches the collectors,
+ *  and none of them notices the disk. */
 const reportTimeoutMs = 30_000;
 /** The wait also ends after this time without any answer: a killed collector cannot start again while the database is down, and
  *  all of them may have been killed. */
 const silenceMs = 5000;
 
-/** The reason in a collector's /health when a disk is full. A server without space for its log stops and reports the reason once,
+/** The reason in a collector's /health when a disk is full, by disk. A server without space for its log stops and reports the reason once,
  *  to the client that it worked for; the other clients only see that it is down. */
 const complaintOf = {
   tables: /No space left on device \(53100\); the database's disk is full/,
   cluster: /the database's disk is full|ECONNREFUSED.*a full disk stops it/,
 };
 
-/** Fills the disk for the time of the fault, and until a collector's /health reports it. */
+/** Keeps the disk full for the time of the fault, and until a collector's /health reports that the disk is full or the wait for
+ *  the report ends. Then frees the disk and starts the database. It is a violation if collectors answered and none reported. */
 export async function fillDisk(name: PostgresDisk, fault: Fault, victims: Victims): Promise<void> {
   const { servers, collectors, record, violated } = victims;
   const disk = servers.database.disks?.[name];
@@ -49,7 +50,8 @@ export async function fillDisk(name: PostgresDisk, fault: Fault, victims: Victim
   }
 }
 
-/** Asks the collectors until one of them has a matching complaint. A collector without complaints counts as the complaint "". */
+/** Asks the collectors until one of them has a matching complaint. A collector without complaints counts as the complaint "".
+ *  @returns the complaint, undefined if the wait ended before one matched; and the number of answers */
 async function untilHealth(
   collectors: readonly Worker[],
   matches: (complaint: string) => boolean,

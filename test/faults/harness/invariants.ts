@@ -34,8 +34,8 @@ export async function checkContent(ledger: Ledger, database: PostgresClient): Pr
   return shortened(wrong);
 }
 
-/** I1, for the states that are derived from the records: no GPU of the source ever changes, so each has one state, from its first
- *  record on, regardless of the order and number of deliveries. */
+/** I1, for the states that are derived from the records: no GPU of the source ever changes, so each has one state, which
+ *  begins at its first record, regardless of the order and number of deliveries. */
 export async function checkHistory(ledger: Ledger, database: PostgresClient): Promise<string[]> {
   const firstMs = new Map<string, number>();
   for (const key of ledger.records.keys()) {
@@ -59,7 +59,7 @@ export async function checkHistory(ledger: Ledger, database: PostgresClient): Pr
   return shortened(wrong);
 }
 
-/** I2: no position of the source was stored by two messages, and none by no message. */
+/** I2: no position of the source was stored by two messages. I1: every position was stored by a message. */
 export async function checkPositions(ledger: Ledger, database: PostgresClient): Promise<string[]> {
   const ranges = await database.query<{ from: number; to: number; rows: number }>(
     `select from_offset::float8 as "from", to_offset::float8 as "to", rows from ingested_messages order by from_offset, to_offset`,
@@ -73,7 +73,7 @@ export async function checkPositions(ledger: Ledger, database: PostgresClient): 
   }
   if (at !== ledger.csv.length) wrong.push(`I1: nothing stored covers ${at}-${ledger.csv.length}`);
   const rows = ranges.reduce((sum, range) => sum + range.rows, 0);
-  if (rows !== ledger.rows) wrong.push(`I2: the messages stored count ${rows} rows, the source has ${ledger.rows}`);
+  if (rows !== ledger.rows) wrong.push(`I2: the stored messages count ${rows} rows, the source has ${ledger.rows}`);
   return shortened(wrong);
 }
 
@@ -101,7 +101,7 @@ export async function checkLeftovers(
   return wrong;
 }
 
-/** The first few, and the number of the others. */
+/** The first violations, and the number of the others. */
 export function shortened(wrong: readonly string[]): string[] {
   if (wrong.length <= maxExamples) return [...wrong];
   return [...wrong.slice(0, maxExamples), `... and ${wrong.length - maxExamples} more`];

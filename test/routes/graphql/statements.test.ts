@@ -7,7 +7,7 @@ import { SqlTelemetryStore } from "../../../src/pipeline/store/sql/sql-telemetry
 import { makeBatch, messageOf } from "../../../dev/make-batch.ts";
 import { gatewayOver, type TestGateway } from "../gateway.ts";
 
-// The number of SQL statements of one operation.
+// The number of SQL statements that one GraphQL operation takes.
 
 const hosts = 31;
 const gpusOfHost = 8;
@@ -62,14 +62,14 @@ test("the history of 248 GPUs takes two statements: one for the records, one for
   expect(statements).toHaveLength(2);
 });
 
-test("two histories of each GPU take twice as many, regardless of the number of GPUs", async () => {
+test("two histories of each GPU take four statements, regardless of the number of GPUs", async () => {
   await ask(
     "{ gpus { newest: telemetry(limit: 1) { temperature } byMinute: telemetry(resolution: minute) { timestamp } } }",
   );
   expect(statements).toHaveLength(4);
 });
 
-test("fields of the fleet's memory take no statement", async () => {
+test("fields that are answered from memory take no statement", async () => {
   await ask("{ clusters { id gpuCount hosts { hostname status gpus { uuid status latest { temperature } } } } }");
   expect(statements).toEqual([]);
 });

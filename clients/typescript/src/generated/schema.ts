@@ -510,14 +510,14 @@ export interface paths {
         };
         /**
          * One dead letter
-         * @description A message whose deliveries failed, with the error of the last one.
+         * @description A message whose deliveries failed, with the error of the last delivery.
          */
         get: operations["getDeadLetter"];
         put?: never;
         post?: never;
         /**
          * Delete a message permanently
-         * @description The message's records are lost unless their source is read again. Returns the dead letter as it was.
+         * @description Those of the message's records that are not stored are lost, unless their source is read again. Returns the dead letter as it was.
          */
         delete: operations["deleteDeadLetter"];
         options?: never;
@@ -730,7 +730,7 @@ export interface components {
             };
         };
         /**
-         * @description A message whose QUEUE_MAX_ATTEMPTS deliveries failed; its records are not stored
+         * @description A message whose QUEUE_MAX_ATTEMPTS deliveries failed; its records may not be stored
          * @example {
          *       "id": "01K0F3Z8Q4W5X6Y7Z8A9B0C1D2",
          *       "topic": "telemetry",
@@ -772,7 +772,7 @@ export interface components {
             records: number;
             /** @description Source of the records */
             source_id: string;
-            /** @description Start of the message's range in the source; a byte offset for a file */
+            /** @description Start of the message's range in the source: a byte offset in a file; milliseconds since the epoch in a live source */
             source_from: number;
             /** @description End of the message's range */
             source_to: number;

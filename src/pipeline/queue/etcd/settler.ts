@@ -7,7 +7,7 @@ import type { QueueKeys } from "./queue-keys.ts";
 
 /** Ends claims: deletes or returns messages if and only if the delivery's claim still holds. */
 export class Settler {
-  /** Claims whose last acknowledgement had no response: etcd may have carried it out. */
+  /** Claims whose last acknowledgement had no response: etcd may have deleted their messages. */
   private readonly uncertain = new Set<string>();
 
   constructor(
@@ -17,7 +17,7 @@ export class Settler {
   ) {}
 
   /** Deletes acknowledged messages. @returns the deliveries with a stale claim
-   *  @throws EtcdUnavailable: some may have been deleted; call it again with the same deliveries */
+   *  @throws EtcdUnavailable: some messages may have been deleted; acknowledge the same deliveries again */
   async acknowledge(deliveries: readonly Delivery[]): Promise<Delivery[]> {
     const { keys, uncertain } = this;
     try {
@@ -31,7 +31,7 @@ export class Settler {
       for (const delivery of deliveries) {
         if (!refusedDeliveries.has(delivery)) this.log.debug({ claim: delivery.claimToken }, "acknowledged");
       }
-      // a message that no longer exists after an acknowledgement without a response was deleted by it
+      // a message that is gone after an acknowledgement without a response was deleted by that acknowledgement
       const stale = refused.filter(({ delivery, isGone }) => !(isGone && uncertain.has(delivery.claimToken)));
       for (const { claimToken } of deliveries) uncertain.delete(claimToken);
       return stale.map(toDelivery);

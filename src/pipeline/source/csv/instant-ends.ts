@@ -1,10 +1,10 @@
 import { comma, lineFeed } from "./bytes.ts";
 import type { FileWindow } from "./file-window.ts";
 
-/** An instant with more bytes is divided among batches. */
+/** The rows of an instant that has more bytes than this are divided among batches. */
 export const instantMaxBytes = 64 * 1024 * 1024;
 
-/** Every timestamp is shorter, quotes included. */
+/** Every timestamp is shorter, including its quotes and the comma after it. */
 const fieldMaxBytes = 64;
 
 /** Finds where the instant changes in a file whose first column is the timestamp. It compares only the bytes of that column,

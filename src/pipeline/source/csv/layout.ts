@@ -89,7 +89,7 @@ export function normalName(columnName: string): string {
 }
 
 /** Finds the layout by the header's column names; their order does not matter.
- *  @throws UnusableSource naming the missing columns and the ones found, or two columns with the same meaning */
+ *  @throws UnusableSource that names the missing columns and those found, or two columns with the same meaning */
 export function detectLayout(columnNames: readonly string[], path: string): Layout {
   const header = columnNames.map((name) => name.trim());
   const columns = new HeaderColumns(header, path);
@@ -149,7 +149,8 @@ class HeaderColumns {
     return noColumn;
   }
 
-  /** Takes every column whose name is in the catalogue. */
+  /** Takes every column whose name is in the catalogue, except columns that are already taken.
+   *  @returns each column with the catalogue's value as `key` */
   takeAll<Key extends string, Value>(
     catalogue: ReadonlyMap<string, Value>,
     key: Key,

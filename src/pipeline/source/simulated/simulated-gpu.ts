@@ -58,7 +58,7 @@ export class SimulatedGpu {
     return this.holder;
   }
 
-  /** @param clock share of its full clock that the GPU reaches for this occupant; below 1, the GPU is the straggler */
+  /** @param clock share of its full clock that the GPU reaches for this occupant; below 1, the GPU slows down the whole job */
   assign(occupant: Occupant, workload: Workload, clock: number): void {
     this.holder = occupant;
     this.workload = workload;
@@ -121,7 +121,7 @@ export class SimulatedGpu {
     };
   }
 
-  /** Share by which heat lowers the clock: 0 below the threshold, then more with each degree. */
+  /** Share by which heat lowers the clock: 0 below the threshold, then more with each degree, at most 0.6. */
   private throttling(): number {
     const tooHotCelsius = this.celsius - this.build.model.throttleCelsius;
     return Math.min(0.6, Math.max(0, tooHotCelsius * 0.06));
@@ -145,7 +145,7 @@ function approach(seconds: number, lagSeconds: number): number {
   return 1 - Math.exp(-seconds / lagSeconds);
 }
 
-/** Clocks change in steps of 15 MHz. */
+/** Rounds a clock to the steps in which clocks change: 15 MHz. */
 function clockStep(mhz: number): number {
   return Math.round(mhz / 15) * 15;
 }

@@ -7,8 +7,8 @@ const maxGpus = 300_000;
 
 /** A cache of the database's GPUs, so that batches without changes do not read them.
  *
- *  It is valid for one revision. A change moves the sequence gpu_revision before it reads the stored records: a process that
- *  has stored records and then reads the same revision as before knows that every later change takes them into account. */
+ *  It is valid for one revision. A change of a GPU first increments the sequence gpu_revision and then reads the stored records.
+ *  So if a process stores records and then reads the same revision as before, later changes take these records into account. */
 export class GpuDirectory {
   private gpus = new Map<string, CurrentGpu>();
   private revision = -1;
@@ -55,7 +55,7 @@ export class GpuDirectory {
 
   private async read(uuids: readonly string[]): Promise<void> {
     if (this.gpus.size > maxGpus) this.clear();
-    // an empty cache reads the GPUs of its batches, not all that ever changed
+    // an empty cache reads the GPUs of its batches, not all GPUs that ever changed
     const afterRevision = this.gpus.size === 0 ? Number.MAX_SAFE_INTEGER : this.revision;
     const { revision, gpus } = await this.client.transaction(async (executor) => {
       await awaitChanges(executor);

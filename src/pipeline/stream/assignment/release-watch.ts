@@ -29,7 +29,8 @@ export class ReleaseWatch {
     });
   }
 
-  /** Resolves at the next release, when `otherEvent` resolves, when the signal aborts, or after a second. */
+  /** Resolves at the next release, when the watch is interrupted, when `otherEvent` resolves, when the signal aborts, or
+   *  after a second. */
   async next(signal: AbortSignal, otherEvent?: Promise<void>): Promise<void> {
     const woken = new AbortController();
     this.wake = () => woken.abort();

@@ -15,7 +15,7 @@ export class StreamerLease {
 
   constructor(private readonly options: StreamerLeaseOptions) {}
 
-  /** Makes a change that binds keys to the lease. @throws what the change throws */
+  /** Makes a change that binds keys to the lease. @throws the error of the change, or of opening the lease */
   async change<T>(change: (session: LeaseSession) => Promise<T>): Promise<T> {
     const session = await this.open();
     return endLeaseOnError(session, () => change(session));
@@ -34,9 +34,9 @@ export class StreamerLease {
   }
 }
 
-/** Ends the lease if a change fails, because the change may have been made. This process would then own keys without knowing
- *  it, and all other streamers would wait for them as long as this process lives.
- *  @throws what the change throws */
+/** Ends the lease if a change fails, because the change may have been made anyway. Otherwise this process might own keys
+ *  without knowing it, and all other streamers would wait for these keys as long as this process runs.
+ *  @throws the change's error */
 export async function endLeaseOnError<T>(session: LeaseSession, change: () => Promise<T>): Promise<T> {
   try {
     return await change();

@@ -12,7 +12,7 @@ import { gpuPage, gpuPageQuery, gpusOfPage } from "./gpu-page.ts";
 const uuid = nameOf("UUID of the GPU", "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4");
 const gpuChangesQuery = { uuid, ...changesQuery };
 
-/** GPUs, from memory, and their changes over time. */
+/** GPUs, from memory, and the changes of a GPU, from the store. */
 export function gpuFields({ types, field }: SchemaKit): FieldMap {
   return {
     gpus: field({
@@ -24,7 +24,7 @@ export function gpuFields({ types, field }: SchemaKit): FieldMap {
     }),
     gpuPage: field({
       type: new GraphQLNonNull(gpuPageType(types)),
-      description: "The same GPUs, with their total number and the cursor of the next part",
+      description: "The GPUs that the field gpus returns, with their total number and the cursor of the next part",
       takes: gpuPageQuery,
       size: gpusOfPage,
       resolve: (_, query, context) => gpuPage(query, context),

@@ -82,7 +82,7 @@ const showDetail = operation({
   id: "getDeadLetter",
   tag: "pipeline",
   summary: "One dead letter",
-  description: "A message whose deliveries failed, with the error of the last one.",
+  description: "A message whose deliveries failed, with the error of the last delivery.",
   single: deadLetterSchema,
   errors: [400, 404, 500, 503],
 });
@@ -100,7 +100,8 @@ const deleteDetail = operation({
   id: "deleteDeadLetter",
   tag: "pipeline",
   summary: "Delete a message permanently",
-  description: "The message's records are lost unless their source is read again. Returns the dead letter as it was.",
+  description:
+    "Those of the message's records that are not stored are lost, unless their source is read again. Returns the dead letter as it was.",
   single: deadLetterSchema,
   errors: [400, 404, 413, 415, 500, 503],
 });
