@@ -31,10 +31,7 @@ export function pipelineInstruments(registry: Registry): PipelineListener {
   const merged = counter("telemetry_merged_records_total", "Records merged into one already stored");
   const duplicates = counter("telemetry_duplicate_messages_total", "Messages that were already stored");
   const refused = counter("telemetry_refused_deliveries_total", "Deliveries that failed before the acknowledgement");
-  const retries = counter(
-    "telemetry_retries_total",
-    "Failed operations of streamers and collectors that were tried again",
-  );
+  const retries = counter("telemetry_retries_total", "Failed operations that were tried again");
   const staleAcknowledgements = counter(
     "telemetry_stale_acknowledgements_total",
     "Acknowledgements refused because their claim had already ended",
