@@ -17,7 +17,8 @@ import { print } from "./support/output.ts";
 import { median } from "./support/statistics.ts";
 
 // The processor time of a gateway's responses, compared with a lower bound: the same bytes or the same SQL from plain
-// Bun.serve in a separate process. Both sides have the same number of connections, and are loaded in turns in the same run.
+// Bun.serve in a separate process. GraphQL is compared with REST on the same gateway. Both sides have the same number of
+// connections, and are loaded in turns in the same run.
 
 const { values } = parseArgs({
   options: {
@@ -54,12 +55,13 @@ interface Server {
 async function rateOf(pid: number, load: HttpLoad): Promise<HttpRate & { readonly perCpuSecond: number }> {
   const before = usageOf([pid]).cpuSeconds;
   const rate = await httpLoad(load);
-  // the processor time includes the warm-up
+  // the processor time includes the warm-up of 1 s
   const requests = rate.perSecond * (load.seconds + 1);
   return { ...rate, perCpuSecond: requests / (usageOf([pid]).cpuSeconds - before) };
 }
 
-/** Loads both sides in turns, and compares the servers' processor time, which other users of the machine do not change. */
+/** Loads both sides in turns, and compares the servers' processor time, which other processes of the machine hardly change.
+ *  The run fails if the median of the ratios is below `least`. */
 async function compare(
   name: string,
   { ours, peer, least }: { readonly ours: Target; readonly peer: Target; readonly least: number },

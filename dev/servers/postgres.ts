@@ -9,9 +9,9 @@ import { cacheFolder, trixieFolder } from "./trixie.ts";
 
 /** A running PostgreSQL with TimescaleDB loaded. */
 export interface PostgresServer {
-  /** Leads to the database `telemetry`, empty at first, as its superuser. */
+  /** The URL of the database `telemetry`, empty at first, for the superuser. */
   readonly url: string;
-  /** The id of the server's first process on this machine. */
+  /** The id of the server's first process, as this machine numbers it. */
   readonly pid: number;
   /** Sends a signal, SIGKILL by default, and waits until all processes of the server have ended; SIGINT is PostgreSQL's fast
    *  shutdown. */
@@ -26,7 +26,7 @@ export interface PostgresServer {
   readonly stop: () => Promise<void>;
 }
 
-/** `cluster` has everything, with the write-ahead log; `tables` has only the tablespace `tables`. */
+/** `tables` has the tablespace `tables`; `cluster` has everything else, with the write-ahead log. */
 export type PostgresDisk = "cluster" | "tables";
 
 export interface PostgresOptions {
@@ -40,7 +40,8 @@ export interface PostgresOptions {
 
 const binaries = "/usr/lib/postgresql/17/bin";
 
-/** Every client is trusted. The database is created without a server, in single-user mode. */
+/** A script that makes a data directory, whose server trusts every client. The database is created without a server, in
+ *  single-user mode. */
 const makeTemplate = `
   set -eu
   ${binaries}/initdb --pgdata=/srv/data --username=postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync
@@ -143,7 +144,7 @@ async function templateFolder(trixie: string): Promise<string> {
     await runInTrixie({ trixie, folder: folder.path, user: "postgres", command: ["sh", "-c", makeTemplate] });
     renameSync(join(folder.path, "data"), target);
   } catch (error) {
-    // another process has created the same one meanwhile
+    // not an error if another process has created the directory meanwhile
     if (!existsSync(target)) throw error;
   } finally {
     await folder.remove();

@@ -34,7 +34,7 @@ export interface EtcdClientOptions {
 export interface TxnResult {
   readonly succeeded: boolean;
   readonly responses: ITxnResponse["responses"];
-  /** etcd's revision after it, a decimal number. */
+  /** etcd's revision after the transaction, a decimal number. */
   readonly revision: string;
 }
 
@@ -57,17 +57,19 @@ export interface EtcdStream<Request, Response> {
 /** A call without a response after this time has failed, and its outcome is unknown. etcd itself times out after 7 s (5 s and
  *  two election timeouts); a healthy etcd responds within milliseconds. */
 const callTimeoutMs = 5000;
-/** Compacting or defragmenting a database of 8 GB, the maximum that etcd advises, takes this long on a slow disk. */
+/** Time limit of a physical compaction or a defragmentation: on a slow disk, a database of 8 GB, the maximum that etcd
+ *  advises, takes about this long. */
 const upkeepTimeoutMs = 120_000;
 
-/** etcd closes connections that ping more often than every 5 s. A frozen server is noticed after the sum of both times.
+/** etcd closes connections that ping more often than every 5 s. A frozen server is noticed after the keepalive time plus
+ *  the keepalive timeout.
  *  Source: https://etcd.io/docs/v3.5/op-guide/configuration/ (grpc-keepalive-min-time) */
 const channelOptions = {
   "grpc.keepalive_time_ms": 6000,
   "grpc.keepalive_timeout_ms": 3000,
   "grpc.initial_reconnect_backoff_ms": 100,
   "grpc.max_reconnect_backoff_ms": 1000,
-  // a watch that catches up, or a claim of many messages, is larger than gRPC's 4 MB
+  // the responses to a watch that catches up, or to a claim of many messages, may exceed gRPC's default of 4 MB
   "grpc.max_receive_message_length": -1,
   // node's http2 refuses further streams beyond 10 MB in flight
   "grpc-node.max_session_memory": 256,
@@ -93,7 +95,8 @@ interface Endpoint {
   readonly lease: LeaseClient;
 }
 
-/** Calls etcd: one endpoint until it fails, then the next. No call is repeated: only the caller knows whether that is safe. */
+/** Calls etcd: one endpoint until it fails, then the next. No call is repeated, because only the caller knows whether that
+ *  is safe; the exception is a call that etcd refused because its token was invalid. */
 export class EtcdClient {
   private readonly endpoints: readonly Endpoint[];
   private current: number;
@@ -161,7 +164,8 @@ export class EtcdClient {
     );
   }
 
-  /** Opens a stream for watches at the endpoint in use; a server without a leader closes it. Call `failed` if it breaks. */
+  /** Opens a stream for watches at the endpoint in use; a server without a leader closes the stream. Call `failed` if the
+   *  stream breaks: later calls then use the next endpoint. */
   async openWatch(): Promise<EtcdStream<IWatchRequest, IWatchResponse> & { readonly failed: () => void }> {
     const index = this.current;
     const endpoint = this.endpointAt(index);
@@ -181,7 +185,8 @@ export class EtcdClient {
     return Object.assign(stream, { failed: () => this.leave(index) });
   }
 
-  /** The size of the database of the member in use: its file, and the part of the file that holds data; with the revision. */
+  /** The database of the member in use: the size of its file, the part of the file that contains data, and the current
+   *  revision. */
   async databaseSize(): Promise<{
     readonly fileBytes: number;
     readonly inUseBytes: number;
@@ -197,7 +202,7 @@ export class EtcdClient {
     return leader === header.member_id;
   }
 
-  /** The members that have raised the alarm NOSPACE. */
+  /** The ids of the members that have raised the alarm NOSPACE. */
   async membersWithoutSpace(): Promise<string[]> {
     const { alarms } = await this.call("reading the alarms", ({ pool }, limits) =>
       new MaintenanceClient(pool).alarm({ action: "Get", memberID: 0, alarm: "None" }, limits),
@@ -205,14 +210,15 @@ export class EtcdClient {
     return alarms.filter(({ alarm }) => alarm === "Nospace").map(({ memberID }) => memberID);
   }
 
-  /** Shrinks the database files of all endpoints, one after the other: a member does not respond meanwhile. */
+  /** Shrinks the database files of all endpoints, one after the other, because a member does not respond while
+   *  it is defragmented. */
   async defragment(): Promise<void> {
     for (const { pool } of this.endpoints) {
       await new MaintenanceClient(pool).defragment({ deadline: deadlineIn(upkeepTimeoutMs) });
     }
   }
 
-  /** Clears a member's alarm NOSPACE: etcd accepts writes until the quota is reached again. */
+  /** Clears a member's alarm NOSPACE. Once no member has this alarm, etcd accepts writes until the quota is reached again. */
   async disarm(memberID: string): Promise<void> {
     await this.call("disarming an alarm", ({ pool }, limits) =>
       new MaintenanceClient(pool).alarm({ action: "Deactivate", memberID, alarm: "Nospace" }, limits),
@@ -220,7 +226,7 @@ export class EtcdClient {
   }
 
   /** Deletes the history before a revision.
-   *  @param physically resolves once the history is deleted, not once the deletion is scheduled */
+   *  @param physically true to wait until the history is deleted, false to wait only until the deletion is scheduled */
   async compact(revision: string, physically = false): Promise<void> {
     await this.call(
       "a compaction",

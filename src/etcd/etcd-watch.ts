@@ -12,31 +12,31 @@ export interface EtcdWatchOptions {
   readonly clock: Clock;
   /** The range of keys, in etcd's form. */
   readonly range: { readonly key: Buffer; readonly range_end: Buffer };
-  /** Reads the current state; called at the start, after a compaction has deleted the events in between, and every
-   *  `resyncMs`. @returns the revision of the state */
+  /** Reads the current state; called at the start, after a compaction has deleted events that were not received yet,
+   *  and every `resyncMs`. @returns the revision of the state */
   readonly list: () => Promise<string>;
-  /** Receives every event after that revision, in order. Must not throw. */
+  /** Receives the events after the listed revision, in order, with the revision that they lead to. Must not throw. */
   readonly onEvents: (events: readonly EtcdEvent[], revision: string) => void;
   /** Called when the watch is interrupted; the watch resumes by itself. */
   readonly onInterrupted: (error: Error) => void;
-  /** Events of deletions carry the deleted value. */
+  /** Events carry the value before the change, so that a deletion carries the deleted value. */
   readonly withPrevious?: boolean;
   /** Leaves out everything but deletions. */
   readonly deletionsOnly?: boolean;
   /** Leaves out deletions. */
   readonly putsOnly?: boolean;
-  /** Called when the watch is open: every change from now on is received. */
+  /** Called each time that the watch has been opened: every change after the last received revision arrives. */
   readonly onOpened?: () => void;
   /** Reads the state again this often, in case an event was lost; absent: never. */
   readonly resyncMs?: number;
 }
 
-/** The pause before an interrupted watch is opened again: twice as long each time, up to the second. */
+/** The first and the longest pause before an interrupted watch is opened again; each is twice as long as the previous one. */
 const reopenMs = 200;
 const reopenMaxMs = 5000;
 
-/** Follows the changes of a range of keys, over restarts and failures of etcd: resumes after the last revision seen, and
- *  lists the state again if the history in between is compacted. Its states are in watch-state.ts. */
+/** Follows the changes of a range of keys, across restarts and failures of etcd: resumes after the last revision seen, and
+ *  lists the state again if etcd has compacted the history after that revision. Its states are in watch-state.ts. */
 export class EtcdWatch {
   private readonly state = new WatchState();
   private readonly closing = new AbortController();
@@ -72,7 +72,8 @@ export class EtcdWatch {
     this.state.pauseEnded();
   }
 
-  /** Resolves when the watch is closed, or when the state must be listed again. @throws when the stream breaks */
+  /** Resolves when the watch is closed, or when `resyncMs` has passed. @throws EtcdCompacted if etcd no longer has the next
+   *  events; another error if the stream cannot be opened or breaks */
   private async follow(revision: string): Promise<void> {
     const { client, range, clock, withPrevious = false, resyncMs } = this.options;
     const stream = await client.openWatch();
@@ -112,7 +113,7 @@ export class EtcdWatch {
     const { onEvents, onOpened, client } = this.options;
     if (response.created) {
       this.state.opened();
-      // a watch whose first revision is compacted is created and cancelled at once
+      // if the first revision is compacted, one response says that the watch was created and cancelled
       if (!response.canceled) onOpened?.();
     }
     if (response.canceled) {

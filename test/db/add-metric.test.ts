@@ -11,8 +11,8 @@ import { type CheckoutCopy, copyCheckout } from "../support/checkout-copy.ts";
 import { clientOf, createDatabase } from "../support/postgres-database.ts";
 import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../../dev/pipeline-process.ts";
 
-// The recipe of CONTRIBUTING.md for a metric, on a copy of this checkout: one entry in the catalogue, and two commands that
-// generate the rest. The databases already have data, stored by this checkout's own program.
+// The recipe of CONTRIBUTING.md for a new metric, on a copy of this checkout: one entry in the catalogue, and two commands that
+// generate the rest. The databases already have data, stored by the program without the metric.
 
 setDefaultTimeout(120_000);
 
@@ -77,7 +77,7 @@ async function serverDatabase(name: string, plain: boolean) {
 
 const prepared: Partial<Record<keyof typeof databases, Record<string, string>>> = {};
 
-test("one entry in the catalogue generates the migration, with the rollups, and the client", async () => {
+test("from one entry in the catalogue, the commands generate the migration, with the rollups, and the client", async () => {
   for (const engine of ["PGlite", "PostgreSQL", "TimescaleDB"] as const) prepared[engine] = await databases[engine]();
   await checkout.replace("src/domain/metrics.ts", endOfCatalogue, entry);
   await checkout.run(["bun", "run", "db:generate", "--name", "recipe_metric"]);
@@ -206,7 +206,7 @@ describe.each(["PGlite", "PostgreSQL", "TimescaleDB"] as const)("a new metric on
 
   // The program reads the rollups only where they are continuous aggregates. Elsewhere they are views with the same names and
   // columns, which this test reads by SQL.
-  test("is in the rollups of the database", async () => {
+  test("is in the database's rollup views", async () => {
     await stopPipeline(pipeline);
     const { DATABASE_URL, DATA_DIR } = { DATABASE_URL: "", DATA_DIR: "", ...prepared[engine] };
     const sql = engine === "PGlite" ? await openPGliteClient(join(DATA_DIR, "pglite")) : clientOf(DATABASE_URL);

@@ -34,7 +34,7 @@ const errorOf = (promise: Promise<unknown>): Promise<Error> =>
     (error: Error) => error,
   );
 
-describe("an error is retryable or not", () => {
+describe("errors state whether a retry can help", () => {
   test.each([
     ["select 1 / 0", "division by zero (22012)"],
     ["select 'x'::text::int", "invalid input syntax"],
@@ -47,12 +47,12 @@ describe("an error is retryable or not", () => {
     expect(await pid()).toEqual(before);
   });
 
-  test("a missing table is a retryable error: the data waits until an operator has fixed it", async () => {
+  test("a missing table is a retryable error: the data waits until an operator has fixed the schema", async () => {
     const failure = await errorOf(open().query("select from nowhere"));
     expect(failure).toMatchObject({ ...unavailable, message: containing('relation "nowhere" does not exist (42P01)') });
   });
 
-  test("a deadlock and a statement that takes too long can be tried again", async () => {
+  test("a deadlock and a statement's timeout are retryable errors", async () => {
     const client = open();
     await client.query("create table pair (id int primary key, n int); insert into pair values (1, 0), (2, 0)");
     const add = (id: number) => `update pair set n = n + 1 where id = ${id}`;
@@ -98,7 +98,7 @@ describe("an error is retryable or not", () => {
 });
 
 describe("parameters and results", () => {
-  test("parameters are texts that the statement converts, and results have the types of the statement", async () => {
+  test("parameters are sent as texts that the statement converts, and results have the types of its columns", async () => {
     const text = `select $1::text::float8[] = array[5e-324, null]::float8[] as array, $2::float8 as double, $3::bigint as big,
       $4::boolean as yes, $5::text as nothing, $6::text::jsonb as json, 9007199254740991::float8 as exact`;
     const params = ["{5e-324,NULL}", 1 / 3, 2 ** 53, true, null, '{"a": "\\\\"}'];
@@ -127,7 +127,7 @@ describe("connections", () => {
     expect(new Set(pids.map(([row]) => row?.pid)).size).toBeLessThanOrEqual(2);
   });
 
-  test("end long statements and forgotten transactions, directly and behind a pooler", async () => {
+  test("limit the time of statements and of idle transactions, with and without ?prepare=false", async () => {
     const ask =
       "select current_setting('statement_timeout') as s, current_setting('idle_in_transaction_session_timeout') as i";
     for (const url of [server.url, `${server.url}?prepare=false`]) {
@@ -151,7 +151,7 @@ describe("connections", () => {
     expect(await client.query("select n from halves")).toEqual([]);
   });
 
-  test("calls to a frozen server fail: new connections after about 5 s, waiting calls after 40 s", async () => {
+  test("calls to a frozen server fail: on a new connection after about 5 s, on an open one or in line after 40 s", async () => {
     const clock = new ManualClock();
     const client = open({ clock, maxConnections: 2 });
     await Promise.all([client.query("select pg_sleep(0.01)"), client.query("select pg_sleep(0.01)")]);
@@ -173,43 +173,46 @@ describe("connections", () => {
     }
     expect(await client.query("select 1 as one")).toEqual([{ one: 1 }]);
     const ownSessions = "select from pg_stat_activity where application_name = 'gpu-telemetry-pipeline'";
-    // the abandoned connections were closed, and the server has noticed
+    // one session is left once the server has noticed that the abandoned connections were closed
     await until(async () => (await client.query(ownSessions)).length === 1);
   });
 
-  test.each(["SIGKILL", "SIGINT"] as const)("after a restart (%s) the next call finds the server", async (signal) => {
-    const client = open();
-    let going = true;
-    let done = 0;
-    let failures = 0;
-    const work = async (): Promise<void> => {
-      while (going) {
-        await client
-          .transaction(async (executor) => {
-            await executor.query("select 1");
-            await executor.query("select pg_sleep(0.01)");
-            await executor.query("select $1::text", ["x".repeat(2000)]);
-          })
-          .then(
-            () => (done += 1),
-            async (error: unknown) => {
-              failures += 1;
-              expect(error).toMatchObject(unavailable);
-              await Bun.sleep(10); // a pause, as callers make between two tries
-            },
-          );
-      }
-    };
-    const workers = [work(), work(), work(), work()];
-    await until(() => done > 10);
-    await server.kill(signal);
-    await until(() => failures >= 2 * workers.length);
-    await server.start();
-    const before = done;
-    await until(() => done > before + 10);
-    going = false;
-    await Promise.all(workers);
-  });
+  test.each(["SIGKILL", "SIGINT"] as const)(
+    "calls fail as retryable after %s, and succeed again after the server's restart",
+    async (signal) => {
+      const client = open();
+      let going = true;
+      let done = 0;
+      let failures = 0;
+      const work = async (): Promise<void> => {
+        while (going) {
+          await client
+            .transaction(async (executor) => {
+              await executor.query("select 1");
+              await executor.query("select pg_sleep(0.01)");
+              await executor.query("select $1::text", ["x".repeat(2000)]);
+            })
+            .then(
+              () => (done += 1),
+              async (error: unknown) => {
+                failures += 1;
+                expect(error).toMatchObject(unavailable);
+                await Bun.sleep(10); // a pause, as callers make between two tries
+              },
+            );
+        }
+      };
+      const workers = [work(), work(), work(), work()];
+      await until(() => done > 10);
+      await server.kill(signal);
+      await until(() => failures >= 2 * workers.length);
+      await server.start();
+      const before = done;
+      await until(() => done > before + 10);
+      going = false;
+      await Promise.all(workers);
+    },
+  );
 });
 
 describe("closing", () => {
@@ -225,7 +228,7 @@ describe("closing", () => {
     expect(await errorOf(client.transaction(() => Promise.resolve()))).toMatchObject(unavailable);
   });
 
-  test("waits for a limited time, and refuses waiting calls", async () => {
+  test("gives running calls a limited time, and refuses those in line", async () => {
     const clock = new ManualClock();
     const client = open({ maxConnections: 1, clock });
     const underWay = errorOf(client.query("select pg_sleep(100)"));

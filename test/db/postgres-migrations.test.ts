@@ -10,10 +10,10 @@ setDefaultTimeout(60_000);
 let server: ProvidedDatabase;
 beforeAll(async () => void (server = await provideDatabase()), 300_000);
 
-/** Roles belong to the whole server: these belong to this run only. */
+/** Roles belong to the whole server, so each run has its own. */
 const run = crypto.randomUUID().slice(0, 8);
 const [owner, guest] = [`owner_${run}`, `guest_${run}`];
-/** Databases in which they own something: as long as these exist, PostgreSQL drops no such role. */
+/** Databases in which these roles own something: PostgreSQL drops a role only after its databases. */
 const databases: string[] = [];
 afterAll(async () => {
   await withClient(server.url, async (client) => {
@@ -26,7 +26,7 @@ afterAll(async () => {
 const createRole = (name: string): Promise<unknown> =>
   withClient(server.url, (client) => client.query(`create role ${name} login password '${run}'`));
 
-/** The same database, for a role that `createRole` made. */
+/** The URL of a database, for a role that `createRole` made. */
 function asRole(name: string, database: string): string {
   const url = new URL(database);
   url.username = name;
@@ -38,7 +38,7 @@ const migrations = readMigrationFiles({ migrationsFolder: `${import.meta.dir}/..
 
 const containing = (text: string): unknown => expect.stringContaining(text);
 
-/** Undefined without TimescaleDB. */
+/** The hypertables of a database; undefined without TimescaleDB. */
 const hypertables = (url: string): Promise<unknown[] | undefined> =>
   withClient(url, async (client) => {
     const extensions = await client.query("select from pg_extension where extname = 'timescaledb'");
@@ -51,7 +51,7 @@ async function migrate(url: string): Promise<void> {
   await close();
 }
 
-test("replicas that start at once migrate once, and a second start changes nothing", async () => {
+test("replicas that start at the same time migrate only once, and a later start changes nothing", async () => {
   const url = await createDatabase(server, "replicas");
   await Promise.all([1, 2, 3, 4].map(() => migrate(url)));
   await migrate(url);
@@ -59,7 +59,7 @@ test("replicas that start at once migrate once, and a second start changes nothi
   expect(applied).toHaveLength(migrations.length);
 });
 
-test("without the right to migrate, an older schema is an error that names the remedy", async () => {
+test("if the program may not migrate, an older schema is an error that names MIGRATE_ON_START", async () => {
   const url = await createDatabase(server, "behind");
   const open = () => openPostgresStore({ url, migrate: false });
   await expect(open()).rejects.toMatchObject({
@@ -82,7 +82,7 @@ test("a migration that fails leaves nothing behind, and its error has the reason
   expect(schemas).toEqual([]);
 });
 
-test("telemetry is a hypertable if TimescaleDB is loaded, even for a database's owner and in any schema", async () => {
+test("telemetry is a hypertable if TimescaleDB is loaded, even if the user only owns the database, and in any schema", async () => {
   await createRole(owner);
   const owned = await createDatabase(server, "owned");
   databases.push(owned);
@@ -113,7 +113,7 @@ test("telemetry is a plain table if TimescaleDB is switched off or not permitted
   expect(await hypertables(unprivileged)).toBeUndefined();
 });
 
-test("bun run db:migrate brings a database up to date and describes it, or fails with one sentence", async () => {
+test("bun run db:migrate brings a database up to date and describes the database, or fails without DATABASE_URL", async () => {
   const run = async (env: Record<string, string>) => {
     const root = `${import.meta.dir}/../..`;
     const subprocess = Bun.spawn(["bun", "run", "db:migrate"], {
@@ -139,7 +139,7 @@ test("bun run db:migrate brings a database up to date and describes it, or fails
   expect<unknown[]>([missing.code, missing.errors]).toEqual([1, containing("DATABASE_URL is not set")]);
 });
 
-test("rollups have every metric of the catalogue, on each engine", async () => {
+test("rollups have every metric of the catalogue, with and without TimescaleDB", async () => {
   const expected = metrics.flatMap(({ name }) => ["avg", "min", "max", "count"].map((part) => `${name}_${part}`));
   for (const [name, options] of [
     ["rollups", {}],
@@ -159,7 +159,7 @@ test("rollups have every metric of the catalogue, on each engine", async () => {
   }
 });
 
-test("every statement of the community licence is refused because of the licence, not because of its syntax", async () => {
+test("statements that need the community licence are refused because of the licence, not because of their syntax", async () => {
   const url = await createDatabase(server, "licence");
   await migrate(url);
   const refused = [

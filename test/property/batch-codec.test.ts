@@ -31,7 +31,7 @@ test("the codec restores a batch exactly, including every bit of its doubles", (
   );
 });
 
-test("a damaged payload is refused, never misread and never a crash", () => {
+test("decoding a payload with a damaged byte throws no error other than UndecodablePayload", () => {
   const encoded = encodeBatch(
     makeBatch([{ uuid: "GPU-a", timeMs: Date.UTC(2025, 0, 1), metrics: { temperature: 28 } }]),
   );
@@ -48,7 +48,7 @@ test("a damaged payload is refused, never misread and never a crash", () => {
   );
 });
 
-test("unknown encodings and schema versions are refused by name", () => {
+test("an unknown encoding or schema version is refused, and the error names it", () => {
   const encoded = encodeBatch(makeBatch([]));
   expect(() => decodePayload({ ...encoded, schemaVersion: "v9" })).toThrow('"v9" is not supported');
   expect(() => decodePayload({ ...encoded, encoding: "xml" })).toThrow('"xml" is not supported');

@@ -39,7 +39,7 @@ describe("lists row by row", () => {
     }
   });
 
-  test("as CSV: a column for each field, objects as JSON, an empty cell without a value", async () => {
+  test("as CSV: a column for each field, objects as JSON, an empty cell for a missing value", async () => {
     for (const path of everyList) {
       const response = await gateway.get(path, as("text/csv;q=0.9, application/json;q=0.1"));
       expect(response.headers.get("content-type")).toStartWith("text/csv");
@@ -74,7 +74,7 @@ describe("lists row by row", () => {
     expect(row?.["cluster_id"]).toBe("'=1+1");
   });
 
-  test("an Accept header that matches no format is refused with the formats", async () => {
+  test("a request whose Accept header matches no format is refused", async () => {
     for (const path of everyList) {
       const response = await gateway.get(path, as("image/png"));
       expect([path, response.status]).toEqual([path, 406]);
@@ -99,7 +99,7 @@ describe("a whole window", () => {
   beforeAll(async () => void (long = await openFleetStore(records)));
   afterAll(() => long.close());
 
-  test("is complete and in order without a limit, although a page has fewer rows", async () => {
+  test("is complete and in order without a limit, although one query returns fewer rows", async () => {
     for (const order of ["asc", "desc"]) {
       const response = await gatewayOver(long).get(`/api/v1/telemetry?order=${order}`, as("application/x-ndjson"));
       const lines = (await response.text()).trimEnd().split("\n");
@@ -187,7 +187,7 @@ describe("compression", () => {
   });
 });
 
-test("a list without rows is complete in every format", async () => {
+test("a list without rows is empty as NDJSON, and has only the header as CSV", async () => {
   for (const path of [
     "/api/v1/telemetry?gpu_uuid=none",
     "/api/v1/gpus?model=none",

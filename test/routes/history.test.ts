@@ -22,7 +22,7 @@ interface Body {
 const bodyOf = async (path: string): Promise<Body> => (await gateway.json(path)) as unknown as Body;
 
 describe("history", () => {
-  test("pages from the newest back to the oldest by next_cursor", async () => {
+  test("has pages that lead from the newest records back to the oldest by next_cursor", async () => {
     for (const path of [a0, "/api/v1/telemetry", "/api/v1/clusters/alpha/hosts/host-a/gpus/0/metrics"]) {
       const whole = await bodyOf(`${path}?limit=100`);
       expect(whole.next_cursor).toBeUndefined();
@@ -38,7 +38,7 @@ describe("history", () => {
     }
   });
 
-  test("a cursor that names no place of the history is refused before the store is read", async () => {
+  test("a cursor whose values cannot be a place in the history is refused", async () => {
     for (const place of [[-1e16, 1], [1, -1], [1, 2 ** 31], [1.5, 1], [1, "1"], [1], [1, 1, 1], {}, null, 1e300]) {
       const cursor = Buffer.from(JSON.stringify(place)).toString("base64url");
       expect(await gateway.json(`${a0}?cursor=${cursor}`)).toMatchObject({
@@ -47,12 +47,12 @@ describe("history", () => {
     }
   });
 
-  test("a cursor of another version's gateway leads on: its text stays the same", async () => {
+  test("a cursor's text has a fixed form, so that gateways of other versions accept it", async () => {
     const { next_cursor: cursor = "" } = await bodyOf(`${a0}?limit=1`);
     expect(Buffer.from(cursor, "base64url").toString()).toMatch(/^\d+:\d+$/);
   });
 
-  test("a cursor before 1970 is one of the history's", async () => {
+  test("a cursor with an instant before 1970 is accepted", async () => {
     const cursor = Buffer.from("-1000:1").toString("base64url");
     expect(await bodyOf(`${a0}?cursor=${cursor}`)).toMatchObject({ count: 0 });
   });
@@ -98,7 +98,7 @@ describe("history", () => {
 describe("aggregates", () => {
   const path = "/api/v1/telemetry/aggregates";
 
-  test("sum up by group and minute", async () => {
+  test("summarise telemetry by group and minute", async () => {
     expect(await gateway.json(`${path}?group_by=cluster&metrics=temperature&resolution=1m&${day}`)).toEqual({
       success: true,
       count: 2,

@@ -22,16 +22,17 @@ export interface Checkpoint {
   readonly key: string;
   /** The value of the key once `to` is reached. */
   readonly valueAt: (to: Position) => string;
-  /** The key of the claim on the range, and the revision at which this publisher claimed it. */
+  /** The key of the claim on the range. */
   readonly ownerKey: string;
+  /** The revision at which this publisher claimed the range. */
   readonly ownerRevision: string;
 }
 
 export interface PublishOptions {
   /** Ends the wait while the queue is full. */
   readonly signal: AbortSignal;
-  /** Moved to the end of the last message's part of the source, in the transaction that adds the message. A queue in memory
-   *  ignores it. */
+  /** Each transaction that adds messages sets it to the end of the last message's part of the source. A queue in memory
+   *  ignores the checkpoint. */
   readonly checkpoint?: Checkpoint | undefined;
 }
 
@@ -45,7 +46,7 @@ export interface Published {
 
 /** A message without its payload. */
 export interface MessageEnvelope extends Omit<NewMessage, "payload"> {
-  /** ULID; ids ascend in the order of publishing. */
+  /** ULID; the ids of one publisher ascend in the order of publishing. */
   readonly id: string;
   readonly topic: string;
   /** Milliseconds since the epoch. */
@@ -92,7 +93,7 @@ export interface QueueStats {
   readonly oldestAgeMs: number;
 }
 
-/** Delivers messages from streamers to collectors, each until it is acknowledged.
+/** Delivers messages from streamers to collectors, each until it is acknowledged or becomes a dead letter.
  *
  *  States of a message: READY -claim-> CLAIMED -acknowledge-> deleted.
  *  CLAIMED -reject or end of lease-> READY, or DEAD once it was delivered `maxAttempts` times.
@@ -100,9 +101,8 @@ export interface QueueStats {
 export interface Queue {
   readonly deadLetters: DeadLetters;
   /** Adds messages in order, many to a transaction; waits while the queue is full.
-   *  @throws QueueClosed, RangeLost, or a retryable error of the driver: then any number of the messages, from the first
-   *          on, may have been added, and publishing all of them again with the same keys adds the others;
-   *          the signal's reason if it aborts while waiting (no further message was added) */
+   *  @throws QueueClosed, RangeLost, the signal's reason if it aborts while the call waits, or an error of the driver. The
+   *          first messages may have been added already; publishing all of them again with the same keys adds the others */
   publish(messages: readonly NewMessage[], options: PublishOptions): Promise<Published>;
   /** Claims the oldest ready messages for the lease's time; waits for at least one.
    *  @returns oldest first; empty only if the signal aborted or the queue was closed */
@@ -110,7 +110,8 @@ export interface Queue {
   /** Deletes messages. Call it only after their records are committed.
    *  @returns the deliveries with a stale claim (lease ended, claimed by another consumer): their messages are unchanged */
   acknowledge(deliveries: readonly Delivery[]): Promise<Delivery[]>;
-  /** Returns a message to the queue at once; after `maxAttempts` deliveries it becomes a dead letter with `error`. */
+  /** Returns a message to the queue at once; after `maxAttempts` deliveries it becomes a dead letter with `error`. A
+   *  stale claim changes nothing. */
   reject(delivery: Delivery, error: string): Promise<void>;
   /** Restarts the lease of slow work.
    *  @returns the deliveries with a stale claim */

@@ -4,7 +4,7 @@ import { nameMaxLength, wholeNumber } from "../schemas/envelope.ts";
 import { selectorFields } from "../schemas/gpu-selector.ts";
 import { metricFields, telemetryRecordSchema } from "../schemas/telemetry-record.ts";
 
-// The messages of /ws in both directions. Each is one JSON object. A record has the same fields as in the REST API.
+// The messages of /ws in both directions. Each is one JSON object. A record's metrics have the same names as in the REST API.
 
 /** The most GPUs that one subscription may name. */
 const maxGpus = 1000;
@@ -23,6 +23,7 @@ const subscriptionId = Type.String({
   description:
     "Identifies a subscription within its connection; chosen by the server if the client does not choose one",
 });
+const pingId = Type.String({ minLength: 1, maxLength: 64, description: "Chosen by the client; the pong has the same" });
 const topic = Type.Literal("telemetry", {
   description: "The kind of data that the subscription sends: newest records of GPUs",
 });
@@ -90,7 +91,7 @@ export const clientMessages = {
     },
   ),
   ping: Type.Object(
-    { type: Type.Literal("ping"), id: Type.Optional(subscriptionId) },
+    { type: Type.Literal("ping"), id: Type.Optional(pingId) },
     { additionalProperties: false, description: "Requests a pong" },
   ),
 } as const satisfies Record<string, TSchema>;
@@ -139,7 +140,7 @@ export const serverMessages = {
     },
     {
       additionalProperties: false,
-      description: "The history since the requested instant was sent; the records that follow are live",
+      description: "The replay of the history has ended; the records that follow are live",
     },
   ),
   skipped: Type.Object(
@@ -148,13 +149,14 @@ export const serverMessages = {
       id: subscriptionId,
       count: wholeNumber({
         minimum: 1,
-        description: "Number of records that were not sent, because a newer record of the same GPU superseded them",
+        description:
+          "Number of records that were not sent: a newer record of the GPU superseded them, or too many waited for a replay",
       }),
     },
     { additionalProperties: false, description: "The client reads more slowly than records arrive" },
   ),
   pong: Type.Object(
-    { type: Type.Literal("pong"), id: Type.Optional(subscriptionId) },
+    { type: Type.Literal("pong"), id: Type.Optional(pingId) },
     { additionalProperties: false, description: "Answers a ping" },
   ),
   error: Type.Object(
@@ -167,7 +169,8 @@ export const serverMessages = {
     },
     {
       additionalProperties: false,
-      description: "A message was not usable, or its history could not be sent; the connection stays open",
+      description:
+        "A message was not usable, or the history that it requested could not be sent; the connection stays open",
     },
   ),
 } as const satisfies Record<string, TSchema>;

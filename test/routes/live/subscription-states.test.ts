@@ -114,7 +114,7 @@ test("updates during a replay follow after its end, without those that the histo
   expect(take()).toEqual(["replay 1", "replayed 1", "update 2"]);
 });
 
-test("a subscription goes DIRECT after a replay only when no replayed record can arrive live any more", () => {
+test("a subscription becomes DIRECT after a replay only when no replayed record can arrive live any more", () => {
   const { subscription, update, take } = open();
   subscription.beginReplay();
   void subscription.addHistory([recordAt(1)], () => -Infinity);
@@ -127,7 +127,7 @@ test("a subscription goes DIRECT after a replay only when no replayed record can
   expect([subscription.startDirect(), subscription.stateName]).toEqual([true, "DIRECT"]);
 });
 
-test("a waiting page of the history resolves when it is sent, or when the subscription ends", async () => {
+test("the promise of a page of the history resolves when the page was sent, or when the subscription ends", async () => {
   const { subscription, take } = open();
   subscription.beginReplay();
   const first = subscription.addHistory([recordAt(1)], () => -Infinity);

@@ -68,7 +68,7 @@ export interface components {
         PingRequest: {
             /** @enum {string} */
             type: "ping";
-            /** @description Identifies a subscription within its connection; chosen by the server if the client does not choose one */
+            /** @description Chosen by the client; the pong has the same */
             id?: string;
         };
         /** @description A record, with the subscription's id if the client chose it */
@@ -260,7 +260,7 @@ export interface components {
             /** @description Identifies a subscription within its connection; chosen by the server if the client does not choose one */
             id: string;
         };
-        /** @description The history since the requested instant was sent; the records that follow are live */
+        /** @description The replay of the history has ended; the records that follow are live */
         ReplayedMessage: {
             /** @enum {string} */
             type: "replayed";
@@ -280,17 +280,17 @@ export interface components {
             type: "skipped";
             /** @description Identifies a subscription within its connection; chosen by the server if the client does not choose one */
             id: string;
-            /** @description Number of records that were not sent, because a newer record of the same GPU superseded them */
+            /** @description Number of records that were not sent: a newer record of the GPU superseded them, or too many waited for a replay */
             count: number;
         };
         /** @description Answers a ping */
         PongMessage: {
             /** @enum {string} */
             type: "pong";
-            /** @description Identifies a subscription within its connection; chosen by the server if the client does not choose one */
+            /** @description Chosen by the client; the pong has the same */
             id?: string;
         };
-        /** @description A message was not usable, or its history could not be sent; the connection stays open */
+        /** @description A message was not usable, or the history that it requested could not be sent; the connection stays open */
         ErrorMessage: {
             /** @enum {string} */
             type: "error";

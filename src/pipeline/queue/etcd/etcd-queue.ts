@@ -28,8 +28,9 @@ export interface EtcdQueueOptions {
 }
 
 /** The queue on etcd, shared by any number of processes. The states are in queue.ts, the keys in
- *  docs/etcd-message-queue.md. A claim is a key under the consumer's lease: it is deleted when the process dies, and
- *  every change of a claimed message is a transaction that succeeds only if the claim is still the same one. */
+ *  docs/etcd-message-queue.md. A claim is a key under the consumer's lease: etcd deletes it when the lease ends,
+ *  as it does some time after the process has died. Every change of a claimed message is a transaction that succeeds only if
+ *  the claim is still the same one. */
 export class EtcdQueue implements Queue {
   readonly deadLetters: EtcdDeadLetters;
   private readonly keys: QueueKeys;

@@ -7,7 +7,7 @@ import type { SimulatedHost } from "./simulated-host.ts";
 
 /** The share of GPUs that jobs should hold: some GPUs are always idle. */
 const targetOccupancy = 0.8;
-/** Mean time in which free GPUs beyond that share get a job. */
+/** Mean time until the GPUs that are missing from this share get a job. */
 const refillSeconds = 20;
 /** Maximum number of hosts that are tried for a job before it is dropped; keeps a tick cheap in a full fleet. */
 const maxHostsTried = 64;
@@ -26,8 +26,10 @@ interface JobProfile {
   readonly namespace: string;
   readonly container: string;
   readonly names: readonly string[];
-  /** Sizes of jobs; a size that is listed more often is more likely. */
+  /** Possible numbers of GPUs per host; a number that is listed more often is more likely. A job on several hosts takes all
+   *  GPUs of each. */
   readonly gpusPerHost: readonly number[];
+  /** Possible numbers of hosts, listed in the same way. */
   readonly hosts: readonly number[];
   readonly lifetimeSeconds: readonly [min: number, max: number];
 }
@@ -113,7 +115,8 @@ export class Scheduler {
     return pods.reduce((count, { gpus }) => count + gpus.length, 0);
   }
 
-  /** Finds hosts with `gpusPerHost` free GPUs, starting at a random host; Infinity means whole hosts. */
+  /** Finds up to `hostCount` hosts with `gpusPerHost` free GPUs, starting at a random host; Infinity means whole hosts.
+   *  @returns the GPUs to use on each of these hosts */
   private findPlaces(hostCount: number, gpusPerHost: number): SimulatedGpu[][] {
     const places: SimulatedGpu[][] = [];
     const first = this.random.index(this.hosts.length);
