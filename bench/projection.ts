@@ -8,13 +8,13 @@ import { FleetAnswers } from "../src/routes/answers/fleet-answers.ts";
 import { median, quantile } from "./support/statistics.ts";
 import { print } from "./support/output.ts";
 
-// A gateway's memory with a simulated fleet: the time of `latest` right after every record has changed, the time to apply a change,
-// and the memory per GPU. `bun bench/projection.ts [gpus ...]` measures each size in a separate process, so that its memory can be
-// measured.
+// A simulated fleet in a gateway's memory: the time of `latest` right after every record has changed, the time to apply the changes,
+// and the memory per GPU. `bun bench/projection.ts [gpus ...]` measures each size of fleet in a separate process, because the memory
+// of an earlier fleet would distort the next result.
 
 const gpusPerHost = 8;
 const rounds = 220;
-/** Not counted: a real server has already run for a while. */
+/** Rounds that are not counted: a real server has already run for a while. */
 const warmUpRounds = 20;
 /** The API's largest page. */
 const pageMax = 10_000;
@@ -35,7 +35,7 @@ async function readingOf(gpus: number): Promise<RecordBatch[]> {
   return batches;
 }
 
-/** The same records a second later: everything changes. */
+/** The same records at a later time: every record counts as changed. */
 function later(batch: RecordBatch, seconds: number): RecordBatch {
   return { ...batch, timesMs: batch.timesMs.map((timeMs) => timeMs + seconds * 1000) };
 }

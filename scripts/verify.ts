@@ -9,10 +9,10 @@ import { openPGliteStore } from "../src/pipeline/store/sql/open-pglite-store.ts"
 import { compareFile } from "./verify/compare-file.ts";
 import { recordsBehindApi, recordsInStore, type StoredRecords } from "./verify/stored-records.ts";
 
-const usage = `Compares a CSV file with the store; exits 1 on any difference.
+const usage = `Compares a CSV file with the store; exits with 1 if they differ, with 2 if they cannot be compared.
   bun run verify --csv FILE [--url http://localhost:8080]
-Without --url it opens the store in DATA_DIR; it queries the running pipeline at HOST:PORT if that uses DATA_DIR, or if
-DATABASE_URL is set.`;
+Without --url it opens the store in DATA_DIR. If DATABASE_URL is set, or a running pipeline uses DATA_DIR, it queries the
+pipeline at HOST:PORT instead.`;
 
 interface OpenStore {
   /** The place where the records are read, as a text for people. */

@@ -16,9 +16,9 @@ export interface AppOptions extends HealthOptions, PrometheusOptions {
 
 /** The HTTP side of a process: /health and /metrics, and the routes of its roles. It neither listens nor starts anything. */
 export function composeApp(options: AppOptions): Elysia {
-  // `normalize` would silently drop fields that a schema does not declare. Bun's router decodes and matches paths
-  // differently from Elysia's router, which tests use through `app.handle`.
   const websocket = socketSettings(options.webSocket);
+  // `normalize` would silently drop fields that a schema does not declare. Bun's router, the system router, decodes and matches
+  // paths differently from Elysia's router, which tests use through `app.handle`.
   const app = new Elysia({ name: "app", normalize: false, systemRouter: false, websocket });
   // first, because a hook applies only to routes that are added after it
   app.use(errorHandling({ routes: () => app.routes, log: options.log }));

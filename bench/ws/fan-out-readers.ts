@@ -1,11 +1,12 @@
 import { gpuUuid, subscriptionTo, textOf } from "./fan-out-load.ts";
 import { textFrame, upgradeRequest } from "../../dev/web-socket-frames.ts";
 
-// The subscribers of the fan-out: plain sockets that count messages, so that reading takes little processor time. Notifies its
-// parent when all expected messages have arrived.
+// The subscribers of the fan-out: plain sockets that count messages, so that reading takes little processor time. This
+// process notifies its parent when all expected messages have arrived.
 
 const [port = "0", subscribers = "1", gpus = "1"] = process.argv.slice(2);
-/** The length of a server's frame: its text, and a head of four bytes, because the text has at least 126 bytes and no mask. */
+/** The length of a server's frame: its text, and a head of four bytes. A server's frame has no mask, and this text has at least
+ *  126 bytes. */
 const frameBytes = textOf(gpuUuid(0), 0).length + 4;
 
 const state = { ready: 0, bytes: 0, wantedBytes: Infinity };
@@ -46,7 +47,7 @@ async function open(uuid: string): Promise<void> {
   await subscribed.promise;
 }
 
-// the number of messages expected since the beginning
+// the parent sends the number of messages expected since the beginning
 process.on("message", (messages: number) => {
   state.wantedBytes = messages * frameBytes;
   notifyIfReached();

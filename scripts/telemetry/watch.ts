@@ -14,7 +14,7 @@ interface WatchOptions {
 type MetricName = NonNullable<NonNullable<SubscribeRequest["filters"]>["metrics"]>[number];
 
 /** Prints records as they arrive, a line each, until the count is reached or the process is stopped.
- *  @throws SubscriptionRefused if the gateway refuses the filters */
+ *  @throws SubscriptionRefused if the gateway refuses the filters; another error if no gateway answers or the GPU does not exist */
 export async function watch(output: Output, options: WatchOptions): Promise<void> {
   const { gpu, cluster, host, namespace, metrics, count = Infinity } = options;
   // fails at once if no gateway answers or the GPU does not exist, instead of waiting forever
@@ -41,7 +41,7 @@ export async function watch(output: Output, options: WatchOptions): Promise<void
     },
     onMessage: (message) => {
       if (message.type === "subscribed") isSubscribed = true;
-      // an error before that refuses the subscription: `live.ended` rejects with it
+      // an error before the subscription has started refuses it: `live.ended` rejects with that error
       if (message.type === "error" && isSubscribed) process.stderr.write(`${message.message}\n`);
       if (message.type === "skipped")
         process.stderr.write(`${message.count} records were skipped: this client reads too slowly\n`);

@@ -1,7 +1,8 @@
 import { StoreUnavailable } from "../domain/errors.ts";
 
 /** Advice for an operator, by SQLSTATE or its class, or by the error code of the socket or of postgres.js. The longest key that
- *  a code begins with applies. Errors that pass without an operator (a deadlock) have no hint.
+ *  a code begins with applies. An error that the next attempt is likely to avoid (a deadlock) has no
+ *  hint.
  *  Source: https://www.postgresql.org/docs/17/errcodes-appendix.html */
 const hints: Readonly<Record<string, string>> = {
   "08": "check the server's log and the network to it",
@@ -13,9 +14,9 @@ const hints: Readonly<Record<string, string>> = {
   "42703": "start one process with MIGRATE_ON_START=true to bring the schema up to date",
   "42P01": "start one process with MIGRATE_ON_START=true to bring the schema up to date",
   "53100": "the database's disk is full: free space or enlarge it (data, tablespaces, pg_wal)",
-  "53200": "the server has no memory left: lower its work_mem or max_connections, or give it more",
+  "53200": "the server has no memory left: lower its work_mem or max_connections, or give it more memory",
   "53300":
-    "each collector takes COLLECTOR_WORKERS + 1 connections: raise the server's max_connections, run fewer collectors, or " +
+    "each process takes up to COLLECTOR_WORKERS + 1 connections for writing and 5 for reading: raise the server's max_connections, run fewer processes, or " +
     "use a pooler (?prepare=false in DATABASE_URL)",
   "55P03": "another session holds a lock: see pg_stat_activity and pg_locks",
   "57014":

@@ -15,7 +15,7 @@ const migrationTimeoutMs = 3 * lockTimeoutMs;
 
 /** Brings the database's schema up to date, completely or not at all. If several processes start at once, one migrates and
  *  the others wait.
- *  @throws StoreUnavailable, StoreRejected (rights are missing) */
+ *  @throws StoreUnavailable (also if a right is missing), StoreRejected if a migration contradicts the stored data */
 export async function migratePostgres(client: PostgresClient): Promise<void> {
   await client.withConnection(migrationTimeoutMs, (connection) =>
     connection.transaction(async () => {

@@ -11,7 +11,7 @@ export function isRefusal(error: unknown): boolean {
   return root instanceof postgres.PostgresError && root.severity === "ERROR" && isDataError(root.code);
 }
 
-/** True if the server cancelled a statement because it took too long. */
+/** True if the server cancelled the statement: it took too long, unless an administrator cancelled it. */
 export function isTimeout(error: unknown): boolean {
   const root = rootOf(error);
   return root instanceof postgres.PostgresError && root.code === "57014";
@@ -29,7 +29,7 @@ export function translatePostgresError(cause: unknown, place: string): Telemetry
     : unavailable(`${place} failed`, error);
 }
 
-/** The error that drizzle wrapped with its statement. */
+/** The innermost cause: drizzle wraps an error with its statement. */
 function rootOf(error: unknown): unknown {
   return error instanceof Error && error.cause !== undefined ? rootOf(error.cause) : error;
 }

@@ -23,7 +23,7 @@ export class PostgresPool {
 
   /** Takes a connection, which must be given back.
    *  @param signal ends waiting in line
-   *  @throws the signal's reason, StoreUnavailable if the pool is closed */
+   *  @throws the signal's reason if it aborts in line, StoreUnavailable if the pool is closed */
   async take(signal: AbortSignal): Promise<PostgresConnection> {
     if (this.isClosed) throw this.closedError();
     if (this.taken.size < this.options.maxConnections) return this.next();
@@ -56,7 +56,7 @@ export class PostgresPool {
     for (const connection of this.idle.splice(0)) connection.destroy();
   }
 
-  /** Waits a few seconds for calls under way, then ends all connections. */
+  /** Refuses the callers in line, waits a few seconds for calls under way, then ends all connections. */
   async close(): Promise<void> {
     this.isClosed = true;
     for (const { reject } of this.line.splice(0)) reject(this.closedError());

@@ -10,7 +10,8 @@ export abstract class TelemetryError extends Error {
   }
 }
 
-/** The store did not answer, or the connection was lost. The call's data may or may not be stored. */
+/** The store did not answer, the connection was lost, or an operator has to act (the disk is full, a table is missing). The
+ *  call's data may or may not be stored. */
 export class StoreUnavailable extends TelemetryError {
   readonly code = "store_unavailable";
   readonly retryable = true;
@@ -22,7 +23,7 @@ export class QueryTooCostly extends TelemetryError {
   readonly retryable = false;
 }
 
-/** The store refused the data; it would refuse it again. */
+/** The store refused the data, and would refuse the same data again. */
 export class StoreRejected extends TelemetryError {
   readonly code = "store_rejected";
   readonly retryable = false;
@@ -40,13 +41,13 @@ export class EtcdUnavailable extends TelemetryError {
   readonly retryable = true;
 }
 
-/** etcd's database has reached its quota and takes no writes until space is freed. Nothing was changed. */
+/** etcd's database has reached its quota and accepts no writes until space is freed. Nothing was changed. */
 export class EtcdOutOfSpace extends TelemetryError {
   readonly code = "etcd_out_of_space";
   readonly retryable = true;
 }
 
-/** etcd refused the request (rights, size); it would refuse it again. */
+/** etcd refused the request (missing rights, size), and would refuse the same request again. */
 export class EtcdRefused extends TelemetryError {
   readonly code = "etcd_refused";
   readonly retryable = false;
@@ -64,7 +65,7 @@ export class LeaseGone extends TelemetryError {
   readonly retryable = true;
 }
 
-/** A range of a source now belongs to another streamer. Nothing was published. */
+/** A range of a source now belongs to another streamer. The refused transaction published nothing. */
 export class RangeLost extends TelemetryError {
   readonly code = "range_lost";
   readonly retryable = false;

@@ -1,9 +1,10 @@
 import type { Gpu, Workload } from "./gpu.ts";
 
-/** Selects GPUs: every given field restricts the selection; without fields, it has all GPUs. REST parameters, GraphQL
- *  arguments, subscription filters and SQL conditions are all made from it.
+/** Selects GPUs: every given field restricts the selection, which without fields has all GPUs. REST parameters, GraphQL
+ *  arguments and subscription filters become a selector, and SQL conditions are made from it.
  *
- *  A new field is added here, in db/sql/gpu-conditions.ts and in routes/schemas/gpu-selector.ts. */
+ *  A new field is added in this file, in db/sql/gpu-conditions.ts, in routes/schemas/gpu-selector.ts and in
+ *  routes/http/parameters/common.ts; for /ws also in routes/live/. */
 export interface GpuSelector {
   /** Any of these; an empty list selects nothing. */
   readonly uuids?: readonly string[];
@@ -30,7 +31,8 @@ export function selectsGpu(selector: GpuSelector, gpu: Gpu, workload: Workload |
   );
 }
 
-/** The key of a cache or a topic: selectors that select the same GPUs have the same key. */
+/** The key of a cache or a topic. Selectors that differ only in the order of their fields, or in the order or repetition of
+ *  UUIDs, have the same key. */
 export function selectorKey(selector: GpuSelector): string {
   const { uuids } = selector;
   const canonical = uuids === undefined ? selector : { ...selector, uuids: [...new Set(uuids)].sort() };

@@ -27,7 +27,7 @@ afterEach(async () => {
 
 const diskIsFull = /the disk of DATA_DIR \S+ is full: \d+ MiB are free, .*; free space or enlarge it/;
 
-test("an import waits for space, reports it, and stores every record once after space is free", async () => {
+test("an import on a full disk reports the error, waits, and stores every record once after space is free", async () => {
   const csvFile = join(folder, "fleet.csv");
   await writeFleetCsv(csvFile, { hosts: 8, "gpus-per-host": 8, seconds: 60, seed: 1 });
   const rows = (await Bun.file(csvFile).text()).trimEnd().split("\n").slice(1);
@@ -39,7 +39,7 @@ test("an import waits for space, reports it, and stores every record once after 
   await until(async () => diskIsFull.test(await (await fetch(health)).text()), { timeoutMs: 60_000 });
   disk.free();
   const [report] = await pipeline.waitFor(/records stored.*samples\/s/s);
-  // the total: a commit that was not confirmed before the disk was full does not count for this run
+  // the last number is the total of the store: the number before it lacks a commit that the full disk left unconfirmed
   expect(report).toMatch(new RegExp(`records stored .* ${records.toLocaleString("en-US")}\n`));
   await stopPipeline(pipeline);
   expect(pipeline.subprocess.exitCode).toBe(0);

@@ -8,7 +8,7 @@ import { sharedData } from "./shared-data.ts";
 /** The real CSV; undefined if the shared data folder does not exist. */
 export const realCsv = sharedData("csv", "dcgm_metrics_20250718_134233.csv");
 
-/** The content of the real CSV. */
+/** The numbers of GPUs, hosts and records in the real CSV. */
 export const realFigures = { gpus: 247, hosts: 31, records: 988 } as const;
 
 /** A pipeline of one process that has imported the real CSV. */
@@ -21,7 +21,7 @@ export interface LoadedGateway {
   stop(): Promise<void>;
 }
 
-/** Starts a pipeline, and waits until it has imported the whole file.
+/** Starts a pipeline, and waits until it has imported the whole real CSV.
  *  @param env further settings */
 export async function startLoadedGateway(env: Record<string, string> = {}): Promise<LoadedGateway> {
   const dir = await mkdtemp(join(tmpdir(), "telemetry-loaded-"));
@@ -40,7 +40,7 @@ export async function startLoadedGateway(env: Record<string, string> = {}): Prom
   }
 }
 
-/** Waits until a gateway serves the whole real CSV, including its newest state.
+/** Waits until a gateway serves all GPUs, hosts and records of the real CSV.
  *  @throws Error after a minute */
 export async function untilLoaded(url: string): Promise<void> {
   const count = async (path: string): Promise<number> => {

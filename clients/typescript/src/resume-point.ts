@@ -13,7 +13,7 @@ export class ResumePoint {
   /** @param since the instant from which the caller wants records */
   constructor(private since: string | undefined) {}
 
-  /** The `since` of the next connection; undefined if it begins with the last known values. */
+  /** The `since` of the next connection; undefined if that connection begins with the newest records. */
   begin(): string | undefined {
     // an interrupted replay starts over: it may have delivered all records of some GPUs and no records of others
     if (!this.isReplaying) this.since = this.oldestOfActive() ?? this.since;
@@ -27,7 +27,8 @@ export class ResumePoint {
   }
 
   /** Remembers the instant of an update.
-   *  @returns true if the update has to be delivered: it is new, or may have more metrics than before */
+   *  @returns false if the update is a replayed record that is older than the GPU's newest delivered one; true if it has to be
+   *    delivered. A record of the same instant may have more metrics than before */
   record({ gpu_uuid, timestamp, replay }: TelemetryUpdateMessage): boolean {
     const timeMs = Date.parse(timestamp);
     const newestMs = this.newestMs.get(gpu_uuid) ?? -Infinity;

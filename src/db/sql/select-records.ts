@@ -4,7 +4,7 @@ import type { SqlExecutor } from "../client.ts";
 import { type HistorySource, inWholeMilliseconds } from "./history-part.ts";
 import { gpuOrder, gpuConditions } from "./select-gpus.ts";
 
-/** A row of telemetry. It also has a property for each metric of the catalogue, null if the record has no value. */
+/** A row of telemetry. It also has a property for each metric of the catalogue, null if the record has no value for it. */
 export interface RecordRow {
   readonly gpuKey: number;
   readonly timeMs: number;
@@ -21,7 +21,7 @@ const namespace = "coalesce(t.namespace, '')";
 /** Records as they are stored. */
 export const recordSource: HistorySource = { from: () => "telemetry", time: "time", namespace, columns };
 
-/** Reads the newest record of each GPU, in the order of lists. */
+/** Reads the newest record of each selected GPU, ordered by `gpuOrder`. */
 export async function selectLatest(executor: SqlExecutor, selector: GpuSelector): Promise<RecordRow[]> {
   const conditions = gpuConditions(selector);
   const text = `

@@ -6,7 +6,7 @@ export interface GpuState {
   readonly gpu: Gpu;
   /** Instant of the newest record with these attributes, milliseconds since the epoch. */
   readonly asOfMs: number;
-  /** Instant of its oldest record. */
+  /** Instant of the GPU's oldest record. */
   readonly firstSeenAtMs: number;
 }
 
@@ -40,8 +40,9 @@ export interface HotFollower {
 
 /** The fleet as it is now: hierarchy and newest records, shared by collectors and gateways. */
 export interface HotTier {
-  /** Publishes each GPU's newest record to all followers. An older record can only move the GPU's first-seen time back;
-   *  records of one GPU and instant are merged. Resolves when followers can see it. Writing a batch twice does no harm.
+  /** Publishes each GPU's newest record to all followers. An older record can only move the GPU's first-seen time back
+   *  and complete its attributes; records of one GPU and instant are merged. Resolves when followers can receive the changes.
+   *  Writing a batch twice does no harm.
    *  Records that etcd refuses permanently (too large, no permission) are left out and counted: the store has them.
    *  @throws EtcdUnavailable, EtcdOutOfSpace (retryable; the batch may have been published or not) */
   write(batch: RecordBatch): Promise<void>;

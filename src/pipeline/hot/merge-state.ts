@@ -2,19 +2,19 @@ import { addsNothing, completed, type Gpu, isSameAttributes, isSameWorkload, typ
 import { metrics } from "../../domain/metrics.ts";
 import type { GpuState, NewestRecord } from "./hot-tier.ts";
 
-// Merging is commutative and idempotent: processes that receive the same states in different orders, or twice, end up
-// with the same result.
+// Merging is idempotent and, except for two states of one instant (see `winsTie`), commutative: processes that receive the
+// same states in different orders, or twice, end up with the same result.
 
 /** Merges two states of one GPU. The newer state's attributes win; its empty attributes are filled from the older state.
- *  @param winsTie the state whose attributes win if both have the same instant; etcd delivers documents in the same order to
- *    all processes, so the last one may win
+ *  @param winsTie the state whose attributes win if both have the same instant; `incoming` is
+ *    safe for etcd's documents, because all processes receive them in the same order
  *  @returns `existing` itself if `incoming` adds nothing */
 export function mergeStates(
   existing: GpuState | undefined,
   incoming: GpuState,
   winsTie: "existing" | "incoming" = "incoming",
 ): GpuState {
-  // sorted on the first merge only: most incoming states change nothing
+  // sorted only when attributes change: most incoming states change nothing
   if (existing === undefined)
     return { ...incoming, gpu: { ...incoming.gpu, properties: sortedByKey(incoming.gpu.properties) } };
   const firstSeenAtMs = Math.min(existing.firstSeenAtMs, incoming.firstSeenAtMs);
@@ -43,8 +43,8 @@ export function sameGpu(a: Gpu, b: Gpu): boolean {
   return a.uuid === b.uuid && isSameAttributes(a, b);
 }
 
-/** Merges two records of one GPU: the newer one wins. Two records of the same instant are combined; the greater of two values
- *  of a metric wins.
+/** Merges two records of one GPU: the newer one wins. Two records of the same instant are combined: the greater of two values
+ *  of a metric wins, and the greater of two texts of a workload.
  *  @returns `existing` itself if `incoming` adds nothing */
 export function mergeRecords(existing: NewestRecord, incoming: NewestRecord): NewestRecord {
   if (incoming.timeMs !== existing.timeMs) return incoming.timeMs > existing.timeMs ? incoming : existing;

@@ -16,9 +16,10 @@ import type {
   StoredRollup,
 } from "../../domain/query.ts";
 
-/** Queries about the fleet. Every call throws StoreUnavailable if the store does not answer. */
+/** Queries about the fleet. Every call throws StoreUnavailable if the store does not answer, and QueryTooCostly if it would
+ *  take too long. */
 export interface FleetQueries {
-  /** Ordered by hostname, then gpuId, then uuid. */
+  /** The selected GPUs, ordered by hostname, then gpuId, then uuid. */
   gpus(selector: GpuSelector): Promise<StoredGpu[]>;
   /** The newest record of each GPU, ordered as `gpus` is. */
   latest(selector: GpuSelector): Promise<StoredRecord[]>;
@@ -33,7 +34,7 @@ export interface HistoryQueries {
   records(filter: RecordFilter): Promise<HistoryPage<StoredRecord>>;
   /** The newest `limit` rollups whose minute or hour begins in the range. */
   rollups(filter: RecordFilter, resolution: RollupResolution): Promise<HistoryPage<StoredRollup>>;
-  /** The newest `limit` records of each GPU, by time ascending; one statement for all GPUs. */
+  /** The newest `limit` records of each GPU in the range, by time ascending; one statement for all GPUs. */
   recordsOfEach(filter: EachGpuFilter): Promise<StoredRecord[]>;
   /** The newest `limit` rollups of each GPU whose minute or hour begins in the range, by time ascending; one statement for
    *  all GPUs. */
@@ -49,11 +50,12 @@ export interface AggregateQueries {
   countRecords(clusterId: string): Promise<RecordCount>;
 }
 
-/** Queries about rejected inputs. Every call throws StoreUnavailable if the store does not answer. */
+/** Queries about rejected inputs. Every call throws StoreUnavailable if the store does not answer, and QueryTooCostly if it
+ *  would take too long. */
 export interface QuarantineQueries {
   /** The rejections of one source or of all, newest first. */
   rejections(filter: RejectionFilter): Promise<StoredRejection[]>;
-  /** Reason -> rejected inputs; only reasons that occur. */
+  /** Reason -> number of rejected inputs; only reasons that occur. */
   countRejections(): Promise<Readonly<Record<string, number>>>;
 }
 

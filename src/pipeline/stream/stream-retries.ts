@@ -10,7 +10,8 @@ export interface StreamRetriesOptions {
   readonly log: Logger;
 }
 
-/** Retries the operations of a streamer. An error that holds it up is logged once, and reported until an operation succeeds. */
+/** Retries the operations of a streamer. An error that holds the streamer up is logged when it first
+ *  occurs, and reported until an operation succeeds. */
 export class StreamRetries {
   private readonly current: RepeatedError;
 
@@ -19,12 +20,13 @@ export class StreamRetries {
     this.current = new RepeatedError({ log, prefix: "streaming is held up", ended: "streaming continues" });
   }
 
-  /** The error that holds streaming up now. */
+  /** The error that holds streaming up now; undefined if there is none. */
   get error(): string | undefined {
     return this.current.current;
   }
 
-  /** Tries until it succeeds, fails for good, or the signal aborts. @throws the last error */
+  /** Repeats the operation until it succeeds, throws an error that is not retryable, or the signal aborts. @throws the last
+   *  error */
   async retrying<T>(operation: () => Promise<T>, signal: AbortSignal): Promise<T> {
     const { clock } = this.options;
     const result = await retry(operation, { clock, signal, onRetry: (error) => this.record(error) });

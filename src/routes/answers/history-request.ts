@@ -88,7 +88,7 @@ function historyCursorOf([timeMs, gpuKey, ...rest]: Place): HistoryCursor | unde
   return isPlace ? { timeMs, gpuKey } : undefined;
 }
 
-/** The largest values that the store's columns can hold. */
+/** Limits of a cursor's values: the store's columns can hold them. */
 const timeMax = 1e15;
 const gpuKeyMax = 2 ** 31 - 1;
 

@@ -6,14 +6,14 @@ import { EnumTypes } from "./types/enums.ts";
 import { OutputTypes } from "./types/output-types.ts";
 import { argumentsOf, parametersOf } from "./types/arguments.ts";
 
-/** An upper bound of a field's elements, computed before the field is resolved.
+/** An upper bound of the number of a field's elements, computed before the field is resolved.
  *  @param args named as in GraphQL, with defaults */
 export type SizeOf = (args: Readonly<Record<string, unknown>>, fleet: FleetIndex) => number;
 
 interface FieldText<Takes extends Parameters, Source> {
   readonly type: GraphQLOutputType;
   readonly description: string;
-  /** Parameters as REST declares them; the resolver gets them under these names. */
+  /** Parameters as REST declares them; the resolver gets their values under these names. */
   readonly takes: Takes;
   readonly size?: SizeOf;
   readonly resolve: (source: Source, values: ValuesOf<Takes>, context: OperationContext) => unknown;
@@ -52,7 +52,7 @@ export function schemaKit(relationsOf: (typeName: string) => FieldMap): SchemaKi
   };
 }
 
-/** The size of a field whose argument `limit` bounds its elements. */
+/** The size of a field whose argument `limit` bounds its elements; Infinity without a limit. */
 export function limitOf(args: Readonly<Record<string, unknown>>): number {
   return typeof args["limit"] === "number" ? args["limit"] : Infinity;
 }

@@ -10,7 +10,7 @@ export interface GpuHistoryRequest extends Omit<EachGpuFilter, "uuids"> {
 
 type ApiRecord = ReturnType<typeof toApiRecord>;
 
-/** Most GPUs that one statement reads. */
+/** The most GPUs that one statement reads. */
 const gpusPerStatement = 1000;
 
 /** Reads the history of GPUs for one operation. One statement reads the same range of many GPUs. */
@@ -25,7 +25,7 @@ export class HistoryLoader {
     const key = [range.fromMs, range.toMs, limit, resolution].join();
     let loader = this.loaders.get(key);
     if (loader === undefined) {
-      // nothing is cached: a subscription repeats its request with every event
+      // no records are cached: a subscription repeats its request with every event, and needs the current ones
       const options = { cache: false, maxBatchSize: gpusPerStatement };
       loader = new DataLoader((uuids: readonly string[]) => this.read(uuids, request), options);
       this.loaders.set(key, loader);

@@ -24,7 +24,7 @@ export interface GraphqlSettings {
 
 export interface GraphqlOptions extends Omit<GraphqlParts, "admission"> {
   readonly settings: GraphqlSettings;
-  /** WebSocket connections to /graphql. */
+  /** The most WebSocket connections to /graphql at a time. */
   readonly wsMaxConnections: number;
   /** Aborted when the process is about to stop. */
   readonly stopping: AbortSignal;
@@ -35,7 +35,7 @@ export interface GraphqlOptions extends Omit<GraphqlParts, "admission"> {
 /** Limit of the subscriptions of all clients, over WebSockets and as events over HTTP. */
 const maxSubscriptions = 10_000;
 
-/** Limits of two caches: one of parsed and validated documents, one of the errors of invalid documents. */
+/** Limits of each of two caches: one of parsed and validated documents, one of the errors of invalid documents. */
 const documentCacheOptions = {
   max: 1000,
   maxSize: 4 * 1024 * 1024,

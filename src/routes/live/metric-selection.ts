@@ -18,7 +18,8 @@ export class MetricSelection {
     this.fields = metrics?.map((name) => [name, `,${JSON.stringify(name)}:`]);
   }
 
-  /** True if the update is a new record, or changes a selected metric of the previous one. */
+  /** True if the record has another instant than the previous one, or a selected metric has changed; always true if all metrics
+   *  are sent. */
   hasChanged({ record, previous }: LiveUpdate): boolean {
     if (this.fields === undefined || previous?.timeMs !== record.timeMs) return true;
     return this.fields.some(([name]) => record.metrics[name] !== previous.metrics[name]);

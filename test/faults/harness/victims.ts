@@ -9,6 +9,6 @@ export interface Victims {
   readonly record: (what: string) => void;
   /** Reports a violation of an invariant. */
   readonly violated: (what: string) => void;
-  /** Runs faults of the database one after the other: some last longer than drawn. */
+  /** Runs faults of the database one after the other, because some last longer than the time drawn for them. */
   readonly atDatabase: (work: () => Promise<void>) => Promise<void>;
 }

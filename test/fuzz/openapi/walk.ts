@@ -7,7 +7,7 @@ import { readServedDocument } from "./served-document.ts";
 /** The result of a walk. */
 export interface Walk {
   readonly seed: number;
-  /** Answers by operation and status, such as `listGpus 200`. */
+  /** Number of answers by operation, method and status, such as `listGpus GET 200`. */
   readonly answers: ReadonlyMap<string, number>;
   /** The smallest request found whose response is wrong, with the reason; undefined if all were right. */
   readonly mismatch: string | undefined;

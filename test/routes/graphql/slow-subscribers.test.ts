@@ -57,7 +57,7 @@ const transports: [name: string, sent: readonly (string | Buffer)[]][] = [
 ];
 
 test.each(transports)(
-  "%s: a client that reads again gets the newest record of each GPU, without those in between",
+  "%s: a client that reads again gets the newest record of each GPU, without most of the older ones",
   async (_, sent) => {
     gateway = await openLiveGateway();
     const client = await connected(gateway.port, sent);

@@ -4,7 +4,7 @@ import { cutText } from "../../../domain/cut-text.ts";
 /** The attributes of a GPU that are in a row's labels. */
 export interface ParsedLabels {
   readonly driverVersion: string;
-  /** Sorted by name, so that equal labels in another order are equal. */
+  /** Sorted by name, so that the same labels in another order give the same object. */
   readonly properties: Readonly<Record<string, string>>;
 }
 

@@ -5,7 +5,8 @@ import type { FieldError } from "../../../domain/field-rules.ts";
 import { malformedQuotes, notText, type Rejections, type RowPlace } from "./rejections.ts";
 import type { RecognizedRow, RowReader } from "./row-reader.ts";
 
-/** csv-parse takes 20 us per call and 3 us per row: with 512 rows per call, the call costs almost nothing. */
+/** The most rows in one call of csv-parse, which takes 20 us per call and 3 us per row: with this many rows, the time per call
+ *  hardly matters. */
 const groupMaxRows = 512;
 
 const noFields: readonly string[] = [];
@@ -16,7 +17,7 @@ export interface SlowLaneParts {
   readonly rows: RowReader;
   readonly rejections: Rejections;
   readonly header: readonly string[];
-  /** Called for every long row of a metric. */
+  /** Called for every row of the long form whose GPU and metric could be read. */
   readonly learn: (place: RowPlace, row: RecognizedRow) => void;
 }
 
@@ -36,7 +37,7 @@ export class SlowLane {
   }
 
   /** Adds a row; only blank lines may be between the rows of a group.
-   *  @param nextOffset file offset after its line end */
+   *  @param nextOffset file offset after the row's line end */
   add(place: RowPlace, nextOffset: number): void {
     this.pending.push(place);
     this.pendingEnd = nextOffset;

@@ -1,7 +1,7 @@
 /** The properties of a GPU model that the simulation needs. */
 export interface GpuModel {
   readonly name: string;
-  /** FB_USED and FB_FREE together: the framebuffer without what the driver reserves. */
+  /** FB_USED and FB_FREE together: the framebuffer without the part that the driver reserves. */
   readonly memoryMebibytes: number;
   readonly idleWatts: number;
   readonly maxWatts: number;
@@ -12,7 +12,7 @@ export interface GpuModel {
   readonly throttleCelsius: number;
 }
 
-/** From the DCGM readings of a real fleet: 345 and 1980 MHz, 81,007 MiB, 66 W idle. */
+/** Clocks and memory are from the DCGM readings of a real fleet, whose idle GPUs draw about 66 W. */
 const h100: GpuModel = {
   name: "NVIDIA H100 80GB HBM3",
   memoryMebibytes: 81_007,

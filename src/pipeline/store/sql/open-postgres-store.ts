@@ -14,18 +14,18 @@ export interface PostgresStoreOptions {
   readonly url: string;
   /** True if the schema is brought up to date first. */
   readonly migrate: boolean;
-  /** The number of connections that write. */
+  /** The most connections that write. */
   readonly maxConnections?: number;
   /** The time limit of a query. */
   readonly queryTimeoutSeconds?: number;
 }
 
-/** The number of connections that read: separate ones, so that reading and writing do not wait for each other. */
+/** The most connections that read. Writing has its own, so that reading and writing do not wait for each other. */
 const maxReadConnections = 5;
 
 /** Opens the store in PostgreSQL or TimescaleDB.
- *  @throws StoreUnavailable if it does not answer; SchemaBehind without `migrate`; StoreRejected with `migrate`, if rights are
- *  missing; InvalidConfig if the URL is not usable */
+ *  @throws StoreUnavailable if the database does not answer, or cannot be migrated (a right is missing); SchemaBehind without
+ *  `migrate`; StoreRejected if a migration contradicts the stored data; InvalidConfig if the URL is not usable */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<OpenStore> {
   const clients = new PostgresClients(options);
   try {

@@ -7,7 +7,7 @@ export interface Span<State> {
 
 /** The state of a GPU at one of its records. */
 export interface Observation<State> extends Span<State> {
-  /** The instant of the GPU's next record, if that is not one of these observations. */
+  /** The instant of the GPU's next record; undefined if there is none, or if it is among the given observations. */
   readonly nextRecordMs: number | undefined;
 }
 
@@ -17,7 +17,7 @@ export interface SpanChanges<State> {
   readonly written: readonly Span<State>[];
   /** The beginnings of spans that are deleted. */
   readonly removed: readonly number[];
-  /** The state of the last span, if it has changed. */
+  /** The state of the last span; undefined if that state has not changed. */
   readonly newest: State | undefined;
 }
 
@@ -30,8 +30,9 @@ export interface StateRules<State> {
 
 /** Applies observations to the spans of one GPU. The order in which batches arrive does not matter: the spans are always those
  *  of all records sorted by time, with equal neighbours joined.
- *  @param spans sorted: the last one that begins before the first observation, all up to the last, and the one after that
- *  @param observations sorted, of distinct instants, already stored */
+ *  @param spans sorted: the last span that begins before the first observation, all spans up to the last observation, and the
+ *    next span
+ *  @param observations sorted, of distinct instants; their records are already stored */
 export function changeSpans<State>(
   spans: readonly Span<State>[],
   observations: readonly Observation<State>[],

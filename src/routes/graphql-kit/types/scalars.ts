@@ -3,7 +3,7 @@ import { shown } from "../../http/api-error.ts";
 import { readInstant } from "../../../domain/timestamp.ts";
 import { badInput } from "../graphql-errors.ts";
 
-/** An instant, as the text that JSON has. */
+/** An instant, as a text in arguments and in answers. */
 export const dateTime = new GraphQLScalarType<string, string>({
   name: "DateTime",
   description:
@@ -14,7 +14,8 @@ export const dateTime = new GraphQLScalarType<string, string>({
   parseLiteral: (node) => checked(node.kind === Kind.STRING ? node.value : undefined),
 });
 
-/** @throws GraphQLError */
+/** @returns the value itself
+ *  @throws GraphQLError if the value is not an instant in RFC 3339 */
 function checked(value: unknown): string {
   if (typeof value !== "string") throw refusal(`${JSON.stringify(value) ?? "this"} is not a text`);
   const read = readInstant(value);

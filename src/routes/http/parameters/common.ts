@@ -10,7 +10,7 @@ import type { Text } from "./spelling.ts";
 /** The query of requests that take no parameters. */
 export const noQuery = {};
 
-/** The name of something, such as a GPU or a host. */
+/** A parameter for the name of something, such as a GPU or a host. */
 export function nameOf(description: Text, example: string): Parameter<string> {
   return text({ maxLength: nameMaxLength, description, example });
 }
@@ -26,17 +26,17 @@ interface LimitOptions {
   readonly byDefault?: number;
 }
 
-/** How many elements an answer may have. */
+/** The parameter for the most elements that an answer may have. */
 export function limit(options: LimitOptions = {}): Parameter<number> {
   const { meaning = "At most this many", maximum = limitMax, byDefault = limitDefault } = options;
   const description = `${meaning}; 1 to ${maximum}, default ${byDefault}`;
   return withDefault(integer({ minimum: 1, maximum, description }), byDefault);
 }
 
-/** How many metrics a request may name. */
+/** The most metrics that a request may name. */
 const maxMetrics = 20;
 
-/** Names of metrics.
+/** The parameter for names of metrics.
  *  @param effect the effect of the parameter and its default, as the end of the description */
 export function metricsParameter(effect: string): Parameter<readonly string[] | undefined> {
   return optional(

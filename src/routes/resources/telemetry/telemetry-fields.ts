@@ -15,7 +15,7 @@ import { aggregateFilterOf, aggregateLimit, aggregateQuery } from "./aggregate-q
 const telemetryQuery = without(fleetHistoryQuery, "metrics");
 const aggregatesQuery = { ...aggregateQuery, limit: aggregateLimit({ maximum: limitMax, byDefault: 1000 }) };
 
-/** Records: the newest of each GPU, the history, and aggregates. */
+/** The fields for telemetry: the newest record of each GPU, the history, and aggregates. */
 export function telemetryFields({ types, enums, field }: SchemaKit): FieldMap {
   return {
     latestTelemetry: field({
