@@ -16,8 +16,8 @@ const hints: Readonly<Record<string, string>> = {
   "53100": "the database's disk is full: free space or enlarge it (data, tablespaces, pg_wal)",
   "53200": "the server has no memory left: lower its work_mem or max_connections, or give it more memory",
   "53300":
-    "each process takes up to COLLECTOR_WORKERS + 1 connections for writing and 5 for reading: raise the server's max_connections, run fewer processes, or " +
-    "use a pooler (?prepare=false in DATABASE_URL)",
+    "each process takes up to COLLECTOR_WORKERS + 1 connections for writing and 5 for reading: raise the server's " +
+    "max_connections, run fewer processes, or use a pooler (?prepare=false in DATABASE_URL)",
   "55P03": "another session holds a lock: see pg_stat_activity and pg_locks",
   "57014":
     "the server is slow or a lock is held: see pg_stat_activity; ?statement_timeout=60000 in DATABASE_URL (milliseconds) " +
