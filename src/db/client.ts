@@ -14,8 +14,8 @@ export interface SqlTransaction extends SqlExecutor {
   copy(into: string, rows: Uint8Array): Promise<boolean>;
 }
 
-/** A database as the store sees it. Its errors are StoreUnavailable, StoreRejected or, for a query over a client's time limit,
- *  QueryTooCostly, whatever the driver threw. */
+/** A database as the store sees it. Its errors are StoreUnavailable, StoreRejected or, for a query that exceeds a client's time
+ *  limit, QueryTooCostly, whatever the driver threw. */
 export interface SqlClient extends SqlExecutor {
   /** Commits the statements of `work` when it resolves, undoes them when it throws. */
   transaction<T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T>;

@@ -23,7 +23,7 @@ export class PostgresPool {
 
   /** Takes a connection, which must be given back.
    *  @param signal ends waiting in line
-   *  @throws the signal's reason if it aborts in line, StoreUnavailable if the pool is closed */
+   *  @throws the signal's reason if it aborts while the caller waits in line, StoreUnavailable if the pool is closed */
   async take(signal: AbortSignal): Promise<PostgresConnection> {
     if (this.isClosed) throw this.closedError();
     if (this.taken.size < this.options.maxConnections) return this.next();

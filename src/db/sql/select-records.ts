@@ -4,7 +4,7 @@ import type { SqlExecutor } from "../client.ts";
 import { type HistorySource, inWholeMilliseconds } from "./history-part.ts";
 import { gpuOrder, gpuConditions } from "./select-gpus.ts";
 
-/** A row of telemetry. It also has a property for each metric of the catalogue, null if the record has no value for it. */
+/** A row of telemetry. It also has a property for each metric of the catalogue; null means no value. */
 export interface RecordRow {
   readonly gpuKey: number;
   readonly timeMs: number;

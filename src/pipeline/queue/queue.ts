@@ -117,7 +117,7 @@ export interface Queue {
    *  @returns the deliveries with a stale claim */
   extend(deliveries: readonly Delivery[]): Promise<Delivery[]>;
   stats(): Promise<QueueStats>;
-  /** Ends every waiting call and refuses later ones. Idempotent. */
+  /** Ends every waiting call. Later changes of messages throw QueueClosed, and a later `claim` returns no message. Idempotent. */
   close(): Promise<void>;
 }
 

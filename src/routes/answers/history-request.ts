@@ -88,7 +88,7 @@ function historyCursorOf([timeMs, gpuKey, ...rest]: Place): HistoryCursor | unde
   return isPlace ? { timeMs, gpuKey } : undefined;
 }
 
-/** Limits of a cursor's values: the store's columns can hold them. */
+/** Limits of a cursor's values, within those of the store's columns. */
 const timeMax = 1e15;
 const gpuKeyMax = 2 ** 31 - 1;
 

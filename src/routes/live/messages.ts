@@ -23,7 +23,7 @@ const subscriptionId = Type.String({
   description:
     "Identifies a subscription within its connection; chosen by the server if the client does not choose one",
 });
-const pingId = Type.String({ minLength: 1, maxLength: 64, description: "Chosen by the client; the pong has the same" });
+const pingId = Type.String({ minLength: 1, maxLength: 64, description: "Chosen by the client; the pong repeats it" });
 const topic = Type.Literal("telemetry", {
   description: "The kind of data that the subscription sends: newest records of GPUs",
 });

@@ -3,7 +3,7 @@ import { defined } from "../../kit/defined.ts";
 /** A JSON object of the document. */
 export type Json = { [name: string]: unknown };
 
-/** Makes OpenAPI 3.0 of the paths from @elysiajs/openapi. Their schemas are TypeBox's, which follow a later
+/** Converts the paths from @elysiajs/openapi to OpenAPI 3.0. Their schemas are TypeBox's, which follow a later
  *  draft of JSON Schema. Turns `const` into `enum`, unions of constants into one `enum`, `multipleOf: 1` into
  *  `integer`, `examples` into `example`, `patternProperties` into `additionalProperties`; drops `$id`, and
  *  `additionalProperties: false` (so that an additional field breaks no client).

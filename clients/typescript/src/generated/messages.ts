@@ -68,7 +68,7 @@ export interface components {
         PingRequest: {
             /** @enum {string} */
             type: "ping";
-            /** @description Chosen by the client; the pong has the same */
+            /** @description Chosen by the client; the pong repeats it */
             id?: string;
         };
         /** @description A record, with the subscription's id if the client chose it */
@@ -287,7 +287,7 @@ export interface components {
         PongMessage: {
             /** @enum {string} */
             type: "pong";
-            /** @description Chosen by the client; the pong has the same */
+            /** @description Chosen by the client; the pong repeats it */
             id?: string;
         };
         /** @description A message was not usable, or the history that it requested could not be sent; the connection stays open */

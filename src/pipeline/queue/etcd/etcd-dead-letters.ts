@@ -33,7 +33,7 @@ export class EtcdDeadLetters implements DeadLetters {
     return this.moveToDead(letter, wasCreatedAt(claim, claimRevision(delivery)));
   }
 
-  /** READY -> DEAD, for a message whose last delivery's lease has ended. */
+  /** READY -> DEAD, for a message whose last allowed delivery was not acknowledged before its lease ended. */
   async addExhausted(id: string, attempts: number, error: string): Promise<void> {
     const { client, keys, clock } = this.options;
     const { kvs } = await client.range({ key: Buffer.from(keys.message(id)) });
