@@ -57,12 +57,10 @@ export interface EtcdStream<Request, Response> {
 /** A call without a response after this time has failed, and its outcome is unknown. etcd itself times out after 7 s (5 s and
  *  two election timeouts); a healthy etcd responds within milliseconds. */
 const callTimeoutMs = 5000;
-/** Time limit of a physical compaction or a defragmentation: on a slow disk, a database of 8 GB, the maximum that etcd
- *  advises, takes about this long. */
+/** Limit of a physical compaction or a defragmentation: enough for 8 GB, the maximum that etcd advises, on a slow disk. */
 const upkeepTimeoutMs = 120_000;
 
-/** etcd closes connections that ping more often than every 5 s. A frozen server is noticed after the keepalive time plus
- *  the keepalive timeout.
+/** etcd closes connections that ping more often than every 5 s. A frozen server is noticed after time plus timeout.
  *  Source: https://etcd.io/docs/v3.5/op-guide/configuration/ (grpc-keepalive-min-time) */
 const channelOptions = {
   "grpc.keepalive_time_ms": 6000,
@@ -164,8 +162,7 @@ export class EtcdClient {
     );
   }
 
-  /** Opens a stream for watches at the endpoint in use; a server without a leader closes the stream. Call `failed` if the
-   *  stream breaks: later calls then use the next endpoint. */
+  /** Opens a stream for watches; a server without a leader closes the stream. Call `failed` if the stream breaks. */
   async openWatch(): Promise<EtcdStream<IWatchRequest, IWatchResponse> & { readonly failed: () => void }> {
     const index = this.current;
     const endpoint = this.endpointAt(index);
@@ -185,8 +182,7 @@ export class EtcdClient {
     return Object.assign(stream, { failed: () => this.leave(index) });
   }
 
-  /** The database of the member in use: the size of its file, the part of the file that contains data, and the current
-   *  revision. */
+  /** Of the member in use: the size of its database file, the part of that file with data, and the current revision. */
   async databaseSize(): Promise<{
     readonly fileBytes: number;
     readonly inUseBytes: number;
@@ -210,8 +206,7 @@ export class EtcdClient {
     return alarms.filter(({ alarm }) => alarm === "Nospace").map(({ memberID }) => memberID);
   }
 
-  /** Shrinks the database files of all endpoints, one after the other, because a member does not respond while
-   *  it is defragmented. */
+  /** Shrinks the database files of all endpoints, one by one, because a member does not respond meanwhile. */
   async defragment(): Promise<void> {
     for (const { pool } of this.endpoints) {
       await new MaintenanceClient(pool).defragment({ deadline: deadlineIn(upkeepTimeoutMs) });
@@ -225,8 +220,7 @@ export class EtcdClient {
     );
   }
 
-  /** Deletes the history before a revision.
-   *  @param physically true to wait until the history is deleted, false to wait only until the deletion is scheduled */
+  /** Deletes the history before a revision. @param physically true to wait for the deletion, not only for its scheduling */
   async compact(revision: string, physically = false): Promise<void> {
     await this.call(
       "a compaction",
