@@ -10,8 +10,8 @@ export interface MetricTemplate {
   readonly metric: number | string;
 }
 
-/** The labels of a GPU, with their closing quote: `before`, then the row's metric name, then `after`. Labels that do not
- *  contain the name are `before` alone. */
+/** The labels of a GPU, with their closing quote: `before`, then the row's metric name, then `after`. `before` alone
+ *  if `nameInLabels` finds no name that other rows may replace. */
 export interface LabelsTemplate {
   readonly before: Piece;
   readonly after: Piece | undefined;
@@ -71,7 +71,7 @@ export class FastTemplates {
   }
 
   /** Learns the metric of a row that the slow lane has read, and its identity and labels if the identity has occurred before.
-   *  From then on, rows like it need no parsing. Ignores a row that is not in dcgm-exporter's exact layout. */
+   *  From then on, rows like it need no parsing. Ignores a row that `exporterRowOf` cannot split. */
   learn(bytes: Buffer, recognized: RecognizedRow): void {
     const row = exporterRowOf(bytes);
     if (row === undefined) return;
