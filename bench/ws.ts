@@ -11,7 +11,7 @@ import { grouped, print } from "./support/output.ts";
 import { median } from "./support/statistics.ts";
 import { until } from "../dev/until.ts";
 
-// The WebSocket at /ws. Fan-out: what sending to a thousand subscribers costs, compared with Bun's own publish of prepared
+// The WebSocket at /ws. Fan-out: the cost of sending to a thousand subscribers, compared with Bun's own publish of prepared
 // texts. Latency: how long a record takes from its instant through streamer, queue, collector and store to a client. Silent:
 // how clients that never read affect the memory and the other clients.
 //   bun bench/ws.ts [--only fan-out,embedded,etcd,silent] [--seconds 10] [--rounds 3]

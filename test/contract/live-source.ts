@@ -12,7 +12,7 @@ export interface OpenLiveSource {
 
 const never = new AbortController().signal;
 
-/** Reads in the background. */
+/** Reads in the background until `end` is called. */
 class Reading {
   readonly batches: LiveBatch[] = [];
   private readonly halt = new AbortController();

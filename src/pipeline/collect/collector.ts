@@ -22,7 +22,7 @@ export interface CollectorOptions {
   readonly workers: number;
   /** The queue's lease in seconds; during slow work the lease is extended every third of this time. */
   readonly leaseSeconds: number;
-  /** Empties the queue before stopping, for a queue that does not outlive the process. */
+  /** If true, a stop first empties the queue: for a queue that does not outlive the process. */
   readonly drainOnStop: boolean;
   readonly clock: Clock;
   readonly listener: PipelineListener;

@@ -4,7 +4,7 @@ import { wholeNumber } from "../schemas/envelope.ts";
 const componentSchema = Type.Object(
   {
     status: Type.Union([Type.Literal("ok"), Type.Literal("degraded"), Type.Literal("down")]),
-    reason: Type.Optional(Type.String({ description: "What is wrong, and what to do; absent if the status is ok" })),
+    reason: Type.Optional(Type.String({ description: "The error of the part; absent if the status is ok" })),
     activity: Type.Optional(Type.String({ description: "What the part does, or what it runs on" })),
   },
   { additionalProperties: false, description: "A part of the process" },
@@ -15,8 +15,8 @@ export const healthSchema = Type.Object(
   {
     status: Type.Union([Type.Literal("ok"), Type.Literal("degraded"), Type.Literal("down")], {
       description:
-        "ok; degraded: the process serves clients, and a part needs attention; down: the store does not answer, and the " +
-        "process cannot serve from memory either",
+        "ok: every part is ok; degraded: a part is not ok, but the process works; down: the store (in a process without " +
+        "a store, the queue) does not answer, and the process cannot serve from memory either",
     }),
     version: Type.String({ description: "Version of the program" }),
     role: Type.String({ description: "Roles that this process runs" }),

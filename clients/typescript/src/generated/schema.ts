@@ -967,7 +967,7 @@ export interface components {
          */
         Health: {
             /**
-             * @description ok; degraded: the process serves clients, and a part needs attention; down: the store does not answer, and the process cannot serve from memory either
+             * @description ok: every part is ok; degraded: a part is not ok, but the process works; down: the store (in a process without a store, the queue) does not answer, and the process cannot serve from memory either
              * @enum {string}
              */
             status: "ok" | "degraded" | "down";
@@ -984,7 +984,7 @@ export interface components {
                 [key: string]: {
                     /** @enum {string} */
                     status: "ok" | "degraded" | "down";
-                    /** @description What is wrong, and what to do; absent if the status is ok */
+                    /** @description The error of the part; absent if the status is ok */
                     reason?: string;
                     /** @description What the part does, or what it runs on */
                     activity?: string;
@@ -1097,7 +1097,7 @@ export interface components {
                 dead: number;
                 /** @description Depth at which streamers wait */
                 capacity: number;
-                /** @description Age of the oldest message that is not acknowledged */
+                /** @description Age of the oldest message that is not acknowledged; 0 if the queue is empty */
                 lag_seconds: number;
             };
             /** @description Number of inputs in quarantine by reason: wrong_column_count, malformed_quotes, record_too_large, invalid_utf8, nul_byte, missing_field, invalid_timestamp, timestamp_out_of_range, invalid_gpu_id, invalid_field, invalid_value, value_out_of_range, invalid_record */
@@ -1113,7 +1113,7 @@ export interface components {
                  * @enum {string}
                  */
                 status: "ok" | "degraded";
-                /** @description What is wrong, and what to do */
+                /** @description The error of the service; absent if the status is ok */
                 reason?: string;
                 /** @description What the service is doing */
                 activity?: string;

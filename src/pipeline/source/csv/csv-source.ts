@@ -21,7 +21,7 @@ export interface CsvSourceOptions {
   readonly batchMaxRows: number;
   readonly playing: Playing;
   readonly clock: Clock;
-  /** Called once if the file grows while it is read. */
+  /** Called at most once: when the file has grown while it is read. */
   readonly onGrown: (message: string) => void;
 }
 

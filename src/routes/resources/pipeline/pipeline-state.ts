@@ -12,7 +12,10 @@ const queueSchema = Type.Object(
     in_flight: wholeNumber({ minimum: 0, description: "Messages that a collector processes" }),
     dead: wholeNumber({ minimum: 0, description: "Dead letters" }),
     capacity: wholeNumber({ minimum: 1, description: "Depth at which streamers wait" }),
-    lag_seconds: Type.Number({ minimum: 0, description: "Age of the oldest message that is not acknowledged" }),
+    lag_seconds: Type.Number({
+      minimum: 0,
+      description: "Age of the oldest message that is not acknowledged; 0 if the queue is empty",
+    }),
   },
   { additionalProperties: false, description: "The queue between streamers and collectors" },
 );
@@ -23,7 +26,7 @@ const serviceSchema = Type.Object(
     status: Type.Union([Type.Literal("ok"), Type.Literal("degraded")], {
       description: "degraded if the service has an error, which reason describes",
     }),
-    reason: Type.Optional(Type.String({ description: "What is wrong, and what to do" })),
+    reason: Type.Optional(Type.String({ description: "The error of the service; absent if the status is ok" })),
     activity: Type.Optional(Type.String({ description: "What the service is doing" })),
   },
   { additionalProperties: false },
