@@ -161,7 +161,7 @@ test("the database alone restored, the queue newer: a gap, which reading the fil
   await runToEnd(etcd);
   expect(await differences()).toBeGreaterThan(0);
   expect((await stored()).rows).toBeLessThan(figures.rows);
-  const commands = await commandsUnder(page, "When one is older than the other");
+  const commands = await commandsUnder(page, "When the database and the queue differ in age");
   const forget = commands.filter((command) => command.startsWith("etcdctl"));
   expect(forget).toHaveLength(2);
   await run(forget);

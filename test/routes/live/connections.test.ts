@@ -137,10 +137,12 @@ test("if 50 of 200 clients never read, they cost little memory, and the other 15
   Bun.gc(true);
   const before = process.memoryUsage.rss();
   await flood(gateway, gpus, [200, 600]); // 16 MB for each client that does not read
-  Bun.gc(true);
-  const grown = (process.memoryUsage.rss() - before) / 1024 / 1024;
   expect(await gateway.instrument("telemetry_websocket_behind_connections")).toBe(50);
-  expect(grown).toBeLessThan(150);
+  // the freed memory of the readers' messages returns to the system with a delay; messages that are kept would not
+  await until(() => {
+    Bun.gc(true);
+    return (process.memoryUsage.rss() - before) / 1024 / 1024 < 150;
+  });
   for (const [index, reader] of readers.entries()) {
     await reader.settle();
     const received = reader.messages.filter(({ type }) => type === "telemetry_update");

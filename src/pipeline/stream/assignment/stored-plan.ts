@@ -50,9 +50,11 @@ export function isRead({ at, to }: PlannedRange): boolean {
 }
 
 /** The time of the last batch of a live source, milliseconds since the epoch.
- *  @throws EtcdRefused when the value is not a JSON object with the text `latest_at` */
+ *  @throws EtcdRefused when the value is not a JSON object whose `latest_at` is a time */
 export function readLatest(bytes: Buffer): number {
-  return Date.parse(read(storedLatest, bytes, "latest batch").latest_at);
+  const timeMs = Date.parse(read(storedLatest, bytes, "latest batch").latest_at);
+  if (Number.isNaN(timeMs)) throw unreadable(bytes, "latest batch");
+  return timeMs;
 }
 
 /** The text of the last batch's time in etcd. */
@@ -68,7 +70,11 @@ function read<Schema extends TSchema>(schema: Schema, bytes: Buffer, name: strin
   } catch {
     // a text that is not JSON is refused below, like JSON of another shape
   }
-  throw new EtcdRefused(
+  throw unreadable(bytes, name);
+}
+
+function unreadable(bytes: Buffer, name: string): EtcdRefused {
+  return new EtcdRefused(
     `a source's ${name} in etcd cannot be read: ${bytes.toString("utf8").slice(0, 200)}; delete its keys under /checkpoints/ to read the source again`,
   );
 }
