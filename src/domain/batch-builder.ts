@@ -51,11 +51,6 @@ export class BatchBuilder {
     return this.timesMs.length;
   }
 
-  /** True if the batch has no record, no rejected input, and no counted row or blank line. */
-  get isEmpty(): boolean {
-    return this.recordCount === 0 && this.rejected.length === 0 && this.tally.rows === 0 && this.tally.blankLines === 0;
-  }
-
   /** Data rows counted so far. */
   get rows(): number {
     return this.tally.rows;
