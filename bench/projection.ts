@@ -67,11 +67,12 @@ async function measure(gpus: number): Promise<void> {
   for (let round = 0; round < rounds; round += 1) {
     const startedAtMs = performance.now();
     for (const batch of batches) await hotTier.write(later(batch, round));
-    appliedMs.push(performance.now() - startedAtMs);
+    const applied = performance.now() - startedAtMs;
     const [ms, size] = await latest();
     bytes = size;
     const [unchangedMs] = await latest();
     if (round < warmUpRounds) continue;
+    appliedMs.push(applied);
     changed.push(ms);
     unchanged.push(unchangedMs);
   }

@@ -1,7 +1,7 @@
 import { gpuUuid, subscriptionTo, textOf } from "./fan-out-load.ts";
 import { textFrame, upgradeRequest } from "../../dev/web-socket-frames.ts";
 
-// The subscribers of the fan-out: plain sockets that count messages, so that reading takes little processor time. This
+// The subscribers of the fan-out: plain sockets that only count bytes (all messages have the same length), so that reading takes little processor time. This
 // process notifies its parent when all expected messages have arrived.
 
 const [port = "0", subscribers = "1", gpus = "1"] = process.argv.slice(2);
@@ -47,7 +47,7 @@ async function open(uuid: string): Promise<void> {
   await subscribed.promise;
 }
 
-// the parent sends the number of messages expected since the beginning
+// the parent sends the number of messages that should have arrived in all
 process.on("message", (messages: number) => {
   state.wantedBytes = messages * frameBytes;
   notifyIfReached();

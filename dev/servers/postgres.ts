@@ -9,14 +9,14 @@ import { cacheFolder, trixieFolder } from "./trixie.ts";
 
 /** A running PostgreSQL with TimescaleDB loaded. */
 export interface PostgresServer {
-  /** The URL of the database `telemetry`, empty at first, for the superuser. */
+  /** The superuser's URL of the database `telemetry`, which is empty at first. */
   readonly url: string;
   /** The id of the server's first process, as this machine numbers it. */
   readonly pid: number;
   /** Sends a signal, SIGKILL by default, and waits until all processes of the server have ended; SIGINT is PostgreSQL's fast
    *  shutdown. */
   kill(signal?: NodeJS.Signals): Promise<void>;
-  /** Restarts the server with its data and port; resolves when the server answers, after any recovery. */
+  /** Starts the server again if it is down, with the same data and port; resolves when it answers, after any recovery. */
   start(): Promise<void>;
   /** Sends a signal, such as SIGSTOP or SIGCONT, to all processes of the server and does not wait. */
   signal(signal: NodeJS.Signals): void;
@@ -134,7 +134,7 @@ function commandOf(host: string, port: number, more: Readonly<Record<string, str
   return [`${binaries}/postgres`, "-D", "/srv/data", ...flags];
 }
 
-/** An initialised data directory, created once for each trixie folder: copying it takes a tenth of initdb's time. */
+/** An initialised data directory, created once for each trixie folder and version of the script: copying it takes a tenth of initdb's time. */
 async function templateFolder(trixie: string): Promise<string> {
   const hash = new Bun.CryptoHasher("sha256").update(makeTemplate).digest("hex").slice(0, 12);
   const target = join(cacheFolder(), `${basename(trixie)}-postgres-${hash}`);

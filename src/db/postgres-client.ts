@@ -19,7 +19,8 @@ export interface PostgresClientOptions {
 /** An ingest takes well under a second, the widest query a few seconds: a statement that takes longer waits for a lock, or
  *  should not hold a connection. The server cancels it and reports the reason. */
 const statementTimeoutMs = 30_000;
-/** A server that does not answer at all (frozen, cut off) is abandoned this much later than it would cancel a statement. */
+/** A call (its wait for a connection and all its statements) is abandoned this much later than the server cancels a statement:
+ *  the server may be frozen or cut off. */
 const silenceMs = 10_000;
 
 /** PostgreSQL or TimescaleDB, over a pool of connections that are opened as they are needed. A connection is used again only
@@ -68,7 +69,8 @@ export class PostgresClient implements SqlClient {
     }
   }
 
-  /** Waits a few seconds for calls under way, then ends all connections. Later calls throw StoreUnavailable. */
+  /** Refuses the calls that wait for a connection, gives the others a few seconds, then ends the pool's connections. Later calls
+   *  throw StoreUnavailable. */
   close(): Promise<void> {
     this.closing ??= this.pool.close();
     return this.closing;

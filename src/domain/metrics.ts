@@ -108,8 +108,9 @@ const labelRows: readonly (readonly [name: string, dcgmField: string, dcgmFieldI
   ["nvml_version", "DCGM_FI_NVML_VERSION", 2, "NVML version"],
 ];
 
-/** The catalogue: the only place that declares metrics. To add a metric, append an entry; then `bun run db:generate` generates the
- *  migration (a column of telemetry, and the rollups with it) and `bun run generate:client` the client's types. The SQL
+/** The catalogue: the only place that declares metrics. To add a metric, append an entry. `bun run db:generate` then
+ *  generates the migration (a new column of telemetry, and rollups that include it), and `bun run generate:client` generates the
+ *  client's types. The SQL
  *  schema, validation, REST, GraphQL and /ws read the catalogue. The index of a metric here is its `metricIndex` elsewhere.
  *  Source: the counter lists of dcgm-exporter; ranges are ours. */
 export const metrics: readonly Metric[] = metricRows.map(

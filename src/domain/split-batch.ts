@@ -5,12 +5,12 @@ const emptyTally: InputTally = { rows: 0, samples: 0, missing: 0, duplicates: 0,
 
 /** Halves the records and rejected inputs of a batch. Each half counts its own samples; the first half has all other counts
  *  (rows, missing values and so on). Together they carry the whole batch.
- *  @returns undefined if the batch has at most one element, a record or a rejected input */
+ *  @returns undefined if the batch has at most one element (a record or a rejected input) */
 export function splitBatch(batch: RecordBatch): [RecordBatch, RecordBatch] | undefined {
   const { recordCount, rejected } = batch;
   if (recordCount + rejected.length <= 1) return undefined;
   const records = Math.ceil(recordCount / 2);
-  // one record and one rejected input: one in each half
+  // a single record is in the first half; all rejected inputs then go to the second, so that neither half is empty
   const rejections = recordCount === 1 ? 0 : Math.ceil(rejected.length / 2);
   const first = keepRecords(
     { ...batch, rejected: rejected.slice(0, rejections) },

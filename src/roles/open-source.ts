@@ -23,11 +23,11 @@ export type StreamedInput =
     }
   | { readonly kind: "live"; readonly source: LiveSource };
 
-/** The most rows of one instant that stay in one batch at any BATCH_SIZE: enough for a scrape of about 5,000 GPUs. */
+/** To end with an instant, a batch may grow beyond BATCH_SIZE up to this many rows: enough for a scrape of about 5,000 GPUs. */
 const batchMaxRows = 100_000;
 
 /** Opens the configured input: CSV_FILE, or the simulated fleet if CSV_FILE is not set.
- *  @throws UnusableSource */
+ *  @throws UnusableSource; the errors of etcd if rounds are shared through it */
 export async function openInput(config: Config, parts: SourceParts): Promise<StreamedInput> {
   const { csvFile } = config;
   if (csvFile === undefined) return { kind: "live", source: simulatedSource(config, parts) };

@@ -84,7 +84,7 @@ async function lockTelemetry(url: string): Promise<() => Promise<void>> {
 }
 
 async function untilError(pattern: RegExp): Promise<void> {
-  // a server reports that it is shutting down for a few milliseconds only
+  // only for a few milliseconds does a server report that it is shutting down
   await until(() => pattern.test(collecting.error() ?? ""), { everyMs: 2 });
 }
 
@@ -276,7 +276,7 @@ describe("a message waits for space on the disk", () => {
     await expectRecovery(url);
   });
 
-  test("of the whole cluster: the server ends, and starts after space is free", async () => {
+  test("of the cluster's data and write-ahead log: the server ends, and starts again after space is free", async () => {
     const url = await database("cluster_disk");
     const admin = open(url);
     await meetError(
@@ -298,8 +298,11 @@ describe("a message waits for space on the disk", () => {
   });
 });
 
-for (const which of ["piece", "answer"] as const) {
-  test(`every message is stored once when the connection to the server is cut at every ${which} of an ingest in turn`, async () => {
+for (const [which, place] of [
+  ["piece", "each piece of data sent for an ingest"],
+  ["answer", "each of the server's answers during an ingest"],
+] as const) {
+  test(`every message is stored once when the connection to the server is cut in turn at ${place}`, async () => {
     const url = new URL(await createDatabase(server, `cut_${which}`));
     await (await openPostgresStore({ url: url.href, migrate: true })).close();
     const proxy = await openTcpProxy({ host: url.hostname, port: Number(url.port) });

@@ -13,7 +13,7 @@ for (const [seed, first] of [
   [firstSeed, "tables-disk"],
   [firstSeed + 1, "cluster-disk"],
 ] as const) {
-  test(`two streamers and three collectors keep the invariants I1 to I7 while processes and servers die (seed ${seed}, first ${first})`, async () => {
+  test(`two streamers and three collectors keep the invariants I1 to I7 while processes and servers fail (seed ${seed}, first fault: ${first})`, async () => {
     const { violations, history, faults } = await runSeed({ servers, seed, durationMs: 6000, first });
     expect(faults[0]?.kind).toBe(first);
     expect(faults.length).toBeGreaterThan(1);

@@ -8,9 +8,9 @@ import { writeFleetCsv } from "../../dev/fleet-csv.ts";
 import { startPipeline, stopPipeline } from "../../dev/pipeline-process.ts";
 import { randomFrom } from "../support/random.ts";
 
-// Invariant: for every source position, its samples are in the store exactly once or in quarantine with a reason, regardless of
-// which process dies. Here one process with both roles is killed, twenty times in one import, and the store's content is then
-// compared with that of an undisturbed import.
+// Invariant: the samples of every row of the source are in the store exactly once, or the row is in quarantine with a reason,
+// regardless of which process dies. Here one process that is both streamer and collector is killed twenty times in one import,
+// and the store's content is then compared with that of an undisturbed import.
 
 const kills = 20;
 const seed = Number(process.env.TEST_SEED ?? 1);
@@ -57,7 +57,7 @@ test(`an import that is killed with SIGKILL and restarted ${kills} times stores 
   const disturbed = join(dir, "disturbed");
   for (let kill = 0; kill < kills; kill += 1) {
     const pipeline = startPipeline({ ...env, DATA_DIR: disturbed });
-    // the first three kills come during the start, perhaps while the directory is created; the others during the import
+    // the first three kills come during the start, perhaps while the directory is created; the others during the import or shortly after it
     if (kill < 3) await Bun.sleep(random() * startMs);
     else {
       await pipeline.waitFor(/source /);

@@ -30,10 +30,11 @@ interface SocketServer {
   publish(topic: string, text: string): unknown;
 }
 
-/** How often all sockets are checked at least. */
+/** All sockets are checked at least this often. */
 const checkEveryMs = 100;
-/** After this many published characters all sockets are checked at once. Together with the buffer of a socket that is not
- *  behind, they are far below the limit above which Bun silently drops messages. */
+/** After this many published characters all sockets are checked without waiting for the next periodic check. This many
+ *  characters, together with the buffer of a socket that is not behind, are far below the limit above which Bun silently drops
+ *  messages. */
 const uncheckedLength = 256 * 1024;
 
 /** Owns the connections to /ws: limits their number, checks which ones are behind, and closes all of them when the

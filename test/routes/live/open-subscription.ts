@@ -18,7 +18,7 @@ export function recordAt(second: number): StoredRecord {
   return { ...workload, gpu, timeMs: startMs + second * 1000, metrics: { temperature: second }, custom: {} };
 }
 
-/** A message to a client in short, such as `update 2`, `replay 1`, `skipped 1`. */
+/** The short form of a message to a client, such as `update 2`, `replay 1`, `skipped 1`. */
 export function shortForm(text: string): string {
   const message = JSON.parse(text) as Record<string, unknown> & { readonly type: string };
   if (message.type !== "telemetry_update") return [message.type, message["count"]].join(" ").trim();

@@ -7,11 +7,11 @@ import type { SimulatedGpu } from "./simulated-gpu.ts";
 const meanSecondsToXid = 20 * 60 * 60;
 const meanSecondsToSilence = 2 * 60 * 60;
 const meanSecondsToPcieReplay = 6 * 60 * 60;
-/** A GPU shows its XID until it is repaired. */
+/** The mean time until a GPU is repaired; it shows its XID until then. */
 const meanSecondsToRepair = 10 * 60;
 
 /** 31: GPU memory page fault; 43: the GPU stopped processing; 48: double-bit ECC error; 63: a row was
- *  remapped; 74: NVLink; 79: fallen off the bus; 94: contained ECC error.
+ *  remapped; 74: NVLink error; 79: fallen off the bus; 94: contained ECC error.
  *  Source: https://docs.nvidia.com/deploy/xid-errors/ */
 const xidCodes = [31, 31, 43, 48, 63, 63, 74, 79, 94];
 const xidsThatSpareTheJob: ReadonlySet<number> = new Set([63]);
@@ -24,8 +24,8 @@ export class Incidents {
     private readonly random: Random,
   ) {}
 
-  /** May repair the GPU, and may let an incident happen to it, with the probabilities for this many seconds. One random number decides
-   *  between all kinds of incident, so that a tick of a large fleet stays cheap. */
+  /** Repairs the GPU, or lets an incident happen to it, with the probability that each has within this many seconds. One random
+   *  number decides between all kinds of incident, so that a tick of a large fleet stays cheap. */
   strike(gpu: SimulatedGpu, seconds: number): void {
     if (gpu.xid !== 0 && this.random.chance(seconds / meanSecondsToRepair)) gpu.xid = 0;
     let fate = this.random.next() / seconds;

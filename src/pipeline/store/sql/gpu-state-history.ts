@@ -29,9 +29,10 @@ const workloadRules: StateRules<StateOf["gpu_workloads"]> = {
   completed: (observed) => observed,
 };
 
-/** Derives the history of GPUs' attributes and workloads from the stored records.
+/** Keeps the history of GPUs' attributes and workloads.
  *
- *  It runs after a batch's records are committed, and reads these records back from the database, so that late, repeated and
+ *  It runs after a batch's records are committed. For GPUs that may have changed, it reads these records back from the database,
+ *  so that late, repeated and
  *  simultaneous batches lead to the same history. If the process dies between the commit and this step, the message is not
  *  acknowledged, and its next delivery repeats the step. */
 export class GpuStateHistory {
