@@ -1,3 +1,4 @@
+import { defined } from "../../src/kit/defined.ts";
 import { answerOf, type TelemetryRecord } from "gpu-telemetry-client";
 import { checkGpu } from "./check-gpu.ts";
 import { type Output, showRows } from "./output.ts";
@@ -19,14 +20,7 @@ const preferredMetrics = ["gpu_utilization", "memory_used_mb", "temperature", "p
 
 /** The filters by the API's names. */
 function queryOf({ gpu, cluster, host, model, namespace, limit }: Filters) {
-  return {
-    ...(gpu === undefined ? {} : { gpu_uuid: gpu }),
-    ...(cluster === undefined ? {} : { cluster_id: cluster }),
-    ...(host === undefined ? {} : { hostname: host }),
-    ...(model === undefined ? {} : { model }),
-    ...(namespace === undefined ? {} : { namespace }),
-    ...(limit === undefined ? {} : { limit }),
-  };
+  return defined({ gpu_uuid: gpu, cluster_id: cluster, hostname: host, model, namespace, limit });
 }
 
 /** Shows GPUs. */
@@ -48,7 +42,7 @@ export async function hosts(output: Output, filters: Filters): Promise<void> {
 export async function latest(output: Output, filters: Filters & { readonly metrics?: string }): Promise<void> {
   await checkGpu(output, filters.gpu);
   const { metrics } = filters;
-  const query = { limit: 10_000, ...queryOf(filters), ...(metrics === undefined ? {} : { metrics }) };
+  const query = { limit: 10_000, ...queryOf(filters), ...defined({ metrics }) };
   const { data } = await answerOf(output.gateway.GET("/api/v1/telemetry/latest", { params: { query } }));
   const shownMetrics = metrics?.split(",") ?? (await shownMetricsOf(output, data));
   showRows(data, ["timestamp", "hostname", "gpu_id", ...shownMetrics, "namespace"], output);
