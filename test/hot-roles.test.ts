@@ -8,7 +8,7 @@ import { type PostgresServer, startPostgres } from "../dev/servers/postgres.ts";
 import { type PipelineProcess, startPipeline, urlOf } from "../dev/pipeline-process.ts";
 import { expectStopped } from "./support/expect-stopped.ts";
 
-// Collectors and gateways as separate processes, with an etcd and a database that fail and recover.
+// A streamer, a collector and gateways as separate processes, with an etcd and a database that fail and recover.
 
 let etcd: EtcdCluster;
 let postgres: PostgresServer;

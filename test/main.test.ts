@@ -49,7 +49,7 @@ test("errors in the configuration end the process with status 1 before it create
   expect(existsSync(join(dir, "faulty"))).toBe(false);
 });
 
-test("a CSV file that does not exist ends the process with status 1 before a store is opened; the output names the file", async () => {
+test("a CSV file that does not exist ends the process with status 1 before it creates its data folder; the output names the file", async () => {
   const pipeline = start("no-file", { CSV_FILE: join(dir, "nowhere.csv") });
   expect(await pipeline.subprocess.exited).toBe(1);
   expect(pipeline.output()).toContain("nowhere.csv");

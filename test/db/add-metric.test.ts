@@ -11,8 +11,8 @@ import { type CheckoutCopy, copyCheckout } from "../support/checkout-copy.ts";
 import { clientOf, createDatabase } from "../support/postgres-database.ts";
 import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../../dev/pipeline-process.ts";
 
-// The recipe of CONTRIBUTING.md for a new metric, on a copy of this checkout: one entry in the catalogue, and two commands that
-// generate the rest. The databases already have data, stored by the program without the metric.
+// Follows the recipe of CONTRIBUTING.md for a new metric on a copy of this checkout: one entry in the catalogue, and two
+// commands that generate the rest. The databases already have records, which the program stored before it had the metric.
 
 setDefaultTimeout(120_000);
 
@@ -77,7 +77,7 @@ async function serverDatabase(name: string, plain: boolean) {
 
 const prepared: Partial<Record<keyof typeof databases, Record<string, string>>> = {};
 
-test("from one entry in the catalogue, the commands generate the migration, with the rollups, and the client", async () => {
+test("from one entry in the catalogue, the commands generate the client, and a migration that also recreates the rollups", async () => {
   for (const engine of ["PGlite", "PostgreSQL", "TimescaleDB"] as const) prepared[engine] = await databases[engine]();
   await checkout.replace("src/domain/metrics.ts", endOfCatalogue, entry);
   await checkout.run(["bun", "run", "db:generate", "--name", "recipe_metric"]);
@@ -142,10 +142,10 @@ describe.each(["PGlite", "PostgreSQL", "TimescaleDB"] as const)("a new metric on
   test("is in aggregates, in the catalogue and in the newest record", async () => {
     const query = { group_by: "host", metrics: "recipe_metric", resolution: "1m" } as const;
     const range = { start_time: "2025-07-18T21:00:00Z", end_time: "2025-07-18T21:05:00Z" };
-    const sums = await client.answerOf(
+    const aggregates = await client.answerOf(
       gateway.GET("/api/v1/telemetry/aggregates", { params: { query: { ...query, ...range } } }),
     );
-    expect(sums.data).toMatchObject([{ metrics: { recipe_metric: { avg: 50, min: 40, max: 60, count: 2 } } }]);
+    expect(aggregates.data).toMatchObject([{ metrics: { recipe_metric: { avg: 50, min: 40, max: 60, count: 2 } } }]);
     const catalogue = await client.answerOf(gateway.GET("/api/v1/metrics"));
     expect(catalogue.data).toContainEqual(expect.objectContaining({ name: "recipe_metric", unit: "percent" }));
     const latest = await checkout.run(
@@ -157,7 +157,7 @@ describe.each(["PGlite", "PostgreSQL", "TimescaleDB"] as const)("a new metric on
     expect((JSON.parse(latest) as object[]).map(recipeMetricOf)).toContain(60);
   });
 
-  test("is in GraphQL in every resolution, and over /ws for the generated client", async () => {
+  test("is in GraphQL at every resolution, and in the updates that the TypeScript client receives over /ws", async () => {
     const query = `{ gpu(uuid: "GPU-new") {
       raw: telemetry(resolution: raw) { recipeMetric }
       minutes: telemetry(resolution: minute) { recipeMetric rollup { max { name value } } }
@@ -204,8 +204,8 @@ describe.each(["PGlite", "PostgreSQL", "TimescaleDB"] as const)("a new metric on
     }
   });
 
-  // The program reads the rollups only where they are continuous aggregates. Elsewhere they are views with the same names and
-  // columns, which this test reads by SQL.
+  // The program reads the rollups only if they are continuous aggregates. Here they are views with the same names and columns,
+  // which this test reads with SQL.
   test("is in the database's rollup views", async () => {
     await stopPipeline(pipeline);
     const { DATABASE_URL, DATA_DIR } = { DATABASE_URL: "", DATA_DIR: "", ...prepared[engine] };

@@ -61,8 +61,8 @@ function overlappingMessages(seed: number, rounds = 1): IngestMessage[] {
   });
 }
 
-/** Stores records of every GPU long before and long after the others. The messages then neither add a GPU nor update its row, so
- *  that collectors compete for the telemetry table. */
+/** Stores two records of every GPU: one long before, and one long after the records of the messages. The messages then neither
+ *  add a GPU nor update its row, so that collectors compete for the telemetry table. */
 async function storeFrame({ store }: OpenStore): Promise<void> {
   const times = [timesMs[0] as number, timesMs.at(-1) as number].map(
     (timeMs, index) => timeMs + (index - 0.5) * 800 * dayMs,

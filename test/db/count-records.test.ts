@@ -18,7 +18,7 @@ test("above the limit, the count is an estimate from the database's statistics a
     Array.from({ length: gpus * 100 }, (_, index) => ({
       uuid: `${clusterId}-${index % gpus}`,
       clusterId,
-      // spanning several chunks
+      // the records span several chunks
       timeMs: Date.UTC(2025, 6, 18) + Math.floor(index / gpus) * (day / 25),
       metrics: { temperature: 1 },
     }));

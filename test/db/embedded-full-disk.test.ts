@@ -39,13 +39,14 @@ test("an import on a full disk reports the error, waits, and stores every record
   await until(async () => diskIsFull.test(await (await fetch(health)).text()), { timeoutMs: 60_000 });
   disk.free();
   const [report] = await pipeline.waitFor(/records stored.*samples\/s/s);
-  // the last number is the total of the store: the number before it lacks a commit that the full disk left unconfirmed
+  // The last number of the line is the total in the store. If another number precedes it, that number
+  // counts this run only, and lacks a commit that the full disk left unconfirmed.
   expect(report).toMatch(new RegExp(`records stored .* ${records.toLocaleString("en-US")}\n`));
   await stopPipeline(pipeline);
   expect(pipeline.subprocess.exitCode).toBe(0);
 });
 
-test("data on a full disk can be read; writes are refused until space for the log is free", async () => {
+test("data on a full disk can be read; writes are refused until space is free", async () => {
   const client = await openPGliteClient(join(disk.path, "data"));
   const store = (value: number): Promise<unknown> =>
     client.transaction((executor) => executor.query("insert into numbers values ($1)", [value]));

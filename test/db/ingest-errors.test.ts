@@ -52,13 +52,13 @@ function open(url: string, connections = 1): PostgresClient {
   return client;
 }
 
-/** Ends the other sessions of the client's database, which are the collector's: its next connection meets the error. */
+/** Ends the other sessions of the client's database, which are the collector's. The collector then needs a new connection. */
 const endOthers = (client: PostgresClient): Promise<unknown> =>
   client.query(
     "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = current_database()",
   );
 
-/** Waits until the collector waits for a lock, in the middle of its transaction. @returns the process id of its session */
+/** Waits until the collector's transaction waits for a lock. @returns the process id of the session */
 function untilLocked(client: PostgresClient): Promise<number> {
   return until(async () => {
     const [blocked] = await client.query<{ pid: number }>(
@@ -68,7 +68,7 @@ function untilLocked(client: PostgresClient): Promise<number> {
   });
 }
 
-/** Locks the telemetry against writes. @returns a function that releases the lock */
+/** Locks the table telemetry against writes. @returns a function that releases the lock */
 async function lockTelemetry(url: string): Promise<() => Promise<void>> {
   const [locked, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const lock = open(url).transaction(async (executor) => {
@@ -84,7 +84,7 @@ async function lockTelemetry(url: string): Promise<() => Promise<void>> {
 }
 
 async function untilError(pattern: RegExp): Promise<void> {
-  // only for a few milliseconds does a server report that it is shutting down
+  // for only a few milliseconds, a server reports that it is shutting down
   await until(() => pattern.test(collecting.error() ?? ""), { everyMs: 2 });
 }
 
@@ -98,8 +98,8 @@ async function expectStored(client: PostgresClient, messages: number): Promise<v
   expect(stored).toEqual({ messages, records: messages * recordsPerMessage, numbers: messages, values });
 }
 
-/** Stores a first message, causes an error, and waits until the second message meets it. */
-async function meetError(url: string, causeError: () => Promise<void>, pattern: RegExp): Promise<void> {
+/** Stores a first message, causes an error, publishes a second message, and waits until storing it fails with the error. */
+async function failSecondMessage(url: string, causeError: () => Promise<void>, pattern: RegExp): Promise<void> {
   collecting = await startCollecting(url);
   await collecting.publish(1);
   await collecting.untilStored();
@@ -115,14 +115,14 @@ async function expectRecovery(url: string): Promise<void> {
   expect(await collecting.queue.stats()).toMatchObject({ readyMessages: 0, inFlightMessages: 0, deadMessages: 0 });
 }
 
-test("a message waits while the server accepts no further connection, and is stored once after others have closed", async () => {
+test("a message waits while the server accepts no further connection, and is stored once after other connections have closed", async () => {
   const url = await database("connections");
   const others = open(server.url, maxConnections);
   const inside = open(url);
   let release = (): void => undefined;
   const released = new Promise<void>((resolve) => (release = resolve));
   const transactions: Promise<unknown>[] = [];
-  await meetError(
+  await failSecondMessage(
     url,
     async () => {
       await inside.query("select 1");
@@ -163,7 +163,7 @@ test("a message whose statement timed out behind a lock is stored once after the
   const release = await lockTelemetry(url);
   await release();
   let unlock = release;
-  await meetError(
+  await failSecondMessage(
     `${url}?statement_timeout=200`,
     async () => void (unlock = await lockTelemetry(url)),
     /statement timeout \(57014\); the server is slow or a lock is held: see pg_stat_activity; without a pooler, \?statement_timeout=40000 /,
@@ -203,7 +203,7 @@ test("a message waits while the server is shut down, and is stored once after th
   const url = await database("shutdown");
   const last = open(url);
   let ended: Promise<void> | undefined;
-  await meetError(
+  await failSecondMessage(
     url,
     async () => {
       await last.query("select 1");
@@ -228,7 +228,7 @@ test("a message waits while the server is shut down, and is stored once after th
 
 test("a message waits while a standby answers at the server's address, and is stored once after the standby is promoted", async () => {
   const url = await database("failover");
-  await meetError(
+  await failSecondMessage(
     url,
     async () => {
       await withClient(url, (admin) => admin.query("copy (select) to '/srv/data/standby.signal'"));
@@ -266,7 +266,7 @@ describe("a message waits for space on the disk", () => {
 
   test("of the tables: the server continues, and so does the collector after space is free", async () => {
     const url = await database("tables_disk", "tables");
-    await meetError(url, () => fill(url), new RegExp(RegExp.escape(`${device}; ${hint}`)));
+    await failSecondMessage(url, () => fill(url), new RegExp(RegExp.escape(`${device}; ${hint}`)));
     await expectStored(open(url), 1);
     // the retries have not stored a part of the message, either
     const before = collecting.failures.length;
@@ -276,15 +276,15 @@ describe("a message waits for space on the disk", () => {
     await expectRecovery(url);
   });
 
-  test("of the cluster's data and write-ahead log: the server ends, and starts again after space is free", async () => {
+  test("of the cluster's data and write-ahead log: the server goes down, and can start again after space is free", async () => {
     const url = await database("cluster_disk");
     const admin = open(url);
-    await meetError(
+    await failSecondMessage(
       url,
       async () => {
         await admin.query("select 1");
         server.disks?.cluster.fill();
-        // the log's segment ends here: the next write needs a new segment
+        // ends the log's segment, so that the next write needs a new one
         const next = "select pg_logical_emit_message(true, 'test', 'next'), pg_switch_wal()";
         await admin.query(next).catch(() => undefined);
       },

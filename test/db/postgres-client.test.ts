@@ -151,7 +151,7 @@ describe("connections", () => {
     expect(await client.query("select n from halves")).toEqual([]);
   });
 
-  test("calls to a frozen server fail: on a new connection after about 5 s, on an open one or in line after 40 s", async () => {
+  test("calls to a frozen server fail: on a new connection after about 5 s, on an open connection or in line after 40 s", async () => {
     const clock = new ManualClock();
     const client = open({ clock, maxConnections: 2 });
     await Promise.all([client.query("select pg_sleep(0.01)"), client.query("select pg_sleep(0.01)")]);
@@ -228,7 +228,7 @@ describe("closing", () => {
     expect(await errorOf(client.transaction(() => Promise.resolve()))).toMatchObject(unavailable);
   });
 
-  test("gives running calls a limited time, and refuses those in line", async () => {
+  test("gives running calls a limited time, and refuses calls in line", async () => {
     const clock = new ManualClock();
     const client = open({ maxConnections: 1, clock });
     const underWay = errorOf(client.query("select pg_sleep(100)"));

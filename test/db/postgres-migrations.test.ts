@@ -13,7 +13,7 @@ beforeAll(async () => void (server = await provideDatabase()), 300_000);
 /** Roles belong to the whole server, so each run has its own. */
 const run = crypto.randomUUID().slice(0, 8);
 const [owner, guest] = [`owner_${run}`, `guest_${run}`];
-/** Databases in which these roles own something: PostgreSQL drops a role only after its databases. */
+/** Databases in which these roles own something. They are dropped before the roles, as PostgreSQL requires. */
 const databases: string[] = [];
 afterAll(async () => {
   await withClient(server.url, async (client) => {
@@ -82,7 +82,7 @@ test("a migration that fails leaves nothing behind, and its error has the reason
   expect(schemas).toEqual([]);
 });
 
-test("telemetry is a hypertable if TimescaleDB is loaded, even if the user only owns the database, and in any schema", async () => {
+test("telemetry is a hypertable if TimescaleDB is loaded, even if the user only owns the database, or the extension is in another schema", async () => {
   await createRole(owner);
   const owned = await createDatabase(server, "owned");
   databases.push(owned);

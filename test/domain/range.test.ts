@@ -18,7 +18,7 @@ test("a range that is covered to its end has no gap", () => {
   expect(gapsIn(range(10, 100), [range(10, 100)])).toEqual([]);
 });
 
-test("covered ranges outside a range do not change its gaps", () => {
+test("the parts of covered ranges that are outside a range do not change its gaps", () => {
   expect(gapsIn(range(50, 100), [range(10, 60), range(90, 95), range(120, 130)])).toEqual([
     range(60, 90),
     range(95, 100),
@@ -69,7 +69,7 @@ test("an empty range does not divide a gap", () => {
   expect(gapsIn(range(0, 10), [range(4, 4)])).toEqual([range(0, 10)]);
 });
 
-test("gaps and covered ranges together cover every offset, the gaps exactly once", () => {
+test("gaps and joined ranges together cover every offset exactly once, and joining the covered ranges changes no gap", () => {
   fc.assert(
     fc.property(ranges, (covering) => {
       const covered = coverage([...gapsIn(range(10, 1000), covering), ...joinRanges(covering)]);

@@ -27,7 +27,7 @@ const never = new AbortController().signal;
 let etcd: ProvidedEtcd;
 let client: EtcdClient;
 let sources = 0;
-/** Distinguishes this run's sources from others in the same etcd. */
+/** Distinguishes the sources of this test run from those of other runs in the same etcd. */
 const run = crypto.randomUUID().slice(0, 8);
 
 beforeAll(async () => {
@@ -137,8 +137,11 @@ async function readThrough(
   }
 }
 
-for (const which of ["piece", "answer"] as const) {
-  test(`a source is read to its end if the connection to etcd is cut at any ${which}: a claim without an answer is released`, async () => {
+for (const [which, place] of [
+  ["piece", "each of the first pieces of data sent to etcd"],
+  ["answer", "each of etcd's first answers"],
+] as const) {
+  test(`a source is read to its end if the connection to etcd is cut in turn at ${place}; a claim whose answer was lost is released`, async () => {
     const { hostname, port } = new URL(etcd.endpoints[0] as string);
     const proxy = await openTcpProxy({ host: hostname, port: Number(port) });
     let cuts = 0;
@@ -147,7 +150,7 @@ for (const which of ["piece", "answer"] as const) {
       const opened = await open();
       const through = new EtcdClient({ endpoints: [`http://127.0.0.1:${proxy.port}`] });
       proxy.cutAt(cuts, which);
-      // this lease outlives the test, so its end releases no range
+      // a lease that outlives the test: the end of the lease cannot release a claim
       const assignment = openAssignment(600, through);
       const ranges = await readThrough(opened, assignment);
       expect(isWhole(opened.source, ranges)).toBe(true);

@@ -142,7 +142,7 @@ describe("in etcd", () => {
     await follower.stop();
   }, 30_000);
 
-  test("keys written at about the same time share a lease; before it ends, later keys get a new one", async () => {
+  test("keys written at about the same time share a lease; before the lease ends, later keys get a new lease", async () => {
     await emptyEtcd();
     const tier = openTier({ windowSeconds: 4 });
     const leases = async (): Promise<Set<string>> => {
@@ -159,7 +159,7 @@ describe("in etcd", () => {
     expect((await leases()).size).toBe(2);
   });
 
-  test("data is deleted before its window ends if there is too much", async () => {
+  test("data over windowMaxBytes is deleted before its window ends", async () => {
     await emptyEtcd();
     const tier = openTier({ windowMaxBytes: 2000 });
     for (let at = 0; at < 100; at += 1) await tier.write(record(at));
@@ -204,7 +204,7 @@ describe("in etcd", () => {
     await follower.stop();
   });
 
-  test("a watch whose history was compacted lists the state again, and follows it", async () => {
+  test("a follower lists the state again if events that it missed were compacted, and continues to follow", async () => {
     await emptyEtcd();
     const privateEtcd = await startEtcd({ members: 1 });
     const writer = new EtcdClient({ endpoints: privateEtcd.endpoints });
@@ -218,7 +218,7 @@ describe("in etcd", () => {
     await member?.start();
     const other = new EtcdClient({ endpoints: privateEtcd.endpoints });
     const otherTier = openTier({ client: other });
-    // the follower waits between two attempts to connect: these writes are compacted meanwhile, so it must list the state
+    // The follower waits before it reconnects. These writes are compacted meanwhile, so the follower must list the state again.
     let revision = "0";
     for (let at = 1; at < 10; at += 1) {
       await otherTier.write(record(at)).catch(() => undefined);

@@ -111,7 +111,7 @@ test("a batch that is published twice with the same key is one message", async (
   await Promise.all([assignment.close(), close()]);
 });
 
-/** A streamer of a simulated fleet, as another process would run it: it shares only etcd with the other streamers. */
+/** A streamer of a simulated fleet. As between processes, streamers share only the queue and etcd. */
 function fleetStreamer(queue: EtcdQueue, clusterId: string, batchMaxSamples: number): Streamer {
   const fleet = { hosts: 2, gpusPerHost: 4, seed: 1, intervalMs: 50, clusterId };
   const retries = new StreamRetries({ clock: systemClock, listener, log });
@@ -129,7 +129,7 @@ function fleetStreamer(queue: EtcdQueue, clusterId: string, batchMaxSamples: num
   return new Streamer({ stream, publisher, retries, log });
 }
 
-/** Takes all ready messages out of a queue. @returns "GPU at time" of each record */
+/** Claims and acknowledges all ready messages of a queue. @returns "GPU at time" of each record */
 async function recordsIn(queue: EtcdQueue): Promise<string[]> {
   const records: string[] = [];
   while ((await queue.stats()).readyMessages > 0) {
@@ -142,7 +142,7 @@ async function recordsIn(queue: EtcdQueue): Promise<string[]> {
   return records;
 }
 
-test("streamers that share a fleet publish no reading twice, even with batches of different sizes", async () => {
+test("streamers that share a fleet publish no record twice, even with batches of different sizes", async () => {
   const { source, queue, close } = await open();
   const streamers = [1, 2, 3].map((gpus) => fleetStreamer(queue, source.sourceId, gpus * 17));
   const published = async (): Promise<number> => (await queue.stats()).readyMessages;

@@ -12,10 +12,10 @@ import type { Delivery } from "../../src/pipeline/queue/queue.ts";
 import { exerciseQueue, type OpenQueue } from "../contract/queue.ts";
 import { NamespacedEtcdClient } from "../support/namespaced-etcd.ts";
 
-/** Distinguishes this run's queues from others in the same etcd. */
+/** Distinguishes the queues of this test run from those of other runs in the same etcd. */
 const run = `contract-${crypto.randomUUID().slice(0, 8)}`;
 const user = { name: "telemetry", password: "only for this test" };
-/** How each etcd is started; undefined: the provided etcd, which other tests may use, too. */
+/** How each etcd is started. Undefined means the provided etcd, which other tests may use, too. */
 const settings: Readonly<Record<string, EtcdOptions | undefined>> = {
   "one node": undefined,
   "one node with TLS and a user": { members: 1, tls: true, user },

@@ -4,6 +4,6 @@ import { exerciseHotTier } from "../contract/hot-tier.ts";
 exerciseHotTier("MemoryHotTier", () => {
   let coalesced = 0;
   const hotTier = new MemoryHotTier({ onCoalesced: (records) => (coalesced += records) });
-  // a hot tier in memory is not shared between processes, so `other` is the same one
+  // a hot tier in memory is not shared between processes, so `other` is the same hot tier
   return Promise.resolve({ hotTier, other: hotTier, coalesced: () => coalesced, close: () => Promise.resolve() });
 });

@@ -8,7 +8,7 @@ import { openMemoryStore } from "../support/open-store.ts";
 exerciseTelemetryStore("PGlite", openMemoryStore);
 exerciseTelemetryQueries("PGlite", openMemoryStore);
 
-/** Only one process can open PGlite: both collectors of the contract use the same store. */
+/** Each PGlite in memory is a database of its own, so both collectors of the contract use the same store. */
 let shared: Promise<OpenStore> | undefined;
 const openShared = (): Promise<OpenStore> => (shared ??= openMemoryStore());
 exerciseGpuStateHistory("PGlite", openShared, openShared);

@@ -22,7 +22,7 @@ function inDatabase(name: string, options: { readonly plain?: boolean; readonly 
 
 exerciseTelemetryStore("TimescaleDB", inDatabase("timescale", {}));
 exerciseTelemetryStore("PostgreSQL", inDatabase("plain", { plain: true }));
-exerciseTelemetryStore("TimescaleDB as behind a pooler", inDatabase("pooled", { query: "?prepare=false" }));
+exerciseTelemetryStore("TimescaleDB with the setting for a pooler", inDatabase("pooled", { query: "?prepare=false" }));
 
 exerciseTelemetryQueries("TimescaleDB", inDatabase("timescale_queries", {}));
 exerciseTelemetryQueries("PostgreSQL", inDatabase("plain_queries", { plain: true }));

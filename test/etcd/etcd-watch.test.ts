@@ -105,7 +105,7 @@ test("if the events that a watch missed were compacted, the state is listed agai
   await cluster.stop();
 }, 60_000);
 
-test("when a member is killed or frozen, calls and watches continue at the other members", async () => {
+test("when a member is killed or frozen, calls and a watch continue on the other members", async () => {
   const { cluster, seen, write, close } = await watching({ members: 3 });
   for (const [index, member] of cluster.members.entries()) {
     await member.kill();

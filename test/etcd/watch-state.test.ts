@@ -15,7 +15,7 @@ type Event = keyof typeof events;
 
 const closed: WatchPhase = { name: "CLOSED" };
 
-/** Each state, the events that lead to it, and the state after each event that it handles. */
+/** Each state, the events that lead to it, and the next state by event. Events that `next` lacks leave the state unchanged. */
 const table: readonly { path: readonly Event[]; phase: WatchPhase; next: Partial<Record<Event, WatchPhase>> }[] = [
   {
     path: [],
@@ -70,7 +70,7 @@ for (const { path, phase, next } of table) {
   }
 }
 
-test("following advances to the revision of each event", () => {
+test("following advances to the revision of an event", () => {
   const state = new WatchState();
   state.listed("3");
   state.advanced("4");

@@ -4,9 +4,9 @@ import { runSeed, type SeedResult } from "./harness/run-seed.ts";
 import { faultKinds } from "./harness/scenario.ts";
 
 // bun run test:faults [--seed N] [--seeds N] [--seconds N] [--minutes N] [--first KIND]
-// Runs --seeds seeds, starting with --seed, each for --seconds. With --minutes, starts seeds until that time is up, however many
-// they are. Stops at the first seed that fails, and prints its history. The same seed inflicts the same faults at the same
-// times. --first sets the kind of each seed's first fault, such as cluster-disk.
+// Runs --seeds seeds, starting with --seed, each with --seconds of faults. With --minutes, runs seeds until that time is up, and
+// ignores --seeds. Stops at the first seed that fails, and prints its history. --first sets the kind of each seed's first fault,
+// such as cluster-disk. The same seed with the same options inflicts the same faults at the same times.
 
 const { values } = parseArgs({
   options: {

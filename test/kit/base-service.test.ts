@@ -65,7 +65,7 @@ const events: Record<string, (service: RecordedService) => Promise<void>> = {
 };
 
 const whole = ["open", "run", "close"];
-/** By state and event: the steps that were called until `open` has ended and all calls have returned. */
+/** By state and event: the steps that have been called once `open` has ended and the event's call has returned. */
 const expected: Record<string, Record<string, readonly string[]>> = {
   IDLE: { start: ["open", "run"], stop: [], "stop now": [] },
   STARTING: { start: ["open", "run"], stop: ["open", "close"], "stop now": ["open", "close at once"] },

@@ -34,7 +34,7 @@ import { CsvFolder, manyRows, openCsvSource } from "../support/csv-reading.ts";
 import { NamespacedEtcdClient } from "../support/namespaced-etcd.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 
-// Every service of the program over real parts: embedded store, real etcd, both queues and hot tiers.
+// Exercises every service of the program with real parts: the embedded store, a real etcd, both queues and both hot tiers.
 
 const log = pino({ level: "silent" });
 const queueOptions = { clock, log, capacityMessages: 1000, leaseSeconds: 5, maxAttempts: 3 };

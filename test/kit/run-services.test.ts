@@ -18,7 +18,7 @@ function recorded(name: string, events: string[], failing: "start" | "stop" | "n
   };
 }
 
-test("services start in order and stop in reverse", async () => {
+test("services start in order and stop in reverse order", async () => {
   const events: string[] = [];
   const services = [recorded("collector", events), recorded("streamer", events)];
   await startAll(services);

@@ -28,7 +28,7 @@ test("a pause follows from the pace and the time worked, and never lasts longer 
     return endMs - startMs;
   };
   await pauseAfter(0);
-  // the 10 s that pass in this test count as work as well
+  // the 10 s that passed during the first call count as work
   expect(await pauseAfter(0)).toBe(1000);
   const fresh = new BackPressure({ lowMessages: 0, highMessages: 100, clock });
   fresh.observe(75);
@@ -54,7 +54,7 @@ test("a pause ends at once when the streamer is stopped", async () => {
   expect(clock.sleeperCount).toBe(0);
 });
 
-test("a token bucket lets a burst through and then holds the rate; without a rate it never waits", async () => {
+test("a token bucket lets a burst through and then keeps to the rate; without a rate it never waits", async () => {
   const clock = new ManualClock();
   const startMs = clock.nowMs();
   const bucket = new TokenBucket({ tokensPerSecond: 100, burstTokens: 50, clock });

@@ -37,8 +37,8 @@ test("a batch that is too large becomes several messages; only the last of them 
 });
 
 test("the same batch always makes messages with the same keys", () => {
-  const namesOf = () => messagesOf(keyedByRange({ range, batch }), 800).map(({ message }) => message.idempotencyKey);
-  expect(namesOf()).toEqual(namesOf());
+  const keysOf = () => messagesOf(keyedByRange({ range, batch }), 800).map(({ message }) => message.idempotencyKey);
+  expect(keysOf()).toEqual(keysOf());
 });
 
 test("a live batch that fits keeps its key; the messages of a live batch have its time as position, and cover no range", () => {

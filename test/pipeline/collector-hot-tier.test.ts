@@ -16,7 +16,8 @@ import { Follower } from "../contract/hot-tier.ts";
 import { makeBatch } from "../../dev/make-batch.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 
-// Store, then hot tier, then acknowledge: with a real store, a real queue and a real etcd that can run out of space.
+// A collector writes to the store, then to the hot tier, and then acknowledges: tested with a real store, a real queue and a real
+// etcd that can run out of space.
 
 const log = pino({ level: "silent" });
 const clock: Clock = systemClock;
@@ -103,7 +104,7 @@ describe("a collector", () => {
     await stop();
   });
 
-  test("waits while etcd is out of space, reports it, and continues by itself", async () => {
+  test("waits while etcd is out of space, reports the error, and continues by itself once space is free", async () => {
     const tier = openTier();
     const filler = crypto.getRandomValues(new Uint8Array(60_000));
     let isFull = false;
@@ -132,7 +133,7 @@ describe("a collector", () => {
     await stop();
   }, 60_000);
 
-  test("acknowledges a stored message whose record etcd permanently refuses, and counts the refusal", async () => {
+  test("acknowledges a stored message whose record etcd permanently refuses, after the hot tier has reported the refusal", async () => {
     const tier = openTier();
     const follower = new Follower(tier);
     const { queue, publish, stop } = await collect(tier);

@@ -112,7 +112,8 @@ test.skipIf(bareQuotes === undefined)(
 interface Dialect {
   readonly rows?: number;
   readonly samples?: number;
-  readonly missing?: string;
+  /** The error of a file without the required columns. */
+  readonly refusal?: string;
 }
 
 const dialects: Readonly<Record<string, Dialect>> = {
@@ -121,18 +122,18 @@ const dialects: Readonly<Record<string, Dialect>> = {
   "other-dialects/dilip_test_minimal.csv": { rows: 2, samples: 16 },
   "other-dialects/dilip_test_sample.csv": { rows: 5, samples: 5 },
   "other-dialects/harish_dcgm_metrics.csv": { rows: 3, samples: 3 },
-  "other-dialects/harish_sample_gpu_data.csv": { missing: "missing timestamp, uuid, hostname;" },
-  "other-dialects/harish_telemetry.csv": { missing: "missing timestamp, uuid, hostname;" },
-  "nanogpt-8gpu-run2.csv": { missing: "missing gpu_id, uuid, hostname, " },
+  "other-dialects/harish_sample_gpu_data.csv": { refusal: "missing timestamp, uuid, hostname;" },
+  "other-dialects/harish_telemetry.csv": { refusal: "missing timestamp, uuid, hostname;" },
+  "nanogpt-8gpu-run2.csv": { refusal: "missing gpu_id, uuid, hostname, " },
 };
 
 for (const [name, expected] of Object.entries(dialects)) {
   const path = sharedData("csv", ...name.split("/"));
   const behaviour =
-    expected.missing === undefined ? "is read completely" : "is refused with the names of the missing columns";
+    expected.refusal === undefined ? "is read completely" : "is refused with the names of the missing columns";
   test.skipIf(path === undefined)(`${name} ${behaviour}`, async () => {
-    if (expected.missing !== undefined) {
-      expect(openCsvSource(path ?? "")).rejects.toThrow(expected.missing);
+    if (expected.refusal !== undefined) {
+      expect(openCsvSource(path ?? "")).rejects.toThrow(expected.refusal);
       return;
     }
     const batches = await batchesOf(await openCsvSource(path ?? ""));

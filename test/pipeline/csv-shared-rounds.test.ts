@@ -14,7 +14,7 @@ const path = folder.write(
 );
 const startMs = Date.UTC(2030, 0, 1);
 
-/** Options to play a round of the file, and a record of the requests for the round's start. */
+/** Options to play a round of the file, and a list of the requests for the round's start. */
 function sharedRound(round: number): { requests: unknown[]; playing: Playing } {
   const requests: unknown[] = [];
   const startedAtMs = (fileId: string, ofRound: number): Promise<number> => {

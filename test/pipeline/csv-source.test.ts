@@ -47,7 +47,7 @@ async function outcomeOf(path: string): Promise<{ rejected: unknown[]; values: n
 }
 
 /** Resolves once something waits for the clock, or after 100,000 turns of the event loop. */
-async function sleeping(clock: ManualClock): Promise<void> {
+async function untilSleeping(clock: ManualClock): Promise<void> {
   for (let turns = 0; turns < 100_000 && clock.sleeperCount === 0; turns += 1) {
     await new Promise((resolve) => setImmediate(resolve));
   }
@@ -140,7 +140,7 @@ test("a row longer than the limit is rejected, and reading continues at the next
   expect(tallyOf(batches, "rows")).toBe(5);
 });
 
-test("if a quote stays open for longer than the limit, each line after its own is read as a row", async () => {
+test("if a quote stays open for longer than the limit, each line after the quote's line is read as a row", async () => {
   const filler = `${"y".repeat(1000)}\n`.repeat(1100);
   const path = folder.write(`${exporterHeader}\n"open\n${filler}${exporterRow()}\n`);
   const batches = await batchesOf(await openCsvSource(path));
@@ -205,7 +205,7 @@ test("a wide row keeps its good cells when one is bad, and the source names the 
   ]);
 });
 
-test("columns may have any order and spelling, and a metric may have any name", async () => {
+test("columns may have any order and several spellings, and a metric may have any name", async () => {
   const path = folder.write(`Value, Host_Name ,UUID,GPU ID,MetricName,Timestamp\n7,h,u,3,my metric ,${time}\n`);
   const batches = await batchesOf(await openCsvSource(path));
   expect(samplesOf(batches)).toEqual([{ uuid: "u", timeMs: Date.parse(time), metric: "my metric", value: 7 }]);
@@ -255,7 +255,7 @@ test("a batch also ends at 8 MiB, so that blank lines and long rows do not make 
   expect(tallyOf(batches, "blankLines")).toBe(9 << 20);
 });
 
-test("a source's id depends on the file's content and on the playing; an open source ignores rows appended later", async () => {
+test("a source's id depends on the file's content and on the playing options; an open source ignores rows appended later", async () => {
   const path = exporterFile(exporterRow());
   const source = await openCsvSource(path);
   expect(source.sourceId).toMatch(/^csv:input\.csv:[0-9a-f]{16}$/);
@@ -290,7 +290,7 @@ test("played as now, the first timestamp becomes now, intervals stay the same, a
   const timesOf = ({ value }: IteratorResult<RangeBatch>): number[] => [...(value as RangeBatch).batch.timesMs];
   expect(timesOf(await batches.next())).toEqual([nowMs]);
   const second = batches.next();
-  await sleeping(clock);
+  await untilSleeping(clock);
   await clock.advance(9999);
   expect(clock.sleeperCount).toBe(1);
   await clock.advance(1);
@@ -304,7 +304,7 @@ test("an abort ends a read without an error, even while the read waits for a bat
   const source = await openCsvSource(path, { playing: playedNow(clock.nowMs()), clock, batchRows: 1 });
   const stop = new AbortController();
   const reading = Array.fromAsync(source.read(source.whole, stop.signal));
-  await sleeping(clock);
+  await untilSleeping(clock);
   stop.abort();
   expect(await reading).toHaveLength(1);
   expect(await Array.fromAsync(source.read(source.whole, AbortSignal.abort()))).toEqual([]);

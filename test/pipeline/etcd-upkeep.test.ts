@@ -111,10 +111,10 @@ test("a key that is written repeatedly takes space for its recent history only; 
   await Promise.all([one.stop(AbortSignal.abort()), two.stop(AbortSignal.abort())]);
 }, 60_000);
 
-test("a lock that was granted in a lost response is released, and the process eventually keeps etcd small", async () => {
+test("a lock is released if the response that granted it was lost, and the process eventually keeps etcd small", async () => {
   const { hostname, port } = new URL(cluster.endpoints[0] as string);
   const proxy = await openTcpProxy({ host: hostname, port: Number(port) });
-  // a standby then waits a tenth of a second between its tries
+  // with this clock, a standby waits a tenth of a second between two tries
   const fastClock: Clock = {
     nowMs: () => systemClock.nowMs(),
     sleep: (ms, signal) => systemClock.sleep(ms / 50, signal),

@@ -53,7 +53,7 @@ test("messages are published in their order, and those added during a publish ar
   expect(groups).toEqual([1, 9]);
 });
 
-test("adding waits while the queue is full; the buffer holds few messages", async () => {
+test("adding waits while the queue is full, so that the buffer holds few messages", async () => {
   const queue = openQueue(1);
   const { buffer } = open(queue);
   let added = 0;
@@ -71,7 +71,7 @@ test("adding waits while the queue is full; the buffer holds few messages", asyn
   await buffer.flush();
 });
 
-test("a publish with a retryable error is repeated unchanged; any other error fails every later call", async () => {
+test("a publish with a retryable error is repeated; after any other error, every later call fails with that error", async () => {
   const queue = openQueue();
   const failures: Error[] = [new EtcdUnavailable("no leader"), new EtcdUnavailable("no leader")];
   const { buffer, groups } = open({

@@ -77,7 +77,7 @@ test("the file's rows equal the fleet's readings", async () => {
   expect(inOrder(samplesOf(batches))).toEqual(inOrder(expected));
 });
 
-test("an error names an unusable argument, its value and the accepted values", async () => {
+test("an unusable or missing argument ends the command with status 1; the error names the argument or the unusable path", async () => {
   const errorOf = async (...args: string[]): Promise<string> => {
     const { exitCode, stderr, stdout } = await simulate(...args);
     expect(exitCode).toBe(1);

@@ -89,26 +89,26 @@ test("energy only rises, at the rate of the power", () => {
   }
 });
 
-test("temperature follows load with inertia: it changes by at most a few degrees a second, and still rises 15 s after a load begins", () => {
+test("temperature follows load with inertia: it changes by at most a few degrees a second, and usually still rises 15 s after a load begins", () => {
   for (const [before, after] of steps(tenMinutes)) {
     const rise = Math.abs(after.DCGM_FI_DEV_GPU_TEMP - before.DCGM_FI_DEV_GPU_TEMP);
     if (rise > 3) throw new Error(`${rise} degrees in a second`);
   }
   const starts = tenMinutes.flatMap((ofGpu) =>
     ofGpu.flatMap((seen, tick) => {
-      const minute = ofGpu.slice(tick, tick + 40);
+      const firstTicks = ofGpu.slice(tick, tick + 40);
       const begins = ofGpu[tick - 1]?.pod === "" && seen.namespace === "training";
-      return begins && minute.length === 40 && minute.every(({ pod }) => pod === seen.pod) ? [minute] : [];
+      return begins && firstTicks.length === 40 && firstTicks.every(({ pod }) => pod === seen.pod) ? [firstTicks] : [];
     }),
   );
   expect(starts.length).toBeGreaterThan(0);
   const warming = starts.filter(
-    (minute) => (minute[39]?.DCGM_FI_DEV_GPU_TEMP ?? 0) > (minute[14]?.DCGM_FI_DEV_GPU_TEMP ?? 0),
+    (firstTicks) => (firstTicks[39]?.DCGM_FI_DEV_GPU_TEMP ?? 0) > (firstTicks[14]?.DCGM_FI_DEV_GPU_TEMP ?? 0),
   );
   expect(warming.length / starts.length).toBeGreaterThan(0.8);
 });
 
-test("jobs start and end, some use several hosts, and at any time some GPUs are idle", () => {
+test("jobs start and end, some use several hosts, and some GPUs are idle", () => {
   const podsAt = (tick: number): Set<string> => new Set(tenMinutes.map((ofGpu) => ofGpu[tick]?.pod ?? ""));
   const [first, last] = [podsAt(0), podsAt(599)];
   expect([...first].some((pod) => pod !== "" && !last.has(pod))).toBe(true);
@@ -132,7 +132,7 @@ test("training has a high load with dips; notebooks use memory but compute littl
   expect(notebookMemory.some(({ DCGM_FI_DEV_FB_USED: used }) => used > 1000)).toBe(true);
 });
 
-test("GPUs that get too hot count the time, and lower their clocks under load", () => {
+test("GPUs that get too hot count the time, and some of them lower their clocks under load", () => {
   const throttled = [...steps(tenMinutes)].filter(
     ([before, after]) => after.DCGM_FI_DEV_THERMAL_VIOLATION > before.DCGM_FI_DEV_THERMAL_VIOLATION,
   );
@@ -146,7 +146,7 @@ test("GPUs that get too hot count the time, and lower their clocks under load", 
   );
 });
 
-test("some training job has a straggler: a GPU whose clock is about 70% of its fastest GPU's clock", () => {
+test("at least one training job has a straggler: a GPU whose clock is about 70% of the clock of the job's fastest GPU", () => {
   const clocksOfPods = new Map<string, Set<number>>();
   for (const ofGpu of tenMinutes) {
     const { pod, namespace, DCGM_FI_DEV_SM_CLOCK: clock } = ofGpu[0] as Seen;

@@ -22,7 +22,7 @@ function comparable(batch: RecordBatch): unknown {
   return { ...batch, columns: Array.from(batch.columns, ([metric, values]) => [metric, Array.from(values)]) };
 }
 
-test("the codec restores a batch exactly, including every bit of its doubles", () => {
+test("the codec restores a batch exactly", () => {
   fc.assert(
     fc.property(fc.array(record, { maxLength: 50 }), (records) => {
       const batch = makeBatch(records);
@@ -80,7 +80,7 @@ test("columns that contradict each other are refused", () => {
   }
 });
 
-test("a frame that would decompress to more than 64 MiB is refused before it is decompressed", () => {
+test("a frame that would decompress to more than 64 MiB is refused", () => {
   const payload = Bun.zstdCompressSync(new Uint8Array(64 * 1024 ** 2 + 1), { level: 1 });
   expect(() => decodeBatch({ payload, encoding: "json+zstd", schemaVersion: "v1" })).toThrow(
     /decompresses to 67108865 bytes; at most 67108864 are decoded/,

@@ -5,13 +5,14 @@ import type { Victims } from "./victims.ts";
 
 export interface DisturbanceOptions {
   readonly seed: number;
+  /** The time during which faults start. */
   readonly durationMs: number;
   readonly leaseSeconds: number;
-  /** Kind of the first fault; undefined: drawn at random. */
+  /** The kind of the first fault; undefined: drawn at random. */
   readonly first: FaultKind | undefined;
 }
 
-/** Draws faults for these servers and the fleet that uses them; without a network, no partitions. */
+/** Draws faults for these servers and the fleet that uses them. Without a network, none of the faults is a partition. */
 export function drawFaults({ network }: Servers, options: DisturbanceOptions): Fault[] {
   const workers = collectors + streamers;
   const targets = {

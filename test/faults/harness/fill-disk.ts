@@ -5,27 +5,28 @@ import type { Fault } from "./scenario.ts";
 import type { Victims } from "./victims.ts";
 import type { Worker } from "./workers.ts";
 
-/** The wait for a report ends after this time: if etcd is down at the same time, no message reaches the collectors,
- *  and none of them notices the disk. */
+/** The wait for a report ends after this time, because a report may never come: if etcd is down at the same time, no message
+ *  reaches the collectors, and none of them notices the full disk. */
 const reportTimeoutMs = 30_000;
 /** The wait also ends after this time without any answer: a killed collector cannot start again while the database is down, and
  *  all of them may have been killed. */
 const silenceMs = 5000;
 
-/** The reason in a collector's /health when a disk is full, by disk. A server without space for its log stops and reports the reason once,
- *  to the client that it worked for; the other clients only see that it is down. */
+/** The reason in a collector's /health when a disk is full, by disk. A server without space for its log stops, and reports the
+ *  reason once, to the client whose statement it was executing. The other clients only see that the server is down. */
 const complaintOf = {
   tables: /No space left on device \(53100\); the database's disk is full/,
   cluster: /the database's disk is full|ECONNREFUSED.*a full disk stops it/,
 };
 
 /** Keeps the disk full for the time of the fault, and until a collector's /health reports that the disk is full or the wait for
- *  the report ends. Then frees the disk and starts the database. It is a violation if collectors answered and none reported. */
+ *  the report ends. Then frees the disk and starts the database. It is a violation if collectors answered and none reported the
+ *  full disk. */
 export async function fillDisk(name: PostgresDisk, fault: Fault, victims: Victims): Promise<void> {
   const { servers, collectors, record, violated } = victims;
   const disk = servers.database.disks?.[name];
   if (disk === undefined) throw new Error("the database has no disks of its own");
-  // a collector that starts without a database ends again, and then has no /health
+  // waits until a collector is up: one that starts without a database ends again, and could not report the full disk
   await untilHealth(collectors, () => true);
   record(`fill the database's ${name} disk for ${fault.lastsMs} ms`);
   const startedAtMs = Date.now();
@@ -34,7 +35,7 @@ export async function fillDisk(name: PostgresDisk, fault: Fault, victims: Victim
     disk.fill();
     if (name === "cluster") await bringDown(victims);
     health = await untilHealth(collectors, (complaint) => {
-      // fills the space that the server has freed meanwhile
+      // the server may have freed space meanwhile
       disk.fill();
       return Date.now() - startedAtMs >= fault.lastsMs && complaintOf[name].test(complaint);
     });
@@ -51,7 +52,7 @@ export async function fillDisk(name: PostgresDisk, fault: Fault, victims: Victim
 }
 
 /** Asks the collectors until one of them has a matching complaint. A collector without complaints counts as the complaint "".
- *  @returns the complaint, undefined if the wait ended before one matched; and the number of answers */
+ *  @returns the complaint, which is undefined if the wait ended before one matched, and the number of answers */
 async function untilHealth(
   collectors: readonly Worker[],
   matches: (complaint: string) => boolean,
@@ -71,7 +72,8 @@ async function untilHealth(
   return { complaint: undefined, answers };
 }
 
-/** Forces new segments of the write-ahead log, as the load would do eventually: the server stops, and cannot start. */
+/** Forces new segments of the write-ahead log, as the load would do eventually. Without space for them, the server stops and
+ *  cannot start. */
 async function bringDown({ servers, record }: Victims): Promise<void> {
   const client = new PostgresClient({ url: servers.database.url, maxConnections: 1, clock: systemClock });
   const next = "select pg_logical_emit_message(true, 'faults', 'next'), pg_switch_wal()";
@@ -89,7 +91,8 @@ async function bringDown({ servers, record }: Victims): Promise<void> {
   );
 }
 
-/** Starts the database. A server that was about to stop may stop during the first start; then it is started once more. */
+/** Starts the database. The server is started once more if the first start fails, for example because
+ *  the server was still stopping. */
 async function startAgain({ servers, record }: Victims): Promise<void> {
   await servers.database.start().catch((error: unknown) => {
     record(`the server is started once more: ${(error as Error).message.split("\n")[0]}`);

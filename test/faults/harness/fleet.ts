@@ -11,8 +11,9 @@ export interface Servers {
   readonly etcd: EtcdCluster;
   readonly database: PostgresServer;
   readonly network: TestNetwork | undefined;
-  /** The hosts of the etcd members, in their order. */
+  /** The hosts of the etcd members, in the order of the members; empty without a network. */
   readonly etcdHosts: readonly TestHost[];
+  /** The hosts of the collectors, in the order of the collectors; empty without a network. */
   readonly collectorHosts: readonly TestHost[];
   /** The port of each collector, for its /health. */
   readonly collectorPorts: readonly number[];
@@ -23,7 +24,7 @@ export const etcdMembers = 3;
 export const collectors = 3;
 export const streamers = 2;
 
-/** Sizes of the server's disks. A run's database takes about 20 MiB; the server itself takes 40 MiB and its write-ahead log. */
+/** Sizes of the server's disks. A run's database takes about 20 MiB; the server itself takes 40 MiB plus its write-ahead log. */
 const diskBytes = { cluster: 256 * 1024 ** 2, tables: 128 * 1024 ** 2 };
 
 /** Starts three members of etcd, and one PostgreSQL on small disks. Each member and each collector gets a host of its own if this

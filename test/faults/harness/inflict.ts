@@ -5,17 +5,16 @@ import type { Fault } from "./scenario.ts";
 import type { Victims } from "./victims.ts";
 import type { Worker } from "./workers.ts";
 
-/** The ways to end the database: a crash, an operator's fast shutdown, an immediate shutdown. */
+/** The signals that stop the database: for a crash, a fast shutdown by an operator, and an immediate shutdown. */
 export const databaseSignals = ["SIGKILL", "SIGINT", "SIGQUIT"] as const;
 
-/** Inflicts a fault, waits for its duration, and heals it. A process that was killed or terminated is started again by its
- *  worker. */
+/** Inflicts a fault, waits for its duration, and heals it. The worker restarts a process that was killed or terminated. */
 export async function inflict(fault: Fault, victims: Victims): Promise<void> {
   const { servers, workers, record } = victims;
   const worker = workers[fault.target % workers.length] as Worker;
-  const heal = async (what: string): Promise<void> => {
+  const recordAfterFault = async (event: string): Promise<void> => {
     await Bun.sleep(fault.lastsMs);
-    record(what);
+    record(event);
   };
   switch (fault.kind) {
     case "kill":
@@ -27,14 +26,14 @@ export async function inflict(fault: Fault, victims: Victims): Promise<void> {
     case "freeze":
       record(`SIGSTOP ${worker.name} for ${fault.lastsMs} ms`);
       worker.signal("SIGSTOP");
-      await heal(`SIGCONT ${worker.name}`);
+      await recordAfterFault(`SIGCONT ${worker.name}`);
       return worker.signal("SIGCONT");
     case "leader": {
       const leader = await leaderOf(servers);
       const member = servers.etcd.members[leader];
       record(`kill -9 etcd's leader ${member?.name} for ${fault.lastsMs} ms`);
       await member?.kill();
-      await heal(`start ${member?.name}`);
+      await recordAfterFault(`start ${member?.name}`);
       return member?.start();
     }
     case "partition-etcd":
@@ -43,7 +42,7 @@ export async function inflict(fault: Fault, victims: Victims): Promise<void> {
       const host = hosts[fault.target];
       record(`cut off ${fault.kind.slice("partition-".length)} ${fault.target} for ${fault.lastsMs} ms`);
       await host?.cutOff();
-      await heal(`reconnect ${fault.kind.slice("partition-".length)} ${fault.target}`);
+      await recordAfterFault(`reconnect ${fault.kind.slice("partition-".length)} ${fault.target}`);
       return host?.reconnect();
     }
     case "database": {
@@ -51,7 +50,7 @@ export async function inflict(fault: Fault, victims: Victims): Promise<void> {
       return victims.atDatabase(async () => {
         record(`${signal} database for ${fault.lastsMs} ms`);
         await servers.database.kill(signal);
-        await heal("start database");
+        await recordAfterFault("start database");
         await servers.database.start();
       });
     }

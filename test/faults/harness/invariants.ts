@@ -7,7 +7,7 @@ import { hostOf, type Ledger } from "./ledger.ts";
 
 const maxExamples = 5;
 
-/** I1: every sample of the source is stored exactly once with its value, every other row is in quarantine once. */
+/** I1: every sample of the source is stored exactly once with its value, and every other row is in quarantine exactly once. */
 export async function checkContent(ledger: Ledger, database: PostgresClient): Promise<string[]> {
   const metrics = [...new Set([...ledger.records.values()].flatMap((record) => Object.keys(record)))];
   const rows = await database.query<{ key: string } & Record<string, number | null>>(
@@ -29,13 +29,13 @@ export async function checkContent(ledger: Ledger, database: PostgresClient): Pr
   );
   const bytes = quarantined.map(({ byte }) => byte);
   if (bytes.join() !== ledger.spoiledBytes.join()) {
-    wrong.push(`I1: ${bytes.length} rows are in quarantine, but ${ledger.spoiledBytes.length} should be`);
+    wrong.push(`I1: the ${bytes.length} rows in quarantine are not the ${ledger.spoiledBytes.length} spoiled rows`);
   }
   return shortened(wrong);
 }
 
-/** I1, for the states that are derived from the records: no GPU of the source ever changes, so each has one state, which
- *  begins at its first record, regardless of the order and number of deliveries. */
+/** I1, for the states that are derived from the records. No GPU of the source ever changes, so each GPU has one state in each
+ *  table, valid from its first record, regardless of the order and number of deliveries. */
 export async function checkHistory(ledger: Ledger, database: PostgresClient): Promise<string[]> {
   const firstMs = new Map<string, number>();
   for (const key of ledger.records.keys()) {
@@ -77,7 +77,8 @@ export async function checkPositions(ledger: Ledger, database: PostgresClient): 
   return shortened(wrong);
 }
 
-/** I6: after the end of all processes, only the checkpoint and the publish window are left in etcd. */
+/** I6: after all processes have ended, etcd has no message, payload, claim, attempt, dead letter, range, range owner or planner
+ *  of the run. */
 export async function checkLeftovers(
   etcd: EtcdClient,
   queue: QueueKeys,

@@ -9,8 +9,8 @@ import type { SeedRun } from "./seed-run.ts";
  *  stuck. */
 const stallMs = 45_000;
 
-/** A process ends with 0. If a fault hit it while it was stopping or starting, three other ends are clean, too: 130 after a
- *  second SIGTERM, SIGTERM itself before any code ran, and 1 if the process found no database at its start. */
+/** Clean ends of a process: exit status 0, 130 after a second SIGTERM, the signal SIGTERM if it came before any code ran,
+ *  and 1 if the process found no database at its start. */
 const isCleanEnd = / (?:(?:0|130|SIGTERM)(?:, not up)?|1, not up)$/;
 
 /** Judges how processes ended.
@@ -19,8 +19,8 @@ export function checkEnds(ends: readonly string[]): string[] {
   return ends.filter((end) => !isCleanEnd.test(end)).map((end) => `stop: ${end}`);
 }
 
-/** I5: everything is published, and the queue drains to zero. Waits for this as long as anything changes.
- *  @returns the violation; empty once the queue is drained */
+/** I5: everything is published, and the queue drains to zero. Waits until it has drained, or nothing has changed for `stallMs`.
+ *  @returns the violation; an empty list once the queue is drained */
 export async function waitUntilDrained({ etcd, queue, checkpoints }: SeedRun): Promise<string[]> {
   const read = {
     success: [

@@ -5,9 +5,9 @@ export interface Ledger {
   readonly csv: string;
   /** `uuid time_ms` -> catalogue metric -> value. */
   readonly records: ReadonlyMap<string, Readonly<Record<string, number>>>;
-  readonly samples: number;
   /** Byte offsets of the rows that must be rejected. */
   readonly spoiledBytes: readonly number[];
+  /** The number of rows, including those to be rejected, without the header. */
   readonly rows: number;
 }
 
@@ -21,11 +21,11 @@ const metrics = {
 };
 const startMs = Date.UTC(2025, 6, 18, 20, 42, 34);
 const gpuCount = 40;
-/** One of this many rows is spoiled. */
+/** One row in this many is spoiled. */
 const spoiledEvery = 401;
 
-/** Generates a file and its ledger. Values are random, so that a misplaced value is almost certain to differ from the
- *  right one. */
+/** Generates the content of a CSV file, and records it. Values are random, so that a misplaced value almost certainly differs
+ *  from the right one. */
 export function makeLedger(seed: number, seconds: number): Ledger {
   const random = randomFrom(seed);
   const records = new Map<string, Record<string, number>>();
@@ -33,7 +33,6 @@ export function makeLedger(seed: number, seconds: number): Ledger {
   const parts = [header];
   let bytes = header.length;
   let rows = 0;
-  let samples = 0;
   for (let second = 0; second < seconds; second += 1) {
     for (const [field, metric] of Object.entries(metrics)) {
       for (let gpu = 0; gpu < gpuCount; gpu += 1) {
@@ -46,7 +45,6 @@ export function makeLedger(seed: number, seconds: number): Ledger {
         else {
           const key = `${uuid} ${timeMs}`;
           records.set(key, { ...records.get(key), [metric]: value });
-          samples += 1;
         }
         parts.push(row);
         bytes += row.length;
@@ -54,7 +52,7 @@ export function makeLedger(seed: number, seconds: number): Ledger {
       }
     }
   }
-  return { csv: parts.join(""), records, samples, spoiledBytes, rows };
+  return { csv: parts.join(""), records, spoiledBytes, rows };
 }
 
 /** The host of a GPU, which never changes. */

@@ -2,7 +2,7 @@
 export interface TestHost {
   readonly netns: string;
   readonly address: string;
-  /** Pulls the host's cable: no packet arrives or leaves, and no connection is closed. */
+  /** Disconnects the host as if its cable were pulled: no packet arrives or leaves, and no connection is closed. */
   cutOff(): Promise<void>;
   reconnect(): Promise<void>;
 }
@@ -27,7 +27,7 @@ async function ip(...words: string[]): Promise<void> {
   if ((await child.exited) !== 0) throw new Error(`ip ${words.join(" ")}: ${errors.trim()}`);
 }
 
-/** Creates a network of namespaces. This needs Linux, root and iproute2.
+/** Creates a network of namespaces, which needs Linux, root and iproute2.
  *  @returns undefined, with the reason on stderr, if the network cannot be created */
 export async function makeNetwork(hostCount: number): Promise<TestNetwork | undefined> {
   await installIproute();

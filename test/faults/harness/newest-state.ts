@@ -7,6 +7,7 @@ import { hostOf, type Ledger } from "./ledger.ts";
 interface HotDocument {
   /** In a slot's document only. */
   readonly uuid?: string;
+  /** In a slot's document only. */
   readonly first_seen_at?: string;
   /** In a flush's document only. */
   readonly records?: readonly {
@@ -16,6 +17,7 @@ interface HotDocument {
   }[];
 }
 
+/** The newest record of a GPU, and the time of its first record. */
 interface NewestRecord {
   readonly firstMs: number;
   readonly lastMs: number;
@@ -23,7 +25,8 @@ interface NewestRecord {
 }
 
 /** I7: once everything is stored, the hot tier has every GPU's place, the time of its first record, and its complete newest
- *  record, whatever the order of messages and whichever processes died between writing the store and the hot tier. */
+ *  record, in whatever order messages were stored, and whichever processes died between the writes to the store and to the
+ *  hot tier. */
 export async function checkNewestState(ledger: Ledger, etcd: EtcdClient, clusterId: string): Promise<string[]> {
   const prefix = `/telemetry/clusters/${clusterId}/hosts/`;
   const { kvs } = await etcd.range(prefixRange(prefix));

@@ -21,19 +21,19 @@ export interface ObserverOptions {
 const catchUpMs = 20_000;
 const sampleEveryMs = 500;
 
-/** Watches a run from outside: every change of the queue in etcd's own history, and samples of the published and stored
+/** Observes a run from outside: watches every change of the queue in etcd's own history, and samples the published and stored
  *  positions. */
 export class Observer {
   /** Violations of the invariants I3 and I4 (docs/architecture.md). */
   readonly violations: string[] = [];
   /** The number of successful samples of I4. */
   samples = 0;
-  /** Message -> the revision of the claim under which it was removed. */
+  /** Message -> the revision that created the claim under which the message was removed. */
   private readonly removedUnder = new Map<string, string>();
   private readonly acknowledged: string[] = [];
   private readonly watch: EtcdWatch;
-  /** How often the watch had to list again because the history was compacted while it was disconnected. Starts at -1, because
-   *  the first listing does not count. */
+  /** The number of times that the watch had to list again, because history was compacted while the watch was disconnected.
+   *  Starts at -1, because the first listing does not count. */
   private blindSpots = -1;
 
   constructor(private readonly options: ObserverOptions) {
@@ -57,7 +57,7 @@ export class Observer {
     this.acknowledged.push(claim);
   }
 
-  /** Samples I4 twice a second. @returns a function that stops it, and resolves after the last sample */
+  /** Samples I4 about twice a second. @returns a function that stops the sampling, and resolves after the last sample */
   startSampling(): () => Promise<void> {
     const halt = new AbortController();
     const sampling = (async () => {
@@ -106,8 +106,9 @@ export class Observer {
     this.samples += 1;
   }
 
+  /** Waits until the watch has caught up, stops it, and adds the violations of I3. */
   async close(): Promise<void> {
-    // the loop below reports acknowledged messages whose removal is still missing
+    // the loop below reports acknowledged messages whose removal was not seen
     await until(() => this.hasSeenAll(), { timeoutMs: catchUpMs }).catch(() => undefined);
     await this.watch.close();
     for (const claim of this.acknowledged) {
@@ -118,7 +119,7 @@ export class Observer {
       this.violations.push(`I3: ${id} was acknowledged under claim ${revision}, but ${seen}`);
     }
     if (this.blindSpots > 0)
-      this.violations.push(`I3: the history was compacted ${this.blindSpots} times before it was seen`);
+      this.violations.push(`I3: etcd compacted history ${this.blindSpots} times before the observer saw it`);
   }
 
   private hasSeenAll(): boolean {
@@ -138,7 +139,7 @@ export class Observer {
       const key = kv.key.toString("latin1");
       if (type !== "Delete" || !key.startsWith(queue.messages)) continue;
       const id = idOf(kv.key);
-      // one transaction deletes claim and message: both have its revision
+      // one transaction deletes claim and message, so both deletions have the same revision
       const claim = claimOf.get(`${kv.mod_revision}/${id}`);
       if (claim !== undefined) this.removedUnder.set(id, claim);
       else this.violations.push(`I3: ${id} was removed at revision ${kv.mod_revision} without a claim`);

@@ -12,9 +12,9 @@ import { openSeedRun } from "./seed-run.ts";
 export interface SeedOptions {
   readonly servers: Servers;
   readonly seed: number;
-  /** The time during which faults are inflicted. */
+  /** The time during which faults start. */
   readonly durationMs: number;
-  /** Kind of the first fault; absent: drawn. */
+  /** The kind of the first fault; absent: drawn at random. */
   readonly first?: FaultKind | undefined;
 }
 
@@ -28,6 +28,7 @@ export interface SeedResult {
   readonly history: readonly string[];
   /** The number of samples of I4. */
   readonly observations: number;
+  /** The duration of the run. */
   readonly seconds: number;
   /** The processes' logs; removed when all invariants held. */
   readonly logFolder: string;
@@ -47,7 +48,7 @@ export async function runSeed({ servers, seed, durationMs, first }: SeedOptions)
 
   const folder = await mkdtemp(join(tmpdir(), `telemetry-faults-${seed}-`));
   const csvFile = join(folder, `source-${seed}.csv`);
-  // long enough that the streamers still read when the last fault begins
+  // a source of 200 samples per second, long enough that the streamers still read it when the last fault starts
   const ledger = makeLedger(seed, Math.ceil((durationMs / 1000) * ((samplesPerSecond * streamers) / 200)));
   await writeFile(csvFile, ledger.csv);
   const run = await openSeedRun(servers, seed, csvFile);

@@ -9,9 +9,9 @@ export interface Fault {
   readonly lastsMs: number;
 }
 
-/** `kill`, `terminate` and `freeze` hit a pipeline process, `leader` the etcd member that leads at that time. `partition-etcd`
- *  and `partition-collector` disconnect a host, `database` ends the database. `tables-disk` fills the disk of the
- *  database's tables, and `cluster-disk` the one with its other data and its log. */
+/** `kill`, `terminate` and `freeze` signal a pipeline process, and `leader` kills the etcd member that leads at that time.
+ *  `partition-etcd` and `partition-collector` disconnect a host. `database` stops the database, `tables-disk` fills the disk of
+ *  its tables, and `cluster-disk` fills the disk of its other data and its write-ahead log. */
 export const faultKinds = [
   "kill",
   "terminate",
@@ -31,7 +31,7 @@ export interface ScenarioOptions {
   readonly leaseSeconds: number;
   readonly kinds: readonly FaultKind[];
   readonly targets: Readonly<Record<FaultKind, number>>;
-  /** The kind of the first fault; absent: drawn at random, as for the others. */
+  /** The kind of the first fault; absent: drawn at random. */
   readonly first?: FaultKind | undefined;
 }
 
@@ -42,8 +42,8 @@ const exclusive: readonly (readonly FaultKind[])[] = [
   ["database", "tables-disk", "cluster-disk"],
 ];
 
-/** Draws the faults of a run, the same for the same seed and options: about one per second; several
- *  may be active at a time. */
+/** Draws the faults of a run: at most about one per second, of which several may be active at a time. Equal options give equal
+ *  faults. */
 export function drawScenario({ seed, durationMs, leaseSeconds, kinds, targets, first }: ScenarioOptions): Fault[] {
   const random = randomFrom(seed);
   const faults: Fault[] = [];
@@ -72,7 +72,7 @@ function durationOf(kind: FaultKind, chance: number, leaseSeconds: number): numb
     case "terminate":
       return 0;
     case "freeze":
-      return Math.round(leaseSeconds * 1000 * (1.1 + chance)); // longer than the lease: others take over meanwhile
+      return Math.round(leaseSeconds * 1000 * (1.1 + chance)); // longer than the lease, so that other processes take over
     case "partition-etcd":
     case "partition-collector":
       return Math.round(500 + chance * leaseSeconds * 2000);

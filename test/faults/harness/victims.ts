@@ -1,14 +1,15 @@
 import type { Servers } from "./fleet.ts";
 import type { Worker } from "./workers.ts";
 
-/** The targets of a run's faults, and where to report. */
+/** The targets of a run's faults, and the functions that report events and violations. */
 export interface Victims {
   readonly servers: Servers;
   readonly workers: readonly Worker[];
   readonly collectors: readonly Worker[];
+  /** Adds an event to the history of the run. */
   readonly record: (what: string) => void;
   /** Reports a violation of an invariant. */
   readonly violated: (what: string) => void;
-  /** Runs faults of the database one after the other, because some last longer than the time drawn for them. */
+  /** Runs the faults of the database one after the other: one that lasts longer than drawn could overlap the next one. */
   readonly atDatabase: (work: () => Promise<void>) => Promise<void>;
 }

@@ -14,7 +14,7 @@ export interface WorkerOptions {
 /** The pause before the supervisor starts a process again. */
 const restartMs = 300;
 
-/** Longer than /health takes: it waits up to 2 s for each component. */
+/** Longer than /health takes to answer: its probes of components end after 2 s. */
 const healthTimeoutMs = 3000;
 
 /** A pipeline process that a supervisor keeps running, as Kubernetes or systemd would. */

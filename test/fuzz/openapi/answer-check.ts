@@ -40,12 +40,12 @@ export function answerCheckOf({ operations, schemas }: ServedDocument, check: Sc
         .map((line) => check.errorOf(elementOf(declared), parsed(line)));
       return text === "" || text.endsWith("\n")
         ? errors.find((each) => each !== undefined)
-        : "the last line does not end";
+        : "the last line has no line end";
     }
     return undefined;
   }
 
-  /** The schema of the elements in the rows or lines. */
+  /** The schema of the element in each row or line. */
   function elementOf(declared: DeclaredAnswer): Schema {
     const { data } = (declared["application/json"]?.["properties"] ?? {}) as {
       readonly data?: { readonly items: Schema };

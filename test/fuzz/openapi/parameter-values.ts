@@ -2,7 +2,8 @@ import fc from "fast-check";
 import type { SchemaCheck } from "./schema-check.ts";
 import type { Parameter } from "./served-document.ts";
 
-/** The document's expectation of a request. "either": its values are valid, but may name something that does not exist. */
+/** The document's expectation of a request. "either": not known, for example because a valid
+ *  value may name something that does not exist. */
 export type Expected = "accepted" | "refused" | "either";
 
 /** A value for a URL, before it is encoded. */
@@ -46,7 +47,7 @@ const odd = [
   ...["00000000000000000000000001", "x".repeat(257), "x".repeat(5000), "9".repeat(400)],
 ];
 
-/** Values of a parameter: the document's example, values that its schema allows, values just outside, and odd texts. */
+/** Values of a parameter: the document's example, values at and around the limits of its schema, and odd texts. */
 export function valuesOf({ schema, example }: Parameter, check: SchemaCheck): fc.Arbitrary<ParameterValue> {
   const judged = (text: string): ParameterValue => {
     if (check.errorOf(schema, readAs(schema, text)) !== undefined) return { text, expected: "refused" };
@@ -86,8 +87,8 @@ function edgesOf(schema: Parameter["schema"]): fc.Arbitrary<string> {
   return fc.constantFrom(...lengths).map((length) => "a".repeat(length));
 }
 
-/** A text as the gateway reads a parameter of this type. For numbers, up to 15 digits become a number; any other text stays a
- *  text, which no schema of numbers accepts. */
+/** The value that the gateway reads from the text of a parameter. For a numeric type, a text of 1 to 15 digits becomes a number;
+ *  any other text stays a text, which no numeric schema accepts. */
 function readAs(schema: Parameter["schema"], text: string): unknown {
   const isNumber = schema["type"] === "integer" || schema["type"] === "number";
   if (isNumber) return /^\d{1,15}$/.test(text) ? Number(text) : text;

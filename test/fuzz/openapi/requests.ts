@@ -3,7 +3,7 @@ import { type Expected, type ParameterValue, valuesOf } from "./parameter-values
 import type { SchemaCheck } from "./schema-check.ts";
 import type { Operation, Parameter } from "./served-document.ts";
 
-/** A request to an operation, and the answer that the document makes us expect. */
+/** A request to an operation, and the document's expectation of it. */
 export interface FuzzRequest {
   readonly operation: Operation;
   readonly method: string;
@@ -28,7 +28,7 @@ export function requestsOf(operations: readonly Operation[], check: SchemaCheck)
 }
 
 /** If every parameter is drawn at random, one of them is usually invalid. A third of the requests therefore use only the document's
- *  examples: they also reach the code behind the checks. */
+ *  examples, and so also reach the code behind the checks. */
 function requestsTo(operation: Operation, check: SchemaCheck): fc.Arbitrary<FuzzRequest> {
   return fc.oneof(
     { weight: 2, arbitrary: anyRequestsTo(operation, check) },
@@ -162,7 +162,7 @@ function worstOf(parts: readonly { readonly expected: Expected }[]): Expected {
   return "accepted";
 }
 
-/** Half of a surrogate pair cannot be encoded. */
+/** Encodes a text for a URL. Half a surrogate pair cannot be encoded, so U+FFFD replaces it. */
 function encoded(text: string): string {
   return encodeURIComponent(text.toWellFormed());
 }

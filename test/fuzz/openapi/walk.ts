@@ -9,7 +9,7 @@ export interface Walk {
   readonly seed: number;
   /** Number of answers by operation, method and status, such as `listGpus GET 200`. */
   readonly answers: ReadonlyMap<string, number>;
-  /** The smallest request found whose response is wrong, with the reason; undefined if all were right. */
+  /** The smallest request found whose response is wrong, with the reason; undefined if all responses were right. */
   readonly mismatch: string | undefined;
 }
 
