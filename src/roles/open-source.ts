@@ -18,7 +18,7 @@ export type StreamedInput =
   | {
       readonly kind: "replayable";
       readonly first: ReplayableSource;
-      /** Opens the source of a round, from 0; returns undefined after the last round. */
+      /** Opens the source of a round; returns undefined after the last round. The first round is 0. */
       readonly openRound: (round: number) => Promise<ReplayableSource | undefined>;
     }
   | { readonly kind: "live"; readonly source: LiveSource };

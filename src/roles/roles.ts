@@ -4,8 +4,8 @@ import type { Service } from "../kit/service.ts";
 import type { OpenRole, Role } from "./role.ts";
 import { openSharedParts, type SharedParts, type Surroundings } from "./shared-parts.ts";
 
-/** The roles, in the order in which data passes through them. A process loads only the roles that it runs: importing a streamer alone takes
- *  490 ms of processor time and 83 MB, importing all roles 660 ms and 97 MB. */
+/** The roles, in the order in which data passes through them. A process loads only the roles that it runs: importing a
+ *  streamer alone takes 490 ms of processor time and 83 MB, importing all roles 660 ms and 97 MB. */
 const loaders: Readonly<Record<RoleName, () => Promise<Role>>> = {
   streamer: async () => (await import("./streamer.ts")).streamer,
   collector: async () => (await import("./collector.ts")).collector,
@@ -21,7 +21,7 @@ export interface OpenRoles {
 }
 
 /** Opens the roles that the configuration names.
- *  @throws UnusableSource, DataDirUnusable, StoreUnavailable, before any service runs */
+ *  @throws TelemetryError if a part cannot be opened, before any service runs */
 export async function openRoles(config: Config, surroundings: Surroundings): Promise<OpenRoles> {
   const chosen: Role[] = [];
   for (const [name, load] of Object.entries(loaders)) {

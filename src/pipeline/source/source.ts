@@ -15,10 +15,11 @@ export interface ReplayableSource {
   readonly sourceId: string;
   /** A description for people, such as the file's path. */
   readonly description: string;
-  /** From the first position that holds data (after a header) to the end. The end's line is 0, because it is not counted. */
+  /** From the first position that holds data (after a header) to the end. The end's line is 0, because the lines are not
+   *  counted. */
   readonly whole: Range;
-  /** Yields the batches of a range in order; each batch's range starts where the previous one ended. Ends early, without
-   *  an error, when the signal aborts; the batches yielded until then are valid.
+  /** Yields the batches of a range in order; each batch's range starts where that of the previous batch ended. Ends early,
+   *  without an error, when the signal aborts; the batches yielded until then are valid.
    *  @throws UnusableSource when the source can no longer be read */
   read(range: Range, signal: AbortSignal): AsyncIterable<RangeBatch>;
   /** Divides the source, from `from` to its end, into adjacent ranges of about `rangeBytes`, in order. Each range ends

@@ -21,7 +21,7 @@ import type {
 export interface FleetQueries {
   /** The selected GPUs, ordered by hostname, then gpuId, then uuid. */
   gpus(selector: GpuSelector): Promise<StoredGpu[]>;
-  /** The newest record of each GPU, ordered as `gpus` is. */
+  /** The newest record of each selected GPU, ordered as `gpus` is. */
   latest(selector: GpuSelector): Promise<StoredRecord[]>;
   /** A GPU's attributes and workloads over time; empty for a GPU that the store does not have. */
   changes(filter: ChangesFilter): Promise<GpuChanges>;
@@ -30,9 +30,9 @@ export interface FleetQueries {
 /** Queries about the history. Every call throws StoreUnavailable if the store does not answer, and QueryTooCostly if it
  *  would take too long. */
 export interface HistoryQueries {
-  /** The newest `limit` records that match the filter. */
+  /** The newest `limit` records that match the filter, or the oldest if `isForward`. */
   records(filter: RecordFilter): Promise<HistoryPage<StoredRecord>>;
-  /** The newest `limit` rollups whose minute or hour begins in the range. */
+  /** The newest `limit` rollups whose minute or hour begins in the range, or the oldest if `isForward`. */
   rollups(filter: RecordFilter, resolution: RollupResolution): Promise<HistoryPage<StoredRollup>>;
   /** The newest `limit` records of each GPU in the range, by time ascending; one statement for all GPUs. */
   recordsOfEach(filter: EachGpuFilter): Promise<StoredRecord[]>;

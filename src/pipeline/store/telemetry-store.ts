@@ -16,7 +16,7 @@ export interface IngestResult {
   readonly duplicate: boolean;
   /** Records that were new. */
   readonly recordsInserted: number;
-  /** Records of a GPU and instant that existed already; they took this batch's values. */
+  /** Records whose GPU and instant were already stored; the stored records got this batch's values. */
   readonly recordsMerged: number;
 }
 
@@ -30,7 +30,7 @@ export interface SourceTotals extends InputTally {
 
 /** The stored part of a source. */
 export interface SourceProgress {
-  /** The stored ranges, in order, with adjacent ones joined; empty for a live source, whose batches have no range. */
+  /** The stored ranges, in order, with adjacent ones joined; empty for a live source, whose batches cover no range. */
   readonly stored: readonly Range[];
   readonly totals: SourceTotals;
 }
@@ -40,7 +40,8 @@ export interface TelemetryStore {
   /** Stores a message's records, rejected inputs, tally and id in one transaction, and then the changes of its GPUs. The
    *  changes are also stored for a duplicate: the process that stored the message may have died before this step.
    *  Two calls with the same message store it once, even if they run at the same time.
-   *  @throws StoreUnavailable (the message may be stored or not; storing it again is safe), StoreRejected (nothing is stored) */
+   *  @throws StoreUnavailable (the message may be stored or not; storing it again is safe), StoreRejected (nothing is
+   *    stored) */
   ingest(message: IngestMessage): Promise<IngestResult>;
   /** The stored part of a source; empty if it has no stored part. A process without etcd reads only the rest. */
   progressOf(sourceId: string): Promise<SourceProgress>;

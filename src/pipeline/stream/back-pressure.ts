@@ -3,12 +3,12 @@ import type { Clock } from "../../kit/clock.ts";
 export interface BackPressureOptions {
   /** Queue depth up to which publishing is not slowed. */
   readonly lowMessages: number;
-  /** Queue depth from which publishing is certainly at its slowest pace; at the queue's capacity publishing stops. */
+  /** Queue depth from which publishing is always at its slowest pace. At the queue's capacity, publishing stops. */
   readonly highMessages: number;
   readonly clock: Clock;
 }
 
-/** The slowest pace, as a share of the full one. It is not 0, because a streamer that stopped would notice free capacity too
+/** The slowest pace, as a share of the full pace. It is not 0, because a streamer that stopped would notice free capacity too
  *  late. */
 const slowestPace = 0.1;
 /** The longest pause, so that a change of the depth takes effect soon. */

@@ -5,33 +5,33 @@ import { type EncodedBatch, encodeBatch } from "../queue/batch-codec.ts";
 import type { NewMessage } from "../queue/queue.ts";
 import type { LiveBatch, RangeBatch } from "../source/source.ts";
 
-/** A batch with its key and range. Both are the same in every process, so the keys of the batch's messages are, too. */
+/** A batch with its key and range. Every process gives the same batch the same key and range. */
 export interface KeyedBatch {
   readonly idempotencyKey: string;
   readonly source: SourceRange;
   readonly batch: RecordBatch;
 }
 
-/** A message on its way into the queue, and the part of the input that it carries. */
+/** A message on its way into the queue, and the counts of the input that it carries. */
 export interface OutgoingMessage {
   readonly message: NewMessage;
   readonly tally: InputTally;
 }
 
-/** Gives a batch of a replayable source its key: the batch's range. */
+/** Gives a batch of a replayable source its key: the source's id and the offsets of the batch's range. */
 export function keyedByRange({ range, batch }: RangeBatch): KeyedBatch {
   return { idempotencyKey: `${range.sourceId}:${range.from.offset}-${range.to.offset}`, source: range, batch };
 }
 
-/** Gives a live batch its range; the source's driver sets its key. */
+/** Gives a live batch its range; the batch already has a key. */
 export function keyedByInstant(sourceId: string, { timeMs, idempotencyKey, batch }: LiveBatch): KeyedBatch {
   return { idempotencyKey, source: instantRange(sourceId, timeMs), batch };
 }
 
-/** The messages of a batch: one, or several if its payload would be larger than the limit. The key of each names the batch
- *  and the part.
+/** The messages of a batch: one, or several if its payload would be larger than the limit. The keys of
+ *  several messages name the batch and the message's number.
  *
- *  The parts before the last cover no part of the source: its position may move only when the last part is published. */
+ *  Messages before the last one cover no part of the source: its position may move only when the last one is published. */
 export function messagesOf({ idempotencyKey, source, batch }: KeyedBatch, maxBytes: number): OutgoingMessage[] {
   const parts = partsOf(batch, maxBytes);
   const traceId = crypto.randomUUID();

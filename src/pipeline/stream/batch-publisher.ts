@@ -33,7 +33,7 @@ export class BatchPublisher {
   /** Publishes all batches in their order, and updates the claim's checkpoint.
    *  @param read reads the batches until the signal that it receives aborts
    *  @returns false when the signal aborted or the claim was lost: some of the batches may then be unpublished
-   *  @throws the error of reading, or the error of publishing that is not retryable */
+   *  @throws an error of reading, or an error of publishing that is not retryable */
   async publish(
     claim: Claim,
     read: (stop: AbortSignal) => AsyncIterable<KeyedBatch>,

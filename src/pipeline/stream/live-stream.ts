@@ -14,8 +14,8 @@ export interface LiveStreamOptions {
   readonly log: Logger;
 }
 
-/** Streams a live source while this process owns it, and waits while another process does. A batch
- *  that is still unpublished when this process stops or loses the source is dropped, because a live source cannot be read again. */
+/** Streams a live source while this process owns it, and waits while another process does. A batch that
+ *  is still unpublished when this process stops or loses the source is dropped, because a live source cannot be read again. */
 export class LiveStream implements SourceStream {
   constructor(private readonly options: LiveStreamOptions) {}
 
@@ -25,7 +25,7 @@ export class LiveStream implements SourceStream {
       const claimed = await retries.retrying(() => assignment.claim(source, signal), signal);
       if (claimed === undefined) return;
       await publisher.publish(claimed, (stop) => this.batchesOf(claimed, stop), signal);
-      if (claimed.lost.aborted) log.warn(`${source.description} is now read by another streamer`);
+      if (claimed.lost.aborted) log.warn(`${source.description} may now be read by another streamer`);
       await claimed.release().catch((error: unknown) => retries.record(error));
     }
   }

@@ -47,7 +47,7 @@ export class PublishBuffer {
     return this.waiting.length >= waitingMaxMessages || this.waitingBytes >= waitingMaxBytes;
   }
 
-  /** Publishes the waiting messages, then those that were added meanwhile; after an error, drops them. Never rejects. */
+  /** Publishes the waiting messages, then those that were added meanwhile; after an error, drops all of them. Never rejects. */
   private async publishWaiting(): Promise<void> {
     const { queue, checkpoint, clock, signal, onPublished, onRetry } = this.options;
     const outgoing = this.waiting;

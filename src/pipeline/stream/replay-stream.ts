@@ -21,7 +21,7 @@ export interface ReplayStreamOptions {
   readonly log: Logger;
 }
 
-/** Streams a replayable source, round by round: claims the ranges that no other streamer has or has finished, and publishes
+/** Streams a replayable source, round by round: claims the ranges that no other streamer owns or has finished, and publishes
  *  their batches. If a streamer loses a range, the next one that claims it begins at the first batch that is not published. */
 export class ReplayStream implements SourceStream {
   constructor(private readonly options: ReplayStreamOptions) {}
@@ -54,7 +54,8 @@ export class ReplayStream implements SourceStream {
     const { publisher, retries, log } = this.options;
     const read = (stop: AbortSignal): AsyncIterable<KeyedBatch> => this.batchesOf(source, claimed, stop);
     if (await publisher.publish(claimed, read, signal)) return retries.retrying(() => claimed.finish(), signal);
-    if (claimed.lost.aborted) log.warn("this streamer has lost a range of the source: another one may read it now");
+    if (claimed.lost.aborted)
+      log.warn("this streamer has lost a range of the source: another streamer may read the range now");
     await claimed.release().catch((error: unknown) => retries.record(error));
   }
 

@@ -10,8 +10,8 @@ export interface StreamRetriesOptions {
   readonly log: Logger;
 }
 
-/** Retries the operations of a streamer. An error that holds the streamer up is logged when it first
- *  occurs, and reported until an operation succeeds. */
+/** Retries the operations of a streamer. An error that holds the streamer up is logged when it first occurs, and reported
+ *  until an operation succeeds. */
 export class StreamRetries {
   private readonly current: RepeatedError;
 
@@ -25,8 +25,8 @@ export class StreamRetries {
     return this.current.current;
   }
 
-  /** Repeats the operation until it succeeds, throws an error that is not retryable, or the signal aborts. @throws the last
-   *  error */
+  /** Repeats the operation until it succeeds, throws an error that is not retryable, or the signal aborts.
+   *  @throws the last error */
   async retrying<T>(operation: () => Promise<T>, signal: AbortSignal): Promise<T> {
     const { clock } = this.options;
     const result = await retry(operation, { clock, signal, onRetry: (error) => this.record(error) });

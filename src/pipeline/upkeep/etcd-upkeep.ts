@@ -27,7 +27,7 @@ const intervalMs = 1000;
 const standbyIntervalMs = 5000;
 
 /** Keeps etcd's database small: acknowledged messages stay in etcd's history until the history is compacted. The process
- *  that holds the lock key under its lease does this for all.
+ *  that holds the lock key compacts it for all processes.
  *
  *  If the quota is reached anyway (alarm NOSPACE), etcd refuses writes until its history is compacted, its files are
  *  defragmented and the alarm is disarmed; this service does all three. */
@@ -79,7 +79,7 @@ export class EtcdUpkeep extends BaseService {
   private async check(): Promise<void> {
     const membersWithoutSpace = await this.options.client.membersWithoutSpace();
     const isMine = await this.isUpkeeper().catch((error: unknown) => {
-      // Without space, etcd grants no lease: if the upkeeper has just died, no process can replace it, and all make space.
+      // Without space, etcd grants no lease: if the upkeeper has just died, no process can replace it, so all make space.
       if (error instanceof EtcdOutOfSpace) return true;
       throw error;
     });

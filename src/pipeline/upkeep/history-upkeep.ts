@@ -15,8 +15,8 @@ export interface HistoryUpkeepOptions {
 const intervalMs = 3_600_000;
 const retryMs = 60_000;
 
-/** Deletes history older than RETENTION_*_DAYS, at the start and every hour. Every collector runs this service; the database
- *  lets one of them delete at a time. */
+/** Deletes history older than RETENTION_*_DAYS, at the start and every hour. Several collectors may run this service; the
+ *  database lets one of them delete at a time. */
 export class HistoryUpkeep extends BaseService {
   private readonly failing: RepeatedError;
 

@@ -39,7 +39,8 @@ export class HistoryAnswers {
     return rowAnswer({ request, format, columns: recordColumns(requested.metrics), parts });
   }
 
-  /** A page of the requested history: the newest one if no cursor is given. It has the cursor of the next older page. */
+  /** A page of the requested history: the newest one if no cursor is given. If an older page follows, the answer
+   *  has its cursor. */
   page(gpus: GpuSelector, values: HistoryValues): Promise<HistoryAnswer> {
     return this.part(historyRequestOf(values, gpus, this.clock.nowMs()));
   }

@@ -1,5 +1,5 @@
-/** The record with only the named metrics, and without metrics outside the catalogue.
- *  @param names undefined for the whole record */
+/** The record or rollup with only the named metrics, and without metrics outside the catalogue.
+ *  @param names undefined for all metrics */
 export function narrowed<Of extends { readonly metrics: Readonly<Record<string, unknown>> }>(
   record: Of,
   names: readonly string[] | undefined,

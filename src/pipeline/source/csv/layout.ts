@@ -5,7 +5,8 @@ import { quoted } from "../../../domain/cut-text.ts";
 /** Index of a column that the header does not have. */
 const noColumn = -1;
 
-/** The indexes of the columns that both forms have; `noColumn` for an optional one that is absent. */
+/** The indexes of the columns that the long and the wide form have in common; `noColumn` for an optional column that is
+ *  absent. */
 interface IdentityColumns {
   readonly timestamp: number;
   readonly gpuId: number;
@@ -22,7 +23,7 @@ interface IdentityColumns {
 interface AnyLayout extends IdentityColumns {
   /** The column names as written in the header, without surrounding blanks. */
   readonly header: readonly string[];
-  /** The columns that are not read. */
+  /** The names of the columns that are not read. */
   readonly ignoredColumns: readonly string[];
 }
 
@@ -37,7 +38,7 @@ export interface LongLayout extends AnyLayout {
 export interface WideLayout extends AnyLayout {
   readonly form: "wide";
   readonly metricColumns: readonly { readonly column: number; readonly metricIndex: number }[];
-  /** Columns of the catalogue's label fields (driver_version, serial). */
+  /** Columns of the catalogue's label fields, such as driver_version and serial. */
   readonly labelColumns: readonly { readonly column: number; readonly name: string }[];
 }
 
@@ -71,7 +72,7 @@ const labelNameByNormalName = new Map(
   ]),
 );
 
-/** The columns of a table of dcgm-exporter's metrics, in their order. */
+/** The columns of a table of dcgm-exporter's metrics, in order. */
 const exporterColumns = [
   ...["timestamp", "metric_name", "gpu_id", "device", "uuid", "modelName"],
   ...["Hostname", "container", "pod", "namespace", "value", "labels_raw"],
@@ -79,16 +80,18 @@ const exporterColumns = [
 
 /** True for the layout that the fast lane reads. */
 export function isExporterLayout({ form, header }: Layout): boolean {
-  const same = header.length === exporterColumns.length;
-  return form === "long" && same && header.every((name, column) => normalName(name) === exporterColumns[column]);
+  const isSameLength = header.length === exporterColumns.length;
+  return (
+    form === "long" && isSameLength && header.every((name, column) => normalName(name) === exporterColumns[column])
+  );
 }
 
-/** `modelName`, `model_name` and `Model Name` name the same column. */
+/** Returns the same text for all spellings of a column's name, such as `modelName`, `model_name` and `Model Name`. */
 export function normalName(columnName: string): string {
   return columnName.toLowerCase().replace(/[_\s]/g, "");
 }
 
-/** Finds the layout by the header's column names; their order does not matter.
+/** Finds the layout by the header's column names, which may be in any order.
  *  @throws UnusableSource that names the missing columns and those found, or two columns with the same meaning */
 export function detectLayout(columnNames: readonly string[], path: string): Layout {
   const header = columnNames.map((name) => name.trim());
@@ -99,7 +102,7 @@ export function detectLayout(columnNames: readonly string[], path: string): Layo
   if (long.length === longNames.length && missing.length === 0) return longLayout(header, path);
   if (long.length === 0 && missing.length === 0 && metricColumns.length > 0) return wideLayout(header, path);
   if (long.length > 0) missing.push(...longNames.filter((name) => !long.includes(name)));
-  else if (metricColumns.length === 0) missing.push("metric_name and value (or a column for each metric)");
+  else if (metricColumns.length === 0) missing.push("metric_name and value (or at least one metric column)");
   throw new UnusableSource(
     `${path} has no usable header: missing ${missing.join(", ")}; found ${header.map((name) => quoted(name)).join(", ")}.`,
   );
@@ -125,7 +128,7 @@ function identityColumns(columns: HeaderColumns): IdentityColumns {
   return Object.fromEntries(entries) as IdentityColumns;
 }
 
-/** The header's columns; each is taken once, by its name. */
+/** Finds the header's columns by name, and remembers which of them were taken. */
 class HeaderColumns {
   private readonly taken = new Set<number>();
   private readonly normalNames: readonly string[];
@@ -137,7 +140,8 @@ class HeaderColumns {
     this.normalNames = header.map(normalName);
   }
 
-  /** @returns the column of the first of `names` that the header has, or `noColumn` */
+  /** @returns the column of the first of `names` that the header has, or `noColumn`
+   *  @throws UnusableSource if two columns have this name */
   take(names: readonly string[]): number {
     for (const name of names.map(normalName)) {
       const column = this.normalNames.indexOf(name);
@@ -150,7 +154,8 @@ class HeaderColumns {
   }
 
   /** Takes every column whose name is in the catalogue, except columns that are already taken.
-   *  @returns each column with the catalogue's value as `key` */
+   *  @returns each column, with the catalogue's value in the property that `key` names
+   *  @throws UnusableSource if the catalogue has the same value for two columns */
   takeAll<Key extends string, Value>(
     catalogue: ReadonlyMap<string, Value>,
     key: Key,

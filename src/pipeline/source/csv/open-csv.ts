@@ -14,18 +14,18 @@ export interface OpenedCsv {
   readonly layout: Layout;
   readonly start: Position;
   readonly endOffset: number;
-  /** `{basename}:{fingerprint}`: files of equal name, head and size have the same identity. */
+  /** `{basename}:{fingerprint}`: files with the same name, head and size have the same identity. */
   readonly identity: string;
   /** 16 hexadecimal digits made from the file's head and size. */
   readonly fingerprint: string;
-  /** A file that replaces this one has another inode. */
+  /** Shows later whether another file has replaced this one. */
   readonly inode: number;
 }
 
 const fingerprintMaxBytes = 64 * 1024;
 const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
 
-/** Opens a file for reading. @throws UnusableSource saying why it cannot be read */
+/** Opens a file for reading. @throws UnusableSource saying why it cannot be opened */
 export async function openForReading(path: string): Promise<FileHandle> {
   try {
     const stats = await stat(path); // checked first, because opening a pipe would wait for its writer
@@ -38,8 +38,8 @@ export async function openForReading(path: string): Promise<FileHandle> {
   }
 }
 
-/** Reads the header of a file as it is now: bytes appended later are not part of it.
- *  @throws UnusableSource when it cannot be read, is empty, or its header fits no layout */
+/** Reads a file's header, size and fingerprint. Bytes that are appended later are not part of the opened file.
+ *  @throws UnusableSource when the file cannot be read, is empty, or has no usable header */
 export async function openCsv(path: string, chunkBytes: number): Promise<OpenedCsv> {
   const file = await openForReading(path);
   try {
@@ -69,7 +69,8 @@ export async function fingerprint(file: FileHandle, sizeBytes: number): Promise<
   return hash.digest("hex").slice(0, 16);
 }
 
-/** Reads the first line that is not blank. @throws UnusableSource if it is not a line of CSV in UTF-8, or there is none */
+/** Reads the first row that is not blank.
+ *  @throws UnusableSource if the row is not CSV in UTF-8, the file has no such row, or the file cannot be read */
 async function readHeader(
   window: FileWindow,
   path: string,

@@ -14,14 +14,14 @@ export interface RowPlace {
   readonly line: number;
 }
 
-/** The longest UTF-8 encoding of a character. */
+/** The most bytes of a character in UTF-8. */
 const utf8MaxBytes = 4;
 
 /** Adds to the batch the rows and values that cannot be used, each with the text of its row. The batch's message carries
  *  them, and the store keeps them in its quarantine.
  *
- *  This file has the reasons that concern a whole row. Those of a single value are in src/domain: field-rules.ts (names),
- *  timestamp.ts and value-text.ts. */
+ *  This file has the reasons that concern a whole row. Those of a single value are in src/domain: field-rules.ts (names
+ *  and gpu_id), timestamp.ts and value-text.ts. */
 export class Rejections {
   private readonly lossyText = new TextDecoder("utf-8", { ignoreBOM: true });
 
@@ -82,8 +82,8 @@ export function malformedQuotes(): FieldError {
   };
 }
 
-/** The row is not text.
- *  @param field the first column that contains such bytes; `value` is its value */
+/** The row contains a NUL byte or bytes that are not UTF-8.
+ *  @param field the name of the first column with such bytes, or an empty text; `value` is the cell's text */
 export function notText(
   reason: "nul_byte" | "invalid_utf8",
   { field, value }: Pick<FieldError, "field" | "value">,
@@ -93,7 +93,7 @@ export function notText(
   return { reason, field, value, message };
 }
 
-/** Replaces NUL, which PostgreSQL's text cannot hold. */
+/** Replaces NUL, which PostgreSQL cannot store in a text. */
 function shown(text: string): string {
   return text.replaceAll("\0", "\u{FFFD}");
 }

@@ -1,8 +1,9 @@
 import type { BatchBuilder } from "../../../domain/batch-builder.ts";
 import { withLabelCells } from "./gpu-cache.ts";
 
-/** Attributes that rows of a batch report like samples (a long row of DCGM_FI_DEV_SERIAL). They become properties of the GPU
- *  in the same batch, or its driver version. A batch has only GPUs with records, so an attribute of any other GPU is dropped. */
+/** Attributes that a batch's rows report like samples, such as the serial number in a long row of DCGM_FI_DEV_SERIAL. Each
+ *  becomes the driver version or a property of its GPU in the batch. An attribute of a GPU without records in the batch is
+ *  dropped. */
 export class ReportedAttributes {
   private readonly cellsOfUuid = new Map<string, Map<string, string>>();
 

@@ -34,9 +34,11 @@ export class RowEnds {
     this.at = options.from;
   }
 
-  /** @returns the first row end at or after `offset`, or the end of the file. If instants stay together, the end of the last
-   *  row of the same instant, or the first row end at least 64 MiB after `offset`. If the signal aborts, an earlier
-   *  position, which may be inside a row */
+  /** Finds the first row end at or after `offset`. If instants stay together, continues to the end of the instant's last row,
+   *  but not beyond the first row end that is at least 64 MiB after `offset`.
+   *  @returns the row end; the end of the file if no row ends at or after `offset`; an earlier position, which may be inside a
+   *    row, if the signal aborts
+   *  @throws UnusableSource when the file cannot be read or has become shorter */
   async next(offset: number, signal: AbortSignal): Promise<Position> {
     await this.skipTo(offset, signal);
     const limit = offset + instantMaxBytes;
@@ -82,7 +84,7 @@ export class RowEnds {
   }
 
   /** Skips lines that start before `offset`, as long as they are completely in memory and no quote is open at their ends. The
-   *  reader, too, resumes at the line after each of these, even if the skipped line is malformed or too large. */
+   *  reader, too, continues with the next line after each skipped line, even if that line is malformed or too large. */
   private skipLines(offset: number): void {
     const { window } = this.options;
     const { bytes } = window;

@@ -6,9 +6,9 @@ export const defaultRowMaxBytes = 1024 * 1024;
 
 /** A row, or the part of one that `kind` describes. */
 export interface RawRow {
-  /** `regular`: its quotes match; the number of columns may still be wrong. `blank`: an empty line. `malformed_quotes`: only
-   *  the first line of a row. `record_too_large`: the start of a row whose end is not found yet; `end` and `next` are inside
-   *  the row, whose rest is still to be read. */
+  /** `regular`: a whole row; its number of columns may still be wrong. `blank`: an empty line. `malformed_quotes`: the first
+   *  line of a row whose quotes do not match. `record_too_large`: the start of a row that is too long; the caller must skip
+   *  the bytes from `next` to the line end. */
   readonly kind: "regular" | "blank" | "malformed_quotes" | "record_too_large";
   /** File offset of the first byte. */
   readonly start: number;
@@ -16,18 +16,18 @@ export interface RawRow {
   readonly end: number;
   /** File offset where reading continues. */
   readonly next: number;
-  /** Number of lines in this part of the file. */
+  /** Number of lines that start in the row, or in this part of it. */
   readonly lines: number;
 }
 
-/** Where a walk over a row's quotes found the end of the row, and the columns before it; `malformed` if a quote or CR is
+/** The result of a walk over a row's quotes: the row's line end and its number of columns; `malformed` if a quote or CR is
  *  misplaced or there are too many columns; `undecided` if the walk needs more bytes. */
 type Walk = { readonly lineEnd: number; readonly columns: number } | "malformed" | "undecided";
 
 /** Splits a file into rows. Lines end with LF or CRLF; a CR alone is data.
  *
  *  A quoted field may contain line ends. If a quote is open at the end of a line, the row must close regularly within
- *  `maxBytes` and have the header's number of columns. If it does not, only its first line is malformed and the next row
+ *  `maxBytes` and have the header's number of columns. Otherwise, only its first line is malformed and the next row
  *  starts on the very next line, so that an unclosed quote never swallows the rows after it. */
 export class RowSplitter {
   /** @param columnCount columns of the header; undefined while the header itself is read
@@ -110,7 +110,7 @@ function quotedFieldEnd(bytes: Buffer, openingQuote: number): number {
   }
 }
 
-/** @returns the index of the comma or line feed that ends the field; the length of `bytes` if they have neither */
+/** @returns the index of the comma or line feed that ends the field; the length of `bytes` if there is neither */
 function unquotedFieldEnd(bytes: Buffer, from: number): number {
   let at = from;
   while (at < bytes.length && bytes[at] !== comma && bytes[at] !== lineFeed) at += 1;

@@ -20,7 +20,7 @@ export const noDemand: Demand = {
 
 /** The holder of a GPU, such as a job. */
 export interface Occupant {
-  /** The load that it puts on one of its GPUs now.
+  /** Returns the load that the occupant puts on one of its GPUs now.
    *  @param clock share of its full clock that the GPU reaches for this occupant */
   demandOf(clock: number): Demand;
 }

@@ -12,7 +12,7 @@ export interface GpuModel {
   readonly throttleCelsius: number;
 }
 
-/** Clocks and memory are from the DCGM readings of a real fleet, whose idle GPUs draw about 66 W. */
+/** Clocks and memory are from the DCGM readings of a real fleet. */
 const h100: GpuModel = {
   name: "NVIDIA H100 80GB HBM3",
   memoryMebibytes: 81_007,
@@ -23,7 +23,7 @@ const h100: GpuModel = {
   memoryClockMhz: 2619,
   throttleCelsius: 85,
 };
-/** From its data sheet. */
+/** The maximum power is from its data sheet. */
 const a100: GpuModel = {
   name: "NVIDIA A100-SXM4-80GB",
   memoryMebibytes: 81_037,

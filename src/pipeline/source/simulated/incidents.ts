@@ -3,7 +3,7 @@ import type { Scheduler } from "./scheduler.ts";
 import type { SimulatedGpu } from "./simulated-gpu.ts";
 
 /** The mean time until each kind of incident happens to a GPU: far shorter than in a well-kept fleet, so that an hour of 32
- *  GPUs shows each kind. */
+ *  GPUs probably shows each kind. */
 const meanSecondsToXid = 20 * 60 * 60;
 const meanSecondsToSilence = 2 * 60 * 60;
 const meanSecondsToPcieReplay = 6 * 60 * 60;
@@ -17,15 +17,15 @@ const xidCodes = [31, 31, 43, 48, 63, 63, 74, 79, 94];
 const xidsThatSpareTheJob: ReadonlySet<number> = new Set([63]);
 const fallenOffTheBus = 79;
 
-/** Causes the incidents of GPUs: XID errors, silence and PCIe retries. */
+/** Causes the incidents of GPUs: XID errors, silence and PCIe replays. */
 export class Incidents {
   constructor(
     private readonly scheduler: Scheduler,
     private readonly random: Random,
   ) {}
 
-  /** Repairs the GPU, or lets an incident happen to it, with the probability that each has within this many seconds. One random
-   *  number decides between all kinds of incident, so that a tick of a large fleet stays cheap. */
+  /** Repairs the GPU and causes at most one incident, each with its probability for this many seconds. One random number
+   *  decides between all kinds of incident, so that a tick of a large fleet stays cheap. */
   strike(gpu: SimulatedGpu, seconds: number): void {
     if (gpu.xid !== 0 && this.random.chance(seconds / meanSecondsToRepair)) gpu.xid = 0;
     let fate = this.random.next() / seconds;

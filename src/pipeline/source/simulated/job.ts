@@ -49,7 +49,7 @@ export class Job implements Occupant {
   advance(seconds: number): boolean {
     this.ageSeconds += seconds;
     this.phaseLeftSeconds -= seconds;
-    if (this.phaseLeftSeconds <= 0) this.turn();
+    if (this.phaseLeftSeconds <= 0) this.changePhase();
     if (this.ageSeconds < this.plan.lifetimeSeconds) return true;
     this.end();
     return false;
@@ -78,7 +78,7 @@ export class Job implements Occupant {
     };
   }
 
-  private turn(): void {
+  private changePhase(): void {
     this.resting = !this.resting;
     const [min, max] = this.resting ? loads[this.plan.kind].restSeconds : loads[this.plan.kind].workSeconds;
     this.phaseLeftSeconds = this.random.between(min, max);

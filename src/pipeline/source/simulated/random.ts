@@ -25,7 +25,7 @@ export class Random {
     return min + this.next() * (max - min);
   }
 
-  /** Like `between`, but as likely between 1 and 2 as between 100 and 200; `min` is above 0. */
+  /** Like `between`, but as likely between 1 and 2 as between 100 and 200; `min` must be above 0. */
   betweenLog(min: number, max: number): number {
     return min * (max / min) ** this.next();
   }

@@ -5,11 +5,12 @@ import type { Random } from "./random.ts";
 import type { SimulatedGpu } from "./simulated-gpu.ts";
 import type { SimulatedHost } from "./simulated-host.ts";
 
-/** The share of GPUs that jobs should hold: some GPUs are always idle. */
+/** The share of GPUs that the scheduler tries to keep occupied. */
 const targetOccupancy = 0.8;
-/** Mean time until the GPUs that are missing from this share get a job. */
+/** Mean time until a GPU that is missing from `targetOccupancy` gets a job. */
 const refillSeconds = 20;
-/** Maximum number of hosts that are tried for a job before it is dropped; keeps a tick cheap in a full fleet. */
+/** Maximum number of hosts that are tried for a job before the job is dropped. The limit keeps a tick cheap in
+ *  a full fleet. */
 const maxHostsTried = 64;
 
 const jobKinds: readonly JobKind[] = [
@@ -26,8 +27,8 @@ interface JobProfile {
   readonly namespace: string;
   readonly container: string;
   readonly names: readonly string[];
-  /** Possible numbers of GPUs per host; a number that is listed more often is more likely. A job on several hosts takes all
-   *  GPUs of each. */
+  /** Possible numbers of GPUs per host; a number that is listed more often is more likely. A job on several hosts uses all
+   *  GPUs of each host. */
   readonly gpusPerHost: readonly number[];
   /** Possible numbers of hosts, listed in the same way. */
   readonly hosts: readonly number[];
@@ -69,7 +70,7 @@ const profiles: Readonly<Record<JobKind, JobProfile>> = {
   },
 };
 
-/** Starts jobs on free GPUs and ends them when their time is up. */
+/** Starts jobs on free GPUs, and ends each job when its time is up. */
 export class Scheduler {
   private jobs: Job[] = [];
   private readonly gpuCount: number;
@@ -98,7 +99,7 @@ export class Scheduler {
     return this.jobs.reduce((count, { plan }) => count + plan.pods.length * (plan.pods[0]?.gpus.length ?? 0), 0);
   }
 
-  /** @returns the number of GPUs that the job took; 1 for a job that found no place, because the attempt counts */
+  /** @returns the number of GPUs that the job occupies; 1 for a job that found no place, because the attempt counts */
   private startJob(): number {
     const kind = this.random.pick(jobKinds);
     const profile = profiles[kind];
@@ -115,7 +116,8 @@ export class Scheduler {
     return pods.reduce((count, { gpus }) => count + gpus.length, 0);
   }
 
-  /** Finds up to `hostCount` hosts with `gpusPerHost` free GPUs, starting at a random host; Infinity means whole hosts.
+  /** Finds up to `hostCount` hosts with `gpusPerHost` free GPUs, starting at a random host.
+   *  @param gpusPerHost Infinity for all GPUs of a host
    *  @returns the GPUs to use on each of these hosts */
   private findPlaces(hostCount: number, gpusPerHost: number): SimulatedGpu[][] {
     const places: SimulatedGpu[][] = [];

@@ -7,7 +7,7 @@ import { SimulatedHost } from "./simulated-host.ts";
 export interface SimulatedFleetOptions {
   readonly hosts: number;
   readonly gpusPerHost: number;
-  /** The same seed gives the same fleet and the same history. */
+  /** With the other options, determines the fleet and its history. */
   readonly seed: number;
   /** Time that one tick simulates. */
   readonly intervalMs: number;

@@ -17,7 +17,7 @@ export interface GpuBuild {
 export class SimulatedGpu {
   readonly gpu: Gpu;
   workload: Workload = noWorkload;
-  /** The code of the last XID error until it is repaired, else 0. */
+  /** The code of the last XID error until the GPU is repaired, else 0. */
   xid = 0;
   pcieReplays = 0;
   private holder: Occupant | undefined;
@@ -36,7 +36,7 @@ export class SimulatedGpu {
   constructor(private readonly build: GpuBuild) {
     const { gpu, model, cooling, random } = build;
     this.gpu = gpu;
-    // at full power most GPUs stay 10 to 20 degrees below throttling; one in twenty has bad contact with its heat sink
+    // at full power, most GPUs stay 7 to 26 degrees below throttling; one in twenty has bad contact with its heat sink
     const riseCelsius = random.between(38, 48) + (random.chance(0.05) ? 16 : 0);
     this.celsiusPerWatt = riseCelsius / model.maxWatts;
     this.powerWatts = model.idleWatts * random.between(0.97, 1.08);
@@ -76,7 +76,7 @@ export class SimulatedGpu {
     this.silentForSeconds = seconds;
   }
 
-  /** Lets time pass; a step of any length is stable. */
+  /** Lets time pass; a step of any length is numerically stable. */
   advance(seconds: number): void {
     this.silentForSeconds = Math.max(0, this.silentForSeconds - seconds);
     this.demand = this.holder?.demandOf(this.occupantClock) ?? noDemand;
@@ -95,7 +95,8 @@ export class SimulatedGpu {
     this.memoryMebibytes += (wantedMebibytes - this.memoryMebibytes) * approach(seconds, memoryLagSeconds);
   }
 
-  /** The values that DCGM would report now: whole percents, degrees, MHz and MiB, power to the milliwatt, ratios to six digits. */
+  /** The values that DCGM would report now: whole percents, degrees, MHz and MiB, power to the milliwatt, ratios to six
+   *  decimals. */
   readings(): Readings {
     const { model } = this.build;
     const { demand } = this;

@@ -17,9 +17,9 @@ const metricIndexes = simulatedMetrics.map((metric) => [metric, metricIndexOf(me
 
 /** A simulated fleet that is read live.
  *
- *  The whole fleet is read in every interval, in batches of at most `batchMaxSamples` samples that all carry the interval's
- *  beginning as their time. Intervals count from the epoch, so that the readings of all processes have the same times. A
- *  late reader skips the intervals that it missed: the fleet does not advance in them. */
+ *  In every interval, the whole fleet is read in batches of at most `batchMaxSamples` samples. The time of each batch is the
+ *  beginning of the interval. Intervals are counted from the epoch, so that the readings of all processes have the same times.
+ *  A late reader skips the intervals that it missed: the fleet does not advance in them. */
 export class SimulatedSource implements LiveSource {
   readonly sourceId: string;
   readonly description: string;

@@ -30,7 +30,7 @@ export class DatabaseOpening {
     return this.engine;
   }
 
-  /** Makes the first attempt; if the database does not answer, further ones follow in the background.
+  /** Makes the first attempt; if the database does not answer, further attempts follow in the background.
    *  @throws the errors of `prepare`, except StoreUnavailable */
   async start(): Promise<void> {
     try {
@@ -49,7 +49,7 @@ export class DatabaseOpening {
     throw new StoreUnavailable(`the database has not answered since the start: ${messageOf(this.lastError)}`);
   }
 
-  /** Ends the attempts, and waits for the one under way. */
+  /** Ends the attempts, and waits for an attempt under way. */
   async stop(): Promise<void> {
     this.stopping.abort();
     await this.retrying;
@@ -60,7 +60,7 @@ export class DatabaseOpening {
     this.options.log.info(this.engine.description);
   }
 
-  /** Retries any error: another process may migrate a schema that is behind. */
+  /** Retries after any error: another process may migrate a schema that is behind. */
   private async retry(): Promise<void> {
     const { clock } = this.options;
     while (this.engine === undefined) {

@@ -2,18 +2,20 @@ import type { SqlClient } from "../../../db/client.ts";
 import { type CurrentGpu, readCurrentGpus, readGpuRevision } from "../../../db/sql/current-gpus.ts";
 import { awaitChanges } from "../../../db/sql/gpu-states.ts";
 
-/** The cache is cleared above this size, so that decommissioned GPUs do not accumulate: three times the largest fleet. */
+/** The cache is cleared above this size, so that decommissioned GPUs do not accumulate: three times the largest fleet
+ *  that was measured (100,000 GPUs). */
 const maxGpus = 300_000;
 
-/** A cache of the database's GPUs, so that batches without changes do not read them.
+/** A cache of the database's GPUs, so that a batch without changes does not read its GPUs.
  *
- *  It is valid for one revision. A change of a GPU first increments the sequence gpu_revision and then reads the stored records.
- *  So if a process stores records and then reads the same revision as before, later changes take these records into account. */
+ *  It is valid for one revision. A change of a GPU first increments the sequence gpu_revision and then reads the stored
+ *  records. So if a process stores records and then finds the revision unchanged, later changes take these records into
+ *  account. */
 export class GpuDirectory {
   private gpus = new Map<string, CurrentGpu>();
   private revision = -1;
   private cacheVersion = 0;
-  /** The last read. Each read waits for the one before it, so that only one at a time writes the cache. */
+  /** The last read. Each read waits for the previous read, so that only one at a time changes the cache. */
   private reading: Promise<void> = Promise.resolve();
 
   constructor(private readonly client: SqlClient) {}
@@ -55,7 +57,7 @@ export class GpuDirectory {
 
   private async read(uuids: readonly string[]): Promise<void> {
     if (this.gpus.size > maxGpus) this.clear();
-    // an empty cache reads the GPUs of its batches, not all GPUs that ever changed
+    // with an empty cache, only the batch's GPUs are read, not all GPUs that ever changed
     const afterRevision = this.gpus.size === 0 ? Number.MAX_SAFE_INTEGER : this.revision;
     const { revision, gpus } = await this.client.transaction(async (executor) => {
       await awaitChanges(executor);

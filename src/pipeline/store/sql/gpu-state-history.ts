@@ -31,10 +31,9 @@ const workloadRules: StateRules<StateOf["gpu_workloads"]> = {
 
 /** Keeps the history of GPUs' attributes and workloads.
  *
- *  It runs after a batch's records are committed. For GPUs that may have changed, it reads these records back from the database,
- *  so that late, repeated and
- *  simultaneous batches lead to the same history. If the process dies between the commit and this step, the message is not
- *  acknowledged, and its next delivery repeats the step. */
+ *  It runs after a batch's records are committed. For GPUs that may have changed, it reads these records back from the
+ *  database, so that late, repeated and simultaneous batches lead to the same history. If the process dies between the commit
+ *  and this step, the message is not acknowledged, and its next delivery repeats the step. */
 export class GpuStateHistory {
   constructor(
     private readonly client: SqlClient,
@@ -43,7 +42,7 @@ export class GpuStateHistory {
 
   /** Applies a batch to the history, after its records are committed.
    *  @param batch a look-up of the same GPUs, in the same order
-   *  @throws StoreUnavailable: call it again later; Error if a GPU has no row in `gpus` */
+   *  @throws StoreUnavailable (call it again later), StoreRejected; Error if a GPU has no row in `gpus` */
   async record(gpus: readonly ObservedGpu[], batch: GpuLookup): Promise<void> {
     if (gpus.length === 0) return;
     await this.directory.refresh(batch);
@@ -99,7 +98,7 @@ interface Change {
   readonly records: ReadonlyMap<number, readonly ObservedRecord[]>;
 }
 
-interface StatesChanged<Table extends StateTable> {
+interface StateKind<Table extends StateTable> {
   readonly table: Table;
   readonly rules: StateRules<StateOf[Table]>;
   /** The state of the GPU at the record's instant. */
@@ -107,10 +106,10 @@ interface StatesChanged<Table extends StateTable> {
 }
 
 /** Updates the states of one table.
- *  @returns the GPUs whose newest state changed, with that state */
+ *  @returns the GPUs whose newest state changed, with the new state */
 async function changeTable<Table extends StateTable>(
   { executor, pairs, records }: Change,
-  { table, rules, stateOf }: StatesChanged<Table>,
+  { table, rules, stateOf }: StateKind<Table>,
 ): Promise<{ readonly gpuKey: number; readonly state: StateOf[Table] }[]> {
   const stored = Map.groupBy(await readStates(executor, table, spansOf(pairs)), ({ gpuKey }) => gpuKey);
   const changes = pairs.map(({ current: { gpuKey }, observed }) => {

@@ -5,7 +5,7 @@ import { openPGliteClient } from "../../../db/pglite-client.ts";
 import type { OpenStore } from "../open-store.ts";
 import { openSqlDrivers } from "./open-sql-drivers.ts";
 
-/** Opens the embedded store, in a directory that it locks for this process, or in memory.
+/** Opens the embedded store, in memory or in a directory, which is then locked for this process.
  *  @throws DataDirUnusable, StoreUnavailable */
 export async function openPGliteStore(where: { dataDir: string } | { memory: true }): Promise<OpenStore> {
   if ("memory" in where) {

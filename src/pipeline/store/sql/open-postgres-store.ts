@@ -12,7 +12,7 @@ import { openSqlDrivers } from "./open-sql-drivers.ts";
 export interface PostgresStoreOptions {
   /** postgres://user:password@host:port/database */
   readonly url: string;
-  /** True if the schema is brought up to date first. */
+  /** True: the schema is brought up to date; false: it is only checked. */
   readonly migrate: boolean;
   /** The most connections that write. */
   readonly maxConnections?: number;
@@ -20,12 +20,14 @@ export interface PostgresStoreOptions {
   readonly queryTimeoutSeconds?: number;
 }
 
-/** The most connections that read. Writing has its own, so that reading and writing do not wait for each other. */
+/** The most connections that read. Writing has its own connections, so that reading and writing do not wait
+ *  for each other. */
 const maxReadConnections = 5;
 
 /** Opens the store in PostgreSQL or TimescaleDB.
- *  @throws StoreUnavailable if the database does not answer, or cannot be migrated (a right is missing); SchemaBehind without
- *  `migrate`; StoreRejected if a migration contradicts the stored data; InvalidConfig if the URL is not usable */
+ *  @throws StoreUnavailable if the database does not answer, or cannot be migrated (a right is missing); SchemaBehind if the
+ *    schema is not up to date and `migrate` is false; StoreRejected if a migration contradicts the stored data; InvalidConfig
+ *    if the URL is not usable */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<OpenStore> {
   const clients = new PostgresClients(options);
   try {
@@ -96,7 +98,7 @@ class PostgresClients {
     return this.writer.description;
   }
 
-  /** Brings the schema up to date, or checks that it is, and detects the database's engine.
+  /** Brings the schema up to date, or checks that it is up to date, and detects the database's engine.
    *  @throws as `openPostgresStore` does */
   async prepare(): Promise<DatabaseEngine> {
     await (this.migrate ? migratePostgres(this.writer) : checkSchema(this.writer));

@@ -47,7 +47,7 @@ export class SqlHistoryQueries implements HistoryQueries {
   }
 }
 
-/** Orders a list by time, then host, then index. */
+/** Orders a list by time, then hostname, index and uuid. */
 function inOrder<Row extends { readonly timeMs: number; readonly gpu: StoredRecord["gpu"] }>(
   rows: readonly Row[],
 ): Row[] {

@@ -3,7 +3,7 @@ import type { DatabaseEngine } from "../../../db/engine.ts";
 import { deleteOldRows, dropOldChunks, tryRetentionLock } from "../../../db/sql/delete-old.ts";
 import type { HistoryRetention, KeepDays } from "../history-retention.ts";
 
-/** The most rows that one transaction deletes. This takes about 100 ms, so that other statements do not wait long for the
+/** The most rows that one transaction deletes. The deletion takes about 100 ms, so other statements do not wait long for the
  *  transaction's locks. */
 const rowsPerDelete = 10_000;
 

@@ -78,7 +78,7 @@ export class SqlTelemetryStore implements TelemetryStore {
     return { duplicate: false, recordsInserted: inserted, recordsMerged: merged };
   }
 
-  /** Adds the GPUs that have no key yet.
+  /** Adds those of the batch's GPUs that the database does not have.
    *  @returns gpu_key by index in the batch's `gpus`; NaN for a GPU without records, which needs no key */
   private async keysOf(executor: SqlExecutor, batch: RecordBatch, { gpus, lookup }: BatchGpus): Promise<Float64Array> {
     const current = lookup.gpus();

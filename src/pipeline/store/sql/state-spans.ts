@@ -61,7 +61,7 @@ export function changeSpans<State>(
   return difference(spans, joined(instants, states, rules), rules);
 }
 
-/** The spans without those that repeat the state before them. */
+/** Makes a span of each state that differs from the state before it. */
 function joined<State>(
   instants: readonly number[],
   states: ReadonlyMap<number, State>,

@@ -10,16 +10,16 @@ import { sortedRecords } from "./sorted-records.ts";
 const recordsPerStatement = 10_000;
 /** After a write with existing records, this many writes read first which of their records exist: an input that spreads a
  *  record over batches usually continues to do so. */
-const checkingBatches = 32;
+const checksAfterMerge = 32;
 
-/** The numbers of a batch's records that were new and that were merged. */
+/** How many records of a batch were new, and how many were merged. */
 export interface WriteCounts {
   readonly inserted: number;
   readonly merged: number;
 }
 
-/** Writes records: by COPY if all of them are new, as those of live sources are. If some exist already, the
- *  others are copied, and an upsert, which takes several times as long, merges these.
+/** Writes records: by COPY if all of them are new, as those of live sources are. If some exist already, COPY
+ *  adds the new ones, and an upsert merges the existing ones. An upsert takes several times as long as COPY.
  *
  *  COPYING -a record exists already-> CHECKING (reads first which ones exist) -32 writes without any-> COPYING */
 export class TelemetryWriter {
@@ -39,10 +39,10 @@ export class TelemetryWriter {
   private async writeColumns(transaction: SqlTransaction, columns: TelemetryColumns): Promise<WriteCounts> {
     if (this.checksLeft === 0) {
       if (await copyTelemetry(transaction, columns)) return { inserted: columns.gpuKeys.length, merged: 0 };
-      this.checksLeft = checkingBatches;
+      this.checksLeft = checksAfterMerge;
     }
     const existing = await existingRecords(transaction, columns);
-    this.checksLeft = existing.size > 0 ? checkingBatches : Math.max(0, this.checksLeft - 1);
+    this.checksLeft = existing.size > 0 ? checksAfterMerge : Math.max(0, this.checksLeft - 1);
     const rows = Array.from(columns.gpuKeys, (_, row) => row);
     const merging = rowsOf(
       columns,

@@ -4,7 +4,7 @@ export class CheckpointKeys {
   readonly plan: string;
   readonly ranges: string;
   readonly owners: string;
-  /** Exists while a streamer divides the source; older programs call it the cutter. */
+  /** Exists while a streamer divides the source. Its name is `cutter`, as in older versions of this program. */
   readonly planner: string;
 
   constructor(sourceId: string) {

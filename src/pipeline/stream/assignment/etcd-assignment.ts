@@ -40,8 +40,8 @@ interface PlanState {
 }
 
 /** Shares a source among processes. The source is divided into ranges, and the streamer that holds a range's owner key reads
- *  the range. The owner key is deleted when the range is finished or released, or the streamer's lease ends. Each publish
- *  updates the range's position in its own transaction, which fails unless the publisher created the owner key.
+ *  the range. The owner key is deleted when the range is finished or released, or the streamer's lease ends. Each transaction
+ *  that publishes messages also updates the range's position, and fails unless the publisher created the owner key.
  *
  *  A range: FREE -claim-> OWNED -finish-> READ; OWNED -release, or end of lease-> FREE, with its position kept.
  *  The source: cutting -its end is reached-> cut -every range READ-> done (its ranges are removed). */
@@ -149,7 +149,7 @@ export class EtcdAssignment implements RangeAssignment {
   }
 
   /** Deletes the ranges and sets the plan to done, if the plan is cut and every range is read.
-   *  @returns true if it did so; false also if another streamer was first */
+   *  @returns false if the plan is not cut, a range is not read, or another streamer was first */
   private async tryFinish(keys: CheckpointKeys, { plan, planRevision, ranges }: PlanState): Promise<boolean> {
     if (plan.state !== "cut" || !ranges.every(({ planned }) => isRead(planned))) return false;
     const done: StoredPlan = { ...plan, state: "done" };

@@ -12,9 +12,9 @@ export interface EtcdLiveAssignmentOptions extends StreamerLeaseOptions {
 }
 
 /** Shares live sources among processes. The streamer that holds a source's owner key reads the source. The key is deleted
- *  when the streamer releases the source, or its lease ends. Each publish also updates the time of the latest batch, in the
- *  same transaction, which succeeds only if the current owner key is the one that the publisher created. The next owner
- *  continues after that time, and a former owner publishes nothing.
+ *  when the streamer releases the source, or the streamer's lease ends. Each transaction that publishes messages also updates
+ *  the time of the latest batch, and fails unless the publisher created the current owner key. The next owner continues after
+ *  that time, and a former owner publishes nothing.
  *
  *  A source: FREE -claim-> OWNED -release, or end of lease-> FREE. */
 export class EtcdLiveAssignment implements LiveAssignment {

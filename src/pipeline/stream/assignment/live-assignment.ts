@@ -7,11 +7,12 @@ export interface ClaimedSource extends Claim {
   readonly afterMs: number;
 }
 
-/** Assigns each live source to one of the streamers that share it, and to another streamer when that one dies. */
+/** Assigns each live source to one of the streamers that share it, and to another streamer when the owner dies or releases
+ *  the source. */
 export interface LiveAssignment {
   /** Claims a source; waits while another streamer has it.
    *  @returns undefined when the signal aborted
-   *  @throws a retryable error of the driver */
+   *  @throws an error of the driver */
   claim(source: LiveSource, signal: AbortSignal): Promise<ClaimedSource | undefined>;
   /** Releases every claim. Idempotent. */
   close(): Promise<void>;

@@ -5,10 +5,10 @@ import type { ClaimedRange, RangeAssignment } from "./range-assignment.ts";
 
 const never = new AbortController().signal;
 
-/** Assigns the ranges of a source that no other process reads: every range that is not stored. It needs no checkpoint:
- *  messages that were in the memory queue when the process died are gaps in the store. */
+/** Assigns the ranges of a source that only this process reads: every range that is not stored. It needs no checkpoint:
+ *  messages that were in the memory queue when the process died are gaps in the store, and are read again. */
 export class LocalAssignment implements RangeAssignment {
-  /** The unread ranges of the source that is being read. */
+  /** The ranges of the current source that are neither stored nor claimed. */
   private open: { readonly sourceId: string; readonly gaps: Range[] } | undefined;
 
   constructor(private readonly store: Pick<TelemetryStore, "progressOf">) {}

@@ -13,12 +13,12 @@ export interface ClaimedRange extends Claim {
 /** Assigns the unread ranges of a replayable source to the streamers that share it. */
 export interface RangeAssignment {
   /** The ranges of a source that are already published, in order; adjacent ranges are joined.
-   *  @throws a retryable error of the driver */
+   *  @throws an error of the driver */
   covered(source: ReplayableSource): Promise<readonly Range[]>;
   /** Claims the next range that no streamer has. If other streamers have all ranges that are left, waits until one of them
    *  releases a range or everything is read.
    *  @returns undefined when nothing is left to read, or the signal aborted
-   *  @throws a retryable error of the driver */
+   *  @throws an error of the driver */
   claim(source: ReplayableSource, signal: AbortSignal): Promise<ClaimedRange | undefined>;
   /** Releases every claim. Idempotent. */
   close(): Promise<void>;

@@ -46,7 +46,7 @@ export class RangePlanner {
     this.running = this.plan({ source, keys, from, isMine, signal: session.signal })
       .catch((error: unknown) => {
         this.options.log.warn({ err: error }, "dividing the source into ranges was interrupted");
-        // the planner's key may still exist, and would keep every streamer from planning: it ends with the session
+        // the planner's key may still exist, and would keep every streamer from planning: closing the session deletes it
         return session.close();
       })
       .finally(() => (this.running = undefined));

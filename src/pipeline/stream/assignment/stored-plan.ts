@@ -15,7 +15,7 @@ export type StoredPlan = Static<typeof storedPlan>;
 const storedRange = Type.Object({
   from: positionSchema,
   to_offset: Type.Number(),
-  /** Absent in ranges that an older program stored. */
+  /** Absent in ranges that an older version of this program stored. */
   to_line: Type.Optional(Type.Number()),
   at: positionSchema,
 });
@@ -75,6 +75,6 @@ function read<Schema extends TSchema>(schema: Schema, bytes: Buffer, name: strin
 
 function unreadable(bytes: Buffer, name: string): EtcdRefused {
   return new EtcdRefused(
-    `a source's ${name} in etcd cannot be read: ${bytes.toString("utf8").slice(0, 200)}; delete its keys under /checkpoints/ to read the source again`,
+    `a source's ${name} in etcd cannot be read: ${bytes.toString("utf8").slice(0, 200)}; delete the source's keys under /checkpoints/ to read the source again`,
   );
 }
