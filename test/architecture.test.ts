@@ -8,7 +8,7 @@ import ts from "typescript";
 const root = join(import.meta.dir, "..");
 
 interface SourceFile {
-  /** From the root, with slashes. */
+  /** Relative to the repository's root, with forward slashes. */
   readonly path: string;
   readonly text: string;
   readonly tree: ts.SourceFile;
@@ -29,7 +29,7 @@ function filesIn(...folders: string[]): SourceFile[] {
 const sources = filesIn("src");
 /** The part of the client package that is written by hand. */
 const client = filesIn("clients/typescript/src").filter(({ path }) => !path.includes("/generated/"));
-/** The pages for people. */
+/** The documents in Markdown. */
 const documents = [
   ...["README.md", "CONTRIBUTING.md", "src/domain/README.md", "clients/typescript/README.md"],
   ...readdirSync(join(root, "docs"))
@@ -38,7 +38,7 @@ const documents = [
 ].map((path) => ({ path, text: readFileSync(join(root, path), "utf8") }));
 const everything = [...sources, ...filesIn("scripts", "dev", "bench", "test"), ...client];
 
-/** The finder's results for the nodes of the files, each with its line. */
+/** The results of `find` for the nodes of the files, each with its path and line. */
 function findAll(files: readonly SourceFile[], find: (node: ts.Node) => string | undefined): string[] {
   const found: string[] = [];
   for (const { path, tree } of files) {
@@ -53,10 +53,11 @@ function findAll(files: readonly SourceFile[], find: (node: ts.Node) => string |
   return found;
 }
 
-/** Uses of a global's property, such as `process.env`. */
+/** Uses of globals and their properties, such as `setInterval`, `process.env` or `new Date()`. */
 function usesOf(expressions: readonly string[], files: readonly SourceFile[]): string[] {
   return findAll(files, (node) => {
-    const text = ts.isPropertyAccessExpression(node) || ts.isNewExpression(node) ? node.getText() : "";
+    const isUse = ts.isPropertyAccessExpression(node) || ts.isNewExpression(node) || ts.isIdentifier(node);
+    const text = isUse ? node.getText() : "";
     return expressions.includes(text) ? text : undefined;
   });
 }
@@ -86,7 +87,9 @@ test("chance in the simulated fleet comes from its seed", () => {
 });
 
 test("interchangeable implementations are created in src/roles/, in their own file or in an open-*.ts file", () => {
-  const interfaces = ["Queue", "Source", "TelemetryStore", "TelemetryQueries", "HotTier", "Service", "BaseService"];
+  const sourceInterfaces = ["ReplayableSource", "LiveSource"];
+  const storeInterfaces = ["TelemetryStore", "TelemetryQueries"];
+  const interfaces = ["Queue", "HotTier", "Service", "BaseService", ...sourceInterfaces, ...storeInterfaces];
   const homes = new Map<string, string>();
   for (const { path, tree } of sources) {
     ts.forEachChild(tree, (node) => {
@@ -124,7 +127,7 @@ test("the start and stop of every service are exercised", () => {
   expect(services.filter((name) => !exercised.includes(`new ${name}(`))).toEqual([]);
 });
 
-test("every exported function, class and interface has a docstring; options need none", () => {
+test("every exported function, class and interface has a docstring, unless its name ends with Options", () => {
   const bare = findAll([...sources, ...client], (node) => {
     const isDeclaration =
       ts.isFunctionDeclaration(node) || ts.isClassDeclaration(node) || ts.isInterfaceDeclaration(node);
@@ -140,7 +143,7 @@ test("no `any`, and no compiler check is switched off", () => {
   expect(switchedOff.map(({ path }) => path).filter((path) => path !== "test/architecture.test.ts")).toEqual([]);
 });
 
-test("no module holds state: no `let` or `var` outside functions", () => {
+test("no module declares a `let` or `var` outside functions", () => {
   const state = findAll([...sources, ...client], (node) => {
     if (!ts.isVariableStatement(node) || !ts.isSourceFile(node.parent)) return undefined;
     return (node.declarationList.flags & ts.NodeFlags.Const) === 0 ? node.getText() : undefined;
@@ -155,7 +158,7 @@ test("files are named in kebab-case; those in src have at most 300 lines, except
   expect(long.map(({ path }) => path)).toEqual([]);
 });
 
-test("no file has a mark of unfinished work", () => {
+test("no TypeScript file has a mark of unfinished work", () => {
   const marks = everything.filter(({ text }) => /\b(?:TODO|FIXME|XXX|HACK)\b/.test(text));
   expect(marks.map(({ path }) => path).filter((path) => path !== "test/architecture.test.ts")).toEqual([]);
 });
@@ -167,7 +170,7 @@ test("interfaces have at most seven methods, including inherited ones and those 
     if (!ts.isInterfaceDeclaration(node) && !isIntersection) return undefined;
     const before = declared.get(node.name.text);
     declared.set(node.name.text, {
-      // of several interfaces with one name, the widest
+      // if several types have one name, the one with the most methods counts
       own: Math.max(before?.own ?? 0, ts.isInterfaceDeclaration(node) ? methodsOf(node) : 0),
       bases: [...(before?.bases ?? []), ...basesOf(node)],
     });
@@ -214,7 +217,7 @@ const unplainWords: readonly (readonly [words: string, plain: string])[] = [
   ["(?:seed's|the seed) (?:file|CSV)", "sample CSV"],
 ];
 
-test("comments, messages and documents are in plain English", () => {
+test("sources and documents contain no unclear words", () => {
   const texts = [...sources, ...client, ...filesIn("scripts", "dev"), ...documents];
   const found = texts.flatMap(({ path, text }) =>
     text

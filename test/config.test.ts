@@ -14,7 +14,7 @@ function errorsOf(env: Record<string, string>): readonly string[] {
 }
 
 describe("configuration", () => {
-  test("an empty environment gives the documented defaults", () => {
+  test("an empty environment results in the defaults", () => {
     const config = parseConfig({});
     expect(config).toMatchObject({
       roles: [...roleNames],
@@ -31,7 +31,7 @@ describe("configuration", () => {
     expect(config.timestamps).toBeUndefined();
   });
 
-  test("every error is reported at once, with variable, value and accepted values", () => {
+  test("all errors are reported at once, each with the variable and its value", () => {
     const errors = errorsOf({ PORT: "99999", STREAM_INTERVAL: "2", LOOP_MODE: "maybe", ROLE: "streamer,cook" });
     expect(errors).toHaveLength(4);
     expect(errors.join("\n")).toContain("PORT=99999 is not usable: expected a whole number from 0 to 65535");
@@ -50,16 +50,16 @@ describe("configuration", () => {
     expect(parseConfig({ STREAM_INTERVAL: text }).streamIntervalMs).toBe(milliseconds);
   });
 
-  test("a whole number is refused unless it is written in digits only", () => {
+  test("a setting that is a whole number accepts only digits", () => {
     for (const text of ["0x10", "1e3", "10.5", "ten", "-1"]) expect(errorsOf({ BATCH_SIZE: text })).toHaveLength(1);
   });
 
-  test("the error of a list shows the form of its elements", () => {
+  test("the error about a list shows the form of its elements", () => {
     expect(errorsOf({ CORS_ORIGINS: "dash.example" })[0]).toContain("a comma list of http://host, https://host or *");
     expect(errorsOf({ ETCD_ENDPOINTS: "etcd" })[0]).toContain("a comma list of http://host:port or https://host:port");
   });
 
-  test("an empty variable counts as absent, and blanks around a value do not matter", () => {
+  test("an empty variable counts as absent, and blanks around a value are ignored", () => {
     expect(parseConfig({ PORT: "", CLUSTER_ID: " east " })).toMatchObject({ port: 8080, clusterId: "east" });
   });
 
@@ -69,12 +69,12 @@ describe("configuration", () => {
     expect(errorsOf({ ROLE: "streamer, collector" })).toEqual([]);
   });
 
-  test("settings of a file are refused without a file", () => {
+  test("LOOP_MODE and TIMESTAMPS are refused without CSV_FILE", () => {
     expect(errorsOf({ LOOP_MODE: "true", TIMESTAMPS: "now" })).toHaveLength(2);
     expect(errorsOf({ LOOP_MODE: "true", TIMESTAMPS: "now", CSV_FILE: "fleet.csv" })).toEqual([]);
   });
 
-  test("the table of the effective configuration shows each value and its default", () => {
+  test("the table of the effective configuration shows values, defaults and descriptions", () => {
     const rows = new Map(shownSettings(parseConfig({ PORT: "9090" })).map((row) => [row.env, row]));
     expect(rows.get("PORT")).toMatchObject({ value: "9090", default: "8080" });
     expect(rows.get("ROLE")).toMatchObject({ value: roleNames.join(",") });

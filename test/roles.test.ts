@@ -51,7 +51,7 @@ async function count(url: string, path: string): Promise<number> {
 
 /** The sum of the rows that streamers report. */
 function streamedRows(streamers: readonly PipelineProcess[]): number {
-  const rows = streamers.map(({ output }) => Number(/this process (\d+) rows/.exec(output())?.[1] ?? 0));
+  const rows = streamers.map(({ output }) => Number(/this process published (\d+) rows/.exec(output())?.[1] ?? 0));
   return rows.reduce((sum, each) => sum + each, 0);
 }
 

@@ -5,13 +5,13 @@ export interface RoleBanner {
   readonly facts: readonly (readonly [label: string, text: string])[];
 }
 
-/** The text that a process prints after its start: the addresses of its pages, and the places of its data. */
+/** The text that a process prints after its start: the URLs of its pages, and the places of its data. */
 export function bannerText(options: {
   readonly url: string;
   readonly roles: readonly RoleBanner[];
   /** Where the data is stored; undefined if this process opened no store. */
   readonly store: string | undefined;
-  /** Where etcd is; undefined if the queue is in this process's memory. */
+  /** The endpoints of etcd; undefined if the queue is in this process's memory. */
   readonly queue: string | undefined;
 }): string {
   const { url, roles, store, queue } = options;

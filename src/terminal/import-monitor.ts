@@ -10,7 +10,7 @@ import { addStored, emptyFigures, figuresOf, importReportText } from "./import-r
 
 export interface ImportMonitorOptions {
   readonly queue: Queue;
-  /** The store of this process; undefined if other processes store the data. */
+  /** Returns the store of this process; undefined if other processes store the data. */
   readonly store: () => Pick<TelemetryStore, "progressOf"> | undefined;
   readonly clock: Clock;
   readonly log: Logger;
@@ -23,7 +23,7 @@ export interface ImportMonitorOptions {
 const nothingPublished = { messages: 0, rows: 0, samples: 0 };
 
 /** Shows the import of a file: a progress bar with rate and remaining time, and a table when the queue is empty. In a process
- *  without a store, only a line about the published rows. */
+ *  without a store, it prints only a line about the published rows. */
 export class ImportMonitor {
   private readonly bar: SingleBar;
   private source: ReplayableSource | undefined;
@@ -61,7 +61,7 @@ export class ImportMonitor {
       stored: (message, result) => this.addStored(message, result),
       sourceFinished: (source) => {
         if (source !== this.source) return;
-        // a stop may close the store before the table is printed; that loses only the table
+        // a stop may close the store before the table is printed; only the table is then lost
         this.reportWhenStored(source).catch((error: unknown) =>
           this.options.log.warn({ err: error }, "the report of the import could not be printed"),
         );
@@ -92,7 +92,9 @@ export class ImportMonitor {
     const store = this.options.store();
     if (store === undefined) {
       const { rows, samples, messages } = this.published;
-      print(`Streamed ${source.description}: this process ${rows} rows, ${samples} samples, ${messages} messages`);
+      print(
+        `Streamed ${source.description}: this process published ${rows} rows, ${samples} samples, ${messages} messages`,
+      );
       return;
     }
     let stats = await queue.stats();

@@ -13,7 +13,7 @@ export interface ImportFigures {
   repeatedHeaders: number;
 }
 
-/** The counts before anything is stored. */
+/** Counts that are all 0. */
 export function emptyFigures(): ImportFigures {
   return {
     rows: 0,
@@ -40,7 +40,7 @@ export function addStored(figures: ImportFigures, batch: RecordBatch, result: In
   for (const { reason } of batch.rejected) figures.rejected[reason] = (figures.rejected[reason] ?? 0) + 1;
 }
 
-/** The counts of all runs, from the store's totals. */
+/** The counts of all runs and processes, from the store's totals. */
 export function figuresOf(totals: SourceTotals): ImportFigures {
   return { ...totals, recordsStored: totals.recordsInserted, rejected: { ...totals.rejected } };
 }
@@ -48,9 +48,9 @@ export function figuresOf(totals: SourceTotals): ImportFigures {
 /** The content of the final table. */
 export interface ImportReport {
   readonly description: string;
-  /** The counts of the messages that this process stored; earlier runs and other processes stored the rest. */
+  /** The counts of the messages that this process stored in this run. */
   readonly thisRun: ImportFigures;
-  /** The counts of the whole file, over all runs. */
+  /** The counts of the whole file, over all runs and processes. */
   readonly inAll: ImportFigures;
   readonly seconds: number;
   readonly deadLetters: number;

@@ -12,7 +12,7 @@ import { withClient } from "../support/postgres-database.ts";
 import { startPipeline, stopPipeline } from "../../dev/pipeline-process.ts";
 import { sharedData } from "../support/shared-data.ts";
 
-// The commands of docs/backup.md, run as they are written, restore everything.
+// Runs the commands of docs/backup.md as they are written, and checks that they restore everything.
 
 setDefaultTimeout(120_000);
 
@@ -30,7 +30,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Imports a file as a user does. @returns the output with the report */
+/** Imports a file with a pipeline process.
+ *  @returns the process's output, with the report */
 async function importCsv(csvFile: string, env: Readonly<Record<string, string>>): Promise<string> {
   const pipeline = startPipeline({ ROLE: "streamer,collector", CSV_FILE: csvFile, LOG_LEVEL: "warn", ...env });
   await pipeline.waitFor(/records stored.*samples\/s/s);
@@ -57,7 +58,7 @@ async function expectContinuation(csvFile: string, env: Readonly<Record<string, 
   expect(stored).toEqual({ records: 988 + 6 });
 }
 
-const emptyTelemetry = 'psql "${DATABASE_URL%/*}/postgres" --command="drop database if exists telemetry with (force)"';
+const dropDatabase = 'psql "${DATABASE_URL%/*}/postgres" --command="drop database if exists telemetry with (force)"';
 
 for (const [name, isPlain] of [
   ["TimescaleDB", false],
@@ -83,7 +84,7 @@ for (const [name, isPlain] of [
       const backUp = await commandsUnder(page, "Back up");
       expect(backUp.join("\n")).toContain("pg_dump");
       await run(backUp);
-      await run([emptyTelemetry]);
+      await run([dropDatabase]);
       await expect(contentOf(server.url)).rejects.toThrow("3D000");
       if (isPlain) {
         await run(setUp);
@@ -101,7 +102,7 @@ async function disableTimescale(): Promise<void> {
   await withClient(server.url, (client) => client.query("alter database telemetry set timescaledb.disable_load = on"));
 }
 
-test("a copy of the embedded store restores it", async () => {
+test("the embedded store is restored from its copy, and imports no row of the file again", async () => {
   const csvFile = join(folder, "fleet.csv");
   await writeFleetCsv(csvFile, { hosts: 2, "gpus-per-host": 8, seconds: 10, seed: 1 });
   const env = { DATA_DIR: join(folder, "data") };

@@ -18,7 +18,7 @@ import { writeFleetCsv } from "../../dev/fleet-csv.ts";
 import { withClient } from "../support/postgres-database.ts";
 import { type PipelineProcess, startPipeline, stopPipeline } from "../../dev/pipeline-process.ts";
 
-// The table of docs/backup.md about a database and a queue that were saved at different times, row by row.
+// Checks rows of the table in docs/backup.md about a database and a queue of different age.
 
 setDefaultTimeout(120_000);
 
@@ -26,7 +26,7 @@ const page = "backup.md";
 let folder: string;
 let csvFile: string;
 let server: PostgresServer;
-/** The etcd that was never restored. */
+/** The etcd that is never restored. */
 let etcd: EtcdCluster;
 const others: EtcdCluster[] = [];
 /** The numbers of the file's rows and messages. */
@@ -72,8 +72,8 @@ async function queuedIn({ endpoints }: EtcdCluster): Promise<number> {
   return Number(count);
 }
 
-/** Imports the file, and meanwhile saves first the queue and then the database: the saved queue has messages that the saved database
- *  already has. */
+/** Imports the file. During the import, saves first the queue and then the database, so that the saved queue contains messages
+ *  that are already stored in the saved database. */
 async function importWithBackups(): Promise<void> {
   const collector = withEtcd("collector", etcd, { COLLECTOR_WORKERS: "1" });
   await collector.waitFor(/health\s+http/);
@@ -108,11 +108,11 @@ async function differences(): Promise<number> {
 
 async function expectExactlyOnce(): Promise<void> {
   expect(await differences()).toBe(0);
-  // no row was stored by two messages
+  // a row that two messages stored would count twice
   expect((await stored()).rows).toBe(figures.rows);
 }
 
-/** Runs a pipeline until it has nothing left to do.
+/** Runs a pipeline until the file is imported and the queue is empty.
  *  @returns the pipeline's output */
 async function runToEnd(on: EtcdCluster): Promise<string> {
   const pipeline = withEtcd("streamer,collector", on);
@@ -132,7 +132,7 @@ async function etcdFrom(snapshotFile?: string): Promise<EtcdCluster> {
 
 const savedQueue = (): string => join(folder, "queue.snapshot");
 
-test("both restored, the queue saved first: every sample exactly once", async () => {
+test("if both are restored and the queue was saved first, every sample is stored exactly once", async () => {
   await restoreDatabase();
   const { messages } = await stored();
   expect(messages).toBeWithin(6, figures.messages);
@@ -142,7 +142,7 @@ test("both restored, the queue saved first: every sample exactly once", async ()
   await expectExactlyOnce();
 });
 
-test("the queue alone restored, the database newer: every sample exactly once, and nothing new", async () => {
+test("if only the queue is restored, every sample is stored exactly once, and nothing is added", async () => {
   const before = await stored();
   const restored = await etcdFrom(savedQueue());
   expect(await runToEnd(restored)).toContain("is already imported; it has no new rows");
@@ -150,13 +150,13 @@ test("the queue alone restored, the database newer: every sample exactly once, a
   await expectExactlyOnce();
 });
 
-test("the database restored and etcd empty: a file is read again, every sample exactly once", async () => {
+test("if the database is restored and etcd starts empty, every sample is stored exactly once", async () => {
   await restoreDatabase();
   await runToEnd(await etcdFrom());
   await expectExactlyOnce();
 });
 
-test("the database alone restored, the queue newer: a gap, which reading the file again fills", async () => {
+test("if only the database is restored, rows are missing until the file is read again", async () => {
   await restoreDatabase();
   await runToEnd(etcd);
   expect(await differences()).toBeGreaterThan(0);

@@ -48,7 +48,7 @@ const trigger = {
 const notAGateway = ["close", "ended: ws://gateway/ws is not a gateway: it sent <html>"];
 const closed = ["close", "ended: ws://gateway/ws closed the connection: 1012 stopping"];
 
-/** The next state, and the effects of the event in their order. */
+/** For each state and event: the next state, and the event's effects in their order. */
 const table: Record<StateName, Record<Event, readonly [next: StateName, ...effects: string[]]>> = {
   ALIVE: {
     message: ["ALIVE", "message pong"],

@@ -3,14 +3,14 @@ import { answerOf, createGatewayClient, type GatewayClient, GatewayError, type p
 // This file is also compiled and run in a separate project that has only the packed package, so it imports nothing else.
 
 type Method = "get" | "post" | "put" | "patch" | "delete";
-/** Every operation of the client, such as `get /api/v1/gpus`. */
+/** The name of an operation of the client, such as `get /api/v1/gpus`. */
 type Operation = {
   [Path in keyof paths]: {
     [Each in Method]: paths[Path] extends Record<Each, { readonly responses: unknown }> ? `${Each} ${Path}` : never;
   }[Method];
 }[keyof paths];
 
-/** The client's requests, and a number from each answer. */
+/** The requests that the client sent, and a number from each answer. */
 export interface Drive {
   /** Method and path of every request that was sent. */
   readonly sent: readonly { readonly method: string; readonly path: string }[];
@@ -22,10 +22,11 @@ const uuid = "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4";
 const host_id = "mtv5-dgx1-hgpu-032";
 const cluster = (cluster_id: string) => ({ params: { path: { cluster_id } } });
 
-/** Calls every operation of the client on a gateway that has loaded the real CSV. The compiler checks that none is left
- *  out: the table's type has a field for each operation.
+/** Calls every operation of the client on a gateway that has loaded the real CSV. The compiler checks that `callsOf` has a
+ *  call for each operation.
  *  @param cluster_id cluster of the CSV
- *  @throws GatewayError if an operation fails */
+ *  @throws GatewayError if the gateway answers a call with an error, except not_found for a dead letter
+ *  @throws GatewayUnreachable if no complete answer arrives */
 export async function driveEveryOperation(baseUrl: string, cluster_id: string): Promise<Drive> {
   const sent: { method: string; path: string }[] = [];
   const gateway = createGatewayClient({
@@ -42,7 +43,7 @@ export async function driveEveryOperation(baseUrl: string, cluster_id: string): 
   return { sent, counts };
 }
 
-/** An unknown dead letter: a gateway that has loaded the CSV has none. */
+/** The path of a dead letter that does not exist. */
 const noLetter = { params: { path: { id: "01K0F3Z8Q4W5X6Y7Z8A9B0C1D2" } } };
 
 /** @returns the answer's count; 0 if the gateway answers not_found */

@@ -56,7 +56,7 @@ test("reconnects after a disconnection, and fetches the missed records", async (
   expect([...new Set(received)]).toEqual([1, 2]);
 });
 
-test("after a break, a GPU that is behind the others misses no record, and a silent one does not move the resume point back", async () => {
+test("after a break, no record of a GPU that is behind the others is missed, and no record of a silent GPU is sent again", async () => {
   const proxy = await openProxy(gateway.port);
   const filters = { gpu_uuids: ["GPU-ahead", "GPU-behind", "GPU-silent"] };
   const received: string[] = [];
@@ -79,7 +79,7 @@ test("after a break, a GPU that is behind the others misses no record, and a sil
   await proxy.close();
   const missed = ["GPU-behind 1995", "GPU-ahead 2001"];
   expect(received.slice(3)).toEqual(expect.arrayContaining(missed));
-  // in addition, each active GPU's newest record may come again, but no record of the silent one
+  // each active GPU's newest record from before the break may come again, but no record of the silent GPU
   const again = ["GPU-behind 1990", "GPU-ahead 2000"];
   expect(received.slice(3).filter((each) => ![...missed, ...again].includes(each))).toEqual([]);
 });
@@ -188,7 +188,7 @@ function update(gpu_uuid: string, second: number, more: object): object {
 }
 
 /** A WebSocket server whose answers the test chooses.
- *  @param onMessage called with each message of a client, and the number of the client's connection, from 1 */
+ *  @param onMessage called for each message of a client; `connection` is the number of the client's connection, from 1 */
 function scriptedServer(
   onMessage: (incoming: {
     readonly message: Record<string, unknown>;

@@ -13,8 +13,8 @@ import type { Drive } from "./drive-every-operation.ts";
 import { type ConsumerProject, makeConsumerProject } from "./packed-package.ts";
 import { startRoundRobin } from "./round-robin.ts";
 
-// The client as its users get it: packed, installed in a separate project, compiled there with all strict options, and run
-// on Node.
+// Tests the client as its users get it: packed, installed in a separate project, compiled there with all strict options, and
+// run on Node.
 
 let project: ConsumerProject;
 beforeAll(async () => {
@@ -60,19 +60,19 @@ ${code};
   }
 }, 90_000);
 
-describe.skipIf(realCsv === undefined)("two gateways on one etcd and one database, behind a round robin", () => {
+describe.skipIf(realCsv === undefined)("two gateways on one etcd and one database, behind a load balancer", () => {
   const run = `packed-${crypto.randomUUID().slice(0, 8)}`;
   const started: PipelineProcess[] = [];
   let [etcd, database]: [ProvidedEtcd?, ProvidedDatabase?] = [];
   let start: (env: Record<string, string>) => PipelineProcess;
-  let two: PipelineProcess[];
-  let gateways: string[];
+  let gatewayProcesses: PipelineProcess[];
+  let gatewayUrls: string[];
   let dir: string;
 
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), "telemetry-round-robin-"));
     [etcd, database] = await Promise.all([provideEtcd(), provideDatabase()]);
-    // a new name for each run: a file with the name of an earlier run is the same source, and already imported
+    // a new name for each run, because a file with an earlier run's name would count as already imported
     const csv = join(dir, `${run}.csv`);
     await Bun.write(csv, Bun.file(realCsv ?? ""));
     const shared = {
@@ -83,10 +83,10 @@ describe.skipIf(realCsv === undefined)("two gateways on one etcd and one databas
       started.push(startPipeline({ ...shared, ...env }));
       return started.at(-1) as PipelineProcess;
     };
-    two = [start({ ROLE: "gateway" }), start({ ROLE: "gateway" })];
+    gatewayProcesses = [start({ ROLE: "gateway" }), start({ ROLE: "gateway" })];
     start({ ROLE: "streamer,collector", CSV_FILE: csv });
-    gateways = await Promise.all(two.map(urlOf));
-    await Promise.all(gateways.map(untilLoaded));
+    gatewayUrls = await Promise.all(gatewayProcesses.map(urlOf));
+    await Promise.all(gatewayUrls.map(untilLoaded));
   }, 300_000);
   afterAll(async () => {
     await expectStopped(started);
@@ -94,15 +94,15 @@ describe.skipIf(realCsv === undefined)("two gateways on one etcd and one databas
     await rm(dir, { recursive: true, force: true });
   }, 60_000);
 
-  test("every operation of the client works on either gateway", async () => {
-    const balancer = startRoundRobin(gateways);
+  test("every operation of the client works on each gateway, and both give the same counts", async () => {
+    const balancer = startRoundRobin(gatewayUrls);
     expect((await project.compile()).status).toBe(0);
     const drives: Drive[] = [];
     for (const round of [1, 2]) {
       const { status, output } = await project.run("main.js", balancer.url, run);
       expect([round, status, output]).toEqual([round, 0, expect.stringMatching(/^\{/) as unknown as string]);
       drives.push(JSON.parse(output) as Drive);
-      // shifts the order, so that in the second round each gateway gets the requests that the other had in the first
+      // an additional request, so that in the second round each request goes to the gateway that did not get it in the first
       if (balancer.counts[0] === balancer.counts[1]) await fetch(`${balancer.url}/health/live`);
     }
     const [first, second] = drives as [Drive, Drive];
@@ -112,13 +112,13 @@ describe.skipIf(realCsv === undefined)("two gateways on one etcd and one databas
       "get /api/v1/telemetry": realFigures.records,
       "get /api/v1/clusters/{cluster_id}/stats": realFigures.records,
     });
-    const processOperations = { "get /metrics": 0, "get /health": 0 }; // these describe the process itself
+    const processOperations = { "get /metrics": 0, "get /health": 0 }; // their answers describe the process itself
     expect({ ...second.counts, ...processOperations }).toEqual({ ...first.counts, ...processOperations });
     for (const count of balancer.counts) expect(count).toBeGreaterThanOrEqual(first.sent.length);
     await balancer.stop();
   }, 120_000);
 
-  test("a subscription continues on the other gateway when its own stops, and no record is missed", async () => {
+  test("a subscription continues on the other gateway when its own gateway stops, and no record is missed", async () => {
     start({
       ROLE: "streamer",
       CLUSTER_ID: `${run}-live`,
@@ -126,7 +126,7 @@ describe.skipIf(realCsv === undefined)("two gateways on one etcd and one databas
       SIM_GPUS_PER_HOST: "2",
       SIM_INTERVAL: "200ms",
     });
-    const balancer = startRoundRobin(gateways);
+    const balancer = startRoundRobin(gatewayUrls);
     const breaks: string[] = [];
     const received = new Map<string, Set<string>>();
     const replayed: { uuid: string; timestamp: string }[] = [];
@@ -141,14 +141,14 @@ describe.skipIf(realCsv === undefined)("two gateways on one etcd and one databas
     const each = (count: number) => received.size === 2 && [...received.values()].every((times) => times.size >= count);
     await until(() => each(5));
     const at = balancer.counts.indexOf(1);
-    await expectStopped([two[at] as PipelineProcess]);
+    await expectStopped([gatewayProcesses[at] as PipelineProcess]);
     const before = Math.max(...[...received.values()].map(({ size }) => size));
     await until(() => each(before + 5));
     live.close();
     expect(breaks[0]).toContain("1012 this gateway is stopping");
-    const client = createGatewayClient({ baseUrl: gateways[1 - at] as string });
+    const client = createGatewayClient({ baseUrl: gatewayUrls[1 - at] as string });
     for (const uuid of received.keys()) {
-      // the first replayed record is the last one from before the break
+      // the replay begins with the last record from before the break
       const times = replayed.filter((one) => one.uuid === uuid).map(({ timestamp }) => timestamp);
       const [start_time = "", end_time = ""] = [times.at(0), times.at(-1)];
       const query = { start_time, end_time, limit: 10_000 };

@@ -14,19 +14,21 @@ export interface ConsumerProject {
   /** Runs the compiler.
    *  @returns its exit status and everything that it printed */
   compile(): Promise<{ readonly status: number; readonly output: string }>;
-  /** Runs a compiled file with Node. */
+  /** Runs a compiled file with Node.
+   *  @returns its exit status and everything that it printed */
   run(name: string, ...args: string[]): Promise<{ readonly status: number; readonly output: string }>;
   remove(): Promise<void>;
 }
 
-/** All strict options; the package's own declarations are checked too. */
+/** Strict options. With skipLibCheck off, the package's own declarations are checked too. */
 const compilerOptions = {
   ...{ target: "ES2023", module: "NodeNext", lib: ["ES2023", "DOM", "DOM.Iterable"], types: [], outDir: "out" },
   ...{ strict: true, noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true, skipLibCheck: false },
   ...{ noUnusedLocals: true, noUnusedParameters: true, noImplicitOverride: true, verbatimModuleSyntax: true },
 };
 
-/** Packs the client, and creates a project with it and its dependencies, without the network. */
+/** Packs the client, and creates a project with the client and its dependencies, without using the network.
+ *  @throws Error with the output of a command that fails */
 export async function makeConsumerProject(): Promise<ConsumerProject> {
   const dir = await mkdtemp(join(tmpdir(), "telemetry-consumer-"));
   const installed = join(dir, "node_modules/gpu-telemetry-client");

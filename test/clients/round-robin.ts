@@ -3,7 +3,7 @@ import type { ServerWebSocket } from "bun";
 /** A load balancer in front of gateways. */
 export interface RoundRobin {
   readonly url: string;
-  /** The number of requests that each gateway got, in the order of their URLs. */
+  /** The number of requests that each gateway got, in the order of `gateways`. */
   readonly counts: readonly number[];
   stop(): Promise<void>;
 }
@@ -11,7 +11,7 @@ export interface RoundRobin {
 interface Relay {
   readonly upstream: WebSocket;
   /** Resolves when the connection to the gateway is open. */
-  readonly isOpen: Promise<unknown>;
+  readonly opened: Promise<unknown>;
 }
 
 /** Listens on a free port, and sends each request and each WebSocket to the next gateway in turn. */
@@ -38,7 +38,7 @@ export function startRoundRobin(gateways: readonly string[]): RoundRobin {
     },
     websocket: {
       open: (client) => relayAnswers(client, client.data.upstream),
-      message: ({ data: { upstream, isOpen } }, text) => void isOpen.then(() => upstream.send(text)),
+      message: ({ data: { upstream, opened } }, text) => void opened.then(() => upstream.send(text)),
       close: ({ data: { upstream } }) => upstream.close(),
     },
   });
@@ -47,11 +47,11 @@ export function startRoundRobin(gateways: readonly string[]): RoundRobin {
 
 function relayTo(target: string): Relay {
   const upstream = new WebSocket(target.replace(/^http/, "ws"));
-  return { upstream, isOpen: new Promise((resolve) => upstream.addEventListener("open", resolve)) };
+  return { upstream, opened: new Promise((resolve) => upstream.addEventListener("open", resolve)) };
 }
 
 function relayAnswers(client: ServerWebSocket<Relay>, upstream: WebSocket): void {
   upstream.onmessage = ({ data }) => void client.send(String(data));
-  // the code 1006 means that the connection broke, and must not be sent in a close frame
+  // the code 1006 means that the connection broke; a close frame must not contain it
   upstream.onclose = ({ code, reason }) => client.close(code === 1006 ? 1011 : code, reason);
 }

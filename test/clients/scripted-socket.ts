@@ -7,29 +7,29 @@ export class ScriptedSocket {
   onmessage: ((event: { readonly data: unknown }) => void) | null = null;
   onclose: ((event: { readonly code: number; readonly reason: string }) => void) | null = null;
   onerror: (() => void) | null = null;
+  /** The types of the messages that the client sent. */
   readonly sent: string[] = [];
-  isClosedByClient = false;
 
   send(text: string): void {
     this.sent.push((JSON.parse(text) as { readonly type: string }).type);
   }
 
   close(): void {
-    this.isClosedByClient = true;
+    // a test that expects a close replaces this method
   }
 
-  /** The connection opens. */
+  /** Opens the connection. */
   open(): void {
     this.readyState = this.OPEN;
     this.onopen?.();
   }
 
-  /** The other end sends a message. */
+  /** Delivers a message from the server. */
   receive(message: unknown): void {
     this.onmessage?.({ data: typeof message === "string" ? message : JSON.stringify(message) });
   }
 
-  /** The other end closes the connection. */
+  /** Closes the connection from the server's side. */
   closeFromServer(): void {
     this.onclose?.({ code: 1012, reason: "stopping" });
   }

@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 afterAll(() => gateway.close());
 
-/** Runs the command against the gateway. */
+/** Runs scripts/telemetry.ts against the gateway. */
 async function run(...args: string[]): Promise<{ status: number; text: string; errors: string }> {
   const child = Bun.spawn([process.execPath, "scripts/telemetry.ts", ...args], {
     cwd: `${import.meta.dir}/../..`,
@@ -42,7 +42,7 @@ async function run(...args: string[]): Promise<{ status: number; text: string; e
 
 const jsonOf = async (...args: string[]): Promise<unknown> => JSON.parse((await run(...args, "--json")).text);
 
-test("prints GPUs, hosts and newest records as tables, and as JSON", async () => {
+test("prints GPUs as a table and as JSON, hosts as JSON, and newest records as a table", async () => {
   const table = await run("gpus");
   expect([table.status, table.errors]).toEqual([0, ""]);
   expect(table.text).toContain("host-cli");
@@ -75,7 +75,7 @@ test("the newest records have a column for each of their metrics, or for each re
   expect(await jsonOf("latest", "--metrics", "temperature")).toMatchObject([{ uuid: "GPU-cli", temperature: 41 }]);
 });
 
-test("an unknown GPU is an error; the command prints no empty table and does not wait", async () => {
+test("for an unknown GPU, the command prints an error instead of a table, and does not wait for records", async () => {
   for (const command of ["gpus", "latest", "watch"]) {
     const { status, text, errors } = await run(command, "--gpu", "GPU-0");
     expect([command, status, text, errors]).toEqual([command, 1, "", 'There is no GPU with uuid "GPU-0"\n']);
@@ -115,7 +115,7 @@ test("control characters in a name are escaped", async () => {
   expect(text).not.toContain("\u001b");
 });
 
-test("each kind of error has a message; a refused command exits with 1, an unreachable gateway with 2", async () => {
+test("each kind of error has a message; the exit status is 1 for invalid input, and 2 for an unreachable gateway", async () => {
   const unreachable = await run("gpus", "--url", "http://127.0.0.1:1");
   expect([unreachable.status, unreachable.errors]).toEqual([2, expect.stringContaining("got no answer")]);
   const invalidLimit = await run("gpus", "--limit", "none");

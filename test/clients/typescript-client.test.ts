@@ -60,7 +60,7 @@ describe.skipIf(realCsv === undefined)("the client, with the real CSV loaded", (
 });
 
 describe("a call without an answer from a gateway", () => {
-  test("rejects with its URL and the reason, if nothing listens at the URL", async () => {
+  test("rejects with the call's URL and the reason, if nothing listens at the URL", async () => {
     const client = createGatewayClient({ baseUrl: "http://localhost:1" });
     const error = await answerOf(client.GET("/api/v1/gpus")).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(GatewayUnreachable);
@@ -83,7 +83,7 @@ describe("a call without an answer from a gateway", () => {
     });
   }
 
-  test("rejects with the answer, if another server than a gateway sent it", async () => {
+  test("rejects with the answer, if a server that is not a gateway sent it", async () => {
     const server = Bun.serve({ port: 0, fetch: () => new Response("<h1>Bad gateway</h1>", { status: 502 }) });
     const client = createGatewayClient({ baseUrl: server.url.href });
     const error = await answerOf(client.GET("/api/v1/gpus")).catch((reason: unknown) => reason);

@@ -6,7 +6,7 @@ import { makeBatch, messageOf, type TestRecord } from "../../dev/make-batch.ts";
 
 const t0 = Date.UTC(2025, 6, 18, 14);
 
-/** The expected history of one GPU: its records by time; neighbours with the same value are joined. */
+/** The expected history of one GPU: instant and value of each record whose value differs from that of the record before it. */
 function spansOf(records: readonly TestRecord[], valueOf: (record: TestRecord) => string): [number, string][] {
   const spans: [number, string][] = [];
   for (const record of [...records].sort((a, b) => a.timeMs - b.timeMs)) {
@@ -18,8 +18,8 @@ function spansOf(records: readonly TestRecord[], valueOf: (record: TestRecord) =
 const namespaceOf = ({ workload }: TestRecord): string => workload?.namespace ?? "";
 const hostOf = ({ hostname = "" }: TestRecord): string => hostname;
 
-/** Records of some GPUs, which move between hosts and namespaces. No two records of a GPU have the same instant. Each batch has
- *  one host. */
+/** Records of GPUs that move between hosts and namespaces. No two records of a GPU have the same instant. Each batch has one
+ *  host. */
 const arbitraryBatches = (gpus: number) =>
   fc
     .uniqueArray(
@@ -38,7 +38,8 @@ const arbitraryBatches = (gpus: number) =>
       }),
     );
 
-/** The contract of a store's history of GPU states. */
+/** The contract of a store's history of GPU states.
+ *  @param another opens the same store once more */
 export function exerciseGpuStateHistory(
   name: string,
   open: () => Promise<OpenStore>,

@@ -13,7 +13,7 @@ export function exerciseHistoryRetention(name: string, open: () => Promise<OpenS
     beforeAll(async () => void (opened = await open()));
     afterAll(() => opened.close());
 
-    test("by default it deletes nothing; with a limit it deletes older records once, despite concurrent calls, and never a GPU", async () => {
+    test("without a limit nothing is deleted; with a limit, concurrent calls delete the older records, and no GPU is deleted", async () => {
       const { store, queries, retention } = opened;
       const ages = [0.1, 1, 5, 30, 400];
       const records = ages.map((days) => ({

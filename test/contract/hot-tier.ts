@@ -8,7 +8,7 @@ import { FleetMembers } from "../../src/routes/fleet/fleet-members.ts";
 import type { FleetMember } from "../../src/routes/fleet/fleet.ts";
 import type { HotTier } from "../../src/pipeline/hot/hot-tier.ts";
 
-/** A record of a GPU as a test writes it. */
+/** A record of a GPU, as a test writes it to the hot tier. */
 export interface HotRecord {
   readonly gpu: Gpu;
   readonly timeMs: number;
@@ -122,7 +122,7 @@ export function exerciseHotTier(name: string, open: () => Promise<OpenHotTier>):
     });
 
     test("records of one instant merge across batches and writers; older records only move the first-seen time back", async () => {
-      const { hotTier, other: other } = await start();
+      const { hotTier, other } = await start();
       const gpu = gpuAt("h", 0);
       const follower = follow(hotTier);
       const write = (to: HotTier, timeMs: number, metrics: Record<string, number>): Promise<void> =>
@@ -139,7 +139,7 @@ export function exerciseHotTier(name: string, open: () => Promise<OpenHotTier>):
     });
 
     test("an attribute has its newest value that is not empty; an older record replaces nothing", async () => {
-      const { hotTier, other: other } = await start();
+      const { hotTier, other } = await start();
       const follower = follow(other);
       const write = (to: HotTier, at: number, more: Partial<Gpu>): Promise<void> =>
         to.write(hotBatch([{ gpu: gpuAt("h", 1, more), timeMs: t0 + at, metrics: { temperature: at } }]));
@@ -158,7 +158,7 @@ export function exerciseHotTier(name: string, open: () => Promise<OpenHotTier>):
     });
 
     test("a board that moves is in its new slot, and its replacement is in the old slot", async () => {
-      const { hotTier, other: other } = await start();
+      const { hotTier, other } = await start();
       const follower = follow(hotTier);
       const write = (to: HotTier, at: number, gpu: Gpu): Promise<void> =>
         to.write(hotBatch([{ gpu, timeMs: t0 + at, metrics: { temperature: at } }]));
@@ -186,7 +186,7 @@ export function exerciseHotTier(name: string, open: () => Promise<OpenHotTier>):
             { gpu: gpuAt("h", second, b), timeMs: t0 + at, metrics: { temperature: at } },
           ]),
         );
-      /** Waits until both boards have these indexes: a board's record may arrive before the change of its slot. */
+      /** Waits until both boards have these indexes, because a board's record may arrive before the change of its slot. */
       const untilAt = (...places: readonly number[]): Promise<void> =>
         follower.until((members) =>
           ["GPU-a", "GPU-b"].every((uuid, index) => members.get(uuid)?.gpu.gpuId === places[index]),
@@ -202,7 +202,7 @@ export function exerciseHotTier(name: string, open: () => Promise<OpenHotTier>):
       await untilAt(2, 2);
     });
 
-    test("concurrent writes publish the newest record of each GPU, and count the others", async () => {
+    test("concurrent writes publish the newest record of each GPU, and older records are counted as superseded", async () => {
       const { hotTier, coalesced } = await start();
       const follower = follow(hotTier);
       const gpus = Array.from({ length: 300 }, (_, index) => gpuAt(`h${index % 20}`, Math.floor(index / 20)));

@@ -24,7 +24,8 @@ export function namedSource(sourceId: string): LiveSource {
   return { sourceId, description: sourceId, read: () => ({ [Symbol.asyncIterator]: () => [].values() as never }) };
 }
 
-/** The batch of a second. */
+/** The batch of one second.
+ *  @param second seconds after the first instant of 2025 */
 export function batchAt(sourceId: string, second: number): LiveBatch {
   const timeMs = startMs + second * 1000;
   const batch = makeBatch([{ uuid: "GPU-a", timeMs, metrics: { temperature: second } }]);
@@ -46,7 +47,7 @@ export function exerciseLiveAssignment(name: string, open: () => Promise<OpenLiv
       await opened?.close();
     });
 
-    test("a source that was never read is claimed without a time to continue after", async () => {
+    test("the first claim of a source has no time to continue after", async () => {
       opened = await open();
       const claimed = await opened.assignment.claim(opened.source, never);
       expect(claimed?.afterMs).toBe(-Infinity);
@@ -65,7 +66,7 @@ export function exerciseLiveAssignment(name: string, open: () => Promise<OpenLiv
       await later.close();
     });
 
-    test("an abort ends a claim, and a second close does nothing", async () => {
+    test("a claim with an aborted signal returns nothing, and a second close does nothing", async () => {
       opened = await open();
       expect(await opened.assignment.claim(opened.source, AbortSignal.abort())).toBeUndefined();
       await opened.assignment.close();

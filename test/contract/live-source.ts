@@ -39,7 +39,7 @@ class Reading {
 }
 
 /** The contract of every driver of a live source.
- *  @param open  opens the same source each time it is called */
+ *  @param open opens the same source at each call */
 export function exerciseLiveSource(name: string, open: (clock: ManualClock) => Promise<OpenLiveSource>): void {
   describe(`${name} keeps the contract of a live source`, () => {
     const opened: OpenLiveSource[] = [];

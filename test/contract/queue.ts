@@ -16,7 +16,8 @@ export interface OpenQueueOptions {
 
 const never = new AbortController().signal;
 
-/** The error of a rejected promise; undefined if the promise is fulfilled. Bun's `rejects` blocks the event loop's http2 streams while it waits. */
+/** The error of a rejected promise; undefined if the promise is fulfilled. Bun's `rejects` is not used, because it blocks http2
+ *  streams while it waits. */
 const failureOf = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(
     () => undefined,
@@ -46,7 +47,7 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       (opened = await open({ capacityMessages: 100, maxAttempts: 3, ...options }));
     const claim = (queue: Queue, maxMessages = 1, signal = never): Promise<Delivery[]> =>
       queue.claim({ consumerId: "a", maxMessages, signal });
-    /** Claims until it has this many messages: a claim may return fewer than are ready. */
+    /** Claims until it has this many messages, because a claim may return fewer than are ready. */
     const claimAll = async (queue: Queue, messages: number): Promise<Delivery[]> => {
       const deliveries: Delivery[] = [];
       while (deliveries.length < messages) deliveries.push(...(await claim(queue, messages - deliveries.length)));
@@ -64,7 +65,7 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       const waits = new AbortController();
       const first = claim(queue);
       const aborted = claim(queue, 1, waits.signal);
-      // both wait in this order, and later the first one waits again
+      // lets both claims begin to wait, in this order
       await Bun.sleep(0);
       waits.abort();
       expect(await aborted).toEqual([]);
@@ -150,10 +151,10 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       expect(dead).toMatchObject({ attempts: 2, lastError: "second", envelope: { idempotencyKey: "bad" } });
     });
 
-    test("dead messages are listed in the order of publishing, page by page, even if one is deleted meanwhile", async () => {
+    test("dead letters are listed in the order of publishing, page by page, even if one is deleted meanwhile", async () => {
       const { queue, deadLetters } = await start({ maxAttempts: 1 });
       await publish(queue, "one", "two", "three");
-      // dead-lettered in another order
+      // they become dead letters in the opposite order
       for (const delivery of (await claimAll(queue, 3)).reverse()) await queue.reject(delivery, "no");
       const listed = async (limit: number, afterId?: string) =>
         (await deadLetters.list(limit, afterId)).map(({ envelope }) => envelope);
@@ -166,7 +167,7 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       expect(await listed(10, three)).toEqual([]);
     });
 
-    test("a dead message can be made ready again or deleted, once", async () => {
+    test("a dead letter can be redriven or deleted, once", async () => {
       const { queue, deadLetters } = await start({ maxAttempts: 1 });
       await publish(queue, "one", "two");
       for (const delivery of await claimAll(queue, 2)) await queue.reject(delivery, "no");
@@ -200,7 +201,7 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       expect(await queue.stats()).toMatchObject({ readyMessages: 1, inFlightMessages: 0 });
     });
 
-    test("close ends waiting calls and refuses later ones; a second close does nothing", async () => {
+    test("close ends waiting claims and refuses later publishes; a second close does nothing", async () => {
       const { queue } = await start({ capacityMessages: 1 });
       const claiming = claim(queue);
       await queue.close();

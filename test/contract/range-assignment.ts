@@ -10,7 +10,7 @@ export interface OpenRangeAssignment {
   readonly source: ReplayableSource;
   /** Publishes or stores a batch, as the driver's streamer would. */
   readonly settle: (claimed: ClaimedRange, batch: RangeBatch) => Promise<unknown>;
-  /** The assignment of the same source to another process. */
+  /** Opens the assignment in another process, which may claim ranges of the same source. */
   readonly openOther: () => RangeAssignment;
   readonly close: () => Promise<void>;
 }
@@ -23,7 +23,8 @@ export function messageOf({ range, batch }: RangeBatch): NewMessage {
   return { ...encodeBatch(batch), idempotencyKey, traceId: "contract", count: batch.recordCount, source: range };
 }
 
-/** Claims and reads until nothing is left. @returns the start and end of each batch, in order */
+/** Claims and reads ranges until the whole source is covered.
+ *  @returns the start and end of each batch, in order */
 export async function readAll(
   { source, settle }: OpenRangeAssignment,
   assignment: RangeAssignment,
@@ -39,7 +40,8 @@ export async function readAll(
   return ranges.sort(([a], [b]) => a - b);
 }
 
-/** True if the ranges, which are in order, cover the whole source, each byte once. */
+/** True if the ranges cover each byte of the source exactly once.
+ *  @param ranges in the order of their starts */
 export function isWhole(source: ReplayableSource, ranges: readonly (readonly [number, number])[]): boolean {
   let at = source.whole.from.offset;
   for (const [from, to] of ranges) {
@@ -83,7 +85,7 @@ export function exerciseRangeAssignment(name: string, open: () => Promise<OpenRa
       await later.close();
     });
 
-    test("a claim with an aborted signal gives no range, and a second close does nothing", async () => {
+    test("a claim with an aborted signal returns nothing, and a second close does nothing", async () => {
       opened = await open();
       expect(await opened.assignment.claim(opened.source, AbortSignal.abort())).toBeUndefined();
       await opened.assignment.close();

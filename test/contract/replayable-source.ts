@@ -21,7 +21,7 @@ function planned(source: ReplayableSource, from: Position, rangeBytes: number): 
   return Array.fromAsync(source.planRanges(from, rangeBytes, never));
 }
 
-/** The offsets at which ranges that follow each other begin and end. */
+/** The offsets at which consecutive ranges begin and end. */
 function offsetsOf(ranges: readonly Range[]): number[] {
   const [first] = ranges;
   return first === undefined ? [] : [first.from.offset, ...ranges.map(({ to }) => to.offset)];
@@ -68,7 +68,7 @@ export function exerciseReplayableSource(name: string, open: () => Promise<OpenR
       }
     });
 
-    test("planned ranges are contiguous, cover the source, and hold all of its rows, whatever their size", async () => {
+    test("planned ranges of any size are contiguous, cover the source, and contain all of its rows", async () => {
       const { source } = await openSource();
       const rows = (batches: readonly RangeBatch[]): number =>
         batches.reduce((sum, { batch }) => sum + batch.tally.rows, 0);
@@ -94,7 +94,7 @@ export function exerciseReplayableSource(name: string, open: () => Promise<OpenR
       }
     });
 
-    test("an abort ends a read and a plan early and without an error; the batches before it are valid", async () => {
+    test("an abort ends a read and a plan early and without an error; the batches before the abort are valid", async () => {
       const { source } = await openSource();
       const whole = (await read(source, source.whole)).map(plain);
       const stop = new AbortController();

@@ -11,7 +11,7 @@ export interface OpenedService {
   readonly calls: () => number;
 }
 
-/** Every start and stop ends within this time, whatever came before it. */
+/** Every start and every stop must end within this time. */
 const timeoutMs = 10_000;
 /** A service that still worked would call its parts within this time. */
 const quietMs = 30;
@@ -32,7 +32,7 @@ export function exerciseService(name: string, open: () => OpenedService): void {
       const opened = open();
       await inTime(opened.service.start());
       await inTime(opened.service.start());
-      await inTime(calledOnce(opened));
+      await inTime(firstCall(opened));
       await inTime(opened.service.stop(later()));
       await expectQuiet(opened);
     });
@@ -104,7 +104,7 @@ async function stress(service: Service, random: () => number): Promise<void> {
 }
 
 /** Resolves once the service has called one of its parts. */
-async function calledOnce({ calls }: OpenedService): Promise<void> {
+async function firstCall({ calls }: OpenedService): Promise<void> {
   while (calls() === 0) await Bun.sleep(1);
 }
 

@@ -22,7 +22,7 @@ const errorOf = (promise: Promise<unknown>): Promise<unknown> =>
 const rejected = { code: "store_rejected", retryable: false };
 const unavailable = { code: "store_unavailable", retryable: true };
 
-/** The contract of every driver of SqlClient. Each test has a table of its own.
+/** The contract of every driver of SqlClient. Each test that needs a table has its own.
  *  @param open opens a client; its database is empty at the first call */
 export function exerciseSqlClient(name: string, open: () => Promise<SqlClient>): void {
   describe(`${name} keeps the contract of an SQL client`, () => {
@@ -104,7 +104,7 @@ export function exerciseSqlClient(name: string, open: () => Promise<SqlClient>):
       expect(await rowsOf("refusing")).toHaveLength(2);
     });
 
-    test("a missing table is a retryable error: an operator may create it", async () => {
+    test("a missing table is a retryable error, because an operator may create it", async () => {
       expect(await errorOf(client.query("select from nowhere"))).toMatchObject(unavailable);
     });
 

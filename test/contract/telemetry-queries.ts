@@ -140,7 +140,7 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
       await fc.assert(property, { numRuns: 15 });
     });
 
-    test("the pages of rollups go back in time, too", async () => {
+    test("the pages of rollups go back in time, without a gap or a repetition", async () => {
       await store(
         "rolled pages",
         Array.from({ length: 10 }, (_, index) => ({
@@ -235,7 +235,7 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
       expect(minutesOf(await opened.queries.history.rollupsOfEach(filter, "1m"))).toEqual(newest);
     });
 
-    test("a few records are counted exactly", async () => {
+    test("500 records are counted exactly", async () => {
       const records = Array.from({ length: 500 }, (_, index) => ({
         uuid: `counted-${index % 5}`,
         clusterId: "counted",

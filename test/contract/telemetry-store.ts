@@ -106,7 +106,7 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
       expect(await store.progressOf("live")).toMatchObject({ stored: [], totals: { messages: 3, recordsInserted: 3 } });
     });
 
-    test("refused data leaves nothing behind, and a later message with the same idempotency key is stored", async () => {
+    test("refused data adds no GPU, and a later message with the same idempotency key is stored", async () => {
       const { store, queries } = opened;
       const bad = makeBatch([{ uuid: "refused", timeMs: 9e18, metrics: { temperature: 1 } }]);
       await expect(store.ingest(messageOf("bad", bad))).rejects.toMatchObject({
@@ -166,7 +166,7 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
       await fc.assert(property, { numRuns: 20 });
     });
 
-    test("a closed store is unavailable", async () => {
+    test("a closed store is unavailable, and may be closed twice", async () => {
       const other = await open();
       await other.close();
       await other.close();

@@ -19,7 +19,7 @@ export interface Resource {
   fields(kit: SchemaKit): ResourceFields;
 }
 
-/** The parts of the gateway that REST routes answer from. */
+/** The parts of the gateway that REST routes use. */
 export interface ResourceParts {
   readonly answers: FleetAnswers;
   readonly history: HistoryAnswers;
@@ -36,9 +36,10 @@ export interface ResourceFields {
   readonly query: FieldMap;
   readonly mutation: FieldMap;
   readonly subscription: FieldMap;
-  /** Fields that lead from a type to others, by the type's name. Several resources may add fields to one type. */
+  /** Fields that lead from a type to other types, by the name of the type that has the fields. Several resources may add
+   *  fields to one type. */
   readonly relations: Readonly<Record<string, FieldMap>>;
 }
 
-/** No GraphQL fields. A resource with only some kinds of fields spreads this and replaces those. */
+/** No GraphQL fields. A resource with only some kinds of fields spreads this object and replaces only those kinds. */
 export const noFields: ResourceFields = { query: {}, mutation: {}, subscription: {}, relations: {} };

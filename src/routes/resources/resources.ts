@@ -6,5 +6,5 @@ import { quarantine } from "./quarantine/quarantine.ts";
 import type { Resource } from "./resource.ts";
 import { telemetry } from "./telemetry/telemetry.ts";
 
-/** The API's nouns. REST, the OpenAPI document and the GraphQL schema are all assembled from this list. */
+/** The API's nouns. The REST routes, the OpenAPI document and the GraphQL schema are assembled from this list. */
 export const resources: readonly Resource[] = [gpus, hierarchy, telemetry, catalogue, quarantine, pipeline];

@@ -7,8 +7,9 @@ export const activeLagMs = 60_000;
 export const statusValues = ["active", "silent"] as const;
 export type Status = (typeof statusValues)[number];
 
-/** Whether a GPU, host or cluster reports. The newest record is compared with the cluster's newest record, not with the
- *  clock: the GPUs of an imported history are active, and a GPU that stops reporting while others report is silent. */
+/** Whether a GPU, host or cluster reports. Its newest record is compared with the cluster's newest record, not with the
+ *  clock. GPUs that report until the end of an imported history are therefore active, and a GPU that stops while others
+ *  continue is silent. */
 export const statusSchema = Type.Union(
   statusValues.map((value) => Type.Literal(value)),
   {
@@ -17,7 +18,7 @@ export const statusSchema = Type.Union(
   },
 );
 
-/** @param lastSeenAtMs instant of the newest record
+/** @param lastSeenAtMs instant of the GPU's newest record
  *  @param newestAtMs instant of the cluster's newest record */
 export function statusOf(lastSeenAtMs: number, newestAtMs: number): Status {
   return newestAtMs - lastSeenAtMs <= activeLagMs ? "active" : "silent";

@@ -16,9 +16,9 @@ export const deadLetterSchema = Type.Object(
     source_id: Type.String({ description: "Source of the records" }),
     source_from: wholeNumber({
       description:
-        "Start of the message's range in the source: a byte offset in a file; milliseconds since the epoch in a live source",
+        "Start of the message's range in the source: in a file, a byte offset; in a live source, milliseconds since the epoch",
     }),
-    source_to: wholeNumber({ description: "End of the message's range" }),
+    source_to: wholeNumber({ description: "End of the message's range, in the unit of source_from" }),
     schema_version: Type.String({ description: "Version of the payload's schema" }),
     encoding: Type.String({ description: "Encoding of the payload" }),
     trace_id: Type.String({ description: "Trace id, the same for all messages of one batch" }),
@@ -26,7 +26,7 @@ export const deadLetterSchema = Type.Object(
   {
     $id: "DeadLetter",
     additionalProperties: false,
-    description: "A message whose QUEUE_MAX_ATTEMPTS deliveries failed; its records may not be stored",
+    description: "A message whose QUEUE_MAX_ATTEMPTS deliveries failed; its records are possibly not stored",
     examples: [
       {
         id: "01K0F3Z8Q4W5X6Y7Z8A9B0C1D2",

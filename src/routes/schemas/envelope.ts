@@ -1,7 +1,7 @@
 import { type TSchema, Type } from "@sinclair/typebox";
 import { resolutions } from "../../domain/query.ts";
 
-/** Longest name of a GPU, host, cluster, model or namespace. */
+/** Maximum length of the name of a GPU, host, cluster, model or namespace. */
 export const nameMaxLength = 256;
 
 /** A whole number. The OpenAPI document shows `multipleOf: 1` as an integer. */
@@ -76,7 +76,7 @@ export function single<T>(data: T): { success: true; count: 1; data: T } {
   return { success: true, count: 1, data };
 }
 
-/** Every error response. */
+/** The body of every error response of the API. */
 export const errorSchema = Type.Object(
   {
     success: Type.Literal(false),
@@ -92,7 +92,7 @@ export const errorSchema = Type.Object(
   {
     $id: "Error",
     additionalProperties: false,
-    description: "What went wrong",
+    description: "An error",
     examples: [
       {
         success: false,

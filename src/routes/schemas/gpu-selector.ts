@@ -3,8 +3,8 @@ import type { GpuSelector } from "../../domain/gpu-selector.ts";
 import { defined } from "../../kit/defined.ts";
 import { nameMaxLength } from "./envelope.ts";
 
-/** The fields that select GPUs, by the API's names: REST's parameters, GraphQL's arguments, a subscription's
- *  filters. */
+/** The fields that select GPUs, by their names in REST. REST's parameters, GraphQL's arguments and the filters of /ws are
+ *  made from them. */
 export const selectorFields = {
   gpu_uuid: field("Only this GPU", "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4"),
   cluster_id: field("Only GPUs of this cluster", "local-cluster"),
@@ -13,7 +13,7 @@ export const selectorFields = {
   namespace: field("Only GPUs that this Kubernetes namespace holds", "ml-training"),
 };
 
-/** A client's values for these fields. */
+/** A client's values for the selector fields. */
 export type SelectorValues = { readonly [Name in keyof typeof selectorFields]?: string | undefined };
 
 /** Makes a selector from a client's values. */

@@ -76,7 +76,7 @@ export function newestByCluster(gpus: readonly StoredGpu[]): ReadonlyMap<string,
   return newest;
 }
 
-/** Hosts in the order of their first GPU.
+/** The hosts of the GPUs, each at the place of its first GPU.
  *  @param newestAtMs instant of the newest record, by cluster */
 export function toApiHosts(
   gpus: readonly StoredGpu[],
@@ -91,7 +91,7 @@ export function toApiHosts(
   });
 }
 
-/** Clusters, ordered by id.
+/** The clusters of the GPUs, ordered by id.
  *  @param gpus all GPUs of the clusters */
 export function toApiClusters(gpus: readonly StoredGpu[]): Static<typeof clusterSchema>[] {
   const newestAtMs = newestByCluster(gpus);

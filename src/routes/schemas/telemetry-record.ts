@@ -36,7 +36,7 @@ const rollupSchema = Type.Object(
   {
     additionalProperties: false,
     description:
-      "Only with resolution 1m or 1h. timestamp is then the beginning of the minute or hour; the value of a gauge is its average, and the value of a counter its highest value",
+      "Only with resolution 1m or 1h. timestamp is then the beginning of the minute or hour; the value of a gauge is its average, and the value of a counter is its highest value",
   },
 );
 
@@ -112,8 +112,8 @@ export function toApiRecord(record: StoredRecord): ApiRecord {
   return shown;
 }
 
-/** A minute or an hour in the API's shape. The value of a metric is the average of a gauge, or the highest value of a
- *  counter; `rollup` has the other aggregates. */
+/** A GPU's rollup of a minute or an hour, in the API's shape. The value of a gauge is its average, and the value of a
+ *  counter is its highest value. `rollup` has the lowest values, the highest values and the counts. */
 export function toApiRollup({ gpu, timeMs, records, metrics: aggregates }: StoredRollup): ApiRecord {
   const of = (pick: (name: string) => number): Record<string, number> =>
     Object.fromEntries(Object.keys(aggregates).map((name) => [name, pick(name)]));

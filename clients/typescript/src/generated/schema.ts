@@ -130,7 +130,7 @@ export interface paths {
         };
         /**
          * Telemetry of one GPU
-         * @description The GPU's records in the range, oldest first. If there are more than limit, the newest ones; next_cursor continues with older ones.
+         * @description The GPU's records in the range. If there are more records than limit, the newest are returned, and next_cursor leads to older ones.
          */
         get: operations["listGpuTelemetry"];
         put?: never;
@@ -150,7 +150,7 @@ export interface paths {
         };
         /**
          * Changes of a GPU over time
-         * @description The GPU's places and attributes, and the containers, pods and namespaces that held it. If start_time equals end_time, the state at that instant.
+         * @description The GPU's places and attributes, and the containers, pods and namespaces that held it. If start_time equals end_time, only the state at that instant is returned.
          */
         get: operations["getGpuChanges"];
         put?: never;
@@ -210,7 +210,7 @@ export interface paths {
         };
         /**
          * Statistics of a cluster
-         * @description Counts, and averages over the newest values of the cluster's GPUs.
+         * @description The numbers of hosts, GPUs and records, and the average, maximum and sum of the newest values of the cluster's GPUs.
          */
         get: operations["getClusterStats"];
         put?: never;
@@ -290,7 +290,7 @@ export interface paths {
         };
         /**
          * One GPU of a host
-         * @description The GPU at this index on the host. If a GPU was replaced, the one that was seen last.
+         * @description The GPU at this index on the host. If several GPUs have had the index, the one that was seen last is returned.
          */
         get: operations["getHostGpu"];
         put?: never;
@@ -310,7 +310,7 @@ export interface paths {
         };
         /**
          * Telemetry of one GPU of a host
-         * @description The GPU's records in the range, oldest first. If there are more than limit, the newest ones; next_cursor continues with older ones.
+         * @description The GPU's records in the range. If there are more records than limit, the newest are returned, and next_cursor leads to older ones.
          */
         get: operations["listHostGpuMetrics"];
         put?: never;
@@ -330,7 +330,7 @@ export interface paths {
         };
         /**
          * All hosts
-         * @description The hosts of all clusters. A host is listed once one of its GPUs has reported telemetry.
+         * @description Every host with a GPU that has reported telemetry, in all clusters, ordered by hostname.
          */
         get: operations["listHosts"];
         put?: never;
@@ -370,7 +370,7 @@ export interface paths {
         };
         /**
          * Telemetry of all GPUs
-         * @description Records in the range, oldest first. If there are more than limit, the newest ones; next_cursor continues with older ones.
+         * @description Records in the range. If there are more records than limit, the newest are returned, and next_cursor leads to older ones.
          */
         get: operations["listTelemetry"];
         put?: never;
@@ -390,7 +390,7 @@ export interface paths {
         };
         /**
          * Newest record of every GPU
-         * @description Each GPU's newest record, if that record is in the range. The records are ordered oldest first. If there are more than limit, only the newest ones are returned: set limit to the number of GPUs to get all.
+         * @description Each GPU's newest record, if that record is in the range. If there are more records than limit, only the newest are returned. To get all of them, set limit to the number of GPUs.
          */
         get: operations["listLatestTelemetry"];
         put?: never;
@@ -410,7 +410,7 @@ export interface paths {
         };
         /**
          * Aggregated telemetry
-         * @description The average, lowest and highest value and the number of values of each metric, by minute or hour and by GPU, host, cluster, model or namespace. Covers whole minutes or hours that begin in the range. More rows than limit are an error.
+         * @description The average, lowest and highest value and the number of values of each metric, by minute or hour and by GPU, host, cluster, model or namespace. Covers whole minutes or hours that begin in the range. If there are more rows than limit, the request fails.
          */
         get: operations["aggregateTelemetry"];
         put?: never;
@@ -517,7 +517,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a message permanently
-         * @description Those of the message's records that are not stored are lost, unless their source is read again. Returns the dead letter as it was.
+         * @description The message's records are lost, unless they are already stored or their source is read again. Returns the dead letter as it was.
          */
         delete: operations["deleteDeadLetter"];
         options?: never;
@@ -574,7 +574,7 @@ export interface components {
              * @example 2025-07-18T20:42:34Z
              */
             timestamp: string;
-            /** @description The values that the group's GPUs share: only cluster_id; both cluster_id and hostname; only uuid; only model_name; or only namespace */
+            /** @description The fields that identify the group: cluster_id with hostname, or only cluster_id, uuid, model_name or namespace */
             group: {
                 [key: string]: string;
             };
@@ -660,7 +660,7 @@ export interface components {
             active_gpu_count: number;
             /** @description GPUs whose status is silent */
             silent_gpu_count: number;
-            /** @description Stored records */
+            /** @description Records of the cluster in the store */
             record_count: number;
             /**
              * @description True if record_count is an estimate, because there are more than a million records
@@ -730,7 +730,7 @@ export interface components {
             };
         };
         /**
-         * @description A message whose QUEUE_MAX_ATTEMPTS deliveries failed; its records may not be stored
+         * @description A message whose QUEUE_MAX_ATTEMPTS deliveries failed; its records are possibly not stored
          * @example {
          *       "id": "01K0F3Z8Q4W5X6Y7Z8A9B0C1D2",
          *       "topic": "telemetry",
@@ -772,9 +772,9 @@ export interface components {
             records: number;
             /** @description Source of the records */
             source_id: string;
-            /** @description Start of the message's range in the source: a byte offset in a file; milliseconds since the epoch in a live source */
+            /** @description Start of the message's range in the source: in a file, a byte offset; in a live source, milliseconds since the epoch */
             source_from: number;
-            /** @description End of the message's range */
+            /** @description End of the message's range, in the unit of source_from */
             source_to: number;
             /** @description Version of the payload's schema */
             schema_version: string;
@@ -784,7 +784,7 @@ export interface components {
             trace_id: string;
         };
         /**
-         * @description What went wrong
+         * @description An error
          * @example {
          *       "success": false,
          *       "error": {
@@ -906,7 +906,7 @@ export interface components {
             attributes: {
                 /**
                  * Format: date-time
-                 * @description When this state began; it lasts until the next element
+                 * @description When this state began; the state lasts until the next element begins
                  * @example 2025-07-18T20:42:34Z
                  */
                 from: string;
@@ -914,7 +914,7 @@ export interface components {
                 cluster_id: string;
                 /** @description Host that the GPU was in */
                 hostname: string;
-                /** @description Index on its host */
+                /** @description Index of the GPU on its host */
                 gpu_id: string;
                 /** @description Device name on its host; empty if the input does not have it */
                 device: string;
@@ -927,11 +927,11 @@ export interface components {
                     [key: string]: string;
                 };
             }[];
-            /** @description Workloads that held the GPU, oldest first */
+            /** @description Workloads that held the GPU, oldest first; without a workload, the three names are empty */
             workloads: {
                 /**
                  * Format: date-time
-                 * @description When this state began; it lasts until the next element
+                 * @description When this state began; the state lasts until the next element begins
                  * @example 2025-07-18T20:42:34Z
                  */
                 from: string;
@@ -1028,7 +1028,7 @@ export interface components {
             last_seen_at: string;
         };
         /**
-         * @description A metric that records may carry
+         * @description A metric of the catalogue
          * @example {
          *       "name": "temperature",
          *       "dcgm_field": "DCGM_FI_DEV_GPU_TEMP",
@@ -1041,7 +1041,7 @@ export interface components {
          *     }
          */
         Metric: {
-            /** @description Field of a record */
+            /** @description Name of the metric's field in a record */
             name: string;
             /** @description DCGM's name */
             dcgm_field: string;
@@ -1056,7 +1056,7 @@ export interface components {
             kind: "gauge" | "counter";
             /** @description Lowest plausible value */
             min: number;
-            /** @description Highest plausible value; a value outside the range is rejected */
+            /** @description Highest plausible value; a value below min or above max is rejected */
             max: number;
             /** @description What the metric measures */
             description: string;
@@ -1087,20 +1087,20 @@ export interface components {
         Pipeline: {
             /** @description The queue between streamers and collectors */
             queue: {
-                /** @description Messages that are not acknowledged yet: ready and in flight */
+                /** @description Messages in the queue: ready and in flight */
                 depth: number;
                 /** @description Messages that wait for a collector */
                 ready: number;
-                /** @description Messages that a collector processes */
+                /** @description Messages that a collector has claimed */
                 in_flight: number;
                 /** @description Dead letters */
                 dead: number;
                 /** @description Depth at which streamers wait */
                 capacity: number;
-                /** @description Age of the oldest message that is not acknowledged; 0 if the queue is empty */
+                /** @description Age of the oldest message in the queue; 0 if the queue is empty */
                 lag_seconds: number;
             };
-            /** @description Number of inputs in quarantine by reason: wrong_column_count, malformed_quotes, record_too_large, invalid_utf8, nul_byte, missing_field, invalid_timestamp, timestamp_out_of_range, invalid_gpu_id, invalid_field, invalid_value, value_out_of_range, invalid_record */
+            /** @description Number of rejected inputs by reason: wrong_column_count, malformed_quotes, record_too_large, invalid_utf8, nul_byte, missing_field, invalid_timestamp, timestamp_out_of_range, invalid_gpu_id, invalid_field, invalid_value, value_out_of_range, invalid_record */
             rejected: {
                 [key: string]: number;
             };
@@ -1158,7 +1158,7 @@ export interface components {
              * @enum {string}
              */
             reason: "wrong_column_count" | "malformed_quotes" | "record_too_large" | "invalid_utf8" | "nul_byte" | "missing_field" | "invalid_timestamp" | "timestamp_out_of_range" | "invalid_gpu_id" | "invalid_field" | "invalid_value" | "value_out_of_range" | "invalid_record";
-            /** @description Column that was rejected; empty if the whole row was rejected */
+            /** @description Column of the rejected value; empty if the whole row was rejected */
             field: string;
             /** @description The rejected value, cut to 200 characters */
             value: string;
@@ -1329,7 +1329,7 @@ export interface components {
             pod?: string;
             /** @description Namespace of the pod */
             namespace?: string;
-            /** @description Only with resolution 1m or 1h. timestamp is then the beginning of the minute or hour; the value of a gauge is its average, and the value of a counter its highest value */
+            /** @description Only with resolution 1m or 1h. timestamp is then the beginning of the minute or hour; the value of a gauge is its average, and the value of a counter is its highest value */
             rollup?: {
                 /** @description Records in the minute or hour */
                 records: number;
@@ -2004,12 +2004,12 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description RFC 3339 with zone; returns the state at this instant, and later changes
+                 * @description RFC 3339 with zone; selects the state at this instant, and later changes
                  * @example 2025-07-18T20:42:34Z
                  */
                 start_time?: string;
                 /**
-                 * @description RFC 3339 with zone; returns changes at or before this instant
+                 * @description RFC 3339 with zone; selects changes at or before this instant
                  * @example 2025-07-18T20:42:34Z
                  */
                 end_time?: string;
@@ -3304,7 +3304,7 @@ export interface operations {
                 /** @description At most this many; 1 to 10000, default 100 */
                 limit?: number;
                 /**
-                 * @description next_cursor of the previous answer; returns the letters that follow
+                 * @description next_cursor of the previous answer; selects the dead letters that follow
                  * @example 01K0F3Z8Q4W5X6Y7Z8A9B0C1D2
                  */
                 cursor?: string;

@@ -3,7 +3,7 @@ import { catalogueFields } from "./catalogue-fields.ts";
 import { catalogueRoutes } from "./catalogue-routes.ts";
 import { metricSchema } from "./metric.ts";
 
-/** The metrics that a record may carry. */
+/** The catalogue of metrics. */
 export const catalogue: Resource = {
   schemas: [metricSchema],
   routes: () => [catalogueRoutes()],

@@ -6,7 +6,7 @@ import { wholeNumber } from "../../schemas/envelope.ts";
 /** A metric of the catalogue as the API shows it. */
 export const metricSchema = Type.Object(
   {
-    name: Type.String({ description: "Field of a record" }),
+    name: Type.String({ description: "Name of the metric's field in a record" }),
     dcgm_field: Type.String({ description: "DCGM's name" }),
     dcgm_field_id: Type.Optional(
       wholeNumber({ minimum: 0, description: "DCGM's id; absent for the exporter's own metrics" }),
@@ -14,13 +14,13 @@ export const metricSchema = Type.Object(
     unit: Type.String({ description: "Unit of the value" }),
     kind: Type.Union([Type.Literal("gauge"), Type.Literal("counter")], { description: "A counter only rises" }),
     min: Type.Number({ description: "Lowest plausible value" }),
-    max: Type.Number({ description: "Highest plausible value; a value outside the range is rejected" }),
+    max: Type.Number({ description: "Highest plausible value; a value below min or above max is rejected" }),
     description: Type.String({ description: "What the metric measures" }),
   },
   {
     $id: "Metric",
     additionalProperties: false,
-    description: "A metric that records may carry",
+    description: "A metric of the catalogue",
     examples: [
       {
         name: "temperature",

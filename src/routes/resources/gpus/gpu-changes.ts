@@ -3,7 +3,7 @@ import type { GpuChanges } from "../../../domain/query.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
 import { instant } from "../../schemas/envelope.ts";
 
-const from = instant("When this state began; it lasts until the next element");
+const from = instant("When this state began; the state lasts until the next element begins");
 
 /** How a GPU changed over time, as the API shows it. */
 export const gpuChangesSchema = Type.Object(
@@ -15,7 +15,7 @@ export const gpuChangesSchema = Type.Object(
           from,
           cluster_id: Type.String({ description: "Cluster of the host" }),
           hostname: Type.String({ description: "Host that the GPU was in" }),
-          gpu_id: Type.String({ description: "Index on its host" }),
+          gpu_id: Type.String({ description: "Index of the GPU on its host" }),
           device: Type.String({ description: "Device name on its host; empty if the input does not have it" }),
           model_name: Type.String({ description: "Model; empty if the input does not have it" }),
           driver_version: Type.String({ description: "Driver version; empty if the input does not have it" }),
@@ -35,7 +35,7 @@ export const gpuChangesSchema = Type.Object(
         },
         { additionalProperties: false },
       ),
-      { description: "Workloads that held the GPU, oldest first" },
+      { description: "Workloads that held the GPU, oldest first; without a workload, the three names are empty" },
     ),
   },
   {

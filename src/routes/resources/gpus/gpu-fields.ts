@@ -12,7 +12,7 @@ import { gpuPage, gpuPageQuery, gpusOfPage } from "./gpu-page.ts";
 const uuid = nameOf("UUID of the GPU", "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4");
 const gpuChangesQuery = { uuid, ...changesQuery };
 
-/** GPUs, from memory, and the changes of a GPU, from the store. */
+/** The queries for GPUs, answered from memory, and for a GPU's changes, answered from the store. */
 export function gpuFields({ types, field }: SchemaKit): FieldMap {
   return {
     gpus: field({
@@ -24,7 +24,8 @@ export function gpuFields({ types, field }: SchemaKit): FieldMap {
     }),
     gpuPage: field({
       type: new GraphQLNonNull(gpuPageType(types)),
-      description: "The GPUs that the field gpus returns, with their total number and the cursor of the next part",
+      description:
+        "The same GPUs as the field gpus, with the number of all selected GPUs and the cursor of the next part",
       takes: gpuPageQuery,
       size: gpusOfPage,
       resolve: (_, query, context) => gpuPage(query, context),
@@ -38,7 +39,7 @@ export function gpuFields({ types, field }: SchemaKit): FieldMap {
     gpuChanges: field({
       type: types.of(gpuChangesSchema),
       description:
-        "A GPU's places over time, and the workloads that held it; null if the GPU has no state in the range",
+        "A GPU's places and attributes over time, and the workloads that held it; null if the GPU has no state in the range",
       takes: gpuChangesQuery,
       resolve: (_, query, context) => changesOf(query, context),
     }),

@@ -11,10 +11,10 @@ import { single } from "../../schemas/envelope.ts";
 import { gpuChangesSchema, toApiGpuChanges } from "./gpu-changes.ts";
 import { telemetryRecordSchema } from "../../schemas/telemetry-record.ts";
 
-/** The parameters of a GPU's changes. */
+/** The parameters of requests for a GPU's changes. */
 export const changesQuery = timeBounds({
-  start: "RFC 3339 with zone; returns the state at this instant, and later changes",
-  end: "RFC 3339 with zone; returns changes at or before this instant",
+  start: "RFC 3339 with zone; selects the state at this instant, and later changes",
+  end: "RFC 3339 with zone; selects changes at or before this instant",
 });
 
 /** The telemetry of a GPU, and the changes of its attributes and workloads. */
@@ -27,7 +27,7 @@ export function gpuHistoryRoutes(history: HistoryAnswers, queries: FleetQueries)
       "/:uuid/telemetry",
       async ({ request, params: { uuid }, query }) => {
         const answer = await history.answer(request, { uuids: [uuid] }, query);
-        // a Response streams its rows: their number is not known yet
+        // a Response sends its rows later, so their number is not known yet
         if (answer instanceof Response || answer.count === 0) await checkExists(uuid);
         return answer;
       },
@@ -49,7 +49,7 @@ const telemetryDetail = operation({
   tag: "gpus",
   summary: "Telemetry of one GPU",
   description:
-    "The GPU's records in the range, oldest first. If there are more than limit, the newest ones; next_cursor continues with " +
+    "The GPU's records in the range. If there are more records than limit, the newest are returned, and next_cursor leads to " +
     "older ones.",
   page: telemetryRecordSchema,
   alsoAsRows: true,
@@ -62,7 +62,7 @@ const changesDetail = operation({
   summary: "Changes of a GPU over time",
   description:
     "The GPU's places and attributes, and the containers, pods and namespaces that held it. If start_time equals end_time, " +
-    "the state at that instant.",
+    "only the state at that instant is returned.",
   single: gpuChangesSchema,
   errors: [400, 404, 500, 503],
 });

@@ -28,7 +28,7 @@ interface Place {
   readonly host_id: string;
 }
 
-/** Hosts of a cluster and their GPUs. */
+/** The routes of one host of a cluster, its GPUs, and the telemetry of a GPU. */
 export function clusterHostRoutes(answers: FleetAnswers, history: HistoryAnswers) {
   const { fleet } = answers;
   return new Elysia({ name: "cluster-hosts", prefix: "/api/v1/clusters/:cluster_id/hosts/:host_id" })
@@ -70,7 +70,7 @@ function gpusOfHost(fleet: Fleet, { cluster_id, host_id }: Place): StoredGpu[] {
   return gpus;
 }
 
-/** The GPU at this index. If a GPU was replaced, the one that was seen last.
+/** The GPU at this index. If several GPUs have had the index, the one that was seen last.
  *  @throws ApiError 404 that names the cluster, the host or the GPU, whichever does not exist */
 function gpuAt(fleet: Fleet, place: Place & { gpu_id: string }): StoredGpu {
   const { cluster_id, host_id, gpu_id } = place;
@@ -111,7 +111,8 @@ const gpuDetail = operation({
   id: "getHostGpu",
   tag: "hierarchy",
   summary: "One GPU of a host",
-  description: "The GPU at this index on the host. If a GPU was replaced, the one that was seen last.",
+  description:
+    "The GPU at this index on the host. If several GPUs have had the index, the one that was seen last is returned.",
   single: gpuSchema,
   etag: true,
   errors: [400, 404, 500, 503],
@@ -122,7 +123,7 @@ const metricsDetail = operation({
   tag: "hierarchy",
   summary: "Telemetry of one GPU of a host",
   description:
-    "The GPU's records in the range, oldest first. If there are more than limit, the newest ones; next_cursor continues with " +
+    "The GPU's records in the range. If there are more records than limit, the newest are returned, and next_cursor leads to " +
     "older ones.",
   page: telemetryRecordSchema,
   alsoAsRows: true,

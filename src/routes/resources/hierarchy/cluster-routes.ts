@@ -14,7 +14,7 @@ import { clusterStatsSchema } from "./cluster-stats-schema.ts";
 
 const clusterParams = { cluster_id: nameOf("The cluster", "local-cluster") };
 
-/** Clusters and their hosts. */
+/** The routes of clusters, their statistics and their hosts. */
 export function clusterRoutes(answers: FleetAnswers, queries: TelemetryQueries) {
   const { fleet } = answers;
   return new Elysia({ name: "clusters", prefix: "/api/v1/clusters" })
@@ -75,7 +75,8 @@ const statsDetail = operation({
   id: "getClusterStats",
   tag: "hierarchy",
   summary: "Statistics of a cluster",
-  description: "Counts, and averages over the newest values of the cluster's GPUs.",
+  description:
+    "The numbers of hosts, GPUs and records, and the average, maximum and sum of the newest values of the cluster's GPUs.",
   single: clusterStatsSchema,
   errors: [400, 404, 500, 503],
 });

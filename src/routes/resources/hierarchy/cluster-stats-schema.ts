@@ -35,7 +35,7 @@ export const clusterStatsSchema = Type.Object(
     gpu_count: wholeNumber({ minimum: 0, description: "GPUs that have reported" }),
     active_gpu_count: wholeNumber({ minimum: 0, description: "GPUs whose status is active" }),
     silent_gpu_count: wholeNumber({ minimum: 0, description: "GPUs whose status is silent" }),
-    record_count: wholeNumber({ minimum: 0, description: "Stored records" }),
+    record_count: wholeNumber({ minimum: 0, description: "Records of the cluster in the store" }),
     record_count_is_estimate: Type.Optional(
       Type.Literal(true, {
         description: "True if record_count is an estimate, because there are more than a million records",
@@ -77,7 +77,7 @@ export function sufficeForStats(newestRecords: readonly StoredRecord[]): boolean
   return newestRecords.every(({ metrics }) => requiredMetrics.every((name) => name in metrics));
 }
 
-/** The statistics of each metric that has a value.
+/** The statistics of each metric; a metric without a value is absent.
  *  @param records in time order; each GPU's last value of each metric counts */
 export function metricSpreadsOf(records: readonly StoredRecord[]): MetricSpreads {
   const valuesByGpu = new Map<string, Record<string, number>>();

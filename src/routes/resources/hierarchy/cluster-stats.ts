@@ -16,7 +16,8 @@ interface StatsSources {
 
 /** Statistics of a cluster; undefined if it has no GPU.
  *  @param gpus all GPUs of the cluster
- *  @throws StoreUnavailable, because only the store can count the cluster's records */
+ *  @throws StoreUnavailable if the store, which counts the records, does not answer
+ *  @throws QueryTooCostly if the store's queries take too long */
 export async function clusterStats(
   sources: StatsSources,
   gpus: readonly StoredGpu[],
@@ -42,9 +43,9 @@ export async function clusterStats(
   };
 }
 
-/** Records with the newest values of each active GPU. The newest record of each GPU is enough if it has all metrics of the
- *  statistics. An exporter may stamp its metrics at different seconds, which spreads them over several records: the recent
- *  records are then read from the store. */
+/** Records with the newest values of each active GPU, from memory if each GPU's newest record has all metrics of the
+ *  statistics. An exporter that stamps its metrics at different seconds spreads them over several records. In that case, the
+ *  recent records are read from the store. */
 async function newestValues(
   { fleet, queries }: StatsSources,
   clusterId: string,

@@ -6,7 +6,7 @@ import { clusterSchema, hostSchema } from "../../schemas/hierarchy.ts";
 const clusterId = nameOf("The cluster", "local-cluster");
 const hostname = nameOf("The host", "mtv5-dgx1-hgpu-032");
 
-/** Hosts and clusters, from memory. */
+/** The queries for hosts and clusters, answered from memory. */
 export function hierarchyFields(kit: SchemaKit): FieldMap {
   return { ...hostFields(kit), ...clusterFields(kit) };
 }

@@ -9,7 +9,7 @@ import { hostSchema } from "../../schemas/hierarchy.ts";
 
 const hostParams = { hostname: nameOf("The host", "mtv5-dgx1-hgpu-032") };
 
-/** Hosts of all clusters; the paths do not name the cluster. */
+/** The routes of hosts of all clusters. Their paths do not name a cluster. */
 export function hostRoutes(answers: FleetAnswers) {
   const { fleet } = answers;
   return new Elysia({ name: "hosts", prefix: "/api/v1/hosts" })
@@ -33,7 +33,7 @@ const listDetail = operation({
   id: "listHosts",
   tag: "hierarchy",
   summary: "All hosts",
-  description: "The hosts of all clusters. A host is listed once one of its GPUs has reported telemetry.",
+  description: "Every host with a GPU that has reported telemetry, in all clusters, ordered by hostname.",
   part: hostSchema,
   alsoAsRows: true,
   etag: true,

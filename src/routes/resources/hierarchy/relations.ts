@@ -10,7 +10,7 @@ import { clusterStatsSchema } from "./cluster-stats-schema.ts";
 /** The statistics of a cluster count as this many elements, because the store computes them. */
 const statsSize = 1000;
 
-/** Fields that lead through the hierarchy, by the type that has them. */
+/** Fields that lead from one type of the hierarchy to another, by the name of the type that has the fields. */
 export function hierarchyRelations(kit: SchemaKit): Readonly<Record<string, FieldMap>> {
   return { Cluster: ofCluster(kit), Host: ofHost(kit), Gpu: ofGpu(kit) };
 }

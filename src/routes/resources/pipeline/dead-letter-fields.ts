@@ -35,14 +35,14 @@ export function deadLetterMutations({ types, field }: SchemaKit): FieldMap {
     redriveDeadLetters: field({
       type: types.listOf(deadLetterSchema),
       description:
-        "Puts the messages of the oldest dead letters back into the queue, at most limit of them; returns the dead letters as they were",
+        "Puts the messages of the oldest dead letters back into the queue, at most limit messages; returns the dead letters as they were",
       takes: { limit: deadLettersQuery.limit },
       size: limitOf,
       resolve: (_, { limit }, { allParts }) => allParts.deadLetters.redriveOldest(limit),
     }),
     deleteDeadLetter: field({
       type: new GraphQLNonNull(types.of(deadLetterSchema)),
-      description: "Deletes a message and its records permanently; returns the dead letter as it was",
+      description: "Deletes a message permanently, with the records that it carries; returns the dead letter as it was",
       takes: letterParams,
       resolve: (_, { id }, { allParts }) => allParts.deadLetters.delete(id),
     }),

@@ -10,13 +10,13 @@ import { deadLetterSchema } from "../../schemas/dead-letter.ts";
 
 type PipelineParts = Pick<ResourceParts, "queue" | "deadLetters" | "services" | "queries">;
 
-/** The parameters of the list of dead letters. */
+/** The parameters of requests for the list of dead letters. */
 export const deadLettersQuery = {
   limit: limit(),
   cursor: optional(
     text({
       maxLength: 64,
-      description: ({ name }) => `${name("next_cursor")} of the previous answer; returns the letters that follow`,
+      description: ({ name }) => `${name("next_cursor")} of the previous answer; selects the dead letters that follow`,
       example: "01K0F3Z8Q4W5X6Y7Z8A9B0C1D2",
     }),
   ),
@@ -25,7 +25,7 @@ export const deadLettersQuery = {
 /** The path parameter of one dead letter. */
 export const letterParams = { id: nameOf("The message's id", "01K0F3Z8Q4W5X6Y7Z8A9B0C1D2") };
 
-/** The state of the pipeline, and its dead letters. */
+/** The routes of the pipeline's state and of its dead letters. */
 export function pipelineRoutes({ queue, deadLetters, services, queries }: PipelineParts) {
   return new Elysia({ name: "pipeline", prefix: "/api/v1/pipeline" })
     .get(
@@ -101,7 +101,7 @@ const deleteDetail = operation({
   tag: "pipeline",
   summary: "Delete a message permanently",
   description:
-    "Those of the message's records that are not stored are lost, unless their source is read again. Returns the dead letter as it was.",
+    "The message's records are lost, unless they are already stored or their source is read again. Returns the dead letter as it was.",
   single: deadLetterSchema,
   errors: [400, 404, 413, 415, 500, 503],
 });

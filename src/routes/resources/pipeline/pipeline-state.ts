@@ -7,14 +7,14 @@ import { wholeNumber } from "../../schemas/envelope.ts";
 
 const queueSchema = Type.Object(
   {
-    depth: wholeNumber({ minimum: 0, description: "Messages that are not acknowledged yet: ready and in flight" }),
+    depth: wholeNumber({ minimum: 0, description: "Messages in the queue: ready and in flight" }),
     ready: wholeNumber({ minimum: 0, description: "Messages that wait for a collector" }),
-    in_flight: wholeNumber({ minimum: 0, description: "Messages that a collector processes" }),
+    in_flight: wholeNumber({ minimum: 0, description: "Messages that a collector has claimed" }),
     dead: wholeNumber({ minimum: 0, description: "Dead letters" }),
     capacity: wholeNumber({ minimum: 1, description: "Depth at which streamers wait" }),
     lag_seconds: Type.Number({
       minimum: 0,
-      description: "Age of the oldest message that is not acknowledged; 0 if the queue is empty",
+      description: "Age of the oldest message in the queue; 0 if the queue is empty",
     }),
   },
   { additionalProperties: false, description: "The queue between streamers and collectors" },
@@ -37,7 +37,7 @@ export const pipelineSchema = Type.Object(
   {
     queue: queueSchema,
     rejected: Type.Record(Type.String(), wholeNumber({ minimum: 1 }), {
-      description: `Number of inputs in quarantine by reason: ${rejectReasons.join(", ")}`,
+      description: `Number of rejected inputs by reason: ${rejectReasons.join(", ")}`,
     }),
     services: Type.Array(serviceSchema, { description: "Services of this process" }),
   },

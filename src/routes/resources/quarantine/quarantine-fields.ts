@@ -3,7 +3,7 @@ import { defined } from "../../../kit/defined.ts";
 import { quarantineQuery } from "./quarantine-routes.ts";
 import { rejectionSchema, toApiRejection } from "./rejection.ts";
 
-/** Rejected inputs. */
+/** The query for rejected inputs. */
 export function quarantineFields({ types, field }: SchemaKit): FieldMap {
   return {
     quarantine: field({

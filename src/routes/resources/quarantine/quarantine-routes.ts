@@ -8,7 +8,7 @@ import { optional, text } from "../../http/parameters/parameter.ts";
 import { list } from "../../schemas/envelope.ts";
 import { rejectionSchema, toApiRejection } from "./rejection.ts";
 
-/** The parameters of the quarantine. */
+/** The parameters of requests for rejected inputs. */
 export const quarantineQuery = {
   source_id: optional(
     text({ maxLength: 4096, description: "Only rejected inputs of this source", example: "csv:fleet.csv" }),
@@ -16,7 +16,7 @@ export const quarantineQuery = {
   limit: limit({ meaning: "At most this many inputs, the newest ones" }),
 };
 
-/** Rejected inputs. */
+/** The route that lists rejected inputs. */
 export function quarantineRoutes(queries: QuarantineQueries) {
   return new Elysia({ name: "quarantine", prefix: "/api/v1/quarantine" }).get(
     "",

@@ -14,7 +14,7 @@ export const rejectionSchema = Type.Object(
       rejectReasons.map((reason) => Type.Literal(reason)),
       { description: "Why the input was rejected" },
     ),
-    field: Type.String({ description: "Column that was rejected; empty if the whole row was rejected" }),
+    field: Type.String({ description: "Column of the rejected value; empty if the whole row was rejected" }),
     value: Type.String({ description: "The rejected value, cut to 200 characters" }),
     message: Type.String({ description: "What is wrong, and what would be right" }),
     raw: Type.String({ description: "The row as it was read, cut to 2,000 characters" }),

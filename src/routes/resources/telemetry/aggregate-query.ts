@@ -7,10 +7,10 @@ import { selectorOf } from "../../schemas/gpu-selector.ts";
 
 const metricsDefault = ["gpu_utilization", "memory_utilization", "temperature", "power_draw"];
 const windowDefaultMs = 3_600_000;
-/** The greatest limit that a request may give: enough for the minutes of an hour for 1,600 hosts. */
+/** The highest limit that a REST request may set: enough for every minute of an hour for 1,600 hosts. */
 const maxRows = 100_000;
 
-/** How many rows an answer may have. */
+/** The parameter for the maximum number of rows. */
 export function aggregateLimit(bounds: { readonly maximum: number; readonly byDefault: number }): Parameter<number> {
   return limit({ meaning: "Maximum number of rows; if there are more, the request fails", ...bounds });
 }
@@ -37,12 +37,12 @@ export const aggregateQuery = {
   limit: aggregateLimit({ maximum: maxRows, byDefault: limitMax }),
 };
 
-/** Makes a filter from a request's values.
+/** Makes a filter from the values of a request's parameters.
  *  @throws InvalidParameter if the range ends before it starts */
 export function aggregateFilterOf(values: ValuesOf<typeof aggregateQuery>, nowMs: number): AggregateFilter {
   const given = timeRangeOf(values);
   const toMs = given.toMs === Infinity ? nowMs + 1 : given.toMs;
-  // the API's range includes its end
+  // the API's range includes its end, so the end is the millisecond before toMs
   const fromMs = given.fromMs === -Infinity ? toMs - 1 - windowDefaultMs : given.fromMs;
   const range = { fromMs, toMs };
   return {

@@ -6,7 +6,7 @@ import { accepts } from "../../http/parameters/accepts.ts";
 import { aggregateFilterOf, aggregateQuery } from "./aggregate-query.ts";
 import { aggregateSchema, toApiAggregate } from "./aggregate.ts";
 
-/** Telemetry aggregated by time and group. */
+/** The route of telemetry aggregated by time and group. */
 export function aggregateRoutes(queries: AggregateQueries, clock: Clock) {
   return new Elysia({ name: "aggregates", prefix: "/api/v1/telemetry" }).get(
     "/aggregates",
@@ -25,7 +25,7 @@ const detail = operation({
   summary: "Aggregated telemetry",
   description:
     "The average, lowest and highest value and the number of values of each metric, by minute or hour and by GPU, host, cluster, " +
-    "model or namespace. Covers whole minutes or hours that begin in the range. More rows than limit are an error.",
+    "model or namespace. Covers whole minutes or hours that begin in the range. If there are more rows than limit, the request fails.",
   rows: aggregateSchema,
   errors: [400, 500, 503],
 });

@@ -3,7 +3,7 @@ import type { AggregateRow } from "../../../domain/query.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
 import { instant, wholeNumber } from "../../schemas/envelope.ts";
 
-/** A summary of a metric's values in one minute or hour. */
+/** A summary of a metric's values in one group and one minute or hour. */
 const spreadSchema = Type.Object(
   {
     avg: Type.Number({ description: "Average" }),
@@ -20,8 +20,7 @@ export const aggregateSchema = Type.Object(
     timestamp: instant("Beginning of the minute or hour, UTC"),
     group: Type.Record(Type.String(), Type.String(), {
       description:
-        "The values that the group's GPUs share: only cluster_id; both cluster_id and hostname; only uuid; only model_name; " +
-        "or only namespace",
+        "The fields that identify the group: cluster_id with hostname, or only cluster_id, uuid, model_name or namespace",
     }),
     metrics: Type.Record(Type.String(), spreadSchema, {
       description: "Each metric by its name in the catalogue; a metric without a value is absent",

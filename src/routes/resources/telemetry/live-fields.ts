@@ -19,7 +19,7 @@ const uuidsArgument: GraphQLFieldConfigArgumentMap = {
   },
 };
 
-/** Subscriptions to records. */
+/** The subscription to records. */
 export function liveFields({ types, enums }: SchemaKit): FieldMap {
   return {
     telemetry: {
@@ -37,7 +37,8 @@ export function liveFields({ types, enums }: SchemaKit): FieldMap {
   };
 }
 
-/** @throws GraphQLError if both gpuUuid and gpuUuids are given, or if gpuUuids has too many elements */
+/** @throws GraphQLError if both gpuUuid and gpuUuids are given, or if gpuUuids has too many elements
+ *  @throws InvalidParameter if another argument is not usable */
 function selectorIn(args: Readonly<Record<string, unknown>>): GpuSelector {
   const selector = selectorOf(parametersOf(filters, args));
   const uuids = (args["gpuUuids"] as readonly string[] | null | undefined) ?? undefined;

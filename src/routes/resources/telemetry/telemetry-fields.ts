@@ -11,23 +11,23 @@ import { gpuPage, gpuPageQuery, gpusOfPage } from "../gpus/gpu-page.ts";
 import { aggregateSchema, toApiAggregate } from "./aggregate.ts";
 import { aggregateFilterOf, aggregateLimit, aggregateQuery } from "./aggregate-query.ts";
 
-// the selected fields determine the metrics
+// without metrics, because the selected fields determine them
 const telemetryQuery = without(fleetHistoryQuery, "metrics");
 const aggregatesQuery = { ...aggregateQuery, limit: aggregateLimit({ maximum: limitMax, byDefault: 1000 }) };
 
-/** The fields for telemetry: the newest record of each GPU, the history, and aggregates. */
+/** The queries for telemetry: the newest record of each GPU, the history, and aggregates. */
 export function telemetryFields({ types, enums, field }: SchemaKit): FieldMap {
   return {
     latestTelemetry: field({
       type: types.listOf(telemetryRecordSchema),
-      description: "The newest record of each GPU, ordered by hostname and index",
+      description: "The newest record of each selected GPU, ordered by hostname and index",
       takes: gpuPageQuery,
       size: gpusOfPage,
       resolve: (_, query, context) => gpuPage(query, context).gpus.flatMap((gpu) => newestOf(gpu, context)),
     }),
     telemetry: field({
       type: new GraphQLNonNull(pageType({ types, enums })),
-      description: "Records of the selected GPUs; if they exceed limit, the newest ones",
+      description: "Records of the selected GPUs; if there are more than limit, only the newest",
       takes: telemetryQuery,
       size: limitOf,
       resolve: (_, query, context) => telemetryPage(query, context),
@@ -48,7 +48,7 @@ export function telemetryFields({ types, enums, field }: SchemaKit): FieldMap {
   };
 }
 
-/** The newest record of a GPU, in the API's shape; empty if the fleet has no record of it. */
+/** A list with only the newest record of a GPU, in the API's shape; empty if the fleet has no record of the GPU. */
 export function newestOf(gpu: ApiGpu, { fleet }: OperationContext): ReturnType<typeof toApiRecord>[] {
   const record = fleet.record(gpu.uuid);
   return record === undefined ? [] : [toApiRecord(record)];

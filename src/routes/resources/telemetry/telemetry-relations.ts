@@ -23,7 +23,7 @@ export function telemetryRelations({ types, field }: SchemaKit): Readonly<Record
       telemetry: field({
         type: types.listOf(telemetryRecordSchema),
         description:
-          "The GPU's records in the range; if they exceed limit, the newest ones. Query.telemetry returns the older ones",
+          "The GPU's records in the range; if there are more than limit, only the newest. Query.telemetry returns older ones",
         takes: telemetryOfGpu,
         size: limitOf,
         resolve: async ({ uuid }: ApiGpu, query, { telemetry, allParts }) => {

@@ -6,7 +6,7 @@ import { fleetHistoryQuery, latestQuery } from "../../answers/history-request.ts
 import { accepts } from "../../http/parameters/accepts.ts";
 import { telemetryRecordSchema } from "../../schemas/telemetry-record.ts";
 
-/** Records of all GPUs. */
+/** The routes of records of all GPUs. */
 export function telemetryRoutes(answers: FleetAnswers, history: HistoryAnswers) {
   return new Elysia({ name: "telemetry", prefix: "/api/v1/telemetry" })
     .get("", ({ request, query }) => history.answer(request, {}, query), {
@@ -24,7 +24,7 @@ const allDetail = operation({
   tag: "telemetry",
   summary: "Telemetry of all GPUs",
   description:
-    "Records in the range, oldest first. If there are more than limit, the newest ones; next_cursor continues with " +
+    "Records in the range. If there are more records than limit, the newest are returned, and next_cursor leads to " +
     "older ones.",
   page: telemetryRecordSchema,
   alsoAsRows: true,
@@ -36,8 +36,8 @@ const latestDetail = operation({
   tag: "telemetry",
   summary: "Newest record of every GPU",
   description:
-    "Each GPU's newest record, if that record is in the range. The records are ordered oldest first. If there are more than " +
-    "limit, only the newest ones are returned: set limit to the number of GPUs to get all.",
+    "Each GPU's newest record, if that record is in the range. If there are more records than limit, only the newest are " +
+    "returned. To get all of them, set limit to the number of GPUs.",
   list: telemetryRecordSchema,
   alsoAsRows: true,
   etag: true,
