@@ -39,8 +39,8 @@ test("an import on a full disk reports the error, waits, and stores every record
   await until(async () => diskIsFull.test(await (await fetch(health)).text()), { timeoutMs: 60_000 });
   disk.free();
   const [report] = await pipeline.waitFor(/records stored.*samples\/s/s);
-  // The last number of the line is the total in the store. If another number precedes it, that number
-  // counts this run only, and lacks a commit that the full disk left unconfirmed.
+  // The last number of the line is the total in the store. If another number precedes it, that number counts this run only, and
+  // lacks a commit that the full disk left unconfirmed.
   expect(report).toMatch(new RegExp(`records stored .* ${records.toLocaleString("en-US")}\n`));
   await stopPipeline(pipeline);
   expect(pipeline.subprocess.exitCode).toBe(0);

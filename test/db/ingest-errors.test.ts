@@ -8,8 +8,8 @@ import { type Collecting, recordsPerMessage, startCollecting } from "../support/
 import { createDatabase, withClient } from "../support/postgres-database.ts";
 import { openTcpProxy } from "../support/tcp-proxy.ts";
 
-// While the database has one of these errors, the message stays in the queue, no part of it is stored, and the collector's
-// error, which /health shows, names the cause and the remedy. After the error has ended, the message is stored once.
+// While the database has an error, a message stays in the queue, no part of it is stored, and the collector reports the cause
+// and the remedy. After the error has ended, the message is stored once.
 
 setDefaultTimeout(60_000);
 
@@ -288,7 +288,7 @@ describe("a message waits for space on the disk", () => {
         const next = "select pg_logical_emit_message(true, 'test', 'next'), pg_switch_wal()";
         await admin.query(next).catch(() => undefined);
       },
-      // only the process that needed the segment reports the reason, and it may be one of the server's own processes
+      // only the process that needed the segment reports the reason, and the collector's session need not be that process
       /ECONNREFUSED.*a full disk stops it/,
     );
     expect(await server.start().catch((error: Error) => error.message)).toContain("No space left on device");

@@ -151,7 +151,7 @@ describe("connections", () => {
     expect(await client.query("select n from halves")).toEqual([]);
   });
 
-  test("calls to a frozen server fail: on a new connection after about 5 s, on an open connection or in line after 40 s", async () => {
+  test("calls to a frozen server fail: after about 5 s on a new connection, after 40 s on an open connection or while waiting for a connection", async () => {
     const clock = new ManualClock();
     const client = open({ clock, maxConnections: 2 });
     await Promise.all([client.query("select pg_sleep(0.01)"), client.query("select pg_sleep(0.01)")]);
@@ -159,10 +159,10 @@ describe("connections", () => {
     try {
       const inTransaction = errorOf(client.transaction((executor) => executor.query("select 1")));
       const alone = errorOf(client.query("select 1"));
-      const inLine = errorOf(client.query("select 1"));
+      const waiting = errorOf(client.query("select 1"));
       await until(() => clock.sleeperCount === 3);
       await clock.advance(40_000);
-      for (const error of await Promise.all([inTransaction, alone, inLine])) {
+      for (const error of await Promise.all([inTransaction, alone, waiting])) {
         expect(error).toMatchObject({ ...unavailable, message: containing("within 40 s") });
       }
       const connected = stopwatch();
@@ -228,14 +228,14 @@ describe("closing", () => {
     expect(await errorOf(client.transaction(() => Promise.resolve()))).toMatchObject(unavailable);
   });
 
-  test("gives running calls a limited time, and refuses calls in line", async () => {
+  test("gives running calls a limited time, and refuses waiting calls", async () => {
     const clock = new ManualClock();
     const client = open({ maxConnections: 1, clock });
     const underWay = errorOf(client.query("select pg_sleep(100)"));
-    const inLine = errorOf(client.query("select 1"));
+    const waiting = errorOf(client.query("select 1"));
     await until(() => clock.sleeperCount === 2);
     const closed = client.close();
-    expect(await inLine).toMatchObject({ ...unavailable, message: containing("is closed") });
+    expect(await waiting).toMatchObject({ ...unavailable, message: containing("is closed") });
     await until(() => clock.sleeperCount === 2);
     await clock.advance(5000);
     await closed;

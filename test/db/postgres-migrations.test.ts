@@ -71,7 +71,7 @@ test("if the program may not migrate, an older schema is an error that names MIG
   await (await open()).close();
 });
 
-test("a migration that fails leaves nothing behind, and its error has the reason", async () => {
+test("a migration that fails leaves no drizzle schema behind, and its error has the reason", async () => {
   const url = await createDatabase(server, "half");
   await withClient(url, (client) => client.query("create table telemetry (mine int)"));
   await expect(openPostgresStore({ url, migrate: true })).rejects.toMatchObject({

@@ -57,7 +57,7 @@ test(`an import that is killed with SIGKILL and restarted ${kills} times stores 
   const disturbed = join(dir, "disturbed");
   for (let kill = 0; kill < kills; kill += 1) {
     const pipeline = startPipeline({ ...env, DATA_DIR: disturbed });
-    // the first three kills come during the start, perhaps while the directory is created; the others during the import or shortly after it
+    // three kills during the start, perhaps while the directory is created; the other kills during or shortly after the import
     if (kill < 3) await Bun.sleep(random() * startMs);
     else {
       await pipeline.waitFor(/source /);
@@ -77,7 +77,7 @@ test(`an import that is killed with SIGKILL and restarted ${kills} times stores 
 
 const spoiledRows = 50;
 
-/** Spoils the timestamps of rows all over the file, so that quarantine is compared, too. */
+/** Spoils the timestamps of rows throughout the file, so that quarantine is compared, too. */
 async function spoilSomeRows(csv: string): Promise<void> {
   const lines = (await Bun.file(csv).text()).split("\n");
   const step = Math.floor((lines.length - 2) / spoiledRows);

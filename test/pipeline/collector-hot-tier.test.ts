@@ -16,8 +16,8 @@ import { Follower } from "../contract/hot-tier.ts";
 import { makeBatch } from "../../dev/make-batch.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 
-// A collector writes to the store, then to the hot tier, and then acknowledges: tested with a real store, a real queue and a real
-// etcd that can run out of space.
+// A collector writes to the store, then to the hot tier, and then acknowledges the message. The tests use a real store, a real
+// queue and a real etcd that can run out of space.
 
 const log = pino({ level: "silent" });
 const clock: Clock = systemClock;
@@ -133,7 +133,7 @@ describe("a collector", () => {
     await stop();
   }, 60_000);
 
-  test("acknowledges a stored message whose record etcd permanently refuses, after the hot tier has reported the refusal", async () => {
+  test("acknowledges a stored message whose record etcd permanently refuses, and the hot tier reports the refusal", async () => {
     const tier = openTier();
     const follower = new Follower(tier);
     const { queue, publish, stop } = await collect(tier);

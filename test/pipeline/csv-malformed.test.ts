@@ -112,7 +112,7 @@ test.skipIf(bareQuotes === undefined)(
 interface Dialect {
   readonly rows?: number;
   readonly samples?: number;
-  /** The error of a file without the required columns. */
+  /** A part of the error for a file without the required columns. */
   readonly refusal?: string;
 }
 

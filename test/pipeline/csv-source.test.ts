@@ -243,7 +243,7 @@ test("a batch ends after batchRows rows, and at the end of its range", async () 
   }
 });
 
-test("a batch also ends at 8 MiB, so that blank lines and long rows do not make it endless", async () => {
+test("a batch also ends at about 8 MiB, so that blank lines and long rows do not make it endless", async () => {
   const row = exporterRow({ labels: `note="${"z".repeat(1 << 19)}"` });
   const path = folder.write(
     [exporterHeader, ...Array.from({ length: 20 }, () => row), "\n".repeat(9 << 20)].join("\n"),

@@ -9,7 +9,7 @@ import type { Worker } from "./workers.ts";
  *  reaches the collectors, and none of them notices the full disk. */
 const reportTimeoutMs = 30_000;
 /** The wait also ends after this time without any answer: a killed collector cannot start again while the database is down, and
- *  all of them may have been killed. */
+ *  all collectors may have been killed. */
 const silenceMs = 5000;
 
 /** The reason in a collector's /health when a disk is full, by disk. A server without space for its log stops, and reports the
@@ -26,7 +26,7 @@ export async function fillDisk(name: PostgresDisk, fault: Fault, victims: Victim
   const { servers, collectors, record, violated } = victims;
   const disk = servers.database.disks?.[name];
   if (disk === undefined) throw new Error("the database has no disks of its own");
-  // waits until a collector is up: one that starts without a database ends again, and could not report the full disk
+  // waits until a collector is up: a collector that starts without a database ends again, and cannot report the full disk
   await untilHealth(collectors, () => true);
   record(`fill the database's ${name} disk for ${fault.lastsMs} ms`);
   const startedAtMs = Date.now();
@@ -91,8 +91,8 @@ async function bringDown({ servers, record }: Victims): Promise<void> {
   );
 }
 
-/** Starts the database. The server is started once more if the first start fails, for example because
- *  the server was still stopping. */
+/** Starts the database. The server is started once more if the first start fails, for example because the server was
+ *  still stopping. */
 async function startAgain({ servers, record }: Victims): Promise<void> {
   await servers.database.start().catch((error: unknown) => {
     record(`the server is started once more: ${(error as Error).message.split("\n")[0]}`);

@@ -10,6 +10,7 @@ import { Worker } from "./workers.ts";
 export interface Servers {
   readonly etcd: EtcdCluster;
   readonly database: PostgresServer;
+  /** Undefined if this machine cannot create one. */
   readonly network: TestNetwork | undefined;
   /** The hosts of the etcd members, in the order of the members; empty without a network. */
   readonly etcdHosts: readonly TestHost[];

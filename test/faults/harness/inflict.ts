@@ -5,7 +5,7 @@ import type { Fault } from "./scenario.ts";
 import type { Victims } from "./victims.ts";
 import type { Worker } from "./workers.ts";
 
-/** The signals that stop the database: for a crash, a fast shutdown by an operator, and an immediate shutdown. */
+/** The signals that stop the database. SIGKILL acts as a crash, SIGINT is a fast shutdown, and SIGQUIT an immediate one. */
 export const databaseSignals = ["SIGKILL", "SIGINT", "SIGQUIT"] as const;
 
 /** Inflicts a fault, waits for its duration, and heals it. The worker restarts a process that was killed or terminated. */
@@ -61,7 +61,7 @@ export async function inflict(fault: Fault, victims: Victims): Promise<void> {
   }
 }
 
-/** The index of the member that leads now; 0 if none reports that it does. */
+/** The index of the member that leads now; 0 if no member reports that it leads. */
 async function leaderOf({ etcd }: Servers): Promise<number> {
   for (const [index, { clientUrl }] of etcd.members.entries()) {
     const client = new EtcdClient({ endpoints: [clientUrl] });

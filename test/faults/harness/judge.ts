@@ -11,12 +11,12 @@ const stallMs = 45_000;
 
 /** Clean ends of a process: exit status 0, 130 after a second SIGTERM, the signal SIGTERM if it came before any code ran,
  *  and 1 if the process found no database at its start. */
-const isCleanEnd = / (?:(?:0|130|SIGTERM)(?:, not up)?|1, not up)$/;
+const cleanEnd = / (?:(?:0|130|SIGTERM)(?:, not up)?|1, not up)$/;
 
 /** Judges how processes ended.
  *  @param ends  the name of each process and the result of `Worker.stop` */
 export function checkEnds(ends: readonly string[]): string[] {
-  return ends.filter((end) => !isCleanEnd.test(end)).map((end) => `stop: ${end}`);
+  return ends.filter((end) => !cleanEnd.test(end)).map((end) => `stop: ${end}`);
 }
 
 /** I5: everything is published, and the queue drains to zero. Waits until it has drained, or nothing has changed for `stallMs`.

@@ -17,7 +17,8 @@ export interface ObserverOptions {
   readonly checkpoints: CheckpointKeys;
 }
 
-/** The time that the watch has to catch up when the run ends: the etcd member that it reads may just have been reconnected. */
+/** The time that the watch has to catch up when the run ends: the etcd member that the watch reads may just have been
+ *  reconnected. */
 const catchUpMs = 20_000;
 const sampleEveryMs = 500;
 

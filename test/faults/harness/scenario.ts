@@ -42,8 +42,8 @@ const exclusive: readonly (readonly FaultKind[])[] = [
   ["database", "tables-disk", "cluster-disk"],
 ];
 
-/** Draws the faults of a run: at most about one per second, of which several may be active at a time. Equal options give equal
- *  faults. */
+/** Draws the faults of a run: about one per second, or fewer if their targets are busy. Several faults may be active at a time.
+ *  Equal options give equal faults. */
 export function drawScenario({ seed, durationMs, leaseSeconds, kinds, targets, first }: ScenarioOptions): Fault[] {
   const random = randomFrom(seed);
   const faults: Fault[] = [];

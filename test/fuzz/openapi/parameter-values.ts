@@ -2,8 +2,8 @@ import fc from "fast-check";
 import type { SchemaCheck } from "./schema-check.ts";
 import type { Parameter } from "./served-document.ts";
 
-/** The document's expectation of a request. "either": not known, for example because a valid
- *  value may name something that does not exist. */
+/** The document's expectation of a request. "either": not known, for example because a valid value may name
+ *  something that does not exist. */
 export type Expected = "accepted" | "refused" | "either";
 
 /** A value for a URL, before it is encoded. */
