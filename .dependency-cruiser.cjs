@@ -1,6 +1,6 @@
-/** Imports point one way; types count too. docs/architecture.md draws the rooms. */
+/** The rules for imports between the rooms that docs/architecture.md describes. Imports of types count too. */
 
-/** Files in `path` import nothing of ours but what `allowed` names. */
+/** Of the repository's own files, those in `path` may import only those that match `allowed`. */
 const layer = (name, path, allowed) => ({
   name: `${name}-imports-one-way`,
   comment: `${name} may import only ${allowed.join(", ")}`,
@@ -9,10 +9,10 @@ const layer = (name, path, allowed) => ({
   to: { path: "^(src|scripts|dev|test|bench|clients)/", pathNot: allowed },
 });
 
-/** The files at the top of a pipeline room are its interfaces and what belongs to them; drivers are in folders below. */
+/** The interfaces of a pipeline room are the files directly in its folder; its drivers are in subfolders. */
 const interfacesOf = (rooms) => `^src/pipeline/(${rooms})/[^/]+\\.ts$`;
 
-/** What the API is to serve of rooms that are not built yet: their interfaces. */
+/** The interfaces of rooms that are not built yet: the API may import them. */
 const futureRooms = "^src/(access|scaling|faults|usage)/[^/]+\\.ts$";
 
 const pipelineRoom = (room, ...allowed) =>
@@ -58,7 +58,7 @@ module.exports = {
     pipelineRoom("collect", interfacesOf("queue|store|hot|observe")),
     pipelineRoom("upkeep", interfacesOf("store")),
     layer("terminal", "^src/terminal/", ["^src/(kit|domain|terminal)/", interfacesOf("source|queue|store|observe")]),
-    // Rooms that are not built yet: docs/architecture.md says what each is to hold.
+    // Rooms that are not built yet: docs/architecture.md says what each will contain.
     layer("access", "^src/access/", ["^src/(kit|domain|db|etcd|access)/"]),
     layer("scaling", "^src/scaling/", ["^src/(kit|domain|etcd|scaling)/", interfacesOf("queue|observe")]),
     layer("faults", "^src/faults/", ["^src/(kit|domain|db|etcd|faults)/", interfacesOf("store|hot")]),
@@ -79,7 +79,7 @@ module.exports = {
     ),
     {
       name: "nouns-are-listed",
-      comment: "what is assembled from the API's nouns reads resources.ts",
+      comment: "outside src/routes/resources/, only tests may import a noun's files; other code imports resources.ts",
       severity: "error",
       from: { pathNot: "^(src/routes/resources/|test/)" },
       to: { path: "^src/routes/resources/[^/]+/" },
@@ -108,7 +108,7 @@ module.exports = {
     },
     {
       name: "tests-are-for-tests",
-      comment: "what tests share with scripts and benches lies in dev/",
+      comment: "code that tests share with scripts and benches is in dev/",
       severity: "error",
       from: { pathNot: "^test/" },
       to: { path: "^test/" },

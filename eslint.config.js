@@ -2,7 +2,7 @@ import tseslint from "typescript-eslint";
 
 const lines = (max) => ["error", { max, skipBlankLines: true, skipComments: true }];
 
-/** How the code reads: small files and functions, named exports, no `any`, no promise left alone. */
+/** Rules of style: small files and functions, named exports, no `any`, no promise whose rejection is ignored. */
 const houseRules = {
   "@typescript-eslint/no-floating-promises": "error",
   "@typescript-eslint/no-explicit-any": "error",
@@ -21,7 +21,8 @@ const houseRules = {
   "no-console": "error",
 };
 
-/** A test's story may be longer than a function of the product; bun's matchers look unawaited, unbound and `any`. */
+/** Tests and benches may have longer files and functions than the product. The type rules that are off would report correct uses
+ *  of bun's matchers. */
 const testRules = {
   "max-lines": lines(500),
   "max-lines-per-function": "off",

@@ -8,9 +8,9 @@ import { importByVictoriaMetrics } from "./end-to-end/theirs.ts";
 import { grouped, print } from "./support/output.ts";
 import { median } from "./support/statistics.ts";
 
-// Measures the import of CSV files through a streamer, etcd and one or more collectors into TimescaleDB, from the start until
-// the last row can be queried, with processes and servers as in production and everything durable. VictoriaMetrics imports the
-// same files by HTTP, for comparison.
+// Measures the import of CSV files through a streamer, etcd and one or more collectors into TimescaleDB, until the last row
+// can be queried. Processes and servers run as in production, and every write is durable. For comparison, VictoriaMetrics
+// imports the same files over HTTP.
 
 const { values } = parseArgs({
   options: {
@@ -24,7 +24,7 @@ function text(name: string, samples: number, { seconds, all, own, bytesPerSample
   return (
     `  ${name.padEnd(16)} ${grouped(samples / seconds).padStart(9)} samples/s, ` +
     `${grouped(samples / all.cpuSeconds)} samples per CPU-second, ${all.cpuSeconds.toFixed(1)} CPU-seconds ` +
-    `(${own.cpuSeconds.toFixed(1)} of its own processes), largest ${grouped(own.peakRssBytes / 2 ** 20)} MiB, ` +
+    `(${own.cpuSeconds.toFixed(1)} of its own processes), largest process ${grouped(own.peakRssBytes / 2 ** 20)} MiB, ` +
     `${bytesPerSample.toFixed(1)} bytes per sample on disk`
   );
 }
@@ -32,7 +32,7 @@ function text(name: string, samples: number, { seconds, all, own, bytesPerSample
 const folder = await mkdtemp(join(tmpdir(), "telemetry-bench-"));
 try {
   for (const input of await writeInputs(folder, Number(values.samples))) {
-    print(`${grouped(input.samples)} samples, ${input.name}, one per row`);
+    print(`${grouped(input.samples)} samples, one per row: ${input.name}`);
     const ratios: number[] = [];
     for (let round = 0; round < Number(values.rounds); round += 1) {
       const theirs = await importByVictoriaMetrics(input);

@@ -16,9 +16,9 @@ import { usageOf } from "./support/process-usage.ts";
 import { print } from "./support/output.ts";
 import { median } from "./support/statistics.ts";
 
-// The processor time of a gateway's responses, compared with a lower bound: the same bytes or the same SQL from plain
-// Bun.serve in a separate process. GraphQL is compared with REST on the same gateway. Both sides have the same number of
-// connections, and are loaded in turns in the same run.
+// Measures the processor time of a gateway's responses, compared with a lower bound: the same bytes or the same SQL from
+// plain Bun.serve in a separate process. GraphQL is compared with REST on the same gateway. The two servers of a comparison
+// get the same number of connections, and are loaded in turns.
 
 const { values } = parseArgs({
   options: {
@@ -55,13 +55,13 @@ interface Server {
 async function rateOf(pid: number, load: HttpLoad): Promise<HttpRate & { readonly perCpuSecond: number }> {
   const before = usageOf([pid]).cpuSeconds;
   const rate = await httpLoad(load);
-  // the processor time includes the warm-up of 1 s
+  // the processor time includes the warm-up of 1 s, so its requests are added
   const requests = rate.perSecond * (load.seconds + 1);
   return { ...rate, perCpuSecond: requests / (usageOf([pid]).cpuSeconds - before) };
 }
 
-/** Loads both sides in turns, and compares the servers' processor time, which other processes of the machine hardly change.
- *  The run fails if the median of the ratios is below `least`. */
+/** Loads the two servers in turns, and compares their requests per CPU-second, which other processes of the machine hardly
+ *  affect. Sets the exit code to 1 if the median of the ratios is below `least`. */
 async function compare(
   name: string,
   { ours, peer, least }: { readonly ours: Target; readonly peer: Target; readonly least: number },
@@ -83,7 +83,7 @@ async function compare(
 
 type Target = Server & Omit<HttpLoad, "seconds" | "connections">;
 
-/** The SQL statements for a page of a GPU's records, as the gateway sends them. */
+/** The SQL statements that the gateway sends for a page of a GPU's records, as JSON. */
 async function statementsOf(url: string, uuid: string): Promise<string> {
   const client = new PostgresClient({ url, maxConnections: 1, clock: systemClock });
   const statements: { text: string; params: readonly string[] }[] = [];

@@ -8,7 +8,7 @@ import { grouped, print } from "./support/output.ts";
 import { median } from "./support/statistics.ts";
 
 // Measures how fast the store ingests batches, compared with an upper bound for PostgreSQL: COPY of the same rows into an
-// identical hypertable, over as many connections. Both are durable, and run on one server, one after the other.
+// identical hypertable, over the same number of connections. Both are durable, and run on one server, one after the other.
 
 const { values } = parseArgs({
   options: { batches: { type: "string", default: "40" }, rounds: { type: "string", default: "3" } },
@@ -23,7 +23,7 @@ interface Rate {
   readonly firstSeconds: number;
 }
 
-/** The first batch also stores the GPUs and creates the first chunk. That happens once and is measured separately. */
+/** The first batch is measured separately, because only its ingest also stores the GPUs and creates the first chunk. */
 type Batches = readonly [RecordBatch, ...RecordBatch[]];
 
 let databases = 0;
@@ -49,7 +49,7 @@ async function inDatabase<T>(
   }
 }
 
-/** Processes a list with this many workers. @returns seconds */
+/** Calls `work` for each item, up to `workers` at a time. @returns the seconds until all are processed */
 async function secondsToProcess<T>(
   items: readonly T[],
   workers: number,

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { grouped, print } from "./support/output.ts";
 
-// The whole pipeline on one machine: CSV file -> streamer -> queue -> collector -> embedded store, all in one child process.
-// Prints the samples/s that the process reports, and its largest resident memory.
+// Measures the whole pipeline in one child process: CSV file -> streamer -> queue -> collector -> embedded store. Prints the
+// samples/s that the process reports, and its peak resident memory.
 
 const root = `${import.meta.dir}/..`;
 const dir = await mkdtemp(join(tmpdir(), "telemetry-bench-"));
@@ -29,7 +29,7 @@ async function importOnce(
   for await (const chunk of child.stdout) {
     text += new TextDecoder().decode(chunk);
     if (!/samples\/s\s+[\d,]+/.test(text) || maxRssMebibytes > 0) continue;
-    // not the resource usage at the exit, which includes the process that created the database
+    // read here, because the resource usage at the exit would include the process that created the database
     const status = await Bun.file(`/proc/${child.pid}/status`).text();
     maxRssMebibytes = Math.round(Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) / 1024);
     child.kill("SIGTERM");

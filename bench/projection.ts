@@ -8,9 +8,9 @@ import { FleetAnswers } from "../src/routes/answers/fleet-answers.ts";
 import { median, quantile } from "./support/statistics.ts";
 import { print } from "./support/output.ts";
 
-// A simulated fleet in a gateway's memory: the time of `latest` right after every record has changed, the time to apply the changes,
-// and the memory per GPU. `bun bench/projection.ts [gpus ...]` measures each size of fleet in a separate process, because the memory
-// of an earlier fleet would distort the next result.
+// Measures a simulated fleet in a gateway's memory: the response times of /api/v1/telemetry/latest and /api/v1/gpus, the time
+// to apply changes of all records, and the memory per GPU. `bun bench/projection.ts [gpus ...]` measures each size of fleet in
+// a separate process, because the memory of an earlier fleet would distort the next result.
 
 const gpusPerHost = 8;
 const rounds = 220;
@@ -19,15 +19,14 @@ const warmUpRounds = 20;
 /** The API's largest page. */
 const pageMax = 10_000;
 
-/** Every record of one reading of a simulated fleet, as batches. */
+/** One reading of a simulated fleet, as batches: a record of each GPU that is not silent. */
 async function readingOf(gpus: number): Promise<RecordBatch[]> {
   const hosts = Math.ceil(gpus / gpusPerHost);
   const fleet = { hosts, gpusPerHost, seed: 1, intervalMs: 1000, clusterId: "bench" };
   const source = new SimulatedSource({ ...fleet, clock: systemClock, batchMaxSamples: 50_000 });
   const batches: RecordBatch[] = [];
-  const enough = new AbortController();
   let readAtMs: number | undefined;
-  for await (const { batch, timeMs } of source.read(-Infinity, enough.signal)) {
+  for await (const { batch, timeMs } of source.read(-Infinity, new AbortController().signal)) {
     readAtMs ??= timeMs;
     if (timeMs !== readAtMs) break;
     batches.push(batch);
@@ -35,7 +34,7 @@ async function readingOf(gpus: number): Promise<RecordBatch[]> {
   return batches;
 }
 
-/** The same records at a later time: every record counts as changed. */
+/** The same records at a later time, so that every record counts as changed. */
 function later(batch: RecordBatch, seconds: number): RecordBatch {
   return { ...batch, timesMs: batch.timesMs.map((timeMs) => timeMs + seconds * 1000) };
 }
@@ -51,7 +50,7 @@ async function measure(gpus: number): Promise<void> {
   const fleet = new FleetProjection({ hotTier, store, clock: systemClock, log: pino({ level: "silent" }) });
   await fleet.start();
   const answers = new FleetAnswers(fleet);
-  /** Measures until the response is ready to be sent. */
+  /** @returns the time until the response is ready to be sent, and its size */
   const ask = async (path: string, make: () => string): Promise<[ms: number, bytes: number]> => {
     const startedAtMs = performance.now();
     const response = await answers.answer(new Request(`http://localhost${path}`), make);

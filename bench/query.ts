@@ -9,8 +9,9 @@ import { type Question, questionsOf } from "./query/questions.ts";
 import { print } from "./support/output.ts";
 import { median, quantile } from "./support/statistics.ts";
 
-// The time of queries of history: a gateway on TimescaleDB, compared with VictoriaMetrics and Prometheus. All have the same samples
-// and get the same questions by HTTP. Exits 1 if answers differ by more than the question's tolerance.
+// Measures the response times of queries: a gateway on TimescaleDB, compared with VictoriaMetrics and Prometheus. All three
+// have the same samples and answer the same questions over HTTP. Exits with 1 if answers differ by more than the question's
+// tolerance.
 
 const { values } = parseArgs({
   options: {
@@ -44,7 +45,7 @@ async function ask(url: string): Promise<string> {
   return answer;
 }
 
-/** @returns milliseconds of each run */
+/** @returns the milliseconds that each run took */
 async function timed(side: Side, path: (run: number) => string): Promise<number[]> {
   const times: number[] = [];
   for (let run = 0; run < runs; run += 1) {
@@ -55,8 +56,8 @@ async function timed(side: Side, path: (run: number) => string): Promise<number[
   return times;
 }
 
-/** @returns how many of our values differ or do not exist on the other side, plus the difference of the numbers of values: 0 if
- *  all values are equal, within the tolerance */
+/** Counts our values that `theirs` lacks or has differently, and adds the difference between the numbers of values.
+ *  @returns 0 if all values are equal within the tolerance */
 function differences({ tolerance }: Question, ours: ReadonlyMap<string, number>, theirs: ReadonlyMap<string, number>) {
   let different = Math.abs(ours.size - theirs.size);
   for (const [key, value] of ours) {

@@ -7,15 +7,16 @@ import { natsRate } from "./queue/nats.ts";
 import { grouped, print } from "./support/output.ts";
 import { median } from "./support/statistics.ts";
 
-// The queue on etcd, compared in one run with plain puts of the same payload into the same etcd, and with NATS JetStream:
-// samples/s from publish to acknowledge, the time from claim to acknowledge of one message, the time until a killed consumer's message is
-// delivered to another, and the size of etcd's database over ten million samples.
+// Measures the queue on etcd. The samples/s from publish to acknowledgement are compared with raw puts of the same payload
+// into the same etcd, and with NATS JetStream. Also measures the time from claim to acknowledgement of one message, the time
+// until a killed consumer's message is delivered to another, and the size of etcd's database during ten million samples.
 
 const batchSamples = 5000;
 const rounds = 3;
 const leaseSeconds = 5;
 
-/** Uses a new etcd, because the size of its database is measured: the plain puts have enlarged the other etcd's database. */
+/** Publishes and acknowledges messages on a new etcd, to measure the size of its database: the raw puts have enlarged the
+ *  database of the first etcd. */
 async function carryLong(load: { readonly batches: typeof batches; readonly messages: number }): Promise<CarryResult> {
   const fresh = await startEtcd({ members: 1 });
   const freshClient = new EtcdClient({ endpoints: fresh.endpoints });
@@ -46,8 +47,8 @@ try {
       `round ${round}: raw puts ${grouped(raw)}/s = ${grouped(raw * samples)} samples/s; queue ${grouped(carried.messagesPerSecond)} messages/s = ${grouped(carried.samplesPerSecond)} samples/s (${(carried.messagesPerSecond / raw).toFixed(2)} of raw); with encoding and decoding ${grouped(whole.samplesPerSecond)} samples/s; NATS JetStream ${grouped(nats)} messages/s`,
     );
   }
-  print(`queue against raw puts, median: ${median(ratios).toFixed(2)}`);
-  print(`claim to acknowledge, one message at a time: ${(await claimToAckMs(client, payload, 200)).toFixed(1)} ms`);
+  print(`queue compared with raw puts, median ratio: ${median(ratios).toFixed(2)}`);
+  print(`claim to acknowledgement, one message at a time: ${(await claimToAckMs(client, payload, 200)).toFixed(1)} ms`);
   const redeliveries: number[] = [];
   for (let index = 0; index < 5; index += 1) {
     redeliveries.push(await redeliveryMs(client, etcd.endpoints, { index, leaseSeconds }));

@@ -11,9 +11,9 @@ import { grouped, print } from "./support/output.ts";
 import { median } from "./support/statistics.ts";
 import { until } from "../dev/until.ts";
 
-// The WebSocket at /ws. Fan-out: the cost of sending to a thousand subscribers, compared with Bun's own publish of prepared
-// texts. Latency: how long a record takes from its instant through streamer, queue, collector and store to a client. Silent:
-// how clients that never read affect the memory and the other clients.
+// Measures the WebSocket at /ws. `fan-out`: the cost of sending to a thousand subscribers, compared with Bun's own publish of
+// prepared texts. `embedded` and `etcd`: the time from a record's instant through streamer, queue, collector and store to a
+// client. `silent`: how clients that never read affect the server's memory and the other clients.
 //   bun bench/ws.ts [--only fan-out,embedded,etcd,silent] [--seconds 10] [--rounds 3]
 
 const { values } = parseArgs({
@@ -25,16 +25,16 @@ const { values } = parseArgs({
 });
 const [seconds, rounds] = [Number(values.seconds), Number(values.rounds)];
 
-/** Minimum of the messages per CPU-second, as a share of those of Bun's publish. */
+/** The least allowed rate of messages per CPU-second, as a share of that of Bun's publish. */
 const fanOutLimit = 0.6;
 const embeddedLimitMs = 100;
 const etcdLimitMs = 500;
-/** While 50 clients do not read, the p99 of the others may grow by this factor or by this many ms, whichever is more: on a
- *  shared machine, a smaller difference is noise. */
+/** While 50 clients do not read, the p99 latency of the others may grow by `unchangedFactor` or by `unchangedMs`, whichever is
+ *  more. On a shared machine, a smaller difference is noise. */
 const unchangedFactor = 1.25;
 const unchangedMs = 10;
-/** Limit of the additional memory for 50 clients that do not read: Bun's buffer up to its high-water mark, the messages that
- *  are published between two checks, and the newest record of each GPU. */
+/** The most memory that 50 clients that do not read may add. For each of them, the server holds Bun's buffer up to its
+ *  high-water mark, the messages that are published between two checks, and the newest record of each GPU. */
 const silentLimitMebibytes = 100;
 
 /** 247 GPUs, as in the sample CSV. */
@@ -98,7 +98,7 @@ async function withPipelines(
   }
 }
 
-/** One client subscribes to all GPUs, and one client to each GPU. */
+/** Measures the latency of 248 clients: one subscribes to all GPUs, and each of the others to one GPU. */
 async function measureLatency(name: string, gateway: PipelineProcess, limitMs: number): Promise<void> {
   const httpUrl = await urlOf(gateway);
   const url = `${httpUrl.replace("http:", "ws:")}/ws`;
@@ -145,7 +145,7 @@ async function measureSilent(folder: string): Promise<void> {
     const latencyAlone = await clients.measure(seconds);
     const memoryBefore = residentMebibytes(pid);
     const close = await connectSilent(url, 50);
-    // poll rarely, so that polling does not affect the measurement
+    // polls rarely, so that polling does not affect the memory that is measured next
     await until(async () => (await countBehind()) >= 50, { timeoutMs: 60_000, everyMs: 500 });
     const memoryWhenBehind = residentMebibytes(pid);
     const latencyWithSilent = await clients.measure(seconds);
@@ -155,15 +155,15 @@ async function measureSilent(folder: string): Promise<void> {
     const latencyAfter = await clients.measure(seconds);
     const p99Ms = Math.max(latencyAlone.p99Ms, latencyAfter.p99Ms);
     print(`  950 clients that read, 247 GPUs x 10 Hz: ${formatLatency(latencyAlone)}`);
-    print(`  with 50 more that subscribe to all and never read: ${formatLatency(latencyWithSilent)}`);
-    print(`  after these have left: ${formatLatency(latencyAfter)}`);
+    print(`  with 50 more clients that subscribe to all GPUs and never read: ${formatLatency(latencyWithSilent)}`);
+    print(`  after those 50 have disconnected: ${formatLatency(latencyAfter)}`);
     judge(
       latencyWithSilent.p99Ms < Math.max(p99Ms * unchangedFactor, p99Ms + unchangedMs),
       `clients that never read: the others' p99 ${p99Ms.toFixed(0)} -> ${latencyWithSilent.p99Ms.toFixed(0)} ms; at most a quarter or ${unchangedMs} ms more`,
     );
     judge(
       memoryAfter - memoryBefore < silentLimitMebibytes,
-      `memory: ${memoryBefore.toFixed(0)} MiB before them, ${memoryWhenBehind.toFixed(0)} MiB with all 50 behind, ${memoryAfter.toFixed(0)} MiB ${seconds} s later; at most ${silentLimitMebibytes} MiB more`,
+      `memory: ${memoryBefore.toFixed(0)} MiB before the 50 clients, ${memoryWhenBehind.toFixed(0)} MiB with all 50 behind, ${memoryAfter.toFixed(0)} MiB ${seconds} s later; at most ${silentLimitMebibytes} MiB more`,
     );
     clients.close();
   });

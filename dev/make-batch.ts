@@ -4,7 +4,7 @@ import { noWorkload, type Workload } from "../src/domain/gpu.ts";
 import { metricIndexOf } from "../src/domain/metrics.ts";
 import type { IngestMessage } from "../src/pipeline/store/telemetry-store.ts";
 
-/** A record as a test writes it; metrics outside the catalogue become custom values. */
+/** A record as a test writes it. Metrics outside the catalogue become custom values. */
 export interface TestRecord {
   readonly uuid: string;
   readonly timeMs: number;
@@ -42,7 +42,7 @@ export function makeBatch(records: readonly TestRecord[], rejected: readonly Rej
   return builder.build();
 }
 
-/** A message with a batch; by default, the message's id also names its source. */
+/** A message with a batch. By default, the message's id is also the id of its source. */
 export function messageOf(
   id: string,
   batch: RecordBatch,

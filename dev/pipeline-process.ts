@@ -3,14 +3,14 @@ import type { Subprocess } from "bun";
 /** A pipeline process that a test or a bench started. */
 export interface PipelineProcess {
   readonly subprocess: Subprocess<"ignore", "pipe", "pipe">;
-  /** Its output so far. */
+  /** The process's output so far. */
   output(): string;
-  /** Resolves when its output matches; rejects if the process ends first, or the time is up. */
+  /** Resolves when the output matches `pattern`; rejects if the process ends first, or after `timeoutMs`, 60 s by default. */
   waitFor(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray>;
 }
 
-/** Starts `src/main.ts` as its users do, on a free port unless `env` sets one.
- *  @param checkout the program's folder; this checkout unless given */
+/** Starts `src/main.ts` with only PATH, HOME and `env` in its environment, on a free port unless `env` sets one.
+ *  @param checkout the program's folder; by default, this checkout */
 export function startPipeline(env: Record<string, string>, checkout = `${import.meta.dir}/..`): PipelineProcess {
   const subprocess = Bun.spawn([process.execPath, "src/main.ts"], {
     cwd: checkout,
@@ -27,7 +27,7 @@ export function startPipeline(env: Record<string, string>, checkout = `${import.
   };
 }
 
-/** The output of a process, from both of its streams. */
+/** The output of a process: standard output and standard error together. */
 class ProcessOutput {
   text = "";
   readonly #subprocess: Subprocess<"ignore", "pipe", "pipe">;

@@ -2,14 +2,14 @@
 export type Holds<T> = Exclude<T, false | undefined>;
 
 export interface UntilOptions {
-  /** 20 s by default: less than a test's own limit, so that the error names the condition. */
+  /** 20 s by default. That is less than a test's time limit, so a test fails with an error that shows the condition. */
   readonly timeoutMs?: number;
-  /** The pause between two checks, 20 ms by default; use less for a condition that does not last. */
+  /** The pause between two checks, 20 ms by default. Use less for a condition that does not last. */
   readonly everyMs?: number;
 }
 
 /** Checks a condition repeatedly until it holds. If the check throws or rejects, `until` rejects at once.
- *  @param check  holds when it returns neither false nor undefined
+ *  @param check  the condition holds when this returns neither false nor undefined
  *  @returns the value of the check
  *  @throws Error with the source of the check, if the condition does not hold in time */
 export async function until<T>(check: () => T | Promise<T>, options: UntilOptions = {}): Promise<Holds<T>> {

@@ -5,12 +5,12 @@ import { commandsOf, linksOf, type DocCommand } from "./check-docs/read-docs.ts"
 import { DocShell } from "./check-docs/doc-shell.ts";
 
 //   bun scripts/check-docs.ts [FILE...]
-// Runs the commands of these files in order, in a folder that looks like a checkout: waits until a server has started; every
-// other command must exit 0. Links must lead to existing files. Without FILE, checks README.md, CONTRIBUTING.md, docs/ and
-// src/domain/README.md. Exits 1 with every error.
+// Runs the commands of each FILE in order, in a folder that looks like a checkout. A command that starts a server must get it
+// to start; every other command must succeed. Links must lead to existing files. Without FILE, checks README.md,
+// CONTRIBUTING.md, docs/ and src/domain/README.md. If there are errors, prints all of them and exits with 1.
 
 const root = resolve(import.meta.dir, "..");
-/** Commands that are not run here, because they are separate stages of CI, or take too long. */
+/** Commands that are not run, because they are separate stages of CI or take too long. */
 const runElsewhere = [/^bun run (?:test|test:faults|typecheck|format:check)$/, /^bun bench\//, /^npx /];
 
 async function documents(): Promise<string[]> {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import config from "../drizzle.config.ts";
 
-// Generates the migration from the schema after the newest migration to that of src/db/schema.ts. If telemetry's columns
+// Generates a migration with the changes of src/db/schema.ts since the newest migration. If the columns of the table telemetry
 // change, the migration also rebuilds the rollups, so that they have every metric of the catalogue.
 //
 // Usage: bun run db:generate [--out FOLDER] [--name NAME]
@@ -15,8 +15,8 @@ async function migrationsIn(folder: string): Promise<ReadonlySet<string>> {
   return new Set((await readdir(folder)).filter((name) => name.endsWith(".sql")));
 }
 
-/** Runs drizzle-kit, which accepts a configuration file or options, not both. The options repeat the file's dialect and
- *  schema, because `out` and `name` can be given. */
+/** Runs drizzle-kit, which accepts either a configuration file or options. `out` and `name` can vary, so this uses options, and
+ *  repeats the file's dialect and schema in them. */
 async function generate(folder: string, name: string | undefined): Promise<void> {
   const options = {
     dialect: config.dialect,
@@ -33,7 +33,8 @@ async function generate(folder: string, name: string | undefined): Promise<void>
   if ((await kit.exited) !== 0) process.exit(1);
 }
 
-/** Adds statements that drop the rollups before the change and create them after it, because they depend on the columns. */
+/** Adds statements that drop the rollups before the change and create them after the change, because the rollups depend on the
+ *  columns. */
 function withRollups(migration: string): string {
   return ["SELECT drop_rollups();", migration.trimEnd(), "SELECT create_rollups();\n"].join(statementBreak);
 }

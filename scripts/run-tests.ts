@@ -5,24 +5,24 @@ import { importedBy } from "./run-tests/imports.ts";
 
 // bun run test [FILE...] [options of `bun test`]
 // Runs `bun test`. Each test file starts the servers that it needs, or uses those that ETCD_ENDPOINTS and DATABASE_URL name.
-// Servers that do not run in containers are started from a folder that takes minutes to build. If a selected file needs the
-// folder, it is built here, outside the time limits of the tests.
+// Servers that do not run in containers are started from a folder that takes minutes to build. If a selected test
+// file needs that folder, the folder is built first, outside the time limits of the tests.
 
 const root = join(import.meta.dir, "..");
 const args = process.argv.slice(2);
-/** The time limit of one test, ms: `bun test`'s own is too short for tests with servers. */
+/** The time limit of one test in ms. The default of `bun test` is too short for tests with servers. */
 const timeoutMs = 30_000;
 
 /** The modules that run a server or a client program from the folder. */
 const starters = ["etcd", "postgres", "client-tools"].map((name) => `dev/servers/${name}.ts`);
-/** The modules that start a server only if their variable names none and no container can run it. */
+/** The modules that start a server only if `variable` names no server and no container can run one. */
 const providers = [
   { file: "dev/servers/provide-etcd.ts", variable: "ETCD_ENDPOINTS" },
   { file: "dev/servers/provide-database.ts", variable: "DATABASE_URL" },
 ] as const;
 
-/** Selects files as `bun test` does: those whose path contains one of the words. The value of an option is taken for a word,
- *  too. Therefore, if no path contains any word, all files are selected. */
+/** Selects files as `bun test` does: those whose path contains one of the words. If no path contains any word, selects all
+ *  files, because the words may only be the values of options. */
 function selectedFiles(): string[] {
   const all = [...new Bun.Glob("test/**/*.test.ts").scanSync(root)];
   const words = args.filter((arg) => !arg.startsWith("-")).map((word) => word.replace(/^\.\//, ""));

@@ -12,9 +12,9 @@ interface Service {
   stop(): Promise<void>;
 }
 
-/** Starts both; if one cannot be started, the other one is stopped. */
+/** Starts etcd and the database. If one of them cannot be started, stops the other one and throws the error. */
 async function startBoth(etcdMembers: 1 | 3) {
-  // ignores ETCD_ENDPOINTS and DATABASE_URL: this command is for new servers
+  // without ETCD_ENDPOINTS and DATABASE_URL, so that new servers are started
   const [etcd, database] = await Promise.allSettled([
     etcdMembers === 1 ? provideEtcd({}) : startEtcd({ members: etcdMembers }),
     provideDatabase({}),
@@ -41,7 +41,7 @@ async function services(): Promise<void> {
   const { etcd, database } = await startBoth(etcdMembers);
   const settings = [`ETCD_ENDPOINTS=${etcd.endpoints.join(",")}`, `DATABASE_URL=${database.url}`];
   process.stdout.write(
-    `${settings.join("\n")}\n\n${settings.join(" ")} MIGRATE_ON_START=true bun run start\n\nCtrl-C stops both.\n`,
+    `${settings.join("\n")}\n\n${settings.join(" ")} MIGRATE_ON_START=true bun run start\n\nCtrl-C stops both servers.\n`,
   );
   await stopRequested;
   await Promise.all([etcd.stop(), database.stop()]);

@@ -5,7 +5,7 @@ import { SimulatedFleet } from "../src/pipeline/source/simulated/simulated-fleet
 import { parseArguments, type SimulateArguments, usage } from "./simulate/arguments.ts";
 import { fleetCsv } from "./simulate/fleet-csv.ts";
 
-/** Writes the CSV part by part, as fast as `out` accepts it: memory does not grow with the file's size. */
+/** Writes the CSV part by part, as fast as `out` accepts it, so that memory does not grow with the file's size. */
 async function writeFleet(args: SimulateArguments, out: Writable): Promise<{ rows: number; bytes: number }> {
   const fleet = new SimulatedFleet({ ...args, clusterId: "" });
   const written = { rows: 0, bytes: 0 };

@@ -15,7 +15,7 @@ Without --url it opens the store in DATA_DIR. If DATABASE_URL is set, or a runni
 pipeline at HOST:PORT instead.`;
 
 interface OpenStore {
-  /** The place where the records are read, as a text for people. */
+  /** The folder or URL that the records are read from. */
   readonly place: string;
   readonly stored: StoredRecords;
   readonly close: () => Promise<void>;

@@ -2,18 +2,18 @@ import { join } from "node:path";
 import { writeFleetCsv } from "../../dev/fleet-csv.ts";
 import { writeExporterCsv } from "../support/exporter-csv.ts";
 
-/** A file that both sides import. */
+/** A file that the pipeline and VictoriaMetrics import. */
 export interface Input {
   readonly name: string;
   readonly path: string;
   readonly samples: number;
 }
 
-/** Writes the files.
- *  @param samples the approximate number in each file */
+/** Writes the input files into `folder`.
+ *  @param samples the approximate number of samples in each file */
 export async function writeInputs(folder: string, samples: number): Promise<Input[]> {
   const scrape = join(folder, "scrape.csv");
-  // 512 GPUs with 17 metrics a second
+  // 512 GPUs, each with 17 samples a second
   await writeFleetCsv(scrape, { hosts: 64, "gpus-per-host": 8, seconds: Math.ceil(samples / (512 * 17)) });
   const seed = join(folder, "seed.csv");
   await writeExporterCsv({ path: seed, rows: samples, hosts: 31, gpusPerHost: 8, seed: 42, instantsPerScrape: 4 });
@@ -23,7 +23,7 @@ export async function writeInputs(folder: string, samples: number): Promise<Inpu
   ];
 }
 
-/** The number of rows, without the header. */
+/** The number of rows in a file, without the header. */
 async function rowsOf(path: string): Promise<number> {
   let lines = 0;
   for await (const chunk of Bun.file(path).stream()) for (const byte of chunk) if (byte === 10) lines += 1;

@@ -5,23 +5,23 @@ import { type Usage, usageOf } from "../support/process-usage.ts";
 import type { Input } from "./inputs.ts";
 import { until, type UntilOptions } from "../../dev/until.ts";
 
-/** The time and the resources that an import used. */
+/** The time that an import took, and the resources that it used. */
 export interface ImportResult {
   readonly seconds: number;
-  /** The usage of all processes, including databases. Its processor time counts from the streamer's start. */
+  /** The usage of all processes, including servers. Processor time before the import is not included. */
   readonly all: Usage;
-  /** The usage of the program's own processes, since each started. */
+  /** The usage of the importing program's own processes, each since its start. */
   readonly own: Usage;
   readonly bytesPerSample: number;
 }
 
 const root = `${import.meta.dir}/../..`;
-/** The options of waiting for the import's last row, for our pipeline and for its peer. */
+/** How long to wait for the import's last row, with our pipeline and with VictoriaMetrics. */
 export const untilStored: UntilOptions = { timeoutMs: 300_000, everyMs: 50 };
 
 /** Imports a file through a streamer, etcd and collectors into TimescaleDB, all of them durable. The time is measured
  *  from the streamer's start until every sample is stored.
- *  @throws Error if the schema or samples are still missing after five minutes */
+ *  @throws Error if a server does not start, or if the schema or samples are still missing after five minutes */
 export async function importByPipeline({ path, samples }: Input, collectors: number): Promise<ImportResult> {
   const [etcd, database] = await Promise.all([startEtcd({ members: 1 }), startPostgres()]);
   const sql = postgres(database.url, { max: 1, onnotice: () => undefined });

@@ -9,7 +9,8 @@ import { until } from "../../dev/until.ts";
 const format =
   "1:time:rfc3339,2:label:metric_name,3:label:gpu,4:label:device,5:label:uuid,6:label:model,7:label:hostname,11:metric:value";
 
-/** Imports a file with VictoriaMetrics' CSV import. The clock runs until the last row can be queried. */
+/** Imports a file with VictoriaMetrics' CSV import. The time is measured until the last row can be queried.
+ *  @throws Error if VictoriaMetrics does not start or refuses the file, or if samples are still missing after five minutes */
 export async function importByVictoriaMetrics({ path, samples }: Input): Promise<ImportResult> {
   const peer = await startVictoriaMetrics();
   try {

@@ -1,8 +1,8 @@
 import postgres from "postgres";
 
-// The server that a gateway is compared with: Bun.serve and nothing else, in a separate process. It answers with the bytes of a
-// file, or runs SQL statements and answers with the result of the first. Reads from the environment: BODY_FILE, or
-// DATABASE_URL and STATEMENTS (JSON).
+// The server that bench/http.ts compares a gateway with: plain Bun.serve, in a separate process. If the environment has
+// BODY_FILE, it answers with the bytes of that file. Otherwise, it runs the SQL statements in STATEMENTS (JSON) on
+// DATABASE_URL, and answers with the result of the first one.
 
 interface Statement {
   readonly text: string;

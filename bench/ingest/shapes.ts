@@ -3,12 +3,12 @@ import type { RecordBatch } from "../../src/domain/batch.ts";
 import { noWorkload } from "../../src/domain/gpu.ts";
 import { decodePayload, encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
 
-/** The shape of the records of an input. */
+/** The shape of an input's records. */
 export interface Shape {
   readonly name: string;
-  /** The indexes of a record's metrics, by the record's number. Records of the sample CSV have 2 or 3. */
+  /** The indexes of the metrics that a record has, given the record's number. */
   readonly metricsOf: (record: number) => readonly number[];
-  /** With fewer GPUs than records, a batch holds several instants of each GPU. */
+  /** A batch with fewer GPUs than records contains several instants of each GPU. */
   readonly gpusPerBatch: number;
   /** 5,000 by default. */
   readonly recordsPerBatch?: number;
@@ -37,22 +37,17 @@ function valueOf(metric: number, record: number): number {
   return metric % 3 === 0 ? wave / 1000 : wave;
 }
 
-/** Batches in time order; GPU i gets the key i + 1 in an empty database.
- *  @param firstInstant index of the first instant, so that a later call continues an earlier one */
-export function batchesOf(
-  { metricsOf, gpusPerBatch, recordsPerBatch = 5000 }: Shape,
-  count: number,
-  firstInstant = 0,
-): RecordBatch[] {
+/** Batches in time order. An empty database gives the GPU with index i the key i + 1. */
+export function batchesOf({ metricsOf, gpusPerBatch, recordsPerBatch = 5000 }: Shape, count: number): RecordBatch[] {
   const instants = recordsPerBatch / gpusPerBatch;
   return Array.from({ length: count }, (_, batch) => {
     const builder = new BatchBuilder();
     for (let record = 0; record < recordsPerBatch; record += 1) {
       const gpu = builder.gpuIndex(gpuOf(record % gpusPerBatch));
-      const timeMs = startMs + (firstInstant + batch * instants + Math.floor(record / gpusPerBatch)) * 15_000;
+      const timeMs = startMs + (batch * instants + Math.floor(record / gpusPerBatch)) * 15_000;
       const row = builder.record(gpu, timeMs, builder.workloadIndex(noWorkload));
       for (const metric of metricsOf(record))
-        builder.set(row, metric, valueOf(metric, (firstInstant + batch) * recordsPerBatch + record));
+        builder.set(row, metric, valueOf(metric, batch * recordsPerBatch + record));
     }
     // as a collector has it: decoded from a message
     return decodePayload(encodeBatch(builder.build()));

@@ -4,9 +4,9 @@ import { join } from "node:path";
 
 const cacheFolder = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "gpu-telemetry-pipeline");
 
-/** A program from a Debian package, downloaded once into the cache.
- *  @returns its path
- *  @throws Error if it cannot be downloaded or unpacked */
+/** Downloads a Debian package into the cache and unpacks it, unless the program is already there.
+ *  @returns the program's path
+ *  @throws Error if the package cannot be downloaded or unpacked */
 export async function debianProgram(packageName: string, program: string): Promise<string> {
   const folder = join(cacheFolder, packageName);
   const path = join(folder, "usr/bin", program);
@@ -23,6 +23,6 @@ function run(packageName: string, folder: string, command: string[]): void {
   const { exitCode, stderr } = Bun.spawnSync(command, { cwd: folder });
   if (exitCode === 0) return;
   throw new Error(
-    `${packageName} is downloaded from Debian's packages, and ${command.join(" ")} failed: ${stderr.toString()}`,
+    `the Debian package ${packageName} cannot be provided: ${command.join(" ")} failed: ${stderr.toString()}`,
   );
 }

@@ -8,15 +8,15 @@ import { freePorts } from "../../dev/servers/free-ports.ts";
 import { debianProgram } from "./debian-program.ts";
 import { until } from "../../dev/until.ts";
 
-/** A Prometheus that stores only the samples given at its start. */
+/** A Prometheus server that has only the samples passed to `startPrometheus`. */
 export interface Prometheus {
   readonly url: string;
   stop(): Promise<void>;
 }
 
 /** Creates blocks from OpenMetrics lines and starts a server on them.
- *  @param lines sorted by metric, without the last `# EOF`
- *  @throws Error if the lines are refused, or the server does not answer within 30 s */
+ *  @param lines sorted by metric, without the final `# EOF`
+ *  @throws Error if Prometheus cannot be downloaded, the lines are refused, or the server does not answer within 30 s */
 export async function startPrometheus(lines: Iterable<string>): Promise<Prometheus> {
   const folder = await mkdtemp(join(tmpdir(), "telemetry-prometheus-"));
   try {

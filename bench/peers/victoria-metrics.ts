@@ -13,13 +13,14 @@ export interface VictoriaMetrics {
   importLines(lines: string): Promise<void>;
   /** Makes all imported samples visible to queries. */
   flush(): Promise<void>;
-  /** The present size of the server's data folder. */
+  /** The current size of the server's data folder. */
   diskBytes(): Promise<number>;
-  /** Ends the server and removes its data. */
+  /** Stops the server and removes its data. */
   stop(): Promise<void>;
 }
 
-/** Starts a server with its data in a temporary folder. @throws Error if it does not answer within 10 s */
+/** Starts a server with its data in a temporary folder.
+ *  @throws Error if VictoriaMetrics cannot be downloaded, or the server does not answer within 10 s */
 export async function startVictoriaMetrics(): Promise<VictoriaMetrics> {
   const folder = await mkdtemp(join(tmpdir(), "telemetry-victoria-"));
   const [port] = (await freePorts(1)) as [number];

@@ -4,7 +4,7 @@ import { batchesOf } from "../ingest/shapes.ts";
 export const stepMs = 15_000;
 export const firstMs = Date.UTC(2025, 6, 18);
 
-/** The data that the questions are about. */
+/** A generated fleet, which the questions are about. */
 export interface Fleet {
   readonly gpus: number;
   readonly instants: number;
@@ -13,7 +13,7 @@ export interface Fleet {
   readonly batches: readonly RecordBatch[];
 }
 
-/** Generates a fleet that was measured every 15 s. */
+/** Generates a fleet with one record of each GPU every 15 s. */
 export function fleetOf(gpus: number, instants: number, metrics: number): Fleet {
   const indexes = Array.from({ length: metrics }, (_, index) => index);
   const shape = { name: "scrape", metricsOf: () => indexes, gpusPerBatch: gpus, recordsPerBatch: gpus };

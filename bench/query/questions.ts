@@ -1,17 +1,17 @@
 import { firstMs, type Fleet, stepMs } from "./data.ts";
 
-/** A question that both sides answer by HTTP. Each answer is read into values by name, and the values of both sides must
- *  agree within the tolerance. */
+/** A question that the gateway and its peers answer over HTTP. An answer is parsed into values by name. The peers' values must
+ *  agree with the gateway's within the tolerance. */
 export interface Question {
   readonly name: string;
-  /** The path and query of the request to us.
-   *  @param run  the number of the run: a question about one GPU is about another GPU in each run */
+  /** The path and query of the request to the gateway.
+   *  @param run  the number of the run, which selects the GPU of a question about one GPU */
   readonly ours: (run: number) => string;
-  /** The same for the other side. */
+  /** The path and query of the request to VictoriaMetrics or Prometheus, for the same run. */
   readonly theirs: (run: number) => string;
   readonly valuesOfOurs: (answer: string) => Map<string, number>;
   readonly valuesOfTheirs: (answer: string) => Map<string, number>;
-  /** Relative difference that is allowed; 0: equal to the last bit. */
+  /** The relative difference that is allowed; with 0, values must be identical. */
   readonly tolerance: number;
 }
 
@@ -32,7 +32,7 @@ interface TheirAnswer {
 const atSeconds = (ms: number): string => (ms / 1000).toFixed(3);
 const iso = (ms: number): string => new Date(ms).toISOString();
 
-/** The questions of a fleet. */
+/** The questions about a fleet. */
 export function questionsOf(fleet: Fleet): Question[] {
   const metrics = [...(fleet.batches[0]?.columns.keys() ?? [])];
   return [lastHundred(fleet, metrics), latest(fleet, metrics), averageByHost()];
@@ -87,7 +87,7 @@ function averageByHost(): Question {
         }),
       ),
     valuesOfTheirs: (answer) => valuesOfSeries(answer, ({ hostname }, ms) => `${String(hostname)} ${ms - 59_999}`),
-    // the sides add the values in different orders
+    // each server adds the values in its own order
     tolerance: 1e-9,
   };
 }

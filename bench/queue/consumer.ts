@@ -5,9 +5,9 @@ import { decodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
 import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
 import { print } from "../support/output.ts";
 
-// A collector without a store: claims, decodes, validates, acknowledges. bench/queue.ts starts it as a separate
-// process. It prints the number of acknowledged messages whenever it passes a hundred. With `holds`, each worker claims,
-// prints a line, and holds the messages until the process is killed.
+// A collector without a store: it claims messages, decodes and validates them if `decodes` is true, and acknowledges them.
+// bench/queue.ts starts it as a separate process. It prints the number of acknowledged messages about once every hundred.
+// If `holds` is true, each worker claims messages, prints a line, and holds the messages until the process is killed.
 
 const [endpoints = "", topic = "", workers = "16", leaseSeconds = "30", decodes = "true", holds = "false"] =
   process.argv.slice(2);

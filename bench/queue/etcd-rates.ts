@@ -10,7 +10,7 @@ import { EtcdUpkeep } from "../../src/pipeline/upkeep/etcd-upkeep.ts";
 import { median } from "../support/statistics.ts";
 import { until } from "../../dev/until.ts";
 
-/** Opens the queue of a topic; each message may be claimed 100 times. */
+/** Opens the queue of a topic. A message may be claimed 100 times. */
 function openQueue(client: EtcdClient, topic: string, leaseSeconds: number, capacityMessages = 1000): EtcdQueue {
   const log = pino({ level: "error" });
   return new EtcdQueue({ client, topic, clock: systemClock, capacityMessages, leaseSeconds, maxAttempts: 100, log });
@@ -18,7 +18,7 @@ function openQueue(client: EtcdClient, topic: string, leaseSeconds: number, capa
 
 const { signal } = new AbortController();
 
-/** Writes a payload with plain puts, 16 at a time. @returns puts per second */
+/** Writes a payload to etcd with raw puts, 16 at a time. @returns puts per second */
 export async function rawPutRate(client: EtcdClient, payload: Uint8Array, seconds: number): Promise<number> {
   const inFlight = 16;
   const startMs = performance.now();
@@ -38,7 +38,7 @@ export async function rawPutRate(client: EtcdClient, payload: Uint8Array, second
   return rate;
 }
 
-/** The result of `carry`: rates from the first publish to the last acknowledge. */
+/** The result of `carry`: rates from the first publish to the last acknowledgement. */
 export interface CarryResult {
   readonly messagesPerSecond: number;
   readonly samplesPerSecond: number;
@@ -46,15 +46,15 @@ export interface CarryResult {
   readonly databaseMaxBytes: number;
 }
 
-/** Publishes messages while a consumer process claims and acknowledges them; ends when the queue is empty. Meanwhile etcd
- *  is compacted, as in production. */
+/** Publishes messages while a consumer process claims and acknowledges them, and returns when the queue is empty. Meanwhile,
+ *  etcd is compacted, as in production. */
 export async function carry(options: {
   readonly client: EtcdClient;
   readonly endpoints: readonly string[];
   readonly topic: string;
   readonly batches: readonly RecordBatch[];
   readonly messages: number;
-  /** True: each message's batch is encoded and decoded. False: the batches are encoded before the measurement, and never
+  /** If true, each message's batch is encoded and decoded. If false, the batches are encoded before the measurement and never
    *  decoded. */
   readonly codec: boolean;
 }): Promise<CarryResult> {
@@ -96,7 +96,7 @@ export async function carry(options: {
   return { messagesPerSecond: messages / seconds, samplesPerSecond: (messages * samples) / seconds, databaseMaxBytes };
 }
 
-/** The number of messages that a streamer publishes at once at full speed. */
+/** The number of messages in one publish. */
 const groupMessages = 16;
 
 /** Starts bench/queue/consumer.ts. */
@@ -151,7 +151,8 @@ export async function claimToAckMs(client: EtcdClient, payload: Uint8Array, roun
   return median(times);
 }
 
-/** Kills a process that holds a message. @returns the milliseconds until another consumer has claimed and acknowledged it */
+/** Kills a process that holds a message.
+ *  @returns the milliseconds until another consumer has claimed and acknowledged the message */
 export async function redeliveryMs(
   client: EtcdClient,
   endpoints: readonly string[],
@@ -165,14 +166,14 @@ export async function redeliveryMs(
   const about = { idempotencyKey: "one", traceId: "bench", schemaVersion: "v1", encoding: "none", count: 1 };
   await queue.publish([{ ...about, payload: new Uint8Array(100), source }], { signal });
   const holder = startConsumer({ endpoints, topic, codec: false, leaseSeconds, holds: true });
-  await holder.stdout.getReader().read(); // now it holds the message
+  await holder.stdout.getReader().read(); // it prints once it holds the message
   const waiting = queue.claim({ consumerId: "other", maxMessages: 1, signal });
-  // in each round, at another point between two renewals of the lease
+  // so that each round kills the process at another point between two renewals of the lease
   await Bun.sleep(500 + (index * leaseSeconds * 1000) / 15);
   const killedAtMs = performance.now();
   holder.kill("SIGKILL");
   await queue.acknowledge(await waiting);
-  const awayMs = performance.now() - killedAtMs;
+  const redeliveredAfterMs = performance.now() - killedAtMs;
   await queue.close();
-  return awayMs;
+  return redeliveredAfterMs;
 }

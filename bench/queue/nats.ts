@@ -6,9 +6,9 @@ import { connect } from "@nats-io/transport-node";
 import { freePorts } from "../../dev/servers/free-ports.ts";
 import { trixieFolder } from "../../dev/servers/trixie.ts";
 
-/** Carries a payload through NATS JetStream (a file stream that syncs every write, like etcd). Messages are published 16 at
- *  a time, and pulled and acknowledged in the same process.
- *  @returns messages per second, from the first publish to the last acknowledge */
+/** Publishes a payload `messages` times to a file stream of NATS JetStream, 16 at a time, and acknowledges each message in the
+ *  same process. The stream syncs every write, as etcd does.
+ *  @returns messages per second, from the first publish to the last acknowledgement */
 export async function natsRate(payload: Uint8Array, messages: number): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), "telemetry-nats-"));
   const [port] = (await freePorts(1)) as [number];
@@ -37,12 +37,12 @@ export async function natsRate(payload: Uint8Array, messages: number): Promise<n
     const stream = jetstream(connection);
     const startMs = performance.now();
     const consuming = (async () => {
-      let taken = 0;
+      let acknowledged = 0;
       const pulled = await (await stream.consumers.get("bench", "bench")).consume({ max_messages: 64 });
       for await (const message of pulled) {
         await message.ackAck();
-        taken += 1;
-        if (taken === messages) return;
+        acknowledged += 1;
+        if (acknowledged === messages) return;
       }
     })();
     let published = 0;

@@ -9,7 +9,8 @@ export interface ExporterCsvOptions {
   readonly hosts: number;
   readonly gpusPerHost: number;
   readonly seed: number;
-  /** Seconds that the rows of a scrape are spread over, metric by metric, as in the sample CSV; 1 by default. */
+  /** The number of instants, one second apart, over which the metrics of a scrape are distributed; 1 by default. In the
+   *  sample CSV, too, a scrape has several instants. */
   readonly instantsPerScrape?: number;
 }
 
@@ -31,8 +32,8 @@ const header = "timestamp,metric_name,gpu_id,device,uuid,modelName,Hostname,cont
 const startMs = Date.UTC(2025, 6, 18, 20, 42, 34);
 const stepMs = 15_000;
 
-/** Writes a file in dcgm-exporter's layout as a scraper saves it: all metrics every 15 s, each metric for all GPUs.
- *  The same options give the same bytes. */
+/** Writes a CSV file in dcgm-exporter's layout: a scrape every 15 s, sorted by metric, then by GPU. The same options give the
+ *  same bytes. */
 export async function writeExporterCsv(options: ExporterCsvOptions): Promise<void> {
   const { instantsPerScrape = 1 } = options;
   const file = createWriteStream(options.path);
@@ -59,7 +60,7 @@ export async function writeExporterCsv(options: ExporterCsvOptions): Promise<voi
   await finished(file);
 }
 
-/** Each GPU's cells, its labels before the metric's name, and those after it, separated by |. */
+/** A text for each GPU: its cells, its labels before the metric's name, and its labels after the name, separated by |. */
 function gpusOf({ hosts, gpusPerHost }: ExporterCsvOptions, random: () => number): string[] {
   return Array.from({ length: hosts * gpusPerHost }, (_, index) => {
     const host = `dgx-h100-${String(Math.floor(index / gpusPerHost) + 1).padStart(3, "0")}`;

@@ -18,7 +18,7 @@ export interface HttpRate {
 }
 
 interface Connection {
-  /** The bytes of the response that are still missing; NaN while its head is incomplete. */
+  /** The number of bytes of the response's body that are still missing; NaN while the head is incomplete. */
   leftBytes: number;
   head: string;
   askedAtMs: number;
@@ -26,8 +26,8 @@ interface Connection {
 
 const warmUpSeconds = 1;
 
-/** Sends requests as fast as the server responds; the first second is not counted. It uses plain sockets: fetch would take more
- *  processor time than most responses.
+/** Sends requests as fast as the server responds, one at a time on each connection. The first second is not counted. Uses plain
+ *  sockets, because fetch would take more processor time than most responses.
  *  @throws Error if a response is not 200 or has no content-length, or if a connection fails */
 export async function httpLoad({ url, connections, seconds, ...request }: HttpLoad): Promise<HttpRate> {
   const { hostname, port, host, pathname, search } = new URL(url);
@@ -68,7 +68,7 @@ export async function httpLoad({ url, connections, seconds, ...request }: HttpLo
   return { perSecond: count / seconds, p50Ms: median(times), p99Ms: quantile(times, 0.99) };
 }
 
-/** @returns true when the response is complete */
+/** Processes a part of a response. @returns true if the response is now complete */
 function take(connection: Connection, chunk: Buffer): boolean {
   let bodyBytes = chunk.length;
   if (Number.isNaN(connection.leftBytes)) {

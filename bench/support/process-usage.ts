@@ -2,9 +2,9 @@ import { readdirSync, readFileSync } from "node:fs";
 
 /** The resources that processes have used. */
 export interface Usage {
-  /** Processor time, including that of children that have ended, seconds. */
+  /** Processor time in seconds, including that of ended child processes. */
   readonly cpuSeconds: number;
-  /** The peak resident memory of the process with the highest peak, bytes. */
+  /** Peak resident memory in bytes, of the process with the highest peak. */
   readonly peakRssBytes: number;
 }
 

@@ -1,4 +1,4 @@
-/** The metrics of a record of the fan-out: those that GPUs usually have. */
+/** The metrics of each record of the fan-out bench: those that GPUs usually have. */
 export const values = {
   gpu_utilization: 85.5,
   memory_utilization: 78.2,
@@ -10,20 +10,20 @@ export const values = {
   memory_clock_mhz: 2619,
 };
 
-/** The metrics that a subscriber selects, as in the README. */
+/** The metrics that a subscriber selects, as in the example of docs/websocket.md. */
 const selectedMetrics = ["gpu_utilization", "temperature", "power_draw"] as const;
 
-/** A uuid of a GPU, as long as a real one. */
+/** The uuid of the GPU with this index, as long as a real uuid. */
 export function gpuUuid(index: number): string {
   return `GPU-75ca836f-12a0-9fbe-13a2-${String(index).padStart(12, "0")}`;
 }
 
-/** An instant in whole seconds, so that all texts have the same length. */
+/** The instant of a record, in ms. It is always a whole second, so that all messages have the same length. */
 export function timeOf(second: number): number {
   return Date.UTC(2025, 0, 1) + second * 1000;
 }
 
-/** The request of a subscriber to a GPU. */
+/** The subscription request for one GPU. */
 export function subscriptionTo(uuid: string): string {
   return JSON.stringify({
     type: "subscribe",
@@ -32,7 +32,7 @@ export function subscriptionTo(uuid: string): string {
   });
 }
 
-/** The message that a subscriber to a GPU receives for the GPU's record at a second. */
+/** The message that a subscriber to a GPU receives for the GPU's record at `second`. */
 export function textOf(uuid: string, second: number): string {
   const timestamp = new Date(timeOf(second)).toISOString().replace(".000Z", "Z");
   const data = Object.fromEntries(selectedMetrics.map((name) => [name, values[name]]));

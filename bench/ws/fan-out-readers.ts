@@ -1,15 +1,16 @@
 import { gpuUuid, subscriptionTo, textOf } from "./fan-out-load.ts";
 import { textFrame, upgradeRequest } from "../../dev/web-socket-frames.ts";
 
-// The subscribers of the fan-out: plain sockets that only count bytes (all messages have the same length), so that reading takes little processor time. This
-// process notifies its parent when all expected messages have arrived.
+// The subscribers of the fan-out bench. All messages have the same length, so plain sockets that only count bytes can tell how
+// many messages have arrived, with little processor time. This process notifies its parent when all expected messages have
+// arrived.
 
 const [port = "0", subscribers = "1", gpus = "1"] = process.argv.slice(2);
-/** The length of a server's frame: its text, and a head of four bytes. A server's frame has no mask, and this text has at least
- *  126 bytes. */
+/** The length of a message's frame: the text, and a head of four bytes. The head is that short because a server's frame has no
+ *  mask, and that long because the text has at least 126 bytes. */
 const frameBytes = textOf(gpuUuid(0), 0).length + 4;
 
-const state = { ready: 0, bytes: 0, wantedBytes: Infinity };
+const state = { isReady: false, bytes: 0, wantedBytes: Infinity };
 
 function take(bytes: number): void {
   state.bytes += bytes;
@@ -31,13 +32,13 @@ async function open(uuid: string): Promise<void> {
     socket: {
       open: (socket) => void socket.write(upgradeRequest),
       data: (socket, data) => {
-        if (state.ready > 0) {
+        if (state.isReady) {
           take(data.length);
           return;
         }
         const isHead = !before.includes("\r\n\r\n");
         before += data.toString("latin1");
-        // the HTTP head, then the answer to the subscription: a frame that ends with JSON
+        // the HTTP head arrives first, then the answer to the subscription: a frame that ends with JSON
         if (isHead && before.includes("\r\n\r\n")) socket.write(textFrame(subscriptionTo(uuid)));
         if (before.includes("\r\n\r\n") && before.endsWith("}")) subscribed.resolve();
       },
@@ -47,11 +48,11 @@ async function open(uuid: string): Promise<void> {
   await subscribed.promise;
 }
 
-// the parent sends the number of messages that should have arrived in all
+// the parent sends the total number of messages to wait for
 process.on("message", (messages: number) => {
   state.wantedBytes = messages * frameBytes;
   notifyIfReached();
 });
 await Promise.all(Array.from({ length: Number(subscribers) }, (_, index) => open(gpuUuid(index % Number(gpus)))));
-state.ready = 1;
+state.isReady = true;
 process.send?.("ready");

@@ -13,13 +13,13 @@ import { liveRoutes, socketSettings } from "../../src/routes/live/live-routes.ts
 import { makeBatch } from "../../dev/make-batch.ts";
 import { gpuUuid, textOf, timeOf, values } from "./fan-out-load.ts";
 
-// The server of the fan-out: ours, with records published to the live feed (feed) or to the hot tier (hot), or plain Bun with the
-// same texts prepared (bun). Its parent process sends the requests to publish.
+// The server of the fan-out bench. `feed` and `hot` are our server, with records published to the live feed or to the hot tier.
+// `bun` is plain Bun.serve, with the same texts prepared in advance. The parent process requests when to publish.
 
 const [kind = "bun", gpuCount = "1"] = process.argv.slice(2);
 const gpus = Array.from({ length: Number(gpuCount) }, (_, index) => gpuUuid(index));
 
-/** Publishes a record of every GPU. */
+/** Publishes one record of every GPU. */
 type Publish = (second: number) => void;
 
 function startBun(): { port: number; publish: Publish } {
@@ -45,8 +45,8 @@ function startBun(): { port: number; publish: Publish } {
 async function startOurs(): Promise<{ port: number; publish: Publish }> {
   const log = pino({ level: "error" });
   const hotTier = new MemoryHotTier({ onCoalesced: () => undefined });
-  const none = { gpus: () => Promise.resolve([]), latest: () => Promise.resolve([]) };
-  const fleet = new FleetProjection({ hotTier, store: none, clock: systemClock, log });
+  const emptyStore = { gpus: () => Promise.resolve([]), latest: () => Promise.resolve([]) };
+  const fleet = new FleetProjection({ hotTier, store: emptyStore, clock: systemClock, log });
   await fleet.start();
   const listeners: ((members: readonly FleetMember[]) => void)[] = [];
   const feed = new LiveFeed(kind === "hot" ? fleet : { onMembers: (listener) => void listeners.push(listener) });

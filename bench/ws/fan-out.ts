@@ -6,7 +6,7 @@ export interface FanOutRate {
   readonly messagesPerCpuSecond: number;
 }
 
-/** The server: plain Bun; or ours, with records published to the live feed or to the hot tier. */
+/** The measured server: plain Bun; or ours, with records published to the live feed (`feed`) or to the hot tier (`hot`). */
 export type FanOutKind = "bun" | "feed" | "hot";
 
 interface Load {
@@ -55,7 +55,8 @@ class Child {
   }
 }
 
-/** Publishes to subscribers of one GPU each, as fast as they read: a second to warm up, then the measured `seconds`. */
+/** Publishes to subscribers, each of one GPU, as fast as they read: first one second to warm up, then the measured `seconds`.
+ *  @throws Error if the server or the readers' process ends early */
 export async function fanOut(kind: FanOutKind, { subscribers, gpus, perTurn, seconds }: Load): Promise<FanOutRate> {
   const server = new Child("fan-out-server.ts", [kind, gpus]);
   const { port } = (await server.answer()) as { port: number };

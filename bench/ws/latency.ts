@@ -3,7 +3,7 @@ import net from "node:net";
 import { textFrame, upgradeRequest } from "../../dev/web-socket-frames.ts";
 import { median, quantile } from "../support/statistics.ts";
 
-/** The time of records from their instant to the client. */
+/** The times from a record's instant until a client receives the record. */
 export interface Latency {
   readonly messages: number;
   readonly p50Ms: number;
@@ -13,7 +13,7 @@ export interface Latency {
 
 /** Clients of a gateway whose latency is measured. */
 export interface Clients {
-  /** Measures for a number of seconds from now on. */
+  /** Measures the messages that arrive during the next `seconds`. */
   measure(seconds: number): Promise<Latency>;
   close(): void;
 }
@@ -21,7 +21,7 @@ export interface Clients {
 const timestampAt = '{"type":"telemetry_update","timestamp":"'.length;
 
 /** Connects one client for each filter; each client reads all its messages. The simulated fleet stamps a record with the instant
- *  at which it is due, so the latency includes the record's generation, publish and storage. */
+ *  at which it is due, so the latency includes the record's generation, queueing and storage. */
 export async function connectReaders(url: string, filters: readonly object[]): Promise<Clients> {
   const state = { isMeasuring: false, times: [] as number[] };
   const open = async (filter: object): Promise<WebSocket> => {
@@ -78,7 +78,7 @@ export async function connectSilent(url: string, count: number): Promise<() => v
   return () => sockets.forEach((socket) => socket.destroy());
 }
 
-/** The resident memory of a process, MiB. */
+/** The resident memory of a process, in MiB. */
 export function residentMebibytes(pid: number): number {
   return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
 }

@@ -9,8 +9,9 @@ export interface ClientCertificate {
   readonly keyFile: string;
 }
 
-/** Creates an authority, a certificate for a server on localhost, 127.0.0.1 and the hosts, and a certificate for its clients.
- *  The server's own files are in /srv: `ca.pem`, `server.pem`, `server-key.pem`. */
+/** Creates a certificate authority, a certificate for a server on localhost, 127.0.0.1 and `hosts`, and a certificate for the
+ *  server's clients. The server finds its own files in /srv: `ca.pem`, `server.pem` and `server-key.pem`.
+ *  @throws Error with the output of the command that failed */
 export async function makeCertificates(
   place: Omit<TrixieCommand, "command">,
   hosts: readonly string[],

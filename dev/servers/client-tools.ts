@@ -3,12 +3,13 @@ import { trixieFolder } from "./trixie.ts";
 const postgresTools = ["psql", "pg_dump", "pg_restore"];
 
 /** Shell functions that run the client programs of Debian trixie instead of this machine's: psql, pg_dump and pg_restore, which
- *  must not be older than the server, and etcdctl with its endpoint. */
+ *  must not be older than the server, and etcdctl, which connects to `etcdEndpoint`.
+ *  @throws Error that names the missing requirement */
 export async function clientTools({
   etcdEndpoint = "",
 }: { readonly etcdEndpoint?: string | undefined } = {}): Promise<string> {
   const trixie = await trixieFolder();
-  // with the libraries of trixie, too: those of this machine may be older
+  // the programs also need trixie's libraries: this machine's may be older
   const libraries = `$(echo '${trixie}'/usr/lib/*-linux-gnu)`;
   const loader = `$(echo '${trixie}'/usr/lib/*-linux-gnu/ld-linux-*.so.?)`;
   const inTrixie = `"${loader}" --library-path "${libraries}" '${trixie}/usr/lib/postgresql/17/bin/`;

@@ -1,20 +1,20 @@
 import { join } from "node:path";
 import { freePorts } from "./free-ports.ts";
 
-/** A service of compose.yaml in its own project. */
+/** A service of compose.yaml that runs in its own Compose project. */
 export interface Container {
-  /** Its port on 127.0.0.1. */
+  /** The service's port on 127.0.0.1. */
   readonly port: number;
-  /** Removes it with its data. */
+  /** Removes the service with its data. */
   stop(): Promise<void>;
 }
 
-/** Services of compose.yaml, and the variable that sets the port of each. */
+/** The services of compose.yaml, each with the variable that sets its port. */
 const portVariables = { etcd: "ETCD_PORT", timescaledb: "POSTGRES_PORT" } as const;
 
 const root = join(import.meta.dir, "../..");
 
-/** @returns the compose command of Docker or Podman, whichever runs here with compose (Docker first); undefined if neither does */
+/** @returns the compose command of Docker, or else of Podman; undefined if neither runs here with compose */
 export function composeCommand(): readonly string[] | undefined {
   return ["docker", "podman"]
     .filter((engine) => Bun.which(engine) !== null)

@@ -6,8 +6,8 @@ import { makeRunFolder } from "./run-folder.ts";
 import { runInTrixie, TrixieServer } from "./trixie-server.ts";
 import { trixieFolder } from "./trixie.ts";
 
-/** One etcd process. After a kill, `start` brings it back with its data and ports. If the majority of a cluster is down, start
- *  several members at the same time: no member is healthy before a majority runs. */
+/** One etcd process. After a kill, `start` restarts it with the same data and ports. If a majority of the cluster is down,
+ *  start several members at the same time: no member is healthy before a majority runs. */
 export interface EtcdMember {
   readonly name: string;
   readonly clientUrl: string;
@@ -34,10 +34,10 @@ export interface EtcdOptions {
   readonly members: 1 | 3;
   /** The server requires client certificates. */
   readonly tls?: boolean;
-  /** Turns authentication on. This user may read and write every key; it is not an administrator. */
+  /** Turns authentication on. This user may read and write every key, but is not an administrator. */
   readonly user?: { readonly name: string; readonly password: string };
   readonly quotaBytes?: number;
-  /** A file that `etcdctl snapshot save` wrote: the cluster starts with its keys. */
+  /** A file that `etcdctl snapshot save` wrote. The cluster starts with the keys in it. */
   readonly snapshotFile?: string;
   /** The address and network namespace of a member; absent: 127.0.0.1 in the machine's own namespace. */
   readonly memberOptions?: (index: number) => { readonly host?: string; readonly netns?: string };
@@ -53,11 +53,11 @@ interface Seat {
   readonly listenUrl: string;
   readonly clientUrl: string;
   readonly peerUrl: string;
-  /** Answers health checks without a certificate. */
+  /** The URL that answers health checks without a certificate. */
   readonly metricsUrl: string;
 }
 
-/** Starts etcd with new data, which is removed with `stop` or when this process ends. etcd does not compact by itself.
+/** Starts etcd. Its data is removed by `stop`, or when this process ends. etcd does not compact by itself.
  *  @throws Error with the last lines of a member's log, the output of a command that failed, or the missing requirement */
 export async function startEtcd(options: EtcdOptions): Promise<EtcdCluster> {
   const trixie = await trixieFolder();
@@ -107,7 +107,7 @@ async function takeSeats({ members, tls, memberOptions }: EtcdOptions): Promise<
   return Array.from({ length: members }, (_, index) => {
     const { host = "127.0.0.1", netns } = memberOptions?.(index) ?? {};
     const [client, peer, metrics] = ports.slice(index * 3) as [number, number, number];
-    // with TLS a client needs a host name: Bun refuses an address as the server's name
+    // with TLS, a client needs a host name, because Bun refuses an address as the server's name
     const publicHost = tls && host === "127.0.0.1" ? "localhost" : host;
     return {
       name: `etcd-${index}`,
@@ -153,7 +153,7 @@ function commandOf(seat: Seat, seats: readonly Seat[], { tls, quotaBytes = defau
   ];
 }
 
-/** Turns authentication on. etcd requires root as the first user. */
+/** A command that turns authentication on. etcd requires a user `root` for that. */
 function authenticationCommand({ listenUrl }: Seat, { tls, user }: EtcdOptions): string[] {
   const certificate = tls ? "--cacert=/srv/ca.pem --cert=/srv/client.pem --key=/srv/client-key.pem" : "";
   const script = `
@@ -170,7 +170,7 @@ function authenticationCommand({ listenUrl }: Seat, { tls, user }: EtcdOptions):
   return ["sh", "-c", script, "sh", listenUrl, user?.name ?? "", user?.password ?? ""];
 }
 
-/** A member without space counts as healthy: tests of a full etcd must be able to restart it. */
+/** A member without space counts as healthy, so that tests of a full etcd can restart it. */
 async function isHealthy(metricsUrl: string): Promise<boolean> {
   const response = await fetch(`${metricsUrl}/health?exclude=NOSPACE`, { signal: AbortSignal.timeout(2000) });
   return response.ok && ((await response.json()) as { health: string }).health === "true";

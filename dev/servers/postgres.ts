@@ -11,9 +11,9 @@ import { cacheFolder, trixieFolder } from "./trixie.ts";
 export interface PostgresServer {
   /** The superuser's URL of the database `telemetry`, which is empty at first. */
   readonly url: string;
-  /** The id of the server's first process, as this machine numbers it. */
+  /** The process id of the server's first process on this machine. */
   readonly pid: number;
-  /** Sends a signal, SIGKILL by default, and waits until all processes of the server have ended; SIGINT is PostgreSQL's fast
+  /** Sends a signal, SIGKILL by default, and waits until all processes of the server have ended. SIGINT is PostgreSQL's fast
    *  shutdown. */
   kill(signal?: NodeJS.Signals): Promise<void>;
   /** Starts the server again if it is down, with the same data and port; resolves when it answers, after any recovery. */
@@ -26,7 +26,7 @@ export interface PostgresServer {
   readonly stop: () => Promise<void>;
 }
 
-/** `tables` has the tablespace `tables`; `cluster` has everything else, with the write-ahead log. */
+/** `tables` has the tablespace `tables`; `cluster` has everything else, including the write-ahead log. */
 export type PostgresDisk = "cluster" | "tables";
 
 export interface PostgresOptions {
@@ -40,8 +40,8 @@ export interface PostgresOptions {
 
 const binaries = "/usr/lib/postgresql/17/bin";
 
-/** A script that makes a data directory, whose server trusts every client. The database is created without a server, in
- *  single-user mode. */
+/** A script that makes a data directory. A server on that directory trusts every client. The script creates the database in
+ *  single-user mode, which needs no server. */
 const makeTemplate = `
   set -eu
   ${binaries}/initdb --pgdata=/srv/data --username=postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync
@@ -49,9 +49,9 @@ const makeTemplate = `
   echo "create database telemetry" | ${binaries}/postgres --single -D /srv/data postgres
   sync -f /srv/data`;
 
-/** Starts PostgreSQL 17 with new data, which is removed with `stop` or when this process ends. It syncs as in production:
- *  committed data survives a kill.
- *  @throws Error with the last lines of the server's log */
+/** Starts PostgreSQL 17 with new data, which is removed by `stop`, or when this process ends. PostgreSQL syncs as in
+ *  production: committed data survives a kill.
+ *  @throws Error with the last lines of the server's log, the output of a command that failed, or the missing requirement */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
   const { host = "127.0.0.1", netns, diskBytes } = options;
   const trixie = await trixieFolder();
@@ -114,7 +114,7 @@ async function mountDisks(
   return { cluster: data, tables: tablespace, mounts, unmount };
 }
 
-/** The write-ahead log stays small, and each new segment needs new space. */
+/** With these, the write-ahead log stays small, and each new segment needs new space. */
 const smallDiskSettings = { min_wal_size: "32MB", max_wal_size: "48MB", wal_recycle: "off" };
 
 function commandOf(host: string, port: number, more: Readonly<Record<string, string>>): string[] {
@@ -125,7 +125,7 @@ function commandOf(host: string, port: number, more: Readonly<Record<string, str
     fsync: "on",
     shared_preload_libraries: "timescaledb",
     "timescaledb.telemetry_level": "off",
-    // each database with the extension takes one worker for its scheduler, in addition to those that do the work
+    // each database with the extension uses one worker for its scheduler, in addition to the workers of its jobs
     max_worker_processes: 40,
     "timescaledb.max_background_workers": 24,
     ...more,
@@ -134,7 +134,8 @@ function commandOf(host: string, port: number, more: Readonly<Record<string, str
   return [`${binaries}/postgres`, "-D", "/srv/data", ...flags];
 }
 
-/** An initialised data directory, created once for each trixie folder and version of the script: copying it takes a tenth of initdb's time. */
+/** A data directory to copy, created once for each trixie folder and version of the script. Copying it takes a tenth of
+ *  initdb's time. */
 async function templateFolder(trixie: string): Promise<string> {
   const hash = new Bun.CryptoHasher("sha256").update(makeTemplate).digest("hex").slice(0, 12);
   const target = join(cacheFolder(), `${basename(trixie)}-postgres-${hash}`);

@@ -3,10 +3,10 @@ import { composeCommand, startContainer } from "./containers.ts";
 import { startPostgres } from "./postgres.ts";
 import { refuseIfImpossible } from "./refuse-if-impossible.ts";
 
-// For tests that do not kill or configure their database. Uses the first possible one of these: the server that the environment
-// names, a container of compose.yaml, a process in the folder of Debian trixie.
+// For tests that do not kill or configure their database. Uses the first of these that is possible: the server that the
+// environment names, a container of compose.yaml, a process of the program in the folder of Debian trixie.
 
-/** An empty database for one user. */
+/** An empty database that only the caller uses. */
 export interface ProvidedDatabase {
   readonly url: string;
   stop(): Promise<void>;
@@ -14,9 +14,9 @@ export interface ProvidedDatabase {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** @returns a new database on the server of DATABASE_URL, which `stop` drops together with the databases whose names begin with
- *    its name; if DATABASE_URL is not set, the database of a new server, which `stop` stops
- *  @throws Error that names the missing requirement */
+/** If DATABASE_URL is set, creates a database on that server; `stop` drops it, and every database whose name begins with its
+ *  name. Otherwise, starts a server; `stop` stops it and removes its data.
+ *  @throws Error that names the missing requirement, or says why the database or the server could not be provided */
 export async function provideDatabase(env: Environment = process.env): Promise<ProvidedDatabase> {
   if (env.DATABASE_URL) return await freshDatabase(env.DATABASE_URL);
   const compose = composeCommand();

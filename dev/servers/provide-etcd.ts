@@ -5,7 +5,7 @@ import { refuseIfImpossible } from "./refuse-if-impossible.ts";
 // For tests that do not kill or configure their etcd. Uses the first of these that is possible: the server that the
 // environment names, a container of compose.yaml, a process of the program in the folder of Debian trixie.
 
-/** An etcd. It may have other users, so use only keys of your own. */
+/** An etcd that others may use too, so use only keys of your own. */
 export interface ProvidedEtcd {
   readonly endpoints: readonly string[];
   stop(): Promise<void>;
@@ -13,8 +13,8 @@ export interface ProvidedEtcd {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** @returns the etcd at ETCD_ENDPOINTS, which `stop` leaves running; if that is not set, a new etcd, which `stop` ends
- *  @throws Error that names the missing requirement */
+/** @returns the etcd at ETCD_ENDPOINTS, which `stop` leaves running; if ETCD_ENDPOINTS is not set, a new etcd, which `stop` stops
+ *  @throws Error that names the missing requirement, or says why etcd did not start */
 export async function provideEtcd(env: Environment = process.env): Promise<ProvidedEtcd> {
   if (env.ETCD_ENDPOINTS) {
     const endpoints = env.ETCD_ENDPOINTS.split(",").map((endpoint) => endpoint.trim());

@@ -4,18 +4,18 @@ import { systemPath } from "./trixie.ts";
 
 /** A filesystem that can be filled up. */
 export interface SmallDisk {
-  /** Its path for this process, while it is mounted. */
+  /** The disk's path for this process, while the disk is mounted. */
   readonly path: string;
-  /** Takes all free space; a second call takes the space that became free since. */
+  /** Fills the free space. A later call fills the space that has become free since. */
   fill(): void;
-  /** Frees the space that `fill` took. */
+  /** Deletes what `fill` has written. */
   free(): void;
 }
 
-/** Filesystems in a mount namespace of their own, which the rest of the machine does not see. */
+/** Filesystems in their own mount namespace: other processes of the machine do not see them. */
 export interface SmallDisks {
   readonly mounted: readonly SmallDisk[];
-  /** The namespace, as a file for `nsenter --mount`. */
+  /** The file of the mount namespace, for `nsenter --mount`. */
   readonly mounts: string;
   readonly unmount: () => Promise<void>;
 }
@@ -32,9 +32,9 @@ const mountAll = `
   echo mounted
   exec sleep infinity`;
 
-/** Mounts disks in memory at the paths. A helper process keeps them mounted. It ends with this process, even after kill -9;
- *  the content of the disks is then lost.
- *  @throws Error if this machine does not allow it */
+/** Mounts disks in memory at the given paths. A helper process keeps them mounted. When this process ends, even by kill -9, the
+ *  helper ends too, and the content of the disks is lost.
+ *  @throws Error if this machine does not allow such mounts */
 export async function mountSmallDisks(
   disks: readonly { readonly path: string; readonly bytes: number }[],
   ownerId: number,
@@ -45,7 +45,7 @@ export async function mountSmallDisks(
     cwd: "/",
     env: { PATH: systemPath },
     stdio: ["ignore", "pipe", "pipe"],
-    // as for servers: an interrupt at the terminal must not reach the helper
+    // so that an interrupt at the terminal does not reach the helper
     detached: true,
   });
   const { value } = await holder.stdout.getReader().read();

@@ -7,13 +7,13 @@ import { inNamespaces, systemPath } from "./trixie.ts";
 /** A command that runs inside the Debian trixie root filesystem. */
 export interface TrixieCommand {
   readonly trixie: string;
-  /** The command sees it as /srv, owned by the user. */
+  /** The folder that the command sees as /srv, owned by `user`. */
   readonly folder: string;
   readonly user: "etcd" | "postgres";
   readonly command: readonly string[];
   /** Network namespace to run in; absent: the machine's. */
   readonly netns?: string | undefined;
-  /** Mount namespace to start from, as a file; absent: the machine's. */
+  /** The file of the mount namespace to start from; absent: the machine's namespace. */
   readonly mounts?: string | undefined;
 }
 
@@ -32,7 +32,7 @@ const environment = { PATH: systemPath, LANG: "C.UTF-8", HOME: "/tmp" };
 
 /** Runs a command and waits for its end.
  *  @returns its standard output
- *  @throws Error with its standard error */
+ *  @throws Error with its standard error, or with its output if that is empty, if the command fails */
 export async function runInTrixie(command: TrixieCommand): Promise<string> {
   const child = Bun.spawn(commandLine(command), { cwd: "/", env: environment, stdio: ["ignore", "pipe", "pipe"] });
   const [output, errors] = await Promise.all([child.stdout.text(), child.stderr.text()]);
@@ -47,13 +47,14 @@ export interface TrixieServerOptions extends TrixieCommand {
   readonly answers: () => Promise<boolean>;
 }
 
-/** Limit of each wait for a start or an end of the server. On a busy machine, recovery after a kill takes seconds, and so does
+/** The limit of each wait while the server starts or ends. On a busy machine, recovery after a kill takes seconds, and so does
  *  a graceful end with much to write. */
 const timeoutMs = 60_000;
 
 /** A server that runs inside the Debian trixie root filesystem. It ends with the process that started it, even after kill -9.
  *
- *  DOWN -start-> STARTING -answers-> UP -kill-> DOWN; STARTING -exited or timed out-> DOWN, with an error */
+ *  DOWN -start-> STARTING -answers-> UP -kill-> DOWN
+ *  STARTING -exited or timed out-> DOWN, with an error */
 export class TrixieServer {
   readonly #options: TrixieServerOptions;
   readonly #logFile: string;
@@ -65,7 +66,7 @@ export class TrixieServer {
     this.#logFile = join(options.folder, `${options.name}.log`);
   }
 
-  /** The server's process id on this machine; 0 until the server's process exists; after a kill still that of the ended one. */
+  /** The server's process id on this machine: 0 before the process exists; after a kill, still the id of the ended process. */
   get pid(): number {
     return this.#pid;
   }
@@ -86,7 +87,7 @@ export class TrixieServer {
   #spawn(): Subprocess {
     this.#pid = 0;
     const log = openSync(this.#logFile, "a");
-    // its own session: an interrupt at the terminal reaches only us, and we stop servers in order
+    // in its own session, so that an interrupt at the terminal reaches only this process, which stops its servers in order
     const child = Bun.spawn(commandLine(this.#options), {
       cwd: "/",
       env: environment,
@@ -98,9 +99,10 @@ export class TrixieServer {
     return child;
   }
 
-  /** Sends a signal and waits until the server has ended; does nothing if it is down. SIGKILL ends all of its processes. The
-   *  server handles other signals itself: PostgreSQL waits for its clients after SIGTERM, and disconnects them after SIGINT.
-   *  @throws Error if it has not ended after a minute */
+  /** Sends a signal and waits until the server has ended; does nothing if the server is down. SIGKILL ends all processes of the
+   *  server. The server handles other signals itself: PostgreSQL waits for its clients after SIGTERM, and disconnects them after
+   *  SIGINT.
+   *  @throws Error if the server has not ended after a minute */
   async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
     const child = this.#process;
     if (child === undefined) return;
@@ -136,7 +138,7 @@ export class TrixieServer {
 
 const isAlive = ({ exitCode, signalCode }: Subprocess): boolean => exitCode === null && signalCode === null;
 
-/** The first process in the namespace that `unshare` created: the server. */
+/** The server's process id: the server is the only child of `unshare`, which has the id `pid`. Undefined before it exists. */
 function childOf(pid: number): number | undefined {
   try {
     return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim()) || undefined;

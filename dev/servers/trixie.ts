@@ -6,11 +6,13 @@ import { lastLines } from "./last-lines.ts";
 /** The packages in the folder of Debian trixie: PostgreSQL 17 with TimescaleDB, etcd 3.5, NATS. */
 const packages = ["postgresql-17-timescaledb", "etcd-server", "etcd-client", "nats-server"];
 
-/** The PATH of programs that are started here: root's own may lack the system folders. */
+/** The PATH for the programs of Debian that `dev/` starts. The PATH of this process may lack the system folders. */
 export const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** A command prefix: the command ends with its parent, its children end with it, and no other process sees its mounts. Each
- *  program of the prefix replaces itself with the next one, so that only `unshare` remains as a process. */
+/** The prefix of a command that ends with its parent. The command's children end with the command, and no other process sees
+ *  the command's mounts. Each program of the prefix replaces itself with the next one, so that only `unshare` remains as a
+ *  process.
+ *  @param before the programs before `unshare` */
 export const inNamespaces = (...before: readonly string[]): string[] => [
   ...["setpriv", "--pdeathsig", "KILL", ...before],
   ...["unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"],
@@ -37,8 +39,8 @@ export function reasonAgainstTrixie(): string | undefined {
   return success ? undefined : `namespaces cannot be created (${stderr.toString().trim()})`;
 }
 
-/** A folder of Debian trixie with the servers, built by the first call on a machine. A process that calls it while another one
- *  builds waits for that one; the lock of a killed builder is released.
+/** The path of a folder of Debian trixie with the servers. The first call on a machine builds the folder. A process that calls
+ *  this function during the build waits for the builder. If the builder is killed, its lock is released.
  *  @throws Error that names the missing requirement, or has the last lines of the build's log */
 export async function trixieFolder(): Promise<string> {
   const hash = new Bun.CryptoHasher("sha256").update(packages.join(",")).digest("hex").slice(0, 12);
@@ -46,7 +48,7 @@ export async function trixieFolder(): Promise<string> {
   const reason = reasonAgainstTrixie();
   if (reason !== undefined) {
     throw new Error(
-      `A separate etcd or PostgreSQL, to kill, freeze or configure, can only be started as root on Debian: ${reason}`,
+      `Starting an etcd or PostgreSQL that can be killed, frozen or configured needs root on Debian, but ${reason}`,
     );
   }
   if (!existsSync(target)) await build(target);
@@ -56,7 +58,7 @@ export async function trixieFolder(): Promise<string> {
 async function build(target: string): Promise<void> {
   const log = openSync(`${target}.log`, "a");
   const script = join(import.meta.dir, "build-trixie.sh");
-  // the builder's processes hold the lock as an open file: it is released when the last one ends
+  // the builder's processes hold the lock as an open file: the lock is released when the last of them ends
   const command = [...inNamespaces("flock", "--no-fork", `${target}.lock`), "--mount-proc", "sh", script];
   const builder = Bun.spawn([...command, target, packages.join(",")], {
     env: { ...process.env, PATH: systemPath },

@@ -13,7 +13,7 @@ const servers = [
   { kind: "services", command: /bun run services$/, stops: ["main", "role", "services"], isUp: /Ctrl-C/ },
 ] as const;
 
-/** Commands that use client programs. A reader has these, but the machine that checks the documents may lack them. */
+/** Commands that may use client programs. A reader has these programs, but the machine that checks the documents may not. */
 const usesTools = /^(?:export|etcdctl|psql|pg_dump|pg_restore)\b/;
 
 const timeoutMs = 120_000;
@@ -27,19 +27,19 @@ export class DocShell {
 
   constructor(private readonly folder: string) {}
 
-  /** @returns the error; undefined if the command succeeded */
+  /** @returns the output of a failed command; undefined if the command succeeded */
   async run(command: string): Promise<string | undefined> {
     if (command === interrupt) return this.interrupt();
     const server = servers.find(({ command: pattern }) => pattern.test(command));
     return server === undefined ? this.runToEnd(command) : this.startServer(command, server);
   }
 
-  /** Stops the servers that still run. */
+  /** Stops the servers that are still running. */
   async close(): Promise<void> {
     for (const kind of [...this.running.keys()].sort()) await this.end(kind);
   }
 
-  /** Stops the pipeline's processes, not the services. */
+  /** Stops the pipeline's processes, but not the services. */
   private async interrupt(): Promise<undefined> {
     for (const kind of ["main", "role"]) await this.end(kind);
   }

@@ -1,7 +1,7 @@
 /** A command in a document. */
 export interface DocCommand {
   readonly text: string;
-  /** Its line in the file, from 1. */
+  /** The number of its line in the file; the first line is 1. */
   readonly line: number;
 }
 

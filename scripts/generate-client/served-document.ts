@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 
 const root = resolve(import.meta.dir, "../..");
 
-/** The OpenAPI document of this checkout. Starts a gateway on a free port with an empty data folder, and stops it.
+/** The OpenAPI document of this checkout. Starts a gateway on a free port with an empty data folder, and stops it afterwards.
  *  @throws Error if the gateway does not start (with its standard error), or does not answer with the document */
 export async function servedDocument(): Promise<string> {
   const dataDir = await mkdtemp(join(tmpdir(), "telemetry-document-"));

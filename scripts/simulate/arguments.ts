@@ -9,7 +9,7 @@ export const usage = `Writes the telemetry of a simulated fleet as a CSV file in
   --out FILE          file to write; - for standard output
   --hosts N           hosts, 1 to 20000 (4)
   --gpus-per-host N   GPUs on each host, 1 to 16 (8)
-  --seconds N         time that the file covers, 1 to 31536000 (60)
+  --seconds N         time that the file covers, in seconds, 1 to 31536000 (60)
   --interval SPAN     time between two readings, with its unit: 100ms to 1h (1s)
   --seed N            seed of all random choices, which makes the file reproducible; 0 to 4294967295 (1)
   --start TIME        instant of the first reading, RFC 3339 (2025-01-01T00:00:00Z)
@@ -37,8 +37,8 @@ const options = {
   start: { type: "string", default: "2025-01-01T00:00:00Z" },
 } as const;
 
-/** @returns undefined for --help
- *  @throws TypeError that names the argument, its value and the accepted values */
+/** @returns the arguments, with the defaults of those that are absent; undefined for --help
+ *  @throws TypeError that says which argument is not usable, and why */
 export function parseArguments(args: string[]): SimulateArguments | undefined {
   const { values } = parseArgs({ args, options });
   if (values.help) return undefined;

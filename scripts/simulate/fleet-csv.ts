@@ -48,7 +48,7 @@ export function* fleetCsv(fleet: SimulatedFleet, options: FleetCsvOptions): Gene
   yield part;
 }
 
-/** Formats a GPU's rows, of which most parts never change. */
+/** Formats a GPU's rows. The parts that are the same in every row are formatted once. */
 class RowText {
   private readonly identity: string;
   private readonly labelsBefore: string;

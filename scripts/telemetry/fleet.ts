@@ -3,7 +3,7 @@ import { answerOf, type TelemetryRecord } from "gpu-telemetry-client";
 import { checkGpu } from "./check-gpu.ts";
 import { type Output, showRows } from "./output.ts";
 
-/** A list's filters, by the names of the command line. */
+/** A list's filters, under the names of the command line. */
 interface Filters {
   readonly gpu?: string;
   readonly cluster?: string;
@@ -13,17 +13,17 @@ interface Filters {
   readonly limit?: number;
 }
 
-/** The most metrics that a table shows unless `--metrics` names them. */
+/** The maximum number of metrics that a table shows without `--metrics`. */
 const maxShownMetrics = 6;
-/** The metrics that a table shows before others. */
+/** The metrics that a table shows before all others. */
 const preferredMetrics = ["gpu_utilization", "memory_used_mb", "temperature", "power_draw"];
 
-/** The filters by the API's names. */
+/** The filters under the API's names, without those that are undefined. */
 function queryOf({ gpu, cluster, host, model, namespace, limit }: Filters) {
   return defined({ gpu_uuid: gpu, cluster_id: cluster, hostname: host, model, namespace, limit });
 }
 
-/** Shows GPUs. */
+/** Shows the GPUs that match the filters. @throws GatewayError, GatewayUnreachable */
 export async function gpus(output: Output, filters: Filters): Promise<void> {
   await checkGpu(output, filters.gpu);
   const answer = await answerOf(output.gateway.GET("/api/v1/gpus", { params: { query: queryOf(filters) } }));
@@ -31,14 +31,14 @@ export async function gpus(output: Output, filters: Filters): Promise<void> {
   showRows(answer.data, columns, { ...output, next: filters.limit === undefined ? answer.next_cursor : undefined });
 }
 
-/** Shows hosts. */
+/** Shows the hosts that match the filters. @throws GatewayError, GatewayUnreachable */
 export async function hosts(output: Output, filters: Filters): Promise<void> {
   const answer = await answerOf(output.gateway.GET("/api/v1/hosts", { params: { query: queryOf(filters) } }));
   const columns = ["hostname", "cluster_id", "gpu_count", "active_gpu_count", "status", "last_seen_at"];
   showRows(answer.data, columns, { ...output, next: filters.limit === undefined ? answer.next_cursor : undefined });
 }
 
-/** Shows the newest record of each GPU. */
+/** Shows the newest record of each GPU that matches the filters. @throws GatewayError, GatewayUnreachable */
 export async function latest(output: Output, filters: Filters & { readonly metrics?: string }): Promise<void> {
   await checkGpu(output, filters.gpu);
   const { metrics } = filters;
@@ -48,8 +48,8 @@ export async function latest(output: Output, filters: Filters & { readonly metri
   showRows(data, ["timestamp", "hostname", "gpu_id", ...shownMetrics, "namespace"], output);
 }
 
-/** The metrics to show: those that any of the records has. An exporter may spread the metrics of a GPU over several instants,
- *  so the newest record of one GPU may have only some of them. */
+/** The metrics to show: up to `maxShownMetrics` of those that any of the records has. Not only the metrics of one record: an
+ *  exporter may spread a GPU's metrics over several instants, so the newest record may have only some of the metrics. */
 async function shownMetricsOf({ gateway }: Output, records: readonly TelemetryRecord[]): Promise<readonly string[]> {
   const { data } = await answerOf(gateway.GET("/api/v1/metrics"));
   const names = [...new Set([...preferredMetrics, ...data.map(({ name }) => name)])];

@@ -14,8 +14,8 @@ interface Shown extends Pick<Output, "asJson"> {
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** Prints rows: as a table of the given columns, or as JSON with all fields. Reports on standard error if the list goes on.
- *  @param next the cursor of the list's next page; absent at its end */
+/** Prints rows as a table of the given columns, or as JSON with all fields. Reports on standard error if the list has more rows.
+ *  @param next the cursor of the list's next page; absent if there is none */
 export function showRows(rows: readonly Row[], columns: readonly string[], { asJson, next }: Shown): void {
   if (next !== undefined) process.stderr.write(`only ${rows.length} are shown: raise --limit (up to 10000) for more\n`);
   if (asJson) return print(JSON.stringify(rows, null, 2));
@@ -31,7 +31,7 @@ export function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** A value that is safe on a terminal: names come from the telemetry, and could contain control sequences. */
+/** A value as a text that is safe on a terminal. Control characters are escaped, because the telemetry could contain them. */
 export function cellOf(value: unknown): string {
   if (value === undefined || value === null) return "";
   const text = typeof value === "string" ? value : JSON.stringify(value);

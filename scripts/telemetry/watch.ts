@@ -14,10 +14,12 @@ interface WatchOptions {
 type MetricName = NonNullable<NonNullable<SubscribeRequest["filters"]>["metrics"]>[number];
 
 /** Prints records as they arrive, a line each, until the count is reached or the process is stopped.
- *  @throws SubscriptionRefused if the gateway refuses the filters; another error if no gateway answers or the GPU does not exist */
+ *  @throws SubscriptionRefused if the gateway refuses the filters
+ *  @throws GatewayError if the GPU does not exist, or the gateway refuses a request
+ *  @throws GatewayUnreachable if no gateway answers at the start */
 export async function watch(output: Output, options: WatchOptions): Promise<void> {
   const { gpu, cluster, host, namespace, metrics, count = Infinity } = options;
-  // fails at once if no gateway answers or the GPU does not exist, instead of waiting forever
+  // fails now if no gateway answers or the GPU does not exist; the subscription would wait forever
   await answerOf(output.gateway.GET("/health/live"));
   await checkGpu(output, gpu);
   const filters = {
@@ -41,7 +43,7 @@ export async function watch(output: Output, options: WatchOptions): Promise<void
     },
     onMessage: (message) => {
       if (message.type === "subscribed") isSubscribed = true;
-      // an error before the subscription has started refuses it: `live.ended` rejects with that error
+      // an error before the confirmation refuses the subscription, and `live.ended` rejects with it
       if (message.type === "error" && isSubscribed) process.stderr.write(`${message.message}\n`);
       if (message.type === "skipped")
         process.stderr.write(`${message.count} records were skipped: this client reads too slowly\n`);

@@ -9,25 +9,25 @@ export interface Comparison {
   readonly missing: number;
   readonly rejected: number;
   readonly records: number;
-  /** One sentence each, at most `maxDifferences` of them. */
+  /** Descriptions of up to `maxDifferences` differences, one sentence each. */
   readonly differences: readonly string[];
   readonly differenceCount: number;
 }
 
-/** At most this many differences are described; `differenceCount` counts all. */
+/** At most this many differences are described; `differenceCount` counts all of them. */
 const maxDifferences = 20;
 
 /** The file's values of one GPU. */
 interface FileGpu {
   readonly hostname: string;
   readonly gpuId: number;
-  /** Instant, milliseconds -> metric -> value. */
+  /** Instant in milliseconds -> metric -> value. */
   readonly records: Map<number, Map<string, number>>;
 }
 
-/** Compares a file with the store: the place, records and values of each of the file's GPUs between its first and last
- *  record in the file, and the number of rejected inputs. Records and values that only the store has are differences too.
- *  Holds the file's values in memory (about 100 bytes per sample). */
+/** Compares a file with the store. For each GPU of the file, compares its place, and its records and values from its first to its
+ *  last instant in the file; records and values that only the store has are differences, too. For the file as a whole, compares
+ *  the number of rejected inputs, up to 10,000. Holds the file's values in memory (about 100 bytes per sample). */
 export async function compareFile(source: ReplayableSource, stored: StoredRecords): Promise<Comparison> {
   const gpus = new Map<string, FileGpu>();
   const sums = { rows: 0, samples: 0, missing: 0, rejected: 0 };
@@ -51,7 +51,7 @@ export async function compareFile(source: ReplayableSource, stored: StoredRecord
   }
   const storedRejections = await stored.countRejections(source.sourceId);
   if (storedRejections !== Math.min(sums.rejected, 10_000)) {
-    differ(`the file has ${sums.rejected} rejected inputs, the quarantine ${storedRejections}`);
+    differ(`the file has ${sums.rejected} rejected inputs, but the quarantine has ${storedRejections}`);
   }
   return { ...sums, records, differences, differenceCount };
 }
@@ -90,16 +90,17 @@ function compareGpu(gpu: FileGpu, stored: readonly ComparableRecord[], differ: (
     const record = byTime.get(timeMs);
     const at = formatTimestamp(timeMs);
     if (record === undefined) {
-      differ(`the record at ${at} is not stored`);
+      differ(`the record at ${at} is in the file, but not in the store`);
       continue;
     }
     byTime.delete(timeMs);
-    if (record.hostname !== gpu.hostname) differ(`stored on host ${record.hostname}, the file has ${gpu.hostname}`);
-    if (record.gpuId !== gpu.gpuId) differ(`stored as GPU ${record.gpuId}, the file has ${gpu.gpuId}`);
+    if (record.hostname !== gpu.hostname)
+      differ(`the host is ${gpu.hostname} in the file, ${record.hostname} in the store`);
+    if (record.gpuId !== gpu.gpuId) differ(`gpu_id is ${gpu.gpuId} in the file, ${record.gpuId} in the store`);
     compareValues(values, record.values, (what) => differ(`${at} ${what}`));
   }
   for (const timeMs of byTime.keys())
-    differ(`a record at ${formatTimestamp(timeMs)} is stored that the file does not have`);
+    differ(`the record at ${formatTimestamp(timeMs)} is in the store, but not in the file`);
 }
 
 function compareValues(
@@ -112,6 +113,6 @@ function compareValues(
     if (found !== value) differ(`${metric} is ${value} in the file, ${found ?? "missing"} in the store`);
   }
   for (const metric of stored.keys()) {
-    if (!file.has(metric)) differ(`${metric} is stored, the file does not have it`);
+    if (!file.has(metric)) differ(`${metric} is in the store, but not in the file`);
   }
 }

@@ -11,6 +11,7 @@ export interface ComparableRecord {
   readonly values: ReadonlyMap<string, number>;
 }
 
+/** A GPU, and a range of instants in milliseconds. */
 export interface Window {
   readonly uuid: string;
   readonly startMs: number;
@@ -19,7 +20,7 @@ export interface Window {
 
 /** Reads stored records, from the store itself or from a gateway. */
 export interface StoredRecords {
-  /** Every stored record of a GPU in the window, bounds inclusive. */
+  /** Every stored record of the window's GPU from `startMs` to `endMs`, both included. */
   recordsOf(window: Window): Promise<ComparableRecord[]>;
   /** The number of a source's rejected inputs, but at most `pageLimit`. */
   countRejections(sourceId: string): Promise<number>;
@@ -58,7 +59,7 @@ type ApiRecord = Record<string, unknown> & {
   custom?: Record<string, number>;
 };
 
-/** Reads from a running gateway. @param url e.g. `http://localhost:8080` */
+/** Reads from a running gateway. @param url the gateway's URL, such as `http://localhost:8080` */
 export function recordsBehindApi(url: string): StoredRecords {
   const get = async <T>(path: string): Promise<T[]> => {
     const response = await fetch(`${url}${path}`);

@@ -12,7 +12,7 @@ export const configSchema = Type.Object({
     form: "roles",
     default: [...roleNames],
     minItems: 1,
-    description: `Roles that this process runs: all, or a comma list of ${roleNames.join(", ")}`,
+    description: `Roles that this process runs: all, or a comma-separated list of ${roleNames.join(", ")}`,
   }),
   host: Type.String({
     env: "HOST",
@@ -25,7 +25,7 @@ export const configSchema = Type.Object({
     default: 8080,
     minimum: 0,
     maximum: 65_535,
-    description: "Port to listen on; 0 takes a free one",
+    description: "Port to listen on; 0: any free port",
   }),
   clusterId: Type.String({
     env: "CLUSTER_ID",

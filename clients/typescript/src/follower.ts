@@ -15,7 +15,7 @@ type FollowerState =
  *
  *  CONNECTING  A connection has started, and the gateway has not confirmed the subscription yet.
  *  FOLLOWING   The gateway sends records.
- *  WAITING     The connection broke; the next one starts after a wait.
+ *  WAITING     The connection has ended or could not be opened. The next one starts after a wait.
  *  ENDED       Final.
  *
  *  CONNECTING -subscribed-> FOLLOWING
@@ -23,7 +23,7 @@ type FollowerState =
  *  CONNECTING, FOLLOWING -the connection ends-> WAITING -the wait is over-> CONNECTING
  *  any -close()-> ENDED
  *
- *  It begins CONNECTING. Other messages do not change the state. */
+ *  The first state is CONNECTING. Other messages do not change the state. */
 export class Follower {
   readonly ended: Promise<void>;
   private readonly endedResolvers: PromiseWithResolvers<void>;
@@ -83,7 +83,7 @@ export class Follower {
         break;
       case "skipped":
         break;
-      default: // pongs, and messages that only newer gateways send
+      default: // pongs, and messages that this client does not know
         return;
     }
     this.options.onMessage?.(message);
@@ -105,7 +105,7 @@ export class Follower {
 
   /** CONNECTING, FOLLOWING -> WAITING. */
   private wait(reason: string): void {
-    // random, so that the clients of a gateway that stopped do not all connect at the same moment
+    // random, so that the clients of a gateway that has stopped do not all reconnect at the same moment
     const waitMs = this.nextWaitMs * (0.5 + Math.random() / 2);
     this.nextWaitMs = Math.min(retryMaxMs, this.nextWaitMs * 2);
     this.state = { name: "WAITING", timer: setTimeout(() => this.reconnect(), waitMs) };

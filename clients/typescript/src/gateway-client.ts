@@ -20,11 +20,12 @@ export interface GatewayClientOptions {
   readonly fetch?: (request: Request) => Promise<Response>;
 }
 
-/** Makes a client. It holds no connection and does not have to be closed.
+/** Creates a client, which keeps no connection open and does not have to be closed.
  *
  *  A call resolves to `{ data }`, or to `{ error }` with the body of an error answer; `answerOf` turns `{ error }` into
- *  an exception. A call rejects with GatewayUnreachable if no answer arrives, or with the reason of the caller's abort.
- *  @throws TypeError if baseUrl is not a URL, nor a path in a browser */
+ *  an exception. A call rejects with GatewayUnreachable if no answer arrives, with the runtime's own error if only a part
+ *  of the answer arrives, and with the caller's reason if the caller aborts the call.
+ *  @throws TypeError if baseUrl is neither an http(s) URL nor, in a browser, a path */
 export function createGatewayClient(options: GatewayClientOptions): GatewayClient {
   const { baseUrl, headers = {}, timeoutMs = 30_000, fetch: send = (request) => fetch(request) } = options;
   checkBaseUrl(baseUrl);
@@ -45,8 +46,8 @@ export function createGatewayClient(options: GatewayClientOptions): GatewayClien
 
 /** The data of a call's answer; undefined if the answer has no body.
  *  @throws GatewayError if the gateway answered with an error
- *  @throws GatewayUnreachable if no complete answer arrived
- *  @throws AbortError if the caller aborted the call, without a reason of its own */
+ *  @throws GatewayUnreachable if no complete answer arrived, or if the caller aborted the call with a reason of its own
+ *  @throws AbortError if the caller aborted the call without a reason */
 export async function answerOf<Data>(
   call: Promise<{ readonly data?: Data; readonly error?: unknown; readonly response: Response }>,
 ): Promise<Data> {
@@ -60,8 +61,7 @@ export async function answerOf<Data>(
   throw errorOf(response, error);
 }
 
-/** Checks that baseUrl is a URL of http or https. In a browser, it may also be a path on the page's own server.
- *  @throws TypeError if it is neither */
+/** @throws TypeError if baseUrl is neither an http(s) URL nor, in a browser, a path on the page's own server */
 function checkBaseUrl(baseUrl: string): void {
   const isPath = baseUrl.startsWith("/") && "location" in globalThis;
   const isUrl = /^https?:\/\//.test(baseUrl) && URL.canParse(baseUrl);
@@ -81,7 +81,7 @@ function limitedTo(timeoutMs: number, request: Request): Request {
   return new Request(request, { signal: AbortSignal.any([request.signal, AbortSignal.timeout(timeoutMs)]) });
 }
 
-/** True for errors that pass unchanged: those of `fetch` above, and those of calls that the caller aborted. */
+/** True for the errors that `answerOf` rethrows: those that the client's `fetch` has created, and the caller's abort. */
 function passesUnchanged(cause: unknown): boolean {
   return cause instanceof GatewayUnreachable || (cause instanceof Error && cause.name === "AbortError");
 }

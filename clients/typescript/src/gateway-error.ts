@@ -5,7 +5,7 @@ export class GatewayError extends Error {
   constructor(
     /** The HTTP status. */
     readonly status: number,
-    /** Stable, for programs, such as `not_found`; empty if the answer does not come from the gateway itself. */
+    /** A stable code for programs, such as `not_found`; empty if the answer does not come from the gateway itself. */
     readonly code: string,
     text: { readonly message: string; readonly details: Readonly<Record<string, unknown>> },
   ) {
@@ -29,7 +29,7 @@ export class SubscriptionRefused extends Error {
   readonly details: Readonly<Record<string, unknown>>;
 
   constructor(
-    /** Stable, for programs, such as `invalid_field`. */
+    /** A stable code for programs, such as `invalid_field`. */
     readonly code: string,
     text: { readonly message: string; readonly details: Readonly<Record<string, unknown>> },
   ) {

@@ -24,8 +24,8 @@ export interface LiveConnectionOptions {
   readonly socket: WebSocket;
   /** Sent when the connection opens. */
   readonly request: SubscribeRequest;
-  /** The connection ends if no message arrives for this long; depending on the time of the last
-   *  message, up to half of it earlier. */
+  /** If no message arrives for this long, the connection ends. Depending on when the last message arrived, it may end after
+   *  half this time. */
   readonly silenceMs: number;
   readonly onMessage: (message: ServerMessage) => void;
   /** Called at most once, with the reason; not called after `close`. */
@@ -36,7 +36,7 @@ export interface LiveConnectionOptions {
  *  cannot send protocol pings. The client therefore requests a pong, and ends the connection if nothing arrives.
  *
  *  ALIVE   A message arrived since the last check, or the connection is new.
- *  PROBED  A pong was requested (if the socket was open), and nothing has arrived yet.
+ *  PROBED  A pong was requested (if the socket was open), and nothing has arrived since.
  *  ENDED   Final.
  *
  *  ALIVE -check-> PROBED -message-> ALIVE

@@ -15,17 +15,18 @@ export interface LiveOptions {
   readonly baseUrl: string;
   /** The GPUs and the metrics to follow; all by default. */
   readonly filters?: SubscribeRequest["filters"];
-  /** RFC 3339: stored records from this instant on are sent first. By default, the newest record of each GPU is sent
-   *  first. */
+  /** An instant in RFC 3339: the stored records since then are sent first. By default, the newest record of each GPU is
+   *  sent first. */
   readonly since?: string;
   readonly onUpdate: (update: TelemetryUpdateMessage) => void;
   readonly onMessage?: (message: LiveMessage) => void;
   /** Called when the connection breaks or an attempt to connect fails, with the milliseconds until the next attempt. */
   readonly onBreak?: (reason: string, retryInMs: number) => void;
-  /** The longest first wait after a break, in milliseconds. It doubles with each failed attempt, up to 30 s; each actual wait is
-   *  a random time between half of it and all of it. Default 500. */
+  /** The limit of the first wait after a break, in milliseconds; 500 by default. Each failed attempt doubles the limit, up to
+   *  30 s. A wait is a random time between half the limit and the limit. */
   readonly retryMs?: number;
-  /** A connection that is silent for this long, in milliseconds, is replaced. Default 30,000. */
+  /** The longest silence of a connection, in milliseconds, before the client replaces the connection; the shortest is half of
+   *  it. 30,000 by default. */
   readonly silenceMs?: number;
   /** Opens a WebSocket; by default, the runtime's own. */
   readonly connect?: (url: string) => WebSocket;

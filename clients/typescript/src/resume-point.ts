@@ -1,7 +1,7 @@
 import type { TelemetryUpdateMessage } from "./generated/messages.ts";
 
-/** A GPU is silent if its newest record is older than the fleet's newest one by more than this. A silent GPU does not
- *  hold back the resume point; its records of a break are delivered only if they are newer than the resume point. */
+/** A GPU is silent if its newest record is more than this much older than the fleet's newest record. A silent GPU does not
+ *  hold back the resume point, so its records that were missed are delivered only if they are not older than that point. */
 const silentAfterMs = 60_000;
 
 /** The instant from which to request records after a break, so that no record of an active GPU is missed. */
@@ -21,14 +21,14 @@ export class ResumePoint {
     return this.since;
   }
 
-  /** The replay is complete. */
+  /** Notes that the replay is complete. */
   endReplay(): void {
     this.isReplaying = false;
   }
 
   /** Remembers the instant of an update.
-   *  @returns false if the update is a replayed record that is older than the GPU's newest delivered one; true if it has to be
-   *    delivered. A record of the same instant may have more metrics than before */
+   *  @returns true if the update has to be delivered; false if it is a replayed record that is older than the GPU's newest
+   *    delivered record. A record of the same instant is delivered again, because it may have more metrics */
   record({ gpu_uuid, timestamp, replay }: TelemetryUpdateMessage): boolean {
     const timeMs = Date.parse(timestamp);
     const newestMs = this.newestMs.get(gpu_uuid) ?? -Infinity;
@@ -38,7 +38,7 @@ export class ResumePoint {
   }
 
   /** The oldest of the active GPUs' newest instants. GPUs report at different times, so the GPU that is furthest behind
-   *  determines the resume point. */
+   *  determines the resume point. Undefined if no record has been delivered. */
   private oldestOfActive(): string | undefined {
     let newestMs = -Infinity;
     for (const timeMs of this.newestMs.values()) newestMs = Math.max(newestMs, timeMs);
