@@ -132,7 +132,7 @@ async function etcdFrom(snapshotFile?: string): Promise<EtcdCluster> {
 
 const savedQueue = (): string => join(folder, "queue.snapshot");
 
-test("if both are restored and the queue was saved first, every sample is stored exactly once", async () => {
+test("if database and queue are restored, and the queue was saved first, every sample is stored exactly once", async () => {
   await restoreDatabase();
   const { messages } = await stored();
   expect(messages).toBeWithin(6, figures.messages);

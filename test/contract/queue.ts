@@ -60,7 +60,7 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
     const keysOf = (deliveries: readonly Delivery[]): string[] =>
       deliveries.map(({ envelope }) => envelope.idempotencyKey);
 
-    test("a consumer whose wait is aborted takes no wake-up from another one", async () => {
+    test("a consumer whose wait is aborted takes no wake-up from another consumer", async () => {
       const { queue } = await start();
       const waits = new AbortController();
       const first = claim(queue);

@@ -27,7 +27,7 @@ export function exerciseService(name: string, open: () => OpenedService): void {
     expect(calls()).toBe(callsAtStop);
   };
 
-  describe(`the life of ${name}`, () => {
+  describe(`the start and stop of ${name}`, () => {
     test("it works after start, and a second start changes nothing", async () => {
       const opened = open();
       await inTime(opened.service.start());

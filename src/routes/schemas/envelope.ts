@@ -41,7 +41,7 @@ export function partAnswer(item: TSchema) {
 
 const resolution = Type.Union(
   resolutions.map((each) => Type.Literal(each)),
-  { description: "Resolution of the records" },
+  { description: "Resolution of the data" },
 );
 
 /** The response that carries a part of the history. */

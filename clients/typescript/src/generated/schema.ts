@@ -90,7 +90,7 @@ export interface paths {
         };
         /**
          * All GPUs
-         * @description Every GPU that has reported telemetry, ordered by hostname and index.
+         * @description Every GPU that has reported telemetry and matches the parameters, ordered by hostname and index.
          */
         get: operations["listGpus"];
         put?: never;
@@ -330,7 +330,7 @@ export interface paths {
         };
         /**
          * All hosts
-         * @description Every host with a GPU that has reported telemetry, in all clusters, ordered by hostname.
+         * @description Every host, in any cluster, with a GPU that has reported telemetry and matches the parameters, ordered by hostname.
          */
         get: operations["listHosts"];
         put?: never;
@@ -1043,14 +1043,14 @@ export interface components {
         Metric: {
             /** @description Name of the metric's field in a record */
             name: string;
-            /** @description DCGM's name */
+            /** @description Name of the field in DCGM or its exporter */
             dcgm_field: string;
-            /** @description DCGM's id; absent for the exporter's own metrics */
+            /** @description DCGM's id of the field; absent for the exporter's own metrics */
             dcgm_field_id?: number;
             /** @description Unit of the value */
             unit: string;
             /**
-             * @description A counter only rises
+             * @description In rollups, the value of a gauge is its average, and the value of a counter is its highest value
              * @enum {string}
              */
             kind: "gauge" | "counter";
@@ -1981,7 +1981,7 @@ export interface operations {
                         count: number;
                         data: components["schemas"]["TelemetryRecord"][];
                         /**
-                         * @description Resolution of the records
+                         * @description Resolution of the data
                          * @enum {string}
                          */
                         resolution: "raw" | "1m" | "1h";
@@ -2140,7 +2140,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The cluster
+                 * @description Id of the cluster
                  * @example local-cluster
                  */
                 cluster_id: string;
@@ -2200,7 +2200,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The cluster
+                 * @description Id of the cluster
                  * @example local-cluster
                  */
                 cluster_id: string;
@@ -2258,7 +2258,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The cluster
+                 * @description Id of the cluster
                  * @example local-cluster
                  */
                 cluster_id: string;
@@ -2319,12 +2319,12 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The cluster
+                 * @description Id of the cluster
                  * @example local-cluster
                  */
                 cluster_id: string;
                 /**
-                 * @description Hostname of the host
+                 * @description Name of the host
                  * @example mtv5-dgx1-hgpu-032
                  */
                 host_id: string;
@@ -2383,12 +2383,12 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The cluster
+                 * @description Id of the cluster
                  * @example local-cluster
                  */
                 cluster_id: string;
                 /**
-                 * @description Hostname of the host
+                 * @description Name of the host
                  * @example mtv5-dgx1-hgpu-032
                  */
                 host_id: string;
@@ -2455,12 +2455,12 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The cluster
+                 * @description Id of the cluster
                  * @example local-cluster
                  */
                 cluster_id: string;
                 /**
-                 * @description Hostname of the host
+                 * @description Name of the host
                  * @example mtv5-dgx1-hgpu-032
                  */
                 host_id: string;
@@ -2563,12 +2563,12 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The cluster
+                 * @description Id of the cluster
                  * @example local-cluster
                  */
                 cluster_id: string;
                 /**
-                 * @description Hostname of the host
+                 * @description Name of the host
                  * @example mtv5-dgx1-hgpu-032
                  */
                 host_id: string;
@@ -2623,7 +2623,7 @@ export interface operations {
                         count: number;
                         data: components["schemas"]["TelemetryRecord"][];
                         /**
-                         * @description Resolution of the records
+                         * @description Resolution of the data
                          * @enum {string}
                          */
                         resolution: "raw" | "1m" | "1h";
@@ -2740,7 +2740,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The host
+                 * @description Name of the host
                  * @example mtv5-dgx1-hgpu-032
                  */
                 hostname: string;
@@ -2909,7 +2909,7 @@ export interface operations {
                         count: number;
                         data: components["schemas"]["TelemetryRecord"][];
                         /**
-                         * @description Resolution of the records
+                         * @description Resolution of the data
                          * @enum {string}
                          */
                         resolution: "raw" | "1m" | "1h";
@@ -3125,7 +3125,7 @@ export interface operations {
                         count: number;
                         data: components["schemas"]["Aggregate"][];
                         /**
-                         * @description Resolution of the records
+                         * @description Resolution of the data
                          * @enum {string}
                          */
                         resolution: "raw" | "1m" | "1h";

@@ -7,12 +7,14 @@ import { wholeNumber } from "../../schemas/envelope.ts";
 export const metricSchema = Type.Object(
   {
     name: Type.String({ description: "Name of the metric's field in a record" }),
-    dcgm_field: Type.String({ description: "DCGM's name" }),
+    dcgm_field: Type.String({ description: "Name of the field in DCGM or its exporter" }),
     dcgm_field_id: Type.Optional(
-      wholeNumber({ minimum: 0, description: "DCGM's id; absent for the exporter's own metrics" }),
+      wholeNumber({ minimum: 0, description: "DCGM's id of the field; absent for the exporter's own metrics" }),
     ),
     unit: Type.String({ description: "Unit of the value" }),
-    kind: Type.Union([Type.Literal("gauge"), Type.Literal("counter")], { description: "A counter only rises" }),
+    kind: Type.Union([Type.Literal("gauge"), Type.Literal("counter")], {
+      description: "In rollups, the value of a gauge is its average, and the value of a counter is its highest value",
+    }),
     min: Type.Number({ description: "Lowest plausible value" }),
     max: Type.Number({ description: "Highest plausible value; a value below min or above max is rejected" }),
     description: Type.String({ description: "What the metric measures" }),
@@ -36,7 +38,7 @@ export const metricSchema = Type.Object(
   },
 );
 
-/** A metric in the API's shape. */
+/** A metric of the catalogue, in the API's shape. */
 export function toApiMetric({ name, dcgmField, dcgmFieldId, ...rest }: Metric): Static<typeof metricSchema> {
   const { unit, kind, min, max, description } = rest;
   const id = defined({ dcgm_field_id: dcgmFieldId });

@@ -17,7 +17,7 @@ export const changesQuery = timeBounds({
   end: "RFC 3339 with zone; selects changes at or before this instant",
 });
 
-/** The telemetry of a GPU, and the changes of its attributes and workloads. */
+/** The routes of a GPU's telemetry and of its changes over time. */
 export function gpuHistoryRoutes(history: HistoryAnswers, queries: FleetQueries) {
   const checkExists = async (uuid: string): Promise<void> => {
     if ((await queries.gpus({ uuids: [uuid] })).length === 0) throw notFound("GPU", { uuid });

@@ -7,22 +7,24 @@ import { choice, optional, type ValuesOf } from "../../http/parameters/parameter
 import { statusValues } from "../../schemas/activity.ts";
 import { selectorOf } from "../../schemas/gpu-selector.ts";
 
-/** The parameters of a list of GPUs. */
+/** The parameters of queries for a list of GPUs. */
 export const gpuPageQuery = { ...gpuListQuery, status: optional(choice(statusValues)) };
 
 type GpuPageQuery = ValuesOf<typeof gpuPageQuery>;
 
-/** The most GPUs that a page may have. */
+/** The maximum number of GPUs that a page may have. */
 export const gpusOfPage: SizeOf = (args, fleet) => Math.min(limitOf(args), fleet.gpus.length);
 
 /** A part of the list of GPUs. */
 export interface GpuPage {
   readonly gpus: readonly ApiGpu[];
+  /** The number of selected GPUs, in all parts. */
   readonly totalCount: number;
+  /** The cursor of the next part; undefined at the end. */
   readonly nextCursor: string | undefined;
 }
 
-/** The part of the list of GPUs that a query selects. */
+/** The part of the list of GPUs that the query's filters, limit and cursor select. */
 export function gpuPage(query: GpuPageQuery, { fleet }: OperationContext): GpuPage {
   const selected = fleet.selected(selectorOf(query));
   const all = query.status === undefined ? selected : selected.filter((gpu) => gpu.status === query.status);

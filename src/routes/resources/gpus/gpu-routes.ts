@@ -9,7 +9,7 @@ import { gpuSchema } from "../../schemas/gpu.ts";
 /** The path parameter of one GPU. */
 export const gpuParams = { uuid: nameOf("UUID of the GPU", "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4") };
 
-/** GPUs, as a list and by uuid. */
+/** The routes of the list of GPUs and of one GPU. */
 export function gpuRoutes(answers: FleetAnswers) {
   const { fleet } = answers;
   return new Elysia({ name: "gpus", prefix: "/api/v1/gpus" })
@@ -33,7 +33,7 @@ const listDetail = operation({
   id: "listGpus",
   tag: "gpus",
   summary: "All GPUs",
-  description: "Every GPU that has reported telemetry, ordered by hostname and index.",
+  description: "Every GPU that has reported telemetry and matches the parameters, ordered by hostname and index.",
   part: gpuSchema,
   alsoAsRows: true,
   etag: true,

@@ -5,7 +5,7 @@ import { gpuFields } from "./gpu-fields.ts";
 import { gpuHistoryRoutes } from "./gpu-history-routes.ts";
 import { gpuRoutes } from "./gpu-routes.ts";
 
-/** GPUs, the telemetry of each, and its changes over time. */
+/** GPUs, the telemetry of each GPU, and each GPU's changes over time. */
 export const gpus: Resource = {
   schemas: [gpuSchema, gpuChangesSchema],
   routes: ({ answers, history, queries }) => [gpuRoutes(answers), gpuHistoryRoutes(history, queries.fleet)],

@@ -15,8 +15,8 @@ import { telemetryRecordSchema } from "../../schemas/telemetry-record.ts";
 import { gpuSchema } from "../../schemas/gpu.ts";
 
 const hostParams = {
-  cluster_id: nameOf("The cluster", "local-cluster"),
-  host_id: nameOf("Hostname of the host", "mtv5-dgx1-hgpu-032"),
+  cluster_id: nameOf("Id of the cluster", "local-cluster"),
+  host_id: nameOf("Name of the host", "mtv5-dgx1-hgpu-032"),
 };
 const gpuParams = {
   ...hostParams,

@@ -12,7 +12,7 @@ import { list, single } from "../../schemas/envelope.ts";
 import { hostSchema, clusterSchema, toApiClusters, toApiHosts } from "../../schemas/hierarchy.ts";
 import { clusterStatsSchema } from "./cluster-stats-schema.ts";
 
-const clusterParams = { cluster_id: nameOf("The cluster", "local-cluster") };
+const clusterParams = { cluster_id: nameOf("Id of the cluster", "local-cluster") };
 
 /** The routes of clusters, their statistics and their hosts. */
 export function clusterRoutes(answers: FleetAnswers, queries: TelemetryQueries) {

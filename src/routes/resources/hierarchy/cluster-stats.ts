@@ -8,7 +8,7 @@ import { toApiClusters } from "../../schemas/hierarchy.ts";
 /** Maximum number of records that the statistics read from the store. */
 const maxRecords = 10_000;
 
-/** The fleet in memory has the newest values; the store counts the history. */
+/** The fleet in memory, for the newest values, and the store, for the number of records and for values that the fleet lacks. */
 interface StatsSources {
   readonly fleet: Fleet;
   readonly queries: TelemetryQueries;
@@ -16,7 +16,7 @@ interface StatsSources {
 
 /** Statistics of a cluster; undefined if it has no GPU.
  *  @param gpus all GPUs of the cluster
- *  @throws StoreUnavailable if the store, which counts the records, does not answer
+ *  @throws StoreUnavailable if the fleet is not loaded, or the store does not answer
  *  @throws QueryTooCostly if the store's queries take too long */
 export async function clusterStats(
   sources: StatsSources,
@@ -43,9 +43,9 @@ export async function clusterStats(
   };
 }
 
-/** Records with the newest values of each active GPU, from memory if each GPU's newest record has all metrics of the
- *  statistics. An exporter that stamps its metrics at different seconds spreads them over several records. In that case, the
- *  recent records are read from the store. */
+/** Records with the newest values of the active GPUs. They come from memory if each of these GPUs has all metrics of the
+ *  statistics in its newest record. An exporter that stamps its metrics at different seconds spreads them over several
+ *  records; the recent records then come from the store, at most `maxRecords`. */
 async function newestValues(
   { fleet, queries }: StatsSources,
   clusterId: string,

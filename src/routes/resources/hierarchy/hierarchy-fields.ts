@@ -3,8 +3,8 @@ import { gpuSelection, nameOf, noQuery } from "../../http/parameters/common.ts";
 import { selectorOf } from "../../schemas/gpu-selector.ts";
 import { clusterSchema, hostSchema } from "../../schemas/hierarchy.ts";
 
-const clusterId = nameOf("The cluster", "local-cluster");
-const hostname = nameOf("The host", "mtv5-dgx1-hgpu-032");
+const clusterId = nameOf("Id of the cluster", "local-cluster");
+const hostname = nameOf("Name of the host", "mtv5-dgx1-hgpu-032");
 
 /** The queries for hosts and clusters, answered from memory. */
 export function hierarchyFields(kit: SchemaKit): FieldMap {

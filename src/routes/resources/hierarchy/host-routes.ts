@@ -7,7 +7,7 @@ import { gpuListQuery, nameOf, noQuery } from "../../http/parameters/common.ts";
 import { gpuSchema } from "../../schemas/gpu.ts";
 import { hostSchema } from "../../schemas/hierarchy.ts";
 
-const hostParams = { hostname: nameOf("The host", "mtv5-dgx1-hgpu-032") };
+const hostParams = { hostname: nameOf("Name of the host", "mtv5-dgx1-hgpu-032") };
 
 /** The routes of hosts of all clusters. Their paths do not name a cluster. */
 export function hostRoutes(answers: FleetAnswers) {
@@ -33,7 +33,8 @@ const listDetail = operation({
   id: "listHosts",
   tag: "hierarchy",
   summary: "All hosts",
-  description: "Every host with a GPU that has reported telemetry, in all clusters, ordered by hostname.",
+  description:
+    "Every host, in any cluster, with a GPU that has reported telemetry and matches the parameters, ordered by hostname.",
   part: hostSchema,
   alsoAsRows: true,
   etag: true,

@@ -16,7 +16,7 @@ export function deadLetterFields({ types, field }: SchemaKit): FieldMap {
     }),
     deadLetter: field({
       type: types.of(deadLetterSchema),
-      description: "One dead letter",
+      description: "The dead letter with this id; an error if it does not exist",
       takes: letterParams,
       resolve: (_, { id }, { allParts }) => allParts.deadLetters.show(id),
     }),
