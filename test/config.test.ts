@@ -55,8 +55,12 @@ describe("configuration", () => {
   });
 
   test("the error about a list shows the form of its elements", () => {
-    expect(errorsOf({ CORS_ORIGINS: "dash.example" })[0]).toContain("a comma list of http://host, https://host or *");
-    expect(errorsOf({ ETCD_ENDPOINTS: "etcd" })[0]).toContain("a comma list of http://host:port or https://host:port");
+    expect(errorsOf({ CORS_ORIGINS: "dash.example" })[0]).toContain(
+      "a comma-separated list of http://host, https://host or *",
+    );
+    expect(errorsOf({ ETCD_ENDPOINTS: "etcd" })[0]).toContain(
+      "a comma-separated list of http://host:port or https://host:port",
+    );
   });
 
   test("an empty variable counts as absent, and blanks around a value are ignored", () => {

@@ -1,16 +1,16 @@
 import { Type } from "@sinclair/typebox";
 
-/** How a setting is written in the environment. TypeBox checks its value. */
+/** Describes the environment variable of a setting. TypeBox checks the value. */
 export interface EnvironmentNotes {
   readonly env: string;
   readonly description: string;
-  /** `duration`: written as `2s`, `500ms`, `5m` or `1h`, held in milliseconds. `roles`: `all` or a comma list of roles.
-   *  `list`: a comma list. */
+  /** `duration`: written as `2s`, `500ms`, `5m` or `1h`, converted to milliseconds. `roles`: `all` or a comma-separated list
+   *  of roles. `list`: a comma-separated list. */
   readonly form?: "duration" | "roles" | "list";
-  /** The form of the elements of a comma list. */
+  /** The form of the elements of a list. */
   readonly elements?: string;
   readonly unit?: string;
-  /** The value is never shown, and `{env}_FILE` may name a file that holds it. */
+  /** The value is never shown, and `{env}_FILE` may name a file that contains the value. */
   readonly secret?: boolean;
 }
 
@@ -22,7 +22,7 @@ export const duration = (notes: EnvironmentNotes & { default: number; minimum?: 
 export const count = (notes: EnvironmentNotes & { default: number; minimum: number; maximum: number }) =>
   Type.Integer({ ...notes });
 
-/** A setting that is an age in days; 0: nothing is deleted. */
+/** A setting that is the age, in days, at which data are deleted; 0: never. */
 export const retentionDays = (env: string, data: string) =>
   count({
     env,

@@ -5,7 +5,7 @@ import { configSchema, roleNames } from "./config-schema.ts";
 import type { EnvironmentNotes } from "./config-setting.ts";
 import { InvalidConfig } from "../domain/errors.ts";
 
-/** The checked configuration. Each time is in the unit that its name ends with. */
+/** The checked configuration. The name of a duration ends with its unit. */
 export type Config = Static<typeof configSchema>;
 
 interface Setting {
@@ -37,7 +37,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
   return config;
 }
 
-/** A setting and its current value, for display. */
+/** A setting with its current value, as texts for display. */
 export interface ShownSetting {
   readonly env: string;
   readonly value: string;
@@ -46,7 +46,7 @@ export interface ShownSetting {
   readonly description: string;
 }
 
-/** @returns every setting, in the order of the schema; secrets are hidden */
+/** @returns every setting, in the order of the schema; the values of secrets are hidden */
 export function shownSettings(config: Config): ShownSetting[] {
   return settings.map(({ key, schema }) => ({
     env: schema.env,
@@ -57,13 +57,13 @@ export function shownSettings(config: Config): ShownSetting[] {
   }));
 }
 
-/** The errors of settings that are valid alone but contradict each other. */
+/** The errors of settings that are valid by themselves but contradict each other. */
 function contradictions(config: Config): string[] {
   const errors: string[] = [];
   const { roles: chosen, etcdEndpoints: endpoints } = config;
   if (endpoints === undefined && chosen.includes("streamer") !== chosen.includes("collector")) {
     errors.push(
-      `ROLE=${chosen.join(",")}: without ETCD_ENDPOINTS streamer and collector share a queue in memory and must run in one process; set ETCD_ENDPOINTS, or use ROLE=all, ROLE=streamer,collector or ROLE=gateway`,
+      `ROLE=${chosen.join(",")}: without ETCD_ENDPOINTS, streamer and collector share a queue in memory and must run in one process; set ETCD_ENDPOINTS, or use ROLE=all, ROLE=streamer,collector or ROLE=gateway`,
     );
   }
   errors.push(...etcdContradictions(config));
@@ -73,7 +73,7 @@ function contradictions(config: Config): string[] {
     );
   }
   if (config.loopMode && config.csvFile === undefined)
-    errors.push("LOOP_MODE=true needs CSV_FILE: only a file can be played again");
+    errors.push("LOOP_MODE=true needs CSV_FILE: only a file can be read again");
   if (config.timestamps !== undefined && config.csvFile === undefined) {
     errors.push(
       `TIMESTAMPS=${config.timestamps} needs CSV_FILE: records of the simulated fleet always have the present time`,
@@ -98,7 +98,7 @@ function etcdContradictions(config: Config): string[] {
   return errors;
 }
 
-const invalidText = Symbol("text that does not have the setting's form");
+const invalidText = Symbol("a text that does not have the setting's form");
 
 function textOf(schema: EnvironmentNotes, env: Readonly<Record<string, string | undefined>>, errors: string[]) {
   const text = env[schema.env];
@@ -115,7 +115,7 @@ function textOf(schema: EnvironmentNotes, env: Readonly<Record<string, string | 
 
 const millisecondsPerUnit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
 
-/** @returns the value of the text, or `invalidText` */
+/** @returns the value of the text; `invalidText` if the text does not have the setting's form */
 function fromText(schema: Setting["schema"], text: string): unknown {
   if (schema.form === "roles") return text === "all" ? [...roleNames] : text.split(",").map((part) => part.trim());
   if (schema.form === "list") return text.split(",").map((part) => part.trim());
@@ -151,7 +151,7 @@ function errorOf(schema: Setting["schema"], text: string): string {
 /** Describes the values that a setting accepts. */
 function typeText(schema: Setting["schema"]): string {
   const unit = schema.unit === undefined ? "" : ` ${schema.unit}`;
-  if (schema.form === "list") return `a comma list of ${schema.elements ?? "texts"}`;
+  if (schema.form === "list") return `a comma-separated list of ${schema.elements ?? "texts"}`;
   if (schema.form === "roles") return `all or a list of ${roleNames.join(",")}`;
   if (schema.form === "duration") {
     return `a time with its unit (ms, s, m, h) from ${String(schema.minimum)}ms to ${String(schema.maximum)}ms`;

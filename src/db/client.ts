@@ -1,4 +1,4 @@
-/** Runs statements. Within a transaction either all of them take effect or none. */
+/** Runs statements. Within a transaction, either all of them take effect or none. */
 export interface SqlExecutor {
   /** @param params texts, numbers, booleans or null, for $1, $2, ... in the text */
   query<Row>(text: string, params?: readonly unknown[]): Promise<Row[]>;
@@ -6,18 +6,18 @@ export interface SqlExecutor {
 
 /** Runs the statements of one transaction. */
 export interface SqlTransaction extends SqlExecutor {
-  /** Streams rows into a table by COPY: all of them or, if the key of one exists already, none. Earlier statements of the
+  /** Adds rows to a table by COPY. If the key of a row exists already, no row is added, and the earlier statements of the
    *  transaction keep their effect.
    *  @param into the table with its columns, e.g. `telemetry (gpu_key, time)`
    *  @param rows in COPY's binary format
-   *  @returns false if a key exists already */
+   *  @returns false if the key of a row exists already */
   copy(into: string, rows: Uint8Array): Promise<boolean>;
 }
 
-/** A database as the store sees it. Its errors are StoreUnavailable, StoreRejected or, for a query that exceeds a client's time
- *  limit, QueryTooCostly, whatever the driver threw. */
+/** A database as the store sees it. The driver's errors are translated into StoreUnavailable, StoreRejected or, for a query
+ *  that exceeds the client's time limit, QueryTooCostly. */
 export interface SqlClient extends SqlExecutor {
-  /** Commits the statements of `work` when it resolves, undoes them when it throws. */
+  /** Commits the statements of `work` when `work` resolves, and undoes them when it throws. */
   transaction<T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }

@@ -4,50 +4,51 @@ import { DataDirUnusable } from "../domain/errors.ts";
 
 /** A DATA_DIR that this process has locked. */
 export interface DataDir {
-  /** The database's directory, always complete. */
+  /** The directory of the complete database. */
   readonly databaseDir: string;
   release(): Promise<void>;
 }
 
-/** Locks DATA_DIR for this process, and creates the database in it if it has none.
- *  A database is created under another name and then renamed: a process that dies leaves a complete database or none.
+/** Locks DATA_DIR for this process, and creates the database if DATA_DIR has none.
+ *  A database is created under another name and then renamed, so that a process that dies leaves no incomplete database
+ *  under the final name.
  *  @throws DataDirUnusable if another process has locked DATA_DIR, or the lock or the database cannot be created */
 export async function openDataDir(dir: string): Promise<DataDir> {
   const lock = join(dir, "lock");
+  const databaseDir = join(dir, "pglite");
   try {
     await mkdir(dir, { recursive: true });
-    await takeLock(dir, lock);
+    await acquireLock(dir, lock);
+    await removeLeftovers(dir);
+    if (!(await readdir(dir)).includes("pglite")) await createDatabase(dir, databaseDir);
   } catch (cause) {
     if (cause instanceof DataDirUnusable) throw cause;
     throw new DataDirUnusable(`DATA_DIR ${dir} cannot be used: ${(cause as Error).message}`, { cause });
   }
-  const databaseDir = join(dir, "pglite");
-  await removeLeftovers(dir);
-  if (!(await readdir(dir)).includes("pglite")) await createDatabase(dir, databaseDir);
   return { databaseDir, release: () => rm(lock, { force: true }) };
 }
 
-/** A process as `pid start-time`: a later process with the same pid has another start time. */
+/** Identifies a process by `pid start-time`: a later process with the same pid has another start time. */
 async function identityOf(pid: number): Promise<string> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
   const startTime = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
   return `${pid} ${startTime}`;
 }
 
-async function takeLock(dir: string, lock: string): Promise<void> {
+async function acquireLock(dir: string, lock: string): Promise<void> {
   const ownFile = `${lock}.${process.pid}`;
   await writeFile(ownFile, await identityOf(process.pid));
   try {
     for (;;) {
-      // a link appears with its content: no process reads an incomplete lock
-      const isTaken = await link(ownFile, lock).then(
+      // a link appears together with its content, so no process reads an incomplete lock
+      const isOurs = await link(ownFile, lock).then(
         () => true,
         (error: NodeJS.ErrnoException) => {
           if (error.code === "EEXIST") return false;
           throw error;
         },
       );
-      if (isTaken) return;
+      if (isOurs) return;
       const holder = await readFile(lock, "utf8").catch(() => "");
       const pid = Number(holder.split(" ")[0]);
       if (isAlive(pid) && (await identityOf(pid)) === holder) {
@@ -76,7 +77,7 @@ async function removeLeftovers(dir: string): Promise<void> {
   }
 }
 
-/** Creates the database in a child process: creating it takes more than 700 MB, which a process never
+/** Creates the database in a child process, because the creation needs more than 700 MB of memory, which a process never
  *  releases. */
 async function createDatabase(dir: string, databaseDir: string): Promise<void> {
   const unfinished = join(dir, `pglite.making.${process.pid}`);

@@ -7,7 +7,7 @@ export interface DatabaseEngine {
   readonly description: string;
   /** True if the table `telemetry` is divided into chunks by time. */
   readonly isHypertable: boolean;
-  /** True if the database stores telemetry_1m and telemetry_1h (continuous aggregates), false if they are views. */
+  /** True if telemetry_1m and telemetry_1h are continuous aggregates, which the database stores; false if they are views. */
   readonly hasMaterializedRollups: boolean;
   /** The schema of TimescaleDB's functions; undefined without TimescaleDB. */
   readonly timescaleSchema: string | undefined;
@@ -33,13 +33,13 @@ select exists (select from timescaledb_information.hypertables where hypertable_
    where view_name in ('telemetry_1m', 'telemetry_1h')) as "hasMaterializedRollups"`;
 
 /** Detects the database's engine and features. All migrations must have been applied.
- *  @throws StoreUnavailable */
+ *  @throws the errors of `executor` */
 export async function detectEngine(executor: SqlExecutor): Promise<DatabaseEngine> {
   const [server] = await executor.query<ServerRow>(serverText);
   if (server === undefined) throw new Error("selecting the server's settings returned no row");
   const plain = { isHypertable: false, hasMaterializedRollups: false };
   const { timescale, license, schema } = server;
-  // with timescaledb.disable_load the extension may exist without its settings
+  // with timescaledb.disable_load, the extension may exist without its settings
   const isLoaded = timescale !== null && license !== null;
   const [storage = plain] = isLoaded ? await executor.query<typeof plain>(timescaleText) : [];
   const facts = [

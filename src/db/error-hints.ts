@@ -1,8 +1,7 @@
 import { StoreUnavailable } from "../domain/errors.ts";
 
-/** Advice for an operator, by SQLSTATE or its class, or by the error code of the socket or of postgres.js. The longest key that
- *  a code begins with applies. An error that the next attempt is likely to avoid (a deadlock) has no
- *  hint.
+/** Advice for an operator, by SQLSTATE or its class, or by the error code of the socket or of postgres.js. Of the keys that
+ *  a code begins with, the longest applies. A deadlock has no hint, because the next attempt is likely to avoid it.
  *  Source: https://www.postgresql.org/docs/17/errcodes-appendix.html */
 const hints: Readonly<Record<string, string>> = {
   "08": "check the server's log and the network to it",
@@ -23,7 +22,7 @@ const hints: Readonly<Record<string, string>> = {
     "the server is slow or a lock is held: see pg_stat_activity; without a pooler, ?statement_timeout=40000 in " +
     "DATABASE_URL (milliseconds) allows statements of up to 40 s",
   "57P01": "an administrator ended the session or is stopping the server; this passes when the server is back",
-  "57P02": "the server has crashed and recovers; its log has the reason",
+  "57P02": "the server has crashed and is recovering; its log has the reason",
   "57P03": "the server is starting, stopping or recovering; if this lasts, its log has the reason",
   "57P04": "the database was dropped: restore it, or correct DATABASE_URL",
   "58": "the server has disk or file errors: see its log",
@@ -47,15 +46,15 @@ export interface ReportedError {
   readonly cause?: unknown;
 }
 
-/** An error of a database that may answer a later attempt, with the hint for its code.
- *  @param event what happened, and where */
+/** The error of a database that may answer a later attempt, with the hint for the code of `error`.
+ *  @param event the beginning of the message, such as `the embedded store failed` */
 export function unavailable(event: string, error: ReportedError): StoreUnavailable {
   const hint = error.code === undefined ? undefined : hintFor(error.code);
   const { cause } = error;
   return new StoreUnavailable(`${event}: ${textOf(error)}${hint === undefined ? "" : `; ${hint}`}`, { cause });
 }
 
-/** The message, with the code unless the message has it. */
+/** The message, followed by the code unless the message contains the code. */
 export function textOf({ message, code }: ReportedError): string {
   return code === undefined || message.includes(code) ? message : `${message} (${code})`;
 }

@@ -9,8 +9,8 @@ const [errorResponse, noticeResponse] = [0x45, 0x4e];
 /** The code of the warning with which the server reports a crash. */
 const crashCode = "57P02";
 
-/** Finds the reason why PostgreSQL ended a connection, in the last message received: a FATAL or PANIC error, or the warning of
- *  a crash. postgres.js does not report such a message: it waits for the message that follows every other error.
+/** Finds the reason why PostgreSQL ended a connection, in the last message received: a FATAL or PANIC error, or the warning
+ *  about a crash. postgres.js does not report such a message: it waits for the message that follows every other error.
  *  @returns undefined if the last message is of another kind
  *  @param received the last bytes received
  *  Source: https://www.postgresql.org/docs/17/protocol-message-formats.html (ErrorResponse) */
@@ -28,7 +28,7 @@ export function fatalMessageIn(received: Buffer): FatalMessage | undefined {
   return undefined;
 }
 
-/** Each field is a letter and a text, ended by a NUL. */
+/** Each field is a letter and a text, followed by a NUL. */
 function fieldsOf(text: string): Map<string, string> {
   return new Map(text.split("\0").map((field) => [field.slice(0, 1), field.slice(1)]));
 }

@@ -7,13 +7,13 @@ export interface ColumnDeclaration {
   readonly type: "text" | "int" | "jsonb";
 }
 
-/** Columns that hold the fields of an object, and the parts of SQL statements that name them. */
+/** The columns for the fields of an object, and the parts of SQL statements that name these columns. */
 export class ColumnList<Row extends object> {
   /** @param declarations the columns, by the names of the fields */
   constructor(readonly declarations: Readonly<Record<keyof Row & string, ColumnDeclaration>>) {}
 
   /** `cluster_id, hostname, ...`
-   *  @param table if given, `gpus.cluster_id, gpus.hostname, ...` */
+   *  @param table qualifies each name: `gpus.cluster_id, gpus.hostname, ...` */
   names(table?: string): string {
     return this.join(({ name }) => qualified(name, table));
   }
@@ -23,12 +23,13 @@ export class ColumnList<Row extends object> {
     return this.join(({ name }, field) => `${qualified(name, table)} as "${field}"`);
   }
 
-  /** The columns' arrays as parameters of `unnest`: `$3::text::text[], $4::text::int[], ...`; JSON stays text in them. */
+  /** The columns' arrays as parameters of `unnest`: `$3::text::text[], $4::text::int[], ...`. JSON
+   *  is passed as text. */
   parameters(firstNumber: number): string {
     return this.join(({ type }, _, index) => `$${firstNumber + index}::text::${type === "jsonb" ? "text" : type}[]`);
   }
 
-  /** The values of unnested arrays in the columns' types: `u.cluster_id::text, u.properties::jsonb, ...` */
+  /** The values of unnested arrays, converted to the columns' types: `u.cluster_id::text, u.properties::jsonb, ...` */
   unnested(table: string): string {
     return this.join((column) => valueOf(column, table));
   }
@@ -69,7 +70,7 @@ export class ColumnList<Row extends object> {
   }
 }
 
-/** The only declaration of the columns of a GPU's attributes, in `gpus` and `gpu_attributes`. */
+/** The columns of a GPU's attributes in both `gpus` and `gpu_attributes`. */
 export const attributeColumns = new ColumnList<Attributes>({
   clusterId: { name: "cluster_id", type: "text" },
   hostname: { name: "hostname", type: "text" },

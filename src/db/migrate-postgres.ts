@@ -6,11 +6,11 @@ import type { PostgresClient } from "./postgres-client.ts";
 import type { PostgresConnection } from "./postgres-connection.ts";
 
 const migrationsFolder = `${import.meta.dir}/../../drizzle`;
-/** An arbitrary number, the same for every process of this program. */
+/** The key of the lock: an arbitrary number, the same for every process of this program. */
 const lockKey = 7_165_201_384;
-/** Another process may be migrating a large history; a longer wait for it, or for a table, is an error. */
+/** Another process may be migrating a large history. A longer wait for that process, or for a table, is an error. */
 const lockTimeoutMs = 5 * 60_000;
-/** The time for all migrations, with the wait for the lock. */
+/** The time limit of all migrations together, including the wait for the lock. */
 const migrationTimeoutMs = 3 * lockTimeoutMs;
 
 /** Brings the database's schema up to date, completely or not at all. If several processes start at once, one migrates and
@@ -20,7 +20,7 @@ export async function migratePostgres(client: PostgresClient): Promise<void> {
   await client.withConnection(migrationTimeoutMs, (connection) =>
     connection.transaction(async () => {
       await connection.query(`set local lock_timeout = ${lockTimeoutMs}`);
-      // the lock belongs to the transaction, not to the session: it ends with the transaction, even behind a pooler
+      // a lock of the transaction, not of the session, ends with the transaction, even behind a pooler
       await connection.query(`select pg_advisory_xact_lock(${lockKey})`);
       await migrate(drizzle(withinTransaction(connection)), { migrationsFolder });
     }),
@@ -43,7 +43,8 @@ export async function checkSchema(client: PostgresClient): Promise<void> {
   );
 }
 
-/** drizzle creates its own table, then begins a transaction for the migrations: with this connection, both are part of our transaction. */
+/** drizzle creates its own table and then begins a transaction for the migrations. On the returned connection, the table and
+ *  the migrations are part of our transaction. */
 function withinTransaction({ sql }: PostgresConnection): PostgresConnection["sql"] {
   const begin = (work: (transaction: typeof sql) => unknown): unknown => work(sql);
   return Object.assign(sql, { begin }) as typeof sql;

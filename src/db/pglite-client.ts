@@ -11,7 +11,7 @@ const migrationsFolder = `${import.meta.dir}/../../drizzle`;
 
 /** Opens an embedded database and brings its schema up to date.
  *  @param dataDir a directory, or `memory://`
- *  @throws StoreUnavailable if it cannot be opened */
+ *  @throws StoreUnavailable if the database cannot be opened or migrated */
 export async function openPGliteClient(dataDir: string): Promise<SqlClient> {
   try {
     const database = await PGlite.create(dataDir);
@@ -24,12 +24,12 @@ export async function openPGliteClient(dataDir: string): Promise<SqlClient> {
   }
 }
 
-/** The free space that a transaction needs: two segments of the write-ahead log, 16 MiB each. Without space for its log
- *  PostgreSQL exits, but PGlite loops for ever and blocks the process. A batch writes a few MiB. */
+/** The free space that a transaction needs: two segments of the write-ahead log, 16 MiB each. A batch writes a few
+ *  MiB. Without space for the log, PostgreSQL exits, but PGlite loops for ever and blocks the process. */
 const reserveMebibytes = 32;
 
-/** PostgreSQL within the process, by PGlite: one connection, one statement at a time. All writes are transactions: only a
- *  transaction checks the free space. */
+/** PGlite: PostgreSQL inside the process, with one connection that runs one statement at a time. Write only in a transaction,
+ *  because `query` does not check the free space. */
 class PGliteClient implements SqlClient {
   private closing: Promise<void> | undefined;
 

@@ -16,16 +16,16 @@ export interface PostgresClientOptions {
   readonly queryLimit?: { readonly timeoutMs: number; readonly tooLong: () => TelemetryError };
 }
 
-/** An ingest takes well under a second, the widest query a few seconds: a statement that takes longer waits for a lock, or
- *  should not hold a connection. The server cancels it and reports the reason. */
+/** An ingest takes well under a second, and the widest query a few seconds. A statement that takes longer than this limit
+ *  waits for a lock, or should not occupy a connection: the server cancels it and reports the reason. */
 const statementTimeoutMs = 30_000;
-/** A call (its wait for a connection and all its statements) is abandoned this much later than the server cancels a statement:
- *  the server may be frozen or cut off. */
+/** A call includes the wait for a connection and may have several statements. Its time limit is this much longer than that of
+ *  one statement. A call that exceeds its limit is abandoned, because the server may be frozen or cut off. */
 const silenceMs = 10_000;
 
 /** PostgreSQL or TimescaleDB, over a pool of connections that are opened as they are needed. A connection is used again only
- *  after a call that succeeded or whose data was refused: after any other error it may be lost, lead to a server that is now a
- *  standby, or have answers under way. */
+ *  after a call that succeeded or whose data was refused. After any other error, the connection may be lost, may lead to a
+ *  server that is now a standby, or may still receive the answer to an earlier statement. */
 export class PostgresClient implements SqlClient {
   private readonly url: PostgresUrl;
   private readonly pool: PostgresPool;
@@ -101,8 +101,8 @@ export class PostgresClient implements SqlClient {
     }
   }
 
-  /** The error to throw. After a deadline it is unknown whether a transaction was committed: the next attempt with the same
-   *  message finds out. */
+  /** The error to throw. After a deadline, it is unknown whether a transaction was committed; the next attempt to store the
+   *  same message finds out. */
   private translated(cause: unknown): TelemetryError {
     const { queryLimit } = this.options;
     if (queryLimit !== undefined && isTimeout(cause)) return queryLimit.tooLong();

@@ -9,14 +9,14 @@ import { isUniqueViolation } from "./sqlstate.ts";
 
 export interface PostgresConnectionOptions {
   readonly url: PostgresUrl;
-  /** After this time the server cancels a statement, and ends a session that leaves a transaction idle; 0: never. */
+  /** After this time, the server cancels a statement, and ends a session that leaves a transaction idle; 0: never. */
   readonly statementTimeoutMs: number;
 }
 
-/** A server on the same continent answers within 100 ms; a server to which many clients connect at once takes longer. */
+/** A server on the same continent answers within 100 ms. The margin is for a server to which many clients connect at once. */
 const connectTimeoutSeconds = 5;
-/** The time until the first probe. Probes notice a connection that was cut off silently, and keep firewalls from closing an
- *  idle one. */
+/** How long a connection is idle before TCP probes it. Probes detect a connection that was cut off silently, and keep firewalls
+ *  from closing an idle connection. */
 const keepAliveSeconds = 10;
 /** How long closing a connection waits for a server that may not answer. */
 const endTimeoutSeconds = 1;
@@ -25,11 +25,11 @@ const endTimeoutSeconds = 1;
  *
  *  NEW -first statement-> OPEN; NEW, OPEN -lost, destroy or end-> ENDED
  *
- *  The pool of postgres.js is not used. When it loses a connection within `sql.begin`, it writes a rollback to the closed
- *  socket, which throws an exception that cannot be caught. After it has reconnected, the rest of a transaction would run as
- *  separate statements. */
+ *  The pool of postgres.js is not used. When that pool loses a connection within `sql.begin`, it writes a rollback to the
+ *  closed socket, which throws an exception that cannot be caught. After the pool has reconnected, the remaining statements of
+ *  the transaction would run as separate statements. */
 export class PostgresConnection implements SqlTransaction {
-  /** The postgres.js client, for libraries that take one. */
+  /** The postgres.js client, for libraries that need one. */
   readonly sql: postgres.Sql;
   private readonly begin: string;
   private readonly underWay = new Set<(error: Error) => void>();
@@ -41,16 +41,16 @@ export class PostgresConnection implements SqlTransaction {
   constructor(private readonly options: PostgresConnectionOptions) {
     const { url, statementTimeoutMs } = options;
     const timeouts = { statement_timeout: statementTimeoutMs, idle_in_transaction_session_timeout: statementTimeoutMs };
-    // a pooler refuses settings that it does not know, and postgres.js omits a 0
+    // a pooler refuses settings that it does not know, and postgres.js omits a 0: each transaction then sets the timeouts
     const perTransaction = url.isPooled || statementTimeoutMs === 0;
     const settings = {
       max: 1,
-      // both of these would end a connection between two statements of a transaction
+      // a limit here could end a connection between two statements of a transaction
       max_lifetime: null,
       idle_timeout: 0,
       connect_timeout: connectTimeoutSeconds,
       keep_alive: keepAliveSeconds,
-      // statements cast what they return, and none returns an array
+      // only arrays need the types, and no statement returns an array
       fetch_types: false,
       onnotice: () => undefined,
       onclose: () => this.lose(),
@@ -68,7 +68,7 @@ export class PostgresConnection implements SqlTransaction {
     return !this.hasEnded;
   }
 
-  /** @param params sent as texts: the server reads them as the types that the statement casts them to */
+  /** @param params numbers are sent as texts: the server converts each to the type of its parameter in the statement */
   async query<Row>(text: string, params: readonly unknown[] = []): Promise<Row[]> {
     if (this.hasEnded) throw this.lostError();
     const values = params.map((value) => (typeof value === "number" ? String(value) : value));
@@ -77,7 +77,7 @@ export class PostgresConnection implements SqlTransaction {
     return [...rows] as unknown as Row[];
   }
 
-  /** Only within a transaction. */
+  /** Call this only within a transaction. */
   async copy(into: string, rows: Uint8Array): Promise<boolean> {
     await this.query("savepoint copied");
     try {
@@ -91,7 +91,7 @@ export class PostgresConnection implements SqlTransaction {
     return true;
   }
 
-  /** Commits the statements of `work` when it resolves, undoes them when it throws. */
+  /** Commits the statements of `work` when `work` resolves, and undoes them when it throws. */
   async transaction<T>(work: () => Promise<T>): Promise<T> {
     await this.query(this.begin);
     try {
@@ -105,7 +105,7 @@ export class PostgresConnection implements SqlTransaction {
     }
   }
 
-  /** Awaits `work`, and throws when the connection is lost: postgres.js never settles a statement that is sent between a
+  /** Awaits `work`, but throws as soon as the connection is lost: postgres.js never settles a statement that is sent between a
    *  socket's `error` and its `close`. */
   async untilLost<T>(work: Promise<T>): Promise<T> {
     const lost = Promise.withResolvers<never>();
@@ -117,7 +117,7 @@ export class PostgresConnection implements SqlTransaction {
     }
   }
 
-  /** Closes the connection by the protocol; statements under way fail. */
+  /** Closes the connection as the protocol requires; statements under way fail. */
   async end(): Promise<void> {
     this.lose();
     await this.sql.end({ timeout: endTimeoutSeconds });
@@ -131,8 +131,8 @@ export class PostgresConnection implements SqlTransaction {
     this.socket?.destroy();
   }
 
-  /** postgres.js loses an error that comes after the stream's end: it rejects the statement, whose promise the stream has
-   *  already fulfilled. The statement's `reject` is therefore wrapped. */
+  /** Sends the rows of a COPY. postgres.js loses an error that arrives after the end of the stream: it rejects the statement,
+   *  whose promise is already fulfilled with the stream. The statement's `reject` is therefore wrapped. */
   private async stream(text: string, rows: Uint8Array): Promise<void> {
     const statement = this.sql.unsafe(text);
     const failed = Promise.withResolvers<never>();
@@ -148,7 +148,8 @@ export class PostgresConnection implements SqlTransaction {
     await Promise.race([finished, failed.promise]);
   }
 
-  /** Opens the socket here, so that it can be closed here: postgres.js would wait for a frozen server to close its end. */
+  /** Opens the socket. `destroy` can then close the socket at once, while postgres.js would wait for a frozen server to close
+   *  its end. */
   private openSocket(): Socket {
     if (this.socket !== undefined) throw new StoreUnavailable(`${this.options.url.place} closed the connection`);
     const { host, port } = this.options.url;

@@ -4,14 +4,14 @@ import { messageOf } from "../kit/message-of.ts";
 import { textOf, unavailable } from "./error-hints.ts";
 import { isDataError } from "./sqlstate.ts";
 
-/** True if the server refused the data: the connection is still good. An error that ends the session (FATAL), such as a
- *  wrong setting at its start, is never about the data. */
+/** True if the server refused the data; the connection is then still usable. An error that ends the session (FATAL), such as a
+ *  wrong setting at the start of the session, is never about the data. */
 export function isRefusal(error: unknown): boolean {
   const root = rootOf(error);
   return root instanceof postgres.PostgresError && root.severity === "ERROR" && isDataError(root.code);
 }
 
-/** True if the server cancelled the statement: it took too long, unless an administrator cancelled it. */
+/** True if the server cancelled the statement because it took too long, or because an administrator requested it. */
 export function isTimeout(error: unknown): boolean {
   const root = rootOf(error);
   return root instanceof postgres.PostgresError && root.code === "57014";

@@ -8,22 +8,24 @@ export interface PostgresPoolOptions extends PostgresConnectionOptions {
   readonly clock: Clock;
 }
 
-/** The time that calls under way have when the pool is closed: longer than an ingest takes, shorter than a supervisor waits. */
+/** The time in which calls under way can end when the pool is closed: longer than an ingest, shorter than the time that a
+ *  supervisor allows. */
 const closeTimeoutMs = 5000;
 
-/** Connections to one database, opened as they are needed. Callers that find none free wait in line. */
+/** Connections to one database, opened as they are needed. A caller that finds no free connection waits in line. */
 export class PostgresPool {
   private readonly idle: PostgresConnection[] = [];
   private readonly taken = new Set<PostgresConnection>();
   private readonly line: PromiseWithResolvers<PostgresConnection>[] = [];
-  private readonly allGiven = Promise.withResolvers<void>();
+  private readonly allGivenBack = Promise.withResolvers<void>();
   private isClosed = false;
 
   constructor(private readonly options: PostgresPoolOptions) {}
 
   /** Takes a connection, which must be given back.
-   *  @param signal ends waiting in line
-   *  @throws the signal's reason if it aborts while the caller waits in line, StoreUnavailable if the pool is closed */
+   *  @param signal ends the wait in line
+   *  @throws the signal's reason if the signal aborts during the wait in line; StoreUnavailable if the pool is closed
+   *  before or during the call */
   async take(signal: AbortSignal): Promise<PostgresConnection> {
     if (this.isClosed) throw this.closedError();
     if (this.taken.size < this.options.maxConnections) return this.next();
@@ -43,12 +45,12 @@ export class PostgresPool {
     }
   }
 
-  /** Gives a connection back, for the next caller in line. */
+  /** Gives a connection back, so that the next caller in line can have one. */
   give(connection: PostgresConnection): void {
     this.taken.delete(connection);
     if (connection.isUsable) this.idle.push(connection);
     this.line.shift()?.resolve(this.next());
-    if (this.isClosed && this.taken.size === 0) this.allGiven.resolve();
+    if (this.isClosed && this.taken.size === 0) this.allGivenBack.resolve();
   }
 
   /** Closes the idle connections: when one connection gets no answer, the others may not get one either. */
@@ -56,11 +58,11 @@ export class PostgresPool {
     for (const connection of this.idle.splice(0)) connection.destroy();
   }
 
-  /** Refuses the callers in line, waits a few seconds for calls under way, then ends all connections. */
+  /** Refuses the callers in line, waits up to `closeTimeoutMs` for the calls under way, then ends all connections. */
   async close(): Promise<void> {
     this.isClosed = true;
     for (const { reject } of this.line.splice(0)) reject(this.closedError());
-    if (this.taken.size > 0) await endsWithin(this.options.clock, closeTimeoutMs, () => this.allGiven.promise);
+    if (this.taken.size > 0) await endsWithin(this.options.clock, closeTimeoutMs, () => this.allGivenBack.promise);
     for (const connection of this.taken) connection.destroy();
     await Promise.all(this.idle.splice(0).map((connection) => connection.end()));
   }

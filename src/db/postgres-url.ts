@@ -2,19 +2,19 @@ import { InvalidConfig } from "../domain/errors.ts";
 
 /** A parsed DATABASE_URL. */
 export interface PostgresUrl {
-  /** With the password. */
+  /** The whole URL, including a password. */
   readonly href: string;
   readonly host: string;
   readonly port: number;
   /** `PostgreSQL at host:port/database`, for messages: without user and password. */
   readonly place: string;
-  /** True behind a pooler that gives each transaction another session (pgbouncer's transaction mode). The URL says so with
-   *  `prepare=false` or `prepare=disable`, an option of postgres.js. */
+  /** True behind a pooler that may run each transaction in another session (pgbouncer's transaction mode). The URL shows it
+   *  by `prepare=false` or `prepare=disable`, an option of postgres.js. */
   readonly isPooled: boolean;
 }
 
 /** @param href `postgres://user:password@host:port/database`, with the options of postgres.js as its query
- *  @throws InvalidConfig, without the URL, which may contain a password */
+ *  @throws InvalidConfig; the message omits the URL, which may contain a password */
 export function parsePostgresUrl(href: string): PostgresUrl {
   const url = URL.parse(href);
   if (url === null || !/^postgres(?:ql)?:$/.test(url.protocol) || url.hostname === "") {

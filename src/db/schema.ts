@@ -35,8 +35,9 @@ function columnsOf<Row extends object>({ declarations }: ColumnList<Row>) {
 
 const attributes = columnsOf(attributeColumns);
 
-/** Counts the changes of GPUs' attributes and workloads. A process that waits for the changes under way (`awaitChanges`), then
- *  reads this number and the GPUs, has missed no change as long as the number stays the same. */
+/** Counts the changes of GPUs' attributes and workloads, including changes that were undone. A process waits for the changes
+ *  under way (`awaitChanges`), and then reads this number and the GPUs. As long as the number stays the same, the process has
+ *  missed no change. */
 export const gpuRevision = pgSequence("gpu_revision");
 
 /** Every GPU that was ever seen, with its newest attributes. Other tables refer to a GPU by `gpu_key` instead of the uuid. */
@@ -65,7 +66,8 @@ export const gpuAttributes = pgTable(
   (table) => [primaryKey({ name: "gpu_attributes_pkey", columns: [table.gpuKey, table.validFrom] })],
 );
 
-/** The workload of a GPU over time (empty: none): each row is valid from its instant until that of the next row. */
+/** The workload of a GPU over time (empty texts if there was none): each row is valid from its instant until that of the next
+ *  row. */
 export const gpuWorkloads = pgTable(
   "gpu_workloads",
   {
@@ -98,7 +100,7 @@ export const telemetry = pgTable(
   ],
 );
 
-/** Every stored message: its row reveals a second delivery as a duplicate, and shows which range of a source is stored. */
+/** Every stored message. Its row reveals a second delivery as a duplicate, and shows which range of a source is stored. */
 export const ingestedMessages = pgTable(
   "ingested_messages",
   {

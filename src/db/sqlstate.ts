@@ -1,6 +1,6 @@
-/** True for an error of the data, not of the server: class 22 data, 23 constraint, 54 a limit of PostgreSQL such as an index
- *  entry's size. Trying again does not help. A missing right or table (class 42) is not an error of the data: trying again
- *  succeeds once an operator has granted the right or created the table.
+/** True for an error of the data, not of the server: class 22 (data), 23 (constraints) or 54 (a limit of PostgreSQL, such as
+ *  the size of an index entry). Trying again does not help. A missing right or table (class 42) is not an error of the data:
+ *  trying again succeeds once an operator has granted the right or created the table.
  *  Source: https://www.postgresql.org/docs/17/errcodes-appendix.html */
 export function isDataError(sqlstate: string): boolean {
   return /^(?:22|23|54)/.test(sqlstate);

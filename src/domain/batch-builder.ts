@@ -5,7 +5,7 @@ import { metrics } from "./metrics.ts";
 /** The index of an element that does not exist. */
 const noIndex = -1;
 
-/** A column of doubles that grows; NaN for a record without a value. */
+/** A column of doubles that grows. A record without a value has NaN. */
 class Column {
   values = new Float64Array(1024).fill(NaN);
 
@@ -35,7 +35,7 @@ export class BatchBuilder {
   private gpus: Gpu[] = [];
   private gpuIndexByUuid = new Map<string, number>();
   private workloads: Workload[] = [noWorkload];
-  /** Time -> record, for GPUs with more than one record. */
+  /** For each GPU with more than one record: the record's instant -> its index. */
   private recordsOfGpu: (Map<number, number> | undefined)[] = [];
   private lastTimeOfGpu: number[] = [];
   private lastRecordOfGpu: number[] = [];
@@ -56,8 +56,8 @@ export class BatchBuilder {
     return this.tally.rows;
   }
 
-  /** Adds a GPU, or replaces the attributes that the batch already has for its uuid.
-   *  @param hint the GPU's index in an earlier batch; if its index in this batch is the same, no search is needed
+  /** Adds a GPU, or replaces the attributes that the batch already has for the GPU's uuid.
+   *  @param hint the GPU's index in an earlier batch; if the index in this batch is the same, no search is needed
    *  @returns the GPU's index in this batch */
   gpuIndex(gpu: Gpu, hint = noIndex): number {
     if (this.gpus[hint] === gpu) return hint;
@@ -80,7 +80,7 @@ export class BatchBuilder {
   }
 
   /** Adds a workload if the batch does not have it.
-   *  @param hint the workload's index in an earlier batch; if its index in this batch is the same, no search is needed
+   *  @param hint the workload's index in an earlier batch; if the index in this batch is the same, no search is needed
    *  @returns the workload's index in this batch */
   workloadIndex(workload: Workload, hint = 0): number {
     if (this.workloads[hint] === workload) return hint;
@@ -161,7 +161,7 @@ export class BatchBuilder {
 
   private rememberRecord(gpuIndex: number, timeMs: number, record: number): void {
     const lastRecord = this.lastRecordOfGpu[gpuIndex] as number;
-    if (lastRecord === noIndex) return; // the record is the GPU's first: lastTimeOfGpu is enough to find it
+    if (lastRecord === noIndex) return; // the GPU's first record needs no map: lastTimeOfGpu is enough to find it
     const records = (this.recordsOfGpu[gpuIndex] ??= new Map([[this.lastTimeOfGpu[gpuIndex] as number, lastRecord]]));
     records.set(timeMs, record);
   }

@@ -1,6 +1,6 @@
 import type { Gpu, Workload } from "./gpu.ts";
 
-/** Why an input was not stored; a closed set, used as a label of instruments. */
+/** Why an input was not stored. The set is closed, because instruments have the reason as a label. */
 export const rejectReasons = [
   "wrong_column_count",
   "malformed_quotes",
@@ -23,24 +23,24 @@ export const valueMaxLength = 200;
 /** The longest `raw` of a rejected input, in characters. */
 export const rawMaxLength = 2000;
 
-/** An input that could not be used, with everything that a person needs to find and fix it. */
+/** An input that could not be used, with the facts that a person needs to find and correct it. */
 export interface RejectedInput {
-  /** Line in the file, from 1 (the header is line 1); 0 if the source has no lines. */
+  /** Line in the file, from 1 (the header is line 1); 0 if the input is not a line of a file. */
   readonly line: number;
-  /** Offset of the row's first byte in the file; in any other source, the source's own position. */
+  /** Offset of the row's first byte in the file; for a record or sample of a message, its index in the message. */
   readonly byte: number;
   readonly reason: RejectReason;
   /** The column with the error; empty if the whole row is wrong. */
   readonly field: string;
   /** The offending value, cut to 200 characters. */
   readonly value: string;
-  /** One sentence: what is wrong and what would be right. */
+  /** One sentence that explains the error. */
   readonly message: string;
-  /** The row as it was read, cut to 2,000 characters, NUL and bad UTF-8 shown as U+FFFD. */
+  /** The row as it was read, or a record or sample as JSON; cut to 2,000 characters. NUL and bad UTF-8 are shown as U+FFFD. */
   readonly raw: string;
 }
 
-/** Counts of the input that a batch was read from. An import's report sums the counts of its batches. */
+/** Counts of the input from which a batch was read. The report of an import has the sums over all batches. */
 export interface InputTally {
   /** Data rows read, without the header, repeated headers and blank lines. */
   readonly rows: number;
@@ -64,7 +64,7 @@ export interface CustomValue {
 }
 
 /** Records in columns: element i of every column belongs to record i.
- *  Each (GPU, instant) occurs once; samples of one GPU and instant are one record. */
+ *  All samples of one GPU and instant are one record, so each pair of GPU and instant occurs once. */
 export interface RecordBatch {
   readonly recordCount: number;
   /** Dictionary; each uuid occurs once. */

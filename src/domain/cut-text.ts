@@ -12,7 +12,7 @@ export function shortened(text: string, maxLength: number): string {
   return cut === text ? text : `${cut}...`;
 }
 
-/** Quotes a text for a message: on one line, cut to 60 characters and three dots. */
+/** Quotes a text for a message, on one line. A text of more than 60 characters is cut and ends with three dots. */
 export function quoted(text: string): string {
   return JSON.stringify(shortened(text, 60));
 }

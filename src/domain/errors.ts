@@ -1,4 +1,4 @@
-/** An error that callers handle by its class: it has a stable code, and states whether a retry can help. */
+/** An error that callers handle by its class. It has a stable code, and states whether a retry can help. */
 export abstract class TelemetryError extends Error {
   abstract readonly code: string;
   /** True if the same call may succeed later without any change. */
@@ -17,7 +17,7 @@ export class StoreUnavailable extends TelemetryError {
   readonly retryable = true;
 }
 
-/** A query would take too long or return too many rows. The store works, and can answer a smaller query. */
+/** A query takes too long or returns too many rows. The store works, and can answer a smaller query. */
 export class QueryTooCostly extends TelemetryError {
   readonly code = "query_too_costly";
   readonly retryable = false;
@@ -53,13 +53,13 @@ export class EtcdRefused extends TelemetryError {
   readonly retryable = false;
 }
 
-/** etcd's history no longer has the requested revision; read the current state instead. */
+/** etcd's history no longer has the requested revision. The caller has to read the current state instead. */
 export class EtcdCompacted extends TelemetryError {
   readonly code = "etcd_compacted";
   readonly retryable = false;
 }
 
-/** A lease of etcd has ended, and its keys are deleted. Nothing was changed; a new lease is needed. */
+/** A lease of etcd has ended, and its keys are deleted. The refused call changed nothing. The caller needs a new lease. */
 export class LeaseGone extends TelemetryError {
   readonly code = "lease_gone";
   readonly retryable = true;
@@ -89,13 +89,13 @@ export class UnusableSource extends TelemetryError {
   readonly retryable = false;
 }
 
-/** Another process holds DATA_DIR, or this process cannot write to it. An operator has to correct it. */
+/** Another process has locked DATA_DIR, or this process cannot use DATA_DIR. An operator has to correct it. */
 export class DataDirUnusable extends TelemetryError {
   readonly code = "data_dir_unusable";
   readonly retryable = false;
 }
 
-/** Environment variables have unusable values; the message lists every error. */
+/** Environment variables are unusable or contradict each other. The message lists the errors. */
 export class InvalidConfig extends TelemetryError {
   readonly code = "invalid_config";
   readonly retryable = false;

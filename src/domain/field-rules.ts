@@ -7,7 +7,7 @@ export interface FieldError {
   /** The name of the column in the input; empty if the whole row is wrong. */
   readonly field: string;
   readonly value: string;
-  /** One sentence: what is wrong and what would be right. */
+  /** One sentence that explains the error. */
   readonly message: string;
 }
 
@@ -18,7 +18,7 @@ const wholeNumber = /^\d{1,7}$/;
 // eslint-disable-next-line no-control-regex -- the expression finds control characters
 const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/;
 
-/** Reads the index of a GPU on its host: a whole number, surrounding blanks ignored. */
+/** Reads the index of a GPU on its host: a whole number. Surrounding blanks are ignored. */
 export function parseGpuId(field: string, text: string): number | FieldError {
   const value = text.trim();
   if (wholeNumber.test(value) && Number(value) <= gpuIdMax) return Number(value);

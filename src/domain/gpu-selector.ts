@@ -1,7 +1,7 @@
 import type { Gpu, Workload } from "./gpu.ts";
 
-/** Selects GPUs: every given field restricts the selection; a selector without fields selects all GPUs. REST parameters,
- *  GraphQL arguments and subscription filters become a selector, and SQL conditions are made from it.
+/** Selects GPUs. Every given field restricts the selection; a selector without fields selects all GPUs. REST parameters,
+ *  GraphQL arguments and subscription filters become a selector. SQL conditions are made from a selector.
  *
  *  A new field is added in this file, in db/sql/gpu-conditions.ts, in routes/schemas/gpu-selector.ts and in
  *  routes/http/parameters/common.ts; for /ws also in routes/live/. */

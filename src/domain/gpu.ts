@@ -8,7 +8,7 @@ export interface Gpu extends Attributes {
 export interface Attributes {
   readonly clusterId: string;
   readonly hostname: string;
-  /** Index on its host, from 0. */
+  /** Index of the GPU on its host, from 0. */
   readonly gpuId: number;
   /** e.g. `nvidia0`; empty if the input has none. */
   readonly device: string;
@@ -20,8 +20,8 @@ export interface Attributes {
   readonly properties: Readonly<Record<string, string>>;
 }
 
-/** The Kubernetes workload on a GPU at an instant; all fields are empty if the GPU has none or the input does not
- *  name it. */
+/** The Kubernetes workload on a GPU at an instant; all fields are empty if there is no workload, or if the input
+ *  names none. */
 export interface Workload {
   readonly container: string;
   readonly pod: string;
@@ -31,12 +31,12 @@ export interface Workload {
 /** The workload of a record without one. */
 export const noWorkload: Workload = { container: "", pod: "", namespace: "" };
 
-/** True if both have the same container, pod and namespace. */
+/** True if both workloads have the same container, pod and namespace. */
 export function isSameWorkload(a: Workload, b: Workload): boolean {
   return a === b || (a.pod === b.pod && a.container === b.container && a.namespace === b.namespace);
 }
 
-/** Fills the gaps of incoming attributes: an empty text or a missing label gets its existing value. */
+/** Fills the gaps of incoming attributes: an empty text or a missing property gets the existing value. */
 export function completed<Incoming extends Attributes>(incoming: Incoming, existing: Attributes): Incoming {
   return {
     ...incoming,
@@ -47,8 +47,8 @@ export function completed<Incoming extends Attributes>(incoming: Incoming, exist
   };
 }
 
-/** True if the completed incoming attributes equal the existing ones. This is the usual case, so the
- *  comparison creates no object. */
+/** True if the incoming attributes, once `completed` has filled their gaps, equal the existing attributes. This function is
+ *  called for every GPU of every batch, so it creates no object. */
 export function addsNothing(existing: Attributes, incoming: Attributes): boolean {
   if (existing === incoming) return true;
   const isCovered = (name: "device" | "modelName" | "driverVersion"): boolean =>
@@ -64,13 +64,13 @@ export function addsNothing(existing: Attributes, incoming: Attributes): boolean
   );
 }
 
-/** True if both have the same values. */
+/** True if both attributes have the same values. */
 export function isSameAttributes(a: Attributes, b: Attributes): boolean {
   return addsNothing(a, b) && addsNothing(b, a);
 }
 
-/** Orders the GPUs of a list: by hostname, index and uuid. Texts are compared by code units. For the characters of names,
- *  PostgreSQL's collation "C" gives the same order. */
+/** Orders the GPUs of a list: by hostname, index and uuid. Texts are compared by UTF-16 code units. PostgreSQL's
+ *  collation "C" gives the same order, unless a name has characters beyond U+FFFF. */
 export function byPlace(a: Gpu, b: Gpu): number {
   return byText(a.hostname, b.hostname) || a.gpuId - b.gpuId || byText(a.uuid, b.uuid);
 }

@@ -1,4 +1,4 @@
-/** A number that DCGM measures: a column of the store, a field of the API. */
+/** A number that DCGM measures. It is a column of the store and a field of the API. */
 export interface Metric {
   /** Our name, in the store and the API. */
   readonly name: string;
@@ -7,13 +7,13 @@ export interface Metric {
   readonly dcgmFieldId: number | undefined;
   readonly unit: string;
   readonly kind: "gauge" | "counter";
-  /** Plausible range, inclusive; a value outside is rejected as `value_out_of_range`. */
+  /** The plausible range is from `min` to `max`, both included; a value outside is rejected as `value_out_of_range`. */
   readonly min: number;
   readonly max: number;
   readonly description: string;
 }
 
-/** A text that DCGM reports about a GPU: one of its properties, not a measurement. */
+/** A text that DCGM reports about a GPU: a property of the GPU, not a measurement. */
 export interface LabelField {
   readonly name: string;
   readonly dcgmField: string;
@@ -21,11 +21,11 @@ export interface LabelField {
   readonly description: string;
 }
 
-/** 4 TiB: far above any framebuffer, far below the values that mean 'no value' (value.ts). */
+/** 4 TiB: far above the size of any framebuffer, and far below the numbers that mean 'no value' (value.ts). */
 const framebufferMaxMebibytes = 4 * 1024 * 1024;
-/** Above 2^53 a double no longer holds every integer. */
+/** 2^53 - 1: beyond 2^53, a double cannot represent every integer. */
 const counterMax = Number.MAX_SAFE_INTEGER;
-/** Ratios are computed from two counters and may overshoot 1 by rounding. */
+/** A ratio is computed from two counters, and may exceed 1 because of rounding. */
 const ratioMax = 1.01;
 
 type MetricRow = readonly [
@@ -109,10 +109,10 @@ const labelRows: readonly (readonly [name: string, dcgmField: string, dcgmFieldI
 ];
 
 /** The catalogue: the only place that declares metrics. To add a metric, append an entry. `bun run db:generate` then
- *  generates the migration (a new column of telemetry, and rollups that include it), and `bun run generate:client` generates the
- *  client's types. The SQL
- *  schema, validation, REST, GraphQL and /ws read the catalogue. The index of a metric here is its `metricIndex` elsewhere.
- *  Source: the counter lists of dcgm-exporter; ranges are ours. */
+ *  generates the migration (a new column of telemetry, and rollups that include the column), and `bun run generate:client`
+ *  generates the client's types. The SQL schema, validation, REST, GraphQL and /ws read the catalogue. The index of a metric in
+ *  this list is called `metricIndex` elsewhere.
+ *  Source: the counter lists of dcgm-exporter. The ranges are our own. */
 export const metrics: readonly Metric[] = metricRows.map(
   ([name, dcgmField, dcgmFieldId, unit, kind, min, max, description]) => ({
     name,
@@ -126,7 +126,7 @@ export const metrics: readonly Metric[] = metricRows.map(
   }),
 );
 
-/** The catalogue's texts: labels in the input, properties of a GPU in the store and the API. */
+/** The texts of the catalogue. They are labels in the input, and properties of a GPU in the store and the API. */
 export const labelFields: readonly LabelField[] = labelRows.map(([name, dcgmField, dcgmFieldId, description]) => ({
   name,
   dcgmField,
@@ -151,7 +151,7 @@ export function metricIndexOf(name: string): number | undefined {
   return metricIndexByName.get(name);
 }
 
-/** @returns our name of a label field (`DCGM_FI_DEV_SERIAL` -> `serial`), undefined for any other name */
+/** @returns our name of a label field (`DCGM_FI_DEV_SERIAL` -> `serial`); undefined if the catalogue does not have the field */
 export function labelNameOf(dcgmField: string): string | undefined {
   return labelNameByField.get(dcgmField);
 }

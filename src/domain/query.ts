@@ -3,16 +3,16 @@ import type { Attributes, Gpu, Workload } from "./gpu.ts";
 import type { GpuSelector } from "./gpu-selector.ts";
 import type { TimeRange } from "./time-range.ts";
 
-/** A GPU with its newest attributes, and the times of its oldest and newest record. */
+/** A GPU with its newest attributes. */
 export interface StoredGpu extends Gpu {
-  /** Instants of its oldest and newest record, milliseconds since the epoch. */
+  /** Instants of the GPU's oldest and newest record, milliseconds since the epoch. */
   readonly firstSeenAtMs: number;
   readonly lastSeenAtMs: number;
 }
 
 /** One record, with only the metrics that it has. */
 export interface StoredRecord extends Workload {
-  /** The GPU as it was at that instant. */
+  /** The GPU as it was at the instant `timeMs`. */
   readonly gpu: Gpu;
   readonly timeMs: number;
   /** Catalogue metric name -> value; a metric without a value is absent. */
@@ -22,8 +22,8 @@ export interface StoredRecord extends Workload {
 }
 
 /** A place in the history. When reading back in time, the records after it are older, or of the same instant and a GPU with
- *  a lower key. When reading forward, they are newer, or of the same instant and a GPU with a higher key. Records that are
- *  stored later do not move it. */
+ *  a lower key. When reading forward, they are newer, or of the same instant and a GPU with a higher key. Storing more
+ *  records does not change the place. */
 export interface HistoryCursor {
   readonly timeMs: number;
   readonly gpuKey: number;
@@ -33,18 +33,19 @@ export interface HistoryCursor {
 export interface HistoryPage<Element> {
   /** By time ascending, then hostname, then gpuId. */
   readonly elements: readonly Element[];
-  /** Where the next page begins: the next older page, or the next newer one when reading forward; undefined at the end. */
+  /** Where the next page begins: the next older page or, when reading forward, the next newer page; undefined if this page is
+   *  the last. */
   readonly next: HistoryCursor | undefined;
 }
 
 /** Selects records. */
 export interface RecordFilter {
-  /** Attributes and workload are those at the record's instant. */
+  /** The selector applies to the attributes and workload at the record's instant. */
   readonly gpus: GpuSelector;
   readonly range: TimeRange;
   /** Only records after this place are read. */
   readonly cursor?: HistoryCursor;
-  /** True: from the oldest record forward; absent: from the newest record back. */
+  /** True: from the oldest record forward; false or absent: from the newest record back. */
   readonly isForward?: boolean;
   /** Maximum number of records: the newest ones of the range, or the oldest if `isForward`. */
   readonly limit: number;
@@ -53,8 +54,8 @@ export interface RecordFilter {
 /** How many records are stored. */
 export interface RecordCount {
   readonly count: number;
-  /** True if counting would take too long. The count is then the database's estimate, divided among the clusters by their
-   *  numbers of GPUs, but never less than the records that were counted. */
+  /** True if counting would take too long. The count is then the database's estimate, divided among the clusters in
+   *  proportion to their GPUs, but never less than the number of records that were counted. */
   readonly isEstimate: boolean;
 }
 
@@ -66,7 +67,7 @@ export interface EachGpuFilter {
   readonly limit: number;
 }
 
-/** How finely history is read: every record, or a summary of each minute or hour. */
+/** How finely history is read: every record, or a summary of each GPU's records by minute or hour. */
 export const resolutions = ["raw", "1m", "1h"] as const;
 export type Resolution = (typeof resolutions)[number];
 /** A resolution with summaries. */
@@ -87,7 +88,7 @@ export interface StoredRollup {
   readonly gpu: Gpu;
   /** Beginning of the minute or hour (UTC), milliseconds since the epoch. */
   readonly timeMs: number;
-  /** Number of records that it summarizes. */
+  /** Number of records in the summary. */
   readonly records: number;
   /** Catalogue metric name -> its values; a metric without a value is absent. */
   readonly metrics: Readonly<Record<string, Aggregate>>;
@@ -115,8 +116,8 @@ export interface AggregateFilter {
 export interface AggregateRow {
   /** Beginning of the minute or hour (UTC), milliseconds since the epoch. */
   readonly timeMs: number;
-  /** The values that identify the group, by the API's field names. cluster: cluster_id; host: cluster_id and hostname; gpu:
-   *  uuid; model: model_name; namespace: namespace. */
+  /** The values that identify the group, by the API's field names: for a cluster, cluster_id; for a host, cluster_id and
+   *  hostname; for a GPU, uuid; for a model, model_name; for a namespace, namespace. */
   readonly group: Readonly<Record<string, string>>;
   /** Metric name -> its values; a metric without a value is absent. */
   readonly metrics: Readonly<Record<string, Aggregate>>;

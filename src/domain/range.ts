@@ -4,7 +4,7 @@ import { Type } from "@sinclair/typebox";
 export interface Position {
   /** Byte offset in a file; milliseconds since the epoch in a live source. */
   readonly offset: number;
-  /** Line number of the row that starts here, from 1; 0 if the source has no lines, or if they are not counted yet. */
+  /** Line number of the row that starts here, from 1; 0 if the source has no lines, or if its lines are not counted yet. */
   readonly line: number;
 }
 
@@ -17,12 +17,12 @@ export interface Range {
   readonly to: Position;
 }
 
-/** A range and the source that it belongs to. */
+/** A range, with the source to which it belongs. */
 export interface SourceRange extends Range {
   readonly sourceId: string;
 }
 
-/** Joins ranges that are adjacent or overlap; empty ones are left out.
+/** Joins ranges that are adjacent or overlap, and leaves out empty ranges.
  *  @param ranges in the order of `from` */
 export function joinRanges(ranges: readonly Range[]): Range[] {
   const joined: Range[] = [];
@@ -50,8 +50,8 @@ export function gapsIn(whole: Range, covering: readonly Range[]): Range[] {
   return gaps;
 }
 
-/** The range of a live batch in messages and in the store: an empty range at the batch's time. It covers nothing: no
- *  part of a live source can be read again. */
+/** The range of a live batch in messages and in the store: an empty range at the batch's time, because no part
+ *  of a live source can be read again. */
 export function instantRange(sourceId: string, timeMs: number): SourceRange {
   const at: Position = { offset: timeMs, line: 0 };
   return { sourceId, from: at, to: at };

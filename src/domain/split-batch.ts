@@ -3,14 +3,14 @@ import { keepRecords } from "./schema/keep-records.ts";
 
 const emptyTally: InputTally = { rows: 0, samples: 0, missing: 0, duplicates: 0, blankLines: 0, repeatedHeaders: 0 };
 
-/** Halves the records and rejected inputs of a batch. Each half counts its own samples; the first half has all other counts
- *  (rows, missing values and so on). Together they carry the whole batch.
+/** Halves the records and rejected inputs of a batch. Each half counts its own samples. All other counts (rows, missing
+ *  values and so on) are in the first half.
  *  @returns undefined if the batch has at most one element (a record or a rejected input) */
 export function splitBatch(batch: RecordBatch): [RecordBatch, RecordBatch] | undefined {
   const { recordCount, rejected } = batch;
   if (recordCount + rejected.length <= 1) return undefined;
   const records = Math.ceil(recordCount / 2);
-  // a single record is in the first half; all rejected inputs then go to the second, so that neither half is empty
+  // a single record is in the first half: all rejected inputs are then in the second half, so that neither half is empty
   const rejections = recordCount === 1 ? 0 : Math.ceil(rejected.length / 2);
   const first = keepRecords(
     { ...batch, rejected: rejected.slice(0, rejections) },

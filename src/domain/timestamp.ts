@@ -4,24 +4,25 @@ import { quoted } from "./cut-text.ts";
 /** The error of a text that is not an instant. */
 export interface TimestampError {
   readonly reason: Extract<RejectReason, "invalid_timestamp" | "timestamp_out_of_range">;
-  /** One sentence with the text, and an example or the years that are accepted. */
+  /** One sentence with the text, and with an example or the accepted years. */
   readonly message: string;
 }
 
 /** An instant, or the error of a text that is not one. */
 export type ParsedTimestamp = { readonly ms: number } | TimestampError;
 
-/** An instant that was given as an RFC 3339 date-time. */
+/** An instant that a client gave as an RFC 3339 date-time. */
 export interface Instant {
   /** Whole milliseconds since the epoch, rounded down. */
   readonly ms: number;
   /** True if the instant lies between `ms` and the next millisecond. */
   readonly isRounded: boolean;
-  /** The text as it was given. */
+  /** The date-time as the client gave it. */
   readonly text: string;
 }
 
-/** The shape of timestamps in telemetry files, and the shape that the API accepts. Both have the same groups. */
+/** The shape of timestamps in telemetry files, and the shape that the API accepts (`rfc3339`). Both expressions have the same
+ *  groups. */
 const lenientShape =
   /^(\d{4})([-/])(\d\d)\2(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:([Zz])|([+-])(\d\d):?(\d\d))?$/;
 const rfc3339 = /^(\d{4})(-)(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:([Zz])|([+-])(\d\d):(\d\d))$/;
@@ -34,12 +35,13 @@ const epochMilliseconds = /^\d{13}$/;
 /** Years whose records are stored. */
 const firstYear = 2000;
 const lastYear = 2099;
-/** Earlier and later instants are read as these two: no record lies beyond them. */
+/** `readInstant` replaces an earlier or later instant with the nearer of these two, because no record lies beyond them. */
 const earliestMs = Date.UTC(firstYear - 1, 11, 31);
 const latestMs = Date.UTC(lastYear + 2, 0, 1);
 
 /** Reads a full RFC 3339 date-time: date, T, time with seconds, zone. Days that the calendar does not have and
- *  second 60 are refused. Source: https://www.rfc-editor.org/rfc/rfc3339#section-5.6
+ *  second 60 are refused.
+ *  Source: https://www.rfc-editor.org/rfc/rfc3339#section-5.6
  *  @returns the instant, or the reason why the text is not usable */
 export function readInstant(text: string): Instant | { readonly problem: string } {
   const match = rfc3339.exec(text);
@@ -55,8 +57,8 @@ export function firstMsOf({ ms, isRounded }: Instant): number {
   return isRounded ? ms + 1 : ms;
 }
 
-/** Reads the instants that telemetry files have: RFC 3339 (also with a blank for the T), the same without a zone
- *  (taken as UTC), nvidia-smi's `2025/07/18 20:42:34.000` (UTC), epoch seconds and milliseconds.
+/** Reads the instants that telemetry files have: RFC 3339 (also with a blank instead of the T), the same without a zone
+ *  (read as UTC), nvidia-smi's `2025/07/18 20:42:34.000` (UTC), epoch seconds and milliseconds.
  *  Digits beyond the millisecond are cut. Days that the calendar does not have and second 60 are refused. */
 export function parseTimestamp(text: string): ParsedTimestamp {
   const trimmed = text.trim();
@@ -75,7 +77,7 @@ export function formatTimestamp(ms: number): string {
 }
 
 /** @param match of one of the shapes
- *  @returns the instant, or the reason why there is none; a year before 100 is read as 19xx, also before `firstYear` */
+ *  @returns the instant, or the reason why there is none; a year below 100 is read as 19xx, which is also before `firstYear` */
 function instantOf(match: RegExpExecArray): { readonly ms: number } | { readonly problem: string } {
   const [, year, , month, day, hour, minute, second, fraction = "", , sign, zoneHour = "0", zoneMinute = "0"] = match;
   if (Number(month) < 1 || Number(month) > 12) return { problem: `there is no month ${month}` };

@@ -8,8 +8,8 @@ const decimal = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 /** The content of a metric's cell: a number, no value, or an error. */
 export type ValueReading = number | "missing" | Pick<FieldError, "reason" | "message">;
 
-/** Reads a metric's value: a decimal number, surrounding blanks ignored; no hexadecimal, thousands separators,
- *  units or infinities.
+/** Reads a metric's value: a decimal number. Surrounding blanks are ignored. Hexadecimal numbers, thousands separators, units
+ *  and infinities are errors.
  *  @param metric the metric's index in the catalogue, or its name if it is not in the catalogue */
 export function readValue(metric: number | string, text: string): ValueReading {
   if (meansNoValue(text)) return "missing";
@@ -31,13 +31,13 @@ export function judgeNumber(metric: number | string, value: number): number | "m
   return value === 0 ? 0 : value;
 }
 
-function outOfRange(metricIndex: number | string, text: string): Pick<FieldError, "reason" | "message"> {
-  const metric = typeof metricIndex === "number" ? metrics[metricIndex] : undefined;
+function outOfRange(metric: number | string, text: string): Pick<FieldError, "reason" | "message"> {
+  const declared = typeof metric === "number" ? metrics[metric] : undefined;
   const range =
-    metric === undefined ? "the numbers that can be stored" : `${metric.min} to ${metric.max} ${metric.unit}`;
+    declared === undefined ? "the numbers that can be stored" : `${declared.min} to ${declared.max} ${declared.unit}`;
   return {
     reason: "value_out_of_range",
-    message: `The value ${quoted(text)} of ${metricName(metricIndex)} is outside its range: ${range}.`,
+    message: `The value ${quoted(text)} of ${metricName(metric)} is outside its range: ${range}.`,
   };
 }
 

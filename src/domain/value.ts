@@ -3,14 +3,14 @@ import { metrics } from "./metrics.ts";
 /** Whether a number is usable as a metric's value, means 'no value', or is impossible. */
 export type ValueVerdict = "ok" | "missing" | "out_of_range";
 
-/** DCGM's blanks: int32 0x7ffffff0 up to its maximum, fp64 2^47, and int64 0x7ffffffffffffff0 and up, which a
- *  double holds as 2^63 (and as 9223372036854776000 when printed).
+/** DCGM's blanks: int32 0x7ffffff0 up to its maximum, fp64 2^47, and int64 0x7ffffffffffffff0 and up, which
+ *  becomes 2^63 as a double (printed as 9223372036854776000).
  *  Source: dcgm_fields.h, DCGM_INT32_BLANK, DCGM_INT64_BLANK, DCGM_FP64_BLANK */
 const int32BlankMin = 2147483632;
 const int32BlankMax = 2147483647;
 const int64Blank = 2 ** 63;
 const fp64Blank = 2 ** 47;
-/** -1 as an unsigned 32-bit integer: some inputs have it as a percentage if the driver has no value. */
+/** -1 as an unsigned 32-bit integer: some inputs have this number as a percentage if the driver has no value. */
 const uint32Max = 4294967295;
 
 const textsForNoValue: ReadonlySet<string> = new Set([
@@ -24,12 +24,12 @@ const textsForNoValue: ReadonlySet<string> = new Set([
   "null",
 ]);
 
-/** True for the texts that mean 'no value' (any case, surrounding blanks ignored). */
+/** True for the texts that mean 'no value', in upper or lower case. Surrounding blanks are ignored. */
 export function meansNoValue(text: string): boolean {
   return textsForNoValue.has(text.trim().toLowerCase());
 }
 
-/** True for the numbers by which DCGM says that a metric, whichever it is, has no value. */
+/** True for the numbers by which DCGM says that a metric has no value. They are the same for all metrics. */
 function isBlank(value: number): boolean {
   return (value >= int32BlankMin && value <= int32BlankMax) || value === fp64Blank || value === int64Blank;
 }

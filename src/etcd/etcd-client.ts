@@ -21,7 +21,8 @@ import { messageOf } from "../kit/message-of.ts";
 import { translateEtcdError } from "./etcd-errors.ts";
 
 export interface EtcdClientOptions {
-  /** URLs, `http://host:2379` or `https://host:2379`. The client uses one at a time, and the next when that one fails. */
+  /** URLs, `http://host:2379` or `https://host:2379`. The client uses one URL at a time, and the next one
+   *  when that one is unavailable. */
   readonly endpoints: readonly string[];
   /** PEM texts: the authority that signed the servers' certificates, and this client's certificate with its key. */
   readonly tls?:
@@ -38,7 +39,7 @@ export interface TxnResult {
   readonly revision: string;
 }
 
-/** A transaction: if every comparison holds, `success` is carried out, else `failure`. */
+/** A transaction: if every comparison is true, etcd executes `success`, otherwise `failure`. */
 export interface Txn {
   readonly compare?: readonly ICompare[];
   readonly success: readonly IRequestOp[];
@@ -54,13 +55,14 @@ export interface EtcdStream<Request, Response> {
   cancel(): void;
 }
 
-/** A call without a response after this time has failed, and its outcome is unknown. etcd itself times out after 7 s (5 s and
- *  two election timeouts); a healthy etcd responds within milliseconds. */
+/** A call without a response after this time has failed, with an unknown outcome. A healthy etcd responds within milliseconds.
+ *  etcd itself times out after 7 s (5 s and two election timeouts). */
 const callTimeoutMs = 5000;
-/** Limit of a physical compaction or a defragmentation: enough for 8 GB, the maximum that etcd advises, on a slow disk. */
+/** Time limit of a physical compaction or of the defragmentation of one member: enough for 8 GB, the maximum that etcd advises, on a slow disk. */
 const upkeepTimeoutMs = 120_000;
 
-/** etcd closes connections that ping more often than every 5 s. A frozen server is noticed after time plus timeout.
+/** etcd closes connections that ping more often than every 5 s. A frozen server is noticed after 9 s, the sum of
+ *  time and timeout.
  *  Source: https://etcd.io/docs/v3.5/op-guide/configuration/ (grpc-keepalive-min-time) */
 const channelOptions = {
   "grpc.keepalive_time_ms": 6000,
@@ -93,8 +95,8 @@ interface Endpoint {
   readonly lease: LeaseClient;
 }
 
-/** Calls etcd: one endpoint until it fails, then the next. No call is repeated, because only the caller knows whether that
- *  is safe; the exception is a call that etcd refused because its token was invalid. */
+/** Calls etcd: one endpoint until it fails, then the next. A failed call is not repeated, because only the caller knows whether
+ *  a repetition is safe. The exception is a call that etcd refused because of an invalid token. */
 export class EtcdClient {
   private readonly endpoints: readonly Endpoint[];
   private current: number;
@@ -141,7 +143,7 @@ export class EtcdClient {
     );
   }
 
-  /** Restarts the lease's time. @returns the seconds that it lasts from now; 0 if it has ended */
+  /** Restarts a lease's time. @returns the seconds that the lease lasts from now; 0 if the lease has ended */
   keepLease(id: string, timeoutMs: number): Promise<number> {
     return this.call(
       "renewing a lease",
@@ -162,11 +164,12 @@ export class EtcdClient {
     );
   }
 
-  /** Opens a stream for watches; a server without a leader closes the stream. Call `failed` if the stream breaks. */
+  /** Opens a stream for watches. A server without a leader closes the stream. Call `failed` if the stream breaks, so that the
+   *  next call uses the next endpoint. */
   async openWatch(): Promise<EtcdStream<IWatchRequest, IWatchResponse> & { readonly failed: () => void }> {
     const index = this.current;
     const endpoint = this.endpointAt(index);
-    // only a unary call renews a token that etcd lost in a restart
+    // only a unary call renews a token that etcd lost in a restart, so one comes first
     if (this.options.user !== undefined) await this.range({ key: Buffer.from("/"), count_only: true });
     const stream = await endpoint.pool
       .withConnection("Watch", ({ client, metadata }) => {
@@ -182,7 +185,7 @@ export class EtcdClient {
     return Object.assign(stream, { failed: () => this.leave(index) });
   }
 
-  /** Of the member in use: the size of its database file, the part of that file with data, and the current revision. */
+  /** @returns the size of the database file of the member in use, the part of that file with data, and the current revision */
   async databaseSize(): Promise<{
     readonly fileBytes: number;
     readonly inUseBytes: number;
@@ -206,7 +209,8 @@ export class EtcdClient {
     return alarms.filter(({ alarm }) => alarm === "Nospace").map(({ memberID }) => memberID);
   }
 
-  /** Shrinks the database files of all endpoints, one by one, because a member does not respond meanwhile. */
+  /** Shrinks the database files of all endpoints, one after the other, because a member does not respond during its
+   *  defragmentation. */
   async defragment(): Promise<void> {
     for (const { pool } of this.endpoints) {
       await new MaintenanceClient(pool).defragment({ deadline: deadlineIn(upkeepTimeoutMs) });
@@ -220,7 +224,8 @@ export class EtcdClient {
     );
   }
 
-  /** Deletes the history before a revision. @param physically true to wait for the deletion, not only for its scheduling */
+  /** Deletes the history before a revision.
+   *  @param physically true to wait until etcd has deleted the history; otherwise etcd has only scheduled the deletion */
   async compact(revision: string, physically = false): Promise<void> {
     await this.call(
       "a compaction",
@@ -255,7 +260,7 @@ export class EtcdClient {
   }
 
   /** Repeats a call that etcd refused because a restart invalidated the token; the refused call changed nothing. etcd3
-   *  renews the token in unary calls only, so this makes a unary call first. */
+   *  renews the token only in unary calls, so a unary call comes first. */
   private async withFreshToken<T>({ kv }: Endpoint, run: () => Promise<T>): Promise<T> {
     try {
       return await run();

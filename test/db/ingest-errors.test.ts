@@ -193,7 +193,7 @@ test("a message is stored once after the crash of another server process has end
   await admin.query(`copy (select) to program 'kill -9 ${own?.pid}'`).catch(() => undefined);
   await until(() => collecting.failures.length > 0);
   expect(collecting.failures[0]).toMatch(
-    /crash of another server process.*\(57P02\); the server has crashed and recovers/,
+    /crash of another server process.*\(57P02\); the server has crashed and is recovering/,
   );
   await unlock().catch(() => undefined);
   await expectRecovery(url);

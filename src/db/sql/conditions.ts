@@ -4,7 +4,7 @@ import type { TimeRange } from "../../domain/time-range.ts";
 export class Conditions {
   private readonly texts: string[] = [];
 
-  /** @param params the parameters of earlier conditions in the same statement; later ones are appended */
+  /** @param params the parameters of earlier conditions in the same statement; those of later conditions are appended */
   constructor(readonly params: unknown[] = []) {}
 
   /** Adds a condition, unless the value is undefined.
@@ -14,7 +14,7 @@ export class Conditions {
     return this;
   }
 
-  /** Adds the conditions that a column of instants is within a range; none for an infinite bound. */
+  /** Adds the conditions that a column of instants is within a range. An infinite bound adds no condition. */
   within(column: string, { fromMs, toMs }: TimeRange): this {
     return this.add(`${column} >= ${instantParameter}`, finite(fromMs)).add(
       `${column} < ${instantParameter}`,
@@ -31,13 +31,13 @@ export class Conditions {
     return this.texts.length === 0;
   }
 
-  /** The word followed by the conditions; an empty text without conditions. */
+  /** The word followed by the conditions; an empty text if there are no conditions. */
   after(word: "where" | "and"): string {
     return this.isEmpty ? "" : `${word} ${this.texts.join(" and ")}`;
   }
 }
 
-/** An instant; `?` is in milliseconds since the epoch. */
+/** An SQL expression for an instant; `?` is in milliseconds since the epoch. */
 const instantParameter = "to_timestamp(?::float8 / 1000.0)";
 
 function finite(bound: number): number | undefined {

@@ -4,7 +4,7 @@ const postgresEpochMs = 946_684_800_000;
 const noInstantMicros = 9_223_371_900_000_000_000;
 const jsonbVersion = 1;
 
-/** Rows in COPY's binary format: except in JSON, no number is converted to text and back, so a double stays the same to the
+/** Rows in COPY's binary format. A column of doubles is not converted to text and back, so each double stays the same to the
  *  last bit.
  *  Source: https://www.postgresql.org/docs/17/sql-copy.html#SQL-COPY-FILE-FORMATS (binary format) */
 export class CopyRows {
@@ -12,16 +12,16 @@ export class CopyRows {
   private view: DataView;
   private at: number;
 
-  /** @param sizeHint the likely size in bytes; the buffer grows beyond it */
+  /** @param sizeHint the likely size in bytes; the buffer grows if needed */
   constructor(sizeHint: number) {
     this.bytes = Buffer.alloc(Math.max(64, sizeHint));
     this.view = viewOf(this.bytes);
     const signature = this.bytes.write("PGCOPY\n\xff\r\n\0", "latin1");
-    // flags and the extension's length: two int32 zeros
+    // the flags and the length of the header's extension: two int32 zeros
     this.at = signature + 8;
   }
 
-  /** Begins a row. Its fields follow, in the order of the columns. */
+  /** Begins a row. Add its fields next, in the order of the columns. */
   row(fieldCount: number): void {
     this.reserve(2);
     this.view.setInt16(this.at, fieldCount);
@@ -29,7 +29,7 @@ export class CopyRows {
   }
 
   int4(value: number): void {
-    this.length(4);
+    this.beginField(4);
     this.view.setInt32(this.at, value);
     this.at += 4;
   }
@@ -37,17 +37,17 @@ export class CopyRows {
   /** @param value NaN: no value */
   float8(value: number): void {
     if (value !== value) return this.noValue();
-    this.length(8);
+    this.beginField(8);
     this.view.setFloat64(this.at, value);
     this.at += 8;
   }
 
-  /** @param timeMs milliseconds since the epoch; PostgreSQL refuses a value beyond its range */
+  /** @param timeMs milliseconds since the epoch; PostgreSQL refuses a value beyond the range of timestamptz */
   timestamptz(timeMs: number): void {
     const exact = (timeMs - postgresEpochMs) * 1000;
     const micros = Math.abs(exact) < noInstantMicros ? Math.round(exact) : noInstantMicros;
     const high = Math.floor(micros / 2 ** 32);
-    this.length(8);
+    this.beginField(8);
     this.view.setInt32(this.at, high);
     this.view.setUint32(this.at + 4, micros - high * 2 ** 32);
     this.at += 8;
@@ -56,7 +56,7 @@ export class CopyRows {
   /** @param value UTF-8 without NUL; undefined: no value */
   text(value: Uint8Array | undefined): void {
     if (value === undefined) return this.noValue();
-    this.length(value.length);
+    this.beginField(value.length);
     this.bytes.set(value, this.at);
     this.at += value.length;
   }
@@ -64,13 +64,13 @@ export class CopyRows {
   /** @param value JSON in UTF-8; undefined: no value */
   jsonb(value: Uint8Array | undefined): void {
     if (value === undefined) return this.noValue();
-    this.length(1 + value.length);
+    this.beginField(1 + value.length);
     this.view.setUint8(this.at, jsonbVersion);
     this.bytes.set(value, this.at + 1);
     this.at += 1 + value.length;
   }
 
-  /** @returns all rows; no row can follow */
+  /** @returns all rows; add no row afterwards */
   end(): Uint8Array {
     this.row(-1);
     return this.bytes.subarray(0, this.at);
@@ -82,8 +82,8 @@ export class CopyRows {
     this.at += 4;
   }
 
-  /** Begins a field of this length, and reserves its bytes. */
-  private length(bytes: number): void {
+  /** Writes the length of a field, and reserves its bytes. */
+  private beginField(bytes: number): void {
     this.reserve(4 + bytes);
     this.view.setInt32(this.at, bytes);
     this.at += 4;

@@ -3,7 +3,7 @@ import { withoutNul } from "./array-literal.ts";
 import { CopyRows } from "./copy-rows.ts";
 import type { TelemetryColumns } from "./upsert-telemetry.ts";
 
-/** Stores records that are all new, several times as fast as an upsert.
+/** Stores records that are all new. This is several times as fast as an upsert.
  *  @returns false, with nothing stored, if a record of the same GPU and instant exists already */
 export function copyTelemetry(transaction: SqlTransaction, columns: TelemetryColumns): Promise<boolean> {
   const { gpuKeys, timesMs, metrics, custom, workloads } = columns;
@@ -31,7 +31,7 @@ const workloadNames = ["container", "pod", "namespace"] as const;
 class FieldTexts {
   private readonly cached = new Map<string, Uint8Array>();
 
-  /** @returns undefined (no value) for an empty text */
+  /** @returns undefined (no value) for an empty or undefined text */
   bytesOf(text: string | undefined): Uint8Array | undefined {
     if (text === undefined || text === "") return undefined;
     let bytes = this.cached.get(text);

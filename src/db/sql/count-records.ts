@@ -15,7 +15,8 @@ select coalesce((
     where oid = 'telemetry'::regclass or oid in (select inhrelid from pg_inherits where inhparent = 'telemetry'::regclass)
   ), 0)::float8 * (select count(*) filter (where cluster_id = $1)::float8 / greatest(count(*), 1) from gpus) as count`;
 
-/** Counts a cluster's records up to `exactMax`, and estimates a greater number, so that the time does not grow with it. */
+/** Counts a cluster's records up to `exactMax`. A greater number is estimated, so that the time does not grow with the number
+ *  of records. */
 export async function countRecords(
   executor: SqlExecutor,
   clusterId: string,

@@ -57,8 +57,8 @@ export async function readCurrentGpus(
   }));
 }
 
-/** Reads the number of changes of GPUs so far. The number is a sequence's: other transactions see the new one before the
- *  changing transaction commits, and they wait for no lock. */
+/** Reads the number of changes of GPUs so far from a sequence. Other transactions see a new number before the transaction
+ *  that changes the GPUs commits, and they need no lock to read it. */
 export async function readGpuRevision(executor: SqlExecutor): Promise<number> {
   const query = "select (case when is_called then last_value else 0 end)::float8 as revision from gpu_revision";
   return (await executor.query<{ revision: number }>(query))[0]?.revision ?? 0;

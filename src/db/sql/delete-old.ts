@@ -1,16 +1,16 @@
 import type { SqlExecutor } from "../client.ts";
 
-/** An arbitrary number, the same for every process of this program. */
+/** The key of the lock for retention: an arbitrary number, the same for every process of this program. */
 const retentionLock = 7_165_201_386;
 
-/** Takes the lock until the end of the transaction. @returns false if another transaction has it */
+/** Tries to lock retention until the end of the transaction. @returns false if another transaction has the lock */
 export async function tryRetentionLock(executor: SqlExecutor): Promise<boolean> {
   const text = `select pg_try_advisory_xact_lock(${retentionLock}) as locked`;
   return (await executor.query<{ locked: boolean }>(text))[0]?.locked === true;
 }
 
-/** Drops the chunks of a hypertable or continuous aggregate that have only rows older than `days`.
- *  @returns the number of chunks */
+/** Drops each chunk of a hypertable or continuous aggregate whose rows are all older than `days`.
+ *  @returns the number of dropped chunks */
 export async function dropOldChunks(
   executor: SqlExecutor,
   { timescaleSchema, table, days }: { readonly timescaleSchema: string; readonly table: string; readonly days: number },

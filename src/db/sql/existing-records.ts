@@ -2,14 +2,15 @@ import type { SqlExecutor } from "../client.ts";
 import { numberArray } from "./array-literal.ts";
 import type { TelemetryColumns } from "./upsert-telemetry.ts";
 
-// with the bounds, the statement does not read the chunks of other times
+// with the bounds $3 and $4, the statement does not read the chunks of other times
 const text = `
 select string_agg((place - 1)::text, ',') as rows
 from unnest($1::text::int[], $2::text::float8[]) with ordinality as u(gpu_key, time_ms, place)
 join telemetry t on t.gpu_key = u.gpu_key and t.time = to_timestamp(u.time_ms / 1000.0)
 where t.time between to_timestamp($3::text::float8 / 1000.0) and to_timestamp($4::text::float8 / 1000.0)`;
 
-/** Finds the records that exist already, with the same or other values. @returns their indexes in the columns, from 0 */
+/** Finds the records whose GPU and instant are stored already, with the same or other values.
+ *  @returns the indexes of these records in the columns, from 0 */
 export async function existingRecords(
   executor: SqlExecutor,
   { gpuKeys, timesMs }: Pick<TelemetryColumns, "gpuKeys" | "timesMs">,

@@ -2,7 +2,7 @@ import type { GpuSelector } from "../../domain/gpu-selector.ts";
 import { textArray } from "./array-literal.ts";
 import type { Conditions } from "./conditions.ts";
 
-/** A statement's SQL expressions for the fields that a selector restricts. */
+/** The SQL expressions of a statement for the fields that a selector restricts. */
 export interface GpuColumns {
   /** The GPU's `gpu_key`. */
   readonly key: string;
@@ -17,7 +17,7 @@ export function addGpuConditions(conditions: Conditions, selector: GpuSelector, 
   return addAttributeConditions(conditions, selector, columns).add(`${columns.namespace} = ?`, selector.namespace);
 }
 
-/** Adds the conditions of a selector, except the one on the workload. */
+/** Adds the conditions of a selector, except the condition on the namespace. */
 export function addAttributeConditions(
   conditions: Conditions,
   { uuids, clusterId, hostname, gpuId, modelName }: Omit<GpuSelector, "namespace">,

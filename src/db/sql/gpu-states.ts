@@ -3,7 +3,7 @@ import type { SqlExecutor } from "../client.ts";
 import { attributeColumns, type ColumnList, workloadColumns } from "../gpu-columns.ts";
 import { numberArray } from "./array-literal.ts";
 
-// The statements for GPUs' attributes and workloads over time, each for both tables, and for the rows of `gpus`.
+// Statements for the states of GPUs over time (their attributes and workloads), and for the rows of `gpus`.
 
 /** The key of the lock for changes: an arbitrary number, the same for every process of this program. */
 const changesLock = 7_165_201_385;
@@ -24,7 +24,7 @@ export async function awaitChanges(executor: SqlExecutor): Promise<void> {
 
 /** Locks the rows of these GPUs against other changes, in the order of their keys to avoid deadlocks. */
 export async function lockGpus(executor: SqlExecutor, gpuKeys: readonly number[]): Promise<void> {
-  // a join: `= any` of 5,000 keys takes 0.6 s while the planner has no statistics of a new table
+  // a join: `= any` of 5,000 keys takes 0.6 s while the planner has no statistics on a new table
   const text = `
 select from gpus join unnest($1::text::int[]) as u(gpu_key) using (gpu_key) order by gpu_key for update of gpus`;
   await executor.query(text, [numberArray(gpuKeys)]);
@@ -84,7 +84,7 @@ from k cross join lateral (
   return rows.map((row) => ({ gpuKey: row.gpuKey, fromMs: Math.round(row.fromMs), state: columns.pick(row) }));
 }
 
-/** Writes states. Each replaces the stored state of its GPU that begins at the same instant. */
+/** Writes states. Each state replaces the stored state of its GPU that begins at the same instant. */
 export async function writeStates<Table extends StateTable>(
   executor: SqlExecutor,
   table: Table,
@@ -105,7 +105,7 @@ on conflict (gpu_key, valid_from) do update set ${columns.assignments("excluded"
   ]);
 }
 
-/** Removes the states that begin at given instants. */
+/** Deletes the states of the given GPUs that begin at the given instants. */
 export async function removeStates(
   executor: SqlExecutor,
   table: StateTable,
@@ -135,7 +135,8 @@ where gpus.gpu_key = u.gpu_key`;
   await executor.query(text, [numberArray(rows.map(({ gpuKey }) => gpuKey)), ...attributeColumns.arrays(states)]);
 }
 
-/** Writes a change's revision into `gpus`, and extends the time from a GPU's first to its last record. */
+/** Writes a change's revision into `gpus`, and extends the span from first_seen_at to last_seen_at so that it includes the
+ *  given span. */
 export async function recordSeen(
   executor: SqlExecutor,
   revision: number,
@@ -149,7 +150,7 @@ where gpus.gpu_key = u.gpu_key`;
   await executor.query(text, [revision, numberArray(gpuKeys), numberArray(firstMs), numberArray(lastMs)]);
 }
 
-/** Updates `last_seen_at`, a change that other processes do not have to read. */
+/** Updates `last_seen_at` without a new revision, because other processes need not read this change. */
 export async function updateLastSeen(
   executor: SqlExecutor,
   { gpuKeys, lastMs }: Pick<GpuSpans, "gpuKeys" | "lastMs">,

@@ -10,11 +10,11 @@ export type Bounds = Pick<RecordFilter, "range" | "cursor" | "isForward">;
 
 /** The table or view that a part of the history is read from. */
 export interface HistorySource {
-  /** Returns the name of a table, or a subquery in brackets, whose parameters it adds to the conditions. */
+  /** @returns the name of a table, or a subquery in parentheses; the parameters of the subquery are added to `conditions` */
   readonly from: (conditions: Conditions, bounds: Bounds) => string;
   /** The column with the instant of a row. */
   readonly time: "time" | "bucket";
-  /** An expression for the namespace that held the GPU of a row of `t` at the row's instant; empty for none. */
+  /** An SQL expression for the namespace that held the GPU of a row of `t` at the row's instant; empty if there was none. */
   readonly namespace: string;
   /** The columns to read from `t`, with `"gpuKey"` and `"timeMs"` among them. */
   readonly columns: string;
@@ -58,7 +58,7 @@ interface Statement {
 }
 
 /** Writes the statement that reads a part of the history, newest first unless `filter.isForward`. It reads one row more
- *  than the part may have: that row shows that more follow. */
+ *  than the part may have: the extra row shows that more rows follow. */
 function partStatement(source: HistorySource, filter: RecordFilter): Statement {
   const { gpus, range, cursor, limit } = filter;
   const [past, sort] = filter.isForward === true ? [">", "asc"] : ["<", "desc"];
@@ -66,7 +66,7 @@ function partStatement(source: HistorySource, filter: RecordFilter): Statement {
   const conditions = new Conditions();
   const from = source.from(conditions, filter);
   const { uuids, ...others } = gpus;
-  // the primary key gives the rows of a single GPU in their order
+  // the primary key yields the rows of a single GPU in the order of their instants
   const isOneGpu = uuids?.length === 1;
   if (isOneGpu) conditions.add("t.gpu_key = (select gpu_key from gpus where uuid = ?)", uuids[0]);
   addGpuConditions(conditions.within(at, range), others, {
@@ -94,9 +94,9 @@ ${part}`;
   return { text, params: conditions.params };
 }
 
-/** A query for the keys of the selected GPUs, if the selector has uuids or a hostname and thus takes only a few GPUs; undefined if it
- *  may take many. With the keys, the records of each GPU are read by the primary key; a scan by time would read the records of all
- *  GPUs until it has found enough of the selected ones. */
+/** A query for the keys of the GPUs that may be selected; undefined if the selector has neither uuids nor a hostname, and thus
+ *  may select many GPUs. With the keys, the records of each GPU are read by the primary key. A scan by time would read the
+ *  records of all GPUs until it has found enough records of the selected GPUs. */
 function keysOf({ uuids, hostname }: GpuSelector, conditions: Conditions): string | undefined {
   if (uuids !== undefined) {
     return `select gpu_key from gpus where uuid = any(${conditions.param(textArray(uuids))}::text::text[])`;
@@ -121,13 +121,13 @@ cross join lateral (
   return { text, params: conditions.params };
 }
 
-/** An expression for a GPU's attribute at the instant of a row of `t`. */
+/** An SQL expression for a GPU's attribute at the instant of a row of `t`. */
 function attributeAt(column: string, at: string): string {
   return `(select a.${column} from gpu_attributes a where a.gpu_key = t.gpu_key and a.valid_from <= ${at}
     order by a.valid_from desc limit 1)`;
 }
 
-/** @param rows in the statement's order; one more than the part may have if more follow */
+/** @param rows in the statement's order; if more rows follow, one more than `limit` */
 function toPage<Row extends HistoryRow>(rows: readonly Row[], limit: number): HistoryPage<Row> {
   const elements = rows.slice(0, limit);
   const last = elements.at(-1);

@@ -10,7 +10,7 @@ export interface SeenGpu {
   readonly lastMs: number;
 }
 
-// `not exists` in addition to `on conflict`, because every conflict uses up a key.
+// `not exists` comes in addition to `on conflict`, because every conflict uses up a key
 const insertText = `
 with seen as (
   select uuid, ${attributeColumns.unnested("s")},

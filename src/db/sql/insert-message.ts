@@ -8,6 +8,7 @@ export interface MessageRow {
   readonly idempotencyKey: string;
   readonly source: SourceRange;
   readonly tally: InputTally;
+  /** The number of rejected inputs by reason. */
   readonly rejected: Readonly<Record<string, number>>;
 }
 
@@ -18,7 +19,7 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::text::jsonb
 on conflict do nothing
 returning message_id`;
 
-/** Records a message as stored. @returns false if its id or its key is recorded already */
+/** Records a message as stored. @returns false if the message's id or key is recorded already */
 export async function insertMessage(executor: SqlExecutor, message: MessageRow): Promise<boolean> {
   const { source, tally } = message;
   const rows = await executor.query(text, [

@@ -4,13 +4,13 @@ import { Conditions } from "./conditions.ts";
 import { addAttributeConditions } from "./gpu-conditions.ts";
 import { bucketOf, rollupMs } from "./rollup-source.ts";
 
-/** A row of the answer. In addition to `timeMs`, a row has the group's columns, and `{metric}_avg`, `_min`, `_max` (null if the
+/** A row of the result. In addition to `timeMs`, a row has the group's columns, and `{metric}_avg`, `_min`, `_max` (null if the
  *  metric has no value) and `_count`. */
 export interface AggregateSqlRow {
   readonly timeMs: number;
 }
 
-/** The columns that define a group, by the API's name of the grouping. */
+/** The columns that identify a group, by the API's name of the grouping. */
 export const groupColumns: Readonly<Record<Grouping, readonly string[]>> = {
   cluster: ["cluster_id"],
   host: ["cluster_id", "hostname"],
@@ -26,9 +26,10 @@ select gpu_key, cluster_id, hostname, gpu_id, model_name,
   lead(valid_from, 1, 'infinity') over w as valid_to
 from gpu_attributes window w as (partition by gpu_key order by valid_from)`;
 
-/** Aggregates telemetry by minute or hour and group, ordered by both, with one row beyond the limit if more exist. A GPU that
- *  moves within a minute or hour counts for its place at the beginning.
- *  @param isMaterialized true if the database keeps rollups: they are read instead of the records */
+/** Aggregates telemetry by minute or hour and by group, and orders the rows by both. If more rows than the limit exist, the
+ *  result has one row more than the limit. A GPU that moves within a minute or hour counts for its place at the beginning of
+ *  that minute or hour.
+ *  @param isMaterialized true if the database stores the rollups, which are then read instead of the records */
 export function selectAggregates(
   executor: SqlExecutor,
   filter: AggregateFilter,
@@ -44,7 +45,7 @@ interface Statement {
   readonly params: readonly unknown[];
 }
 
-/** Groups by cluster, host or model. Groups are numbered first, so that a million rows are grouped by a number, not by
+/** Groups by cluster, host or model. The groups are numbered first, so that a million rows are grouped by a number instead of
  *  names. */
 function byPlaceStatement(filter: AggregateFilter, isMaterialized: boolean): Statement {
   const { groupBy, metrics, gpus, resolution, limit } = filter;
@@ -53,7 +54,7 @@ function byPlaceStatement(filter: AggregateFilter, isMaterialized: boolean): Sta
   const rows = new Conditions(placed.params);
   const bucket = isMaterialized ? "t.bucket" : bucketOf(resolution, "t.time");
   const within = withinWholeBuckets(filter, rows, isMaterialized ? "t.bucket" : "t.time");
-  const figures = metrics.map((name) => (isMaterialized ? sumsOfRollups(name) : sumsOfRecords(name)));
+  const figures = metrics.map((name) => (isMaterialized ? rollupSumColumns(name) : recordSumColumns(name)));
   const text = `
 with places as materialized (
   select q.*, dense_rank() over (order by ${names})::int as place from (${spans}) q ${placed.after("where")}),
@@ -72,7 +73,7 @@ order by s.bucket, ${names} limit ${rows.param(limit + 1)}`;
 function byGpuStatement(filter: AggregateFilter, isMaterialized: boolean): Statement {
   const { groupBy, metrics, gpus, limit } = filter;
   const conditions = new Conditions();
-  const sums = isMaterialized ? sumsOfRollup(filter, conditions) : sumsOfTelemetry(filter, conditions);
+  const sums = isMaterialized ? rollupSumsQuery(filter, conditions) : telemetrySumsQuery(filter, conditions);
   const filters = placeConditions(gpus, "p", conditions.params);
   const places = `join (${spans}) p on p.gpu_key = s.gpu_key and s.bucket >= p.valid_from and s.bucket < p.valid_to`;
   const [name, expression] = groupBy === "gpu" ? ["uuid", "g.uuid"] : ["namespace", "s.namespace"];
@@ -91,12 +92,12 @@ ${filters.after("where")} group by s.bucket, ${expression} order by s.bucket, ${
   return { text, params: filters.params };
 }
 
-function sumsOfRecords(name: string): string {
+function recordSumColumns(name: string): string {
   return `sum(t."${name}") as "${name}_sum", min(t."${name}") as "${name}_min", max(t."${name}") as "${name}_max",
     count(t."${name}") as "${name}_count"`;
 }
 
-function sumsOfRollups(name: string): string {
+function rollupSumColumns(name: string): string {
   return `sum(t."${name}_avg" * t."${name}_count") as "${name}_sum", min(t."${name}_min") as "${name}_min",
     max(t."${name}_max") as "${name}_max", sum(t."${name}_count") as "${name}_count"`;
 }
@@ -106,21 +107,22 @@ function resultColumnsOf(name: string): string {
   coalesce(s."${name}_count", 0)::float8 as "${name}_count"`;
 }
 
-/** Each GPU's sums by minute or hour, from its records. */
-function sumsOfTelemetry(filter: AggregateFilter, conditions: Conditions): string {
+/** A query for the sums by GPU and minute or hour, from the records. With `groupBy: "namespace"`, the sums are also by
+ *  namespace. */
+function telemetrySumsQuery(filter: AggregateFilter, conditions: Conditions): string {
   const { metrics, groupBy, resolution } = filter;
   const bucket = bucketOf(resolution, "t.time");
   const keys = ["t.gpu_key", bucket, ...(groupBy === "namespace" ? ["coalesce(t.namespace, '')"] : [])];
-  const figures = metrics.map(sumsOfRecords);
+  const figures = metrics.map(recordSumColumns);
   const namespace = groupBy === "namespace" ? ", coalesce(t.namespace, '') as namespace" : "";
   return `
 select t.gpu_key, ${bucket} as bucket${namespace}, ${figures.join(", ")}
 from telemetry t ${withinWholeBuckets(filter, conditions, "t.time")} group by ${keys.join(", ")}`;
 }
 
-/** Each GPU's sums by minute or hour, from the rollups. A rollup has no namespace: the namespace of the GPU's workload
- *  at the beginning of the minute or hour is used. */
-function sumsOfRollup(filter: AggregateFilter, conditions: Conditions): string {
+/** A query for the sums by GPU and minute or hour, from a rollup. A rollup has no namespace, so the namespace is that of the
+ *  GPU's workload at the beginning of the minute or hour. */
+function rollupSumsQuery(filter: AggregateFilter, conditions: Conditions): string {
   const { metrics, groupBy, resolution } = filter;
   const figures = metrics.map(
     (name) =>
@@ -136,7 +138,7 @@ select t.gpu_key, t.bucket${namespace}, ${figures.join(", ")}
 from telemetry_${resolution} t ${withinWholeBuckets(filter, conditions, "t.bucket")}`;
 }
 
-/** The condition for the whole minutes or hours that begin in the range. */
+/** A `where` clause for the whole minutes or hours that begin in the range. */
 function withinWholeBuckets(
   { range: { fromMs, toMs }, resolution }: AggregateFilter,
   conditions: Conditions,

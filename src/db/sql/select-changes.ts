@@ -5,7 +5,8 @@ import { Conditions } from "./conditions.ts";
 
 const validFrom = `extract(epoch from g.valid_from)::float8 * 1000 as "fromMs"`;
 
-/** Reads the changes of a GPU, oldest first: the state at the beginning of the range, and every state that began within it. */
+/** Reads the attributes and workloads of a GPU, oldest first: those at the beginning of the range, and all that begin within
+ *  the range. */
 export async function selectChanges(executor: SqlExecutor, filter: ChangesFilter): Promise<GpuChanges> {
   return {
     attributes: await spans<AttributesSpan>(executor, filter, {

@@ -20,8 +20,8 @@ export function gpuConditions(selector: GpuSelector): Conditions {
 const newestNamespace = `coalesce((select w.namespace from gpu_workloads w where w.gpu_key = g.gpu_key
   order by w.valid_from desc limit 1), '')`;
 
-/** Reads GPUs with their newest attributes. `last_seen_at` lags behind the newest record: the search for that record starts at
- *  `last_seen_at`, so that older chunks are not read. */
+/** Reads GPUs with their newest attributes. The newest record may be newer than `last_seen_at`. The search for that record
+ *  starts at `last_seen_at`, so that older chunks are not read. */
 export async function selectGpus(executor: SqlExecutor, selector: GpuSelector): Promise<StoredGpu[]> {
   const conditions = gpuConditions(selector);
   const text = `

@@ -5,8 +5,9 @@ import { numberArray } from "./array-literal.ts";
 
 /** The attributes of some GPUs over a span of time. */
 export interface Places {
-  /** The GPU with its attributes at an instant (milliseconds since the epoch), or with its first attributes if they begin
-   *  later. */
+  /** @param timeMs milliseconds since the epoch
+   *  @returns the GPU with its attributes at this instant; if the GPU's first attributes begin later, with the first
+   *  attributes */
   readonly at: (gpuKey: number, timeMs: number) => Gpu;
 }
 
@@ -16,7 +17,7 @@ interface PlaceRow extends Attributes {
   readonly fromMs: number | null;
 }
 
-// A GPU whose records were stored a moment ago may have no attributes over time yet: those in `gpus` then apply.
+// A GPU whose records were stored a moment ago may have no row in gpu_attributes yet: its attributes in `gpus` then apply.
 const text = `
 with k as (select unnest($1::text::int[]) as gpu_key)
 select gpus.gpu_key as "gpuKey", gpus.uuid, extract(epoch from g.valid_from)::float8 * 1000 as "fromMs",
@@ -33,7 +34,7 @@ from k join gpus using (gpu_key) cross join lateral (
   (select null, ${attributeColumns.names("gpus")})
 ) g order by gpus.gpu_key, g.valid_from desc nulls last`;
 
-/** Reads the attributes of GPUs between two instants, milliseconds since the epoch, both included. */
+/** Reads the attributes of GPUs between two instants (milliseconds since the epoch, both included). */
 export async function selectPlaces(
   executor: SqlExecutor,
   {
@@ -53,7 +54,7 @@ export async function selectPlaces(
     at: (gpuKey, timeMs) => {
       const newestFirst = spans.get(gpuKey) ?? [];
       const valid = newestFirst.find(({ fromMs = Infinity }) => fromMs <= timeMs);
-      // the last element is from `gpus`, the one before it has the oldest attributes over time
+      // the last element is from `gpus`; the element before it, if any, is the oldest from gpu_attributes
       const place = valid ?? newestFirst.at(-2) ?? newestFirst.at(-1);
       if (place === undefined) throw new Error(`telemetry has gpu_key ${gpuKey}, which is not in gpus`);
       return place.gpu;

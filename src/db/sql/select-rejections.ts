@@ -2,7 +2,7 @@ import type { RejectionFilter, StoredRejection } from "../../domain/query.ts";
 import type { SqlExecutor } from "../client.ts";
 import { Conditions } from "./conditions.ts";
 
-/** Reads rejections, newest first: of one source, or of all if the filter names none. */
+/** Reads rejected inputs, newest first: of one source, or of all sources if the filter names none. */
 export function selectRejections(
   executor: SqlExecutor,
   { sourceId, limit }: RejectionFilter,

@@ -20,14 +20,14 @@ const columns = `t.gpu_key as "gpuKey", extract(epoch from t.bucket)::float8 * 1
 const namespaceAtBucket = `coalesce((select w.namespace from gpu_workloads w
   where w.gpu_key = t.gpu_key and w.valid_from <= t.bucket order by w.valid_from desc limit 1), '')`;
 
-/** A rollup. If the database does not store it, the statement computes it for the range: the view would compute it over the
- *  whole history. */
+/** A rollup. If the database does not store the rollup, the statement computes the rollup for the range. The view is not read,
+ *  because it would compute the rollup for the whole history. */
 interface RollupTable {
   readonly resolution: RollupResolution;
   readonly isMaterialized: boolean;
 }
 
-/** The rows of a rollup: the aggregates of each GPU over minutes or hours. */
+/** The rows of a rollup: the aggregates of each GPU by minute or hour. */
 export function rollupSource({ resolution, isMaterialized }: RollupTable): HistorySource {
   const from: HistorySource["from"] = isMaterialized
     ? () => `telemetry_${resolution}`

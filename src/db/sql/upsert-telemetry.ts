@@ -12,7 +12,8 @@ export interface TelemetryColumns {
   readonly workloads: readonly { readonly container: string; readonly pod: string; readonly namespace: string }[];
 }
 
-/** Stores records. An existing record of the same GPU and instant gets the new values and keeps its other values. */
+/** Stores records. An existing record of the same GPU and instant gets the new values and keeps its other values.
+ *  @returns the number of new records, and the number of existing records that were updated */
 export async function upsertTelemetry(
   executor: SqlExecutor,
   columns: TelemetryColumns,
@@ -39,7 +40,7 @@ export async function upsertTelemetry(
       : `"${name}" = coalesce(excluded."${name}", telemetry."${name}")`,
   );
   const arrays = optional.map(({ type }, index) => `, $${index + 3}::text::${type}[]`).join("");
-  // SQL allows no empty list of assignments, so the time is assigned to itself: the row is unchanged and counted as merged
+  // SQL allows no empty list of assignments, so without values the time is assigned to itself: the row counts as merged
   const text = `
 with written as (
   insert into telemetry (gpu_key, time${names})

@@ -7,8 +7,8 @@ export interface RecordSelection {
   readonly rejected: readonly RejectedInput[];
 }
 
-/** A copy of the batch with the selected records. Of the samples, its tally counts only those of the selected
- *  records. */
+/** @returns a copy of the batch with only the selected records; its tally counts the samples of these records, and keeps all
+ *  other counts of the batch */
 export function keepRecords(batch: RecordBatch, { keep, rejected }: RecordSelection): RecordBatch {
   const oldIndexes: number[] = [];
   const newIndexOf = new Map<number, number>();

@@ -11,8 +11,8 @@ type Sample = PayloadV1Beta1["samples"][number];
 
 /** A sample that cannot be used, with the error of its first bad field. */
 class UnusableSample extends Error {
-  constructor(readonly field: FieldError) {
-    super(field.message);
+  constructor(readonly fieldError: FieldError) {
+    super(fieldError.message);
   }
 }
 
@@ -25,9 +25,9 @@ export function migrateV1Beta1(payload: PayloadV1Beta1): RecordBatch {
       addSample(builder, sample, payload.cluster_id);
     } catch (error) {
       if (!(error instanceof UnusableSample)) throw error;
-      const { field } = error;
+      const { fieldError } = error;
       const raw = cutText(JSON.stringify(sample), rawMaxLength);
-      builder.reject({ ...field, line: 0, byte: index, value: cutText(field.value, valueMaxLength), raw });
+      builder.reject({ ...fieldError, line: 0, byte: index, value: cutText(fieldError.value, valueMaxLength), raw });
     }
   });
   return builder.build();

@@ -5,8 +5,8 @@ const index = Type.Integer({ minimum: 0, maximum: 0xffff_ffff });
 const tallyCount = Type.Integer({ minimum: 0 });
 
 /** A column of the payload: the values of the records that have the metric, in order.
- *  `at` has the indexes of these records as differences, like the payload's times (absent: all records); `same` replaces
- *  values that are all equal. */
+ *  `at` has the indexes of these records, each as the difference from the previous index; it is absent if all records have
+ *  the metric. If all values are equal, `same` has the value, and `values` is absent. */
 const column = Type.Object({
   metric: Type.String(),
   at: Type.Optional(Type.Array(index)),
@@ -15,7 +15,7 @@ const column = Type.Object({
 });
 
 /** The payload `v1`: a RecordBatch in columns with dictionaries.
- *  Times and GPU indexes are differences from the previous record: small numbers that compress well. */
+ *  Times and GPU indexes are differences from the previous record, because small numbers compress well. */
 export const payloadV1 = Type.Object({
   records: index,
   gpus: Type.Array(

@@ -15,8 +15,8 @@ interface RecordError {
 }
 
 /** Validates a decoded batch, whichever process wrote it, so that the store receives only records that it can hold.
- *  @returns the same batch if all its records can be stored; otherwise a batch with only those records, and with the others in
- *  `rejected`, each with the first error found */
+ *  @returns the same batch if all its records can be stored; otherwise a batch with only those records, in which `rejected`
+ *  has each other record with the first error that was found */
 export function validateBatch(batch: RecordBatch): RecordBatch {
   const errors = new Map<number, RecordError>();
   checkRecords(batch, errors);
