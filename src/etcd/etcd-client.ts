@@ -21,8 +21,7 @@ import { messageOf } from "../kit/message-of.ts";
 import { translateEtcdError } from "./etcd-errors.ts";
 
 export interface EtcdClientOptions {
-  /** URLs, `http://host:2379` or `https://host:2379`. The client uses one URL at a time, and the next one
-   *  when that one is unavailable. */
+  /** URLs, `http://host:2379` or `https://host:2379`. The client uses one until it fails, then the next. */
   readonly endpoints: readonly string[];
   /** PEM texts: the authority that signed the servers' certificates, and this client's certificate with its key. */
   readonly tls?:
@@ -55,14 +54,13 @@ export interface EtcdStream<Request, Response> {
   cancel(): void;
 }
 
-/** A call without a response after this time has failed, with an unknown outcome. A healthy etcd responds within milliseconds.
- *  etcd itself times out after 7 s (5 s and two election timeouts). */
+/** A call without a response after this time has failed, with an unknown outcome. A healthy etcd responds within milliseconds,
+ *  and times out itself after 7 s (5 s and two election timeouts). */
 const callTimeoutMs = 5000;
-/** Time limit of a physical compaction or of the defragmentation of one member: enough for 8 GB, the maximum that etcd advises, on a slow disk. */
+/** Limit of a physical compaction or a defragmentation: enough for 8 GB, the maximum that etcd advises, on a slow disk. */
 const upkeepTimeoutMs = 120_000;
 
-/** etcd closes connections that ping more often than every 5 s. A frozen server is noticed after 9 s, the sum of
- *  time and timeout.
+/** etcd closes connections that ping more often than every 5 s. A frozen server is noticed after 9 s (time plus timeout).
  *  Source: https://etcd.io/docs/v3.5/op-guide/configuration/ (grpc-keepalive-min-time) */
 const channelOptions = {
   "grpc.keepalive_time_ms": 6000,
@@ -164,8 +162,7 @@ export class EtcdClient {
     );
   }
 
-  /** Opens a stream for watches. A server without a leader closes the stream. Call `failed` if the stream breaks, so that the
-   *  next call uses the next endpoint. */
+  /** Opens a stream for watches. A server without a leader closes the stream. Call `failed` if the stream breaks. */
   async openWatch(): Promise<EtcdStream<IWatchRequest, IWatchResponse> & { readonly failed: () => void }> {
     const index = this.current;
     const endpoint = this.endpointAt(index);
@@ -209,8 +206,7 @@ export class EtcdClient {
     return alarms.filter(({ alarm }) => alarm === "Nospace").map(({ memberID }) => memberID);
   }
 
-  /** Shrinks the database files of all endpoints, one after the other, because a member does not respond during its
-   *  defragmentation. */
+  /** Shrinks the database files of all endpoints, one by one, because a member does not respond during this operation. */
   async defragment(): Promise<void> {
     for (const { pool } of this.endpoints) {
       await new MaintenanceClient(pool).defragment({ deadline: deadlineIn(upkeepTimeoutMs) });
@@ -224,8 +220,7 @@ export class EtcdClient {
     );
   }
 
-  /** Deletes the history before a revision.
-   *  @param physically true to wait until etcd has deleted the history; otherwise etcd has only scheduled the deletion */
+  /** Deletes the history before a revision. @param physically true to wait for the deletion, not only for its scheduling */
   async compact(revision: string, physically = false): Promise<void> {
     await this.call(
       "a compaction",
