@@ -21,7 +21,7 @@ async function main(): Promise<void> {
     const { size } = await stat(path);
     print(`${rows} rows, ${(size / 1e6).toFixed(1)} MB, 248 GPUs, batches of 1,000 rows, median of 3`);
     const csvParseRate = await measure("csv-parse alone, rows as objects", rows, () => parseBare(path));
-    const slow = await measure("slow lane (csv-parse and the rules)", rows, () => readSource(path, false));
+    const slow = await measure("slow lane (csv-parse and our checks)", rows, () => readSource(path, false));
     const fast = await measure("fast lane", rows, () => readSource(path, true));
     print(
       `fast lane / csv-parse: ${(fast / csvParseRate).toFixed(1)}x; slow lane / csv-parse: ${(slow / csvParseRate).toFixed(2)}x`,

@@ -23,7 +23,7 @@ interface Rate {
   readonly firstSeconds: number;
 }
 
-/** The first batch is measured separately, because only its ingest also stores the GPUs and creates the first chunk. */
+/** The first batch is measured separately, because its ingest also stores the GPUs and creates the first chunk. */
 type Batches = readonly [RecordBatch, ...RecordBatch[]];
 
 let databases = 0;

@@ -56,7 +56,7 @@ async function timed(side: Side, path: (run: number) => string): Promise<number[
   return times;
 }
 
-/** Counts our values that `theirs` lacks or has differently, and adds the difference between the numbers of values.
+/** Counts the values of `ours` that are missing or different in `theirs`, and adds the difference between the numbers of values.
  *  @returns 0 if all values are equal within the tolerance */
 function differences({ tolerance }: Question, ours: ReadonlyMap<string, number>, theirs: ReadonlyMap<string, number>) {
   let different = Math.abs(ours.size - theirs.size);

@@ -25,7 +25,7 @@ const { values } = parseArgs({
 });
 const [seconds, rounds] = [Number(values.seconds), Number(values.rounds)];
 
-/** The least allowed rate of messages per CPU-second, as a share of that of Bun's publish. */
+/** The least allowed rate of messages per CPU-second, as a share of the rate of Bun's publish. */
 const fanOutLimit = 0.6;
 const embeddedLimitMs = 100;
 const etcdLimitMs = 500;
@@ -33,7 +33,7 @@ const etcdLimitMs = 500;
  *  more. On a shared machine, a smaller difference is noise. */
 const unchangedFactor = 1.25;
 const unchangedMs = 10;
-/** The most memory that 50 clients that do not read may add. For each of them, the server holds Bun's buffer up to its
+/** The most memory that 50 clients may add if they never read. For each of them, the server holds Bun's buffer up to its
  *  high-water mark, the messages that are published between two checks, and the newest record of each GPU. */
 const silentLimitMebibytes = 100;
 

@@ -1,6 +1,6 @@
 /** Writes a CSV file of the simulated fleet with `bun run simulate`.
- *  @param options its options without dashes, such as `gpus-per-host`
- *  @throws Error with its standard error */
+ *  @param options the command's options without dashes, such as `gpus-per-host`
+ *  @throws Error with the command's standard error */
 export async function writeFleetCsv(path: string, options: Record<string, string | number>): Promise<void> {
   const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const root = `${import.meta.dir}/..`;

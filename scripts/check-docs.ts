@@ -5,8 +5,8 @@ import { commandsOf, linksOf, type DocCommand } from "./check-docs/read-docs.ts"
 import { DocShell } from "./check-docs/doc-shell.ts";
 
 //   bun scripts/check-docs.ts [FILE...]
-// Runs the commands of each FILE in order, in a folder that looks like a checkout. A command that starts a server must get it
-// to start; every other command must succeed. Links must lead to existing files. Without FILE, checks README.md,
+// Runs the commands of each FILE in order, in a folder that looks like a checkout. Every command must succeed; a command
+// that starts a server succeeds once the server has started. Links must lead to existing files. Without FILE, checks README.md,
 // CONTRIBUTING.md, docs/ and src/domain/README.md. If there are errors, prints all of them and exits with 1.
 
 const root = resolve(import.meta.dir, "..");

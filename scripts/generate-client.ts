@@ -57,5 +57,5 @@ for (const [path, text] of files) {
   if (!values.check) await Bun.write(path, text);
 }
 if (stale.length > 0)
-  process.stderr.write(`Stale: ${stale.join(", ")}; run bun run generate:client and commit its output\n`);
+  process.stderr.write(`Stale: ${stale.join(", ")}; run 'bun run generate:client' and commit its output\n`);
 process.exit(stale.length > 0 ? 1 : 0);

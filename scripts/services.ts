@@ -41,7 +41,7 @@ async function services(): Promise<void> {
   const { etcd, database } = await startBoth(etcdMembers);
   const settings = [`ETCD_ENDPOINTS=${etcd.endpoints.join(",")}`, `DATABASE_URL=${database.url}`];
   process.stdout.write(
-    `${settings.join("\n")}\n\n${settings.join(" ")} MIGRATE_ON_START=true bun run start\n\nCtrl-C stops both servers.\n`,
+    `${settings.join("\n")}\n\n${settings.join(" ")} MIGRATE_ON_START=true bun run start\n\nCtrl-C stops the servers.\n`,
   );
   await stopRequested;
   await Promise.all([etcd.stop(), database.stop()]);

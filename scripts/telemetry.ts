@@ -30,7 +30,7 @@ function output(): Output {
   return { gateway: createGatewayClient({ baseUrl: url }), url, asJson: json };
 }
 
-const limit = (text: string): number => {
+const parseCount = (text: string): number => {
   if (/^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 10_000) return Number(text);
   throw new InvalidArgumentError("Expected a whole number from 1 to 10000.");
 };
@@ -44,7 +44,7 @@ function filtered(name: string, description: string): Command {
     .option("--host <hostname>", "only of this host")
     .option("--model <name>", "only GPUs of this model")
     .option("--namespace <name>", "only GPUs that this namespace holds")
-    .option("--limit <count>", "maximum number of rows", limit);
+    .option("--limit <count>", "maximum number of rows", parseCount);
 }
 
 const onlyGpu = ["--gpu <uuid>", "only this GPU"] as const;
@@ -71,7 +71,7 @@ program
   .option("--host <hostname>", "only of this host")
   .option("--namespace <name>", "only GPUs that this namespace holds")
   .option(...metricNames)
-  .option("--count <records>", "end after this number of records", limit)
+  .option("--count <records>", "end after this number of records", parseCount)
   .action((options) => watch(output(), options as object));
 program
   .command("queue")
@@ -80,7 +80,7 @@ program
 const letters = program
   .command("dead-letters")
   .description("dead letters")
-  .option("--limit <count>", "maximum number of rows", limit)
+  .option("--limit <count>", "maximum number of rows", parseCount)
   .action((options) => deadLetters(output(), options as object));
 letters
   .command("redrive <id>")

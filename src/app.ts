@@ -13,7 +13,7 @@ export interface AppOptions extends HealthOptions, PrometheusOptions {
   readonly log: Logger;
 }
 
-/** The HTTP side of a process: /health, /metrics and the routes of its roles. This function starts nothing: the caller listens. */
+/** Composes the HTTP side of a process: /health, /metrics and the routes of its roles. The caller has to listen. */
 export function composeApp(options: AppOptions): Elysia {
   const websocket = socketSettings(options.webSocket);
   // `normalize` would silently drop fields that a schema does not declare. `systemRouter` would use Bun's router, which decodes

@@ -19,7 +19,7 @@ export async function writeInputs(folder: string, samples: number): Promise<Inpu
   await writeExporterCsv({ path: seed, rows: samples, hosts: 31, gpusPerHost: 8, seed: 42, instantsPerScrape: 4 });
   return [
     { name: "scrapes (17 samples per record)", path: scrape, samples: await rowsOf(scrape) },
-    { name: "as the sample CSV (2.5 samples per record)", path: seed, samples },
+    { name: "like the sample CSV (2.5 samples per record)", path: seed, samples },
   ];
 }
 

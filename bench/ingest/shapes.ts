@@ -49,7 +49,7 @@ export function batchesOf({ metricsOf, gpusPerBatch, recordsPerBatch = 5000 }: S
       for (const metric of metricsOf(record))
         builder.set(row, metric, valueOf(metric, batch * recordsPerBatch + record));
     }
-    // as a collector has it: decoded from a message
+    // decoded from a message, as a collector has it
     return decodePayload(encodeBatch(builder.build()));
   });
 }
@@ -67,13 +67,13 @@ function gpuOf(index: number) {
   };
 }
 
-/** Rows for COPY, in its text format. */
+/** Rows in the text format of PostgreSQL's COPY. */
 export interface CopyText {
   readonly columns: readonly string[];
   readonly text: string;
 }
 
-/** A batch's rows as input for PostgreSQL's COPY, with the names of the columns. */
+/** A batch's rows as input for COPY. */
 export function copyTextOf(batch: RecordBatch): CopyText {
   const names = [...batch.columns.keys()];
   const lines: string[] = [];

@@ -6,7 +6,7 @@ import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
 import { print } from "../support/output.ts";
 
 // A collector without a store: it claims messages, decodes and validates them if `decodes` is true, and acknowledges them.
-// bench/queue.ts starts it as a separate process. It prints the number of acknowledged messages about once every hundred.
+// bench/queue.ts starts it as a separate process. It prints the number of acknowledged messages about every hundred messages.
 // If `holds` is true, each worker claims messages, prints a line, and holds the messages until the process is killed.
 
 const [endpoints = "", topic = "", workers = "16", leaseSeconds = "30", decodes = "true", holds = "false"] =

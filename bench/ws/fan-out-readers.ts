@@ -1,13 +1,12 @@
 import { gpuUuid, subscriptionTo, textOf } from "./fan-out-load.ts";
 import { textFrame, upgradeRequest } from "../../dev/web-socket-frames.ts";
 
-// The subscribers of the fan-out bench. All messages have the same length, so plain sockets that only count bytes can tell how
-// many messages have arrived, with little processor time. This process notifies its parent when all expected messages have
-// arrived.
+// The subscribers of the fan-out bench. All messages have the same length, so each subscriber is a plain socket that only counts
+// bytes, which takes little processor time. This process notifies its parent when all expected messages have arrived.
 
 const [port = "0", subscribers = "1", gpus = "1"] = process.argv.slice(2);
-/** The length of a message's frame: the text, and a head of four bytes. The head is that short because a server's frame has no
- *  mask, and that long because the text has at least 126 bytes. */
+/** The length of a message's frame: the text, and a head of four bytes, because a server's frame has no mask and the text has
+ *  at least 126 bytes. */
 const frameBytes = textOf(gpuUuid(0), 0).length + 4;
 
 const state = { isReady: false, bytes: 0, wantedBytes: Infinity };

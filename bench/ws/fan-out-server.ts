@@ -13,8 +13,8 @@ import { liveRoutes, socketSettings } from "../../src/routes/live/live-routes.ts
 import { makeBatch } from "../../dev/make-batch.ts";
 import { gpuUuid, textOf, timeOf, values } from "./fan-out-load.ts";
 
-// The server of the fan-out bench. `feed` and `hot` are our server, with records published to the live feed or to the hot tier.
-// `bun` is plain Bun.serve, with the same texts prepared in advance. The parent process requests when to publish.
+// The server of the fan-out bench. `feed` and `hot`: our server, with records published to the live feed or to the hot tier.
+// `bun`: plain Bun.serve, with the same texts prepared in advance. The parent process sends the requests to publish.
 
 const [kind = "bun", gpuCount = "1"] = process.argv.slice(2);
 const gpus = Array.from({ length: Number(gpuCount) }, (_, index) => gpuUuid(index));

@@ -43,7 +43,7 @@ class Child {
 
   async answer(): Promise<unknown> {
     while (this.answers.length === 0) {
-      if (this.subprocess.exitCode !== null) throw new Error("a process of the bench has ended");
+      if (this.subprocess.exitCode !== null) throw new Error("a child process of the bench has ended");
       await new Promise<void>((resolve) => (this.onAnswer = resolve));
     }
     return this.answers.shift();

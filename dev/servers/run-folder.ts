@@ -35,7 +35,7 @@ export function makeRunFolder(parent = tmpdir(), name = "gpu-telemetry-service")
   return { path, remove: () => (removal ??= remove()) };
 }
 
-/** A pipe whose write end is open in this process only. Bun's own pipe to a child would not do: Bun closes that pipe when the
+/** A pipe whose write end is open in this process only. Bun's own pipe to a child is not usable: Bun closes that pipe when the
  *  child ends, and `setsid --fork` ends at once. */
 function openPipe(path: string): { readEnd: number; writeEnd: number } {
   const { success, stderr } = Bun.spawnSync(["mkfifo", path]);

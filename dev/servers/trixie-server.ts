@@ -32,7 +32,7 @@ const environment = { PATH: systemPath, LANG: "C.UTF-8", HOME: "/tmp" };
 
 /** Runs a command and waits for its end.
  *  @returns its standard output
- *  @throws Error with its standard error, or with its output if that is empty, if the command fails */
+ *  @throws Error if the command fails, with its standard error or, if that is empty, its standard output */
 export async function runInTrixie(command: TrixieCommand): Promise<string> {
   const child = Bun.spawn(commandLine(command), { cwd: "/", env: environment, stdio: ["ignore", "pipe", "pipe"] });
   const [output, errors] = await Promise.all([child.stdout.text(), child.stderr.text()]);
@@ -138,7 +138,8 @@ export class TrixieServer {
 
 const isAlive = ({ exitCode, signalCode }: Subprocess): boolean => exitCode === null && signalCode === null;
 
-/** The server's process id: the server is the only child of `unshare`, which has the id `pid`. Undefined before it exists. */
+/** @param pid the process id of `unshare`, whose only child is the server
+ *  @returns the server's process id; undefined before the server exists */
 function childOf(pid: number): number | undefined {
   try {
     return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim()) || undefined;

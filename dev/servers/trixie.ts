@@ -6,7 +6,7 @@ import { lastLines } from "./last-lines.ts";
 /** The packages in the folder of Debian trixie: PostgreSQL 17 with TimescaleDB, etcd 3.5, NATS. */
 const packages = ["postgresql-17-timescaledb", "etcd-server", "etcd-client", "nats-server"];
 
-/** The PATH for the programs of Debian that `dev/` starts. The PATH of this process may lack the system folders. */
+/** The PATH for system programs: the PATH of this process may lack their folders. */
 export const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** The prefix of a command that ends with its parent. The command's children end with the command, and no other process sees
@@ -34,7 +34,8 @@ export function reasonAgainstTrixie(): string | undefined {
   if (userInfo().uid !== 0) return "the user is not root";
   const tools = ["unshare", "setpriv", "setsid", "flock", "mount", "chroot"];
   const missing = tools.filter((tool) => Bun.which(tool, { PATH: systemPath }) === null);
-  if (missing.length > 0) return `${missing.join(", ")} not found (apt-get install util-linux mount coreutils)`;
+  if (missing.length > 0)
+    return `this machine lacks ${missing.join(", ")} (apt-get install util-linux mount coreutils)`;
   const { success, stderr } = Bun.spawnSync([...inNamespaces(), "true"], { env: { PATH: systemPath } });
   return success ? undefined : `namespaces cannot be created (${stderr.toString().trim()})`;
 }

@@ -48,8 +48,8 @@ export async function latest(output: Output, filters: Filters & { readonly metri
   showRows(data, ["timestamp", "hostname", "gpu_id", ...shownMetrics, "namespace"], output);
 }
 
-/** The metrics to show: up to `maxShownMetrics` of those that any of the records has. Not only the metrics of one record: an
- *  exporter may spread a GPU's metrics over several instants, so the newest record may have only some of the metrics. */
+/** The metrics to show: up to `maxShownMetrics` of those that any of the records has. One record would not be enough,
+ *  because an exporter may spread a GPU's metrics over several instants. */
 async function shownMetricsOf({ gateway }: Output, records: readonly TelemetryRecord[]): Promise<readonly string[]> {
   const { data } = await answerOf(gateway.GET("/api/v1/metrics"));
   const names = [...new Set([...preferredMetrics, ...data.map(({ name }) => name)])];

@@ -19,7 +19,7 @@ type MetricName = NonNullable<NonNullable<SubscribeRequest["filters"]>["metrics"
  *  @throws GatewayUnreachable if no gateway answers at the start */
 export async function watch(output: Output, options: WatchOptions): Promise<void> {
   const { gpu, cluster, host, namespace, metrics, count = Infinity } = options;
-  // fails now if no gateway answers or the GPU does not exist; the subscription would wait forever
+  // fails at once if no gateway answers or the GPU does not exist: the subscription alone would wait forever
   await answerOf(output.gateway.GET("/health/live"));
   await checkGpu(output, gpu);
   const filters = {
@@ -43,7 +43,7 @@ export async function watch(output: Output, options: WatchOptions): Promise<void
     },
     onMessage: (message) => {
       if (message.type === "subscribed") isSubscribed = true;
-      // an error before the confirmation refuses the subscription, and `live.ended` rejects with it
+      // an error before the confirmation refuses the subscription, and `live.ended` rejects with that error
       if (message.type === "error" && isSubscribed) process.stderr.write(`${message.message}\n`);
       if (message.type === "skipped")
         process.stderr.write(`${message.count} records were skipped: this client reads too slowly\n`);

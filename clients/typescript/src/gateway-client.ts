@@ -2,7 +2,7 @@ import createClient, { type Client } from "openapi-fetch";
 import { GatewayError, GatewayUnreachable } from "./gateway-error.ts";
 import type { paths } from "./generated/schema.ts";
 
-/** The media types of answers, unless a call's Accept header requests another. CSV and NDJSON need
+/** The media types of answers, unless a call's Accept header requests another type. CSV and NDJSON need
  *  `parseAs: "text"`. */
 type Media = "application/json" | "text/plain";
 

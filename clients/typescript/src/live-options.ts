@@ -25,8 +25,8 @@ export interface LiveOptions {
   /** The limit of the first wait after a break, in milliseconds; 500 by default. Each failed attempt doubles the limit, up to
    *  30 s. A wait is a random time between half the limit and the limit. */
   readonly retryMs?: number;
-  /** The longest silence of a connection, in milliseconds, before the client replaces the connection; the shortest is half of
-   *  it. 30,000 by default. */
+  /** The client replaces a connection that is silent for this long, in milliseconds; 30,000 by default. Depending on when the
+   *  last message arrived, the client may replace the connection after half this time. */
   readonly silenceMs?: number;
   /** Opens a WebSocket; by default, the runtime's own. */
   readonly connect?: (url: string) => WebSocket;

@@ -1,7 +1,7 @@
 import type { TelemetryUpdateMessage } from "./generated/messages.ts";
 
-/** A GPU is silent if its newest record is more than this much older than the fleet's newest record. A silent GPU does not
- *  hold back the resume point, so its records that were missed are delivered only if they are not older than that point. */
+/** A GPU is silent if its newest record is older than the fleet's newest record by more than this. A silent GPU does not hold
+ *  back the resume point, so its missed records are delivered only if they are not older than the resume point. */
 const silentAfterMs = 60_000;
 
 /** The instant from which to request records after a break, so that no record of an active GPU is missed. */
@@ -28,7 +28,7 @@ export class ResumePoint {
 
   /** Remembers the instant of an update.
    *  @returns true if the update has to be delivered; false if it is a replayed record that is older than the GPU's newest
-   *    delivered record. A record of the same instant is delivered again, because it may have more metrics */
+   *    delivered record. A record of the same instant is delivered again, because it may have more metrics than before. */
   record({ gpu_uuid, timestamp, replay }: TelemetryUpdateMessage): boolean {
     const timeMs = Date.parse(timestamp);
     const newestMs = this.newestMs.get(gpu_uuid) ?? -Infinity;
