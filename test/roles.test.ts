@@ -13,7 +13,7 @@ import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../dev
 import { expectStopped } from "./support/expect-stopped.ts";
 import { sharedData } from "./support/shared-data.ts";
 
-// Streamers, collectors and gateways, each its own process, with etcd and TimescaleDB between them.
+// Streamers, collectors and gateways, each in a process of its own. They share an etcd and a database.
 
 let etcd: ProvidedEtcd;
 let database: ProvidedDatabase;
@@ -65,7 +65,7 @@ for (const [name, streamers, collectors] of [
     `${name} import the real CSV once, with the expected counts`,
     async () => {
       const topic = `roles-${streamers}-${run}`;
-      // a name of its own: the same file of an earlier run would be the same source, already imported
+      // a new name for each run: under the name of an earlier run, the file would be a source that is already imported
       const csv = join(dir, `real-${streamers}-${run}.csv`);
       await Bun.write(csv, Bun.file(realCsv as string));
       const env = { QUEUE_TOPIC: topic, BATCH_SIZE: "100", CLUSTER_ID: topic };
@@ -90,7 +90,7 @@ for (const [name, streamers, collectors] of [
   );
 }
 
-test("a file that is larger than a range is streamed once by all streamers together", async () => {
+test("two streamers together stream a file that is larger than a range once", async () => {
   const csv = join(dir, `fleet-${run}.csv`);
   await writeFleetCsv(csv, { hosts: 8, "gpus-per-host": 8, seconds: 30, seed: 7 });
   const rows = (await Bun.file(csv).text()).split("\n").length - 2;
@@ -101,7 +101,7 @@ test("a file that is larger than a range is streamed once by all streamers toget
   expect(streamedRows(streaming)).toBe(rows);
 }, 120_000);
 
-test("two streamers that play a file in a loop play every round once, together", async () => {
+test("with LOOP_MODE, two streamers together stream every round once", async () => {
   const csv = join(dir, `loop-${run}.csv`);
   await writeFleetCsv(csv, { hosts: 2, "gpus-per-host": 4, seconds: 2, seed: 3 });
   const rows = (await Bun.file(csv).text()).split("\n").length - 2;
@@ -118,15 +118,15 @@ test("two streamers that play a file in a loop play every round once, together",
       .catch(() => []); // the collector may still be creating the tables
     return sums.map((round) => round.rows);
   };
-  // the collector claims messages of several rounds at once: an earlier round may be incomplete when a later one is stored
-  const complete = async (): Promise<number> => (await rounds()).filter((stored) => stored === rows).length;
-  await until(async () => (await complete()) >= 3);
-  expect(await complete()).toBeGreaterThanOrEqual(3);
+  // the collector claims messages of several rounds at once: an earlier round may be incomplete when a later one is complete
+  const completeRounds = async (): Promise<number> => (await rounds()).filter((stored) => stored === rows).length;
+  await until(async () => (await completeRounds()) >= 3);
+  expect(await completeRounds()).toBeGreaterThanOrEqual(3);
   expect(Math.max(...(await rounds()))).toBe(rows);
   await client.close();
 }, 120_000);
 
-test("etcd with TLS, a client certificate and a user is reached with the settings for them", async () => {
+test("a process with the settings for TLS, a client certificate and a user can use an etcd that requires them", async () => {
   const user = { name: "telemetry", password: "only for this test" };
   const secured = await startEtcd({ members: 1, tls: true, user });
   try {

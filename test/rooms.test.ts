@@ -3,8 +3,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import manifest from "../package.json";
 
-// docs/architecture.md has tables of the rooms and of the packages: apart from the table of planned rooms, they name everything
-// that exists, and nothing else. When a planned room gets its folder, its row moves from "Planned rooms" to the table of rooms.
+// docs/architecture.md has tables of the rooms and of the packages. They name every room and package that exists, and no other.
+// Another table has the planned rooms. When a planned room gets its folder, its row moves to a table of rooms.
 
 const root = join(import.meta.dir, "..");
 const page = readFileSync(join(root, "docs/architecture.md"), "utf8");
@@ -34,7 +34,7 @@ describe("the rooms", () => {
       expect(firstCells(`room of \`${path}/\``).sort()).toEqual(foldersIn(path).sort());
     });
 
-    test(`of ${path}/ are few, and no unexpected file is next to them`, () => {
+    test(`of ${path}/ are at most ${maxRooms}, and no unexpected file is next to them`, () => {
       const files = readdirSync(join(root, path)).filter((name) => name.endsWith(".ts"));
       expect(files.sort()).toEqual(path === "src" ? ["app.ts", "main.ts"] : []);
       expect(foldersIn(path).length).toBeLessThanOrEqual(maxRooms);
@@ -56,7 +56,7 @@ for (const [name, text] of [
   ["docs/architecture.md", page],
   ["CONTRIBUTING.md", recipes],
 ] as const) {
-  test(`every file and folder that ${name} names exists, except for the planned rooms`, () => {
+  test(`the paths under src, dev, test, scripts and bench that ${name} names exist, except those of planned rooms`, () => {
     const paths = [...text.matchAll(/`((?:src|dev|test|scripts|bench)\/[\w./-]*)`/g)].map(([, path = ""]) => path);
     const future = firstCells("future room");
     expect(paths.length).toBeGreaterThan(20);

@@ -4,8 +4,9 @@ import { type LoadedGateway, realCsv, realFigures, startLoadedGateway } from "./
 import { referenceText } from "./support/reference-text.ts";
 import { until } from "../dev/until.ts";
 
-// Everything in the API reference of the former system, taken from its text: each request is sent as it is written, and the
-// response is compared with the content of the real CSV. A line without an expectation here fails.
+// Tests of the requests in the API reference of the former system. The requests are read from the text of the reference and sent
+// as they are written. The responses are compared with the content of the real CSV. A request for which this file has no
+// expectation fails its test.
 
 const uuid = "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4";
 const host = "mtv5-dgx1-hgpu-032";
@@ -40,21 +41,21 @@ const pages: Readonly<Record<string, RegExp>> = {
   "GET /swagger/swagger.yaml": /^application\/yaml/,
 };
 
-/** The number of records that each telemetry endpoint returns with a parameter, in the order of `ofTelemetry`. */
+/** The number of records that each telemetry endpoint returns with a parameter, in the order of `telemetryPaths`. */
 const countsWithParameter: Readonly<Record<string, readonly number[]>> = {
   "?start_time=2025-07-18T20:42:34Z": [4, 4, 100, 100],
   "?end_time=2025-07-18T20:42:36Z": [3, 3, 100, 0],
   "?limit=100": [4, 4, 100, 100],
   [`${window}&limit=50`]: [3, 3, 50, 0],
 };
-const ofTelemetry = [
+const telemetryPaths = [
   "/api/v1/gpus/{uuid}/telemetry",
   "/api/v1/clusters/{cluster_id}/hosts/{host_id}/gpus/{gpu_id}/metrics",
   "/api/v1/telemetry",
   "/api/v1/telemetry/latest",
 ];
 
-/** The output of the commands that match a pattern; the first match counts. */
+/** The expected output of the commands that match a pattern. If several patterns match, the first is used. */
 const outputs: readonly [command: RegExp, expected: unknown][] = [
   [/gpus \| jq '.count'$/, realFigures.gpus],
   [/gpus \| jq '.data\[0\]'$/, expect.objectContaining({ uuid: expect.stringMatching(/^GPU-/) as string, id: "0" })],
@@ -84,7 +85,7 @@ describe.skipIf(isMissing)("the API reference, as it is written", () => {
     return [path, answer.status, ((await answer.json()) as { readonly count: number }).count];
   };
 
-  test("every endpoint returns the content of the CSV", async () => {
+  test("every endpoint that no other test checks returns the expected count or type of page, and all paths of the API are documented", async () => {
     expect(reference.endpoints.length).toBeGreaterThan(20);
     for (const endpoint of reference.endpoints.filter((each) => !checkedElsewhere.includes(each))) {
       const path = endpoint.replace("GET ", "");
@@ -99,10 +100,10 @@ describe.skipIf(isMissing)("the API reference, as it is written", () => {
     expect(Object.keys(yaml.paths)).toEqual(expect.arrayContaining(rest));
   });
 
-  test("every parameter filters every telemetry endpoint", async () => {
+  test("with every parameter, every telemetry endpoint returns the expected number of records", async () => {
     expect(reference.parameters.length).toBeGreaterThan(3);
     for (const parameter of reference.parameters) {
-      for (const [at, path] of ofTelemetry.entries()) {
+      for (const [at, path] of telemetryPaths.entries()) {
         expect(await countAt(path + parameter)).toEqual([
           path + parameter,
           200,
@@ -112,7 +113,7 @@ describe.skipIf(isMissing)("the API reference, as it is written", () => {
     }
   });
 
-  test.skipIf(!hasTools)("every shell command has the expected output (needs curl and jq)", async () => {
+  test.skipIf(!hasTools)("every curl command has the expected output (needs curl and jq)", async () => {
     const commands = reference.commands.filter((command) => command.startsWith("curl"));
     expect(commands.length).toBeGreaterThan(8);
     for (const command of commands) {
@@ -129,7 +130,7 @@ describe.skipIf(isMissing)("the API reference, as it is written", () => {
     }
   });
 
-  test("every GraphQL query is answered as it is written", async () => {
+  test("every GraphQL query is answered with the content of the CSV", async () => {
     const answers: Record<string, unknown>[] = [];
     for (const query of reference.graphQlQueries) {
       const body = JSON.stringify({ query });
@@ -197,8 +198,9 @@ describe.skipIf(isMissing)("the API reference, as it is written", () => {
   });
 });
 
-/** Merges a GPU's rows: the last value of each field that is not null. In this CSV, each metric is in a different record. */
-function mergedValues(rows: readonly Readonly<Record<string, unknown>>[]): Record<string, unknown> {
-  const present = rows.flatMap((row) => Object.entries(row).filter(([, value]) => value !== null));
+/** Merges records of a GPU: each field has its last value that is not null. In the real CSV, several records of a GPU together
+ *  have all its metrics. */
+function mergedValues(records: readonly Readonly<Record<string, unknown>>[]): Record<string, unknown> {
+  const present = records.flatMap((record) => Object.entries(record).filter(([, value]) => value !== null));
   return Object.fromEntries(present);
 }

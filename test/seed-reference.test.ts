@@ -6,7 +6,7 @@ import { type LoadedGateway, realCsv, realFigures, startLoadedGateway } from "./
 import { startPipeline, stopPipeline, urlOf } from "../dev/pipeline-process.ts";
 import { until } from "../dev/until.ts";
 
-// The requests of the former system's users, from its API reference, with the real CSV.
+// The requests that users of the former system send, from its API reference. All tests but the last need the real CSV.
 
 const uuid = "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4";
 const host = "mtv5-dgx1-hgpu-032";
@@ -49,12 +49,12 @@ describe.skipIf(realCsv === undefined)("the API reference", () => {
     ["/api/v1/telemetry/latest?limit=1000", realFigures.gpus],
   ];
   for (const [path, count] of counts) {
-    test(`GET ${path} gives ${count}`, async () => {
+    test(`GET ${path} has the count ${count}`, async () => {
       expect(await ask(path)).toMatchObject({ success: true, count });
     });
   }
 
-  test("a GPU of the list has its former fields", async () => {
+  test("a GPU of the list has the fields of the former system", async () => {
     const { data } = await ask("/api/v1/gpus");
     expect(data.find((gpu) => gpu["uuid"] === uuid)).toMatchObject({
       id: "4",
@@ -66,7 +66,7 @@ describe.skipIf(realCsv === undefined)("the API reference", () => {
     });
   });
 
-  test("a GPU's telemetry is ordered by time, with its former fields", async () => {
+  test("a GPU's telemetry is ordered by time, and has the fields of the former system", async () => {
     const { data } = await ask(`/api/v1/gpus/${uuid}/telemetry`);
     const times = data.map(({ timestamp }) => String(timestamp));
     expect(times).toEqual([34, 35, 36, 37].map((second) => `2025-07-18T20:42:${second}Z`));
@@ -93,7 +93,7 @@ describe.skipIf(realCsv === undefined)("the API reference", () => {
     expect(health.status).toBe("ok");
   });
 
-  test("GraphQL answers a query that curl posts", async () => {
+  test("GraphQL answers a query that is posted as JSON", async () => {
     const answer = await fetch(`${gateway.url}/graphql`, {
       method: "POST",
       headers: { "content-type": "application/json" },
@@ -116,7 +116,7 @@ describe.skipIf(realCsv === undefined)("the API reference", () => {
     expect(received.map(({ type }) => type)).not.toContain("error");
   });
 
-  test("the documentation has its former address", async () => {
+  test("the documentation has the addresses of the former system", async () => {
     const swagger = await fetch(`${gateway.url}/swagger/`);
     expect(swagger.headers.get("content-type")).toContain("text/html");
     const docs = await fetch(`${gateway.url}/docs`, { redirect: "manual" });

@@ -10,8 +10,8 @@ import { provideDatabase } from "../dev/servers/provide-database.ts";
 import { provideEtcd } from "../dev/servers/provide-etcd.ts";
 import { trixieFolder } from "../dev/servers/trixie.ts";
 
-// The other tests use real servers. When the process that started a server has ended, no process, mount or folder of the
-// server is left.
+// Other tests start real servers. After the end of the process that started a server, no process, mount or folder of the server
+// is left.
 
 const stops: (() => Promise<void>)[] = [];
 
@@ -35,7 +35,7 @@ interface Call {
   readonly token?: string;
 }
 
-/** Asks etcd's JSON gateway. */
+/** Sends a request to etcd's JSON gateway. */
 async function ask(url: string, body: object, { tls, token }: Call = {}): Promise<Record<string, unknown>> {
   const headers = token === undefined ? {} : { Authorization: token };
   const response = await fetch(url, {
@@ -85,7 +85,8 @@ function readProc(pid: string, file: string): string {
   }
 }
 
-/** The name of the folder that a server sees as /srv. Its path in mountinfo begins at a mount point, which may be /tmp. */
+/** The name of the folder that a server sees as /srv. Only the name is read: if /tmp is a mount point, the path in mountinfo
+ *  begins below it. */
 function folderOf(pid: number): string {
   const line =
     readProc(String(pid), "mountinfo")
@@ -96,7 +97,7 @@ function folderOf(pid: number): string {
   return name;
 }
 
-/** A process that has ended but is not yet reaped has no command line. */
+/** False also for a process that has ended but is not yet reaped: it has no command line. */
 const isAlive = (pid: number): boolean => readProc(String(pid), "cmdline") !== "";
 
 /** True once all threads of the process are stopped, which takes a moment after the signal. */
@@ -116,7 +117,7 @@ function expectNothingLeft(pids: readonly number[], folders: readonly string[]):
   }
 }
 
-test("a started etcd answers a put and a get, and nothing of it is left after stop", async () => {
+test("a started etcd answers a put and a get, and no part of it is left after stop", async () => {
   const etcd = await etcdOf({ members: 1 });
   const [endpoint] = etcd.endpoints as [string];
   const [{ pid }] = etcd.members as [EtcdMember];
@@ -149,7 +150,7 @@ test("a cluster elects another leader when its leader is killed, and the killed 
   expect(await getValue(former.clientUrl, "while one is down")).toBe("2");
 });
 
-test("a frozen etcd does not answer, and has its data when it continues", async () => {
+test("a frozen etcd does not answer, and still has its data when it continues", async () => {
   const { members } = await etcdOf({ members: 1 });
   const [member] = members as [EtcdMember];
   await putValue(member.clientUrl, "key", "value");
@@ -178,7 +179,7 @@ test("etcd with TLS and a user refuses clients without a certificate or without 
   expect(await getValue(endpoint, "key", { tls, token })).toBe("value");
 });
 
-test("PostgreSQL has TimescaleDB, keeps a committed row after a kill, and nothing of it is left after stop", async () => {
+test("PostgreSQL has TimescaleDB, keeps a committed row after a kill, and no part of it is left after stop", async () => {
   const server = toStop(await startPostgres());
   const first = new SQL(server.url, { max: 1 });
   await first`create extension timescaledb`;
@@ -238,7 +239,7 @@ for (const [how, endedBy, exitCode] of [
   });
 }
 
-test("each provided database is a new one on the server of DATABASE_URL, and is dropped at its stop", async () => {
+test("each provided database is a new one on the server of DATABASE_URL, and is dropped when it is stopped", async () => {
   const server = toStop(await startPostgres());
   const env = { DATABASE_URL: server.url };
   const one = await provideDatabase(env);
@@ -286,7 +287,7 @@ for (const [how, endedBy, exitCode] of [
   ["kill -9", "SIGKILL", 137],
   ["kill -9 of its children and then of itself", "SIGKILL", 137],
 ] as const) {
-  test(`nothing of \`bun run services\` is left after ${how}`, async () => {
+  test(`no part of \`bun run services\` is left after ${how}`, async () => {
     const { starter, endpoint, url, helpers, servers, folders } = await startServices();
     await putValue(endpoint, "key", "value");
     expect(await getValue(endpoint, "key")).toBe("value");
@@ -298,7 +299,7 @@ for (const [how, endedBy, exitCode] of [
     starter.kill(endedBy);
     expect(await starter.exited).toBe(exitCode);
     const pids = [...helpers, ...servers];
-    // after kill -9 the kernel and the sweepers clean up, shortly after the starter's end
+    // after kill -9, the kernel and the sweepers of the run folders clean up shortly after the starter's end
     const isLeft = (): boolean => pids.some(isAlive) || folders.some((folder) => processesWith(folder).length > 0);
     if (exitCode !== 0) await until(() => !isLeft());
     expectNothingLeft(pids, folders);

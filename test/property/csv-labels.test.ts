@@ -2,16 +2,16 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { parseLabels } from "../../src/pipeline/source/csv/labels.ts";
 
-const names = fc.stringMatching(/^[a-z_][a-z0-9_]{0,12}$/).filter((name) => !columnNames.has(name));
-const columnNames = new Set(["hostname", "uuid", "device", "gpu", "gpu_id", "modelname", "model_name", "container"]);
-for (const name of ["pod", "namespace", "__name__", "driver_version"]) columnNames.add(name);
+const names = fc.stringMatching(/^[a-z_][a-z0-9_]{0,12}$/).filter((name) => !reservedNames.has(name));
+const reservedNames = new Set(["hostname", "uuid", "device", "gpu", "gpu_id", "modelname", "model_name", "container"]);
+for (const name of ["pod", "namespace", "__name__", "driver_version"]) reservedNames.add(name);
 
 const escaped = (text: string): string => text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 
 const sorted = (labels: Readonly<Record<string, string>>): [string, string][] =>
   Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));
 
-test("labels written with Prometheus' escapes are read back as they were", () => {
+test("labels written with Prometheus' escapes are read back unchanged, sorted by name", () => {
   fc.assert(
     fc.property(fc.dictionary(names, fc.string({ maxLength: 40 }), { maxKeys: 20 }), (labels) => {
       const text = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`);
@@ -22,7 +22,7 @@ test("labels written with Prometheus' escapes are read back as they were", () =>
   );
 });
 
-test("unquoted labels are read with commas and with semicolons", () => {
+test("unquoted labels may be separated by commas or by semicolons", () => {
   const plainTexts = fc.stringMatching(/^[A-Za-z0-9.:-]{0,20}$/);
   fc.assert(
     fc.property(fc.dictionary(names, plainTexts, { maxKeys: 20 }), fc.constantFrom(",", ";"), (labels, separator) => {
@@ -32,7 +32,7 @@ test("unquoted labels are read with commas and with semicolons", () => {
   );
 });
 
-test("any text gives labels of bounded number and length", () => {
+test("any text gives at most 64 properties; names and values have at most 256 characters, and no half of a surrogate pair", () => {
   const texts = fc.string({
     unit: fc.constantFrom("a", "=", '"', "\\", ",", ";", "{", "}", " ", "\n", "é", "😀"),
     maxLength: 3000,
@@ -46,13 +46,13 @@ test("any text gives labels of bounded number and length", () => {
   );
 });
 
-test("labels that repeat columns are left out, DCGM's label fields get our names, and the driver's version is kept apart", () => {
+test("labels that repeat columns are left out, DCGM's label fields get our names, and the driver's version is not a property", () => {
   const text =
     'DCGM_FI_DRIVER_VERSION="535.1",Hostname="h",UUID="u",__name__="m",gpu="0",DCGM_FI_DEV_SERIAL="S",job="j"';
   expect(parseLabels(text)).toEqual({ driverVersion: "535.1", properties: { job: "j", serial: "S" } });
 });
 
-test("names with a special meaning in JavaScript objects are ordinary names", () => {
+test("labels may have names that are special in JavaScript objects", () => {
   expect(Object.entries(parseLabels('__proto__="x",constructor="y"').properties)).toEqual([
     ["__proto__", "x"],
     ["constructor", "y"],

@@ -17,7 +17,7 @@ import {
 const folder = new CsvFolder();
 afterAll(() => folder.remove());
 
-test("the fast lane gives the same batches as the slow lane, with any bytes and any chunks", async () => {
+test("the fast lane gives the same batches as the slow lane, for any file and any size of chunks", async () => {
   await fc.assert(
     fc.asyncProperty(csvBytes, readings, async (bytes, { chunkBytes, ...options }) => {
       const path = folder.write(bytes);
@@ -29,8 +29,9 @@ test("the fast lane gives the same batches as the slow lane, with any bytes and 
   );
 });
 
-test("both lanes read a learnt row in the same way after any byte of it was replaced, inserted or left out", async () => {
-  // one GPU for each changed byte, all learnt before the first change: a learnt row applies to its own GPU only
+test("both lanes give the same batches for learnt rows in which bytes are replaced, inserted or removed at any place", async () => {
+  // The row with index n is changed at byte n only. Each row has a GPU of its own, so that its changes do not affect the other
+  // learnt rows. Each row occurs twice before the first change, because a row is learnt when its GPU occurs for the second time.
   const learnt = Array.from({ length: 400 }, (_, at) => Buffer.from(exporterRow({ uuid: `GPU-${1000 + at}` })));
   const lines = [...learnt, ...learnt];
   for (const [at, row] of learnt.entries()) {
@@ -51,7 +52,7 @@ test("both lanes read a learnt row in the same way after any byte of it was repl
   expect(fast).toEqual(slow as unknown[]);
 });
 
-test("a metric's name inside the value of another label is a part of that value", async () => {
+test('a text such as __name__="m1" inside the value of a label is a part of that value', async () => {
   const rowOf = (metric: string): string => exporterRow({ metric, labels: `a=x__name__="${metric}"` });
   const path = folder.write([exporterHeader, rowOf("m1"), rowOf("m2"), rowOf("m1"), rowOf("m2"), ""].join("\n"));
   const batches = await batchesOf(await openCsvSource(path, { batchRows: 1 }));
@@ -59,7 +60,7 @@ test("a metric's name inside the value of another label is a part of that value"
   expect(texts).toEqual(['x__name__="m1"', 'x__name__="m2"', 'x__name__="m1"', 'x__name__="m2"']);
 });
 
-test("decimalAt equals Number(); it may return undefined only for no digits, or for 16 or more", () => {
+test("decimalAt agrees with Number(), except that it gives 0 for -0; it returns undefined only for no digits, or for 16 or more", () => {
   const digits = fc.string({ unit: fc.constantFrom(..."0123456789"), maxLength: 19 });
   fc.assert(
     fc.property(oneOf("", "-"), digits, oneOf("", "."), digits, (sign, whole, dot, fraction) => {
@@ -72,7 +73,7 @@ test("decimalAt equals Number(); it may return undefined only for no digits, or 
   );
 });
 
-test("batches are contiguous and cover the file, and a read from any boundary gives the rest", async () => {
+test("batches are contiguous up to the end of the file, and reading up to any boundary and then from it gives the same batches", async () => {
   await fc.assert(
     fc.asyncProperty(csvBytes, readings, fc.nat(), async (bytes, { chunkBytes, ...options }, pick) => {
       const path = folder.write(bytes);
@@ -90,7 +91,7 @@ test("batches are contiguous and cover the file, and a read from any boundary gi
   );
 });
 
-test("no row is counted twice, and each rejection has its line number and at most 2,000 characters of its row", async () => {
+test("no row is counted twice, and each rejection has the line number and at most 2,000 characters of its row", async () => {
   await fc.assert(
     fc.asyncProperty(csvBytes, readings, async (bytes, options) => {
       const all = await batchesOf(await openCsvSource(folder.write(bytes), options));
@@ -113,7 +114,7 @@ test("no row is counted twice, and each rejection has its line number and at mos
 const wideHeader = ["timestamp", "gpu_id", "uuid", "hostname", "temperature", "note"];
 const texts = fc.string({ unit: fc.constantFrom("a", "B", " ", ",", '"', "\n", "\r", "é", "5"), maxLength: 8 });
 
-test("well-formed rows have the fields that csv-parse finds in the whole text", async () => {
+test("well-formed rows have the uuid and the value that csv-parse finds", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(texts, { minLength: 1, maxLength: 20 }), readings, async (notes, options) => {
       const rowOf = (note: string, index: number): string =>

@@ -22,7 +22,8 @@ import {
 const folder = new CsvFolder();
 afterAll(() => folder.remove());
 
-/** The limit of a test. A test reads a hundred files, and may open each again for every range: about 2 s on an idle machine. */
+/** The timeout of a test that reads a hundred files, and may open each of them again for every range. Such a test takes about 2 s
+ *  on an idle machine. */
 const timeoutMs = 60_000;
 const never = new AbortController().signal;
 const rangeSizes = fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 300, max: 20_000 }));
@@ -46,7 +47,7 @@ function lineAt(bytes: Buffer, offset: number): number {
 }
 
 test(
-  "ranges are contiguous and cover the file; each ends with the first row that fills its size, and knows its lines",
+  "ranges are contiguous and cover the file; each ends with the first row that fills its size, and its end has the right line number",
   async () => {
     await fc.assert(
       fc.asyncProperty(csvBytes, readings, rangeSizes, async (bytes, options, rangeBytes) => {
@@ -78,10 +79,11 @@ async function splitterEnds(path: string, { whole }: CsvSource, maxBytes: number
     const splitter = new RowSplitter(exporterHeader.split(",").length, maxBytes);
     const ends: Position[] = [];
     for (let at = whole.from; at.offset < endOffset; ends.push(at)) {
-      const record = splitter.next(window, at.offset);
-      if (record === undefined) throw new Error("the splitter found no end of a row, with the whole file in memory");
-      const lineEnd = record.kind === "record_too_large" ? window.bytes.indexOf("\n", record.next) + 1 : record.next;
-      at = { offset: lineEnd === 0 ? endOffset : lineEnd, line: at.line + record.lines };
+      const row = splitter.next(window, at.offset);
+      if (row === undefined)
+        throw new Error("the splitter found no end of a row, although the whole file is in memory");
+      const lineEnd = row.kind === "record_too_large" ? window.bytes.indexOf("\n", row.next) + 1 : row.next;
+      at = { offset: lineEnd === 0 ? endOffset : lineEnd, line: at.line + row.lines };
     }
     return ends;
   } finally {
@@ -90,7 +92,7 @@ async function splitterEnds(path: string, { whole }: CsvSource, maxBytes: number
 }
 
 test(
-  "rows end where the splitter alone ends them, with any chunks and from any position",
+  "rows end where the splitter alone ends them, with any size of chunks and from the start of any row",
   async () => {
     await fc.assert(
       fc.asyncProperty(csvBytes, readings, fc.nat(), async (bytes, { chunkBytes, rowMaxBytes }, pick) => {
@@ -101,7 +103,7 @@ test(
         expect(rows.map(({ to }) => to)).toEqual(ends);
         const from = rows[pick % Math.max(1, rows.length)]?.from ?? source.whole.from;
         expect(await rangesOf(source, 1, from)).toEqual(rows.slice(rows.findIndex((row) => row.from === from)));
-        // a batch of one row never ends elsewhere
+        // each batch also ends where a row ends
         const endAt = new Map(ends.map((end) => [end.offset, end]));
         for (const { range } of await batchesOf(source)) expect(endAt.get(range.to.offset)).toEqual(range.to);
       }),
@@ -111,7 +113,7 @@ test(
   timeoutMs,
 );
 
-/** Every record as the store gets it, with its GPU and workload. */
+/** Every record as the store receives it, with its GPU and workload. */
 function recordsOf(batches: readonly RangeBatch[]): unknown[] {
   return batches.flatMap(({ batch }) =>
     Array.from(batch.timesMs, (timeMs, record) => ({
@@ -125,7 +127,7 @@ function recordsOf(batches: readonly RangeBatch[]): unknown[] {
 }
 
 test(
-  "ranges read one by one give the records, rejections and counts of the whole, with batches of one row",
+  "with batches of one row, ranges that are read one by one give the records, rejections and counts of the whole file",
   async () => {
     await fc.assert(
       fc.asyncProperty(csvBytes, readings, rangeSizes, async (bytes, { chunkBytes, rowMaxBytes }, rangeBytes) => {
@@ -150,11 +152,11 @@ function lastValues(batches: readonly RangeBatch[]): Map<string, number> {
   return new Map(samplesOf(batches).map(({ uuid, timeMs, metric, value }) => [`${uuid} ${timeMs} ${metric}`, value]));
 }
 
-// A range's end also ends a batch. Therefore this test does not compare results that depend on the ends of batches: which of
-// two values of one instant counts as a duplicate, which one replaces the other in the store, and which attributes of a GPU or a
-// record come from other rows of the batch.
+// A batch also ends where a range ends. This test therefore does not compare results that depend on the ends of batches. If a
+// metric of a GPU has two values at one instant, the batches decide whether one of them is counted as a duplicate, or replaced in
+// the store. They also decide which attributes a GPU or a record receives from other rows of its batch.
 test(
-  "ranges read one by one give the values, rejections and counts of the whole, with any batches",
+  "with batches of any size, ranges that are read one by one give the values, rejections and counts of the whole file",
   async () => {
     await fc.assert(
       fc.asyncProperty(csvBytes, readings, rangeSizes, async (bytes, options, rangeBytes) => {

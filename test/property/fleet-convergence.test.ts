@@ -15,8 +15,8 @@ import { NamespacedEtcdClient } from "../support/namespaced-etcd.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 import { randomFrom } from "../support/random.ts";
 
-// Parts of records, late records and duplicates arrive in any order and through any collector. Every gateway must reach the same
-// content, which is the content of a gateway that reads only the store.
+// Parts of records, late records and duplicates arrive in any order and through any collector. Every gateway must reach the
+// content of a gateway that reads only the store.
 
 const log = pino({ level: "silent" });
 const metricNames = ["temperature", "power_draw", "gpu_utilization", "memory_used_mb", "a_metric_of_our_own"];
@@ -40,7 +40,7 @@ function openTier(): HotTier {
   return new EtcdHotTier({ client, clock: systemClock, windowSeconds: 60, onCoalesced: () => undefined, onRefused });
 }
 
-/** A GPU's attributes at a second: some boards move to a free or occupied slot, and drivers change. */
+/** A GPU's attributes at a second: some boards move to another slot, free or occupied, and some drivers change. */
 function gpuAtSecond(index: number, second: number): Gpu {
   const hasMoved = index % 5 === 0 && second >= 4 + (index % 3);
   const slot = hasMoved ? (index + 7) % 24 : index;
@@ -51,7 +51,7 @@ function gpuAtSecond(index: number, second: number): Gpu {
   };
 }
 
-/** The batches of a run: partial records, each up to five seconds late. */
+/** The batches of a run, in the order of arrival: parts of records, each of which arrives up to five seconds late. */
 function makeBatches(random: () => number): HotRecord[][] {
   const parts: HotRecord[] = [];
   for (let index = 0; index < 20; index += 1) {
@@ -65,7 +65,6 @@ function makeBatches(random: () => number): HotRecord[][] {
     }
   }
   const batches: HotRecord[][] = [];
-  // mostly in time order: each part arrives up to five seconds late
   parts.sort((a, b) => a.timeMs - b.timeMs || a.gpu.gpuId - b.gpu.gpuId);
   const arrivals = parts.map((part) => ({ part, arrivalMs: part.timeMs + random() * 5000 }));
   arrivals.sort((a, b) => a.arrivalMs - b.arrivalMs);
@@ -93,13 +92,13 @@ function contentOf(fleet: FleetProjection): string {
 
 async function untilEqual(gateways: readonly FleetProjection[], expected: string): Promise<void> {
   const isSame = (): boolean => gateways.every((fleet) => contentOf(fleet) === expected);
-  // gateways that do not agree in time are shown below with their differences
+  // if the time is up, the expectations below show the differences
   await until(isSame).catch(() => undefined);
   for (const fleet of gateways) expect(contentOf(fleet)).toBe(expected);
 }
 
 test.each([1, 2, 3, 4, 5, 6])(
-  "gateways started at the beginning, in the middle and at the end agree with each other and with the store (seed %i)",
+  "gateways that start at different times agree with each other and with the store (seed %i)",
   async (seed) => {
     const random = randomFrom(seed);
     const collectors = [openTier(), openTier()];

@@ -35,7 +35,7 @@ const gpus = ["a", "b"].flatMap((uuid) =>
   ),
 );
 
-test("each field of a selector restricts its own attribute only", () => {
+test("a selector selects the GPUs that match all of its fields", () => {
   const property = fc.property(selectors, fc.constantFrom(...gpus), (selector, { gpu, workload }) => {
     const fits = [
       selector.uuids === undefined || selector.uuids.includes(gpu.uuid),
@@ -50,7 +50,7 @@ test("each field of a selector restricts its own attribute only", () => {
   fc.assert(property, { numRuns: 2000 });
 });
 
-test("selectors with the same fields in any order have the same key; different selectors have different keys", () => {
+test("the order of fields, and the order and repetition of uuids, do not change a selector's key; different selectors have different keys", () => {
   const property = fc.property(selectors, selectors, (a, b) => {
     const shuffled = Object.fromEntries(Object.entries(a).reverse()) as GpuSelector;
     const doubled = a.uuids === undefined ? {} : { uuids: [...a.uuids.toReversed(), ...a.uuids] };

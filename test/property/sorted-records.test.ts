@@ -11,14 +11,14 @@ const record = fc.record({
 });
 const keysOfGpus = fc.uniqueArray(fc.integer({ min: 1, max: 1000 }), { minLength: gpuCount, maxLength: gpuCount });
 
-test("sortedRecords has the index of each record once, sorted by the key of the record's GPU, then by time", () => {
+test("sortedRecords returns the index of each record once, sorted by the key of the record's GPU, then by time", () => {
   fc.assert(
     fc.property(fc.array(record, { maxLength: 60 }), keysOfGpus, (records, gpuKeys) => {
       const batch = makeBatch(records);
       const keys = Float64Array.from(gpuKeys.slice(0, batch.gpus.length));
-      const placeOf = (index: number) => [keys[batch.gpuIndexes[index] as number], batch.timesMs[index]] as const;
+      const sortKeysOf = (index: number) => [keys[batch.gpuIndexes[index] as number], batch.timesMs[index]] as const;
       const expected = Array.from({ length: batch.recordCount }, (_, index) => index).sort((a, b) => {
-        const [[keyA = 0, timeA = 0], [keyB = 0, timeB = 0]] = [placeOf(a), placeOf(b)];
+        const [[keyA = 0, timeA = 0], [keyB = 0, timeB = 0]] = [sortKeysOf(a), sortKeysOf(b)];
         return keyA - keyB || timeA - timeB;
       });
       expect(Array.from(sortedRecords(batch, keys))).toEqual(expected);

@@ -11,7 +11,7 @@ const record: fc.Arbitrary<TestRecord> = fc.record({
   uuid: fc.constantFrom("GPU-a", "GPU-b", "GPU-c", "GPU-d"),
   timeMs: fc.integer({ min: Date.UTC(2025, 0, 1), max: Date.UTC(2025, 0, 1) + 20 }),
   metrics: fc.dictionary(
-    fc.constantFrom("temperature", "power_draw", "sm_clock_mhz", "unheard_of", "neither"),
+    fc.constantFrom("temperature", "power_draw", "sm_clock_mhz", "unknown_a", "unknown_b"),
     fc.integer({ min: 0, max: 90 }),
     { minKeys: 1 },
   ),
@@ -59,12 +59,12 @@ function contentOf(parts: readonly RecordBatch[]): unknown {
   return { records, rejected: parts.flatMap(({ rejected }) => rejected), counts };
 }
 
-/** Plain arrays: in a typed array, NaN (a missing value) is not equal to itself. */
+/** A batch in a form for `toEqual`: in typed arrays, `toEqual` does not accept NaN (a missing value) as equal to NaN. */
 function comparable(batch: RecordBatch): unknown {
   return { ...batch, columns: Array.from(batch.columns, ([metric, values]) => [metric, Array.from(values)]) };
 }
 
-test("the parts of a completely split batch have the content of the batch", () => {
+test("a completely split batch keeps its content, in parts of at most one record or rejected input", () => {
   fc.assert(
     fc.property(batches, (batch) => {
       const parts = splitToTheEnd(batch);
@@ -75,7 +75,7 @@ test("the parts of a completely split batch have the content of the batch", () =
   );
 });
 
-test("each half is a batch of its own: it is valid, the codec restores it, and its dictionaries have no unused entries", () => {
+test("each part is a valid batch that the codec restores; except for noWorkload, it has only the GPUs, workloads and metrics that it uses", () => {
   fc.assert(
     fc.property(batches, (batch) => {
       for (const part of [...(splitBatch(batch) ?? []), ...splitToTheEnd(batch)]) {
@@ -92,7 +92,7 @@ test("each half is a batch of its own: it is valid, the codec restores it, and i
   );
 });
 
-test("the halves differ by at most one record, and another split gives the same halves", () => {
+test("the halves differ by at most one record, and splitting the batch again gives the same halves", () => {
   fc.assert(
     fc.property(batches, (batch) => {
       const [first, second] = splitBatch(batch) ?? [];
@@ -103,7 +103,7 @@ test("the halves differ by at most one record, and another split gives the same 
   );
 });
 
-test("a batch of one record, of one rejected input or of neither cannot be split, a batch of both can", () => {
+test("a batch of one record, a batch of one rejected input and an empty batch cannot be split; a batch of one record and one rejected input can", () => {
   const one = { uuid: "GPU-a", timeMs: Date.UTC(2025, 0, 1), metrics: { temperature: 28 } };
   const rejected: RejectedInput = {
     line: 2,

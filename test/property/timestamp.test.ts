@@ -4,7 +4,7 @@ import { formatTimestamp, parseTimestamp } from "../../src/domain/timestamp.ts";
 
 const instants = fc.integer({ min: Date.UTC(2000, 0, 1), max: Date.UTC(2100, 0, 1) - 1 });
 
-test("every instant of 2000 to 2099 is unchanged after it is written and read", () => {
+test("every instant from 2000 to 2099 is unchanged after it is written and read", () => {
   fc.assert(
     fc.property(instants, (ms) => {
       expect(parseTimestamp(formatTimestamp(ms))).toEqual({ ms });

@@ -32,7 +32,7 @@ const telemetryPaths = [
   "/api/v1/telemetry/latest",
 ];
 
-describe("an error names an unusable parameter, its value and the accepted values", () => {
+describe("an error names the unusable parameter", () => {
   for (const path of telemetryPaths) {
     test(`for ${path}`, async () => {
       for (const value of ["0", "10001", "-1", "5.5", "abc", "", "1e2", "0x10", " 5", "999999999999999999999"]) {
@@ -90,7 +90,7 @@ describe("an error names an unusable parameter, its value and the accepted value
     expect(details).toMatchObject({ parameter: "end_time" });
   });
 
-  test("29 February of a leap year is a valid day", async () => {
+  test("but 29 February of a leap year is a valid day", async () => {
     expect((await gateway.get("/api/v1/telemetry?end_time=2024-02-29T00:00:00Z")).status).toBe(200);
     expect((await gateway.get("/api/v1/telemetry?end_time=2000-02-29T00:00:00Z")).status).toBe(200);
   });
@@ -112,7 +112,7 @@ describe("an error names an unusable parameter, its value and the accepted value
     });
   });
 
-  test("any parameter of a path that has none", async () => {
+  test("any parameter of a path that accepts none", async () => {
     for (const path of ["/api/v1/clusters", "/api/v1/clusters/alpha/stats", "/api/v1/metrics", "/health", "/metrics"]) {
       expect(await errorOf(`${path}?limit=1`)).toMatchObject({
         status: 400,
@@ -121,7 +121,7 @@ describe("an error names an unusable parameter, its value and the accepted value
     }
   });
 
-  test("in a path: too long, a broken encoding, not an index", async () => {
+  test("in a path: a text that is too long, a broken encoding, an index that is not a number", async () => {
     expect(await errorOf(`/api/v1/gpus/${"x".repeat(257)}`)).toMatchObject({
       status: 400,
       details: { parameter: "uuid", value: `${"x".repeat(200)}...`, expected: "a text of 1 to 256 characters" },
@@ -197,7 +197,7 @@ describe("methods", () => {
   });
 });
 
-test("a real server answers as the app does", async () => {
+test("an answer over HTTP equals the answer of a direct call", async () => {
   gateway.app.listen({ port: 0, hostname: "127.0.0.1" });
   const url = `http://127.0.0.1:${gateway.app.server?.port}`;
   const paths = [

@@ -63,18 +63,18 @@ describe("order and metrics", () => {
 
   test("records and rollups have only the requested metrics", async () => {
     const fields = ["temperature", "power_draw", "gpu_utilization", "custom"];
-    const only = async (path: string) => {
+    const metricsIn = async (path: string) => {
       const { data } = await bodyOf(path);
       return data.map((record) => fields.filter((field) => field in record));
     };
-    expect(await only("/api/v1/gpus/GPU-host-a-1/telemetry?metrics=temperature,power_draw")).toEqual([
+    expect(await metricsIn("/api/v1/gpus/GPU-host-a-1/telemetry?metrics=temperature,power_draw")).toEqual([
       ["temperature", "power_draw"],
     ]);
-    expect(await only("/api/v1/telemetry/latest?hostname=host-a&cluster_id=alpha&metrics=temperature")).toEqual([
+    expect(await metricsIn("/api/v1/telemetry/latest?hostname=host-a&cluster_id=alpha&metrics=temperature")).toEqual([
       ["temperature"],
       [],
     ]);
-    expect(await only("/api/v1/gpus/GPU-host-a-1/telemetry?metrics=temperature&resolution=1m")).toEqual([
+    expect(await metricsIn("/api/v1/gpus/GPU-host-a-1/telemetry?metrics=temperature&resolution=1m")).toEqual([
       ["temperature"],
     ]);
     for (const path of ["/api/v1/telemetry", "/api/v1/telemetry/latest"]) {

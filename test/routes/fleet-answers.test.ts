@@ -6,7 +6,7 @@ import { MemoryHotTier } from "../../src/pipeline/hot/memory/memory-hot-tier.ts"
 import { gpuAt, hotBatch, t0 } from "../contract/hot-tier.ts";
 import { gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
 
-// A gateway's answers from memory: cached until the fleet changes, and not sent again to a client that has them.
+// A gateway's answers from memory. They are cached until the fleet changes, and not sent again to a client that has them.
 
 let stored: Awaited<ReturnType<typeof openFleetStore>>;
 let fleet: FleetProjection;
@@ -38,7 +38,7 @@ const paths = [
   "/api/v1/telemetry/latest?limit=3",
 ];
 
-/** Publishes a new record of a GPU of the stored fleet. */
+/** Writes a record of host-a's GPU 0 to the hot tier. */
 const publish = (second: number): Promise<void> => {
   const gpu = gpuAt("host-a", 0, { clusterId: "alpha" });
   return hotTier.write(hotBatch([{ gpu, timeMs: t0 + second * 1000, metrics: { temperature: second } }]));
@@ -73,7 +73,7 @@ test("another limit gives another answer", async () => {
   expect(counts).toEqual([1, 2, 3]);
 });
 
-test("a GPU that stops reporting while others report gets the status silent, without a record of its own", async () => {
+test("a GPU that stops reporting while another one reports becomes silent, and its next record makes it active", async () => {
   await publish(1000);
   const statusOf = async (uuid: string) =>
     ((await gateway.json(`/api/v1/gpus/${uuid}`)).data as { status: string }).status;
@@ -83,7 +83,7 @@ test("a GPU that stops reporting while others report gets the status silent, wit
   expect(await statusOf("GPU-host-a-1")).toBe("active");
 });
 
-test("every request is answered even if there are more distinct ones than the cache holds", async () => {
+test("every request is answered, even if there are more distinct requests than the cache has room for", async () => {
   for (let limit = 1; limit <= 500; limit += 1) {
     expect(await gateway.json(`/api/v1/telemetry/latest?limit=${limit}`)).toMatchObject({ success: true });
   }

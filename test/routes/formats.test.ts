@@ -20,7 +20,7 @@ const dataOf = async (path: string) => ((await gateway.json(path)) as unknown as
 const csvRows = async (response: Response): Promise<Record<string, string>[]> =>
   parse(await response.text(), { columns: true });
 
-const everyList = [
+const rowByRowLists = [
   "/api/v1/gpus",
   "/api/v1/hosts",
   "/api/v1/telemetry",
@@ -31,7 +31,7 @@ const everyList = [
 
 describe("lists row by row", () => {
   test("as NDJSON: the elements of the JSON answer, one per line", async () => {
-    for (const path of everyList) {
+    for (const path of rowByRowLists) {
       const response = await gateway.get(path, as("application/x-ndjson"));
       expect(response.headers.get("content-type")).toBe("application/x-ndjson");
       const lines = (await response.text()).trimEnd().split("\n");
@@ -40,7 +40,7 @@ describe("lists row by row", () => {
   });
 
   test("as CSV: a column for each field, objects as JSON, an empty cell for a missing value", async () => {
-    for (const path of everyList) {
+    for (const path of rowByRowLists) {
       const response = await gateway.get(path, as("text/csv;q=0.9, application/json;q=0.1"));
       expect(response.headers.get("content-type")).toStartWith("text/csv");
       const expected = (await dataOf(path)).map((row) =>
@@ -75,20 +75,20 @@ describe("lists row by row", () => {
   });
 
   test("a request whose Accept header matches no format is refused", async () => {
-    for (const path of everyList) {
+    for (const path of rowByRowLists) {
       const response = await gateway.get(path, as("image/png"));
       expect([path, response.status]).toEqual([path, 406]);
       expect(await response.json()).toMatchObject({ error: { code: "not_acceptable" } });
     }
   });
 
-  test("errors come as JSON, regardless of the requested format", async () => {
+  test("errors are JSON, regardless of the requested format", async () => {
     const response = await gateway.get("/api/v1/gpus/GPU-none/telemetry", as("text/csv"));
     expect([response.status, response.headers.get("content-type")]).toEqual([404, "application/json;charset=utf-8"]);
   });
 });
 
-describe("a whole window", () => {
+describe("a list without a limit", () => {
   const count = 5003;
   const records: FleetRecord[] = Array.from({ length: count }, (_, index) => ({
     gpu: gpuOf("long", "host-l", index % 2),
@@ -99,7 +99,7 @@ describe("a whole window", () => {
   beforeAll(async () => void (long = await openFleetStore(records)));
   afterAll(() => long.close());
 
-  test("is complete and in order without a limit, although one query returns fewer rows", async () => {
+  test("is complete and in order, although one query returns fewer rows", async () => {
     for (const order of ["asc", "desc"]) {
       const response = await gatewayOver(long).get(`/api/v1/telemetry?order=${order}`, as("application/x-ndjson"));
       const lines = (await response.text()).trimEnd().split("\n");
@@ -148,7 +148,7 @@ describe("a whole window", () => {
 describe("compression", () => {
   const gzip = { headers: { "accept-encoding": "gzip" } };
 
-  test("applies to answers from memory, from the store, and row by row", async () => {
+  test("applies to answers from memory, to answers from the store, and to lists row by row", async () => {
     for (const [path, init] of [
       ["/api/v1/gpus", {}],
       ["/api/v1/telemetry?limit=7", {}],

@@ -27,6 +27,8 @@ export interface FleetRecord {
   readonly workload?: Workload;
 }
 
+/** A GPU with the uuid `GPU-{hostname}-{gpuId}`.
+ *  @param more attributes that replace those of this GPU */
 export function gpuOf(clusterId: string, hostname: string, gpuId: number, more: Partial<Gpu> = {}): Gpu {
   return {
     uuid: `GPU-${hostname}-${gpuId}`,
@@ -47,8 +49,8 @@ const b0 = gpuOf("alpha", "host-b", 0);
 /** Its uuid has characters that a path must encode, and its hostname also exists in the other cluster. */
 const x0 = gpuOf("beta", "host-a", 0, { uuid: "GPU/x y+%é" });
 
-/** Two clusters. In alpha, host-a's GPU 0 has its metrics spread over four seconds, as exporters do, and host-b's GPU
- *  fell silent two minutes before the first of them; beta's only record is a year older. */
+/** The records of two clusters. In alpha, host-a's GPU 0 has four records within four seconds, each with other metrics. The only
+ *  record of host-b's GPU is two minutes older than the first of the four. The only record of beta is a year old by then. */
 export const fleet: readonly FleetRecord[] = [
   { gpu: a0, timeMs: firstSecondMs, values: { gpu_utilization: 85.5, power_draw: 320.1 } },
   { gpu: a0, timeMs: firstSecondMs + 1000, values: { temperature: 72, memory_used_mb: 62560, memory_free_mb: 17920 } },
@@ -78,7 +80,7 @@ const rejected: readonly RejectedInput[] = [17, 18].map((line) => ({
 /** A gateway over a real store, and its parts that a test examines. */
 export interface TestGateway {
   get(path: string, init?: RequestInit): Promise<Response>;
-  /** The body of an answer with any status. */
+  /** The JSON body of the answer, even if its status is an error. */
   json(path: string): Promise<Record<string, unknown>>;
   readonly app: ReturnType<typeof composeApp>;
   readonly queue: MemoryQueue;
@@ -92,11 +94,11 @@ export interface TestOptions
   extends
     Partial<Omit<AppOptions, "routes" | "webSocket">>,
     Partial<Omit<GatewayOptions, "app" | "fleet" | "queue" | "services" | "registry" | "version" | "clock" | "log">> {
-  /** Undefined in a process without the gateway. */
+  /** By default, the fleet that the gateway reads from the store. Undefined stands for a process without the role gateway. */
   readonly fleet?: Fleet | undefined;
 }
 
-/** A store in memory that holds these records, and two rejected inputs. */
+/** Opens a store in memory, with the given records and two rejected inputs. */
 export async function openFleetStore(records: readonly FleetRecord[] = fleet): Promise<FleetStore> {
   const opened = await openMemoryStore();
   await opened.store.ingest({
@@ -108,8 +110,8 @@ export async function openFleetStore(records: readonly FleetRecord[] = fleet): P
   return opened;
 }
 
-/** A gateway whose fleet is read from the store, as at startup.
- *  @param options replaces parts of the gateway */
+/** A gateway over a store. It reads its fleet from the store, as a process does at its start.
+ *  @param options parts that replace those of the gateway */
 export function gatewayOver(
   { store, queries }: Pick<FleetStore, "store" | "queries">,
   options: TestOptions = {},
@@ -182,9 +184,9 @@ function batchOf(records: readonly FleetRecord[]) {
   const builder = new BatchBuilder();
   for (const { gpu, timeMs, values, custom = {}, workload } of records) {
     const workloadIndex = workload === undefined ? 0 : builder.workloadIndex(workload);
-    const row = builder.record(builder.gpuIndex(gpu), timeMs, workloadIndex);
-    for (const [name, value] of Object.entries(values)) builder.set(row, metricIndexOf(name) ?? NaN, value);
-    for (const [name, value] of Object.entries(custom)) builder.setCustom(row, name, value);
+    const record = builder.record(builder.gpuIndex(gpu), timeMs, workloadIndex);
+    for (const [name, value] of Object.entries(values)) builder.set(record, metricIndexOf(name) ?? NaN, value);
+    for (const [name, value] of Object.entries(custom)) builder.setCustom(record, name, value);
     builder.count("rows");
   }
   return { ...builder.build(), rejected };

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { firstSecondMs, fleet, gatewayOver, gpuOf, openFleetStore, type TestGateway } from "./gateway.ts";
 
 const complete = { gpu_utilization: 50, temperature: 60, power_draw: 100, memory_used_mb: 1000, memory_free_mb: 3000 };
-/** Cluster "complete" has every metric that the stats need in each record; in "replaced", a GPU took another one's place. */
+/** In cluster "complete", each record has all metrics that the stats need. In cluster "replaced", a slot received another GPU. */
 const moreClusters = [
   { gpu: gpuOf("complete", "h", 0), timeMs: firstSecondMs, values: { ...complete, temperature: 149 } },
   { gpu: gpuOf("complete", "h", 0), timeMs: firstSecondMs + 1000, values: complete },
@@ -65,7 +65,7 @@ describe("GPUs", () => {
     expect(Object.keys(data as object)).not.toContain("properties");
   });
 
-  test("a GPU that stopped reporting while its cluster reports is silent; a GPU of an old cluster is active", async () => {
+  test("a GPU that stopped reporting while its cluster reports is silent; a GPU whose whole cluster stopped reporting is active", async () => {
     const { data } = await gateway.json("/api/v1/gpus");
     const statuses = (data as { uuid: string; status: string }[]).map(({ uuid, status }) => [uuid, status]);
     expect(Object.fromEntries(statuses)).toEqual({
@@ -161,7 +161,7 @@ describe("hosts", () => {
     expect(one).toMatchObject({ count: 1, data: { uuid: "GPU-host-b-0", status: "silent" } });
   });
 
-  test("the index of a replaced GPU selects the GPU that was seen last", async () => {
+  test("at an index where a GPU was replaced, the GPU that was seen last is found", async () => {
     expect(await others.json("/api/v1/clusters/replaced/hosts/r/gpus/0")).toMatchObject({
       data: { uuid: "GPU-a-new" },
     });

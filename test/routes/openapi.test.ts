@@ -59,7 +59,7 @@ describe("the OpenAPI document", () => {
     expect((JSON.parse(output) as { totals: unknown }).totals).toEqual({ errors: 0, warnings: 0, ignored: 0 });
   });
 
-  test("lists every path of the API and of operators, and nothing else", () => {
+  test("lists every path under /api/v1, the paths of health and metrics, and no other path", () => {
     expect(Object.keys(document.paths).sort()).toEqual([
       "/api/v1/clusters",
       "/api/v1/clusters/{cluster_id}",
@@ -107,7 +107,7 @@ describe("the OpenAPI document", () => {
     expect(parameters[3]?.schema).toEqual({ type: "integer", minimum: 1, maximum: 10_000, default: 100 });
   });
 
-  test("describes every metric of the catalogue with unit and DCGM's name", () => {
+  test("describes every metric of the catalogue with its unit and DCGM's name", () => {
     const { TelemetryRecord } = (
       document.components as { schemas: Record<string, { properties: Record<string, Json> }> }
     ).schemas;
@@ -144,7 +144,7 @@ describe("the OpenAPI document", () => {
     }
   });
 
-  test("has a unique id, a summary, a group and errors for every operation", () => {
+  test("has a unique id, a summary, a tag and errors for every operation", () => {
     const ids = operations().map(([, { operationId }]) => operationId);
     expect(new Set(ids).size).toBe(ids.length);
     for (const [path, { summary, tags, responses }] of operations()) {
@@ -175,7 +175,7 @@ describe("the OpenAPI document", () => {
 });
 
 describe("the page", () => {
-  test("is at /swagger/, and /swagger and /docs redirect there", async () => {
+  test("is at /swagger/, to which /swagger and /docs redirect", async () => {
     for (const path of ["/docs", "/docs/", "/swagger"]) {
       const response = await gateway.get(path);
       expect([path, response.status, response.headers.get("location")]).toEqual([path, 302, "/swagger/"]);
@@ -185,7 +185,7 @@ describe("the page", () => {
     expect(page.headers.get("content-type")).toBe("text/html; charset=utf-8");
   });
 
-  test("works without the network: the gateway serves every file that the page names, and the page may load no other", async () => {
+  test("works without the network: the gateway serves every file that the page names, and the page may load no other file", async () => {
     const page = await gateway.get("/swagger/");
     expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
     const html = await page.text();
@@ -203,7 +203,7 @@ describe("the page", () => {
   });
 });
 
-/** The schema from which an answer was documented. Unlike the documentation, it refuses undocumented fields. */
+/** The schema that an answer's documentation is made from. Unlike the documentation, it refuses undocumented fields. */
 function checkOf(schema: Json): TSchema {
   const { data, ...rest } = (schema.properties ?? {}) as {
     readonly data?: { $ref?: string; items?: { $ref: string } };

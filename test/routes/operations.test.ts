@@ -82,7 +82,7 @@ describe("/health", () => {
     expect((await answer).status).toBe(503);
   });
 
-  test("a gateway with the fleet in memory is degraded without a store, and ready: it serves from memory", async () => {
+  test("without a store, a gateway with the fleet in memory is degraded but ready: it serves the fleet from memory", async () => {
     const leaving = await openFleetStore();
     const gateway = gatewayOver(leaving);
     expect((await gateway.get("/api/v1/gpus")).status).toBe(200);
@@ -99,7 +99,7 @@ describe("/health", () => {
     }
   });
 
-  test("dead letters degrade the queue, and so the process", async () => {
+  test("dead letters degrade the queue, and therefore the process", async () => {
     const gateway = gatewayOver(stored);
     await addDeadLetter(gateway);
     expect(await gateway.json("/health")).toMatchObject({
@@ -154,7 +154,7 @@ describe("/metrics", () => {
   });
 });
 
-test("a process without the gateway has health and metrics, and nothing else", async () => {
+test("a process without the gateway serves health and metrics, and nothing else", async () => {
   const gateway = gatewayOver(stored, { roles: ["streamer", "collector"], fleet: undefined });
   for (const path of ["/health", "/health/live", "/health/ready", "/metrics"]) {
     expect((await gateway.get(path)).status).toBe(200);
@@ -173,7 +173,7 @@ async function addDeadLetter({ queue }: TestGateway): Promise<void> {
   }
 }
 
-/** Reads the instruments until they have these lines, at most 100 times: a request is counted after its answer was sent. */
+/** Reads the instruments until they have these lines, at most 100 times: a request is counted after its answer has been sent. */
 async function instrumentLines(gateway: TestGateway, wanted: readonly string[]): Promise<string[]> {
   let lines: string[] = [];
   for (let tries = 0; tries < 100; tries += 1) {

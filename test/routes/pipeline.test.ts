@@ -50,7 +50,7 @@ test("dead letters are listed, oldest first, and shown with their error", async 
   });
 });
 
-test("a dead letter is delivered again, once", async () => {
+test("a dead letter can be redriven only once", async () => {
   expect(await ask(`/dead-letters/${ids[0]}/redrive`, "POST")).toMatchObject({
     status: 200,
     body: { data: { id: ids[0] } },
@@ -84,7 +84,7 @@ test("no request needs a body; a body that is not JSON or is too long is refused
   expect(await redrive("{}", { "content-type": "application/json; charset=utf-8" })).toEqual([200, undefined]);
 });
 
-test("a wrong method is refused, and the error lists the allowed ones", async () => {
+test("a wrong method is refused, and the error lists the allowed methods", async () => {
   expect(await ask(`/dead-letters/${ids[0]}/redrive`)).toMatchObject({
     status: 405,
     body: { error: { details: { allowed: ["POST", "OPTIONS"] } } },

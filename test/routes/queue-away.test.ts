@@ -30,7 +30,7 @@ afterAll(async () => {
 
 const letter = "/dead-letters/01K0F3Z8Q4W5X6Y7Z8A9B0C1D2";
 
-test("while etcd is down, requests that need the queue get 503 with the reason; all others work as before", async () => {
+test("while etcd is down, requests that need the queue get 503 with the reason; other requests still work", async () => {
   await cluster.members[0]?.kill();
   for (const [method, path] of [
     ["GET", ""],

@@ -47,14 +47,14 @@ describe("a GPU's telemetry", () => {
     });
   });
 
-  test("a value of 0 is a value", async () => {
+  test("a value of 0 is not a missing value", async () => {
     expect(await gateway.json(`${a0}?start_time=2025-07-18T20:42:36Z&end_time=2025-07-18T20:42:36Z`)).toMatchObject({
       count: 1,
       data: [{ dec_utilization: 0 }],
     });
   });
 
-  test("a record has milliseconds, metrics outside the catalogue and a workload only if they exist", async () => {
+  test("a record has its milliseconds, its metrics outside the catalogue and its workload", async () => {
     const { data } = await gateway.json(`${a0}?limit=1`);
     expect(data).toEqual([
       expect.objectContaining({
@@ -78,7 +78,7 @@ describe("a GPU's telemetry", () => {
     expect(await timesOf(`${a0}?end_time=${s34}`)).toEqual([s34]);
   });
 
-  test("bounds may have any zone, and lie far from every record", async () => {
+  test("bounds may have any zone, and may be far from every record", async () => {
     expect(await timesOf(`${a0}?end_time=2025-07-18T22:42:34%2B02:00`)).toEqual(["2025-07-18T20:42:34Z"]);
     expect(await timesOf(`${a0}?end_time=2025-07-18t15:12:34-05:30`)).toEqual(["2025-07-18T20:42:34Z"]);
     expect(await timesOf(`${a0}?start_time=0001-01-01T00:00:00Z&end_time=9999-12-31T23:59:59Z`)).toHaveLength(4);
@@ -130,7 +130,7 @@ describe("telemetry of all GPUs", () => {
     expect(await timesOf("/api/v1/telemetry?end_time=2024-12-31T00:00:00Z")).toEqual(["2024-07-18T00:00:00Z"]);
   });
 
-  test("the latest telemetry has one record per GPU, by time, within bounds and limit", async () => {
+  test("the latest telemetry has one record per GPU, ordered by time, within bounds and limit", async () => {
     const { data } = await gateway.json("/api/v1/telemetry/latest");
     expect((data as { uuid: string }[]).map(({ uuid }) => uuid)).toEqual([
       "GPU/x y+%é",

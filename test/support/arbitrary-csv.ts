@@ -42,7 +42,7 @@ const oddRows = fc
   })
   .map(({ labels, gpu, ...cells }) => exporterRow({ ...gpu, ...cells, ...(labels === undefined ? {} : { labels }) }));
 
-/** Rows of one or more cells, too long for some of the readers. Some contain line ends; in some, a quote is never closed. */
+/** Rows of one or more cells, too long for some values of `rowMaxBytes`. Some contain line ends; in some, a quote is never closed. */
 const longRows = fc
   .tuple(fc.integer({ min: 200, max: 1500 }), oneOf("x", '"', '"x', '"a\nb', "a,"))
   .map(([length, text]) => text.padEnd(length, text.length > 2 ? text.slice(1) : text));
@@ -83,6 +83,7 @@ const files = fc
 export const insertions = ['"', "\n", "\r", "\0", ",", '""', '"\n"', "\u{feff}", "\r\n"].map((text) =>
   Buffer.from(text),
 );
+/** Bytes that are not valid UTF-8. */
 export const badUtf8 = [Buffer.from([0xff]), Buffer.from([0xc3]), Buffer.from([0xed, 0xa0, 0x80]), Buffer.from([0xa0])];
 
 type Mutation = (bytes: Buffer) => Buffer;

@@ -10,7 +10,7 @@ const copied = ["clients", "drizzle", "scripts", "src", "drizzle.config.ts", "pa
 /** A copy of this checkout that a test may change. */
 export interface CheckoutCopy {
   readonly dir: string;
-  /** Replaces a text that occurs once in a file. @throws Error if it does not occur once */
+  /** Replaces a text that occurs once in a file. @throws Error if it does not occur exactly once */
   replace(path: string, text: string, replacement: string): Promise<void>;
   /** Runs a command in the copy. @returns the command's standard output
    *  @throws Error with all output if the command fails or takes longer than 60 s */

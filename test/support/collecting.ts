@@ -11,13 +11,13 @@ import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-st
 import type { IngestResult } from "../../src/pipeline/store/telemetry-store.ts";
 import { makeBatch } from "../../dev/make-batch.ts";
 
-/** A running collector, for tests of a database that fails. */
+/** A running collector, for tests with a database that fails. */
 export interface Collecting {
   readonly queue: MemoryQueue;
   /** The messages of the errors after which the collector tried again. */
   readonly failures: readonly string[];
   readonly results: readonly IngestResult[];
-  /** The collector's error in /health. */
+  /** The collector's error in /health; undefined if it has none. */
   error(): string | undefined;
   /** Publishes the message with this number. */
   publish(number: number): Promise<void>;
@@ -27,7 +27,8 @@ export interface Collecting {
   close(): Promise<void>;
 }
 
-/** With one attempt, a message that is rejected once becomes a dead letter: retries of the store are not attempts. */
+/** With `maxAttempts` 1, a message becomes a dead letter when it is rejected once. Retries after errors of the store are not
+ *  attempts. */
 const queueOptions = { topic: "failing", capacityMessages: 100, leaseSeconds: 30, maxAttempts: 1 };
 const firstMs = Date.UTC(2025, 6, 18, 20, 42, 34);
 const gpusPerMessage = 16;

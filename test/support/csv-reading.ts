@@ -18,7 +18,8 @@ import type { RangeBatch } from "../../src/pipeline/source/source.ts";
 export const exporterHeader =
   "timestamp,metric_name,gpu_id,device,uuid,modelName,Hostname,container,pod,namespace,value,labels_raw";
 
-/** A row of the exporter's layout with every cell quoted. */
+/** A row in the exporter's layout, with every cell quoted.
+ *  @param cells the cells that differ from the usual row; without `labels`, the labels are made from the other cells */
 export function exporterRow(cells: Partial<Record<string, string>> = {}): string {
   const row = {
     timestamp: "2025-07-18T20:42:34Z",
@@ -59,10 +60,10 @@ export class CsvFolder {
   }
 }
 
-/** The options that a test may set: those of a source, and those of its reading. */
+/** The options that a test may set: those of a source, and those for reading it. */
 export type TestCsvOptions = Partial<CsvSourceOptions & CsvReading>;
 
-/** Opens a file with a test's usual options: batches of 1,000 rows that do not grow to the end of an instant. */
+/** Opens a file. Unless `options` says otherwise, batches have 1,000 rows, and do not grow to the end of an instant. */
 export function openCsvSource(path: string, options: TestCsvOptions = {}): Promise<CsvSource> {
   const { fastLane, chunkBytes, rowMaxBytes } = { ...usualReading, ...options };
   const { batchRows = 1000, batchMaxRows = batchRows, clusterId = "local-cluster", playing = originalTimes } = options;
@@ -117,7 +118,7 @@ export function samplesOf(batches: readonly RangeBatch[]): FlatSample[] {
   });
 }
 
-/** The inputs that were rejected. */
+/** The rejected inputs of batches. */
 export function rejectedOf(batches: readonly RangeBatch[]): RejectedInput[] {
   return batches.flatMap(({ batch }) => [...batch.rejected]);
 }

@@ -3,7 +3,8 @@ import { commandsOf } from "../../scripts/check-docs/read-docs.ts";
 
 const docs = join(import.meta.dir, "../../docs");
 
-/** The commands under a heading of a document, line by line. */
+/** The commands under a heading of a document in docs/, line by line.
+ *  @throws Error if the document has no such heading */
 export async function commandsUnder(document: string, heading: string): Promise<string[]> {
   const text = await Bun.file(join(docs, document)).text();
   const section = text.split(/^## /m).find((each) => each.startsWith(`${heading}\n`));
@@ -12,6 +13,7 @@ export async function commandsUnder(document: string, heading: string): Promise<
 }
 
 /** Runs commands in one shell, which ends at the first error.
+ *  @param options `tools` defines shell functions that the commands may call
  *  @throws Error with the commands and their output if one fails */
 export async function runCommands(
   folder: string,

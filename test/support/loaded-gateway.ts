@@ -5,7 +5,7 @@ import { until } from "../../dev/until.ts";
 import { startPipeline, stopPipeline, urlOf } from "../../dev/pipeline-process.ts";
 import { sharedData } from "./shared-data.ts";
 
-/** The real CSV; undefined if the shared data folder does not exist. */
+/** The path of the CSV file of a real fleet; undefined if the file is missing. */
 export const realCsv = sharedData("csv", "dcgm_metrics_20250718_134233.csv");
 
 /** The numbers of GPUs, hosts and records in the real CSV. */
@@ -14,15 +14,16 @@ export const realFigures = { gpus: 247, hosts: 31, records: 988 } as const;
 /** A pipeline of one process that has imported the real CSV. */
 export interface LoadedGateway {
   readonly url: string;
-  /** Its output so far. */
+  /** The output of the process so far. */
   output(): string;
-  /** True while it runs. */
+  /** True while the process runs. */
   isAlive(): boolean;
   stop(): Promise<void>;
 }
 
 /** Starts a pipeline, and waits until it has imported the whole real CSV.
- *  @param env further settings */
+ *  @param env further settings
+ *  @throws Error if the process ends, or if the file is not imported after about a minute */
 export async function startLoadedGateway(env: Record<string, string> = {}): Promise<LoadedGateway> {
   const dir = await mkdtemp(join(tmpdir(), "telemetry-loaded-"));
   const pipeline = startPipeline({ DATA_DIR: dir, CSV_FILE: realCsv ?? "", LOG_LEVEL: "warn", ...env });

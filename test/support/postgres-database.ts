@@ -25,10 +25,10 @@ export async function createDatabase(
   return url.href;
 }
 
-/** The name of the database that a URL leads to. */
+/** The name of the database in a URL. */
 export const databaseOf = (url: string): string => new URL(url).pathname.slice(1);
 
-/** A client with one connection to a database; close it. */
+/** A client with one connection to a database; the caller closes the client. */
 export function clientOf(url: string): PostgresClient {
   return new PostgresClient({ url, maxConnections: 1, clock: systemClock });
 }

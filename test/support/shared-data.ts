@@ -4,8 +4,8 @@ import { join } from "node:path";
 const reported = new Set<string>();
 const shared = join(import.meta.dir, "../../../shared");
 
-/** Looks for a file of the folder `shared` next to the checkout, which is not part of the project. When the file is missing, the
- *  output reports once that the tests that read it are skipped.
+/** Looks for a file in the folder `shared` next to the checkout. That folder is not a part of the project. If the file is missing,
+ *  a warning reports once that the tests that read the file are skipped.
  *  @returns the file's path; undefined when the file is missing, for `test.skipIf` */
 export function sharedFile(...segments: string[]): string | undefined {
   const path = join(shared, ...segments);

@@ -4,10 +4,11 @@ import type { AddressInfo } from "node:net";
 /** A proxy in front of a server. The proxy can cut connections at a chosen point. */
 export interface TcpProxy {
   readonly port: number;
-  /** Cuts every connection at the n-th piece of data that clients send after this call: either that piece does not reach the
-   *  server, or the server's answer to it does not reach the client. */
+  /** Cuts every connection at one piece of the data that clients send.
+   *  @param piece the number of this piece, counted from 1 after this call
+   *  @param which the data that is lost: this piece, or the server's answer to it */
   cutAt(piece: number, which: "piece" | "answer"): void;
-  /** True once that piece has arrived. */
+  /** True once the piece of `cutAt` has arrived. */
   readonly hasCut: boolean;
   close(): Promise<void>;
 }

@@ -12,7 +12,7 @@ import {
 } from "graphql";
 import { makeSchema } from "../../../src/routes/graphql/schema.ts";
 
-// Queries that the schema allows, with arguments that are valid, at a limit, or beyond the limit.
+// Queries that the schema allows, with arguments that are valid, at a limit, or beyond a limit.
 
 const queryType = makeSchema().getQueryType() as GraphQLObjectType;
 
@@ -22,9 +22,9 @@ const texts = ["GPU-host-a-0", "host-a", "alpha", "ml", "", "x".repeat(300), "é
 const numbers = [1, 2, 5, 100, 10_000, 0, -1, 10_001, 2_147_483_647];
 const instants = ["2025-07-18T20:42:34Z", "2025-07-18T22:42:36+02:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"];
 
-/** Queries with all values as literals. */
+/** Queries in which all values are literals. */
 export const arbitraryQuery: fc.Arbitrary<string> = fc.gen().map((generate) => {
-  // by index: fast-check compares the values that it picks from, and GraphQL types refer to each other in cycles
+  // fast-check picks an index, not a value: it would compare the values, and GraphQL types refer to each other in cycles
   const pick: Pick = <Value>(values: readonly Value[]) => values[generate(fc.nat, { max: values.length - 1 })] as Value;
   return selectionOf(pick, queryType, 5);
 });

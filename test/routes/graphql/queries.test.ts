@@ -32,7 +32,7 @@ afterAll(() => stored.close());
 const codeOf = ({ errors }: Answer): unknown => errors?.[0]?.extensions["code"];
 
 describe("a query", () => {
-  test("leads from clusters to records, and back up", async () => {
+  test("follows the hierarchy from clusters down to records, and from a GPU up to its cluster", async () => {
     const { data, errors } = await ask(`{
       clusters { id gpuCount hosts { hostname gpus { uuid telemetry(limit: 2) { timestamp temperature } } } }
       gpu(uuid: "GPU-host-a-1") { host { hostname cluster { id } } latest { temperature gpu { name } } }
@@ -103,7 +103,7 @@ test("dead letters are listed, delivered again and deleted", async () => {
   expect(await ownGateway.queue.stats()).toMatchObject({ readyMessages: 2, deadMessages: 0 });
 });
 
-test("several dead letters are delivered again at once, the oldest first", async () => {
+test("redriveDeadLetters delivers dead letters again, the oldest first, up to its limit", async () => {
   const ownGateway = gatewayOver(stored);
   const [one, two] = await addTwoDeadLetters(ownGateway.queue);
   const askOwn = asker(ownGateway);
@@ -142,7 +142,7 @@ describe("an operation that fails", () => {
   }
 });
 
-test("without the store, history has an error and the fleet is still answered", async () => {
+test("without the store, a query for history gets an error, and a query for the fleet is still answered", async () => {
   const orphanStore = await openFleetStore();
   const orphan = gatewayOver(orphanStore);
   await orphan.get("/health/live");
@@ -165,7 +165,7 @@ test("introspection and GraphiQL can be switched off; GraphiQL's page loads noth
   expect(guarded).toContain("default-src 'none'");
 });
 
-test("any request is answered with 200 or 400, and never causes an internal error", async () => {
+test("any query with any variables is answered with 200 or 400, and causes no internal error", async () => {
   const word = fc.constantFrom(
     "{",
     "}",
@@ -208,7 +208,7 @@ test("any request is answered with 200 or 400, and never causes an internal erro
   expect(gateway.logged.filter((line) => line.includes("GraphQL operation failed"))).toEqual([]);
 }, 60_000);
 
-test("a body of another type gets the status 415, and a body that is too long 413", async () => {
+test("a body that is not JSON gets the status 415, and a body that is too long gets 413", async () => {
   const post = (type: string, body: string) =>
     gateway.get("/graphql", { method: "POST", headers: { "content-type": type }, body });
   expect((await post("text/plain", "{ gpus { uuid } }")).status).toBe(415);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type LiveGateway, openLiveGateway } from "../live/live-gateway.ts";
 
-// Answers are cached, and never stale.
+// Answers are cached. They must never be stale.
 
 let gateway: LiveGateway;
 beforeAll(async () => {
@@ -30,7 +30,7 @@ const newest = "{ gpus { uuid latest { temperature } } }";
 const answerOf = async (query: string): Promise<unknown> =>
   ((await (await ask(query)).json()) as { data: unknown }).data;
 
-test("an answer about the fleet is current on repetition and after every change", async () => {
+test("an answer about the fleet stays current when the query is repeated, and after every change", async () => {
   const first = { gpus: [{ uuid: "GPU-a", latest: { temperature: 1 } }] };
   expect(await answerOf(newest)).toEqual(first);
   expect(await answerOf(newest)).toEqual(first);
@@ -40,20 +40,20 @@ test("an answer about the fleet is current on repetition and after every change"
   expect(await answerOf(newest)).toMatchObject({ gpus: [{ uuid: "GPU-a" }, { uuid: "GPU-b" }] });
 });
 
-test("an answer with history is never cached, because history can change while the fleet does not", async () => {
+test("an answer with history is current even if only the history has changed", async () => {
   const history = '{ gpu(uuid: "GPU-a") { telemetry { temperature } } }';
   expect(await answerOf(history)).toEqual({ gpu: { telemetry: [] } });
   await gateway.store(record("GPU-a", 1));
   expect(await answerOf(history)).toEqual({ gpu: { telemetry: [{ temperature: 1 }] } });
 });
 
-test("an error is not cached", async () => {
+test("a query with an error gets the same error when it is repeated", async () => {
   const wrong = await (await ask("{ gpus(limit: 0) { uuid } }")).text();
   expect(await (await ask("{ gpus(limit: 0) { uuid } }")).text()).toBe(wrong);
   expect(wrong).toContain("BAD_USER_INPUT");
 });
 
-test("a compressed answer has the same content, cached or not", async () => {
+test("a compressed answer has the content of the uncompressed one", async () => {
   await gateway.publish(...Array.from({ length: 50 }, (_, index) => record(`GPU-many-${index}`, 4)));
   const plain = await (await ask(newest)).text();
   for (const encoding of ["gzip", "zstd"]) {

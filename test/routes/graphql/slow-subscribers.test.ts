@@ -4,7 +4,8 @@ import { until } from "../../../dev/until.ts";
 import { textFrame } from "../../../dev/web-socket-frames.ts";
 import { type LiveGateway, openLiveGateway } from "../live/live-gateway.ts";
 
-// Clients that subscribe and do not read: only a bounded amount waits for them, and newest records are not lost.
+// Clients that subscribe and do not read. Only a bounded number of bytes waits for such a client, and it does not lose the newest
+// records.
 
 const query = "subscription { telemetry { uuid temperature custom { name } } }";
 const gpus = Array.from({ length: 20 }, (_, index) => `GPU-${index}`);
@@ -76,7 +77,7 @@ test.each(transports)(
     });
     client.resume();
     await until(() => newest.size === gpus.length);
-    // of 40 MB that were published
+    // 40 MB were published
     expect(bytes).toBeLessThan(10_000_000);
   },
   30_000,

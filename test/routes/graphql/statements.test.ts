@@ -7,7 +7,7 @@ import { SqlTelemetryStore } from "../../../src/pipeline/store/sql/sql-telemetry
 import { makeBatch, messageOf } from "../../../dev/make-batch.ts";
 import { gatewayOver, type TestGateway } from "../gateway.ts";
 
-// The number of SQL statements that one GraphQL operation takes.
+// The number of SQL statements that one GraphQL operation needs.
 
 const hosts = 31;
 const gpusOfHost = 8;
@@ -53,7 +53,7 @@ interface Cluster {
   readonly hosts: { readonly gpus: { readonly telemetry: { readonly temperature: number }[] }[] }[];
 }
 
-test("the history of 248 GPUs takes two statements: one for the records, one for the GPUs' attributes at the time", async () => {
+test("the history of 248 GPUs needs two statements: one for the records, one for the GPUs' attributes at the instants of the records", async () => {
   const query = "{ clusters { hosts { gpus { uuid telemetry(limit: 2) { temperature } } } } }";
   const [cluster] = (await ask(query))["clusters"] as Cluster[];
   const gpus = cluster?.hosts.flatMap((host) => host.gpus) ?? [];
@@ -62,14 +62,14 @@ test("the history of 248 GPUs takes two statements: one for the records, one for
   expect(statements).toHaveLength(2);
 });
 
-test("two histories of each GPU take four statements, regardless of the number of GPUs", async () => {
+test("two histories of each of 248 GPUs need four statements", async () => {
   await ask(
     "{ gpus { newest: telemetry(limit: 1) { temperature } byMinute: telemetry(resolution: minute) { timestamp } } }",
   );
   expect(statements).toHaveLength(4);
 });
 
-test("fields that are answered from memory take no statement", async () => {
+test("fields that are answered from memory need no statement", async () => {
   await ask("{ clusters { id gpuCount hosts { hostname status gpus { uuid status latest { temperature } } } } }");
   expect(statements).toEqual([]);
 });

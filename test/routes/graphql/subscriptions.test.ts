@@ -31,7 +31,7 @@ function subscribed(text: string) {
   return { client, received, ended };
 }
 
-test("over a WebSocket: newest records of the selected GPUs, as they arrive", async () => {
+test("over a WebSocket: the newest records of the selected GPUs are sent as they arrive", async () => {
   const { client, received } = subscribed(query);
   let second = 0;
   await until(async () => {
@@ -57,7 +57,7 @@ test("over a WebSocket: the errors of queries and subscriptions have codes", asy
   await wrong.client.dispose();
 });
 
-test("over a WebSocket: an invalid operation ends alone, and the others of its connection continue", async () => {
+test("over a WebSocket: an invalid operation gets an error, and the other operations of the connection continue", async () => {
   const { client, received } = subscribed(query);
   const errors: unknown[] = [];
   for (const wrong of ["subscription {", "{ gpus { warmth } }", "query A { __typename } query B { __typename }"]) {
@@ -84,7 +84,7 @@ test("over a WebSocket: an invalid operation ends alone, and the others of its c
   await client.dispose();
 });
 
-test("as events over HTTP: newest records of the selected GPUs", async () => {
+test("as events over HTTP: the newest records of the selected GPU are sent as they arrive", async () => {
   const abort = new AbortController();
   const response = await fetch(`http://127.0.0.1:${gateway.port}/graphql`, {
     method: "POST",
@@ -134,7 +134,7 @@ test("subscriptions beyond the limit are refused until one has ended; a stopping
   expect(() => admission.admit(liveRecords(feed, {}))).toThrow("stopping");
 });
 
-test("a stopping gateway closes its connections with code 1012", async () => {
+test("a stopping gateway closes its WebSockets with code 1012", async () => {
   const ownGateway = await openLiveGateway();
   const socket = new WebSocket(`ws://127.0.0.1:${ownGateway.port}/graphql`, "graphql-transport-ws");
   await new Promise((resolve) => (socket.onopen = resolve));

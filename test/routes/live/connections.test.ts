@@ -33,7 +33,8 @@ async function openSilent(gateway: LiveGateway, filters: object = {}): Promise<n
   return socket;
 }
 
-/** Publishes records of these GPUs, second by second. */
+/** Publishes a record of each GPU for every second.
+ *  @param seconds the first second, and the second after the last */
 async function flood(gateway: LiveGateway, gpus: readonly string[], seconds: readonly [number, number]): Promise<void> {
   for (let second = seconds[0]; second < seconds[1]; second += 1) {
     await gateway.publish(...gpus.map((gpu) => record(gpu, second)));
@@ -104,7 +105,7 @@ test("a client that sends requests and never reads the answers is closed", async
   expect(await gateway.instrument("telemetry_websocket_connections")).toBe(0);
 }, 30_000);
 
-test("a client that reads gets a complete snapshot, even one larger than any buffer, and then the next record of each of those GPUs", async () => {
+test("a client that reads gets a complete snapshot, even one larger than any buffer, and then the next record of each GPU", async () => {
   const gateway = await open();
   const fleet = Array.from({ length: 4000 }, (_, index) => `GPU-${index}`);
   await gateway.publish(...fleet.map((gpu) => record(gpu, 1)));
@@ -138,7 +139,7 @@ test("if 50 of 200 clients never read, they cost little memory, and the other 15
   const before = process.memoryUsage.rss();
   await flood(gateway, gpus, [200, 600]); // 16 MB for each client that does not read
   expect(await gateway.instrument("telemetry_websocket_behind_connections")).toBe(50);
-  // the freed memory of the readers' messages returns to the system with a delay; messages that are kept would not
+  // freed memory returns to the system with a delay; the memory of messages that are kept would not return
   await until(() => {
     Bun.gc(true);
     return (process.memoryUsage.rss() - before) / 1024 / 1024 < 150;
@@ -151,7 +152,7 @@ test("if 50 of 200 clients never read, they cost little memory, and the other 15
   }
 }, 60_000);
 
-test("a connection beyond WS_MAX_CONNECTIONS is refused with 503, and accepted after another one has closed", async () => {
+test("a connection beyond WS_MAX_CONNECTIONS is refused with 503; after another connection has closed, a new one is accepted", async () => {
   const gateway = await open({ wsMaxConnections: 2 });
   const [first, second] = [await LiveClient.open(gateway), await LiveClient.open(gateway)];
   const response = await fetch(`http://localhost:${gateway.port}/ws`, { headers: { upgrade: "websocket" } });

@@ -111,7 +111,7 @@ const unusable: [name: string, sent: unknown, code: string, message: string][] =
     "message_too_large",
     "A message of 262145 characters is not usable; expected at most 262144",
   ],
-  ["endless nesting", "[".repeat(200_000), "invalid_json", expect.stringContaining("is not JSON")],
+  ["very deep nesting", "[".repeat(200_000), "invalid_json", expect.stringContaining("is not JSON")],
 ];
 
 describe("a message that is not usable gets an error, and the connection stays open", () => {
@@ -129,7 +129,7 @@ test("an error has the id of the message that caused it", async () => {
   client.close();
 });
 
-test("a subscribe is refused if its id is in use, if it has no id and another's filters, or if WS_MAX_SUBSCRIPTIONS is reached", async () => {
+test("a subscribe is refused if its id is in use, if it has no id and the filters of another subscription, or if WS_MAX_SUBSCRIPTIONS is reached", async () => {
   const client = await LiveClient.open(gateway);
   await client.ask({ type: "subscribe", id: "a", filters: { hostname: "h" } });
   expect(await client.ask({ type: "subscribe", id: "a" })).toMatchObject({
@@ -209,7 +209,7 @@ const oddMessage = fc.oneof(
   { weight: 1, arbitrary: fc.uint8Array({ maxLength: 50 }) },
 );
 
-test("every message is answered, usable or not, and a closed connection has no subscriptions", async () => {
+test("every message is answered, usable or not, and closed connections leave no subscriptions", async () => {
   const loggedBefore = gateway.logged.length;
   await gateway.publish({ uuid: "GPU-0", timeMs: Date.UTC(2025, 0, 1), metrics: { temperature: 40 } });
   await fc.assert(

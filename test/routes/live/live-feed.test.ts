@@ -57,7 +57,7 @@ describe("the live feed", () => {
     expect(received).toEqual([{ temperature: 40 }, { temperature: 40, power_draw: 100 }]);
   });
 
-  test("publishes nothing when an older record changes only when a GPU was first seen", async () => {
+  test("publishes nothing if a record changes only the time at which a GPU was first seen", async () => {
     const { write, listen } = await openFeed();
     await write(record("a", 2));
     const { received } = listen({});

@@ -17,7 +17,7 @@ import { openMemoryStore } from "../../support/open-store.ts";
 import { textFrame, upgradeRequest } from "../../../dev/web-socket-frames.ts";
 import { gatewayOver, type TestOptions } from "../gateway.ts";
 
-/** A message of the server. */
+/** A message from the server. */
 export interface Message extends Record<string, unknown> {
   readonly type: string;
 }
@@ -25,7 +25,8 @@ export interface Message extends Record<string, unknown> {
 /** A listening gateway over a store and a hot tier in memory. */
 export type LiveGateway = Awaited<ReturnType<typeof openLiveGateway>>;
 
-/** @param options parts that replace those of the app; `settings` replaces some settings of /ws */
+/** Opens a gateway on a free port of 127.0.0.1.
+ *  @param options parts that replace those of the app; `settings` replaces some settings of /ws */
 export async function openLiveGateway(options: TestOptions & { readonly settings?: Partial<LiveSettings> } = {}) {
   const { settings, ...others } = options;
   const store = await openMemoryStore();
@@ -72,14 +73,14 @@ export async function openLiveGateway(options: TestOptions & { readonly settings
       messages += 1;
       await store.store.ingest(messageOf(`message ${messages}`, makeBatch(records)));
     },
-    /** The value of a Prometheus instrument, summed over its labels. */
+    /** The value of a Prometheus instrument, summed over its labels; 0 if there is no instrument with this name. */
     instrument: async (name: string) => {
       const instrument = (await registry.getMetricsAsJSON()).find((each) => each.name === name);
       return (instrument?.values ?? []).reduce((sum, { value }) => sum + value, 0);
     },
     /** Replace `read` to act before and after each query for the history. */
     around,
-    /** Closes the store: from now on, every query for the history fails. */
+    /** Closes the store; afterwards, every query for the history fails. */
     closeStore: () => store.close(),
     close: async () => {
       stopping.abort();
@@ -90,7 +91,7 @@ export async function openLiveGateway(options: TestOptions & { readonly settings
   };
 }
 
-/** A client that collects its messages, and checks each message against the schema of its type. */
+/** A client that collects the messages of the server, and checks each message against the schema of its type. */
 export class LiveClient {
   readonly messages: Message[] = [];
   readonly closed: Promise<{ code: number; reason: string }>;

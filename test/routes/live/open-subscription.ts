@@ -12,13 +12,14 @@ const gpu: StoredGpu = {
   ...{ driverVersion: "535", properties: {}, firstSeenAtMs: startMs, lastSeenAtMs: startMs },
 };
 
-/** A record of the only GPU. */
+/** The record of `GPU-a` at a second after the start. */
 export function recordAt(second: number): StoredRecord {
   const workload = { container: "", pod: "", namespace: "" };
   return { ...workload, gpu, timeMs: startMs + second * 1000, metrics: { temperature: second }, custom: {} };
 }
 
-/** The short form of a message to a client, such as `update 2`, `replay 1`, `skipped 1`. */
+/** The short form of a message to a client. An update has its origin and the second of its record, such as `replay 2`. Another
+ *  message has its type and its count, such as `skipped 1`. */
 export function shortForm(text: string): string {
   const message = JSON.parse(text) as Record<string, unknown> & { readonly type: string };
   if (message.type !== "telemetry_update") return [message.type, message["count"]].join(" ").trim();
@@ -26,7 +27,7 @@ export function shortForm(text: string): string {
   return `${origin} ${(Date.parse(message["timestamp"] as string) - startMs) / 1000}`;
 }
 
-/** Topics over a feed without a fleet: `update` makes a record the GPU's newest one. */
+/** Opens shared topics over a feed without a fleet. `update` sends the feed the record of `GPU-a` at a second. */
 export function openTopics(publish: (topic: string, text: string) => void) {
   const listeners: ((members: readonly FleetMember[]) => void)[] = [];
   const feed = new LiveFeed({ onMembers: (listener) => void listeners.push(listener) });

@@ -103,21 +103,21 @@ test("a replay stops at WS_REPLAY_MAX_RECORDS, and reports that it is truncated"
   expect(secondsOf(client.messages, "GPU-long")).toEqual(seconds.slice(0, 3000).map((second) => `${second} r`));
 });
 
-test("a record that arrives during a replay or after it comes once, whether the history has it or not", async () => {
+test("a record that arrives during a replay or after it is sent once, whether the history has it or not", async () => {
   const seconds = Array.from({ length: 600 }, (_, second) => second);
   await gateway.store(...seconds.map((second) => record("GPU-m", second)));
-  const both = async (second: number): Promise<void> => {
+  const storeAndPublish = async (second: number): Promise<void> => {
     await gateway.store(record("GPU-m", second));
     await gateway.publish(record("GPU-m", second));
   };
   const pages = { read: 0 };
   gateway.around.read = async (read) => {
     pages.read += 1;
-    await both(pages.read * 1000); // the history has it, in a later page or this one
-    await gateway.store(record("GPU-m", pages.read * 1000 + 1)); // the history has it before it is published
+    await storeAndPublish(pages.read * 1000); // on this page of the history, or on the next
+    await gateway.store(record("GPU-m", pages.read * 1000 + 1)); // in the history before it is published
     await read();
     await gateway.publish(record("GPU-m", pages.read * 1000 + 1));
-    await both(pages.read * 1000 + 2); // the history has it in the next page, or not at all
+    await storeAndPublish(pages.read * 1000 + 2); // on the next page, or stored after the last page was read
   };
   const client = await connect();
   client.send({ type: "subscribe", since: timeOf(0), filters: { gpu_uuid: "GPU-m" } });
@@ -136,7 +136,7 @@ test("a record that arrives during a replay or after it comes once, whether the 
   ]);
 });
 
-test("while records arrive, each comes once and in order, from the history or live", async () => {
+test("while records arrive, each is sent once and in order, from the history or live", async () => {
   const gpus = ["GPU-x", "GPU-y", "GPU-z"];
   const historySeconds = 400;
   for (let round = 0; round < 8; round += 1) {
@@ -146,7 +146,7 @@ test("while records arrive, each comes once and in order, from the history or li
     const seconds = Array.from({ length: historySeconds }, (_, second) => second);
     await gateway.store(...seconds.flatMap((second) => roundGpus.map((gpu) => record(gpu, second, { clusterId }))));
     const lastSecond = historySeconds + 60;
-    // stores before it publishes, as the collector does, with random delays between the two and between records
+    // stores each record before it publishes the record, as the collector does, with random delays after both steps
     const produce = async (gpu: string): Promise<void> => {
       for (let second = historySeconds; second < lastSecond; second += 1) {
         await gateway.store(record(gpu, second, { clusterId }));
@@ -189,7 +189,7 @@ test("while records arrive, each comes once and in order, from the history or li
   }
 }, 60_000);
 
-test("a store that does not answer is reported, and the subscription is live anyway", async () => {
+test("a store that does not answer is reported, and the subscription still receives live records", async () => {
   const ownGateway = await openLiveGateway();
   const client = await LiveClient.open(ownGateway);
   await ownGateway.closeStore();

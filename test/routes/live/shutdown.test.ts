@@ -6,7 +6,7 @@ import { startPipeline, urlOf } from "../../../dev/pipeline-process.ts";
 import { expectStopped } from "../../support/expect-stopped.ts";
 import { LiveClient } from "./live-gateway.ts";
 
-test("a stopping process closes its clients with 1012, and does not wait for them", async () => {
+test("a stopping process closes its clients' connections with 1012, and does not wait for the clients", async () => {
   const folder = await mkdtemp(join(tmpdir(), "telemetry-live-"));
   const pipeline = startPipeline({ DATA_DIR: folder, SIM_HOSTS: "1", SIM_INTERVAL: "200ms" });
   try {

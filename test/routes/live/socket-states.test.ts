@@ -51,7 +51,7 @@ function reachOpen({ socket, wire, add }: Opened): void {
   add("waiting").addSnapshot([recordAt(1)]);
 }
 
-/** Brings the socket into a state, then lets the event happen. */
+/** Brings the socket into a state, then calls `event`. */
 const reach: Record<StateName, (opened: Opened, event: () => void) => void> = {
   CONNECTING: (_, event) => event(),
   OPEN: (opened, event) => {
@@ -87,7 +87,7 @@ const trigger = {
   open: ({ socket, wire }) => socket.open(wire),
   message: ({ socket, wire }) => socket.message(wire, '{"type":"ping"}'),
   send: ({ socket }) => socket.send({ type: "pong" }),
-  "send, the answers are not read": ({ socket, buffer }) => {
+  "send, the client does not read the answers": ({ socket, buffer }) => {
     buffer.bytes = 513 * 1024;
     socket.send({ type: "pong" });
   },
@@ -123,7 +123,7 @@ const table: Record<StateName, Record<Event, Cell>> = {
     open: ["OPEN", "opened"],
     message: ["CONNECTING"],
     send: ["CONNECTING"],
-    "send, the answers are not read": ["CONNECTING"],
+    "send, the client does not read the answers": ["CONNECTING"],
     pump: ["CONNECTING"],
     drain: ["CONNECTING"],
     "check, the buffer is short": ["CONNECTING"],
@@ -136,7 +136,7 @@ const table: Record<StateName, Record<Event, Cell>> = {
     open: ["OPEN"],
     message: ["OPEN", "message"],
     send: ["OPEN", "send pong"],
-    "send, the answers are not read": ["CLOSING", "close 1013"],
+    "send, the client does not read the answers": ["CLOSING", "close 1013"],
     pump: ["OPEN", ...sendAndFollow],
     drain: ["OPEN", ...sendAndFollow],
     "check, the buffer is short": ["OPEN", ...sendAndFollow],
@@ -149,7 +149,7 @@ const table: Record<StateName, Record<Event, Cell>> = {
     open: ["PUMPING", "follow live 2"],
     message: ["PUMPING", "message", "follow live 2"],
     send: ["PUMPING", "send pong", "follow live 2"],
-    "send, the answers are not read": ["CLOSING", "close 1013"],
+    "send, the client does not read the answers": ["CLOSING", "close 1013"],
     pump: ["PUMPING", "follow live 2"],
     drain: ["PUMPING", "follow live 2"],
     "check, the buffer is short": ["PUMPING", "follow live 2"],
@@ -162,7 +162,7 @@ const table: Record<StateName, Record<Event, Cell>> = {
     open: ["BEHIND"],
     message: ["BEHIND", "message"],
     send: ["BEHIND", "send pong"],
-    "send, the answers are not read": ["CLOSING", "close 1013"],
+    "send, the client does not read the answers": ["CLOSING", "close 1013"],
     pump: ["BEHIND"],
     drain: ["OPEN", ...catchUp],
     "check, the buffer is short": ["OPEN", ...catchUp],
@@ -175,7 +175,7 @@ const table: Record<StateName, Record<Event, Cell>> = {
     open: ["CLOSING"],
     message: ["CLOSING"],
     send: ["CLOSING"],
-    "send, the answers are not read": ["CLOSING"],
+    "send, the client does not read the answers": ["CLOSING"],
     pump: ["CLOSING"],
     drain: ["CLOSING"],
     "check, the buffer is short": ["CLOSING"],
@@ -188,7 +188,7 @@ const table: Record<StateName, Record<Event, Cell>> = {
     open: ["CLOSED"],
     message: ["CLOSED"],
     send: ["CLOSED"],
-    "send, the answers are not read": ["CLOSED"],
+    "send, the client does not read the answers": ["CLOSED"],
     pump: ["CLOSED"],
     drain: ["CLOSED"],
     "check, the buffer is short": ["CLOSED"],
@@ -214,7 +214,7 @@ describe.each(Object.keys(table) as StateName[])("a socket that is %s", (state) 
   });
 });
 
-test("a client that reads, however slowly, is closed only once it reads nothing", () => {
+test("a connection whose client reads slowly is closed only after the client stops reading", () => {
   const { socket, wire, buffer } = openSocket();
   socket.open(wire);
   for (let check = 0; check < 5; check += 1) {

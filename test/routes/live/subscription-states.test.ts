@@ -86,52 +86,52 @@ function open() {
   const sent: string[] = [];
   const { subscribe, update } = openTopics((_, text) => sent.push(`published ${shortForm(text)}`));
   const subscription = subscribe("x");
-  /** Takes everything that waits, as a socket does. */
-  const take = (): string[] => {
+  /** Sends every text that waits, as a socket does. @returns the short forms of all texts so far */
+  const sendWaiting = (): string[] => {
     for (let text = subscription.next(); text !== undefined; text = subscription.next()) sent.push(shortForm(text));
     return sent;
   };
-  return { subscription, update, take };
+  return { subscription, update, sendWaiting };
 }
 
 describe.each(Object.keys(table) as Situation[])("a subscription that is %s", (situation) => {
   test.each(Object.keys(trigger) as Event[])("on %s", (event) => {
-    const { subscription, update, take } = open();
+    const { subscription, update, sendWaiting } = open();
     reach[situation](subscription, update);
     trigger[event](subscription, update);
     const next = subscription.stateName;
-    expect([next, ...take()]).toEqual([...table[situation][event]]);
+    expect([next, ...sendWaiting()]).toEqual([...table[situation][event]]);
   });
 });
 
-test("updates during a replay follow after its end, without those that the history had", () => {
-  const { subscription, update, take } = open();
+test("updates that arrive during a replay are sent after its end, except those that the history had", () => {
+  const { subscription, update, sendWaiting } = open();
   subscription.beginReplay();
   update(1);
   update(2);
   void subscription.addHistory([recordAt(1)], () => -Infinity);
   subscription.endReplay({ type: "replayed", id: "x", count: 1 });
-  expect(take()).toEqual(["replay 1", "replayed 1", "update 2"]);
+  expect(sendWaiting()).toEqual(["replay 1", "replayed 1", "update 2"]);
 });
 
-test("a subscription becomes DIRECT after a replay only when no replayed record can arrive live any more", () => {
-  const { subscription, update, take } = open();
+test("a subscription becomes DIRECT after a replay only once no replayed record can still arrive live", () => {
+  const { subscription, update, sendWaiting } = open();
   subscription.beginReplay();
   void subscription.addHistory([recordAt(1)], () => -Infinity);
   subscription.endReplay({ type: "replayed", id: "x", count: 1 });
-  take();
+  sendWaiting();
   update(1);
   expect([subscription.startDirect(), subscription.stateName]).toEqual([false, "HELD"]);
   update(2);
-  expect(take().at(-1)).toBe("update 2");
+  expect(sendWaiting().at(-1)).toBe("update 2");
   expect([subscription.startDirect(), subscription.stateName]).toEqual([true, "DIRECT"]);
 });
 
-test("the promise of a page of the history resolves when the page was sent, or when the subscription ends", async () => {
-  const { subscription, take } = open();
+test("addHistory resolves when its page has been sent, or when the subscription ends", async () => {
+  const { subscription, sendWaiting } = open();
   subscription.beginReplay();
   const first = subscription.addHistory([recordAt(1)], () => -Infinity);
-  take();
+  sendWaiting();
   await first;
   const second = subscription.addHistory([recordAt(2)], () => -Infinity);
   subscription.end();
