@@ -28,6 +28,9 @@ export class ImportMonitor {
   private readonly bar: SingleBar;
   private source: ReplayableSource | undefined;
   private startedAtMs = 0;
+  /** The bytes that were covered when the source was opened. */
+  private coveredBytes = 0;
+  /** The covered bytes, and the bytes that this process has stored since the source was opened. */
   private storedBytes = 0;
   private figures = emptyFigures();
   private published = nothingPublished;
@@ -74,7 +77,8 @@ export class ImportMonitor {
     this.startedAtMs = this.options.clock.nowMs();
     this.figures = emptyFigures();
     this.published = nothingPublished;
-    this.storedBytes = covered.reduce((bytes, { from, to }) => bytes + to.offset - from.offset, 0);
+    this.coveredBytes = covered.reduce((bytes, { from, to }) => bytes + to.offset - from.offset, 0);
+    this.storedBytes = this.coveredBytes;
     if (this.options.store() !== undefined && this.storedBytes < this.totalBytes())
       this.bar.start(this.totalBytes(), this.storedBytes, this.payload());
   }
@@ -126,8 +130,9 @@ export class ImportMonitor {
   private payload(): { rate: string; remaining: string } {
     const elapsedMs = Math.max(1, this.options.clock.nowMs() - this.startedAtMs);
     const rate = Math.round((this.figures.samples * 1000) / elapsedMs);
-    const doneBytes = this.figures.rows === 0 ? 0 : this.storedBytes;
-    const remaining = doneBytes === 0 ? "?" : seconds(((this.totalBytes() - doneBytes) * elapsedMs) / doneBytes / 1000);
+    const doneBytes = this.storedBytes - this.coveredBytes;
+    const leftBytes = this.totalBytes() - this.storedBytes;
+    const remaining = doneBytes === 0 ? "?" : seconds((leftBytes * elapsedMs) / doneBytes / 1000);
     return { rate: rate.toLocaleString("en-US"), remaining };
   }
 }

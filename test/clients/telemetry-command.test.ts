@@ -115,7 +115,7 @@ test("control characters in a name are escaped", async () => {
   expect(text).not.toContain("\u001b");
 });
 
-test("each kind of error has a message; the exit status is 1 for invalid input, and 2 for an unreachable gateway", async () => {
+test("errors have a message; the exit status is 1 for invalid input, and 2 for an unreachable gateway", async () => {
   const unreachable = await run("gpus", "--url", "http://127.0.0.1:1");
   expect([unreachable.status, unreachable.errors]).toEqual([2, expect.stringContaining("got no answer")]);
   const invalidLimit = await run("gpus", "--limit", "none");
