@@ -27,7 +27,7 @@ export async function migratePostgres(client: PostgresClient): Promise<void> {
   );
 }
 
-/** Checks that every migration has been run. @throws SchemaBehind if one has not, StoreUnavailable */
+/** Checks that every migration has been run. @throws SchemaBehind if a migration is missing; StoreUnavailable */
 export async function checkSchema(client: PostgresClient): Promise<void> {
   const newestMs = Math.max(...readMigrationFiles({ migrationsFolder }).map(({ folderMillis }) => folderMillis));
   const tables = await client.query("select 1 where to_regclass('drizzle.__drizzle_migrations') is not null");

@@ -17,7 +17,7 @@ export interface PostgresClientOptions {
 }
 
 /** An ingest takes well under a second, and the widest query a few seconds. A statement that takes longer than this limit
- *  waits for a lock, or should not occupy a connection: the server cancels it and reports the reason. */
+ *  waits for a lock, or should not occupy a connection. The server cancels such a statement and reports the reason. */
 const statementTimeoutMs = 30_000;
 /** A call includes the wait for a connection and may have several statements. Its time limit is this much longer than that of
  *  one statement. A call that exceeds its limit is abandoned, because the server may be frozen or cut off. */
@@ -56,7 +56,7 @@ export class PostgresClient implements SqlClient {
     return this.onConnection((connection) => connection.transaction(() => work(connection)));
   }
 
-  /** Runs `work` on a connection outside the pool, on which no statement has a time limit.
+  /** Runs `work` on a new connection outside the pool. Statements on this connection have no time limit.
    *  @param timeoutMs the time limit of `work` as a whole */
   async withConnection<T>(timeoutMs: number, work: (connection: PostgresConnection) => Promise<T>): Promise<T> {
     const connection = new PostgresConnection({ url: this.url, statementTimeoutMs: 0 });
@@ -69,8 +69,8 @@ export class PostgresClient implements SqlClient {
     }
   }
 
-  /** Refuses the calls that wait for a connection, gives the others a few seconds, then ends the pool's connections. Later calls
-   *  throw StoreUnavailable. */
+  /** Refuses the calls that wait for a connection, gives the calls under way a few seconds, then ends the pool's connections.
+   *  Later calls throw StoreUnavailable. */
   close(): Promise<void> {
     this.closing ??= this.pool.close();
     return this.closing;

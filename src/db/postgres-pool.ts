@@ -8,8 +8,8 @@ export interface PostgresPoolOptions extends PostgresConnectionOptions {
   readonly clock: Clock;
 }
 
-/** The time in which calls under way can end when the pool is closed: longer than an ingest, shorter than the time that a
- *  supervisor allows. */
+/** When the pool is closed, calls under way have this time to end. It is longer than an ingest, and shorter than a supervisor's
+ *  time limit. */
 const closeTimeoutMs = 5000;
 
 /** Connections to one database, opened as they are needed. A caller that finds no free connection waits in line. */

@@ -35,7 +35,7 @@ export class BatchBuilder {
   private gpus: Gpu[] = [];
   private gpuIndexByUuid = new Map<string, number>();
   private workloads: Workload[] = [noWorkload];
-  /** For each GPU with more than one record: the record's instant -> its index. */
+  /** By GPU index, only for GPUs with more than one record: a record's instant -> the record's index. */
   private recordsOfGpu: (Map<number, number> | undefined)[] = [];
   private lastTimeOfGpu: number[] = [];
   private lastRecordOfGpu: number[] = [];

@@ -1,7 +1,7 @@
 /** An error that callers handle by its class. It has a stable code, and states whether a retry can help. */
 export abstract class TelemetryError extends Error {
   abstract readonly code: string;
-  /** True if the same call may succeed later without any change. */
+  /** True if the same call may succeed later. */
   abstract readonly retryable: boolean;
 
   constructor(message: string, options?: { cause?: unknown }) {
@@ -47,7 +47,7 @@ export class EtcdOutOfSpace extends TelemetryError {
   readonly retryable = true;
 }
 
-/** etcd refused the request (missing rights, size), and would refuse the same request again. */
+/** etcd refused the request (rights are missing, or the request is too large), and would refuse the same request again. */
 export class EtcdRefused extends TelemetryError {
   readonly code = "etcd_refused";
   readonly retryable = false;

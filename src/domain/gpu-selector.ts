@@ -31,7 +31,7 @@ export function selectsGpu(selector: GpuSelector, gpu: Gpu, workload: Workload |
   );
 }
 
-/** The key of a cache or a topic. Selectors that differ only in the order of their fields, or in the order or repetition of
+/** A key for a cache or a topic. Selectors that differ only in the order of their fields, or in the order or repetition of
  *  UUIDs, have the same key. */
 export function selectorKey(selector: GpuSelector): string {
   const { uuids } = selector;

@@ -1,4 +1,4 @@
-/** A GPU as its telemetry describes it. Its `uuid` identifies it everywhere. */
+/** A GPU as its telemetry describes it. The `uuid` identifies the GPU everywhere. */
 export interface Gpu extends Attributes {
   /** DCGM's `UUID`, e.g. `GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4`; other shapes are accepted. */
   readonly uuid: string;
@@ -28,7 +28,7 @@ export interface Workload {
   readonly namespace: string;
 }
 
-/** The workload of a record without one. */
+/** The value for a record without a workload. */
 export const noWorkload: Workload = { container: "", pod: "", namespace: "" };
 
 /** True if both workloads have the same container, pod and namespace. */
@@ -64,7 +64,7 @@ export function addsNothing(existing: Attributes, incoming: Attributes): boolean
   );
 }
 
-/** True if both attributes have the same values. */
+/** True if all attributes are equal. */
 export function isSameAttributes(a: Attributes, b: Attributes): boolean {
   return addsNothing(a, b) && addsNothing(b, a);
 }

@@ -21,9 +21,9 @@ export interface StoredRecord extends Workload {
   readonly custom: Readonly<Record<string, number>>;
 }
 
-/** A place in the history. When reading back in time, the records after it are older, or of the same instant and a GPU with
- *  a lower key. When reading forward, they are newer, or of the same instant and a GPU with a higher key. Storing more
- *  records does not change the place. */
+/** A place in the history. When reading back in time, the records after this place are older, or of the same instant and a GPU
+ *  with a lower key. When reading forward, the records after this place are newer, or of the same instant and a GPU with a
+ *  higher key. Storing more records does not change the place. */
 export interface HistoryCursor {
   readonly timeMs: number;
   readonly gpuKey: number;
@@ -31,7 +31,7 @@ export interface HistoryCursor {
 
 /** A page of the history. */
 export interface HistoryPage<Element> {
-  /** By time ascending, then hostname, then gpuId. */
+  /** Records and rollups of the store are ordered by time ascending, then by hostname, index and uuid of the GPU. */
   readonly elements: readonly Element[];
   /** Where the next page begins: the next older page or, when reading forward, the next newer page; undefined if this page is
    *  the last. */
@@ -47,7 +47,7 @@ export interface RecordFilter {
   readonly cursor?: HistoryCursor;
   /** True: from the oldest record forward; false or absent: from the newest record back. */
   readonly isForward?: boolean;
-  /** Maximum number of records: the newest ones of the range, or the oldest if `isForward`. */
+  /** Maximum number of records: the newest of the range, or the oldest if `isForward`. */
   readonly limit: number;
 }
 
@@ -63,7 +63,7 @@ export interface RecordCount {
 export interface EachGpuFilter {
   readonly uuids: readonly string[];
   readonly range: TimeRange;
-  /** Maximum number of records for each GPU: the newest ones of the range. */
+  /** Maximum number of records for each GPU: the newest of the range. */
   readonly limit: number;
 }
 

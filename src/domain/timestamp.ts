@@ -1,14 +1,14 @@
 import type { RejectReason } from "./batch.ts";
 import { quoted } from "./cut-text.ts";
 
-/** The error of a text that is not an instant. */
+/** The error of a text that is not an instant in the accepted years. */
 export interface TimestampError {
   readonly reason: Extract<RejectReason, "invalid_timestamp" | "timestamp_out_of_range">;
   /** One sentence with the text, and with an example or the accepted years. */
   readonly message: string;
 }
 
-/** An instant, or the error of a text that is not one. */
+/** An instant in the accepted years, or an error. */
 export type ParsedTimestamp = { readonly ms: number } | TimestampError;
 
 /** An instant that a client gave as an RFC 3339 date-time. */
@@ -32,7 +32,7 @@ const withoutTime = /^\d{4}-\d\d-\d\d$/;
 const epochSeconds = /^\d{10}$/;
 const epochMilliseconds = /^\d{13}$/;
 
-/** Years whose records are stored. */
+/** The first and the last year whose records are stored. */
 const firstYear = 2000;
 const lastYear = 2099;
 /** `readInstant` replaces an earlier or later instant with the nearer of these two, because no record lies beyond them. */

@@ -3,8 +3,8 @@ import { metrics } from "./metrics.ts";
 /** Whether a number is usable as a metric's value, means 'no value', or is impossible. */
 export type ValueVerdict = "ok" | "missing" | "out_of_range";
 
-/** DCGM's blanks: int32 0x7ffffff0 up to its maximum, fp64 2^47, and int64 0x7ffffffffffffff0 and up, which
- *  becomes 2^63 as a double (printed as 9223372036854776000).
+/** DCGM's blanks: int32 from 0x7ffffff0 to the maximum, fp64 2^47, and int64 from 0x7ffffffffffffff0 to the maximum.
+ *  As a double, each of these int64 is 2^63 (printed as 9223372036854776000).
  *  Source: dcgm_fields.h, DCGM_INT32_BLANK, DCGM_INT64_BLANK, DCGM_FP64_BLANK */
 const int32BlankMin = 2147483632;
 const int32BlankMax = 2147483647;
@@ -36,7 +36,7 @@ function isBlank(value: number): boolean {
 
 /** Judges a number for a catalogue metric: a blank is 'missing', and so is `uint32Max` as a percentage; any other number
  *  outside the metric's range is 'out_of_range'. A 64-bit counter may pass through a blank on its way up; that reading is
- *  counted as missing. An index outside the catalogue is judged as a custom metric. */
+ *  counted as missing. With an index outside the catalogue, the number is judged as by `judgeCustomValue`. */
 export function judgeValue(metricIndex: number, value: number): ValueVerdict {
   const metric = metrics[metricIndex];
   if (metric === undefined) return judgeCustomValue(value);

@@ -54,8 +54,8 @@ export interface EtcdStream<Request, Response> {
   cancel(): void;
 }
 
-/** A call without a response after this time has failed, with an unknown outcome. A healthy etcd responds within milliseconds,
- *  and times out itself after 7 s (5 s and two election timeouts). */
+/** A call without a response after this time has failed, with an unknown outcome. A healthy etcd responds within milliseconds.
+ *  etcd's own timeout is 7 s (5 s and two election timeouts). */
 const callTimeoutMs = 5000;
 /** Limit of a physical compaction or a defragmentation: enough for 8 GB, the maximum that etcd advises, on a slow disk. */
 const upkeepTimeoutMs = 120_000;
@@ -132,7 +132,7 @@ export class EtcdClient {
     return ID;
   }
 
-  /** Ends a lease; its keys are deleted when this resolves. A lease that has already ended is not an error. */
+  /** Ends a lease, and thereby deletes its keys. A lease that has already ended is not an error. */
   async revokeLease(id: string): Promise<void> {
     await this.call("revoking a lease", ({ lease }, limits) => lease.leaseRevoke({ ID: id }, limits)).catch(
       (error: unknown) => {
@@ -271,7 +271,7 @@ export class EtcdClient {
     return this.endpoints[index] as Endpoint;
   }
 
-  /** Switches to the next endpoint, once for all calls that failed at this one. */
+  /** Switches to the next endpoint, but only once if several calls failed at the same endpoint. */
   private leave(index: number): void {
     if (index === this.current) this.current = (index + 1) % this.endpoints.length;
   }

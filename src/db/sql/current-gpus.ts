@@ -57,8 +57,8 @@ export async function readCurrentGpus(
   }));
 }
 
-/** Reads the number of changes of GPUs so far from a sequence. Other transactions see a new number before the transaction
- *  that changes the GPUs commits, and they need no lock to read it. */
+/** Reads the sequence that counts the changes of GPUs. Other transactions see a new number before the transaction that changes
+ *  the GPUs commits, and read the number without a lock. */
 export async function readGpuRevision(executor: SqlExecutor): Promise<number> {
   const query = "select (case when is_called then last_value else 0 end)::float8 as revision from gpu_revision";
   return (await executor.query<{ revision: number }>(query))[0]?.revision ?? 0;

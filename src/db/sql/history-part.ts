@@ -8,7 +8,7 @@ import { addGpuConditions } from "./gpu-conditions.ts";
 /** The bounds of the rows that a subquery has to read. */
 export type Bounds = Pick<RecordFilter, "range" | "cursor" | "isForward">;
 
-/** The table or view that a part of the history is read from. */
+/** The table or subquery from which a part of the history is read. */
 export interface HistorySource {
   /** @returns the name of a table, or a subquery in parentheses; the parameters of the subquery are added to `conditions` */
   readonly from: (conditions: Conditions, bounds: Bounds) => string;

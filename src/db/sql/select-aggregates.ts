@@ -19,7 +19,8 @@ export const groupColumns: Readonly<Record<Grouping, readonly string[]>> = {
   namespace: ["namespace"],
 };
 
-/** Each GPU's attributes with the span in which they were valid; its first attributes also apply to all earlier records. */
+/** Each GPU's attributes, with the span in which they were valid. A GPU's first attributes also apply to all its earlier
+ *  records. */
 const spans = `
 select gpu_key, cluster_id, hostname, gpu_id, model_name,
   case when lag(valid_from) over w is null then '-infinity' else valid_from end as valid_from,
@@ -69,7 +70,7 @@ order by s.bucket, ${names} limit ${rows.param(limit + 1)}`;
   return { text, params: rows.params };
 }
 
-/** Groups by GPU, or by the namespace that held it. */
+/** Groups by GPU, or by the namespace that held the GPU. */
 function byGpuStatement(filter: AggregateFilter, isMaterialized: boolean): Statement {
   const { groupBy, metrics, gpus, limit } = filter;
   const conditions = new Conditions();

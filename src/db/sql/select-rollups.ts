@@ -20,14 +20,14 @@ const columns = `t.gpu_key as "gpuKey", extract(epoch from t.bucket)::float8 * 1
 const namespaceAtBucket = `coalesce((select w.namespace from gpu_workloads w
   where w.gpu_key = t.gpu_key and w.valid_from <= t.bucket order by w.valid_from desc limit 1), '')`;
 
-/** A rollup. If the database does not store the rollup, the statement computes the rollup for the range. The view is not read,
- *  because it would compute the rollup for the whole history. */
+/** A rollup, which the database may store. */
 interface RollupTable {
   readonly resolution: RollupResolution;
   readonly isMaterialized: boolean;
 }
 
-/** The rows of a rollup: the aggregates of each GPU by minute or hour. */
+/** The rows of a rollup: the aggregates of each GPU by minute or hour. If the database does not store the rollup, a subquery
+ *  computes the rows for the range. The view would compute the rows for the whole history, and is not read. */
 export function rollupSource({ resolution, isMaterialized }: RollupTable): HistorySource {
   const from: HistorySource["from"] = isMaterialized
     ? () => `telemetry_${resolution}`
@@ -35,7 +35,7 @@ export function rollupSource({ resolution, isMaterialized }: RollupTable): Histo
   return { from, time: "bucket", namespace: namespaceAtBucket, columns };
 }
 
-/** The view's query, with bounds on the column `time`, which has an index. */
+/** A subquery like that of the view, but with bounds on the column `time`, which has an index. */
 function groupedTelemetry(
   conditions: Conditions,
   resolution: RollupResolution,

@@ -74,7 +74,7 @@ function toColumn(metric: string, column: Float64Array): Column {
   let isConstant = true;
   for (let i = 0; i < column.length; i += 1) {
     const value = column[i] as number;
-    if (value !== value) continue; // NaN: missing
+    if (value !== value) continue; // NaN: no value
     at.push(i);
     values.push(value);
     if (value !== values[0]) isConstant = false;

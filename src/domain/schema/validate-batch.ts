@@ -14,9 +14,9 @@ interface RecordError {
   readonly value: string;
 }
 
-/** Validates a decoded batch, whichever process wrote it, so that the store receives only records that it can hold.
+/** Validates a decoded batch, whichever process wrote it, so that the store receives only records that it can store.
  *  @returns the same batch if all its records can be stored; otherwise a batch with only those records, in which `rejected`
- *  has each other record with the first error that was found */
+ *  has every other record, with the first error that was found */
 export function validateBatch(batch: RecordBatch): RecordBatch {
   const errors = new Map<number, RecordError>();
   checkRecords(batch, errors);
