@@ -4,7 +4,7 @@ import { HistoryUpkeep } from "../pipeline/upkeep/history-upkeep.ts";
 import type { Role } from "./role.ts";
 import type { SharedParts } from "./shared-parts.ts";
 
-/** Stores the queue's messages, and deletes history that is too old. */
+/** Stores the queue's messages, updates the hot tier, and deletes history that is too old. */
 export const collector: Role = {
   name: "collector",
   writesHotTier: true,

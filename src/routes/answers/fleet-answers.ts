@@ -52,7 +52,7 @@ export class FleetAnswers {
     });
   }
 
-  /** Answers a request with JSON, from the cache if the fleet has not changed since the last request for the same URL.
+  /** Answers a request with JSON, from the cache if it has the URL's response for the current fleet.
    *  @param makeText returns the body, which may depend only on the fleet and the request's URL */
   answer(request: Request, makeText: () => string): Response | Promise<Response> {
     const body = this.bodyOf(request.url.slice(request.url.indexOf("/", 8)), makeText);
@@ -113,7 +113,7 @@ export class FleetAnswers {
     );
   }
 
-  /** The hosts that have a requested GPU. A host's figures cover all its GPUs. */
+  /** The hosts that have at least one requested GPU. A host's figures cover all its GPUs. */
   private hostPage(query: ListValues): ListPage<Host> {
     const keyOf = ({ hostname, cluster_id }: Host) => [hostname, cluster_id];
     const requested = new Set(

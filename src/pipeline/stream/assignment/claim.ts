@@ -6,6 +6,6 @@ export interface Claim {
   readonly checkpoint: Checkpoint | undefined;
   /** Aborts when another streamer may have the claim: this streamer must then stop reading. */
   readonly lost: AbortSignal;
-  /** Ends a claim that is not finished: the next streamer continues at its checkpoint. */
+  /** Ends a claim that is not finished: the next streamer continues at the checkpoint. */
   release(): Promise<void>;
 }

@@ -5,8 +5,8 @@ import type { ClaimedRange, RangeAssignment } from "./range-assignment.ts";
 
 const never = new AbortController().signal;
 
-/** Assigns the ranges of a source that only this process reads: every range that is not stored. It needs no checkpoint:
- *  messages that were in the memory queue when the process died are gaps in the store, and are read again. */
+/** Assigns every range of a source that is not stored. No other process may read the source. No checkpoint is needed:
+ *  messages that were in the memory queue when the process died leave gaps in the store, which are read again. */
 export class LocalAssignment implements RangeAssignment {
   /** The ranges of the current source that are neither stored nor claimed. */
   private open: { readonly sourceId: string; readonly gaps: Range[] } | undefined;
