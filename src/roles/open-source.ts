@@ -23,7 +23,8 @@ export type StreamedInput =
     }
   | { readonly kind: "live"; readonly source: LiveSource };
 
-/** To end with an instant, a batch may grow beyond BATCH_SIZE up to this many rows: enough for a scrape of about 5,000 GPUs. */
+/** To end with an instant, a batch may grow beyond BATCH_SIZE up to this many rows: enough for a scrape of 5,000 GPUs
+ *  with 20 metrics each. */
 const batchMaxRows = 100_000;
 
 /** Opens the configured input: CSV_FILE, or the simulated fleet if CSV_FILE is not set.

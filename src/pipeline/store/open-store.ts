@@ -4,9 +4,9 @@ import type { TelemetryStore } from "./telemetry-store.ts";
 
 /** A store that is open, for writing and for reading. */
 export interface OpenStore {
-  /** The place of its data, for messages; without secrets. */
+  /** Where the store's data is, for messages; contains no secrets. */
   readonly description: string;
-  /** A description of its database's engine; undefined until the database was reached. */
+  /** Describes the database's engine; returns undefined until the database was reached. */
   readonly engine: () => string | undefined;
   readonly store: TelemetryStore;
   readonly queries: TelemetryQueries;

@@ -14,8 +14,8 @@ export interface LiveStreamOptions {
   readonly log: Logger;
 }
 
-/** Streams a live source while this process owns it, and waits while another process does. A batch that
- *  is still unpublished when this process stops or loses the source is dropped, because a live source cannot be read again. */
+/** Streams a live source while this process owns it, and waits while another process does. A batch that is still
+ *  unpublished when this process stops or loses the source is dropped, because a live source cannot be read again. */
 export class LiveStream implements SourceStream {
   constructor(private readonly options: LiveStreamOptions) {}
 

@@ -1,7 +1,7 @@
 import { Gauge, type Registry } from "prom-client";
 import type { BackPressure } from "./back-pressure.ts";
 
-/** Exports the share of its full rate at which a streamer publishes. */
+/** Exports the share of the full rate at which a streamer publishes. */
 export function showPace(backPressure: BackPressure, registry: Registry): void {
   new Gauge({
     name: "telemetry_publish_pace_ratio",

@@ -27,7 +27,7 @@ const intervalMs = 1000;
 const standbyIntervalMs = 5000;
 
 /** Keeps etcd's database small: acknowledged messages stay in etcd's history until the history is compacted. The process
- *  that holds the lock key compacts it for all processes.
+ *  that holds the lock key compacts etcd for all processes.
  *
  *  If the quota is reached anyway (alarm NOSPACE), etcd refuses writes until its history is compacted, its files are
  *  defragmented and the alarm is disarmed; this service does all three. */

@@ -40,7 +40,7 @@ export class HistoryAnswers {
   }
 
   /** A page of the requested history: the newest one if no cursor is given. If an older page follows, the answer
-   *  has its cursor. */
+   *  contains the cursor of that page. */
   page(gpus: GpuSelector, values: HistoryValues): Promise<HistoryAnswer> {
     return this.part(historyRequestOf(values, gpus, this.clock.nowMs()));
   }

@@ -34,8 +34,8 @@ export class RowEnds {
     this.at = options.from;
   }
 
-  /** Finds the first row end at or after `offset`. If instants stay together, also skips the following rows of that
-   *  row's instant, up to the first row end that is at least 64 MiB after `offset`.
+  /** Finds the first row end at or after `offset`. If instants stay together, continues past the next rows of the
+   *  same instant, at most to the first row end that is 64 MiB or more after `offset`.
    *  @returns the row end; the end of the file if no row ends at or after `offset`; an earlier position, which may be inside a
    *    row, if the signal aborts
    *  @throws UnusableSource when the file cannot be read or has become shorter */

@@ -31,7 +31,7 @@ type Walk = { readonly lineEnd: number; readonly columns: number } | "malformed"
  *  starts on the very next line, so that an unclosed quote never swallows the rows after it. */
 export class RowSplitter {
   /** @param columnCount columns of the header; undefined while the header itself is read
-   *  @param maxBytes a longer row is too large */
+   *  @param maxBytes a row whose first line is longer is too large */
   constructor(
     private readonly columnCount: number | undefined,
     private readonly maxBytes = defaultRowMaxBytes,

@@ -9,8 +9,8 @@ import type { SimulatedHost } from "./simulated-host.ts";
 const targetOccupancy = 0.8;
 /** Mean time until a GPU that is missing from `targetOccupancy` gets a job. */
 const refillSeconds = 20;
-/** Maximum number of hosts that are tried for a job before the job is dropped. The limit keeps a tick cheap in
- *  a full fleet. */
+/** Maximum number of hosts that are tried for a job before the job is dropped. The limit keeps a tick cheap in a full
+ *  fleet. */
 const maxHostsTried = 64;
 
 const jobKinds: readonly JobKind[] = [

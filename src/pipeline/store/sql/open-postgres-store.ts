@@ -44,8 +44,8 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   }
 }
 
-/** Opens the store for a process that can work without it: if the database does not answer, every call throws
- *  StoreUnavailable until it does.
+/** Opens the store for a process that can work without it. Until the database has answered, every call throws
+ *  StoreUnavailable.
  *  @throws SchemaBehind, StoreRejected, InvalidConfig, as `openPostgresStore` does */
 export async function openLatePostgresStore(
   options: PostgresStoreOptions,

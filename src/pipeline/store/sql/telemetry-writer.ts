@@ -18,8 +18,8 @@ export interface WriteCounts {
   readonly merged: number;
 }
 
-/** Writes records: by COPY if all of them are new, as those of live sources are. If some exist already, COPY
- *  adds the new ones, and an upsert merges the existing ones. An upsert takes several times as long as COPY.
+/** Writes records: by COPY if all of them are new, as those of live sources are. If some exist already, COPY adds the
+ *  new ones, and an upsert merges the existing ones. An upsert takes several times as long as COPY.
  *
  *  COPYING -a record exists already-> CHECKING (reads first which ones exist) -32 writes without any-> COPYING */
 export class TelemetryWriter {

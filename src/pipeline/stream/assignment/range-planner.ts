@@ -23,8 +23,9 @@ interface PlanningTask {
   readonly signal: AbortSignal;
 }
 
-/** Divides a source into ranges while streamers already read it. Only one streamer plans at a time: it holds a key that is
- *  bound to its lease. If that streamer dies, another one continues where the last range ends. */
+/** Divides a source into ranges while streamers already read it. Only one streamer plans at a time: the one that holds the
+ *  planner's key, which is bound to the streamer's lease. If that streamer dies, another one continues where the last range
+ *  ends. */
 export class RangePlanner {
   private readonly halt = new AbortController();
   private running: Promise<void> | undefined;
