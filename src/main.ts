@@ -65,15 +65,15 @@ function makeApp(config: Config, { shared, roles, services }: OpenRoles, stoppin
 
 function listen(app: App, { host, port }: Config): void {
   try {
-    // with reusePort, Elysia's default, a second process would take the same port and get no requests
+    // with reusePort, Elysia's default, a second process could listen on the same port without an error
     app.listen({ hostname: host, port, reusePort: false });
   } catch (cause) {
     throw new ListenFailed(`Cannot listen on ${host}:${port} (HOST, PORT): ${(cause as Error).message}`, { cause });
   }
 }
 
-/** Stops the services, which finish their work, then the server, then closes the shared parts. Services that have not ended
- *  by the deadline are cut short; open requests get one second after the services, or none after the deadline. */
+/** Stops the services, then the server, then closes the shared parts. Services finish their work until the deadline, and
+ *  abandon it after that. Then open requests have one more second, or none if the deadline has passed. */
 async function stop(app: App, { services, shared }: OpenRoles, timeoutMs: number): Promise<void> {
   const deadline = AbortSignal.timeout(timeoutMs);
   await stopAll(services, deadline);
@@ -82,7 +82,7 @@ async function stop(app: App, { services, shared }: OpenRoles, timeoutMs: number
   await shared.close();
 }
 
-/** Resolves at the first SIGINT or SIGTERM; a second one exits at once. */
+/** Resolves at the first SIGINT or SIGTERM; a second signal ends the process at once. */
 function signalled(log: (message: string) => void): Promise<void> {
   return new Promise((resolve) => {
     let isStopping = false;

@@ -15,13 +15,14 @@ import {
 import { messageOf } from "../kit/message-of.ts";
 
 /** Translates an error of etcd or etcd3 into the class that callers handle.
- *  @param operation for the message: "a transaction at etcd http://etcd-0:2379" */
+ *  @param operation for the message: "a transaction at etcd http://etcd-0:2379"
+ *  @returns `cause` itself if it is a TelemetryError */
 export function translateEtcdError(cause: unknown, operation: string): TelemetryError {
   if (cause instanceof TelemetryError) return cause;
   const text = messageOf(cause);
   if (text.includes("database space exceeded")) {
     return new EtcdOutOfSpace(
-      `${operation} was refused: etcd's database has reached its quota (alarm NOSPACE). Compact, defragment and disarm the alarm, or raise --quota-backend-bytes; writing then resumes by itself.`,
+      `${operation} was refused: etcd's database has reached its quota (alarm NOSPACE). It accepts writes again after its history was compacted, its files were defragmented and the alarm was disarmed. If this happens again, raise --quota-backend-bytes.`,
       { cause },
     );
   }

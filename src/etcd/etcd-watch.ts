@@ -12,31 +12,31 @@ export interface EtcdWatchOptions {
   readonly clock: Clock;
   /** The range of keys, in etcd's form. */
   readonly range: { readonly key: Buffer; readonly range_end: Buffer };
-  /** Reads the current state; called at the start, after a compaction has deleted events that were not received yet,
-   *  and every `resyncMs`. @returns the revision of the state */
+  /** Reads the current state. Called at the start, when a compaction has deleted events that were not received yet, and
+   *  every `resyncMs`. @returns the revision of the state */
   readonly list: () => Promise<string>;
-  /** Receives the events after the listed revision, in order, with the revision that they lead to. Must not throw. */
-  readonly onEvents: (events: readonly EtcdEvent[], revision: string) => void;
-  /** Called when the watch is interrupted; the watch resumes by itself. */
+  /** Receives the events after the listed revision, in order. Must not throw. */
+  readonly onEvents: (events: readonly EtcdEvent[]) => void;
+  /** Called when listing or following fails. The watch resumes by itself. */
   readonly onInterrupted: (error: Error) => void;
-  /** Events carry the value before the change, so that a deletion carries the deleted value. */
+  /** If true, an event also carries the value before the change, so that a deletion carries the deleted value. */
   readonly withPrevious?: boolean;
-  /** Leaves out everything but deletions. */
+  /** If true, only deletions are received. */
   readonly deletionsOnly?: boolean;
-  /** Leaves out deletions. */
+  /** If true, deletions are not received. */
   readonly putsOnly?: boolean;
-  /** Called each time that the watch has been opened: every change after the last received revision arrives. */
+  /** Called each time the watch has been opened: from then on, every change after the last received revision arrives. */
   readonly onOpened?: () => void;
-  /** Reads the state again this often, in case an event was lost; absent: never. */
+  /** The state is listed again this often, in case an event was lost; if absent, never. */
   readonly resyncMs?: number;
 }
 
-/** The first and the longest pause before an interrupted watch is opened again; each is twice as long as the previous one. */
+/** The pause after the first failure. Each further failure in a row doubles the pause, up to `reopenMaxMs`. */
 const reopenMs = 200;
 const reopenMaxMs = 5000;
 
-/** Follows the changes of a range of keys, across restarts and failures of etcd: resumes after the last revision seen, and
- *  lists the state again if etcd has compacted the history after that revision. Its states are in watch-state.ts. */
+/** Follows the changes of a range of keys, across restarts and failures of etcd. It resumes after the last received revision,
+ *  and lists the state again if etcd no longer has the events after that revision. Its states are in watch-state.ts. */
 export class EtcdWatch {
   private readonly state = new WatchState();
   private readonly closing = new AbortController();
@@ -85,7 +85,7 @@ export class EtcdWatch {
       await new Promise<void>((resolve, reject) => {
         ended.signal.addEventListener("abort", () => resolve(), { once: true });
         if (this.closing.signal.aborted) resolve();
-        stream.on("data", (response) => this.take(response, reject));
+        stream.on("data", (response) => this.receive(response, reject));
         stream.on("error", (error) => reject(broken(client, error)));
         stream.on("end", () => reject(broken(client, new Error("the stream ended"))));
         const start_revision = String(BigInt(revision) + 1n);
@@ -109,29 +109,31 @@ export class EtcdWatch {
     return putsOnly ? { filters: ["Nodelete"] } : {};
   }
 
-  private take(response: IWatchResponse, fail: (error: Error) => void): void {
+  private receive(response: IWatchResponse, fail: (error: Error) => void): void {
     const { onEvents, onOpened, client } = this.options;
     if (response.created) {
       this.state.opened();
-      // if the first revision is compacted, one response says that the watch was created and cancelled
+      // if the start revision has been compacted, a single response reports that the watch was created and cancelled
       if (!response.canceled) onOpened?.();
     }
+    const last = response.events.at(-1);
     if (response.canceled) {
       const isCompacted = response.compact_revision !== "0";
       fail(
         isCompacted
           ? new EtcdCompacted(
-              `the next revision of the watch was compacted; etcd keeps revisions from ${response.compact_revision} on`,
+              `the next revision of the watch has been compacted; etcd's history starts at ${response.compact_revision}`,
             )
           : broken(client, new Error(response.cancel_reason)),
       );
-    } else if (response.events.length > 0) {
-      this.state.advanced(response.header.revision);
-      onEvents(response.events, response.header.revision);
+    } else if (last !== undefined) {
+      // not the header's revision: while a watch catches up, the header is ahead of the events
+      this.state.advanced(last.kv.mod_revision);
+      onEvents(response.events);
     }
   }
 }
 
 function broken(client: EtcdClient, cause: Error): Error {
-  return new EtcdUnavailable(`the watch at etcd ${client.description} broke off: ${cause.message}`, { cause });
+  return new EtcdUnavailable(`the watch at etcd ${client.description} was interrupted: ${cause.message}`, { cause });
 }

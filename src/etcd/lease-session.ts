@@ -4,17 +4,18 @@ import type { EtcdClient } from "./etcd-client.ts";
 export interface LeaseSessionOptions {
   readonly client: EtcdClient;
   readonly clock: Clock;
-  /** Time after which etcd ends a lease that is not renewed, >= 2. */
+  /** Time after which etcd ends a lease that is not renewed; at least 2. */
   readonly ttlSeconds: number;
 }
 
 /** The pause before a failed renewal is tried again. */
 const retryMs = 250;
 
-/** A lease that is renewed while this process runs: keys bound to the lease exist as long as the process runs.
+/** A lease that this process renews until it closes the session. When a lease ends, etcd deletes the keys bound to it.
  *
- *  ALIVE -renewed every third of its time-> ALIVE
- *  ALIVE -etcd ended it, no renewal succeeded for its whole time, or markLost-> LOST; ALIVE -close-> REVOKED */
+ *  ALIVE -renewed, every third of `ttlSeconds`-> ALIVE
+ *  ALIVE -etcd has ended the lease, no renewal succeeded for `ttlSeconds`, or markLost-> LOST
+ *  ALIVE -close-> REVOKED */
 export class LeaseSession {
   private readonly ended = new AbortController();
   private renewing: Promise<void> | undefined;
@@ -25,7 +26,7 @@ export class LeaseSession {
     readonly leaseId: string,
   ) {}
 
-  /** @throws EtcdUnavailable, EtcdOutOfSpace */
+  /** @throws EtcdUnavailable, EtcdOutOfSpace, EtcdRefused */
   static async open(options: LeaseSessionOptions): Promise<LeaseSession> {
     const sinceRequest = stopwatch();
     const session = new LeaseSession(options, await options.client.grantLease(options.ttlSeconds));
@@ -39,7 +40,7 @@ export class LeaseSession {
     return this.ended.signal;
   }
 
-  /** Marks the lease as lost: call this when another call failed because the lease has ended. */
+  /** Marks the lease as lost. Call this when etcd has refused a request because the lease has ended. */
   markLost(): void {
     this.ended.abort();
   }
@@ -68,13 +69,13 @@ export class LeaseSession {
     const { client, ttlSeconds } = this.options;
     const sinceRequest = stopwatch();
     try {
-      // a third of the time, so that another member can be asked if one does not respond
+      // a call may take a third of the lease's time: if one member does not respond, there is time to call another
       const seconds = await client.keepLease(this.leaseId, (ttlSeconds * 1000) / 3);
       if (seconds > 0) this.sinceRenewal = sinceRequest;
       else this.ended.abort();
       return true;
     } catch {
-      // other processes may already hold the keys
+      // etcd may have ended the lease already, and other processes may hold its keys
       if (this.sinceRenewal() >= ttlSeconds * 1000) this.ended.abort();
       return false;
     }

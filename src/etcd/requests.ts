@@ -3,9 +3,9 @@ import type { ICompare, IRequestOp } from "etcd3";
 // Comparisons and operations for etcd's transactions, with keys as texts.
 
 /** The most operations that etcd accepts in one transaction (the default of its --max-txn-ops). A nested transaction counts as
- *  one operation, and may contain as many as are left. */
+ *  one operation, and may itself contain as many operations as the outer transaction leaves unused. */
 export const transactionMaxOperations = 128;
-/** The most nested transactions in one transaction: the other half of the operations is left for their contents. */
+/** The most nested transactions in one transaction; each may then contain up to 64 operations. */
 export const maxNestedTransactions = transactionMaxOperations / 2;
 
 /** True if the key exists. */
@@ -28,12 +28,13 @@ export function isUnchangedSince(key: string, revision: string): ICompare {
   return { key: Buffer.from(key), target: "Mod", result: "Equal", mod_revision: revision };
 }
 
-/** True if the key was written fewer than `times` times since it was created; a key that does not exist counts 0. */
+/** True if the key was written fewer than `times` times since it was created; a key that does not exist counts as 0. */
 export function wasWrittenLessThan(key: string, times: number): ICompare {
   return { key: Buffer.from(key), target: "Version", result: "Less", version: times };
 }
 
-/** @param leaseId the key is deleted when that lease ends; absent: it stays */
+/** Writes the key.
+ *  @param leaseId the key is deleted when this lease ends; if absent, the key stays */
 export function put(key: string, value: string | Uint8Array, leaseId?: string): IRequestOp {
   const bytes = typeof value === "string" ? Buffer.from(value) : asBuffer(value);
   return { request_put: { key: Buffer.from(key), value: bytes, ...(leaseId === undefined ? {} : { lease: leaseId }) } };

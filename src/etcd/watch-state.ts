@@ -2,7 +2,7 @@
 export type WatchPhase =
   | { readonly name: "LISTING"; readonly failures: number }
   | { readonly name: "FOLLOWING"; readonly revision: string; readonly failures: number }
-  /** Following resumes after `revision`; undefined if the state must be listed first. */
+  /** `revision`: the last received one, after which following resumes; undefined if the state must be listed first. */
   | { readonly name: "PAUSING"; readonly revision: string | undefined; readonly failures: number }
   | { readonly name: "CLOSED" };
 
@@ -31,7 +31,7 @@ export class WatchState {
     if (this.phase.name === "FOLLOWING") this.phase = { ...this.phase, failures: 0 };
   }
 
-  /** @param revision of the last event */
+  /** @param revision of the last received event */
   advanced(revision: string): void {
     if (this.phase.name === "FOLLOWING") this.phase = { ...this.phase, revision };
   }

@@ -1,5 +1,5 @@
-/** The source of time. Code that waits or reads the time takes a clock, so that tests control the time; only durations and
- *  deadlines of gRPC calls always use the machine's clock. */
+/** The source of time. Code that waits or reads the time receives a clock, so that tests control the time. `stopwatch` and
+ *  `deadlineIn` use the machine's clock even in tests. */
 export interface Clock {
   /** Milliseconds since the epoch. */
   nowMs(): number;

@@ -3,8 +3,8 @@ type Defined<T> = { [Name in keyof T as undefined extends T[Name] ? never : Name
   [Name in keyof T as undefined extends T[Name] ? Name : never]?: Exclude<T[Name], undefined>;
 };
 
-/** Leaves out the properties that are undefined: an optional property may be absent, but not `undefined`
- *  (exactOptionalPropertyTypes). */
+/** Leaves out the properties that are undefined: with the compiler's option exactOptionalPropertyTypes, an optional property
+ *  may be absent, but not `undefined`. */
 export function defined<T extends object>(properties: T): Defined<T> {
   return Object.fromEntries(Object.entries(properties).filter(([, value]) => value !== undefined)) as Defined<T>;
 }

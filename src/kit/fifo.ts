@@ -1,4 +1,4 @@
-/** A first-in-first-out queue; `push` and `shift` take constant time on average (an array's shift moves every element). */
+/** A first-in-first-out queue. `push` and `shift` take constant time on average; an array's `shift` moves every element. */
 export class Fifo<T> {
   private items: (T | undefined)[] = [];
   private head = 0;
@@ -20,7 +20,7 @@ export class Fifo<T> {
     return item;
   }
 
-  /** Removes every item, oldest first. */
+  /** Removes every item, oldest first, and passes each to `take`. */
   drain(take: (item: T) => void): void {
     for (let item = this.shift(); item !== undefined; item = this.shift()) take(item);
   }

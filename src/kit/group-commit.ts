@@ -10,8 +10,9 @@ export class GroupCommit<Item, Result> {
   private waiting: Waiting<Item, Result>[] = [];
   private running: Promise<void> | undefined;
 
-  /** @param run processes a group; returns the results in the order of the items; if it throws, every item fails
-   *  @param pause runs after each group; items submitted until it resolves belong to the next group */
+  /** @param run processes a group and returns the results in the order of the items; if `run` throws, every item of the
+   *    group fails with its error
+   *  @param pause runs after each group; items submitted until `pause` resolves belong to the next group */
   constructor(
     private readonly run: (items: readonly Item[]) => Promise<readonly Result[]>,
     private readonly maxItems: number,

@@ -9,8 +9,8 @@ export interface RepeatedErrorOptions {
   readonly ended: string;
 }
 
-/** An error that an operation may have repeatedly: logged when it first appears, when its message changes, and when it has
- *  ended. */
+/** An error that an operation may have again and again. It is logged only when it first appears, when its message changes,
+ *  and when it has ended. */
 export class RepeatedError {
   private message: string | undefined;
 

@@ -16,6 +16,7 @@ const maxMs = 10_000;
 
 /** Repeats the operation until it succeeds or throws an error that is not retryable, or the signal aborts. Pauses grow
  *  exponentially, with full jitter, so that callers that failed together do not retry together.
+ *  @throws the error that is not retryable; if the signal aborts, the last error
  *  Source: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/ */
 export async function retry<T>(operation: () => Promise<T>, options: RetryOptions): Promise<T> {
   const { clock, signal, onRetry, random = Math.random } = options;

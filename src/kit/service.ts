@@ -6,10 +6,12 @@ export interface Service {
    *  @throws the error that prevents the start */
   start(): Promise<void>;
   /** Accepts no new work and finishes unfinished work; when the deadline aborts, abandons it. Resolves when done.
-   *  Before the start, it only prevents the start. A second stop waits for the first. */
+   *  Before the start, it only prevents the start. A second stop waits for the first.
+   *  @throws the error that occurs while the service is closed */
   stop(deadline: AbortSignal): Promise<void>;
-  /** The service's error and its remedy, in one sentence; undefined without an error. */
+  /** The service's current error, for operators; undefined if there is none. */
   error(): string | undefined;
-  /** The service's current activity, for operators: "slowed to 40 % of full speed: ..." */
+  /** The service's current activity, for operators: "slowed to 40 % of full speed: ..."; undefined if there is nothing to
+   *  report. */
   activity(): string | undefined;
 }

@@ -17,7 +17,7 @@ export async function within<T>(clock: Clock, ms: number, work: (signal: AbortSi
     throw new DeadlineExceeded(ms);
   });
   const working = work(exceeded.signal);
-  // the promise that loses the race may reject later
+  // the promise that loses the race may reject later; no other code handles that rejection
   timer.catch(() => undefined);
   working.catch(() => undefined);
   try {

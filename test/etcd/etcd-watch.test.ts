@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { EventEmitter } from "node:events";
 import { type EtcdCluster, type EtcdOptions, startEtcd } from "../../dev/servers/etcd.ts";
 import { until, untilResolved } from "../../dev/until.ts";
 import { systemClock } from "../../src/kit/clock.ts";
@@ -104,6 +105,33 @@ test("if the events that a watch missed were compacted, the state is listed agai
   client.close();
   await cluster.stop();
 }, 60_000);
+
+test("a watch that is interrupted while it catches up resumes after the last event that it received", async () => {
+  const starts: unknown[] = [];
+  const openWatch = () => {
+    const stream = new EventEmitter();
+    const write = ({ create_request }: { create_request: { start_revision: string } }): void => {
+      starts.push(create_request.start_revision);
+      if (starts.length > 1) return;
+      // as from an etcd that sends the missed events in parts: the header has the newest revision of etcd, not of the part
+      const events = [{ type: "Put", kv: { key: Buffer.from("/watched/a"), mod_revision: "5" } }];
+      stream.emit("data", { created: false, canceled: false, events, header: { revision: "9" } });
+      stream.emit("end");
+    };
+    return Promise.resolve(Object.assign(stream, { write, cancel: () => undefined, failed: () => undefined }));
+  };
+  const watch = new EtcdWatch({
+    client: { description: "in this test", openWatch } as unknown as EtcdClient,
+    clock: systemClock,
+    range,
+    list: () => Promise.resolve("1"),
+    onEvents: () => undefined,
+    onInterrupted: () => undefined,
+  });
+  await until(() => starts.length === 2);
+  expect(starts).toEqual(["2", "6"]);
+  await watch.close();
+});
 
 test("when a member is killed or frozen, calls and a watch continue on the other members", async () => {
   const { cluster, seen, write, close } = await watching({ members: 3 });

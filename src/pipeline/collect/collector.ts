@@ -18,7 +18,7 @@ export interface CollectorOptions {
   readonly store: TelemetryStore;
   /** Receives every batch after it is committed. */
   readonly hotTier: Pick<HotTier, "write">;
-  /** Maximum number of messages that are stored concurrently; as many more may wait for the hot tier. */
+  /** Number of workers. Each stores one message at a time, while its previous message may still wait for the hot tier. */
   readonly workers: number;
   /** The queue's lease in seconds; during slow work the lease is extended every third of this time. */
   readonly leaseSeconds: number;
@@ -30,10 +30,11 @@ export interface CollectorOptions {
 }
 
 /** Moves messages from the queue to the store and the hot tier: claims, decodes, validates, ingests, writes to the hot
- *  tier, and only then acknowledges. A message whose handling fails with an error that is not retryable is rejected.
+ *  tier, and only then acknowledges. If a step before the acknowledgement fails with an error that is not retryable, the
+ *  collector rejects the message.
  *
- *  Stopping ends the wait for new messages. Until the deadline, the collector finishes the messages it has claimed and, with
- *  `drainOnStop`, the queued ones. Messages that are not acknowledged are delivered again. */
+ *  Stopping ends the wait for new messages. Until the deadline, the collector finishes the messages that it has claimed, and
+ *  with `drainOnStop` also the queued messages. Messages that are not acknowledged are delivered again. */
 export class Collector extends BaseService {
   private readonly heldUp: RepeatedError;
 
@@ -58,8 +59,8 @@ export class Collector extends BaseService {
     if (this.options.drainOnStop) await this.drain();
   }
 
-  /** Handles one message after the other. While a message waits for the hot tier, which combines many batches in a flush,
-   *  the worker already stores the next message: it has at most two. */
+  /** Handles one message after another. While a message waits for the hot tier, which combines many batches in a flush, the
+   *  worker already stores the next message. So a worker has at most two messages. */
   private async work(): Promise<void> {
     let settling = Promise.resolve();
     while (!this.stopping.aborted) {
@@ -90,8 +91,8 @@ export class Collector extends BaseService {
     }
   }
 
-  /** Handles the messages left in the queue, until the queue is empty or the deadline has passed. The workers have ended and
-   *  no other process uses the queue, so a message that `stats` counts is still ready: the claim never waits. */
+  /** Handles the messages left in the queue, until the queue is empty or the deadline has passed. The claim never waits: the
+   *  workers have ended and no other process uses the queue, so a message that `stats` counts as ready is still ready. */
   private async drain(): Promise<void> {
     const { queue } = this.options;
     while (!this.deadline.aborted && (await queue.stats()).readyMessages > 0) {
@@ -111,7 +112,7 @@ export class Collector extends BaseService {
       batch = decodeBatch({ ...delivery.envelope, payload: delivery.payload });
       await this.store(delivery, batch, onStored);
     } catch (error) {
-      // the deadline ended the retries: the message may be valid and is not rejected; its claim ends with the queue's close
+      // the deadline ended the retries: the message may be valid, so it is not rejected; closing the queue ends its claim
       if (this.deadline.aborted && isRetryable(error)) return;
       const failure = error instanceof Error ? error : new Error(String(error));
       listener.refused(batch, failure);
@@ -156,7 +157,7 @@ export class Collector extends BaseService {
     for (;;) {
       await clock.sleep((leaseSeconds * 1000) / 3, done);
       if (done.aborted) return;
-      // work continues without the lease: the store accepts a message only once, from any collector
+      // if this fails, the work continues without the lease: the store accepts a message only once, from any collector
       await queue.extend([delivery]).catch((error: unknown) => this.heldUp.record(error));
     }
   }

@@ -21,8 +21,8 @@ export interface NewestRecord {
   readonly workload: Workload;
 }
 
-/** Changes of the fleet. They may arrive twice, late, in parts and in any order: merging them (see merge-state.ts) gives
- *  the same result. */
+/** Changes of the fleet. They may arrive twice, late, in parts and in any order: merging them gives the same result. The one
+ *  exception is in merge-state.ts. */
 export interface HotChanges {
   readonly gpus: readonly GpuState[];
   readonly records: readonly NewestRecord[];
@@ -31,7 +31,7 @@ export interface HotChanges {
 /** Receives the changes of the hot tier. Its methods must not throw. */
 export interface HotFollower {
   onChanges(changes: HotChanges): void;
-  /** From now on every change arrives. Also called when following starts.
+  /** Called when following starts or resumes: from now on, every change arrives.
    *  @param afterGap true if changes before this call may have been missed */
   onFollowing(afterGap: boolean): void;
   /** Changes have stopped arriving; following resumes by itself. */
@@ -44,9 +44,9 @@ export interface HotTier {
    *  and complete its attributes; records of one GPU and instant are merged. Resolves when followers can receive the changes.
    *  Writing a batch twice does no harm.
    *  Records that etcd refuses permanently (too large, no permission) are left out and counted: the store has them.
-   *  @throws EtcdUnavailable, EtcdOutOfSpace (retryable; the batch may have been published or not) */
+   *  @throws EtcdUnavailable, EtcdOutOfSpace (retryable; the batch may or may not have been published) */
   write(batch: RecordBatch): Promise<void>;
   /** Sends the current state to the follower, and then every change.
-   *  @returns a function that stops following, and resolves when the follower receives no further call */
+   *  @returns a function that stops following; its promise resolves when the follower receives no further call */
   follow(follower: HotFollower): () => Promise<void>;
 }

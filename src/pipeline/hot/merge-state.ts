@@ -14,7 +14,7 @@ export function mergeStates(
   incoming: GpuState,
   winsTie: "existing" | "incoming" = "incoming",
 ): GpuState {
-  // sorted only when attributes change: most incoming states change nothing
+  // properties are sorted only when attributes change, because most incoming states change nothing
   if (existing === undefined)
     return { ...incoming, gpu: { ...incoming.gpu, properties: sortedByKey(incoming.gpu.properties) } };
   const firstSeenAtMs = Math.min(existing.firstSeenAtMs, incoming.firstSeenAtMs);

@@ -7,7 +7,7 @@ import type { HotTier } from "./hot-tier.ts";
 import { MemoryHotTier } from "./memory/memory-hot-tier.ts";
 
 /** The hot tier of this process.
- *  @param options without `etcd`, only this process has the hot tier: it must both collect and serve */
+ *  @param options without `etcd`, the hot tier is in memory, so this process must both collect and serve */
 export function openHotTier(options: {
   readonly etcd: EtcdClient | undefined;
   readonly windowSeconds: number;
@@ -18,18 +18,18 @@ export function openHotTier(options: {
   const { etcd, log, registry } = options;
   const coalesced = new Counter({
     name: "telemetry_hot_coalesced_records_total",
-    help: "Records superseded by a newer one of the same GPU before the hot tier wrote them; the store has them",
+    help: "Records that the hot tier did not write, because another record of the same GPU superseded them or was merged with them; the store has them",
     registers: [registry],
   });
   const refused = new Counter({
     name: "telemetry_hot_refused_total",
-    help: "Records that etcd refused for the hot tier: too large, or no permission to write; the store has them",
+    help: "Times that the hot tier left out a record that is too large, or a whole flush that etcd refused; the store has the records",
     registers: [registry],
   });
   const onCoalesced = (records: number): void => coalesced.inc(records);
   const onRefused = (reason: Error): void => {
     refused.inc();
-    log.error({ err: reason }, "etcd refused a record for the hot tier; the store has it");
+    log.error({ err: reason }, "etcd refused records for the hot tier; the store has them");
   };
   return etcd === undefined
     ? new MemoryHotTier({ onCoalesced })

@@ -34,7 +34,7 @@ export function pipelineInstruments(registry: Registry): PipelineListener {
   const retries = counter("telemetry_retries_total", "Failed operations that were tried again");
   const staleAcknowledgements = counter(
     "telemetry_stale_acknowledgements_total",
-    "Acknowledgements refused because their claim had already ended",
+    "Acknowledgements refused because the claim had already ended",
   );
   const rejected = new Counter({
     name: "telemetry_rejected_inputs_total",

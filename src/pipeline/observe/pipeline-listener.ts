@@ -32,7 +32,7 @@ export const silentListener: PipelineListener = {
   sourceFinished: () => undefined,
 };
 
-/** One listener that passes every event on to several. */
+/** One listener that passes every event on to several listeners. */
 export function fanOut(listeners: readonly PipelineListener[]): PipelineListener {
   return {
     sourceOpened: (source, covered) => listeners.forEach((to) => to.sourceOpened(source, covered)),

@@ -70,7 +70,8 @@ function fromBytes(payload: Uint8Array, encoding: string): unknown {
   }
 }
 
-/** @throws UndecodablePayload if the frame declares no size or one over the limit; no part of it is decompressed before */
+/** Checks the size that a payload declares, before any part of the payload is decompressed.
+ *  @throws UndecodablePayload if the payload declares no size, or a size over the limit */
 function checkDecodedSize(payload: Uint8Array): void {
   const size = frameContentSize(payload);
   if (size !== undefined && size <= decodedMaxBytes) return;

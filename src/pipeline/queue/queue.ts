@@ -1,6 +1,6 @@
 import type { Position, SourceRange } from "../../domain/range.ts";
 
-/** A message as a publisher hands it over. */
+/** A message before it is published. */
 export interface NewMessage {
   /** Two publishes with the same key within the queue's window add one message. */
   readonly idempotencyKey: string;
@@ -16,11 +16,11 @@ export interface NewMessage {
   readonly source: SourceRange;
 }
 
-/** Where a source's position is stored, and the proof that this publisher may move it. */
+/** Where a source's position is stored, and the proof that this publisher may update the position. */
 export interface Checkpoint {
   /** The key of the position. */
   readonly key: string;
-  /** The value of the key once `to` is reached. */
+  /** The value of the key once everything up to `to` has been published. */
   readonly valueAt: (to: Position) => string;
   /** The key of the claim on the range. */
   readonly ownerKey: string;
@@ -31,14 +31,14 @@ export interface Checkpoint {
 export interface PublishOptions {
   /** Ends the wait while the queue is full. */
   readonly signal: AbortSignal;
-  /** Each transaction that adds messages sets it to the end of the last message's part of the source. A queue in memory
-   *  ignores the checkpoint. */
+  /** Each transaction that adds messages sets the position to the end of its last message's part of the source. A queue in
+   *  memory ignores the checkpoint. */
   readonly checkpoint?: Checkpoint | undefined;
 }
 
 /** The result of a publish. */
 export interface Published {
-  /** One for each message, in order. `duplicate`: the key was already published, as `id`; nothing was added. */
+  /** One for each message, in order. `duplicate`: message `id` was already published with the same key; nothing was added. */
   readonly receipts: readonly { readonly id: string; readonly duplicate: boolean }[];
   /** Messages in the queue afterwards, ready and in flight. */
   readonly depthMessages: number;
@@ -96,28 +96,31 @@ export interface QueueStats {
 /** Delivers messages from streamers to collectors, each until it is acknowledged or becomes a dead letter.
  *
  *  States of a message: READY -claim-> CLAIMED -acknowledge-> deleted.
- *  CLAIMED -reject or end of lease-> READY, or DEAD once it was delivered `maxAttempts` times.
+ *  CLAIMED -reject or end of lease-> READY, or DEAD once the message was delivered `maxAttempts` times.
  *  DEAD -redrive-> READY (attempts start from 0); DEAD -delete-> deleted. */
 export interface Queue {
   readonly deadLetters: DeadLetters;
   /** Adds messages in order, many to a transaction; waits while the queue is full.
-   *  @throws QueueClosed, RangeLost, the signal's reason if it aborts while the call waits, or an error of the driver. The
-   *          first messages may have been added already; publishing all of them again with the same keys adds the others */
+   *  @throws QueueClosed, RangeLost, the signal's reason if the signal aborts while the call waits, or an error of the
+   *          driver. Some messages may have been added already: publishing all messages again with the same keys adds only
+   *          the missing ones */
   publish(messages: readonly NewMessage[], options: PublishOptions): Promise<Published>;
   /** Claims the oldest ready messages for the lease's time; waits for at least one.
-   *  @returns oldest first; empty only if the signal aborted or the queue was closed */
+   *  @returns oldest first; empty only if the signal aborted or the queue was closed
+   *  @throws an error of the driver */
   claim(options: ClaimOptions): Promise<Delivery[]>;
   /** Deletes messages. Call it only after their records are committed.
-   *  @returns the deliveries with a stale claim (lease ended, claimed by another consumer): their messages are unchanged */
+   *  @returns the deliveries with a stale claim (for example, because the lease has ended): their messages are unchanged */
   acknowledge(deliveries: readonly Delivery[]): Promise<Delivery[]>;
-  /** Returns a message to the queue at once; after `maxAttempts` deliveries it becomes a dead letter with `error`. A
-   *  stale claim changes nothing. */
+  /** Returns a message to the queue at once; after `maxAttempts` deliveries, the message becomes a dead letter with `error`.
+   *  If the claim is stale, nothing changes. */
   reject(delivery: Delivery, error: string): Promise<void>;
   /** Restarts the lease of slow work.
    *  @returns the deliveries with a stale claim */
   extend(deliveries: readonly Delivery[]): Promise<Delivery[]>;
   stats(): Promise<QueueStats>;
-  /** Ends every waiting call. Later changes of messages throw QueueClosed, and a later `claim` returns no message. Idempotent. */
+  /** Ends every waiting call. Later calls of `publish`, `acknowledge`, `reject` and `extend` throw QueueClosed, and a later
+   *  `claim` returns no message. Idempotent. */
   close(): Promise<void>;
 }
 

@@ -9,7 +9,7 @@ import { hotKeys, kindOfKey } from "./hot-keys.ts";
 /** A cached GPU, with its state as of the newest record written or read. */
 interface CachedGpu {
   readonly state: GpuState;
-  /** The slot whose document names the board; undefined if no slot's document does. */
+  /** The slot whose document names this GPU; undefined if no document does. */
   readonly slot: string | undefined;
 }
 
@@ -29,13 +29,13 @@ export interface GpuPlan {
   readonly write: SlotWrite | undefined;
   /** True if the record is written to the host's data: no newer record of the GPU is cached. */
   readonly writesRecord: boolean;
-  /** True if another board holds or gets the slot: the record then carries the GPU's attributes. */
+  /** True if the slot's document names another board after the flush: the record then carries the attributes of this GPU. */
   readonly isDisplaced: boolean;
   /** True if the GPU's documents must be read before this plan is carried out, unless the flush has read them already. */
   readonly mustReread: boolean;
 }
 
-/** A change of documents; etcd carries it out only if they have not changed since the plan was made. */
+/** A change of documents; etcd carries it out only if the documents have not changed since they were cached. */
 interface SlotWrite {
   readonly compare: readonly ICompare[];
   readonly success: readonly IRequestOp[];
@@ -47,7 +47,7 @@ interface SlotWrite {
 const absent = "0";
 
 /** A collector's copy of the documents in etcd: with the copy, a flush writes only changed documents, and needs no watch. Every
- *  write compares the cached revisions with etcd's; if they differ, the flush reads the documents and plans again. */
+ *  SlotWrite compares the cached revisions with etcd's; if they differ, the flush reads the documents and plans again. */
 export class DocumentCache {
   private readonly gpus = new Map<string, CachedGpu>();
   /** The revision of each board's key, whose value names the board's slot. */
@@ -57,7 +57,7 @@ export class DocumentCache {
   readonly hosts = new Set<string>();
   readonly clusters = new Set<string>();
 
-  /** @param updates newest first: if two boards claim a slot, the one that was seen later gets it */
+  /** @param updates newest first: if two of them are for different boards in one slot, the first gets the slot */
   plan(updates: readonly GpuUpdate[]): GpuPlan[] {
     const taken = new Set<string>();
     return updates.map((update) => this.planOne(update, taken));
@@ -86,7 +86,7 @@ export class DocumentCache {
     };
   }
 
-  /** True if the slot has another board that was seen after `asOfMs`, or at that instant and has the greater UUID. */
+  /** True if another board is in the slot, and was seen after `asOfMs`, or at `asOfMs` and has the greater UUID. */
   private isHeldByNewer(slot: string, uuid: string, asOfMs: number): boolean {
     const holder = this.slotOf(slot)?.uuid;
     if (holder === undefined || holder === uuid) return false;
@@ -113,7 +113,7 @@ export class DocumentCache {
     };
   }
 
-  /** Updates the cache after a plan was carried out.
+  /** Updates the cache after etcd has carried out a plan.
    *  @param revision of the transaction */
   recordWrite({ update, state, slot, write }: GpuPlan, revision: string): void {
     const { uuid } = update.record;

@@ -13,13 +13,14 @@ import { type GpuUpdate, newestOfBatch } from "../newest-of-batch.ts";
 export interface EtcdHotTierOptions {
   readonly client: EtcdClient;
   readonly clock: Clock;
-  /** The time that the records of a flush stay in etcd. */
+  /** The records of a flush stay in etcd at least this long, if they fit in `windowMaxBytes`. */
   readonly windowSeconds: number;
-  /** Bytes that this process's records may take in etcd; beyond them the oldest are deleted early. */
+  /** The most bytes of this process's records in etcd: if there are more, the oldest records are deleted early. */
   readonly windowMaxBytes?: number;
-  /** Called after each completed flush with the number of records that newer records superseded. */
+  /** Called after each completed flush with the number of its records that were not written on their own: another record of
+   *  the same GPU superseded them, or they were merged with one of the same instant. */
   readonly onCoalesced: (records: number) => void;
-  /** Called when etcd permanently refuses a record or a flush; the store has the records. */
+  /** Called when a record is too large for etcd, or when etcd permanently refuses a flush; the store has the records. */
   readonly onRefused: (reason: Error) => void;
 }
 
@@ -34,14 +35,15 @@ const maxBatches = 1024;
 
 interface PendingWrite {
   readonly updates: readonly GpuUpdate[];
-  /** Records in the batch. */
+  /** The number of records in the batch. */
   readonly recordCount: number;
 }
 
 /** The hot tier in etcd, shared by any number of processes; the keys are in docs/hot-tier.md.
  *
- *  GATHERING -no flush under way-> FLUSHING -> PAUSING -> GATHERING. Batches that arrive meanwhile form the next flush,
- *  with the newest record of each GPU only: the cost depends on the number of hosts, not on the rate of records. */
+ *  GATHERING -first batch-> FLUSHING -flushed-> PAUSING -pause ended-> GATHERING. Batches that arrive during a flush or a pause
+ *  form the next flush, which writes only the newest record of each GPU. So the cost depends on the number of hosts, not on
+ *  the rate of records. */
 export class EtcdHotTier implements HotTier {
   private readonly flusher: Flusher;
   private readonly flushes: GroupCommit<PendingWrite, undefined>;

@@ -8,7 +8,7 @@ export interface ExpiringKeysOptions {
   readonly clock: Clock;
   /** The records of a flush stay in etcd at least this long, if they fit in `windowMaxBytes`. */
   readonly windowSeconds: number;
-  /** Bytes that this process's records may take in etcd; beyond them the oldest are deleted early. */
+  /** The most bytes of this process's records in etcd: if there are more, the oldest records are deleted early. */
   readonly windowMaxBytes: number;
 }
 
@@ -18,12 +18,12 @@ interface Written {
   readonly age: () => number;
 }
 
-/** A process grants this many leases per window, one after the other, so that each has few keys: the end of a lease with tens of
- *  thousands of keys would block etcd's writes. */
+/** A process uses this many leases per window, one after another, so that each lease has few keys: the end of a lease with tens
+ *  of thousands of keys would block etcd's writes. */
 const leasesInWindow = 4;
 
-/** The keys that hold a process's records. etcd deletes the keys after the window: keys written at about the same time share a
- *  lease. `trim` limits keys and records to `windowMaxBytes`. */
+/** The keys of a process's records. Keys that are written at about the same time share a lease, with which etcd deletes them
+ *  after the window. `trim` limits keys and records to `windowMaxBytes`. */
 export class ExpiringKeys {
   private lease: { readonly id: string; readonly age: () => number } | undefined;
   /** Oldest first; the elements before `oldestIndex` have expired or been deleted. */
@@ -43,7 +43,8 @@ export class ExpiringKeys {
     return `${host}/data/${at}-${this.processTag}-${this.count.toString(36)}`;
   }
 
-  /** @throws EtcdUnavailable, EtcdOutOfSpace */
+  /** @returns the lease for keys that are written now
+   *  @throws EtcdUnavailable, EtcdOutOfSpace, EtcdRefused */
   async leaseId(): Promise<string> {
     const rotateMs = (this.options.windowSeconds * 1000) / leasesInWindow;
     if (this.lease === undefined || this.lease.age() >= rotateMs) {
@@ -53,7 +54,8 @@ export class ExpiringKeys {
     return this.lease.id;
   }
 
-  /** Call this when the lease has expired because the process was suspended for longer than the window. */
+  /** Call this when etcd reports that the lease has ended, such as after the process was suspended for longer than the
+   *  window. */
   dropLease(): void {
     this.lease = undefined;
   }

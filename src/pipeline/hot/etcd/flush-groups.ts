@@ -1,13 +1,15 @@
 import { transactionMaxOperations } from "../../../etcd/requests.ts";
 import type { GpuPlan } from "./document-cache.ts";
 
-/** A document's change is a nested transaction of at most three operations, which count in addition to those around it. */
+/** A SlotWrite is a nested transaction of at most three operations, which count in addition to those of the outer
+ *  transaction. */
 const operationsOfWrite = 3;
 const maxOperations = transactionMaxOperations - operationsOfWrite;
 /** The operations for a host itself: its cluster's document, its own document, its data. */
 const operationsOfHost = 3;
-/** etcd refuses requests over 1.5 MiB; a smaller one delays other writers less. */
-const groupMaxBytes = 512 * 1024;
+/** The greatest total length of a group's records, in characters. etcd accepts requests up to 1.5 MiB, but a smaller request
+ *  delays other writers less. */
+const groupMaxLength = 512 * 1024;
 
 /** The plan for a GPU, with the record to write. */
 export interface FlushMember {
@@ -17,8 +19,8 @@ export interface FlushMember {
   readonly entry: string | undefined;
 }
 
-/** Cuts a flush into groups that each fit into one transaction. No group writes a slot twice: etcd refuses that, and if two
- *  boards swap their slots, the second write must see the first. */
+/** Cuts a flush into groups that each fit into one transaction. No group writes a slot twice: etcd refuses to write a key twice
+ *  in a transaction, and if two boards swap their slots, the second write must see the first. */
 export function groupsOf(members: readonly FlushMember[]): FlushMember[][] {
   const groups: FlushMember[][] = [];
   let group = new Group();
@@ -38,21 +40,21 @@ class Group {
   private readonly hosts = new Set<string>();
   private readonly slots = new Set<string>();
   private operations = 0;
-  private bytes = 0;
+  private length = 0;
 
   hasRoomFor(member: FlushMember): boolean {
     if (this.members.length === 0) return true;
     const { plan, entry } = member;
     return (
       this.operations + this.costOf(member) <= maxOperations &&
-      this.bytes + (entry?.length ?? 0) <= groupMaxBytes &&
+      this.length + (entry?.length ?? 0) <= groupMaxLength &&
       (plan.write?.slots ?? []).every((slot) => !this.slots.has(slot))
     );
   }
 
   add(member: FlushMember): void {
     this.operations += this.costOf(member);
-    this.bytes += member.entry?.length ?? 0;
+    this.length += member.entry?.length ?? 0;
     this.members.push(member);
     this.hosts.add(member.host);
     for (const slot of member.plan.write?.slots ?? []) this.slots.add(slot);

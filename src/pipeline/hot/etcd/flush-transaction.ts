@@ -15,9 +15,9 @@ interface Step {
   readonly onResponse: (response: Response, revision: string) => void;
 }
 
-/** One transaction of a flush: the data of each host, unconditionally (etcd ignores nested writes when it checks its
- *  quota), and each changed document, in a nested transaction that compares it with the cached revision. Documents come
- *  first, so that followers receive a GPU before its record.
+/** One transaction of a flush. It writes each changed document in a nested transaction, which first compares the document's
+ *  revision with the cached one. It writes the data of each host in the outer transaction, because etcd checks its quota only
+ *  for the writes of the outer transaction. A host's documents come before its data, so that followers receive a GPU before its record.
  *
  *  Responses are handled in the order of the steps: the step that checks a host's document comes before those that call
  *  `isGone`. */
@@ -47,7 +47,7 @@ export class FlushTransaction {
     if (entries.length > 0) this.addData(host, entries, { unwritten, isGone });
   }
 
-  /** @returns the updates whose documents in etcd were changed or deleted after the update was planned */
+  /** @returns the updates whose documents in etcd have been changed or deleted since they were cached */
   async send(client: EtcdClient): Promise<GpuUpdate[]> {
     const { responses, revision } = await client.txn({ success: this.steps.map(({ operation }) => operation) });
     this.steps.forEach(({ onResponse: take }, index) => take(responses[index] as Response, revision));
@@ -56,7 +56,7 @@ export class FlushTransaction {
 
   /** Writes the host's document if none is cached. If one is cached, checks that it still exists: an operator may have
    *  deleted the host with everything below it.
-   *  @returns a function that tells, once the response is handled, whether the document was deleted */
+   *  @returns a function that returns, once the response is handled, whether the document was deleted */
   private addHostDocument(host: string, cluster: string, plan: GpuPlan): () => boolean {
     if (!this.cache.hosts.has(host)) {
       const operation = nested([isAbsent(host)], [put(host, hostDocument(plan.state))]);

@@ -13,8 +13,8 @@ import { type GpuPlan, DocumentCache } from "./document-cache.ts";
 /** The most attempts of a flush. Several processes may write the same documents at the same time, and in each attempt only
  *  one of them succeeds. */
 const maxAttempts = 20;
-/** Concurrent transactions of one flush: etcd writes several to disk at once, and can handle 16 of this size, from all
- *  processes together. */
+/** The most concurrent transactions of one flush. etcd writes several transactions to disk together; it can handle 16 of this
+ *  size at a time, from all processes. */
 const inFlightMax = 4;
 /** The most keys or hosts that one transaction reads: the documents and recent data of 32 hosts are a few megabytes. */
 const maxReads = 32;
@@ -28,7 +28,8 @@ export interface FlusherOptions {
   readonly onRefused: (reason: Error) => void;
 }
 
-/** The greatest length of a record in characters: etcd refuses requests over 1.5 MiB, and a request has more than a record. */
+/** The greatest length of a record in characters: etcd refuses requests over 1.5 MiB, and a request contains more than a
+ *  record. */
 const entryMaxLength = 1024 * 1024;
 
 /** Writes updates of GPUs to etcd: the records of each host under one key, and the documents that changed. */
@@ -64,8 +65,8 @@ export class Flusher {
     return superseded.size;
   }
 
-  /** Reads the documents of these GPUs and of their hosts into the cache. A GPU's hosts are the one in its plan and those
-   *  of the slots that the cache and etcd have for it. */
+  /** Reads the documents of these GPUs and of their hosts into the cache. A GPU has up to three hosts: the host in its plan,
+   *  and the hosts of its slots in the cache and in etcd. */
   private async reread(plans: readonly GpuPlan[]): Promise<void> {
     const hosts = new Set(plans.map(({ host }) => host));
     for (const { update } of plans) {
@@ -121,7 +122,9 @@ export class Flusher {
     const entry = dataEntry(update.record, isDisplaced ? state : undefined);
     if (entry.length <= entryMaxLength) return entry;
     const about = `the newest record of GPU ${update.record.uuid} has ${entry.length} characters`;
-    this.options.onRefused(new EtcdRefused(`${about}, but etcd accepts ${entryMaxLength}; the store has it`));
+    this.options.onRefused(
+      new EtcdRefused(`${about}, but the hot tier accepts at most ${entryMaxLength}; the store has it`),
+    );
     return undefined;
   }
 

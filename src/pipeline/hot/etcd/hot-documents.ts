@@ -36,7 +36,7 @@ export function boardDocument(slot: string, { asOfMs }: GpuState): string {
 }
 
 /** A record as an element of a host's data.
- *  @param state the GPU's state, if another board has the document of the GPU's slot */
+ *  @param state the GPU's state, if the document of the GPU's slot names another board */
 export function dataEntry({ uuid, timeMs, metrics, custom, workload }: NewestRecord, state?: GpuState): string {
   const { container, pod, namespace } = workload;
   return JSON.stringify({

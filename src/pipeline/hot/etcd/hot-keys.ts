@@ -10,11 +10,11 @@ export const hotKeys = {
   cluster: (clusterId: string): string => `${clusters}${encoded(clusterId)}`,
   host: ({ clusterId, hostname }: Pick<Gpu, "clusterId" | "hostname">): string =>
     `${clusters}${encoded(clusterId)}/hosts/${encoded(hostname)}`,
-  /** A GPU's slot in its host, whichever board is in it. */
+  /** The key of a GPU's slot, whichever board is in the slot. */
   slot: (gpu: Pick<Gpu, "clusterId" | "hostname" | "gpuId">): string => `${hotKeys.host(gpu)}/gpus/${gpu.gpuId}`,
-  /** The document that names the slot a board is in. */
+  /** The key of the document that names a board's slot. */
   board: (uuid: string): string => `${root}boards/${encoded(uuid)}`,
-  /** The host that a slot is in. */
+  /** The key of the host that a slot is in, from the key of the slot. */
   hostOfSlot: (slot: string): string => slot.slice(0, slot.lastIndexOf("/gpus/")),
 };
 

@@ -7,7 +7,7 @@ import type { GpuState, HotChanges, HotFollower, NewestRecord } from "../hot-tie
 import { readData, readGpu } from "./hot-documents.ts";
 import { hotKeys, kindOfKey } from "./hot-keys.ts";
 
-/** Keys in a page of the listing: some megabytes with 8 GPUs a host. */
+/** The most keys in a page of the listing. With 8 GPUs per host, a page is a few megabytes. */
 const pageKeys = 1000;
 
 /** Follows hierarchy and data with one watch. Deletions are ignored: a GPU whose data has expired still exists, and a

@@ -4,8 +4,8 @@ import { mergeRecords, mergeStates } from "../merge-state.ts";
 import { newestOfBatch } from "../newest-of-batch.ts";
 
 export interface MemoryHotTierOptions {
-  /** Called at each write with the number of its records that are not published on their own: another record of the same GPU
-   *  supersedes them, or they are merged with it. */
+  /** Called at each write with the number of the batch's records that followers do not receive: a newer record of the same GPU
+   *  supersedes them, or they add nothing to the known record of the same instant. */
   readonly onCoalesced: (records: number) => void;
 }
 

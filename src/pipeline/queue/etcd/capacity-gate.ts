@@ -14,8 +14,9 @@ export interface CapacityGateOptions {
 /** While publishers wait, messages are counted again after this time, in case an event was lost. */
 const recountMs = 2000;
 
-/** Limits the number of messages in the queue, its depth. The gate gets the depth from the response of each publish, counts
- *  again only if that depth leaves no room, and waits for acknowledgements with a watch of deletions. */
+/** Limits the depth of the queue, the number of its messages. The gate learns the depth from the response to each publish, and
+ *  counts the messages only before the first publish and when the queue seems full. While the queue is full, the gate waits
+ *  for deletions of messages with a watch. */
 export class CapacityGate {
   /** Messages in the queue as of the last publish or count; undefined before the first. */
   private depth: number | undefined;
@@ -29,7 +30,7 @@ export class CapacityGate {
   }
 
   /** @returns the number of messages that may be published now, at least one
-   *  @throws the signal's reason when it aborts, or the error of a failed count */
+   *  @throws the signal's reason when the signal aborts, or the error of a failed count */
   async wait(signal: AbortSignal): Promise<number> {
     const { capacityMessages } = this.options;
     for (;;) {
@@ -53,7 +54,7 @@ export class CapacityGate {
     return Number(count);
   }
 
-  /** Resolves at the next removal of a message or interruption of the watch, after `recountMs`, or when the signal aborts. */
+  /** Resolves when a message may have been removed, after `recountMs`, or when the signal aborts. */
   private async nextRemoval(signal: AbortSignal): Promise<void> {
     this.watch ??= this.watchRemovals();
     const removed = new AbortController();

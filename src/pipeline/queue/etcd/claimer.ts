@@ -34,13 +34,14 @@ export class Claimer {
 
   constructor(private readonly options: ClaimerOptions) {}
 
-  /** @throws EtcdUnavailable (claims that etcd made anyway are released), EtcdOutOfSpace */
+  /** @throws EtcdUnavailable (if etcd made the claims anyway, they end with the session's lease), EtcdOutOfSpace,
+   *          EtcdRefused */
   async claim(ids: readonly string[], consumerId: string): Promise<ClaimOutcome> {
     for (;;) {
       const session = await this.openSession();
       try {
-        const claimRequest = ids.map((id) => this.claiming(id, session, consumerId));
-        return await this.outcomeOf(ids, await this.options.client.txn({ success: claimRequest }), session);
+        const requests = ids.map((id) => this.requestOf(id, session, consumerId));
+        return await this.outcomeOf(ids, await this.options.client.txn({ success: requests }), session);
       } catch (error) {
         if (!(error instanceof LeaseGone)) {
           await session.retire();
@@ -74,13 +75,15 @@ export class Claimer {
     if (this.session?.isOpen !== true) {
       const { client, clock, leaseSeconds, log } = this.options;
       if (this.session !== undefined)
-        log.warn("the consumer's lease has ended; its messages are delivered to other consumers");
+        log.warn(
+          "the consumer's lease has ended or was retired; messages that it does not acknowledge are delivered again",
+        );
       this.session = await ConsumerSession.open({ client, clock, ttlSeconds: leaseSeconds });
     }
     return this.session;
   }
 
-  private claiming(id: string, session: ConsumerSession, consumerId: string) {
+  private requestOf(id: string, session: ConsumerSession, consumerId: string) {
     const { keys, maxAttempts } = this.options;
     const [message, claim, attempts] = [keys.message(id), keys.claim(id), keys.attempt(id)];
     return nested(
@@ -100,16 +103,16 @@ export class Claimer {
     const deliveries: Delivery[] = [];
     let conflicts = 0;
     for (const [index, id] of ids.entries()) {
-      const claiming = result.responses[index]?.response_txn;
-      if (claiming === undefined) continue;
-      if (claiming.succeeded) {
-        deliveries.push(deliveryOf(claiming.responses, result.revision, id));
+      const response = result.responses[index]?.response_txn;
+      if (response === undefined) continue;
+      if (response.succeeded) {
+        deliveries.push(deliveryOf(response.responses, result.revision, id));
         const token = tokenOf(id, result.revision);
         this.sessions.set(token, session);
         session.hold(token);
         continue;
       }
-      const [message, claim, attempts] = claiming.responses.map(({ response_range }) => response_range.kvs[0]);
+      const [message, claim, attempts] = response.responses.map(({ response_range }) => response_range.kvs[0]);
       if (claim !== undefined) conflicts += 1;
       else if (message !== undefined) await this.options.onExhausted(id, Number(attempts?.version));
     }

@@ -2,9 +2,11 @@ import { LeaseSession, type LeaseSessionOptions } from "../../../etcd/lease-sess
 
 /** A consumer's lease, and the claims that end with it.
  *
- *  OPEN (claims are made under it) -retire-> RETIRED (only finishes the claims it holds) -none held-> REVOKED.
- *  A claim whose outcome is unknown may exist in etcd without being held here: the session is then retired. The end of its
- *  lease releases the claim; a claim that etcd processes later is refused, since the lease has ended. */
+ *  OPEN (accepts new claims) -retire-> RETIRED (only finishes its claims) -last claim has ended-> REVOKED
+ *  OPEN, RETIRED -close-> REVOKED; OPEN, RETIRED -etcd has ended the lease-> LOST
+ *
+ *  If the outcome of a claim is unknown, the claim may exist in etcd although the session does not hold it. The session is
+ *  then retired: the end of its lease releases the claim, and etcd refuses a claim that arrives after that. */
 export class ConsumerSession {
   private readonly held = new Set<string>();
   private retired = false;
@@ -19,7 +21,7 @@ export class ConsumerSession {
     return this.lease.leaseId;
   }
 
-  /** True if claims may be made under the lease. */
+  /** True if new claims may be made under the lease. */
   get isOpen(): boolean {
     return !this.retired && !this.lease.signal.aborted;
   }

@@ -64,7 +64,8 @@ export function deadLetterText({ envelope, attempts, lastError, deadAtMs }: Dead
   return JSON.stringify(letter);
 }
 
-/** Reads a dead letter. One that cannot be read is listed as such, so that it can be deleted and does not hide others. */
+/** Reads a dead letter. If the bytes are not a dead letter, the result says so as its last error: the key can then be listed and
+ *  deleted. */
 export function readDeadLetter(id: string, bytes: Buffer): DeadLetter {
   const stored = parsed(bytes);
   if (!checkDeadLetter.Check(stored)) {

@@ -46,7 +46,7 @@ export class EtcdDeadLetters implements DeadLetters {
   async list(limit: number, afterId?: string): Promise<DeadLetter[]> {
     const { client, keys } = this.options;
     const { key, range_end } = prefixRange(keys.dead);
-    // the smallest key that can follow the given one
+    // the smallest key after that of `afterId`
     const from = afterId === undefined ? key : Buffer.from(`${keys.deadLetter(afterId)}\0`);
     const { kvs } = await client.range({ key: from, range_end, limit });
     return kvs.map((dead) => readDeadLetter(idOf(dead.key), dead.value));

@@ -28,9 +28,9 @@ export interface EtcdQueueOptions {
 }
 
 /** The queue on etcd, shared by any number of processes. The states are in queue.ts, the keys in
- *  docs/etcd-message-queue.md. A claim is a key under the consumer's lease: etcd deletes it when the lease ends,
- *  as it does some time after the process has died. Every change of a claimed message is a transaction that succeeds only if
- *  the claim is still the same one. */
+ *  docs/etcd-message-queue.md. A claim is a key under the consumer's lease: etcd deletes the key when the lease ends, about
+ *  `leaseSeconds` after the process has died. Every change of a claimed message is a transaction that succeeds only if the
+ *  claim still exists. */
 export class EtcdQueue implements Queue {
   readonly deadLetters: EtcdDeadLetters;
   private readonly keys: QueueKeys;
@@ -98,7 +98,7 @@ export class EtcdQueue implements Queue {
     await this.claimer.release(delivery);
   }
 
-  /** The lease is renewed in the background; this only reports claims that were lost. */
+  /** The lease is renewed in the background: this call only finds the claims that were lost. */
   async extend(deliveries: readonly Delivery[]): Promise<Delivery[]> {
     this.refuseWhenClosed();
     return this.settler.staleOf(deliveries);
@@ -116,7 +116,7 @@ export class EtcdQueue implements Queue {
       readyMessages: Math.max(0, (total ?? 0) - (inFlight ?? 0)),
       inFlightMessages: inFlight ?? 0,
       deadMessages: deadCount ?? 0,
-      capacityMessages: capacityMessages,
+      capacityMessages,
       oldestAgeMs: oldest === undefined ? 0 : Math.max(0, clock.nowMs() - idTimeMs(idOf(oldest.key))),
     };
   }

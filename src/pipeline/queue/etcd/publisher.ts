@@ -24,10 +24,10 @@ export interface PublisherOptions {
   readonly topic: string;
 }
 
-/** The largest payload, bytes: etcd refuses requests over 1.5 MiB, and the envelope needs space, too. */
+/** The greatest size of a payload, in bytes: etcd refuses requests over 1.5 MiB, and the envelope needs space, too. */
 export const payloadMaxBytes = 1024 * 1024;
-/** The greatest total size of a transaction's payloads. A larger transaction would delay the next one, which waits until
- *  this one is written to disk. */
+/** The greatest total size of a transaction's payloads. A transaction waits until the previous one is written to disk, so a
+ *  larger transaction would delay the next one. */
 const transactionMaxBytes = payloadMaxBytes;
 /** A published idempotency key is remembered for at least this time; later, only the store recognises duplicates. */
 const windowSeconds = 600;
@@ -45,7 +45,7 @@ export class Publisher {
 
   constructor(private readonly options: PublisherOptions) {}
 
-  /** @throws RangeLost, EtcdUnavailable, EtcdOutOfSpace, EtcdRefused (a payload over `payloadMaxBytes`) */
+  /** @throws RangeLost, EtcdUnavailable, EtcdOutOfSpace, EtcdRefused (for example, if a payload is over `payloadMaxBytes`) */
   async publish(messages: readonly NewMessage[], checkpoint: Checkpoint | undefined): Promise<Published> {
     const receipts: Receipt[] = [];
     let depth = 0;
@@ -88,10 +88,10 @@ export class Publisher {
         [get(key)],
       );
     });
-    const { compare, move } = guardOf(checkpoint, group);
+    const { compare, update } = guardOf(checkpoint, group);
     // etcd ignores nested writes when it checks its quota: without this write it would accept messages in a full database
     const latest = put(keys.latest, (envelopes.at(-1) as MessageEnvelope).id);
-    const result = await client.txn({ compare, success: [...adding, ...move, latest, countPrefix(keys.messages)] });
+    const result = await client.txn({ compare, success: [...adding, ...update, latest, countPrefix(keys.messages)] });
     if (!result.succeeded) throw new RangeLost(`${checkpoint?.ownerKey ?? "the range"} belongs to another streamer`);
     const receipts = envelopes.map(({ id }, index) => receiptOf(id, result.responses[index]));
     return { receipts, depthMessages: Number(result.responses.at(-1)?.response_range.count) };
@@ -109,11 +109,11 @@ export class Publisher {
 function guardOf(
   checkpoint: Checkpoint | undefined,
   group: readonly NewMessage[],
-): { compare: ICompare[]; move: IRequestOp[] } {
-  if (checkpoint === undefined) return { compare: [], move: [] };
+): { compare: ICompare[]; update: IRequestOp[] } {
+  if (checkpoint === undefined) return { compare: [], update: [] };
   const { key, valueAt, ownerKey, ownerRevision } = checkpoint;
   const last = group.at(-1) as NewMessage;
-  return { compare: [wasCreatedAt(ownerKey, ownerRevision)], move: [put(key, valueAt(last.source.to))] };
+  return { compare: [wasCreatedAt(ownerKey, ownerRevision)], update: [put(key, valueAt(last.source.to))] };
 }
 
 function envelopeOf(
@@ -142,7 +142,7 @@ function groupsOf(messages: readonly NewMessage[]): NewMessage[][] {
     const size = message.payload.length;
     if (size > payloadMaxBytes) {
       throw new EtcdRefused(
-        `message ${message.idempotencyKey} has ${size} bytes, but the queue accepts ${payloadMaxBytes}; split it`,
+        `message ${message.idempotencyKey} has ${size} bytes, but the queue accepts at most ${payloadMaxBytes}; split it`,
       );
     }
     const isFull = bytes + size > transactionMaxBytes || group.length === maxNestedTransactions;

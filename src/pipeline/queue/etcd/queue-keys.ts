@@ -48,7 +48,7 @@ export class QueueKeys {
   }
 }
 
-/** @returns the last part of a key */
+/** @returns the id in a key: the part after the last slash */
 export function idOf(key: Buffer): string {
   return key.toString("latin1", key.lastIndexOf(0x2f) + 1);
 }

@@ -21,9 +21,10 @@ const resyncMs = 30_000;
 export class ReadyIndex {
   private messages = new Set<string>();
   private claimed = new Set<string>();
-  /** Unclaimed and not picked: messages that were never claimed, oldest first, and messages whose claim ended or that were put
-   *  back, in the order of their return. Listing the queue puts all of them into `fresh`. */
+  /** Messages that are ready and not picked: those of the last listing, oldest first, then those that were added later. */
   private fresh = new Set<string>();
+  /** Messages that became ready again after the last listing, because their claim ended or they were put back; in the order
+   *  of their return. */
   private returned = new Set<string>();
   private readonly watch: EtcdWatch;
 
@@ -44,8 +45,8 @@ export class ReadyIndex {
     return this.fresh.size + this.returned.size;
   }
 
-  /** Takes ids after skipping `skip` of them: returned ones first, then fresh ones, oldest first. An id is not picked again
-   *  until an event or a new list reports that its message is unclaimed, or until it is put back. */
+  /** Picks up to `maxIds` ids after skipping `skip` ids: first the returned ones, then the fresh ones, each in their order. An id
+   *  is not picked again until an event or a new listing reports that its message is unclaimed, or until it is put back. */
   pick(maxIds: number, skip: number): string[] {
     const ids: string[] = [];
     for (const set of [this.returned, this.fresh]) {

@@ -5,9 +5,9 @@ import type { Delivery } from "../queue.ts";
 import { claimRevision } from "./claimer.ts";
 import type { QueueKeys } from "./queue-keys.ts";
 
-/** Ends claims: deletes or returns messages if and only if the delivery's claim still holds. */
+/** Ends claims: deletes or returns a message if and only if the delivery's claim is still valid. */
 export class Settler {
-  /** Claims whose last acknowledgement had no response: etcd may have deleted their messages. */
+  /** Claims whose last acknowledgement failed: etcd may have deleted their messages anyway. */
   private readonly uncertain = new Set<string>();
 
   constructor(
@@ -17,7 +17,7 @@ export class Settler {
   ) {}
 
   /** Deletes acknowledged messages. @returns the deliveries with a stale claim
-   *  @throws EtcdUnavailable: some messages may have been deleted; acknowledge the same deliveries again */
+   *  @throws EtcdUnavailable (some messages may have been deleted: acknowledge the same deliveries again), EtcdRefused */
   async acknowledge(deliveries: readonly Delivery[]): Promise<Delivery[]> {
     const { keys, uncertain } = this;
     try {
@@ -31,7 +31,7 @@ export class Settler {
       for (const delivery of deliveries) {
         if (!refusedDeliveries.has(delivery)) this.log.debug({ claim: delivery.claimToken }, "acknowledged");
       }
-      // a message that is gone after an acknowledgement without a response was deleted by that acknowledgement
+      // if the message is gone and the previous acknowledgement failed, that acknowledgement deleted the message
       const stale = refused.filter(({ delivery, isGone }) => !(isGone && uncertain.has(delivery.claimToken)));
       for (const { claimToken } of deliveries) uncertain.delete(claimToken);
       return stale.map(toDelivery);
@@ -52,6 +52,7 @@ export class Settler {
     return (await this.eachOwned(deliveries, (id) => [getKey(this.keys.claim(id))])).map(toDelivery);
   }
 
+  /** Executes the operations for each message whose claim is still valid. @returns the other deliveries */
   private async eachOwned(
     deliveries: readonly Delivery[],
     operations: (id: string) => ReturnType<typeof remove>[],
@@ -75,7 +76,7 @@ export class Settler {
   }
 }
 
-/** A delivery whose claim no longer holds, and whether its message was deleted. */
+/** A delivery whose claim is no longer valid, and whether its message was deleted. */
 interface Stale {
   readonly delivery: Delivery;
   readonly isGone: boolean;

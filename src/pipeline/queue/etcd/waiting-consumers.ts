@@ -8,16 +8,17 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** The most messages claimed in one transaction: each is a nested transaction of five operations, and returns its payload. */
+/** The most messages claimed in one transaction: for each message, the transaction has five operations, and returns the
+ *  payload. */
 const transactionMaxMessages = 32;
-/** The maximum distance from the oldest message at which a claim may start. */
+/** The most ready messages that a claim may skip. */
 const spreadMax = 256;
 
-/** The consumers of a process that wait for messages. Claims messages for all of them, in one transaction at a time.
+/** The consumers of a process that wait for messages. Messages are claimed for all of them, in one transaction at a time.
  *
- *  Other processes see the same messages as ready, so that two may claim the same one: a conflict. After a conflict this process
- *  starts its next claim at a random distance from the oldest message. The maximum distance doubles with each conflict,
- *  and halves after a claim without conflict. */
+ *  Other processes see the same messages as ready, so two processes may claim the same message: a conflict. After a conflict,
+ *  the next claim of this process skips a random number of ready messages. The maximum of this number doubles with each claim
+ *  that has a conflict, up to `spreadMax`, and halves with each claim without a conflict. */
 export class WaitingConsumers {
   private waiting: Waiting[] = [];
   private running: Promise<void> | undefined;
@@ -31,7 +32,7 @@ export class WaitingConsumers {
   ) {}
 
   /** @returns at least one message, or none if the signal aborts or the queue is closed
-   *  @throws the error of the claim that failed */
+   *  @throws the error of a failed claim */
   wait(options: ClaimOptions): Promise<Delivery[]> {
     const { signal } = options;
     if (signal.aborted || this.closed) return Promise.resolve([]);
@@ -69,7 +70,7 @@ export class WaitingConsumers {
   }
 
   private async serve(): Promise<void> {
-    await Promise.resolve(); // consumers that arrive in the same turn share a transaction
+    await Promise.resolve(); // consumers that arrive in the same turn of the event loop share a transaction
     while (!this.closed && this.waiting.length > 0 && this.index.readyCount > 0) await this.claimOnce();
     this.running = undefined;
   }
@@ -93,7 +94,8 @@ export class WaitingConsumers {
     }
   }
 
-  /** Gives the messages to the consumers, longest waiting first, and gives messages that are left over back to the queue. */
+  /** Distributes the messages to the consumers, in the order in which they started to wait, and returns the remaining messages
+   *  to the queue. */
   private async handOut(deliveries: Delivery[]): Promise<void> {
     while (deliveries.length > 0) {
       const next = this.waiting.shift();

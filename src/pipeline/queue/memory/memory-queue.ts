@@ -25,8 +25,9 @@ export interface MemoryQueueOptions {
   readonly maxAttempts: number;
 }
 
-/** Published keys are remembered for this time, up to this number; beyond that, only the store recognises duplicates. */
+/** A published key is remembered for this time; later, only the store recognises duplicates. */
 const idempotencyWindowMs = 3_600_000;
+/** The most published keys that are remembered. */
 const maxIdempotencyKeys = 100_000;
 
 interface Entry {
@@ -45,7 +46,7 @@ export class MemoryQueue implements Queue, DeadLetters {
   private readonly published: LRUCache<string, string>;
   /** Every READY or CLAIMED message, in the order in which the messages were published or redriven. */
   private readonly entries = new Map<string, Entry>();
-  /** Ids that may be claimed; returned ids come before fresh ones. */
+  /** Ids of the ready messages, and of some that are no longer ready. Returned ids are claimed before fresh ones. */
   private readonly fresh = new Fifo<string>();
   private readonly returned = new Fifo<string>();
   private readonly claimed = new Map<string, Entry>();
@@ -88,7 +89,7 @@ export class MemoryQueue implements Queue, DeadLetters {
   }
 
   async reject(delivery: Delivery, error: string): Promise<void> {
-    await this.eachOwned([delivery], (entry) => this.returnOrBury(entry, error));
+    await this.eachOwned([delivery], (entry) => this.returnOrDeadLetter(entry, error));
   }
 
   extend(deliveries: readonly Delivery[]): Promise<Delivery[]> {
@@ -204,13 +205,13 @@ export class MemoryQueue implements Queue, DeadLetters {
     const nowMs = this.options.clock.nowMs();
     for (const entry of [...this.claimed.values()]) {
       if (entry.claim !== undefined && entry.claim.expiresAtMs <= nowMs) {
-        this.returnOrBury(entry, `not acknowledged within the lease of ${this.options.leaseSeconds} s`);
+        this.returnOrDeadLetter(entry, `not acknowledged within the lease of ${this.options.leaseSeconds} s`);
       }
     }
   }
 
   /** CLAIMED -> READY, or DEAD after the last attempt. */
-  private returnOrBury(entry: Entry, error: string): void {
+  private returnOrDeadLetter(entry: Entry, error: string): void {
     if (entry.attempts >= this.options.maxAttempts) {
       this.remove(entry);
       const { envelope, attempts } = entry;
@@ -278,7 +279,7 @@ export class MemoryQueue implements Queue, DeadLetters {
 /** Ends a caller's wait. @returns false if the caller no longer waited, because its signal had aborted */
 type Waiter = () => boolean;
 
-/** Wakes the oldest caller that still waits. */
+/** Wakes the caller that has waited longest. */
 function wakeNext(waiters: Fifo<Waiter>): void {
   for (let wake = waiters.shift(); wake !== undefined; wake = waiters.shift()) if (wake()) return;
 }

@@ -97,7 +97,7 @@ export class BatchReader {
       const state = this.state() ?? this.readNext();
       if (state !== undefined) {
         this.slow.flush();
-        // the pending rows may have included a repeated header, which does not count as a row
+        // the batch may no longer be full: the pending rows may have included a repeated header, which is not counted
         if (state !== "batch_full" || this.state() === "batch_full") return state;
       } else if (this.slow.isFull) this.slow.flush();
     }
@@ -134,7 +134,7 @@ export class BatchReader {
     const { instants, lastRowOffset, at, batchStart, options } = this;
     if (instants === undefined || Number.isNaN(lastRowOffset) || this.rowCount >= options.batchMaxRows) return false;
     if (at.offset - batchStart.offset >= instantMaxBytes) return false;
-    // a row that continued the instant has the same timestamp, which is remembered already
+    // if the previous row continued the instant, its timestamp is already remembered
     if (!this.isInstantContinuing && lastRowOffset >= options.window.offset) instants.remember(lastRowOffset);
     const continues = instants.continuesAt(at.offset);
     this.isInstantContinuing = continues === true;
@@ -157,7 +157,8 @@ export class BatchReader {
     return undefined;
   }
 
-  /** Takes rows until one does not match or the batch is full. @returns false if no row was taken */
+  /** Reads rows on the fast lane until a row does not match, the range ends or the batch is full.
+   *  @returns false if no row was read */
   private readFast(fast: FastLane): boolean {
     const { batchRows, toOffset } = this.options;
     const endOffset = Math.min(toOffset, this.batchStart.offset + batchMaxBytes);

@@ -7,8 +7,8 @@ export interface Piece {
 const initialBytes = 64 * 1024;
 const wordBytes = 8;
 
-/** Stores many short byte strings in one buffer, so that other bytes can be compared with them. A buffer for each string
- *  would take five times the memory. The arena can only be cleared as a whole. */
+/** Stores many short byte strings in one buffer, and compares other bytes with them. A buffer for each string would take five
+ *  times the memory. The arena can only be cleared as a whole. */
 export class ByteArena {
   private bytes = new Uint8Array(initialBytes);
   private view = new DataView(this.bytes.buffer);
@@ -39,11 +39,11 @@ export class ByteArena {
     this.used = 0;
   }
 
-  /** True if the bytes of `other` at `at` equal the piece. Compares 8 bytes at a time as doubles, three times faster than
-   *  Buffer.compare (12 ns against 45 ns for 110 bytes).
+  /** True if the bytes of `other` at `at` equal the piece. Compares 8 bytes at a time as doubles, which takes 12 ns for 110
+   *  bytes; Buffer.compare takes 45 ns.
    *
-   *  Equal doubles have the same bytes, except 0 and -0. Both of these contain NUL bytes, so a piece without NUL never
-   *  equals different bytes. Bytes that make a NaN equal nothing: a piece that contains them is never found. */
+   *  Equal doubles have the same bytes, except 0 and -0. Both 0 and -0 contain NUL bytes, so a piece without NUL bytes never
+   *  equals different bytes. A NaN is unequal even to itself, so a piece with the bytes of a NaN is never found. */
   isAt(piece: Piece, other: DataView, at: number): boolean {
     const { view } = this;
     const { start, length } = piece;

@@ -2,7 +2,7 @@ import { parse } from "csv-parse/sync";
 
 /** Splits rows into their fields with csv-parse: a quote in an unquoted field is text, and a CR alone is data.
  *  @param bytes whole rows with their line ends; blank lines between them are skipped
- *  @returns undefined if csv-parse refuses them */
+ *  @returns the fields of each row; undefined if csv-parse refuses the bytes */
 export function csvFields(bytes: Buffer): string[][] | undefined {
   try {
     return parse(bytes, {

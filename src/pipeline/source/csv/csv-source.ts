@@ -26,12 +26,11 @@ export interface CsvSourceOptions {
 }
 
 /** How a file is played: with its own times, or with shifted times. Shifted times begin at the start of the round, and the
- *  file plays at the pace of its recording. */
+ *  file plays at the pace of its recording. `round` is the number of times that the file was played before (LOOP_MODE). */
 export type Playing =
   | { readonly timestamps: "original"; readonly round: number }
   | {
       readonly timestamps: "now";
-      /** How many times the file was played before (LOOP_MODE). */
       readonly round: number;
       /** When the round started, milliseconds since the epoch. Processes that play the file together get the same time. */
       readonly startedAtMs: (fileId: string, round: number) => Promise<number>;
@@ -77,7 +76,7 @@ export class CsvSource implements ReplayableSource {
 
   /** Opens a file as it is now: bytes that are appended later are not read. The times of a file whose first rows have no
    *  valid time are not shifted.
-   *  @throws UnusableSource when the file cannot be read, is empty, or its header fits no layout; and the errors of
+   *  @throws UnusableSource when the file cannot be read or is empty, or when its header fits no layout; and the errors of
    *          `startedAtMs` */
   static async open(options: CsvSourceOptions, reading = usualReading): Promise<CsvSource> {
     const { path, playing } = options;
@@ -192,7 +191,7 @@ export class CsvSource implements ReplayableSource {
     return { range: { sourceId: this.sourceId, from, to }, batch };
   }
 
-  /** Waits until the batch's latest instant has come; with original times, does not wait.
+  /** Waits until the batch's latest instant has come. With original times, there is no wait.
    *  @returns false if the signal has aborted */
   private async due({ batch }: RangeBatch, signal: AbortSignal): Promise<boolean> {
     const { clock, playing } = this.options;

@@ -15,7 +15,7 @@ export class EtcdRounds {
     private readonly clock: Clock,
   ) {}
 
-  /** The last round that was started, counted from 0; 0 also if none was. */
+  /** The last round that was started, counted from 0; also 0 if no round was started. */
   async current(fileId: string): Promise<number> {
     const prefix = roundsOf(fileId);
     const { kvs } = await this.client.range({
@@ -29,9 +29,9 @@ export class EtcdRounds {
     return last === undefined ? 0 : Number(last);
   }
 
-  /** When a round started, milliseconds since the epoch. The first streamer that asks starts the round now, and deletes the round
-   *  before the previous one.
-   *  @throws EtcdRefused if the key has an unreadable value */
+  /** When a round started, milliseconds since the epoch. The first streamer that asks starts the round now, and deletes the key
+   *  of the round before the previous one.
+   *  @throws EtcdUnavailable, EtcdOutOfSpace, EtcdRefused (for example, if the key has an unreadable value) */
   async startedAtMs(fileId: string, round: number): Promise<number> {
     const key = roundKey(fileId, round);
     const value = JSON.stringify({ started_at: new Date(this.clock.nowMs()).toISOString() });
@@ -40,10 +40,19 @@ export class EtcdRounds {
       success: [put(key, value), remove(roundKey(fileId, round - 2)), get(key)],
       failure: [get(key)],
     });
-    const bytes = responses.at(-1)?.response_range.kvs[0]?.value ?? Buffer.alloc(0);
-    const stored: unknown = JSON.parse(bytes.toString());
-    if (Value.Check(storedRound, stored)) return Date.parse(stored.started_at);
-    throw new EtcdRefused(`${key} in etcd is not a round: ${bytes.toString().slice(0, 200)}; delete the key`);
+    const text = responses.at(-1)?.response_range.kvs[0]?.value.toString() ?? "";
+    const stored = parsed(text);
+    const startedAtMs = Value.Check(storedRound, stored) ? Date.parse(stored.started_at) : NaN;
+    if (!Number.isNaN(startedAtMs)) return startedAtMs;
+    throw new EtcdRefused(`${key} in etcd is not a round: ${text.slice(0, 200)}; delete the key`);
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,7 +1,7 @@
 import { comma, lineFeed, quote } from "./bytes.ts";
 import { parseLabels } from "./labels.ts";
 
-/** A row of dcgm-exporter's layout in which every cell is quoted and only the labels hold quotes. */
+/** A row of dcgm-exporter's layout in which every cell is quoted, and no cell but the labels contains quotes. */
 export interface ExporterRow {
   readonly metric: Buffer;
   /** The bytes from the text of gpu_id up to and including the opening quote of value. */

@@ -1,13 +1,14 @@
 const zero = 0x30;
 const dot = 0x2e;
 const minus = 0x2d;
-/** Every integer of 15 digits is a double, and so is 10^15: their quotient is rounded once, as by Number(). */
+/** Every integer of up to 15 digits is a double, and so is every power of ten up to 10^15. Their quotient is rounded only once,
+ *  so it is the number that Number() returns. */
 const exactDigits = 15;
 
 const powersOfTen = Array.from({ length: exactDigits + 1 }, (_, exponent) => 10 ** exponent);
 
-/** Reads `-12.345` from bytes without making a string.
- *  @returns undefined for any other form and for more than 15 digits: use Number() for those */
+/** Reads a number such as `-12.345` from bytes, without making a string.
+ *  @returns undefined for any other form and for more than 15 digits: call Number() then */
 export function decimalAt(bytes: Uint8Array, start: number, end: number): number | undefined {
   const negative = bytes[start] === minus;
   let at = negative ? start + 1 : start;

@@ -21,15 +21,15 @@ export interface FastLaneParts {
   readonly templates: FastTemplates;
 }
 
-/** Instead of an index: the bytes do not match, or there is no line end. */
+/** Returned instead of an index if the bytes do not match, or if there is no line end. */
 const notFound = -1;
 
 /** Number of cells from gpu_id to namespace. */
 const identityCells = 8;
-/** The slow lane reads a row with a longer timestamp or value. */
+/** The greatest length of a timestamp or value with its closing quote; the slow lane reads rows with longer ones. */
 const cellMaxBytes = 40;
 
-/** Reads rows of dcgm-exporter's exact layout by comparing their bytes with rows that the slow lane has read.
+/** Reads rows of dcgm-exporter's exact layout by comparing their bytes with those of rows that the slow lane has read.
  *
  *  A row matches if its cells were learnt before: the same metric name, the same GPU and workload, and the same labels
  *  except for the metric name in them. Timestamp and value are read from the bytes. Any other row (another form, an unknown

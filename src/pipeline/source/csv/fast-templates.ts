@@ -7,20 +7,21 @@ import type { RecognizedRow } from "./row-reader.ts";
 /** A metric name as the file writes it. */
 export interface MetricTemplate {
   readonly bytes: Buffer;
+  /** The metric's index in the catalogue, or its name if it is not in the catalogue. */
   readonly metric: number | string;
 }
 
-/** The labels of a GPU, with their closing quote: `before`, then the row's metric name, then `after`. `before` alone
- *  if `nameInLabels` finds no name that other rows may replace. */
+/** The labels of a GPU, with their closing quote: `before`, then the row's metric name, then `after`. If `nameInLabels` finds no
+ *  name that other rows may replace, `before` contains all of the labels, and `after` is undefined. */
 export interface LabelsTemplate {
   readonly before: Piece;
   readonly after: Piece | undefined;
   readonly gpu: Gpu;
-  /** The GPU's index in the last batch; often it is the same in this batch. */
+  /** The GPU's index in the last batch that contained the GPU; in the next batch, the index is often the same. */
   gpuIndexHint: number;
 }
 
-/** The cells from gpu_id to namespace, with the quotes around them up to the value's opening quote. */
+/** The cells from gpu_id to namespace: the `identity` of an ExporterRow. */
 export interface IdentityTemplate {
   readonly cells: Piece;
   readonly workload: Workload;
@@ -41,8 +42,8 @@ const labelsToLearnMax = 64;
 /** Limit of the hashes in `seen`: about twice the number of GPUs that fit in the arena. */
 const maxSeen = 128 * 1024;
 
-/** The bytes of rows that the slow lane has read; the fast lane compares other rows with them. Plain maps hold the templates,
- *  not an LRU cache, because their bytes are in one arena, which is cleared as a whole when it is full. */
+/** The bytes of rows that the slow lane has read; the fast lane compares other rows with them. The templates are in plain maps
+ *  instead of an LRU cache, because their bytes are in one arena, which is cleared as a whole when it is full. */
 export class FastTemplates {
   private readonly arena = new ByteArena(arenaMaxBytes);
   private readonly metrics = new Map<number, MetricTemplate>();
@@ -51,7 +52,7 @@ export class FastTemplates {
   private readonly seen = new Set<number>();
   private clearings = 0;
 
-  /** Changes whenever all identities are deleted, and their labels with them. */
+  /** Changes whenever all identities and their labels are deleted. */
   get generation(): number {
     return this.clearings;
   }
@@ -70,8 +71,8 @@ export class FastTemplates {
     return this.arena.isAt(piece, view, at);
   }
 
-  /** Learns the metric of a row that the slow lane has read, and its identity and labels if the identity has occurred before.
-   *  From then on, rows like it need no parsing. Ignores a row that `exporterRowOf` cannot split. */
+  /** Learns the metric name of a row that the slow lane has read, and the row's identity and labels if the identity has occurred
+   *  before. Ignores a row that `exporterRowOf` cannot split. */
   learn(bytes: Buffer, recognized: RecognizedRow): void {
     const row = exporterRowOf(bytes);
     if (row === undefined) return;

@@ -11,7 +11,7 @@ export interface FileGuardOptions {
   readonly sizeBytes: number;
   /** Made from the file's head and size when it was opened. */
   readonly fingerprint: string;
-  /** Called once if the file grows. */
+  /** Called at most once: when the file has grown. */
   readonly onGrown: (message: string) => void;
 }
 
@@ -21,10 +21,10 @@ interface FileStatus {
   readonly modifiedMs: number;
 }
 
-/** Detects that a file grows or is replaced while it is read. Appended bytes make it another source, which the next start
- *  reads. A file that was replaced can no longer be read at all.
+/** Detects that a file grows, is shortened, deleted or replaced while it is read. Growth is only reported: the next start reads
+ *  the grown file as another source. The other changes end the reading.
  *
- *  The guard does not detect a file that is overwritten in place with the same size and the same first 64 KiB. */
+ *  The guard does not detect that bytes after the first 64 KiB are overwritten in place. */
 export class FileGuard {
   /** The status at the last check that passed. */
   private lastStatus: FileStatus | undefined;

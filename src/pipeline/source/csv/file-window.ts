@@ -14,8 +14,8 @@ export interface FileWindowOptions {
   readonly chunkBytes: number;
 }
 
-/** The part of a file that is in memory; it moves forward. It holds one chunk, and the earlier bytes that its
- *  reader still needs. */
+/** The part of a file that is in memory: one chunk, and the earlier bytes that the reader still needs. The window moves forward
+ *  through the file. */
 export class FileWindow {
   /** The bytes in memory; valid until the next `advance`. */
   bytes: Buffer;
@@ -54,13 +54,14 @@ export class FileWindow {
     const { file, path, endOffset, chunkBytes } = this.options;
     const remaining = this.bytes.subarray(keepFromOffset - this.offset);
     const wantedBytes = Math.min(chunkBytes, endOffset - this.endOffset);
-    const readAt = this.endOffset;
+    const fileOffset = this.endOffset;
     this.moveToFront(remaining, wantedBytes);
     this.offset = keepFromOffset;
-    const bytesRead = await readInto(file, path, { buffer: this.buffer, at: remaining.length, wantedBytes, readAt });
+    const { buffer } = this;
+    const bytesRead = await readInto(file, path, { buffer, bufferOffset: remaining.length, wantedBytes, fileOffset });
     if (bytesRead === 0 && wantedBytes > 0) {
       throw new UnusableSource(
-        `${path} became shorter while it was read: it had ${endOffset} bytes and now ends at byte ${readAt}. Put the whole file back and start again.`,
+        `${path} became shorter while it was read: it had ${endOffset} bytes and now ends at byte ${fileOffset}. Put the whole file back and start again.`,
       );
     }
     this.bytes = this.buffer.subarray(0, remaining.length + bytesRead);
@@ -84,16 +85,18 @@ export class FileWindow {
 
 interface Read {
   readonly buffer: Buffer;
-  readonly at: number;
+  readonly bufferOffset: number;
   readonly wantedBytes: number;
-  readonly readAt: number;
+  readonly fileOffset: number;
 }
 
 async function readInto(file: FileHandle, path: string, read: Read): Promise<number> {
   if (read.wantedBytes === 0) return 0;
   try {
-    return (await file.read(read.buffer, read.at, read.wantedBytes, read.readAt)).bytesRead;
+    return (await file.read(read.buffer, read.bufferOffset, read.wantedBytes, read.fileOffset)).bytesRead;
   } catch (cause) {
-    throw new UnusableSource(`${path} cannot be read at byte ${read.readAt}: ${(cause as Error).message}`, { cause });
+    throw new UnusableSource(`${path} cannot be read at byte ${read.fileOffset}: ${(cause as Error).message}`, {
+      cause,
+    });
   }
 }

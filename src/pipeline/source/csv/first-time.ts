@@ -5,7 +5,7 @@ import type { FileWindow } from "./file-window.ts";
 import type { Layout } from "./layout.ts";
 import { type RawRow, RowSplitter } from "./row-splitter.ts";
 
-/** The search ends after this many bytes or rows: a file without a time in them is taken to have no times. */
+/** The search ends after this many bytes or rows: if none of these rows has a time, the file is assumed to have no times. */
 const searchMaxBytes = 8 * 1024 * 1024;
 const searchMaxRows = 10_000;
 

@@ -15,11 +15,11 @@ export interface GpuCells {
   readonly labelCells: readonly (readonly [name: string, value: string])[];
 }
 
-/** The total length of the keys of `byAttributes`. A key has about 250 characters, so the cache holds about 16,000 GPUs: 30 MB
- *  with their objects. */
+/** The maximum total length of the keys of `byAttributes`. A key has about 250 characters, so the cache has up to about 16,000
+ *  GPUs, which take 30 MB with their objects. */
 const keysMaxLength = 4 * 1024 * 1024;
-/** The total length of the keys of `byCells`, which saves parsing the labels again: rows of the same GPU and metric have the same
- *  cells. */
+/** The maximum total length of the keys of `byCells`. This cache saves parsing the labels again: rows of the same GPU and metric
+ *  have the same cells. */
 const cellsMaxLength = 2 * 1024 * 1024;
 
 const boundedBy = (maxSize: number): LRUCache<string, Gpu> =>
@@ -67,7 +67,8 @@ export class GpuCache {
   }
 }
 
-/** A label's own column takes precedence over the labels column, because it is more specific. */
+/** Adds the cells of the label columns to the labels. If both have the same label, the label's own column wins, because it is
+ *  more specific. */
 export function withLabelCells(labels: ParsedLabels, cells: GpuCells["labelCells"]): ParsedLabels {
   if (cells.length === 0) return labels;
   const driverVersion = cells.find(([name]) => name === "driver_version")?.[1] ?? labels.driverVersion;

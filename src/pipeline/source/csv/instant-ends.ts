@@ -1,7 +1,7 @@
 import { comma, lineFeed } from "./bytes.ts";
 import type { FileWindow } from "./file-window.ts";
 
-/** The rows of an instant that has more bytes than this are divided among batches. */
+/** A batch continues to the end of its last instant only up to this size; the next batch begins with the remaining rows. */
 export const instantMaxBytes = 64 * 1024 * 1024;
 
 /** Every timestamp is shorter, including its quotes and the comma after it. */
@@ -21,7 +21,7 @@ export class InstantEnds {
     const cells = bytes.subarray(start, start + fieldMaxBytes);
     const end = cells.indexOf(comma) + 1;
     const isOneRow = !cells.subarray(0, end).includes(lineFeed);
-    // a copy: it is still compared after the window has moved
+    // copied, because it is still compared after the window has moved
     this.field = Buffer.from(cells.subarray(0, isOneRow ? end : 0));
   }
 

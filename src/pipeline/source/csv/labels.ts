@@ -60,7 +60,7 @@ interface Pair {
   readonly next: number;
 }
 
-/** @returns the first pair at or after `from`; its key is empty if nothing precedes the '='. Undefined if there is no pair */
+/** @returns the first pair at or after `from`, with an empty key if nothing precedes the '='; undefined if there is no pair */
 function nextPair(text: string, from: number): Pair | undefined {
   const keyStart = endOfRun(text, from, " \t\r\n,;{}");
   const equals = text.indexOf("=", keyStart);
