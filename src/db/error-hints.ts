@@ -15,7 +15,7 @@ const hints: Readonly<Record<string, string>> = {
   "53100": "the database's disk is full: free space or enlarge it (data, tablespaces, pg_wal)",
   "53200": "the server has no memory left: lower its work_mem or max_connections, or give it more memory",
   "53300":
-    "each process takes up to COLLECTOR_WORKERS + 1 connections for writing and 5 for reading: raise the server's " +
+    "each process uses up to COLLECTOR_WORKERS + 1 connections for writing and 5 for reading: raise the server's " +
     "max_connections, run fewer processes, or use a pooler (?prepare=false in DATABASE_URL)",
   "55P03": "another session holds a lock: see pg_stat_activity and pg_locks",
   "57014":
@@ -26,7 +26,7 @@ const hints: Readonly<Record<string, string>> = {
   "57P03": "the server is starting, stopping or recovering; if this lasts, its log has the reason",
   "57P04": "the database was dropped: restore it, or correct DATABASE_URL",
   "58": "the server has disk or file errors: see its log",
-  XX001: "the server's data is damaged: see its log, restore the backup",
+  XX001: "the server's data is damaged: see its log, and restore a backup",
   XX002: "an index is damaged: REINDEX it",
   ECONNREFUSED:
     "start the server, or correct DATABASE_URL; the server's log says why it is down (a full disk stops it)",

@@ -139,7 +139,7 @@ test("a message waits while the server accepts no further connection, and is sto
         await Promise.race([isTaken.promise, transactions.at(-1)]);
       }
     },
-    /too many clients already \(53300\); each process takes up to COLLECTOR_WORKERS \+ 1 connections .*: raise .*max_connections/,
+    /too many clients already \(53300\); each process uses up to COLLECTOR_WORKERS \+ 1 connections .*: raise .*max_connections/,
   );
   await expectStored(inside, 1);
   release();
