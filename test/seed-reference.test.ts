@@ -152,7 +152,8 @@ test("/ws sends a live GPU's telemetry_update as documented", async () => {
   });
 }, 60_000);
 
-/** Opens a WebSocket and sends the reference's subscription. @returns the messages received so far, and a function to close */
+/** Opens a WebSocket and sends the reference's subscription.
+ *  @returns the messages received so far, and a function that closes the socket */
 async function subscribed(url: string, gpu_uuid: string) {
   const socket = new WebSocket(`${url.replace("http", "ws")}/ws`);
   const received: Record<string, unknown>[] = [];

@@ -46,7 +46,7 @@ export function gpuOf(clusterId: string, hostname: string, gpuId: number, more: 
 const a0 = gpuOf("alpha", "host-a", 0);
 const a1 = gpuOf("alpha", "host-a", 1, { driverVersion: "", properties: {} });
 const b0 = gpuOf("alpha", "host-b", 0);
-/** Its uuid has characters that a path must encode, and its hostname also exists in the other cluster. */
+/** A GPU whose uuid has characters that a path must encode. Its hostname exists in both clusters. */
 const x0 = gpuOf("beta", "host-a", 0, { uuid: "GPU/x y+%é" });
 
 /** The records of two clusters. In alpha, host-a's GPU 0 has four records within four seconds, each with other metrics. The only

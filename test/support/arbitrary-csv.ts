@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { exporterHeader, exporterRow } from "./csv-reading.ts";
 
-/** One of these texts. */
+/** Yields one of these texts. */
 export const oneOf = (...texts: string[]): fc.Arbitrary<string> => fc.constantFrom(...texts);
 
 const gpus = [
@@ -10,7 +10,7 @@ const gpus = [
   { gpu: "0", uuid: "GPU-2", host: "host-2" },
 ];
 
-/** Rows with repeated values, so that most of them take the fast lane. */
+/** Rows with repeated values, so that the fast lane reads most rows. */
 const usualRows = fc
   .record({
     gpu: fc.constantFrom(...gpus),
@@ -42,7 +42,8 @@ const oddRows = fc
   })
   .map(({ labels, gpu, ...cells }) => exporterRow({ ...gpu, ...cells, ...(labels === undefined ? {} : { labels }) }));
 
-/** Rows of one or more cells, too long for some values of `rowMaxBytes`. Some contain line ends; in some, a quote is never closed. */
+/** Rows of one or more cells, too long for some values of `rowMaxBytes`. Some rows contain line ends, and some have a quote that
+ *  is never closed. */
 const longRows = fc
   .tuple(fc.integer({ min: 200, max: 1500 }), oneOf("x", '"', '"x', '"a\nb', "a,"))
   .map(([length, text]) => text.padEnd(length, text.length > 2 ? text.slice(1) : text));
@@ -117,12 +118,13 @@ function bodyAt(bytes: Buffer, place: number): number {
   return start + Math.floor(place * Math.max(0, bytes.length - start));
 }
 
-/** A file of the exporter's layout with odd or broken rows: lost quotes, rows that span several lines, rows that are too long. */
+/** A file in the exporter's layout with odd or broken rows, such as rows without a quote, rows that span several lines, and rows
+ *  that are too long. */
 export const csvBytes = fc
   .tuple(files, fc.array(mutations, { maxLength: 12 }))
   .map(([file, changes]) => changes.reduce<Buffer>((bytes, change) => change(bytes), file));
 
-/** Options for reading a file; rows have about 260 bytes. */
+/** Options for reading a file. The sizes suit rows of about 260 bytes. */
 export const readings = fc.record({
   batchRows: fc.integer({ min: 1, max: 12 }),
   batchMaxRows: fc.integer({ min: 1, max: 30 }),

@@ -123,7 +123,7 @@ export function rejectedOf(batches: readonly RangeBatch[]): RejectedInput[] {
   return batches.flatMap(({ batch }) => [...batch.rejected]);
 }
 
-/** One count of the batches' tallies, summed. */
+/** The sum of one count over the tallies of batches. */
 export function tallyOf(batches: readonly RangeBatch[], count: keyof RangeBatch["batch"]["tally"]): number {
   return batches.reduce((sum, { batch }) => sum + batch.tally[count], 0);
 }

@@ -1,7 +1,7 @@
 import { withClient } from "./postgres-database.ts";
 
-/** Everything of the schemas `public` and `drizzle` that a backup must restore: the rows of each table and view as a checksum
- *  over their bits, the columns, constraints and indexes of the tables, the positions of sequences, and TimescaleDB's chunks. */
+/** Everything of the schemas `public` and `drizzle` that a backup must restore: the columns of tables and views, and a checksum
+ *  over the bits of their rows; the constraints and indexes of tables; the positions of sequences; TimescaleDB's chunks. */
 export function contentOf(url: string): Promise<Record<string, unknown>> {
   return withClient(url, async (client) => {
     const relations = await client.query<{ name: string; isSequence: boolean }>(

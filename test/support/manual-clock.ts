@@ -33,7 +33,7 @@ export class ManualClock implements Clock {
     });
   }
 
-  /** Advances the time: wakes sleepers in the order of their times, and lets the work that they start run. */
+  /** Advances the time, wakes sleepers in the order of their times, and runs the work that they start. */
   async advance(ms: number): Promise<void> {
     const target = this.timeMs + ms;
     await settle();
@@ -50,7 +50,7 @@ export class ManualClock implements Clock {
   }
 }
 
-/** Lets work that does not wait for time run, for ten turns of the event loop. */
+/** Runs the work that does not wait for the clock, for ten turns of the event loop. */
 async function settle(): Promise<void> {
   for (let turns = 0; turns < 10; turns += 1) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -9,7 +9,7 @@ interface Server {
 /** Creates another database on the server. Its name begins with the name of the server's database, so that `provideDatabase`
  *  drops it.
  *  @param plain without TimescaleDB
- *  @returns its URL */
+ *  @returns the URL of the new database */
 export async function createDatabase(
   server: Server,
   name: string,

@@ -7,10 +7,10 @@ export interface ReferenceText {
   readonly endpoints: readonly string[];
   /** The parameters that every telemetry endpoint accepts, such as `?limit=100`. */
   readonly parameters: readonly string[];
-  /** Shell commands; a command that spans several lines is joined into one. */
+  /** Shell commands; a command that spans several lines is joined into one line. */
   readonly commands: readonly string[];
   readonly graphQlQueries: readonly string[];
-  /** WebSocket messages and answers, parsed. */
+  /** WebSocket messages and REST answers, parsed. */
   readonly json: readonly Readonly<Record<string, unknown>>[];
 }
 

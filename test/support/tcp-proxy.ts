@@ -37,7 +37,7 @@ export async function openTcpProxy(to: { readonly host: string; readonly port: n
       isDeaf = true;
       upstream.write(data);
     });
-    // when the server answers, it has done the work
+    // an answer shows that the server has done the work of the piece
     upstream.on("data", (data) => (isDeaf ? cutAll() : void client.write(data)));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -19,7 +19,7 @@ export function recordAt(second: number): StoredRecord {
 }
 
 /** The short form of a message to a client. An update has its origin and the second of its record, such as `replay 2`. Another
- *  message has its type and its count, such as `skipped 1`. */
+ *  message has its type and, if there is one, its count, such as `skipped 1`. */
 export function shortForm(text: string): string {
   const message = JSON.parse(text) as Record<string, unknown> & { readonly type: string };
   if (message.type !== "telemetry_update") return [message.type, message["count"]].join(" ").trim();

@@ -103,7 +103,7 @@ test("a replay stops at WS_REPLAY_MAX_RECORDS, and reports that it is truncated"
   expect(secondsOf(client.messages, "GPU-long")).toEqual(seconds.slice(0, 3000).map((second) => `${second} r`));
 });
 
-test("a record that arrives during a replay or after it is sent once, whether the history has it or not", async () => {
+test("each record that arrives during or after a replay is sent once, whether the history has it or not", async () => {
   const seconds = Array.from({ length: 600 }, (_, second) => second);
   await gateway.store(...seconds.map((second) => record("GPU-m", second)));
   const storeAndPublish = async (second: number): Promise<void> => {
@@ -141,7 +141,7 @@ test("while records arrive, each is sent once and in order, from the history or 
   const historySeconds = 400;
   for (let round = 0; round < 8; round += 1) {
     const roundGpus = gpus.map((gpu) => `${gpu}-${round}`);
-    // each round has its own cluster: the records of all rounds would exceed the limit of one replay
+    // each round has its own cluster, because the records of all rounds would exceed the limit of one replay
     const clusterId = `cluster-${round}`;
     const seconds = Array.from({ length: historySeconds }, (_, second) => second);
     await gateway.store(...seconds.flatMap((second) => roundGpus.map((gpu) => record(gpu, second, { clusterId }))));

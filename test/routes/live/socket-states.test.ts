@@ -117,7 +117,7 @@ type Cell = readonly [next: StateName, ...effects: string[]];
 const sendAndFollow = ["send snapshot 1", "follow live 2"];
 const catchUp = ["send snapshot 1", "follow live 1", "follow live 2"];
 
-/** The state right after the event, and all effects of the event and of the rest of a running pump. */
+/** The state right after the event, then the effects of the event and of a pump that continues after it. */
 const table: Record<StateName, Record<Event, Cell>> = {
   CONNECTING: {
     open: ["OPEN", "opened"],
