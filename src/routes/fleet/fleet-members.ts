@@ -4,11 +4,12 @@ import type { FleetMember } from "./fleet.ts";
 import type { GpuState, HotChanges, NewestRecord } from "../../pipeline/hot/hot-tier.ts";
 import { mergeRecords, mergeStates } from "../../pipeline/hot/merge-state.ts";
 
-/** The data about a GPU that the store and the hot tier have delivered, in any order. */
+/** The data that the store and the hot tier have delivered about one GPU. */
 interface MemberEntry {
   state: GpuState | undefined;
   record: NewestRecord | undefined;
-  /** From the store, which may already have deleted the newest record. */
+  /** The instant of the GPU's newest record according to the store, which may have deleted that record since. -Infinity until
+   *  the store delivers the GPU. */
   lastSeenAtMs: number;
   member: FleetMember | undefined;
 }
@@ -16,7 +17,7 @@ interface MemberEntry {
 /** Merges changes of GPUs into members of the fleet, and keeps the members in order. */
 export class FleetMembers {
   private readonly entries = new Map<string, MemberEntry>();
-  /** The UUIDs in the order of their members; undefined if a member was added or moved since the last sort. */
+  /** The UUIDs in the order of `all`; undefined if a GPU was added or changed its place since the last sort. */
   private order: string[] | undefined;
   private orderedMembers: readonly FleetMember[] | undefined;
 
@@ -42,8 +43,8 @@ export class FleetMembers {
     return this.replaceMembers(changed);
   }
 
-  /** Merges the store's GPUs and records. If the hot tier has attributes of the same instant, they win, because they
-   *  may be newer.
+  /** Merges the store's GPUs and records. Existing attributes win over the store's attributes of the same instant, because
+   *  the hot tier may have delivered them after the store was read.
    *  @returns the members that are new or replaced */
   mergeStored(gpus: readonly StoredGpu[], latest: readonly StoredRecord[]): FleetMember[] {
     const changed = new Set<MemberEntry>();
@@ -88,7 +89,7 @@ export class FleetMembers {
     const members: FleetMember[] = [];
     for (const entry of changed) {
       const { state, record, lastSeenAtMs } = entry;
-      if (state === undefined) continue; // its attributes have not arrived yet
+      if (state === undefined) continue; // the GPU's attributes have not arrived yet
       const gpu = toStoredGpu(state, Math.max(lastSeenAtMs, record?.timeMs ?? state.asOfMs));
       const member = { gpu, record: record === undefined ? undefined : toStoredRecord(gpu, record) };
       if (entry.member === undefined || byPlace(entry.member.gpu, gpu) !== 0) this.order = undefined;

@@ -17,8 +17,8 @@ const hotTierErrorPrefix = "the fleet's newest state is not updated";
 export interface FleetProjectionOptions {
   readonly hotTier: HotTier;
   readonly store: Pick<FleetQueries, "gpus" | "latest">;
-  /** The pause between regular reads of the store, for records that other processes store without writing them to the
-   *  hot tier; absent: the store is read again only after an error or a gap. */
+  /** The pause between reads of the store, if other processes store records without writing them to the hot tier. Absent:
+   *  the store is read again only after an error, or after a gap in the changes of the hot tier. */
   readonly rereadMs?: number | undefined;
   readonly clock: Clock;
   readonly log: Logger;
@@ -29,11 +29,11 @@ const startTimeoutMs = 5000;
 /** The pause before the store is read again after an error. */
 const retryMs = 2000;
 
-/** Keeps the fleet in memory: reads it from the store, and follows the changes of the hot tier. The store alone is enough
- *  to serve clients, and so is a hot tier that is not empty; the other is merged when it answers.
+/** Keeps the fleet in memory: reads it from the store, and follows the changes of the hot tier. Clients can be served as
+ *  soon as the store has answered, or the hot tier has delivered a GPU. Later answers are merged.
  *
  *  FOLLOWING -the hot tier does not answer-> INTERRUPTED (serves the last known fleet) -the hot tier answers-> FOLLOWING
- *  FOLLOWING after a gap: the store is read again, for records that were missed. */
+ *  If changes may have been missed during the interruption, the store is read again. */
 export class FleetProjection extends BaseService implements Fleet {
   private readonly merged = new FleetMembers();
   private readonly listeners: ((members: readonly FleetMember[]) => void)[] = [];
@@ -63,7 +63,7 @@ export class FleetProjection extends BaseService implements Fleet {
   }
 
   get isLoaded(): boolean {
-    // an empty hot tier may be new: only the store shows whether the fleet is empty
+    // a hot tier may be empty because it is new, so only the store can show that the fleet is empty
     return this.hasStore || (this.hasHotTier && this.merged.size > 0);
   }
 
@@ -117,7 +117,7 @@ export class FleetProjection extends BaseService implements Fleet {
       this.stopping.addEventListener("abort", () => resolve(), { once: true });
     });
     const answered = Promise.race([Promise.all([store.promise, hot.promise]), stopped]);
-    // a late answer is merged while requests are already served
+    // after the timeout, requests are served without the missing answer, which is merged when it arrives
     await endsWithin(this.options.clock, startTimeoutMs, () => answered);
   }
 
@@ -145,8 +145,8 @@ export class FleetProjection extends BaseService implements Fleet {
     this.firstAnswers.hot.resolve();
   }
 
-  /** Reads the store until it has answered; with `rereadMs`, repeats this after each pause. Calls during a read cause one
-   *  more read. */
+  /** Reads the store until a read succeeds. With `rereadMs`, then reads it again after each pause. Any number of calls during
+   *  a read cause one more read. */
   private readStore(): void {
     this.mustReadAgain = true;
     this.reading ??= this.readUntilCurrent().finally(() => (this.reading = undefined));

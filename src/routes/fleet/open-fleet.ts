@@ -5,14 +5,14 @@ import type { HotTier } from "../../pipeline/hot/hot-tier.ts";
 import type { FleetQueries } from "../../pipeline/store/telemetry-queries.ts";
 import { FleetProjection } from "./fleet-projection.ts";
 
-/** The pause between two readings of the store, if no process writes to the hot tier. */
+/** The pause between two reads of the store, if no process writes to the hot tier. */
 const rereadMs = 2000;
 
-/** Makes the fleet in a gateway's memory, and the instrument of its size.
- *  @param isHotTierWritten false if no process writes to the hot tier: the store is read repeatedly instead */
+/** Makes the fleet in a gateway's memory, and an instrument for the number of its GPUs. */
 export function openFleet(options: {
   readonly hotTier: HotTier;
   readonly queries: FleetQueries;
+  /** False if no process writes to the hot tier: the store is then read repeatedly. */
   readonly isHotTierWritten: boolean;
   readonly clock: Clock;
   readonly log: Logger;

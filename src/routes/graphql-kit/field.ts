@@ -6,20 +6,19 @@ import { EnumTypes } from "./types/enums.ts";
 import { OutputTypes } from "./types/output-types.ts";
 import { argumentsOf, parametersOf } from "./types/arguments.ts";
 
-/** An upper bound of the number of a field's elements, computed before the field is resolved.
- *  @param args named as in GraphQL, with defaults */
+/** Computes an upper bound on the number of a field's elements, before the field is resolved.
+ *  @param args the field's arguments, named as in GraphQL, with defaults */
 export type SizeOf = (args: Readonly<Record<string, unknown>>, fleet: FleetIndex) => number;
 
-interface FieldText<Takes extends Parameters, Source> {
+interface FieldDeclaration<Takes extends Parameters, Source> {
   readonly type: GraphQLOutputType;
   readonly description: string;
-  /** Parameters as REST declares them; the resolver gets their values under these names. */
+  /** The parameters, named as in REST; the resolver gets their values under the same names. */
   readonly takes: Takes;
   readonly size?: SizeOf;
   readonly resolve: (source: Source, values: ValuesOf<Takes>, context: OperationContext) => unknown;
 }
 
-/** A field of a schema. */
 type Field = GraphQLFieldConfig<unknown, GraphqlContext>;
 
 /** Fields of a type, by name. */
@@ -30,8 +29,8 @@ export interface SchemaKit {
   /** Object types of the API's schemas. */
   readonly types: OutputTypes;
   readonly enums: EnumTypes;
-  /** Makes a field whose parameters are checked before it is resolved. */
-  readonly field: <Takes extends Parameters, Source>(text: FieldText<Takes, Source>) => Field;
+  /** Makes a field whose parameters are checked before `resolve` is called. */
+  readonly field: <Takes extends Parameters, Source>(declaration: FieldDeclaration<Takes, Source>) => Field;
 }
 
 /** Makes the kit of a new schema.
@@ -52,7 +51,7 @@ export function schemaKit(relationsOf: (typeName: string) => FieldMap): SchemaKi
   };
 }
 
-/** The size of a field whose argument `limit` bounds its elements; Infinity without a limit. */
+/** The size of a field whose number of elements is bounded by its argument `limit`; Infinity if `limit` is absent. */
 export function limitOf(args: Readonly<Record<string, unknown>>): number {
   return typeof args["limit"] === "number" ? args["limit"] : Infinity;
 }

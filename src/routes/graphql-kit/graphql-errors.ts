@@ -5,7 +5,7 @@ import { messageOf } from "../../kit/message-of.ts";
 import { ApiError, type ErrorCode, InvalidParameter } from "../http/api-error.ts";
 import { graphqlSpelling } from "./types/names.ts";
 
-/** The values of `extensions.code`; stable, for programs. */
+/** The values of `extensions.code`. They are stable, because programs depend on them. */
 export type GraphqlCode =
   | "GRAPHQL_PARSE_FAILED"
   | "GRAPHQL_VALIDATION_FAILED"
@@ -26,7 +26,7 @@ const graphqlCodeOf: Readonly<Partial<Record<ErrorCode, GraphqlCode>>> = {
   store_unavailable: "SERVICE_UNAVAILABLE",
 };
 
-/** Makes an error for an answer.
+/** Makes an error for a GraphQL answer.
  *  @param details extensions in addition to the code */
 export function graphqlError(
   code: GraphqlCode,
@@ -36,13 +36,13 @@ export function graphqlError(
   return new GraphQLError(message, { extensions: { code, ...details } });
 }
 
-/** Makes an error about the value of an argument or a variable. */
+/** Makes an error about wrong input, such as the value of an argument or a variable. */
 export function badInput(message: string, details: Readonly<Record<string, unknown>> = {}): GraphQLError {
   return graphqlError("BAD_USER_INPUT", message, details);
 }
 
-/** Turns anything that was thrown into an error for the client. The error has a code. The details of an error inside
- *  the server are logged, not sent. */
+/** Turns anything that was thrown into an error with a code, for the client. The details of an error inside the server are
+ *  logged, not sent. */
 export function toGraphqlError(thrown: unknown, log: Logger): GraphQLError {
   const error = thrown instanceof GraphQLError ? thrown : undefined;
   const cause = error === undefined ? thrown : error.originalError;
@@ -52,10 +52,10 @@ export function toGraphqlError(thrown: unknown, log: Logger): GraphQLError {
   return located(error, errorOf(cause, log));
 }
 
-/** Adds a code to an error that graphql itself found: BAD_USER_INPUT if the request is wrong, otherwise
+/** Replaces an error that graphql itself found by one with a code: BAD_USER_INPUT if the request is wrong, otherwise
  *  INTERNAL_SERVER_ERROR. */
 function codedError(error: GraphQLError, log: Logger): GraphQLError {
-  // an error about an argument has a path too, because arguments are coerced when their field is executed
+  // an error about an argument can have a path, because arguments are coerced when their field is executed
   const isInput = error.path === undefined || /^(?:Argument|Variable) /.test(error.message);
   return isInput ? badInput(error.message) : internal(error, log);
 }
@@ -81,7 +81,7 @@ function internal(cause: unknown, log: Logger): GraphQLError {
   return graphqlError("INTERNAL_SERVER_ERROR", "The operation failed inside the server; its log says why");
 }
 
-/** The error with the location that `at` has in the document and in the answer. */
+/** Copies `error`, but with the location of `at` in the document and in the answer; without a location if `at` is undefined. */
 function located(at: GraphQLError | undefined, error: GraphQLError): GraphQLError {
   const { nodes = null, source = null, positions = null, path = null } = at ?? {};
   return new GraphQLError(error.message, { nodes, source, positions, path, extensions: error.extensions });

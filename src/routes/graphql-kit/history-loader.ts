@@ -13,19 +13,20 @@ type ApiRecord = ReturnType<typeof toApiRecord>;
 /** The most GPUs that one statement reads. */
 const gpusPerStatement = 1000;
 
-/** Reads the history of GPUs for one operation. One statement reads the same range of many GPUs. */
+/** Reads the history of GPUs for one operation. Requests that differ only in the GPU are read with one statement. */
 export class HistoryLoader {
   private readonly loaders = new Map<string, DataLoader<string, readonly ApiRecord[]>>();
 
   constructor(private readonly queries: HistoryQueries) {}
 
-  /** @returns the GPU's newest records in the range, oldest first */
+  /** @returns the GPU's newest `limit` records or rollups in the range, oldest first
+   *  @throws StoreUnavailable, QueryTooCostly */
   of(uuid: string, request: GpuHistoryRequest): Promise<readonly ApiRecord[]> {
     const { range, limit, resolution } = request;
     const key = [range.fromMs, range.toMs, limit, resolution].join();
     let loader = this.loaders.get(key);
     if (loader === undefined) {
-      // no records are cached: a subscription repeats its request with every event, and needs the current ones
+      // records are not cached, because a subscription repeats its request at every event and needs current records
       const options = { cache: false, maxBatchSize: gpusPerStatement };
       loader = new DataLoader((uuids: readonly string[]) => this.read(uuids, request), options);
       this.loaders.set(key, loader);

@@ -8,7 +8,7 @@ import type { LiveFeed } from "../live/live-feed.ts";
 import { HistoryLoader } from "./history-loader.ts";
 import type { Admission } from "./live/admission.ts";
 
-/** The parts of the gateway that resolvers answer from. */
+/** The parts of the gateway that resolvers use. */
 export interface GraphqlParts {
   readonly fleet: Fleet;
   readonly queries: TelemetryQueries;
@@ -19,13 +19,13 @@ export interface GraphqlParts {
   readonly clock: Clock;
 }
 
-/** GraphQL's context value: passed to every resolver. */
+/** The context value that graphql passes to every resolver. */
 export interface GraphqlContext {
   readonly operation: OperationContext;
 }
 
-/** The parts that the fields of one operation answer from. It records whether they needed more than the fleet's
- *  memory. */
+/** Provides the fleet and the other parts to the fields of one operation, and records whether a field used more than the
+ *  fleet. */
 export class OperationContext {
   private usesMoreThanFleet = false;
   private loader: HistoryLoader | undefined;
@@ -35,7 +35,7 @@ export class OperationContext {
     private readonly view: FleetView,
   ) {}
 
-  /** True if only the fleet's memory was used: the answer is then valid until the fleet changes. */
+  /** True if no field used more than the fleet. The answer is then valid until the fleet changes. */
   get usesOnlyFleet(): boolean {
     return !this.usesMoreThanFleet;
   }
@@ -45,13 +45,13 @@ export class OperationContext {
     return this.view.now();
   }
 
-  /** All parts of the gateway, for fields that need more than the fleet's memory. */
+  /** All parts of the gateway. To read this property counts as using more than the fleet. */
   get allParts(): GraphqlParts {
     this.usesMoreThanFleet = true;
     return this.parts;
   }
 
-  /** History of the operation's GPUs, read in batches. */
+  /** Reads the history of GPUs in batches. To read this property counts as using more than the fleet. */
   get telemetry(): HistoryLoader {
     this.loader ??= new HistoryLoader(this.allParts.queries.history);
     return this.loader;

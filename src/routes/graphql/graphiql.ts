@@ -1,7 +1,7 @@
 import type { Plugin } from "graphql-yoga";
 
-/** The page is self-contained: its policy forbids the browser to load anything from elsewhere. Script and style are
- *  inline, and the script creates the editor's workers. */
+/** The headers of GraphiQL's page. The policy forbids the browser to load anything from another server. It allows inline
+ *  scripts and styles, and the workers that the editor creates. */
 const pageHeaders = {
   "content-type": "text/html; charset=utf-8",
   "content-security-policy":
@@ -9,13 +9,13 @@ const pageHeaders = {
   "x-content-type-options": "nosniff",
 };
 
-/** Renders GraphiQL as one page. GraphiQL's source is 9 MB, so it is imported at the first request for the page. */
+/** Renders GraphiQL as one page. Its source is 9 MB, and is therefore imported at the first request for the page. */
 export async function renderGraphiql(): Promise<string> {
   const { renderGraphiQL } = await import("@graphql-yoga/render-graphiql");
   return renderGraphiQL({ title: "GPU telemetry pipeline: GraphQL", subscriptionsProtocol: "WS" });
 }
 
-/** Replaces the headers of HTML responses by those of the page, which restrict what it may load. */
+/** Replaces the headers of HTML responses with `pageHeaders`. */
 export function guardedPage(): Plugin {
   return {
     onResponse: (event) => {

@@ -16,7 +16,7 @@ import { requestRules } from "./request-rules.ts";
 import { responseCache } from "./response-cache.ts";
 import { makeSchema } from "./schema.ts";
 
-/** The features that operators may switch off. */
+/** The features that an operator can switch off. */
 export interface GraphqlSettings {
   readonly introspection: boolean;
   readonly graphiql: boolean;
@@ -32,10 +32,10 @@ export interface GraphqlOptions extends Omit<GraphqlParts, "admission"> {
   readonly log: Logger;
 }
 
-/** Limit of the subscriptions of all clients, over WebSockets and as events over HTTP. */
+/** The most subscriptions of all clients together, over WebSockets and as events over HTTP. */
 const maxSubscriptions = 10_000;
 
-/** Limits of each of two caches: one of parsed and validated documents, one of the errors of invalid documents. */
+/** The limits of each of two caches: one of parsed documents, one of the errors of documents that cannot be parsed. */
 const documentCacheOptions = {
   max: 1000,
   maxSize: 4 * 1024 * 1024,
@@ -65,8 +65,8 @@ export function graphqlRoutes(options: GraphqlOptions) {
     .use(yoga({ ...yogaOptions(parts, options.settings, instance), schema: makeSchema() }));
 }
 
-/** A Yoga plugin that captures the Yoga instance for the WebSockets: Elysia's plugin creates it and does not expose
- *  it. */
+/** A Yoga plugin that captures the Yoga instance for the WebSockets, because Elysia's plugin creates the instance and does
+ *  not expose it. */
 class YogaInstance {
   private yoga: Yoga | undefined;
 
@@ -110,7 +110,7 @@ function yogaOptions(
     multipart: false,
     graphiql: settings.graphiql,
     renderGraphiQL: renderGraphiql,
-    // responseCache reads the body, within a limit of its own
+    // responseCache reads the body, and has its own limit
     maxRequestBodySize: false as const,
   };
 }

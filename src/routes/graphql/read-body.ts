@@ -1,8 +1,8 @@
-/** Longest request body that is read, variables included. The size of the document in it is limited separately, in tokens. */
+/** The longest request body that is read, including variables. The document has its own limit, in tokens. */
 export const bodyMaxBytes = 256 * 1024;
 
-/** Reads a request's body, up to the limit.
- *  @returns undefined if the body is longer */
+/** Reads a request's body.
+ *  @returns undefined if the body is longer than `bodyMaxBytes` */
 export async function readBody(request: Request): Promise<string | undefined> {
   const contentLength = request.headers.get("content-length");
   if (contentLength !== null) return Number(contentLength) > bodyMaxBytes ? undefined : request.text();
@@ -10,7 +10,7 @@ export async function readBody(request: Request): Promise<string | undefined> {
   let length = 0;
   for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
     length += chunk.byteLength;
-    if (length > bodyMaxBytes) return undefined; // leaving the loop cancels the rest
+    if (length > bodyMaxBytes) return undefined; // leaving the loop cancels the stream
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString();

@@ -4,7 +4,7 @@ import { graphqlError } from "../graphql-kit/graphql-errors.ts";
 
 const bodyTypes = ["application/json", "application/graphql"];
 
-/** Checks requests beyond GraphQL's own rules, and adds codes to the errors that graphql finds. */
+/** Checks requests beyond GraphQL's own rules, and adds codes to the errors of parsing and validation. */
 export function requestRules({ introspection }: { readonly introspection: boolean }): Plugin {
   return {
     onRequest: (event) => {
@@ -33,8 +33,7 @@ export function requestRules({ introspection }: { readonly introspection: boolea
   };
 }
 
-/** Explains graphql's error for a document that names a field a thousand times: graphql then stops comparing the
- *  fields. */
+/** Explains graphql's error for a document that names the same field so often that graphql stops comparing the fields. */
 function explained(error: GraphQLError): GraphQLError {
   if (error.message !== "Validation aborted.") return error;
   return graphqlError("OPERATION_TOO_LARGE", "The document names the same fields too often; name each of them once");
@@ -46,7 +45,7 @@ function coded(error: GraphQLError, code: "GRAPHQL_PARSE_FAILED" | "GRAPHQL_VALI
   return new GraphQLError(message, { nodes, source, positions, extensions: { code, ...extensions } });
 }
 
-/** Removes suggestions: without introspection, they would disclose the schema piece by piece. */
+/** Removes suggestions, which would disclose the schema piece by piece even without introspection. */
 function withoutSuggestions(error: GraphQLError): GraphQLError {
   const { nodes = null, source = null, positions = null, extensions } = error;
   return new GraphQLError(error.message.replace(/ Did you mean .*\?$/s, ""), { nodes, source, positions, extensions });

@@ -7,9 +7,9 @@ import { bodyMaxBytes, readBody } from "./read-body.ts";
 
 const cacheMax = { maxEntries: 256, maxCharacters: 64 * 1024 * 1024 };
 
-/** Caches the JSON answers with status 200 that used only the fleet's memory, by the text of their request, until the fleet
- *  changes. Refuses a request that is too long.
- *  Parsing, validation and resolvers take ten times as long as the rest of an answer.
+/** Caches answers by the text of their request, until the fleet changes: JSON answers with status 200 that are made only from
+ *  the fleet. Refuses a request whose body is too long.
+ *  Without the cache, an answer takes about ten times as long, for parsing, validation and resolvers.
  *  @param contextOf returns the context of a request's operation; undefined if the request was not executed */
 export function responseCache(view: FleetView, contextOf: (request: Request) => OperationContext | undefined): Plugin {
   const responses = new ResponseCache({ ...cacheMax, version: () => view.version });
@@ -24,7 +24,7 @@ export function responseCache(view: FleetView, contextOf: (request: Request) => 
       const { version } = responses;
       const body = responses.get(key);
       if (body !== undefined) return event.endResponse(await body.answerTo(request, {}));
-      // the body has been read, so a request with a new body of the same text replaces this one
+      // a body can be read only once, so a new request with the same text replaces this one
       const readable = request.method === "POST" ? withBody(request, sent) : request;
       requests.set(readable, { key, version });
       event.setRequest(readable);

@@ -1,7 +1,7 @@
 import { shortened } from "../../domain/cut-text.ts";
 import { restSpelling, spelled, type Spelling, type Text } from "./parameters/spelling.ts";
 
-/** The codes of error responses; stable, for programs. */
+/** The codes of error responses. They are stable, because programs depend on them. */
 export type ErrorCode =
   | "invalid_parameter"
   | "unknown_parameter"
@@ -30,12 +30,13 @@ export class ApiError extends Error {
   }
 }
 
-/** A parameter whose value is not usable, and what is wrong with it. */
+/** A parameter whose value is not usable, and the values that are usable. */
 export interface ParameterError {
   readonly parameter: string;
   readonly value: string;
+  /** The reason why the value is not usable; absent if `expected` says enough. */
   readonly problem?: Text;
-  /** The usable values, as the end of "expected ...". */
+  /** The usable values, as a phrase that follows "expected". */
   readonly expected: Text;
 }
 
@@ -47,7 +48,7 @@ export class InvalidParameter extends ApiError {
     super(400, "invalid_parameter", { message: messageOf(error, restSpelling), details });
   }
 
-  /** The message in another API's spelling. */
+  /** The message in the spelling of another API. */
   messageIn(spelling: Spelling): string {
     return messageOf(this.error, spelling);
   }
@@ -59,10 +60,10 @@ function messageOf({ parameter, value, problem, expected }: ParameterError, spel
   return `${given} is not usable${because}; expected ${spelled(expected, spelling)}`;
 }
 
-/** The longest part of a request that an error response repeats, in characters. */
+/** The most characters of a request's text that an error response repeats. */
 const shownMaxLength = 200;
 
-/** The error for a resource that a path names and that does not exist.
+/** Makes the error for a path whose resource does not exist.
  *  @param where the values of the path's parameters, by name */
 export function notFound(resource: string, where: Readonly<Record<string, string>>): ApiError {
   const named = Object.entries(where).map(([name, value]) => `${name} ${JSON.stringify(shown(value))}`);
@@ -72,7 +73,7 @@ export function notFound(resource: string, where: Readonly<Record<string, string
   });
 }
 
-/** A text of a request as error responses show it: shortened. */
+/** Shortens a text of a request for an error response. */
 export function shown(text: string): string {
   return shortened(text, shownMaxLength);
 }

@@ -4,11 +4,11 @@ import { EtcdOutOfSpace, EtcdUnavailable, QueryTooCostly, QueueClosed, StoreUnav
 import { ApiError, shown } from "./api-error.ts";
 import { allowedMethods, type RoutePattern } from "./route-table.ts";
 
-/** How long a client should wait after a 503: the store or the queue did not answer. */
+/** How long a client should wait after a 503. */
 const retryAfterSeconds = 1;
 
-/** Renders every error response: wrong methods, unknown paths, errors of routes. Unexpected exceptions are logged;
- *  clients only see `internal_error`.
+/** Renders the error responses for wrong methods, unknown paths and errors of routes. An unexpected error is logged, and the
+ *  client receives only `internal_error`.
  *  Mount it first: Elysia's error hooks apply only to routes added after them.
  *  @param routes returns every route of the app; called only after the app is composed */
 export function errorHandling({
@@ -49,7 +49,7 @@ function unmatched(method: string, path: string, allowed: readonly string[]): Ap
       details: { method: shown(method), path: shown(path), allowed },
     });
   }
-  const message = `There is nothing at ${shown(path)}; /docs lists every path`;
+  const message = `There is nothing at ${shown(path)}; the documentation is at /docs`;
   return new ApiError(404, "not_found", { message, details: { resource: "path", path: shown(path) } });
 }
 

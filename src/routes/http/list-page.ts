@@ -7,14 +7,15 @@ export interface ListPage<Element> {
   readonly next: string | undefined;
 }
 
-/** The length that a part may have, and the place after which it begins; without `cursor`, it begins at the start. */
 interface Paging {
+  /** The most elements of the part; absent: all. */
   readonly limit?: number | undefined;
+  /** The place after which the part begins; absent: the part begins at the start of the list. */
   readonly cursor?: Place | undefined;
 }
 
-/** Cuts a part out of a list. A cursor is the place of the last element of the previous part, so it stays valid when
- *  elements are added or removed.
+/** Cuts a part out of a list. A cursor is the place of the last element of the previous part, so a cursor stays valid
+ *  when elements are added or removed.
  *  @param elements in the order of their places */
 export function pageOf<Element>(
   elements: readonly Element[],

@@ -25,9 +25,9 @@ interface OperationText {
   readonly etag?: true;
 }
 
-/** The body of a success, by the schema of its elements. In the envelope: `list`, `part` of a list, `page` of history,
- *  `rows` of aggregates, `single` object. Without the envelope: a `plain` object in JSON, and plain text, of which `text`
- *  is an example. With `alsoAsRows`, the list is also available as CSV and NDJSON. */
+/** The body of a successful response, with the schema of its elements or of its object. In the envelope: a `list`, a `part`
+ *  of a list, a `page` of history, `rows` of aggregates, or a `single` object. Without the envelope: a `plain` object in
+ *  JSON, or plain text, with `text` as the example. With `alsoAsRows`, the list is also available as CSV and NDJSON. */
 type Success =
   | { readonly list: TSchema; readonly alsoAsRows?: true }
   | { readonly part: TSchema; readonly alsoAsRows?: true }
@@ -37,14 +37,14 @@ type Success =
   | { readonly plain: TSchema; /** The description of a 503 with the same schema. */ readonly plain503?: string }
   | { readonly text: string };
 
-/** A response by its media types. */
+/** A response, with its content by media type. */
 interface Documented {
   readonly description: string;
   readonly content: Readonly<Record<string, { readonly schema: TSchema; readonly example?: unknown }>>;
 }
 
-/** The documentation of a route, for its `detail`. Responses are documented and not checked at run time, because
- *  checking a page of 10,000 records is slow; tests check them. */
+/** Makes the documentation of a route, for its `detail`. Responses are not checked at run time, because checking a page of
+ *  10,000 records is slow; tests check them. */
 export function operation({ id, tag, summary, description, errors, etag, ...success }: OperationText & Success) {
   const isByRow = "alsoAsRows" in success;
   // the rate limit does not apply to the operators' paths

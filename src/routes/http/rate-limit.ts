@@ -5,15 +5,15 @@ import { ApiError } from "./api-error.ts";
 export interface RateLimitOptions {
   /** Maximum number of requests a second from one client address. */
   readonly rateLimitPerSecond: number;
-  /** True if the last address of X-Forwarded-For is the client's: only behind a proxy that sets it. */
+  /** True if the last address of X-Forwarded-For is the client's: only behind a proxy that sets this header. */
   readonly trustsForwardedFor: boolean;
 }
 
-/** Paths of operators and their tools; never limited. */
+/** Paths for operators and their tools, which are never limited. */
 const unlimitedPaths: ReadonlySet<string> = new Set(["/health", "/health/live", "/health/ready", "/metrics"]);
 
-/** Refuses the requests of a client above the limit. The requests of an address are counted for a second from the first one;
- *  the address is then forgotten until its next request. */
+/** Refuses a client's requests above the limit. An address has windows of one second: a window begins with the first request
+ *  after the previous window. */
 export function rateLimit({ rateLimitPerSecond, trustsForwardedFor }: RateLimitOptions) {
   const limiter = new RateLimiterMemory({ points: rateLimitPerSecond, duration: 1 });
   return new Elysia({ name: "rate-limit" }).onRequest(async ({ request, server, set }) => {

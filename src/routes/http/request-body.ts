@@ -1,11 +1,11 @@
 import { ApiError, shown } from "./api-error.ts";
 
-/** The longest body that is accepted: far more than the `{}` or `null` that client libraries send by habit. */
+/** The largest content-length that is accepted: far more than the `{}` or `null` that client libraries send by habit. */
 const bodyMaxBytes = 64 * 1024;
 
-/** REST reads only path and query, never a body. The body of a GET or HEAD and a short JSON body are ignored. Any other body
- *  is refused, because its sender expects it to be used.
- *  @throws ApiError 413 for a body that is too long, 415 for one that is not JSON */
+/** Checks that a request's body may be ignored, because REST reads only the path and the query. The body of a GET or HEAD may
+ *  always be ignored. Any other body must be JSON and short: the sender of a different body expects it to be used.
+ *  @throws ApiError 413 if the content-length is too large, 415 if the body is not JSON */
 export function checkBody({ method, headers }: Request): void {
   if (method === "GET" || method === "HEAD") return;
   const bytes = Number(headers.get("content-length") ?? 0);

@@ -14,14 +14,14 @@ export class CachedBody {
     private readonly contentType: string,
   ) {}
 
-  /** Weak, because compressed and uncompressed bodies share it. */
+  /** The ETag is weak, because compressed and uncompressed bodies share it. */
   get etag(): string {
     this.hash ??= `W/"${Bun.hash(this.text).toString(16)}"`;
     return this.hash;
   }
 
-  /** The answer with this body, compressed if the client accepts that. Each compressed form is made once, when it is
-   *  first needed. */
+  /** The answer with this body, compressed if the body is not short and the client accepts compression. Each compressed form
+   *  is made once, when it is first needed. */
   answerTo(request: Request, headers: Readonly<Record<string, string>>): Response | Promise<Response> {
     const all = { ...headers, "content-type": this.contentType, vary: "accept, accept-encoding" };
     const encoding = this.text.length < compressMinBytes ? undefined : encodingOf(request);
@@ -38,14 +38,14 @@ export class CachedBody {
 
 interface ResponseCacheOptions {
   readonly maxEntries: number;
-  /** Limit of all keys and bodies together. A body counts twice: the second time for its compressed forms, which
+  /** The limit for all keys and bodies together. A body counts twice: the second time for its compressed forms, which
    *  together are shorter than its text. */
   readonly maxCharacters: number;
-  /** The version of the data that the bodies are made from; NaN if nothing may be cached. */
+  /** Returns the version of the data that the bodies are made from; NaN if nothing may be cached. */
   readonly version: () => number;
 }
 
-/** Bodies of answers, valid until their data changes; the least recently used bodies are dropped first. */
+/** Caches bodies of answers until their data changes. The least recently used bodies are dropped first. */
 export class ResponseCache {
   private readonly bodies: LRUCache<string, CachedBody>;
   private bodiesVersion = NaN;
@@ -58,7 +58,7 @@ export class ResponseCache {
     });
   }
 
-  /** The current version of the data; bodies of an older one are dropped. */
+  /** The current version of the data. Reading it drops all bodies of other versions. */
   get version(): number {
     const version = this.options.version();
     if (version !== this.bodiesVersion) this.bodies.clear();
@@ -70,7 +70,7 @@ export class ResponseCache {
     return Number.isNaN(this.version) ? undefined : this.bodies.get(key);
   }
 
-  /** @param version of the data when the body was made; if it has changed since, the body is not cached */
+  /** @param version the version of the data from which the body was made; if it is not current, the body is not cached */
   set(key: string, body: CachedBody, version: number): void {
     if (version === this.version) this.bodies.set(key, body);
   }

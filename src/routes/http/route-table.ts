@@ -5,7 +5,7 @@ export interface RoutePattern {
   readonly path: string;
 }
 
-/** @returns the methods of a path, with HEAD if it has GET, and OPTIONS; empty if no route has the path */
+/** @returns the methods of a path's routes, OPTIONS, and HEAD if GET is one of the methods; empty if no route has the path */
 export function allowedMethods(routes: readonly RoutePattern[], pathname: string): string[] {
   const segments = segmentsOf(pathname);
   const methods = routes.filter(({ path }) => matches(segmentsOf(path), segments)).map(({ method }) => method);

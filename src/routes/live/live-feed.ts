@@ -2,11 +2,12 @@ import { type GpuSelector, selectsGpu } from "../../domain/gpu-selector.ts";
 import type { StoredGpu, StoredRecord } from "../../domain/query.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 
-/** A record that became its GPU's newest one, or a newest record that got more metrics. */
+/** A record that became its GPU's newest record, or a newest record whose metrics or workload changed. */
 export interface LiveUpdate {
   readonly gpu: StoredGpu;
   readonly record: StoredRecord;
-  /** The record of the GPU's previous update; undefined at its first. It has the same instant if this update adds metrics. */
+  /** The record of the GPU's previous update; undefined in its first update. Both records have the same instant if the newest
+   *  record only changed. */
   readonly previous?: StoredRecord | undefined;
 }
 
@@ -14,7 +15,7 @@ export interface LiveUpdate {
 export type LiveListener = (update: LiveUpdate) => void;
 
 interface Subscriber {
-  /** Without uuids: subscribers that name GPUs are looked up by uuid. */
+  /** Without `uuids`, because subscribers that name GPUs are looked up by uuid. */
   readonly selector: GpuSelector;
   readonly listener: LiveListener;
 }
@@ -64,7 +65,7 @@ export class LiveFeed {
 }
 
 /** Indexes a subscriber under each key.
- *  @returns a function that removes it */
+ *  @returns a function that removes the subscriber from the index */
 function addTo<Key extends string>(
   index: Map<Key, Subscribers>,
   keys: Iterable<Key>,

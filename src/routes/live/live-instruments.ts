@@ -15,11 +15,11 @@ export interface LiveState {
   readonly behind: number;
   /** Messages sent so far. */
   readonly sent: number;
-  /** Records that newer ones superseded before they were sent, so far. */
+  /** Records skipped so far: newer records superseded them, or too many waited for a replay. */
   readonly skipped: number;
 }
 
-/** Every reason; each is exposed from the start, with 0. */
+/** All reasons. Each reason's counter is exposed from the start, with the value 0. */
 const closeReasons: readonly CloseReason[] = ["client", "broken", "idle", "too_large", "slow", "shutdown"];
 
 /** Registers the instruments of /ws.
@@ -48,7 +48,7 @@ function registerState(registry: Registry, state: () => LiveState): void {
         this.set(state()[field]);
       },
     });
-  // set when the registry is read: to increment a Counter for each message would take more than half as long as to send it
+  // set when the registry is read, because incrementing a Counter takes more than half as long as sending a message
   const counter = (name: string, help: string, field: keyof LiveState): void =>
     void new Counter({
       name,
@@ -64,7 +64,7 @@ function registerState(registry: Registry, state: () => LiveState): void {
   counter("telemetry_websocket_sent_messages_total", "Messages sent to connections", "sent");
   counter(
     "telemetry_websocket_skipped_records_total",
-    "Records not sent to a connection that was behind, because a newer record of the same GPU superseded them",
+    "Records not sent to a connection, because newer records superseded them or too many waited for a replay",
     "skipped",
   );
   gauge("telemetry_websocket_behind_connections", "Connections that read more slowly than records arrive", "behind");

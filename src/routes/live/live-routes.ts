@@ -3,8 +3,8 @@ import { accepts } from "../http/parameters/accepts.ts";
 import { noQuery } from "../http/parameters/common.ts";
 import { type LiveOptions, LiveSockets } from "./live-sockets.ts";
 
-/** The longest incoming message, in bytes: Bun closes the connection (1009) if one is longer. It is also the most bytes that
- *  Bun buffers for a client that does not read; LiveSocket stops sending long before that. */
+/** Two limits, in bytes. Bun closes a connection (1009) that sends a longer message. Bun buffers at most this many bytes for a
+ *  client that does not read; LiveSocket stops sending long before this limit. */
 const transportMaxBytes = 1024 * 1024;
 
 /** Bun's settings for WebSockets: Bun pings silent connections, and closes those that stay silent. */
@@ -18,20 +18,20 @@ export function socketSettings({ wsIdleTimeoutMs }: { readonly wsIdleTimeoutMs: 
   };
 }
 
-/** /ws: newest records as they arrive.
+/** /ws: sends newest records as they arrive.
  *
- *  This is a plain route, because Elysia's own WebSocket route makes several objects for each message and hides its
- *  text. Bun calls the methods of the object that the upgrade passes as `data`. */
+ *  This is a plain route, because Elysia's own WebSocket route makes several objects for each message and hides the
+ *  message's text. Bun calls the methods of the object that the upgrade passes as `data`. */
 export function liveRoutes(options: LiveOptions) {
   const sockets = new LiveSockets(options);
   return new Elysia({ name: "live" }).get(
     "/ws",
     ({ request, server, set }) => {
-      set.headers.upgrade = "websocket"; // required in a 426; Bun itself writes the header of a success
+      set.headers.upgrade = "websocket"; // required in a 426; for a 101, Bun itself writes the header
       sockets.upgrade(request, server);
       set.status = 101;
     },
-    // hidden, because an operation without a 2xx answer would be an error in the document; docs/websocket.md describes it
+    // hidden, because an operation without a 2xx answer would be an error in the document; docs/websocket.md describes /ws
     { ...accepts(noQuery), detail: { hide: true } },
   );
 }

@@ -14,10 +14,10 @@ const behindBytes = 64 * 1024;
 /** If Bun's buffer holds more bytes than this when an answer is due, the connection is closed instead: the client sends
  *  requests and does not read. */
 const answerMaxBytes = 512 * 1024;
-/** About how many characters are handed to Bun before its buffer is checked again. */
+/** About this many characters are passed to Bun before Bun's buffer is checked again. */
 const chunkLength = 32 * 1024;
 
-/** Why a connection ended. The set is closed, because the reason labels an instrument. */
+/** Why a connection ended: a value of an instrument's label. */
 export type CloseReason = "client" | "broken" | "idle" | "too_large" | "slow" | "shutdown";
 
 /** The owner of the sockets: it handles their messages, and counts connections and sent messages. */
@@ -36,19 +36,21 @@ type SocketState =
   | { readonly name: "BEHIND"; readonly wire: Wire; leastBuffered: number; progressAtMs: number }
   | { readonly name: "CLOSING"; readonly reason: CloseReason };
 
-/** A client's connection, and its subscriptions. Bun calls open, message, drain and close.
+/** A client's connection, and its subscriptions. Bun calls open, message, drain and close. Bun's buffer is called full if it
+ *  holds at least `behindBytes`, otherwise short.
  *
  *  CONNECTING  The request is being upgraded.
- *  OPEN        Bun's buffer is short. Idle subscriptions are DIRECT: updates go straight to the socket.
+ *  OPEN        The client keeps up. Idle subscriptions are DIRECT: updates go straight to the socket.
  *  PUMPING     Messages that wait in the subscriptions are being sent, until Bun's buffer is full. An update that
  *              arrives meanwhile must not start a second pump.
- *  BEHIND      Bun's buffer is full. The socket follows no topic, and updates wait in the subscriptions.
+ *  BEHIND      The client does not keep up. The socket follows no topic, and updates wait in the subscriptions.
  *  CLOSING     This side closed the connection; Bun has not reported it yet.
  *  CLOSED      Final.
  *
  *  CONNECTING -open-> OPEN -pump-> PUMPING -nothing waits, or the buffer is full-> OPEN
  *  OPEN, PUMPING -check: the buffer is full-> BEHIND -drain, or check: the buffer is short-> OPEN
- *  OPEN, PUMPING, BEHIND -end-> CLOSING; also BEHIND -check: no progress for too long-> CLOSING
+ *  OPEN, PUMPING, BEHIND -end, or send: too many bytes are unread-> CLOSING
+ *  BEHIND -check: no progress for too long-> CLOSING
  *  any -close-> CLOSED
  *
  *  An event that has no arrow in a state does not change the state. */
@@ -129,7 +131,8 @@ export class LiveSocket {
     this.owner.onSent(1);
   }
 
-  /** OPEN: sends waiting messages until Bun's buffer is full. If none is left, idle subscriptions follow their topics. */
+  /** In the state OPEN, sends waiting messages until Bun's buffer is full. If no message is left, the socket follows the topics
+   *  of idle subscriptions. */
   pump(): void {
     if (this.state.name !== "OPEN") return;
     const { wire } = this.state;
@@ -183,8 +186,8 @@ export class LiveSocket {
     return this.state.name === "PUMPING" && wire.getBufferedAmount() < behindBytes;
   }
 
-  /** A chunk of the waiting messages: one of each subscription in turn, so that no subscription has to wait for
-   *  another. */
+  /** A chunk of the waiting messages: one message of each subscription in turn, so that no subscription waits until another
+   *  has sent all of its messages. */
   private nextTexts(): string[] {
     const texts: string[] = [];
     let waiting = this.subscriptions.filter(({ stateName }) => stateName !== "DIRECT");

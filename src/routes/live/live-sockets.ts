@@ -32,7 +32,7 @@ interface SocketServer {
 
 /** All sockets are checked at least this often. */
 const checkEveryMs = 100;
-/** After this many published characters all sockets are checked without waiting for the next periodic check. This many
+/** After this many published characters, all sockets are checked without waiting for the next periodic check. This many
  *  characters, together with the buffer of a socket that is not behind, are far below the limit above which Bun silently drops
  *  messages. */
 const uncheckedLength = 256 * 1024;

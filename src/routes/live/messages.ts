@@ -6,7 +6,7 @@ import { metricFields, telemetryRecordSchema } from "../schemas/telemetry-record
 
 // The messages of /ws in both directions. Each is one JSON object. A record's metrics have the same names as in the REST API.
 
-/** The most GPUs that one subscription may name. */
+/** The most GPUs in gpu_uuids. */
 const maxGpus = 1000;
 
 const { gpu_uuid, cluster_id, hostname, namespace } = selectorFields;
@@ -163,7 +163,7 @@ export const serverMessages = {
     {
       type: Type.Literal("error"),
       code: Type.String({ description: "Stable identifier, for programs" }),
-      message: Type.String({ description: "What is wrong, and what would be right" }),
+      message: Type.String({ description: "The error, and the values that are expected" }),
       details: Type.Record(Type.String(), Type.Unknown(), { description: "The values behind the message" }),
       id: Type.Optional(Type.String({ description: "The id of the message that caused the error" })),
     },
@@ -175,7 +175,7 @@ export const serverMessages = {
   ),
 } as const satisfies Record<string, TSchema>;
 
-/** A message of a client that its schema accepts. */
+/** A client's message that fits its schema. */
 export type ClientMessage = {
   [Type in keyof typeof clientMessages]: Static<(typeof clientMessages)[Type]>;
 }[keyof typeof clientMessages];
@@ -183,7 +183,7 @@ export type ClientMessage = {
 /** The GPUs and the metrics that a subscription requests, as the message names them. */
 export type SubscriptionFilters = Static<typeof filtersSchema>;
 
-/** A message of the server other than a record; records are serialised by MetricSelection. */
+/** A message of the server other than a telemetry_update, which MetricSelection serialises. */
 export type ControlMessage = {
   [Type in keyof typeof serverMessages]: Static<(typeof serverMessages)[Type]>;
 }[Exclude<keyof typeof serverMessages, "telemetry_update">];

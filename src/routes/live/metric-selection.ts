@@ -2,10 +2,10 @@ import type { StoredRecord } from "../../domain/query.ts";
 import { formatTimestamp } from "../../domain/timestamp.ts";
 import type { LiveUpdate } from "./live-feed.ts";
 
-/** Serialises the selected metrics of a record. It caches the last text, so that subscribers with the same selection
- *  share one string, and the last timestamp, which the records of one instant share. */
+/** Serialises the selected metrics of records. Caches the text of the last record, which topics with the same selection share,
+ *  and the last timestamp, which records of the same instant share. */
 export class MetricSelection {
-  /** Each metric's name, with the text that precedes its value. */
+  /** Each metric's name, with the text that precedes its value; undefined: all metrics. */
   private readonly fields: readonly (readonly [name: string, text: string])[] | undefined;
   private lastRecord: StoredRecord | undefined;
   private lastText: string | undefined;
@@ -18,8 +18,8 @@ export class MetricSelection {
     this.fields = metrics?.map((name) => [name, `,${JSON.stringify(name)}:`]);
   }
 
-  /** True if the record has another instant than the previous one, or a selected metric has changed; always true if all metrics
-   *  are sent. */
+  /** True if the record's instant differs from that of the previous record, or a selected metric has changed. Always true if
+   *  all metrics are sent. */
   hasChanged({ record, previous }: LiveUpdate): boolean {
     if (this.fields === undefined || previous?.timeMs !== record.timeMs) return true;
     return this.fields.some(([name]) => record.metrics[name] !== previous.metrics[name]);
@@ -50,7 +50,7 @@ export class MetricSelection {
     if (this.fields === undefined) {
       return JSON.stringify(Object.keys(custom).length === 0 ? metrics : { ...metrics, custom });
     }
-    // written by hand because it runs for every record; the text of a finite number is valid JSON
+    // without JSON.stringify, because this code runs for every record; the text of a finite number is valid JSON
     let text = "";
     for (const [name, precedingText] of this.fields) {
       const value = metrics[name];

@@ -4,17 +4,18 @@ import { shown } from "../http/api-error.ts";
 import { readInstant } from "../../domain/timestamp.ts";
 import { type ClientMessage, clientMessages } from "./messages.ts";
 
-/** The longest message that is read, in UTF-16 units. A subscribe that names 1,000 GPUs has 44,000. */
+/** The longest message that is read, in UTF-16 units. A subscribe message that names 1,000 GPUs has about 43,000 units. */
 const messageMaxLength = 256 * 1024;
 
 type Subscribe = Extract<ClientMessage, { type: "subscribe" }>;
 
-/** The reason, for the client, why its message was refused or the history that it requested was not sent completely. */
+/** An error for the client: its message was refused, or the history that the message requested was not sent completely. */
 export interface MessageError {
   readonly code: string;
   readonly message: string;
   readonly details: Readonly<Record<string, unknown>>;
-  /** The id in the client's message, shortened; absent if the message has no text as its id. */
+  /** The id in the refused message, shortened, or the id of the subscription whose history was not sent completely. Absent if
+   *  the refused message has no text as its id. */
   readonly id?: string;
 }
 
@@ -45,7 +46,7 @@ export function readMessage(data: string | Uint8Array): ReadMessage {
   return { error: typeof fields["id"] === "string" ? { ...error, id: shown(fields["id"]) } : error };
 }
 
-/** @returns the first error of a message; undefined if it is a ClientMessage */
+/** @returns the first error of a message; undefined if the message is a ClientMessage */
 function errorIn(fields: Record<string, unknown>): MessageError | undefined {
   const type = fields["type"];
   const types = Object.keys(clientMessages);
@@ -112,7 +113,7 @@ function parse(text: string): unknown {
 }
 
 /** @param path a JSON pointer such as `/filters/metrics/1`
- *  @returns the field that it points to, such as `filters.metrics[1]` */
+ *  @returns the name of the field, such as `filters.metrics[1]` */
 function fieldOf(path: string): string {
   const segments = path.slice(1).split("/");
   return segments

@@ -1,7 +1,8 @@
 import type { StoredRecord } from "../../domain/query.ts";
 
-/** Recognises live records that the replay already delivered: a record is stored before it is published, so the history
- *  may contain a record that arrives live later. Live records arrive in time order per GPU, so entries can be discarded early. */
+/** Recognises live records that the replay already delivered. A record is stored before it is published, so the history may
+ *  contain a record that arrives live later. The live records of a GPU arrive in time order, so replayed records can be
+ *  discarded early. */
 export class ReplayDedup {
   /** Replayed records that may still arrive live, by GPU, in time order. */
   private readonly replayed = new Map<string, StoredRecord[]>();
@@ -24,7 +25,8 @@ export class ReplayDedup {
     return this.replayed.size === 0;
   }
 
-  /** True if the replay delivered this live record, with all its values. */
+  /** True if the replay delivered this live record, with all its values. Discards the GPU's replayed records if the live record
+   *  is newer than all of them. */
   covers(record: StoredRecord): boolean {
     const { uuid } = record.gpu;
     const ofGpu = this.replayed.get(uuid);

@@ -35,8 +35,8 @@ export interface Replay {
   readonly onTooSlow: () => void;
 }
 
-/** Sends histories a page at a time, as fast as the client reads them. A limited number of replays run at a time; a
- *  limited number of others wait, and any more are refused. */
+/** Sends histories page by page, as fast as the clients read them. At most `runningMax` replays run at a time, and at most
+ *  `waitingMax` wait; further replays are refused. */
 export class Replays {
   private running = 0;
   private readonly waiting: (() => void)[] = [];
@@ -74,7 +74,7 @@ export class Replays {
     this.end(replay, sent);
   }
 
-  /** @returns false if not all records were sent, because there are too many or the subscription has ended */
+  /** @returns false if records may be missing, because `maxRecords` is reached or the subscription has ended */
   private async sendPages({ subscription, sinceMs }: Replay, sent: { count: number }): Promise<boolean> {
     for (const gpus of partsOf(subscription.request.selector)) {
       let cursor: RecordFilter["cursor"];

@@ -6,7 +6,7 @@ import type { SubscriptionRequest } from "./subscription-request.ts";
 /** Sends one text to all sockets that follow a topic; `receivers` is their number. */
 export type Publish = (topic: string, text: string, receivers: number) => void;
 
-/** Receives updates one by one, because its socket is behind, or has other messages to send first. */
+/** Receives updates while its socket is behind, or has other messages to send first. */
 export interface UpdateReceiver {
   receive(update: LiveUpdate): void;
 }
@@ -21,8 +21,8 @@ interface SharedTopicOptions {
 
 /** All subscriptions with the same request. An update is serialised once for all sockets that follow the topic.
  *
- *  A subscription is HELD (the topic hands it each update) or DIRECT (its socket follows the topic, and the topic only
- *  counts it). */
+ *  A subscription is HELD (the topic passes each update to `receive`) or DIRECT (its socket follows the topic, which only
+ *  counts the subscription). */
 export class SharedTopic {
   readonly name: string;
   private readonly held = new Set<UpdateReceiver>();
@@ -68,7 +68,7 @@ export class SharedTopic {
     this.unsubscribe();
   }
 
-  /** @returns undefined if the record has none of the requested metrics */
+  /** The telemetry_update for a record; undefined if the record has none of the requested metrics. */
   textOf(record: StoredRecord, origin: UpdateOrigin | undefined): string | undefined {
     const text = this.options.selection.textOf(record);
     if (text === undefined) return undefined;
@@ -85,7 +85,7 @@ export class SharedTopic {
   }
 }
 
-/** The topics that have a subscription. */
+/** The topics that have at least one subscription. */
 export class SharedTopics {
   private readonly topics = new Map<string, SharedTopic>();
   /** Each selection by its metrics, with the number of topics that use it. */
@@ -94,7 +94,7 @@ export class SharedTopics {
 
   constructor(private readonly options: Pick<SharedTopicOptions, "feed" | "publish">) {}
 
-  /** Adds a subscription, as HELD, to the topic for its request. */
+  /** Adds a subscription in the state HELD to the topic for its request, and returns the topic. */
   join(request: SubscriptionRequest, receiver: UpdateReceiver): SharedTopic {
     let topic = this.topics.get(request.key);
     if (topic === undefined) {
@@ -107,7 +107,7 @@ export class SharedTopics {
     return topic;
   }
 
-  /** Removes a subscription that is HELD; the last one closes the topic. */
+  /** Removes a subscription that is HELD. A topic without subscriptions is closed. */
   leave(request: SubscriptionRequest, receiver: UpdateReceiver): void {
     const topic = this.topics.get(request.key);
     topic?.leave(receiver);

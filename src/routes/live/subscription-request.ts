@@ -27,8 +27,8 @@ export function subscriptionRequestOf(filters: SubscriptionFilters, clientId: st
   };
 }
 
-/** Makes a selector from a message's filters. `cluster` and `cluster_id` mean the same; `readMessage` has checked that
- *  they have the same value. */
+/** Makes a selector from a message's filters. `cluster` and `cluster_id` mean the same; if a message has both,
+ *  `readMessage` has checked that they have the same value. */
 function selectorFrom({ gpu_uuid, gpu_uuids = [], cluster, cluster_id = cluster, ...others }: SubscriptionFilters) {
   const uuids = [...new Set(gpu_uuid === undefined ? gpu_uuids : [gpu_uuid, ...gpu_uuids])].sort();
   const { hostname, namespace } = others;

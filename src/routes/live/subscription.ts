@@ -31,10 +31,10 @@ interface SubscriptionOptions {
 
 /** One subscription of a socket, with everything that waits to be sent.
  *
- *  HELD       Updates wait here until the socket takes them. Of the updates that arrive in this state, only the newest
+ *  HELD       Updates wait here until the socket sends them. Of the updates that arrive in this state, only the newest
  *             of each GPU waits, so that the memory of a slow socket does not grow with time.
- *  REPLAYING  Pages of the history wait in a queue, one page at a time. Live updates collect in a backlog, which follows
- *             when the history is complete.
+ *  REPLAYING  Pages of the history wait in a queue, one page at a time. Live updates wait in a backlog, which is sent after
+ *             the history.
  *  DIRECT     Nothing waits: the socket follows the topic, and updates do not pass through here.
  *  ENDED      Nothing is sent any more.
  *
@@ -191,7 +191,7 @@ export class Subscription implements UpdateReceiver {
       this.newest.set(uuid, { record, origin: undefined });
       return;
     }
-    // no record is lost if the waiting one is a snapshot, or the same record before more of its metrics arrived
+    // no record is skipped if the waiting record is a snapshot, or the same record before its values changed
     if (waiting.origin === undefined && waiting.record.timeMs !== record.timeMs) this.skip(1);
     waiting.record = record;
     waiting.origin = undefined;

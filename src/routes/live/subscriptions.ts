@@ -22,7 +22,7 @@ interface SubscriptionsOptions {
   readonly queries: Pick<HistoryQueries, "records">;
   readonly settings: LiveSettings;
   readonly instruments: LiveInstruments;
-  /** Called with the number of records that newer ones superseded before they were sent. */
+  /** Called with the number of records that will not be sent: newer ones superseded them, or the backlog was full. */
   readonly onSkipped: (count: number) => void;
   readonly clock: Clock;
 }
@@ -76,7 +76,7 @@ export class Subscriptions {
     socket.pump();
   }
 
-  /** @returns why the subscription is refused; undefined if it is not */
+  /** @returns the reason for the refusal; undefined if the subscription is accepted */
   private refusalOf(socket: LiveSocket, { clientId, key }: SubscriptionRequest): MessageError | undefined {
     const { wsMaxSubscriptions } = this.options.settings;
     if (clientId !== undefined && socket.subscription(clientId) !== undefined) {
@@ -117,7 +117,7 @@ export class Subscriptions {
 
   private replay(socket: LiveSocket, subscription: Subscription, since: string): void {
     const read = readInstant(since);
-    if ("problem" in read) return;
+    if ("problem" in read) return; // cannot happen: `readMessage` has checked the text
     void this.replays.run({
       subscription,
       // records have whole milliseconds, so an instant between two milliseconds is rounded up

@@ -12,7 +12,7 @@ export function normalisePaths(paths: Json): Json {
   return mapValues(paths, (item) => mapValues(item as Json, (operation) => normaliseOperation(operation as Json)));
 }
 
-/** The same for one schema. */
+/** Converts one schema, as `normalisePaths` does. */
 export function normaliseSchema(schema: Json): Json {
   const { const: constant, examples, multipleOf, patternProperties, ...rest } = schema;
   const out: Json = { ...rest };
@@ -50,7 +50,7 @@ function normaliseOperation(operation: Json): Json {
     : { ...operation, parameters: parameters.map(normaliseParameter), responses };
 }
 
-/** Moves the description and the example from a parameter's schema to the parameter. A parameter with a default is not
+/** Moves the description and the example from a parameter's schema to the parameter. Marks a parameter with a default as not
  *  required. */
 function normaliseParameter(parameter: Json): Json {
   const { description, example, ...schema } = normaliseSchema(parameter["schema"] as Json);

@@ -13,7 +13,7 @@ const assets: Readonly<Record<string, () => string>> = {
   "favicon-32x32.png": () => import.meta.resolve("swagger-ui-dist/favicon-32x32.png"),
 };
 
-/** The page is self-contained: its policy forbids the browser to load anything from elsewhere. */
+/** The headers of the page. The policy forbids the browser to load anything from another server. */
 const pageHeaders = {
   "content-type": "text/html; charset=utf-8",
   "content-security-policy":
@@ -22,7 +22,7 @@ const pageHeaders = {
 };
 
 /** The OpenAPI document as JSON and YAML, and a page that shows it without files from other servers.
- *  @param app called at the first request for the document, when the app is complete */
+ *  @param app returns the app; called at the first request for the document, when the app is complete */
 export function docsRoutes({ app, version }: { readonly app: () => AnyElysia; readonly version: string }) {
   const document = lazily(() => openApiDocument(app(), version));
   const json = lazily(() => JSON.stringify(document(), null, 2));
@@ -65,7 +65,7 @@ function text(body: string, type: string): Response {
   return new Response(body, { headers: { "content-type": type, "x-content-type-options": "nosniff" } });
 }
 
-/** Calls `make` at the first call only, and returns its result at every call. */
+/** Returns a function that calls `make` at its first call only, and returns the result at every call. */
 function lazily<T extends object | string>(make: () => T): () => T {
   let result: T | undefined;
   return () => (result ??= make());

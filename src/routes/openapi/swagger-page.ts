@@ -16,7 +16,7 @@ export const swaggerPage = `<!doctype html>
 </html>
 `;
 
-/** Starts Swagger UI. Without `validatorUrl: null`, it would send the document to a public validator. */
+/** Starts Swagger UI. Without `validatorUrl: null`, Swagger UI would send the document's URL to a public validator. */
 export const swaggerInitializer = `window.onload = () => {
   window.ui = SwaggerUIBundle({
     url: "./swagger.json",

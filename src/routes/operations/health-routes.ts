@@ -14,7 +14,7 @@ import { probeSchema, healthSchema, type ComponentHealth, type Health } from "./
 export interface HealthOptions {
   /** Undefined in a process without a store. */
   readonly store: Pick<TelemetryStore, "ping"> | undefined;
-  /** True while the process can answer clients from memory, whether or not the store answers. */
+  /** Returns true while the process can answer clients from memory, whether or not the store answers. */
   readonly servesFromMemory: () => boolean;
   /** Returns a description of the store's database; undefined until the database was reached. */
   readonly engine: () => string | undefined;
@@ -29,7 +29,7 @@ export interface HealthOptions {
 /** Services that a process does not need while it serves from memory: the updates of the fleet, and the upkeep of
  *  etcd. */
 const dispensable: ReadonlySet<string> = new Set(["fleet", "etcd"]);
-/** A part that does not answer within this time counts as down. The prober itself times out after a few seconds. */
+/** A part that does not answer within this time counts as down. */
 const probeTimeoutMs = 2000;
 
 /** /health for people, /health/live and /health/ready for probes. */
@@ -73,20 +73,21 @@ async function readHealth(options: HealthOptions, startedAtMs: number): Promise<
   };
 }
 
-/** True if the process cannot work without its most important part. A process that serves from memory is not down.
- *  @param first the store's health, or the queue's in a process without a store */
-function isDown({ servesFromMemory }: HealthOptions, first: ComponentHealth): boolean {
-  return first.status === "down" && !servesFromMemory();
+/** True if the process's main part is down, and the process cannot serve from memory.
+ *  @param mainPart the store's health, or the queue's health in a process without a store */
+function isDown({ servesFromMemory }: HealthOptions, mainPart: ComponentHealth): boolean {
+  return mainPart.status === "down" && !servesFromMemory();
 }
 
-/** A process is ready if its store answers (the queue, if it has no store) and its services run. A process that serves
- *  from memory is ready without its store and without the dispensable services: while the store or etcd is down, no other gateway has
- *  newer data. */
+/** A process is ready if its store answers (its queue, in a process without a store) and its services have no error. A
+ *  process that serves from memory is ready even if the store or a dispensable service is down: no other gateway has newer
+ *  data then.
+ *  @returns the reasons why the process is not ready; empty if it is ready */
 async function reasonsNotReady(options: HealthOptions): Promise<string[]> {
   const { services, servesFromMemory } = options;
-  const first = (await storeHealth(options)) ?? (await queueHealth(options));
+  const mainPart = (await storeHealth(options)) ?? (await queueHealth(options));
   const needed = services.filter(({ name }) => !servesFromMemory() || !dispensable.has(name));
-  const parts = [isDown(options, first) ? first : okay, ...needed.map(serviceHealth)];
+  const parts = [isDown(options, mainPart) ? mainPart : okay, ...needed.map(serviceHealth)];
   return parts.flatMap(({ reason }) => (reason === undefined ? [] : [reason]));
 }
 

@@ -2,7 +2,7 @@ import { Elysia } from "elysia";
 import { Histogram, type Registry } from "prom-client";
 import { stopwatch } from "../../kit/clock.ts";
 
-/** The upper limits of the buckets: the shortest is for a list in memory, the longest for a page of 10,000 records. */
+/** The upper bounds of the buckets: the lowest is for a list in memory, the highest for a page of 10,000 records. */
 const bucketsSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
 const countedMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]);

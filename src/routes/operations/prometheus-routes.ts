@@ -76,8 +76,8 @@ function serviceGauges({ registry, services }: PrometheusOptions): () => void {
   return () => services.forEach((service) => up.set({ service: service.name }, service.error() === undefined ? 1 : 0));
 }
 
-/** Uses the names that every Prometheus client uses. prom-client's own collection gives wrong heap and
- *  garbage-collection figures on Bun, and keeps timers running. */
+/** Instruments of the process, with the names that every Prometheus client uses. prom-client's own collection is not used,
+ *  because on Bun its figures of heap and garbage collection are wrong, and its timers keep running. */
 function processGauges({ registry, version, clock }: PrometheusOptions): () => void {
   const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, registers: [registry] });
   const build = new Gauge({

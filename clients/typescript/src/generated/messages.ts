@@ -296,7 +296,7 @@ export interface components {
             type: "error";
             /** @description Stable identifier, for programs */
             code: string;
-            /** @description What is wrong, and what would be right */
+            /** @description The error, and the values that are expected */
             message: string;
             /** @description The values behind the message */
             details: {

@@ -430,7 +430,7 @@ export interface paths {
         };
         /**
          * The metrics catalogue
-         * @description Every metric that a record may carry, with unit, range and DCGM's name.
+         * @description Every metric of the catalogue, with unit, range and DCGM's name.
          */
         get: operations["listMetrics"];
         put?: never;
@@ -986,7 +986,7 @@ export interface components {
                     status: "ok" | "degraded" | "down";
                     /** @description The error of the part; absent if the status is ok */
                     reason?: string;
-                    /** @description What the part does, or what it runs on */
+                    /** @description Current activity of the part; for the store, its database */
                     activity?: string;
                 };
             };

@@ -1,6 +1,6 @@
 import { graphqlError } from "../graphql-errors.ts";
 
-/** Limits the subscriptions of all clients together, and ends them when the process stops. */
+/** Limits the total number of GraphQL subscriptions of all clients, and ends them when the process is about to stop. */
 export class Admission {
   private readonly admitted = new Set<AsyncIterator<unknown>>();
 
@@ -26,7 +26,7 @@ export class Admission {
       void events.return?.();
       const message = this.stopping.aborted
         ? "This gateway is stopping; connect again"
-        : `There are ${max} subscriptions already, as many as this gateway takes`;
+        : `There are ${max} subscriptions already, as many as this gateway accepts`;
       throw graphqlError("TOO_MANY_SUBSCRIPTIONS", message, { max });
     }
     const leave = (): void => void this.admitted.delete(counted);

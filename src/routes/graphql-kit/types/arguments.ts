@@ -14,7 +14,7 @@ import type { EnumTypes } from "./enums.ts";
 import { camelCase, graphqlSpelling, pascalCase } from "./names.ts";
 import { dateTime } from "./scalars.ts";
 
-/** Makes GraphQL's arguments from REST's parameters, with their defaults. REST's comma-separated lists become GraphQL lists. */
+/** Makes GraphQL's arguments, with defaults, from REST's parameters. REST's comma-separated lists become GraphQL lists. */
 export function argumentsOf(parameters: Parameters, enums: EnumTypes): GraphQLFieldConfigArgumentMap {
   return Object.fromEntries(
     Object.entries(parameters).map(([name, { kind, schema, description, absent }]): [string, GraphQLArgumentConfig] => {
@@ -31,8 +31,8 @@ export function argumentsOf(parameters: Parameters, enums: EnumTypes): GraphQLFi
   );
 }
 
-/** Reads arguments by the rules of REST's parameters, and returns the values by REST's names. An argument that is null counts as
- *  absent.
+/** Reads arguments by the rules of REST's parameters, and returns their values under REST's names. An argument that is null
+ *  counts as absent.
  *  @throws InvalidParameter if a value is not usable */
 export function parametersOf<Of extends Parameters>(
   parameters: Of,

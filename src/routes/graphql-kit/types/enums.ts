@@ -2,7 +2,7 @@ import { GraphQLEnumType } from "graphql";
 import { metrics } from "../../../domain/metrics.ts";
 import { valueName } from "./names.ts";
 
-/** Names of enums by their values: the same values are the same type everywhere. */
+/** Names of enums by their values. Enums with the same values are one type. */
 const nameByValues: ReadonlyMap<string, string> = new Map([
   ["active|silent", "Status"],
   ["raw|1m|1h", "Resolution"],
@@ -13,7 +13,7 @@ const nameByValues: ReadonlyMap<string, string> = new Map([
 
 const metricNames = metrics.map(({ name }) => name);
 
-/** Every metric of the catalogue. */
+/** The enum of all metrics of the catalogue. */
 const metricName = new GraphQLEnumType({
   name: "MetricName",
   description: "A metric of the catalogue",
@@ -26,7 +26,8 @@ const metricName = new GraphQLEnumType({
 export class EnumTypes {
   private readonly types = new Map([[keyOf(metricNames), metricName]]);
 
-  /** @param fallbackName the enum's name if `nameByValues` has none for these values */
+  /** Returns the enum with these values, and creates it at the first call.
+   *  @param fallbackName the enum's name if `nameByValues` has none for these values */
   of(values: readonly string[], fallbackName: string, description?: string): GraphQLEnumType {
     const key = keyOf(values);
     const existing = this.types.get(key);

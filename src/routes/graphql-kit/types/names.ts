@@ -5,12 +5,12 @@ export function camelCase(name: string): string {
   return name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** `gpu_utilization` -> `GpuUtilization`: the part of a type's name that is derived from a field's name. */
+/** `gpu_utilization` -> `GpuUtilization`, for the names of types. */
 export function pascalCase(name: string): string {
   return camelCase(name).replace(/^./, (first) => first.toUpperCase());
 }
 
-/** GraphQL's names for the values that begin with a digit. */
+/** GraphQL's names for the values that begin with a digit. In GraphQL, no name begins with a digit. */
 const nameByValue: ReadonlyMap<string, string> = new Map([
   ["1m", "minute"],
   ["1h", "hour"],

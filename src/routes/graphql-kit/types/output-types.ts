@@ -23,26 +23,26 @@ type Source = Readonly<Record<string, unknown>>;
 
 const intMax = 2 ** 31 - 1;
 
-/** Makes object types from the API's TypeBox schemas: a field for each property, with its description. An optional
- *  property becomes a nullable field. GraphQL has no maps, so a map becomes a list of named entries. A whole number is
- *  an Int if the schema's maximum fits in 32 bits, otherwise a Float. */
+/** Makes object types from the API's TypeBox schemas: a field for each property, with the property's description. An
+ *  optional property becomes a nullable field. GraphQL has no maps, so a map becomes a list of named entries. A whole number
+ *  is an Int if the schema's maximum fits in 32 bits, otherwise a Float. */
 export class OutputTypes {
   private readonly typeByName = new Map<string, GraphQLObjectType>();
 
   constructor(
     private readonly enums: EnumTypes,
-    /** Returns the fields that lead from the named type to others. */
+    /** Returns the fields that lead from the named type to other types. */
     private readonly relationsOf: (typeName: string) => Readonly<Fields>,
   ) {}
 
-  /** The object type of a schema of the API. */
+  /** The object type for a schema; created at the first call. */
   of(schema: TObject): GraphQLObjectType {
     return this.object(nameOf(schema), schema);
   }
 
-  /** `[Name!]!` */
+  /** The type of a list of the schema's objects: `[Name!]!`. */
   listOf(schema: TObject): GraphQLOutputType {
-    return new GraphQLNonNull(listOfMany(this.of(schema)));
+    return new GraphQLNonNull(listTypeOf(this.of(schema)));
   }
 
   private object(name: string, schema: TObject): GraphQLObjectType {
@@ -93,18 +93,17 @@ export class OutputTypes {
       case "number":
         return asItIs(isInt(schema) ? GraphQLInt : GraphQLFloat);
       case "array":
-        return asItIs(listOfMany(this.typeOf(name, schema["items"] as TSchema).type));
+        return asItIs(listTypeOf(this.typeOf(name, schema["items"] as TSchema).type));
       case "object":
         return schema["patternProperties"] === undefined
           ? asItIs(this.object(name, schema as TObject))
-          : { type: listOfMany(this.entry(name, schema)), read: toEntries };
+          : { type: listTypeOf(this.entryType(name, schema)), read: toEntries };
       default:
-        throw new Error(`${name} has a schema that has no GraphQL type: ${JSON.stringify(schema)}`);
+        throw new Error(`the schema of ${name} has no GraphQL type: ${JSON.stringify(schema)}`);
     }
   }
 
-  /** The type of a map's entries. */
-  private entry(name: string, map: TSchema): GraphQLObjectType {
+  private entryType(name: string, map: TSchema): GraphQLObjectType {
     const [value] = Object.values(map["patternProperties"] as Record<string, TSchema>);
     if (value === undefined) throw new Error(`${name} is a map whose values have no schema`);
     const nameField: Field = {
@@ -136,7 +135,7 @@ function toEntries(value: unknown): unknown {
   return value === undefined ? undefined : Object.entries(value as Source);
 }
 
-function listOfMany(type: GraphQLOutputType): GraphQLOutputType {
+function listTypeOf(type: GraphQLOutputType): GraphQLOutputType {
   return new GraphQLList(new GraphQLNonNull(type));
 }
 
@@ -147,10 +146,10 @@ function isInt(schema: TSchema): boolean {
 function literalsOf(name: string, schema: TSchema): string[] {
   const values = (schema["anyOf"] as TSchema[]).map((member) => member["const"] as unknown);
   if (values.every((value) => typeof value === "string")) return values;
-  throw new Error(`${name} is a union of values other than texts`);
+  throw new Error(`${name} is a union with a member that is not a text`);
 }
 
-/** The same fields, resolved from the object that `find` returns. */
+/** Copies fields, which then resolve from the object that `find` returns for the source. */
 function withSource(fields: Fields, find: (source: unknown) => unknown): Fields {
   return Object.fromEntries(
     Object.entries(fields).map(([name, { resolve, ...field }]) => [

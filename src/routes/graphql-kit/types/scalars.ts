@@ -15,7 +15,7 @@ export const dateTime = new GraphQLScalarType<string, string>({
 });
 
 /** @returns the value itself
- *  @throws GraphQLError if the value is not an instant in RFC 3339 */
+ *  @throws GraphQLError if the value is not an instant in RFC 3339 format */
 function checked(value: unknown): string {
   if (typeof value !== "string") throw refusal(`${JSON.stringify(value) ?? "this"} is not a text`);
   const read = readInstant(value);

@@ -16,8 +16,8 @@ import { graphqlError } from "../../graphql-kit/graphql-errors.ts";
 import type { FleetIndex, FleetView } from "../../fleet/fleet-index.ts";
 import { type OperationSize, sizeOfOperation } from "./operation-size.ts";
 
-/** Tokens that a document may have: about ten times as many as a large dashboard needs. The time of validation grows
- *  with the square of their number. */
+/** The most tokens of a document. A large dashboard needs about 200. The time for validation grows with the square of the
+ *  number of tokens. */
 const maxTokens = 2000;
 
 /** The largest operation that is executed. GraphiQL's introspection has a depth of 15. A million values take about a
@@ -62,10 +62,10 @@ function parseWithinLimit(source: string | Source, options?: ParseOptions): Docu
 /** @throws GraphQLError if the operation is larger than `maxSize` */
 function checkSize({ schema, document, operationName, variableValues }: Executed, view: FleetView): void {
   const operation = getOperationAST(document, operationName);
-  if (!operation) return; // the execution reports the error
+  if (!operation) return; // the execution reports that the operation is missing
   const definitions = operation.variableDefinitions ?? [];
   const { coerced } = getVariableValues(schema, definitions, (variableValues ?? {}) as Record<string, unknown>);
-  if (coerced === undefined) return;
+  if (coerced === undefined) return; // the execution reports that a variable is wrong
   const fragments = new Map(
     document.definitions
       .filter((definition): definition is FragmentDefinitionNode => definition.kind === Kind.FRAGMENT_DEFINITION)
@@ -85,7 +85,7 @@ function checkSize({ schema, document, operationName, variableValues }: Executed
   }
 }
 
-/** @returns undefined while the fleet is not loaded; the fields report that */
+/** @returns undefined while the fleet is not loaded */
 function fleetOf(view: FleetView): FleetIndex | undefined {
   try {
     return view.now();

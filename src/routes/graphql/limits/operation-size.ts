@@ -21,11 +21,11 @@ import type { FleetIndex } from "../../fleet/fleet-index.ts";
 
 /** The size of an operation. */
 export interface OperationSize {
-  /** Levels of fields inside fields. */
+  /** Levels of nested fields. */
   readonly depth: number;
   readonly aliases: number;
-  /** Values that the answer is expected to have: fields, lists and their elements. Inside a list, a field counts once for each
-   *  element. */
+  /** The estimated number of values in the answer: each field counts as one, and each object in a field as one more. A field
+   *  of a list's elements counts once for each element. */
   readonly values: number;
 }
 
@@ -40,13 +40,14 @@ export interface SizedOperation {
   readonly fleet: FleetIndex | undefined;
 }
 
-/** Assumed lengths of lists whose field has no `size`: by default, and in introspection. */
+/** The assumed length of a list whose field has no `size`. */
 const defaultSize = 8;
+/** The assumed length of a list in introspection. */
 const introspectionSize = 20;
 const zero: OperationSize = { depth: 0, aliases: 0, values: 0 };
 
 /** Measures an operation before it is executed.
- *  @param sized from a valid document: its fragments form no cycle */
+ *  @param sized from a valid document, so that its fragments form no cycle */
 export function sizeOfOperation(sized: SizedOperation): OperationSize {
   const root = sized.schema.getRootType(sized.operation.operation);
   return root ? new SizeWalk(sized).selections(root, sized.operation.selectionSet) : zero;
@@ -105,7 +106,7 @@ class SizeWalk {
       if (!isListType(getNullableType(definition.type))) return 1;
       return type.name.startsWith("__") ? introspectionSize : defaultSize;
     }
-    if (this.sized.fleet === undefined) return 1; // no element can be listed
+    if (this.sized.fleet === undefined) return 1; // a size may depend on the fleet
     return size(getArgumentValues(definition, node, this.sized.variables), this.sized.fleet);
   }
 

@@ -102,8 +102,8 @@ export class GraphqlSockets {
 }
 
 /** Parses and validates an operation. The connection stays open, unless an error is thrown.
- *  @returns the arguments with which graphql-ws executes the operation, or the errors that it sends to the client
- *  @throws errors that are not a GraphQLError */
+ *  @returns the arguments with which graphql-ws executes the operation, or the errors that graphql-ws sends to the client
+ *  @throws any error that is not a GraphQLError */
 async function prepare(
   { schema, execute, subscribe, ...operation }: Operation,
   { query, operationName, variables: variableValues }: SubscribePayload,
@@ -131,7 +131,7 @@ function withoutStatus({ message, nodes, source, positions, extensions }: GraphQ
   });
 }
 
-/** The functions that `prepare` passes on in the operation's rootValue. */
+/** The functions that `prepare` stores in the operation's rootValue. */
 function operationOf({ rootValue }: ExecutionArgs): Pick<Operation, "execute" | "subscribe"> {
   return rootValue as Pick<Operation, "execute" | "subscribe">;
 }
@@ -174,7 +174,8 @@ export class GraphqlSocket {
   message(_wire: Wire, data: string | Uint8Array): void {
     const text = typeof data === "string" ? data : new TextDecoder().decode(data);
     this.connection?.onMessage(text).catch((error: Error) => {
-      // graphql-ws throws if a client sends a server's message; if graphql-ws cannot read a message, it closes the connection
+      // graphql-ws throws this if a client sends a message that only servers send; for a message that graphql-ws cannot
+      // read, graphql-ws itself closes the connection
       if (error.message.startsWith("Unexpected message")) return this.end(CloseCode.BadRequest, error.message);
       this.owner.onError(error);
       this.end(CloseCode.InternalServerError, "the message failed inside the server");
@@ -198,7 +199,7 @@ export class GraphqlSocket {
     this.connection?.wire.close(code, reason);
   }
 
-  /** Resolves when the client is no longer behind, or has disconnected; graphql-ws requests the next event only then. */
+  /** Resolves when the client is no longer behind, or has disconnected. Only then does graphql-ws request the next event. */
   private async send(wire: Wire, text: string): Promise<void> {
     wire.send(text);
     if (wire.getBufferedAmount() < behindBytes) return;

@@ -24,17 +24,17 @@ export function formatOf(request: Request): Format {
   });
 }
 
-/** Content codings, the preferred one first. */
+/** Content codings, in order of preference. */
 const encodings = ["zstd", "gzip"] as const;
 export type Encoding = (typeof encodings)[number];
 
-/** Negotiator with the option that its types lack: which coding to take if the client accepts several equally. */
+/** Negotiator with an option that its types lack: `preferred` is the order of the codings that a client accepts equally. */
 interface PreferringNegotiator {
   encoding(available: string[], options?: { readonly preferred: string[] }): string | undefined;
 }
 
-/** The coding that a client prefers; undefined if the client accepts none of the encodings, sends no Accept-Encoding, or
- *  prefers the answer uncompressed. */
+/** The coding that a client prefers; undefined if the client accepts none of `encodings`, sends no Accept-Encoding, or
+ *  prefers an uncompressed answer. */
 export function encodingOf(request: Request): Encoding | undefined {
   const given = request.headers.get("accept-encoding");
   if (given === null) return undefined;

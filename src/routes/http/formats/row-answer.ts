@@ -7,23 +7,23 @@ import { encodingOf, type Format } from "./negotiate.ts";
 export interface RowAnswer {
   readonly request: Request;
   readonly format: Exclude<Format, "json">;
-  /** The columns of a CSV; objects in a cell are JSON. */
+  /** The columns of a CSV. An object in a cell is written as JSON. */
   readonly columns: readonly string[];
-  /** The next part is read once the client has taken the previous one. The generator is closed when the client has
-   *  disconnected. */
+  /** The next part is read once the client has received the previous part. The generator is closed if the client
+   *  disconnects. */
   readonly parts: AsyncGenerator<readonly Row[], void>;
 }
 
 const contentTypes = { csv: "text/csv; charset=utf-8; header=present", ndjson: "application/x-ndjson" } as const;
 
-/** Streams an answer part by part, with never more than one part in memory. An error before the first part becomes an error
- *  response; a later one aborts the stream. */
+/** Streams an answer part by part, with one part in memory at a time. An error before the first part becomes an error
+ *  response; a later error aborts the stream. */
 export async function rowAnswer({ request, format, columns, parts }: RowAnswer): Promise<Response> {
   const texts = textsOf(await parts.next(), parts, format === "csv" ? columns : undefined);
   const body = new ReadableStream<Uint8Array>(
     {
       pull: async (controller) => {
-        // a HEAD request reads the whole stream to find its length: stop once the client has disconnected
+        // for a HEAD request, Bun reads the whole stream to find its length; stop once the client has disconnected
         const { done, value } = request.signal.aborted ? await texts.return() : await texts.next();
         if (done === true) controller.close();
         else controller.enqueue(new TextEncoder().encode(value));
@@ -43,7 +43,7 @@ export async function rowAnswer({ request, format, columns, parts }: RowAnswer):
 }
 
 /** The texts of the parts. Empty texts are left out, because a stream does not pull again after an empty text.
- *  @param columns of a CSV, which has its header even without rows; undefined for NDJSON */
+ *  @param columns the columns of a CSV, whose header is written even if there are no rows; undefined for NDJSON */
 async function* textsOf(
   first: IteratorResult<readonly Row[], void>,
   parts: AsyncGenerator<readonly Row[], void>,
@@ -67,7 +67,7 @@ function csvOf(rows: readonly Row[], columns: readonly string[], header: boolean
   return stringify([...rows], {
     header,
     columns: [...columns],
-    // a spreadsheet would run a text that begins with = as a formula
+    // a spreadsheet would run a text that begins with a character such as = as a formula
     escape_formulas: true,
     cast: { boolean: String, number: String },
   });

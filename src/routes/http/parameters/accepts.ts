@@ -4,8 +4,8 @@ import { checkBody } from "../request-body.ts";
 import type { Parameter, Parameters, ValuesOf } from "./parameter.ts";
 import { restSpelling, spelled } from "./spelling.ts";
 
-/** Options of a route that accepts these parameters: they check the parameters, whose values are then the handler's
- *  `query`, and the body. */
+/** Options of a route with these query parameters. They check the parameters and the body, and pass the values of the
+ *  parameters to the handler as `query`. */
 export function accepts<Query extends Parameters>(query: Query) {
   return {
     query: schemaOf(query),
@@ -16,7 +16,8 @@ export function accepts<Query extends Parameters>(query: Query) {
   };
 }
 
-/** The same for a route with parameters in its path, whose values are the handler's `params`. */
+/** Options of a route with query parameters and parameters in the path. They do what `accepts` does, and pass the values of the
+ *  path's parameters to the handler as `params`. */
 export function acceptsAt<Params extends Parameters, Query extends Parameters>(params: Params, query: Query) {
   return {
     params: schemaOf(params),
@@ -38,7 +39,7 @@ export function readParameter<Value>(name: string, parameter: Parameter<Value>, 
 }
 
 /** Reads the parameters of a query.
- *  @throws ApiError for the first one that is not usable: unknown, given twice, of a wrong value, or missing */
+ *  @throws ApiError if a parameter is unknown, is given more than once, is missing, or has a value that is not usable */
 function readQuery<Query extends Parameters>(query: Query, url: string): ValuesOf<Query> {
   const queryAt = url.indexOf("?");
   const given = new URLSearchParams(queryAt === -1 ? "" : url.slice(queryAt));
@@ -66,7 +67,7 @@ function readPath<Params extends Parameters>(
   const values: Record<string, unknown> = {};
   for (const [name, parameter] of Object.entries(params)) {
     const text = given[name];
-    // Elysia leaves null if the percent-encoding is broken
+    // Elysia passes null if the percent-encoding is broken
     if (typeof text !== "string")
       throw unusable(name, parameter, { value: "", problem: "its percent-encoding is broken" });
     values[name] = readParameter(name, parameter, text);
@@ -90,8 +91,8 @@ function unknownParameter(name: string, names: readonly string[]): ApiError {
   });
 }
 
-/** The schema for OpenAPI. Elysia accepts any value, because `transform` has already replaced the texts with checked
- *  values. */
+/** The schema of the parameters, for OpenAPI. Elysia itself accepts any value, because `transform` has already checked the
+ *  texts and replaced them with values. */
 function schemaOf<Of extends Parameters>(parameters: Of) {
   const properties = Object.fromEntries(
     Object.entries(parameters).map(([name, { schema, description }]) => [

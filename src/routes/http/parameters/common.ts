@@ -5,9 +5,9 @@ import { cursorParameter } from "./cursor.ts";
 import { integer, listOf, optional, type Parameter, text, withDefault } from "./parameter.ts";
 import type { Text } from "./spelling.ts";
 
-// Parameters that requests of several kinds take.
+// Parameters that requests of several kinds accept.
 
-/** The query of requests that take no parameters. */
+/** The query of requests that accept no parameters. */
 export const noQuery = {};
 
 /** A parameter for the name of something, such as a GPU or a host. */
@@ -15,7 +15,7 @@ export function nameOf(description: Text, example: string): Parameter<string> {
   return text({ maxLength: nameMaxLength, description, example });
 }
 
-/** The largest limit, and the default one. */
+/** The largest limit, and the default limit. */
 export const limitMax = 10_000;
 export const limitDefault = 100;
 
@@ -26,7 +26,7 @@ interface LimitOptions {
   readonly byDefault?: number;
 }
 
-/** The parameter for the most elements that an answer may have. */
+/** The parameter for the maximum number of elements in an answer. */
 export function limit(options: LimitOptions = {}): Parameter<number> {
   const { meaning = "At most this many", maximum = limitMax, byDefault = limitDefault } = options;
   const description = `${meaning}; 1 to ${maximum}, default ${byDefault}`;

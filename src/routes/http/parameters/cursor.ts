@@ -3,8 +3,9 @@ import { notUsable, type Parameter, text } from "./parameter.ts";
 /** An element's place in a list: the values that the list is ordered by. */
 export type Place = readonly (string | number)[];
 
-/** The cursor of a place, for `next_cursor`: in Base64, a text such as `1752871354000:42` for a place of whole numbers
- *  alone, else JSON. This format must not change, because gateways of other versions read the cursor too. */
+/** Makes the cursor of a place, for `next_cursor`: a text in Base64. The text is JSON, or, for a place of whole numbers only,
+ *  the numbers in the form `1752871354000:42`. The format must not change, because gateways of other versions read the
+ *  cursor. */
 export function encodeCursor(place: Place): string {
   const isNumbers = place.every((part) => typeof part === "number");
   return Buffer.from(isNumbers ? place.join(":") : JSON.stringify(place)).toString("base64url");
@@ -25,7 +26,7 @@ function decodeCursor(cursor: string): Place | undefined {
 
 interface CursorOptions<Position extends object> {
   readonly maxLength: number;
-  /** The elements that a request with the cursor returns. */
+  /** The elements that a request with the cursor returns, as a phrase for the description. */
   readonly following: string;
   readonly example: Place;
   /** @returns undefined if no element can have this place */

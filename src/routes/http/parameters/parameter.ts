@@ -2,7 +2,7 @@ import { quoted } from "../../../domain/cut-text.ts";
 import { type Instant, readInstant } from "../../../domain/timestamp.ts";
 import type { Text } from "./spelling.ts";
 
-/** The kind of a parameter's values. GraphQL chooses an argument's type by it. */
+/** The kind of a parameter's values, which determines the type of the argument in GraphQL. */
 export type Kind =
   | { readonly name: "text" }
   | { readonly name: "instant" }
@@ -11,10 +11,11 @@ export type Kind =
   /** Several values of a choice, written with commas between them. */
   | { readonly name: "list"; readonly values: readonly string[] };
 
-/** The value, or what is wrong with the text. `problem` is absent if `expected` says enough. */
+/** The value of a text, or the problem of a text that is not usable. `problem` is absent if the parameter's `expected` says
+ *  enough. */
 export type Read<Value> = { readonly value: Value } | { readonly problem?: Text };
 
-/** The text is not a value, and `expected` says enough about it. */
+/** The result for a text that is not usable, if the parameter's `expected` says enough. */
 export const notUsable: { readonly problem?: Text } = {};
 
 /** One parameter of a request: its documentation, its kind, and the function that reads its text. */
@@ -23,7 +24,7 @@ export interface Parameter<Value> {
   /** JSON Schema of the text. */
   readonly schema: Readonly<Record<string, unknown>>;
   readonly description: Text;
-  /** The usable values, as the end of "expected ...". */
+  /** The usable values, as a phrase that follows "expected". */
   readonly expected: Text;
   readonly read: (text: string) => Read<Value>;
   /** The value of an absent parameter; undefined if the parameter is required. */
@@ -33,7 +34,7 @@ export interface Parameter<Value> {
 /** The parameters of a request by their names. */
 export type Parameters = Readonly<Record<string, Parameter<unknown>>>;
 
-/** The values of parameters by their names; an optional parameter that is absent has undefined. */
+/** The values of parameters by their names. An optional parameter that is absent has the value undefined. */
 export type ValuesOf<Of extends Parameters> = {
   readonly [Name in keyof Of]: Of[Name] extends Parameter<infer Value> ? Value : never;
 };
@@ -58,7 +59,7 @@ export function optional<Value>(parameter: Parameter<Value>): Parameter<Value | 
   return { ...parameter, absent: { value: undefined } };
 }
 
-/** A parameter that has this value if it is absent. */
+/** A parameter that may be absent; its value is then `value`. */
 export function withDefault<Value extends string | number>(
   parameter: Parameter<Value>,
   value: Value,
@@ -92,7 +93,7 @@ export function digits({ maxLength, ...about }: About & { readonly maxLength: nu
   };
 }
 
-/** A whole number from `minimum`, which is not negative, to `maximum`. */
+/** A whole number from `minimum` to `maximum`; `minimum` must not be negative. */
 export function integer({
   minimum,
   maximum,
@@ -143,7 +144,7 @@ export function choice<const Value extends string>(
   };
 }
 
-/** The longest text of a list, in characters. */
+/** The longest text of a list parameter, in characters. */
 const listMaxLength = 1000;
 
 /** A list of 1 to `maxItems` of the given values; repeated values count once.
@@ -168,7 +169,7 @@ export function listOf(
       const items = [...new Set(given.split(","))];
       const unknown = items.find((item) => !allowed.has(item));
       if (unknown !== undefined) return { problem: `there is no ${noun} ${quoted(unknown)}` };
-      return items.length <= maxItems ? { value: items } : { problem: `${items.length} names` };
+      return items.length <= maxItems ? { value: items } : { problem: `it has ${items.length} names` };
     },
   };
 }

@@ -1,14 +1,14 @@
 /** How an API spells the names in its texts: REST and GraphQL spell the same names differently. */
 export interface Spelling {
-  /** A parameter or a field of an answer. */
+  /** Spells the name of a parameter, or of a field of an answer. */
   readonly name: (name: string) => string;
-  /** A value of a choice. */
+  /** Spells a value of a choice. */
   readonly value: (value: string) => string;
-  /** Follows the noun of a parameter that takes several values. */
+  /** The end of a phrase about several values: how they are separated. */
   readonly listSuffix: string;
 }
 
-/** A text for the users of an API. */
+/** A text for the users of an API; a function if the spelling of the API matters. */
 export type Text = string | ((spelling: Spelling) => string);
 
 /** REST's spelling: the names and values of URLs and JSON. */

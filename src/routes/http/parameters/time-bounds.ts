@@ -9,12 +9,12 @@ export function timeBounds({ start, end }: { readonly start: Text; readonly end:
   return { start_time: optional(instant(start)), end_time: optional(instant(end)) };
 }
 
-/** The values of these parameters. */
+/** The values of the parameters that `timeBounds` makes. */
 type TimeBounds = Partial<ValuesOf<ReturnType<typeof timeBounds>>>;
 
-/** The range between two bounds, including both; without a bound, the range is open on that side. Records have whole
- *  milliseconds, so a bound between two milliseconds is rounded inwards.
- *  @throws InvalidParameter if the range ends before it starts */
+/** The range between two bounds, including both bounds. If a bound is absent, the range has no limit on that side. Records
+ *  have whole milliseconds, so a bound between two milliseconds is rounded inwards.
+ *  @throws InvalidParameter if `start_time` is in a later millisecond than `end_time` */
 export function timeRangeOf({ start_time: start, end_time: end }: TimeBounds): TimeRange {
   if (start !== undefined && end !== undefined && start.ms > end.ms) {
     throw new InvalidParameter({

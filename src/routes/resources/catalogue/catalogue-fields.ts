@@ -3,12 +3,12 @@ import type { FieldMap, SchemaKit } from "../../graphql-kit/field.ts";
 import { noQuery } from "../../http/parameters/common.ts";
 import { metricSchema, toApiMetric } from "./metric.ts";
 
-/** The metrics catalogue. */
+/** The field for the metrics catalogue. */
 export function catalogueFields({ types, field }: SchemaKit): FieldMap {
   return {
     metrics: field({
       type: types.listOf(metricSchema),
-      description: "The metrics catalogue: every metric that a record may carry",
+      description: "The metrics catalogue",
       takes: noQuery,
       size: () => metrics.length,
       resolve: () => metrics.map(toApiMetric),

@@ -6,7 +6,7 @@ import { noQuery } from "../../http/parameters/common.ts";
 import { list } from "../../schemas/envelope.ts";
 import { metricSchema, toApiMetric } from "./metric.ts";
 
-/** The metrics catalogue. */
+/** The route for the metrics catalogue. */
 export function catalogueRoutes() {
   return new Elysia({ name: "catalogue", prefix: "/api/v1/metrics" }).get("", () => list(metrics.map(toApiMetric)), {
     ...accepts(noQuery),
@@ -18,7 +18,7 @@ const detail = operation({
   id: "listMetrics",
   tag: "input",
   summary: "The metrics catalogue",
-  description: "Every metric that a record may carry, with unit, range and DCGM's name.",
+  description: "Every metric of the catalogue, with unit, range and DCGM's name.",
   list: metricSchema,
   errors: [400, 500],
 });
