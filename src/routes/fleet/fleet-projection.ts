@@ -145,8 +145,8 @@ export class FleetProjection extends BaseService implements Fleet {
     this.firstAnswers.hot.resolve();
   }
 
-  /** Reads the store until a read succeeds. With `rereadMs`, then reads it again after each pause. Any number of calls during
-   *  a read cause one more read. */
+  /** Reads the store until a read succeeds. With `rereadMs`, the store is then read again after each pause. Any number of
+   *  calls during a read cause one more read. */
   private readStore(): void {
     this.mustReadAgain = true;
     this.reading ??= this.readUntilCurrent().finally(() => (this.reading = undefined));

@@ -52,7 +52,7 @@ export function toGraphqlError(thrown: unknown, log: Logger): GraphQLError {
   return located(error, errorOf(cause, log));
 }
 
-/** Replaces an error that graphql itself found by one with a code: BAD_USER_INPUT if the request is wrong, otherwise
+/** Turns an error that graphql itself found into an error with a code: BAD_USER_INPUT if the request is wrong, otherwise
  *  INTERNAL_SERVER_ERROR. */
 function codedError(error: GraphQLError, log: Logger): GraphQLError {
   // an error about an argument can have a path, because arguments are coerced when their field is executed

@@ -45,13 +45,13 @@ export class OperationContext {
     return this.view.now();
   }
 
-  /** All parts of the gateway. To read this property counts as using more than the fleet. */
+  /** All parts of the gateway. Reading this property counts as using more than the fleet. */
   get allParts(): GraphqlParts {
     this.usesMoreThanFleet = true;
     return this.parts;
   }
 
-  /** Reads the history of GPUs in batches. To read this property counts as using more than the fleet. */
+  /** Reads the history of GPUs in batches. Reading this property counts as using more than the fleet. */
   get telemetry(): HistoryLoader {
     this.loader ??= new HistoryLoader(this.allParts.queries.history);
     return this.loader;

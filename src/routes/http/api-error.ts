@@ -60,7 +60,7 @@ function messageOf({ parameter, value, problem, expected }: ParameterError, spel
   return `${given} is not usable${because}; expected ${spelled(expected, spelling)}`;
 }
 
-/** The most characters of a request's text that an error response repeats. */
+/** Error responses shorten a text of the request to this many characters. */
 const shownMaxLength = 200;
 
 /** Makes the error for a path whose resource does not exist.

@@ -12,8 +12,8 @@ export interface RateLimitOptions {
 /** Paths for operators and their tools, which are never limited. */
 const unlimitedPaths: ReadonlySet<string> = new Set(["/health", "/health/live", "/health/ready", "/metrics"]);
 
-/** Refuses a client's requests above the limit. An address has windows of one second: a window begins with the first request
- *  after the previous window. */
+/** Refuses a client's requests above the limit. The requests of an address are counted in windows of one second. A window
+ *  begins with the first request after the previous window. */
 export function rateLimit({ rateLimitPerSecond, trustsForwardedFor }: RateLimitOptions) {
   const limiter = new RateLimiterMemory({ points: rateLimitPerSecond, duration: 1 });
   return new Elysia({ name: "rate-limit" }).onRequest(async ({ request, server, set }) => {

@@ -4,7 +4,7 @@ import { ApiError, shown } from "./api-error.ts";
 const bodyMaxBytes = 64 * 1024;
 
 /** Checks that a request's body may be ignored, because REST reads only the path and the query. The body of a GET or HEAD may
- *  always be ignored. Any other body must be JSON and short: the sender of a different body expects it to be used.
+ *  always be ignored. Any other body must be short JSON, because the sender of anything else expects the body to be used.
  *  @throws ApiError 413 if the content-length is too large, 415 if the body is not JSON */
 export function checkBody({ method, headers }: Request): void {
   if (method === "GET" || method === "HEAD") return;

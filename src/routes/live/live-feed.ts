@@ -6,8 +6,8 @@ import type { Fleet } from "../fleet/fleet.ts";
 export interface LiveUpdate {
   readonly gpu: StoredGpu;
   readonly record: StoredRecord;
-  /** The record of the GPU's previous update; undefined in its first update. Both records have the same instant if the newest
-   *  record only changed. */
+  /** The record of the GPU's previous update; undefined in the GPU's first update. `previous` and `record` have the same
+   *  instant if the newest record only changed. */
   readonly previous?: StoredRecord | undefined;
 }
 

@@ -8,8 +8,8 @@ export type Wire = Pick<
   "send" | "close" | "cork" | "subscribe" | "unsubscribe" | "getBufferedAmount"
 >;
 
-/** A socket is behind while Bun's buffer holds at least this many bytes. A burst that the network accepts at once leaves
- *  fewer bytes in the buffer. */
+/** Bun's buffer is full if it holds at least this many bytes. A burst that the network accepts at once leaves fewer bytes in
+ *  the buffer. */
 const behindBytes = 64 * 1024;
 /** If Bun's buffer holds more bytes than this when an answer is due, the connection is closed instead: the client sends
  *  requests and does not read. */
@@ -36,15 +36,15 @@ type SocketState =
   | { readonly name: "BEHIND"; readonly wire: Wire; leastBuffered: number; progressAtMs: number }
   | { readonly name: "CLOSING"; readonly reason: CloseReason };
 
-/** A client's connection, and its subscriptions. Bun calls open, message, drain and close. Bun's buffer is called full if it
- *  holds at least `behindBytes`, otherwise short.
+/** A client's connection, and its subscriptions. Bun calls open, message, drain and close. Bun's buffer is full if it holds
+ *  at least `behindBytes`, otherwise short.
  *
  *  CONNECTING  The request is being upgraded.
  *  OPEN        The client keeps up. Idle subscriptions are DIRECT: updates go straight to the socket.
  *  PUMPING     Messages that wait in the subscriptions are being sent, until Bun's buffer is full. An update that
  *              arrives meanwhile must not start a second pump.
  *  BEHIND      The client does not keep up. The socket follows no topic, and updates wait in the subscriptions.
- *  CLOSING     This side closed the connection; Bun has not reported it yet.
+ *  CLOSING     This side closed the connection; Bun has not reported the close yet.
  *  CLOSED      Final.
  *
  *  CONNECTING -open-> OPEN -pump-> PUMPING -nothing waits, or the buffer is full-> OPEN

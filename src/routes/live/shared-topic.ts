@@ -107,7 +107,7 @@ export class SharedTopics {
     return topic;
   }
 
-  /** Removes a subscription that is HELD. A topic without subscriptions is closed. */
+  /** Removes a subscription that is HELD. Closes the topic if no subscription is left. */
   leave(request: SubscriptionRequest, receiver: UpdateReceiver): void {
     const topic = this.topics.get(request.key);
     topic?.leave(receiver);

@@ -80,8 +80,8 @@ function isDown({ servesFromMemory }: HealthOptions, mainPart: ComponentHealth):
 }
 
 /** A process is ready if its store answers (its queue, in a process without a store) and its services have no error. A
- *  process that serves from memory is ready even if the store or a dispensable service is down: no other gateway has newer
- *  data then.
+ *  process that serves from memory is ready even if the store is down or a dispensable service has an error, because no
+ *  other gateway then has newer data.
  *  @returns the reasons why the process is not ready; empty if it is ready */
 async function reasonsNotReady(options: HealthOptions): Promise<string[]> {
   const { services, servesFromMemory } = options;

@@ -106,7 +106,7 @@ class SizeWalk {
       if (!isListType(getNullableType(definition.type))) return 1;
       return type.name.startsWith("__") ? introspectionSize : defaultSize;
     }
-    if (this.sized.fleet === undefined) return 1; // a size may depend on the fleet
+    if (this.sized.fleet === undefined) return 1; // the size may depend on the fleet
     return size(getArgumentValues(definition, node, this.sized.variables), this.sized.fleet);
   }
 

@@ -16,8 +16,8 @@ export function accepts<Query extends Parameters>(query: Query) {
   };
 }
 
-/** Options of a route with query parameters and parameters in the path. They do what `accepts` does, and pass the values of the
- *  path's parameters to the handler as `params`. */
+/** Options of a route with query parameters and parameters in its path. In addition to the work of `accepts`, they check the
+ *  path's parameters and pass the values to the handler as `params`. */
 export function acceptsAt<Params extends Parameters, Query extends Parameters>(params: Params, query: Query) {
   return {
     params: schemaOf(params),

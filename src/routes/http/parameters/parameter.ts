@@ -2,7 +2,7 @@ import { quoted } from "../../../domain/cut-text.ts";
 import { type Instant, readInstant } from "../../../domain/timestamp.ts";
 import type { Text } from "./spelling.ts";
 
-/** The kind of a parameter's values, which determines the type of the argument in GraphQL. */
+/** The kind of a parameter's values. The kind determines the type of the argument in GraphQL. */
 export type Kind =
   | { readonly name: "text" }
   | { readonly name: "instant" }

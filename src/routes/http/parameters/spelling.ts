@@ -4,7 +4,7 @@ export interface Spelling {
   readonly name: (name: string) => string;
   /** Spells a value of a choice. */
   readonly value: (value: string) => string;
-  /** The end of a phrase about several values: how they are separated. */
+  /** Says how the values of a list are separated; added to the description of a list. */
   readonly listSuffix: string;
 }
 
