@@ -5,8 +5,8 @@ import { importedBy } from "./run-tests/imports.ts";
 
 // bun run test [FILE...] [options of `bun test`]
 // Runs `bun test`. Each test file starts the servers that it needs, or uses those that ETCD_ENDPOINTS and DATABASE_URL name.
-// Servers that do not run in containers are started from a folder that takes minutes to build. If a selected test
-// file needs that folder, the folder is built first, outside the time limits of the tests.
+// Servers that do not run in containers are started from a folder that takes minutes to build. If a selected test file needs that
+// folder, the folder is built first, outside the time limits of the tests.
 
 const root = join(import.meta.dir, "..");
 const args = process.argv.slice(2);

@@ -19,8 +19,8 @@ const root = `${import.meta.dir}/../..`;
 /** How long to wait for the import's last row, with our pipeline and with VictoriaMetrics. */
 export const untilStored: UntilOptions = { timeoutMs: 300_000, everyMs: 50 };
 
-/** Imports a file through a streamer, etcd and collectors into TimescaleDB. Both servers sync their writes. The time is measured
- *  from the streamer's start until every sample is stored.
+/** Imports a file through a streamer, etcd and collectors into TimescaleDB. etcd and TimescaleDB sync their writes. The time is
+ *  measured from the streamer's start until every sample is stored.
  *  @throws Error if a server does not start, or if the schema or samples are still missing after five minutes */
 export async function importByPipeline({ path, samples }: Input, collectors: number): Promise<ImportResult> {
   const [etcd, database] = await Promise.all([startEtcd({ members: 1 }), startPostgres()]);

@@ -49,7 +49,7 @@ export async function httpLoad({ url, connections, seconds, ...request }: HttpLo
   };
   const data = (socket: Socket<Connection>, chunk: Buffer): void => {
     try {
-      if (take(socket.data, chunk)) onAnswer(socket);
+      if (receive(socket.data, chunk)) onAnswer(socket);
     } catch (error) {
       failed.reject(error);
     }
@@ -69,7 +69,7 @@ export async function httpLoad({ url, connections, seconds, ...request }: HttpLo
 }
 
 /** Processes a part of a response. @returns true if the response is now complete */
-function take(connection: Connection, chunk: Buffer): boolean {
+function receive(connection: Connection, chunk: Buffer): boolean {
   let bodyBytes = chunk.length;
   if (Number.isNaN(connection.leftBytes)) {
     connection.head += chunk.toString("latin1");

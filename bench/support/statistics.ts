@@ -5,5 +5,5 @@ export function quantile(values: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
 }
 
-/** The middle value; NaN without values. */
+/** The middle value, or the upper one of two middle values; NaN without values. */
 export const median = (values: readonly number[]): number => quantile(values, 0.5);

@@ -11,7 +11,7 @@ const frameBytes = textOf(gpuUuid(0), 0).length + 4;
 
 const state = { isReady: false, bytes: 0, wantedBytes: Infinity };
 
-function take(bytes: number): void {
+function addBytes(bytes: number): void {
   state.bytes += bytes;
   notifyIfReached();
 }
@@ -32,7 +32,7 @@ async function open(uuid: string): Promise<void> {
       open: (socket) => void socket.write(upgradeRequest),
       data: (socket, data) => {
         if (state.isReady) {
-          take(data.length);
+          addBytes(data.length);
           return;
         }
         const isHead = !before.includes("\r\n\r\n");

@@ -4,7 +4,7 @@ import type { Subprocess } from "bun";
 import { lastLines } from "./last-lines.ts";
 import { inNamespaces, systemPath } from "./trixie.ts";
 
-/** A command that runs inside the Debian trixie root filesystem. */
+/** A command that runs with the folder of Debian trixie as its root. */
 export interface TrixieCommand {
   readonly trixie: string;
   /** The folder that the command sees as /srv, owned by `user`. */
@@ -51,7 +51,7 @@ export interface TrixieServerOptions extends TrixieCommand {
  *  a graceful end with much to write. */
 const timeoutMs = 60_000;
 
-/** A server that runs inside the Debian trixie root filesystem. It ends with the process that started it, even after kill -9.
+/** A server that runs with the folder of Debian trixie as its root. It ends with the process that started it, even after kill -9.
  *
  *  DOWN -start-> STARTING -answers-> UP -kill-> DOWN
  *  STARTING -exited or timed out-> DOWN, with an error */

@@ -22,7 +22,7 @@ export interface CsvPart {
   readonly rows: number;
 }
 
-/** The length of a part, in characters: large enough for few writes, small enough for little memory. */
+/** The length at which a part ends, in characters: large enough for few writes, small enough for little memory. */
 const partLength = 1 << 20;
 
 /** A fleet's readings in the long layout of dcgm-exporter: an unquoted header, every value quoted, sorted by time, metric,

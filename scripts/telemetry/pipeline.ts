@@ -1,7 +1,7 @@
 import { answerOf } from "gpu-telemetry-client";
 import { type Output, print, showRows } from "./output.ts";
 
-const columns = ["id", "attempts", "records", "source_id", "dead_at", "last_error"];
+const letterColumns = ["id", "attempts", "records", "source_id", "dead_at", "last_error"];
 
 export async function queue(output: Output): Promise<void> {
   const { data } = await answerOf(output.gateway.GET("/api/v1/pipeline"));
@@ -15,17 +15,17 @@ export async function queue(output: Output): Promise<void> {
 export async function deadLetters(output: Output, { limit }: { readonly limit?: number }): Promise<void> {
   const query = limit === undefined ? {} : { limit };
   const answer = await answerOf(output.gateway.GET("/api/v1/pipeline/dead-letters", { params: { query } }));
-  showRows(answer.data, columns, { ...output, next: limit === undefined ? answer.next_cursor : undefined });
+  showRows(answer.data, letterColumns, { ...output, next: limit === undefined ? answer.next_cursor : undefined });
 }
 
 export async function redriveLetter(output: Output, id: string): Promise<void> {
   const path = "/api/v1/pipeline/dead-letters/{id}/redrive";
   const { data } = await answerOf(output.gateway.POST(path, { params: { path: { id } } }));
-  showRows([data], columns, output);
+  showRows([data], letterColumns, output);
 }
 
 export async function deleteLetter(output: Output, id: string): Promise<void> {
   const path = "/api/v1/pipeline/dead-letters/{id}";
   const { data } = await answerOf(output.gateway.DELETE(path, { params: { path: { id } } }));
-  showRows([data], columns, output);
+  showRows([data], letterColumns, output);
 }

@@ -118,7 +118,7 @@ export const configSchema = Type.Object({
     default: 1,
     minimum: 0,
     maximum: 4_294_967_295,
-    description: "The same seed gives the same fleet",
+    description: "Seed of the simulated fleet: the same seed gives the same fleet",
   }),
   sourceRangeMebibytes: count({
     env: "SOURCE_RANGE_MIB",
@@ -266,7 +266,7 @@ export const configSchema = Type.Object({
     default: 10_000,
     minimum: 1,
     maximum: 1_000_000,
-    description: "Maximum number of WebSockets to /ws that a gateway accepts, and of those to /graphql",
+    description: "Maximum number of WebSockets that a gateway accepts, counted separately for /ws and /graphql",
   }),
   wsMaxSubscriptions: count({
     env: "WS_MAX_SUBSCRIPTIONS",

@@ -13,7 +13,7 @@ export class GatewayError extends Error {
     this.details = text.details;
   }
 
-  /** The values behind the message. */
+  /** Details of the error for programs, such as the name of a parameter. */
   readonly details: Readonly<Record<string, unknown>>;
 }
 
@@ -25,7 +25,7 @@ export class GatewayUnreachable extends Error {
 /** The gateway refuses a subscription, for example because a filter has an unknown value. */
 export class SubscriptionRefused extends Error {
   override readonly name = "SubscriptionRefused";
-  /** The values behind the message. */
+  /** Details of the error for programs, such as the name of a parameter. */
   readonly details: Readonly<Record<string, unknown>>;
 
   constructor(
