@@ -22,7 +22,7 @@ export function translateEtcdError(cause: unknown, operation: string): Telemetry
   const text = messageOf(cause);
   if (text.includes("database space exceeded")) {
     return new EtcdOutOfSpace(
-      `${operation} was refused: etcd's database has reached its quota (alarm NOSPACE). It accepts writes again after its history was compacted, its files were defragmented and the alarm was disarmed. If this happens again, raise --quota-backend-bytes.`,
+      `${operation} was refused: etcd's database has reached its quota (alarm NOSPACE). etcd accepts writes again once its history is compacted, its files are defragmented and the alarm is disarmed. If this happens again, raise --quota-backend-bytes.`,
       { cause },
     );
   }

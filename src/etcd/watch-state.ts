@@ -2,7 +2,7 @@
 export type WatchPhase =
   | { readonly name: "LISTING"; readonly failures: number }
   | { readonly name: "FOLLOWING"; readonly revision: string; readonly failures: number }
-  /** `revision`: the last received one, after which following resumes; undefined if the state must be listed first. */
+  /** Following resumes after `revision`, the last that was received; undefined if the state must be listed first. */
   | { readonly name: "PAUSING"; readonly revision: string | undefined; readonly failures: number }
   | { readonly name: "CLOSED" };
 

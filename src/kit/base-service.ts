@@ -90,7 +90,7 @@ export abstract class BaseService implements Service {
   }
 
   private async failToStart(error: unknown): Promise<void> {
-    // a stop interrupted `open`
+    // a stop interrupted `open`: the error is not reported
     if (this.state !== "STARTING") return;
     this.abandonment.abort();
     await this.end().catch(() => undefined);
@@ -101,7 +101,7 @@ export abstract class BaseService implements Service {
     try {
       await this.run();
     } catch (error) {
-      // a stop interrupted `run`
+      // a stop interrupted `run`: the error is not reported
       if (this.stopping.aborted) return;
       this.failure = `${this.name} service stopped: ${messageOf(error)}`;
       this.failureLog.error({ err: error }, this.failure);

@@ -11,7 +11,7 @@ export class GroupCommit<Item, Result> {
   private running: Promise<void> | undefined;
 
   /** @param run processes a group and returns the results in the order of the items; if `run` throws, every item of the
-   *    group fails with its error
+   *    group fails with the same error
    *  @param pause runs after each group; items submitted until `pause` resolves belong to the next group */
   constructor(
     private readonly run: (items: readonly Item[]) => Promise<readonly Result[]>,

@@ -16,7 +16,7 @@ export async function startAll(services: readonly Service[]): Promise<void> {
 }
 
 /** Stops services in reverse order, each fully before the next. If one fails to stop, the others are still stopped.
- *  @throws AggregateError of the errors, after all were stopped */
+ *  @throws AggregateError of all errors */
 export async function stopAll(services: readonly Service[], deadline: AbortSignal): Promise<void> {
   const errors: unknown[] = [];
   for (const service of [...services].reverse()) {

@@ -16,13 +16,13 @@ export interface CollectorOptions {
   readonly consumerId: string;
   readonly queue: Queue;
   readonly store: TelemetryStore;
-  /** Receives every batch after it is committed. */
+  /** Receives each batch after the store has committed it. */
   readonly hotTier: Pick<HotTier, "write">;
   /** Number of workers. Each stores one message at a time, while its previous message may still wait for the hot tier. */
   readonly workers: number;
   /** The queue's lease in seconds; during slow work the lease is extended every third of this time. */
   readonly leaseSeconds: number;
-  /** If true, a stop first empties the queue: for a queue that does not outlive the process. */
+  /** If true, a stop first empties the queue: necessary if the queue does not outlive the process. */
   readonly drainOnStop: boolean;
   readonly clock: Clock;
   readonly listener: PipelineListener;

@@ -11,7 +11,8 @@ export interface PipelineListener {
   published(tally: InputTally, duplicate: boolean): void;
   /** A message's transaction is committed. */
   stored(message: IngestMessage, result: IngestResult): void;
-  /** A delivery failed: its message returns to the queue, or becomes a dead letter. `batch`: undefined if not decodable. */
+  /** A delivery failed: its message returns to the queue, or becomes a dead letter. `batch` is undefined if
+   *  the payload cannot be decoded. */
   refused(batch: RecordBatch | undefined, error: Error): void;
   /** An operation failed and is tried again. */
   retried(error: Error): void;

@@ -7,7 +7,7 @@ export interface NewMessage {
   readonly traceId: string;
   /** Version of the payload's schema: `v1`, `v1beta1`. */
   readonly schemaVersion: string;
-  /** Encoding of the payload's bytes: `json+zstd`. */
+  /** Encoding of the payload's bytes: `json+zstd`, `json`. */
   readonly encoding: string;
   /** Records in the payload. */
   readonly count: number;
@@ -59,7 +59,7 @@ export interface Delivery {
   readonly payload: Uint8Array;
   /** 1 at the first delivery. */
   readonly attempt: number;
-  /** Identifies this claim: a later claim of the same message has another. */
+  /** Identifies this claim: a later claim of the same message has another token. */
   readonly claimToken: string;
 }
 
@@ -100,13 +100,13 @@ export interface QueueStats {
  *  DEAD -redrive-> READY (attempts start from 0); DEAD -delete-> deleted. */
 export interface Queue {
   readonly deadLetters: DeadLetters;
-  /** Adds messages in order, many to a transaction; waits while the queue is full.
+  /** Adds messages in order; waits while the queue is full.
    *  @throws QueueClosed, RangeLost, the signal's reason if the signal aborts while the call waits, or an error of the
    *          driver. Some messages may have been added already: publishing all messages again with the same keys adds only
    *          the missing ones */
   publish(messages: readonly NewMessage[], options: PublishOptions): Promise<Published>;
-  /** Claims the oldest ready messages for the lease's time; waits for at least one.
-   *  @returns oldest first; empty only if the signal aborted or the queue was closed
+  /** Claims ready messages for the time of a lease, in about the order of publishing; waits for at least one.
+   *  @returns no message only if the signal aborted or the queue was closed
    *  @throws an error of the driver */
   claim(options: ClaimOptions): Promise<Delivery[]>;
   /** Deletes messages. Call it only after their records are committed.
@@ -126,11 +126,12 @@ export interface Queue {
 
 /** The dead-lettered messages, for operators. */
 export interface DeadLetters {
-  /** Lists dead letters in the order of publishing. @param afterId only those after this id, which need not exist any more */
+  /** Lists dead letters in the order of publishing.
+   *  @param afterId lists only dead letters after this id, which need not exist any more */
   list(limit: number, afterId?: string): Promise<DeadLetter[]>;
   /** @returns undefined if no dead letter has the id */
   get(id: string): Promise<DeadLetter | undefined>;
-  /** Makes a dead message ready again, with 0 attempts. @returns false if no dead letter has the id */
+  /** Makes the message of a dead letter ready again, with 0 attempts. @returns false if no dead letter has the id */
   redrive(id: string): Promise<boolean>;
   /** @returns false if no dead letter has the id */
   delete(id: string): Promise<boolean>;

@@ -52,7 +52,7 @@ export class DocumentCache {
   private readonly gpus = new Map<string, CachedGpu>();
   /** The revision of each board's key, whose value names the board's slot. */
   private readonly boards = new Map<string, string>();
-  /** By host, then by the slot's key. */
+  /** By the host's key, then by the slot's key. */
   private readonly slots = new Map<string, Map<string, CachedSlot>>();
   readonly hosts = new Set<string>();
   readonly clusters = new Set<string>();

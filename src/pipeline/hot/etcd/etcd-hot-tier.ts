@@ -18,7 +18,7 @@ export interface EtcdHotTierOptions {
   /** The most bytes of this process's records in etcd: if there are more, the oldest records are deleted early. */
   readonly windowMaxBytes?: number;
   /** Called after each completed flush with the number of its records that were not written on their own: another record of
-   *  the same GPU superseded them, or they were merged with one of the same instant. */
+   *  the same GPU superseded them, or they were merged with a record of the same instant. */
   readonly onCoalesced: (records: number) => void;
   /** Called when a record is too large for etcd, or when etcd permanently refuses a flush; the store has the records. */
   readonly onRefused: (reason: Error) => void;

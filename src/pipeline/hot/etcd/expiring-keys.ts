@@ -22,8 +22,8 @@ interface Written {
  *  of thousands of keys would block etcd's writes. */
 const leasesInWindow = 4;
 
-/** The keys of a process's records. Keys that are written at about the same time share a lease, with which etcd deletes them
- *  after the window. `trim` limits keys and records to `windowMaxBytes`. */
+/** The keys of a process's records. Keys that are written at about the same time share a lease: etcd deletes the keys when the
+ *  lease ends, after the window. `trim` limits keys and records to `windowMaxBytes`. */
 export class ExpiringKeys {
   private lease: { readonly id: string; readonly age: () => number } | undefined;
   /** Oldest first; the elements before `oldestIndex` have expired or been deleted. */
@@ -36,7 +36,7 @@ export class ExpiringKeys {
 
   constructor(private readonly options: ExpiringKeysOptions) {}
 
-  /** @returns a key below the host's key that no process has used */
+  /** @returns a new key below the host's key, which no process has used before */
   nextKey(host: string): string {
     this.count += 1;
     const at = new Date(this.options.clock.nowMs()).toISOString();

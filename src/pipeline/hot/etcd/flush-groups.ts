@@ -1,7 +1,7 @@
 import { transactionMaxOperations } from "../../../etcd/requests.ts";
 import type { GpuPlan } from "./document-cache.ts";
 
-/** A SlotWrite is a nested transaction of at most three operations, which count in addition to those of the outer
+/** The write of a plan is a nested transaction of at most three operations, which count in addition to those of the outer
  *  transaction. */
 const operationsOfWrite = 3;
 const maxOperations = transactionMaxOperations - operationsOfWrite;

@@ -17,7 +17,8 @@ interface Step {
 
 /** One transaction of a flush. It writes each changed document in a nested transaction, which first compares the document's
  *  revision with the cached one. It writes the data of each host in the outer transaction, because etcd checks its quota only
- *  for the writes of the outer transaction. A host's documents come before its data, so that followers receive a GPU before its record.
+ *  for the writes of the outer transaction. A host's documents come before its data, so that followers receive a GPU before
+ *  its record.
  *
  *  Responses are handled in the order of the steps: the step that checks a host's document comes before those that call
  *  `isGone`. */

@@ -15,8 +15,8 @@ export interface CapacityGateOptions {
 const recountMs = 2000;
 
 /** Limits the depth of the queue, the number of its messages. The gate learns the depth from the response to each publish, and
- *  counts the messages only before the first publish and when the queue seems full. While the queue is full, the gate waits
- *  for deletions of messages with a watch. */
+ *  counts the messages only before the first publish and when the queue seems full. While the queue is full, a watch notifies
+ *  the gate when messages are deleted. */
 export class CapacityGate {
   /** Messages in the queue as of the last publish or count; undefined before the first. */
   private depth: number | undefined;

@@ -59,7 +59,7 @@ export class Claimer {
     await session?.release(claimToken);
   }
 
-  /** Retires the session after a failed release, so that its claims end with the lease. */
+  /** Call this when messages could not be returned to the queue: their claims then end with the session's lease. */
   async retire(): Promise<void> {
     await this.session?.retire();
   }
@@ -76,7 +76,7 @@ export class Claimer {
       const { client, clock, leaseSeconds, log } = this.options;
       if (this.session !== undefined)
         log.warn(
-          "the consumer's lease has ended or was retired; messages that it does not acknowledge are delivered again",
+          "the consumer's lease has ended or was retired; messages that are not acknowledged are delivered again",
         );
       this.session = await ConsumerSession.open({ client, clock, ttlSeconds: leaseSeconds });
     }

@@ -64,8 +64,7 @@ export function deadLetterText({ envelope, attempts, lastError, deadAtMs }: Dead
   return JSON.stringify(letter);
 }
 
-/** Reads a dead letter. If the bytes are not a dead letter, the result says so as its last error: the key can then be listed and
- *  deleted. */
+/** Reads a dead letter. If the bytes cannot be read, `lastError` says so: the dead letter can still be listed and deleted. */
 export function readDeadLetter(id: string, bytes: Buffer): DeadLetter {
   const stored = parsed(bytes);
   if (!checkDeadLetter.Check(stored)) {

@@ -18,8 +18,8 @@ export interface EtcdQueueOptions {
   readonly client: EtcdClient;
   readonly topic: string;
   readonly clock: Clock;
-  /** Publishers wait at this number of ready and claimed messages. Concurrent publishers may exceed it, each by the messages
-   *  of one publish. */
+  /** Publishers wait while at least this many messages are ready or claimed. Concurrent publishers may exceed this number, each
+   *  by the messages of one publish. */
   readonly capacityMessages: number;
   /** Time after which the messages of a dead or disconnected consumer are delivered to others. */
   readonly leaseSeconds: number;

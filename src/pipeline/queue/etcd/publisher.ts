@@ -31,14 +31,14 @@ export const payloadMaxBytes = 1024 * 1024;
 const transactionMaxBytes = payloadMaxBytes;
 /** A published idempotency key is remembered for at least this time; later, only the store recognises duplicates. */
 const windowSeconds = 600;
-/** Idempotency keys published within this time share a lease. It is short, because the end of a lease with very many keys
- *  blocks etcd's writes. */
+/** Idempotency keys published within this time share a lease. The time is short, because the end of a lease with very many
+ *  keys blocks etcd's writes. */
 const leaseSharedMs = 60_000;
 
 type Receipt = Published["receipts"][number];
 
 /** Adds messages, each idempotency key once, and updates the checkpoint in the same transaction. Messages that do not fit
- *  into one transaction are added in several, each of which updates the checkpoint. */
+ *  into one transaction are added in several transactions, each of which updates the checkpoint. */
 export class Publisher {
   private readonly newId = monotonicFactory();
   private window: { readonly leaseId: string; readonly age: () => number } | undefined;
@@ -89,7 +89,7 @@ export class Publisher {
       );
     });
     const { compare, update } = guardOf(checkpoint, group);
-    // etcd ignores nested writes when it checks its quota: without this write it would accept messages in a full database
+    // etcd ignores nested writes when it checks its quota: without this write, etcd would accept messages when it is full
     const latest = put(keys.latest, (envelopes.at(-1) as MessageEnvelope).id);
     const result = await client.txn({ compare, success: [...adding, ...update, latest, countPrefix(keys.messages)] });
     if (!result.succeeded) throw new RangeLost(`${checkpoint?.ownerKey ?? "the range"} belongs to another streamer`);

@@ -22,8 +22,8 @@ export class QueueKeys {
     this.latest = `${this.root}published`;
   }
 
-  /** One range of keys, from claims to messages, so that one watch receives both in order. The keys of dead letters and
-   *  of idempotency sort within the range, payloads and attempts outside it. */
+  /** One range of keys, from claims to messages, so that one watch receives claims and messages in order. The range includes
+   *  the keys of dead letters and the idempotency keys, but not the keys of payloads and attempts. */
   get watched(): { key: Buffer; range_end: Buffer } {
     return { key: Buffer.from(this.claims), range_end: prefixRange(this.messages).range_end };
   }

@@ -41,8 +41,8 @@ export type ReadState = "batch_full" | "needs_bytes" | "ended";
 /** Reads rows from a window into batches, and never waits.
  *
  *  The end of a batch depends on the rows alone, never on the size of the chunks or on the lane. A batch ends after
- *  `batchRows` rows or 8 MiB. If the first column is the timestamp, and the next rows are of the same instant, the batch continues to
- *  the last of these rows, up to `batchMaxRows` rows or 64 MiB. */
+ *  `batchRows` rows or 8 MiB. If the first column is the timestamp, and the next rows are of the same instant, the batch
+ *  continues to the last of these rows, up to `batchMaxRows` rows or 64 MiB. */
 export class BatchReader {
   private readonly builder = new BatchBuilder();
   private readonly attributes = new ReportedAttributes();
@@ -52,7 +52,8 @@ export class BatchReader {
   private readonly slow: SlowLane;
   private readonly fast: FastLane | undefined;
   private readonly instants: InstantEnds | undefined;
-  /** Offset of the previous row; NaN at the start of a batch, and if the previous row is blank, is too large or has malformed quotes. */
+  /** Offset of the previous row; NaN at the start of a batch, and if the previous row is blank, is too large or has malformed
+   *  quotes. */
   private lastRowOffset = NaN;
   private isInstantContinuing = false;
   private at: Position;

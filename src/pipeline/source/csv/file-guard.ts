@@ -21,8 +21,8 @@ interface FileStatus {
   readonly modifiedMs: number;
 }
 
-/** Detects that a file grows, is shortened, deleted or replaced while it is read. Growth is only reported: the next start reads
- *  the grown file as another source. The other changes end the reading.
+/** Detects that a file grows, or is shortened, deleted or replaced, while it is read. Growth is only reported: the next start
+ *  reads the grown file as another source. The other changes end the reading.
  *
  *  The guard does not detect that bytes after the first 64 KiB are overwritten in place. */
 export class FileGuard {

@@ -67,8 +67,8 @@ export class GpuCache {
   }
 }
 
-/** Adds the cells of the label columns to the labels. If both have the same label, the label's own column wins, because it is
- *  more specific. */
+/** Adds the cells of the label columns to the labels. A label that is in both gets the value of its own column, which is more
+ *  specific. */
 export function withLabelCells(labels: ParsedLabels, cells: GpuCells["labelCells"]): ParsedLabels {
   if (cells.length === 0) return labels;
   const driverVersion = cells.find(([name]) => name === "driver_version")?.[1] ?? labels.driverVersion;

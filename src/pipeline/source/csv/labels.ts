@@ -8,7 +8,7 @@ export interface ParsedLabels {
   readonly properties: Readonly<Record<string, string>>;
 }
 
-/** More than any exporter writes; these limits keep a GPU's attributes small for any input. */
+/** Limits that keep a GPU's attributes small for any input; no exporter reaches them. */
 const maxLabels = 64;
 const labelMaxLength = 256;
 const textMaxLength = 64 * 1024;
