@@ -2,8 +2,8 @@ import type { StoredRecord } from "../../domain/query.ts";
 import { formatTimestamp } from "../../domain/timestamp.ts";
 import type { LiveUpdate } from "./live-feed.ts";
 
-/** Serialises the selected metrics of records. Caches the text of the last record, which topics with the same selection share,
- *  and the last timestamp, which records of the same instant share. */
+/** Serialises the selected metrics of records. The text of the last record is cached for all topics with this selection, and
+ *  the last timestamp is cached for all records of the same instant. */
 export class MetricSelection {
   /** Each metric's name, with the text that precedes its value; undefined: all metrics. */
   private readonly fields: readonly (readonly [name: string, text: string])[] | undefined;
