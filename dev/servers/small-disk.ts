@@ -12,7 +12,7 @@ export interface SmallDisk {
   free(): void;
 }
 
-/** Filesystems in their own mount namespace: other processes of the machine do not see them. */
+/** Filesystems in their own mount namespace, so that they do not appear among the mounts of the machine. */
 export interface SmallDisks {
   readonly mounted: readonly SmallDisk[];
   /** The file of the mount namespace, for `nsenter --mount`. */
