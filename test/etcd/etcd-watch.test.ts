@@ -113,7 +113,7 @@ test("a watch that is interrupted while it catches up resumes after the last eve
     const write = ({ create_request }: { create_request: { start_revision: string } }): void => {
       starts.push(create_request.start_revision);
       if (starts.length > 1) return;
-      // as from an etcd that sends the missed events in parts: the header has the newest revision of etcd, not of the part
+      // etcd sends missed events in parts: the header of each part has the newest revision of etcd
       const events = [{ type: "Put", kv: { key: Buffer.from("/watched/a"), mod_revision: "5" } }];
       stream.emit("data", { created: false, canceled: false, events, header: { revision: "9" } });
       stream.emit("end");
