@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { noWorkload } from "../../src/domain/gpu.ts";
+import type { Gpu } from "../../src/domain/gpu.ts";
 import { type GpuSelector, selectorKey, selectsGpu } from "../../src/domain/gpu-selector.ts";
 
 const name = fc.constantFrom("a", "b");
@@ -15,28 +15,23 @@ const selectors: fc.Arbitrary<GpuSelector> = fc.record(
   },
   { requiredKeys: [] },
 );
-const gpus = ["a", "b"].flatMap((uuid) =>
-  ["a", "b"].flatMap((other) =>
-    [0, 1].flatMap((gpuId) =>
-      ["a", "b", ""].map((namespace) => ({
-        gpu: {
-          uuid,
-          clusterId: other,
-          hostname: other,
-          gpuId,
-          modelName: other,
-          device: "",
-          driverVersion: "",
-          properties: {},
-        },
-        workload: namespace === "" ? undefined : { ...noWorkload, namespace },
-      })),
-    ),
-  ),
-);
+// each field has its own values, so that a comparison of the wrong fields shows
+const gpus: fc.Arbitrary<Gpu> = fc.record({
+  uuid: name,
+  clusterId: name,
+  hostname: name,
+  gpuId: fc.nat(1),
+  modelName: name,
+  device: name,
+  driverVersion: name,
+  properties: fc.constant({}),
+});
+const workloads = fc.option(fc.record({ container: name, pod: name, namespace: fc.constantFrom("a", "b", "") }), {
+  nil: undefined,
+});
 
 test("a selector selects the GPUs that match all of its fields", () => {
-  const property = fc.property(selectors, fc.constantFrom(...gpus), (selector, { gpu, workload }) => {
+  const property = fc.property(selectors, gpus, workloads, (selector, gpu, workload) => {
     const fits = [
       selector.uuids === undefined || selector.uuids.includes(gpu.uuid),
       selector.clusterId === undefined || selector.clusterId === gpu.clusterId,
