@@ -7,7 +7,7 @@ import { bodyMaxBytes, readBody } from "./read-body.ts";
 
 const cacheMax = { maxEntries: 256, maxCharacters: 64 * 1024 * 1024 };
 
-/** Caches the JSON answers with status 200 that are made only from the fleet. An answer is cached by the text of its request,
+/** Caches the JSON answers with status 200, also those with errors, that are made only from the fleet. An answer is cached by the text of its request,
  *  until the fleet changes. This is worthwhile because parsing, validation and resolvers take ten times as long as the other
  *  work for an answer. Refuses a request whose body is too long.
  *  @param contextOf returns the context of a request's operation; undefined if the request was not executed */

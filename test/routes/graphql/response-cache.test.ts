@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, spyOn, test } from "bun:test";
 import { type LiveGateway, openLiveGateway } from "../live/live-gateway.ts";
 
 // Answers are cached. They must never be stale.
@@ -47,10 +47,20 @@ test("an answer with history is current even if only the history has changed", a
   expect(await answerOf(history)).toEqual({ gpu: { telemetry: [{ temperature: 1 }] } });
 });
 
-test("a query with an error gets the same error when it is repeated", async () => {
-  const wrong = await (await ask("{ gpus(limit: 0) { uuid } }")).text();
-  expect(await (await ask("{ gpus(limit: 0) { uuid } }")).text()).toBe(wrong);
+test("an answer with an error is cached as any other: repeating the query does not execute it until the fleet changes", async () => {
+  const query = '{ gpus(hostname: "host-a") { uuid } wrong: gpus(limit: 0) { uuid } }';
+  const executions = spyOn(gateway.fleet, "members");
+  const text = async () => (await ask(query)).text();
+  const wrong = await text();
   expect(wrong).toContain("BAD_USER_INPUT");
+  const once = executions.mock.calls.length;
+  expect(once).toBeGreaterThan(0);
+  expect(await text()).toBe(wrong);
+  expect(executions).toHaveBeenCalledTimes(once);
+  await gateway.publish(record("GPU-a", 5));
+  expect(await text()).toBe(wrong);
+  expect(executions.mock.calls.length).toBeGreaterThan(once);
+  executions.mockRestore();
 });
 
 test("a compressed answer has the content of the uncompressed one", async () => {
