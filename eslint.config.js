@@ -32,6 +32,14 @@ const testRules = {
   "@typescript-eslint/max-params": "off",
   "@typescript-eslint/no-unsafe-argument": "off",
   "no-console": "off",
+  // bun declares these matchers as void, so no-floating-promises does not see the promise
+  "no-restricted-syntax": [
+    "error",
+    ...["", " > MemberExpression"].map((not) => ({
+      selector: `ExpressionStatement > CallExpression > MemberExpression${not} > MemberExpression[property.name=/^(rejects|resolves)$/]`,
+      message: "Await this expectation: without await, the test passes whatever the promise does",
+    })),
+  ],
 };
 
 // eslint-disable-next-line no-restricted-exports -- eslint reads the default export

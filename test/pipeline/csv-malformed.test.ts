@@ -86,8 +86,8 @@ test.skipIf(unusable === undefined)(
   "m05_missing_uuid_column.csv is refused with the names of the missing and the found columns",
   async () => {
     const opening = openCsvSource(unusable ?? "");
-    expect(opening).rejects.toBeInstanceOf(UnusableSource);
-    expect(opening).rejects.toThrow('missing uuid, hostname, value; found "timestamp", "metric_name", "gpu_id"');
+    await expect(opening).rejects.toBeInstanceOf(UnusableSource);
+    await expect(opening).rejects.toThrow('missing uuid, hostname, value; found "timestamp", "metric_name", "gpu_id"');
   },
 );
 
@@ -133,7 +133,7 @@ for (const [name, expected] of Object.entries(dialects)) {
     expected.refusal === undefined ? "is read completely" : "is refused with the names of the missing columns";
   test.skipIf(path === undefined)(`${name} ${behaviour}`, async () => {
     if (expected.refusal !== undefined) {
-      expect(openCsvSource(path ?? "")).rejects.toThrow(expected.refusal);
+      await expect(openCsvSource(path ?? "")).rejects.toThrow(expected.refusal);
       return;
     }
     const batches = await batchesOf(await openCsvSource(path ?? ""));

@@ -53,5 +53,5 @@ test("a file played with its own times has the file's id in round 0, and a new i
 test("the source is not opened if the round's start is unavailable", async () => {
   const startedAtMs = (): Promise<number> => Promise.reject(new Error("etcd does not answer"));
   const opening = openCsvSource(path, { playing: { timestamps: "now", round: 0, startedAtMs } });
-  expect(opening).rejects.toThrow("etcd does not answer");
+  await expect(opening).rejects.toThrow("etcd does not answer");
 });

@@ -75,19 +75,21 @@ exerciseReplayableSource("CsvSource played as now", async () => {
 
 test("a file that cannot be used as a source is refused, and the message has the reason", async () => {
   const path = folder.write("x");
-  expect(openCsvSource(`${path}.none`)).rejects.toThrow(/does not exist/);
-  expect(openCsvSource(dirname(path))).rejects.toThrow(/is a directory/);
-  expect(openCsvSource(folder.write("", "empty.csv"))).rejects.toThrow(/is empty/);
-  expect(openCsvSource(folder.write("\u{feff}\n\n", "blank.csv"))).rejects.toThrow(/is empty/);
-  expect(openCsvSource(folder.write(Buffer.from("\u{feff}a,b", "utf16le"), "utf16.csv"))).rejects.toThrow(/UTF-8/);
-  expect(openCsvSource(folder.write(`${exporterHeader},uuid\n`, "twice.csv"))).rejects.toThrow(/two columns/);
-  expect(openCsvSource(folder.write(`${wideHeader},DCGM_FI_DEV_GPU_TEMP\n`, "twice.csv"))).rejects.toThrow(
+  await expect(openCsvSource(`${path}.none`)).rejects.toThrow(/does not exist/);
+  await expect(openCsvSource(dirname(path))).rejects.toThrow(/is a directory/);
+  await expect(openCsvSource(folder.write("", "empty.csv"))).rejects.toThrow(/is empty/);
+  await expect(openCsvSource(folder.write("\u{feff}\n\n", "blank.csv"))).rejects.toThrow(/is empty/);
+  await expect(openCsvSource(folder.write(Buffer.from("\u{feff}a,b", "utf16le"), "utf16.csv"))).rejects.toThrow(
+    /UTF-8/,
+  );
+  await expect(openCsvSource(folder.write(`${exporterHeader},uuid\n`, "twice.csv"))).rejects.toThrow(/two columns/);
+  await expect(openCsvSource(folder.write(`${wideHeader},DCGM_FI_DEV_GPU_TEMP\n`, "twice.csv"))).rejects.toThrow(
     /two columns/,
   );
-  expect(openCsvSource(folder.write("timestamp,gpu_id,uuid,hostname\n", "none.csv"))).rejects.toThrow(
+  await expect(openCsvSource(folder.write("timestamp,gpu_id,uuid,hostname\n", "none.csv"))).rejects.toThrow(
     /missing metric_name/,
   );
-  expect(openCsvSource(`${path}.none`)).rejects.toBeInstanceOf(UnusableSource);
+  await expect(openCsvSource(`${path}.none`)).rejects.toBeInstanceOf(UnusableSource);
 });
 
 test("a file with only a header has no batches", async () => {
@@ -273,7 +275,7 @@ test("reading a file that became shorter fails instead of ending as if all rows 
   const path = exporterFile(exporterRow(), exporterRow({ timestamp: at(1) }));
   const source = await openCsvSource(path);
   truncateSync(path, 200);
-  expect(batchesOf(source)).rejects.toThrow(/became shorter/);
+  await expect(batchesOf(source)).rejects.toThrow(/became shorter/);
 });
 
 test("played as now, the first timestamp becomes now, intervals stay the same, and each batch waits for its time", async () => {
