@@ -127,7 +127,7 @@ test("subscriptions beyond the limit are refused until one has ended; a stopping
   const admission = new Admission(1, stopping.signal);
   const feed = new LiveFeed(gateway.fleet);
   const first = admission.admit(liveRecords(feed, {}));
-  expect(() => admission.admit(liveRecords(feed, {}))).toThrow("as many as this gateway accepts");
+  expect(() => admission.admit(liveRecords(feed, {}))).toThrow("accepts at most 1 subscriptions");
   void first.return?.();
   void admission.admit(liveRecords(feed, {})).return?.();
   stopping.abort();

@@ -26,7 +26,7 @@ export class Admission {
       void events.return?.();
       const message = this.stopping.aborted
         ? "This gateway is stopping; connect again"
-        : `There are ${max} subscriptions already, as many as this gateway accepts`;
+        : `This gateway accepts at most ${max} subscriptions at a time; try again when one has ended`;
       throw graphqlError("TOO_MANY_SUBSCRIPTIONS", message, { max });
     }
     const leave = (): void => void this.admitted.delete(counted);
