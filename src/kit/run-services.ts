@@ -1,7 +1,8 @@
+import { messageOf } from "./message-of.ts";
 import type { Service } from "./service.ts";
 
 /** Starts services in order. If one fails, it and the services before it are stopped.
- *  @throws the error of the service that failed; if stopping fails too, the AggregateError of `stopAll` instead */
+ *  @throws the error of the service that failed; if stopping fails too, an AggregateError of it and all errors of the stop */
 export async function startAll(services: readonly Service[]): Promise<void> {
   const started: Service[] = [];
   try {
@@ -10,7 +11,9 @@ export async function startAll(services: readonly Service[]): Promise<void> {
       await service.start();
     }
   } catch (error) {
-    await stopAll(started, AbortSignal.abort());
+    await stopAll(started, AbortSignal.abort()).catch((failure: AggregateError) => {
+      throw new AggregateError([error, ...(failure.errors as unknown[])], `${messageOf(error)}; ${failure.message}`);
+    });
     throw error;
   }
 }

@@ -2,16 +2,20 @@ import { expect, test } from "bun:test";
 import { startAll, stopAll } from "../../src/kit/run-services.ts";
 import type { Service } from "../../src/kit/service.ts";
 
-function recorded(name: string, events: string[], failing: "start" | "stop" | "never" = "never"): Service {
+function recorded(name: string, events: string[], failing: "start" | "stop" | "both" | "never" = "never"): Service {
   return {
     name,
     start: () => {
       events.push(`start ${name}`);
-      return failing === "start" ? Promise.reject(new Error(`${name} cannot start`)) : Promise.resolve();
+      return failing === "start" || failing === "both"
+        ? Promise.reject(new Error(`${name} cannot start`))
+        : Promise.resolve();
     },
     stop: () => {
       events.push(`stop ${name}`);
-      return failing === "stop" ? Promise.reject(new Error(`${name} cannot stop`)) : Promise.resolve();
+      return failing === "stop" || failing === "both"
+        ? Promise.reject(new Error(`${name} cannot stop`))
+        : Promise.resolve();
     },
     error: () => undefined,
     activity: () => undefined,
@@ -31,6 +35,14 @@ test("if a service cannot start, it and the services before it are stopped", asy
   const services = [recorded("a", events), recorded("b", events, "start"), recorded("c", events)];
   await expect(startAll(services)).rejects.toThrow("b cannot start");
   expect(events).toEqual(["start a", "start b", "stop b", "stop a"]);
+});
+
+test("if stopping fails too, the error says why the service could not start, and has the errors of the stop", async () => {
+  const services = [recorded("a", [], "stop"), recorded("b", [], "both")];
+  const error = await startAll(services).catch((thrown: unknown) => thrown as AggregateError);
+  expect(error).toBeInstanceOf(AggregateError);
+  expect(error?.message).toContain("b cannot start");
+  expect(error?.errors.map(String)).toEqual(["Error: b cannot start", "Error: b cannot stop", "Error: a cannot stop"]);
 });
 
 test("a service that cannot stop does not keep the others running", async () => {
