@@ -23,7 +23,9 @@ const graphqlCodeOf: Readonly<Partial<Record<ErrorCode, GraphqlCode>>> = {
   unknown_parameter: "BAD_USER_INPUT",
   not_found: "NOT_FOUND",
   query_too_costly: "QUERY_TOO_COSTLY",
+  no_room: "SERVICE_UNAVAILABLE",
   store_unavailable: "SERVICE_UNAVAILABLE",
+  queue_unavailable: "SERVICE_UNAVAILABLE",
 };
 
 /** Makes an error for a GraphQL answer.
@@ -62,7 +64,7 @@ function codedError(error: GraphQLError, log: Logger): GraphQLError {
 
 function errorOf(cause: unknown, log: Logger): GraphQLError {
   if (cause instanceof InvalidParameter) return badInput(cause.messageIn(graphqlSpelling));
-  if (cause instanceof ApiError && cause.status < 500) {
+  if (cause instanceof ApiError && cause.status !== 500) {
     const { code, text } = cause;
     return graphqlError(graphqlCodeOf[code] ?? "BAD_REQUEST", text.message, { details: text.details });
   }
