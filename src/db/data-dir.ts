@@ -35,29 +35,56 @@ async function identityOf(pid: number): Promise<string> {
   return `${pid} ${startTime}`;
 }
 
+/** Locks `lock` for this process, also if a process that died has left it locked.
+ *  @throws DataDirUnusable if another process has it */
 async function acquireLock(dir: string, lock: string): Promise<void> {
   const ownFile = `${lock}.${process.pid}`;
+  // files that a process with the same pid left may be second names of the lock: they must not be overwritten
+  for (const left of [ownFile, `${ownFile}.new`]) await rm(left, { force: true });
   await writeFile(ownFile, await identityOf(process.pid));
   try {
-    for (;;) {
-      // a link appears together with its content, so no process reads an incomplete lock
-      const isOurs = await link(ownFile, lock).then(
-        () => true,
-        (error: NodeJS.ErrnoException) => {
-          if (error.code === "EEXIST") return false;
-          throw error;
-        },
-      );
-      if (isOurs) return;
-      const holder = await readFile(lock, "utf8").catch(() => "");
-      const pid = Number(holder.split(" ")[0]);
-      if (isAlive(pid) && (await identityOf(pid)) === holder) {
-        throw new DataDirUnusable(`DATA_DIR ${dir} is in use by process ${pid}; stop it or choose another DATA_DIR`);
-      }
-      await rm(lock, { force: true });
-    }
+    await acquire(dir, lock, ownFile);
   } finally {
     await rm(ownFile, { force: true });
+  }
+}
+
+async function acquire(dir: string, lock: string, ownFile: string): Promise<void> {
+  // a link appears together with its content, so no process reads an incomplete lock
+  while (
+    !(await unless(
+      "EEXIST",
+      link(ownFile, lock).then(() => true),
+    ))
+  ) {
+    const holder = await unless("ENOENT", readFile(lock, "utf8"));
+    if (holder === undefined) continue;
+    const pid = Number(holder.split(" ")[0]);
+    if (isAlive(pid) && (await identityOf(pid)) === holder) {
+      throw new DataDirUnusable(`DATA_DIR ${dir} is in use by process ${pid}; stop it or choose another DATA_DIR`);
+    }
+    // Only the process that has the lock of the replacement replaces the stale lock. Otherwise, a process that read the
+    // stale lock could remove the lock of a faster process. If its owner dies, that lock is replaced in the same way.
+    const replacement = `${lock}.after-${holder.replace(/\W+/g, "-").slice(0, 40)}`;
+    await acquire(dir, replacement, ownFile);
+    try {
+      if ((await unless("ENOENT", readFile(lock, "utf8"))) !== holder) continue;
+      await link(ownFile, `${ownFile}.new`);
+      await rename(`${ownFile}.new`, lock);
+      return;
+    } finally {
+      await rm(replacement, { force: true });
+    }
+  }
+}
+
+/** The result of the operation; undefined if it fails with this code. */
+async function unless<T>(code: string, operation: Promise<T>): Promise<T | undefined> {
+  try {
+    return await operation;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === code) return undefined;
+    throw error;
   }
 }
 
