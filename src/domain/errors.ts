@@ -47,7 +47,8 @@ export class EtcdOutOfSpace extends TelemetryError {
   readonly retryable = true;
 }
 
-/** etcd refused the request (rights are missing, or the request is too large), and would refuse the same request again. */
+/** A request to etcd failed, and the same request would fail again: etcd refused it (rights are missing), it is too large, or
+ *  a value in etcd is unreadable. */
 export class EtcdRefused extends TelemetryError {
   readonly code = "etcd_refused";
   readonly retryable = false;
@@ -59,13 +60,15 @@ export class EtcdCompacted extends TelemetryError {
   readonly retryable = false;
 }
 
-/** A lease of etcd has ended, and its keys are deleted. The refused call changed nothing. The caller needs a new lease. */
+/** A lease of etcd has ended, and its keys are deleted. The refused call changed nothing. The operation can
+ *  succeed with a new lease. */
 export class LeaseGone extends TelemetryError {
   readonly code = "lease_gone";
   readonly retryable = true;
 }
 
-/** A range of a source now belongs to another streamer. The refused transaction published nothing. */
+/** The streamer no longer owns the range or the live source: its lease ended, and another streamer may own it now. The refused
+ *  transaction published nothing. */
 export class RangeLost extends TelemetryError {
   readonly code = "range_lost";
   readonly retryable = false;
@@ -77,7 +80,8 @@ export class QueueClosed extends TelemetryError {
   readonly retryable = false;
 }
 
-/** A message's payload cannot be read: its encoding or schema version is unknown, or its bytes are damaged. */
+/** A message's payload cannot be read: its encoding or schema version is unknown, its bytes are damaged, its
+ *  content does not fit the schema, or it is too large. */
 export class UndecodablePayload extends TelemetryError {
   readonly code = "undecodable_payload";
   readonly retryable = false;

@@ -48,7 +48,7 @@ export function completed<Incoming extends Attributes>(incoming: Incoming, exist
 }
 
 /** True if the incoming attributes, once `completed` has filled their gaps, equal the existing attributes. This function is
- *  called for every GPU of every batch, so it creates no object. */
+ *  called for every GPU of every batch, so it copies no attributes. */
 export function addsNothing(existing: Attributes, incoming: Attributes): boolean {
   if (existing === incoming) return true;
   const isCovered = (name: "device" | "modelName" | "driverVersion"): boolean =>

@@ -67,7 +67,9 @@ async function storeFrame({ store }: OpenStore): Promise<void> {
   const times = [timesMs[0] as number, timesMs.at(-1) as number].map(
     (timeMs, index) => timeMs + (index - 0.5) * 800 * dayMs,
   );
-  const records = uuids.flatMap((uuid) => times.map((timeMs) => ({ uuid, timeMs, metrics: { odd: 1 } })));
+  const records = uuids.flatMap((uuid, gpu) =>
+    times.map((timeMs) => ({ uuid, timeMs, hostname: hosts[gpu % 2] as string, metrics: { odd: 1 } })),
+  );
   const place = { offset: 0, line: 0 };
   const message = {
     messageId: "frame",

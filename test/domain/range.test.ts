@@ -14,7 +14,7 @@ test("covered ranges are left out, and a gap starts at the end of the covered ra
   expect(gapsIn(range(10, 100), [range(10, 30), range(50, 60)])).toEqual([range(30, 50), range(60, 100)]);
 });
 
-test("a range that is covered to its end has no gap", () => {
+test("a range that is covered completely has no gap", () => {
   expect(gapsIn(range(10, 100), [range(10, 100)])).toEqual([]);
 });
 

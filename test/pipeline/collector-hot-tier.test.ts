@@ -133,12 +133,12 @@ describe("a collector", () => {
     await stop();
   }, 60_000);
 
-  test("acknowledges a stored message whose record etcd permanently refuses, and the hot tier reports the refusal", async () => {
+  test("acknowledges a stored message whose record is too large for the hot tier, and the hot tier reports the refusal", async () => {
     const tier = openTier();
     const follower = new Follower(tier);
     const { queue, publish, stop } = await collect(tier);
     await publish("accepted", "GPU-accepted", 5);
-    // one record of 2 MB: etcd refuses requests over 1.5 MiB
+    // one record of 2 MB: the hot tier accepts at most 1 MiB
     const more = Object.fromEntries(Array.from({ length: 8000 }, (_, index) => [`${"x".repeat(240)}_${index}`, index]));
     await publish("fourth", "GPU-refused", 4, more);
     await until(isDrained(queue));

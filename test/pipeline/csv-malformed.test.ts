@@ -29,7 +29,7 @@ const expectations: Readonly<Record<string, Expected>> = {
   "m07_bad_values.csv": {
     rows: 23,
     samples: 1, // " 75"
-    missing: 11, // empty, NaN, N/A, [N/A], [Not Supported], [Unknown Error], and five of DCGM's blanks
+    missing: 11, // empty, NaN, N/A, [N/A], [Not Supported], [Unknown Error], four of DCGM's blanks, and 4294967295 as a percentage
     rejected: [
       [4, "invalid_value", "value"], // +Inf
       [5, "invalid_value", "value"], // -Inf

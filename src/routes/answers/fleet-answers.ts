@@ -33,8 +33,8 @@ const rowsAtATime = 1000;
 /** Limits of the responses that are cached until the fleet changes. */
 const cacheMax = { maxEntries: 64, maxCharacters: 128 * 1024 * 1024 };
 
-/** Answers requests from the fleet in memory. The JSON of a whole record is made once, when the record arrives; the JSON of a
- *  GPU is made again only after the GPU or its status has changed. JSON responses are cached until the fleet changes. A client
+/** Answers requests from the fleet in memory. The JSON of a whole record is made when its GPU or its record changes, not for
+ *  each request; the JSON of a GPU only after the GPU or its status has changed. JSON responses are cached until the fleet changes. A client
  *  that already has the current response gets a 304. */
 export class FleetAnswers {
   private readonly recordTexts = new Map<string, string>();

@@ -38,7 +38,7 @@ export class Worker {
     return this.options.host;
   }
 
-  /** The reasons that /health gives for components that fail. @returns undefined if the process does not answer */
+  /** The reasons that /health gives for components that are not ok. @returns undefined if the process does not answer */
   async complaints(): Promise<string[] | undefined> {
     const { HOST = "127.0.0.1", PORT = "0" } = this.options.env;
     try {

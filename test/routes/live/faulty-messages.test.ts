@@ -91,13 +91,13 @@ const unusable: [name: string, sent: unknown, code: string, message: string][] =
     "snapshot together with since",
     { type: "subscribe", since: "2025-07-18T20:42:34Z", snapshot: true },
     "invalid_field",
-    "snapshot=true is not usable; expected false, or no snapshot, together with since",
+    "snapshot=true is not usable; expected false, because the message has since",
   ],
   [
     "an unknown subscription",
     { type: "unsubscribe", id: "x" },
     "unknown_subscription",
-    'No subscription of this connection has id="x"; expected a subscribe first',
+    'No subscription of this connection has id="x"; expected no unsubscribe, because it has no subscription',
   ],
   [
     "bytes",
@@ -129,7 +129,7 @@ test("an error has the id of the message that caused it", async () => {
   client.close();
 });
 
-test("a subscribe is refused if its id is in use, if it has no id and the filters of another subscription, or if WS_MAX_SUBSCRIPTIONS is reached", async () => {
+test("a subscribe is refused if its id is in use, if neither it nor a subscription with the same filters has an id from the client, or if WS_MAX_SUBSCRIPTIONS is reached", async () => {
   const client = await LiveClient.open(gateway);
   await client.ask({ type: "subscribe", id: "a", filters: { hostname: "h" } });
   expect(await client.ask({ type: "subscribe", id: "a" })).toMatchObject({

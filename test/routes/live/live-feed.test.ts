@@ -37,7 +37,7 @@ async function openFeed() {
 }
 
 describe("the live feed", () => {
-  test("publishes each newest record that arrives after the subscription once, in order", async () => {
+  test("publishes each newest record that arrives after the subscription, once and in order", async () => {
     const { write, listen } = await openFeed();
     await write(record("a", 1));
     const { received } = listen({});
@@ -94,7 +94,7 @@ describe("the live feed", () => {
     });
   });
 
-  test("does not call a listener that has unsubscribed, even during the same update", async () => {
+  test("does not call a listener that has unsubscribed, even if it unsubscribes while the update is being published", async () => {
     const { feed, write, listen } = await openFeed();
     const first = listen({ uuids: ["a"] });
     const ends: (() => void)[] = [];

@@ -390,7 +390,7 @@ export interface paths {
         };
         /**
          * Newest record of every GPU
-         * @description Each GPU's newest record, if that record is in the range. If there are more records than limit, only the newest are returned. To get all of them, set limit to the number of GPUs.
+         * @description Each GPU's newest record, if that record is in the range. If there are more records than limit, only the newest are returned. To get all of them, set limit to the number of GPUs, at most 10000.
          */
         get: operations["listLatestTelemetry"];
         put?: never;

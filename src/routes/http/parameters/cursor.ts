@@ -3,7 +3,7 @@ import { notUsable, type Parameter, text } from "./parameter.ts";
 /** An element's place in a list: the values that the list is ordered by. */
 export type Place = readonly (string | number)[];
 
-/** Makes the cursor of a place, for `next_cursor`, in Base64. A place of whole numbers only is encoded as in
+/** Makes the cursor of a place, for `next_cursor`, in base64url. A place of whole numbers only is encoded as in
  *  `1752871354000:42`, any other place as JSON. The format must not change, because gateways of other versions read the
  *  cursor. */
 export function encodeCursor(place: Place): string {

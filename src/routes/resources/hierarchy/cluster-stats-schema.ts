@@ -5,7 +5,7 @@ import { instant, wholeNumber } from "../../schemas/envelope.ts";
 
 const windowSeconds = activeLagMs / 1000;
 
-function spread(subject: string, unit: string) {
+function summary(subject: string, unit: string) {
   return Type.Optional(
     Type.Object(
       {
@@ -19,12 +19,12 @@ function spread(subject: string, unit: string) {
   );
 }
 
-const metricSpreads = {
-  gpu_utilization: spread("GPU utilization (gpu_utilization)", "percent"),
-  temperature: spread("GPU temperature (temperature)", "celsius"),
-  power_draw: spread("Power draw (power_draw)", "watts"),
-  memory_used_mb: spread("Framebuffer memory used (memory_used_mb)", "MiB"),
-  memory_total_mb: spread("Framebuffer memory used and free together (memory_used_mb + memory_free_mb)", "MiB"),
+const metricSummaries = {
+  gpu_utilization: summary("GPU utilization (gpu_utilization)", "percent"),
+  temperature: summary("GPU temperature (temperature)", "celsius"),
+  power_draw: summary("Power draw (power_draw)", "watts"),
+  memory_used_mb: summary("Framebuffer memory used (memory_used_mb)", "MiB"),
+  memory_total_mb: summary("Framebuffer memory used and free together (memory_used_mb + memory_free_mb)", "MiB"),
 };
 
 /** Statistics of a cluster. */
@@ -42,7 +42,7 @@ export const clusterStatsSchema = Type.Object(
       }),
     ),
     newest_record_at: instant("When the newest record was measured"),
-    ...metricSpreads,
+    ...metricSummaries,
   },
   {
     $id: "ClusterStats",
@@ -66,7 +66,7 @@ export const clusterStatsSchema = Type.Object(
 );
 
 export type ClusterStats = Static<typeof clusterStatsSchema>;
-type MetricSpreads = Pick<ClusterStats, keyof typeof metricSpreads>;
+type MetricSummaries = Pick<ClusterStats, keyof typeof metricSummaries>;
 type Values = Readonly<Record<string, number>>;
 
 /** The metrics that the statistics need. */
@@ -79,27 +79,27 @@ export function sufficeForStats(newestRecords: readonly StoredRecord[]): boolean
 
 /** The statistics of each metric; a metric without a value is absent.
  *  @param records in time order; each GPU's last value of each metric counts */
-export function metricSpreadsOf(records: readonly StoredRecord[]): MetricSpreads {
+export function metricSummariesOf(records: readonly StoredRecord[]): MetricSummaries {
   const valuesByGpu = new Map<string, Record<string, number>>();
   for (const { gpu, metrics } of records) {
     const values = valuesByGpu.get(gpu.uuid) ?? {};
     valuesByGpu.set(gpu.uuid, Object.assign(values, metrics));
   }
-  const spreads: MetricSpreads = {};
-  for (const name of Object.keys(metricSpreads) as (keyof MetricSpreads)[]) {
+  const summaries: MetricSummaries = {};
+  for (const name of Object.keys(metricSummaries) as (keyof MetricSummaries)[]) {
     const values = [...valuesByGpu.values()].map((of) => valueOf(name, of)).filter((value) => value !== undefined);
-    if (values.length > 0) spreads[name] = spreadOf(values);
+    if (values.length > 0) summaries[name] = summaryOf(values);
   }
-  return spreads;
+  return summaries;
 }
 
-function valueOf(name: keyof MetricSpreads, values: Values): number | undefined {
+function valueOf(name: keyof MetricSummaries, values: Values): number | undefined {
   if (name !== "memory_total_mb") return values[name];
   const { memory_used_mb: used, memory_free_mb: free } = values;
   return used === undefined || free === undefined ? undefined : used + free;
 }
 
-function spreadOf(values: readonly number[]) {
+function summaryOf(values: readonly number[]) {
   const sum = values.reduce((total, value) => total + value, 0);
   return {
     average: sum / values.length,

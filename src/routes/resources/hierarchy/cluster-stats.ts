@@ -2,7 +2,7 @@ import type { StoredGpu, StoredRecord } from "../../../domain/query.ts";
 import type { Fleet } from "../../fleet/fleet.ts";
 import type { TelemetryQueries } from "../../../pipeline/store/telemetry-queries.ts";
 import { activeLagMs } from "../../schemas/activity.ts";
-import { type ClusterStats, metricSpreadsOf, sufficeForStats } from "./cluster-stats-schema.ts";
+import { type ClusterStats, metricSummariesOf, sufficeForStats } from "./cluster-stats-schema.ts";
 import { toApiClusters } from "../../schemas/hierarchy.ts";
 
 /** Maximum number of records that the statistics read from the store. */
@@ -39,7 +39,7 @@ export async function clusterStats(
     record_count: count,
     ...(isEstimate ? { record_count_is_estimate: true as const } : {}),
     newest_record_at: last_seen_at,
-    ...metricSpreadsOf(records),
+    ...metricSummariesOf(records),
   };
 }
 

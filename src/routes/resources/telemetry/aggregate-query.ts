@@ -38,7 +38,7 @@ export const aggregateQuery = {
 };
 
 /** Makes a filter from the values of a request's parameters.
- *  @throws InvalidParameter if the range ends before it starts */
+ *  @throws InvalidParameter if `start_time` is after `end_time` */
 export function aggregateFilterOf(values: ValuesOf<typeof aggregateQuery>, nowMs: number): AggregateFilter {
   const given = timeRangeOf(values);
   const toMs = given.toMs === Infinity ? nowMs + 1 : given.toMs;
