@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import { messageOf } from "./message-of.ts";
+import { RepeatedError, type RepeatedErrorOptions } from "./repeated-error.ts";
 import type { Service } from "./service.ts";
 
 type State = "IDLE" | "STARTING" | "RUNNING" | "STOPPING" | "STOPPED";
@@ -26,10 +27,11 @@ export abstract class BaseService implements Service {
   private running = Promise.resolve();
   private ending = Promise.resolve();
   private failure: string | undefined;
+  private readonly repeatedErrors: RepeatedError[] = [];
 
   protected constructor(
     readonly name: string,
-    private readonly failureLog: Logger,
+    private readonly serviceLog: Logger,
   ) {}
 
   start(): Promise<void> {
@@ -56,11 +58,18 @@ export abstract class BaseService implements Service {
   }
 
   error(): string | undefined {
-    return this.failure;
+    return this.failure ?? this.repeatedErrors.find(({ current }) => current !== undefined)?.current;
   }
 
   activity(): string | undefined {
     return undefined;
+  }
+
+  /** Makes an error that the work may have again and again; `error()` reports it while it lasts. */
+  protected repeatedError(texts: Omit<RepeatedErrorOptions, "log">): RepeatedError {
+    const error = new RepeatedError({ log: this.serviceLog, ...texts });
+    this.repeatedErrors.push(error);
+    return error;
   }
 
   /** Acquires the resources for the work; `start` waits for it. @throws an error if the service cannot start */
@@ -104,7 +113,7 @@ export abstract class BaseService implements Service {
       // a stop interrupted `run`: the error is not reported
       if (this.stopping.aborted) return;
       this.failure = `${this.name} service stopped: ${messageOf(error)}`;
-      this.failureLog.error({ err: error }, this.failure);
+      this.serviceLog.error({ err: error }, this.failure);
     }
   }
 

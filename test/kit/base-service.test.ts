@@ -132,3 +132,26 @@ test("the earliest deadline of several stops applies to all of them", async () =
   await Promise.all([starting, patient, urgent]);
   expect(service.steps).toEqual(["open", "close at once"]);
 });
+
+test("a service reports a repeated error while it lasts, and the end of its work before it", async () => {
+  class Failing extends RecordedService {
+    readonly first = this.repeatedError({ prefix: "first", ended: "first ended" });
+    readonly second = this.repeatedError({ prefix: "second", ended: "second ended" });
+  }
+  const service = new Failing();
+  service.opened.resolve();
+  await service.start();
+  expect(service.error()).toBeUndefined();
+  service.second.record(new Error("no space"));
+  expect(service.error()).toBe("second: no space");
+  service.first.record(new Error("no answer"));
+  expect(service.error()).toBe("first: no answer");
+  service.first.clear();
+  service.second.clear();
+  expect(service.error()).toBeUndefined();
+  service.second.record(new Error("no space"));
+  service.worked.reject(new Error("cannot continue"));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(service.error()).toBe("recorded service stopped: cannot continue");
+  await service.stop(soon());
+});

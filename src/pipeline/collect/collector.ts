@@ -2,7 +2,6 @@ import type { Logger } from "pino";
 import type { RecordBatch } from "../../domain/batch.ts";
 import { BaseService } from "../../kit/base-service.ts";
 import type { Clock } from "../../kit/clock.ts";
-import { RepeatedError } from "../../kit/repeated-error.ts";
 import { QueueClosed } from "../../domain/errors.ts";
 import { isRetryable, retry } from "../../kit/retry.ts";
 import type { HotTier } from "../hot/hot-tier.ts";
@@ -36,19 +35,13 @@ export interface CollectorOptions {
  *  Stopping ends the wait for new messages. Until the deadline, the collector finishes the messages that it has claimed, and
  *  with `drainOnStop` also the queued messages. Messages that are not acknowledged are delivered again. */
 export class Collector extends BaseService {
-  private readonly heldUp: RepeatedError;
+  private readonly heldUp = this.repeatedError({
+    prefix: "collecting is held up",
+    ended: "collecting continues",
+  });
 
   constructor(private readonly options: CollectorOptions) {
     super("collector", options.log);
-    this.heldUp = new RepeatedError({
-      log: options.log,
-      prefix: "collecting is held up",
-      ended: "collecting continues",
-    });
-  }
-
-  override error(): string | undefined {
-    return super.error() ?? this.heldUp.current;
   }
 
   protected override async run(): Promise<void> {

@@ -5,7 +5,6 @@ import { EtcdCompacted, EtcdOutOfSpace } from "../../domain/errors.ts";
 import type { EtcdClient } from "../../etcd/etcd-client.ts";
 import { LeaseSession } from "../../etcd/lease-session.ts";
 import { getKey, isAbsent, put } from "../../etcd/requests.ts";
-import { RepeatedError } from "../../kit/repeated-error.ts";
 
 export interface EtcdUpkeepOptions {
   readonly client: EtcdClient;
@@ -33,7 +32,10 @@ const standbyIntervalMs = 5000;
  *  defragmented and the alarm is disarmed; this service does all three. */
 export class EtcdUpkeep extends BaseService {
   private lock: LeaseSession | undefined;
-  private readonly failing: RepeatedError;
+  private readonly failing = this.repeatedError({
+    prefix: "etcd's database is not kept small",
+    ended: "etcd's database is kept small again",
+  });
   /** The error to report while etcd refuses writes. */
   private outOfSpace: string | undefined;
   /** Past revisions with their times; history up to a revision older than `historySeconds` is compacted. */
@@ -44,15 +46,10 @@ export class EtcdUpkeep extends BaseService {
 
   constructor(private readonly options: EtcdUpkeepOptions) {
     super("etcd", options.log);
-    this.failing = new RepeatedError({
-      log: options.log,
-      prefix: "etcd's database is not kept small",
-      ended: "etcd's database is kept small again",
-    });
   }
 
   override error(): string | undefined {
-    return super.error() ?? this.outOfSpace ?? this.failing.current;
+    return this.outOfSpace ?? super.error();
   }
 
   override activity(): string | undefined {

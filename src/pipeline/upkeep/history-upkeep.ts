@@ -1,7 +1,6 @@
 import type { Logger } from "pino";
 import { BaseService } from "../../kit/base-service.ts";
 import type { Clock } from "../../kit/clock.ts";
-import { RepeatedError } from "../../kit/repeated-error.ts";
 import type { HistoryRetention, KeepDays } from "../store/history-retention.ts";
 
 export interface HistoryUpkeepOptions {
@@ -18,19 +17,13 @@ const retryMs = 60_000;
 /** Deletes history older than RETENTION_*_DAYS, at the start and every hour. Several collectors may run this service; the
  *  database lets one of them delete at a time. */
 export class HistoryUpkeep extends BaseService {
-  private readonly failing: RepeatedError;
+  private readonly failing = this.repeatedError({
+    prefix: "old history cannot be deleted, so the database grows",
+    ended: "old history is deleted again",
+  });
 
   constructor(private readonly options: HistoryUpkeepOptions) {
     super("history", options.log);
-    this.failing = new RepeatedError({
-      log: options.log,
-      prefix: "old history cannot be deleted, so the database grows",
-      ended: "old history is deleted again",
-    });
-  }
-
-  override error(): string | undefined {
-    return super.error() ?? this.failing.current;
   }
 
   override activity(): string {
