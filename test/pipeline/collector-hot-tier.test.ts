@@ -138,8 +138,8 @@ describe("a collector", () => {
     const follower = new Follower(tier);
     const { queue, publish, stop } = await collect(tier);
     await publish("accepted", "GPU-accepted", 5);
-    // one record of 2 MB: the hot tier accepts at most 1 MiB
-    const more = Object.fromEntries(Array.from({ length: 8000 }, (_, index) => [`${"x".repeat(240)}_${index}`, index]));
+    // one record of 2 MB in one million characters: the hot tier accepts at most 1 MiB
+    const more = Object.fromEntries(Array.from({ length: 4000 }, (_, index) => [`${"é".repeat(240)}_${index}`, index]));
     await publish("fourth", "GPU-refused", 4, more);
     await until(isDrained(queue));
     expect(await queue.stats()).toMatchObject({ deadMessages: 0 });

@@ -7,9 +7,9 @@ const operationsOfWrite = 3;
 const maxOperations = transactionMaxOperations - operationsOfWrite;
 /** The operations for a host itself: its cluster's document, its own document, its data. */
 const operationsOfHost = 3;
-/** The greatest total length of a group's records, in characters. etcd accepts requests up to 1.5 MiB, but a smaller request
+/** The greatest total size of a group's records. etcd accepts requests up to 1.5 MiB, but a smaller request
  *  delays other writers less. */
-const groupMaxLength = 512 * 1024;
+const groupMaxBytes = 512 * 1024;
 
 /** The plan for a GPU, with the record to write. */
 export interface FlushMember {
@@ -40,21 +40,21 @@ class Group {
   private readonly hosts = new Set<string>();
   private readonly slots = new Set<string>();
   private operations = 0;
-  private length = 0;
+  private bytes = 0;
 
   hasRoomFor(member: FlushMember): boolean {
     if (this.members.length === 0) return true;
     const { plan, entry } = member;
     return (
       this.operations + this.costOf(member) <= maxOperations &&
-      this.length + (entry?.length ?? 0) <= groupMaxLength &&
+      this.bytes + bytesOf(entry) <= groupMaxBytes &&
       (plan.write?.slots ?? []).every((slot) => !this.slots.has(slot))
     );
   }
 
   add(member: FlushMember): void {
     this.operations += this.costOf(member);
-    this.length += member.entry?.length ?? 0;
+    this.bytes += bytesOf(member.entry);
     this.members.push(member);
     this.hosts.add(member.host);
     for (const slot of member.plan.write?.slots ?? []) this.slots.add(slot);
@@ -63,4 +63,8 @@ class Group {
   private costOf({ host, plan }: FlushMember): number {
     return (this.hosts.has(host) ? 0 : operationsOfHost) + (plan.write === undefined ? 0 : 1);
   }
+}
+
+function bytesOf(entry: string | undefined): number {
+  return entry === undefined ? 0 : Buffer.byteLength(entry);
 }

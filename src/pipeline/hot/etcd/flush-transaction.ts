@@ -94,7 +94,7 @@ export class FlushTransaction {
     this.steps.push({
       operation: put(key, value, this.leaseId),
       onResponse: (_, revision) => {
-        this.expiringKeys.recordWrite(key, key.length + value.length);
+        this.expiringKeys.recordWrite(key, Buffer.byteLength(key) + Buffer.byteLength(value));
         for (const plan of unwritten) {
           if (isGone()) this.conflicting.push(plan.update);
           else this.cache.recordWrite(plan, revision);

@@ -28,9 +28,8 @@ export interface FlusherOptions {
   readonly onRefused: (reason: Error) => void;
 }
 
-/** The greatest length of a record in characters: etcd refuses requests over 1.5 MiB, and a request contains more than a
- *  record. */
-const entryMaxLength = 1024 * 1024;
+/** The greatest size of a record: etcd refuses requests over 1.5 MiB, and a request contains more than a record. */
+const entryMaxBytes = 1024 * 1024;
 
 /** Writes updates of GPUs to etcd: the records of each host under one key, and the documents that changed. */
 export class Flusher {
@@ -120,10 +119,11 @@ export class Flusher {
   private entryOf({ writesRecord, isDisplaced, update, state }: GpuPlan): string | undefined {
     if (!writesRecord) return undefined;
     const entry = dataEntry(update.record, isDisplaced ? state : undefined);
-    if (entry.length <= entryMaxLength) return entry;
-    const about = `the newest record of GPU ${update.record.uuid} has ${entry.length} characters`;
+    const bytes = Buffer.byteLength(entry);
+    if (bytes <= entryMaxBytes) return entry;
+    const about = `the newest record of GPU ${update.record.uuid} has ${bytes} bytes`;
     this.options.onRefused(
-      new EtcdRefused(`${about}, but the hot tier accepts at most ${entryMaxLength}; the store has it`),
+      new EtcdRefused(`${about}, but the hot tier accepts at most ${entryMaxBytes}; the store has it`),
     );
     return undefined;
   }
