@@ -63,6 +63,15 @@ describe("configuration", () => {
     );
   });
 
+  test("a certificate for etcd is refused with http endpoints, and a client certificate without its key", () => {
+    const certificate = { ETCD_CERT_FILE: "client.pem", ETCD_KEY_FILE: "client-key.pem" };
+    for (const files of [certificate, { ETCD_CA_FILE: "ca.pem" }]) {
+      expect(errorsOf({ ETCD_ENDPOINTS: "http://etcd:2379", ...files })[0]).toContain("need https");
+      expect(errorsOf({ ETCD_ENDPOINTS: "https://etcd:2379", ...files })).toEqual([]);
+    }
+    expect(errorsOf({ ETCD_ENDPOINTS: "https://etcd:2379", ETCD_CERT_FILE: "client.pem" })[0]).toContain("belong");
+  });
+
   test("an empty variable counts as absent, and blanks around a value are ignored", () => {
     expect(parseConfig({ PORT: "", CLUSTER_ID: " east " })).toMatchObject({ port: 8080, clusterId: "east" });
   });

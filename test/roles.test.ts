@@ -126,23 +126,28 @@ test("with LOOP_MODE, two streamers together stream every round once", async () 
   await client.close();
 }, 120_000);
 
-test("a process with the settings for TLS, a client certificate and a user can use an etcd that requires them", async () => {
+test("a process with the settings for a client certificate, a user, and a CA or the system's CAs can use an etcd that requires them", async () => {
   const user = { name: "telemetry", password: "only for this test" };
   const secured = await startEtcd({ members: 1, tls: true, user });
   try {
     const passwordFile = join(dir, "password");
     await Bun.write(passwordFile, `${user.password}\n`);
-    const pipeline = startPipeline({
-      ...{ ETCD_ENDPOINTS: secured.endpoints.join(","), ETCD_CA_FILE: secured.tls?.caFile ?? "" },
-      ...{ ETCD_CERT_FILE: secured.tls?.certFile ?? "", ETCD_KEY_FILE: secured.tls?.keyFile ?? "" },
-      ...{ ETCD_USERNAME: user.name, ETCD_PASSWORD_FILE: passwordFile, LOG_LEVEL: "warn" },
-      DATA_DIR: join(dir, "secured"),
-    });
-    started.push(pipeline);
-    const url = await urlOf(pipeline);
-    await until(async () => (await count(url, "/api/v1/gpus")) > 0);
-    expect(await count(url, "/api/v1/gpus")).toBeGreaterThan(0);
-    await stopPipeline(pipeline);
+    const caFile = secured.tls?.caFile ?? "";
+    // gRPC's own variable names a file that replaces the system's CAs
+    const authorities = { own: { ETCD_CA_FILE: caFile }, system: { GRPC_DEFAULT_SSL_ROOTS_FILE_PATH: caFile } };
+    for (const [name, authority] of Object.entries(authorities)) {
+      const pipeline = startPipeline({
+        ...{ ETCD_ENDPOINTS: secured.endpoints.join(","), ...authority },
+        ...{ ETCD_CERT_FILE: secured.tls?.certFile ?? "", ETCD_KEY_FILE: secured.tls?.keyFile ?? "" },
+        ...{ ETCD_USERNAME: user.name, ETCD_PASSWORD_FILE: passwordFile, LOG_LEVEL: "warn" },
+        DATA_DIR: join(dir, `secured-${name}`),
+      });
+      started.push(pipeline);
+      const url = await urlOf(pipeline);
+      await until(async () => (await count(url, "/api/v1/gpus")) > 0);
+      expect(await count(url, "/api/v1/gpus")).toBeGreaterThan(0);
+      await stopPipeline(pipeline);
+    }
   } finally {
     await secured.stop();
   }

@@ -137,7 +137,7 @@ export const configSchema = Type.Object({
       description: "URLs of etcd's members, http://host:2379 each; absent: the queue and the hot tier are in memory",
     }),
   ),
-  etcdCaFile: path("ETCD_CA_FILE", "CA certificate (PEM) of etcd's servers, for https endpoints"),
+  etcdCaFile: path("ETCD_CA_FILE", "CA certificate (PEM) of etcd's servers, for https; default: the system's CAs"),
   etcdCertFile: path("ETCD_CERT_FILE", "Client certificate (PEM) for etcd"),
   etcdKeyFile: path("ETCD_KEY_FILE", "Private key (PEM) of the client certificate"),
   etcdUsername: Type.Optional(Type.String({ env: "ETCD_USERNAME", minLength: 1, description: "User name for etcd" })),

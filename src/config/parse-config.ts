@@ -83,11 +83,14 @@ function contradictions(config: Config): string[] {
 }
 
 function etcdContradictions(config: Config): string[] {
-  const { etcdEndpoints: endpoints = [], etcdCertFile, etcdKeyFile, etcdUsername, etcdPassword } = config;
+  const { etcdEndpoints: endpoints = [], etcdCaFile, etcdCertFile, etcdKeyFile, etcdUsername, etcdPassword } = config;
   const errors: string[] = [];
   const secure = endpoints.filter((url) => url.startsWith("https://")).length;
   if (secure > 0 && secure < endpoints.length) {
     errors.push(`ETCD_ENDPOINTS=${endpoints.join(",")} mixes http and https; use only one of them`);
+  }
+  if (endpoints.length > 0 && secure === 0 && (etcdCaFile ?? etcdCertFile) !== undefined) {
+    errors.push(`ETCD_CA_FILE and ETCD_CERT_FILE need https, but ETCD_ENDPOINTS=${endpoints.join(",")} is http`);
   }
   if ((etcdCertFile === undefined) !== (etcdKeyFile === undefined)) {
     errors.push("ETCD_CERT_FILE and ETCD_KEY_FILE belong together: set both or neither");

@@ -1,8 +1,6 @@
-import { defined } from "../kit/defined.ts";
 import {
   type ICompare,
   type ILeaseKeepAliveResponse,
-  type IOptions,
   type IRangeRequest,
   type IRangeResponse,
   type IRequestOp,
@@ -10,25 +8,13 @@ import {
   type ITxnResponse,
   type IWatchRequest,
   type IWatchResponse,
-  KVClient,
-  LeaseClient,
   MaintenanceClient,
 } from "etcd3";
-import { ConnectionPool } from "etcd3/lib/connection-pool";
 import { deadlineIn } from "../kit/clock.ts";
 import { EtcdUnavailable, LeaseGone } from "../domain/errors.ts";
 import { messageOf } from "../kit/message-of.ts";
+import { callTimeoutMs, type Endpoint, type EtcdClientOptions, openEndpoint } from "./etcd-endpoint.ts";
 import { translateEtcdError } from "./etcd-errors.ts";
-
-export interface EtcdClientOptions {
-  /** URLs, `http://host:2379` or `https://host:2379`. The client uses one until it fails, then the next. */
-  readonly endpoints: readonly string[];
-  /** PEM texts: the authority that signed the servers' certificates, and this client's certificate with its key. */
-  readonly tls?:
-    | { readonly authority: Buffer; readonly certificate?: Buffer | undefined; readonly key?: Buffer | undefined }
-    | undefined;
-  readonly user?: { readonly name: string; readonly password: string } | undefined;
-}
 
 /** The result of a transaction. */
 export interface TxnResult {
@@ -54,44 +40,8 @@ export interface EtcdStream<Request, Response> {
   cancel(): void;
 }
 
-/** A call without a response after this time has failed, with an unknown outcome. A healthy etcd responds within milliseconds.
- *  etcd's own timeout is 7 s (5 s and two election timeouts). */
-const callTimeoutMs = 5000;
 /** Limit of a physical compaction or a defragmentation: enough for 8 GB, the maximum that etcd advises, on a slow disk. */
 const upkeepTimeoutMs = 120_000;
-
-/** etcd closes connections that ping more often than every 5 s. A frozen server is noticed after 9 s (time plus timeout).
- *  Source: https://etcd.io/docs/v3.5/op-guide/configuration/ (grpc-keepalive-min-time) */
-const channelOptions = {
-  "grpc.keepalive_time_ms": 6000,
-  "grpc.keepalive_timeout_ms": 3000,
-  "grpc.initial_reconnect_backoff_ms": 100,
-  "grpc.max_reconnect_backoff_ms": 1000,
-  // the responses to a watch that catches up, or to a claim of many messages, may exceed gRPC's default of 4 MB
-  "grpc.max_receive_message_length": -1,
-  // node's http2 refuses further streams beyond 10 MB in flight
-  "grpc-node.max_session_memory": 256,
-};
-
-type Policy = NonNullable<NonNullable<IOptions["faultHandling"]>["global"]>;
-
-const neverAborted = new AbortController().signal;
-const noListener = (): { dispose: () => void } => ({ dispose: () => undefined });
-/** Makes each call once. etcd3's own retries would repeat transactions that are not idempotent, and its circuit breaker
- *  refuses every call for 5 s after a restart. */
-const once: Policy = {
-  execute: async (call) => call({ signal: neverAborted }),
-  onSuccess: noListener,
-  onFailure: noListener,
-  _altReturn: undefined as never,
-};
-
-interface Endpoint {
-  readonly url: string;
-  readonly pool: ConnectionPool;
-  readonly kv: KVClient;
-  readonly lease: LeaseClient;
-}
 
 /** Calls etcd: one endpoint until it fails, then the next. A failed call is not repeated, because only the caller knows whether
  *  a repetition is safe. The exception is a call that etcd refused because of an invalid token. */
@@ -208,8 +158,13 @@ export class EtcdClient {
 
   /** Shrinks the database files of all endpoints, one by one, because a member does not respond during this operation. */
   async defragment(): Promise<void> {
-    for (const { pool } of this.endpoints) {
-      await new MaintenanceClient(pool).defragment({ deadline: deadlineIn(upkeepTimeoutMs) });
+    for (const endpoint of this.endpoints) {
+      const limits = { deadline: deadlineIn(upkeepTimeoutMs) };
+      await this.withFreshToken(endpoint, () => new MaintenanceClient(endpoint.pool).defragment(limits)).catch(
+        (error: unknown) => {
+          throw this.translated(error, "a defragmentation", endpoint);
+        },
+      );
     }
   }
 
@@ -279,22 +234,4 @@ export class EtcdClient {
   private translated(error: unknown, operation: string, { url }: Endpoint): Error {
     return translateEtcdError(error, `${operation} at etcd ${url}`);
   }
-}
-
-function openEndpoint(url: string, { tls, user }: EtcdClientOptions): Endpoint {
-  const pool = new ConnectionPool({
-    hosts: url,
-    grpcOptions: channelOptions,
-    faultHandling: { host: () => once, global: once },
-    ...defined({
-      credentials: tls && credentialsOf(tls),
-      auth: user && { username: user.name, password: user.password },
-    }),
-    defaultCallOptions: ({ isStream }) => (isStream ? {} : { deadline: deadlineIn(callTimeoutMs) }),
-  });
-  return { url, pool, kv: new KVClient(pool), lease: new LeaseClient(pool) };
-}
-
-function credentialsOf({ authority, certificate, key }: NonNullable<EtcdClientOptions["tls"]>) {
-  return { rootCertificate: authority, ...defined({ certChain: certificate, privateKey: key }) };
 }

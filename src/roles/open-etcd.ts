@@ -2,25 +2,29 @@ import { readFileSync } from "node:fs";
 import type { Config } from "../config/parse-config.ts";
 import { InvalidConfig } from "../domain/errors.ts";
 import { EtcdClient } from "../etcd/etcd-client.ts";
+import type { EtcdTls } from "../etcd/etcd-endpoint.ts";
 import { messageOf } from "../kit/message-of.ts";
 
 /** Creates the client of etcd; undefined if ETCD_ENDPOINTS is not set.
  *  @throws InvalidConfig if the file of a certificate or key cannot be read */
 export function openEtcd(config: Config): EtcdClient | undefined {
-  const { etcdEndpoints: endpoints, etcdCaFile, etcdCertFile, etcdKeyFile, etcdUsername, etcdPassword } = config;
+  const { etcdEndpoints: endpoints, etcdUsername, etcdPassword } = config;
   if (endpoints === undefined) return undefined;
-  const authority = readPem(etcdCaFile);
   return new EtcdClient({
     endpoints,
-    tls:
-      authority === undefined
-        ? undefined
-        : { authority, certificate: readPem(etcdCertFile), key: readPem(etcdKeyFile) },
+    tls: etcdTls(config),
     user:
       etcdUsername === undefined || etcdPassword === undefined
         ? undefined
         : { name: etcdUsername, password: etcdPassword },
   });
+}
+
+/** The certificates that the settings name; undefined if they name none.
+ *  @throws InvalidConfig if a file cannot be read */
+function etcdTls({ etcdCaFile, etcdCertFile, etcdKeyFile }: Config): EtcdTls | undefined {
+  if (etcdCaFile === undefined && etcdCertFile === undefined) return undefined;
+  return { authority: readPem(etcdCaFile), certificate: readPem(etcdCertFile), key: readPem(etcdKeyFile) };
 }
 
 function readPem(file: string | undefined): Buffer | undefined {
