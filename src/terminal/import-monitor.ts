@@ -1,7 +1,7 @@
 import { SingleBar } from "cli-progress";
 import type { Logger } from "pino";
 import type { Clock } from "../kit/clock.ts";
-import type { Range } from "../domain/range.ts";
+import { gapsIn, type Range } from "../domain/range.ts";
 import { type PipelineListener, silentListener } from "../pipeline/observe/pipeline-listener.ts";
 import type { Queue } from "../pipeline/queue/queue.ts";
 import type { ReplayableSource } from "../pipeline/source/source.ts";
@@ -28,9 +28,9 @@ export class ImportMonitor {
   private readonly bar: SingleBar;
   private source: ReplayableSource | undefined;
   private startedAtMs = 0;
-  /** The bytes that were covered when the source was opened. */
-  private coveredBytes = 0;
-  /** The covered bytes, and the bytes that this process has stored since the source was opened. */
+  /** The ranges that were covered when the source was opened. Messages of these ranges may still be in the queue. */
+  private covered: readonly Range[] = [];
+  /** The covered bytes, and the other bytes that this process has stored since the source was opened. */
   private storedBytes = 0;
   private figures = emptyFigures();
   private published = nothingPublished;
@@ -77,8 +77,8 @@ export class ImportMonitor {
     this.startedAtMs = this.options.clock.nowMs();
     this.figures = emptyFigures();
     this.published = nothingPublished;
-    this.coveredBytes = covered.reduce((bytes, { from, to }) => bytes + to.offset - from.offset, 0);
-    this.storedBytes = this.coveredBytes;
+    this.covered = covered;
+    this.storedBytes = bytesIn(covered);
     if (this.options.store() !== undefined && this.storedBytes < this.totalBytes())
       this.bar.start(this.totalBytes(), this.storedBytes, this.payload());
   }
@@ -86,7 +86,7 @@ export class ImportMonitor {
   private addStored(message: IngestMessage, result: IngestResult): void {
     if (message.source.sourceId !== this.source?.sourceId) return;
     addStored(this.figures, message.batch, result);
-    if (!result.duplicate) this.storedBytes += message.source.to.offset - message.source.from.offset;
+    if (!result.duplicate) this.storedBytes += bytesIn(gapsIn(message.source, this.covered));
     if (this.bar.isActive) this.bar.update(this.storedBytes, this.payload());
   }
 
@@ -130,11 +130,15 @@ export class ImportMonitor {
   private payload(): { rate: string; remaining: string } {
     const elapsedMs = Math.max(1, this.options.clock.nowMs() - this.startedAtMs);
     const rate = Math.round((this.figures.samples * 1000) / elapsedMs);
-    const doneBytes = this.storedBytes - this.coveredBytes;
+    const doneBytes = this.storedBytes - bytesIn(this.covered);
     const leftBytes = this.totalBytes() - this.storedBytes;
     const remaining = doneBytes === 0 ? "?" : seconds((leftBytes * elapsedMs) / doneBytes / 1000);
     return { rate: rate.toLocaleString("en-US"), remaining };
   }
+}
+
+function bytesIn(ranges: readonly Range[]): number {
+  return ranges.reduce((bytes, { from, to }) => bytes + to.offset - from.offset, 0);
 }
 
 function seconds(value: number): string {
