@@ -1,4 +1,5 @@
-/** The rules for imports between the rooms that docs/architecture.md describes. Imports of types count too. */
+/** The rules for imports between the rooms that docs/architecture.md describes. Imports of types count too,
+ *  except imports of development packages. */
 
 /** Of the repository's own files, those in `path` may import only those that match `allowed`. */
 const layer = (name, path, allowed) => ({
@@ -12,7 +13,7 @@ const layer = (name, path, allowed) => ({
 /** The interfaces of a pipeline room are the files directly in its folder; its drivers are in subfolders. */
 const interfacesOf = (rooms) => `^src/pipeline/(${rooms})/[^/]+\\.ts$`;
 
-/** The interfaces of rooms that are not built yet: the API may import them. */
+/** The interfaces of rooms that are not built yet. Some rooms of the API may import them. */
 const futureRooms = "^src/(access|scaling|faults|usage)/[^/]+\\.ts$";
 
 const pipelineRoom = (room, ...allowed) =>

@@ -2,7 +2,7 @@ import tseslint from "typescript-eslint";
 
 const lines = (max) => ["error", { max, skipBlankLines: true, skipComments: true }];
 
-/** Rules of style: small files and functions, named exports, no `any`, no promise whose rejection is ignored. */
+/** Rules of style, among them: small files and functions, named exports, no `any`, no floating promises. */
 const houseRules = {
   "@typescript-eslint/no-floating-promises": "error",
   "@typescript-eslint/no-explicit-any": "error",
@@ -21,8 +21,8 @@ const houseRules = {
   "no-console": "error",
 };
 
-/** Tests and benches may have longer files and functions than the product. The type rules that are off would report correct uses
- *  of bun's matchers. */
+/** Tests and benches may have longer files, longer functions and more parameters than the product, and may use the console. The
+ *  type rules that are off would report correct uses of bun's matchers. */
 const testRules = {
   "max-lines": lines(500),
   "max-lines-per-function": "off",

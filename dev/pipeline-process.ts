@@ -9,7 +9,7 @@ export interface PipelineProcess {
   waitFor(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray>;
 }
 
-/** Starts `src/main.ts` with only PATH, HOME and `env` in its environment, on a free port unless `env` sets one.
+/** Starts `src/main.ts` with only PATH, HOME, PORT and `env` in its environment. Unless `env` sets PORT, the port is a free one.
  *  @param checkout the program's folder; by default, this checkout */
 export function startPipeline(env: Record<string, string>, checkout = `${import.meta.dir}/..`): PipelineProcess {
   const subprocess = Bun.spawn([process.execPath, "src/main.ts"], {

@@ -72,7 +72,7 @@ describe("configuration", () => {
     expect(errorsOf({ ETCD_ENDPOINTS: "https://etcd:2379", ETCD_CERT_FILE: "client.pem" })[0]).toContain("belong");
   });
 
-  test("an empty variable counts as absent, and blanks around a value are ignored", () => {
+  test("an empty variable counts as absent, and spaces around a value are ignored", () => {
     expect(parseConfig({ PORT: "", CLUSTER_ID: " east " })).toMatchObject({ port: 8080, clusterId: "east" });
   });
 

@@ -15,7 +15,7 @@ export interface Prometheus {
 }
 
 /** Creates blocks from OpenMetrics lines and starts a server on them.
- *  @param lines sorted by metric, without the final `# EOF`
+ *  @param lines sorted by metric, each with its line end, without the final `# EOF`
  *  @throws Error if Prometheus cannot be downloaded, the lines are refused, or the server does not answer within 30 s */
 export async function startPrometheus(lines: Iterable<string>): Promise<Prometheus> {
   const folder = await mkdtemp(join(tmpdir(), "telemetry-prometheus-"));

@@ -1,10 +1,10 @@
 import type { RejectReason } from "./batch.ts";
 import { quoted } from "./cut-text.ts";
 
-/** The error of a row or of one of its cells. */
+/** The error of a row, of one of its cells, or of a field of a `v1beta1` sample. */
 export interface FieldError {
   readonly reason: RejectReason;
-  /** The name of the column in the input; empty if the whole row is wrong. */
+  /** The name of the column or field in the input; empty if the whole row is wrong. */
   readonly field: string;
   readonly value: string;
   /** One sentence that explains the error. */
@@ -18,7 +18,7 @@ const wholeNumber = /^\d{1,7}$/;
 // eslint-disable-next-line no-control-regex -- the expression finds control characters
 const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/;
 
-/** Reads the index of a GPU on its host: a whole number. Surrounding blanks are ignored. */
+/** Reads the index of a GPU on its host: a whole number. Surrounding white space is ignored. */
 export function parseGpuId(field: string, text: string): number | FieldError {
   const value = text.trim();
   if (wholeNumber.test(value) && Number(value) <= gpuIdMax) return Number(value);

@@ -7,7 +7,8 @@ export interface Metric {
   readonly dcgmFieldId: number | undefined;
   readonly unit: string;
   readonly kind: "gauge" | "counter";
-  /** The plausible range is from `min` to `max`, both included; a value outside is rejected as `value_out_of_range`. */
+  /** The plausible range is from `min` to `max`, both included. A value outside is rejected as
+   *  `value_out_of_range`, unless it means 'no value'. */
   readonly min: number;
   readonly max: number;
   readonly description: string;
@@ -110,8 +111,8 @@ const labelRows: readonly (readonly [name: string, dcgmField: string, dcgmFieldI
 
 /** The catalogue: the only place that declares metrics. To add a metric, append an entry. `bun run db:generate` then
  *  generates the migration (a new column of telemetry, and rollups that include the column), and `bun run generate:client`
- *  generates the client's types. The SQL schema, validation, REST, GraphQL and /ws read the catalogue. The index of a metric in
- *  this list is called `metricIndex` elsewhere.
+ *  generates the client's types. The SQL schema, validation, REST, GraphQL and /ws read the catalogue. A `metricIndex` is an
+ *  index into this list.
  *  Source: the counter lists of dcgm-exporter. The ranges are our own. */
 export const metrics: readonly Metric[] = metricRows.map(
   ([name, dcgmField, dcgmFieldId, unit, kind, min, max, description]) => ({
@@ -126,7 +127,8 @@ export const metrics: readonly Metric[] = metricRows.map(
   }),
 );
 
-/** The texts of the catalogue. They are labels in the input, and properties of a GPU in the store and the API. */
+/** The texts of the catalogue. In the store and the API, they are properties of a GPU, except driver_version, which is a field
+ *  of its own. */
 export const labelFields: readonly LabelField[] = labelRows.map(([name, dcgmField, dcgmFieldId, description]) => ({
   name,
   dcgmField,

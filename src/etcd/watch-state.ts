@@ -1,4 +1,4 @@
-/** The phase of a watch. `failures` counts the interruptions since the watch was last open. */
+/** The phase of a watch. `failures` counts the pauses since the watch last opened. */
 export type WatchPhase =
   | { readonly name: "LISTING"; readonly failures: number }
   | { readonly name: "FOLLOWING"; readonly revision: string; readonly failures: number }
@@ -10,6 +10,7 @@ export type WatchPhase =
  *
  *  LISTING -listed-> FOLLOWING -advanced-> FOLLOWING from a later revision
  *  LISTING -interrupted, compacted-> PAUSING -pause ended-> LISTING
+ *  FOLLOWING -opened-> FOLLOWING with 0 failures
  *  FOLLOWING -interrupted-> PAUSING -pause ended-> FOLLOWING from the same revision
  *  FOLLOWING -compacted-> PAUSING -pause ended-> LISTING
  *  FOLLOWING -resync due-> LISTING; any -closed-> CLOSED */

@@ -37,7 +37,7 @@ export interface GatewayOptions extends ProcessParts {
   readonly log: Logger;
 }
 
-/** The API with its documentation, behind the rate limit and the headers for other origins. */
+/** The API with its documentation, behind the rate limit and the headers for other origins, if these are configured. */
 export function gatewayRoutes(options: GatewayOptions): readonly AnyElysia[] {
   const { http } = options;
   return [

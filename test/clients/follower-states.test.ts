@@ -119,7 +119,7 @@ describe.each(Object.keys(table) as StateName[])("a follower that is %s", (state
   });
 });
 
-test("`ended` resolves when the follower is closed, even while it waits", async () => {
+test("`ended` resolves when a waiting follower is closed", async () => {
   const { follower, socket } = openFollower();
   socket().closeFromServer();
   follower.close();

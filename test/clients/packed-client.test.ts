@@ -13,8 +13,8 @@ import type { Drive } from "./drive-every-operation.ts";
 import { type ConsumerProject, makeConsumerProject } from "./packed-package.ts";
 import { startRoundRobin } from "./round-robin.ts";
 
-// Tests the client as its users get it: packed, installed in a separate project, compiled there with all strict options, and
-// run on Node.
+// Tests the client as its users get it: packed, installed in a separate project, compiled there with strict options, and run on
+// Node.
 
 let project: ConsumerProject;
 beforeAll(async () => {

@@ -113,9 +113,9 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       const waiting = claim(queue);
       await publish(queue, "late");
       expect(keysOf(await waiting)).toEqual(["late"]);
-      const patience = new AbortController();
-      const aborted = claim(queue, 1, patience.signal);
-      patience.abort();
+      const aborting = new AbortController();
+      const aborted = claim(queue, 1, aborting.signal);
+      aborting.abort();
       expect(await aborted).toEqual([]);
     });
 
@@ -194,9 +194,9 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
     test("a publisher whose wait is aborted has added nothing", async () => {
       const { queue } = await start({ capacityMessages: 1 });
       await publish(queue, "one");
-      const patience = new AbortController();
-      const waiting = queue.publish([message("two")], { signal: patience.signal });
-      patience.abort(new Error("enough"));
+      const aborting = new AbortController();
+      const waiting = queue.publish([message("two")], { signal: aborting.signal });
+      aborting.abort(new Error("enough"));
       expect(await failureOf(waiting)).toMatchObject({ message: "enough" });
       expect(await queue.stats()).toMatchObject({ readyMessages: 1, inFlightMessages: 0 });
     });

@@ -13,7 +13,7 @@ function messageOf(type: "E" | "N" | "Z", body: string): Buffer {
 const fieldsOf = (severity: string, code: string, message: string): string =>
   `S${severity}\0V${severity}\0C${code}\0M${message}\0Fpostgres.c\0\0`;
 
-test("a message that ends a session is found after any other bytes, in any language", () => {
+test("a message that ends a session is found, with any text and after any other bytes", () => {
   const severities = fc.constantFrom("FATAL", "PANIC");
   fc.assert(
     fc.property(fc.uint8Array(), severities, fc.string({ unit: "grapheme" }), (before, severity, text) => {

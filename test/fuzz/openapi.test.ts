@@ -55,7 +55,7 @@ describe.skipIf(realCsv === undefined)("requests that are generated from the Ope
     ],
   ];
   for (const [what, change, found] of wrongAnswers) {
-    test(`find ${what} in a response`, async () => {
+    test(`find ${what}`, async () => {
       const proxy = Bun.serve({
         port: 0,
         fetch: async (request) => {

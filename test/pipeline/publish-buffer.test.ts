@@ -26,7 +26,7 @@ function outgoing(key: number): OutgoingMessage {
 
 interface Opened {
   readonly buffer: PublishBuffer;
-  /** The number of messages in each publish. */
+  /** The number of messages in each successful publish. */
   readonly groups: number[];
 }
 

@@ -63,7 +63,7 @@ export class CsvFolder {
 /** The options that a test may set: those of a source, and those for reading it. */
 export type TestCsvOptions = Partial<CsvSourceOptions & CsvReading>;
 
-/** Opens a file. Unless `options` says otherwise, batches have 1,000 rows, and do not grow to the end of an instant. */
+/** Opens a file. Unless `options` says otherwise, batches have at most 1,000 rows, and do not grow to the end of an instant. */
 export function openCsvSource(path: string, options: TestCsvOptions = {}): Promise<CsvSource> {
   const { fastLane, chunkBytes, rowMaxBytes } = { ...usualReading, ...options };
   const { batchRows = 1000, batchMaxRows = batchRows, clusterId = "local-cluster", playing = originalTimes } = options;

@@ -1,11 +1,11 @@
-/** The gateway answered a call with an error. */
+/** A call was answered with an error. */
 export class GatewayError extends Error {
   override readonly name = "GatewayError";
 
   constructor(
     /** The HTTP status. */
     readonly status: number,
-    /** A stable code for programs, such as `not_found`; empty if the answer does not come from the gateway itself. */
+    /** A stable code for programs, such as `not_found`; empty if the answer has no code. */
     readonly code: string,
     text: { readonly message: string; readonly details: Readonly<Record<string, unknown>> },
   ) {
@@ -17,7 +17,8 @@ export class GatewayError extends Error {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
-/** A call got no complete answer: the gateway does not listen, the connection broke, or the timeout was exceeded. */
+/** A call got no complete answer, for example because the gateway does not listen, the connection broke, or the timeout was
+ *  exceeded. */
 export class GatewayUnreachable extends Error {
   override readonly name = "GatewayUnreachable";
 }

@@ -70,7 +70,7 @@ export class CopyRows {
     this.at += 1 + value.length;
   }
 
-  /** @returns all rows; add no row afterwards */
+  /** Ends the rows; add no row afterwards. @returns the complete data for COPY */
   end(): Uint8Array {
     this.row(-1);
     return this.bytes.subarray(0, this.at);

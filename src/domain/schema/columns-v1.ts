@@ -22,7 +22,7 @@ export function toPayloadV1(batch: RecordBatch): PayloadV1 {
 }
 
 /** Decodes the payload `v1`.
- *  @throws UndecodablePayload if the lengths and indexes in the payload do not fit together */
+ *  @throws UndecodablePayload if lengths in the payload contradict each other, or a column has a value beyond the last record */
 export function fromPayloadV1(payload: PayloadV1): RecordBatch {
   const { records } = payload;
   checkLength("gpuSteps", payload.gpuSteps.length, records);

@@ -15,8 +15,8 @@ interface RecordError {
 }
 
 /** Validates a decoded batch, whichever process wrote it, so that the store receives only records that it can store.
- *  @returns the same batch if all its records can be stored; otherwise a batch with only those records, in which `rejected`
- *  has every other record, with the first error that was found */
+ *  @returns the same batch if all its records can be stored; otherwise a copy in which each record that cannot be
+ *  stored has become a rejected input, with the first error that was found */
 export function validateBatch(batch: RecordBatch): RecordBatch {
   const errors = new Map<number, RecordError>();
   checkRecords(batch, errors);

@@ -57,6 +57,7 @@ export class FleetMembers {
     return [...new Set([...this.replaceMembers(changed), ...updated])];
   }
 
+  /** Includes GPUs whose attributes have not arrived yet. */
   get size(): number {
     return this.entries.size;
   }

@@ -3,7 +3,7 @@ import { type FieldMap, schemaKit } from "../graphql-kit/field.ts";
 import type { ResourceFields } from "../resources/resource.ts";
 import { resources } from "../resources/resources.ts";
 
-/** Makes the GraphQL schema: its types from the API's TypeBox schemas, its arguments from REST's parameters. */
+/** Makes the GraphQL schema from the fields of all resources. */
 export function makeSchema(): GraphQLSchema {
   const kit = schemaKit((typeName) => merged(({ relations }) => relations[typeName] ?? {}));
   const fields = resources.map((resource) => resource.fields(kit));

@@ -73,7 +73,9 @@ export const clientMessages = {
         Type.String({
           minLength: 1,
           maxLength: 64,
-          description: "RFC 3339 with zone: stored records at or after this instant are sent first, oldest first",
+          description:
+            "RFC 3339 with zone: stored records at or after this instant are sent first, oldest first, or GPU by GPU if the " +
+            "filters name GPUs",
         }),
       ),
     },
@@ -153,7 +155,10 @@ export const serverMessages = {
           "Number of records that were not sent: a newer record of the GPU superseded them, or too many waited for a replay",
       }),
     },
-    { additionalProperties: false, description: "The client reads more slowly than records arrive" },
+    {
+      additionalProperties: false,
+      description: "Records were not sent, because the client reads too slowly or a replay takes too long",
+    },
   ),
   pong: Type.Object(
     { type: Type.Literal("pong"), id: Type.Optional(pingId) },
@@ -165,12 +170,14 @@ export const serverMessages = {
       code: Type.String({ description: "Stable identifier, for programs" }),
       message: Type.String({ description: "The error, and the values that are expected" }),
       details: Type.Record(Type.String(), Type.Unknown(), { description: "The values behind the message" }),
-      id: Type.Optional(Type.String({ description: "The id of the message that caused the error" })),
+      id: Type.Optional(
+        Type.String({ description: "The id of the message that caused the error, or of its subscription" }),
+      ),
     },
     {
       additionalProperties: false,
       description:
-        "A message was not usable, or the history that it requested could not be sent; the connection stays open",
+        "A message was refused, or the history that it requested could not be sent; the connection stays open",
     },
   ),
 } as const satisfies Record<string, TSchema>;

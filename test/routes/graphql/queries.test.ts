@@ -84,7 +84,7 @@ describe("a query", () => {
   });
 });
 
-test("dead letters are listed, delivered again and deleted", async () => {
+test("dead letters are listed, redriven and deleted", async () => {
   const ownGateway = gatewayOver(stored);
   const [one, two] = await addTwoDeadLetters(ownGateway.queue);
   const askOwn = asker(ownGateway);
@@ -103,7 +103,7 @@ test("dead letters are listed, delivered again and deleted", async () => {
   expect(await ownGateway.queue.stats()).toMatchObject({ readyMessages: 2, deadMessages: 0 });
 });
 
-test("redriveDeadLetters delivers dead letters again, the oldest first, up to its limit", async () => {
+test("redriveDeadLetters redrives dead letters, the oldest first, up to its limit", async () => {
   const ownGateway = gatewayOver(stored);
   const [one, two] = await addTwoDeadLetters(ownGateway.queue);
   const askOwn = asker(ownGateway);
@@ -208,7 +208,7 @@ test("any query with any variables is answered with 200 or 400, and causes no in
   expect(gateway.logged.filter((line) => line.includes("GraphQL operation failed"))).toEqual([]);
 }, 60_000);
 
-test("a body that is not JSON gets the status 415, and a body that is too long gets 413", async () => {
+test("a body whose content type is not JSON gets the status 415, and a body that is too long gets 413", async () => {
   const post = (type: string, body: string) =>
     gateway.get("/graphql", { method: "POST", headers: { "content-type": type }, body });
   expect((await post("text/plain", "{ gpus { uuid } }")).status).toBe(415);

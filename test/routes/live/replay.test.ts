@@ -146,7 +146,7 @@ test("while records arrive, each is sent once and in order, from the history or 
     const seconds = Array.from({ length: historySeconds }, (_, second) => second);
     await gateway.store(...seconds.flatMap((second) => roundGpus.map((gpu) => record(gpu, second, { clusterId }))));
     const lastSecond = historySeconds + 60;
-    // stores each record before it publishes the record, as the collector does, with random delays after both steps
+    // stores each record before it publishes the record, as the collector does, and sometimes waits after a step
     const produce = async (gpu: string): Promise<void> => {
       for (let second = historySeconds; second < lastSecond; second += 1) {
         await gateway.store(record(gpu, second, { clusterId }));
@@ -170,7 +170,7 @@ test("while records arrive, each is sent once and in order, from the history or 
     });
     const [ofGpus, ofCluster, ofOne] = (await Promise.all(listening)) as [LiveClient, LiveClient, LiveClient];
     await producing;
-    const hasAll = (client: LiveClient, gpu: string): boolean =>
+    const hasLast = (client: LiveClient, gpu: string): boolean =>
       secondsOf(client.messages, gpu)
         .at(-1)
         ?.startsWith(`${lastSecond - 1}`) === true;
@@ -181,7 +181,7 @@ test("while records arrive, each is sent once and in order, from the history or 
       ...roundGpus.map((each) => [ofCluster, each, historySeconds - 100] as const),
       [ofOne, roundGpus[0] as string, 0] as const,
     ]) {
-      await client.until(() => hasAll(client, gpu));
+      await client.until(() => hasLast(client, gpu));
       await client.settle();
       const received = secondsOf(client.messages, gpu);
       expect(received.map((each) => each.replace(replayMark, ""))).toEqual(expected.slice(first));

@@ -49,7 +49,7 @@ export interface components {
             };
             /** @description Whether the newest record of each GPU is sent first; default true, or false with since */
             snapshot?: boolean;
-            /** @description RFC 3339 with zone: stored records at or after this instant are sent first, oldest first */
+            /** @description RFC 3339 with zone: stored records at or after this instant are sent first, oldest first, or GPU by GPU if the filters name GPUs */
             since?: string;
         };
         /** @description Ends a subscription; without id, all subscriptions of the connection */
@@ -274,7 +274,7 @@ export interface components {
              */
             truncated?: true;
         };
-        /** @description The client reads more slowly than records arrive */
+        /** @description Records were not sent, because the client reads too slowly or a replay takes too long */
         SkippedMessage: {
             /** @enum {string} */
             type: "skipped";
@@ -290,7 +290,7 @@ export interface components {
             /** @description Chosen by the client; the pong repeats it */
             id?: string;
         };
-        /** @description A message was not usable, or the history that it requested could not be sent; the connection stays open */
+        /** @description A message was refused, or the history that it requested could not be sent; the connection stays open */
         ErrorMessage: {
             /** @enum {string} */
             type: "error";
@@ -302,7 +302,7 @@ export interface components {
             details: {
                 [key: string]: unknown;
             };
-            /** @description The id of the message that caused the error */
+            /** @description The id of the message that caused the error, or of its subscription */
             id?: string;
         };
     };

@@ -7,8 +7,8 @@ const operationsOfWrite = 3;
 const maxOperations = transactionMaxOperations - operationsOfWrite;
 /** The operations for a host itself: its cluster's document, its own document, its data. */
 const operationsOfHost = 3;
-/** The greatest total size of a group's records. etcd accepts requests up to 1.5 MiB, but a smaller request
- *  delays other writers less. */
+/** The greatest total size of a group's records, unless the group has only one record. etcd accepts requests up to 1.5 MiB, but
+ *  a smaller request delays other writers less. */
 const groupMaxBytes = 512 * 1024;
 
 /** The plan for a GPU, with the record to write. */

@@ -11,8 +11,8 @@ export interface MetricTemplate {
   readonly metric: number | string;
 }
 
-/** The labels of a GPU, with their closing quote: `before`, then the row's metric name, then `after`. If `nameInLabels` finds no
- *  name that other rows may replace, `before` contains all of the labels, and `after` is undefined. */
+/** The labels of a GPU, with their closing quote: `before`, then the row's metric name, then `after`. If `nameInLabels`
+ *  finds no name, `before` contains all of the labels, and `after` is undefined. */
 export interface LabelsTemplate {
   readonly before: Piece;
   readonly after: Piece | undefined;

@@ -40,7 +40,8 @@ export class GpuDirectory {
     await reading;
   }
 
-  /** Sets the instant at which a GPU was last seen, a change that other processes do not have to read. */
+  /** Updates the instant at which a cached GPU was last seen, if `lastMs` is later. Other processes do not have to read this
+   *  change. */
   setLastSeen(uuid: string, lastMs: number): void {
     const gpu = this.gpus.get(uuid);
     if (gpu === undefined) return;

@@ -27,7 +27,7 @@ const maxReadConnections = 5;
 /** Opens the store in PostgreSQL or TimescaleDB.
  *  @throws StoreUnavailable if the database does not answer, or cannot be migrated (a right is missing); SchemaBehind if the
  *    schema is not up to date and `migrate` is false; StoreRejected if a migration contradicts the stored data; InvalidConfig
- *    if the URL is not usable */
+ *    if the URL is not usable; QueryTooCostly if the server cancels the queries that detect its engine */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<OpenStore> {
   const clients = new PostgresClients(options);
   try {
@@ -44,9 +44,9 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   }
 }
 
-/** Opens the store for a process that can work without it. Until the database has answered, every call throws
+/** Opens the store for a process that can work without it. Until the database is ready, reading and writing throw
  *  StoreUnavailable.
- *  @throws SchemaBehind, StoreRejected, InvalidConfig, as `openPostgresStore` does */
+ *  @throws the errors of `openPostgresStore`, except StoreUnavailable */
 export async function openLatePostgresStore(
   options: PostgresStoreOptions,
   parts: { readonly clock: Clock; readonly log: Logger },
