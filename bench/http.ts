@@ -17,7 +17,7 @@ import { print } from "./support/output.ts";
 import { median } from "./support/statistics.ts";
 
 // Measures the processor time of a gateway's responses, compared with a lower bound: the same bytes or the same SQL from
-// plain Bun.serve in a separate process. GraphQL is compared with REST on the same gateway. The two servers of a comparison
+// plain Bun.serve in a separate process. GraphQL is compared with REST on the same gateway. The two sides of a comparison
 // get the same number of connections, and are loaded in turns.
 
 const { values } = parseArgs({
@@ -60,7 +60,7 @@ async function rateOf(pid: number, load: HttpLoad): Promise<HttpRate & { readonl
   return { ...rate, perCpuSecond: requests / (usageOf([pid]).cpuSeconds - before) };
 }
 
-/** Loads the two servers in turns, and compares their requests per CPU-second, which other processes of the machine hardly
+/** Loads the two targets in turns, and compares their requests per CPU-second, which other processes of the machine hardly
  *  affect. Sets the exit code to 1 if the median of the ratios is below `least`. */
 async function compare(
   name: string,

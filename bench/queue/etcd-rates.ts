@@ -38,7 +38,7 @@ export async function rawPutRate(client: EtcdClient, payload: Uint8Array, second
   return rate;
 }
 
-/** The result of `carry`: rates from the first publish to the last acknowledgement. */
+/** The result of `carry`. The rates are those from the first publish to the last acknowledgement. */
 export interface CarryResult {
   readonly messagesPerSecond: number;
   readonly samplesPerSecond: number;

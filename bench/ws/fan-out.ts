@@ -43,7 +43,8 @@ class Child {
 
   async answer(): Promise<unknown> {
     while (this.answers.length === 0) {
-      if (this.subprocess.exitCode !== null) throw new Error("a child process of the bench has ended");
+      const { exitCode, signalCode } = this.subprocess;
+      if (exitCode !== null || signalCode !== null) throw new Error("a child process of the bench has ended");
       await new Promise<void>((resolve) => (this.onAnswer = resolve));
     }
     return this.answers.shift();

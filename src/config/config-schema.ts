@@ -71,7 +71,7 @@ export const configSchema = Type.Object({
     maximum: 50_000,
     unit: "rows or samples",
     description:
-      "Size of a message: rows of a file (more if the next rows are of the same instant), or samples of the simulated fleet",
+      "Approximate size of a message: rows of a file (more if the next rows are of the same instant), or samples of the simulated fleet",
   }),
   streamIntervalMs: duration({
     env: "STREAM_INTERVAL",
@@ -118,7 +118,7 @@ export const configSchema = Type.Object({
     default: 1,
     minimum: 0,
     maximum: 4_294_967_295,
-    description: "Seed of the simulated fleet: the same seed gives the same fleet",
+    description: "Seed of the simulated fleet: the same seed and settings give the same fleet",
   }),
   sourceRangeMebibytes: count({
     env: "SOURCE_RANGE_MIB",

@@ -6,7 +6,8 @@ import type { EtcdTls } from "../etcd/etcd-endpoint.ts";
 import { messageOf } from "../kit/message-of.ts";
 
 /** Creates the client of etcd; undefined if ETCD_ENDPOINTS is not set.
- *  @throws InvalidConfig if the file of a certificate or key cannot be read */
+ *  @throws InvalidConfig if the file of a certificate or key cannot be read; an Error of the TLS library if its
+ *    content is not usable */
 export function openEtcd(config: Config): EtcdClient | undefined {
   const { etcdEndpoints: endpoints, etcdUsername, etcdPassword } = config;
   if (endpoints === undefined) return undefined;

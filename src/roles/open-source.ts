@@ -9,7 +9,7 @@ import type { LiveSource, ReplayableSource } from "../pipeline/source/source.ts"
 interface SourceParts {
   readonly clock: Clock;
   readonly log: Logger;
-  /** Undefined without etcd: no other process then plays the file. */
+  /** Undefined without etcd: processes then do not share rounds. */
   readonly rounds: EtcdRounds | undefined;
 }
 

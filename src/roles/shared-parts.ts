@@ -49,7 +49,7 @@ export interface SharedParts extends Surroundings {
 
 /** Opens the parts that the roles of a process share. The store stays closed until a role needs it.
  *  @param surroundings `writesHotTier`: whether one of the roles writes to the hot tier
- *  @throws InvalidConfig if a certificate for etcd cannot be read */
+ *  @throws the errors of `openEtcd` */
 export function openSharedParts(
   config: Config,
   surroundings: Surroundings & { readonly writesHotTier: boolean },

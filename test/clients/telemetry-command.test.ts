@@ -53,7 +53,7 @@ test("prints GPUs as a table and as JSON, hosts as JSON, and newest records as a
   expect((await run("latest")).text).toContain("300.5");
 });
 
-test("prints records as they arrive", async () => {
+test("watch prints the newest record of a GPU", async () => {
   const watching = await run("watch", "--gpu", "GPU-cli", "--count", "1");
   expect(watching.text).toContain("2025-07-18T00:00:00Z GPU-cli temperature=41 power_draw=300.5");
 });
@@ -82,7 +82,7 @@ test("for an unknown GPU, the command prints an error instead of a table, and do
   }
 });
 
-test("a refused subscription prints its reason once and ends", async () => {
+test("if the gateway refuses the subscription, watch prints the reason once and ends", async () => {
   const { status, errors } = await run("watch", "--metrics", "heat");
   expect([status, errors.trim().split("\n").length]).toEqual([1, 1]);
   expect(errors).toStartWith('filters.metrics[0]="heat" is not usable');

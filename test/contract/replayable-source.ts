@@ -68,7 +68,7 @@ export function exerciseReplayableSource(name: string, open: () => Promise<OpenR
       }
     });
 
-    test("planned ranges of any size are contiguous, cover the source, and contain all of its rows", async () => {
+    test("planned ranges of various sizes are contiguous, cover the source, and contain all of its rows", async () => {
       const { source } = await openSource();
       const rows = (batches: readonly RangeBatch[]): number =>
         batches.reduce((sum, { batch }) => sum + batch.tally.rows, 0);
@@ -94,7 +94,7 @@ export function exerciseReplayableSource(name: string, open: () => Promise<OpenR
       }
     });
 
-    test("an abort ends a read and a plan early and without an error; the batches before the abort are valid", async () => {
+    test("an abort ends a read early and without an error; the batches before the abort are valid; a read or plan with an aborted signal yields nothing", async () => {
       const { source } = await openSource();
       const whole = (await read(source, source.whole)).map(plain);
       const stop = new AbortController();

@@ -61,7 +61,7 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
       ).toHaveLength(1);
     });
 
-    test("a rejected input is stored once per position, whatever it contains", async () => {
+    test("a rejected input is stored once per position, even if it contains a NUL character, quotes and a backslash", async () => {
       const { store, queries } = opened;
       const range = { source: "rejects" };
       await store.ingest(messageOf("r1", makeBatch([], [rejection(5), rejection(9)]), range));
@@ -118,7 +118,7 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
       expect(await store.ingest(messageOf("bad", good))).toMatchObject({ duplicate: false });
     });
 
-    test("late data is stored, and never replaces a GPU's newer attributes", async () => {
+    test("late data makes a GPU's first-seen time earlier, but replaces neither its hostname nor its newest record", async () => {
       const { store, queries } = opened;
       const on = (hostname: string, timeMs: number) =>
         makeBatch([{ uuid: "moved", hostname, timeMs, metrics: { temperature: 1 } }]);

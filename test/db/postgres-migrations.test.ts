@@ -59,7 +59,7 @@ test("replicas that start at the same time migrate only once, and a later start 
   expect(applied).toHaveLength(migrations.length);
 });
 
-test("if the program may not migrate, an older schema is an error that names MIGRATE_ON_START", async () => {
+test("if the program may not migrate, a database without the schema is an error that names MIGRATE_ON_START", async () => {
   const url = await createDatabase(server, "behind");
   const open = () => openPostgresStore({ url, migrate: false });
   await expect(open()).rejects.toMatchObject({

@@ -91,7 +91,7 @@ test("a file that only gets a new modification time is read to its end", async (
   expect({ read, error, reports }).toEqual({ read: rowCount, error: undefined, reports: [] });
 });
 
-test("a source whose file was replaced refuses every later read", async () => {
+test("a source whose file was overwritten refuses later reads; opening the file again gives another source", async () => {
   const path = folder.write(fileOf(3));
   const source = await openCsvSource(path);
   writeFileSync(path, fileOf(3, "host-2"));

@@ -112,7 +112,7 @@ describe("an error names the unusable parameter", () => {
     });
   });
 
-  test("any parameter of a path that accepts none", async () => {
+  test("a parameter of a path that accepts none", async () => {
     for (const path of ["/api/v1/clusters", "/api/v1/clusters/alpha/stats", "/api/v1/metrics", "/health", "/metrics"]) {
       expect(await errorOf(`${path}?limit=1`)).toMatchObject({
         status: 400,

@@ -85,7 +85,7 @@ describe("order and metrics", () => {
 });
 
 describe("pages of lists", () => {
-  test("the pages of GPUs and of hosts together equal the list without a limit", async () => {
+  test("for GPUs and for hosts, the pages together equal the list without a limit", async () => {
     for (const [path, field] of [
       ["/api/v1/gpus", "uuid"],
       ["/api/v1/hosts", "cluster_id"],

@@ -61,12 +61,14 @@ export async function answerOf<Data>(
   throw errorOf(response, error);
 }
 
-/** @throws TypeError if baseUrl is neither an http(s) URL nor, in a browser, a path on the page's own server */
+/** @throws TypeError if baseUrl is neither an http(s) URL nor, in a browser, a path */
 function checkBaseUrl(baseUrl: string): void {
   const isPath = baseUrl.startsWith("/") && "location" in globalThis;
   const isUrl = /^https?:\/\//.test(baseUrl) && URL.canParse(baseUrl);
   if (isPath || isUrl) return;
-  throw new TypeError(`baseUrl=${JSON.stringify(baseUrl)} is not a URL; expected one such as http://localhost:8080`);
+  throw new TypeError(
+    `baseUrl=${JSON.stringify(baseUrl)} is not an http(s) URL; expected one such as http://localhost:8080`,
+  );
 }
 
 function errorOf({ status, url }: Response, body: unknown): GatewayError {
@@ -81,7 +83,7 @@ function limitedTo(timeoutMs: number, request: Request): Request {
   return new Request(request, { signal: AbortSignal.any([request.signal, AbortSignal.timeout(timeoutMs)]) });
 }
 
-/** True for the errors that `answerOf` rethrows: those that the client's `fetch` has created, and the caller's abort. */
+/** True for the errors that `answerOf` rethrows unchanged: GatewayUnreachable and AbortError. */
 function passesUnchanged(cause: unknown): boolean {
   return cause instanceof GatewayUnreachable || (cause instanceof Error && cause.name === "AbortError");
 }

@@ -40,7 +40,7 @@ export async function upsertTelemetry(
       : `"${name}" = coalesce(excluded."${name}", telemetry."${name}")`,
   );
   const arrays = optional.map(({ type }, index) => `, $${index + 3}::text::${type}[]`).join("");
-  // SQL allows no empty list of assignments, so without values the time is assigned to itself: the row counts as merged
+  // SQL allows no empty list of assignments, so if there are no values, the time is assigned to itself: an existing row then counts as merged
   const text = `
 with written as (
   insert into telemetry (gpu_key, time${names})

@@ -11,7 +11,7 @@ export interface BackPressureOptions {
 /** The slowest pace, as a share of the full pace. It is not 0, because a streamer that stopped would notice free capacity too
  *  late. */
 const slowestPace = 0.1;
-/** The longest pause, so that a change of the depth takes effect soon. */
+/** The longest pause. It is short, so that a change of the depth takes effect soon. */
 const pauseMaxMs = 1000;
 
 /** Slows a streamer down as the queue fills, so that the streamer settles at the collectors' rate instead of filling the

@@ -14,7 +14,7 @@ export interface HistoryUpkeepOptions {
 const intervalMs = 3_600_000;
 const retryMs = 60_000;
 
-/** Deletes history older than RETENTION_*_DAYS, at the start and every hour. Several collectors may run this service; the
+/** Deletes history older than RETENTION_*_DAYS, at the start and every hour, and a minute after an error. Several collectors may run this service; the
  *  database lets one of them delete at a time. */
 export class HistoryUpkeep extends BaseService {
   private readonly failing = this.repeatedError({
@@ -28,8 +28,8 @@ export class HistoryUpkeep extends BaseService {
 
   override activity(): string {
     const { keepDays } = this.options;
-    const formatDays = (days: number): string => (days === 0 ? "forever" : `${days} days`);
-    return `records are kept ${formatDays(keepDays.raw)}, 1-minute rollups ${formatDays(keepDays["1m"])}, 1-hour rollups ${formatDays(keepDays["1h"])}`;
+    const formatDays = (days: number): string => (days === 0 ? "forever" : days === 1 ? "1 day" : `${days} days`);
+    return `records are kept ${formatDays(keepDays.raw)}, stored 1-minute rollups ${formatDays(keepDays["1m"])}, stored 1-hour rollups ${formatDays(keepDays["1h"])}`;
   }
 
   protected override async run(): Promise<void> {

@@ -28,13 +28,13 @@ export const latestQuery = { ...recordsQuery, ...gpuSelection };
 /** The parameters of requests for the history of one GPU. */
 export const historyQuery = {
   ...recordsQuery,
-  // without a limit, CSV and NDJSON return the whole range
+  // without limit and cursor, CSV and NDJSON return the whole range
   limit: optional(recordsQuery.limit),
   resolution: withDefault(
     choice(["auto", ...resolutions], {
-      description: ({ value }) =>
+      description: ({ name, value }) =>
         `raw for every record, ${value("1m")} or ${value("1h")} for averages over minutes or hours, auto to choose by the ` +
-        `length of the range (raw up to 6 h, ${value("1m")} up to 7 days)`,
+        `length of the range (raw up to 6 h or without ${name("start_time")}, ${value("1m")} up to 7 days, else ${value("1h")})`,
       example: "auto",
     }),
     "raw",
@@ -69,7 +69,7 @@ export interface HistoryRequest {
 }
 
 /** Makes a request from the values of its parameters.
- *  @param gpus the GPUs that the path names
+ *  @param gpus the GPUs that the path names; `{}` if there are none
  *  @throws InvalidParameter if the range ends before it starts */
 export function historyRequestOf(values: HistoryValues, gpus: GpuSelector, nowMs: number): HistoryRequest {
   const range = timeRangeOf(values);

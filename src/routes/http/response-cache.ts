@@ -39,7 +39,7 @@ export class CachedBody {
 interface ResponseCacheOptions {
   readonly maxEntries: number;
   /** The limit for all keys and bodies together. A body counts twice: the second time for its compressed forms, which
-   *  together are shorter than its text. */
+   *  together are usually shorter than its text. */
   readonly maxCharacters: number;
   /** Returns the version of the data that the bodies are made from; NaN if nothing may be cached. */
   readonly version: () => number;

@@ -16,7 +16,7 @@ export interface HealthOptions {
   readonly store: Pick<TelemetryStore, "ping"> | undefined;
   /** Returns true while the process can answer clients from memory, whether or not the store answers. */
   readonly servesFromMemory: () => boolean;
-  /** Returns a description of the store's database; undefined until the database was reached. */
+  /** Returns a description of the store's database; undefined until the database has been reached. */
   readonly engine: () => string | undefined;
   readonly queue: Pick<Queue, "stats">;
   readonly services: readonly Service[];
@@ -131,13 +131,16 @@ function serviceHealth(service: Service): ComponentHealth {
   return reason === undefined ? { status: "ok", ...detail } : { status: "degraded", reason, ...detail };
 }
 
+/** The name of a process's main part, for descriptions. */
+const mainPartName = "The store (in a process without a store, the queue)";
+
 const healthDetail = operation({
   id: "getHealth",
   tag: "operations",
   summary: "State of the process and its parts",
   description: "200 if the status is ok or degraded, 503 if it is down. Each part that is not ok has a reason.",
   plain: healthSchema,
-  plain503: "The store does not answer, and the process cannot serve from memory",
+  plain503: `${mainPartName} does not answer, and the process cannot serve from memory`,
   errors: [400, 500],
 });
 
@@ -155,9 +158,9 @@ const readyDetail = operation({
   tag: "operations",
   summary: "Whether the process should get traffic",
   description:
-    "For a readiness probe: 200 while the services run and the store answers; otherwise 503 with the reasons. A gateway " +
-    "with the fleet in memory is ready without the store.",
+    "For a readiness probe: 200 while the store (in a process without a store, the queue) answers and the services have " +
+    "no error; otherwise 503 with the reasons. A gateway with the fleet in memory is ready without the store.",
   plain: probeSchema,
-  plain503: "The store does not answer, or a service does not run",
+  plain503: `${mainPartName} does not answer, or a service has an error`,
   errors: [400, 500],
 });

@@ -30,7 +30,7 @@ const newest = "{ gpus { uuid latest { temperature } } }";
 const answerOf = async (query: string): Promise<unknown> =>
   ((await (await ask(query)).json()) as { data: unknown }).data;
 
-test("an answer about the fleet stays current when the query is repeated, and after every change", async () => {
+test("an answer about the fleet is current when the query is repeated, after a new record, and after a new GPU", async () => {
   const first = { gpus: [{ uuid: "GPU-a", latest: { temperature: 1 } }] };
   expect(await answerOf(newest)).toEqual(first);
   expect(await answerOf(newest)).toEqual(first);
@@ -47,7 +47,7 @@ test("an answer with history is current even if only the history has changed", a
   expect(await answerOf(history)).toEqual({ gpu: { telemetry: [{ temperature: 1 }] } });
 });
 
-test("an answer with an error is cached as any other: repeating the query does not execute it until the fleet changes", async () => {
+test("an answer with an error is cached like any other: repeating the query does not execute it until the fleet changes", async () => {
   const query = '{ gpus(hostname: "host-a") { uuid } wrong: gpus(limit: 0) { uuid } }';
   const executions = spyOn(gateway.fleet, "members");
   const text = async () => (await ask(query)).text();

@@ -12,7 +12,7 @@ const gpu: StoredGpu = {
   ...{ driverVersion: "535", properties: {}, firstSeenAtMs: startMs, lastSeenAtMs: startMs },
 };
 
-/** The record of `GPU-a` at a second after the start. */
+/** The record of `GPU-a` at `second` seconds after the start. */
 export function recordAt(second: number): StoredRecord {
   const workload = { container: "", pod: "", namespace: "" };
   return { ...workload, gpu, timeMs: startMs + second * 1000, metrics: { temperature: second }, custom: {} };
@@ -27,7 +27,7 @@ export function shortForm(text: string): string {
   return `${origin} ${(Date.parse(message["timestamp"] as string) - startMs) / 1000}`;
 }
 
-/** Opens shared topics over a feed without a fleet. `update` sends the feed the record of `GPU-a` at a second. */
+/** Opens shared topics over a feed without a fleet. `update` sends the feed the record of `GPU-a` at the given second. */
 export function openTopics(publish: (topic: string, text: string) => void) {
   const listeners: ((members: readonly FleetMember[]) => void)[] = [];
   const feed = new LiveFeed({ onMembers: (listener) => void listeners.push(listener) });

@@ -50,7 +50,7 @@ export interface paths {
         };
         /**
          * Whether the process should get traffic
-         * @description For a readiness probe: 200 while the services run and the store answers; otherwise 503 with the reasons. A gateway with the fleet in memory is ready without the store.
+         * @description For a readiness probe: 200 while the store (in a process without a store, the queue) answers and the services have no error; otherwise 503 with the reasons. A gateway with the fleet in memory is ready without the store.
          */
         get: operations["getReadiness"];
         put?: never;
@@ -1600,7 +1600,7 @@ export interface operations {
             };
             400: components["responses"]["400"];
             500: components["responses"]["500"];
-            /** @description The store does not answer, and the process cannot serve from memory */
+            /** @description The store (in a process without a store, the queue) does not answer, and the process cannot serve from memory */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1686,7 +1686,7 @@ export interface operations {
             };
             400: components["responses"]["400"];
             500: components["responses"]["500"];
-            /** @description The store does not answer, or a service does not run */
+            /** @description The store (in a process without a store, the queue) does not answer, or a service has an error */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1918,7 +1918,7 @@ export interface operations {
                  */
                 metrics?: string;
                 /**
-                 * @description raw for every record, 1m or 1h for averages over minutes or hours, auto to choose by the length of the range (raw up to 6 h, 1m up to 7 days)
+                 * @description raw for every record, 1m or 1h for averages over minutes or hours, auto to choose by the length of the range (raw up to 6 h or without start_time, 1m up to 7 days, else 1h)
                  * @example auto
                  */
                 resolution?: "auto" | "raw" | "1m" | "1h";
@@ -2550,7 +2550,7 @@ export interface operations {
                  */
                 metrics?: string;
                 /**
-                 * @description raw for every record, 1m or 1h for averages over minutes or hours, auto to choose by the length of the range (raw up to 6 h, 1m up to 7 days)
+                 * @description raw for every record, 1m or 1h for averages over minutes or hours, auto to choose by the length of the range (raw up to 6 h or without start_time, 1m up to 7 days, else 1h)
                  * @example auto
                  */
                 resolution?: "auto" | "raw" | "1m" | "1h";
@@ -2827,7 +2827,7 @@ export interface operations {
                  */
                 metrics?: string;
                 /**
-                 * @description raw for every record, 1m or 1h for averages over minutes or hours, auto to choose by the length of the range (raw up to 6 h, 1m up to 7 days)
+                 * @description raw for every record, 1m or 1h for averages over minutes or hours, auto to choose by the length of the range (raw up to 6 h or without start_time, 1m up to 7 days, else 1h)
                  * @example auto
                  */
                 resolution?: "auto" | "raw" | "1m" | "1h";

@@ -3,7 +3,7 @@ import { LeaseSession, type LeaseSessionOptions } from "../../../etcd/lease-sess
 /** A consumer's lease, and the claims that end with it.
  *
  *  OPEN (accepts new claims) -retire-> RETIRED (only finishes its claims) -last claim has ended-> REVOKED
- *  OPEN, RETIRED -close-> REVOKED; OPEN, RETIRED -etcd has ended the lease-> LOST
+ *  OPEN, RETIRED -close-> REVOKED; OPEN, RETIRED -the lease is lost-> LOST
  *
  *  If the outcome of a claim is unknown, the claim may exist in etcd although the session does not hold it. The session is
  *  then retired: the end of its lease releases the claim, and etcd refuses a claim that arrives after that. */
@@ -46,7 +46,7 @@ export class ConsumerSession {
     this.lease.markLost();
   }
 
-  /** Releases every claim at once. */
+  /** Ends the lease, and with it every claim. If etcd does not answer, the lease expires later. */
   close(): Promise<void> {
     this.retired = true;
     return this.lease.close();

@@ -19,8 +19,8 @@ const loadingSeconds = 8;
 
 /** A job from its start to its end: it holds its GPUs and puts the load of its kind on them.
  *
- *  LOADING (memory fills) -> WORKING <-> RESTING (a checkpoint, a lull, a person thinking); a notebook rests first. A job
- *  can end in any state: when its lifetime has passed, or when it loses a GPU. */
+ *  A job starts with LOADING (memory fills). It then alternates between WORKING and RESTING (a checkpoint, a lull, a person
+ *  thinking). A notebook rests first. A job can end in any state: when its lifetime has passed, or when it loses a GPU. */
 export class Job implements Occupant {
   private ageSeconds = 0;
   private resting: boolean;

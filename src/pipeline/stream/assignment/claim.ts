@@ -6,6 +6,6 @@ export interface Claim {
   readonly checkpoint: Checkpoint | undefined;
   /** Aborts when another streamer may have the claim: this streamer must then stop reading. */
   readonly lost: AbortSignal;
-  /** Ends a claim that is not finished: the next streamer continues at the checkpoint. */
+  /** Ends a claim that is not finished. The next streamer continues at the checkpoint, if one is kept. */
   release(): Promise<void>;
 }
