@@ -25,7 +25,7 @@ const cellsMaxLength = 2 * 1024 * 1024;
 const boundedBy = (maxSize: number): LRUCache<string, Gpu> =>
   new LRUCache<string, Gpu>({ maxSize, sizeCalculation: (_, key) => key.length });
 
-/** Returns the same object for equal attributes, so that few rows need a new object. The cache is bounded: once an object is
+/** Returns the same object for equal GPUs, so that few rows need a new object. The cache is bounded: once an object is
  *  evicted, an equal GPU gets a new one. */
 export class GpuCache {
   private readonly byAttributes = boundedBy(keysMaxLength);
