@@ -673,6 +673,12 @@ export interface components {
              * @example 2025-07-18T20:42:34Z
              */
             newest_record_at: string;
+            /**
+             * Format: date-time
+             * @description Given if the cluster has too many records in these 60 s to read them all: values measured at this instant or earlier may be missing in the statistics of the metrics
+             * @example 2025-07-18T20:42:34Z
+             */
+            values_cut_at?: string;
             /** @description GPU utilization (gpu_utilization), percent; absent if no GPU reports it */
             gpu_utilization?: {
                 /** @description Average over the GPUs that report the metric, percent */

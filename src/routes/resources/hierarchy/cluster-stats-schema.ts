@@ -42,6 +42,12 @@ export const clusterStatsSchema = Type.Object(
       }),
     ),
     newest_record_at: instant("When the newest record was measured"),
+    values_cut_at: Type.Optional(
+      instant(
+        `Given if the cluster has too many records in these ${windowSeconds} s to read them all: values measured at this ` +
+          "instant or earlier may be missing in the statistics of the metrics",
+      ),
+    ),
     ...metricSummaries,
   },
   {

@@ -1,12 +1,15 @@
-import type { StoredGpu, StoredRecord } from "../../../domain/query.ts";
+import type { HistoryPage, StoredGpu, StoredRecord } from "../../../domain/query.ts";
+import { formatTimestamp } from "../../../domain/timestamp.ts";
+import { defined } from "../../../kit/defined.ts";
 import type { Fleet } from "../../fleet/fleet.ts";
 import type { TelemetryQueries } from "../../../pipeline/store/telemetry-queries.ts";
 import { activeLagMs } from "../../schemas/activity.ts";
 import { type ClusterStats, metricSummariesOf, sufficeForStats } from "./cluster-stats-schema.ts";
 import { toApiClusters } from "../../schemas/hierarchy.ts";
 
-/** Maximum number of records that the statistics read from the store. */
-const maxRecords = 10_000;
+/** The number of records that one query reads from the store, and the maximum number of queries. */
+const pageRecords = 10_000;
+const maxPages = 10;
 
 /** The fleet in memory, for the newest values, and the store, for the number of records and for values that the fleet lacks. */
 interface StatsSources {
@@ -25,8 +28,8 @@ export async function clusterStats(
   const [cluster] = toApiClusters(gpus);
   if (cluster === undefined) return undefined;
   const newestAtMs = gpus.reduce((newest, gpu) => Math.max(newest, gpu.lastSeenAtMs), -Infinity);
-  const [records, { count, isEstimate }] = await Promise.all([
-    newestValues(sources, cluster.id, newestAtMs),
+  const [{ records, cutAtMs }, { count, isEstimate }] = await Promise.all([
+    newestRecords(sources, cluster.id, newestAtMs),
     sources.queries.aggregates.countRecords(cluster.id),
   ]);
   const { id, host_count, gpu_count, active_gpu_count, silent_gpu_count, last_seen_at } = cluster;
@@ -39,21 +42,35 @@ export async function clusterStats(
     record_count: count,
     ...(isEstimate ? { record_count_is_estimate: true as const } : {}),
     newest_record_at: last_seen_at,
+    ...(cutAtMs === undefined ? {} : { values_cut_at: formatTimestamp(cutAtMs) }),
     ...metricSummariesOf(records),
   };
 }
 
+/** Records in the order of time. */
+interface NewestRecords {
+  readonly records: readonly StoredRecord[];
+  /** The instant of the oldest of these records, if older ones were left out. */
+  readonly cutAtMs?: number;
+}
+
 /** Records with the newest values of the active GPUs. They come from memory if each of these GPUs has all metrics of the
  *  statistics in its newest record. An exporter that stamps its metrics at different seconds spreads them over several
- *  records; the recent records then come from the store, at most `maxRecords`. */
-async function newestValues(
+ *  records; the recent records then come from the store. */
+async function newestRecords(
   { fleet, queries }: StatsSources,
   clusterId: string,
   newestAtMs: number,
-): Promise<readonly StoredRecord[]> {
+): Promise<NewestRecords> {
   const fromMs = newestAtMs - activeLagMs;
   const newest = fleet.latest({ clusterId }).filter(({ timeMs }) => timeMs >= fromMs);
-  if (sufficeForStats(newest)) return newest;
-  return (await queries.history.records({ gpus: { clusterId }, range: { fromMs, toMs: Infinity }, limit: maxRecords }))
-    .elements;
+  if (sufficeForStats(newest)) return { records: newest };
+  const filter = { gpus: { clusterId }, range: { fromMs, toMs: Infinity }, limit: pageRecords };
+  let { elements: records, next } = await queries.history.records(filter);
+  for (let pages = 1; next !== undefined && pages < maxPages; pages += 1) {
+    const older: HistoryPage<StoredRecord> = await queries.history.records({ ...filter, cursor: next });
+    records = [...older.elements, ...records];
+    next = older.next;
+  }
+  return { records, ...defined({ cutAtMs: next?.timeMs }) };
 }
