@@ -9,17 +9,23 @@ interface Server {
 /** Creates another database on the server. Its name begins with the name of the server's database, so that `provideDatabase`
  *  drops it.
  *  @param plain without TimescaleDB
+ *  @param collation the name of an ICU locale whose order becomes the database's own; by default, the server's
  *  @returns the URL of the new database */
 export async function createDatabase(
   server: Server,
   name: string,
-  { plain = false, tablespace = "pg_default" }: { readonly plain?: boolean; readonly tablespace?: string } = {},
+  {
+    plain = false,
+    tablespace = "pg_default",
+    collation,
+  }: { readonly plain?: boolean; readonly tablespace?: string; readonly collation?: string } = {},
 ): Promise<string> {
   const url = new URL(server.url);
   url.pathname += `_${name}`;
   const database = databaseOf(url.href);
   await withClient(server.url, async (admin) => {
-    await admin.query(`create database ${database} tablespace ${tablespace}`);
+    const ordered = collation === undefined ? "" : `template template0 locale_provider icu icu_locale '${collation}'`;
+    await admin.query(`create database ${database} tablespace ${tablespace} ${ordered}`);
     if (plain) await admin.query(`alter database ${database} set timescaledb.disable_load = on`);
   });
   return url.href;
