@@ -13,7 +13,7 @@ export function exerciseHistoryRetention(name: string, open: () => Promise<OpenS
     beforeAll(async () => void (opened = await open()));
     afterAll(() => opened.close());
 
-    test("without a limit nothing is deleted; with a limit, concurrent calls delete the older records, and no GPU is deleted", async () => {
+    test("without a limit nothing is deleted; with a limit, one of several concurrent calls deletes the older records, and no GPU is deleted", async () => {
       const { store, queries, retention } = opened;
       const ages = [0.1, 1, 5, 30, 400];
       const records = ages.map((days) => ({
@@ -29,7 +29,9 @@ export function exerciseHistoryRetention(name: string, open: () => Promise<OpenS
       expect(await retention.deleteOlder(forEver)).toBeUndefined();
       expect(await storedDays()).toEqual([400, 30, 5, 1, 0.1]);
       const reports = await Promise.all([1, 2, 3].map(() => retention.deleteOlder({ ...forEver, raw: 14 })));
-      expect(reports.filter((text) => text !== undefined).join()).toContain("older than 14 days");
+      const effective = reports.filter((text) => text !== undefined);
+      expect(effective).toHaveLength(1);
+      expect(effective[0]).toContain("older than 14 days");
       expect(await storedDays()).toEqual([5, 1, 0.1]);
       expect(await retention.deleteOlder({ ...forEver, raw: 14, "1m": 100, "1h": 100 })).toBeUndefined();
       await retention.deleteOlder({ ...forEver, raw: 3 });
