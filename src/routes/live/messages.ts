@@ -137,7 +137,7 @@ export const serverMessages = {
       id: subscriptionId,
       count: wholeNumber({ minimum: 0, description: "Number of records that were sent from the history" }),
       truncated: optionalFlag(
-        "The history was not sent completely: it has more records than may be replayed, or could not be read",
+        "The history may be incomplete: it reached the limit of replayed records, or could not be read",
       ),
     },
     {

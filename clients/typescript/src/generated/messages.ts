@@ -269,7 +269,7 @@ export interface components {
             /** @description Number of records that were sent from the history */
             count: number;
             /**
-             * @description The history was not sent completely: it has more records than may be replayed, or could not be read
+             * @description The history may be incomplete: it reached the limit of replayed records, or could not be read
              * @enum {boolean}
              */
             truncated?: true;
