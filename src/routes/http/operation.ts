@@ -1,7 +1,7 @@
 import { defined } from "../../kit/defined.ts";
 import { type TSchema, Type } from "@sinclair/typebox";
 import { listAnswer, pageAnswer, partAnswer, rowsAnswer, singleAnswer } from "../schemas/envelope.ts";
-import { nameOf } from "../schemas/named-schema.ts";
+import { exampleOf, nameOf } from "../schemas/named-schema.ts";
 import type { ErrorStatus } from "./error-responses.ts";
 
 /** The groups of operations in the OpenAPI document. */
@@ -114,8 +114,4 @@ function json(description: string, schema: TSchema, example: unknown): Documente
 
 function refTo(schema: TSchema): TSchema {
   return Type.Unsafe({ $ref: `#/components/schemas/${nameOf(schema)}` });
-}
-
-function exampleOf(schema: TSchema): unknown {
-  return (schema.examples as unknown[])[0];
 }
