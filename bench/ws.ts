@@ -29,8 +29,8 @@ const [seconds, rounds] = [Number(values.seconds), Number(values.rounds)];
 const fanOutLimit = 0.6;
 const embeddedLimitMs = 100;
 const etcdLimitMs = 500;
-/** While 50 clients do not read, the p99 latency of the others may grow by `unchangedFactor` or by `unchangedMs`, whichever is
- *  more. On a shared machine, a smaller difference is noise. */
+/** While 50 clients do not read, the p99 latency of the others may be `unchangedFactor` times as long, or `unchangedMs` longer,
+ *  whichever is more. On a shared machine, a smaller difference is noise. */
 const unchangedFactor = 1.25;
 const unchangedMs = 10;
 /** The most memory that 50 clients may add if they never read. For each of them, the server holds Bun's buffer up to its

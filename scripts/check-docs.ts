@@ -5,13 +5,14 @@ import { commandsOf, linksOf, type DocCommand } from "./check-docs/read-docs.ts"
 import { DocShell } from "./check-docs/doc-shell.ts";
 
 //   bun scripts/check-docs.ts [FILE...]
-// Runs the commands of each FILE in order, in a folder that looks like a checkout. Every command must succeed; a command
-// that starts a server succeeds once the server has started. Links must lead to existing files. Without FILE, checks README.md,
-// CONTRIBUTING.md, docs/ and src/domain/README.md. If there are errors, prints all of them and exits with 1.
+// Runs the commands of each FILE in order, except those in `runElsewhere`, in a folder that looks like a checkout. Every
+// command must succeed; a command that starts a server succeeds once the server is ready. Links must lead to existing
+// files. Without FILE, checks README.md, CONTRIBUTING.md, docs/ and src/domain/README.md. If there are errors, prints all
+// of them and exits with 1.
 
 const root = resolve(import.meta.dir, "..");
 /** Commands that are not run, because they are separate stages of CI or take too long. */
-const runElsewhere = [/^bun run (?:test|test:faults|typecheck|format:check)$/, /^bun bench\//, /^npx /];
+const runElsewhere = [/^bun run (?:test|test:faults|typecheck|format:check)$/, /^bun bench\//];
 
 async function documents(): Promise<string[]> {
   const chosen = process.argv.slice(2);
@@ -20,8 +21,8 @@ async function documents(): Promise<string[]> {
   return ["README.md", "CONTRIBUTING.md", ...docs.map((name) => join("docs", name)), "src/domain/README.md"];
 }
 
-/** Makes a folder with links to everything in the checkout except data, .git and .ci, so that commands create their files
- *  outside the checkout. */
+/** Makes a folder with links to everything in the checkout except data, .git and .ci. Files that commands create in the folder
+ *  itself are outside the checkout. */
 async function makeCheckout(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "telemetry-docs-"));
   const excluded = new Set(["data", ".git", ".ci"]);

@@ -91,7 +91,7 @@ export const configSchema = Type.Object({
     minimum: 0,
     maximum: 100_000_000,
     unit: "samples/s",
-    description: "Maximum number of samples that a streamer publishes a second; 0: no limit",
+    description: "Maximum number of samples that a streamer publishes a second, on average; 0: no limit",
   }),
   simHosts: count({
     env: "SIM_HOSTS",
@@ -151,7 +151,7 @@ export const configSchema = Type.Object({
     maximum: 86_400,
     unit: "s",
     description:
-      "Time that etcd keeps old revisions before one of the processes compacts them; 0: left to etcd's auto-compaction",
+      "Time that etcd keeps old revisions before a process compacts them, unless etcd's database grows fast; 0: left to etcd's auto-compaction",
   }),
   databaseUrl: Type.Optional(
     Type.String({
@@ -165,7 +165,7 @@ export const configSchema = Type.Object({
   migrateOnStart: Type.Boolean({
     env: "MIGRATE_ON_START",
     default: true,
-    description: "Bring the database's schema up to date before starting",
+    description: "Bring the schema of the database at DATABASE_URL up to date before starting",
   }),
   queryTimeoutSeconds: count({
     env: "QUERY_TIMEOUT_SECONDS",
@@ -181,7 +181,8 @@ export const configSchema = Type.Object({
     minimum: 0,
     maximum: 1_000_000,
     unit: "requests/s",
-    description: "Maximum number of requests a second that a gateway accepts from one client address; 0: no limit",
+    description:
+      "Maximum number of requests a second that a gateway accepts from one client address, not counting /health and /metrics; 0: no limit",
   }),
   httpTrustForwardedFor: Type.Boolean({
     env: "HTTP_TRUST_FORWARDED_FOR",
@@ -195,7 +196,8 @@ export const configSchema = Type.Object({
       form: "list",
       elements: "http://host, https://host or *",
       minItems: 1,
-      description: "Origins whose pages may read from a gateway, each https://host or *; absent: only its own",
+      description:
+        "Origins whose pages may read from a gateway, each http://host, https://host or *; absent: only its own",
     }),
   ),
   retentionRawDays: retentionDays("RETENTION_RAW_DAYS", "records"),
@@ -252,14 +254,15 @@ export const configSchema = Type.Object({
     minimum: 5,
     maximum: 3600,
     unit: "s",
-    description: "Maximum time that records stay in etcd, for gateways that start; hosts and GPUs stay permanently",
+    description:
+      "Minimum time that newest records stay in etcd for starting gateways (less if a collector has over 64 MiB); hosts and GPUs stay permanently",
   }),
   collectorWorkers: count({
     env: "COLLECTOR_WORKERS",
     default: 8,
     minimum: 1,
     maximum: 256,
-    description: "Messages that a collector processes at a time",
+    description: "Messages that a collector stores at a time",
   }),
   wsMaxConnections: count({
     env: "WS_MAX_CONNECTIONS",

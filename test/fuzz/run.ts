@@ -20,6 +20,7 @@ for (const [answer, count] of [...answers].sort()) console.log(`${String(count).
 const sent = [...answers.values()].reduce((sum, count) => sum + count, 0);
 console.log(`${sent} requests in ${((performance.now() - startedAt) / 1000).toFixed(1)} s, seed ${seed}`);
 await gateway?.stop();
+const target = values.url === undefined ? "" : ` --url ${values.url}`;
 if (mismatch !== undefined)
-  console.log(`\n${mismatch}\n\nagain: bun run test:fuzz --seed ${seed} --requests ${values.requests}`);
+  console.log(`\n${mismatch}\n\nTo repeat: bun run test:fuzz --seed ${seed} --requests ${values.requests}${target}`);
 process.exit(mismatch === undefined ? 0 : 1);

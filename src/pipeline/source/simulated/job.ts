@@ -11,7 +11,7 @@ export type JobKind = "training" | "inference" | "transcoding" | "notebook";
 export interface JobPlan {
   readonly kind: JobKind;
   readonly lifetimeSeconds: number;
-  /** One pod for each host that the job uses; the GPUs of a host share a pod. */
+  /** One pod for each host that the job uses; the job's GPUs on a host share a pod. */
   readonly pods: readonly { readonly workload: Workload; readonly gpus: readonly SimulatedGpu[] }[];
 }
 
