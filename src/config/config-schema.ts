@@ -196,8 +196,7 @@ export const configSchema = Type.Object({
       form: "list",
       elements: "http://host, https://host or *",
       minItems: 1,
-      description:
-        "Origins whose pages may read from a gateway, each http://host, https://host or *; absent: only its own",
+      description: "Origins whose pages may read from a gateway, such as https://host, or *; absent: only its own",
     }),
   ),
   retentionRawDays: retentionDays("RETENTION_RAW_DAYS", "records"),
@@ -254,8 +253,7 @@ export const configSchema = Type.Object({
     minimum: 5,
     maximum: 3600,
     unit: "s",
-    description:
-      "Minimum time that newest records stay in etcd for starting gateways (less if a collector has over 64 MiB); hosts and GPUs stay permanently",
+    description: "Time that newest records stay in etcd at least (less if a collector has over 64 MiB of them)",
   }),
   collectorWorkers: count({
     env: "COLLECTOR_WORKERS",
