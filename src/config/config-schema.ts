@@ -253,7 +253,7 @@ export const configSchema = Type.Object({
     minimum: 5,
     maximum: 3600,
     unit: "s",
-    description: "Time that newest records stay in etcd at least (less if a collector has over 64 MiB of them)",
+    description: "Minimum time that newest records stay in etcd, unless a collector has over 64 MiB of them",
   }),
   collectorWorkers: count({
     env: "COLLECTOR_WORKERS",

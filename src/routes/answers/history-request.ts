@@ -28,7 +28,7 @@ export const latestQuery = { ...recordsQuery, ...gpuSelection };
 /** The parameters of requests for the history of one GPU. */
 export const historyQuery = {
   ...recordsQuery,
-  // without limit and cursor, CSV and NDJSON return the whole range
+  // with neither limit nor cursor, CSV and NDJSON return the whole range
   limit: optional(recordsQuery.limit),
   resolution: withDefault(
     choice(["auto", ...resolutions], {
@@ -69,7 +69,7 @@ export interface HistoryRequest {
 }
 
 /** Makes a request from the values of its parameters.
- *  @param gpus the GPUs that the path names; `{}` if there are none
+ *  @param gpus the GPUs that the path names; `{}` if it names none
  *  @throws InvalidParameter if the range ends before it starts */
 export function historyRequestOf(values: HistoryValues, gpus: GpuSelector, nowMs: number): HistoryRequest {
   const range = timeRangeOf(values);
