@@ -6,8 +6,8 @@ import type { Output } from "./telemetry/output.ts";
 import { watch } from "./telemetry/watch.ts";
 
 // bun run telemetry -- gpus|hosts|latest|watch|queue|dead-letters [--json] [--url http://localhost:8080]
-// Shows the data of a gateway: tables for people, JSON for programs. Exits with 1 if the gateway refuses a request,
-// with 2 if no gateway answers.
+// Shows the data of a gateway: tables for people, JSON for programs. Also redrives and deletes dead letters. Exits with 1 if
+// the gateway refuses a request, with 2 if no gateway answers.
 
 function gatewayUrl(text: string): string {
   if (/^https?:\/\//.test(text) && URL.canParse(text)) return text;

@@ -31,7 +31,7 @@ export const shapes: readonly Shape[] = [
 
 const startMs = Date.UTC(2025, 6, 18);
 
-/** A value as an exporter writes it: three decimals for every third metric, an integer for the others. */
+/** A value as an exporter writes it: up to three decimals for every third metric, an integer for the others. */
 function valueOf(metric: number, record: number): number {
   const wave = (record * 7919 + metric * 104_729) % 100_000;
   return metric % 3 === 0 ? wave / 1000 : wave;

@@ -9,7 +9,7 @@ import { until } from "../../dev/until.ts";
 export interface VictoriaMetrics {
   readonly url: string;
   readonly pid: number;
-  /** Imports series as lines of JSON, each `{metric, values, timestamps}`. @throws Error if the import is refused */
+  /** Imports series as lines of JSON, each `{metric, values, timestamps}`. @throws Error if the import fails */
   importLines(lines: string): Promise<void>;
   /** Makes all imported samples visible to queries. */
   flush(): Promise<void>;

@@ -1,5 +1,5 @@
 /** Writes a line to standard output. */
 export const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
-/** A whole number with separators between the thousands. */
+/** A number as text: rounded to an integer, with commas between groups of three digits. */
 export const grouped = (value: number): string => Math.round(value).toLocaleString("en-US");

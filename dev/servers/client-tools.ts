@@ -2,9 +2,9 @@ import { trixieFolder } from "./trixie.ts";
 
 const postgresTools = ["psql", "pg_dump", "pg_restore"];
 
-/** Shell functions that run the client programs of Debian trixie instead of this machine's: psql, pg_dump and pg_restore, which
- *  must not be older than the server, and etcdctl, which connects to `etcdEndpoint`.
- *  @throws Error that names the missing requirement */
+/** Shell functions that run the client programs of Debian trixie instead of this machine's: psql, pg_dump, pg_restore,
+ *  and etcdctl, which connects to `etcdEndpoint`. pg_dump must not be older than the server.
+ *  @throws Error that names the missing requirement, or has the last lines of a log if Debian trixie cannot be installed */
 export async function clientTools({
   etcdEndpoint = "",
 }: { readonly etcdEndpoint?: string | undefined } = {}): Promise<string> {

@@ -9,9 +9,9 @@ const packages = ["postgresql-17-timescaledb", "etcd-server", "etcd-client", "na
 /** The PATH for system programs: the PATH of this process may lack their folders. */
 export const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** The prefix of a command that ends with its parent. The command's children end with the command, and no other process sees
- *  the command's mounts. Each program of the prefix replaces itself with the next one, so that only `unshare` remains as a
- *  process.
+/** The prefix of a command that ends with its parent. The command's children end with the command, and its mounts
+ *  are visible only in its own namespace. Each program of the prefix replaces itself with the next one, so that only
+ *  `unshare` remains as a process.
  *  @param before the programs before `unshare` */
 export const inNamespaces = (...before: readonly string[]): string[] => [
   ...["setpriv", "--pdeathsig", "KILL", ...before],
@@ -27,7 +27,7 @@ export function cacheFolder(): string {
   return folder;
 }
 
-/** @returns why a folder of Debian trixie cannot be built and used here; undefined if it can */
+/** @returns why a folder of Debian trixie cannot be built or used here; undefined if no reason is known */
 export function reasonAgainstTrixie(): string | undefined {
   const isDebian = existsSync("/etc/os-release") && /^ID=debian$/m.test(readFileSync("/etc/os-release", "utf8"));
   if (!isDebian) return "this is not Debian";
@@ -40,7 +40,7 @@ export function reasonAgainstTrixie(): string | undefined {
   return success ? undefined : `namespaces cannot be created (${stderr.toString().trim()})`;
 }
 
-/** The path of a folder of Debian trixie with the servers. The first call on a machine builds the folder. A process that calls
+/** The path of a folder of Debian trixie with the servers. A call builds the folder if it does not exist. A process that calls
  *  this function during the build waits for the builder. If the builder is killed, its lock is released.
  *  @throws Error that names the missing requirement, or has the last lines of the build's log */
 export async function trixieFolder(): Promise<string> {

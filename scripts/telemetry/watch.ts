@@ -14,7 +14,7 @@ interface WatchOptions {
 type MetricName = NonNullable<NonNullable<SubscribeRequest["filters"]>["metrics"]>[number];
 
 /** Prints records as they arrive, a line each, until the count is reached or the process is stopped.
- *  @throws SubscriptionRefused if the gateway refuses the filters
+ *  @throws SubscriptionRefused if the gateway refuses the subscription
  *  @throws GatewayError if the GPU does not exist, or the gateway refuses a request
  *  @throws GatewayUnreachable if no gateway answers at the start */
 export async function watch(output: Output, options: WatchOptions): Promise<void> {

@@ -13,9 +13,9 @@ export type ParsedTimestamp = { readonly ms: number } | TimestampError;
 
 /** An instant that a client gave as an RFC 3339 date-time. */
 export interface Instant {
-  /** Whole milliseconds since the epoch, rounded down. */
+  /** Whole milliseconds since the epoch, rounded down, and limited to the range from `earliestMs` to `latestMs`. */
   readonly ms: number;
-  /** True if the instant lies between `ms` and the next millisecond. */
+  /** True if the client's instant lies between two milliseconds. */
   readonly isRounded: boolean;
   /** The date-time as the client gave it. */
   readonly text: string;

@@ -12,7 +12,7 @@ import { withClient } from "../support/postgres-database.ts";
 import { startPipeline, stopPipeline } from "../../dev/pipeline-process.ts";
 import { sharedData } from "../support/shared-data.ts";
 
-// Runs the commands of docs/backup.md as they are written, and checks that they restore everything.
+// Runs commands of docs/backup.md as they are written, and checks that they restore the store.
 
 setDefaultTimeout(120_000);
 

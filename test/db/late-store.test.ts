@@ -32,7 +32,7 @@ const callsOf = ({ store, queries, retention }: OpenStore): Promise<unknown>[] =
   retention.deleteOlder({ raw: 1, "1m": 0, "1h": 0 }),
 ];
 
-test("while a database does not answer at the start, every call throws StoreUnavailable", async () => {
+test("while a database does not answer at the start, calls throw StoreUnavailable; once it answers, they succeed", async () => {
   const url = await createDatabase(server, "late");
   await server.kill();
   const clock = new ManualClock();

@@ -41,7 +41,7 @@ test("processes that share a round's start play one source, regardless of their 
   expect([...(ofFirst?.[0]?.batch.timesMs ?? [])]).toEqual([2000, 3000, 7000].map((ms) => startMs + ms));
 });
 
-test("a file played with its own times has the file's id in round 0, and a new id in each later round", async () => {
+test("the source of a file played with its own times has the file's id in round 0, and another id in round 1", async () => {
   const fileId = await CsvSource.fileId(path);
   const source = await openCsvSource(path, { playing: originalTimes });
   expect(source.sourceId).toBe(fileId);

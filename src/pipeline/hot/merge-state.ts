@@ -2,8 +2,8 @@ import { addsNothing, completed, type Gpu, isSameAttributes, isSameWorkload, typ
 import { metrics } from "../../domain/metrics.ts";
 import type { GpuState, NewestRecord } from "./hot-tier.ts";
 
-// Merging is idempotent and, except for two states of one instant (see `winsTie`), commutative: processes that receive the
-// same states in different orders, or twice, end up with the same result.
+// Except for two states of one instant (see `winsTie`), merging two states or two records gives the same result in either
+// order, and merging one of the two again changes nothing.
 
 /** Merges two states of one GPU. The newer state's attributes win; its empty attributes are filled from the older state.
  *  @param winsTie the state whose attributes win if both have the same instant; `incoming` is

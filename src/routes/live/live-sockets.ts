@@ -30,7 +30,7 @@ interface SocketServer {
   publish(topic: string, text: string): unknown;
 }
 
-/** All sockets are checked at least this often. */
+/** The pause between two periodic checks of all sockets. */
 const checkEveryMs = 100;
 /** After this many published characters, all sockets are checked without waiting for the next periodic check. This many
  *  characters, together with the buffer of a socket that is not behind, are far below the limit above which Bun silently drops

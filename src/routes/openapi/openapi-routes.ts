@@ -65,7 +65,7 @@ function text(body: string, type: string): Response {
   return new Response(body, { headers: { "content-type": type, "x-content-type-options": "nosniff" } });
 }
 
-/** Returns a function that calls `make` at its first call only, and returns the result at every call. */
+/** Returns a function that keeps the first result of `make`, and returns it at every call. */
 function lazily<T extends object | string>(make: () => T): () => T {
   let result: T | undefined;
   return () => (result ??= make());

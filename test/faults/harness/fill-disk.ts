@@ -19,9 +19,9 @@ const complaintOf = {
   cluster: /the database's disk is full|ECONNREFUSED.*a full disk stops it/,
 };
 
-/** Keeps the disk full for the time of the fault, and until a collector's /health reports that the disk is full or the wait for
- *  the report ends. Then frees the disk and starts the database. It is a violation if collectors answered and none reported the
- *  full disk. */
+/** Keeps the disk full until the time of the fault has passed and a collector's /health reports that the disk is full, or until
+ *  the wait for the report ends. Then frees the disk and starts the database. It is a violation if collectors answered and none
+ *  reported the full disk. */
 export async function fillDisk(name: PostgresDisk, fault: Fault, victims: Victims): Promise<void> {
   const { servers, collectors, record, violated } = victims;
   const disk = servers.database.disks?.[name];

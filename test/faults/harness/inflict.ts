@@ -8,7 +8,7 @@ import type { Worker } from "./workers.ts";
 /** The signals that stop the database. SIGKILL acts as a crash, SIGINT is a fast shutdown, and SIGQUIT an immediate one. */
 export const databaseSignals = ["SIGKILL", "SIGINT", "SIGQUIT"] as const;
 
-/** Inflicts a fault, waits for its duration, and heals it. The worker restarts a process that was killed or terminated. */
+/** Inflicts a fault, and heals it after its duration. A worker restarts its process after a kill or a termination. */
 export async function inflict(fault: Fault, victims: Victims): Promise<void> {
   const { servers, workers, record } = victims;
   const worker = workers[fault.target % workers.length] as Worker;

@@ -31,7 +31,7 @@ export class ExpiringKeys {
   private oldestIndex = 0;
   private bytes = 0;
   private count = 0;
-  /** Distinguishes the keys of two processes that write a host in the same millisecond. */
+  /** Distinguishes the keys of two processes that write records of one host in the same millisecond. */
   private readonly processTag = crypto.randomUUID().slice(0, 8);
 
   constructor(private readonly options: ExpiringKeysOptions) {}

@@ -92,7 +92,8 @@ export class Publisher {
     // etcd ignores nested writes when it checks its quota: without this write, etcd would accept messages when it is full
     const latest = put(keys.latest, (envelopes.at(-1) as MessageEnvelope).id);
     const result = await client.txn({ compare, success: [...adding, ...update, latest, countPrefix(keys.messages)] });
-    if (!result.succeeded) throw new RangeLost(`${checkpoint?.ownerKey ?? "the range"} belongs to another streamer`);
+    if (!result.succeeded)
+      throw new RangeLost(`${checkpoint?.ownerKey ?? "the range"} no longer belongs to this streamer`);
     const receipts = envelopes.map(({ id }, index) => receiptOf(id, result.responses[index]));
     return { receipts, depthMessages: Number(result.responses.at(-1)?.response_range.count) };
   }

@@ -25,7 +25,7 @@ export interface MemoryQueueOptions {
   readonly maxAttempts: number;
 }
 
-/** A published key is remembered for this time; later, only the store recognises duplicates. */
+/** A published key is remembered for at most this time; later, only the store recognises duplicates. */
 const idempotencyWindowMs = 3_600_000;
 /** The most published keys that are remembered. */
 const maxIdempotencyKeys = 100_000;
