@@ -18,7 +18,7 @@ export type ErrorCode =
   | "queue_unavailable"
   | "internal_error";
 
-/** An error response: thrown anywhere in a route, rendered by `errorHandling`. */
+/** An error that becomes an error response (in `errorHandling`), or an error of a GraphQL operation (in `graphql-errors.ts`). */
 export class ApiError extends Error {
   constructor(
     readonly status: 400 | 404 | 405 | 406 | 413 | 415 | 426 | 429 | 500 | 503,
@@ -63,8 +63,8 @@ function messageOf({ parameter, value, problem, expected }: ParameterError, spel
 /** Error responses shorten a text of the request to this many characters. */
 const shownMaxLength = 200;
 
-/** Makes the error for a path whose resource does not exist.
- *  @param where the values of the path's parameters, by name */
+/** Makes the error for a resource that does not exist.
+ *  @param where the values that identify the resource, by parameter name */
 export function notFound(resource: string, where: Readonly<Record<string, string>>): ApiError {
   const named = Object.entries(where).map(([name, value]) => `${name} ${JSON.stringify(shown(value))}`);
   return new ApiError(404, "not_found", {
