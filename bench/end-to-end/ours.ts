@@ -16,7 +16,7 @@ export interface ImportResult {
 }
 
 const root = `${import.meta.dir}/../..`;
-/** How long to wait for the import's last row, with our pipeline and with VictoriaMetrics. */
+/** How long and how often a condition of an import is checked, with our pipeline and with VictoriaMetrics. */
 export const untilStored: UntilOptions = { timeoutMs: 300_000, everyMs: 50 };
 
 /** Imports a file through a streamer, etcd and collectors into TimescaleDB. etcd and TimescaleDB sync their writes. The time is

@@ -9,7 +9,7 @@ export interface DatabaseEngine {
   readonly isHypertable: boolean;
   /** True if telemetry_1m and telemetry_1h are continuous aggregates, which the database stores; false if they are views. */
   readonly hasMaterializedRollups: boolean;
-  /** The schema of TimescaleDB's functions; undefined without TimescaleDB. */
+  /** The schema of TimescaleDB's functions; undefined if TimescaleDB is not loaded. */
   readonly timescaleSchema: string | undefined;
 }
 
@@ -33,7 +33,7 @@ select exists (select from timescaledb_information.hypertables where hypertable_
    where view_name in ('telemetry_1m', 'telemetry_1h')) as "hasMaterializedRollups"`;
 
 /** Detects the database's engine and features. All migrations must have been applied.
- *  @throws the errors of `executor` */
+ *  @throws the errors of `executor`; Error if the query for the server's settings returns no row */
 export async function detectEngine(executor: SqlExecutor): Promise<DatabaseEngine> {
   const [server] = await executor.query<ServerRow>(serverText);
   if (server === undefined) throw new Error("selecting the server's settings returned no row");

@@ -149,7 +149,8 @@ export class PostgresConnection implements SqlTransaction {
   }
 
   /** Opens the socket. `destroy` can then close the socket at once, while postgres.js would wait for a frozen server to close
-   *  its end. */
+   *  its end.
+   *  @throws StoreUnavailable if postgres.js tries to reconnect */
   private openSocket(): Socket {
     if (this.socket !== undefined) throw new StoreUnavailable(`${this.options.url.place} closed the connection`);
     const { host, port } = this.options.url;

@@ -56,7 +56,7 @@ test("reconnects after a disconnection, and fetches the missed records", async (
   expect([...new Set(received)]).toEqual([1, 2]);
 });
 
-test("after a break, no record of a GPU that is behind the others is missed, and no record of a silent GPU is sent again", async () => {
+test("after a break, no record of a GPU that is behind the others is missed, and no record of a silent GPU is replayed", async () => {
   const proxy = await openProxy(gateway.port);
   const filters = { gpu_uuids: ["GPU-ahead", "GPU-behind", "GPU-silent"] };
   const received: string[] = [];
@@ -79,7 +79,7 @@ test("after a break, no record of a GPU that is behind the others is missed, and
   await proxy.close();
   const missed = ["GPU-behind 1995", "GPU-ahead 2001"];
   expect(received.slice(3)).toEqual(expect.arrayContaining(missed));
-  // each active GPU's newest record from before the break may come again, but no record of the silent GPU
+  // each active GPU's newest record from before the break may come again, but no record of the silent GPU may come
   const again = ["GPU-behind 1990", "GPU-ahead 2000"];
   expect(received.slice(3).filter((each) => ![...missed, ...again].includes(each))).toEqual([]);
 });

@@ -100,7 +100,7 @@ export function exerciseHotTier(name: string, open: () => Promise<OpenHotTier>):
       await opened.close();
     });
 
-    test("a follower receives the current state, then every change, with every attribute", async () => {
+    test("a follower receives the current state with every attribute, then a later record", async () => {
       const { hotTier } = await start();
       const workload = { container: "train", pod: "job-1", namespace: "ml" };
       const gpu = gpuAt("host a/ä%", 3, { uuid: "GPU/x y+%é", properties: { b: "2", a: "1", "long name": "ü" } });

@@ -42,7 +42,7 @@ test("while a database does not answer at the start, calls throw StoreUnavailabl
   for (const { status, reason } of (await Promise.allSettled(callsOf(opened))) as PromiseRejectedResult[]) {
     expect(status).toBe("rejected");
     expect(reason).toMatchObject({ code: "store_unavailable", retryable: true });
-    expect((reason as Error).message).toMatch(/has not answered since the start: .*ECONNREFUSED/);
+    expect((reason as Error).message).toMatch(/has not been ready since the start: .*ECONNREFUSED/);
   }
   await server.start();
   await until(async () => {

@@ -66,7 +66,7 @@ sums as (
   ${within} group by 1, 2)
 select extract(epoch from s.bucket)::float8 * 1000 as "timeMs", ${names}, ${metrics.map(resultColumnsOf).join(", ")}
 from sums s join (select distinct place, ${names} from places) n using (place)
-order by s.bucket, ${groupColumns[groupBy].map(byCodeUnits).join(", ")} limit ${rows.param(limit + 1)}`;
+order by s.bucket, ${groupColumns[groupBy].map(byBytes).join(", ")} limit ${rows.param(limit + 1)}`;
   return { text, params: rows.params };
 }
 
@@ -89,12 +89,12 @@ select extract(epoch from s.bucket)::float8 * 1000 as "timeMs", ${expression} as
 from sums s
 ${groupBy === "gpu" ? "join gpus g on g.gpu_key = s.gpu_key" : ""}
 ${filters.isEmpty ? "" : places}
-${filters.after("where")} group by s.bucket, ${expression} order by s.bucket, ${byCodeUnits(expression)} limit ${filters.param(limit + 1)}`;
+${filters.after("where")} group by s.bucket, ${expression} order by s.bucket, ${byBytes(expression)} limit ${filters.param(limit + 1)}`;
   return { text, params: filters.params };
 }
 
-/** Orders names in the same way in every database. */
-function byCodeUnits(expression: string): string {
+/** Orders names by their bytes, and so in the same way in every database. */
+function byBytes(expression: string): string {
   return `${expression} collate "C"`;
 }
 

@@ -89,7 +89,7 @@ export interface QueueStats {
   readonly deadMessages: number;
   /** Publishers wait once readyMessages + inFlightMessages reaches this number. */
   readonly capacityMessages: number;
-  /** Age of the oldest message that is not acknowledged, milliseconds; 0 if the queue is empty. */
+  /** Age of the oldest message that is ready or in flight, milliseconds; 0 if there is none. */
   readonly oldestAgeMs: number;
 }
 
@@ -115,7 +115,7 @@ export interface Queue {
   /** Returns a message to the queue at once; after `maxAttempts` deliveries, the message becomes a dead letter with `error`.
    *  If the claim is stale, nothing changes. */
   reject(delivery: Delivery, error: string): Promise<void>;
-  /** Restarts the lease of slow work.
+  /** Restarts the lease of slow work, unless the driver renews leases by itself.
    *  @returns the deliveries with a stale claim */
   extend(deliveries: readonly Delivery[]): Promise<Delivery[]>;
   stats(): Promise<QueueStats>;

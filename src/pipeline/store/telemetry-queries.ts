@@ -46,14 +46,14 @@ export interface HistoryQueries {
 export interface AggregateQueries {
   /** The aggregates of each group and minute or hour, ordered by time, then group. */
   byGroup(filter: AggregateFilter): Promise<AggregateRow[]>;
-  /** The number of a cluster's stored records. */
+  /** The number of a cluster's stored records, or an estimate of it. */
   countRecords(clusterId: string): Promise<RecordCount>;
 }
 
 /** Queries about rejected inputs. Every call throws StoreUnavailable if the store does not answer, and QueryTooCostly if it
  *  would take too long. */
 export interface QuarantineQueries {
-  /** The rejections of one source or of all, newest first. */
+  /** The newest `limit` rejections of one source or of all sources, newest first. */
   rejections(filter: RejectionFilter): Promise<StoredRejection[]>;
   /** Reason -> number of rejected inputs; only reasons that occur. */
   countRejections(): Promise<Readonly<Record<string, number>>>;

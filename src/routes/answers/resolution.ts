@@ -1,12 +1,13 @@
 import type { Resolution, RollupResolution } from "../../domain/query.ts";
 import type { TimeRange } from "../../domain/time-range.ts";
 
-/** The longest range for which `auto` chooses raw records: about 2,000 records of a GPU that reports every 10 s. */
+/** The longest range with a start for which `auto` chooses raw records: about 2,000 records of a GPU that reports every 10 s. */
 const rawMaxMs = 6 * 3_600_000;
 /** The longest range for which `auto` chooses minutes: about 10,000 of them. */
 const minutesMaxMs = 7 * 24 * 3_600_000;
 
-/** @returns the requested resolution; for `auto`, the finest one that the range is not too long for */
+/** @returns the requested resolution; for `auto`, `raw` if the range has no start, else the finest resolution that the range is
+ *    not too long for */
 export function resolutionOf(requested: Resolution | "auto", range: TimeRange, nowMs: number): Resolution {
   if (requested !== "auto") return requested;
   // a request without a start is for the newest records

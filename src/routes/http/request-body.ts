@@ -4,8 +4,9 @@ import { ApiError, shown } from "./api-error.ts";
 const bodyMaxBytes = 64 * 1024;
 
 /** Checks that a request's body may be ignored, because REST reads only the path and the query. The body of a GET or HEAD may
- *  always be ignored. Any other body must be short JSON, because the sender of anything else expects the body to be used.
- *  @throws ApiError 413 if the content-length is too large, 415 if the body is not JSON */
+ *  always be ignored. Any other body must have the content-type of JSON, because the sender of anything else expects the body
+ *  to be used.
+ *  @throws ApiError 413 if the content-length is too large, 415 if a body has another content-type than application/json */
 export function checkBody({ method, headers }: Request): void {
   if (method === "GET" || method === "HEAD") return;
   const bytes = Number(headers.get("content-length") ?? 0);

@@ -23,7 +23,7 @@ interface SubscriptionOptions {
   readonly id: string;
   readonly request: SubscriptionRequest;
   readonly topics: SharedTopics;
-  /** Called when a message waits to be sent. */
+  /** Called when a message waits to be sent; not called by `addSnapshot`. */
   readonly onWaiting: () => void;
   /** Called with the number of records that will not be sent: newer ones superseded them, or the backlog was full. */
   readonly onSkipped: (count: number) => void;
@@ -90,7 +90,7 @@ export class Subscription implements UpdateReceiver {
     if (this.state.name === "HELD") this.state = { name: "REPLAYING", backlog: [] };
   }
 
-  /** Queues a page of the history. A record of the page that also arrived live is sent only once.
+  /** Queues a page of the history. A live record whose values are all in the page is not sent again.
    *  @param records in time order
    *  @param newestMs returns the instant of a GPU's newest live record; records that arrive live after this call are not
    *  older

@@ -99,7 +99,8 @@ export class Subscriptions {
     const named = id === undefined ? undefined : socket.subscription(id);
     if (id !== undefined && named === undefined) {
       const ids = socket.subscriptions.map((subscription) => subscription.id);
-      const expected = ids.length === 0 ? "no unsubscribe, because it has no subscription" : `one of ${ids.join(", ")}`;
+      const expected =
+        ids.length === 0 ? "no unsubscribe, because the connection has no subscription" : `one of ${ids.join(", ")}`;
       const message = `No subscription of this connection has id=${JSON.stringify(id)}; expected ${expected}`;
       this.sendError(socket, {
         code: "unknown_subscription",

@@ -12,7 +12,8 @@ export interface DisturbanceOptions {
   readonly first: FaultKind | undefined;
 }
 
-/** Draws faults for these servers and the fleet that uses them. Without a network, none of the faults is a partition. */
+/** Draws faults for these servers and the fleet that uses them. Without a network, only the first fault
+ *  can be a partition, if `first` asks for one. */
 export function drawFaults({ network }: Servers, options: DisturbanceOptions): Fault[] {
   const workers = collectors + streamers;
   const targets = {

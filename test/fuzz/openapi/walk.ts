@@ -13,8 +13,8 @@ export interface Walk {
   readonly mismatch: string | undefined;
 }
 
-/** Sends generated requests of every operation to a gateway: valid ones, ones at the limits, invalid ones. No response may be a
- *  5xx, every status must be declared, and every body must match its declaration. */
+/** Sends generated requests of every operation to a gateway: valid ones, ones at the limits, invalid ones. Each response
+ *  must pass the check of answer-check.ts, which refuses every 5xx. */
 export async function walk(url: string, requests: number, seed: number): Promise<Walk> {
   const document = await readServedDocument(url);
   const check = schemaCheckOf(document);

@@ -97,7 +97,7 @@ const unusable: [name: string, sent: unknown, code: string, message: string][] =
     "an unknown subscription",
     { type: "unsubscribe", id: "x" },
     "unknown_subscription",
-    'No subscription of this connection has id="x"; expected no unsubscribe, because it has no subscription',
+    'No subscription of this connection has id="x"; expected no unsubscribe, because the connection has no subscription',
   ],
   [
     "bytes",

@@ -9,7 +9,7 @@ export interface ReadyIndexOptions {
   readonly clock: Clock;
   readonly keys: QueueKeys;
   readonly log: Logger;
-  /** Called whenever a message may have become ready. */
+  /** Called when events raise the number of ready messages, and after each listing that finds a ready message. */
   readonly onReady: () => void;
 }
 

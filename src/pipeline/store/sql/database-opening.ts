@@ -46,7 +46,7 @@ export class DatabaseOpening {
   /** @throws StoreUnavailable until the database is ready */
   requireEngine(): DatabaseEngine {
     if (this.engine !== undefined) return this.engine;
-    throw new StoreUnavailable(`the database has not answered since the start: ${messageOf(this.lastError)}`);
+    throw new StoreUnavailable(`the database has not been ready since the start: ${messageOf(this.lastError)}`);
   }
 
   /** Ends the attempts, and waits for an attempt under way. */
