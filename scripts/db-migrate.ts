@@ -3,7 +3,7 @@ import { InvalidConfig, TelemetryError } from "../src/domain/errors.ts";
 import { openPostgresStore } from "../src/pipeline/store/sql/open-postgres-store.ts";
 
 // Migrates the schema of the database at DATABASE_URL, and prints the engine and version of the database. If that fails, prints
-// one sentence and exits with 1.
+// the reason and exits with 1.
 try {
   const { databaseUrl: url } = parseConfig(process.env);
   if (url === undefined) {

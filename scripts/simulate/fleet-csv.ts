@@ -25,8 +25,8 @@ export interface CsvPart {
 /** The length at which a part ends, in characters: large enough for few writes, small enough for little memory. */
 const partLength = 1 << 20;
 
-/** A fleet's readings in the long layout of dcgm-exporter: an unquoted header, every value quoted, sorted by time, metric,
- *  host and GPU. A GPU has no rows for the instants at which it is silent. */
+/** A fleet's readings in the long layout of dcgm-exporter: an unquoted header, every value quoted, ordered by time, metric
+ *  (as in `simulatedMetrics`), host and GPU. A GPU has no rows for the instants at which it is silent. */
 export function* fleetCsv(fleet: SimulatedFleet, options: FleetCsvOptions): Generator<CsvPart> {
   const rowTexts = fleet.gpus.map((gpu) => new RowText(gpu));
   let part = { text: header, rows: 0 };

@@ -12,7 +12,8 @@ export interface DataDir {
 /** Locks DATA_DIR for this process, and creates the database if DATA_DIR has none.
  *  A database is created under another name and then renamed, so that a process that dies leaves no incomplete database
  *  under the final name.
- *  @throws DataDirUnusable if another process has locked DATA_DIR, or the lock or the database cannot be created */
+ *  @throws DataDirUnusable if another process has locked DATA_DIR, or if DATA_DIR, the lock or the database cannot be
+ *    created or accessed */
 export async function openDataDir(dir: string): Promise<DataDir> {
   const lock = join(dir, "lock");
   const databaseDir = join(dir, "pglite");
@@ -36,7 +37,7 @@ async function identityOf(pid: number): Promise<string> {
 }
 
 /** Locks `lock` for this process, also if a process that died has left it locked.
- *  @throws DataDirUnusable if another process has it */
+ *  @throws DataDirUnusable if another process has locked it; an error of the file system */
 async function acquireLock(dir: string, lock: string): Promise<void> {
   const ownFile = `${lock}.${process.pid}`;
   // files that a process with the same pid left may be second names of the lock: they must not be overwritten
@@ -64,7 +65,7 @@ async function acquire(dir: string, lock: string, ownFile: string): Promise<void
       throw new DataDirUnusable(`DATA_DIR ${dir} is in use by process ${pid}; stop it or choose another DATA_DIR`);
     }
     // Only the process that has the lock of the replacement replaces the stale lock. Otherwise, a process that read the
-    // stale lock could remove the lock of a faster process. If its owner dies, that lock is replaced in the same way.
+    // stale lock could remove the lock of a faster process. A stale lock of the replacement is replaced in the same way.
     const replacement = `${lock}.after-${holder.replace(/\W+/g, "-").slice(0, 40)}`;
     await acquire(dir, replacement, ownFile);
     try {

@@ -12,15 +12,18 @@ export interface PostgresClientOptions {
   readonly url: string;
   readonly maxConnections: number;
   readonly clock: Clock;
-  /** For a client that only reads: the time limit of a statement, and the error for a statement that exceeds it. */
+  /** For a client that only reads: the time limit of a statement, and the error for a statement that the server cancels. */
   readonly queryLimit?: { readonly timeoutMs: number; readonly tooLong: () => TelemetryError };
 }
 
 /** An ingest takes well under a second, and the widest query a few seconds. A statement that takes longer than this limit
- *  waits for a lock, or should not occupy a connection. The server cancels such a statement and reports the reason. */
+ *  waits for a lock, or should not occupy a connection. The server cancels such a statement and reports the reason.
+ *  Behind a pooler, the limit applies only in transactions; without a pooler, `statement_timeout` in the URL's query overrides
+ *  the limit. */
 const statementTimeoutMs = 30_000;
-/** A call includes the wait for a connection and may have several statements. Its time limit is this much longer than that of
- *  one statement. A call that exceeds its limit is abandoned, because the server may be frozen or cut off. */
+/** A call includes the wait for a connection and may have several statements. Its time limit is this much longer than the
+ *  client's own limit of one statement. A call that exceeds its limit is abandoned, because the server may be frozen or cut
+ *  off. */
 const silenceMs = 10_000;
 
 /** PostgreSQL or TimescaleDB, over a pool of connections that are opened as they are needed. A connection is used again only
@@ -56,7 +59,7 @@ export class PostgresClient implements SqlClient {
     return this.onConnection((connection) => connection.transaction(() => work(connection)));
   }
 
-  /** Runs `work` on a new connection outside the pool. Statements on this connection have no time limit.
+  /** Runs `work` on a new connection outside the pool. Within a transaction of this connection, statements have no time limit.
    *  @param timeoutMs the time limit of `work` as a whole */
   async withConnection<T>(timeoutMs: number, work: (connection: PostgresConnection) => Promise<T>): Promise<T> {
     const connection = new PostgresConnection({ url: this.url, statementTimeoutMs: 0 });

@@ -30,7 +30,7 @@ class Column {
 }
 
 /** Collects samples in any order and merges those of one GPU and instant into one record. Check values first (see value.ts):
- *  every added value is stored. */
+ *  the builder accepts every value. */
 export class BatchBuilder {
   private gpus: Gpu[] = [];
   private gpuIndexByUuid = new Map<string, number>();

@@ -116,7 +116,7 @@ export class EtcdClient {
   async openWatch(): Promise<EtcdStream<IWatchRequest, IWatchResponse> & { readonly failed: () => void }> {
     const index = this.current;
     const endpoint = this.endpointAt(index);
-    // only a unary call renews a token that etcd lost in a restart, so one comes first
+    // only a unary call renews a token that etcd no longer accepts, so one comes first
     if (this.options.user !== undefined) await this.range({ key: Buffer.from("/"), count_only: true });
     const stream = await endpoint.pool
       .withConnection("Watch", ({ client, metadata }) => {
@@ -209,8 +209,8 @@ export class EtcdClient {
     }
   }
 
-  /** Repeats a call that etcd refused because a restart invalidated the token; the refused call changed nothing. etcd3
-   *  renews the token only in unary calls, so a unary call comes first. */
+  /** Repeats a call that etcd refused because of an invalid token, as after a restart; the refused call changed nothing.
+   *  etcd3 renews the token only in unary calls, so a unary call comes first. */
   private async withFreshToken<T>({ kv }: Endpoint, run: () => Promise<T>): Promise<T> {
     try {
       return await run();

@@ -133,7 +133,7 @@ test("the earliest deadline of several stops applies to all of them", async () =
   expect(service.steps).toEqual(["open", "close at once"]);
 });
 
-test("a service reports a repeated error while it lasts, and the end of its work before it", async () => {
+test("a service reports a repeated error while it lasts; an error that ends its work is reported instead", async () => {
   class Failing extends RecordedService {
     readonly first = this.repeatedError({ prefix: "first", ended: "first ended" });
     readonly second = this.repeatedError({ prefix: "second", ended: "second ended" });

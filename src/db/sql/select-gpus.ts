@@ -5,7 +5,8 @@ import { attributeColumns } from "../gpu-columns.ts";
 import { Conditions } from "./conditions.ts";
 import { addGpuConditions } from "./gpu-conditions.ts";
 
-/** The order of GPUs in lists, for `order by`: that of `byPlace`, whatever the database's own collation is. */
+/** The order of GPUs in lists, for `order by`, whatever the database's own collation is. It is the order of `byPlace`, unless a
+ *  name has characters beyond U+FFFF. */
 export const gpuOrder = 'g.hostname collate "C", g.gpu_id, g.uuid collate "C"';
 
 /** The conditions of a selector on `gpus g`. They apply to a GPU's newest attributes and newest workload. */

@@ -76,8 +76,9 @@ function serviceGauges({ registry, services }: PrometheusOptions): () => void {
   return () => services.forEach((service) => up.set({ service: service.name }, service.error() === undefined ? 1 : 0));
 }
 
-/** Instruments of the process, with the names that every Prometheus client uses. prom-client's own collection is not used,
- *  because on Bun its figures of heap and garbage collection are wrong, and its timers keep running. */
+/** Instruments of the process. Names that begin with `process_` are those that Prometheus's client libraries use. prom-client's
+ *  own collection is not used, because on Bun its figures of heap and garbage collection are wrong, and its timers keep
+ *  running. */
 function processGauges({ registry, version, clock }: PrometheusOptions): () => void {
   const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, registers: [registry] });
   const build = new Gauge({

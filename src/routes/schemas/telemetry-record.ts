@@ -64,7 +64,8 @@ export const telemetryRecordSchema = Type.Object(
   {
     $id: "TelemetryRecord",
     additionalProperties: false,
-    description: "All metrics of one GPU at one instant. A metric without a value is absent, never null or 0.",
+    description:
+      "The metrics of one GPU at one instant. A metric without a value is absent (in GraphQL: null), never 0.",
     examples: [
       {
         telemetry_id: "mtv5-dgx1-hgpu-032_4_1752871354",

@@ -27,7 +27,7 @@ const sampleEveryMs = 500;
 export class Observer {
   /** Violations of the invariants I3 and I4 (docs/architecture.md). */
   readonly violations: string[] = [];
-  /** The number of successful samples of I4. */
+  /** The number of completed samples of I4. */
   samples = 0;
   /** Message -> the revision that created the claim under which the message was removed. */
   private readonly removedUnder = new Map<string, string>();

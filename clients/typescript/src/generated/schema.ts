@@ -1180,7 +1180,7 @@ export interface components {
             seen_at: string;
         };
         /**
-         * @description All metrics of one GPU at one instant. A metric without a value is absent, never null or 0.
+         * @description The metrics of one GPU at one instant. A metric without a value is absent (in GraphQL: null), never 0.
          * @example {
          *       "telemetry_id": "mtv5-dgx1-hgpu-032_4_1752871354",
          *       "timestamp": "2025-07-18T20:42:34Z",

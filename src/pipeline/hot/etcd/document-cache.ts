@@ -57,7 +57,7 @@ export class DocumentCache {
   readonly hosts = new Set<string>();
   readonly clusters = new Set<string>();
 
-  /** @param updates newest first: if two of them are for different boards in one slot, the first gets the slot */
+  /** @param updates newest first: of several boards in one slot, only the first can get the slot */
   plan(updates: readonly GpuUpdate[]): GpuPlan[] {
     const taken = new Set<string>();
     return updates.map((update) => this.planOne(update, taken));

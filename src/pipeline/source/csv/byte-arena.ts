@@ -43,7 +43,7 @@ export class ByteArena {
    *  bytes; Buffer.compare takes 45 ns.
    *
    *  Equal doubles have the same bytes, except 0 and -0. Both 0 and -0 contain NUL bytes, so a piece without NUL bytes never
-   *  equals different bytes. A NaN is unequal even to itself, so a piece with the bytes of a NaN is never found. */
+   *  equals different bytes. A NaN is unequal even to itself, so a piece with a NaN among these doubles is never found. */
   isAt(piece: Piece, other: DataView, at: number): boolean {
     const { view } = this;
     const { start, length } = piece;

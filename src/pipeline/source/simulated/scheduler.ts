@@ -117,7 +117,7 @@ export class Scheduler {
   }
 
   /** Finds up to `hostCount` hosts with `gpusPerHost` free GPUs, starting at a random host.
-   *  @param gpusPerHost Infinity for all GPUs of a host
+   *  @param gpusPerHost Infinity for all GPUs of a host; on a host with fewer GPUs than this number, all must be free
    *  @returns the GPUs to use on each of these hosts */
   private findPlaces(hostCount: number, gpusPerHost: number): SimulatedGpu[][] {
     const places: SimulatedGpu[][] = [];

@@ -36,7 +36,8 @@ export class SimulatedGpu {
   constructor(private readonly build: GpuBuild) {
     const { gpu, model, cooling, random } = build;
     this.gpu = gpu;
-    // at full power, most GPUs stay 7 to 26 degrees below throttling; one in twenty has bad contact with its heat sink
+    // at full power and with working fans, most GPUs stay 7 to 26 degrees below throttling; one in twenty has bad contact with
+    // its heat sink
     const riseCelsius = random.between(38, 48) + (random.chance(0.05) ? 16 : 0);
     this.celsiusPerWatt = riseCelsius / model.maxWatts;
     this.powerWatts = model.idleWatts * random.between(0.97, 1.08);

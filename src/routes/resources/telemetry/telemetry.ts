@@ -7,7 +7,7 @@ import { telemetryFields } from "./telemetry-fields.ts";
 import { telemetryRelations } from "./telemetry-relations.ts";
 import { telemetryRoutes } from "./telemetry-routes.ts";
 
-/** Records of GPUs: the newest, the history, and aggregates. */
+/** Telemetry of GPUs: the newest records, the history, aggregates, and subscriptions. */
 export const telemetry: Resource = {
   schemas: [aggregateSchema, telemetryRecordSchema],
   routes: ({ answers, history, queries, clock }) => [
