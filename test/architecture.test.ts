@@ -113,7 +113,7 @@ test("interchangeable implementations are created in src/roles/, in their own fi
   expect(creations).toEqual([]);
 });
 
-test("the start and stop of every service are exercised", () => {
+test("every-service.test.ts creates every service", () => {
   const services = findAll(sources, (node) => {
     if (!ts.isClassDeclaration(node) || node.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.AbstractKeyword))
       return;
@@ -127,7 +127,7 @@ test("the start and stop of every service are exercised", () => {
   expect(services.filter((name) => !exercised.includes(`new ${name}(`))).toEqual([]);
 });
 
-test("every exported function, class and interface has a docstring, unless its name ends with Options", () => {
+test("in src and the client, every exported function, class and interface has a docstring, unless its name ends with Options", () => {
   const bare = findAll([...sources, ...client], (node) => {
     const isDeclaration =
       ts.isFunctionDeclaration(node) || ts.isClassDeclaration(node) || ts.isInterfaceDeclaration(node);
@@ -143,7 +143,7 @@ test("no `any`, and no compiler check is switched off", () => {
   expect(switchedOff.map(({ path }) => path).filter((path) => path !== "test/architecture.test.ts")).toEqual([]);
 });
 
-test("no module declares a `let` or `var` outside functions", () => {
+test("in src and the client, no module declares a `let` or `var` outside functions", () => {
   const state = findAll([...sources, ...client], (node) => {
     if (!ts.isVariableStatement(node) || !ts.isSourceFile(node.parent)) return undefined;
     return (node.declarationList.flags & ts.NodeFlags.Const) === 0 ? node.getText() : undefined;
@@ -163,7 +163,7 @@ test("no TypeScript file has a mark of unfinished work", () => {
   expect(marks.map(({ path }) => path).filter((path) => path !== "test/architecture.test.ts")).toEqual([]);
 });
 
-test("interfaces have at most seven methods, including inherited ones and those of an intersection", () => {
+test("in src, interfaces have at most seven methods, including inherited ones and those of an intersection", () => {
   const declared = new Map<string, { readonly own: number; readonly bases: readonly string[] }>();
   findAll(sources, (node) => {
     const isIntersection = ts.isTypeAliasDeclaration(node) && ts.isIntersectionTypeNode(node.type);

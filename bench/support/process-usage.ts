@@ -2,15 +2,15 @@ import { readdirSync, readFileSync } from "node:fs";
 
 /** The resources that processes have used. */
 export interface Usage {
-  /** Processor time in seconds, including that of ended child processes. */
+  /** Processor time in seconds, including that of ended children for which their parents have waited. */
   readonly cpuSeconds: number;
-  /** Peak resident memory in bytes, of the process with the highest peak. */
+  /** Peak resident memory in bytes, of the running process with the highest peak. */
   readonly peakRssBytes: number;
 }
 
 const ticksPerSecond = 100;
 
-/** The usage of processes and of all their descendants.
+/** The usage of processes and of all their running descendants.
  *  Source: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
 export function usageOf(pids: readonly number[]): Usage {
   const all = withChildren(pids);

@@ -107,7 +107,7 @@ export class Observer {
     this.samples += 1;
   }
 
-  /** Waits until the watch has caught up, stops it, and adds the violations of I3. */
+  /** Gives the watch up to `catchUpMs` to catch up, stops it, and adds further violations of I3. */
   async close(): Promise<void> {
     // the loop below reports acknowledged messages whose removal was not seen
     await until(() => this.hasSeenAll(), { timeoutMs: catchUpMs }).catch(() => undefined);
