@@ -1,7 +1,8 @@
 import { type TSchema, Type } from "@sinclair/typebox";
 import { resolutions } from "../../domain/query.ts";
 
-/** Maximum length of the name of a GPU, host, cluster, model or namespace. */
+/** In a request, the maximum length of a GPU's uuid, of a dead letter's id, and of the name of a host, cluster, model or
+ *  namespace. */
 export const nameMaxLength = 256;
 
 /** A whole number. The OpenAPI document shows `multipleOf: 1` as an integer. */
