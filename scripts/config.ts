@@ -1,7 +1,7 @@
 import { shownSettings, parseConfig } from "../src/config/parse-config.ts";
 import { InvalidConfig } from "../src/domain/errors.ts";
 
-// Prints the configuration that this environment sets, one setting per line. Exits with 1 if a setting is not usable.
+// Prints the configuration that results from this environment, one setting per line. Exits with 1 if a setting is not usable.
 try {
   const rows = shownSettings(parseConfig(process.env));
   const width = (cells: readonly string[]): number => Math.max(...cells.map((cell) => cell.length));

@@ -6,7 +6,7 @@ import { servedDocument } from "./generate-client/served-document.ts";
 // Generates the parts of clients/typescript that are derived from the gateway: its OpenAPI document, the types of that document,
 // and the types of the messages over /ws.
 //   bun run generate:client            writes the files
-//   bun run generate:client --check    writes nothing; exits with 1 if a file differs from the generated one
+//   bun run generate:client --check    writes nothing; exits with 1 if a file is missing or differs from the generated one
 
 const root = resolve(import.meta.dir, "..");
 const target = resolve(root, "clients/typescript");

@@ -72,8 +72,8 @@ function listen(app: App, { host, port }: Config): void {
   }
 }
 
-/** Stops the services, then the server, then closes the shared parts. Services finish their work until the deadline, and
- *  abandon it after that. Then open requests have one more second, or none if the deadline has passed. */
+/** Stops the services, then the server, then closes the shared parts. Services have until the deadline to finish
+ *  their work, and abandon it after that. Then open requests have one more second, or none if the deadline has passed. */
 async function stop(app: App, { services, shared }: OpenRoles, timeoutMs: number): Promise<void> {
   const deadline = AbortSignal.timeout(timeoutMs);
   await stopAll(services, deadline);

@@ -2,7 +2,7 @@ import postgres from "postgres";
 
 // The server that bench/http.ts compares a gateway with: plain Bun.serve, in a separate process. If the environment has
 // BODY_FILE, it answers with the bytes of that file. Otherwise, it runs the SQL statements in STATEMENTS (JSON) on
-// DATABASE_URL, and answers with the result of the first one.
+// the database at DATABASE_URL, and answers with the result of the first one.
 
 interface Statement {
   readonly text: string;

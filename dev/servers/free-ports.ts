@@ -3,8 +3,9 @@ import { createServer } from "node:net";
 
 const lowestPort = 10_000;
 
-/** Ports on which no process listens. They are below the range that the kernel uses for outgoing connections (unless that range
- *  begins below 20,000), so that no connection gets a server's port between the server's kill and its next start. */
+/** Ports of 127.0.0.1 on which no process listens. They are below the range that the kernel uses for outgoing
+ *  connections (unless that range begins below 20,000), so that no connection gets a server's port between the server's kill
+ *  and its next start. */
 export async function freePorts(count: number): Promise<number[]> {
   const [firstEphemeral] = readFileSync("/proc/sys/net/ipv4/ip_local_port_range", "utf8").trim().split(/\s+/);
   const end = Math.max(Number(firstEphemeral), lowestPort + 10_000);

@@ -53,7 +53,7 @@ const timeoutMs = 60_000;
 
 /** A server that runs with the folder of Debian trixie as its root. It ends with the process that started it, even after kill -9.
  *
- *  DOWN -start-> STARTING -answers-> UP -kill-> DOWN
+ *  DOWN -start-> STARTING -answers-> UP -killed or exited-> DOWN
  *  STARTING -exited or timed out-> DOWN, with an error */
 export class TrixieServer {
   readonly #options: TrixieServerOptions;

@@ -8,8 +8,8 @@ export interface PostgresPoolOptions extends PostgresConnectionOptions {
   readonly clock: Clock;
 }
 
-/** When the pool is closed, calls under way have this time to end. It is longer than an ingest, and shorter than a supervisor's
- *  time limit. */
+/** When the pool is closed, calls under way have this time to end. It is longer than an ingest usually takes, and shorter than
+ *  the usual time limit of a supervisor. */
 const closeTimeoutMs = 5000;
 
 /** Connections to one database, opened as they are needed. A caller that finds no free connection waits in line. */
@@ -53,7 +53,7 @@ export class PostgresPool {
     if (this.isClosed && this.taken.size === 0) this.allGivenBack.resolve();
   }
 
-  /** Closes the idle connections: when one connection gets no answer, the others may not get one either. */
+  /** Closes the idle connections: if a connection in use gets no answer, they may be broken, too. */
   discardIdle(): void {
     for (const connection of this.idle.splice(0)) connection.destroy();
   }

@@ -73,7 +73,7 @@ export type Resolution = (typeof resolutions)[number];
 /** A resolution with summaries. */
 export type RollupResolution = Exclude<Resolution, "raw">;
 
-/** The values of a metric in a span of time. */
+/** A summary of the values of a metric in a span of time. */
 export interface Aggregate {
   readonly avg: number;
   readonly min: number;
@@ -90,7 +90,7 @@ export interface StoredRollup {
   readonly timeMs: number;
   /** Number of records in the summary. */
   readonly records: number;
-  /** Catalogue metric name -> its values; a metric without a value is absent. */
+  /** Catalogue metric name -> the summary of its values; a metric without a value is absent. */
   readonly metrics: Readonly<Record<string, Aggregate>>;
 }
 
@@ -119,7 +119,7 @@ export interface AggregateRow {
   /** The values that identify the group, by the API's field names: for a cluster, cluster_id; for a host, cluster_id and
    *  hostname; for a GPU, uuid; for a model, model_name; for a namespace, namespace. */
   readonly group: Readonly<Record<string, string>>;
-  /** Metric name -> its values; a metric without a value is absent. */
+  /** Metric name -> the summary of its values; a metric without a value is absent. */
   readonly metrics: Readonly<Record<string, Aggregate>>;
 }
 

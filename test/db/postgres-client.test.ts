@@ -47,7 +47,7 @@ describe("errors state whether a retry can help", () => {
     expect(await pid()).toEqual(before);
   });
 
-  test("a missing table is a retryable error: the data waits until an operator has fixed the schema", async () => {
+  test("a missing table is a retryable error, because an operator can fix the schema", async () => {
     const failure = await errorOf(open().query("select from nowhere"));
     expect(failure).toMatchObject({ ...unavailable, message: containing('relation "nowhere" does not exist (42P01)') });
   });
@@ -178,7 +178,7 @@ describe("connections", () => {
   });
 
   test.each(["SIGKILL", "SIGINT"] as const)(
-    "calls fail as retryable after %s, and succeed again after the server's restart",
+    "calls fail with retryable errors after %s, and succeed again after the server's restart",
     async (signal) => {
       const client = open();
       let going = true;

@@ -16,7 +16,8 @@ afterAll(() => server.stop());
 
 const start = Date.UTC(2025, 6, 18, 20);
 
-// With the community licence, rollups are stored and queried. Here, views with the same names and columns replace them.
+// With TimescaleDB's community licence, the database stores the rollups. Otherwise, views with the same names and
+// columns replace them.
 test("queries of the rollups have the same results as queries of the records", async () => {
   const records = Array.from({ length: 200 }, (_, index) => ({
     uuid: `rolled-${index % 5}`,

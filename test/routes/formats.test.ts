@@ -82,7 +82,7 @@ describe("lists row by row", () => {
     }
   });
 
-  test("errors are JSON, regardless of the requested format", async () => {
+  test("an error is JSON even if the request accepts only CSV", async () => {
     const response = await gateway.get("/api/v1/gpus/GPU-none/telemetry", as("text/csv"));
     expect([response.status, response.headers.get("content-type")]).toEqual([404, "application/json;charset=utf-8"]);
   });

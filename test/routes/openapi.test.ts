@@ -185,7 +185,7 @@ describe("the page", () => {
     expect(page.headers.get("content-type")).toBe("text/html; charset=utf-8");
   });
 
-  test("works without the network: the gateway serves every file that the page names, and the page may load no other file", async () => {
+  test("works without the network: the gateway serves every file that the page names, and the page names no other server", async () => {
     const page = await gateway.get("/swagger/");
     expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
     const html = await page.text();

@@ -5,9 +5,10 @@ import { numberArray } from "./array-literal.ts";
 
 /** The attributes of some GPUs over a span of time. */
 export interface Places {
-  /** @param timeMs milliseconds since the epoch
-   *  @returns the GPU with its attributes at this instant; if the GPU's first attributes begin later, with the first
-   *  attributes */
+  /** @param timeMs milliseconds since the epoch, in the span
+   *  @returns the GPU with its attributes at this instant. If its attributes begin later: with the first ones that begin in
+   *    the span, or with its newest attributes if none begin in the span
+   *  @throws Error if no row of `gpus` was read for the key */
   readonly at: (gpuKey: number, timeMs: number) => Gpu;
 }
 

@@ -7,7 +7,7 @@ import type { IngestMessage, IngestResult } from "../store/telemetry-store.ts";
 export interface PipelineListener {
   /** A replayable source is about to be read, except the ranges that are covered already. */
   sourceOpened(source: ReplayableSource, covered: readonly Range[]): void;
-  /** A message is in the queue; `tally` counts its input. `duplicate`: the message was already published. */
+  /** A message is published; `tally` counts its input. `duplicate`: the message had already been published. */
   published(tally: InputTally, duplicate: boolean): void;
   /** A message's transaction is committed. */
   stored(message: IngestMessage, result: IngestResult): void;
@@ -18,7 +18,7 @@ export interface PipelineListener {
   retried(error: Error): void;
   /** Acknowledgements of stale claims were refused: the leases had ended, so the messages may be delivered again. */
   acknowledgedTooLate(messages: number): void;
-  /** The whole of a replayable source is in the queue. */
+  /** Every range of a replayable source is published. */
   sourceFinished(source: ReplayableSource): void;
 }
 

@@ -10,8 +10,8 @@ export interface StreamRetriesOptions {
   readonly log: Logger;
 }
 
-/** Retries the operations of a streamer. An error that holds the streamer up is logged when it first occurs, and reported
- *  until an operation succeeds. */
+/** Retries the operations of a streamer. An error that holds the streamer up is logged when it first occurs or its
+ *  message changes, and reported until an operation succeeds. */
 export class StreamRetries {
   private readonly current: RepeatedError;
 

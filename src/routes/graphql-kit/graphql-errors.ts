@@ -5,7 +5,8 @@ import { messageOf } from "../../kit/message-of.ts";
 import { ApiError, type ErrorCode, InvalidParameter } from "../http/api-error.ts";
 import { graphqlSpelling } from "./types/names.ts";
 
-/** The values of `extensions.code`. They are stable, because programs depend on them. */
+/** The values that this program gives to `extensions.code`. They are stable, because clients depend on them. Yoga
+ *  adds values of its own, such as OPERATION_RESOLUTION_FAILURE. */
 export type GraphqlCode =
   | "GRAPHQL_PARSE_FAILED"
   | "GRAPHQL_VALIDATION_FAILED"
@@ -72,7 +73,7 @@ function errorOf(cause: unknown, log: Logger): GraphQLError {
     return graphqlError("QUERY_TOO_COSTLY", `The query costs too much: ${cause.message}`);
   }
   if (cause instanceof TelemetryError && cause.retryable) {
-    const message = "The store or the queue does not answer; try again";
+    const message = "The store or the queue is unavailable; try again";
     return graphqlError("SERVICE_UNAVAILABLE", message, { reason: cause.message });
   }
   return internal(cause, log);

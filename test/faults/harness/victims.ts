@@ -7,9 +7,10 @@ export interface Victims {
   readonly workers: readonly Worker[];
   readonly collectors: readonly Worker[];
   /** Adds an event to the history of the run. */
-  readonly record: (what: string) => void;
+  readonly record: (event: string) => void;
   /** Reports a violation of an invariant. */
-  readonly violated: (what: string) => void;
-  /** Runs the faults of the database one after the other: one that lasts longer than drawn could overlap the next one. */
+  readonly violated: (violation: string) => void;
+  /** Runs the faults of the database one after the other, because a fault that lasts longer than planned could otherwise
+   *  overlap the next one. */
   readonly atDatabase: (work: () => Promise<void>) => Promise<void>;
 }

@@ -574,7 +574,7 @@ export interface components {
              * @example 2025-07-18T20:42:34Z
              */
             timestamp: string;
-            /** @description The fields that identify the group: cluster_id with hostname, or only cluster_id, uuid, model_name or namespace */
+            /** @description The fields that identify the group: cluster_id with hostname, or one of cluster_id, uuid, model_name and namespace */
             group: {
                 [key: string]: string;
             };

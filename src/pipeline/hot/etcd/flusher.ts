@@ -13,8 +13,8 @@ import { type GpuPlan, DocumentCache } from "./document-cache.ts";
 /** The most attempts of a flush. Several processes may write the same documents at the same time, and in each attempt only
  *  one of them succeeds. */
 const maxAttempts = 20;
-/** The most concurrent transactions of one flush. etcd writes several transactions to disk together; it can handle 16 of this
- *  size at a time, from all processes. */
+/** The most concurrent transactions of one flush. etcd writes several transactions to disk together; it can handle 16 such
+ *  transactions at a time, from all processes. */
 const inFlightMax = 4;
 /** The most keys or hosts that one transaction reads: the documents and recent data of 32 hosts are a few megabytes. */
 const maxReads = 32;
@@ -24,14 +24,14 @@ type Response = ITxnResponse["responses"][number];
 export interface FlusherOptions {
   readonly client: EtcdClient;
   readonly expiringKeys: ExpiringKeys;
-  /** Called when a record is larger than etcd accepts. */
+  /** Called when a record is larger than `entryMaxBytes`. The record is then not written. */
   readonly onRefused: (reason: Error) => void;
 }
 
 /** The greatest size of a record: etcd refuses requests over 1.5 MiB, and a request contains more than a record. */
 const entryMaxBytes = 1024 * 1024;
 
-/** Writes updates of GPUs to etcd: the records of each host under one key, and the documents that changed. */
+/** Writes updates of GPUs to etcd: in each transaction, the records of a host under one key, and the documents that changed. */
 export class Flusher {
   private readonly cache = new DocumentCache();
 
@@ -39,7 +39,7 @@ export class Flusher {
 
   /** @param updates one for each GPU
    *  @returns the number of records that newer cached records supersede
-   *  @throws EtcdUnavailable, EtcdOutOfSpace, EtcdRefused */
+   *  @throws EtcdUnavailable, EtcdOutOfSpace, EtcdRefused; LeaseGone if the lease of the second try has ended, too */
   async flush(updates: readonly GpuUpdate[]): Promise<number> {
     let pending = updates.toSorted(newestFirst);
     const rereadUuids = new Set<string>();

@@ -12,17 +12,17 @@ interface Waiting {
  *  payload. */
 const transactionMaxMessages = 32;
 /** The most ready messages that a claim may skip. */
-const spreadMax = 256;
+const skippedMax = 256;
 
 /** The consumers of a process that wait for messages. Messages are claimed for all of them, in one transaction at a time.
  *
  *  Other processes see the same messages as ready, so two processes may claim the same message: a conflict. After a conflict,
- *  the next claim of this process skips a random number of ready messages. The maximum of this number doubles with each claim
- *  that has a conflict, up to `spreadMax`, and halves with each claim without a conflict. */
+ *  the next claim of this process skips a random number of ready messages. The maximum of this number at least doubles with
+ *  each claim that has a conflict, up to `skippedMax`, and halves with each claim without a conflict. */
 export class WaitingConsumers {
   private waiting: Waiting[] = [];
   private running: Promise<void> | undefined;
-  private spread = 0;
+  private skippedMaxNow = 0;
   private closed = false;
 
   constructor(
@@ -81,12 +81,14 @@ export class WaitingConsumers {
     const skippable = Math.max(0, this.index.readyCount - wantedMessages);
     const ids = this.index.pick(
       Math.min(wantedMessages, transactionMaxMessages),
-      Math.floor(Math.random() * Math.min(this.spread, skippable)),
+      Math.floor(Math.random() * Math.min(this.skippedMaxNow, skippable)),
     );
     try {
       const { deliveries, conflicts } = await this.claimer.claim(ids, consumerId);
-      this.spread =
-        conflicts > 0 ? Math.min(spreadMax, Math.max(ids.length, this.spread * 2)) : Math.floor(this.spread / 2);
+      this.skippedMaxNow =
+        conflicts > 0
+          ? Math.min(skippedMax, Math.max(ids.length, this.skippedMaxNow * 2))
+          : Math.floor(this.skippedMaxNow / 2);
       await this.handOut([...deliveries]);
     } catch (error) {
       this.index.putBack(ids);

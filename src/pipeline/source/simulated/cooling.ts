@@ -22,4 +22,5 @@ export class Cooling {
 
 /** The mean time between the failures of one host's fans: short enough that 31 hosts have about five failures in an hour. */
 const meanSecondsToFailure = 6 * 60 * 60;
+/** The rise of the air temperature while the fans have failed. */
 const failedFanCelsius = 28;

@@ -11,7 +11,8 @@ const meanSecondsToPcieReplay = 6 * 60 * 60;
 const meanSecondsToRepair = 10 * 60;
 
 /** 31: GPU memory page fault; 43: the GPU stopped processing; 48: double-bit ECC error; 63: a row was
- *  remapped; 74: NVLink error; 79: fallen off the bus; 94: contained ECC error.
+ *  remapped; 74: NVLink error; 79: fallen off the bus; 94: contained ECC error. A code that is listed twice is
+ *  twice as probable.
  *  Source: https://docs.nvidia.com/deploy/xid-errors/ */
 const xidCodes = [31, 31, 43, 48, 63, 63, 74, 79, 94];
 const xidsThatSpareTheJob: ReadonlySet<number> = new Set([63]);

@@ -28,8 +28,8 @@ export interface StateRules<State> {
   readonly completed: (observed: State, before: State) => State;
 }
 
-/** Applies observations to the spans of one GPU. The order in which batches arrive does not matter: the spans are always those
- *  of all records sorted by time, with equal neighbours joined.
+/** Applies observations to the spans of one GPU. Unless observations leave fields empty, the order in which batches arrive
+ *  does not matter: the spans are those of all records sorted by time, with equal neighbours joined.
  *  @param spans sorted: the last span that begins before the first observation, all spans up to the last observation, and the
  *    next span
  *  @param observations sorted, of distinct instants; their records are already stored */

@@ -9,7 +9,7 @@ export interface RowAnswer {
   readonly format: Exclude<Format, "json">;
   /** The columns of a CSV. An object in a cell is written as JSON. */
   readonly columns: readonly string[];
-  /** The next part is read once the client has received the previous part. The generator is closed if the client
+  /** Each part after the first is read when the stream of the response asks for more. The generator is closed if the client
    *  disconnects. */
   readonly parts: AsyncGenerator<readonly Row[], void>;
 }

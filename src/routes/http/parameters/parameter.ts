@@ -21,7 +21,7 @@ export const notUsable: { readonly problem?: Text } = {};
 /** One parameter of a request: its documentation, its kind, and the function that reads its text. */
 export interface Parameter<Value> {
   readonly kind: Kind;
-  /** JSON Schema of the text. */
+  /** JSON Schema of the parameter's value. */
   readonly schema: Readonly<Record<string, unknown>>;
   readonly description: Text;
   /** The usable values, as a phrase that follows "expected". */

@@ -4,7 +4,7 @@ import { formatTimestamp } from "../../../domain/timestamp.ts";
 import { instant, wholeNumber } from "../../schemas/envelope.ts";
 
 /** A summary of a metric's values in one group and one minute or hour. */
-const spreadSchema = Type.Object(
+const summarySchema = Type.Object(
   {
     avg: Type.Number({ description: "Average" }),
     min: Type.Number({ description: "Lowest value" }),
@@ -20,9 +20,9 @@ export const aggregateSchema = Type.Object(
     timestamp: instant("Beginning of the minute or hour, UTC"),
     group: Type.Record(Type.String(), Type.String(), {
       description:
-        "The fields that identify the group: cluster_id with hostname, or only cluster_id, uuid, model_name or namespace",
+        "The fields that identify the group: cluster_id with hostname, or one of cluster_id, uuid, model_name and namespace",
     }),
-    metrics: Type.Record(Type.String(), spreadSchema, {
+    metrics: Type.Record(Type.String(), summarySchema, {
       description: "Each metric by its name in the catalogue; a metric without a value is absent",
     }),
   },
