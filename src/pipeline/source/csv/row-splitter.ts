@@ -7,7 +7,7 @@ export const defaultRowMaxBytes = 1024 * 1024;
 /** A row, or the part of one that `kind` describes. */
 export interface RawRow {
   /** `regular`: a whole row; its number of columns may still be wrong. `blank`: an empty line. `malformed_quotes`: the first
-   *  line of a row whose quotes do not close regularly. `record_too_large`: the start of a row that is too long; the caller
+   *  line of a row that breaks RowSplitter's rules for quotes. `record_too_large`: the start of a row that is too long; the caller
    *  must skip the bytes from `next` to the line end. */
   readonly kind: "regular" | "blank" | "malformed_quotes" | "record_too_large";
   /** File offset of the first byte. */

@@ -13,7 +13,8 @@ export interface DatabaseOpeningOptions {
 
 const retryMs = 2000;
 
-/** Prepares a database that may not answer yet: attempts are repeated until one succeeds, or `stop` is called.
+/** Prepares a database that may not answer yet: if it does not answer the first attempt, attempts are repeated until one
+ *  succeeds or `stop` is called.
  *
  *  OPENING -prepared-> READY
  *  OPENING -stop-> STOPPED: no further attempt. */
