@@ -16,8 +16,8 @@ export interface EncodedBatch {
 }
 
 const jsonZstd = "json+zstd";
-/** The greatest decompressed size, which limits the memory that a damaged or hostile payload can take. A batch of 50,000 rows
- *  has about 5 MiB. */
+/** The greatest decompressed size that a payload may declare. It limits the memory that a damaged payload can take. A batch
+ *  of 50,000 rows has about 5 MiB. */
 const decodedMaxBytes = 64 * 1024 * 1024;
 
 const checkV1 = TypeCompiler.Compile(payloadV1);

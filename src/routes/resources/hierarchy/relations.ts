@@ -10,7 +10,7 @@ import { clusterStatsSchema } from "./cluster-stats-schema.ts";
 /** In the size of an operation, a cluster's statistics count as this many elements, because the store computes them. */
 const statsSize = 1000;
 
-/** Fields that lead from one type of the hierarchy to another, by the name of the type that has the fields. */
+/** Fields that lead from a type of the hierarchy to another type, by the name of the type that has the fields. */
 export function hierarchyRelations(kit: SchemaKit): Readonly<Record<string, FieldMap>> {
   return { Cluster: ofCluster(kit), Host: ofHost(kit), Gpu: ofGpu(kit) };
 }
