@@ -1,5 +1,5 @@
-/** The value below which a share of the values lies; NaN without values.
- *  @param share  0 to 1 */
+/** The value at a place in the sorted order; NaN without values.
+ *  @param share  the place: 0 for the smallest value, 0.5 for the middle, 1 for the largest value */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;

@@ -34,7 +34,7 @@ const mountAll = `
 
 /** Mounts disks in memory at the given paths. A helper process keeps them mounted. When this process ends, even by kill -9, the
  *  helper ends too, and the content of the disks is lost.
- *  @throws Error if this machine does not allow such mounts */
+ *  @throws Error if a disk cannot be mounted, for example because this machine does not allow it */
 export async function mountSmallDisks(
   disks: readonly { readonly path: string; readonly bytes: number }[],
   ownerId: number,

@@ -4,6 +4,7 @@ import { dirname, join, normalize } from "node:path";
 const transpiler = new Bun.Transpiler({ loader: "ts" });
 
 /** These files, and every TypeScript file that they import by a relative path, directly or through others.
+ *  An import of types alone does not count.
  *  @param root  all paths are relative to it
  *  @param follows  false for a file whose own imports do not count */
 export function importedBy(

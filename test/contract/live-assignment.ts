@@ -11,7 +11,7 @@ export interface OpenLiveAssignment {
   readonly source: LiveSource;
   /** Publishes or stores a batch, as the driver's streamer would. */
   readonly settle: (claimed: ClaimedSource, batch: LiveBatch) => Promise<unknown>;
-  /** Opens the assignment in another process, which may claim the same sources. */
+  /** Opens another assignment, as another process would; it may claim the same sources. */
   readonly openOther: () => LiveAssignment;
   readonly close: () => Promise<void>;
 }

@@ -28,7 +28,7 @@ export function exerciseService(name: string, open: () => OpenedService): void {
   };
 
   describe(`the start and stop of ${name}`, () => {
-    test("it works after start, and a second start changes nothing", async () => {
+    test("it works after two starts, and makes no calls after a stop", async () => {
       const opened = open();
       await inTime(opened.service.start());
       await inTime(opened.service.start());
@@ -37,7 +37,7 @@ export function exerciseService(name: string, open: () => OpenedService): void {
       await expectQuiet(opened);
     });
 
-    test("it makes no calls after a stop, and a second stop changes nothing", async () => {
+    test("it makes no calls after several stops, even concurrent ones", async () => {
       const opened = open();
       const { service } = opened;
       await inTime(service.start());
@@ -62,7 +62,7 @@ export function exerciseService(name: string, open: () => OpenedService): void {
       await expectQuiet(opened);
     });
 
-    test("a stop whose deadline has passed ends, even with unfinished work", async () => {
+    test("a stop whose deadline has passed ends, and no calls follow", async () => {
       const opened = open();
       await inTime(opened.service.start());
       await inTime(opened.service.stop(AbortSignal.abort()));

@@ -204,9 +204,9 @@ describe.each(["PGlite", "PostgreSQL", "TimescaleDB"] as const)("a new metric on
     }
   });
 
-  // The program reads the rollups only if they are continuous aggregates. Here they are views with the same names and columns,
-  // which this test reads with SQL.
-  test("is in the database's rollup views", async () => {
+  // The program reads the rollups only if they are continuous aggregates. Otherwise they are views with the same names and
+  // columns. This test reads them with SQL.
+  test("is in the rollups of the database", async () => {
     await stopPipeline(pipeline);
     const { DATABASE_URL, DATA_DIR } = { DATABASE_URL: "", DATA_DIR: "", ...prepared[engine] };
     const sql = engine === "PGlite" ? await openPGliteClient(join(DATA_DIR, "pglite")) : clientOf(DATABASE_URL);

@@ -168,7 +168,7 @@ describe("in etcd", () => {
     expect(left.length).toBeLessThan(12);
   });
 
-  test("a host too large for one transaction or one value is written in parts", async () => {
+  test("every record of a host too large for one transaction or one value reaches a follower", async () => {
     await emptyEtcd();
     const tier = openTier();
     const follower = new Follower(tier);

@@ -40,7 +40,7 @@ const alpha = {
 };
 
 describe("GPUs", () => {
-  test("the list has every GPU with its place, model and status, and the times of its first and last record", async () => {
+  test("the list counts every GPU; an element has the place, model and status, and the times of the first and last record", async () => {
     const body = await gateway.json("/api/v1/gpus");
     expect(Object.keys(body)).toEqual(["success", "count", "data"]);
     expect(body).toMatchObject({ success: true, count: 4 });
@@ -120,7 +120,7 @@ describe("clusters", () => {
     expect(Object.keys(data as object)).not.toContain("power_draw");
   });
 
-  test("stats of a fleet with complete records use only each GPU's newest record", async () => {
+  test("stats of a cluster with complete records use only the newest record of its GPU", async () => {
     expect(await others.json("/api/v1/clusters/complete/stats")).toMatchObject({
       data: { temperature: { max: 60 }, memory_total_mb: { sum: 4000 } },
     });

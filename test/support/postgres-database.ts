@@ -1,13 +1,13 @@
 import { PostgresClient } from "../../src/db/postgres-client.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 
-/** A server with a database; others may use the server, too. */
+/** A server, by the URL of one of its databases. Other tests may use the same server. */
 interface Server {
   readonly url: string;
 }
 
-/** Creates another database on the server. Its name begins with the name of the server's database, so that `provideDatabase`
- *  drops it.
+/** Creates another database on the server. Its name begins with the name of the database in the server's URL, so that
+ *  the `stop` of a provided database drops both.
  *  @param plain without TimescaleDB
  *  @param collation the name of an ICU locale whose order becomes the database's own; by default, the server's
  *  @returns the URL of the new database */

@@ -33,7 +33,7 @@ export interface CollectorOptions {
  *  collector rejects the message.
  *
  *  Stopping ends the wait for new messages. Until the deadline, the collector finishes the messages that it has claimed, and
- *  with `drainOnStop` also the queued messages. Messages that are not acknowledged are delivered again. */
+ *  with `drainOnStop` also the queued messages. Messages that are not finished by then are not acknowledged. */
 export class Collector extends BaseService {
   private readonly heldUp = this.repeatedError({
     prefix: "collecting is held up",

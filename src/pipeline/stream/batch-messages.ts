@@ -48,7 +48,7 @@ export function messagesOf({ idempotencyKey, source, batch }: KeyedBatch, maxByt
   });
 }
 
-/** Halves a batch until each part fits or has only one record or rejected input, which is small enough. */
+/** Halves a batch until each part fits or has only one record or rejected input. */
 function partsOf(batch: RecordBatch, maxBytes: number): { part: RecordBatch; encoded: EncodedBatch }[] {
   const encoded = encodeBatch(batch);
   const halves = encoded.payload.length > maxBytes ? splitBatch(batch) : undefined;

@@ -22,7 +22,7 @@ export interface Fleet {
   member(uuid: string): FleetMember | undefined;
   /** The selected GPUs, in the order of `members`. @throws StoreUnavailable while the fleet is not loaded */
   gpus(selector: GpuSelector): StoredGpu[];
-  /** The newest record of each GPU that has a record, in the order of `members`.
+  /** The newest record of each selected GPU that has a record, in the order of `members`.
    *  @throws StoreUnavailable while the fleet is not loaded */
   latest(selector: GpuSelector): StoredRecord[];
   /** Calls the listener with the existing members at once, and with the new and replaced members at each change, before any

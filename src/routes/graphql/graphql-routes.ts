@@ -43,7 +43,8 @@ const documentCacheOptions = {
   sizeCalculation: (_: unknown, document: string): number => document.length + 1,
 };
 
-/** GraphQL at /graphql: GET, POST, WebSocket (graphql-transport-ws) and, in a browser, GraphiQL. */
+/** GraphQL at /graphql: GET, POST and WebSocket (graphql-transport-ws). Browsers get GraphiQL, unless the settings switch it
+ *  off. */
 export function graphqlRoutes(options: GraphqlOptions) {
   const { registry, stopping, wsMaxConnections } = options;
   const admission = new Admission(maxSubscriptions, stopping);

@@ -3,7 +3,7 @@ import { compressed, compressMinBytes } from "./formats/compress.ts";
 import { type Encoding, encodingOf } from "./formats/negotiate.ts";
 
 /** Compresses JSON answers of 1 KiB or more with status 200, if the client accepts compression and the answer is not already
- *  compressed. The hook itself is not async, so that an answer without compression costs no promise. */
+ *  compressed. The hook itself is not async, so that a request that accepts no compression costs no promise. */
 export function compression() {
   return new Elysia({ name: "compression" }).onAfterHandle({ as: "global" }, ({ request, responseValue, set }) => {
     if ((set.status ?? 200) !== 200 || !request.headers.has("accept-encoding")) return undefined;

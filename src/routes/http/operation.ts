@@ -27,7 +27,7 @@ interface OperationText {
 
 /** The body of a successful response, with the schema of its elements or of its object. In the envelope: a `list`, a `part`
  *  of a list, a `page` of history, `rows` of aggregates, or a `single` object. Without the envelope: a `plain` object in
- *  JSON, or plain text, with `text` as the example. With `alsoAsRows`, the list is also available as CSV and NDJSON. */
+ *  JSON, or plain text, with `text` as the example. With `alsoAsRows`, the elements are also available as CSV and NDJSON. */
 type Success =
   | { readonly list: TSchema; readonly alsoAsRows?: true }
   | { readonly part: TSchema; readonly alsoAsRows?: true }

@@ -130,7 +130,7 @@ function expectedOf(schema: TSchema): string {
     case "Boolean":
       return "true or false";
     case "Array":
-      return `a list of ${String(schema["minItems"])} to ${String(schema["maxItems"])}`;
+      return `a list of ${String(schema["minItems"])} to ${String(schema["maxItems"])} elements`;
     case "String":
       return `a text of ${String(schema["minLength"])} to ${String(schema["maxLength"])} characters`;
     default:

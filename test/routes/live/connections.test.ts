@@ -44,7 +44,7 @@ async function flood(gateway: LiveGateway, gpus: readonly string[], seconds: rea
 
 const gpus = Array.from({ length: 20 }, (_, index) => `GPU-${index}`);
 
-test("a client that reads again after a pause gets the newest record of each GPU, and the number of records that it missed", async () => {
+test("a client that reads again after a pause gets new records, and the number of records that it missed", async () => {
   const gateway = await open();
   const reader = await LiveClient.open(gateway);
   await reader.ask({ type: "subscribe", filters: { gpu_uuid: "GPU-0" } });

@@ -49,13 +49,15 @@ const unusable: [name: string, sent: unknown, code: string, message: string][] =
     "no metrics",
     { type: "subscribe", filters: { metrics: [] } },
     "invalid_field",
-    `filters.metrics=[] is not usable; expected a list of 1 to ${metrics.length}`,
+    `filters.metrics=[] is not usable; expected a list of 1 to ${metrics.length} elements`,
   ],
   [
     "too many GPUs",
     { type: "subscribe", filters: { gpu_uuids: new Array<string>(1001).fill("g") } },
     "invalid_field",
-    expect.stringMatching(/^filters\.gpu_uuids=\["g",.{190,}\.\.\. is not usable; expected a list of 1 to 1000$/),
+    expect.stringMatching(
+      /^filters\.gpu_uuids=\["g",.{190,}\.\.\. is not usable; expected a list of 1 to 1000 elements$/,
+    ),
   ],
   [
     "a wrong topic",

@@ -47,7 +47,7 @@ export class Claimer {
           await session.retire();
           throw error;
         }
-        session.markLost(); // the process was suspended for longer than the lease; nothing was claimed
+        session.markLost(); // the lease has ended, for example while the process was suspended; nothing was claimed
       }
     }
   }

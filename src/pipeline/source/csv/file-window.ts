@@ -29,7 +29,7 @@ export class FileWindow {
     this.offset = options.fromOffset;
   }
 
-  /** True when the file's last byte is in memory. */
+  /** True when no more bytes can be read. */
   get atEnd(): boolean {
     return this.endOffset >= this.options.endOffset;
   }
@@ -61,7 +61,7 @@ export class FileWindow {
     const bytesRead = await readInto(file, path, { buffer, bufferOffset: remaining.length, wantedBytes, fileOffset });
     if (bytesRead === 0 && wantedBytes > 0) {
       throw new UnusableSource(
-        `${path} became shorter while it was read: it had ${endOffset} bytes and now ends at byte ${fileOffset}. Put the whole file back and start again.`,
+        `${path} became shorter while it was read: it had ${endOffset} bytes and now has at most ${fileOffset}. Put the whole file back and start again.`,
       );
     }
     this.bytes = this.buffer.subarray(0, remaining.length + bytesRead);

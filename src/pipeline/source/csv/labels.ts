@@ -65,7 +65,7 @@ function nextPair(text: string, from: number): Pair | undefined {
   const keyStart = endOfRun(text, from, " \t\r\n,;{}");
   const equals = text.indexOf("=", keyStart);
   if (equals === -1) return undefined;
-  // a word without '=' before the next pair is skipped
+  // text up to the last comma or semicolon before the '=' is skipped
   const words = text.slice(keyStart, equals);
   const key = words.slice(Math.max(words.lastIndexOf(","), words.lastIndexOf(";")) + 1).trim();
   const valueStart = endOfRun(text, equals + 1, " \t");

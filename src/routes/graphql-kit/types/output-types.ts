@@ -35,7 +35,7 @@ export class OutputTypes {
     private readonly relationsOf: (typeName: string) => Readonly<Fields>,
   ) {}
 
-  /** The object type for a schema; created at the first call. */
+  /** The object type for a schema; the same object at every call. */
   of(schema: TObject): GraphQLObjectType {
     return this.object(nameOf(schema), schema);
   }

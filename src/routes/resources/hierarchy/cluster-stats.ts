@@ -47,7 +47,7 @@ export async function clusterStats(
   };
 }
 
-/** Records in the order of time. */
+/** Records; those of each GPU are in the order of time. */
 interface NewestRecords {
   readonly records: readonly StoredRecord[];
   /** The instant of the oldest of these records, if older ones were left out. */
