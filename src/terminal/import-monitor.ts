@@ -23,7 +23,7 @@ export interface ImportMonitorOptions {
 const nothingPublished = { messages: 0, rows: 0, samples: 0 };
 
 /** Shows the import of a file: a progress bar with rate and remaining time, and a table when the queue is empty. In a process
- *  without a store, it prints only a line about the published rows. */
+ *  without a store, it prints only a line with the published counts. */
 export class ImportMonitor {
   private readonly bar: SingleBar;
   private source: ReplayableSource | undefined;

@@ -4,7 +4,8 @@ import type { FileWindow } from "./file-window.ts";
 /** A batch continues to the end of its last instant only up to this size; the next batch begins with the remaining rows. */
 export const instantMaxBytes = 64 * 1024 * 1024;
 
-/** Every timestamp is shorter than this, including its quotes and the comma after it. */
+/** The maximum length of a timestamp that is compared, including its quotes and the comma after it. A longer timestamp never
+ *  continues a batch. */
 const fieldMaxBytes = 64;
 
 /** Finds where the instant changes in a file whose first column is the timestamp. It compares only the bytes of that column,
