@@ -6,7 +6,7 @@ import { importedBy } from "./run-tests/imports.ts";
 // bun run test [FILE...] [options of `bun test`]
 // Runs `bun test`. Each test file starts the servers that it needs, or uses those that ETCD_ENDPOINTS and DATABASE_URL name.
 // Servers that do not run in containers are started from a folder that takes minutes to build. If a selected test file needs that
-// folder, the folder is built first, outside the time limits of the tests.
+// folder, the folder is built first if this machine can build it, outside the time limits of the tests.
 
 const root = join(import.meta.dir, "..");
 const args = process.argv.slice(2);
@@ -41,7 +41,10 @@ function needsFolder(): boolean {
 if (needsFolder()) {
   const reason = reasonAgainstTrixie();
   if (reason === undefined) await trixieFolder();
-  else process.stdout.write(`Tests that start an etcd or PostgreSQL of their own will fail: ${reason}\n`);
+  else
+    process.stdout.write(
+      `Tests that start their own etcd or PostgreSQL, or run client programs of Debian trixie, will fail: ${reason}\n`,
+    );
 }
 const tests = Bun.spawn([process.execPath, "test", "--timeout", String(timeoutMs), ...args], {
   cwd: root,

@@ -90,7 +90,7 @@ for (const [name, streamers, collectors] of [
   );
 }
 
-test("two streamers together stream a file that is larger than a range once", async () => {
+test("a file that is larger than a range is streamed once by two streamers together", async () => {
   const csv = join(dir, `fleet-${run}.csv`);
   await writeFleetCsv(csv, { hosts: 8, "gpus-per-host": 8, seconds: 30, seed: 7 });
   const rows = (await Bun.file(csv).text()).split("\n").length - 2;
@@ -126,7 +126,7 @@ test("with LOOP_MODE, two streamers together stream every round once", async () 
   await client.close();
 }, 120_000);
 
-test("a process with the settings for a client certificate, a user, and a CA or the system's CAs can use an etcd that requires them", async () => {
+test("a process can use an etcd that requires a client certificate and a user; it trusts the CA of ETCD_CA_FILE, or else the system's CAs", async () => {
   const user = { name: "telemetry", password: "only for this test" };
   const secured = await startEtcd({ members: 1, tls: true, user });
   try {

@@ -1,4 +1,4 @@
-/** The error with which a server ended a connection. */
+/** The message with which a server ended a connection. */
 export interface FatalMessage {
   readonly code: string;
   readonly message: string;

@@ -8,8 +8,8 @@ const decimal = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 /** The content of a metric's cell: a number, no value, or an error. */
 export type ValueReading = number | "missing" | Pick<FieldError, "reason" | "message">;
 
-/** Reads a metric's value: a decimal number. Surrounding blanks are ignored. Hexadecimal numbers, thousands separators, units
- *  and infinities are errors.
+/** Reads a metric's value: a decimal number. Surrounding white space is ignored. Hexadecimal numbers, thousands separators,
+ *  units and infinities are errors.
  *  @param metric the metric's index in the catalogue, or its name if it is not in the catalogue */
 export function readValue(metric: number | string, text: string): ValueReading {
   if (meansNoValue(text)) return "missing";

@@ -57,7 +57,7 @@ describe("/health", () => {
     expect((await gateway.get("/health/ready")).status).toBe(200);
   });
 
-  test("a process whose store does not answer is down: 503, not ready, and still alive", async () => {
+  test("a gateway without the fleet in memory is down if its store does not answer: 503, not ready, and still alive", async () => {
     const closedStore = await openFleetStore();
     await closedStore.close();
     const gateway = gatewayOver(closedStore);

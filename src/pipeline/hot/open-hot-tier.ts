@@ -29,7 +29,7 @@ export function openHotTier(options: {
   const onCoalesced = (records: number): void => coalesced.inc(records);
   const onRefused = (reason: Error): void => {
     refused.inc();
-    log.error({ err: reason }, "etcd refused records for the hot tier; the store has them");
+    log.error({ err: reason }, "the hot tier left out records; the store has them");
   };
   return etcd === undefined
     ? new MemoryHotTier({ onCoalesced })

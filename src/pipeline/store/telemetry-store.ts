@@ -40,8 +40,8 @@ export interface TelemetryStore {
   /** Stores a message's records, rejected inputs, tally and id in one transaction, and then the changes of its GPUs. The
    *  changes are also stored for a duplicate: the process that stored the message may have died before this step.
    *  Two calls with the same message store it once, even if they run at the same time.
-   *  @throws StoreUnavailable (the message may be stored or not; storing it again is safe), StoreRejected (nothing is
-   *    stored) */
+   *  @throws StoreUnavailable (the message may be stored or not; storing it again is safe), StoreRejected (either nothing
+   *    is stored, or only changes of the GPUs are missing) */
   ingest(message: IngestMessage): Promise<IngestResult>;
   /** The stored part of a source; empty if it has no stored part. A process without etcd reads only the rest. */
   progressOf(sourceId: string): Promise<SourceProgress>;

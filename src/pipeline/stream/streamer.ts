@@ -11,9 +11,8 @@ export interface StreamerOptions {
   readonly log: Logger;
 }
 
-/** Streams the sources of a process into the queue. Published messages stay in the queue after a stop, and another streamer or
- *  the next start reads the rest of the sources. If a source fails, `error()` returns the reason, and a restart continues the
- *  source. */
+/** Streams a process's source into the queue. A stop leaves the published messages in the queue; another streamer, or the next
+ *  start, continues the source. If the source fails, `error()` returns the reason, and a restart continues the source. */
 export class Streamer extends BaseService {
   constructor(private readonly options: StreamerOptions) {
     super("streamer", options.log);

@@ -1155,9 +1155,9 @@ export interface components {
         Rejection: {
             /** @description Source of the input */
             source_id: string;
-            /** @description Line in the file, from 1; 0 if the source has no lines */
+            /** @description Line in the file, from 1; 0 if the input is not a line of a file */
             line: number;
-            /** @description Offset of the input's first byte */
+            /** @description Offset of the row's first byte in the file; for a record or sample of a message, its index in the message */
             byte: number;
             /**
              * @description Why the input was rejected
@@ -1168,9 +1168,9 @@ export interface components {
             field: string;
             /** @description The rejected value, cut to 200 characters */
             value: string;
-            /** @description What is wrong, and what would be right */
+            /** @description One sentence that explains the error */
             message: string;
-            /** @description The row as it was read, cut to 2,000 characters */
+            /** @description The row as it was read, or a record or sample as JSON; cut to 2,000 characters */
             raw: string;
             /**
              * Format: date-time

@@ -48,7 +48,7 @@ export class FlushTransaction {
     if (entries.length > 0) this.addData(host, entries, { unwritten, isGone });
   }
 
-  /** @returns the updates whose documents in etcd have been changed or deleted since they were cached */
+  /** @returns the updates whose documents in etcd differ from the cache */
   async send(client: EtcdClient): Promise<GpuUpdate[]> {
     const { responses, revision } = await client.txn({ success: this.steps.map(({ operation }) => operation) });
     this.steps.forEach(({ onResponse: take }, index) => take(responses[index] as Response, revision));

@@ -38,7 +38,7 @@ export class FastLane {
   private readonly templates: FastTemplates;
   private bytes: Buffer = Buffer.alloc(0);
   private view = viewOf(this.bytes);
-  /** Index of the last line end in memory: rows that start before it are complete. */
+  /** Index of the last line end in memory; a row that starts after it does not match. */
   private lastLineEnd = notFound;
 
   private timestamp: Buffer = Buffer.alloc(0);

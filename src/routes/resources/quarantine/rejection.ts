@@ -8,16 +8,20 @@ import { instant, wholeNumber } from "../../schemas/envelope.ts";
 export const rejectionSchema = Type.Object(
   {
     source_id: Type.String({ description: "Source of the input" }),
-    line: wholeNumber({ minimum: 0, description: "Line in the file, from 1; 0 if the source has no lines" }),
-    byte: wholeNumber({ minimum: 0, description: "Offset of the input's first byte" }),
+    line: wholeNumber({ minimum: 0, description: "Line in the file, from 1; 0 if the input is not a line of a file" }),
+    byte: wholeNumber({
+      minimum: 0,
+      description:
+        "Offset of the row's first byte in the file; for a record or sample of a message, its index in the message",
+    }),
     reason: Type.Union(
       rejectReasons.map((reason) => Type.Literal(reason)),
       { description: "Why the input was rejected" },
     ),
     field: Type.String({ description: "Column of the rejected value; empty if the whole row was rejected" }),
     value: Type.String({ description: "The rejected value, cut to 200 characters" }),
-    message: Type.String({ description: "What is wrong, and what would be right" }),
-    raw: Type.String({ description: "The row as it was read, cut to 2,000 characters" }),
+    message: Type.String({ description: "One sentence that explains the error" }),
+    raw: Type.String({ description: "The row as it was read, or a record or sample as JSON; cut to 2,000 characters" }),
     seen_at: instant("When the input was put into quarantine"),
   },
   {
