@@ -8,9 +8,8 @@ import { importByVictoriaMetrics } from "./end-to-end/theirs.ts";
 import { grouped, print } from "./support/output.ts";
 import { median } from "./support/statistics.ts";
 
-// Measures the import of CSV files through a streamer, etcd and one or more collectors into TimescaleDB, until the last row
-// can be queried. Processes and servers run as in production, and every write is durable. For comparison, VictoriaMetrics
-// imports the same files over HTTP.
+// Measures the import of CSV files through a streamer, etcd and one or more collectors into TimescaleDB, until every
+// sample is stored. etcd and TimescaleDB sync their writes. For comparison, VictoriaMetrics imports the same files over HTTP.
 
 const { values } = parseArgs({
   options: {

@@ -12,8 +12,8 @@ export interface EtcdWatchOptions {
   readonly clock: Clock;
   /** The range of keys, in etcd's form. */
   readonly range: { readonly key: Buffer; readonly range_end: Buffer };
-  /** Reads the current state. Called at the start, when a compaction has deleted events that were not received yet, and
-   *  every `resyncMs`. @returns the revision of the state */
+  /** Reads the current state. Called at the start, when a compaction has deleted events that were not received yet,
+   *  every `resyncMs`, and again after a failed call. @returns the revision of the state */
   readonly list: () => Promise<string>;
   /** Receives the events after the listed revision, in order. Must not throw. */
   readonly onEvents: (events: readonly EtcdEvent[]) => void;

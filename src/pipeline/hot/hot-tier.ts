@@ -43,8 +43,8 @@ export interface HotTier {
   /** Publishes each GPU's newest record to all followers. An older record can only move the GPU's first-seen time back
    *  and complete its attributes; records of one GPU and instant are merged. Resolves when followers can receive the changes.
    *  Writing a batch twice does no harm.
-   *  Records that are too large for etcd, or that etcd refuses permanently (no permission), are left out, because the store
-   *  has them.
+   *  Records that are too large, or that etcd refuses permanently (no permission), are left out, because the store has
+   *  them.
    *  @throws EtcdUnavailable, EtcdOutOfSpace (retryable; the batch may or may not have been published) */
   write(batch: RecordBatch): Promise<void>;
   /** Sends the current state to the follower, and then every change.

@@ -1164,7 +1164,7 @@ export interface components {
              * @enum {string}
              */
             reason: "wrong_column_count" | "malformed_quotes" | "record_too_large" | "invalid_utf8" | "nul_byte" | "missing_field" | "invalid_timestamp" | "timestamp_out_of_range" | "invalid_gpu_id" | "invalid_field" | "invalid_value" | "value_out_of_range" | "invalid_record";
-            /** @description Column of the rejected value; empty if the whole row was rejected */
+            /** @description The column with the error; empty if the whole row is wrong */
             field: string;
             /** @description The rejected value, cut to 200 characters */
             value: string;

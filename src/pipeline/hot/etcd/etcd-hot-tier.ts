@@ -20,7 +20,8 @@ export interface EtcdHotTierOptions {
   /** Called after each completed flush with the number of its records that were not written on their own: another record of
    *  the same GPU superseded them, or they were merged with a record of the same instant. */
   readonly onCoalesced: (records: number) => void;
-  /** Called when a record is too large for the hot tier, or when etcd permanently refuses a flush; the store has the records. */
+  /** Called when a record is too large for the hot tier, or when etcd permanently refuses a flush; the store has the
+   *  records. */
   readonly onRefused: (reason: Error) => void;
 }
 

@@ -18,7 +18,7 @@ export const rejectionSchema = Type.Object(
       rejectReasons.map((reason) => Type.Literal(reason)),
       { description: "Why the input was rejected" },
     ),
-    field: Type.String({ description: "Column of the rejected value; empty if the whole row was rejected" }),
+    field: Type.String({ description: "The column with the error; empty if the whole row is wrong" }),
     value: Type.String({ description: "The rejected value, cut to 200 characters" }),
     message: Type.String({ description: "One sentence that explains the error" }),
     raw: Type.String({ description: "The row as it was read, or a record or sample as JSON; cut to 2,000 characters" }),
