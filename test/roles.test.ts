@@ -13,7 +13,8 @@ import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../dev
 import { expectStopped } from "./support/expect-stopped.ts";
 import { sharedData } from "./support/shared-data.ts";
 
-// Streamers, collectors and gateways, each in a process of its own. They share an etcd and a database.
+// Streamers, collectors and gateways, each in a process of its own. They share an etcd and a database. The test of a secured
+// etcd starts processes with all roles instead.
 
 let etcd: ProvidedEtcd;
 let database: ProvidedDatabase;

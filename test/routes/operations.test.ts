@@ -154,7 +154,7 @@ describe("/metrics", () => {
   });
 });
 
-test("a process without the gateway serves health and metrics, and nothing else", async () => {
+test("a process without the gateway serves health and metrics, but neither the API nor its documentation", async () => {
   const gateway = gatewayOver(stored, { roles: ["streamer", "collector"], fleet: undefined });
   for (const path of ["/health", "/health/live", "/health/ready", "/metrics"]) {
     expect((await gateway.get(path)).status).toBe(200);
