@@ -10,8 +10,9 @@ import { compareFile } from "./verify/compare-file.ts";
 import { recordsBehindApi, recordsInStore, type StoredRecords } from "./verify/stored-records.ts";
 
 const usage = `Compares a CSV file with the store; exits with 1 if they differ, with 2 if they cannot be compared.
-  bun run verify --csv FILE [--url http://localhost:8080]
-Without --url it opens the store in DATA_DIR. If DATABASE_URL is set, or DATA_DIR cannot be used (for
+  bun run verify [--csv FILE] [--url http://localhost:8080]
+Without --csv it reads CSV_FILE. Without --url it opens the store in DATA_DIR. If DATABASE_URL is
+set, or DATA_DIR cannot be used (for
 example, because a running pipeline uses it), it queries the pipeline at HOST:PORT instead.`;
 
 interface OpenStore {

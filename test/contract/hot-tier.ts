@@ -19,9 +19,9 @@ export interface HotRecord {
 /** A hot tier under test. */
 export interface OpenHotTier {
   readonly hotTier: HotTier;
-  /** The same hot tier, opened by another process. */
+  /** A second writer of the same hot tier; `hotTier` itself if the driver cannot be shared. */
   readonly other: HotTier;
-  /** The number of records that were superseded by newer ones. */
+  /** The number of records that were not written themselves: superseded by newer ones, or merged with one of the same instant. */
   readonly coalesced: () => number;
   readonly close: () => Promise<void>;
 }
@@ -121,7 +121,7 @@ export function exerciseHotTier(name: string, open: () => Promise<OpenHotTier>):
       });
     });
 
-    test("records of one instant merge across batches and writers; older records only move the first-seen time back", async () => {
+    test("records of one instant merge across batches and writers; older records do not replace the newest one", async () => {
       const { hotTier, other } = await start();
       const gpu = gpuAt("h", 0);
       const follower = follow(hotTier);

@@ -27,7 +27,7 @@ afterEach(async () => {
 
 const diskIsFull = /the disk of DATA_DIR \S+ is full: \d+ MiB are free, .*; free space or enlarge it/;
 
-test("an import on a full disk reports the error, waits, and stores every record once after space is free", async () => {
+test("an import on a full disk reports the error, waits until space is free, and then stores every record exactly once", async () => {
   const csvFile = join(folder, "fleet.csv");
   await writeFleetCsv(csvFile, { hosts: 8, "gpus-per-host": 8, seconds: 60, seed: 1 });
   const rows = (await Bun.file(csvFile).text()).trimEnd().split("\n").slice(1);

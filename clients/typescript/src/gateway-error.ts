@@ -17,7 +17,7 @@ export class GatewayError extends Error {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
-/** A call got no complete answer, for example because the gateway does not listen, the connection broke, or the timeout was
+/** A call got no complete answer, for example because the gateway is not listening, the connection broke, or the timeout was
  *  exceeded. */
 export class GatewayUnreachable extends Error {
   override readonly name = "GatewayUnreachable";

@@ -11,8 +11,8 @@ export interface LiveTelemetry {
 
 /** Follows the newest records over /ws. When the connection breaks, the client reconnects and requests the records that it
  *  missed. A GPU's newest record may then arrive twice. Records may still be missing if the gateway cannot send all of them
- *  (its message `replayed` then has `truncated`), or if their GPU was more than a minute behind the newest record before the
- *  break.
+ *  (its message `replayed` then has `truncated`, or it sends `skipped`), or if their GPU was more than a minute behind the
+ *  newest record before the break.
  *  @throws SyntaxError if baseUrl is not a usable URL */
 export function liveTelemetry(options: LiveOptions): LiveTelemetry {
   const follower = new Follower(options);

@@ -60,7 +60,7 @@ export class Collector extends BaseService {
       try {
         for (const delivery of await this.claim(this.stopping)) {
           const stored = Promise.withResolvers<void>();
-          const settled = this.handleReporting(delivery, stored.resolve);
+          const settled = this.handleAndRecordErrors(delivery, stored.resolve);
           await stored.promise;
           await settling;
           settling = settled;
@@ -74,7 +74,7 @@ export class Collector extends BaseService {
     await settling;
   }
 
-  private async handleReporting(delivery: Delivery, onStored: () => void): Promise<void> {
+  private async handleAndRecordErrors(delivery: Delivery, onStored: () => void): Promise<void> {
     try {
       await this.handle(delivery, onStored);
     } catch (error) {

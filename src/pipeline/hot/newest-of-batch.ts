@@ -4,7 +4,7 @@ import { metrics } from "../../domain/metrics.ts";
 import { sortedByKey } from "./merge-state.ts";
 import type { GpuState, NewestRecord } from "./hot-tier.ts";
 
-/** A GPU's newest record in a batch, and the GPU's attributes as of that record. */
+/** A GPU's newest record in a batch, and the GPU's state in the batch. */
 export interface GpuUpdate {
   readonly state: GpuState;
   readonly record: NewestRecord;

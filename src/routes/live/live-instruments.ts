@@ -15,7 +15,7 @@ export interface LiveState {
   readonly behind: number;
   /** Messages sent so far. */
   readonly sent: number;
-  /** Records skipped so far: newer records superseded them, or too many waited for a replay. */
+  /** Records skipped so far: newer records superseded them, or too many arrived during a replay. */
   readonly skipped: number;
 }
 
@@ -64,7 +64,7 @@ function registerState(registry: Registry, state: () => LiveState): void {
   counter("telemetry_websocket_sent_messages_total", "Messages sent to connections", "sent");
   counter(
     "telemetry_websocket_skipped_records_total",
-    "Records not sent to a connection, because newer records superseded them or too many waited for a replay",
+    "Records not sent to a connection, because newer records superseded them or too many arrived during a replay",
     "skipped",
   );
   gauge("telemetry_websocket_behind_connections", "Connections that read more slowly than records arrive", "behind");

@@ -99,6 +99,7 @@ export class LiveSockets implements SocketOwner {
       this.subscriptions.handle(socket, read);
     } catch (error) {
       this.options.log.error({ err: error as Error }, "a message over /ws could not be handled");
+      this.instruments.errors.inc({ code: "internal_error" });
       const message = "The message failed inside the server; its log says why";
       socket.send({ type: "error", code: "internal_error", message, details: {} });
     }

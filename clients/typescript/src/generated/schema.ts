@@ -210,7 +210,7 @@ export interface paths {
         };
         /**
          * Statistics of a cluster
-         * @description The numbers of hosts, GPUs and records, and the average, maximum and sum of the newest values of the cluster's GPUs.
+         * @description The numbers of hosts, GPUs and records, and the average, maximum and sum of the newest values of its active GPUs.
          */
         get: operations["getClusterStats"];
         put?: never;

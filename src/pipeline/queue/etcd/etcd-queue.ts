@@ -39,7 +39,7 @@ export class EtcdQueue implements Queue {
   private readonly claimer: Claimer;
   private readonly settler: Settler;
   private readonly acknowledging: GroupCommit<Delivery, boolean>;
-  /** Created at the first claim: a process that only publishes needs no watch of the messages. */
+  /** Created at the first claim: a process that only publishes needs no index of ready messages. */
   private consuming: { readonly index: ReadyIndex; readonly consumers: WaitingConsumers } | undefined;
   private readonly closing = new AbortController();
 
@@ -55,7 +55,11 @@ export class EtcdQueue implements Queue {
       ...options,
       keys,
       onExhausted: (id, attempts) =>
-        this.deadLetters.addExhausted(id, attempts, `not acknowledged within the lease of ${leaseSeconds} s`),
+        this.deadLetters.addExhausted(
+          id,
+          attempts,
+          `its last delivery ended without an acknowledgement (lease of ${leaseSeconds} s)`,
+        ),
     });
     this.acknowledging = new GroupCommit((deliveries) => this.acknowledgeGroup(deliveries), maxNestedTransactions);
   }

@@ -22,8 +22,8 @@ export interface BatchReaderOptions {
   readonly layout: Layout;
   readonly gpus: GpuCache;
   readonly batchRows: number;
-  /** A batch may grow to this many rows, so that it ends where its last instant ends: if the file lists a fleet metric by
-   *  metric, all rows of a record are then in one batch. */
+  /** A batch may grow to this many rows, so that it ends where its last instant ends. If a file lists all GPUs for one
+   *  metric, then all GPUs for the next, this keeps the rows of a record in one batch. */
   readonly batchMaxRows: number;
   readonly shiftMs: number;
   /** The rows that the fast lane has learnt. If undefined, csv-parse reads every row, with the same result. */

@@ -21,8 +21,8 @@ interface FileStatus {
   readonly modifiedMs: number;
 }
 
-/** Detects that a file grows, or is shortened, deleted or replaced, while it is read. Growth is only reported: the next start
- *  reads the grown file as another source. The other changes end the reading.
+/** Detects that a file grows, or is shortened, deleted or replaced, while it is read. Growth is only reported: the next start, or
+ *  the next round in LOOP_MODE, reads the grown file as another source. The other changes end the reading.
  *
  *  The guard does not detect that bytes after the first 64 KiB are overwritten in place. */
 export class FileGuard {
@@ -55,11 +55,7 @@ export class FileGuard {
       const { ino, size, mtimeMs } = await stat(path);
       return { inode: ino, sizeBytes: size, modifiedMs: mtimeMs };
     } catch (cause) {
-      const isGone = (cause as NodeJS.ErrnoException).code === "ENOENT";
-      const change = isGone ? "was deleted after it was opened" : `can no longer be read (${messageOf(cause)})`;
-      throw new UnusableSource(`${path} ${change}. The rows read so far are kept; put the file back and start again.`, {
-        cause,
-      });
+      throw unreadable(path, cause);
     }
   }
 
@@ -68,6 +64,8 @@ export class FileGuard {
     const file = await openForReading(path);
     try {
       if ((await fingerprint(file, sizeBytes)) !== expected) throw wasReplaced(path);
+    } catch (cause) {
+      throw cause instanceof UnusableSource ? cause : unreadable(path, cause);
     } finally {
       await file.close();
     }
@@ -77,13 +75,21 @@ export class FileGuard {
     if (this.hasGrown) return;
     this.hasGrown = true;
     this.options.onGrown(
-      `${this.options.path} has grown by ${bytes} bytes since it was opened; these bytes are not read. The next start reads the whole file again, as another source.`,
+      `${this.options.path} has grown by ${bytes} bytes since it was opened; these bytes are not read. The next start, or the next round in LOOP_MODE, reads the whole file again, as another source.`,
     );
   }
 }
 
 function isSame(a: FileStatus, b: FileStatus): boolean {
   return a.inode === b.inode && a.sizeBytes === b.sizeBytes && a.modifiedMs === b.modifiedMs;
+}
+
+function unreadable(path: string, cause: unknown): UnusableSource {
+  const isGone = (cause as NodeJS.ErrnoException).code === "ENOENT";
+  const change = isGone ? "was deleted after it was opened" : `can no longer be read (${messageOf(cause)})`;
+  return new UnusableSource(`${path} ${change}. The rows read so far are kept; put the file back and start again.`, {
+    cause,
+  });
 }
 
 function wasReplaced(path: string): UnusableSource {

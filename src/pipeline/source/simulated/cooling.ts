@@ -2,7 +2,7 @@ import type { Random } from "./random.ts";
 
 /** A host's cooling: its inlet temperature, and fans that fail now and then and are repaired. */
 export class Cooling {
-  private failedForSeconds = 0;
+  private repairedInSeconds = 0;
   private readonly inletCelsius: number;
 
   constructor(private readonly random: Random) {
@@ -10,17 +10,17 @@ export class Cooling {
   }
 
   advance(seconds: number): void {
-    this.failedForSeconds = Math.max(0, this.failedForSeconds - seconds);
-    if (this.random.chance(seconds / meanSecondsToFailure)) this.failedForSeconds = this.random.between(120, 600);
+    this.repairedInSeconds = Math.max(0, this.repairedInSeconds - seconds);
+    if (this.random.chance(seconds / meanSecondsToFailure)) this.repairedInSeconds = this.random.between(120, 600);
   }
 
   /** Temperature of the air that cools the GPUs. */
   get airCelsius(): number {
-    return this.inletCelsius + (this.failedForSeconds > 0 ? failedFanCelsius : 0);
+    return this.inletCelsius + (this.repairedInSeconds > 0 ? failedFanCelsius : 0);
   }
 }
 
 /** The mean time between the failures of one host's fans: short enough that 31 hosts have about five failures in an hour. */
 const meanSecondsToFailure = 6 * 60 * 60;
-/** The rise of the air temperature while the fans have failed. */
+/** The rise of the air temperature while the fans are down. */
 const failedFanCelsius = 28;

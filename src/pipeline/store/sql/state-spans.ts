@@ -24,7 +24,7 @@ export interface SpanChanges<State> {
 /** Compares and completes states. */
 export interface StateRules<State> {
   readonly isSame: (a: State, b: State) => boolean;
-  /** Completes an observed state by the state before it: fields that the observation leaves empty do not change. */
+  /** Fills the empty fields of an observed state from the state before it. */
   readonly completed: (observed: State, before: State) => State;
 }
 
