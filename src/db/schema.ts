@@ -1,3 +1,4 @@
+import { sql } from "drizzle-orm";
 import {
   bigint,
   doublePrecision,
@@ -8,6 +9,7 @@ import {
   pgSequence,
   pgTable,
   primaryKey,
+  smallint,
   text,
   timestamp,
   unique,
@@ -17,6 +19,8 @@ import { attributeColumns, type ColumnDeclaration, type ColumnList, workloadColu
 
 const instant = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
 const offset = (name: string) => bigint(name, { mode: "number" });
+/** What `gpuKeyOf` makes of a GPU's uuid (src/domain/gpu-key.ts), below 2^53. */
+const gpuKey = () => bigint("gpu_key", { mode: "number" });
 
 const columnTypes = {
   text: (name: string) => text(name),
@@ -40,11 +44,12 @@ const attributes = columnsOf(attributeColumns);
  *  missed no change. */
 export const gpuRevision = pgSequence("gpu_revision");
 
-/** Every GPU that was ever seen, with its newest attributes. Other tables refer to a GPU by `gpu_key` instead of the uuid. */
+/** Every GPU that was ever seen, with its newest attributes. Other tables refer to a GPU by `gpu_key` instead of the uuid. The key
+ *  follows from the uuid, never from a sequence: another database that answers later has the same key for the GPU. */
 export const gpus = pgTable(
   "gpus",
   {
-    gpuKey: integer("gpu_key").primaryKey().generatedAlwaysAsIdentity(),
+    gpuKey: gpuKey().primaryKey(),
     uuid: text("uuid").notNull().unique(),
     ...attributes,
     firstSeenAt: instant("first_seen_at").notNull(),
@@ -62,7 +67,7 @@ export const gpus = pgTable(
 /** A GPU's attributes over time: each row is valid from its instant until that of the next row. */
 export const gpuAttributes = pgTable(
   "gpu_attributes",
-  { gpuKey: integer("gpu_key").notNull(), validFrom: instant("valid_from").notNull(), ...attributes },
+  { gpuKey: gpuKey().notNull(), validFrom: instant("valid_from").notNull(), ...attributes },
   (table) => [primaryKey({ name: "gpu_attributes_pkey", columns: [table.gpuKey, table.validFrom] })],
 );
 
@@ -71,7 +76,7 @@ export const gpuAttributes = pgTable(
 export const gpuWorkloads = pgTable(
   "gpu_workloads",
   {
-    gpuKey: integer("gpu_key").notNull(),
+    gpuKey: gpuKey().notNull(),
     validFrom: instant("valid_from").notNull(),
     ...columnsOf(workloadColumns),
   },
@@ -86,7 +91,7 @@ const metricColumns: Record<string, PgColumnBuilderBase> = Object.fromEntries(
 export const telemetry = pgTable(
   "telemetry",
   {
-    gpuKey: integer("gpu_key").notNull(),
+    gpuKey: gpuKey().notNull(),
     time: instant("time").notNull(),
     ...metricColumns,
     custom: jsonb("custom").$type<Record<string, number>>(),
@@ -121,6 +126,11 @@ export const ingestedMessages = pgTable(
     recordsMerged: integer("records_merged").notNull().default(0),
     rejected: jsonb("rejected").$type<Record<string, number>>().notNull(),
     ingestedAt: instant("ingested_at").notNull().defaultNow(),
+    /** The newest migration that changed how programs write, as the writer knows it. A program that does not name this column
+     *  is older than the migration that added it: its insert fails with an error that says so, and can be repeated. */
+    writerSchema: smallint("writer_schema")
+      .notNull()
+      .default(sql`refuse_older_program()`),
   },
   (table) => [index("ingested_messages_source").on(table.sourceId, table.fromOffset)],
 );

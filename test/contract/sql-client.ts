@@ -7,7 +7,7 @@ function copyRows(rows: readonly (readonly [id: number, value: string])[]): Uint
   const encoded = new CopyRows(64);
   for (const [id, value] of rows) {
     encoded.row(2);
-    encoded.int4(id);
+    encoded.int8(id);
     encoded.text(Buffer.from(value));
   }
   return encoded.end();
@@ -32,12 +32,12 @@ export function exerciseSqlClient(name: string, open: () => Promise<SqlClient>):
 
     /** Creates a table with the rows (1, one) and (2, two). */
     async function makeTable(table: string): Promise<void> {
-      await client.query(`create table ${table} (id int primary key, value text not null)`);
+      await client.query(`create table ${table} (id int8 primary key, value text not null)`);
       await client.query(`insert into ${table} values (1, 'one'), (2, 'two')`);
     }
 
     const rowsOf = (table: string) =>
-      client.query<{ id: number; value: string }>(`select id, value from ${table} order by id`);
+      client.query<{ id: number; value: string }>(`select id::int, value from ${table} order by id`);
 
     test("parameters and results keep their types", async () => {
       const text = `select $1::int as number, $2::float8 as double, $3::text as text, $4::boolean as flag,

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { gpuKeyMin } from "../../src/domain/gpu-key.ts";
 import { gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
 
 let stored: Awaited<ReturnType<typeof openFleetStore>>;
@@ -39,12 +40,34 @@ describe("history", () => {
   });
 
   test("a cursor whose values cannot be a place in the history is refused", async () => {
-    for (const place of [[-1e16, 1], [1, -1], [1, 2 ** 31], [1.5, 1], [1, "1"], [1], [1, 1, 1], {}, null, 1e300]) {
+    const [key, text] = [gpuKeyMin, String(gpuKeyMin)];
+    for (const place of [
+      [-1e16, key],
+      [1, -1],
+      [1, 2 ** 53],
+      [1.5, key],
+      [1, text],
+      [1],
+      [1, key, 1],
+      {},
+      null,
+      1e300,
+    ]) {
       const cursor = Buffer.from(JSON.stringify(place)).toString("base64url");
       expect(await gateway.json(`${a0}?cursor=${cursor}`)).toMatchObject({
         error: { code: "invalid_parameter", details: { parameter: "cursor", value: cursor } },
       });
     }
+  });
+
+  test("a cursor of a program whose databases counted their GPUs is refused, with advice, instead of leaving out records", async () => {
+    const cursor = Buffer.from("1752871354000:42").toString("base64url");
+    expect(await gateway.json(`${a0}?cursor=${cursor}`)).toMatchObject({
+      error: {
+        code: "invalid_parameter",
+        message: expect.stringContaining("after an upgrade, start without it") as string,
+      },
+    });
   });
 
   test("a cursor's text has a fixed form, so that gateways of other versions accept it", async () => {
@@ -53,7 +76,7 @@ describe("history", () => {
   });
 
   test("a cursor with an instant before 1970 is accepted", async () => {
-    const cursor = Buffer.from("-1000:1").toString("base64url");
+    const cursor = Buffer.from(`-1000:${gpuKeyMin}`).toString("base64url");
     expect(await bodyOf(`${a0}?cursor=${cursor}`)).toMatchObject({ count: 0 });
   });
 

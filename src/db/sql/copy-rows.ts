@@ -28,10 +28,13 @@ export class CopyRows {
     this.at += 2;
   }
 
-  int4(value: number): void {
-    this.beginField(4);
-    this.view.setInt32(this.at, value);
-    this.at += 4;
+  /** @param value an integer within the range of int8 */
+  int8(value: number): void {
+    const high = Math.floor(value / 2 ** 32);
+    this.beginField(8);
+    this.view.setInt32(this.at, high);
+    this.view.setUint32(this.at + 4, value - high * 2 ** 32);
+    this.at += 8;
   }
 
   /** @param value NaN: no value */
@@ -45,12 +48,7 @@ export class CopyRows {
   /** @param timeMs milliseconds since the epoch; PostgreSQL refuses a value beyond the range of timestamptz */
   timestamptz(timeMs: number): void {
     const exact = (timeMs - postgresEpochMs) * 1000;
-    const micros = Math.abs(exact) < noInstantMicros ? Math.round(exact) : noInstantMicros;
-    const high = Math.floor(micros / 2 ** 32);
-    this.beginField(8);
-    this.view.setInt32(this.at, high);
-    this.view.setUint32(this.at + 4, micros - high * 2 ** 32);
-    this.at += 8;
+    this.int8(Math.abs(exact) < noInstantMicros ? Math.round(exact) : noInstantMicros);
   }
 
   /** @param value UTF-8 without NUL; undefined: no value */

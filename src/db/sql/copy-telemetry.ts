@@ -16,7 +16,7 @@ export function copyTelemetry(transaction: SqlTransaction, columns: TelemetryCol
   const rows = new CopyRows(gpuKeys.length * (names.length * 12 + 2) + 64);
   for (let row = 0; row < gpuKeys.length; row += 1) {
     rows.row(names.length);
-    rows.int4(gpuKeys[row] as number);
+    rows.int8(gpuKeys[row] as number);
     rows.timestamptz(timesMs[row] as number);
     for (const { values } of metrics) rows.float8(values[row] as number);
     if (hasCustom) rows.jsonb(fieldTexts.bytesOf(custom[row]));

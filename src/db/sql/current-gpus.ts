@@ -2,6 +2,7 @@ import type { Attributes, Workload } from "../../domain/gpu.ts";
 import type { SqlExecutor } from "../client.ts";
 import { attributeColumns, workloadColumns } from "../gpu-columns.ts";
 import { textArray } from "./array-literal.ts";
+import { incarnation } from "./database-state.ts";
 
 /** A GPU with its newest state in the database. Instants are milliseconds since the epoch. */
 export interface CurrentGpu {
@@ -17,6 +18,13 @@ export interface CurrentGpu {
   readonly lastSeenMs: number;
 }
 
+/** How many changes of GPUs a database has had. */
+export interface GpuRevision {
+  readonly revision: number;
+  /** The value of `incarnation` in the database. */
+  readonly incarnation: string;
+}
+
 interface CurrentRow extends Attributes, Workload {
   readonly uuid: string;
   readonly gpuKey: number;
@@ -26,7 +34,7 @@ interface CurrentRow extends Attributes, Workload {
 }
 
 const text = `
-select g.uuid, g.gpu_key as "gpuKey", ${attributeColumns.selected("g")},
+select g.uuid, g.gpu_key::float8 as "gpuKey", ${attributeColumns.selected("g")},
   extract(epoch from g.last_seen_at)::float8 * 1000 as "lastSeenMs",
   extract(epoch from a.valid_from)::float8 * 1000 as "attributesFromMs",
   extract(epoch from w.valid_from)::float8 * 1000 as "workloadFromMs",
@@ -57,9 +65,10 @@ export async function readCurrentGpus(
   }));
 }
 
-/** Reads the sequence that counts the changes of GPUs. Other transactions see a new number before the transaction that changes
- *  the GPUs commits, and read the number without a lock. */
-export async function readGpuRevision(executor: SqlExecutor): Promise<number> {
-  const query = "select (case when is_called then last_value else 0 end)::float8 as revision from gpu_revision";
-  return (await executor.query<{ revision: number }>(query))[0]?.revision ?? 0;
+/** Reads the sequence that counts the changes of GPUs, and which database has it. Other transactions see a new number before the
+ *  transaction that changes the GPUs commits, and read the number without a lock. */
+export async function readGpuRevision(executor: SqlExecutor): Promise<GpuRevision> {
+  const query = `
+select (case when is_called then last_value else 0 end)::float8 as revision, ${incarnation} as incarnation from gpu_revision`;
+  return (await executor.query<GpuRevision>(query))[0] ?? { revision: 0, incarnation: "" };
 }

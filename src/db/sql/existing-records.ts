@@ -5,7 +5,7 @@ import type { TelemetryColumns } from "./upsert-telemetry.ts";
 // with the bounds $3 and $4, the statement does not read the chunks of other times
 const text = `
 select string_agg((place - 1)::text, ',') as rows
-from unnest($1::text::int[], $2::text::float8[]) with ordinality as u(gpu_key, time_ms, place)
+from unnest($1::text::int8[], $2::text::float8[]) with ordinality as u(gpu_key, time_ms, place)
 join telemetry t on t.gpu_key = u.gpu_key and t.time = to_timestamp(u.time_ms / 1000.0)
 where t.time between to_timestamp($3::text::float8 / 1000.0) and to_timestamp($4::text::float8 / 1000.0)`;
 

@@ -26,7 +26,7 @@ export async function awaitChanges(executor: SqlExecutor): Promise<void> {
 export async function lockGpus(executor: SqlExecutor, gpuKeys: readonly number[]): Promise<void> {
   // a join: `= any` of 5,000 keys takes 0.6 s while the planner has no statistics on a new table
   const text = `
-select from gpus join unnest($1::text::int[]) as u(gpu_key) using (gpu_key) order by gpu_key for update of gpus`;
+select from gpus join unnest($1::text::int8[]) as u(gpu_key) using (gpu_key) order by gpu_key for update of gpus`;
   await executor.query(text, [numberArray(gpuKeys)]);
 }
 
@@ -70,9 +70,9 @@ export async function readStates<Table extends StateTable>(
   const text = `
 with k as (
   select gpu_key, to_timestamp(first_ms / 1000.0) as first_at, to_timestamp(last_ms / 1000.0) as last_at
-  from unnest($1::text::int[], $2::text::float8[], $3::text::float8[]) as u(gpu_key, first_ms, last_ms)
+  from unnest($1::text::int8[], $2::text::float8[], $3::text::float8[]) as u(gpu_key, first_ms, last_ms)
 )
-select s.gpu_key as "gpuKey", extract(epoch from s.valid_from)::float8 * 1000 as "fromMs",
+select s.gpu_key::float8 as "gpuKey", extract(epoch from s.valid_from)::float8 * 1000 as "fromMs",
   ${columns.selected("s")}
 from k cross join lateral (
   ${part("valid_from < k.first_at order by valid_from desc limit 1")}
@@ -95,7 +95,7 @@ export async function writeStates<Table extends StateTable>(
   const text = `
 insert into ${table} (gpu_key, valid_from, ${columns.names()})
 select gpu_key, to_timestamp(from_ms / 1000.0), ${columns.unnested("u")}
-from unnest($1::text::int[], $2::text::float8[], ${columns.parameters(3)}) as u(gpu_key, from_ms, ${columns.names()})
+from unnest($1::text::int8[], $2::text::float8[], ${columns.parameters(3)}) as u(gpu_key, from_ms, ${columns.names()})
 order by gpu_key, from_ms
 on conflict (gpu_key, valid_from) do update set ${columns.assignments("excluded")}`;
   await executor.query(text, [
@@ -113,7 +113,7 @@ export async function removeStates(
 ): Promise<void> {
   if (places.length === 0) return;
   const text = `
-delete from ${table} s using unnest($1::text::int[], $2::text::float8[]) as u(gpu_key, from_ms)
+delete from ${table} s using unnest($1::text::int8[], $2::text::float8[]) as u(gpu_key, from_ms)
 where s.gpu_key = u.gpu_key and s.valid_from = to_timestamp(u.from_ms / 1000.0)`;
   await executor.query(text, [
     numberArray(places.map(({ gpuKey }) => gpuKey)),
@@ -129,7 +129,7 @@ export async function setNewestAttributes(
   if (rows.length === 0) return;
   const text = `
 update gpus set ${attributeColumns.assignments("u")}
-from unnest($1::text::int[], ${attributeColumns.parameters(2)}) as u(gpu_key, ${attributeColumns.names()})
+from unnest($1::text::int8[], ${attributeColumns.parameters(2)}) as u(gpu_key, ${attributeColumns.names()})
 where gpus.gpu_key = u.gpu_key`;
   const states = rows.map(({ state }) => state);
   await executor.query(text, [numberArray(rows.map(({ gpuKey }) => gpuKey)), ...attributeColumns.arrays(states)]);
@@ -145,7 +145,7 @@ export async function recordSeen(
   const text = `
 update gpus set revision = $1, first_seen_at = least(first_seen_at, to_timestamp(u.first_ms / 1000.0)),
   last_seen_at = greatest(last_seen_at, to_timestamp(u.last_ms / 1000.0))
-from unnest($2::text::int[], $3::text::float8[], $4::text::float8[]) as u(gpu_key, first_ms, last_ms)
+from unnest($2::text::int8[], $3::text::float8[], $4::text::float8[]) as u(gpu_key, first_ms, last_ms)
 where gpus.gpu_key = u.gpu_key`;
   await executor.query(text, [revision, numberArray(gpuKeys), numberArray(firstMs), numberArray(lastMs)]);
 }
@@ -159,7 +159,7 @@ export async function updateLastSeen(
   const text = `
 with seen as (
   select gpu_key, to_timestamp(last_ms / 1000.0) as last_at
-  from gpus join unnest($1::text::int[], $2::text::float8[]) as u(gpu_key, last_ms) using (gpu_key)
+  from gpus join unnest($1::text::int8[], $2::text::float8[]) as u(gpu_key, last_ms) using (gpu_key)
   order by gpu_key for update of gpus
 )
 update gpus set last_seen_at = greatest(last_seen_at, last_at) from seen where gpus.gpu_key = seen.gpu_key`;

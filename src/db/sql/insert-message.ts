@@ -1,6 +1,7 @@
 import type { InputTally } from "../../domain/batch.ts";
 import type { SourceRange } from "../../domain/range.ts";
 import type { SqlExecutor } from "../client.ts";
+import { incarnation } from "./database-state.ts";
 
 /** The stored row of a message. */
 export interface MessageRow {
@@ -12,17 +13,28 @@ export interface MessageRow {
   readonly rejected: Readonly<Record<string, number>>;
 }
 
-const text = `
-insert into ingested_messages (message_id, idempotency_key, source_id, from_offset, from_line, to_offset, to_line,
-  rows, samples, missing, duplicates, blank_lines, repeated_headers, rejected)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::text::jsonb)
-on conflict do nothing
-returning message_id`;
+/** The newest migration that changed how this program writes, for the column `writer_schema`. */
+const writerSchema = 5;
 
-/** Records a message as stored. @returns false if the message's id or key is recorded already */
-export async function insertMessage(executor: SqlExecutor, message: MessageRow): Promise<boolean> {
+const text = `
+with added as (
+  insert into ingested_messages (message_id, idempotency_key, source_id, from_offset, from_line, to_offset, to_line,
+    rows, samples, missing, duplicates, blank_lines, repeated_headers, rejected, writer_schema)
+  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::text::jsonb, ${writerSchema})
+  on conflict do nothing
+  returning message_id
+)
+select exists (select from added) as "isNew", ${incarnation} as incarnation`;
+
+/** Records a message as stored. It is the first statement of a transaction that stores records, so it also says which database
+ *  the transaction runs in.
+ *  @returns `isNew`: false if the message's id or key is recorded already */
+export async function insertMessage(
+  executor: SqlExecutor,
+  message: MessageRow,
+): Promise<{ readonly isNew: boolean; readonly incarnation: string }> {
   const { source, tally } = message;
-  const rows = await executor.query(text, [
+  const [row] = await executor.query<{ isNew: boolean; incarnation: string }>(text, [
     message.messageId,
     message.idempotencyKey,
     source.sourceId,
@@ -38,7 +50,7 @@ export async function insertMessage(executor: SqlExecutor, message: MessageRow):
     tally.repeatedHeaders,
     JSON.stringify(message.rejected),
   ]);
-  return rows.length > 0;
+  return row ?? { isNew: false, incarnation: "" };
 }
 
 /** Records how many of a message's records were new, and how many were merged. */

@@ -19,10 +19,10 @@ export interface ObservedRecord extends Workload {
 }
 
 const text = `
-select o.gpu_key as "gpuKey", o.time_ms as "timeMs", coalesce(t.container, '') as container,
+select o.gpu_key::float8 as "gpuKey", o.time_ms as "timeMs", coalesce(t.container, '') as container,
   coalesce(t.pod, '') as pod, coalesce(t.namespace, '') as namespace,
   extract(epoch from n.time)::float8 * 1000 as "nextRecordMs"
-from unnest($1::text::int[], $2::text::float8[], $3::text::timestamptz[]) as o(gpu_key, time_ms, until_at)
+from unnest($1::text::int8[], $2::text::float8[], $3::text::timestamptz[]) as o(gpu_key, time_ms, until_at)
 join telemetry t on t.gpu_key = o.gpu_key and t.time = to_timestamp(o.time_ms / 1000.0)
 left join lateral (
   select time from telemetry

@@ -7,9 +7,8 @@ import { numberArray } from "./array-literal.ts";
 export interface Places {
   /** @param timeMs milliseconds since the epoch, in the span
    *  @returns the GPU with its attributes at this instant. If its attributes begin later: with the first ones that begin in
-   *    the span, or with its newest attributes if none begin in the span
-   *  @throws Error if no row of `gpus` was read for the key */
-  readonly at: (gpuKey: number, timeMs: number) => Gpu;
+   *    the span, or with its newest attributes if none begin in the span. Undefined if `gpus` does not have the key */
+  readonly at: (gpuKey: number, timeMs: number) => Gpu | undefined;
 }
 
 interface PlaceRow extends Attributes {
@@ -20,8 +19,8 @@ interface PlaceRow extends Attributes {
 
 // A GPU whose records were stored a moment ago may have no row in gpu_attributes yet: its attributes in `gpus` then apply.
 const text = `
-with k as (select unnest($1::text::int[]) as gpu_key)
-select gpus.gpu_key as "gpuKey", gpus.uuid, extract(epoch from g.valid_from)::float8 * 1000 as "fromMs",
+with k as (select unnest($1::text::int8[]) as gpu_key)
+select gpus.gpu_key::float8 as "gpuKey", gpus.uuid, extract(epoch from g.valid_from)::float8 * 1000 as "fromMs",
   ${attributeColumns.selected("g")}
 from k join gpus using (gpu_key) cross join lateral (
   (select valid_from, ${attributeColumns.names()}
@@ -56,9 +55,7 @@ export async function selectPlaces(
       const newestFirst = spans.get(gpuKey) ?? [];
       const valid = newestFirst.find(({ fromMs = Infinity }) => fromMs <= timeMs);
       // the last element is from `gpus`; the element before it, if any, is the oldest from gpu_attributes
-      const place = valid ?? newestFirst.at(-2) ?? newestFirst.at(-1);
-      if (place === undefined) throw new Error(`telemetry has gpu_key ${gpuKey}, which is not in gpus`);
-      return place.gpu;
+      return (valid ?? newestFirst.at(-2) ?? newestFirst.at(-1))?.gpu;
     },
   };
 }

@@ -15,7 +15,7 @@ export interface RecordRow {
 }
 
 const metricColumns = metrics.map(({ name }) => `t."${name}"`).join(", ");
-const columns = `t.gpu_key as "gpuKey", extract(epoch from t.time)::float8 * 1000 as "timeMs", ${metricColumns},
+const columns = `t.gpu_key::float8 as "gpuKey", extract(epoch from t.time)::float8 * 1000 as "timeMs", ${metricColumns},
   t.custom, t.container, t.pod, t.namespace`;
 const namespace = "coalesce(t.namespace, '')";
 /** Records as they are stored. */

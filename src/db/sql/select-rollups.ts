@@ -14,7 +14,7 @@ export interface RollupRow {
 const rollupColumns = metrics
   .flatMap(({ name }) => aggregateNames.map((aggregate) => column(name, aggregate)))
   .join(", ");
-const columns = `t.gpu_key as "gpuKey", extract(epoch from t.bucket)::float8 * 1000 as "timeMs",
+const columns = `t.gpu_key::float8 as "gpuKey", extract(epoch from t.bucket)::float8 * 1000 as "timeMs",
   t.records::float8 as records, ${rollupColumns}`;
 
 const namespaceAtBucket = `coalesce((select w.namespace from gpu_workloads w

@@ -45,7 +45,7 @@ export async function upsertTelemetry(
 with written as (
   insert into telemetry (gpu_key, time${names})
   select gpu_key, to_timestamp(time_ms / 1000.0)${names}
-  from unnest($1::text::int[], $2::text::float8[]${arrays}) as u(gpu_key, time_ms${names})
+  from unnest($1::text::int8[], $2::text::float8[]${arrays}) as u(gpu_key, time_ms${names})
   on conflict (gpu_key, time) do update set ${updates.length > 0 ? updates.join(", ") : "time = excluded.time"}
   returning (xmax = 0) as inserted
 )

@@ -1,4 +1,5 @@
 import type { GpuSelector } from "../../domain/gpu-selector.ts";
+import { gpuKeyMax, gpuKeyMin, gpuKeyOf } from "../../domain/gpu-key.ts";
 import { type HistoryCursor, type RecordFilter, type Resolution, resolutions } from "../../domain/query.ts";
 import { defined } from "../../kit/defined.ts";
 import { gpuSelection, limit, limitDefault, metricsParameter } from "../http/parameters/common.ts";
@@ -42,7 +43,7 @@ export const historyQuery = {
   cursor: cursorParameter({
     maxLength: 64,
     following: "older records",
-    example: [1752871354000, 42],
+    example: [1752871354000, gpuKeyOf("GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4")],
     positionOf: historyCursorOf,
   }),
 };
@@ -83,14 +84,15 @@ export function historyRequestOf(values: HistoryValues, gpus: GpuSelector, nowMs
   };
 }
 
+/** A cursor of a program whose databases counted their GPUs has a key below `gpuKeyMin`. It is not usable: at its instant, it
+ *  does not tell which records of other GPUs the client already has. */
 function historyCursorOf([timeMs, gpuKey, ...rest]: Place): HistoryCursor | undefined {
-  const isPlace = isWhole(timeMs, -timeMax, timeMax) && isWhole(gpuKey, 0, gpuKeyMax) && rest.length === 0;
+  const isPlace = isWhole(timeMs, -timeMax, timeMax) && isWhole(gpuKey, gpuKeyMin, gpuKeyMax) && rest.length === 0;
   return isPlace ? { timeMs, gpuKey } : undefined;
 }
 
-/** Limits of a cursor's values, within those of the store's columns. */
+/** The limit of a cursor's instant, within that of the store's column. */
 const timeMax = 1e15;
-const gpuKeyMax = 2 ** 31 - 1;
 
 function isWhole(value: unknown, min: number, max: number): value is number {
   return Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max;

@@ -6,14 +6,17 @@ import { awaitChanges } from "../../../db/sql/gpu-states.ts";
  *  that was measured (100,000 GPUs). */
 const maxGpus = 300_000;
 
-/** A cache of the database's GPUs, so that a batch without changes does not read its GPUs.
+/** A cache of the newest states of the database's GPUs, so that a batch without changes does not read them. It is never the source
+ *  of a GPU's key, which follows from the uuid.
  *
- *  It is valid for one revision. A change of a GPU first increments the sequence gpu_revision and then reads the stored
+ *  It is valid for one database and one revision. Every transaction that stores records says which database it runs in
+ *  (`enter`), so that no state of another database is used. A change of a GPU first increments the sequence gpu_revision and then reads the stored
  *  records. So if a process stores records and then finds the revision unchanged, later changes take these records into
  *  account. */
 export class GpuDirectory {
   private gpus = new Map<string, CurrentGpu>();
   private revision = -1;
+  private incarnation = "";
   private cacheVersion = 0;
   /** The last read. Each read waits for the previous read, so that only one at a time changes the cache. */
   private reading: Promise<void> = Promise.resolve();
@@ -30,14 +33,26 @@ export class GpuDirectory {
     return this.gpus.get(uuid);
   }
 
+  /** Clears the cache if it is that of another database.
+   *  @param incarnation the value of the SQL expression `incarnation` in the database that is used next */
+  enter(incarnation: string): void {
+    if (incarnation !== this.incarnation) this.clear();
+    this.incarnation = incarnation;
+  }
+
   /** Brings the cache up to date, and adds a batch's GPUs if the database has them. Call it after the batch's records are
    *  committed. */
   async refresh(batch: GpuLookup): Promise<void> {
     const isComplete = !batch.gpus().includes(undefined);
-    if (isComplete && (await readGpuRevision(this.client)) === this.revision) return;
-    const reading = this.reading.then(() => this.read(batch.uuids.filter((uuid) => !this.gpus.has(uuid))));
+    if (isComplete && (await this.isCurrent())) return;
+    const reading = this.reading.then(() => this.read(batch.uuids));
     this.reading = reading.catch(() => undefined);
     await reading;
+  }
+
+  private async isCurrent(): Promise<boolean> {
+    const { revision, incarnation } = await readGpuRevision(this.client);
+    return revision === this.revision && incarnation === this.incarnation;
   }
 
   /** Updates the instant at which a cached GPU was last seen, if `lastMs` is later. Other processes do not have to read this
@@ -56,17 +71,21 @@ export class GpuDirectory {
     this.cacheVersion += 1;
   }
 
-  private async read(uuids: readonly string[]): Promise<void> {
+  private async read(batchUuids: readonly string[]): Promise<void> {
     if (this.gpus.size > maxGpus) this.clear();
     // with an empty cache, only the batch's GPUs are read, not all GPUs that ever changed
     const afterRevision = this.gpus.size === 0 ? Number.MAX_SAFE_INTEGER : this.revision;
-    const { revision, gpus } = await this.client.transaction(async (executor) => {
+    const uuids = batchUuids.filter((uuid) => !this.gpus.has(uuid));
+    const { revision, incarnation, gpus } = await this.client.transaction(async (executor) => {
       await awaitChanges(executor);
-      return {
-        revision: await readGpuRevision(executor),
-        gpus: await readCurrentGpus(executor, { afterRevision, uuids }),
-      };
+      const state = await readGpuRevision(executor);
+      return { ...state, gpus: await readCurrentGpus(executor, { afterRevision, uuids }) };
     });
+    if (incarnation !== this.incarnation) {
+      this.enter(incarnation);
+      await this.read(batchUuids);
+      return;
+    }
     for (const gpu of gpus) this.gpus.set(gpu.uuid, gpu);
     if (gpus.length > 0) this.cacheVersion += 1;
     this.revision = revision;

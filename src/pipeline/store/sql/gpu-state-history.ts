@@ -13,6 +13,7 @@ import {
 } from "../../../db/sql/gpu-states.ts";
 import type { CurrentGpu } from "../../../db/sql/current-gpus.ts";
 import { type ObservedRecord, readObservations } from "../../../db/sql/observations.ts";
+import { StoreUnavailable } from "../../../domain/errors.ts";
 import { addsNothing, type Attributes, completed, isSameAttributes, isSameWorkload } from "../../../domain/gpu.ts";
 import type { GpuDirectory, GpuLookup } from "./gpu-directory.ts";
 import type { ObservedGpu } from "./observed-gpus.ts";
@@ -42,7 +43,7 @@ export class GpuStateHistory {
 
   /** Applies a batch to the history, after its records are committed.
    *  @param batch a look-up of the same GPUs, in the same order
-   *  @throws StoreUnavailable (call it again later), StoreRejected; Error if a GPU has no row in `gpus` */
+   *  @throws StoreUnavailable (call it again later), StoreRejected */
   async record(gpus: readonly ObservedGpu[], batch: GpuLookup): Promise<void> {
     if (gpus.length === 0) return;
     await this.directory.refresh(batch);
@@ -87,7 +88,9 @@ interface Pair {
 function pairsOf(gpus: readonly ObservedGpu[], current: readonly (CurrentGpu | undefined)[]): Pair[] {
   return gpus.map((observed, index) => {
     const found = current[index];
-    if (found === undefined) throw new Error(`GPU ${observed.gpu.uuid} has records but no row in gpus`);
+    // the records are in a database that no longer answers, or the cache was cleared a moment ago
+    if (found === undefined)
+      throw new StoreUnavailable(`the database that answers does not have GPU ${observed.gpu.uuid}`);
     return { observed, current: found };
   });
 }

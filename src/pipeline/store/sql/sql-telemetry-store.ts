@@ -1,4 +1,5 @@
 import type { InputTally, RecordBatch, RejectReason } from "../../../domain/batch.ts";
+import { gpuKeyOf } from "../../../domain/gpu-key.ts";
 import { joinRanges, type Range } from "../../../domain/range.ts";
 import type { SqlClient, SqlExecutor, SqlTransaction } from "../../../db/client.ts";
 import { insertMessage, setMessageRecords } from "../../../db/sql/insert-message.ts";
@@ -70,24 +71,29 @@ export class SqlTelemetryStore implements TelemetryStore {
     gpus: BatchGpus,
   ): Promise<IngestResult> {
     const rejected = countReasons(batch);
-    const isNew = await insertMessage(executor, { ...message, tally: batch.tally, rejected });
+    const { isNew, incarnation } = await insertMessage(executor, { ...message, tally: batch.tally, rejected });
+    this.directory.enter(incarnation);
     if (!isNew) return { duplicate: true, recordsInserted: 0, recordsMerged: 0 };
-    const { inserted, merged } = await this.writer.write(executor, batch, await this.keysOf(executor, batch, gpus));
+    await addMissing(executor, gpus);
+    const { inserted, merged } = await this.writer.write(executor, batch, keysOf(batch, gpus));
     await insertQuarantine(executor, message.source.sourceId, batch.rejected);
     await setMessageRecords(executor, message.messageId, { inserted, merged });
     return { duplicate: false, recordsInserted: inserted, recordsMerged: merged };
   }
+}
 
-  /** Adds those of the batch's GPUs that the database does not have.
-   *  @returns gpu_key by index in the batch's `gpus`; NaN for a GPU without records, which needs no key */
-  private async keysOf(executor: SqlExecutor, batch: RecordBatch, { gpus, lookup }: BatchGpus): Promise<Float64Array> {
-    const current = lookup.gpus();
-    const missing = gpus.filter((_, index) => current[index] === undefined);
-    const added = missing.length === 0 ? new Map<string, number>() : await insertGpus(executor, missing);
-    const keys = new Float64Array(batch.gpus.length).fill(NaN);
-    gpus.forEach(({ gpu, index }, at) => (keys[index] = current[at]?.gpuKey ?? added.get(gpu.uuid) ?? NaN));
-    return keys;
-  }
+/** Adds those of the batch's GPUs that the database does not have. */
+async function addMissing(executor: SqlExecutor, { gpus, lookup }: BatchGpus): Promise<void> {
+  const current = lookup.gpus();
+  const missing = gpus.filter((_, index) => current[index] === undefined);
+  if (missing.length > 0) await insertGpus(executor, missing);
+}
+
+/** @returns gpu_key by index in the batch's `gpus`; NaN for a GPU without records, which needs no key */
+function keysOf(batch: RecordBatch, { gpus }: BatchGpus): Float64Array {
+  const keys = new Float64Array(batch.gpus.length).fill(NaN);
+  for (const { gpu, index } of gpus) keys[index] = gpuKeyOf(gpu.uuid);
+  return keys;
 }
 
 /** The GPUs that have records in a batch. */

@@ -2,23 +2,31 @@ import type { SqlExecutor } from "../../../db/client.ts";
 import { type Places, selectPlaces } from "../../../db/sql/select-places.ts";
 import type { RecordRow } from "../../../db/sql/select-records.ts";
 import type { RollupRow } from "../../../db/sql/select-rollups.ts";
+import type { Gpu } from "../../../domain/gpu.ts";
 import { metrics } from "../../../domain/metrics.ts";
 import type { Aggregate, StoredRecord, StoredRollup } from "../../../domain/query.ts";
 
-// Converts rows of the history to records and rollups, each with its GPU's attributes at its instant.
+// Converts rows of the history to records and rollups, each with its GPU's attributes at its instant. A row whose key no GPU
+// has is left out: after a failover, programs before migration 0005 stored records under keys of another database.
 
 const metricNames = metrics.map(({ name }) => name);
 
 /** Converts rows to records, in the rows' order. */
 export async function recordsOf(executor: SqlExecutor, rows: readonly RecordRow[]): Promise<StoredRecord[]> {
   const places = await placesOf(executor, rows);
-  return rows.map((row) => toRecord(row, places));
+  return rows.flatMap((row) => {
+    const gpu = places.at(row.gpuKey, row.timeMs);
+    return gpu === undefined ? [] : [toRecord(row, gpu)];
+  });
 }
 
 /** Converts rows to rollups, in the rows' order. */
 export async function rollupsOf(executor: SqlExecutor, rows: readonly RollupRow[]): Promise<StoredRollup[]> {
   const places = await placesOf(executor, rows);
-  return rows.map((row) => toRollup(row, places));
+  return rows.flatMap((row) => {
+    const gpu = places.at(row.gpuKey, row.timeMs);
+    return gpu === undefined ? [] : [toRollup(row, gpu)];
+  });
 }
 
 function placesOf(
@@ -36,7 +44,7 @@ function valuesOf(row: object): Readonly<Record<string, unknown>> {
   return row as Readonly<Record<string, unknown>>;
 }
 
-function toRecord(row: RecordRow, places: Places): StoredRecord {
+function toRecord(row: RecordRow, gpu: Gpu): StoredRecord {
   const values = valuesOf(row);
   const present: Record<string, number> = {};
   for (const name of metricNames) {
@@ -44,7 +52,7 @@ function toRecord(row: RecordRow, places: Places): StoredRecord {
     if (typeof value === "number") present[name] = value;
   }
   return {
-    gpu: places.at(row.gpuKey, row.timeMs),
+    gpu,
     timeMs: row.timeMs,
     metrics: present,
     custom: row.custom ?? {},
@@ -54,9 +62,9 @@ function toRecord(row: RecordRow, places: Places): StoredRecord {
   };
 }
 
-function toRollup(row: RollupRow, places: Places): StoredRollup {
-  const { gpuKey, timeMs, records } = row;
-  return { gpu: places.at(gpuKey, timeMs), timeMs, records, metrics: aggregatesOf(row, metricNames) };
+function toRollup(row: RollupRow, gpu: Gpu): StoredRollup {
+  const { timeMs, records } = row;
+  return { gpu, timeMs, records, metrics: aggregatesOf(row, metricNames) };
 }
 
 /** The aggregates of the named metrics in a row, without metrics that have no value. */

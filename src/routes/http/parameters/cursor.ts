@@ -47,7 +47,8 @@ export function cursorParameter<Position extends object>(
     kind,
     schema,
     description,
-    expected: ({ name }) => `${name("next_cursor")} of the previous answer, unchanged`,
+    expected: ({ name }) =>
+      `${name("next_cursor")} of the previous answer, unchanged; after an upgrade, start without it`,
     read: (given) => {
       const place = given.length <= maxLength ? decodeCursor(given) : undefined;
       const value = place && positionOf(place);

@@ -1,0 +1,19 @@
+/** Keys are at least 2^52, so that a key of an older program, a number that its database had counted, is never taken for one. */
+export const gpuKeyMin = 2 ** 52;
+/** The greatest key: the greatest integer up to which a double is exact. */
+export const gpuKeyMax = 2 ** 53 - 1;
+
+/** The key of a GPU in the store: 2^52 plus the first 52 bits of the SHA-256 of its uuid. It follows from the uuid alone, so
+ *  every process and every database has the same key for a GPU. A number that a database counts would name another GPU once
+ *  another database answers, such as a standby that lagged.
+ *
+ *  52 bits, because a key then is an exact double: in typed arrays, cursors, JSON and float8. Among 10^5 GPUs, the probability
+ *  that two have the same key is 10^-6, among 10^6 GPUs it is 10^-4. `insertGpus` detects it and refuses the second GPU. */
+export function gpuKeyOf(uuid: string): number {
+  const digest = Bun.SHA256.hash(uuid);
+  const byte = (index: number): number => digest[index] as number;
+  // 6 bytes and the upper half of the seventh
+  let bits = 0;
+  for (let index = 0; index < 6; index += 1) bits = bits * 256 + byte(index);
+  return gpuKeyMin + bits * 16 + (byte(6) >> 4);
+}
