@@ -53,6 +53,7 @@ function makeApp(config: Config, { shared, roles, services }: OpenRoles, stoppin
     version,
     store: store.current?.store,
     engine: () => store.current?.engine(),
+    notice: () => store.current?.notice(),
     servesFromMemory: () => roles.some((role) => role.servesFromMemory()),
     queue,
     services,

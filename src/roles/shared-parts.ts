@@ -7,7 +7,11 @@ import type { Clock } from "../kit/clock.ts";
 import type { Service } from "../kit/service.ts";
 import type { HotTier } from "../pipeline/hot/hot-tier.ts";
 import { openHotTier } from "../pipeline/hot/open-hot-tier.ts";
-import { pipelineInstruments, showDatabaseBytes } from "../pipeline/observe/pipeline-instruments.ts";
+import {
+  databaseInstrument,
+  pipelineInstruments,
+  showDatabaseBytes,
+} from "../pipeline/observe/pipeline-instruments.ts";
 import { fanOut, type PipelineListener } from "../pipeline/observe/pipeline-listener.ts";
 import { EtcdQueue } from "../pipeline/queue/etcd/etcd-queue.ts";
 import { MemoryQueue } from "../pipeline/queue/memory/memory-queue.ts";
@@ -58,8 +62,8 @@ export function openSharedParts(
   const instanceId = `${hostname()}:${process.pid}`;
   const etcd = openEtcd(config);
   const queue = openQueue(config, etcd, surroundings);
-  const store = new SharedStore(config, { clock, log });
   const registry = new Registry();
+  const store = new SharedStore(config, { clock, log, onChange: databaseInstrument(registry) });
   const monitor = new ImportMonitor({ clock, log, print, terminal, queue, store: () => store.current?.store });
   if (etcd !== undefined) showDatabaseBytes(etcd, registry);
   return {

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { Config } from "../config/parse-config.ts";
 import type { Clock } from "../kit/clock.ts";
+import type { OnDatabaseChange } from "../pipeline/store/database-change.ts";
 import type { OpenStore } from "../pipeline/store/open-store.ts";
 import { openPGliteStore } from "../pipeline/store/sql/open-pglite-store.ts";
 import {
@@ -15,7 +16,7 @@ export class SharedStore {
 
   constructor(
     private readonly config: Config,
-    private readonly parts: { readonly clock: Clock; readonly log: Logger },
+    private readonly parts: { readonly clock: Clock; readonly log: Logger; readonly onChange: OnDatabaseChange },
   ) {}
 
   /** The open store; undefined until a role opens it. */
@@ -52,9 +53,16 @@ export class SharedStore {
     return opened;
   }
 
+  private readonly report: OnDatabaseChange = (change) => {
+    const { log, onChange } = this.parts;
+    if (change.kind === "restarted") log.info(change.text);
+    else log.warn(change.text);
+    onChange(change);
+  };
+
   private postgresOptions(url: string): PostgresStoreOptions {
     const { migrateOnStart: migrate, collectorWorkers, queryTimeoutSeconds } = this.config;
     // one connection more than the workers need, for /health
-    return { url, migrate, maxConnections: collectorWorkers + 1, queryTimeoutSeconds };
+    return { url, migrate, maxConnections: collectorWorkers + 1, queryTimeoutSeconds, onChange: this.report };
   }
 }

@@ -144,6 +144,7 @@ export function gatewayOver(
     roles: ["gateway"],
     store,
     engine: () => undefined,
+    notice: () => undefined,
     servesFromMemory: () => fleet?.isLoaded === true,
     clusterId: "alpha",
     ...parts,

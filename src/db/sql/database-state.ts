@@ -1,8 +1,10 @@
 import type { SqlExecutor } from "../client.ts";
 
 /** An SQL expression that has the same value as long as the same server process answers with the same tables. It changes when
- *  the server restarts, when another server answers at the same address, and when the tables are restored from a backup. */
-export const incarnation = `(extract(epoch from pg_postmaster_start_time()) || ' ' || 'gpus'::regclass::oid || ' ' || pg_relation_filenode('gpus'))`;
+ *  the server restarts, when another server answers at the same address, when another database gets the name, and when the
+ *  tables are restored from a backup. */
+export const incarnation = `(select concat_ws(' ', extract(epoch from pg_postmaster_start_time()), oid, 'gpus'::regclass::oid,
+  pg_relation_filenode('gpus')) from pg_database where datname = current_database())`;
 
 /** What tells a database from another one, and from an older state of itself. */
 export interface DatabaseState {

@@ -1,5 +1,6 @@
 import { Counter, Gauge, type Registry } from "prom-client";
 import type { EtcdClient } from "../../etcd/etcd-client.ts";
+import type { OnDatabaseChange } from "../store/database-change.ts";
 import { type PipelineListener, silentListener } from "./pipeline-listener.ts";
 
 type CounterName =
@@ -84,6 +85,17 @@ function listenerOf(counters: Counters): PipelineListener {
     retried: () => counters.retries.inc(),
     acknowledgedTooLate: (messages) => counters.tooLate.inc(messages),
   };
+}
+
+/** Counts the changes of the database that answers at DATABASE_URL. */
+export function databaseInstrument(registry: Registry): OnDatabaseChange {
+  const changes = new Counter({
+    name: "telemetry_database_changes_total",
+    help: "Times that another server process answered for the database: restarted, replaced (a failover that lost nothing of this process), or went_back (stored messages are missing)",
+    labelNames: ["kind"],
+    registers: [registry],
+  });
+  return ({ kind }) => changes.inc({ kind });
 }
 
 /** Exposes the size of etcd's database, to be compared with its quota. The instrument has no value while etcd does not

@@ -1,3 +1,4 @@
+import type { DatabaseChange } from "./database-change.ts";
 import type { HistoryRetention } from "./history-retention.ts";
 import type { TelemetryQueries } from "./telemetry-queries.ts";
 import type { TelemetryStore } from "./telemetry-store.ts";
@@ -8,6 +9,8 @@ export interface OpenStore {
   readonly description: string;
   /** Describes the database's engine; returns undefined until the database was reached. */
   readonly engine: () => string | undefined;
+  /** The last time that another database, or an older one, answered at the same address: returned for an hour. */
+  readonly notice: () => DatabaseChange | undefined;
   readonly store: TelemetryStore;
   readonly queries: TelemetryQueries;
   readonly retention: HistoryRetention;

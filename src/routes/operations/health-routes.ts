@@ -5,6 +5,7 @@ import { messageOf } from "../../kit/message-of.ts";
 import type { Queue } from "../../pipeline/queue/queue.ts";
 import type { Service } from "../../kit/service.ts";
 import { within } from "../../kit/within.ts";
+import type { DatabaseChange } from "../../pipeline/store/database-change.ts";
 import type { TelemetryStore } from "../../pipeline/store/telemetry-store.ts";
 import { operation } from "../http/operation.ts";
 import { accepts } from "../http/parameters/accepts.ts";
@@ -18,6 +19,8 @@ export interface HealthOptions {
   readonly servesFromMemory: () => boolean;
   /** Returns a description of the store's database; undefined until the database has been reached. */
   readonly engine: () => string | undefined;
+  /** Returns the last change of the store's database, while it is recent. */
+  readonly notice: () => DatabaseChange | undefined;
   readonly queue: Pick<Queue, "stats">;
   readonly services: readonly Service[];
   readonly roles: readonly string[];
@@ -93,12 +96,15 @@ async function reasonsNotReady(options: HealthOptions): Promise<string[]> {
 
 const okay: ComponentHealth = { status: "ok" };
 
-async function storeHealth({ store, engine, clock }: HealthOptions): Promise<ComponentHealth | undefined> {
+async function storeHealth({ store, engine, notice, clock }: HealthOptions): Promise<ComponentHealth | undefined> {
   if (store === undefined) return undefined;
   try {
     await within(clock, probeTimeoutMs, () => store.ping());
-    const activity = engine();
-    return activity === undefined ? okay : { status: "ok", activity };
+    const change = notice();
+    const isLoss = change?.kind === "went_back";
+    const activity = [engine(), isLoss ? undefined : change?.text].filter((part) => part !== undefined).join("; ");
+    const detail = activity === "" ? {} : { activity };
+    return isLoss ? { status: "degraded", reason: change.text, ...detail } : { status: "ok", ...detail };
   } catch (error) {
     return { status: "down", reason: `the store does not answer: ${messageOf(error)}` };
   }

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { SqlClient } from "../../../src/db/client.ts";
 import { detectEngine } from "../../../src/db/engine.ts";
 import { openPGliteClient } from "../../../src/db/pglite-client.ts";
-import { SqlTelemetryQueries } from "../../../src/pipeline/store/sql/sql-telemetry-queries.ts";
-import { SqlTelemetryStore } from "../../../src/pipeline/store/sql/sql-telemetry-store.ts";
+import { systemClock } from "../../../src/kit/clock.ts";
+import { openSqlDrivers } from "../../../src/pipeline/store/sql/open-sql-drivers.ts";
 import { makeBatch, messageOf } from "../../../dev/make-batch.ts";
 import { gatewayOver, type TestGateway } from "../gateway.ts";
 
@@ -25,9 +25,15 @@ beforeAll(async () => {
     transaction: (work) => client.transaction(work),
     close: () => client.close(),
   };
-  const store = new SqlTelemetryStore(client);
   const engine = await detectEngine(client);
-  const queries = new SqlTelemetryQueries(counting, () => engine);
+  const { store, queries } = openSqlDrivers({
+    writer: client,
+    reader: counting,
+    engine: () => engine,
+    place: "the test's database",
+    clock: systemClock,
+    onChange: () => undefined,
+  });
   const records = Array.from({ length: hosts * gpusOfHost * 3 }, (_, index) => ({
     uuid: `GPU-${Math.floor(index / 3)}`,
     hostname: `host-${Math.floor(index / 3 / gpusOfHost)}`,

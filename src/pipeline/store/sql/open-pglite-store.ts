@@ -2,6 +2,7 @@ import { openDataDir } from "../../../db/data-dir.ts";
 import type { SqlClient } from "../../../db/client.ts";
 import { detectEngine } from "../../../db/engine.ts";
 import { openPGliteClient } from "../../../db/pglite-client.ts";
+import { systemClock } from "../../../kit/clock.ts";
 import type { OpenStore } from "../open-store.ts";
 import { openSqlDrivers } from "./open-sql-drivers.ts";
 
@@ -33,6 +34,14 @@ async function driversOn(client: SqlClient): Promise<Omit<OpenStore, "descriptio
   const engine = await detectEngine(client);
   return {
     engine: () => engine.description,
-    ...openSqlDrivers({ writer: client, reader: client, engine: () => engine }),
+    ...openSqlDrivers({
+      writer: client,
+      reader: client,
+      engine: () => engine,
+      place: "the embedded store",
+      clock: systemClock,
+      // no other process opens the store meanwhile
+      onChange: () => undefined,
+    }),
   };
 }

@@ -5,9 +5,10 @@ import { checkSchema, migratePostgres } from "../../../db/migrate-postgres.ts";
 import { PostgresClient } from "../../../db/postgres-client.ts";
 import { QueryTooCostly } from "../../../domain/errors.ts";
 import { type Clock, systemClock } from "../../../kit/clock.ts";
+import type { OnDatabaseChange } from "../database-change.ts";
 import type { OpenStore } from "../open-store.ts";
 import { DatabaseOpening } from "./database-opening.ts";
-import { openSqlDrivers } from "./open-sql-drivers.ts";
+import { openSqlDrivers, type SqlDatabase } from "./open-sql-drivers.ts";
 
 export interface PostgresStoreOptions {
   /** postgres://user:password@host:port/database */
@@ -18,6 +19,8 @@ export interface PostgresStoreOptions {
   readonly maxConnections?: number;
   /** The time limit of a query. */
   readonly queryTimeoutSeconds?: number;
+  /** Receives a change of the database at the URL's address; absent: it is not reported. */
+  readonly onChange?: OnDatabaseChange;
 }
 
 /** The most connections that read. Writing has its own connections, so that reading and writing do not wait
@@ -35,7 +38,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     return {
       description: clients.description,
       engine: () => engine.description,
-      ...openSqlDrivers({ ...clients, engine: () => engine }),
+      ...openSqlDrivers({ ...clients.watched(options), engine: () => engine }),
       close: () => clients.close(),
     };
   } catch (error) {
@@ -68,6 +71,7 @@ export async function openLatePostgresStore(
     description: opening.readyEngine === undefined ? `${clients.description}, not reached yet` : clients.description,
     engine: () => opening.readyEngine?.description,
     ...openSqlDrivers({
+      ...clients.watched(options),
       writer: new GatedClient(clients.writer, engine),
       reader: new GatedClient(clients.reader, engine),
       engine,
@@ -96,6 +100,11 @@ class PostgresClients {
 
   get description(): string {
     return this.writer.description;
+  }
+
+  /** The clients, and what the watch over their database needs. */
+  watched({ onChange = () => undefined }: PostgresStoreOptions): Omit<SqlDatabase, "engine"> {
+    return { writer: this.writer, reader: this.reader, place: this.description, clock: systemClock, onChange };
   }
 
   /** Brings the schema up to date, or checks that it is up to date, and detects the database's engine.

@@ -1,12 +1,13 @@
 import type { SqlClient } from "../../../db/client.ts";
 import type { DatabaseEngine } from "../../../db/engine.ts";
 import type { OpenStore } from "../open-store.ts";
+import { DatabaseWatch, type DatabaseWatchOptions } from "./database-watch.ts";
 import { SqlHistoryRetention } from "./sql-history-retention.ts";
 import { SqlTelemetryQueries } from "./sql-telemetry-queries.ts";
 import { SqlTelemetryStore } from "./sql-telemetry-store.ts";
 
 /** A database's clients and engine, for the drivers. */
-export interface SqlDatabase {
+export interface SqlDatabase extends Omit<DatabaseWatchOptions, "client"> {
   readonly writer: SqlClient;
   readonly reader: SqlClient;
   /** @throws StoreUnavailable until the engine is detected */
@@ -18,9 +19,12 @@ export function openSqlDrivers({
   writer,
   reader,
   engine,
-}: SqlDatabase): Pick<OpenStore, "store" | "queries" | "retention"> {
+  ...watched
+}: SqlDatabase): Pick<OpenStore, "store" | "queries" | "retention" | "notice"> {
+  const watch = new DatabaseWatch({ ...watched, client: writer });
   return {
-    store: new SqlTelemetryStore(writer),
+    notice: () => watch.notice(),
+    store: new SqlTelemetryStore(writer, watch),
     queries: new SqlTelemetryQueries(reader, engine),
     retention: new SqlHistoryRetention(writer, engine),
   };

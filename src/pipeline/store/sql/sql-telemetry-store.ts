@@ -2,9 +2,11 @@ import type { InputTally, RecordBatch, RejectReason } from "../../../domain/batc
 import { gpuKeyOf } from "../../../domain/gpu-key.ts";
 import { joinRanges, type Range } from "../../../domain/range.ts";
 import type { SqlClient, SqlExecutor, SqlTransaction } from "../../../db/client.ts";
+import { readIncarnation } from "../../../db/sql/database-state.ts";
 import { insertMessage, setMessageRecords } from "../../../db/sql/insert-message.ts";
 import { insertQuarantine } from "../../../db/sql/insert-quarantine.ts";
 import { insertGpus } from "../../../db/sql/insert-gpus.ts";
+import type { DatabaseWatch } from "./database-watch.ts";
 import { GpuDirectory, GpuLookup } from "./gpu-directory.ts";
 import { GpuStateHistory } from "./gpu-state-history.ts";
 import { type ObservedGpu, observedGpus } from "./observed-gpus.ts";
@@ -17,7 +19,10 @@ export class SqlTelemetryStore implements TelemetryStore {
   private readonly history: GpuStateHistory;
   private readonly writer = new TelemetryWriter();
 
-  constructor(private readonly client: SqlClient) {
+  constructor(
+    private readonly client: SqlClient,
+    private readonly watch: DatabaseWatch,
+  ) {
     this.directory = new GpuDirectory(client);
     this.history = new GpuStateHistory(client, this.directory);
   }
@@ -29,7 +34,10 @@ export class SqlTelemetryStore implements TelemetryStore {
       gpus.map(({ gpu }) => gpu.uuid),
     );
     try {
-      const result = await this.client.transaction((executor) => this.storeOnce(executor, message, { gpus, lookup }));
+      const { incarnation, ...result } = await this.client.transaction((executor) =>
+        this.storeOnce(executor, message, { gpus, lookup }),
+      );
+      await this.watch.saw(incarnation, message.messageId);
       // also for a duplicate: the process that stored the message may have died before this step
       await this.history.record(gpus, lookup);
       return result;
@@ -58,7 +66,7 @@ export class SqlTelemetryStore implements TelemetryStore {
   }
 
   async ping(): Promise<void> {
-    await this.client.query("select 1");
+    await this.watch.saw(await readIncarnation(this.client));
   }
 
   close(): Promise<void> {
@@ -69,16 +77,16 @@ export class SqlTelemetryStore implements TelemetryStore {
     executor: SqlTransaction,
     { batch, ...message }: IngestMessage,
     gpus: BatchGpus,
-  ): Promise<IngestResult> {
+  ): Promise<IngestResult & { readonly incarnation: string }> {
     const rejected = countReasons(batch);
     const { isNew, incarnation } = await insertMessage(executor, { ...message, tally: batch.tally, rejected });
     this.directory.enter(incarnation);
-    if (!isNew) return { duplicate: true, recordsInserted: 0, recordsMerged: 0 };
+    if (!isNew) return { incarnation, duplicate: true, recordsInserted: 0, recordsMerged: 0 };
     await addMissing(executor, gpus);
     const { inserted, merged } = await this.writer.write(executor, batch, keysOf(batch, gpus));
     await insertQuarantine(executor, message.source.sourceId, batch.rejected);
     await setMessageRecords(executor, message.messageId, { inserted, merged });
-    return { duplicate: false, recordsInserted: inserted, recordsMerged: merged };
+    return { incarnation, duplicate: false, recordsInserted: inserted, recordsMerged: merged };
   }
 }
 
