@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, renameSync, statSync } from "node:fs";
+import { existsSync, renameSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { SQL } from "bun";
 import { freePorts } from "./free-ports.ts";
+import { binaries, copyFolder, type PostgresStandby, standbyOf } from "./postgres-standby.ts";
 import { makeRunFolder } from "./run-folder.ts";
 import { mountSmallDisks, type SmallDisk, type SmallDisks } from "./small-disk.ts";
 import { runInTrixie, TrixieServer } from "./trixie-server.ts";
@@ -22,6 +23,7 @@ export interface PostgresServer {
   signal(signal: NodeJS.Signals): void;
   /** Undefined unless `diskBytes` was given. */
   readonly disks: Readonly<Record<PostgresDisk, SmallDisk>> | undefined;
+  readonly standby: PostgresStandby;
   /** Stops the server and removes its data. */
   readonly stop: () => Promise<void>;
 }
@@ -37,8 +39,6 @@ export interface PostgresOptions {
   /** Puts the data on small disks of these sizes, at least 192 MiB for `cluster`, and creates a tablespace `tables`. */
   readonly diskBytes?: Readonly<Record<PostgresDisk, number>>;
 }
-
-const binaries = "/usr/lib/postgresql/17/bin";
 
 /** A script that makes a data directory. A server on that directory trusts every client. The script creates the database in
  *  single-user mode, which needs no server. */
@@ -60,12 +60,11 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   const folder = makeRunFolder();
   const url = `postgres://postgres@${host}:${port}/telemetry`;
   const disks = diskBytes === undefined ? undefined : await mountDisks(folder.path, diskBytes, statSync(template).uid);
+  const place = { trixie, folder: folder.path, user: "postgres", mounts: disks?.mounts } as const;
+  const data = disks?.cluster.path ?? join(folder.path, "data");
   const server = new TrixieServer({
-    trixie,
-    folder: folder.path,
-    user: "postgres",
+    ...place,
     netns,
-    mounts: disks?.mounts,
     name: "postgres",
     command: commandOf(host, port, disks === undefined ? {} : smallDiskSettings),
     answers: () => answers(url),
@@ -76,17 +75,21 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     await folder.remove();
   };
   try {
-    await copyFolder(template, disks?.cluster.path ?? join(folder.path, "data"));
+    await copyFolder(template, data);
     await server.start();
     if (disks !== undefined) await runSql(url, "create tablespace tables location '/srv/tables'");
   } catch (error) {
     await stop();
     throw error;
   }
-  return serverOf(server, { url, disks, stop });
+  const standby = standbyOf({ data, tables: disks?.tables.path, copy: join(folder.path, "copy") }, place);
+  return serverOf(server, { url, disks, standby, stop });
 }
 
-function serverOf(server: TrixieServer, rest: Pick<PostgresServer, "url" | "disks" | "stop">): PostgresServer {
+function serverOf(
+  server: TrixieServer,
+  rest: Pick<PostgresServer, "url" | "disks" | "standby" | "stop">,
+): PostgresServer {
   return {
     ...rest,
     get pid() {
@@ -151,13 +154,6 @@ async function templateFolder(trixie: string): Promise<string> {
     await folder.remove();
   }
   return target;
-}
-
-async function copyFolder(from: string, to: string): Promise<void> {
-  mkdirSync(to, { recursive: true });
-  const copy = Bun.spawn(["cp", "-a", "--reflink=auto", `${from}/.`, to], { stdio: ["ignore", "ignore", "pipe"] });
-  const errors = await copy.stderr.text();
-  if ((await copy.exited) !== 0) throw new Error(`${from} could not be copied: ${errors.trim()}`);
 }
 
 async function answers(url: string): Promise<boolean> {

@@ -24,7 +24,7 @@ function report({ seed, faults, violations, history, observations, seconds, logF
   );
   const verdict = violations.length === 0 ? "held" : "FAILED";
   process.stdout.write(
-    `seed ${seed}: I1-I7 ${verdict}, ${faults.length} faults (${counts.join(", ")}), I4 observed ${observations} times, ${seconds.toFixed(0)} s\n`,
+    `seed ${seed}: I1-I7, I10 ${verdict}, ${faults.length} faults (${counts.join(", ")}), I4 observed ${observations} times, ${seconds.toFixed(0)} s\n`,
   );
   if (violations.length === 0) return;
   process.stdout.write(`${history.map((line) => `  ${line}`).join("\n")}\n`);

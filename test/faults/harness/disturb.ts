@@ -19,7 +19,7 @@ export function drawFaults({ network }: Servers, options: DisturbanceOptions): F
   const targets = {
     ...{ kill: workers, terminate: workers, freeze: workers, leader: 1 },
     ...{ "partition-etcd": etcdMembers, "partition-collector": collectors },
-    ...{ database: databaseSignals.length, "tables-disk": 1, "cluster-disk": 1 },
+    ...{ database: databaseSignals.length, "tables-disk": 1, "cluster-disk": 1, failover: 1, restore: 1 },
   };
   const kinds = network === undefined ? faultKinds.filter((kind) => !kind.startsWith("partition")) : faultKinds;
   return drawScenario({ ...options, kinds, targets });

@@ -1,5 +1,6 @@
 import { EtcdClient } from "../../../src/etcd/etcd-client.ts";
 import type { Servers } from "./fleet.ts";
+import { failOver } from "./fail-over.ts";
 import { fillDisk } from "./fill-disk.ts";
 import type { Fault } from "./scenario.ts";
 import type { Victims } from "./victims.ts";
@@ -58,6 +59,9 @@ export async function inflict(fault: Fault, victims: Victims): Promise<void> {
       return victims.atDatabase(() => fillDisk("tables", fault, victims));
     case "cluster-disk":
       return victims.atDatabase(() => fillDisk("cluster", fault, victims));
+    case "failover":
+    case "restore":
+      return victims.atDatabase(() => failOver(fault, victims));
   }
 }
 

@@ -3,6 +3,7 @@ import { readPlan } from "../../../src/pipeline/stream/assignment/stored-plan.ts
 import { checkContent, checkHistory, checkLeftovers, checkPositions } from "./invariants.ts";
 import type { Ledger } from "./ledger.ts";
 import { checkNewestState } from "./newest-state.ts";
+import { checkOwnKeys } from "./own-keys.ts";
 import type { SeedRun } from "./seed-run.ts";
 
 /** Longer than leases and backoffs last: a run in which nothing changes for this time, after the last fault has healed, is
@@ -43,13 +44,16 @@ export async function waitUntilDrained({ etcd, queue, checkpoints }: SeedRun): P
   return [`I5: not drained, and nothing has changed for ${stallMs / 1000} s: ${seen.slice(0, 500)}`];
 }
 
-/** Checks I1, I2, I6 and I7 for a run that is drained and stopped, against the run's source. @returns the violations */
-export async function checkResult(run: SeedRun, ledger: Ledger): Promise<string[]> {
+/** Checks I1, I2, I6, I7 and I10 for a run that is drained and stopped, against the run's source.
+ *  @param hasFailedOver true if the database went back during the run
+ *  @returns the violations */
+export async function checkResult(run: SeedRun, ledger: Ledger, hasFailedOver: boolean): Promise<string[]> {
   const { etcd, database, topic, queue, checkpoints } = run;
   return [
     ...(await checkContent(ledger, database)),
-    ...(await checkHistory(ledger, database)),
+    ...(await checkHistory(ledger, database, hasFailedOver)),
     ...(await checkPositions(ledger, database)),
+    ...(await checkOwnKeys(ledger, database)),
     ...(await checkLeftovers(etcd, queue, checkpoints)),
     ...(await checkNewestState(ledger, etcd, topic)),
   ];

@@ -32,6 +32,7 @@ export class Observer {
   /** Message -> the revision that created the claim under which the message was removed. */
   private readonly removedUnder = new Map<string, string>();
   private readonly acknowledged: string[] = [];
+  private readonly lost: Range[] = [];
   private readonly watch: EtcdWatch;
   /** The number of times that the watch had to list again, because history was compacted while the watch was disconnected.
    *  Starts at -1, because the first listing does not count. */
@@ -58,6 +59,11 @@ export class Observer {
     this.acknowledged.push(claim);
   }
 
+  /** Records ranges that a failover has lost. */
+  recordLost(ranges: readonly Range[]): void {
+    this.lost.push(...ranges);
+  }
+
   /** Samples I4 about twice a second. @returns a function that stops the sampling, and resolves after the last sample */
   startSampling(): () => Promise<void> {
     const halt = new AbortController();
@@ -74,7 +80,7 @@ export class Observer {
     };
   }
 
-  /** I4: every published position is stored, dead or in flight. The keys of etcd are read at one revision, and the database
+  /** I4: every published position is stored, dead or in flight, or was stored by a database that is lost. The keys of etcd are read at one revision, and the database
    *  afterwards: messages that left the queue in between must be stored. */
   private async sample(): Promise<void> {
     const { etcd, queue, checkpoints, database } = this.options;
@@ -94,6 +100,7 @@ export class Observer {
     const accounted: Range[] = [
       ...stored.map(({ from, to }) => ({ from: { offset: from, line: 0 }, to: { offset: to, line: 0 } })),
       ...queued,
+      ...this.lost,
     ].sort((a, b) => a.from.offset - b.from.offset);
     for (const { value } of ranges ?? []) {
       const { from, at } = readRange(value);

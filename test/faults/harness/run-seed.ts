@@ -1,12 +1,15 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Range } from "../../../src/domain/range.ts";
 import { disturb, drawFaults } from "./disturb.ts";
 import { makeFleet, type Servers, streamers } from "./fleet.ts";
 import { checkEnds, checkResult, waitUntilDrained } from "./judge.ts";
+import { importAgain } from "./import-again.ts";
 import { makeLedger } from "./ledger.ts";
 import { Observer } from "./observer.ts";
 import type { Fault, FaultKind } from "./scenario.ts";
+import { checkOwnKeys } from "./own-keys.ts";
 import { openSeedRun } from "./seed-run.ts";
 
 export interface SeedOptions {
@@ -63,14 +66,24 @@ export async function runSeed({ servers, seed, durationMs, first }: SeedOptions)
   try {
     workers.forEach((worker) => worker.start());
     const stopSampling = observer.startSampling();
-    await disturb(faults, { servers, workers, collectors: fleet.collectors, record, violated });
+    const lost = (ranges: readonly Range[]): void => observer.recordLost(ranges);
+    const victims = { servers, workers, collectors: fleet.collectors, databaseUrl: run.databaseUrl };
+    await disturb(faults, { ...victims, record, lost, violated });
     record("all faults are healed");
     violated(...(await waitUntilDrained(run)));
     record("drained, or stuck");
     await stopSampling();
     const ends = await Promise.all(workers.map(async (worker) => `${worker.name} ${await worker.stop()}`));
     record(`stopped: ${ends.join(", ")}`);
-    violated(...checkEnds(ends), ...(await checkResult(run, ledger)));
+    violated(...checkEnds(ends));
+    const hasFailedOver = faults.some(({ kind }) => kind === "failover" || kind === "restore");
+    if (hasFailedOver) {
+      violated(...(await checkOwnKeys(ledger, run.database)));
+      const source = { csvFile, csvBytes: ledger.csv.length, clusterId: run.topic, databaseUrl: run.databaseUrl };
+      violated(...(await importAgain({ ...source, logFolder: folder })));
+      record("imported again what the failover has lost");
+    }
+    violated(...(await checkResult(run, ledger, hasFailedOver)));
   } finally {
     await Promise.all(workers.map((worker) => worker.stop()));
     await observer.close().catch((error: unknown) => violated(String(error)));

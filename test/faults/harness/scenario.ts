@@ -11,7 +11,8 @@ export interface Fault {
 
 /** `kill`, `terminate` and `freeze` signal a pipeline process, and `leader` kills the etcd member that leads at that time.
  *  `partition-etcd` and `partition-collector` disconnect a host. `database` stops the database, `tables-disk` fills the disk of
- *  its tables, and `cluster-disk` fills the disk of its other data and its write-ahead log. */
+ *  its tables, and `cluster-disk` fills the disk of its other data and its write-ahead log. `failover` kills the database, and a
+ *  standby that had lagged takes over; `restore` kills it, and an older backup takes over. */
 export const faultKinds = [
   "kill",
   "terminate",
@@ -22,6 +23,8 @@ export const faultKinds = [
   "database",
   "tables-disk",
   "cluster-disk",
+  "failover",
+  "restore",
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
@@ -39,7 +42,7 @@ export interface ScenarioOptions {
  *  there is only one database. */
 const exclusive: readonly (readonly FaultKind[])[] = [
   ["leader", "partition-etcd"],
-  ["database", "tables-disk", "cluster-disk"],
+  ["database", "tables-disk", "cluster-disk", "failover", "restore"],
 ];
 
 /** Draws the faults of a run: about one per second, or fewer if their targets are busy. Several faults may be active at a time.

@@ -1,3 +1,4 @@
+import type { Range } from "../../../src/domain/range.ts";
 import type { Servers } from "./fleet.ts";
 import type { Worker } from "./workers.ts";
 
@@ -6,8 +7,12 @@ export interface Victims {
   readonly servers: Servers;
   readonly workers: readonly Worker[];
   readonly collectors: readonly Worker[];
+  /** The run's database. */
+  readonly databaseUrl: string;
   /** Adds an event to the history of the run. */
   readonly record: (event: string) => void;
+  /** Reports ranges that the database had stored and has no longer. */
+  readonly lost: (ranges: readonly Range[]) => void;
   /** Reports a violation of an invariant. */
   readonly violated: (violation: string) => void;
   /** Runs the faults of the database one after the other, because a fault that lasts longer than planned could otherwise
