@@ -1,6 +1,7 @@
 import { statfs } from "node:fs/promises";
 import { PGlite, type Transaction } from "@electric-sql/pglite";
 import { drizzle } from "drizzle-orm/pglite";
+import { readMigrationFiles } from "drizzle-orm/migrator";
 import { migrate } from "drizzle-orm/pglite/migrator";
 import { StoreRejected, StoreUnavailable, TelemetryError } from "../domain/errors.ts";
 import type { SqlClient, SqlTransaction } from "./client.ts";
@@ -15,6 +16,7 @@ const migrationsFolder = `${import.meta.dir}/../../drizzle`;
 export async function openPGliteClient(dataDir: string): Promise<SqlClient> {
   try {
     const database = await PGlite.create(dataDir);
+    await checkSpaceToMigrate(database, dataDir);
     await migrate(drizzle(database), { migrationsFolder });
     return new PGliteClient(database, dataDir);
   } catch (cause) {
@@ -22,6 +24,38 @@ export async function openPGliteClient(dataDir: string): Promise<SqlClient> {
       cause,
     });
   }
+}
+
+/** A migration may write every record anew, with the indexes and the write-ahead log, before the old ones are deleted. */
+const migrationSpaceFactor = 3;
+
+/** @throws StoreUnavailable if records have to be migrated and the disk has too little space for that */
+async function checkSpaceToMigrate(database: PGlite, dataDir: string): Promise<void> {
+  const { rows } = await database.query<{ bytes: number | null }>(
+    "select pg_total_relation_size(to_regclass('telemetry'))::float8 as bytes",
+  );
+  const bytes = rows[0]?.bytes ?? 0;
+  if (dataDir.startsWith("memory:") || bytes === 0 || (await isUpToDate(database))) return;
+  const neededMebibytes = Math.ceil((bytes * migrationSpaceFactor) / 1024 ** 2) + reserveMebibytes;
+  const free = await freeMebibytesOf(dataDir);
+  if (free >= neededMebibytes) return;
+  throw new StoreUnavailable(
+    `its records have to be migrated, which needs ${neededMebibytes} MiB of free space, and the disk has ${free}: free ` +
+      "space or enlarge it",
+  );
+}
+
+async function isUpToDate(database: PGlite): Promise<boolean> {
+  const newestMs = Math.max(...readMigrationFiles({ migrationsFolder }).map(({ folderMillis }) => folderMillis));
+  const { rows } = await database.query<{ newestMs: number | null }>(
+    `select max(created_at)::float8 as "newestMs" from drizzle.__drizzle_migrations`,
+  );
+  return (rows[0]?.newestMs ?? 0) >= newestMs;
+}
+
+async function freeMebibytesOf(dataDir: string): Promise<number> {
+  const { bavail, bsize } = await statfs(dataDir);
+  return Math.floor((bavail * bsize) / 1024 ** 2);
 }
 
 /** The free space that a transaction needs: two segments of the write-ahead log, 16 MiB each. A batch writes a few
@@ -62,8 +96,7 @@ class PGliteClient implements SqlClient {
 
   private async checkSpace(): Promise<void> {
     if (this.dataDir.startsWith("memory:")) return;
-    const { bavail, bsize } = await statfs(this.dataDir);
-    const freeMebibytes = Math.floor((bavail * bsize) / 1024 ** 2);
+    const freeMebibytes = await freeMebibytesOf(this.dataDir);
     if (freeMebibytes >= reserveMebibytes) return;
     throw new StoreUnavailable(
       `the disk of DATA_DIR ${this.dataDir} is full: ${freeMebibytes} MiB are free, and the embedded store needs ` +
