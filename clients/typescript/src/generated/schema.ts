@@ -1930,7 +1930,7 @@ export interface operations {
                 resolution?: "auto" | "raw" | "1m" | "1h";
                 /**
                  * @description next_cursor of the previous answer; returns older records
-                 * @example MTc1Mjg3MTM1NDAwMDo0Mg
+                 * @example MTc1Mjg3MTM1NDAwMDo4OTc5NDU4NTExNTIxODI5
                  */
                 cursor?: string;
             };
@@ -2562,7 +2562,7 @@ export interface operations {
                 resolution?: "auto" | "raw" | "1m" | "1h";
                 /**
                  * @description next_cursor of the previous answer; returns older records
-                 * @example MTc1Mjg3MTM1NDAwMDo0Mg
+                 * @example MTc1Mjg3MTM1NDAwMDo4OTc5NDU4NTExNTIxODI5
                  */
                 cursor?: string;
             };
@@ -2839,7 +2839,7 @@ export interface operations {
                 resolution?: "auto" | "raw" | "1m" | "1h";
                 /**
                  * @description next_cursor of the previous answer; returns older records
-                 * @example MTc1Mjg3MTM1NDAwMDo0Mg
+                 * @example MTc1Mjg3MTM1NDAwMDo4OTc5NDU4NTExNTIxODI5
                  */
                 cursor?: string;
                 /**
