@@ -44,14 +44,12 @@ export async function waitUntilDrained({ etcd, queue, checkpoints }: SeedRun): P
   return [`I5: not drained, and nothing has changed for ${stallMs / 1000} s: ${seen.slice(0, 500)}`];
 }
 
-/** Checks I1, I2, I6, I7 and I10 for a run that is drained and stopped, against the run's source.
- *  @param hasFailedOver true if the database went back during the run
- *  @returns the violations */
-export async function checkResult(run: SeedRun, ledger: Ledger, hasFailedOver: boolean): Promise<string[]> {
+/** Checks I1, I2, I6, I7 and I10 for a run that is drained and stopped, against the run's source. @returns the violations */
+export async function checkResult(run: SeedRun, ledger: Ledger): Promise<string[]> {
   const { etcd, database, topic, queue, checkpoints } = run;
   return [
     ...(await checkContent(ledger, database)),
-    ...(await checkHistory(ledger, database, hasFailedOver)),
+    ...(await checkHistory(ledger, database)),
     ...(await checkPositions(ledger, database)),
     ...(await checkOwnKeys(ledger, database)),
     ...(await checkLeftovers(etcd, queue, checkpoints)),

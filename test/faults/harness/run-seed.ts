@@ -5,11 +5,11 @@ import type { Range } from "../../../src/domain/range.ts";
 import { disturb, drawFaults } from "./disturb.ts";
 import { makeFleet, type Servers, streamers } from "./fleet.ts";
 import { checkEnds, checkResult, waitUntilDrained } from "./judge.ts";
-import { importAgain } from "./import-again.ts";
 import { makeLedger } from "./ledger.ts";
 import { Observer } from "./observer.ts";
 import type { Fault, FaultKind } from "./scenario.ts";
 import { checkOwnKeys } from "./own-keys.ts";
+import { readAgain } from "./read-again.ts";
 import { openSeedRun } from "./seed-run.ts";
 
 export interface SeedOptions {
@@ -56,11 +56,11 @@ export async function runSeed({ servers, seed, durationMs, first }: SeedOptions)
   await writeFile(csvFile, ledger.csv);
   const run = await openSeedRun(servers, seed, csvFile);
   const observer = new Observer(run);
-  const fleet = makeFleet({
-    ...{ servers, csvFile, leaseSeconds, samplesPerSecond, topic: run.topic, databaseUrl: run.databaseUrl },
-    logFolder: folder,
-    onAcknowledged: (claim) => observer.recordAcknowledged(claim),
-  });
+  const fleetOptions = {
+    ...{ servers, csvFile, leaseSeconds, topic: run.topic, databaseUrl: run.databaseUrl, logFolder: folder },
+    onAcknowledged: (claim: string) => observer.recordAcknowledged(claim),
+  };
+  const fleet = makeFleet({ ...fleetOptions, samplesPerSecond });
   const workers = [...fleet.collectors, ...fleet.streamers];
   const faults = drawFaults(servers, { seed, durationMs, leaseSeconds, first });
   try {
@@ -76,14 +76,12 @@ export async function runSeed({ servers, seed, durationMs, first }: SeedOptions)
     const ends = await Promise.all(workers.map(async (worker) => `${worker.name} ${await worker.stop()}`));
     record(`stopped: ${ends.join(", ")}`);
     violated(...checkEnds(ends));
-    const hasFailedOver = faults.some(({ kind }) => kind === "failover" || kind === "restore");
-    if (hasFailedOver) {
+    if (faults.some(({ kind }) => kind === "failover" || kind === "restore")) {
       violated(...(await checkOwnKeys(ledger, run.database)));
-      const source = { csvFile, csvBytes: ledger.csv.length, clusterId: run.topic, databaseUrl: run.databaseUrl };
-      violated(...(await importAgain({ ...source, logFolder: folder })));
-      record("imported again what the failover has lost");
+      violated(...(await readAgain(run, fleetOptions)));
+      record("read the source again, because a failover has lost a part");
     }
-    violated(...(await checkResult(run, ledger, hasFailedOver)));
+    violated(...(await checkResult(run, ledger)));
   } finally {
     await Promise.all(workers.map((worker) => worker.stop()));
     await observer.close().catch((error: unknown) => violated(String(error)));

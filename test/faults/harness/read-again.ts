@@ -1,0 +1,26 @@
+import { remove, removePrefix } from "../../../src/etcd/requests.ts";
+import { type FleetOptions, makeFleet } from "./fleet.ts";
+import { waitUntilDrained } from "./judge.ts";
+import type { SeedRun } from "./seed-run.ts";
+
+/** Fast enough that the file is read again within seconds. */
+const samplesPerSecond = 30_000;
+
+/** Reads the file again after a failover, as docs/backup.md says: with no process running, deletes the checkpoints of the source
+ *  and the keys of its messages, and starts the processes. The database recognises the messages that it has. Resolves when the
+ *  queue is drained and the processes have ended.
+ *  @returns the violations */
+export async function readAgain(run: SeedRun, options: Omit<FleetOptions, "samplesPerSecond">): Promise<string[]> {
+  const { etcd, queue, checkpoints } = run;
+  const { plan, ranges, owners, planner } = checkpoints;
+  const keys = [remove(plan), remove(planner), ...[ranges, owners, queue.idempotency("")].map(removePrefix)];
+  await etcd.txn({ success: keys });
+  const fleet = makeFleet({ ...options, samplesPerSecond });
+  const workers = [...fleet.collectors, ...fleet.streamers];
+  try {
+    workers.forEach((worker) => worker.start());
+    return await waitUntilDrained(run);
+  } finally {
+    await Promise.all(workers.map((worker) => worker.stop()));
+  }
+}
