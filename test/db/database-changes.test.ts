@@ -71,3 +71,25 @@ test("a restored backup lacks the last message, which is reported with its id", 
   expect(changes.map(({ kind }) => kind)).toEqual(["restarted", "went_back"]);
   expect(changes[1]?.text).toContain("lacks message 2");
 });
+
+test("a role that may not read the server's identity still notices the message that is missing", async () => {
+  await withClient(server.url, async (client) => {
+    await client.query("create role ordinary login");
+    await client.query("grant select, insert, update on all tables in schema public to ordinary");
+    await client.query("grant usage on all sequences in schema public to ordinary");
+    await client.query("grant usage on schema drizzle to ordinary");
+    await client.query("grant select on all tables in schema drizzle to ordinary");
+    await client.query("revoke execute on function pg_control_system() from public");
+  });
+  await opened.close();
+  const url = new URL(server.url);
+  url.username = "ordinary";
+  const onChange = (change: DatabaseChange): void => void changes.push(change);
+  opened = await openPostgresStore({ url: url.href, migrate: false, maxConnections: 2, onChange });
+  await store("1");
+  await whileDown(() => server.standby.copy());
+  await store("2");
+  await whileDown(() => server.standby.takeOver(false));
+  await store("3");
+  expect(changes.map(({ kind }) => kind)).toEqual(["restarted", "went_back"]);
+});
