@@ -1,5 +1,6 @@
 import { BatchBuilder } from "../../src/domain/batch-builder.ts";
 import type { RecordBatch } from "../../src/domain/batch.ts";
+import { gpuKeyOf } from "../../src/domain/gpu-key.ts";
 import { noWorkload } from "../../src/domain/gpu.ts";
 import { decodePayload, encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
 
@@ -37,7 +38,7 @@ function valueOf(metric: number, record: number): number {
   return metric % 3 === 0 ? wave / 1000 : wave;
 }
 
-/** Batches in time order. An empty database gives the GPU with index i the key i + 1. */
+/** Batches in time order. */
 export function batchesOf({ metricsOf, gpusPerBatch, recordsPerBatch = 5000 }: Shape, count: number): RecordBatch[] {
   const instants = recordsPerBatch / gpusPerBatch;
   return Array.from({ length: count }, (_, batch) => {
@@ -82,7 +83,7 @@ export function copyTextOf(batch: RecordBatch): CopyText {
       const value = batch.columns.get(name)?.[record] as number;
       return Number.isNaN(value) ? "\\N" : String(value);
     });
-    const key = Number(batch.gpus[batch.gpuIndexes[record] as number]?.uuid.slice(4)) + 1;
+    const key = gpuKeyOf(batch.gpus[batch.gpuIndexes[record] as number]?.uuid ?? "");
     lines.push([key, new Date(batch.timesMs[record] as number).toISOString(), ...values].join("\t"));
   }
   return { columns: ["gpu_key", "time", ...names], text: `${lines.join("\n")}\n` };

@@ -76,7 +76,7 @@ test("a role that may not read the server's identity still notices the message t
   await withClient(server.url, async (client) => {
     await client.query("create role ordinary login");
     await client.query("grant select, insert, update on all tables in schema public to ordinary");
-    await client.query("grant usage on all sequences in schema public to ordinary");
+    await client.query("grant usage, select on all sequences in schema public to ordinary");
     await client.query("grant usage on schema drizzle to ordinary");
     await client.query("grant select on all tables in schema drizzle to ordinary");
     await client.query("revoke execute on function pg_control_system() from public");
