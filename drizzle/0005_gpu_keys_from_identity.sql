@@ -1,7 +1,7 @@
 -- The key of a GPU follows from its uuid: 2^52 plus the first 52 bits of the uuid's SHA-256, as gpuKeyOf computes it
 -- (src/domain/gpu-key.ts). Every row gets the new key. If GPUs kept the numbers that this database had counted, these numbers
 -- would still be known to this database only: after a failover, a backup or an import they name another GPU, or none.
--- The table telemetry is written anew once, which takes about 6 s for each million records, and as much space again.
+-- The table telemetry is rewritten once, which takes about 6 s for each million records, and as much space again.
 DO $$
 BEGIN
   -- in the order in which programs lock them; programs that run wait until the end

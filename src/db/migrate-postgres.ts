@@ -10,7 +10,7 @@ const migrationsFolder = `${import.meta.dir}/../../drizzle`;
 const lockKey = 7_165_201_384;
 /** Another process may be migrating a large history. A longer wait for that process, or for a table, is an error. */
 const lockTimeoutMs = 5 * 60_000;
-/** The time limit of all migrations together, including the wait for the lock: a migration that writes every record anew takes
+/** The time limit of all migrations together, including the wait for the lock: a migration that rewrites every record takes
  *  about 6 s for each million, or two hours for a thousand million. */
 const migrationTimeoutMs = 12 * 3_600_000;
 

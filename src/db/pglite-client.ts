@@ -26,7 +26,7 @@ export async function openPGliteClient(dataDir: string): Promise<SqlClient> {
   }
 }
 
-/** A migration may write every record anew, with the indexes and the write-ahead log, before the old ones are deleted. */
+/** A migration may rewrite every record, with the indexes and the write-ahead log, before the old ones are deleted. */
 const migrationSpaceFactor = 3;
 
 /** @throws StoreUnavailable if records have to be migrated and the disk has too little space for that */

@@ -91,7 +91,7 @@ function listenerOf(counters: Counters): PipelineListener {
 export function databaseInstrument(registry: Registry): OnDatabaseChange {
   const changes = new Counter({
     name: "telemetry_database_changes_total",
-    help: "Times that another server process answered for the database: restarted, replaced (a failover that lost nothing of this process), or went_back (stored messages are missing)",
+    help: "Times that another server process answered for the database: restarted, replaced (a failover after which all messages of this process are stored), or went_back (stored messages are missing)",
     labelNames: ["kind"],
     registers: [registry],
   });
