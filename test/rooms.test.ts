@@ -4,11 +4,11 @@ import { join } from "node:path";
 import manifest from "../package.json";
 
 // docs/architecture.md has tables of the rooms and of the packages. They name every room and package that exists, and no other.
-// Another table has the planned rooms. When a planned room gets its folder, its row moves to a table of rooms.
+// Another table lists the planned rooms. When a planned room gets its folder, its row moves to a table of rooms.
 
 const root = join(import.meta.dir, "..");
 const page = readFileSync(join(root, "docs/architecture.md"), "utf8");
-const recipes = readFileSync(join(root, "CONTRIBUTING.md"), "utf8");
+const contributing = readFileSync(join(root, "CONTRIBUTING.md"), "utf8");
 const rules = readFileSync(join(root, ".dependency-cruiser.cjs"), "utf8");
 
 /** The first cell of each row in the table whose header begins with this text, without backquotes. */
@@ -54,9 +54,9 @@ describe("the rooms", () => {
 
 for (const [name, text] of [
   ["docs/architecture.md", page],
-  ["CONTRIBUTING.md", recipes],
+  ["CONTRIBUTING.md", contributing],
 ] as const) {
-  test(`the paths under src, dev, test, scripts and bench that ${name} names exist, except those of planned rooms`, () => {
+  test(`every path under src, dev, test, scripts or bench in ${name} exists, except the planned rooms`, () => {
     const paths = [...text.matchAll(/`((?:src|dev|test|scripts|bench)\/[\w./-]*)`/g)].map(([, path = ""]) => path);
     const future = firstCells("future room");
     expect(paths.length).toBeGreaterThan(20);
@@ -64,9 +64,9 @@ for (const [name, text] of [
   });
 }
 
-test("every package that package.json names has its reason on the page, and no other package has one", () => {
-  const cells = page.split("## Dependencies")[1] ?? "";
-  const named = [...cells.matchAll(/^\| (?!package|---)([^|]+) \|/gm)].flatMap(([, names = ""]) => names.split(", "));
+test("docs/architecture.md gives a reason for every package of package.json, and for no other", () => {
+  const section = page.split("## Dependencies")[1] ?? "";
+  const named = [...section.matchAll(/^\| (?!package|---)([^|]+) \|/gm)].flatMap(([, names = ""]) => names.split(", "));
   const packages = [...Object.keys(manifest.dependencies), ...Object.keys(manifest.devDependencies)];
   expect(named.sort()).toEqual(packages.sort());
 });

@@ -8,8 +8,7 @@ import { gpuOf } from "./gateway.ts";
 
 const newestMs = Date.UTC(2025, 6, 18, 20, 42);
 
-/** The statistics of a cluster whose exporter writes each metric of a GPU in a record of its own.
- *  @param records all records of the last minute, the oldest first */
+/** @param records all records of the last minute, the oldest first */
 function statsOver(gpus: readonly StoredGpu[], records: readonly StoredRecord[]) {
   const history = {
     records: ({ limit, cursor }: RecordFilter) => {
@@ -29,17 +28,16 @@ const gpus = Array.from({ length: 6000 }, (_, gpuId) => ({
   ...{ firstSeenAtMs: newestMs, lastSeenAtMs: newestMs },
 }));
 
-/** A record of each GPU with only one metric. */
-function measured(timeMs: number, name: string, value: number): StoredRecord[] {
+function oneRecordPerGpu(timeMs: number, name: string, value: number): StoredRecord[] {
   return gpus.map((gpu) => ({ ...noWorkload, gpu, timeMs, metrics: { [name]: value }, custom: {} }));
 }
 
-test("statistics cover every GPU's newest values of the last minute, also those that are many records back", async () => {
+test("statistics cover every GPU's newest values of the last minute, even if they are many records back", async () => {
   const records = [
-    ...measured(newestMs - 3000, "temperature", 20),
-    ...measured(newestMs - 2000, "temperature", 40),
-    ...measured(newestMs - 1000, "gpu_utilization", 50),
-    ...measured(newestMs, "power_draw", 300),
+    ...oneRecordPerGpu(newestMs - 3000, "temperature", 20),
+    ...oneRecordPerGpu(newestMs - 2000, "temperature", 40),
+    ...oneRecordPerGpu(newestMs - 1000, "gpu_utilization", 50),
+    ...oneRecordPerGpu(newestMs, "power_draw", 300),
   ];
   const stats = await statsOver(gpus, records);
   expect(stats).toMatchObject({
@@ -50,12 +48,12 @@ test("statistics cover every GPU's newest values of the last minute, also those 
   expect(stats).not.toHaveProperty("values_cut_at");
 });
 
-test("statistics of too many records say from which instant on they are complete", async () => {
+test("if there are too many records, values_cut_at is the instant up to which values may be missing", async () => {
   const seconds = Array.from({ length: 18 }, (_, second) =>
-    measured(newestMs - 17_000 + second * 1000, "power_draw", 1),
+    oneRecordPerGpu(newestMs - 17_000 + second * 1000, "power_draw", 1),
   );
-  const stats = await statsOver(gpus, [...measured(newestMs - 18_000, "temperature", 20), ...seconds.flat()]);
-  // 100,000 records are 16 seconds and a part of the 17th
+  const stats = await statsOver(gpus, [...oneRecordPerGpu(newestMs - 18_000, "temperature", 20), ...seconds.flat()]);
+  // the newest 100,000 records are 16 seconds and a part of the 17th
   expect(stats).toMatchObject({ power_draw: { gpu_count: 6000 }, values_cut_at: "2025-07-18T20:41:44Z" });
   expect(stats).not.toHaveProperty("temperature");
 });

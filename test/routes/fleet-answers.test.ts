@@ -6,7 +6,8 @@ import { MemoryHotTier } from "../../src/pipeline/hot/memory/memory-hot-tier.ts"
 import { gpuAt, hotBatch, t0 } from "../contract/hot-tier.ts";
 import { gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
 
-// A gateway's answers from memory. They are cached until the fleet changes, and not sent again to a client that has them.
+// A gateway's answers from memory. They are cached until the fleet changes, and a client that has an answer
+// does not get it again.
 
 let stored: Awaited<ReturnType<typeof openFleetStore>>;
 let fleet: FleetProjection;
@@ -38,8 +39,7 @@ const paths = [
   "/api/v1/telemetry/latest?limit=3",
 ];
 
-/** Writes a record of host-a's GPU 0 to the hot tier. */
-const publish = (second: number): Promise<void> => {
+const writeRecordOfGpu0 = (second: number): Promise<void> => {
   const gpu = gpuAt("host-a", 0, { clusterId: "alpha" });
   return hotTier.write(hotBatch([{ gpu, timeMs: t0 + second * 1000, metrics: { temperature: second } }]));
 };
@@ -60,7 +60,7 @@ test.each(paths)("%s has an ETag, and a client with that ETag gets 304 until the
     ]);
   }
   expect((await gateway.get(path, { headers: { "if-none-match": '"other"' } })).status).toBe(200);
-  await publish(100 + paths.indexOf(path));
+  await writeRecordOfGpu0(100 + paths.indexOf(path));
   const changed = await gateway.get(path, { headers: { "if-none-match": etag } });
   expect(changed.status).toBe(200);
   expect(await changed.text()).not.toBe(body);
@@ -74,7 +74,7 @@ test("another limit gives another answer", async () => {
 });
 
 test("a GPU that stops reporting while another one reports becomes silent, and its next record makes it active", async () => {
-  await publish(1000);
+  await writeRecordOfGpu0(1000);
   const statusOf = async (uuid: string) =>
     ((await gateway.json(`/api/v1/gpus/${uuid}`)).data as { status: string }).status;
   expect(await statusOf("GPU-host-a-1")).toBe("silent");

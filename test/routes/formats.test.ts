@@ -99,7 +99,7 @@ describe("a list without a limit", () => {
   beforeAll(async () => void (long = await openFleetStore(records)));
   afterAll(() => long.close());
 
-  test("is complete and in order, although one query returns fewer rows", async () => {
+  test("is complete and in order, although it takes several queries", async () => {
     for (const order of ["asc", "desc"]) {
       const response = await gatewayOver(long).get(`/api/v1/telemetry?order=${order}`, as("application/x-ndjson"));
       const lines = (await response.text()).trimEnd().split("\n");

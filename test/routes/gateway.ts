@@ -49,8 +49,8 @@ const b0 = gpuOf("alpha", "host-b", 0);
 /** A GPU whose uuid has characters that a path must encode. Its hostname exists in both clusters. */
 const x0 = gpuOf("beta", "host-a", 0, { uuid: "GPU/x y+%é" });
 
-/** The records of two clusters. In alpha, host-a's GPU 0 has four records within four seconds, each with other metrics. The only
- *  record of host-b's GPU is two minutes older than the first of the four. The only record of beta is a year old by then. */
+/** The records of two clusters. Those of alpha's host-a are from the same four seconds. The record of host-b is two minutes
+ *  older, and the record of beta is a year older. */
 export const fleet: readonly FleetRecord[] = [
   { gpu: a0, timeMs: firstSecondMs, values: { gpu_utilization: 85.5, power_draw: 320.1 } },
   { gpu: a0, timeMs: firstSecondMs + 1000, values: { temperature: 72, memory_used_mb: 62560, memory_free_mb: 17920 } },
@@ -110,7 +110,7 @@ export async function openFleetStore(records: readonly FleetRecord[] = fleet): P
   return opened;
 }
 
-/** A gateway over a store. It reads its fleet from the store, as a process does at its start.
+/** A gateway over a store.
  *  @param options parts that replace those of the gateway */
 export function gatewayOver(
   { store, queries }: Pick<FleetStore, "store" | "queries">,

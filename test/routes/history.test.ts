@@ -86,7 +86,7 @@ describe("history", () => {
     });
   });
 
-  test("names its resolution; auto selects one that suits the range", async () => {
+  test("names its resolution; auto selects one that suits the time range", async () => {
     const resolutionOf = async (query: string) => (await bodyOf(`${a0}?${query}`)).resolution;
     expect(await resolutionOf("")).toBe("raw");
     expect(await resolutionOf(day)).toBe("raw");

@@ -16,7 +16,7 @@ import { makeSchema } from "../../../src/routes/graphql/schema.ts";
 
 const queryType = makeSchema().getQueryType() as GraphQLObjectType;
 
-type Pick = <Value>(values: readonly Value[]) => Value;
+type Picker = <Value>(values: readonly Value[]) => Value;
 
 const texts = ["GPU-host-a-0", "host-a", "alpha", "ml", "", "x".repeat(300), "é", "\u0000", "'; drop table gpus", "%"];
 const numbers = [1, 2, 5, 100, 10_000, 0, -1, 10_001, 2_147_483_647];
@@ -24,12 +24,13 @@ const instants = ["2025-07-18T20:42:34Z", "2025-07-18T22:42:36+02:00", "0001-01-
 
 /** Queries in which all values are literals. */
 export const arbitraryQuery: fc.Arbitrary<string> = fc.gen().map((generate) => {
-  // fast-check picks an index, not a value: it would compare the values, and GraphQL types refer to each other in cycles
-  const pick: Pick = <Value>(values: readonly Value[]) => values[generate(fc.nat, { max: values.length - 1 })] as Value;
+  // an index, not a value: fast-check would compare the values deeply, and GraphQL types refer to each other in cycles
+  const pick: Picker = <Value>(values: readonly Value[]) =>
+    values[generate(fc.nat, { max: values.length - 1 })] as Value;
   return selectionOf(pick, queryType, 5);
 });
 
-function selectionOf(pick: Pick, type: GraphQLObjectType, levels: number): string {
+function selectionOf(pick: Picker, type: GraphQLObjectType, levels: number): string {
   const fields = Object.values(type.getFields()).filter(
     (field) => levels > 1 || !isObjectType(getNamedType(field.type)),
   );
@@ -45,11 +46,11 @@ function selectionOf(pick: Pick, type: GraphQLObjectType, levels: number): strin
   return `{ ${chosen.join(" ")} }`;
 }
 
-function argumentOf(pick: Pick, { name, type }: GraphQLArgument): string[] {
+function argumentOf(pick: Picker, { name, type }: GraphQLArgument): string[] {
   return isNonNullType(type) || pick([true, false, false]) ? [`${name}: ${valueOf(pick, type)}`] : [];
 }
 
-function valueOf(pick: Pick, type: GraphQLInputType): string {
+function valueOf(pick: Picker, type: GraphQLInputType): string {
   if (!isNonNullType(type) && pick([true, false, false, false])) return "null";
   const inner = getNullableType(type);
   if (isListType(inner)) return `[${[valueOf(pick, inner.ofType), valueOf(pick, inner.ofType)].join(", ")}]`;

@@ -10,7 +10,6 @@ interface Answer {
 
 type Ask = (query: string, variables?: Record<string, unknown>) => Promise<Answer>;
 
-/** @returns a function that sends an operation by POST */
 function asker(gateway: TestGateway): Ask {
   return async (query, variables) => {
     const body = JSON.stringify({ query, ...(variables === undefined ? {} : { variables }) });
@@ -161,8 +160,8 @@ test("introspection and GraphiQL can be switched off; GraphiQL's page loads noth
   const page = await (await gateway.get("/graphql", browser)).text();
   expect(page).toContain("GraphiQL");
   expect(page).not.toMatch(/<(?:script|link)[^>]+https?:\/\//);
-  const guarded = (await gateway.get("/graphql", browser)).headers.get("content-security-policy");
-  expect(guarded).toContain("default-src 'none'");
+  const policy = (await gateway.get("/graphql", browser)).headers.get("content-security-policy");
+  expect(policy).toContain("default-src 'none'");
 });
 
 test("any query with any variables is answered with 200 or 400, and causes no internal error", async () => {

@@ -53,13 +53,13 @@ test("an answer with an error is cached like any other: repeating the query does
   const text = async () => (await ask(query)).text();
   const wrong = await text();
   expect(wrong).toContain("BAD_USER_INPUT");
-  const once = executions.mock.calls.length;
-  expect(once).toBeGreaterThan(0);
+  const callCount = executions.mock.calls.length;
+  expect(callCount).toBeGreaterThan(0);
   expect(await text()).toBe(wrong);
-  expect(executions).toHaveBeenCalledTimes(once);
+  expect(executions).toHaveBeenCalledTimes(callCount);
   await gateway.publish(record("GPU-a", 5));
   expect(await text()).toBe(wrong);
-  expect(executions.mock.calls.length).toBeGreaterThan(once);
+  expect(executions.mock.calls.length).toBeGreaterThan(callCount);
   executions.mockRestore();
 });
 

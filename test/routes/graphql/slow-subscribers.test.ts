@@ -29,7 +29,7 @@ async function flood(to: LiveGateway): Promise<void> {
   }
 }
 
-async function connected(port: number, sent: readonly (string | Buffer)[]): Promise<net.Socket> {
+async function openPaused(port: number, sent: readonly (string | Buffer)[]): Promise<net.Socket> {
   const client = net.connect(port, "127.0.0.1");
   client.on("error", () => undefined);
   client.pause();
@@ -61,7 +61,7 @@ test.each(transports)(
   "%s: a client that reads only after many records were published gets the newest record of each GPU, without most of the older ones",
   async (_, sent) => {
     gateway = await openLiveGateway();
-    const client = await connected(gateway.port, sent);
+    const client = await openPaused(gateway.port, sent);
     socket = client;
     const openGateway = gateway;
     await until(async () => (await openGateway.instrument("telemetry_graphql_subscriptions")) === 1);

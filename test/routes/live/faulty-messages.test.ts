@@ -131,7 +131,7 @@ test("an error has the id of the message that caused it", async () => {
   client.close();
 });
 
-test("a subscribe is refused if its id is in use, if neither it nor a subscription with the same filters has an id from the client, or if WS_MAX_SUBSCRIPTIONS is reached", async () => {
+test("a subscribe is refused for a used id, for repeated filters without an id, and beyond WS_MAX_SUBSCRIPTIONS", async () => {
   const client = await LiveClient.open(gateway);
   await client.ask({ type: "subscribe", id: "a", filters: { hostname: "h" } });
   expect(await client.ask({ type: "subscribe", id: "a" })).toMatchObject({

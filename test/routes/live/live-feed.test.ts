@@ -15,7 +15,6 @@ function record(uuid: string, second: number, more: Partial<TestRecord> = {}): T
 
 const inMl = { container: "train", pod: "job", namespace: "ml" };
 
-/** A feed over a hot tier in memory and an empty store. */
 async function openFeed() {
   const hotTier = new MemoryHotTier({ onCoalesced: () => undefined });
   const store = { gpus: () => Promise.resolve([]), latest: () => Promise.resolve([]) };

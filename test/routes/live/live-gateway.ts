@@ -78,7 +78,7 @@ export async function openLiveGateway(options: TestOptions & { readonly settings
       const instrument = (await registry.getMetricsAsJSON()).find((each) => each.name === name);
       return (instrument?.values ?? []).reduce((sum, { value }) => sum + value, 0);
     },
-    /** Replace `read` to act before and after each query for the history. */
+    /** Replace `read` to act before and after each query of the history. */
     around,
     /** Closes the store; afterwards, every query for the history fails. */
     closeStore: () => store.close(),
@@ -139,7 +139,6 @@ export class LiveClient {
     return this.messages[this.taken - 1] as Message;
   }
 
-  /** The next `count` messages. */
   async take(count: number): Promise<Message[]> {
     const taken: Message[] = [];
     while (taken.length < count) taken.push(await this.next());
@@ -151,7 +150,7 @@ export class LiveClient {
     while (!isMet()) await new Promise<void>((resolve) => (this.onReceived = resolve));
   }
 
-  /** Resolves when every message that the server sent before has arrived: it sends a ping and waits for the pong. */
+  /** Sends a ping and waits for its pong. All messages that the server sent before the pong have then arrived. */
   async settle(): Promise<void> {
     const id = `settle ${this.messages.length}`;
     this.send({ type: "ping", id });

@@ -37,7 +37,7 @@ function secondsOf(messages: readonly Message[], uuid: string): string[] {
 
 const textOf = ({ gpu_uuid: uuid, timestamp }: Message): string => `${String(uuid)} ${String(timestamp)}`;
 
-const replayed = (client: LiveClient): Promise<void> =>
+const untilReplayed = (client: LiveClient): Promise<void> =>
   client.until(() => client.messages.some(({ type }) => type === "replayed"));
 
 test("with since, the history from that instant comes first, then `replayed`, then live records", async () => {
@@ -49,7 +49,7 @@ test("with since, the history from that instant comes first, then `replayed`, th
     since: timeOf(2),
     filters: { gpu_uuid: "GPU-a", metrics: ["power_draw"] },
   });
-  await replayed(client);
+  await untilReplayed(client);
   await gateway.store(record("GPU-a", 4));
   await gateway.publish(record("GPU-a", 4));
   const update = { type: "telemetry_update", gpu_uuid: "GPU-a", id: "x" };
@@ -81,7 +81,7 @@ test("the filters also select the records of the history", async () => {
   for (const each of filters) {
     const client = await connect();
     client.send({ type: "subscribe", since: timeOf(0), filters: each });
-    await replayed(client);
+    await untilReplayed(client);
     received.push(client.messages.flatMap((message) => (message.type === "telemetry_update" ? [textOf(message)] : [])));
   }
   expect(received).toEqual([
@@ -98,7 +98,7 @@ test("a replay stops at WS_REPLAY_MAX_RECORDS, and reports that it is truncated"
   await gateway.store(...seconds.map((second) => record("GPU-long", second)));
   const client = await connect();
   client.send({ type: "subscribe", since: timeOf(0), filters: { gpu_uuid: "GPU-long" } });
-  await replayed(client);
+  await untilReplayed(client);
   expect(client.messages.at(-1)).toEqual({ type: "replayed", id: "1", count: 3000, truncated: true });
   expect(secondsOf(client.messages, "GPU-long")).toEqual(seconds.slice(0, 3000).map((second) => `${second} r`));
 });
@@ -121,7 +121,7 @@ test("each record that arrives during or after a replay is sent once, whether th
   };
   const client = await connect();
   client.send({ type: "subscribe", since: timeOf(0), filters: { gpu_uuid: "GPU-m" } });
-  await replayed(client);
+  await untilReplayed(client);
   gateway.around.read = (read) => read();
   await gateway.store(record("GPU-m", 9000));
   await gateway.publish(record("GPU-m", 9000));
