@@ -4,16 +4,15 @@ import { type LoadedGateway, realCsv, realFigures, startLoadedGateway } from "./
 import { referenceText } from "./support/reference-text.ts";
 import { until } from "../dev/until.ts";
 
-// Tests of the requests in the API reference of the former system. The requests are read from the text of the reference and sent
-// as they are written. The responses are compared with the content of the real CSV. A request for which this file has no
-// expectation fails its test.
+// The requests in the API reference of the former system, read from its text. The responses are compared with the content of the
+// real CSV. A request for which this file has no expectation fails its test.
 
 const uuid = "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4";
 const host = "mtv5-dgx1-hgpu-032";
 const names = { uuid, cluster_id: "local-cluster", host_id: host, hostname: host, gpu_id: "4" };
 const window = "?start_time=2025-07-18T20:42:34Z&end_time=2025-07-18T20:42:36Z";
 
-/** The number of elements in each endpoint's response. */
+/** The `count` in each endpoint's response. */
 const counts: Readonly<Record<string, number | undefined>> = {
   "GET /api/v1/gpus": realFigures.gpus,
   "GET /api/v1/gpus/{uuid}/telemetry": 4,
@@ -31,10 +30,8 @@ const counts: Readonly<Record<string, number | undefined>> = {
   "GET /api/v1/telemetry": 100,
   "GET /api/v1/telemetry/latest": 100,
 };
-/** Endpoints that other tests check. */
 const checkedElsewhere = ["GET /health", "POST /graphql", "GET /graphql", "WS /ws"];
-/** The content type of each page. */
-const pages: Readonly<Record<string, RegExp>> = {
+const pageTypes: Readonly<Record<string, RegExp>> = {
   "GET /swagger/": /^text\/html/,
   "GET /docs": /^text\/html/,
   "GET /swagger/swagger.json": /^application\/json/,
@@ -89,7 +86,7 @@ describe.skipIf(isMissing)("the API reference, as it is written", () => {
     expect(reference.endpoints.length).toBeGreaterThan(20);
     for (const endpoint of reference.endpoints.filter((each) => !checkedElsewhere.includes(each))) {
       const path = endpoint.replace("GET ", "");
-      const type = pages[endpoint];
+      const type = pageTypes[endpoint];
       if (type === undefined) expect(await countAt(path)).toEqual([path, 200, counts[endpoint] ?? NaN]);
       else expect((await fetch(gateway.url + path)).headers.get("content-type")).toMatch(type);
     }

@@ -127,14 +127,14 @@ describe.skipIf(realCsv === undefined)("the API reference", () => {
   });
 });
 
-test("/ws sends a live GPU's telemetry_update as documented", async () => {
+test("/ws sends the documented telemetry_update for a simulated GPU", async () => {
   const dir = await mkdtemp(join(tmpdir(), "telemetry-reference-"));
   const pipeline = startPipeline({ DATA_DIR: dir, LOG_LEVEL: "warn" });
   const url = await urlOf(pipeline);
   const gpus = async () => ((await (await fetch(`${url}/api/v1/gpus`)).json()) as Envelope).data;
   await until(async () => (await gpus()).length > 0);
-  const live = String((await gpus())[0]?.["uuid"]);
-  const { received, close } = await subscribed(url, live);
+  const simulatedGpu = String((await gpus())[0]?.["uuid"]);
+  const { received, close } = await subscribed(url, simulatedGpu);
   await until(() => received.filter(({ type }) => type === "telemetry_update").length > 2);
   close();
   await stopPipeline(pipeline);
@@ -143,7 +143,7 @@ test("/ws sends a live GPU's telemetry_update as documented", async () => {
   expect(update).toEqual({
     type: "telemetry_update",
     timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z$/) as string,
-    gpu_uuid: live,
+    gpu_uuid: simulatedGpu,
     data: {
       gpu_utilization: expect.any(Number) as number,
       temperature: expect.any(Number) as number,
@@ -152,8 +152,6 @@ test("/ws sends a live GPU's telemetry_update as documented", async () => {
   });
 }, 60_000);
 
-/** Opens a WebSocket and sends the reference's subscription.
- *  @returns the messages received so far, and a function that closes the socket */
 async function subscribed(url: string, gpu_uuid: string) {
   const socket = new WebSocket(`${url.replace("http", "ws")}/ws`);
   const received: Record<string, unknown>[] = [];

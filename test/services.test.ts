@@ -10,8 +10,8 @@ import { provideDatabase } from "../dev/servers/provide-database.ts";
 import { provideEtcd } from "../dev/servers/provide-etcd.ts";
 import { trixieFolder } from "../dev/servers/trixie.ts";
 
-// Other tests start real servers. After the end of the process that started a server, no process, mount or folder of the server
-// is left.
+// The real servers that other tests start. When the process that started a server has ended, no process, mount or folder of the
+// server is left.
 
 const stops: (() => Promise<void>)[] = [];
 
@@ -72,8 +72,7 @@ function processesWith(text: string): string[] {
   return readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && readProc(pid, "cmdline").includes(text));
 }
 
-/** Ids of the processes that see a mount of the folder. */
-function mountsOf(folder: string): string[] {
+function processesWithMount(folder: string): string[] {
   return readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && readProc(pid, "mountinfo").includes(folder));
 }
 
@@ -112,7 +111,7 @@ function expectNothingLeft(pids: readonly number[], folders: readonly string[]):
   expect(pids.filter(isAlive)).toEqual([]);
   for (const folder of folders) {
     expect(processesWith(folder)).toEqual([]);
-    expect(mountsOf(folder)).toEqual([]);
+    expect(processesWithMount(folder)).toEqual([]);
     expect(existsSync(inTmp(folder))).toBe(false);
   }
 }
@@ -229,17 +228,17 @@ for (const [how, endedBy, exitCode] of [
     const [, error, pid] = /^(\w+) (\d+)\n/.exec(new TextDecoder().decode(value)) ?? [];
     expect(error).toBe("53100");
     const folder = folderOf(Number(pid));
-    expect(mountsOf(`${folder}/tables`)).not.toEqual([]);
+    expect(processesWithMount(`${folder}/tables`)).not.toEqual([]);
     starter.kill(endedBy);
     expect(await starter.exited).toBe(exitCode);
     const isLeft = (): boolean =>
-      processesWith(folder).length + mountsOf(folder).length > 0 || existsSync(inTmp(folder));
+      processesWith(folder).length + processesWithMount(folder).length > 0 || existsSync(inTmp(folder));
     if (exitCode !== 0) await until(() => !isLeft());
     expectNothingLeft([Number(pid)], [folder]);
   });
 }
 
-test("each provided database is a new one on the server of DATABASE_URL, and is dropped when it is stopped", async () => {
+test("provideDatabase creates a new database on the server of DATABASE_URL, and `stop` drops it", async () => {
   const server = toStop(await startPostgres());
   const env = { DATABASE_URL: server.url };
   const one = await provideDatabase(env);
@@ -299,7 +298,7 @@ for (const [how, endedBy, exitCode] of [
     starter.kill(endedBy);
     expect(await starter.exited).toBe(exitCode);
     const pids = [...helpers, ...servers];
-    // after kill -9, the kernel and the sweepers of the run folders clean up shortly after the starter's end
+    // after kill -9, the kernel and the sweeper processes clean up shortly after the starter's end
     const isLeft = (): boolean => pids.some(isAlive) || folders.some((folder) => processesWith(folder).length > 0);
     if (exitCode !== 0) await until(() => !isLeft());
     expectNothingLeft(pids, folders);

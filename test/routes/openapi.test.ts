@@ -91,7 +91,7 @@ describe("the OpenAPI document", () => {
     ]);
   });
 
-  test("declares place, necessity, type, format and limits of parameters", () => {
+  test("declares where a parameter is, whether it is required, and its type, format and limits", () => {
     const { parameters = [] } = document.paths["/api/v1/gpus/{uuid}/telemetry"]?.get ?? {};
     expect(parameters.map(({ name, in: place, required }) => [name, place, required])).toEqual([
       ["uuid", "path", true],
@@ -119,7 +119,7 @@ describe("the OpenAPI document", () => {
   });
 
   test("is correct: every operation answers 200 with the documented shape and no other field", async () => {
-    const names: Record<string, string> = {
+    const pathValues: Record<string, string> = {
       uuid: "GPU-host-a-0",
       cluster_id: "alpha",
       host_id: "host-a",
@@ -128,10 +128,10 @@ describe("the OpenAPI document", () => {
     };
     for (const [path, { responses }, method] of operations()) {
       // a dead letter can be redriven or deleted only once
-      names["id"] = (path.endsWith("/redrive") ? deadLetters[1] : deadLetters[0]) ?? "";
+      pathValues["id"] = (path.endsWith("/redrive") ? deadLetters[1] : deadLetters[0]) ?? "";
       const query = path.endsWith("/aggregates") ? `?group_by=host&start_time=2025-07-18T00:00:00Z` : "";
       const response = await gateway.get(
-        path.replace(/\{(\w+)\}/g, (_, name: string) => valueOf(name, names)) + query,
+        path.replace(/\{(\w+)\}/g, (_, name: string) => valueOf(name, pathValues)) + query,
         {
           method,
         },

@@ -41,7 +41,7 @@ describe("/health", () => {
     expect(await gateway.json("/health/ready")).toEqual({ status: "ok", reasons: [] });
   });
 
-  test("a service with an error degrades the process with the error's reason, and the process is not ready until the error is gone", async () => {
+  test("while a service has an error, the process is degraded for that reason and not ready", async () => {
     const failure: { reason: string | undefined } = { reason: "streaming stopped: fleet.csv cannot be read" };
     const gateway = gatewayOver(stored, { services: [serviceWith("streamer", () => failure.reason)] });
     expect((await gateway.get("/health")).status).toBe(200);
@@ -173,7 +173,7 @@ async function addDeadLetter({ queue }: TestGateway): Promise<void> {
   }
 }
 
-/** Reads the instruments until they have these lines, at most 100 times: a request is counted after its answer has been sent. */
+/** Reads /metrics until it has these lines, at most 100 times: a request is counted after its answer has been sent. */
 async function instrumentLines(gateway: TestGateway, wanted: readonly string[]): Promise<string[]> {
   let lines: string[] = [];
   for (let tries = 0; tries < 100; tries += 1) {

@@ -67,7 +67,7 @@ test("a dead letter is deleted", async () => {
   });
 });
 
-test("a body that is declared as another type than JSON, or is too long, is refused without effect; a JSON body is ignored", async () => {
+test("a body that is too long, or declared as a type other than JSON, is refused without effect; a JSON body is ignored", async () => {
   const redrive = async (body: string, headers: Record<string, string>) => {
     const init = { method: "POST", body, headers: { "content-length": String(body.length), ...headers } };
     const response = await gateway.get(`/api/v1/pipeline/dead-letters/${ids[0]}/redrive`, init);

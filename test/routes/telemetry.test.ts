@@ -92,9 +92,12 @@ describe("a GPU's telemetry", () => {
     expect(await timesOf(`${a0}?limit=10000`)).toHaveLength(4);
   });
 
-  test("a range without records gives an empty list, not 404", async () => {
+  test("a time range without records gives an empty list, not 404", async () => {
     expect(await gateway.json(`${a0}?end_time=2020-01-01T00:00:00Z`)).toEqual({
-      ...{ success: true, count: 0, resolution: "raw", data: [] },
+      success: true,
+      count: 0,
+      resolution: "raw",
+      data: [],
     });
   });
 
@@ -147,7 +150,7 @@ describe("telemetry of all GPUs", () => {
   });
 });
 
-describe("input", () => {
+describe("metrics and rejected inputs", () => {
   test("the catalogue lists every metric with unit, range and DCGM's name", async () => {
     const { count, data } = await gateway.json("/api/v1/metrics");
     expect(count).toBe(metrics.length);

@@ -15,7 +15,7 @@ export function contentOf(url: string): Promise<Record<string, unknown>> {
       const [found] = await client.query(isSequence ? `select last_value, is_called from ${name}` : checksumOf(name));
       content[name] = found;
     }
-    const facts = Object.entries({ columns, constraints, indexes, hypertables: await hypertablesIn(url) });
+    const facts = Object.entries({ columns, constraints, indexes, hypertables: await chunkQueryFor(url) });
     for (const [what, text] of facts) content[what] = text === undefined ? text : await client.query(text);
     return content;
   });
@@ -41,8 +41,8 @@ const chunks = `
 select hypertable_name::text as hypertable, count(*)::int as chunks, min(range_start)::text as first, max(range_end)::text as last
 from timescaledb_information.chunks group by 1 order by 1`;
 
-/** @returns the query for the chunks of hypertables; undefined without TimescaleDB */
-async function hypertablesIn(url: string): Promise<string | undefined> {
+/** Undefined if the database has no TimescaleDB. */
+async function chunkQueryFor(url: string): Promise<string | undefined> {
   const extensions = await withClient(url, (client) =>
     client.query("select from pg_extension where extname = 'timescaledb'"),
   );

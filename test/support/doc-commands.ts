@@ -3,7 +3,7 @@ import { commandsOf } from "../../scripts/check-docs/read-docs.ts";
 
 const docs = join(import.meta.dir, "../../docs");
 
-/** The commands under a heading of a document in docs/, line by line.
+/** The command lines under a heading of a document in docs/.
  *  @throws Error if the document has no such heading */
 export async function commandsUnder(document: string, heading: string): Promise<string[]> {
   const text = await Bun.file(join(docs, document)).text();

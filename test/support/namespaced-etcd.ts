@@ -13,7 +13,7 @@ import { EtcdClient, type EtcdStream, type Txn, type TxnResult } from "../../src
 import { removePrefix } from "../../src/etcd/requests.ts";
 
 /** A client that adds its own prefix to every key, and removes it from every response, as the namespace of etcd's grpc-proxy
- *  does. Tests that delete everything under `/telemetry/` can then use an etcd that others use, too. */
+ *  does. Tests that delete everything under `/telemetry/` can then share an etcd. */
 export class NamespacedEtcdClient extends EtcdClient {
   readonly #prefix: Buffer;
 

@@ -1,7 +1,7 @@
 import { PostgresClient } from "../../src/db/postgres-client.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 
-/** A server, by the URL of one of its databases. Other tests may use the same server. */
+/** A server, by the URL of one of its databases. */
 interface Server {
   readonly url: string;
 }

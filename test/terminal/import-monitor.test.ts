@@ -26,7 +26,7 @@ const totals = {
   ...makeBatch([]).tally,
 };
 
-test("messages that were already published when the source was opened count once, although they are stored later", async () => {
+test("messages that were published before the source was opened are counted once, although they are stored later", async () => {
   const clock = new ManualClock();
   const terminal = new PassThrough();
   let shown = "";

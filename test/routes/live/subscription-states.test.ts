@@ -114,7 +114,7 @@ test("updates that arrive during a replay are sent after its end, except those t
   expect(sendWaiting()).toEqual(["replay 1", "replayed 1", "update 2"]);
 });
 
-test("a subscription becomes DIRECT after a replay only once no replayed record can still arrive live", () => {
+test("after a replay, a subscription stays HELD while a replayed record can still arrive live", () => {
   const { subscription, update, sendWaiting } = open();
   subscription.beginReplay();
   void subscription.addHistory([recordAt(1)], () => -Infinity);
