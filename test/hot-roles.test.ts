@@ -106,7 +106,7 @@ test("without etcd, running and new gateways serve history and an older state of
     await until(async () => (await ask(gateway, "/health")).body.components?.fleet?.status === "degraded");
     const health = await ask(gateway, "/health");
     expect([health.status, health.body.status]).toEqual([200, "degraded"]);
-    expect(health.body.components?.fleet?.reason).toContain("the fleet's newest state is not updated");
+    expect(health.body.components?.fleet?.reason).toContain("the fleet's newest state is not being updated");
     expect((await ask(gateway, "/api/v1/telemetry")).status).toBe(200);
     expect(await hasAllGpus(gateway)).toBe(true);
     expect((await fetch(`${gateway}/health/ready`)).status).toBe(200);

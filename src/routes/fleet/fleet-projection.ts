@@ -12,7 +12,7 @@ import { FleetMembers } from "./fleet-members.ts";
 import type { HotTier } from "../../pipeline/hot/hot-tier.ts";
 
 const storeErrorPrefix = "the fleet may lack GPUs and records that only the store has";
-const hotTierErrorPrefix = "the fleet's newest state is not updated";
+const hotTierErrorPrefix = "the fleet's newest state is not being updated";
 
 export interface FleetProjectionOptions {
   readonly hotTier: HotTier;
@@ -39,11 +39,11 @@ export class FleetProjection extends BaseService implements Fleet {
   private readonly listeners: ((members: readonly FleetMember[]) => void)[] = [];
   private unfollow: (() => Promise<void>) | undefined;
   private reading: Promise<void> | undefined;
-  private mustReadAgain = false;
+  private mustRead = false;
   private readonly storeError: RepeatedError;
   private readonly hotTierError: RepeatedError;
-  private hasStore = false;
-  private hasHotTier = false;
+  private storeHasAnswered = false;
+  private hotTierHasAnswered = false;
   private versionNumber = 0;
   private readonly firstAnswers = { store: Promise.withResolvers<void>(), hot: Promise.withResolvers<void>() };
 
@@ -54,7 +54,7 @@ export class FleetProjection extends BaseService implements Fleet {
     this.hotTierError = new RepeatedError({
       log,
       prefix: hotTierErrorPrefix,
-      ended: "the fleet's newest state is updated again",
+      ended: "the fleet's newest state is being updated again",
     });
   }
 
@@ -64,12 +64,12 @@ export class FleetProjection extends BaseService implements Fleet {
 
   get isLoaded(): boolean {
     // a hot tier may be empty because it is new, so only the store can show that the fleet is empty
-    return this.hasStore || (this.hasHotTier && this.merged.size > 0);
+    return this.storeHasAnswered || (this.hotTierHasAnswered && this.merged.size > 0);
   }
 
   override error(): string | undefined {
-    const hotTier = this.hasHotTier ? undefined : `${hotTierErrorPrefix}: the hot tier has not answered yet`;
-    const store = this.hasStore ? undefined : `${storeErrorPrefix}: the store has not answered yet`;
+    const hotTier = this.hotTierHasAnswered ? undefined : `${hotTierErrorPrefix}: the hot tier has not answered yet`;
+    const store = this.storeHasAnswered ? undefined : `${storeErrorPrefix}: the store has not answered yet`;
     const errors = [super.error(), this.hotTierError.current ?? hotTier, this.storeError.current ?? store];
     return errors.filter((error) => error !== undefined).join("; ") || undefined;
   }
@@ -117,7 +117,7 @@ export class FleetProjection extends BaseService implements Fleet {
       this.stopping.addEventListener("abort", () => resolve(), { once: true });
     });
     const answered = Promise.race([Promise.all([store.promise, hot.promise]), stopped]);
-    // after the timeout, requests are served without the missing answer, which is merged when it arrives
+    // a later answer is merged when it arrives
     await endsWithin(this.options.clock, startTimeoutMs, () => answered);
   }
 
@@ -133,8 +133,8 @@ export class FleetProjection extends BaseService implements Fleet {
   }
 
   private setFollowing(afterGap: boolean): void {
-    const isFirst = !this.hasHotTier;
-    this.hasHotTier = true;
+    const isFirst = !this.hotTierHasAnswered;
+    this.hotTierHasAnswered = true;
     this.hotTierError.clear();
     this.firstAnswers.hot.resolve();
     if (afterGap && !isFirst) this.readStore();
@@ -148,19 +148,19 @@ export class FleetProjection extends BaseService implements Fleet {
   /** Reads the store until a read succeeds. With `rereadMs`, the store is then read again after each pause. Any number of
    *  calls during a read cause one more read. */
   private readStore(): void {
-    this.mustReadAgain = true;
+    this.mustRead = true;
     this.reading ??= this.readUntilCurrent().finally(() => (this.reading = undefined));
   }
 
   private async readUntilCurrent(): Promise<void> {
     const { clock, rereadMs } = this.options;
-    while (this.mustReadAgain && !this.stopping.aborted) {
-      this.mustReadAgain = false;
+    while (this.mustRead && !this.stopping.aborted) {
+      this.mustRead = false;
       if (!(await this.readOnce())) {
-        this.mustReadAgain = true;
+        this.mustRead = true;
         await clock.sleep(retryMs, this.stopping);
       } else if (rereadMs !== undefined) {
-        this.mustReadAgain = true;
+        this.mustRead = true;
         await clock.sleep(rereadMs, this.stopping);
       }
     }
@@ -172,7 +172,7 @@ export class FleetProjection extends BaseService implements Fleet {
       const [gpus, latest] = [await store.gpus({}), await store.latest({})];
       if (this.stopping.aborted) return true;
       this.publish(this.merged.mergeStored(gpus, latest));
-      this.hasStore = true;
+      this.storeHasAnswered = true;
       this.storeError.clear();
       return true;
     } catch (error) {

@@ -25,7 +25,7 @@ export interface Fleet {
   /** The newest record of each selected GPU that has a record, in the order of `members`.
    *  @throws StoreUnavailable while the fleet is not loaded */
   latest(selector: GpuSelector): StoredRecord[];
-  /** Calls the listener with the existing members at once, and with the new and replaced members at each change, before any
-   *  request can see the change. */
+  /** Calls the listener with all members at once. After each change, calls it with the new and the changed members, before
+   *  any request can see the change. */
   onMembers(listener: (members: readonly FleetMember[]) => void): void;
 }

@@ -6,7 +6,7 @@ import { EnumTypes } from "./types/enums.ts";
 import { OutputTypes } from "./types/output-types.ts";
 import { argumentsOf, parametersOf } from "./types/arguments.ts";
 
-/** Computes an upper bound on the number of a field's elements, before the field is resolved.
+/** Estimates the number of a field's elements before the field is resolved.
  *  @param args the field's arguments, named as in GraphQL, with defaults */
 export type SizeOf = (args: Readonly<Record<string, unknown>>, fleet: FleetIndex) => number;
 

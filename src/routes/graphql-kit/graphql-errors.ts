@@ -39,7 +39,7 @@ export function graphqlError(
   return new GraphQLError(message, { extensions: { code, ...details } });
 }
 
-/** Makes an error about wrong input, such as the value of an argument or a variable. */
+/** Makes an error about wrong input, such as an unusable argument. */
 export function badInput(message: string, details: Readonly<Record<string, unknown>> = {}): GraphQLError {
   return graphqlError("BAD_USER_INPUT", message, details);
 }
@@ -59,8 +59,8 @@ export function toGraphqlError(thrown: unknown, log: Logger): GraphQLError {
  *  INTERNAL_SERVER_ERROR. */
 function codedError(error: GraphQLError, log: Logger): GraphQLError {
   // an error about an argument can have a path, because arguments are coerced when their field is executed
-  const isInput = error.path === undefined || /^(?:Argument|Variable) /.test(error.message);
-  return isInput ? badInput(error.message) : internal(error, log);
+  const isWrongInput = error.path === undefined || /^(?:Argument|Variable) /.test(error.message);
+  return isWrongInput ? badInput(error.message) : internal(error, log);
 }
 
 function errorOf(cause: unknown, log: Logger): GraphQLError {

@@ -13,7 +13,7 @@ type ApiRecord = ReturnType<typeof toApiRecord>;
 /** The most GPUs that one statement reads. */
 const gpusPerStatement = 1000;
 
-/** Reads the history of GPUs for one operation. Requests that differ only in the GPU are read together. */
+/** Reads the history of GPUs for one operation. Concurrent requests that differ only in the GPU share statements. */
 export class HistoryLoader {
   private readonly loaders = new Map<string, DataLoader<string, readonly ApiRecord[]>>();
 

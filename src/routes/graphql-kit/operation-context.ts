@@ -24,7 +24,7 @@ export interface GraphqlContext {
   readonly operation: OperationContext;
 }
 
-/** Provides the fleet and the other parts to the fields of one operation, and records whether a field used more than the
+/** Provides the fleet and the other parts to the fields of one operation, and notes whether a field used more than the
  *  fleet. */
 export class OperationContext {
   private usesMoreThanFleet = false;
@@ -51,8 +51,8 @@ export class OperationContext {
     return this.parts;
   }
 
-  /** Reads the history of GPUs in batches. Reading this property counts as using more than the fleet. */
-  get telemetry(): HistoryLoader {
+  /** Reads the history of GPUs. Reading this property counts as using more than the fleet. */
+  get historyLoader(): HistoryLoader {
     this.loader ??= new HistoryLoader(this.allParts.queries.history);
     return this.loader;
   }

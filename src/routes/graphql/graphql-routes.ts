@@ -35,7 +35,7 @@ export interface GraphqlOptions extends Omit<GraphqlParts, "admission"> {
 /** The most subscriptions of all clients together, over WebSockets and as events over HTTP. */
 const maxSubscriptions = 10_000;
 
-/** The limits of each of two caches: one of parsed documents, one of the errors of documents that cannot be parsed. */
+/** The limits of the cache of parsed documents, and of the cache of parse errors. */
 const documentCacheOptions = {
   max: 1000,
   maxSize: 4 * 1024 * 1024,

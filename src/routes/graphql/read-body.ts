@@ -1,4 +1,4 @@
-/** The longest request body that is read, including variables. The document has its own limit, in tokens. */
+/** The longest request body that is read. The document in it has a limit of its own, in tokens. */
 export const bodyMaxBytes = 256 * 1024;
 
 /** Reads a request's body.

@@ -7,9 +7,9 @@ import { bodyMaxBytes, readBody } from "./read-body.ts";
 
 const cacheMax = { maxEntries: 256, maxCharacters: 64 * 1024 * 1024 };
 
-/** Caches the JSON answers with status 200 that are made only from the fleet, including answers with errors. An answer is
- *  cached by the text of its request, until the fleet changes. This is worthwhile because parsing, validation and resolvers
- *  take ten times as long as the other work for an answer. Refuses a request whose body is too long.
+/** Caches the JSON answers with status 200 that are made only from the fleet, at most until the fleet changes. Parsing,
+ *  validation and resolvers take ten times as long as the other work for an answer. The plugin also refuses a request whose
+ *  body is too long.
  *  @param contextOf returns the context of a request's operation; undefined if the request was not executed */
 export function responseCache(view: FleetView, contextOf: (request: Request) => OperationContext | undefined): Plugin {
   const responses = new ResponseCache({ ...cacheMax, version: () => view.version });

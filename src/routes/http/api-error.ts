@@ -48,7 +48,7 @@ export class InvalidParameter extends ApiError {
     super(400, "invalid_parameter", { message: messageOf(error, restSpelling), details });
   }
 
-  /** The message in the spelling of another API. */
+  /** The message in the spelling of REST or of GraphQL. */
   messageIn(spelling: Spelling): string {
     return messageOf(this.error, spelling);
   }

@@ -10,7 +10,7 @@ export function compression() {
     const encoding = encodingOf(request);
     if (encoding === undefined) return undefined;
     if (responseValue instanceof Response) {
-      return isWholeJson(responseValue) ? compressedResponse(responseValue, encoding) : undefined;
+      return isUncompressedJson(responseValue) ? compressedResponse(responseValue, encoding) : undefined;
     }
     if (typeof responseValue !== "object" || responseValue === null) return undefined;
     const headers = new Headers(set.headers as Record<string, string>);
@@ -30,7 +30,7 @@ async function compressedResponse(answer: Response, encoding: Encoding): Promise
   return new Response(await compressed(body, encoding), { status, headers });
 }
 
-function isWholeJson({ headers, body }: Response): boolean {
+function isUncompressedJson({ headers, body }: Response): boolean {
   const isJson = /^application\/(?:[\w.+-]+\+)?json/.test(headers.get("content-type") ?? "");
   return body !== null && isJson && !headers.has("content-encoding");
 }

@@ -7,8 +7,8 @@ import { allowedMethods, type RoutePattern } from "./route-table.ts";
 /** How long a client should wait after a 503. */
 const retryAfterSeconds = 1;
 
-/** Renders the error responses for wrong methods, unknown paths and errors of routes, and answers OPTIONS for known paths. An
- *  unexpected error is logged, and the client receives only `internal_error`.
+/** Renders the error responses for wrong methods, unknown paths and errors that routes throw. Answers OPTIONS for known
+ *  paths. An unexpected error is logged, and the client receives only `internal_error`.
  *  Mount it first: Elysia's error hooks apply only to routes added after them.
  *  @param routes returns every route of the app; called only after the app is composed */
 export function errorHandling({

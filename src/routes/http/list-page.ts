@@ -10,7 +10,7 @@ export interface ListPage<Element> {
 interface Paging {
   /** The most elements of the part; absent: all. */
   readonly limit?: number | undefined;
-  /** The place after which the part begins; absent: the part begins at the start of the list. */
+  /** The part begins after this place; if absent, at the start of the list. */
   readonly cursor?: Place | undefined;
 }
 

@@ -2,9 +2,8 @@ import type { GpuSelector } from "../../../domain/gpu-selector.ts";
 import type { StoredRecord } from "../../../domain/query.ts";
 import type { LiveFeed } from "../../live/live-feed.ts";
 
-/** Iterates over the newest records of the selected GPUs as they arrive. Only the newest record of each GPU waits, so that a
- *  slow reader costs the memory of at most one record for each GPU. `return` and `throw` end the iteration and the
- *  subscription to the feed. */
+/** Iterates over the newest records of the selected GPUs as they arrive. For a slow reader, only the newest record of each
+ *  GPU waits. `return` and `throw` end the iteration and the subscription to the feed. */
 export function liveRecords(feed: LiveFeed, selector: GpuSelector): AsyncIterableIterator<StoredRecord> {
   const waiting = new Map<string, StoredRecord>();
   let wake: (() => void) | undefined;

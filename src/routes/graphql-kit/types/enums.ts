@@ -13,7 +13,6 @@ const nameByValues: ReadonlyMap<string, string> = new Map([
 
 const metricNames = metrics.map(({ name }) => name);
 
-/** The enum of all metrics of the catalogue. */
 const metricName = new GraphQLEnumType({
   name: "MetricName",
   description: "A metric of the catalogue",

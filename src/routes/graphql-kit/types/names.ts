@@ -10,7 +10,7 @@ export function pascalCase(name: string): string {
   return camelCase(name).replace(/^./, (first) => first.toUpperCase());
 }
 
-/** GraphQL's names for the values that begin with a digit. In GraphQL, no name begins with a digit. */
+/** GraphQL's names for the values that begin with a digit, because no name in GraphQL may begin with one. */
 const nameByValue: ReadonlyMap<string, string> = new Map([
   ["1m", "minute"],
   ["1h", "hour"],

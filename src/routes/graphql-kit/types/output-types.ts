@@ -25,7 +25,7 @@ const intMax = 2 ** 31 - 1;
 
 /** Makes object types from the API's TypeBox schemas: a field for each property, with the property's description. An
  *  optional property becomes a nullable field. GraphQL has no maps, so a map becomes a list of named entries. A whole number
- *  is an Int if the schema's maximum fits in 32 bits, otherwise a Float. */
+ *  is an Int if the schema's maximum is at most 2^31 - 1, otherwise a Float. */
 export class OutputTypes {
   private readonly typeByName = new Map<string, GraphQLObjectType>();
 
@@ -35,9 +35,9 @@ export class OutputTypes {
     private readonly relationsOf: (typeName: string) => Readonly<Fields>,
   ) {}
 
-  /** The object type for a schema; the same object at every call. */
+  /** The object type for a schema, made at the first call. */
   of(schema: TObject): GraphQLObjectType {
-    return this.object(nameOf(schema), schema);
+    return this.objectType(nameOf(schema), schema);
   }
 
   /** The type of a list of the schema's objects: `[Name!]!`. */
@@ -45,14 +45,14 @@ export class OutputTypes {
     return new GraphQLNonNull(listTypeOf(this.of(schema)));
   }
 
-  private object(name: string, schema: TObject): GraphQLObjectType {
-    return this.once(name, () => ({
+  private objectType(name: string, schema: TObject): GraphQLObjectType {
+    return this.getOrCreate(name, () => ({
       description: schema.description,
       fields: () => ({ ...this.fieldsOf(name, schema), ...this.relationsOf(name) }),
     }));
   }
 
-  private once(
+  private getOrCreate(
     name: string,
     make: () => { readonly description: string | undefined; readonly fields: () => Fields },
   ): GraphQLObjectType {
@@ -96,7 +96,7 @@ export class OutputTypes {
         return asItIs(listTypeOf(this.typeOf(name, schema["items"] as TSchema).type));
       case "object":
         return schema["patternProperties"] === undefined
-          ? asItIs(this.object(name, schema as TObject))
+          ? asItIs(this.objectType(name, schema as TObject))
           : { type: listTypeOf(this.entryType(name, schema)), read: toEntries };
       default:
         throw new Error(`the schema of ${name} has no GraphQL type: ${JSON.stringify(schema)}`);
@@ -112,7 +112,7 @@ export class OutputTypes {
     };
     if (value["type"] === "object") {
       const fields = () => withSource(this.fieldsOf(name, value as TObject), (source) => (source as Entry)[1]);
-      return this.once(name, () => ({
+      return this.getOrCreate(name, () => ({
         description: map.description,
         fields: () => ({ name: nameField, ...fields() }),
       }));
@@ -121,7 +121,7 @@ export class OutputTypes {
     const entryName = value["type"] === "string" ? "NamedText" : "NamedNumber";
     const resolve = (source: unknown): unknown => (source as Entry)[1];
     const fields = (): Fields => ({ name: nameField, value: { type: new GraphQLNonNull(type), resolve } });
-    return this.once(entryName, () => ({ description: "An entry of a map", fields }));
+    return this.getOrCreate(entryName, () => ({ description: "An entry of a map", fields }));
   }
 }
 
@@ -149,7 +149,7 @@ function literalsOf(name: string, schema: TSchema): string[] {
   throw new Error(`${name} is a union with a member that is not a text`);
 }
 
-/** Copies fields, which then resolve from the object that `find` returns for the source. */
+/** Copies fields. The copies resolve from the object that `find` returns for the source. */
 function withSource(fields: Fields, find: (source: unknown) => unknown): Fields {
   return Object.fromEntries(
     Object.entries(fields).map(([name, { resolve, ...field }]) => [

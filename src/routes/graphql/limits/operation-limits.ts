@@ -31,17 +31,17 @@ const remedy: Readonly<Record<keyof OperationSize, string>> = {
 };
 
 /** An operation that Yoga is about to execute. */
-interface Executed {
+interface PendingOperation {
   readonly schema: GraphQLSchema;
   readonly document: DocumentNode;
   readonly operationName?: string | null | undefined;
   readonly variableValues?: unknown;
 }
 
-/** Refuses documents and operations that would take too long, before anything is executed. The check of operations
- *  cannot be a validation rule, because an operation's size depends on its variables. */
+/** Refuses documents and operations that are too large. Operations are checked just before their execution, not during
+ *  validation, because an operation's size depends on its variables. */
 export function operationLimits(view: FleetView): Plugin {
-  const check = ({ args }: { args: Executed }): void => checkSize(args, view);
+  const check = ({ args }: { args: PendingOperation }): void => checkSize(args, view);
   return {
     onParse: ({ setParseFn }) => setParseFn(parseWithinLimit),
     onExecute: check,
@@ -51,7 +51,7 @@ export function operationLimits(view: FleetView): Plugin {
 
 function parseWithinLimit(source: string | Source, options?: ParseOptions): DocumentNode {
   try {
-    return parse(source, { ...options, maxTokens: maxTokens });
+    return parse(source, { ...options, maxTokens });
   } catch (error) {
     if (!(error instanceof GraphQLError) || !error.message.includes(`${maxTokens} tokens`)) throw error;
     const message = `The document is too large: it has more than ${maxTokens} tokens; split it into several requests`;
@@ -60,7 +60,7 @@ function parseWithinLimit(source: string | Source, options?: ParseOptions): Docu
 }
 
 /** @throws GraphQLError if the operation is larger than `maxSize` */
-function checkSize({ schema, document, operationName, variableValues }: Executed, view: FleetView): void {
+function checkSize({ schema, document, operationName, variableValues }: PendingOperation, view: FleetView): void {
   const operation = getOperationAST(document, operationName);
   if (!operation) return; // the execution reports that the operation is missing
   const definitions = operation.variableDefinitions ?? [];

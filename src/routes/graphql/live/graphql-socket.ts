@@ -155,7 +155,6 @@ export class GraphqlSocket {
     private readonly owner: { readonly onEnd: () => void; readonly onError: (error: Error) => void },
   ) {}
 
-  /** Called by Bun. */
   open(wire: Wire): void {
     let onMessage: Connection["onMessage"] = () => Promise.resolve();
     const onClosed = this.protocol.opened(
@@ -170,7 +169,6 @@ export class GraphqlSocket {
     this.connection = { wire, onMessage, onClosed: (code, reason) => void onClosed(code, reason) };
   }
 
-  /** Called by Bun. */
   message(_wire: Wire, data: string | Uint8Array): void {
     const text = typeof data === "string" ? data : new TextDecoder().decode(data);
     this.connection?.onMessage(text).catch((error: Error) => {
@@ -187,7 +185,6 @@ export class GraphqlSocket {
     for (const resolve of this.onDrained.splice(0)) resolve();
   }
 
-  /** Called by Bun. */
   close(_wire: Wire, code: number, reason: string): void {
     this.drain();
     this.owner.onEnd();
@@ -199,7 +196,8 @@ export class GraphqlSocket {
     this.connection?.wire.close(code, reason);
   }
 
-  /** Resolves when the client is no longer behind, or has disconnected. Only then does graphql-ws request the next event. */
+  /** Resolves when the client is no longer behind, or has disconnected. Only then does graphql-ws request the operation's
+   *  next event. */
   private async send(wire: Wire, text: string): Promise<void> {
     wire.send(text);
     if (wire.getBufferedAmount() < behindBytes) return;

@@ -9,7 +9,7 @@ const metricNames: ReadonlySet<string> = new Set(metrics.map(({ name }) => name)
 /** An element of a list, as CSV and NDJSON write it. */
 export type Row = Readonly<Record<string, unknown>>;
 
-/** The columns of a CSV of GPUs and of a CSV of hosts: the fields of the schema, in the schema's order. */
+/** The columns of GPUs and of hosts, in the order of their schemas' fields. */
 export const gpuColumns = fieldsOf(gpuSchema);
 export const hostColumns = fieldsOf(hostSchema);
 

@@ -18,6 +18,6 @@ export async function compressed(body: string | Uint8Array, encoding: Encoding):
 
 /** Compresses a stream, at the coding's default level. */
 export function compressedStream(body: ReadableStream<Uint8Array>, encoding: Encoding): ReadableStream<Uint8Array> {
-  // the types allow neither zstd nor byte input
+  // the types of CompressionStream allow neither zstd nor a stream of bytes
   return body.pipeThrough(new CompressionStream(encoding as "gzip") as unknown as ReadableWritablePair);
 }

@@ -67,7 +67,7 @@ function csvOf(rows: readonly Row[], columns: readonly string[], header: boolean
   return stringify([...rows], {
     header,
     columns: [...columns],
-    // a spreadsheet would run a text that begins with a character such as = as a formula
+    // otherwise, a spreadsheet would run a text such as =1+1
     escape_formulas: true,
     cast: { boolean: String, number: String },
   });

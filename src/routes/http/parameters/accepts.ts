@@ -16,8 +16,8 @@ export function accepts<Query extends Parameters>(query: Query) {
   };
 }
 
-/** Options of a route with query parameters and parameters in its path. In addition to the work of `accepts`, they check the
- *  path's parameters and pass the values to the handler as `params`. */
+/** Like `accepts`, for a route that also has parameters in its path. The options check these too, and pass their values to the
+ *  handler as `params`. */
 export function acceptsAt<Params extends Parameters, Query extends Parameters>(params: Params, query: Query) {
   return {
     params: schemaOf(params),

@@ -15,7 +15,7 @@ export function nameOf(description: Text, example: string): Parameter<string> {
   return text({ maxLength: nameMaxLength, description, example });
 }
 
-/** The largest and the default limit of a request that sets no other ones. */
+/** The largest and the default `limit`, unless an operation has its own. */
 export const limitMax = 10_000;
 export const limitDefault = 100;
 
