@@ -1,6 +1,7 @@
 import { type AnyElysia, Elysia } from "elysia";
 import type { Logger } from "pino";
 import { errorHandling } from "./routes/http/error-handling.ts";
+import { requestUrl } from "./routes/http/request-url.ts";
 import { socketSettings } from "./routes/live/live-routes.ts";
 import { type HealthOptions, healthRoutes } from "./routes/operations/health-routes.ts";
 import { httpInstruments } from "./routes/operations/http-instruments.ts";
@@ -21,6 +22,7 @@ export function composeApp(options: AppOptions): Elysia {
   const app = new Elysia({ name: "app", normalize: false, systemRouter: false, websocket });
   // first, because a hook applies only to routes that are added after it
   app.use(errorHandling({ routes: () => app.routes, log: options.log }));
+  app.use(requestUrl());
   app.use(httpInstruments(options.registry));
   app.use(healthRoutes(options));
   app.use(prometheusRoutes(options));

@@ -69,7 +69,12 @@ function listen(app: App, { host, port }: Config): void {
     // with reusePort, Elysia's default, a second process could listen on the same port without an error
     app.listen({ hostname: host, port, reusePort: false });
   } catch (cause) {
-    throw new ListenFailed(`Cannot listen on ${host}:${port} (HOST, PORT): ${(cause as Error).message}`, { cause });
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const reason =
+      code === "EADDRINUSE"
+        ? "the port is already in use; stop the process that uses it, or choose another PORT"
+        : message;
+    throw new ListenFailed(`Cannot listen on ${host}:${port} (HOST, PORT): ${reason}`, { cause });
   }
 }
 

@@ -69,6 +69,21 @@ test("a port that another pipeline listens on ends the process with status 1; th
   const { port } = new URL(await urlOf(first));
   const second = start("second", { PORT: port, ROLE: "gateway" });
   expect(await second.subprocess.exited).toBe(1);
-  expect(second.output()).toContain(`127.0.0.1:${port}`);
+  expect(second.output()).toContain(`127.0.0.1:${port} (HOST, PORT): the port is already in use`);
   await stopPipeline(first);
+});
+
+test("a pipeline that would share another one's port on a wider or narrower address ends with status 1; the first one serves on", async () => {
+  for (const [firstHost, secondHost] of [
+    ["127.0.0.1", "0.0.0.0"],
+    ["0.0.0.0", "127.0.0.1"],
+  ] as const) {
+    const first = start(`first on ${firstHost}`, { ROLE: "gateway", HOST: firstHost });
+    const { port } = new URL(await urlOf(first));
+    const second = start(`second on ${secondHost}`, { PORT: port, ROLE: "gateway", HOST: secondHost });
+    expect(await second.subprocess.exited).toBe(1);
+    expect(second.output()).toContain(`${secondHost}:${port} (HOST, PORT): the port is already in use`);
+    expect((await fetch(`http://127.0.0.1:${port}/health/ready`)).status).toBe(200);
+    await stopPipeline(first);
+  }
 });
