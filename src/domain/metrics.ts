@@ -12,6 +12,9 @@ export interface Metric {
   readonly min: number;
   readonly max: number;
   readonly description: string;
+  /** The width of the number that the driver reports, which decides the numbers that mean 'no value' (value.ts). DCGM itself
+   *  stores every integer in 64 bits. */
+  readonly width: "int32" | "int64" | "fp64";
 }
 
 /** A text that DCGM reports about a GPU: a property of the GPU, not a measurement. */
@@ -109,6 +112,18 @@ const labelRows: readonly (readonly [name: string, dcgmField: string, dcgmFieldI
   ["nvml_version", "DCGM_FI_NVML_VERSION", 2, "NVML version"],
 ];
 
+/** Counters of 64 bits: each of them may pass through the blank of a narrower number on its way up. */
+const int64Metrics: ReadonlySet<string> = new Set([
+  ...["total_energy_mj", "pcie_tx_bytes", "pcie_rx_bytes", "nvlink_bandwidth_total", "nvlink_bandwidth_l0_bytes"],
+  ...["nvlink_crc_data_error_total", "nvlink_crc_flit_error_total"],
+  ...["nvlink_recovery_error_total", "nvlink_replay_error_total"],
+  ...["power_violation_ns", "thermal_violation_ns", "sync_boost_violation_ns"],
+  ...["board_limit_violation_ns", "low_util_violation_ns", "reliability_violation_ns"],
+  ...["ecc_sbe_volatile_total", "ecc_dbe_volatile_total", "ecc_sbe_aggregate_total", "ecc_dbe_aggregate_total"],
+]);
+/** Units of metrics that DCGM reports as doubles. */
+const fp64Units: ReadonlySet<string> = new Set(["ratio", "watts"]);
+
 /** The catalogue: the only place that declares metrics. To add a metric, append an entry. `bun run db:generate` then
  *  generates the migration (a new column of telemetry, and rollups that include the column), and `bun run generate:client`
  *  generates the client's types. The SQL schema, validation, REST, GraphQL and /ws read the catalogue. A `metricIndex` is an
@@ -124,6 +139,7 @@ export const metrics: readonly Metric[] = metricRows.map(
     min,
     max,
     description,
+    width: fp64Units.has(unit) ? "fp64" : int64Metrics.has(name) ? "int64" : "int32",
   }),
 );
 

@@ -26,7 +26,7 @@ export function readValue(metric: number | string, text: string): ValueReading {
 
 /** @returns the number to store (0 for -0), or the reason not to store it */
 export function judgeNumber(metric: number | string, value: number): number | "missing" | "out_of_range" {
-  const verdict = typeof metric === "number" ? judgeValue(metric, value) : judgeCustomValue(value);
+  const verdict = typeof metric === "number" ? judgeValue(metric, value) : judgeCustomValue(metric, value);
   if (verdict !== "ok") return verdict;
   return value === 0 ? 0 : value;
 }

@@ -1,15 +1,19 @@
-import { metrics } from "./metrics.ts";
+import { type Metric, metrics } from "./metrics.ts";
 
 /** Whether a number is usable as a metric's value, means 'no value', or is impossible. */
 export type ValueVerdict = "ok" | "missing" | "out_of_range";
 
-/** DCGM's blanks: int32 from 0x7ffffff0 to the maximum, fp64 2^47, and int64 from 0x7ffffffffffffff0 to the maximum.
- *  As a double, each of these int64 is 2^63 (printed as 9223372036854776000).
+/** DCGM's blanks: numbers that mean 'no value' in a field of their width, four of each with a name (blank, not found, not
+ *  supported, not permissioned). DCGM accepts every int32 from the first one up as a blank.
  *  Source: dcgm_fields.h, DCGM_INT32_BLANK, DCGM_INT64_BLANK, DCGM_FP64_BLANK */
-const int32BlankMin = 2147483632;
-const int32BlankMax = 2147483647;
-const int64Blank = 2 ** 63;
-const fp64Blank = 2 ** 47;
+const int32BlankMin = 0x7ffffff0;
+const int32BlankMax = 0x7fffffff;
+const fp64BlankMin = 2 ** 47;
+const fp64BlankMax = 2 ** 47 + 3;
+/** The int64 blanks begin at 0x7ffffffffffffff0, and are all 2^63 as a double. Some programs print them with fewer digits, such
+ *  as 9.22337203685478E+18 (Excel) or 9.22337e+18 (printf). No counter is known to get that far. */
+const int64BlankMin = 9.22337e18;
+const int64BlankMax = 9.22338e18;
 /** -1 as an unsigned 32-bit integer: some inputs have this number as a percentage if the driver has no value. */
 const uint32Max = 4294967295;
 
@@ -29,25 +33,44 @@ export function meansNoValue(text: string): boolean {
   return textsForNoValue.has(text.trim().toLowerCase());
 }
 
-/** True for the numbers by which DCGM says that a metric has no value. They are the same for all metrics. */
-function isBlank(value: number): boolean {
-  return (value >= int32BlankMin && value <= int32BlankMax) || value === fp64Blank || value === int64Blank;
-}
+const isInt32Blank = (value: number): boolean =>
+  value >= int32BlankMin && value <= int32BlankMax && Number.isInteger(value);
+const isFp64Blank = (value: number): boolean =>
+  value >= fp64BlankMin && value <= fp64BlankMax && Number.isInteger(value);
+const isInt64Blank = (value: number): boolean => value >= int64BlankMin && value <= int64BlankMax;
+const isAnyBlank = (value: number): boolean => isInt32Blank(value) || isFp64Blank(value) || isInt64Blank(value);
 
-/** Judges a number for a catalogue metric: a blank is 'missing', and so is `uint32Max` as a percentage; any other number
- *  outside the metric's range is 'out_of_range'. A 64-bit counter may pass through a blank on its way up; that reading is
- *  counted as missing. With an index outside the catalogue, the number is judged as by `judgeCustomValue`. */
+/** The blanks of each width. A number that is too wide for a field can only be the blank of a wider one: exporters widen and
+ *  convert. A number that is narrower may be a value. */
+const isBlankOf: Readonly<Record<Metric["width"], (value: number) => boolean>> = {
+  int32: isAnyBlank,
+  fp64: (value) => isFp64Blank(value) || isInt64Blank(value),
+  int64: isInt64Blank,
+};
+
+/** Names of metrics outside the catalogue that count in 64 bits. A total of memory (DCGM_FI_DEV_FB_TOTAL) is no count. */
+const wideName =
+  /(?:^|[^a-z])(?:bytes|energy|joules|consumption|packets|ns|nanoseconds|violation|(?<!(?:fb|bar1|mem|memory)[^a-z])total)(?:$|[^a-z])/i;
+const utilizationName = /util/i;
+
+/** Judges a number for a catalogue metric. A blank of the metric's width is 'missing'. Any other number is 'ok' in the metric's
+ *  range; outside it, the blank of any width and `uint32Max` as a percentage are 'missing', and the rest is 'out_of_range'.
+ *  @param metricIndex an index of `metrics` */
 export function judgeValue(metricIndex: number, value: number): ValueVerdict {
-  const metric = metrics[metricIndex];
-  if (metric === undefined) return judgeCustomValue(value);
-  if (isBlank(value)) return "missing";
-  if (value === uint32Max && metric.unit === "percent") return "missing";
-  return value >= metric.min && value <= metric.max ? "ok" : "out_of_range";
+  const { min, max, width, unit } = metrics[metricIndex] as Metric;
+  if (value >= min && value <= max) return value >= int32BlankMin && isBlankOf[width](value) ? "missing" : "ok";
+  return isAnyBlank(value) || (value === uint32Max && unit === "percent") ? "missing" : "out_of_range";
 }
 
-/** Judges a number for a metric outside the catalogue, which has no range: a blank is 'missing', and a number that is not
- *  finite is 'out_of_range'. */
-export function judgeCustomValue(value: number): ValueVerdict {
-  if (isBlank(value)) return "missing";
-  return Number.isFinite(value) ? "ok" : "out_of_range";
+/** Judges a number for a metric outside the catalogue, which has no range and no known width: blanks of all widths are 'missing',
+ *  except those of int32 if the name is that of a 64-bit counter; so is `uint32Max` if the name is that of a utilization. A
+ *  number that is not finite is 'out_of_range'.
+ *  @param name with labels in braces if the number is of a labelled series */
+export function judgeCustomValue(name: string, value: number): ValueVerdict {
+  if (!Number.isFinite(value)) return "out_of_range";
+  if (value < int32BlankMin) return "ok";
+  const [plainName = ""] = name.split("{", 1);
+  if (isInt32Blank(value)) return wideName.test(plainName) ? "ok" : "missing";
+  const isNone = isFp64Blank(value) || isInt64Blank(value) || (value === uint32Max && utilizationName.test(plainName));
+  return isNone ? "missing" : "ok";
 }

@@ -4,6 +4,19 @@ import { exporterHeader, exporterRow } from "./csv-reading.ts";
 /** Yields one of these texts. */
 export const oneOf = (...texts: string[]): fc.Arbitrary<string> => fc.constantFrom(...texts);
 
+/** Numbers that mean 'no value' for a metric of some width, and numbers next to them. */
+const blanks = oneOf(
+  ...["2147483631", "2147483632", "2147483635", "2147483647", "2147483648", "2147483632.5", "4294967295"],
+  ...["140737488355327", "140737488355328", "140737488355331", "140737488355332", "140737488355328.000000"],
+  ...[
+    "9223372036854775792",
+    "9223372036854775807",
+    "9223372036854776000",
+    "9.22337203685478E+18",
+    "1.40737488355329e14",
+  ],
+);
+
 const gpus = [
   { gpu: "0", uuid: "GPU-0", host: "host-1" },
   { gpu: "1", uuid: "GPU-1", host: "host-1", pod: "pod-a", namespace: "ml" },
@@ -15,8 +28,8 @@ const usualRows = fc
   .record({
     gpu: fc.constantFrom(...gpus),
     timestamp: oneOf("2025-07-18T20:42:34Z", "2025-07-18T20:42:35.250Z"),
-    metric: oneOf("DCGM_FI_DEV_GPU_UTIL", "DCGM_FI_DEV_POWER_USAGE"),
-    value: oneOf("0", "42", "73.136", "99"),
+    metric: oneOf("DCGM_FI_DEV_GPU_UTIL", "DCGM_FI_DEV_POWER_USAGE", "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION", "fan"),
+    value: fc.oneof({ weight: 5, arbitrary: oneOf("0", "42", "73.136", "99") }, { weight: 1, arbitrary: blanks }),
   })
   .map(({ gpu, ...cells }) => exporterRow({ ...gpu, ...cells }));
 

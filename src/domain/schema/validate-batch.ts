@@ -1,8 +1,9 @@
 import { rawMaxLength, type RecordBatch, type RejectedInput, type RejectReason } from "../batch.ts";
 import { cutText } from "../cut-text.ts";
 import { metricIndexOf } from "../metrics.ts";
-import { judgeValue } from "../value.ts";
+import { judgeNumber } from "../value-text.ts";
 import { keepRecords } from "./keep-records.ts";
+import { withoutBlanks } from "./without-blanks.ts";
 
 const earliestMs = Date.UTC(2000, 0, 1);
 const latestMs = Date.UTC(2100, 0, 1);
@@ -14,15 +15,20 @@ interface RecordError {
   readonly value: string;
 }
 
-/** Validates a decoded batch, whichever process wrote it, so that the store receives only records that it can store.
+/** Validates a decoded batch, whichever process wrote it, so that the store receives only records that it can store. A value that
+ *  means 'no value', which an older version may have sent, is removed and counted as missing.
  *  @returns the same batch if all its records can be stored; otherwise a copy in which each record that cannot be
  *  stored has become a rejected input, with the first error that was found */
 export function validateBatch(batch: RecordBatch): RecordBatch {
   const errors = new Map<number, RecordError>();
   checkRecords(batch, errors);
-  for (const [metric, column] of batch.columns) checkColumn(metric, column, errors);
+  for (const [metric, column] of batch.columns) {
+    if (checkColumn(metric, column, errors) === "missing") return validateBatch(withoutBlanks(batch));
+  }
   for (const { record, metric, value } of batch.custom) {
-    if (!Number.isFinite(value))
+    const judged = judgeNumber(metric, value);
+    if (judged === "missing") return validateBatch(withoutBlanks(batch));
+    if (judged === "out_of_range")
       addError(errors, record, { reason: "invalid_record", field: metric, value: String(value) });
   }
   if (errors.size === 0) return batch;
@@ -55,15 +61,19 @@ function checkRecords(batch: RecordBatch, errors: Map<number, RecordError>): voi
   }
 }
 
-function checkColumn(metric: string, column: Float64Array, errors: Map<number, RecordError>): void {
-  const index = metricIndexOf(metric) ?? -1;
+/** @returns "missing" as soon as a value means 'no value' */
+function checkColumn(metric: string, column: Float64Array, errors: Map<number, RecordError>): "missing" | undefined {
+  const index = metricIndexOf(metric) ?? metric;
   for (let record = 0; record < column.length; record += 1) {
     const value = column[record] as number;
     if (value !== value) continue; // NaN: the record does not have the metric
-    if (judgeValue(index, value) !== "ok") {
+    const judged = judgeNumber(index, value);
+    if (judged === "missing") return judged;
+    if (judged === "out_of_range") {
       addError(errors, record, { reason: "value_out_of_range", field: metric, value: String(value) });
     }
   }
+  return undefined;
 }
 
 function addError(errors: Map<number, RecordError>, record: number, error: RecordError): void {
