@@ -46,7 +46,7 @@ async function measure(name: string, rows: number, run: () => Promise<number>): 
 async function readSource(path: string, fastLane: boolean): Promise<number> {
   const options = { path, clusterId: "bench", batchRows: 1000, batchMaxRows: 1000, playing: originalTimes };
   const source = await CsvSource.open(
-    { ...options, clock: systemClock, onGrown: () => undefined },
+    { ...options, clock: systemClock, onWarning: () => undefined },
     { ...usualReading, fastLane },
   );
   let samples = 0;

@@ -55,7 +55,7 @@ async function verify(): Promise<number> {
     batchMaxRows: config.batchSize,
     playing: originalTimes,
     clock: systemClock,
-    onGrown: (message) => void process.stderr.write(`${message}\n`),
+    onWarning: (message) => void process.stderr.write(`${message}\n`),
   });
   const { place, stored, close } = await openStored(config, values.url);
   try {

@@ -60,7 +60,7 @@ function roundOpener(
     if (rounds !== undefined && loopMode) firstRound ??= await rounds.current(await CsvSource.fileId(path));
     const round = openedBefore + (firstRound ?? 0);
     const playing: Playing = timestamps === "original" ? { timestamps, round } : { timestamps, round, startedAtMs };
-    const onGrown = (message: string): void => log.warn(message);
-    return CsvSource.open({ path, clusterId, batchRows, batchMaxRows, playing, clock, onGrown });
+    const onWarning = (message: string): void => log.warn(message);
+    return CsvSource.open({ path, clusterId, batchRows, batchMaxRows, playing, clock, onWarning });
   };
 }

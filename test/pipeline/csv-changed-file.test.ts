@@ -24,7 +24,7 @@ async function readAcrossChange(
   const source = await openCsvSource(path, {
     batchRows: 1,
     chunkBytes: 4096,
-    onGrown: (message) => void reports.push(message),
+    onWarning: (message) => void reports.push(message),
   });
   const batches: RangeBatch[] = [];
   try {
@@ -78,7 +78,7 @@ test("a file that grows is read to the end that it had at opening, and its growt
 test("the growth of a file that grows with every batch is reported once", async () => {
   const path = folder.write(fileOf(20));
   const reports: string[] = [];
-  const source = await openCsvSource(path, { batchRows: 1, onGrown: (message) => void reports.push(message) });
+  const source = await openCsvSource(path, { batchRows: 1, onWarning: (message) => void reports.push(message) });
   for await (const { batch } of source.read(source.whole, never)) {
     appendFileSync(path, `${exporterRow()}\n`.repeat(batch.tally.rows));
   }

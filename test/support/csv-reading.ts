@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RejectedInput } from "../../src/domain/batch.ts";
@@ -48,10 +48,14 @@ function quotedCell(text: string | undefined): string {
 export class CsvFolder {
   private readonly path = mkdtempSync(join(tmpdir(), "csv-source-"));
 
-  /** Writes a file, and replaces one with the same name. @returns its path */
+  /** Writes a file, and replaces one with the same name. The file's time is an hour ago, so that its writer counts as finished.
+   *  @returns its path */
   write(content: string | Uint8Array, name = "input.csv"): string {
     const path = join(this.path, name);
+    rmSync(path, { force: true }); // so that the file's time of creation is new, too
     writeFileSync(path, content);
+    const hourAgo = Date.now() / 1000 - 3600;
+    utimesSync(path, hourAgo, hourAgo);
     return path;
   }
 
@@ -67,9 +71,9 @@ export type TestCsvOptions = Partial<CsvSourceOptions & CsvReading>;
 export function openCsvSource(path: string, options: TestCsvOptions = {}): Promise<CsvSource> {
   const { fastLane, chunkBytes, rowMaxBytes } = { ...usualReading, ...options };
   const { batchRows = 1000, batchMaxRows = batchRows, clusterId = "local-cluster", playing = originalTimes } = options;
-  const { clock = systemClock, onGrown = () => undefined } = options;
+  const { clock = systemClock, onWarning = () => undefined } = options;
   return CsvSource.open(
-    { path, clusterId, batchRows, batchMaxRows, playing, clock, onGrown },
+    { path, clusterId, batchRows, batchMaxRows, playing, clock, onWarning },
     { fastLane, chunkBytes, rowMaxBytes },
   );
 }

@@ -35,8 +35,9 @@ export interface BatchReaderOptions {
   readonly toOffset: number;
 }
 
-/** Why a read stopped: the batch is full, more bytes are needed, or the range has ended. */
-export type ReadState = "batch_full" | "needs_bytes" | "ended";
+/** Why a read stopped: the batch is full, more bytes are needed, the file ends in a row that its writer may not have finished,
+ *  or the range has ended. */
+export type ReadState = "batch_full" | "needs_bytes" | "unfinished_row" | "ended";
 
 /** Reads rows from a window into batches, and never waits.
  *
@@ -60,6 +61,7 @@ export class BatchReader {
   private batchStart: Position;
   /** True inside a row that is too large: all bytes up to the next line end are skipped. */
   private isSkipping = false;
+  private endsFile = false;
 
   constructor(private readonly options: BatchReaderOptions) {
     const { window, layout, gpus, shiftMs, templates, rowMaxBytes, batchRows, batchMaxRows } = options;
@@ -92,7 +94,12 @@ export class BatchReader {
     return this.at.offset > this.batchStart.offset;
   }
 
-  /** Reads until the batch is full, the range ends, or more bytes are needed. */
+  /** Declares that the file's last row is whole, even if it has no line end. */
+  endFile(): void {
+    this.endsFile = true;
+  }
+
+  /** Reads until the batch is full, the range ends, more bytes are needed, or the file ends in an unfinished row. */
   read(): ReadState {
     for (;;) {
       const state = this.state() ?? this.readNext();
@@ -151,6 +158,7 @@ export class BatchReader {
     if (this.fast !== undefined && this.readFast(this.fast)) return undefined;
     const row = this.splitter.next(this.options.window, this.at.offset);
     if (row === undefined) return "needs_bytes";
+    if (row.mayContinue && !this.endsFile) return "unfinished_row";
     const place = { start: row.start, end: row.end, line: this.at.line };
     this.take(row, place);
     this.lastRowOffset = row.kind === "regular" ? row.start : NaN;

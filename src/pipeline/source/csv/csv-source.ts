@@ -7,6 +7,7 @@ import { FileWindow } from "./file-window.ts";
 import { firstTimeMs } from "./first-time.ts";
 import { FileGuard } from "./file-guard.ts";
 import { GpuCache } from "./gpu-cache.ts";
+import { LastRow } from "./last-row.ts";
 import { type OpenedCsv, openCsv, openForReading } from "./open-csv.ts";
 import { defaultRowMaxBytes } from "./row-splitter.ts";
 import { RowEnds } from "./row-ends.ts";
@@ -21,8 +22,8 @@ export interface CsvSourceOptions {
   readonly batchMaxRows: number;
   readonly playing: Playing;
   readonly clock: Clock;
-  /** Called at most once: when the file has grown while it is read. */
-  readonly onGrown: (message: string) => void;
+  /** Called once when the file has grown while it is read, and once when its last row, which has no line end, waits. */
+  readonly onWarning: (message: string) => void;
 }
 
 /** How a file is played: with its own times, or with shifted times. Shifted times begin at the start of the round, and the
@@ -73,6 +74,7 @@ export class CsvSource implements ReplayableSource {
   private readonly gpus: GpuCache;
   private readonly templates: FastTemplates | undefined;
   private readonly guard: FileGuard;
+  private readonly lastRow: LastRow;
 
   /** Opens a file as it is now: bytes that are appended later are not read. The times of a file whose first rows have no
    *  valid time are not shifted.
@@ -102,7 +104,7 @@ export class CsvSource implements ReplayableSource {
     private readonly options: CsvSourceOptions,
     private readonly file: PlayedFile,
   ) {
-    const { path, clusterId, onGrown } = options;
+    const { path, clusterId, clock, onWarning } = options;
     const { opened, sourceId, reading } = file;
     this.sourceId = sourceId;
     this.description = path;
@@ -111,11 +113,12 @@ export class CsvSource implements ReplayableSource {
     this.gpus = new GpuCache(clusterId);
     this.templates = reading.fastLane ? new FastTemplates() : undefined;
     const { inode, endOffset: sizeBytes, fingerprint } = opened;
-    this.guard = new FileGuard({ path, inode, sizeBytes, fingerprint, onGrown });
+    this.guard = new FileGuard({ path, inode, sizeBytes, fingerprint, onGrown: onWarning });
+    this.lastRow = new LastRow({ path, guard: this.guard, clock, onUnfinished: onWarning });
   }
 
   /** A row belongs to the range in which it starts. A range must begin and end between rows, such as at the end of a
-   *  batch. */
+   *  batch. If the file's last row has no line end, it is a batch of its own, and waits until it is whole. */
   async *read(range: Range, signal: AbortSignal): AsyncIterable<RangeBatch> {
     const file = await openForReading(this.options.path);
     try {
@@ -132,6 +135,7 @@ export class CsvSource implements ReplayableSource {
           yield batch;
         }
         if (state === "ended") return;
+        if (state === "unfinished_row") await this.finishLastRow(window, reader, signal);
       }
     } finally {
       await file.close();
@@ -152,6 +156,13 @@ export class CsvSource implements ReplayableSource {
     } finally {
       await file.close();
     }
+  }
+
+  private async finishLastRow(window: FileWindow, reader: BatchReader, signal: AbortSignal): Promise<void> {
+    const row = { line: reader.position.line, fileBytes: window.endOffset };
+    const fileBytes = await this.lastRow.grownTo(row, signal);
+    if (fileBytes === undefined) reader.endFile();
+    else window.extendTo(fileBytes);
   }
 
   private windowOn(file: FileHandle, fromOffset: number): FileWindow {
@@ -188,7 +199,9 @@ export class CsvSource implements ReplayableSource {
 
   private batchOf(reader: BatchReader): RangeBatch {
     const { from, to, batch } = reader.takeBatch();
-    return { range: { sourceId: this.sourceId, from, to }, batch };
+    // the last row may end in bytes that were appended after the source was opened
+    const offset = Math.min(to.offset, this.whole.to.offset);
+    return { range: { sourceId: this.sourceId, from, to: { ...to, offset } }, batch };
   }
 
   /** Waits until the batch's latest instant has come. With original times, there is no wait.

@@ -15,9 +15,12 @@ export interface FileGuardOptions {
   readonly onGrown: (message: string) => void;
 }
 
-interface FileStatus {
+/** A file's size and times. */
+export interface FileStatus {
   readonly inode: number;
   readonly sizeBytes: number;
+  /** 0 if the file system does not know it. */
+  readonly createdMs: number;
   readonly modifiedMs: number;
 }
 
@@ -33,10 +36,11 @@ export class FileGuard {
   constructor(private readonly options: FileGuardOptions) {}
 
   /** Reads the file's status (about 20 us), and the file's head at the first check and whenever the status has changed.
+   *  @returns the status
    *  @throws UnusableSource if the file was shortened, deleted or replaced, or cannot be read */
-  async check(): Promise<void> {
+  async check(): Promise<FileStatus> {
     const status = await this.readStatus();
-    if (this.lastStatus !== undefined && isSame(status, this.lastStatus)) return;
+    if (this.lastStatus !== undefined && isSame(status, this.lastStatus)) return status;
     const { path, inode, sizeBytes } = this.options;
     if (status.inode !== inode) throw wasReplaced(path);
     if (status.sizeBytes < sizeBytes) {
@@ -47,13 +51,14 @@ export class FileGuard {
     await this.checkHead();
     if (status.sizeBytes > sizeBytes) this.reportGrowth(status.sizeBytes - sizeBytes);
     this.lastStatus = status;
+    return status;
   }
 
   private async readStatus(): Promise<FileStatus> {
     const { path } = this.options;
     try {
-      const { ino, size, mtimeMs } = await stat(path);
-      return { inode: ino, sizeBytes: size, modifiedMs: mtimeMs };
+      const { ino, size, birthtimeMs, mtimeMs } = await stat(path);
+      return { inode: ino, sizeBytes: size, createdMs: birthtimeMs, modifiedMs: mtimeMs };
     } catch (cause) {
       throw unreadable(path, cause);
     }
@@ -75,7 +80,7 @@ export class FileGuard {
     if (this.hasGrown) return;
     this.hasGrown = true;
     this.options.onGrown(
-      `${this.options.path} has grown by ${bytes} bytes since it was opened; these bytes are not read. The next start, or the next round in LOOP_MODE, reads the whole file again, as another source.`,
+      `${this.options.path} has grown by ${bytes} bytes since it was opened; rows that begin in them are not read. The next start, or the next round in LOOP_MODE, reads the whole file again, as another source.`,
     );
   }
 }

@@ -8,7 +8,7 @@ export interface FileWindowOptions {
   readonly path: string;
   /** The first byte to read. */
   readonly fromOffset: number;
-  /** Where the file ends for this reader: bytes appended later are not read. */
+  /** Where the file ends for this reader: bytes appended later are not read, unless `extendTo` adds them. */
   readonly endOffset: number;
   /** Bytes per read. */
   readonly chunkBytes: number;
@@ -22,16 +22,23 @@ export class FileWindow {
   /** File offset of `bytes[0]`. */
   offset: number;
   private buffer: Buffer;
+  private fileEnd: number;
 
   constructor(private readonly options: FileWindowOptions) {
     this.buffer = Buffer.allocUnsafe(options.chunkBytes);
     this.bytes = this.buffer.subarray(0, 0);
     this.offset = options.fromOffset;
+    this.fileEnd = options.endOffset;
   }
 
   /** True when no more bytes can be read. */
   get atEnd(): boolean {
-    return this.endOffset >= this.options.endOffset;
+    return this.endOffset >= this.fileEnd;
+  }
+
+  /** Lets the window move on to bytes that were appended to the file. */
+  extendTo(fileEnd: number): void {
+    this.fileEnd = fileEnd;
   }
 
   /** File offset after the last byte in memory. */
@@ -51,9 +58,9 @@ export class FileWindow {
   /** Drops the bytes before `keepFromOffset` and reads another chunk.
    *  @throws UnusableSource when the file cannot be read or has become shorter */
   async advance(keepFromOffset: number): Promise<void> {
-    const { file, path, endOffset, chunkBytes } = this.options;
+    const { file, path, chunkBytes } = this.options;
     const remaining = this.bytes.subarray(keepFromOffset - this.offset);
-    const wantedBytes = Math.min(chunkBytes, endOffset - this.endOffset);
+    const wantedBytes = Math.min(chunkBytes, this.fileEnd - this.endOffset);
     const fileOffset = this.endOffset;
     this.moveToFront(remaining, wantedBytes);
     this.offset = keepFromOffset;
@@ -61,7 +68,7 @@ export class FileWindow {
     const bytesRead = await readInto(file, path, { buffer, bufferOffset: remaining.length, wantedBytes, fileOffset });
     if (bytesRead === 0 && wantedBytes > 0) {
       throw new UnusableSource(
-        `${path} became shorter while it was read: it had ${endOffset} bytes and now has at most ${fileOffset}. Put the whole file back and start again.`,
+        `${path} became shorter while it was read: it had ${this.fileEnd} bytes and now has at most ${fileOffset}. Put the whole file back and start again.`,
       );
     }
     this.bytes = this.buffer.subarray(0, remaining.length + bytesRead);

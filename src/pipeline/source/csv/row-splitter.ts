@@ -1,4 +1,4 @@
-import { carriageReturn, comma, lineFeed, quote } from "./bytes.ts";
+import { carriageReturn, comma, equalsSign, lineFeed, quote } from "./bytes.ts";
 import type { FileWindow } from "./file-window.ts";
 
 /** The longest row that production reads, in bytes without its line end. A row of the exporter has about 500 bytes. */
@@ -18,11 +18,15 @@ export interface RawRow {
   readonly next: number;
   /** Number of lines that start in the row, or in this part of it. */
   readonly lines: number;
+  /** True if the file ends in the row, and more bytes may belong to it: it has no line end, and its last cell is not one that a
+   *  quote has closed. */
+  readonly mayContinue: boolean;
 }
 
-/** The result of a walk over a row's quotes: the row's line end and its number of columns; `malformed` if a quote or CR is
- *  misplaced or there are too many columns; `undecided` if the walk needs more bytes. */
-type Walk = { readonly lineEnd: number; readonly columns: number } | "malformed" | "undecided";
+/** The result of a walk over a row's quotes: the row's line end, its number of columns and the start of the last one;
+ *  `malformed` if a quote or CR is misplaced or there are too many columns; `undecided` if the walk needs more bytes. */
+type Walk =
+  { readonly lineEnd: number; readonly columns: number; readonly lastField: number } | "malformed" | "undecided";
 
 /** Splits a file into rows. Lines end with LF or CRLF; a CR alone is data.
  *
@@ -51,7 +55,13 @@ export class RowSplitter {
     }
     const firstLine = rowOf(window, start, firstLineEnd);
     if (firstLine.end - firstLine.start > maxBytes) {
-      return { ...firstLine, kind: "record_too_large", end: offset + maxBytes, next: offset + maxBytes };
+      return {
+        ...firstLine,
+        kind: "record_too_large",
+        end: offset + maxBytes,
+        next: offset + maxBytes,
+        mayContinue: false,
+      };
     }
     if (firstLine.end === firstLine.start) return { ...firstLine, kind: "blank" };
     if (!bytes.subarray(start, firstLineEnd).includes(quote)) return firstLine;
@@ -67,9 +77,10 @@ export class RowSplitter {
       return enough ? { ...firstLine, kind: "malformed_quotes" } : undefined;
     }
     if (walk === "malformed") return { ...firstLine, kind: "malformed_quotes" };
-    const row = rowOf(window, start, walk.lineEnd);
-    if (row.next === firstLine.next) return row;
     const fits = this.columnCount === undefined || walk.columns === this.columnCount;
+    const row = rowOf(window, start, walk.lineEnd);
+    if (fits && row.mayContinue && isClosed(bytes.subarray(walk.lastField))) return { ...row, mayContinue: false };
+    if (row.next === firstLine.next) return row;
     if (!fits || row.end - row.start > this.maxBytes) return { ...firstLine, kind: "malformed_quotes" };
     return { ...row, lines: linesIn(bytes, start, row.end - offset) };
   }
@@ -84,12 +95,12 @@ export class RowSplitter {
     for (;;) {
       const fieldEnd = bytes[at] === quote ? quotedFieldEnd(bytes, at) : unquotedFieldEnd(bytes, at);
       if (fieldEnd === -1) return "undecided";
-      if (fieldEnd >= bytes.length) return atEnd ? { lineEnd: bytes.length, columns } : "undecided";
+      if (fieldEnd >= bytes.length) return atEnd ? { lineEnd: bytes.length, columns, lastField: at } : "undecided";
       const delimiter = bytes[fieldEnd];
-      if (delimiter === lineFeed) return { lineEnd: fieldEnd, columns };
+      if (delimiter === lineFeed) return { lineEnd: fieldEnd, columns, lastField: at };
       if (delimiter === carriageReturn) {
         if (fieldEnd + 1 >= bytes.length && !atEnd) return "undecided";
-        return bytes[fieldEnd + 1] === lineFeed ? { lineEnd: fieldEnd + 1, columns } : "malformed";
+        return bytes[fieldEnd + 1] === lineFeed ? { lineEnd: fieldEnd + 1, columns, lastField: at } : "malformed";
       }
       if (delimiter !== comma) return "malformed";
       columns += 1;
@@ -110,6 +121,17 @@ function quotedFieldEnd(bytes: Buffer, openingQuote: number): number {
   }
 }
 
+/** True if a file's last cell is quoted and whole. Its last quote closes the cell, unless it is the first half of a quote inside
+ *  the text. In labels, that would be the quote before a value, which follows a `=`, or the quote after it, which leaves an odd
+ *  number of quotes in the text. */
+function isClosed(cell: Buffer): boolean {
+  const last = cell.length - 1;
+  if (cell[0] !== quote || cell[last] !== quote || last === 0 || cell[last - 1] === equalsSign) return false;
+  let quotes = 0;
+  for (let at = cell.indexOf(quote, 1); at < last; at = cell.indexOf(quote, at + 1)) quotes += 1;
+  return quotes % 4 === 0;
+}
+
 /** @returns the index of the comma or line feed that ends the field; the length of `bytes` if there is neither */
 function unquotedFieldEnd(bytes: Buffer, from: number): number {
   let at = from;
@@ -127,6 +149,7 @@ function rowOf(window: FileWindow, start: number, lineEnd: number): RawRow {
     end: offset + lineEnd - (withCarriageReturn ? 1 : 0),
     next: offset + lineEnd + (terminated ? 1 : 0),
     lines: 1,
+    mayContinue: !terminated,
   };
 }
 

@@ -1,0 +1,64 @@
+import type { Clock } from "../../../kit/clock.ts";
+import type { FileGuard, FileStatus } from "./file-guard.ts";
+
+export interface LastRowOptions {
+  readonly path: string;
+  readonly guard: Pick<FileGuard, "check">;
+  readonly clock: Clock;
+  /** Called at most once: when the last row waits. */
+  readonly onUnfinished: (message: string) => void;
+}
+
+/** How long a file must stay unchanged until its writer counts as finished. For a file that was written in one go, the shortest
+ *  time is enough. A program that logs into a file writes a block of 4 or 8 KiB at a time, which ends in the middle of a row: at
+ *  a row per second, a block takes up to 80 s. */
+const unchangedMinMs = 10_000;
+const unchangedMaxMs = 120_000;
+const checkEveryMs = 250;
+
+/** Decides whether a file's last row, which has no line end, is whole: its writer may be in the middle of a number.
+ *
+ *  WAITING until the file grows: the row continues in the new bytes. Or until the file was not written for `unchangedMaxMs`, or
+ *  has not changed, while it was watched, for as long as its writing took (at least `unchangedMinMs`): the row is whole. */
+export class LastRow {
+  private hasReported = false;
+
+  constructor(private readonly options: LastRowOptions) {}
+
+  /** @param row the row's line, and the size of the file with which it was read
+   *  @returns the file's size if it has grown; undefined if the row is whole, or the signal has aborted
+   *  @throws UnusableSource if the file was shortened, deleted or replaced */
+  async grownTo(
+    row: { readonly line: number; readonly fileBytes: number },
+    signal: AbortSignal,
+  ): Promise<number | undefined> {
+    const { guard, clock } = this.options;
+    let status = await guard.check();
+    let unchangedSinceMs = clock.nowMs();
+    while (!signal.aborted) {
+      if (status.sizeBytes > row.fileBytes) return status.sizeBytes;
+      const nowMs = clock.nowMs();
+      const waitMs = unchangedMsOf(status);
+      if (nowMs - status.modifiedMs >= unchangedMaxMs || nowMs - unchangedSinceMs >= waitMs) return undefined;
+      this.reportWait(row.line, waitMs);
+      await clock.sleep(checkEveryMs, signal);
+      const { modifiedMs } = status;
+      status = await guard.check();
+      if (status.modifiedMs !== modifiedMs) unchangedSinceMs = clock.nowMs();
+    }
+    return undefined;
+  }
+
+  private reportWait(line: number, waitMs: number): void {
+    if (this.hasReported) return;
+    this.hasReported = true;
+    const { path, onUnfinished } = this.options;
+    onUnfinished(
+      `Line ${line} of ${path} has no line end: its writer may not have finished it. It is stored when its line end arrives, or when the file has not changed for ${Math.round(waitMs / 1000)} s; to store it at once, end it with a line end.`,
+    );
+  }
+}
+
+function unchangedMsOf({ createdMs, modifiedMs }: FileStatus): number {
+  return Math.min(unchangedMaxMs, Math.max(unchangedMinMs, modifiedMs - createdMs));
+}
