@@ -29,7 +29,6 @@ function filesIn(...folders: string[]): SourceFile[] {
 const sources = filesIn("src");
 /** The part of the client package that is written by hand. */
 const client = filesIn("clients/typescript/src").filter(({ path }) => !path.includes("/generated/"));
-/** The documents in Markdown. */
 const documents = [
   ...["README.md", "CONTRIBUTING.md", "src/domain/README.md", "clients/typescript/README.md"],
   ...readdirSync(join(root, "docs"))
@@ -86,7 +85,7 @@ test("chance in the simulated fleet comes from its seed", () => {
   expect(usesOf(["Math.random", "crypto.randomUUID", "crypto.getRandomValues"], simulated)).toEqual([]);
 });
 
-test("interchangeable implementations are created in src/roles/, in their own file or in an open-*.ts file", () => {
+test("interchangeable implementations are created only in src/roles/, in their own file or in an open-*.ts file", () => {
   const sourceInterfaces = ["ReplayableSource", "LiveSource"];
   const storeInterfaces = ["TelemetryStore", "TelemetryQueries"];
   const interfaces = ["Queue", "HotTier", "Service", "BaseService", ...sourceInterfaces, ...storeInterfaces];

@@ -76,7 +76,7 @@ describe("configuration", () => {
     expect(parseConfig({ PORT: "", CLUSTER_ID: " east " })).toMatchObject({ port: 8080, clusterId: "east" });
   });
 
-  test("a streamer without its collector is refused while the queue is in memory", () => {
+  test("a streamer without a collector is refused if the queue is in memory", () => {
     expect(errorsOf({ ROLE: "streamer" })[0]).toContain("must run in one process");
     expect(errorsOf({ ROLE: "gateway" })).toEqual([]);
     expect(errorsOf({ ROLE: "streamer, collector" })).toEqual([]);

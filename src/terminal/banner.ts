@@ -5,7 +5,7 @@ export interface RoleBanner {
   readonly facts: readonly (readonly [label: string, text: string])[];
 }
 
-/** The text that a process prints after its start: the URLs of its pages, and the places of its data. */
+/** The text that a process prints after its start. */
 export function bannerText(options: {
   readonly url: string;
   readonly roles: readonly RoleBanner[];

@@ -10,20 +10,19 @@ import { addStored, emptyFigures, figuresOf, importReportText } from "./import-r
 
 export interface ImportMonitorOptions {
   readonly queue: Queue;
-  /** Returns the store of this process; undefined if other processes store the data. */
+  /** Returns the store that this process has opened; undefined if there is none. */
   readonly store: () => Pick<TelemetryStore, "progressOf"> | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   /** Where the bar is drawn. */
   readonly terminal: NodeJS.WriteStream;
-  /** Prints the final report. */
   readonly print: (text: string) => void;
 }
 
 const nothingPublished = { messages: 0, rows: 0, samples: 0 };
 
-/** Shows the import of a file: a progress bar with rate and remaining time, and a table when the queue is empty. In a process
- *  without a store, it prints only a line with the published counts. */
+/** Shows the import of a file: a progress bar, then a table when the queue is empty. In a process without a store, it
+ *  prints only a line with the published counts. */
 export class ImportMonitor {
   private readonly bar: SingleBar;
   private source: ReplayableSource | undefined;
@@ -132,7 +131,7 @@ export class ImportMonitor {
     const rate = Math.round((this.figures.samples * 1000) / elapsedMs);
     const doneBytes = this.storedBytes - bytesIn(this.covered);
     const leftBytes = this.totalBytes() - this.storedBytes;
-    const remaining = doneBytes === 0 ? "?" : seconds((leftBytes * elapsedMs) / doneBytes / 1000);
+    const remaining = doneBytes === 0 ? "?" : durationText((leftBytes * elapsedMs) / doneBytes / 1000);
     return { rate: rate.toLocaleString("en-US"), remaining };
   }
 }
@@ -141,6 +140,6 @@ function bytesIn(ranges: readonly Range[]): number {
   return ranges.reduce((bytes, { from, to }) => bytes + to.offset - from.offset, 0);
 }
 
-function seconds(value: number): string {
-  return value < 90 ? `${Math.ceil(value)} s` : `${Math.ceil(value / 60)} min`;
+function durationText(seconds: number): string {
+  return seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`;
 }

@@ -59,15 +59,15 @@ export interface ImportReport {
 /** The table that is printed after an import. */
 export function importReportText({ description, thisRun, inAll, seconds, deadLetters }: ImportReport): string {
   const nothingNew = thisRun.rows === 0 && inAll.rows > 0;
-  const resumed = thisRun.rows !== inAll.rows;
+  const isPartial = thisRun.rows !== inAll.rows;
   const line = (label: string, value: number, total: number): string =>
-    `  ${label.padEnd(34)}${grouped(value).padStart(14)}${resumed ? grouped(total).padStart(16) : ""}`;
+    `  ${label.padEnd(34)}${grouped(value).padStart(14)}${isPartial ? grouped(total).padStart(16) : ""}`;
   const reasons = Object.entries(inAll.rejected) as [RejectReason, number][];
   const sum = (rejected: ImportFigures["rejected"]): number => Object.values(rejected).reduce((a, b) => a + b, 0);
   return [
     "",
     nothingNew ? `${description} is already imported; it has no new rows` : `Imported ${description}`,
-    ...(resumed ? [`  ${"".padEnd(34)}${"this run".padStart(14)}${"in all".padStart(16)}`] : []),
+    ...(isPartial ? [`  ${"".padEnd(34)}${"this run".padStart(14)}${"in all".padStart(16)}`] : []),
     line("rows read", thisRun.rows, inAll.rows),
     line("samples", thisRun.samples, inAll.samples),
     line("records stored", thisRun.recordsStored, inAll.recordsStored),

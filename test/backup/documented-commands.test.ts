@@ -30,8 +30,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Imports a file with a pipeline process.
- *  @returns the process's output, with the report */
+/** @returns the output of the process that imports the file, with the report */
 async function importCsv(csvFile: string, env: Readonly<Record<string, string>>): Promise<string> {
   const pipeline = startPipeline({ ROLE: "streamer,collector", CSV_FILE: csvFile, LOG_LEVEL: "warn", ...env });
   await pipeline.waitFor(/records stored.*samples\/s/s);
@@ -65,7 +64,7 @@ for (const [name, isPlain] of [
   ["plain PostgreSQL", true],
 ] as const) {
   test.skipIf(realCsv === undefined)(
-    `${name} with the real CSV is restored exactly, imports no row of the file again, and continues`,
+    `${name} with the real CSV is restored exactly, and the pipeline then imports only new rows`,
     async () => {
       const env = { DATABASE_URL: server.url, DATA_DIR: join(folder, "unused") };
       const restore = await commandsUnder(page, "Restore TimescaleDB");
@@ -102,7 +101,7 @@ async function disableTimescale(): Promise<void> {
   await withClient(server.url, (client) => client.query("alter database telemetry set timescaledb.disable_load = on"));
 }
 
-test("the embedded store is restored from its copy, and imports no row of the file again", async () => {
+test("the embedded store is restored from its copy, and no row of the file is imported again", async () => {
   const csvFile = join(folder, "fleet.csv");
   await writeFleetCsv(csvFile, { hosts: 2, "gpus-per-host": 8, seconds: 10, seed: 1 });
   const env = { DATA_DIR: join(folder, "data") };

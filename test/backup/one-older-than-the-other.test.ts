@@ -18,7 +18,7 @@ import { writeFleetCsv } from "../../dev/fleet-csv.ts";
 import { withClient } from "../support/postgres-database.ts";
 import { type PipelineProcess, startPipeline, stopPipeline } from "../../dev/pipeline-process.ts";
 
-// Checks rows of the table in docs/backup.md about a database and a queue of different age.
+// Checks rows of the table in docs/backup.md about a database and a queue of different ages.
 
 setDefaultTimeout(120_000);
 
@@ -45,7 +45,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const withEtcd = (role: string, { endpoints }: EtcdCluster, more: Record<string, string> = {}): PipelineProcess =>
+const startOn = (role: string, { endpoints }: EtcdCluster, more: Record<string, string> = {}): PipelineProcess =>
   startPipeline({
     ...{ ROLE: role, CSV_FILE: csvFile, ETCD_ENDPOINTS: endpoints.join(","), DATABASE_URL: server.url },
     ...{ QUEUE_LEASE_SECONDS: "3", BATCH_SIZE: "50", LOG_LEVEL: "warn", ...more },
@@ -75,9 +75,9 @@ async function queuedIn({ endpoints }: EtcdCluster): Promise<number> {
 /** Imports the file. During the import, saves first the queue and then the database, so that the saved queue contains messages
  *  that are already stored in the saved database. */
 async function importWithBackups(): Promise<void> {
-  const collector = withEtcd("collector", etcd, { COLLECTOR_WORKERS: "1" });
+  const collector = startOn("collector", etcd, { COLLECTOR_WORKERS: "1" });
   await collector.waitFor(/health\s+http/);
-  const streamer = withEtcd("streamer", etcd, { RATE_LIMIT_SAMPLES_PER_SECOND: "3000" });
+  const streamer = startOn("streamer", etcd, { RATE_LIMIT_SAMPLES_PER_SECOND: "3000" });
   await until(async () => (await stored()).messages > 5);
   collector.subprocess.kill("SIGSTOP");
   const before = (await stored()).messages;
@@ -95,7 +95,7 @@ async function importWithBackups(): Promise<void> {
   figures.messages = (await stored()).messages;
 }
 
-/** The number of differences between the file and the store. */
+/** Counts the differences between the file and the store. */
 async function differences(): Promise<number> {
   const source = await openCsvSource(csvFile);
   const { queries, close } = await openPostgresStore({ url: server.url, migrate: false });
@@ -115,7 +115,7 @@ async function expectExactlyOnce(): Promise<void> {
 /** Runs a pipeline until the file is imported and the queue is empty.
  *  @returns the pipeline's output */
 async function runToEnd(on: EtcdCluster): Promise<string> {
-  const pipeline = withEtcd("streamer,collector", on);
+  const pipeline = startOn("streamer,collector", on);
   await pipeline.waitFor(/records stored.*samples\/s/s);
   await stopPipeline(pipeline);
   expect(await queuedIn(on)).toBe(0);

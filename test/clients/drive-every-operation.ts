@@ -10,8 +10,8 @@ type Operation = {
   }[Method];
 }[keyof paths];
 
-/** The requests that the client sent, and a number from each answer. */
-export interface Drive {
+/** What `driveEveryOperation` sent and received. */
+export interface DriveResult {
   /** Method and path of every request that was sent. */
   readonly sent: readonly { readonly method: string; readonly path: string }[];
   /** A number from the answer of each operation, usually its count of elements. */
@@ -27,7 +27,7 @@ const cluster = (cluster_id: string) => ({ params: { path: { cluster_id } } });
  *  @param cluster_id cluster of the CSV
  *  @throws GatewayError if the gateway answers a call with an error, except not_found for a dead letter
  *  @throws GatewayUnreachable if no complete answer arrives */
-export async function driveEveryOperation(baseUrl: string, cluster_id: string): Promise<Drive> {
+export async function driveEveryOperation(baseUrl: string, cluster_id: string): Promise<DriveResult> {
   const sent: { method: string; path: string }[] = [];
   const gateway = createGatewayClient({
     baseUrl,
@@ -43,7 +43,7 @@ export async function driveEveryOperation(baseUrl: string, cluster_id: string): 
   return { sent, counts };
 }
 
-/** The path of a dead letter that does not exist. */
+/** The path parameters of a dead letter that does not exist. */
 const noLetter = { params: { path: { id: "01K0F3Z8Q4W5X6Y7Z8A9B0C1D2" } } };
 
 /** @returns the answer's count; 0 if the gateway answers not_found */

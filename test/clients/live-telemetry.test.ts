@@ -188,7 +188,7 @@ function update(gpu_uuid: string, second: number, more: object): object {
 }
 
 /** A WebSocket server whose answers the test chooses.
- *  @param onMessage called for each message of a client; `connection` is the number of the client's connection, from 1 */
+ *  @param onMessage called for each message of a client; `connection` is the number of the connection, from 1 */
 function scriptedServer(
   onMessage: (incoming: {
     readonly message: Record<string, unknown>;

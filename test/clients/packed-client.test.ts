@@ -9,7 +9,7 @@ import { realCsv, realFigures, untilLoaded } from "../support/loaded-gateway.ts"
 import { type PipelineProcess, startPipeline, urlOf } from "../../dev/pipeline-process.ts";
 import { expectStopped } from "../support/expect-stopped.ts";
 import { until } from "../../dev/until.ts";
-import type { Drive } from "./drive-every-operation.ts";
+import type { DriveResult } from "./drive-every-operation.ts";
 import { type ConsumerProject, makeConsumerProject } from "./packed-package.ts";
 import { startRoundRobin } from "./round-robin.ts";
 
@@ -36,7 +36,7 @@ test("the packed package and its declarations compile in a separate strict proje
   expect(await project.compile()).toEqual({ status: 0, output: "" });
 }, 90_000);
 
-test("the compiler rejects calls that contradict the gateway's document", async () => {
+test("the compiler rejects code that contradicts the gateway's OpenAPI document", async () => {
   const mistakes = [
     ["void gateway.GET('/api/v1/gpu', {})", "Argument of type"],
     ["void gateway.POST('/api/v1/gpus', {})", "Argument of type"],
@@ -97,15 +97,15 @@ describe.skipIf(realCsv === undefined)("two gateways on one etcd and one databas
   test("every operation of the client works on each gateway, and both give the same counts", async () => {
     const balancer = startRoundRobin(gatewayUrls);
     expect((await project.compile()).status).toBe(0);
-    const drives: Drive[] = [];
+    const drives: DriveResult[] = [];
     for (const round of [1, 2]) {
       const { status, output } = await project.run("main.js", balancer.url, run);
       expect([round, status, output]).toEqual([round, 0, expect.stringMatching(/^\{/) as unknown as string]);
-      drives.push(JSON.parse(output) as Drive);
+      drives.push(JSON.parse(output) as DriveResult);
       // an additional request, so that in the second round each request goes to the gateway that did not get it in the first
       if (balancer.counts[0] === balancer.counts[1]) await fetch(`${balancer.url}/health/live`);
     }
-    const [first, second] = drives as [Drive, Drive];
+    const [first, second] = drives as [DriveResult, DriveResult];
     expect(first.counts).toMatchObject({
       "get /api/v1/gpus": realFigures.gpus,
       "get /api/v1/hosts": realFigures.hosts,
@@ -118,7 +118,7 @@ describe.skipIf(realCsv === undefined)("two gateways on one etcd and one databas
     await balancer.stop();
   }, 120_000);
 
-  test("a subscription continues on the other gateway when its own gateway stops, and no record is missed", async () => {
+  test("a subscription continues on the other gateway when its first gateway stops, and no record is missed", async () => {
     start({
       ROLE: "streamer",
       CLUSTER_ID: `${run}-live`,
@@ -138,12 +138,13 @@ describe.skipIf(realCsv === undefined)("two gateways on one etcd and one databas
         if (replay === true) replayed.push({ uuid, timestamp });
       },
     });
-    const each = (count: number) => received.size === 2 && [...received.values()].every((times) => times.size >= count);
-    await until(() => each(5));
+    const eachHasReceived = (count: number) =>
+      received.size === 2 && [...received.values()].every((times) => times.size >= count);
+    await until(() => eachHasReceived(5));
     const at = balancer.counts.indexOf(1);
     await expectStopped([gatewayProcesses[at] as PipelineProcess]);
     const before = Math.max(...[...received.values()].map(({ size }) => size));
-    await until(() => each(before + 5));
+    await until(() => eachHasReceived(before + 5));
     live.close();
     expect(breaks[0]).toContain("1012 this gateway is stopping");
     const client = createGatewayClient({ baseUrl: gatewayUrls[1 - at] as string });

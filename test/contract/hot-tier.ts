@@ -21,7 +21,7 @@ export interface OpenHotTier {
   readonly hotTier: HotTier;
   /** A second writer of the same hot tier; `hotTier` itself if the driver cannot be shared. */
   readonly other: HotTier;
-  /** The number of records that were not written themselves: superseded by newer ones, or merged with one of the same instant. */
+  /** The number of records that another record superseded, or that were merged with a record of the same instant. */
   readonly coalesced: () => number;
   readonly close: () => Promise<void>;
 }
@@ -175,7 +175,7 @@ export function exerciseHotTier(name: string, open: () => Promise<OpenHotTier>):
       ]);
     });
 
-    test("boards that swap slots, and boards that claim one slot at the same time, all remain in the fleet", async () => {
+    test("boards that swap slots, and boards that report the same slot at the same time, all remain in the fleet", async () => {
       const { hotTier } = await start();
       const follower = follow(hotTier);
       const [a, b] = [{ uuid: "GPU-a" }, { uuid: "GPU-b" }];
@@ -202,7 +202,7 @@ export function exerciseHotTier(name: string, open: () => Promise<OpenHotTier>):
       await untilAt(2, 2);
     });
 
-    test("concurrent writes publish the newest record of each GPU, and older records are counted as superseded", async () => {
+    test("concurrent writes publish the newest record of each GPU, and older records are counted as coalesced", async () => {
       const { hotTier, coalesced } = await start();
       const follower = follow(hotTier);
       const gpus = Array.from({ length: 300 }, (_, index) => gpuAt(`h${index % 20}`, Math.floor(index / 20)));

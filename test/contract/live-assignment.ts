@@ -38,7 +38,7 @@ export function liveMessage(sourceId: string, batch: LiveBatch): NewMessage {
   return (outgoing as NonNullable<typeof outgoing>).message;
 }
 
-/** The contract of every driver of the assignment of live sources. */
+/** The contract of every driver of LiveAssignment. */
 export function exerciseLiveAssignment(name: string, open: () => Promise<OpenLiveAssignment>): void {
   describe(`${name} keeps the contract of live assignment`, () => {
     let opened: OpenLiveAssignment | undefined;
@@ -47,7 +47,7 @@ export function exerciseLiveAssignment(name: string, open: () => Promise<OpenLiv
       await opened?.close();
     });
 
-    test("the first claim of a source has no time to continue after", async () => {
+    test("the first claim of a source reports no earlier batch", async () => {
       opened = await open();
       const claimed = await opened.assignment.claim(opened.source, never);
       expect(claimed?.afterMs).toBe(-Infinity);

@@ -76,7 +76,7 @@ export function newestByCluster(gpus: readonly StoredGpu[]): ReadonlyMap<string,
   return newest;
 }
 
-/** The hosts of the GPUs, each at the place of its first GPU.
+/** The hosts of the GPUs, in the order of their first GPUs.
  *  @param newestAtMs instant of the newest record, by cluster */
 export function toApiHosts(
   gpus: readonly StoredGpu[],

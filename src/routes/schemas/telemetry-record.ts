@@ -49,7 +49,9 @@ function metricField({ description, unit, dcgmField, dcgmFieldId, kind }: Metric
 export const metricFields = {
   ...Object.fromEntries(metrics.map((metric) => [metric.name, metricField(metric)])),
   custom: Type.Optional(
-    Type.Record(Type.String(), Type.Number(), { description: "Metrics outside the catalogue, by the input's names" }),
+    Type.Record(Type.String(), Type.Number(), {
+      description: "Metrics outside the catalogue, by their names in the input",
+    }),
   ),
 };
 
@@ -113,21 +115,20 @@ export function toApiRecord(record: StoredRecord): ApiRecord {
   return shown;
 }
 
-/** A GPU's rollup of a minute or an hour, in the API's shape. The value of a gauge is its average, and the value of a
- *  counter is its highest value. `rollup` has the lowest values, the highest values and the counts. */
+/** A GPU's rollup of a minute or an hour, in the API's shape. */
 export function toApiRollup({ gpu, timeMs, records, metrics: aggregates }: StoredRollup): ApiRecord {
-  const of = (pick: (name: string) => number): Record<string, number> =>
+  const mapMetrics = (pick: (name: string) => number): Record<string, number> =>
     Object.fromEntries(Object.keys(aggregates).map((name) => [name, pick(name)]));
-  const at = (name: string) => aggregates[name] as Aggregate;
-  const values = of((name) => (counters.has(name) ? at(name).max : at(name).avg));
+  const aggregateOf = (name: string) => aggregates[name] as Aggregate;
+  const values = mapMetrics((name) => (counters.has(name) ? aggregateOf(name).max : aggregateOf(name).avg));
   const record = toApiRecord({ gpu, timeMs, metrics: values, custom: {}, ...noWorkload });
   return {
     ...record,
     rollup: {
       records,
-      min: of((name) => at(name).min),
-      max: of((name) => at(name).max),
-      count: of((name) => at(name).count),
+      min: mapMetrics((name) => aggregateOf(name).min),
+      max: mapMetrics((name) => aggregateOf(name).max),
+      count: mapMetrics((name) => aggregateOf(name).count),
     },
   };
 }

@@ -189,7 +189,7 @@ export interface components {
                 p2p_status?: number;
                 /** @description XID errors in the exporter's window; errors, counter (DCGM_EXP_XID_ERRORS_COUNT) */
                 xid_errors?: number;
-                /** @description Metrics outside the catalogue, by the input's names */
+                /** @description Metrics outside the catalogue, by their names in the input */
                 custom?: {
                     [key: string]: number;
                 };
