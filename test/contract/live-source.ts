@@ -13,20 +13,20 @@ export interface OpenLiveSource {
 const never = new AbortController().signal;
 
 /** Reads in the background until `end` is called. */
-class Reading {
+class BackgroundRead {
   readonly batches: LiveBatch[] = [];
   private readonly halt = new AbortController();
-  private readonly reading: Promise<void>;
+  private readonly ended: Promise<void>;
 
   constructor(source: LiveSource, afterMs: number) {
-    this.reading = (async () => {
+    this.ended = (async () => {
       for await (const batch of source.read(afterMs, this.halt.signal)) this.batches.push(batch);
     })();
   }
 
   end(): Promise<void> {
     this.halt.abort();
-    return this.reading;
+    return this.ended;
   }
 
   get timesMs(): number[] {
@@ -56,45 +56,45 @@ export function exerciseLiveSource(name: string, open: (clock: ManualClock) => P
     test("it yields one reading per interval, in order of time, and none before its time", async () => {
       const clock = new ManualClock(startMs);
       const { source, intervalMs } = await openAt(clock);
-      const reading = new Reading(source, -Infinity);
+      const read = new BackgroundRead(source, -Infinity);
       await clock.advance(0);
-      const first = reading.timesMs.length;
+      const first = read.timesMs.length;
       await clock.advance(3 * intervalMs);
-      await reading.end();
-      expect(reading.timesMs.length).toBe(first + 3);
-      expect(reading.timesMs).toEqual([...reading.timesMs].sort((a, b) => a - b));
-      for (const timeMs of reading.timesMs) expect(timeMs).toBeLessThanOrEqual(clock.nowMs());
+      await read.end();
+      expect(read.timesMs.length).toBe(first + 3);
+      expect(read.timesMs).toEqual([...read.timesMs].sort((a, b) => a - b));
+      for (const timeMs of read.timesMs) expect(timeMs).toBeLessThanOrEqual(clock.nowMs());
     });
 
     test("every batch carries records and a key of its own", async () => {
       const clock = new ManualClock(startMs);
       const { source, intervalMs } = await openAt(clock);
-      const reading = new Reading(source, -Infinity);
+      const read = new BackgroundRead(source, -Infinity);
       await clock.advance(5 * intervalMs);
-      await reading.end();
-      expect(reading.batches.length).toBeGreaterThan(0);
-      expect(new Set(reading.keys).size).toBe(reading.keys.length);
-      for (const { batch } of reading.batches) expect(batch.recordCount).toBeGreaterThan(0);
+      await read.end();
+      expect(read.batches.length).toBeGreaterThan(0);
+      expect(new Set(read.keys).size).toBe(read.keys.length);
+      for (const { batch } of read.batches) expect(batch.recordCount).toBeGreaterThan(0);
     });
 
     test("in another process, the source has the same id, and its batches have the same keys", async () => {
       const clock = new ManualClock(startMs);
       const [one, other] = [await openAt(clock), await openAt(clock)];
       expect(other.source.sourceId).toBe(one.source.sourceId);
-      const readings = [one, other].map(({ source }) => new Reading(source, -Infinity));
+      const reads = [one, other].map(({ source }) => new BackgroundRead(source, -Infinity));
       await clock.advance(2 * one.intervalMs);
-      await Promise.all(readings.map((reading) => reading.end()));
-      expect(readings[1]?.keys).toEqual(readings[0]?.keys as string[]);
+      await Promise.all(reads.map((read) => read.end()));
+      expect(reads[1]?.keys).toEqual(reads[0]?.keys as string[]);
     });
 
     test("a successor continues after the last published batch, and repeats no key", async () => {
       const clock = new ManualClock(startMs);
       const { source, intervalMs } = await openAt(clock);
-      const before = new Reading(source, -Infinity);
+      const before = new BackgroundRead(source, -Infinity);
       await clock.advance(2 * intervalMs);
       await before.end();
       const afterMs = before.timesMs.at(-1) ?? NaN;
-      const after = new Reading((await openAt(clock)).source, afterMs);
+      const after = new BackgroundRead((await openAt(clock)).source, afterMs);
       await clock.advance(3 * intervalMs);
       await after.end();
       expect(after.batches.length).toBeGreaterThan(0);
@@ -105,22 +105,22 @@ export function exerciseLiveSource(name: string, open: (clock: ManualClock) => P
     test("a reading that was missed is not yielded later", async () => {
       const clock = new ManualClock(startMs);
       const { source, intervalMs } = await openAt(clock);
-      const reading = source.read(-Infinity, never)[Symbol.asyncIterator]();
-      await reading.next();
+      const batches = source.read(-Infinity, never)[Symbol.asyncIterator]();
+      await batches.next();
       await clock.advance(10 * intervalMs);
-      await reading.return?.();
-      const laterReading = new Reading(source, startMs);
+      await batches.return?.();
+      const laterRead = new BackgroundRead(source, startMs);
       await clock.advance(0);
-      await laterReading.end();
-      for (const timeMs of laterReading.timesMs) expect(timeMs).toBeGreaterThan(clock.nowMs() - 2 * intervalMs);
+      await laterRead.end();
+      for (const timeMs of laterRead.timesMs) expect(timeMs).toBeGreaterThan(clock.nowMs() - 2 * intervalMs);
     });
 
     test("an abort ends a read without an error, even while it waits for the next reading", async () => {
       const clock = new ManualClock(startMs);
       const { source } = await openAt(clock);
-      const reading = new Reading(source, -Infinity);
+      const read = new BackgroundRead(source, -Infinity);
       await clock.advance(0);
-      await reading.end();
+      await read.end();
       expect(clock.sleeperCount).toBe(0);
       expect(await Array.fromAsync(source.read(-Infinity, AbortSignal.abort()))).toEqual([]);
     });

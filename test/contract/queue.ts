@@ -167,7 +167,7 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       expect(await listed(10, three)).toEqual([]);
     });
 
-    test("a dead letter can be redriven or deleted, once", async () => {
+    test("a dead letter can be redriven or deleted only once", async () => {
       const { queue, deadLetters } = await start({ maxAttempts: 1 });
       await publish(queue, "one", "two");
       for (const delivery of await claimAll(queue, 2)) await queue.reject(delivery, "no");

@@ -10,7 +10,7 @@ export interface OpenRangeAssignment {
   readonly source: ReplayableSource;
   /** Publishes or stores a batch, as the driver's streamer would. */
   readonly settle: (claimed: ClaimedRange, batch: RangeBatch) => Promise<unknown>;
-  /** Opens the assignment in another process, which may claim ranges of the same source. */
+  /** Opens another assignment, as another process would; it may claim ranges of the same source. */
   readonly openOther: () => RangeAssignment;
   readonly close: () => Promise<void>;
 }
@@ -51,7 +51,7 @@ export function isWhole(source: ReplayableSource, ranges: readonly (readonly [nu
   return at === source.whole.to.offset;
 }
 
-/** The contract of every driver of the assignment of ranges. */
+/** The contract of every driver of RangeAssignment. */
 export function exerciseRangeAssignment(name: string, open: () => Promise<OpenRangeAssignment>): void {
   describe(`${name} keeps the contract of range assignment`, () => {
     let opened: OpenRangeAssignment | undefined;
@@ -60,14 +60,14 @@ export function exerciseRangeAssignment(name: string, open: () => Promise<OpenRa
       await opened?.close();
     });
 
-    test("one reader gets the whole source, every byte once, and then nothing", async () => {
+    test("one reader gets every byte of the source exactly once, and then nothing", async () => {
       opened = await open();
       expect(await opened.assignment.covered(opened.source)).toEqual([]);
       expect(isWhole(opened.source, await readAll(opened, opened.assignment))).toBe(true);
       expect(await opened.assignment.claim(opened.source, never)).toBeUndefined();
     });
 
-    test("published ranges are covered, and a later process is not assigned them again", async () => {
+    test("published ranges are covered, and a later process does not get them", async () => {
       opened = await open();
       const { source, assignment, settle, openOther } = opened;
       const claimed = (await assignment.claim(source, never)) as ClaimedRange;

@@ -17,7 +17,7 @@ const timeoutMs = 10_000;
 const quietMs = 30;
 
 const inTime = <T>(promise: Promise<T>): Promise<T> => within(systemClock, timeoutMs, () => promise);
-const later = (): AbortSignal => AbortSignal.timeout(timeoutMs);
+const deadline = (): AbortSignal => AbortSignal.timeout(timeoutMs);
 
 /** The contract of every service's start and stop. */
 export function exerciseService(name: string, open: () => OpenedService): void {
@@ -33,7 +33,7 @@ export function exerciseService(name: string, open: () => OpenedService): void {
       await inTime(opened.service.start());
       await inTime(opened.service.start());
       await inTime(firstCall(opened));
-      await inTime(opened.service.stop(later()));
+      await inTime(opened.service.stop(deadline()));
       await expectQuiet(opened);
     });
 
@@ -41,24 +41,24 @@ export function exerciseService(name: string, open: () => OpenedService): void {
       const opened = open();
       const { service } = opened;
       await inTime(service.start());
-      await inTime(Promise.all([service.stop(later()), service.stop(later())]));
-      await inTime(service.stop(later()));
+      await inTime(Promise.all([service.stop(deadline()), service.stop(deadline())]));
+      await inTime(service.stop(deadline()));
       await expectQuiet(opened);
     });
 
     test("if it is stopped before its start, it never starts", async () => {
       const opened = open();
-      await inTime(opened.service.stop(later()));
+      await inTime(opened.service.stop(deadline()));
       await inTime(opened.service.start());
       await Bun.sleep(quietMs);
       expect(opened.calls()).toBe(0);
-      await inTime(opened.service.stop(later()));
+      await inTime(opened.service.stop(deadline()));
     });
 
     test("if it is stopped while it starts, both the start and the stop end", async () => {
       const opened = open();
       const starting = opened.service.start();
-      await inTime(Promise.all([starting, opened.service.stop(later())]));
+      await inTime(Promise.all([starting, opened.service.stop(deadline())]));
       await expectQuiet(opened);
     });
 
@@ -73,7 +73,7 @@ export function exerciseService(name: string, open: () => OpenedService): void {
       const opened = open();
       const { service } = opened;
       await inTime(service.start());
-      await inTime(service.stop(later()));
+      await inTime(service.stop(deadline()));
       const callsAtStop = opened.calls();
       await inTime(service.start());
       await Bun.sleep(quietMs);
@@ -96,14 +96,14 @@ async function stress(service: Service, random: () => number): Promise<void> {
     for (let turn = 0; turn < 10; turn += 1) {
       if (random() < 0.3) await Bun.sleep(random() * 3);
       if (random() < 0.7) await service.start();
-      else await service.stop(random() < 0.5 ? AbortSignal.abort() : later());
+      else await service.stop(random() < 0.5 ? AbortSignal.abort() : deadline());
     }
   });
   await Promise.all(callers);
-  await service.stop(later());
+  await service.stop(deadline());
 }
 
-/** Resolves once the service has called one of its parts. */
+/** Resolves when the service has called one of its parts. */
 async function firstCall({ calls }: OpenedService): Promise<void> {
   while (calls() === 0) await Bun.sleep(1);
 }

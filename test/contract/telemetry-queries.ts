@@ -22,8 +22,7 @@ async function pagesOf(queries: TelemetryQueries, filter: RecordFilter): Promise
   return pages;
 }
 
-const placesOf = (records: readonly StoredRecord[]): string[] =>
-  records.map(({ gpu, timeMs }) => `${gpu.uuid}@${timeMs}`);
+const idsOf = (records: readonly StoredRecord[]): string[] => records.map(({ gpu, timeMs }) => `${gpu.uuid}@${timeMs}`);
 
 /** The contract of every driver's queries. Each test has its own GPUs, and its own names for the hosts, clusters, models
  *  and namespaces that it queries. */
@@ -52,16 +51,14 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
       ]) {
         const filter = { gpus, range: allTime };
         const first = await opened.queries.history.records({ ...filter, limit: 5 });
-        // a record that is newer than all others must not move the following pages
+        // a record that is newer than all others must not shift the following pages
         await store(`later ${JSON.stringify(gpus)}`, [{ ...(records[0] as TestRecord), timeMs: hour + 3_600_000 }]);
         const rest = await pagesOf(opened.queries, {
           ...filter,
           limit: 5,
           ...(first.next === undefined ? {} : { cursor: first.next }),
         });
-        const seen = placesOf([...first.elements, ...rest.flat()]).filter(
-          (place) => !place.endsWith(`@${hour + 3_600_000}`),
-        );
+        const seen = idsOf([...first.elements, ...rest.flat()]).filter((id) => !id.endsWith(`@${hour + 3_600_000}`));
         expect(seen.sort()).toEqual(records.map(({ uuid, timeMs }) => `${uuid}@${timeMs}`).sort());
         expect(rest.slice(0, -1).every((page) => page.length === 5)).toBe(true);
       }
@@ -177,7 +174,7 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
       expect(pages.map(({ length }) => length)).toEqual([5, 5, 5, 2]);
       const times = pages.flat().map(({ timeMs }) => timeMs);
       expect(times).toEqual(times.toSorted((a, b) => a - b));
-      expect(placesOf(pages.flat()).sort()).toEqual(records.map(({ uuid, timeMs }) => `${uuid}@${timeMs}`).sort());
+      expect(idsOf(pages.flat()).sort()).toEqual(records.map(({ uuid, timeMs }) => `${uuid}@${timeMs}`).sort());
       const first = await opened.queries.history.rollups(
         { gpus: { uuids: ["forth-0"] }, range: allTime, limit: 1, isForward: true },
         "1m",
@@ -199,7 +196,7 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
           modelName: "Only B",
         },
       ]);
-      const placesFor = async (gpus: GpuSelector, resolution?: "1m"): Promise<string[]> => {
+      const idsFor = async (gpus: GpuSelector, resolution?: "1m"): Promise<string[]> => {
         const all = { gpus, range: allTime, limit: 10 };
         const { elements } = await (resolution === undefined
           ? opened.queries.history.records(all)
@@ -207,9 +204,9 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
         return elements.map(({ gpu, timeMs }) => `${gpu.uuid}@${(timeMs - hour) / minuteMs}`);
       };
       for (const resolution of [undefined, "1m"] as const) {
-        expect(await placesFor({ modelName: "Only A" }, resolution)).toEqual(["model-a@0"]);
-        expect(await placesFor({ namespace: "only-ml" }, resolution)).toEqual(["model-a@0", "model-b@1"]);
-        expect(await placesFor({ modelName: "Only B", namespace: "" }, resolution)).toEqual(["model-b@0"]);
+        expect(await idsFor({ modelName: "Only A" }, resolution)).toEqual(["model-a@0"]);
+        expect(await idsFor({ namespace: "only-ml" }, resolution)).toEqual(["model-a@0", "model-b@1"]);
+        expect(await idsFor({ modelName: "Only B", namespace: "" }, resolution)).toEqual(["model-b@0"]);
       }
       const nowOf = async (gpus: GpuSelector) => (await opened.queries.fleet.gpus(gpus)).map(({ uuid }) => uuid);
       expect(await nowOf({ modelName: "Only B" })).toEqual(["model-b"]);

@@ -11,7 +11,7 @@ import { type CheckoutCopy, copyCheckout } from "../support/checkout-copy.ts";
 import { clientOf, createDatabase } from "../support/postgres-database.ts";
 import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../../dev/pipeline-process.ts";
 
-// Follows the recipe of CONTRIBUTING.md for a new metric on a copy of this checkout: one entry in the catalogue, and two
+// In a copy of this checkout, follows the recipe of CONTRIBUTING.md for a new metric: one entry in the catalogue, and two
 // commands that generate the rest. The databases already have records, which the program stored before it had the metric.
 
 setDefaultTimeout(120_000);

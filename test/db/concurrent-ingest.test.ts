@@ -37,11 +37,10 @@ const valueOf = (gpu: number, time: number, metric: number): number => gpu * 10_
 
 const source = "overlapping";
 
-/** Messages, each with one metric of every GPU at every instant, in a random order of records. Each metric is in `rounds` of
- *  the messages. */
-function overlappingMessages(seed: number, rounds = 1): IngestMessage[] {
+/** Messages that each carry one metric of every GPU at every instant; their records are in random order. */
+function overlappingMessages(seed: number, messagesPerMetric = 1): IngestMessage[] {
   const random = randomFrom(seed);
-  return Array.from({ length: rounds * metricNames.length }, (_, index) => {
+  return Array.from({ length: messagesPerMetric * metricNames.length }, (_, index) => {
     const metric = index % metricNames.length;
     const name = metricNames[metric] as string;
     const records = uuids.flatMap((uuid, gpu) =>

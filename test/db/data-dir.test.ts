@@ -10,14 +10,14 @@ afterAll(() => rmSync(root, { recursive: true }));
 /** The lock of a process that has died: Linux has no pid of this size. */
 const stale = "4194305 1";
 
-/** A directory with a database. */
+/** Creates a directory with a database. */
 function directory(name: string): string {
   const dir = join(root, name);
   mkdirSync(join(dir, "pglite"), { recursive: true });
   return dir;
 }
 
-/** A process that tries to lock directories. `ask` resolves with "locked" or the error. */
+/** Starts a process that tries to lock directories. `ask` resolves with "locked" or the error. */
 async function startLocker() {
   let answered: (answer: string) => void = () => undefined;
   const next = () => new Promise<string>((resolve) => (answered = resolve));
@@ -57,7 +57,7 @@ test("a process that dies while it replaces a stale lock does not prevent the ne
   expect(readdirSync(dir)).toEqual(["pglite"]);
 });
 
-test("the lock of a process that died while locking is replaced, also by a process with the same pid", async () => {
+test("the lock of a process that died while locking is replaced, even by a process with the same pid", async () => {
   const dir = directory("same-pid");
   writeFileSync(join(dir, "lock"), `${process.pid} 1`);
   for (const name of [`lock.${process.pid}`, `lock.${process.pid}.new`]) linkSync(join(dir, "lock"), join(dir, name));

@@ -8,7 +8,7 @@ import { openPGliteClient } from "../../src/db/pglite-client.ts";
 import { writeFleetCsv } from "../../dev/fleet-csv.ts";
 import { startPipeline, stopPipeline, urlOf } from "../../dev/pipeline-process.ts";
 
-// DATA_DIR on a full disk: the error is reported, the import waits, and nothing is lost or stored in part.
+// DATA_DIR on a full disk: the error is reported, the import waits, and nothing is lost or partly stored.
 
 setDefaultTimeout(120_000);
 
@@ -39,8 +39,8 @@ test("an import on a full disk reports the error, waits until space is free, and
   await until(async () => diskIsFull.test(await (await fetch(health)).text()), { timeoutMs: 60_000 });
   disk.free();
   const [report] = await pipeline.waitFor(/records stored.*samples\/s/s);
-  // The last number of the line is the total in the store. If another number precedes it, that number counts this run only, and
-  // lacks a commit that the full disk left unconfirmed.
+  // The last number of the line is the total in the store. A number before it counts only the records of confirmed commits; the
+  // full disk can leave a commit unconfirmed.
   expect(report).toMatch(new RegExp(`records stored .* ${records.toLocaleString("en-US")}\n`));
   await stopPipeline(pipeline);
   expect(pipeline.subprocess.exitCode).toBe(0);

@@ -84,7 +84,7 @@ async function lockTelemetry(url: string): Promise<() => Promise<void>> {
 }
 
 async function untilError(pattern: RegExp): Promise<void> {
-  // for only a few milliseconds, a server reports that it is shutting down
+  // a server reports its shutdown for only a few milliseconds
   await until(() => pattern.test(collecting.error() ?? ""), { everyMs: 2 });
 }
 
@@ -160,9 +160,7 @@ async function startBehindLock(url: string): Promise<() => Promise<void>> {
 
 test("a message whose statement timed out behind a lock is stored once after the lock is released", async () => {
   const url = await database("statement_timeout");
-  const release = await lockTelemetry(url);
-  await release();
-  let unlock = release;
+  let unlock = (): Promise<void> => Promise.resolve();
   await failSecondMessage(
     `${url}?statement_timeout=200`,
     async () => void (unlock = await lockTelemetry(url)),

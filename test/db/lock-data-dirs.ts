@@ -1,6 +1,6 @@
 import { openDataDir } from "../../src/db/data-dir.ts";
 
-// A child process of data-dir.test.ts: tries to lock each directory that it is told, and keeps it locked until the next one.
+// A child process of data-dir.test.ts: tries to lock each directory that it receives, and keeps it locked until the next one.
 
 let release = (): Promise<void> => Promise.resolve();
 process.on("message", (dir: string) => {

@@ -23,11 +23,10 @@ afterAll(() => server.stop());
 const unavailable = { code: "store_unavailable", retryable: true };
 const rejected = { code: "store_rejected", retryable: false };
 
-const withPassword = (host: string): string => `postgres://someone:s3cret@${host}/telemetry`;
+const urlWithPassword = (host: string): string => `postgres://someone:s3cret@${host}/telemetry`;
 
 const containing = (text: string): unknown => expect.stringContaining(text);
 
-/** The error of a promise that rejects. */
 const errorOf = (promise: Promise<unknown>): Promise<Error> =>
   promise.then(
     () => Promise.reject(new Error("it resolved")),
@@ -57,11 +56,11 @@ describe("errors state whether a retry can help", () => {
     await client.query("create table pair (id int primary key, n int); insert into pair values (1, 0), (2, 0)");
     const add = (id: number) => `update pair set n = n + 1 where id = ${id}`;
     const both = Promise.withResolvers<void>();
-    let first = 0;
+    let updates = 0;
     const inOrder = (ids: readonly [number, number]) =>
       client.transaction(async (executor) => {
         await executor.query(add(ids[0]));
-        if ((first += 1) === 2) both.resolve();
+        if ((updates += 1) === 2) both.resolve();
         await both.promise;
         await executor.query(add(ids[1]));
       });
@@ -81,9 +80,9 @@ describe("errors state whether a retry can help", () => {
   test("an error names a missing server, a missing role or a wrong setting, without the password", async () => {
     const { host } = new URL(server.url);
     const failures = {
-      [withPassword("127.0.0.1:1")]: "127.0.0.1:1/telemetry failed: connect ECONNREFUSED",
-      [withPassword("no-such-host.invalid")]: "no-such-host.invalid:5432/telemetry failed:",
-      [withPassword(host)]: 'role "someone" does not exist (28000)',
+      [urlWithPassword("127.0.0.1:1")]: "127.0.0.1:1/telemetry failed: connect ECONNREFUSED",
+      [urlWithPassword("no-such-host.invalid")]: "no-such-host.invalid:5432/telemetry failed:",
+      [urlWithPassword(host)]: 'role "someone" does not exist (28000)',
       [`${server.url}?colour=blue`]: 'unrecognized configuration parameter "colour"',
     };
     for (const [url, expected] of Object.entries(failures)) {
@@ -91,7 +90,7 @@ describe("errors state whether a retry can help", () => {
       expect(message).toContain(expected);
       expect(`${message} ${String(cause)}`).not.toContain("s3cret");
     }
-    const unusable = withPassword("one:5432,two:5432");
+    const unusable = urlWithPassword("one:5432,two:5432");
     expect(() => open({ url: unusable })).toThrow("DATABASE_URL must be");
     expect(() => open({ url: unusable })).not.toThrow("s3cret");
   });

@@ -114,7 +114,7 @@ test("telemetry is a plain table if TimescaleDB is switched off or not permitted
 });
 
 test("bun run db:migrate brings a database up to date and describes the database, or fails without DATABASE_URL", async () => {
-  const run = async (env: Record<string, string>) => {
+  const runCommand = async (env: Record<string, string>) => {
     const root = `${import.meta.dir}/../..`;
     const subprocess = Bun.spawn(["bun", "run", "db:migrate"], {
       cwd: root,
@@ -129,13 +129,13 @@ test("bun run db:migrate brings a database up to date and describes the database
     return { code: await subprocess.exited, output, errors };
   };
   const url = await createDatabase(server, "by_command");
-  const done = await run({ DATABASE_URL: url });
+  const done = await runCommand({ DATABASE_URL: url });
   expect<unknown[]>([done.code, done.output]).toEqual([0, containing("TimescaleDB")]);
   expect(done.output).toContain("hypertable; rollups are views");
   expect(await hypertables(url)).toEqual([{ name: "telemetry" }]);
-  const plain = await run({ DATABASE_URL: await createDatabase(server, "by_command_plain", { plain: true }) });
+  const plain = await runCommand({ DATABASE_URL: await createDatabase(server, "by_command_plain", { plain: true }) });
   expect<unknown[]>([plain.code, plain.output]).toEqual([0, containing("up to date: PostgreSQL 17")]);
-  const missing = await run({ DATABASE_URL: "" });
+  const missing = await runCommand({ DATABASE_URL: "" });
   expect<unknown[]>([missing.code, missing.errors]).toEqual([1, containing("DATABASE_URL is not set")]);
 });
 

@@ -71,7 +71,7 @@ async function open(): Promise<OpenRangeAssignment & { readonly queue: EtcdQueue
 
 exerciseRangeAssignment("EtcdAssignment", open);
 
-test("four streamers that share a file together read it once, and at least two of them read a part", async () => {
+test("four streamers share a file: each byte is read exactly once, and at least two of the streamers read a part", async () => {
   const opened = await open();
   const all = [opened.assignment, openAssignment(), openAssignment(), openAssignment()];
   const parts = await Promise.all(all.map((assignment) => readAll(opened, assignment)));
@@ -141,7 +141,7 @@ for (const [which, place] of [
   ["piece", "each of the first pieces of data sent to etcd"],
   ["answer", "each of etcd's first answers"],
 ] as const) {
-  test(`a source is read to its end if the connection to etcd is cut in turn at ${place}; a claim whose answer was lost is released`, async () => {
+  test(`a source is read to its end even if the connection to etcd is cut in turn at ${place}; a claim whose answer was lost is released`, async () => {
     const { hostname, port } = new URL(etcd.endpoints[0] as string);
     const proxy = await openTcpProxy({ host: hostname, port: Number(port) });
     let cuts = 0;
