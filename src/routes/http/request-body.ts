@@ -3,7 +3,7 @@ import { ApiError, shown } from "./api-error.ts";
 /** The largest content-length that is accepted: far more than the `{}` or `null` that client libraries send by habit. */
 const bodyMaxBytes = 64 * 1024;
 
-/** Checks that a request's body may be ignored, because REST reads only the path and the query. The body of a GET or HEAD may
+/** Checks that a request's body may be ignored: REST reads only the path and the query. The body of a GET or HEAD may
  *  always be ignored. Any other body must have the content-type of JSON, because the sender of anything else expects the body
  *  to be used.
  *  @throws ApiError 413 if the content-length is too large, 415 if a body has another content-type than application/json */

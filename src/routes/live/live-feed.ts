@@ -6,8 +6,8 @@ import type { Fleet } from "../fleet/fleet.ts";
 export interface LiveUpdate {
   readonly gpu: StoredGpu;
   readonly record: StoredRecord;
-  /** The record of the GPU's previous update; undefined in the GPU's first update. `previous` and `record` have the same
-   *  instant if the newest record only changed. */
+  /** The record of the GPU's previous update; undefined in the GPU's first update. It has the same instant
+   *  as `record` if only values changed. */
   readonly previous?: StoredRecord | undefined;
 }
 
@@ -22,10 +22,9 @@ interface Subscriber {
 
 type Subscribers = Set<Subscriber>;
 
-/** Publishes every GPU's newest record as it arrives; the records of one GPU come in time order.
+/** Publishes each GPU's newest record when it arrives or changes; the records of one GPU come in time order.
  *
- *  Subscribers are indexed by the most selective field of their selector, so that an update visits only candidates. A
- *  gateway has one feed. */
+ *  Subscribers are indexed by the most selective field of their selector, so that an update visits only candidates. */
 export class LiveFeed {
   private readonly lastRecords = new Map<string, StoredRecord>();
   private readonly byUuid = new Map<string, Subscribers>();

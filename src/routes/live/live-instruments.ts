@@ -1,7 +1,7 @@
 import { Counter, Gauge, type Registry } from "prom-client";
 import type { CloseReason } from "./live-socket.ts";
 
-/** Counters of /ws that are incremented at each event. */
+/** The counters of events on /ws. */
 export interface LiveInstruments {
   readonly errors: Counter<"code">;
   readonly refused: Counter<"reason">;

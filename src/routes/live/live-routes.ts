@@ -3,7 +3,7 @@ import { accepts } from "../http/parameters/accepts.ts";
 import { noQuery } from "../http/parameters/common.ts";
 import { type LiveOptions, LiveSockets } from "./live-sockets.ts";
 
-/** Two limits, in bytes. Bun closes a connection (1009) that sends a longer message. Bun buffers at most this many bytes for a
+/** Two limits, in bytes. Bun closes a connection that sends a longer message. Bun buffers at most this many bytes for a
  *  client that does not read; LiveSocket stops sending long before this limit. */
 const transportMaxBytes = 1024 * 1024;
 

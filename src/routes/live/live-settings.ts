@@ -7,6 +7,6 @@ export interface LiveSettings {
   readonly wsStallTimeoutMs: number;
   /** How long a connection may be silent; pongs to the server's pings count as activity. */
   readonly wsIdleTimeoutMs: number;
-  /** The most records of the history that one subscription may request. */
+  /** The most records of the history that one subscription receives. */
   readonly wsReplayMaxRecords: number;
 }

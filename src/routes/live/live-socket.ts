@@ -36,8 +36,7 @@ type SocketState =
   | { readonly name: "BEHIND"; readonly wire: Wire; leastBuffered: number; progressAtMs: number }
   | { readonly name: "CLOSING"; readonly reason: CloseReason };
 
-/** A client's connection, and its subscriptions. Bun calls open, message, drain and close. Bun's buffer is full if it holds
- *  at least `behindBytes`, otherwise short.
+/** A client's connection, and its subscriptions. Bun calls open, message, drain and close.
  *
  *  CONNECTING  The request is being upgraded.
  *  OPEN        The client keeps up. Idle subscriptions are DIRECT: updates go straight to the socket.
@@ -48,7 +47,7 @@ type SocketState =
  *  CLOSED      Final.
  *
  *  CONNECTING -open-> OPEN -pump-> PUMPING -nothing waits, or the buffer is full-> OPEN
- *  OPEN, PUMPING -check: the buffer is full-> BEHIND -drain, or check: the buffer is short-> OPEN
+ *  OPEN, PUMPING -check: the buffer is full-> BEHIND -drain, or check: the buffer is not full-> OPEN
  *  OPEN, PUMPING, BEHIND -end, or send: too many bytes are unread-> CLOSING
  *  BEHIND -check: no progress for too long-> CLOSING
  *  any -close-> CLOSED
@@ -69,14 +68,12 @@ export class LiveSocket {
     return [...this.byId.values()];
   }
 
-  /** Called by Bun. */
   open(wire: Wire): void {
     if (this.state.name !== "CONNECTING") return;
     this.state = { name: "OPEN", wire };
     this.owner.onOpened(this);
   }
 
-  /** Called by Bun. */
   message(_wire: Wire, data: string | Uint8Array): void {
     if ("wire" in this.state) this.owner.onMessage(this, readMessage(data));
   }
@@ -131,8 +128,8 @@ export class LiveSocket {
     this.owner.onSent(1);
   }
 
-  /** In the state OPEN, sends waiting messages until Bun's buffer is full. If no message is left, the socket follows the topics
-   *  of idle subscriptions. */
+  /** In the state OPEN, sends waiting messages until Bun's buffer is full. If no message is left and the buffer
+   *  is not full, the socket follows the topics of idle subscriptions. */
   pump(): void {
     if (this.state.name !== "OPEN") return;
     const { wire } = this.state;

@@ -74,8 +74,8 @@ export const clientMessages = {
           minLength: 1,
           maxLength: 64,
           description:
-            "RFC 3339 with zone: stored records at or after this instant are sent first, oldest first, or GPU by GPU if the " +
-            "filters name GPUs",
+            "RFC 3339 with zone: stored records at or after this instant are sent before live records, oldest first. If the " +
+            "filters name GPUs, the records are sent GPU by GPU",
         }),
       ),
     },
@@ -135,7 +135,11 @@ export const serverMessages = {
     {
       type: Type.Literal("replayed"),
       id: subscriptionId,
-      count: wholeNumber({ minimum: 0, description: "Number of records that were sent from the history" }),
+      count: wholeNumber({
+        minimum: 0,
+        description:
+          "Number of records that were read from the history; those without a requested metric were not sent",
+      }),
       truncated: optionalFlag(
         "The history may be incomplete: it reached the limit of replayed records, or could not be read",
       ),
@@ -152,7 +156,7 @@ export const serverMessages = {
       count: wholeNumber({
         minimum: 1,
         description:
-          "Number of records that were not sent: a newer record of the GPU superseded them, or too many waited for a replay",
+          "Number of records that were not sent: a newer record of the GPU superseded them, or too many arrived during a replay",
       }),
     },
     {

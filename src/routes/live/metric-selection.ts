@@ -25,7 +25,7 @@ export class MetricSelection {
     return this.fields.some(([name]) => record.metrics[name] !== previous.metrics[name]);
   }
 
-  /** A telemetry_update without its end, which `tailText` adds.
+  /** A telemetry_update without its end, which `tailText` makes.
    *  @returns undefined if the record has none of the selected metrics */
   textOf(record: StoredRecord): string | undefined {
     if (this.lastRecord !== record) {

@@ -77,7 +77,7 @@ function contradictionIn({ filters = {}, since, snapshot }: Subscribe): MessageE
     return invalidField({ field: "since", value: since, reason: read.problem, expected });
   }
   if (snapshot !== true) return undefined;
-  return invalidField({ field: "snapshot", value: snapshot, expected: "false, because the message has since" });
+  return invalidField({ field: "snapshot", value: snapshot, expected: "false, because since is given" });
 }
 
 function errorOf({ type, path, schema, value }: ValueError): MessageError {

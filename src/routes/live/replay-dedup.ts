@@ -1,8 +1,8 @@
 import type { StoredRecord } from "../../domain/query.ts";
 
 /** Recognises live records that the replay already delivered. A record is stored before it is published, so the history may
- *  contain a record that arrives live later. The live records of a GPU arrive in time order, so replayed records can be
- *  discarded early. */
+ *  contain a record that arrives live later. The live records of a GPU arrive in time order, so its replayed records are
+ *  discarded when a live record is newer than all of them. */
 export class ReplayDedup {
   /** Replayed records that may still arrive live, by GPU, in time order. */
   private readonly replayed = new Map<string, StoredRecord[]>();

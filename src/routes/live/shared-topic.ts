@@ -6,7 +6,7 @@ import type { SubscriptionRequest } from "./subscription-request.ts";
 /** Sends one text to all sockets that follow a topic; `receivers` is their number. */
 export type Publish = (topic: string, text: string, receivers: number) => void;
 
-/** Receives updates while its socket is behind, or has other messages to send first. */
+/** A subscription, which receives updates while it is HELD. */
 export interface UpdateReceiver {
   receive(update: LiveUpdate): void;
 }

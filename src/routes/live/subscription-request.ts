@@ -8,7 +8,7 @@ export interface SubscriptionRequest {
   readonly selector: GpuSelector;
   /** Metric names in the catalogue's order; undefined: all. */
   readonly metrics: readonly string[] | undefined;
-  /** The id that the client chose for the subscription, sent with each of its updates; undefined if it chose none. */
+  /** The id that the client chose for the subscription, sent with each of its updates; undefined if the client chose none. */
   readonly clientId: string | undefined;
   /** Equal requests have the same key; their subscriptions share a topic. */
   readonly key: string;

@@ -16,7 +16,7 @@ interface WaitingRecord {
 
 type SubscriptionState =
   | { readonly name: "HELD" | "DIRECT" | "ENDED" }
-  /** `backlog`: live records that arrived since the replay began, oldest first. */
+  /** `backlog`: live records that arrived since the replay began, in the order of arrival. */
   | { readonly name: "REPLAYING"; backlog: StoredRecord[] };
 
 interface SubscriptionOptions {
@@ -79,7 +79,7 @@ export class Subscription implements UpdateReceiver {
     this.options.onWaiting();
   }
 
-  /** Queues the newest record of each GPU; only while HELD. */
+  /** Adds the newest record of each GPU to the records that wait; only while HELD. */
   addSnapshot(records: readonly StoredRecord[]): void {
     if (this.state.name !== "HELD") return;
     for (const record of records) this.newest.set(record.gpu.uuid, { record, origin: "snapshot" });

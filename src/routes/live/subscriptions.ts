@@ -100,7 +100,9 @@ export class Subscriptions {
     if (id !== undefined && named === undefined) {
       const ids = socket.subscriptions.map((subscription) => subscription.id);
       const expected =
-        ids.length === 0 ? "no unsubscribe, because the connection has no subscription" : `one of ${ids.join(", ")}`;
+        ids.length === 0
+          ? "no unsubscribe message, because the connection has no subscription"
+          : `one of ${ids.join(", ")}`;
       const message = `No subscription of this connection has id=${JSON.stringify(id)}; expected ${expected}`;
       this.sendError(socket, {
         code: "unknown_subscription",

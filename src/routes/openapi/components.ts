@@ -6,7 +6,7 @@ import { nameOf } from "../schemas/named-schema.ts";
 
 const schemas = [errorSchema, healthSchema, probeSchema, ...resources.flatMap((resource) => resource.schemas)];
 
-/** The API's types by name, in alphabetical order. */
+/** The API's schemas by name, in alphabetical order. */
 export const namedSchemas: Readonly<Record<string, TObject>> = Object.fromEntries(
   schemas.map((schema) => [nameOf(schema), schema] as const).toSorted(([a], [b]) => (a < b ? -1 : 1)),
 );

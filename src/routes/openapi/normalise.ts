@@ -3,10 +3,10 @@ import { defined } from "../../kit/defined.ts";
 /** A JSON object of the document. */
 export type Json = { [name: string]: unknown };
 
-/** Converts the paths from @elysiajs/openapi to OpenAPI 3.0. Their schemas are TypeBox's, which follow a later
- *  draft of JSON Schema. Turns `const` into `enum`, unions of constants into one `enum`, `multipleOf: 1` into
- *  `integer`, `examples` into `example`, `patternProperties` into `additionalProperties`; drops `$id`, and
- *  `additionalProperties: false` (so that an additional field breaks no client).
+/** Converts the paths of @elysiajs/openapi to OpenAPI 3.0, because their TypeBox schemas follow a later draft of JSON Schema.
+ *  `const` and unions of constants become `enum`, `multipleOf: 1` becomes `integer`, the first of `examples` becomes
+ *  `example`, and `patternProperties` becomes `additionalProperties`. `$id` is dropped. `additionalProperties: false` is
+ *  dropped, so that an additional field breaks no client.
  *  @param paths the `paths` object of the document; not changed */
 export function normalisePaths(paths: Json): Json {
   return mapValues(paths, (item) => mapValues(item as Json, (operation) => normaliseOperation(operation as Json)));
@@ -28,10 +28,10 @@ export function normaliseSchema(schema: Json): Json {
     delete out["anyOf"];
     Object.assign(out, { type: typeof union[0]?.["const"], enum: union.map((member) => member["const"]) });
   }
-  return normaliseInside(out);
+  return normaliseNested(out);
 }
 
-function normaliseInside(schema: Json): Json {
+function normaliseNested(schema: Json): Json {
   const out = { ...schema };
   if (isObject(out["properties"]))
     out["properties"] = mapValues(out["properties"], (of) => normaliseSchema(of as Json));

@@ -93,13 +93,13 @@ const unusable: [name: string, sent: unknown, code: string, message: string][] =
     "snapshot together with since",
     { type: "subscribe", since: "2025-07-18T20:42:34Z", snapshot: true },
     "invalid_field",
-    "snapshot=true is not usable; expected false, because the message has since",
+    "snapshot=true is not usable; expected false, because since is given",
   ],
   [
     "an unknown subscription",
     { type: "unsubscribe", id: "x" },
     "unknown_subscription",
-    'No subscription of this connection has id="x"; expected no unsubscribe, because the connection has no subscription',
+    'No subscription of this connection has id="x"; expected no unsubscribe message, because the connection has no subscription',
   ],
   [
     "bytes",

@@ -49,7 +49,7 @@ export interface components {
             };
             /** @description Whether the newest record of each GPU is sent first; default true, or false with since */
             snapshot?: boolean;
-            /** @description RFC 3339 with zone: stored records at or after this instant are sent first, oldest first, or GPU by GPU if the filters name GPUs */
+            /** @description RFC 3339 with zone: stored records at or after this instant are sent before live records, oldest first. If the filters name GPUs, the records are sent GPU by GPU */
             since?: string;
         };
         /** @description Ends a subscription; without id, all subscriptions of the connection */
@@ -266,7 +266,7 @@ export interface components {
             type: "replayed";
             /** @description Identifies a subscription within its connection; chosen by the server if the client does not choose one */
             id: string;
-            /** @description Number of records that were sent from the history */
+            /** @description Number of records that were read from the history; those without a requested metric were not sent */
             count: number;
             /**
              * @description The history may be incomplete: it reached the limit of replayed records, or could not be read
@@ -280,7 +280,7 @@ export interface components {
             type: "skipped";
             /** @description Identifies a subscription within its connection; chosen by the server if the client does not choose one */
             id: string;
-            /** @description Number of records that were not sent: a newer record of the GPU superseded them, or too many waited for a replay */
+            /** @description Number of records that were not sent: a newer record of the GPU superseded them, or too many arrived during a replay */
             count: number;
         };
         /** @description Answers a ping */

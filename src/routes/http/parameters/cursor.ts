@@ -3,12 +3,12 @@ import { notUsable, type Parameter, text } from "./parameter.ts";
 /** An element's place in a list: the values that the list is ordered by. */
 export type Place = readonly (string | number)[];
 
-/** Makes the cursor of a place, for `next_cursor`, in base64url. A place of whole numbers only is encoded as in
- *  `1752871354000:42`, any other place as JSON. The format must not change, because gateways of other versions read the
- *  cursor. */
+/** Makes the cursor of a place, for `next_cursor`, in base64url. Whole numbers are joined with colons, as in
+ *  `1752871354000:42`; a place with a text is written as JSON. The format must not change, because gateways of other
+ *  versions read the cursor. */
 export function encodeCursor(place: Place): string {
-  const isNumbers = place.every((part) => typeof part === "number");
-  return Buffer.from(isNumbers ? place.join(":") : JSON.stringify(place)).toString("base64url");
+  const hasOnlyNumbers = place.every((part) => typeof part === "number");
+  return Buffer.from(hasOnlyNumbers ? place.join(":") : JSON.stringify(place)).toString("base64url");
 }
 
 /** @returns undefined if the text is not a cursor */

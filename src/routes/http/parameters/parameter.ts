@@ -129,14 +129,13 @@ export function choice<const Value extends string>(
   values: readonly Value[],
   about: Partial<About> = {},
 ): Parameter<Value> {
-  const all: Text = ({ value }) => `one of ${values.map(value).join(", ")}`;
   return {
     ...required(
       { type: "string", enum: values },
       { description: (spelling) => `One of ${values.map(spelling.value).join(", ")}`, ...about },
     ),
     kind: { name: "choice", values },
-    expected: all,
+    expected: ({ value }) => `one of ${values.map(value).join(", ")}`,
     read: (given) => {
       const value = values.find((each) => each === given);
       return value === undefined ? notUsable : { value };

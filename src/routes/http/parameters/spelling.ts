@@ -4,7 +4,7 @@ export interface Spelling {
   readonly name: (name: string) => string;
   /** Spells a value of a choice. */
   readonly value: (value: string) => string;
-  /** Says how the values of a list are separated; added to the description of a list. */
+  /** Says how the values of a list are separated; added to a text about a list. */
   readonly listSuffix: string;
 }
 

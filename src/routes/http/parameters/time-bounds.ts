@@ -9,7 +9,6 @@ export function timeBounds({ start, end }: { readonly start: Text; readonly end:
   return { start_time: optional(instant(start)), end_time: optional(instant(end)) };
 }
 
-/** The values of the parameters that `timeBounds` makes. */
 type TimeBounds = Partial<ValuesOf<ReturnType<typeof timeBounds>>>;
 
 /** The range between two bounds, including both bounds. If a bound is absent, the range has no limit on that side. Records
