@@ -168,7 +168,7 @@ describe("in etcd", () => {
     expect(left.length).toBeLessThan(12);
   });
 
-  test("every record of a host too large for one transaction or one value reaches a follower", async () => {
+  test("a follower receives all records of a host, even if they need several transactions and values", async () => {
     await emptyEtcd();
     const tier = openTier();
     const follower = new Follower(tier);
@@ -187,7 +187,7 @@ describe("in etcd", () => {
     await follower.stop();
   });
 
-  test("deleted documents are written again, and unreadable values of other programs are skipped", async () => {
+  test("deleted documents are written again, and unreadable values are skipped", async () => {
     await emptyEtcd();
     const tier = openTier();
     await tier.write(record(0));

@@ -111,7 +111,7 @@ test("a batch that is published twice with the same key is one message", async (
   await Promise.all([assignment.close(), close()]);
 });
 
-/** A streamer of a simulated fleet. As between processes, streamers share only the queue and etcd. */
+/** Streamers share only the queue and etcd, as if each ran in its own process. */
 function fleetStreamer(queue: EtcdQueue, clusterId: string, batchMaxSamples: number): Streamer {
   const fleet = { hosts: 2, gpusPerHost: 4, seed: 1, intervalMs: 50, clusterId };
   const retries = new StreamRetries({ clock: systemClock, listener, log });

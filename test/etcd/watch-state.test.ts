@@ -70,7 +70,7 @@ for (const { path, phase, next } of table) {
   }
 }
 
-test("following advances to the revision of an event", () => {
+test("in FOLLOWING, an event advances the revision", () => {
   const state = new WatchState();
   state.listed("3");
   state.advanced("4");

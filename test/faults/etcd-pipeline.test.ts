@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { type Servers, startServers } from "./harness/fleet.ts";
+import { type Servers, startServers } from "./harness/processes.ts";
 import { runSeed } from "./harness/run-seed.ts";
 
 // A short form of `bun run test:faults`.

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { startServers } from "./harness/fleet.ts";
+import { startServers } from "./harness/processes.ts";
 import { runSeed, type SeedResult } from "./harness/run-seed.ts";
 import { faultKinds } from "./harness/scenario.ts";
 

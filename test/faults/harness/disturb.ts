@@ -1,4 +1,4 @@
-import { collectors, etcdMembers, type Servers, streamers } from "./fleet.ts";
+import { collectors, etcdMembers, type Servers, streamers } from "./processes.ts";
 import { databaseSignals, inflict } from "./inflict.ts";
 import { drawScenario, type Fault, type FaultKind, faultKinds } from "./scenario.ts";
 import type { Victims } from "./victims.ts";
@@ -12,7 +12,7 @@ export interface DisturbanceOptions {
   readonly first: FaultKind | undefined;
 }
 
-/** Draws faults for these servers and the fleet that uses them. Without a network, only the first fault
+/** Draws faults for these servers and the pipeline that uses them. Without a network, only the first fault
  *  can be a partition, if `first` asks for one. */
 export function drawFaults({ network }: Servers, options: DisturbanceOptions): Fault[] {
   const workers = collectors + streamers;
@@ -32,13 +32,12 @@ export async function disturb(faults: readonly Fault[], victims: Omit<Victims, "
     faults.map(async (fault) => {
       await Bun.sleep(fault.atMs);
       await inflict(fault, { ...victims, atDatabase }).catch((error: Error) =>
-        victims.violated(`the harness: ${fault.kind}: ${error.message}`),
+        victims.reportViolations(`the harness: ${fault.kind}: ${error.message}`),
       );
     }),
   );
 }
 
-/** @returns a function that runs each given piece of work after the end of the previous one, in the order of the calls */
 function oneAfterTheOther(): (work: () => Promise<void>) => Promise<void> {
   let last = Promise.resolve();
   return (work) => {

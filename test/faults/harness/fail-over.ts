@@ -14,7 +14,7 @@ const beforeCopyTimeoutMs = 20_000;
 /** Copies the database, lets it run on for the time of the fault, and kills it. Then the copy answers in its place: as a standby
  *  that had lagged and is promoted, or as a restored backup. The messages that only the killed database had are lost, and are
  *  reported as such. */
-export async function failOver(fault: Fault, { servers, databaseUrl, record, lost }: Victims): Promise<void> {
+export async function failOver(fault: Fault, { servers, databaseUrl, record, reportLost }: Victims): Promise<void> {
   const { database } = servers;
   const isPromoted = fault.kind === "failover";
   const ledger = async (): Promise<string[]> =>
@@ -29,7 +29,7 @@ export async function failOver(fault: Fault, { servers, databaseUrl, record, los
   await database.kill();
   const ranges = (await ledger()).filter((range) => !kept.has(range));
   // before the first collector can ask what is stored
-  lost(ranges.map(rangeOf));
+  reportLost(ranges.map(rangeOf));
   await database.standby.takeOver(isPromoted);
   await database.start();
   if (isPromoted) await promote(database.url);

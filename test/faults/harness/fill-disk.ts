@@ -19,14 +19,14 @@ const complaintOf = {
   cluster: /the database's disk is full|ECONNREFUSED.*a full disk stops it/,
 };
 
-/** Keeps the disk full until the time of the fault has passed and a collector's /health reports that the disk is full, or until
+/** Keeps the disk full until the fault's duration has passed and a collector's /health reports that the disk is full, or until
  *  the wait for the report ends. Then frees the disk and starts the database. It is a violation if collectors answered and none
  *  reported the full disk. */
 export async function fillDisk(name: PostgresDisk, fault: Fault, victims: Victims): Promise<void> {
-  const { servers, collectors, record, violated } = victims;
+  const { servers, collectors, record, reportViolations } = victims;
   const disk = servers.database.disks?.[name];
   if (disk === undefined) throw new Error("the database has no disks of its own");
-  // waits until a collector is up: a collector that starts without a database ends again, and cannot report the full disk
+  // waits until a collector is up: a collector that starts without a database exits, and cannot report the full disk
   await untilHealth(collectors, () => true);
   record(`fill the database's ${name} disk for ${fault.lastsMs} ms`);
   const startedAtMs = Date.now();
@@ -47,11 +47,11 @@ export async function fillDisk(name: PostgresDisk, fault: Fault, victims: Victim
   const { complaint, answers } = health;
   record(`/health reported: ${complaint}`);
   if (complaint === undefined && answers > 0) {
-    violated(`/health: none of ${answers} answers reported that the database's disk is full`);
+    reportViolations(`/health: none of ${answers} answers reported that the database's disk is full`);
   }
 }
 
-/** Asks the collectors until one of them has a matching complaint. A collector without complaints counts as the complaint "".
+/** Asks the collectors until one of them has a matching complaint. A collector without complaints has the complaint "".
  *  @returns the complaint, which is undefined if the wait ended before one matched, and the number of answers */
 async function untilHealth(
   collectors: readonly Worker[],

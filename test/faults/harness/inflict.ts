@@ -1,5 +1,5 @@
 import { EtcdClient } from "../../../src/etcd/etcd-client.ts";
-import type { Servers } from "./fleet.ts";
+import type { Servers } from "./processes.ts";
 import { failOver } from "./fail-over.ts";
 import { fillDisk } from "./fill-disk.ts";
 import type { Fault } from "./scenario.ts";
@@ -13,7 +13,7 @@ export const databaseSignals = ["SIGKILL", "SIGINT", "SIGQUIT"] as const;
 export async function inflict(fault: Fault, victims: Victims): Promise<void> {
   const { servers, workers, record } = victims;
   const worker = workers[fault.target % workers.length] as Worker;
-  const recordAfterFault = async (event: string): Promise<void> => {
+  const waitAndRecord = async (event: string): Promise<void> => {
     await Bun.sleep(fault.lastsMs);
     record(event);
   };
@@ -27,14 +27,14 @@ export async function inflict(fault: Fault, victims: Victims): Promise<void> {
     case "freeze":
       record(`SIGSTOP ${worker.name} for ${fault.lastsMs} ms`);
       worker.signal("SIGSTOP");
-      await recordAfterFault(`SIGCONT ${worker.name}`);
+      await waitAndRecord(`SIGCONT ${worker.name}`);
       return worker.signal("SIGCONT");
     case "leader": {
       const leader = await leaderOf(servers);
       const member = servers.etcd.members[leader];
       record(`kill -9 etcd's leader ${member?.name} for ${fault.lastsMs} ms`);
       await member?.kill();
-      await recordAfterFault(`start ${member?.name}`);
+      await waitAndRecord(`start ${member?.name}`);
       return member?.start();
     }
     case "partition-etcd":
@@ -43,7 +43,7 @@ export async function inflict(fault: Fault, victims: Victims): Promise<void> {
       const host = hosts[fault.target];
       record(`cut off ${fault.kind.slice("partition-".length)} ${fault.target} for ${fault.lastsMs} ms`);
       await host?.cutOff();
-      await recordAfterFault(`reconnect ${fault.kind.slice("partition-".length)} ${fault.target}`);
+      await waitAndRecord(`reconnect ${fault.kind.slice("partition-".length)} ${fault.target}`);
       return host?.reconnect();
     }
     case "database": {
@@ -51,7 +51,7 @@ export async function inflict(fault: Fault, victims: Victims): Promise<void> {
       return victims.atDatabase(async () => {
         record(`${signal} database for ${fault.lastsMs} ms`);
         await servers.database.kill(signal);
-        await recordAfterFault("start database");
+        await waitAndRecord("start database");
         await servers.database.start();
       });
     }

@@ -7,7 +7,7 @@ import { hostOf, type Ledger } from "./ledger.ts";
 
 const maxExamples = 5;
 
-/** I1: every sample of the source is stored exactly once with its value, and every other row is in quarantine exactly once. */
+/** I1: every sample of the source is stored exactly once with its value, and every rejected row is in quarantine exactly once. */
 export async function checkContent(ledger: Ledger, database: PostgresClient): Promise<string[]> {
   const metrics = [...new Set([...ledger.records.values()].flatMap((record) => Object.keys(record)))];
   const rows = await database.query<{ key: string } & Record<string, number | null>>(
@@ -59,7 +59,7 @@ export async function checkHistory(ledger: Ledger, database: PostgresClient): Pr
   return shortened(wrong);
 }
 
-/** I2: no position of the source was stored by two messages. I1: every position was stored by a message. */
+/** I2: no two stored messages cover the same part of the source. I1: together they cover the whole source. */
 export async function checkPositions(ledger: Ledger, database: PostgresClient): Promise<string[]> {
   const ranges = await database.query<{ from: number; to: number; rows: number }>(
     `select from_offset::float8 as "from", to_offset::float8 as "to", rows from ingested_messages order by from_offset, to_offset`,

@@ -55,7 +55,7 @@ export function makeLedger(seed: number, seconds: number): Ledger {
   return { csv: parts.join(""), records, spoiledBytes, rows };
 }
 
-/** The host of a GPU, which never changes. */
+/** The host of a GPU. */
 export const hostOf = (gpu: number): string => `host-${Math.floor(gpu / 8)}`;
 
 function rowOf(row: { timeMs: number; field: string; gpu: number; uuid: string; value: string }): string {

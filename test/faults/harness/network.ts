@@ -7,7 +7,7 @@ export interface TestHost {
   reconnect(): Promise<void>;
 }
 
-/** Hosts on a switch, together with this machine. */
+/** Hosts and this machine, connected by a switch. */
 export interface TestNetwork {
   /** This machine's own address in the network. */
   readonly address: string;

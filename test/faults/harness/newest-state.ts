@@ -25,8 +25,7 @@ interface NewestRecord {
 }
 
 /** I7: once everything is stored, the hot tier has every GPU's place, the time of its first record, and its complete newest
- *  record, in whatever order messages were stored, and whichever processes died between the writes to the store and to the
- *  hot tier. */
+ *  record. The order in which messages were stored does not matter, nor which processes died. */
 export async function checkNewestState(ledger: Ledger, etcd: EtcdClient, clusterId: string): Promise<string[]> {
   const prefix = `/telemetry/clusters/${clusterId}/hosts/`;
   const { kvs } = await etcd.range(prefixRange(prefix));

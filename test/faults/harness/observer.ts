@@ -17,18 +17,17 @@ export interface ObserverOptions {
   readonly checkpoints: CheckpointKeys;
 }
 
-/** The time that the watch has to catch up when the run ends: the etcd member that the watch reads may just have been
- *  reconnected. */
+/** When the run ends, the watch may take this long to catch up: the etcd member that it reads may just have been reconnected. */
 const catchUpMs = 20_000;
-const sampleEveryMs = 500;
+const observeEveryMs = 500;
 
-/** Observes a run from outside: watches every change of the queue in etcd's own history, and samples the published and stored
- *  positions. */
+/** Observes a run from outside: watches every change of the queue in etcd, and regularly compares the published positions with
+ *  the stored ones. */
 export class Observer {
   /** Violations of the invariants I3 and I4 (docs/architecture.md). */
   readonly violations: string[] = [];
-  /** The number of completed samples of I4. */
-  samples = 0;
+  /** The number of completed observations of I4. */
+  observations = 0;
   /** Message -> the revision that created the claim under which the message was removed. */
   private readonly removedUnder = new Map<string, string>();
   private readonly acknowledged: string[] = [];
@@ -64,25 +63,25 @@ export class Observer {
     this.lost.push(...ranges);
   }
 
-  /** Samples I4 about twice a second. @returns a function that stops the sampling, and resolves after the last sample */
-  startSampling(): () => Promise<void> {
+  /** Observes I4 about twice a second. @returns a function that ends the observations, and resolves after the last one */
+  startObserving(): () => Promise<void> {
     const halt = new AbortController();
-    const sampling = (async () => {
+    const observing = (async () => {
       while (!halt.signal.aborted) {
-        // a sample fails while etcd or the database is down
-        await this.sample().catch(() => undefined);
-        await systemClock.sleep(sampleEveryMs, halt.signal);
+        // an observation fails while etcd or the database is down
+        await this.observe().catch(() => undefined);
+        await systemClock.sleep(observeEveryMs, halt.signal);
       }
     })();
     return async () => {
       halt.abort();
-      await sampling;
+      await observing;
     };
   }
 
-  /** I4: every published position is stored, dead or in flight, or was stored by a database that is lost. The keys of etcd are read at one revision, and the database
-   *  afterwards: messages that left the queue in between must be stored. */
-  private async sample(): Promise<void> {
+  /** I4: every published position is stored, dead or in flight, or was stored by a database that is lost. The keys of etcd are
+   *  read at one revision, and the database afterwards: messages that left the queue in between must be stored. */
+  private async observe(): Promise<void> {
     const { etcd, queue, checkpoints, database } = this.options;
     const { responses } = await etcd.txn({
       success: [checkpoints.ranges, queue.messages, queue.dead].map((prefix) => ({
@@ -111,7 +110,7 @@ export class Observer {
         );
       }
     }
-    this.samples += 1;
+    this.observations += 1;
   }
 
   /** Gives the watch up to `catchUpMs` to catch up, stops it, and adds further violations of I3. */

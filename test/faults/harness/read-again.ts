@@ -1,5 +1,5 @@
 import { remove, removePrefix } from "../../../src/etcd/requests.ts";
-import { type FleetOptions, makeFleet } from "./fleet.ts";
+import { makePipeline, type PipelineOptions } from "./processes.ts";
 import { waitUntilDrained } from "./judge.ts";
 import type { SeedRun } from "./seed-run.ts";
 
@@ -10,13 +10,13 @@ const samplesPerSecond = 30_000;
  *  and the keys of its messages, and starts the processes. The database recognises the messages that it has. Resolves when the
  *  queue is drained and the processes have ended.
  *  @returns the violations */
-export async function readAgain(run: SeedRun, options: Omit<FleetOptions, "samplesPerSecond">): Promise<string[]> {
+export async function readAgain(run: SeedRun, options: Omit<PipelineOptions, "samplesPerSecond">): Promise<string[]> {
   const { etcd, queue, checkpoints } = run;
   const { plan, ranges, owners, planner } = checkpoints;
   const keys = [remove(plan), remove(planner), ...[ranges, owners, queue.idempotency("")].map(removePrefix)];
   await etcd.txn({ success: keys });
-  const fleet = makeFleet({ ...options, samplesPerSecond });
-  const workers = [...fleet.collectors, ...fleet.streamers];
+  const pipeline = makePipeline({ ...options, samplesPerSecond });
+  const workers = [...pipeline.collectors, ...pipeline.streamers];
   try {
     workers.forEach((worker) => worker.start());
     return await waitUntilDrained(run);

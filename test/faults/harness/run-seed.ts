@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Range } from "../../../src/domain/range.ts";
 import { disturb, drawFaults } from "./disturb.ts";
-import { makeFleet, type Servers, streamers } from "./fleet.ts";
+import { makePipeline, type Servers, streamers } from "./processes.ts";
 import { checkEnds, checkResult, waitUntilDrained } from "./judge.ts";
 import { makeLedger } from "./ledger.ts";
 import { Observer } from "./observer.ts";
@@ -29,7 +29,7 @@ export interface SeedResult {
   readonly violations: readonly string[];
   /** The events of the run with their times, to find the cause of a violation. */
   readonly history: readonly string[];
-  /** The number of samples of I4. */
+  /** The number of times that I4 was observed. */
   readonly observations: number;
   /** The duration of the run. */
   readonly seconds: number;
@@ -47,48 +47,57 @@ export async function runSeed({ servers, seed, durationMs, first }: SeedOptions)
   const history: string[] = [];
   const record = (what: string): void => void history.push(`${seconds().toFixed(1)} s: ${what}`);
   const violations: string[] = [];
-  const violated = (...found: readonly string[]): void => void violations.push(...found);
+  const reportViolations = (...found: readonly string[]): void => void violations.push(...found);
 
   const folder = await mkdtemp(join(tmpdir(), `telemetry-faults-${seed}-`));
   const csvFile = join(folder, `source-${seed}.csv`);
-  // a source of 200 samples per second, long enough that the streamers still read it when the last fault starts
+  // a second of the source has 200 samples; the source is long enough that the streamers are still reading it when the last
+  // fault starts
   const ledger = makeLedger(seed, Math.ceil((durationMs / 1000) * ((samplesPerSecond * streamers) / 200)));
   await writeFile(csvFile, ledger.csv);
   const run = await openSeedRun(servers, seed, csvFile);
   const observer = new Observer(run);
-  const fleetOptions = {
+  const pipelineOptions = {
     ...{ servers, csvFile, leaseSeconds, topic: run.topic, databaseUrl: run.databaseUrl, logFolder: folder },
     onAcknowledged: (claim: string) => observer.recordAcknowledged(claim),
   };
-  const fleet = makeFleet({ ...fleetOptions, samplesPerSecond });
-  const workers = [...fleet.collectors, ...fleet.streamers];
+  const pipeline = makePipeline({ ...pipelineOptions, samplesPerSecond });
+  const workers = [...pipeline.collectors, ...pipeline.streamers];
   const faults = drawFaults(servers, { seed, durationMs, leaseSeconds, first });
   try {
     workers.forEach((worker) => worker.start());
-    const stopSampling = observer.startSampling();
-    const lost = (ranges: readonly Range[]): void => observer.recordLost(ranges);
-    const victims = { servers, workers, collectors: fleet.collectors, databaseUrl: run.databaseUrl };
-    await disturb(faults, { ...victims, record, lost, violated });
+    const stopObserving = observer.startObserving();
+    const reportLost = (ranges: readonly Range[]): void => observer.recordLost(ranges);
+    const victims = { servers, workers, collectors: pipeline.collectors, databaseUrl: run.databaseUrl };
+    await disturb(faults, { ...victims, record, reportLost, reportViolations });
     record("all faults are healed");
-    violated(...(await waitUntilDrained(run)));
+    reportViolations(...(await waitUntilDrained(run)));
     record("drained, or stuck");
-    await stopSampling();
+    await stopObserving();
     const ends = await Promise.all(workers.map(async (worker) => `${worker.name} ${await worker.stop()}`));
     record(`stopped: ${ends.join(", ")}`);
-    violated(...checkEnds(ends));
+    reportViolations(...checkEnds(ends));
     if (faults.some(({ kind }) => kind === "failover" || kind === "restore")) {
-      violated(...(await checkOwnKeys(ledger, run.database)));
-      violated(...(await readAgain(run, fleetOptions)));
-      record("read the source again, because a failover has lost a part");
+      reportViolations(...(await checkOwnKeys(ledger, run.database)));
+      reportViolations(...(await readAgain(run, pipelineOptions)));
+      record("read the source again, because a failover or a restore loses what was stored last");
     }
-    violated(...(await checkResult(run, ledger)));
+    reportViolations(...(await checkResult(run, ledger)));
   } finally {
     await Promise.all(workers.map((worker) => worker.stop()));
-    await observer.close().catch((error: unknown) => violated(String(error)));
+    await observer.close().catch((error: unknown) => reportViolations(String(error)));
     await run.close();
   }
-  violated(...observer.violations);
-  if (observer.samples === 0) violated("I4 was never observed");
+  reportViolations(...observer.violations);
+  if (observer.observations === 0) reportViolations("I4 was never observed");
   if (violations.length === 0) await rm(folder, { recursive: true, force: true });
-  return { seed, faults, violations, history, observations: observer.samples, seconds: seconds(), logFolder: folder };
+  return {
+    seed,
+    faults,
+    violations,
+    history,
+    observations: observer.observations,
+    seconds: seconds(),
+    logFolder: folder,
+  };
 }

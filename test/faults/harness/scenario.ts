@@ -1,6 +1,6 @@
 import { randomFrom } from "../../support/random.ts";
 
-/** A fault to inflict: its kind, its target, its time and its duration. */
+/** A fault to inflict. */
 export interface Fault {
   readonly atMs: number;
   readonly kind: FaultKind;

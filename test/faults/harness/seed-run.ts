@@ -4,7 +4,7 @@ import { EtcdClient } from "../../../src/etcd/etcd-client.ts";
 import { QueueKeys } from "../../../src/pipeline/queue/etcd/queue-keys.ts";
 import { CsvSource } from "../../../src/pipeline/source/csv/csv-source.ts";
 import { CheckpointKeys } from "../../../src/pipeline/stream/assignment/checkpoint-keys.ts";
-import type { Servers } from "./fleet.ts";
+import type { Servers } from "./processes.ts";
 
 /** The database, topic and checkpoints that only one run uses, and clients for them. */
 export interface SeedRun {

@@ -1,5 +1,5 @@
 import type { Range } from "../../../src/domain/range.ts";
-import type { Servers } from "./fleet.ts";
+import type { Servers } from "./processes.ts";
 import type { Worker } from "./workers.ts";
 
 /** The targets of a run's faults, and the functions that report events and violations. */
@@ -11,10 +11,10 @@ export interface Victims {
   readonly databaseUrl: string;
   /** Adds an event to the history of the run. */
   readonly record: (event: string) => void;
-  /** Reports ranges that the database had stored and has no longer. */
-  readonly lost: (ranges: readonly Range[]) => void;
-  /** Reports a violation of an invariant. */
-  readonly violated: (violation: string) => void;
+  /** Reports ranges that the database had stored and no longer has. */
+  readonly reportLost: (ranges: readonly Range[]) => void;
+  /** Reports violations of invariants. */
+  readonly reportViolations: (...violations: readonly string[]) => void;
   /** Runs the faults of the database one after the other, because a fault that lasts longer than planned could otherwise
    *  overlap the next one. */
   readonly atDatabase: (work: () => Promise<void>) => Promise<void>;

@@ -17,11 +17,11 @@ export function answerCheckOf({ operations, schemas }: ServedDocument, check: Sc
     if (declared !== undefined) {
       return againstExpected(expected, answer) ?? againstDeclared(declared.answers, answer, text);
     }
-    if (method === "OPTIONS") return allowError(answer, 204);
+    if (method === "OPTIONS") return allowHeaderError(answer, 204);
     const isReadable = operations.some((each) => each.path === request.operation.path && each.method === "GET");
-    if (method === "HEAD" && !isReadable) return allowError(answer, 405);
+    if (method === "HEAD" && !isReadable) return allowHeaderError(answer, 405);
     if (method === "HEAD") return text === "" ? againstExpected(expected, answer) : `HEAD was answered with ${text}`;
-    return allowError(answer, 405) ?? check.errorOf(errorSchema, parsed(text));
+    return allowHeaderError(answer, 405) ?? check.errorOf(errorSchema, parsed(text));
   };
 
   function againstDeclared(answers: ReadonlyMap<number, DeclaredAnswer>, answer: Response, text: string) {
@@ -76,7 +76,7 @@ function againstExpected(expected: FuzzRequest["expected"], { status }: Response
     : undefined;
 }
 
-function allowError({ status, headers }: Response, wanted: number): string | undefined {
+function allowHeaderError({ status, headers }: Response, wanted: number): string | undefined {
   if (status === 404) return undefined; // an odd value led to another path
   if (status !== wanted) return `${status} instead of ${wanted}`;
   return headers.get("allow") === null ? `${status} without Allow` : undefined;

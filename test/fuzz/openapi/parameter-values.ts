@@ -62,12 +62,10 @@ export function valuesOf({ schema, example }: Parameter, check: SchemaCheck): fc
   return fc.oneof(...texts).map(judged);
 }
 
-/** The text of a parameter's example, which is a text or a number. */
 function textOf(example: unknown): string {
   return typeof example === "string" ? example : JSON.stringify(example);
 }
 
-/** Values at and around the limits of a schema. */
 function edgesOf(schema: Parameter["schema"]): fc.Arbitrary<string> {
   const { type, minimum, maximum, minLength, maxLength, format, pattern } = schema as Record<string, number | string>;
   const choices = schema["enum"] as readonly string[] | undefined;

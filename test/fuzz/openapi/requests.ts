@@ -150,9 +150,9 @@ function bodiesOf({ body }: Operation, check: SchemaCheck): fc.Arbitrary<Body | 
   const odd = fc.constantFrom(...oddBodies);
   if (body === undefined) return fc.option(odd, { nil: undefined });
   const judged = (value: unknown): Body => {
-    const isRight = check.errorOf(body.schema, value) === undefined;
+    const isValid = check.errorOf(body.schema, value) === undefined;
     const expected = Bun.deepEquals(value, body.example) ? "accepted" : "either";
-    return { text: JSON.stringify(value), headers: json, expected: isRight ? expected : "refused" };
+    return { text: JSON.stringify(value), headers: json, expected: isValid ? expected : "refused" };
   };
   return fc.oneof(fc.constant(judged(body.example)), fc.jsonValue().map(judged), odd);
 }

@@ -33,7 +33,7 @@ export function schemaCheckOf({ schemas }: ServedDocument): SchemaCheck {
   };
 }
 
-/** The same schema, whose objects may only have the fields that it names, unless it sets `additionalProperties` itself. */
+/** Adds `additionalProperties: false` to each object schema that names its properties, unless the schema sets it itself. */
 function closed(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(closed);
   if (typeof schema !== "object" || schema === null) return schema;

@@ -33,7 +33,7 @@ export interface ServedDocument {
 }
 
 type Media = Readonly<Record<string, { readonly schema: Schema; readonly example?: unknown }>>;
-interface Reference {
+interface RawResponse {
   readonly $ref?: string;
   readonly content?: Media;
 }
@@ -41,13 +41,13 @@ interface RawOperation {
   readonly operationId: string;
   readonly parameters?: readonly Parameter[];
   readonly requestBody?: { readonly content: Media };
-  readonly responses: Readonly<Record<string, Reference>>;
+  readonly responses: Readonly<Record<string, RawResponse>>;
 }
 interface RawDocument {
   readonly paths: Readonly<Record<string, Readonly<Record<string, RawOperation>>>>;
   readonly components: {
     readonly schemas: Readonly<Record<string, Schema>>;
-    readonly responses: Readonly<Record<string, Reference>>;
+    readonly responses: Readonly<Record<string, RawResponse>>;
   };
 }
 
@@ -55,7 +55,7 @@ interface RawDocument {
 export async function readServedDocument(url: string): Promise<ServedDocument> {
   const document = (await (await fetch(`${url}/swagger/swagger.json`)).json()) as RawDocument;
   const { schemas, responses } = document.components;
-  const contentOf = ({ $ref, content }: Reference): Media | undefined =>
+  const contentOf = ({ $ref, content }: RawResponse): Media | undefined =>
     $ref === undefined ? content : responses[$ref.replace("#/components/responses/", "")]?.content;
   const operations = Object.entries(document.paths).flatMap(([path, item]) =>
     Object.entries(item).map(([method, raw]) => ({

@@ -50,7 +50,7 @@ export async function startServers(): Promise<Servers> {
   return { etcd, database, network, etcdHosts, collectorHosts: hosts.slice(etcdMembers), collectorPorts, stop };
 }
 
-export interface FleetOptions {
+export interface PipelineOptions {
   readonly servers: Servers;
   readonly topic: string;
   readonly databaseUrl: string;
@@ -62,7 +62,7 @@ export interface FleetOptions {
 }
 
 /** Makes the pipeline's processes for a run, without starting them. */
-export function makeFleet(options: FleetOptions): { streamers: Worker[]; collectors: Worker[] } {
+export function makePipeline(options: PipelineOptions): { streamers: Worker[]; collectors: Worker[] } {
   const { servers, topic, databaseUrl, csvFile, leaseSeconds, samplesPerSecond } = options;
   mkdirSync(options.logFolder, { recursive: true });
   const shared = {
