@@ -73,7 +73,7 @@ test("a port that another pipeline listens on ends the process with status 1; th
   await stopPipeline(first);
 });
 
-test("a pipeline that would share another one's port on a wider or narrower address ends with status 1; the first one serves on", async () => {
+test("a pipeline that would share another pipeline's port on a wider or narrower address ends with status 1; the other one continues to serve", async () => {
   for (const [firstHost, secondHost] of [
     ["127.0.0.1", "0.0.0.0"],
     ["0.0.0.0", "127.0.0.1"],

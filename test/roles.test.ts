@@ -91,7 +91,7 @@ for (const [name, streamers, collectors] of [
   );
 }
 
-test("a file that is larger than a range is streamed once by two streamers together", async () => {
+test("a file that is larger than a range is streamed exactly once by two streamers together", async () => {
   const csv = join(dir, `fleet-${run}.csv`);
   await writeFleetCsv(csv, { hosts: 8, "gpus-per-host": 8, seconds: 30, seed: 7 });
   const rows = (await Bun.file(csv).text()).split("\n").length - 2;
@@ -102,7 +102,7 @@ test("a file that is larger than a range is streamed once by two streamers toget
   expect(streamedRows(streaming)).toBe(rows);
 }, 120_000);
 
-test("with LOOP_MODE, two streamers together stream every round once", async () => {
+test("with LOOP_MODE, two streamers together stream every round exactly once", async () => {
   const csv = join(dir, `loop-${run}.csv`);
   await writeFleetCsv(csv, { hosts: 2, "gpus-per-host": 4, seconds: 2, seed: 3 });
   const rows = (await Bun.file(csv).text()).split("\n").length - 2;

@@ -64,14 +64,14 @@ const events: Record<string, (service: RecordedService) => Promise<void>> = {
   "stop now": (service) => service.stop(AbortSignal.abort()),
 };
 
-const whole = ["open", "run", "close"];
+const allSteps = ["open", "run", "close"];
 /** By state and event: the steps that have been called once `open` has ended and the event's call has returned. */
 const expected: Record<string, Record<string, readonly string[]>> = {
   IDLE: { start: ["open", "run"], stop: [], "stop now": [] },
   STARTING: { start: ["open", "run"], stop: ["open", "close"], "stop now": ["open", "close at once"] },
-  RUNNING: { start: ["open", "run"], stop: whole, "stop now": ["open", "run", "close at once"] },
+  RUNNING: { start: ["open", "run"], stop: allSteps, "stop now": ["open", "run", "close at once"] },
   STOPPING: { start: ["open", "close"], stop: ["open", "close"], "stop now": ["open", "close at once"] },
-  STOPPED: { start: whole, stop: whole, "stop now": whole },
+  STOPPED: { start: allSteps, stop: allSteps, "stop now": allSteps },
   "STOPPED before start": { start: [], stop: [], "stop now": [] },
 };
 
@@ -120,7 +120,7 @@ test("an error that run throws is reported, and stop still closes the service", 
   await Promise.resolve();
   expect(service.error()).toBe("recorded service stopped: the file vanished");
   await service.stop(soon());
-  expect(service.steps).toEqual(whole);
+  expect(service.steps).toEqual(allSteps);
 });
 
 test("the earliest deadline of several stops applies to all of them", async () => {
@@ -133,7 +133,7 @@ test("the earliest deadline of several stops applies to all of them", async () =
   expect(service.steps).toEqual(["open", "close at once"]);
 });
 
-test("a service reports a repeated error while it lasts; an error that ends its work is reported instead", async () => {
+test("a service reports a repeated error while the error lasts; an error that ends the service's work has precedence", async () => {
   class Failing extends RecordedService {
     readonly first = this.repeatedError({ prefix: "first", ended: "first ended" });
     readonly second = this.repeatedError({ prefix: "second", ended: "second ended" });

@@ -69,8 +69,8 @@ interface StreamParts {
 const memoryHotTier = (): MemoryHotTier => new MemoryHotTier({ onCoalesced: () => undefined });
 const memoryQueue = (): MemoryQueue => new MemoryQueue({ ...queueOptions, topic: "life" });
 
-function openCollector(queueInUse: Queue, drainOnStop: boolean): OpenedService {
-  const { part: queue, calls } = counted(queueInUse);
+function openCollector(realQueue: Queue, drainOnStop: boolean): OpenedService {
+  const { part: queue, calls } = counted(realQueue);
   const service = new Collector({
     consumerId: "one",
     queue,
@@ -144,7 +144,7 @@ exerciseService("the fleet with the hot tier in memory", () => {
 });
 exerciseService("the fleet with the hot tier in etcd", () => {
   const { part: store, calls } = counted(opened.queries.fleet);
-  const noCount = { onCoalesced: () => undefined, onRefused: () => undefined };
-  const hotTier = new EtcdHotTier({ client, clock, windowSeconds: 60, ...noCount });
+  const noReports = { onCoalesced: () => undefined, onRefused: () => undefined };
+  const hotTier = new EtcdHotTier({ client, clock, windowSeconds: 60, ...noReports });
   return { service: new FleetProjection({ hotTier, store, clock, log }), calls };
 });

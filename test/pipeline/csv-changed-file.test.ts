@@ -11,7 +11,7 @@ afterAll(() => folder.remove());
 const rowCount = 1000;
 const never = new AbortController().signal;
 
-function fileOf(rows: number, host = "host-1"): string {
+function textOf(rows: number, host = "host-1"): string {
   return [exporterHeader, ...Array.from({ length: rows }, () => exporterRow({ host })), ""].join("\n");
 }
 
@@ -19,7 +19,7 @@ function fileOf(rows: number, host = "host-1"): string {
 async function readAcrossChange(
   change: (path: string) => void,
 ): Promise<{ read: number; error: unknown; reports: string[] }> {
-  const path = folder.write(fileOf(rowCount));
+  const path = folder.write(textOf(rowCount));
   const reports: string[] = [];
   const source = await openCsvSource(path, {
     batchRows: 1,
@@ -44,7 +44,7 @@ function expectRefusal(outcome: { read: number; error: unknown }, message: RegEx
 }
 
 test("a replaced file is detected, even if the new file has the same content", async () => {
-  const other = fileOf(rowCount);
+  const other = textOf(rowCount);
   expect(other.length).toBeGreaterThan(2 * 64 * 1024);
   const outcome = await readAcrossChange((path) => {
     writeFileSync(`${path}.new`, other);
@@ -57,7 +57,7 @@ test("a replaced file is detected, even if the new file has the same content", a
 });
 
 test("a file that is overwritten in place is detected", async () => {
-  expectRefusal(await readAcrossChange((path) => writeFileSync(path, fileOf(rowCount, "host-2"))), /was replaced/);
+  expectRefusal(await readAcrossChange((path) => writeFileSync(path, textOf(rowCount, "host-2"))), /was replaced/);
 });
 
 test("a file that becomes shorter or is deleted is detected", async () => {
@@ -76,7 +76,7 @@ test("a file that grows is read to the end that it had at opening, and its growt
 });
 
 test("the growth of a file that grows with every batch is reported once", async () => {
-  const path = folder.write(fileOf(20));
+  const path = folder.write(textOf(20));
   const reports: string[] = [];
   const source = await openCsvSource(path, { batchRows: 1, onWarning: (message) => void reports.push(message) });
   for await (const { batch } of source.read(source.whole, never)) {
@@ -92,9 +92,9 @@ test("a file that only gets a new modification time is read to its end", async (
 });
 
 test("a source whose file was overwritten refuses later reads; opening the file again gives another source", async () => {
-  const path = folder.write(fileOf(3));
+  const path = folder.write(textOf(3));
   const source = await openCsvSource(path);
-  writeFileSync(path, fileOf(3, "host-2"));
+  writeFileSync(path, textOf(3, "host-2"));
   for (let attempt = 0; attempt < 2; attempt += 1) {
     expect(await batchesOf(source).catch((error: unknown) => error)).toBeInstanceOf(UnusableSource);
   }
@@ -104,12 +104,12 @@ test("a source whose file was overwritten refuses later reads; opening the file 
 });
 
 test("a file that is replaced while it is divided into ranges yields no more ranges", async () => {
-  const path = folder.write(fileOf(rowCount));
+  const path = folder.write(textOf(rowCount));
   const source = await openCsvSource(path, { chunkBytes: 4096 });
   const ranges: Range[] = [];
   const planning = (async () => {
     for await (const range of source.planRanges(source.whole.from, 20_000, never)) {
-      if (ranges.push(range) === 2) writeFileSync(path, fileOf(rowCount, "host-2"));
+      if (ranges.push(range) === 2) writeFileSync(path, textOf(rowCount, "host-2"));
     }
   })();
   expect(await planning.catch((error: unknown) => error)).toBeInstanceOf(UnusableSource);

@@ -38,12 +38,12 @@ for (const fastLane of [true, false]) {
   }
 }
 
-test("an instant of more rows than a batch may have is divided", async () => {
+test("an instant with more rows than a batch may have is divided between batches", async () => {
   const batches = await batchesOf(await openCsvSource(path, { batchRows: 10, batchMaxRows: 25 }));
   expect(rowCounts(batches).slice(0, 4)).toEqual([25, 25, 10, 25]);
 });
 
-test("a batch that may not grow has exactly batchRows rows", async () => {
+test("if batchMaxRows equals batchRows, a batch has exactly batchRows rows", async () => {
   const batches = await batchesOf(await openCsvSource(path, { batchRows: 25 }));
   expect(rowCounts(batches).slice(0, 3)).toEqual([25, 25, 25]);
 });

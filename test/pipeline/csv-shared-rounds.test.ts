@@ -24,7 +24,7 @@ function sharedRound(round: number): { requests: unknown[]; playing: Playing } {
   return { requests, playing: { timestamps: "now", round, startedAtMs } };
 }
 
-test("processes that share a round's start play one source, regardless of their own starts", async () => {
+test("processes that share a round's start play one source, regardless of when they start", async () => {
   const { requests, playing } = sharedRound(2);
   const clocks = [100, 7500].map((lateMs) => new ManualClock(startMs + 2000 + lateMs));
   const [first, second] = await Promise.all(clocks.map((clock) => openCsvSource(path, { playing, clock })));

@@ -214,7 +214,7 @@ test("columns may have any order and several spellings, and a metric may have an
   expect(batches[0]?.batch.gpus[0]).toMatchObject({ hostname: "h", gpuId: 3, clusterId: "local-cluster" });
 });
 
-test("a row whose metric is a text sets a property of its GPU for the whole batch, and is not a sample", async () => {
+test("a row of a text field, such as a serial number, sets a property of its GPU for the whole batch, and is not a sample", async () => {
   const serial = exporterRow({ metric: "DCGM_FI_DEV_SERIAL", value: "SN-1" });
   const [batch] = await batchesOf(
     await openCsvSource(exporterFile(exporterRow(), serial, exporterRow({ timestamp: at(1) }))),
@@ -238,10 +238,10 @@ test("a batch ends after batchRows rows, and at the end of its range", async () 
     const source = await openCsvSource(path, { batchRows: 10, fastLane });
     const batches = await batchesOf(source);
     expect(batches.map(({ batch }) => batch.tally.rows)).toEqual([10, 10, 5]);
-    const thirteenth = exporterHeader.length + 1 + 13 * (exporterRow().length + 1);
-    const first = await batchesOf(source, { to: { offset: thirteenth, line: 15 } });
+    const endOfThirteenth = exporterHeader.length + 1 + 13 * (exporterRow().length + 1);
+    const first = await batchesOf(source, { to: { offset: endOfThirteenth, line: 15 } });
     expect(first.map(({ batch }) => batch.tally.rows)).toEqual([10, 3]);
-    expect(first[1]?.range.to).toEqual({ offset: thirteenth, line: 15 });
+    expect(first[1]?.range.to).toEqual({ offset: endOfThirteenth, line: 15 });
   }
 });
 
@@ -257,7 +257,7 @@ test("a batch also ends at about 8 MiB, so that blank lines and long rows do not
   expect(tallyOf(batches, "blankLines")).toBe(9 << 20);
 });
 
-test("a source's id depends on the file's content and on the playing options; an open source ignores rows appended later", async () => {
+test("a source's id depends on the file's content and on the playing options; an open source ignores rows that are appended later", async () => {
   const path = exporterFile(exporterRow());
   const source = await openCsvSource(path);
   expect(source.sourceId).toMatch(/^csv:input\.csv:[0-9a-f]{16}$/);
@@ -278,7 +278,7 @@ test("reading a file that became shorter fails instead of ending as if all rows 
   await expect(batchesOf(source)).rejects.toThrow(/became shorter/);
 });
 
-test("played as now, the first timestamp becomes now, intervals stay the same, and each batch waits for its time", async () => {
+test("if a file is played as now, its first timestamp becomes now, intervals stay the same, and each batch waits for its time", async () => {
   const nowMs = Date.UTC(2030, 0, 1, 0, 0, 0, 5);
   const clock = new ManualClock(nowMs);
   const path = exporterFile(

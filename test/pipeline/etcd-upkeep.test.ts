@@ -94,7 +94,7 @@ test("without space, publishers get an error and acknowledgements continue; publ
   await queue.close();
 }, 60_000);
 
-test("a key that is written repeatedly takes space for its recent history only; one of two processes compacts", async () => {
+test("a key that is written repeatedly takes space only for its recent history; exactly one of two processes compacts", async () => {
   const [one, two] = [openUpkeep("one"), openUpkeep("two")];
   await Promise.all([one.start(), two.start()]);
   const payload = message("").payload;

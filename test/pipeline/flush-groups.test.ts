@@ -12,7 +12,7 @@ function member(entry: string): FlushMember {
   return { host: "h", entry, plan: { update, state, host: "h", slot: "s", write: undefined, ...flags } };
 }
 
-test("a group of records is at most 512 KiB of UTF-8, except a single larger record", () => {
+test("a group of records has at most 512 KiB of UTF-8, unless it is one larger record", () => {
   const sizesOf = (entries: readonly string[]) => groupsOf(entries.map(member)).map(({ length }) => length);
   const quarter = "x".repeat(256 * 1024);
   expect(sizesOf([quarter, quarter, quarter])).toEqual([2, 1]);

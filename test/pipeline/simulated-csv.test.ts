@@ -20,27 +20,24 @@ afterAll(() => rmSync(dir, { recursive: true }));
 /** Runs the command as its users do. */
 async function simulate(...args: string[]): Promise<{ exitCode: number; stdout: string; stderr: string }> {
   const root = join(import.meta.dir, "../..");
-  const process_ = Bun.spawn([process.execPath, "scripts/simulate.ts", ...args], {
+  const child = Bun.spawn([process.execPath, "scripts/simulate.ts", ...args], {
     cwd: root,
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
   });
-  const [stdout, stderr] = await Promise.all([
-    new Response(process_.stdout).text(),
-    new Response(process_.stderr).text(),
-  ]);
-  return { exitCode: await process_.exited, stdout, stderr };
+  const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+  return { exitCode: await child.exited, stdout, stderr };
 }
 
-const arguments_ = ["--hosts", "2", "--gpus-per-host", "4", "--seconds", "3", "--interval", "500ms", "--seed", "2"];
+const fleetArguments = ["--hosts", "2", "--gpus-per-host", "4", "--seconds", "3", "--interval", "500ms", "--seed", "2"];
 
 test("the file has dcgm-exporter's layout, and the same arguments give the same bytes", async () => {
   const path = join(dir, "fleet.csv");
-  const { exitCode, stderr } = await simulate(...arguments_, "--out", path);
+  const { exitCode, stderr } = await simulate(...fleetArguments, "--out", path);
   expect(exitCode).toBe(0);
   const text = readFileSync(path, "utf8");
-  expect((await simulate(...arguments_, "--out", "-")).stdout).toBe(text);
+  expect((await simulate(...fleetArguments, "--out", "-")).stdout).toBe(text);
   const lines = text.split("\n");
   expect(lines[0]).toBe(exporterHeader);
   expect(lines[1]).toMatch(
@@ -53,7 +50,7 @@ test("the file has dcgm-exporter's layout, and the same arguments give the same 
 
 test("the file's rows equal the fleet's readings", async () => {
   const path = join(dir, "back.csv");
-  await simulate(...arguments_, "--start", "2025-03-01T10:00:00Z", "--out", path);
+  await simulate(...fleetArguments, "--start", "2025-03-01T10:00:00Z", "--out", path);
   const source = await openCsvSource(path, { clusterId: "sim" });
   const batches = await batchesOf(source);
   expect(rejectedOf(batches)).toEqual([]);

@@ -30,7 +30,7 @@ function watch(fleet: SimulatedFleet, ticks: number): Seen[][] {
   return seen;
 }
 
-/** Each GPU's readings at every two successive ticks. */
+/** Each GPU's readings at each pair of successive ticks. */
 function* steps(history: Iterable<Seen[]>): Generator<readonly [before: Seen, after: Seen]> {
   for (const ofGpu of history) {
     for (let tick = 1; tick < ofGpu.length; tick += 1) yield [ofGpu[tick - 1] as Seen, ofGpu[tick] as Seen];
@@ -89,10 +89,10 @@ test("energy only rises, at the rate of the power", () => {
   }
 });
 
-test("temperature follows load with inertia: it changes by at most a few degrees a second, and usually still rises 15 s after a load begins", () => {
+test("temperature follows load with inertia: it changes by at most 3 degrees a second, and usually still rises 15 s after a load begins", () => {
   for (const [before, after] of steps(tenMinutes)) {
-    const rise = Math.abs(after.DCGM_FI_DEV_GPU_TEMP - before.DCGM_FI_DEV_GPU_TEMP);
-    if (rise > 3) throw new Error(`${rise} degrees in a second`);
+    const change = Math.abs(after.DCGM_FI_DEV_GPU_TEMP - before.DCGM_FI_DEV_GPU_TEMP);
+    if (change > 3) throw new Error(`${change} degrees in a second`);
   }
   const starts = tenMinutes.flatMap((ofGpu) =>
     ofGpu.flatMap((seen, tick) => {
@@ -132,7 +132,7 @@ test("training has a high load with dips; notebooks use memory but compute littl
   expect(notebookMemory.some(({ DCGM_FI_DEV_FB_USED: used }) => used > 1000)).toBe(true);
 });
 
-test("GPUs that get too hot count the time, and some of them lower their clocks under load", () => {
+test("GPUs count the time during which they are too hot, and some of them lower their clocks under load", () => {
   const throttled = [...steps(tenMinutes)].filter(
     ([before, after]) => after.DCGM_FI_DEV_THERMAL_VIOLATION > before.DCGM_FI_DEV_THERMAL_VIOLATION,
   );

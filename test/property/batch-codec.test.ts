@@ -7,6 +7,7 @@ import { validateBatch } from "../../src/domain/schema/validate-batch.ts";
 import { decodeBatch, decodePayload, encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
 import { makeBatch, type TestRecord } from "../../dev/make-batch.ts";
 
+// JSON has no -0: `+ 0` makes it 0
 const finite = fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => value + 0);
 const record: fc.Arbitrary<TestRecord> = fc.record({
   uuid: fc.constantFrom("GPU-a", "GPU-b", "GPU-c"),

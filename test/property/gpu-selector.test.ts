@@ -15,7 +15,7 @@ const selectors: fc.Arbitrary<GpuSelector> = fc.record(
   },
   { requiredKeys: [] },
 );
-// the values of the fields are independent, so that a comparison of the wrong fields shows
+// the values of the fields are independent, so that a comparison of the wrong fields is detected
 const gpus: fc.Arbitrary<Gpu> = fc.record({
   uuid: name,
   clusterId: name,

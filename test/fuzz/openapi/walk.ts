@@ -7,14 +7,14 @@ import { readServedDocument } from "./served-document.ts";
 /** The result of a walk. */
 export interface Walk {
   readonly seed: number;
-  /** Number of answers by operation, method and status, such as `listGpus GET 200`. */
+  /** The number of answers by operation, method and status, such as `listGpus GET 200`. */
   readonly answers: ReadonlyMap<string, number>;
-  /** The smallest request found whose response is wrong, with the reason; undefined if all responses were right. */
+  /** The smallest of the requests whose responses were wrong, with the reason; undefined if all responses were right. */
   readonly mismatch: string | undefined;
 }
 
-/** Sends generated requests of every operation to a gateway: valid ones, ones at the limits, invalid ones. Each response
- *  must pass the check of answer-check.ts, which refuses every 5xx. */
+/** Sends generated requests of every operation to a gateway: valid ones, invalid ones, and ones at the limits. Each
+ *  response must pass the check of answer-check.ts, which refuses every 5xx. */
 export async function walk(url: string, requests: number, seed: number): Promise<Walk> {
   const document = await readServedDocument(url);
   const check = schemaCheckOf(document);
@@ -29,7 +29,7 @@ export async function walk(url: string, requests: number, seed: number): Promise
   });
   const result = await fc.check(property, { numRuns: requests, seed });
   const [request] = result.counterexample ?? [];
-  const mismatch = request === undefined ? undefined : `${shown(request)}\n${String(result.errorInstance)}`;
+  const mismatch = request === undefined ? undefined : `${describe(request)}\n${String(result.errorInstance)}`;
   return { seed: result.seed, answers, mismatch };
 }
 
@@ -43,7 +43,7 @@ async function send(url: string, { method, target, headers, body }: FuzzRequest)
   });
 }
 
-function shown({ operation, method, target, headers, body, expected }: FuzzRequest): string {
+function describe({ operation, method, target, headers, body, expected }: FuzzRequest): string {
   const parts = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
   return [`${method} ${target} (${operation.id}, ${expected})`, ...parts, ...(body === undefined ? [] : [body])].join(
     "\n",
