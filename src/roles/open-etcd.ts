@@ -21,8 +21,6 @@ export function openEtcd(config: Config): EtcdClient | undefined {
   });
 }
 
-/** The certificates that the settings name; undefined if they name none.
- *  @throws InvalidConfig if a file cannot be read */
 function etcdTls({ etcdCaFile, etcdCertFile, etcdKeyFile }: Config): EtcdTls | undefined {
   if (etcdCaFile === undefined && etcdCertFile === undefined) return undefined;
   return { authority: readPem(etcdCaFile), certificate: readPem(etcdCertFile), key: readPem(etcdKeyFile) };

@@ -7,7 +7,7 @@ import type { SharedParts } from "./shared-parts.ts";
 /** A part of the pipeline that a process can run. The setting ROLE names the roles of a process. */
 export interface Role {
   readonly name: RoleName;
-  /** True if the role writes newest records to the hot tier. */
+  /** True if the role writes the newest records to the hot tier. */
   readonly writesHotTier: boolean;
   /** Opens the role's own parts and starts nothing.
    *  @throws TelemetryError if a part cannot be opened; the process then ends before any service starts */

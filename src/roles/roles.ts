@@ -21,7 +21,7 @@ export interface OpenRoles {
 }
 
 /** Opens the roles that the configuration names.
- *  @throws TelemetryError if a part cannot be opened, before any service runs */
+ *  @throws the errors of `openSharedParts` and `Role.open` */
 export async function openRoles(config: Config, surroundings: Surroundings): Promise<OpenRoles> {
   const chosen: Role[] = [];
   for (const [name, load] of Object.entries(loaders)) {

@@ -24,7 +24,7 @@ export class BackPressure {
     this.workSinceMs = options.clock.nowMs();
   }
 
-  /** Records the queue's depth after a publish. */
+  /** Sets the queue's depth; called after each publish. */
   observe(depthMessages: number): void {
     this.depth = depthMessages;
   }

@@ -28,8 +28,8 @@ export function keyedByInstant(sourceId: string, { timeMs, idempotencyKey, batch
   return { idempotencyKey, source: instantRange(sourceId, timeMs), batch };
 }
 
-/** The messages of a batch: one, or several if its payload would be larger than the limit. The keys of several
- *  messages name the batch and the message's number.
+/** The messages of a batch: one, or several if its payload would be larger than the limit. Each of several messages has the
+ *  batch's key with a number.
  *
  *  Messages before the last one cover no part of the source: its position may move only when the last one is published. */
 export function messagesOf({ idempotencyKey, source, batch }: KeyedBatch, maxBytes: number): OutgoingMessage[] {

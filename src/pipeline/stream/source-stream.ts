@@ -1,4 +1,4 @@
-/** The work of a streamer on the sources of one kind. */
+/** A streamer's work, for one kind of source. */
 export interface SourceStream {
   /** Reads and publishes until everything is published or the signal aborts.
    *  @throws UnusableSource, or another error that cannot be retried */

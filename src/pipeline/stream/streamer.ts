@@ -11,8 +11,8 @@ export interface StreamerOptions {
   readonly log: Logger;
 }
 
-/** Streams a process's source into the queue. A stop leaves the published messages in the queue; another streamer, or the next
- *  start, continues the source. If the source fails, `error()` returns the reason, and a restart continues the source. */
+/** Streams a process's source into the queue. After a stop, another streamer or the next start continues the source. If the
+ *  source fails, `error()` returns the reason, and a restart continues the source. */
 export class Streamer extends BaseService {
   constructor(private readonly options: StreamerOptions) {
     super("streamer", options.log);

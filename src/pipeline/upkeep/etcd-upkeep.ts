@@ -11,8 +11,8 @@ export interface EtcdUpkeepOptions {
   readonly clock: Clock;
   /** Names this process in etcd. */
   readonly instanceId: string;
-  /** The length of the history that etcd keeps, unless its database grows too fast: a watch that was interrupted for longer
-   *  lists its state again. */
+  /** The length of the history that etcd keeps, unless its database grows too fast. A watch that was interrupted for longer
+   *  has to list its state again. */
   readonly historySeconds: number;
   readonly log: Logger;
 }
@@ -32,7 +32,7 @@ const standbyIntervalMs = 5000;
  *  defragmented and the alarm is disarmed; this service does all three. */
 export class EtcdUpkeep extends BaseService {
   private lock: LeaseSession | undefined;
-  private readonly failing = this.repeatedError({
+  private readonly upkeepError = this.repeatedError({
     prefix: "etcd's database is not kept small",
     ended: "etcd's database is kept small again",
   });
@@ -60,10 +60,10 @@ export class EtcdUpkeep extends BaseService {
     while (!this.stopping.aborted) {
       try {
         await this.check();
-        this.failing.clear();
+        this.upkeepError.clear();
       } catch (error) {
         // another process compacted first
-        if (!(error instanceof EtcdCompacted)) this.failing.record(error);
+        if (!(error instanceof EtcdCompacted)) this.upkeepError.record(error);
       }
       await this.options.clock.sleep(this.lock === undefined ? standbyIntervalMs : intervalMs, this.stopping);
     }
@@ -95,7 +95,7 @@ export class EtcdUpkeep extends BaseService {
     const { client, clock, instanceId } = this.options;
     if (this.lock !== undefined && !this.lock.signal.aborted) return true;
     this.lock = undefined;
-    // reads first, to avoid granting a lease that is not needed; without space, etcd grants none
+    // reads first: while another process has the lock, no lease is needed
     const { responses } = await client.txn({ success: [getKey(lockKey)] });
     if ((responses[0]?.response_range.kvs.length ?? 0) > 0) return false;
     const lease = await LeaseSession.open({ client, clock, ttlSeconds: lockLeaseSeconds });

@@ -10,14 +10,14 @@ export interface HistoryUpkeepOptions {
   readonly log: Logger;
 }
 
-/** Chunks are a day wide: after a shorter interval, there is rarely another chunk to delete. */
+/** Short compared with the day that a chunk of the database spans. */
 const intervalMs = 3_600_000;
 const retryMs = 60_000;
 
-/** Deletes history older than RETENTION_*_DAYS, at the start and every hour, and a minute after an error. Several collectors may run this service; the
- *  database lets one of them delete at a time. */
+/** Deletes history older than RETENTION_*_DAYS, at the start and every hour, and a minute after an error. Several collectors
+ *  may run this service; the database lets one of them delete at a time. */
 export class HistoryUpkeep extends BaseService {
-  private readonly failing = this.repeatedError({
+  private readonly deletionError = this.repeatedError({
     prefix: "old history cannot be deleted, so the database grows",
     ended: "old history is deleted again",
   });
@@ -38,11 +38,11 @@ export class HistoryUpkeep extends BaseService {
       try {
         const deleted = await retention.deleteOlder(keepDays);
         if (deleted !== undefined) log.info(`deleted: ${deleted}`);
-        this.failing.clear();
+        this.deletionError.clear();
       } catch (error) {
-        this.failing.record(error);
+        this.deletionError.record(error);
       }
-      await clock.sleep(this.failing.current === undefined ? intervalMs : retryMs, this.stopping);
+      await clock.sleep(this.deletionError.current === undefined ? intervalMs : retryMs, this.stopping);
     }
   }
 }

@@ -30,12 +30,11 @@ interface GpuText {
 
 const rowsAtATime = 1000;
 
-/** Limits of the responses that are cached until the fleet changes. */
+/** Limits of the cache of responses. */
 const cacheMax = { maxEntries: 64, maxCharacters: 128 * 1024 * 1024 };
 
-/** Answers requests from the fleet in memory. The JSON of a whole record is made when its GPU or its record changes, not for
- *  each request; the JSON of a GPU only after the GPU or its status has changed. JSON responses are cached until the fleet changes. A client
- *  that already has the current response gets a 304. */
+/** Answers requests from the fleet in memory. Caches the JSON of each GPU and of each newest record until it changes, and JSON
+ *  responses until the fleet changes. A client that already has the current JSON response gets a 304. */
 export class FleetAnswers {
   private readonly recordTexts = new Map<string, string>();
   private readonly gpuTexts = new Map<string, GpuText>();

@@ -62,7 +62,6 @@ export class HistoryAnswers {
     yield (await this.part(requested)).data;
   }
 
-  /** All records of the range, part by part. */
   private async *all(requested: HistoryRequest): AsyncGenerator<readonly Row[], void> {
     const { isNewestFirst } = requested;
     let records: RecordFilter | undefined = { ...requested.records, isForward: !isNewestFirst, limit: rowsAtATime };

@@ -84,14 +84,14 @@ export function historyRequestOf(values: HistoryValues, gpus: GpuSelector, nowMs
   };
 }
 
-/** A cursor of a program whose databases counted their GPUs has a key below `gpuKeyMin`. It is not usable: at its instant, it
- *  does not tell which records of other GPUs the client already has. */
+/** Refuses the cursors of older versions, whose keys are below `gpuKeyMin`. Such a key does not tell which records of the
+ *  cursor's instant the client already has. */
 function historyCursorOf([timeMs, gpuKey, ...rest]: Place): HistoryCursor | undefined {
   const isPlace = isWhole(timeMs, -timeMax, timeMax) && isWhole(gpuKey, gpuKeyMin, gpuKeyMax) && rest.length === 0;
   return isPlace ? { timeMs, gpuKey } : undefined;
 }
 
-/** The limit of a cursor's instant, within that of the store's column. */
+/** The latest instant that a cursor may have; the store's column can hold it. */
 const timeMax = 1e15;
 
 function isWhole(value: unknown, min: number, max: number): value is number {

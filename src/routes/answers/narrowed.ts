@@ -1,9 +1,9 @@
 /** The record or rollup with only the named metrics, and without metrics outside the catalogue.
- *  @param names undefined for all metrics */
-export function narrowed<Of extends { readonly metrics: Readonly<Record<string, unknown>> }>(
-  record: Of,
+ *  @param names if undefined, the record is returned as it is */
+export function narrowed<RecordOrRollup extends { readonly metrics: Readonly<Record<string, unknown>> }>(
+  record: RecordOrRollup,
   names: readonly string[] | undefined,
-): Of {
+): RecordOrRollup {
   if (names === undefined) return record;
   const metrics = Object.fromEntries(
     names.flatMap((name) => (name in record.metrics ? [[name, record.metrics[name]]] : [])),

@@ -6,8 +6,7 @@ const rawMaxMs = 6 * 3_600_000;
 /** The longest range for which `auto` chooses minutes: about 10,000 of them. */
 const minutesMaxMs = 7 * 24 * 3_600_000;
 
-/** @returns the requested resolution; for `auto`, `raw` if the range has no start, else the finest resolution that the range is
- *    not too long for */
+/** The requested resolution; for `auto`, the one that suits the length of the range. */
 export function resolutionOf(requested: Resolution | "auto", range: TimeRange, nowMs: number): Resolution {
   if (requested !== "auto") return requested;
   // a request without a start is for the newest records
@@ -15,7 +14,7 @@ export function resolutionOf(requested: Resolution | "auto", range: TimeRange, n
   return lengthOf(range, nowMs) <= rawMaxMs ? "raw" : rollupFor(range, nowMs);
 }
 
-/** The finest rollup that the range is not too long for. */
+/** The resolution of rollups that suits the length of the range. */
 export function rollupFor(range: TimeRange, nowMs: number): RollupResolution {
   return lengthOf(range, nowMs) <= minutesMaxMs ? "1m" : "1h";
 }

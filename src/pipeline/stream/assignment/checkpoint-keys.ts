@@ -1,10 +1,10 @@
-/** The etcd keys of a replayable source's positions; docs/etcd-message-queue.md explains them. */
+/** The etcd keys of a replayable source; docs/etcd-message-queue.md explains them. */
 export class CheckpointKeys {
   /** How far the source is divided into ranges. */
   readonly plan: string;
   readonly ranges: string;
   readonly owners: string;
-  /** Exists while a streamer divides the source. Its name is `cutter`, as in older versions of this program. */
+  /** Exists while a streamer divides the source. It is named `cutter`, because older versions of this program use that name. */
   readonly planner: string;
 
   constructor(sourceId: string) {
@@ -15,7 +15,6 @@ export class CheckpointKeys {
     this.planner = `${root}cutter`;
   }
 
-  /** Zero-padded, so that etcd sorts the keys in the order of the file. */
   range(fromOffset: number): string {
     return this.ranges + padded(fromOffset);
   }
@@ -41,7 +40,7 @@ function rootOf(sourceId: string): string {
   return `/checkpoints/${encodeURIComponent(sourceId)}/`;
 }
 
-/** 2^53 has 16 digits. */
+/** Zero-padded, so that etcd sorts the keys by offset; 2^53 has 16 digits. */
 function padded(offset: number): string {
   return String(offset).padStart(16, "0");
 }

@@ -65,7 +65,7 @@ export class EtcdAssignment implements RangeAssignment {
     let releases: ReleaseWatch | undefined;
     try {
       while (!signal.aborted) {
-        // requested before the state is read, so that a range that is planned after the read ends the wait
+        // before the state is read: if a range is planned later, it must end the wait
         const nextRange = this.planner.nextRange();
         const state = await this.readState(keys, source.whole.from);
         if (state.plan.state === "done") return undefined;
@@ -148,8 +148,6 @@ export class EtcdAssignment implements RangeAssignment {
     return this.lease.change((session) => this.planner.start(source, keys, session));
   }
 
-  /** Deletes the ranges and sets the plan to done, if the plan is cut and every range is read.
-   *  @returns false if the plan is not cut, a range is not read, or another streamer was first */
   private async tryFinish(keys: CheckpointKeys, { plan, planRevision, ranges }: PlanState): Promise<boolean> {
     if (plan.state !== "cut" || !ranges.every(({ planned }) => isRead(planned))) return false;
     const done: StoredPlan = { ...plan, state: "done" };

@@ -7,7 +7,7 @@ import { latestText, readLatest } from "./stored-plan.ts";
 import { endLeaseOnError, StreamerLease, type StreamerLeaseOptions } from "./streamer-lease.ts";
 
 export interface EtcdLiveAssignmentOptions extends StreamerLeaseOptions {
-  /** Written as the value of the owner keys, for people who inspect etcd. */
+  /** The value of the owner keys, for people who inspect etcd. */
   readonly streamerId: string;
 }
 
@@ -54,7 +54,7 @@ export class EtcdLiveAssignment implements LiveAssignment {
       if (!claimed.succeeded) return undefined;
       const latest = claimed.responses[1]?.response_range.kvs[0];
       const isMine = wasCreatedAt(keys.owner, claimed.revision);
-      const remover = { compare: [isMine], success: [remove(keys.owner)] };
+      const removal = { compare: [isMine], success: [remove(keys.owner)] };
       return {
         afterMs: latest === undefined ? -Infinity : readLatest(latest.value),
         checkpoint: {
@@ -64,7 +64,7 @@ export class EtcdLiveAssignment implements LiveAssignment {
           ownerRevision: claimed.revision,
         },
         lost: session.signal,
-        release: () => endLeaseOnError(session, async () => void (await client.txn(remover))),
+        release: () => endLeaseOnError(session, async () => void (await client.txn(removal))),
       };
     });
   }

@@ -5,8 +5,8 @@ import type { ClaimedRange, RangeAssignment } from "./range-assignment.ts";
 
 const never = new AbortController().signal;
 
-/** Assigns every range of a source that is not stored. No other process may read the source. No checkpoint is needed:
- *  messages that were in the memory queue when the process died leave gaps in the store, which are read again. */
+/** Assigns the ranges that the store does not have. No other process may read the source. No checkpoint is needed: messages
+ *  that are lost with the memory queue leave gaps in the store, and the next start fills the gaps. */
 export class LocalAssignment implements RangeAssignment {
   /** The ranges of the current source that are neither stored nor claimed. */
   private open: { readonly sourceId: string; readonly gaps: Range[] } | undefined;

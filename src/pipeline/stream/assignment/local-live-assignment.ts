@@ -4,8 +4,8 @@ import type { ClaimedSource, LiveAssignment } from "./live-assignment.ts";
 
 const never = new AbortController().signal;
 
-/** Assigns live sources that no other process reads: each can be claimed at once, and continues after the last batch that is
- *  stored. */
+/** Assigns live sources that no other process reads. A claim need not wait, and reading continues after the last stored
+ *  batch. */
 export class LocalLiveAssignment implements LiveAssignment {
   constructor(private readonly store: Pick<TelemetryStore, "latestInstantMs">) {}
 

@@ -4,7 +4,7 @@ import type { Claim } from "./claim.ts";
 
 /** A range of a source that only this streamer reads and publishes now. */
 export interface ClaimedRange extends Claim {
-  /** The part of the claimed range that is not published yet. */
+  /** The part that was not published when the range was claimed. */
   readonly range: Range;
   /** Marks the whole range as published: no streamer reads it again. */
   finish(): Promise<void>;
@@ -12,7 +12,7 @@ export interface ClaimedRange extends Claim {
 
 /** Assigns the unread ranges of a replayable source to the streamers that share it. */
 export interface RangeAssignment {
-  /** The ranges of a source that are already published, in order; adjacent ranges are joined.
+  /** The ranges of a source that need not be read again, in order; adjacent ranges are joined.
    *  @throws an error of the driver */
   covered(source: ReplayableSource): Promise<readonly Range[]>;
   /** Claims the next range that no streamer has. If other streamers have all ranges that are left, waits until one of them

@@ -38,7 +38,7 @@ export function readRange(bytes: Buffer): PlannedRange {
   return { from, to: { offset, line }, at };
 }
 
-/** The text of a range in etcd. */
+/** A range as text, for etcd. */
 export function rangeText({ from, to, at }: PlannedRange): string {
   const stored: Static<typeof storedRange> = { from, to_offset: to.offset, to_line: to.line, at };
   return JSON.stringify(stored);
@@ -57,7 +57,7 @@ export function readLatest(bytes: Buffer): number {
   return timeMs;
 }
 
-/** The text of the last batch's time in etcd. */
+/** The time of a live source's last batch as text, for etcd. */
 export function latestText(timeMs: number): string {
   const stored: Static<typeof storedLatest> = { latest_at: new Date(timeMs).toISOString() };
   return JSON.stringify(stored);
