@@ -5,7 +5,8 @@ import { walk } from "./openapi/walk.ts";
 // Sends generated requests of every operation of the OpenAPI document to a pipeline that has imported the real
 // CSV, or to the gateway at --url.
 //   bun run test:fuzz [--requests 10000] [--seed N] [--url http://localhost:8080]
-// If a response is wrong, prints the smallest such request that it finds, and exits with status 1. The same seed sends the same requests.
+// If a response is wrong, prints the smallest such request that it finds, and exits with status 1.
+// The same seed sends the same requests.
 
 const { values } = parseArgs({
   options: { requests: { type: "string", default: "10000" }, seed: { type: "string" }, url: { type: "string" } },
