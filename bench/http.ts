@@ -16,9 +16,9 @@ import { usageOf } from "./support/process-usage.ts";
 import { print } from "./support/output.ts";
 import { median } from "./support/statistics.ts";
 
-// Measures the processor time of a gateway's responses, compared with a lower bound: the same bytes or the same SQL from
-// plain Bun.serve in a separate process. GraphQL is compared with REST on the same gateway. The two sides of a comparison
-// get the same number of connections, and are loaded in turns.
+// Measures the processor time of a gateway's responses, compared with a lower bound: plain Bun.serve in a separate process,
+// which sends the same bytes or runs the same SQL. GraphQL is compared with REST on the same gateway. The two sides of a
+// comparison get the same number of connections, and are loaded in turns.
 
 const { values } = parseArgs({
   options: {
@@ -55,7 +55,7 @@ interface Server {
 async function rateOf(pid: number, load: HttpLoad): Promise<HttpRate & { readonly perCpuSecond: number }> {
   const before = usageOf([pid]).cpuSeconds;
   const rate = await httpLoad(load);
-  // the processor time includes the warm-up of 1 s, so its requests are added
+  // the processor time includes the warm-up of 1 s, so the requests of the warm-up are added
   const requests = rate.perSecond * (load.seconds + 1);
   return { ...rate, perCpuSecond: requests / (usageOf([pid]).cpuSeconds - before) };
 }

@@ -92,10 +92,10 @@ async function measure(gpus: number): Promise<void> {
   await fleet.stop(AbortSignal.abort());
 }
 
-const [inner, ...sizes] = process.argv.slice(2);
-if (inner === "--one") await measure(Number(sizes[0]));
+const [first, ...sizes] = process.argv.slice(2);
+if (first === "--one") await measure(Number(sizes[0]));
 else {
-  const wanted = inner === undefined ? ["1000", "10000", "100000"] : [inner, ...sizes];
+  const wanted = first === undefined ? ["1000", "10000", "100000"] : [first, ...sizes];
   for (const size of wanted) {
     const child = Bun.spawn([process.execPath, import.meta.path, "--one", size], {
       stdout: "inherit",

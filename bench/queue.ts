@@ -9,7 +9,7 @@ import { median } from "./support/statistics.ts";
 
 // Measures the queue on etcd. The samples/s from publish to acknowledgement are compared with raw puts of the same payload
 // into the same etcd, and with NATS JetStream. Also measures the time from claim to acknowledgement of one message, the time
-// until a killed consumer's message is delivered to another consumer, and the largest size of etcd's database while ten
+// until another consumer has acknowledged a killed consumer's message, and the largest size of etcd's database while ten
 // million samples pass through the queue.
 
 const batchSamples = 5000;

@@ -6,7 +6,7 @@ import { DocShell } from "./check-docs/doc-shell.ts";
 
 //   bun scripts/check-docs.ts [FILE...]
 // Runs the commands of each FILE in order, except those in `runElsewhere`, in a folder that looks like a checkout. Every
-// command must succeed; a command that starts a server succeeds once the server is ready. Links must lead to existing
+// command must succeed; a command that starts a server succeeds when the server is ready. Links must lead to existing
 // files. Without FILE, checks README.md, CONTRIBUTING.md, docs/ and src/domain/README.md. If there are errors, prints all
 // of them and exits with 1.
 

@@ -6,7 +6,7 @@ import { importedBy } from "./run-tests/imports.ts";
 // bun run test [FILE...] [options of `bun test`]
 // Runs `bun test`. Each test file starts the servers that it needs, or uses those that ETCD_ENDPOINTS and DATABASE_URL name.
 // Servers that do not run in containers are started from a folder that takes minutes to build. If a selected test file needs that
-// folder, the folder is built first if this machine can build it, outside the time limits of the tests.
+// folder and this machine can build it, the folder is built first, outside the time limits of the tests.
 
 const root = join(import.meta.dir, "..");
 const args = process.argv.slice(2);
@@ -22,7 +22,7 @@ const providers = [
 ] as const;
 
 /** Selects files as `bun test` does: those whose path contains one of the words. If no path contains any word, selects all
- *  files, because the words may only be the values of options. */
+ *  files, because the words may be values of options. */
 function selectedFiles(): string[] {
   const all = [...new Bun.Glob("test/**/*.test.ts").scanSync(root)];
   const words = args.filter((arg) => !arg.startsWith("-")).map((word) => word.replace(/^\.\//, ""));
@@ -30,7 +30,7 @@ function selectedFiles(): string[] {
   return selected.length > 0 ? selected : all;
 }
 
-/** True if a selected file starts a server or a client program from the folder, itself or because no other server is
+/** True if a selected file runs a server or a client program from the folder, always or only because no other server is
  *  provided. */
 function needsFolder(): boolean {
   const provided = providers.filter(({ variable }) => process.env[variable] || composeCommand() !== undefined);

@@ -35,7 +35,7 @@ const parseCount = (text: string): number => {
   throw new InvalidArgumentError("Expected a whole number from 1 to 10000.");
 };
 
-/** Adds a command with the filters that lists of GPUs, hosts and records have in common. */
+/** Adds a command with the filters that the lists of GPUs, hosts and records share. */
 function filtered(name: string, description: string): Command {
   return program
     .command(name)

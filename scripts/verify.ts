@@ -11,9 +11,9 @@ import { recordsBehindApi, recordsInStore, type StoredRecords } from "./verify/s
 
 const usage = `Compares a CSV file with the store; exits with 1 if they differ, with 2 if they cannot be compared.
   bun run verify [--csv FILE] [--url http://localhost:8080]
-Without --csv it reads CSV_FILE. Without --url it opens the store in DATA_DIR. If DATABASE_URL is
-set, or DATA_DIR cannot be used (for
-example, because a running pipeline uses it), it queries the pipeline at HOST:PORT instead.`;
+Without --csv it reads CSV_FILE. Without --url it opens the store in DATA_DIR. If DATABASE_URL is set, or
+DATA_DIR cannot be used (for example, because a running pipeline uses it), it queries the pipeline at
+HOST:PORT instead.`;
 
 interface OpenStore {
   /** The folder or URL that the records are read from. */
@@ -77,7 +77,7 @@ async function verify(): Promise<number> {
 try {
   process.exit(await verify());
 } catch (error) {
-  const forPerson = error instanceof TelemetryError || error instanceof TypeError;
-  process.stderr.write(`${forPerson ? error.message : String((error as Error).stack ?? error)}\n`);
+  const isExpected = error instanceof TelemetryError || error instanceof TypeError;
+  process.stderr.write(`${isExpected ? error.message : String((error as Error).stack ?? error)}\n`);
   process.exit(2);
 }

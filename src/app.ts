@@ -8,7 +8,7 @@ import { httpInstruments } from "./routes/operations/http-instruments.ts";
 import { type PrometheusOptions, prometheusRoutes } from "./routes/operations/prometheus-routes.ts";
 
 export interface AppOptions extends HealthOptions, PrometheusOptions {
-  /** The roles' routes. `app` returns the composed app, which has all of its routes only once `composeApp` has returned. */
+  /** The roles' routes. `app` returns the composed app, which has all of its routes only after `composeApp` has returned. */
   readonly routes: (app: () => AnyElysia) => readonly AnyElysia[];
   readonly webSocket: { readonly wsIdleTimeoutMs: number };
   readonly log: Logger;
@@ -18,7 +18,7 @@ export interface AppOptions extends HealthOptions, PrometheusOptions {
 export function composeApp(options: AppOptions): Elysia {
   const websocket = socketSettings(options.webSocket);
   // `normalize` would silently drop fields that a schema does not declare. `systemRouter` would use Bun's router, which decodes
-  // and matches paths differently from Elysia's router, which tests use through `app.handle`.
+  // and matches paths differently from Elysia's router. Tests use Elysia's router through `app.handle`.
   const app = new Elysia({ name: "app", normalize: false, systemRouter: false, websocket });
   // first, because a hook applies only to routes that are added after it
   app.use(errorHandling({ routes: () => app.routes, log: options.log }));

@@ -12,14 +12,21 @@ export interface Input {
 /** Writes the input files into `folder`.
  *  @param samples the approximate number of samples in each file */
 export async function writeInputs(folder: string, samples: number): Promise<Input[]> {
-  const scrape = join(folder, "scrape.csv");
+  const scrapes = join(folder, "scrapes.csv");
   // 512 GPUs, each with 17 samples a second
-  await writeFleetCsv(scrape, { hosts: 64, "gpus-per-host": 8, seconds: Math.ceil(samples / (512 * 17)) });
-  const seed = join(folder, "seed.csv");
-  await writeExporterCsv({ path: seed, rows: samples, hosts: 31, gpusPerHost: 8, seed: 42, instantsPerScrape: 4 });
+  await writeFleetCsv(scrapes, { hosts: 64, "gpus-per-host": 8, seconds: Math.ceil(samples / (512 * 17)) });
+  const sampleLike = join(folder, "sample-like.csv");
+  await writeExporterCsv({
+    path: sampleLike,
+    rows: samples,
+    hosts: 31,
+    gpusPerHost: 8,
+    seed: 42,
+    instantsPerScrape: 4,
+  });
   return [
-    { name: "scrapes (17 samples per record)", path: scrape, samples: await rowsOf(scrape) },
-    { name: "like the sample CSV (2.5 samples per record)", path: seed, samples },
+    { name: "scrapes (17 samples per record)", path: scrapes, samples: await rowsOf(scrapes) },
+    { name: "like the sample CSV (2.5 samples per record)", path: sampleLike, samples },
   ];
 }
 

@@ -16,7 +16,7 @@ export interface ImportResult {
 }
 
 const root = `${import.meta.dir}/../..`;
-/** How long and how often a condition of an import is checked, with our pipeline and with VictoriaMetrics. */
+/** The time limit and the interval of the checks during an import, by our pipeline or by VictoriaMetrics. */
 export const untilStored: UntilOptions = { timeoutMs: 300_000, everyMs: 50 };
 
 /** Imports a file through a streamer, etcd and collectors into TimescaleDB. etcd and TimescaleDB sync their writes. The time is

@@ -10,7 +10,7 @@ import { EtcdUpkeep } from "../../src/pipeline/upkeep/etcd-upkeep.ts";
 import { median } from "../support/statistics.ts";
 import { until } from "../../dev/until.ts";
 
-/** Opens the queue of a topic. A message may be claimed 100 times. */
+/** Opens the queue of a topic. A message may be claimed up to 100 times. */
 function openQueue(client: EtcdClient, topic: string, leaseSeconds: number, capacityMessages = 1000): EtcdQueue {
   const log = pino({ level: "error" });
   return new EtcdQueue({ client, topic, clock: systemClock, capacityMessages, leaseSeconds, maxAttempts: 100, log });
@@ -74,10 +74,10 @@ export async function carry(options: {
     const group = Array.from({ length: Math.min(groupMessages, messages - from) }, (_, index): NewMessage => {
       const at = from + index;
       const batch = batches[at % batches.length] as RecordBatch;
-      const about = { idempotencyKey: `${topic}:${at}`, traceId: "bench", count: batch.recordCount };
+      const envelope = { idempotencyKey: `${topic}:${at}`, traceId: "bench", count: batch.recordCount };
       const payload = codec ? encodeBatch(batch) : (encoded[at % encoded.length] as (typeof encoded)[number]);
       const position = { offset: at, line: 0 };
-      return { ...payload, ...about, source: { sourceId: "bench", from: position, to: position } };
+      return { ...payload, ...envelope, source: { sourceId: "bench", from: position, to: position } };
     });
     await queue.publish(group, { signal });
   }
@@ -108,8 +108,8 @@ function startConsumer(options: {
   readonly holds: boolean;
 }) {
   const { endpoints, topic, codec, leaseSeconds, holds } = options;
-  const words = [endpoints.join(","), topic, "16", String(leaseSeconds), String(codec), String(holds)];
-  return Bun.spawn([process.execPath, `${import.meta.dir}/consumer.ts`, ...words], {
+  const args = [endpoints.join(","), topic, "16", String(leaseSeconds), String(codec), String(holds)];
+  return Bun.spawn([process.execPath, `${import.meta.dir}/consumer.ts`, ...args], {
     stdout: "pipe",
     stderr: "inherit",
   });
@@ -141,8 +141,8 @@ export async function claimToAckMs(client: EtcdClient, payload: Uint8Array, roun
   for (let round = 0; round < rounds; round += 1) {
     const position = { offset: round, line: 0 };
     const source = { sourceId: "bench", from: position, to: position };
-    const about = { idempotencyKey: `latency:${round}`, traceId: "bench", schemaVersion: "v1", encoding: "none" };
-    await queue.publish([{ ...about, count: 1, payload, source }], { signal });
+    const envelope = { idempotencyKey: `latency:${round}`, traceId: "bench", schemaVersion: "v1", encoding: "none" };
+    await queue.publish([{ ...envelope, count: 1, payload, source }], { signal });
     const startMs = performance.now();
     await queue.acknowledge(await queue.claim({ consumerId: "bench", maxMessages: 1, signal }));
     times.push(performance.now() - startMs);
@@ -163,12 +163,12 @@ export async function redeliveryMs(
   const queue = openQueue(client, topic, leaseSeconds);
   const position = { offset: 0, line: 0 };
   const source = { sourceId: "bench", from: position, to: position };
-  const about = { idempotencyKey: "one", traceId: "bench", schemaVersion: "v1", encoding: "none", count: 1 };
-  await queue.publish([{ ...about, payload: new Uint8Array(100), source }], { signal });
+  const envelope = { idempotencyKey: "one", traceId: "bench", schemaVersion: "v1", encoding: "none", count: 1 };
+  await queue.publish([{ ...envelope, payload: new Uint8Array(100), source }], { signal });
   const holder = startConsumer({ endpoints, topic, codec: false, leaseSeconds, holds: true });
-  await holder.stdout.getReader().read(); // it prints once it holds the message
+  await holder.stdout.getReader().read(); // it prints a line when it holds the message
   const waiting = queue.claim({ consumerId: "other", maxMessages: 1, signal });
-  // so that each round kills the process at another point between two renewals of the lease
+  // so that each round kills the process at a different point between two renewals of the lease
   await Bun.sleep(500 + (index * leaseSeconds * 1000) / 15);
   const killedAtMs = performance.now();
   holder.kill("SIGKILL");

@@ -9,8 +9,8 @@ export interface ExporterCsvOptions {
   readonly hosts: number;
   readonly gpusPerHost: number;
   readonly seed: number;
-  /** The number of instants, one second apart, over which the metrics of a scrape are distributed; 1 by default. In the
-   *  sample CSV, too, a scrape has several instants. */
+  /** The number of instants, one second apart, over which the metrics of a scrape are distributed; 1 by default. A
+   *  scrape in the sample CSV has several instants. */
   readonly instantsPerScrape?: number;
 }
 

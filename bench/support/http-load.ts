@@ -28,8 +28,8 @@ const warmUpSeconds = 1;
 
 /** Sends requests as fast as the server responds, one at a time on each connection. The first second is not counted. Uses plain
  *  sockets, because fetch would take more processor time than most responses.
- *  @throws Error if a response is not 200 or has no content-length, or if a connection cannot be opened or has an
- *    error */
+ *  @throws Error if a response's status is not 200, if a response has no content-length, or if a connection cannot be
+ *    opened or has an error */
 export async function httpLoad({ url, connections, seconds, ...request }: HttpLoad): Promise<HttpRate> {
   const { hostname, port, host, pathname, search } = new URL(url);
   const { method = "GET", headers = {}, body = "" } = request;

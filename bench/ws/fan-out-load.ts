@@ -13,7 +13,7 @@ export const values = {
 /** The metrics that a subscriber selects, as in the example of docs/websocket.md. */
 const selectedMetrics = ["gpu_utilization", "temperature", "power_draw"] as const;
 
-/** The uuid of the GPU with this index, as long as a real uuid. */
+/** The uuid of the GPU with this index. It has the length of a real uuid. */
 export function gpuUuid(index: number): string {
   return `GPU-75ca836f-12a0-9fbe-13a2-${String(index).padStart(12, "0")}`;
 }

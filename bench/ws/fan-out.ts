@@ -56,7 +56,8 @@ class Child {
   }
 }
 
-/** Publishes to subscribers, each of one GPU, as fast as they read: first one second to warm up, then the measured `seconds`.
+/** Publishes as fast as the subscribers read: first for one second to warm up, then for the measured `seconds`. Each subscriber
+ *  follows one GPU.
  *  @throws Error if the server or the readers' process ends early */
 export async function fanOut(kind: FanOutKind, { subscribers, gpus, perTurn, seconds }: Load): Promise<FanOutRate> {
   const server = new Child("fan-out-server.ts", [kind, gpus]);

@@ -40,8 +40,8 @@ export async function mountSmallDisks(
   ownerId: number,
 ): Promise<SmallDisks> {
   const inOwnNamespace = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private"];
-  const words = disks.flatMap(({ path, bytes }) => [path, String(bytes)]);
-  const holder = Bun.spawn([...inOwnNamespace, "sh", "-c", mountAll, "sh", String(ownerId), ...words], {
+  const pathsAndSizes = disks.flatMap(({ path, bytes }) => [path, String(bytes)]);
+  const holder = Bun.spawn([...inOwnNamespace, "sh", "-c", mountAll, "sh", String(ownerId), ...pathsAndSizes], {
     cwd: "/",
     env: { PATH: systemPath },
     stdio: ["ignore", "pipe", "pipe"],
@@ -74,13 +74,13 @@ function diskAt(path: string): SmallDisk {
 function fillUp(file: string): void {
   const descriptor = openSync(file, "a");
   try {
-    for (const bytes of [1024 * 1024, 4096]) while (hasWritten(descriptor, Buffer.alloc(bytes)));
+    for (const bytes of [1024 * 1024, 4096]) while (tryToWrite(descriptor, Buffer.alloc(bytes)));
   } finally {
     closeSync(descriptor);
   }
 }
 
-function hasWritten(descriptor: number, bytes: Uint8Array): boolean {
+function tryToWrite(descriptor: number, bytes: Uint8Array): boolean {
   try {
     return writeSync(descriptor, bytes) > 0;
   } catch (error) {

@@ -4,7 +4,7 @@ import { parseTimestamp } from "../../src/domain/timestamp.ts";
 /** The help text. */
 export const usage = `Writes the telemetry of a simulated fleet as a CSV file in dcgm-exporter's long layout.
 
-  bun run simulate --out FILE [--hosts N] [--gpus-per-host N] [--seconds N] [--interval 1s] [--seed N] [--start TIME]
+  bun run simulate --out FILE [--hosts N] [--gpus-per-host N] [--seconds N] [--interval SPAN] [--seed N] [--start TIME]
 
   --out FILE          file to write; - for standard output
   --hosts N           hosts, 1 to 20000 (4)

@@ -126,7 +126,7 @@ export const configSchema = Type.Object({
     minimum: 1,
     maximum: 65_536,
     unit: "MiB",
-    description: "Approximate size of the range that a streamer claims, if several share a file through etcd",
+    description: "Approximate size of the range that a streamer claims, if several streamers share a file through etcd",
   }),
   etcdEndpoints: Type.Optional(
     Type.Array(Type.String({ pattern: "^https?://[^/,@\\s]+:\\d+$" }), {
@@ -295,6 +295,6 @@ export const configSchema = Type.Object({
     minimum: 1,
     maximum: 10_000_000,
     unit: "records",
-    description: "Maximum number of records of the history that a subscription with since may request",
+    description: "Maximum number of stored records that a subscription with since receives in its replay",
   }),
 });

@@ -36,7 +36,7 @@ async function identityOf(pid: number): Promise<string> {
   return `${pid} ${startTime}`;
 }
 
-/** Locks `lock` for this process, also if a process that died has left it locked.
+/** Locks `lock` for this process, even if a process that died has left it locked.
  *  @throws DataDirUnusable if another process has locked it; an error of the file system */
 async function acquireLock(dir: string, lock: string): Promise<void> {
   const ownFile = `${lock}.${process.pid}`;
@@ -64,17 +64,17 @@ async function acquire(dir: string, lock: string, ownFile: string): Promise<void
     if (isAlive(pid) && (await identityOf(pid)) === holder) {
       throw new DataDirUnusable(`DATA_DIR ${dir} is in use by process ${pid}; stop it or choose another DATA_DIR`);
     }
-    // Only the process that has the lock of the replacement replaces the stale lock. Otherwise, a process that read the
-    // stale lock could remove the lock of a faster process. A stale lock of the replacement is replaced in the same way.
-    const replacement = `${lock}.after-${holder.replace(/\W+/g, "-").slice(0, 40)}`;
-    await acquire(dir, replacement, ownFile);
+    // A second lock guards the replacement of the stale lock. Otherwise, a process that read the stale lock could remove
+    // the new lock of a faster process. A stale second lock is replaced in the same way.
+    const secondLock = `${lock}.after-${holder.replace(/\W+/g, "-").slice(0, 40)}`;
+    await acquire(dir, secondLock, ownFile);
     try {
       if ((await unless("ENOENT", readFile(lock, "utf8"))) !== holder) continue;
       await link(ownFile, `${ownFile}.new`);
       await rename(`${ownFile}.new`, lock);
       return;
     } finally {
-      await rm(replacement, { force: true });
+      await rm(secondLock, { force: true });
     }
   }
 }

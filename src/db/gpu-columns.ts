@@ -23,8 +23,8 @@ export class ColumnList<Row extends object> {
     return this.join(({ name }, field) => `${qualified(name, table)} as "${field}"`);
   }
 
-  /** The columns' arrays as parameters of `unnest`: `$3::text::text[], $4::text::int[], ...`. JSON
-   *  is passed as text. */
+  /** The columns' arrays as parameters of `unnest`: `$3::text::text[], $4::text::int[], ...`. JSON is
+   *  passed as text. */
   parameters(firstNumber: number): string {
     return this.join(({ type }, _, index) => `$${firstNumber + index}::text::${type === "jsonb" ? "text" : type}[]`);
   }

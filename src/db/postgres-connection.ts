@@ -41,7 +41,8 @@ export class PostgresConnection implements SqlTransaction {
   constructor(private readonly options: PostgresConnectionOptions) {
     const { url, statementTimeoutMs } = options;
     const timeouts = { statement_timeout: statementTimeoutMs, idle_in_transaction_session_timeout: statementTimeoutMs };
-    // a pooler refuses settings that it does not know, and postgres.js omits a 0: each transaction then sets the timeouts
+    // a pooler refuses settings that it does not know, and postgres.js omits a 0: in both cases, each transaction sets the
+    // timeouts
     const perTransaction = url.isPooled || statementTimeoutMs === 0;
     const settings = {
       max: 1,
@@ -63,7 +64,7 @@ export class PostgresConnection implements SqlTransaction {
     this.begin = perTransaction ? ["begin", ...local].join("; ") : "begin";
   }
 
-  /** False once the connection was lost or ended. */
+  /** False if the connection is lost or has ended. */
   get isUsable(): boolean {
     return !this.hasEnded;
   }

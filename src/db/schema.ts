@@ -19,7 +19,7 @@ import { attributeColumns, type ColumnDeclaration, type ColumnList, workloadColu
 
 const instant = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
 const offset = (name: string) => bigint(name, { mode: "number" });
-/** What `gpuKeyOf` makes of a GPU's uuid (src/domain/gpu-key.ts), below 2^53. */
+/** The number that `gpuKeyOf` (src/domain/gpu-key.ts) derives from a GPU's uuid; below 2^53. */
 const gpuKey = () => bigint("gpu_key", { mode: "number" });
 
 const columnTypes = {
@@ -126,8 +126,8 @@ export const ingestedMessages = pgTable(
     recordsMerged: integer("records_merged").notNull().default(0),
     rejected: jsonb("rejected").$type<Record<string, number>>().notNull(),
     ingestedAt: instant("ingested_at").notNull().defaultNow(),
-    /** The newest migration that changed how programs write, as the writer knows it. A program that does not name this column
-     *  is older than the migration that added it: its insert fails with an error that says so, and can be repeated. */
+    /** The newest migration known to the writer that changed how programs write. A program that does not name this column is
+     *  older than the migration that added it. Its insert fails with a retryable error that says so. */
     writerSchema: smallint("writer_schema")
       .notNull()
       .default(sql`refuse_older_program()`),

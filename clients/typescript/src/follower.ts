@@ -19,7 +19,7 @@ type FollowerState =
  *  ENDED       Final.
  *
  *  CONNECTING -subscribed-> FOLLOWING
- *  CONNECTING -error-> ENDED: the gateway refuses the subscription, and would refuse it again
+ *  CONNECTING -error-> ENDED: the gateway refuses the subscription
  *  CONNECTING, FOLLOWING -the connection ends-> WAITING -the wait is over-> CONNECTING
  *  any -close()-> ENDED
  *

@@ -61,7 +61,6 @@ export async function answerOf<Data>(
   throw errorOf(response, error);
 }
 
-/** @throws TypeError if baseUrl is neither an http(s) URL nor, in a browser, a path */
 function checkBaseUrl(baseUrl: string): void {
   const isPath = baseUrl.startsWith("/") && "location" in globalThis;
   const isUrl = /^https?:\/\//.test(baseUrl) && URL.canParse(baseUrl);

@@ -13,7 +13,7 @@ export class GatewayError extends Error {
     this.details = text.details;
   }
 
-  /** Details of the error for programs, such as the name of a parameter. */
+  /** Details for programs, such as the name of a parameter. */
   readonly details: Readonly<Record<string, unknown>>;
 }
 
@@ -26,7 +26,7 @@ export class GatewayUnreachable extends Error {
 /** The gateway refuses a subscription, for example because a filter has an unknown value. */
 export class SubscriptionRefused extends Error {
   override readonly name = "SubscriptionRefused";
-  /** Details of the error for programs, such as the name of a parameter. */
+  /** Details for programs, such as the name of a parameter. */
   readonly details: Readonly<Record<string, unknown>>;
 
   constructor(
