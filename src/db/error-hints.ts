@@ -13,7 +13,9 @@ const hints: Readonly<Record<string, string>> = {
   "42703": "start one process with MIGRATE_ON_START=true to bring the schema up to date",
   "42P01": "start one process with MIGRATE_ON_START=true to bring the schema up to date",
   "53100": "the database's disk is full: free space or enlarge it (data, tablespaces, pg_wal)",
-  "53200": "the server has no memory left: lower its work_mem or max_connections, or give it more memory",
+  "53200":
+    "the server has no memory left: lower its work_mem or max_connections, or give it more memory; for 'out of shared memory', " +
+    "raise max_locks_per_transaction",
   "53300":
     "each process uses up to COLLECTOR_WORKERS + 1 connections for writing and 5 for reading: raise the server's " +
     "max_connections, run fewer processes, or use a pooler (?prepare=false in DATABASE_URL)",

@@ -9,7 +9,7 @@ import type { Victims } from "./victims.ts";
  *  runs does not migrate a database again. */
 const messagesBeforeCopy = 5;
 /** The wait for these messages ends after this time: etcd may be down meanwhile. The fault is then left out. */
-const beforeCopyTimeoutMs = 20_000;
+const beforeCopyTimeoutMs = 5000;
 
 /** Copies the database, lets it run on for the time of the fault, and kills it. Then the copy answers in its place: as a standby
  *  that had lagged and is promoted, or as a restored backup. The messages that only the killed database had are lost, and are

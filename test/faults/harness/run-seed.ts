@@ -68,7 +68,8 @@ export async function runSeed({ servers, seed, durationMs, first }: SeedOptions)
     workers.forEach((worker) => worker.start());
     const stopObserving = observer.startObserving();
     const reportLost = (ranges: readonly Range[]): void => observer.recordLost(ranges);
-    const victims = { servers, workers, collectors: pipeline.collectors, databaseUrl: run.databaseUrl };
+    const loadedUntilMs = Date.now() + durationMs;
+    const victims = { servers, workers, collectors: pipeline.collectors, databaseUrl: run.databaseUrl, loadedUntilMs };
     await disturb(faults, { ...victims, record, reportLost, reportViolations });
     record("all faults are healed");
     reportViolations(...(await waitUntilDrained(run)));

@@ -9,6 +9,8 @@ export interface Victims {
   readonly collectors: readonly Worker[];
   /** The run's database. */
   readonly databaseUrl: string;
+  /** Until this time, the streamers still read the source, and the collectors store. Milliseconds since the epoch. */
+  readonly loadedUntilMs: number;
   /** Adds an event to the history of the run. */
   readonly record: (event: string) => void;
   /** Reports ranges that the database had stored and no longer has. */
