@@ -83,8 +83,8 @@ function isDown({ servesFromMemory }: HealthOptions, mainPart: ComponentHealth):
 }
 
 /** A process is ready if its store answers (its queue, in a process without a store) and its services have no error. A
- *  process that serves from memory is ready even if the store is down or a dispensable service has an error, because no
- *  other gateway then has newer data.
+ *  process that serves from memory is ready even if the store is down or a dispensable service has an error, because
+ *  the other gateways then usually have the same error.
  *  @returns the reasons why the process is not ready; empty if it is ready */
 async function reasonsNotReady(options: HealthOptions): Promise<string[]> {
   const { services, servesFromMemory } = options;
@@ -137,7 +137,6 @@ function serviceHealth(service: Service): ComponentHealth {
   return reason === undefined ? { status: "ok", ...detail } : { status: "degraded", reason, ...detail };
 }
 
-/** The name of a process's main part, for descriptions. */
 const mainPartName = "The store (in a process without a store, the queue)";
 
 const healthDetail = operation({

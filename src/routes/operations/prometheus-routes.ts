@@ -51,7 +51,7 @@ function queueGauges({ registry, queue }: PrometheusOptions): () => Promise<void
   const up = gauge("telemetry_queue_up", "1 while the queue answers");
   const gauges: Record<keyof QueueStats, Gauge> = {
     readyMessages: gauge("telemetry_queue_ready_messages", "Messages that wait for a collector"),
-    inFlightMessages: gauge("telemetry_queue_in_flight_messages", "Messages that a collector processes"),
+    inFlightMessages: gauge("telemetry_queue_in_flight_messages", "Messages that a collector has claimed"),
     deadMessages: gauge("telemetry_queue_dead_messages", "Dead letters"),
     capacityMessages: gauge("telemetry_queue_capacity_messages", "Queue length at which publishers start to wait"),
     oldestAgeMs: gauge("telemetry_queue_oldest_message_age_seconds", "Age of the oldest message not acknowledged"),

@@ -41,5 +41,5 @@ export interface ResourceFields {
   readonly relations: Readonly<Record<string, FieldMap>>;
 }
 
-/** No GraphQL fields. A resource with only some kinds of fields spreads this object and replaces only those kinds. */
+/** No GraphQL fields: the default for each kind of field that a resource lacks. */
 export const noFields: ResourceFields = { query: {}, mutation: {}, subscription: {}, relations: {} };

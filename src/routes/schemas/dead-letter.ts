@@ -26,7 +26,8 @@ export const deadLetterSchema = Type.Object(
   {
     $id: "DeadLetter",
     additionalProperties: false,
-    description: "A message whose QUEUE_MAX_ATTEMPTS deliveries failed; its records are possibly not stored",
+    description:
+      "A message that was delivered QUEUE_MAX_ATTEMPTS times without success; its records may be missing in the store",
     examples: [
       {
         id: "01K0F3Z8Q4W5X6Y7Z8A9B0C1D2",

@@ -210,7 +210,7 @@ export interface paths {
         };
         /**
          * Statistics of a cluster
-         * @description The numbers of hosts, GPUs and records, and the average, maximum and sum of the newest values of its active GPUs.
+         * @description The numbers of hosts, GPUs and records, and the average, maximum and sum of the active GPUs' newest values.
          */
         get: operations["getClusterStats"];
         put?: never;
@@ -675,7 +675,7 @@ export interface components {
             newest_record_at: string;
             /**
              * Format: date-time
-             * @description Given if the cluster has too many records in these 60 s to read them all: values measured at this instant or earlier may be missing in the statistics of the metrics
+             * @description Present if the 60 s up to the newest record have too many records to read. Values measured at this instant or earlier may then be missing in the statistics of the metrics
              * @example 2025-07-18T20:42:34Z
              */
             values_cut_at?: string;
@@ -736,7 +736,7 @@ export interface components {
             };
         };
         /**
-         * @description A message whose QUEUE_MAX_ATTEMPTS deliveries failed; its records are possibly not stored
+         * @description A message that was delivered QUEUE_MAX_ATTEMPTS times without success; its records may be missing in the store
          * @example {
          *       "id": "01K0F3Z8Q4W5X6Y7Z8A9B0C1D2",
          *       "topic": "telemetry",
@@ -1115,7 +1115,7 @@ export interface components {
                 /** @description Name of the service */
                 name: string;
                 /**
-                 * @description degraded if the service has an error, which reason describes
+                 * @description degraded if the service has an error; reason describes it
                  * @enum {string}
                  */
                 status: "ok" | "degraded";

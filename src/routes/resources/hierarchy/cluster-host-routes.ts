@@ -77,11 +77,10 @@ function gpuAt(fleet: Fleet, place: Place & { gpu_id: string }): StoredGpu {
   const gpus = fleet.gpus({ clusterId: cluster_id, hostname: host_id, gpuId: Number(gpu_id) });
   const [last] = gpus.toSorted((a, b) => b.lastSeenAtMs - a.lastSeenAtMs);
   if (last !== undefined) return last;
-  gpusOfHost(fleet, place);
+  gpusOfHost(fleet, place); // throws if the cluster or the host does not exist
   throw notFound("GPU", { gpu_id, host_id, cluster_id });
 }
 
-/** The error for a cluster or a host that does not exist. */
 function hostNotFound(fleet: Fleet, { cluster_id, host_id }: Place): ApiError {
   const ofCluster = fleet.gpus({ clusterId: cluster_id });
   return ofCluster.length === 0 ? notFound("cluster", { cluster_id }) : notFound("host", { host_id, cluster_id });

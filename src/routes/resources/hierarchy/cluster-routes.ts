@@ -76,7 +76,7 @@ const statsDetail = operation({
   tag: "hierarchy",
   summary: "Statistics of a cluster",
   description:
-    "The numbers of hosts, GPUs and records, and the average, maximum and sum of the newest values of its active GPUs.",
+    "The numbers of hosts, GPUs and records, and the average, maximum and sum of the active GPUs' newest values.",
   single: clusterStatsSchema,
   errors: [400, 404, 500, 503],
 });

@@ -44,8 +44,8 @@ export const clusterStatsSchema = Type.Object(
     newest_record_at: instant("When the newest record was measured"),
     values_cut_at: Type.Optional(
       instant(
-        `Given if the cluster has too many records in these ${windowSeconds} s to read them all: values measured at this ` +
-          "instant or earlier may be missing in the statistics of the metrics",
+        `Present if the ${windowSeconds} s up to the newest record have too many records to read. Values ` +
+          "measured at this instant or earlier may then be missing in the statistics of the metrics",
       ),
     ),
     ...metricSummaries,
@@ -93,7 +93,9 @@ export function metricSummariesOf(records: readonly StoredRecord[]): MetricSumma
   }
   const summaries: MetricSummaries = {};
   for (const name of Object.keys(metricSummaries) as (keyof MetricSummaries)[]) {
-    const values = [...valuesByGpu.values()].map((of) => valueOf(name, of)).filter((value) => value !== undefined);
+    const values = [...valuesByGpu.values()]
+      .map((ofGpu) => valueOf(name, ofGpu))
+      .filter((value) => value !== undefined);
     if (values.length > 0) summaries[name] = summaryOf(values);
   }
   return summaries;

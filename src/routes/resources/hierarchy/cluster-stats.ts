@@ -11,7 +11,6 @@ import { toApiClusters } from "../../schemas/hierarchy.ts";
 const pageRecords = 10_000;
 const maxPages = 10;
 
-/** The fleet in memory, for the newest values, and the store, for the number of records and for values that the fleet lacks. */
 interface StatsSources {
   readonly fleet: Fleet;
   readonly queries: TelemetryQueries;
@@ -47,8 +46,8 @@ export async function clusterStats(
   };
 }
 
-/** Records; those of each GPU are in the order of time. */
 interface NewestRecords {
+  /** Those of each GPU are in the order of time. */
   readonly records: readonly StoredRecord[];
   /** The instant of the oldest of these records, if older ones were left out. */
   readonly cutAtMs?: number;

@@ -7,7 +7,7 @@ import { clusterSchema, hostSchema } from "../../schemas/hierarchy.ts";
 import { clusterStats } from "./cluster-stats.ts";
 import { clusterStatsSchema } from "./cluster-stats-schema.ts";
 
-/** In the size of an operation, a cluster's statistics count as this many elements, because the store computes them. */
+/** In the size of an operation, a cluster's statistics count as this many elements, because they query the store. */
 const statsSize = 1000;
 
 /** Fields that lead from a type of the hierarchy to another type, by the name of the type that has the fields. */

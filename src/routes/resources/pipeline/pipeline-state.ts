@@ -24,7 +24,7 @@ const serviceSchema = Type.Object(
   {
     name: Type.String({ description: "Name of the service" }),
     status: Type.Union([Type.Literal("ok"), Type.Literal("degraded")], {
-      description: "degraded if the service has an error, which reason describes",
+      description: "degraded if the service has an error; reason describes it",
     }),
     reason: Type.Optional(Type.String({ description: "The error of the service; absent if the status is ok" })),
     activity: Type.Optional(Type.String({ description: "What the service is doing" })),
