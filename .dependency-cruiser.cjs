@@ -1,7 +1,7 @@
 /** The rules for imports between the rooms that docs/architecture.md describes. Imports of types count too,
  *  except imports of development packages. */
 
-/** Files in `path` may import files of the repository only if these match `allowed`. */
+/** From the repository, files in `path` may import only what matches `allowed`. */
 const layer = (name, path, allowed) => ({
   name: `${name}-imports-one-way`,
   comment: `${name} may import only ${allowed.join(", ")}`,

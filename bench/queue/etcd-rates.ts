@@ -99,7 +99,6 @@ export async function carry(options: {
 /** The number of messages in one publish. */
 const groupMessages = 16;
 
-/** Starts bench/queue/consumer.ts. */
 function startConsumer(options: {
   readonly endpoints: readonly string[];
   readonly topic: string;

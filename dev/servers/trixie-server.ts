@@ -51,7 +51,8 @@ export interface TrixieServerOptions extends TrixieCommand {
  *  a graceful end with much to write. */
 const timeoutMs = 60_000;
 
-/** A server that runs with the folder of Debian trixie as its root. It ends with the process that started it, even after kill -9.
+/** A server that runs with the folder of Debian trixie as its root. It ends when the process that started it ends, even by
+ *  kill -9.
  *
  *  DOWN -start-> STARTING -answers-> UP -killed or exited-> DOWN
  *  STARTING -exited or timed out-> DOWN, with an error */

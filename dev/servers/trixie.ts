@@ -9,7 +9,7 @@ const packages = ["postgresql-17-timescaledb", "etcd-server", "etcd-client", "na
 /** The PATH for system programs: the PATH of this process may lack their folders. */
 export const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** The prefix of a command that ends with its parent. The command's children end with the command, and its mounts
+/** A prefix that makes a command end with its parent process. The command's children end with the command, and its mounts
  *  are visible only in its own namespace. Each program of the prefix replaces itself with the next one, so that only
  *  `unshare` remains as a process.
  *  @param before the programs before `unshare` */

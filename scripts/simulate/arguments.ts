@@ -1,7 +1,6 @@
 import { parseArgs } from "node:util";
 import { parseTimestamp } from "../../src/domain/timestamp.ts";
 
-/** The help text. */
 export const usage = `Writes the telemetry of a simulated fleet as a CSV file in dcgm-exporter's long layout.
 
   bun run simulate --out FILE [--hosts N] [--gpus-per-host N] [--seconds N] [--interval SPAN] [--seed N] [--start TIME]

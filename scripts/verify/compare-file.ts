@@ -14,7 +14,6 @@ export interface Comparison {
   readonly differenceCount: number;
 }
 
-/** At most this many differences are described; `differenceCount` counts all of them. */
 const maxDifferences = 20;
 
 /** The file's values of one GPU. */
@@ -25,9 +24,9 @@ interface FileGpu {
   readonly records: Map<number, Map<string, number>>;
 }
 
-/** Compares a file with the store. For each GPU of the file, compares its place, and its records and values from its first to its
- *  last instant in the file; records and values that only the store has are differences, too. For the file as a whole, compares
- *  the number of rejected inputs, up to 10,000. Holds the file's values in memory (about 100 bytes per sample). */
+/** Compares a file with the store: each GPU's place, and its records and values from its first to its last instant in the
+ *  file. Records and values that only the store has are differences, too. Also compares the number of rejected inputs, up to
+ *  10,000. Holds the file's values in memory (about 100 bytes per sample). */
 export async function compareFile(source: ReplayableSource, stored: StoredRecords): Promise<Comparison> {
   const gpus = new Map<string, FileGpu>();
   const sums = { rows: 0, samples: 0, missing: 0, rejected: 0 };

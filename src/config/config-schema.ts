@@ -91,7 +91,7 @@ export const configSchema = Type.Object({
     minimum: 0,
     maximum: 100_000_000,
     unit: "samples/s",
-    description: "Maximum number of samples that a streamer publishes a second, on average; 0: no limit",
+    description: "Maximum number of samples that a streamer publishes per second, on average; 0: no limit",
   }),
   simHosts: count({
     env: "SIM_HOSTS",

@@ -11,7 +11,7 @@ const lockKey = 7_165_201_384;
 /** Another process may be migrating a large history. A longer wait for that process, or for a table, is an error. */
 const lockTimeoutMs = 5 * 60_000;
 /** The time limit of all migrations together, including the wait for the lock: a migration that rewrites every record takes
- *  about 6 s for each million, or two hours for a thousand million. */
+ *  about 6 s for each million, or under two hours for a thousand million. */
 const migrationTimeoutMs = 12 * 3_600_000;
 
 /** Brings the database's schema up to date, completely or not at all. If several processes start at once, one migrates and

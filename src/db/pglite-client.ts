@@ -26,7 +26,8 @@ export async function openPGliteClient(dataDir: string): Promise<SqlClient> {
   }
 }
 
-/** A migration may rewrite every record, with the indexes and the write-ahead log, before the old ones are deleted. */
+/** A migration may rewrite every record, with the indexes and the write-ahead log, before it deletes the old
+ *  records. */
 const migrationSpaceFactor = 3;
 
 /** @throws StoreUnavailable if records have to be migrated and the disk has too little space for that */

@@ -24,7 +24,7 @@ const statementTimeoutMs = 30_000;
 /** A call includes the wait for a connection and may have several statements. Its time limit is this much longer than the
  *  client's own limit of one statement. A call that exceeds its limit is abandoned, because the server may be frozen or cut
  *  off. */
-const silenceMs = 10_000;
+const extraMs = 10_000;
 
 /** PostgreSQL or TimescaleDB, over a pool of connections that are opened as they are needed. A connection is used again only
  *  after a call that succeeded or whose data was refused. After any other error, the connection may be lost, may lead to a
@@ -42,7 +42,7 @@ export class PostgresClient implements SqlClient {
     const timeoutMs = queryLimit?.timeoutMs ?? statementTimeoutMs;
     this.url = parsePostgresUrl(url);
     this.clock = clock;
-    this.callTimeoutMs = timeoutMs + silenceMs;
+    this.callTimeoutMs = timeoutMs + extraMs;
     this.pool = new PostgresPool({ url: this.url, maxConnections, clock, statementTimeoutMs: timeoutMs });
   }
 

@@ -21,7 +21,6 @@ export class ResumePoint {
     return this.since;
   }
 
-  /** Notes that the replay is complete. */
   endReplay(): void {
     this.isReplaying = false;
   }
