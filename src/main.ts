@@ -9,7 +9,7 @@ import { startAll, stopAll } from "./kit/run-services.ts";
 import { bannerText } from "./terminal/banner.ts";
 import { makeLog } from "./terminal/log.ts";
 
-// The only file that reads the environment, handles signals and exits.
+// The only file of src that reads the environment, handles signals and exits.
 // PARSE CONFIG -> OPEN ROLES -> START SERVICES -> LISTEN -> wait for a signal -> STOP -> exit 0; an error in any step exits 1.
 
 type App = ReturnType<typeof composeApp>;

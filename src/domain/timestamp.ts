@@ -57,7 +57,7 @@ export function firstMsOf({ ms, isRounded }: Instant): number {
   return isRounded ? ms + 1 : ms;
 }
 
-/** Reads the instants that telemetry files have: RFC 3339 (also with a blank instead of the T), the same without a zone
+/** Reads the instants that telemetry files have: RFC 3339 (also with a space instead of the T), the same without a zone
  *  (read as UTC), nvidia-smi's `2025/07/18 20:42:34.000` (UTC), epoch seconds and milliseconds.
  *  Digits beyond the millisecond are cut. Days that the calendar does not have and second 60 are refused. */
 export function parseTimestamp(text: string): ParsedTimestamp {
@@ -92,7 +92,7 @@ function instantOf(match: RegExpExecArray): { readonly ms: number } | { readonly
 }
 
 function shapeProblem(text: string): string {
-  if (lostPlus.test(text)) return "a + in a URL means a blank, so the offset lost its sign: write %2B instead of +";
+  if (lostPlus.test(text)) return "a + in a URL means a space, so the offset lost its sign: write %2B instead of +";
   if (withoutZone.test(text)) return "the zone is missing: end it with Z for UTC";
   if (withoutTime.test(text)) return "the time of day is missing";
   return "it is not an RFC 3339 date-time";

@@ -3,8 +3,8 @@ import { type Metric, metrics } from "./metrics.ts";
 /** Whether a number is usable as a metric's value, means 'no value', or is impossible. */
 export type ValueVerdict = "ok" | "missing" | "out_of_range";
 
-/** DCGM's blanks: numbers that mean 'no value' in a field of their width, four of each with a name (blank, not found, not
- *  supported, not permissioned). DCGM accepts every int32 from the first one up as a blank.
+/** DCGM's blanks: numbers that mean 'no value' in a field of their width. Each width has four with a name (blank, not found,
+ *  not supported, not permissioned). DCGM accepts every int32 from the first int32 blank up as a blank.
  *  Source: dcgm_fields.h, DCGM_INT32_BLANK, DCGM_INT64_BLANK, DCGM_FP64_BLANK */
 const int32BlankMin = 0x7ffffff0;
 const int32BlankMax = 0x7fffffff;
@@ -28,7 +28,7 @@ const textsForNoValue: ReadonlySet<string> = new Set([
   "null",
 ]);
 
-/** True for the texts that mean 'no value', in upper or lower case. Surrounding blanks are ignored. */
+/** True for the texts that mean 'no value', in upper or lower case. Surrounding white space is ignored. */
 export function meansNoValue(text: string): boolean {
   return textsForNoValue.has(text.trim().toLowerCase());
 }
@@ -40,8 +40,8 @@ const isFp64Blank = (value: number): boolean =>
 const isInt64Blank = (value: number): boolean => value >= int64BlankMin && value <= int64BlankMax;
 const isAnyBlank = (value: number): boolean => isInt32Blank(value) || isFp64Blank(value) || isInt64Blank(value);
 
-/** The blanks of each width. A number that is too wide for a field can only be the blank of a wider one: exporters widen and
- *  convert. A number that is narrower may be a value. */
+/** Whether a number is a blank in a field of each width. A number that is too wide for the field must be the blank of a wider
+ *  field, because exporters widen and convert. The blank of a narrower field may be a value. */
 const isBlankOf: Readonly<Record<Metric["width"], (value: number) => boolean>> = {
   int32: isAnyBlank,
   fp64: (value) => isFp64Blank(value) || isInt64Blank(value),
@@ -53,8 +53,9 @@ const wideName =
   /(?:^|[^a-z])(?:bytes|energy|joules|consumption|packets|ns|nanoseconds|violation|(?<!(?:fb|bar1|mem|memory)[^a-z])total)(?:$|[^a-z])/i;
 const utilizationName = /util/i;
 
-/** Judges a number for a catalogue metric. A blank of the metric's width is 'missing'. Any other number is 'ok' in the metric's
- *  range; outside it, the blank of any width and `uint32Max` as a percentage are 'missing', and the rest is 'out_of_range'.
+/** Judges a number for a catalogue metric. In the metric's range, a blank (see `isBlankOf`) is 'missing', and any other number is
+ *  'ok'. Outside the range, a blank of any width is 'missing', and so is `uint32Max` as a percentage; any other number is
+ *  'out_of_range'.
  *  @param metricIndex an index of `metrics` */
 export function judgeValue(metricIndex: number, value: number): ValueVerdict {
   const { min, max, width, unit } = metrics[metricIndex] as Metric;
@@ -62,15 +63,16 @@ export function judgeValue(metricIndex: number, value: number): ValueVerdict {
   return isAnyBlank(value) || (value === uint32Max && unit === "percent") ? "missing" : "out_of_range";
 }
 
-/** Judges a number for a metric outside the catalogue, which has no range and no known width: blanks of all widths are 'missing',
- *  except those of int32 if the name is that of a 64-bit counter; so is `uint32Max` if the name is that of a utilization. A
- *  number that is not finite is 'out_of_range'.
- *  @param name with labels in braces if the number is of a labelled series */
+/** Judges a number for a metric outside the catalogue, which has no range and no known width. Blanks of all widths are 'missing',
+ *  but those of int32 are 'ok' if the name is that of a 64-bit counter. `uint32Max` is 'missing' if the name is that of a
+ *  utilization. A number that is not finite is 'out_of_range'.
+ *  @param name followed by its labels in braces if it names a labelled series */
 export function judgeCustomValue(name: string, value: number): ValueVerdict {
   if (!Number.isFinite(value)) return "out_of_range";
   if (value < int32BlankMin) return "ok";
   const [plainName = ""] = name.split("{", 1);
   if (isInt32Blank(value)) return wideName.test(plainName) ? "ok" : "missing";
-  const isNone = isFp64Blank(value) || isInt64Blank(value) || (value === uint32Max && utilizationName.test(plainName));
-  return isNone ? "missing" : "ok";
+  const isMissing =
+    isFp64Blank(value) || isInt64Blank(value) || (value === uint32Max && utilizationName.test(plainName));
+  return isMissing ? "missing" : "ok";
 }

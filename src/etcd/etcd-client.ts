@@ -40,7 +40,7 @@ export interface EtcdStream<Request, Response> {
   cancel(): void;
 }
 
-/** Limit of a physical compaction or a defragmentation: enough for 8 GB, the maximum that etcd advises, on a slow disk. */
+/** Time limit of a physical compaction or a defragmentation: enough for 8 GB, the maximum that etcd advises, on a slow disk. */
 const upkeepTimeoutMs = 120_000;
 
 /** Calls etcd: one endpoint until it fails, then the next. A failed call is not repeated, because only the caller knows whether
@@ -112,7 +112,7 @@ export class EtcdClient {
     );
   }
 
-  /** Opens a stream for watches. A server without a leader closes the stream. Call `failed` if the stream breaks. */
+  /** Opens a stream for watches. A member that has no leader closes the stream. Call `failed` if the stream breaks. */
   async openWatch(): Promise<EtcdStream<IWatchRequest, IWatchResponse> & { readonly failed: () => void }> {
     const index = this.current;
     const endpoint = this.endpointAt(index);

@@ -65,7 +65,7 @@ export abstract class BaseService implements Service {
     return undefined;
   }
 
-  /** Makes an error that the work may have again and again; `error()` reports it while it lasts. */
+  /** Tracks an error that the work may have again and again; `error()` reports it while it lasts. */
   protected repeatedError(texts: Omit<RepeatedErrorOptions, "log">): RepeatedError {
     const error = new RepeatedError({ log: this.serviceLog, ...texts });
     this.repeatedErrors.push(error);

@@ -2,7 +2,7 @@ import { messageOf } from "./message-of.ts";
 import type { Service } from "./service.ts";
 
 /** Starts services in order. If one fails, it and the services before it are stopped.
- *  @throws the error of the service that failed; if stopping fails too, an AggregateError of it and all errors of the stop */
+ *  @throws the error of the service that failed; if stopping fails too, an AggregateError of all errors */
 export async function startAll(services: readonly Service[]): Promise<void> {
   const started: Service[] = [];
   try {

@@ -6,7 +6,7 @@ export interface Service {
    *  @throws the error that prevents the start */
   start(): Promise<void>;
   /** Accepts no new work and finishes unfinished work; when the deadline aborts, abandons it. Resolves when done.
-   *  Before the start, it only prevents the start. A second stop waits for the first.
+   *  A stop before the start only prevents the start. A second stop waits for the first.
    *  @throws the error that occurs while the service is closed */
   stop(deadline: AbortSignal): Promise<void>;
   /** The service's current error, for operators; undefined if there is none. */

@@ -20,17 +20,17 @@ export class TokenBucket {
 
   /** Takes `count` tokens, which may be more than the burst. Resolves early if the signal aborts. */
   async take(count: number, signal: AbortSignal): Promise<void> {
-    const { tokensPerSecond: ratePerSecond, clock } = this.options;
-    if (ratePerSecond === 0) return;
+    const { tokensPerSecond, clock } = this.options;
+    if (tokensPerSecond === 0) return;
     this.fill();
     this.tokens -= count;
-    if (this.tokens < 0) await clock.sleep(Math.ceil((-this.tokens / ratePerSecond) * 1000), signal);
+    if (this.tokens < 0) await clock.sleep(Math.ceil((-this.tokens / tokensPerSecond) * 1000), signal);
   }
 
   private fill(): void {
-    const { tokensPerSecond: ratePerSecond, burstTokens: burst, clock } = this.options;
+    const { tokensPerSecond, burstTokens, clock } = this.options;
     const nowMs = clock.nowMs();
-    this.tokens = Math.min(burst, this.tokens + ((nowMs - this.filledAtMs) / 1000) * ratePerSecond);
+    this.tokens = Math.min(burstTokens, this.tokens + ((nowMs - this.filledAtMs) / 1000) * tokensPerSecond);
     this.filledAtMs = nowMs;
   }
 }

@@ -3,8 +3,8 @@ import { type Static, Type } from "@sinclair/typebox";
 const text = Type.Optional(Type.String());
 
 /** The payload `v1beta1`: the long form, with one element for each sample, like a row of the DCGM CSV.
- *  Every field of an element is optional here: the migration checks which fields are missing, so that a sample without a field
- *  does not reject the others. */
+ *  Every field of an element is optional here: the migration checks which fields are missing, so that an incomplete sample
+ *  affects no other. */
 export const payloadV1Beta1 = Type.Object({
   cluster_id: Type.String({ minLength: 1 }),
   samples: Type.Array(

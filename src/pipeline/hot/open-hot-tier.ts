@@ -18,7 +18,7 @@ export function openHotTier(options: {
   const { etcd, log, registry } = options;
   const coalesced = new Counter({
     name: "telemetry_hot_coalesced_records_total",
-    help: "Records that the hot tier did not write, because another record of the same GPU superseded them or was merged with them; the store has them",
+    help: "Records that the hot tier did not write, because another record of the same GPU superseded them or they were merged with it; the store has them",
     registers: [registry],
   });
   const refused = new Counter({

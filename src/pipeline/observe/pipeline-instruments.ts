@@ -15,7 +15,7 @@ type CounterName =
   | "duplicates"
   | "refused"
   | "retries"
-  | "tooLate";
+  | "staleAcknowledgements";
 
 type Counters = Readonly<Record<CounterName, Counter>> & { readonly rejected: Counter<"reason"> };
 
@@ -55,7 +55,7 @@ export function pipelineInstruments(registry: Registry): PipelineListener {
     duplicates,
     refused,
     retries,
-    tooLate: staleAcknowledgements,
+    staleAcknowledgements,
     rejected,
   });
 }
@@ -83,7 +83,7 @@ function listenerOf(counters: Counters): PipelineListener {
     },
     refused: () => counters.refused.inc(),
     retried: () => counters.retries.inc(),
-    acknowledgedTooLate: (messages) => counters.tooLate.inc(messages),
+    acknowledgedTooLate: (messages) => counters.staleAcknowledgements.inc(messages),
   };
 }
 
@@ -91,15 +91,14 @@ function listenerOf(counters: Counters): PipelineListener {
 export function databaseInstrument(registry: Registry): OnDatabaseChange {
   const changes = new Counter({
     name: "telemetry_database_changes_total",
-    help: "Times that another server process answered for the database: restarted, replaced (a failover after which all messages of this process are stored), or went_back (stored messages are missing)",
+    help: "Changes of the server process that answers for the database: restarted, replaced (by another server, which has the messages of this process), or went_back (stored messages are missing)",
     labelNames: ["kind"],
     registers: [registry],
   });
   return ({ kind }) => changes.inc({ kind });
 }
 
-/** Exposes the size of etcd's database, to be compared with its quota. The instrument has no value while etcd does not
- *  answer. */
+/** Exposes the size of etcd's database, to be compared with its quota. No value if etcd does not answer. */
 export function showDatabaseBytes(client: EtcdClient, registry: Registry): void {
   new Gauge({
     name: "telemetry_etcd_database_bytes",

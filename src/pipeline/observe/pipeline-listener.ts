@@ -7,7 +7,8 @@ import type { IngestMessage, IngestResult } from "../store/telemetry-store.ts";
 export interface PipelineListener {
   /** A replayable source is about to be read, except the ranges that are covered already. */
   sourceOpened(source: ReplayableSource, covered: readonly Range[]): void;
-  /** A message is published; `tally` counts its input. `duplicate`: the message had already been published. */
+  /** The queue has accepted a message; `tally` counts the message's input. `duplicate`: the message had been published
+   *  before, and was not added again. */
   published(tally: InputTally, duplicate: boolean): void;
   /** A message's transaction is committed. */
   stored(message: IngestMessage, result: IngestResult): void;

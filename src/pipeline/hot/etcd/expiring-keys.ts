@@ -54,8 +54,7 @@ export class ExpiringKeys {
     return this.lease.id;
   }
 
-  /** Call this when etcd reports that the lease has ended, such as after the process was suspended for longer than the
-   *  window. */
+  /** Call this when etcd reports that the lease has ended. */
   dropLease(): void {
     this.lease = undefined;
   }

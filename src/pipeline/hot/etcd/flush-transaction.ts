@@ -51,7 +51,7 @@ export class FlushTransaction {
   /** @returns the updates whose documents in etcd differ from the cache */
   async send(client: EtcdClient): Promise<GpuUpdate[]> {
     const { responses, revision } = await client.txn({ success: this.steps.map(({ operation }) => operation) });
-    this.steps.forEach(({ onResponse: take }, index) => take(responses[index] as Response, revision));
+    this.steps.forEach(({ onResponse }, index) => onResponse(responses[index] as Response, revision));
     return this.conflicting;
   }
 

@@ -14,7 +14,7 @@ export interface CapacityGateOptions {
 /** While publishers wait, messages are counted again after this time, in case an event was lost. */
 const recountMs = 2000;
 
-/** Limits the depth of the queue, the number of its messages. The gate learns the depth from the response to each publish, and
+/** Limits the depth of the queue: its number of messages. The gate learns the depth from the response to each publish, and
  *  counts the messages only before the first publish and when the queue seems full. While the queue is full, a watch notifies
  *  the gate when messages are deleted. */
 export class CapacityGate {
@@ -57,9 +57,9 @@ export class CapacityGate {
   /** Resolves when a message may have been removed, after `recountMs`, or when the signal aborts. */
   private async nextRemoval(signal: AbortSignal): Promise<void> {
     this.watch ??= this.watchRemovals();
-    const removed = new AbortController();
-    this.wakers.push(() => removed.abort());
-    await this.options.clock.sleep(recountMs, AbortSignal.any([signal, removed.signal]));
+    const woken = new AbortController();
+    this.wakers.push(() => woken.abort());
+    await this.options.clock.sleep(recountMs, AbortSignal.any([signal, woken.signal]));
   }
 
   private watchRemovals(): EtcdWatch {

@@ -52,7 +52,7 @@ export class Claimer {
     }
   }
 
-  /** Call this when a claim has ended: acknowledged, returned or lost. */
+  /** Call this when a claim has ended. */
   async release({ claimToken }: Delivery): Promise<void> {
     const session = this.sessions.get(claimToken);
     this.sessions.delete(claimToken);

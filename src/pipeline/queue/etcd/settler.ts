@@ -56,8 +56,8 @@ export class Settler {
   private async eachOwned(
     deliveries: readonly Delivery[],
     operations: (id: string) => ReturnType<typeof remove>[],
-  ): Promise<Stale[]> {
-    const stale: Stale[] = [];
+  ): Promise<StaleDelivery[]> {
+    const stale: StaleDelivery[] = [];
     for (let from = 0; from < deliveries.length; from += maxNestedTransactions) {
       const group = deliveries.slice(from, from + maxNestedTransactions);
       const success = group.map((delivery) => {
@@ -77,11 +77,11 @@ export class Settler {
 }
 
 /** A delivery whose claim is no longer valid, and whether its message was deleted. */
-interface Stale {
+interface StaleDelivery {
   readonly delivery: Delivery;
   readonly isGone: boolean;
 }
 
-function toDelivery({ delivery }: Stale): Delivery {
+function toDelivery({ delivery }: StaleDelivery): Delivery {
   return delivery;
 }

@@ -14,7 +14,7 @@ const transactionMaxMessages = 32;
 /** The most ready messages that a claim may skip. */
 const skippedMax = 256;
 
-/** The consumers of a process that wait for messages. Messages are claimed for all of them, in one transaction at a time.
+/** A process's waiting consumers. Messages are claimed for all of them, in one transaction at a time.
  *
  *  Other processes see the same messages as ready, so two processes may claim the same message: a conflict. After a conflict,
  *  the next claim of this process skips a random number of ready messages. The maximum of this number at least doubles with

@@ -276,7 +276,7 @@ export class MemoryQueue implements Queue, DeadLetters {
   }
 }
 
-/** Ends a caller's wait. @returns false if the caller no longer waited, because its signal had aborted */
+/** Ends a caller's wait. @returns false if the caller was no longer waiting, because its signal had aborted */
 type Waiter = () => boolean;
 
 /** Wakes the caller that has waited longest. */
