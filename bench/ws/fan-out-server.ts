@@ -3,7 +3,7 @@ import pino from "pino";
 import { Registry } from "prom-client";
 import { parseConfig } from "../../src/config/parse-config.ts";
 import { systemClock } from "../../src/kit/clock.ts";
-import { noWorkload } from "../../src/domain/gpu.ts";
+import { noOccupants } from "../../src/domain/gpu.ts";
 import type { StoredGpu } from "../../src/domain/query.ts";
 import type { FleetMember } from "../../src/routes/fleet/fleet.ts";
 import { FleetProjection } from "../../src/routes/fleet/fleet-projection.ts";
@@ -76,7 +76,7 @@ function memberOf(uuid: string) {
   const place = { uuid, clusterId: "bench", hostname: "host-a", gpuId: 0 };
   const attributes = { device: "nvidia0", modelName: "NVIDIA H100", driverVersion: "535", properties: {} };
   const gpu: StoredGpu = { ...place, ...attributes, firstSeenAtMs: timeOf(0), lastSeenAtMs: timeOf(0) };
-  return { gpu, record: { gpu, timeMs: timeOf(0), metrics: values, custom: {}, ...noWorkload } };
+  return { gpu, record: { gpu, timeMs: timeOf(0), metrics: values, custom: {}, occupants: noOccupants } };
 }
 
 const { port, publish } = await (kind === "bun" ? Promise.resolve(startBun()) : startOurs());

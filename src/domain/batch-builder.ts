@@ -1,51 +1,42 @@
-import type { CustomValue, InputTally, RecordBatch, RejectedInput } from "./batch.ts";
-import { type Gpu, isSameWorkload, noWorkload, type Workload } from "./gpu.ts";
-import { metrics } from "./metrics.ts";
+import type { InputTally, RecordBatch, RejectedInput } from "./batch.ts";
+import { GpuDictionary } from "./building/gpu-dictionary.ts";
+import { OccupantsDictionary } from "./building/occupants-dictionary.ts";
+import { noSeries, RowLog } from "./building/row-log.ts";
+import { SampleValues } from "./building/sample-values.ts";
+import { type BatchParts, countsOfOtherHosts, recordsOfOtherHosts, rowsOfOtherHosts } from "./building/two-hosts.ts";
+import { withFolds } from "./fold.ts";
+import type { Gpu, Workload } from "./gpu.ts";
+import { keepRecords } from "./schema/keep-records.ts";
+import { withUsedDictionaries } from "./used-dictionaries.ts";
 
 /** The index of an element that does not exist. */
 const noIndex = -1;
 
-/** A column of doubles that grows. A record without a value has NaN. */
-class Column {
-  values = new Float64Array(1024).fill(NaN);
-
-  /** @returns true if the record already had a value */
-  set(record: number, value: number): boolean {
-    if (record >= this.values.length) this.grow(record);
-    const previous = this.values[record] as number;
-    this.values[record] = value;
-    return previous === previous; // NaN is the only value that differs from itself
-  }
-
-  private grow(record: number): void {
-    const grown = new Float64Array(Math.max(record + 1, this.values.length * 2)).fill(NaN);
-    grown.set(this.values);
-    this.values = grown;
-  }
-
-  cut(length: number): Float64Array {
-    if (length > this.values.length) this.grow(length - 1);
-    return this.values.slice(0, length);
-  }
-}
-
 /** Collects samples in any order and merges those of one GPU and instant into one record. Check values first (see value.ts):
- *  the builder accepts every value. */
+ *  every added value is stored. The batch does not depend on the order of the samples, except for the order of its elements:
+ *
+ *  - of several values of one series, the greatest is kept;
+ *  - a record has the workloads of all its samples;
+ *  - a record's attributes are those of its samples: a text wins over an empty one, and the greater of two texts over the other;
+ *  - a record's plain value of a metric follows from its labelled series too (see fold.ts);
+ *  - if two hosts report one uuid at the same instant, the values of one of them are rejected (see two-hosts.ts). */
 export class BatchBuilder {
-  private gpus: Gpu[] = [];
-  private gpuIndexByUuid = new Map<string, number>();
-  private workloads: Workload[] = [noWorkload];
-  /** By GPU index, only for GPUs with more than one record: a record's instant -> the record's index. */
-  private recordsOfGpu: (Map<number, number> | undefined)[] = [];
-  private lastTimeOfGpu: number[] = [];
-  private lastRecordOfGpu: number[] = [];
+  private gpus = new GpuDictionary();
+  private occupants = new OccupantsDictionary();
+  private values = new SampleValues();
+  private readonly log = new RowLog();
+  /** For each place with more than one record: the record's instant -> its index. */
+  private recordsOfPlace: (Map<number, number> | undefined)[] = [];
+  private lastTimeOfPlace: number[] = [];
+  private lastRecordOfPlace: number[] = [];
   private gpuIndexes: number[] = [];
-  private workloadIndexes: number[] = [];
+  private occupantsIndexes: number[] = [];
   private timesMs: number[] = [];
-  private columns: (Column | undefined)[] = [];
-  private customValues = new Map<string, CustomValue>();
   private rejected: RejectedInput[] = [];
-  private tally = emptyTally();
+  private counts = noCounts();
+
+  /** @param hostField the name of the input's host column */
+  constructor(private readonly hostField = "hostname") {}
 
   get recordCount(): number {
     return this.timesMs.length;
@@ -53,136 +44,149 @@ export class BatchBuilder {
 
   /** Data rows counted so far. */
   get rows(): number {
-    return this.tally.rows;
+    return this.counts.rows;
   }
 
-  /** Adds a GPU, or replaces the attributes that the batch already has for the GPU's uuid.
+  /** Sets the place of the input that is added next, in case that it has to be rejected later. */
+  moveTo(line: number, byte: number): void {
+    this.log.moveTo(line, byte);
+  }
+
+  /** Adds a GPU with the attributes of a row.
    *  @param hint the GPU's index in an earlier batch; if the index in this batch is the same, no search is needed
-   *  @returns the GPU's index in this batch */
+   *  @returns the GPU's index in this batch, for `record` */
   gpuIndex(gpu: Gpu, hint = noIndex): number {
-    if (this.gpus[hint] === gpu) return hint;
-    const existing = this.gpuIndexByUuid.get(gpu.uuid);
-    if (existing !== undefined) {
-      if (this.gpus[existing] !== gpu) this.gpus[existing] = gpu;
-      return existing;
-    }
-    const index = this.gpus.push(gpu) - 1;
-    this.gpuIndexByUuid.set(gpu.uuid, index);
-    this.recordsOfGpu.push(undefined);
-    this.lastTimeOfGpu.push(NaN);
-    this.lastRecordOfGpu.push(noIndex);
-    return index;
-  }
-
-  /** @returns the batch's GPU with this uuid; undefined if the batch has none */
-  gpuOf(uuid: string): Gpu | undefined {
-    return this.gpus[this.gpuIndexByUuid.get(uuid) ?? noIndex];
+    return this.gpus.indexOf(gpu, hint);
   }
 
   /** Adds a workload if the batch does not have it.
    *  @param hint the workload's index in an earlier batch; if the index in this batch is the same, no search is needed
-   *  @returns the workload's index in this batch */
+   *  @returns the workload's index in this batch, for `record`; 0 for `noWorkload` */
   workloadIndex(workload: Workload, hint = 0): number {
-    if (this.workloads[hint] === workload) return hint;
-    if (workload.container === "" && workload.pod === "" && workload.namespace === "") return 0;
-    const existing = this.workloads.findLastIndex((other) => isSameWorkload(other, workload));
-    return existing > 0 ? existing : this.workloads.push(workload) - 1;
+    return this.occupants.indexOf(workload, hint);
   }
 
-  /** Adds the record of a GPU at an instant if the batch does not have it. A workload other than `noWorkload` replaces the
-   *  record's previous workload.
-   *  @returns the record's index in this batch */
+  /** Adds the record of a GPU at an instant if the batch does not have it. The record gets the GPU's attributes and the
+   *  workload in addition to those that it has.
+   *  @returns the record's index, until the batch is built */
   record(gpuIndex: number, timeMs: number, workloadIndex: number): number {
-    let record = this.lastTimeOfGpu[gpuIndex] === timeMs ? (this.lastRecordOfGpu[gpuIndex] as number) : noIndex;
-    if (record === noIndex) record = this.findOrAddRecord(gpuIndex, timeMs);
-    if (workloadIndex !== 0) this.workloadIndexes[record] = workloadIndex;
+    const place = this.gpus.placeOf(gpuIndex);
+    let record = this.lastTimeOfPlace[place] === timeMs ? (this.lastRecordOfPlace[place] as number) : noIndex;
+    if (record === noIndex) record = this.findOrAddRecord(place, timeMs, gpuIndex);
+    const existing = this.gpuIndexes[record] as number;
+    if (existing !== gpuIndex) this.gpuIndexes[record] = this.gpus.combinationOf(existing, gpuIndex);
+    if (workloadIndex !== 0) {
+      this.occupantsIndexes[record] = this.occupants.unionOf(this.occupantsIndexes[record] as number, workloadIndex);
+    }
     return record;
+  }
+
+  /** Adds what a row says about a GPU, without a value: a record that has no other row has no values. */
+  describe(gpuIndex: number, timeMs: number, workloadIndex: number): void {
+    this.log.add(this.record(gpuIndex, timeMs, workloadIndex), noSeries);
   }
 
   /** Sets a catalogue metric of a record. */
   set(record: number, metricIndex: number, value: number): void {
-    const column = (this.columns[metricIndex] ??= new Column());
-    if (column.set(record, value)) this.tally.duplicates += 1;
-    else this.tally.samples += 1;
+    this.values.set(record, metricIndex, value);
+    this.log.add(record, metricIndex);
   }
 
-  /** Sets a metric that is not in the catalogue. */
+  /** Sets a metric that is not in the catalogue, or a labelled series. */
   setCustom(record: number, metric: string, value: number): void {
-    const key = `${record} ${metric}`;
-    if (this.customValues.has(key)) this.tally.duplicates += 1;
-    else this.tally.samples += 1;
-    this.customValues.set(key, { record, metric, value });
+    this.log.add(record, this.values.setCustom(record, metric, value));
   }
 
   reject(input: RejectedInput): void {
     this.rejected.push(input);
   }
 
-  count(input: "rows" | "missing" | "blankLines" | "repeatedHeaders", by = 1): void {
-    this.tally[input] += by;
+  count(input: keyof ReturnType<typeof noCounts>, by = 1): void {
+    this.counts[input] += by;
   }
 
   /** Returns the batch; the builder is empty afterwards. */
   build(): RecordBatch {
-    const recordCount = this.recordCount;
-    const columns = new Map<string, Float64Array>();
-    this.columns.forEach((column, index) => {
-      const metric = metrics[index];
-      if (column !== undefined && metric !== undefined) columns.set(metric.name, column.cut(recordCount));
-    });
+    const { gpuIndexes, timesMs, values, log, hostField, recordCount } = this;
+    const custom = values.customValues();
     const batch: RecordBatch = {
       recordCount,
-      gpus: this.gpus,
-      workloads: this.workloads,
-      gpuIndexes: Uint32Array.from(this.gpuIndexes),
-      workloadIndexes: Uint32Array.from(this.workloadIndexes),
-      timesMs: Float64Array.from(this.timesMs),
-      columns,
-      custom: [...this.customValues.values()],
+      ...this.gpus.used(gpuIndexes),
+      ...this.occupants.used(this.occupantsIndexes),
+      timesMs: Float64Array.from(timesMs),
+      columns: withFolds(values.cutColumns(recordCount), custom, recordCount),
+      custom,
       rejected: this.rejected,
-      tally: this.tally,
+      tally: this.tally(),
     };
+    const uuids = this.gpus.uuidsOfSeveralHosts();
+    const parts = { gpus: this.gpus.gpus, gpuIndexes, timesMs, values, log, hostField };
+    const built = uuids.size === 0 ? batch : withoutOtherHosts(batch, parts, uuids);
     this.reset();
-    return batch;
+    return built;
   }
 
-  private findOrAddRecord(gpuIndex: number, timeMs: number): number {
-    let record = this.recordsOfGpu[gpuIndex]?.get(timeMs);
+  private tally(): InputTally {
+    const { samples, duplicates, conflicts } = this.values;
+    return { ...this.counts, samples, duplicates, conflicts };
+  }
+
+  private findOrAddRecord(place: number, timeMs: number, gpuIndex: number): number {
+    let record = this.recordsOfPlace[place]?.get(timeMs);
     if (record === undefined) {
       record = this.timesMs.push(timeMs) - 1;
       this.gpuIndexes.push(gpuIndex);
-      this.workloadIndexes.push(0);
-      this.rememberRecord(gpuIndex, timeMs, record);
+      this.occupantsIndexes.push(0);
+      this.rememberRecord(place, timeMs, record);
     }
-    this.lastTimeOfGpu[gpuIndex] = timeMs;
-    this.lastRecordOfGpu[gpuIndex] = record;
+    this.lastTimeOfPlace[place] = timeMs;
+    this.lastRecordOfPlace[place] = record;
     return record;
   }
 
-  private rememberRecord(gpuIndex: number, timeMs: number, record: number): void {
-    const lastRecord = this.lastRecordOfGpu[gpuIndex] as number;
-    if (lastRecord === noIndex) return; // the GPU's first record needs no map: lastTimeOfGpu is enough to find it
-    const records = (this.recordsOfGpu[gpuIndex] ??= new Map([[this.lastTimeOfGpu[gpuIndex] as number, lastRecord]]));
+  private rememberRecord(place: number, timeMs: number, record: number): void {
+    const lastRecord = this.lastRecordOfPlace[place];
+    if (lastRecord === undefined) return; // the place's first record needs no map: lastTimeOfPlace is enough to find it
+    const records = (this.recordsOfPlace[place] ??= new Map([[this.lastTimeOfPlace[place] as number, lastRecord]]));
     records.set(timeMs, record);
   }
 
   private reset(): void {
-    this.gpus = [];
-    this.gpuIndexByUuid = new Map();
-    this.workloads = [noWorkload];
-    this.recordsOfGpu = [];
-    this.lastTimeOfGpu = [];
-    this.lastRecordOfGpu = [];
+    this.gpus = new GpuDictionary();
+    this.occupants = new OccupantsDictionary();
+    this.values = new SampleValues();
+    this.log.clear();
+    this.recordsOfPlace = [];
+    this.lastTimeOfPlace = [];
+    this.lastRecordOfPlace = [];
     this.gpuIndexes = [];
-    this.workloadIndexes = [];
+    this.occupantsIndexes = [];
     this.timesMs = [];
-    this.columns = [];
-    this.customValues = new Map();
     this.rejected = [];
-    this.tally = emptyTally();
+    this.counts = noCounts();
   }
 }
 
-function emptyTally(): { -readonly [Key in keyof InputTally]: number } {
-  return { rows: 0, samples: 0, missing: 0, duplicates: 0, blankLines: 0, repeatedHeaders: 0 };
+function withoutOtherHosts(batch: RecordBatch, parts: BatchParts, uuids: ReadonlySet<string>): RecordBatch {
+  const others = recordsOfOtherHosts(parts, uuids);
+  if (others.size === 0) return batch;
+  const kept = keepRecords(batch, {
+    keep: (record) => !others.has(record),
+    rejected: rowsOfOtherHosts(parts, others),
+  });
+  const { samples, duplicates, conflicts } = countsOfOtherHosts(parts, others);
+  return withUsedDictionaries({
+    ...kept,
+    rejected: kept.rejected.toSorted((a, b) => a.byte - b.byte),
+    tally: {
+      ...batch.tally,
+      samples: batch.tally.samples - samples,
+      duplicates: batch.tally.duplicates - duplicates,
+      conflicts: batch.tally.conflicts - conflicts,
+    },
+  });
+}
+
+function noCounts() {
+  return { rows: 0, missing: 0, blankLines: 0, repeatedHeaders: 0 };
 }

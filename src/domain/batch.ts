@@ -1,4 +1,4 @@
-import type { Gpu, Workload } from "./gpu.ts";
+import type { Gpu, Occupants } from "./gpu.ts";
 
 /** Why an input was not stored. The set is closed, because instruments have the reason as a label. */
 export const rejectReasons = [
@@ -14,6 +14,7 @@ export const rejectReasons = [
   "invalid_field",
   "invalid_value",
   "value_out_of_range",
+  "uuid_on_two_hosts",
   "invalid_record",
 ] as const;
 export type RejectReason = (typeof rejectReasons)[number];
@@ -48,33 +49,35 @@ export interface InputTally {
   readonly samples: number;
   /** Values that mean 'no value' (empty, N/A, DCGM blanks). */
   readonly missing: number;
-  /** Values that were repeated for the same GPU, instant and metric within the batch; the batch has the last value. */
+  /** Values that were repeated for the same GPU, instant and series within the batch. */
   readonly duplicates: number;
+  /** Values that differ from another value of the same GPU, instant and series; the greatest of them is kept. */
+  readonly conflicts: number;
   readonly blankLines: number;
   readonly repeatedHeaders: number;
 }
 
-/** A value of a metric that is not in the catalogue. */
+/** A value of a metric that is not in the catalogue, or of a labelled series of any metric. */
 export interface CustomValue {
   /** Index of the record in the batch. */
   readonly record: number;
-  /** The metric's name, as written in the input. */
+  /** The metric's name, as written in the input; the name of a series (see series.ts) if the value has series labels. */
   readonly metric: string;
   readonly value: number;
 }
 
 /** Records in columns: element i of every column belongs to record i.
- *  All samples of one GPU and instant are one record, so each pair of GPU and instant occurs once. */
+ *  All samples of one GPU and instant are one record, so each pair of uuid and instant occurs once. */
 export interface RecordBatch {
   readonly recordCount: number;
-  /** Dictionary; each uuid occurs once. */
+  /** Dictionary; a uuid occurs once for each set of attributes that the GPU has in the batch. */
   readonly gpus: readonly Gpu[];
-  /** Dictionary; element 0 is always `noWorkload`. */
-  readonly workloads: readonly Workload[];
-  /** Per record: index into `gpus`. */
+  /** Dictionary; element 0 is always `noOccupants`. */
+  readonly occupants: readonly Occupants[];
+  /** Per record: index into `gpus`, of the GPU with its attributes at the record's instant. */
   readonly gpuIndexes: Uint32Array;
-  /** Per record: index into `workloads`. */
-  readonly workloadIndexes: Uint32Array;
+  /** Per record: index into `occupants`. */
+  readonly occupantsIndexes: Uint32Array;
   /** Per record: instant, milliseconds since the epoch. */
   readonly timesMs: Float64Array;
   /** Name of a catalogue metric -> one value for each record; NaN if the record has none. No column is all NaN. */
@@ -84,13 +87,13 @@ export interface RecordBatch {
   readonly tally: InputTally;
 }
 
-/** Values of metrics that are not in the catalogue, by the record's index and the metric's name. */
+/** The custom values of each record that has any, by the record's index. `__proto__` is a name like any other. */
 export function customByRecord({ custom }: Pick<RecordBatch, "custom">): Map<number, Record<string, number>> {
-  const byRecord = new Map<number, Record<string, number>>();
+  const entriesOf = new Map<number, (readonly [string, number])[]>();
   for (const { record, metric, value } of custom) {
-    const values = byRecord.get(record) ?? {};
-    values[metric] = value;
-    byRecord.set(record, values);
+    const entries = entriesOf.get(record);
+    if (entries === undefined) entriesOf.set(record, [[metric, value]]);
+    else entries.push([metric, value]);
   }
-  return byRecord;
+  return new Map(Array.from(entriesOf, ([record, entries]) => [record, Object.fromEntries(entries)]));
 }

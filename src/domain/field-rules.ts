@@ -26,6 +26,26 @@ export function parseGpuId(field: string, text: string): number | FieldError {
   return { reason: "invalid_gpu_id", field, value, message };
 }
 
+/** Texts that stand for an identity that is not known, without brackets and in lower case. */
+const noIdentities: ReadonlySet<string> = new Set([
+  ...["", "-", "--", "?", "n/a", "na", "n.a.", "nan", "nil", "none", "null", "undefined", "empty", "error"],
+  ...["unknown", "unknown error", "not supported", "not available", "not found", "unavailable", "unset"],
+]);
+const zeroUuid = /^(?:gpu-|mig-)?0{8}-?0{4}-?0{4}-?0{4}-?0{12}$|^0+$/;
+
+/** The error of a uuid or a host name that is empty, or stands for one that is not known: all GPUs without an identity would
+ *  otherwise become one GPU. Undefined if the text is an identity. */
+export function missingIdentity(field: string, text: string, kind: "uuid" | "hostname"): FieldError | undefined {
+  const value = text.trim();
+  if (value === "") return missingField(field);
+  const plain = value.toLowerCase().replace(/^[[(<{"']+\s*|\s*[\])>}"']+$/g, "");
+  const isNone = noIdentities.has(plain) || (kind === "uuid" && zeroUuid.test(plain));
+  if (!isNone) return undefined;
+  const what = kind === "uuid" ? "the UUID of its GPU" : "the name of its host";
+  const message = `The field ${quoted(field)} is ${quoted(value)}, which identifies nothing; every row needs ${what}.`;
+  return { reason: "missing_field", field, value, message };
+}
+
 /** The error of a required text that is empty. */
 export function missingField(field: string): FieldError {
   return {

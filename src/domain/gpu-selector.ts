@@ -1,4 +1,4 @@
-import type { Gpu, Workload } from "./gpu.ts";
+import type { Gpu, Occupants } from "./gpu.ts";
 
 /** Selects GPUs. Every given field restricts the selection; a selector without fields selects all GPUs. REST parameters,
  *  GraphQL arguments and subscription filters become a selector. SQL conditions are made from a selector.
@@ -13,22 +13,28 @@ export interface GpuSelector {
   /** Index of the GPU on its host. */
   readonly gpuId?: number;
   readonly modelName?: string;
-  /** Kubernetes namespace of the workload that holds the GPU. */
+  /** Kubernetes namespace of a workload that holds the GPU. */
   readonly namespace?: string;
 }
 
 /** True if the selector selects this GPU.
- *  @param workload the workload that holds the GPU; undefined if it is unknown */
-export function selectsGpu(selector: GpuSelector, gpu: Gpu, workload: Workload | undefined): boolean {
+ *  @param occupants the workloads that hold the GPU; undefined if they are unknown */
+export function selectsGpu(selector: GpuSelector, gpu: Gpu, occupants: Occupants | undefined): boolean {
   const { uuids, clusterId, hostname, gpuId, modelName, namespace } = selector;
   return (
     (clusterId === undefined || clusterId === gpu.clusterId) &&
     (hostname === undefined || hostname === gpu.hostname) &&
     (gpuId === undefined || gpuId === gpu.gpuId) &&
     (modelName === undefined || modelName === gpu.modelName) &&
-    (namespace === undefined || namespace === workload?.namespace) &&
+    (namespace === undefined || holdsNamespace(occupants, namespace)) &&
     (uuids === undefined || uuids.includes(gpu.uuid))
   );
+}
+
+/** A GPU that no workload holds has the empty namespace; one whose occupants are unknown has none. */
+function holdsNamespace(occupants: Occupants | undefined, namespace: string): boolean {
+  if (occupants === undefined) return false;
+  return occupants.length === 0 ? namespace === "" : occupants.some((workload) => workload.namespace === namespace);
 }
 
 /** A key for a cache or a topic. Selectors that differ only in the order of their fields, or in the order or repetition of

@@ -36,6 +36,49 @@ export function isSameWorkload(a: Workload, b: Workload): boolean {
   return a === b || (a.pod === b.pod && a.container === b.container && a.namespace === b.namespace);
 }
 
+/** The workloads that hold a GPU at an instant: none, one, or several that share it. Sorted by namespace, pod and container; no
+ *  element is a part of another one (see `occupantsOf`). */
+export type Occupants = readonly Workload[];
+
+/** The occupants of a GPU that no workload holds. */
+export const noOccupants: Occupants = [];
+
+/** Makes a set of workloads: sorted, and without each workload whose fields, as far as they are not empty, all equal those of
+ *  another one. So the order in which workloads are found does not matter, nor how often. */
+export function occupantsOf(workloads: readonly Workload[]): Occupants {
+  const distinct = workloads.filter(
+    (workload, index) =>
+      !isPartOf(workload, noWorkload) &&
+      workloads.every((other, otherIndex) => {
+        if (otherIndex === index || !isPartOf(workload, other)) return true;
+        return otherIndex > index && isSameWorkload(workload, other);
+      }),
+  );
+  return distinct.length === 0 ? noOccupants : distinct.sort(byWorkload);
+}
+
+/** The occupants in either set. @returns `existing` itself if `incoming` adds none */
+export function mergedOccupants(existing: Occupants, incoming: Occupants): Occupants {
+  if (incoming.every((workload) => existing.some((other) => isPartOf(workload, other)))) return existing;
+  return occupantsOf([...existing, ...incoming]);
+}
+
+/** True if both sets have the same workloads. */
+export function isSameOccupants(a: Occupants, b: Occupants): boolean {
+  if (a === b) return true;
+  return a.length === b.length && a.every((workload, index) => isSameWorkload(workload, b[index] as Workload));
+}
+
+function isPartOf(workload: Workload, other: Workload): boolean {
+  return workloadFields.every((field) => workload[field] === "" || workload[field] === other[field]);
+}
+
+const workloadFields = ["namespace", "pod", "container"] as const;
+
+function byWorkload(a: Workload, b: Workload): number {
+  return byText(a.namespace, b.namespace) || byText(a.pod, b.pod) || byText(a.container, b.container);
+}
+
 /** Fills the gaps of incoming attributes: an empty text or a missing property gets the existing value. */
 export function completed<Incoming extends Attributes>(incoming: Incoming, existing: Attributes): Incoming {
   return {
@@ -45,6 +88,46 @@ export function completed<Incoming extends Attributes>(incoming: Incoming, exist
     driverVersion: incoming.driverVersion || existing.driverVersion,
     properties: { ...existing.properties, ...incoming.properties },
   };
+}
+
+/** What two rows of one GPU and instant say about it, field by field: a text wins over an empty one, and the greater of two texts
+ *  over the other. So the order of the rows does not matter.
+ *  @returns `a` or `b` itself if the other adds nothing */
+export function combined(a: Gpu, b: Gpu): Gpu {
+  if (isGreatest(a, b)) return a;
+  if (isGreatest(b, a)) return b;
+  const greater = (name: TextField): string => (a[name] > b[name] ? a[name] : b[name]);
+  const properties = new Map(Object.entries(a.properties));
+  for (const [name, text] of Object.entries(b.properties)) {
+    const existing = properties.get(name);
+    if (existing === undefined || text > existing) properties.set(name, text);
+  }
+  return {
+    uuid: a.uuid,
+    clusterId: greater("clusterId"),
+    hostname: greater("hostname"),
+    gpuId: Math.max(a.gpuId, b.gpuId),
+    device: greater("device"),
+    modelName: greater("modelName"),
+    driverVersion: greater("driverVersion"),
+    properties: Object.fromEntries([...properties].sort(([nameA], [nameB]) => byText(nameA, nameB))),
+  };
+}
+
+type TextField = "clusterId" | "hostname" | "device" | "modelName" | "driverVersion";
+const textFields = ["clusterId", "hostname", "device", "modelName", "driverVersion"] as const;
+
+/** True if no field of `b` is greater. */
+function isGreatest(a: Gpu, b: Gpu): boolean {
+  const has = new Map(Object.entries(a.properties));
+  return (
+    a.gpuId >= b.gpuId &&
+    textFields.every((name) => a[name] >= b[name]) &&
+    Object.entries(b.properties).every(([name, text]) => {
+      const existing = has.get(name);
+      return existing !== undefined && existing >= text;
+    })
+  );
 }
 
 /** True if the incoming attributes, once `completed` has filled their gaps, equal the existing attributes. This function is

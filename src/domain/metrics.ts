@@ -12,6 +12,12 @@ export interface Metric {
   readonly min: number;
   readonly max: number;
   readonly description: string;
+  /** `instance`: each MIG instance of a GPU has its own value. `board`: the value is the whole GPU's, even if the exporter
+   *  repeats it for each instance; only the GPU's record has it. */
+  readonly scope: "board" | "instance";
+  /** How the plain value of a record follows from labelled series of the metric: their sum, for counts; their greatest value,
+   *  for states, levels and codes. Series that differ only by vgpu repeat one value. */
+  readonly fold: "sum" | "max";
   /** The width of the number that the driver reports, which decides the numbers that mean 'no value' (value.ts). DCGM itself
    *  stores every integer in 64 bits. */
   readonly width: "int32" | "int64" | "fp64";
@@ -112,6 +118,13 @@ const labelRows: readonly (readonly [name: string, dcgmField: string, dcgmFieldI
   ["nvml_version", "DCGM_FI_NVML_VERSION", 2, "NVML version"],
 ];
 
+/** The metrics that each MIG instance has for itself. */
+const instanceMetrics: ReadonlySet<string> = new Set([
+  ...["gpu_utilization", "memory_utilization", "enc_utilization", "dec_utilization"],
+  ...["memory_used_mb", "memory_free_mb", "memory_reserved_mb"],
+]);
+/** Counters of the exporter's CSV that are states: their values are enumerated, and cannot be summed. */
+const states: ReadonlySet<string> = new Set(["gpu_health_status", "p2p_status"]);
 /** Counters of 64 bits: each of them may pass through the blank of a narrower number on its way up. */
 const int64Metrics: ReadonlySet<string> = new Set([
   ...["total_energy_mj", "pcie_tx_bytes", "pcie_rx_bytes", "nvlink_bandwidth_total", "nvlink_bandwidth_l0_bytes"],
@@ -139,6 +152,8 @@ export const metrics: readonly Metric[] = metricRows.map(
     min,
     max,
     description,
+    scope: instanceMetrics.has(name) || unit === "ratio" ? "instance" : "board",
+    fold: kind === "counter" && !states.has(name) ? "sum" : "max",
     width: fp64Units.has(unit) ? "fp64" : int64Metrics.has(name) ? "int64" : "int32",
   }),
 );

@@ -1,5 +1,5 @@
 import type { RejectReason } from "./batch.ts";
-import type { Attributes, Gpu, Workload } from "./gpu.ts";
+import type { Attributes, Gpu, Occupants } from "./gpu.ts";
 import type { GpuSelector } from "./gpu-selector.ts";
 import type { TimeRange } from "./time-range.ts";
 
@@ -11,14 +11,16 @@ export interface StoredGpu extends Gpu {
 }
 
 /** One record, with only the metrics that it has. */
-export interface StoredRecord extends Workload {
+export interface StoredRecord {
   /** The GPU as it was at the instant `timeMs`. */
   readonly gpu: Gpu;
   readonly timeMs: number;
   /** Catalogue metric name -> value; a metric without a value is absent. */
   readonly metrics: Readonly<Record<string, number>>;
-  /** Values of metrics outside the catalogue; empty when there are none. */
+  /** Values of metrics outside the catalogue, and of labelled series by their names; empty when there are none. */
   readonly custom: Readonly<Record<string, number>>;
+  /** The workloads that held the GPU at the instant. */
+  readonly occupants: Occupants;
 }
 
 /** A place in the history. When reading back in time, the records after this place are older, or of the same instant and a GPU
@@ -129,8 +131,9 @@ export interface AttributesSpan extends Attributes {
   readonly fromMs: number;
 }
 
-/** The workload that held a GPU until the next span begins. */
-export interface WorkloadSpan extends Workload {
+/** The workloads that held a GPU until the next span begins. */
+export interface WorkloadSpan {
+  readonly occupants: Occupants;
   /** Beginning of the span, milliseconds since the epoch. */
   readonly fromMs: number;
 }

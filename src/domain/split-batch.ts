@@ -1,7 +1,16 @@
 import type { InputTally, RecordBatch } from "./batch.ts";
 import { keepRecords } from "./schema/keep-records.ts";
+import { withUsedDictionaries } from "./used-dictionaries.ts";
 
-const emptyTally: InputTally = { rows: 0, samples: 0, missing: 0, duplicates: 0, blankLines: 0, repeatedHeaders: 0 };
+const emptyTally: InputTally = {
+  rows: 0,
+  samples: 0,
+  missing: 0,
+  duplicates: 0,
+  conflicts: 0,
+  blankLines: 0,
+  repeatedHeaders: 0,
+};
 
 /** Halves the records and rejected inputs of a batch. Each half counts its own samples. All other counts (rows, missing
  *  values and so on) are in the first half.
@@ -17,29 +26,9 @@ export function splitBatch(batch: RecordBatch): [RecordBatch, RecordBatch] | und
     { keep: (record) => record < records, rejected: [] },
   );
   const second = keepRecords(
-    { ...batch, rejected: rejected.slice(rejections), tally: { ...emptyTally, samples: batch.tally.samples } },
+    { ...batch, rejected: rejected.slice(rejections) },
     { keep: (record) => record >= records, rejected: [] },
   );
-  return [withUsedDictionaries(first), withUsedDictionaries(second)];
-}
-
-/** Removes the GPUs and workloads that no record refers to, except workload 0, which is `noWorkload`. */
-function withUsedDictionaries(batch: RecordBatch): RecordBatch {
-  const gpus = usedOf(batch.gpuIndexes, []);
-  const workloads = usedOf(batch.workloadIndexes, [0]);
-  return {
-    ...batch,
-    gpus: gpus.used.map((index) => batch.gpus[index] as RecordBatch["gpus"][number]),
-    workloads: workloads.used.map((index) => batch.workloads[index] as RecordBatch["workloads"][number]),
-    gpuIndexes: batch.gpuIndexes.map((index) => gpus.newIndexOf.get(index) as number),
-    workloadIndexes: batch.workloadIndexes.map((index) => workloads.newIndexOf.get(index) as number),
-  };
-}
-
-function usedOf(
-  indexes: Uint32Array,
-  alwaysUsed: readonly number[],
-): { used: number[]; newIndexOf: Map<number, number> } {
-  const used = [...new Set([...alwaysUsed, ...indexes])].sort((a, b) => a - b);
-  return { used, newIndexOf: new Map(used.map((index, position) => [index, position])) };
+  const tally = { ...emptyTally, samples: batch.tally.samples - first.tally.samples };
+  return [withUsedDictionaries(first), withUsedDictionaries({ ...second, tally })];
 }

@@ -115,6 +115,7 @@ export class ImportMonitor {
         inAll: figuresOf(totals),
         seconds,
         deadLetters: stats.deadMessages,
+        unreadColumns: source.unreadColumns,
       }),
     );
   }

@@ -1,4 +1,5 @@
 import type { IngestResult, SourceTotals } from "../pipeline/store/telemetry-store.ts";
+import { quoted } from "../domain/cut-text.ts";
 import type { RecordBatch, RejectReason } from "../domain/batch.ts";
 
 /** The counts of an import. */
@@ -9,6 +10,7 @@ export interface ImportFigures {
   missing: number;
   rejected: Partial<Record<RejectReason, number>>;
   duplicates: number;
+  conflicts: number;
   blankLines: number;
   repeatedHeaders: number;
 }
@@ -22,6 +24,7 @@ export function emptyFigures(): ImportFigures {
     missing: 0,
     rejected: {},
     duplicates: 0,
+    conflicts: 0,
     blankLines: 0,
     repeatedHeaders: 0,
   };
@@ -35,6 +38,7 @@ export function addStored(figures: ImportFigures, batch: RecordBatch, result: In
   figures.recordsStored += result.recordsInserted;
   figures.missing += batch.tally.missing;
   figures.duplicates += batch.tally.duplicates;
+  figures.conflicts += batch.tally.conflicts;
   figures.blankLines += batch.tally.blankLines;
   figures.repeatedHeaders += batch.tally.repeatedHeaders;
   for (const { reason } of batch.rejected) figures.rejected[reason] = (figures.rejected[reason] ?? 0) + 1;
@@ -54,10 +58,13 @@ export interface ImportReport {
   readonly inAll: ImportFigures;
   readonly seconds: number;
   readonly deadLetters: number;
+  /** Columns of the file that were not, or not all, read. */
+  readonly unreadColumns: readonly string[];
 }
 
 /** The table that is printed after an import. */
-export function importReportText({ description, thisRun, inAll, seconds, deadLetters }: ImportReport): string {
+export function importReportText(report: ImportReport): string {
+  const { description, thisRun, inAll, seconds, deadLetters, unreadColumns } = report;
   const nothingNew = thisRun.rows === 0 && inAll.rows > 0;
   const isPartial = thisRun.rows !== inAll.rows;
   const line = (label: string, value: number, total: number): string =>
@@ -75,9 +82,11 @@ export function importReportText({ description, thisRun, inAll, seconds, deadLet
     line("quarantined", sum(thisRun.rejected), sum(inAll.rejected)),
     ...reasons.map(([reason, total]) => line(`  ${reason}`, thisRun.rejected[reason] ?? 0, total)),
     line("duplicates", thisRun.duplicates, inAll.duplicates),
+    ...(inAll.conflicts > 0 ? [line("conflicting values", thisRun.conflicts, inAll.conflicts)] : []),
     ...(inAll.blankLines > 0 ? [line("blank lines", thisRun.blankLines, inAll.blankLines)] : []),
     ...(inAll.repeatedHeaders > 0 ? [line("repeated headers", thisRun.repeatedHeaders, inAll.repeatedHeaders)] : []),
     ...(deadLetters > 0 ? [line("dead letters", deadLetters, deadLetters)] : []),
+    ...(unreadColumns.length > 0 ? [`  columns not read: ${unreadColumns.map(quoted).join(", ")}`] : []),
     `  ${"seconds".padEnd(34)}${seconds.toFixed(2).padStart(14)}`,
     `  ${"samples/s".padEnd(34)}${grouped(Math.round(thisRun.samples / Math.max(seconds, 0.001))).padStart(14)}`,
     "",

@@ -73,10 +73,12 @@ export function exerciseGpuStateHistory(
         uuid: "queried",
         range: { fromMs: at, toMs: at + 1 },
       });
-      expect(workloads).toEqual([{ fromMs: t0 + 4 * 60_000, container: "c", pod: "p", namespace: "blue" }]);
+      expect(workloads).toEqual([
+        { fromMs: t0 + 4 * 60_000, occupants: [{ container: "c", pod: "p", namespace: "blue" }] },
+      ]);
       expect(attributes).toMatchObject([{ fromMs: t0, hostname: "host-1", gpuId: 0, driverVersion: "535" }]);
       const all = await opened.queries.fleet.changes({ uuid: "queried", range: allTime });
-      expect(all.workloads.map(({ namespace }) => namespace)).toEqual(["red", "blue", "red"]);
+      expect(all.workloads.map(({ occupants }) => occupants[0]?.namespace)).toEqual(["red", "blue", "red"]);
       expect(all.attributes.map(({ hostname }) => hostname)).toEqual(["host-1", "host-2"]);
       expect(await opened.queries.fleet.changes({ uuid: "unknown", range: allTime })).toEqual({
         attributes: [],
@@ -103,7 +105,9 @@ export function exerciseGpuStateHistory(
         else for (const each of batches) await ingest(each);
         for (const [uuid, ofGpu] of Map.groupBy(records, (record) => record.uuid)) {
           const { attributes, workloads } = await opened.queries.fleet.changes({ uuid, range: allTime });
-          expect(workloads.map(({ fromMs, namespace }) => [fromMs, namespace])).toEqual(spansOf(ofGpu, namespaceOf));
+          expect(workloads.map(({ fromMs, occupants }) => [fromMs, occupants[0]?.namespace ?? ""])).toEqual(
+            spansOf(ofGpu, namespaceOf),
+          );
           expect(attributes.map(({ fromMs, hostname }) => [fromMs, hostname])).toEqual(spansOf(ofGpu, hostOf));
           const [gpu] = await second.queries.fleet.gpus({ uuids: [uuid] });
           const times = ofGpu.map(({ timeMs }) => timeMs);

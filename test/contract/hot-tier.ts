@@ -1,20 +1,8 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { until } from "../../dev/until.ts";
 import type { RecordBatch } from "../../src/domain/batch.ts";
-import { BatchBuilder } from "../../src/domain/batch-builder.ts";
-import type { Gpu, Workload } from "../../src/domain/gpu.ts";
-import { metricIndexOf } from "../../src/domain/metrics.ts";
-import { FleetMembers } from "../../src/routes/fleet/fleet-members.ts";
-import type { FleetMember } from "../../src/routes/fleet/fleet.ts";
+import type { Gpu } from "../../src/domain/gpu.ts";
 import type { HotTier } from "../../src/pipeline/hot/hot-tier.ts";
-
-/** A record of a GPU, as a test writes it to the hot tier. */
-export interface HotRecord {
-  readonly gpu: Gpu;
-  readonly timeMs: number;
-  readonly metrics: Readonly<Record<string, number>>;
-  readonly workload?: Workload;
-}
+import { Follower, gpuAt, hotBatch, t0 } from "../support/hot-records.ts";
 
 /** A hot tier under test. */
 export interface OpenHotTier {
@@ -24,64 +12,6 @@ export interface OpenHotTier {
   /** The number of records that another record superseded, or that were merged with a record of the same instant. */
   readonly coalesced: () => number;
   readonly close: () => Promise<void>;
-}
-
-/** 2025-07-18T20:42:34Z */
-export const t0 = Date.UTC(2025, 6, 18, 20, 42, 34);
-
-/** A GPU for a test. */
-export function gpuAt(hostname: string, gpuId: number, more: Partial<Gpu> = {}): Gpu {
-  const place = { clusterId: "c/1", hostname, gpuId };
-  const attributes = {
-    device: `nvidia${gpuId}`,
-    modelName: "NVIDIA H100",
-    driverVersion: "535",
-    properties: { job: "x" },
-  };
-  return { uuid: `GPU-${hostname}-${gpuId}`, ...place, ...attributes, ...more };
-}
-
-/** A batch of these records. */
-export function hotBatch(records: readonly HotRecord[]): RecordBatch {
-  const builder = new BatchBuilder();
-  for (const { gpu, timeMs, metrics, workload } of records) {
-    const workloadIndex = workload === undefined ? 0 : builder.workloadIndex(workload);
-    const row = builder.record(builder.gpuIndex(gpu), timeMs, workloadIndex);
-    for (const [name, value] of Object.entries(metrics)) {
-      const index = metricIndexOf(name);
-      if (index === undefined) builder.setCustom(row, name, value);
-      else builder.set(row, index, value);
-    }
-  }
-  return builder.build();
-}
-
-/** Follows a hot tier as a gateway does. */
-export class Follower {
-  readonly members = new FleetMembers();
-  readonly calls: string[] = [];
-  readonly stop: () => Promise<void>;
-
-  constructor(hotTier: HotTier) {
-    this.stop = hotTier.follow({
-      onChanges: (changes) => void this.members.merge(changes),
-      onFollowing: (afterGap) => void this.calls.push(afterGap ? "following after a gap" : "following"),
-      onInterrupted: () => void this.calls.push("interrupted"),
-    });
-  }
-
-  async until(condition: (members: FleetMembers) => boolean): Promise<void> {
-    await until(() => condition(this.members));
-  }
-
-  /** Waits until a GPU's newest record has this instant and at least this many metrics. */
-  async newest(uuid: string, timeMs: number, metrics = 1): Promise<FleetMember> {
-    await this.until((members) => {
-      const record = members.get(uuid)?.record;
-      return record?.timeMs === timeMs && Object.keys(record.metrics).length >= metrics;
-    });
-    return this.members.get(uuid) as FleetMember;
-  }
 }
 
 /** The contract of every driver of the hot tier. */
@@ -110,14 +40,14 @@ export function exerciseHotTier(name: string, open: () => Promise<OpenHotTier>):
       expect(stored).toEqual({ ...gpu, firstSeenAtMs: t0, lastSeenAtMs: t0 });
       expect(record).toEqual({
         ...{ gpu: stored, timeMs: t0, metrics: { temperature: 40 }, custom: { odd: 0.1 + 0.2 } },
-        ...workload,
+        occupants: [workload],
       });
       await follower.until(() => follower.calls.length > 0);
       expect(follower.calls).toEqual(["following after a gap"]);
       await hotTier.write(hotBatch([{ gpu, timeMs: t0 + 1250, metrics: { temperature: 0 } }]));
       expect((await follower.newest(gpu.uuid, t0 + 1250)).record).toMatchObject({
         metrics: { temperature: 0 },
-        pod: "",
+        occupants: [],
       });
     });
 

@@ -92,7 +92,7 @@ async function checkAnswers({ queries, store }: OpenStore): Promise<void> {
   expect(found.sort()).toEqual(expected.sort());
   for (const [index, uuid] of uuids.entries()) {
     const changes = await queries.fleet.changes({ uuid, range: allTime });
-    expect(changes.workloads.map(({ namespace }) => namespace)).toEqual([`ns${index + 1}`]);
+    expect(changes.workloads.map(({ occupants }) => occupants[0]?.namespace)).toEqual([`ns${index + 1}`]);
     expect(changes.attributes).toHaveLength(index === 1 ? 2 : 1);
   }
   const rollups = await queries.history.rollups({ gpus: { uuids: ["GPU-a"] }, range: allTime, limit: 9 }, "1h");

@@ -6,7 +6,9 @@ import { systemClock } from "../../src/kit/clock.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
 import { prefixRange, put } from "../../src/etcd/requests.ts";
 import { EtcdHotTier, type EtcdHotTierOptions } from "../../src/pipeline/hot/etcd/etcd-hot-tier.ts";
-import { exerciseHotTier, Follower, gpuAt, hotBatch, type OpenHotTier, t0 } from "../contract/hot-tier.ts";
+import { exerciseHotTier, type OpenHotTier } from "../contract/hot-tier.ts";
+import { exerciseHotTierDevices } from "../contract/hot-tier-devices.ts";
+import { Follower, gpuAt, hotBatch, t0 } from "../support/hot-records.ts";
 import { NamespacedEtcdClient } from "../support/namespaced-etcd.ts";
 
 let etcd: ProvidedEtcd;
@@ -39,7 +41,7 @@ function openTier(options: Partial<EtcdHotTierOptions> = {}): EtcdHotTier {
   });
 }
 
-exerciseHotTier("EtcdHotTier", async (): Promise<OpenHotTier> => {
+async function openEmptyTier(): Promise<OpenHotTier> {
   await emptyEtcd();
   let coalesced = 0;
   const onCoalesced = (records: number): number => (coalesced += records);
@@ -47,7 +49,10 @@ exerciseHotTier("EtcdHotTier", async (): Promise<OpenHotTier> => {
     ...{ hotTier: openTier({ onCoalesced }), other: openTier({ onCoalesced }), coalesced: () => coalesced },
     close: emptyEtcd,
   };
-});
+}
+
+exerciseHotTier("EtcdHotTier", openEmptyTier);
+exerciseHotTierDevices("EtcdHotTier", openEmptyTier);
 
 async function keys(prefix = "/telemetry/"): Promise<string[]> {
   const { kvs } = await client.range({ ...prefixRange(prefix), keys_only: true });
@@ -108,6 +113,34 @@ describe("in etcd", () => {
       driver_version: "540",
       as_of: "2025-07-18T20:42:34.020Z",
       first_seen_at: "2025-07-18T20:42:34Z",
+    });
+  });
+
+  test("the documents of MIG instances, of open attributes and of shared GPUs are readable, also for earlier versions", async () => {
+    await emptyEtcd();
+    const tier = openTier();
+    const uuid = "GPU-1:mig:3:1g.10gb";
+    await tier.write(record(0, { uuid }));
+    await tier.write(record(1000, { uuid, driverVersion: "" }));
+    await tier.write(record(2000, { uuid, driverVersion: "" }));
+    await tier.write(record(500, { uuid, driverVersion: "550" }));
+    const hostKey = `${root}/hosts/host%20a`;
+    expect(await keys(`${hostKey}/gpus/`)).toEqual([`${hostKey}/gpus/0:mig:3`]);
+    expect(await documentAt(`${hostKey}/gpus/0:mig:3`)).toMatchObject({
+      ...{ uuid, gpu_id: 0, driver_version: "550" },
+      open_since: { driverVersion: "2025-07-18T20:42:34.500Z" },
+    });
+    const workload = (pod: string) => ({ container: "", pod, namespace: "ml" });
+    const shared = ["a", "b"].map((pod) => ({
+      gpu: gpuAt("host b", 0),
+      timeMs: t0,
+      metrics: {},
+      workload: workload(pod),
+    }));
+    await tier.write(hotBatch(shared));
+    const [dataKey = ""] = await keys(`${root}/hosts/host%20b/data/`);
+    expect(await documentAt(dataKey)).toMatchObject({
+      records: [{ workload: workload("a"), occupants: [workload("a"), workload("b")] }],
     });
   });
 

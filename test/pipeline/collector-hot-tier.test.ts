@@ -12,7 +12,7 @@ import { silentListener } from "../../src/pipeline/observe/pipeline-listener.ts"
 import { encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
 import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
-import { Follower } from "../contract/hot-tier.ts";
+import { Follower } from "../support/hot-records.ts";
 import { makeBatch } from "../../dev/make-batch.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 

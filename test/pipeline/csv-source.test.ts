@@ -191,12 +191,12 @@ test("a missing value is counted and makes no record", async () => {
   expect(batch?.batch).toMatchObject({ recordCount: 0, gpus: [], tally: { rows: 2, missing: 2, samples: 0 } });
 });
 
-test("a wide row keeps its good cells when one is bad, and the source names the columns that it ignores", async () => {
-  const rows = [`${time},0,GPU-0,h,30,9999999,535.1,7,SN1`, `${time},1,GPU-1,h,N/A,,535.1,7,`];
+test("a wide row keeps its good cells when one is bad, and the source names the columns that it cannot read", async () => {
+  const rows = [`${time},0,GPU-0,h,30,9999999,535.1,fast,SN1`, `${time},1,GPU-1,h,N/A,,535.1,slow,`];
   const path = folder.write([`${wideHeader},driver_version,fan,DCGM_FI_DEV_SERIAL`, ...rows].join("\n"));
   const source = await openCsvSource(path);
   const batches = await batchesOf(source);
-  expect(source.ignoredColumns).toEqual(["fan"]);
+  expect(source.unreadColumns).toEqual(["fan"]);
   expect(samplesOf(batches).map(({ metric, value }) => [metric, value])).toEqual([["temperature", 30]]);
   expect(rejectedOf(batches)).toEqual([
     expect.objectContaining({ reason: "value_out_of_range", field: "power_draw", value: "9999999" }),
@@ -214,15 +214,17 @@ test("columns may have any order and several spellings, and a metric may have an
   expect(batches[0]?.batch.gpus[0]).toMatchObject({ hostname: "h", gpuId: 3, clusterId: "local-cluster" });
 });
 
-test("a row of a text field, such as a serial number, sets a property of its GPU for the whole batch, and is not a sample", async () => {
+test("a row of a text field, such as a serial number, sets a property of its GPU at its instant, and is not a sample", async () => {
   const serial = exporterRow({ metric: "DCGM_FI_DEV_SERIAL", value: "SN-1" });
   const [batch] = await batchesOf(
     await openCsvSource(exporterFile(exporterRow(), serial, exporterRow({ timestamp: at(1) }))),
   );
+  const properties = { instance: "host-1:9400", job: "dcgm" };
   expect(batch?.batch.gpus).toEqual([
-    expect.objectContaining({ properties: { instance: "host-1:9400", job: "dcgm", serial: "SN-1" } }),
+    expect.objectContaining({ properties: { ...properties, serial: "SN-1" } }),
+    expect.objectContaining({ properties }),
   ]);
-  expect(batch?.batch.tally).toMatchObject({ rows: 3, samples: 2 });
+  expect(batch?.batch).toMatchObject({ recordCount: 2, tally: { rows: 3, samples: 2 } });
 });
 
 test("a repeated header is skipped and counted", async () => {

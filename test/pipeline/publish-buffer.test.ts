@@ -20,7 +20,7 @@ function outgoing(key: number): OutgoingMessage {
       payload: new Uint8Array(10),
       source: { sourceId: "buffer", from: at, to: at },
     },
-    tally: { rows: 1, samples: 1, missing: 0, duplicates: 0, blankLines: 0, repeatedHeaders: 0 },
+    tally: { rows: 1, samples: 1, missing: 0, duplicates: 0, conflicts: 0, blankLines: 0, repeatedHeaders: 0 },
   };
 }
 

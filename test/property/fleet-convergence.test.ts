@@ -10,7 +10,7 @@ import type { HotTier } from "../../src/pipeline/hot/hot-tier.ts";
 import { MemoryHotTier } from "../../src/pipeline/hot/memory/memory-hot-tier.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { FleetAnswers } from "../../src/routes/answers/fleet-answers.ts";
-import { hotBatch, type HotRecord, t0 } from "../contract/hot-tier.ts";
+import { hotBatch, type HotRecord, t0 } from "../support/hot-records.ts";
 import { NamespacedEtcdClient } from "../support/namespaced-etcd.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 import { randomFrom } from "../support/random.ts";

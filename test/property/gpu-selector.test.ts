@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import type { Gpu } from "../../src/domain/gpu.ts";
+import { type Gpu, occupantsOf } from "../../src/domain/gpu.ts";
 import { type GpuSelector, selectorKey, selectsGpu } from "../../src/domain/gpu-selector.ts";
 
 const name = fc.constantFrom("a", "b");
@@ -40,7 +40,7 @@ test("a selector selects the GPUs that match all of its fields", () => {
       selector.modelName === undefined || selector.modelName === gpu.modelName,
       selector.namespace === undefined || selector.namespace === workload?.namespace,
     ];
-    expect(selectsGpu(selector, gpu, workload)).toBe(fits.every(Boolean));
+    expect(selectsGpu(selector, gpu, workload && occupantsOf([workload]))).toBe(fits.every(Boolean));
   });
   fc.assert(property, { numRuns: 2000 });
 });

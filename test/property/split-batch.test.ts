@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { type InputTally, type RecordBatch, type RejectedInput, rejectReasons } from "../../src/domain/batch.ts";
-import { noWorkload } from "../../src/domain/gpu.ts";
+import { noOccupants, noWorkload } from "../../src/domain/gpu.ts";
 import { validateBatch } from "../../src/domain/schema/validate-batch.ts";
 import { splitBatch } from "../../src/domain/split-batch.ts";
 import { decodePayload, encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
@@ -47,7 +47,7 @@ function contentOf(parts: readonly RecordBatch[]): unknown {
     Array.from(batch.timesMs, (timeMs, index) => ({
       timeMs,
       gpu: batch.gpus[batch.gpuIndexes[index] as number],
-      workload: batch.workloads[batch.workloadIndexes[index] as number],
+      occupants: batch.occupants[batch.occupantsIndexes[index] as number],
       values: [...batch.columns].flatMap(([metric, values]) =>
         Number.isNaN(values[index]) ? [] : [[metric, values[index]]],
       ),
@@ -83,8 +83,8 @@ test("each part is a valid batch that the codec restores; except for noWorkload,
         expect(comparable(decodePayload(encodeBatch(part)))).toEqual(comparable(part));
         if (part === batch) continue;
         expect(part.gpus).toHaveLength(new Set(part.gpuIndexes).size);
-        expect(part.workloads[0]).toEqual(noWorkload);
-        expect(part.workloads).toHaveLength(new Set([0, ...part.workloadIndexes]).size);
+        expect(part.occupants[0]).toEqual(noOccupants);
+        expect(part.occupants).toHaveLength(new Set([0, ...part.occupantsIndexes]).size);
         for (const values of part.columns.values()) expect(values.some((value) => !Number.isNaN(value))).toBe(true);
       }
     }),

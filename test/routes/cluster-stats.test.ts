@@ -1,6 +1,5 @@
 import { expect, test } from "bun:test";
 import type { RecordFilter, StoredGpu, StoredRecord } from "../../src/domain/query.ts";
-import { noWorkload } from "../../src/domain/gpu.ts";
 import type { TelemetryQueries } from "../../src/pipeline/store/telemetry-queries.ts";
 import type { Fleet } from "../../src/routes/fleet/fleet.ts";
 import { clusterStats } from "../../src/routes/resources/hierarchy/cluster-stats.ts";
@@ -29,7 +28,7 @@ const gpus = Array.from({ length: 6000 }, (_, gpuId) => ({
 }));
 
 function oneRecordPerGpu(timeMs: number, name: string, value: number): StoredRecord[] {
-  return gpus.map((gpu) => ({ ...noWorkload, gpu, timeMs, metrics: { [name]: value }, custom: {} }));
+  return gpus.map((gpu) => ({ gpu, timeMs, metrics: { [name]: value }, custom: {}, occupants: [] }));
 }
 
 test("statistics cover every GPU's newest values of the last minute, even if they are many records back", async () => {

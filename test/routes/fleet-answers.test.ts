@@ -3,7 +3,7 @@ import pino from "pino";
 import { systemClock } from "../../src/kit/clock.ts";
 import { FleetProjection } from "../../src/routes/fleet/fleet-projection.ts";
 import { MemoryHotTier } from "../../src/pipeline/hot/memory/memory-hot-tier.ts";
-import { gpuAt, hotBatch, t0 } from "../contract/hot-tier.ts";
+import { gpuAt, hotBatch, t0 } from "../support/hot-records.ts";
 import { gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
 
 // A gateway's answers from memory. They are cached until the fleet changes, and a client that has an answer

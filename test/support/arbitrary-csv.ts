@@ -21,6 +21,10 @@ const gpus = [
   { gpu: "0", uuid: "GPU-0", host: "host-1" },
   { gpu: "1", uuid: "GPU-1", host: "host-1", pod: "pod-a", namespace: "ml" },
   { gpu: "0", uuid: "GPU-2", host: "host-2" },
+  { gpu: "0", uuid: "GPU-2", host: "host-2", more: ',GPU_I_ID="3",GPU_I_PROFILE="1g.10gb"', pod: "pod-b" },
+  { gpu: "0", uuid: "GPU-2", host: "host-2", more: ',GPU_I_ID="4",GPU_I_PROFILE="1g.10gb",pod_uid="u"', pod: "pod-c" },
+  { gpu: "1", uuid: "GPU-1", host: "host-1", more: ',exported_pod="pod-d",exported_namespace="ml"', pod: "exporter" },
+  { gpu: "1", uuid: "GPU-1", host: "host-1", more: ',vgpu="a"', pod: "pod-e", namespace: "ml" },
 ];
 
 /** Rows with repeated values, so that the fast lane reads most rows. */
@@ -36,7 +40,15 @@ const usualRows = fc
 const oddRows = fc
   .record({
     timestamp: oneOf("2025-07-18T20:42:34Z", "1752871354", " 2025-07-18T20:42:34Z", "soon", ""),
-    metric: oneOf("DCGM_FI_DEV_GPU_UTIL", "temperature", "my_metric", "DCGM_FI_DEV_SERIAL", "DCGM_FI_DEV_DEC_UTIL "),
+    metric: oneOf(
+      "DCGM_FI_DEV_GPU_UTIL",
+      "temperature",
+      "my_metric",
+      "DCGM_FI_DEV_SERIAL",
+      "DCGM_FI_DEV_DEC_UTIL ",
+      "__proto__",
+      "DCGM_EXP_XID_ERRORS_COUNT",
+    ),
     gpu: fc.constantFrom(...gpus, { gpu: "x", uuid: "GPU-3", host: "" }, { gpu: "1", uuid: "GPU-0", host: "host-2" }),
     value: fc.oneof(
       oneOf("-0", "-", ".", "1e2", "", "N/A", "101", "2147483632", " 7", "x", ".5", "5.", "12.345678901234567"),
@@ -49,6 +61,9 @@ const oddRows = fc
         "a=1;b=2",
         "",
         'a="é"',
+        'xid="31",err_code="1"',
+        'xid="79",err_code="2"',
+        'xid="79",vgpu="b"',
       ),
       { nil: undefined, freq: 2 },
     ),

@@ -35,7 +35,7 @@ export function exporterRow(cells: Partial<Record<string, string>> = {}): string
   };
   const labels =
     cells["labels"] ??
-    `DCGM_FI_DRIVER_VERSION="535.129.03",Hostname="${row.host}",UUID="${row.uuid}",__name__="${row.metric}",gpu="${row.gpu}",instance="${row.host}:9400",job="dcgm"`;
+    `DCGM_FI_DRIVER_VERSION="535.129.03",Hostname="${row.host}",UUID="${row.uuid}",__name__="${row.metric}",gpu="${row.gpu}",instance="${row.host}:9400",job="dcgm"${cells["more"] ?? ""}`;
   const texts = [row.timestamp, row.metric, row.gpu, `nvidia${row.gpu}`, row.uuid, "NVIDIA H100", row.host];
   return [...texts, row.container, row.pod, row.namespace, row.value, labels].map(quotedCell).join(",");
 }
@@ -91,8 +91,8 @@ export async function batchesOf(source: CsvSource, range?: Partial<Range>): Prom
 /** A batch in a form for `toEqual`: in typed arrays, `toEqual` does not accept NaN as equal to NaN. */
 export function plain({ range, batch }: RangeBatch): unknown {
   const columns = [...batch.columns].map(([metric, values]) => [metric, [...values].map(String)]);
-  const { gpuIndexes, workloadIndexes, timesMs } = batch;
-  return { range, ...batch, columns, rows: [[...gpuIndexes], [...workloadIndexes], [...timesMs]] };
+  const { gpuIndexes, occupantsIndexes, timesMs } = batch;
+  return { range, ...batch, columns, rows: [[...gpuIndexes], [...occupantsIndexes], [...timesMs]] };
 }
 
 /** One value of one GPU at one instant. */

@@ -13,6 +13,7 @@ const source: ReplayableSource = {
   sourceId: "file",
   description: "a file of 100 bytes",
   whole: range(0, 100),
+  unreadColumns: [],
   read: () => unread(),
   planRanges: () => unread(),
 };

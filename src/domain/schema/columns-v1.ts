@@ -1,24 +1,31 @@
-import type { RecordBatch } from "../batch.ts";
+import type { InputTally, RecordBatch } from "../batch.ts";
 import { UndecodablePayload } from "../errors.ts";
+import { toGpuColumns, withGpuColumns } from "./gpus-v1.ts";
+import { fromOccupantColumns, toOccupantColumns } from "./occupants-v1.ts";
 import type { PayloadV1 } from "./payload-v1.ts";
 
 type Column = PayloadV1["columns"][number];
 
 /** Encodes a batch as the payload `v1`. */
 export function toPayloadV1(batch: RecordBatch): PayloadV1 {
-  const hasWorkloads = batch.workloads.length > 1;
+  const { gpuIndexes, ...gpuColumns } = toGpuColumns(batch);
+  const { workloads, ...occupantColumns } = toOccupantColumns(batch);
   return {
     records: batch.recordCount,
-    gpus: batch.gpus as PayloadV1["gpus"],
-    workloads: batch.workloads as PayloadV1["workloads"],
-    gpuSteps: stepsOf(batch.gpuIndexes),
+    ...gpuColumns,
+    workloads,
+    gpuSteps: stepsOf(gpuIndexes),
     timeStepsMs: stepsOf(batch.timesMs),
-    ...(hasWorkloads ? { workloadIndexes: Array.from(batch.workloadIndexes) } : {}),
+    ...occupantColumns,
     columns: Array.from(batch.columns, ([metric, values]) => toColumn(metric, values)),
     custom: batch.custom as PayloadV1["custom"],
     rejected: batch.rejected as PayloadV1["rejected"],
-    tally: batch.tally,
+    tally: toTally(batch.tally),
   };
+}
+
+function toTally({ conflicts, ...tally }: InputTally): PayloadV1["tally"] {
+  return conflicts === 0 ? tally : { ...tally, conflicts };
 }
 
 /** Decodes the payload `v1`.
@@ -27,19 +34,23 @@ export function fromPayloadV1(payload: PayloadV1): RecordBatch {
   const { records } = payload;
   checkLength("gpuSteps", payload.gpuSteps.length, records);
   checkLength("timeStepsMs", payload.timeStepsMs.length, records);
-  if (payload.workloadIndexes !== undefined) checkLength("workloadIndexes", payload.workloadIndexes.length, records);
-  return {
+  for (const name of ["workloadIndexes", "sharingIndexes", "variantIndexes"] as const) {
+    const indexes = payload[name];
+    if (indexes !== undefined) checkLength(name, indexes.length, records);
+  }
+  const gpuIndexes = Uint32Array.from(fromSteps(payload.gpuSteps));
+  const batch: RecordBatch = {
     recordCount: records,
     gpus: payload.gpus,
-    workloads: payload.workloads,
-    gpuIndexes: Uint32Array.from(fromSteps(payload.gpuSteps)),
-    workloadIndexes: payload.workloadIndexes ? Uint32Array.from(payload.workloadIndexes) : new Uint32Array(records),
+    ...fromOccupantColumns(payload),
+    gpuIndexes,
     timesMs: fromSteps(payload.timeStepsMs),
     columns: new Map(payload.columns.map((column) => [column.metric, fromColumn(column, records)])),
     custom: payload.custom,
     rejected: payload.rejected,
-    tally: payload.tally,
+    tally: { conflicts: 0, ...payload.tally },
   };
+  return withGpuColumns(batch, { ...payload, gpuIndexes });
 }
 
 function checkLength(column: string, length: number, records: number): void {

@@ -1,4 +1,5 @@
 import type { RecordBatch, RejectedInput } from "../batch.ts";
+import { countSamples } from "../fold.ts";
 
 /** The records to keep, and the rejected inputs that replace the other records. */
 export interface RecordSelection {
@@ -16,12 +17,9 @@ export function keepRecords(batch: RecordBatch, { keep, rejected }: RecordSelect
     if (keep(record)) newIndexOf.set(record, oldIndexes.push(record) - 1);
   }
   const columns = new Map<string, Float64Array>();
-  let samples = 0;
   for (const [metric, column] of batch.columns) {
     const values = Float64Array.from(oldIndexes, (record) => column[record] as number);
-    const present = values.reduce((count, value) => (value === value ? count + 1 : count), 0);
-    if (present > 0) columns.set(metric, values);
-    samples += present;
+    if (values.some((value) => value === value)) columns.set(metric, values); // NaN: the record has no value
   }
   const custom = batch.custom.flatMap((value) => {
     const record = newIndexOf.get(value.record);
@@ -31,11 +29,11 @@ export function keepRecords(batch: RecordBatch, { keep, rejected }: RecordSelect
     ...batch,
     recordCount: oldIndexes.length,
     gpuIndexes: Uint32Array.from(oldIndexes, (record) => batch.gpuIndexes[record] as number),
-    workloadIndexes: Uint32Array.from(oldIndexes, (record) => batch.workloadIndexes[record] as number),
+    occupantsIndexes: Uint32Array.from(oldIndexes, (record) => batch.occupantsIndexes[record] as number),
     timesMs: Float64Array.from(oldIndexes, (record) => batch.timesMs[record] as number),
     columns,
     custom,
     rejected: [...batch.rejected, ...rejected],
-    tally: { ...batch.tally, samples: samples + custom.length },
+    tally: { ...batch.tally, samples: countSamples(columns, custom) },
   };
 }

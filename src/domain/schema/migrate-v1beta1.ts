@@ -1,7 +1,7 @@
 import { type RecordBatch, rawMaxLength, valueMaxLength } from "../batch.ts";
 import { BatchBuilder } from "../batch-builder.ts";
 import { cutText } from "../cut-text.ts";
-import { type FieldError, invalidText, missingField, parseGpuId } from "../field-rules.ts";
+import { type FieldError, invalidText, missingField, missingIdentity, parseGpuId } from "../field-rules.ts";
 import { metricIndexOf } from "../metrics.ts";
 import { parseTimestamp } from "../timestamp.ts";
 import { readValue } from "../value-text.ts";
@@ -21,6 +21,7 @@ export function migrateV1Beta1(payload: PayloadV1Beta1): RecordBatch {
   const builder = new BatchBuilder();
   payload.samples.forEach((sample, index) => {
     builder.count("rows");
+    builder.moveTo(0, index);
     try {
       addSample(builder, sample, payload.cluster_id);
     } catch (error) {
@@ -38,9 +39,9 @@ function addSample(builder: BatchBuilder, sample: Sample, clusterId: string): vo
   const timeMs = timeOf(sample.timestamp ?? "");
   const metric = usable(requiredTextOf(sample, "metric_name"));
   const gpu = {
-    uuid: usable(requiredTextOf(sample, "uuid")),
+    uuid: usable(identityOf(sample, "uuid")),
     clusterId,
-    hostname: usable(requiredTextOf(sample, "hostname")),
+    hostname: usable(identityOf(sample, "hostname")),
     gpuId: usable(parseGpuId("gpu_id", String(sample.gpu_id ?? ""))),
     device: text("device"),
     modelName: text("model_name"),
@@ -67,6 +68,11 @@ function textOf(sample: Sample, field: keyof Sample): string | FieldError {
 function requiredTextOf(sample: Sample, field: keyof Sample): string | FieldError {
   const text = textOf(sample, field);
   return text === "" ? missingField(field) : text;
+}
+
+function identityOf(sample: Sample, field: "uuid" | "hostname"): string | FieldError {
+  const text = textOf(sample, field);
+  return typeof text === "object" ? text : (missingIdentity(field, text, field) ?? text);
 }
 
 function timeOf(text: string): number {

@@ -14,29 +14,38 @@ const column = Type.Object({
   same: Type.Optional(Type.Number()),
 });
 
+const gpu = Type.Object({
+  uuid: Type.String({ minLength: 1 }),
+  clusterId: Type.String(),
+  hostname: Type.String({ minLength: 1 }),
+  gpuId: Type.Integer({ minimum: 0 }),
+  device: Type.String(),
+  modelName: Type.String(),
+  driverVersion: Type.String(),
+  properties: Type.Record(Type.String(), Type.String()),
+});
+
 /** The payload `v1`: a RecordBatch in columns with dictionaries.
  *  Times and GPU indexes are differences from the previous record, because small numbers compress well. */
 export const payloadV1 = Type.Object({
   records: index,
-  gpus: Type.Array(
-    Type.Object({
-      uuid: Type.String({ minLength: 1 }),
-      clusterId: Type.String(),
-      hostname: Type.String({ minLength: 1 }),
-      gpuId: Type.Integer({ minimum: 0 }),
-      device: Type.String(),
-      modelName: Type.String(),
-      driverVersion: Type.String(),
-      properties: Type.Record(Type.String(), Type.String()),
-    }),
-  ),
+  /** Each uuid occurs once, with its attributes at its newest record. */
+  gpus: Type.Array(gpu),
+  /** Other attributes that these GPUs have in the batch. Absent: there are none. */
+  variants: Type.Optional(Type.Array(gpu)),
+  /** For each record, the index of its GPU in `variants`, counted from 1; 0 if the attributes are those in `gpus`. */
+  variantIndexes: Type.Optional(Type.Array(index)),
   workloads: Type.Array(Type.Object({ container: Type.String(), pod: Type.String(), namespace: Type.String() }), {
     minItems: 1,
   }),
   gpuSteps: Type.Array(Type.Integer()),
   timeStepsMs: Type.Array(Type.Number()),
-  /** Absent: no record has a workload. */
+  /** The first workload of each record's occupants. Absent: no record has a workload. */
   workloadIndexes: Type.Optional(Type.Array(index)),
+  /** The occupants of the records that have several, each as its workloads' indexes. Absent: no record has several. */
+  sharing: Type.Optional(Type.Array(Type.Array(index, { minItems: 2 }))),
+  /** For each record, the index of its element in `sharing`, counted from 1; 0 if the record has at most one workload. */
+  sharingIndexes: Type.Optional(Type.Array(index)),
   columns: Type.Array(column),
   custom: Type.Array(Type.Object({ record: index, metric: Type.String(), value: Type.Number() })),
   rejected: Type.Array(
@@ -55,6 +64,8 @@ export const payloadV1 = Type.Object({
     samples: tallyCount,
     missing: tallyCount,
     duplicates: tallyCount,
+    /** Absent: 0. */
+    conflicts: Type.Optional(tallyCount),
     blankLines: tallyCount,
     repeatedHeaders: tallyCount,
   }),

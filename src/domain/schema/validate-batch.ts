@@ -1,5 +1,7 @@
 import { rawMaxLength, type RecordBatch, type RejectedInput, type RejectReason } from "../batch.ts";
 import { cutText } from "../cut-text.ts";
+import { missingIdentity } from "../field-rules.ts";
+import type { Gpu } from "../gpu.ts";
 import { metricIndexOf } from "../metrics.ts";
 import { judgeNumber } from "../value-text.ts";
 import { keepRecords } from "./keep-records.ts";
@@ -39,18 +41,21 @@ export function validateBatch(batch: RecordBatch): RecordBatch {
 }
 
 function checkRecords(batch: RecordBatch, errors: Map<number, RecordError>): void {
-  const seen = batch.gpus.map(() => new Set<number>());
+  const seen = timesByGpu(batch);
+  const identities = batch.gpus.map(identityError);
   for (let record = 0; record < batch.recordCount; record += 1) {
     const timeMs = batch.timesMs[record] as number;
     const times = seen[batch.gpuIndexes[record] as number];
-    const workload = batch.workloads[batch.workloadIndexes[record] as number];
+    const occupants = batch.occupants[batch.occupantsIndexes[record] as number];
     if (times === undefined) {
       addError(errors, record, { reason: "invalid_record", field: "gpu", value: String(batch.gpuIndexes[record]) });
-    } else if (workload === undefined) {
+    } else if (identities[batch.gpuIndexes[record] as number] !== undefined) {
+      addError(errors, record, identities[batch.gpuIndexes[record] as number] as RecordError);
+    } else if (occupants === undefined) {
       addError(errors, record, {
         reason: "invalid_record",
         field: "workload",
-        value: String(batch.workloadIndexes[record]),
+        value: String(batch.occupantsIndexes[record]),
       });
     } else if (!(timeMs >= earliestMs && timeMs < latestMs)) {
       addError(errors, record, { reason: "timestamp_out_of_range", field: "timestamp", value: String(timeMs) });
@@ -59,6 +64,21 @@ function checkRecords(batch: RecordBatch, errors: Map<number, RecordError>): voi
     }
     times?.add(timeMs);
   }
+}
+
+/** Streamers of older versions accept a uuid such as N/A. */
+function identityError({ uuid, hostname }: Gpu): RecordError | undefined {
+  return missingIdentity("uuid", uuid, "uuid") ?? missingIdentity("hostname", hostname, "hostname");
+}
+
+/** For each element of the batch's `gpus`, an empty set; elements with one uuid share theirs. */
+function timesByGpu({ gpus }: RecordBatch): Set<number>[] {
+  const byUuid = new Map<string, Set<number>>();
+  return gpus.map(({ uuid }) => {
+    const times = byUuid.get(uuid) ?? new Set<number>();
+    byUuid.set(uuid, times);
+    return times;
+  });
 }
 
 /** @returns "missing" as soon as a value means 'no value' */

@@ -1,11 +1,14 @@
 import type { RecordBatch } from "../../domain/batch.ts";
-import type { Gpu, Workload } from "../../domain/gpu.ts";
+import type { Gpu, Occupants } from "../../domain/gpu.ts";
 
-/** A GPU with its attributes, without its measurements. */
+/** A GPU or a MIG instance with its attributes, without its measurements. */
 export interface GpuState {
   readonly gpu: Gpu;
   /** Instant of the newest record with these attributes, milliseconds since the epoch. */
   readonly asOfMs: number;
+  /** For each field that the newest record leaves open, the instant of the newest record that has it. The fields are named
+   *  `device`, `modelName`, `driverVersion`, and `properties.` with the property's name. */
+  readonly openSinceMs: ReadonlyMap<string, number>;
   /** Instant of the GPU's oldest record. */
   readonly firstSeenAtMs: number;
 }
@@ -13,16 +16,18 @@ export interface GpuState {
 /** The newest record of a GPU. */
 export interface NewestRecord {
   readonly uuid: string;
+  /** The host that reported the record. */
+  readonly hostname: string;
   readonly timeMs: number;
   /** Catalogue metric name -> value, in the catalogue's order; a metric without a value is absent. */
   readonly metrics: Readonly<Record<string, number>>;
-  /** Values of metrics outside the catalogue. */
+  /** Values of metrics outside the catalogue, and of labelled series by their names. */
   readonly custom: Readonly<Record<string, number>>;
-  readonly workload: Workload;
+  readonly occupants: Occupants;
 }
 
-/** Changes of the fleet. They may arrive twice, late, in parts and in any order: merging them gives the same result. The one
- *  exception is in merge-state.ts. */
+/** Changes of the fleet. They may arrive twice, late, in parts and in any order: merging them (see merge-state.ts and
+ *  merge-records.ts) gives the same result. */
 export interface HotChanges {
   readonly gpus: readonly GpuState[];
   readonly records: readonly NewestRecord[];

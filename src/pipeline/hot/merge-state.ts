@@ -1,41 +1,48 @@
-import { addsNothing, completed, type Gpu, isSameAttributes, isSameWorkload, type Workload } from "../../domain/gpu.ts";
-import { metrics } from "../../domain/metrics.ts";
-import type { GpuState, NewestRecord } from "./hot-tier.ts";
+import { type Gpu, isSameAttributes } from "../../domain/gpu.ts";
+import type { GpuState } from "./hot-tier.ts";
+import { sortedByKey } from "./sorted-by-key.ts";
 
-// Except for two states of one instant (see `winsTie`), merging two states or two records gives the same result in either
-// order, and merging one of the two again changes nothing.
+// Merging is idempotent, commutative and associative: processes that receive the same states in different orders, or twice, end up
+// with the same result. It is the result of the records in the order of time, too: each field has its newest value, and an
+// instant of its own while newer records leave it open.
 
-/** Merges two states of one GPU. The newer state's attributes win; its empty attributes are filled from the older state.
- *  @param winsTie the state whose attributes win if both have the same instant; `incoming` is
- *    safe for etcd's documents, because all processes receive them in the same order
+const textFields = ["device", "modelName", "driverVersion"] as const;
+const propertyPrefix = "properties.";
+
+/** A field's newest value, and the instant of the newest record that has it. */
+interface FieldValue {
+  readonly text: string;
+  readonly asOfMs: number;
+}
+
+/** Which of two states of one instant wins: the greater value, field by field; or one of the states as a whole, because the other
+ *  one may be older than it says. */
+export type TieRule = "greatest" | "existing" | "incoming";
+
+/** Merges two states of one GPU. The place is that of the newer state; of two hosts at one instant, the one with the smaller name
+ *  (see domain/building/two-hosts.ts). Each other field has its newest value; of two texts of one instant, the greater one.
  *  @returns `existing` itself if `incoming` adds nothing */
 export function mergeStates(
   existing: GpuState | undefined,
   incoming: GpuState,
-  winsTie: "existing" | "incoming" = "incoming",
+  winsTie: TieRule = "greatest",
 ): GpuState {
   // properties are sorted only when attributes change, because most incoming states change nothing
   if (existing === undefined)
     return { ...incoming, gpu: { ...incoming.gpu, properties: sortedByKey(incoming.gpu.properties) } };
   const firstSeenAtMs = Math.min(existing.firstSeenAtMs, incoming.firstSeenAtMs);
   const asOfMs = Math.max(existing.asOfMs, incoming.asOfMs);
-  const isIncomingNewer =
-    incoming.asOfMs === existing.asOfMs ? winsTie === "incoming" : incoming.asOfMs > existing.asOfMs;
-  const gpu = mergeGpus(existing.gpu, incoming.gpu, isIncomingNewer);
-  if (gpu === existing.gpu && firstSeenAtMs === existing.firstSeenAtMs && asOfMs === existing.asOfMs) return existing;
-  return { gpu, asOfMs, firstSeenAtMs };
-}
-
-/** @returns `existing` itself if it does not change */
-function mergeGpus(existing: Gpu, incoming: Gpu, isIncomingNewer: boolean): Gpu {
-  if (addsNothing(existing, incoming)) return existing;
-  const merged = isIncomingNewer ? fillNewer(incoming, existing) : fillNewer(existing, incoming);
-  return sameGpu(merged, existing) ? existing : merged;
-}
-
-function fillNewer(newer: Gpu, older: Gpu): Gpu {
-  const merged = completed(newer, older);
-  return { ...merged, properties: sortedByKey(merged.properties) };
+  if (existing.openSinceMs.size + incoming.openSinceMs.size === 0 && isSameAttributes(existing.gpu, incoming.gpu)) {
+    if (firstSeenAtMs === existing.firstSeenAtMs && asOfMs === existing.asOfMs) return existing;
+    return { ...existing, asOfMs, firstSeenAtMs };
+  }
+  const attributes = mergeAttributes(existing, incoming, winsTie);
+  const isSame =
+    sameGpu(attributes.gpu, existing.gpu) &&
+    firstSeenAtMs === existing.firstSeenAtMs &&
+    asOfMs === existing.asOfMs &&
+    isSameInstants(attributes.openSinceMs, existing.openSinceMs);
+  return isSame ? existing : { ...attributes, asOfMs, firstSeenAtMs };
 }
 
 /** True if both have the same UUID and attributes. */
@@ -43,69 +50,65 @@ export function sameGpu(a: Gpu, b: Gpu): boolean {
   return a.uuid === b.uuid && isSameAttributes(a, b);
 }
 
-/** Merges two records of one GPU: the newer one wins. Two records of the same instant are combined: the greater of two values
- *  of a metric wins, and the greater of two texts of a workload.
- *  @returns `existing` itself if `incoming` adds nothing */
-export function mergeRecords(existing: NewestRecord, incoming: NewestRecord): NewestRecord {
-  if (incoming.timeMs !== existing.timeMs) return incoming.timeMs > existing.timeMs ? incoming : existing;
-  const isIn = (values: Readonly<Record<string, number>>, into: Readonly<Record<string, number>>): boolean =>
-    Object.entries(values).every(([name, value]) => (into[name] ?? -Infinity) >= value);
-  const workload = mergeWorkloads(existing.workload, incoming.workload);
-  if (
-    workload === existing.workload &&
-    isIn(incoming.metrics, existing.metrics) &&
-    isIn(incoming.custom, existing.custom)
-  )
-    return existing;
+function mergeAttributes(
+  existing: GpuState,
+  incoming: GpuState,
+  winsTie: TieRule,
+): Pick<GpuState, "gpu" | "openSinceMs"> {
+  const isTie = existing.asOfMs === incoming.asOfMs;
+  const isIncomingPlace = isTie
+    ? winsTie === "incoming" || (winsTie === "greatest" && comparePlaces(incoming.gpu, existing.gpu) < 0)
+    : incoming.asOfMs > existing.asOfMs;
+  const [newer, older] = isIncomingPlace ? [incoming, existing] : [existing, incoming];
+  const fields = new Map(fieldsOf(newer));
+  // of two hosts at one instant, only the values of one are used
+  const isOtherHost = isTie && newer.gpu.hostname !== older.gpu.hostname;
+  for (const [name, value] of fieldsOf(older)) {
+    if (isOtherHost && value.asOfMs === older.asOfMs) continue;
+    const other = fields.get(name);
+    if (other === undefined || isNewer(value, other, winsTie === "greatest" || !isTie)) fields.set(name, value);
+  }
+  const openSince = [...fields].flatMap(([name, { asOfMs }]) =>
+    asOfMs === newer.asOfMs ? [] : [[name, asOfMs] as const],
+  );
+  return { gpu: gpuWith(newer.gpu, fields), openSinceMs: new Map(openSince) };
+}
+
+function isNewer(a: FieldValue, b: FieldValue, isTieByText: boolean): boolean {
+  return a.asOfMs === b.asOfMs ? isTieByText && a.text > b.text : a.asOfMs > b.asOfMs;
+}
+
+/** Negative if the place of `a` wins over that of `b`. */
+function comparePlaces(a: Gpu, b: Gpu): number {
+  if (a.hostname !== b.hostname) return a.hostname < b.hostname ? -1 : 1;
+  if (a.clusterId !== b.clusterId) return a.clusterId > b.clusterId ? -1 : 1;
+  return b.gpuId - a.gpuId;
+}
+
+function fieldsOf({ gpu, asOfMs, openSinceMs }: GpuState): [string, FieldValue][] {
+  const texts = textFields.flatMap((name): [string, string][] => (gpu[name] === "" ? [] : [[name, gpu[name]]]));
+  const properties = Object.entries(gpu.properties).map(([name, text]) => [`${propertyPrefix}${name}`, text] as const);
+  return [...texts, ...properties].map(([name, text]) => [name, { text, asOfMs: openSinceMs.get(name) ?? asOfMs }]);
+}
+
+function gpuWith(place: Gpu, fields: ReadonlyMap<string, FieldValue>): Gpu {
+  const text = (name: string): string => fields.get(name)?.text ?? "";
+  const properties = [...fields].flatMap(([name, value]) =>
+    name.startsWith(propertyPrefix) ? [[name.slice(propertyPrefix.length), value.text] as const] : [],
+  );
+  const { uuid, clusterId, hostname, gpuId } = place;
   return {
-    uuid: existing.uuid,
-    timeMs: existing.timeMs,
-    metrics: inCatalogueOrder(greater(existing.metrics, incoming.metrics)),
-    custom: sortedByKey(greater(existing.custom, incoming.custom)),
-    workload,
+    uuid,
+    clusterId,
+    hostname,
+    gpuId,
+    device: text("device"),
+    modelName: text("modelName"),
+    driverVersion: text("driverVersion"),
+    properties: sortedByKey(Object.fromEntries(properties)),
   };
 }
 
-function mergeWorkloads(existing: Workload, incoming: Workload): Workload {
-  if (isSameWorkload(incoming, existing)) return existing;
-  const text = (name: keyof Workload): string => (incoming[name] > existing[name] ? incoming[name] : existing[name]);
-  const merged = { container: text("container"), pod: text("pod"), namespace: text("namespace") };
-  return isSameWorkload(merged, existing) ? existing : merged;
-}
-
-function greater(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): Record<string, number> {
-  const merged: Record<string, number> = { ...a };
-  for (const [name, value] of Object.entries(b)) merged[name] = Math.max(merged[name] ?? -Infinity, value);
-  return merged;
-}
-
-function inCatalogueOrder(values: Readonly<Record<string, number>>): Record<string, number> {
-  const ordered: Record<string, number> = {};
-  for (const { name } of metrics) {
-    const value = values[name];
-    if (value !== undefined) ordered[name] = value;
-  }
-  return ordered;
-}
-
-/** Orders an object's keys as PostgreSQL orders those of a jsonb: by length, then by bytes. So a record reads the same
- *  whether it came through etcd or from the store. */
-export function sortedByKey<Value>(object: Readonly<Record<string, Value>>): Readonly<Record<string, Value>> {
-  const names = Object.keys(object);
-  if (names.length < 2) return object;
-  if (names.every(isPlain)) {
-    return Object.fromEntries(names.sort(byLength).map((name) => [name, object[name] as Value]));
-  }
-  const keyed = names.map((name) => ({ name, bytes: Buffer.from(name) }));
-  keyed.sort((a, b) => a.bytes.length - b.bytes.length || Buffer.compare(a.bytes, b.bytes));
-  return Object.fromEntries(keyed.map(({ name }) => [name, object[name] as Value]));
-}
-
-/** True for printable ASCII, whose order by characters is its order by bytes. */
-function isPlain(text: string): boolean {
-  return /^[\x20-\x7e]*$/.test(text);
-}
-
-function byLength(a: string, b: string): number {
-  return a.length - b.length || (a < b ? -1 : 1);
+function isSameInstants(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): boolean {
+  return a.size === b.size && [...a].every(([name, ms]) => b.get(name) === ms);
 }

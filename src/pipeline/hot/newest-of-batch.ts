@@ -1,8 +1,9 @@
 import { customByRecord, type RecordBatch } from "../../domain/batch.ts";
-import { noWorkload, type Workload } from "../../domain/gpu.ts";
+import { type Gpu, noOccupants } from "../../domain/gpu.ts";
 import { metrics } from "../../domain/metrics.ts";
-import { sortedByKey } from "./merge-state.ts";
+import { mergeStates } from "./merge-state.ts";
 import type { GpuState, NewestRecord } from "./hot-tier.ts";
+import { sortedByKey } from "./sorted-by-key.ts";
 
 /** A GPU's newest record in a batch, and the GPU's state in the batch. */
 export interface GpuUpdate {
@@ -10,47 +11,99 @@ export interface GpuUpdate {
   readonly record: NewestRecord;
 }
 
-/** @returns one update for each GPU that has a record in the batch */
+/** The records with one set of attributes of a GPU. */
+interface AttributesSeen {
+  readonly gpu: Gpu;
+  readonly firstMs: number;
+  readonly lastMs: number;
+}
+
+const none = -1;
+
+/** @returns one update for each GPU that has a record in the batch: the same as if each record had come in a batch of its own */
 export function newestOfBatch(batch: RecordBatch): GpuUpdate[] {
-  const { gpus, gpuIndexes, timesMs } = batch;
-  const newestRow = new Int32Array(gpus.length).fill(-1);
-  const firstMs = new Float64Array(gpus.length).fill(Infinity);
-  for (let row = 0; row < batch.recordCount; row += 1) {
-    const gpu = gpuIndexes[row] as number;
-    const timeMs = timesMs[row] as number;
-    firstMs[gpu] = Math.min(firstMs[gpu] as number, timeMs);
-    const newest = newestRow[gpu] as number;
-    if (newest < 0 || timeMs > (timesMs[newest] as number)) newestRow[gpu] = row;
-  }
   const columns = metrics.flatMap(({ name }) => {
     const column = batch.columns.get(name);
     return column === undefined ? [] : [[name, column] as const];
   });
   const custom = customByRecord(batch);
-  return gpus.flatMap((gpu, index) => {
-    const row = newestRow[index] as number;
-    if (row < 0) return [];
-    const timeMs = timesMs[row] as number;
+  return newestRows(batch).map(({ row, seen }) => {
+    const { uuid, hostname } = batch.gpus[batch.gpuIndexes[row] as number] as Gpu;
     const record: NewestRecord = {
-      uuid: gpu.uuid,
-      timeMs,
+      uuid,
+      hostname,
+      timeMs: batch.timesMs[row] as number,
       metrics: valuesOf(columns, row),
       custom: sortedByKey(custom.get(row) ?? {}),
-      workload: workloadOf(batch, row),
+      occupants: batch.occupants[batch.occupantsIndexes[row] as number] ?? noOccupants,
     };
-    return [{ state: { gpu, asOfMs: timeMs, firstSeenAtMs: firstMs[index] as number }, record }];
+    return { state: stateOf(seen), record };
   });
 }
+
+/** For each GPU with records, its newest record (a record with values, if it has one) and its attributes. */
+function newestRows(batch: RecordBatch): { readonly row: number; readonly seen: readonly AttributesSeen[] }[] {
+  const { gpus, gpuIndexes, timesMs } = batch;
+  const newestRow = new Int32Array(gpus.length).fill(none);
+  const firstMs = new Float64Array(gpus.length).fill(Infinity);
+  const lastMs = new Float64Array(gpus.length).fill(-Infinity);
+  const isEmpty = emptyRecords(batch);
+  for (let row = 0; row < batch.recordCount; row += 1) {
+    const gpu = gpuIndexes[row] as number;
+    const timeMs = timesMs[row] as number;
+    firstMs[gpu] = Math.min(firstMs[gpu] as number, timeMs);
+    lastMs[gpu] = Math.max(lastMs[gpu] as number, timeMs);
+    const newest = newestRow[gpu] as number;
+    if (newest === none || isPreferred(row, newest)) newestRow[gpu] = row;
+  }
+  const byUuid = new Map<string, { row: number; readonly seen: AttributesSeen[] }>();
+  gpus.forEach((gpu, index) => {
+    const row = newestRow[index] as number;
+    if (row === none) return;
+    const seen = { gpu, firstMs: firstMs[index] as number, lastMs: lastMs[index] as number };
+    const other = byUuid.get(gpu.uuid);
+    if (other === undefined) byUuid.set(gpu.uuid, { row, seen: [seen] });
+    else {
+      other.seen.push(seen);
+      if (isPreferred(row, other.row)) other.row = row;
+    }
+  });
+  return [...byUuid.values()];
+
+  function isPreferred(row: number, other: number): boolean {
+    if (isEmpty.has(row) !== isEmpty.has(other)) return isEmpty.has(other);
+    return (timesMs[row] as number) > (timesMs[other] as number);
+  }
+}
+
+/** The records without values: they only describe their GPU. */
+function emptyRecords({ recordCount, columns, custom }: RecordBatch): Set<number> {
+  const empty = new Set<number>();
+  const withCustom = new Set(custom.map(({ record }) => record));
+  const values = [...columns.values()];
+  for (let row = 0; row < recordCount; row += 1) {
+    if (withCustom.has(row)) continue;
+    // NaN, which is unequal to itself, means that the record has no value
+    if (values.every((column) => column[row] !== column[row])) empty.add(row);
+  }
+  return empty;
+}
+
+function stateOf(seen: readonly AttributesSeen[]): GpuState {
+  const states = seen.map(({ gpu, firstMs, lastMs }) => {
+    return { gpu, asOfMs: lastMs, firstSeenAtMs: firstMs, openSinceMs: nothingOpen };
+  });
+  const [first, ...others] = states as [GpuState, ...GpuState[]];
+  return others.reduce((merged, state) => mergeStates(merged, state), first);
+}
+
+const nothingOpen: GpuState["openSinceMs"] = new Map();
 
 function valuesOf(columns: readonly (readonly [string, Float64Array])[], row: number): Record<string, number> {
   const values: Record<string, number> = {};
   for (const [name, column] of columns) {
     const value = column[row] as number;
-    if (value === value) values[name] = value; // NaN, which is unequal to itself, means that the record has no value
+    if (value === value) values[name] = value; // not NaN
   }
   return values;
-}
-
-function workloadOf({ workloads, workloadIndexes }: RecordBatch, row: number): Workload {
-  return workloads[workloadIndexes[row] as number] ?? noWorkload;
 }

@@ -2,7 +2,8 @@ import { byPlace } from "../../domain/gpu.ts";
 import type { StoredGpu, StoredRecord } from "../../domain/query.ts";
 import type { FleetMember } from "./fleet.ts";
 import type { GpuState, HotChanges, NewestRecord } from "../../pipeline/hot/hot-tier.ts";
-import { mergeRecords, mergeStates } from "../../pipeline/hot/merge-state.ts";
+import { mergeRecords } from "../../pipeline/hot/merge-records.ts";
+import { mergeStates, type TieRule } from "../../pipeline/hot/merge-state.ts";
 
 /** The data that the store and the hot tier have delivered about one GPU. */
 interface MemberEntry {
@@ -23,10 +24,10 @@ export class FleetMembers {
 
   /** @returns the members that are new or replaced */
   merge(changes: HotChanges): FleetMember[] {
-    return this.mergeAll(changes, "incoming");
+    return this.mergeAll(changes, "greatest");
   }
 
-  private mergeAll({ gpus, records }: HotChanges, winsTie: "existing" | "incoming"): FleetMember[] {
+  private mergeAll({ gpus, records }: HotChanges, winsTie: TieRule): FleetMember[] {
     const changed = new Set<MemberEntry>();
     for (const incoming of gpus) {
       const entry = this.entryOf(incoming.gpu.uuid);
@@ -108,15 +109,16 @@ function toStoredGpu({ gpu, firstSeenAtMs }: GpuState, lastSeenAtMs: number): St
   return { ...place, device, modelName, driverVersion, properties, firstSeenAtMs, lastSeenAtMs };
 }
 
-function toStoredRecord(gpu: StoredGpu, { timeMs, metrics, custom, workload }: NewestRecord): StoredRecord {
-  const { container, pod, namespace } = workload;
-  return { gpu, timeMs, metrics, custom, container, pod, namespace };
+function toStoredRecord(gpu: StoredGpu, { timeMs, metrics, custom, occupants }: NewestRecord): StoredRecord {
+  return { gpu, timeMs, metrics, custom, occupants };
 }
+
+const nothingOpen: GpuState["openSinceMs"] = new Map();
 
 function stateOf({ firstSeenAtMs, lastSeenAtMs, ...gpu }: StoredGpu): GpuState {
-  return { gpu, firstSeenAtMs, asOfMs: lastSeenAtMs };
+  return { gpu, firstSeenAtMs, asOfMs: lastSeenAtMs, openSinceMs: nothingOpen };
 }
 
-function newestOf({ gpu, timeMs, metrics, custom, container, pod, namespace }: StoredRecord): NewestRecord {
-  return { uuid: gpu.uuid, timeMs, metrics, custom, workload: { container, pod, namespace } };
+function newestOf({ gpu, timeMs, metrics, custom, occupants }: StoredRecord): NewestRecord {
+  return { uuid: gpu.uuid, hostname: gpu.hostname, timeMs, metrics, custom, occupants };
 }

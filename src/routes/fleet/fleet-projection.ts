@@ -84,7 +84,7 @@ export class FleetProjection extends BaseService implements Fleet {
     }
     const all = this.merged.all();
     if (Object.keys(selector).length === 0) return all;
-    return all.filter(({ gpu, record }) => selectsGpu(selector, gpu, record));
+    return all.filter(({ gpu, record }) => selectsGpu(selector, gpu, record?.occupants));
   }
 
   member(uuid: string): FleetMember | undefined {

@@ -1,3 +1,4 @@
+import { isSameOccupants } from "../../domain/gpu.ts";
 import { type GpuSelector, selectsGpu } from "../../domain/gpu-selector.ts";
 import type { StoredGpu, StoredRecord } from "../../domain/query.ts";
 import type { Fleet } from "../fleet/fleet.ts";
@@ -89,7 +90,7 @@ function notify(candidates: Subscribers | undefined, update: LiveUpdate): void {
   if (candidates === undefined) return;
   const { gpu, record } = update;
   for (const { selector, listener } of candidates) {
-    if (selectsGpu(selector, gpu, record)) listener(update);
+    if (selectsGpu(selector, gpu, record.occupants)) listener(update);
   }
 }
 
@@ -101,8 +102,6 @@ function isSame(previous: StoredRecord | undefined, record: StoredRecord): boole
     previous.timeMs === record.timeMs &&
     previous.metrics === record.metrics &&
     previous.custom === record.custom &&
-    previous.container === record.container &&
-    previous.pod === record.pod &&
-    previous.namespace === record.namespace
+    isSameOccupants(previous.occupants, record.occupants)
   );
 }

@@ -138,7 +138,7 @@ export class Subscriptions {
     return members.flatMap((member) => {
       if (member?.record === undefined) return [];
       const { gpu, record } = member;
-      return selectsGpu(others, gpu, record) ? [record] : [];
+      return selectsGpu(others, gpu, record.occupants) ? [record] : [];
     });
   }
 

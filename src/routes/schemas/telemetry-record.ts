@@ -1,6 +1,6 @@
 import { type Static, type TNumber, type TOptional, Type } from "@sinclair/typebox";
 import { type Metric, metrics } from "../../domain/metrics.ts";
-import { noWorkload } from "../../domain/gpu.ts";
+import { noOccupants, noWorkload } from "../../domain/gpu.ts";
 import type { Aggregate, StoredRecord, StoredRollup } from "../../domain/query.ts";
 import { formatTimestamp } from "../../domain/timestamp.ts";
 import { instant, wholeNumber } from "./envelope.ts";
@@ -109,9 +109,10 @@ export function toApiRecord(record: StoredRecord): ApiRecord {
     ...record.metrics,
   };
   if (Object.keys(record.custom).length > 0) shown.custom = record.custom;
-  if (record.container !== "") shown.container = record.container;
-  if (record.pod !== "") shown.pod = record.pod;
-  if (record.namespace !== "") shown.namespace = record.namespace;
+  const { container, pod, namespace } = record.occupants[0] ?? noWorkload;
+  if (container !== "") shown.container = container;
+  if (pod !== "") shown.pod = pod;
+  if (namespace !== "") shown.namespace = namespace;
   return shown;
 }
 
@@ -121,7 +122,7 @@ export function toApiRollup({ gpu, timeMs, records, metrics: aggregates }: Store
     Object.fromEntries(Object.keys(aggregates).map((name) => [name, pick(name)]));
   const aggregateOf = (name: string) => aggregates[name] as Aggregate;
   const values = mapMetrics((name) => (counters.has(name) ? aggregateOf(name).max : aggregateOf(name).avg));
-  const record = toApiRecord({ gpu, timeMs, metrics: values, custom: {}, ...noWorkload });
+  const record = toApiRecord({ gpu, timeMs, metrics: values, custom: {}, occupants: noOccupants });
   return {
     ...record,
     rollup: {

@@ -14,8 +14,7 @@ const gpu: StoredGpu = {
 
 /** The record of `GPU-a` at `second` seconds after the start. */
 export function recordAt(second: number): StoredRecord {
-  const workload = { container: "", pod: "", namespace: "" };
-  return { ...workload, gpu, timeMs: startMs + second * 1000, metrics: { temperature: second }, custom: {} };
+  return { occupants: [], gpu, timeMs: startMs + second * 1000, metrics: { temperature: second }, custom: {} };
 }
 
 /** The short form of a message to a client. An update has its origin and the second of its record, such as `replay 2`. Another

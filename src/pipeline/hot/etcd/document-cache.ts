@@ -1,14 +1,16 @@
 import type { ICompare, IKeyValue, IRequestOp } from "etcd3";
 import { isUnchangedSince, put, remove } from "../../../etcd/requests.ts";
-import type { GpuState, NewestRecord } from "../hot-tier.ts";
+import type { GpuState } from "../hot-tier.ts";
 import { mergeStates, sameGpu } from "../merge-state.ts";
 import type { GpuUpdate } from "../newest-of-batch.ts";
-import { boardDocument, gpuDocument, readBoard, readData, readGpu } from "./hot-documents.ts";
+import { boardDocument, type DataRecord, gpuDocument, readBoard, readData, readGpu } from "./hot-documents.ts";
 import { hotKeys, kindOfKey } from "./hot-keys.ts";
 
 /** A cached GPU, with its state as of the newest record written or read. */
 interface CachedGpu {
   readonly state: GpuState;
+  /** True if `asOfMs` is the instant of a record that says nothing about the attributes. */
+  readonly isInferred: boolean;
   /** The slot whose document names this GPU; undefined if no document does. */
   readonly slot: string | undefined;
 }
@@ -64,15 +66,18 @@ export class DocumentCache {
   }
 
   private planOne(update: GpuUpdate, taken: Set<string>): GpuPlan {
-    const { uuid, timeMs } = update.record;
+    const { uuid, timeMs, hostname } = update.record;
     const cached = this.gpus.get(uuid);
-    const state = mergeStates(cached?.state, update.state);
+    const state = mergeStates(cached?.state, update.state, cached?.isInferred ? "incoming" : "greatest");
     const slot = hotKeys.slot(state.gpu);
     const isInSlot = cached?.slot === slot;
     const isDisplaced = taken.has(slot) || (!isInSlot && this.isHeldByNewer(slot, uuid, state.asOfMs));
     taken.add(slot);
     const isSame =
-      isInSlot && sameGpu(cached.state.gpu, state.gpu) && cached.state.firstSeenAtMs === state.firstSeenAtMs;
+      isInSlot &&
+      sameGpu(cached.state.gpu, state.gpu) &&
+      cached.state.firstSeenAtMs === state.firstSeenAtMs &&
+      keepsInstants(cached.state, state);
     const write = isDisplaced || isSame ? undefined : this.writeOf(uuid, state, slot);
     return {
       update,
@@ -81,7 +86,8 @@ export class DocumentCache {
       host: hotKeys.hostOfSlot(slot),
       write,
       isDisplaced,
-      writesRecord: cached === undefined || timeMs >= cached.state.asOfMs,
+      // of two hosts that report one uuid at the same instant, only one is written
+      writesRecord: cached === undefined || (timeMs >= cached.state.asOfMs && hostname === state.gpu.hostname),
       mustReread: cached === undefined || write !== undefined,
     };
   }
@@ -118,8 +124,9 @@ export class DocumentCache {
   recordWrite({ update, state, slot, write }: GpuPlan, revision: string): void {
     const { uuid } = update.record;
     const cached = this.gpus.get(uuid);
+    const isInferred = staysInferred(cached, update.state);
     if (write === undefined) {
-      this.gpus.set(uuid, { state, slot: cached?.slot });
+      this.gpus.set(uuid, { state, slot: cached?.slot, isInferred });
       return;
     }
     const previous = this.slotOf(slot);
@@ -128,7 +135,7 @@ export class DocumentCache {
       this.slotsOf(hotKeys.hostOfSlot(cached.slot)).delete(cached.slot);
     this.slotsOf(hotKeys.hostOfSlot(slot)).set(slot, { uuid, revision });
     if (cached?.slot !== slot) this.boards.set(uuid, revision);
-    this.gpus.set(uuid, { state, slot });
+    this.gpus.set(uuid, { state, slot, isInferred });
   }
 
   /** The slot that a board is in; undefined if none is cached. */
@@ -142,24 +149,31 @@ export class DocumentCache {
     for (const [slot, { uuid }] of this.slotsOf(host)) this.releaseSlot(uuid, slot);
     const slots = new Map<string, CachedSlot>();
     this.slots.set(host, slots);
-    const records: NewestRecord[] = [];
+    const records: DataRecord[] = [];
     for (const { key, value, mod_revision: revision } of kvs) {
       const name = key.toString();
       const kind = kindOfKey(name);
       const state = kind === "gpus" ? readGpu(value) : undefined;
       if (kind === "data") {
-        const data = readData(value);
+        const data = readData(value, hotKeys.hostnameOf(name));
         records.push(...data.records);
         for (const gpu of data.gpus) this.cacheState(gpu);
       }
       if (kind === "gpus") slots.set(name, { uuid: state?.gpu.uuid ?? "", revision });
       if (state !== undefined) this.cacheState(state, name);
     }
-    for (const { uuid, timeMs } of records) {
-      const cached = this.gpus.get(uuid);
-      if (cached === undefined || timeMs <= cached.state.asOfMs) continue;
-      this.gpus.set(uuid, { ...cached, state: { ...cached.state, asOfMs: timeMs } });
-    }
+    records.sort((a, b) => a.record.timeMs - b.record.timeMs);
+    for (const record of records) this.cacheRecord(record);
+  }
+
+  /** Moves a state on to a newer record. Attributes that changed with the record are in a document, so the others are as they
+   *  were, except for those that the record leaves open. */
+  private cacheRecord({ record: { uuid, timeMs }, openSinceMs }: DataRecord): void {
+    const cached = this.gpus.get(uuid);
+    if (cached === undefined || timeMs <= cached.state.asOfMs) return;
+    const open = Array.from(openSinceMs, ([name, ms]) => [name, Math.max(ms, openSince(cached.state, name))] as const);
+    const state = { ...cached.state, asOfMs: timeMs, openSinceMs: new Map(open) };
+    this.gpus.set(uuid, { ...cached, state, isInferred: true });
   }
 
   /** Caches which slot a board is in; the slot's host must have been cached before.
@@ -171,7 +185,7 @@ export class DocumentCache {
     if (cached === undefined) return;
     const slot = kv === undefined ? undefined : readBoard(kv.value);
     const isInSlot = slot !== undefined && this.slotOf(slot)?.uuid === uuid;
-    this.gpus.set(uuid, { state: cached.state, slot: isInSlot ? slot : undefined });
+    this.gpus.set(uuid, { ...cached, slot: isInSlot ? slot : undefined });
   }
 
   /** Forgets a host whose documents were deleted from etcd, and its cluster, so that both are written again. */
@@ -186,7 +200,8 @@ export class DocumentCache {
     const cached = this.gpus.get(state.gpu.uuid);
     this.gpus.set(state.gpu.uuid, {
       slot: slot ?? cached?.slot,
-      state: mergeStates(cached?.state, state),
+      state: mergeStates(cached?.state, state, cached?.isInferred ? "incoming" : "greatest"),
+      isInferred: staysInferred(cached, state),
     });
   }
 
@@ -204,4 +219,18 @@ export class DocumentCache {
     this.slots.set(host, slots);
     return slots;
   }
+}
+
+function openSince({ openSinceMs, asOfMs }: GpuState, name: string): number {
+  return openSinceMs.get(name) ?? asOfMs;
+}
+
+function staysInferred(cached: CachedGpu | undefined, { asOfMs }: GpuState): boolean {
+  return cached !== undefined && cached.isInferred && asOfMs < cached.state.asOfMs;
+}
+
+/** True if no field has got another instant, except those that the newest record leaves open: the written document has their
+ *  instant as its own. */
+function keepsInstants(written: GpuState, state: GpuState): boolean {
+  return [...written.openSinceMs].every(([name, ms]) => state.openSinceMs.get(name) === ms);
 }

@@ -7,7 +7,8 @@ import { ExpiringKeys } from "./expiring-keys.ts";
 import { Flusher } from "./flusher.ts";
 import { watchHotTier } from "./hot-watch.ts";
 import type { HotFollower, HotTier } from "../hot-tier.ts";
-import { mergeRecords, mergeStates } from "../merge-state.ts";
+import { mergeRecords } from "../merge-records.ts";
+import { mergeStates } from "../merge-state.ts";
 import { type GpuUpdate, newestOfBatch } from "../newest-of-batch.ts";
 
 export interface EtcdHotTierOptions {

@@ -118,7 +118,7 @@ export class Flusher {
 
   private entryOf({ writesRecord, isDisplaced, update, state }: GpuPlan): string | undefined {
     if (!writesRecord) return undefined;
-    const entry = dataEntry(update.record, isDisplaced ? state : undefined);
+    const entry = dataEntry(update.record, state, isDisplaced);
     const bytes = Buffer.byteLength(entry);
     if (bytes <= entryMaxBytes) return entry;
     const about = `the newest record of GPU ${update.record.uuid} has ${bytes} bytes`;

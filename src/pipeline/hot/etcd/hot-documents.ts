@@ -1,11 +1,18 @@
-import { type Gpu, noWorkload } from "../../../domain/gpu.ts";
+import { type Gpu, type Occupants, occupantsOf, type Workload } from "../../../domain/gpu.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
 import type { GpuState, NewestRecord } from "../hot-tier.ts";
 
 // Writes and reads the hot tier's documents in etcd, which are JSON. Reading never throws.
 
+/** A record in a host's data. */
+export interface DataRecord {
+  readonly record: NewestRecord;
+  /** The fields that the record leaves open, as in the GPU's state. */
+  readonly openSinceMs: GpuState["openSinceMs"];
+}
+
 /** The document of a GPU's slot. */
-export function gpuDocument({ gpu, asOfMs, firstSeenAtMs }: GpuState): string {
+export function gpuDocument({ gpu, asOfMs, openSinceMs, firstSeenAtMs }: GpuState): string {
   return JSON.stringify({
     uuid: gpu.uuid,
     cluster_id: gpu.clusterId,
@@ -17,7 +24,13 @@ export function gpuDocument({ gpu, asOfMs, firstSeenAtMs }: GpuState): string {
     properties: gpu.properties,
     first_seen_at: formatTimestamp(firstSeenAtMs),
     as_of: formatTimestamp(asOfMs),
+    ...openFields(openSinceMs),
   });
+}
+
+function openFields(openSinceMs: GpuState["openSinceMs"]): { readonly open_since?: Readonly<Record<string, string>> } {
+  const open = Array.from(openSinceMs, ([name, ms]) => [name, formatTimestamp(ms)] as const);
+  return open.length === 0 ? {} : { open_since: Object.fromEntries(open) };
 }
 
 /** The document of a host. */
@@ -36,16 +49,20 @@ export function boardDocument(slot: string, { asOfMs }: GpuState): string {
 }
 
 /** A record as an element of a host's data.
- *  @param state the GPU's state, if the document of the GPU's slot names another board */
-export function dataEntry({ uuid, timeMs, metrics, custom, workload }: NewestRecord, state?: GpuState): string {
-  const { container, pod, namespace } = workload;
+ *  @param state the GPU's state as of the record
+ *  @param isDisplaced true if the document of the GPU's slot names another board: the element then has the state */
+export function dataEntry(record: NewestRecord, state: GpuState, isDisplaced: boolean): string {
+  const { uuid, timeMs, metrics, custom, occupants } = record;
+  const [workload] = occupants;
   return JSON.stringify({
     uuid,
     timestamp: formatTimestamp(timeMs),
     metrics,
     ...(Object.keys(custom).length === 0 ? {} : { custom }),
-    ...(container === "" && pod === "" && namespace === "" ? {} : { workload }),
-    ...(state === undefined ? {} : { gpu: JSON.parse(gpuDocument(state)) as unknown }),
+    ...(workload === undefined ? {} : { workload }),
+    ...(occupants.length < 2 ? {} : { occupants }),
+    ...(state.asOfMs === timeMs ? openFields(state.openSinceMs) : {}),
+    ...(isDisplaced ? { gpu: JSON.parse(gpuDocument(state)) as unknown } : {}),
   });
 }
 
@@ -65,15 +82,16 @@ export function readBoard(value: Buffer): string | undefined {
   return typeof slot === "string" ? slot : undefined;
 }
 
-/** Reads a host's data. Invalid records and GPUs are left out; a value that is not a host's data has none. */
-export function readData(value: Buffer): { records: NewestRecord[]; gpus: GpuState[] } {
-  const records: NewestRecord[] = [];
+/** Reads a host's data. Invalid records and GPUs are left out; a value that is not a host's data has none.
+ *  @param hostname the name of the host, from the key */
+export function readData(value: Buffer, hostname: string): { records: DataRecord[]; gpus: GpuState[] } {
+  const records: DataRecord[] = [];
   const gpus: GpuState[] = [];
   const elements = parsed(value)?.records;
   for (const element of Array.isArray(elements) ? (elements as unknown[]) : []) {
     const fields = asObject(element);
-    const [record, gpu] = [recordOf(fields), gpuOf(asObject(fields?.gpu))];
-    if (record !== undefined) records.push(record);
+    const [record, gpu] = [recordOf(fields, hostname), gpuOf(asObject(fields?.gpu))];
+    if (record !== undefined) records.push({ record, openSinceMs: openSinceIn(fields) });
     if (gpu !== undefined) gpus.push(gpu);
   }
   return { records, gpus };
@@ -94,22 +112,39 @@ function gpuOf(fields: Fields | undefined): GpuState | undefined {
     properties !== undefined &&
     Object.values(properties).every((text) => typeof text === "string");
   if (!isWhole || firstSeenAtMs === undefined || asOfMs === undefined) return undefined;
-  return { gpu: { ...texts, gpuId, properties } as Gpu, firstSeenAtMs, asOfMs };
+  return { gpu: { ...texts, gpuId, properties } as Gpu, firstSeenAtMs, asOfMs, openSinceMs: openSinceIn(fields) };
 }
 
-function recordOf(fields: Fields | undefined): NewestRecord | undefined {
+/** The valid instants of open fields. */
+function openSinceIn(fields: Fields | undefined): GpuState["openSinceMs"] {
+  return new Map(
+    Object.entries(asObject(fields?.open_since) ?? {}).flatMap(([name, text]): [string, number][] => {
+      const ms = instantOf(text);
+      return ms === undefined ? [] : [[name, ms]];
+    }),
+  );
+}
+
+function recordOf(fields: Fields | undefined, hostname: string): NewestRecord | undefined {
   if (fields === undefined) return undefined;
   const { uuid, timestamp } = fields;
   const timeMs = instantOf(timestamp);
   const [metrics, custom] = [numbersOf(fields.metrics), numbersOf(fields.custom ?? {})];
   if (typeof uuid !== "string" || timeMs === undefined || metrics === undefined || custom === undefined)
     return undefined;
-  const workload = asObject(fields.workload);
-  if (workload === undefined) return { uuid, timeMs, metrics, custom, workload: noWorkload };
+  return { uuid, hostname, timeMs, metrics, custom, occupants: occupantsIn(fields) };
+}
+
+/** A record that several workloads share has them in `occupants`; any other has its workload in `workload`. */
+function occupantsIn({ workload, occupants }: Fields): Occupants {
+  const elements: unknown[] = Array.isArray(occupants) ? occupants : [workload];
+  return occupantsOf(elements.flatMap((element) => workloadOf(asObject(element))));
+}
+
+function workloadOf(fields: Fields | undefined): Workload[] {
+  if (fields === undefined) return [];
   const text = (value: unknown): string => (typeof value === "string" ? value : "");
-  const { container, pod, namespace } = workload;
-  const texts = { container: text(container), pod: text(pod), namespace: text(namespace) };
-  return { uuid, timeMs, metrics, custom, workload: texts };
+  return [{ container: text(fields.container), pod: text(fields.pod), namespace: text(fields.namespace) }];
 }
 
 function instantOf(text: unknown): number | undefined {

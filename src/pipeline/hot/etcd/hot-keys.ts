@@ -1,4 +1,5 @@
 import type { Gpu } from "../../../domain/gpu.ts";
+import { migInstanceOf } from "../../../domain/mig-instance.ts";
 
 const root = "/telemetry/";
 const clusters = `${root}clusters/`;
@@ -10,12 +11,19 @@ export const hotKeys = {
   cluster: (clusterId: string): string => `${clusters}${encoded(clusterId)}`,
   host: ({ clusterId, hostname }: Pick<Gpu, "clusterId" | "hostname">): string =>
     `${clusters}${encoded(clusterId)}/hosts/${encoded(hostname)}`,
-  /** The key of a GPU's slot, whichever board is in the slot. */
-  slot: (gpu: Pick<Gpu, "clusterId" | "hostname" | "gpuId">): string => `${hotKeys.host(gpu)}/gpus/${gpu.gpuId}`,
+  /** The key of a GPU's slot, whichever board is in the slot; that of a MIG instance's slot in its GPU, whatever the instance's
+   *  profile is. */
+  slot: (gpu: Pick<Gpu, "uuid" | "clusterId" | "hostname" | "gpuId">): string => {
+    const instance = migInstanceOf(gpu.uuid);
+    const part = instance === undefined ? "" : `:mig:${encoded(instance.instanceId)}`;
+    return `${hotKeys.host(gpu)}/gpus/${gpu.gpuId}${part}`;
+  },
   /** The key of the document that names a board's slot. */
   board: (uuid: string): string => `${root}boards/${encoded(uuid)}`,
   /** The key of the host that a slot is in, from the key of the slot. */
   hostOfSlot: (slot: string): string => slot.slice(0, slot.lastIndexOf("/gpus/")),
+  /** The name of the host that a key is below. */
+  hostnameOf: (key: string): string => decoded(/\/hosts\/([^/]+)\//.exec(key)?.[1] ?? ""),
 };
 
 const documentKey = /^\/telemetry\/clusters\/[^/]+\/hosts\/[^/]+\/(gpus|data)\/[^/]+$/;
@@ -27,4 +35,13 @@ export function kindOfKey(key: string): "gpus" | "data" | undefined {
 
 function encoded(name: string): string {
   return encodeURIComponent(name.toWellFormed());
+}
+
+/** @returns the name as it is if it was not encoded by `encoded` */
+function decoded(name: string): string {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
 }

@@ -65,9 +65,9 @@ function changesOf(kvs: readonly Pick<IKeyValue, "key" | "value">[]): HotChanges
     const state = kind === "gpus" ? readGpu(value) : undefined;
     if (state !== undefined) gpus.push(state);
     if (kind !== "data") continue;
-    const data = readData(value);
+    const data = readData(value, hotKeys.hostnameOf(key.toString()));
     gpus.push(...data.gpus);
-    records.push(...data.records);
+    records.push(...data.records.map(({ record }) => record));
   }
   return { gpus, records };
 }

@@ -1,6 +1,7 @@
 import type { RecordBatch } from "../../../domain/batch.ts";
 import type { GpuState, HotChanges, HotFollower, HotTier, NewestRecord } from "../hot-tier.ts";
-import { mergeRecords, mergeStates } from "../merge-state.ts";
+import { mergeRecords } from "../merge-records.ts";
+import { mergeStates } from "../merge-state.ts";
 import { newestOfBatch } from "../newest-of-batch.ts";
 
 export interface MemoryHotTierOptions {

@@ -9,7 +9,6 @@ import { InstantEnds, instantMaxBytes } from "./instant-ends.ts";
 import { isExporterLayout, type Layout } from "./layout.ts";
 import { type RawRow, RowSplitter } from "./row-splitter.ts";
 import { malformedQuotes, Rejections, type RowPlace, rowTooLarge } from "./rejections.ts";
-import { ReportedAttributes } from "./reported-attributes.ts";
 import { RowReader } from "./row-reader.ts";
 import { SlowLane } from "./slow-lane.ts";
 
@@ -30,6 +29,8 @@ export interface BatchReaderOptions {
   readonly templates: FastTemplates | undefined;
   /** A longer row is rejected. */
   readonly rowMaxBytes: number;
+  /** Called for a cell of an otherwise unread column that is not a number. */
+  readonly onUnread: (columnName: string) => void;
   readonly from: Position;
   /** Rows that start before this offset are read. */
   readonly toOffset: number;
@@ -45,8 +46,7 @@ export type ReadState = "batch_full" | "needs_bytes" | "unfinished_row" | "ended
  *  `batchRows` rows or 8 MiB. If the first column is the timestamp, and the next rows are of the same instant, the batch
  *  continues to the last of these rows, up to `batchMaxRows` rows or 64 MiB. */
 export class BatchReader {
-  private readonly builder = new BatchBuilder();
-  private readonly attributes = new ReportedAttributes();
+  private readonly builder: BatchBuilder;
   private readonly rejections: Rejections;
   private readonly splitter: RowSplitter;
   private readonly rows: RowReader;
@@ -64,11 +64,12 @@ export class BatchReader {
   private endsFile = false;
 
   constructor(private readonly options: BatchReaderOptions) {
-    const { window, layout, gpus, shiftMs, templates, rowMaxBytes, batchRows, batchMaxRows } = options;
-    const { builder, attributes } = this;
+    const { window, layout, gpus, shiftMs, templates, rowMaxBytes, batchRows, batchMaxRows, onUnread } = options;
+    const builder = new BatchBuilder(layout.header[layout.hostname]);
+    this.builder = builder;
     this.rejections = new Rejections(window, builder);
     this.splitter = new RowSplitter(layout.header.length, rowMaxBytes);
-    this.rows = new RowReader({ layout, gpus, builder, rejections: this.rejections, attributes, shiftMs });
+    this.rows = new RowReader({ layout, gpus, builder, rejections: this.rejections, shiftMs, onUnread });
     if (templates !== undefined && isExporterLayout(layout)) {
       this.fast = new FastLane({ window, builder, shiftMs, rowMaxBytes, templates });
     }
@@ -113,7 +114,6 @@ export class BatchReader {
 
   /** Returns the batch and starts the next one. */
   takeBatch(): { from: Position; to: Position; batch: RecordBatch } {
-    this.attributes.apply(this.builder);
     const completed = { from: this.batchStart, to: this.at, batch: this.builder.build() };
     this.batchStart = this.at;
     this.lastRowOffset = NaN;
@@ -176,7 +176,7 @@ export class BatchReader {
     const isBatchFull = this.isFull();
     while ((isBatchFull || (offset < endOffset && this.rowCount < batchRows)) && fast.match(offset)) {
       this.slow.flush();
-      fast.take();
+      fast.take(line, offset);
       this.lastRowOffset = offset;
       offset = fast.nextOffset;
       line += 1;

@@ -1,4 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
+import { quoted } from "../../../domain/cut-text.ts";
 import type { Clock } from "../../../kit/clock.ts";
 import type { Position, Range } from "../../../domain/range.ts";
 import { BatchReader } from "./batch-reader.ts";
@@ -22,7 +23,8 @@ export interface CsvSourceOptions {
   readonly batchMaxRows: number;
   readonly playing: Playing;
   readonly clock: Clock;
-  /** Called once when the file has grown while it is read, and once when its last row, which has no line end, waits. */
+  /** Called once when the file has grown while it is read, once when its last row, which has no line end, waits, and once for each
+   *  column that is not read or has a cell that cannot be read. */
   readonly onWarning: (message: string) => void;
 }
 
@@ -69,8 +71,7 @@ export class CsvSource implements ReplayableSource {
   readonly sourceId: string;
   readonly description: string;
   readonly whole: Range;
-  /** Columns of the header that are not read. */
-  readonly ignoredColumns: readonly string[];
+  private readonly unread: Set<string>;
   private readonly gpus: GpuCache;
   private readonly templates: FastTemplates | undefined;
   private readonly guard: FileGuard;
@@ -109,12 +110,17 @@ export class CsvSource implements ReplayableSource {
     this.sourceId = sourceId;
     this.description = path;
     this.whole = { from: opened.start, to: { offset: opened.endOffset, line: 0 } };
-    this.ignoredColumns = opened.layout.ignoredColumns;
+    this.unread = new Set();
+    for (const name of opened.layout.ignoredColumns) this.addUnread(name);
     this.gpus = new GpuCache(clusterId);
     this.templates = reading.fastLane ? new FastTemplates() : undefined;
     const { inode, endOffset: sizeBytes, fingerprint } = opened;
     this.guard = new FileGuard({ path, inode, sizeBytes, fingerprint, onGrown: onWarning });
     this.lastRow = new LastRow({ path, guard: this.guard, clock, onUnfinished: onWarning });
+  }
+
+  get unreadColumns(): readonly string[] {
+    return [...this.unread];
   }
 
   /** A row belongs to the range in which it starts. A range must begin and end between rows, such as at the end of a
@@ -194,7 +200,15 @@ export class CsvSource implements ReplayableSource {
       rowMaxBytes: reading.rowMaxBytes,
       from,
       toOffset: Math.min(to.offset, this.whole.to.offset),
+      onUnread: (name) => this.addUnread(name),
     });
+  }
+
+  private addUnread(name: string): void {
+    if (this.unread.has(name)) return;
+    this.unread.add(name);
+    const { path, onWarning } = this.options;
+    onWarning(`${path}: the column ${quoted(name)} is not read, except for cells that are numbers of a metric`);
   }
 
   private batchOf(reader: BatchReader): RangeBatch {

@@ -82,17 +82,24 @@ export class FastLane {
     return labelsStart !== notFound && this.matchLabels(labelsStart) && this.next - start <= this.parts.rowMaxBytes;
   }
 
-  /** Adds the row that matched to the batch; a missing value is only counted. */
-  take(): void {
+  /** Adds the row that matched to the batch; a missing value is only counted.
+   *  @param line its line in the file
+   *  @param start the file offset of its first byte */
+  take(line: number, start: number): void {
     const { builder, shiftMs } = this.parts;
-    const { labels, metric, identity, value } = this;
-    if (labels === undefined || metric === undefined || identity === undefined) return;
+    const { labels, metric, value } = this;
+    if (labels === undefined || metric === undefined) return;
     builder.count("rows");
     if (value !== value) return builder.count("missing");
-    const gpuIndex = builder.gpuIndex(labels.gpu, labels.gpuIndexHint);
-    labels.gpuIndexHint = gpuIndex;
-    const workloadIndex = builder.workloadIndex(identity.workload, identity.workloadIndexHint);
-    identity.workloadIndexHint = workloadIndex;
+    builder.moveTo(line, start);
+    const of = metric.isOfBoard ? labels.board : labels.device;
+    const gpuIndex = builder.gpuIndex(of.gpu, of.indexHint);
+    of.indexHint = gpuIndex;
+    let workloadIndex = 0;
+    if (of === labels.device) {
+      workloadIndex = builder.workloadIndex(labels.workload, labels.workloadIndexHint);
+      labels.workloadIndexHint = workloadIndex;
+    }
     const record = builder.record(gpuIndex, this.timeMs + shiftMs, workloadIndex);
     if (typeof metric.metric === "number") builder.set(record, metric.metric, value);
     else builder.setCustom(record, metric.metric, value);

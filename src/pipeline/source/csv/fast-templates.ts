@@ -1,4 +1,5 @@
 import type { Gpu, Workload } from "../../../domain/gpu.ts";
+import { metrics as catalogue } from "../../../domain/metrics.ts";
 import { ByteArena, type Piece, viewOf } from "./byte-arena.ts";
 import { hashOf } from "./byte-hash.ts";
 import { type ExporterRow, exporterRowOf, nameInLabels } from "./exporter-row.ts";
@@ -9,6 +10,8 @@ export interface MetricTemplate {
   readonly bytes: Buffer;
   /** The metric's index in the catalogue, or its name if it is not in the catalogue. */
   readonly metric: number | string;
+  /** True if the metric is one of the board, also in a row of a MIG instance. */
+  readonly isOfBoard: boolean;
 }
 
 /** The labels of a GPU, with their closing quote: `before`, then the row's metric name, then `after`. If `nameInLabels`
@@ -16,16 +19,22 @@ export interface MetricTemplate {
 export interface LabelsTemplate {
   readonly before: Piece;
   readonly after: Piece | undefined;
+  readonly device: HintedGpu;
+  /** The GPU that a MIG instance is a part of; otherwise the same object as `device`. */
+  readonly board: HintedGpu;
+  readonly workload: Workload;
+  workloadIndexHint: number;
+}
+
+/** A GPU with its index in the last batch; often it is the same in this batch. */
+export interface HintedGpu {
   readonly gpu: Gpu;
-  /** The GPU's index in the last batch that contained the GPU; in the next batch, the index is often the same. */
-  gpuIndexHint: number;
+  indexHint: number;
 }
 
 /** The cells from gpu_id to namespace: the `identity` of an ExporterRow. */
 export interface IdentityTemplate {
   readonly cells: Piece;
-  readonly workload: Workload;
-  workloadIndexHint: number;
   /** The labels that matched last come first. */
   readonly labels: LabelsTemplate[];
   /** How many more labels may be learnt: a file with different labels in every row is not worth the effort. */
@@ -80,10 +89,10 @@ export class FastTemplates {
     const hash = hashOf(row.identity);
     if (this.isNew(hash)) return;
     if (!this.arena.hasRoomFor(bytes.length)) this.clear();
-    const identity = this.learnIdentity(row.identity, hash, recognized.workload);
+    const identity = this.learnIdentity(row.identity, hash);
     if (identity.labelsToLearn === 0 || identity.labels.some((labels) => this.isOf(row, labels))) return;
     identity.labelsToLearn -= 1;
-    identity.labels.unshift(this.labelsTemplate(row, recognized.gpu));
+    identity.labels.unshift(this.labelsTemplate(row, recognized));
     if (identity.labels.length > maxLabelsOfIdentity) identity.labels.pop();
   }
 
@@ -104,16 +113,15 @@ export class FastTemplates {
     const hash = hashOf(bytes);
     if (this.metrics.get(hash)?.bytes.equals(bytes)) return;
     if (this.metrics.size >= maxMetrics) this.metrics.clear();
-    this.metrics.set(hash, { bytes: Buffer.from(bytes), metric });
+    const isOfBoard = typeof metric === "number" && catalogue[metric]?.scope === "board";
+    this.metrics.set(hash, { bytes: Buffer.from(bytes), metric, isOfBoard });
   }
 
-  private learnIdentity(cells: Buffer, hash: number, workload: Workload): IdentityTemplate {
+  private learnIdentity(cells: Buffer, hash: number): IdentityTemplate {
     const existing = this.identities.get(hash);
     if (existing?.cells.length === cells.length && this.isAt(existing.cells, viewOf(cells), 0)) return existing;
     const template = {
       cells: this.arena.add(cells),
-      workload,
-      workloadIndexHint: 0,
       labels: [],
       labelsToLearn: labelsToLearnMax,
       next: undefined,
@@ -122,13 +130,13 @@ export class FastTemplates {
     return template;
   }
 
-  private labelsTemplate(row: ExporterRow, gpu: Gpu): LabelsTemplate {
+  private labelsTemplate(row: ExporterRow, recognized: RecognizedRow): LabelsTemplate {
+    const device = { gpu: recognized.device, indexHint: -1 };
+    const board = recognized.board === recognized.device ? device : { gpu: recognized.board, indexHint: -1 };
     const at = nameInLabels(row);
-    const gpuIndexHint = -1;
-    if (at === undefined) return { before: this.arena.add(row.labels), after: undefined, gpu, gpuIndexHint };
-    const before = this.arena.add(row.labels.subarray(0, at));
-    const after = this.arena.add(row.labels.subarray(at + row.metric.length));
-    return { before, after, gpu, gpuIndexHint };
+    const before = this.arena.add(at === undefined ? row.labels : row.labels.subarray(0, at));
+    const after = at === undefined ? undefined : this.arena.add(row.labels.subarray(at + row.metric.length));
+    return { before, after, device, board, workload: recognized.workload, workloadIndexHint: 0 };
   }
 
   /** True if the template matches these labels. */

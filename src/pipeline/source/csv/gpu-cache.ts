@@ -1,7 +1,8 @@
 import { LRUCache } from "lru-cache";
-import type { Gpu } from "../../../domain/gpu.ts";
+import type { Gpu, Workload } from "../../../domain/gpu.ts";
+import { migUuid } from "../../../domain/mig-instance.ts";
+import { type LabelCell, type ParsedLabels, parseLabels, sortedRecord } from "./labels.ts";
 import { SharedTexts } from "./shared-texts.ts";
-import { type ParsedLabels, parseLabels, sortedRecord } from "./labels.ts";
 
 /** The cells of a row that describe its GPU. */
 export interface GpuCells {
@@ -11,8 +12,20 @@ export interface GpuCells {
   readonly device: string;
   readonly modelName: string;
   readonly labels: string;
-  /** The names and cells of the label columns, without missing values; empty in a long file. */
-  readonly labelCells: readonly (readonly [name: string, value: string])[];
+  /** The names and cells of the label columns. */
+  readonly labelCells: readonly LabelCell[];
+}
+
+/** What the cells of a row say about its device. */
+export interface RowDevice {
+  /** The GPU or the MIG instance that the row is about. */
+  readonly device: Gpu;
+  /** The GPU whose board metrics the row may have: of a MIG instance, the GPU that it is a part of; otherwise `device`. */
+  readonly board: Gpu;
+  readonly series: ParsedLabels["series"];
+  /** The workload that the labels name. */
+  readonly workload: Workload | undefined;
+  readonly isExported: boolean;
 }
 
 /** The maximum total length of the keys of `byAttributes`. A key has about 250 characters, so the cache has up to about 16,000
@@ -22,37 +35,69 @@ const keysMaxLength = 4 * 1024 * 1024;
  *  have the same cells. */
 const cellsMaxLength = 2 * 1024 * 1024;
 
-const boundedBy = (maxSize: number): LRUCache<string, Gpu> =>
-  new LRUCache<string, Gpu>({ maxSize, sizeCalculation: (_, key) => key.length });
+function boundedBy<Value extends object>(maxSize: number): LRUCache<string, Value> {
+  return new LRUCache<string, Value>({ maxSize, sizeCalculation: (_, key) => key.length });
+}
+
+/** Labels of a MIG instance's row that describe the instance or its workload, not the GPU. */
+const instanceLabels = /^(?:dra_.*|pod_uid|hpc_job)$/i;
+/** NVIDIA's UUID of a MIG instance. A device with such a uuid has its own identity already. */
+const migDeviceUuid = /^MIG-/i;
 
 /** Returns the same object for equal GPUs, so that few rows need a new object. The cache is bounded: once an object is
  *  evicted, an equal GPU gets a new one. */
 export class GpuCache {
-  private readonly byAttributes = boundedBy(keysMaxLength);
-  private readonly byCells = boundedBy(cellsMaxLength);
+  private readonly byAttributes = boundedBy<Gpu>(keysMaxLength);
+  private readonly byCells = boundedBy<RowDevice>(cellsMaxLength);
   private readonly texts = new SharedTexts();
 
   constructor(private readonly clusterId: string) {}
 
-  gpuOf(cells: GpuCells): Gpu {
+  deviceOf(cells: GpuCells): RowDevice {
     const key = cellsKey(cells);
     const cached = this.byCells.get(key);
     if (cached !== undefined) return cached;
-    const gpu = this.interned(cells, parseLabels(cells.labels));
-    this.byCells.set(key, gpu);
-    return gpu;
+    const labels = parseLabels(cells.labels, cells.labelCells);
+    const { series, workload, isExported } = labels;
+    const device = { ...this.devicesOf(cells, labels), series, workload, isExported };
+    this.byCells.set(key, device);
+    return device;
   }
 
-  private interned(cells: GpuCells, labels: ParsedLabels): Gpu {
+  /** A GPU with a label more, e.g. one that a row reports like a metric. */
+  withLabel(gpu: Gpu, [name, text]: LabelCell): Gpu {
+    const isDriver = name === "driver_version";
+    const driverVersion = isDriver ? text : gpu.driverVersion;
+    const properties = isDriver
+      ? gpu.properties
+      : sortedRecord(new Map(Object.entries(gpu.properties)).set(name, text));
+    return this.interned({ ...gpu, driverVersion, properties });
+  }
+
+  private devicesOf(cells: GpuCells, labels: ParsedLabels): Pick<RowDevice, "device" | "board"> {
     const { uuid, hostname, gpuId, device, modelName } = cells;
-    const { driverVersion, properties } = withLabelCells(labels, cells.labelCells);
+    const { driverVersion, properties, mig } = labels;
+    const gpu = { uuid, clusterId: this.clusterId, hostname, gpuId, device, modelName, driverVersion, properties };
+    if (mig === undefined || migDeviceUuid.test(uuid)) {
+      const interned = this.interned(gpu);
+      return { device: interned, board: interned };
+    }
+    const ofBoard = Object.entries(properties).filter(([name]) => !instanceLabels.test(name));
+    return {
+      device: this.interned({ ...gpu, uuid: migUuid({ parentUuid: uuid, ...mig }) }),
+      board: this.interned({ ...gpu, properties: Object.fromEntries(ofBoard) }),
+    };
+  }
+
+  private interned(gpu: Gpu): Gpu {
+    const { uuid, clusterId, hostname, gpuId, device, modelName, driverVersion, properties } = gpu;
     const key = JSON.stringify([uuid, hostname, gpuId, device, modelName, driverVersion, properties]);
     const cached = this.byAttributes.get(key);
     if (cached !== undefined) return cached;
     const { texts } = this;
-    const gpu: Gpu = {
+    const interned: Gpu = {
       uuid,
-      clusterId: this.clusterId,
+      clusterId,
       hostname: texts.shared(hostname),
       gpuId,
       device: texts.shared(device),
@@ -62,19 +107,9 @@ export class GpuCache {
         Object.entries(properties).map(([name, value]) => [texts.shared(name), texts.shared(value)]),
       ),
     };
-    this.byAttributes.set(key, gpu);
-    return gpu;
+    this.byAttributes.set(key, interned);
+    return interned;
   }
-}
-
-/** Adds the cells of the label columns to the labels. A label that is in both gets the value of its own column, which is more
- *  specific. */
-export function withLabelCells(labels: ParsedLabels, cells: GpuCells["labelCells"]): ParsedLabels {
-  if (cells.length === 0) return labels;
-  const driverVersion = cells.find(([name]) => name === "driver_version")?.[1] ?? labels.driverVersion;
-  const properties = new Map(Object.entries(labels.properties));
-  for (const [name, value] of cells) if (name !== "driver_version") properties.set(name, value);
-  return { driverVersion, properties: sortedRecord(properties) };
 }
 
 function cellsKey(cells: GpuCells): string {

@@ -1,15 +1,29 @@
-import { labelNameOf } from "../../../domain/metrics.ts";
 import { cutText } from "../../../domain/cut-text.ts";
+import type { Workload } from "../../../domain/gpu.ts";
+import { labelNameOf } from "../../../domain/metrics.ts";
+import type { MigInstance } from "../../../domain/mig-instance.ts";
+import { seriesLabelOf, seriesLabels } from "../../../domain/series.ts";
+import { meansNoValue } from "../../../domain/value.ts";
 
-/** The attributes of a GPU that are in a row's labels. */
+/** What a row's labels say. */
 export interface ParsedLabels {
   readonly driverVersion: string;
-  /** Sorted by name, so that the same labels in another order give the same object. */
+  /** All labels without a meaning of their own. Sorted by name, so that the same labels in another order give the same object. */
   readonly properties: Readonly<Record<string, string>>;
+  /** The MIG instance that the row is about; undefined if it is about a GPU. */
+  readonly mig: Omit<MigInstance, "parentUuid"> | undefined;
+  /** The labels that tell apart several series of one metric (see domain/series.ts); empty if there are none. */
+  readonly series: Readonly<Record<string, string>>;
+  /** The workload that the labels name. */
+  readonly workload: Workload | undefined;
+  /** True if `workload` comes from labels such as exported_pod: Prometheus has put the exporter's own pod in pod, and that of
+   *  the GPU's workload in exported_pod. A GPU without a workload then has an empty one. */
+  readonly isExported: boolean;
 }
 
 /** Limits that keep a GPU's attributes small for any input; no exporter reaches them. */
-const maxLabels = 64;
+const maxLabels = 128;
+const maxProperties = 64;
 const labelMaxLength = 256;
 const textMaxLength = 64 * 1024;
 
@@ -23,30 +37,90 @@ const columnLabels: ReadonlySet<string> = new Set([
   "gpu_id",
   "modelname",
   "model_name",
-  "container",
-  "pod",
-  "namespace",
 ]);
+/** Labels that differ with a metric's value, and so describe neither the GPU nor a series. */
+const valueLabels: ReadonlySet<string> = new Set(["err_code", "err_msg"]);
+
+const workloadFields = ["container", "pod", "namespace"] as const;
+/** Prometheus adds this prefix to a label of the exporter if it has a label of that name itself. */
+export const exportedPrefix = "exported_";
+/** GPU_I_ID and GPU_I_PROFILE, in lower case. */
+const migIdLabel = "gpu_i_id";
+const migProfileLabel = "gpu_i_profile";
+
+/** The labels that have a meaning of their own as columns too, besides those of the catalogue and of series. */
+export const columnsOfLabels: readonly string[] = [
+  migIdLabel,
+  migProfileLabel,
+  ...valueLabels,
+  ...workloadFields.map((field) => `${exportedPrefix}${field}`),
+];
+
+/** The labels that are no properties, in lower case. */
+const ownMeanings: ReadonlySet<string> = new Set([
+  ...columnLabels,
+  ...columnsOfLabels,
+  ...workloadFields,
+  ...seriesLabels,
+]);
+
+/** A label's name and text. */
+export type LabelCell = readonly [name: string, text: string];
 
 /** Reads `K="V",K2="V2"` with Prometheus' escapes, and unquoted `k=v,k2=v2` or `k=v;k2=v2`. Anything else is
  *  skipped: bad labels never reject a row.
+ *  @param cells the label columns: a label's own column takes precedence over the text, because it is more specific
  *  Source: https://prometheus.io/docs/instrumenting/exposition_formats/#comments-help-text-and-type-information */
-export function parseLabels(text: string): ParsedLabels {
-  const found = new Map<string, string>();
+export function parseLabels(text: string, cells: readonly LabelCell[] = []): ParsedLabels {
+  const properties = new Map<string, string>();
+  const others = new Map<string, string>();
   let driverVersion = "";
+  for (const [label, value] of [...labelsIn(text), ...cells]) {
+    const name = labelNameOf(label) ?? label;
+    const lowerName = name.toLowerCase();
+    if (name === "driver_version") driverVersion = value;
+    else if (ownMeanings.has(lowerName)) others.set(lowerName, value);
+    else if (properties.size < maxProperties || properties.has(name)) properties.set(name, value);
+  }
+  const series = [...others].filter(([name, value]) => seriesLabelOf(name) !== undefined && !meansNoValue(value));
+  return {
+    driverVersion,
+    properties: sortedRecord(properties),
+    mig: migIn(others),
+    series: Object.fromEntries(series),
+    ...workloadIn(others),
+  };
+}
+
+function migIn(labels: ReadonlyMap<string, string>): ParsedLabels["mig"] {
+  const [id, profile] = [labels.get(migIdLabel) ?? "", labels.get(migProfileLabel) ?? ""];
+  if (meansNoValue(id)) return undefined; // the exporter writes empty labels for a GPU
+  // a tool that reads the column as numbers writes 3.0
+  return { instanceId: id.trim().replace(/^(\d+)\.0+$/, "$1"), profile: meansNoValue(profile) ? "" : profile.trim() };
+}
+
+function workloadIn(labels: ReadonlyMap<string, string>): Pick<ParsedLabels, "workload" | "isExported"> {
+  const isExported = workloadFields.some((field) => labels.has(`${exportedPrefix}${field}`));
+  const text = (field: keyof Workload): string => {
+    const value = labels.get(isExported ? `${exportedPrefix}${field}` : field) ?? "";
+    return meansNoValue(value) ? "" : value.trim();
+  };
+  const workload = { container: text("container"), pod: text("pod"), namespace: text("namespace") };
+  const isEmpty = workloadFields.every((field) => workload[field] === "");
+  return { workload: isEmpty ? undefined : workload, isExported };
+}
+
+function labelsIn(text: string): LabelCell[] {
+  const found: LabelCell[] = [];
   const readable = cutText(text, textMaxLength);
   let at = 0;
-  while (at < readable.length && found.size < maxLabels) {
+  while (at < readable.length && found.length < maxLabels) {
     const pair = nextPair(readable, at);
     if (pair === undefined) break;
     at = pair.next;
-    if (pair.key === "") continue;
-    const name = labelNameOf(pair.key) ?? pair.key;
-    if (name === "driver_version") driverVersion = cutText(pair.value, labelMaxLength);
-    else if (!columnLabels.has(name.toLowerCase()))
-      found.set(cutText(name, labelMaxLength), cutText(pair.value, labelMaxLength));
+    if (pair.key !== "") found.push([cutText(pair.key, labelMaxLength), cutText(pair.value, labelMaxLength)]);
   }
-  return { driverVersion, properties: sortedRecord(found) };
+  return found;
 }
 
 /** An object with its names in order; `__proto__` is a name like any other. */

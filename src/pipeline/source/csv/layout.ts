@@ -1,6 +1,10 @@
 import { UnusableSource } from "../../../domain/errors.ts";
+import { invalidText } from "../../../domain/field-rules.ts";
 import { labelFields, metrics } from "../../../domain/metrics.ts";
+import { seriesLabels } from "../../../domain/series.ts";
 import { quoted } from "../../../domain/cut-text.ts";
+import { columnsOfLabels } from "./labels.ts";
+import { isAbout } from "./series-labels.ts";
 
 /** Index of a column that the header does not have. */
 const noColumn = -1;
@@ -23,6 +27,11 @@ interface IdentityColumns {
 interface AnyLayout extends IdentityColumns {
   /** The column names as written in the header, without surrounding blanks. */
   readonly header: readonly string[];
+  /** True if the header has a column for at least one of container, pod and namespace. */
+  readonly hasWorkload: boolean;
+  /** Columns that are read like labels: the catalogue's label fields, such as driver_version and serial, and labels with a
+   *  meaning of their own, such as GPU_I_ID. */
+  readonly labelColumns: readonly { readonly column: number; readonly name: string }[];
   /** The names of the columns that are not read. */
   readonly ignoredColumns: readonly string[];
 }
@@ -38,8 +47,8 @@ export interface LongLayout extends AnyLayout {
 export interface WideLayout extends AnyLayout {
   readonly form: "wide";
   readonly metricColumns: readonly { readonly column: number; readonly metricIndex: number }[];
-  /** Columns of the catalogue's label fields, such as driver_version and serial. */
-  readonly labelColumns: readonly { readonly column: number; readonly name: string }[];
+  /** Columns that nothing else reads. Their numbers are values of a metric outside the catalogue. */
+  readonly customColumns: readonly { readonly column: number; readonly name: string }[];
 }
 
 export type Layout = LongLayout | WideLayout;
@@ -65,12 +74,13 @@ const metricIndexByNormalName = new Map(
     [normalName(metric.dcgmField), index] as const,
   ]),
 );
-const labelNameByNormalName = new Map(
-  labelFields.flatMap((label) => [
+const labelNameByNormalName: ReadonlyMap<string, string> = new Map([
+  ...labelFields.flatMap((label) => [
     [normalName(label.name), label.name] as const,
     [normalName(label.dcgmField), label.name] as const,
   ]),
-);
+  ...columnsOfLabels.map((name) => [normalName(name), name] as const),
+]);
 
 /** The columns of a table of dcgm-exporter's metrics, in order. */
 const exporterColumns = [
@@ -112,20 +122,38 @@ function longLayout(header: readonly string[], path: string): LongLayout {
   const columns = new HeaderColumns(header, path);
   const identity = identityColumns(columns);
   const [metricName, value] = [columns.take(["metric_name"]), columns.take(["value"])];
-  return { form: "long", header, ...identity, metricName, value, ignoredColumns: columns.rest() };
+  const labelColumns = columns.takeAll(withSeriesLabels(seriesLabels), "name");
+  const ignoredColumns = columns.rest().map(({ name }) => name);
+  return { form: "long", header, ...identity, metricName, value, labelColumns, ignoredColumns };
 }
 
 function wideLayout(header: readonly string[], path: string): WideLayout {
   const columns = new HeaderColumns(header, path);
   const identity = identityColumns(columns);
   const metricColumns = columns.takeAll(metricIndexByNormalName, "metricIndex");
-  const labelColumns = columns.takeAll(labelNameByNormalName, "name");
-  return { form: "wide", header, ...identity, metricColumns, labelColumns, ignoredColumns: columns.rest() };
+  // without a metric that it is about, a column such as xid is a metric itself
+  const names = [...metricColumns.map(({ metricIndex }) => metrics[metricIndex]?.name ?? ""), ...header];
+  const labelsOfMetrics = seriesLabels.filter((label) =>
+    names.some((name) => normalName(name) !== normalName(label) && isAbout(label, name)),
+  );
+  const labelColumns = columns.takeAll(withSeriesLabels(labelsOfMetrics), "name");
+  const rest = columns.rest();
+  const isUsable = ({ name }: (typeof rest)[number]): boolean =>
+    name !== "" && invalidText("", name) === undefined && rest.filter((other) => other.name === name).length === 1;
+  const customColumns = rest.filter(isUsable);
+  const ignoredColumns = rest.filter((column) => !isUsable(column)).map(({ name }) => name);
+  return { form: "wide", header, ...identity, metricColumns, labelColumns, customColumns, ignoredColumns };
 }
 
-function identityColumns(columns: HeaderColumns): IdentityColumns {
+function withSeriesLabels(labels: readonly string[]): ReadonlyMap<string, string> {
+  return new Map([...labelNameByNormalName, ...labels.map((name) => [normalName(name), name] as const)]);
+}
+
+function identityColumns(columns: HeaderColumns): IdentityColumns & Pick<AnyLayout, "hasWorkload"> {
   const entries = Object.entries(identityNames).map(([key, names]) => [key, columns.take(names)]);
-  return Object.fromEntries(entries) as IdentityColumns;
+  const identity = Object.fromEntries(entries) as IdentityColumns;
+  const hasWorkload = [identity.container, identity.pod, identity.namespace].some((column) => column !== noColumn);
+  return { ...identity, hasWorkload };
 }
 
 /** Finds the header's columns by name, and remembers which of them were taken. */
@@ -171,8 +199,8 @@ class HeaderColumns {
     return [...columnOf].map(([value, column]) => ({ column, [key]: value }) as never);
   }
 
-  rest(): string[] {
-    return this.header.filter((_, column) => !this.taken.has(column));
+  rest(): { readonly column: number; readonly name: string }[] {
+    return this.header.map((name, column) => ({ column, name })).filter(({ column }) => !this.taken.has(column));
   }
 
   private refuseSecond(first: number, second: number): void {

@@ -1,16 +1,21 @@
-import type { Gpu, Workload } from "../../../domain/gpu.ts";
-import { noWorkload } from "../../../domain/gpu.ts";
+import { noWorkload, type Workload } from "../../../domain/gpu.ts";
 import { meansNoValue } from "../../../domain/value.ts";
 import { parseTimestamp, type TimestampError } from "../../../domain/timestamp.ts";
 import { cutText } from "../../../domain/cut-text.ts";
-import { type FieldError, fieldMaxLength, invalidText, missingField, parseGpuId } from "../../../domain/field-rules.ts";
-import type { GpuCache } from "./gpu-cache.ts";
+import {
+  type FieldError,
+  fieldMaxLength,
+  invalidText,
+  missingIdentity,
+  parseGpuId,
+} from "../../../domain/field-rules.ts";
+import type { GpuCache, RowDevice } from "./gpu-cache.ts";
+import { exportedPrefix, type LabelCell } from "./labels.ts";
 import type { Layout } from "./layout.ts";
 
-/** The instant, the GPU and the workload of a row. */
-export interface RowIdentity {
+/** The instant, the device and the workload of a row. */
+export interface RowIdentity extends Pick<RowDevice, "device" | "board" | "series"> {
   readonly timeMs: number;
-  readonly gpu: Gpu;
   readonly workload: Workload;
 }
 
@@ -25,8 +30,8 @@ export class RowIdentityReader {
     private readonly gpus: GpuCache,
   ) {}
 
-  /** @returns the row's identity, or its first error, in this order: a wrong timestamp, a wrong gpu_id, an empty uuid, an
-   *  empty hostname, an invalid text */
+  /** @returns the row's identity, or its first error, in this order: a wrong timestamp, a wrong gpu_id, no uuid, no
+   *  hostname, an invalid text */
   read(fields: readonly string[]): RowIdentity | FieldError {
     const { layout } = this;
     const timeMs = this.timeOf(fields[layout.timestamp] ?? "");
@@ -35,7 +40,7 @@ export class RowIdentityReader {
     if (typeof gpuId !== "number") return gpuId;
     const error = this.textError(fields);
     if (error !== undefined) return error;
-    const gpu = this.gpus.gpuOf({
+    const found = this.gpus.deviceOf({
       uuid: cell(fields, layout.uuid),
       hostname: cell(fields, layout.hostname),
       gpuId,
@@ -44,7 +49,10 @@ export class RowIdentityReader {
       labels: fields[layout.labels] ?? "",
       labelCells: labelCells(layout, fields),
     });
-    return { timeMs, gpu, workload: this.workloadOf(fields) };
+    const { device, board, series } = found;
+    // the uuid of a MIG instance has parts that come from labels
+    const uuidError = invalidText(this.columnName(layout.uuid), device.uuid);
+    return uuidError ?? { timeMs, device, board, series, workload: this.workloadOf(fields, found) };
   }
 
   private timeOf(text: string): number | FieldError {
@@ -62,9 +70,10 @@ export class RowIdentityReader {
 
   private textError(fields: readonly string[]): FieldError | undefined {
     const { uuid, hostname, device, modelName, container, pod, namespace } = this.layout;
-    for (const column of [uuid, hostname]) {
-      if (cell(fields, column) === "") return missingField(this.columnName(column));
-    }
+    const noIdentity =
+      missingIdentity(this.columnName(uuid), cell(fields, uuid), "uuid") ??
+      missingIdentity(this.columnName(hostname), cell(fields, hostname), "hostname");
+    if (noIdentity !== undefined) return noIdentity;
     for (const column of [uuid, hostname, device, modelName, container, pod, namespace]) {
       const error = invalidText(this.columnName(column), cell(fields, column));
       if (error !== undefined) return error;
@@ -72,8 +81,10 @@ export class RowIdentityReader {
     return undefined;
   }
 
-  private workloadOf(fields: readonly string[]): Workload {
+  /** The workload that the labels name takes precedence if Prometheus has added its own, and replaces absent columns. */
+  private workloadOf(fields: readonly string[], labels: Pick<RowDevice, "workload" | "isExported">): Workload {
     const { layout, lastWorkload } = this;
+    if (labels.isExported || !layout.hasWorkload) return labels.workload ?? noWorkload;
     const container = cell(fields, layout.container);
     const pod = cell(fields, layout.pod);
     const namespace = cell(fields, layout.namespace);
@@ -103,9 +114,12 @@ export function attributeText(text: string): string {
   return cutText(text.trim(), fieldMaxLength);
 }
 
-function labelCells(layout: Layout, fields: readonly string[]): [string, string][] {
-  if (layout.form === "long") return [];
-  return layout.labelColumns
-    .map(({ column, name }): [string, string] => [name, attributeText(fields[column] ?? "")])
-    .filter(([, value]) => !meansNoValue(value));
+/** The cells of the label columns. Cells without a value are left out, except those of columns such as exported_pod: their mere
+ *  presence says something about the other columns. */
+function labelCells({ labelColumns }: Layout, fields: readonly string[]): LabelCell[] {
+  return labelColumns.flatMap(({ column, name }): LabelCell[] => {
+    const text = attributeText(fields[column] ?? "");
+    if (!meansNoValue(text)) return [[name, text]];
+    return name.startsWith(exportedPrefix) ? [[name, ""]] : [];
+  });
 }

@@ -1,13 +1,15 @@
 import type { BatchBuilder } from "../../../domain/batch-builder.ts";
 import type { Gpu, Workload } from "../../../domain/gpu.ts";
-import { labelNameOf, metricIndexOf } from "../../../domain/metrics.ts";
+import { labelNameOf, metricIndexOf, metrics } from "../../../domain/metrics.ts";
+import { parseSeries } from "../../../domain/series.ts";
 import { meansNoValue } from "../../../domain/value.ts";
 import type { GpuCache } from "./gpu-cache.ts";
+import type { ParsedLabels } from "./labels.ts";
 import { type Layout, type LongLayout, normalName, type WideLayout } from "./layout.ts";
-import type { ReportedAttributes } from "./reported-attributes.ts";
 import { type FieldError, invalidText, missingField } from "../../../domain/field-rules.ts";
 import { type Rejections, type RowPlace, wrongColumnCount } from "./rejections.ts";
 import { attributeText, cell, type RowIdentity, RowIdentityReader } from "./row-identity.ts";
+import { labelsAbout, seriesNameOf } from "./series-labels.ts";
 import { readValue } from "../../../domain/value-text.ts";
 
 /** The parts that a RowReader works with. */
@@ -16,14 +18,18 @@ export interface RowReaderParts {
   readonly gpus: GpuCache;
   readonly builder: BatchBuilder;
   readonly rejections: Rejections;
-  readonly attributes: ReportedAttributes;
+  /** Called for a cell of an otherwise unread column that is not a number. */
+  readonly onUnread: (columnName: string) => void;
   /** Added to every time. */
   readonly shiftMs: number;
 }
 
 /** The content of a long row, except its time and value. */
 export interface RecognizedRow {
-  readonly gpu: Gpu;
+  /** The GPU or MIG instance that the row is about. */
+  readonly device: Gpu;
+  /** The GPU whose board metrics the row may have. */
+  readonly board: Gpu;
   readonly workload: Workload;
   /** The metric's index in the catalogue, or its name if it is not in the catalogue. */
   readonly metric: number | string;
@@ -40,7 +46,7 @@ export class RowReader {
   }
 
   /** @returns the GPU, workload and metric of a long row, even if its value is missing or rejected; undefined for a wide
-   *  row, a row that reports a label, a repeated header, or a row that is rejected as a whole */
+   *  row, a row that reports a label or has series labels, a repeated header, or a row that is rejected as a whole */
   read(fields: readonly string[], place: RowPlace): RecognizedRow | undefined {
     const { layout, builder } = this.parts;
     if (fields.length !== layout.header.length) {
@@ -54,6 +60,7 @@ export class RowReader {
       return undefined;
     }
     builder.count("rows");
+    builder.moveTo(place.line, place.start);
     if (layout.form === "long") return this.readLong(layout, fields, { place, identity });
     this.readWide(layout, fields, { place, identity });
     return undefined;
@@ -66,8 +73,8 @@ export class RowReader {
   }
 
   private readLong(layout: LongLayout, fields: readonly string[], row: IdentifiedRow): RecognizedRow | undefined {
-    const { builder, rejections, attributes } = this.parts;
-    const { gpu, workload } = row.identity;
+    const { builder, rejections } = this.parts;
+    const { device, board, workload, series } = row.identity;
     const name = cell(fields, layout.metricName).trim();
     const field = layout.header[layout.metricName] ?? "";
     const error = name === "" ? missingField(field) : invalidText(field, name);
@@ -79,39 +86,69 @@ export class RowReader {
     const label = labelNameOf(name);
     if (label !== undefined) {
       if (meansNoValue(text)) builder.count("missing");
-      else attributes.report(gpu.uuid, label, attributeText(text));
+      else this.describe(row.identity, [label, attributeText(text)]);
       return undefined;
     }
-    const metric = metricIndexOf(name) ?? name;
+    const named = parseSeries(name);
+    const metric = metricIndexOf(named?.metric ?? name) ?? named?.metric ?? name;
+    const labels = { ...named?.labels, ...series };
     const value = readValue(metric, text);
     if (value === "missing") builder.count("missing");
-    else if (typeof value === "number") this.add(row.identity, metric, value);
+    else if (typeof value === "number") this.add(row.identity, { metric, labels, value });
     else rejections.add(row.place, { ...value, field: layout.header[layout.value] ?? "", value: text });
-    return { gpu, workload, metric };
+    return Object.keys(labels).length > 0 ? undefined : { device, board, workload, metric };
   }
 
   private readWide(layout: WideLayout, fields: readonly string[], row: IdentifiedRow): void {
-    const { builder, rejections } = this.parts;
+    const { builder, rejections, onUnread } = this.parts;
+    const { series } = row.identity;
     for (const { column, metricIndex } of layout.metricColumns) {
       const text = fields[column] ?? "";
       const value = readValue(metricIndex, text);
+      const labels = labelsAbout(metrics[metricIndex]?.name ?? "", series);
       if (value === "missing") builder.count("missing");
-      else if (typeof value === "number") this.add(row.identity, metricIndex, value);
+      else if (typeof value === "number") this.add(row.identity, { metric: metricIndex, labels, value });
       else rejections.add(row.place, { ...value, field: layout.header[column] ?? "", value: text });
+    }
+    for (const { column, name } of layout.customColumns) {
+      const value = readValue(name, fields[column] ?? "");
+      if (typeof value === "number") this.add(row.identity, { metric: name, labels: labelsAbout(name, series), value });
+      else if (value !== "missing") onUnread(name);
     }
   }
 
-  private add(identity: RowIdentity, metric: number | string, value: number): void {
+  private add(identity: RowIdentity, { metric, labels, value }: Sample): void {
+    const { builder } = this.parts;
+    const isOfBoard = typeof metric === "number" && metrics[metric]?.scope === "board";
+    const record = builder.record(...this.recordOf(identity, isOfBoard ? identity.board : identity.device));
+    const series = seriesNameOf(metric, labels) ?? metric;
+    if (typeof series === "number") builder.set(record, series, value);
+    else builder.setCustom(record, series, value);
+  }
+
+  /** Adds an attribute that a row reports like a metric, such as the serial number in a long row of DCGM_FI_DEV_SERIAL. It is one
+   *  of the board, at the row's instant. */
+  private describe(identity: RowIdentity, label: readonly [name: string, text: string]): void {
+    this.parts.builder.describe(...this.recordOf(identity, this.parts.gpus.withLabel(identity.board, label)));
+  }
+
+  /** The GPU, the instant and the workload of a record. Only the record of the row's own device gets the row's workload. */
+  private recordOf({ device, timeMs, workload }: RowIdentity, gpu: Gpu): Parameters<BatchBuilder["record"]> {
     const { builder, shiftMs } = this.parts;
-    const gpuIndex = builder.gpuIndex(identity.gpu);
-    const record = builder.record(gpuIndex, identity.timeMs + shiftMs, builder.workloadIndex(identity.workload));
-    if (typeof metric === "number") builder.set(record, metric, value);
-    else builder.setCustom(record, metric, value);
+    const workloadIndex = gpu.uuid === device.uuid ? builder.workloadIndex(workload) : 0;
+    return [builder.gpuIndex(gpu), timeMs + shiftMs, workloadIndex];
   }
 
   private isHeader(fields: readonly string[]): boolean {
     return fields.every((field, column) => normalName(field) === this.normalHeader[column]);
   }
+}
+
+interface Sample {
+  /** The metric's index in the catalogue, or its name if it is not in the catalogue. */
+  readonly metric: number | string;
+  readonly labels: ParsedLabels["series"];
+  readonly value: number;
 }
 
 interface IdentifiedRow {

@@ -14,9 +14,9 @@ import {
 import type { CurrentGpu } from "../../../db/sql/current-gpus.ts";
 import { type ObservedRecord, readObservations } from "../../../db/sql/observations.ts";
 import { StoreUnavailable } from "../../../domain/errors.ts";
-import { addsNothing, type Attributes, completed, isSameAttributes, isSameWorkload } from "../../../domain/gpu.ts";
+import { type Attributes, completed, isSameAttributes, isSameWorkload } from "../../../domain/gpu.ts";
 import type { GpuDirectory, GpuLookup } from "./gpu-directory.ts";
-import type { ObservedGpu } from "./observed-gpus.ts";
+import { addNothing, type ObservedGpu } from "./observed-gpus.ts";
 import { changeSpans, type Span, type StateRules } from "./state-spans.ts";
 
 /** `last_seen_at` may be older than a GPU's newest record by up to this time, so that rows of `gpus` are not written with
@@ -67,7 +67,7 @@ export class GpuStateHistory {
       const newest = await changeTable(change, {
         table: "gpu_attributes",
         rules: attributeRules,
-        stateOf: (_, { gpu }) => gpu,
+        stateOf: ({ timeMs }, { gpu, timesMs, attributes }) => attributes[timesMs.indexOf(timeMs)] ?? gpu,
       });
       await recordSeen(executor, revision, spans);
       await setNewestAttributes(executor, newest);
@@ -153,13 +153,14 @@ function placesOf(pairs: readonly Pair[]) {
   return { gpuKeys, timesMs, untilMs };
 }
 
-function isUnchanged({ gpu, firstMs, workload }: ObservedGpu, current: CurrentGpu): boolean {
+function isUnchanged(observed: ObservedGpu, current: CurrentGpu): boolean {
+  const { firstMs, workload } = observed;
   const { attributes, attributesFromMs = Infinity, workloadFromMs = Infinity } = current;
   return (
     firstMs >= attributesFromMs &&
     firstMs >= workloadFromMs &&
     workload !== "several" &&
     isSameWorkload(workload, current.workload) &&
-    addsNothing(attributes, gpu)
+    addNothing(observed, attributes)
   );
 }

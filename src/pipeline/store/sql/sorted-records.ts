@@ -5,11 +5,12 @@ import type { RecordBatch } from "../../../domain/batch.ts";
  *  @returns the records' indexes */
 export function sortedRecords({ recordCount, gpuIndexes, timesMs }: RecordBatch, keys: Float64Array): Uint32Array {
   const order = byGpu(gpuIndexes, keys);
+  const keyOf = (record: number): number => keys[gpuIndexes[record] as number] as number;
   for (let from = 0; from < recordCount;) {
-    const gpu = gpuIndexes[order[from] as number];
+    const key = keyOf(order[from] as number);
     let to = from + 1;
     let isSorted = true;
-    for (; to < recordCount && gpuIndexes[order[to] as number] === gpu; to += 1) {
+    for (; to < recordCount && keyOf(order[to] as number) === key; to += 1) {
       isSorted &&= (timesMs[order[to] as number] as number) >= (timesMs[order[to - 1] as number] as number);
     }
     // inputs nearly always have a GPU's records in the order of time

@@ -100,7 +100,7 @@ async function addMissing(executor: SqlExecutor, { gpus, lookup }: BatchGpus): P
 /** @returns gpu_key by index in the batch's `gpus`; NaN for a GPU without records, which needs no key */
 function keysOf(batch: RecordBatch, { gpus }: BatchGpus): Float64Array {
   const keys = new Float64Array(batch.gpus.length).fill(NaN);
-  for (const { gpu, index } of gpus) keys[index] = gpuKeyOf(gpu.uuid);
+  for (const { gpu, indexes } of gpus) for (const index of indexes) keys[index] = gpuKeyOf(gpu.uuid);
   return keys;
 }
 
@@ -133,6 +133,7 @@ from ingested_messages where source_id = $1 order by from_offset desc limit 1`;
 const sumsText = `
 select count(*)::float8 as messages, coalesce(sum(rows), 0)::float8 as rows, coalesce(sum(samples), 0)::float8 as samples,
   coalesce(sum(missing), 0)::float8 as missing, coalesce(sum(duplicates), 0)::float8 as duplicates,
+  0::float8 as conflicts,
   coalesce(sum(blank_lines), 0)::float8 as "blankLines",
   coalesce(sum(repeated_headers), 0)::float8 as "repeatedHeaders",
   coalesce(sum(records_inserted), 0)::float8 as "recordsInserted",

@@ -2,7 +2,7 @@ import type { SqlExecutor } from "../../../db/client.ts";
 import { type Places, selectPlaces } from "../../../db/sql/select-places.ts";
 import type { RecordRow } from "../../../db/sql/select-records.ts";
 import type { RollupRow } from "../../../db/sql/select-rollups.ts";
-import type { Gpu } from "../../../domain/gpu.ts";
+import { type Gpu, occupantsOf } from "../../../domain/gpu.ts";
 import { metrics } from "../../../domain/metrics.ts";
 import type { Aggregate, StoredRecord, StoredRollup } from "../../../domain/query.ts";
 
@@ -56,9 +56,7 @@ function toRecord(row: RecordRow, gpu: Gpu): StoredRecord {
     timeMs: row.timeMs,
     metrics: present,
     custom: row.custom ?? {},
-    container: row.container ?? "",
-    pod: row.pod ?? "",
-    namespace: row.namespace ?? "",
+    occupants: occupantsOf([{ container: row.container ?? "", pod: row.pod ?? "", namespace: row.namespace ?? "" }]),
   };
 }
 

@@ -3,7 +3,7 @@ import { copyTelemetry } from "../../../db/sql/copy-telemetry.ts";
 import { existingRecords } from "../../../db/sql/existing-records.ts";
 import { type TelemetryColumns, upsertTelemetry } from "../../../db/sql/upsert-telemetry.ts";
 import { customByRecord, type RecordBatch } from "../../../domain/batch.ts";
-import { noWorkload, type Workload } from "../../../domain/gpu.ts";
+import { noWorkload } from "../../../domain/gpu.ts";
 import { sortedRecords } from "./sorted-records.ts";
 
 /** Records per statement: limits the memory of a statement's text. */
@@ -72,7 +72,10 @@ function* columnsOf(batch: RecordBatch, keys: Float64Array): Generator<Telemetry
       timesMs: taken(records, batch.timesMs),
       metrics: Array.from(batch.columns, ([name, column]) => ({ name, values: taken(records, column) })),
       custom: Array.from(records, (record) => jsonOf(custom.get(record))),
-      workloads: Array.from(records, (record) => batch.workloads[batch.workloadIndexes[record] as number] as Workload),
+      workloads: Array.from(
+        records,
+        (record) => batch.occupants[batch.occupantsIndexes[record] as number]?.[0] ?? noWorkload,
+      ),
     };
   }
 }

@@ -1,4 +1,5 @@
 import { type Static, Type } from "@sinclair/typebox";
+import { noWorkload } from "../../../domain/gpu.ts";
 import type { GpuChanges } from "../../../domain/query.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
 import { instant } from "../../schemas/envelope.ts";
@@ -77,7 +78,7 @@ export function toApiGpuChanges(uuid: string, { attributes, workloads }: GpuChan
       driver_version: span.driverVersion,
       properties: { ...span.properties },
     })),
-    workloads: workloads.map(({ fromMs, container, pod, namespace }) => ({
+    workloads: workloads.map(({ fromMs, occupants: [{ container, pod, namespace } = noWorkload] }) => ({
       from: formatTimestamp(fromMs),
       container,
       pod,

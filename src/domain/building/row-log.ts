@@ -1,0 +1,73 @@
+/** Where an input is: see RejectedInput for `line` and `byte`. */
+export interface InputPlace {
+  readonly line: number;
+  readonly byte: number;
+}
+
+/** What a row has added to a batch: a value of a series to a record. */
+export interface LoggedValue extends InputPlace {
+  readonly record: number;
+  /** Undefined if the row has added no value: it only describes the GPU. */
+  readonly series: number | undefined;
+}
+
+/** Instead of the number of a series. */
+export const noSeries = -1;
+
+/** Remembers which row has added which value, for rows that turn out to be unusable after others have been read. It is
+ *  written for every value and hardly ever read, so its entries are in columns. */
+export class RowLog {
+  private length = 0;
+  private records = new Int32Array(1024);
+  private series = new Int32Array(1024);
+  private lines = new Float64Array(1024);
+  private bytes = new Float64Array(1024);
+  private line = 0;
+  private byte = 0;
+
+  /** Deletes all entries. */
+  clear(): void {
+    this.length = 0;
+  }
+
+  /** Sets the place of the row that is read next. */
+  moveTo(line: number, byte: number): void {
+    this.line = line;
+    this.byte = byte;
+  }
+
+  /** Adds an entry.
+   *  @param series `noSeries` if the row adds no value */
+  add(record: number, series: number): void {
+    const at = this.length;
+    if (at === this.records.length) this.grow();
+    this.records[at] = record;
+    this.series[at] = series;
+    this.lines[at] = this.line;
+    this.bytes[at] = this.byte;
+    this.length = at + 1;
+  }
+
+  /** The entries of the given records, in the order of the rows. */
+  *entriesOf(records: { has(record: number): boolean }): Iterable<LoggedValue> {
+    for (let at = 0; at < this.length; at += 1) {
+      const record = this.records[at] as number;
+      if (!records.has(record)) continue;
+      const series = this.series[at] as number;
+      const place = { line: this.lines[at] as number, byte: this.bytes[at] as number };
+      yield { ...place, record, series: series === noSeries ? undefined : series };
+    }
+  }
+
+  private grow(): void {
+    const length = this.records.length * 2;
+    const grown = <Column extends Int32Array | Float64Array>(from: Column, to: Column): Column => {
+      to.set(from);
+      return to;
+    };
+    this.records = grown(this.records, new Int32Array(length));
+    this.series = grown(this.series, new Int32Array(length));
+    this.lines = grown(this.lines, new Float64Array(length));
+    this.bytes = grown(this.bytes, new Float64Array(length));
+  }
+}

@@ -1,0 +1,84 @@
+import { rawMaxLength, type RejectedInput, valueMaxLength } from "../batch.ts";
+import { cutText, quoted } from "../cut-text.ts";
+import type { Gpu } from "../gpu.ts";
+import { formatTimestamp } from "../timestamp.ts";
+import type { RowLog } from "./row-log.ts";
+import type { SampleValues } from "./sample-values.ts";
+
+/** A batch that is being built, in which one uuid may have records of several hosts. */
+export interface BatchParts {
+  readonly gpus: readonly Gpu[];
+  /** Per record: index into `gpus`. */
+  readonly gpuIndexes: readonly number[];
+  readonly timesMs: readonly number[];
+  readonly values: SampleValues;
+  readonly log: RowLog;
+  /** The name of the input's host column. */
+  readonly hostField: string;
+}
+
+/** Finds the records of a uuid that another host has reported at the same instant: two GPUs have one uuid, as in a machine that
+ *  was cloned. Of these records, only the one of the host with the smallest name is kept.
+ *  @param uuids those that several hosts have reported
+ *  @returns the host whose record is kept, by the record that is not kept */
+export function recordsOfOtherHosts(
+  { gpus, gpuIndexes, timesMs }: BatchParts,
+  uuids: ReadonlySet<string>,
+): Map<number, string> {
+  const gpuOf = (record: number): Gpu => gpus[gpuIndexes[record] as number] as Gpu;
+  const records = gpuIndexes.flatMap((_, record) => (uuids.has(gpuOf(record).uuid) ? [record] : []));
+  const atOnce = Map.groupBy(records, (record) => JSON.stringify([gpuOf(record).uuid, timesMs[record]]));
+  const others = new Map<number, string>();
+  for (const group of atOnce.values()) {
+    const kept = group.map((record) => gpuOf(record).hostname).reduce((a, b) => (a < b ? a : b));
+    for (const record of group) if (gpuOf(record).hostname !== kept) others.set(record, kept);
+  }
+  return others;
+}
+
+/** @param others as `recordsOfOtherHosts` returns them
+ *  @returns one rejected input for each row that has added a value to one of the records */
+export function rowsOfOtherHosts(parts: BatchParts, others: ReadonlyMap<number, string>): RejectedInput[] {
+  const { gpus, gpuIndexes, timesMs, values, log, hostField } = parts;
+  return [...Map.groupBy(log.entriesOf(others), ({ byte }) => byte).values()].flatMap((entries) => {
+    const [first] = entries;
+    if (first === undefined) return [];
+    const { uuid, hostname, gpuId } = gpus[gpuIndexes[first.record] as number] as Gpu;
+    const kept = others.get(first.record) ?? "";
+    const timestamp = formatTimestamp(timesMs[first.record] as number);
+    const samples = entries.flatMap(({ record, series }): [string, number][] =>
+      series === undefined ? [] : [[values.nameOf(series), values.valueOf(record, series)]],
+    );
+    const message =
+      `The uuid ${quoted(uuid)} was reported by two hosts at ${timestamp}, ${quoted(kept)} and ${quoted(hostname)}; ` +
+      `only the values of ${quoted(kept)} are stored. Give each GPU a uuid of its own.`;
+    const raw = JSON.stringify({ timestamp, uuid, hostname, gpu_id: gpuId, ...Object.fromEntries(samples) });
+    return [
+      {
+        line: first.line,
+        byte: first.byte,
+        reason: "uuid_on_two_hosts" as const,
+        field: cutText(hostField, valueMaxLength),
+        value: cutText(hostname, valueMaxLength),
+        message,
+        raw: cutText(raw, rawMaxLength),
+      },
+    ];
+  });
+}
+
+/** What the records of other hosts have added to a batch's counts. */
+export function countsOfOtherHosts(
+  { values, log }: BatchParts,
+  others: ReadonlyMap<number, string>,
+): { readonly samples: number; readonly duplicates: number; readonly conflicts: number } {
+  const distinct = new Set<string>();
+  let added = 0;
+  for (const { record, series } of log.entriesOf(others)) {
+    if (series === undefined) continue;
+    added += 1;
+    distinct.add(`${record} ${series}`);
+  }
+  const conflicts = [...others.keys()].reduce((sum, record) => sum + values.conflictsOf(record), 0);
+  return { samples: distinct.size, conflicts, duplicates: added - distinct.size - conflicts };
+}

@@ -1,0 +1,50 @@
+/** A MIG instance: a part of a GPU that is a device of its own. */
+export interface MigInstance {
+  /** The UUID of the GPU that the instance is a part of. */
+  readonly parentUuid: string;
+  /** The exporter's `GPU_I_ID`, e.g. `3`. */
+  readonly instanceId: string;
+  /** The exporter's `GPU_I_PROFILE`, e.g. `1g.10gb`; empty if the input has none. */
+  readonly profile: string;
+}
+
+const separator = ":mig:";
+const form = /^([A-Za-z0-9._+%-]+):mig:([A-Za-z0-9._+%-]+):([A-Za-z0-9._+%-]*)$/;
+
+/** The uuid of a MIG instance: `{GPU's uuid}:mig:{GPU_I_ID}:{GPU_I_PROFILE}`. The exporter gives an instance the UUID of its
+ *  GPU, so the instance's own identity follows from what the exporter says about it. An instance that was cut again with
+ *  another profile is another device, even if its id is the same. */
+export function migUuid({ parentUuid, instanceId, profile }: MigInstance): string {
+  return `${encoded(parentUuid)}${separator}${encoded(instanceId)}:${encoded(profile)}`;
+}
+
+/** @returns undefined if the uuid is not one that `migUuid` makes: the device is a GPU */
+export function migInstanceOf(uuid: string): MigInstance | undefined {
+  if (!uuid.includes(separator)) return undefined;
+  const parts = form.exec(uuid);
+  if (parts === null) return undefined;
+  const [parentUuid, instanceId, profile] = parts.slice(1).map(decoded);
+  if (parentUuid === undefined || instanceId === undefined || profile === undefined) return undefined;
+  const instance = { parentUuid, instanceId, profile };
+  return migUuid(instance) === uuid ? instance : undefined;
+}
+
+/** Encodes all characters outside [A-Za-z0-9._+-] in UTF-8, as percent and two hexadecimal digits a byte. */
+function encoded(part: string): string {
+  return part
+    .toWellFormed()
+    .replace(/[^A-Za-z0-9._+-]/gu, (character) =>
+      Array.from(
+        new TextEncoder().encode(character),
+        (byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`,
+      ).join(""),
+    );
+}
+
+function decoded(part: string): string | undefined {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,60 @@
+import { foldedSeries } from "../../domain/fold.ts";
+import { mergedOccupants } from "../../domain/gpu.ts";
+import { metrics } from "../../domain/metrics.ts";
+import type { NewestRecord } from "./hot-tier.ts";
+import { sortedByKey } from "./sorted-by-key.ts";
+
+type Values = Readonly<Record<string, number>>;
+
+/** Merges two records of one GPU: the newer one wins, unless only the other one has values. Two records of the same instant are
+ *  combined: the greater of two values of a series wins, plain values follow from all series, and the record has the occupants
+ *  of both. If they are of two hosts, the record of the host with the smaller name wins (see domain/building/two-hosts.ts). The
+ *  order of the records does not matter.
+ *  @returns `existing` itself if `incoming` adds nothing */
+export function mergeRecords(existing: NewestRecord, incoming: NewestRecord): NewestRecord {
+  if (hasValues(incoming) !== hasValues(existing)) return hasValues(incoming) ? incoming : existing;
+  if (incoming.timeMs !== existing.timeMs) return incoming.timeMs > existing.timeMs ? incoming : existing;
+  if (incoming.hostname !== existing.hostname) return incoming.hostname < existing.hostname ? incoming : existing;
+  const occupants = mergedOccupants(existing.occupants, incoming.occupants);
+  const isUnchanged = isIn(incoming.metrics, existing.metrics) && isIn(incoming.custom, existing.custom);
+  if (isUnchanged && occupants === existing.occupants) return existing;
+  const custom = greater(existing.custom, incoming.custom);
+  const folded = Object.fromEntries(foldedSeries(custom));
+  return {
+    uuid: existing.uuid,
+    hostname: existing.hostname,
+    timeMs: existing.timeMs,
+    metrics: inCatalogueOrder(greater(greater(existing.metrics, incoming.metrics), folded)),
+    custom: sortedByKey(custom),
+    occupants,
+  };
+}
+
+/** False for a record that only describes its GPU. */
+function hasValues({ metrics: values, custom }: NewestRecord): boolean {
+  for (const _ in values) return true;
+  return Object.keys(custom).length > 0;
+}
+
+/** The value of a name; `__proto__` and the like are names as any other. */
+function valueOf(values: Values, name: string): number | undefined {
+  return Object.hasOwn(values, name) ? values[name] : undefined;
+}
+
+function isIn(values: Values, into: Values): boolean {
+  return Object.entries(values).every(([name, value]) => (valueOf(into, name) ?? -Infinity) >= value);
+}
+
+function greater(a: Values, b: Values): Values {
+  const merged = new Map(Object.entries(a));
+  for (const [name, value] of Object.entries(b)) merged.set(name, Math.max(merged.get(name) ?? -Infinity, value));
+  return Object.fromEntries(merged);
+}
+
+function inCatalogueOrder(values: Values): Values {
+  const present = metrics.flatMap(({ name }): [string, number][] => {
+    const value = valueOf(values, name);
+    return value === undefined ? [] : [[name, value]];
+  });
+  return Object.fromEntries(present);
+}

@@ -1,0 +1,38 @@
+import { metrics } from "../../../domain/metrics.ts";
+import { seriesName } from "../../../domain/series.ts";
+import type { ParsedLabels } from "./labels.ts";
+
+/** What the names of the metrics have in common whose series a label tells apart. */
+const subjects: readonly (readonly [labels: readonly string[], names: RegExp])[] = [
+  [["xid"], /xid/i],
+  [["nvlink"], /nvlink/i],
+  [["clock_event"], /clocks?_?event/i],
+  [["window_size_in_ms"], /xid|clocks?_?event/i],
+  [["health_watch", "health_error_code"], /health/i],
+  [["peer_gpu", "link_status"], /p2p/i],
+];
+
+/** True if the label can tell apart series of the metric. A row of the long form has one metric, so its labels are about that one;
+ *  in a wide row, a label such as xid is not about the temperature. */
+export function isAbout(label: string, metric: string): boolean {
+  const [, names] = subjects.find(([labels]) => labels.includes(label)) ?? [];
+  return names === undefined || names.test(metric);
+}
+
+/** The name of the series to which a value belongs.
+ *  @param metric the metric's index in the catalogue, or its name if it is not in the catalogue
+ *  @param labels the series labels that apply to the metric
+ *  @returns undefined if it is the metric itself, without labels */
+export function seriesNameOf(metric: number | string, labels: ParsedLabels["series"]): string | undefined {
+  const declared = typeof metric === "number" ? metrics[metric] : undefined;
+  // a virtual GPU has no power draw of its own: the board's value is repeated
+  const names = Object.keys(labels).filter((label) => declared?.scope !== "board" || label !== "vgpu");
+  if (names.length === 0) return undefined;
+  const applied = Object.fromEntries(names.map((name) => [name, labels[name] ?? ""]));
+  return seriesName(declared?.name ?? String(metric), applied);
+}
+
+/** The labels of a wide row that are about a metric. */
+export function labelsAbout(metric: string, labels: ParsedLabels["series"]): ParsedLabels["series"] {
+  return Object.fromEntries(Object.entries(labels).filter(([label]) => isAbout(label, metric)));
+}

@@ -1,0 +1,105 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import type { Workload } from "../../src/domain/gpu.ts";
+import type { HotTier } from "../../src/pipeline/hot/hot-tier.ts";
+import { Follower, gpuAt, hotBatch, type HotRecord, t0 } from "../support/hot-records.ts";
+import type { OpenHotTier } from "./hot-tier.ts";
+
+/** What every driver of the hot tier keeps apart, and what it merges. */
+export function exerciseHotTierDevices(name: string, open: () => Promise<OpenHotTier>): void {
+  describe(`${name} keeps devices, series and occupants apart`, () => {
+    const followers: Follower[] = [];
+    let opened: OpenHotTier;
+    const start = async (): Promise<OpenHotTier> => (opened = await open());
+    const follow = (hotTier: HotTier): Follower => {
+      const follower = new Follower(hotTier);
+      followers.push(follower);
+      return follower;
+    };
+    afterEach(async () => {
+      await Promise.all(followers.splice(0).map(({ stop }) => stop()));
+      await opened.close();
+    });
+
+    test("an attribute that the newest record leaves open has the value of the newest record that has it, however late", async () => {
+      const { hotTier, other } = await start();
+      const follower = follow(other);
+      const write = (to: HotTier, at: number, driverVersion: string): Promise<void> =>
+        to.write(hotBatch([{ gpu: gpuAt("h", 1, { driverVersion }), timeMs: t0 + at, metrics: { temperature: at } }]));
+      await write(hotTier, 1, "535");
+      await write(hotTier, 100, "");
+      await write(other, 50, "550");
+      await write(hotTier, 20, "540");
+      await write(other, 120, "");
+      await follower.newest("GPU-h-1", t0 + 120);
+      await follower.until((members) => members.get("GPU-h-1")?.gpu.driverVersion === "550");
+      await write(hotTier, 60, "560");
+      await follower.until((members) => members.get("GPU-h-1")?.gpu.driverVersion === "560");
+    });
+
+    test("a record has the greater of two values, the plain values of all series and all occupants, from any writer", async () => {
+      const { hotTier, other } = await start();
+      const follower = follow(hotTier);
+      const gpu = gpuAt("h", 0);
+      const workload = (pod: string): Workload => ({ container: "", pod, namespace: "ml" });
+      const series = { 'xid_errors{xid="31"}': 4, 'xid_errors{xid="45"}': 1 };
+      const part = (to: HotTier, pod: string, values: HotRecord["metrics"]): Promise<void> =>
+        to.write(hotBatch([{ gpu, timeMs: t0, metrics: values, workload: workload(pod) }]));
+      await part(hotTier, "b", { temperature: 41, 'xid_errors{xid="31"}': 4, __proto__x: 1, ["__proto__"]: 5 });
+      await part(other, "a", { temperature: 40, 'xid_errors{xid="45"}': 1, ["__proto__"]: 7 });
+      await follower.until((members) => members.get(gpu.uuid)?.record?.occupants.length === 2);
+      const { record } = await follower.newest(gpu.uuid, t0, 2);
+      expect(record).toMatchObject({
+        metrics: { temperature: 41, xid_errors: 5 },
+        occupants: ["a", "b"].map(workload),
+      });
+      expect(Object.entries(record?.custom ?? {}).sort()).toEqual(
+        Object.entries({ ...series, __proto__x: 1, ["__proto__"]: 7 }).sort(),
+      );
+    });
+
+    test("MIG instances have slots of their own beside that of their GPU, and one that was cut again replaces only itself", async () => {
+      const { hotTier, other } = await start();
+      const follower = follow(other);
+      const write = (to: HotTier, at: number, ...uuids: string[]): Promise<void> =>
+        to.write(
+          hotBatch(
+            uuids.map((uuid) => ({ gpu: gpuAt("h", 0, { uuid }), timeMs: t0 + at, metrics: { sm_active: at } })),
+          ),
+        );
+      await write(hotTier, 1, "GPU-1", "GPU-1:mig:3:1g.10gb", "GPU-1:mig:4:1g.10gb");
+      await write(other, 2, "GPU-1", "GPU-1:mig:3:2g.20gb");
+      await write(hotTier, 3, "GPU-1", "GPU-1:mig:4:1g.10gb");
+      await follower.newest("GPU-1", t0 + 3);
+      await follower.newest("GPU-1:mig:3:2g.20gb", t0 + 2);
+      await follower.newest("GPU-1:mig:4:1g.10gb", t0 + 3);
+      expect(follower.members.all().map(({ gpu }) => gpu.uuid)).toEqual([
+        "GPU-1",
+        "GPU-1:mig:3:1g.10gb",
+        "GPU-1:mig:3:2g.20gb",
+        "GPU-1:mig:4:1g.10gb",
+      ]);
+    });
+
+    test("of two hosts that report one uuid at the same instant, one is shown whole, whichever came first", async () => {
+      const { hotTier, other } = await start();
+      const follower = follow(hotTier);
+      const write = (to: HotTier, host: string, uuid: string, metrics: HotRecord["metrics"]): Promise<void> =>
+        to.write(hotBatch([{ gpu: gpuAt(host, 0, { uuid, modelName: host }), timeMs: t0, metrics }]));
+      for (const [uuid, hosts] of [
+        ["GPU-first", ["vm-a", "vm-b"]],
+        ["GPU-second", ["vm-b", "vm-a"]],
+      ] as const) {
+        for (const host of hosts) {
+          const value = host === "vm-a" ? 11 : 99;
+          await write(host === "vm-a" ? hotTier : other, host, uuid, { temperature: value, [`of_${host}`]: 1 });
+        }
+        await follower.until((members) => members.get(uuid)?.record?.metrics["temperature"] === 11);
+        expect(follower.members.get(uuid)).toMatchObject({
+          gpu: { hostname: "vm-a", modelName: "vm-a" },
+          record: { metrics: { temperature: 11 }, custom: { "of_vm-a": 1 } },
+        });
+        expect(Object.keys(follower.members.get(uuid)?.record?.custom ?? {})).toEqual(["of_vm-a"]);
+      }
+    });
+  });
+}

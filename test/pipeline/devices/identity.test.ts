@@ -1,0 +1,116 @@
+import { afterAll, expect, test } from "bun:test";
+import { migrateV1Beta1 } from "../../../src/domain/schema/migrate-v1beta1.ts";
+import { CsvFolder } from "../../support/csv-reading.ts";
+import { readRows, readText, valuesOf } from "./read-rows.ts";
+
+const folder = new CsvFolder();
+afterAll(() => folder.remove());
+
+const nothing = ["N/A", "[N/A]", "Unknown", "unknown error", "[Unknown Error]", "none", "NULL", "-", "nan", "<none>"];
+const zeroUuids = ["GPU-00000000-0000-0000-0000-000000000000", "00000000-0000-0000-0000-000000000000", "0"];
+
+test.each([...nothing, ...zeroUuids])("rows whose uuid is %p do not become one GPU, but are rejected", async (uuid) => {
+  const { records, rejected } = await readRows(folder, [
+    { uuid, host: "h8-a", gpu: "4" },
+    { uuid, host: "h8-b", gpu: "9" },
+    { uuid: "GPU-1" },
+  ]);
+  expect(records.map(({ gpu }) => gpu.uuid)).toEqual(["GPU-1"]);
+  expect(rejected.map(({ line, reason, field, value }) => [line, reason, field, value])).toEqual([
+    [2, "missing_field", "uuid", uuid],
+    [3, "missing_field", "uuid", uuid],
+  ]);
+  expect(rejected[0]?.message).toMatch(/identifies nothing/);
+});
+
+test.each(nothing)("rows whose host is %p do not become one host, but are rejected", async (host) => {
+  const { records, rejected } = await readRows(folder, [{ host }, { host: "unknown-1", uuid: "GPU-1" }]);
+  expect(records.map(({ gpu }) => gpu.hostname)).toEqual(["unknown-1"]);
+  expect(rejected).toMatchObject([{ reason: "missing_field", field: "Hostname", value: host }]);
+});
+
+test("samples without an identity are rejected in messages of v1beta1 too", () => {
+  const sample = { timestamp: "2025-07-18T20:42:34Z", metric_name: "temperature", gpu_id: 0, value: 1 };
+  const { rejected, recordCount } = migrateV1Beta1({
+    cluster_id: "c",
+    samples: [
+      { ...sample, uuid: "N/A", hostname: "h" },
+      { ...sample, uuid: "GPU-1", hostname: "[N/A]" },
+      { ...sample, uuid: "GPU-1", hostname: "h" },
+    ],
+  });
+  expect(rejected.map(({ reason, field, byte }) => [reason, field, byte])).toEqual([
+    ["missing_field", "uuid", 0],
+    ["missing_field", "hostname", 1],
+  ]);
+  expect(recordCount).toBe(1);
+});
+
+test("one uuid on two hosts at the same instant is told, with both hosts and every value, and never merged", async () => {
+  const rows = [0, 1].flatMap((second) =>
+    [
+      { host: "vm-a", value: "11" },
+      { host: "vm-b", value: "99" },
+    ].map((row) => ({ ...row, timestamp: `2025-07-18T20:42:3${second}Z` })),
+  );
+  for (const ordered of [rows, rows.toReversed()]) {
+    const { records, rejected, tally } = await readRows(folder, ordered);
+    expect(records.map((record) => [record.gpu.hostname, valuesOf(record)])).toEqual([
+      ["vm-a", { gpu_utilization: 11 }],
+      ["vm-a", { gpu_utilization: 11 }],
+    ]);
+    expect(rejected.map(({ reason, field, value }) => [reason, field, value])).toEqual([
+      ["uuid_on_two_hosts", "Hostname", "vm-b"],
+      ["uuid_on_two_hosts", "Hostname", "vm-b"],
+    ]);
+    expect(rejected.map(({ line }) => line)).toEqual(ordered === rows ? [3, 5] : [2, 4]);
+    expect(rejected[0]?.message).toMatch(/"vm-a" and "vm-b"/);
+    expect(JSON.parse(rejected[0]?.raw ?? "")).toMatchObject({ uuid: "GPU-0", hostname: "vm-b", gpu_utilization: 99 });
+    expect(tally).toMatchObject({ rows: 4, samples: 2, duplicates: 0, conflicts: 0 });
+  }
+});
+
+test("a uuid on two hosts at different instants has moved, and is not rejected", async () => {
+  const { rejected, records } = await readRows(folder, [
+    { host: "vm-b" },
+    { host: "vm-a", timestamp: "2025-07-18T20:42:35Z" },
+  ]);
+  expect(rejected).toEqual([]);
+  expect(records).toHaveLength(2);
+});
+
+test("of a cloned machine, all rows of the other host are rejected once: instances, series, repeated and differing values", async () => {
+  const mig = ',GPU_I_ID="3",GPU_I_PROFILE="1g.10gb"';
+  const rows = (host: string, value: number) => [
+    { host, value: String(value), metric: "DCGM_FI_DEV_FB_USED", more: mig, pod: `pod-${host}` },
+    { host, value: String(value), metric: "DCGM_FI_DEV_GPU_TEMP", more: mig },
+    { host, value: String(value), metric: "DCGM_FI_DEV_GPU_TEMP", more: mig },
+    { host, value: String(value + 1), metric: "DCGM_FI_DEV_GPU_TEMP", more: mig },
+    { host, value: String(value), metric: "DCGM_EXP_XID_ERRORS_COUNT", labels: 'xid="31"' },
+  ];
+  const { records, rejected, tally } = await readRows(folder, [
+    ...rows("vm-b", 50),
+    ...rows("vm-a", 40),
+    ...rows("vm-c", 60),
+  ]);
+  expect(records.map((record) => [record.gpu.uuid, record.gpu.hostname, valuesOf(record), record.occupants])).toEqual([
+    ["GPU-0", "vm-a", { temperature: 41, xid_errors: 40, 'xid_errors{xid="31"}': 40 }, []],
+    ["GPU-0:mig:3:1g.10gb", "vm-a", { memory_used_mb: 40 }, ["/pod-vm-a/"]],
+  ]);
+  expect(rejected.map(({ line }) => line)).toEqual([2, 3, 4, 5, 6, 12, 13, 14, 15, 16]);
+  expect(tally).toMatchObject({ rows: 15, samples: 3, duplicates: 1, conflicts: 1 });
+});
+
+test("a wide row of the other host is rejected once, with all its values", async () => {
+  const { records, rejected } = await readText(
+    folder,
+    [
+      "timestamp,gpu_id,uuid,host_name,temperature,power_draw,fan",
+      "1752871354,0,GPU-0,b,50,300,7",
+      "1752871354,0,GPU-0,a,40,200,8",
+    ].join("\n"),
+  );
+  expect(records.map(valuesOf)).toEqual([{ temperature: 40, power_draw: 200, fan: 8 }]);
+  expect(rejected.map(({ line, field }) => [line, field])).toEqual([[2, "host_name"]]);
+  expect(JSON.parse(rejected[0]?.raw ?? "")).toMatchObject({ temperature: 50, power_draw: 300, fan: 7 });
+});

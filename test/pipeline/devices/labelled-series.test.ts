@@ -1,0 +1,188 @@
+import { afterAll, expect, test } from "bun:test";
+import { CsvFolder } from "../../support/csv-reading.ts";
+import { readRows, readText, valuesOf } from "./read-rows.ts";
+
+const folder = new CsvFolder();
+afterAll(() => folder.remove());
+
+const xids = (...codes: readonly [xid: string, value: string][]) =>
+  codes.map(([xid, value]) => ({
+    metric: "DCGM_EXP_XID_ERRORS_COUNT",
+    value,
+    labels: `window_size_in_ms="300000",xid="${xid}"`,
+  }));
+
+test("XID errors are kept by code, and their plain count is the sum, whatever the order of the rows", async () => {
+  const rows = xids(["31", "4"], ["45", "1"], ["79", "0"]);
+  for (const ordered of [rows, rows.toReversed()]) {
+    const { records, tally } = await readRows(folder, ordered);
+    expect(records.map(valuesOf)).toEqual([
+      {
+        xid_errors: 5,
+        'xid_errors{window_size_in_ms="300000",xid="31"}': 4,
+        'xid_errors{window_size_in_ms="300000",xid="45"}': 1,
+        'xid_errors{window_size_in_ms="300000",xid="79"}': 0,
+      },
+    ]);
+    expect(tally).toMatchObject({ rows: 3, samples: 3, duplicates: 0, conflicts: 0 });
+  }
+});
+
+test("a GPU with one failed health watch reads unhealthy, and says which watch failed", async () => {
+  const watches = [
+    ["NVLINK", "20"],
+    ["MEM", "10"],
+    ["THERMAL", "0"],
+  ] as const;
+  const { records } = await readRows(
+    folder,
+    watches.map(([watch, value]) => ({
+      metric: "DCGM_EXP_GPU_HEALTH_STATUS",
+      value,
+      labels: `health_watch="${watch}",health_error_code="E"`,
+    })),
+  );
+  expect(valuesOf(records[0])).toEqual({
+    gpu_health_status: 20,
+    ...Object.fromEntries(
+      watches.map(([watch, value]) => [
+        `gpu_health_status{health_error_code="E",health_watch="${watch}"}`,
+        Number(value),
+      ]),
+    ),
+  });
+});
+
+test("the throughput of each NVLink is kept: of a metric outside the catalogue without, of one in it with a sum", async () => {
+  const links = ["0", "1", "2"];
+  const { records } = await readRows(folder, [
+    ...links.map((nvlink) => ({
+      metric: "DCGM_FI_DEV_NVLINK_TX_THROUGHPUT",
+      value: `10${nvlink}`,
+      labels: `nvlink="${nvlink}"`,
+    })),
+    ...links.map((nvlink) => ({
+      metric: "DCGM_FI_DEV_NVLINK_REPLAY_ERROR_COUNT_TOTAL",
+      value: nvlink,
+      labels: `NVLINK="${nvlink}"`,
+    })),
+  ]);
+  expect(valuesOf(records[0])).toEqual({
+    'DCGM_FI_DEV_NVLINK_TX_THROUGHPUT{nvlink="0"}': 100,
+    'DCGM_FI_DEV_NVLINK_TX_THROUGHPUT{nvlink="1"}': 101,
+    'DCGM_FI_DEV_NVLINK_TX_THROUGHPUT{nvlink="2"}': 102,
+    'nvlink_replay_error_total{nvlink="0"}': 0,
+    'nvlink_replay_error_total{nvlink="1"}': 1,
+    'nvlink_replay_error_total{nvlink="2"}': 2,
+    nvlink_replay_error_total: 3,
+  });
+});
+
+test("the values of virtual GPUs, which repeat that of the GPU, are not summed, and the board's have no series", async () => {
+  const shared = (vgpu: string, metric: string, value: string, more = "") => ({
+    metric,
+    value,
+    pod: `pod-${vgpu}`,
+    labels: `vgpu="${vgpu}"${more}`,
+  });
+  const { records, tally } = await readRows(folder, [
+    shared("x", "DCGM_FI_DEV_GPU_UTIL", "66"),
+    shared("y", "DCGM_FI_DEV_GPU_UTIL", "66"),
+    shared("x", "DCGM_FI_DEV_POWER_USAGE", "300"),
+    shared("y", "DCGM_FI_DEV_POWER_USAGE", "300"),
+    shared("x", "DCGM_EXP_XID_ERRORS_COUNT", "2", ',xid="31"'),
+    shared("y", "DCGM_EXP_XID_ERRORS_COUNT", "2", ',xid="31"'),
+  ]);
+  expect(valuesOf(records[0])).toEqual({
+    gpu_utilization: 66,
+    'gpu_utilization{vgpu="x"}': 66,
+    'gpu_utilization{vgpu="y"}': 66,
+    power_draw: 300,
+    xid_errors: 2,
+    'xid_errors{xid="31"}': 2,
+  });
+  expect(records[0]?.occupants).toEqual(["/pod-x/", "/pod-y/"]);
+  expect(tally).toMatchObject({ rows: 6, samples: 4, duplicates: 2, conflicts: 0 });
+});
+
+test("labels that vary with the value tell no series apart, and are no properties", async () => {
+  const { records } = await readRows(folder, [
+    { metric: "DCGM_FI_DEV_XID_ERRORS", value: "31", more: ',err_code="31",err_msg="MMU"' },
+    {
+      metric: "DCGM_FI_DEV_XID_ERRORS",
+      value: "79",
+      more: ',err_code="79",err_msg="bus"',
+      timestamp: "2025-07-18T20:42:35Z",
+    },
+  ]);
+  expect(records.map(valuesOf)).toEqual([{ xid_error: 31 }, { xid_error: 79 }]);
+  expect(records.map(({ gpu }) => gpu.properties)).toEqual([
+    { instance: "host-1:9400", job: "dcgm" },
+    { instance: "host-1:9400", job: "dcgm" },
+  ]);
+});
+
+test("series labels are no properties, and an empty one is none", async () => {
+  const { records } = await readRows(folder, [
+    { more: ',vgpu="",nvlink=""' },
+    { metric: "DCGM_EXP_P2P_STATUS", value: "1", more: ',peer_gpu="3",link_status="down"' },
+  ]);
+  expect(valuesOf(records[0])).toEqual({
+    gpu_utilization: 42,
+    p2p_status: 1,
+    'p2p_status{link_status="down",peer_gpu="3"}': 1,
+  });
+  expect(records[0]?.gpu.properties).toEqual({ instance: "host-1:9400", job: "dcgm" });
+});
+
+test("series are told apart by columns too: in a long file, and in a wide file only for metrics that they are about", async () => {
+  const long = [
+    "timestamp,metric_name,gpu_id,uuid,hostname,xid,value",
+    "2025-07-18T20:42:34Z,xid_errors,0,GPU-0,h,31,4",
+    "2025-07-18T20:42:34Z,xid_errors,0,GPU-0,h,45,1",
+    "2025-07-18T20:42:34Z,temperature,0,GPU-0,h,,40",
+  ];
+  const wide = [
+    "timestamp,gpu_id,uuid,hostname,xid,xid_errors,temperature",
+    "2025-07-18T20:42:34Z,0,GPU-0,h,31,4,40",
+    "2025-07-18T20:42:34Z,0,GPU-0,h,45,1,40",
+  ];
+  for (const lines of [long, wide]) {
+    const { records } = await readText(folder, lines.join("\n"));
+    expect(records.map(valuesOf)).toEqual([
+      { temperature: 40, xid_errors: 5, 'xid_errors{xid="31"}': 4, 'xid_errors{xid="45"}': 1 },
+    ]);
+  }
+});
+
+test("in a wide file without a metric about XIDs, a column xid is a metric itself", async () => {
+  const { records } = await readText(
+    folder,
+    "timestamp,gpu_id,uuid,hostname,temperature,xid\n1752871354,0,GPU-0,h,40,79\n",
+  );
+  expect(records.map(valuesOf)).toEqual([{ temperature: 40, xid: 79 }]);
+});
+
+test("the name of a series may be the name of the metric, as in our own exports", async () => {
+  const { records } = await readRows(folder, [
+    { metric: 'xid_errors{xid="31"}', value: "4" },
+    { metric: 'DCGM_EXP_XID_ERRORS_COUNT{xid="45"}', value: "1" },
+    { metric: "not a {series}", value: "7" },
+  ]);
+  expect(valuesOf(records[0])).toEqual({
+    xid_errors: 5,
+    'xid_errors{xid="31"}': 4,
+    'xid_errors{xid="45"}': 1,
+    "not a {series}": 7,
+  });
+});
+
+test("a plain value beside series is kept if it is greater, and a fold is never outside the metric's range", async () => {
+  const max = String(Number.MAX_SAFE_INTEGER);
+  const { records } = await readRows(folder, [
+    ...xids(["31", max], ["45", max]),
+    { metric: "DCGM_EXP_CLOCK_EVENTS_COUNT", value: "9" },
+    { metric: "DCGM_EXP_CLOCK_EVENTS_COUNT", value: "7", labels: 'clock_event="hw_thermal"' },
+  ]);
+  expect(valuesOf(records[0])).toMatchObject({ xid_errors: Number.MAX_SAFE_INTEGER, clock_events: 9 });
+});
