@@ -4,8 +4,10 @@ import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide-etcd.t
 import { systemClock } from "../../src/kit/clock.ts";
 import { RangeLost } from "../../src/domain/errors.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
+import { prefixRange } from "../../src/etcd/requests.ts";
 import { retry } from "../../src/kit/retry.ts";
 import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
+import { CheckpointKeys } from "../../src/pipeline/stream/assignment/checkpoint-keys.ts";
 import { EtcdAssignment } from "../../src/pipeline/stream/assignment/etcd-assignment.ts";
 import { EtcdRounds } from "../../src/pipeline/source/csv/etcd-rounds.ts";
 import type { ClaimedRange } from "../../src/pipeline/stream/assignment/range-assignment.ts";
@@ -70,6 +72,30 @@ async function open(): Promise<OpenRangeAssignment & { readonly queue: EtcdQueue
 }
 
 exerciseRangeAssignment("EtcdAssignment", open);
+
+test("a streamer that finishes its range after another one has set the plan to done leaves no range behind", async () => {
+  const opened = await open();
+  const { source, assignment, settle } = opened;
+  const other = openAssignment();
+  const claimed: ClaimedRange[] = [];
+  // both reads end together: one streamer publishes all ranges, and has not yet finished the last one
+  for (;;) {
+    const range = await assignment.claim(source, AbortSignal.timeout(2000));
+    if (range === undefined) break;
+    for await (const batch of source.read(range.range, never)) await settle(range, batch);
+    claimed.push(range);
+    if (range.range.to.offset === source.whole.to.offset) break;
+    await range.finish();
+  }
+  expect(await other.claim(source, AbortSignal.timeout(5000))).toBeUndefined();
+  await claimed.at(-1)?.finish();
+  const { plan, ranges, owners } = new CheckpointKeys(source.sourceId);
+  const [plans, left] = await Promise.all([client.range(prefixRange(plan)), client.range(prefixRange(ranges))]);
+  expect(plans.kvs[0]?.value.toString()).toContain("done");
+  expect(left.count).toBe("0");
+  expect((await client.range(prefixRange(owners))).count).toBe("0");
+  await Promise.all([assignment.close(), other.close(), opened.close()]);
+});
 
 test("four streamers share a file: each byte is read exactly once, and at least two of the streamers read a part", async () => {
   const opened = await open();

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { joinRanges, type Position, type Range } from "../../../domain/range.ts";
 import {
+  exists,
   get,
   isAbsent,
   isUnchangedSince,
@@ -131,15 +132,18 @@ export class EtcdAssignment implements RangeAssignment {
       if (!claimed.succeeded) return undefined;
       const isMine = wasCreatedAt(ownerKey, claimed.revision);
       const valueAt = (at: Position): string => rangeText({ ...planned, at });
-      const settle = async (success: ReturnType<typeof put>[]): Promise<void> => {
-        await client.txn({ compare: [isMine], success: [...success, remove(ownerKey)] });
+      const settle = async (...success: ReturnType<typeof put>[]): Promise<void> => {
+        // another streamer may have set the plan to done meanwhile, which deletes the range: it must not come back
+        const compare = success.length === 0 ? [isMine] : [isMine, exists(rangeKey)];
+        const { succeeded } = await client.txn({ compare, success: [...success, remove(ownerKey)] });
+        if (!succeeded && success.length > 0) await settle();
       };
       return {
         range: { from: planned.at, to: planned.to },
         checkpoint: { key: rangeKey, valueAt, ownerKey, ownerRevision: claimed.revision },
         lost: session.signal,
-        finish: () => settle([put(rangeKey, valueAt(planned.to))]),
-        release: () => endLeaseOnError(session, () => settle([])),
+        finish: () => settle(put(rangeKey, valueAt(planned.to))),
+        release: () => endLeaseOnError(session, () => settle()),
       };
     });
   }
