@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { parseTimestamp } from "../../src/domain/timestamp.ts";
+import type { DeviceShares } from "../../src/pipeline/source/simulated/devices/device-shares.ts";
 
 export const usage = `Writes the telemetry of a simulated fleet as a CSV file in dcgm-exporter's long layout.
 
@@ -12,6 +13,14 @@ export const usage = `Writes the telemetry of a simulated fleet as a CSV file in
   --interval SPAN     time between two readings, with its unit: 100ms to 1h (1s)
   --seed N            seed of all random choices, which makes the file reproducible; 0 to 4294967295 (1)
   --start TIME        instant of the first reading, RFC 3339 (2025-01-01T00:00:00Z)
+
+Shares of the GPUs, 0 to 1 (0), of which the exporter writes more than one row for a metric; --mig, --time-slicing and --vgpu
+exclude each other:
+
+  --mig SHARE           GPUs with MIG instances, which are created, destroyed and cut to other profiles
+  --time-slicing SHARE  GPUs that several pods share
+  --vgpu SHARE          GPUs that several virtual GPUs share
+  --series SHARE        GPUs with values for each NVLink, XID code, clock event and health watch
 `;
 
 /** The fleet to simulate, and the file to write. */
@@ -22,6 +31,7 @@ export interface SimulateArguments {
   readonly intervalMs: number;
   readonly seed: number;
   readonly startMs: number;
+  readonly shares: DeviceShares;
   readonly out: string;
 }
 
@@ -34,6 +44,10 @@ const options = {
   interval: { type: "string", default: "1s" },
   seed: { type: "string", default: "1" },
   start: { type: "string", default: "2025-01-01T00:00:00Z" },
+  mig: { type: "string", default: "0" },
+  "time-slicing": { type: "string", default: "0" },
+  vgpu: { type: "string", default: "0" },
+  series: { type: "string", default: "0" },
 } as const;
 
 /** @returns the arguments, with the defaults of those that are absent; undefined for --help
@@ -51,7 +65,26 @@ export function parseArguments(args: string[]): SimulateArguments | undefined {
     intervalMs,
     seed: wholeNumber("--seed", values.seed, [0, 4_294_967_295]),
     startMs: instant("--start", values.start),
+    shares: sharesOf(values),
   };
+}
+
+function sharesOf(values: Readonly<Record<"mig" | "time-slicing" | "vgpu" | "series", string>>): DeviceShares {
+  const shares = {
+    mig: share("--mig", values.mig),
+    timeSlicing: share("--time-slicing", values["time-slicing"]),
+    vgpu: share("--vgpu", values.vgpu),
+    series: share("--series", values.series),
+  };
+  // 0.1 + 0.2 + 0.7 is more than 1 by a rounding error
+  if (shares.mig + shares.timeSlicing + shares.vgpu < 1 + 1e-9) return shares;
+  throw new TypeError("--mig, --time-slicing and --vgpu are not usable: expected a sum of at most 1");
+}
+
+function share(name: string, text: string): number {
+  const value = /^(?:\d+(?:\.\d+)?|\.\d+)$/.test(text) ? Number(text) : NaN;
+  if (value >= 0 && value <= 1) return value;
+  throw new TypeError(`${name} ${JSON.stringify(text)} is not usable: expected a share from 0 to 1, such as 0.25`);
 }
 
 function fileName(text: string | undefined): string {

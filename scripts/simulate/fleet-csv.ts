@@ -1,11 +1,8 @@
 import { formatTimestamp } from "../../src/domain/timestamp.ts";
-import type { SimulatedGpu } from "../../src/pipeline/source/simulated/simulated-gpu.ts";
+import { seriesMetrics } from "../../src/pipeline/source/simulated/devices/labelled-series.ts";
 import type { SimulatedFleet } from "../../src/pipeline/source/simulated/simulated-fleet.ts";
-import {
-  type Readings,
-  type SimulatedMetric,
-  simulatedMetrics,
-} from "../../src/pipeline/source/simulated/simulated-metrics.ts";
+import { simulatedMetrics } from "../../src/pipeline/source/simulated/simulated-metrics.ts";
+import { gpuRows } from "./gpu-rows.ts";
 
 const header = "timestamp,metric_name,gpu_id,device,uuid,modelName,Hostname,container,pod,namespace,value,labels_raw\n";
 
@@ -26,19 +23,24 @@ export interface CsvPart {
 const partLength = 1 << 20;
 
 /** A fleet's readings in the long layout of dcgm-exporter: an unquoted header, every value quoted, ordered by time, metric
- *  (as in `simulatedMetrics`), host and GPU. A GPU has no rows for the instants at which it is silent. */
+ *  (as in `simulatedMetrics`, then in `seriesMetrics`), host and GPU. A GPU has no rows for the instants at which it is
+ *  silent. */
 export function* fleetCsv(fleet: SimulatedFleet, options: FleetCsvOptions): Generator<CsvPart> {
-  const rowTexts = fleet.gpus.map((gpu) => new RowText(gpu));
+  const allRows = fleet.gpus.map((gpu) => gpuRows(gpu, fleet.exported.get(gpu)));
+  const hasSeries = [...fleet.exported.values()].some((gpu) => gpu.hasSeries);
+  const metrics = hasSeries ? [...simulatedMetrics, ...seriesMetrics] : simulatedMetrics;
   let part = { text: header, rows: 0 };
   for (let tick = 0; tick < options.ticks; tick += 1) {
     fleet.advance();
     const time = formatTimestamp(options.startMs + tick * options.intervalMs);
-    const reporting = rowTexts.filter((row) => !row.gpu.isSilent);
-    const readings = reporting.map(({ gpu }) => gpu.readings());
-    for (const metric of simulatedMetrics) {
-      for (const [index, row] of reporting.entries()) {
-        part.text += row.format(time, metric, readings[index] as Readings);
-        part.rows += 1;
+    const reporting = allRows.filter(({ gpu }) => !gpu.isSilent);
+    for (const rows of reporting) rows.read();
+    for (const metric of metrics) {
+      for (const rows of reporting) {
+        for (const row of rows.format(time, metric)) {
+          part.text += row;
+          part.rows += 1;
+        }
         if (part.text.length < partLength) continue;
         yield part;
         part = { text: "", rows: 0 };
@@ -46,40 +48,4 @@ export function* fleetCsv(fleet: SimulatedFleet, options: FleetCsvOptions): Gene
     }
   }
   yield part;
-}
-
-/** Formats a GPU's rows. The parts that are the same in every row are formatted once. */
-class RowText {
-  private readonly identity: string;
-  private readonly labelsBefore: string;
-  private readonly labelsAfter: string;
-
-  constructor(readonly gpu: SimulatedGpu) {
-    const { uuid, hostname, gpuId, device, modelName, driverVersion, properties } = gpu.gpu;
-    const label = (name: string, value: string | undefined): string => `${name}=""${value ?? ""}""`;
-    this.identity = `"${gpuId}","${device}","${uuid}","${modelName}","${hostname}"`;
-    const before = [
-      label("DCGM_FI_DRIVER_VERSION", driverVersion),
-      label("Hostname", hostname),
-      label("UUID", uuid),
-      `__name__=""`,
-    ];
-    const after = [
-      `""`,
-      label("device", device),
-      label("gpu", String(gpuId)),
-      label("instance", properties["instance"]),
-      label("job", properties["job"]),
-      label("modelName", modelName),
-    ];
-    this.labelsBefore = before.join(",");
-    this.labelsAfter = after.join(",");
-  }
-
-  format(time: string, metric: SimulatedMetric, readings: Readings): string {
-    const { container, pod, namespace } = this.gpu.workload;
-    const { identity, labelsBefore, labelsAfter } = this;
-    const labels = `"${labelsBefore}${metric}${labelsAfter}"`;
-    return `"${time}","${metric}",${identity},"${container}","${pod}","${namespace}","${readings[metric]}",${labels}\n`;
-  }
 }

@@ -10,6 +10,8 @@ export interface GpuModel {
   readonly memoryClockMhz: number;
   /** The temperature above which the GPU lowers its clocks. */
   readonly throttleCelsius: number;
+  /** The number of its NVLinks. */
+  readonly nvlinks: number;
 }
 
 /** Clocks and memory are from the DCGM readings of a real fleet. */
@@ -22,6 +24,7 @@ const h100: GpuModel = {
   maxSmClockMhz: 1980,
   memoryClockMhz: 2619,
   throttleCelsius: 85,
+  nvlinks: 18,
 };
 /** The maximum power is from its data sheet. */
 const a100: GpuModel = {
@@ -33,6 +36,7 @@ const a100: GpuModel = {
   maxSmClockMhz: 1410,
   memoryClockMhz: 1593,
   throttleCelsius: 82,
+  nvlinks: 12,
 };
 
 /** The kinds of hosts: the model of their GPUs and their driver. A kind that is listed twice is twice as frequent. */

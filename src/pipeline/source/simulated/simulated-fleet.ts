@@ -1,3 +1,5 @@
+import { type DeviceShares, noDevices } from "./devices/device-shares.ts";
+import { ExportedGpu } from "./devices/exported-gpu.ts";
 import { Incidents } from "./incidents.ts";
 import { Random } from "./random.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -12,6 +14,8 @@ export interface SimulatedFleetOptions {
   /** Time that one tick simulates. */
   readonly intervalMs: number;
   readonly clusterId: string;
+  /** Absent: each GPU has one row for each metric. The readings of all GPUs are the same with any shares. */
+  readonly shares?: DeviceShares;
 }
 
 /** Ticks before the fleet is first read: it then has jobs of various ages, and warm GPUs. */
@@ -23,18 +27,26 @@ const warmUpTickSeconds = 30;
 export class SimulatedFleet {
   /** Ordered by host, then by index. */
   readonly gpus: readonly SimulatedGpu[];
+  /** The GPUs of which the exporter writes more than one row for a metric, and these rows. */
+  readonly exported: ReadonlyMap<SimulatedGpu, ExportedGpu>;
   private readonly hosts: readonly SimulatedHost[];
   private readonly scheduler: Scheduler;
   private readonly incidents: Incidents;
   private readonly tickSeconds: number;
 
-  constructor({ hosts, gpusPerHost, seed, intervalMs, clusterId }: SimulatedFleetOptions) {
+  constructor({ hosts, gpusPerHost, seed, intervalMs, clusterId, shares = noDevices }: SimulatedFleetOptions) {
     const random = new Random(seed);
     this.hosts = Array.from(
       { length: hosts },
       (_, index) => new SimulatedHost({ seed, index, gpuCount: gpusPerHost, clusterId }),
     );
     this.gpus = this.hosts.flatMap((host) => host.gpus);
+    this.exported = new Map(
+      this.gpus.flatMap((gpu, index) => {
+        const exported = ExportedGpu.of(gpu, index, { shares, seed });
+        return exported === undefined ? [] : [[gpu, exported] as const];
+      }),
+    );
     this.scheduler = new Scheduler(this.hosts, random);
     this.incidents = new Incidents(this.scheduler, random);
     this.tickSeconds = intervalMs / 1000;
@@ -50,5 +62,6 @@ export class SimulatedFleet {
     this.scheduler.advance(seconds);
     for (const gpu of this.gpus) this.incidents.strike(gpu, seconds);
     for (const host of this.hosts) host.advance(seconds);
+    for (const gpu of this.exported.values()) gpu.advance(seconds);
   }
 }

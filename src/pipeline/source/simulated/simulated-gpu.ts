@@ -55,6 +55,10 @@ export class SimulatedGpu {
     return this.silentForSeconds > 0;
   }
 
+  get nvlinks(): number {
+    return this.build.model.nvlinks;
+  }
+
   get occupant(): Occupant | undefined {
     return this.holder;
   }
