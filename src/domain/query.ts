@@ -23,9 +23,9 @@ export interface StoredRecord {
   readonly occupants: Occupants;
 }
 
-/** A place in the history. When reading back in time, the records after this place are older, or of the same instant and a GPU
- *  with a lower key. When reading forward, the records after this place are newer, or of the same instant and a GPU with a
- *  higher key. Storing more records does not change the place. */
+/** A place in the history. When reading back in time, the records after this place are older, or have the same instant and a lower
+ *  GPU key. When reading forward, they are newer, or have the same instant and a higher GPU key. Storing more records does not
+ *  change the place. */
 export interface HistoryCursor {
   readonly timeMs: number;
   readonly gpuKey: number;
@@ -61,7 +61,7 @@ export interface RecordCount {
   readonly isEstimate: boolean;
 }
 
-/** Selects records of each of several GPUs. */
+/** Selects records of several GPUs. */
 export interface EachGpuFilter {
   readonly uuids: readonly string[];
   readonly range: TimeRange;

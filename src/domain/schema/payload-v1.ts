@@ -29,7 +29,7 @@ const gpu = Type.Object({
  *  Times and GPU indexes are differences from the previous record, because small numbers compress well. */
 export const payloadV1 = Type.Object({
   records: index,
-  /** Each uuid occurs once, with its attributes at its newest record. */
+  /** Each uuid once, with the attributes of its newest record. */
   gpus: Type.Array(gpu),
   /** Other attributes that these GPUs have in the batch. Absent: there are none. */
   variants: Type.Optional(Type.Array(gpu)),

@@ -4,7 +4,7 @@ const text = Type.Optional(Type.String());
 
 /** The payload `v1beta1`: the long form, with one element for each sample, like a row of the DCGM CSV.
  *  Every field of an element is optional here: the migration checks which fields are missing, so that an incomplete sample
- *  affects no other. */
+ *  does not affect the others. */
 export const payloadV1Beta1 = Type.Object({
   cluster_id: Type.String({ minLength: 1 }),
   samples: Type.Array(

@@ -71,7 +71,7 @@ function identityError({ uuid, hostname }: Gpu): RecordError | undefined {
   return missingIdentity("uuid", uuid, "uuid") ?? missingIdentity("hostname", hostname, "hostname");
 }
 
-/** For each element of the batch's `gpus`, an empty set; elements with one uuid share theirs. */
+/** For each element of the batch's `gpus`, an empty set; elements with the same uuid share one set. */
 function timesByGpu({ gpus }: RecordBatch): Set<number>[] {
   const byUuid = new Map<string, Set<number>>();
   return gpus.map(({ uuid }) => {

@@ -3,8 +3,8 @@ import type { GpuState } from "./hot-tier.ts";
 import { sortedByKey } from "./sorted-by-key.ts";
 
 // Merging is idempotent, commutative and associative: processes that receive the same states in different orders, or twice, end up
-// with the same result. It is the result of the records in the order of time, too: each field has its newest value, and an
-// instant of its own while newer records leave it open.
+// with the same result. Records in the order of time give this result, too: each field has its newest value, and keeps
+// the instant of this value while newer records leave the field open.
 
 const textFields = ["device", "modelName", "driverVersion"] as const;
 const propertyPrefix = "properties.";
@@ -41,7 +41,7 @@ export function mergeStates(
     sameGpu(attributes.gpu, existing.gpu) &&
     firstSeenAtMs === existing.firstSeenAtMs &&
     asOfMs === existing.asOfMs &&
-    isSameInstants(attributes.openSinceMs, existing.openSinceMs);
+    sameInstants(attributes.openSinceMs, existing.openSinceMs);
   return isSame ? existing : { ...attributes, asOfMs, firstSeenAtMs };
 }
 
@@ -109,6 +109,6 @@ function gpuWith(place: Gpu, fields: ReadonlyMap<string, FieldValue>): Gpu {
   };
 }
 
-function isSameInstants(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): boolean {
+function sameInstants(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): boolean {
   return a.size === b.size && [...a].every(([name, ms]) => b.get(name) === ms);
 }

@@ -41,7 +41,7 @@ export function newestOfBatch(batch: RecordBatch): GpuUpdate[] {
   });
 }
 
-/** For each GPU with records, its newest record (a record with values, if it has one) and its attributes. */
+/** For each GPU with records, the newest record that has values (the newest of all if none has) and the attributes. */
 function newestRows(batch: RecordBatch): { readonly row: number; readonly seen: readonly AttributesSeen[] }[] {
   const { gpus, gpuIndexes, timesMs } = batch;
   const newestRow = new Int32Array(gpus.length).fill(none);

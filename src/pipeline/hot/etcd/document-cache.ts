@@ -86,13 +86,13 @@ export class DocumentCache {
       host: hotKeys.hostOfSlot(slot),
       write,
       isDisplaced,
-      // of two hosts that report one uuid at the same instant, only one is written
+      // of two hosts that report one uuid at the same instant, only the record of one is written
       writesRecord: cached === undefined || (timeMs >= cached.state.asOfMs && hostname === state.gpu.hostname),
       mustReread: cached === undefined || write !== undefined,
     };
   }
 
-  /** True if another board is in the slot, and was seen after `asOfMs`, or at `asOfMs` and has the greater UUID. */
+  /** True if another board is in the slot with a state later than `asOfMs`, or of the same instant and with the greater UUID. */
   private isHeldByNewer(slot: string, uuid: string, asOfMs: number): boolean {
     const holder = this.slotOf(slot)?.uuid;
     if (holder === undefined || holder === uuid) return false;
@@ -166,8 +166,8 @@ export class DocumentCache {
     for (const record of records) this.cacheRecord(record);
   }
 
-  /** Moves a state on to a newer record. Attributes that changed with the record are in a document, so the others are as they
-   *  were, except for those that the record leaves open. */
+  /** Advances a state to the instant of a newer record. The attributes stay, because a record that changes attributes also
+   *  changes a document. The fields that the record leaves open get an instant of their own. */
   private cacheRecord({ record: { uuid, timeMs }, openSinceMs }: DataRecord): void {
     const cached = this.gpus.get(uuid);
     if (cached === undefined || timeMs <= cached.state.asOfMs) return;
@@ -229,8 +229,8 @@ function staysInferred(cached: CachedGpu | undefined, { asOfMs }: GpuState): boo
   return cached !== undefined && cached.isInferred && asOfMs < cached.state.asOfMs;
 }
 
-/** True if no field has got another instant, except those that the newest record leaves open: the written document has their
- *  instant as its own. */
+/** True if each field that was open has the same instant as before. A field that only the newest record leaves open needs no
+ *  new document, because the host's data has its instant. */
 function keepsInstants(written: GpuState, state: GpuState): boolean {
   return [...written.openSinceMs].every(([name, ms]) => state.openSinceMs.get(name) === ms);
 }

@@ -135,7 +135,7 @@ function recordOf(fields: Fields | undefined, hostname: string): NewestRecord | 
   return { uuid, hostname, timeMs, metrics, custom, occupants: occupantsIn(fields) };
 }
 
-/** A record that several workloads share has them in `occupants`; any other has its workload in `workload`. */
+/** Several workloads are in `occupants`; a single one is in `workload`. */
 function occupantsIn({ workload, occupants }: Fields): Occupants {
   const elements: unknown[] = Array.isArray(occupants) ? occupants : [workload];
   return occupantsOf(elements.flatMap((element) => workloadOf(asObject(element))));

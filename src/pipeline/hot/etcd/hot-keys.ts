@@ -11,8 +11,8 @@ export const hotKeys = {
   cluster: (clusterId: string): string => `${clusters}${encoded(clusterId)}`,
   host: ({ clusterId, hostname }: Pick<Gpu, "clusterId" | "hostname">): string =>
     `${clusters}${encoded(clusterId)}/hosts/${encoded(hostname)}`,
-  /** The key of a GPU's slot, whichever board is in the slot; that of a MIG instance's slot in its GPU, whatever the instance's
-   *  profile is. */
+  /** The key of a slot, whichever board is in the slot. The slot of a MIG instance follows from the instance's id, not from its
+   *  profile. */
   slot: (gpu: Pick<Gpu, "uuid" | "clusterId" | "hostname" | "gpuId">): string => {
     const instance = migInstanceOf(gpu.uuid);
     const part = instance === undefined ? "" : `:mig:${encoded(instance.instanceId)}`;
