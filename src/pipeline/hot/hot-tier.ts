@@ -6,8 +6,8 @@ export interface GpuState {
   readonly gpu: Gpu;
   /** Instant of the newest record with these attributes, milliseconds since the epoch. */
   readonly asOfMs: number;
-  /** For each field that the newest record leaves open (empty or absent), the instant of the newest record that has it. The fields are named
-   *  `device`, `modelName`, `driverVersion`, and `properties.` with the property's name. */
+  /** For each field that the newest record leaves open (empty or absent), the instant of the newest record that has it. The
+   *  fields are named `device`, `modelName`, `driverVersion`, and `properties.` with the property's name. */
   readonly openSinceMs: ReadonlyMap<string, number>;
   /** Instant of the GPU's oldest record. */
   readonly firstSeenAtMs: number;

@@ -45,8 +45,8 @@ export class ReadyIndex {
     return this.fresh.size + this.returned.size;
   }
 
-  /** Picks up to `maxIds` ids after skipping `skip` ids, returned ids before fresh ones. An id
-   *  is not picked again until an event or a new listing reports that its message is unclaimed, or until it is put back. */
+  /** Picks up to `maxIds` ids after skipping `skip` ids, returned ids before fresh ones. An id is not picked again
+   *  until an event or a new listing reports that its message is unclaimed, or until it is put back. */
   pick(maxIds: number, skip: number): string[] {
     const ids: string[] = [];
     for (const set of [this.returned, this.fresh]) {
