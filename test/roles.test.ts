@@ -141,7 +141,8 @@ test("a process can use an etcd that requires a client certificate and a user; i
         ...{ ETCD_ENDPOINTS: secured.endpoints.join(","), ...authority },
         ...{ ETCD_CERT_FILE: secured.tls?.certFile ?? "", ETCD_KEY_FILE: secured.tls?.keyFile ?? "" },
         ...{ ETCD_USERNAME: user.name, ETCD_PASSWORD_FILE: passwordFile, LOG_LEVEL: "warn" },
-        DATA_DIR: join(dir, `secured-${name}`),
+        // a store of its own needs a topic of its own
+        ...{ QUEUE_TOPIC: `secured-${name}`, DATA_DIR: join(dir, `secured-${name}`) },
       });
       started.push(pipeline);
       const url = await urlOf(pipeline);

@@ -1,4 +1,5 @@
 import { Type } from "@sinclair/typebox";
+import { defaultClusterId, defaultTopic } from "../domain/default-names.ts";
 import { count, duration, path, retentionDays } from "./config-setting.ts";
 
 /** The roles that a process can run; src/roles/ has a file for each. */
@@ -29,7 +30,7 @@ export const configSchema = Type.Object({
   }),
   clusterId: Type.String({
     env: "CLUSTER_ID",
-    default: "local-cluster",
+    default: defaultClusterId,
     pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
     description: "Cluster that the input belongs to: letters, digits, dot, underscore and dash",
   }),
@@ -187,8 +188,7 @@ export const configSchema = Type.Object({
   httpTrustForwardedFor: Type.Boolean({
     env: "HTTP_TRUST_FORWARDED_FOR",
     default: false,
-    description:
-      "Take the client's address from the end of X-Forwarded-For; only for gateways behind a proxy that sets it",
+    description: "Take the client's address from the end of X-Forwarded-For; only behind a proxy that sets it",
   }),
   corsOrigins: Type.Optional(
     Type.Array(Type.String({ pattern: "^(\\*|https?://[^/\\s]+)$" }), {
@@ -204,9 +204,9 @@ export const configSchema = Type.Object({
   retention1hDays: retentionDays("RETENTION_1H_DAYS", "rollups by hour (if the database keeps them)"),
   queueTopic: Type.String({
     env: "QUEUE_TOPIC",
-    default: "telemetry",
+    default: defaultTopic,
     pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
-    description: "Name of the queue in etcd",
+    description: "Name of the pipeline in etcd: of its queue, checkpoints and hot tier",
   }),
   queueLowMarkPercent: count({
     env: "QUEUE_LOW_MARK_PERCENT",

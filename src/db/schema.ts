@@ -1,6 +1,7 @@
 import { sql } from "drizzle-orm";
 import {
   bigint,
+  check,
   doublePrecision,
   index,
   integer,
@@ -133,6 +134,18 @@ export const ingestedMessages = pgTable(
       .default(sql`refuse_older_program()`),
   },
   (table) => [index("ingested_messages_source").on(table.sourceId, table.fromOffset)],
+);
+
+/** The id of this store, in one row: a queue in etcd names the store that its messages go to. */
+export const storeIdentity = pgTable(
+  "store_identity",
+  {
+    row: integer("row").primaryKey().default(1),
+    storeId: text("store_id")
+      .notNull()
+      .default(sql`gen_random_uuid()`),
+  },
+  (table) => [check("store_identity_one_row", sql`${table.row} = 1`)],
 );
 
 /** Every input that could not be used, with its reason. */

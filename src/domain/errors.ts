@@ -35,6 +35,12 @@ export class SchemaBehind extends TelemetryError {
   readonly retryable = false;
 }
 
+/** The database is not the one that the queue's messages go to. An operator has to decide which pipeline the process belongs to. */
+export class OtherStore extends TelemetryError {
+  readonly code = "other_store";
+  readonly retryable = false;
+}
+
 /** etcd did not answer or has no leader, or the connection was lost. The call's change may or may not have been made. */
 export class EtcdUnavailable extends TelemetryError {
   readonly code = "etcd_unavailable";

@@ -3,6 +3,7 @@ import type { OpenStore } from "../pipeline/store/open-store.ts";
 import { HistoryUpkeep } from "../pipeline/upkeep/history-upkeep.ts";
 import type { Role } from "./role.ts";
 import type { SharedParts } from "./shared-parts.ts";
+import { claimingTopic, compareBeforeStart } from "./store-check.ts";
 
 /** Stores the queue's messages, updates the hot tier, and deletes history that is too old. */
 export const collector: Role = {
@@ -11,9 +12,12 @@ export const collector: Role = {
   async open(shared) {
     const { config, etcd } = shared;
     const opened = await shared.store.open();
+    const admit = claimingTopic(shared, opened);
+    await compareBeforeStart(admit);
     const collecting = new Collector({
       ...shared,
       store: opened.store,
+      admit,
       consumerId: shared.instanceId,
       workers: config.collectorWorkers,
       leaseSeconds: config.queueLeaseSeconds,

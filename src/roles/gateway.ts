@@ -1,5 +1,7 @@
 import { openFleet } from "../routes/fleet/open-fleet.ts";
 import { gatewayRoutes } from "./gateway-routes.ts";
+import type { SharedParts } from "./shared-parts.ts";
+import { type CompareStores, compareBeforeStart, comparingWithTopic, StoreCheck } from "./store-check.ts";
 import type { Role } from "./role.ts";
 
 /** Keeps the fleet in memory and serves the API. */
@@ -8,10 +10,13 @@ export const gateway: Role = {
   writesHotTier: false,
   async open(shared) {
     const { config, etcd } = shared;
-    const { queries } = await (etcd === undefined ? shared.store.open() : shared.store.openLate());
+    const opened = await (etcd === undefined ? shared.store.open() : shared.store.openLate());
+    const { queries } = opened;
+    const compare = comparingWithTopic(shared, opened);
+    await compareBeforeStart(compare);
     const fleet = openFleet({ ...shared, queries: queries.fleet });
     return {
-      services: [fleet],
+      services: [fleet, ...storeChecks(shared, compare)],
       banner: {
         pages: [
           ["API", "/api/v1/gpus"],
@@ -38,3 +43,8 @@ export const gateway: Role = {
     };
   },
 };
+
+/** Without etcd there is nothing to compare, and a collector in the same process compares before it collects. */
+function storeChecks({ etcd, config, clock, log }: SharedParts, compare: CompareStores): StoreCheck[] {
+  return etcd === undefined || config.roles.includes("collector") ? [] : [new StoreCheck({ compare, clock, log })];
+}

@@ -59,6 +59,7 @@ export function openSharedParts(
   surroundings: Surroundings & { readonly writesHotTier: boolean },
 ): SharedParts {
   const { clock, log, print, terminal, writesHotTier } = surroundings;
+  const { queueTopic: topic, hotWindowSeconds: windowSeconds } = config;
   const instanceId = `${hostname()}:${process.pid}`;
   const etcd = openEtcd(config);
   const queue = openQueue(config, etcd, surroundings);
@@ -76,7 +77,7 @@ export function openSharedParts(
     etcd,
     queue,
     store,
-    hotTier: openHotTier({ etcd, windowSeconds: config.hotWindowSeconds, clock, log, registry }),
+    hotTier: openHotTier({ etcd, topic, windowSeconds, clock, log, registry }),
     isHotTierWritten: etcd !== undefined || writesHotTier,
     listener: fanOut([pipelineInstruments(registry), monitor.listener()]),
     registry,

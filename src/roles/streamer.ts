@@ -25,7 +25,7 @@ export const streamer: Role = {
   writesHotTier: false,
   async open(shared) {
     const { config, etcd, clock, log } = shared;
-    const rounds = etcd === undefined ? undefined : new EtcdRounds(etcd, clock);
+    const rounds = etcd === undefined ? undefined : new EtcdRounds(etcd, clock, config.queueTopic);
     const input = await openInput(config, { clock, log, rounds });
     const retries = new StreamRetries(shared);
     const publisher = publisherOf(shared, retries);
@@ -62,16 +62,17 @@ async function streamOf(input: StreamedInput, { shared, publisher, retries }: St
 async function openRangeAssignment(shared: SharedParts): Promise<RangeAssignment> {
   const { config, etcd, store, clock, log, instanceId: streamerId } = shared;
   if (etcd === undefined) return new LocalAssignment((await store.open()).store);
-  const { queueLeaseSeconds: leaseSeconds, sourceRangeMebibytes } = config;
+  const { queueTopic: topic, clusterId, queueLeaseSeconds: leaseSeconds, sourceRangeMebibytes } = config;
   const rangeBytes = sourceRangeMebibytes * 1024 * 1024;
-  return new EtcdAssignment({ client: etcd, clock, log, streamerId, leaseSeconds, rangeBytes });
+  return new EtcdAssignment({ client: etcd, topic, clusterId, clock, log, streamerId, leaseSeconds, rangeBytes });
 }
 
 /** With etcd, one streamer at a time owns a live source. Without etcd, the store gives the time of the last batch. */
 async function openLiveAssignment(shared: SharedParts): Promise<LiveAssignment> {
   const { config, etcd, store, clock, instanceId: streamerId } = shared;
   if (etcd === undefined) return new LocalLiveAssignment((await store.open()).store);
-  return new EtcdLiveAssignment({ client: etcd, clock, streamerId, leaseSeconds: config.queueLeaseSeconds });
+  const { queueTopic: topic, queueLeaseSeconds: leaseSeconds } = config;
+  return new EtcdLiveAssignment({ client: etcd, topic, clock, streamerId, leaseSeconds });
 }
 
 function publisherOf(shared: SharedParts, retries: StreamRetries): BatchPublisher {

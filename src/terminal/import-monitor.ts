@@ -94,10 +94,7 @@ export class ImportMonitor {
     const { queue, clock, print } = this.options;
     const store = this.options.store();
     if (store === undefined) {
-      const { rows, samples, messages } = this.published;
-      print(
-        `Streamed ${source.description}: this process published ${rows} rows, ${samples} samples, ${messages} messages`,
-      );
+      print(this.streamedText(source));
       return;
     }
     let stats = await queue.stats();
@@ -107,17 +104,25 @@ export class ImportMonitor {
     }
     this.bar.stop();
     const seconds = (clock.nowMs() - this.startedAtMs) / 1000;
-    const { totals } = await store.progressOf(source.sourceId);
+    const { stored, totals } = await store.progressOf(source.sourceId);
     print(
       importReportText({
         description: source.description,
         thisRun: this.figures,
         inAll: figuresOf(totals),
         seconds,
+        absentBytes: bytesIn(this.covered.flatMap((range) => gapsIn(range, stored))),
         deadLetters: stats.deadMessages,
         unreadColumns: source.unreadColumns,
       }),
     );
+  }
+
+  private streamedText({ description }: ReplayableSource): string {
+    const { rows, samples, messages } = this.published;
+    const wasPublished = this.totalBytes() > 0 && bytesIn(this.covered) >= this.totalBytes();
+    const before = wasPublished ? "; all of it had been published before, as its checkpoints in etcd say" : "";
+    return `Streamed ${description}: this process published ${rows} rows, ${samples} samples, ${messages} messages${before}`;
   }
 
   private totalBytes(): number {

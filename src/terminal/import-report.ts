@@ -57,6 +57,8 @@ export interface ImportReport {
   /** The counts of the whole file, over all runs and processes. */
   readonly inAll: ImportFigures;
   readonly seconds: number;
+  /** Bytes that were published before this run, according to the checkpoints, and of which the store has no message. */
+  readonly absentBytes: number;
   readonly deadLetters: number;
   /** Columns of the file that were not, or not all, read. */
   readonly unreadColumns: readonly string[];
@@ -64,8 +66,7 @@ export interface ImportReport {
 
 /** The table that is printed after an import. */
 export function importReportText(report: ImportReport): string {
-  const { description, thisRun, inAll, seconds, deadLetters, unreadColumns } = report;
-  const nothingNew = thisRun.rows === 0 && inAll.rows > 0;
+  const { description, thisRun, inAll, seconds, absentBytes, deadLetters, unreadColumns } = report;
   const isPartial = thisRun.rows !== inAll.rows;
   const line = (label: string, value: number, total: number): string =>
     `  ${label.padEnd(34)}${grouped(value).padStart(14)}${isPartial ? grouped(total).padStart(16) : ""}`;
@@ -73,7 +74,7 @@ export function importReportText(report: ImportReport): string {
   const sum = (rejected: ImportFigures["rejected"]): number => Object.values(rejected).reduce((a, b) => a + b, 0);
   return [
     "",
-    nothingNew ? `${description} is already imported; it has no new rows` : `Imported ${description}`,
+    titleOf(description, { thisRun, inAll, absentBytes }),
     ...(isPartial ? [`  ${"".padEnd(34)}${"this run".padStart(14)}${"in all".padStart(16)}`] : []),
     line("rows read", thisRun.rows, inAll.rows),
     line("samples", thisRun.samples, inAll.samples),
@@ -85,12 +86,27 @@ export function importReportText(report: ImportReport): string {
     ...(inAll.conflicts > 0 ? [line("conflicting values", thisRun.conflicts, inAll.conflicts)] : []),
     ...(inAll.blankLines > 0 ? [line("blank lines", thisRun.blankLines, inAll.blankLines)] : []),
     ...(inAll.repeatedHeaders > 0 ? [line("repeated headers", thisRun.repeatedHeaders, inAll.repeatedHeaders)] : []),
+    ...(absentBytes > 0 ? [line("bytes not in the store", absentBytes, absentBytes)] : []),
     ...(deadLetters > 0 ? [line("dead letters", deadLetters, deadLetters)] : []),
     ...(unreadColumns.length > 0 ? [`  columns not read: ${unreadColumns.map(quoted).join(", ")}`] : []),
     `  ${"seconds".padEnd(34)}${seconds.toFixed(2).padStart(14)}`,
     `  ${"samples/s".padEnd(34)}${grouped(Math.round(thisRun.samples / Math.max(seconds, 0.001))).padStart(14)}`,
+    ...(absentBytes > 0 ? [absentText] : []),
     "",
   ].join("\n");
+}
+
+const absentText = `
+  Checkpoints in etcd say that these bytes were published, but the store has no message of them: dead letters may hold them, or
+  the store was replaced or restored from an older backup. To read the file again, delete its checkpoints (docs/backup.md).`;
+
+function titleOf(
+  description: string,
+  { thisRun, inAll, absentBytes }: Pick<ImportReport, "thisRun" | "inAll" | "absentBytes">,
+): string {
+  if (thisRun.rows > 0 || (inAll.rows === 0 && absentBytes === 0)) return `Imported ${description}`;
+  if (absentBytes > 0) return `${description} was not read, and a part of it is not in the store`;
+  return `${description} is already imported; it has no new rows`;
 }
 
 function grouped(value: number): string {

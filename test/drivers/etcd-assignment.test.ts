@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import pino from "pino";
 import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide-etcd.ts";
 import { systemClock } from "../../src/kit/clock.ts";
+import { defaultClusterId, defaultTopic } from "../../src/domain/default-names.ts";
 import { RangeLost } from "../../src/domain/errors.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
 import { prefixRange } from "../../src/etcd/requests.ts";
@@ -45,6 +46,8 @@ afterAll(async () => {
 const openAssignment = (leaseSeconds = 5, through = client): EtcdAssignment =>
   new EtcdAssignment({
     client: through,
+    topic: defaultTopic,
+    clusterId: defaultClusterId,
     clock: systemClock,
     log,
     streamerId: "test",
@@ -89,7 +92,7 @@ test("a streamer that finishes its range after another one has set the plan to d
   }
   expect(await other.claim(source, AbortSignal.timeout(5000))).toBeUndefined();
   await claimed.at(-1)?.finish();
-  const { plan, ranges, owners } = new CheckpointKeys(source.sourceId);
+  const { plan, ranges, owners } = new CheckpointKeys(defaultTopic, source.sourceId);
   const [plans, left] = await Promise.all([client.range(prefixRange(plan)), client.range(prefixRange(ranges))]);
   expect(plans.kvs[0]?.value.toString()).toContain("done");
   expect(left.count).toBe("0");
@@ -190,8 +193,8 @@ for (const [which, place] of [
 }
 
 test("streamers agree on the start of a round, and a later streamer joins the current round", async () => {
-  const rounds = new EtcdRounds(client, systemClock);
-  const other = new EtcdRounds(client, systemClock);
+  const rounds = new EtcdRounds(client, systemClock, defaultTopic);
+  const other = new EtcdRounds(client, systemClock, defaultTopic);
   expect(await rounds.current(`csv:loop-${run}`)).toBe(0);
   const [mine, theirs] = await Promise.all([
     rounds.startedAtMs(`csv:loop-${run}`, 0),

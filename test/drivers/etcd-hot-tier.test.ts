@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { startEtcd } from "../../dev/servers/etcd.ts";
 import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide-etcd.ts";
 import { until } from "../../dev/until.ts";
+import { defaultTopic } from "../../src/domain/default-names.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
 import { prefixRange, put } from "../../src/etcd/requests.ts";
@@ -33,6 +34,7 @@ const emptyEtcd = (): Promise<void> => client.removeAll();
 function openTier(options: Partial<EtcdHotTierOptions> = {}): EtcdHotTier {
   return new EtcdHotTier({
     client,
+    topic: defaultTopic,
     clock: systemClock,
     windowSeconds: 60,
     onCoalesced: () => undefined,

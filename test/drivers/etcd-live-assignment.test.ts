@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import pino from "pino";
 import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide-etcd.ts";
+import { defaultTopic } from "../../src/domain/default-names.ts";
 import { RangeLost } from "../../src/domain/errors.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
 import { systemClock } from "../../src/kit/clock.ts";
@@ -43,7 +44,7 @@ afterAll(async () => {
 });
 
 const openAssignment = (): EtcdLiveAssignment =>
-  new EtcdLiveAssignment({ client, clock: systemClock, streamerId: "test", leaseSeconds: 5 });
+  new EtcdLiveAssignment({ client, topic: defaultTopic, clock: systemClock, streamerId: "test", leaseSeconds: 5 });
 
 function open(): Promise<OpenLiveAssignment & { readonly queue: EtcdQueue }> {
   sources += 1;

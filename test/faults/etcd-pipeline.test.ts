@@ -13,6 +13,7 @@ for (const [seed, first] of [
   [firstSeed, "tables-disk"],
   [firstSeed + 1, "cluster-disk"],
   [firstSeed + 2, "failover"],
+  [firstSeed + 3, "second-pipeline"],
 ] as const) {
   test(`two streamers and three collectors keep the invariants I1 to I7 and I10 while processes and servers fail (seed ${seed}, first fault: ${first})`, async () => {
     const { violations, history, faults } = await runSeed({ servers, seed, durationMs: 6000, first });

@@ -2,6 +2,9 @@ import { afterAll, beforeAll } from "bun:test";
 import pino from "pino";
 import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide-etcd.ts";
 import { systemClock as clock } from "../../src/kit/clock.ts";
+import { defaultClusterId, defaultTopic } from "../../src/domain/default-names.ts";
+import { EtcdUnavailable } from "../../src/domain/errors.ts";
+import { StoreCheck } from "../../src/roles/store-check.ts";
 import { TokenBucket } from "../../src/kit/token-bucket.ts";
 import { Collector } from "../../src/pipeline/collect/collector.ts";
 import { EtcdHotTier } from "../../src/pipeline/hot/etcd/etcd-hot-tier.ts";
@@ -72,6 +75,7 @@ const memoryQueue = (): MemoryQueue => new MemoryQueue({ ...queueOptions, topic:
 function openCollector(realQueue: Queue, drainOnStop: boolean): OpenedService {
   const { part: queue, calls } = counted(realQueue);
   const service = new Collector({
+    admit: () => Promise.resolve(),
     consumerId: "one",
     queue,
     store: opened.store,
@@ -120,14 +124,21 @@ exerciseService("a streamer of a file, alone with its store", () =>
 );
 exerciseService("a streamer that shares a file through etcd", () => {
   const options = { streamerId: crypto.randomUUID(), leaseSeconds: 5, rangeBytes: 10_000 };
-  return openReplayStreamer(new EtcdAssignment({ ...options, client, clock, log }));
+  const names = { topic: defaultTopic, clusterId: defaultClusterId };
+  return openReplayStreamer(new EtcdAssignment({ ...options, ...names, client, clock, log }));
 });
 exerciseService("a streamer of a live source, alone with its store", () =>
   openLiveStreamer(new LocalLiveAssignment(opened.store)),
 );
-exerciseService("a streamer that shares a live source through etcd", () =>
-  openLiveStreamer(new EtcdLiveAssignment({ client, clock, streamerId: crypto.randomUUID(), leaseSeconds: 5 })),
-);
+exerciseService("a streamer that shares a live source through etcd", () => {
+  const options = { streamerId: crypto.randomUUID(), leaseSeconds: 5, topic: defaultTopic };
+  return openLiveStreamer(new EtcdLiveAssignment({ ...options, client, clock }));
+});
+exerciseService("a gateway's comparison of its store with the topic's", () => {
+  let calls = 0;
+  const fail = (): Promise<void> => Promise.reject(new EtcdUnavailable(`attempt ${(calls += 1)} failed`));
+  return { service: new StoreCheck({ compare: fail, clock, log }), calls: () => calls };
+});
 exerciseService("etcd's upkeep", () => {
   const { part, calls } = counted(client);
   const options = { instanceId: crypto.randomUUID(), historySeconds: 60 };
@@ -145,6 +156,6 @@ exerciseService("the fleet with the hot tier in memory", () => {
 exerciseService("the fleet with the hot tier in etcd", () => {
   const { part: store, calls } = counted(opened.queries.fleet);
   const noReports = { onCoalesced: () => undefined, onRefused: () => undefined };
-  const hotTier = new EtcdHotTier({ client, clock, windowSeconds: 60, ...noReports });
+  const hotTier = new EtcdHotTier({ client, topic: defaultTopic, clock, windowSeconds: 60, ...noReports });
   return { service: new FleetProjection({ hotTier, store, clock, log }), calls };
 });

@@ -3,6 +3,7 @@ import pino from "pino";
 import { until } from "../../dev/until.ts";
 import { type EtcdCluster, startEtcd } from "../../dev/servers/etcd.ts";
 import { type Clock, systemClock } from "../../src/kit/clock.ts";
+import { defaultTopic } from "../../src/domain/default-names.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
 import { put } from "../../src/etcd/requests.ts";
 import { Collector } from "../../src/pipeline/collect/collector.ts";
@@ -47,6 +48,7 @@ interface Running {
 async function collect(hotTier: EtcdHotTier): Promise<Running> {
   const queue = new MemoryQueue({ topic: "t", clock, capacityMessages: 10, leaseSeconds: 5, maxAttempts: 2 });
   const collector = new Collector({
+    admit: () => Promise.resolve(),
     consumerId: "c",
     queue,
     store: opened.store,
@@ -78,7 +80,7 @@ async function collect(hotTier: EtcdHotTier): Promise<Running> {
 const refused: string[] = [];
 const onRefused = ({ message }: Error): number => refused.push(message);
 const openTier = (): EtcdHotTier =>
-  new EtcdHotTier({ client, clock, windowSeconds: 60, onCoalesced: () => undefined, onRefused });
+  new EtcdHotTier({ client, topic: defaultTopic, clock, windowSeconds: 60, onCoalesced: () => undefined, onRefused });
 
 const isDrained = (queue: MemoryQueue) => async (): Promise<boolean> => {
   const { readyMessages: ready, inFlightMessages: inFlight } = await queue.stats();

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import pino from "pino";
 import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide-etcd.ts";
 import { until } from "../../dev/until.ts";
+import { defaultTopic } from "../../src/domain/default-names.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import type { Gpu } from "../../src/domain/gpu.ts";
 import { EtcdHotTier } from "../../src/pipeline/hot/etcd/etcd-hot-tier.ts";
@@ -37,7 +38,8 @@ function openTier(): HotTier {
   const onRefused = (reason: Error): never => {
     throw reason;
   };
-  return new EtcdHotTier({ client, clock: systemClock, windowSeconds: 60, onCoalesced: () => undefined, onRefused });
+  const options = { client, topic: defaultTopic, clock: systemClock, windowSeconds: 60 };
+  return new EtcdHotTier({ ...options, onCoalesced: () => undefined, onRefused });
 }
 
 /** A GPU's attributes at a second: some boards move to another slot, free or occupied, and some drivers change. */

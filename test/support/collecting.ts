@@ -44,6 +44,7 @@ export async function startCollecting(url: string): Promise<Collecting> {
   const failures: string[] = [];
   const results: IngestResult[] = [];
   const collector = new Collector({
+    admit: () => Promise.resolve(),
     ...{ queue, store: opened.store, clock: systemClock, log: pino({ level: "silent" }) },
     hotTier: new MemoryHotTier({ onCoalesced: () => undefined }),
     ...{ consumerId: "one", workers: 1, leaseSeconds: queueOptions.leaseSeconds, drainOnStop: false },

@@ -17,6 +17,9 @@ export interface CollectorOptions {
   readonly store: TelemetryStore;
   /** Receives each batch after the store has committed it. */
   readonly hotTier: Pick<HotTier, "write">;
+  /** Called before the first message is claimed, until it resolves. @throws an error that is not retryable if this process must
+   *  not collect */
+  readonly admit: () => Promise<void>;
   /** Number of workers. Each stores one message at a time, while its previous message may still wait for the hot tier. */
   readonly workers: number;
   /** The queue's lease in seconds; during slow work the lease is extended every third of this time. */
@@ -45,11 +48,19 @@ export class Collector extends BaseService {
   }
 
   protected override async run(): Promise<void> {
+    await this.admitted();
+    if (this.stopping.aborted) return;
     await Promise.all(Array.from({ length: this.options.workers }, () => this.work()));
   }
 
   protected override async close(): Promise<void> {
     if (this.options.drainOnStop) await this.drain();
+  }
+
+  private async admitted(): Promise<void> {
+    const { admit, clock } = this.options;
+    await retry(admit, { clock, signal: this.stopping, onRetry: (error) => this.heldUp.record(error) });
+    this.heldUp.clear();
   }
 
   /** Handles one message after another. While a message waits for the hot tier, which combines many batches in a flush, the

@@ -10,6 +10,8 @@ import { MemoryHotTier } from "./memory/memory-hot-tier.ts";
  *  @param options without `etcd`, the hot tier is in memory, so this process must both collect and serve */
 export function openHotTier(options: {
   readonly etcd: EtcdClient | undefined;
+  /** The pipeline's topic. */
+  readonly topic: string;
   readonly windowSeconds: number;
   readonly clock: Clock;
   readonly log: Logger;

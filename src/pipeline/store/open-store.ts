@@ -1,5 +1,6 @@
 import type { DatabaseChange } from "./database-change.ts";
 import type { HistoryRetention } from "./history-retention.ts";
+import type { StoreIdentity } from "./store-identity.ts";
 import type { TelemetryQueries } from "./telemetry-queries.ts";
 import type { TelemetryStore } from "./telemetry-store.ts";
 
@@ -11,6 +12,7 @@ export interface OpenStore {
   readonly engine: () => string | undefined;
   /** The last time that another database, or an older one, answered at the same address: returned for an hour. */
   readonly notice: () => DatabaseChange | undefined;
+  readonly identity: StoreIdentity;
   readonly store: TelemetryStore;
   readonly queries: TelemetryQueries;
   readonly retention: HistoryRetention;

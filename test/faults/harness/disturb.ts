@@ -12,16 +12,22 @@ export interface DisturbanceOptions {
   readonly first: FaultKind | undefined;
 }
 
+/** True if the database is older after the fault. */
+export const losesData = (kind: FaultKind): boolean => kind === "failover" || kind === "restore";
+
 /** Draws faults for these servers and the pipeline that uses them. Without a network, only the first fault
- *  can be a partition, if `first` asks for one. */
+ *  can be a partition, if `first` asks for one. If the first one is a second pipeline, the database loses nothing, so that both
+ *  can be judged. */
 export function drawFaults({ network }: Servers, options: DisturbanceOptions): Fault[] {
   const workers = collectors + streamers;
   const targets = {
     ...{ kill: workers, terminate: workers, freeze: workers, leader: 1 },
     ...{ "partition-etcd": etcdMembers, "partition-collector": collectors },
     ...{ database: databaseSignals.length, "tables-disk": 1, "cluster-disk": 1, failover: 1, restore: 1 },
+    "second-pipeline": 1,
   };
-  const kinds = network === undefined ? faultKinds.filter((kind) => !kind.startsWith("partition")) : faultKinds;
+  const possible = network === undefined ? faultKinds.filter((kind) => !kind.startsWith("partition")) : faultKinds;
+  const kinds = options.first === "second-pipeline" ? possible.filter((kind) => !losesData(kind)) : possible;
   return drawScenario({ ...options, kinds, targets });
 }
 

@@ -55,6 +55,9 @@ export async function inflict(fault: Fault, victims: Victims): Promise<void> {
         await servers.database.start();
       });
     }
+    case "second-pipeline":
+      record("start a second pipeline");
+      return victims.startSecond();
     case "tables-disk":
       return victims.atDatabase(() => fillDisk("tables", fault, victims));
     case "cluster-disk":

@@ -46,13 +46,13 @@ export async function waitUntilDrained({ etcd, queue, checkpoints }: SeedRun): P
 
 /** Checks I1, I2, I6, I7 and I10 for a run that is drained and stopped, against the run's source. @returns the violations */
 export async function checkResult(run: SeedRun, ledger: Ledger): Promise<string[]> {
-  const { etcd, database, topic, queue, checkpoints } = run;
+  const { etcd, database, queue, checkpoints } = run;
   return [
     ...(await checkContent(ledger, database)),
     ...(await checkHistory(ledger, database)),
     ...(await checkPositions(ledger, database)),
     ...(await checkOwnKeys(ledger, database)),
     ...(await checkLeftovers(etcd, queue, checkpoints)),
-    ...(await checkNewestState(ledger, etcd, topic)),
+    ...(await checkNewestState(ledger, run)),
   ];
 }

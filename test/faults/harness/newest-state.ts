@@ -1,7 +1,8 @@
-import type { EtcdClient } from "../../../src/etcd/etcd-client.ts";
 import { prefixRange } from "../../../src/etcd/requests.ts";
+import { HotKeys } from "../../../src/pipeline/hot/etcd/hot-keys.ts";
 import { shortened } from "./invariants.ts";
 import { hostOf, type Ledger } from "./ledger.ts";
+import type { SeedRun } from "./seed-run.ts";
 
 /** The documents of docs/hot-tier.md, with the fields that are checked. */
 interface HotDocument {
@@ -26,8 +27,8 @@ interface NewestRecord {
 
 /** I7: once everything is stored, the hot tier has every GPU's place, the time of its first record, and its complete newest
  *  record. The order in which messages were stored does not matter, nor which processes died. */
-export async function checkNewestState(ledger: Ledger, etcd: EtcdClient, clusterId: string): Promise<string[]> {
-  const prefix = `/telemetry/clusters/${clusterId}/hosts/`;
+export async function checkNewestState(ledger: Ledger, { etcd, topic, clusterId }: SeedRun): Promise<string[]> {
+  const prefix = `${new HotKeys(topic).cluster(clusterId)}/hosts/`;
   const { kvs } = await etcd.range(prefixRange(prefix));
   const slots = new Map<string, { place: string; firstMs: number }>();
   const newest = new Map<string, Omit<NewestRecord, "firstMs">>();

@@ -61,11 +61,9 @@ export interface PipelineOptions {
   readonly onAcknowledged: (claim: string) => void;
 }
 
-/** Makes the pipeline's processes for a run, without starting them. */
-export function makePipeline(options: PipelineOptions): { streamers: Worker[]; collectors: Worker[] } {
-  const { servers, topic, databaseUrl, csvFile, leaseSeconds, samplesPerSecond } = options;
-  mkdirSync(options.logFolder, { recursive: true });
-  const shared = {
+/** The settings of every process of a pipeline. Its topic is also the name of its cluster. */
+export function pipelineEnvironment({ servers, topic, leaseSeconds }: PipelineOptions): Record<string, string> {
+  return {
     ETCD_ENDPOINTS: servers.etcd.endpoints.join(","),
     QUEUE_TOPIC: topic,
     CLUSTER_ID: topic,
@@ -77,6 +75,23 @@ export function makePipeline(options: PipelineOptions): { streamers: Worker[]; c
     SHUTDOWN_TIMEOUT_SECONDS: "5",
     LOG_LEVEL: "debug",
   };
+}
+
+/** The settings of a streamer of the run's file. */
+export function streamingEnvironment({ csvFile, samplesPerSecond }: PipelineOptions): Record<string, string> {
+  return {
+    CSV_FILE: csvFile,
+    SOURCE_RANGE_MIB: "1",
+    BATCH_SIZE: "200",
+    RATE_LIMIT_SAMPLES_PER_SECOND: String(samplesPerSecond),
+  };
+}
+
+/** Makes the pipeline's processes for a run, without starting them. */
+export function makePipeline(options: PipelineOptions): { streamers: Worker[]; collectors: Worker[] } {
+  const { servers, databaseUrl } = options;
+  mkdirSync(options.logFolder, { recursive: true });
+  const shared = pipelineEnvironment(options);
   const worker = (name: string, env: Record<string, string>, host?: TestHost): Worker =>
     new Worker({
       name,
@@ -85,13 +100,7 @@ export function makePipeline(options: PipelineOptions): { streamers: Worker[]; c
       logFile: join(options.logFolder, `${name}.log`),
       onLine: (line) => reportAcknowledged(line, options.onAcknowledged),
     });
-  const streaming = {
-    ROLE: "streamer",
-    CSV_FILE: csvFile,
-    SOURCE_RANGE_MIB: "1",
-    BATCH_SIZE: "200",
-    RATE_LIMIT_SAMPLES_PER_SECOND: String(samplesPerSecond),
-  };
+  const streaming = { ROLE: "streamer", ...streamingEnvironment(options) };
   const collecting = (index: number): Record<string, string> => ({
     ROLE: "collector",
     DATABASE_URL: databaseUrl,

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Range } from "../../../src/domain/range.ts";
-import { disturb, drawFaults } from "./disturb.ts";
+import { disturb, drawFaults, losesData } from "./disturb.ts";
 import { makePipeline, type Servers, streamers } from "./processes.ts";
 import { checkEnds, checkResult, waitUntilDrained } from "./judge.ts";
 import { makeLedger } from "./ledger.ts";
@@ -10,6 +10,7 @@ import { Observer } from "./observer.ts";
 import type { Fault, FaultKind } from "./scenario.ts";
 import { checkOwnKeys } from "./own-keys.ts";
 import { readAgain } from "./read-again.ts";
+import { openSecondPipeline } from "./second-pipeline.ts";
 import { openSeedRun } from "./seed-run.ts";
 
 export interface SeedOptions {
@@ -55,21 +56,31 @@ export async function runSeed({ servers, seed, durationMs, first }: SeedOptions)
   // fault starts
   const ledger = makeLedger(seed, Math.ceil((durationMs / 1000) * ((samplesPerSecond * streamers) / 200)));
   await writeFile(csvFile, ledger.csv);
-  const run = await openSeedRun(servers, seed, csvFile);
+  const run = await openSeedRun(servers, { seed, csvFile });
   const observer = new Observer(run);
   const pipelineOptions = {
     ...{ servers, csvFile, leaseSeconds, topic: run.topic, databaseUrl: run.databaseUrl, logFolder: folder },
     onAcknowledged: (claim: string) => observer.recordAcknowledged(claim),
   };
   const pipeline = makePipeline({ ...pipelineOptions, samplesPerSecond });
+  const second = await openSecondPipeline({ ...pipelineOptions, samplesPerSecond, seed });
   const workers = [...pipeline.collectors, ...pipeline.streamers];
   const faults = drawFaults(servers, { seed, durationMs, leaseSeconds, first });
+  const hasFailover = faults.some(({ kind }) => losesData(kind));
   try {
     workers.forEach((worker) => worker.start());
     const stopObserving = observer.startObserving();
     const reportLost = (ranges: readonly Range[]): void => observer.recordLost(ranges);
     const loadedUntilMs = Date.now() + durationMs;
-    const victims = { servers, workers, collectors: pipeline.collectors, databaseUrl: run.databaseUrl, loadedUntilMs };
+    const startSecond = (): void => {
+      // both are on one server, and the judge knows only what the first one loses
+      if (hasFailover) record("no second pipeline: a failover would lose a part of it, too");
+      else second.start();
+    };
+    const victims = {
+      ...{ servers, workers, collectors: pipeline.collectors, databaseUrl: run.databaseUrl },
+      ...{ loadedUntilMs, startSecond },
+    };
     await disturb(faults, { ...victims, record, reportLost, reportViolations });
     record("all faults are healed");
     reportViolations(...(await waitUntilDrained(run)));
@@ -78,15 +89,18 @@ export async function runSeed({ servers, seed, durationMs, first }: SeedOptions)
     const ends = await Promise.all(workers.map(async (worker) => `${worker.name} ${await worker.stop()}`));
     record(`stopped: ${ends.join(", ")}`);
     reportViolations(...checkEnds(ends));
-    if (faults.some(({ kind }) => kind === "failover" || kind === "restore")) {
+    if (hasFailover) {
       reportViolations(...(await checkOwnKeys(ledger, run.database)));
       reportViolations(...(await readAgain(run, pipelineOptions)));
       record("read the source again, because a failover or a restore loses what was stored last");
     }
     reportViolations(...(await checkResult(run, ledger)));
+    reportViolations(...(await second.judge(ledger)));
+    record("the second pipeline is judged, if it was started");
   } finally {
     await Promise.all(workers.map((worker) => worker.stop()));
     await observer.close().catch((error: unknown) => reportViolations(String(error)));
+    await second.close();
     await run.close();
   }
   reportViolations(...observer.violations);

@@ -12,7 +12,8 @@ export interface Fault {
 /** `kill`, `terminate` and `freeze` signal a pipeline process, and `leader` kills the etcd member that leads at that time.
  *  `partition-etcd` and `partition-collector` disconnect a host. `database` stops the database, `tables-disk` fills the disk of
  *  its tables, and `cluster-disk` fills the disk of its other data and its write-ahead log. `failover` kills the database, and a
- *  standby that had lagged takes over; `restore` kills it, and an older backup takes over. */
+ *  standby that had lagged takes over; `restore` kills it, and an older backup takes over.
+ *  `second-pipeline` starts another pipeline on the same etcd. */
 export const faultKinds = [
   "kill",
   "terminate",
@@ -25,6 +26,7 @@ export const faultKinds = [
   "cluster-disk",
   "failover",
   "restore",
+  "second-pipeline",
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
@@ -73,6 +75,7 @@ function durationOf(kind: FaultKind, chance: number, leaseSeconds: number): numb
   switch (kind) {
     case "kill":
     case "terminate":
+    case "second-pipeline":
       return 0;
     case "freeze":
       return Math.round(leaseSeconds * 1000 * (1.1 + chance)); // longer than the lease, so that other processes take over

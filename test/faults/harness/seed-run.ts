@@ -12,13 +12,18 @@ export interface SeedRun {
   readonly database: PostgresClient;
   readonly databaseUrl: string;
   readonly topic: string;
+  readonly clusterId: string;
   readonly queue: QueueKeys;
   readonly checkpoints: CheckpointKeys;
   close(): Promise<void>;
 }
 
-/** Creates the run's database, and opens clients that read the run's data from outside its processes. */
-export async function openSeedRun(servers: Servers, seed: number, csvFile: string): Promise<SeedRun> {
+/** Creates the run's database, and opens clients that read the run's data from outside its processes.
+ *  @param options `clusterId`: absent, the topic is also the name of the cluster */
+export async function openSeedRun(
+  servers: Servers,
+  { seed, csvFile, clusterId }: { readonly seed: number; readonly csvFile: string; readonly clusterId?: string },
+): Promise<SeedRun> {
   const name = `run_${seed}_${Date.now().toString(36)}`;
   const admin = new PostgresClient({ url: servers.database.url, maxConnections: 1, clock: systemClock });
   await admin.query(`create database ${name} tablespace tables`);
@@ -30,8 +35,9 @@ export async function openSeedRun(servers: Servers, seed: number, csvFile: strin
     database,
     databaseUrl,
     topic: name,
+    clusterId: clusterId ?? name,
     queue: new QueueKeys(name),
-    checkpoints: new CheckpointKeys(await CsvSource.fileId(csvFile)),
+    checkpoints: new CheckpointKeys(name, await CsvSource.fileId(csvFile)),
     close: async () => {
       etcd.close();
       await database.close();

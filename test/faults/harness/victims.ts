@@ -11,6 +11,8 @@ export interface Victims {
   readonly databaseUrl: string;
   /** Until this time, the streamers still read the source, and the collectors store. Milliseconds since the epoch. */
   readonly loadedUntilMs: number;
+  /** Starts the second pipeline; a second call does nothing. */
+  readonly startSecond: () => void;
   /** Adds an event to the history of the run. */
   readonly record: (event: string) => void;
   /** Reports ranges that the database had stored and no longer has. */

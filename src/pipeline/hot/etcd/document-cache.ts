@@ -4,7 +4,7 @@ import type { GpuState } from "../hot-tier.ts";
 import { mergeStates, sameGpu } from "../merge-state.ts";
 import type { GpuUpdate } from "../newest-of-batch.ts";
 import { boardDocument, type DataRecord, gpuDocument, readBoard, readData, readGpu } from "./hot-documents.ts";
-import { hotKeys, kindOfKey } from "./hot-keys.ts";
+import { type HotKeys, hostnameOf, hostOfSlot, kindOfKey } from "./hot-keys.ts";
 
 /** A cached GPU, with its state as of the newest record written or read. */
 interface CachedGpu {
@@ -59,6 +59,8 @@ export class DocumentCache {
   readonly hosts = new Set<string>();
   readonly clusters = new Set<string>();
 
+  constructor(private readonly keys: HotKeys) {}
+
   /** @param updates newest first: of several boards in one slot, only the first can get the slot */
   plan(updates: readonly GpuUpdate[]): GpuPlan[] {
     const taken = new Set<string>();
@@ -69,7 +71,7 @@ export class DocumentCache {
     const { uuid, timeMs, hostname } = update.record;
     const cached = this.gpus.get(uuid);
     const state = mergeStates(cached?.state, update.state, cached?.isInferred ? "incoming" : "greatest");
-    const slot = hotKeys.slot(state.gpu);
+    const slot = this.keys.slot(state.gpu);
     const isInSlot = cached?.slot === slot;
     const isDisplaced = taken.has(slot) || (!isInSlot && this.isHeldByNewer(slot, uuid, state.asOfMs));
     taken.add(slot);
@@ -83,7 +85,7 @@ export class DocumentCache {
       update,
       state,
       slot,
-      host: hotKeys.hostOfSlot(slot),
+      host: hostOfSlot(slot),
       write,
       isDisplaced,
       // of two hosts that report one uuid at the same instant, only the record of one is written
@@ -105,7 +107,7 @@ export class DocumentCache {
     const isSlotUnchanged = isUnchangedSince(slot, this.slotOf(slot)?.revision ?? absent);
     const putSlot = put(slot, gpuDocument(state));
     if (cached?.slot === slot) return { compare: [isSlotUnchanged], success: [putSlot], slots: [slot] };
-    const board = hotKeys.board(uuid);
+    const board = this.keys.board(uuid);
     const isBoardUnchanged = isUnchangedSince(board, this.boards.get(uuid) ?? absent);
     const compare = [isBoardUnchanged, isSlotUnchanged];
     const success = [putSlot, put(board, boardDocument(slot, state))];
@@ -131,9 +133,8 @@ export class DocumentCache {
     }
     const previous = this.slotOf(slot);
     if (previous !== undefined && previous.uuid !== uuid) this.releaseSlot(previous.uuid, slot);
-    if (cached?.slot !== undefined && cached.slot !== slot)
-      this.slotsOf(hotKeys.hostOfSlot(cached.slot)).delete(cached.slot);
-    this.slotsOf(hotKeys.hostOfSlot(slot)).set(slot, { uuid, revision });
+    if (cached?.slot !== undefined && cached.slot !== slot) this.slotsOf(hostOfSlot(cached.slot)).delete(cached.slot);
+    this.slotsOf(hostOfSlot(slot)).set(slot, { uuid, revision });
     if (cached?.slot !== slot) this.boards.set(uuid, revision);
     this.gpus.set(uuid, { state, slot, isInferred });
   }
@@ -155,7 +156,7 @@ export class DocumentCache {
       const kind = kindOfKey(name);
       const state = kind === "gpus" ? readGpu(value) : undefined;
       if (kind === "data") {
-        const data = readData(value, hotKeys.hostnameOf(name));
+        const data = readData(value, hostnameOf(name));
         records.push(...data.records);
         for (const gpu of data.gpus) this.cacheState(gpu);
       }
@@ -211,7 +212,7 @@ export class DocumentCache {
   }
 
   private slotOf(slot: string): CachedSlot | undefined {
-    return this.slots.get(hotKeys.hostOfSlot(slot))?.get(slot);
+    return this.slots.get(hostOfSlot(slot))?.get(slot);
   }
 
   private slotsOf(host: string): Map<string, CachedSlot> {

@@ -5,6 +5,7 @@ import type { EtcdClient } from "../../../etcd/etcd-client.ts";
 import { GroupCommit } from "../../../kit/group-commit.ts";
 import { ExpiringKeys } from "./expiring-keys.ts";
 import { Flusher } from "./flusher.ts";
+import { HotKeys } from "./hot-keys.ts";
 import { watchHotTier } from "./hot-watch.ts";
 import type { HotFollower, HotTier } from "../hot-tier.ts";
 import { mergeRecords } from "../merge-records.ts";
@@ -13,6 +14,8 @@ import { type GpuUpdate, newestOfBatch } from "../newest-of-batch.ts";
 
 export interface EtcdHotTierOptions {
   readonly client: EtcdClient;
+  /** The pipeline's topic: pipelines that share an etcd have a hot tier each. */
+  readonly topic: string;
   readonly clock: Clock;
   /** The records of a flush stay in etcd at least this long, if they fit in `windowMaxBytes`. */
   readonly windowSeconds: number;
@@ -67,7 +70,8 @@ export class EtcdHotTier implements HotTier {
   }
 
   follow(follower: HotFollower): () => Promise<void> {
-    const watch = watchHotTier(this.options.client, this.options.clock, follower);
+    const { client, clock, topic } = this.options;
+    const watch = watchHotTier({ client, clock, keys: new HotKeys(topic) }, follower);
     return () => watch.close();
   }
 

@@ -5,7 +5,7 @@ import type { GpuUpdate } from "../newest-of-batch.ts";
 import type { ExpiringKeys } from "./expiring-keys.ts";
 import type { FlushMember } from "./flush-groups.ts";
 import { clusterDocument, dataDocument, hostDocument } from "./hot-documents.ts";
-import { hotKeys } from "./hot-keys.ts";
+import type { HotKeys } from "./hot-keys.ts";
 import type { GpuPlan, DocumentCache } from "./document-cache.ts";
 
 type Response = ITxnResponse["responses"][number];
@@ -13,6 +13,14 @@ type Response = ITxnResponse["responses"][number];
 interface Step {
   readonly operation: IRequestOp;
   readonly onResponse: (response: Response, revision: string) => void;
+}
+
+/** What the transactions of a process share, and the lease of this one's data. */
+interface FlushParts {
+  readonly keys: HotKeys;
+  readonly cache: DocumentCache;
+  readonly expiringKeys: ExpiringKeys;
+  readonly leaseId: string;
 }
 
 /** One transaction of a flush. It writes each changed document in a nested transaction, which first compares the document's
@@ -27,18 +35,14 @@ export class FlushTransaction {
   private readonly conflicting: GpuUpdate[] = [];
   private readonly clusters = new Set<string>();
 
-  constructor(
-    private readonly cache: DocumentCache,
-    private readonly expiringKeys: ExpiringKeys,
-    private readonly leaseId: string,
-  ) {}
+  constructor(private readonly parts: FlushParts) {}
 
   addHost(host: string, members: readonly FlushMember[]): void {
     const [first] = members as [FlushMember];
-    const cluster = hotKeys.cluster(first.plan.state.gpu.clusterId);
-    if (!this.clusters.has(cluster) && !this.cache.clusters.has(cluster)) {
+    const cluster = this.parts.keys.cluster(first.plan.state.gpu.clusterId);
+    if (!this.clusters.has(cluster) && !this.parts.cache.clusters.has(cluster)) {
       const operation = nested([isAbsent(cluster)], [put(cluster, clusterDocument(first.plan.state))]);
-      this.steps.push({ operation, onResponse: () => this.cache.clusters.add(cluster) });
+      this.steps.push({ operation, onResponse: () => this.parts.cache.clusters.add(cluster) });
     }
     this.clusters.add(cluster);
     const isGone = this.addHostDocument(host, cluster, first.plan);
@@ -59,9 +63,9 @@ export class FlushTransaction {
    *  deleted the host with everything below it.
    *  @returns a function that returns, once the response is handled, whether the document was deleted */
   private addHostDocument(host: string, cluster: string, plan: GpuPlan): () => boolean {
-    if (!this.cache.hosts.has(host)) {
+    if (!this.parts.cache.hosts.has(host)) {
       const operation = nested([isAbsent(host)], [put(host, hostDocument(plan.state))]);
-      this.steps.push({ operation, onResponse: () => this.cache.hosts.add(host) });
+      this.steps.push({ operation, onResponse: () => this.parts.cache.hosts.add(host) });
       return () => false;
     }
     let isGone = false;
@@ -69,7 +73,7 @@ export class FlushTransaction {
       operation: getKey(host),
       onResponse: ({ response_range }) => {
         isGone = response_range.kvs.length === 0;
-        if (isGone) this.cache.forgetHost(host, cluster);
+        if (isGone) this.parts.cache.forgetHost(host, cluster);
       },
     });
     return () => isGone;
@@ -80,7 +84,7 @@ export class FlushTransaction {
       operation: nested(compare, success),
       onResponse: ({ response_txn }, revision) => {
         if (isGone() || !response_txn.succeeded) this.conflicting.push(plan.update);
-        else this.cache.recordWrite(plan, revision);
+        else this.parts.cache.recordWrite(plan, revision);
       },
     });
   }
@@ -90,14 +94,14 @@ export class FlushTransaction {
     entries: readonly string[],
     { unwritten, isGone }: { readonly unwritten: readonly GpuPlan[]; readonly isGone: () => boolean },
   ): void {
-    const [key, value] = [this.expiringKeys.nextKey(host), dataDocument(entries)];
+    const [key, value] = [this.parts.expiringKeys.nextKey(host), dataDocument(entries)];
     this.steps.push({
-      operation: put(key, value, this.leaseId),
+      operation: put(key, value, this.parts.leaseId),
       onResponse: (_, revision) => {
-        this.expiringKeys.recordWrite(key, Buffer.byteLength(key) + Buffer.byteLength(value));
+        this.parts.expiringKeys.recordWrite(key, Buffer.byteLength(key) + Buffer.byteLength(value));
         for (const plan of unwritten) {
           if (isGone()) this.conflicting.push(plan.update);
-          else this.cache.recordWrite(plan, revision);
+          else this.parts.cache.recordWrite(plan, revision);
         }
       },
     });

@@ -7,7 +7,7 @@ import type { ExpiringKeys } from "./expiring-keys.ts";
 import { type FlushMember, groupsOf } from "./flush-groups.ts";
 import { FlushTransaction } from "./flush-transaction.ts";
 import { dataEntry, readBoard } from "./hot-documents.ts";
-import { hotKeys } from "./hot-keys.ts";
+import { HotKeys, hostOfSlot } from "./hot-keys.ts";
 import { type GpuPlan, DocumentCache } from "./document-cache.ts";
 
 /** The most attempts of a flush. Several processes may write the same documents at the same time, and in each attempt only
@@ -22,6 +22,8 @@ const maxReads = 32;
 type Response = ITxnResponse["responses"][number];
 
 export interface FlusherOptions {
+  /** The pipeline's topic. */
+  readonly topic: string;
   readonly client: EtcdClient;
   readonly expiringKeys: ExpiringKeys;
   /** Called when a record is larger than `entryMaxBytes`. The record is then not written. */
@@ -33,9 +35,13 @@ const entryMaxBytes = 1024 * 1024;
 
 /** Writes updates of GPUs to etcd: in each transaction, the records of a host under one key, and the documents that changed. */
 export class Flusher {
-  private readonly cache = new DocumentCache();
+  private readonly keys: HotKeys;
+  private readonly cache: DocumentCache;
 
-  constructor(private readonly options: FlusherOptions) {}
+  constructor(private readonly options: FlusherOptions) {
+    this.keys = new HotKeys(options.topic);
+    this.cache = new DocumentCache(this.keys);
+  }
 
   /** @param updates one for each GPU
    *  @returns the number of records that newer cached records supersede
@@ -70,15 +76,15 @@ export class Flusher {
     const hosts = new Set(plans.map(({ host }) => host));
     for (const { update } of plans) {
       const slot = this.cache.cachedSlotOf(update.record.uuid);
-      if (slot !== undefined) hosts.add(hotKeys.hostOfSlot(slot));
+      if (slot !== undefined) hosts.add(hostOfSlot(slot));
     }
     await this.rereadHosts([...hosts]);
     const uuids = plans.map(({ update }) => update.record.uuid);
-    const boards = await this.readAll(uuids.map((uuid) => get(hotKeys.board(uuid))));
+    const boards = await this.readAll(uuids.map((uuid) => get(this.keys.board(uuid))));
     const otherHosts = new Set<string>();
     for (const { response_range } of boards) {
       const slot = response_range.kvs[0] === undefined ? undefined : readBoard(response_range.kvs[0].value);
-      if (slot !== undefined && !hosts.has(hotKeys.hostOfSlot(slot))) otherHosts.add(hotKeys.hostOfSlot(slot));
+      if (slot !== undefined && !hosts.has(hostOfSlot(slot))) otherHosts.add(hostOfSlot(slot));
     }
     await this.rereadHosts([...otherHosts]);
     uuids.forEach((uuid, index) => this.cache.cacheBoard(uuid, boards[index]?.response_range.kvs[0]));
@@ -140,7 +146,8 @@ export class Flusher {
 
   private async send(group: readonly FlushMember[]): Promise<GpuUpdate[]> {
     const { client, expiringKeys } = this.options;
-    const transaction = new FlushTransaction(this.cache, expiringKeys, await expiringKeys.leaseId());
+    const { keys, cache } = this;
+    const transaction = new FlushTransaction({ keys, cache, expiringKeys, leaseId: await expiringKeys.leaseId() });
     for (const [host, members] of Map.groupBy(group, (member) => member.host)) transaction.addHost(host, members);
     return transaction.send(client);
   }

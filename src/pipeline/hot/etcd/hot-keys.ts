@@ -1,36 +1,57 @@
 import type { Gpu } from "../../../domain/gpu.ts";
 import { migInstanceOf } from "../../../domain/mig-instance.ts";
+import { pipelineRoot } from "../../../etcd/pipeline-root.ts";
 
-const root = "/telemetry/";
-const clusters = `${root}clusters/`;
-
-/** The keys of the hot tier. Names are percent-encoded, so none of them contains a slash. */
-export const hotKeys = {
+/** The keys of a pipeline's hot tier. Names are percent-encoded, so none of them contains a slash. */
+export class HotKeys {
   /** Prefix of the hierarchy and of the newest records. */
-  clusters,
-  cluster: (clusterId: string): string => `${clusters}${encoded(clusterId)}`,
-  host: ({ clusterId, hostname }: Pick<Gpu, "clusterId" | "hostname">): string =>
-    `${clusters}${encoded(clusterId)}/hosts/${encoded(hostname)}`,
+  readonly clusters: string;
+  private readonly boards: string;
+
+  /** @param topic the pipeline's topic */
+  constructor(topic: string) {
+    const root = `${pipelineRoot(topic)}/telemetry/`;
+    this.clusters = `${root}clusters/`;
+    this.boards = `${root}boards/`;
+  }
+
+  cluster(clusterId: string): string {
+    return `${this.clusters}${encoded(clusterId)}`;
+  }
+
+  host({ clusterId, hostname }: Pick<Gpu, "clusterId" | "hostname">): string {
+    return `${this.cluster(clusterId)}/hosts/${encoded(hostname)}`;
+  }
+
   /** The key of a slot, whichever board is in the slot. The slot of a MIG instance follows from the instance's id, not from its
    *  profile. */
-  slot: (gpu: Pick<Gpu, "uuid" | "clusterId" | "hostname" | "gpuId">): string => {
+  slot(gpu: Pick<Gpu, "uuid" | "clusterId" | "hostname" | "gpuId">): string {
     const instance = migInstanceOf(gpu.uuid);
     const part = instance === undefined ? "" : `:mig:${encoded(instance.instanceId)}`;
-    return `${hotKeys.host(gpu)}/gpus/${gpu.gpuId}${part}`;
-  },
-  /** The key of the document that names a board's slot. */
-  board: (uuid: string): string => `${root}boards/${encoded(uuid)}`,
-  /** The key of the host that a slot is in, from the key of the slot. */
-  hostOfSlot: (slot: string): string => slot.slice(0, slot.lastIndexOf("/gpus/")),
-  /** The name of the host that a key is below. */
-  hostnameOf: (key: string): string => decoded(/\/hosts\/([^/]+)\//.exec(key)?.[1] ?? ""),
-};
+    return `${this.host(gpu)}/gpus/${gpu.gpuId}${part}`;
+  }
 
-const documentKey = /^\/telemetry\/clusters\/[^/]+\/hosts\/[^/]+\/(gpus|data)\/[^/]+$/;
+  /** The key of the document that names a board's slot. */
+  board(uuid: string): string {
+    return this.boards + encoded(uuid);
+  }
+}
+
+const documentKey = /\/telemetry\/clusters\/[^/]+\/hosts\/[^/]+\/(gpus|data)\/[^/]+$/;
 
 /** @returns `gpus` for the key of a GPU's slot, `data` for that of a host's data, undefined for any other key */
 export function kindOfKey(key: string): "gpus" | "data" | undefined {
   return documentKey.exec(key)?.[1] as "gpus" | "data" | undefined;
+}
+
+/** The key of the host that a slot is in, from the key of the slot. */
+export function hostOfSlot(slot: string): string {
+  return slot.slice(0, slot.lastIndexOf("/gpus/"));
+}
+
+/** The name of the host that a key is below. */
+export function hostnameOf(key: string): string {
+  return decoded(/\/hosts\/([^/]+)\//.exec(key)?.[1] ?? "");
 }
 
 function encoded(name: string): string {

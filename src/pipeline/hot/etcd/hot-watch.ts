@@ -5,15 +5,21 @@ import { EtcdWatch } from "../../../etcd/etcd-watch.ts";
 import { prefixRange } from "../../../etcd/requests.ts";
 import type { GpuState, HotChanges, HotFollower, NewestRecord } from "../hot-tier.ts";
 import { readData, readGpu } from "./hot-documents.ts";
-import { hotKeys, kindOfKey } from "./hot-keys.ts";
+import { type HotKeys, hostnameOf, kindOfKey } from "./hot-keys.ts";
 
 /** The most keys in a page of the listing. With 8 GPUs per host, a page is a few megabytes. */
 const pageKeys = 1000;
 
+export interface HotWatchOptions {
+  readonly client: EtcdClient;
+  readonly clock: Clock;
+  readonly keys: HotKeys;
+}
+
 /** Follows hierarchy and data with one watch. Deletions are ignored: a GPU whose data has expired still exists, and a
  *  board that was replaced keeps its history. */
-export function watchHotTier(client: EtcdClient, clock: Clock, follower: HotFollower): EtcdWatch {
-  const range = prefixRange(hotKeys.clusters);
+export function watchHotTier({ client, clock, keys }: HotWatchOptions, follower: HotFollower): EtcdWatch {
+  const range = prefixRange(keys.clusters);
   let afterGap = false;
   return new EtcdWatch({
     client,
@@ -22,7 +28,7 @@ export function watchHotTier(client: EtcdClient, clock: Clock, follower: HotFoll
     putsOnly: true,
     list: async () => {
       afterGap = true;
-      return listPages(client, (kvs) => notify(follower, kvs));
+      return listPages(client, keys, (kvs) => notify(follower, kvs));
     },
     onEvents: (events) =>
       notify(
@@ -38,8 +44,12 @@ export function watchHotTier(client: EtcdClient, clock: Clock, follower: HotFoll
 }
 
 /** @returns the revision at which all pages were read */
-async function listPages(client: EtcdClient, onPage: (kvs: readonly IKeyValue[]) => void): Promise<string> {
-  const range = prefixRange(hotKeys.clusters);
+async function listPages(
+  client: EtcdClient,
+  keys: HotKeys,
+  onPage: (kvs: readonly IKeyValue[]) => void,
+): Promise<string> {
+  const range = prefixRange(keys.clusters);
   let { key } = range;
   let revision: string | undefined;
   for (;;) {
@@ -65,7 +75,7 @@ function changesOf(kvs: readonly Pick<IKeyValue, "key" | "value">[]): HotChanges
     const state = kind === "gpus" ? readGpu(value) : undefined;
     if (state !== undefined) gpus.push(state);
     if (kind !== "data") continue;
-    const data = readData(value, hotKeys.hostnameOf(key.toString()));
+    const data = readData(value, hostnameOf(key.toString()));
     gpus.push(...data.gpus);
     records.push(...data.records.map(({ record }) => record));
   }

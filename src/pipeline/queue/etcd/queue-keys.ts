@@ -10,6 +10,8 @@ export class QueueKeys {
   readonly dead: string;
   /** The key of the id that was published last. */
   readonly latest: string;
+  /** The key of the store that the messages go to. */
+  readonly store: string;
   private readonly root: string;
 
   constructor(topic: string) {
@@ -20,6 +22,7 @@ export class QueueKeys {
     this.attempts = `${this.root}attempts/`;
     this.dead = `${this.root}dead/`;
     this.latest = `${this.root}published`;
+    this.store = `${this.root}store`;
   }
 
   /** One range of keys, from claims to messages, so that one watch receives claims and messages in order. The range includes

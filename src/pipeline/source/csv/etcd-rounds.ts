@@ -3,6 +3,7 @@ import { Value } from "@sinclair/typebox/value";
 import type { Clock } from "../../../kit/clock.ts";
 import { EtcdRefused } from "../../../domain/errors.ts";
 import type { EtcdClient } from "../../../etcd/etcd-client.ts";
+import { pipelineRoot } from "../../../etcd/pipeline-root.ts";
 import { get, isAbsent, prefixRange, put, remove } from "../../../etcd/requests.ts";
 
 const storedRound = Type.Object({ started_at: Type.String({ description: "RFC 3339" }) });
@@ -10,14 +11,20 @@ const storedRound = Type.Object({ started_at: Type.String({ description: "RFC 33
 /** The rounds of a file that is played again and again (LOOP_MODE). All streamers agree on the current round and its start,
  *  so they all shift the file's times equally. */
 export class EtcdRounds {
+  private readonly checkpoints: string;
+
+  /** @param topic the pipeline's topic */
   constructor(
     private readonly client: EtcdClient,
     private readonly clock: Clock,
-  ) {}
+    topic: string,
+  ) {
+    this.checkpoints = `${pipelineRoot(topic)}/checkpoints/`;
+  }
 
   /** The last round that was started, counted from 0; also 0 if no round was started. */
   async current(fileId: string): Promise<number> {
-    const prefix = roundsOf(fileId);
+    const prefix = this.roundsOf(fileId);
     const { kvs } = await this.client.range({
       ...prefixRange(prefix),
       sort_order: "Descend",
@@ -33,11 +40,11 @@ export class EtcdRounds {
    *  of the round before the previous one.
    *  @throws EtcdUnavailable, EtcdOutOfSpace, EtcdRefused (for example, if the key has an unreadable value) */
   async startedAtMs(fileId: string, round: number): Promise<number> {
-    const key = roundKey(fileId, round);
+    const key = this.roundKey(fileId, round);
     const value = JSON.stringify({ started_at: new Date(this.clock.nowMs()).toISOString() });
     const { responses } = await this.client.txn({
       compare: [isAbsent(key)],
-      success: [put(key, value), remove(roundKey(fileId, round - 2)), get(key)],
+      success: [put(key, value), remove(this.roundKey(fileId, round - 2)), get(key)],
       failure: [get(key)],
     });
     const text = responses.at(-1)?.response_range.kvs[0]?.value.toString() ?? "";
@@ -45,6 +52,15 @@ export class EtcdRounds {
     const startedAtMs = Value.Check(storedRound, stored) ? Date.parse(stored.started_at) : NaN;
     if (!Number.isNaN(startedAtMs)) return startedAtMs;
     throw new EtcdRefused(`${key} in etcd is not a round: ${text.slice(0, 200)}; delete the key`);
+  }
+
+  private roundsOf(fileId: string): string {
+    return `${this.checkpoints}${encodeURIComponent(fileId)}/rounds/`;
+  }
+
+  /** Zero-padded, so that etcd sorts the keys by round. */
+  private roundKey(fileId: string, round: number): string {
+    return this.roundsOf(fileId) + String(round).padStart(10, "0");
   }
 }
 
@@ -54,13 +70,4 @@ function parsed(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function roundsOf(fileId: string): string {
-  return `/checkpoints/${encodeURIComponent(fileId)}/rounds/`;
-}
-
-/** Zero-padded, so that etcd sorts the keys by round. */
-function roundKey(fileId: string, round: number): string {
-  return roundsOf(fileId) + String(round).padStart(10, "0");
 }

@@ -3,6 +3,7 @@ import type { DatabaseEngine } from "../../../db/engine.ts";
 import type { OpenStore } from "../open-store.ts";
 import { DatabaseWatch, type DatabaseWatchOptions } from "./database-watch.ts";
 import { SqlHistoryRetention } from "./sql-history-retention.ts";
+import { SqlStoreIdentity } from "./sql-store-identity.ts";
 import { SqlTelemetryQueries } from "./sql-telemetry-queries.ts";
 import { SqlTelemetryStore } from "./sql-telemetry-store.ts";
 
@@ -20,10 +21,11 @@ export function openSqlDrivers({
   reader,
   engine,
   ...watched
-}: SqlDatabase): Pick<OpenStore, "store" | "queries" | "retention" | "notice"> {
+}: SqlDatabase): Pick<OpenStore, "identity" | "store" | "queries" | "retention" | "notice"> {
   const watch = new DatabaseWatch({ ...watched, client: writer });
   return {
     notice: () => watch.notice(),
+    identity: new SqlStoreIdentity(writer),
     store: new SqlTelemetryStore(writer, watch),
     queries: new SqlTelemetryQueries(reader, engine),
     retention: new SqlHistoryRetention(writer, engine),

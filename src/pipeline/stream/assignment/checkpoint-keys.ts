@@ -1,4 +1,6 @@
-/** The etcd keys of a replayable source; docs/etcd-message-queue.md explains them. */
+import { pipelineRoot } from "../../../etcd/pipeline-root.ts";
+
+/** The etcd keys of a replayable source in a pipeline; docs/etcd-message-queue.md explains them. */
 export class CheckpointKeys {
   /** How far the source is divided into ranges. */
   readonly plan: string;
@@ -7,8 +9,8 @@ export class CheckpointKeys {
   /** Exists while a streamer divides the source. It is named `cutter`, because older versions of this program use that name. */
   readonly planner: string;
 
-  constructor(sourceId: string) {
-    const root = rootOf(sourceId);
+  constructor(topic: string, sourceId: string) {
+    const root = checkpointRoot(topic, sourceId);
     this.plan = `${root}plan`;
     this.ranges = `${root}ranges/`;
     this.owners = `${root}owners/`;
@@ -24,20 +26,20 @@ export class CheckpointKeys {
   }
 }
 
-/** The etcd keys of a live source: its owner, and the time of its latest published batch. */
+/** The etcd keys of a live source in a pipeline: its owner, and the time of its latest published batch. */
 export class LiveKeys {
   readonly owner: string;
   readonly latest: string;
 
-  constructor(sourceId: string) {
-    const root = rootOf(sourceId);
+  constructor(topic: string, sourceId: string) {
+    const root = checkpointRoot(topic, sourceId);
     this.owner = `${root}live/owner`;
     this.latest = `${root}live/latest`;
   }
 }
 
-function rootOf(sourceId: string): string {
-  return `/checkpoints/${encodeURIComponent(sourceId)}/`;
+function checkpointRoot(topic: string, sourceId: string): string {
+  return `${pipelineRoot(topic)}/checkpoints/${encodeURIComponent(sourceId)}/`;
 }
 
 /** Zero-padded, so that etcd sorts the keys by offset; 2^53 has 16 digits. */

@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import { UnusableSource } from "../../../domain/errors.ts";
 import { joinRanges, type Position, type Range } from "../../../domain/range.ts";
 import {
   exists,
@@ -20,6 +21,10 @@ import { isRead, type PlannedRange, rangeText, readPlan, readRange, type StoredP
 import { endLeaseOnError, StreamerLease, type StreamerLeaseOptions } from "./streamer-lease.ts";
 
 export interface EtcdAssignmentOptions extends StreamerLeaseOptions {
+  /** The pipeline's topic: the positions belong to one pipeline. */
+  readonly topic: string;
+  /** The cluster for which this process reads sources. */
+  readonly clusterId: string;
   /** The value of the owner keys, for people who inspect etcd. */
   readonly streamerId: string;
   /** Approximate size of the range that a streamer claims. */
@@ -56,19 +61,21 @@ export class EtcdAssignment implements RangeAssignment {
   }
 
   async covered({ sourceId, whole }: ReplayableSource): Promise<readonly Range[]> {
-    const { plan, ranges } = await this.readState(new CheckpointKeys(sourceId), whole.from);
+    const { plan, ranges } = await this.readState(new CheckpointKeys(this.options.topic, sourceId), whole.from);
+    this.checkCluster(sourceId, plan);
     if (plan.state === "done") return [{ from: whole.from, to: plan.cut_to }];
     return joinRanges(ranges.map(({ planned }) => ({ from: planned.from, to: planned.at })));
   }
 
   async claim(source: ReplayableSource, signal: AbortSignal): Promise<ClaimedRange | undefined> {
-    const keys = new CheckpointKeys(source.sourceId);
+    const keys = new CheckpointKeys(this.options.topic, source.sourceId);
     let releases: ReleaseWatch | undefined;
     try {
       while (!signal.aborted) {
         // before the state is read: if a range is planned later, it must end the wait
         const nextRange = this.planner.nextRange();
         const state = await this.readState(keys, source.whole.from);
+        this.checkCluster(source.sourceId, state.plan);
         if (state.plan.state === "done") return undefined;
         if (state.plan.state === "cutting" && !state.isBeingPlanned) await this.startPlanning(source, keys);
         const claimed = await this.claimFirst(keys, state);
@@ -109,6 +116,16 @@ export class EtcdAssignment implements RangeAssignment {
         isOwned: owned.has(key.toString().slice(keys.ranges.length)),
       })),
     };
+  }
+
+  /** @throws UnusableSource if the source is read for another cluster: its rows would be divided between the clusters */
+  private checkCluster(sourceId: string, { cluster_id: other }: StoredPlan): void {
+    const { clusterId, topic } = this.options;
+    if (other === undefined || other === clusterId) return;
+    throw new UnusableSource(
+      `${sourceId} is read for CLUSTER_ID=${other} in the pipeline QUEUE_TOPIC=${topic}, and this process has CLUSTER_ID=${clusterId}: ` +
+        `a pipeline stores a file for one cluster. Set CLUSTER_ID=${other}, or give the other cluster a pipeline with a QUEUE_TOPIC and a database of its own`,
+    );
   }
 
   private async claimFirst(keys: CheckpointKeys, { ranges }: PlanState): Promise<ClaimedRange | undefined> {

@@ -7,6 +7,8 @@ import { latestText, readLatest } from "./stored-plan.ts";
 import { endLeaseOnError, StreamerLease, type StreamerLeaseOptions } from "./streamer-lease.ts";
 
 export interface EtcdLiveAssignmentOptions extends StreamerLeaseOptions {
+  /** The pipeline's topic: the owner and the position belong to one pipeline. */
+  readonly topic: string;
   /** The value of the owner keys, for people who inspect etcd. */
   readonly streamerId: string;
 }
@@ -25,7 +27,7 @@ export class EtcdLiveAssignment implements LiveAssignment {
   }
 
   async claim({ sourceId }: LiveSource, signal: AbortSignal): Promise<ClaimedSource | undefined> {
-    const keys = new LiveKeys(sourceId);
+    const keys = new LiveKeys(this.options.topic, sourceId);
     let releases: ReleaseWatch | undefined;
     try {
       while (!signal.aborted) {

@@ -9,6 +9,8 @@ import { rangeText, readPlan, type StoredPlan } from "./stored-plan.ts";
 
 export interface RangePlannerOptions {
   readonly client: EtcdClient;
+  /** The cluster for which this process reads sources. */
+  readonly clusterId: string;
   /** Approximate size of a range. */
   readonly rangeBytes: number;
   readonly log: Logger;
@@ -17,6 +19,8 @@ export interface RangePlannerOptions {
 interface PlanningTask {
   readonly source: ReplayableSource;
   readonly keys: CheckpointKeys;
+  /** The cluster for which the source is read. */
+  readonly clusterId: string;
   readonly from: Position;
   /** A condition that is true while this process holds the planner's key. */
   readonly isMine: ReturnType<typeof isAbsent>;
@@ -41,10 +45,11 @@ export class RangePlanner {
       success: [put(keys.planner, "", session.leaseId), get(keys.plan)],
     });
     if (!succeeded) return;
-    const plan = responses[1]?.response_range.kvs[0];
-    const from = plan === undefined ? source.whole.from : readPlan(plan.value).cut_to;
+    const planned = responses[1]?.response_range.kvs[0];
+    const { cut_to: from = source.whole.from, cluster_id: clusterId = this.options.clusterId } =
+      planned === undefined ? {} : readPlan(planned.value);
     const isMine = wasCreatedAt(keys.planner, revision);
-    this.running = this.plan({ source, keys, from, isMine, signal: session.signal })
+    this.running = this.plan({ source, keys, clusterId, from, isMine, signal: session.signal })
       .catch((error: unknown) => {
         this.options.log.warn({ err: error }, "dividing the source into ranges was interrupted");
         // the planner's key may still exist, and would keep every streamer from planning: closing the session deletes it
@@ -63,8 +68,10 @@ export class RangePlanner {
     await this.running;
   }
 
-  private async plan({ source, keys, from, isMine, signal }: PlanningTask): Promise<void> {
+  private async plan({ source, keys, clusterId, from, isMine, signal }: PlanningTask): Promise<void> {
     const { client, rangeBytes } = this.options;
+    const planText = (state: StoredPlan["state"], to: Position): string =>
+      JSON.stringify({ state, cut_to: to, cluster_id: clusterId } satisfies StoredPlan);
     const stop = AbortSignal.any([signal, this.halt.signal]);
     let plannedTo = from;
     try {
@@ -85,8 +92,4 @@ export class RangePlanner {
       await client.txn({ compare: [isMine], success: [remove(keys.planner)] });
     }
   }
-}
-
-function planText(state: StoredPlan["state"], plannedTo: Position): string {
-  return JSON.stringify({ state, cut_to: plannedTo } satisfies StoredPlan);
 }

@@ -8,6 +8,8 @@ import { type Position, positionSchema, type Range } from "../../../domain/range
 const storedPlan = Type.Object({
   state: Type.Union([Type.Literal("cutting"), Type.Literal("cut"), Type.Literal("done")]),
   cut_to: positionSchema,
+  /** The CLUSTER_ID for which the source is read; absent in plans of older versions. */
+  cluster_id: Type.Optional(Type.String()),
 });
 export type StoredPlan = Static<typeof storedPlan>;
 
@@ -75,6 +77,6 @@ function read<Schema extends TSchema>(schema: Schema, bytes: Buffer, name: strin
 
 function unreadable(bytes: Buffer, name: string): EtcdRefused {
   return new EtcdRefused(
-    `a source's ${name} in etcd cannot be read: ${bytes.toString("utf8").slice(0, 200)}; delete the source's keys under /checkpoints/ to read the source again`,
+    `a source's ${name} in etcd cannot be read: ${bytes.toString("utf8").slice(0, 200)}; delete the source's checkpoints in etcd to read the source again`,
   );
 }

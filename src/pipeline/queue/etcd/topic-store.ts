@@ -1,0 +1,76 @@
+import { Type } from "@sinclair/typebox";
+import { Value } from "@sinclair/typebox/value";
+import type { Clock } from "../../../kit/clock.ts";
+import { OtherStore } from "../../../domain/errors.ts";
+import type { EtcdClient } from "../../../etcd/etcd-client.ts";
+import { get, isAbsent, put } from "../../../etcd/requests.ts";
+import { QueueKeys } from "./queue-keys.ts";
+
+/** A store, as the process that has opened it knows it. */
+export interface OpenedStore {
+  /** Undefined for a store that no collector has used yet. */
+  readonly id: string | undefined;
+  /** Where the store's data is, for messages; contains no secrets. */
+  readonly description: string;
+}
+
+const recordedStore = Type.Object({ store_id: Type.String(), description: Type.String(), since: Type.String() });
+
+export interface TopicStoreOptions {
+  readonly client: EtcdClient;
+  readonly clock: Clock;
+  readonly topic: string;
+}
+
+/** The store that a topic's messages go to: recorded in etcd by the first collector of the topic. With a second store, each would
+ *  get a part of the messages, and a file whose checkpoints are in etcd would be missing in the second without a word. */
+export class TopicStore {
+  private readonly key: string;
+
+  constructor(private readonly options: TopicStoreOptions) {
+    this.key = new QueueKeys(options.topic).store;
+  }
+
+  /** Records the store as the topic's, if none is recorded.
+   *  @throws OtherStore if another one is recorded; EtcdUnavailable, EtcdOutOfSpace, EtcdRefused */
+  async claim(store: OpenedStore & { readonly id: string }): Promise<void> {
+    const { client, clock } = this.options;
+    const since = new Date(clock.nowMs()).toISOString();
+    const value = JSON.stringify({ store_id: store.id, description: store.description, since });
+    const { responses } = await client.txn({
+      compare: [isAbsent(this.key)],
+      success: [put(this.key, value), get(this.key)],
+      failure: [get(this.key)],
+    });
+    this.compare(store, responses.at(-1)?.response_range.kvs[0]?.value);
+  }
+
+  /** Compares the store with the one that is recorded, if one is.
+   *  @throws OtherStore if they differ; EtcdUnavailable */
+  async check(store: OpenedStore): Promise<void> {
+    const { kvs } = await this.options.client.range({ key: Buffer.from(this.key) });
+    this.compare(store, kvs[0]?.value);
+  }
+
+  private compare({ id, description }: OpenedStore, value: Buffer | undefined): void {
+    if (value === undefined) return;
+    const recorded = readRecorded(value);
+    if (recorded?.store_id === id) return;
+    const { topic } = this.options;
+    const owner = recorded === undefined ? "an unknown store" : `${recorded.description} (since ${recorded.since})`;
+    throw new OtherStore(
+      `QUEUE_TOPIC=${topic} in etcd belongs to another database: ${owner}. This process has ${description}. Two pipelines on one etcd ` +
+        `need a QUEUE_TOPIC each. If this database replaces the other, delete ${this.key} from etcd, and the checkpoints of the files ` +
+        `that it lacks (docs/etcd-message-queue.md, "Two pipelines on one etcd")`,
+    );
+  }
+}
+
+function readRecorded(value: Buffer) {
+  try {
+    const recorded: unknown = JSON.parse(value.toString());
+    return Value.Check(recordedStore, recorded) ? recorded : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,8 @@
+/** The id of a store, which no other store has. A backup keeps it, and so does the store that is restored from the backup. */
+export interface StoreIdentity {
+  /** @returns undefined for a store that no collector has used yet
+   *  @throws StoreUnavailable */
+  read(): Promise<string | undefined>;
+  /** Gives the store an id, unless it has one. @throws StoreUnavailable */
+  ensure(): Promise<string>;
+}

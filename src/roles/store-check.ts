@@ -1,0 +1,53 @@
+import type { Logger } from "pino";
+import { BaseService } from "../kit/base-service.ts";
+import type { Clock } from "../kit/clock.ts";
+import { isRetryable, retry } from "../kit/retry.ts";
+import type { OpenStore } from "../pipeline/store/open-store.ts";
+import { TopicStore } from "../pipeline/queue/etcd/topic-store.ts";
+import type { SharedParts } from "./shared-parts.ts";
+
+/** Compares the process's store with the topic's.
+ *  @throws OtherStore if they differ; a retryable error if etcd or the database does not answer */
+export type CompareStores = () => Promise<void>;
+
+/** For a process that stores messages: records its store as the topic's, if none is recorded. Without etcd there is nothing to
+ *  compare, because no other process has the queue. */
+export function claimingTopic(shared: SharedParts, { identity, description }: OpenStore): CompareStores {
+  const topicStore = topicStoreOf(shared);
+  if (topicStore === undefined) return () => Promise.resolve();
+  return async () => topicStore.claim({ id: await identity.ensure(), description });
+}
+
+/** For a process that only reads its store. */
+export function comparingWithTopic(shared: SharedParts, { identity, description }: OpenStore): CompareStores {
+  const topicStore = topicStoreOf(shared);
+  if (topicStore === undefined) return () => Promise.resolve();
+  return async () => topicStore.check({ id: await identity.read(), description });
+}
+
+/** Compares the stores once, before a process starts. If etcd or the database does not answer, a later attempt must decide.
+ *  @throws OtherStore, and other errors that are not retryable */
+export async function compareBeforeStart(compare: CompareStores): Promise<void> {
+  await compare().catch((error: unknown) => {
+    if (!isRetryable(error)) throw error;
+  });
+}
+
+/** Compares the stores of a running process as soon as etcd and the database answer. If they differ, the process goes on, is not
+ *  ready, and /health names both. */
+export class StoreCheck extends BaseService {
+  constructor(
+    private readonly options: { readonly compare: CompareStores; readonly clock: Clock; readonly log: Logger },
+  ) {
+    super("topic", options.log);
+  }
+
+  protected override async run(): Promise<void> {
+    const { compare, clock } = this.options;
+    await retry(compare, { clock, signal: this.stopping, onRetry: () => undefined });
+  }
+}
+
+function topicStoreOf({ etcd, config, clock }: SharedParts): TopicStore | undefined {
+  return etcd === undefined ? undefined : new TopicStore({ client: etcd, clock, topic: config.queueTopic });
+}
