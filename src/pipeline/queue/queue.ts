@@ -31,7 +31,7 @@ export interface Checkpoint {
 export interface PublishOptions {
   /** Ends the wait while the queue is full. */
   readonly signal: AbortSignal;
-  /** Each transaction that adds messages sets the position to the end of its last message's part of the source. A queue in
+  /** Each transaction that adds messages also moves the position to the end of its last message's source range. A queue in
    *  memory ignores the checkpoint. */
   readonly checkpoint?: Checkpoint | undefined;
 }
@@ -93,10 +93,10 @@ export interface QueueStats {
   readonly oldestAgeMs: number;
 }
 
-/** Delivers messages from streamers to collectors, each until it is acknowledged or becomes a dead letter.
+/** Carries messages from streamers to collectors. A message is delivered until it is acknowledged or becomes a dead letter.
  *
  *  States of a message: READY -claim-> CLAIMED -acknowledge-> deleted.
- *  CLAIMED -reject or end of lease-> READY, or DEAD once the message was delivered `maxAttempts` times.
+ *  CLAIMED -reject or end of lease-> READY, or DEAD once the message has been delivered `maxAttempts` times.
  *  DEAD -redrive-> READY (attempts start from 0); DEAD -delete-> deleted. */
 export interface Queue {
   readonly deadLetters: DeadLetters;
@@ -115,7 +115,7 @@ export interface Queue {
   /** Returns a message to the queue at once; after `maxAttempts` deliveries, the message becomes a dead letter with `error`.
    *  If the claim is stale, nothing changes. */
   reject(delivery: Delivery, error: string): Promise<void>;
-  /** Restarts the lease of slow work, unless the driver renews leases by itself.
+  /** Restarts the leases of these deliveries, unless the driver renews leases by itself.
    *  @returns the deliveries with a stale claim */
   extend(deliveries: readonly Delivery[]): Promise<Delivery[]>;
   stats(): Promise<QueueStats>;

@@ -21,15 +21,15 @@ export interface BatchReaderOptions {
   readonly layout: Layout;
   readonly gpus: GpuCache;
   readonly batchRows: number;
-  /** A batch may grow to this many rows, so that it ends where its last instant ends. If a file lists all GPUs for one
-   *  metric, then all GPUs for the next, this keeps the rows of a record in one batch. */
+  /** A batch may grow to this many rows, so that it ends where its last instant ends: the rows of one record may be far apart
+   *  in the file. */
   readonly batchMaxRows: number;
   readonly shiftMs: number;
   /** The rows that the fast lane has learnt. If undefined, csv-parse reads every row, with the same result. */
   readonly templates: FastTemplates | undefined;
   /** A longer row is rejected. */
   readonly rowMaxBytes: number;
-  /** Called for a cell of an otherwise unread column that is not a number. */
+  /** Called when a cell of a custom column is neither a number nor missing. */
   readonly onUnread: (columnName: string) => void;
   readonly from: Position;
   /** Rows that start before this offset are read. */

@@ -23,13 +23,13 @@ export interface CsvSourceOptions {
   readonly batchMaxRows: number;
   readonly playing: Playing;
   readonly clock: Clock;
-  /** Called once when the file has grown while it is read, once when its last row, which has no line end, waits, and once for each
-   *  column that is not read or has a cell that cannot be read. */
+  /** Called at most once for each cause: the file has grown, its last row waits for a line end, or a column has cells that are
+   *  not read. */
   readonly onWarning: (message: string) => void;
 }
 
 /** How a file is played: with its own times, or with shifted times. Shifted times begin at the start of the round, and the
- *  file plays at the pace of its recording. `round` is the number of times that the file was played before (LOOP_MODE). */
+ *  file plays at the pace of its recording. `round` is the number of earlier rounds (LOOP_MODE). */
 export type Playing =
   | { readonly timestamps: "original"; readonly round: number }
   | {
@@ -208,7 +208,7 @@ export class CsvSource implements ReplayableSource {
     if (this.unread.has(name)) return;
     this.unread.add(name);
     const { path, onWarning } = this.options;
-    onWarning(`${path}: the column ${quoted(name)} is not read, except for cells that are numbers of a metric`);
+    onWarning(`${path}: the column ${quoted(name)} has cells that are not read`);
   }
 
   private batchOf(reader: BatchReader): RangeBatch {

@@ -92,11 +92,11 @@ export class FastLane {
     builder.count("rows");
     if (value !== value) return builder.count("missing");
     builder.moveTo(line, start);
-    const of = metric.isOfBoard ? labels.board : labels.device;
-    const gpuIndex = builder.gpuIndex(of.gpu, of.indexHint);
-    of.indexHint = gpuIndex;
+    const owner = metric.isOfBoard ? labels.board : labels.device;
+    const gpuIndex = builder.gpuIndex(owner.gpu, owner.indexHint);
+    owner.indexHint = gpuIndex;
     let workloadIndex = 0;
-    if (of === labels.device) {
+    if (owner === labels.device) {
       workloadIndex = builder.workloadIndex(labels.workload, labels.workloadIndexHint);
       labels.workloadIndexHint = workloadIndex;
     }

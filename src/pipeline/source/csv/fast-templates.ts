@@ -10,7 +10,7 @@ export interface MetricTemplate {
   readonly bytes: Buffer;
   /** The metric's index in the catalogue, or its name if it is not in the catalogue. */
   readonly metric: number | string;
-  /** True if the metric is one of the board, also in a row of a MIG instance. */
+  /** True if the metric's scope is `board`. */
   readonly isOfBoard: boolean;
 }
 
@@ -20,13 +20,13 @@ export interface LabelsTemplate {
   readonly before: Piece;
   readonly after: Piece | undefined;
   readonly device: HintedGpu;
-  /** The GPU that a MIG instance is a part of; otherwise the same object as `device`. */
+  /** The device of the row's board metrics; often the same object as `device`. */
   readonly board: HintedGpu;
   readonly workload: Workload;
   workloadIndexHint: number;
 }
 
-/** A GPU with its index in the last batch; often it is the same in this batch. */
+/** A GPU with its index in the previous batch, which is often its index in this batch too. */
 export interface HintedGpu {
   readonly gpu: Gpu;
   indexHint: number;

@@ -15,7 +15,7 @@ export interface FileGuardOptions {
   readonly onGrown: (message: string) => void;
 }
 
-/** A file's size and times. */
+/** A file's inode, size and times. */
 export interface FileStatus {
   readonly inode: number;
   readonly sizeBytes: number;
@@ -80,7 +80,7 @@ export class FileGuard {
     if (this.hasGrown) return;
     this.hasGrown = true;
     this.options.onGrown(
-      `${this.options.path} has grown by ${bytes} bytes since it was opened; rows that begin in them are not read. The next start, or the next round in LOOP_MODE, reads the whole file again, as another source.`,
+      `${this.options.path} has grown by ${bytes} bytes since it was opened; rows that begin in these bytes are not read. The next start, or the next round in LOOP_MODE, reads the whole file again, as another source.`,
     );
   }
 }

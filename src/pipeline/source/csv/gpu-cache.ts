@@ -20,7 +20,7 @@ export interface GpuCells {
 export interface RowDevice {
   /** The GPU or the MIG instance that the row is about. */
   readonly device: Gpu;
-  /** The GPU whose board metrics the row may have: of a MIG instance, the GPU that it is a part of; otherwise `device`. */
+  /** The device of the row's board metrics: the whole GPU if the row has its uuid, otherwise `device`. */
   readonly board: Gpu;
   readonly series: ParsedLabels["series"];
   /** The workload that the labels name. */
@@ -64,7 +64,7 @@ export class GpuCache {
     return device;
   }
 
-  /** A GPU with a label more, e.g. one that a row reports like a metric. */
+  /** Returns the GPU with a label added or replaced. */
   withLabel(gpu: Gpu, [name, text]: LabelCell): Gpu {
     const isDriver = name === "driver_version";
     const driverVersion = isDriver ? text : gpu.driverVersion;

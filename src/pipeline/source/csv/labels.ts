@@ -16,8 +16,8 @@ export interface ParsedLabels {
   readonly series: Readonly<Record<string, string>>;
   /** The workload that the labels name. */
   readonly workload: Workload | undefined;
-  /** True if `workload` comes from labels such as exported_pod: Prometheus has put the exporter's own pod in pod, and that of
-   *  the GPU's workload in exported_pod. A GPU without a workload then has an empty one. */
+  /** True if there are labels such as exported_pod: Prometheus has put the exporter's own pod in pod, and the pod of the GPU's
+   *  workload in exported_pod. */
   readonly isExported: boolean;
 }
 
@@ -42,13 +42,13 @@ const columnLabels: ReadonlySet<string> = new Set([
 const valueLabels: ReadonlySet<string> = new Set(["err_code", "err_msg"]);
 
 const workloadFields = ["container", "pod", "namespace"] as const;
-/** Prometheus adds this prefix to a label of the exporter if it has a label of that name itself. */
+/** Prometheus adds this prefix to an exporter's label if Prometheus itself sets a label of that name. */
 export const exportedPrefix = "exported_";
 /** GPU_I_ID and GPU_I_PROFILE, in lower case. */
 const migIdLabel = "gpu_i_id";
 const migProfileLabel = "gpu_i_profile";
 
-/** The labels that have a meaning of their own as columns too, besides those of the catalogue and of series. */
+/** Labels that a file may also have as columns, besides the catalogue's label fields and the series labels. */
 export const columnsOfLabels: readonly string[] = [
   migIdLabel,
   migProfileLabel,
@@ -56,7 +56,7 @@ export const columnsOfLabels: readonly string[] = [
   ...workloadFields.map((field) => `${exportedPrefix}${field}`),
 ];
 
-/** The labels that are no properties, in lower case. */
+/** The labels that are not properties, in lower case. */
 const ownMeanings: ReadonlySet<string> = new Set([
   ...columnLabels,
   ...columnsOfLabels,

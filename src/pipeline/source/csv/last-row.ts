@@ -18,8 +18,8 @@ const checkEveryMs = 250;
 
 /** Decides whether a file's last row, which has no line end, is whole: its writer may be in the middle of a number.
  *
- *  WAITING until the file grows: the row continues in the new bytes. Or until the file was not written for `unchangedMaxMs`, or
- *  has not changed, while it was watched, for as long as its writing took (at least `unchangedMinMs`): the row is whole. */
+ *  If the file grows, the row continues in the new bytes. The row is whole if the last write was `unchangedMaxMs` ago, or if the
+ *  file has not changed, while it is watched, for as long as its writing took (at least `unchangedMinMs`). */
 export class LastRow {
   private hasReported = false;
 

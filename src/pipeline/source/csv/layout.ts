@@ -25,7 +25,7 @@ interface IdentityColumns {
 }
 
 interface AnyLayout extends IdentityColumns {
-  /** The column names as written in the header, without surrounding blanks. */
+  /** The column names as written in the header, without surrounding white space. */
   readonly header: readonly string[];
   /** True if the header has a column for at least one of container, pod and namespace. */
   readonly hasWorkload: boolean;
@@ -47,7 +47,7 @@ export interface LongLayout extends AnyLayout {
 export interface WideLayout extends AnyLayout {
   readonly form: "wide";
   readonly metricColumns: readonly { readonly column: number; readonly metricIndex: number }[];
-  /** Columns that nothing else reads. Their numbers are values of a metric outside the catalogue. */
+  /** All other columns with a usable name. Their numbers are values of metrics outside the catalogue. */
   readonly customColumns: readonly { readonly column: number; readonly name: string }[];
 }
 
@@ -131,7 +131,7 @@ function wideLayout(header: readonly string[], path: string): WideLayout {
   const columns = new HeaderColumns(header, path);
   const identity = identityColumns(columns);
   const metricColumns = columns.takeAll(metricIndexByNormalName, "metricIndex");
-  // without a metric that it is about, a column such as xid is a metric itself
+  // a column such as xid is a label only if another column is a metric that it is about
   const names = [...metricColumns.map(({ metricIndex }) => metrics[metricIndex]?.name ?? ""), ...header];
   const labelsOfMetrics = seriesLabels.filter((label) =>
     names.some((name) => normalName(name) !== normalName(label) && isAbout(label, name)),

@@ -84,7 +84,7 @@ export class RowEnds {
   }
 
   /** Skips lines that start before `offset`, as long as they are completely in memory and no quote is open at their ends. The
-   *  reader, too, continues with the next line after each skipped line, even if that line is malformed or too large. */
+   *  reader, too, treats each of these lines as a row of its own, even if it is malformed or too large. */
   private skipLines(offset: number): void {
     const { window } = this.options;
     const { bytes } = window;

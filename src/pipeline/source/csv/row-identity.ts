@@ -81,7 +81,7 @@ export class RowIdentityReader {
     return undefined;
   }
 
-  /** The workload that the labels name takes precedence if Prometheus has added its own, and replaces absent columns. */
+  /** The labels name the workload if the file has no columns for it, or if these columns name the exporter's own pod. */
   private workloadOf(fields: readonly string[], labels: Pick<RowDevice, "workload" | "isExported">): Workload {
     const { layout, lastWorkload } = this;
     if (labels.isExported || !layout.hasWorkload) return labels.workload ?? noWorkload;
@@ -114,8 +114,8 @@ export function attributeText(text: string): string {
   return cutText(text.trim(), fieldMaxLength);
 }
 
-/** The cells of the label columns. Cells without a value are left out, except those of columns such as exported_pod: their mere
- *  presence says something about the other columns. */
+/** The cells of the label columns. Cells without a value are left out, except those of columns such as exported_pod: even an
+ *  empty one shows that the column pod has the exporter's own pod. */
 function labelCells({ labelColumns }: Layout, fields: readonly string[]): LabelCell[] {
   return labelColumns.flatMap(({ column, name }): LabelCell[] => {
     const text = attributeText(fields[column] ?? "");

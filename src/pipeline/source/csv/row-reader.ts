@@ -18,7 +18,7 @@ export interface RowReaderParts {
   readonly gpus: GpuCache;
   readonly builder: BatchBuilder;
   readonly rejections: Rejections;
-  /** Called for a cell of an otherwise unread column that is not a number. */
+  /** Called when a cell of a custom column is neither a number nor missing. */
   readonly onUnread: (columnName: string) => void;
   /** Added to every time. */
   readonly shiftMs: number;
@@ -28,7 +28,7 @@ export interface RowReaderParts {
 export interface RecognizedRow {
   /** The GPU or MIG instance that the row is about. */
   readonly device: Gpu;
-  /** The GPU whose board metrics the row may have. */
+  /** The device of the row's board metrics. */
   readonly board: Gpu;
   readonly workload: Workload;
   /** The metric's index in the catalogue, or its name if it is not in the catalogue. */
@@ -126,8 +126,7 @@ export class RowReader {
     else builder.setCustom(record, series, value);
   }
 
-  /** Adds an attribute that a row reports like a metric, such as the serial number in a long row of DCGM_FI_DEV_SERIAL. It is one
-   *  of the board, at the row's instant. */
+  /** Adds an attribute that a row reports like a metric, e.g. DCGM_FI_DEV_SERIAL. The attribute belongs to `board`. */
   private describe(identity: RowIdentity, label: readonly [name: string, text: string]): void {
     this.parts.builder.describe(...this.recordOf(identity, this.parts.gpus.withLabel(identity.board, label)));
   }

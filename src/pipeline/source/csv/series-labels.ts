@@ -2,7 +2,7 @@ import { metrics } from "../../../domain/metrics.ts";
 import { seriesName } from "../../../domain/series.ts";
 import type { ParsedLabels } from "./labels.ts";
 
-/** What the names of the metrics have in common whose series a label tells apart. */
+/** The labels that belong to certain metrics only, and a pattern for the names of these metrics. */
 const subjects: readonly (readonly [labels: readonly string[], names: RegExp])[] = [
   [["xid"], /xid/i],
   [["nvlink"], /nvlink/i],
