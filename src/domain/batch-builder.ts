@@ -81,9 +81,9 @@ export class BatchBuilder {
     return record;
   }
 
-  /** Adds what a row says about a GPU, without a value: a record that has no other row has no values. */
-  describe(gpuIndex: number, timeMs: number, workloadIndex: number): void {
-    this.log.add(this.record(gpuIndex, timeMs, workloadIndex), noSeries);
+  /** Notes a row that only describes the GPU of a record, without a value. A record that has no other row has no values. */
+  describe(record: number): void {
+    this.log.add(record, noSeries);
   }
 
   /** Sets a catalogue metric of a record. */

@@ -31,19 +31,26 @@ const noIdentities: ReadonlySet<string> = new Set([
   ...["", "-", "--", "?", "n/a", "na", "n.a.", "nan", "nil", "none", "null", "undefined", "empty", "error"],
   ...["unknown", "unknown error", "not supported", "not available", "not found", "unavailable", "unset"],
 ]);
-const zeroUuid = /^(?:gpu-|mig-)?0{8}-?0{4}-?0{4}-?0{4}-?0{12}$|^0+$/;
+const zeroUuid = /^(?:(?:gpu-|mig-)?0{8}-?0{4}-?0{4}-?0{4}-?0{12}|0+)$/i;
 
 /** The error of a uuid or a host name that is empty, or stands for one that is not known: all GPUs without an identity would
  *  otherwise become one GPU. Undefined if the text is an identity. */
 export function missingIdentity(field: string, text: string, kind: "uuid" | "hostname"): FieldError | undefined {
   const value = text.trim();
   if (value === "") return missingField(field);
-  const plain = value.toLowerCase().replace(/^[[(<{"']+\s*|\s*[\])>}"']+$/g, "");
-  const isNone = noIdentities.has(plain) || (kind === "uuid" && zeroUuid.test(plain));
-  if (!isNone) return undefined;
+  const plain = isBracketed(value) ? value.replace(/^[[(<{"']+\s*|\s*[\])>}"']+$/g, "") : value;
+  if (!noIdentities.has(plain.toLowerCase()) && !(kind === "uuid" && isZeros(plain))) return undefined;
   const what = kind === "uuid" ? "the UUID of its GPU" : "the name of its host";
   const message = `The field ${quoted(field)} is ${quoted(value)}, which identifies nothing; every row needs ${what}.`;
   return { reason: "missing_field", field, value, message };
+}
+
+function isBracketed(text: string): boolean {
+  return "[(<{\"'".includes(text.charAt(0));
+}
+
+function isZeros(text: string): boolean {
+  return text.endsWith("0") && zeroUuid.test(text);
 }
 
 /** The error of a required text that is empty. */

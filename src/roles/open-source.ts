@@ -55,12 +55,17 @@ function roundOpener(
   const timestamps = config.timestamps ?? (loopMode ? "now" : "original");
   const startedAtMs = (fileId: string, round: number): Promise<number> =>
     rounds === undefined ? Promise.resolve(clock.nowMs()) : rounds.startedAtMs(fileId, round);
+  const warnings = new Set<string>();
+  // each round opens the file again
+  const onWarning = (message: string): void => {
+    if (!warnings.has(message)) log.warn(message);
+    warnings.add(message);
+  };
   let firstRound: number | undefined;
   return async (openedBefore) => {
     if (rounds !== undefined && loopMode) firstRound ??= await rounds.current(await CsvSource.fileId(path));
     const round = openedBefore + (firstRound ?? 0);
     const playing: Playing = timestamps === "original" ? { timestamps, round } : { timestamps, round, startedAtMs };
-    const onWarning = (message: string): void => log.warn(message);
     return CsvSource.open({ path, clusterId, batchRows, batchMaxRows, playing, clock, onWarning });
   };
 }

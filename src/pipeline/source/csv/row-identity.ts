@@ -51,7 +51,7 @@ export class RowIdentityReader {
     });
     const { device, board, series } = found;
     // the uuid of a MIG instance has parts that come from labels
-    const uuidError = invalidText(this.columnName(layout.uuid), device.uuid);
+    const uuidError = device === board ? undefined : invalidText(this.columnName(layout.uuid), device.uuid);
     return uuidError ?? { timeMs, device, board, series, workload: this.workloadOf(fields, found) };
   }
 

@@ -9,7 +9,7 @@ import { type Layout, type LongLayout, normalName, type WideLayout } from "./lay
 import { type FieldError, invalidText, missingField } from "../../../domain/field-rules.ts";
 import { type Rejections, type RowPlace, wrongColumnCount } from "./rejections.ts";
 import { attributeText, cell, type RowIdentity, RowIdentityReader } from "./row-identity.ts";
-import { labelsAbout, seriesNameOf } from "./series-labels.ts";
+import { hasLabels, labelsAbout, seriesNameOf } from "./series-labels.ts";
 import { readValue } from "../../../domain/value-text.ts";
 
 /** The parts that a RowReader works with. */
@@ -39,6 +39,9 @@ export interface RecognizedRow {
 export class RowReader {
   private readonly identities: RowIdentityReader;
   private readonly normalHeader: readonly string[];
+  /** The indexes of the last record's GPU and workload: the next one often has the same. */
+  private gpuHint = -1;
+  private workloadHint = 0;
 
   constructor(private readonly parts: RowReaderParts) {
     this.identities = new RowIdentityReader(parts.layout, parts.gpus);
@@ -91,12 +94,12 @@ export class RowReader {
     }
     const named = parseSeries(name);
     const metric = metricIndexOf(named?.metric ?? name) ?? named?.metric ?? name;
-    const labels = { ...named?.labels, ...series };
+    const labels = named === undefined ? series : { ...named.labels, ...series };
     const value = readValue(metric, text);
     if (value === "missing") builder.count("missing");
     else if (typeof value === "number") this.add(row.identity, { metric, labels, value });
     else rejections.add(row.place, { ...value, field: layout.header[layout.value] ?? "", value: text });
-    return Object.keys(labels).length > 0 ? undefined : { device, board, workload, metric };
+    return hasLabels(labels) ? undefined : { device, board, workload, metric };
   }
 
   private readWide(layout: WideLayout, fields: readonly string[], row: IdentifiedRow): void {
@@ -120,7 +123,7 @@ export class RowReader {
   private add(identity: RowIdentity, { metric, labels, value }: Sample): void {
     const { builder } = this.parts;
     const isOfBoard = typeof metric === "number" && metrics[metric]?.scope === "board";
-    const record = builder.record(...this.recordOf(identity, isOfBoard ? identity.board : identity.device));
+    const record = this.recordOf(identity, isOfBoard ? identity.board : identity.device);
     const series = seriesNameOf(metric, labels) ?? metric;
     if (typeof series === "number") builder.set(record, series, value);
     else builder.setCustom(record, series, value);
@@ -128,14 +131,20 @@ export class RowReader {
 
   /** Adds an attribute that a row reports like a metric, e.g. DCGM_FI_DEV_SERIAL. The attribute belongs to `board`. */
   private describe(identity: RowIdentity, label: readonly [name: string, text: string]): void {
-    this.parts.builder.describe(...this.recordOf(identity, this.parts.gpus.withLabel(identity.board, label)));
+    const { builder, gpus } = this.parts;
+    builder.describe(this.recordOf(identity, gpus.withLabel(identity.board, label)));
   }
 
-  /** The GPU, the instant and the workload of a record. Only the record of the row's own device gets the row's workload. */
-  private recordOf({ device, timeMs, workload }: RowIdentity, gpu: Gpu): Parameters<BatchBuilder["record"]> {
+  /** Only the record of the row's own device gets the row's workload. */
+  private recordOf({ device, timeMs, workload }: RowIdentity, gpu: Gpu): number {
     const { builder, shiftMs } = this.parts;
-    const workloadIndex = gpu.uuid === device.uuid ? builder.workloadIndex(workload) : 0;
-    return [builder.gpuIndex(gpu), timeMs + shiftMs, workloadIndex];
+    let workloadIndex = 0;
+    if (gpu.uuid === device.uuid) {
+      workloadIndex = builder.workloadIndex(workload, this.workloadHint);
+      this.workloadHint = workloadIndex;
+    }
+    this.gpuHint = builder.gpuIndex(gpu, this.gpuHint);
+    return builder.record(this.gpuHint, timeMs + shiftMs, workloadIndex);
   }
 
   private isHeader(fields: readonly string[]): boolean {

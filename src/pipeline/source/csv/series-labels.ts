@@ -24,6 +24,7 @@ export function isAbout(label: string, metric: string): boolean {
  *  @param labels the series labels that apply to the metric
  *  @returns undefined if it is the metric itself, without labels */
 export function seriesNameOf(metric: number | string, labels: ParsedLabels["series"]): string | undefined {
+  if (!hasLabels(labels)) return undefined;
   const declared = typeof metric === "number" ? metrics[metric] : undefined;
   // a virtual GPU has no power draw of its own: the board's value is repeated
   const names = Object.keys(labels).filter((label) => declared?.scope !== "board" || label !== "vgpu");
@@ -34,5 +35,12 @@ export function seriesNameOf(metric: number | string, labels: ParsedLabels["seri
 
 /** The labels of a wide row that are about a metric. */
 export function labelsAbout(metric: string, labels: ParsedLabels["series"]): ParsedLabels["series"] {
+  if (!hasLabels(labels)) return labels;
   return Object.fromEntries(Object.entries(labels).filter(([label]) => isAbout(label, metric)));
+}
+
+/** False for most rows, which cost no object then. */
+export function hasLabels(labels: ParsedLabels["series"]): boolean {
+  for (const name in labels) if (name !== "") return true;
+  return false;
 }
