@@ -47,7 +47,7 @@ export class BatchBuilder {
     return this.counts.rows;
   }
 
-  /** Sets the place of the input that is added next, in case that it has to be rejected later. */
+  /** Sets the place of the input that is added next, in case it has to be rejected later. */
   moveTo(line: number, byte: number): void {
     this.log.moveTo(line, byte);
   }
@@ -68,7 +68,7 @@ export class BatchBuilder {
 
   /** Adds the record of a GPU at an instant if the batch does not have it. The record gets the GPU's attributes and the
    *  workload in addition to those that it has.
-   *  @returns the record's index, until the batch is built */
+   *  @returns the record's index, valid until the batch is built */
   record(gpuIndex: number, timeMs: number, workloadIndex: number): number {
     const place = this.gpus.placeOf(gpuIndex);
     let record = this.lastTimeOfPlace[place] === timeMs ? (this.lastRecordOfPlace[place] as number) : noIndex;

@@ -16,8 +16,8 @@ type Parse = (name: string) => FoldedSeries | undefined;
 
 /** The plain values that follow from labelled series, by the catalogue's rule for each metric (`fold` in metrics.ts). Series
  *  that differ only by vgpu repeat one value: the greatest of them counts once. A record's plain value of a metric is the greater
- *  of the value without labels, if it has one, and this one. Adding series never lowers a value.
- *  @param custom values by name; names that are not those of a catalogue metric's series have no effect
+ *  of the folded value and the value without labels, so adding series never lowers it.
+ *  @param custom values by name; only the names of catalogue metrics' series have an effect
  *  @returns values by metric name */
 export function foldedSeries(custom: Readonly<Record<string, number>>): Map<string, number> {
   return foldWith(catalogueSeries, custom);

@@ -1,4 +1,4 @@
-/** Keys are at least 2^52, so that a key of an older program, a number that its database had counted, is never taken for one. */
+/** Keys of older programs were small numbers that the database counted; keys from 2^52 on never equal them. */
 export const gpuKeyMin = 2 ** 52;
 /** The greatest key: the greatest integer up to which a double is exact. */
 export const gpuKeyMax = 2 ** 53 - 1;

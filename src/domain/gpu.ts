@@ -43,8 +43,8 @@ export type Occupants = readonly Workload[];
 /** The occupants of a GPU that no workload holds. */
 export const noOccupants: Occupants = [];
 
-/** Makes a set of workloads: sorted, and without each workload whose fields, as far as they are not empty, all equal those of
- *  another one. So the order in which workloads are found does not matter, nor how often. */
+/** Sorts workloads, and leaves out the empty ones and each that is a part of another: each of its fields is empty or equals the
+ *  other's. So the order and the repetition of the workloads do not matter. */
 export function occupantsOf(workloads: readonly Workload[]): Occupants {
   const distinct = workloads.filter(
     (workload, index) =>

@@ -123,7 +123,7 @@ const instanceMetrics: ReadonlySet<string> = new Set([
   ...["gpu_utilization", "memory_utilization", "enc_utilization", "dec_utilization"],
   ...["memory_used_mb", "memory_free_mb", "memory_reserved_mb"],
 ]);
-/** Counters of the exporter's CSV that are states: their values are enumerated, and cannot be summed. */
+/** Metrics that the exporter declares as counters although they are states, whose values cannot be summed. */
 const states: ReadonlySet<string> = new Set(["gpu_health_status", "p2p_status"]);
 /** Counters of 64 bits: each of them may pass through the blank of a narrower number on its way up. */
 const int64Metrics: ReadonlySet<string> = new Set([

@@ -57,8 +57,8 @@ export class GpuDictionary {
     );
   }
 
-  /** @param gpuIndexes indexes of this dictionary
-   *  @returns the GPUs in the order in which records first have them, without equal ones, and the records' indexes of them */
+  /** @param gpuIndexes for each record, an index of this dictionary
+   *  @returns the distinct GPUs in the order of their first records, and for each record, the index of its GPU */
   used(gpuIndexes: readonly number[]): { readonly gpus: readonly Gpu[]; readonly gpuIndexes: Uint32Array } {
     // each place has one set of attributes, and at least one record
     if (this.otherIndexes.size === 0) return { gpus: this.gpus, gpuIndexes: Uint32Array.from(gpuIndexes) };

@@ -26,7 +26,7 @@ export class OccupantsDictionary {
     return union;
   }
 
-  /** The sets in the order in which records first have them, and the records' indexes of them. */
+  /** Element 0 and the used sets in the order of their first records, and for each record, the index of its set. */
   used(indexes: readonly number[]): Pick<RecordBatch, "occupants" | "occupantsIndexes"> {
     if (this.sets.length === 1) return { occupants: this.sets, occupantsIndexes: new Uint32Array(indexes.length) };
     const used = [...new Set([0, ...indexes])];

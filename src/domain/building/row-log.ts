@@ -4,14 +4,14 @@ export interface InputPlace {
   readonly byte: number;
 }
 
-/** What a row has added to a batch: a value of a series to a record. */
+/** What a row has added to a record: a value, or only a description of the GPU. */
 export interface LoggedValue extends InputPlace {
   readonly record: number;
-  /** Undefined if the row has added no value: it only describes the GPU. */
+  /** Undefined if the row has added no value. */
   readonly series: number | undefined;
 }
 
-/** Instead of the number of a series. */
+/** Takes the place of a series number if a row adds no value. */
 export const noSeries = -1;
 
 /** Remembers which row has added which value, for rows that turn out to be unusable after others have been read. It is
@@ -36,8 +36,6 @@ export class RowLog {
     this.byte = byte;
   }
 
-  /** Adds an entry.
-   *  @param series `noSeries` if the row adds no value */
   add(record: number, series: number): void {
     const at = this.length;
     if (at === this.records.length) this.grow();

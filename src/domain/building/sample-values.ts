@@ -1,7 +1,7 @@
 import type { CustomValue } from "../batch.ts";
 import { metrics } from "../metrics.ts";
 
-/** The number of a series in one batch: the index of a catalogue metric, or the number of a custom one after the catalogue. */
+/** The number of a series in one batch: the index of a catalogue metric; custom series are numbered after the catalogue. */
 export type SeriesNumber = number;
 
 /** A column of doubles that grows. A record without a value has NaN. */
@@ -36,8 +36,8 @@ interface CustomSeries {
   readonly values: Map<number, number>;
 }
 
-/** The values of a batch that is being built. If a series of a record gets several values, the greatest is kept: which one that
- *  is, and how many duplicates and conflicts are counted, does not depend on the order of the values. */
+/** The values of a batch that is being built. If a series of a record gets several values, the greatest is kept. The counts of
+ *  duplicates and conflicts do not depend on the order of the values. */
 export class SampleValues {
   samples = 0;
   duplicates = 0;
@@ -45,8 +45,8 @@ export class SampleValues {
   private readonly columns: (Column | undefined)[] = [];
   private readonly custom = new Map<string, CustomSeries>();
   private readonly customNames: string[] = [];
-  /** The values that a greater one has replaced, by the number of the series and the record. */
-  private readonly replaced = new Map<string, Set<number>>();
+  /** The values that are not the greatest, by the series' number and the record. */
+  private readonly lesser = new Map<string, Set<number>>();
   private readonly conflictsByRecord = new Map<number, number>();
 
   /** Sets the value of a catalogue metric. */
@@ -103,16 +103,16 @@ export class SampleValues {
     );
   }
 
-  /** Counts a value that differs from the kept one: as a conflict, or as a duplicate of a value that was replaced.
+  /** Counts a value that differs from the kept one: as a duplicate if it occurred before, otherwise as a conflict.
    *  @returns true if the value is to be kept */
   private isGreatest(record: number, series: SeriesNumber, [kept, value]: readonly [number, number]): boolean {
     const key = `${series} ${record}`;
-    const replaced = this.replaced.get(key) ?? new Set<number>();
-    if (replaced.has(value)) {
+    const lesser = this.lesser.get(key) ?? new Set<number>();
+    if (lesser.has(value)) {
       this.duplicates += 1;
       return false;
     }
-    this.replaced.set(key, replaced.add(Math.min(kept, value)));
+    this.lesser.set(key, lesser.add(Math.min(kept, value)));
     this.conflicts += 1;
     this.conflictsByRecord.set(record, this.conflictsOf(record) + 1);
     return value > kept;

@@ -17,10 +17,10 @@ export interface BatchParts {
   readonly hostField: string;
 }
 
-/** Finds the records of a uuid that another host has reported at the same instant: two GPUs have one uuid, as in a machine that
- *  was cloned. Of these records, only the one of the host with the smallest name is kept.
- *  @param uuids those that several hosts have reported
- *  @returns the host whose record is kept, by the record that is not kept */
+/** Finds the records to reject: those of a uuid that several hosts report at the same instant, as cloned machines do. The host
+ *  whose name sorts first keeps its record.
+ *  @param uuids the uuids that several hosts have reported
+ *  @returns for each record to reject, the host whose record is kept */
 export function recordsOfOtherHosts(
   { gpus, gpuIndexes, timesMs }: BatchParts,
   uuids: ReadonlySet<string>,
