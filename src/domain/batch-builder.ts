@@ -81,7 +81,7 @@ export class BatchBuilder {
     return record;
   }
 
-  /** Notes a row that only describes the GPU of a record, without a value. A record that has no other row has no values. */
+  /** Notes a row that describes a record's GPU and has no value. A record may have such rows only, and then has no values. */
   describe(record: number): void {
     this.log.add(record, noSeries);
   }

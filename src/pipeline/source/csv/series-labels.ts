@@ -39,7 +39,7 @@ export function labelsAbout(metric: string, labels: ParsedLabels["series"]): Par
   return Object.fromEntries(Object.entries(labels).filter(([label]) => isAbout(label, metric)));
 }
 
-/** False for most rows, which cost no object then. */
+/** True if there is any label. Most rows have none, so this makes no list of the names. */
 export function hasLabels(labels: ParsedLabels["series"]): boolean {
   for (const name in labels) if (name !== "") return true;
   return false;
