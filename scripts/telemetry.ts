@@ -1,11 +1,11 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { createGatewayClient, GatewayError, GatewayUnreachable, SubscriptionRefused } from "gpu-telemetry-client";
 import { deadLetters, deleteLetter, queue, redriveLetter } from "./telemetry/pipeline.ts";
-import { gpus, hosts, latest } from "./telemetry/fleet.ts";
+import { gpus, hosts, latest, series } from "./telemetry/fleet.ts";
 import type { Output } from "./telemetry/output.ts";
 import { watch } from "./telemetry/watch.ts";
 
-// bun run telemetry -- gpus|hosts|latest|watch|queue|dead-letters [--json] [--url http://localhost:8080]
+// bun run telemetry -- gpus|hosts|latest|watch|series|queue|dead-letters [--json] [--url http://localhost:8080]
 // Shows the data of a gateway: tables for people, JSON for programs. Also redrives and deletes dead letters. Exits with 1 if
 // the gateway refuses a request, with 2 if no gateway answers.
 
@@ -35,6 +35,9 @@ const parseCount = (text: string): number => {
   throw new InvalidArgumentError("Expected a whole number from 1 to 10000.");
 };
 
+const onlyGpu = ["--gpu <uuid>", "only this GPU or MIG instance"] as const;
+const onlyInstances = ["--parent <uuid>", "only the MIG instances of this GPU"] as const;
+
 /** Adds a command with the filters that the lists of GPUs, hosts and records share. */
 function filtered(name: string, description: string): Command {
   return program
@@ -44,25 +47,29 @@ function filtered(name: string, description: string): Command {
     .option("--host <hostname>", "only of this host")
     .option("--model <name>", "only GPUs of this model")
     .option("--namespace <name>", "only GPUs that this namespace holds")
+    .option(...onlyInstances)
     .option("--limit <count>", "maximum number of rows", parseCount);
 }
 
-const onlyGpu = ["--gpu <uuid>", "only this GPU"] as const;
 const metricNames = [
   "--metrics <names>",
-  "only these metrics, separated by commas; /api/v1/metrics lists them",
+  'only these metrics, or series such as xid_errors{xid="31"}, separated by commas; /api/v1/metrics and the command series list them',
 ] as const;
 
-filtered("gpus", "GPUs that have reported")
+filtered("gpus", "GPUs and MIG instances that have reported")
   .option(...onlyGpu)
   .action((options) => gpus(output(), options as object));
 filtered("hosts", "hosts, with the number of their active GPUs").action((options) =>
   hosts(output(), options as object),
 );
-filtered("latest", "newest record of each GPU")
+filtered("latest", "newest record of each GPU and MIG instance")
   .option(...onlyGpu)
   .option(...metricNames)
   .action((options) => latest(output(), options as object));
+filtered("series", "labelled series, and metrics outside the catalogue, that the newest records have")
+  .option(...onlyGpu)
+  .option("--metric <name>", "only series of this metric")
+  .action((options) => series(output(), options as object));
 program
   .command("watch")
   .description("newest records as they arrive, until Ctrl-C")
@@ -70,6 +77,7 @@ program
   .option("--cluster <id>", "only of this cluster")
   .option("--host <hostname>", "only of this host")
   .option("--namespace <name>", "only GPUs that this namespace holds")
+  .option(...onlyInstances)
   .option(...metricNames)
   .option("--count <records>", "end after this number of records", parseCount)
   .action((options) => watch(output(), options as object));

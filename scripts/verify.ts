@@ -60,9 +60,10 @@ async function verify(): Promise<number> {
   const { place, stored, close } = await openStored(config, values.url);
   try {
     const { differences, differenceCount, ...sums } = await compareFile(source, stored);
-    const { rows, samples, records, missing, rejected } = sums;
+    const { rows, samples, records, missing, rejected, conflicts } = sums;
+    const told = conflicts === 0 ? "" : `, ${conflicts} conflicting values`;
     process.stdout.write(
-      `${path}: ${rows} rows, ${samples} samples, ${records} records, ${missing} missing, ${rejected} rejected\n`,
+      `${path}: ${rows} rows, ${samples} samples, ${records} records, ${missing} missing, ${rejected} rejected${told}\n`,
     );
     for (const difference of differences) process.stdout.write(`  ${difference}\n`);
     process.stdout.write(

@@ -1,11 +1,13 @@
 import { defined } from "../../src/kit/defined.ts";
 import { answerOf, type TelemetryRecord } from "gpu-telemetry-client";
+import { readSeriesSelector, selectsSeries, splitNames } from "../../src/domain/series-selector.ts";
 import { checkGpu } from "./check-gpu.ts";
 import { type Output, showRows } from "./output.ts";
 
 /** A list's filters, under the names of the command line. */
 interface Filters {
   readonly gpu?: string;
+  readonly parent?: string;
   readonly cluster?: string;
   readonly host?: string;
   readonly model?: string;
@@ -19,33 +21,78 @@ const maxShownMetrics = 6;
 const preferredMetrics = ["gpu_utilization", "memory_used_mb", "temperature", "power_draw"];
 
 /** The filters under the API's names, without those that are undefined. */
-function queryOf({ gpu, cluster, host, model, namespace, limit }: Filters) {
-  return defined({ gpu_uuid: gpu, cluster_id: cluster, hostname: host, model, namespace, limit });
+function queryOf({ gpu, parent, cluster, host, model, namespace, limit }: Filters) {
+  return defined({ gpu_uuid: gpu, parent_uuid: parent, cluster_id: cluster, hostname: host, model, namespace, limit });
 }
 
 /** Shows the GPUs that match the filters. @throws GatewayError, GatewayUnreachable */
 export async function gpus(output: Output, filters: Filters): Promise<void> {
-  await checkGpu(output, filters.gpu);
+  await checkGpus(output, filters);
   const answer = await answerOf(output.gateway.GET("/api/v1/gpus", { params: { query: queryOf(filters) } }));
-  const columns = ["hostname", "id", "uuid", "name", "status", "last_seen_at"];
+  const columns = ["hostname", "id", ...columnsIn(answer.data, migColumns), "uuid", "name", "status", "last_seen_at"];
   showRows(answer.data, columns, { ...output, next: filters.limit === undefined ? answer.next_cursor : undefined });
 }
 
 /** Shows the hosts that match the filters. @throws GatewayError, GatewayUnreachable */
 export async function hosts(output: Output, filters: Filters): Promise<void> {
   const answer = await answerOf(output.gateway.GET("/api/v1/hosts", { params: { query: queryOf(filters) } }));
-  const columns = ["hostname", "cluster_id", "gpu_count", "active_gpu_count", "status", "last_seen_at"];
+  const counts = [
+    "gpu_count",
+    "active_gpu_count",
+    ...columnsIn(answer.data, ["mig_instances", "active_mig_instances"]),
+  ];
+  const columns = ["hostname", "cluster_id", ...counts, "status", "last_seen_at"];
   showRows(answer.data, columns, { ...output, next: filters.limit === undefined ? answer.next_cursor : undefined });
 }
 
 /** Shows the newest record of each GPU that matches the filters. @throws GatewayError, GatewayUnreachable */
 export async function latest(output: Output, filters: Filters & { readonly metrics?: string }): Promise<void> {
-  await checkGpu(output, filters.gpu);
+  await checkGpus(output, filters);
   const { metrics } = filters;
   const query = { limit: 10_000, ...queryOf(filters), ...defined({ metrics }) };
   const { data } = await answerOf(output.gateway.GET("/api/v1/telemetry/latest", { params: { query } }));
-  const shownMetrics = metrics?.split(",") ?? (await shownMetricsOf(output, data));
-  showRows(data, ["timestamp", "hostname", "gpu_id", ...shownMetrics, "namespace"], output);
+  const shown = metrics === undefined ? await shownMetricsOf(output, data) : columnsOfMetrics(metrics, data);
+  const columns = ["timestamp", "hostname", "gpu_id", ...columnsIn(data, migColumns), ...shown, "namespace"];
+  const withSeries = output.asJson
+    ? data
+    : data.map((record) => ({ ...record.custom, ...record, ...namespacesOf(record) }));
+  showRows(withSeries, columns, output);
+}
+
+/** Shows the series that the newest records have. @throws GatewayError, GatewayUnreachable */
+export async function series(output: Output, filters: Filters & { readonly metric?: string }): Promise<void> {
+  await checkGpus(output, filters);
+  const query = { ...queryOf(filters), ...defined({ metric: filters.metric }) };
+  const { data } = await answerOf(output.gateway.GET("/api/v1/metrics/series", { params: { query } }));
+  showRows(data, ["name", "records", "last_seen_at"], output);
+}
+
+/** Checks that the GPUs exist that the filters name. @throws GatewayError, GatewayUnreachable */
+async function checkGpus(output: Output, { gpu, parent }: Filters): Promise<void> {
+  await checkGpu(output, gpu);
+  await checkGpu(output, parent);
+}
+
+const migColumns = ["mig_instance_id", "mig_profile"];
+
+/** Those of the columns that any of the rows has. */
+function columnsIn(rows: readonly object[], columns: readonly string[]): readonly string[] {
+  return columns.filter((name) => rows.some((row) => Object.hasOwn(row, name)));
+}
+
+/** The columns for the requested metrics: a requested series stands for all series that the records have of it. */
+function columnsOfMetrics(requested: string, records: readonly TelemetryRecord[]): readonly string[] {
+  const present = [...new Set(records.flatMap(({ custom = {} }) => Object.keys(custom)))].sort();
+  return splitNames(requested).flatMap((name) => {
+    const selector = readSeriesSelector(name);
+    return selector === undefined ? [name] : present.filter((each) => selectsSeries(selector, each));
+  });
+}
+
+/** The namespaces of a record's occupants, if several share the GPU. */
+function namespacesOf({ occupants }: TelemetryRecord): { readonly namespace?: string } {
+  if (occupants === undefined) return {};
+  return { namespace: [...new Set(occupants.map(({ namespace }) => namespace))].join(", ") };
 }
 
 /** The metrics to show: up to `maxShownMetrics` of those that any of the records has. One record would not be enough,

@@ -20,10 +20,15 @@ export function showRows(rows: readonly Row[], columns: readonly string[], { asJ
   if (next !== undefined) process.stderr.write(`only ${rows.length} are shown: raise --limit (up to 10000) for more\n`);
   if (asJson) return print(JSON.stringify(rows, null, 2));
   const style = { head: [], border: [], compact: true };
-  const table = new Table({ head: columns.map((name) => name.replaceAll("_", " ")), style });
+  const table = new Table({ head: columns.map(titleOf), style });
   for (const row of rows) table.push(columns.map((name) => cellOf(row[name])));
   print(table.toString());
   print(`${rows.length} ${rows.length === 1 ? "row" : "rows"}`);
+}
+
+/** The title of a column; the name of a series stays as it is, so that it can be copied. */
+function titleOf(name: string): string {
+  return name.includes("{") ? cellOf(name) : name.replaceAll("_", " ");
 }
 
 /** Prints a line to standard output. */

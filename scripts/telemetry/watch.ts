@@ -1,9 +1,11 @@
-import { answerOf, liveTelemetry, type SubscribeRequest, type TelemetryUpdateMessage } from "gpu-telemetry-client";
+import { answerOf, liveTelemetry, type TelemetryUpdateMessage } from "gpu-telemetry-client";
+import { splitNames } from "../../src/domain/series-selector.ts";
 import { checkGpu } from "./check-gpu.ts";
 import { cellOf, type Output, print } from "./output.ts";
 
 interface WatchOptions {
   readonly gpu?: string;
+  readonly parent?: string;
   readonly cluster?: string;
   readonly host?: string;
   readonly namespace?: string;
@@ -11,24 +13,24 @@ interface WatchOptions {
   readonly count?: number;
 }
 
-type MetricName = NonNullable<NonNullable<SubscribeRequest["filters"]>["metrics"]>[number];
-
 /** Prints records as they arrive, a line each, until the count is reached or the process is stopped.
  *  @throws SubscriptionRefused if the gateway refuses the subscription
  *  @throws GatewayError if the GPU does not exist, or the gateway refuses a request
  *  @throws GatewayUnreachable if no gateway answers at the start */
 export async function watch(output: Output, options: WatchOptions): Promise<void> {
-  const { gpu, cluster, host, namespace, metrics, count = Infinity } = options;
+  const { gpu, parent, cluster, host, namespace, metrics, count = Infinity } = options;
   // fails at once if no gateway answers or the GPU does not exist: the subscription alone would wait forever
   await answerOf(output.gateway.GET("/health/live"));
   await checkGpu(output, gpu);
+  await checkGpu(output, parent);
   const filters = {
     ...(gpu === undefined ? {} : { gpu_uuid: gpu }),
+    ...(parent === undefined ? {} : { parent_uuid: parent }),
     ...(cluster === undefined ? {} : { cluster }),
     ...(host === undefined ? {} : { hostname: host }),
     ...(namespace === undefined ? {} : { namespace }),
     // the gateway refuses unknown names
-    ...(metrics === undefined ? {} : { metrics: metrics.split(",") as MetricName[] }),
+    ...(metrics === undefined ? {} : { metrics: splitNames(metrics) }),
   };
   let shownCount = 0;
   let isSubscribed = false;

@@ -1,6 +1,8 @@
 import type { RecordBatch } from "../../src/domain/batch.ts";
+import { isSameOccupants } from "../../src/domain/gpu.ts";
 import { formatTimestamp } from "../../src/domain/timestamp.ts";
 import type { ReplayableSource } from "../../src/pipeline/source/source.ts";
+import { type FileRecord, mergedRecord, recordsOf, valuesOf } from "./file-records.ts";
 import type { ComparableRecord, StoredRecords, Window } from "./stored-records.ts";
 
 export interface Comparison {
@@ -8,6 +10,8 @@ export interface Comparison {
   readonly samples: number;
   readonly missing: number;
   readonly rejected: number;
+  /** Values of the same series and instant that differ. */
+  readonly conflicts: number;
   readonly records: number;
   /** Descriptions of up to `maxDifferences` differences, one sentence each. */
   readonly differences: readonly string[];
@@ -16,26 +20,21 @@ export interface Comparison {
 
 const maxDifferences = 20;
 
-/** The file's values of one GPU. */
-interface FileGpu {
-  readonly hostname: string;
-  readonly gpuId: number;
-  /** Instant in milliseconds -> metric -> value. */
-  readonly records: Map<number, Map<string, number>>;
-}
+/** The file's records of one GPU or MIG instance, by instant in milliseconds. */
+type FileGpu = Map<number, FileRecord>;
 
-/** Compares a file with the store: each GPU's place, and its records and values from its first to its last instant in the
- *  file. Records and values that only the store has are differences, too. Also compares the number of rejected inputs, up to
- *  10,000. Holds the file's values in memory (about 100 bytes per sample). */
+/** Compares a file with the store: the place, workloads and values of the records of each GPU and MIG instance, from its first to
+ *  its last instant in the file. Records and values that only the store has are differences, too. Also compares the number of
+ *  rejected inputs, up to 10,000. Holds the file's values in memory (about 100 bytes per sample). */
 export async function compareFile(source: ReplayableSource, stored: StoredRecords): Promise<Comparison> {
   const gpus = new Map<string, FileGpu>();
-  const sums = { rows: 0, samples: 0, missing: 0, rejected: 0 };
+  const sums = { rows: 0, samples: 0, missing: 0, rejected: 0, conflicts: 0 };
   for await (const { batch } of source.read(source.whole, new AbortController().signal)) {
     sums.rows += batch.tally.rows;
     sums.samples += batch.tally.samples;
     sums.missing += batch.tally.missing;
     sums.rejected += batch.rejected.length;
-    addBatch(gpus, batch);
+    sums.conflicts += batch.tally.conflicts + addBatch(gpus, batch);
   }
   const differences: string[] = [];
   let differenceCount = 0;
@@ -45,7 +44,7 @@ export async function compareFile(source: ReplayableSource, stored: StoredRecord
   };
   let records = 0;
   for (const [uuid, gpu] of gpus) {
-    records += gpu.records.size;
+    records += gpu.size;
     compareGpu(gpu, await stored.recordsOf(windowOf(uuid, gpu)), (what) => differ(`${uuid}: ${what}`));
   }
   const storedRejections = await stored.countRejections(source.sourceId);
@@ -55,28 +54,22 @@ export async function compareFile(source: ReplayableSource, stored: StoredRecord
   return { ...sums, records, differences, differenceCount };
 }
 
-function addBatch(gpus: Map<string, FileGpu>, batch: RecordBatch): void {
-  const rows = Array.from({ length: batch.recordCount }, (_, record) => {
-    const { uuid, hostname, gpuId } = batch.gpus[batch.gpuIndexes[record] as number] as (typeof batch.gpus)[number];
+/** @returns the number of values that conflict with values of earlier batches */
+function addBatch(gpus: Map<string, FileGpu>, batch: RecordBatch): number {
+  return recordsOf(batch).reduce((conflicts, [uuid, timeMs, record]) => {
     let gpu = gpus.get(uuid);
-    if (gpu === undefined) gpus.set(uuid, (gpu = { hostname, gpuId, records: new Map() }));
-    const timeMs = batch.timesMs[record] as number;
-    let values = gpu.records.get(timeMs);
-    if (values === undefined) gpu.records.set(timeMs, (values = new Map<string, number>()));
-    return values;
-  });
-  for (const [metric, column] of batch.columns) {
-    column.forEach((value, record) => {
-      if (!Number.isNaN(value)) rows[record]?.set(metric, value);
-    });
-  }
-  for (const { record, metric, value } of batch.custom) rows[record]?.set(metric, value);
+    if (gpu === undefined) gpus.set(uuid, (gpu = new Map<number, FileRecord>()));
+    const earlier = gpu.get(timeMs);
+    const merged = earlier === undefined ? { record, conflicts: 0 } : mergedRecord(earlier, record);
+    gpu.set(timeMs, merged.record);
+    return conflicts + merged.conflicts;
+  }, 0);
 }
 
 function windowOf(uuid: string, gpu: FileGpu): Window {
   let startMs = Infinity;
   let endMs = -Infinity;
-  for (const timeMs of gpu.records.keys()) {
+  for (const timeMs of gpu.keys()) {
     startMs = Math.min(startMs, timeMs);
     endMs = Math.max(endMs, timeMs);
   }
@@ -85,7 +78,7 @@ function windowOf(uuid: string, gpu: FileGpu): Window {
 
 function compareGpu(gpu: FileGpu, stored: readonly ComparableRecord[], differ: (what: string) => void): void {
   const byTime = new Map(stored.map((record) => [record.timeMs, record]));
-  for (const [timeMs, values] of gpu.records) {
+  for (const [timeMs, inFile] of gpu) {
     const record = byTime.get(timeMs);
     const at = formatTimestamp(timeMs);
     if (record === undefined) {
@@ -93,13 +86,21 @@ function compareGpu(gpu: FileGpu, stored: readonly ComparableRecord[], differ: (
       continue;
     }
     byTime.delete(timeMs);
-    if (record.hostname !== gpu.hostname)
-      differ(`the host is ${gpu.hostname} in the file, ${record.hostname} in the store`);
-    if (record.gpuId !== gpu.gpuId) differ(`gpu_id is ${gpu.gpuId} in the file, ${record.gpuId} in the store`);
-    compareValues(values, record.values, (what) => differ(`${at} ${what}`));
+    compareRecord(inFile, record, (what) => differ(`${at} ${what}`));
   }
   for (const timeMs of byTime.keys())
     differ(`the record at ${formatTimestamp(timeMs)} is in the store, but not in the file`);
+}
+
+function compareRecord(inFile: FileRecord, stored: ComparableRecord, differ: (what: string) => void): void {
+  const { hostname, gpuId, occupants } = inFile;
+  if (stored.hostname !== hostname) differ(`the host is ${hostname} in the file, ${stored.hostname} in the store`);
+  if (stored.gpuId !== gpuId) differ(`gpu_id is ${gpuId} in the file, ${stored.gpuId} in the store`);
+  if (!isSameOccupants(occupants, stored.occupants)) {
+    const [file, store] = [occupants, stored.occupants].map((each) => JSON.stringify(each));
+    differ(`the workloads are ${file} in the file, ${store} in the store`);
+  }
+  compareValues(valuesOf(inFile), stored.values, differ);
 }
 
 function compareValues(

@@ -1,13 +1,15 @@
+import { type Occupants, occupantsOf, type Workload } from "../../src/domain/gpu.ts";
 import { formatTimestamp, parseTimestamp } from "../../src/domain/timestamp.ts";
 import { metrics } from "../../src/domain/metrics.ts";
 import type { TelemetryQueries } from "../../src/pipeline/store/telemetry-queries.ts";
 
-/** A record as verify compares it: its GPU, its instant, and every value by metric name. */
+/** A record as verify compares it: its GPU, its instant, its workloads, and every value by the name of its metric or series. */
 export interface ComparableRecord {
   readonly uuid: string;
   readonly timeMs: number;
   readonly hostname: string;
   readonly gpuId: number;
+  readonly occupants: Occupants;
   readonly values: ReadonlyMap<string, number>;
 }
 
@@ -39,11 +41,12 @@ export function recordsInStore(queries: TelemetryQueries): StoredRecords {
           range: { fromMs: startMs, toMs: endMs + 1 },
           limit: pageLimit,
         });
-        return records.map(({ gpu, timeMs, metrics: values, custom }) => ({
+        return records.map(({ gpu, timeMs, metrics: values, custom, occupants }) => ({
           uuid: gpu.uuid,
           hostname: gpu.hostname,
           gpuId: gpu.gpuId,
           timeMs,
+          occupants,
           values: new Map(Object.entries({ ...values, ...custom })),
         }));
       }),
@@ -57,6 +60,10 @@ type ApiRecord = Record<string, unknown> & {
   gpu_id: string;
   timestamp: string;
   custom?: Record<string, number>;
+  container?: string;
+  pod?: string;
+  namespace?: string;
+  occupants?: Workload[];
 };
 
 /** Reads from a running gateway. @param url the gateway's URL, such as `http://localhost:8080` */
@@ -87,7 +94,22 @@ function fromApi(record: ApiRecord): ComparableRecord {
   }
   const time = parseTimestamp(record.timestamp);
   if ("reason" in time) throw new Error(`the API returned the invalid timestamp ${record.timestamp}`);
-  return { uuid: record.uuid, hostname: record.hostname, gpuId: Number(record.gpu_id), timeMs: time.ms, values };
+  const {
+    uuid,
+    hostname,
+    container = "",
+    pod = "",
+    namespace = "",
+    occupants = [{ container, pod, namespace }],
+  } = record;
+  return {
+    uuid,
+    hostname,
+    gpuId: Number(record.gpu_id),
+    timeMs: time.ms,
+    occupants: occupantsOf(occupants),
+    values,
+  };
 }
 
 /** Reads pages from the newest to the oldest, until a page is not full or reaches the window's start. */

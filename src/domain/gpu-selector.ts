@@ -1,4 +1,5 @@
 import type { Gpu, Occupants } from "./gpu.ts";
+import { migInstanceOf } from "./mig-instance.ts";
 
 /** Selects GPUs. Every given field restricts the selection; a selector without fields selects all GPUs. REST parameters,
  *  GraphQL arguments and subscription filters become a selector. SQL conditions are made from a selector.
@@ -8,6 +9,8 @@ import type { Gpu, Occupants } from "./gpu.ts";
 export interface GpuSelector {
   /** Any of these; an empty list selects nothing. */
   readonly uuids?: readonly string[];
+  /** The MIG instances of the GPU with this uuid, without the GPU itself. */
+  readonly parentUuid?: string;
   readonly clusterId?: string;
   readonly hostname?: string;
   /** Index of the GPU on its host. */
@@ -20,14 +23,15 @@ export interface GpuSelector {
 /** True if the selector selects this GPU.
  *  @param occupants the workloads that hold the GPU; undefined if they are unknown */
 export function selectsGpu(selector: GpuSelector, gpu: Gpu, occupants: Occupants | undefined): boolean {
-  const { uuids, clusterId, hostname, gpuId, modelName, namespace } = selector;
+  const { uuids, parentUuid, clusterId, hostname, gpuId, modelName, namespace } = selector;
   return (
     (clusterId === undefined || clusterId === gpu.clusterId) &&
     (hostname === undefined || hostname === gpu.hostname) &&
     (gpuId === undefined || gpuId === gpu.gpuId) &&
     (modelName === undefined || modelName === gpu.modelName) &&
     (namespace === undefined || holdsNamespace(occupants, namespace)) &&
-    (uuids === undefined || uuids.includes(gpu.uuid))
+    (uuids === undefined || uuids.includes(gpu.uuid)) &&
+    (parentUuid === undefined || migInstanceOf(gpu.uuid)?.parentUuid === parentUuid)
   );
 }
 

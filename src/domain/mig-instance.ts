@@ -29,6 +29,12 @@ export function migInstanceOf(uuid: string): MigInstance | undefined {
   return migUuid(instance) === uuid ? instance : undefined;
 }
 
+/** A regular expression, for PostgreSQL and JavaScript, that matches the uuids of a GPU's MIG instances. */
+export function migUuidPattern(parentUuid: string): string {
+  const prefix = encoded(parentUuid).replace(/[.+]/g, (character) => `\\${character}`);
+  return `^${prefix}${separator}[A-Za-z0-9._+%-]+:[A-Za-z0-9._+%-]*$`;
+}
+
 /** Encodes all characters outside [A-Za-z0-9._+-] in UTF-8, as percent and two hexadecimal digits a byte. */
 function encoded(part: string): string {
   return part

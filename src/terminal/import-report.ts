@@ -69,7 +69,7 @@ export function importReportText(report: ImportReport): string {
   const { description, thisRun, inAll, seconds, absentBytes, deadLetters, unreadColumns } = report;
   const isPartial = thisRun.rows !== inAll.rows;
   const line = (label: string, value: number, total: number): string =>
-    `  ${label.padEnd(34)}${grouped(value).padStart(14)}${isPartial ? grouped(total).padStart(16) : ""}`;
+    `  ${label.padEnd(34)}${grouped(isPartial ? value : total).padStart(14)}${isPartial ? grouped(total).padStart(16) : ""}`;
   const reasons = Object.entries(inAll.rejected) as [RejectReason, number][];
   const sum = (rejected: ImportFigures["rejected"]): number => Object.values(rejected).reduce((a, b) => a + b, 0);
   return [

@@ -96,6 +96,7 @@ function callsOf(gateway: GatewayClient, cluster_id: string): Record<Operation, 
     "get /api/v1/telemetry/aggregates": () =>
       counted(gateway.GET("/api/v1/telemetry/aggregates", { params: { query: { group_by: "host", ...window } } })),
     "get /api/v1/metrics": () => counted(gateway.GET("/api/v1/metrics")),
+    "get /api/v1/metrics/series": () => counted(gateway.GET("/api/v1/metrics/series")),
     "get /api/v1/quarantine": () => counted(gateway.GET("/api/v1/quarantine")),
     "get /api/v1/pipeline": async () => (await answerOf(gateway.GET("/api/v1/pipeline"))).data.queue.dead,
     "get /api/v1/pipeline/dead-letters": () => counted(gateway.GET("/api/v1/pipeline/dead-letters")),

@@ -7,6 +7,7 @@ const name = fc.constantFrom("a", "b");
 const selectors: fc.Arbitrary<GpuSelector> = fc.record(
   {
     uuids: fc.array(name, { maxLength: 2 }),
+    parentUuid: name,
     clusterId: name,
     hostname: name,
     gpuId: fc.nat(1),
@@ -17,7 +18,7 @@ const selectors: fc.Arbitrary<GpuSelector> = fc.record(
 );
 // the values of the fields are independent, so that a comparison of the wrong fields is detected
 const gpus: fc.Arbitrary<Gpu> = fc.record({
-  uuid: name,
+  uuid: fc.constantFrom("a", "b", "a:mig:3:1g.10gb", "b:mig:a:"),
   clusterId: name,
   hostname: name,
   gpuId: fc.nat(1),
@@ -34,6 +35,7 @@ test("a selector selects the GPUs that match all of its fields", () => {
   const property = fc.property(selectors, gpus, workloads, (selector, gpu, workload) => {
     const fits = [
       selector.uuids === undefined || selector.uuids.includes(gpu.uuid),
+      selector.parentUuid === undefined || gpu.uuid.startsWith(`${selector.parentUuid}:mig:`),
       selector.clusterId === undefined || selector.clusterId === gpu.clusterId,
       selector.hostname === undefined || selector.hostname === gpu.hostname,
       selector.gpuId === undefined || selector.gpuId === gpu.gpuId,

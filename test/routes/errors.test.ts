@@ -50,7 +50,7 @@ describe("an error names the unusable parameter", () => {
           'start_time="yesterday" is not usable: it is not an RFC 3339 date-time; expected RFC 3339 with zone, such as 2025-07-18T20:42:34Z',
         details: { parameter: "start_time", value: "yesterday" },
       });
-      const filters = ["gpu_uuid", "cluster_id", "hostname", "model", "namespace"];
+      const filters = ["gpu_uuid", "parent_uuid", "cluster_id", "hostname", "model", "namespace"];
       const accepted = [
         ...["start_time", "end_time", "limit", "order", "metrics"],
         ...(path.endsWith("/latest") ? [] : ["resolution", "cursor"]),

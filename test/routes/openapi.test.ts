@@ -76,6 +76,7 @@ describe("the OpenAPI document", () => {
       "/api/v1/hosts",
       "/api/v1/hosts/{hostname}/gpus",
       "/api/v1/metrics",
+      "/api/v1/metrics/series",
       "/api/v1/pipeline",
       "/api/v1/pipeline/dead-letters",
       "/api/v1/pipeline/dead-letters/{id}",

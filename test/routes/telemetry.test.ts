@@ -162,6 +162,8 @@ describe("metrics and rejected inputs", () => {
       kind: "gauge",
       min: -40,
       max: 150,
+      scope: "board",
+      fold: "max",
       description: "GPU temperature",
     });
   });

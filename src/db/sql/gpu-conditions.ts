@@ -1,4 +1,5 @@
 import type { GpuSelector } from "../../domain/gpu-selector.ts";
+import { migUuidPattern } from "../../domain/mig-instance.ts";
 import { textArray } from "./array-literal.ts";
 import type { Conditions } from "./conditions.ts";
 
@@ -20,11 +21,12 @@ export function addGpuConditions(conditions: Conditions, selector: GpuSelector, 
 /** Adds the conditions of a selector, except the condition on the namespace. */
 export function addAttributeConditions(
   conditions: Conditions,
-  { uuids, clusterId, hostname, gpuId, modelName }: Omit<GpuSelector, "namespace">,
+  { uuids, parentUuid, clusterId, hostname, gpuId, modelName }: Omit<GpuSelector, "namespace">,
   { key, attribute }: Omit<GpuColumns, "namespace">,
 ): Conditions {
   return conditions
     .add(`${key} = any(${keysOfUuids})`, uuids && textArray(uuids))
+    .add(`${key} = any(${keysOfPattern})`, parentUuid && migUuidPattern(parentUuid))
     .add(`${attribute("cluster_id")} = ?`, clusterId)
     .add(`${attribute("hostname")} = ?`, hostname)
     .add(`${attribute("gpu_id")} = ?`, gpuId)
@@ -32,3 +34,4 @@ export function addAttributeConditions(
 }
 
 const keysOfUuids = "array(select gpu_key from gpus where uuid = any(?::text::text[]))";
+const keysOfPattern = "array(select gpu_key from gpus where uuid ~ ?)";

@@ -81,9 +81,9 @@ export class FleetAnswers {
   latest(request: Request, query: LatestValues): Response | Promise<Response> {
     const format = formatOf(request);
     if (format === "json") return this.answer(request, () => this.latestList(query));
-    const { metrics: names } = query;
-    const rows = this.latestRecords(query).map((record) => toApiRecord(narrowed(record, names)));
-    return rowAnswer({ request, format, columns: recordColumns(names), parts: inParts(rows) });
+    const { metrics: choice } = query;
+    const rows = this.latestRecords(query).map((record) => toApiRecord(narrowed(record, choice)));
+    return rowAnswer({ request, format, columns: recordColumns(choice?.names), parts: inParts(rows) });
   }
 
   /** The requested GPUs, in the API's envelope. */
@@ -132,11 +132,11 @@ export class FleetAnswers {
 
   /** The requested newest records, in the API's envelope; if they exceed the limit, the newest of them. */
   latestList(query: LatestValues): string {
-    const { metrics: names } = query;
+    const { metrics: choice } = query;
     const textOf = (record: StoredRecord): string =>
-      names === undefined
+      choice === undefined
         ? (this.recordTexts.get(record.gpu.uuid) as string)
-        : JSON.stringify(toApiRecord(narrowed(record, names)));
+        : JSON.stringify(toApiRecord(narrowed(record, choice)));
     return listText(this.latestRecords(query).map(textOf));
   }
 

@@ -1,10 +1,12 @@
 import type { GpuSelector } from "../../domain/gpu-selector.ts";
 import { gpuKeyMax, gpuKeyMin, gpuKeyOf } from "../../domain/gpu-key.ts";
+import type { MetricChoice } from "../../domain/metric-choice.ts";
 import { type HistoryCursor, type RecordFilter, type Resolution, resolutions } from "../../domain/query.ts";
 import { defined } from "../../kit/defined.ts";
-import { gpuSelection, limit, limitDefault, metricsParameter } from "../http/parameters/common.ts";
+import { gpuSelection, limit, limitDefault } from "../http/parameters/common.ts";
 import { cursorParameter, type Place } from "../http/parameters/cursor.ts";
 import { choice, optional, type ValuesOf, withDefault } from "../http/parameters/parameter.ts";
+import { recordMetrics } from "../http/parameters/record-metrics.ts";
 import { timeBounds, timeRangeOf } from "../http/parameters/time-bounds.ts";
 import { selectorOf, type SelectorValues } from "../schemas/gpu-selector.ts";
 import { resolutionOf } from "./resolution.ts";
@@ -20,7 +22,7 @@ const recordsQuery = {
     choice(["asc", "desc"], { description: "asc for the oldest record first, desc for the newest", example: "desc" }),
     "asc",
   ),
-  metrics: metricsParameter("only these are returned; default all"),
+  metrics: recordMetrics,
 };
 
 /** The parameters of requests for the newest records. */
@@ -63,7 +65,7 @@ export interface HistoryRequest {
   readonly records: RecordFilter;
   readonly resolution: Resolution;
   /** The metrics of each record; undefined for all. */
-  readonly metrics: readonly string[] | undefined;
+  readonly metrics: MetricChoice | undefined;
   readonly isNewestFirst: boolean;
   /** True if neither limit nor cursor is given: CSV and NDJSON then return the whole range. */
   readonly isUnlimited: boolean;

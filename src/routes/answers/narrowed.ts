@@ -1,12 +1,20 @@
-/** The record or rollup with only the named metrics, and without metrics outside the catalogue.
- *  @param names if undefined, the record is returned as it is */
-export function narrowed<RecordOrRollup extends { readonly metrics: Readonly<Record<string, unknown>> }>(
+import type { MetricChoice } from "../../domain/metric-choice.ts";
+
+/** A record, or a rollup, which has no series. */
+interface Narrowable {
+  readonly metrics: Readonly<Record<string, unknown>>;
+  readonly custom?: Readonly<Record<string, number>>;
+}
+
+/** The record or rollup with only the chosen metrics and series.
+ *  @param choice undefined for all metrics */
+export function narrowed<RecordOrRollup extends Narrowable>(
   record: RecordOrRollup,
-  names: readonly string[] | undefined,
+  choice: MetricChoice | undefined,
 ): RecordOrRollup {
-  if (names === undefined) return record;
+  if (choice === undefined) return record;
   const metrics = Object.fromEntries(
-    names.flatMap((name) => (name in record.metrics ? [[name, record.metrics[name]]] : [])),
+    choice.names.flatMap((name) => (name in record.metrics ? [[name, record.metrics[name]]] : [])),
   );
-  return { ...record, metrics, ...("custom" in record ? { custom: {} } : {}) };
+  return { ...record, metrics, ...(record.custom === undefined ? {} : { custom: choice.seriesOf(record.custom) }) };
 }

@@ -18,7 +18,7 @@ export type ApiCluster = Static<typeof clusterSchema>;
 /** The fleet at one moment, indexed by UUID, host and cluster. Only `selected` and `record` read the fleet as it is when they
  *  are called. */
 export class FleetIndex {
-  /** Ordered by hostname, then index. */
+  /** GPUs and MIG instances, ordered by hostname, then index, then UUID. */
   readonly gpus: readonly ApiGpu[];
   readonly hosts: readonly ApiHost[];
   /** Ordered by id. */
@@ -26,6 +26,7 @@ export class FleetIndex {
   private readonly gpuByUuid: ReadonlyMap<string, ApiGpu>;
   private readonly clusterById: ReadonlyMap<string, ApiCluster>;
   private readonly gpusByHost: ReadonlyMap<string, readonly ApiGpu[]>;
+  private readonly instancesByParent: ReadonlyMap<string, readonly ApiGpu[]>;
   private readonly hostsByCluster: ReadonlyMap<string, readonly ApiHost[]>;
   private readonly hostByKey: ReadonlyMap<string, ApiHost>;
 
@@ -39,6 +40,7 @@ export class FleetIndex {
     this.gpuByUuid = new Map(this.gpus.map((gpu) => [gpu.uuid, gpu]));
     this.clusterById = new Map(this.clusters.map((cluster) => [cluster.id, cluster]));
     this.gpusByHost = Map.groupBy(this.gpus, keyOf);
+    this.instancesByParent = groupedByParent(this.gpus);
     this.hostsByCluster = Map.groupBy(this.hosts, ({ cluster_id }) => cluster_id);
     this.hostByKey = new Map(this.hosts.map((host) => [keyOf(host), host]));
   }
@@ -50,6 +52,11 @@ export class FleetIndex {
   /** The selected GPUs, ordered by hostname and index. */
   selected(selector: GpuSelector): readonly ApiGpu[] {
     return this.fleet.members(selector).flatMap(({ gpu: { uuid } }) => this.gpu(uuid) ?? []);
+  }
+
+  /** The MIG instances of a GPU. */
+  instancesOf(uuid: string): readonly ApiGpu[] {
+    return this.instancesByParent.get(uuid) ?? [];
   }
 
   cluster(id: string): ApiCluster | undefined {
@@ -99,6 +106,12 @@ export class FleetView {
     }
     return this.index;
   }
+}
+
+function groupedByParent(gpus: readonly ApiGpu[]): ReadonlyMap<string, readonly ApiGpu[]> {
+  const instances = gpus.flatMap((gpu) => (gpu.parent_uuid === undefined ? [] : [[gpu.parent_uuid, gpu] as const]));
+  const byParent = Map.groupBy(instances, ([parentUuid]) => parentUuid);
+  return new Map(Array.from(byParent, ([uuid, pairs]) => [uuid, pairs.map(([, gpu]) => gpu)]));
 }
 
 function keyOf({ cluster_id, hostname }: Place): string {

@@ -1,4 +1,5 @@
 import { byPlace } from "../../domain/gpu.ts";
+import { migInstanceOf } from "../../domain/mig-instance.ts";
 import type { StoredGpu, StoredRecord } from "../../domain/query.ts";
 import type { FleetMember } from "./fleet.ts";
 import type { GpuState, HotChanges, NewestRecord } from "../../pipeline/hot/hot-tier.ts";
@@ -18,6 +19,7 @@ interface MemberEntry {
 /** Merges changes of GPUs into members of the fleet, and keeps the members in order. */
 export class FleetMembers {
   private readonly entries = new Map<string, MemberEntry>();
+  private instances = 0;
   /** The UUIDs in the order of `all`; undefined if a GPU was added or changed its place since the last sort. */
   private order: string[] | undefined;
   private orderedMembers: readonly FleetMember[] | undefined;
@@ -58,9 +60,14 @@ export class FleetMembers {
     return [...new Set([...this.replaceMembers(changed), ...updated])];
   }
 
-  /** Includes GPUs whose attributes have not arrived yet. */
+  /** The number of GPUs and MIG instances. Includes those whose attributes have not arrived yet. */
   get size(): number {
     return this.entries.size;
+  }
+
+  /** How many of them are MIG instances. */
+  get instanceCount(): number {
+    return this.instances;
   }
 
   get(uuid: string): FleetMember | undefined {
@@ -83,6 +90,7 @@ export class FleetMembers {
     if (entry === undefined) {
       entry = { state: undefined, record: undefined, lastSeenAtMs: -Infinity, member: undefined };
       this.entries.set(uuid, entry);
+      if (migInstanceOf(uuid) !== undefined) this.instances += 1;
     }
     return entry;
   }

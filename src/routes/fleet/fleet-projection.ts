@@ -75,7 +75,20 @@ export class FleetProjection extends BaseService implements Fleet {
   }
 
   override activity(): string | undefined {
-    return this.isLoaded ? `${this.merged.size} GPUs in memory` : undefined;
+    if (!this.isLoaded) return undefined;
+    const { instanceCount } = this;
+    const also = instanceCount === 0 ? "" : ` and ${instanceCount} MIG instances`;
+    return `${this.gpuCount} GPUs${also} in memory`;
+  }
+
+  /** The number of GPUs, without their MIG instances; 0 while the fleet is not loaded. */
+  get gpuCount(): number {
+    return this.isLoaded ? this.merged.size - this.merged.instanceCount : 0;
+  }
+
+  /** The number of MIG instances; 0 while the fleet is not loaded. */
+  get instanceCount(): number {
+    return this.isLoaded ? this.merged.instanceCount : 0;
   }
 
   members(selector: GpuSelector = {}): readonly FleetMember[] {

@@ -25,7 +25,15 @@ export function openFleet(options: {
     help: "GPUs in this gateway's memory",
     registers: [registry],
     collect() {
-      this.set(fleet.isLoaded ? fleet.members().length : 0);
+      this.set(fleet.gpuCount);
+    },
+  });
+  new Gauge({
+    name: "telemetry_fleet_mig_instances",
+    help: "MIG instances in this gateway's memory",
+    registers: [registry],
+    collect() {
+      this.set(fleet.instanceCount);
     },
   });
   return fleet;

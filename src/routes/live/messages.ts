@@ -2,6 +2,8 @@ import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import { metrics } from "../../domain/metrics.ts";
 import { nameMaxLength, wholeNumber } from "../schemas/envelope.ts";
 import { selectorFields } from "../schemas/gpu-selector.ts";
+import { migFields } from "../schemas/mig-fields.ts";
+import { occupantsField } from "../schemas/occupants.ts";
 import { metricFields, telemetryRecordSchema } from "../schemas/telemetry-record.ts";
 
 // The messages of /ws in both directions. Each is one JSON object. A record's metrics have the same names as in the REST API.
@@ -9,13 +11,15 @@ import { metricFields, telemetryRecordSchema } from "../schemas/telemetry-record
 /** The most GPUs in gpu_uuids. */
 const maxGpus = 1000;
 
-const { gpu_uuid, cluster_id, hostname, namespace } = selectorFields;
+const { gpu_uuid, parent_uuid, cluster_id, hostname, namespace } = selectorFields;
 const recordFields = telemetryRecordSchema.properties;
+/** The form of a selector of series; readSeriesSelector reads it. */
+const seriesPattern = '^[^{}"]+\\{.*\\}$';
 const metricNames = metrics.map(({ name }) => name);
 
 const metricName = Type.Union(
-  metricNames.map((each) => Type.Literal(each)),
-  { description: "A metric's name in /api/v1/metrics" },
+  [...metricNames.map((each) => Type.Literal(each)), Type.String({ pattern: seriesPattern, maxLength: nameMaxLength })],
+  { description: 'A metric\'s name in /api/v1/metrics, or a series such as xid_errors{xid="31"}' },
 );
 const subscriptionId = Type.String({
   minLength: 1,
@@ -35,9 +39,10 @@ const filtersSchema = Type.Object(
       Type.Array(Type.String({ minLength: 1, maxLength: nameMaxLength, description: "UUID of a GPU" }), {
         minItems: 1,
         maxItems: maxGpus,
-        description: "Only these GPUs",
+        description: "Only these GPUs and MIG instances",
       }),
     ),
+    parent_uuid,
     hostname,
     cluster: cluster_id,
     cluster_id: { ...cluster_id, description: "The same as cluster" },
@@ -107,6 +112,8 @@ export const serverMessages = {
       type: Type.Literal("telemetry_update"),
       timestamp: recordFields.timestamp,
       gpu_uuid: recordFields.uuid,
+      ...migFields,
+      ...occupantsField,
       data: Type.Object(metricFields, {
         additionalProperties: false,
         description: "The requested metrics that the record has",
@@ -123,7 +130,10 @@ export const serverMessages = {
       id: subscriptionId,
       topic,
       filters: filtersSchema,
-      gpus: wholeNumber({ minimum: 0, description: "Number of selected GPUs that have a record now" }),
+      gpus: wholeNumber({
+        minimum: 0,
+        description: "Number of selected GPUs and MIG instances that have a record now",
+      }),
     },
     { additionalProperties: false, description: "A subscription has started" },
   ),

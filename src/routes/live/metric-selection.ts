@@ -1,5 +1,9 @@
+import { isSameOccupants } from "../../domain/gpu.ts";
+import type { MetricChoice } from "../../domain/metric-choice.ts";
 import type { StoredRecord } from "../../domain/query.ts";
 import { formatTimestamp } from "../../domain/timestamp.ts";
+import { toApiMig } from "../schemas/mig-fields.ts";
+import { toApiOccupants } from "../schemas/occupants.ts";
 import type { LiveUpdate } from "./live-feed.ts";
 
 /** Serialises the selected metrics of records. The text of the last record is cached for all topics with this selection, and
@@ -12,17 +16,18 @@ export class MetricSelection {
   private lastMs = NaN;
   private lastTimestamp = "";
 
-  /** @param metrics names, in the order in which they are sent; undefined: all metrics, including those outside the
-   *  catalogue */
-  constructor(metrics: readonly string[] | undefined) {
-    this.fields = metrics?.map((name) => [name, `,${JSON.stringify(name)}:`]);
+  /** @param choice in the order in which the metrics are sent; undefined: all metrics and series */
+  constructor(private readonly choice: MetricChoice | undefined) {
+    this.fields = choice?.names.map((name) => [name, `,${JSON.stringify(name)}:`]);
   }
 
-  /** True if the record's instant differs from that of the previous record, or a selected metric has changed. Always true if
-   *  all metrics are sent. */
+  /** True if the record's instant differs from that of the previous record, or something that is sent has changed. Always
+   *  true if all metrics are sent. */
   hasChanged({ record, previous }: LiveUpdate): boolean {
     if (this.fields === undefined || previous?.timeMs !== record.timeMs) return true;
-    return this.fields.some(([name]) => record.metrics[name] !== previous.metrics[name]);
+    if (this.fields.some(([name]) => record.metrics[name] !== previous.metrics[name])) return true;
+    if (record.occupants.length > 1 && !isSameOccupants(record.occupants, previous.occupants)) return true;
+    return this.choice !== undefined && hasOtherSeries(this.choice, record, previous);
   }
 
   /** A telemetry_update without its end, which `tailText` makes.
@@ -43,7 +48,8 @@ export class MetricSelection {
       this.lastTimestamp = formatTimestamp(record.timeMs);
     }
     const uuid = JSON.stringify(record.gpu.uuid);
-    return `{"type":"telemetry_update","timestamp":"${this.lastTimestamp}","gpu_uuid":${uuid},"data":${data}`;
+    const device = fieldsText(toApiMig(record.gpu.uuid)) + fieldsText(toApiOccupants(record.occupants));
+    return `{"type":"telemetry_update","timestamp":"${this.lastTimestamp}","gpu_uuid":${uuid}${device},"data":${data}`;
   }
 
   private dataText({ metrics, custom }: StoredRecord): string {
@@ -56,8 +62,23 @@ export class MetricSelection {
       const value = metrics[name];
       if (value !== undefined) text += precedingText + value;
     }
+    const series = this.choice?.seriesOf(custom) ?? {};
+    if (Object.keys(series).length > 0) text += `,"custom":${JSON.stringify(series)}`;
     return `{${text.slice(1)}}`;
   }
+}
+
+/** An object's fields in JSON, each after a comma. */
+function fieldsText(object: object): string {
+  const text = JSON.stringify(object).slice(1, -1);
+  return text === "" ? "" : `,${text}`;
+}
+
+function hasOtherSeries(choice: MetricChoice, a: StoredRecord, b: StoredRecord): boolean {
+  if (choice.series.length === 0) return false;
+  const [ofA, ofB] = [choice.seriesOf(a.custom), choice.seriesOf(b.custom)];
+  const names = Object.keys(ofA);
+  return names.length !== Object.keys(ofB).length || names.some((name) => ofA[name] !== ofB[name]);
 }
 
 /** The origin of an update that is not live. */

@@ -1,6 +1,7 @@
 import { Kind, type TObject, type TSchema } from "@sinclair/typebox";
 import { Value, type ValueError, ValueErrorType } from "@sinclair/typebox/value";
 import { shown } from "../http/api-error.ts";
+import { readMetricChoice } from "../../domain/metric-choice.ts";
 import { readInstant } from "../../domain/timestamp.ts";
 import { type ClientMessage, clientMessages } from "./messages.ts";
 
@@ -63,6 +64,12 @@ function errorIn(fields: Record<string, unknown>): MessageError | undefined {
 /** @returns the first error that the schema cannot express: fields that contradict each other, or a text that is not an
  *  instant; undefined if there is none */
 function contradictionIn({ filters = {}, since, snapshot }: Subscribe): MessageError | undefined {
+  const choice = readMetricChoice(filters.metrics ?? []);
+  if ("unknown" in choice) {
+    const index = filters.metrics?.indexOf(choice.unknown) ?? 0;
+    const expected = `a series such as ${seriesExample}`;
+    return invalidField({ field: `filters.metrics[${index}]`, value: choice.unknown, expected });
+  }
   if (filters.cluster !== undefined && filters.cluster_id !== undefined && filters.cluster !== filters.cluster_id) {
     return invalidField({
       field: "filters.cluster_id",
@@ -89,6 +96,15 @@ function errorOf({ type, path, schema, value }: ValueError): MessageError {
   const message = `There is no field ${JSON.stringify(shown(field))}; expected one of ${names.join(", ")}`;
   return { code: "unknown_field", message, details: { field: shown(field), known: names } };
 }
+
+/** The values of a union of literals; a text among its members is the form of a series. */
+function expectedOfUnion(members: readonly TSchema[]): string {
+  const values = members.flatMap((member) => (member["const"] === undefined ? [] : [String(member["const"])]));
+  const other = values.length < members.length ? `, or a series such as ${seriesExample}` : "";
+  return `one of ${values.join(", ")}${other}`;
+}
+
+const seriesExample = 'xid_errors{xid="31"}';
 
 function invalidField(at: {
   readonly code?: string;
@@ -124,7 +140,7 @@ function fieldOf(path: string): string {
 function expectedOf(schema: TSchema): string {
   switch (schema[Kind]) {
     case "Union":
-      return `one of ${(schema["anyOf"] as TSchema[]).map((member) => String(member["const"])).join(", ")}`;
+      return expectedOfUnion(schema["anyOf"] as TSchema[]);
     case "Literal":
       return JSON.stringify(schema["const"]);
     case "Boolean":

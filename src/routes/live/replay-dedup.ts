@@ -1,3 +1,4 @@
+import { mergedOccupants, type Occupants } from "../../domain/gpu.ts";
 import type { StoredRecord } from "../../domain/query.ts";
 
 /** Recognises live records that the replay already delivered. A record is stored before it is published, so the history may
@@ -34,8 +35,18 @@ export class ReplayDedup {
     const last = ofGpu.at(-1) as StoredRecord;
     if (record.timeMs > last.timeMs) this.replayed.delete(uuid);
     const same = ofGpu.find(({ timeMs }) => timeMs === record.timeMs);
-    return same !== undefined && isSubset(record.metrics, same.metrics) && isSubset(record.custom, same.custom);
+    return (
+      same !== undefined &&
+      isSubset(record.metrics, same.metrics) &&
+      isSubset(record.custom, same.custom) &&
+      haveOccupants(record.occupants, same.occupants)
+    );
   }
+}
+
+/** True if an update that shows the second set of occupants shows the first: an update shows occupants if there are several. */
+function haveOccupants(shown: Occupants, replayed: Occupants): boolean {
+  return shown.length < 2 || mergedOccupants(replayed, shown) === replayed;
 }
 
 function isSubset(values: Readonly<Record<string, number>>, of: Readonly<Record<string, number>>): boolean {

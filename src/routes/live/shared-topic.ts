@@ -135,5 +135,5 @@ export class SharedTopics {
 }
 
 function selectionKeyOf(metrics: SubscriptionRequest["metrics"]): string {
-  return metrics?.join() ?? "";
+  return metrics?.key ?? "";
 }

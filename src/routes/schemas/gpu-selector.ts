@@ -7,6 +7,7 @@ import { nameMaxLength } from "./envelope.ts";
  *  made from them. */
 export const selectorFields = {
   gpu_uuid: field("Only this GPU", "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4"),
+  parent_uuid: field("Only the MIG instances of the GPU with this uuid", "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4"),
   cluster_id: field("Only GPUs of this cluster", "local-cluster"),
   hostname: field("Only GPUs of this host", "mtv5-dgx1-hgpu-032"),
   model: field("Only GPUs of this model", "NVIDIA H100 80GB HBM3"),
@@ -17,9 +18,17 @@ export const selectorFields = {
 export type SelectorValues = { readonly [Name in keyof typeof selectorFields]?: string | undefined };
 
 /** Makes a selector from a client's values. */
-export function selectorOf({ gpu_uuid, cluster_id, hostname, model, namespace }: SelectorValues): GpuSelector {
+export function selectorOf({
+  gpu_uuid,
+  parent_uuid,
+  cluster_id,
+  hostname,
+  model,
+  namespace,
+}: SelectorValues): GpuSelector {
   return defined({
     uuids: gpu_uuid === undefined ? undefined : [gpu_uuid],
+    parentUuid: parent_uuid,
     clusterId: cluster_id,
     hostname,
     modelName: model,

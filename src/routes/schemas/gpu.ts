@@ -3,12 +3,16 @@ import type { StoredGpu } from "../../domain/query.ts";
 import { formatTimestamp } from "../../domain/timestamp.ts";
 import { statusOf, statusSchema } from "./activity.ts";
 import { instant } from "./envelope.ts";
+import { migFields, toApiMig } from "./mig-fields.ts";
 
-/** A GPU as the API shows it. */
+/** A GPU or a MIG instance as the API shows it. */
 export const gpuSchema = Type.Object(
   {
-    id: Type.String({ description: "Index on its host (DCGM's gpu label)" }),
-    uuid: Type.String({ description: "Identifies the GPU everywhere (DCGM's UUID label)" }),
+    id: Type.String({ description: "Index on its host (DCGM's gpu label); for a MIG instance, that of its GPU" }),
+    uuid: Type.String({
+      description:
+        "Identifies the GPU or MIG instance everywhere: DCGM's UUID label; for a MIG instance, {GPU's UUID}:mig:{GPU_I_ID}:{GPU_I_PROFILE}",
+    }),
     hostname: Type.String({ description: "Host that the GPU is in" }),
     name: Type.String({ description: "Model (DCGM_FI_DEV_NAME); empty if the input does not have it" }),
     device: Type.String({ description: "Device name on its host; empty if the input does not have it" }),
@@ -22,11 +26,12 @@ export const gpuSchema = Type.Object(
     properties: Type.Optional(
       Type.Record(Type.String(), Type.String(), { description: "Other labels of the input, by name" }),
     ),
+    ...migFields,
   },
   {
     $id: "Gpu",
     additionalProperties: false,
-    description: "A GPU that has reported telemetry",
+    description: "A GPU, or a MIG instance of a GPU, that has reported telemetry",
     examples: [
       {
         id: "4",
@@ -47,7 +52,7 @@ export const gpuSchema = Type.Object(
 
 type ApiGpu = Static<typeof gpuSchema>;
 
-/** A GPU in the API's shape.
+/** A GPU or a MIG instance in the API's shape.
  *  @param newestAtMs instant of the newest record in the GPU's cluster */
 export function toApiGpu(gpu: StoredGpu, newestAtMs: number): ApiGpu {
   const { driverVersion, properties } = gpu;
@@ -63,5 +68,6 @@ export function toApiGpu(gpu: StoredGpu, newestAtMs: number): ApiGpu {
     first_seen_at: formatTimestamp(gpu.firstSeenAtMs),
     last_seen_at: formatTimestamp(gpu.lastSeenAtMs),
     ...(Object.keys(properties).length === 0 ? {} : { properties }),
+    ...toApiMig(gpu.uuid),
   };
 }

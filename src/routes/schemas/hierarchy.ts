@@ -1,13 +1,28 @@
 import { type Static, Type } from "@sinclair/typebox";
 import type { StoredGpu } from "../../domain/query.ts";
+import { migInstanceOf } from "../../domain/mig-instance.ts";
 import { formatTimestamp } from "../../domain/timestamp.ts";
 import { statusOf, statusSchema } from "./activity.ts";
 import { instant, wholeNumber } from "./envelope.ts";
 
-const gpuCounts = {
-  gpu_count: wholeNumber({ minimum: 0, description: "GPUs that have reported" }),
+/** The counts of GPUs, without their MIG instances. */
+export const gpuCounts = {
+  gpu_count: wholeNumber({ minimum: 0, description: "GPUs that have reported, without their MIG instances" }),
   active_gpu_count: wholeNumber({ minimum: 0, description: "GPUs whose status is active" }),
   silent_gpu_count: wholeNumber({ minimum: 0, description: "GPUs whose status is silent" }),
+};
+
+/** The counts of MIG instances. */
+export const migCounts = {
+  mig_instances: Type.Optional(
+    wholeNumber({
+      minimum: 1,
+      description: "MIG instances that have reported, those since deleted included; absent if none",
+    }),
+  ),
+  active_mig_instances: Type.Optional(
+    wholeNumber({ minimum: 0, description: "MIG instances whose status is active; absent if mig_instances is" }),
+  ),
 };
 
 /** A host as the API shows it. */
@@ -18,11 +33,12 @@ export const hostSchema = Type.Object(
     ...gpuCounts,
     status: statusSchema,
     last_seen_at: instant("When the newest record of its GPUs was measured"),
+    ...migCounts,
   },
   {
     $id: "Host",
     additionalProperties: false,
-    description: "A host with GPUs; active if at least one of them is active",
+    description: "A host with GPUs; active if at least one of them, or of their MIG instances, is active",
     examples: [
       {
         hostname: "mtv5-dgx1-hgpu-032",
@@ -46,6 +62,7 @@ export const clusterSchema = Type.Object(
     ...gpuCounts,
     status: statusSchema,
     last_seen_at: instant("When the newest record of its GPUs was measured"),
+    ...migCounts,
   },
   {
     $id: "Cluster",
@@ -106,15 +123,29 @@ export function toApiClusters(gpus: readonly StoredGpu[]): Static<typeof cluster
     }));
 }
 
-/** The fields that hosts and clusters have in common. */
-function figuresOf(gpus: readonly StoredGpu[], newestAtMs: number) {
-  const active = gpus.filter(({ lastSeenAtMs }) => statusOf(lastSeenAtMs, newestAtMs) === "active").length;
-  const lastSeenAtMs = gpus.reduce((latest, gpu) => Math.max(latest, gpu.lastSeenAtMs), -Infinity);
+/** The fields that hosts and clusters have in common.
+ *  @param devices GPUs and MIG instances */
+function figuresOf(devices: readonly StoredGpu[], newestAtMs: number) {
+  const counts = { gpus: 0, activeGpus: 0, instances: 0, activeInstances: 0 };
+  let lastSeenMs = -Infinity;
+  for (const { uuid, lastSeenAtMs } of devices) {
+    const active = statusOf(lastSeenAtMs, newestAtMs) === "active" ? 1 : 0;
+    lastSeenMs = Math.max(lastSeenMs, lastSeenAtMs);
+    if (migInstanceOf(uuid) === undefined) {
+      counts.gpus += 1;
+      counts.activeGpus += active;
+    } else {
+      counts.instances += 1;
+      counts.activeInstances += active;
+    }
+  }
+  const { gpus, activeGpus, instances, activeInstances } = counts;
   return {
-    gpu_count: gpus.length,
-    active_gpu_count: active,
-    silent_gpu_count: gpus.length - active,
-    status: active > 0 ? ("active" as const) : ("silent" as const),
-    last_seen_at: formatTimestamp(lastSeenAtMs),
+    gpu_count: gpus,
+    active_gpu_count: activeGpus,
+    silent_gpu_count: gpus - activeGpus,
+    status: activeGpus + activeInstances > 0 ? ("active" as const) : ("silent" as const),
+    last_seen_at: formatTimestamp(lastSeenMs),
+    ...(instances === 0 ? {} : { mig_instances: instances, active_mig_instances: activeInstances }),
   };
 }

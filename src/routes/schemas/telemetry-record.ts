@@ -1,17 +1,22 @@
 import { type Static, type TNumber, type TOptional, Type } from "@sinclair/typebox";
 import { type Metric, metrics } from "../../domain/metrics.ts";
 import { noOccupants, noWorkload } from "../../domain/gpu.ts";
+import { migInstanceOf } from "../../domain/mig-instance.ts";
 import type { Aggregate, StoredRecord, StoredRollup } from "../../domain/query.ts";
 import { formatTimestamp } from "../../domain/timestamp.ts";
 import { instant, wholeNumber } from "./envelope.ts";
+import { type ApiMig, migFields, toApiMig } from "./mig-fields.ts";
+import { occupantsField, toApiOccupants } from "./occupants.ts";
 
 const identity = {
   telemetry_id: Type.String({
-    description: "{hostname}_{gpu_id}_{epoch seconds}, with .mmm if the instant has milliseconds",
+    description:
+      "{hostname}_{gpu_id}_{epoch seconds}, with .mmm if the instant has milliseconds; for a MIG instance, " +
+      "{hostname}_{gpu_id}:mig:{mig_instance_id}:{mig_profile}_{epoch seconds}",
   }),
   timestamp: instant("When the record was measured, UTC; with milliseconds if they are not 0"),
-  gpu_id: Type.String({ description: "Index of the GPU on its host" }),
-  uuid: Type.String({ description: "UUID of the GPU" }),
+  gpu_id: Type.String({ description: "Index of the GPU on its host; for a MIG instance, that of its GPU" }),
+  uuid: Type.String({ description: "UUID of the GPU or MIG instance" }),
   device: Type.String({ description: "Device name on its host; empty if the input does not have it" }),
   model_name: Type.String({ description: "Model of the GPU; empty if the input does not have it" }),
   hostname: Type.String({ description: "Host of the GPU" }),
@@ -19,8 +24,12 @@ const identity = {
 };
 
 const workload = {
-  container: Type.Optional(Type.String({ description: "Container that held the GPU" })),
-  pod: Type.Optional(Type.String({ description: "Kubernetes pod that held the GPU" })),
+  container: Type.Optional(
+    Type.String({ description: "Container that held the GPU; if several did, that of the first of occupants" }),
+  ),
+  pod: Type.Optional(
+    Type.String({ description: "Kubernetes pod that held the GPU; if several did, that of the first of occupants" }),
+  ),
   namespace: Type.Optional(Type.String({ description: "Namespace of the pod" })),
 };
 
@@ -50,7 +59,9 @@ export const metricFields = {
   ...Object.fromEntries(metrics.map((metric) => [metric.name, metricField(metric)])),
   custom: Type.Optional(
     Type.Record(Type.String(), Type.Number(), {
-      description: "Metrics outside the catalogue, by their names in the input",
+      description:
+        'Metrics outside the catalogue, by their names in the input, and labelled series, such as xid_errors{xid="31"}; the field ' +
+        "of a series' metric has the fold of the series (see /api/v1/metrics)",
     }),
   ),
 };
@@ -62,12 +73,14 @@ export const telemetryRecordSchema = Type.Object(
     ...metricFields,
     ...workload,
     rollup: Type.Optional(rollupSchema),
+    ...occupantsField,
+    ...migFields,
   },
   {
     $id: "TelemetryRecord",
     additionalProperties: false,
     description:
-      "The metrics of one GPU at one instant. A metric without a value is absent (in GraphQL: null), never 0.",
+      "The metrics of one GPU or MIG instance at one instant. A metric without a value is absent (in GraphQL: null), never 0.",
     examples: [
       {
         telemetry_id: "mtv5-dgx1-hgpu-032_4_1752871354",
@@ -92,7 +105,7 @@ export const telemetryRecordSchema = Type.Object(
 );
 
 type Identity = { -readonly [Field in keyof typeof identity]: Static<(typeof identity)[Field]> };
-type ApiRecord = Identity & Record<string, unknown>;
+type ApiRecord = Identity & ApiMig & Record<string, unknown>;
 
 /** A record in the API's shape. */
 export function toApiRecord(record: StoredRecord): ApiRecord {
@@ -106,6 +119,7 @@ export function toApiRecord(record: StoredRecord): ApiRecord {
     model_name: gpu.modelName,
     hostname: gpu.hostname,
     cluster_id: gpu.clusterId,
+    ...toApiMig(gpu.uuid),
     ...record.metrics,
   };
   if (Object.keys(record.custom).length > 0) shown.custom = record.custom;
@@ -113,7 +127,7 @@ export function toApiRecord(record: StoredRecord): ApiRecord {
   if (container !== "") shown.container = container;
   if (pod !== "") shown.pod = pod;
   if (namespace !== "") shown.namespace = namespace;
-  return shown;
+  return record.occupants.length < 2 ? shown : { ...shown, ...toApiOccupants(record.occupants) };
 }
 
 /** A GPU's rollup of a minute or an hour, in the API's shape. */
@@ -139,5 +153,7 @@ const counters = new Set(metrics.filter(({ kind }) => kind === "counter").map(({
 function telemetryId({ gpu, timeMs }: StoredRecord): string {
   const milliseconds = timeMs % 1000;
   const fraction = milliseconds === 0 ? "" : `.${String(milliseconds).padStart(3, "0")}`;
-  return `${gpu.hostname}_${gpu.gpuId}_${Math.floor(timeMs / 1000)}${fraction}`;
+  const instance = migInstanceOf(gpu.uuid);
+  const part = instance === undefined ? "" : `:mig:${instance.instanceId}:${instance.profile}`;
+  return `${gpu.hostname}_${gpu.gpuId}${part}_${Math.floor(timeMs / 1000)}${fraction}`;
 }

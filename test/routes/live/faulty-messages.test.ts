@@ -37,13 +37,13 @@ const unusable: [name: string, sent: unknown, code: string, message: string][] =
     "an unknown filter",
     { type: "subscribe", filters: { gpu: "x" } },
     "unknown_field",
-    'There is no field "filters.gpu"; expected one of gpu_uuid, gpu_uuids, hostname, cluster, cluster_id, namespace, metrics',
+    'There is no field "filters.gpu"; expected one of gpu_uuid, gpu_uuids, parent_uuid, hostname, cluster, cluster_id, namespace, metrics',
   ],
   [
     "an unknown metric",
     { type: "subscribe", filters: { metrics: ["temperature", "temprature"] } },
     "invalid_field",
-    `filters.metrics[1]="temprature" is not usable; expected one of ${allMetrics}`,
+    `filters.metrics[1]="temprature" is not usable; expected one of ${allMetrics}, or a series such as xid_errors{xid="31"}`,
   ],
   [
     "no metrics",

@@ -5,6 +5,7 @@ import { Value } from "@sinclair/typebox/value";
 import pino from "pino";
 import { Registry } from "prom-client";
 import { parseConfig } from "../../../src/config/parse-config.ts";
+import type { RecordBatch } from "../../../src/domain/batch.ts";
 import { systemClock } from "../../../src/kit/clock.ts";
 import type { HistoryPage, RecordFilter, StoredRecord } from "../../../src/domain/query.ts";
 import { FleetProjection } from "../../../src/routes/fleet/fleet-projection.ts";
@@ -72,6 +73,12 @@ export async function openLiveGateway(options: TestOptions & { readonly settings
     store: async (...records: TestRecord[]) => {
       messages += 1;
       await store.store.ingest(messageOf(`message ${messages}`, makeBatch(records)));
+    },
+    /** Stores a batch, and then publishes its records. */
+    collect: async (batch: RecordBatch) => {
+      messages += 1;
+      await store.store.ingest(messageOf(`message ${messages}`, batch));
+      await hotTier.write(batch);
     },
     /** The value of a Prometheus instrument, summed over its labels; 0 if there is no instrument with this name. */
     instrument: async (name: string) => {

@@ -22,8 +22,13 @@ export interface components {
                  * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
                  */
                 gpu_uuid?: string;
-                /** @description Only these GPUs */
+                /** @description Only these GPUs and MIG instances */
                 gpu_uuids?: string[];
+                /**
+                 * @description Only the MIG instances of the GPU with this uuid
+                 * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
+                 */
+                parent_uuid?: string;
                 /**
                  * @description Only GPUs of this host
                  * @example mtv5-dgx1-hgpu-032
@@ -45,7 +50,7 @@ export interface components {
                  */
                 namespace?: string;
                 /** @description Only these metrics; default all */
-                metrics?: ("gpu_utilization" | "memory_utilization" | "memory_used_mb" | "memory_free_mb" | "temperature" | "power_draw" | "sm_clock_mhz" | "memory_clock_mhz" | "enc_utilization" | "dec_utilization" | "memory_temperature" | "memory_reserved_mb" | "total_energy_mj" | "xid_error" | "pcie_replay_total" | "vgpu_license_status" | "correctable_remapped_rows" | "uncorrectable_remapped_rows" | "row_remap_failure" | "nvlink_bandwidth_total" | "nvlink_bandwidth_l0_bytes" | "nvlink_crc_data_error_total" | "nvlink_crc_flit_error_total" | "nvlink_recovery_error_total" | "nvlink_replay_error_total" | "power_violation_ns" | "thermal_violation_ns" | "sync_boost_violation_ns" | "board_limit_violation_ns" | "low_util_violation_ns" | "reliability_violation_ns" | "ecc_sbe_volatile_total" | "ecc_dbe_volatile_total" | "ecc_sbe_aggregate_total" | "ecc_dbe_aggregate_total" | "retired_pages_sbe" | "retired_pages_dbe" | "retired_pages_pending" | "gr_engine_active" | "sm_active" | "sm_occupancy" | "tensor_active" | "dram_active" | "fp64_active" | "fp32_active" | "fp16_active" | "pcie_tx_bytes" | "pcie_rx_bytes" | "clock_events" | "gpu_health_status" | "p2p_status" | "xid_errors")[];
+                metrics?: ("gpu_utilization" | "memory_utilization" | "memory_used_mb" | "memory_free_mb" | "temperature" | "power_draw" | "sm_clock_mhz" | "memory_clock_mhz" | "enc_utilization" | "dec_utilization" | "memory_temperature" | "memory_reserved_mb" | "total_energy_mj" | "xid_error" | "pcie_replay_total" | "vgpu_license_status" | "correctable_remapped_rows" | "uncorrectable_remapped_rows" | "row_remap_failure" | "nvlink_bandwidth_total" | "nvlink_bandwidth_l0_bytes" | "nvlink_crc_data_error_total" | "nvlink_crc_flit_error_total" | "nvlink_recovery_error_total" | "nvlink_replay_error_total" | "power_violation_ns" | "thermal_violation_ns" | "sync_boost_violation_ns" | "board_limit_violation_ns" | "low_util_violation_ns" | "reliability_violation_ns" | "ecc_sbe_volatile_total" | "ecc_dbe_volatile_total" | "ecc_sbe_aggregate_total" | "ecc_dbe_aggregate_total" | "retired_pages_sbe" | "retired_pages_dbe" | "retired_pages_pending" | "gr_engine_active" | "sm_active" | "sm_occupancy" | "tensor_active" | "dram_active" | "fp64_active" | "fp32_active" | "fp16_active" | "pcie_tx_bytes" | "pcie_rx_bytes" | "clock_events" | "gpu_health_status" | "p2p_status" | "xid_errors" | string)[];
             };
             /** @description Whether the newest record of each GPU is sent first; default true, or false with since */
             snapshot?: boolean;
@@ -81,8 +86,23 @@ export interface components {
              * @example 2025-07-18T20:42:34Z
              */
             timestamp: string;
-            /** @description UUID of the GPU */
+            /** @description UUID of the GPU or MIG instance */
             gpu_uuid: string;
+            /** @description UUID of the GPU that the MIG instance is a part of; absent for a GPU */
+            parent_uuid?: string;
+            /** @description Id of the MIG instance on its GPU (GPU_I_ID); absent for a GPU */
+            mig_instance_id?: string;
+            /** @description Profile of the MIG instance (GPU_I_PROFILE); empty if the input does not have it; absent for a GPU */
+            mig_profile?: string;
+            /** @description The workloads that share the GPU or MIG instance, ordered by namespace, pod and container; absent if at most one holds it */
+            occupants?: {
+                /** @description Empty if the input does not have it */
+                container: string;
+                /** @description Empty if the input does not have it */
+                pod: string;
+                /** @description Empty if the input does not have it */
+                namespace: string;
+            }[];
             /** @description The requested metrics that the record has */
             data: {
                 /** @description GPU utilization; percent, gauge (DCGM_FI_DEV_GPU_UTIL, field 203) */
@@ -189,7 +209,7 @@ export interface components {
                 p2p_status?: number;
                 /** @description XID errors in the exporter's window; errors, counter (DCGM_EXP_XID_ERRORS_COUNT) */
                 xid_errors?: number;
-                /** @description Metrics outside the catalogue, by their names in the input */
+                /** @description Metrics outside the catalogue, by their names in the input, and labelled series, such as xid_errors{xid="31"}; the field of a series' metric has the fold of the series (see /api/v1/metrics) */
                 custom?: {
                     [key: string]: number;
                 };
@@ -225,8 +245,13 @@ export interface components {
                  * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
                  */
                 gpu_uuid?: string;
-                /** @description Only these GPUs */
+                /** @description Only these GPUs and MIG instances */
                 gpu_uuids?: string[];
+                /**
+                 * @description Only the MIG instances of the GPU with this uuid
+                 * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
+                 */
+                parent_uuid?: string;
                 /**
                  * @description Only GPUs of this host
                  * @example mtv5-dgx1-hgpu-032
@@ -248,9 +273,9 @@ export interface components {
                  */
                 namespace?: string;
                 /** @description Only these metrics; default all */
-                metrics?: ("gpu_utilization" | "memory_utilization" | "memory_used_mb" | "memory_free_mb" | "temperature" | "power_draw" | "sm_clock_mhz" | "memory_clock_mhz" | "enc_utilization" | "dec_utilization" | "memory_temperature" | "memory_reserved_mb" | "total_energy_mj" | "xid_error" | "pcie_replay_total" | "vgpu_license_status" | "correctable_remapped_rows" | "uncorrectable_remapped_rows" | "row_remap_failure" | "nvlink_bandwidth_total" | "nvlink_bandwidth_l0_bytes" | "nvlink_crc_data_error_total" | "nvlink_crc_flit_error_total" | "nvlink_recovery_error_total" | "nvlink_replay_error_total" | "power_violation_ns" | "thermal_violation_ns" | "sync_boost_violation_ns" | "board_limit_violation_ns" | "low_util_violation_ns" | "reliability_violation_ns" | "ecc_sbe_volatile_total" | "ecc_dbe_volatile_total" | "ecc_sbe_aggregate_total" | "ecc_dbe_aggregate_total" | "retired_pages_sbe" | "retired_pages_dbe" | "retired_pages_pending" | "gr_engine_active" | "sm_active" | "sm_occupancy" | "tensor_active" | "dram_active" | "fp64_active" | "fp32_active" | "fp16_active" | "pcie_tx_bytes" | "pcie_rx_bytes" | "clock_events" | "gpu_health_status" | "p2p_status" | "xid_errors")[];
+                metrics?: ("gpu_utilization" | "memory_utilization" | "memory_used_mb" | "memory_free_mb" | "temperature" | "power_draw" | "sm_clock_mhz" | "memory_clock_mhz" | "enc_utilization" | "dec_utilization" | "memory_temperature" | "memory_reserved_mb" | "total_energy_mj" | "xid_error" | "pcie_replay_total" | "vgpu_license_status" | "correctable_remapped_rows" | "uncorrectable_remapped_rows" | "row_remap_failure" | "nvlink_bandwidth_total" | "nvlink_bandwidth_l0_bytes" | "nvlink_crc_data_error_total" | "nvlink_crc_flit_error_total" | "nvlink_recovery_error_total" | "nvlink_replay_error_total" | "power_violation_ns" | "thermal_violation_ns" | "sync_boost_violation_ns" | "board_limit_violation_ns" | "low_util_violation_ns" | "reliability_violation_ns" | "ecc_sbe_volatile_total" | "ecc_dbe_volatile_total" | "ecc_sbe_aggregate_total" | "ecc_dbe_aggregate_total" | "retired_pages_sbe" | "retired_pages_dbe" | "retired_pages_pending" | "gr_engine_active" | "sm_active" | "sm_occupancy" | "tensor_active" | "dram_active" | "fp64_active" | "fp32_active" | "fp16_active" | "pcie_tx_bytes" | "pcie_rx_bytes" | "clock_events" | "gpu_health_status" | "p2p_status" | "xid_errors" | string)[];
             };
-            /** @description Number of selected GPUs that have a record now */
+            /** @description Number of selected GPUs and MIG instances that have a record now */
             gpus: number;
         };
         /** @description A subscription has ended; no more of its messages follow */

@@ -90,7 +90,7 @@ export interface paths {
         };
         /**
          * All GPUs
-         * @description Every GPU that has reported telemetry and matches the parameters, ordered by hostname and index.
+         * @description Every GPU that has reported telemetry and matches the parameters, ordered by hostname and index. MIG instances follow their GPU, with parent_uuid; they remain after they are deleted.
          */
         get: operations["listGpus"];
         put?: never;
@@ -110,7 +110,7 @@ export interface paths {
         };
         /**
          * One GPU
-         * @description The GPU with this uuid.
+         * @description The GPU or MIG instance with this uuid.
          */
         get: operations["getGpu"];
         put?: never;
@@ -270,7 +270,7 @@ export interface paths {
         };
         /**
          * GPUs of a host
-         * @description The host's GPUs, ordered by index.
+         * @description The host's GPUs, ordered by index, each followed by its MIG instances.
          */
         get: operations["listHostGpus"];
         put?: never;
@@ -290,7 +290,7 @@ export interface paths {
         };
         /**
          * One GPU of a host
-         * @description The GPU at this index on the host. If several GPUs have had the index, the one that was seen last is returned.
+         * @description The GPU at this index on the host, or a MIG instance of it. If several have had the place, the one that was seen last is returned.
          */
         get: operations["getHostGpu"];
         put?: never;
@@ -350,7 +350,7 @@ export interface paths {
         };
         /**
          * GPUs of a host
-         * @description GPUs of the hosts with this name in all clusters, ordered by index.
+         * @description GPUs of the hosts with this name in all clusters, ordered by index, each followed by its MIG instances.
          */
         get: operations["listGpusByHostname"];
         put?: never;
@@ -390,7 +390,7 @@ export interface paths {
         };
         /**
          * Newest record of every GPU
-         * @description Each GPU's newest record, if that record is in the range. If there are more records than limit, only the newest are returned. To get all of them, set limit to the number of GPUs, at most 10000.
+         * @description The newest record of each GPU and MIG instance, if that record is in the range. If there are more records than limit, only the newest are returned. To get all of them, set limit to the number of GPUs and MIG instances, at most 10000.
          */
         get: operations["listLatestTelemetry"];
         put?: never;
@@ -410,7 +410,7 @@ export interface paths {
         };
         /**
          * Aggregated telemetry
-         * @description The average, lowest and highest value and the number of values of each metric, by minute or hour and by GPU, host, cluster, model or namespace. Covers whole minutes or hours that begin in the range. If there are more rows than limit, the request fails.
+         * @description The average, lowest and highest value and the number of values of each metric, by minute or hour and by GPU, host, cluster, model or namespace. Every GPU and MIG instance that reports a metric counts, a record with several occupants once in each of their namespaces. Covers whole minutes or hours that begin in the range. If there are more rows than limit, the request fails.
          */
         get: operations["aggregateTelemetry"];
         put?: never;
@@ -430,9 +430,29 @@ export interface paths {
         };
         /**
          * The metrics catalogue
-         * @description Every metric of the catalogue, with unit, range and DCGM's name.
+         * @description Every metric of the catalogue, with unit, range, scope, fold and DCGM's name.
          */
         get: operations["listMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/metrics/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Labelled series, and metrics outside the catalogue
+         * @description The names that the custom of records has, ordered by name: those of the newest 10000 records that match the parameters. Narrow the selection or the range for series that only older records have.
+         */
+        get: operations["listSeries"];
         put?: never;
         post?: never;
         delete?: never;
@@ -612,7 +632,7 @@ export interface components {
             name: string;
             /** @description Hosts with GPUs that have reported */
             host_count: number;
-            /** @description GPUs that have reported */
+            /** @description GPUs that have reported, without their MIG instances */
             gpu_count: number;
             /** @description GPUs whose status is active */
             active_gpu_count: number;
@@ -630,9 +650,13 @@ export interface components {
              * @example 2025-07-18T20:42:34Z
              */
             last_seen_at: string;
+            /** @description MIG instances that have reported, those since deleted included; absent if none */
+            mig_instances?: number;
+            /** @description MIG instances whose status is active; absent if mig_instances is */
+            active_mig_instances?: number;
         };
         /**
-         * @description Statistics of a cluster. A metric's average, max and sum cover each GPU's newest value in the 60 s up to the cluster's newest record; a metric without a value in this time is absent.
+         * @description Statistics of a cluster. A metric's average, max and sum cover each GPU's newest value in the 60 s up to the cluster's newest record; a metric without a value in this time is absent. Each value counts once: a MIG instance counts by itself if its GPU does not report the metric, and a GPU that several workloads share counts once.
          * @example {
          *       "cluster_id": "local-cluster",
          *       "host_count": 31,
@@ -654,12 +678,16 @@ export interface components {
             cluster_id: string;
             /** @description Hosts with GPUs that have reported */
             host_count: number;
-            /** @description GPUs that have reported */
+            /** @description GPUs that have reported, without their MIG instances */
             gpu_count: number;
             /** @description GPUs whose status is active */
             active_gpu_count: number;
             /** @description GPUs whose status is silent */
             silent_gpu_count: number;
+            /** @description MIG instances that have reported, those since deleted included; absent if none */
+            mig_instances?: number;
+            /** @description MIG instances whose status is active; absent if mig_instances is */
+            active_mig_instances?: number;
             /** @description Records of the cluster in the store */
             record_count: number;
             /**
@@ -681,57 +709,57 @@ export interface components {
             values_cut_at?: string;
             /** @description GPU utilization (gpu_utilization), percent; absent if no GPU reports it */
             gpu_utilization?: {
-                /** @description Average over the GPUs that report the metric, percent */
+                /** @description Average over the GPUs and MIG instances that are counted, percent */
                 average: number;
                 /** @description Highest value, percent */
                 max: number;
-                /** @description Sum over the GPUs that report the metric, percent */
+                /** @description Sum over the GPUs and MIG instances that are counted, percent */
                 sum: number;
-                /** @description GPUs that report the metric */
+                /** @description GPUs that report the metric, and MIG instances that do while their GPU does not */
                 gpu_count: number;
             };
             /** @description GPU temperature (temperature), celsius; absent if no GPU reports it */
             temperature?: {
-                /** @description Average over the GPUs that report the metric, celsius */
+                /** @description Average over the GPUs and MIG instances that are counted, celsius */
                 average: number;
                 /** @description Highest value, celsius */
                 max: number;
-                /** @description Sum over the GPUs that report the metric, celsius */
+                /** @description Sum over the GPUs and MIG instances that are counted, celsius */
                 sum: number;
-                /** @description GPUs that report the metric */
+                /** @description GPUs that report the metric, and MIG instances that do while their GPU does not */
                 gpu_count: number;
             };
             /** @description Power draw (power_draw), watts; absent if no GPU reports it */
             power_draw?: {
-                /** @description Average over the GPUs that report the metric, watts */
+                /** @description Average over the GPUs and MIG instances that are counted, watts */
                 average: number;
                 /** @description Highest value, watts */
                 max: number;
-                /** @description Sum over the GPUs that report the metric, watts */
+                /** @description Sum over the GPUs and MIG instances that are counted, watts */
                 sum: number;
-                /** @description GPUs that report the metric */
+                /** @description GPUs that report the metric, and MIG instances that do while their GPU does not */
                 gpu_count: number;
             };
             /** @description Framebuffer memory used (memory_used_mb), MiB; absent if no GPU reports it */
             memory_used_mb?: {
-                /** @description Average over the GPUs that report the metric, MiB */
+                /** @description Average over the GPUs and MIG instances that are counted, MiB */
                 average: number;
                 /** @description Highest value, MiB */
                 max: number;
-                /** @description Sum over the GPUs that report the metric, MiB */
+                /** @description Sum over the GPUs and MIG instances that are counted, MiB */
                 sum: number;
-                /** @description GPUs that report the metric */
+                /** @description GPUs that report the metric, and MIG instances that do while their GPU does not */
                 gpu_count: number;
             };
             /** @description Framebuffer memory used and free together (memory_used_mb + memory_free_mb), MiB; absent if no GPU reports it */
             memory_total_mb?: {
-                /** @description Average over the GPUs that report the metric, MiB */
+                /** @description Average over the GPUs and MIG instances that are counted, MiB */
                 average: number;
                 /** @description Highest value, MiB */
                 max: number;
-                /** @description Sum over the GPUs that report the metric, MiB */
+                /** @description Sum over the GPUs and MIG instances that are counted, MiB */
                 sum: number;
-                /** @description GPUs that report the metric */
+                /** @description GPUs that report the metric, and MIG instances that do while their GPU does not */
                 gpu_count: number;
             };
         };
@@ -822,7 +850,7 @@ export interface components {
             };
         };
         /**
-         * @description A GPU that has reported telemetry
+         * @description A GPU, or a MIG instance of a GPU, that has reported telemetry
          * @example {
          *       "id": "4",
          *       "uuid": "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4",
@@ -840,9 +868,9 @@ export interface components {
          *     }
          */
         Gpu: {
-            /** @description Index on its host (DCGM's gpu label) */
+            /** @description Index on its host (DCGM's gpu label); for a MIG instance, that of its GPU */
             id: string;
-            /** @description Identifies the GPU everywhere (DCGM's UUID label) */
+            /** @description Identifies the GPU or MIG instance everywhere: DCGM's UUID label; for a MIG instance, {GPU's UUID}:mig:{GPU_I_ID}:{GPU_I_PROFILE} */
             uuid: string;
             /** @description Host that the GPU is in */
             hostname: string;
@@ -876,6 +904,12 @@ export interface components {
             properties?: {
                 [key: string]: string;
             };
+            /** @description UUID of the GPU that the MIG instance is a part of; absent for a GPU */
+            parent_uuid?: string;
+            /** @description Id of the MIG instance on its GPU (GPU_I_ID); absent for a GPU */
+            mig_instance_id?: string;
+            /** @description Profile of the MIG instance (GPU_I_PROFILE); empty if the input does not have it; absent for a GPU */
+            mig_profile?: string;
         };
         /**
          * @description How a GPU changed over time: its state at the start of the range, and each change in the range
@@ -933,7 +967,7 @@ export interface components {
                     [key: string]: string;
                 };
             }[];
-            /** @description Workloads that held the GPU, oldest first; without a workload, the three names are empty */
+            /** @description Workloads that held the GPU, oldest first; without a workload, the three names are empty. If several held it at a time, the names are those of the first, and occupants has all of them */
             workloads: {
                 /**
                  * Format: date-time
@@ -947,6 +981,15 @@ export interface components {
                 pod: string;
                 /** @description Empty if the input does not have it */
                 namespace: string;
+                /** @description The workloads that share the GPU or MIG instance, ordered by namespace, pod and container; absent if at most one holds it */
+                occupants?: {
+                    /** @description Empty if the input does not have it */
+                    container: string;
+                    /** @description Empty if the input does not have it */
+                    pod: string;
+                    /** @description Empty if the input does not have it */
+                    namespace: string;
+                }[];
             }[];
         };
         /**
@@ -998,7 +1041,7 @@ export interface components {
             };
         };
         /**
-         * @description A host with GPUs; active if at least one of them is active
+         * @description A host with GPUs; active if at least one of them, or of their MIG instances, is active
          * @example {
          *       "hostname": "mtv5-dgx1-hgpu-032",
          *       "cluster_id": "local-cluster",
@@ -1014,7 +1057,7 @@ export interface components {
             hostname: string;
             /** @description Cluster that the host belongs to */
             cluster_id: string;
-            /** @description GPUs that have reported */
+            /** @description GPUs that have reported, without their MIG instances */
             gpu_count: number;
             /** @description GPUs whose status is active */
             active_gpu_count: number;
@@ -1032,6 +1075,10 @@ export interface components {
              * @example 2025-07-18T20:42:34Z
              */
             last_seen_at: string;
+            /** @description MIG instances that have reported, those since deleted included; absent if none */
+            mig_instances?: number;
+            /** @description MIG instances whose status is active; absent if mig_instances is */
+            active_mig_instances?: number;
         };
         /**
          * @description A metric of the catalogue
@@ -1043,6 +1090,8 @@ export interface components {
          *       "kind": "gauge",
          *       "min": -40,
          *       "max": 150,
+         *       "scope": "board",
+         *       "fold": "max",
          *       "description": "GPU temperature"
          *     }
          */
@@ -1064,6 +1113,16 @@ export interface components {
             min: number;
             /** @description Highest plausible value; a value below min or above max is rejected */
             max: number;
+            /**
+             * @description instance: each MIG instance has its own value; board: the value is the whole GPU's, and only the GPU's record has it
+             * @enum {string}
+             */
+            scope: "board" | "instance";
+            /**
+             * @description How the field of a record follows from labelled series of the metric: their sum, or their greatest value. Series that differ only by vgpu repeat one value, which counts once. If the input has a value without labels too, the greater counts
+             * @enum {string}
+             */
+            fold: "sum" | "max";
             /** @description What the metric measures */
             description: string;
         };
@@ -1180,7 +1239,38 @@ export interface components {
             seen_at: string;
         };
         /**
-         * @description The metrics of one GPU at one instant. A metric without a value is absent (in GraphQL: null), never 0.
+         * @description A labelled series, or a metric outside the catalogue
+         * @example {
+         *       "name": "xid_errors{window_size_in_ms=\"300000\",xid=\"31\"}",
+         *       "metric": "xid_errors",
+         *       "labels": {
+         *         "window_size_in_ms": "300000",
+         *         "xid": "31"
+         *       },
+         *       "records": 4,
+         *       "last_seen_at": "2025-07-18T20:42:37Z"
+         *     }
+         */
+        Series: {
+            /** @description Name of the series in the custom of records, such as xid_errors{xid="31"} */
+            name: string;
+            /** @description The metric's name in the catalogue, or its name in the input */
+            metric: string;
+            /** @description The labels of the series, by name; empty for a metric outside the catalogue that has none */
+            labels: {
+                [key: string]: string;
+            };
+            /** @description Records that have the series, of those that were read */
+            records: number;
+            /**
+             * Format: date-time
+             * @description When the newest of these records was measured
+             * @example 2025-07-18T20:42:34Z
+             */
+            last_seen_at: string;
+        };
+        /**
+         * @description The metrics of one GPU or MIG instance at one instant. A metric without a value is absent (in GraphQL: null), never 0.
          * @example {
          *       "telemetry_id": "mtv5-dgx1-hgpu-032_4_1752871354",
          *       "timestamp": "2025-07-18T20:42:34Z",
@@ -1201,7 +1291,7 @@ export interface components {
          *     }
          */
         TelemetryRecord: {
-            /** @description {hostname}_{gpu_id}_{epoch seconds}, with .mmm if the instant has milliseconds */
+            /** @description {hostname}_{gpu_id}_{epoch seconds}, with .mmm if the instant has milliseconds; for a MIG instance, {hostname}_{gpu_id}:mig:{mig_instance_id}:{mig_profile}_{epoch seconds} */
             telemetry_id: string;
             /**
              * Format: date-time
@@ -1209,9 +1299,9 @@ export interface components {
              * @example 2025-07-18T20:42:34Z
              */
             timestamp: string;
-            /** @description Index of the GPU on its host */
+            /** @description Index of the GPU on its host; for a MIG instance, that of its GPU */
             gpu_id: string;
-            /** @description UUID of the GPU */
+            /** @description UUID of the GPU or MIG instance */
             uuid: string;
             /** @description Device name on its host; empty if the input does not have it */
             device: string;
@@ -1325,13 +1415,13 @@ export interface components {
             p2p_status?: number;
             /** @description XID errors in the exporter's window; errors, counter (DCGM_EXP_XID_ERRORS_COUNT) */
             xid_errors?: number;
-            /** @description Metrics outside the catalogue, by their names in the input */
+            /** @description Metrics outside the catalogue, by their names in the input, and labelled series, such as xid_errors{xid="31"}; the field of a series' metric has the fold of the series (see /api/v1/metrics) */
             custom?: {
                 [key: string]: number;
             };
-            /** @description Container that held the GPU */
+            /** @description Container that held the GPU; if several did, that of the first of occupants */
             container?: string;
-            /** @description Kubernetes pod that held the GPU */
+            /** @description Kubernetes pod that held the GPU; if several did, that of the first of occupants */
             pod?: string;
             /** @description Namespace of the pod */
             namespace?: string;
@@ -1352,6 +1442,21 @@ export interface components {
                     [key: string]: number;
                 };
             };
+            /** @description The workloads that share the GPU or MIG instance, ordered by namespace, pod and container; absent if at most one holds it */
+            occupants?: {
+                /** @description Empty if the input does not have it */
+                container: string;
+                /** @description Empty if the input does not have it */
+                pod: string;
+                /** @description Empty if the input does not have it */
+                namespace: string;
+            }[];
+            /** @description UUID of the GPU that the MIG instance is a part of; absent for a GPU */
+            parent_uuid?: string;
+            /** @description Id of the MIG instance on its GPU (GPU_I_ID); absent for a GPU */
+            mig_instance_id?: string;
+            /** @description Profile of the MIG instance (GPU_I_PROFILE); empty if the input does not have it; absent for a GPU */
+            mig_profile?: string;
         };
     };
     responses: {
@@ -1554,6 +1659,7 @@ export type Metric = components['schemas']['Metric'];
 export type Pipeline = components['schemas']['Pipeline'];
 export type Probe = components['schemas']['Probe'];
 export type Rejection = components['schemas']['Rejection'];
+export type Series = components['schemas']['Series'];
 export type TelemetryRecord = components['schemas']['TelemetryRecord'];
 export type Response400 = components['responses']['400'];
 export type Response404 = components['responses']['404'];
@@ -1744,6 +1850,11 @@ export interface operations {
                  */
                 gpu_uuid?: string;
                 /**
+                 * @description Only the MIG instances of the GPU with this uuid
+                 * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
+                 */
+                parent_uuid?: string;
+                /**
                  * @description Only GPUs of this cluster
                  * @example local-cluster
                  */
@@ -1839,7 +1950,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description UUID of the GPU
+                 * @description UUID of the GPU or MIG instance
                  * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
                  */
                 uuid: string;
@@ -1919,7 +2030,7 @@ export interface operations {
                  */
                 order?: "asc" | "desc";
                 /**
-                 * @description Names from /api/v1/metrics, separated by commas; only these are returned; default all
+                 * @description Names from /api/v1/metrics, and series such as xid_errors{xid="31"}, separated by commas; only these are returned; default all. A name gives the plain value alone. A series gives each series of the metric that has these labels, and xid_errors{} all series of xid_errors; /api/v1/metrics/series lists them
                  * @example temperature,power_draw
                  */
                 metrics?: string;
@@ -1937,7 +2048,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description UUID of the GPU
+                 * @description UUID of the GPU or MIG instance
                  * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
                  */
                 uuid: string;
@@ -2023,7 +2134,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description UUID of the GPU
+                 * @description UUID of the GPU or MIG instance
                  * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
                  */
                 uuid: string;
@@ -2471,7 +2582,7 @@ export interface operations {
                  */
                 host_id: string;
                 /**
-                 * @description Index of the GPU on its host, such as 4
+                 * @description Index of the GPU on its host, such as 4; for a MIG instance of the GPU, such as 4:mig:3, with the instance's id
                  * @example 4
                  */
                 gpu_id: string;
@@ -2551,7 +2662,7 @@ export interface operations {
                  */
                 order?: "asc" | "desc";
                 /**
-                 * @description Names from /api/v1/metrics, separated by commas; only these are returned; default all
+                 * @description Names from /api/v1/metrics, and series such as xid_errors{xid="31"}, separated by commas; only these are returned; default all. A name gives the plain value alone. A series gives each series of the metric that has these labels, and xid_errors{} all series of xid_errors; /api/v1/metrics/series lists them
                  * @example temperature,power_draw
                  */
                 metrics?: string;
@@ -2579,7 +2690,7 @@ export interface operations {
                  */
                 host_id: string;
                 /**
-                 * @description Index of the GPU on its host, such as 4
+                 * @description Index of the GPU on its host, such as 4; for a MIG instance of the GPU, such as 4:mig:3, with the instance's id
                  * @example 4
                  */
                 gpu_id: string;
@@ -2656,6 +2767,11 @@ export interface operations {
                  * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
                  */
                 gpu_uuid?: string;
+                /**
+                 * @description Only the MIG instances of the GPU with this uuid
+                 * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
+                 */
+                parent_uuid?: string;
                 /**
                  * @description Only GPUs of this cluster
                  * @example local-cluster
@@ -2828,7 +2944,7 @@ export interface operations {
                  */
                 order?: "asc" | "desc";
                 /**
-                 * @description Names from /api/v1/metrics, separated by commas; only these are returned; default all
+                 * @description Names from /api/v1/metrics, and series such as xid_errors{xid="31"}, separated by commas; only these are returned; default all. A name gives the plain value alone. A series gives each series of the metric that has these labels, and xid_errors{} all series of xid_errors; /api/v1/metrics/series lists them
                  * @example temperature,power_draw
                  */
                 metrics?: string;
@@ -2847,6 +2963,11 @@ export interface operations {
                  * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
                  */
                 gpu_uuid?: string;
+                /**
+                 * @description Only the MIG instances of the GPU with this uuid
+                 * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
+                 */
+                parent_uuid?: string;
                 /**
                  * @description Only GPUs of this cluster
                  * @example local-cluster
@@ -2954,7 +3075,7 @@ export interface operations {
                  */
                 order?: "asc" | "desc";
                 /**
-                 * @description Names from /api/v1/metrics, separated by commas; only these are returned; default all
+                 * @description Names from /api/v1/metrics, and series such as xid_errors{xid="31"}, separated by commas; only these are returned; default all. A name gives the plain value alone. A series gives each series of the metric that has these labels, and xid_errors{} all series of xid_errors; /api/v1/metrics/series lists them
                  * @example temperature,power_draw
                  */
                 metrics?: string;
@@ -2963,6 +3084,11 @@ export interface operations {
                  * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
                  */
                 gpu_uuid?: string;
+                /**
+                 * @description Only the MIG instances of the GPU with this uuid
+                 * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
+                 */
+                parent_uuid?: string;
                 /**
                  * @description Only GPUs of this cluster
                  * @example local-cluster
@@ -3076,6 +3202,11 @@ export interface operations {
                  */
                 resolution?: "auto" | "1m" | "1h";
                 /**
+                 * @description Only the MIG instances of the GPU with this uuid
+                 * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
+                 */
+                parent_uuid?: string;
+                /**
                  * @description Only GPUs of this cluster
                  * @example local-cluster
                  */
@@ -3172,6 +3303,8 @@ export interface operations {
                      *           "kind": "gauge",
                      *           "min": -40,
                      *           "max": 150,
+                     *           "scope": "board",
+                     *           "fold": "max",
                      *           "description": "GPU temperature"
                      *         }
                      *       ]
@@ -3189,6 +3322,102 @@ export interface operations {
             400: components["responses"]["400"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+        };
+    };
+    listSeries: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only this GPU
+                 * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
+                 */
+                gpu_uuid?: string;
+                /**
+                 * @description Only the MIG instances of the GPU with this uuid
+                 * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
+                 */
+                parent_uuid?: string;
+                /**
+                 * @description Only GPUs of this cluster
+                 * @example local-cluster
+                 */
+                cluster_id?: string;
+                /**
+                 * @description Only GPUs of this host
+                 * @example mtv5-dgx1-hgpu-032
+                 */
+                hostname?: string;
+                /**
+                 * @description Only GPUs of this model
+                 * @example NVIDIA H100 80GB HBM3
+                 */
+                model?: string;
+                /**
+                 * @description Only GPUs that this Kubernetes namespace holds
+                 * @example ml-training
+                 */
+                namespace?: string;
+                /**
+                 * @description RFC 3339 with zone; series of records at or after it
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                start_time?: string;
+                /**
+                 * @description RFC 3339 with zone; series of records at or before it
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                end_time?: string;
+                /**
+                 * @description Only series of this metric
+                 * @example xid_errors
+                 */
+                metric?: string;
+                /** @description At most this many series, the first by name; 1 to 10000, default 1000 */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": [
+                     *         {
+                     *           "name": "xid_errors{window_size_in_ms=\"300000\",xid=\"31\"}",
+                     *           "metric": "xid_errors",
+                     *           "labels": {
+                     *             "window_size_in_ms": "300000",
+                     *             "xid": "31"
+                     *           },
+                     *           "records": 4,
+                     *           "last_seen_at": "2025-07-18T20:42:37Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @description Elements in data */
+                        count: number;
+                        data: components["schemas"]["Series"][];
+                    };
+                };
+            };
+            400: components["responses"]["400"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     listQuarantine: {

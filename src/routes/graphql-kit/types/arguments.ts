@@ -62,6 +62,8 @@ function typeOf(kind: Kind, fallbackName: string, enums: EnumTypes): GraphQLInpu
       return GraphQLInt;
     case "choice":
       return enums.of(kind.values, fallbackName);
+    case "texts":
+      return new GraphQLList(new GraphQLNonNull(GraphQLString));
     case "list":
       return new GraphQLList(new GraphQLNonNull(enums.of(kind.values, fallbackName)));
   }

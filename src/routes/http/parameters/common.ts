@@ -34,9 +34,9 @@ export function limit(options: LimitOptions = {}): Parameter<number> {
 }
 
 /** The most metrics that a request may name. */
-const maxMetrics = 20;
+export const maxMetrics = 20;
 
-/** The parameter for names of metrics.
+/** The parameter for names of the catalogue.
  *  @param effect the effect of the parameter and its default, as the end of the description */
 export function metricsParameter(effect: string): Parameter<readonly string[] | undefined> {
   return optional(
@@ -56,6 +56,7 @@ export function metricsParameter(effect: string): Parameter<readonly string[] | 
 /** The parameters that select GPUs. */
 export const gpuSelection = {
   gpu_uuid: selection("gpu_uuid"),
+  parent_uuid: selection("parent_uuid"),
   cluster_id: selection("cluster_id"),
   hostname: selection("hostname"),
   model: selection("model"),

@@ -9,7 +9,9 @@ export type Kind =
   | { readonly name: "integer" }
   | { readonly name: "choice"; readonly values: readonly string[] }
   /** Several values of a choice, written with commas between them. */
-  | { readonly name: "list"; readonly values: readonly string[] };
+  | { readonly name: "list"; readonly values: readonly string[] }
+  /** Several texts, written with commas between them. */
+  | { readonly name: "texts" };
 
 /** The value of a text, or the problem of a text that is not usable. `problem` is absent if the parameter's `expected` says
  *  enough. */
@@ -78,18 +80,6 @@ export function text({ maxLength, ...about }: About & { readonly maxLength: numb
       if (given.includes("\0")) return { problem: "it contains the character NUL" };
       return given.length >= 1 && given.length <= maxLength ? { value: given } : notUsable;
     },
-  };
-}
-
-/** Digits, such as an index in a path. */
-export function digits({ maxLength, ...about }: About & { readonly maxLength: number }): Parameter<string> {
-  const pattern = `^\\d{1,${maxLength}}$`;
-  const shape = new RegExp(pattern);
-  return {
-    ...required({ type: "string", pattern }, about),
-    kind: { name: "text" },
-    expected: `1 to ${maxLength} digits`,
-    read: (given) => (shape.test(given) ? { value: given } : notUsable),
   };
 }
 

@@ -1,9 +1,11 @@
 import { metrics } from "../../../domain/metrics.ts";
-import type { FieldMap, SchemaKit } from "../../graphql-kit/field.ts";
+import { type FieldMap, limitOf, type SchemaKit } from "../../graphql-kit/field.ts";
 import { noQuery } from "../../http/parameters/common.ts";
 import { metricSchema, toApiMetric } from "./metric.ts";
+import { seriesSchema } from "./series.ts";
+import { recordsRead, seriesQuery, seriesSeen } from "./series-query.ts";
 
-/** The field for the metrics catalogue. */
+/** The fields for the metrics catalogue, and for the series that records have. */
 export function catalogueFields({ types, field }: SchemaKit): FieldMap {
   return {
     metrics: field({
@@ -12,6 +14,15 @@ export function catalogueFields({ types, field }: SchemaKit): FieldMap {
       takes: noQuery,
       size: () => metrics.length,
       resolve: () => metrics.map(toApiMetric),
+    }),
+    series: field({
+      type: types.listOf(seriesSchema),
+      description:
+        `Labelled series, and metrics outside the catalogue, ordered by name: those of the newest ${recordsRead} records that ` +
+        "match the arguments",
+      takes: seriesQuery,
+      size: limitOf,
+      resolve: (_, query, { allParts }) => seriesSeen(allParts.queries.history, query),
     }),
   };
 }

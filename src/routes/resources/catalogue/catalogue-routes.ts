@@ -4,21 +4,37 @@ import { operation } from "../../http/operation.ts";
 import { accepts } from "../../http/parameters/accepts.ts";
 import { noQuery } from "../../http/parameters/common.ts";
 import { list } from "../../schemas/envelope.ts";
+import type { HistoryQueries } from "../../../pipeline/store/telemetry-queries.ts";
 import { metricSchema, toApiMetric } from "./metric.ts";
+import { seriesSchema } from "./series.ts";
+import { recordsRead, seriesQuery, seriesSeen } from "./series-query.ts";
 
-/** The route for the metrics catalogue. */
-export function catalogueRoutes() {
-  return new Elysia({ name: "catalogue", prefix: "/api/v1/metrics" }).get("", () => list(metrics.map(toApiMetric)), {
-    ...accepts(noQuery),
-    detail,
-  });
+/** The routes for the metrics catalogue, and for the series that records have. */
+export function catalogueRoutes(queries: HistoryQueries) {
+  return new Elysia({ name: "catalogue", prefix: "/api/v1/metrics" })
+    .get("", () => list(metrics.map(toApiMetric)), { ...accepts(noQuery), detail })
+    .get("/series", async ({ query }) => list(await seriesSeen(queries, query)), {
+      ...accepts(seriesQuery),
+      detail: seriesDetail,
+    });
 }
 
 const detail = operation({
   id: "listMetrics",
   tag: "input",
   summary: "The metrics catalogue",
-  description: "Every metric of the catalogue, with unit, range and DCGM's name.",
+  description: "Every metric of the catalogue, with unit, range, scope, fold and DCGM's name.",
   list: metricSchema,
   errors: [400, 500],
+});
+
+const seriesDetail = operation({
+  id: "listSeries",
+  tag: "input",
+  summary: "Labelled series, and metrics outside the catalogue",
+  description:
+    `The names that the custom of records has, ordered by name: those of the newest ${recordsRead} records that match the ` +
+    "parameters. Narrow the selection or the range for series that only older records have.",
+  list: seriesSchema,
+  errors: [400, 500, 503],
 });

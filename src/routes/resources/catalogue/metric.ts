@@ -17,6 +17,15 @@ export const metricSchema = Type.Object(
     }),
     min: Type.Number({ description: "Lowest plausible value" }),
     max: Type.Number({ description: "Highest plausible value; a value below min or above max is rejected" }),
+    scope: Type.Union([Type.Literal("board"), Type.Literal("instance")], {
+      description:
+        "instance: each MIG instance has its own value; board: the value is the whole GPU's, and only the GPU's record has it",
+    }),
+    fold: Type.Union([Type.Literal("sum"), Type.Literal("max")], {
+      description:
+        "How the field of a record follows from labelled series of the metric: their sum, or their greatest value. Series that " +
+        "differ only by vgpu repeat one value, which counts once. If the input has a value without labels too, the greater counts",
+    }),
     description: Type.String({ description: "What the metric measures" }),
   },
   {
@@ -32,6 +41,8 @@ export const metricSchema = Type.Object(
         kind: "gauge",
         min: -40,
         max: 150,
+        scope: "board",
+        fold: "max",
         description: "GPU temperature",
       },
     ],
@@ -40,7 +51,7 @@ export const metricSchema = Type.Object(
 
 /** A metric of the catalogue, in the API's shape. */
 export function toApiMetric({ name, dcgmField, dcgmFieldId, ...rest }: Metric): Static<typeof metricSchema> {
-  const { unit, kind, min, max, description } = rest;
+  const { unit, kind, min, max, scope, fold, description } = rest;
   const id = defined({ dcgm_field_id: dcgmFieldId });
-  return { name, dcgm_field: dcgmField, ...id, unit, kind, min, max, description };
+  return { name, dcgm_field: dcgmField, ...id, unit, kind, min, max, scope, fold, description };
 }

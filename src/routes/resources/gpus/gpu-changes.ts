@@ -3,6 +3,7 @@ import { noWorkload } from "../../../domain/gpu.ts";
 import type { GpuChanges } from "../../../domain/query.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
 import { instant } from "../../schemas/envelope.ts";
+import { occupantsField, toApiOccupants } from "../../schemas/occupants.ts";
 
 const from = instant("When this state began; the state lasts until the next element begins");
 
@@ -33,10 +34,15 @@ export const gpuChangesSchema = Type.Object(
           container: Type.String({ description: "Empty if the input does not have it" }),
           pod: Type.String({ description: "Empty if the input does not have it" }),
           namespace: Type.String({ description: "Empty if the input does not have it" }),
+          ...occupantsField,
         },
         { additionalProperties: false },
       ),
-      { description: "Workloads that held the GPU, oldest first; without a workload, the three names are empty" },
+      {
+        description:
+          "Workloads that held the GPU, oldest first; without a workload, the three names are empty. If several held it at a " +
+          "time, the names are those of the first, and occupants has all of them",
+      },
     ),
   },
   {
@@ -78,11 +84,9 @@ export function toApiGpuChanges(uuid: string, { attributes, workloads }: GpuChan
       driver_version: span.driverVersion,
       properties: { ...span.properties },
     })),
-    workloads: workloads.map(({ fromMs, occupants: [{ container, pod, namespace } = noWorkload] }) => ({
-      from: formatTimestamp(fromMs),
-      container,
-      pod,
-      namespace,
-    })),
+    workloads: workloads.map(({ fromMs, occupants }) => {
+      const { container, pod, namespace } = occupants[0] ?? noWorkload;
+      return { from: formatTimestamp(fromMs), container, pod, namespace, ...toApiOccupants(occupants) };
+    }),
   };
 }

@@ -9,7 +9,7 @@ import { gpuChangesSchema, toApiGpuChanges } from "./gpu-changes.ts";
 import { changesQuery } from "./gpu-history-routes.ts";
 import { gpuPage, gpuPageQuery, gpusOfPage } from "./gpu-page.ts";
 
-const uuid = nameOf("UUID of the GPU", "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4");
+const uuid = nameOf("UUID of the GPU or MIG instance", "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4");
 const gpuChangesQuery = { uuid, ...changesQuery };
 
 /** The queries for GPUs, answered from memory, and for a GPU's changes, answered from the store. */
@@ -17,7 +17,8 @@ export function gpuFields({ types, field }: SchemaKit): FieldMap {
   return {
     gpus: field({
       type: types.listOf(gpuSchema),
-      description: "GPUs that have reported telemetry, ordered by hostname and index",
+      description:
+        "GPUs that have reported telemetry, ordered by hostname and index, each followed by its MIG instances",
       takes: gpuPageQuery,
       size: gpusOfPage,
       resolve: (_, query, context) => gpuPage(query, context).gpus,
@@ -32,7 +33,7 @@ export function gpuFields({ types, field }: SchemaKit): FieldMap {
     }),
     gpu: field({
       type: types.of(gpuSchema),
-      description: "The GPU with this uuid; null if it does not exist",
+      description: "The GPU or MIG instance with this uuid; null if it does not exist",
       takes: { uuid },
       resolve: (_, query, { fleet }) => fleet.gpu(query.uuid),
     }),
@@ -57,7 +58,10 @@ function gpuPageType(types: SchemaKit["types"]): GraphQLObjectType {
     description: "A part of the list of GPUs",
     fields: {
       gpus: { type: types.listOf(gpuSchema), extensions: { size: () => 1 } },
-      totalCount: { type: new GraphQLNonNull(GraphQLInt), description: "Number of selected GPUs, in all parts" },
+      totalCount: {
+        type: new GraphQLNonNull(GraphQLInt),
+        description: "Number of selected GPUs and MIG instances, in all parts",
+      },
       nextCursor: { type: GraphQLString, description: "The cursor of the next part; null at the end" },
     },
   });

@@ -7,7 +7,9 @@ import { gpuListQuery, nameOf, noQuery } from "../../http/parameters/common.ts";
 import { gpuSchema } from "../../schemas/gpu.ts";
 
 /** The path parameter of one GPU. */
-export const gpuParams = { uuid: nameOf("UUID of the GPU", "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4") };
+export const gpuParams = {
+  uuid: nameOf("UUID of the GPU or MIG instance", "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4"),
+};
 
 /** The routes of the list of GPUs and of one GPU. */
 export function gpuRoutes(answers: FleetAnswers) {
@@ -33,7 +35,9 @@ const listDetail = operation({
   id: "listGpus",
   tag: "gpus",
   summary: "All GPUs",
-  description: "Every GPU that has reported telemetry and matches the parameters, ordered by hostname and index.",
+  description:
+    "Every GPU that has reported telemetry and matches the parameters, ordered by hostname and index. MIG instances follow " +
+    "their GPU, with parent_uuid; they remain after they are deleted.",
   part: gpuSchema,
   alsoAsRows: true,
   etag: true,
@@ -44,7 +48,7 @@ const gpuDetail = operation({
   id: "getGpu",
   tag: "gpus",
   summary: "One GPU",
-  description: "The GPU with this uuid.",
+  description: "The GPU or MIG instance with this uuid.",
   single: gpuSchema,
   etag: true,
   errors: [400, 404, 500, 503],

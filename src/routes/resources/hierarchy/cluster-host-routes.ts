@@ -1,6 +1,7 @@
 import { Elysia } from "elysia";
 import type { StoredGpu } from "../../../domain/query.ts";
 import type { Fleet } from "../../fleet/fleet.ts";
+import { migInstanceOf } from "../../../domain/mig-instance.ts";
 import { type ApiError, notFound } from "../../http/api-error.ts";
 import { operation } from "../../http/operation.ts";
 import type { FleetAnswers } from "../../answers/fleet-answers.ts";
@@ -8,7 +9,7 @@ import type { HistoryAnswers } from "../../answers/history-answers.ts";
 import { historyQuery } from "../../answers/history-request.ts";
 import { acceptsAt } from "../../http/parameters/accepts.ts";
 import { nameOf, noQuery } from "../../http/parameters/common.ts";
-import { digits } from "../../http/parameters/parameter.ts";
+import { readSlot, slotParameter } from "../../http/parameters/slot.ts";
 import { single } from "../../schemas/envelope.ts";
 import { hostSchema, toApiHosts } from "../../schemas/hierarchy.ts";
 import { telemetryRecordSchema } from "../../schemas/telemetry-record.ts";
@@ -20,7 +21,7 @@ const hostParams = {
 };
 const gpuParams = {
   ...hostParams,
-  gpu_id: digits({ maxLength: 7, description: "Index of the GPU on its host, such as 4", example: "4" }),
+  gpu_id: slotParameter,
 };
 
 interface Place {
@@ -70,15 +71,19 @@ function gpusOfHost(fleet: Fleet, { cluster_id, host_id }: Place): StoredGpu[] {
   return gpus;
 }
 
-/** The GPU at this index. If several GPUs have had the index, the one that was seen last.
+/** The GPU at this index, or the MIG instance with this id on the GPU at this index. If several have had the place, the one
+ *  that was seen last.
  *  @throws ApiError 404 that names the cluster, the host or the GPU, whichever does not exist */
 function gpuAt(fleet: Fleet, place: Place & { gpu_id: string }): StoredGpu {
   const { cluster_id, host_id, gpu_id } = place;
-  const gpus = fleet.gpus({ clusterId: cluster_id, hostname: host_id, gpuId: Number(gpu_id) });
-  const [last] = gpus.toSorted((a, b) => b.lastSeenAtMs - a.lastSeenAtMs);
+  const { gpuId, instanceId } = readSlot(gpu_id);
+  const inSlot = fleet
+    .gpus({ clusterId: cluster_id, hostname: host_id, gpuId })
+    .filter(({ uuid }) => migInstanceOf(uuid)?.instanceId === instanceId);
+  const [last] = inSlot.toSorted((a, b) => b.lastSeenAtMs - a.lastSeenAtMs);
   if (last !== undefined) return last;
   gpusOfHost(fleet, place); // throws if the cluster or the host does not exist
-  throw notFound("GPU", { gpu_id, host_id, cluster_id });
+  throw notFound(instanceId === undefined ? "GPU" : "MIG instance", { gpu_id, host_id, cluster_id });
 }
 
 function hostNotFound(fleet: Fleet, { cluster_id, host_id }: Place): ApiError {
@@ -100,7 +105,7 @@ const gpusDetail = operation({
   id: "listHostGpus",
   tag: "hierarchy",
   summary: "GPUs of a host",
-  description: "The host's GPUs, ordered by index.",
+  description: "The host's GPUs, ordered by index, each followed by its MIG instances.",
   list: gpuSchema,
   etag: true,
   errors: [400, 404, 500, 503],
@@ -111,7 +116,8 @@ const gpuDetail = operation({
   tag: "hierarchy",
   summary: "One GPU of a host",
   description:
-    "The GPU at this index on the host. If several GPUs have had the index, the one that was seen last is returned.",
+    "The GPU at this index on the host, or a MIG instance of it. If several have had the place, the one that was seen last is " +
+    "returned.",
   single: gpuSchema,
   etag: true,
   errors: [400, 404, 500, 503],

@@ -1,7 +1,10 @@
 import { type Static, Type } from "@sinclair/typebox";
+import { type Metric, metrics } from "../../../domain/metrics.ts";
+import { migInstanceOf } from "../../../domain/mig-instance.ts";
 import type { StoredRecord } from "../../../domain/query.ts";
 import { activeLagMs } from "../../schemas/activity.ts";
 import { instant, wholeNumber } from "../../schemas/envelope.ts";
+import { gpuCounts, migCounts } from "../../schemas/hierarchy.ts";
 
 const windowSeconds = activeLagMs / 1000;
 
@@ -9,10 +12,13 @@ function summary(subject: string, unit: string) {
   return Type.Optional(
     Type.Object(
       {
-        average: Type.Number({ description: `Average over the GPUs that report the metric, ${unit}` }),
+        average: Type.Number({ description: `Average over the GPUs and MIG instances that are counted, ${unit}` }),
         max: Type.Number({ description: `Highest value, ${unit}` }),
-        sum: Type.Number({ description: `Sum over the GPUs that report the metric, ${unit}` }),
-        gpu_count: wholeNumber({ minimum: 1, description: "GPUs that report the metric" }),
+        sum: Type.Number({ description: `Sum over the GPUs and MIG instances that are counted, ${unit}` }),
+        gpu_count: wholeNumber({
+          minimum: 1,
+          description: "GPUs that report the metric, and MIG instances that do while their GPU does not",
+        }),
       },
       { additionalProperties: false, description: `${subject}, ${unit}; absent if no GPU reports it` },
     ),
@@ -32,9 +38,8 @@ export const clusterStatsSchema = Type.Object(
   {
     cluster_id: Type.String({ description: "Id of the cluster" }),
     host_count: wholeNumber({ minimum: 0, description: "Hosts with GPUs that have reported" }),
-    gpu_count: wholeNumber({ minimum: 0, description: "GPUs that have reported" }),
-    active_gpu_count: wholeNumber({ minimum: 0, description: "GPUs whose status is active" }),
-    silent_gpu_count: wholeNumber({ minimum: 0, description: "GPUs whose status is silent" }),
+    ...gpuCounts,
+    ...migCounts,
     record_count: wholeNumber({ minimum: 0, description: "Records of the cluster in the store" }),
     record_count_is_estimate: Type.Optional(
       Type.Literal(true, {
@@ -55,7 +60,9 @@ export const clusterStatsSchema = Type.Object(
     additionalProperties: false,
     description:
       `Statistics of a cluster. A metric's average, max and sum cover each GPU's newest value in the ` +
-      `${windowSeconds} s up to the cluster's newest record; a metric without a value in this time is absent.`,
+      `${windowSeconds} s up to the cluster's newest record; a metric without a value in this time is absent. Each value counts ` +
+      "once: a MIG instance counts by itself if its GPU does not report the metric, and a GPU that several workloads share " +
+      "counts once.",
     examples: [
       {
         cluster_id: "local-cluster",
@@ -78,27 +85,49 @@ type Values = Readonly<Record<string, number>>;
 /** The metrics that the statistics need. */
 const requiredMetrics = ["gpu_utilization", "temperature", "power_draw", "memory_used_mb", "memory_free_mb"];
 
-/** True if every record has all metrics that the statistics need. */
+const scopeOf: ReadonlyMap<string, Metric["scope"]> = new Map(metrics.map(({ name, scope }) => [name, scope]));
+
+/** True if every record has all metrics that the statistics need. A GPU with MIG instances may leave to them what each has for
+ *  itself, and they leave the rest to the GPU. */
 export function sufficeForStats(newestRecords: readonly StoredRecord[]): boolean {
-  return newestRecords.every(({ metrics }) => requiredMetrics.every((name) => name in metrics));
+  const instances = newestRecords.flatMap(({ gpu }) => migInstanceOf(gpu.uuid) ?? []);
+  const divided = new Set(instances.map(({ parentUuid }) => parentUuid));
+  const requires = (uuid: string, name: string): boolean => {
+    if (scopeOf.get(name) === "instance") return !divided.has(uuid);
+    return migInstanceOf(uuid) === undefined;
+  };
+  return newestRecords.every(({ gpu, metrics: values }) =>
+    requiredMetrics.every((name) => name in values || !requires(gpu.uuid, name)),
+  );
 }
 
-/** The statistics of each metric; a metric without a value is absent.
- *  @param records in time order; each GPU's last value of each metric counts */
+/** The statistics of each metric; a metric without a value is absent. What a GPU reports includes its MIG instances: their
+ *  values count only if the GPU does not report the metric.
+ *  @param records in time order; each device's last value of each metric counts */
 export function metricSummariesOf(records: readonly StoredRecord[]): MetricSummaries {
-  const valuesByGpu = new Map<string, Record<string, number>>();
-  for (const { gpu, metrics } of records) {
-    const values = valuesByGpu.get(gpu.uuid) ?? {};
-    valuesByGpu.set(gpu.uuid, Object.assign(values, metrics));
+  const valuesByUuid = new Map<string, Record<string, number>>();
+  for (const { gpu, metrics: newer } of records) {
+    const values = valuesByUuid.get(gpu.uuid) ?? {};
+    valuesByUuid.set(gpu.uuid, Object.assign(values, newer));
   }
   const summaries: MetricSummaries = {};
   for (const name of Object.keys(metricSummaries) as (keyof MetricSummaries)[]) {
-    const values = [...valuesByGpu.values()]
-      .map((ofGpu) => valueOf(name, ofGpu))
-      .filter((value) => value !== undefined);
+    const valueByUuid = new Map(
+      [...valuesByUuid].flatMap(([uuid, ofDevice]) => {
+        const value = valueOf(name, ofDevice);
+        return value === undefined ? [] : [[uuid, value] as const];
+      }),
+    );
+    const values = [...valueByUuid].filter(([uuid]) => !isPartOfAny(uuid, valueByUuid)).map(([, value]) => value);
     if (values.length > 0) summaries[name] = summaryOf(values);
   }
   return summaries;
+}
+
+/** True for a MIG instance of one of the GPUs. */
+function isPartOfAny(uuid: string, gpus: ReadonlyMap<string, unknown>): boolean {
+  const instance = migInstanceOf(uuid);
+  return instance !== undefined && gpus.has(instance.parentUuid);
 }
 
 function valueOf(name: keyof MetricSummaries, values: Values): number | undefined {

@@ -32,12 +32,14 @@ export async function clusterStats(
     sources.queries.aggregates.countRecords(cluster.id),
   ]);
   const { id, host_count, gpu_count, active_gpu_count, silent_gpu_count, last_seen_at } = cluster;
+  const { mig_instances, active_mig_instances } = cluster;
   return {
     cluster_id: id,
     host_count,
     gpu_count,
     active_gpu_count,
     silent_gpu_count,
+    ...defined({ mig_instances, active_mig_instances }),
     record_count: count,
     ...(isEstimate ? { record_count_is_estimate: true as const } : {}),
     newest_record_at: last_seen_at,

@@ -45,7 +45,8 @@ const gpusDetail = operation({
   id: "listGpusByHostname",
   tag: "hierarchy",
   summary: "GPUs of a host",
-  description: "GPUs of the hosts with this name in all clusters, ordered by index.",
+  description:
+    "GPUs of the hosts with this name in all clusters, ordered by index, each followed by its MIG instances.",
   list: gpuSchema,
   etag: true,
   errors: [400, 404, 500, 503],

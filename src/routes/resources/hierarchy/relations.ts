@@ -26,7 +26,7 @@ function ofCluster({ types, field }: SchemaKit): FieldMap {
     }),
     gpus: field({
       type: types.listOf(gpuSchema),
-      description: "The cluster's GPUs, ordered by hostname and index",
+      description: "The cluster's GPUs, ordered by hostname and index, each followed by its MIG instances",
       takes: noQuery,
       size: (_, { gpus, clusters }) => share(gpus, clusters),
       resolve: ({ id }: ApiCluster, _, { fleet }) => fleet.hostsOf(id).flatMap((host) => fleet.gpusOf(host)),
@@ -51,7 +51,7 @@ function ofHost({ types, field }: SchemaKit): FieldMap {
     }),
     gpus: field({
       type: types.listOf(gpuSchema),
-      description: "The host's GPUs, ordered by index",
+      description: "The host's GPUs, ordered by index, each followed by its MIG instances",
       takes: noQuery,
       size: (_, { gpus, hosts }) => share(gpus, hosts),
       resolve: (host: ApiHost, _, { fleet }) => fleet.gpusOf(host),
@@ -66,6 +66,19 @@ function ofGpu({ types, field }: SchemaKit): FieldMap {
       description: "The host that the GPU is in",
       takes: noQuery,
       resolve: (gpu: ApiGpu, _, { fleet }) => fleet.host(gpu),
+    }),
+    parent: field({
+      type: types.of(gpuSchema),
+      description: "The GPU that the MIG instance is a part of; null for a GPU, and if the GPU has not reported",
+      takes: noQuery,
+      resolve: ({ parent_uuid }: ApiGpu, _, { fleet }) => parent_uuid && fleet.gpu(parent_uuid),
+    }),
+    instances: field({
+      type: types.listOf(gpuSchema),
+      description: "The GPU's MIG instances, those since deleted included",
+      takes: noQuery,
+      size: (_, { gpus }) => gpus.filter((gpu) => gpu.parent_uuid !== undefined).length / Math.max(1, gpus.length),
+      resolve: ({ uuid }: ApiGpu, _, { fleet }) => fleet.instancesOf(uuid),
     }),
   };
 }

@@ -32,6 +32,7 @@ export const aggregateQuery = {
     }),
     "auto",
   ),
+  parent_uuid: gpuSelection.parent_uuid,
   cluster_id: gpuSelection.cluster_id,
   hostname: gpuSelection.hostname,
   limit: aggregateLimit({ maximum: maxRows, byDefault: limitMax }),
@@ -51,6 +52,10 @@ export function aggregateFilterOf(values: ValuesOf<typeof aggregateQuery>, nowMs
     range,
     limit: values.limit,
     resolution: values.resolution === "auto" ? rollupFor(range, nowMs) : values.resolution,
-    gpus: selectorOf({ cluster_id: values.cluster_id, hostname: values.hostname }),
+    gpus: selectorOf({
+      parent_uuid: values.parent_uuid,
+      cluster_id: values.cluster_id,
+      hostname: values.hostname,
+    }),
   };
 }

@@ -9,8 +9,8 @@ import { gpuSelection } from "../../http/parameters/common.ts";
 import { selectorOf } from "../../schemas/gpu-selector.ts";
 import { telemetryRecordSchema, toApiRecord } from "../../schemas/telemetry-record.ts";
 
-const { gpu_uuid, cluster_id, hostname, namespace } = gpuSelection;
-const filters = { gpu_uuid, cluster_id, hostname, namespace };
+const { gpu_uuid, parent_uuid, cluster_id, hostname, namespace } = gpuSelection;
+const filters = { gpu_uuid, parent_uuid, cluster_id, hostname, namespace };
 const maxUuids = 1000;
 const uuidsArgument: GraphQLFieldConfigArgumentMap = {
   gpuUuids: {

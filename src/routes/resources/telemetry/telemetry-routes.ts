@@ -36,8 +36,8 @@ const latestDetail = operation({
   tag: "telemetry",
   summary: "Newest record of every GPU",
   description:
-    "Each GPU's newest record, if that record is in the range. If there are more records than limit, only the newest are " +
-    "returned. To get all of them, set limit to the number of GPUs, at most 10000.",
+    "The newest record of each GPU and MIG instance, if that record is in the range. If there are more records than limit, only the newest are " +
+    "returned. To get all of them, set limit to the number of GPUs and MIG instances, at most 10000.",
   list: telemetryRecordSchema,
   alsoAsRows: true,
   etag: true,

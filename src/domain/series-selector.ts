@@ -1,0 +1,48 @@
+import { metricIndexOf, metrics } from "./metrics.ts";
+import { parseSeries, type Series, seriesName } from "./series.ts";
+
+/** Selects a metric's series by their labels: those that have each of the given labels with its value, whatever their other
+ *  labels are. Without labels, it selects all series, and the value without labels of a metric outside the catalogue. */
+export type SeriesSelector = Series;
+
+/** Reads a selector such as `xid_errors{xid="31"}` or `xid_errors{}`, with our name of the metric or the input's.
+ *  @returns undefined if the text is the name of a metric, or no selector */
+export function readSeriesSelector(text: string): SeriesSelector | undefined {
+  const selector = text.endsWith("{}") ? { metric: text.slice(0, -2), labels: {} } : parseSeries(text);
+  if (selector === undefined || !/^[^{}"]+$/.test(selector.metric)) return undefined;
+  return { ...selector, metric: metrics[metricIndexOf(selector.metric) ?? -1]?.name ?? selector.metric };
+}
+
+/** The text of a selector; equal selectors have the same text. */
+export function seriesSelectorText({ metric, labels }: SeriesSelector): string {
+  return Object.keys(labels).length === 0 ? `${metric}{}` : seriesName(metric, labels);
+}
+
+/** Splits a text at its commas. A comma within braces belongs to the labels of a series. */
+export function splitNames(text: string): string[] {
+  const names: string[] = [];
+  let name = "";
+  let within: "nothing" | "braces" | "quotes" = "nothing";
+  // a character after a backslash ends nothing
+  for (const [character] of text.matchAll(/\\.|./gs)) {
+    if (character === "," && within === "nothing") {
+      names.push(name);
+      name = "";
+      continue;
+    }
+    name += character;
+    if (character === '"' && within !== "nothing") within = within === "quotes" ? "braces" : "quotes";
+    else if (within !== "quotes" && character === "{") within = "braces";
+    else if (within !== "quotes" && character === "}") within = "nothing";
+  }
+  return [...names, name];
+}
+
+/** True if the selector selects the series with this name; `name` may also be that of a metric without labels. */
+export function selectsSeries(selector: SeriesSelector, name: string): boolean {
+  const { metric, labels } = parseSeries(name) ?? { metric: name, labels: {} };
+  if (selector.metric !== metric) return false;
+  return Object.entries(selector.labels).every(
+    ([label, text]) => Object.hasOwn(labels, label) && labels[label] === text,
+  );
+}

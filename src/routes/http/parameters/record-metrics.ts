@@ -1,0 +1,35 @@
+import { quoted } from "../../../domain/cut-text.ts";
+import { type MetricChoice, readMetricChoice } from "../../../domain/metric-choice.ts";
+import { splitNames } from "../../../domain/series-selector.ts";
+import { maxMetrics } from "./common.ts";
+import { notUsable, optional, type Parameter, type Read, text } from "./parameter.ts";
+
+const maxLength = 1000;
+const example = 'xid_errors{xid="31"}';
+
+const { kind, schema, description } = text({
+  maxLength,
+  description:
+    `Names from /api/v1/metrics, and series such as ${example}, separated by commas; only these are returned; default all. ` +
+    "A name gives the plain value alone. A series gives each series of the metric that has these labels, and " +
+    "xid_errors{} all series of xid_errors; /api/v1/metrics/series lists them",
+  example: "temperature,power_draw",
+});
+
+/** The parameter for the metrics of records: names of the catalogue, and series. A comma within braces does not end a name. */
+export const recordMetrics: Parameter<MetricChoice | undefined> = optional({
+  kind,
+  schema,
+  description,
+  expected: `1 to ${maxMetrics} names from /api/v1/metrics or series such as ${example}, separated by commas`,
+  read: readChoice,
+  absent: undefined,
+});
+
+function readChoice(given: string): Read<MetricChoice> {
+  if (given.length > maxLength) return notUsable;
+  const items = [...new Set(splitNames(given))];
+  const choice = readMetricChoice(items);
+  if ("unknown" in choice) return { problem: `there is no metric ${quoted(choice.unknown)}` };
+  return items.length <= maxMetrics ? { value: choice } : { problem: `it has ${items.length} names` };
+}

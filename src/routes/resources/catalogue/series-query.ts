@@ -1,0 +1,34 @@
+import type { HistoryQueries } from "../../../pipeline/store/telemetry-queries.ts";
+import { gpuSelection, limit } from "../../http/parameters/common.ts";
+import { optional, text, type ValuesOf } from "../../http/parameters/parameter.ts";
+import { timeBounds, timeRangeOf } from "../../http/parameters/time-bounds.ts";
+import { nameMaxLength } from "../../schemas/envelope.ts";
+import { selectorOf } from "../../schemas/gpu-selector.ts";
+import { toApiSeries } from "./series.ts";
+
+/** The records that are read for their series: a page of history, and so no more than another request may read. */
+export const recordsRead = 10_000;
+
+/** The parameters of requests for series. */
+export const seriesQuery = {
+  ...gpuSelection,
+  ...timeBounds({
+    start: "RFC 3339 with zone; series of records at or after it",
+    end: "RFC 3339 with zone; series of records at or before it",
+  }),
+  metric: optional(
+    text({ maxLength: nameMaxLength, description: "Only series of this metric", example: "xid_errors" }),
+  ),
+  limit: limit({ meaning: "At most this many series, the first by name", byDefault: 1000 }),
+};
+
+/** The series of the newest selected records.
+ *  @throws InvalidParameter if the range ends before it starts
+ *  @throws StoreUnavailable, QueryTooCostly */
+export async function seriesSeen(queries: HistoryQueries, values: ValuesOf<typeof seriesQuery>) {
+  const filter = { gpus: selectorOf(values), range: timeRangeOf(values), limit: recordsRead };
+  const { elements } = await queries.records(filter);
+  const series = toApiSeries(elements);
+  const { metric } = values;
+  return (metric === undefined ? series : series.filter((each) => each.metric === metric)).slice(0, values.limit);
+}

@@ -1,0 +1,61 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { type DeviceGateway, migLabels, openDeviceGateway } from "../routes/devices/device-gateway.ts";
+
+const xid = (code: string, value: string) => ({
+  metric: "DCGM_EXP_XID_ERRORS_COUNT",
+  value,
+  more: `,window_size_in_ms="300000",xid="${code}"`,
+});
+
+let gateway: DeviceGateway;
+beforeAll(async () => {
+  gateway = await openDeviceGateway([
+    { metric: "DCGM_FI_DEV_FB_USED", value: "4100", more: migLabels("3", "1g.10gb"), pod: "a", namespace: "ml" },
+    { metric: "DCGM_FI_DEV_GPU_TEMP", value: "60", pod: "a", namespace: "ml" },
+    { metric: "DCGM_FI_DEV_GPU_TEMP", value: "60", pod: "b", namespace: "web" },
+    xid("31", "4"),
+    xid("45", "1"),
+  ]);
+});
+afterAll(() => gateway.close());
+
+/** Runs scripts/telemetry.ts against the gateway. @returns its output, or its error */
+async function run(...args: string[]): Promise<string> {
+  const child = Bun.spawn([process.execPath, "scripts/telemetry.ts", ...args], {
+    cwd: `${import.meta.dir}/../..`,
+    env: { ...process.env, TELEMETRY_URL: `http://127.0.0.1:${gateway.port}`, NO_COLOR: "1" },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    timeout: 20_000,
+  });
+  const [text, errors] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  return errors + text;
+}
+
+const jsonOf = async (...args: string[]): Promise<unknown> => JSON.parse(await run(...args, "--json"));
+
+test("--parent shows the MIG instances of a GPU; tables name the instance and its profile", async () => {
+  expect(await jsonOf("gpus", "--parent", "GPU-0")).toMatchObject([
+    { uuid: "GPU-0:mig:3:1g.10gb", parent_uuid: "GPU-0" },
+  ]);
+  expect(await jsonOf("latest", "--parent", "GPU-0")).toMatchObject([{ memory_used_mb: 4100, mig_instance_id: "3" }]);
+  expect(await run("gpus")).toContain("│ mig instance id │ mig profile │");
+  expect(await run("hosts")).toContain("│ gpu count │ active gpu count │ mig instances │ active mig instances │");
+  expect(await run("watch", "--parent", "GPU-0", "--count", "1")).toContain("GPU-0:mig:3:1g.10gb memory_used_mb=4100");
+  expect(await run("gpus", "--parent", "GPU-9")).toBe('There is no GPU with uuid "GPU-9"\n');
+});
+
+test("series are listed, and chosen as columns of the newest records", async () => {
+  expect(await run("series", "--metric", "xid_errors")).toContain('xid_errors{window_size_in_ms="300000",xid="31"}');
+  const latest = await run("latest", "--gpu", "GPU-0", "--metrics", 'temperature,xid_errors{xid="31"}');
+  expect(latest).toContain('│ temperature │ xid_errors{window_size_in_ms="300000",xid="31"} │');
+  expect(latest).toMatch(/│ 60 +│ 4 +│/);
+  expect(latest).not.toContain("45");
+  const watched = await run("watch", "--gpu", "GPU-0", "--count", "1", "--metrics", 'xid_errors{xid="45"},temperature');
+  expect(watched).toContain('temperature=60 custom={"xid_errors{window_size_in_ms=\\"300000\\",xid=\\"45\\"}":1}');
+});
+
+test("the newest record of a shared GPU names the namespaces of all its occupants", async () => {
+  expect(await run("latest", "--gpu", "GPU-0")).toContain("ml, web");
+});
