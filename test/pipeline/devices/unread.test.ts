@@ -67,7 +67,7 @@ test("columns that are not read are named: extra ones of a long file, texts, rep
   const long = await open([`${exporterHeader},help,unit`]);
   expect(long.unreadColumns).toEqual(["help", "unit"]);
   expect(messages).toHaveLength(2);
-  expect(messages[0]).toMatch(/the column "help" is not read/);
+  expect(messages[0]).toMatch(/the column "help" has cells that are not read/);
   const wide = await open(["timestamp,gpu_id,uuid,hostname,temperature,,x,x", "1752871354,0,GPU-0,h,40,1,2,3"]);
   expect(wide.unreadColumns).toEqual(["", "x"]);
 });
