@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { emptyFigures, importReportText } from "../../src/terminal/import-report.ts";
 
-const report = { description: "file.csv", seconds: 1, deadLetters: 0 };
+const report = { description: "file.csv", seconds: 1, deadLetters: 0, absentBytes: 0 };
 const figures = { ...emptyFigures(), rows: 9, samples: 5, duplicates: 2 };
 
 test("the report of an import counts conflicting values and names the columns that were not read", () => {
