@@ -40,7 +40,7 @@ try {
       print(text("ours", input.samples, ours));
       print(text("VictoriaMetrics", input.samples, theirs));
     }
-    print(`  ratio ${median(ratios).toFixed(2)} (median of ${ratios.length})`);
+    print(`  ours is ${median(ratios).toFixed(2)} times as fast as VictoriaMetrics (median of ${ratios.length})`);
   }
 } finally {
   await rm(folder, { recursive: true, force: true });

@@ -33,7 +33,7 @@ const etcdLimitMs = 500;
  *  whichever is more. On a shared machine, a smaller difference is noise. */
 const unchangedFactor = 1.25;
 const unchangedMs = 10;
-/** The most memory that 50 clients may add if they never read. For each of them, the server holds Bun's buffer up to its
+/** The maximum memory that 50 clients may add if they never read. For each of them, the server holds Bun's buffer up to its
  *  high-water mark, the messages that are published between two checks, and the newest record of each GPU. */
 const silentLimitMebibytes = 100;
 

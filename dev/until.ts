@@ -8,7 +8,7 @@ export interface UntilOptions {
   readonly everyMs?: number;
 }
 
-/** Checks a condition repeatedly until it holds. If the check throws or rejects, `until` rejects at once.
+/** Checks a condition repeatedly until it holds. If the check throws or rejects, `until` rejects immediately.
  *  @param check  the condition holds when this returns neither false nor undefined
  *  @returns the value of the check
  *  @throws Error with the source of the check, if the condition does not hold in time */

@@ -88,7 +88,7 @@ async function stop(app: App, { services, shared }: OpenRoles, timeoutMs: number
   await shared.close();
 }
 
-/** Resolves at the first SIGINT or SIGTERM; a second signal ends the process at once. */
+/** Resolves at the first SIGINT or SIGTERM; a second signal ends the process immediately. */
 function signalled(log: (message: string) => void): Promise<void> {
   return new Promise((resolve) => {
     let isStopping = false;

@@ -119,7 +119,8 @@ test("with LOOP_MODE, two streamers together stream every round exactly once", a
       .catch(() => []); // the collector may still be creating the tables
     return sums.map((round) => round.rows);
   };
-  // the collector claims messages of several rounds at once: an earlier round may be incomplete when a later one is complete
+  // the collector claims messages of several rounds at the same time: an earlier round may be incomplete when a later one
+  // is complete
   const completeRounds = async (): Promise<number> => (await rounds()).filter((stored) => stored === rows).length;
   await until(async () => (await completeRounds()) >= 3);
   expect(await completeRounds()).toBeGreaterThanOrEqual(3);

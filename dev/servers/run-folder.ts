@@ -36,7 +36,7 @@ export function makeRunFolder(parent = tmpdir(), name = "gpu-telemetry-service")
 }
 
 /** A pipe whose write end is open in this process only. Bun's own pipe to a child is not usable: Bun closes that pipe when the
- *  child ends, and `setsid --fork` ends at once. */
+ *  child ends, and `setsid --fork` ends immediately. */
 function openPipe(path: string): { readEnd: number; writeEnd: number } {
   const { success, stderr } = Bun.spawnSync(["mkfifo", path]);
   if (!success) throw new Error(`mkfifo failed: ${stderr.toString().trim()}`);

@@ -19,7 +19,7 @@ interface WatchOptions {
  *  @throws GatewayUnreachable if no gateway answers at the start */
 export async function watch(output: Output, options: WatchOptions): Promise<void> {
   const { gpu, parent, cluster, host, namespace, metrics, count = Infinity } = options;
-  // fails at once if no gateway answers or the GPU does not exist: the subscription alone would wait forever
+  // fails immediately if no gateway answers or the GPU does not exist: the subscription alone would wait forever
   await answerOf(output.gateway.GET("/health/live"));
   await checkGpu(output, gpu);
   await checkGpu(output, parent);

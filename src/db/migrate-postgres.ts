@@ -14,8 +14,8 @@ const lockTimeoutMs = 5 * 60_000;
  *  about 6 s for each million, or under two hours for a thousand million. */
 const migrationTimeoutMs = 12 * 3_600_000;
 
-/** Brings the database's schema up to date, completely or not at all. If several processes start at once, one migrates and
- *  the others wait.
+/** Brings the database's schema up to date, completely or not at all. If several processes start at the same time, one
+ *  migrates and the others wait.
  *  @throws StoreUnavailable (also if a right is missing), StoreRejected if a migration contradicts the stored data */
 export async function migratePostgres(client: PostgresClient): Promise<void> {
   await client.withConnection(migrationTimeoutMs, (connection) =>

@@ -13,7 +13,8 @@ export interface PostgresConnectionOptions {
   readonly statementTimeoutMs: number;
 }
 
-/** A server on the same continent answers within 100 ms. The margin is for a server to which many clients connect at once. */
+/** A server on the same continent answers within 100 ms. The margin is for a server to which many clients connect at the
+ *  same time. */
 const connectTimeoutSeconds = 5;
 /** How long a connection is idle before TCP probes it. Probes detect a connection that was cut off silently, and keep firewalls
  *  from closing an idle connection. */
@@ -125,7 +126,7 @@ export class PostgresConnection implements SqlTransaction {
     this.socket?.destroy();
   }
 
-  /** Closes the connection at once; statements under way fail. */
+  /** Closes the connection immediately; statements under way fail. */
   destroy(): void {
     this.lose();
     void this.sql.end({ timeout: 0 }).catch(() => undefined);
@@ -149,8 +150,8 @@ export class PostgresConnection implements SqlTransaction {
     await Promise.race([finished, failed.promise]);
   }
 
-  /** Opens the socket. `destroy` can then close the socket at once, while postgres.js would wait for a frozen server to close
-   *  its end.
+  /** Opens the socket. `destroy` can then close the socket immediately, while postgres.js would wait for a frozen server to
+   *  close its end.
    *  @throws StoreUnavailable if postgres.js tries to reconnect */
   private openSocket(): Socket {
     if (this.socket !== undefined) throw new StoreUnavailable(`${this.options.url.place} closed the connection`);

@@ -8,8 +8,8 @@ export interface PostgresUrl {
   readonly port: number;
   /** `PostgreSQL at host:port/database`, for messages: without user and password. */
   readonly place: string;
-  /** True behind a pooler that may run each transaction in another session (pgbouncer's transaction mode). The URL shows it
-   *  by `prepare=false` or `prepare=disable`, an option of postgres.js. */
+  /** True behind a pooler that may run each transaction in another session (pgbouncer's transaction mode). The URL says
+   *  so with `prepare=false` or `prepare=disable`, an option of postgres.js. */
   readonly isPooled: boolean;
 }
 
@@ -17,7 +17,7 @@ export interface PostgresUrl {
  *  @throws InvalidConfig; the message omits the URL, which may contain a password */
 export function parsePostgresUrl(href: string): PostgresUrl {
   const url = URL.parse(href);
-  if (url === null || !/^postgres(?:ql)?:$/.test(url.protocol) || url.hostname === "") {
+  if (url === null || !/^postgres(?:ql)?:$/.test(url.protocol) || url.hostname === "" || url.hostname.includes(",")) {
     throw new InvalidConfig([
       "DATABASE_URL must be postgres://user:password@host:port/database, with one host, and with the special " +
         "characters of user and password percent-encoded",

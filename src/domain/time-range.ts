@@ -1,5 +1,5 @@
-/** The instants from `fromMs` (inclusive) to `toMs` (exclusive), milliseconds since the epoch. An infinite bound does not
- *  restrict. */
+/** The instants from `fromMs` (inclusive) to `toMs` (exclusive), milliseconds since the epoch. An infinite bound means
+ *  no limit on that side. */
 export interface TimeRange {
   readonly fromMs: number;
   readonly toMs: number;

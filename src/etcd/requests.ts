@@ -2,10 +2,10 @@ import type { ICompare, IRequestOp } from "etcd3";
 
 // Comparisons and operations for etcd's transactions, with keys as texts.
 
-/** The most operations that etcd accepts in one transaction (the default of its --max-txn-ops). A nested transaction counts as
- *  one operation, and may itself contain as many operations as the outer transaction leaves unused. */
+/** The maximum number of operations that etcd accepts in one transaction (the default of its --max-txn-ops). A nested
+ *  transaction counts as one operation, and may itself contain as many operations as the outer transaction leaves unused. */
 export const transactionMaxOperations = 128;
-/** The most nested transactions in one transaction; each may then contain up to 64 operations. */
+/** The maximum number of nested transactions in one transaction; each may then contain up to 64 operations. */
 export const maxNestedTransactions = transactionMaxOperations / 2;
 
 /** True if the key exists. */

@@ -10,7 +10,7 @@ type State = "IDLE" | "STARTING" | "RUNNING" | "STOPPING" | "STOPPED";
  *  IDLE -start-> STARTING (`open`) -opened-> RUNNING (`run`, in the background)
  *  STARTING, RUNNING -stop-> STOPPING (waits for the step under way, then calls `close`) -closed-> STOPPED
  *  IDLE -stop-> STOPPED: no step is called.
- *  STARTING -`open` throws-> STOPPING: `start` throws the error once `close` is done.
+ *  STARTING -`open` throws-> STOPPING: `start` throws the error after `close`.
  *  RUNNING -`run` throws-> RUNNING: the error is logged, and `error()` reports it.
  *
  *  A second start waits for the first start, and a second stop for the first stop. A start after a stop does nothing.

@@ -3,7 +3,7 @@
 export interface Clock {
   /** Milliseconds since the epoch. */
   nowMs(): number;
-  /** Resolves after `ms` milliseconds, or at once (without error) when the signal aborts. */
+  /** Resolves after `ms` milliseconds, or immediately (without error) when the signal aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 

@@ -2,7 +2,7 @@
  *  the start and the stop. */
 export interface Service {
   readonly name: string;
-  /** Resolves once the service runs. A second call waits for the first; a stopped service does not start again.
+  /** Resolves when the service runs. A second call waits for the first; a stopped service does not start again.
    *  @throws the error that prevents the start */
   start(): Promise<void>;
   /** Accepts no new work and finishes unfinished work; when the deadline aborts, abandons it. Resolves when done.

@@ -89,7 +89,7 @@ export class ImportMonitor {
     if (this.bar.isActive) this.bar.update(this.storedBytes, this.payload());
   }
 
-  /** Waits until the queue is empty, then prints the table. Without a store, prints the published counts at once. */
+  /** Waits until the queue is empty, then prints the table. Without a store, prints the published counts immediately. */
   private async reportWhenStored(source: ReplayableSource): Promise<void> {
     const { queue, clock, print } = this.options;
     const store = this.options.store();

@@ -141,7 +141,7 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       expect(await queue.acknowledge([secondDelivery])).toEqual([]);
     });
 
-    test("a rejected message is delivered again at once, and dead-lettered with the last error after its last attempt", async () => {
+    test("a rejected message is delivered again immediately, and dead-lettered with the last error after its last attempt", async () => {
       const { queue, deadLetters } = await start({ maxAttempts: 2 });
       await publish(queue, "bad");
       await queue.reject(await claimOne(queue), "first");

@@ -50,7 +50,7 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
       });
     });
 
-    test("a message is stored once, even if it comes twice at the same time, or again with another id", async () => {
+    test("a message is stored exactly once, even if it comes twice at the same time, or again with another id", async () => {
       const { store, queries } = opened;
       const message = messageOf("once", makeBatch([{ uuid: "once", timeMs: t0, metrics: { temperature: 1 } }]));
       const results = await Promise.all([store.ingest(message), store.ingest(message)]);
@@ -61,7 +61,7 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
       ).toHaveLength(1);
     });
 
-    test("a rejected input is stored once per position, even if it contains a NUL character, quotes and a backslash", async () => {
+    test("a rejected input is stored exactly once per position, even if it contains a NUL character, quotes and a backslash", async () => {
       const { store, queries } = opened;
       const range = { source: "rejects" };
       await store.ingest(messageOf("r1", makeBatch([], [rejection(5), rejection(9)]), range));

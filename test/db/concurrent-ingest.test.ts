@@ -99,7 +99,7 @@ for (const [kind, plain] of [
   ["PostgreSQL", true],
 ] as const) {
   describe(kind, () => {
-    test("collectors that store overlapping batches at once do not deadlock, and no value is lost", async () => {
+    test("collectors that store overlapping batches at the same time do not deadlock, and no value is lost", async () => {
       for (const seed of [1, 2, 3]) {
         const url = await createDatabase(server, `at_once_${plain}_${seed}`, { plain });
         const stores = [
@@ -125,7 +125,7 @@ for (const [kind, plain] of [
   });
 }
 
-test("every message is stored once although all workers store all messages and the server is killed", async () => {
+test("every message is stored exactly once although all workers store all messages and the server is killed", async () => {
   const ownPostgres = await startPostgres();
   const { url } = ownPostgres;
   const stores = [await openPostgresStore({ url, migrate: true }), await openPostgresStore({ url, migrate: true })];

@@ -34,7 +34,7 @@ async function startLocker() {
   return { ask, stop: () => child.kill() };
 }
 
-test("of several processes that find the lock of a dead process at once, exactly one locks the directory", async () => {
+test("of several processes that find the lock of a dead process at the same time, exactly one locks the directory", async () => {
   const lockers = await Promise.all(Array.from({ length: 4 }, startLocker));
   for (let round = 0; round < 500; round += 1) {
     const dir = directory(`round-${round}`);

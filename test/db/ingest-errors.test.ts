@@ -9,7 +9,7 @@ import { createDatabase, withClient } from "../support/postgres-database.ts";
 import { openTcpProxy } from "../support/tcp-proxy.ts";
 
 // While the database has an error, a message stays in the queue, no part of it is stored, and the collector reports the cause
-// and the remedy. After the error has ended, the message is stored once.
+// and the remedy. After the error has ended, the message is stored exactly once.
 
 setDefaultTimeout(60_000);
 
@@ -115,7 +115,7 @@ async function expectRecovery(url: string): Promise<void> {
   expect(await collecting.queue.stats()).toMatchObject({ readyMessages: 0, inFlightMessages: 0, deadMessages: 0 });
 }
 
-test("a message waits while the server accepts no further connection, and is stored once after other connections have closed", async () => {
+test("a message waits while the server accepts no further connection, and is stored exactly once after other connections have closed", async () => {
   const url = await database("connections");
   const others = open(server.url, maxConnections);
   const inside = open(url);
@@ -171,7 +171,7 @@ test("a message whose statement timed out behind a lock is stored once after the
   await expectRecovery(url);
 });
 
-test("a message is stored once when an administrator ends the session in the middle of its transaction", async () => {
+test("a message is stored exactly once when an administrator ends the session in the middle of its transaction", async () => {
   const url = await database("terminated");
   const admin = open(url);
   const unlock = await startBehindLock(url);
@@ -182,7 +182,7 @@ test("a message is stored once when an administrator ends the session in the mid
   await expectRecovery(url);
 });
 
-test("a message is stored once after the crash of another server process has ended the session that was storing it", async () => {
+test("a message is stored exactly once after the crash of another server process has ended the session that was storing it", async () => {
   const url = await database("crashed");
   const admin = open(url);
   const unlock = await startBehindLock(url);
@@ -197,7 +197,7 @@ test("a message is stored once after the crash of another server process has end
   await expectRecovery(url);
 });
 
-test("a message waits while the server is shut down, and is stored once after the server has started again", async () => {
+test("a message waits while the server is shut down, and is stored exactly once after the server has started again", async () => {
   const url = await database("shutdown");
   const last = open(url);
   let ended: Promise<void> | undefined;
@@ -224,7 +224,7 @@ test("a message waits while the server is shut down, and is stored once after th
   await expectRecovery(url);
 });
 
-test("a message waits while a standby answers at the server's address, and is stored once after the standby is promoted", async () => {
+test("a message waits while a standby answers at the server's address, and is stored exactly once after the standby is promoted", async () => {
   const url = await database("failover");
   await failSecondMessage(
     url,
@@ -300,7 +300,7 @@ for (const [which, place] of [
   ["piece", "each piece of data sent for an ingest"],
   ["answer", "each of the server's answers during an ingest"],
 ] as const) {
-  test(`every message is stored once when the connection to the server is cut in turn at ${place}`, async () => {
+  test(`every message is stored exactly once when the connection to the server is cut in turn at ${place}`, async () => {
     const url = new URL(await createDatabase(server, `cut_${which}`));
     await (await openPostgresStore({ url: url.href, migrate: true })).close();
     const proxy = await openTcpProxy({ host: url.hostname, port: Number(url.port) });

@@ -130,7 +130,7 @@ test("a file that is read for one cluster is not read for another, and the plan 
   await Promise.all([mine.close(), other.close()]);
 });
 
-test("of several stores that ask for a topic at once, one gets it, and keeps it", async () => {
+test("of several stores that ask for a topic at the same time, one gets it, and keeps it", async () => {
   const stores = Array.from({ length: 8 }, (_, index) => ({
     id: `id-${index}`,
     description: `PostgreSQL at db-${index}`,

@@ -91,7 +91,7 @@ for (const [state, enter] of Object.entries(states)) {
   }
 }
 
-test("a service that cannot open is closed at once, and every start throws the reason", async () => {
+test("a service that cannot open is closed immediately, and every start throws the reason", async () => {
   const service = new RecordedService();
   service.opened.reject(new Error("the port is taken"));
   await expect(service.start()).rejects.toThrow("the port is taken");

@@ -42,7 +42,7 @@ test("a pause follows from the pace and the time worked, and never lasts longer 
   expect(clock.sleeperCount).toBe(0);
 });
 
-test("a pause ends at once when the streamer is stopped", async () => {
+test("a pause ends immediately when the streamer is stopped", async () => {
   const clock = new ManualClock();
   const pressure = new BackPressure({ lowMessages: 0, highMessages: 1, clock });
   pressure.observe(5);

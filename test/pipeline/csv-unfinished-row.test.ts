@@ -89,7 +89,7 @@ class Reading {
   }
 }
 
-test("a power of 400.5 whose writer has written only the 4 is not stored as 4, and all rows before it are stored at once", async () => {
+test("a power of 400.5 whose writer has written only the 4 is not stored as 4, and all rows before it are stored immediately", async () => {
   const reading = await Reading.of(wideFile.slice(0, -"00.5\n".length));
   expect(reading.values).toEqual([30, 100]);
   await reading.pass(9000);
@@ -125,7 +125,7 @@ test("a file that never gets a line end is stored whole once it has not changed 
   expect(reading.values).toEqual([30, 100, 30, 400.5]);
 });
 
-test("a file without a final line end that was written long ago is stored at once, without a warning", async () => {
+test("a file without a final line end that was written long ago is stored immediately, without a warning", async () => {
   const warnings: string[] = [];
   const path = folder.write(wideFile.slice(0, -1));
   const source = await openCsvSource(path, { onWarning: (message) => void warnings.push(message) });
@@ -217,7 +217,7 @@ test("of a row over two lines that was cut, nothing but the whole row is stored"
   }
 });
 
-test("a row of the exporter whose last quote is written is stored at once", async () => {
+test("a row of the exporter whose last quote is written is stored immediately", async () => {
   const reading = await Reading.of(`${exporterHeader}\n${exporterRow()}`);
   expect(reading.hasEnded).toBe(true);
   expect(reading.values).toEqual([42]);

@@ -120,7 +120,7 @@ test("a process that starts within an already published interval waits for the n
   expect(((await waiting).value as LiveBatch).timeMs).toBe(firstTickMs + 1000);
 });
 
-test("an abort ends the wait for the next interval at once", async () => {
+test("an abort ends the wait for the next interval immediately", async () => {
   const clock = new ManualClock(startMs);
   const { batches, end } = readAll(openSource(clock));
   await clock.advance(0);

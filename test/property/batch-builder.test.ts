@@ -56,7 +56,7 @@ function samplesWith(hosts: (uuid: string, second: number) => readonly string[])
 }
 
 const anyHost = samplesWith(() => ["host-a", "host-b", "host-c"]);
-/** Some GPUs move, but none is on two hosts at once. */
+/** Some GPUs move, but none is on two hosts at the same time. */
 const oneHost = samplesWith((uuid, second) => [uuid.length > 5 && second > 1 ? "host-b" : "host-a"]);
 
 function batchOf(

@@ -42,7 +42,7 @@ export async function startLoadedGateway(env: Record<string, string> = {}): Prom
 }
 
 /** Waits until a gateway serves all GPUs, hosts and records of the real CSV.
- *  @throws Error after a minute, or at once if the gateway cannot be reached */
+ *  @throws Error after a minute, or immediately if the gateway cannot be reached */
 export async function untilLoaded(url: string): Promise<void> {
   const count = async (path: string): Promise<number> => {
     const answer = await fetch(`${url}${path}`);

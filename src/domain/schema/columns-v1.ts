@@ -29,7 +29,8 @@ function toTally({ conflicts, ...tally }: InputTally): PayloadV1["tally"] {
 }
 
 /** Decodes the payload `v1`.
- *  @throws UndecodablePayload if lengths in the payload contradict each other, or a column has a value beyond the last record */
+ *  @throws UndecodablePayload if lengths in the payload contradict each other, or a column has a value beyond the last
+ *    record */
 export function fromPayloadV1(payload: PayloadV1): RecordBatch {
   const { records } = payload;
   checkLength("gpuSteps", payload.gpuSteps.length, records);
@@ -104,7 +105,8 @@ function fromColumn({ metric, at, values, same }: Column, records: number): Floa
   let record = -1;
   for (let i = 0; i < count; i += 1) {
     record = at === undefined ? i : i === 0 ? (at[0] as number) : record + (at[i] as number);
-    if (record >= records) throw contradiction(`${metric} has a value for record ${record} of ${records}`);
+    if (record >= records)
+      throw contradiction(`${metric} has a value at index ${record}, but there are only ${records} records`);
     column[record] = same ?? (values?.[i] as number);
   }
   return column;

@@ -7,7 +7,7 @@ import type { HotTier } from "./hot-tier.ts";
 import { MemoryHotTier } from "./memory/memory-hot-tier.ts";
 
 /** The hot tier of this process.
- *  @param options without `etcd`, the hot tier is in memory, so this process must both collect and serve */
+ *  @param options without `etcd`, the hot tier is in memory and has only the records that this process collects. */
 export function openHotTier(options: {
   readonly etcd: EtcdClient | undefined;
   /** The pipeline's topic. */

@@ -20,7 +20,7 @@ export interface NewMessage {
 export interface Checkpoint {
   /** The key of the position. */
   readonly key: string;
-  /** The value of the key once everything up to `to` has been published. */
+  /** The value of the key when everything up to `to` has been published. */
   readonly valueAt: (to: Position) => string;
   /** The key of the claim on the range. */
   readonly ownerKey: string;
@@ -87,7 +87,7 @@ export interface QueueStats {
   /** Messages claimed and not yet acknowledged. */
   readonly inFlightMessages: number;
   readonly deadMessages: number;
-  /** Publishers wait once readyMessages + inFlightMessages reaches this number. */
+  /** Publishers wait when readyMessages + inFlightMessages reaches this number. */
   readonly capacityMessages: number;
   /** Age of the oldest message that is ready or in flight, milliseconds; 0 if there is none. */
   readonly oldestAgeMs: number;
@@ -96,7 +96,7 @@ export interface QueueStats {
 /** Carries messages from streamers to collectors. A message is delivered until it is acknowledged or becomes a dead letter.
  *
  *  States of a message: READY -claim-> CLAIMED -acknowledge-> deleted.
- *  CLAIMED -reject or end of lease-> READY, or DEAD once the message has been delivered `maxAttempts` times.
+ *  CLAIMED -reject or end of lease-> READY, or DEAD after the message has been delivered `maxAttempts` times.
  *  DEAD -redrive-> READY (attempts start from 0); DEAD -delete-> deleted. */
 export interface Queue {
   readonly deadLetters: DeadLetters;
@@ -112,8 +112,8 @@ export interface Queue {
   /** Deletes messages. Call it only after their records are committed.
    *  @returns the deliveries with a stale claim (for example, because the lease has ended): their messages are unchanged */
   acknowledge(deliveries: readonly Delivery[]): Promise<Delivery[]>;
-  /** Returns a message to the queue at once; after `maxAttempts` deliveries, the message becomes a dead letter with `error`.
-   *  If the claim is stale, nothing changes. */
+  /** Returns a message to the queue immediately; after `maxAttempts` deliveries, the message becomes a dead letter with
+   *  `error`. If the claim is stale, nothing changes. */
   reject(delivery: Delivery, error: string): Promise<void>;
   /** Restarts the leases of these deliveries, unless the driver renews leases by itself.
    *  @returns the deliveries with a stale claim */

@@ -19,7 +19,7 @@ export interface EtcdUpkeepOptions {
 
 const lockKey = "/maintenance/upkeep";
 const lockLeaseSeconds = 15;
-/** Growth of the bytes in use that triggers a compaction at once. */
+/** Growth of the bytes in use that triggers a compaction immediately. */
 const growthMaxBytes = 64 * 1024 * 1024;
 const intervalMs = 1000;
 /** The interval of the processes that wait to take over. */

@@ -4,7 +4,7 @@ import type { StoredGpu, StoredRecord } from "../../domain/query.ts";
 /** A GPU with its newest record. Immutable: an update replaces the member. */
 export interface FleetMember {
   readonly gpu: StoredGpu;
-  /** Undefined if no record has arrived yet, or if the store has deleted all records of the GPU. */
+  /** Undefined if no record has arrived, for example because the store had already deleted the GPU's records. */
   readonly record: StoredRecord | undefined;
 }
 
@@ -25,7 +25,7 @@ export interface Fleet {
   /** The newest record of each selected GPU that has a record, in the order of `members`.
    *  @throws StoreUnavailable while the fleet is not loaded */
   latest(selector: GpuSelector): StoredRecord[];
-  /** Calls the listener with all members at once. After each change, calls it with the new and the changed members, before
+  /** Immediately calls the listener with all members. After each change, calls it with the new and the changed members, before
    *  any request can see the change. */
   onMembers(listener: (members: readonly FleetMember[]) => void): void;
 }

@@ -32,7 +32,7 @@ export interface GraphqlOptions extends Omit<GraphqlParts, "admission"> {
   readonly log: Logger;
 }
 
-/** The most subscriptions of all clients together, over WebSockets and as events over HTTP. */
+/** The maximum number of subscriptions of all clients together, over WebSockets and as events over HTTP. */
 const maxSubscriptions = 10_000;
 
 /** The limits of the cache of parsed documents, and of the cache of parse errors. */

@@ -33,10 +33,13 @@ export function requestRules({ introspection }: { readonly introspection: boolea
   };
 }
 
-/** Explains graphql's error for a document that names the same field so often that graphql stops comparing the fields. */
+/** Explains graphql's error for a document with so many repeated fields or fragments that graphql stops validating it. */
 function explained(error: GraphQLError): GraphQLError {
   if (error.message !== "Validation aborted.") return error;
-  return graphqlError("OPERATION_TOO_LARGE", "The document names the same fields too often; name each of them once");
+  return graphqlError(
+    "OPERATION_TOO_LARGE",
+    "The document repeats fields or fragments too often; use each of them only once",
+  );
 }
 
 /** Adds a code to an error that has none. */

@@ -8,7 +8,7 @@ export interface ListPage<Element> {
 }
 
 interface Paging {
-  /** The most elements of the part; absent: all. */
+  /** The maximum number of elements in the part; if absent, all. */
   readonly limit?: number | undefined;
   /** The part begins after this place; if absent, at the start of the list. */
   readonly cursor?: Place | undefined;

@@ -8,8 +8,8 @@ export type Wire = Pick<
   "send" | "close" | "cork" | "subscribe" | "unsubscribe" | "getBufferedAmount"
 >;
 
-/** Bun's buffer is full if it holds at least this many bytes. A burst that the network accepts at once leaves fewer bytes in
- *  the buffer. */
+/** Bun's buffer is full if it holds at least this many bytes. A burst that the network accepts immediately leaves fewer
+ *  bytes in the buffer. */
 const behindBytes = 64 * 1024;
 /** If Bun's buffer holds more bytes than this when an answer is due, the connection is closed instead: the client sends
  *  requests and does not read. */
@@ -115,7 +115,7 @@ export class LiveSocket {
     subscription.end();
   }
 
-  /** Sends an answer at once, before all waiting messages. Closes the connection instead if the client has left too many
+  /** Sends an answer immediately, before all waiting messages. Closes the connection instead if the client has left too many
    *  bytes unread. */
   send(message: ControlMessage): void {
     if (!("wire" in this.state)) return;

@@ -6,7 +6,8 @@ import { ReplayDedup } from "./replay-dedup.ts";
 import type { SharedTopic, SharedTopics, UpdateReceiver } from "./shared-topic.ts";
 import type { SubscriptionRequest } from "./subscription-request.ts";
 
-/** The most live records that wait while the history is sent; if there are more, the older half of them is skipped. */
+/** The maximum number of live records that wait while the history is sent; if there are more, the older half of them is
+ *  skipped. */
 const backlogMax = 10_000;
 
 interface WaitingRecord {
@@ -94,7 +95,7 @@ export class Subscription implements UpdateReceiver {
    *  @param records in time order
    *  @param newestMs returns the instant of a GPU's newest live record; records that arrive live after this call are not
    *  older
-   *  @returns a promise that resolves when the page was sent or the subscription has ended; at once if nothing is queued */
+   *  @returns a promise that resolves when the page was sent or the subscription has ended; immediately if nothing is queued */
   addHistory(records: readonly StoredRecord[], newestMs: (uuid: string) => number): Promise<void> {
     if (this.state.name !== "REPLAYING" || records.length === 0) return Promise.resolve();
     const page = new ReplayDedup();

@@ -77,7 +77,7 @@ export function single<T>(data: T): { success: true; count: 1; data: T } {
   return { success: true, count: 1, data };
 }
 
-/** The body of every error response of the API. */
+/** The body of the REST API's error responses; /health answers 503 with a body of its own. */
 export const errorSchema = Type.Object(
   {
     success: Type.Literal(false),

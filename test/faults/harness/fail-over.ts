@@ -5,15 +5,15 @@ import { systemClock } from "../../../src/kit/clock.ts";
 import type { Fault } from "./scenario.ts";
 import type { Victims } from "./victims.ts";
 
-/** The copy is made once this many messages are stored. Before that, the database may have no schema yet, and a program that
+/** The copy is made when this many messages are stored. Before that, the database may have no schema yet, and a program that
  *  runs does not migrate a database again. */
 const messagesBeforeCopy = 5;
 /** The wait for these messages ends after this time: etcd may be down meanwhile. The fault is then left out. */
 const beforeCopyTimeoutMs = 5000;
 
-/** Copies the database, lets it run on for the time of the fault, and kills it. Then the copy answers in its place: as a standby
- *  that had lagged and is promoted, or as a restored backup. The messages that only the killed database had are lost, and are
- *  reported as such. */
+/** Copies the database, lets it run on for the time of the fault, and kills it. Then the copy answers in its place: as a
+ *  standby that had lagged and is promoted, or as a restored backup. The messages that only the killed database had are
+ *  lost, and are reported as such. */
 export async function failOver(fault: Fault, { servers, databaseUrl, record, reportLost }: Victims): Promise<void> {
   const { database } = servers;
   const isPromoted = fault.kind === "failover";

@@ -7,7 +7,8 @@ import { hostOf, type Ledger } from "./ledger.ts";
 
 const maxExamples = 5;
 
-/** I1: every sample of the source is stored exactly once with its value, and every rejected row is in quarantine exactly once. */
+/** I1: every sample of the source is stored exactly once with its value, and every rejected row is in quarantine exactly
+ *  once. */
 export async function checkContent(ledger: Ledger, database: PostgresClient): Promise<string[]> {
   const metrics = [...new Set([...ledger.records.values()].flatMap((record) => Object.keys(record)))];
   const rows = await database.query<{ key: string } & Record<string, number | null>>(
@@ -97,7 +98,7 @@ export async function checkLeftovers(
   const wrong: string[] = [];
   for (const [what, prefix] of Object.entries(places)) {
     const { count, kvs } = await etcd.range({ ...prefixRange(prefix), keys_only: true });
-    if (count !== "0") wrong.push(`I6: ${count} ${what} are left, such as ${kvs[0]?.key.toString()}`);
+    if (count !== "0") wrong.push(`I6: keys are left of ${what} (${count}), such as ${kvs[0]?.key.toString()}`);
   }
   return wrong;
 }

@@ -21,7 +21,7 @@ const healthTimeoutMs = 3000;
 export class Worker {
   readonly name: string;
   private process: Subprocess<"ignore", "pipe", "pipe"> | undefined;
-  /** The process that has received SIGTERM: a second SIGTERM would end it at once, with another status. */
+  /** The process that has received SIGTERM: a second SIGTERM would end it immediately, with another status. */
   private terminated: Subprocess | undefined;
   /** True once the process has printed its URL. */
   private isUp = false;

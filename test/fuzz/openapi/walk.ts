@@ -13,8 +13,8 @@ export interface Walk {
   readonly mismatch: string | undefined;
 }
 
-/** Sends generated requests of every operation to a gateway: valid ones, invalid ones, and ones at the limits. Each
- *  response must pass the check of answer-check.ts, which refuses every 5xx. */
+/** Sends generated requests for every operation to a gateway: valid ones, invalid ones, and ones with values at the
+ *  limits of their schemas. Each response must pass the check of answer-check.ts, which refuses every 5xx. */
 export async function walk(url: string, requests: number, seed: number): Promise<Walk> {
   const document = await readServedDocument(url);
   const check = schemaCheckOf(document);

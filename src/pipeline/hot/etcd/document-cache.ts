@@ -29,9 +29,10 @@ export interface GpuPlan {
   readonly slot: string;
   /** Undefined if the documents do not change. */
   readonly write: SlotWrite | undefined;
-  /** True if the record is written to the host's data: no newer record of the GPU is cached. */
+  /** True if the record is written to the host's data: no newer record of the GPU is cached, and none of the same instant
+   *  from another host. */
   readonly writesRecord: boolean;
-  /** True if the slot's document names another board after the flush: the record then carries the attributes of this GPU. */
+  /** True if the GPU does not get the slot in this flush: its record then carries its attributes. */
   readonly isDisplaced: boolean;
   /** True if the GPU's documents must be read before this plan is carried out, unless the flush has read them already. */
   readonly mustReread: boolean;
@@ -94,7 +95,8 @@ export class DocumentCache {
     };
   }
 
-  /** True if another board is in the slot with a state later than `asOfMs`, or of the same instant and with the greater UUID. */
+  /** True if another board is in the slot with a state later than `asOfMs`, or of the same instant and with the greater
+   *  UUID. */
   private isHeldByNewer(slot: string, uuid: string, asOfMs: number): boolean {
     const holder = this.slotOf(slot)?.uuid;
     if (holder === undefined || holder === uuid) return false;

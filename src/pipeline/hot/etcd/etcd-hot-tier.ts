@@ -19,7 +19,7 @@ export interface EtcdHotTierOptions {
   readonly clock: Clock;
   /** The records of a flush stay in etcd at least this long, if they fit in `windowMaxBytes`. */
   readonly windowSeconds: number;
-  /** The most bytes of this process's records in etcd: if there are more, the oldest records are deleted early. */
+  /** The maximum number of bytes of this process's records in etcd: if there are more, the oldest records are deleted early. */
   readonly windowMaxBytes?: number;
   /** Called after each completed flush with the number of its records that were not written on their own: another record of
    *  the same GPU superseded them, or they were merged with a record of the same instant. */
@@ -35,7 +35,7 @@ const defaultWindowMaxBytes = 64 * 1024 * 1024;
  *  quarter of the time and do not slow down storing, and a gateway still shows changes within a fraction of a second. */
 const pauseFactor = 3;
 const pauseMaxMs = 250;
-/** The most batches in a flush: more than all workers of a collector can submit at once. */
+/** The maximum number of batches in a flush: more than all workers of a collector can submit at the same time. */
 const maxBatches = 1024;
 
 interface PendingWrite {

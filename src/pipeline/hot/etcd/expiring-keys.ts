@@ -8,7 +8,7 @@ export interface ExpiringKeysOptions {
   readonly clock: Clock;
   /** The records of a flush stay in etcd at least this long, if they fit in `windowMaxBytes`. */
   readonly windowSeconds: number;
-  /** The most bytes of this process's records in etcd: if there are more, the oldest records are deleted early. */
+  /** The maximum number of bytes of this process's records in etcd: if there are more, the oldest records are deleted early. */
   readonly windowMaxBytes: number;
 }
 

@@ -10,13 +10,14 @@ import { dataEntry, readBoard } from "./hot-documents.ts";
 import { HotKeys, hostOfSlot } from "./hot-keys.ts";
 import { type GpuPlan, DocumentCache } from "./document-cache.ts";
 
-/** The most attempts of a flush. Several processes may write the same documents at the same time, and in each attempt only
- *  one of them succeeds. */
+/** The maximum number of attempts of a flush. Several processes may write the same documents at the same time, and in each
+ *  attempt only one of them succeeds. */
 const maxAttempts = 20;
-/** The most concurrent transactions of one flush. etcd writes several transactions to disk together; it can handle 16 such
- *  transactions at a time, from all processes. */
+/** The maximum number of concurrent transactions of one flush. etcd writes several transactions to disk together; it can
+ *  handle 16 such transactions at a time, from all processes. */
 const inFlightMax = 4;
-/** The most keys or hosts that one transaction reads: the documents and recent data of 32 hosts are a few megabytes. */
+/** The maximum number of keys or hosts that one transaction reads: the documents and recent data of 32 hosts are a few
+ *  megabytes. */
 const maxReads = 32;
 
 type Response = ITxnResponse["responses"][number];

@@ -7,7 +7,7 @@ import type { GpuState, HotChanges, HotFollower, NewestRecord } from "../hot-tie
 import { readData, readGpu } from "./hot-documents.ts";
 import { type HotKeys, hostnameOf, kindOfKey } from "./hot-keys.ts";
 
-/** The most keys in a page of the listing. With 8 GPUs per host, a page is a few megabytes. */
+/** The maximum number of keys in a page of the listing. With 8 GPUs per host, a page is a few megabytes. */
 const pageKeys = 1000;
 
 export interface HotWatchOptions {

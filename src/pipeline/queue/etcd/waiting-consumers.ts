@@ -8,10 +8,10 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** The most messages claimed in one transaction: for each message, the transaction has five operations, and returns the
- *  payload. */
+/** The maximum number of messages claimed in one transaction: for each message, the transaction has five operations, and
+ *  returns the payload. */
 const transactionMaxMessages = 32;
-/** The most ready messages that a claim may skip. */
+/** The maximum number of ready messages that a claim may skip. */
 const skippedMax = 256;
 
 /** A process's waiting consumers. Messages are claimed for all of them, in one transaction at a time.

@@ -27,7 +27,7 @@ export interface MemoryQueueOptions {
 
 /** A published key is remembered for at most this time; later, only the store recognises duplicates. */
 const idempotencyWindowMs = 3_600_000;
-/** The most published keys that are remembered. */
+/** The maximum number of published keys that are remembered. */
 const maxIdempotencyKeys = 100_000;
 
 interface Entry {

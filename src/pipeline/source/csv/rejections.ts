@@ -14,7 +14,7 @@ export interface RowPlace {
   readonly line: number;
 }
 
-/** The most bytes of a character in UTF-8. */
+/** The maximum number of bytes in a character in UTF-8. */
 const utf8MaxBytes = 4;
 
 /** Adds to the batch the rows and values that cannot be used, each with the text of its row. The batch's message carries

@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 
-/** The most texts that are kept; the least recently used ones are dropped. */
+/** The maximum number of texts that are kept; the least recently used ones are dropped. */
 const maxTexts = 50_000;
 
 /** Keeps one string for each text: GPUs share hosts, models and versions. A string cut from a row would keep the whole row in

@@ -5,8 +5,8 @@ import type { FieldError } from "../../../domain/field-rules.ts";
 import { malformedQuotes, notText, type Rejections, type RowPlace } from "./rejections.ts";
 import type { RecognizedRow, RowReader } from "./row-reader.ts";
 
-/** The most rows in one call of csv-parse, which takes 20 us per call and 3 us per row: with this many rows, the time per call
- *  hardly matters. */
+/** The maximum number of rows in one call of csv-parse, which takes 20 us per call and 3 us per row: with this many rows,
+ *  the time per call hardly matters. */
 const groupMaxRows = 512;
 
 const noFields: readonly string[] = [];

@@ -15,7 +15,7 @@ export interface PostgresStoreOptions {
   readonly url: string;
   /** True: the schema is brought up to date; false: it is only checked. */
   readonly migrate: boolean;
-  /** The most connections that write. */
+  /** The maximum number of connections that write. */
   readonly maxConnections?: number;
   /** The time limit of a query. */
   readonly queryTimeoutSeconds?: number;
@@ -23,7 +23,7 @@ export interface PostgresStoreOptions {
   readonly onChange?: OnDatabaseChange;
 }
 
-/** The most connections that read. Writing has its own connections, so that reading and writing do not wait
+/** The maximum number of connections that read. Writing has its own connections, so that reading and writing do not wait
  *  for each other. */
 const maxReadConnections = 5;
 

@@ -3,8 +3,8 @@ import type { DatabaseEngine } from "../../../db/engine.ts";
 import { deleteOldRows, dropOldChunks, tryRetentionLock } from "../../../db/sql/delete-old.ts";
 import type { HistoryRetention, KeepDays } from "../history-retention.ts";
 
-/** The most rows that one transaction deletes. The deletion takes about 100 ms, so other statements do not wait long for the
- *  transaction's locks. */
+/** The maximum number of rows that one transaction deletes. The deletion takes about 100 ms, so other statements do not
+ *  wait long for the transaction's locks. */
 const rowsPerDelete = 10_000;
 
 /** Deletes old telemetry: chunks if the table is a hypertable, else rows. Rollups that are plain views have no data of their

@@ -16,8 +16,8 @@ import { graphqlError } from "../../graphql-kit/graphql-errors.ts";
 import type { FleetIndex, FleetView } from "../../fleet/fleet-index.ts";
 import { type OperationSize, sizeOfOperation } from "./operation-size.ts";
 
-/** The most tokens of a document. A large dashboard needs about 200. The time for validation grows with the square of the
- *  number of tokens. */
+/** The maximum number of tokens of a document. A large dashboard needs about 200. The time for validation grows with the
+ *  square of the number of tokens. */
 const maxTokens = 2000;
 
 /** The largest operation that is executed. GraphiQL's introspection has a depth of 15. A million values take about a

@@ -33,7 +33,7 @@ export function limit(options: LimitOptions = {}): Parameter<number> {
   return withDefault(integer({ minimum: 1, maximum, description }), byDefault);
 }
 
-/** The most metrics that a request may name. */
+/** The maximum number of metrics that a request may name. */
 export const maxMetrics = 20;
 
 /** The parameter for names of the catalogue.
