@@ -12,14 +12,19 @@ export interface TestRecord {
   readonly hostname?: string;
   readonly clusterId?: string;
   readonly modelName?: string;
+  readonly driverVersion?: string;
+  readonly properties?: Readonly<Record<string, string>>;
   readonly workload?: Workload;
+  /** Further workloads that share the GPU. */
+  readonly sharing?: readonly Workload[];
 }
 
 /** A batch of records and rejected inputs. */
 export function makeBatch(records: readonly TestRecord[], rejected: readonly RejectedInput[] = []): RecordBatch {
   const builder = new BatchBuilder();
   for (const { uuid, timeMs, metrics, hostname = "host-a", clusterId = "cluster", ...more } of records) {
-    const { modelName = "NVIDIA H100", workload = noWorkload } = more;
+    const { modelName = "NVIDIA H100", driverVersion = "535", workload = noWorkload, sharing = [] } = more;
+    const { properties = { job: 'a "quoted" \\ job' } } = more;
     const gpu = {
       uuid,
       clusterId,
@@ -27,10 +32,12 @@ export function makeBatch(records: readonly TestRecord[], rejected: readonly Rej
       gpuId: 0,
       device: "nvidia0",
       modelName,
-      driverVersion: "535",
-      properties: { job: 'a "quoted" \\ job' },
+      driverVersion,
+      properties,
     };
-    const record = builder.record(builder.gpuIndex(gpu), timeMs, builder.workloadIndex(workload));
+    const gpuIndex = builder.gpuIndex(gpu);
+    const record = builder.record(gpuIndex, timeMs, builder.workloadIndex(workload));
+    for (const each of sharing) builder.record(gpuIndex, timeMs, builder.workloadIndex(each));
     for (const [name, value] of Object.entries(metrics)) {
       const index = metricIndexOf(name);
       if (index === undefined) builder.setCustom(record, name, value);

@@ -4,12 +4,13 @@ import { parseArgs } from "node:util";
 import config from "../drizzle.config.ts";
 
 // Generates a migration with the changes of src/db/schema.ts since the newest migration. If the columns of the table telemetry
-// change, the migration also rebuilds the rollups, so that they have every metric of the catalogue.
+// that have metrics change, the migration also rebuilds the rollups, so that they have every metric of the catalogue.
 //
 // Usage: bun run db:generate [--out FOLDER] [--name NAME]
 
 const statementBreak = "--> statement-breakpoint\n";
-const changesTelemetryColumns = /^ALTER TABLE "telemetry" (?:ADD|ALTER|DROP|RENAME) COLUMN /m;
+const changesMetrics =
+  /^ALTER TABLE "telemetry" (?:ADD COLUMN "[^"]+" double precision|(?:ALTER|DROP|RENAME) COLUMN )/m;
 
 async function migrationsIn(folder: string): Promise<ReadonlySet<string>> {
   return new Set((await readdir(folder)).filter((name) => name.endsWith(".sql")));
@@ -45,5 +46,5 @@ await generate(values.out, values.name);
 for (const name of (await migrationsIn(values.out)).difference(existing)) {
   const path = join(values.out, name);
   const migration = await Bun.file(path).text();
-  if (changesTelemetryColumns.test(migration)) await Bun.write(path, withRollups(migration));
+  if (changesMetrics.test(migration)) await Bun.write(path, withRollups(migration));
 }

@@ -1,10 +1,10 @@
-import type { Attributes, Workload } from "../domain/gpu.ts";
+import type { Attributes, Occupants } from "../domain/gpu.ts";
 import { numberArray, textArray } from "./sql/array-literal.ts";
 
 /** A column that is never null. */
 export interface ColumnDeclaration {
   readonly name: string;
-  readonly type: "text" | "int" | "jsonb";
+  readonly type: "text" | "int" | "bigint" | "jsonb";
 }
 
 /** The columns for the fields of an object, and the parts of SQL statements that name these columns. */
@@ -20,7 +20,10 @@ export class ColumnList<Row extends object> {
 
   /** The columns, named after the fields: `g.cluster_id as "clusterId", g.hostname as "hostname", ...` */
   selected(table: string): string {
-    return this.join(({ name }, field) => `${qualified(name, table)} as "${field}"`);
+    // drivers return a bigint as a text
+    return this.join(
+      ({ name, type }, field) => `${qualified(name, table)}${type === "bigint" ? "::float8" : ""} as "${field}"`,
+    );
   }
 
   /** The columns' arrays as parameters of `unnest`: `$3::text::text[], $4::text::int[], ...`. JSON is
@@ -45,6 +48,7 @@ export class ColumnList<Row extends object> {
       const values = rows.map((row): unknown => row[field]);
       switch (this.declarations[field].type) {
         case "int":
+        case "bigint":
           return numberArray(values.map(Number));
         case "jsonb":
           return textArray(values.map((value) => JSON.stringify(value)));
@@ -70,7 +74,7 @@ export class ColumnList<Row extends object> {
   }
 }
 
-/** The columns of a GPU's attributes in both `gpus` and `gpu_attributes`. */
+/** The columns of a GPU's attributes in `gpus`, `gpu_attributes` and `reported_attributes`. */
 export const attributeColumns = new ColumnList<Attributes>({
   clusterId: { name: "cluster_id", type: "text" },
   hostname: { name: "hostname", type: "text" },
@@ -81,12 +85,21 @@ export const attributeColumns = new ColumnList<Attributes>({
   properties: { name: "properties", type: "jsonb" },
 });
 
-/** The columns of a workload in `gpu_workloads`. */
-export const workloadColumns = new ColumnList<Workload>({
-  container: { name: "container", type: "text" },
-  pod: { name: "pod", type: "text" },
-  namespace: { name: "namespace", type: "text" },
-});
+/** The workloads that hold a GPU. */
+export interface OccupantsState {
+  readonly occupants: Occupants;
+}
+
+/** The column of `gpu_workloads`. */
+export const occupantsColumns = new ColumnList<OccupantsState>({ occupants: { name: "occupants", type: "jsonb" } });
+
+/** What the rows of a record say about its GPU: the id of attributes in `reported_attributes`. */
+export interface Report {
+  readonly attributesId: number;
+}
+
+/** The column of `gpu_reports`. */
+export const reportColumns = new ColumnList<Report>({ attributesId: { name: "attributes_id", type: "bigint" } });
 
 function qualified(name: string, table: string | undefined): string {
   return table === undefined ? name : `${table}.${name}`;

@@ -16,7 +16,13 @@ import {
   unique,
 } from "drizzle-orm/pg-core";
 import { metrics } from "../domain/metrics.ts";
-import { attributeColumns, type ColumnDeclaration, type ColumnList, workloadColumns } from "./gpu-columns.ts";
+import {
+  attributeColumns,
+  type ColumnDeclaration,
+  type ColumnList,
+  occupantsColumns,
+  reportColumns,
+} from "./gpu-columns.ts";
 
 const instant = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
 const offset = (name: string) => bigint(name, { mode: "number" });
@@ -26,6 +32,7 @@ const gpuKey = () => bigint("gpu_key", { mode: "number" });
 const columnTypes = {
   text: (name: string) => text(name),
   int: (name: string) => integer(name),
+  bigint: (name: string) => bigint(name, { mode: "number" }),
   jsonb: (name: string) => jsonb(name),
 };
 
@@ -72,14 +79,35 @@ export const gpuAttributes = pgTable(
   (table) => [primaryKey({ name: "gpu_attributes_pkey", columns: [table.gpuKey, table.validFrom] })],
 );
 
-/** The workload of a GPU over time (empty texts if there was none): each row is valid from its instant until that of the next
- *  row. */
+/** The attributes that inputs have reported of a GPU, as they were in the input: a field may be empty. */
+export const reportedAttributes = pgTable(
+  "reported_attributes",
+  {
+    gpuKey: gpuKey().notNull(),
+    /** What `attributesIdOf` makes of the attributes (src/domain/attributes-id.ts); a small number for those that are older
+     *  than this table. */
+    attributesId: bigint("attributes_id", { mode: "number" }).notNull(),
+    ...attributes,
+  },
+  (table) => [primaryKey({ name: "reported_attributes_pkey", columns: [table.gpuKey, table.attributesId] })],
+);
+
+/** What the records of a GPU report about it over time: each row is valid from its instant until that of the next row. The rows
+ *  of `gpu_attributes` follow from these: a field that a report leaves empty stays as it was. */
+export const gpuReports = pgTable(
+  "gpu_reports",
+  { gpuKey: gpuKey().notNull(), validFrom: instant("valid_from").notNull(), ...columnsOf(reportColumns) },
+  (table) => [primaryKey({ name: "gpu_reports_pkey", columns: [table.gpuKey, table.validFrom] })],
+);
+
+/** The workloads that hold a GPU over time (an empty list if there are none): each row is valid from its instant until that of
+ *  the next row. */
 export const gpuWorkloads = pgTable(
   "gpu_workloads",
   {
     gpuKey: gpuKey().notNull(),
     validFrom: instant("valid_from").notNull(),
-    ...columnsOf(workloadColumns),
+    ...columnsOf(occupantsColumns),
   },
   (table) => [primaryKey({ name: "gpu_workloads_pkey", columns: [table.gpuKey, table.validFrom] })],
 );
@@ -96,9 +124,14 @@ export const telemetry = pgTable(
     time: instant("time").notNull(),
     ...metricColumns,
     custom: jsonb("custom").$type<Record<string, number>>(),
+    /** The first of the workloads that hold the GPU. */
     container: text("container"),
     pod: text("pod"),
     namespace: text("namespace"),
+    /** All workloads that hold the GPU, if they are several. */
+    occupants: jsonb("occupants"),
+    /** What the record's rows report about the GPU, in `reported_attributes`; NULL for a record that is older than that table. */
+    attributesId: bigint("attributes_id", { mode: "number" }),
   },
   (table) => [
     primaryKey({ name: "telemetry_pkey", columns: [table.gpuKey, table.time] }),
@@ -121,6 +154,8 @@ export const ingestedMessages = pgTable(
     samples: integer("samples").notNull(),
     missing: integer("missing").notNull(),
     duplicates: integer("duplicates").notNull(),
+    /** Values that differ from another value of the same series of a record, in the message or in the store. */
+    conflicts: integer("conflicts").notNull().default(0),
     blankLines: integer("blank_lines").notNull(),
     repeatedHeaders: integer("repeated_headers").notNull(),
     recordsInserted: integer("records_inserted").notNull().default(0),

@@ -10,7 +10,12 @@ export const gpuKeyMax = 2 ** 53 - 1;
  *  52 bits, because a key then is an exact double: in typed arrays, cursors, JSON and float8. Among 10^5 GPUs, the probability
  *  that two have the same key is 10^-6, among 10^6 GPUs it is 10^-4. `insertGpus` detects it and refuses the second GPU. */
 export function gpuKeyOf(uuid: string): number {
-  const digest = Bun.SHA256.hash(uuid);
+  return keyOfText(uuid);
+}
+
+/** 2^52 plus the first 52 bits of the SHA-256 of a text. */
+export function keyOfText(text: string): number {
+  const digest = Bun.SHA256.hash(text);
   const byte = (index: number): number => digest[index] as number;
   // 6 bytes and the upper half of the seventh
   let bits = 0;

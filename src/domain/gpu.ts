@@ -32,7 +32,7 @@ export interface Workload {
 export const noWorkload: Workload = { container: "", pod: "", namespace: "" };
 
 /** True if both workloads have the same container, pod and namespace. */
-export function isSameWorkload(a: Workload, b: Workload): boolean {
+function isSameWorkload(a: Workload, b: Workload): boolean {
   return a === b || (a.pod === b.pod && a.container === b.container && a.namespace === b.namespace);
 }
 
@@ -130,26 +130,19 @@ function isGreatest(a: Gpu, b: Gpu): boolean {
   );
 }
 
-/** True if the incoming attributes, once `completed` has filled their gaps, equal the existing attributes. This function is
- *  called for every GPU of every batch, so it copies no attributes. */
-export function addsNothing(existing: Attributes, incoming: Attributes): boolean {
-  if (existing === incoming) return true;
-  const isCovered = (name: "device" | "modelName" | "driverVersion"): boolean =>
-    incoming[name] === existing[name] || incoming[name] === "";
-  return (
-    incoming.hostname === existing.hostname &&
-    incoming.gpuId === existing.gpuId &&
-    incoming.clusterId === existing.clusterId &&
-    isCovered("device") &&
-    isCovered("modelName") &&
-    isCovered("driverVersion") &&
-    coversProperties(existing.properties, incoming.properties)
-  );
-}
-
 /** True if all attributes are equal. */
 export function isSameAttributes(a: Attributes, b: Attributes): boolean {
-  return addsNothing(a, b) && addsNothing(b, a);
+  if (a === b) return true;
+  return (
+    a.hostname === b.hostname &&
+    a.gpuId === b.gpuId &&
+    a.clusterId === b.clusterId &&
+    a.device === b.device &&
+    a.modelName === b.modelName &&
+    a.driverVersion === b.driverVersion &&
+    coversProperties(a.properties, b.properties) &&
+    coversProperties(b.properties, a.properties)
+  );
 }
 
 /** Orders the GPUs of a list: by hostname, index and uuid. Texts are compared by UTF-16 code units. PostgreSQL's

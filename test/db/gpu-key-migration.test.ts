@@ -107,6 +107,25 @@ async function checkAnswers({ queries, store }: OpenStore): Promise<void> {
   });
   const merged = await queries.history.records({ gpus: { uuids: ["GPU-b"] }, range: allTime, limit: 9 });
   expect(merged.elements[0]?.metrics).toEqual({ power_draw: 10, temperature: 7 });
+  await checkOldReports({ queries, store });
+}
+
+/** The earlier records do not say what they report: their GPU's attributes at their instant count. */
+async function checkOldReports({ queries, store }: Pick<OpenStore, "queries" | "store">): Promise<void> {
+  const at = (hour: number, more: object) =>
+    makeBatch([{ uuid: "GPU-b", timeMs: t0 + hour * 3_600_000, metrics: { temperature: 8 }, clusterId: "c", ...more }]);
+  await store.ingest(messageOf("open", at(2, { driverVersion: "", modelName: "", properties: { rack: "r1" } })));
+  await store.ingest(messageOf("cloned", at(1, { hostname: "host-b" })));
+  const { elements } = await queries.history.records({ gpus: { uuids: ["GPU-b"] }, range: allTime, limit: 9 });
+  expect(elements.map(({ metrics, gpu }) => [metrics.temperature, gpu.hostname, gpu.driverVersion])).toEqual([
+    [7, "host-a", "535"],
+    [undefined, "host-a", "535"],
+    [8, "host-a", "535"],
+  ]);
+  expect(await queries.fleet.gpus({ uuids: ["GPU-b"] })).toMatchObject([
+    { modelName: "H100", properties: { rack: "r1" } },
+  ]);
+  expect(await queries.quarantine.countRejections()).toEqual({ uuid_on_two_hosts: 1 });
 }
 
 test("an embedded store with counted keys opens with the same answers", async () => {

@@ -1,4 +1,5 @@
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
+import { exerciseDevicesInStore } from "../contract/devices-in-store.ts";
 import { exerciseGpuStateHistory } from "../contract/gpu-state-history.ts";
 import { exerciseHistoryRetention } from "../contract/history-retention.ts";
 import { exerciseTelemetryQueries } from "../contract/telemetry-queries.ts";
@@ -7,6 +8,7 @@ import { openMemoryStore } from "../support/open-store.ts";
 
 exerciseTelemetryStore("PGlite", openMemoryStore);
 exerciseTelemetryQueries("PGlite", openMemoryStore);
+exerciseDevicesInStore("PGlite", openMemoryStore);
 
 /** Each PGlite in memory is a database of its own, so both collectors of the contract use the same store. */
 let shared: Promise<OpenStore> | undefined;

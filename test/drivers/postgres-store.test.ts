@@ -1,6 +1,8 @@
 import { afterAll, beforeAll } from "bun:test";
 import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide-database.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
+import { exerciseAnyOrder } from "../contract/any-order.ts";
+import { exerciseDevicesInStore } from "../contract/devices-in-store.ts";
 import { exerciseGpuStateHistory } from "../contract/gpu-state-history.ts";
 import { exerciseHistoryRetention } from "../contract/history-retention.ts";
 import { exerciseTelemetryQueries } from "../contract/telemetry-queries.ts";
@@ -24,6 +26,9 @@ exerciseTelemetryStore("TimescaleDB", inDatabase("timescale", {}));
 exerciseTelemetryStore("PostgreSQL", inDatabase("plain", { plain: true }));
 exerciseTelemetryStore("TimescaleDB with the setting for a pooler", inDatabase("pooled", { query: "?prepare=false" }));
 
+exerciseDevicesInStore("TimescaleDB", inDatabase("timescale_devices", {}));
+exerciseDevicesInStore("PostgreSQL", inDatabase("plain_devices", { plain: true }));
+
 exerciseTelemetryQueries("TimescaleDB", inDatabase("timescale_queries", {}));
 exerciseTelemetryQueries("PostgreSQL", inDatabase("plain_queries", { plain: true }));
 
@@ -33,6 +38,7 @@ for (const [name, options] of [
 ] as const) {
   const open = inDatabase(`history_${name.toLowerCase()}`, options);
   exerciseGpuStateHistory(name, open, open);
+  exerciseAnyOrder(name, { open, another: open, runs: 60 });
 }
 
 exerciseHistoryRetention("TimescaleDB", inDatabase("timescale_retention", {}));

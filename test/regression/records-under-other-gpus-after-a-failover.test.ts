@@ -147,7 +147,9 @@ test("a process that only answers /health notices the failover, too", async () =
 
 test("tables that were emptied and filled again while the connection stayed open are noticed", async () => {
   await ingest(idle, "first", recordsOf(gpus, [0]));
-  await withClient(url, (client) => client.query("truncate gpus, telemetry, gpu_attributes, gpu_workloads"));
+  await withClient(url, (client) =>
+    client.query("truncate gpus, telemetry, gpu_attributes, gpu_workloads, gpu_reports, reported_attributes"),
+  );
   const later = recordsOf(gpus, [1]);
   await ingest(idle, "second", later);
   await expectStored(later);

@@ -14,6 +14,12 @@ export class Conditions {
     return this;
   }
 
+  /** Adds a condition whose parameters are added already. */
+  addText(text: string): this {
+    this.texts.push(text);
+    return this;
+  }
+
   /** Adds the conditions that a column of instants is within a range. An infinite bound adds no condition. */
   within(column: string, { fromMs, toMs }: TimeRange): this {
     return this.add(`${column} >= ${instantParameter}`, finite(fromMs)).add(

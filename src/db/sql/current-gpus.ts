@@ -1,6 +1,6 @@
-import type { Attributes, Workload } from "../../domain/gpu.ts";
+import type { Attributes, Occupants } from "../../domain/gpu.ts";
 import type { SqlExecutor } from "../client.ts";
-import { attributeColumns, workloadColumns } from "../gpu-columns.ts";
+import { attributeColumns } from "../gpu-columns.ts";
 import { textArray } from "./array-literal.ts";
 import { incarnation } from "./database-state.ts";
 
@@ -8,14 +8,20 @@ import { incarnation } from "./database-state.ts";
 export interface CurrentGpu {
   readonly uuid: string;
   readonly gpuKey: number;
-  readonly attributes: Attributes;
-  /** The instant from which the attributes are valid; undefined if gpu_attributes has no row of the GPU yet. */
-  readonly attributesFromMs: number | undefined;
-  readonly workload: Workload;
-  /** The instant from which the workload is valid; undefined if gpu_workloads has no row of the GPU yet. */
+  /** What the GPU's newest records report about it; undefined if gpu_reports has no row of the GPU yet. */
+  readonly report: CurrentReport | undefined;
+  readonly occupants: Occupants;
+  /** The instant from which these workloads hold the GPU; undefined if gpu_workloads has no row of the GPU yet. */
   readonly workloadFromMs: number | undefined;
   /** The GPU was last seen at this instant or later. */
   readonly lastSeenMs: number;
+}
+
+/** Attributes that have been reported since an instant. */
+export interface CurrentReport {
+  readonly fromMs: number;
+  readonly attributesId: number;
+  readonly attributes: Attributes;
 }
 
 /** How many changes of GPUs a database has had. */
@@ -25,23 +31,25 @@ export interface GpuRevision {
   readonly incarnation: string;
 }
 
-interface CurrentRow extends Attributes, Workload {
+interface CurrentRow extends Attributes {
   readonly uuid: string;
   readonly gpuKey: number;
   readonly lastSeenMs: number;
-  readonly attributesFromMs: number | null;
+  readonly reportFromMs: number | null;
+  readonly attributesId: number | null;
+  readonly occupants: Occupants;
   readonly workloadFromMs: number | null;
 }
 
 const text = `
-select g.uuid, g.gpu_key::float8 as "gpuKey", ${attributeColumns.selected("g")},
+select g.uuid, g.gpu_key::float8 as "gpuKey", ${attributeColumns.selected("r")},
   extract(epoch from g.last_seen_at)::float8 * 1000 as "lastSeenMs",
-  extract(epoch from a.valid_from)::float8 * 1000 as "attributesFromMs",
-  extract(epoch from w.valid_from)::float8 * 1000 as "workloadFromMs",
-  coalesce(w.container, '') as container, coalesce(w.pod, '') as pod, coalesce(w.namespace, '') as namespace
+  extract(epoch from r.valid_from)::float8 * 1000 as "reportFromMs", r.attributes_id::float8 as "attributesId",
+  extract(epoch from w.valid_from)::float8 * 1000 as "workloadFromMs", coalesce(w.occupants, '[]') as occupants
 from gpus g
 left join lateral (
-  select valid_from from gpu_attributes where gpu_key = g.gpu_key order by valid_from desc limit 1) a on true
+  select p.valid_from, a.* from gpu_reports p join reported_attributes a using (gpu_key, attributes_id)
+  where p.gpu_key = g.gpu_key order by p.valid_from desc limit 1) r on true
 left join lateral (
   select * from gpu_workloads where gpu_key = g.gpu_key order by valid_from desc limit 1) w on true
 where g.gpu_key in (
@@ -57,12 +65,17 @@ export async function readCurrentGpus(
   return rows.map((row) => ({
     uuid: row.uuid,
     gpuKey: row.gpuKey,
-    attributes: attributeColumns.pick(row),
-    attributesFromMs: row.attributesFromMs === null ? undefined : Math.round(row.attributesFromMs),
-    workload: workloadColumns.pick(row),
+    report: reportOf(row),
+    occupants: row.occupants,
     workloadFromMs: row.workloadFromMs === null ? undefined : Math.round(row.workloadFromMs),
     lastSeenMs: Math.round(row.lastSeenMs),
   }));
+}
+
+function reportOf(row: CurrentRow): CurrentReport | undefined {
+  const { reportFromMs, attributesId } = row;
+  if (reportFromMs === null || attributesId === null) return undefined;
+  return { fromMs: Math.round(reportFromMs), attributesId, attributes: attributeColumns.pick(row) };
 }
 
 /** Reads the sequence that counts the changes of GPUs, and which database has it. Other transactions see a new number before the

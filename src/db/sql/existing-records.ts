@@ -1,6 +1,7 @@
 import type { SqlExecutor } from "../client.ts";
 import { numberArray } from "./array-literal.ts";
-import type { TelemetryColumns } from "./upsert-telemetry.ts";
+import type { TelemetryColumns } from "./telemetry-columns.ts";
+import { boundsOf } from "./upsert-telemetry.ts";
 
 // with the bounds $3 and $4, the statement does not read the chunks of other times
 const text = `
@@ -15,11 +16,7 @@ export async function existingRecords(
   executor: SqlExecutor,
   { gpuKeys, timesMs }: Pick<TelemetryColumns, "gpuKeys" | "timesMs">,
 ): Promise<ReadonlySet<number>> {
-  let [firstMs, lastMs] = [Infinity, -Infinity];
-  for (let row = 0; row < timesMs.length; row += 1) {
-    firstMs = Math.min(firstMs, timesMs[row] as number);
-    lastMs = Math.max(lastMs, timesMs[row] as number);
-  }
+  const [firstMs, lastMs] = boundsOf(timesMs);
   const params = [numberArray(gpuKeys), numberArray(timesMs), String(firstMs), String(lastMs)];
   const [found] = await executor.query<{ rows: string | null }>(text, params);
   return new Set(found?.rows?.split(",").map(Number));

@@ -9,20 +9,23 @@ export interface GpuColumns {
   readonly key: string;
   /** An attribute of the GPU. */
   readonly attribute: (column: "cluster_id" | "hostname" | "gpu_id" | "model_name") => string;
-  /** The namespace of the workload that holds the GPU; empty if there is none. */
-  readonly namespace: string;
+  /** The condition that a workload with this namespace holds the GPU. Without workloads, the namespace is empty.
+   *  @param namespace the parameter's placeholder */
+  readonly hasNamespace: (namespace: string) => string;
 }
 
 /** Adds the conditions of a selector. */
 export function addGpuConditions(conditions: Conditions, selector: GpuSelector, columns: GpuColumns): Conditions {
-  return addAttributeConditions(conditions, selector, columns).add(`${columns.namespace} = ?`, selector.namespace);
+  addAttributeConditions(conditions, selector, columns);
+  const { namespace } = selector;
+  return namespace === undefined ? conditions : conditions.addText(columns.hasNamespace(conditions.param(namespace)));
 }
 
 /** Adds the conditions of a selector, except the condition on the namespace. */
 export function addAttributeConditions(
   conditions: Conditions,
   { uuids, parentUuid, clusterId, hostname, gpuId, modelName }: Omit<GpuSelector, "namespace">,
-  { key, attribute }: Omit<GpuColumns, "namespace">,
+  { key, attribute }: Omit<GpuColumns, "hasNamespace">,
 ): Conditions {
   return conditions
     .add(`${key} = any(${keysOfUuids})`, uuids && textArray(uuids))

@@ -1,9 +1,16 @@
-import type { Attributes, Workload } from "../../domain/gpu.ts";
+import type { Attributes } from "../../domain/gpu.ts";
 import type { SqlExecutor } from "../client.ts";
-import { attributeColumns, type ColumnList, workloadColumns } from "../gpu-columns.ts";
+import {
+  attributeColumns,
+  type ColumnList,
+  occupantsColumns,
+  type OccupantsState,
+  type Report,
+  reportColumns,
+} from "../gpu-columns.ts";
 import { numberArray } from "./array-literal.ts";
 
-// Statements for the states of GPUs over time (their attributes and workloads), and for the rows of `gpus`.
+// Statements for the states of GPUs over time (their attributes, workloads and reports), and for the rows of `gpus`.
 
 /** The key of the lock for changes: an arbitrary number, the same for every process of this program. */
 const changesLock = 7_165_201_385;
@@ -31,17 +38,19 @@ select from gpus join unnest($1::text::int8[]) as u(gpu_key) using (gpu_key) ord
 }
 
 /** The tables with states over time. */
-export type StateTable = "gpu_attributes" | "gpu_workloads";
+export type StateTable = "gpu_attributes" | "gpu_reports" | "gpu_workloads";
 
 /** The type of a state in each table. */
 export interface StateOf {
   readonly gpu_attributes: Attributes;
-  readonly gpu_workloads: Workload;
+  readonly gpu_reports: Report;
+  readonly gpu_workloads: OccupantsState;
 }
 
 const columnsOf: { readonly [Table in StateTable]: ColumnList<StateOf[Table]> } = {
   gpu_attributes: attributeColumns,
-  gpu_workloads: workloadColumns,
+  gpu_reports: reportColumns,
+  gpu_workloads: occupantsColumns,
 };
 
 /** A state of one GPU, and the instant at which it begins (milliseconds since the epoch). */

@@ -14,8 +14,9 @@ export interface HistorySource {
   readonly from: (conditions: Conditions, bounds: Bounds) => string;
   /** The column with the instant of a row. */
   readonly time: "time" | "bucket";
-  /** An SQL expression for the namespace that held the GPU of a row of `t` at the row's instant; empty if there was none. */
-  readonly namespace: string;
+  /** The condition that a workload with this namespace held the GPU of a row of `t` at the row's instant.
+   *  @param namespace the parameter's placeholder */
+  readonly hasNamespace: (namespace: string) => string;
   /** The columns to read from `t`, with `"gpuKey"` and `"timeMs"` among them. */
   readonly columns: string;
 }
@@ -72,7 +73,7 @@ function partStatement(source: HistorySource, filter: RecordFilter): Statement {
   addGpuConditions(conditions.within(at, range), others, {
     key: "t.gpu_key",
     attribute: (column) => attributeAt(column, at),
-    namespace: source.namespace,
+    hasNamespace: source.hasNamespace,
   });
   if (cursor !== undefined) {
     const instant = `to_timestamp(${conditions.param(cursor.timeMs)}::float8 / 1000.0)`;

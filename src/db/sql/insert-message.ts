@@ -14,13 +14,13 @@ export interface MessageRow {
 }
 
 /** The newest migration that changed how this program writes, for the column `writer_schema`. */
-const writerSchema = 5;
+const writerSchema = 7;
 
 const text = `
 with added as (
   insert into ingested_messages (message_id, idempotency_key, source_id, from_offset, from_line, to_offset, to_line,
-    rows, samples, missing, duplicates, blank_lines, repeated_headers, rejected, writer_schema)
-  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::text::jsonb, ${writerSchema})
+    rows, samples, missing, duplicates, conflicts, blank_lines, repeated_headers, rejected, writer_schema)
+  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::text::jsonb, ${writerSchema})
   on conflict do nothing
   returning message_id
 )
@@ -46,6 +46,7 @@ export async function insertMessage(
     tally.samples,
     tally.missing,
     tally.duplicates,
+    tally.conflicts,
     tally.blankLines,
     tally.repeatedHeaders,
     JSON.stringify(message.rejected),
@@ -53,12 +54,30 @@ export async function insertMessage(
   return row ?? { isNew: false, incarnation: "" };
 }
 
-/** Records how many of a message's records were new, and how many were merged. */
+/** What became of a message's records. */
+export interface MessageRecords {
+  /** Records that were new. */
+  readonly inserted: number;
+  /** Records that another message had stored before. */
+  readonly merged: number;
+  /** Values that differ from the stored ones. */
+  readonly conflicts: number;
+  /** The number of the message's rejected inputs by reason, with those that the store has rejected; undefined if it has rejected
+   *  none. */
+  readonly rejected: Readonly<Record<string, number>> | undefined;
+}
+
+const resultText = `
+update ingested_messages set records_inserted = $2, records_merged = $3, conflicts = conflicts + $4,
+  rejected = coalesce($5::text::jsonb, rejected)
+where message_id = $1`;
+
+/** Records what became of a message's records. */
 export async function setMessageRecords(
   executor: SqlExecutor,
   messageId: string,
-  { inserted, merged }: { readonly inserted: number; readonly merged: number },
+  { inserted, merged, conflicts, rejected }: MessageRecords,
 ): Promise<void> {
-  const update = "update ingested_messages set records_inserted = $2, records_merged = $3 where message_id = $1";
-  await executor.query(update, [messageId, inserted, merged]);
+  const reasons = rejected === undefined ? null : JSON.stringify(rejected);
+  await executor.query(resultText, [messageId, inserted, merged, conflicts, reasons]);
 }

@@ -3,6 +3,7 @@ import type { SqlExecutor } from "../client.ts";
 import { Conditions } from "./conditions.ts";
 import { addAttributeConditions } from "./gpu-conditions.ts";
 import { bucketOf, rollupMs } from "./rollup-source.ts";
+import { namespacesOf, occupantsAt } from "./stored-occupants.ts";
 
 /** A row of the result. In addition to `timeMs`, a row has the group's columns, and `{metric}_avg`, `_min`, `_max` (null if the
  *  metric has no value) and `_count`. */
@@ -70,7 +71,7 @@ order by s.bucket, ${groupColumns[groupBy].map(byBytes).join(", ")} limit ${rows
   return { text, params: rows.params };
 }
 
-/** Groups by GPU, or by the namespace that held the GPU. */
+/** Groups by GPU, or by the namespaces of the workloads that held it: a record counts once in each of them. */
 function byGpuStatement(filter: AggregateFilter, isMaterialized: boolean): Statement {
   const { groupBy, metrics, gpus, limit } = filter;
   const conditions = new Conditions();
@@ -118,16 +119,24 @@ function resultColumnsOf(name: string): string {
 function telemetrySumsQuery(filter: AggregateFilter, conditions: Conditions): string {
   const { metrics, groupBy, resolution } = filter;
   const bucket = bucketOf(resolution, "t.time");
-  const keys = ["t.gpu_key", bucket, ...(groupBy === "namespace" ? ["coalesce(t.namespace, '')"] : [])];
   const figures = metrics.map(recordSumColumns);
-  const namespace = groupBy === "namespace" ? ", coalesce(t.namespace, '') as namespace" : "";
+  const within = withinWholeBuckets(filter, conditions, "t.time");
+  if (groupBy !== "namespace") {
+    return `
+select t.gpu_key, ${bucket} as bucket, ${figures.join(", ")} from telemetry t ${within} group by t.gpu_key, ${bucket}`;
+  }
+  const values = metrics.map((name) => `t."${name}"`).join(", ");
   return `
-select t.gpu_key, ${bucket} as bucket${namespace}, ${figures.join(", ")}
-from telemetry t ${withinWholeBuckets(filter, conditions, "t.time")} group by ${keys.join(", ")}`;
+select t.gpu_key, ${bucket} as bucket, t.namespace, ${figures.join(", ")}
+from (
+  select t.gpu_key, t.time, ${values}, unnest(case when t.occupants is null then array[coalesce(t.namespace, '')]
+    else array(${namespacesOf("t.occupants")}) end) as namespace
+  from telemetry t ${within}) t
+group by t.gpu_key, ${bucket}, t.namespace`;
 }
 
-/** A query for the sums by GPU and minute or hour, from a rollup. A rollup has no namespace, so the namespace is that of the
- *  GPU's workload at the beginning of the minute or hour. */
+/** A query for the sums by GPU and minute or hour, from a rollup. A rollup has no namespace, so the namespaces are those of the
+ *  GPU's workloads at the beginning of the minute or hour. */
 function rollupSumsQuery(filter: AggregateFilter, conditions: Conditions): string {
   const { metrics, groupBy, resolution } = filter;
   const figures = metrics.map(
@@ -136,8 +145,7 @@ function rollupSumsQuery(filter: AggregateFilter, conditions: Conditions): strin
   );
   const namespace =
     groupBy === "namespace"
-      ? `, coalesce((select namespace from gpu_workloads w where w.gpu_key = t.gpu_key and w.valid_from <= t.bucket
-  order by w.valid_from desc limit 1), '') as namespace`
+      ? `, unnest(array(${namespacesOf(occupantsAt("t.gpu_key", "t.bucket"))})) as namespace`
       : "";
   return `
 select t.gpu_key, t.bucket${namespace}, ${figures.join(", ")}

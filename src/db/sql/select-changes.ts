@@ -1,7 +1,6 @@
-import { occupantsOf, type Workload } from "../../domain/gpu.ts";
-import type { AttributesSpan, ChangesFilter, GpuChanges } from "../../domain/query.ts";
+import type { AttributesSpan, ChangesFilter, GpuChanges, WorkloadSpan } from "../../domain/query.ts";
 import type { SqlExecutor } from "../client.ts";
-import { attributeColumns, workloadColumns } from "../gpu-columns.ts";
+import { attributeColumns, occupantsColumns } from "../gpu-columns.ts";
 import { Conditions } from "./conditions.ts";
 
 const validFrom = `extract(epoch from g.valid_from)::float8 * 1000 as "fromMs"`;
@@ -9,16 +8,15 @@ const validFrom = `extract(epoch from g.valid_from)::float8 * 1000 as "fromMs"`;
 /** Reads the attributes and workloads of a GPU, oldest first: those at the beginning of the range, and all that begin within
  *  the range. */
 export async function selectChanges(executor: SqlExecutor, filter: ChangesFilter): Promise<GpuChanges> {
-  const workloads = await spans<Workload & { readonly fromMs: number }>(executor, filter, {
-    table: "gpu_workloads",
-    columns: workloadColumns.selected("g"),
-  });
   return {
     attributes: await spans<AttributesSpan>(executor, filter, {
       table: "gpu_attributes",
       columns: attributeColumns.selected("g"),
     }),
-    workloads: workloads.map(({ fromMs, ...workload }) => ({ fromMs, occupants: occupantsOf([workload]) })),
+    workloads: await spans<WorkloadSpan>(executor, filter, {
+      table: "gpu_workloads",
+      columns: occupantsColumns.selected("g"),
+    }),
   };
 }
 

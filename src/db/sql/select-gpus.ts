@@ -4,22 +4,20 @@ import type { SqlExecutor } from "../client.ts";
 import { attributeColumns } from "../gpu-columns.ts";
 import { Conditions } from "./conditions.ts";
 import { addGpuConditions } from "./gpu-conditions.ts";
+import { hasNamespace, occupantsAt } from "./stored-occupants.ts";
 
 /** The order of GPUs in lists, for `order by`, whatever the database's own collation is. It is the order of `byPlace`, unless a
  *  name has characters beyond U+FFFF. */
 export const gpuOrder = 'g.hostname collate "C", g.gpu_id, g.uuid collate "C"';
 
-/** The conditions of a selector on `gpus g`. They apply to a GPU's newest attributes and newest workload. */
+/** The conditions of a selector on `gpus g`. They apply to a GPU's newest attributes and newest workloads. */
 export function gpuConditions(selector: GpuSelector): Conditions {
   return addGpuConditions(new Conditions(), selector, {
     key: "g.gpu_key",
     attribute: (column) => `g.${column}`,
-    namespace: newestNamespace,
+    hasNamespace: (namespace) => hasNamespace(occupantsAt("g.gpu_key", undefined), namespace),
   });
 }
-
-const newestNamespace = `coalesce((select w.namespace from gpu_workloads w where w.gpu_key = g.gpu_key
-  order by w.valid_from desc limit 1), '')`;
 
 /** Reads GPUs with their newest attributes. The newest record may be newer than `last_seen_at`. The search for that record
  *  starts at `last_seen_at`, so that older chunks are not read. */

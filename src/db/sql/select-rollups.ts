@@ -3,6 +3,7 @@ import type { RollupResolution } from "../../domain/query.ts";
 import { Conditions } from "./conditions.ts";
 import type { Bounds, HistorySource } from "./history-part.ts";
 import { aggregateNames, bucketOf, everyAggregate, rollupMs } from "./rollup-source.ts";
+import { hasNamespace, occupantsAt } from "./stored-occupants.ts";
 
 /** A row of a rollup. It also has `{metric}_avg`, `_min`, `_max` (null if the metric has no value) and `_count`. */
 export interface RollupRow {
@@ -17,9 +18,6 @@ const rollupColumns = metrics
 const columns = `t.gpu_key::float8 as "gpuKey", extract(epoch from t.bucket)::float8 * 1000 as "timeMs",
   t.records::float8 as records, ${rollupColumns}`;
 
-const namespaceAtBucket = `coalesce((select w.namespace from gpu_workloads w
-  where w.gpu_key = t.gpu_key and w.valid_from <= t.bucket order by w.valid_from desc limit 1), '')`;
-
 /** A rollup, which the database may store. */
 interface RollupTable {
   readonly resolution: RollupResolution;
@@ -32,7 +30,12 @@ export function rollupSource({ resolution, isMaterialized }: RollupTable): Histo
   const from: HistorySource["from"] = isMaterialized
     ? () => `telemetry_${resolution}`
     : (conditions, bounds) => groupedTelemetry(conditions, resolution, bounds);
-  return { from, time: "bucket", namespace: namespaceAtBucket, columns };
+  return {
+    from,
+    time: "bucket",
+    hasNamespace: (namespace) => hasNamespace(occupantsAt("t.gpu_key", "t.bucket"), namespace),
+    columns,
+  };
 }
 
 /** A subquery like that of the view, but with bounds on the column `time`, which has an index. */

@@ -2,7 +2,7 @@ import { rawMaxLength, type RejectedInput, valueMaxLength } from "../batch.ts";
 import { cutText, quoted } from "../cut-text.ts";
 import type { Gpu } from "../gpu.ts";
 import { formatTimestamp } from "../timestamp.ts";
-import type { RowLog } from "./row-log.ts";
+import type { InputPlace, RowLog } from "./row-log.ts";
 import type { SampleValues } from "./sample-values.ts";
 
 /** A batch that is being built, in which one uuid may have records of several hosts. */
@@ -43,28 +43,53 @@ export function rowsOfOtherHosts(parts: BatchParts, others: ReadonlyMap<number, 
   return [...Map.groupBy(log.entriesOf(others), ({ byte }) => byte).values()].flatMap((entries) => {
     const [first] = entries;
     if (first === undefined) return [];
-    const { uuid, hostname, gpuId } = gpus[gpuIndexes[first.record] as number] as Gpu;
-    const kept = others.get(first.record) ?? "";
-    const timestamp = formatTimestamp(timesMs[first.record] as number);
     const samples = entries.flatMap(({ record, series }): [string, number][] =>
       series === undefined ? [] : [[values.nameOf(series), values.valueOf(record, series)]],
     );
-    const message =
-      `The uuid ${quoted(uuid)} was reported by two hosts at ${timestamp}, ${quoted(kept)} and ${quoted(hostname)}; ` +
-      `only the values of ${quoted(kept)} are stored. Give each GPU a uuid of its own.`;
-    const raw = JSON.stringify({ timestamp, uuid, hostname, gpu_id: gpuId, ...Object.fromEntries(samples) });
     return [
-      {
-        line: first.line,
-        byte: first.byte,
-        reason: "uuid_on_two_hosts" as const,
-        field: cutText(hostField, valueMaxLength),
-        value: cutText(hostname, valueMaxLength),
-        message,
-        raw: cutText(raw, rawMaxLength),
-      },
+      otherHostInput({
+        gpu: gpus[gpuIndexes[first.record] as number] as Gpu,
+        timeMs: timesMs[first.record] as number,
+        samples,
+        keptHost: others.get(first.record) ?? "",
+        hostField,
+        place: first,
+      }),
     ];
   });
+}
+
+/** Values of a GPU that are not stored, because another host has reported the same uuid at the same instant. */
+export interface OtherHostValues {
+  readonly gpu: Gpu;
+  readonly timeMs: number;
+  /** Values by the name of their series. */
+  readonly samples: readonly (readonly [name: string, value: number])[];
+  /** The host whose values are stored. */
+  readonly keptHost: string;
+  /** The name of the input's host column. */
+  readonly hostField: string;
+  readonly place: InputPlace;
+}
+
+/** Makes the rejected input of such values. */
+export function otherHostInput(values: OtherHostValues): RejectedInput {
+  const { gpu, timeMs, samples, keptHost, hostField, place } = values;
+  const { uuid, hostname, gpuId } = gpu;
+  const timestamp = formatTimestamp(timeMs);
+  const message =
+    `The uuid ${quoted(uuid)} was reported by two hosts at ${timestamp}, ${quoted(keptHost)} and ${quoted(hostname)}; ` +
+    `only the values of ${quoted(keptHost)} are stored. Give each GPU a uuid of its own.`;
+  const raw = JSON.stringify({ timestamp, uuid, hostname, gpu_id: gpuId, ...Object.fromEntries(samples) });
+  return {
+    line: place.line,
+    byte: place.byte,
+    reason: "uuid_on_two_hosts",
+    field: cutText(hostField, valueMaxLength),
+    value: cutText(hostname, valueMaxLength),
+    message,
+    raw: cutText(raw, rawMaxLength),
+  };
 }
 
 /** What the records of other hosts have added to a batch's counts. */

@@ -47,7 +47,7 @@ export async function checkHistory(ledger: Ledger, database: PostgresClient): Pr
   const wrong: string[] = [];
   for (const [table, host] of [
     ["gpu_attributes", "s.hostname"],
-    ["gpu_workloads", "g.hostname || s.container || s.pod || s.namespace"],
+    ["gpu_workloads", "g.hostname || case s.occupants when '[]' then '' else s.occupants::text end"],
   ] as const) {
     const rows = await database.query<{ state: string }>(
       `select g.uuid || ' ' || ${host} || ' from ' || (extract(epoch from s.valid_from) * 1000)::bigint as state

@@ -13,24 +13,23 @@ import {
 } from "../../../db/sql/gpu-states.ts";
 import type { CurrentGpu } from "../../../db/sql/current-gpus.ts";
 import { type ObservedRecord, readObservations } from "../../../db/sql/observations.ts";
+import { selectReported } from "../../../db/sql/reported-attributes.ts";
 import { StoreUnavailable } from "../../../domain/errors.ts";
-import { type Attributes, completed, isSameAttributes, isSameWorkload } from "../../../domain/gpu.ts";
+import { type Attributes, isSameOccupants } from "../../../domain/gpu.ts";
+import { changeAttributes } from "./completed-attributes.ts";
 import type { GpuDirectory, GpuLookup } from "./gpu-directory.ts";
-import { addNothing, type ObservedGpu } from "./observed-gpus.ts";
-import { changeSpans, type Span, type StateRules } from "./state-spans.ts";
+import type { ObservedGpu } from "./observed-gpus.ts";
+import { changeSpans, type IsSame, type Span } from "./state-spans.ts";
 
 /** `last_seen_at` may be older than a GPU's newest record by up to this time, so that rows of `gpus` are not written with
  *  every batch. */
 const seenLagMs = 10 * 60_000;
 
-const attributeRules: StateRules<Attributes> = { isSame: isSameAttributes, completed };
-
-const workloadRules: StateRules<StateOf["gpu_workloads"]> = {
-  isSame: isSameWorkload,
-  completed: (observed) => observed,
-};
-
 /** Keeps the history of GPUs' attributes and workloads.
+ *
+ *  The attributes of a GPU follow from its **reports**: what its records say about it (`gpu_reports`). A record leaves fields
+ *  open that the input does not have, and the attributes then keep the value of the last record that has one. A late record can
+ *  therefore change all later attributes, which the reports give again.
  *
  *  It runs after a batch's records are committed. For GPUs that may have changed, it reads these records back from the
  *  database, so that late, repeated and simultaneous batches lead to the same history. If the process dies between the commit
@@ -63,12 +62,9 @@ export class GpuStateHistory {
       await lockGpus(executor, spans.gpuKeys);
       const records = Map.groupBy(await readObservations(executor, placesOf(sorted)), ({ gpuKey }) => gpuKey);
       const change = { executor, pairs: sorted, records };
-      await changeTable(change, { table: "gpu_workloads", rules: workloadRules, stateOf: (record) => record });
-      const newest = await changeTable(change, {
-        table: "gpu_attributes",
-        rules: attributeRules,
-        stateOf: ({ timeMs }, { gpu, timesMs, attributes }) => attributes[timesMs.indexOf(timeMs)] ?? gpu,
-      });
+      await changeTable(change, { table: "gpu_workloads", isSame: isSameState, stateOf: (record) => record });
+      const changedFrom = await changeTable(change, { table: "gpu_reports", isSame: isSameReport, stateOf: reportOf });
+      const newest = await changeAttributesFrom(executor, changedFrom);
       await recordSeen(executor, revision, spans);
       await setNewestAttributes(executor, newest);
     });
@@ -103,32 +99,93 @@ interface Change {
 
 interface StateKind<Table extends StateTable> {
   readonly table: Table;
-  readonly rules: StateRules<StateOf[Table]>;
-  /** The state of the GPU at the record's instant. */
-  readonly stateOf: (record: ObservedRecord, observed: ObservedGpu) => StateOf[Table];
+  readonly isSame: IsSame<StateOf[Table]>;
+  /** The state of the GPU at the record's instant; undefined if the record does not say it. */
+  readonly stateOf: (record: ObservedRecord) => StateOf[Table] | undefined;
 }
 
-/** Updates the states of one table.
- *  @returns the GPUs whose newest state changed, with the new state */
+function isSameState(a: StateOf["gpu_workloads"], b: StateOf["gpu_workloads"]): boolean {
+  return isSameOccupants(a.occupants, b.occupants);
+}
+
+function isSameReport(a: StateOf["gpu_reports"], b: StateOf["gpu_reports"]): boolean {
+  return a.attributesId === b.attributesId;
+}
+
+function reportOf({ attributesId }: ObservedRecord): StateOf["gpu_reports"] | undefined {
+  return attributesId === undefined ? undefined : { attributesId };
+}
+
+/** An instant from which something about a GPU has changed. */
+interface ChangedFrom {
+  readonly gpuKey: number;
+  readonly fromMs: number;
+}
+
+/** Updates the states of one table, from the records.
+ *  @returns the GPUs whose states changed */
 async function changeTable<Table extends StateTable>(
   { executor, pairs, records }: Change,
-  { table, rules, stateOf }: StateKind<Table>,
-): Promise<{ readonly gpuKey: number; readonly state: StateOf[Table] }[]> {
+  { table, isSame, stateOf }: StateKind<Table>,
+): Promise<ChangedFrom[]> {
   const stored = Map.groupBy(await readStates(executor, table, spansOf(pairs)), ({ gpuKey }) => gpuKey);
-  const changes = pairs.map(({ current: { gpuKey }, observed }) => {
+  const changes = pairs.map(({ current: { gpuKey } }) => {
     const spans: readonly Span<StateOf[Table]>[] = stored.get(gpuKey) ?? [];
-    const observations = (records.get(gpuKey) ?? []).map((record) => ({
-      fromMs: record.timeMs,
-      state: stateOf(record, observed),
-      nextRecordMs: record.nextRecordMs,
-    }));
-    return { gpuKey, ...changeSpans(spans, observations, rules) };
+    const observations = (records.get(gpuKey) ?? []).flatMap((record) => {
+      const state = stateOf(record);
+      return state === undefined ? [] : [{ fromMs: record.timeMs, state, nextRecordMs: record.nextRecordMs }];
+    });
+    return { gpuKey, ...changeSpans(spans, observations, isSame) };
   });
   const written = changes.flatMap(({ gpuKey, written: spans }) => spans.map((span) => ({ gpuKey, ...span })));
   const removed = changes.flatMap(({ gpuKey, removed: spans }) => spans.map((fromMs) => ({ gpuKey, fromMs })));
   await removeStates(executor, table, removed);
   await writeStates(executor, table, written);
+  return [...Map.groupBy([...written, ...removed], ({ gpuKey }) => gpuKey)].map(([gpuKey, ofGpu]) => ({
+    gpuKey,
+    fromMs: Math.min(...ofGpu.map(({ fromMs }) => fromMs)),
+  }));
+}
+
+/** Updates the attributes of GPUs from their reports.
+ *  @param changed the GPUs whose reports have changed
+ *  @returns the GPUs whose newest attributes changed, with the new attributes */
+async function changeAttributesFrom(
+  executor: SqlExecutor,
+  changed: readonly ChangedFrom[],
+): Promise<{ readonly gpuKey: number; readonly state: Attributes }[]> {
+  if (changed.length === 0) return [];
+  const spans = {
+    gpuKeys: changed.map(({ gpuKey }) => gpuKey),
+    firstMs: changed.map(({ fromMs }) => fromMs),
+    lastMs: changed.map(() => Infinity),
+  };
+  const reports = await readReports(executor, spans);
+  const stored = Map.groupBy(await readStates(executor, "gpu_attributes", spans), ({ gpuKey }) => gpuKey);
+  const changes = changed.map(({ gpuKey, fromMs }) => ({
+    gpuKey,
+    ...changeAttributes(stored.get(gpuKey) ?? [], reports.get(gpuKey) ?? [], fromMs),
+  }));
+  const removed = changes.flatMap(({ gpuKey, removed: instants }) => instants.map((fromMs) => ({ gpuKey, fromMs })));
+  const written = changes.flatMap(({ gpuKey, written: added }) => added.map((span) => ({ gpuKey, ...span })));
+  await removeStates(executor, "gpu_attributes", removed);
+  await writeStates(executor, "gpu_attributes", written);
   return changes.flatMap(({ gpuKey, newest }) => (newest === undefined ? [] : [{ gpuKey, state: newest }]));
+}
+
+async function readReports(
+  executor: SqlExecutor,
+  spans: Parameters<typeof readStates>[2],
+): Promise<Map<number, Span<Attributes>[]>> {
+  const rows = await readStates(executor, "gpu_reports", spans);
+  const ids = rows.map(({ gpuKey, state }) => ({ gpuKey, attributesId: state.attributesId }));
+  const reported = await selectReported(executor, ids);
+  const attributesOf = new Map(reported.map((row) => [`${row.gpuKey} ${row.attributesId}`, row.attributes]));
+  const reports = rows.flatMap(({ gpuKey, fromMs, state }) => {
+    const attributes = attributesOf.get(`${gpuKey} ${state.attributesId}`);
+    return attributes === undefined ? [] : [{ gpuKey, fromMs, state: attributes }];
+  });
+  return Map.groupBy(reports, ({ gpuKey }) => gpuKey);
 }
 
 function spansOf(pairs: readonly Pair[]) {
@@ -153,14 +210,14 @@ function placesOf(pairs: readonly Pair[]) {
   return { gpuKeys, timesMs, untilMs };
 }
 
-function isUnchanged(observed: ObservedGpu, current: CurrentGpu): boolean {
-  const { firstMs, workload } = observed;
-  const { attributes, attributesFromMs = Infinity, workloadFromMs = Infinity } = current;
+function isUnchanged({ firstMs, reports, occupants }: ObservedGpu, current: CurrentGpu): boolean {
+  const { report, workloadFromMs = Infinity } = current;
   return (
-    firstMs >= attributesFromMs &&
+    report !== undefined &&
+    firstMs >= report.fromMs &&
     firstMs >= workloadFromMs &&
-    workload !== "several" &&
-    isSameWorkload(workload, current.workload) &&
-    addNothing(observed, attributes)
+    occupants !== "several" &&
+    isSameOccupants(occupants, current.occupants) &&
+    reports.every((reported) => reported.idAmong(report) === report.attributesId)
   );
 }

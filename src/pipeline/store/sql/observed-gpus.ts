@@ -1,42 +1,91 @@
+import type { CurrentReport } from "../../../db/sql/current-gpus.ts";
 import type { SeenGpu } from "../../../db/sql/insert-gpus.ts";
+import { attributesIdOf } from "../../../domain/attributes-id.ts";
 import type { RecordBatch } from "../../../domain/batch.ts";
-import { addsNothing, type Gpu, isSameWorkload, noWorkload, type Workload } from "../../../domain/gpu.ts";
+import { type Gpu, isSameAttributes, isSameOccupants, noOccupants, type Occupants } from "../../../domain/gpu.ts";
 
 /** A GPU that has records in a batch, with its attributes at its newest record in the batch. */
 export interface ObservedGpu extends SeenGpu {
   /** Its indexes in the batch's `gpus`, one for each set of attributes. */
   readonly indexes: readonly number[];
+  /** Its attributes in the batch, in the order of `indexes`. */
+  readonly reports: readonly BatchReport[];
   /** Its records' instants, sorted, milliseconds since the epoch. */
   readonly timesMs: readonly number[];
-  /** Its attributes at these instants. */
-  readonly attributes: readonly Gpu[];
-  /** Its workload at these instants; "several" if its records do not all have the same one. */
-  readonly workload: Workload | "several";
+  /** Its workloads at these instants; "several" if its records do not all have the same ones. */
+  readonly occupants: Occupants | "several";
 }
 
 /** The GPUs that have records in a batch. */
 export function observedGpus(batch: RecordBatch): ObservedGpu[] {
-  const { gpus, gpuIndexes, timesMs } = batch;
-  const records = Map.groupBy(gpuIndexes.keys(), (record) => gpus[gpuIndexes[record] as number]?.uuid);
-  return [...records.values()].flatMap((ofGpu) => {
-    const sorted = ofGpu.toSorted((a, b) => (timesMs[a] as number) - (timesMs[b] as number));
-    const times = sorted.map((record) => timesMs[record] as number);
-    const indexes = sorted.map((record) => gpuIndexes[record] as number);
-    const attributes = indexes.map((index) => gpus[index] as Gpu);
-    const [gpu, firstMs, lastMs] = [attributes.at(-1), times[0], times.at(-1)];
-    if (gpu === undefined || firstMs === undefined || lastMs === undefined) return [];
-    const workload = workloadOf(batch, ofGpu);
-    return [{ gpu, indexes: [...new Set(indexes)], firstMs, lastMs, timesMs: times, attributes, workload }];
+  const indexes = indexesByUuid(batch);
+  const numbers = new Map([...indexes.keys()].map((uuid, number) => [uuid, number]));
+  const numberOf = batch.gpus.map(({ uuid }) => numbers.get(uuid) as number);
+  const seen = [...indexes.values()].map((ofGpu) => new SeenRecords(ofGpu));
+  batch.gpuIndexes.forEach((gpu, record) => {
+    const occupants = batch.occupants[batch.occupantsIndexes[record] as number] ?? noOccupants;
+    seen[numberOf[gpu] as number]?.add(gpu, batch.timesMs[record] as number, occupants);
   });
+  return seen.flatMap((each) => each.observed(batch.gpus));
 }
 
-/** True if the GPU's records say nothing about it that is not known. */
-export function addNothing({ attributes }: ObservedGpu, existing: Parameters<typeof addsNothing>[0]): boolean {
-  return attributes.every((gpu, at) => gpu === attributes[at - 1] || addsNothing(existing, gpu));
+/** Attributes that a batch reports of a GPU. */
+export class BatchReport {
+  private comparedWith: CurrentReport | undefined;
+  private id: number | undefined;
+
+  constructor(readonly attributes: Gpu) {}
+
+  /** The id of the attributes. Most batches report what the store has already, so the id is looked up there first.
+   *  @param current what the GPU's newest records report */
+  idAmong(current: CurrentReport | undefined): number {
+    if (this.id !== undefined && this.comparedWith === current) return this.id;
+    this.comparedWith = current;
+    return (this.id =
+      current !== undefined && isSameAttributes(this.attributes, current.attributes)
+        ? current.attributesId
+        : attributesIdOf(this.attributes));
+  }
 }
 
-function workloadOf({ occupants, occupantsIndexes }: RecordBatch, records: readonly number[]): Workload | "several" {
-  const workloads = records.map((record) => occupants[occupantsIndexes[record] as number]?.[0] ?? noWorkload);
-  const [first = noWorkload] = workloads;
-  return workloads.every((workload) => workload === first || isSameWorkload(workload, first)) ? first : "several";
+function indexesByUuid({ gpus }: RecordBatch): Map<string, number[]> {
+  const indexes = new Map<string, number[]>();
+  gpus.forEach(({ uuid }, index) => {
+    const ofGpu = indexes.get(uuid);
+    if (ofGpu === undefined) indexes.set(uuid, [index]);
+    else ofGpu.push(index);
+  });
+  return indexes;
+}
+
+/** Collects the records of one GPU. */
+class SeenRecords {
+  private readonly timesMs: number[] = [];
+  private occupants: Occupants | "several" | undefined;
+  private newest = -1;
+  private lastMs = -Infinity;
+  private isSorted = true;
+
+  constructor(private readonly indexes: readonly number[]) {}
+
+  add(gpu: number, timeMs: number, occupants: Occupants): void {
+    this.timesMs.push(timeMs);
+    if (timeMs > this.lastMs) {
+      this.lastMs = timeMs;
+      this.newest = gpu;
+    } else this.isSorted = false;
+    if (this.occupants === undefined) this.occupants = occupants;
+    else if (this.occupants !== "several" && !isSameOccupants(this.occupants, occupants)) this.occupants = "several";
+  }
+
+  /** @returns an empty list if there are no records */
+  observed(gpus: readonly Gpu[]): ObservedGpu[] {
+    const { indexes, occupants, lastMs } = this;
+    const { timesMs } = this;
+    if (!this.isSorted) timesMs.sort((a, b) => a - b);
+    const [gpu, firstMs] = [gpus[this.newest], timesMs[0]];
+    if (gpu === undefined || firstMs === undefined || occupants === undefined) return [];
+    const reports = indexes.map((index) => new BatchReport(gpus[index] as Gpu));
+    return [{ gpu, indexes, reports, firstMs, lastMs, timesMs, occupants }];
+  }
 }

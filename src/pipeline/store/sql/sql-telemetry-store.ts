@@ -6,6 +6,9 @@ import { readIncarnation } from "../../../db/sql/database-state.ts";
 import { insertMessage, setMessageRecords } from "../../../db/sql/insert-message.ts";
 import { insertQuarantine } from "../../../db/sql/insert-quarantine.ts";
 import { insertGpus } from "../../../db/sql/insert-gpus.ts";
+import { insertReported } from "../../../db/sql/reported-attributes.ts";
+import type { Gpu } from "../../../domain/gpu.ts";
+import type { KeyedBatch } from "./batch-parts.ts";
 import type { DatabaseWatch } from "./database-watch.ts";
 import { GpuDirectory, GpuLookup } from "./gpu-directory.ts";
 import { GpuStateHistory } from "./gpu-state-history.ts";
@@ -78,30 +81,59 @@ export class SqlTelemetryStore implements TelemetryStore {
     { batch, ...message }: IngestMessage,
     gpus: BatchGpus,
   ): Promise<IngestResult & { readonly incarnation: string }> {
-    const rejected = countReasons(batch);
+    const rejected = countReasons(batch.rejected);
     const { isNew, incarnation } = await insertMessage(executor, { ...message, tally: batch.tally, rejected });
     this.directory.enter(incarnation);
     if (!isNew) return { incarnation, duplicate: true, recordsInserted: 0, recordsMerged: 0 };
-    await addMissing(executor, gpus);
-    const { inserted, merged } = await this.writer.write(executor, batch, keysOf(batch, gpus));
-    await insertQuarantine(executor, message.source.sourceId, batch.rejected);
-    await setMessageRecords(executor, message.messageId, { inserted, merged });
+    const numbers = numbersOf(batch, gpus);
+    await addMissing(executor, gpus, numbers);
+    const written = await this.writer.write(executor, { batch, source: message.source, ...numbers });
+    const { inserted, merged } = written;
+    const allRejected = [...batch.rejected, ...written.rejected];
+    await insertQuarantine(executor, message.source.sourceId, allRejected);
+    await setMessageRecords(executor, message.messageId, {
+      ...written,
+      rejected: written.rejected.length === 0 ? undefined : countReasons(allRejected),
+    });
     return { incarnation, duplicate: false, recordsInserted: inserted, recordsMerged: merged };
   }
 }
 
-/** Adds those of the batch's GPUs that the database does not have. */
-async function addMissing(executor: SqlExecutor, { gpus, lookup }: BatchGpus): Promise<void> {
+/** The store's numbers for the GPUs of a batch, by index in the batch's `gpus`; NaN for a GPU without records, which needs
+ *  none. */
+type GpuNumbers = Pick<KeyedBatch, "keys" | "attributesIds">;
+
+function numbersOf(batch: RecordBatch, { gpus, lookup }: BatchGpus): GpuNumbers {
   const current = lookup.gpus();
-  const missing = gpus.filter((_, index) => current[index] === undefined);
-  if (missing.length > 0) await insertGpus(executor, missing);
+  const keys = new Float64Array(batch.gpus.length).fill(NaN);
+  const attributesIds = new Float64Array(batch.gpus.length).fill(NaN);
+  gpus.forEach(({ gpu, indexes, reports }, at) => {
+    const key = gpuKeyOf(gpu.uuid);
+    indexes.forEach((index, place) => {
+      keys[index] = key;
+      attributesIds[index] = reports[place]?.idAmong(current[at]?.report) ?? NaN;
+    });
+  });
+  return { keys, attributesIds };
 }
 
-/** @returns gpu_key by index in the batch's `gpus`; NaN for a GPU without records, which needs no key */
-function keysOf(batch: RecordBatch, { gpus }: BatchGpus): Float64Array {
-  const keys = new Float64Array(batch.gpus.length).fill(NaN);
-  for (const { gpu, indexes } of gpus) for (const index of indexes) keys[index] = gpuKeyOf(gpu.uuid);
-  return keys;
+/** Adds those of the batch's GPUs, and of what it reports about them, that the database does not have. */
+async function addMissing(
+  executor: SqlExecutor,
+  { gpus, lookup }: BatchGpus,
+  { keys, attributesIds }: GpuNumbers,
+): Promise<void> {
+  const current = lookup.gpus();
+  const missing = gpus.filter((_, at) => current[at] === undefined);
+  if (missing.length > 0) await insertGpus(executor, missing);
+  const reported = gpus.flatMap(({ indexes, reports }, at) =>
+    indexes.flatMap((index, place) => {
+      const attributesId = attributesIds[index] as number;
+      if (attributesId === current[at]?.report?.attributesId) return [];
+      return [{ gpuKey: keys[index] as number, attributesId, attributes: reports[place]?.attributes as Gpu }];
+    }),
+  );
+  await insertReported(executor, reported);
 }
 
 /** The GPUs that have records in a batch. */
@@ -133,7 +165,7 @@ from ingested_messages where source_id = $1 order by from_offset desc limit 1`;
 const sumsText = `
 select count(*)::float8 as messages, coalesce(sum(rows), 0)::float8 as rows, coalesce(sum(samples), 0)::float8 as samples,
   coalesce(sum(missing), 0)::float8 as missing, coalesce(sum(duplicates), 0)::float8 as duplicates,
-  0::float8 as conflicts,
+  coalesce(sum(conflicts), 0)::float8 as conflicts,
   coalesce(sum(blank_lines), 0)::float8 as "blankLines",
   coalesce(sum(repeated_headers), 0)::float8 as "repeatedHeaders",
   coalesce(sum(records_inserted), 0)::float8 as "recordsInserted",
@@ -151,7 +183,7 @@ function rangeOf(row: RangeRow): Range {
   };
 }
 
-function countReasons({ rejected }: RecordBatch): Record<string, number> {
+function countReasons(rejected: RecordBatch["rejected"]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { reason } of rejected) counts[reason] = (counts[reason] ?? 0) + 1;
   return counts;

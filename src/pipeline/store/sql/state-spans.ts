@@ -17,26 +17,20 @@ export interface SpanChanges<State> {
   readonly written: readonly Span<State>[];
   /** The beginnings of spans that are deleted. */
   readonly removed: readonly number[];
-  /** The state of the last span; undefined if that state has not changed. */
-  readonly newest: State | undefined;
 }
 
-/** Compares and completes states. */
-export interface StateRules<State> {
-  readonly isSame: (a: State, b: State) => boolean;
-  /** Fills the empty fields of an observed state from the state before it. */
-  readonly completed: (observed: State, before: State) => State;
-}
+/** Compares states. */
+export type IsSame<State> = (a: State, b: State) => boolean;
 
-/** Applies observations to the spans of one GPU. Unless observations leave fields empty, the order in which batches arrive
- *  does not matter: the spans are those of all records sorted by time, with equal neighbours joined.
+/** Applies observations to the spans of one GPU. The order in which batches arrive does not matter: the spans are those of
+ *  all records sorted by time, with equal neighbours joined.
  *  @param spans sorted: the last span that begins before the first observation, all spans up to the last observation, and the
  *    next span
  *  @param observations sorted, of distinct instants; their records are already stored */
 export function changeSpans<State>(
   spans: readonly Span<State>[],
   observations: readonly Observation<State>[],
-  rules: StateRules<State>,
+  isSame: IsSame<State>,
 ): SpanChanges<State> {
   const states = new Map(spans.map(({ fromMs, state }) => [fromMs, state]));
   let instants = spans.map(({ fromMs }) => fromMs);
@@ -44,13 +38,12 @@ export function changeSpans<State>(
     states.get(instants.findLast((fromMs) => fromMs <= instantMs) ?? NaN);
   const setFrom = (fromMs: number, state: State): void => {
     const before = at(fromMs);
-    if (before !== undefined && rules.isSame(before, state)) return;
+    if (before !== undefined && isSame(before, state)) return;
     if (!states.has(fromMs)) instants = [...instants, fromMs].sort((a, b) => a - b);
     states.set(fromMs, state);
   };
   for (const { fromMs, state, nextRecordMs } of observations) {
-    const before = at(fromMs);
-    setFrom(fromMs, before === undefined ? state : rules.completed(state, before));
+    setFrom(fromMs, state);
     const nextSpanMs = instants.find((instantMs) => instantMs > fromMs) ?? Infinity;
     if (nextRecordMs === undefined || nextRecordMs >= nextSpanMs) continue;
     // A late observation is valid only until the next record: from then on, the previously stored state applies. If that record
@@ -58,14 +51,14 @@ export function changeSpans<State>(
     const unchanged = spans.findLast((span) => span.fromMs <= nextRecordMs)?.state;
     if (unchanged !== undefined) setFrom(nextRecordMs, unchanged);
   }
-  return difference(spans, joined(instants, states, rules), rules);
+  return difference(spans, joined(instants, states, isSame));
 }
 
 /** Makes a span of each state that differs from the state before it. */
 function joined<State>(
   instants: readonly number[],
   states: ReadonlyMap<number, State>,
-  { isSame }: StateRules<State>,
+  isSame: IsSame<State>,
 ): Span<State>[] {
   const spans: Span<State>[] = [];
   for (const fromMs of instants) {
@@ -76,18 +69,11 @@ function joined<State>(
   return spans;
 }
 
-function difference<State>(
-  before: readonly Span<State>[],
-  after: readonly Span<State>[],
-  { isSame }: StateRules<State>,
-): SpanChanges<State> {
+function difference<State>(before: readonly Span<State>[], after: readonly Span<State>[]): SpanChanges<State> {
   const old = new Map(before.map(({ fromMs, state }) => [fromMs, state]));
   const remaining = new Set(after.map(({ fromMs }) => fromMs));
-  const [last, lastBefore] = [after.at(-1), before.at(-1)];
-  const isNew = last !== undefined && (lastBefore === undefined || !isSame(last.state, lastBefore.state));
   return {
     written: after.filter(({ fromMs, state }) => old.get(fromMs) !== state),
     removed: before.map(({ fromMs }) => fromMs).filter((fromMs) => !remaining.has(fromMs)),
-    newest: isNew ? last.state : undefined,
   };
 }

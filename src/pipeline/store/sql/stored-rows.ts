@@ -2,7 +2,8 @@ import type { SqlExecutor } from "../../../db/client.ts";
 import { type Places, selectPlaces } from "../../../db/sql/select-places.ts";
 import type { RecordRow } from "../../../db/sql/select-records.ts";
 import type { RollupRow } from "../../../db/sql/select-rollups.ts";
-import { type Gpu, occupantsOf } from "../../../domain/gpu.ts";
+import { storedOccupants } from "../../../db/sql/stored-occupants.ts";
+import type { Gpu } from "../../../domain/gpu.ts";
 import { metrics } from "../../../domain/metrics.ts";
 import type { Aggregate, StoredRecord, StoredRollup } from "../../../domain/query.ts";
 
@@ -44,7 +45,9 @@ function valuesOf(row: object): Readonly<Record<string, unknown>> {
   return row as Readonly<Record<string, unknown>>;
 }
 
-function toRecord(row: RecordRow, gpu: Gpu): StoredRecord {
+/** The record of a row.
+ *  @param gpu the GPU as it was at the instant */
+export function toRecord(row: RecordRow, gpu: Gpu): StoredRecord {
   const values = valuesOf(row);
   const present: Record<string, number> = {};
   for (const name of metricNames) {
@@ -56,7 +59,7 @@ function toRecord(row: RecordRow, gpu: Gpu): StoredRecord {
     timeMs: row.timeMs,
     metrics: present,
     custom: row.custom ?? {},
-    occupants: occupantsOf([{ container: row.container ?? "", pod: row.pod ?? "", namespace: row.namespace ?? "" }]),
+    occupants: storedOccupants(row),
   };
 }
 

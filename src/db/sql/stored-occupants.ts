@@ -1,0 +1,37 @@
+import { type Occupants, occupantsOf, type Workload } from "../../domain/gpu.ts";
+
+/** The columns of telemetry that say which workloads held the GPU. */
+export interface OccupantColumns {
+  /** The first of the workloads. */
+  readonly container: string | null;
+  readonly pod: string | null;
+  readonly namespace: string | null;
+  /** All of them, if they are several. */
+  readonly occupants: readonly Workload[] | null;
+}
+
+/** The workloads that held the GPU of a record. */
+export function storedOccupants({ container, pod, namespace, occupants }: OccupantColumns): Occupants {
+  return occupants ?? occupantsOf([{ container: container ?? "", pod: pod ?? "", namespace: namespace ?? "" }]);
+}
+
+/** An SQL expression for the workloads that held a GPU at an instant, from its history. If there were none, the list has one
+ *  element with an empty namespace.
+ *  @param at undefined: the newest ones */
+export function occupantsAt(gpuKey: string, at: string | undefined): string {
+  const until = at === undefined ? "" : ` and w.valid_from <= ${at}`;
+  return `coalesce((select nullif(w.occupants, '[]') from gpu_workloads w where w.gpu_key = ${gpuKey}${until}
+  order by w.valid_from desc limit 1), '[{"namespace": ""}]')`;
+}
+
+/** An SQL condition: a workload in a list has a namespace.
+ *  @param occupants an expression for the list
+ *  @param namespace an expression for the namespace */
+export function hasNamespace(occupants: string, namespace: string): string {
+  return `${occupants} @> jsonb_build_array(jsonb_build_object('namespace', ${namespace}::text))`;
+}
+
+/** An SQL query for the distinct namespaces of the workloads in a list. */
+export function namespacesOf(occupants: string): string {
+  return `select distinct o.value->>'namespace' from jsonb_array_elements(${occupants}) o`;
+}

@@ -1,0 +1,70 @@
+import type { TelemetryColumns } from "../../../db/sql/telemetry-columns.ts";
+import { customByRecord, type RecordBatch } from "../../../domain/batch.ts";
+import { noOccupants } from "../../../domain/gpu.ts";
+import type { SourceRange } from "../../../domain/range.ts";
+import { sortedRecords } from "./sorted-records.ts";
+
+/** Records per statement: limits the memory of a statement's text. */
+const recordsPerStatement = 10_000;
+
+/** A batch with the store's numbers for its GPUs. */
+export interface KeyedBatch {
+  readonly batch: RecordBatch;
+  readonly source: SourceRange;
+  /** gpu_key by index in the batch's `gpus`, of every GPU that has records. */
+  readonly keys: Float64Array;
+  /** By index in the batch's `gpus`: the id of these attributes. */
+  readonly attributesIds: Float64Array;
+}
+
+/** Some records of a batch. */
+export interface Part extends TelemetryColumns {
+  /** The records' indexes in the batch. */
+  readonly records: ArrayLike<number>;
+}
+
+/** The records in parts, sorted by key and time: all collectors lock rows in the same order, which avoids deadlocks. */
+export function* partsOf({ batch, keys, attributesIds }: KeyedBatch): Generator<Part> {
+  const order = sortedRecords(batch, keys);
+  const custom = customByRecord(batch);
+  for (let from = 0; from < order.length; from += recordsPerStatement) {
+    const records = order.subarray(from, from + recordsPerStatement);
+    const gpuIndexes = taken(records, batch.gpuIndexes);
+    yield {
+      records,
+      gpuKeys: taken(gpuIndexes, keys),
+      timesMs: taken(records, batch.timesMs),
+      metrics: Array.from(batch.columns, ([name, column]) => ({ name, values: taken(records, column) })),
+      custom: Array.from(records, (record) => jsonOf(custom.get(record))),
+      occupants: Array.from(
+        records,
+        (record) => batch.occupants[batch.occupantsIndexes[record] as number] ?? noOccupants,
+      ),
+      attributesIds: taken(gpuIndexes, attributesIds),
+    };
+  }
+}
+
+/** Some rows of a part, by their indexes. */
+export function rowsOf(part: Part, rows: readonly number[]): Part {
+  return {
+    records: taken(rows, part.records),
+    gpuKeys: taken(rows, part.gpuKeys),
+    timesMs: taken(rows, part.timesMs),
+    metrics: part.metrics.map(({ name, values }) => ({ name, values: taken(rows, values) })),
+    custom: rows.map((row) => part.custom[row]),
+    occupants: rows.map((row) => part.occupants[row] ?? noOccupants),
+    attributesIds: taken(rows, part.attributesIds),
+  };
+}
+
+/** Elements of `values` by their indexes. */
+function taken(indexes: ArrayLike<number>, values: ArrayLike<number>): Float64Array {
+  const elements = new Float64Array(indexes.length);
+  for (let at = 0; at < elements.length; at += 1) elements[at] = values[indexes[at] as number] as number;
+  return elements;
+}
+
+function jsonOf(values: Readonly<Record<string, number>> | undefined): string | undefined {
+  return values === undefined ? undefined : JSON.stringify(values);
+}

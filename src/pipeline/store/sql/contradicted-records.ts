@@ -1,0 +1,182 @@
+import type { SqlExecutor } from "../../../db/client.ts";
+import { insertReported, type ReportedAttributes, reportsOfRecords } from "../../../db/sql/reported-attributes.ts";
+import { selectRecordsAt } from "../../../db/sql/select-records.ts";
+import { storedOccupants } from "../../../db/sql/stored-occupants.ts";
+import { type ContradictedRow, readContradicted, replaceTelemetry } from "../../../db/sql/upsert-telemetry.ts";
+import { attributesIdOf } from "../../../domain/attributes-id.ts";
+import type { RejectedInput } from "../../../domain/batch.ts";
+import { otherHostInput } from "../../../domain/building/two-hosts.ts";
+import { combined, type Gpu } from "../../../domain/gpu.ts";
+import { metrics } from "../../../domain/metrics.ts";
+import { type KeyedBatch, type Part, rowsOf } from "./batch-parts.ts";
+import { mergedRecord, type RecordValues } from "./merged-record.ts";
+import { toRecord } from "./stored-rows.ts";
+
+/** What became of records that exist already. */
+interface Contradicted {
+  readonly merged: number;
+  readonly conflicts: number;
+  readonly rejected: readonly RejectedInput[];
+}
+
+/** A record of the batch and the stored one of the same GPU and instant. */
+interface Pair {
+  readonly row: number;
+  readonly stored: ContradictedRow;
+  readonly gpu: Gpu;
+  /** What the stored record reports about the GPU. */
+  readonly storedGpu: Gpu;
+  readonly storedId: number;
+}
+
+/** Merges those records of a part that `completeTelemetry` has left as they are, because they contradict stored records or share
+ *  more than SQL can merge: by the same rules as within a batch. If another host has reported the uuid at the same instant, the
+ *  record of the host with the smaller name is stored, whichever came first. */
+export async function mergeContradicted(executor: SqlExecutor, part: Part, keyed: KeyedBatch): Promise<Contradicted> {
+  const pairs = await readPairs(executor, part, keyed);
+  const isSameHost = ({ gpu, storedGpu }: Pair): boolean => gpu.hostname === storedGpu.hostname;
+  const others = pairs.filter((pair) => !isSameHost(pair));
+  const losing = others.filter(({ gpu, storedGpu }) => gpu.hostname > storedGpu.hostname);
+  const winning = others.filter(({ gpu, storedGpu }) => gpu.hostname < storedGpu.hostname);
+  const conflicts = await mergePairs(executor, part, pairs.filter(isSameHost));
+  const rejected = [...rejectNew(part, losing, keyed), ...(await rejectStored(executor, part, { winning, keyed }))];
+  await replaceWhole(executor, part, winning);
+  return { merged: pairs.length - losing.length, conflicts, rejected };
+}
+
+async function readPairs(executor: SqlExecutor, part: Part, { batch }: KeyedBatch): Promise<Pair[]> {
+  const rows = await readContradicted(executor, part);
+  const isOther = ({ row, attributesId }: ContradictedRow): boolean => attributesId !== part.attributesIds[row];
+  const others = rows.filter(isOther);
+  const reports = await reportsOfRecords(
+    executor,
+    others.map(({ row, attributesId }) => ({
+      gpuKey: part.gpuKeys[row] as number,
+      timeMs: part.timesMs[row] as number,
+      attributesId,
+    })),
+  );
+  const reportOf = new Map(others.map(({ row }, index) => [row, reports.get(index)]));
+  return rows.map((stored) => {
+    const { row } = stored;
+    const gpu = batch.gpus[batch.gpuIndexes[part.records[row] as number] as number] as Gpu;
+    const report = reportOf.get(row);
+    const storedGpu = report === undefined ? gpu : { ...report.attributes, uuid: gpu.uuid };
+    return { row, stored, gpu, storedGpu, storedId: report?.attributesId ?? (part.attributesIds[row] as number) };
+  });
+}
+
+/** @returns the number of conflicts */
+async function mergePairs(executor: SqlExecutor, part: Part, pairs: readonly Pair[]): Promise<number> {
+  const incoming = rowsOf(
+    part,
+    pairs.map(({ row }) => row),
+  );
+  const added: ReportedAttributes[] = [];
+  const attributesIds = pairs.map(({ row, gpu, storedGpu, storedId }) => {
+    const attributes = combined(storedGpu, gpu);
+    if (attributes === storedGpu) return storedId;
+    if (attributes === gpu) return part.attributesIds[row] as number;
+    const attributesId = attributesIdOf(attributes);
+    added.push({ gpuKey: part.gpuKeys[row] as number, attributesId, attributes });
+    return attributesId;
+  });
+  const merged = pairs.map(({ stored, row }) => mergedRecord(storedValues(stored, part), valuesOf(part, row)));
+  await insertReported(executor, added);
+  await replaceTelemetry(executor, {
+    ...incoming,
+    metrics: part.metrics.map(({ name }) => ({
+      name,
+      values: merged.map(({ metrics: values }) => values.get(name) ?? NaN),
+    })),
+    custom: merged.map(({ custom }) => (custom.size === 0 ? undefined : JSON.stringify(Object.fromEntries(custom)))),
+    occupants: merged.map(({ occupants }) => occupants),
+    attributesIds,
+  });
+  return merged.reduce((sum, { conflicts }) => sum + conflicts, 0);
+}
+
+/** Writes records in place of those of other hosts. */
+async function replaceWhole(executor: SqlExecutor, part: Part, pairs: readonly Pair[]): Promise<void> {
+  const rows = rowsOf(
+    part,
+    pairs.map(({ row }) => row),
+  );
+  const given = new Map(rows.metrics.map(({ name, values }) => [name, values]));
+  await replaceTelemetry(executor, {
+    ...rows,
+    metrics: metrics.map(({ name }) => ({ name, values: given.get(name) ?? pairs.map(() => NaN) })),
+  });
+}
+
+function rejectNew(part: Part, pairs: readonly Pair[], keyed: KeyedBatch): RejectedInput[] {
+  return pairs.map(({ row, gpu, storedGpu }) => {
+    const { metrics: values, custom } = valuesOf(part, row);
+    return rejection(part, row, { keyed, gpu, keptHost: storedGpu.hostname, samples: [...values, ...custom] });
+  });
+}
+
+async function rejectStored(
+  executor: SqlExecutor,
+  part: Part,
+  { winning, keyed }: { readonly winning: readonly Pair[]; readonly keyed: KeyedBatch },
+): Promise<RejectedInput[]> {
+  if (winning.length === 0) return [];
+  const rows = await selectRecordsAt(
+    executor,
+    rowsOf(
+      part,
+      winning.map(({ row }) => row),
+    ),
+  );
+  const byPlace = new Map(rows.map((row) => [`${row.gpuKey} ${row.timeMs}`, row]));
+  return winning.flatMap(({ row, gpu, storedGpu }) => {
+    const found = byPlace.get(`${part.gpuKeys[row]} ${part.timesMs[row]}`);
+    if (found === undefined) return [];
+    const { metrics: values, custom } = toRecord(found, storedGpu);
+    const samples = [...Object.entries(values), ...Object.entries(custom)];
+    return [rejection(part, row, { keyed, gpu: storedGpu, keptHost: gpu.hostname, samples })];
+  });
+}
+
+interface Rejected {
+  readonly keyed: KeyedBatch;
+  readonly gpu: Gpu;
+  readonly keptHost: string;
+  readonly samples: readonly (readonly [string, number])[];
+}
+
+/** The store does not know which lines a record was made of, so the place is that of the message, plus the record's index: no two
+ *  records of a source have the same one. A stored record that is replaced gets the place of the one that replaces it. */
+function rejection(part: Part, row: number, { keyed, gpu, keptHost, samples }: Rejected): RejectedInput {
+  const byte = keyed.source.from.offset + (part.records[row] as number);
+  const timeMs = part.timesMs[row] as number;
+  return otherHostInput({ gpu, timeMs, samples, keptHost, hostField: "hostname", place: { line: 0, byte } });
+}
+
+function storedValues(stored: ContradictedRow, part: Part): RecordValues {
+  const columns = stored as unknown as Readonly<Record<string, unknown>>;
+  return {
+    metrics: new Map(
+      part.metrics.flatMap(({ name }): [string, number][] => {
+        const value = columns[name];
+        return typeof value === "number" ? [[name, value]] : [];
+      }),
+    ),
+    custom: new Map(Object.entries(stored.custom ?? {})),
+    occupants: storedOccupants(stored),
+  };
+}
+
+function valuesOf(part: Part, row: number): RecordValues {
+  return {
+    metrics: new Map(
+      part.metrics.flatMap(({ name, values }): [string, number][] => {
+        const value = values[row] as number;
+        return Number.isNaN(value) ? [] : [[name, value]];
+      }),
+    ),
+    custom: new Map(Object.entries(JSON.parse(part.custom[row] ?? "{}") as Record<string, number>)),
+    occupants: part.occupants[row] ?? [],
+  };
+}

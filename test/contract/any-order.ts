@@ -1,0 +1,168 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import type { RecordBatch } from "../../src/domain/batch.ts";
+import { BatchBuilder } from "../../src/domain/batch-builder.ts";
+import type { Attributes, Gpu, Workload } from "../../src/domain/gpu.ts";
+import { metricIndexOf } from "../../src/domain/metrics.ts";
+import { allTime } from "../../src/domain/time-range.ts";
+import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
+import { messageOf } from "../../dev/make-batch.ts";
+import { type MergedRecord, mergedRecords } from "../support/merged-records.ts";
+
+/** One value, as a row has it. */
+interface Row {
+  readonly gpu: Gpu;
+  readonly timeMs: number;
+  readonly workload: Workload;
+  /** The name of a metric or of a series. */
+  readonly name: string;
+  readonly value: number;
+  /** The batch that the row is in. */
+  readonly batch: number;
+}
+
+const startMs = Date.UTC(2025, 6, 18);
+const names = [
+  ...["temperature", "power_draw", "xid_errors", "my_metric", "__proto__"],
+  ...['xid_errors{xid="31"}', 'xid_errors{xid="45"}', 'xid_errors{vgpu="a",xid="45"}', 'xid_errors{vgpu="b",xid="45"}'],
+  ...['gpu_health_status{health_watch="MEM"}', 'gpu_health_status{health_watch="NVLINK"}', 'other{nvlink="1"}'],
+];
+const pods = fc.constantFrom("", "a", "b");
+
+const arbitraryRow = fc
+  .record({
+    device: fc.constantFrom("GPU-1", "GPU-2", "GPU-1:mig:3:1g.10gb"),
+    second: fc.nat({ max: 5 }),
+    hostname: fc.constantFrom("host-a", "host-a", "host-a", "host-b"),
+    modelName: fc.constantFrom("", "H100", "H200"),
+    driverVersion: fc.constantFrom("", "", "535", "550"),
+    properties: fc.dictionary(fc.constantFrom("job", "rack", "__proto__"), fc.constantFrom("x", "y"), { maxKeys: 2 }),
+    workload: fc.record({ container: pods, pod: pods, namespace: pods }),
+    name: fc.constantFrom(...names),
+    value: fc.nat({ max: 20 }),
+    batch: fc.nat({ max: 7 }),
+  })
+  .map(({ device, second, hostname, modelName, driverVersion, properties, ...row }): Row => {
+    const attributes = { clusterId: "c", hostname, gpuId: 0, device: "", modelName, driverVersion, properties };
+    return { ...row, gpu: { uuid: device, ...attributes }, timeMs: startMs + second * 1000 };
+  });
+
+function batchOf(rows: readonly Row[], run: string): RecordBatch {
+  const builder = new BatchBuilder();
+  for (const { gpu, timeMs, workload, name, value } of rows) {
+    const gpuIndex = builder.gpuIndex({ ...gpu, uuid: run + gpu.uuid });
+    const record = builder.record(gpuIndex, timeMs, builder.workloadIndex(workload));
+    const metricIndex = metricIndexOf(name);
+    if (metricIndex === undefined) builder.setCustom(record, name, value);
+    else builder.set(record, metricIndex, value);
+    builder.count("rows");
+  }
+  return builder.build();
+}
+
+/** The records of a GPU, each with the attributes that hold at its instant: a field that a record leaves open has the text of the
+ *  last record that has one. */
+function withAttributes(records: readonly MergedRecord[]): { readonly record: MergedRecord; readonly gpu: Gpu }[] {
+  let last: Gpu | undefined;
+  return records
+    .toSorted((a, b) => a.timeMs - b.timeMs)
+    .map((record) => {
+      const { gpu } = record;
+      const properties = new Map([...Object.entries(last?.properties ?? {}), ...Object.entries(gpu.properties)]);
+      last = {
+        ...gpu,
+        device: gpu.device || (last?.device ?? ""),
+        modelName: gpu.modelName || (last?.modelName ?? ""),
+        driverVersion: gpu.driverVersion || (last?.driverVersion ?? ""),
+        properties: Object.fromEntries([...properties].sort(([a], [b]) => (a < b ? -1 : 1))),
+      };
+      return { record, gpu: last };
+    });
+}
+
+/** A text for comparison: `toEqual` does not see a property `__proto__`. */
+function textOfGpu({ hostname, modelName, driverVersion, properties }: Attributes): string {
+  const entries = Object.entries(properties).sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify([hostname, modelName, driverVersion, entries]);
+}
+
+const textOfWorkload = ({ namespace, pod, container }: Workload): string => [namespace, pod, container].join("/");
+
+function textOfValues(values: Iterable<readonly [string, number]>): string {
+  return JSON.stringify([...values].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** The instants at which a text changes. */
+function changesOf<Element>(elements: readonly Element[], spanOf: (element: Element) => readonly [number, string]) {
+  const spans = elements.map(spanOf);
+  return spans.filter(([, text], index) => spans[index - 1]?.[1] !== text);
+}
+
+/** What the store has of a device, and what it should have, as texts. */
+async function storedDevice({ queries }: OpenStore, uuid: string): Promise<unknown> {
+  const filter = { gpus: { uuids: [uuid] }, range: allTime, limit: 1000 };
+  const { elements } = await queries.history.records(filter);
+  const { attributes, workloads } = await queries.fleet.changes({ uuid, range: allTime });
+  const gpus = await queries.fleet.gpus({ uuids: [uuid] });
+  return {
+    records: elements.map(({ timeMs, gpu, metrics, custom, occupants }) => [
+      timeMs,
+      textOfGpu(gpu),
+      textOfValues(Object.entries(metrics)),
+      textOfValues(Object.entries(custom)),
+      occupants.map(textOfWorkload),
+    ]),
+    attributes: attributes.map((span) => [span.fromMs, textOfGpu(span)]),
+    workloads: workloads.map(({ fromMs, occupants }) => [fromMs, occupants.map(textOfWorkload).join(" ")]),
+    newest: gpus.map(textOfGpu),
+  };
+}
+
+function expectedDevice(records: readonly MergedRecord[]): unknown {
+  const placed = withAttributes(records);
+  return {
+    records: placed.map(({ record: { timeMs, metrics, custom, occupants }, gpu }) => [
+      timeMs,
+      textOfGpu(gpu),
+      textOfValues(metrics),
+      textOfValues(custom),
+      occupants,
+    ]),
+    attributes: changesOf(placed, ({ record, gpu }) => [record.timeMs, textOfGpu(gpu)]),
+    workloads: changesOf(placed, ({ record }) => [record.timeMs, record.occupants.join(" ")]),
+    newest: placed.slice(-1).map(({ gpu }) => textOfGpu(gpu)),
+  };
+}
+
+/** The contract that a store does not depend on the order in which rows arrive, nor on how they are spread over batches and
+ *  collectors.
+ *  @param another opens the same store once more */
+export function exerciseAnyOrder(
+  name: string,
+  { open, another, runs }: { open: () => Promise<OpenStore>; another: () => Promise<OpenStore>; runs: number },
+): void {
+  describe(`${name} does not depend on the order of arrival`, () => {
+    let stores: readonly OpenStore[];
+    beforeAll(async () => void (stores = [await open(), await another()]));
+    afterAll(async () => void (await Promise.all(stores.map(({ close }) => close()))));
+
+    test("rows of devices, series, workloads and hosts in any order and in any batches give one store and history", async () => {
+      let count = 0;
+      const rows = fc.array(arbitraryRow, { minLength: 1, maxLength: 60 });
+      const property = fc.asyncProperty(rows, fc.boolean(), async (all, isAtOnce) => {
+        count += 1;
+        const run = `any-order-${count}-`;
+        const batches = [...Map.groupBy(all, ({ batch }) => batch)];
+        const ingest = ([batch, ofBatch]: (typeof batches)[number]) =>
+          stores[batch % 2]?.store.ingest(messageOf(`${run}${batch}`, batchOf(ofBatch, run)));
+        if (isAtOnce) await Promise.all(batches.map(ingest));
+        else for (const each of batches) await ingest(each);
+        const expected = mergedRecords(all.map((row) => batchOf([row], run)));
+        for (const [uuid, records] of Map.groupBy(expected.values(), ({ gpu }) => gpu.uuid)) {
+          expect(await storedDevice(stores[0] as OpenStore, uuid)).toEqual(expectedDevice(records));
+        }
+      });
+      await fc.assert(property, { numRuns: runs });
+    });
+  });
+}
