@@ -19,17 +19,14 @@ export interface MetricTemplate {
 export interface LabelsTemplate {
   readonly before: Piece;
   readonly after: Piece | undefined;
-  readonly device: HintedGpu;
+  readonly device: Gpu;
+  /** The device's index in the previous batch, which is often its index in this batch too. */
+  deviceIndexHint: number;
   /** The device of the row's board metrics; often the same object as `device`. */
-  readonly board: HintedGpu;
+  readonly board: Gpu;
+  boardIndexHint: number;
   readonly workload: Workload;
   workloadIndexHint: number;
-}
-
-/** A GPU with its index in the previous batch, which is often its index in this batch too. */
-export interface HintedGpu {
-  readonly gpu: Gpu;
-  indexHint: number;
 }
 
 /** The cells from gpu_id to namespace: the `identity` of an ExporterRow. */
@@ -131,12 +128,11 @@ export class FastTemplates {
   }
 
   private labelsTemplate(row: ExporterRow, recognized: RecognizedRow): LabelsTemplate {
-    const device = { gpu: recognized.device, indexHint: -1 };
-    const board = recognized.board === recognized.device ? device : { gpu: recognized.board, indexHint: -1 };
+    const { device, board, workload } = recognized;
     const at = nameInLabels(row);
     const before = this.arena.add(at === undefined ? row.labels : row.labels.subarray(0, at));
     const after = at === undefined ? undefined : this.arena.add(row.labels.subarray(at + row.metric.length));
-    return { before, after, device, board, workload: recognized.workload, workloadIndexHint: 0 };
+    return { before, after, device, deviceIndexHint: -1, board, boardIndexHint: -1, workload, workloadIndexHint: 0 };
   }
 
   /** True if the template matches these labels. */

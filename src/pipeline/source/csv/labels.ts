@@ -57,12 +57,14 @@ export const columnsOfLabels: readonly string[] = [
 ];
 
 /** The labels that are not properties, in lower case. */
-const ownMeanings: ReadonlySet<string> = new Set([
-  ...columnLabels,
-  ...columnsOfLabels,
-  ...workloadFields,
-  ...seriesLabels,
-]);
+const ownMeanings: ReadonlySet<string> = new Set([...columnsOfLabels, ...workloadFields, ...seriesLabels]);
+
+const noMeaning: Omit<ParsedLabels, "driverVersion" | "properties"> = {
+  mig: undefined,
+  series: {},
+  workload: undefined,
+  isExported: false,
+};
 
 /** A label's name and text. */
 export type LabelCell = readonly [name: string, text: string];
@@ -79,17 +81,17 @@ export function parseLabels(text: string, cells: readonly LabelCell[] = []): Par
     const name = labelNameOf(label) ?? label;
     const lowerName = name.toLowerCase();
     if (name === "driver_version") driverVersion = value;
+    else if (columnLabels.has(lowerName)) continue;
     else if (ownMeanings.has(lowerName)) others.set(lowerName, value);
     else if (properties.size < maxProperties || properties.has(name)) properties.set(name, value);
   }
-  const series = [...others].filter(([name, value]) => seriesLabelOf(name) !== undefined && !meansNoValue(value));
-  return {
-    driverVersion,
-    properties: sortedRecord(properties),
-    mig: migIn(others),
-    series: Object.fromEntries(series),
-    ...workloadIn(others),
-  };
+  const meaning = others.size === 0 ? noMeaning : meaningOf(others);
+  return { driverVersion, properties: sortedRecord(properties), ...meaning };
+}
+
+function meaningOf(labels: ReadonlyMap<string, string>): typeof noMeaning {
+  const series = [...labels].filter(([name, value]) => seriesLabelOf(name) !== undefined && !meansNoValue(value));
+  return { mig: migIn(labels), series: Object.fromEntries(series), ...workloadIn(labels) };
 }
 
 function migIn(labels: ReadonlyMap<string, string>): ParsedLabels["mig"] {
