@@ -16,7 +16,7 @@ export interface IngestResult {
   readonly duplicate: boolean;
   /** Records that were new. */
   readonly recordsInserted: number;
-  /** Records that were merged with stored ones of the same GPU and instant, or replaced them. */
+  /** Records whose GPU and instant were already stored; the stored records got this batch's values. */
   readonly recordsMerged: number;
 }
 

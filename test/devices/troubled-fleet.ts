@@ -1,0 +1,126 @@
+import type { Row } from "./rules-for-rows.ts";
+
+/** What may happen to a fleet, besides what the simulation has: each function changes rows, or adds some. */
+type Trouble = (rows: readonly Row[], random: () => number) => Row[];
+
+/** Applies all troubles to the rows of a fleet. */
+export function troubled(rows: readonly Row[], random: () => number): Row[] {
+  return troubles.reduce((changed, trouble) => trouble(changed, random), [...rows]);
+}
+
+/** The rows as a file in the exporter's layout, with every cell quoted.
+ *  @param columns the order of the columns */
+export function csvOf(rows: readonly Row[], columns: readonly string[]): string {
+  const line = (row: Row): string =>
+    columns.map((column) => `"${(row[column] ?? "").replaceAll('"', '""')}"`).join(",");
+  return `${columns.join(",")}\n${rows.map((row) => `${line(row)}\n`).join("")}`;
+}
+
+/** The rows in another order. */
+export function shuffled<Element>(elements: readonly Element[], random: () => number): Element[] {
+  const order = elements.map((element) => [random(), element] as const);
+  return order.sort(([a], [b]) => a - b).map(([, element]) => element);
+}
+
+const picked = <Element>(elements: readonly Element[], random: () => number): Element =>
+  elements[Math.floor(random() * elements.length)] as Element;
+
+const instantsOf = (rows: readonly Row[]): string[] => [...new Set(rows.map((row) => row["timestamp"] ?? ""))].sort();
+const uuidsOf = (rows: readonly Row[]): string[] => [...new Set(rows.map((row) => row["uuid"] ?? ""))].sort();
+const hostsOf = (rows: readonly Row[]): string[] => [...new Set(rows.map((row) => row["Hostname"] ?? ""))].sort();
+
+/** The instant at this share of the file's time. */
+function instantAt(rows: readonly Row[], share: number): string {
+  const instants = instantsOf(rows);
+  return instants[Math.floor(instants.length * share)] ?? "";
+}
+
+function withLabel(row: Row, name: string, text: string): Row {
+  const labels = row["labels_raw"] ?? "";
+  return { ...row, labels_raw: labels.replace(new RegExp(`(^|,)${name}="[^"]*"`), `$1${name}="${text}"`) };
+}
+
+function onHost(row: Row, hostname: string, gpuId = row["gpu_id"] ?? ""): Row {
+  const moved = { ...row, Hostname: hostname, gpu_id: gpuId, device: `nvidia${gpuId}` };
+  return withLabel(withLabel(moved, "Hostname", hostname), "instance", `${hostname}:9400`);
+}
+
+const repeated: Trouble = (rows, random) => [...rows, ...rows.filter(() => random() < 0.02).map((row) => ({ ...row }))];
+
+/** Some values come twice, with another value: lower ones, which are in every metric's range. */
+const contradicted: Trouble = (rows, random) => {
+  const isHigher = (row: Row): boolean => Number(row["value"]) > 1 && random() < 0.02;
+  return [
+    ...rows,
+    ...rows.filter(isHigher).map((row) => ({ ...row, value: String(Math.floor(Number(row["value"]) / 2)) })),
+  ];
+};
+
+/** The driver of a host is replaced. */
+const newDriver: Trouble = (rows, random) => {
+  const [host, from] = [picked(hostsOf(rows), random), instantAt(rows, 0.4)];
+  const isLater = (row: Row): boolean => row["Hostname"] === host && (row["timestamp"] ?? "") >= from;
+  return rows.map((row) => (isLater(row) ? withLabel(row, "DCGM_FI_DRIVER_VERSION", "580.65.06") : row));
+};
+
+/** A GPU moves to another host, and another one back again. */
+const moves: Trouble = (rows, random) => {
+  const [first, second] = shuffled(uuidsOf(rows), random);
+  const [out, back] = [instantAt(rows, 0.3), instantAt(rows, 0.7)];
+  const isAway = ({ uuid, timestamp = "" }: Row): boolean =>
+    timestamp >= out && (uuid === first || (uuid === second && timestamp < back));
+  return rows.map((row) => (isAway(row) ? onHost(row, "sim-spare", row["uuid"] === first ? "0" : "1") : row));
+};
+
+/** Rows of some GPUs stop to name the model, the device or the driver. */
+const open: Trouble = (rows, random) => {
+  const gpus = shuffled(uuidsOf(rows), random).slice(0, 4);
+  const from = instantAt(rows, 0.6);
+  return rows.map((row) => {
+    if (!gpus.includes(row["uuid"] ?? "") || (row["timestamp"] ?? "") < from) return row;
+    return withLabel({ ...row, modelName: "", device: "" }, "DCGM_FI_DRIVER_VERSION", "");
+  });
+};
+
+/** Machines are cloned: their GPUs' uuids are on two hosts at an instant. Once the clone's name comes first, once the original's. */
+const cloned: Trouble = (rows, random) => {
+  const [first, second] = shuffled(uuidsOf(rows), random);
+  const at = instantAt(rows, 0.5);
+  const clones = (uuid: string | undefined, host: string): Row[] =>
+    rows.filter((row) => row["uuid"] === uuid && row["timestamp"] === at).map((row) => onHost(row, host));
+  return [...rows, ...clones(first, "a-clone"), ...clones(second, "z-clone")];
+};
+
+/** Prometheus has scraped the exporter of a host: its own labels are those of the exporter. */
+const renamed: Trouble = (rows, random) => {
+  const host = picked(hostsOf(rows), random);
+  return rows.map((row) => {
+    if (row["Hostname"] !== host) return row;
+    const { container = "", pod = "", namespace = "", labels_raw: labels = "" } = row;
+    const exported = `exported_container="${container}",exported_namespace="${namespace}",exported_pod="${pod}"`;
+    const own = { container: "exporter", pod: `dcgm-exporter-${host}`, namespace: "gpu-operator" };
+    return { ...row, ...own, labels_raw: `${labels},${exported}` };
+  });
+};
+
+/** Some GPUs name their serial number once, in a row of its own. */
+const described: Trouble = (rows, random) => {
+  const gpus = shuffled(uuidsOf(rows), random).slice(0, 6);
+  const firstRows = gpus.map((uuid): Row => ({ ...rows.find((row) => row["uuid"] === uuid) }));
+  const noWorkload = { container: "", pod: "", namespace: "" };
+  return [
+    ...rows,
+    ...firstRows.map((row, index) => ({
+      ...{ ...row, ...noWorkload, metric_name: "DCGM_FI_DEV_SERIAL", value: `16500${index}` },
+      labels_raw: (row["labels_raw"] ?? "").replace(/exported_(\w+)="[^"]*"/g, 'exported_$1=""'),
+    })),
+  ];
+};
+
+/** Some rows have an identity that is none. */
+const nameless: Trouble = (rows, random) => {
+  const some = Array.from({ length: 6 }, () => picked(rows, random));
+  return [...rows, ...some.map((row, index) => ({ ...row, uuid: ["N/A", "[N/A]", "Unknown"][index % 3] ?? "" }))];
+};
+
+const troubles = [newDriver, moves, open, renamed, described, repeated, contradicted, cloned, nameless];
