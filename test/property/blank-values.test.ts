@@ -90,7 +90,7 @@ test("the fast lane stores no blank that the slow lane counts as missing, and ke
 });
 
 const timeMs = Date.UTC(2025, 0, 1);
-const names = [...metrics.map(({ name }) => name), "fan", "link_bytes", "jpg_util", 'xid_errors{xid="31"}'];
+const names = [...metrics.map(({ name }) => name), "fan", "link_bytes", "jpg_util", 'link_errors{nvlink="3"}'];
 const numbers = fc.oneof(
   fc.constantFrom(...[...int32Blanks, ...fp64Blanks, ...int64Blanks, "4294967295"].map(Number)),
   fc.double({ noNaN: true, noDefaultInfinity: true }),
