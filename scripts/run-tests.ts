@@ -15,7 +15,7 @@ const timeoutMs = 30_000;
 
 /** The modules that run a server or a client program from the folder. */
 const starters = ["etcd", "postgres", "client-tools"].map((name) => `dev/servers/${name}.ts`);
-/** The modules that start a server only if `variable` names no server and no container can run one. */
+/** The modules that start a server only if `variable` is not set and compose is not available. */
 const providers = [
   { file: "dev/servers/provide-etcd.ts", variable: "ETCD_ENDPOINTS" },
   { file: "dev/servers/provide-database.ts", variable: "DATABASE_URL" },

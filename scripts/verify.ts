@@ -61,13 +61,13 @@ async function verify(): Promise<number> {
   try {
     const { differences, differenceCount, ...sums } = await compareFile(source, stored);
     const { rows, samples, records, missing, rejected, conflicts } = sums;
-    const told = conflicts === 0 ? "" : `, ${conflicts} conflicting values`;
+    const told = conflicts === 0 ? "" : `, ${conflicts} conflicting`;
     process.stdout.write(
       `${path}: ${rows} rows, ${samples} samples, ${records} records, ${missing} missing, ${rejected} rejected${told}\n`,
     );
     for (const difference of differences) process.stdout.write(`  ${difference}\n`);
     process.stdout.write(
-      differenceCount === 0 ? `the store agrees (${place})\n` : `${differenceCount} differences from ${place}\n`,
+      differenceCount === 0 ? `the store agrees (${place})\n` : `differences from ${place}: ${differenceCount}\n`,
     );
     return differenceCount === 0 ? 0 : 1;
   } finally {

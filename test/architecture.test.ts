@@ -126,7 +126,7 @@ test("every-service.test.ts creates every service", () => {
   expect(services.filter((name) => !exercised.includes(`new ${name}(`))).toEqual([]);
 });
 
-test("in src and the client, every exported function, class and interface has a docstring, unless its name ends with Options", () => {
+test("in src and the client, exported functions, classes and interfaces have docstrings, except those named ...Options", () => {
   const bare = findAll([...sources, ...client], (node) => {
     const isDeclaration =
       ts.isFunctionDeclaration(node) || ts.isClassDeclaration(node) || ts.isInterfaceDeclaration(node);

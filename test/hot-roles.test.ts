@@ -66,7 +66,7 @@ async function newestMs(url: string): Promise<number> {
   return Date.parse(body.data?.[0]?.timestamp ?? "");
 }
 
-test("without the database, running and new gateways serve hierarchy and newest records; everything recovers when the database does", async () => {
+test("without the database, running and new gateways serve hierarchy and newest records, and recover when it does", async () => {
   start("collector");
   start("streamer");
   const url = await urlOf(start("gateway"));
@@ -95,7 +95,7 @@ test("without the database, running and new gateways serve hierarchy and newest 
   }
 }, 180_000);
 
-test("without etcd, running and new gateways serve history and an older state of the fleet; new records arrive again when etcd recovers", async () => {
+test("without etcd, running and new gateways serve history and an older fleet; new records arrive when etcd recovers", async () => {
   start("collector");
   start("streamer");
   const url = await urlOf(start("gateway"));

@@ -49,7 +49,7 @@ test("errors in the configuration end the process with status 1 before it create
   expect(existsSync(join(dir, "faulty"))).toBe(false);
 });
 
-test("a CSV file that does not exist ends the process with status 1 before it creates its data folder; the output names the file", async () => {
+test("a process whose CSV file does not exist names the file, ends with status 1, and creates no data folder", async () => {
   const pipeline = start("no-file", { CSV_FILE: join(dir, "nowhere.csv") });
   expect(await pipeline.subprocess.exited).toBe(1);
   expect(pipeline.output()).toContain("nowhere.csv");
@@ -73,7 +73,7 @@ test("a port that another pipeline listens on ends the process with status 1; th
   await stopPipeline(first);
 });
 
-test("a pipeline that would share another pipeline's port on a wider or narrower address ends with status 1; the other one continues to serve", async () => {
+test("a pipeline ends with status 1 if another one, which keeps serving, has its port on a wider or narrower address", async () => {
   for (const [firstHost, secondHost] of [
     ["127.0.0.1", "0.0.0.0"],
     ["0.0.0.0", "127.0.0.1"],

@@ -128,7 +128,7 @@ test("with LOOP_MODE, two streamers together stream every round exactly once", a
   await client.close();
 }, 120_000);
 
-test("a process can use an etcd that requires a client certificate and a user; it trusts the CA of ETCD_CA_FILE, or else the system's CAs", async () => {
+test("a process can use an etcd that requires a certificate and a user, with the CA of ETCD_CA_FILE or the system's CAs", async () => {
   const user = { name: "telemetry", password: "only for this test" };
   const secured = await startEtcd({ members: 1, tls: true, user });
   try {

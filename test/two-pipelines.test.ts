@@ -201,7 +201,7 @@ test("an operator who gives a topic another database gets the file read again", 
   expect(await storedRows(other)).toBe(csvRows);
 });
 
-test("a collector that starts without etcd stores nothing of another database's topic when etcd answers", async () => {
+test("a collector that starts without etcd stores nothing if etcd then names another database for the topic", async () => {
   const first = { QUEUE_TOPIC: "late", DATABASE_URL: await newDatabase() };
   const collector = start({ ...first, ROLE: "collector" });
   await urlOf(collector);

@@ -18,7 +18,7 @@ function openQueue(client: EtcdClient, topic: string, leaseSeconds: number, capa
 
 const { signal } = new AbortController();
 
-/** Writes a payload to etcd with raw puts, 16 at a time. @returns puts per second */
+/** Writes a payload to etcd with raw puts, 16 of them in flight. @returns puts per second */
 export async function rawPutRate(client: EtcdClient, payload: Uint8Array, seconds: number): Promise<number> {
   const inFlight = 16;
   const startMs = performance.now();

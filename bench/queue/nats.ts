@@ -6,8 +6,8 @@ import { connect } from "@nats-io/transport-node";
 import { freePorts } from "../../dev/servers/free-ports.ts";
 import { trixieFolder } from "../../dev/servers/trixie.ts";
 
-/** Publishes a payload `messages` times to a file stream of NATS JetStream, 16 at a time. The same process receives and
- *  acknowledges each message. The stream syncs every write, as etcd does.
+/** Publishes a payload `messages` times to a file stream of NATS JetStream, with 16 publishes in flight. The same process
+ *  receives and acknowledges each message. The stream syncs every write, as etcd does.
  *  @returns messages per second, from the first publish to the last acknowledgement */
 export async function natsRate(payload: Uint8Array, messages: number): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), "telemetry-nats-"));

@@ -1,4 +1,4 @@
-/** The metrics of each record of the fan-out bench: those that GPUs usually have. */
+/** The values of each record in the fan-out bench. */
 export const values = {
   gpu_utilization: 85.5,
   memory_utilization: 78.2,

@@ -12,7 +12,7 @@ export interface LeftKey {
   readonly lease?: string;
 }
 
-/** Claims and owners of processes that were killed end soon; the rest of what has a lease lasts longer than a test. */
+/** Keys of processes (see `isOfProcess`) end soon; other keys with a lease outlive a test. */
 const leaseSeconds = { dead: 3, lasting: 600 };
 
 /** Reads every key. */
@@ -26,7 +26,7 @@ export async function readEtcd(client: EtcdClient): Promise<LeftKey[]> {
   }));
 }
 
-/** Writes keys into an empty etcd: each as often as it had been written, and those that shared a lease under one lease. */
+/** Writes keys into an empty etcd, each as often as it had been written. Keys that shared a lease share one again. */
 export async function restoreEtcd(client: EtcdClient, left: readonly LeftKey[]): Promise<void> {
   const leases = new Map<string, string>();
   for (const [lease, keys] of Map.groupBy(left, (each) => each.lease)) {
@@ -40,7 +40,7 @@ export async function restoreEtcd(client: EtcdClient, left: readonly LeftKey[]):
   }
 }
 
-/** True if the key says what a process has: its end shows others that the process is dead. */
+/** True if the key says what a process holds; when the key ends, other processes can take that over. */
 export function isOfProcess({ key }: Pick<LeftKey, "key">): boolean {
   return /\/(claims|owners)\/|^\/maintenance\//.test(key);
 }

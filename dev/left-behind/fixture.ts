@@ -20,7 +20,7 @@ export interface LeftBehind {
     /** What `pg_dump --inserts` wrote, without lines for psql. */
     readonly postgresSql: string;
     readonly etcd: readonly LeftKey[];
-    /** Of a gateway with both; of one without etcd; of one without the database. */
+    /** Of a gateway with etcd and the database. */
     readonly answers: Answers;
     readonly withoutEtcd: Answers;
     readonly withoutDatabase: Answers;

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
 
-/** The difference between a data directory of PGlite and an empty one of the same version. An empty one is nine tenths of any
- *  other, and is always the same, byte for byte, except for `pg_control` and the write-ahead log. */
+/** The difference between a data directory of PGlite and that of an empty database. An empty database makes up nine tenths of
+ *  the bytes, and is always the same for one version of PGlite, except for `pg_control` and the write-ahead log. */
 interface Index {
   readonly files: readonly {
     readonly path: string;
@@ -44,13 +44,15 @@ export async function packPGlite(dir: string): Promise<Uint8Array> {
 }
 
 /** Makes the directory again.
- *  @throws Error if this version of PGlite makes another empty directory than the one that packed the directory */
+ *  @throws Error if an empty database of this version of PGlite differs from one of the version that packed the directory */
 export async function unpackPGlite(packed: Uint8Array, dir: string): Promise<void> {
   const bytes = Buffer.from(packed);
   const { files, absent, emptySha256 } = JSON.parse(bytes.toString("utf8", 0, bytes.indexOf("\n"))) as Index;
   await createEmpty(dir);
   if ((await hashOf(dir)) !== emptySha256) {
-    throw new Error("this PGlite creates another empty database than the PGlite that the fixture was made with");
+    throw new Error(
+      "an empty database of this PGlite differs from an empty database of the PGlite that made the fixture",
+    );
   }
   for (const path of absent) await rm(join(dir, path));
   let at = bytes.indexOf("\n") + 1;
@@ -84,7 +86,7 @@ function pageSize(content: Buffer, page: number): number {
   return pageOf(content, page).length;
 }
 
-/** A file's content in an empty directory; zeros for the log, which is never the same. */
+/** A file's content in an empty directory; zeros for the log, which differs each time. */
 async function contentIn(dir: string, path: string): Promise<Buffer> {
   const file = Bun.file(join(dir, path));
   if (path === log) return Buffer.alloc(file.size);

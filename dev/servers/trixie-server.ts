@@ -47,8 +47,8 @@ export interface TrixieServerOptions extends TrixieCommand {
   readonly answers: () => Promise<boolean>;
 }
 
-/** The limit of each wait while the server starts or ends. On a busy machine, recovery after a kill takes seconds, and so does
- *  a graceful end with much to write. */
+/** The limit of each wait while the server starts or ends. On a busy machine, recovery after a kill, or a graceful end with
+ *  much to write, takes seconds. */
 const timeoutMs = 60_000;
 
 /** A server that runs with the folder of Debian trixie as its root. It ends when the process that started it ends, even by

@@ -17,7 +17,7 @@ type Row = Readonly<Record<string, unknown>>;
 /** Prints rows as a table of the given columns, or as JSON with all fields. Reports on standard error if the list has more rows.
  *  @param next the cursor of the list's next page; absent if there is none */
 export function showRows(rows: readonly Row[], columns: readonly string[], { asJson, next }: ShowOptions): void {
-  if (next !== undefined) process.stderr.write(`only ${rows.length} are shown: raise --limit (up to 10000) for more\n`);
+  if (next !== undefined) process.stderr.write(`the list has more rows: raise --limit (up to 10000) to see them\n`);
   if (asJson) return print(JSON.stringify(rows, null, 2));
   const style = { head: [], border: [], compact: true };
   const table = new Table({ head: columns.map(titleOf), style });

@@ -48,7 +48,7 @@ export async function watch(output: Output, options: WatchOptions): Promise<void
       // an error before the confirmation refuses the subscription, and `live.ended` rejects with that error
       if (message.type === "error" && isSubscribed) process.stderr.write(`${message.message}\n`);
       if (message.type === "skipped")
-        process.stderr.write(`${message.count} records were skipped: this client reads too slowly\n`);
+        process.stderr.write(`skipped records: ${message.count} (this client reads too slowly)\n`);
     },
     onBreak: (reason, retryInMs) => process.stderr.write(`${reason}; reconnecting in ${Math.round(retryInMs)} ms\n`),
   });

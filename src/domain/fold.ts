@@ -8,7 +8,7 @@ const repeatingLabel = "vgpu";
 /** What a fold needs to know of a series of a catalogue metric. */
 interface FoldedSeries {
   readonly metricIndex: number;
-  /** The same for series that differ only by the repeating label. */
+  /** Series that differ only by the repeating label have the same key. */
   readonly key: string;
 }
 

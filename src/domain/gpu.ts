@@ -43,8 +43,8 @@ export type Occupants = readonly Workload[];
 /** The occupants of a GPU that no workload holds. */
 export const noOccupants: Occupants = [];
 
-/** Sorts workloads, and leaves out the empty ones and each that is a part of another: each of its fields is empty or equals the
- *  other's. So the order and the repetition of the workloads do not matter. */
+/** Sorts workloads, and leaves out empty workloads, repeated ones, and each workload whose fields are all empty or equal to
+ *  those of another workload. The order of `workloads` does not matter. */
 export function occupantsOf(workloads: readonly Workload[]): Occupants {
   const distinct = workloads.filter(
     (workload, index) =>
@@ -90,8 +90,8 @@ export function completed<Incoming extends Attributes>(incoming: Incoming, exist
   };
 }
 
-/** What two rows of one GPU and instant say about it, field by field: a text wins over an empty one, and the greater of two texts
- *  over the other. So the order of the rows does not matter.
+/** What two rows of one GPU and instant say about it, field by field: a text wins over an empty one, and the greater of two
+ *  texts over the other. The order of the rows does not matter.
  *  @returns `a` or `b` itself if the other adds nothing */
 export function combined(a: Gpu, b: Gpu): Gpu {
   if (isGreatest(a, b)) return a;

@@ -35,7 +35,7 @@ export function migUuidPattern(parentUuid: string): string {
   return `^${prefix}${separator}[A-Za-z0-9._+%-]+:[A-Za-z0-9._+%-]*$`;
 }
 
-/** Encodes all characters outside [A-Za-z0-9._+-] in UTF-8, as percent and two hexadecimal digits a byte. */
+/** Encodes all characters outside [A-Za-z0-9._+-] in UTF-8: each byte as a percent sign and two hexadecimal digits. */
 function encoded(part: string): string {
   return part
     .toWellFormed()

@@ -1,11 +1,11 @@
 import { metricIndexOf, metrics } from "./metrics.ts";
 import { parseSeries, type Series, seriesName } from "./series.ts";
 
-/** Selects a metric's series by their labels: those that have each of the given labels with its value, whatever their other
- *  labels are. Without labels, it selects all series, and the value without labels of a metric outside the catalogue. */
+/** Selects a metric's series that have all of the given labels with the given values; other labels of a series do not matter. A
+ *  selector without labels selects all series of its metric, and also the plain value of a metric outside the catalogue. */
 export type SeriesSelector = Series;
 
-/** Reads a selector such as `xid_errors{xid="31"}` or `xid_errors{}`, with our name of the metric or the input's.
+/** Reads a selector such as `xid_errors{xid="31"}` or `xid_errors{}`, with the catalogue's or the input's name of the metric.
  *  @returns undefined if the text is the name of a metric, or no selector */
 export function readSeriesSelector(text: string): SeriesSelector | undefined {
   const selector = text.endsWith("{}") ? { metric: text.slice(0, -2), labels: {} } : parseSeries(text);

@@ -12,8 +12,8 @@ const emptyTally: InputTally = {
   repeatedHeaders: 0,
 };
 
-/** Halves the records and rejected inputs of a batch. Each half counts its own samples. All other counts (rows, missing
- *  values and so on) are in the first half.
+/** Halves the records and rejected inputs of a batch. Each half counts its own samples. All other counts, such as rows and
+ *  missing values, are in the first half.
  *  @returns undefined if the batch has at most one element (a record or a rejected input) */
 export function splitBatch(batch: RecordBatch): [RecordBatch, RecordBatch] | undefined {
   const { recordCount, rejected } = batch;

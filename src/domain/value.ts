@@ -53,8 +53,8 @@ const wideName =
   /(?:^|[^a-z])(?:bytes|energy|joules|consumption|packets|ns|nanoseconds|violation|(?<!(?:fb|bar1|mem|memory)[^a-z])total)(?:$|[^a-z])/i;
 const utilizationName = /util/i;
 
-/** Judges a number for a catalogue metric. In the metric's range, a blank (see `isBlankOf`) is 'missing', and any other number is
- *  'ok'. Outside the range, a blank of any width is 'missing', and so is `uint32Max` as a percentage; any other number is
+/** Judges a number for a catalogue metric. In the metric's range, a blank (see `isBlankOf`) is 'missing', and any other number
+ *  is 'ok'. Outside the range, a blank of any width and `uint32Max` as a percentage are 'missing'; any other number is
  *  'out_of_range'.
  *  @param metricIndex an index of `metrics` */
 export function judgeValue(metricIndex: number, value: number): ValueVerdict {

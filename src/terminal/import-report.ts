@@ -60,7 +60,7 @@ export interface ImportReport {
   /** Bytes that were published before this run, according to the checkpoints, and of which the store has no message. */
   readonly absentBytes: number;
   readonly deadLetters: number;
-  /** Columns of the file that were not, or not all, read. */
+  /** Columns of the file that were not read completely. */
   readonly unreadColumns: readonly string[];
 }
 

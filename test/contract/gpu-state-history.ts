@@ -86,7 +86,7 @@ export function exerciseGpuStateHistory(
       });
     });
 
-    test("the history follows the records' times, regardless of their order of arrival, even if two collectors store them at the same time", async () => {
+    test("the history follows the records' times, in any order of arrival, and with two concurrent collectors", async () => {
       let run = 0;
       const property = fc.asyncProperty(arbitraryBatches(3), fc.boolean(), async ({ places, hosts }, isAtOnce) => {
         run += 1;

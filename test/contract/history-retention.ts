@@ -13,7 +13,7 @@ export function exerciseHistoryRetention(name: string, open: () => Promise<OpenS
     beforeAll(async () => void (opened = await open()));
     afterAll(() => opened.close());
 
-    test("without a limit nothing is deleted; with a limit, one of several concurrent calls deletes the older records, and no GPU is deleted", async () => {
+    test("without a limit nothing is deleted; with one, one of several concurrent calls deletes older records, but no GPU", async () => {
       const { store, queries, retention } = opened;
       const ages = [0.1, 1, 5, 30, 400];
       const records = ages.map((days) => ({

@@ -94,7 +94,7 @@ export function exerciseReplayableSource(name: string, open: () => Promise<OpenR
       }
     });
 
-    test("an abort ends a read early and without an error; the batches before the abort are valid; a read or plan with an aborted signal yields nothing", async () => {
+    test("an abort ends a read without an error, after valid batches; with an aborted signal, reads and plans yield nothing", async () => {
       const { source } = await openSource();
       const whole = (await read(source, source.whole)).map(plain);
       const stop = new AbortController();

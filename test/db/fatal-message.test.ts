@@ -24,7 +24,7 @@ test("a message that ends a session is found, with any text and after any other 
   );
 });
 
-test("the warning of a crash is found, too; messages of severity ERROR or NOTICE, incomplete messages and other bytes are not", () => {
+test("the warning of a crash is found, too; errors, notices, incomplete messages and other bytes are not", () => {
   expect(fatalMessageIn(messageOf("N", fieldsOf("WARNING", "57P02", "crash")))).toEqual({
     code: "57P02",
     message: "crash",

@@ -168,7 +168,7 @@ test("a program from before the migration stores nothing in a migrated database,
   });
 });
 
-test("a database from before the migration, such as a restored one, refuses a newer program's message with an error that can be repeated", async () => {
+test("a database from before the migration refuses a newer program's message with a retryable error", async () => {
   const url = await createDatabase(server, "older_database", { plain: true });
   await (await openPostgresStore({ url, migrate: true })).close();
   const opened = await openPostgresStore({ url, migrate: false });

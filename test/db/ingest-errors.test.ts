@@ -115,7 +115,7 @@ async function expectRecovery(url: string): Promise<void> {
   expect(await collecting.queue.stats()).toMatchObject({ readyMessages: 0, inFlightMessages: 0, deadMessages: 0 });
 }
 
-test("a message waits while the server accepts no further connection, and is stored exactly once after other connections have closed", async () => {
+test("a message waits while the server has too many connections, and is stored exactly once after others are closed", async () => {
   const url = await database("connections");
   const others = open(server.url, maxConnections);
   const inside = open(url);
@@ -182,7 +182,7 @@ test("a message is stored exactly once when an administrator ends the session in
   await expectRecovery(url);
 });
 
-test("a message is stored exactly once after the crash of another server process has ended the session that was storing it", async () => {
+test("a message whose session was ended by the crash of another server process is stored exactly once", async () => {
   const url = await database("crashed");
   const admin = open(url);
   const unlock = await startBehindLock(url);
@@ -224,7 +224,7 @@ test("a message waits while the server is shut down, and is stored exactly once 
   await expectRecovery(url);
 });
 
-test("a message waits while a standby answers at the server's address, and is stored exactly once after the standby is promoted", async () => {
+test("a message waits while a standby answers at the server's address, and is stored exactly once after its promotion", async () => {
   const url = await database("failover");
   await failSecondMessage(
     url,
@@ -262,7 +262,7 @@ describe("a message waits for space on the disk", () => {
     }
   }
 
-  test("of the tables: the server continues, and so does the collector after space is free", async () => {
+  test("of the tables: the server keeps running, and the collector continues after space is free", async () => {
     const url = await database("tables_disk", "tables");
     await failSecondMessage(url, () => fill(url), new RegExp(RegExp.escape(`${device}; ${hint}`)));
     await expectStored(open(url), 1);

@@ -150,7 +150,7 @@ describe("connections", () => {
     expect(await client.query("select n from halves")).toEqual([]);
   });
 
-  test("calls to a frozen server fail: after about 5 s on a new connection, after 40 s on an open connection or while waiting for a connection", async () => {
+  test("calls to a frozen server fail: on a new connection after about 5 s; on an open one, or waiting for one, after 40 s", async () => {
     const clock = new ManualClock();
     const client = open({ clock, maxConnections: 2 });
     await Promise.all([client.query("select pg_sleep(0.01)"), client.query("select pg_sleep(0.01)")]);

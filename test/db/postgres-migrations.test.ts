@@ -82,7 +82,7 @@ test("a migration that fails leaves no drizzle schema behind, and its error has 
   expect(schemas).toEqual([]);
 });
 
-test("telemetry is a hypertable if TimescaleDB is loaded, even if the user only owns the database, or the extension is in another schema", async () => {
+test("TimescaleDB makes telemetry a hypertable, even in another schema, or for a user who only owns the database", async () => {
   await createRole(owner);
   const owned = await createDatabase(server, "owned");
   databases.push(owned);

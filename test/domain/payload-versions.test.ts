@@ -39,7 +39,7 @@ function batchOf(
 const earlierFields = ["columns", "custom", "gpuSteps", "gpus", "records", "rejected", "tally", "timeStepsMs"];
 const earlierCounts = ["blankLines", "duplicates", "missing", "repeatedHeaders", "rows", "samples"];
 
-test("a batch with one workload for each record, and one set of attributes for each GPU, is encoded as before", () => {
+test("a batch with one workload per record and one set of attributes per GPU has only the fields of earlier versions", () => {
   const payload = toPayloadV1(batchOf({ second: 0, pods: ["p"] }, { second: 1 }));
   expect(Object.keys(payload).sort()).toEqual([...earlierFields, "workloadIndexes", "workloads"].sort());
   expect(Object.keys(payload.tally).sort()).toEqual(earlierCounts);
@@ -49,7 +49,7 @@ test("a batch with one workload for each record, and one set of attributes for e
 
 const laterFields = ["sharing", "sharingIndexes", "variants", "variantIndexes"];
 
-/** The payload as a process of an earlier version reads it: without the fields that it does not know. */
+/** The payload without the fields that a process of an earlier version ignores. */
 function asEarlier(payload: PayloadV1): PayloadV1 {
   const known = Object.entries(payload).filter(([name]) => !laterFields.includes(name));
   return Object.fromEntries(known) as PayloadV1;

@@ -115,7 +115,7 @@ test("four streamers share a file: each byte is read exactly once, and at least 
   await Promise.all([opened.close(), ...all.map((assignment) => assignment.close())]);
 });
 
-test("after the lease of a range's owner ends, another streamer continues at the checkpoint; the late owner cannot publish", async () => {
+test("after a range owner's lease ends, another streamer continues at the checkpoint; the late owner cannot publish", async () => {
   const opened = await open();
   const { source, queue, assignment } = opened;
   const mine = (await assignment.claim(source, never)) as ClaimedRange;
@@ -170,7 +170,7 @@ for (const [which, place] of [
   ["piece", "each of the first pieces of data sent to etcd"],
   ["answer", "each of etcd's first answers"],
 ] as const) {
-  test(`a source is read to its end even if the connection to etcd is cut in turn at ${place}; a claim whose answer was lost is released`, async () => {
+  test(`the connection to etcd is cut at ${place}: a source is read to its end, and no range stays claimed`, async () => {
     const { hostname, port } = new URL(etcd.endpoints[0] as string);
     const proxy = await openTcpProxy({ host: hostname, port: Number(port) });
     let cuts = 0;

@@ -64,7 +64,7 @@ for (const [name, options] of Object.entries(settings)) {
   });
 }
 
-test("a message with an unreadable envelope is delivered, and becomes a dead letter when it is rejected; an unreadable dead letter can be deleted", async () => {
+test("a message with an unreadable envelope is delivered, rejected, dead-lettered and deleted like any other", async () => {
   const etcd = await provideEtcd();
   const client = new NamespacedEtcdClient(etcd, `${run}-odd`);
   const log = pino({ level: "silent" });

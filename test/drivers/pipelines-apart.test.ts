@@ -145,7 +145,7 @@ test("of several stores that ask for a topic at the same time, one gets it, and 
   expect(String(error)).toContain(`PostgreSQL at db-${winner}`);
 });
 
-test("a store that no collector has used is another store than the topic's, and any store fits a topic without one", async () => {
+test("a store that no collector has used differs from the topic's store, but fits a topic without a store", async () => {
   const unused = { id: undefined, description: "PostgreSQL at new" };
   await topicStore("telemetry").check(unused);
   expect((await client.range(prefixRange("/queue/"))).kvs).toEqual([]);

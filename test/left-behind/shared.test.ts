@@ -114,7 +114,7 @@ test("a hot tier of 29b2323 shows the fleet that it showed, without the store", 
   expectSameAnswers(await answersOf(env, fleetAnswers), left.shared.withoutDatabase);
 });
 
-test("messages in flight and a half-read file of 29b2323 are stored once, by processes that go on where its own stood", async () => {
+test("new processes go on with the queue and the half-read file of 29b2323, and store no message twice", async () => {
   const shared = { ETCD_ENDPOINTS: await restoredEtcd(), DATABASE_URL: await restoredDatabase("continued") };
   const gateway = await urlOf(start("gateway", shared));
   await until(async () => ((await answerTo(gateway, "/api/v1/gpus")) as { count: number }).count === 6);

@@ -259,7 +259,7 @@ test("a batch also ends at about 8 MiB, so that blank lines and long rows do not
   expect(tallyOf(batches, "blankLines")).toBe(9 << 20);
 });
 
-test("a source's id depends on the file's content and on the playing options; an open source ignores rows that are appended later", async () => {
+test("a source's id depends on its content and playing options; rows that are appended after the opening are not read", async () => {
   const path = exporterFile(exporterRow());
   const source = await openCsvSource(path);
   expect(source.sourceId).toMatch(/^csv:input\.csv:[0-9a-f]{16}$/);
@@ -280,7 +280,7 @@ test("reading a file that became shorter fails instead of ending as if all rows 
   await expect(batchesOf(source)).rejects.toThrow(/became shorter/);
 });
 
-test("if a file is played as now, its first timestamp becomes now, intervals stay the same, and each batch waits for its time", async () => {
+test("a file that is played as now begins now and keeps its intervals, and each batch waits for its time", async () => {
   const nowMs = Date.UTC(2030, 0, 1, 0, 0, 0, 5);
   const clock = new ManualClock(nowMs);
   const path = exporterFile(

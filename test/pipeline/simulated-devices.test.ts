@@ -30,7 +30,7 @@ function together(rows: readonly Row[]): Row[][] {
 
 const distinct = (rows: readonly Row[], name: string): number => new Set(rows.map((row) => row[name])).size;
 
-test("without shares, the file is the same as before there were any, byte for byte", () => {
+test("without shares, the file is byte for byte what versions without shares wrote", () => {
   const args = ["--out", "-", "--hosts", "2", "--gpus-per-host", "4", "--seconds", "30", "--seed", "7"];
   const parsed = parseArguments(args);
   if (parsed === undefined) throw new Error("no arguments");

@@ -89,7 +89,7 @@ test("energy only rises, at the rate of the power", () => {
   }
 });
 
-test("temperature follows load with inertia: it changes by at most 3 degrees a second, and usually still rises 15 s after a load begins", () => {
+test("temperature lags behind load: it changes by at most 3 degrees a second, and usually still rises after 15 s", () => {
   for (const [before, after] of steps(tenMinutes)) {
     const change = Math.abs(after.DCGM_FI_DEV_GPU_TEMP - before.DCGM_FI_DEV_GPU_TEMP);
     if (change > 3) throw new Error(`${change} degrees in a second`);

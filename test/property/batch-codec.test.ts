@@ -71,7 +71,7 @@ test("columns that contradict each other are refused", () => {
   };
   expect(refusal({ gpuSteps: [] })).toMatchObject({
     code: "undecodable_payload",
-    message: "payload of schema v1 contradicts itself: gpuSteps has 0 elements for 1 records",
+    message: "payload of schema v1 contradicts itself: the length of gpuSteps is 0, but the number of records is 1",
   });
   for (const column of [
     { metric: "temperature", at: [7], same: 28 },

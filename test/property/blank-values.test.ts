@@ -60,7 +60,7 @@ test("a number next to a blank, and the greatest numbers of narrower fields, are
     expect(read("temperature", text)).toMatchObject({ reason: "value_out_of_range" });
 });
 
-test("-1 as an unsigned 32-bit integer is a missing utilization, also outside the catalogue, and a value of other metrics", () => {
+test("-1 as an unsigned 32-bit integer is missing for any utilization, also outside the catalogue, and a value otherwise", () => {
   for (const name of ["gpu_utilization", "dec_utilization", "DCGM_FI_DEV_JPG_UTIL", "vgpu_utilization"])
     expect([name, read(name, "4294967295")]).toEqual([name, "missing"]);
   expect(read("my_metric", "4294967295")).toBe(4294967295);
@@ -105,7 +105,7 @@ function valuesOf({ columns, custom }: RecordBatch): unknown[] {
   );
 }
 
-test("a batch that an older version made with blanks is stored without them: the rest of each record is kept, and the tally adds up", () => {
+test("blanks in a batch of an older version are removed, all other values are kept, and the tally adds up", () => {
   fc.assert(
     fc.property(fc.array(fc.dictionary(fc.constantFrom(...names), numbers), { maxLength: 8 }), (records) => {
       const isImpossible = ([name, value]: [string, number]): boolean =>

@@ -45,7 +45,7 @@ test("any text gives at most 64 properties; names and values have at most 256 ch
   );
 });
 
-test("labels that repeat columns are left out, DCGM's label fields get the API's names, and the driver's version is not a property", () => {
+test("labels that repeat columns and the driver's version are left out; DCGM's label fields get the API's names", () => {
   const text =
     'DCGM_FI_DRIVER_VERSION="535.1",Hostname="h",UUID="u",__name__="m",gpu="0",DCGM_FI_DEV_SERIAL="S",job="j"';
   expect(parseLabels(text)).toMatchObject({ driverVersion: "535.1", properties: { job: "j", serial: "S" } });

@@ -60,7 +60,7 @@ test('a text such as __name__="m1" inside the value of a label is a part of that
   expect(texts).toEqual(['x__name__="m1"', 'x__name__="m2"', 'x__name__="m1"', 'x__name__="m2"']);
 });
 
-test("for texts of digits, a sign and a dot, decimalAt agrees with Number(), except that it gives 0 for -0; it returns undefined only for no digits, or for 16 or more", () => {
+test("decimalAt agrees with Number() on texts of 1 to 15 digits, a sign and a dot, except that it gives 0 for -0", () => {
   const digits = fc.string({ unit: fc.constantFrom(..."0123456789"), maxLength: 19 });
   fc.assert(
     fc.property(oneOf("", "-"), digits, oneOf("", "."), digits, (sign, whole, dot, fraction) => {
@@ -73,7 +73,7 @@ test("for texts of digits, a sign and a dot, decimalAt agrees with Number(), exc
   );
 });
 
-test("batches are contiguous up to the end of the file, and reading up to any boundary and then from it gives the same batches", async () => {
+test("a file read whole, or in two parts at any boundary, gives the same contiguous batches up to its end", async () => {
   await fc.assert(
     fc.asyncProperty(csvBytes, readings, fc.nat(), async (bytes, { chunkBytes, ...options }, pick) => {
       const path = folder.write(bytes);
@@ -91,7 +91,7 @@ test("batches are contiguous up to the end of the file, and reading up to any bo
   );
 });
 
-test("the counts of a batch together do not exceed its rows, and each rejection has its row's line number and a text of at most 2,000 characters", async () => {
+test("the sum of a batch's counts does not exceed its rows; a rejection has its line and at most 2,000 characters", async () => {
   await fc.assert(
     fc.asyncProperty(csvBytes, readings, async (bytes, options) => {
       const all = await batchesOf(await openCsvSource(folder.write(bytes), options));

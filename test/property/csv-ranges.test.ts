@@ -47,7 +47,7 @@ function lineAt(bytes: Buffer, offset: number): number {
 }
 
 test(
-  "ranges are contiguous and cover the file; each ends with the first row that fills its size, or with the last row; ends inside the file have the right line number",
+  "contiguous ranges cover the file; each ends, with the right line number, at the row that fills it or the last row",
   async () => {
     await fc.assert(
       fc.asyncProperty(csvBytes, readings, rangeSizes, async (bytes, options, rangeBytes) => {

@@ -75,7 +75,7 @@ test("a completely split batch keeps its content, in parts of at most one record
   );
 });
 
-test("each part is a valid batch that the codec restores; except for noWorkload, it has only the GPUs, workloads and metrics that it uses", () => {
+test("each part is a valid batch that the codec restores, and has only noWorkload and what its records use", () => {
   fc.assert(
     fc.property(batches, (batch) => {
       for (const part of [...(splitBatch(batch) ?? []), ...splitToTheEnd(batch)]) {
@@ -103,7 +103,7 @@ test("the halves differ by at most one record, and splitting the batch again giv
   );
 });
 
-test("a batch of one record, a batch of one rejected input and an empty batch cannot be split; a batch of one record and one rejected input can", () => {
+test("a batch can be split if it has at least two elements, of which each is a record or a rejected input", () => {
   const one = { uuid: "GPU-a", timeMs: Date.UTC(2025, 0, 1), metrics: { temperature: 28 } };
   const rejected: RejectedInput = {
     line: 2,

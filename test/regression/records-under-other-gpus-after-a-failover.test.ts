@@ -7,9 +7,9 @@ import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import { createDatabase, databaseOf, withClient } from "../support/postgres-database.ts";
 
-// A collector that was idle during a failover had the keys of its GPUs from the database before. The standby had lagged, and
-// another collector had meanwhile given these keys to other GPUs: of 800 records, 620 were stored under the keys of other GPUs
-// and 180 under the key of none, without an error.
+// A collector that was idle during a failover kept the keys that the old database had given to its GPUs. The standby had
+// lagged, and another collector had meanwhile given these keys to other GPUs: of 800 records, 620 were stored under the keys of
+// other GPUs, and 180 under keys that no GPU had, without an error.
 
 setDefaultTimeout(60_000);
 

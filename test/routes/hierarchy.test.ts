@@ -65,7 +65,7 @@ describe("GPUs", () => {
     expect(Object.keys(data as object)).not.toContain("properties");
   });
 
-  test("a GPU that stopped reporting while its cluster reports is silent; a GPU whose whole cluster stopped reporting is active", async () => {
+  test("a GPU that stopped reporting is silent if its cluster still reports, and active if the whole cluster stopped", async () => {
     const { data } = await gateway.json("/api/v1/gpus");
     const statuses = (data as { uuid: string; status: string }[]).map(({ uuid, status }) => [uuid, status]);
     expect(Object.fromEntries(statuses)).toEqual({

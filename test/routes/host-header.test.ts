@@ -135,7 +135,7 @@ test("a Host of up to three characters does not change what POST, HEAD, OPTIONS 
   expect(await send(`CONNECT db:1 HTTP/1.1\r\n${host("db:1")}Connection: close\r\n\r\n`)).toStartWith("HTTP/1.1 404");
 });
 
-test("a client is limited under every Host and without one, and its probes of /health and /metrics are not", async () => {
+test("a client's requests are limited under every Host and without one; probes of /health and /metrics are not", async () => {
   for (const headers of [host("x"), host("db:1"), host(""), host("a:99999")]) {
     const limited = gatewayOver(stored, { http: { ...http, rateLimitPerSecond: 2 } });
     const limitedPort = await listening(limited);

@@ -91,7 +91,7 @@ function greatest(maps: readonly ReadonlyMap<string, number>[]): Map<string, num
   return new Map(entries);
 }
 
-/** Without the workloads whose parts, as far as they are not empty, are all those of another one. */
+/** Leaves out each workload whose parts are all empty or equal to those of another workload. */
 function wholeOnes(occupants: readonly string[]): string[] {
   return occupants.filter((text) =>
     occupants.every((other) => {

@@ -11,7 +11,7 @@ test("the report of an import counts conflicting values and names the columns th
   expect(text).toMatch(/columns not read: "note", ""\n/);
 });
 
-test("a report has no line for conflicts and columns that do not exist", () => {
+test("without conflicts and unread columns, a report has no lines about them", () => {
   const text = importReportText({ ...report, thisRun: figures, inAll: figures, unreadColumns: [] });
   expect(text).toMatch(/duplicates\s+2\n/);
   expect(text).not.toMatch(/conflicting|not read/);

@@ -38,7 +38,7 @@ export class GpuDictionary {
     return this.placeByIndex[index] as number;
   }
 
-  /** @returns the index of the GPU with the attributes of both, which are of the same place */
+  /** @returns the index of the GPU that combines the attributes of GPUs `a` and `b`, which are of the same place */
   combinationOf(a: number, b: number): number {
     const key = `${a} ${b}`;
     const known = this.combinations.get(key);

@@ -55,7 +55,8 @@ export function fromPayloadV1(payload: PayloadV1): RecordBatch {
 }
 
 function checkLength(column: string, length: number, records: number): void {
-  if (length !== records) throw contradiction(`${column} has ${length} elements for ${records} records`);
+  if (length !== records)
+    throw contradiction(`the length of ${column} is ${length}, but the number of records is ${records}`);
 }
 
 function contradiction(reason: string): UndecodablePayload {
@@ -106,7 +107,7 @@ function fromColumn({ metric, at, values, same }: Column, records: number): Floa
   for (let i = 0; i < count; i += 1) {
     record = at === undefined ? i : i === 0 ? (at[0] as number) : record + (at[i] as number);
     if (record >= records)
-      throw contradiction(`${metric} has a value at index ${record}, but there are only ${records} records`);
+      throw contradiction(`${metric} has a value at index ${record}, but the number of records is ${records}`);
     column[record] = same ?? (values?.[i] as number);
   }
   return column;

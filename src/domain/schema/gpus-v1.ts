@@ -31,7 +31,7 @@ export function toGpuColumns(batch: RecordBatch): GpuColumns {
   };
 }
 
-/** Decodes the GPUs of a batch. An index that a dictionary does not have gives an index that the batch does not have either. */
+/** Decodes the GPUs of a batch. An index beyond the end of `variants` gives an index beyond the end of the batch's `gpus`. */
 export function withGpuColumns(batch: RecordBatch, { variants = [], variantIndexes }: GpuColumns): RecordBatch {
   if (variantIndexes === undefined) return batch;
   const { gpus, gpuIndexes } = batch;

@@ -25,7 +25,7 @@ export function toOccupantColumns({ occupants, occupantsIndexes }: BatchOccupant
   };
 }
 
-/** Decodes the occupants. An index that a dictionary does not have gives an index that `occupants` does not have either. */
+/** Decodes the occupants. An index beyond the end of `workloads` or `sharing` gives `notFound`. */
 export function fromOccupantColumns(payload: OccupantColumns & Pick<PayloadV1, "records">): BatchOccupants {
   const { workloads, workloadIndexes, sharing = [], sharingIndexes = [] } = payload;
   const occupants: Occupants[] = [noOccupants];

@@ -3,8 +3,8 @@ import { metricIndexOf } from "../metrics.ts";
 import { judgeNumber } from "../value-text.ts";
 import { keepRecords } from "./keep-records.ts";
 
-/** @returns a copy of the batch without the values that mean 'no value', and without the records that have no other value; its
- *  tally counts these values as missing */
+/** @returns a copy of the batch without the values that mean 'no value', and without the records that have only such values;
+ *  its tally counts these values as missing */
 export function withoutBlanks(batch: RecordBatch): RecordBatch {
   const blanksOf = new Map<number, number>();
   const isBlank = (metric: number | string, value: number, record: number): boolean => {

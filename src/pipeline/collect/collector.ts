@@ -17,8 +17,8 @@ export interface CollectorOptions {
   readonly store: TelemetryStore;
   /** Receives each batch after the store has committed it. */
   readonly hotTier: Pick<HotTier, "write">;
-  /** Called before the first message is claimed, until it resolves. @throws an error that is not retryable if this process must
-   *  not collect */
+  /** Called until it resolves; only then does the collector claim messages. @throws an error that is not retryable if this
+   *  process must not collect */
   readonly admit: () => Promise<void>;
   /** Number of workers. Each stores one message at a time, while its previous message may still wait for the hot tier. */
   readonly workers: number;

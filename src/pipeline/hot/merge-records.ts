@@ -8,8 +8,8 @@ type Values = Readonly<Record<string, number>>;
 
 /** Merges two records of one GPU: the newer one wins, unless only the other one has values. Two records of the same instant are
  *  combined: the greater of two values of a series wins, plain values follow from all series, and the record has the occupants
- *  of both. If they are of two hosts, the record of the host with the smaller name wins (see domain/building/two-hosts.ts). The
- *  order of the records does not matter.
+ *  of both records. If they are records of two hosts, the record of the host with the smaller name wins (see
+ *  domain/building/two-hosts.ts). The order of the records does not matter.
  *  @returns `existing` itself if `incoming` adds nothing */
 export function mergeRecords(existing: NewestRecord, incoming: NewestRecord): NewestRecord {
   if (hasValues(incoming) !== hasValues(existing)) return hasValues(incoming) ? incoming : existing;

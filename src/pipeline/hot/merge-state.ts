@@ -45,7 +45,7 @@ export function mergeStates(
   return isSame ? existing : { ...attributes, asOfMs, firstSeenAtMs };
 }
 
-/** True if both have the same UUID and attributes. */
+/** True if the states have the same UUID and attributes. */
 export function sameGpu(a: Gpu, b: Gpu): boolean {
   return a.uuid === b.uuid && isSameAttributes(a, b);
 }

@@ -18,7 +18,8 @@ export interface ReplayableSource {
   /** From the first position that holds data (after a header) to the end. The end's line is 0, because the lines are not
    *  counted. */
   readonly whole: Range;
-  /** Columns of the input whose content is not, or not all, in the batches. The list may grow while the source is read. */
+  /** Columns of the input whose content is missing from the batches, at least in part. The list may grow while the source is
+   *  read. */
   readonly unreadColumns: readonly string[];
   /** Yields the batches of a range in order; each batch's range starts where that of the previous batch ended. Ends early,
    *  without an error, when the signal aborts; the batches yielded until then are valid.

@@ -1,6 +1,6 @@
-/** How the database that answers at an address differs from the one that answered before. `restarted`: the same data, in a new
- *  server process. `replaced`: another server, which has what this process stored. `went_back`: it lacks a message that this
- *  process had stored. */
+/** How the database that answers at an address differs from the one that answered before. `restarted`: a new server process
+ *  with the same data. `replaced`: another server that has what this process stored. `went_back`: a database that lacks a
+ *  message that this process had stored. */
 export type DatabaseChangeKind = "restarted" | "replaced" | "went_back";
 
 /** A change of the database at an address. */

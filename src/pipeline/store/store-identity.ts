@@ -1,4 +1,5 @@
-/** The id of a store, which no other store has. A backup keeps it, and so does the store that is restored from the backup. */
+/** The id of a store, which no other store has. A backup contains the id, and the store that is restored from the backup keeps
+ *  it. */
 export interface StoreIdentity {
   /** @returns undefined for a store that no collector has used yet
    *  @throws StoreUnavailable */

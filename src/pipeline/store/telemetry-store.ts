@@ -43,7 +43,8 @@ export interface TelemetryStore {
    *  @throws StoreUnavailable (the message may be stored or not; storing it again is safe), StoreRejected (either nothing
    *    is stored, or only changes of the GPUs are missing) */
   ingest(message: IngestMessage): Promise<IngestResult>;
-  /** The stored part of a source; empty if it has no stored part. A process without etcd reads only the rest. */
+  /** The stored part of a source; empty if it has no stored part. A process without etcd reads only the parts of the source
+   *  that are not stored. */
   progressOf(sourceId: string): Promise<SourceProgress>;
   /** The time of a live source's latest stored batch, milliseconds since the epoch; undefined if none is stored. */
   latestInstantMs(sourceId: string): Promise<number | undefined>;

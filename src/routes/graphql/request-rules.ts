@@ -9,7 +9,7 @@ export function requestRules({ introspection }: { readonly introspection: boolea
   return {
     onRequest: (event) => {
       const { request } = event;
-      // HEAD is executed as GET: its answer is the same without the body
+      // HEAD is executed as GET, and gets the answer without its body
       if (request.method === "HEAD") event.setRequest(new Request(request.url, { headers: request.headers }));
       const [type = ""] = (request.headers.get("content-type") ?? "").split(";");
       if (request.method === "POST" && !bodyTypes.includes(type.trim().toLowerCase()))

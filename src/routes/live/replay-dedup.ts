@@ -44,7 +44,8 @@ export class ReplayDedup {
   }
 }
 
-/** True if an update that shows the second set of occupants shows the first: an update shows occupants if there are several. */
+/** True if `replayed` contains all of `shown`; also if `shown` has fewer than two elements, because an update shows occupants
+ *  only if there are several. */
 function haveOccupants(shown: Occupants, replayed: Occupants): boolean {
   return shown.length < 2 || mergedOccupants(replayed, shown) === replayed;
 }

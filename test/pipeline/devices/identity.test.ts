@@ -79,7 +79,7 @@ test("a uuid on two hosts at different instants has moved, and is not rejected",
   expect(records).toHaveLength(2);
 });
 
-test("of a cloned machine, all rows of the other host are rejected once: instances, series, repeated and differing values", async () => {
+test("of three cloned hosts, one keeps its records, and each row of the others is rejected once", async () => {
   const mig = ',GPU_I_ID="3",GPU_I_PROFILE="1g.10gb"';
   const rows = (host: string, value: number) => [
     { host, value: String(value), metric: "DCGM_FI_DEV_FB_USED", more: mig, pod: `pod-${host}` },

@@ -122,7 +122,7 @@ test("labels that vary with the value tell no series apart, and are no propertie
   ]);
 });
 
-test("series labels are no properties, and an empty one is none", async () => {
+test("series labels are not properties, and empty series labels are ignored", async () => {
   const { records } = await readRows(folder, [
     { more: ',vgpu="",nvlink=""' },
     { metric: "DCGM_EXP_P2P_STATUS", value: "1", more: ',peer_gpu="3",link_status="down"' },
@@ -135,7 +135,7 @@ test("series labels are no properties, and an empty one is none", async () => {
   expect(records[0]?.gpu.properties).toEqual({ instance: "host-1:9400", job: "dcgm" });
 });
 
-test("series are told apart by columns too: in a long file, and in a wide file only for metrics that they are about", async () => {
+test("columns tell series apart, too; in a wide file, a column applies only to the metrics that it is about", async () => {
   const long = [
     "timestamp,metric_name,gpu_id,uuid,hostname,xid,value",
     "2025-07-18T20:42:34Z,xid_errors,0,GPU-0,h,31,4",

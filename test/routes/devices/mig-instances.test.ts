@@ -36,7 +36,7 @@ test("a list of GPUs has each MIG instance after its GPU, with its parent, id an
   expect(await gateway.data(`/api/v1/gpus/${encodeURIComponent(instance3)}`)).toMatchObject({ parent_uuid: "GPU-0" });
 });
 
-test("a record of an instance has its own values and telemetry_id; the board's power is the GPU's only", async () => {
+test("a record of an instance has its own values and telemetry_id; only the GPU's record has the board's power", async () => {
   for (const path of ["/api/v1/telemetry", "/api/v1/telemetry/latest"]) {
     const records = await gateway.data(`${path}?hostname=host-1&limit=10`);
     const fields = ["telemetry_id", "memory_used_mb", "power_draw", "pod", "parent_uuid", "mig_profile"];

@@ -58,7 +58,7 @@ const transports: [name: string, sent: readonly (string | Buffer)[]][] = [
 ];
 
 test.each(transports)(
-  "%s: a client that reads only after many records were published gets the newest record of each GPU, without most of the older ones",
+  "%s: a client that reads late gets the newest record of each GPU, without most of the older ones",
   async (_, sent) => {
     gateway = await openLiveGateway();
     const client = await openPaused(gateway.port, sent);

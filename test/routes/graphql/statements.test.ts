@@ -59,7 +59,7 @@ interface Cluster {
   readonly hosts: { readonly gpus: { readonly telemetry: { readonly temperature: number }[] }[] }[];
 }
 
-test("the history of 248 GPUs needs two statements: one for the records, one for the GPUs' attributes at the instants of the records", async () => {
+test("the history of 248 GPUs needs two statements: one for the records, one for the attributes at their instants", async () => {
   const query = "{ clusters { hosts { gpus { uuid telemetry(limit: 2) { temperature } } } } }";
   const [cluster] = (await ask(query))["clusters"] as Cluster[];
   const gpus = cluster?.hosts.flatMap((host) => host.gpus) ?? [];

@@ -967,7 +967,7 @@ export interface components {
                     [key: string]: string;
                 };
             }[];
-            /** @description Workloads that held the GPU, oldest first; without a workload, the three names are empty. If several held it at a time, the names are those of the first, and occupants has all of them */
+            /** @description Workloads that held the GPU, oldest first; without a workload, the three names are empty. If several held it at a time, occupants has all of them, and the names are those of the first */
             workloads: {
                 /**
                  * Format: date-time

@@ -29,10 +29,10 @@ export interface GpuPlan {
   readonly slot: string;
   /** Undefined if the documents do not change. */
   readonly write: SlotWrite | undefined;
-  /** True if the record is written to the host's data: no newer record of the GPU is cached, and none of the same instant
-   *  from another host. */
+  /** True if the record is written to the host's data. False if the cached state is newer, or is of the same instant and its
+   *  place wins (see merge-state.ts). */
   readonly writesRecord: boolean;
-  /** True if the GPU does not get the slot in this flush: its record then carries its attributes. */
+  /** True if the GPU does not get the slot in this flush; its attributes are then written with its record. */
   readonly isDisplaced: boolean;
   /** True if the GPU's documents must be read before this plan is carried out, unless the flush has read them already. */
   readonly mustReread: boolean;

@@ -82,7 +82,7 @@ export function readBoard(value: Buffer): string | undefined {
   return typeof slot === "string" ? slot : undefined;
 }
 
-/** Reads a host's data. Invalid records and GPUs are left out; a value that is not a host's data has none.
+/** Reads a host's data, without invalid records and GPUs. Both lists are empty if the value is not a host's data.
  *  @param hostname the name of the host, from the key */
 export function readData(value: Buffer, hostname: string): { records: DataRecord[]; gpus: GpuState[] } {
   const records: DataRecord[] = [];

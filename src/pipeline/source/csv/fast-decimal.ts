@@ -1,8 +1,8 @@
 const zero = 0x30;
 const dot = 0x2e;
 const minus = 0x2d;
-/** Every integer of up to 15 digits is a double, and so is every power of ten up to 10^15. Their quotient is rounded only once,
- *  so it is the number that Number() returns. */
+/** Every integer of up to 15 digits and every power of ten up to 10^15 are doubles. Their quotient is rounded only once, so it
+ *  is the number that Number() returns. */
 const exactDigits = 15;
 
 const powersOfTen = Array.from({ length: exactDigits + 1 }, (_, exponent) => 10 ** exponent);

@@ -22,7 +22,7 @@ export function isAbout(label: string, metric: string): boolean {
 /** The name of the series to which a value belongs.
  *  @param metric the metric's index in the catalogue, or its name if it is not in the catalogue
  *  @param labels the series labels that apply to the metric
- *  @returns undefined if it is the metric itself, without labels */
+ *  @returns undefined if the value belongs to the metric itself, without labels */
 export function seriesNameOf(metric: number | string, labels: ParsedLabels["series"]): string | undefined {
   if (!hasLabels(labels)) return undefined;
   const declared = typeof metric === "number" ? metrics[metric] : undefined;

@@ -3,8 +3,8 @@ import { type Demand, noDemand, type Occupant } from "./demand.ts";
 import type { Random } from "./random.ts";
 import type { SimulatedGpu } from "./simulated-gpu.ts";
 
-/** training: full load with dips at checkpoints; inference: bursts; transcoding: bursts, on the video engines as well;
- *  notebook: holds its GPU and hardly uses it. */
+/** training: full load with dips at checkpoints; inference: bursts; transcoding: bursts, also on the video engines; notebook:
+ *  holds its GPU and hardly uses it. */
 export type JobKind = "training" | "inference" | "transcoding" | "notebook";
 
 /** The properties of a job that are fixed before it starts. */

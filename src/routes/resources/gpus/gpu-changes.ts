@@ -41,7 +41,7 @@ export const gpuChangesSchema = Type.Object(
       {
         description:
           "Workloads that held the GPU, oldest first; without a workload, the three names are empty. If several held it at a " +
-          "time, the names are those of the first, and occupants has all of them",
+          "time, occupants has all of them, and the names are those of the first",
       },
     ),
   },

@@ -87,8 +87,8 @@ const requiredMetrics = ["gpu_utilization", "temperature", "power_draw", "memory
 
 const scopeOf: ReadonlyMap<string, Metric["scope"]> = new Map(metrics.map(({ name, scope }) => [name, scope]));
 
-/** True if every record has all metrics that the statistics need. A GPU with MIG instances may leave to them what each has for
- *  itself, and they leave the rest to the GPU. */
+/** True if every record has all metrics that the statistics need. A GPU with MIG instances needs no metric of the scope
+ *  instance, and its instances need no metric of the scope board. */
 export function sufficeForStats(newestRecords: readonly StoredRecord[]): boolean {
   const instances = newestRecords.flatMap(({ gpu }) => migInstanceOf(gpu.uuid) ?? []);
   const divided = new Set(instances.map(({ parentUuid }) => parentUuid));
