@@ -60,7 +60,7 @@ test("a number next to a blank, and the greatest numbers of narrower fields, are
     expect(read("temperature", text)).toMatchObject({ reason: "value_out_of_range" });
 });
 
-test("-1 as an unsigned 32-bit integer is missing for any utilization, also outside the catalogue, and a value otherwise", () => {
+test("-1 as an unsigned 32-bit integer means 'no value' only for a utilization, in the catalogue or not", () => {
   for (const name of ["gpu_utilization", "dec_utilization", "DCGM_FI_DEV_JPG_UTIL", "vgpu_utilization"])
     expect([name, read(name, "4294967295")]).toEqual([name, "missing"]);
   expect(read("my_metric", "4294967295")).toBe(4294967295);
