@@ -83,7 +83,7 @@ program
   .action((options) => watch(output(), options as object));
 program
   .command("queue")
-  .description("state of the queue and the services, and counts of rejected inputs")
+  .description("state of the queue and the services, and counts of rejected inputs and conflicting values")
   .action(() => queue(output()));
 const letters = program
   .command("dead-letters")

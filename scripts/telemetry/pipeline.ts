@@ -9,6 +9,7 @@ export async function queue(output: Output): Promise<void> {
   showRows([data.queue], Object.keys(data.queue), output);
   const rejected = Object.entries(data.rejected).map(([reason, inputs]) => ({ reason, inputs }));
   if (rejected.length > 0) showRows(rejected, ["reason", "inputs"], output);
+  if (data.conflicts !== undefined) print(`${data.conflicts} conflicting values`);
   showRows(data.services, ["name", "status", "activity", "reason"], output);
 }
 

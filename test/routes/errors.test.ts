@@ -241,7 +241,7 @@ test("an unexpected exception gives 500 without the exception's message, which o
     fleet: { gpus: fail, latest: fail, changes: fail },
     history: { records: fail, rollups: fail, recordsOfEach: fail, rollupsOfEach: fail },
     aggregates: { byGroup: fail, countRecords: fail },
-    quarantine: { rejections: fail, countRejections: fail },
+    quarantine: { rejections: fail, countRejections: fail, countConflicts: fail },
   };
   const failing = gatewayOver(stored, { queries });
   const response = await failing.get("/api/v1/telemetry");

@@ -50,13 +50,15 @@ export interface AggregateQueries {
   countRecords(clusterId: string): Promise<RecordCount>;
 }
 
-/** Queries about rejected inputs. Every call throws StoreUnavailable if the store does not answer, and QueryTooCostly if it
+/** Queries about rejected inputs, and values that contradict each other. Every call throws StoreUnavailable if the store does not answer, and QueryTooCostly if it
  *  would take too long. */
 export interface QuarantineQueries {
   /** The newest `limit` rejections of one source or of all sources, newest first. */
   rejections(filter: RejectionFilter): Promise<StoredRejection[]>;
   /** Reason -> number of rejected inputs; only reasons that occur. */
   countRejections(): Promise<Readonly<Record<string, number>>>;
+  /** The number of values that differed from another value of the same series and record; the greater one is stored. */
+  countConflicts(): Promise<number>;
 }
 
 /** All queries that a store answers. */

@@ -490,7 +490,7 @@ export interface paths {
         };
         /**
          * State of the pipeline
-         * @description The depth of the queue, the number of rejected inputs, and the services of the process that answers.
+         * @description The depth of the queue, the numbers of rejected inputs and of conflicting values, and the services of the process that answers.
          */
         get: operations["getPipeline"];
         put?: never;
@@ -1169,6 +1169,8 @@ export interface components {
             rejected: {
                 [key: string]: number;
             };
+            /** @description Number of values that differ from another value of the same series and record, of which the greater is stored; absent if there are none */
+            conflicts?: number;
             /** @description Services of this process */
             services: {
                 /** @description Name of the service */

@@ -1,5 +1,6 @@
 import type { SqlClient } from "../../../db/client.ts";
 import type { DatabaseEngine } from "../../../db/engine.ts";
+import { countConflicts } from "../../../db/sql/count-conflicts.ts";
 import { countRejections } from "../../../db/sql/count-rejections.ts";
 import { selectChanges } from "../../../db/sql/select-changes.ts";
 import { selectGpus } from "../../../db/sql/select-gpus.ts";
@@ -28,6 +29,7 @@ export class SqlTelemetryQueries implements TelemetryQueries {
     this.quarantine = {
       rejections: (filter) => selectRejections(client, filter),
       countRejections: () => countRejections(client),
+      countConflicts: () => countConflicts(client),
     };
   }
 }

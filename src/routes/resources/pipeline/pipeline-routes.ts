@@ -30,7 +30,11 @@ export function pipelineRoutes({ queue, deadLetters, services, queries }: Pipeli
   return new Elysia({ name: "pipeline", prefix: "/api/v1/pipeline" })
     .get(
       "",
-      async () => single(toApiPipeline(await queue.stats(), await queries.quarantine.countRejections(), services)),
+      async () => {
+        const { quarantine } = queries;
+        const inputs = { rejected: await quarantine.countRejections(), conflicts: await quarantine.countConflicts() };
+        return single(toApiPipeline(await queue.stats(), inputs, services));
+      },
       {
         ...accepts(noQuery),
         detail: pipelineDetail,
@@ -62,7 +66,8 @@ const pipelineDetail = operation({
   id: "getPipeline",
   tag: "pipeline",
   summary: "State of the pipeline",
-  description: "The depth of the queue, the number of rejected inputs, and the services of the process that answers.",
+  description:
+    "The depth of the queue, the numbers of rejected inputs and of conflicting values, and the services of the process that answers.",
   single: pipelineSchema,
   errors: [400, 500, 503],
 });

@@ -39,6 +39,14 @@ export const pipelineSchema = Type.Object(
     rejected: Type.Record(Type.String(), wholeNumber({ minimum: 1 }), {
       description: `Number of rejected inputs by reason: ${rejectReasons.join(", ")}`,
     }),
+    conflicts: Type.Optional(
+      wholeNumber({
+        minimum: 1,
+        description:
+          "Number of values that differ from another value of the same series and record, of which the greater is stored; " +
+          "absent if there are none",
+      }),
+    ),
     services: Type.Array(serviceSchema, { description: "Services of this process" }),
   },
   {
@@ -64,7 +72,7 @@ export function toApiPipeline(
     capacityMessages: capacity,
     oldestAgeMs,
   }: QueueStats,
-  rejected: Readonly<Record<string, number>>,
+  inputs: { readonly rejected: Readonly<Record<string, number>>; readonly conflicts: number },
   services: readonly Service[],
 ): Static<typeof pipelineSchema> {
   return {
@@ -76,7 +84,8 @@ export function toApiPipeline(
       capacity,
       lag_seconds: Math.max(0, oldestAgeMs / 1000),
     },
-    rejected: { ...rejected },
+    rejected: { ...inputs.rejected },
+    ...(inputs.conflicts === 0 ? {} : { conflicts: inputs.conflicts }),
     services: services.map((service) => {
       const [reason, activity] = [service.error(), service.activity()];
       return {
