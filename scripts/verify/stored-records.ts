@@ -24,12 +24,23 @@ export interface Window {
 export interface StoredRecords {
   /** Every stored record of the window's GPU from `startMs` to `endMs`, both included. */
   recordsOf(window: Window): Promise<ComparableRecord[]>;
-  /** The number of a source's rejected inputs, but at most `pageLimit`. */
+  /** The number of a source's rejected inputs that `isComparable` accepts, among the newest `pageLimit` ones. If there are more of
+   *  them, `pageLimit`. */
   countRejections(sourceId: string): Promise<number>;
 }
 
 /** The API's largest page. */
-const pageLimit = 10_000;
+export const pageLimit = 10_000;
+
+/** False for a reason whose number of rejected inputs depends on the batches: a row that meets another host's in its batch is rejected
+ *  on its own, and a record that meets a stored one as a whole. */
+export function isComparable({ reason }: { readonly reason: string }): boolean {
+  return reason !== "uuid_on_two_hosts";
+}
+
+function comparableCount(rejections: readonly { readonly reason: string }[]): number {
+  return rejections.length === pageLimit ? pageLimit : rejections.filter(isComparable).length;
+}
 
 /** Reads from the store itself. */
 export function recordsInStore(queries: TelemetryQueries): StoredRecords {
@@ -50,7 +61,8 @@ export function recordsInStore(queries: TelemetryQueries): StoredRecords {
           values: new Map(Object.entries({ ...values, ...custom })),
         }));
       }),
-    countRejections: async (sourceId) => (await queries.quarantine.rejections({ sourceId, limit: pageLimit })).length,
+    countRejections: async (sourceId) =>
+      comparableCount(await queries.quarantine.rejections({ sourceId, limit: pageLimit })),
   };
 }
 
@@ -82,7 +94,7 @@ export function recordsBehindApi(url: string): StoredRecords {
         return (await get<ApiRecord>(path)).map(fromApi);
       }),
     countRejections: async (sourceId) =>
-      (await get(`/api/v1/quarantine?source_id=${encodeURIComponent(sourceId)}&limit=${pageLimit}`)).length,
+      comparableCount(await get(`/api/v1/quarantine?source_id=${encodeURIComponent(sourceId)}&limit=${pageLimit}`)),
   };
 }
 
