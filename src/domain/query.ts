@@ -53,6 +53,12 @@ export interface RecordFilter {
   readonly limit: number;
 }
 
+/** What the stored records are of, in addition to GPUs that at most one workload holds. */
+export interface DeviceKinds {
+  readonly hasMigInstances: boolean;
+  readonly hasSharedDevices: boolean;
+}
+
 /** How many records are stored. */
 export interface RecordCount {
   readonly count: number;

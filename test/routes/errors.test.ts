@@ -239,7 +239,7 @@ test("an unexpected exception gives 500 without the exception's message, which o
   };
   const queries: TelemetryQueries = {
     fleet: { gpus: fail, latest: fail, changes: fail },
-    history: { records: fail, rollups: fail, recordsOfEach: fail, rollupsOfEach: fail },
+    history: { records: fail, rollups: fail, recordsOfEach: fail, rollupsOfEach: fail, deviceKinds: fail },
     aggregates: { byGroup: fail, countRecords: fail },
     quarantine: { rejections: fail, countRejections: fail, countConflicts: fail },
   };

@@ -3,6 +3,7 @@ import type {
   AggregateFilter,
   AggregateRow,
   ChangesFilter,
+  DeviceKinds,
   EachGpuFilter,
   GpuChanges,
   HistoryPage,
@@ -39,6 +40,8 @@ export interface HistoryQueries {
   /** The newest `limit` rollups of each GPU whose minute or hour begins in the range, by time ascending; one statement for
    *  all GPUs. */
   rollupsOfEach(filter: EachGpuFilter, resolution: RollupResolution): Promise<StoredRollup[]>;
+  /** The kinds of devices that there are records of. */
+  deviceKinds(): Promise<DeviceKinds>;
 }
 
 /** Queries that aggregate the history. Every call throws StoreUnavailable if the store does not answer, and QueryTooCostly

@@ -1,7 +1,7 @@
 import type { Static } from "@sinclair/typebox";
 import type { StoredGpu, StoredRecord } from "../../domain/query.ts";
 import type { Fleet } from "../fleet/fleet.ts";
-import { gpuColumns, hostColumns, recordColumns, type Row } from "../http/formats/columns.ts";
+import { gpuColumns, hostColumns, kindsIn, recordColumns, type Row } from "../http/formats/columns.ts";
 import { formatOf } from "../http/formats/negotiate.ts";
 import { rowAnswer } from "../http/formats/row-answer.ts";
 import { comparePlaces, type ListPage, pageOf } from "../http/list-page.ts";
@@ -67,14 +67,15 @@ export class FleetAnswers {
     if (format === "json") return this.answer(request, () => this.gpuList(query));
     const newest = this.newestByCluster();
     const rows = this.gpuPage(query).elements.map((gpu) => toApiGpu(gpu, newest.get(gpu.clusterId) ?? NaN));
-    return rowAnswer({ request, format, columns: gpuColumns, parts: inParts(rows) });
+    return rowAnswer({ request, format, columns: gpuColumns(rows), parts: inParts(rows) });
   }
 
   /** The hosts of the requested GPUs, in the format that the client accepts. */
   hosts(request: Request, query: ListValues): Response | Promise<Response> {
     const format = formatOf(request);
     if (format === "json") return this.answer(request, () => this.hostList(query));
-    return rowAnswer({ request, format, columns: hostColumns, parts: inParts(this.hostPage(query).elements) });
+    const rows = this.hostPage(query).elements;
+    return rowAnswer({ request, format, columns: hostColumns(rows), parts: inParts(rows) });
   }
 
   /** The requested newest records, in the format that the client accepts. */
@@ -83,7 +84,7 @@ export class FleetAnswers {
     if (format === "json") return this.answer(request, () => this.latestList(query));
     const { metrics: choice } = query;
     const rows = this.latestRecords(query).map((record) => toApiRecord(narrowed(record, choice)));
-    return rowAnswer({ request, format, columns: recordColumns(choice?.names), parts: inParts(rows) });
+    return rowAnswer({ request, format, columns: recordColumns(choice?.names, kindsIn(rows)), parts: inParts(rows) });
   }
 
   /** The requested GPUs, in the API's envelope. */

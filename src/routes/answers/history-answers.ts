@@ -36,7 +36,8 @@ export class HistoryAnswers {
     const requested = historyRequestOf(values, gpus, this.clock.nowMs());
     if (format === "json") return this.part(requested);
     const parts = requested.isUnlimited ? this.all(requested) : this.onePart(requested);
-    return rowAnswer({ request, format, columns: recordColumns(requested.metrics?.names), parts });
+    const columns = format === "csv" ? recordColumns(requested.metrics?.names, await this.queries.deviceKinds()) : [];
+    return rowAnswer({ request, format, columns, parts });
   }
 
   /** A page of the requested history: the newest one if no cursor is given. If an older page follows, the answer

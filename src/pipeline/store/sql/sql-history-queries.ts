@@ -1,10 +1,12 @@
 import type { SqlClient } from "../../../db/client.ts";
 import type { DatabaseEngine } from "../../../db/engine.ts";
+import { selectDeviceKinds } from "../../../db/sql/select-device-kinds.ts";
 import { type HistorySource, selectPart, selectPartOfEach } from "../../../db/sql/history-part.ts";
 import { type RecordRow, recordSource } from "../../../db/sql/select-records.ts";
 import { type RollupRow, rollupSource } from "../../../db/sql/select-rollups.ts";
 import { byPlace } from "../../../domain/gpu.ts";
 import type {
+  DeviceKinds,
   EachGpuFilter,
   HistoryPage,
   RecordFilter,
@@ -40,6 +42,10 @@ export class SqlHistoryQueries implements HistoryQueries {
   async rollupsOfEach(filter: EachGpuFilter, resolution: RollupResolution): Promise<StoredRollup[]> {
     const rows = await selectPartOfEach<RollupRow>(this.client, this.rollupSource(resolution), filter);
     return inOrder(await rollupsOf(this.client, rows));
+  }
+
+  deviceKinds(): Promise<DeviceKinds> {
+    return selectDeviceKinds(this.client);
   }
 
   private rollupSource(resolution: RollupResolution): HistorySource {
