@@ -33,8 +33,8 @@ export async function compareBeforeStart(compare: CompareStores): Promise<void> 
   });
 }
 
-/** Compares the stores of a running process as soon as etcd and the database answer. If they differ, the process goes on, is not
- *  ready, and /health names both. */
+/** Compares the stores of a running process as soon as etcd and the database answer. If they differ, the process keeps running
+ *  but is not ready, and /health names both. */
 export class StoreCheck extends BaseService {
   constructor(
     private readonly options: { readonly compare: CompareStores; readonly clock: Clock; readonly log: Logger },

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { parse } from "csv-parse/sync";
 import { fleetCsv } from "../../scripts/simulate/fleet-csv.ts";
 import { parseArguments } from "../../scripts/simulate/arguments.ts";
-import { type DeviceShares, noDevices } from "../../src/pipeline/source/simulated/devices/device-shares.ts";
+import { type DeviceShares, noShares } from "../../src/pipeline/source/simulated/devices/device-shares.ts";
 import { SimulatedFleet } from "../../src/pipeline/source/simulated/simulated-fleet.ts";
 
 type Row = Readonly<Record<string, string>>;
@@ -12,7 +12,7 @@ const span = { startMs: Date.UTC(2025, 0, 1), intervalMs: 5000, ticks: 60 };
 
 function csvOf(shares: Partial<DeviceShares>, { hosts = 2, gpusPerHost = 8, seed = 3 } = {}): string {
   const options = { hosts, gpusPerHost, seed, intervalMs: span.intervalMs, clusterId: "" };
-  const fleet = new SimulatedFleet({ ...options, shares: { ...noDevices, ...shares } });
+  const fleet = new SimulatedFleet({ ...options, shares: { ...noShares, ...shares } });
   return Array.from(fleetCsv(fleet, span), ({ text }) => text).join("");
 }
 

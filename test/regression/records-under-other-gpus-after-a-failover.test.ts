@@ -61,7 +61,7 @@ const alone = (...statements: readonly string[]): Promise<void> =>
     await admin.query(`alter database ${database} allow_connections true`);
   });
 
-/** Copies the database: a standby that receives nothing more. */
+/** Makes a standby: a copy of the database that receives nothing more. */
 const copyToStandby = (): Promise<void> => alone(`create database ${standbyName()} template ${databaseOf(url)}`);
 
 /** The copy answers at the address of the database. */
@@ -71,7 +71,7 @@ const failOver = (): Promise<void> =>
     `alter database ${standbyName()} rename to ${databaseOf(url)}`,
   );
 
-/** After connections were cut, the first calls may fail with an error that can be repeated; collectors repeat them. */
+/** After connections were cut, the first calls may fail with a retryable error; like a collector, this calls again. */
 async function ingest({ store }: OpenStore, id: string, records: readonly TestRecord[]): Promise<unknown> {
   for (let attempt = 0; ; attempt += 1) {
     try {
@@ -99,7 +99,7 @@ test("records that an idle collector stores after a failover to a standby that l
   const kept = recordsOf(gpus.slice(0, 5), [0]);
   await ingest(idle, "before the copy", kept);
   await copyToStandby();
-  await ingest(idle, "lost with the lag", recordsOf(gpus, [1]));
+  await ingest(idle, "not on the standby", recordsOf(gpus, [1]));
   await failOver();
   const byOther = recordsOf(gpus.slice(10).toReversed(), [2]);
   await ingest(other, "of another collector", byOther);
@@ -115,7 +115,7 @@ test("records that an idle collector stores after a failover to a standby that l
   }
 });
 
-test("a message that was lost with the lag is stored when it is delivered again, and its GPUs with it", async () => {
+test("a message that the standby lacks is stored with its GPUs when it is delivered again", async () => {
   await copyToStandby();
   const lost = recordsOf(gpus, [1]);
   await ingest(idle, "lost", lost);
@@ -124,7 +124,7 @@ test("a message that was lost with the lag is stored when it is delivered again,
   await expectStored(lost);
 });
 
-test("a database that lacks a stored message is reported once, and by the notice for /health, with the message", async () => {
+test("a database that lacks a stored message is reported exactly once, with the message's id, and notice() returns it", async () => {
   await copyToStandby();
   await ingest(idle, "lost", recordsOf(gpus, [1]));
   expect(idle.notice()).toBeUndefined();
@@ -155,7 +155,7 @@ test("tables that were emptied and filled again while the connection stayed open
   await expectStored(later);
 });
 
-test("two GPUs with the same key are refused with their names, and nothing is stored under the key of the other", async () => {
+test("two GPUs with the same key are refused, and the error names both", async () => {
   await ingest(idle, "first", recordsOf([1], [0]));
   await withClient(url, (client) => client.query("update gpus set uuid = 'GPU-other'"));
   await expect(idle.store.ingest(messageOf("second", makeBatch(recordsOf([1, 2], [1]))))).resolves.toBeDefined();

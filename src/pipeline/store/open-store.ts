@@ -8,9 +8,9 @@ import type { TelemetryStore } from "./telemetry-store.ts";
 export interface OpenStore {
   /** Where the store's data is, for messages; contains no secrets. */
   readonly description: string;
-  /** Describes the database's engine; returns undefined until the database was reached. */
+  /** Describes the database's engine; returns undefined until the database has been reached. */
   readonly engine: () => string | undefined;
-  /** The last time that another database, or an older one, answered at the same address: returned for an hour. */
+  /** The last change of the database that was more than a restart; undefined if there was none within the last hour. */
   readonly notice: () => DatabaseChange | undefined;
   readonly identity: StoreIdentity;
   readonly store: TelemetryStore;

@@ -16,7 +16,7 @@ export interface IngestResult {
   readonly duplicate: boolean;
   /** Records that were new. */
   readonly recordsInserted: number;
-  /** Records whose GPU and instant were already stored; the stored records got this batch's values. */
+  /** Records that were merged with stored ones of the same GPU and instant, or replaced them. */
   readonly recordsMerged: number;
 }
 

@@ -3,8 +3,8 @@ import type { PostgresClient } from "../../../src/db/postgres-client.ts";
 import { shortened } from "./invariants.ts";
 import type { Ledger } from "./ledger.ts";
 
-/** I10: every stored record is under the key of its own GPU, which follows from the GPU's uuid, and has that GPU's values of its
- *  instant. Records may be missing here: after a failover, those of the messages that the new database lacks. */
+/** I10: every stored record is under the key of its own GPU, which follows from the GPU's uuid, and has the source's values for
+ *  that GPU and instant. Records may be missing: after a failover, the database lacks some messages. */
 export async function checkOwnKeys(ledger: Ledger, database: PostgresClient): Promise<string[]> {
   const metrics = [...new Set([...ledger.records.values()].flatMap((record) => Object.keys(record)))];
   const rows = await database.query<Row>(
@@ -32,7 +32,7 @@ type Row = { readonly key: string; readonly uuid: string | null; readonly timeMs
   string | number | null
 >;
 
-/** The key by its definition, calculated in another way than by the program. */
+/** The key by its definition, calculated independently of the program. */
 function keyOf(uuid: string): string {
   const digest = createHash("sha256").update(uuid).digest("hex");
   return (2n ** 52n + BigInt(`0x${digest.slice(0, 13)}`)).toString();

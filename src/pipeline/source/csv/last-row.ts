@@ -5,27 +5,27 @@ export interface LastRowOptions {
   readonly path: string;
   readonly guard: Pick<FileGuard, "check">;
   readonly clock: Clock;
-  /** Called at most once: when the last row waits. */
+  /** Called at most once: when the last row must wait. */
   readonly onUnfinished: (message: string) => void;
 }
 
 /** How long a file must stay unchanged until its writer counts as finished. For a file that was written in one go, the shortest
  *  time is enough. A program that logs into a file writes a block of 4 or 8 KiB at a time, which ends in the middle of a row: at
- *  a row per second, a block takes up to 80 s. */
+ *  100 bytes per second, a block takes up to 80 s. */
 const unchangedMinMs = 10_000;
 const unchangedMaxMs = 120_000;
 const checkEveryMs = 250;
 
 /** Decides whether a file's last row, which has no line end, is whole: its writer may be in the middle of a number.
  *
- *  If the file grows, the row continues in the new bytes. The row is whole if the last write was `unchangedMaxMs` ago, or if the
- *  file has not changed, while it is watched, for as long as its writing took (at least `unchangedMinMs`). */
+ *  If the file grows, the row continues in the new bytes. The row is whole if the last write was at least `unchangedMaxMs` ago,
+ *  or if the file has been watched without a change for as long as its writing took (at least `unchangedMinMs`). */
 export class LastRow {
   private hasReported = false;
 
   constructor(private readonly options: LastRowOptions) {}
 
-  /** @param row the row's line, and the size of the file with which it was read
+  /** @param row the row's line, and the file's size when the row was read
    *  @returns the file's size if it has grown; undefined if the row is whole, or the signal has aborted
    *  @throws UnusableSource if the file was shortened, deleted or replaced */
   async grownTo(
@@ -54,7 +54,7 @@ export class LastRow {
     this.hasReported = true;
     const { path, onUnfinished } = this.options;
     onUnfinished(
-      `Line ${line} of ${path} has no line end: its writer may not have finished it. It is stored when its line end arrives, or when the file has not changed for ${Math.round(waitMs / 1000)} s; to store it at once, end it with a line end.`,
+      `Line ${line} of ${path} has no line end: its writer may not have finished it. It is stored when its line end arrives, or when the file has not changed for ${Math.round(waitMs / 1000)} s; to store it immediately, end it with a line end.`,
     );
   }
 }

@@ -18,8 +18,8 @@ export interface RawRow {
   readonly next: number;
   /** Number of lines that start in the row, or in this part of it. */
   readonly lines: number;
-  /** True if the file ends in the row, and more bytes may belong to it: it has no line end, and its last cell is not one that a
-   *  quote has closed. */
+  /** True if more bytes may belong to the row: the file ends without a line end, and the row's last cell is not a closed quoted
+   *  one. */
   readonly mayContinue: boolean;
 }
 
@@ -30,9 +30,9 @@ type Walk =
 
 /** Splits a file into rows. Lines end with LF or CRLF; a CR alone is data.
  *
- *  A quoted field may contain line ends. If a quote is open at the end of a line, the row must close regularly within
- *  `maxBytes` and have the header's number of columns. Otherwise, only its first line is malformed and the next row
- *  starts on the very next line, so that an unclosed quote never swallows the rows after it. */
+ *  A quoted field may contain line ends. A row of several lines must have correct quotes, at most `maxBytes`, and the header's
+ *  number of columns. Otherwise, only its first line is malformed, and the next row starts on the very next line, so that an
+ *  unclosed quote never swallows the rows after it. */
 export class RowSplitter {
   /** @param columnCount columns of the header; undefined while the header itself is read
    *  @param maxBytes a row whose first line is longer is too large */
@@ -85,7 +85,7 @@ export class RowSplitter {
     return { ...row, lines: linesIn(bytes, start, row.end - offset) };
   }
 
-  /** Follows the quotes from `start` to the line end that closes the row. After the first line it stops as soon as there
+  /** Follows the quotes from `start` to the row's line end. After the first line it stops as soon as there
    *  are too many columns: this bounds the bytes that are read twice. */
   private walk(window: FileWindow, start: number, firstLineNext: number): Walk {
     const { bytes, atEnd } = window;
@@ -121,9 +121,9 @@ function quotedFieldEnd(bytes: Buffer, openingQuote: number): number {
   }
 }
 
-/** True if a file's last cell is quoted and whole. Its last quote closes the cell, unless it is the first half of a quote inside
- *  the text. In labels, that would be the quote before a value, which follows a `=`, or the quote after it, which leaves an odd
- *  number of quotes in the text. */
+/** True if a file's last cell is quoted and whole. Its last quote may be the first half of a doubled quote, which labels have
+ *  before and after each value: before a value, it follows a `=`; after a value, the number of quotes inside the cell is not a
+ *  multiple of 4. */
 function isClosed(cell: Buffer): boolean {
   const last = cell.length - 1;
   if (cell[0] !== quote || cell[last] !== quote || last === 0 || cell[last - 1] === equalsSign) return false;

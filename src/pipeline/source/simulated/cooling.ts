@@ -2,7 +2,7 @@ import type { Random } from "./random.ts";
 
 /** A host's cooling: its inlet temperature, and fans that fail now and then and are repaired. */
 export class Cooling {
-  private repairedInSeconds = 0;
+  private secondsUntilRepair = 0;
   private readonly inletCelsius: number;
 
   constructor(private readonly random: Random) {
@@ -10,13 +10,13 @@ export class Cooling {
   }
 
   advance(seconds: number): void {
-    this.repairedInSeconds = Math.max(0, this.repairedInSeconds - seconds);
-    if (this.random.chance(seconds / meanSecondsToFailure)) this.repairedInSeconds = this.random.between(120, 600);
+    this.secondsUntilRepair = Math.max(0, this.secondsUntilRepair - seconds);
+    if (this.random.chance(seconds / meanSecondsToFailure)) this.secondsUntilRepair = this.random.between(120, 600);
   }
 
   /** Temperature of the air that cools the GPUs. */
   get airCelsius(): number {
-    return this.inletCelsius + (this.repairedInSeconds > 0 ? failedFanCelsius : 0);
+    return this.inletCelsius + (this.secondsUntilRepair > 0 ? failedFanCelsius : 0);
   }
 }
 

@@ -21,6 +21,6 @@ export const noDemand: Demand = {
 /** The holder of a GPU, such as a job. */
 export interface Occupant {
   /** Returns the load that the occupant puts on one of its GPUs now.
-   *  @param clock share of its full clock that the GPU reaches for this occupant */
+   *  @param clock the GPU's clock while it works for this occupant, as a share of its full clock */
   demandOf(clock: number): Demand;
 }

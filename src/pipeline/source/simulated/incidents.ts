@@ -25,8 +25,8 @@ export class Incidents {
     private readonly random: Random,
   ) {}
 
-  /** Repairs the GPU and causes at most one incident, each with its probability for this many seconds. One random number
-   *  decides between all kinds of incident, so that a tick of a large fleet stays cheap. */
+  /** May repair the GPU, and may cause one incident, each with its probability for this many seconds. One random number
+   *  selects among all kinds of incident, so that a tick of a large fleet stays cheap. */
   strike(gpu: SimulatedGpu, seconds: number): void {
     if (gpu.xid !== 0 && this.random.chance(seconds / meanSecondsToRepair)) gpu.xid = 0;
     let fate = this.random.next() / seconds;

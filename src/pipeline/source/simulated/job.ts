@@ -3,8 +3,8 @@ import { type Demand, noDemand, type Occupant } from "./demand.ts";
 import type { Random } from "./random.ts";
 import type { SimulatedGpu } from "./simulated-gpu.ts";
 
-/** training: full load with dips at checkpoints; inference: bursts; transcoding: bursts, also on the video engines; notebook:
- *  holds its GPU and hardly uses it. */
+/** training: full load, with dips when it saves its state; inference: bursts; transcoding: bursts, also on the video engines;
+ *  notebook: holds its GPU and hardly uses it. */
 export type JobKind = "training" | "inference" | "transcoding" | "notebook";
 
 /** The properties of a job that are fixed before it starts. */
@@ -19,8 +19,8 @@ const loadingSeconds = 8;
 
 /** A job from its start to its end: it holds its GPUs and puts the load of its kind on them.
  *
- *  A job starts with LOADING (memory fills). It then alternates between WORKING and RESTING (a checkpoint, a lull, a person
- *  thinking). A notebook rests first. A job can end in any state: when its lifetime has passed, or when it loses a GPU. */
+ *  A job starts with LOADING (memory fills). It then alternates between WORKING and RESTING (saving its state, a lull, a
+ *  person thinking). A notebook rests first. A job can end in any state: when its lifetime has passed, or when it loses a GPU. */
 export class Job implements Occupant {
   private ageSeconds = 0;
   private resting: boolean;

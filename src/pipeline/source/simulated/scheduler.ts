@@ -7,7 +7,7 @@ import type { SimulatedHost } from "./simulated-host.ts";
 
 /** The share of GPUs that the scheduler tries to keep occupied. */
 const targetOccupancy = 0.8;
-/** Mean time until a GPU that is missing from `targetOccupancy` gets a job. */
+/** The time constant with which the occupancy approaches `targetOccupancy`. */
 const refillSeconds = 20;
 /** Maximum number of hosts that are tried for a job before the job is dropped. The limit keeps a tick cheap in a full
  *  fleet. */

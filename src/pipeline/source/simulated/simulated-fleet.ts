@@ -1,4 +1,4 @@
-import { type DeviceShares, noDevices } from "./devices/device-shares.ts";
+import { type DeviceShares, noShares } from "./devices/device-shares.ts";
 import { ExportedGpu } from "./devices/exported-gpu.ts";
 import { Incidents } from "./incidents.ts";
 import { Random } from "./random.ts";
@@ -14,7 +14,7 @@ export interface SimulatedFleetOptions {
   /** Time that one tick simulates. */
   readonly intervalMs: number;
   readonly clusterId: string;
-  /** Absent: each GPU has one row for each metric. The readings of all GPUs are the same with any shares. */
+  /** Absent: each GPU has one row for each metric. The GPUs' own readings do not depend on it. */
   readonly shares?: DeviceShares;
 }
 
@@ -27,14 +27,14 @@ const warmUpTickSeconds = 30;
 export class SimulatedFleet {
   /** Ordered by host, then by index. */
   readonly gpus: readonly SimulatedGpu[];
-  /** The GPUs of which the exporter writes more than one row for a metric, and these rows. */
+  /** The GPUs that have more than one row for a metric in the exporter's output, and these rows. */
   readonly exported: ReadonlyMap<SimulatedGpu, ExportedGpu>;
   private readonly hosts: readonly SimulatedHost[];
   private readonly scheduler: Scheduler;
   private readonly incidents: Incidents;
   private readonly tickSeconds: number;
 
-  constructor({ hosts, gpusPerHost, seed, intervalMs, clusterId, shares = noDevices }: SimulatedFleetOptions) {
+  constructor({ hosts, gpusPerHost, seed, intervalMs, clusterId, shares = noShares }: SimulatedFleetOptions) {
     const random = new Random(seed);
     this.hosts = Array.from(
       { length: hosts },

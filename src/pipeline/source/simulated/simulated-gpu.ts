@@ -63,7 +63,8 @@ export class SimulatedGpu {
     return this.holder;
   }
 
-  /** @param clock share of its full clock that the GPU reaches for this occupant; below 1, the GPU slows down the whole job */
+  /** @param clock the GPU's clock while it works for this occupant, as a share of its full clock; below 1, the GPU slows down
+   *  the whole job */
   assign(occupant: Occupant, workload: Workload, clock: number): void {
     this.holder = occupant;
     this.workload = workload;

@@ -17,8 +17,9 @@ const metricIndexes = simulatedMetrics.map((metric) => [metric, metricIndexOf(me
 
 /** A simulated fleet that is read live.
  *
- *  In every interval, the fleet is read, in one batch or several. The time of each batch is the beginning of the interval. Intervals are counted from the epoch, so that the readings of all processes have the same times.
- *  A late reader skips the intervals that it missed: the fleet does not advance in them. */
+ *  In every interval, the fleet is read, in one batch or several. The time of each batch is the beginning of the interval.
+ *  Intervals are counted from the epoch, so that the readings of all processes have the same times. A late reader skips the
+ *  intervals that it missed: the fleet does not advance in them. */
 export class SimulatedSource implements LiveSource {
   readonly sourceId: string;
   readonly description: string;

@@ -13,7 +13,7 @@ export interface KeyedBatch {
   readonly source: SourceRange;
   /** gpu_key by index in the batch's `gpus`, of every GPU that has records. */
   readonly keys: Float64Array;
-  /** By index in the batch's `gpus`: the id of these attributes. */
+  /** The id of a GPU's attributes, by index in the batch's `gpus`. */
   readonly attributesIds: Float64Array;
 }
 

@@ -9,7 +9,7 @@ export interface AttributesChanges extends SpanChanges<Attributes> {
 
 /** Computes a GPU's attributes over time from what its records report: a field that a report leaves empty stays as it was.
  *  @param stored the GPU's stored attributes, sorted: the last span that begins before `changedFromMs`, and all later spans
- *  @param reports what all records report, sorted, at least from `changedFromMs` on; earlier ones have not changed */
+ *  @param reports what the records report, sorted: all reports from `changedFromMs` on; earlier ones are ignored */
 export function changeAttributes(
   stored: readonly Span<Attributes>[],
   reports: readonly Span<Attributes>[],

@@ -12,7 +12,6 @@ import { type KeyedBatch, type Part, rowsOf } from "./batch-parts.ts";
 import { mergedRecord, type RecordValues } from "./merged-record.ts";
 import { toRecord } from "./stored-rows.ts";
 
-/** What became of records that exist already. */
 interface Contradicted {
   readonly merged: number;
   readonly conflicts: number;
@@ -29,9 +28,8 @@ interface Pair {
   readonly storedId: number;
 }
 
-/** Merges those records of a part that `completeTelemetry` has left as they are, because they contradict stored records or share
- *  more than SQL can merge: by the same rules as within a batch. If another host has reported the uuid at the same instant, the
- *  record of the host with the smaller name is stored, whichever came first. */
+/** Merges the records of a part that `completeTelemetry` does not merge, by the same rules as within a batch. If another host has
+ *  reported the uuid at the same instant, the record of the host with the smaller name is kept, whichever came first. */
 export async function mergeContradicted(executor: SqlExecutor, part: Part, keyed: KeyedBatch): Promise<Contradicted> {
   const pairs = await readPairs(executor, part, keyed);
   const isSameHost = ({ gpu, storedGpu }: Pair): boolean => gpu.hostname === storedGpu.hostname;
@@ -146,8 +144,8 @@ interface Rejected {
   readonly samples: readonly (readonly [string, number])[];
 }
 
-/** The store does not know which lines a record was made of, so the place is that of the message, plus the record's index: no two
- *  records of a source have the same one. A stored record that is replaced gets the place of the one that replaces it. */
+/** The store does not know which lines a record came from, so the place is that of the message, plus the record's index: no two
+ *  records of a file have the same place. A stored record that is replaced gets the place of the one that replaces it. */
 function rejection(part: Part, row: number, { keyed, gpu, keptHost, samples }: Rejected): RejectedInput {
   const byte = keyed.source.from.offset + (part.records[row] as number);
   const timeMs = part.timesMs[row] as number;

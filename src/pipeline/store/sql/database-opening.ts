@@ -50,7 +50,7 @@ export class DatabaseOpening {
     throw new StoreUnavailable(`the database has not been ready since the start: ${messageOf(this.lastError)}`);
   }
 
-  /** Ends the attempts, and waits for an attempt under way. */
+  /** Ends the attempts, and waits for an attempt that is running. */
   async stop(): Promise<void> {
     this.stopping.abort();
     await this.retrying;

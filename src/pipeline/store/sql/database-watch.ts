@@ -11,15 +11,15 @@ export interface DatabaseWatchOptions {
   readonly onChange: OnDatabaseChange;
 }
 
-/** How long /health tells of a change: long enough for a person who looks after an alert. */
+/** How long /health reports a change: long enough for a person to look at it after an alert. */
 const noticeMs = 60 * 60_000;
 
 /** Notices that another database answers at the same address, or an older state of the same one: after a failover, a restore,
- *  or a change of a name service. A connection that is replaced while it is idle would not tell.
+ *  or a change of a name service. An idle connection may be replaced without an error.
  *
- *  Every use of the database says its incarnation (`saw`). If that has changed, the watch reads the database's identity, and
- *  looks up the last message that this process stored: databases replicate and restore in the order of commits, so with that
- *  message, nothing that this process stored is lost. */
+ *  Every use of the database reports its incarnation (`saw`). If that has changed, the watch reads the database's identity, and
+ *  looks up the last message that this process stored. Databases replicate and restore in the order of commits, so a database
+ *  that has this message has everything that this process stored. */
 export class DatabaseWatch {
   private incarnation = "";
   private state: DatabaseState | undefined;

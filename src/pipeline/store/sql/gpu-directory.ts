@@ -6,13 +6,13 @@ import { awaitChanges } from "../../../db/sql/gpu-states.ts";
  *  that was measured (100,000 GPUs). */
 const maxGpus = 300_000;
 
-/** A cache of the newest states of the database's GPUs, so that a batch without changes does not read them. It is never the source
- *  of a GPU's key, which follows from the uuid.
+/** A cache of the newest states of the database's GPUs, so that a batch without changes does not read them. Records never get a
+ *  key from it: their keys follow from the uuids.
  *
- *  It is valid for one database and one revision. Every transaction that stores records says which database it runs in
- *  (`enter`), so that no state of another database is used. A change of a GPU first increments the sequence gpu_revision and then reads the stored
- *  records. So if a process stores records and then finds the revision unchanged, later changes take these records into
- *  account. */
+ *  It is valid for one database and one revision. Every transaction that stores records reports which database it runs in
+ *  (`enter`), so that no state of another database is used. A change of a GPU first increments the sequence gpu_revision and
+ *  then reads the stored records. So if a process stores records and then finds the revision unchanged, later changes take
+ *  these records into account. */
 export class GpuDirectory {
   private gpus = new Map<string, CurrentGpu>();
   private revision = -1;

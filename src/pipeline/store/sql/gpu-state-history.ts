@@ -27,9 +27,9 @@ const seenLagMs = 10 * 60_000;
 
 /** Keeps the history of GPUs' attributes and workloads.
  *
- *  The attributes of a GPU follow from its **reports**: what its records say about it (`gpu_reports`). A record leaves fields
- *  open that the input does not have, and the attributes then keep the value of the last record that has one. A late record can
- *  therefore change all later attributes, which the reports give again.
+ *  The attributes of a GPU follow from its **reports**: what its records say about it (`gpu_reports`). A field that a record does
+ *  not report keeps the value of the last record that reported it. A late record can therefore change all later attributes, so
+ *  they are computed again from the reports.
  *
  *  It runs after a batch's records are committed. For GPUs that may have changed, it reads these records back from the
  *  database, so that late, repeated and simultaneous batches lead to the same history. If the process dies between the commit
@@ -100,7 +100,7 @@ interface Change {
 interface StateKind<Table extends StateTable> {
   readonly table: Table;
   readonly isSame: IsSame<StateOf[Table]>;
-  /** The state of the GPU at the record's instant; undefined if the record does not say it. */
+  /** The state of the GPU at the record's instant; undefined if the record does not report it. */
   readonly stateOf: (record: ObservedRecord) => StateOf[Table] | undefined;
 }
 
@@ -116,7 +116,7 @@ function reportOf({ attributesId }: ObservedRecord): StateOf["gpu_reports"] | un
   return attributesId === undefined ? undefined : { attributesId };
 }
 
-/** An instant from which something about a GPU has changed. */
+/** A GPU, and the first instant whose state has changed. */
 interface ChangedFrom {
   readonly gpuKey: number;
   readonly fromMs: number;
@@ -218,6 +218,6 @@ function isUnchanged({ firstMs, reports, occupants }: ObservedGpu, current: Curr
     firstMs >= workloadFromMs &&
     occupants !== "several" &&
     isSameOccupants(occupants, current.occupants) &&
-    reports.every((reported) => reported.idAmong(report) === report.attributesId)
+    reports.every((reported) => reported.attributesId(report) === report.attributesId)
   );
 }

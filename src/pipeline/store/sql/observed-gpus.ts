@@ -29,16 +29,16 @@ export function observedGpus(batch: RecordBatch): ObservedGpu[] {
   return seen.flatMap((each) => each.observed(batch.gpus));
 }
 
-/** Attributes that a batch reports of a GPU. */
+/** Attributes that a batch reports about a GPU. */
 export class BatchReport {
   private comparedWith: CurrentReport | undefined;
   private id: number | undefined;
 
   constructor(readonly attributes: Gpu) {}
 
-  /** The id of the attributes. Most batches report what the store has already, so the id is looked up there first.
+  /** The id of the attributes. Most batches report what the store has already, so `current` is tried before the id is computed.
    *  @param current what the GPU's newest records report */
-  idAmong(current: CurrentReport | undefined): number {
+  attributesId(current: CurrentReport | undefined): number {
     if (this.id !== undefined && this.comparedWith === current) return this.id;
     this.comparedWith = current;
     return (this.id =

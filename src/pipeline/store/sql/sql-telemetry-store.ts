@@ -111,13 +111,13 @@ function numbersOf(batch: RecordBatch, { gpus, lookup }: BatchGpus): GpuNumbers 
     const key = gpuKeyOf(gpu.uuid);
     indexes.forEach((index, place) => {
       keys[index] = key;
-      attributesIds[index] = reports[place]?.idAmong(current[at]?.report) ?? NaN;
+      attributesIds[index] = reports[place]?.attributesId(current[at]?.report) ?? NaN;
     });
   });
   return { keys, attributesIds };
 }
 
-/** Adds those of the batch's GPUs, and of what it reports about them, that the database does not have. */
+/** Adds the batch's GPUs and reports that the database may not have. */
 async function addMissing(
   executor: SqlExecutor,
   { gpus, lookup }: BatchGpus,

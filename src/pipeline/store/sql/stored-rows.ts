@@ -8,7 +8,7 @@ import { metrics } from "../../../domain/metrics.ts";
 import type { Aggregate, StoredRecord, StoredRollup } from "../../../domain/query.ts";
 
 // Converts rows of the history to records and rollups, each with its GPU's attributes at its instant. A row whose key no GPU
-// has is left out: after a failover, programs before migration 0005 stored records under keys of another database.
+// has is left out: after a failover, programs older than migration 0005 stored records under keys of another database.
 
 const metricNames = metrics.map(({ name }) => name);
 

@@ -6,27 +6,27 @@ import type { RejectedInput } from "../../../domain/batch.ts";
 import { type KeyedBatch, type Part, partsOf, rowsOf } from "./batch-parts.ts";
 import { mergeContradicted } from "./contradicted-records.ts";
 
-/** After a write with existing records, this many writes read first which of their records exist: an input that spreads a
+/** After a write with existing records, this many writes first read which of their records exist: an input that spreads a
  *  record over batches usually continues to do so. */
 const checksAfterMerge = 32;
 
-/** What became of a batch's records. */
+/** The result of writing a batch's records. */
 export interface WriteResult {
   /** Records that were new. */
   readonly inserted: number;
-  /** Records that existed already. */
+  /** Records that were merged with stored ones, or replaced them. */
   readonly merged: number;
   /** Values that differ from the stored ones. */
   readonly conflicts: number;
-  /** Records that are not stored because another host has reported their uuid at their instant. */
+  /** Records that are not kept, because another host has reported their uuid at their instant. */
   readonly rejected: readonly RejectedInput[];
 }
 
-/** Writes records: by COPY if all of them are new, as those of live sources are. If some exist already, COPY
- *  adds the new ones, and an upsert merges the existing ones. An upsert takes several times as long as COPY. Existing records
- *  that a batch contradicts are merged one by one.
+/** Writes records: by COPY if all of them are new, as those of live sources are. If some exist already, COPY adds the new ones,
+ *  and an upsert merges the existing ones, except those that the batch contradicts: this process merges them. An upsert takes
+ *  several times as long as COPY.
  *
- *  COPYING -a record exists already-> CHECKING (reads first which ones exist) -32 writes without any-> COPYING */
+ *  COPYING -a record exists already-> CHECKING (first reads which ones exist) -32 writes without any-> COPYING */
 export class TelemetryWriter {
   private checksLeft = 0;
 

@@ -1,5 +1,5 @@
-/** The shares of a simulated fleet's GPUs, from 0 to 1, of which the exporter writes more than one row for each metric. `mig`,
- *  `timeSlicing` and `vgpu` exclude each other: their sum is at most 1. */
+/** Shares of a simulated fleet's GPUs, from 0 to 1. These GPUs have more than one row for a metric in the exporter's output.
+ *  `mig`, `timeSlicing` and `vgpu` exclude each other: their sum is at most 1. */
 export interface DeviceShares {
   /** GPUs that are divided into MIG instances. */
   readonly mig: number;
@@ -12,4 +12,4 @@ export interface DeviceShares {
 }
 
 /** A fleet in which each GPU has one row for each metric. */
-export const noDevices: DeviceShares = { mig: 0, timeSlicing: 0, vgpu: 0, series: 0 };
+export const noShares: DeviceShares = { mig: 0, timeSlicing: 0, vgpu: 0, series: 0 };

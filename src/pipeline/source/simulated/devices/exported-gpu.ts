@@ -20,7 +20,7 @@ export interface ExportedSample {
 /** Streams of random numbers from this one on are those of exported GPUs; lower ones are those of hosts. */
 const firstStream = 1_000_000;
 
-/** What the exporter writes about a GPU of which it writes more than one row for a metric. */
+/** What the exporter writes about a GPU that has more than one row for a metric. */
 export class ExportedGpu {
   private constructor(
     private readonly gpu: SimulatedGpu,
@@ -28,7 +28,7 @@ export class ExportedGpu {
     private readonly series: LabelledSeries | undefined,
   ) {}
 
-  /** Decides what a GPU is used for. It depends on the seed and the index alone.
+  /** Decides how a GPU is divided; the result depends on the shares, the seed and the index alone.
    *  @param index of the GPU in the fleet
    *  @returns undefined for a GPU with one row for each metric */
   static of(

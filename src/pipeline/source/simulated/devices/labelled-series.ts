@@ -2,7 +2,7 @@ import type { Random } from "../random.ts";
 import type { SimulatedGpu } from "../simulated-gpu.ts";
 import { RecentEvents } from "./recent-events.ts";
 
-/** The metrics of which the exporter writes a row for each label, by their DCGM names. */
+/** The metrics that have several rows with different labels, by their DCGM names. */
 export const seriesMetrics = [
   "DCGM_FI_DEV_NVLINK_TX_THROUGHPUT",
   "DCGM_FI_DEV_NVLINK_CRC_FLIT_ERROR_COUNT_TOTAL",
@@ -30,7 +30,7 @@ const healthWatches: Readonly<Record<string, string>> = {
   PCIE: "DCGM_FR_PCI_REPLAY_RATE",
   THERMAL: "DCGM_FR_CLOCK_THROTTLE_THERMAL",
 };
-/** Pass, warning, failure. */
+/** 0: pass; 10: warning; 20: failure. */
 const healthStates = [0, 0, 0, 10, 20];
 /** The mean times until each event: far shorter than in a real fleet, so that a few minutes show them all. */
 const meanSecondsToXid = 300;

@@ -4,8 +4,8 @@ import type { Readings } from "../simulated-metrics.ts";
 import type { Division, Part } from "./division.ts";
 import { randomPodOrNone } from "./pods.ts";
 
-/** A GPU's instances: the compute slices and the GiB of an instance are in its profile. Some instances of different layouts have
- *  the same id. The profiles are those of a GPU with 80 GB.
+/** The possible layouts of a GPU with 80 GB, each with the ids and profiles of its instances. A profile names the compute slices
+ *  and the memory of an instance. Some instances of different layouts have the same id.
  *  Source: https://docs.nvidia.com/datacenter/tesla/mig-user-guide/ */
 const layouts: readonly (readonly (readonly [id: string, profile: string])[])[] = [
   [["0", "7g.80gb"]],

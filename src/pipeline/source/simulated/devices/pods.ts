@@ -2,7 +2,6 @@ import { noWorkload, type Workload } from "../../../../domain/gpu.ts";
 import type { Random } from "../random.ts";
 
 const names = ["chat-8b", "embedder", "jupyter-ada", "jupyter-grace", "reranker", "speech-asr"];
-/** Two pods of different namespaces may share a GPU. */
 const namespaces = ["notebooks", "serving", "training"];
 const containers = ["main", "notebook", "vllm"];
 

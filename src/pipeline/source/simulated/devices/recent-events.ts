@@ -1,4 +1,4 @@
-/** Counts events by their kind in the last seconds. A kind that was counted once stays in the counts, with 0. */
+/** Counts the events of each kind in the last `windowSeconds`. A kind whose events are all older has the count 0. */
 export class RecentEvents {
   private readonly ages: Map<string, number[]>;
 

@@ -15,7 +15,7 @@ interface User {
   readonly vgpu: string;
 }
 
-/** A GPU that pods share, each for a slice of time or by a virtual GPU: the exporter repeats the whole GPU's values for each. */
+/** A GPU that pods share, in slices of time or as virtual GPUs: the exporter repeats the whole GPU's values for each pod. */
 export class SharedGpu implements Division {
   private users: readonly User[];
 
