@@ -8,7 +8,8 @@ import { grouped, print } from "./support/output.ts";
 import { median } from "./support/statistics.ts";
 
 // Measures how fast the store ingests batches, compared with an upper bound for PostgreSQL: COPY of the same rows into an
-// identical hypertable, over the same number of connections. Both are durable, and run on one server, one after the other.
+// identical hypertable, over the same number of connections. The ingest and the COPY are durable, and run on one server, one
+// after the other.
 
 const { values } = parseArgs({
   options: { batches: { type: "string", default: "40" }, rounds: { type: "string", default: "3" } },

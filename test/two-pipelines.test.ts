@@ -172,7 +172,7 @@ test("the same simulated fleet given to two pipelines is read by both", async ()
   for (const url of urls) await until(async () => (await list(url, "/api/v1/telemetry?limit=100")).count >= 16);
 });
 
-test("a second database on a topic is refused, by collectors and gateways, with the first one's name", async () => {
+test("collectors and gateways refuse a second database on a topic, and name the first database", async () => {
   const first = { QUEUE_TOPIC: "taken", DATABASE_URL: await newDatabase() };
   const imported = start({ ...first, CSV_FILE: csv });
   await imported.waitFor(/rows read[^]*samples\/s/);

@@ -107,7 +107,8 @@ class Recording {
     await this.client.txn({ success });
   }
 
-  /** Ends the leases of the killed processes, and lets others finish the import. @returns the rows that these published */
+  /** Ends the leases of the killed processes, and lets new processes finish the import. @returns the number of rows that the
+   *  new processes published */
   private async finish(): Promise<number> {
     for (const { lease } of (await readEtcd(this.client)).filter(isOfProcess)) {
       if (lease !== undefined) await this.client.revokeLease(lease);

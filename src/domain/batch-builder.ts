@@ -81,7 +81,7 @@ export class BatchBuilder {
     return record;
   }
 
-  /** Notes a row that describes a record's GPU and has no value. A record may have such rows only, and then has no values. */
+  /** Notes a row that describes a record's GPU and has no value. A record whose rows are all of this kind has no values. */
   describe(record: number): void {
     this.log.add(record, noSeries);
   }

@@ -110,7 +110,8 @@ function readingOf(claims: readonly Claim[]): Reading {
   };
 }
 
-/** A set of workloads: a workload of which another one says more, or the same, is no element of its own. */
+/** The distinct workloads, without empty ones and without each whose fields are all empty or equal to those of another
+ *  workload. */
 function setOf(workloads: readonly WorkloadTexts[]): WorkloadTexts[] {
   const distinct = [...new Map(workloads.map((workload) => [JSON.stringify(workload), workload])).values()];
   const isPart = (a: WorkloadTexts, b: WorkloadTexts): boolean =>

@@ -63,7 +63,7 @@ const newDriver: Trouble = (rows, random) => {
   return rows.map((row) => (isLater(row) ? withLabel(row, "DCGM_FI_DRIVER_VERSION", "580.65.06") : row));
 };
 
-/** A GPU moves to another host, and another one back again. */
+/** Two GPUs move to another host; the second one moves back later. */
 const moves: Trouble = (rows, random) => {
   const [first, second] = shuffled(uuidsOf(rows), random);
   const [out, back] = [instantAt(rows, 0.3), instantAt(rows, 0.7)];

@@ -42,7 +42,7 @@ test.each([
   expect(parseSeries(name)).toBeUndefined();
 });
 
-test("a fold sums counts and takes the greatest of states, and series that differ only by vgpu count once", () => {
+test("a fold sums counts, takes the greatest of states, and counts series that differ only by vgpu once", () => {
   const folded = foldedSeries({
     'xid_errors{xid="31"}': 4,
     'xid_errors{vgpu="a",xid="45"}': 2,
@@ -78,7 +78,7 @@ test("folds never fall when series are added, so merging records in any order gi
   );
 });
 
-test("metrics with a sum are never negative, and each MIG instance has only its memory, utilization and profiling", () => {
+test("metrics with a sum are never negative; MIG instances have only metrics of memory, utilization and profiling", () => {
   for (const { name, fold, min } of metrics) if (fold === "sum") expect([name, min >= 0]).toEqual([name, true]);
   expect(metrics.filter(({ scope }) => scope === "instance").map(({ name }) => name)).toEqual([
     ...["gpu_utilization", "memory_utilization", "memory_used_mb", "memory_free_mb"],

@@ -95,7 +95,7 @@ test("each pipeline counts its own rounds of a file", async () => {
   expect([await first.current("csv:a"), await second.current("csv:a")]).toEqual([3, 0]);
 });
 
-test("a GPU of one pipeline is not in another's hot tier, in the same cluster, host and slot", async () => {
+test("two pipelines each have their own GPU in the same slot of the same host and cluster", async () => {
   const tiers = topics.map(
     (topic) =>
       new EtcdHotTier({ client, topic, clock, windowSeconds: 60, onCoalesced: () => undefined, onRefused: fail }),

@@ -120,7 +120,7 @@ test("a batch does not depend on the order of its samples: records, counts, conf
   );
 });
 
-test("a batch has the records that its samples have when each comes alone, and the codec and the split keep them", () => {
+test("a batch has the records that batches of one sample give when merged; the codec and the split keep them", () => {
   fc.assert(
     fc.property(anyHost, (samples) => {
       const batch = batchOf(samples);
@@ -172,7 +172,7 @@ async function hotContent(batches: readonly RecordBatch[]): Promise<unknown> {
   };
 }
 
-test("the hot tier is the same after batches of any size and in any order as after one sample a batch in order of time", async () => {
+test("batches of any size and order leave the same hot tier as batches of one sample in order of time", async () => {
   await fc.assert(
     fc.asyncProperty(
       oneHost.chain((samples) => fc.tuple(fc.constant(samples), shuffledBatches(samples))),

@@ -51,7 +51,7 @@ test("a 64-bit counter that passes through a narrower number's blank keeps its v
   }
 });
 
-test("a number next to a blank, and the greatest numbers of narrower fields, are values where they are possible", () => {
+test("numbers next to blanks, and the greatest numbers of narrower fields, are values if they are in the metric's range", () => {
   for (const text of ["255", "65535", "2147483631", "2147483648", "2147483632.5", "140737488355327", "140737488355332"])
     expect([text, read("my_metric", text)]).toEqual([text, Number(text)]);
   for (const text of ["255", "127", "4095"]) expect(read("power_draw", text)).toBe(Number(text));

@@ -145,7 +145,7 @@ describe("the OpenAPI document", () => {
     }
   });
 
-  test("has a unique id, a summary, a tag and errors for every operation", () => {
+  test("gives every operation a unique id, a summary, a tag and error responses", () => {
     const ids = operations().map(([, { operationId }]) => operationId);
     expect(new Set(ids).size).toBe(ids.length);
     for (const [path, { summary, tags, responses }] of operations()) {

@@ -46,8 +46,8 @@ export async function readDatabaseState(executor: SqlExecutor, messageId: string
   };
 }
 
-/** Every role may call these functions of PostgreSQL, unless an administrator has revoked the right. A service that is only
- *  compatible with PostgreSQL may lack them. @returns undefined if they cannot be called */
+/** Every role may call these functions of PostgreSQL, unless an administrator has revoked the right. A database service that is
+ *  not PostgreSQL itself, but compatible with it, may lack them. @returns undefined if they cannot be called */
 async function readIdentity(
   executor: SqlExecutor,
 ): Promise<{ readonly systemId: string; readonly timeline: string | null } | undefined> {

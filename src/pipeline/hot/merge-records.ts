@@ -36,7 +36,7 @@ function hasValues({ metrics: values, custom }: NewestRecord): boolean {
   return Object.keys(custom).length > 0;
 }
 
-/** The value of a name; `__proto__` and the like are names as any other. */
+/** The value of a name; `__proto__` is a name like any other. */
 function valueOf(values: Values, name: string): number | undefined {
   return Object.hasOwn(values, name) ? values[name] : undefined;
 }

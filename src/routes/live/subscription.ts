@@ -80,7 +80,7 @@ export class Subscription implements UpdateReceiver {
     this.options.onWaiting();
   }
 
-  /** Adds the newest record of each GPU to the records that wait; only while HELD. */
+  /** While HELD, adds the newest record of each GPU to the waiting records. */
   addSnapshot(records: readonly StoredRecord[]): void {
     if (this.state.name !== "HELD") return;
     for (const record of records) this.newest.set(record.gpu.uuid, { record, origin: "snapshot" });

@@ -46,7 +46,7 @@ test("samples without an identity are rejected in messages of v1beta1 too", () =
   expect(recordCount).toBe(1);
 });
 
-test("one uuid on two hosts at the same instant is told, with both hosts and every value, and never merged", async () => {
+test("the records of one uuid on two hosts at one instant are never merged; each value of one host is rejected", async () => {
   const rows = [0, 1].flatMap((second) =>
     [
       { host: "vm-a", value: "11" },

@@ -78,7 +78,7 @@ test("the throughput of each NVLink is kept: of a metric outside the catalogue w
   });
 });
 
-test("the values of virtual GPUs, which repeat that of the GPU, are not summed, and the board's have no series", async () => {
+test("values that virtual GPUs repeat are not summed, and metrics of the board have no series by virtual GPU", async () => {
   const shared = (vgpu: string, metric: string, value: string, more = "") => ({
     metric,
     value,

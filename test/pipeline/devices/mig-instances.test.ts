@@ -58,7 +58,7 @@ test("a metric outside the catalogue stays with the instance that reports it", a
   ]);
 });
 
-test("empty or absent GPU_I_ID and N/A mean the GPU itself; the labels may be in lower case, and the profile absent", async () => {
+test("an empty, absent or N/A GPU_I_ID means the GPU itself; labels may be in lower case, and the profile may be absent", async () => {
   const { records } = await readRows(folder, [
     { metric: used, value: "1", uuid: "GPU-1", more: mig("", "") },
     { metric: used, value: "2", uuid: "GPU-2", more: ',GPU_I_PROFILE="1g.10gb"' },
@@ -119,7 +119,7 @@ test("what describes an instance or its pod is no property of the GPU", async ()
   ] as never);
 });
 
-test("ids and profiles with unusual characters make uuids that differ, and too long ones are rejected", async () => {
+test("ids and profiles with unusual characters give different uuids; ids and profiles that are too long are rejected", async () => {
   const { records, rejected } = await readRows(folder, [
     { metric: used, value: "1", more: mig("3:1", "g") },
     { metric: used, value: "2", more: mig("3", "1:g") },

@@ -7,7 +7,7 @@ import type { SimulatedGpu } from "./simulated-gpu.ts";
 const meanSecondsToXid = 20 * 60 * 60;
 const meanSecondsToSilence = 2 * 60 * 60;
 const meanSecondsToPcieReplay = 6 * 60 * 60;
-/** The mean time until a GPU is repaired; it shows its XID until then. */
+/** The mean time until a GPU is repaired; the GPU shows its XID until then. */
 const meanSecondsToRepair = 10 * 60;
 
 /** 31: GPU memory page fault; 43: the GPU stopped processing; 48: double-bit ECC error; 63: a row was

@@ -27,7 +27,7 @@ export class Job implements Occupant {
   private phaseLeftSeconds = 0;
   private readonly intensity: number;
   private readonly memoryShare: number;
-  /** True if one of the GPUs is a straggler. It slows all others down, because they wait for it in every step. */
+  /** True if one of the GPUs is a straggler: the other GPUs wait for it in every step. */
   private readonly hasStraggler: boolean;
 
   constructor(

@@ -6,7 +6,7 @@ import { nameMaxLength } from "../../schemas/envelope.ts";
 import { selectorOf } from "../../schemas/gpu-selector.ts";
 import { toApiSeries } from "./series.ts";
 
-/** The records that are read for their series: a page of history, and so no more than another request may read. */
+/** The number of records that are read for their series: as many as the largest page of history has. */
 export const recordsRead = 10_000;
 
 /** The parameters of requests for series. */
