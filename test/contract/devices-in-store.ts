@@ -47,7 +47,7 @@ export function exerciseDevicesInStore(name: string, open: () => Promise<OpenSto
       return [`${uuid}-ab`, `${uuid}-ba`];
     };
 
-    test("of two values of one instant in two batches the greater is kept and a conflict is counted, not the last one", async () => {
+    test("if two batches have different values of one instant, the greater value is kept, and a conflict is counted", async () => {
       const uuids = await inBothOrders("differs", [
         { metrics: { power_draw: 71, temperature: 30, odd: 2 } },
         { metrics: { power_draw: 70, temperature: 30, odd: 3, even: 4 } },
@@ -62,7 +62,7 @@ export function exerciseDevicesInStore(name: string, open: () => Promise<OpenSto
       expect(await totalsOf("equal")).toMatchObject({ conflicts: 0, recordsMerged: 1 });
     });
 
-    test("the labels of one metric in two batches make its plain value: it is their fold, not the last label's", async () => {
+    test("the plain value of a metric is the fold of all its labelled series, even if they are in two batches", async () => {
       const uuids = await inBothOrders("series", [
         { metrics: { [`${sumName}{xid="31"}`]: 4, [`${maxName}{health_watch="MEM"}`]: 0 } },
         { metrics: { [`${sumName}{xid="45"}`]: 1, [`${maxName}{health_watch="NVLINK"}`]: 20 } },
@@ -88,7 +88,7 @@ export function exerciseDevicesInStore(name: string, open: () => Promise<OpenSto
       for (const uuid of uuids) expect((await recordsOf(uuid))[0]?.metrics).toEqual({ [sumName]: 9 });
     });
 
-    test("metrics named __proto__ and constructor come back, and merge as any other", async () => {
+    test("metrics named __proto__ and constructor are stored and merged like any other", async () => {
       const uuids = await inBothOrders("names", [
         {
           metrics: Object.fromEntries([
@@ -145,7 +145,7 @@ export function exerciseDevicesInStore(name: string, open: () => Promise<OpenSto
       }
     });
 
-    test("a record that two pods of one namespace share counts once in it, and once in each other namespace", async () => {
+    test("a record that several pods share counts once in each of their namespaces", async () => {
       const uuid = "aggregated";
       const at = (second: number, workloads: readonly TestRecord["workload"][]): TestRecord => {
         const [workload, ...sharing] = workloads.filter((each) => each !== undefined);
@@ -169,7 +169,7 @@ export function exerciseDevicesInStore(name: string, open: () => Promise<OpenSto
       expect([":1 one:2 two:1", "one:3 two:3"]).toContain(counts.join(" "));
     });
 
-    test("the MIG instances of a GPU are devices of their own, and so is a recut one", async () => {
+    test("the MIG instances of a GPU are devices of their own, even if they have the same id and another profile", async () => {
       const parts = [
         ["3", "1g.10gb"],
         ["3", "2g.20gb"],
@@ -187,7 +187,7 @@ export function exerciseDevicesInStore(name: string, open: () => Promise<OpenSto
       }
     });
 
-    test("one uuid on two hosts at one instant: the smaller host name keeps the record, the other's values are told", async () => {
+    test("of one uuid on two hosts at one instant, the record of the smaller host name is kept, and the other is rejected", async () => {
       const uuids = await inBothOrders("cloned", [
         { hostname: "vm-a", metrics: { temperature: 1, [`${sumName}{xid="31"}`]: 5 } },
         { hostname: "vm-b", metrics: { temperature: 2, power_draw: 3 }, workload: inNamespace("red") },
@@ -228,7 +228,7 @@ export function exerciseDevicesInStore(name: string, open: () => Promise<OpenSto
       }
     });
 
-    test("late records do not undo what later ones leave open, and give them what nobody has said since", async () => {
+    test("late records fill the fields that later records leave open, and replace none of their texts", async () => {
       const at = (second: number, more: Partial<TestRecord>): TestRecord => ({
         ...{ uuid: "left-open", timeMs: t0 + second * 1000, metrics: { temperature: second }, properties: {} },
         ...more,

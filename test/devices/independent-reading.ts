@@ -2,7 +2,7 @@ import { parse } from "csv-parse/sync";
 import { type Claim, claimsOf, type Row, workloadFields, type WorkloadTexts } from "./rules-for-rows.ts";
 import { byMetric, foldsOf } from "./rules-for-series.ts";
 
-// What a file of dcgm-exporter says, read by rules of its own: nothing here comes from `src`, so that it can contradict it.
+// Reads a file of dcgm-exporter independently of the program: imports nothing from `src`, so that it can reveal errors there.
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -10,13 +10,13 @@ type Json = Readonly<Record<string, unknown>>;
 export interface Expected {
   /** By uuid and timestamp. */
   readonly records: ReadonlyMap<string, Json>;
-  /** By uuid: without what follows from the time of the request. */
+  /** By uuid, without fields that depend on the time of the request. */
   readonly gpus: ReadonlyMap<string, Json>;
   /** By uuid. */
   readonly changes: ReadonlyMap<string, Json>;
   /** By uuid: the newest records. */
   readonly latest: ReadonlyMap<string, Json>;
-  /** Of a file that was read whole, or in parts that split no instant. */
+  /** Valid if no batch of the file ends within an instant. */
   readonly counts: Counts;
 }
 
@@ -46,7 +46,7 @@ interface Reading {
   readonly occupants: readonly WorkloadTexts[];
   /** The distinct values of each series. */
   readonly values: ReadonlyMap<string, ReadonlySet<number>>;
-  /** The number of values. */
+  /** The number of values, including repeated ones. */
   readonly given: number;
 }
 
@@ -133,7 +133,7 @@ function countsOf(readings: readonly Reading[]): Pick<Counts, "samples" | "dupli
   return counts;
 }
 
-/** What the API says of one device: of each instant in the order of time, with what earlier instants have said. */
+/** What the API must return about one device. A text that a record leaves empty is taken from the record before it. */
 function history(unsorted: readonly Reading[], clusterId: string) {
   const readings = unsorted.toSorted((a, b) => Date.parse(a.timestamp) - Date.parse(b.timestamp));
   const { uuid } = readings[0] as Reading;

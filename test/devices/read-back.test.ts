@@ -133,7 +133,7 @@ for (const variant of variants) {
       return (await answer.json()) as { data: Json[] & Json; next_cursor?: string };
     };
 
-    test("every record of the history is the one that the file says, and there is no other", async () => {
+    test("the history has exactly the records of the file", async () => {
       const found: Json[] = [];
       for (let cursor = ""; ;) {
         const page = await get(`/api/v1/telemetry?limit=173${cursor}`);
@@ -146,14 +146,14 @@ for (const variant of variants) {
       expect(new Set(found.map((record) => record["telemetry_id"])).size).toBe(found.length);
     });
 
-    test("every GPU and instance is listed, where it was last and as it was last", async () => {
+    test("every GPU and instance is listed with its last place and attributes", async () => {
       const { data } = await get("/api/v1/gpus");
       const found = data.map((gpu) => [String(gpu["uuid"]), without(gpu, "status")] as const);
       expect(differences(new Map(found), expected.gpus)).toEqual([]);
       expect(found).toHaveLength(expected.gpus.size);
     });
 
-    test("the changes of every device are those of its place, its attributes and its workloads", async () => {
+    test("every device has the changes of place, attributes and workloads that the file has", async () => {
       const found = new Map<string, Json>();
       for (const uuid of expected.gpus.keys()) {
         found.set(uuid, (await get(`/api/v1/gpus/${encodeURIComponent(uuid)}/changes`)).data);

@@ -22,7 +22,7 @@ export interface Claim {
   readonly modelName: string;
   readonly driverVersion: string;
   readonly properties: Readonly<Record<string, string>>;
-  /** Undefined if the row's workload is that of another device, or if it has none. */
+  /** Undefined if the row has no workload, or has the workload of another device. */
   readonly workload: WorkloadTexts | undefined;
   /** Undefined if the row's value is a text about the GPU. */
   readonly sample: { readonly series: string; readonly value: number } | undefined;

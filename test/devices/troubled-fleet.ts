@@ -1,6 +1,6 @@
 import type { Row } from "./rules-for-rows.ts";
 
-/** What may happen to a fleet, besides what the simulation has: each function changes rows, or adds some. */
+/** Something that the simulation does not do to a fleet: the function changes rows, or adds some. */
 type Trouble = (rows: readonly Row[], random: () => number) => Row[];
 
 /** Applies all troubles to the rows of a fleet. */
@@ -47,7 +47,7 @@ function onHost(row: Row, hostname: string, gpuId = row["gpu_id"] ?? ""): Row {
 
 const repeated: Trouble = (rows, random) => [...rows, ...rows.filter(() => random() < 0.02).map((row) => ({ ...row }))];
 
-/** Some values come twice, with another value: lower ones, which are in every metric's range. */
+/** Some samples come again with a lower value, which is in every metric's range. */
 const contradicted: Trouble = (rows, random) => {
   const isHigher = (row: Row): boolean => Number(row["value"]) > 1 && random() < 0.02;
   return [
@@ -72,7 +72,7 @@ const moves: Trouble = (rows, random) => {
   return rows.map((row) => (isAway(row) ? onHost(row, "sim-spare", row["uuid"] === first ? "0" : "1") : row));
 };
 
-/** Rows of some GPUs stop to name the model, the device or the driver. */
+/** From an instant on, the rows of some GPUs do not name the model, the device and the driver. */
 const open: Trouble = (rows, random) => {
   const gpus = shuffled(uuidsOf(rows), random).slice(0, 4);
   const from = instantAt(rows, 0.6);
@@ -82,7 +82,8 @@ const open: Trouble = (rows, random) => {
   });
 };
 
-/** Machines are cloned: their GPUs' uuids are on two hosts at an instant. Once the clone's name comes first, once the original's. */
+/** Two GPUs are on two hosts at an instant, as after a machine is cloned. The clone's name sorts first for one GPU, and last
+ *  for the other GPU. */
 const cloned: Trouble = (rows, random) => {
   const [first, second] = shuffled(uuidsOf(rows), random);
   const at = instantAt(rows, 0.5);
@@ -91,7 +92,7 @@ const cloned: Trouble = (rows, random) => {
   return [...rows, ...clones(first, "a-clone"), ...clones(second, "z-clone")];
 };
 
-/** Prometheus has scraped the exporter of a host: its own labels are those of the exporter. */
+/** Prometheus has scraped the exporter of a host: the labels for the pod name the exporter's own pod. */
 const renamed: Trouble = (rows, random) => {
   const host = picked(hostsOf(rows), random);
   return rows.map((row) => {
@@ -117,7 +118,7 @@ const described: Trouble = (rows, random) => {
   ];
 };
 
-/** Some rows have an identity that is none. */
+/** Some rows have a uuid that means "unknown". */
 const nameless: Trouble = (rows, random) => {
   const some = Array.from({ length: 6 }, () => picked(rows, random));
   return [...rows, ...some.map((row, index) => ({ ...row, uuid: ["N/A", "[N/A]", "Unknown"][index % 3] ?? "" }))];

@@ -54,7 +54,7 @@ export async function insertMessage(
   return row ?? { isNew: false, incarnation: "" };
 }
 
-/** What became of a message's records. */
+/** The results of storing a message's records. */
 export interface MessageRecords {
   /** Records that were new. */
   readonly inserted: number;
@@ -62,8 +62,8 @@ export interface MessageRecords {
   readonly merged: number;
   /** Values that differ from the stored ones. */
   readonly conflicts: number;
-  /** The number of the message's rejected inputs by reason, with those that the store has rejected; undefined if it has rejected
-   *  none. */
+  /** The number of the message's rejected inputs by reason, including inputs that the store rejected; undefined if the store
+   *  rejected none. */
   readonly rejected: Readonly<Record<string, number>> | undefined;
 }
 
@@ -72,7 +72,7 @@ update ingested_messages set records_inserted = $2, records_merged = $3, conflic
   rejected = coalesce($5::text::jsonb, rejected)
 where message_id = $1`;
 
-/** Records what became of a message's records. */
+/** Adds the results to the stored row of the message. */
 export async function setMessageRecords(
   executor: SqlExecutor,
   messageId: string,

@@ -3,13 +3,13 @@ import type { SqlExecutor } from "../client.ts";
 import { attributeColumns } from "../gpu-columns.ts";
 import { numberArray } from "./array-literal.ts";
 
-/** Names attributes that were reported of a GPU. */
+/** The id of attributes that inputs have reported about a GPU. */
 export interface ReportId {
   readonly gpuKey: number;
   readonly attributesId: number;
 }
 
-/** Attributes that were reported of a GPU. */
+/** Attributes that inputs have reported about a GPU. */
 export interface ReportedAttributes extends ReportId {
   readonly attributes: Attributes;
 }
@@ -22,7 +22,7 @@ from unnest($1::text::int8[], $2::text::int8[], ${attributeColumns.parameters(3)
 order by gpu_key, attributes_id
 on conflict do nothing`;
 
-/** Adds those of the attributes that are not known yet. */
+/** Adds the attributes that the table does not have yet. */
 export async function insertReported(executor: SqlExecutor, rows: readonly ReportedAttributes[]): Promise<void> {
   if (rows.length === 0) return;
   await executor.query(insertText, [
@@ -36,7 +36,7 @@ export async function insertReported(executor: SqlExecutor, rows: readonly Repor
 export interface RecordReport {
   readonly gpuKey: number;
   readonly timeMs: number;
-  /** Null if the record does not say it: the report is then that of the GPU at the instant. */
+  /** Null for a record that is older than `reported_attributes`; the GPU's report at the instant then applies. */
   readonly attributesId: number | null;
 }
 

@@ -6,7 +6,7 @@ export interface OccupantColumns {
   readonly container: string | null;
   readonly pod: string | null;
   readonly namespace: string | null;
-  /** All of them, if they are several. */
+  /** All workloads, if there are several. */
   readonly occupants: readonly Workload[] | null;
 }
 
@@ -17,14 +17,14 @@ export function storedOccupants({ container, pod, namespace, occupants }: Occupa
 
 /** An SQL expression for the workloads that held a GPU at an instant, from its history. If there were none, the list has one
  *  element with an empty namespace.
- *  @param at undefined: the newest ones */
+ *  @param at an expression for the instant; undefined for the newest workloads */
 export function occupantsAt(gpuKey: string, at: string | undefined): string {
   const until = at === undefined ? "" : ` and w.valid_from <= ${at}`;
   return `coalesce((select nullif(w.occupants, '[]') from gpu_workloads w where w.gpu_key = ${gpuKey}${until}
   order by w.valid_from desc limit 1), '[{"namespace": ""}]')`;
 }
 
-/** An SQL condition: a workload in a list has a namespace.
+/** An SQL condition that a workload in a list has a given namespace.
  *  @param occupants an expression for the list
  *  @param namespace an expression for the namespace */
 export function hasNamespace(occupants: string, namespace: string): string {

@@ -3,16 +3,15 @@ import { numberArray } from "./array-literal.ts";
 import type { OccupantColumns } from "./stored-occupants.ts";
 import { type ColumnParameter, columnParameters, type TelemetryColumns, workloadNames } from "./telemetry-columns.ts";
 
-/** How many records were new, and how many existing ones have the new values. */
+/** The numbers of new records, and of existing records that got the new values. */
 export interface UpsertCounts {
   readonly inserted: number;
   readonly merged: number;
 }
 
 /** Stores records. An existing record of the same GPU and instant gets the new values and keeps its other values, if the two
- *  only complete each other. An existing record that they contradict, or whose values they share in a way that needs more than
- *  that, stays as it is, and is locked until the transaction ends: read it by `readContradicted` and write it by
- *  `replaceTelemetry`. */
+ *  records only complete each other. Otherwise, the existing record stays unchanged, and is locked until the transaction ends:
+ *  read it by `readContradicted`, and write the merged record by `replaceTelemetry`. */
 export async function completeTelemetry(executor: SqlExecutor, columns: TelemetryColumns): Promise<UpsertCounts> {
   const parameters = columnParameters(columns);
   const updates = parameters.map(({ name }) =>

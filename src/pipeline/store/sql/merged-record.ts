@@ -8,15 +8,15 @@ export interface RecordValues {
   readonly occupants: Occupants;
 }
 
-/** A record made of two of the same GPU and instant. */
+/** The result of merging two records of the same GPU and instant. */
 export interface MergedValues extends RecordValues {
-  /** The number of series of which the two have different values. */
+  /** The number of series whose values differ between the two records. */
   readonly conflicts: number;
 }
 
 /** Merges two records of the same GPU and instant: the greater value of each series, the plain values that follow from all
- *  labelled series, and the occupants of both. The order of the two does not matter. A plain value that may follow from series
- *  is no conflict: whether the values without labels differ is not known. */
+ *  labelled series, and the occupants of both records. The order of the two records does not matter. A plain value that may
+ *  follow from series is no conflict: whether the values without labels differ is not known. */
 export function mergedRecord(stored: RecordValues, added: RecordValues): MergedValues {
   const custom = greater(stored.custom, added.custom);
   const folded = foldedSeries(Object.fromEntries(custom));
