@@ -142,7 +142,7 @@ test("the same file given to two pipelines on one etcd is stored whole by both, 
   await expectOlderKeys();
 });
 
-test("two pipelines that simulate fleets in one cluster each show their own fleet, and both go on", async () => {
+test("two pipelines that simulate fleets in one cluster each show their own fleet, and both keep running", async () => {
   const fleets = await Promise.all(
     ["fleet-one", "fleet-two"].map(async (topic, index) => {
       const env = { QUEUE_TOPIC: topic, DATABASE_URL: await newDatabase(), SIM_INTERVAL: "200ms" };

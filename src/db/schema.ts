@@ -79,7 +79,7 @@ export const gpuAttributes = pgTable(
   (table) => [primaryKey({ name: "gpu_attributes_pkey", columns: [table.gpuKey, table.validFrom] })],
 );
 
-/** The attributes that inputs have reported of a GPU, as they were in the input: a field may be empty. */
+/** The attributes that inputs have reported about a GPU, as they were in the input: a field may be empty. */
 export const reportedAttributes = pgTable(
   "reported_attributes",
   {

@@ -2,7 +2,7 @@ import type { Attributes } from "./gpu.ts";
 import { keyOfText } from "./gpu-key.ts";
 
 /** The number of attributes in the store, which follows from their content. It tells apart the attributes that inputs have
- *  reported of one GPU. The order of the properties does not matter. */
+ *  reported about one GPU. The order of the properties does not matter. */
 export function attributesIdOf(attributes: Attributes): number {
   const { clusterId, hostname, gpuId, device, modelName, driverVersion, properties } = attributes;
   const entries = Object.entries(properties).sort(([a], [b]) => (a < b ? -1 : 1));

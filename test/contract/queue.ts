@@ -127,7 +127,7 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       expect(await queue.stats()).toMatchObject({ readyMessages: 0, inFlightMessages: 0, deadMessages: 0 });
     });
 
-    test("a message whose lease ended is delivered again, and the first delivery can no longer acknowledge, extend or reject it", async () => {
+    test("after its lease ends, a message is delivered again; the first delivery cannot acknowledge, extend or reject it", async () => {
       const { queue, letLeasesEnd } = await start();
       await publish(queue, "one");
       const lateDelivery = await claimOne(queue);

@@ -42,7 +42,7 @@ async function whileDown(work: () => Promise<void>): Promise<void> {
 
 const promote = (): Promise<unknown> => withClient(server.url, (client) => client.query("select pg_promote()"));
 
-test("a restart is told in the log only; /health is silent about it", async () => {
+test("a restart is reported only in the log, not by /health", async () => {
   await store("1");
   await whileDown(() => Promise.resolve());
   await store("2");

@@ -1,4 +1,4 @@
-/** What the catalogue says of a metric, written down once more. */
+/** The rules for a metric, written independently of the catalogue. */
 interface Known {
   /** The field of the API. */
   readonly name: string;

@@ -41,7 +41,7 @@ test("an embedded store of 29b2323 is migrated on start and gives the same answe
   expectSameAnswers(await allAnswers(await urlOf(gateway)), left.embedded.answers);
 }, 60_000);
 
-test("an import that 29b2323 began goes on where it stood, and nothing is stored twice", async () => {
+test("an import that 29b2323 began continues at its last position, and nothing is stored twice", async () => {
   const pipeline = await start("finished", { CSV_FILE: join(dir, left.inputs.halfRead.name) });
   const [, thisRun, inAll] = await pipeline.waitFor(/rows read +([\d,]+) +([\d,]+)[^]*samples\/s/);
   const rows = left.inputs.halfRead.text.trimEnd().split("\n").length - 1;

@@ -89,7 +89,7 @@ class Reading {
   }
 }
 
-test("a power of 400.5 whose writer has written only the 4 is not stored as 4, and all rows before it are stored immediately", async () => {
+test("a 400.5 of which only the 4 is written is not stored as 4; all rows before it are stored immediately", async () => {
   const reading = await Reading.of(wideFile.slice(0, -"00.5\n".length));
   expect(reading.values).toEqual([30, 100]);
   await reading.pass(9000);

@@ -7,7 +7,7 @@ export type Cells = Partial<Record<string, string>>;
 /** Labels of a MIG instance, for the cell `more`. */
 export const migLabels = (id: string, profile: string): string => `,GPU_I_ID="${id}",GPU_I_PROFILE="${profile}"`;
 
-/** A listening gateway whose store and hot tier have what the rows of a CSV say. */
+/** A listening gateway whose store and hot tier have the content of a CSV. */
 export type DeviceGateway = Awaited<ReturnType<typeof openDeviceGateway>>;
 
 /** Opens a gateway, and imports rows as one file. */
