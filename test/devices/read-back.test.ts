@@ -178,6 +178,14 @@ for (const variant of variants) {
       const counted = ["samples", "duplicates", "conflicting values", "uuid_on_two_hosts"].map(count);
       expect(counted).toEqual([samples, duplicates, conflicts, onTwoHosts]);
     });
+
+    test("the pipeline's state has every conflict, also those between batches", async () => {
+      const { conflicts: found } = (await get("/api/v1/pipeline")).data;
+      const { conflicts } = expected.counts;
+      // between batches, a smaller value counts each time that it comes
+      if (variant.hasWholeInstants) expect(found).toBe(conflicts);
+      else expect(Number(found)).toBeGreaterThanOrEqual(conflicts);
+    });
   });
 }
 
