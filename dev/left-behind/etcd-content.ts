@@ -40,7 +40,7 @@ export async function restoreEtcd(client: EtcdClient, left: readonly LeftKey[]):
   }
 }
 
-/** True if the key says what a process holds; when the key ends, other processes can take that over. */
+/** True for a claim on a message, the owner or planner of a source or range, and the lock of the upkeep. */
 export function isOfProcess({ key }: Pick<LeftKey, "key">): boolean {
-  return /\/(claims|owners)\/|^\/maintenance\//.test(key);
+  return /\/(claims|owners)\/|\/(cutter|live\/owner)$|^\/maintenance\//.test(key);
 }

@@ -11,7 +11,7 @@ export interface FieldError {
   readonly message: string;
 }
 
-/** The longest name that is accepted, in characters. */
+/** The longest name that is accepted, in UTF-16 units. */
 export const fieldMaxLength = 256;
 const gpuIdMax = 1_000_000;
 const wholeNumber = /^\d{1,7}$/;
@@ -22,7 +22,7 @@ const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/;
 export function parseGpuId(field: string, text: string): number | FieldError {
   const value = text.trim();
   if (wholeNumber.test(value) && Number(value) <= gpuIdMax) return Number(value);
-  const message = `The gpu_id ${quoted(value)} is not a whole number from 0 to ${gpuIdMax}.`;
+  const message = `The gpu_id ${quoted(value)} is not a whole number from 0 to ${gpuIdMax} in at most 7 digits.`;
   return { reason: "invalid_gpu_id", field, value, message };
 }
 

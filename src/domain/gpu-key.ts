@@ -1,6 +1,6 @@
 /** Keys of older programs were small numbers that the database counted; keys from 2^52 on never equal them. */
 export const gpuKeyMin = 2 ** 52;
-/** The greatest key: the greatest integer up to which a double is exact. */
+/** The greatest key, `Number.MAX_SAFE_INTEGER`. */
 export const gpuKeyMax = 2 ** 53 - 1;
 
 /** The key of a GPU in the store: 2^52 plus the first 52 bits of the SHA-256 of its uuid. It follows from the uuid alone, so

@@ -97,10 +97,10 @@ test("watch ends without an error when the reader of its output has ended", asyn
     stderr: "pipe",
     timeout: 20_000,
   });
-  let elapsedMs = 0;
+  let offsetMs = 0;
   await until(async () => {
-    elapsedMs += 1;
-    await gateway.publish({ uuid: "GPU-cli", timeMs: Date.UTC(2025, 6, 18) + elapsedMs, metrics: { temperature: 41 } });
+    offsetMs += 1;
+    await gateway.publish({ uuid: "GPU-cli", timeMs: Date.UTC(2025, 6, 18) + offsetMs, metrics: { temperature: 41 } });
     return child.exitCode !== null;
   });
   const [text, errors] = await Promise.all([child.stdout.text(), child.stderr.text()]);

@@ -103,7 +103,7 @@ test.skipIf(bareQuotes === undefined)(
       reason: "invalid_gpu_id",
       field: "gpu_id",
       value: uuid,
-      message: `The gpu_id "${uuid}" is not a whole number from 0 to 1000000.`,
+      message: `The gpu_id "${uuid}" is not a whole number from 0 to 1000000 in at most 7 digits.`,
       raw: `2024-01-01T00:00:00Z,temperature,${uuid},0,${uuid},A100,host1,container1,pod1,ns1,42.5,key="value"`,
     });
   },

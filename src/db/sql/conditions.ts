@@ -14,7 +14,7 @@ export class Conditions {
     return this;
   }
 
-  /** Adds a condition whose parameters are added already. */
+  /** Adds a condition whose parameters have already been added. */
   addText(text: string): this {
     this.texts.push(text);
     return this;

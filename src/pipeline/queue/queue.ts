@@ -101,8 +101,8 @@ export interface QueueStats {
 export interface Queue {
   readonly deadLetters: DeadLetters;
   /** Adds messages in order; waits while the queue is full.
-   *  @throws QueueClosed, RangeLost, the signal's reason if the signal aborts while the call waits, or an error of the
-   *          driver. Some messages may have been added already: publishing all messages again with the same keys adds only
+   *  @throws QueueClosed, RangeLost, the signal's reason if the signal aborts before all messages are added, or an error
+   *          of the driver. Some messages may have been added already: publishing all messages again with the same keys adds only
    *          the missing ones */
   publish(messages: readonly NewMessage[], options: PublishOptions): Promise<Published>;
   /** Claims ready messages for the time of a lease, in about the order of publishing; waits for at least one.

@@ -68,7 +68,7 @@ test("a comma, a quote and a brace within a label do not end a name in metrics="
   }
 });
 
-test("a name that is neither a metric nor a series is refused with what would be right", async () => {
+test("a name that is neither a metric nor a series is refused with a message that says what is expected", async () => {
   for (const wrong of ["warmth", 'xid_errors{xid="31"', "xid_errors{xid=31}", "{}", "xid_errors}", 'x{a="1",}']) {
     expect(await chosen("/api/v1/telemetry", `temperature,${wrong}`)).toMatchObject({
       error: {

@@ -46,7 +46,7 @@ export class MemoryQueue implements Queue, DeadLetters {
   private readonly published: LRUCache<string, string>;
   /** Every READY or CLAIMED message, in the order in which the messages were published or redriven. */
   private readonly entries = new Map<string, Entry>();
-  /** Ids of the ready messages, and of some that are no longer ready. Returned ids are claimed before fresh ones. */
+  /** Ids of the ready messages. Returned ids are claimed before fresh ones. */
   private readonly fresh = new Fifo<string>();
   private readonly returned = new Fifo<string>();
   private readonly claimed = new Map<string, Entry>();
@@ -99,13 +99,15 @@ export class MemoryQueue implements Queue, DeadLetters {
   }
 
   stats(): Promise<QueueStats> {
-    const oldest = this.entries.values().next().value;
+    const nowMs = this.options.clock.nowMs();
+    let oldestMs = nowMs;
+    for (const { envelope } of this.entries.values()) oldestMs = Math.min(oldestMs, envelope.createdAtMs);
     return Promise.resolve({
       readyMessages: this.readyCount,
       inFlightMessages: this.claimed.size,
       deadMessages: this.deadById.size,
       capacityMessages: this.options.capacityMessages,
-      oldestAgeMs: oldest === undefined ? 0 : this.options.clock.nowMs() - oldest.envelope.createdAtMs,
+      oldestAgeMs: nowMs - oldestMs,
     });
   }
 
