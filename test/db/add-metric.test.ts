@@ -180,7 +180,7 @@ describe.each(["PGlite", "PostgreSQL", "TimescaleDB"] as const)("a new metric on
     const update = await new Promise<Client.TelemetryUpdateMessage>((resolve) => {
       const live = client.liveTelemetry({
         baseUrl: url,
-        filters: { gpu_uuid: "GPU-new", metrics: ["recipe_metric" as "temperature"] },
+        filters: { gpu_uuid: "GPU-new", metrics: ["recipe_metric"] },
         onUpdate: (received) => {
           live.close();
           resolve(received);
