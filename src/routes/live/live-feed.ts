@@ -18,6 +18,8 @@ export type LiveListener = (update: LiveUpdate) => void;
 interface Subscriber {
   /** Without `uuids`, because subscribers that name GPUs are looked up by uuid. */
   readonly selector: GpuSelector;
+  /** False if the selector has no field: then each GPU that the subscriber is indexed under is selected. */
+  readonly isRestricted: boolean;
   readonly listener: LiveListener;
 }
 
@@ -48,7 +50,7 @@ export class LiveFeed {
    *  @returns a function that ends the subscription; afterwards, the listener is not called again */
   subscribe({ uuids, ...selector }: GpuSelector, listener: LiveListener): () => void {
     const { hostname, clusterId } = selector;
-    const subscriber = { selector, listener };
+    const subscriber = { selector, isRestricted: Object.keys(selector).length > 0, listener };
     if (uuids !== undefined) return addTo(this.byUuid, new Set(uuids), subscriber);
     if (hostname !== undefined) return addTo(this.byHostname, [hostname], subscriber);
     if (clusterId !== undefined) return addTo(this.byClusterId, [clusterId], subscriber);
@@ -89,8 +91,8 @@ function addTo<Key extends string>(
 function notify(candidates: Subscribers | undefined, update: LiveUpdate): void {
   if (candidates === undefined) return;
   const { gpu, record } = update;
-  for (const { selector, listener } of candidates) {
-    if (selectsGpu(selector, gpu, record.occupants)) listener(update);
+  for (const { selector, isRestricted, listener } of candidates) {
+    if (!isRestricted || selectsGpu(selector, gpu, record.occupants)) listener(update);
   }
 }
 

@@ -154,7 +154,7 @@ export class LiveSocket {
     const buffered = this.state.wire.getBufferedAmount();
     if (buffered < behindBytes) {
       this.catchUp();
-      if (this.subscriptions.some(({ stateName }) => stateName !== "DIRECT")) this.pump();
+      if (this.hasWaiting()) this.pump();
     } else if (this.state.name !== "BEHIND") {
       for (const subscription of this.byId.values()) this.unfollow(subscription);
       this.state = { name: "BEHIND", wire: this.state.wire, leastBuffered: buffered, progressAtMs: nowMs };
@@ -177,6 +177,12 @@ export class LiveSocket {
   /** BEHIND -> OPEN. */
   private catchUp(): void {
     if (this.state.name === "BEHIND") this.state = { name: "OPEN", wire: this.state.wire };
+  }
+
+  /** Without a copy of the subscriptions: this runs for every socket at each check. */
+  private hasWaiting(): boolean {
+    for (const { stateName } of this.byId.values()) if (stateName !== "DIRECT") return true;
+    return false;
   }
 
   private isPumpingInto(wire: Wire): boolean {

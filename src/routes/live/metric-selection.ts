@@ -62,16 +62,17 @@ export class MetricSelection {
       const value = metrics[name];
       if (value !== undefined) text += precedingText + value;
     }
-    const series = this.choice?.seriesOf(custom) ?? {};
-    if (Object.keys(series).length > 0) text += `,"custom":${JSON.stringify(series)}`;
+    if (this.choice !== undefined && this.choice.series.length > 0) {
+      const series = this.choice.seriesOf(custom);
+      if (Object.keys(series).length > 0) text += `,"custom":${JSON.stringify(series)}`;
+    }
     return `{${text.slice(1)}}`;
   }
 }
 
 /** An object's fields in JSON, each after a comma. */
 function fieldsText(object: object): string {
-  const text = JSON.stringify(object).slice(1, -1);
-  return text === "" ? "" : `,${text}`;
+  return Object.keys(object).length === 0 ? "" : `,${JSON.stringify(object).slice(1, -1)}`;
 }
 
 function hasOtherSeries(choice: MetricChoice, a: StoredRecord, b: StoredRecord): boolean {
