@@ -1,5 +1,5 @@
-import { foldedSeries } from "../../domain/fold.ts";
 import { mergedOccupants } from "../../domain/gpu.ts";
+import { mergedValues } from "../../domain/merged-values.ts";
 import { metrics } from "../../domain/metrics.ts";
 import type { NewestRecord } from "./hot-tier.ts";
 import { sortedByKey } from "./sorted-by-key.ts";
@@ -18,14 +18,13 @@ export function mergeRecords(existing: NewestRecord, incoming: NewestRecord): Ne
   const occupants = mergedOccupants(existing.occupants, incoming.occupants);
   const isUnchanged = isIn(incoming.metrics, existing.metrics) && isIn(incoming.custom, existing.custom);
   if (isUnchanged && occupants === existing.occupants) return existing;
-  const custom = greater(existing.custom, incoming.custom);
-  const folded = Object.fromEntries(foldedSeries(custom));
+  const merged = mergedValues(entriesOf(existing), entriesOf(incoming));
   return {
     uuid: existing.uuid,
     hostname: existing.hostname,
     timeMs: existing.timeMs,
-    metrics: inCatalogueOrder(greater(greater(existing.metrics, incoming.metrics), folded)),
-    custom: sortedByKey(custom),
+    metrics: inCatalogueOrder(merged.metrics),
+    custom: sortedByKey(Object.fromEntries(merged.custom)),
     occupants,
   };
 }
@@ -45,15 +44,13 @@ function isIn(values: Values, into: Values): boolean {
   return Object.entries(values).every(([name, value]) => (valueOf(into, name) ?? -Infinity) >= value);
 }
 
-function greater(a: Values, b: Values): Values {
-  const merged = new Map(Object.entries(a));
-  for (const [name, value] of Object.entries(b)) merged.set(name, Math.max(merged.get(name) ?? -Infinity, value));
-  return Object.fromEntries(merged);
+function entriesOf({ metrics: values, custom }: NewestRecord) {
+  return { metrics: Object.entries(values), custom: Object.entries(custom) };
 }
 
-function inCatalogueOrder(values: Values): Values {
+function inCatalogueOrder(values: ReadonlyMap<string, number>): Values {
   const present = metrics.flatMap(({ name }): [string, number][] => {
-    const value = valueOf(values, name);
+    const value = values.get(name);
     return value === undefined ? [] : [[name, value]];
   });
   return Object.fromEntries(present);
