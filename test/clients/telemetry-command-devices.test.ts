@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type DeviceGateway, migLabels, openDeviceGateway } from "../routes/devices/device-gateway.ts";
+import { runTelemetry } from "./run-telemetry.ts";
 
 const xid = (code: string, value: string) => ({
   metric: "DCGM_EXP_XID_ERRORS_COUNT",
@@ -21,15 +22,7 @@ afterAll(() => gateway.close());
 
 /** Runs scripts/telemetry.ts against the gateway. @returns its output, or its error */
 async function run(...args: string[]): Promise<string> {
-  const child = Bun.spawn([process.execPath, "scripts/telemetry.ts", ...args], {
-    cwd: `${import.meta.dir}/../..`,
-    env: { ...process.env, TELEMETRY_URL: `http://127.0.0.1:${gateway.port}`, NO_COLOR: "1" },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-    timeout: 20_000,
-  });
-  const [text, errors] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  const { text, errors } = await runTelemetry(gateway.port, args);
   return errors + text;
 }
 

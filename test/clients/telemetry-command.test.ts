@@ -4,6 +4,7 @@ import { type LiveGateway, openLiveGateway } from "../routes/live/live-gateway.t
 import { addTwoDeadLetters } from "../routes/gateway.ts";
 import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
 import { systemClock } from "../../src/kit/clock.ts";
+import { runTelemetry } from "./run-telemetry.ts";
 
 const queue = new MemoryQueue({
   topic: "telemetry",
@@ -27,18 +28,7 @@ beforeAll(async () => {
 afterAll(() => gateway.close());
 
 /** Runs scripts/telemetry.ts against the gateway. */
-async function run(...args: string[]): Promise<{ status: number; text: string; errors: string }> {
-  const child = Bun.spawn([process.execPath, "scripts/telemetry.ts", ...args], {
-    cwd: `${import.meta.dir}/../..`,
-    env: { ...process.env, TELEMETRY_URL: `http://127.0.0.1:${gateway.port}`, NO_COLOR: "1" },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-    timeout: 20_000,
-  });
-  const [text, errors] = await Promise.all([child.stdout.text(), child.stderr.text()]);
-  return { status: await child.exited, text, errors };
-}
+const run = (...args: string[]) => runTelemetry(gateway.port, args);
 
 const jsonOf = async (...args: string[]): Promise<unknown> => JSON.parse((await run(...args, "--json")).text);
 

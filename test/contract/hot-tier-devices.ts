@@ -1,24 +1,13 @@
-import { afterEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import type { Workload } from "../../src/domain/gpu.ts";
 import type { HotTier } from "../../src/pipeline/hot/hot-tier.ts";
-import { Follower, gpuAt, hotBatch, type HotRecord, t0 } from "../support/hot-records.ts";
-import type { OpenHotTier } from "./hot-tier.ts";
+import { gpuAt, hotBatch, type HotRecord, t0 } from "../support/hot-records.ts";
+import { hotTierForEach, type OpenHotTier } from "./hot-tier.ts";
 
 /** What every driver of the hot tier keeps apart, and what it merges. */
 export function exerciseHotTierDevices(name: string, open: () => Promise<OpenHotTier>): void {
   describe(`${name} keeps devices, series and occupants apart`, () => {
-    const followers: Follower[] = [];
-    let opened: OpenHotTier;
-    const start = async (): Promise<OpenHotTier> => (opened = await open());
-    const follow = (hotTier: HotTier): Follower => {
-      const follower = new Follower(hotTier);
-      followers.push(follower);
-      return follower;
-    };
-    afterEach(async () => {
-      await Promise.all(followers.splice(0).map(({ stop }) => stop()));
-      await opened.close();
-    });
+    const { start, follow } = hotTierForEach(open);
 
     test("an attribute that the newest record leaves open has the value of the newest record that has it, however late", async () => {
       const { hotTier, other } = await start();

@@ -14,21 +14,27 @@ export interface OpenHotTier {
   readonly close: () => Promise<void>;
 }
 
+/** Opens a hot tier for each test of the surrounding `describe`, and closes it and its followers afterwards. */
+export function hotTierForEach(open: () => Promise<OpenHotTier>) {
+  const followers: Follower[] = [];
+  let opened: OpenHotTier;
+  const start = async (): Promise<OpenHotTier> => (opened = await open());
+  const follow = (hotTier: HotTier): Follower => {
+    const follower = new Follower(hotTier);
+    followers.push(follower);
+    return follower;
+  };
+  afterEach(async () => {
+    await Promise.all(followers.splice(0).map(({ stop }) => stop()));
+    await opened.close();
+  });
+  return { start, follow };
+}
+
 /** The contract of every driver of the hot tier. */
 export function exerciseHotTier(name: string, open: () => Promise<OpenHotTier>): void {
   describe(`${name} keeps the hot tier's contract`, () => {
-    const followers: Follower[] = [];
-    let opened: OpenHotTier;
-    const start = async (): Promise<OpenHotTier> => (opened = await open());
-    const follow = (hotTier: HotTier): Follower => {
-      const follower = new Follower(hotTier);
-      followers.push(follower);
-      return follower;
-    };
-    afterEach(async () => {
-      await Promise.all(followers.splice(0).map(({ stop }) => stop()));
-      await opened.close();
-    });
+    const { start, follow } = hotTierForEach(open);
 
     test("a follower receives the current state with every attribute, then a later record", async () => {
       const { hotTier } = await start();

@@ -62,12 +62,17 @@ test("a standby that had everything and is promoted is another server that has l
   expect(opened.notice()).toMatchObject({ kind: "replaced" });
 });
 
-test("a restored backup lacks the last message, which is reported with its id", async () => {
+/** Stores the messages 1 to 3; before the last one, restores a backup that lacks message 2. */
+async function restoreBackupWithout2(): Promise<void> {
   await store("1");
   await whileDown(() => server.standby.copy());
   await store("2");
   await whileDown(() => server.standby.takeOver(false));
   await store("3");
+}
+
+test("a restored backup lacks the last message, which is reported with its id", async () => {
+  await restoreBackupWithout2();
   expect(changes.map(({ kind }) => kind)).toEqual(["restarted", "went_back"]);
   expect(changes[1]?.text).toContain("lacks message 2");
 });
@@ -86,10 +91,6 @@ test("a role that may not read the server's identity still notices the message t
   url.username = "ordinary";
   const onChange = (change: DatabaseChange): void => void changes.push(change);
   opened = await openPostgresStore({ url: url.href, migrate: false, maxConnections: 2, onChange });
-  await store("1");
-  await whileDown(() => server.standby.copy());
-  await store("2");
-  await whileDown(() => server.standby.takeOver(false));
-  await store("3");
+  await restoreBackupWithout2();
   expect(changes.map(({ kind }) => kind)).toEqual(["restarted", "went_back"]);
 });
