@@ -22,7 +22,7 @@ export function claimingTopic(shared: SharedParts, { identity, description }: Op
 export function comparingWithTopic(shared: SharedParts, { identity, description }: OpenStore): CompareStores {
   const topicStore = topicStoreOf(shared);
   if (topicStore === undefined) return () => Promise.resolve();
-  return async () => topicStore.check({ id: await identity.read(), description });
+  return () => topicStore.check({ readId: () => identity.read(), description });
 }
 
 /** Compares the stores once, before a process starts. If etcd or the database does not answer, a later attempt must decide.

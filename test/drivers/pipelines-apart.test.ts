@@ -148,11 +148,21 @@ test("of several stores that ask for a topic at the same time, one gets it, and 
 });
 
 test("a store that no collector has used differs from the topic's store, but fits a topic without a store", async () => {
-  const unused = { id: undefined, description: "PostgreSQL at new" };
+  const unused = { readId: () => Promise.resolve(undefined), description: "PostgreSQL at new" };
   await topicStore("telemetry").check(unused);
   expect((await client.range(prefixRange("/queue/"))).kvs).toEqual([]);
   await topicStore("telemetry").claim({ id: "one", description: "PostgreSQL at one" });
   expect(await errorOf(topicStore("telemetry").check(unused))).toBeInstanceOf(OtherStore);
+});
+
+test("a collector may record the topic's store while another process of the same new store compares", async () => {
+  const description = "PostgreSQL at one";
+  const readId = async () => {
+    await topicStore("telemetry").claim({ id: "one", description });
+    return undefined; // what was read just before the collector gave the store its id
+  };
+  await topicStore("telemetry").check({ readId, description });
+  await topicStore("telemetry").check({ readId: () => Promise.resolve("one"), description });
 });
 
 test("a record of the topic's store that cannot be read is reported, not replaced", async () => {

@@ -6,11 +6,17 @@ import type { EtcdClient } from "../../../etcd/etcd-client.ts";
 import { get, isAbsent, put } from "../../../etcd/requests.ts";
 import { QueueKeys } from "./queue-keys.ts";
 
-/** A store, as the process that has opened it knows it. */
-export interface OpenedStore {
-  /** Undefined for a store that no collector has used yet. */
-  readonly id: string | undefined;
+/** The store that a collector has opened. */
+export interface ClaimingStore {
+  readonly id: string;
   /** Where the store's data is, for messages; contains no secrets. */
+  readonly description: string;
+}
+
+/** The store that another process has opened. */
+export interface CheckedStore {
+  /** Resolves to undefined for a store that no collector has used yet. */
+  readonly readId: () => Promise<string | undefined>;
   readonly description: string;
 }
 
@@ -33,7 +39,7 @@ export class TopicStore {
 
   /** Records the store as the topic's, if none is recorded.
    *  @throws OtherStore if another one is recorded; EtcdUnavailable, EtcdOutOfSpace, EtcdRefused */
-  async claim(store: OpenedStore & { readonly id: string }): Promise<void> {
+  async claim(store: ClaimingStore): Promise<void> {
     const { client, clock } = this.options;
     const since = new Date(clock.nowMs()).toISOString();
     const value = JSON.stringify({ store_id: store.id, description: store.description, since });
@@ -42,18 +48,20 @@ export class TopicStore {
       success: [put(this.key, value), get(this.key)],
       failure: [get(this.key)],
     });
-    this.compare(store, responses.at(-1)?.response_range.kvs[0]?.value);
+    const recorded = responses.at(-1)?.response_range.kvs[0]?.value;
+    if (recorded !== undefined) this.compare(recorded, store);
   }
 
-  /** Compares the store with the one that is recorded, if one is.
-   *  @throws OtherStore if they differ; EtcdUnavailable */
-  async check(store: OpenedStore): Promise<void> {
+  /** Compares the store with the one that is recorded, if one is. The store's id is read after the record: a collector may give
+   *  the store its id and record it in between, and an id from before would differ from the record.
+   *  @throws OtherStore if they differ; EtcdUnavailable, StoreUnavailable */
+  async check({ readId, description }: CheckedStore): Promise<void> {
     const { kvs } = await this.options.client.range({ key: Buffer.from(this.key) });
-    this.compare(store, kvs[0]?.value);
+    const value = kvs[0]?.value;
+    if (value !== undefined) this.compare(value, { id: await readId(), description });
   }
 
-  private compare({ id, description }: OpenedStore, value: Buffer | undefined): void {
-    if (value === undefined) return;
+  private compare(value: Buffer, { id, description }: { id: string | undefined; description: string }): void {
     const recorded = readRecorded(value);
     if (recorded?.store_id === id) return;
     const { topic } = this.options;
