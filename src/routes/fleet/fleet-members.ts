@@ -2,19 +2,10 @@ import { byPlace } from "../../domain/gpu.ts";
 import { migInstanceOf } from "../../domain/mig-instance.ts";
 import type { StoredGpu, StoredRecord } from "../../domain/query.ts";
 import type { FleetMember } from "./fleet.ts";
-import type { GpuState, HotChanges, NewestRecord } from "../../pipeline/hot/hot-tier.ts";
+import { gpuOf, isSameGpu, type MemberEntry, stateOf } from "./member-entry.ts";
+import type { HotChanges, NewestRecord } from "../../pipeline/hot/hot-tier.ts";
 import { mergeRecords } from "../../pipeline/hot/merge-records.ts";
 import { mergeStates, type TieRule } from "../../pipeline/hot/merge-state.ts";
-
-/** The data that the store and the hot tier have delivered about one GPU. */
-interface MemberEntry {
-  state: GpuState | undefined;
-  record: NewestRecord | undefined;
-  /** The instant of the GPU's newest record according to the store, which may have deleted that record since. -Infinity until
-   *  the store delivers the GPU. */
-  lastSeenAtMs: number;
-  member: FleetMember | undefined;
-}
 
 /** Merges changes of GPUs into members of the fleet, and keeps the members in order. */
 export class FleetMembers {
@@ -60,7 +51,8 @@ export class FleetMembers {
     return [...new Set([...this.replaceMembers(changed), ...updated])];
   }
 
-  /** The number of GPUs and MIG instances. Includes those whose attributes have not arrived yet. */
+  /** The number of GPUs and MIG instances. Includes those whose attributes have not arrived yet, and GPUs that only their instances
+   *  report. */
   get size(): number {
     return this.entries.size;
   }
@@ -86,21 +78,27 @@ export class FleetMembers {
   }
 
   private entryOf(uuid: string): MemberEntry {
-    let entry = this.entries.get(uuid);
-    if (entry === undefined) {
-      entry = { state: undefined, record: undefined, lastSeenAtMs: -Infinity, member: undefined };
-      this.entries.set(uuid, entry);
-      if (migInstanceOf(uuid) !== undefined) this.instances += 1;
+    const existing = this.entries.get(uuid);
+    if (existing !== undefined) return existing;
+    const instance = migInstanceOf(uuid);
+    const parent = instance === undefined ? undefined : this.entryOf(instance.parentUuid);
+    const empty = { state: undefined, record: undefined, lastSeenAtMs: -Infinity, member: undefined };
+    const entry: MemberEntry = { uuid, ...empty, parent, instances: [] };
+    this.entries.set(uuid, entry);
+    if (parent !== undefined) {
+      parent.instances.push(entry);
+      this.instances += 1;
     }
     return entry;
   }
 
   private replaceMembers(changed: ReadonlySet<MemberEntry>): FleetMember[] {
     const members: FleetMember[] = [];
-    for (const entry of changed) {
-      const { state, record, lastSeenAtMs } = entry;
-      if (state === undefined) continue; // the GPU's attributes have not arrived yet
-      const gpu = toStoredGpu(state, Math.max(lastSeenAtMs, record?.timeMs ?? state.asOfMs));
+    for (const entry of withParents(changed)) {
+      const gpu = gpuOf(entry);
+      if (gpu === undefined) continue; // the GPU's attributes have not arrived yet
+      if (!changed.has(entry) && entry.member !== undefined && isSameGpu(entry.member.gpu, gpu)) continue;
+      const { record } = entry;
       const member = { gpu, record: record === undefined ? undefined : toStoredRecord(gpu, record) };
       if (entry.member === undefined || byPlace(entry.member.gpu, gpu) !== 0) this.order = undefined;
       entry.member = member;
@@ -111,20 +109,15 @@ export class FleetMembers {
   }
 }
 
-function toStoredGpu({ gpu, firstSeenAtMs }: GpuState, lastSeenAtMs: number): StoredGpu {
-  const { uuid, clusterId, hostname, gpuId, device, modelName, driverVersion, properties } = gpu;
-  const place = { uuid, clusterId, hostname, gpuId };
-  return { ...place, device, modelName, driverVersion, properties, firstSeenAtMs, lastSeenAtMs };
+/** The entries, and the GPUs of those that are MIG instances. */
+function withParents(entries: ReadonlySet<MemberEntry>): ReadonlySet<MemberEntry> {
+  const all = new Set(entries);
+  for (const { parent } of all) if (parent !== undefined) all.add(parent); // the loop visits added entries, too
+  return all;
 }
 
 function toStoredRecord(gpu: StoredGpu, { timeMs, metrics, custom, occupants }: NewestRecord): StoredRecord {
   return { gpu, timeMs, metrics, custom, occupants };
-}
-
-const nothingOpen: GpuState["openSinceMs"] = new Map();
-
-function stateOf({ firstSeenAtMs, lastSeenAtMs, ...gpu }: StoredGpu): GpuState {
-  return { gpu, firstSeenAtMs, asOfMs: lastSeenAtMs, openSinceMs: nothingOpen };
 }
 
 function newestOf({ gpu, timeMs, metrics, custom, occupants }: StoredRecord): NewestRecord {

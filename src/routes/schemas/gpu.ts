@@ -21,8 +21,8 @@ export const gpuSchema = Type.Object(
     driver_version: Type.Optional(
       Type.String({ description: "DCGM_FI_DRIVER_VERSION; absent if the input does not have it" }),
     ),
-    first_seen_at: instant("When the GPU's oldest record was measured"),
-    last_seen_at: instant("When the GPU's newest record was measured"),
+    first_seen_at: instant("When the oldest record of the GPU, or of a MIG instance of it, was measured"),
+    last_seen_at: instant("When the newest record of the GPU, or of a MIG instance of it, was measured"),
     properties: Type.Optional(
       Type.Record(Type.String(), Type.String(), { description: "Other labels of the input, by name" }),
     ),

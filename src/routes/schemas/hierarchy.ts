@@ -7,7 +7,10 @@ import { instant, wholeNumber } from "./envelope.ts";
 
 /** The counts of GPUs, without their MIG instances. */
 export const gpuCounts = {
-  gpu_count: wholeNumber({ minimum: 0, description: "GPUs that have reported, without their MIG instances" }),
+  gpu_count: wholeNumber({
+    minimum: 0,
+    description: "GPUs that have reported, themselves or through their MIG instances; instances are not counted",
+  }),
   active_gpu_count: wholeNumber({ minimum: 0, description: "GPUs whose status is active" }),
   silent_gpu_count: wholeNumber({ minimum: 0, description: "GPUs whose status is silent" }),
 };

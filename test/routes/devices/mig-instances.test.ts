@@ -87,16 +87,17 @@ test("an instance that was cut again is the one in its place; the old one remain
     const host = "/api/v1/clusters/local-cluster/hosts/host-1";
     expect(await cut.data(`${host}/gpus/0:mig:3`)).toMatchObject({ uuid: "GPU-0:mig:3:7g.80gb", status: "active" });
     expect(pick(await cut.data("/api/v1/gpus"), "uuid", "status")).toEqual([
+      ["GPU-0", "active"],
       [instance3, "silent"],
       ["GPU-0:mig:3:7g.80gb", "active"],
     ]);
     expect(await cut.data(host)).toMatchObject({
-      gpu_count: 0,
+      gpu_count: 1,
       mig_instances: 2,
       active_mig_instances: 1,
       status: "active",
     });
-    expect(await cut.data(`${host}/gpus/0`)).toMatchObject({ error: { code: "not_found" } });
+    expect(await cut.data(`${host}/gpus/0`)).toMatchObject({ uuid: "GPU-0", status: "active" });
   } finally {
     await cut.close();
   }

@@ -47,6 +47,25 @@ test("over a WebSocket: the newest records of the selected GPUs are sent as they
   await client.dispose();
 });
 
+test("over a WebSocket: parentUuid selects the MIG instances of a GPU, without the GPU and its neighbours", async () => {
+  const text =
+    'subscription { telemetry(parentUuid: "GPU-m") { uuid parentUuid migInstanceId migProfile temperature } }';
+  const { client, received } = subscribed(text);
+  let second = 3000;
+  await until(async () => {
+    second += 1;
+    await gateway.publish(
+      record("GPU-m", second),
+      record("GPU-mm:mig:3:1g.10gb", second),
+      record("GPU-m:mig:3:1g.10gb", second),
+    );
+    return received.length > 1;
+  });
+  const instance = { uuid: "GPU-m:mig:3:1g.10gb", parentUuid: "GPU-m", migInstanceId: "3", migProfile: "1g.10gb" };
+  for (const each of received) expect(each).toMatchObject({ data: { telemetry: instance } });
+  await client.dispose();
+});
+
 test("over a WebSocket: the errors of queries and subscriptions have codes", async () => {
   const { client, received, ended } = subscribed("{ gpus(limit: 0) { uuid } }");
   await ended;

@@ -90,7 +90,7 @@ export interface paths {
         };
         /**
          * All GPUs
-         * @description Every GPU that has reported telemetry and matches the parameters, ordered by hostname and index. MIG instances follow their GPU, with parent_uuid; they remain after they are deleted.
+         * @description Every GPU that has reported telemetry, itself or through its MIG instances, and matches the parameters, ordered by hostname and index. MIG instances follow their GPU, with parent_uuid; they remain after they are deleted.
          */
         get: operations["listGpus"];
         put?: never;
@@ -632,7 +632,7 @@ export interface components {
             name: string;
             /** @description Hosts with GPUs that have reported */
             host_count: number;
-            /** @description GPUs that have reported, without their MIG instances */
+            /** @description GPUs that have reported, themselves or through their MIG instances; instances are not counted */
             gpu_count: number;
             /** @description GPUs whose status is active */
             active_gpu_count: number;
@@ -678,7 +678,7 @@ export interface components {
             cluster_id: string;
             /** @description Hosts with GPUs that have reported */
             host_count: number;
-            /** @description GPUs that have reported, without their MIG instances */
+            /** @description GPUs that have reported, themselves or through their MIG instances; instances are not counted */
             gpu_count: number;
             /** @description GPUs whose status is active */
             active_gpu_count: number;
@@ -890,13 +890,13 @@ export interface components {
             driver_version?: string;
             /**
              * Format: date-time
-             * @description When the GPU's oldest record was measured
+             * @description When the oldest record of the GPU, or of a MIG instance of it, was measured
              * @example 2025-07-18T20:42:34Z
              */
             first_seen_at: string;
             /**
              * Format: date-time
-             * @description When the GPU's newest record was measured
+             * @description When the newest record of the GPU, or of a MIG instance of it, was measured
              * @example 2025-07-18T20:42:34Z
              */
             last_seen_at: string;
@@ -1057,7 +1057,7 @@ export interface components {
             hostname: string;
             /** @description Cluster that the host belongs to */
             cluster_id: string;
-            /** @description GPUs that have reported, without their MIG instances */
+            /** @description GPUs that have reported, themselves or through their MIG instances; instances are not counted */
             gpu_count: number;
             /** @description GPUs whose status is active */
             active_gpu_count: number;

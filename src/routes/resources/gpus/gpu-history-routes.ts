@@ -20,7 +20,9 @@ export const changesQuery = timeBounds({
 /** The routes of a GPU's telemetry and of its changes over time. */
 export function gpuHistoryRoutes(history: HistoryAnswers, queries: FleetQueries) {
   const checkExists = async (uuid: string): Promise<void> => {
-    if ((await queries.gpus({ uuids: [uuid] })).length === 0) throw notFound("GPU", { uuid });
+    const found = await queries.gpus({ uuids: [uuid] });
+    // a GPU that only its MIG instances report has no history of its own
+    if (found.length === 0 && (await queries.gpus({ parentUuid: uuid })).length === 0) throw notFound("GPU", { uuid });
   };
   return new Elysia({ name: "gpu-history", prefix: "/api/v1/gpus" })
     .get(

@@ -36,8 +36,8 @@ const listDetail = operation({
   tag: "gpus",
   summary: "All GPUs",
   description:
-    "Every GPU that has reported telemetry and matches the parameters, ordered by hostname and index. MIG instances follow " +
-    "their GPU, with parent_uuid; they remain after they are deleted.",
+    "Every GPU that has reported telemetry, itself or through its MIG instances, and matches the parameters, ordered by " +
+    "hostname and index. MIG instances follow their GPU, with parent_uuid; they remain after they are deleted.",
   part: gpuSchema,
   alsoAsRows: true,
   etag: true,

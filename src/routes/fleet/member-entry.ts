@@ -1,0 +1,64 @@
+import { byPlace } from "../../domain/gpu.ts";
+import type { StoredGpu } from "../../domain/query.ts";
+import type { GpuState, NewestRecord } from "../../pipeline/hot/hot-tier.ts";
+import { mergeStates, sameGpu } from "../../pipeline/hot/merge-state.ts";
+import type { FleetMember } from "./fleet.ts";
+
+/** The data that the store and the hot tier have delivered about one GPU or MIG instance. */
+export interface MemberEntry {
+  readonly uuid: string;
+  state: GpuState | undefined;
+  record: NewestRecord | undefined;
+  /** The instant of the GPU's newest record according to the store, which may have deleted that record since. -Infinity until
+   *  the store delivers the GPU. */
+  lastSeenAtMs: number;
+  member: FleetMember | undefined;
+  /** The entry of the GPU that the MIG instance is a part of. */
+  readonly parent: MemberEntry | undefined;
+  readonly instances: MemberEntry[];
+}
+
+/** The GPU as the entry and its MIG instances tell it. An exporter may report a GPU through its MIG instances alone: the GPU then
+ *  has the attributes and the place of the instance that was seen last, and its own as soon as it reports itself. It is seen
+ *  whenever it or an instance is.
+ *  @returns undefined until attributes of the GPU or of an instance have arrived */
+export function gpuOf(entry: MemberEntry): StoredGpu | undefined {
+  const { state, record, lastSeenAtMs, instances } = entry;
+  const own =
+    state === undefined ? undefined : toStoredGpu(state, Math.max(lastSeenAtMs, record?.timeMs ?? state.asOfMs));
+  return instances.length === 0 ? own : toldByInstances(entry, own);
+}
+
+function toldByInstances({ uuid, state, instances: entries }: MemberEntry, own: StoredGpu | undefined) {
+  const instances = entries.flatMap((instance) => gpuOf(instance) ?? []);
+  if (instances.length === 0) return own;
+  const firstSeenAtMs = Math.min(...instances.map((gpu) => gpu.firstSeenAtMs), own?.firstSeenAtMs ?? Infinity);
+  const told = instances.map((gpu) => stateOf({ ...gpu, uuid })).reduce((a, b) => mergeStates(a, b));
+  const seen = { ...withPlaceOf(told, state), firstSeenAtMs };
+  return toStoredGpu(seen, Math.max(told.asOfMs, own?.lastSeenAtMs ?? -Infinity));
+}
+
+/** The GPU's own state, unless a MIG instance has been seen later in another place: the board has then been moved. */
+function withPlaceOf(told: GpuState, own: GpuState | undefined): GpuState {
+  if (own === undefined) return told;
+  const isMoved = told.asOfMs > own.asOfMs && byPlace(told.gpu, own.gpu) !== 0;
+  return isMoved ? mergeStates(own, told) : own;
+}
+
+/** True if both say the same about one GPU. */
+export function isSameGpu(a: StoredGpu, b: StoredGpu): boolean {
+  return a.firstSeenAtMs === b.firstSeenAtMs && a.lastSeenAtMs === b.lastSeenAtMs && sameGpu(a, b);
+}
+
+function toStoredGpu({ gpu, firstSeenAtMs }: GpuState, lastSeenAtMs: number): StoredGpu {
+  const { uuid, clusterId, hostname, gpuId, device, modelName, driverVersion, properties } = gpu;
+  const place = { uuid, clusterId, hostname, gpuId };
+  return { ...place, device, modelName, driverVersion, properties, firstSeenAtMs, lastSeenAtMs };
+}
+
+const nothingOpen: GpuState["openSinceMs"] = new Map();
+
+/** The state of a GPU of the store. */
+export function stateOf({ firstSeenAtMs, lastSeenAtMs, ...gpu }: StoredGpu): GpuState {
+  return { gpu, firstSeenAtMs, asOfMs: lastSeenAtMs, openSinceMs: nothingOpen };
+}
