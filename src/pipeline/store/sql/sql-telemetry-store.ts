@@ -92,10 +92,10 @@ export class SqlTelemetryStore implements TelemetryStore {
     if (!isNew) return { incarnation, duplicate: true, recordsInserted: 0, recordsMerged: 0 };
     const numbers = numbersOf(batch, gpus);
     await addMissing(executor, gpus, numbers);
-    const written = await this.writer.write(executor, { batch, source: message.source, ...numbers });
+    const written = await this.writer.write(executor, { batch, ...numbers });
     const { inserted, merged } = written;
     const allRejected = [...batch.rejected, ...written.rejected];
-    await insertQuarantine(executor, message.source.sourceId, allRejected);
+    await insertQuarantine(executor, message, allRejected);
     await setMessageRecords(executor, message.messageId, {
       ...written,
       rejected: written.rejected.length === 0 ? undefined : countReasons(allRejected),
