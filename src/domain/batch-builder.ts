@@ -1,6 +1,7 @@
 import type { InputTally, RecordBatch, RejectedInput } from "./batch.ts";
 import { GpuDictionary } from "./building/gpu-dictionary.ts";
 import { OccupantsDictionary } from "./building/occupants-dictionary.ts";
+import type { RecordCursor } from "./building/record-cursor.ts";
 import { noSeries, RowLog } from "./building/row-log.ts";
 import { SampleValues } from "./building/sample-values.ts";
 import { type BatchParts, countsOfOtherHosts, recordsOfOtherHosts, rowsOfOtherHosts } from "./building/two-hosts.ts";
@@ -25,15 +26,19 @@ export class BatchBuilder {
   private occupants = new OccupantsDictionary();
   private values = new SampleValues();
   private readonly log = new RowLog();
-  /** For each place with more than one record: the record's instant -> its index. */
+  /** For each place, the record of its latest instant. */
+  private latestRecordOfPlace: number[] = [];
+  /** For each record, the record of its place that was the latest before it. */
+  private previousRecords: number[] = [];
+  /** For each place whose inputs went back in time: the record's instant -> its index. */
   private recordsOfPlace: (Map<number, number> | undefined)[] = [];
-  private lastTimeOfPlace: number[] = [];
-  private lastRecordOfPlace: number[] = [];
   private gpuIndexes: number[] = [];
   private occupantsIndexes: number[] = [];
   private timesMs: number[] = [];
   private rejected: RejectedInput[] = [];
   private counts = noCounts();
+  /** Another object for each batch. */
+  private batch = {};
 
   /** @param hostField the name of the input's host column */
   constructor(private readonly hostField = "hostname") {}
@@ -71,14 +76,24 @@ export class BatchBuilder {
    *  @returns the record's index, valid until the batch is built */
   record(gpuIndex: number, timeMs: number, workloadIndex: number): number {
     const place = this.gpus.placeOf(gpuIndex);
-    let record = this.lastTimeOfPlace[place] === timeMs ? (this.lastRecordOfPlace[place] as number) : noIndex;
-    if (record === noIndex) record = this.findOrAddRecord(place, timeMs, gpuIndex);
+    const record = this.findOrAddRecord(place, timeMs, gpuIndex);
     const existing = this.gpuIndexes[record] as number;
     if (existing !== gpuIndex) this.gpuIndexes[record] = this.gpus.combinationOf(existing, gpuIndex);
     if (workloadIndex !== 0) {
       this.occupantsIndexes[record] = this.occupants.unionOf(this.occupantsIndexes[record] as number, workloadIndex);
     }
     return record;
+  }
+
+  /** The record of the cursor's GPU and workload at an instant, as `record` returns it. */
+  recordAt(cursor: RecordCursor, timeMs: number): number {
+    if (cursor.timeMs === timeMs && cursor.batch === this.batch) return cursor.record;
+    cursor.gpuIndex = this.gpuIndex(cursor.gpu, cursor.gpuIndex);
+    cursor.workloadIndex = this.workloadIndex(cursor.workload, cursor.workloadIndex);
+    cursor.record = this.record(cursor.gpuIndex, timeMs, cursor.workloadIndex);
+    cursor.timeMs = timeMs;
+    cursor.batch = this.batch;
+    return cursor.record;
   }
 
   /** Notes a row that describes a record's GPU and has no value. A record whose rows are all of this kind has no values. */
@@ -132,23 +147,30 @@ export class BatchBuilder {
   }
 
   private findOrAddRecord(place: number, timeMs: number, gpuIndex: number): number {
-    let record = this.recordsOfPlace[place]?.get(timeMs);
-    if (record === undefined) {
-      record = this.timesMs.push(timeMs) - 1;
-      this.gpuIndexes.push(gpuIndex);
-      this.occupantsIndexes.push(0);
-      this.rememberRecord(place, timeMs, record);
-    }
-    this.lastTimeOfPlace[place] = timeMs;
-    this.lastRecordOfPlace[place] = record;
+    const latest = this.latestRecordOfPlace[place] ?? noIndex;
+    const latestMs = latest === noIndex ? -Infinity : (this.timesMs[latest] as number);
+    if (timeMs === latestMs) return latest;
+    // most inputs are in the order of time, and need no map
+    const existing = timeMs > latestMs ? undefined : this.recordsByTime(place).get(timeMs);
+    if (existing !== undefined) return existing;
+    const record = this.timesMs.push(timeMs) - 1;
+    this.gpuIndexes.push(gpuIndex);
+    this.occupantsIndexes.push(0);
+    this.previousRecords.push(latest);
+    this.recordsOfPlace[place]?.set(timeMs, record);
+    if (timeMs > latestMs) this.latestRecordOfPlace[place] = record;
     return record;
   }
 
-  private rememberRecord(place: number, timeMs: number, record: number): void {
-    const lastRecord = this.lastRecordOfPlace[place];
-    if (lastRecord === undefined) return; // the place's first record needs no map: lastTimeOfPlace is enough to find it
-    const records = (this.recordsOfPlace[place] ??= new Map([[this.lastTimeOfPlace[place] as number, lastRecord]]));
-    records.set(timeMs, record);
+  private recordsByTime(place: number): Map<number, number> {
+    const existing = this.recordsOfPlace[place];
+    if (existing !== undefined) return existing;
+    const records = new Map<number, number>();
+    let record = this.latestRecordOfPlace[place] ?? noIndex;
+    for (; record !== noIndex; record = this.previousRecords[record] as number) {
+      records.set(this.timesMs[record] as number, record);
+    }
+    return (this.recordsOfPlace[place] = records);
   }
 
   private reset(): void {
@@ -157,13 +179,14 @@ export class BatchBuilder {
     this.values = new SampleValues();
     this.log.clear();
     this.recordsOfPlace = [];
-    this.lastTimeOfPlace = [];
-    this.lastRecordOfPlace = [];
+    this.latestRecordOfPlace = [];
+    this.previousRecords = [];
     this.gpuIndexes = [];
     this.occupantsIndexes = [];
     this.timesMs = [];
     this.rejected = [];
     this.counts = noCounts();
+    this.batch = {};
   }
 }
 

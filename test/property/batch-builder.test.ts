@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { RecordBatch } from "../../src/domain/batch.ts";
 import { BatchBuilder } from "../../src/domain/batch-builder.ts";
+import { RecordCursor } from "../../src/domain/building/record-cursor.ts";
 import type { Gpu, Workload } from "../../src/domain/gpu.ts";
 import { metricIndexOf } from "../../src/domain/metrics.ts";
 import { validateBatch } from "../../src/domain/schema/validate-batch.ts";
@@ -153,6 +154,28 @@ test("batches of any size and in any order have the records of one sample a batc
         expect(sorted(mergedRecords(batches).values())).toEqual(sorted(alone.values()));
       },
     ),
+    { numRuns: 300 },
+  );
+});
+
+test("cursors that several builders share find the records that searches find, batch by batch", () => {
+  fc.assert(
+    fc.property(anyHost, fc.array(fc.nat({ max: 4 }), { minLength: 60, maxLength: 60 }), (samples, choices) => {
+      // few objects that are used again and again, as those of a file's rows are
+      const devices = samples.slice(0, 5);
+      const cursors = devices.map(({ gpu, workload }) => new RecordCursor(gpu, workload));
+      const [searching, first, second] = [new BatchBuilder(), new BatchBuilder(), new BatchBuilder()];
+      for (const [index, { timeMs, value }] of samples.entries()) {
+        const device = (choices[index] ?? 0) % devices.length;
+        const { gpu, workload } = devices[device] as Sample;
+        const cursor = cursors[device] as RecordCursor;
+        const found = searching.record(searching.gpuIndex(gpu), timeMs, searching.workloadIndex(workload));
+        searching.set(found, 0, value);
+        for (const builder of [first, second]) builder.set(builder.recordAt(cursor, timeMs), 0, value);
+        if (value > 15) expect([first.build(), second.build()]).toEqual(Array(2).fill(searching.build()));
+      }
+      expect([first.build(), second.build()]).toEqual(Array(2).fill(searching.build()));
+    }),
     { numRuns: 300 },
   );
 });

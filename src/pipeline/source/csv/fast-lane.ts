@@ -86,28 +86,15 @@ export class FastLane {
    *  @param line its line in the file
    *  @param start the file offset of its first byte */
   take(line: number, start: number): void {
-    const { builder } = this.parts;
+    const { builder, shiftMs } = this.parts;
     const { labels, metric, value } = this;
     if (labels === undefined || metric === undefined) return;
     builder.count("rows");
     if (value !== value) return builder.count("missing");
     builder.moveTo(line, start);
-    const record = this.recordOf(labels, metric.isOfBoard && labels.board !== labels.device);
+    const record = builder.recordAt(metric.isOfBoard ? labels.board : labels.device, this.timeMs + shiftMs);
     if (typeof metric.metric === "number") builder.set(record, metric.metric, value);
     else builder.setCustom(record, metric.metric, value);
-  }
-
-  /** @param isOfBoard true for a board metric in a row of a MIG instance: the board does not get the instance's workload */
-  private recordOf(labels: LabelsTemplate, isOfBoard: boolean): number {
-    const { builder, shiftMs } = this.parts;
-    const timeMs = this.timeMs + shiftMs;
-    if (isOfBoard) {
-      labels.boardIndexHint = builder.gpuIndex(labels.board, labels.boardIndexHint);
-      return builder.record(labels.boardIndexHint, timeMs, 0);
-    }
-    labels.deviceIndexHint = builder.gpuIndex(labels.device, labels.deviceIndexHint);
-    labels.workloadIndexHint = builder.workloadIndex(labels.workload, labels.workloadIndexHint);
-    return builder.record(labels.deviceIndexHint, timeMs, labels.workloadIndexHint);
   }
 
   private readWindow(bytes: Buffer): void {

@@ -1,4 +1,5 @@
-import type { Gpu, Workload } from "../../../domain/gpu.ts";
+import { RecordCursor } from "../../../domain/building/record-cursor.ts";
+import { noWorkload } from "../../../domain/gpu.ts";
 import { metrics as catalogue } from "../../../domain/metrics.ts";
 import { ByteArena, type Piece, viewOf } from "./byte-arena.ts";
 import { hashOf } from "./byte-hash.ts";
@@ -19,14 +20,11 @@ export interface MetricTemplate {
 export interface LabelsTemplate {
   readonly before: Piece;
   readonly after: Piece | undefined;
-  readonly device: Gpu;
-  /** The device's index in the previous batch, which is often its index in this batch too. */
-  deviceIndexHint: number;
-  /** The device of the row's board metrics; often the same object as `device`. */
-  readonly board: Gpu;
-  boardIndexHint: number;
-  readonly workload: Workload;
-  workloadIndexHint: number;
+  /** The record of the rows' device. */
+  readonly device: RecordCursor;
+  /** The record of the rows' board metrics: that of `device`, or, in rows of a MIG instance, that of the whole GPU, which does
+   *  not get the instance's workload. */
+  readonly board: RecordCursor;
 }
 
 /** The cells from gpu_id to namespace: the `identity` of an ExporterRow. */
@@ -128,11 +126,13 @@ export class FastTemplates {
   }
 
   private labelsTemplate(row: ExporterRow, recognized: RecognizedRow): LabelsTemplate {
-    const { device, board, workload } = recognized;
+    const device = new RecordCursor(recognized.device, recognized.workload);
+    const isOfBoard = recognized.board === recognized.device;
+    const board = isOfBoard ? device : new RecordCursor(recognized.board, noWorkload);
     const at = nameInLabels(row);
     const before = this.arena.add(at === undefined ? row.labels : row.labels.subarray(0, at));
     const after = at === undefined ? undefined : this.arena.add(row.labels.subarray(at + row.metric.length));
-    return { before, after, device, deviceIndexHint: -1, board, boardIndexHint: -1, workload, workloadIndexHint: 0 };
+    return { before, after, device, board };
   }
 
   /** True if the template matches these labels. */
