@@ -10,11 +10,14 @@ const wordBytes = 8;
 /** Stores many short byte strings in one buffer, and compares other bytes with them. A buffer for each string would take five
  *  times the memory. The arena can only be cleared as a whole. */
 export class ByteArena {
-  private bytes = new Uint8Array(initialBytes);
-  private view = new DataView(this.bytes.buffer);
+  private bytes: Uint8Array<ArrayBuffer>;
+  private view: DataView;
   private used = 0;
 
-  constructor(private readonly maxBytes: number) {}
+  constructor(private readonly maxBytes: number) {
+    this.bytes = new Uint8Array(Math.min(initialBytes, maxBytes));
+    this.view = new DataView(this.bytes.buffer);
+  }
 
   get usedBytes(): number {
     return this.used;
@@ -48,13 +51,18 @@ export class ByteArena {
     const { view } = this;
     const { start, length } = piece;
     if (at + length > other.byteLength) return false;
-    const wholeWords = length - (length % wordBytes);
-    let index = 0;
-    for (; index < wholeWords; index += wordBytes) {
+    if (length < wordBytes) return this.isShortAt(piece, other, at);
+    const lastWord = length - wordBytes;
+    for (let index = 0; index < lastWord; index += wordBytes) {
       if (other.getFloat64(at + index, true) !== view.getFloat64(start + index, true)) return false;
     }
-    for (; index < length; index += 1) {
-      if (other.getUint8(at + index) !== view.getUint8(start + index)) return false;
+    // the last word overlaps the word before it, unless the length is a multiple of 8
+    return other.getFloat64(at + lastWord, true) === view.getFloat64(start + lastWord, true);
+  }
+
+  private isShortAt({ start, length }: Piece, other: DataView, at: number): boolean {
+    for (let index = 0; index < length; index += 1) {
+      if (other.getUint8(at + index) !== this.view.getUint8(start + index)) return false;
     }
     return true;
   }
@@ -64,6 +72,26 @@ export class ByteArena {
     grown.set(this.bytes);
     this.bytes = grown;
     this.view = new DataView(grown.buffer);
+  }
+}
+
+/** A byte string with an arena of its own. */
+export class ByteString {
+  private readonly arena: ByteArena;
+  private readonly piece: Piece;
+
+  constructor(bytes: Uint8Array) {
+    this.arena = new ByteArena(bytes.length);
+    this.piece = this.arena.add(bytes);
+  }
+
+  get length(): number {
+    return this.piece.length;
+  }
+
+  /** True if the bytes of `other` at `at` equal the string; see ByteArena. */
+  isAt(other: DataView, at: number): boolean {
+    return this.arena.isAt(this.piece, other, at);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { BatchBuilder } from "../../../domain/batch-builder.ts";
 import { parseTimestamp } from "../../../domain/timestamp.ts";
 import { carriageReturn, comma, lineFeed, quote } from "./bytes.ts";
-import { type Piece, viewOf } from "./byte-arena.ts";
+import { ByteString, type Piece, viewOf } from "./byte-arena.ts";
 import { hashStart, hashStep } from "./byte-hash.ts";
 import type { FastTemplates, IdentityTemplate, LabelsTemplate, MetricTemplate } from "./fast-templates.ts";
 import { decimalAt } from "./fast-decimal.ts";
@@ -41,7 +41,7 @@ export class FastLane {
   /** Index of the last line end in memory; a row that starts after it does not match. */
   private lastLineEnd = notFound;
 
-  private timestamp: Buffer = Buffer.alloc(0);
+  private timestamp: ByteString | undefined;
   private timeMs = NaN;
   private metric: MetricTemplate | undefined;
   private identity: IdentityTemplate | undefined;
@@ -105,25 +105,24 @@ export class FastLane {
 
   /** @returns the start of the metric name */
   private matchTimestamp(start: number): number {
-    const { bytes, timestamp } = this;
-    const sameEnd = start + timestamp.length;
-    if (bytes[sameEnd] === quote && timestamp.length > 0 && this.startsWith(timestamp, start)) {
-      return this.nextCell(sameEnd);
+    const { bytes, timestamp, view } = this;
+    if (timestamp?.isAt(view, start) === true && bytes[start + timestamp.length] === quote) {
+      return this.nextCell(start + timestamp.length);
     }
     const end = this.cellEnd(start);
     if (end === notFound) return notFound;
     const parsed = parseTimestamp(bytes.toString("latin1", start, end));
     if ("reason" in parsed) return notFound;
-    this.timestamp = Buffer.from(bytes.subarray(start, end));
+    this.timestamp = new ByteString(bytes.subarray(start, end));
     this.timeMs = parsed.ms;
     return this.nextCell(end);
   }
 
   /** @returns the start of the gpu_id */
   private matchMetric(start: number): number {
-    const { bytes, metric } = this;
-    if (metric !== undefined && this.startsWith(metric.bytes, start)) {
-      const end = start + metric.bytes.length;
+    const { bytes, metric, view } = this;
+    if (metric?.name.isAt(view, start) === true) {
+      const end = start + metric.name.length;
       if (bytes[end] === quote) return this.nextCell(end);
     }
     let hash = hashStart;
@@ -133,7 +132,7 @@ export class FastLane {
       hash = hashStep(hash, bytes[end] as number);
     }
     const found = this.templates.metric(hash);
-    if (found?.bytes.length !== end - start || !this.startsWith(found.bytes, start)) return notFound;
+    if (found?.name.length !== end - start || !found.name.isAt(view, start)) return notFound;
     this.metric = found;
     return this.nextCell(end);
   }
@@ -210,12 +209,12 @@ export class FastLane {
 
   /** @returns the start of the next row */
   private labelsEnd({ before, after }: LabelsTemplate, start: number): number {
-    const { bytes, metric } = this;
+    const { bytes, metric, view } = this;
     if (metric === undefined || !this.equal(before, start)) return notFound;
     let at = start + before.length;
     if (after !== undefined) {
-      if (!this.startsWith(metric.bytes, at)) return notFound;
-      at += metric.bytes.length;
+      if (!metric.name.isAt(view, at)) return notFound;
+      at += metric.name.length;
       if (!this.equal(after, at)) return notFound;
       at += after.length;
     }
@@ -242,12 +241,5 @@ export class FastLane {
 
   private equal(piece: Piece, at: number): boolean {
     return this.templates.isAt(piece, this.view, at);
-  }
-
-  /** A plain loop is fastest for a few bytes. */
-  private startsWith(expected: Buffer, start: number): boolean {
-    const { bytes } = this;
-    for (let index = 0; index < expected.length; index += 1) if (bytes[start + index] !== expected[index]) return false;
-    return true;
   }
 }

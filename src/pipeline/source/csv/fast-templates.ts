@@ -1,14 +1,14 @@
 import { RecordCursor } from "../../../domain/building/record-cursor.ts";
 import { noWorkload } from "../../../domain/gpu.ts";
 import { metrics as catalogue } from "../../../domain/metrics.ts";
-import { ByteArena, type Piece, viewOf } from "./byte-arena.ts";
+import { ByteArena, ByteString, type Piece, viewOf } from "./byte-arena.ts";
 import { hashOf } from "./byte-hash.ts";
 import { type ExporterRow, exporterRowOf, nameInLabels } from "./exporter-row.ts";
 import type { RecognizedRow } from "./row-reader.ts";
 
 /** A metric name as the file writes it. */
 export interface MetricTemplate {
-  readonly bytes: Buffer;
+  readonly name: ByteString;
   /** The metric's index in the catalogue, or its name if it is not in the catalogue. */
   readonly metric: number | string;
   /** True if the metric's scope is `board`. */
@@ -106,10 +106,11 @@ export class FastTemplates {
 
   private learnMetric(bytes: Buffer, metric: number | string): void {
     const hash = hashOf(bytes);
-    if (this.metrics.get(hash)?.bytes.equals(bytes)) return;
+    const existing = this.metrics.get(hash)?.name;
+    if (existing?.length === bytes.length && existing.isAt(viewOf(bytes), 0)) return;
     if (this.metrics.size >= maxMetrics) this.metrics.clear();
     const isOfBoard = typeof metric === "number" && catalogue[metric]?.scope === "board";
-    this.metrics.set(hash, { bytes: Buffer.from(bytes), metric, isOfBoard });
+    this.metrics.set(hash, { name: new ByteString(bytes), metric, isOfBoard });
   }
 
   private learnIdentity(cells: Buffer, hash: number): IdentityTemplate {
