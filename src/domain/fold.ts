@@ -2,21 +2,22 @@ import { type CustomValue, customByRecord } from "./batch.ts";
 import { metricIndexOf, metrics } from "./metrics.ts";
 import { parseSeries } from "./series.ts";
 
-/** The label of series that repeat the value of the whole GPU, once for each virtual GPU. */
-const repeatingLabel = "vgpu";
+/** The labels of series that count the same things again: `vgpu` repeats the value of the whole GPU for each virtual GPU, and the
+ *  exporter's windows (`window_size_in_ms`) end at the same instant, so a longer one counts what a shorter one counts. */
+const repeatingLabels: ReadonlySet<string> = new Set(["vgpu", "window_size_in_ms"]);
 
 /** What a fold needs to know of a series of a catalogue metric. */
 interface FoldedSeries {
   readonly metricIndex: number;
-  /** Series that differ only by the repeating label have the same key. */
+  /** Series that differ only by repeating labels have the same key. */
   readonly key: string;
 }
 
 type Parse = (name: string) => FoldedSeries | undefined;
 
 /** The plain values that follow from labelled series, by the catalogue's rule for each metric (`fold` in metrics.ts). Series
- *  that differ only by vgpu repeat one value: the greatest of them counts once. A record's plain value of a metric is the greater
- *  of the folded value and the value without labels, so adding series never lowers it.
+ *  that differ only by repeating labels count once, with the greatest of their values. A record's plain value of a metric is the
+ *  greater of the folded value and the value without labels. Adding series, or raising their values, never lowers it.
  *  @param custom values by name; only the names of catalogue metrics' series have an effect
  *  @returns values by metric name */
 export function foldedSeries(custom: Readonly<Record<string, number>>): Map<string, number> {
@@ -88,7 +89,7 @@ function catalogueSeries(name: string): FoldedSeries | undefined {
   const series = name.endsWith("}") ? parseSeries(name) : undefined;
   const metricIndex = series === undefined ? undefined : metricIndexOf(series.metric);
   if (series === undefined || metricIndex === undefined) return undefined;
-  const labels = Object.entries(series.labels).filter(([label]) => label !== repeatingLabel);
+  const labels = Object.entries(series.labels).filter(([label]) => !repeatingLabels.has(label));
   return { metricIndex, key: JSON.stringify(labels.sort()) };
 }
 

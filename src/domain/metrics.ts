@@ -16,7 +16,7 @@ export interface Metric {
    *  repeats it for each instance; only the GPU's record has it. */
   readonly scope: "board" | "instance";
   /** How the plain value of a record follows from labelled series of the metric: their sum, for counts; their greatest value,
-   *  for states, levels and codes. Series that differ only by vgpu repeat one value. */
+   *  for states, levels and codes. Series that differ only by vgpu or window_size_in_ms count once (see fold.ts). */
   readonly fold: "sum" | "max";
   /** The width of the number that the driver reports, which decides the numbers that mean 'no value' (value.ts). DCGM itself
    *  stores every integer in 64 bits. */

@@ -65,7 +65,7 @@ export function byMetric(values: ReadonlyMap<string, number>) {
 }
 
 /** The fields of a record: the greater of the value without labels and the fold of the metric's series. Of series that differ only
- *  by the virtual GPU, the greatest counts, once. */
+ *  by the virtual GPU or the window, the greatest counts, once. */
 export function foldsOf(plain: ReadonlyMap<string, number>, custom: ReadonlyMap<string, number>) {
   const fields = new Map(plain);
   const ofMetric = Map.groupBy(custom, ([series]) => series.slice(0, Math.max(0, series.indexOf("{"))));
@@ -74,7 +74,7 @@ export function foldsOf(plain: ReadonlyMap<string, number>, custom: ReadonlyMap<
     if (known === undefined) continue;
     const once = new Map<string, number>();
     for (const [name, value] of series) {
-      const shared = name.replace(/vgpu="[^"]*",?/, "");
+      const shared = name.replace(/(vgpu|window_size_in_ms)="[^"]*",?/g, "");
       once.set(shared, Math.max(once.get(shared) ?? -Infinity, value));
     }
     const values = [...once.values()];

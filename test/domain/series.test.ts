@@ -17,7 +17,7 @@ test("the name of a series gives back its metric and labels, with any texts", ()
     minKeys: 1,
     maxKeys: 4,
   });
-  const names = fc.stringMatching(/^[A-Za-z_:][A-Za-z0-9_:. -]{0,12}$/);
+  const names = fc.oneof(fc.stringMatching(/^[A-Za-z_:][A-Za-z0-9_:. -]{0,12}$/), fc.string({ minLength: 1 }));
   fc.assert(
     fc.property(names, labels, (metric, of) => {
       const parsed = parseSeries(seriesName(metric, of));
@@ -42,6 +42,18 @@ test.each([
   expect(parseSeries(name)).toBeUndefined();
 });
 
+test("a fold counts series that differ only by the window once, with the greatest of their values", () => {
+  const folded = foldedSeries({
+    'xid_errors{window_size_in_ms="300000",xid="31"}': 4,
+    'xid_errors{window_size_in_ms="600000",xid="31"}': 5,
+    'xid_errors{vgpu="a",window_size_in_ms="600000",xid="31"}': 6,
+    'xid_errors{window_size_in_ms="300000",xid="45"}': 1,
+    'clock_events{clock_event="hw",window_size_in_ms="300000"}': 7,
+    'clock_events{clock_event="hw",window_size_in_ms="600000"}': 7,
+  });
+  expect(Object.fromEntries(folded)).toEqual({ xid_errors: 7, clock_events: 7 });
+});
+
 test("a fold sums counts, takes the greatest of states, and counts series that differ only by vgpu once", () => {
   const folded = foldedSeries({
     'xid_errors{xid="31"}': 4,
@@ -62,7 +74,7 @@ test("a fold sums counts, takes the greatest of states, and counts series that d
 
 test("folds never fall when series are added, so merging records in any order gives the same plain values", () => {
   const names = ["31", "45", "79"].flatMap((xid) =>
-    ["", 'vgpu="a",', 'vgpu="b",'].flatMap((vgpu) => [
+    ["", 'vgpu="a",', 'vgpu="b",', 'window_size_in_ms="1",', 'vgpu="a",window_size_in_ms="2",'].flatMap((vgpu) => [
       `xid_errors{${vgpu}xid="${xid}"}`,
       `p2p_status{${vgpu}peer_gpu="${xid}"}`,
     ]),

@@ -24,7 +24,7 @@ export const metricSchema = Type.Object(
     fold: Type.Union([Type.Literal("sum"), Type.Literal("max")], {
       description:
         "How the field of a record follows from labelled series of the metric: their sum, or their greatest value. Series that " +
-        "differ only by vgpu repeat one value, which counts once. If the input has a value without labels too, the greater counts",
+        "differ only by vgpu or window_size_in_ms count once, with the greatest value. If the input has a value without labels too, the greater counts",
     }),
     description: Type.String({ description: "What the metric measures" }),
   },
