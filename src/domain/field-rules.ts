@@ -26,31 +26,68 @@ export function parseGpuId(field: string, text: string): number | FieldError {
   return { reason: "invalid_gpu_id", field, value, message };
 }
 
-/** Texts that stand for an identity that is not known, without brackets and in lower case. */
+/** Texts that stand for an identity that is not known, in lower case, with single spaces between words and nothing but letters and
+ *  digits at both ends: what nvidia-smi, DCGM, databases, spreadsheets and programs write. */
 const noIdentities: ReadonlySet<string> = new Set([
-  ...["", "-", "--", "?", "n/a", "na", "n.a.", "nan", "nil", "none", "null", "undefined", "empty", "error"],
-  ...["unknown", "unknown error", "not supported", "not available", "not found", "unavailable", "unset"],
+  ...["", "n/a", "na", "n.a", "n/s", "nan", "nan(ind", "nan(snan", "1.#ind", "1.#qnan", "nat", "nil", "none", "null"],
+  ...["undefined", "unknown", "unknown error", "unset", "not set", "empty", "no value", "no data", "error", "err"],
+  ...["unavailable", "not available", "not applicable", "not found", "not supported", "unsupported"],
+  ...["insufficient permissions", "gpu is lost", "gpu requires reset", "gpu", "mig"],
 ]);
-const zeroUuid = /^(?:(?:gpu-|mig-)?0{8}-?0{4}-?0{4}-?0{4}-?0{12}|0+)$/i;
+/** The errors that spreadsheets show in a cell. */
+const spreadsheetError = /^#(?:n\/a|null!|ref!|value!|name\?|num!|div\/0!)/i;
+/** The prefix and the parent's UUID of an identity of NVIDIA's: `GPU-`, `MIG-`, `MIG-GPU-`. */
+const uuidPrefix = /^(?:urn:uuid:|(?:mig-)?gpu-|mig-)/;
+/** UUIDs that devices without one report: all digits are 0, or all are f. The indexes of an instance may follow. */
+const noUuid = /^(?:0[0-]{7,}|f{8}-?f{4}-?f{4}-?f{4}-?f{12})(?:\/\d+)*$/;
+const zero = /^(?:0x)?[0-]*0(?:\.0*)?$/;
+/** The beginning of nearly all UUIDs, so that these need no further check. */
+const usualUuid = /^GPU-(?!0{8}|f{8})[0-9a-f]{8}-/i;
+/** Numbers by which the driver says that a process or a GPU has no instance: -1 as a signed and an unsigned integer, and the blanks
+ *  of DCGM (see value.ts). */
+const noInstanceIds: ReadonlySet<string> = new Set([
+  ...["-1", "4294967295", "2147483632", "2147483633", "2147483634", "2147483635", "2147483647"],
+]);
 
 /** The error of a uuid or a host name that is empty, or stands for one that is not known: all GPUs without an identity would
  *  otherwise become one GPU. Undefined if the text is an identity. */
 export function missingIdentity(field: string, text: string, kind: "uuid" | "hostname"): FieldError | undefined {
   const value = text.trim();
   if (value === "") return missingField(field);
-  const plain = isBracketed(value) ? value.replace(/^[[(<{"']+\s*|\s*[\])>}"']+$/g, "") : value;
-  if (!noIdentities.has(plain.toLowerCase()) && !(kind === "uuid" && isZeros(plain))) return undefined;
+  if (kind === "uuid" ? !isNoUuid(value) : !meansNoIdentity(value) && value !== "0.0.0.0") return undefined;
   const what = kind === "uuid" ? "the UUID of its GPU" : "the name of its host";
   const message = `The field ${quoted(field)} is ${quoted(value)}, which identifies nothing; every row needs ${what}.`;
   return { reason: "missing_field", field, value, message };
 }
 
-function isBracketed(text: string): boolean {
-  return "[(<{\"'".includes(text.charAt(0));
+/** True for a text that says that there is no MIG instance. */
+export function isNoInstanceId(text: string): boolean {
+  const value = text.trim();
+  return meansNoIdentity(value) || noInstanceIds.has(value.replace(/\.0+$/, ""));
 }
 
-function isZeros(text: string): boolean {
-  return text.endsWith("0") && zeroUuid.test(text);
+/** True for texts such as `N/A`, `[N/A`, `unknown)`, `(null)` and `#N/A`. A text with anything else is a name: `none-1`. */
+function meansNoIdentity(text: string): boolean {
+  if (/[0-9]$/.test(text)) return false; // most names of hosts
+  return text.length <= longestNoIdentity && (noIdentities.has(plainWords(text)) || spreadsheetError.test(text));
+}
+
+function isNoUuid(text: string): boolean {
+  if (usualUuid.test(text) || text.length > longestUuid) return false;
+  const plain = plainWords(text);
+  const withoutPrefix = plain.replace(uuidPrefix, "");
+  return meansNoIdentity(text) || noIdentities.has(withoutPrefix) || noUuid.test(withoutPrefix) || zero.test(plain);
+}
+
+const longestNoIdentity = 40;
+/** `MIG-GPU-`, a UUID in brackets, and the indexes of an instance have fewer characters. */
+const longestUuid = 80;
+
+/** The text in lower case, without what is neither a letter nor a digit at its ends, and with single spaces for other separators of
+ *  words. */
+function plainWords(text: string): string {
+  const words = text.toLowerCase().replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, "");
+  return words.includes(" ") || words.includes("_") ? words.replace(/[\s_]+/g, " ") : words;
 }
 
 /** The error of a required text that is empty. */

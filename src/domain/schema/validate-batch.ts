@@ -3,6 +3,7 @@ import { cutText } from "../cut-text.ts";
 import { missingIdentity } from "../field-rules.ts";
 import type { Gpu } from "../gpu.ts";
 import { metricIndexOf } from "../metrics.ts";
+import { migInstanceOf } from "../mig-instance.ts";
 import { judgeNumber } from "../value-text.ts";
 import { keepRecords } from "./keep-records.ts";
 import { withoutBlanks } from "./without-blanks.ts";
@@ -66,9 +67,12 @@ function checkRecords(batch: RecordBatch, errors: Map<number, RecordError>): voi
   }
 }
 
-/** Streamers of older versions accept a uuid such as N/A. */
+/** Streamers of older versions accept a uuid such as N/A, also that of an instance's GPU. */
 function identityError({ uuid, hostname }: Gpu): RecordError | undefined {
-  return missingIdentity("uuid", uuid, "uuid") ?? missingIdentity("hostname", hostname, "hostname");
+  return (
+    missingIdentity("uuid", migInstanceOf(uuid)?.parentUuid ?? uuid, "uuid") ??
+    missingIdentity("hostname", hostname, "hostname")
+  );
 }
 
 /** For each element of the batch's `gpus`, an empty set; elements with the same uuid share one set. */

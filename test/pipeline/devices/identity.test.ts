@@ -7,27 +7,51 @@ const folder = new CsvFolder();
 afterAll(() => folder.remove());
 
 const nothing = ["N/A", "[N/A]", "Unknown", "unknown error", "[Unknown Error]", "none", "NULL", "-", "nan", "<none>"];
+const more = ["unknown)", "N/A]", "[N/A", "(null)", "#N/A", "-nan(ind)", "-1.#IND", "N.A.", "not_available", "'None'"];
+const ofTools = [
+  "ERR!",
+  "[ERR!]",
+  "[GPU is lost]",
+  "[Insufficient Permissions]",
+  "#REF!",
+  "#DIV/0!",
+  "<NA>",
+  "NaT",
+  "***",
+];
 const zeroUuids = ["GPU-00000000-0000-0000-0000-000000000000", "00000000-0000-0000-0000-000000000000", "0"];
+const zeros = "00000000-0000-0000-0000-000000000000";
+const moreUuids = [
+  ...["GPU-", "GPU-N/A", "GPU-unknown", "MIG-none", "0x0", "0.0", "00", "0000-0000", "GPU-00000000"],
+  ...[`{${zeros}}`, `MIG-GPU-${zeros}/1/0`, `urn:uuid:${zeros}`, `GPU-${zeros.replaceAll("-", "")}`],
+  "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF",
+];
 
-test.each([...nothing, ...zeroUuids])("rows whose uuid is %p do not become one GPU, but are rejected", async (uuid) => {
-  const { records, rejected } = await readRows(folder, [
-    { uuid, host: "h8-a", gpu: "4" },
-    { uuid, host: "h8-b", gpu: "9" },
-    { uuid: "GPU-1" },
-  ]);
-  expect(records.map(({ gpu }) => gpu.uuid)).toEqual(["GPU-1"]);
-  expect(rejected.map(({ line, reason, field, value }) => [line, reason, field, value])).toEqual([
-    [2, "missing_field", "uuid", uuid],
-    [3, "missing_field", "uuid", uuid],
-  ]);
-  expect(rejected[0]?.message).toMatch(/identifies nothing/);
-});
+test.each([...nothing, ...more, ...ofTools, ...zeroUuids, ...moreUuids])(
+  "rows whose uuid is %p do not become one GPU, but are rejected",
+  async (uuid) => {
+    const { records, rejected } = await readRows(folder, [
+      { uuid, host: "h8-a", gpu: "4" },
+      { uuid, host: "h8-b", gpu: "9" },
+      { uuid: "GPU-1" },
+    ]);
+    expect(records.map(({ gpu }) => gpu.uuid)).toEqual(["GPU-1"]);
+    expect(rejected.map(({ line, reason, field, value }) => [line, reason, field, value])).toEqual([
+      [2, "missing_field", "uuid", uuid],
+      [3, "missing_field", "uuid", uuid],
+    ]);
+    expect(rejected[0]?.message).toMatch(/identifies nothing/);
+  },
+);
 
-test.each(nothing)("rows whose host is %p do not become one host, but are rejected", async (host) => {
-  const { records, rejected } = await readRows(folder, [{ host }, { host: "unknown-1", uuid: "GPU-1" }]);
-  expect(records.map(({ gpu }) => gpu.hostname)).toEqual(["unknown-1"]);
-  expect(rejected).toMatchObject([{ reason: "missing_field", field: "Hostname", value: host }]);
-});
+test.each([...nothing, ...more, ...ofTools, "0.0.0.0"])(
+  "rows whose host is %p do not become one host, but are rejected",
+  async (host) => {
+    const { records, rejected } = await readRows(folder, [{ host }, { host: "unknown-1", uuid: "GPU-1" }]);
+    expect(records.map(({ gpu }) => gpu.hostname)).toEqual(["unknown-1"]);
+    expect(rejected).toMatchObject([{ reason: "missing_field", field: "Hostname", value: host }]);
+  },
+);
 
 test("samples without an identity are rejected in messages of v1beta1 too", () => {
   const sample = { timestamp: "2025-07-18T20:42:34Z", metric_name: "temperature", gpu_id: 0, value: 1 };
@@ -113,4 +137,58 @@ test("a wide row of the other host is rejected once, with all its values", async
   expect(records.map(valuesOf)).toEqual([{ temperature: 40, power_draw: 200, fan: 8 }]);
   expect(rejected.map(({ line, field }) => [line, field])).toEqual([[2, "host_name"]]);
   expect(JSON.parse(rejected[0]?.raw ?? "")).toMatchObject({ temperature: 50, power_draw: 300, fan: 7 });
+});
+
+const realNames = [
+  "none-1",
+  "unknown-1",
+  "null01",
+  "nan-host",
+  "na-east-1",
+  "error-1.example",
+  "void",
+  "name",
+  "a",
+  "1",
+];
+
+test("names that only contain or resemble such texts are identities", async () => {
+  const uuids = [...realNames, "GPU-0", "GPU-00", "gpu-none-1", "MIG-6f1c", "00000000-0000-0000-0000-000000000001"];
+  const rows = [...uuids.map((uuid) => ({ uuid })), ...[...realNames, "0", "10.0.0.1"].map((host) => ({ host }))];
+  const apart = rows.map((cells, index) => ({ timestamp: `2025-07-18T20:42:${10 + index}Z`, ...cells }));
+  expect((await readRows(folder, apart)).rejected).toEqual([]);
+});
+
+test("an id of an instance that means that there is none gives the GPU's record, not that of an instance N/A", async () => {
+  const ids = [
+    "unknown)",
+    "N/A]",
+    "[N/A",
+    "(null)",
+    "#N/A",
+    "none",
+    "-",
+    "-1",
+    "4294967295",
+    "4294967295.0",
+    "2147483632",
+  ];
+  const { records } = await readRows(
+    folder,
+    ids.map((id, index) => ({
+      metric: "DCGM_FI_DEV_FB_USED",
+      timestamp: `2025-07-18T20:42:${10 + index}Z`,
+      more: `,GPU_I_ID="${id}",GPU_I_PROFILE="${id}"`,
+    })),
+  );
+  expect(records.map(({ gpu }) => gpu.uuid)).toEqual(ids.map(() => "GPU-0"));
+  const real = ["0", "1", "13"].map((id) => ({
+    metric: "DCGM_FI_DEV_FB_USED",
+    more: `,GPU_I_ID="${id}",GPU_I_PROFILE=""`,
+  }));
+  expect((await readRows(folder, real)).records.map(({ gpu }) => gpu.uuid)).toEqual([
+    "GPU-0:mig:0:",
+    "GPU-0:mig:13:",
+    "GPU-0:mig:1:",
+  ]);
 });
