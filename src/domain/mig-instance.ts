@@ -29,6 +29,27 @@ export function migInstanceOf(uuid: string): MigInstance | undefined {
   return migUuid(instance) === uuid ? instance : undefined;
 }
 
+/** NVIDIA's UUID of a MIG instance. */
+const nvidiaUuid = /^MIG-/i;
+
+/** True if the uuid is NVIDIA's for a MIG instance: the input has this uuid instead of that of the instance's GPU, which is not
+ *  known. The device has an identity of its own already, and the index of its GPU. */
+export function hasNvidiaMigUuid(uuid: string): boolean {
+  return nvidiaUuid.test(uuid);
+}
+
+/** True for a MIG instance, whether its GPU is known or not; false for a GPU. */
+export function isMigInstance(uuid: string): boolean {
+  return hasNvidiaMigUuid(uuid) || migInstanceOf(uuid) !== undefined;
+}
+
+/** What tells a MIG instance apart from its GPU and the other instances of the GPU: `:mig:3:1g.10gb`, or `:MIG-6f1c...` if its uuid
+ *  is NVIDIA's; empty for a GPU. */
+export function migPartOf(uuid: string): string {
+  if (hasNvidiaMigUuid(uuid)) return `:${uuid}`;
+  return migInstanceOf(uuid) === undefined ? "" : uuid.slice(uuid.indexOf(separator));
+}
+
 /** A regular expression, for PostgreSQL and JavaScript, that matches the uuids of a GPU's MIG instances. */
 export function migUuidPattern(parentUuid: string): string {
   const prefix = encoded(parentUuid).replace(/[.+]/g, (character) => `\\${character}`);

@@ -55,7 +55,7 @@ export function exerciseHotTierDevices(name: string, open: () => Promise<OpenHot
             uuids.map((uuid) => ({ gpu: gpuAt("h", 0, { uuid }), timeMs: t0 + at, metrics: { sm_active: at } })),
           ),
         );
-      await write(hotTier, 1, "GPU-1", "GPU-1:mig:3:1g.10gb", "GPU-1:mig:4:1g.10gb");
+      await write(hotTier, 1, "GPU-1", "GPU-1:mig:3:1g.10gb", "GPU-1:mig:4:1g.10gb", "MIG-6f1c", "mig-7a2d");
       await write(other, 2, "GPU-1", "GPU-1:mig:3:2g.20gb");
       await write(hotTier, 3, "GPU-1", "GPU-1:mig:4:1g.10gb");
       await follower.newest("GPU-1", t0 + 3);
@@ -66,6 +66,8 @@ export function exerciseHotTierDevices(name: string, open: () => Promise<OpenHot
         "GPU-1:mig:3:1g.10gb",
         "GPU-1:mig:3:2g.20gb",
         "GPU-1:mig:4:1g.10gb",
+        "MIG-6f1c",
+        "mig-7a2d",
       ]);
     });
 

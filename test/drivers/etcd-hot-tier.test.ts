@@ -132,6 +132,8 @@ describe("in etcd", () => {
       ...{ uuid, gpu_id: 0, driver_version: "550" },
       open_since: { driverVersion: "2025-07-18T20:42:34.500Z" },
     });
+    await tier.write(record(3000, { uuid: "MIG-6f1c" }));
+    expect(await keys(`${hostKey}/gpus/`)).toEqual([`${hostKey}/gpus/0:MIG-6f1c`, `${hostKey}/gpus/0:mig:3`]);
     const workload = (pod: string) => ({ container: "", pod, namespace: "ml" });
     const shared = ["a", "b"].map((pod) => ({
       gpu: gpuAt("host b", 0),

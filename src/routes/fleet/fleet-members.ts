@@ -1,5 +1,5 @@
 import { byPlace } from "../../domain/gpu.ts";
-import { migInstanceOf } from "../../domain/mig-instance.ts";
+import { isMigInstance, migInstanceOf } from "../../domain/mig-instance.ts";
 import type { StoredGpu, StoredRecord } from "../../domain/query.ts";
 import type { FleetMember } from "./fleet.ts";
 import { gpuOf, isSameGpu, type MemberEntry, stateOf } from "./member-entry.ts";
@@ -85,10 +85,8 @@ export class FleetMembers {
     const empty = { state: undefined, record: undefined, lastSeenAtMs: -Infinity, member: undefined };
     const entry: MemberEntry = { uuid, ...empty, parent, instances: [] };
     this.entries.set(uuid, entry);
-    if (parent !== undefined) {
-      parent.instances.push(entry);
-      this.instances += 1;
-    }
+    parent?.instances.push(entry);
+    if (isMigInstance(uuid)) this.instances += 1;
     return entry;
   }
 

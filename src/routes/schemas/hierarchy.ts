@@ -1,6 +1,6 @@
 import { type Static, Type } from "@sinclair/typebox";
 import type { StoredGpu } from "../../domain/query.ts";
-import { migInstanceOf } from "../../domain/mig-instance.ts";
+import { isMigInstance } from "../../domain/mig-instance.ts";
 import { formatTimestamp } from "../../domain/timestamp.ts";
 import { statusOf, statusSchema } from "./activity.ts";
 import { instant, wholeNumber } from "./envelope.ts";
@@ -134,7 +134,7 @@ function figuresOf(devices: readonly StoredGpu[], newestAtMs: number) {
   for (const { uuid, lastSeenAtMs } of devices) {
     const active = statusOf(lastSeenAtMs, newestAtMs) === "active" ? 1 : 0;
     lastSeenMs = Math.max(lastSeenMs, lastSeenAtMs);
-    if (migInstanceOf(uuid) === undefined) {
+    if (!isMigInstance(uuid)) {
       counts.gpus += 1;
       counts.activeGpus += active;
     } else {

@@ -1,7 +1,7 @@
 import { type Static, type TNumber, type TOptional, Type } from "@sinclair/typebox";
 import { type Metric, metrics } from "../../domain/metrics.ts";
 import { noOccupants, noWorkload } from "../../domain/gpu.ts";
-import { migInstanceOf } from "../../domain/mig-instance.ts";
+import { migPartOf } from "../../domain/mig-instance.ts";
 import type { Aggregate, StoredRecord, StoredRollup } from "../../domain/query.ts";
 import { formatTimestamp } from "../../domain/timestamp.ts";
 import { instant, wholeNumber } from "./envelope.ts";
@@ -12,7 +12,8 @@ const identity = {
   telemetry_id: Type.String({
     description:
       "{hostname}_{gpu_id}_{epoch seconds}, with .mmm if the instant has milliseconds; for a MIG instance, " +
-      "{hostname}_{gpu_id}:mig:{mig_instance_id}:{mig_profile}_{epoch seconds}",
+      "{hostname}_{gpu_id}:mig:{mig_instance_id}:{mig_profile}_{epoch seconds}, or {hostname}_{gpu_id}:{uuid}_{epoch seconds} if " +
+      "its uuid is NVIDIA's (MIG-...)",
   }),
   timestamp: instant("When the record was measured, UTC; with milliseconds if they are not 0"),
   gpu_id: Type.String({ description: "Index of the GPU on its host; for a MIG instance, that of its GPU" }),
@@ -153,7 +154,5 @@ const counters = new Set(metrics.filter(({ kind }) => kind === "counter").map(({
 function telemetryId({ gpu, timeMs }: StoredRecord): string {
   const milliseconds = timeMs % 1000;
   const fraction = milliseconds === 0 ? "" : `.${String(milliseconds).padStart(3, "0")}`;
-  const instance = migInstanceOf(gpu.uuid);
-  const part = instance === undefined ? "" : `:mig:${instance.instanceId}:${instance.profile}`;
-  return `${gpu.hostname}_${gpu.gpuId}${part}_${Math.floor(timeMs / 1000)}${fraction}`;
+  return `${gpu.hostname}_${gpu.gpuId}${migPartOf(gpu.uuid)}_${Math.floor(timeMs / 1000)}${fraction}`;
 }

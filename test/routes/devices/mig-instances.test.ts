@@ -211,3 +211,38 @@ test("over /ws, parent_uuid selects the instances, live and replayed, and an upd
   ]);
   client.close();
 });
+
+test("instances with a uuid of NVIDIA's have telemetry_ids and places of their own, and are not counted as GPUs", async () => {
+  const known = await openDeviceGateway([
+    { metric: power, value: "300" },
+    { metric: used, value: "1", uuid: "MIG-6f1c" },
+    { metric: used, value: "2", uuid: "MIG-7a2d" },
+    { metric: used, value: "3", more: migLabels("3:1", "g") },
+    { metric: used, value: "4", more: migLabels("3", "1:g") },
+  ]);
+  try {
+    const uuids = ["GPU-0", "GPU-0:mig:3%3A1:g", "GPU-0:mig:3:1%3Ag", "MIG-6f1c", "MIG-7a2d"];
+    for (const path of ["/api/v1/telemetry", "/api/v1/telemetry/latest"]) {
+      expect(pick(await known.data(path), "uuid", "telemetry_id").sort()).toEqual([
+        [uuids[0], "host-1_0_1752871354"],
+        [uuids[1], "host-1_0:mig:3%3A1:g_1752871354"],
+        [uuids[2], "host-1_0:mig:3:1%3Ag_1752871354"],
+        [uuids[3], "host-1_0:MIG-6f1c_1752871354"],
+        [uuids[4], "host-1_0:MIG-7a2d_1752871354"],
+      ]);
+    }
+    const host = "/api/v1/clusters/local-cluster/hosts/host-1";
+    expect(await known.data(`${host}/gpus/0`)).toMatchObject({ uuid: "GPU-0" });
+    for (const uuid of ["MIG-6f1c", "MIG-7a2d"]) {
+      expect(await known.data(`${host}/gpus/0:${uuid}`)).toMatchObject({ uuid, id: "0" });
+    }
+    expect(await known.data(`${host}/gpus/0:mig:3:1`)).toMatchObject({ uuid: uuids[1] });
+    expect(await known.data(`${host}/gpus/0:MIG-none`)).toMatchObject({
+      error: { code: "not_found", message: expect.stringContaining("MIG instance") as string },
+    });
+    expect(await known.data(host)).toMatchObject({ gpu_count: 1, mig_instances: 4 });
+    expect(known.fleet.activity()).toBe("1 GPUs and 4 MIG instances in memory");
+  } finally {
+    await known.close();
+  }
+});

@@ -1,5 +1,5 @@
 import type { Gpu } from "../../../domain/gpu.ts";
-import { migInstanceOf } from "../../../domain/mig-instance.ts";
+import { hasNvidiaMigUuid, migInstanceOf } from "../../../domain/mig-instance.ts";
 import { pipelineRoot } from "../../../etcd/pipeline-root.ts";
 
 /** The keys of a pipeline's hot tier. Names are percent-encoded, so none of them contains a slash. */
@@ -24,10 +24,11 @@ export class HotKeys {
   }
 
   /** The key of a slot, whichever board is in the slot. The slot of a MIG instance follows from the instance's id, not from its
-   *  profile. */
+   *  profile; an instance with a uuid of NVIDIA's has a slot of its own. */
   slot(gpu: Pick<Gpu, "uuid" | "clusterId" | "hostname" | "gpuId">): string {
     const instance = migInstanceOf(gpu.uuid);
-    const part = instance === undefined ? "" : `:mig:${encoded(instance.instanceId)}`;
+    const ofGpu = hasNvidiaMigUuid(gpu.uuid) ? `:${encoded(gpu.uuid)}` : "";
+    const part = instance === undefined ? ofGpu : `:mig:${encoded(instance.instanceId)}`;
     return `${this.host(gpu)}/gpus/${gpu.gpuId}${part}`;
   }
 

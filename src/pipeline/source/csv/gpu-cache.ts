@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { Gpu, Workload } from "../../../domain/gpu.ts";
-import { migUuid } from "../../../domain/mig-instance.ts";
+import { hasNvidiaMigUuid, migUuid } from "../../../domain/mig-instance.ts";
 import { type LabelCell, type ParsedLabels, parseLabels, sortedRecord } from "./labels.ts";
 import { SharedTexts } from "./shared-texts.ts";
 
@@ -41,8 +41,6 @@ function boundedBy<Value extends object>(maxSize: number): LRUCache<string, Valu
 
 /** Labels of a MIG instance's row that describe the instance or its workload, not the GPU. */
 const instanceLabels = /^(?:dra_.*|pod_uid|hpc_job)$/i;
-/** NVIDIA's UUID of a MIG instance. A device with such a uuid has its own identity already. */
-const migDeviceUuid = /^MIG-/i;
 
 /** Returns the same object for equal GPUs, so that few rows need a new object. The cache is bounded: once an object is
  *  evicted, an equal GPU gets a new one. */
@@ -78,7 +76,7 @@ export class GpuCache {
     const { uuid, hostname, gpuId, device, modelName } = cells;
     const { driverVersion, properties, mig } = labels;
     const gpu = { uuid, clusterId: this.clusterId, hostname, gpuId, device, modelName, driverVersion, properties };
-    if (mig === undefined || migDeviceUuid.test(uuid)) {
+    if (mig === undefined || hasNvidiaMigUuid(uuid)) {
       const interned = this.interned(gpu);
       return { device: interned, board: interned };
     }

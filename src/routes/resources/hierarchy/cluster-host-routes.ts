@@ -1,7 +1,6 @@
 import { Elysia } from "elysia";
 import type { StoredGpu } from "../../../domain/query.ts";
 import type { Fleet } from "../../fleet/fleet.ts";
-import { migInstanceOf } from "../../../domain/mig-instance.ts";
 import { type ApiError, notFound } from "../../http/api-error.ts";
 import { operation } from "../../http/operation.ts";
 import type { FleetAnswers } from "../../answers/fleet-answers.ts";
@@ -9,7 +8,7 @@ import type { HistoryAnswers } from "../../answers/history-answers.ts";
 import { historyQuery } from "../../answers/history-request.ts";
 import { acceptsAt } from "../../http/parameters/accepts.ts";
 import { nameOf, noQuery } from "../../http/parameters/common.ts";
-import { readSlot, slotParameter } from "../../http/parameters/slot.ts";
+import { isInSlot, readSlot, slotParameter } from "../../http/parameters/slot.ts";
 import { single } from "../../schemas/envelope.ts";
 import { hostSchema, toApiHosts } from "../../schemas/hierarchy.ts";
 import { telemetryRecordSchema } from "../../schemas/telemetry-record.ts";
@@ -76,14 +75,15 @@ function gpusOfHost(fleet: Fleet, { cluster_id, host_id }: Place): StoredGpu[] {
  *  @throws ApiError 404 that names the cluster, the host or the GPU, whichever does not exist */
 function gpuAt(fleet: Fleet, place: Place & { gpu_id: string }): StoredGpu {
   const { cluster_id, host_id, gpu_id } = place;
-  const { gpuId, instanceId } = readSlot(gpu_id);
+  const slot = readSlot(gpu_id);
   const inSlot = fleet
-    .gpus({ clusterId: cluster_id, hostname: host_id, gpuId })
-    .filter(({ uuid }) => migInstanceOf(uuid)?.instanceId === instanceId);
+    .gpus({ clusterId: cluster_id, hostname: host_id, gpuId: slot.gpuId })
+    .filter(({ uuid }) => isInSlot(slot, uuid));
   const [last] = inSlot.toSorted((a, b) => b.lastSeenAtMs - a.lastSeenAtMs);
   if (last !== undefined) return last;
   gpusOfHost(fleet, place); // throws if the cluster or the host does not exist
-  throw notFound(instanceId === undefined ? "GPU" : "MIG instance", { gpu_id, host_id, cluster_id });
+  const isInstance = slot.instanceId !== undefined || slot.instanceUuid !== undefined;
+  throw notFound(isInstance ? "MIG instance" : "GPU", { gpu_id, host_id, cluster_id });
 }
 
 function hostNotFound(fleet: Fleet, { cluster_id, host_id }: Place): ApiError {

@@ -1,6 +1,6 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { type Metric, metrics } from "../../../domain/metrics.ts";
-import { migInstanceOf } from "../../../domain/mig-instance.ts";
+import { isMigInstance, migInstanceOf } from "../../../domain/mig-instance.ts";
 import type { StoredRecord } from "../../../domain/query.ts";
 import { activeLagMs } from "../../schemas/activity.ts";
 import { instant, wholeNumber } from "../../schemas/envelope.ts";
@@ -94,7 +94,7 @@ export function sufficeForStats(newestRecords: readonly StoredRecord[]): boolean
   const divided = new Set(instances.map(({ parentUuid }) => parentUuid));
   const requires = (uuid: string, name: string): boolean => {
     if (scopeOf.get(name) === "instance") return !divided.has(uuid);
-    return migInstanceOf(uuid) === undefined;
+    return !isMigInstance(uuid);
   };
   return newestRecords.every(({ gpu, metrics: values }) =>
     requiredMetrics.every((name) => name in values || !requires(gpu.uuid, name)),

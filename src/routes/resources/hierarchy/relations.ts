@@ -69,7 +69,8 @@ function ofGpu({ types, field }: SchemaKit): FieldMap {
     }),
     parent: field({
       type: types.of(gpuSchema),
-      description: "The GPU that the MIG instance is a part of; null for a GPU",
+      description:
+        "The GPU that the MIG instance is a part of; null for a GPU, and if the input does not name the instance's GPU",
       takes: noQuery,
       resolve: ({ parent_uuid }: ApiGpu, _, { fleet }) => parent_uuid && fleet.gpu(parent_uuid),
     }),
