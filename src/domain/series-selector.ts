@@ -1,21 +1,25 @@
 import { metricIndexOf, metrics } from "./metrics.ts";
-import { parseSeries, type Series, seriesName } from "./series.ts";
+import { parseSeries, type Series, seriesNameMaxLength, seriesText } from "./series.ts";
 
 /** Selects a metric's series that have all of the given labels with the given values; other labels of a series do not matter. A
  *  selector without labels selects all series of its metric, and also the plain value of a metric outside the catalogue. */
 export type SeriesSelector = Series;
 
-/** Reads a selector such as `xid_errors{xid="31"}` or `xid_errors{}`, with the catalogue's or the input's name of the metric.
+/** The longest selector that is accepted: the names of all series fit. */
+export const selectorMaxLength = seriesNameMaxLength;
+
+/** Reads a selector such as `xid_errors{xid="31"}`, `xid_errors{}` or `{"odd}name"}`, with the catalogue's or the input's name of
+ *  the metric.
  *  @returns undefined if the text is the name of a metric, or no selector */
 export function readSeriesSelector(text: string): SeriesSelector | undefined {
-  const selector = text.endsWith("{}") ? { metric: text.slice(0, -2), labels: {} } : parseSeries(text);
-  if (selector === undefined || !/^[^{}"]+$/.test(selector.metric)) return undefined;
+  const selector = /^[^{}"]+\{\}$/.test(text) ? { metric: text.slice(0, -2), labels: {} } : parseSeries(text);
+  if (selector === undefined) return undefined;
   return { ...selector, metric: metrics[metricIndexOf(selector.metric) ?? -1]?.name ?? selector.metric };
 }
 
 /** The text of a selector; equal selectors have the same text. */
-export function seriesSelectorText({ metric, labels }: SeriesSelector): string {
-  return Object.keys(labels).length === 0 ? `${metric}{}` : seriesName(metric, labels);
+export function seriesSelectorText(selector: SeriesSelector): string {
+  return seriesText(selector);
 }
 
 /** Splits a text at its commas. A comma within braces belongs to the labels of a series. */

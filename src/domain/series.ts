@@ -5,6 +5,9 @@ export interface Series {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+/** The longest name of a series that is accepted, with its labels, in UTF-16 units. */
+export const seriesNameMaxLength = 1024;
+
 /** The labels by which the exporter tells apart several values of one metric of one GPU. */
 export const seriesLabels: readonly string[] = [
   "xid",
@@ -25,22 +28,38 @@ export function seriesLabelOf(label: string): string | undefined {
 }
 
 /** The name of a series, in Prometheus' form: `xid_errors{window_size_in_ms="300000",xid="31"}`. The labels are sorted by
- *  name. Without labels, it is the metric's name.
- *  Source: https://prometheus.io/docs/instrumenting/exposition_formats/#comments-help-text-and-type-information */
+ *  name. Without labels, it is the metric's name. If the metric's name has characters that end a name in this form, it is written
+ *  as Prometheus writes such names: `{"odd}name",xid="31"}`.
+ *  Source: https://prometheus.io/docs/instrumenting/exposition_formats/#comments-help-text-and-type-information,
+ *  https://prometheus.io/docs/guides/utf8/#querying */
 export function seriesName(metric: string, labels: Readonly<Record<string, string>>): string {
-  const names = Object.keys(labels).sort();
-  if (names.length === 0) return metric;
-  return `${metric}{${names.map((name) => `${name}="${escaped(labels[name] ?? "")}"`).join(",")}}`;
+  return Object.keys(labels).length === 0 ? metric : seriesText({ metric, labels });
 }
 
-const seriesForm = /^([^{}"]+)\{((?:[A-Za-z_][A-Za-z0-9_]*="(?:[^"\\]|\\["\\n])*"(?:,(?!\})|(?=\})))+)\}$/s;
-const labelForm = /([A-Za-z_][A-Za-z0-9_]*)="((?:[^"\\]|\\["\\n])*)"/gs;
+/** The same text as `seriesName`, but with braces even if there are no labels: `fan_speed{}`, `{"odd}name"}`. */
+export function seriesText({ metric, labels }: Series): string {
+  const names = Object.keys(labels).sort();
+  const texts = names.map((name) => `${name}="${escaped(labels[name] ?? "")}"`);
+  return plainMetric.test(metric)
+    ? `${metric}{${texts.join(",")}}`
+    : `{${[`"${escaped(metric)}"`, ...texts].join(",")}}`;
+}
 
-/** @returns undefined if the name is not that of a series with labels, but the name of a metric */
+/** A metric's name that needs no quotes before braces, or between the commas of a list. */
+const plainMetric = /^[^{}",\\]+$/;
+const label = String.raw`[A-Za-z_][A-Za-z0-9_]*`;
+const text = String.raw`(?:[^"\\]|\\["\\n])`;
+const labelList = String.raw`(?:${label}="${text}*"(?:,(?!\})|(?=\})))+`;
+const seriesForm = new RegExp(String.raw`^(?:([^{}"]+)\{(${labelList})|\{"(${text}+)"(?:,(${labelList}))?)\}$`, "s");
+const labelForm = new RegExp(`(${label})="(${text}*)"`, "gs");
+
+/** Reads a name that `seriesName` gives to a series with labels, or `seriesText` to a metric that needs quotes.
+ *  @returns undefined for any other name: it is the name of a metric */
 export function parseSeries(name: string): Series | undefined {
   if (!name.endsWith("}")) return undefined;
-  const [, metric, body] = seriesForm.exec(name) ?? [];
-  if (metric === undefined || body === undefined) return undefined;
+  const [match, plain, ofPlain, quoted = "", ofQuoted] = seriesForm.exec(name) ?? [];
+  if (match === undefined) return undefined;
+  const [metric, body] = [plain ?? unescaped(quoted), ofPlain ?? ofQuoted ?? ""];
   const labels = Array.from(body.matchAll(labelForm), ([, label = "", text = ""]) => [label, unescaped(text)] as const);
   if (new Set(labels.map(([label]) => label)).size < labels.length) return undefined;
   return { metric, labels: Object.fromEntries(labels) };

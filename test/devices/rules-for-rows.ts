@@ -56,12 +56,18 @@ export function claimsOf(row: Row): Claim {
   };
 }
 
-/** If Prometheus has renamed the exporter's labels, the columns name the exporter's own pod. */
+/** If Prometheus has renamed the exporter's labels, the columns name the exporter's own pod. Otherwise, the labels count if the
+ *  columns name no workload. The exporter is no workload. */
 function workloadOf(row: Row, labels: Row): WorkloadTexts | undefined {
   const isExported = workloadFields.some((field) => `exported_${field}` in labels);
-  const text = (field: string): string => (isExported ? labels[`exported_${field}`] : row[field]) ?? "";
-  const workload = { container: text("container"), pod: text("pod"), namespace: text("namespace") };
-  return workloadFields.every((field) => workload[field] === "") ? undefined : workload;
+  const from = (text: (field: string) => string | undefined): WorkloadTexts | undefined => {
+    const [container = "", pod = "", namespace = ""] = workloadFields.map(text);
+    return container + pod + namespace === "" || pod.includes("dcgm-exporter")
+      ? undefined
+      : { container, pod, namespace };
+  };
+  if (isExported) return from((field) => labels[`exported_${field}`]);
+  return from((field) => row[field]) ?? from((field) => labels[field]);
 }
 
 function labelsOf(text: string): Row {

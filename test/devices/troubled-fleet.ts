@@ -104,6 +104,35 @@ const renamed: Trouble = (rows, random) => {
   });
 };
 
+/** On one host, only the labels name the workloads. On another one, the pod of idle GPUs is the exporter's own, as after a scrape by
+ *  Prometheus. */
+const misplaced: Trouble = (rows, random) => {
+  const [labelled, scraped] = shuffled(hostsOf(rows), random);
+  return rows.map((row) => {
+    const { container = "", pod = "", namespace = "", labels_raw: labels = "" } = row;
+    if (row["Hostname"] === scraped && pod === "") {
+      return { ...row, container: "exporter", pod: "nvidia-dcgm-exporter-7x2kq", namespace: "gpu-operator" };
+    }
+    if (row["Hostname"] !== labelled || pod === "" || /(^|,)(exported_)?pod=/.test(labels)) return row;
+    const workload = `container="${container}",pod="${pod}",namespace="${namespace}"`;
+    return { ...row, container: "", pod: "", namespace: "", labels_raw: `${labels},${workload}` };
+  });
+};
+
+/** Some series of the exporter's windows come a second time, for a window twice as long. */
+const secondWindow: Trouble = (rows, random) => {
+  const window = 'window_size_in_ms="300000"';
+  const some = rows.filter((row) => row["labels_raw"]?.includes(window) === true && random() < 0.5);
+  return [
+    ...rows,
+    ...some.map((row) => ({
+      ...row,
+      value: String(Number(row["value"]) + 1),
+      labels_raw: (row["labels_raw"] ?? "").replace(window, 'window_size_in_ms="600000"'),
+    })),
+  ];
+};
+
 /** Some GPUs name their serial number once, in a row of its own. */
 const described: Trouble = (rows, random) => {
   const gpus = shuffled(uuidsOf(rows), random).slice(0, 6);
@@ -124,4 +153,16 @@ const nameless: Trouble = (rows, random) => {
   return [...rows, ...some.map((row, index) => ({ ...row, uuid: ["N/A", "[N/A]", "Unknown"][index % 3] ?? "" }))];
 };
 
-const troubles = [newDriver, moves, open, renamed, described, repeated, contradicted, cloned, nameless];
+const troubles = [
+  newDriver,
+  moves,
+  open,
+  misplaced,
+  secondWindow,
+  renamed,
+  described,
+  repeated,
+  contradicted,
+  cloned,
+  nameless,
+];

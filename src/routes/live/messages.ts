@@ -1,5 +1,6 @@
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import { metrics } from "../../domain/metrics.ts";
+import { selectorMaxLength } from "../../domain/series-selector.ts";
 import { nameMaxLength, wholeNumber } from "../schemas/envelope.ts";
 import { selectorFields } from "../schemas/gpu-selector.ts";
 import { migFields } from "../schemas/mig-fields.ts";
@@ -14,11 +15,14 @@ const maxGpus = 1000;
 const { gpu_uuid, parent_uuid, cluster_id, hostname, namespace } = selectorFields;
 const recordFields = telemetryRecordSchema.properties;
 /** The form of a selector of series; readSeriesSelector reads it. */
-const seriesPattern = '^[^{}"]+\\{.*\\}$';
+const seriesPattern = '^[^{}"]*\\{[\\s\\S]*\\}$';
 const metricNames = metrics.map(({ name }) => name);
 
 const metricName = Type.Union(
-  [...metricNames.map((each) => Type.Literal(each)), Type.String({ pattern: seriesPattern, maxLength: nameMaxLength })],
+  [
+    ...metricNames.map((each) => Type.Literal(each)),
+    Type.String({ pattern: seriesPattern, maxLength: selectorMaxLength }),
+  ],
   { description: 'A metric\'s name in /api/v1/metrics, or a series such as xid_errors{xid="31"}' },
 );
 const subscriptionId = Type.String({

@@ -186,3 +186,99 @@ test("a plain value beside series is kept if it is greater, and a fold is never 
   ]);
   expect(valuesOf(records[0])).toMatchObject({ xid_errors: Number.MAX_SAFE_INTEGER, clock_events: 9 });
 });
+
+const health = "DCGM_EXP_GPU_HEALTH_STATUS";
+
+test("two series whose labels differ after 256 characters do not become one", async () => {
+  const watch = (end: string): string => `${"w".repeat(400)}${end}`;
+  const cells = (end: string, value: string) => ({ metric: health, value, labels: `health_watch="${watch(end)}"` });
+  const { records, tally } = await readRows(folder, [cells("a", "10"), cells("b", "20")]);
+  expect(valuesOf(records[0])).toEqual({
+    gpu_health_status: 20,
+    [`gpu_health_status{health_watch="${watch("a")}"}`]: 10,
+    [`gpu_health_status{health_watch="${watch("b")}"}`]: 20,
+  });
+  expect(tally).toMatchObject({ samples: 2, duplicates: 0, conflicts: 0 });
+});
+
+test("a series whose name is too long is rejected with its reason, and other values are kept", async () => {
+  const label = `health_watch="${"w".repeat(1000)}"`;
+  const { records, rejected } = await readRows(folder, [
+    { metric: health, value: "20", labels: label },
+    { metric: health, value: "N/A", labels: label },
+    { metric: health, value: "10", labels: 'health_watch="MEM"' },
+  ]);
+  expect(rejected).toMatchObject([{ line: 2, reason: "invalid_field", field: "value" }]);
+  expect(rejected[0]?.message).toMatch(/has a name of 1034 characters, with its labels; at most 1024 are allowed/);
+  expect(valuesOf(records[0])).toEqual({ gpu_health_status: 10, 'gpu_health_status{health_watch="MEM"}': 10 });
+  const wide = await readText(
+    folder,
+    [
+      "timestamp,gpu_id,uuid,hostname,temperature,gpu_health_status,health_watch",
+      `2025-07-18T20:42:34Z,0,GPU-0,h,40,20,${"w".repeat(1000)}`,
+    ].join("\n"),
+  );
+  expect(wide.records.map(valuesOf)).toEqual([{ temperature: 40 }]);
+  expect(wide.rejected).toMatchObject([{ reason: "invalid_field", field: "gpu_health_status" }]);
+});
+
+test("a label of a series or an instance counts however many labels, and however long a text, precede it", async () => {
+  const many = Array.from({ length: 200 }, (_, index) => `l${index}="x"`).join(",");
+  const long = `note="${"z".repeat(70_000)}"`;
+  for (const before of [many, long]) {
+    const { records } = await readRows(folder, [
+      { metric: "DCGM_EXP_XID_ERRORS_COUNT", value: "4", labels: `${before},xid="31"` },
+      { metric: "DCGM_FI_DEV_FB_USED", value: "5", labels: `${before},GPU_I_ID="3",GPU_I_PROFILE="1g"` },
+    ]);
+    expect(records.map((record) => [record.gpu.uuid, valuesOf(record)])).toEqual([
+      ["GPU-0", { xid_errors: 4, 'xid_errors{xid="31"}': 4 }],
+      ["GPU-0:mig:3:1g", { memory_used_mb: 5 }],
+    ]);
+  }
+});
+
+test("a label of a GPU that is too long shows that it was cut", async () => {
+  const { records } = await readRows(folder, [{ labels: `rack="${"r".repeat(300)}",${"n".repeat(300)}="x",row="7"` }]);
+  expect(records[0]?.gpu.properties).toEqual({ rack: `${"r".repeat(253)}...`, row: "7" });
+});
+
+test("errors that two windows count are counted once, in any order of the rows", async () => {
+  const cells = (window: string, xid: string, value: string) => ({
+    metric: "DCGM_EXP_XID_ERRORS_COUNT",
+    value,
+    labels: `window_size_in_ms="${window}",xid="${xid}"`,
+  });
+  const rows = [
+    cells("300000", "31", "4"),
+    cells("600000", "31", "5"),
+    cells("300000", "45", "1"),
+    cells("600000", "45", "1"),
+    cells("600000", "79", "2"),
+  ];
+  for (const ordered of [rows, rows.toReversed()]) {
+    expect(valuesOf((await readRows(folder, ordered)).records[0])).toMatchObject({ xid_errors: 8 });
+  }
+  const clock = ["300000", "600000"].map((window, index) => ({
+    metric: "DCGM_EXP_CLOCK_EVENTS_COUNT",
+    value: String(3 + index),
+    labels: `window_size_in_ms="${window}",clock_event="hw_thermal"`,
+  }));
+  expect(valuesOf((await readRows(folder, clock)).records[0])).toMatchObject({ clock_events: 4 });
+});
+
+test("a wide column named after a series of the catalogue is that series, by either name of the metric", async () => {
+  const { records, rejected, unreadColumns } = await readText(
+    folder,
+    [
+      'timestamp,gpu_id,uuid,hostname,temperature,"DCGM_EXP_XID_ERRORS_COUNT{xid=""31""}","{""odd}name"",nvlink=""0""}","a,b"',
+      "2025-07-18T20:42:34Z,0,GPU-0,h,40,4,7,8",
+      "2025-07-18T20:42:35Z,0,GPU-0,h,40,-1,,x",
+    ].join("\n"),
+  );
+  expect(records.map(valuesOf)).toEqual([
+    { temperature: 40, xid_errors: 4, 'xid_errors{xid="31"}': 4, '{"odd}name",nvlink="0"}': 7, "a,b": 8 },
+    { temperature: 40 },
+  ]);
+  expect(rejected).toMatchObject([{ reason: "value_out_of_range", value: "-1" }]);
+  expect(unreadColumns).toEqual(["a,b"]);
+});

@@ -47,3 +47,71 @@ test("exported labels are no properties of the GPU", async () => {
   const { records } = await readRows(folder, [{ more: ',exported_pod="p",exported_job="j"' }]);
   expect(records[0]?.gpu.properties).toEqual({ exported_job: "j", instance: "host-1:9400", job: "dcgm" });
 });
+
+const labelled = ',container="main",pod="train-0",namespace="ml"';
+
+test("a workload that only the labels name is not lost because the columns for pods exist and are empty", async () => {
+  expect(await occupantsOf([{ more: labelled }])).toEqual([["ml/train-0/main"]]);
+  expect(await occupantsOf([{ more: labelled, pod: " ", namespace: "N/A", container: "null" }])).toEqual([
+    ["ml/train-0/main"],
+  ]);
+  expect(await occupantsOf([{ more: labelled, pod: "other" }])).toEqual([["/other/"]]);
+  expect(await occupantsOf([{ more: `${labelled},exported_pod="train-1"` }])).toEqual([["/train-1/"]]);
+  const wide = [
+    "timestamp,gpu_id,uuid,hostname,pod,namespace,temperature,labels_raw",
+    `2025-07-18T20:42:34Z,0,GPU-0,h,,,40,"${labelled.replaceAll('"', '""')}"`,
+    `2025-07-18T20:42:34Z,1,GPU-1,h,p,,41,"${labelled.replaceAll('"', '""')}"`,
+  ];
+  const { records } = await readText(folder, wide.join("\n"));
+  expect(records.map(({ occupants }) => occupants)).toEqual([["ml/train-0/main"], ["/p/"]]);
+});
+
+test("a file of many rows has the workloads of its labels in the fast lane too", async () => {
+  const rows = Array.from({ length: 40 }, (_, index) => ({
+    gpu: String(index % 2),
+    uuid: `GPU-${index % 2}`,
+    timestamp: `2025-07-18T20:42:${10 + (index >> 1)}Z`,
+    ...(index % 2 === 0 ? { more: labelled } : { pod: "dcgm-exporter-7x", namespace: "monitoring" }),
+  }));
+  const ofBoth = await occupantsOf(rows);
+  expect(ofBoth).toEqual([...Array<string[]>(20).fill(["ml/train-0/main"]), ...Array<string[]>(20).fill([])]);
+});
+
+test.each([
+  { pod: "dcgm-exporter-xyz", namespace: "monitoring" },
+  { pod: "nvidia-dcgm-exporter-4x2kq", namespace: "gpu-operator", container: "nvidia-dcgm-exporter" },
+  { pod: "gke-managed-dcgm-exporter-8f" },
+  { pod: "p-7x", container: "dcgm-exporter" },
+  { pod: "nvidia-gpu-exporter-abcde", namespace: "gpu" },
+  { container: "nvidia_smi_exporter" },
+  { pod: "default-metrics-exporter-x", container: "metrics-exporter-container" },
+])("an idle GPU is not held by the pod of its exporter (%p)", async (cells) => {
+  expect(await occupantsOf([cells])).toEqual([[]]);
+  const labels = Object.entries(cells).map(([name, text]) => `${name}="${text}"`);
+  expect(await occupantsOf([{ labels: labels.join(",") }])).toEqual([[]]);
+  expect(await occupantsOf([{ labels: labels.map((label) => `exported_${label}`).join(",") }])).toEqual([[]]);
+  expect(await occupantsOf([{ ...cells, more: labelled }])).toEqual([["ml/train-0/main"]]);
+});
+
+test("workloads that only have a similar name hold their GPU", async () => {
+  const pods = ["onnx-exporter-1", "export-dcgm", "dcgm-0"];
+  for (const pod of pods) expect(await occupantsOf([{ pod }])).toEqual([[`/${pod}/`]]);
+  expect(await occupantsOf([{ pod: "p", namespace: "dcgm-exporter" }])).toEqual([["dcgm-exporter/p/"]]);
+});
+
+test("two pods whose names in the labels differ after 256 characters do not become one, but are rejected", async () => {
+  const long = (end: string): string => `${"p".repeat(256)}${end}`;
+  const { records, rejected } = await readRows(folder, [
+    { more: `,pod="${long("a")}"` },
+    { more: `,exported_namespace="${long("b")}"` },
+    { more: `,pod="${"p".repeat(256)}"` },
+    { more: ',pod="a\\nb"' },
+    { more: `,pod="${long("c")}"`, pod: "train-0" },
+  ]);
+  expect(rejected.map(({ line, reason, field }) => [line, reason, field])).toEqual([
+    [2, "invalid_field", "pod"],
+    [3, "invalid_field", "exported_namespace"],
+    [5, "invalid_field", "pod"],
+  ]);
+  expect(records.map(({ occupants }) => occupants)).toEqual([["/train-0/", `/${"p".repeat(256)}/`].sort()] as never);
+});

@@ -24,6 +24,8 @@ beforeAll(async () => {
     health("MEM", "10"),
     { metric: "my_metric", value: "7", more: ',peer_gpu="a,\\"b}"' },
     { metric: "fan_speed", value: "33" },
+    { metric: "odd}name", value: "1" },
+    { metric: 'a,b"{}', value: "2", more: ',nvlink="0"' },
     { metric: "DCGM_FI_DEV_GPU_TEMP", value: "60" },
   ]);
 });
@@ -35,7 +37,18 @@ const name79 = 'xid_errors{window_size_in_ms="300000",xid="79"}';
 const nvlink = 'gpu_health_status{health_watch="NVLINK"}';
 const memory = 'gpu_health_status{health_watch="MEM"}';
 const peer = 'my_metric{peer_gpu="a,\\"b}"}';
-const custom = { [name31]: 4, [name45]: 1, [name79]: 0, [nvlink]: 20, [memory]: 10, [peer]: 7, fan_speed: 33 };
+const odd = '{"a,b\\"{}",nvlink="0"}';
+const custom = {
+  [name31]: 4,
+  [name45]: 1,
+  [name79]: 0,
+  [nvlink]: 20,
+  [memory]: 10,
+  [peer]: 7,
+  fan_speed: 33,
+  "odd}name": 1,
+  [odd]: 2,
+};
 
 const lists = ["/api/v1/telemetry", "/api/v1/telemetry/latest", "/api/v1/gpus/GPU-0/telemetry"];
 const chosen = (path: string, metrics: string) => gateway.data(`${path}?metrics=${encodeURIComponent(metrics)}`);
@@ -82,16 +95,19 @@ test("a name that is neither a metric nor a series is refused with a message tha
 });
 
 test("the series seen are listed with their labels, of all metrics or of one", async () => {
-  const of = (metric: string, labels: object) => ({ metric, labels, records: 1, last_seen_at: "2025-07-18T20:42:34Z" });
+  const seen = { records: 1, last_seen_at: "2025-07-18T20:42:34Z" };
+  const of = (metric: string, labels: object, selector: string) => ({ metric, labels, selector, ...seen });
   const window = { window_size_in_ms: "300000" };
   expect(await gateway.data("/api/v1/metrics/series")).toEqual([
-    { name: "fan_speed", ...of("fan_speed", {}) },
-    { name: memory, ...of("gpu_health_status", { health_watch: "MEM" }) },
-    { name: nvlink, ...of("gpu_health_status", { health_watch: "NVLINK" }) },
-    { name: peer, ...of("my_metric", { peer_gpu: 'a,"b}' }) },
-    { name: name31, ...of("xid_errors", { ...window, xid: "31" }) },
-    { name: name45, ...of("xid_errors", { ...window, xid: "45" }) },
-    { name: name79, ...of("xid_errors", { ...window, xid: "79" }) },
+    { name: "fan_speed", ...of("fan_speed", {}, "fan_speed{}") },
+    { name: memory, ...of("gpu_health_status", { health_watch: "MEM" }, memory) },
+    { name: nvlink, ...of("gpu_health_status", { health_watch: "NVLINK" }, nvlink) },
+    { name: peer, ...of("my_metric", { peer_gpu: 'a,"b}' }, peer) },
+    { name: "odd}name", ...of("odd}name", {}, '{"odd}name"}') },
+    { name: name31, ...of("xid_errors", { ...window, xid: "31" }, name31) },
+    { name: name45, ...of("xid_errors", { ...window, xid: "45" }, name45) },
+    { name: name79, ...of("xid_errors", { ...window, xid: "79" }, name79) },
+    { name: odd, ...of('a,b"{}', { nvlink: "0" }, odd) },
   ]);
   const names = async (query: string) => pick(await gateway.data(`/api/v1/metrics/series?${query}`), "name");
   expect(await names("metric=gpu_health_status")).toEqual([memory, nvlink]);
@@ -157,6 +173,30 @@ test("GraphQL has a record's series with their labels, and chooses them by metri
   expect(await gateway.ask('{ latestTelemetry { series(names: ["a{b"]) { name } } }')).toMatchObject({
     errors: [{ extensions: { code: "BAD_USER_INPUT" } }],
   });
+});
+
+test("every series that the API lists is selected by its selector in metrics=, in GraphQL and over /ws", async () => {
+  const series = (await gateway.data("/api/v1/metrics/series")) as {
+    readonly name: string;
+    readonly selector: string;
+  }[];
+  expect(series.map(({ name }) => name)).toContain("odd}name");
+  const values: Record<string, number> = custom;
+  for (const { name, selector } of series) {
+    for (const path of lists) {
+      expect(pick(await chosen(path, selector), "custom")).toEqual([{ [name]: values[name] }]);
+    }
+    const names = JSON.stringify([selector]);
+    expect(await gateway.ask(`{ latestTelemetry { series(names: ${names}) { name selector } } }`)).toEqual({
+      latestTelemetry: [{ series: [{ name, selector }] }],
+    });
+    const client = await LiveClient.open(gateway);
+    await client.ask({ type: "subscribe", filters: { gpu_uuid: "GPU-0", metrics: [selector] } });
+    expect((await client.next())["data"]).toEqual({ custom: { [name]: values[name] } });
+    client.close();
+  }
+  const all = series.map(({ selector }) => selector).join(",");
+  for (const path of lists) expect(pick(await chosen(path, all), "custom")).toEqual([custom]);
 });
 
 test("over /ws, metrics choose series, and a change of another series sends nothing", async () => {

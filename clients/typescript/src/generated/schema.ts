@@ -1119,7 +1119,7 @@ export interface components {
              */
             scope: "board" | "instance";
             /**
-             * @description How the field of a record follows from labelled series of the metric: their sum, or their greatest value. Series that differ only by vgpu repeat one value, which counts once. If the input has a value without labels too, the greater counts
+             * @description How the field of a record follows from labelled series of the metric: their sum, or their greatest value. Series that differ only by vgpu or window_size_in_ms count once, with the greatest value. If the input has a value without labels too, the greater counts
              * @enum {string}
              */
             fold: "sum" | "max";
@@ -1245,6 +1245,7 @@ export interface components {
          * @example {
          *       "name": "xid_errors{window_size_in_ms=\"300000\",xid=\"31\"}",
          *       "metric": "xid_errors",
+         *       "selector": "xid_errors{window_size_in_ms=\"300000\",xid=\"31\"}",
          *       "labels": {
          *         "window_size_in_ms": "300000",
          *         "xid": "31"
@@ -1258,6 +1259,8 @@ export interface components {
             name: string;
             /** @description The metric's name in the catalogue, or its name in the input */
             metric: string;
+            /** @description Text that selects the series in metrics=, in names of GraphQL and over /ws, such as xid_errors{xid="31"}, fan_speed{} or {"a metric, with braces}"}; without labels, all series of the metric */
+            selector: string;
             /** @description The labels of the series, by name; empty for a metric outside the catalogue that has none */
             labels: {
                 [key: string]: string;
@@ -1293,7 +1296,7 @@ export interface components {
          *     }
          */
         TelemetryRecord: {
-            /** @description {hostname}_{gpu_id}_{epoch seconds}, with .mmm if the instant has milliseconds; for a MIG instance, {hostname}_{gpu_id}:mig:{mig_instance_id}:{mig_profile}_{epoch seconds} */
+            /** @description {hostname}_{gpu_id}_{epoch seconds}, with .mmm if the instant has milliseconds; for a MIG instance, {hostname}_{gpu_id}:mig:{mig_instance_id}:{mig_profile}_{epoch seconds}, or {hostname}_{gpu_id}:{uuid}_{epoch seconds} if its uuid is NVIDIA's (MIG-...) */
             telemetry_id: string;
             /**
              * Format: date-time
@@ -2032,7 +2035,7 @@ export interface operations {
                  */
                 order?: "asc" | "desc";
                 /**
-                 * @description Names from /api/v1/metrics, and series such as xid_errors{xid="31"}, separated by commas; only these are returned; default all. A name gives the plain value alone. A series gives each series of the metric that has these labels, and xid_errors{} all series of xid_errors; /api/v1/metrics/series lists them
+                 * @description Names from /api/v1/metrics, and series such as xid_errors{xid="31"}, separated by commas; only these are returned; default all. A name gives the plain value alone. A series gives each series of the metric that has these labels, and xid_errors{} all series of xid_errors; /api/v1/metrics/series lists them with their selectors
                  * @example temperature,power_draw
                  */
                 metrics?: string;
@@ -2584,7 +2587,7 @@ export interface operations {
                  */
                 host_id: string;
                 /**
-                 * @description Index of the GPU on its host, such as 4; for a MIG instance of the GPU, such as 4:mig:3, with the instance's id
+                 * @description Index of the GPU on its host, such as 4; for a MIG instance of the GPU, such as 4:mig:3, with the instance's id, or with its uuid if that is NVIDIA's (4:MIG-...)
                  * @example 4
                  */
                 gpu_id: string;
@@ -2664,7 +2667,7 @@ export interface operations {
                  */
                 order?: "asc" | "desc";
                 /**
-                 * @description Names from /api/v1/metrics, and series such as xid_errors{xid="31"}, separated by commas; only these are returned; default all. A name gives the plain value alone. A series gives each series of the metric that has these labels, and xid_errors{} all series of xid_errors; /api/v1/metrics/series lists them
+                 * @description Names from /api/v1/metrics, and series such as xid_errors{xid="31"}, separated by commas; only these are returned; default all. A name gives the plain value alone. A series gives each series of the metric that has these labels, and xid_errors{} all series of xid_errors; /api/v1/metrics/series lists them with their selectors
                  * @example temperature,power_draw
                  */
                 metrics?: string;
@@ -2692,7 +2695,7 @@ export interface operations {
                  */
                 host_id: string;
                 /**
-                 * @description Index of the GPU on its host, such as 4; for a MIG instance of the GPU, such as 4:mig:3, with the instance's id
+                 * @description Index of the GPU on its host, such as 4; for a MIG instance of the GPU, such as 4:mig:3, with the instance's id, or with its uuid if that is NVIDIA's (4:MIG-...)
                  * @example 4
                  */
                 gpu_id: string;
@@ -2946,7 +2949,7 @@ export interface operations {
                  */
                 order?: "asc" | "desc";
                 /**
-                 * @description Names from /api/v1/metrics, and series such as xid_errors{xid="31"}, separated by commas; only these are returned; default all. A name gives the plain value alone. A series gives each series of the metric that has these labels, and xid_errors{} all series of xid_errors; /api/v1/metrics/series lists them
+                 * @description Names from /api/v1/metrics, and series such as xid_errors{xid="31"}, separated by commas; only these are returned; default all. A name gives the plain value alone. A series gives each series of the metric that has these labels, and xid_errors{} all series of xid_errors; /api/v1/metrics/series lists them with their selectors
                  * @example temperature,power_draw
                  */
                 metrics?: string;
@@ -3077,7 +3080,7 @@ export interface operations {
                  */
                 order?: "asc" | "desc";
                 /**
-                 * @description Names from /api/v1/metrics, and series such as xid_errors{xid="31"}, separated by commas; only these are returned; default all. A name gives the plain value alone. A series gives each series of the metric that has these labels, and xid_errors{} all series of xid_errors; /api/v1/metrics/series lists them
+                 * @description Names from /api/v1/metrics, and series such as xid_errors{xid="31"}, separated by commas; only these are returned; default all. A name gives the plain value alone. A series gives each series of the metric that has these labels, and xid_errors{} all series of xid_errors; /api/v1/metrics/series lists them with their selectors
                  * @example temperature,power_draw
                  */
                 metrics?: string;
@@ -3397,6 +3400,7 @@ export interface operations {
                      *         {
                      *           "name": "xid_errors{window_size_in_ms=\"300000\",xid=\"31\"}",
                      *           "metric": "xid_errors",
+                     *           "selector": "xid_errors{window_size_in_ms=\"300000\",xid=\"31\"}",
                      *           "labels": {
                      *             "window_size_in_ms": "300000",
                      *             "xid": "31"

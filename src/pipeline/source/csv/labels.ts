@@ -1,4 +1,5 @@
-import { cutText } from "../../../domain/cut-text.ts";
+import { shortened } from "../../../domain/cut-text.ts";
+import { fieldMaxLength, isNoInstanceId } from "../../../domain/field-rules.ts";
 import type { Workload } from "../../../domain/gpu.ts";
 import { labelNameOf } from "../../../domain/metrics.ts";
 import type { MigInstance } from "../../../domain/mig-instance.ts";
@@ -21,11 +22,9 @@ export interface ParsedLabels {
   readonly isExported: boolean;
 }
 
-/** Limits that keep a GPU's attributes small for any input; no exporter reaches them. */
-const maxLabels = 128;
+/** Keeps a GPU's attributes small for any input; no exporter reaches it. */
 const maxProperties = 64;
-const labelMaxLength = 256;
-const textMaxLength = 64 * 1024;
+const dots = "...";
 
 /** Labels that repeat a column. */
 const columnLabels: ReadonlySet<string> = new Set([
@@ -41,7 +40,8 @@ const columnLabels: ReadonlySet<string> = new Set([
 /** Labels that differ with a metric's value, and so describe neither the GPU nor a series. */
 const valueLabels: ReadonlySet<string> = new Set(["err_code", "err_msg"]);
 
-const workloadFields = ["container", "pod", "namespace"] as const;
+/** The names of a workload's labels. */
+export const workloadFields = ["container", "pod", "namespace"] as const;
 /** Prometheus adds this prefix to an exporter's label if Prometheus itself sets a label of that name. */
 export const exportedPrefix = "exported_";
 /** GPU_I_ID and GPU_I_PROFILE, in lower case. */
@@ -70,7 +70,8 @@ const noMeaning: Omit<ParsedLabels, "driverVersion" | "properties"> = {
 export type LabelCell = readonly [name: string, text: string];
 
 /** Reads `K="V",K2="V2"` with Prometheus' escapes, and unquoted `k=v,k2=v2` or `k=v;k2=v2`. Anything else is
- *  skipped: bad labels never reject a row.
+ *  skipped. A property has at most `fieldMaxLength` characters (see `attributeText`); a label with a longer name is skipped. Labels
+ *  that tell apart devices, series or workloads are never cut: a cut could make two of them equal.
  *  @param cells the label columns: a label's own column takes precedence over the text, because it is more specific
  *  Source: https://prometheus.io/docs/instrumenting/exposition_formats/#comments-help-text-and-type-information */
 export function parseLabels(text: string, cells: readonly LabelCell[] = []): ParsedLabels {
@@ -80,10 +81,11 @@ export function parseLabels(text: string, cells: readonly LabelCell[] = []): Par
   for (const [label, value] of [...labelsIn(text), ...cells]) {
     const name = labelNameOf(label) ?? label;
     const lowerName = name.toLowerCase();
-    if (name === "driver_version") driverVersion = value;
+    if (name === "driver_version") driverVersion = attributeText(value);
     else if (columnLabels.has(lowerName)) continue;
     else if (ownMeanings.has(lowerName)) others.set(lowerName, value);
-    else if (properties.size < maxProperties || properties.has(name)) properties.set(name, value);
+    else if (name.length > fieldMaxLength) continue;
+    else if (properties.size < maxProperties || properties.has(name)) properties.set(name, attributeText(value));
   }
   const meaning = others.size === 0 ? noMeaning : meaningOf(others);
   return { driverVersion, properties: sortedRecord(properties), ...meaning };
@@ -96,9 +98,9 @@ function meaningOf(labels: ReadonlyMap<string, string>): typeof noMeaning {
 
 function migIn(labels: ReadonlyMap<string, string>): ParsedLabels["mig"] {
   const [id, profile] = [labels.get(migIdLabel) ?? "", labels.get(migProfileLabel) ?? ""];
-  if (meansNoValue(id)) return undefined; // the exporter writes empty labels for a GPU
+  if (isNoInstanceId(id)) return undefined; // the exporter writes empty labels for a GPU
   // a tool that reads the column as numbers writes 3.0
-  return { instanceId: id.trim().replace(/^(\d+)\.0+$/, "$1"), profile: meansNoValue(profile) ? "" : profile.trim() };
+  return { instanceId: id.trim().replace(/^(\d+)\.0+$/, "$1"), profile: isNoInstanceId(profile) ? "" : profile.trim() };
 }
 
 function workloadIn(labels: ReadonlyMap<string, string>): Pick<ParsedLabels, "workload" | "isExported"> {
@@ -114,15 +116,19 @@ function workloadIn(labels: ReadonlyMap<string, string>): Pick<ParsedLabels, "wo
 
 function labelsIn(text: string): LabelCell[] {
   const found: LabelCell[] = [];
-  const readable = cutText(text, textMaxLength);
   let at = 0;
-  while (at < readable.length && found.length < maxLabels) {
-    const pair = nextPair(readable, at);
+  while (at < text.length) {
+    const pair = nextPair(text, at);
     if (pair === undefined) break;
     at = pair.next;
-    if (pair.key !== "") found.push([cutText(pair.key, labelMaxLength), cutText(pair.value, labelMaxLength)]);
+    if (pair.key !== "") found.push([pair.key, pair.value]);
   }
   return found;
+}
+
+/** A text of more than `fieldMaxLength` characters, cut to this length, with three dots at its end. */
+export function attributeText(text: string): string {
+  return text.length <= fieldMaxLength ? text : shortened(text, fieldMaxLength - dots.length);
 }
 
 /** An object with its names in order; `__proto__` is a name like any other. */

@@ -4,7 +4,7 @@ import { labelFields, metrics } from "../../../domain/metrics.ts";
 import { seriesLabels } from "../../../domain/series.ts";
 import { quoted } from "../../../domain/cut-text.ts";
 import { columnsOfLabels } from "./labels.ts";
-import { isAbout } from "./series-labels.ts";
+import { isAbout, namedSeries, type NamedSeries } from "./series-labels.ts";
 
 /** Index of a column that the header does not have. */
 const noColumn = -1;
@@ -27,8 +27,6 @@ interface IdentityColumns {
 interface AnyLayout extends IdentityColumns {
   /** The column names as written in the header, without surrounding white space. */
   readonly header: readonly string[];
-  /** True if the header has a column for at least one of container, pod and namespace. */
-  readonly hasWorkload: boolean;
   /** Columns that are read like labels: the catalogue's label fields, such as driver_version and serial, and labels with a
    *  meaning of their own, such as GPU_I_ID. */
   readonly labelColumns: readonly { readonly column: number; readonly name: string }[];
@@ -47,8 +45,17 @@ export interface LongLayout extends AnyLayout {
 export interface WideLayout extends AnyLayout {
   readonly form: "wide";
   readonly metricColumns: readonly { readonly column: number; readonly metricIndex: number }[];
-  /** All other columns with a usable name. Their numbers are values of metrics outside the catalogue. */
-  readonly customColumns: readonly { readonly column: number; readonly name: string }[];
+  /** All other columns with a usable name. Their numbers are values of metrics outside the catalogue, or of the labelled series
+   *  that the column is named after. */
+  readonly customColumns: readonly CustomColumn[];
+}
+
+/** A column of a wide file that is not a column of the catalogue. */
+export interface CustomColumn {
+  readonly column: number;
+  readonly name: string;
+  /** The metric and the labels that the name gives. */
+  readonly series: NamedSeries;
 }
 
 export type Layout = LongLayout | WideLayout;
@@ -140,7 +147,7 @@ function wideLayout(header: readonly string[], path: string): WideLayout {
   const rest = columns.rest();
   const isUsable = ({ name }: (typeof rest)[number]): boolean =>
     name !== "" && invalidText("", name) === undefined && rest.filter((other) => other.name === name).length === 1;
-  const customColumns = rest.filter(isUsable);
+  const customColumns = rest.filter(isUsable).map((column) => ({ ...column, series: namedSeries(column.name) }));
   const ignoredColumns = rest.filter((column) => !isUsable(column)).map(({ name }) => name);
   return { form: "wide", header, ...identity, metricColumns, labelColumns, customColumns, ignoredColumns };
 }
@@ -149,11 +156,9 @@ function withSeriesLabels(labels: readonly string[]): ReadonlyMap<string, string
   return new Map([...labelNameByNormalName, ...labels.map((name) => [normalName(name), name] as const)]);
 }
 
-function identityColumns(columns: HeaderColumns): IdentityColumns & Pick<AnyLayout, "hasWorkload"> {
+function identityColumns(columns: HeaderColumns): IdentityColumns {
   const entries = Object.entries(identityNames).map(([key, names]) => [key, columns.take(names)]);
-  const identity = Object.fromEntries(entries) as IdentityColumns;
-  const hasWorkload = [identity.container, identity.pod, identity.namespace].some((column) => column !== noColumn);
-  return { ...identity, hasWorkload };
+  return Object.fromEntries(entries) as IdentityColumns;
 }
 
 /** Finds the header's columns by name, and remembers which of them were taken. */

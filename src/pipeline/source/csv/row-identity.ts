@@ -1,17 +1,11 @@
-import { noWorkload, type Workload } from "../../../domain/gpu.ts";
+import type { Workload } from "../../../domain/gpu.ts";
 import { meansNoValue } from "../../../domain/value.ts";
 import { parseTimestamp, type TimestampError } from "../../../domain/timestamp.ts";
-import { cutText } from "../../../domain/cut-text.ts";
-import {
-  type FieldError,
-  fieldMaxLength,
-  invalidText,
-  missingIdentity,
-  parseGpuId,
-} from "../../../domain/field-rules.ts";
+import { type FieldError, invalidText, missingIdentity, parseGpuId } from "../../../domain/field-rules.ts";
 import type { GpuCache, RowDevice } from "./gpu-cache.ts";
 import { exportedPrefix, type LabelCell } from "./labels.ts";
 import type { Layout } from "./layout.ts";
+import { RowWorkloadReader } from "./row-workload.ts";
 
 /** The instant, the device and the workload of a row. */
 export interface RowIdentity extends Pick<RowDevice, "device" | "board" | "series"> {
@@ -23,15 +17,17 @@ export interface RowIdentity extends Pick<RowDevice, "device" | "board" | "serie
 export class RowIdentityReader {
   private lastTimestamp: string | undefined;
   private lastTimeMs = NaN;
-  private lastWorkload = noWorkload;
+  private readonly workloads: RowWorkloadReader;
 
   constructor(
     private readonly layout: Layout,
     private readonly gpus: GpuCache,
-  ) {}
+  ) {
+    this.workloads = new RowWorkloadReader(layout);
+  }
 
   /** @returns the row's identity, or its first error, in this order: a wrong timestamp, a wrong gpu_id, no uuid, no
-   *  hostname, an invalid text */
+   *  hostname, an invalid text, a workload of the labels with an invalid text */
   read(fields: readonly string[]): RowIdentity | FieldError {
     const { layout } = this;
     const timeMs = this.timeOf(fields[layout.timestamp] ?? "");
@@ -52,7 +48,9 @@ export class RowIdentityReader {
     const { device, board, series } = found;
     // the uuid of a MIG instance has parts that come from labels
     const uuidError = device === board ? undefined : invalidText(this.columnName(layout.uuid), device.uuid);
-    return uuidError ?? { timeMs, device, board, series, workload: this.workloadOf(fields, found) };
+    if (uuidError !== undefined) return uuidError;
+    const workload = this.workloads.read(fields, found);
+    return "reason" in workload ? workload : { timeMs, device, board, series, workload };
   }
 
   private timeOf(text: string): number | FieldError {
@@ -81,19 +79,6 @@ export class RowIdentityReader {
     return undefined;
   }
 
-  /** The labels name the workload if the file has no columns for it, or if these columns name the exporter's own pod. */
-  private workloadOf(fields: readonly string[], labels: Pick<RowDevice, "workload" | "isExported">): Workload {
-    const { layout, lastWorkload } = this;
-    if (labels.isExported || !layout.hasWorkload) return labels.workload ?? noWorkload;
-    const container = cell(fields, layout.container);
-    const pod = cell(fields, layout.pod);
-    const namespace = cell(fields, layout.namespace);
-    if (container === "" && pod === "" && namespace === "") return noWorkload;
-    const same = container === lastWorkload.container && pod === lastWorkload.pod;
-    if (!same || namespace !== lastWorkload.namespace) this.lastWorkload = { container, pod, namespace };
-    return this.lastWorkload;
-  }
-
   private columnName(column: number): string {
     return this.layout.header[column] ?? "";
   }
@@ -109,16 +94,11 @@ export function cell(fields: readonly string[], column: number): string {
   return text.slice(start, end);
 }
 
-/** Trims a GPU's attribute, and cuts it to the length that is stored. */
-export function attributeText(text: string): string {
-  return cutText(text.trim(), fieldMaxLength);
-}
-
 /** The cells of the label columns. Cells without a value are left out, except those of columns such as exported_pod: even an
  *  empty one shows that the column pod has the exporter's own pod. */
 function labelCells({ labelColumns }: Layout, fields: readonly string[]): LabelCell[] {
   return labelColumns.flatMap(({ column, name }): LabelCell[] => {
-    const text = attributeText(fields[column] ?? "");
+    const text = (fields[column] ?? "").trim();
     if (!meansNoValue(text)) return [[name, text]];
     return name.startsWith(exportedPrefix) ? [[name, ""]] : [];
   });

@@ -1,15 +1,21 @@
 import type { BatchBuilder } from "../../../domain/batch-builder.ts";
 import type { Gpu, Workload } from "../../../domain/gpu.ts";
-import { labelNameOf, metricIndexOf, metrics } from "../../../domain/metrics.ts";
-import { parseSeries } from "../../../domain/series.ts";
+import { labelNameOf, metrics } from "../../../domain/metrics.ts";
 import { meansNoValue } from "../../../domain/value.ts";
 import type { GpuCache } from "./gpu-cache.ts";
-import type { ParsedLabels } from "./labels.ts";
-import { type Layout, type LongLayout, normalName, type WideLayout } from "./layout.ts";
+import { attributeText } from "./labels.ts";
+import { type CustomColumn, type Layout, type LongLayout, normalName, type WideLayout } from "./layout.ts";
 import { type FieldError, invalidText, missingField } from "../../../domain/field-rules.ts";
 import { type Rejections, type RowPlace, wrongColumnCount } from "./rejections.ts";
-import { attributeText, cell, type RowIdentity, RowIdentityReader } from "./row-identity.ts";
-import { hasLabels, labelsAbout, seriesNameOf } from "./series-labels.ts";
+import { cell, type RowIdentity, RowIdentityReader } from "./row-identity.ts";
+import {
+  hasLabels,
+  labelsAbout,
+  longSeriesName,
+  namedSeries,
+  type NamedSeries,
+  seriesNameOf,
+} from "./series-labels.ts";
 import { readValue } from "../../../domain/value-text.ts";
 
 /** The parts that a RowReader works with. */
@@ -89,42 +95,59 @@ export class RowReader {
     const label = labelNameOf(name);
     if (label !== undefined) {
       if (meansNoValue(text)) builder.count("missing");
-      else this.describe(row.identity, [label, attributeText(text)]);
+      else this.describe(row.identity, [label, attributeText(text.trim())]);
       return undefined;
     }
-    const named = parseSeries(name);
-    const metric = metricIndexOf(named?.metric ?? name) ?? named?.metric ?? name;
-    const labels = named === undefined ? series : { ...named.labels, ...series };
-    const value = readValue(metric, text);
-    if (value === "missing") builder.count("missing");
-    else if (typeof value === "number") this.add(row.identity, { metric, labels, value });
-    else rejections.add(row.place, { ...value, field: layout.header[layout.value] ?? "", value: text });
+    const { metric, labels: named } = namedSeries(name);
+    const labels = hasLabels(named) ? { ...named, ...series } : series;
+    this.addValue(row, layout.value, { metric, labels, text });
     return hasLabels(labels) ? undefined : { device, board, workload, metric };
   }
 
   private readWide(layout: WideLayout, fields: readonly string[], row: IdentifiedRow): void {
-    const { builder, rejections, onUnread } = this.parts;
     const { series } = row.identity;
     for (const { column, metricIndex } of layout.metricColumns) {
-      const text = fields[column] ?? "";
-      const value = readValue(metricIndex, text);
       const labels = labelsAbout(metrics[metricIndex]?.name ?? "", series);
-      if (value === "missing") builder.count("missing");
-      else if (typeof value === "number") this.add(row.identity, { metric: metricIndex, labels, value });
-      else rejections.add(row.place, { ...value, field: layout.header[column] ?? "", value: text });
+      this.addValue(row, column, { metric: metricIndex, labels, text: fields[column] ?? "" });
     }
-    for (const { column, name } of layout.customColumns) {
-      const value = readValue(name, fields[column] ?? "");
-      if (typeof value === "number") this.add(row.identity, { metric: name, labels: labelsAbout(name, series), value });
-      else if (value !== "missing") onUnread(name);
+    for (const { column, name, series: named } of layout.customColumns) {
+      const text = fields[column] ?? "";
+      const { metric } = named;
+      const about = labelsAbout(typeof metric === "number" ? (metrics[metric]?.name ?? "") : metric, series);
+      const labels = hasLabels(named.labels) ? { ...named.labels, ...about } : about;
+      if (typeof metric === "number") this.addValue(row, column, { metric, labels, text });
+      else this.addCustom(row, { column, name }, { metric, labels, text });
     }
   }
 
-  private add(identity: RowIdentity, { metric, labels, value }: Sample): void {
-    const { builder } = this.parts;
+  /** Adds the value of a column that may not be that of a metric: a text is no error, and an empty cell is no missing value. */
+  private addCustom(row: IdentifiedRow, { column, name }: Pick<CustomColumn, "column" | "name">, cell: Cell): void {
+    const { layout, onUnread } = this.parts;
+    const value = readValue(cell.metric, cell.text);
+    if (typeof value === "number") this.add(row, layout.header[column] ?? "", { ...cell, value });
+    else if (value !== "missing") onUnread(name);
+  }
+
+  /** Adds the value of a cell, or counts it as missing, or rejects it. */
+  private addValue(row: IdentifiedRow, column: number, { metric, labels, text }: Cell): void {
+    const { builder, rejections, layout } = this.parts;
+    const value = readValue(metric, text);
+    const field = layout.header[column] ?? "";
+    if (value === "missing") builder.count("missing");
+    else if (typeof value === "number") this.add(row, field, { metric, labels, value });
+    else rejections.add(row.place, { ...value, field, value: text });
+  }
+
+  private add({ identity, place }: IdentifiedRow, field: string, { metric, labels, value }: Sample): void {
+    const { builder, rejections } = this.parts;
+    const series = seriesNameOf(metric, labels) ?? metric;
+    const error = typeof series === "string" ? longSeriesName(field, series) : undefined;
+    if (error !== undefined) {
+      rejections.add(place, error);
+      return;
+    }
     const isOfBoard = typeof metric === "number" && metrics[metric]?.scope === "board";
     const record = this.recordOf(identity, isOfBoard ? identity.board : identity.device);
-    const series = seriesNameOf(metric, labels) ?? metric;
     if (typeof series === "number") builder.set(record, series, value);
     else builder.setCustom(record, series, value);
   }
@@ -152,10 +175,11 @@ export class RowReader {
   }
 }
 
-interface Sample {
-  /** The metric's index in the catalogue, or its name if it is not in the catalogue. */
-  readonly metric: number | string;
-  readonly labels: ParsedLabels["series"];
+interface Cell extends NamedSeries {
+  readonly text: string;
+}
+
+interface Sample extends NamedSeries {
   readonly value: number;
 }
 

@@ -1,5 +1,7 @@
-import { metrics } from "../../../domain/metrics.ts";
-import { seriesName } from "../../../domain/series.ts";
+import { type FieldError } from "../../../domain/field-rules.ts";
+import { quoted } from "../../../domain/cut-text.ts";
+import { metricIndexOf, metrics } from "../../../domain/metrics.ts";
+import { parseSeries, seriesName, seriesNameMaxLength } from "../../../domain/series.ts";
 import type { ParsedLabels } from "./labels.ts";
 
 /** The labels that belong to certain metrics only, and a pattern for the names of these metrics. */
@@ -17,6 +19,28 @@ const subjects: readonly (readonly [labels: readonly string[], names: RegExp])[]
 export function isAbout(label: string, metric: string): boolean {
   const [, names] = subjects.find(([labels]) => labels.includes(label)) ?? [];
   return names === undefined || names.test(metric);
+}
+
+/** What a name in an input says: that of a metric, or of a series such as `xid_errors{xid="31"}`. */
+export interface NamedSeries {
+  /** The metric's index in the catalogue, or its name if it is not in the catalogue. */
+  readonly metric: number | string;
+  readonly labels: ParsedLabels["series"];
+}
+
+/** Reads the name of a metric or of a series. */
+export function namedSeries(name: string): NamedSeries {
+  const { metric, labels } = parseSeries(name) ?? { metric: name, labels: {} };
+  return { metric: metricIndexOf(metric) ?? metric, labels };
+}
+
+/** The error of a series whose name is too long; undefined if the length is allowed. A name that is cut could be that of another
+ *  series.
+ *  @param field the column of the value */
+export function longSeriesName(field: string, name: string): FieldError | undefined {
+  if (name.length <= seriesNameMaxLength) return undefined;
+  const message = `The series ${quoted(name)} has a name of ${name.length} characters, with its labels; at most ${seriesNameMaxLength} are allowed.`;
+  return { reason: "invalid_field", field, value: name, message };
 }
 
 /** The name of the series to which a value belongs.

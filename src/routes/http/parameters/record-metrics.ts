@@ -4,15 +4,16 @@ import { splitNames } from "../../../domain/series-selector.ts";
 import { maxMetrics } from "./common.ts";
 import { notUsable, optional, type Parameter, type Read, text } from "./parameter.ts";
 
-const maxLength = 1000;
+/** The longest list of metrics and series, in characters: the longest selector fits. */
+export const namesMaxLength = 4096;
 const example = 'xid_errors{xid="31"}';
 
 const { kind, schema, description } = text({
-  maxLength,
+  maxLength: namesMaxLength,
   description:
     `Names from /api/v1/metrics, and series such as ${example}, separated by commas; only these are returned; default all. ` +
     "A name gives the plain value alone. A series gives each series of the metric that has these labels, and " +
-    "xid_errors{} all series of xid_errors; /api/v1/metrics/series lists them",
+    "xid_errors{} all series of xid_errors; /api/v1/metrics/series lists them with their selectors",
   example: "temperature,power_draw",
 });
 
@@ -27,7 +28,7 @@ export const recordMetrics: Parameter<MetricChoice | undefined> = optional({
 });
 
 function readChoice(given: string): Read<MetricChoice> {
-  if (given.length > maxLength) return notUsable;
+  if (given.length > namesMaxLength) return notUsable;
   const items = [...new Set(splitNames(given))];
   const choice = readMetricChoice(items);
   if ("unknown" in choice) return { problem: `there is no metric ${quoted(choice.unknown)}` };

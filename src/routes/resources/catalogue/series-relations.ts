@@ -3,21 +3,21 @@ import { MetricChoice } from "../../../domain/metric-choice.ts";
 import { readSeriesSelector, type SeriesSelector, splitNames } from "../../../domain/series-selector.ts";
 import type { FieldMap, SchemaKit } from "../../graphql-kit/field.ts";
 import { optional, type Parameter, text } from "../../http/parameters/parameter.ts";
+import { namesMaxLength } from "../../http/parameters/record-metrics.ts";
 import { seriesValueSchema, toApiSeriesName } from "./series.ts";
 
-const maxLength = 1000;
 const example = 'xid_errors{xid="31"}';
 
 /** The series that the field returns. */
 const names: Parameter<MetricChoice | undefined> = optional({
   ...text({
-    maxLength,
+    maxLength: namesMaxLength,
     description: `Only series of these metrics, or, such as ${example}, only those with these labels; default all`,
   }),
   kind: { name: "texts" },
-  expected: `names of metrics, or series such as ${example}; together at most ${maxLength} characters`,
+  expected: `names of metrics, or series such as ${example}; together at most ${namesMaxLength} characters`,
   read: (given) => {
-    if (given.length > maxLength) return {};
+    if (given.length > namesMaxLength) return {};
     const series: SeriesSelector[] = [];
     for (const item of splitNames(given)) {
       const selector = readSeriesSelector(item) ?? readSeriesSelector(`${item}{}`);

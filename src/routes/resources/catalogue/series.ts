@@ -1,5 +1,5 @@
 import { type Static, Type } from "@sinclair/typebox";
-import { parseSeries } from "../../../domain/series.ts";
+import { parseSeries, seriesText } from "../../../domain/series.ts";
 import type { StoredRecord } from "../../../domain/query.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
 import { instant, wholeNumber } from "../../schemas/envelope.ts";
@@ -8,6 +8,11 @@ import { instant, wholeNumber } from "../../schemas/envelope.ts";
 const nameFields = {
   name: Type.String({ description: 'Name of the series in the custom of records, such as xid_errors{xid="31"}' }),
   metric: Type.String({ description: "The metric's name in the catalogue, or its name in the input" }),
+  selector: Type.String({
+    description:
+      'Text that selects the series in metrics=, in names of GraphQL and over /ws, such as xid_errors{xid="31"}, fan_speed{} or ' +
+      '{"a metric, with braces}"}; without labels, all series of the metric',
+  }),
   labels: Type.Record(Type.String(), Type.String(), {
     description: "The labels of the series, by name; empty for a metric outside the catalogue that has none",
   }),
@@ -28,6 +33,7 @@ export const seriesSchema = Type.Object(
       {
         name: 'xid_errors{window_size_in_ms="300000",xid="31"}',
         metric: "xid_errors",
+        selector: 'xid_errors{window_size_in_ms="300000",xid="31"}',
         labels: { window_size_in_ms: "300000", xid: "31" },
         records: 4,
         last_seen_at: "2025-07-18T20:42:37Z",
@@ -43,12 +49,12 @@ export const seriesValueSchema = Type.Object(
 );
 
 type ApiSeries = Static<typeof seriesSchema>;
-type NameFields = Pick<ApiSeries, "name" | "metric" | "labels">;
+type NameFields = Pick<ApiSeries, "name" | "metric" | "selector" | "labels">;
 
 /** The fields of a series, in the API's shape. */
 export function toApiSeriesName(name: string): NameFields {
   const { metric, labels } = parseSeries(name) ?? { metric: name, labels: {} };
-  return { name, metric, labels: { ...labels } };
+  return { name, metric, selector: seriesText({ metric, labels }), labels: { ...labels } };
 }
 
 /** The series that the records have, ordered by name. */
