@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { roleNames } from "../src/config/config-schema.ts";
 import { shownSettings, parseConfig } from "../src/config/parse-config.ts";
 import { InvalidConfig } from "../src/domain/errors.ts";
+import { roleNames } from "../src/domain/role-name.ts";
 
 function errorsOf(env: Record<string, string>): readonly string[] {
   try {

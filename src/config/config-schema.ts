@@ -1,10 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { defaultClusterId, defaultTopic } from "../domain/default-names.ts";
+import { roleNames } from "../domain/role-name.ts";
 import { count, duration, path, retentionDays } from "./config-setting.ts";
-
-/** The roles that a process can run; src/roles/ has a file for each. */
-export const roleNames = ["streamer", "collector", "gateway"] as const;
-export type RoleName = (typeof roleNames)[number];
 
 /** The schema of the environment variables. Every setting is declared here. */
 export const configSchema = Type.Object({

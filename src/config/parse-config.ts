@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { Kind, type Static, type TSchema } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
-import { configSchema, roleNames } from "./config-schema.ts";
+import { configSchema } from "./config-schema.ts";
 import type { EnvironmentNotes } from "./config-setting.ts";
 import { InvalidConfig } from "../domain/errors.ts";
+import { roleNames } from "../domain/role-name.ts";
 
 /** The checked configuration. The name of a duration ends with its unit. */
 export type Config = Static<typeof configSchema>;

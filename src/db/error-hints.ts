@@ -1,5 +1,9 @@
 import { StoreUnavailable } from "../domain/errors.ts";
 
+const otherSchema =
+  "the schema is not that of this version: if a newer version has migrated the database, replace this process with it; " +
+  "otherwise start one process with MIGRATE_ON_START=true";
+
 /** Advice for an operator, by SQLSTATE or its class, or by the error code of the socket or of postgres.js. Of the keys that
  *  a code begins with, the longest applies. A deadlock has no hint, because the next attempt is likely to avoid it.
  *  Source: https://www.postgresql.org/docs/17/errcodes-appendix.html */
@@ -10,8 +14,8 @@ const hints: Readonly<Record<string, string>> = {
   "28": "correct the user or password in DATABASE_URL, or allow the user in pg_hba.conf",
   "3D000": "create the database, or correct DATABASE_URL",
   "42501": "grant the missing right to the user of DATABASE_URL",
-  "42703": "start one process with MIGRATE_ON_START=true to bring the schema up to date",
-  "42P01": "start one process with MIGRATE_ON_START=true to bring the schema up to date",
+  "42703": otherSchema,
+  "42P01": otherSchema,
   "53100": "the database's disk is full: free space or enlarge it (data, tablespaces, pg_wal)",
   "53200":
     "the server has no memory left: lower its work_mem or max_connections, or give it more memory; for 'out of shared memory', " +

@@ -1,11 +1,10 @@
-import { readMigrationFiles } from "drizzle-orm/migrator";
 import { drizzle } from "drizzle-orm/postgres-js";
 import { migrate } from "drizzle-orm/postgres-js/migrator";
 import { SchemaBehind } from "../domain/errors.ts";
+import { checkNotAhead, migrationsFolder, newestKnownMigrationMs, readNewestMigrationMs } from "./migrations.ts";
 import type { PostgresClient } from "./postgres-client.ts";
 import type { PostgresConnection } from "./postgres-connection.ts";
 
-const migrationsFolder = `${import.meta.dir}/../../drizzle`;
 /** The key of the lock: an arbitrary number, the same for every process of this program. */
 const lockKey = 7_165_201_384;
 /** Another process may be migrating a large history. A longer wait for that process, or for a table, is an error. */
@@ -16,29 +15,25 @@ const migrationTimeoutMs = 12 * 3_600_000;
 
 /** Brings the database's schema up to date, completely or not at all. If several processes start at the same time, one
  *  migrates and the others wait.
- *  @throws StoreUnavailable (also if a right is missing), StoreRejected if a migration contradicts the stored data */
+ *  @throws StoreUnavailable (also if a right is missing), StoreRejected if a migration contradicts the stored data, SchemaAhead */
 export async function migratePostgres(client: PostgresClient): Promise<void> {
   await client.withConnection(migrationTimeoutMs, (connection) =>
     connection.transaction(async () => {
       await connection.query(`set local lock_timeout = ${lockTimeoutMs}`);
       // a lock of the transaction, not of the session, ends with the transaction, even behind a pooler
       await connection.query(`select pg_advisory_xact_lock(${lockKey})`);
+      checkNotAhead(await readNewestMigrationMs(connection), client.description);
       await migrate(drizzle(withinTransaction(connection)), { migrationsFolder });
     }),
   );
 }
 
-/** Checks that every migration has been run. @throws SchemaBehind if a migration is missing; StoreUnavailable */
+/** Checks that every migration has been run, and no other.
+ *  @throws SchemaBehind if a migration is missing, SchemaAhead if there is one that this program does not know; StoreUnavailable */
 export async function checkSchema(client: PostgresClient): Promise<void> {
-  const newestMs = Math.max(...readMigrationFiles({ migrationsFolder }).map(({ folderMillis }) => folderMillis));
-  const tables = await client.query("select 1 where to_regclass('drizzle.__drizzle_migrations') is not null");
-  const [migrated] =
-    tables.length === 0
-      ? []
-      : await client.query<{ newestMs: number | null }>(
-          `select max(created_at)::float8 as "newestMs" from drizzle.__drizzle_migrations`,
-        );
-  if ((migrated?.newestMs ?? 0) >= newestMs) return;
+  const newestMs = await readNewestMigrationMs(client);
+  checkNotAhead(newestMs, client.description);
+  if (newestMs === newestKnownMigrationMs()) return;
   throw new SchemaBehind(
     `${client.description} has an older schema than this program: start one process with MIGRATE_ON_START=true`,
   );

@@ -1,42 +1,56 @@
 import { statfs } from "node:fs/promises";
 import { PGlite, type Transaction } from "@electric-sql/pglite";
 import { drizzle } from "drizzle-orm/pglite";
-import { readMigrationFiles } from "drizzle-orm/migrator";
 import { migrate } from "drizzle-orm/pglite/migrator";
-import { StoreRejected, StoreUnavailable, TelemetryError } from "../domain/errors.ts";
-import type { SqlClient, SqlTransaction } from "./client.ts";
+import { SchemaAhead, StoreRejected, StoreUnavailable, TelemetryError } from "../domain/errors.ts";
+import type { SqlClient, SqlExecutor, SqlTransaction } from "./client.ts";
 import { textOf, unavailable } from "./error-hints.ts";
+import { checkNotAhead, migrationsFolder, newestKnownMigrationMs, readNewestMigrationMs } from "./migrations.ts";
 import { isUniqueViolation, isDataError } from "./sqlstate.ts";
-
-const migrationsFolder = `${import.meta.dir}/../../drizzle`;
 
 /** Opens an embedded database and brings its schema up to date.
  *  @param dataDir a directory, or `memory://`
- *  @throws StoreUnavailable if the database cannot be opened or migrated */
+ *  @throws StoreUnavailable if the database cannot be opened or migrated; SchemaAhead if a newer program has migrated it */
 export async function openPGliteClient(dataDir: string): Promise<SqlClient> {
   try {
     const database = await PGlite.create(dataDir);
-    await checkSpaceToMigrate(database, dataDir);
-    await migrate(drizzle(database), { migrationsFolder });
+    await bringUpToDate(database, dataDir).catch(async (error: unknown) => {
+      await database.close();
+      throw error;
+    });
     return new PGliteClient(database, dataDir);
   } catch (cause) {
+    if (cause instanceof SchemaAhead) throw cause;
     throw new StoreUnavailable(`the embedded store at ${dataDir} cannot be opened: ${(cause as Error).message}`, {
       cause,
     });
   }
 }
 
+async function bringUpToDate(database: PGlite, dataDir: string): Promise<void> {
+  const executor = executorOn(database);
+  const newestMs = await readNewestMigrationMs(executor);
+  checkNotAhead(newestMs, `the embedded store at ${dataDir}`);
+  if (newestMs === newestKnownMigrationMs()) return;
+  await checkSpaceToMigrate(executor, dataDir);
+  await migrate(drizzle(database), { migrationsFolder });
+}
+
+function executorOn(database: PGlite): SqlExecutor {
+  return { query: async <Row>(text: string) => (await database.query<Row>(text)).rows };
+}
+
 /** A migration may rewrite every record, with the indexes and the write-ahead log, before it deletes the old
  *  records. */
 const migrationSpaceFactor = 3;
 
-/** @throws StoreUnavailable if records have to be migrated and the disk has too little space for that */
-async function checkSpaceToMigrate(database: PGlite, dataDir: string): Promise<void> {
-  const { rows } = await database.query<{ bytes: number | null }>(
+/** @throws StoreUnavailable if there are records to migrate and the disk has too little space for that */
+async function checkSpaceToMigrate(executor: SqlExecutor, dataDir: string): Promise<void> {
+  const [size] = await executor.query<{ bytes: number | null }>(
     "select pg_total_relation_size(to_regclass('telemetry'))::float8 as bytes",
   );
-  const bytes = rows[0]?.bytes ?? 0;
-  if (dataDir.startsWith("memory:") || bytes === 0 || (await isUpToDate(database))) return;
+  const bytes = size?.bytes ?? 0;
+  if (dataDir.startsWith("memory:") || bytes === 0) return;
   const neededMebibytes = Math.ceil((bytes * migrationSpaceFactor) / 1024 ** 2) + reserveMebibytes;
   const free = await freeMebibytesOf(dataDir);
   if (free >= neededMebibytes) return;
@@ -44,14 +58,6 @@ async function checkSpaceToMigrate(database: PGlite, dataDir: string): Promise<v
     `its records have to be migrated, which needs ${neededMebibytes} MiB of free space, and the disk has ${free}: free ` +
       "space or enlarge it",
   );
-}
-
-async function isUpToDate(database: PGlite): Promise<boolean> {
-  const newestMs = Math.max(...readMigrationFiles({ migrationsFolder }).map(({ folderMillis }) => folderMillis));
-  const { rows } = await database.query<{ newestMs: number | null }>(
-    `select max(created_at)::float8 as "newestMs" from drizzle.__drizzle_migrations`,
-  );
-  return (rows[0]?.newestMs ?? 0) >= newestMs;
 }
 
 async function freeMebibytesOf(dataDir: string): Promise<number> {

@@ -189,6 +189,9 @@ export const quarantine = pgTable(
   {
     id: bigint("id", { mode: "number" }).primaryKey().generatedAlwaysAsIdentity(),
     sourceId: text("source_id").notNull(),
+    /** For an input that is not a row of a file: the id of its message, and its number among the message's rejected inputs. Empty
+     *  for a row of a file, whose byte offset is enough to recognise it when it is read again. */
+    item: text("item").notNull().default(""),
     byteOffset: offset("byte_offset").notNull(),
     line: offset("line").notNull(),
     reason: text("reason").notNull(),
@@ -198,5 +201,5 @@ export const quarantine = pgTable(
     raw: text("raw").notNull(),
     seenAt: instant("seen_at").notNull().defaultNow(),
   },
-  (table) => [unique("quarantine_place").on(table.sourceId, table.byteOffset, table.field)],
+  (table) => [unique("quarantine_place").on(table.sourceId, table.item, table.byteOffset, table.field)],
 );

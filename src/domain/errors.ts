@@ -35,6 +35,12 @@ export class SchemaBehind extends TelemetryError {
   readonly retryable = false;
 }
 
+/** The database's schema is newer than this program. An operator has to start the newer version, or restore a backup. */
+export class SchemaAhead extends TelemetryError {
+  readonly code = "schema_ahead";
+  readonly retryable = false;
+}
+
 /** The database is not the one that the queue's messages go to. An operator has to decide which pipeline the process belongs to. */
 export class OtherStore extends TelemetryError {
   readonly code = "other_store";

@@ -1,5 +1,5 @@
 import type { AnyElysia } from "elysia";
-import type { RoleName } from "../config/config-schema.ts";
+import type { RoleName } from "../domain/role-name.ts";
 import type { Service } from "../kit/service.ts";
 import type { RoleBanner } from "../terminal/banner.ts";
 import type { SharedParts } from "./shared-parts.ts";

@@ -1,4 +1,4 @@
-import type { RoleName } from "../config/config-schema.ts";
+import type { RoleName } from "../domain/role-name.ts";
 import type { Config } from "../config/parse-config.ts";
 import type { Service } from "../kit/service.ts";
 import type { OpenRole, Role } from "./role.ts";

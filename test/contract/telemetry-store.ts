@@ -71,6 +71,36 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
       expect(rejections[0]).toMatchObject({ line: 3, value: "a \ufffd NUL", raw: 'a "quoted", \\ raw' });
     });
 
+    test("the rejected inputs of two messages are all kept, even if they are at the same index of their messages", async () => {
+      const { store, queries } = opened;
+      // the last one is a row of a file, at the byte that the others have as index
+      const inMessage = { ...rejection(5), line: 0 };
+      await store.ingest(messageOf("items-1", makeBatch([], [inMessage, inMessage]), { source: "items" }));
+      const second = messageOf("items-2", makeBatch([], [inMessage, rejection(5)]), { source: "items" });
+      await store.ingest(second);
+      await store.ingest({ ...second, messageId: "items-2 again" });
+      const rejections = await queries.quarantine.rejections({ sourceId: "items", limit: 10 });
+      expect(rejections.map(({ line, byte }) => [line, byte]).sort()).toEqual([
+        ...[0, 0, 0].map((line) => [line, 5]),
+        [3, 5],
+      ]);
+    });
+
+    test("records that the store rejects are all kept, even if the times of their messages are milliseconds apart", async () => {
+      const { store, queries } = opened;
+      const uuids = ["GPU-clone-0", "GPU-clone-1"];
+      const batchOf = (hostname: string, timeMs: number, parts = uuids) =>
+        makeBatch(parts.map((uuid) => ({ uuid, hostname, timeMs, metrics: { temperature: 1 } })));
+      for (const timeMs of [t0, t0 + 1]) {
+        const range = { source: "clones", from: timeMs, to: timeMs };
+        await store.ingest(messageOf(`clones-a-${timeMs}`, batchOf("vm-a", timeMs), range));
+        await store.ingest(messageOf(`clones-b-${timeMs}`, batchOf("vm-b", timeMs), range));
+      }
+      const rejections = await queries.quarantine.rejections({ sourceId: "clones", limit: 10 });
+      expect(rejections.map(({ byte }) => byte).sort()).toEqual([0, 0, 1, 1]);
+      expect((await store.progressOf("clones")).totals.rejected).toEqual({ uuid_on_two_hosts: 4 });
+    });
+
     test("progress joins adjacent ranges, and sums up the stored messages", async () => {
       const { store } = opened;
       const batch = (timeMs: number) =>

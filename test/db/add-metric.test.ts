@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
+import { PGlite } from "@electric-sql/pglite";
 import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide-database.ts";
 import type * as Client from "../../clients/typescript/src/index.ts";
-import { openPGliteClient } from "../../src/db/pglite-client.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { openPGliteStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
@@ -73,6 +73,12 @@ async function serverDatabase(name: string, plain: boolean) {
   const url = await createDatabase(server, name, { plain });
   await storeOldRecords(await openPostgresStore({ url, migrate: true }));
   return { DATABASE_URL: url };
+}
+
+/** This checkout's program is older than the embedded store, and does not open it. */
+async function embedded(databaseDir: string) {
+  const database = await PGlite.create(databaseDir);
+  return { query: async (text: string) => (await database.query(text)).rows, close: () => database.close() };
 }
 
 const prepared: Partial<Record<keyof typeof databases, Record<string, string>>> = {};
@@ -209,7 +215,7 @@ describe.each(["PGlite", "PostgreSQL", "TimescaleDB"] as const)("a new metric on
   test("is in the rollups of the database", async () => {
     await stopPipeline(pipeline);
     const { DATABASE_URL, DATA_DIR } = { DATABASE_URL: "", DATA_DIR: "", ...prepared[engine] };
-    const sql = engine === "PGlite" ? await openPGliteClient(join(DATA_DIR, "pglite")) : clientOf(DATABASE_URL);
+    const sql = engine === "PGlite" ? await embedded(join(DATA_DIR, "pglite")) : clientOf(DATABASE_URL);
     for (const rollup of ["telemetry_1m", "telemetry_1h"]) {
       const text = `select recipe_metric_avg as avg, recipe_metric_min as min, recipe_metric_max as max,
         recipe_metric_count::int as count, temperature_avg as temperature from ${rollup} order by bucket`;

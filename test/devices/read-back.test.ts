@@ -7,14 +7,15 @@ import { writeFleetCsv } from "../../dev/fleet-csv.ts";
 import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../../dev/pipeline-process.ts";
 import { CsvFolder } from "../support/csv-reading.ts";
 import { randomFrom } from "../support/random.ts";
+import { aggregateQuery, aggregatesByKey, expectedAggregates } from "./aggregates.ts";
+import { getJson, type Json, outputs } from "./every-output.ts";
 import { type Expected, independentReading, keyOf, without } from "./independent-reading.ts";
+import { readUpdates, updateKey, updateOf } from "./live-updates.ts";
 import type { Row } from "./rules-for-rows.ts";
 import { csvOf, shuffled, troubled } from "./troubled-fleet.ts";
 
 // A fleet with MIG instances, shared GPUs and labelled series goes through a whole process with an embedded store, and every
 // value that the API returns is compared with an independent reading of the file.
-
-type Json = Readonly<Record<string, unknown>>;
 
 /** With this seed, the file has everything that the first test looks for. */
 const usualSeed = 5;
@@ -127,45 +128,53 @@ for (const variant of variants) {
     }, 180_000);
     afterAll(() => stopPipeline(pipeline));
 
-    const get = async (path: string): Promise<{ data: Json[] & Json; next_cursor?: string }> => {
-      const answer = await fetch(`${url}${path}`);
-      if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
-      return (await answer.json()) as { data: Json[] & Json; next_cursor?: string };
-    };
+    for (const output of outputs) {
+      test(`the history has exactly the records of the file, as ${output.name}`, async () => {
+        const found = await output.history(url);
+        expect(differences(byKey(found, keyOf), expected.records)).toEqual([]);
+        expect(found).toHaveLength(expected.records.size);
+        expect(new Set(found.map((record) => record["telemetry_id"])).size).toBe(found.length);
+      });
 
-    test("the history has exactly the records of the file", async () => {
-      const found: Json[] = [];
-      for (let cursor = ""; ;) {
-        const page = await get(`/api/v1/telemetry?limit=173${cursor}`);
-        found.push(...page.data);
-        if (page.next_cursor === undefined) break;
-        cursor = `&cursor=${page.next_cursor}`;
-      }
-      expect(differences(new Map(found.map((record) => [keyOf(record), record])), expected.records)).toEqual([]);
-      expect(found).toHaveLength(expected.records.size);
-      expect(new Set(found.map((record) => record["telemetry_id"])).size).toBe(found.length);
+      test(`every GPU and instance is listed with its last place and attributes, as ${output.name}`, async () => {
+        const found = (await output.gpus(url)).map((gpu) => without(gpu, "status"));
+        expect(differences(byKey(found, uuidOf), expected.gpus)).toEqual([]);
+        expect(found).toHaveLength(expected.gpus.size);
+      });
+
+      test(`the newest record of every device is the last one of its history, as ${output.name}`, async () => {
+        const found = await output.latest(url);
+        expect(differences(byKey(found, uuidOf), expected.latest)).toEqual([]);
+        expect(found).toHaveLength(expected.latest.size);
+      });
+
+      const { changes } = output;
+      if (changes === undefined) continue;
+      test(`every device has the changes of place, attributes and workloads of the file, as ${output.name}`, async () => {
+        const found = await changes(url, [...expected.gpus.keys()]);
+        expect(differences(byKey(found, uuidOf), expected.changes)).toEqual([]);
+      });
+    }
+
+    test("/ws replays exactly the records of the file, and gives the newest record of every device", async () => {
+      const records = [...expected.records.values()];
+      const since = { since: "2000-01-01T00:00:00Z" };
+      const replayed = await readUpdates(url, since, ({ type }) => type === "replayed");
+      expect(differences(byKey(replayed, updateKey), byKey(records.map(updateOf), updateKey))).toEqual([]);
+      expect(replayed).toHaveLength(records.length);
+      const latest = [...expected.latest.values()];
+      const newest = await readUpdates(url, {}, (_, updates) => updates === latest.length);
+      expect(differences(byKey(newest, updateKey), byKey(latest.map(updateOf), updateKey))).toEqual([]);
     });
 
-    test("every GPU and instance is listed with its last place and attributes", async () => {
-      const { data } = await get("/api/v1/gpus");
-      const found = data.map((gpu) => [String(gpu["uuid"]), without(gpu, "status")] as const);
-      expect(differences(new Map(found), expected.gpus)).toEqual([]);
-      expect(found).toHaveLength(expected.gpus.size);
-    });
-
-    test("every device has the changes of place, attributes and workloads that the file has", async () => {
-      const found = new Map<string, Json>();
-      for (const uuid of expected.gpus.keys()) {
-        found.set(uuid, (await get(`/api/v1/gpus/${encodeURIComponent(uuid)}/changes`)).data);
-      }
-      expect(differences(found, expected.changes)).toEqual([]);
-    });
-
-    test("the newest record of every device is the last one of its history", async () => {
-      const { data } = await get("/api/v1/telemetry/latest?limit=10000");
-      const found = new Map(data.map((record) => [String(record["uuid"]), record]));
-      expect(differences(found, expected.latest)).toEqual([]);
-    });
+    for (const grouping of ["host", "gpu", "namespace"] as const) {
+      test(`aggregates by ${grouping} count no value twice and leave none out`, async () => {
+        const records = [...expected.records.values()];
+        const query = aggregateQuery(records, grouping);
+        const { data } = await getJson(`${url}/api/v1/telemetry/aggregates?${query}`);
+        expect(differences(aggregatesByKey(data), expectedAggregates(records, grouping))).toEqual([]);
+      });
+    }
 
     test("the report counts every row: as a sample, a duplicate, a conflict, or rejected", () => {
       const count = (label: string): number =>
@@ -180,13 +189,19 @@ for (const variant of variants) {
     });
 
     test("the pipeline's state has every conflict, also those between batches", async () => {
-      const { conflicts: found } = (await get("/api/v1/pipeline")).data;
+      const { conflicts: found } = (await getJson(`${url}/api/v1/pipeline`)).data;
       const { conflicts } = expected.counts;
       // between batches, a smaller value counts each time that it comes
       if (variant.hasWholeInstants) expect(found).toBe(conflicts);
       else expect(Number(found)).toBeGreaterThanOrEqual(conflicts);
     });
   });
+}
+
+const uuidOf = (object: Json): string => String(object["uuid"]);
+
+function byKey(objects: readonly Json[], keyOf: (object: Json) => string): Map<string, Json> {
+  return new Map(objects.map((object) => [keyOf(object), object]));
 }
 
 /** The first differences, field by field, with both sides. */

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import type { RecordBatch } from "../../src/domain/batch.ts";
 import { BatchBuilder } from "../../src/domain/batch-builder.ts";
+import { UndecodablePayload } from "../../src/domain/errors.ts";
 import type { Gpu, Workload } from "../../src/domain/gpu.ts";
 import { fromPayloadV1, toPayloadV1 } from "../../src/domain/schema/columns-v1.ts";
 import type { PayloadV1 } from "../../src/domain/schema/payload-v1.ts";
@@ -103,9 +104,28 @@ test.each([
   { sharing: [[1, 9]], sharingIndexes: [1, 0] },
   { sharing: [], sharingIndexes: [1, 0] },
   { variants: [], variantIndexes: [3, 0] },
+  { variants: [gpuOf("b")], variantIndexes: [0, 0], gpuSteps: [1, -1] },
+  { variants: [gpuOf("b")], variantIndexes: [1, 0], gpuSteps: [1, -1] },
+  { variants: [{ ...gpuOf("b"), uuid: "GPU-2" }], variantIndexes: [1, 0] },
+  { gpuSteps: [1, -1] },
+  { gpuSteps: [-1, 1] },
 ])("a record whose index no dictionary has is rejected: %j", (change) => {
   const payload = { ...toPayloadV1(batchOf({ second: 0, pods: ["p"] }, { second: 1 })), ...change };
   const bytes = new TextEncoder().encode(JSON.stringify(payload));
   const { recordCount, rejected } = decodeBatch({ payload: bytes, encoding: "json", schemaVersion: "v1" });
   expect([recordCount, rejected.map(({ reason }) => reason)]).toEqual([1, ["invalid_record"]]);
+});
+
+test.each([
+  [{ custom: [{ record: 2, metric: "fan", value: 1 }] }, "fan has a value at index 2, but the number of records is 2"],
+  [
+    { columns: [{ metric: "power_draw", at: [0, 2], same: 1 }] },
+    "power_draw has a value at index 2, but the number of records is 2",
+  ],
+  [{ columns: [1, 2].map((same) => ({ metric: "power_draw", same })) }, "power_draw has two columns"],
+])("a payload with values that no record can have is refused: %j", (change, reason) => {
+  const payload = { ...toPayloadV1(batchOf({ second: 0 }, { second: 1 })), ...change };
+  const bytes = new TextEncoder().encode(JSON.stringify(payload));
+  const decoding = (): unknown => decodeBatch({ payload: bytes, encoding: "json", schemaVersion: "v1" });
+  expect(decoding).toThrow(new UndecodablePayload(`payload of schema v1 contradicts itself: ${reason}`));
 });

@@ -1,96 +1,27 @@
 import { afterAll, afterEach, expect, test } from "bun:test";
-import { appendFileSync, truncateSync, utimesSync } from "node:fs";
+import { truncateSync, utimesSync } from "node:fs";
 import { UnusableSource } from "../../src/domain/errors.ts";
-import type { Range } from "../../src/domain/range.ts";
-import type { CsvSource } from "../../src/pipeline/source/csv/csv-source.ts";
 import type { RangeBatch } from "../../src/pipeline/source/source.ts";
 import {
   batchesOf,
-  CsvFolder,
   exporterHeader,
   exporterRow,
   openCsvSource,
   rejectedOf,
   samplesOf,
 } from "../support/csv-reading.ts";
-import { ManualClock } from "../support/manual-clock.ts";
+import { GrowingFiles } from "../support/growing-csv.ts";
 
-const folder = new CsvFolder();
-const readings: Reading[] = [];
-afterEach(async () => {
-  for (const reading of readings.splice(0)) {
-    reading.stop.abort();
-    await reading.ended;
-  }
-});
-afterAll(() => folder.remove());
+const files = new GrowingFiles();
+afterEach(() => files.stop());
+afterAll(() => files.remove());
 
 const wideHeader = "timestamp,gpu_id,uuid,hostname,temperature,power_draw";
 const wideRow = (second: number, power: string): string => `2025-07-18T20:42:3${second}Z,0,GPU-0,h,30,${power}`;
 const wideFile = [wideHeader, wideRow(4, "100"), wideRow(5, "400.5"), ""].join("\n");
 
-/** A file that was written just now, and a reading of it on a clock that the test advances. */
-class Reading {
-  readonly batches: RangeBatch[] = [];
-  readonly warnings: string[] = [];
-  readonly stop = new AbortController();
-  readonly clock = new ManualClock(Date.now());
-  readonly path: string;
-  ended: Promise<unknown> = Promise.resolve();
-  hasEnded = false;
-
-  constructor(content: string | Uint8Array, name = "growing.csv") {
-    this.path = folder.write(content, name);
-    utimesSync(this.path, new Date(), new Date());
-    readings.push(this);
-  }
-
-  open(options: Parameters<typeof openCsvSource>[1] = {}): Promise<CsvSource> {
-    const { clock, path, warnings } = this;
-    return openCsvSource(path, { clock, onWarning: (message) => void warnings.push(message), ...options });
-  }
-
-  /** Begins to read, up to where the reading waits. */
-  async begin(source: CsvSource, range?: Partial<Range>): Promise<this> {
-    this.ended = (async () => {
-      const read = source.read({ ...source.whole, ...range }, this.stop.signal);
-      for await (const batch of read) this.batches.push(batch);
-    })()
-      .catch((error: unknown) => error)
-      .finally(() => (this.hasEnded = true));
-    await this.untilIdle();
-    return this;
-  }
-
-  static async of(content: string | Uint8Array): Promise<Reading> {
-    const reading = new Reading(content);
-    return reading.begin(await reading.open());
-  }
-
-  append(text: string | Uint8Array): void {
-    appendFileSync(this.path, text);
-  }
-
-  /** Advances the clock in steps, so that file operations between two sleeps can complete. */
-  async pass(ms: number): Promise<void> {
-    for (let passed = 0; passed < ms && !this.hasEnded; passed += 250) {
-      await this.untilIdle();
-      await this.clock.advance(Math.min(250, ms - passed));
-    }
-    await this.untilIdle();
-  }
-
-  get values(): number[] {
-    return samplesOf(this.batches).map(({ value }) => value);
-  }
-
-  private async untilIdle(): Promise<void> {
-    while (!this.hasEnded && this.clock.sleeperCount === 0) await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-}
-
 test("a 400.5 of which only the 4 is written is not stored as 4; all rows before it are stored immediately", async () => {
-  const reading = await Reading.of(wideFile.slice(0, -"00.5\n".length));
+  const reading = await files.read(wideFile.slice(0, -"00.5\n".length));
   expect(reading.values).toEqual([30, 100]);
   await reading.pass(9000);
   expect(reading.values).toEqual([30, 100]);
@@ -101,7 +32,7 @@ test("a 400.5 of which only the 4 is written is not stored as 4; all rows before
 });
 
 test("a row whose rest arrives in pieces waits for its line end, however long that takes", async () => {
-  const reading = await Reading.of(wideFile.slice(0, -"00.5\n".length));
+  const reading = await files.read(wideFile.slice(0, -"00.5\n".length));
   for (const piece of ["0", "0", ".", "5"]) {
     await reading.pass(8000);
     reading.append(piece);
@@ -116,10 +47,10 @@ test("a row whose rest arrives in pieces waits for its line end, however long th
 });
 
 test("a file that never gets a line end is stored whole once it has not changed for 10 s, and the waiting line is named", async () => {
-  const reading = await Reading.of(wideFile.slice(0, -1));
+  const reading = await files.read(wideFile.slice(0, -1));
   await reading.pass(9750);
   expect(reading.values).toEqual([30, 100]);
-  expect(reading.warnings).toEqual([expect.stringMatching(/^Line 3 of .*growing\.csv has no line end.*10 s/)]);
+  expect(reading.warnings).toEqual([expect.stringMatching(/growing\.csv ends within the row at line 3: .*10 s/)]);
   await reading.pass(500);
   expect(await reading.ended).toBeUndefined();
   expect(reading.values).toEqual([30, 100, 30, 400.5]);
@@ -127,7 +58,7 @@ test("a file that never gets a line end is stored whole once it has not changed 
 
 test("a file without a final line end that was written long ago is stored immediately, without a warning", async () => {
   const warnings: string[] = [];
-  const path = folder.write(wideFile.slice(0, -1));
+  const path = files.finished(wideFile.slice(0, -1));
   const source = await openCsvSource(path, { onWarning: (message) => void warnings.push(message) });
   const batches = await batchesOf(source);
   expect(samplesOf(batches).map(({ value }) => value)).toEqual([30, 100, 30, 400.5]);
@@ -136,7 +67,7 @@ test("a file without a final line end that was written long ago is stored immedi
 });
 
 test("a file that a program has written for a minute is not stored while the program's next block may come", async () => {
-  const reading = new Reading(wideFile.slice(0, -"00.5\n".length));
+  const reading = files.write(wideFile.slice(0, -"00.5\n".length));
   utimesSync(reading.path, new Date(), new Date(Date.now() + 60_000));
   await reading.clock.advance(90_000);
   await reading.begin(await reading.open());
@@ -149,7 +80,7 @@ test("a file that a program has written for a minute is not stored while the pro
 });
 
 test("a file whose time is in the future, as a server's clock may be, is stored once it has not changed for 2 minutes", async () => {
-  const reading = new Reading(wideFile.slice(0, -1));
+  const reading = files.write(wideFile.slice(0, -1));
   utimesSync(reading.path, new Date(), new Date(Date.now() + 3_600_000));
   await reading.begin(await reading.open());
   await reading.pass(119_000);
@@ -160,7 +91,7 @@ test("a file whose time is in the future, as a server's clock may be, is stored 
 });
 
 test("a file that is written in place while it is watched is watched for another 10 s", async () => {
-  const reading = await Reading.of(wideFile.slice(0, -1));
+  const reading = await files.read(wideFile.slice(0, -1));
   await reading.pass(9000);
   utimesSync(reading.path, new Date(), new Date(Date.now() + 1000));
   await reading.pass(9000);
@@ -176,17 +107,24 @@ const endings: readonly (readonly [name: string, header: string, row: string])[]
   ["a host", "timestamp,gpu_id,uuid,temperature,hostname", "2025-07-18T20:42:35Z,0,GPU-0,30,host-é12"],
   ["labels", exporterHeader, exporterRow({ labels: 'instance="h:9400",job="",UUID="GPU-0",note="x=,"' })],
   ["labels and CRLF", exporterHeader, `${exporterRow()}\r`],
+  ["labels with an escaped quote", exporterHeader, exporterRow({ labels: 'instance="h:9400",note="x\\"y"' })],
   ["a quoted value", wideHeader, wideRow(5, "400.5").replaceAll(/[^,]+/g, '"$&"')],
+  ["a pod with a quote", `${wideHeader},pod`, `${wideRow(5, "400.5")},"po""d"`],
+  ["a pod with a line end", `${wideHeader},pod`, `${wideRow(5, "400.5")},"po\nd"`],
+  ["a pod after a cell with line ends", `${wideHeader},note,pod`, `${wideRow(5, "400.5")},"a\n\r\n""b""\n",pod`],
+  ["quotes and CRLF", `${wideHeader},note,pod`, `${wideRow(5, "400.5")},"a\r\nb","pod"\r`],
 ];
 
-/** What a file gives for its GPUs: samples, attributes and rejections. */
+/** What a file gives for its GPUs: samples, attributes, occupants and rejections. */
 function contentOf(batches: readonly RangeBatch[]): unknown {
-  const gpus = batches.flatMap(({ batch }) => (batch.recordCount === 0 ? [] : batch.gpus));
-  return { samples: samplesOf(batches), gpus, rejected: rejectedOf(batches) };
+  const withRecords = batches.filter(({ batch }) => batch.recordCount > 0);
+  const gpus = withRecords.flatMap(({ batch }) => batch.gpus);
+  const occupants = withRecords.flatMap(({ batch }) => batch.occupants);
+  return { samples: samplesOf(batches), gpus, occupants, rejected: rejectedOf(batches) };
 }
 
 async function contentAfterCut(before: Uint8Array, after: Uint8Array): Promise<unknown> {
-  const reading = await Reading.of(before);
+  const reading = await files.read(before);
   reading.append(after);
   await reading.pass(250);
   expect(await reading.ended).toBeUndefined();
@@ -197,7 +135,7 @@ test.each(endings)(
   "a row that ends in %s is read as in the finished file, wherever it was cut",
   async (_, header, row) => {
     const file = Buffer.from(`${header}\n${row}\n`);
-    const whole = contentOf(await batchesOf(await openCsvSource(folder.write(file))));
+    const whole = contentOf(await batchesOf(await openCsvSource(files.finished(file))));
     for (let cut = header.length + 2; cut < file.length; cut += 1) {
       const content = await contentAfterCut(file.subarray(0, cut), file.subarray(cut));
       expect([cut, content]).toEqual([cut, whole]);
@@ -205,27 +143,75 @@ test.each(endings)(
   },
 );
 
-test("of a row over two lines that was cut, nothing but the whole row is stored", async () => {
-  const rows = [wideRow(5, "400.5"), `${wideRow(6, "7")},"note=""a\n${wideRow(7, "8")}"""`].join(',"n=1"\n');
-  const file = Buffer.from(`${wideHeader},labels\n${rows}\n`);
-  const { samples: whole } = contentOf(await batchesOf(await openCsvSource(folder.write(file)))) as {
-    samples: unknown;
-  };
-  for (let cut = file.indexOf("a\n") + 2; cut < file.length; cut += 1) {
-    const { samples } = (await contentAfterCut(file.subarray(0, cut), file.subarray(cut))) as { samples: unknown[] };
-    expect([whole, (whole as unknown[]).slice(0, 2)]).toContainEqual(samples);
+/** A row over three lines, and one whose last cell has quotes. */
+const quotedRows = [`${wideRow(5, "400.5")},"a\n""b"\n`, `${wideRow(6, "7")},"note=""a\n${wideRow(7, "8")},x\n"""\n`];
+
+test("a row with a line end inside quotes is not rejected while its writer may close them", async () => {
+  const reading = await files.read(`${wideHeader},note\n${wideRow(5, "400.5")},"a\n`);
+  await reading.pass(9000);
+  expect(rejectedOf(reading.batches)).toEqual([]);
+  expect(reading.warnings).toEqual([expect.stringContaining("growing.csv ends within the row at line 2: ")]);
+  reading.append('b"\n');
+  await reading.pass(250);
+  expect(await reading.ended).toBeUndefined();
+  expect(contentOf(reading.batches)).toMatchObject({ samples: [{ value: 30 }, { value: 400.5 }], rejected: [] });
+});
+
+test("a quote that is never closed rejects its line once the file has not changed for 10 s; the next lines are read", async () => {
+  const reading = await files.read(`${wideHeader}\n"${wideRow(5, "400.5")}\n${wideRow(6, "7")}\n`);
+  await reading.pass(9750);
+  expect(reading.batches).toEqual([]);
+  await reading.pass(500);
+  expect(await reading.ended).toBeUndefined();
+  expect(rejectedOf(reading.batches)).toMatchObject([{ line: 2, reason: "malformed_quotes" }]);
+  expect(reading.values).toEqual([30, 7]);
+});
+
+test("no range begins inside a row whose quotes may be closed in bytes that are written later", async () => {
+  const file = Buffer.from(`${wideHeader},note\n${quotedRows.join("")}`);
+  const finished = await openCsvSource(files.finished(file));
+  for (let cut = wideHeader.length + 7; cut < file.length; cut += 1) {
+    const reading = files.write(file.subarray(0, cut));
+    const source = await reading.open();
+    const ranges = await Array.fromAsync(source.planRanges(source.whole.from, 1, reading.stop.signal));
+    reading.append(file.subarray(cut));
+    const read: RangeBatch[] = [];
+    for (const range of ranges) read.push(...(await batchesOf(source, range)));
+    const expected = await batchesOf(finished, { to: { offset: cut, line: 0 } });
+    expect([cut, samplesOf(read), rejectedOf(read)]).toEqual([cut, samplesOf(expected), []]);
   }
 });
 
-test("a row of the exporter whose last quote is written is stored immediately", async () => {
-  const reading = await Reading.of(`${exporterHeader}\n${exporterRow()}`);
-  expect(reading.hasEnded).toBe(true);
-  expect(reading.values).toEqual([42]);
-  expect(reading.warnings).toEqual([]);
+test("a row of the greatest length is not too large while only the CR of its line end is written", async () => {
+  for (const row of [wideRow(5, "400.5"), wideRow(5, '"400.5"')]) {
+    const options = { rowMaxBytes: Math.max(row.length, wideHeader.length) };
+    const longest = row.replace(",h,", `,${"h".repeat(options.rowMaxBytes - row.length + 1)},`);
+    const reading = await files.read(`${wideHeader}\r\n${longest}\r`, options);
+    reading.append("\n");
+    await reading.pass(250);
+    expect(await reading.ended).toBeUndefined();
+    expect(reading.values).toEqual([30, 400.5]);
+  }
+});
+
+test("a time of which only the beginning is written does not shift the times of a file that is played as now", async () => {
+  const reading = files.write("gpu_id,uuid,hostname,temperature,timestamp\n0,GPU-0,h,30,2025-07-18T20:42:34");
+  const startedAtMs = () => Promise.resolve(reading.clock.nowMs() - 60_000);
+  await reading.begin(await reading.open({ playing: { timestamps: "now", round: 0, startedAtMs } }));
+  reading.append("+02:00\n");
+  await reading.pass(250);
+  expect(await reading.ended).toBeUndefined();
+  expect(samplesOf(reading.batches).map(({ timeMs }) => timeMs)).toEqual([1752864154000]);
+});
+
+test("a row whose last quote is written waits, because a second quote may follow", async () => {
+  const row = exporterRow({ labels: 'note="x\\"y"' });
+  const reading = await files.read(`${exporterHeader}\n${row.slice(0, row.indexOf('"y') + 3)}`);
+  expect(reading.batches).toEqual([]);
 });
 
 test("a row that is cut before its last column is not rejected while its writer may go on, and is rejected afterwards", async () => {
-  const reading = await Reading.of(wideFile.slice(0, -",400.5\n".length));
+  const reading = await files.read(wideFile.slice(0, -",400.5\n".length));
   await reading.pass(9000);
   expect(rejectedOf(reading.batches)).toEqual([]);
   await reading.pass(1500);
@@ -235,12 +221,12 @@ test("a row that is cut before its last column is not rejected while its writer 
 });
 
 test("a stop during the wait leaves the row to the next start, which reads it from where the stored batches end", async () => {
-  const reading = await Reading.of(wideFile.slice(0, -1));
+  const reading = await files.read(wideFile.slice(0, -1));
   reading.stop.abort();
   expect(await reading.ended).toBeUndefined();
   expect(reading.values).toEqual([30, 100]);
   const from = reading.batches.at(-1)?.range.to;
-  const next = new Reading(wideFile.slice(0, -1));
+  const next = files.write(wideFile.slice(0, -1));
   const source = await next.open();
   expect(source.sourceId).toBe((await reading.open()).sourceId);
   await next.begin(source, from === undefined ? {} : { from });
@@ -250,7 +236,7 @@ test("a stop during the wait leaves the row to the next start, which reads it fr
 
 test("of several streamers, only the reader of the last range waits, and its range ends where the plan says", async () => {
   const rows = Array.from({ length: 40 }, (_, second) => wideRow(second % 10, String(second)));
-  const reading = new Reading([wideHeader, ...rows, wideRow(5, "4")].join("\n"));
+  const reading = files.write([wideHeader, ...rows, wideRow(5, "4")].join("\n"));
   const source = await reading.open();
   const ranges = await Array.fromAsync(source.planRanges(source.whole.from, 500, reading.stop.signal));
   const last = ranges.pop();
@@ -266,7 +252,7 @@ test("of several streamers, only the reader of the last range waits, and its ran
 });
 
 test("a file that is shortened during the wait ends the reading with an error", async () => {
-  const reading = await Reading.of(wideFile.slice(0, -1));
+  const reading = await files.read(wideFile.slice(0, -1));
   truncateSync(reading.path, 100);
   await reading.pass(250);
   expect(await reading.ended).toBeInstanceOf(UnusableSource);
@@ -275,7 +261,7 @@ test("a file that is shortened during the wait ends the reading with an error", 
 
 test("a file that is played as now, and one that is played again, wait for their last row in every round", async () => {
   for (const round of [0, 1]) {
-    const reading = new Reading(wideFile.slice(0, -"00.5\n".length));
+    const reading = files.write(wideFile.slice(0, -"00.5\n".length));
     const startedAtMs = () => Promise.resolve(reading.clock.nowMs() - 60_000);
     await reading.begin(await reading.open({ playing: { timestamps: "now", round, startedAtMs } }));
     expect(reading.values).toEqual([30, 100]);

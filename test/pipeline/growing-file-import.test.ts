@@ -35,7 +35,7 @@ test("a number that is written in two parts during an import is stored once, who
   writeFileSync(path, file.slice(0, -"00.5\n".length));
   const pipeline = start({ CSV_FILE: path, DATA_DIR: join(dir, "growing") });
   const url = await urlOf(pipeline);
-  await pipeline.waitFor(/Line 3 of .*growing\.csv has no line end/);
+  await pipeline.waitFor(/growing\.csv ends within the row at line 3/);
   await until(async () => (await powersOf(url)).length > 0);
   expect(await powersOf(url)).toEqual([100]);
   expect(pipeline.output()).not.toContain("Imported");
@@ -51,7 +51,7 @@ test("a number that is cut when the pipeline stops is not stored, and the next s
   writeFileSync(path, file.slice(0, -"00.5\n".length));
   const first = start(env);
   await urlOf(first);
-  await first.waitFor(/Line 3 of .*stopped\.csv has no line end/);
+  await first.waitFor(/stopped\.csv ends within the row at line 3/);
   await stopPipeline(first);
   appendFileSync(path, "00.5\n");
   const second = start(env);

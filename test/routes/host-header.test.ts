@@ -103,6 +103,41 @@ test("a target in absolute form gets the same answers as its path, whichever Hos
   );
 });
 
+test("a fragment after the target changes no answer, whichever Host comes with it", async () => {
+  const fragments = ["#", "#x", "#/metrics", "#/../../metrics?limit=2", "#a#b"];
+  const headers = ["localhost", "x", "", "a:99999"].map(host);
+  await expectSameAnswers((path) =>
+    headers.flatMap((header) => [
+      ...fragments.map((fragment) => get(path + fragment, header)),
+      get(`http://h${path}#x`, header),
+    ]),
+  );
+  for (const target of ["http://h", "http://h#x", "http://h?x#y"]) {
+    expect([target, gist(await send(get(target, host("localhost"))))]).toEqual([
+      target,
+      gist(await send(get("/", host("localhost")))),
+    ]);
+  }
+});
+
+test("a query without a path, an empty target and one that is no path are refused", async () => {
+  for (const target of ["?", "?a=1", "#x", "", "*", "health", "http:health", "ftp://h/health"]) {
+    expect([target, (await send(get(target, host("localhost")))).slice(0, 12)]).toEqual([target, "HTTP/1.1 400"]);
+  }
+});
+
+test("a process without a gateway answers /health and /metrics under every Host, and with a fragment", async () => {
+  const collector = gatewayOver(stored, { fleet: undefined });
+  const collectorPort = await listening(collector);
+  for (const header of hosts.map(host)) {
+    for (const target of ["/health/live", "/health/live#x", "/metrics#/health", "http://h/metrics#x"]) {
+      const answer = await send(get(target, header), collectorPort);
+      expect([header, target, answer.slice(0, 12)]).toEqual([header, target, "HTTP/1.1 200"]);
+    }
+  }
+  await collector.app.stop(true);
+});
+
 test("/metrics answers, and counts requests by their route, under a Host of one character and without Host", async () => {
   const requests: number[] = [];
   for (const request of [get("/metrics", host("x")), get("/metrics", host("")), get("/metrics", "", "1.0")]) {

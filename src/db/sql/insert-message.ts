@@ -1,6 +1,7 @@
 import type { InputTally } from "../../domain/batch.ts";
 import type { SourceRange } from "../../domain/range.ts";
 import type { SqlExecutor } from "../client.ts";
+import { newestMigrationMs } from "../migrations.ts";
 import { incarnation } from "./database-state.ts";
 
 /** The stored row of a message. */
@@ -24,17 +25,23 @@ with added as (
   on conflict do nothing
   returning message_id
 )
-select exists (select from added) as "isNew", ${incarnation} as incarnation`;
+select exists (select from added) as "isNew", ${incarnation} as incarnation, ${newestMigrationMs} as "newestMigrationMs"`;
+
+/** The result of recording a message. */
+export interface InsertedMessage {
+  /** False if the message's id or key is recorded already. */
+  readonly isNew: boolean;
+  /** Which database the transaction runs in. */
+  readonly incarnation: string;
+  /** When the database's newest migration was generated. */
+  readonly newestMigrationMs: number;
+}
 
 /** Records a message as stored. It is the first statement of a transaction that stores records, so it also says which database
- *  the transaction runs in.
- *  @returns `isNew`: false if the message's id or key is recorded already */
-export async function insertMessage(
-  executor: SqlExecutor,
-  message: MessageRow,
-): Promise<{ readonly isNew: boolean; readonly incarnation: string }> {
+ *  the transaction runs in, and with which schema. */
+export async function insertMessage(executor: SqlExecutor, message: MessageRow): Promise<InsertedMessage> {
   const { source, tally } = message;
-  const [row] = await executor.query<{ isNew: boolean; incarnation: string }>(text, [
+  const [row] = await executor.query<InsertedMessage>(text, [
     message.messageId,
     message.idempotencyKey,
     source.sourceId,
@@ -51,7 +58,7 @@ export async function insertMessage(
     tally.repeatedHeaders,
     JSON.stringify(message.rejected),
   ]);
-  return row ?? { isNew: false, incarnation: "" };
+  return row ?? { isNew: false, incarnation: "", newestMigrationMs: 0 };
 }
 
 /** The results of storing a message's records. */

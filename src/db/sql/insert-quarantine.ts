@@ -3,23 +3,31 @@ import type { SqlExecutor } from "../client.ts";
 import { numberArray, textArray } from "./array-literal.ts";
 
 const text = `
-insert into quarantine (source_id, byte_offset, line, reason, field, value, message, raw)
-select $1, byte_offset, line, reason, field, value, message, raw
-from unnest($2::text::bigint[], $3::text::bigint[], $4::text::text[], $5::text::text[], $6::text::text[],
-  $7::text::text[], $8::text::text[]) as r(byte_offset, line, reason, field, value, message, raw)
+insert into quarantine (source_id, item, byte_offset, line, reason, field, value, message, raw)
+select $1, item, byte_offset, line, reason, field, value, message, raw
+from unnest($2::text::text[], $3::text::bigint[], $4::text::bigint[], $5::text::text[], $6::text::text[], $7::text::text[],
+  $8::text::text[], $9::text::text[]) as r(item, byte_offset, line, reason, field, value, message, raw)
 on conflict do nothing`;
 
-/** Stores rejected inputs. An input is ignored if one with the same source, byte offset and field is already stored. */
+/** A message that is stored for the first time. */
+interface StoredMessage {
+  readonly messageId: string;
+  readonly source: { readonly sourceId: string };
+}
+
+/** Stores a message's rejected inputs. A row of a file is ignored if the same field of the same row is already stored, from
+ *  another message. All other inputs are stored: no other message has them. */
 export async function insertQuarantine(
   executor: SqlExecutor,
-  sourceId: string,
+  { messageId, source }: StoredMessage,
   rejected: readonly RejectedInput[],
 ): Promise<void> {
   if (rejected.length === 0) return;
   const texts = (field: "reason" | "field" | "value" | "message" | "raw"): string =>
     textArray(rejected.map((input) => input[field]));
   await executor.query(text, [
-    sourceId,
+    source.sourceId,
+    textArray(rejected.map(({ line }, index) => (line === 0 ? `${messageId}#${index}` : ""))),
     numberArray(rejected.map(({ byte }) => byte)),
     numberArray(rejected.map(({ line }) => line)),
     texts("reason"),

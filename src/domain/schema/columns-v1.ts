@@ -29,8 +29,8 @@ function toTally({ conflicts, ...tally }: InputTally): PayloadV1["tally"] {
 }
 
 /** Decodes the payload `v1`.
- *  @throws UndecodablePayload if lengths in the payload contradict each other, or a column has a value beyond the last
- *    record */
+ *  @throws UndecodablePayload if lengths in the payload contradict each other, two columns have the same metric, or a value is
+ *    beyond the last record */
 export function fromPayloadV1(payload: PayloadV1): RecordBatch {
   const { records } = payload;
   checkLength("gpuSteps", payload.gpuSteps.length, records);
@@ -46,8 +46,8 @@ export function fromPayloadV1(payload: PayloadV1): RecordBatch {
     ...fromOccupantColumns(payload),
     gpuIndexes,
     timesMs: fromSteps(payload.timeStepsMs),
-    columns: new Map(payload.columns.map((column) => [column.metric, fromColumn(column, records)])),
-    custom: payload.custom,
+    columns: fromColumns(payload),
+    custom: fromCustom(payload),
     rejected: payload.rejected,
     tally: { conflicts: 0, ...payload.tally },
   };
@@ -99,6 +99,25 @@ function toColumn(metric: string, column: Float64Array): Column {
   };
 }
 
+function fromColumns({ columns, records }: PayloadV1): RecordBatch["columns"] {
+  const byMetric = new Map<string, Float64Array>();
+  for (const column of columns) {
+    if (byMetric.has(column.metric)) throw contradiction(`${column.metric} has two columns`);
+    byMetric.set(column.metric, fromColumn(column, records));
+  }
+  return byMetric;
+}
+
+function fromCustom({ custom, records }: PayloadV1): RecordBatch["custom"] {
+  const beyond = custom.find(({ record }) => record >= records);
+  if (beyond === undefined) return custom;
+  throw valueBeyond(beyond.metric, beyond.record, records);
+}
+
+function valueBeyond(metric: string, record: number, records: number): UndecodablePayload {
+  return contradiction(`${metric} has a value at index ${record}, but the number of records is ${records}`);
+}
+
 function fromColumn({ metric, at, values, same }: Column, records: number): Float64Array {
   const count = at?.length ?? records;
   if (same === undefined) checkLength(`the column of ${metric}`, values?.length ?? 0, count);
@@ -106,8 +125,7 @@ function fromColumn({ metric, at, values, same }: Column, records: number): Floa
   let record = -1;
   for (let i = 0; i < count; i += 1) {
     record = at === undefined ? i : i === 0 ? (at[0] as number) : record + (at[i] as number);
-    if (record >= records)
-      throw contradiction(`${metric} has a value at index ${record}, but the number of records is ${records}`);
+    if (record >= records) throw valueBeyond(metric, record, records);
     column[record] = same ?? (values?.[i] as number);
   }
   return column;

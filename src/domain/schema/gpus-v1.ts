@@ -31,18 +31,23 @@ export function toGpuColumns(batch: RecordBatch): GpuColumns {
   };
 }
 
-/** Decodes the GPUs of a batch. An index beyond the end of `variants` gives an index beyond the end of the batch's `gpus`. */
+/** Decodes the GPUs of a batch. An index beyond the end of `gpus` or `variants`, or of a variant that is of another GPU, gives
+ *  `notFound`. */
 export function withGpuColumns(batch: RecordBatch, { variants = [], variantIndexes }: GpuColumns): RecordBatch {
   if (variantIndexes === undefined) return batch;
   const { gpus, gpuIndexes } = batch;
   const all: readonly Gpu[] = [...gpus, ...variants];
   const indexes = gpuIndexes.map((index, record) => {
     const variant = variantIndexes[record] ?? 0;
-    return variant === 0 ? index : gpus.length + variant - 1;
+    const found = variant === 0 ? index : gpus.length + variant - 1;
+    // `index` alone could be one of a variant
+    return index < gpus.length && all[found]?.uuid === gpus[index]?.uuid ? found : notFound;
   });
   if (indexes.some((index) => index >= all.length)) return { ...batch, gpus: all, gpuIndexes: indexes };
   return withUsedDictionaries({ ...batch, gpus: all, gpuIndexes: indexes });
 }
+
+const notFound = 0xffff_ffff;
 
 /** For each uuid, the index of the GPU that its newest record has; without records, its last one. */
 function newestIndexes({ gpus, gpuIndexes, timesMs }: RecordBatch): Map<string, number> {

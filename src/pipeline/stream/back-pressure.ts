@@ -1,16 +1,10 @@
 import type { Clock } from "../../kit/clock.ts";
+import { type PaceMarks, paceAt } from "../queue/pace.ts";
 
-export interface BackPressureOptions {
-  /** Queue depth up to which publishing is not slowed. */
-  readonly lowMessages: number;
-  /** Queue depth from which publishing is always at its slowest pace. At the queue's capacity, publishing stops. */
-  readonly highMessages: number;
+export interface BackPressureOptions extends PaceMarks {
   readonly clock: Clock;
 }
 
-/** The slowest pace, as a share of the full pace. It is not 0, because a streamer that stopped would notice free capacity too
- *  late. */
-const slowestPace = 0.1;
 /** The longest pause. It is short, so that a change of the depth takes effect soon. */
 const pauseMaxMs = 1000;
 
@@ -33,12 +27,9 @@ export class BackPressure {
     return this.depth;
   }
 
-  /** Share of the full rate that is allowed now: 1 up to the low mark; above it, falling towards 0 at the high mark, but never
-   *  below 0.1. */
+  /** Share of the full rate that is allowed now. */
   get pace(): number {
-    const { lowMessages, highMessages } = this.options;
-    const over = (this.depth - lowMessages) / Math.max(1, highMessages - lowMessages);
-    return Math.min(1, Math.max(slowestPace, 1 - over));
+    return paceAt(this.depth, this.options);
   }
 
   /** Pauses between two batches, long enough that work and pause together give the pace, but at most 1 s. */

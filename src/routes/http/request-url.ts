@@ -5,24 +5,37 @@ const origin = "http://gateway";
 /** Elysia searches the path from this index of a request's `url`. */
 const elysiaPathMinIndex = 11;
 
-/** Makes every request's `url` valid, with a host of at least four characters, so that the Host header, which the client
- *  chooses, cannot change which route answers.
+/** Makes every request's `url` valid, without a fragment and with a host of at least four characters, so that neither the Host
+ *  header, which the client chooses, nor a fragment can change which route answers.
  *
  *  Bun's `url` begins with the Host header, or is only the path and query if that header is missing, empty or malformed. After a
  *  host of up to three characters, or none, Elysia would find another path; and `new URL(request.url)` throws if there is no
- *  host, or if Bun passes a host that is not valid, such as `a:99999`. */
+ *  host, or if Bun passes a host that is not valid, such as `a:99999`.
+ *
+ *  Bun passes on a fragment, too, although "the target URI excludes the reference's fragment component": Elysia would search a
+ *  route for `/health#x`.
+ *  Source: https://www.rfc-editor.org/rfc/rfc9110#section-7.1 */
 export function requestUrl() {
   /** The beginning of the last valid URL. Most requests have the same one, and comparing is cheaper than parsing. */
   let validStart = "none";
   return new Elysia({ name: "request-url" }).wrap((handle, request) => {
-    const { url } = request;
-    if (url.startsWith(validStart)) return handle;
+    const url = withoutFragment(request.url);
+    const hasValidStart = url.startsWith(validStart);
+    if (hasValidStart && url === request.url) return handle;
     const pathAt = pathIndexOf(url);
-    if (pathAt >= elysiaPathMinIndex && URL.canParse(url)) validStart = url.slice(0, pathAt + 1);
+    const isValid = hasValidStart || (pathAt >= elysiaPathMinIndex && URL.canParse(url));
+    if (isValid) validStart = url.slice(0, pathAt + 1);
     // a copy of the request would not do: Bun upgrades only its own requests, and knows only their client's address
-    else Object.defineProperty(request, "url", { value: withOrigin(url, pathAt) });
+    if (!isValid || url !== request.url) {
+      Object.defineProperty(request, "url", { value: isValid ? url : withOrigin(url, pathAt) });
+    }
     return handle;
   });
+}
+
+function withoutFragment(url: string): string {
+  const fragmentAt = url.indexOf("#");
+  return fragmentAt === -1 ? url : url.slice(0, fragmentAt);
 }
 
 /** @returns the index of the slash that begins the path; -1 for the target of CONNECT, which has no path */

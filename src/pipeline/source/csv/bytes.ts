@@ -4,4 +4,3 @@ export const comma = 0x2c;
 export const lineFeed = 0x0a;
 export const carriageReturn = 0x0d;
 /** Between the name and the value of a label. */
-export const equalsSign = 0x3d;

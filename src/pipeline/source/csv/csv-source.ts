@@ -23,7 +23,7 @@ export interface CsvSourceOptions {
   readonly batchMaxRows: number;
   readonly playing: Playing;
   readonly clock: Clock;
-  /** Called at most once for each cause: the file has grown, its last row waits for a line end, or a column has cells that are
+  /** Called at most once for each cause: the file has grown, it ends within a row, which waits, or a column has cells that are
    *  not read. */
   readonly onWarning: (message: string) => void;
 }
@@ -124,7 +124,8 @@ export class CsvSource implements ReplayableSource {
   }
 
   /** A row belongs to the range in which it starts. A range must begin and end between rows, such as at the end of a
-   *  batch. If the file's last row has no line end, it is a batch of its own, and waits until it is whole. */
+   *  batch. A row in which the file ends, without a line end or with an open quote, waits until it is whole; all rows before
+   *  it are yielded first. */
   async *read(range: Range, signal: AbortSignal): AsyncIterable<RangeBatch> {
     const file = await openForReading(this.options.path);
     try {

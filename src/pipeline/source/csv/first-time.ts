@@ -44,6 +44,8 @@ function timeOf(window: FileWindow, row: RawRow, layout: Layout): number | undef
   if (row.kind !== "regular") return undefined;
   const fields = csvFields(window.bytes.subarray(row.start - window.offset, row.end - window.offset))?.[0];
   if (fields?.length !== layout.header.length) return undefined;
+  // the end of the last cell may not have been written yet
+  if (row.mayContinue && layout.timestamp === fields.length - 1) return undefined;
   const parsed = parseTimestamp(fields[layout.timestamp] ?? "");
   return "ms" in parsed ? parsed.ms : undefined;
 }

@@ -16,9 +16,10 @@ const unchangedMinMs = 10_000;
 const unchangedMaxMs = 120_000;
 const checkEveryMs = 250;
 
-/** Decides whether a file's last row, which has no line end, is whole: its writer may be in the middle of a number.
+/** Decides whether the row in which a file ends is whole. It has no line end, or an open quote: its writer may be in the middle
+ *  of a number or of a quoted value.
  *
- *  If the file grows, the row continues in the new bytes. The row is whole if the last write was at least `unchangedMaxMs` ago,
+ *  If the file grows, the row may continue in the new bytes. The row is whole if the last write was at least `unchangedMaxMs` ago,
  *  or if the file has been watched without a change for as long as its writing took (at least `unchangedMinMs`). */
 export class LastRow {
   private hasReported = false;
@@ -54,7 +55,7 @@ export class LastRow {
     this.hasReported = true;
     const { path, onUnfinished } = this.options;
     onUnfinished(
-      `Line ${line} of ${path} has no line end: its writer may not have finished it. It is stored when its line end arrives, or when the file has not changed for ${Math.round(waitMs / 1000)} s; to store it immediately, end it with a line end.`,
+      `${path} ends within the row at line ${line}: the row has no line end, or an open quote. Its writer may not have finished it, so it is read when its end arrives, or when the file has not changed for ${Math.round(waitMs / 1000)} s; to read it immediately, close its quotes and end it with a line end.`,
     );
   }
 }

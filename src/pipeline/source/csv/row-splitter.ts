@@ -1,4 +1,4 @@
-import { carriageReturn, comma, equalsSign, lineFeed, quote } from "./bytes.ts";
+import { carriageReturn, comma, lineFeed, quote } from "./bytes.ts";
 import type { FileWindow } from "./file-window.ts";
 
 /** The longest row that production reads, in bytes without its line end. A row of the exporter has about 500 bytes. */
@@ -18,15 +18,13 @@ export interface RawRow {
   readonly next: number;
   /** Number of lines that start in the row, or in this part of it. */
   readonly lines: number;
-  /** True if more bytes may belong to the row: the file ends without a line end, and the row's last cell is not a closed quoted
-   *  one. */
+  /** True if the file ends before the row does: bytes that are appended later may belong to the row, and change its `kind`. */
   readonly mayContinue: boolean;
 }
 
-/** The result of a walk over a row's quotes: the row's line end, its number of columns and the start of the last one;
- *  `malformed` if a quote or CR is misplaced or there are too many columns; `undecided` if the walk needs more bytes. */
-type Walk =
-  { readonly lineEnd: number; readonly columns: number; readonly lastField: number } | "malformed" | "undecided";
+/** The result of a walk over a row's quotes: the row's line end and its number of columns; `malformed` if a quote or CR is
+ *  misplaced or there are too many columns; `undecided` if the walk needs more bytes. */
+type Walk = { readonly lineEnd: number; readonly columns: number } | "malformed" | "undecided";
 
 /** Splits a file into rows. Lines end with LF or CRLF; a CR alone is data.
  *
@@ -55,13 +53,9 @@ export class RowSplitter {
     }
     const firstLine = rowOf(window, start, firstLineEnd);
     if (firstLine.end - firstLine.start > maxBytes) {
-      return {
-        ...firstLine,
-        kind: "record_too_large",
-        end: offset + maxBytes,
-        next: offset + maxBytes,
-        mayContinue: false,
-      };
+      const end = offset + maxBytes;
+      const mayContinue = firstLine.mayContinue && this.canEndInTime(window, start);
+      return { ...firstLine, kind: "record_too_large", end, next: end, mayContinue };
     }
     if (firstLine.end === firstLine.start) return { ...firstLine, kind: "blank" };
     if (!bytes.subarray(start, firstLineEnd).includes(quote)) return firstLine;
@@ -69,20 +63,28 @@ export class RowSplitter {
   }
 
   private quotedRow(window: FileWindow, firstLine: RawRow): RawRow | undefined {
-    const { bytes, offset } = window;
+    const { bytes, offset, atEnd } = window;
     const start = firstLine.start - offset;
+    const canEndInTime = this.canEndInTime(window, start);
     const walk = this.walk(window, start, firstLine.next - offset);
     if (walk === "undecided") {
-      const enough = window.atEnd || bytes.length - start > this.maxBytes + 2;
-      return enough ? { ...firstLine, kind: "malformed_quotes" } : undefined;
+      if (canEndInTime && !atEnd) return undefined;
+      return { ...firstLine, kind: "malformed_quotes", mayContinue: canEndInTime };
     }
     if (walk === "malformed") return { ...firstLine, kind: "malformed_quotes" };
-    const fits = this.columnCount === undefined || walk.columns === this.columnCount;
     const row = rowOf(window, start, walk.lineEnd);
-    if (fits && row.mayContinue && isClosed(bytes.subarray(walk.lastField))) return { ...row, mayContinue: false };
     if (row.next === firstLine.next) return row;
-    if (!fits || row.end - row.start > this.maxBytes) return { ...firstLine, kind: "malformed_quotes" };
+    const fits = this.columnCount === undefined || walk.columns === this.columnCount;
+    if (!fits || row.end - row.start > this.maxBytes) {
+      return { ...firstLine, kind: "malformed_quotes", mayContinue: row.mayContinue && canEndInTime };
+    }
     return { ...row, lines: linesIn(bytes, start, row.end - offset) };
+  }
+
+  /** True if a row that contains all bytes from `start` on can still end within `maxBytes`. */
+  private canEndInTime({ bytes }: FileWindow, start: number): boolean {
+    // + 1: the last byte may be the CR of the line end
+    return bytes.length - start <= this.maxBytes + 1;
   }
 
   /** Follows the quotes from `start` to the row's line end. After the first line it stops as soon as there
@@ -95,12 +97,12 @@ export class RowSplitter {
     for (;;) {
       const fieldEnd = bytes[at] === quote ? quotedFieldEnd(bytes, at) : unquotedFieldEnd(bytes, at);
       if (fieldEnd === -1) return "undecided";
-      if (fieldEnd >= bytes.length) return atEnd ? { lineEnd: bytes.length, columns, lastField: at } : "undecided";
+      if (fieldEnd >= bytes.length) return atEnd ? { lineEnd: bytes.length, columns } : "undecided";
       const delimiter = bytes[fieldEnd];
-      if (delimiter === lineFeed) return { lineEnd: fieldEnd, columns, lastField: at };
+      if (delimiter === lineFeed) return { lineEnd: fieldEnd, columns };
       if (delimiter === carriageReturn) {
-        if (fieldEnd + 1 >= bytes.length && !atEnd) return "undecided";
-        return bytes[fieldEnd + 1] === lineFeed ? { lineEnd: fieldEnd + 1, columns, lastField: at } : "malformed";
+        if (fieldEnd + 1 >= bytes.length) return "undecided";
+        return bytes[fieldEnd + 1] === lineFeed ? { lineEnd: fieldEnd + 1, columns } : "malformed";
       }
       if (delimiter !== comma) return "malformed";
       columns += 1;
@@ -119,17 +121,6 @@ function quotedFieldEnd(bytes: Buffer, openingQuote: number): number {
     if (bytes[at + 1] !== quote) return at + 1;
     at += 2;
   }
-}
-
-/** True if a file's last cell is quoted and whole. Its last quote may be the first half of a doubled quote, which labels have
- *  before and after each value: before a value, it follows a `=`; after a value, the number of quotes inside the cell is not a
- *  multiple of 4. */
-function isClosed(cell: Buffer): boolean {
-  const last = cell.length - 1;
-  if (cell[0] !== quote || cell[last] !== quote || last === 0 || cell[last - 1] === equalsSign) return false;
-  let quotes = 0;
-  for (let at = cell.indexOf(quote, 1); at < last; at = cell.indexOf(quote, at + 1)) quotes += 1;
-  return quotes % 4 === 0;
 }
 
 /** @returns the index of the comma or line feed that ends the field; the length of `bytes` if there is neither */

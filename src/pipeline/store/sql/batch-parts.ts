@@ -1,7 +1,6 @@
 import type { TelemetryColumns } from "../../../db/sql/telemetry-columns.ts";
 import { customByRecord, type RecordBatch } from "../../../domain/batch.ts";
 import { noOccupants } from "../../../domain/gpu.ts";
-import type { SourceRange } from "../../../domain/range.ts";
 import { sortedRecords } from "./sorted-records.ts";
 
 /** Records per statement: limits the memory of a statement's text. */
@@ -10,7 +9,6 @@ const recordsPerStatement = 10_000;
 /** A batch with the store's numbers for its GPUs. */
 export interface KeyedBatch {
   readonly batch: RecordBatch;
-  readonly source: SourceRange;
   /** gpu_key by index in the batch's `gpus`, of every GPU that has records. */
   readonly keys: Float64Array;
   /** The id of a GPU's attributes, by index in the batch's `gpus`. */

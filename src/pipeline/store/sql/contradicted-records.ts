@@ -37,7 +37,7 @@ export async function mergeContradicted(executor: SqlExecutor, part: Part, keyed
   const losing = others.filter(({ gpu, storedGpu }) => gpu.hostname > storedGpu.hostname);
   const winning = others.filter(({ gpu, storedGpu }) => gpu.hostname < storedGpu.hostname);
   const conflicts = await mergePairs(executor, part, pairs.filter(isSameHost));
-  const rejected = [...rejectNew(part, losing, keyed), ...(await rejectStored(executor, part, { winning, keyed }))];
+  const rejected = [...rejectNew(part, losing), ...(await rejectStored(executor, part, winning))];
   await replaceWhole(executor, part, winning);
   return { merged: pairs.length - losing.length, conflicts, rejected };
 }
@@ -107,18 +107,14 @@ async function replaceWhole(executor: SqlExecutor, part: Part, pairs: readonly P
   });
 }
 
-function rejectNew(part: Part, pairs: readonly Pair[], keyed: KeyedBatch): RejectedInput[] {
+function rejectNew(part: Part, pairs: readonly Pair[]): RejectedInput[] {
   return pairs.map(({ row, gpu, storedGpu }) => {
     const { metrics: values, custom } = valuesOf(part, row);
-    return rejection(part, row, { keyed, gpu, keptHost: storedGpu.hostname, samples: [...values, ...custom] });
+    return rejection(part, row, { gpu, keptHost: storedGpu.hostname, samples: [...values, ...custom] });
   });
 }
 
-async function rejectStored(
-  executor: SqlExecutor,
-  part: Part,
-  { winning, keyed }: { readonly winning: readonly Pair[]; readonly keyed: KeyedBatch },
-): Promise<RejectedInput[]> {
+async function rejectStored(executor: SqlExecutor, part: Part, winning: readonly Pair[]): Promise<RejectedInput[]> {
   if (winning.length === 0) return [];
   const rows = await selectRecordsAt(
     executor,
@@ -133,23 +129,22 @@ async function rejectStored(
     if (found === undefined) return [];
     const { metrics: values, custom } = toRecord(found, storedGpu);
     const samples = [...Object.entries(values), ...Object.entries(custom)];
-    return [rejection(part, row, { keyed, gpu: storedGpu, keptHost: gpu.hostname, samples })];
+    return [rejection(part, row, { gpu: storedGpu, keptHost: gpu.hostname, samples })];
   });
 }
 
 interface Rejected {
-  readonly keyed: KeyedBatch;
   readonly gpu: Gpu;
   readonly keptHost: string;
   readonly samples: readonly (readonly [string, number])[];
 }
 
-/** The store does not know which lines a record came from, so the place is that of the message, plus the record's index: no two
- *  records of a file have the same place. A stored record that is replaced gets the place of the one that replaces it. */
-function rejection(part: Part, row: number, { keyed, gpu, keptHost, samples }: Rejected): RejectedInput {
-  const byte = keyed.source.from.offset + (part.records[row] as number);
+/** The store does not know which lines a record came from, so the place is the record's index in the message. A stored record
+ *  that is replaced gets the place of the one that replaces it. */
+function rejection(part: Part, row: number, { gpu, keptHost, samples }: Rejected): RejectedInput {
+  const place = { line: 0, byte: part.records[row] as number };
   const timeMs = part.timesMs[row] as number;
-  return otherHostInput({ gpu, timeMs, samples, keptHost, hostField: "hostname", place: { line: 0, byte } });
+  return otherHostInput({ gpu, timeMs, samples, keptHost, hostField: "hostname", place });
 }
 
 function storedValues(stored: ContradictedRow, part: Part): RecordValues {

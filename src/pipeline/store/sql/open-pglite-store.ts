@@ -7,7 +7,7 @@ import type { OpenStore } from "../open-store.ts";
 import { openSqlDrivers } from "./open-sql-drivers.ts";
 
 /** Opens the embedded store, in memory or in a directory, which is then locked for this process.
- *  @throws DataDirUnusable, StoreUnavailable */
+ *  @throws DataDirUnusable, StoreUnavailable, SchemaAhead */
 export async function openPGliteStore(where: { dataDir: string } | { memory: true }): Promise<OpenStore> {
   if ("memory" in where) {
     const client = await openPGliteClient("memory://");

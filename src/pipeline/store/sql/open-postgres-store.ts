@@ -29,7 +29,7 @@ const maxReadConnections = 5;
 
 /** Opens the store in PostgreSQL or TimescaleDB.
  *  @throws StoreUnavailable if the database does not answer, or cannot be migrated (a right is missing); SchemaBehind if the
- *    schema is not up to date and `migrate` is false; StoreRejected if a migration contradicts the stored data; InvalidConfig
+ *    schema is not up to date and `migrate` is false; SchemaAhead if a newer program has migrated it; StoreRejected if a migration contradicts the stored data; InvalidConfig
  *    if the URL is not usable; QueryTooCostly if the server cancels the queries that detect its engine */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<OpenStore> {
   const clients = new PostgresClients(options);

@@ -1,7 +1,9 @@
 import type { InputTally, RecordBatch, RejectReason } from "../../../domain/batch.ts";
+import { StoreUnavailable } from "../../../domain/errors.ts";
 import { gpuKeyOf } from "../../../domain/gpu-key.ts";
 import { joinRanges, type Range } from "../../../domain/range.ts";
 import type { SqlClient, SqlExecutor, SqlTransaction } from "../../../db/client.ts";
+import { newestKnownMigrationMs } from "../../../db/migrations.ts";
 import { readIncarnation } from "../../../db/sql/database-state.ts";
 import { insertMessage, setMessageRecords } from "../../../db/sql/insert-message.ts";
 import { insertQuarantine } from "../../../db/sql/insert-quarantine.ts";
@@ -21,6 +23,7 @@ export class SqlTelemetryStore implements TelemetryStore {
   private readonly directory: GpuDirectory;
   private readonly history: GpuStateHistory;
   private readonly writer = new TelemetryWriter();
+  private readonly newestKnownMigrationMs = newestKnownMigrationMs();
 
   constructor(
     private readonly client: SqlClient,
@@ -82,21 +85,30 @@ export class SqlTelemetryStore implements TelemetryStore {
     gpus: BatchGpus,
   ): Promise<IngestResult & { readonly incarnation: string }> {
     const rejected = countReasons(batch.rejected);
-    const { isNew, incarnation } = await insertMessage(executor, { ...message, tally: batch.tally, rejected });
+    const inserting = { ...message, tally: batch.tally, rejected };
+    const { isNew, incarnation, newestMigrationMs } = await insertMessage(executor, inserting);
+    if (newestMigrationMs > this.newestKnownMigrationMs) throw migratedMeanwhile();
     this.directory.enter(incarnation);
     if (!isNew) return { incarnation, duplicate: true, recordsInserted: 0, recordsMerged: 0 };
     const numbers = numbersOf(batch, gpus);
     await addMissing(executor, gpus, numbers);
-    const written = await this.writer.write(executor, { batch, source: message.source, ...numbers });
+    const written = await this.writer.write(executor, { batch, ...numbers });
     const { inserted, merged } = written;
     const allRejected = [...batch.rejected, ...written.rejected];
-    await insertQuarantine(executor, message.source.sourceId, allRejected);
+    await insertQuarantine(executor, message, allRejected);
     await setMessageRecords(executor, message.messageId, {
       ...written,
       rejected: written.rejected.length === 0 ? undefined : countReasons(allRejected),
     });
     return { incarnation, duplicate: false, recordsInserted: inserted, recordsMerged: merged };
   }
+}
+
+/** The error of a process that runs while a newer version migrates the database. The message waits for that version. */
+function migratedMeanwhile(): StoreUnavailable {
+  return new StoreUnavailable(
+    "this program is older than the schema of its database: replace it with the version that migrated the database",
+  );
 }
 
 /** The store's numbers for the GPUs of a batch, by index in the batch's `gpus`; NaN for a GPU without records, which needs
