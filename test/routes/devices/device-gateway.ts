@@ -1,4 +1,11 @@
-import { batchesOf, CsvFolder, exporterHeader, exporterRow, openCsvSource } from "../../support/csv-reading.ts";
+import {
+  batchesOf,
+  CsvFolder,
+  exporterHeader,
+  exporterRow,
+  openCsvSource,
+  type TestCsvOptions,
+} from "../../support/csv-reading.ts";
 import { openLiveGateway } from "../live/live-gateway.ts";
 
 /** Cells of a row of the exporter's layout that differ from the usual row. */
@@ -10,13 +17,15 @@ export const migLabels = (id: string, profile: string): string => `,GPU_I_ID="${
 /** A listening gateway whose store and hot tier have the content of a CSV. */
 export type DeviceGateway = Awaited<ReturnType<typeof openDeviceGateway>>;
 
-/** Opens a gateway, and imports rows as one file. */
-export async function openDeviceGateway(rows: readonly Cells[]) {
+/** Opens a gateway, and imports rows as one file.
+ *  @param options those for reading the file */
+export async function openDeviceGateway(rows: readonly Cells[], options: TestCsvOptions = {}) {
   const folder = new CsvFolder();
   const gateway = await openLiveGateway();
   const importRows = async (more: readonly Cells[]): Promise<void> => {
     const text = `${[exporterHeader, ...more.map((cells) => exporterRow(cells))].join("\n")}\n`;
-    for (const { batch } of await batchesOf(await openCsvSource(folder.write(text)))) await gateway.collect(batch);
+    const source = await openCsvSource(folder.write(text), options);
+    for (const { batch } of await batchesOf(source)) await gateway.collect(batch);
   };
   await importRows(rows);
   const get = (path: string, init?: RequestInit) => fetch(`http://127.0.0.1:${gateway.port}${path}`, init);
