@@ -1,0 +1,74 @@
+import { Type } from "@sinclair/typebox";
+import { count, duration } from "../config-setting.ts";
+
+/** The settings of what gateways serve. */
+export const apiSettings = {
+  httpRateLimitPerSecond: count({
+    env: "HTTP_RATE_LIMIT_PER_SECOND",
+    default: 0,
+    minimum: 0,
+    maximum: 1_000_000,
+    unit: "requests/s",
+    description:
+      "Maximum number of requests a second that a gateway accepts from one client address, not counting /health and /metrics; 0: no limit",
+  }),
+  httpTrustForwardedFor: Type.Boolean({
+    env: "HTTP_TRUST_FORWARDED_FOR",
+    default: false,
+    description: "Take the client's address from the end of X-Forwarded-For; only behind a proxy that sets it",
+  }),
+  corsOrigins: Type.Optional(
+    Type.Array(Type.String({ pattern: "^(\\*|https?://[^/\\s]+)$" }), {
+      env: "CORS_ORIGINS",
+      form: "list",
+      elements: "http://host, https://host or *",
+      minItems: 1,
+      description: "Origins whose pages may read from a gateway, such as https://host, or *; absent: only its own",
+    }),
+  ),
+  graphqlIntrospection: Type.Boolean({
+    env: "GRAPHQL_INTROSPECTION",
+    default: true,
+    description: "Whether /graphql answers introspection queries; GraphiQL needs them",
+  }),
+  graphiql: Type.Boolean({
+    env: "GRAPHIQL",
+    default: true,
+    description: "Whether /graphql shows GraphiQL to browsers",
+  }),
+  wsMaxConnections: count({
+    env: "WS_MAX_CONNECTIONS",
+    default: 10_000,
+    minimum: 1,
+    maximum: 1_000_000,
+    description: "Maximum number of WebSockets that a gateway accepts, counted separately for /ws and /graphql",
+  }),
+  wsMaxSubscriptions: count({
+    env: "WS_MAX_SUBSCRIPTIONS",
+    default: 100,
+    minimum: 1,
+    maximum: 10_000,
+    description: "Maximum number of subscriptions of one connection to /ws",
+  }),
+  wsStallTimeoutMs: duration({
+    env: "WS_STALL_TIMEOUT",
+    default: 30_000,
+    minimum: 100,
+    description: "Time after which a client of /ws that reads nothing while messages wait is disconnected",
+  }),
+  wsIdleTimeoutMs: duration({
+    env: "WS_IDLE_TIMEOUT",
+    default: 60_000,
+    minimum: 8000,
+    maximum: 960_000,
+    description: "Time after which a client of /ws that sends nothing, not even pongs, is disconnected",
+  }),
+  wsReplayMaxRecords: count({
+    env: "WS_REPLAY_MAX_RECORDS",
+    default: 100_000,
+    minimum: 1,
+    maximum: 10_000_000,
+    unit: "records",
+    description: "Maximum number of stored records that a subscription with since receives in its replay",
+  }),
+};

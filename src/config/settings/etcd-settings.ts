@@ -1,0 +1,31 @@
+import { Type } from "@sinclair/typebox";
+import { count, path } from "../config-setting.ts";
+
+/** The settings of the connection to etcd, and of its upkeep. */
+export const etcdSettings = {
+  etcdEndpoints: Type.Optional(
+    Type.Array(Type.String({ pattern: "^https?://[^/,@\\s]+:\\d+$" }), {
+      env: "ETCD_ENDPOINTS",
+      form: "list",
+      elements: "http://host:port or https://host:port",
+      minItems: 1,
+      description: "URLs of etcd's members, http://host:2379 each; absent: the queue and the hot tier are in memory",
+    }),
+  ),
+  etcdCaFile: path("ETCD_CA_FILE", "CA certificate (PEM) of etcd's servers, for https; default: the system's CAs"),
+  etcdCertFile: path("ETCD_CERT_FILE", "Client certificate (PEM) for etcd"),
+  etcdKeyFile: path("ETCD_KEY_FILE", "Private key (PEM) of the client certificate"),
+  etcdUsername: Type.Optional(Type.String({ env: "ETCD_USERNAME", minLength: 1, description: "User name for etcd" })),
+  etcdPassword: Type.Optional(
+    Type.String({ env: "ETCD_PASSWORD", minLength: 1, secret: true, description: "Password for etcd" }),
+  ),
+  etcdCompactSeconds: count({
+    env: "ETCD_COMPACT_SECONDS",
+    default: 30,
+    minimum: 0,
+    maximum: 86_400,
+    unit: "s",
+    description:
+      "Time that etcd keeps old revisions before a process compacts them, unless etcd's database grows fast; 0: left to etcd's auto-compaction",
+  }),
+};

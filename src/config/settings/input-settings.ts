@@ -1,0 +1,53 @@
+import { Type } from "@sinclair/typebox";
+import { defaultClusterId } from "../../domain/default-names.ts";
+import { count, duration } from "../config-setting.ts";
+
+/** The settings of what streamers read, and how fast. */
+export const inputSettings = {
+  clusterId: Type.String({
+    env: "CLUSTER_ID",
+    default: defaultClusterId,
+    pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
+    description: "Cluster that the input belongs to: letters, digits, dot, underscore and dash",
+  }),
+  csvFile: Type.Optional(
+    Type.String({ env: "CSV_FILE", minLength: 1, description: "CSV file to stream; absent: the simulated fleet" }),
+  ),
+  batchSize: count({
+    env: "BATCH_SIZE",
+    default: 5000,
+    minimum: 1,
+    maximum: 50_000,
+    unit: "rows or samples",
+    description:
+      "Approximate size of a message: rows of a file (more if the next rows are of the same instant), or samples of the simulated fleet",
+  }),
+  streamIntervalMs: duration({
+    env: "STREAM_INTERVAL",
+    default: 0,
+    description: "Pause between two batches of a file",
+  }),
+  loopMode: Type.Boolean({ env: "LOOP_MODE", default: false, description: "Play the file again and again" }),
+  timestamps: Type.Optional(
+    Type.Union([Type.Literal("original"), Type.Literal("now")], {
+      env: "TIMESTAMPS",
+      description: "original: the file's own times; now: shifted, as if measured now (default with LOOP_MODE)",
+    }),
+  ),
+  rateLimitSamplesPerSecond: count({
+    env: "RATE_LIMIT_SAMPLES_PER_SECOND",
+    default: 0,
+    minimum: 0,
+    maximum: 100_000_000,
+    unit: "samples/s",
+    description: "Maximum number of samples that a streamer publishes per second, on average; 0: no limit",
+  }),
+  sourceRangeMebibytes: count({
+    env: "SOURCE_RANGE_MIB",
+    default: 16,
+    minimum: 1,
+    maximum: 65_536,
+    unit: "MiB",
+    description: "Approximate size of the range that a streamer claims, if several streamers share a file through etcd",
+  }),
+};

@@ -1,0 +1,39 @@
+import { Type } from "@sinclair/typebox";
+import { roleNames } from "../../domain/role-name.ts";
+import { count } from "../config-setting.ts";
+
+/** The settings of every process. */
+export const processSettings = {
+  roles: Type.Array(Type.Union(roleNames.map((role) => Type.Literal(role))), {
+    env: "ROLE",
+    form: "roles",
+    default: [...roleNames],
+    minItems: 1,
+    description: `Roles that this process runs: all, or a comma-separated list of ${roleNames.join(", ")}`,
+  }),
+  host: Type.String({
+    env: "HOST",
+    default: "127.0.0.1",
+    minLength: 1,
+    description: "Address to listen on; 0.0.0.0 opens the port to the network",
+  }),
+  port: count({
+    env: "PORT",
+    default: 8080,
+    minimum: 0,
+    maximum: 65_535,
+    description: "Port to listen on; 0: any free port",
+  }),
+  logLevel: Type.Union(
+    (["fatal", "error", "warn", "info", "debug", "trace"] as const).map((level) => Type.Literal(level)),
+    { env: "LOG_LEVEL", default: "info", description: "Least severe level that is logged" },
+  ),
+  shutdownTimeoutSeconds: count({
+    env: "SHUTDOWN_TIMEOUT_SECONDS",
+    default: 30,
+    minimum: 1,
+    maximum: 3600,
+    unit: "s",
+    description: "Time to finish work and close after SIGINT or SIGTERM",
+  }),
+};

@@ -1,0 +1,32 @@
+import { count, duration } from "../config-setting.ts";
+
+/** The settings of the simulated fleet. */
+export const simulationSettings = {
+  simHosts: count({
+    env: "SIM_HOSTS",
+    default: 4,
+    minimum: 1,
+    maximum: 20_000,
+    description: "Hosts of the simulated fleet",
+  }),
+  simGpusPerHost: count({
+    env: "SIM_GPUS_PER_HOST",
+    default: 8,
+    minimum: 1,
+    maximum: 16,
+    description: "GPUs on each simulated host",
+  }),
+  simIntervalMs: duration({
+    env: "SIM_INTERVAL",
+    default: 1000,
+    minimum: 100,
+    description: "Time between two readings of a simulated GPU",
+  }),
+  simSeed: count({
+    env: "SIM_SEED",
+    default: 1,
+    minimum: 0,
+    maximum: 4_294_967_295,
+    description: "Seed of the simulated fleet: the same seed and settings give the same fleet",
+  }),
+};

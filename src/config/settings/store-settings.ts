@@ -1,0 +1,37 @@
+import { Type } from "@sinclair/typebox";
+import { count, retentionDays } from "../config-setting.ts";
+
+/** The settings of the store, and of how long it keeps data. */
+export const storeSettings = {
+  dataDir: Type.String({
+    env: "DATA_DIR",
+    default: "./data",
+    minLength: 1,
+    description: "Directory of the embedded store",
+  }),
+  databaseUrl: Type.Optional(
+    Type.String({
+      env: "DATABASE_URL",
+      pattern: "^postgres(ql)?://.+",
+      secret: true,
+      description:
+        "PostgreSQL or TimescaleDB, postgres://user:password@host:5432/database; absent: embedded in DATA_DIR",
+    }),
+  ),
+  migrateOnStart: Type.Boolean({
+    env: "MIGRATE_ON_START",
+    default: true,
+    description: "Bring the schema of the database at DATABASE_URL up to date before starting",
+  }),
+  queryTimeoutSeconds: count({
+    env: "QUERY_TIMEOUT_SECONDS",
+    default: 10,
+    minimum: 1,
+    maximum: 3600,
+    unit: "s",
+    description: "Time that the database may take to answer a query; the embedded store has no such limit",
+  }),
+  retentionRawDays: retentionDays("RETENTION_RAW_DAYS", "records"),
+  retention1mDays: retentionDays("RETENTION_1M_DAYS", "rollups by minute (if the database keeps them)"),
+  retention1hDays: retentionDays("RETENTION_1H_DAYS", "rollups by hour (if the database keeps them)"),
+};
