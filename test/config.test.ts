@@ -87,6 +87,16 @@ describe("configuration", () => {
     expect(errorsOf({ LOOP_MODE: "true", TIMESTAMPS: "now", CSV_FILE: "fleet.csv" })).toEqual([]);
   });
 
+  test("a share is a number from 0 to 1, and shares of GPUs that exclude each other are at most 1 together", () => {
+    expect(parseConfig({ SIM_MIG: "0.25", SIM_SERIES: ".5" })).toMatchObject({ simMig: 0.25, simSeries: 0.5 });
+    expect(parseConfig({})).toMatchObject({ simMig: 0, simTimeSlicing: 0, simVgpu: 0, simSeries: 0 });
+    for (const text of ["1.5", "-0.1", "half", "1e-1", "25%"]) {
+      expect(errorsOf({ SIM_MIG: text })[0]).toContain("expected a number from 0 to 1");
+    }
+    expect(errorsOf({ SIM_MIG: "0.1", SIM_TIME_SLICING: "0.2", SIM_VGPU: "0.7" })).toEqual([]);
+    expect(errorsOf({ SIM_MIG: "0.6", SIM_VGPU: "0.5" })[0]).toContain("SIM_MIG=0.6");
+  });
+
   test("the table of the effective configuration shows values, defaults and descriptions", () => {
     const rows = new Map(shownSettings(parseConfig({ PORT: "9090" })).map((row) => [row.env, row]));
     expect(rows.get("PORT")).toMatchObject({ value: "9090", default: "8080" });

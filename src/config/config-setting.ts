@@ -22,6 +22,9 @@ export const duration = (notes: EnvironmentNotes & { default: number; minimum?: 
 export const count = (notes: EnvironmentNotes & { default: number; minimum: number; maximum: number }) =>
   Type.Integer({ ...notes });
 
+/** A setting that is a share of something, from 0 (the default) to 1. */
+export const share = (notes: EnvironmentNotes) => Type.Number({ minimum: 0, maximum: 1, ...notes, default: 0 });
+
 /** A setting that is the age, in days, at which data are deleted; 0: never. */
 export const retentionDays = (env: string, data: string) =>
   count({

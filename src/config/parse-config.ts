@@ -80,6 +80,13 @@ function contradictions(config: Config): string[] {
       `TIMESTAMPS=${config.timestamps} needs CSV_FILE: records of the simulated fleet always have the present time`,
     );
   }
+  const { simMig, simTimeSlicing, simVgpu } = config;
+  // 0.1 + 0.2 + 0.7 is more than 1 by a rounding error
+  if (simMig + simTimeSlicing + simVgpu > 1 + 1e-9) {
+    errors.push(
+      `SIM_MIG=${simMig}, SIM_TIME_SLICING=${simTimeSlicing} and SIM_VGPU=${simVgpu} exclude each other: their sum must be at most 1`,
+    );
+  }
   return errors;
 }
 
@@ -130,6 +137,8 @@ function fromText(schema: Setting["schema"], text: string): unknown {
   switch (schema[Kind]) {
     case "Integer":
       return /^-?\d+$/.test(text) ? Number(text) : invalidText;
+    case "Number":
+      return /^(?:\d+(?:\.\d+)?|\.\d+)$/.test(text) ? Number(text) : invalidText;
     case "Boolean":
       return { true: true, "1": true, false: false, "0": false }[text.toLowerCase()] ?? invalidText;
     default:
@@ -163,6 +172,8 @@ function typeText(schema: Setting["schema"]): string {
   switch (schema[Kind]) {
     case "Integer":
       return `a whole number from ${String(schema.minimum)} to ${String(schema.maximum)}${unit}`;
+    case "Number":
+      return `a number from ${String(schema.minimum)} to ${String(schema.maximum)}`;
     case "Boolean":
       return "true or false";
     case "Union":

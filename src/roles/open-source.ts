@@ -41,8 +41,10 @@ export async function openInput(config: Config, parts: SourceParts): Promise<Str
 
 function simulatedSource(config: Config, { clock }: SourceParts): SimulatedSource {
   const { simHosts: hosts, simGpusPerHost: gpusPerHost, simSeed: seed, simIntervalMs: intervalMs, clusterId } = config;
+  const { simMig: mig, simTimeSlicing: timeSlicing, simVgpu: vgpu, simSeries: series } = config;
+  const shares = { mig, timeSlicing, vgpu, series };
   const batchMaxSamples = config.batchSize;
-  return new SimulatedSource({ hosts, gpusPerHost, seed, intervalMs, clusterId, clock, batchMaxSamples });
+  return new SimulatedSource({ hosts, gpusPerHost, seed, intervalMs, clusterId, shares, clock, batchMaxSamples });
 }
 
 /** Streamers that share a file through etcd agree on the round that is played, and on its start. */

@@ -1,4 +1,4 @@
-import { count, duration } from "../config-setting.ts";
+import { count, duration, share } from "../config-setting.ts";
 
 /** The settings of the simulated fleet. */
 export const simulationSettings = {
@@ -28,5 +28,15 @@ export const simulationSettings = {
     minimum: 0,
     maximum: 4_294_967_295,
     description: "Seed of the simulated fleet: the same seed and settings give the same fleet",
+  }),
+  simMig: share({ env: "SIM_MIG", description: "Share of the simulated GPUs that are divided into MIG instances" }),
+  simTimeSlicing: share({
+    env: "SIM_TIME_SLICING",
+    description: "Share of the simulated GPUs that several pods share",
+  }),
+  simVgpu: share({ env: "SIM_VGPU", description: "Share of the simulated GPUs that several virtual GPUs share" }),
+  simSeries: share({
+    env: "SIM_SERIES",
+    description: "Share of the simulated GPUs with values for each NVLink, XID code, clock event and health watch",
   }),
 };

@@ -1,6 +1,7 @@
 import type { BatchBuilder } from "../../../domain/batch-builder.ts";
 import type { Gpu, Workload } from "../../../domain/gpu.ts";
 import { labelNameOf, metrics } from "../../../domain/metrics.ts";
+import { hasLabels, seriesNameOf } from "../../../domain/series-of-metric.ts";
 import { meansNoValue } from "../../../domain/value.ts";
 import type { GpuCache } from "./gpu-cache.ts";
 import { attributeText } from "./labels.ts";
@@ -8,14 +9,7 @@ import { type CustomColumn, type Layout, type LongLayout, normalName, type WideL
 import { type FieldError, invalidText, missingField } from "../../../domain/field-rules.ts";
 import { type Rejections, type RowPlace, wrongColumnCount } from "./rejections.ts";
 import { cell, type RowIdentity, RowIdentityReader } from "./row-identity.ts";
-import {
-  hasLabels,
-  labelsAbout,
-  longSeriesName,
-  namedSeries,
-  type NamedSeries,
-  seriesNameOf,
-} from "./series-labels.ts";
+import { labelsAbout, longSeriesName, namedSeries, type NamedSeries } from "./series-labels.ts";
 import { readValue } from "../../../domain/value-text.ts";
 
 /** The parts that a RowReader works with. */

@@ -1,7 +1,8 @@
 import { type FieldError } from "../../../domain/field-rules.ts";
 import { quoted } from "../../../domain/cut-text.ts";
-import { metricIndexOf, metrics } from "../../../domain/metrics.ts";
-import { parseSeries, seriesName, seriesNameMaxLength } from "../../../domain/series.ts";
+import { metricIndexOf } from "../../../domain/metrics.ts";
+import { hasLabels } from "../../../domain/series-of-metric.ts";
+import { parseSeries, seriesNameMaxLength } from "../../../domain/series.ts";
 import type { ParsedLabels } from "./labels.ts";
 
 /** The labels that belong to certain metrics only, and a pattern for the names of these metrics. */
@@ -43,28 +44,8 @@ export function longSeriesName(field: string, name: string): FieldError | undefi
   return { reason: "invalid_field", field, value: name, message };
 }
 
-/** The name of the series to which a value belongs.
- *  @param metric the metric's index in the catalogue, or its name if it is not in the catalogue
- *  @param labels the series labels that apply to the metric
- *  @returns undefined if the value belongs to the metric itself, without labels */
-export function seriesNameOf(metric: number | string, labels: ParsedLabels["series"]): string | undefined {
-  if (!hasLabels(labels)) return undefined;
-  const declared = typeof metric === "number" ? metrics[metric] : undefined;
-  // a virtual GPU has no power draw of its own: the board's value is repeated
-  const names = Object.keys(labels).filter((label) => declared?.scope !== "board" || label !== "vgpu");
-  if (names.length === 0) return undefined;
-  const applied = Object.fromEntries(names.map((name) => [name, labels[name] ?? ""]));
-  return seriesName(declared?.name ?? String(metric), applied);
-}
-
 /** The labels of a wide row that are about a metric. */
 export function labelsAbout(metric: string, labels: ParsedLabels["series"]): ParsedLabels["series"] {
   if (!hasLabels(labels)) return labels;
   return Object.fromEntries(Object.entries(labels).filter(([label]) => isAbout(label, metric)));
-}
-
-/** True if there is any label. Most rows have none, so this makes no list of the names. */
-export function hasLabels(labels: ParsedLabels["series"]): boolean {
-  for (const name in labels) if (name !== "") return true;
-  return false;
 }

@@ -1,19 +1,20 @@
-import { BatchBuilder } from "../../../domain/batch-builder.ts";
-import type { RecordBatch } from "../../../domain/batch.ts";
 import type { Clock } from "../../../kit/clock.ts";
-import { metricIndexOf } from "../../../domain/metrics.ts";
-import type { SimulatedGpu } from "./simulated-gpu.ts";
+import { type DeviceShares, noShares } from "./devices/device-shares.ts";
+import { batchOf } from "./simulated-batch.ts";
 import { SimulatedFleet, type SimulatedFleetOptions } from "./simulated-fleet.ts";
 import { simulatedMetrics } from "./simulated-metrics.ts";
 import type { LiveBatch, LiveSource } from "../source.ts";
 
 export interface SimulatedSourceOptions extends SimulatedFleetOptions {
   readonly clock: Clock;
-  /** Maximum number of samples in a batch; a GPU's record is never split. */
+  /** Maximum number of samples in a batch; a GPU's records are never split. GPUs with MIG instances, series or several users count
+   *  as many of their samples as such a GPU usually has. */
   readonly batchMaxSamples: number;
 }
 
-const metricIndexes = simulatedMetrics.map((metric) => [metric, metricIndexOf(metric) as number] as const);
+/** The samples of a GPU that has more than one row for a metric. The number varies; the batches must not, because their keys name
+ *  their GPUs. */
+const usualSamplesOfExportedGpu = 100;
 
 /** A simulated fleet that is read live.
  *
@@ -24,14 +25,15 @@ export class SimulatedSource implements LiveSource {
   readonly sourceId: string;
   readonly description: string;
   private readonly fleet: SimulatedFleet;
-  private readonly gpusPerBatch: number;
+  /** The GPUs of each batch: from one index up to another one, which is not included. */
+  private readonly parts: readonly (readonly [first: number, end: number])[];
 
   constructor(private readonly options: SimulatedSourceOptions) {
-    const { hosts, gpusPerHost, seed, intervalMs, clusterId, batchMaxSamples } = options;
-    this.sourceId = `simulated:${clusterId}:${hosts}x${gpusPerHost}:${intervalMs}ms:${seed}`;
+    const { hosts, gpusPerHost, seed, intervalMs, clusterId, batchMaxSamples, shares = noShares } = options;
+    this.sourceId = `simulated:${clusterId}:${hosts}x${gpusPerHost}:${intervalMs}ms:${seed}${sharesText(shares)}`;
     this.description = `simulated fleet of ${hosts} hosts x ${gpusPerHost} GPUs`;
     this.fleet = new SimulatedFleet(options);
-    this.gpusPerBatch = Math.max(1, Math.floor(batchMaxSamples / simulatedMetrics.length));
+    this.parts = partsOf(this.fleet, batchMaxSamples);
   }
 
   async *read(afterMs: number, signal: AbortSignal): AsyncIterable<LiveBatch> {
@@ -49,11 +51,10 @@ export class SimulatedSource implements LiveSource {
   }
 
   private *batchesAt(timeMs: number): Iterable<LiveBatch> {
-    const { gpus } = this.fleet;
-    for (let first = 0; first < gpus.length; first += this.gpusPerBatch) {
-      const part = gpus.slice(first, first + this.gpusPerBatch);
-      const idempotencyKey = `${this.sourceId}:${timeMs}:${first}-${first + part.length}`;
-      const batch = batchOf(part, timeMs);
+    const { gpus, exported } = this.fleet;
+    for (const [first, end] of this.parts) {
+      const idempotencyKey = `${this.sourceId}:${timeMs}:${first}-${end}`;
+      const batch = batchOf(gpus.slice(first, end), exported, timeMs);
       if (batch.recordCount > 0) yield { timeMs, idempotencyKey, batch };
     }
   }
@@ -65,15 +66,25 @@ export class SimulatedSource implements LiveSource {
   }
 }
 
-/** A batch with one record for each GPU that is not silent. */
-function batchOf(gpus: readonly SimulatedGpu[], timeMs: number): RecordBatch {
-  const builder = new BatchBuilder();
-  for (const gpu of gpus) {
-    if (gpu.isSilent) continue;
-    const record = builder.record(builder.gpuIndex(gpu.gpu), timeMs, builder.workloadIndex(gpu.workload));
-    const readings = gpu.readings();
-    for (const [metric, index] of metricIndexes) builder.set(record, index, readings[metric]);
-    builder.count("rows", metricIndexes.length);
+/** Divides a fleet into parts of at most `maxSamples` samples, and of at least one GPU. */
+function partsOf({ gpus, exported }: SimulatedFleet, maxSamples: number): (readonly [number, number])[] {
+  const parts: (readonly [number, number])[] = [];
+  let first = 0;
+  let samples = 0;
+  for (const [index, gpu] of gpus.entries()) {
+    const ofGpu = exported.has(gpu) ? usualSamplesOfExportedGpu : simulatedMetrics.length;
+    if (index > first && samples + ofGpu > maxSamples) {
+      parts.push([first, index]);
+      [first, samples] = [index, 0];
+    }
+    samples += ofGpu;
   }
-  return builder.build();
+  return [...parts, [first, gpus.length]];
+}
+
+/** The shares that are not 0, for the name of the source: a fleet of other devices is another source. */
+function sharesText(shares: DeviceShares): string {
+  return Object.entries(shares)
+    .flatMap(([name, share]) => (share === 0 ? [] : [`:${name}=${share}`]))
+    .join("");
 }
