@@ -2,7 +2,7 @@ import { defined } from "../../src/kit/defined.ts";
 import { answerOf, type TelemetryRecord } from "gpu-telemetry-client";
 import { readSeriesSelector, selectsSeries, splitNames } from "../../src/domain/series-selector.ts";
 import { checkGpu } from "./check-gpu.ts";
-import { type Output, showRows } from "./output.ts";
+import { occupantsText, type Output, showRows } from "./output.ts";
 
 /** A list's filters, under the names of the command line. */
 interface Filters {
@@ -52,11 +52,10 @@ export async function latest(output: Output, filters: Filters & { readonly metri
   const query = { limit: 10_000, ...queryOf(filters), ...defined({ metrics }) };
   const { data } = await answerOf(output.gateway.GET("/api/v1/telemetry/latest", { params: { query } }));
   const shown = metrics === undefined ? await shownMetricsOf(output, data) : columnsOfMetrics(metrics, data);
-  const columns = ["timestamp", "hostname", "gpu_id", ...columnsIn(data, migColumns), ...shown, "namespace"];
-  const withSeries = output.asJson
-    ? data
-    : data.map((record) => ({ ...record.custom, ...record, ...namespacesOf(record) }));
-  showRows(withSeries, columns, output);
+  const shared = columnsIn(data, ["occupants"]);
+  const columns = ["timestamp", "hostname", "gpu_id", ...columnsIn(data, migColumns), ...shown, "namespace", ...shared];
+  const rows = output.asJson ? data : data.map((record) => ({ ...record.custom, ...record, ...sharingOf(record) }));
+  showRows(rows, columns, output);
 }
 
 /** Shows the series that the newest records have. @throws GatewayError, GatewayUnreachable */
@@ -89,10 +88,11 @@ function columnsOfMetrics(requested: string, records: readonly TelemetryRecord[]
   });
 }
 
-/** The namespaces of a record's occupants, if several share the GPU. */
-function namespacesOf({ occupants }: TelemetryRecord): { readonly namespace?: string } {
+/** The cells that show that several occupants share a record's GPU; none if at most one holds it. */
+function sharingOf({ occupants }: TelemetryRecord): { readonly namespace?: string; readonly occupants?: string } {
   if (occupants === undefined) return {};
-  return { namespace: [...new Set(occupants.map(({ namespace }) => namespace))].join(", ") };
+  const namespaces = new Set(occupants.map(({ namespace }) => namespace));
+  return { namespace: [...namespaces].join(", "), occupants: occupantsText(occupants) };
 }
 
 /** The metrics to show: up to `maxShownMetrics` of those that any of the records has. One record would not be enough,

@@ -1,5 +1,6 @@
 import Table from "cli-table3";
 import type { GatewayClient } from "gpu-telemetry-client";
+import type { Workload } from "../../src/domain/gpu.ts";
 
 /** The gateway that a command queries, and the form of its output. */
 export interface Output {
@@ -34,6 +35,12 @@ function titleOf(name: string): string {
 /** Prints a line to standard output. */
 export function print(text: string): void {
   process.stdout.write(`${text}\n`);
+}
+
+/** The workloads that share a GPU, each as namespace/pod/container without the empty ones. */
+export function occupantsText(occupants: readonly Workload[]): string {
+  const texts = occupants.map(({ namespace, pod, container }) => [namespace, pod, container].filter(Boolean).join("/"));
+  return texts.join(", ");
 }
 
 /** A value as a text that is safe on a terminal. Control characters are escaped, because the telemetry could contain them. */

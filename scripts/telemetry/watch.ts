@@ -1,7 +1,7 @@
 import { answerOf, liveTelemetry, type TelemetryUpdateMessage } from "gpu-telemetry-client";
 import { splitNames } from "../../src/domain/series-selector.ts";
 import { checkGpu } from "./check-gpu.ts";
-import { cellOf, type Output, print } from "./output.ts";
+import { cellOf, occupantsText, type Output, print } from "./output.ts";
 
 interface WatchOptions {
   readonly gpu?: string;
@@ -55,7 +55,8 @@ export async function watch(output: Output, options: WatchOptions): Promise<void
   await live.ended;
 }
 
-function lineOf({ timestamp, gpu_uuid, data }: TelemetryUpdateMessage): string {
+function lineOf({ timestamp, gpu_uuid, data, occupants }: TelemetryUpdateMessage): string {
   const values = Object.entries(data).map(([name, value]) => `${name}=${cellOf(value)}`);
-  return `${timestamp} ${cellOf(gpu_uuid)} ${values.join(" ")}`;
+  const sharing = occupants === undefined ? [] : [`occupants=[${cellOf(occupantsText(occupants))}]`];
+  return [timestamp, cellOf(gpu_uuid), ...values, ...sharing].join(" ");
 }

@@ -49,6 +49,12 @@ test("series are listed, and chosen as columns of the newest records", async () 
   expect(watched).toContain('temperature=60 custom={"xid_errors{window_size_in_ms=\\"300000\\",xid=\\"45\\"}":1}');
 });
 
-test("the newest record of a shared GPU names the namespaces of all its occupants", async () => {
-  expect(await run("latest", "--gpu", "GPU-0")).toContain("ml, web");
+test("latest and watch show the occupants that share a GPU, and no column for them if no GPU is shared", async () => {
+  const shared = await run("latest", "--gpu", "GPU-0");
+  expect(shared).toContain("│ namespace │ occupants   │");
+  expect(shared).toContain("│ ml, web   │ ml/a, web/b │");
+  expect(await run("watch", "--gpu", "GPU-0", "--count", "1")).toContain(" occupants=[ml/a, web/b]\n");
+  const alone = await run("latest", "--parent", "GPU-0");
+  expect(alone).toContain("│ namespace │\n");
+  expect(alone).toContain("│ ml        │\n");
 });
