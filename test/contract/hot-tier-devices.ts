@@ -25,6 +25,27 @@ export function exerciseHotTierDevices(name: string, open: () => Promise<OpenHot
       await follower.until((members) => members.get("GPU-h-1")?.gpu.driverVersion === "560");
     });
 
+    test("a newest record without values says until when attributes hold, and which are open, to every writer", async () => {
+      const { hotTier, other } = await start();
+      const follower = follow(other);
+      const at = (gpuId: number, ms: number, driverVersion: string, metrics: HotRecord["metrics"] = {}): HotRecord => ({
+        gpu: gpuAt("h", gpuId, { driverVersion }),
+        timeMs: t0 + ms,
+        metrics,
+      });
+      await hotTier.write(hotBatch([at(1, 0, "535", { temperature: 1 }), at(2, 0, "535", { temperature: 1 })]));
+      await hotTier.write(hotBatch([at(1, 20, "535", { temperature: 2 }), at(1, 100, "535")]));
+      await hotTier.write(hotBatch([at(2, 50, "", { temperature: 2 }), at(2, 100, "")]));
+      await other.write(hotBatch([at(1, 50, "550", { temperature: 3 }), at(2, 20, "550", { temperature: 3 })]));
+      await other.write(hotBatch([at(3, 0, "535", { temperature: 1 })]));
+      await follower.newest("GPU-h-3", t0);
+      const driverOf = (gpuId: number) => follower.members.get(`GPU-h-${gpuId}`)?.gpu.driverVersion;
+      expect([driverOf(1), driverOf(2)]).toEqual(["535", "550"]);
+      // of the records with values, the late one of GPU 1 is the newest
+      expect(follower.members.get("GPU-h-1")?.record).toMatchObject({ timeMs: t0 + 50, metrics: { temperature: 3 } });
+      expect(follower.members.get("GPU-h-2")?.record).toMatchObject({ timeMs: t0 + 50, metrics: { temperature: 2 } });
+    });
+
     test("a record has the greater of two values, the plain values of all series and all occupants, from any writer", async () => {
       const { hotTier, other } = await start();
       const follower = follow(hotTier);

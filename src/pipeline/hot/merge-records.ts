@@ -30,7 +30,7 @@ export function mergeRecords(existing: NewestRecord, incoming: NewestRecord): Ne
 }
 
 /** False for a record that only describes its GPU. */
-function hasValues({ metrics: values, custom }: NewestRecord): boolean {
+export function hasValues({ metrics: values, custom }: NewestRecord): boolean {
   for (const _ in values) return true;
   return Object.keys(custom).length > 0;
 }

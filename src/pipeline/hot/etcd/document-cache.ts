@@ -1,6 +1,7 @@
 import type { ICompare, IKeyValue, IRequestOp } from "etcd3";
 import { isUnchangedSince, put, remove } from "../../../etcd/requests.ts";
-import type { GpuState } from "../hot-tier.ts";
+import type { GpuState, NewestRecord } from "../hot-tier.ts";
+import { hasValues } from "../merge-records.ts";
 import { mergeStates, sameGpu } from "../merge-state.ts";
 import type { GpuUpdate } from "../newest-of-batch.ts";
 import { boardDocument, type DataRecord, gpuDocument, readBoard, readData, readGpu } from "./hot-documents.ts";
@@ -13,6 +14,9 @@ interface CachedGpu {
   readonly isInferred: boolean;
   /** The slot whose document names this GPU; undefined if no document does. */
   readonly slot: string | undefined;
+  /** The instant of the newest known record with values; undefined if none is known. The state may follow from a newer record
+   *  without values. */
+  readonly valuesAtMs: number | undefined;
 }
 
 interface CachedSlot {
@@ -29,8 +33,8 @@ export interface GpuPlan {
   readonly slot: string;
   /** Undefined if the documents do not change. */
   readonly write: SlotWrite | undefined;
-  /** True if the record is written to the host's data. False if the cached state is newer, or is of the same instant and its
-   *  place wins (see merge-state.ts). */
+  /** True if the record is written to the host's data. False if a newer record with values is known, or the state's place is that
+   *  of another host (see merge-state.ts). */
   readonly writesRecord: boolean;
   /** True if the GPU does not get the slot in this flush; its attributes are then written with its record. */
   readonly isDisplaced: boolean;
@@ -80,7 +84,7 @@ export class DocumentCache {
       isInSlot &&
       sameGpu(cached.state.gpu, state.gpu) &&
       cached.state.firstSeenAtMs === state.firstSeenAtMs &&
-      keepsInstants(cached.state, state);
+      keepsInstants(cached.state, state, timeMs);
     const write = isDisplaced || isSame ? undefined : this.writeOf(uuid, state, slot);
     return {
       update,
@@ -90,7 +94,9 @@ export class DocumentCache {
       write,
       isDisplaced,
       // of two hosts that report one uuid at the same instant, only the record of one is written
-      writesRecord: cached === undefined || (timeMs >= cached.state.asOfMs && hostname === state.gpu.hostname),
+      writesRecord:
+        cached === undefined ||
+        (timeMs >= (cached.valuesAtMs ?? cached.state.asOfMs) && hostname === state.gpu.hostname),
       mustReread: cached === undefined || write !== undefined,
     };
   }
@@ -125,12 +131,13 @@ export class DocumentCache {
 
   /** Updates the cache after etcd has carried out a plan.
    *  @param revision of the transaction */
-  recordWrite({ update, state, slot, write }: GpuPlan, revision: string): void {
+  recordWrite({ update, state, slot, write, writesRecord }: GpuPlan, revision: string): void {
     const { uuid } = update.record;
     const cached = this.gpus.get(uuid);
     const isInferred = staysInferred(cached, update.state);
+    const valuesAtMs = writesRecord ? latestValues(cached, update.record) : cached?.valuesAtMs;
     if (write === undefined) {
-      this.gpus.set(uuid, { state, slot: cached?.slot, isInferred });
+      this.gpus.set(uuid, { state, slot: cached?.slot, isInferred, valuesAtMs });
       return;
     }
     const previous = this.slotOf(slot);
@@ -138,7 +145,7 @@ export class DocumentCache {
     if (cached?.slot !== undefined && cached.slot !== slot) this.slotsOf(hostOfSlot(cached.slot)).delete(cached.slot);
     this.slotsOf(hostOfSlot(slot)).set(slot, { uuid, revision });
     if (cached?.slot !== slot) this.boards.set(uuid, revision);
-    this.gpus.set(uuid, { state, slot, isInferred });
+    this.gpus.set(uuid, { state, slot, isInferred, valuesAtMs });
   }
 
   /** The slot that a board is in; undefined if none is cached. */
@@ -171,9 +178,13 @@ export class DocumentCache {
 
   /** Advances a state to the instant of a newer record. The attributes stay, because a record that changes attributes also
    *  changes a document. The fields that the record leaves open get an instant of their own. */
-  private cacheRecord({ record: { uuid, timeMs }, openSinceMs }: DataRecord): void {
-    const cached = this.gpus.get(uuid);
-    if (cached === undefined || timeMs <= cached.state.asOfMs) return;
+  private cacheRecord({ record, openSinceMs }: DataRecord): void {
+    const { uuid, timeMs } = record;
+    const known = this.gpus.get(uuid);
+    if (known === undefined) return;
+    const cached = { ...known, valuesAtMs: latestValues(known, record) };
+    this.gpus.set(uuid, cached);
+    if (timeMs <= cached.state.asOfMs) return;
     const open = Array.from(openSinceMs, ([name, ms]) => [name, Math.max(ms, openSince(cached.state, name))] as const);
     const state = { ...cached.state, asOfMs: timeMs, openSinceMs: new Map(open) };
     this.gpus.set(uuid, { ...cached, state, isInferred: true });
@@ -202,6 +213,7 @@ export class DocumentCache {
   private cacheState(state: GpuState, slot?: string): void {
     const cached = this.gpus.get(state.gpu.uuid);
     this.gpus.set(state.gpu.uuid, {
+      valuesAtMs: cached?.valuesAtMs,
       slot: slot ?? cached?.slot,
       state: mergeStates(cached?.state, state, cached?.isInferred ? "incoming" : "greatest"),
       isInferred: staysInferred(cached, state),
@@ -224,6 +236,12 @@ export class DocumentCache {
   }
 }
 
+/** The instant of the newest record with values, if `record` is one more known record. */
+function latestValues(cached: CachedGpu | undefined, record: NewestRecord): number | undefined {
+  const known = cached?.valuesAtMs;
+  return hasValues(record) ? Math.max(known ?? -Infinity, record.timeMs) : known;
+}
+
 function openSince({ openSinceMs, asOfMs }: GpuState, name: string): number {
   return openSinceMs.get(name) ?? asOfMs;
 }
@@ -232,8 +250,11 @@ function staysInferred(cached: CachedGpu | undefined, { asOfMs }: GpuState): boo
   return cached !== undefined && cached.isInferred && asOfMs < cached.state.asOfMs;
 }
 
-/** True if each field that was open has the same instant as before. A field that only the newest record leaves open needs no
- *  new document, because the host's data has its instant. */
-function keepsInstants(written: GpuState, state: GpuState): boolean {
+/** True if the documents and the record tell other processes all instants of the state. A record tells its own instant, and those
+ *  of the fields that it leaves open. It does not tell the instant of a newer record of its batch, which has no values and is not
+ *  written.
+ *  @param recordMs the instant of the record that is written */
+function keepsInstants(written: GpuState, state: GpuState, recordMs: number): boolean {
+  if (state.asOfMs !== written.asOfMs && state.asOfMs !== recordMs) return false;
   return [...written.openSinceMs].every(([name, ms]) => state.openSinceMs.get(name) === ms);
 }
