@@ -1,5 +1,5 @@
 import { metrics } from "./metrics.ts";
-import { judgeCustomValue, judgeValue, meansNoValue } from "./value.ts";
+import { judgeCustomValue, judgeValue, meansNoNumber } from "./value.ts";
 import { quoted } from "./cut-text.ts";
 import type { FieldError } from "./field-rules.ts";
 
@@ -12,8 +12,9 @@ export type ValueReading = number | "missing" | Pick<FieldError, "reason" | "mes
  *  units and infinities are errors.
  *  @param metric the metric's index in the catalogue, or its name if it is not in the catalogue */
 export function readValue(metric: number | string, text: string): ValueReading {
-  if (meansNoValue(text)) return "missing";
-  const value = decimal.test(text.trim()) ? Number(text.trim()) : NaN;
+  const isDecimal = decimal.test(text.trim());
+  if (!isDecimal && meansNoNumber(text)) return "missing";
+  const value = isDecimal ? Number(text.trim()) : NaN;
   if (!Number.isFinite(value)) {
     return {
       reason: "invalid_value",

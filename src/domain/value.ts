@@ -33,6 +33,23 @@ export function meansNoValue(text: string): boolean {
   return textsForNoValue.has(text.trim().toLowerCase());
 }
 
+/** What programs write for a number that they do not have: NVIDIA's tools, pandas, spreadsheets, databases, C's printf. */
+const textsForNoNumber: ReadonlySet<string> = new Set([
+  ...["-", "--", "?", "err", "err!", "error", "unknown", "unavailable", "undefined", "none", "nil", "na", "n/s", "nat"],
+  ...["unknown error", "function not found", "not found", "not available", "insufficient permissions", "no data"],
+  ...["gpu is lost", "gpu requires reset", "requested functionality has been deprecated"],
+  ...["-nan", "+nan", "nan(ind)", "-nan(ind)", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan", "\\n"],
+  ...["#n/a", "#n/a n/a", "#na", "#null!", "#ref!", "#value!", "#name?", "#num!", "#div/0!"],
+]);
+/** A reason in brackets, such as nvidia-smi's `[GPU requires reset]`, or pandas' `<NA>`. */
+const reasonInBrackets = /^(?:\[[^\d[\]]+\]|<[^\d<>]+>|\([^\d()]+\))$/;
+
+/** True for the texts that mean 'no value' in the cell of a number. More texts than `meansNoValue`: a pod may be named `none`. */
+export function meansNoNumber(text: string): boolean {
+  const plain = text.trim().toLowerCase();
+  return textsForNoValue.has(plain) || textsForNoNumber.has(plain) || reasonInBrackets.test(plain);
+}
+
 const isInt32Blank = (value: number): boolean =>
   value >= int32BlankMin && value <= int32BlankMax && Number.isInteger(value);
 const isFp64Blank = (value: number): boolean =>
