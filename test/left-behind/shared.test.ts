@@ -5,11 +5,17 @@ import { join } from "node:path";
 import { allAnswers, type Answers, answerTo, fleetAnswers } from "../../dev/left-behind/answers.ts";
 import { restoreEtcd } from "../../dev/left-behind/etcd-content.ts";
 import { type LeftBehind, readFixture } from "../../dev/left-behind/fixture.ts";
-import { type PipelineProcess, startPipeline, urlOf } from "../../dev/pipeline-process.ts";
+import { makeBatch } from "../../dev/make-batch.ts";
+import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../../dev/pipeline-process.ts";
+import { clientTools } from "../../dev/servers/client-tools.ts";
 import { type EtcdCluster, startEtcd } from "../../dev/servers/etcd.ts";
 import { type PostgresServer, startPostgres } from "../../dev/servers/postgres.ts";
 import { until } from "../../dev/until.ts";
+import { defaultTopic } from "../../src/domain/default-names.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
+import { systemClock } from "../../src/kit/clock.ts";
+import { EtcdHotTier } from "../../src/pipeline/hot/etcd/etcd-hot-tier.ts";
+import { commandsUnder, runCommands } from "../support/doc-commands.ts";
 import { expectStopped } from "../support/expect-stopped.ts";
 import { createDatabase } from "../support/postgres-database.ts";
 import { expectSameAnswers } from "./expect-same-answers.ts";
@@ -132,6 +138,38 @@ test("new processes go on with the queue and the half-read file of 29b2323, and 
   const { data } = (await answerTo(gateway, "/api/v1/pipeline/dead-letters")) as { data: { id: string }[] };
   expect(data.map(({ id }) => id)).toEqual(["01JZ0000000000000000000000"]);
 });
+
+test("GPUs that a pipeline of another topic left in a hot tier of 29b2323 are gone after the documented cure", async () => {
+  const shared = { ETCD_ENDPOINTS: await restoredEtcd(), DATABASE_URL: await restoredDatabase("cured") };
+  await leaveForeignGpu(shared.ETCD_ENDPOINTS);
+  const before = start("gateway", shared);
+  const listed = async (url: string) => (await answerTo(url, "/api/v1/gpus")) as { data: { uuid: string }[] };
+  const first = await urlOf(before);
+  await until(async () => (await listed(first)).data.length === 7);
+  expect((await listed(first)).data.map(({ uuid }) => uuid)).toContain("GPU-of-another-topic");
+  await stopPipeline(before);
+  const cure = (await commandsUnder("hot-tier.md", "Inspecting the hot tier")).filter((each) => each.includes(" del "));
+  expect(cure).toEqual(["etcdctl del --prefix /telemetry/"]);
+  expect(await Bun.file(join(import.meta.dir, "../../docs/operations.md")).text()).toContain(`\`${cure.join()}\``);
+  await runCommands(dir, cure, { tools: await clientTools({ etcdEndpoint: shared.ETCD_ENDPOINTS }), env: {} });
+  const after = await urlOf(start("gateway", shared));
+  await until(async () => (await listed(after)).data.length === 6);
+  expectSameAnswers(await allAnswers(after), left.shared.answers);
+  start("collector", shared);
+  start("streamer", { ...shared, CSV_FILE: join(dir, left.inputs.halfRead.name) });
+  await until(async () => Bun.deepEquals(await newestOf(after), newestIn(left.shared.finished)), { timeoutMs: 60_000 });
+  expectSameAnswers(await allAnswers(after), left.shared.finished, ["seen_at"]);
+});
+
+/** Writes a GPU as a pipeline of another topic did: the keys of 29b2323 were those of the default topic, whatever the topic was. */
+async function leaveForeignGpu(endpoints: string): Promise<void> {
+  const client = new EtcdClient({ endpoints: endpoints.split(",") });
+  const ignored = { onCoalesced: () => undefined, onRefused: () => undefined };
+  const tier = new EtcdHotTier({ client, topic: defaultTopic, clock: systemClock, windowSeconds: 600, ...ignored });
+  const record = { uuid: "GPU-of-another-topic", timeMs: Date.UTC(2025, 6, 18), metrics: { temperature: 1 } };
+  await tier.write(makeBatch([record]));
+  client.close();
+}
 
 const newestPath = "/api/v1/telemetry/latest?limit=10000";
 
