@@ -2,7 +2,7 @@ import { byPlace } from "../../domain/gpu.ts";
 import { isMigInstance, migInstanceOf } from "../../domain/mig-instance.ts";
 import type { StoredGpu, StoredRecord } from "../../domain/query.ts";
 import type { FleetMember } from "./fleet.ts";
-import { gpuOf, isSameGpu, type MemberEntry, stateOf } from "./member-entry.ts";
+import { addInstance, gpuOf, isSameGpu, type MemberEntry, stateOf } from "./member-entry.ts";
 import type { HotChanges, NewestRecord } from "../../pipeline/hot/hot-tier.ts";
 import { mergeRecords } from "../../pipeline/hot/merge-records.ts";
 import { mergeStates, type TieRule } from "../../pipeline/hot/merge-state.ts";
@@ -85,7 +85,7 @@ export class FleetMembers {
     const empty = { state: undefined, record: undefined, lastSeenAtMs: -Infinity, member: undefined };
     const entry: MemberEntry = { uuid, ...empty, parent, instances: [] };
     this.entries.set(uuid, entry);
-    parent?.instances.push(entry);
+    if (parent !== undefined) addInstance(parent, entry);
     if (isMigInstance(uuid)) this.instances += 1;
     return entry;
   }

@@ -15,7 +15,14 @@ export interface MemberEntry {
   member: FleetMember | undefined;
   /** The entry of the GPU that the MIG instance is a part of. */
   readonly parent: MemberEntry | undefined;
+  /** Ordered by uuid, so that what they tell about the GPU does not depend on the order in which they arrived. */
   readonly instances: MemberEntry[];
+}
+
+/** Adds a MIG instance to the entry of its GPU. */
+export function addInstance({ instances }: MemberEntry, instance: MemberEntry): void {
+  instances.push(instance);
+  instances.sort((a, b) => (a.uuid < b.uuid ? -1 : 1));
 }
 
 /** The GPU as the entry and its MIG instances tell it. An exporter may report a GPU through its MIG instances alone: the GPU then
