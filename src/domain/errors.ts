@@ -86,6 +86,13 @@ export class RangeLost extends TelemetryError {
   readonly retryable = false;
 }
 
+/** The coordinator no longer leads: its term ended, and another coordinator may lead now. The refused write changed
+ *  nothing. */
+export class TermEnded extends TelemetryError {
+  readonly code = "term_ended";
+  readonly retryable = false;
+}
+
 /** The queue was closed before or during the call. */
 export class QueueClosed extends TelemetryError {
   readonly code = "queue_closed";

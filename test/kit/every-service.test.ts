@@ -1,5 +1,6 @@
 import { afterAll, beforeAll } from "bun:test";
 import pino from "pino";
+import { Registry } from "prom-client";
 import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide-etcd.ts";
 import { systemClock as clock } from "../../src/kit/clock.ts";
 import { defaultClusterId, defaultTopic } from "../../src/domain/default-names.ts";
@@ -32,6 +33,14 @@ import { Streamer } from "../../src/pipeline/stream/streamer.ts";
 import { EtcdUpkeep } from "../../src/pipeline/upkeep/etcd-upkeep.ts";
 import { HistoryUpkeep } from "../../src/pipeline/upkeep/history-upkeep.ts";
 import { FleetProjection } from "../../src/routes/fleet/fleet-projection.ts";
+import { Coordinator } from "../../src/scaling/coordinator/coordinator.ts";
+import { EtcdScalingRecords } from "../../src/scaling/coordinator/etcd/etcd-scaling-records.ts";
+import { ScalingKeys } from "../../src/scaling/coordinator/etcd/scaling-keys.ts";
+import { defaultPolicy } from "../../src/scaling/coordinator/policy.ts";
+import { ScalingInstruments } from "../../src/scaling/coordinator/scaling-instruments.ts";
+import { EtcdLeaderElection } from "../../src/scaling/election/etcd/etcd-leader-election.ts";
+import { NoExecutor } from "../../src/scaling/executor/none/no-executor.ts";
+import { MemoryServiceRegistry } from "../../src/scaling/registry/memory/memory-service-registry.ts";
 import { counted, exerciseService, type OpenedService } from "../contract/service.ts";
 import { CsvFolder, manyRows, openCsvSource } from "../support/csv-reading.ts";
 import { NamespacedEtcdClient } from "../support/namespaced-etcd.ts";
@@ -138,6 +147,20 @@ exerciseService("a gateway's comparison of its store with the topic's", () => {
   let calls = 0;
   const fail = (): Promise<void> => Promise.reject(new EtcdUnavailable(`attempt ${(calls += 1)} failed`));
   return { service: new StoreCheck({ compare: fail, clock, log }), calls: () => calls };
+});
+exerciseService("a coordinator that others can replace", () => {
+  const { part: queue, calls } = counted(memoryQueue());
+  const instanceId = crypto.randomUUID();
+  const { leader: leaderKey } = new ScalingKeys("life");
+  const parts = {
+    election: new EtcdLeaderElection({ client, leaderKey, instanceId, leaseSeconds: 5, clock }),
+    records: new EtcdScalingRecords({ client, topic: "life" }),
+    services: new MemoryServiceRegistry(clock),
+    executor: new NoExecutor(),
+    instruments: new ScalingInstruments(new Registry()),
+    policy: defaultPolicy,
+  };
+  return { service: new Coordinator({ ...parts, queue, instanceId, clock, log }), calls };
 });
 exerciseService("etcd's upkeep", () => {
   const { part, calls } = counted(client);

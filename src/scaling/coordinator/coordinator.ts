@@ -1,0 +1,163 @@
+import type { Logger } from "pino";
+import { TermEnded } from "../../domain/errors.ts";
+import { BaseService } from "../../kit/base-service.ts";
+import type { Clock } from "../../kit/clock.ts";
+import type { Queue } from "../../pipeline/queue/queue.ts";
+import type { LeaderElection, Term } from "../election/leader-election.ts";
+import type { Executor } from "../executor/executor.ts";
+import type { ServiceRegistry } from "../registry/service-registry.ts";
+import { decideAll } from "./deciding.ts";
+import type { Observed } from "./gather.ts";
+import { type ScaledRole, scaledRoles, type ScalingPolicy } from "./policy.ts";
+import type { ScalingInstruments } from "./scaling-instruments.ts";
+import type { Memories, ScalingRecords } from "./scaling-records.ts";
+import type { ScalingDecision } from "./scaling-state.ts";
+
+export interface CoordinatorOptions {
+  readonly election: LeaderElection;
+  readonly records: ScalingRecords;
+  readonly executor: Executor;
+  readonly services: ServiceRegistry;
+  readonly queue: Pick<Queue, "stats">;
+  readonly policy: ScalingPolicy;
+  readonly instanceId: string;
+  readonly instruments: ScalingInstruments;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** The pause between two decisions. Processes report their figures as often. */
+const decisionMs = 5000;
+/** The pause before a failed campaign is repeated. */
+const retryMs = 1000;
+
+/** Decides how many processes of each role there should be, while it leads.
+ *
+ *  CAMPAIGNING -elected-> LEADING: every 5 s, it reads the figures, decides, records the decisions, and has the executor carry out
+ *  those that change a count
+ *  LEADING -the term ends, or a write is refused-> CAMPAIGNING
+ *
+ *  A decision that cannot be recorded is not carried out. */
+export class Coordinator extends BaseService {
+  private term: Term | undefined;
+  private newest: readonly ScalingDecision[] = [];
+  /** The counts that the executor has not accepted yet. */
+  private readonly unexecuted = new Map<ScaledRole, ScalingDecision>();
+  private readonly coordinating = this.repeatedError({
+    prefix: "the numbers of processes are not decided",
+    ended: "the numbers of processes are decided again",
+  });
+  private readonly executing = this.repeatedError({
+    prefix: "a decided number of processes was not accepted",
+    ended: "decided numbers of processes are accepted again",
+  });
+
+  constructor(private readonly options: CoordinatorOptions) {
+    super("coordinator", options.log);
+  }
+
+  override activity(): string {
+    if (this.term === undefined) return "stands by: another coordinator leads";
+    const counts = this.newest.map(({ role, to }) => `${role}s ${to}`).join(", ");
+    return `leads in term ${this.term.revision}${counts === "" ? "" : `: ${counts}`}`;
+  }
+
+  protected override async run(): Promise<void> {
+    const { election, clock, log } = this.options;
+    while (!this.stopping.aborted) {
+      try {
+        const term = await election.campaign(this.stopping);
+        if (term === undefined) return;
+        log.info({ term: term.revision }, "this coordinator leads");
+        await this.lead(term);
+      } catch (error) {
+        this.coordinating.record(error);
+        await clock.sleep(retryMs, this.stopping);
+      }
+    }
+  }
+
+  private async lead(term: Term): Promise<void> {
+    const { instruments, clock, log, records } = this.options;
+    this.term = term;
+    instruments.leads();
+    try {
+      let { memories } = await records.read(1);
+      while (!this.stopping.aborted && !term.ended.aborted) {
+        memories = (await this.decide(term, memories)) ?? memories;
+        await clock.sleep(decisionMs, AbortSignal.any([this.stopping, term.ended]));
+      }
+    } catch (error) {
+      if (!(error instanceof TermEnded)) throw error;
+      instruments.wasRefused();
+      log.warn(`a write of this coordinator was refused: ${error.message}`);
+    } finally {
+      this.term = undefined;
+      this.newest = [];
+      this.unexecuted.clear();
+      instruments.standsBy();
+      await term.resign();
+    }
+  }
+
+  /** @returns the memories for the next decision; undefined if nothing could be recorded */
+  private async decide(term: Term, memories: Memories): Promise<Memories | undefined> {
+    const { records, instruments, policy, executor, instanceId } = this.options;
+    try {
+      const [observed, requested] = await Promise.all([this.observe(), this.requested()]);
+      const input = { observed, requested, memories, policy, executor: executor.name, term, instanceId };
+      const { update, decisions } = decideAll(input);
+      await records.write(term, update);
+      this.newest = decisions;
+      instruments.decided(update.state, decisions);
+      for (const change of update.changes) this.announce(change);
+      await this.execute(term);
+      this.coordinating.clear();
+      return update.memories;
+    } catch (error) {
+      if (error instanceof TermEnded) throw error;
+      this.coordinating.record(error);
+      return undefined;
+    }
+  }
+
+  /** What cannot be read is unknown. */
+  private async observe(): Promise<Observed> {
+    const { services, queue, clock } = this.options;
+    const [listed, stats] = await Promise.all([
+      services.list().catch(() => undefined),
+      queue.stats().catch(() => undefined),
+    ]);
+    return { instances: listed?.instances, queue: stats, nowMs: clock.nowMs() };
+  }
+
+  private async requested(): Promise<Partial<Record<ScaledRole, number>>> {
+    const { executor } = this.options;
+    const counts = await Promise.all(
+      scaledRoles.map(async (role) => {
+        // a count that was not accepted yet is not one that others have changed
+        const count = this.unexecuted.has(role) ? undefined : await executor.requested(role).catch(() => undefined);
+        return count === undefined ? [] : [[role, count] as const];
+      }),
+    );
+    return Object.fromEntries(counts.flat());
+  }
+
+  private announce(change: ScalingDecision): void {
+    const { role, from, to, code, reason } = change;
+    this.options.log.info({ role, from, to, code, term: change.term }, `${role}s ${from} -> ${to}: ${reason}`);
+    this.unexecuted.set(role, change);
+  }
+
+  private async execute(term: Term): Promise<void> {
+    for (const [role, { to: count, reason }] of this.unexecuted) {
+      try {
+        await this.options.executor.scale({ role, count, term: term.revision, reason });
+        this.unexecuted.delete(role);
+        this.executing.clear();
+      } catch (error) {
+        this.executing.record(error);
+      }
+    }
+  }
+}

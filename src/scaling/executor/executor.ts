@@ -1,0 +1,21 @@
+import type { ScaledRole } from "../coordinator/policy.ts";
+
+/** A count to be reached. */
+export interface ScaleRequest {
+  readonly role: ScaledRole;
+  readonly count: number;
+  /** The term of the coordinator that decided: a request of an earlier term than the last one is refused. */
+  readonly term: string;
+  readonly reason: string;
+}
+
+/** Carries out decisions: starts and stops processes. */
+export interface Executor {
+  /** As the setting EXECUTOR names it. */
+  readonly name: string;
+  /** Resolves when the request is accepted; the processes may start later.
+   *  @throws an Error that says why the request was not accepted */
+  scale(request: ScaleRequest): Promise<void>;
+  /** @returns the count that was requested last, by a coordinator or by other means; undefined if not known */
+  requested(role: ScaledRole): Promise<number | undefined>;
+}
