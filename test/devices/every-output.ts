@@ -116,8 +116,8 @@ interface TypeOfField {
   readonly ofType: TypeOfField | null;
 }
 
-/** Every field of a type, with all fields of the maps and parts in it, but without relations such as `gpu`. */
-async function everyField(url: string, type: string): Promise<string> {
+/** Every field of a type of GraphQL, with all fields of the maps and parts in it, but without relations such as `gpu`. */
+export async function everyField(url: string, type: string): Promise<string> {
   const nested = "kind name ofType { kind name ofType { kind name ofType { kind name } } }";
   const { __type: found } = await ask(url, `{ __type(name: "${type}") { fields { name type { ${nested} } } } }`);
   const { fields } = found as { readonly fields: readonly { readonly name: string; readonly type: TypeOfField }[] };
@@ -133,7 +133,7 @@ async function everyField(url: string, type: string): Promise<string> {
 }
 
 /** What REST has for a value of GraphQL: names in snake case, no null, and an object for a list of names and values. */
-function likeRest(value: unknown): unknown {
+export function likeRest(value: unknown): unknown {
   if (Array.isArray(value)) return listLikeRest(value);
   if (typeof value !== "object" || value === null) return value;
   const entries = Object.entries(value).filter(([, each]) => each !== null);
