@@ -65,6 +65,9 @@ export const gpus = pgTable(
     lastSeenAt: instant("last_seen_at").notNull(),
     /** The gpu_revision of the last change of the GPU's attributes or workloads. */
     revision: bigint("revision", { mode: "number" }).notNull().default(0),
+    /** NULL until two hosts report the uuid at one instant. Then the version of the GPU's state, for the hot tier: see
+     *  contested-gpus.ts. */
+    contestedVersion: bigint("contested_version", { mode: "number" }),
   },
   (table) => [
     index("gpus_place").on(table.clusterId, table.hostname, table.gpuId),

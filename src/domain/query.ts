@@ -8,6 +8,15 @@ export interface StoredGpu extends Gpu {
   /** Instants of the GPU's oldest and newest record, milliseconds since the epoch. */
   readonly firstSeenAtMs: number;
   readonly lastSeenAtMs: number;
+  /** The version of the state of a contested GPU: a later version replaces earlier ones. Absent for any other GPU. */
+  readonly contestedVersion?: number;
+}
+
+/** The state and the newest record of a contested GPU: one whose uuid two hosts have reported at one instant. */
+export interface ContestedGpu {
+  readonly gpu: StoredGpu & { readonly contestedVersion: number };
+  /** The newest record that has values; the newest of all if none has. Undefined if the store has deleted the records. */
+  readonly record: StoredRecord | undefined;
 }
 
 /** One record, with only the metrics that it has. */

@@ -5,8 +5,14 @@ import { BatchBuilder } from "../../src/domain/batch-builder.ts";
 import type { Attributes, Gpu, Workload } from "../../src/domain/gpu.ts";
 import { metricIndexOf } from "../../src/domain/metrics.ts";
 import { allTime } from "../../src/domain/time-range.ts";
+import type { HotTier } from "../../src/pipeline/hot/hot-tier.ts";
+import { MemoryHotTier } from "../../src/pipeline/hot/memory/memory-hot-tier.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
+import { FleetMembers } from "../../src/routes/fleet/fleet-members.ts";
+import type { FleetMember } from "../../src/routes/fleet/fleet.ts";
+import { until } from "../../dev/until.ts";
 import { messageOf } from "../../dev/make-batch.ts";
+import { Follower } from "../support/hot-records.ts";
 import { type MergedRecord, mergedRecords } from "../support/merged-records.ts";
 
 /** One value, as a row has it. */
@@ -134,35 +140,92 @@ function expectedDevice(records: readonly MergedRecord[]): unknown {
   };
 }
 
+/** A device with its newest record, as a text. */
+function memberText(member: FleetMember | undefined): string {
+  if (member === undefined) return "none";
+  const { gpu, record } = member;
+  const { timeMs, metrics, custom, occupants } = record ?? { metrics: {}, custom: {}, occupants: [] };
+  return JSON.stringify([
+    ...[textOfGpu(gpu), gpu.firstSeenAtMs, gpu.lastSeenAtMs, timeMs, textOfValues(Object.entries(metrics))],
+    ...[textOfValues(Object.entries(custom)), occupants.map(textOfWorkload)],
+  ]);
+}
+
+/** Devices as a gateway shows them that has only the store. */
+async function storedMembers({ queries: { fleet } }: OpenStore, uuids: readonly string[]): Promise<FleetMembers> {
+  const members = new FleetMembers();
+  members.mergeStored(await fleet.gpus({ uuids }), await fleet.latest({ uuids }));
+  return members;
+}
+
+/** A hot tier of two collectors. */
+interface OpenTiers {
+  readonly tiers: readonly [HotTier, HotTier];
+  readonly close: () => Promise<void>;
+}
+
+function oneMemoryTier(): Promise<OpenTiers> {
+  const tier = new MemoryHotTier({ onCoalesced: () => undefined });
+  return Promise.resolve({ tiers: [tier, tier], close: () => Promise.resolve() });
+}
+
+interface AnyOrderOptions {
+  readonly open: () => Promise<OpenStore>;
+  readonly another: () => Promise<OpenStore>;
+  readonly openTiers?: () => Promise<OpenTiers>;
+  readonly runs: number;
+}
+
 /** The contract that a store does not depend on the order in which rows arrive, nor on how they are spread over batches and
  *  collectors.
- *  @param another opens the same store once more */
+ *  @param another opens the same store once more
+ *  @param openTiers opens a hot tier for each of two collectors; without it, both use one hot tier in memory */
 export function exerciseAnyOrder(
   name: string,
-  { open, another, runs }: { open: () => Promise<OpenStore>; another: () => Promise<OpenStore>; runs: number },
+  { open, another, openTiers = oneMemoryTier, runs }: AnyOrderOptions,
 ): void {
   describe(`${name} does not depend on the order of arrival`, () => {
     let stores: readonly OpenStore[];
+    let tiers: OpenTiers;
     beforeAll(async () => void (stores = [await open(), await another()]));
+    beforeAll(async () => void (tiers = await openTiers()));
     afterAll(async () => void (await Promise.all(stores.map(({ close }) => close()))));
+    afterAll(() => tiers.close());
 
     test("rows of devices, series, workloads and hosts in any order and in any batches give one store and history", async () => {
       let count = 0;
       const rows = fc.array(arbitraryRow, { minLength: 1, maxLength: 60 });
-      const property = fc.asyncProperty(rows, fc.boolean(), async (all, isAtOnce) => {
+      const batchNumbers = fc.subarray([0, 1, 2, 3, 4, 5, 6, 7]);
+      const property = fc.asyncProperty(rows, fc.boolean(), batchNumbers, async (all, isAtOnce, redelivered) => {
         count += 1;
         const run = `any-order-${count}-`;
+        const follower = new Follower(tiers.tiers[0]);
         const batches = [...Map.groupBy(all, ({ batch }) => batch)];
-        const ingest = ([batch, ofBatch]: (typeof batches)[number]) =>
-          stores[batch % 2]?.store.ingest(messageOf(`${run}${batch}`, batchOf(ofBatch, run)));
+        const ingest = async ([number, ofBatch]: (typeof batches)[number]): Promise<void> => {
+          const batch = batchOf(ofBatch, run);
+          const [first, second] = number % 2 === 0 ? [0, 1] : [1, 0];
+          const storeOnce = (at: number) => stores[at]?.store.ingest(messageOf(`${run}${number}`, batch));
+          let result = await storeOnce(first);
+          // as if the first collector had died before it wrote to the hot tier
+          if (redelivered.includes(number)) result = await storeOnce(second);
+          await tiers.tiers[first]?.write(batch, result?.contested);
+        };
         if (isAtOnce) await Promise.all(batches.map(ingest));
         else for (const each of batches) await ingest(each);
         const expected = mergedRecords(all.map((row) => batchOf([row], run)));
-        for (const [uuid, records] of Map.groupBy(expected.values(), ({ gpu }) => gpu.uuid)) {
+        const byUuid = Map.groupBy(expected.values(), ({ gpu }) => gpu.uuid);
+        const stored = await storedMembers(stores[0] as OpenStore, [...byUuid.keys()]);
+        for (const [uuid, records] of byUuid) {
           expect(await storedDevice(stores[0] as OpenStore, uuid)).toEqual(expectedDevice(records));
+          const expectedMember = memberText(stored.get(uuid));
+          // if the time is up, the expectation below shows the difference
+          const isExpected = (): boolean => memberText(follower.members.get(uuid)) === expectedMember;
+          await until(isExpected, { timeoutMs: 3000 }).catch(() => undefined);
+          expect(memberText(follower.members.get(uuid))).toBe(expectedMember);
         }
+        await follower.stop();
       });
-      await fc.assert(property, { numRuns: runs });
+      await fc.assert(property, { numRuns: runs, endOnFailure: true });
     });
   });
 }

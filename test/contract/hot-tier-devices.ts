@@ -1,5 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import type { RecordBatch } from "../../src/domain/batch.ts";
 import type { Workload } from "../../src/domain/gpu.ts";
+import type { ContestedGpu } from "../../src/domain/query.ts";
 import type { HotTier } from "../../src/pipeline/hot/hot-tier.ts";
 import { gpuAt, hotBatch, type HotRecord, t0 } from "../support/hot-records.ts";
 import { hotTierForEach, type OpenHotTier } from "./hot-tier.ts";
@@ -111,6 +113,53 @@ export function exerciseHotTierDevices(name: string, open: () => Promise<OpenHot
           record: { metrics: { temperature: 11 }, custom: { "of_vm-a": 1 } },
         });
         expect(Object.keys(follower.members.get(uuid)?.record?.custom ?? {})).toEqual(["of_vm-a"]);
+      }
+    });
+
+    test("a replaced board gets the attributes and the first-seen time of its late records", async () => {
+      const { hotTier, other } = await start();
+      const follower = follow(other);
+      const write = (uuid: string, at: number, driverVersion: string): Promise<void> =>
+        hotTier.write(
+          hotBatch([{ gpu: gpuAt("h", 0, { uuid, driverVersion }), timeMs: t0 + at, metrics: { temperature: at } }]),
+        );
+      await write("GPU-new", 9, "560");
+      await write("GPU-replaced", 5, "");
+      await write("GPU-replaced", 3, "535");
+      await follower.until((members) => members.get("GPU-replaced")?.gpu.driverVersion === "535");
+      expect(follower.members.get("GPU-replaced")).toMatchObject({
+        gpu: { firstSeenAtMs: t0 + 3, lastSeenAtMs: t0 + 5 },
+        record: { timeMs: t0 + 5, metrics: { temperature: 5 } },
+      });
+    });
+
+    test("a contested GPU has the state and the record of its last version, whatever its batches say and whichever arrives last", async () => {
+      const { hotTier, other } = await start();
+      const follower = follow(other);
+      const gpu = gpuAt("vm-a", 0, { uuid: "GPU-contested" });
+      const stored = { ...gpu, firstSeenAtMs: t0, lastSeenAtMs: t0 + 12 };
+      const batchAt = (host: string, at: number): RecordBatch => {
+        const clone = gpuAt(host, 0, { uuid: gpu.uuid, modelName: "clone", properties: { serial: "clone" } });
+        return hotBatch([{ gpu: clone, timeMs: t0 + at, metrics: { temperature: 99, [`of_${host}`]: 1 } }]);
+      };
+      const versionOf = (contestedVersion: number, at: number): ContestedGpu => {
+        const metrics = { temperature: contestedVersion };
+        return {
+          gpu: { ...stored, contestedVersion },
+          record: { gpu, timeMs: t0 + at, metrics, custom: {}, occupants: [] },
+        };
+      };
+      await hotTier.write(batchAt("vm-b", 9));
+      await hotTier.write(batchAt("vm-b", 9), [versionOf(5, 2)]);
+      await other.write(batchAt("vm-b", 10), [versionOf(4, 3)]);
+      await other.write(batchAt("vm-b", 11));
+      await other.write(batchAt("vm-a", 12), [versionOf(6, 1)]);
+      const late = follow(hotTier);
+      for (const each of [follower, late]) {
+        await each.until((members) => members.get(gpu.uuid)?.record?.metrics["temperature"] === 6);
+        expect(each.members.get(gpu.uuid)?.gpu).toEqual(stored);
+        expect(each.members.get(gpu.uuid)?.record).toMatchObject({ timeMs: t0 + 1, custom: {} });
+        expect(each.members.get(gpu.uuid)?.record?.custom).toEqual({});
       }
     });
   });

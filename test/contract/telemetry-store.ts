@@ -34,11 +34,13 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
         duplicate: false,
         recordsInserted: 1,
         recordsMerged: 0,
+        contested: [],
       });
       expect(await store.ingest(messageOf("m2", second))).toEqual({
         duplicate: false,
         recordsInserted: 0,
         recordsMerged: 1,
+        contested: [],
       });
       const [record] = (await queries.history.records({ gpus: { uuids: ["merge"] }, range: allTime, limit: 10 }))
         .elements;

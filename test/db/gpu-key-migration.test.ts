@@ -104,6 +104,7 @@ async function checkAnswers({ queries, store }: OpenStore): Promise<void> {
     duplicate: false,
     recordsInserted: 0,
     recordsMerged: 1,
+    contested: [],
   });
   const merged = await queries.history.records({ gpus: { uuids: ["GPU-b"] }, range: allTime, limit: 9 });
   expect(merged.elements[0]?.metrics).toEqual({ power_draw: 10, temperature: 7 });

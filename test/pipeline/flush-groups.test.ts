@@ -8,7 +8,7 @@ function member(entry: string): FlushMember {
   const [update] = newestOfBatch(makeBatch([{ uuid: "GPU-a", timeMs: 0, metrics: { temperature: 1 } }]));
   if (update === undefined) throw new Error("a batch with a record has an update");
   const { state } = update;
-  const flags = { writesRecord: true, isDisplaced: false, mustReread: false };
+  const flags = { writesRecord: true, writesState: false, isDisplaced: false, mustReread: false };
   return { host: "h", entry, plan: { update, state, host: "h", slot: "s", write: undefined, ...flags } };
 }
 

@@ -4,6 +4,7 @@ import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide-etcd.t
 import { until } from "../../dev/until.ts";
 import { defaultTopic } from "../../src/domain/default-names.ts";
 import { systemClock } from "../../src/kit/clock.ts";
+import type { ContestedGpu } from "../../src/domain/query.ts";
 import type { Gpu } from "../../src/domain/gpu.ts";
 import { EtcdHotTier } from "../../src/pipeline/hot/etcd/etcd-hot-tier.ts";
 import { FleetProjection } from "../../src/routes/fleet/fleet-projection.ts";
@@ -55,6 +56,12 @@ function gpuAtSecond(index: number, second: number): Gpu {
   };
 }
 
+/** The GPU as a cloned machine reports it; its name sorts before that of the machine, or after it. */
+function cloneOf(gpu: Gpu): Pick<HotRecord, "gpu"> {
+  const hostname = gpu.gpuId % 2 === 0 ? "a-clone" : "z-clone";
+  return { gpu: { ...gpu, hostname, properties: { serial: "clone", rack: hostname } } };
+}
+
 /** The batches of a run, in the order of arrival: parts of records, each of which arrives up to five seconds late. */
 function makeBatches(random: () => number): HotRecord[][] {
   const parts: HotRecord[] = [];
@@ -64,7 +71,9 @@ function makeBatches(random: () => number): HotRecord[][] {
       for (const [metricIndex, name] of metricNames.entries()) {
         if (random() < 0.2) continue;
         const value = index * 1000 + second * 10 + metricIndex;
-        parts.push({ gpu: gpuAtSecond(index, second), timeMs, metrics: { [name]: value } });
+        const gpu = gpuAtSecond(index, second);
+        parts.push({ gpu, timeMs, metrics: { [name]: value } });
+        if (index % 6 === 0 && random() < 0.3) parts.push({ ...cloneOf(gpu), timeMs, metrics: { [name]: value + 5 } });
       }
     }
   }
@@ -76,10 +85,15 @@ function makeBatches(random: () => number): HotRecord[][] {
   return batches.map((batch) => batch.sort((a, b) => a.timeMs - b.timeMs));
 }
 
-async function ingest({ store }: OpenStore, records: readonly HotRecord[], id: string): Promise<void> {
+async function ingest(
+  { store }: OpenStore,
+  records: readonly HotRecord[],
+  id: string,
+): Promise<readonly ContestedGpu[]> {
   const from = { offset: Number(id), line: Number(id) };
   const source = { sourceId: "s", from, to: { offset: from.offset + 1, line: from.line + 1 } };
-  await store.ingest({ messageId: id, idempotencyKey: id, source, batch: hotBatch(records) });
+  const message = { messageId: id, idempotencyKey: id, source, batch: hotBatch(records) };
+  return (await store.ingest(message)).contested;
 }
 
 async function openGateway(hotTier: HotTier, { queries }: OpenStore): Promise<FleetProjection> {
@@ -113,10 +127,13 @@ test.each([1, 2, 3, 4, 5, 6])(
     const deliver = async (collector: HotTier): Promise<void> => {
       for (let batch = batches.pop(); batch !== undefined; batch = batches.pop()) {
         const id = String(batches.length);
-        await ingest(opened, batch, id);
+        const contested = await ingest(opened, batch, id);
         const isRedelivered = random() < 0.3;
-        await collector.write(hotBatch(batch));
-        if (isRedelivered) await (collectors[Math.floor(random() * 2)] as HotTier).write(hotBatch(batch));
+        await collector.write(hotBatch(batch), contested);
+        if (isRedelivered) {
+          const other = collectors[Math.floor(random() * 2)] as HotTier;
+          await other.write(hotBatch(batch), await ingest(opened, batch, id));
+        }
         if (gateways.length === 1 && random() < 0.05) gateways.push(await openGateway(openTier(), opened));
       }
     };

@@ -15,6 +15,8 @@ export interface CurrentGpu {
   readonly workloadFromMs: number | undefined;
   /** The GPU was last seen at this instant or later. */
   readonly lastSeenMs: number;
+  /** True if two hosts have reported the uuid at one instant. */
+  readonly isContested: boolean;
 }
 
 /** Attributes that have been reported since an instant. */
@@ -39,13 +41,15 @@ interface CurrentRow extends Attributes {
   readonly attributesId: number | null;
   readonly occupants: Occupants;
   readonly workloadFromMs: number | null;
+  readonly isContested: boolean;
 }
 
 const text = `
 select g.uuid, g.gpu_key::float8 as "gpuKey", ${attributeColumns.selected("r")},
   extract(epoch from g.last_seen_at)::float8 * 1000 as "lastSeenMs",
   extract(epoch from r.valid_from)::float8 * 1000 as "reportFromMs", r.attributes_id::float8 as "attributesId",
-  extract(epoch from w.valid_from)::float8 * 1000 as "workloadFromMs", coalesce(w.occupants, '[]') as occupants
+  extract(epoch from w.valid_from)::float8 * 1000 as "workloadFromMs", coalesce(w.occupants, '[]') as occupants,
+  g.contested_version is not null as "isContested"
 from gpus g
 left join lateral (
   select p.valid_from, a.* from gpu_reports p join reported_attributes a using (gpu_key, attributes_id)
@@ -69,6 +73,7 @@ export async function readCurrentGpus(
     occupants: row.occupants,
     workloadFromMs: row.workloadFromMs === null ? undefined : Math.round(row.workloadFromMs),
     lastSeenMs: Math.round(row.lastSeenMs),
+    isContested: row.isContested,
   }));
 }
 

@@ -19,20 +19,26 @@ export function gpuConditions(selector: GpuSelector): Conditions {
   });
 }
 
+interface GpuRow extends Omit<StoredGpu, "contestedVersion"> {
+  readonly contestedVersion: number | null;
+}
+
 /** Reads GPUs with their newest attributes. The newest record may be newer than `last_seen_at`. The search for that record
  *  starts at `last_seen_at`, so that older chunks are not read. */
 export async function selectGpus(executor: SqlExecutor, selector: GpuSelector): Promise<StoredGpu[]> {
   const conditions = gpuConditions(selector);
   const text = `
 select g.uuid, ${attributeColumns.selected("g")}, extract(epoch from g.first_seen_at)::float8 * 1000 as "firstSeenAtMs",
-  extract(epoch from coalesce(newest.time, g.last_seen_at))::float8 * 1000 as "lastSeenAtMs"
+  extract(epoch from coalesce(newest.time, g.last_seen_at))::float8 * 1000 as "lastSeenAtMs",
+  g.contested_version::float8 as "contestedVersion"
 from gpus g left join lateral (
   select time from telemetry where gpu_key = g.gpu_key and time >= g.last_seen_at order by time desc limit 1) newest on true
 ${conditions.after("where")} order by ${gpuOrder}`;
-  const gpus = await executor.query<StoredGpu>(text, conditions.params);
-  return gpus.map((gpu) => ({
+  const rows = await executor.query<GpuRow>(text, conditions.params);
+  return rows.map(({ contestedVersion, ...gpu }) => ({
     ...gpu,
     firstSeenAtMs: Math.round(gpu.firstSeenAtMs),
     lastSeenAtMs: Math.round(gpu.lastSeenAtMs),
+    ...(contestedVersion === null ? {} : { contestedVersion }),
   }));
 }

@@ -35,6 +35,16 @@ ${conditions.after("where")} order by ${gpuOrder}`;
   return inWholeMilliseconds(await executor.query<RecordRow>(text, conditions.params));
 }
 
+const hasValues = `(coalesce(${metricColumns}) is not null or t.custom is not null)`;
+
+/** Reads the newest record that has values, of each GPU that has such a record. */
+export async function selectLatestWithValues(executor: SqlExecutor, gpuKeys: readonly number[]): Promise<RecordRow[]> {
+  const text = `
+select ${columns} from unnest($1::text::int8[]) as u(gpu_key) cross join lateral (
+  select * from telemetry t where t.gpu_key = u.gpu_key and ${hasValues} order by t.time desc limit 1) t`;
+  return inWholeMilliseconds(await executor.query<RecordRow>(text, [numberArray(gpuKeys)]));
+}
+
 /** Records by their GPU and instant, in columns of the same length. */
 export interface RecordPlaces {
   readonly gpuKeys: ArrayLike<number>;

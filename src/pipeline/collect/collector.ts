@@ -148,7 +148,7 @@ export class Collector extends BaseService {
       listener.stored(message, result);
       onStored();
       // also for duplicates: the collector that stored the message may have died before it updated the hot tier
-      await this.retrying(() => hotTier.write(batch));
+      await this.retrying(() => hotTier.write(batch, result.contested));
     } finally {
       done.abort();
       await lease;

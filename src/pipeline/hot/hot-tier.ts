@@ -1,5 +1,6 @@
 import type { RecordBatch } from "../../domain/batch.ts";
 import type { Gpu, Occupants } from "../../domain/gpu.ts";
+import type { ContestedGpu } from "../../domain/query.ts";
 
 /** A GPU or a MIG instance with its attributes, without its measurements. */
 export interface GpuState {
@@ -11,6 +12,9 @@ export interface GpuState {
   readonly openSinceMs: ReadonlyMap<string, number>;
   /** Instant of the GPU's oldest record. */
   readonly firstSeenAtMs: number;
+  /** The version of the state of a contested GPU (see `ContestedGpu`). A state with a later version replaces one with an earlier
+   *  version or with none. */
+  readonly contestedVersion?: number;
 }
 
 /** The newest record of a GPU. */
@@ -24,6 +28,8 @@ export interface NewestRecord {
   /** Values of metrics outside the catalogue, and of labelled series by their names. */
   readonly custom: Readonly<Record<string, number>>;
   readonly occupants: Occupants;
+  /** The version of the GPU's state that the record belongs to, if the GPU is contested: see `ContestedGpu`. */
+  readonly contestedVersion?: number;
 }
 
 /** Changes of the fleet. They may arrive twice, late, in parts and in any order: merging them (see merge-state.ts and
@@ -48,10 +54,11 @@ export interface HotTier {
   /** Publishes each GPU's newest record to all followers. An older record can only move the GPU's first-seen time back
    *  and complete its attributes; records of one GPU and instant are merged. Resolves when followers can receive the changes.
    *  Writing a batch twice does no harm.
+   *  @param contested the batch's contested GPUs: these states are written instead of what the batch says about the GPUs
    *  Records that are too large, or that etcd refuses permanently (no permission), are left out, because the store has
    *  them.
    *  @throws EtcdUnavailable, EtcdOutOfSpace (retryable; the batch may or may not have been published) */
-  write(batch: RecordBatch): Promise<void>;
+  write(batch: RecordBatch, contested?: readonly ContestedGpu[]): Promise<void>;
   /** Sends the current state to the follower, and then every change.
    *  @returns a function that stops following; its promise resolves when the follower receives no further call */
   follow(follower: HotFollower): () => Promise<void>;

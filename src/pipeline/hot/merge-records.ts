@@ -1,6 +1,7 @@
 import { mergedOccupants } from "../../domain/gpu.ts";
 import { mergedValues } from "../../domain/merged-values.ts";
 import { metrics } from "../../domain/metrics.ts";
+import { compareVersions, versionOf } from "./contested-version.ts";
 import type { NewestRecord } from "./hot-tier.ts";
 import { sortedByKey } from "./sorted-by-key.ts";
 
@@ -9,9 +10,12 @@ type Values = Readonly<Record<string, number>>;
 /** Merges two records of one GPU: the newer one wins, unless only the other one has values. Two records of the same instant are
  *  combined: the greater of two values of a series wins, plain values follow from all series, and the record has the occupants
  *  of both records. If they are records of two hosts, the record of the host with the smaller name wins (see
- *  domain/building/two-hosts.ts). The order of the records does not matter.
+ *  domain/building/two-hosts.ts). A record of a later version of a contested GPU replaces the other one. The order of the records
+ *  does not matter.
  *  @returns `existing` itself if `incoming` adds nothing */
 export function mergeRecords(existing: NewestRecord, incoming: NewestRecord): NewestRecord {
+  const later = compareVersions(incoming, existing);
+  if (later !== 0) return later > 0 ? incoming : existing;
   if (hasValues(incoming) !== hasValues(existing)) return hasValues(incoming) ? incoming : existing;
   if (incoming.timeMs !== existing.timeMs) return incoming.timeMs > existing.timeMs ? incoming : existing;
   if (incoming.hostname !== existing.hostname) return incoming.hostname < existing.hostname ? incoming : existing;
@@ -26,6 +30,7 @@ export function mergeRecords(existing: NewestRecord, incoming: NewestRecord): Ne
     metrics: inCatalogueOrder(merged.metrics),
     custom: sortedByKey(Object.fromEntries(merged.custom)),
     occupants,
+    ...versionOf(existing),
   };
 }
 

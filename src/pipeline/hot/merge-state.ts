@@ -1,4 +1,5 @@
 import { type Gpu, isSameAttributes } from "../../domain/gpu.ts";
+import { compareVersions, versionOf } from "./contested-version.ts";
 import type { GpuState } from "./hot-tier.ts";
 import { sortedByKey } from "./sorted-by-key.ts";
 
@@ -21,6 +22,7 @@ export type TieRule = "greatest" | "existing" | "incoming";
 
 /** Merges two states of one GPU. The place is that of the newer state; of two hosts at one instant, the one with the smaller name
  *  (see domain/building/two-hosts.ts). Each other field has its newest value; of two texts of one instant, the greater one.
+ *  A later version of the state of a contested GPU replaces the other state.
  *  @returns `existing` itself if `incoming` adds nothing */
 export function mergeStates(
   existing: GpuState | undefined,
@@ -28,8 +30,9 @@ export function mergeStates(
   winsTie: TieRule = "greatest",
 ): GpuState {
   // properties are sorted only when attributes change, because most incoming states change nothing
-  if (existing === undefined)
-    return { ...incoming, gpu: { ...incoming.gpu, properties: sortedByKey(incoming.gpu.properties) } };
+  if (existing === undefined) return withSortedProperties(incoming);
+  const later = compareVersions(incoming, existing);
+  if (later !== 0) return later > 0 ? withSortedProperties(incoming) : existing;
   const firstSeenAtMs = Math.min(existing.firstSeenAtMs, incoming.firstSeenAtMs);
   const asOfMs = Math.max(existing.asOfMs, incoming.asOfMs);
   if (existing.openSinceMs.size + incoming.openSinceMs.size === 0 && isSameAttributes(existing.gpu, incoming.gpu)) {
@@ -42,7 +45,11 @@ export function mergeStates(
     firstSeenAtMs === existing.firstSeenAtMs &&
     asOfMs === existing.asOfMs &&
     sameInstants(attributes.openSinceMs, existing.openSinceMs);
-  return isSame ? existing : { ...attributes, asOfMs, firstSeenAtMs };
+  return isSame ? existing : { ...attributes, asOfMs, firstSeenAtMs, ...versionOf(existing) };
+}
+
+function withSortedProperties(state: GpuState): GpuState {
+  return { ...state, gpu: { ...state.gpu, properties: sortedByKey(state.gpu.properties) } };
 }
 
 /** True if the states have the same UUID and attributes. */

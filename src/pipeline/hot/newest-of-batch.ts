@@ -1,5 +1,6 @@
 import { customByRecord, type RecordBatch } from "../../domain/batch.ts";
 import { type Gpu, noOccupants } from "../../domain/gpu.ts";
+import type { ContestedGpu } from "../../domain/query.ts";
 import { metrics } from "../../domain/metrics.ts";
 import { mergeStates } from "./merge-state.ts";
 import type { GpuState, NewestRecord } from "./hot-tier.ts";
@@ -19,6 +20,33 @@ interface AttributesSeen {
 }
 
 const none = -1;
+
+/** The updates that a batch leads to. @param contested replace what the batch says about these GPUs */
+export function updatesOf(batch: RecordBatch, contested: readonly ContestedGpu[]): GpuUpdate[] {
+  const updates = newestOfBatch(batch);
+  if (contested.length === 0) return updates;
+  const byUuid = new Map(contested.map((each) => [each.gpu.uuid, each]));
+  return updates.flatMap((update) => {
+    const found = byUuid.get(update.record.uuid);
+    return found === undefined ? [update] : contestedUpdate(found);
+  });
+}
+
+/** @returns no update if retention has deleted the GPU's records */
+function contestedUpdate({ gpu: stored, record }: ContestedGpu): GpuUpdate[] {
+  if (record === undefined) return [];
+  const { firstSeenAtMs, lastSeenAtMs, contestedVersion, ...gpu } = stored;
+  const { timeMs, metrics: values, custom, occupants } = record;
+  return [
+    {
+      state: { gpu, asOfMs: lastSeenAtMs, firstSeenAtMs, openSinceMs: nothingOpen, contestedVersion },
+      record: {
+        ...{ uuid: gpu.uuid, hostname: record.gpu.hostname, timeMs },
+        ...{ metrics: values, custom, occupants, contestedVersion },
+      },
+    },
+  ];
+}
 
 /** @returns one update for each GPU that has a record in the batch: the same as if each record had come in a batch of its own */
 export function newestOfBatch(batch: RecordBatch): GpuUpdate[] {

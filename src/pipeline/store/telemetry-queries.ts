@@ -22,7 +22,7 @@ import type {
 export interface FleetQueries {
   /** The selected GPUs, ordered by hostname, then gpuId, then uuid. */
   gpus(selector: GpuSelector): Promise<StoredGpu[]>;
-  /** The newest record of each selected GPU, ordered as `gpus` is. */
+  /** The newest record that has values of each selected GPU (the newest of all if none has), ordered as `gpus` is. */
   latest(selector: GpuSelector): Promise<StoredRecord[]>;
   /** A GPU's attributes and workloads over time; empty for a GPU that the store does not have. */
   changes(filter: ChangesFilter): Promise<GpuChanges>;

@@ -1,4 +1,5 @@
 import type { InputTally, RecordBatch, RejectReason } from "../../domain/batch.ts";
+import type { ContestedGpu } from "../../domain/query.ts";
 import type { Range, SourceRange } from "../../domain/range.ts";
 
 /** A decoded message on its way into the store. */
@@ -18,6 +19,9 @@ export interface IngestResult {
   readonly recordsInserted: number;
   /** Records that were merged with stored ones of the same GPU and instant, or replaced them. */
   readonly recordsMerged: number;
+  /** The batch's contested GPUs, also for a duplicate: their states as they are in the store after the batch. They replace what
+   *  the batch says about these GPUs, because the store may have kept records of other hosts. */
+  readonly contested: readonly ContestedGpu[];
 }
 
 /** Sums over all stored messages of one source. */

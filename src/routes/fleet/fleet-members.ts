@@ -4,6 +4,7 @@ import type { StoredGpu, StoredRecord } from "../../domain/query.ts";
 import type { FleetMember } from "./fleet.ts";
 import { addInstance, gpuOf, isSameGpu, type MemberEntry, stateOf } from "./member-entry.ts";
 import type { HotChanges, NewestRecord } from "../../pipeline/hot/hot-tier.ts";
+import { versionOf } from "../../pipeline/hot/contested-version.ts";
 import { mergeRecords } from "../../pipeline/hot/merge-records.ts";
 import { mergeStates, type TieRule } from "../../pipeline/hot/merge-state.ts";
 
@@ -25,13 +26,13 @@ export class FleetMembers {
     for (const incoming of gpus) {
       const entry = this.entryOf(incoming.gpu.uuid);
       const state = mergeStates(entry.state, incoming, winsTie);
-      if (state !== entry.state) changed.add(entry);
+      if (noteSeen(entry, incoming.asOfMs) || state !== entry.state) changed.add(entry);
       entry.state = state;
     }
     for (const incoming of records) {
       const entry = this.entryOf(incoming.uuid);
       const record = entry.record === undefined ? incoming : mergeRecords(entry.record, incoming);
-      if (record !== entry.record) changed.add(entry);
+      if (noteSeen(entry, incoming.timeMs) || record !== entry.record) changed.add(entry);
       entry.record = record;
     }
     return this.replaceMembers(changed);
@@ -41,14 +42,9 @@ export class FleetMembers {
    *  the hot tier may have delivered them after the store was read.
    *  @returns the members that are new or replaced */
   mergeStored(gpus: readonly StoredGpu[], latest: readonly StoredRecord[]): FleetMember[] {
-    const changed = new Set<MemberEntry>();
-    for (const { uuid, lastSeenAtMs } of gpus) {
-      const entry = this.entryOf(uuid);
-      if (lastSeenAtMs > entry.lastSeenAtMs) changed.add(entry);
-      entry.lastSeenAtMs = Math.max(entry.lastSeenAtMs, lastSeenAtMs);
-    }
-    const updated = this.mergeAll({ gpus: gpus.map(stateOf), records: latest.map(newestOf) }, "existing");
-    return [...new Set([...this.replaceMembers(changed), ...updated])];
+    const storedGpus = new Map(gpus.map((gpu) => [gpu.uuid, gpu]));
+    const records = latest.map((record) => newestOf(record, storedGpus.get(record.gpu.uuid)));
+    return this.mergeAll({ gpus: gpus.map(stateOf), records }, "existing");
   }
 
   /** The number of GPUs and MIG instances. Includes those whose attributes have not arrived yet, and GPUs that only their instances
@@ -107,6 +103,13 @@ export class FleetMembers {
   }
 }
 
+/** Notes that a GPU has a record of this instant. @returns true if the instant is its newest */
+function noteSeen(entry: MemberEntry, atMs: number): boolean {
+  if (atMs <= entry.lastSeenAtMs) return false;
+  entry.lastSeenAtMs = atMs;
+  return true;
+}
+
 /** The entries, and the GPUs of those that are MIG instances. */
 function withParents(entries: ReadonlySet<MemberEntry>): ReadonlySet<MemberEntry> {
   const all = new Set(entries);
@@ -118,6 +121,11 @@ function toStoredRecord(gpu: StoredGpu, { timeMs, metrics, custom, occupants }: 
   return { gpu, timeMs, metrics, custom, occupants };
 }
 
-function newestOf({ gpu, timeMs, metrics, custom, occupants }: StoredRecord): NewestRecord {
-  return { uuid: gpu.uuid, hostname: gpu.hostname, timeMs, metrics, custom, occupants };
+/** @param storedGpu was read before the record */
+function newestOf(record: StoredRecord, storedGpu: StoredGpu | undefined): NewestRecord {
+  const { gpu, timeMs, metrics, custom, occupants } = record;
+  return {
+    ...{ uuid: gpu.uuid, hostname: gpu.hostname, timeMs, metrics, custom, occupants },
+    ...(storedGpu === undefined ? {} : versionOf(storedGpu)),
+  };
 }

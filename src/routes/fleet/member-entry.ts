@@ -1,5 +1,6 @@
 import { byPlace } from "../../domain/gpu.ts";
 import type { StoredGpu } from "../../domain/query.ts";
+import { versionOf } from "../../pipeline/hot/contested-version.ts";
 import type { GpuState, NewestRecord } from "../../pipeline/hot/hot-tier.ts";
 import { mergeStates, sameGpu } from "../../pipeline/hot/merge-state.ts";
 import type { FleetMember } from "./fleet.ts";
@@ -9,8 +10,8 @@ export interface MemberEntry {
   readonly uuid: string;
   state: GpuState | undefined;
   record: NewestRecord | undefined;
-  /** The instant of the GPU's newest record according to the store, which may have deleted that record since. -Infinity until
-   *  the store delivers the GPU. */
+  /** The newest instant of the GPU's records, also of records that only describe the GPU, or that the store has deleted since;
+   *  -Infinity until anything has arrived. */
   lastSeenAtMs: number;
   member: FleetMember | undefined;
   /** The entry of the GPU that the MIG instance is a part of. */
@@ -30,9 +31,8 @@ export function addInstance({ instances }: MemberEntry, instance: MemberEntry): 
  *  whenever it or an instance is.
  *  @returns undefined until attributes of the GPU or of an instance have arrived */
 export function gpuOf(entry: MemberEntry): StoredGpu | undefined {
-  const { state, record, lastSeenAtMs, instances } = entry;
-  const own =
-    state === undefined ? undefined : toStoredGpu(state, Math.max(lastSeenAtMs, record?.timeMs ?? state.asOfMs));
+  const { state, lastSeenAtMs, instances } = entry;
+  const own = state === undefined ? undefined : toStoredGpu(state, lastSeenAtMs);
   return instances.length === 0 ? own : toldByInstances(entry, own);
 }
 
@@ -49,7 +49,7 @@ function toldByInstances({ uuid, state, instances: entries }: MemberEntry, own: 
 function withPlaceOf(told: GpuState, own: GpuState | undefined): GpuState {
   if (own === undefined) return told;
   const isMoved = told.asOfMs > own.asOfMs && byPlace(told.gpu, own.gpu) !== 0;
-  return isMoved ? mergeStates(own, told) : own;
+  return isMoved ? mergeStates(own, { ...told, ...versionOf(own) }) : own;
 }
 
 /** True if both say the same about one GPU. */
@@ -66,6 +66,7 @@ function toStoredGpu({ gpu, firstSeenAtMs }: GpuState, lastSeenAtMs: number): St
 const nothingOpen: GpuState["openSinceMs"] = new Map();
 
 /** The state of a GPU of the store. */
-export function stateOf({ firstSeenAtMs, lastSeenAtMs, ...gpu }: StoredGpu): GpuState {
-  return { gpu, firstSeenAtMs, asOfMs: lastSeenAtMs, openSinceMs: nothingOpen };
+export function stateOf({ firstSeenAtMs, lastSeenAtMs, contestedVersion, ...gpu }: StoredGpu): GpuState {
+  const version = contestedVersion === undefined ? {} : { contestedVersion };
+  return { gpu, firstSeenAtMs, asOfMs: lastSeenAtMs, openSinceMs: nothingOpen, ...version };
 }

@@ -1,5 +1,6 @@
 import type { ICompare, IKeyValue, IRequestOp } from "etcd3";
 import { isUnchangedSince, put, remove } from "../../../etcd/requests.ts";
+import { compareVersions } from "../contested-version.ts";
 import type { GpuState, NewestRecord } from "../hot-tier.ts";
 import { hasValues } from "../merge-records.ts";
 import { mergeStates, sameGpu } from "../merge-state.ts";
@@ -34,8 +35,10 @@ export interface GpuPlan {
   /** Undefined if the documents do not change. */
   readonly write: SlotWrite | undefined;
   /** True if the record is written to the host's data. False if a newer record with values is known, or the state's place is that
-   *  of another host (see merge-state.ts). */
+   *  of another host (see merge-state.ts), or a later version of a contested GPU is known. */
   readonly writesRecord: boolean;
+  /** True if the state is written to the host's data without the record: the update changes it, and no document has it. */
+  readonly writesState: boolean;
   /** True if the GPU does not get the slot in this flush; its attributes are then written with its record. */
   readonly isDisplaced: boolean;
   /** True if the GPU's documents must be read before this plan is carried out, unless the flush has read them already. */
@@ -73,7 +76,7 @@ export class DocumentCache {
   }
 
   private planOne(update: GpuUpdate, taken: Set<string>): GpuPlan {
-    const { uuid, timeMs, hostname } = update.record;
+    const { uuid } = update.record;
     const cached = this.gpus.get(uuid);
     const state = mergeStates(cached?.state, update.state, cached?.isInferred ? "incoming" : "greatest");
     const slot = this.keys.slot(state.gpu);
@@ -84,8 +87,10 @@ export class DocumentCache {
       isInSlot &&
       sameGpu(cached.state.gpu, state.gpu) &&
       cached.state.firstSeenAtMs === state.firstSeenAtMs &&
-      keepsInstants(cached.state, state, timeMs);
+      compareVersions(cached.state, state) === 0 &&
+      keepsInstants(cached.state, state, update.record.timeMs);
     const write = isDisplaced || isSame ? undefined : this.writeOf(uuid, state, slot);
+    const writesNewest = cached === undefined || writesRecord(update, { cached, merged: state });
     return {
       update,
       state,
@@ -93,10 +98,8 @@ export class DocumentCache {
       host: hostOfSlot(slot),
       write,
       isDisplaced,
-      // of two hosts that report one uuid at the same instant, only the record of one is written
-      writesRecord:
-        cached === undefined ||
-        (timeMs >= (cached.valuesAtMs ?? cached.state.asOfMs) && hostname === state.gpu.hostname),
+      writesRecord: writesNewest,
+      writesState: isDisplaced && !writesNewest && state !== cached.state,
       mustReread: cached === undefined || write !== undefined,
     };
   }
@@ -184,7 +187,7 @@ export class DocumentCache {
     if (known === undefined) return;
     const cached = { ...known, valuesAtMs: latestValues(known, record) };
     this.gpus.set(uuid, cached);
-    if (timeMs <= cached.state.asOfMs) return;
+    if (timeMs <= cached.state.asOfMs || compareVersions(record, cached.state) !== 0) return;
     const open = Array.from(openSinceMs, ([name, ms]) => [name, Math.max(ms, openSince(cached.state, name))] as const);
     const state = { ...cached.state, asOfMs: timeMs, openSinceMs: new Map(open) };
     this.gpus.set(uuid, { ...cached, state, isInferred: true });
@@ -246,8 +249,19 @@ function openSince({ openSinceMs, asOfMs }: GpuState, name: string): number {
   return openSinceMs.get(name) ?? asOfMs;
 }
 
-function staysInferred(cached: CachedGpu | undefined, { asOfMs }: GpuState): boolean {
-  return cached !== undefined && cached.isInferred && asOfMs < cached.state.asOfMs;
+function staysInferred(cached: CachedGpu | undefined, state: GpuState): boolean {
+  if (cached === undefined || !cached.isInferred || compareVersions(state, cached.state) > 0) return false;
+  return state.asOfMs < cached.state.asOfMs;
+}
+
+function writesRecord(
+  { record, state }: GpuUpdate,
+  { cached, merged }: { readonly cached: CachedGpu; readonly merged: GpuState },
+): boolean {
+  const later = compareVersions(state, cached.state);
+  if (later !== 0) return later > 0;
+  // of two hosts that report one uuid at the same instant, only the record of one is written
+  return record.timeMs >= (cached.valuesAtMs ?? cached.state.asOfMs) && record.hostname === merged.gpu.hostname;
 }
 
 /** True if the documents and the record tell other processes all instants of the state. A record tells its own instant, and those

@@ -1,4 +1,5 @@
 import type { RecordBatch } from "../../../domain/batch.ts";
+import type { ContestedGpu } from "../../../domain/query.ts";
 import { type Clock, stopwatch } from "../../../kit/clock.ts";
 import { EtcdRefused } from "../../../domain/errors.ts";
 import type { EtcdClient } from "../../../etcd/etcd-client.ts";
@@ -10,7 +11,7 @@ import { watchHotTier } from "./hot-watch.ts";
 import type { HotFollower, HotTier } from "../hot-tier.ts";
 import { mergeRecords } from "../merge-records.ts";
 import { mergeStates } from "../merge-state.ts";
-import { type GpuUpdate, newestOfBatch } from "../newest-of-batch.ts";
+import { type GpuUpdate, updatesOf } from "../newest-of-batch.ts";
 
 export interface EtcdHotTierOptions {
   readonly client: EtcdClient;
@@ -64,9 +65,9 @@ export class EtcdHotTier implements HotTier {
     );
   }
 
-  async write(batch: RecordBatch): Promise<void> {
+  async write(batch: RecordBatch, contested: readonly ContestedGpu[] = []): Promise<void> {
     if (batch.recordCount === 0) return;
-    await this.flushes.submit({ updates: newestOfBatch(batch), recordCount: batch.recordCount });
+    await this.flushes.submit({ updates: updatesOf(batch, contested), recordCount: batch.recordCount });
   }
 
   follow(follower: HotFollower): () => Promise<void> {

@@ -6,7 +6,7 @@ import type { GpuUpdate } from "../newest-of-batch.ts";
 import type { ExpiringKeys } from "./expiring-keys.ts";
 import { type FlushMember, groupsOf } from "./flush-groups.ts";
 import { FlushTransaction } from "./flush-transaction.ts";
-import { dataEntry, readBoard } from "./hot-documents.ts";
+import { dataEntry, readBoard, stateEntry } from "./hot-documents.ts";
 import { HotKeys, hostOfSlot } from "./hot-keys.ts";
 import { type GpuPlan, DocumentCache } from "./document-cache.ts";
 
@@ -108,7 +108,7 @@ export class Flusher {
   /** @returns the updates that must be planned again, because their documents in etcd have changed since they were cached */
   private async write(plans: readonly GpuPlan[]): Promise<GpuUpdate[]> {
     const members = plans
-      .filter(({ writesRecord, write }) => writesRecord || write !== undefined)
+      .filter(({ writesRecord, writesState, write }) => writesRecord || writesState || write !== undefined)
       .map((plan) => ({ plan, host: plan.host, entry: this.entryOf(plan) }))
       .sort((a, b) => (a.host < b.host ? -1 : a.host > b.host ? 1 : 0));
     const groups = groupsOf(members);
@@ -123,7 +123,8 @@ export class Flusher {
     return conflicting;
   }
 
-  private entryOf({ writesRecord, isDisplaced, update, state }: GpuPlan): string | undefined {
+  private entryOf({ writesRecord, writesState, isDisplaced, update, state }: GpuPlan): string | undefined {
+    if (writesState) return stateEntry(state);
     if (!writesRecord) return undefined;
     const entry = dataEntry(update.record, state, isDisplaced);
     const bytes = Buffer.byteLength(entry);

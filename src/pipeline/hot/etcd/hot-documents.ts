@@ -12,7 +12,8 @@ export interface DataRecord {
 }
 
 /** The document of a GPU's slot. */
-export function gpuDocument({ gpu, asOfMs, openSinceMs, firstSeenAtMs }: GpuState): string {
+export function gpuDocument(state: GpuState): string {
+  const { gpu, asOfMs, openSinceMs, firstSeenAtMs } = state;
   return JSON.stringify({
     uuid: gpu.uuid,
     cluster_id: gpu.clusterId,
@@ -25,7 +26,18 @@ export function gpuDocument({ gpu, asOfMs, openSinceMs, firstSeenAtMs }: GpuStat
     first_seen_at: formatTimestamp(firstSeenAtMs),
     as_of: formatTimestamp(asOfMs),
     ...openFields(openSinceMs),
+    ...versionField(state),
   });
+}
+
+function versionField({ contestedVersion }: Pick<GpuState, "contestedVersion">): {
+  readonly contested_version?: number;
+} {
+  return contestedVersion === undefined ? {} : { contested_version: contestedVersion };
+}
+
+function versionIn({ contested_version: version }: Fields): Pick<GpuState, "contestedVersion"> {
+  return typeof version === "number" ? { contestedVersion: version } : {};
 }
 
 function openFields(openSinceMs: GpuState["openSinceMs"]): { readonly open_since?: Readonly<Record<string, string>> } {
@@ -62,8 +74,14 @@ export function dataEntry(record: NewestRecord, state: GpuState, isDisplaced: bo
     ...(workload === undefined ? {} : { workload }),
     ...(occupants.length < 2 ? {} : { occupants }),
     ...(state.asOfMs === timeMs ? openFields(state.openSinceMs) : {}),
+    ...versionField(record),
     ...(isDisplaced ? { gpu: JSON.parse(gpuDocument(state)) as unknown } : {}),
   });
+}
+
+/** The state of a GPU as an element of a host's data, without a record. */
+export function stateEntry(state: GpuState): string {
+  return `{"gpu":${gpuDocument(state)}}`;
 }
 
 /** The document of a host's records in one flush. */
@@ -112,7 +130,10 @@ function gpuOf(fields: Fields | undefined): GpuState | undefined {
     properties !== undefined &&
     Object.values(properties).every((text) => typeof text === "string");
   if (!isWhole || firstSeenAtMs === undefined || asOfMs === undefined) return undefined;
-  return { gpu: { ...texts, gpuId, properties } as Gpu, firstSeenAtMs, asOfMs, openSinceMs: openSinceIn(fields) };
+  return {
+    ...{ gpu: { ...texts, gpuId, properties } as Gpu, firstSeenAtMs, asOfMs, openSinceMs: openSinceIn(fields) },
+    ...versionIn(fields),
+  };
 }
 
 /** The valid instants of open fields. */
@@ -132,7 +153,7 @@ function recordOf(fields: Fields | undefined, hostname: string): NewestRecord | 
   const [metrics, custom] = [numbersOf(fields.metrics), numbersOf(fields.custom ?? {})];
   if (typeof uuid !== "string" || timeMs === undefined || metrics === undefined || custom === undefined)
     return undefined;
-  return { uuid, hostname, timeMs, metrics, custom, occupants: occupantsIn(fields) };
+  return { uuid, hostname, timeMs, metrics, custom, occupants: occupantsIn(fields), ...versionIn(fields) };
 }
 
 /** Several workloads are in `occupants`; a single one is in `workload`. */

@@ -1,8 +1,9 @@
 import type { RecordBatch } from "../../../domain/batch.ts";
+import type { ContestedGpu } from "../../../domain/query.ts";
 import type { GpuState, HotChanges, HotFollower, HotTier, NewestRecord } from "../hot-tier.ts";
 import { mergeRecords } from "../merge-records.ts";
 import { mergeStates } from "../merge-state.ts";
-import { newestOfBatch } from "../newest-of-batch.ts";
+import { updatesOf } from "../newest-of-batch.ts";
 
 export interface MemoryHotTierOptions {
   /** Called at each write with the number of the batch's records that followers do not receive: a newer record of the same GPU
@@ -18,10 +19,10 @@ export class MemoryHotTier implements HotTier {
 
   constructor(private readonly options: MemoryHotTierOptions) {}
 
-  write(batch: RecordBatch): Promise<void> {
+  write(batch: RecordBatch, contested: readonly ContestedGpu[] = []): Promise<void> {
     const gpus: GpuState[] = [];
     const records: NewestRecord[] = [];
-    for (const { state, record } of newestOfBatch(batch)) {
+    for (const { state, record } of updatesOf(batch, contested)) {
       const { uuid } = record;
       const [existingState, existingRecord] = [this.gpus.get(uuid), this.records.get(uuid)];
       const mergedState = mergeStates(existingState, state);

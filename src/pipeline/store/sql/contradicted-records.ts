@@ -16,6 +16,8 @@ interface Contradicted {
   readonly merged: number;
   readonly conflicts: number;
   readonly rejected: readonly RejectedInput[];
+  /** The keys of the GPUs of which two hosts have reported a record of one instant. */
+  readonly contested: readonly number[];
 }
 
 /** A record of the batch and the stored one of the same GPU and instant. */
@@ -39,7 +41,8 @@ export async function mergeContradicted(executor: SqlExecutor, part: Part, keyed
   const conflicts = await mergePairs(executor, part, pairs.filter(isSameHost));
   const rejected = [...rejectNew(part, losing), ...(await rejectStored(executor, part, winning))];
   await replaceWhole(executor, part, winning);
-  return { merged: pairs.length - losing.length, conflicts, rejected };
+  const contested = others.map(({ row }) => part.gpuKeys[row] as number);
+  return { merged: pairs.length - losing.length, conflicts, rejected, contested };
 }
 
 async function readPairs(executor: SqlExecutor, part: Part, { batch }: KeyedBatch): Promise<Pair[]> {

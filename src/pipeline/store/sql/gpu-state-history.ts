@@ -16,7 +16,9 @@ import { type ObservedRecord, readObservations } from "../../../db/sql/observati
 import { selectReported } from "../../../db/sql/reported-attributes.ts";
 import { StoreUnavailable } from "../../../domain/errors.ts";
 import { type Attributes, isSameOccupants } from "../../../domain/gpu.ts";
+import type { ContestedGpu } from "../../../domain/query.ts";
 import { changeAttributes } from "./completed-attributes.ts";
+import { readContested } from "./contested-gpus.ts";
 import type { GpuDirectory, GpuLookup } from "./gpu-directory.ts";
 import type { ObservedGpu } from "./observed-gpus.ts";
 import { changeSpans, type IsSame, type Span } from "./state-spans.ts";
@@ -42,21 +44,24 @@ export class GpuStateHistory {
 
   /** Applies a batch to the history, after its records are committed.
    *  @param batch a look-up of the same GPUs, in the same order
+   *  @returns the contested GPUs of the batch, as they are in the store now
    *  @throws StoreUnavailable (call it again later), StoreRejected */
-  async record(gpus: readonly ObservedGpu[], batch: GpuLookup): Promise<void> {
-    if (gpus.length === 0) return;
+  async record(gpus: readonly ObservedGpu[], batch: GpuLookup): Promise<readonly ContestedGpu[]> {
+    if (gpus.length === 0) return [];
     await this.directory.refresh(batch);
     const pairs = pairsOf(gpus, batch.gpus());
     const changed = pairs.filter(({ observed, current }) => !isUnchanged(observed, current));
-    if (changed.length > 0) await this.change(changed);
+    const contested = changed.length > 0 ? await this.change(changed) : [];
     await this.updateLastSeen(
       pairs.filter(({ observed, current }) => observed.lastMs > current.lastSeenMs + seenLagMs),
     );
+    return contested;
   }
 
-  private async change(pairs: readonly Pair[]): Promise<void> {
+  /** @returns the contested GPUs among the given ones */
+  private async change(pairs: readonly Pair[]): Promise<readonly ContestedGpu[]> {
     const sorted = [...pairs].sort((a, b) => a.current.gpuKey - b.current.gpuKey);
-    await this.client.transaction(async (executor) => {
+    return this.client.transaction(async (executor) => {
       const revision = await beginChange(executor);
       const spans = spansOf(sorted);
       await lockGpus(executor, spans.gpuKeys);
@@ -67,6 +72,10 @@ export class GpuStateHistory {
       const newest = await changeAttributesFrom(executor, changedFrom);
       await recordSeen(executor, revision, spans);
       await setNewestAttributes(executor, newest);
+      return readContested(
+        executor,
+        sorted.map(({ current }) => current).filter(({ isContested }) => isContested),
+      );
     });
   }
 
@@ -211,8 +220,9 @@ function placesOf(pairs: readonly Pair[]) {
 }
 
 function isUnchanged({ firstMs, reports, occupants }: ObservedGpu, current: CurrentGpu): boolean {
-  const { report, workloadFromMs = Infinity } = current;
+  const { report, workloadFromMs = Infinity, isContested } = current;
   return (
+    !isContested &&
     report !== undefined &&
     firstMs >= report.fromMs &&
     firstMs >= workloadFromMs &&

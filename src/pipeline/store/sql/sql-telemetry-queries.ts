@@ -4,12 +4,11 @@ import { countConflicts } from "../../../db/sql/count-conflicts.ts";
 import { countRejections } from "../../../db/sql/count-rejections.ts";
 import { selectChanges } from "../../../db/sql/select-changes.ts";
 import { selectGpus } from "../../../db/sql/select-gpus.ts";
-import { selectLatest } from "../../../db/sql/select-records.ts";
 import { selectRejections } from "../../../db/sql/select-rejections.ts";
 import type { FleetQueries, QuarantineQueries, TelemetryQueries } from "../telemetry-queries.ts";
+import { latestRecords } from "./latest-records.ts";
 import { SqlAggregateQueries } from "./sql-aggregate-queries.ts";
 import { SqlHistoryQueries } from "./sql-history-queries.ts";
-import { recordsOf } from "./stored-rows.ts";
 
 /** Answers queries about the fleet, the history, aggregates and the quarantine in SQL. */
 export class SqlTelemetryQueries implements TelemetryQueries {
@@ -21,7 +20,7 @@ export class SqlTelemetryQueries implements TelemetryQueries {
   constructor(client: SqlClient, engine: () => DatabaseEngine) {
     this.fleet = {
       gpus: (selector) => selectGpus(client, selector),
-      latest: async (selector) => recordsOf(client, await selectLatest(client, selector)),
+      latest: async (selector) => latestRecords(client, selector),
       changes: (filter) => selectChanges(client, filter),
     };
     this.history = new SqlHistoryQueries(client, engine);

@@ -4,6 +4,7 @@ import { gpuKeyOf } from "../../../domain/gpu-key.ts";
 import { joinRanges, type Range } from "../../../domain/range.ts";
 import type { SqlClient, SqlExecutor, SqlTransaction } from "../../../db/client.ts";
 import { newestKnownMigrationMs } from "../../../db/migrations.ts";
+import { markContested } from "../../../db/sql/contested-gpus.ts";
 import { readIncarnation } from "../../../db/sql/database-state.ts";
 import { insertMessage, setMessageRecords } from "../../../db/sql/insert-message.ts";
 import { insertQuarantine } from "../../../db/sql/insert-quarantine.ts";
@@ -45,8 +46,7 @@ export class SqlTelemetryStore implements TelemetryStore {
       );
       await this.watch.saw(incarnation, message.messageId);
       // also for a duplicate: the process that stored the message may have died before this step
-      await this.history.record(gpus, lookup);
-      return result;
+      return { ...result, contested: await this.history.record(gpus, lookup) };
     } catch (error) {
       this.directory.clear();
       throw error;
@@ -83,7 +83,7 @@ export class SqlTelemetryStore implements TelemetryStore {
     executor: SqlTransaction,
     { batch, ...message }: IngestMessage,
     gpus: BatchGpus,
-  ): Promise<IngestResult & { readonly incarnation: string }> {
+  ): Promise<Omit<IngestResult, "contested"> & { readonly incarnation: string }> {
     const rejected = countReasons(batch.rejected);
     const inserting = { ...message, tally: batch.tally, rejected };
     const { isNew, incarnation, newestMigrationMs } = await insertMessage(executor, inserting);
@@ -100,6 +100,7 @@ export class SqlTelemetryStore implements TelemetryStore {
       ...written,
       rejected: written.rejected.length === 0 ? undefined : countReasons(allRejected),
     });
+    await markContested(executor, written.contested);
     return { incarnation, duplicate: false, recordsInserted: inserted, recordsMerged: merged };
   }
 }

@@ -20,7 +20,11 @@ export interface WriteResult {
   readonly conflicts: number;
   /** Records that are not kept, because another host has reported their uuid at their instant. */
   readonly rejected: readonly RejectedInput[];
+  /** The keys of the GPUs of such records; a key may occur several times. */
+  readonly contested: readonly number[];
 }
+
+const nothing: WriteResult = { inserted: 0, merged: 0, conflicts: 0, rejected: [], contested: [] };
 
 /** Writes records: by COPY if all of them are new, as those of live sources are. If some exist already, COPY adds the new ones,
  *  and an upsert merges the existing ones, except those that the batch contradicts: this process merges them. An upsert takes
@@ -31,7 +35,7 @@ export class TelemetryWriter {
   private checksLeft = 0;
 
   async write(transaction: SqlTransaction, keyed: KeyedBatch): Promise<WriteResult> {
-    let sum: WriteResult = { inserted: 0, merged: 0, conflicts: 0, rejected: [] };
+    let sum = nothing;
     for (const part of partsOf(keyed)) sum = added(sum, await this.writePart(transaction, part, keyed));
     return sum;
   }
@@ -65,13 +69,13 @@ export class TelemetryWriter {
 
 async function merge(transaction: SqlTransaction, part: Part, keyed: KeyedBatch): Promise<WriteResult> {
   const counts = await completeTelemetry(transaction, part);
-  const completed: WriteResult = { ...counts, conflicts: 0, rejected: [] };
+  const completed: WriteResult = { ...nothing, ...counts };
   if (counts.inserted + counts.merged === part.gpuKeys.length) return completed;
-  return added(completed, { inserted: 0, ...(await mergeContradicted(transaction, part, keyed)) });
+  return added(completed, { ...nothing, ...(await mergeContradicted(transaction, part, keyed)) });
 }
 
 function allNew({ gpuKeys }: Part): WriteResult {
-  return { inserted: gpuKeys.length, merged: 0, conflicts: 0, rejected: [] };
+  return { ...nothing, inserted: gpuKeys.length };
 }
 
 function added(a: WriteResult, b: WriteResult): WriteResult {
@@ -80,5 +84,6 @@ function added(a: WriteResult, b: WriteResult): WriteResult {
     merged: a.merged + b.merged,
     conflicts: a.conflicts + b.conflicts,
     rejected: [...a.rejected, ...b.rejected],
+    contested: [...a.contested, ...b.contested],
   };
 }

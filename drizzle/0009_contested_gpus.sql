@@ -1,0 +1,1 @@
+ALTER TABLE "gpus" ADD COLUMN "contested_version" bigint;
