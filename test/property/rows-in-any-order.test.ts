@@ -53,7 +53,8 @@ const series = [
   ],
 ] as const;
 
-/** A row of the exporter: of some GPU, instance, series, pod and host. A GPU is on one host at an instant, but moves. */
+/** A row of the exporter: of some GPU, instance, series, pod and host. A GPU is on one host at an instant, but moves. A row that only
+ *  describes its GPU names no pod: the hot tier keeps no workloads of records without values. */
 const arbitraryRow = fc
   .record({
     ...{ gpu: fc.constantFrom(0, 1), second: fc.nat({ max: 6 }), instance: fc.constantFrom(...instances) },
@@ -64,16 +65,18 @@ const arbitraryRow = fc
     ...{ model: fc.constantFrom("", "NVIDIA H100", "NVIDIA H200"), index: fc.constantFrom("0", "0", "5") },
   })
   .map(({ gpu, second, instance, sample: [metric, label], pod, namespace, exported, driver, job, ...row }): Cells => {
+    const isText = metric === "DCGM_FI_DEV_SERIAL";
     const labels = [
       ...[`DCGM_FI_DRIVER_VERSION="${driver}"`, label],
-      ...(exported === undefined ? [] : [`exported_pod="${exported}"`]),
+      ...(exported === undefined || isText ? [] : [`exported_pod="${exported}"`]),
       ...(job === undefined ? [] : [`job="${job}"`]),
     ];
     const timestamp = new Date(Date.UTC(2025, 6, 18) + second * 1000).toISOString();
     const isAway = second === 3 || second === 4 || (gpu === 0 && second > 4);
     return {
       ...{ timestamp, uuid: `GPU-${gpu}`, host: isAway ? "host-b" : "host-a", gpu: row.index, metric },
-      ...{ value: metric === "DCGM_FI_DEV_SERIAL" ? `SN-${row.value}` : row.value, pod, namespace, model: row.model },
+      ...(isText ? { value: `SN-${row.value}` } : { value: row.value, pod, namespace }),
+      model: row.model,
       labels: `${labels.filter((text) => text !== "").join(",")}${instance}`,
     };
   });
