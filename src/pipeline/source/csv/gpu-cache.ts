@@ -2,6 +2,7 @@ import { LRUCache } from "lru-cache";
 import type { Gpu, Workload } from "../../../domain/gpu.ts";
 import { hasNvidiaMigUuid, migUuid } from "../../../domain/mig-instance.ts";
 import { type LabelCell, type ParsedLabels, parseLabels, sortedRecord } from "./labels.ts";
+import { RecentTexts } from "./recent-texts.ts";
 import { SharedTexts } from "./shared-texts.ts";
 
 /** The cells of a row that describe its GPU. */
@@ -28,11 +29,16 @@ export interface RowDevice {
   readonly isExported: boolean;
 }
 
+/** The content of a valid row, except its time and values. */
+export interface RowSubject extends Pick<RowDevice, "device" | "board" | "series"> {
+  /** `noWorkload` if the row has none. */
+  readonly workload: Workload;
+}
+
 /** The maximum total length of the keys of `byAttributes`. A key has about 250 characters, so the cache has up to about 16,000
  *  GPUs, which take 30 MB with their objects. */
 const keysMaxLength = 4 * 1024 * 1024;
-/** The maximum total length of the keys of `byCells`. This cache saves parsing the labels again: rows of the same GPU and metric
- *  have the same cells. */
+/** The maximum total length of the keys of `rows`, in each of its two generations. */
 const cellsMaxLength = 2 * 1024 * 1024;
 
 function boundedBy<Value extends object>(maxSize: number): LRUCache<string, Value> {
@@ -45,21 +51,18 @@ const instanceLabels = /^(?:dra_.*|pod_uid|hpc_job)$/i;
 /** Returns the same object for equal GPUs, so that few rows need a new object. The cache is bounded: once an object is
  *  evicted, an equal GPU gets a new one. */
 export class GpuCache {
+  /** What rows say about their devices, by their cells. It saves checking and parsing the cells again: rows of the same GPU and
+   *  metric have the same cells. */
+  readonly rows = new RecentTexts<RowSubject>(cellsMaxLength);
   private readonly byAttributes = boundedBy<Gpu>(keysMaxLength);
-  private readonly byCells = boundedBy<RowDevice>(cellsMaxLength);
   private readonly texts = new SharedTexts();
 
   constructor(private readonly clusterId: string) {}
 
   deviceOf(cells: GpuCells): RowDevice {
-    const key = cellsKey(cells);
-    const cached = this.byCells.get(key);
-    if (cached !== undefined) return cached;
     const labels = parseLabels(cells.labels, cells.labelCells);
     const { series, workload, isExported } = labels;
-    const device = { ...this.devicesOf(cells, labels), series, workload, isExported };
-    this.byCells.set(key, device);
-    return device;
+    return { ...this.devicesOf(cells, labels), series, workload, isExported };
   }
 
   /** Returns the GPU with a label added or replaced. */
@@ -108,9 +111,4 @@ export class GpuCache {
     this.byAttributes.set(key, interned);
     return interned;
   }
-}
-
-function cellsKey(cells: GpuCells): string {
-  const { uuid, hostname, gpuId, device, modelName, labels, labelCells } = cells;
-  return [uuid, hostname, gpuId, device, modelName, labels, ...labelCells.flat()].join("\0");
 }

@@ -1,16 +1,14 @@
-import type { Workload } from "../../../domain/gpu.ts";
 import { meansNoValue } from "../../../domain/value.ts";
 import { parseTimestamp, type TimestampError } from "../../../domain/timestamp.ts";
 import { type FieldError, invalidText, missingIdentity, parseGpuId } from "../../../domain/field-rules.ts";
-import type { GpuCache, RowDevice } from "./gpu-cache.ts";
+import type { GpuCache, RowSubject } from "./gpu-cache.ts";
 import { exportedPrefix, type LabelCell } from "./labels.ts";
 import type { Layout } from "./layout.ts";
 import { RowWorkloadReader } from "./row-workload.ts";
 
 /** The instant, the device and the workload of a row. */
-export interface RowIdentity extends Pick<RowDevice, "device" | "board" | "series"> {
+export interface RowIdentity extends RowSubject {
   readonly timeMs: number;
-  readonly workload: Workload;
 }
 
 /** Reads a row's identity, in either layout. */
@@ -18,20 +16,42 @@ export class RowIdentityReader {
   private lastTimestamp: string | undefined;
   private lastTimeMs = NaN;
   private readonly workloads: RowWorkloadReader;
+  /** The columns of a row's subject. */
+  private readonly subjectColumns: readonly number[];
 
   constructor(
     private readonly layout: Layout,
     private readonly gpus: GpuCache,
   ) {
     this.workloads = new RowWorkloadReader(layout);
+    const { uuid, hostname, gpuId, device, modelName, container, pod, namespace, labels, labelColumns } = layout;
+    const columns = [uuid, hostname, gpuId, device, modelName, container, pod, namespace, labels];
+    this.subjectColumns = [...columns, ...labelColumns.map(({ column }) => column)].filter((column) => column >= 0);
   }
 
   /** @returns the row's identity, or its first error, in this order: a wrong timestamp, a wrong gpu_id, no uuid, no
    *  hostname, an invalid text, a workload of the labels with an invalid text */
   read(fields: readonly string[]): RowIdentity | FieldError {
-    const { layout } = this;
-    const timeMs = this.timeOf(fields[layout.timestamp] ?? "");
+    const timeMs = this.timeOf(fields[this.layout.timestamp] ?? "");
     if (typeof timeMs !== "number") return timeMs;
+    const key = this.subjectKey(fields);
+    const known = this.gpus.rows.get(key);
+    if (known !== undefined) return identityOf(timeMs, known);
+    const subject = this.readSubject(fields);
+    if ("reason" in subject) return subject;
+    this.gpus.rows.set(key, subject);
+    return identityOf(timeMs, subject);
+  }
+
+  /** Rows contain no NUL, so different cells have different keys. */
+  private subjectKey(fields: readonly string[]): string {
+    let key = "";
+    for (const column of this.subjectColumns) key += `${fields[column] ?? ""}\0`;
+    return key;
+  }
+
+  private readSubject(fields: readonly string[]): RowSubject | FieldError {
+    const { layout } = this;
     const gpuId = parseGpuId(this.columnName(layout.gpuId), fields[layout.gpuId] ?? "");
     if (typeof gpuId !== "number") return gpuId;
     const error = this.textError(fields);
@@ -50,7 +70,7 @@ export class RowIdentityReader {
     const uuidError = device === board ? undefined : invalidText(this.columnName(layout.uuid), device.uuid);
     if (uuidError !== undefined) return uuidError;
     const workload = this.workloads.read(fields, found);
-    return "reason" in workload ? workload : { timeMs, device, board, series, workload };
+    return "reason" in workload ? workload : { device, board, series, workload };
   }
 
   private timeOf(text: string): number | FieldError {
@@ -82,6 +102,10 @@ export class RowIdentityReader {
   private columnName(column: number): string {
     return this.layout.header[column] ?? "";
   }
+}
+
+function identityOf(timeMs: number, { device, board, series, workload }: RowSubject): RowIdentity {
+  return { timeMs, device, board, series, workload };
 }
 
 /** The text of a cell without the spaces around it; empty if the row has no such cell. */
