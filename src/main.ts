@@ -4,8 +4,11 @@ import { type Config, parseConfig } from "./config/parse-config.ts";
 import { systemClock } from "./kit/clock.ts";
 import { endsWithin } from "./kit/within.ts";
 import { TelemetryError } from "./domain/errors.ts";
+import { openRegistration } from "./roles/open-registration.ts";
 import { openRoles, type OpenRoles } from "./roles/roles.ts";
+import { nameProcess } from "./kit/process-name.ts";
 import { startAll, stopAll } from "./kit/run-services.ts";
+import type { HealthOptions } from "./routes/operations/health-routes.ts";
 import { bannerText } from "./terminal/banner.ts";
 import { makeLog } from "./terminal/log.ts";
 
@@ -16,17 +19,22 @@ type App = ReturnType<typeof composeApp>;
 
 async function main(): Promise<void> {
   const config = parseConfig(process.env);
+  nameProcess(`nexus-${config.roles.length === 1 ? config.roles[0] : "all"}`);
   const log = makeLog(config.logLevel, process.stdout.isTTY);
   const print = (text: string): void => void process.stdout.write(`${text}\n`);
   const stopRequested = signalled(log.info.bind(log));
   const opened = await openRoles(config, { clock: systemClock, log, print, terminal: process.stderr });
   const stopping = new AbortController();
-  const app = makeApp(config, opened, stopping.signal);
+  const health = healthOf(config, opened);
+  const { registration, onListening } = await openRegistration(opened, { health, clients: () => clientsOf(app) });
+  // first, so that it is stopped last: other processes see this one until its work is done
+  const services = [registration, ...opened.services];
+  const app = makeApp(opened, { ...health, services }, stopping.signal);
   try {
-    await startAll(opened.services);
-    listen(app, config);
+    await startAll(services);
+    onListening(listen(app, config));
   } catch (error) {
-    await stopAll(opened.services, AbortSignal.abort());
+    await stopAll(services, AbortSignal.abort());
     await opened.shared.close();
     throw error;
   }
@@ -39,17 +47,17 @@ async function main(): Promise<void> {
     }),
   );
   await stopRequested;
+  registration.drain();
   stopping.abort();
-  await stop(app, opened, config.shutdownTimeoutSeconds * 1000);
+  await stop(app, { services, shared: opened.shared }, config.shutdownTimeoutSeconds * 1000);
   log.info("stopped");
 }
 
-function makeApp(config: Config, { shared, roles, services }: OpenRoles, stopping: AbortSignal): App {
-  const { clock, log, queue, registry, store } = shared;
-  return composeApp({
+function healthOf(config: Config, { shared, roles, services }: OpenRoles): HealthOptions {
+  const { clock, queue, store } = shared;
+  return {
     roles: config.roles,
     clusterId: config.clusterId,
-    webSocket: config,
     version,
     store: store.current?.store,
     engine: () => store.current?.engine(),
@@ -57,17 +65,32 @@ function makeApp(config: Config, { shared, roles, services }: OpenRoles, stoppin
     servesFromMemory: () => roles.some((role) => role.servesFromMemory()),
     queue,
     services,
-    registry,
     clock,
-    log,
+  };
+}
+
+function makeApp({ shared, roles }: OpenRoles, health: HealthOptions, stopping: AbortSignal): App {
+  const { services } = health;
+  return composeApp({
+    ...health,
+    webSocket: shared.config,
+    registry: shared.registry,
+    log: shared.log,
     routes: (app) => roles.flatMap((role) => role.routes({ app, services, version, stopping })),
   });
 }
 
-function listen(app: App, { host, port }: Config): void {
+/** The number of WebSockets and of requests in progress; undefined while the process does not listen. */
+function clientsOf({ server }: App): number | undefined {
+  return server === null ? undefined : server.pendingWebSockets + server.pendingRequests;
+}
+
+/** @returns the port */
+function listen(app: App, { host, port }: Config): number {
   try {
     // with reusePort, Elysia's default, a second process could listen on the same port without an error
     app.listen({ hostname: host, port, reusePort: false });
+    return app.server?.port ?? port;
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     const reason =
@@ -80,7 +103,7 @@ function listen(app: App, { host, port }: Config): void {
 
 /** Stops the services, then the server, then closes the shared parts. Services have until the deadline to finish
  *  their work, and abandon it after that. Then open requests have one more second, or none if the deadline has passed. */
-async function stop(app: App, { services, shared }: OpenRoles, timeoutMs: number): Promise<void> {
+async function stop(app: App, { services, shared }: Omit<OpenRoles, "roles">, timeoutMs: number): Promise<void> {
   const deadline = AbortSignal.timeout(timeoutMs);
   await stopAll(services, deadline);
   await endsWithin(systemClock, deadline.aborted ? 0 : 1000, () => app.stop());

@@ -4,6 +4,7 @@ import { etcdSettings } from "./settings/etcd-settings.ts";
 import { inputSettings } from "./settings/input-settings.ts";
 import { processSettings } from "./settings/process-settings.ts";
 import { queueSettings } from "./settings/queue-settings.ts";
+import { scalingSettings } from "./settings/scaling-settings.ts";
 import { simulationSettings } from "./settings/simulation-settings.ts";
 import { storeSettings } from "./settings/store-settings.ts";
 
@@ -16,4 +17,5 @@ export const configSchema = Type.Object({
   ...storeSettings,
   ...queueSettings,
   ...apiSettings,
+  ...scalingSettings,
 });

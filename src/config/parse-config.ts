@@ -1,10 +1,12 @@
 import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
 import { Kind, type Static, type TSchema } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { configSchema } from "./config-schema.ts";
 import type { EnvironmentNotes } from "./config-setting.ts";
 import { InvalidConfig } from "../domain/errors.ts";
 import { roleNames } from "../domain/role-name.ts";
+import { readHostPort } from "../kit/host-port.ts";
 
 /** The checked configuration. The name of a duration ends with its unit. */
 export type Config = Static<typeof configSchema>;
@@ -67,7 +69,7 @@ function contradictions(config: Config): string[] {
       `ROLE=${chosen.join(",")}: without ETCD_ENDPOINTS, streamer and collector share a queue in memory and must run in one process; set ETCD_ENDPOINTS, or use ROLE=all, ROLE=streamer,collector or ROLE=gateway`,
     );
   }
-  errors.push(...etcdContradictions(config));
+  errors.push(...etcdContradictions(config), ...addressErrors(config));
   if (config.queueLowMarkPercent >= config.queueHighMarkPercent) {
     errors.push(
       `QUEUE_LOW_MARK_PERCENT=${config.queueLowMarkPercent} is not below QUEUE_HIGH_MARK_PERCENT=${config.queueHighMarkPercent}`,
@@ -106,6 +108,19 @@ function etcdContradictions(config: Config): string[] {
   if ((etcdUsername === undefined) !== (etcdPassword === undefined)) {
     errors.push("ETCD_USERNAME and ETCD_PASSWORD belong together: set both or neither");
   }
+  return errors;
+}
+
+function addressErrors({ serviceAddress, externalServiceAddress, podIp }: Config): string[] {
+  const errors = Object.entries({
+    SERVICE_ADDRESS: serviceAddress,
+    EXTERNAL_SERVICE_ADDRESS: externalServiceAddress,
+  }).flatMap(([name, text]) =>
+    text === undefined || readHostPort(text) !== undefined
+      ? []
+      : [`${name}=${text} is not usable: expected a host, host:port or a URL without a path, such as http://host:8080`],
+  );
+  if (podIp !== undefined && isIP(podIp) === 0) errors.push(`POD_IP=${podIp} is not usable: expected an IP address`);
   return errors;
 }
 

@@ -1,6 +1,7 @@
 import { Collector } from "../pipeline/collect/collector.ts";
 import type { OpenStore } from "../pipeline/store/open-store.ts";
 import { HistoryUpkeep } from "../pipeline/upkeep/history-upkeep.ts";
+import type { ServiceLoad } from "../scaling/registry/service-instance.ts";
 import type { Role } from "./role.ts";
 import type { SharedParts } from "./shared-parts.ts";
 import { claimingTopic, compareBeforeStart } from "./store-check.ts";
@@ -27,10 +28,16 @@ export const collector: Role = {
       services: [collecting, ...historyUpkeep(opened, shared)],
       banner: { pages: [], facts: [] },
       servesFromMemory: () => false,
+      load: () => loadOf(collecting, shared),
       routes: () => [],
     };
   },
 };
+
+async function loadOf({ inFlight }: Collector, { queue }: SharedParts): Promise<ServiceLoad> {
+  const stats = await queue.stats().catch(() => undefined);
+  return { in_flight: inFlight, ...(stats && { lag_seconds: Math.max(0, stats.oldestAgeMs / 1000) }) };
+}
 
 /** The service that deletes old history; none if no history is ever deleted. */
 function historyUpkeep({ retention }: OpenStore, { config, clock, log }: SharedParts): HistoryUpkeep[] {

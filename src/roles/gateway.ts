@@ -25,6 +25,7 @@ export const gateway: Role = {
         facts: [],
       },
       servesFromMemory: () => fleet.isLoaded,
+      load: () => Promise.resolve({}),
       routes: (process) =>
         gatewayRoutes({
           ...shared,

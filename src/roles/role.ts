@@ -1,6 +1,7 @@
 import type { AnyElysia } from "elysia";
 import type { RoleName } from "../domain/role-name.ts";
 import type { Service } from "../kit/service.ts";
+import type { ServiceLoad } from "../scaling/registry/service-instance.ts";
 import type { RoleBanner } from "../terminal/banner.ts";
 import type { SharedParts } from "./shared-parts.ts";
 
@@ -22,6 +23,8 @@ export interface OpenRole {
   readonly banner: RoleBanner;
   /** True while the role can answer clients from memory. The process is then ready even if the store is down. */
   servesFromMemory(): boolean;
+  /** The role's figures for the list of services; a figure that is unknown is absent. Must not throw. */
+  load(): Promise<ServiceLoad>;
   /** The role's HTTP routes; /health and /metrics do not belong to a role. */
   routes(process: ProcessParts): readonly AnyElysia[];
 }

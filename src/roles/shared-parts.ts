@@ -17,6 +17,10 @@ import { EtcdQueue } from "../pipeline/queue/etcd/etcd-queue.ts";
 import { MemoryQueue } from "../pipeline/queue/memory/memory-queue.ts";
 import type { Queue } from "../pipeline/queue/queue.ts";
 import { EtcdUpkeep } from "../pipeline/upkeep/etcd-upkeep.ts";
+import { EtcdServiceRegistry } from "../scaling/registry/etcd/etcd-service-registry.ts";
+import { LoadMeter } from "../scaling/registry/load-meter.ts";
+import { MemoryServiceRegistry } from "../scaling/registry/memory/memory-service-registry.ts";
+import type { ServiceRegistry } from "../scaling/registry/service-registry.ts";
 import { ImportMonitor } from "../terminal/import-monitor.ts";
 import { openEtcd } from "./open-etcd.ts";
 import { SharedStore } from "./shared-store.ts";
@@ -34,7 +38,7 @@ export interface Surroundings {
 /** The parts that the roles of a process share. The configuration chooses each driver. No service is started yet. */
 export interface SharedParts extends Surroundings {
   readonly config: Config;
-  /** Identifies this process in the cluster: the host's name and the process's id. */
+  /** Identifies this process in the cluster: the host's name, the process's id and four random characters. */
   readonly instanceId: string;
   /** Undefined if the process keeps queue and hot tier in memory. */
   readonly etcd: EtcdClient | undefined;
@@ -43,6 +47,9 @@ export interface SharedParts extends Surroundings {
   readonly hotTier: HotTier;
   /** False if no process writes to the hot tier that this one reads. */
   readonly isHotTierWritten: boolean;
+  /** The running processes of the pipeline; without etcd, only this one. */
+  readonly serviceRegistry: ServiceRegistry;
+  readonly loadMeter: LoadMeter;
   readonly listener: PipelineListener;
   readonly registry: Registry;
   /** Services that belong to no single role. */
@@ -60,12 +67,14 @@ export function openSharedParts(
 ): SharedParts {
   const { clock, log, print, terminal, writesHotTier } = surroundings;
   const { queueTopic: topic, hotWindowSeconds: windowSeconds } = config;
-  const instanceId = `${hostname()}:${process.pid}`;
+  // in containers, several processes of one host name may have one id
+  const instanceId = `${hostname()}:${process.pid}:${crypto.randomUUID().slice(0, 4)}`;
   const etcd = openEtcd(config);
   const queue = openQueue(config, etcd, surroundings);
   const registry = new Registry();
   const store = new SharedStore(config, { clock, log, onChange: databaseInstrument(registry) });
   const monitor = new ImportMonitor({ clock, log, print, terminal, queue, store: () => store.current?.store });
+  const loadMeter = new LoadMeter({ roles: config.roles });
   if (etcd !== undefined) showDatabaseBytes(etcd, registry);
   return {
     clock,
@@ -79,7 +88,9 @@ export function openSharedParts(
     store,
     hotTier: openHotTier({ etcd, topic, windowSeconds, clock, log, registry }),
     isHotTierWritten: etcd !== undefined || writesHotTier,
-    listener: fanOut([pipelineInstruments(registry), monitor.listener()]),
+    serviceRegistry: openServiceRegistry(config, etcd, surroundings),
+    loadMeter,
+    listener: fanOut([pipelineInstruments(registry), monitor.listener(), loadMeter.listener]),
     registry,
     services: etcdUpkeep(config, etcd, { clock, log, instanceId }),
     close: async () => {
@@ -99,6 +110,13 @@ function openQueue(config: Config, client: EtcdClient | undefined, { clock, log 
     maxAttempts: config.queueMaxAttempts,
   };
   return client === undefined ? new MemoryQueue(options) : new EtcdQueue({ ...options, client, log });
+}
+
+function openServiceRegistry(config: Config, client: EtcdClient | undefined, parts: Surroundings): ServiceRegistry {
+  const { queueTopic: topic, serviceLeaseSeconds: leaseSeconds } = config;
+  return client === undefined
+    ? new MemoryServiceRegistry(parts.clock)
+    : new EtcdServiceRegistry({ ...parts, client, topic, leaseSeconds });
 }
 
 /** The service that compacts etcd's history; none without etcd, or if compaction is left to etcd. */

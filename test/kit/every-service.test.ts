@@ -32,6 +32,8 @@ import { StreamRetries } from "../../src/pipeline/stream/stream-retries.ts";
 import { Streamer } from "../../src/pipeline/stream/streamer.ts";
 import { EtcdUpkeep } from "../../src/pipeline/upkeep/etcd-upkeep.ts";
 import { HistoryUpkeep } from "../../src/pipeline/upkeep/history-upkeep.ts";
+import { EtcdServiceRegistry } from "../../src/scaling/registry/etcd/etcd-service-registry.ts";
+import { Registration, type ServiceReport } from "../../src/scaling/registry/registration.ts";
 import { FleetProjection } from "../../src/routes/fleet/fleet-projection.ts";
 import { Coordinator } from "../../src/scaling/coordinator/coordinator.ts";
 import { EtcdScalingRecords } from "../../src/scaling/coordinator/etcd/etcd-scaling-records.ts";
@@ -41,6 +43,7 @@ import { ScalingInstruments } from "../../src/scaling/coordinator/scaling-instru
 import { EtcdLeaderElection } from "../../src/scaling/election/etcd/etcd-leader-election.ts";
 import { NoExecutor } from "../../src/scaling/executor/none/no-executor.ts";
 import { MemoryServiceRegistry } from "../../src/scaling/registry/memory/memory-service-registry.ts";
+import { instanceOf } from "../contract/service-registry.ts";
 import { counted, exerciseService, type OpenedService } from "../contract/service.ts";
 import { CsvFolder, manyRows, openCsvSource } from "../support/csv-reading.ts";
 import { NamespacedEtcdClient } from "../support/namespaced-etcd.ts";
@@ -142,6 +145,13 @@ exerciseService("a streamer of a live source, alone with its store", () =>
 exerciseService("a streamer that shares a live source through etcd", () => {
   const options = { streamerId: crypto.randomUUID(), leaseSeconds: 5, topic: defaultTopic };
   return openLiveStreamer(new EtcdLiveAssignment({ ...options, client, clock }));
+});
+exerciseService("a process's registration", () => {
+  const { part, calls } = counted(client);
+  const registry = new EtcdServiceRegistry({ client: part, topic: defaultTopic, leaseSeconds: 5, clock, log });
+  const identity = instanceOf(crypto.randomUUID());
+  const report = (): Promise<ServiceReport> => Promise.resolve({ health: "ok", errors: [], isReady: true, load: {} });
+  return { service: new Registration({ registry, identity, address: identity, report, clock, log }), calls };
 });
 exerciseService("a gateway's comparison of its store with the topic's", () => {
   let calls = 0;

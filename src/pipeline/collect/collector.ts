@@ -43,8 +43,15 @@ export class Collector extends BaseService {
     ended: "collecting continues",
   });
 
+  private handled = 0;
+
   constructor(private readonly options: CollectorOptions) {
     super("collector", options.log);
+  }
+
+  /** Messages that this collector has claimed and not yet settled. */
+  get inFlight(): number {
+    return this.handled;
   }
 
   protected override async run(): Promise<void> {
@@ -86,11 +93,13 @@ export class Collector extends BaseService {
   }
 
   private async handleAndRecordErrors(delivery: Delivery, onStored: () => void): Promise<void> {
+    this.handled += 1;
     try {
       await this.handle(delivery, onStored);
     } catch (error) {
       if (!(error instanceof QueueClosed)) this.heldUp.record(error);
     } finally {
+      this.handled -= 1;
       onStored();
     }
   }

@@ -24,7 +24,13 @@ export interface ReplayStreamOptions {
 /** Streams a replayable source, round by round: claims the ranges that no other streamer owns or has finished, and publishes
  *  their batches. If a streamer loses a range, the next one that claims it begins at the first batch that is not published. */
 export class ReplayStream implements SourceStream {
+  private claimed = 0;
+
   constructor(private readonly options: ReplayStreamOptions) {}
+
+  get claims(): number {
+    return this.claimed;
+  }
 
   async run(signal: AbortSignal): Promise<void> {
     const { openSource, retries } = this.options;
@@ -45,7 +51,8 @@ export class ReplayStream implements SourceStream {
     while (!signal.aborted) {
       const claimed = await retries.retrying(() => assignment.claim(source, signal), signal);
       if (claimed === undefined) break;
-      await this.streamRange(source, claimed, signal);
+      this.claimed = 1;
+      await this.streamRange(source, claimed, signal).finally(() => (this.claimed = 0));
     }
     if (!signal.aborted) listener.sourceFinished(source);
   }

@@ -29,9 +29,9 @@ export interface HealthOptions {
   readonly clock: Clock;
 }
 
-/** Services that a process does not need while it serves from memory: the updates of the fleet, and the upkeep of
- *  etcd. */
-const dispensable: ReadonlySet<string> = new Set(["fleet", "etcd"]);
+/** Services that a process does not need while it serves from memory: the updates of the fleet, the upkeep
+ *  of etcd, and its entry in the list of services. */
+const dispensable: ReadonlySet<string> = new Set(["fleet", "etcd", "registry"]);
 /** A part that does not answer within this time counts as down. */
 const probeTimeoutMs = 2000;
 
@@ -135,6 +135,23 @@ function serviceHealth(service: Service): ComponentHealth {
   const [reason, activity] = [service.error(), service.activity()];
   const detail = defined({ activity });
   return reason === undefined ? { status: "ok", ...detail } : { status: "degraded", reason, ...detail };
+}
+
+/** The state of a process in short, as other processes show it. */
+export interface HealthReport {
+  /** The status of /health. */
+  readonly health: Health["status"];
+  /** The reason of each part that is not ok. */
+  readonly errors: string[];
+  /** True if /health/ready answers 200. */
+  readonly isReady: boolean;
+}
+
+/** Reads the state of a process; never throws. */
+export async function reportHealth(options: HealthOptions): Promise<HealthReport> {
+  const [health, reasons] = await Promise.all([readHealth(options, options.clock.nowMs()), reasonsNotReady(options)]);
+  const errors = Object.values(health.components).flatMap(({ reason }) => reason ?? []);
+  return { health: health.status, errors, isReady: reasons.length === 0 };
 }
 
 const mainPartName = "The store (in a process without a store, the queue)";

@@ -7,10 +7,13 @@ const bucketsSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 
 const countedMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]);
 
+/** The name of the instrument. */
+export const requestDuration = "telemetry_http_request_duration_seconds";
+
 /** Measures every request by method, route pattern and status. Clients cannot add values to these labels. */
 export function httpInstruments(registry: Registry) {
   const duration = new Histogram({
-    name: "telemetry_http_request_duration_seconds",
+    name: requestDuration,
     help: "Time from a request's arrival to its response",
     labelNames: ["method", "route", "status"],
     buckets: bucketsSeconds,

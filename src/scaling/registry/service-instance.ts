@@ -10,7 +10,7 @@ const instant = (description: string) =>
 const loadSchema = Type.Object(
   {
     samples_per_second: figure(
-      "Samples per second over the last 5 to 15 s: those that a collector stored; without a collector, those that a streamer published",
+      "Samples per second over the last 4 to 9 s: those that a collector stored; without a collector, those that a streamer published",
     ),
     published_messages_per_second: figure("Messages per second that a streamer put into the queue"),
     stored_messages_per_second: figure("Messages per second that a collector stored"),
@@ -96,3 +96,4 @@ export const serviceInstanceSchema = Type.Object(
 );
 
 export type ServiceInstance = Static<typeof serviceInstanceSchema>;
+export type ServiceLoad = Static<typeof loadSchema>;

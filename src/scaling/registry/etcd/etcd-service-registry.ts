@@ -5,6 +5,7 @@ import type { EtcdClient } from "../../../etcd/etcd-client.ts";
 import { type EtcdEvent, EtcdWatch } from "../../../etcd/etcd-watch.ts";
 import { pipelineRoot } from "../../../etcd/pipeline-root.ts";
 import { prefixRange } from "../../../etcd/requests.ts";
+import { aborted } from "../../../kit/aborted.ts";
 import type { Clock } from "../../../kit/clock.ts";
 import { RepeatedError } from "../../../kit/repeated-error.ts";
 import { type ServiceInstance, serviceInstanceSchema } from "../service-instance.ts";
@@ -68,7 +69,7 @@ export class EtcdServiceRegistry implements ServiceRegistry {
       onInterrupted: (error) => interrupted.record(error),
       onOpened: () => interrupted.clear(),
     });
-    await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    await aborted(signal);
     await watch.close();
   }
 

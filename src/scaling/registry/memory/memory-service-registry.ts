@@ -1,3 +1,4 @@
+import { aborted } from "../../../kit/aborted.ts";
 import type { Clock } from "../../../kit/clock.ts";
 import type { ServiceInstance } from "../service-instance.ts";
 import { type Listed, type RegistryEntry, type ServiceRegistry, sortedByName } from "../service-registry.ts";
@@ -19,7 +20,7 @@ export class MemoryServiceRegistry implements ServiceRegistry {
     if (signal.aborted) return;
     this.watchers.add(onChange);
     onChange(this.sorted());
-    await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    await aborted(signal);
     this.watchers.delete(onChange);
   }
 

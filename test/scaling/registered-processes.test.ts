@@ -1,0 +1,138 @@
+import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pino from "pino";
+import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../../dev/pipeline-process.ts";
+import { type EtcdCluster, startEtcd } from "../../dev/servers/etcd.ts";
+import { until } from "../../dev/until.ts";
+import { defaultTopic } from "../../src/domain/default-names.ts";
+import { EtcdClient } from "../../src/etcd/etcd-client.ts";
+import { systemClock as clock } from "../../src/kit/clock.ts";
+import { EtcdServiceRegistry } from "../../src/scaling/registry/etcd/etcd-service-registry.ts";
+import type { ServiceInstance } from "../../src/scaling/registry/service-instance.ts";
+import { expectStopped } from "../support/expect-stopped.ts";
+
+// Real processes in the registry of a real etcd. Streamers need no store.
+
+const leaseSeconds = 3;
+const dir = await mkdtemp(join(tmpdir(), "telemetry-registry-"));
+let etcd: EtcdCluster;
+let client: EtcdClient;
+let started: PipelineProcess[] = [];
+let stores = 0;
+
+beforeAll(async () => {
+  etcd = await startEtcd({ members: 1 });
+  client = new EtcdClient({ endpoints: etcd.endpoints });
+}, 300_000);
+afterEach(async () => {
+  await expectStopped(started);
+  started = [];
+}, 60_000);
+afterAll(async () => {
+  client.close();
+  await etcd.stop();
+  await rm(dir, { recursive: true, force: true });
+});
+
+function startUnwatched(env: Record<string, string>): PipelineProcess {
+  return startPipeline({
+    ...{ ROLE: "streamer", ETCD_ENDPOINTS: etcd.endpoints.join(","), LOG_LEVEL: "warn", SERVICE_LEASE_SECONDS: "3" },
+    ...{ DATA_DIR: join(dir, `store-${(stores += 1)}`), SHUTDOWN_TIMEOUT_SECONDS: "10", ...env },
+  });
+}
+
+function start(env: Record<string, string>): PipelineProcess {
+  const pipeline = startUnwatched(env);
+  started.push(pipeline);
+  return pipeline;
+}
+
+const registryOf = (topic = defaultTopic): EtcdServiceRegistry =>
+  new EtcdServiceRegistry({ client, topic, leaseSeconds, clock, log: pino({ level: "silent" }) });
+const listed = async (topic?: string): Promise<readonly ServiceInstance[]> =>
+  (await registryOf(topic).list()).instances;
+const stateOf = async (name: string): Promise<string | undefined> =>
+  (await listed()).find((instance) => instance.name === name)?.state;
+const becomes = (name: string, state: string | undefined, timeoutMs = 60_000): Promise<unknown> =>
+  until(async () => (await stateOf(name)) === state, { timeoutMs });
+
+test("a process is listed with its roles, address and load, and its name in the process table says its role", async () => {
+  const pipeline = start({ ROLE: "all", QUEUE_TOPIC: "whole", SIM_INTERVAL: "100ms" });
+  const streamer = start({ INSTANCE_NAME: "streamer-7", SERVICE_ADDRESS: "streamer.inner:9000" });
+  const url = await urlOf(pipeline);
+  await becomes("streamer-7", "ready");
+  await until(async () => ((await listed("whole"))[0]?.load.samples_per_second ?? 0) > 0, {
+    timeoutMs: 60_000,
+  });
+  const [all] = (await listed("whole")) as [ServiceInstance];
+  expect(all).toMatchObject({
+    ...{ roles: ["streamer", "collector", "gateway"], state: "ready", health: "ok", errors: [], topic: "whole" },
+    ...{ pid: pipeline.subprocess.pid, address: "127.0.0.1", port: Number(new URL(url).port), name: all.instance_id },
+  });
+  expect(all.load).toMatchObject({ targets: 1, clients: 0, lag_seconds: expect.any(Number) as unknown });
+  expect(all.load.rss_bytes).toBeGreaterThan(10_000_000);
+  expect(all.load).not.toHaveProperty("ranges");
+  expect((await listed()).find(({ name }) => name === "streamer-7")).toMatchObject({
+    ...{ roles: ["streamer"], address: "streamer.inner", port: 9000, url: "http://streamer.inner:9000" },
+    pid: streamer.subprocess.pid,
+  });
+  const commOf = ({ subprocess }: PipelineProcess): string =>
+    readFileSync(`/proc/${subprocess.pid}/comm`, "utf8").trim();
+  expect([commOf(pipeline), commOf(streamer)]).toEqual(["nexus-all", "nexus-streamer"]);
+}, 120_000);
+
+test("a process that is killed is gone within its lease; one that is told to stop is gone when it has ended", async () => {
+  const killed = startUnwatched({ INSTANCE_NAME: "killed" });
+  const stopped = startUnwatched({ INSTANCE_NAME: "stopped" });
+  await Promise.all([becomes("killed", "ready"), becomes("stopped", "ready")]);
+  await stopPipeline(stopped);
+  expect(await stateOf("stopped")).toBeUndefined();
+  await stopPipeline(killed, "SIGKILL");
+  const beforeMs = Date.now();
+  expect(await stateOf("killed")).toBe("ready");
+  await becomes("killed", undefined);
+  // etcd ends leases up to a second late
+  expect(Date.now() - beforeMs).toBeLessThan((leaseSeconds + 1.5) * 1000);
+}, 120_000);
+
+test("two pipelines on one etcd do not list each other's processes", async () => {
+  start({ INSTANCE_NAME: "first" });
+  start({ INSTANCE_NAME: "second", QUEUE_TOPIC: "other" });
+  await becomes("first", "ready");
+  await until(async () => (await listed("other")).length === 1, { timeoutMs: 60_000 });
+  expect((await listed()).map(({ name }) => name)).toEqual(["first"]);
+  expect((await listed("other")).map(({ name }) => name)).toEqual(["second"]);
+}, 120_000);
+
+test("a process that was frozen longer than its lease registers again when it continues", async () => {
+  const pipeline = start({ INSTANCE_NAME: "frozen" });
+  await becomes("frozen", "ready");
+  pipeline.subprocess.kill("SIGSTOP");
+  await becomes("frozen", undefined);
+  pipeline.subprocess.kill("SIGCONT");
+  await becomes("frozen", "ready");
+}, 120_000);
+
+test("when etcd was away for longer than the lease, a process is listed again by itself, and stays ready meanwhile", async () => {
+  const pipeline = start({ INSTANCE_NAME: "patient", ROLE: "gateway" });
+  const url = await urlOf(pipeline);
+  await becomes("patient", "ready");
+  await etcd.members[0]?.kill();
+  const registryReason = async (): Promise<string> => {
+    const { components } = (await (await fetch(`${url}/health`)).json()) as {
+      components: Record<string, { reason?: string }>;
+    };
+    return components["registry"]?.reason ?? "";
+  };
+  await until(async () => (await registryReason()).includes("other processes may not see this one"), {
+    timeoutMs: 30_000,
+  });
+  await Bun.sleep(leaseSeconds * 1000);
+  expect((await fetch(`${url}/health/ready`)).status).toBe(200);
+  await etcd.members[0]?.start();
+  await until(async () => (await registryReason()) === "", { timeoutMs: 30_000 });
+  await becomes("patient", "ready");
+}, 120_000);
