@@ -1,7 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { count } from "../config-setting.ts";
 
-/** The settings of processes that know of each other; a part of the schema of all settings. */
+/** The settings of how processes know of each other. */
 export const scalingSettings = {
   instanceName: Type.Optional(
     Type.String({
