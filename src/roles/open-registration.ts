@@ -19,6 +19,7 @@ export interface OpenRegistration {
   readonly onListening: (port: number) => void;
 }
 
+/** What the entry of this process shows. */
 export interface RegistrationParts {
   /** The parts whose health the entry shows. */
   readonly health: HealthOptions;
