@@ -12,7 +12,7 @@ export const selectorMaxLength = seriesNameMaxLength;
  *  the metric.
  *  @returns undefined if the text is the name of a metric, or no selector */
 export function readSeriesSelector(text: string): SeriesSelector | undefined {
-  const selector = /^[^{}"]+\{\}$/.test(text) ? { metric: text.slice(0, -2), labels: {} } : parseSeries(text);
+  const selector = /.\{\}$/s.test(text) ? { metric: text.slice(0, -2), labels: {} } : parseSeries(text);
   if (selector === undefined) return undefined;
   return { ...selector, metric: metrics[metricIndexOf(selector.metric) ?? -1]?.name ?? selector.metric };
 }

@@ -25,6 +25,8 @@ const gpus = [
   { gpu: "0", uuid: "GPU-2", host: "host-2", more: ',GPU_I_ID="4",GPU_I_PROFILE="1g.10gb",pod_uid="u"', pod: "pod-c" },
   { gpu: "1", uuid: "GPU-1", host: "host-1", more: ',exported_pod="pod-d",exported_namespace="ml"', pod: "exporter" },
   { gpu: "1", uuid: "GPU-1", host: "host-1", more: ',vgpu="a"', pod: "pod-e", namespace: "ml" },
+  { gpu: "1", uuid: "GPU-1", host: "host-1", more: ',pod="pod-f",namespace="ml"' },
+  { gpu: "0", uuid: "GPU-0", host: "host-1", more: ',pod_name="pod-g"', pod: "dcgm-exporter-7x", namespace: "mon" },
 ];
 
 /** Rows with repeated values, so that the fast lane reads most rows. */
@@ -47,6 +49,7 @@ const oddRows = fc
       "DCGM_FI_DEV_SERIAL",
       "DCGM_FI_DEV_DEC_UTIL ",
       "__proto__",
+      'odd}name,"',
       "DCGM_EXP_XID_ERRORS_COUNT",
     ),
     gpu: fc.constantFrom(...gpus, { gpu: "x", uuid: "GPU-3", host: "" }, { gpu: "1", uuid: "GPU-0", host: "host-2" }),
@@ -64,6 +67,9 @@ const oddRows = fc
         'xid="31",err_code="1"',
         'xid="79",err_code="2"',
         'xid="79",vgpu="b"',
+        'xid="79",window_size_in_ms="600000"',
+        `xid="${"7".repeat(1100)}"`,
+        `pod="${"p".repeat(300)}"`,
       ),
       { nil: undefined, freq: 2 },
     ),

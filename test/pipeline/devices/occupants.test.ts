@@ -115,3 +115,14 @@ test("two pods whose names in the labels differ after 256 characters do not beco
   ]);
   expect(records.map(({ occupants }) => occupants)).toEqual([["/train-0/", `/${"p".repeat(256)}/`].sort()] as never);
 });
+
+test("the older names of the exporter's labels name the workload, too, in labels and in columns", async () => {
+  const older = ',container_name="main",pod_name="train-0",pod_namespace="ml"';
+  const { records } = await readRows(folder, [{ more: older }]);
+  expect(records.map(({ occupants }) => occupants)).toEqual([["ml/train-0/main"]]);
+  expect(records[0]?.gpu.properties).toEqual({ instance: "host-1:9400", job: "dcgm" });
+  expect(await occupantsOf([{ more: `${older},pod="newer"` }])).toEqual([["ml/newer/main"]]);
+  expect(await occupantsOf([{ more: ',exported_pod_name="train-1"', pod: "p" }])).toEqual([["/train-1/"]]);
+  const wide = ["timestamp,gpu_id,uuid,hostname,pod_name,pod_namespace,temperature", "1752871354,0,GPU-0,h,p,n,40"];
+  expect((await readText(folder, wide.join("\n"))).records.map(({ occupants }) => occupants)).toEqual([["n/p/"]]);
+});

@@ -147,6 +147,7 @@ test("GraphQL has a record's series with their labels, and chooses them by metri
       all: series { name value }
       xid31: series(names: ["xid_errors{xid=\\"31\\"}"]) { metric labels { name value } value }
       both: series(names: ["gpu_health_status", "fan_speed{}"]) { name }
+      odd: series(names: ["odd}name"]) { name }
     }
     series(metric: "my_metric") { name labels { name value } records }
   }`);
@@ -165,6 +166,7 @@ test("GraphQL has a record's series with their labels, and chooses them by metri
             value: 4,
           },
         ],
+        odd: [{ name: "odd}name" }],
         both: expect.arrayContaining([{ name: nvlink }, { name: memory }, { name: "fan_speed" }]) as unknown,
       },
     ],

@@ -44,6 +44,14 @@ const valueLabels: ReadonlySet<string> = new Set(["err_code", "err_msg"]);
 export const workloadFields = ["container", "pod", "namespace"] as const;
 /** Prometheus adds this prefix to an exporter's label if Prometheus itself sets a label of that name. */
 export const exportedPrefix = "exported_";
+/** The names that the exporter has for a workload's labels in its older form. */
+const olderNames: ReadonlyMap<string, string> = new Map(
+  ["", exportedPrefix].flatMap((prefix) => [
+    [`${prefix}container_name`, `${prefix}container`],
+    [`${prefix}pod_name`, `${prefix}pod`],
+    [`${prefix}pod_namespace`, `${prefix}namespace`],
+  ]),
+);
 /** GPU_I_ID and GPU_I_PROFILE, in lower case. */
 const migIdLabel = "gpu_i_id";
 const migProfileLabel = "gpu_i_profile";
@@ -81,9 +89,11 @@ export function parseLabels(text: string, cells: readonly LabelCell[] = []): Par
   for (const [label, value] of [...labelsIn(text), ...cells]) {
     const name = labelNameOf(label) ?? label;
     const lowerName = name.toLowerCase();
+    const newName = olderNames.get(lowerName);
     if (name === "driver_version") driverVersion = attributeText(value);
     else if (columnLabels.has(lowerName)) continue;
     else if (ownMeanings.has(lowerName)) others.set(lowerName, value);
+    else if (newName !== undefined) others.set(newName, others.get(newName) ?? value);
     else if (name.length > fieldMaxLength) continue;
     else if (properties.size < maxProperties || properties.has(name)) properties.set(name, attributeText(value));
   }

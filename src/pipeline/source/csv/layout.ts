@@ -67,9 +67,9 @@ const identityNames: Readonly<Record<keyof IdentityColumns, readonly string[]>> 
   hostname: ["hostname"],
   device: ["device"],
   modelName: ["model_name"],
-  container: ["container"],
-  pod: ["pod"],
-  namespace: ["namespace"],
+  container: ["container", "container_name"],
+  pod: ["pod", "pod_name"],
+  namespace: ["namespace", "pod_namespace"],
   labels: ["labels_raw", "labels"],
 };
 const requiredNames = ["timestamp", "gpu_id", "uuid", "hostname"];

@@ -20,7 +20,8 @@ const names: Parameter<MetricChoice | undefined> = optional({
     if (given.length > namesMaxLength) return {};
     const series: SeriesSelector[] = [];
     for (const item of splitNames(given)) {
-      const selector = readSeriesSelector(item) ?? readSeriesSelector(`${item}{}`);
+      // a text with an opening brace is a selector with an error rather than a name
+      const selector = readSeriesSelector(item.includes("{") ? item : `${item}{}`);
       if (selector === undefined) return { problem: `${quoted(item)} is no series` };
       series.push(selector);
     }
