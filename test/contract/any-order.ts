@@ -31,6 +31,7 @@ const startMs = Date.UTC(2025, 6, 18);
 const names = [
   ...["temperature", "power_draw", "xid_errors", "my_metric", "__proto__"],
   ...['xid_errors{xid="31"}', 'xid_errors{xid="45"}', 'xid_errors{vgpu="a",xid="45"}', 'xid_errors{vgpu="b",xid="45"}'],
+  ...['xid_errors{window_size_in_ms="1",xid="31"}', 'xid_errors{vgpu="a",window_size_in_ms="2",xid="31"}'],
   ...['gpu_health_status{health_watch="MEM"}', 'gpu_health_status{health_watch="NVLINK"}', 'other{nvlink="1"}'],
 ];
 const pods = fc.constantFrom("", "a", "b");

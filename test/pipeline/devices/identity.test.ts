@@ -1,7 +1,9 @@
 import { afterAll, expect, test } from "bun:test";
+import { makeBatch } from "../../../dev/make-batch.ts";
 import { migrateV1Beta1 } from "../../../src/domain/schema/migrate-v1beta1.ts";
+import { validateBatch } from "../../../src/domain/schema/validate-batch.ts";
 import { CsvFolder } from "../../support/csv-reading.ts";
-import { readRows, readText, valuesOf } from "./read-rows.ts";
+import { readRows, readText, rowTimeMs, valuesOf } from "./read-rows.ts";
 
 const folder = new CsvFolder();
 afterAll(() => folder.remove());
@@ -151,6 +153,13 @@ const realNames = [
   "a",
   "1",
 ];
+
+test("records of an older program whose GPU or parent has no identity are rejected", () => {
+  const uuids = ["N/A", "N%2FA:mig:3:1g", `GPU-${zeros}:mig:3:1g`, "GPU-1:mig:3:1g", "GPU-1"];
+  const batch = validateBatch(makeBatch(uuids.map((uuid) => ({ uuid, timeMs: rowTimeMs, metrics: { sm_active: 1 } }))));
+  expect(batch.gpus.map(({ uuid }) => uuid)).toEqual(["GPU-1:mig:3:1g", "GPU-1"]);
+  expect(batch.rejected.map(({ reason, field }) => [reason, field])).toEqual(Array(3).fill(["missing_field", "uuid"]));
+});
 
 test("names that only contain or resemble such texts are identities", async () => {
   const uuids = [...realNames, "GPU-0", "GPU-00", "gpu-none-1", "MIG-6f1c", "00000000-0000-0000-0000-000000000001"];
