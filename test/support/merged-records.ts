@@ -57,7 +57,7 @@ function mergedOf(parts: readonly MergedRecord[]): MergedRecord {
       for (const series of [...custom.keys()].sort()) {
         const { metric, labels } = parseSeries(series) ?? {};
         if (metric !== name) continue;
-        const key = JSON.stringify(Object.entries({ ...labels, vgpu: "" }).sort());
+        const key = JSON.stringify(Object.entries({ ...labels, vgpu: "", window_size_in_ms: "" }).sort());
         bySeries.set(key, Math.max(bySeries.get(key) ?? -Infinity, custom.get(series) as number));
       }
       const values = [...bySeries.values()];

@@ -15,7 +15,7 @@ const maxGpus = 1000;
 const { gpu_uuid, parent_uuid, cluster_id, hostname, namespace } = selectorFields;
 const recordFields = telemetryRecordSchema.properties;
 /** The form of a selector of series; readSeriesSelector reads it. */
-const seriesPattern = '\\{[\\s\\S]*\\}$';
+const seriesPattern = "\\{[\\s\\S]*\\}$";
 const metricNames = metrics.map(({ name }) => name);
 
 const metricName = Type.Union(

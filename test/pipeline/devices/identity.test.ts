@@ -3,6 +3,7 @@ import { makeBatch } from "../../../dev/make-batch.ts";
 import { migrateV1Beta1 } from "../../../src/domain/schema/migrate-v1beta1.ts";
 import { validateBatch } from "../../../src/domain/schema/validate-batch.ts";
 import { CsvFolder } from "../../support/csv-reading.ts";
+import { recordsIn } from "../../support/merged-records.ts";
 import { readRows, readText, rowTimeMs, valuesOf } from "./read-rows.ts";
 
 const folder = new CsvFolder();
@@ -157,7 +158,7 @@ const realNames = [
 test("records of an older program whose GPU or parent has no identity are rejected", () => {
   const uuids = ["N/A", "N%2FA:mig:3:1g", `GPU-${zeros}:mig:3:1g`, "GPU-1:mig:3:1g", "GPU-1"];
   const batch = validateBatch(makeBatch(uuids.map((uuid) => ({ uuid, timeMs: rowTimeMs, metrics: { sm_active: 1 } }))));
-  expect(batch.gpus.map(({ uuid }) => uuid)).toEqual(["GPU-1:mig:3:1g", "GPU-1"]);
+  expect(recordsIn(batch).map(({ gpu }) => gpu.uuid)).toEqual(["GPU-1:mig:3:1g", "GPU-1"]);
   expect(batch.rejected.map(({ reason, field }) => [reason, field])).toEqual(Array(3).fill(["missing_field", "uuid"]));
 });
 
