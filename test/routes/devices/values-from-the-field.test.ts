@@ -263,6 +263,10 @@ describe.each([
       ]);
     }
     expect(await historyOf("hostname=vm-b", "uuid")).toEqual([]);
+    expect(await recordOf("GPU-clone")).toMatchObject({ hostname: "vm-a", memory_used_mb: 1, timestamp: instant(1) });
+    expect(pick(await gateway.data("/api/v1/gpus?gpu_uuid=GPU-clone"), "hostname")).toEqual(["vm-a"]);
+    const hosts = pick(await gateway.data("/api/v1/hosts"), "hostname") as string[];
+    expect(hosts.filter((host) => host.startsWith("vm-"))).toEqual(["vm-a"]);
     const rejections = (await gateway.data("/api/v1/quarantine?limit=1000")) as {
       readonly reason: string;
       readonly value: string;

@@ -77,8 +77,8 @@ export async function openLiveGateway(options: TestOptions & { readonly settings
     /** Stores a batch, and then publishes its records. */
     collect: async (batch: RecordBatch) => {
       messages += 1;
-      await store.store.ingest(messageOf(`message ${messages}`, batch));
-      await hotTier.write(batch);
+      const { contested } = await store.store.ingest(messageOf(`message ${messages}`, batch));
+      await hotTier.write(batch, contested);
     },
     /** The value of a Prometheus instrument, summed over its labels; 0 if there is no instrument with this name. */
     instrument: async (name: string) => {
