@@ -38,10 +38,12 @@ export function addStored(figures: ImportFigures, batch: RecordBatch, result: In
   figures.recordsStored += result.recordsInserted;
   figures.missing += batch.tally.missing;
   figures.duplicates += batch.tally.duplicates;
-  figures.conflicts += batch.tally.conflicts;
+  figures.conflicts += result.conflicts;
   figures.blankLines += batch.tally.blankLines;
   figures.repeatedHeaders += batch.tally.repeatedHeaders;
-  for (const { reason } of batch.rejected) figures.rejected[reason] = (figures.rejected[reason] ?? 0) + 1;
+  for (const [reason, count] of Object.entries(result.rejected) as [RejectReason, number][]) {
+    figures.rejected[reason] = (figures.rejected[reason] ?? 0) + count;
+  }
 }
 
 /** The counts of all runs and processes, from the store's totals. */

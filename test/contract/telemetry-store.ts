@@ -34,12 +34,16 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
         duplicate: false,
         recordsInserted: 1,
         recordsMerged: 0,
+        conflicts: 0,
+        rejected: {},
         contested: [],
       });
       expect(await store.ingest(messageOf("m2", second))).toEqual({
         duplicate: false,
         recordsInserted: 0,
         recordsMerged: 1,
+        conflicts: 1,
+        rejected: {},
         contested: [],
       });
       const [record] = (await queries.history.records({ gpus: { uuids: ["merge"] }, range: allTime, limit: 10 }))

@@ -104,6 +104,8 @@ async function checkAnswers({ queries, store }: OpenStore): Promise<void> {
     duplicate: false,
     recordsInserted: 0,
     recordsMerged: 1,
+    conflicts: 0,
+    rejected: {},
     contested: [],
   });
   const merged = await queries.history.records({ gpus: { uuids: ["GPU-b"] }, range: allTime, limit: 9 });

@@ -18,7 +18,14 @@ function openMeter(...roles: string[]) {
     const batch = makeBatch([{ uuid: "GPU-a", timeMs: 1, metrics: { temperature: 40, power_draw: 100 } }]);
     const message = { messageId: "m", idempotencyKey: "k", batch, source: { sourceId: "s", from: start, to: start } };
     for (let count = 0; count < messages; count += 1) {
-      meter.listener.stored(message, { duplicate, recordsInserted: 1, recordsMerged: 0, contested: [] });
+      meter.listener.stored(message, {
+        duplicate,
+        recordsInserted: 1,
+        recordsMerged: 0,
+        conflicts: 0,
+        rejected: {},
+        contested: [],
+      });
     }
   };
   return { after, published, stored };

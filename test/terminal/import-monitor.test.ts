@@ -44,7 +44,8 @@ test("messages that were published before the source was opened are counted once
   const { sourceOpened, stored, sourceFinished } = monitor.listener();
   const store = (id: string, from: number, to: number): void => {
     const batch = makeBatch([{ uuid: "GPU-a", timeMs: 0, metrics: { temperature: 1 } }]);
-    const result = { duplicate: false, recordsInserted: 1, recordsMerged: 0, contested: [] };
+    const counts = { recordsInserted: 1, recordsMerged: 0, conflicts: 0, rejected: {} };
+    const result = { duplicate: false, ...counts, contested: [] };
     stored(messageOf(id, batch, { source: source.sourceId, from, to }), result);
   };
   sourceOpened(source, [range(0, 50)]);

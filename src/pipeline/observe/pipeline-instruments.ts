@@ -13,6 +13,7 @@ type CounterName =
   | "inserted"
   | "merged"
   | "duplicates"
+  | "conflicts"
   | "refused"
   | "retries"
   | "staleAcknowledgements";
@@ -31,18 +32,16 @@ export function pipelineInstruments(registry: Registry): PipelineListener {
   const inserted = counter("telemetry_inserted_records_total", "Records that were new to the store");
   const merged = counter("telemetry_merged_records_total", "Records merged into one already stored");
   const duplicates = counter("telemetry_duplicate_messages_total", "Messages that were already stored");
+  const conflicts = counter(
+    "telemetry_conflicting_values_total",
+    "Values that differ from others of the same series and record, within a message or from the stored one; the greater is kept",
+  );
   const refused = counter("telemetry_refused_deliveries_total", "Deliveries that failed before the acknowledgement");
   const retries = counter("telemetry_retries_total", "Failed operations that were tried again");
   const staleAcknowledgements = counter(
     "telemetry_stale_acknowledgements_total",
     "Acknowledgements refused because the claim had already ended",
   );
-  const rejected = new Counter({
-    name: "telemetry_rejected_inputs_total",
-    help: "Rejected inputs of the messages committed to the store",
-    labelNames: ["reason"],
-    registers: [registry],
-  });
   return listenerOf({
     publishedMessages,
     publishedSamples,
@@ -53,10 +52,20 @@ export function pipelineInstruments(registry: Registry): PipelineListener {
     inserted,
     merged,
     duplicates,
+    conflicts,
     refused,
     retries,
     staleAcknowledgements,
-    rejected,
+    rejected: rejectedCounter(registry),
+  });
+}
+
+function rejectedCounter(registry: Registry): Counter<"reason"> {
+  return new Counter({
+    name: "telemetry_rejected_inputs_total",
+    help: "Rejected inputs of the messages committed to the store, and records that the store rejected (uuid_on_two_hosts)",
+    labelNames: ["reason"],
+    registers: [registry],
   });
 }
 
@@ -79,7 +88,8 @@ function listenerOf(counters: Counters): PipelineListener {
       counters.storedSamples.inc(batch.tally.samples);
       counters.inserted.inc(result.recordsInserted);
       counters.merged.inc(result.recordsMerged);
-      for (const { reason } of batch.rejected) counters.rejected.inc({ reason });
+      counters.conflicts.inc(result.conflicts);
+      for (const [reason, count] of Object.entries(result.rejected)) counters.rejected.inc({ reason }, count);
     },
     refused: () => counters.refused.inc(),
     retried: () => counters.retries.inc(),

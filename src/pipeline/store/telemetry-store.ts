@@ -19,6 +19,12 @@ export interface IngestResult {
   readonly recordsInserted: number;
   /** Records that were merged with stored ones of the same GPU and instant, or replaced them. */
   readonly recordsMerged: number;
+  /** Values of the message that differ from others of the same series and record, in the message or in the store. 0 for a
+   *  duplicate. */
+  readonly conflicts: number;
+  /** The number of inputs by reason that the message brought as rejected, or that the store rejected: values of a uuid that another
+   *  host has reported at the same instant. Empty for a duplicate. */
+  readonly rejected: Readonly<Partial<Record<RejectReason, number>>>;
   /** The batch's contested GPUs, also for a duplicate: their states as they are in the store after the batch. They replace what
    *  the batch says about these GPUs, because the store may have kept records of other hosts. */
   readonly contested: readonly ContestedGpu[];

@@ -89,21 +89,25 @@ export class SqlTelemetryStore implements TelemetryStore {
     const { isNew, incarnation, newestMigrationMs } = await insertMessage(executor, inserting);
     if (newestMigrationMs > this.newestKnownMigrationMs) throw migratedMeanwhile();
     this.directory.enter(incarnation);
-    if (!isNew) return { incarnation, duplicate: true, recordsInserted: 0, recordsMerged: 0 };
+    if (!isNew) return { incarnation, ...ofDuplicate };
     const numbers = numbersOf(batch, gpus);
     await addMissing(executor, gpus, numbers);
     const written = await this.writer.write(executor, { batch, ...numbers });
-    const { inserted, merged } = written;
     const allRejected = [...batch.rejected, ...written.rejected];
     await insertQuarantine(executor, message, allRejected);
+    const allReasons = written.rejected.length === 0 ? rejected : countReasons(allRejected);
     await setMessageRecords(executor, message.messageId, {
       ...written,
-      rejected: written.rejected.length === 0 ? undefined : countReasons(allRejected),
+      rejected: allReasons === rejected ? undefined : allReasons,
     });
     await markContested(executor, written.contested);
-    return { incarnation, duplicate: false, recordsInserted: inserted, recordsMerged: merged };
+    const { inserted: recordsInserted, merged: recordsMerged } = written;
+    const conflicts = batch.tally.conflicts + written.conflicts;
+    return { incarnation, duplicate: false, recordsInserted, recordsMerged, conflicts, rejected: allReasons };
   }
 }
+
+const ofDuplicate = { duplicate: true, recordsInserted: 0, recordsMerged: 0, conflicts: 0, rejected: {} } as const;
 
 /** The error of a process that runs while a newer version migrates the database. The message waits for that version. */
 function migratedMeanwhile(): StoreUnavailable {
@@ -196,8 +200,8 @@ function rangeOf(row: RangeRow): Range {
   };
 }
 
-function countReasons(rejected: RecordBatch["rejected"]): Record<string, number> {
-  const counts: Record<string, number> = {};
+function countReasons(rejected: RecordBatch["rejected"]): Partial<Record<RejectReason, number>> {
+  const counts: Partial<Record<RejectReason, number>> = {};
   for (const { reason } of rejected) counts[reason] = (counts[reason] ?? 0) + 1;
   return counts;
 }
