@@ -192,8 +192,9 @@ export const quarantine = pgTable(
   {
     id: bigint("id", { mode: "number" }).primaryKey().generatedAlwaysAsIdentity(),
     sourceId: text("source_id").notNull(),
-    /** For an input that is not a row of a file: the id of its message, and its number among the message's rejected inputs. Empty
-     *  for a row of a file, whose byte offset is enough to recognise it when it is read again. */
+    /** For an input that is not a row of a file: the id of its message, and its number among the message's rejected inputs. For a
+     *  row of a file, whose byte offset is enough to recognise it when it is read again: empty, or a number if the row is rejected
+     *  for several devices. */
     item: text("item").notNull().default(""),
     byteOffset: offset("byte_offset").notNull(),
     line: offset("line").notNull(),

@@ -92,6 +92,21 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
       ]);
     });
 
+    test("a row of a file that is rejected for two devices is kept twice, however often the row is read", async () => {
+      const { store, queries } = opened;
+      const ofDevice = (uuid: string): RejectedInput => ({ ...rejection(5), message: uuid });
+      const rows = [rejection(4), ofDevice("GPU-1"), ofDevice("GPU-1:mig:3:1g.10gb")];
+      for (const id of ["devices-1", "devices-2"]) {
+        await store.ingest(messageOf(id, makeBatch([], rows), { source: "devices" }));
+      }
+      const rejections = await queries.quarantine.rejections({ sourceId: "devices", limit: 10 });
+      expect(rejections.map(({ byte, message }) => [byte, message]).sort()).toEqual([
+        [4, "no number"],
+        [5, "GPU-1"],
+        [5, "GPU-1:mig:3:1g.10gb"],
+      ]);
+    });
+
     test("records that the store rejects are all kept, even if the times of their messages are milliseconds apart", async () => {
       const { store, queries } = opened;
       const uuids = ["GPU-clone-0", "GPU-clone-1"];

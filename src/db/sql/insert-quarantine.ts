@@ -27,7 +27,7 @@ export async function insertQuarantine(
     textArray(rejected.map((input) => input[field]));
   await executor.query(text, [
     source.sourceId,
-    textArray(rejected.map(({ line }, index) => (line === 0 ? `${messageId}#${index}` : ""))),
+    textArray(itemsOf(rejected, messageId)),
     numberArray(rejected.map(({ byte }) => byte)),
     numberArray(rejected.map(({ line }) => line)),
     texts("reason"),
@@ -36,4 +36,16 @@ export async function insertQuarantine(
     texts("message"),
     texts("raw"),
   ]);
+}
+
+/** What tells apart the inputs that have one place and one field. */
+function itemsOf(rejected: readonly RejectedInput[], messageId: string): string[] {
+  const timesAt = new Map<string, number>();
+  return rejected.map(({ line, byte, field }, index) => {
+    if (line === 0) return `${messageId}#${index}`;
+    const place = `${byte} ${field}`;
+    const times = timesAt.get(place) ?? 0;
+    timesAt.set(place, times + 1);
+    return times === 0 ? "" : `#${times}`;
+  });
 }

@@ -37,26 +37,29 @@ export function recordsOfOtherHosts(
 }
 
 /** @param others as `recordsOfOtherHosts` returns them
- *  @returns one rejected input for each row that has added a value to one of the records */
+ *  @returns one rejected input for each row and record to which the row has added a value; a row may be about a MIG instance and
+ *    its GPU */
 export function rowsOfOtherHosts(parts: BatchParts, others: ReadonlyMap<number, string>): RejectedInput[] {
   const { gpus, gpuIndexes, timesMs, values, log, hostField } = parts;
-  return [...Map.groupBy(log.entriesOf(others), ({ byte }) => byte).values()].flatMap((entries) => {
-    const [first] = entries;
-    if (first === undefined) return [];
-    const samples = entries.flatMap(({ record, series }): [string, number][] =>
-      series === undefined ? [] : [[values.nameOf(series), values.valueOf(record, series)]],
-    );
-    return [
-      otherHostInput({
-        gpu: gpus[gpuIndexes[first.record] as number] as Gpu,
-        timeMs: timesMs[first.record] as number,
-        samples,
-        keptHost: others.get(first.record) ?? "",
-        hostField,
-        place: first,
-      }),
-    ];
-  });
+  return [...Map.groupBy(log.entriesOf(others), ({ byte, record }) => `${byte} ${record}`).values()].flatMap(
+    (entries) => {
+      const [first] = entries;
+      if (first === undefined) return [];
+      const samples = entries.flatMap(({ record, series }): [string, number][] =>
+        series === undefined ? [] : [[values.nameOf(series), values.valueOf(record, series)]],
+      );
+      return [
+        otherHostInput({
+          gpu: gpus[gpuIndexes[first.record] as number] as Gpu,
+          timeMs: timesMs[first.record] as number,
+          samples,
+          keptHost: others.get(first.record) ?? "",
+          hostField,
+          place: first,
+        }),
+      ];
+    },
+  );
 }
 
 /** Values of a GPU that are not stored, because another host has reported the same uuid at the same instant. */

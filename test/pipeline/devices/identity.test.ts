@@ -2,7 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { makeBatch } from "../../../dev/make-batch.ts";
 import { migrateV1Beta1 } from "../../../src/domain/schema/migrate-v1beta1.ts";
 import { validateBatch } from "../../../src/domain/schema/validate-batch.ts";
-import { CsvFolder } from "../../support/csv-reading.ts";
+import { batchesOf, CsvFolder, openCsvSource, rejectedOf } from "../../support/csv-reading.ts";
 import { recordsIn } from "../../support/merged-records.ts";
 import { readRows, readText, rowTimeMs, valuesOf } from "./read-rows.ts";
 
@@ -95,6 +95,18 @@ test("the records of one uuid on two hosts at one instant are never merged; each
     expect(JSON.parse(rejected[0]?.raw ?? "")).toMatchObject({ uuid: "GPU-0", hostname: "vm-b", gpu_utilization: 99 });
     expect(tally).toMatchObject({ rows: 4, samples: 2, duplicates: 0, conflicts: 0 });
   }
+});
+
+test("a row of a MIG instance and its GPU that is on two hosts is rejected once for each of the two", async () => {
+  const header = "timestamp,gpu_id,uuid,hostname,temperature,memory_used_mb,GPU_I_ID,GPU_I_PROFILE";
+  const rows = ["vm-b,30,1", "vm-a,31,2"].map((cells) => `2025-07-18T20:42:34Z,0,GPU-0,${cells},3,1g.10gb`);
+  const batches = await batchesOf(await openCsvSource(folder.write(`${[header, ...rows].join("\n")}\n`)));
+  const found = rejectedOf(batches).map(({ line, raw }) => [line, JSON.parse(raw) as unknown]);
+  const row = { timestamp: "2025-07-18T20:42:34Z", hostname: "vm-b", gpu_id: 0 };
+  expect(found).toEqual([
+    [2, { ...row, uuid: "GPU-0", temperature: 30 }],
+    [2, { ...row, uuid: "GPU-0:mig:3:1g.10gb", memory_used_mb: 1 }],
+  ]);
 });
 
 test("a uuid on two hosts at different instants has moved, and is not rejected", async () => {
