@@ -18,10 +18,8 @@ export interface ObservedGpu extends SeenGpu {
 
 /** The GPUs that have records in a batch. */
 export function observedGpus(batch: RecordBatch): ObservedGpu[] {
-  const indexes = indexesByUuid(batch);
-  const numbers = new Map([...indexes.keys()].map((uuid, number) => [uuid, number]));
-  const numberOf = batch.gpus.map(({ uuid }) => numbers.get(uuid) as number);
-  const seen = [...indexes.values()].map((ofGpu) => new SeenRecords(ofGpu));
+  const { numberOf, indexes } = numbered(batch.gpus);
+  const seen = indexes.map((ofGpu) => new SeenRecords(ofGpu));
   batch.gpuIndexes.forEach((gpu, record) => {
     const occupants = batch.occupants[batch.occupantsIndexes[record] as number] ?? noOccupants;
     seen[numberOf[gpu] as number]?.add(gpu, batch.timesMs[record] as number, occupants);
@@ -48,14 +46,21 @@ export class BatchReport {
   }
 }
 
-function indexesByUuid({ gpus }: RecordBatch): Map<string, number[]> {
-  const indexes = new Map<string, number[]>();
-  gpus.forEach(({ uuid }, index) => {
-    const ofGpu = indexes.get(uuid);
-    if (ofGpu === undefined) indexes.set(uuid, [index]);
-    else ofGpu.push(index);
+/** Numbers the uuids of a batch.
+ *  @returns by index in `gpus`, the number of its uuid; by number, the indexes with this uuid */
+function numbered(gpus: readonly Gpu[]): { readonly numberOf: readonly number[]; readonly indexes: number[][] } {
+  const numbers = new Map<string, number>();
+  const indexes: number[][] = [];
+  const numberOf = gpus.map(({ uuid }, index) => {
+    const known = numbers.get(uuid);
+    if (known !== undefined) {
+      indexes[known]?.push(index);
+      return known;
+    }
+    numbers.set(uuid, indexes.length);
+    return indexes.push([index]) - 1;
   });
-  return indexes;
+  return { numberOf, indexes };
 }
 
 /** Collects the records of one GPU. */

@@ -1,6 +1,5 @@
 import type { InputTally, RecordBatch, RejectReason } from "../../../domain/batch.ts";
 import { StoreUnavailable } from "../../../domain/errors.ts";
-import { gpuKeyOf } from "../../../domain/gpu-key.ts";
 import { joinRanges, type Range } from "../../../domain/range.ts";
 import type { SqlClient, SqlExecutor, SqlTransaction } from "../../../db/client.ts";
 import { newestKnownMigrationMs } from "../../../db/migrations.ts";
@@ -14,6 +13,7 @@ import type { Gpu } from "../../../domain/gpu.ts";
 import type { KeyedBatch } from "./batch-parts.ts";
 import type { DatabaseWatch } from "./database-watch.ts";
 import { GpuDirectory, GpuLookup } from "./gpu-directory.ts";
+import { GpuKeys } from "./gpu-keys.ts";
 import { GpuStateHistory } from "./gpu-state-history.ts";
 import { type ObservedGpu, observedGpus } from "./observed-gpus.ts";
 import { TelemetryWriter } from "./telemetry-writer.ts";
@@ -22,6 +22,7 @@ import type { IngestMessage, IngestResult, SourceProgress, SourceTotals, Telemet
 /** History in SQL: PGlite, PostgreSQL or TimescaleDB behind the client. */
 export class SqlTelemetryStore implements TelemetryStore {
   private readonly directory: GpuDirectory;
+  private readonly keys = new GpuKeys();
   private readonly history: GpuStateHistory;
   private readonly writer = new TelemetryWriter();
   private readonly newestKnownMigrationMs = newestKnownMigrationMs();
@@ -90,7 +91,7 @@ export class SqlTelemetryStore implements TelemetryStore {
     if (newestMigrationMs > this.newestKnownMigrationMs) throw migratedMeanwhile();
     this.directory.enter(incarnation);
     if (!isNew) return { incarnation, ...ofDuplicate };
-    const numbers = numbersOf(batch, gpus);
+    const numbers = numbersOf(batch, gpus, this.keys);
     await addMissing(executor, gpus, numbers);
     const written = await this.writer.write(executor, { batch, ...numbers });
     const allRejected = [...batch.rejected, ...written.rejected];
@@ -120,12 +121,12 @@ function migratedMeanwhile(): StoreUnavailable {
  *  none. */
 type GpuNumbers = Pick<KeyedBatch, "keys" | "attributesIds">;
 
-function numbersOf(batch: RecordBatch, { gpus, lookup }: BatchGpus): GpuNumbers {
+function numbersOf(batch: RecordBatch, { gpus, lookup }: BatchGpus, gpuKeys: GpuKeys): GpuNumbers {
   const current = lookup.gpus();
   const keys = new Float64Array(batch.gpus.length).fill(NaN);
   const attributesIds = new Float64Array(batch.gpus.length).fill(NaN);
   gpus.forEach(({ gpu, indexes, reports }, at) => {
-    const key = gpuKeyOf(gpu.uuid);
+    const key = gpuKeys.of(gpu.uuid);
     indexes.forEach((index, place) => {
       keys[index] = key;
       attributesIds[index] = reports[place]?.attributesId(current[at]?.report) ?? NaN;
