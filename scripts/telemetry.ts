@@ -3,9 +3,10 @@ import { createGatewayClient, GatewayError, GatewayUnreachable, SubscriptionRefu
 import { deadLetters, deleteLetter, queue, redriveLetter } from "./telemetry/pipeline.ts";
 import { gpus, hosts, latest, series } from "./telemetry/fleet.ts";
 import type { Output } from "./telemetry/output.ts";
+import { services } from "./telemetry/services.ts";
 import { watch } from "./telemetry/watch.ts";
 
-// bun run telemetry -- gpus|hosts|latest|watch|series|queue|dead-letters [--json] [--url http://localhost:8080]
+// bun run telemetry -- gpus|hosts|latest|watch|series|services|queue|dead-letters [--json] [--url http://localhost:8080]
 // Shows the data of a gateway: tables for people, JSON for programs. Also redrives and deletes dead letters. Exits with 1 if
 // the gateway refuses a request, with 2 if no gateway answers.
 
@@ -81,6 +82,11 @@ program
   .option(...metricNames)
   .option("--count <records>", "end after this number of records", parseCount)
   .action((options) => watch(output(), options as object));
+program
+  .command("services")
+  .description("running processes of the pipeline, with their state and load")
+  .option("--role <name>", "only processes with this role")
+  .action((options) => services(output(), options as object));
 program
   .command("queue")
   .description("state of the queue and the services, and counts of rejected inputs and conflicting values")

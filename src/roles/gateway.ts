@@ -1,3 +1,4 @@
+import { showServices } from "../scaling/registry/service-instruments.ts";
 import { openFleet } from "../routes/fleet/open-fleet.ts";
 import { gatewayRoutes } from "./gateway-routes.ts";
 import type { SharedParts } from "./shared-parts.ts";
@@ -14,6 +15,7 @@ export const gateway: Role = {
     const { queries } = opened;
     const compare = comparingWithTopic(shared, opened);
     await compareBeforeStart(compare);
+    showServices(shared.serviceRegistry, shared.registry);
     const fleet = openFleet({ ...shared, queries: queries.fleet });
     return {
       services: [fleet, ...storeChecks(shared, compare)],

@@ -3,6 +3,8 @@ import { until } from "../../dev/until.ts";
 import { type LiveGateway, openLiveGateway } from "../routes/live/live-gateway.ts";
 import { addTwoDeadLetters } from "../routes/gateway.ts";
 import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
+import { MemoryServiceRegistry } from "../../src/scaling/registry/memory/memory-service-registry.ts";
+import { instanceOf } from "../contract/service-registry.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { runTelemetry } from "./run-telemetry.ts";
 
@@ -13,10 +15,11 @@ const queue = new MemoryQueue({
   leaseSeconds: 30,
   maxAttempts: 1,
 });
+const serviceRegistry = new MemoryServiceRegistry(systemClock);
 let gateway: LiveGateway;
 let letters: string[];
 beforeAll(async () => {
-  gateway = await openLiveGateway({ queue, deadLetters: queue });
+  gateway = await openLiveGateway({ queue, deadLetters: queue, serviceRegistry });
   letters = await addTwoDeadLetters(queue);
   await gateway.publish({
     uuid: "GPU-cli",
@@ -56,6 +59,24 @@ test("prints the queue, and lists, redrives and deletes dead letters", async () 
   expect(await jsonOf("dead-letters")).toEqual([]);
   const deleted = await run("dead-letters", "delete", letters[1] ?? "");
   expect([deleted.status, deleted.errors]).toEqual([1, expect.stringContaining("There is no dead letter")]);
+});
+
+test("prints the running processes with their state and load, in lines of 80 characters", async () => {
+  const errors = ["collecting is held up: the store does not answer"];
+  const load = { samples_per_second: 41_200.4, cpu_percent: 63.1, rss_bytes: 2 ** 28 };
+  const collector = instanceOf("collector-2", { errors, load });
+  const gatewayInstance = instanceOf("telemetry-gateway-7f9c-x2x7:1:aa00", { roles: ["gateway"], load: {} });
+  await serviceRegistry.openEntry("a").put(collector);
+  await serviceRegistry.openEntry("b").put(gatewayInstance);
+  const { status, text } = await run("services");
+  expect(status).toBe(0);
+  expect(text).toMatch(/│collector-2 +│collector +│ready +│10\.1\.2\.3:8080 +│ +41,200│ +63│ +256│/);
+  expect(text).toMatch(/│telemetry-gatewa│gateway +│ready +│10\.1\.2\.3:8080 +│ +│ +│ +│\n│y-7f9c-x2x7:1:aa│/);
+  expect(text).toContain("2 processes as of ");
+  expect(text).toContain("collector-2: collecting is held up: the store does not answer");
+  expect(Math.max(...text.split("\n").map(({ length }) => length))).toBe(80);
+  expect(await jsonOf("services", "--role", "collector")).toEqual([collector]);
+  expect((await run("services", "--role", "cook")).errors).toContain('role="cook" is not usable');
 });
 
 test("the newest records have a column for each of their metrics, or for each requested metric", async () => {

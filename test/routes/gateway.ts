@@ -12,6 +12,7 @@ import type { Fleet } from "../../src/routes/fleet/fleet.ts";
 import { FleetProjection } from "../../src/routes/fleet/fleet-projection.ts";
 import { MemoryHotTier } from "../../src/pipeline/hot/memory/memory-hot-tier.ts";
 import { encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
+import { MemoryServiceRegistry } from "../../src/scaling/registry/memory/memory-service-registry.ts";
 import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 
@@ -129,6 +130,7 @@ export function gatewayOver(
     http: { rateLimitPerSecond: 0, trustsForwardedFor: false, corsOrigins: undefined },
     queue,
     deadLetters: queue,
+    serviceRegistry: new MemoryServiceRegistry(clock),
     graphql: { introspection: true, graphiql: true },
     services: [],
     registry: new Registry(),

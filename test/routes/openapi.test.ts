@@ -7,8 +7,18 @@ import type { TSchema } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { parse } from "yaml";
 import { metrics } from "../../src/domain/metrics.ts";
+import { systemClock } from "../../src/kit/clock.ts";
+import { MemoryServiceRegistry } from "../../src/scaling/registry/memory/memory-service-registry.ts";
 import { namedSchemas } from "../../src/routes/openapi/components.ts";
-import { listAnswer, pageAnswer, partAnswer, rowsAnswer, singleAnswer } from "../../src/routes/schemas/envelope.ts";
+import {
+  listAnswer,
+  listAsOfAnswer,
+  pageAnswer,
+  partAnswer,
+  rowsAnswer,
+  singleAnswer,
+} from "../../src/routes/schemas/envelope.ts";
+import { instanceOf } from "../contract/service-registry.ts";
 import { addTwoDeadLetters, gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
 
 interface Operation {
@@ -26,7 +36,9 @@ let document: Json & { paths: Record<string, Record<string, Operation>> };
 let deadLetters: string[];
 beforeAll(async () => {
   stored = await openFleetStore();
-  gateway = gatewayOver(stored);
+  const serviceRegistry = new MemoryServiceRegistry(systemClock);
+  await serviceRegistry.openEntry("a").put(instanceOf("a"));
+  gateway = gatewayOver(stored, { serviceRegistry });
   deadLetters = await addTwoDeadLetters(gateway.queue);
   document = (await gateway.json("/swagger/swagger.json")) as typeof document;
 });
@@ -82,6 +94,7 @@ describe("the OpenAPI document", () => {
       "/api/v1/pipeline/dead-letters/{id}",
       "/api/v1/pipeline/dead-letters/{id}/redrive",
       "/api/v1/quarantine",
+      "/api/v1/services",
       "/api/v1/telemetry",
       "/api/v1/telemetry/aggregates",
       "/api/v1/telemetry/latest",
@@ -210,9 +223,11 @@ function checkOf(schema: Json): TSchema {
     readonly data?: { $ref?: string; items?: { $ref: string } };
     readonly resolution?: Json;
     readonly next_cursor?: Json;
+    readonly as_of?: Json;
   };
   if (data?.items !== undefined) {
     const item = named(data.items.$ref);
+    if (rest.as_of !== undefined) return listAsOfAnswer(item);
     if (rest.next_cursor !== undefined) return rest.resolution === undefined ? partAnswer(item) : pageAnswer(item);
     return rest.resolution === undefined ? listAnswer(item) : rowsAnswer(item);
   }

@@ -1,6 +1,6 @@
 import { defined } from "../../kit/defined.ts";
 import { type TSchema, Type } from "@sinclair/typebox";
-import { listAnswer, pageAnswer, partAnswer, rowsAnswer, singleAnswer } from "../schemas/envelope.ts";
+import { listAnswer, listAsOfAnswer, pageAnswer, partAnswer, rowsAnswer, singleAnswer } from "../schemas/envelope.ts";
 import { exampleOf, nameOf } from "../schemas/named-schema.ts";
 import type { ErrorStatus } from "./error-responses.ts";
 
@@ -25,11 +25,12 @@ interface OperationText {
   readonly etag?: true;
 }
 
-/** The body of a successful response, with the schema of its elements or of its object. In the envelope: a `list`, a `part`
- *  of a list, a `page` of history, `rows` of aggregates, or a `single` object. Without the envelope: a `plain` object in
+/** The body of a successful response, with the schema of its elements or of its object. In the envelope: a `list`, a list with
+ *  the instant at which it was read (`listAsOf`), a `part` of a list, a `page` of history, `rows` of aggregates, or a `single` object. Without the envelope: a `plain` object in
  *  JSON, or plain text, with `text` as the example. With `alsoAsRows`, the elements are also available as CSV and NDJSON. */
 type Success =
   | { readonly list: TSchema; readonly alsoAsRows?: true }
+  | { readonly listAsOf: TSchema }
   | { readonly part: TSchema; readonly alsoAsRows?: true }
   | { readonly page: TSchema; readonly alsoAsRows?: true }
   | { readonly rows: TSchema }
@@ -90,6 +91,11 @@ function successResponses(success: Success): Record<number, Documented> & { 200:
   if ("list" in success) {
     const example = { success: true, count: 1, data: [exampleOf(success.list)] };
     return { 200: json("Success", listAnswer(refTo(success.list)), example) };
+  }
+  if ("listAsOf" in success) {
+    const data = [exampleOf(success.listAsOf)];
+    const example = { success: true, count: 1, as_of: "2025-07-18T20:50:02Z", data };
+    return { 200: json("Success", listAsOfAnswer(refTo(success.listAsOf)), example) };
   }
   if ("part" in success) {
     const example = { success: true, count: 1, data: [exampleOf(success.part)] };

@@ -4,6 +4,7 @@ import type { Clock } from "../../kit/clock.ts";
 import type { Service } from "../../kit/service.ts";
 import type { Queue } from "../../pipeline/queue/queue.ts";
 import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
+import type { ServiceRegistry } from "../../scaling/registry/service-registry.ts";
 import type { DeadLetterAnswers } from "../answers/dead-letters.ts";
 import type { FleetAnswers } from "../answers/fleet-answers.ts";
 import type { HistoryAnswers } from "../answers/history-answers.ts";
@@ -28,6 +29,8 @@ export interface ResourceParts {
   readonly queue: Pick<Queue, "stats">;
   /** The services of this process. */
   readonly services: readonly Service[];
+  /** The running processes of the pipeline. */
+  readonly serviceRegistry: Pick<ServiceRegistry, "list">;
   readonly clock: Clock;
 }
 

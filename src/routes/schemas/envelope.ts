@@ -1,5 +1,6 @@
 import { type TSchema, Type } from "@sinclair/typebox";
 import { resolutions } from "../../domain/query.ts";
+import { formatTimestamp } from "../../domain/timestamp.ts";
 
 /** In a request, the maximum length of a GPU's uuid, of a dead letter's id, and of the name of a host, cluster, model or
  *  namespace. */
@@ -23,6 +24,14 @@ export function listAnswer(item: TSchema) {
       count: wholeNumber({ minimum: 0, description: "Elements in data" }),
       data: Type.Array(item),
     },
+    { additionalProperties: false },
+  );
+}
+
+/** The response that carries a list as it is at an instant. */
+export function listAsOfAnswer(item: TSchema) {
+  return Type.Object(
+    { ...listAnswer(item).properties, as_of: instant("When the list was read") },
     { additionalProperties: false },
   );
 }
@@ -70,6 +79,11 @@ export function singleAnswer(data: TSchema) {
 /** Puts a list into the API's envelope. */
 export function list<T>(data: readonly T[]): { success: true; count: number; data: readonly T[] } {
   return { success: true, count: data.length, data };
+}
+
+/** Puts a list into the API's envelope, with the instant at which it was read. */
+export function listAsOf<T>(data: readonly T[], asOfMs: number) {
+  return { ...list(data), as_of: formatTimestamp(asOfMs) };
 }
 
 /** Puts a single object into the API's envelope. */

@@ -565,6 +565,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/services": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Running processes of the pipeline
+         * @description Each process with its roles, address, state, health and load, ordered by name. A process that dies disappears within SERVICE_LEASE_SECONDS. Without etcd, the list has only the process that answers.
+         */
+        get: operations["listServices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1275,6 +1295,112 @@ export interface components {
             last_seen_at: string;
         };
         /**
+         * @description A running process of the pipeline
+         * @example {
+         *       "instance_id": "mtv5-a:4711:3f9c",
+         *       "name": "collector-2",
+         *       "roles": [
+         *         "collector"
+         *       ],
+         *       "state": "ready",
+         *       "health": "ok",
+         *       "errors": [],
+         *       "address": "10.1.2.3",
+         *       "port": 9201,
+         *       "url": "http://10.1.2.3:9201",
+         *       "host": "mtv5-a",
+         *       "pid": 4711,
+         *       "version": "0.1.0",
+         *       "topic": "telemetry",
+         *       "cluster_id": "local-cluster",
+         *       "started_at": "2025-07-18T20:42:34Z",
+         *       "updated_at": "2025-07-18T20:50:00Z",
+         *       "load": {
+         *         "samples_per_second": 41200,
+         *         "stored_messages_per_second": 8.2,
+         *         "cpu_percent": 63.1,
+         *         "rss_bytes": 201326592,
+         *         "lag_seconds": 0.4,
+         *         "in_flight": 8
+         *       }
+         *     }
+         */
+        ServiceInstance: {
+            /** @description Identifies the process: no two processes ever have the same */
+            instance_id: string;
+            /** @description INSTANCE_NAME; instance_id if that is not set */
+            name: string;
+            /** @description Roles that the process runs */
+            roles: string[];
+            /**
+             * @description starting: not yet listening; ready, unready: as /health/ready says; draining: the process is about to stop
+             * @enum {string}
+             */
+            state: "starting" | "ready" | "unready" | "draining";
+            /**
+             * @description The status of /health
+             * @enum {string}
+             */
+            health: "ok" | "degraded" | "down";
+            /** @description The reason of each part of the process that is not ok */
+            errors: string[];
+            /** @description Host name or IP address at which other processes reach the process */
+            address: string;
+            /** @description Port that the process listens on */
+            port: number;
+            /** @description URL of the process for other processes of the pipeline */
+            url: string;
+            /** @description URL of the process from outside; absent if EXTERNAL_SERVICE_ADDRESS is not set */
+            external_url?: string;
+            /** @description Name of the host that the process runs on */
+            host: string;
+            /** @description Id of the process on its host */
+            pid: number;
+            /** @description Version of the program */
+            version: string;
+            /** @description QUEUE_TOPIC of the pipeline */
+            topic: string;
+            /** @description Cluster that the process's input belongs to */
+            cluster_id: string;
+            /**
+             * Format: date-time
+             * @description When the process started
+             * @example 2025-07-18T20:42:34Z
+             */
+            started_at: string;
+            /**
+             * Format: date-time
+             * @description When the process last reported
+             * @example 2025-07-18T20:42:34Z
+             */
+            updated_at: string;
+            /** @description The load of a process. A figure that is unknown is absent, never 0 */
+            load: {
+                /** @description Samples per second over the last 4 to 9 s: those that a collector stored; without a collector, those that a streamer published */
+                samples_per_second?: number;
+                /** @description Messages per second that a streamer put into the queue */
+                published_messages_per_second?: number;
+                /** @description Messages per second that a collector stored */
+                stored_messages_per_second?: number;
+                /** @description Processor time of the process; 100 is one core */
+                cpu_percent?: number;
+                /** @description Resident memory of the process */
+                rss_bytes?: number;
+                /** @description Age of the oldest message in the collector's queue; 0 if the queue is empty */
+                lag_seconds?: number;
+                /** @description Messages that a collector has claimed and not yet settled */
+                in_flight?: number;
+                /** @description Open WebSockets and requests in progress of a gateway */
+                clients?: number;
+                /** @description 95th percentile of the time that a gateway took to answer a request; absent if there was none */
+                latency_ms_p95?: number;
+                /** @description Live sources that a streamer reads */
+                targets?: number;
+                /** @description Ranges of a file that a streamer reads */
+                ranges?: number;
+            };
+        };
+        /**
          * @description The metrics of one GPU or MIG instance at one instant. A metric without a value is absent (in GraphQL: null), never 0.
          * @example {
          *       "telemetry_id": "mtv5-dgx1-hgpu-032_4_1752871354",
@@ -1665,6 +1791,7 @@ export type Pipeline = components['schemas']['Pipeline'];
 export type Probe = components['schemas']['Probe'];
 export type Rejection = components['schemas']['Rejection'];
 export type Series = components['schemas']['Series'];
+export type ServiceInstance = components['schemas']['ServiceInstance'];
 export type TelemetryRecord = components['schemas']['TelemetryRecord'];
 export type Response400 = components['responses']['400'];
 export type Response404 = components['responses']['404'];
@@ -3775,6 +3902,85 @@ export interface operations {
             404: components["responses"]["404"];
             413: components["responses"]["413"];
             415: components["responses"]["415"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    listServices: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only processes with this role: streamer, collector, gateway
+                 * @example collector
+                 */
+                role?: "streamer" | "collector" | "gateway";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "as_of": "2025-07-18T20:50:02Z",
+                     *       "data": [
+                     *         {
+                     *           "instance_id": "mtv5-a:4711:3f9c",
+                     *           "name": "collector-2",
+                     *           "roles": [
+                     *             "collector"
+                     *           ],
+                     *           "state": "ready",
+                     *           "health": "ok",
+                     *           "errors": [],
+                     *           "address": "10.1.2.3",
+                     *           "port": 9201,
+                     *           "url": "http://10.1.2.3:9201",
+                     *           "host": "mtv5-a",
+                     *           "pid": 4711,
+                     *           "version": "0.1.0",
+                     *           "topic": "telemetry",
+                     *           "cluster_id": "local-cluster",
+                     *           "started_at": "2025-07-18T20:42:34Z",
+                     *           "updated_at": "2025-07-18T20:50:00Z",
+                     *           "load": {
+                     *             "samples_per_second": 41200,
+                     *             "stored_messages_per_second": 8.2,
+                     *             "cpu_percent": 63.1,
+                     *             "rss_bytes": 201326592,
+                     *             "lag_seconds": 0.4,
+                     *             "in_flight": 8
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @description Elements in data */
+                        count: number;
+                        data: components["schemas"]["ServiceInstance"][];
+                        /**
+                         * Format: date-time
+                         * @description When the list was read
+                         * @example 2025-07-18T20:42:34Z
+                         */
+                        as_of: string;
+                    };
+                };
+            };
+            400: components["responses"]["400"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];

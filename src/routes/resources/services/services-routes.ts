@@ -1,0 +1,46 @@
+import { Elysia } from "elysia";
+import { roleNames } from "../../../domain/role-name.ts";
+import { type ServiceInstance, serviceInstanceSchema } from "../../../scaling/registry/service-instance.ts";
+import type { Listed, ServiceRegistry } from "../../../scaling/registry/service-registry.ts";
+import { operation } from "../../http/operation.ts";
+import { accepts } from "../../http/parameters/accepts.ts";
+import { choice, optional } from "../../http/parameters/parameter.ts";
+import { listAsOf } from "../../schemas/envelope.ts";
+
+/** The parameter of requests for the running processes. */
+export const servicesQuery = {
+  role: optional(
+    choice(roleNames, {
+      description: `Only processes with this role: ${roleNames.join(", ")}`,
+      example: "collector",
+    }),
+  ),
+};
+
+/** The route that lists the running processes of the pipeline. */
+export function servicesRoutes(registry: Pick<ServiceRegistry, "list">) {
+  return new Elysia({ name: "services", prefix: "/api/v1/services" }).get(
+    "",
+    async ({ query: { role } }) => {
+      const listed = await registry.list();
+      return listAsOf(withRole(listed, role), listed.asOfMs);
+    },
+    { ...accepts(servicesQuery), detail },
+  );
+}
+
+/** The instances that have a role; all if it is undefined. */
+export function withRole({ instances }: Listed, role: string | undefined): readonly ServiceInstance[] {
+  return role === undefined ? instances : instances.filter(({ roles }) => roles.includes(role));
+}
+
+const detail = operation({
+  id: "listServices",
+  tag: "pipeline",
+  summary: "Running processes of the pipeline",
+  description:
+    "Each process with its roles, address, state, health and load, ordered by name. A process that dies disappears within " +
+    "SERVICE_LEASE_SECONDS. Without etcd, the list has only the process that answers.",
+  listAsOf: serviceInstanceSchema,
+  errors: [400, 500, 503],
+});
