@@ -71,7 +71,7 @@ module.exports = {
     routesRoom("fleet", ["schemas"], interfacesOf("store|hot")),
     routesRoom("answers", ["schemas", "http", "fleet"], interfacesOf("queue|store")),
     routesRoom("live", ["schemas", "http", "fleet"], interfacesOf("store")),
-    routesRoom("graphql-kit", ["schemas", "http", "fleet", "answers", "live"], interfacesOf("store")),
+    routesRoom("graphql-kit", ["schemas", "http", "fleet", "answers", "live"], interfacesOf("store"), shownRooms),
     routesRoom(
       "resources",
       ["schemas", "http", "fleet", "answers", "live", "graphql-kit"],
