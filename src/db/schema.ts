@@ -174,6 +174,20 @@ export const ingestedMessages = pgTable(
   (table) => [index("ingested_messages_source").on(table.sourceId, table.fromOffset)],
 );
 
+/** Values that are not the greatest of their series and record: see conflicting-values.ts. */
+export const conflictingValues = pgTable(
+  "conflicting_values",
+  {
+    gpuKey: gpuKey().notNull(),
+    time: instant("time").notNull(),
+    series: text("series").notNull(),
+    value: doublePrecision("value").notNull(),
+  },
+  (table) => [
+    primaryKey({ name: "conflicting_values_pkey", columns: [table.gpuKey, table.time, table.series, table.value] }),
+  ],
+);
+
 /** The id of this store, in one row: a queue in etcd names the store that its messages go to. */
 export const storeIdentity = pgTable(
   "store_identity",

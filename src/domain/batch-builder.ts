@@ -131,6 +131,7 @@ export class BatchBuilder {
       timesMs: Float64Array.from(timesMs),
       columns: withFolds(values.cutColumns(recordCount), custom, recordCount),
       custom,
+      conflicting: values.lesserValues(),
       rejected: this.rejected,
       tally: this.tally(),
     };

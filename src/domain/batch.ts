@@ -83,6 +83,9 @@ export interface RecordBatch {
   /** Name of a catalogue metric -> one value for each record; NaN if the record has none. No column is all NaN. */
   readonly columns: ReadonlyMap<string, Float64Array>;
   readonly custom: readonly CustomValue[];
+  /** The values that are not the greatest of their series and record: those that `conflicts` of the tally counts. Undefined in
+   *  messages of earlier versions, which do not say which values these are. */
+  readonly conflicting: readonly CustomValue[] | undefined;
   readonly rejected: readonly RejectedInput[];
   readonly tally: InputTally;
 }

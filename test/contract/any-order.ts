@@ -141,6 +141,21 @@ function expectedDevice(records: readonly MergedRecord[]): unknown {
   };
 }
 
+/** The number of values that differ from the greatest one of their device, instant and series. Of several hosts, the one whose
+ *  name sorts first counts. The plain value of a metric with labelled series follows from them. */
+function conflictsIn(rows: readonly Row[]): number {
+  const records = [...Map.groupBy(rows, ({ gpu, timeMs }) => `${gpu.uuid} ${timeMs}`).values()];
+  return records.reduce((sum, ofRecord) => {
+    const host = ofRecord.map(({ gpu }) => gpu.hostname).sort()[0];
+    const kept = ofRecord.filter(({ gpu }) => gpu.hostname === host);
+    const isFolded = (name: string): boolean =>
+      metricIndexOf(name) !== undefined && kept.some((row) => row.name.startsWith(`${name}{`));
+    const counted = [...Map.groupBy(kept, ({ name }) => name)].filter(([name]) => !isFolded(name));
+    const distinct = counted.map(([, ofSeries]) => new Set(ofSeries.map(({ value }) => value)).size - 1);
+    return sum + distinct.reduce((a, b) => a + b, 0);
+  }, 0);
+}
+
 /** A device with its newest record, as a text. */
 function memberText(member: FleetMember | undefined): string {
   if (member === undefined) return "none";
@@ -225,6 +240,10 @@ export function exerciseAnyOrder(
           expect(memberText(follower.members.get(uuid))).toBe(expectedMember);
         }
         await follower.stop();
+        const totals = await Promise.all(
+          batches.map(([number]) => (stores[0] as OpenStore).store.progressOf(`${run}${number}`)),
+        );
+        expect(totals.reduce((sum, { totals: { conflicts } }) => sum + conflicts, 0)).toBe(conflictsIn(all));
       });
       await fc.assert(property, { numRuns: runs, endOnFailure: true });
     });

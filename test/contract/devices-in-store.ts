@@ -62,6 +62,18 @@ export function exerciseDevicesInStore(name: string, open: () => Promise<OpenSto
       expect(await totalsOf("equal")).toMatchObject({ conflicts: 0, recordsMerged: 1 });
     });
 
+    test("a smaller value counts as a conflict once, however often it comes, and however the rows are cut into batches", async () => {
+      const rows = [40, 42, 41, 40, 42, 41, 40].map((temperature) => ({ timeMs: t0, metrics: { temperature } }));
+      for (const size of [1, 2, 3, 7]) {
+        const uuid = `cut-${size}`;
+        for (let from = 0; from < rows.length; from += size) {
+          const batch = makeBatch(rows.slice(from, from + size).map((row) => ({ ...row, uuid })));
+          await opened.store.ingest(messageOf(`${uuid}-${from}`, batch, { source: uuid, from, to: from + size }));
+        }
+        expect(await totalsOf(uuid)).toMatchObject({ conflicts: 2 });
+      }
+    });
+
     test("the plain value of a metric is the fold of all its labelled series, even if they are in two batches", async () => {
       const uuids = await inBothOrders("series", [
         { metrics: { [`${sumName}{xid="31"}`]: 4, [`${maxName}{health_watch="MEM"}`]: 0 } },

@@ -10,7 +10,7 @@ test("/metrics counts conflicts and rejected records that only the store can fin
   const { store, queries, close } = await openMemoryStore();
   const values = [
     { hostname: "vm-b", metrics: { temperature: 1 } },
-    { hostname: "vm-b", metrics: { temperature: 2 } },
+    { hostname: "vm-a", metrics: { temperature: 2 } },
     { hostname: "vm-a", metrics: { temperature: 3 } },
   ];
   for (const [index, value] of values.entries()) {

@@ -32,3 +32,16 @@ with deleted as (
 select count(*)::int as deleted from deleted`;
   return (await executor.query<{ deleted: number }>(text, [days, maxRows]))[0]?.deleted ?? 0;
 }
+
+/** Deletes at most `maxRows` of the conflicts of records older than `days`. @returns the number of deleted conflicts */
+export async function deleteOldConflicts(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
+  const text = `
+with deleted as (
+  delete from conflicting_values where (gpu_key, time, series, value) in (
+    select gpu_key, time, series, value from conflicting_values
+    where time < now() - make_interval(days => $1::int) limit $2::int)
+  returning 1
+)
+select count(*)::int as deleted from deleted`;
+  return (await executor.query<{ deleted: number }>(text, [days, maxRows]))[0]?.deleted ?? 0;
+}

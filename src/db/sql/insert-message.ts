@@ -15,7 +15,7 @@ export interface MessageRow {
 }
 
 /** The newest migration that changed how this program writes, for the column `writer_schema`. */
-const writerSchema = 9;
+const writerSchema = 10;
 
 const text = `
 with added as (
@@ -67,7 +67,7 @@ export interface MessageRecords {
   readonly inserted: number;
   /** Records that another message had stored before. */
   readonly merged: number;
-  /** Values that differ from the stored ones. */
+  /** How many conflicts the store has more than before; negative if it has fewer. */
   readonly conflicts: number;
   /** The number of the message's rejected inputs by reason, including inputs that the store rejected; undefined if the store
    *  rejected none. */
@@ -75,7 +75,7 @@ export interface MessageRecords {
 }
 
 const resultText = `
-update ingested_messages set records_inserted = $2, records_merged = $3, conflicts = conflicts + $4,
+update ingested_messages set records_inserted = $2, records_merged = $3, conflicts = $4,
   rejected = coalesce($5::text::jsonb, rejected)
 where message_id = $1`;
 

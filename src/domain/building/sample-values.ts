@@ -103,6 +103,14 @@ export class SampleValues {
     );
   }
 
+  /** The values that are not the greatest of their series and record. */
+  lesserValues(): CustomValue[] {
+    return [...this.lesser].flatMap(([key, values]) => {
+      const [series, record] = key.split(" ").map(Number) as [number, number];
+      return Array.from(values, (value) => ({ record, metric: this.nameOf(series), value }));
+    });
+  }
+
   /** Counts a value that differs from the kept one: as a duplicate if it occurred before, otherwise as a conflict.
    *  @returns true if the value is to be kept */
   private isGreatest(record: number, series: SeriesNumber, [kept, value]: readonly [number, number]): boolean {

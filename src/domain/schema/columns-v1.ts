@@ -19,6 +19,7 @@ export function toPayloadV1(batch: RecordBatch): PayloadV1 {
     ...occupantColumns,
     columns: Array.from(batch.columns, ([metric, values]) => toColumn(metric, values)),
     custom: batch.custom as PayloadV1["custom"],
+    ...toConflicting(batch),
     rejected: batch.rejected as PayloadV1["rejected"],
     tally: toTally(batch.tally),
   };
@@ -47,7 +48,9 @@ export function fromPayloadV1(payload: PayloadV1): RecordBatch {
     gpuIndexes,
     timesMs: fromSteps(payload.timeStepsMs),
     columns: fromColumns(payload),
-    custom: fromCustom(payload),
+    custom: fromCustom(payload.custom, records),
+    conflicting:
+      payload.conflicting === undefined ? noConflicting(payload.tally) : fromCustom(payload.conflicting, records),
     rejected: payload.rejected,
     tally: { conflicts: 0, ...payload.tally },
   };
@@ -108,9 +111,19 @@ function fromColumns({ columns, records }: PayloadV1): RecordBatch["columns"] {
   return byMetric;
 }
 
-function fromCustom({ custom, records }: PayloadV1): RecordBatch["custom"] {
-  const beyond = custom.find(({ record }) => record >= records);
-  if (beyond === undefined) return custom;
+function toConflicting({ conflicting, tally }: RecordBatch): Pick<PayloadV1, "conflicting"> {
+  // the parts of a split batch leave the count to the first part
+  if (conflicting === undefined || (conflicting.length === 0 && tally.conflicts === 0)) return {};
+  return { conflicting: conflicting as NonNullable<PayloadV1["conflicting"]> };
+}
+
+function noConflicting({ conflicts = 0 }: PayloadV1["tally"]): RecordBatch["conflicting"] {
+  return conflicts === 0 ? [] : undefined;
+}
+
+function fromCustom(values: PayloadV1["custom"], records: number): RecordBatch["custom"] {
+  const beyond = values.find(({ record }) => record >= records);
+  if (beyond === undefined) return values;
   throw valueBeyond(beyond.metric, beyond.record, records);
 }
 

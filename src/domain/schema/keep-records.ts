@@ -1,4 +1,4 @@
-import type { RecordBatch, RejectedInput } from "../batch.ts";
+import type { CustomValue, RecordBatch, RejectedInput } from "../batch.ts";
 import { countSamples } from "../fold.ts";
 
 /** The records to keep, and the rejected inputs that replace the other records. */
@@ -21,10 +21,12 @@ export function keepRecords(batch: RecordBatch, { keep, rejected }: RecordSelect
     const values = Float64Array.from(oldIndexes, (record) => column[record] as number);
     if (values.some((value) => value === value)) columns.set(metric, values); // NaN: the record has no value
   }
-  const custom = batch.custom.flatMap((value) => {
-    const record = newIndexOf.get(value.record);
-    return record === undefined ? [] : [{ ...value, record }];
-  });
+  const kept = (values: readonly CustomValue[]): CustomValue[] =>
+    values.flatMap((value) => {
+      const record = newIndexOf.get(value.record);
+      return record === undefined ? [] : [{ ...value, record }];
+    });
+  const custom = kept(batch.custom);
   return {
     ...batch,
     recordCount: oldIndexes.length,
@@ -33,6 +35,7 @@ export function keepRecords(batch: RecordBatch, { keep, rejected }: RecordSelect
     timesMs: Float64Array.from(oldIndexes, (record) => batch.timesMs[record] as number),
     columns,
     custom,
+    conflicting: batch.conflicting && kept(batch.conflicting),
     rejected: [...batch.rejected, ...rejected],
     tally: { ...batch.tally, samples: countSamples(columns, custom) },
   };

@@ -14,6 +14,8 @@ const column = Type.Object({
   same: Type.Optional(Type.Number()),
 });
 
+const customValue = Type.Object({ record: index, metric: Type.String(), value: Type.Number() });
+
 const gpu = Type.Object({
   uuid: Type.String({ minLength: 1 }),
   clusterId: Type.String(),
@@ -47,7 +49,9 @@ export const payloadV1 = Type.Object({
   /** For each record, the index of its element in `sharing`, counted from 1; 0 if the record has at most one workload. */
   sharingIndexes: Type.Optional(Type.Array(index)),
   columns: Type.Array(column),
-  custom: Type.Array(Type.Object({ record: index, metric: Type.String(), value: Type.Number() })),
+  custom: Type.Array(customValue),
+  /** Absent: unknown, if the tally counts conflicts; otherwise there are none. */
+  conflicting: Type.Optional(Type.Array(customValue)),
   rejected: Type.Array(
     Type.Object({
       line: Type.Integer({ minimum: 0 }),

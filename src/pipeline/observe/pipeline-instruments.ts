@@ -88,7 +88,7 @@ function listenerOf(counters: Counters): PipelineListener {
       counters.storedSamples.inc(batch.tally.samples);
       counters.inserted.inc(result.recordsInserted);
       counters.merged.inc(result.recordsMerged);
-      counters.conflicts.inc(result.conflicts);
+      counters.conflicts.inc(Math.max(0, result.conflicts));
       for (const [reason, count] of Object.entries(result.rejected)) counters.rejected.inc({ reason }, count);
     },
     refused: () => counters.refused.inc(),

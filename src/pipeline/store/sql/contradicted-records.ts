@@ -1,4 +1,5 @@
 import type { SqlExecutor } from "../../../db/client.ts";
+import type { SeriesPlace } from "../../../db/sql/conflicting-values.ts";
 import { insertReported, type ReportedAttributes, reportsOfRecords } from "../../../db/sql/reported-attributes.ts";
 import { selectRecordsAt } from "../../../db/sql/select-records.ts";
 import { storedOccupants } from "../../../db/sql/stored-occupants.ts";
@@ -8,13 +9,14 @@ import type { RejectedInput } from "../../../domain/batch.ts";
 import { otherHostInput } from "../../../domain/building/two-hosts.ts";
 import { combined, type Gpu } from "../../../domain/gpu.ts";
 import { metrics } from "../../../domain/metrics.ts";
+import type { ConflictChanges } from "./conflict-changes.ts";
 import { type KeyedBatch, type Part, rowsOf } from "./batch-parts.ts";
-import { mergedRecord, type RecordValues } from "./merged-record.ts";
+import { mergedRecord, type MergedValues, type RecordValues } from "./merged-record.ts";
 import { toRecord } from "./stored-rows.ts";
 
 interface Contradicted {
   readonly merged: number;
-  readonly conflicts: number;
+  readonly conflicts: ConflictChanges;
   readonly rejected: readonly RejectedInput[];
   /** The keys of the GPUs of which two hosts have reported a record of one instant. */
   readonly contested: readonly number[];
@@ -39,10 +41,13 @@ export async function mergeContradicted(executor: SqlExecutor, part: Part, keyed
   const losing = others.filter(({ gpu, storedGpu }) => gpu.hostname > storedGpu.hostname);
   const winning = others.filter(({ gpu, storedGpu }) => gpu.hostname < storedGpu.hostname);
   const conflicts = await mergePairs(executor, part, pairs.filter(isSameHost));
+  const withdrawn = winning.map(({ row }) => placeOf(part, row));
+  const rejectedRecords = losing.map(({ row }) => part.records[row] as number);
   const rejected = [...rejectNew(part, losing), ...(await rejectStored(executor, part, winning))];
   await replaceWhole(executor, part, winning);
   const contested = others.map(({ row }) => part.gpuKeys[row] as number);
-  return { merged: pairs.length - losing.length, conflicts, rejected, contested };
+  const changes = { ...conflicts, removed: [...conflicts.removed, ...withdrawn], rejectedRecords };
+  return { merged: pairs.length - losing.length, conflicts: changes, rejected, contested };
 }
 
 async function readPairs(executor: SqlExecutor, part: Part, { batch }: KeyedBatch): Promise<Pair[]> {
@@ -67,8 +72,11 @@ async function readPairs(executor: SqlExecutor, part: Part, { batch }: KeyedBatc
   });
 }
 
-/** @returns the number of conflicts */
-async function mergePairs(executor: SqlExecutor, part: Part, pairs: readonly Pair[]): Promise<number> {
+function placeOf(part: Part, row: number): SeriesPlace {
+  return { gpuKey: part.gpuKeys[row] as number, timeMs: part.timesMs[row] as number };
+}
+
+async function mergePairs(executor: SqlExecutor, part: Part, pairs: readonly Pair[]): Promise<ConflictChanges> {
   const incoming = rowsOf(
     part,
     pairs.map(({ row }) => row),
@@ -94,7 +102,12 @@ async function mergePairs(executor: SqlExecutor, part: Part, pairs: readonly Pai
     occupants: merged.map(({ occupants }) => occupants),
     attributesIds,
   });
-  return merged.reduce((sum, { conflicts }) => sum + conflicts, 0);
+  const ofPairs = pairs.map(({ row }, index) => ({ place: placeOf(part, row), ...(merged[index] as MergedValues) }));
+  return {
+    removed: ofPairs.flatMap(({ place, folded }) => folded.map((series) => ({ ...place, series }))),
+    added: ofPairs.flatMap(({ place, lesser }) => lesser.map(([series, value]) => ({ ...place, series, value }))),
+    rejectedRecords: [],
+  };
 }
 
 /** Writes records in place of those of other hosts. */

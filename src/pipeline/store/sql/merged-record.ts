@@ -10,8 +10,10 @@ export interface RecordValues {
 
 /** The result of merging two records of the same GPU and instant. */
 export interface MergedValues extends RecordValues {
-  /** The number of series whose values differ between the two records. */
-  readonly conflicts: number;
+  /** The smaller value of each series whose values differ between the two records. */
+  readonly lesser: readonly (readonly [series: string, value: number])[];
+  /** The metrics whose plain values follow from labelled series. */
+  readonly folded: readonly string[];
 }
 
 /** Merges two records of the same GPU and instant: their values, and the occupants of both records. The order of the two
@@ -24,10 +26,14 @@ export function mergedRecord(stored: RecordValues, added: RecordValues): MergedV
     metrics,
     custom,
     occupants: mergedOccupants(stored.occupants, added.occupants),
-    conflicts: differences(plain, added.metrics) + differences(stored.custom, added.custom),
+    lesser: [...lesserValues(plain, added.metrics), ...lesserValues(stored.custom, added.custom)],
+    folded: [...folded.keys()],
   };
 }
 
-function differences(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): number {
-  return [...a].filter(([name, value]) => (b.get(name) ?? value) !== value).length;
+function lesserValues(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): [string, number][] {
+  return [...a].flatMap(([name, value]): [string, number][] => {
+    const other = b.get(name) ?? value;
+    return other === value ? [] : [[name, Math.min(value, other)]];
+  });
 }

@@ -1,6 +1,6 @@
 import type { SqlClient, SqlExecutor } from "../../../db/client.ts";
 import type { DatabaseEngine } from "../../../db/engine.ts";
-import { deleteOldRows, dropOldChunks, tryRetentionLock } from "../../../db/sql/delete-old.ts";
+import { deleteOldConflicts, deleteOldRows, dropOldChunks, tryRetentionLock } from "../../../db/sql/delete-old.ts";
 import type { HistoryRetention, KeepDays } from "../history-retention.ts";
 
 /** The maximum number of rows that one transaction deletes. The deletion takes about 100 ms, so other statements do not
@@ -21,6 +21,7 @@ export class SqlHistoryRetention implements HistoryRetention {
     if (keepDays.raw > 0) {
       const raw = isHypertable ? await this.chunks("telemetry", keepDays.raw) : await this.rows(keepDays.raw);
       if (raw !== undefined) deleted.push(raw);
+      await this.inSteps(keepDays.raw, deleteOldConflicts);
     }
     for (const resolution of ["1m", "1h"] as const) {
       if (!hasMaterializedRollups || keepDays[resolution] === 0) continue;
@@ -38,13 +39,17 @@ export class SqlHistoryRetention implements HistoryRetention {
   }
 
   private async rows(days: number): Promise<string | undefined> {
+    const deleted = await this.inSteps(days, deleteOldRows);
+    return deleted === 0 ? undefined : `${deleted} record(s) older than ${days} days`;
+  }
+
+  private async inSteps(days: number, deleteSome: typeof deleteOldRows): Promise<number> {
     let deleted = 0;
     for (;;) {
-      const rows = await this.alone((executor) => deleteOldRows(executor, days, rowsPerDelete));
+      const rows = await this.alone((executor) => deleteSome(executor, days, rowsPerDelete));
       deleted += rows;
-      if (rows < rowsPerDelete) break;
+      if (rows < rowsPerDelete) return deleted;
     }
-    return deleted === 0 ? undefined : `${deleted} record(s) older than ${days} days`;
   }
 
   private alone(work: (executor: SqlExecutor) => Promise<number>): Promise<number> {

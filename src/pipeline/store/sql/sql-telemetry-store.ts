@@ -11,6 +11,7 @@ import { insertGpus } from "../../../db/sql/insert-gpus.ts";
 import { insertReported } from "../../../db/sql/reported-attributes.ts";
 import type { Gpu } from "../../../domain/gpu.ts";
 import type { KeyedBatch } from "./batch-parts.ts";
+import { countConflictsOf } from "./conflict-changes.ts";
 import type { DatabaseWatch } from "./database-watch.ts";
 import { GpuDirectory, GpuLookup } from "./gpu-directory.ts";
 import { GpuKeys } from "./gpu-keys.ts";
@@ -93,17 +94,19 @@ export class SqlTelemetryStore implements TelemetryStore {
     if (!isNew) return { incarnation, ...ofDuplicate };
     const numbers = numbersOf(batch, gpus, this.keys);
     await addMissing(executor, gpus, numbers);
-    const written = await this.writer.write(executor, { batch, ...numbers });
+    const keyed = { batch, ...numbers };
+    const written = await this.writer.write(executor, keyed);
+    const conflicts = await countConflictsOf(executor, keyed, written.conflicts);
     const allRejected = [...batch.rejected, ...written.rejected];
     await insertQuarantine(executor, message, allRejected);
     const allReasons = written.rejected.length === 0 ? rejected : countReasons(allRejected);
     await setMessageRecords(executor, message.messageId, {
       ...written,
+      conflicts,
       rejected: allReasons === rejected ? undefined : allReasons,
     });
     await markContested(executor, written.contested);
     const { inserted: recordsInserted, merged: recordsMerged } = written;
-    const conflicts = batch.tally.conflicts + written.conflicts;
     return { incarnation, duplicate: false, recordsInserted, recordsMerged, conflicts, rejected: allReasons };
   }
 }

@@ -4,6 +4,7 @@ import { existingRecords } from "../../../db/sql/existing-records.ts";
 import { completeTelemetry } from "../../../db/sql/upsert-telemetry.ts";
 import type { RejectedInput } from "../../../domain/batch.ts";
 import { type KeyedBatch, type Part, partsOf, rowsOf } from "./batch-parts.ts";
+import type { ConflictChanges } from "./conflict-changes.ts";
 import { mergeContradicted } from "./contradicted-records.ts";
 
 /** After a write with existing records, this many writes first read which of their records exist: an input that spreads a
@@ -16,15 +17,15 @@ export interface WriteResult {
   readonly inserted: number;
   /** Records that were merged with stored ones, or replaced them. */
   readonly merged: number;
-  /** Values that differ from the stored ones. */
-  readonly conflicts: number;
+  readonly conflicts: ConflictChanges;
   /** Records that are not kept, because another host has reported their uuid at their instant. */
   readonly rejected: readonly RejectedInput[];
   /** The keys of the GPUs of such records; a key may occur several times. */
   readonly contested: readonly number[];
 }
 
-const nothing: WriteResult = { inserted: 0, merged: 0, conflicts: 0, rejected: [], contested: [] };
+const noConflicts: ConflictChanges = { removed: [], added: [], rejectedRecords: [] };
+const nothing: WriteResult = { inserted: 0, merged: 0, conflicts: noConflicts, rejected: [], contested: [] };
 
 /** Writes records: by COPY if all of them are new, as those of live sources are. If some exist already, COPY adds the new ones,
  *  and an upsert merges the existing ones, except those that the batch contradicts: this process merges them. An upsert takes
@@ -82,7 +83,11 @@ function added(a: WriteResult, b: WriteResult): WriteResult {
   return {
     inserted: a.inserted + b.inserted,
     merged: a.merged + b.merged,
-    conflicts: a.conflicts + b.conflicts,
+    conflicts: {
+      removed: [...a.conflicts.removed, ...b.conflicts.removed],
+      added: [...a.conflicts.added, ...b.conflicts.added],
+      rejectedRecords: [...a.conflicts.rejectedRecords, ...b.conflicts.rejectedRecords],
+    },
     rejected: [...a.rejected, ...b.rejected],
     contested: [...a.contested, ...b.contested],
   };
