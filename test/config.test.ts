@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { shownSettings, parseConfig } from "../src/config/parse-config.ts";
 import { InvalidConfig } from "../src/domain/errors.ts";
-import { roleNames } from "../src/domain/role-name.ts";
+import { pipelineRoles } from "../src/domain/role-name.ts";
 
 function errorsOf(env: Record<string, string>): readonly string[] {
   try {
@@ -17,7 +17,7 @@ describe("configuration", () => {
   test("an empty environment results in the defaults", () => {
     const config = parseConfig({});
     expect(config).toMatchObject({
-      roles: [...roleNames],
+      roles: [...pipelineRoles],
       host: "127.0.0.1",
       port: 8080,
       clusterId: "local-cluster",
@@ -72,6 +72,15 @@ describe("configuration", () => {
     expect(errorsOf({ ETCD_ENDPOINTS: "https://etcd:2379", ETCD_CERT_FILE: "client.pem" })[0]).toContain("belong");
   });
 
+  test("a minimum above its maximum is refused, and a coordinator that would see no other process", () => {
+    expect(errorsOf({ SCALING_COLLECTOR_MIN: "5", SCALING_COLLECTOR_MAX: "4" })).toEqual([
+      "SCALING_COLLECTOR_MIN=5 is above SCALING_COLLECTOR_MAX=4",
+    ]);
+    expect(errorsOf({ ROLE: "coordinator" })[0]).toContain("ROLE=coordinator needs ETCD_ENDPOINTS");
+    expect(errorsOf({ ROLE: "coordinator", ETCD_ENDPOINTS: "http://etcd:2379" })).toEqual([]);
+    expect(errorsOf({ ROLE: "streamer,collector,gateway,coordinator" })).toEqual([]);
+  });
+
   test("an empty variable counts as absent, and spaces around a value are ignored", () => {
     expect(parseConfig({ PORT: "", CLUSTER_ID: " east " })).toMatchObject({ port: 8080, clusterId: "east" });
   });
@@ -100,7 +109,7 @@ describe("configuration", () => {
   test("the table of the effective configuration shows values, defaults and descriptions", () => {
     const rows = new Map(shownSettings(parseConfig({ PORT: "9090" })).map((row) => [row.env, row]));
     expect(rows.get("PORT")).toMatchObject({ value: "9090", default: "8080" });
-    expect(rows.get("ROLE")).toMatchObject({ value: roleNames.join(",") });
+    expect(rows.get("ROLE")).toMatchObject({ value: pipelineRoles.join(",") });
     for (const row of rows.values()) expect(row.description).not.toBe("");
   });
 });

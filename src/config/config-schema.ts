@@ -1,5 +1,6 @@
 import { Type } from "@sinclair/typebox";
 import { apiSettings } from "./settings/api-settings.ts";
+import { coordinatorSettings } from "./settings/coordinator-settings.ts";
 import { etcdSettings } from "./settings/etcd-settings.ts";
 import { inputSettings } from "./settings/input-settings.ts";
 import { processSettings } from "./settings/process-settings.ts";
@@ -18,4 +19,5 @@ export const configSchema = Type.Object({
   ...queueSettings,
   ...apiSettings,
   ...scalingSettings,
+  ...coordinatorSettings,
 });

@@ -5,7 +5,7 @@ import { Value } from "@sinclair/typebox/value";
 import { configSchema } from "./config-schema.ts";
 import type { EnvironmentNotes } from "./config-setting.ts";
 import { InvalidConfig } from "../domain/errors.ts";
-import { roleNames } from "../domain/role-name.ts";
+import { pipelineRoles, roleNames } from "../domain/role-name.ts";
 import { readHostPort } from "../kit/host-port.ts";
 
 /** The checked configuration. The name of a duration ends with its unit. */
@@ -69,7 +69,7 @@ function contradictions(config: Config): string[] {
       `ROLE=${chosen.join(",")}: without ETCD_ENDPOINTS, streamer and collector share a queue in memory and must run in one process; set ETCD_ENDPOINTS, or use ROLE=all, ROLE=streamer,collector or ROLE=gateway`,
     );
   }
-  errors.push(...etcdContradictions(config), ...addressErrors(config));
+  errors.push(...etcdContradictions(config), ...addressErrors(config), ...scalingErrors(config));
   if (config.queueLowMarkPercent >= config.queueHighMarkPercent) {
     errors.push(
       `QUEUE_LOW_MARK_PERCENT=${config.queueLowMarkPercent} is not below QUEUE_HIGH_MARK_PERCENT=${config.queueHighMarkPercent}`,
@@ -124,6 +124,21 @@ function addressErrors({ serviceAddress, externalServiceAddress, podIp }: Config
   return errors;
 }
 
+function scalingErrors(config: Config): string[] {
+  const limits = [
+    ["STREAMER", config.scalingStreamerMin, config.scalingStreamerMax],
+    ["COLLECTOR", config.scalingCollectorMin, config.scalingCollectorMax],
+    ["GATEWAY", config.scalingGatewayMin, config.scalingGatewayMax],
+  ] as const;
+  const errors = limits.flatMap(([role, min, max]) =>
+    min <= max ? [] : [`SCALING_${role}_MIN=${min} is above SCALING_${role}_MAX=${max}`],
+  );
+  if (config.etcdEndpoints === undefined && config.roles.every((role) => role === "coordinator")) {
+    errors.push("ROLE=coordinator needs ETCD_ENDPOINTS: without etcd, it sees no other process");
+  }
+  return errors;
+}
+
 const invalidText = Symbol("a text that does not have the setting's form");
 
 function textOf(schema: EnvironmentNotes, env: Readonly<Record<string, string | undefined>>, errors: string[]) {
@@ -143,7 +158,7 @@ const millisecondsPerUnit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const
 
 /** @returns the value of the text; `invalidText` if the text does not have the setting's form */
 function fromText(schema: Setting["schema"], text: string): unknown {
-  if (schema.form === "roles") return text === "all" ? [...roleNames] : text.split(",").map((part) => part.trim());
+  if (schema.form === "roles") return text === "all" ? [...pipelineRoles] : text.split(",").map((part) => part.trim());
   if (schema.form === "list") return text.split(",").map((part) => part.trim());
   if (schema.form === "duration") {
     const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text);

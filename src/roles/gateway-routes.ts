@@ -5,6 +5,7 @@ import type { Clock } from "../kit/clock.ts";
 import type { DeadLetters, Queue } from "../pipeline/queue/queue.ts";
 import type { TelemetryQueries } from "../pipeline/store/telemetry-queries.ts";
 import type { ServiceRegistry } from "../scaling/registry/service-registry.ts";
+import type { ScalingRecords } from "../scaling/coordinator/scaling-records.ts";
 import { DeadLetterAnswers } from "../routes/answers/dead-letters.ts";
 import { FleetAnswers } from "../routes/answers/fleet-answers.ts";
 import { HistoryAnswers } from "../routes/answers/history-answers.ts";
@@ -31,6 +32,7 @@ export interface GatewayOptions extends ProcessParts {
   readonly queue: Pick<Queue, "stats">;
   readonly deadLetters: DeadLetters;
   readonly serviceRegistry: Pick<ServiceRegistry, "list">;
+  readonly scaling: Pick<ScalingRecords, "read">;
   readonly http: HttpOptions;
   readonly graphql: GraphqlSettings;
   readonly webSocket: LiveSettings;

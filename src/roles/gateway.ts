@@ -35,6 +35,7 @@ export const gateway: Role = {
           queries,
           fleet,
           deadLetters: shared.queue.deadLetters,
+          scaling: shared.scaling.records,
           webSocket: config,
           graphql: { introspection: config.graphqlIntrospection, graphiql: config.graphiql },
           http: {

@@ -10,6 +10,7 @@ const loaders: Readonly<Record<RoleName, () => Promise<Role>>> = {
   streamer: async () => (await import("./streamer.ts")).streamer,
   collector: async () => (await import("./collector.ts")).collector,
   gateway: async () => (await import("./gateway.ts")).gateway,
+  coordinator: async () => (await import("./coordinator.ts")).coordinator,
 };
 
 /** The open roles of a process and their shared parts. No service is started yet. */

@@ -23,6 +23,7 @@ import { MemoryServiceRegistry } from "../scaling/registry/memory/memory-service
 import type { ServiceRegistry } from "../scaling/registry/service-registry.ts";
 import { ImportMonitor } from "../terminal/import-monitor.ts";
 import { openEtcd } from "./open-etcd.ts";
+import { openScaling, type ScalingParts } from "./open-scaling.ts";
 import { SharedStore } from "./shared-store.ts";
 
 /** The parts that the caller gives to a process. */
@@ -50,6 +51,7 @@ export interface SharedParts extends Surroundings {
   /** The running processes of the pipeline; without etcd, only this one. */
   readonly serviceRegistry: ServiceRegistry;
   readonly loadMeter: LoadMeter;
+  readonly scaling: ScalingParts;
   readonly listener: PipelineListener;
   readonly registry: Registry;
   /** Services that belong to no single role. */
@@ -90,6 +92,7 @@ export function openSharedParts(
     isHotTierWritten: etcd !== undefined || writesHotTier,
     serviceRegistry: openServiceRegistry(config, etcd, surroundings),
     loadMeter,
+    scaling: openScaling(config, etcd, { instanceId, clock }),
     listener: fanOut([pipelineInstruments(registry), monitor.listener(), loadMeter.listener]),
     registry,
     services: etcdUpkeep(config, etcd, { clock, log, instanceId }),

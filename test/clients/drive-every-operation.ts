@@ -25,7 +25,7 @@ const cluster = (cluster_id: string) => ({ params: { path: { cluster_id } } });
 /** Calls every operation of the client on a gateway that has loaded the real CSV. The compiler checks that `callsOf` has a
  *  call for each operation.
  *  @param cluster_id cluster of the CSV
- *  @throws GatewayError if the gateway answers a call with an error, except not_found for a dead letter
+ *  @throws GatewayError if the gateway answers a call with an error, except not_found for a dead letter and figure_unknown
  *  @throws GatewayUnreachable if no complete answer arrives */
 export async function driveEveryOperation(baseUrl: string, cluster_id: string): Promise<DriveResult> {
   const sent: { method: string; path: string }[] = [];
@@ -52,6 +52,16 @@ async function countIfFound(call: Parameters<typeof answerOf<{ count: number }>>
     return (await answerOf(call)).count;
   } catch (error) {
     if (error instanceof GatewayError && error.code === "not_found") return 0;
+    throw error;
+  }
+}
+
+/** @returns the figure; 0 if no coordinator leads */
+async function figureIfKnown(gateway: GatewayClient, figure: "backlog"): Promise<number> {
+  try {
+    return (await answerOf(gateway.GET("/api/v1/scaling/{figure}", { params: { path: { figure } } }))).value;
+  } catch (error) {
+    if (error instanceof GatewayError && error.code === "figure_unknown") return 0;
     throw error;
   }
 }
@@ -100,6 +110,8 @@ function callsOf(gateway: GatewayClient, cluster_id: string): Record<Operation, 
     "get /api/v1/services": () => counted(gateway.GET("/api/v1/services")),
     "get /api/v1/quarantine": () => counted(gateway.GET("/api/v1/quarantine")),
     "get /api/v1/pipeline": async () => (await answerOf(gateway.GET("/api/v1/pipeline"))).data.queue.dead,
+    "get /api/v1/scaling": async () => (await answerOf(gateway.GET("/api/v1/scaling"))).data.decisions.length,
+    "get /api/v1/scaling/{figure}": () => figureIfKnown(gateway, "backlog"),
     "get /api/v1/pipeline/dead-letters": () => counted(gateway.GET("/api/v1/pipeline/dead-letters")),
     "get /api/v1/pipeline/dead-letters/{id}": () =>
       countIfFound(gateway.GET("/api/v1/pipeline/dead-letters/{id}", noLetter)),

@@ -1,3 +1,4 @@
+import { MemoryScalingRecords } from "../../src/scaling/coordinator/memory/memory-scaling-records.ts";
 import pino, { type Logger } from "pino";
 import { Registry } from "prom-client";
 import { type AppOptions, composeApp } from "../../src/app.ts";
@@ -131,6 +132,7 @@ export function gatewayOver(
     queue,
     deadLetters: queue,
     serviceRegistry: new MemoryServiceRegistry(clock),
+    scaling: new MemoryScalingRecords("one"),
     graphql: { introspection: true, graphiql: true },
     services: [],
     registry: new Registry(),

@@ -19,6 +19,9 @@ import {
   singleAnswer,
 } from "../../src/routes/schemas/envelope.ts";
 import { instanceOf } from "../contract/service-registry.ts";
+import { MemoryScalingRecords } from "../../src/scaling/coordinator/memory/memory-scaling-records.ts";
+import { MemoryLeaderElection } from "../../src/scaling/election/memory/memory-leader-election.ts";
+import { decisionAt, updateAt } from "../contract/scaling-records.ts";
 import { addTwoDeadLetters, gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
 
 interface Operation {
@@ -38,7 +41,10 @@ beforeAll(async () => {
   stored = await openFleetStore();
   const serviceRegistry = new MemoryServiceRegistry(systemClock);
   await serviceRegistry.openEntry("a").put(instanceOf("a"));
-  gateway = gatewayOver(stored, { serviceRegistry });
+  const scaling = new MemoryScalingRecords("one");
+  const term = await new MemoryLeaderElection().campaign(new AbortController().signal);
+  if (term !== undefined) await scaling.write(term, updateAt(Date.now(), [decisionAt(Date.now(), 4)]));
+  gateway = gatewayOver(stored, { serviceRegistry, scaling });
   deadLetters = await addTwoDeadLetters(gateway.queue);
   document = (await gateway.json("/swagger/swagger.json")) as typeof document;
 });
@@ -94,6 +100,8 @@ describe("the OpenAPI document", () => {
       "/api/v1/pipeline/dead-letters/{id}",
       "/api/v1/pipeline/dead-letters/{id}/redrive",
       "/api/v1/quarantine",
+      "/api/v1/scaling",
+      "/api/v1/scaling/{figure}",
       "/api/v1/services",
       "/api/v1/telemetry",
       "/api/v1/telemetry/aggregates",
@@ -139,6 +147,7 @@ describe("the OpenAPI document", () => {
       host_id: "host-a",
       hostname: "host-a",
       gpu_id: "0",
+      figure: "backlog",
     };
     for (const [path, { responses }, method] of operations()) {
       // a dead letter can be redriven or deleted only once

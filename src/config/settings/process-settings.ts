@@ -1,5 +1,5 @@
 import { Type } from "@sinclair/typebox";
-import { roleNames } from "../../domain/role-name.ts";
+import { pipelineRoles, roleNames } from "../../domain/role-name.ts";
 import { count } from "../config-setting.ts";
 
 /** The settings of every process. */
@@ -7,9 +7,9 @@ export const processSettings = {
   roles: Type.Array(Type.Union(roleNames.map((role) => Type.Literal(role))), {
     env: "ROLE",
     form: "roles",
-    default: [...roleNames],
+    default: [...pipelineRoles],
     minItems: 1,
-    description: `Roles that this process runs: all, or a comma-separated list of ${roleNames.join(", ")}`,
+    description: `Roles that this process runs: all (${pipelineRoles.join(", ")}), or a comma-separated list of ${roleNames.join(", ")}`,
   }),
   host: Type.String({
     env: "HOST",

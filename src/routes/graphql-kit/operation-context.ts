@@ -1,6 +1,7 @@
 import type { Clock } from "../../kit/clock.ts";
 import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
 import type { ServiceRegistry } from "../../scaling/registry/service-registry.ts";
+import type { ScalingRecords } from "../../scaling/coordinator/scaling-records.ts";
 import type { DeadLetterAnswers } from "../answers/dead-letters.ts";
 import type { HistoryAnswers } from "../answers/history-answers.ts";
 import type { FleetIndex, FleetView } from "../fleet/fleet-index.ts";
@@ -16,6 +17,7 @@ export interface GraphqlParts {
   readonly history: HistoryAnswers;
   readonly deadLetters: DeadLetterAnswers;
   readonly feed: LiveFeed;
+  readonly scaling: Pick<ScalingRecords, "read">;
   readonly admission: Admission;
   readonly serviceRegistry: Pick<ServiceRegistry, "list">;
   readonly clock: Clock;

@@ -16,6 +16,7 @@ export type ErrorCode =
   | "no_room"
   | "store_unavailable"
   | "queue_unavailable"
+  | "figure_unknown"
   | "internal_error";
 
 /** An error that becomes an error response (in `errorHandling`), or an error of a GraphQL operation (in `graphql-errors.ts`). */

@@ -5,6 +5,7 @@ import type { Service } from "../../kit/service.ts";
 import type { Queue } from "../../pipeline/queue/queue.ts";
 import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
 import type { ServiceRegistry } from "../../scaling/registry/service-registry.ts";
+import type { ScalingRecords } from "../../scaling/coordinator/scaling-records.ts";
 import type { DeadLetterAnswers } from "../answers/dead-letters.ts";
 import type { FleetAnswers } from "../answers/fleet-answers.ts";
 import type { HistoryAnswers } from "../answers/history-answers.ts";
@@ -31,6 +32,8 @@ export interface ResourceParts {
   readonly services: readonly Service[];
   /** The running processes of the pipeline. */
   readonly serviceRegistry: Pick<ServiceRegistry, "list">;
+  /** The coordinator's decisions. */
+  readonly scaling: Pick<ScalingRecords, "read">;
   readonly clock: Clock;
 }
 

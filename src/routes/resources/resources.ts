@@ -4,8 +4,18 @@ import { hierarchy } from "./hierarchy/hierarchy.ts";
 import { pipeline } from "./pipeline/pipeline.ts";
 import { quarantine } from "./quarantine/quarantine.ts";
 import type { Resource } from "./resource.ts";
+import { scaling } from "./scaling/scaling.ts";
 import { services } from "./services/services.ts";
 import { telemetry } from "./telemetry/telemetry.ts";
 
 /** The API's nouns. The REST routes, the OpenAPI document and the GraphQL schema are assembled from this list. */
-export const resources: readonly Resource[] = [gpus, hierarchy, telemetry, catalogue, quarantine, pipeline, services];
+export const resources: readonly Resource[] = [
+  gpus,
+  hierarchy,
+  telemetry,
+  catalogue,
+  quarantine,
+  pipeline,
+  services,
+  scaling,
+];

@@ -585,6 +585,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/scaling": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Decided and actual numbers of processes
+         * @description How many streamers, collectors and gateways there should be, by which rules and figures, and the decisions with their reasons.
+         */
+        get: operations["getScaling"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/scaling/{figure}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One figure for an autoscaler
+         * @description A plain number, for KEDA's metrics-api scaler (valueLocation: value). If the figure is not known, or older than 30 s, the answer is 503 with the code figure_unknown, never 0.
+         */
+        get: operations["getScalingFigure"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1261,6 +1301,215 @@ export interface components {
             seen_at: string;
         };
         /**
+         * @description How many processes each role should have, and why. Before the first decision, most fields are absent
+         * @example {
+         *       "leader": {
+         *         "instance_id": "mtv5-a:4711:3f9c",
+         *         "term": 4711,
+         *         "since": "2025-07-18T20:40:00Z"
+         *       },
+         *       "as_of": "2025-07-18T20:42:34Z",
+         *       "executor": "none",
+         *       "policy": {
+         *         "steps": {
+         *           "up_cooldown_seconds": 10,
+         *           "down_cooldown_seconds": 60
+         *         },
+         *         "streamer": {
+         *           "min": 1,
+         *           "max": 10
+         *         },
+         *         "collector": {
+         *           "min": 1,
+         *           "max": 10,
+         *           "age_target_seconds": 5
+         *         },
+         *         "gateway": {
+         *           "min": 2,
+         *           "max": 5
+         *         }
+         *       },
+         *       "signals": {
+         *         "queue": {
+         *           "waiting_messages": {
+         *             "value": 31,
+         *             "at": "2025-07-18T20:42:34Z"
+         *           }
+         *         },
+         *         "collectors": {},
+         *         "streamers": {},
+         *         "gateways": {}
+         *       },
+         *       "desired": {
+         *         "streamer": 1,
+         *         "collector": 5,
+         *         "gateway": 2
+         *       },
+         *       "actual": {
+         *         "streamer": 1,
+         *         "collector": 2,
+         *         "gateway": 2
+         *       },
+         *       "decisions": [
+         *         {
+         *           "id": "01K0F3Z8Q4W5X6Y7Z8A9B0C1D2",
+         *           "at": "2025-07-18T20:42:34Z",
+         *           "role": "collector",
+         *           "direction": "up",
+         *           "from": 2,
+         *           "to": 5,
+         *           "code": "load",
+         *           "reason": "44.1 messages/s arrive, 31 wait; a collector stores 9.8/s",
+         *           "term": 4711,
+         *           "instance_id": "mtv5-a:4711:3f9c"
+         *         }
+         *       ]
+         *     }
+         */
+        Scaling: {
+            /** @description The coordinator that leads; absent if none leads */
+            leader?: {
+                /** @description instance_id in the list of services */
+                instance_id: string;
+                /** @description Its term; grows with each new leader */
+                term: number;
+                /**
+                 * Format: date-time
+                 * @description When its term began
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                since: string;
+            };
+            /**
+             * Format: date-time
+             * @description When the coordinator decided last
+             * @example 2025-07-18T20:42:34Z
+             */
+            as_of?: string;
+            /** @description What carries out the decisions: none or local */
+            executor?: string;
+            /** @description Rules of the decisions; the names say the units */
+            policy?: {
+                steps: {
+                    [key: string]: number;
+                };
+                streamer: {
+                    [key: string]: number;
+                };
+                collector: {
+                    [key: string]: number;
+                };
+                gateway: {
+                    [key: string]: number;
+                };
+            };
+            /** @description Figures that are known, with their instants */
+            signals?: {
+                queue: {
+                    [key: string]: {
+                        /** @description The figure */
+                        value: number;
+                        /**
+                         * Format: date-time
+                         * @description When it was measured
+                         * @example 2025-07-18T20:42:34Z
+                         */
+                        at: string;
+                    };
+                };
+                collectors: {
+                    [key: string]: {
+                        /** @description The figure */
+                        value: number;
+                        /**
+                         * Format: date-time
+                         * @description When it was measured
+                         * @example 2025-07-18T20:42:34Z
+                         */
+                        at: string;
+                    };
+                };
+                streamers: {
+                    [key: string]: {
+                        /** @description The figure */
+                        value: number;
+                        /**
+                         * Format: date-time
+                         * @description When it was measured
+                         * @example 2025-07-18T20:42:34Z
+                         */
+                        at: string;
+                    };
+                };
+                gateways: {
+                    [key: string]: {
+                        /** @description The figure */
+                        value: number;
+                        /**
+                         * Format: date-time
+                         * @description When it was measured
+                         * @example 2025-07-18T20:42:34Z
+                         */
+                        at: string;
+                    };
+                };
+            };
+            /** @description Decided number of processes of each role; absent if it was never decided */
+            desired: {
+                [key: string]: number;
+            };
+            /** @description Live processes of each role, without those that are starting or stopping; absent if not known */
+            actual: {
+                [key: string]: number;
+            };
+            /** @description The newest decision about each role, and those of a week that changed a count; newest first */
+            decisions: {
+                /** @description ULID of the decision */
+                id: string;
+                /**
+                 * Format: date-time
+                 * @description When it was decided
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                at: string;
+                /**
+                 * @description Role of the processes
+                 * @enum {string}
+                 */
+                role: "streamer" | "collector" | "gateway";
+                /**
+                 * @description hold: the count is kept
+                 * @enum {string}
+                 */
+                direction: "up" | "down" | "hold";
+                /** @description Count before the decision */
+                from: number;
+                /** @description Decided count */
+                to: number;
+                /**
+                 * @description Reason, for programs
+                 * @enum {string}
+                 */
+                code: "load" | "rate_unknown" | "below_minimum" | "load_fell" | "above_maximum" | "steady" | "cooling_down" | "starting" | "stabilising" | "age_over_target" | "at_maximum" | "at_minimum" | "gain_unknown" | "no_gain" | "queue_full" | "signals_missing" | "signals_stale" | "instances_unknown";
+                /** @description Reason with its figures, for people */
+                reason: string;
+                /** @description Term in which it was decided */
+                term: number;
+                /** @description Process that decided */
+                instance_id: string;
+            }[];
+        };
+        /**
+         * @description A plain number
+         * @example {
+         *       "value": 12
+         *     }
+         */
+        ScalingFigure: {
+            /** @description The figure */
+            value: number;
+        };
+        /**
          * @description A labelled series, or a metric outside the catalogue
          * @example {
          *       "name": "xid_errors{window_size_in_ms=\"300000\",xid=\"31\"}",
@@ -1790,6 +2039,8 @@ export type Metric = components['schemas']['Metric'];
 export type Pipeline = components['schemas']['Pipeline'];
 export type Probe = components['schemas']['Probe'];
 export type Rejection = components['schemas']['Rejection'];
+export type Scaling = components['schemas']['Scaling'];
+export type ScalingFigure = components['schemas']['ScalingFigure'];
 export type Series = components['schemas']['Series'];
 export type ServiceInstance = components['schemas']['ServiceInstance'];
 export type TelemetryRecord = components['schemas']['TelemetryRecord'];
@@ -3911,10 +4162,10 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Only processes with this role: streamer, collector, gateway
+                 * @description Only processes with this role: streamer, collector, gateway, coordinator
                  * @example collector
                  */
-                role?: "streamer" | "collector" | "gateway";
+                role?: "streamer" | "collector" | "gateway" | "coordinator";
             };
             header?: never;
             path?: never;
@@ -3981,6 +4232,144 @@ export interface operations {
                 };
             };
             400: components["responses"]["400"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    getScaling: {
+        parameters: {
+            query?: {
+                /** @description At most this many decisions that changed a count, the newest ones; 1 to 10000, default 100 */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": {
+                     *         "leader": {
+                     *           "instance_id": "mtv5-a:4711:3f9c",
+                     *           "term": 4711,
+                     *           "since": "2025-07-18T20:40:00Z"
+                     *         },
+                     *         "as_of": "2025-07-18T20:42:34Z",
+                     *         "executor": "none",
+                     *         "policy": {
+                     *           "steps": {
+                     *             "up_cooldown_seconds": 10,
+                     *             "down_cooldown_seconds": 60
+                     *           },
+                     *           "streamer": {
+                     *             "min": 1,
+                     *             "max": 10
+                     *           },
+                     *           "collector": {
+                     *             "min": 1,
+                     *             "max": 10,
+                     *             "age_target_seconds": 5
+                     *           },
+                     *           "gateway": {
+                     *             "min": 2,
+                     *             "max": 5
+                     *           }
+                     *         },
+                     *         "signals": {
+                     *           "queue": {
+                     *             "waiting_messages": {
+                     *               "value": 31,
+                     *               "at": "2025-07-18T20:42:34Z"
+                     *             }
+                     *           },
+                     *           "collectors": {},
+                     *           "streamers": {},
+                     *           "gateways": {}
+                     *         },
+                     *         "desired": {
+                     *           "streamer": 1,
+                     *           "collector": 5,
+                     *           "gateway": 2
+                     *         },
+                     *         "actual": {
+                     *           "streamer": 1,
+                     *           "collector": 2,
+                     *           "gateway": 2
+                     *         },
+                     *         "decisions": [
+                     *           {
+                     *             "id": "01K0F3Z8Q4W5X6Y7Z8A9B0C1D2",
+                     *             "at": "2025-07-18T20:42:34Z",
+                     *             "role": "collector",
+                     *             "direction": "up",
+                     *             "from": 2,
+                     *             "to": 5,
+                     *             "code": "load",
+                     *             "reason": "44.1 messages/s arrive, 31 wait; a collector stores 9.8/s",
+                     *             "term": 4711,
+                     *             "instance_id": "mtv5-a:4711:3f9c"
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @enum {number} */
+                        count: 1;
+                        data: components["schemas"]["Scaling"];
+                    };
+                };
+            };
+            400: components["responses"]["400"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    getScalingFigure: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description One of backlog, oldest_age_seconds, desired_streamers, desired_collectors, desired_gateways
+                 * @example backlog
+                 */
+                figure: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "value": 12
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ScalingFigure"];
+                };
+            };
+            400: components["responses"]["400"];
+            404: components["responses"]["404"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];

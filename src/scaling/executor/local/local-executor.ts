@@ -1,0 +1,45 @@
+import { Type } from "@sinclair/typebox";
+import { Value } from "@sinclair/typebox/value";
+import { messageOf } from "../../../kit/message-of.ts";
+import type { ScaledRole } from "../../coordinator/policy.ts";
+import type { Executor, ScaleRequest } from "../executor.ts";
+
+export interface LocalExecutorOptions {
+  /** Unix socket of the supervisor. */
+  readonly socket: string;
+}
+
+const timeoutMs = 3000;
+const statusSchema = Type.Object({ roles: Type.Record(Type.String(), Type.Object({ count: Type.Number() })) });
+const refusalSchema = Type.Object({ error: Type.String() });
+
+/** Has the supervisor of this machine start and stop processes. The supervisor refuses the requests of earlier terms. */
+export class LocalExecutor implements Executor {
+  readonly name = "local";
+
+  constructor(private readonly options: LocalExecutorOptions) {}
+
+  async scale({ role, count, term, reason }: ScaleRequest): Promise<void> {
+    const body = JSON.stringify({ count, term: Number(term), reason });
+    const headers = { "content-type": "application/json" };
+    const response = await this.call(`/roles/${role}`, { method: "POST", body, headers });
+    if (response.ok) return;
+    const answer: unknown = await response.json().catch(() => undefined);
+    const why = Value.Check(refusalSchema, answer) ? answer.error : `status ${response.status}`;
+    throw new Error(`the supervisor refused ${count} ${role}s: ${why}`);
+  }
+
+  async requested(role: ScaledRole): Promise<number | undefined> {
+    const status: unknown = await (await this.call("/status", {})).json();
+    return Value.Check(statusSchema, status) ? status.roles[role]?.count : undefined;
+  }
+
+  private async call(path: string, init: RequestInit): Promise<Response> {
+    const { socket: unix } = this.options;
+    try {
+      return await fetch(`http://supervisor${path}`, { ...init, unix, signal: AbortSignal.timeout(timeoutMs) });
+    } catch (cause) {
+      throw new Error(`the supervisor does not answer at ${unix} (SUPERVISOR_SOCKET): ${messageOf(cause)}`, { cause });
+    }
+  }
+}
