@@ -3,10 +3,12 @@ import { createGatewayClient, GatewayError, GatewayUnreachable, SubscriptionRefu
 import { deadLetters, deleteLetter, queue, redriveLetter } from "./telemetry/pipeline.ts";
 import { gpus, hosts, latest, series } from "./telemetry/fleet.ts";
 import type { Output } from "./telemetry/output.ts";
+import { scaling } from "./telemetry/scaling.ts";
 import { services } from "./telemetry/services.ts";
 import { watch } from "./telemetry/watch.ts";
 
-// bun run telemetry -- gpus|hosts|latest|watch|series|services|queue|dead-letters [--json] [--url http://localhost:8080]
+// bun run telemetry -- gpus|hosts|latest|watch|series|services|scaling|queue|dead-letters
+//   [--json] [--url http://localhost:8080]
 // Shows the data of a gateway: tables for people, JSON for programs. Also redrives and deletes dead letters. Exits with 1 if
 // the gateway refuses a request, with 2 if no gateway answers.
 
@@ -91,6 +93,11 @@ program
   .command("queue")
   .description("state of the queue and the services, and counts of rejected inputs and conflicting values")
   .action(() => queue(output()));
+program
+  .command("scaling")
+  .description("decided and actual numbers of processes, and the decisions with their reasons")
+  .option("--limit <count>", "maximum number of decisions that changed a number (10)", parseCount)
+  .action((options) => scaling(output(), options as object));
 const letters = program
   .command("dead-letters")
   .description("dead letters")
