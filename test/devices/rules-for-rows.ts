@@ -22,7 +22,7 @@ export interface Claim {
   readonly modelName: string;
   readonly driverVersion: string;
   readonly properties: Readonly<Record<string, string>>;
-  /** Undefined if the row has no workload, or has the workload of another device. */
+  /** Undefined if the row has no workload or only a text, or has the workload of another device. */
   readonly workload: WorkloadTexts | undefined;
   /** Undefined if the row's value is a text about the GPU. */
   readonly sample: { readonly series: string; readonly value: number } | undefined;
@@ -51,7 +51,7 @@ export function claimsOf(row: Row): Claim {
     ...{ owner, timestamp, hostname, gpuId, device: row["device"] ?? "", modelName: row["modelName"] ?? "" },
     driverVersion: labels["DCGM_FI_DRIVER_VERSION"] ?? "",
     properties,
-    workload: owner === subject ? workloadOf(row, labels) : undefined,
+    workload: isText || owner !== subject ? undefined : workloadOf(row, labels),
     sample: isText ? undefined : { series: seriesOf(metric, labels), value: Number(row["value"]) },
   };
 }

@@ -137,14 +137,8 @@ const secondWindow: Trouble = (rows, random) => {
 const described: Trouble = (rows, random) => {
   const gpus = shuffled(uuidsOf(rows), random).slice(0, 6);
   const firstRows = gpus.map((uuid): Row => ({ ...rows.find((row) => row["uuid"] === uuid) }));
-  const noWorkload = { container: "", pod: "", namespace: "" };
-  return [
-    ...rows,
-    ...firstRows.map((row, index) => ({
-      ...{ ...row, ...noWorkload, metric_name: "DCGM_FI_DEV_SERIAL", value: `16500${index}` },
-      labels_raw: (row["labels_raw"] ?? "").replace(/exported_(\w+)="[^"]*"/g, 'exported_$1=""'),
-    })),
-  ];
+  const named = firstRows.map((row, index) => ({ ...row, metric_name: "DCGM_FI_DEV_SERIAL", value: `16500${index}` }));
+  return [...rows, ...named.map((row) => ({ ...row, pod: "of-a-text" }))];
 };
 
 /** Some rows have a uuid that means "unknown". */

@@ -53,8 +53,7 @@ const series = [
   ],
 ] as const;
 
-/** A row of the exporter: of some GPU, instance, series, pod and host. GPUs move, and some are on two hosts at one instant. A row
- *  that only describes its GPU names no pod: the hot tier keeps no workloads of records without values. */
+/** A row of the exporter: of some GPU, instance, series, pod and host. GPUs move, and some are on two hosts at one instant. */
 const arbitraryRow = fc
   .record({
     ...{ gpu: fc.constantFrom(0, 1), second: fc.nat({ max: 6 }), instance: fc.constantFrom(...instances) },
@@ -66,17 +65,16 @@ const arbitraryRow = fc
     isClone: fc.nat({ max: 9 }).map((number) => number === 0),
   })
   .map(({ gpu, second, instance, sample: [metric, label], pod, namespace, exported, driver, job, ...row }): Cells => {
-    const isText = metric === "DCGM_FI_DEV_SERIAL";
     const labels = [
       ...[`DCGM_FI_DRIVER_VERSION="${driver}"`, label],
-      ...(exported === undefined || isText ? [] : [`exported_pod="${exported}"`]),
+      ...(exported === undefined ? [] : [`exported_pod="${exported}"`]),
       ...(job === undefined ? [] : [`job="${job}"`]),
     ];
     const timestamp = new Date(Date.UTC(2025, 6, 18) + second * 1000).toISOString();
     const isAway = second === 3 || second === 4 || (gpu === 0 && second > 4);
     return {
       ...{ timestamp, uuid: `GPU-${gpu}`, host: isAway !== row.isClone ? "host-b" : "host-a", gpu: row.index, metric },
-      ...(isText ? { value: `SN-${row.value}` } : { value: row.value, pod, namespace }),
+      ...{ pod, namespace, value: metric === "DCGM_FI_DEV_SERIAL" ? `SN-${row.value}` : row.value },
       model: row.model,
       labels: `${labels.filter((text) => text !== "").join(",")}${instance}`,
     };

@@ -25,6 +25,18 @@ test("a row that names only the pod adds no occupant beside the same pod with it
   ]);
 });
 
+test("a row without a value names no occupant: a missing value, or a text about the GPU", async () => {
+  const train = { pod: "train", namespace: "ml" };
+  for (const row of [{ metric: "DCGM_FI_DEV_SERIAL", value: "SN-1" }, { value: "N/A" }]) {
+    for (const rows of [
+      [{ ...row, ...train }, { value: "50" }],
+      [{ value: "50" }, { ...row, ...train }],
+    ]) {
+      expect(await occupantsOf(rows)).toEqual([[]]);
+    }
+  }
+});
+
 test("the pod that Prometheus has put into exported_pod holds the GPU, not the exporter's", async () => {
   const exporter = { pod: "dcgm-exporter-7x", namespace: "monitoring", container: "exporter" };
   const more = ',exported_pod="train-0",exported_namespace="ml",exported_container="main"';

@@ -146,10 +146,12 @@ export class RowReader {
     else builder.setCustom(record, series, value);
   }
 
-  /** Adds an attribute that a row reports like a metric, e.g. DCGM_FI_DEV_SERIAL. The attribute belongs to `board`. */
-  private describe(identity: RowIdentity, label: readonly [name: string, text: string]): void {
-    const { builder, gpus } = this.parts;
-    builder.describe(this.recordOf(identity, gpus.withLabel(identity.board, label)));
+  /** Adds an attribute that a row reports like a metric, e.g. DCGM_FI_DEV_SERIAL. The attribute belongs to `board`. Like a row
+   *  whose value is missing, such a row names no occupant. */
+  private describe({ board, timeMs }: RowIdentity, label: readonly [name: string, text: string]): void {
+    const { builder, gpus, shiftMs } = this.parts;
+    const gpuIndex = builder.gpuIndex(gpus.withLabel(board, label), this.gpuHint);
+    builder.describe(builder.record(gpuIndex, timeMs + shiftMs, 0));
   }
 
   /** Only the record of the row's own device gets the row's workload. */
