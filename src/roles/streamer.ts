@@ -35,7 +35,7 @@ export const streamer: Role = {
       services: [new Streamer({ stream, publisher, retries, log })],
       banner: { pages: [], facts: [["source", description]] },
       servesFromMemory: () => false,
-      load: () => Promise.resolve({ [input.kind === "live" ? "targets" : "ranges"]: stream.claims }),
+      load: () => Promise.resolve({ [input.kind === "live" ? "targets" : "ranges"]: stream.share }),
       routes: () => [],
     };
   },

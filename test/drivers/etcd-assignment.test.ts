@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import pino from "pino";
 import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide-etcd.ts";
+import { until } from "../../dev/until.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { defaultClusterId, defaultTopic } from "../../src/domain/default-names.ts";
 import { RangeLost } from "../../src/domain/errors.ts";
@@ -113,6 +114,20 @@ test("four streamers share a file: each byte is read exactly once, and at least 
   expect(parts.filter((part) => part.length > 0).length).toBeGreaterThan(1);
   expect((await opened.queue.stats()).readyMessages).toBe(parts.flat().length);
   await Promise.all([opened.close(), ...all.map((assignment) => assignment.close())]);
+});
+
+test("a claim says how many ranges are left for each streamer that reads", async () => {
+  const { source, assignment, openOther, close } = await open();
+  const { plan, ranges } = new CheckpointKeys(defaultTopic, source.sourceId);
+  const mine = (await assignment.claim(source, never)) as ClaimedRange;
+  await until(async () => (await client.range({ key: Buffer.from(plan) })).kvs[0]?.value.includes('"cut"') === true);
+  const all = Number((await client.range(prefixRange(ranges))).count);
+  expect(all).toBeGreaterThan(2);
+  const other = openOther();
+  expect((await other.claim(source, never))?.share).toBe(all / 2);
+  await mine.finish();
+  expect((await assignment.claim(source, never))?.share).toBe((all - 1) / 2);
+  await Promise.all([assignment.close(), other.close(), close()]);
 });
 
 test("after a range owner's lease ends, another streamer continues at the checkpoint; the late owner cannot publish", async () => {

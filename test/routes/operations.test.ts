@@ -99,6 +99,13 @@ describe("/health", () => {
     }
   });
 
+  test("a process that others may not see does its work, so it is degraded but ready", async () => {
+    const services = [serviceWith("registry", () => "other processes may not see this one: etcd refused it")];
+    const gateway = gatewayOver(stored, { services, roles: ["collector"], fleet: undefined });
+    expect(await gateway.json("/health")).toMatchObject({ status: "degraded" });
+    expect((await gateway.get("/health/ready")).status).toBe(200);
+  });
+
   test("dead letters degrade the queue, and therefore the process", async () => {
     const gateway = gatewayOver(stored);
     await addDeadLetter(gateway);

@@ -17,12 +17,12 @@ export interface LiveStreamOptions {
 /** Streams a live source while this process owns it, and waits while another process does. A batch that is still
  *  unpublished when this process stops or loses the source is dropped, because a live source cannot be read again. */
 export class LiveStream implements SourceStream {
-  private claimed = 0;
+  private current = 0;
 
   constructor(private readonly options: LiveStreamOptions) {}
 
-  get claims(): number {
-    return this.claimed;
+  get share(): number {
+    return this.current;
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -30,9 +30,9 @@ export class LiveStream implements SourceStream {
     while (!signal.aborted) {
       const claimed = await retries.retrying(() => assignment.claim(source, signal), signal);
       if (claimed === undefined) return;
-      this.claimed = 1;
+      this.current = 1;
       const publishing = publisher.publish(claimed, (stop) => this.batchesOf(claimed, stop), signal);
-      await publishing.finally(() => (this.claimed = 0));
+      await publishing.finally(() => (this.current = 0));
       if (claimed.lost.aborted) log.warn(`${source.description} may now be read by another streamer`);
       await claimed.release().catch((error: unknown) => retries.record(error));
     }

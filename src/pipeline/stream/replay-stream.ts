@@ -24,12 +24,12 @@ export interface ReplayStreamOptions {
 /** Streams a replayable source, round by round: claims the ranges that no other streamer owns or has finished, and publishes
  *  their batches. If a streamer loses a range, the next one that claims it begins at the first batch that is not published. */
 export class ReplayStream implements SourceStream {
-  private claimed = 0;
+  private current = 0;
 
   constructor(private readonly options: ReplayStreamOptions) {}
 
-  get claims(): number {
-    return this.claimed;
+  get share(): number {
+    return this.current;
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -51,8 +51,8 @@ export class ReplayStream implements SourceStream {
     while (!signal.aborted) {
       const claimed = await retries.retrying(() => assignment.claim(source, signal), signal);
       if (claimed === undefined) break;
-      this.claimed = 1;
-      await this.streamRange(source, claimed, signal).finally(() => (this.claimed = 0));
+      this.current = claimed.share;
+      await this.streamRange(source, claimed, signal).finally(() => (this.current = 0));
     }
     if (!signal.aborted) listener.sourceFinished(source);
   }

@@ -1,7 +1,8 @@
 /** A streamer's work, for one kind of source. */
 export interface SourceStream {
-  /** The number of ranges or live sources that this streamer reads now. */
-  readonly claims: number;
+  /** What this streamer has to read now: 1 for a live source, its share of the ranges of a replayable one; 0 while others read
+   *  everything. */
+  readonly share: number;
   /** Reads and publishes until everything is published or the signal aborts.
    *  @throws UnusableSource, or another error that cannot be retried */
   run(signal: AbortSignal): Promise<void>;

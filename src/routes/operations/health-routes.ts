@@ -29,9 +29,11 @@ export interface HealthOptions {
   readonly clock: Clock;
 }
 
-/** Services that a process does not need while it serves from memory: the updates of the fleet, the upkeep
- *  of etcd, and its entry in the list of services. */
-const dispensable: ReadonlySet<string> = new Set(["fleet", "etcd", "registry"]);
+/** Services that a process does not need while it serves from memory: the updates of the fleet, and the upkeep of
+ *  etcd. */
+const dispensable: ReadonlySet<string> = new Set(["fleet", "etcd"]);
+/** The service that no process needs for its own work: others do not see the process while it has an error. */
+const registration = "registry";
 /** A part that does not answer within this time counts as down. */
 const probeTimeoutMs = 2000;
 
@@ -89,7 +91,9 @@ function isDown({ servesFromMemory }: HealthOptions, mainPart: ComponentHealth):
 async function reasonsNotReady(options: HealthOptions): Promise<string[]> {
   const { services, servesFromMemory } = options;
   const mainPart = (await storeHealth(options)) ?? (await queueHealth(options));
-  const needed = services.filter(({ name }) => !servesFromMemory() || !dispensable.has(name));
+  const needed = services.filter(
+    ({ name }) => name !== registration && (!servesFromMemory() || !dispensable.has(name)),
+  );
   const parts = [isDown(options, mainPart) ? mainPart : okay, ...needed.map(serviceHealth)];
   return parts.flatMap(({ reason }) => (reason === undefined ? [] : [reason]));
 }

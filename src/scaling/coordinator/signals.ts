@@ -29,7 +29,7 @@ export interface CollectorSignals {
 export interface StreamerSignals {
   /** Targets that all streamers scrape; absent if no streamer has a source with targets. */
   readonly targets?: Signal | undefined;
-  /** Ranges of files that all streamers own; absent if no streamer reads a file. */
+  /** Ranges of files that are left to read; absent if no streamer has a file. */
   readonly ranges?: Signal | undefined;
   /** Processor time of a streamer, on average; percent of one core. */
   readonly cpuPercent?: Signal | undefined;

@@ -23,7 +23,9 @@ const loadSchema = Type.Object(
       "95th percentile of the time that a gateway took to answer a request; absent if there was none",
     ),
     targets: wholeFigure("Live sources that a streamer reads"),
-    ranges: wholeFigure("Ranges of a file that a streamer reads"),
+    ranges: figure(
+      "Ranges of a file that no streamer has read yet, divided among the streamers that read it; 0 if this one does not read",
+    ),
   },
   { additionalProperties: false, description: "The load of a process. A figure that is unknown is absent, never 0" },
 );

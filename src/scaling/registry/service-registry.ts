@@ -32,8 +32,9 @@ export interface RegistryEntry {
   remove(): Promise<void>;
 }
 
+const byName = new Intl.Collator("en", { numeric: true });
+
 /** The instances in the order of their names; collector-10 follows collector-9. */
 export function sortedByName(instances: Iterable<ServiceInstance>): readonly ServiceInstance[] {
-  const order = new Intl.Collator("en", { numeric: true });
-  return [...instances].sort((a, b) => order.compare(a.name, b.name) || order.compare(a.instance_id, b.instance_id));
+  return [...instances].sort((a, b) => byName.compare(a.name, b.name) || byName.compare(a.instance_id, b.instance_id));
 }

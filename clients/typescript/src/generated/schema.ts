@@ -1645,7 +1645,7 @@ export interface components {
                 latency_ms_p95?: number;
                 /** @description Live sources that a streamer reads */
                 targets?: number;
-                /** @description Ranges of a file that a streamer reads */
+                /** @description Ranges of a file that no streamer has read yet, divided among the streamers that read it; 0 if this one does not read */
                 ranges?: number;
             };
         };

@@ -131,13 +131,17 @@ export class EtcdAssignment implements RangeAssignment {
   private async claimFirst(keys: CheckpointKeys, { ranges }: PlanState): Promise<ClaimedRange | undefined> {
     for (const range of ranges) {
       if (range.isOwned || isRead(range.planned)) continue;
-      const claimed = await this.tryClaim(keys, range);
+      const claimed = await this.tryClaim(keys, range, shareOf(ranges));
       if (claimed !== undefined) return claimed;
     }
     return undefined;
   }
 
-  private tryClaim(keys: CheckpointKeys, { planned, revision }: RangeState): Promise<ClaimedRange | undefined> {
+  private tryClaim(
+    keys: CheckpointKeys,
+    { planned, revision }: RangeState,
+    share: number,
+  ): Promise<ClaimedRange | undefined> {
     const { client, streamerId } = this.options;
     const { offset } = planned.from;
     const [rangeKey, ownerKey] = [keys.range(offset), keys.owner(offset)];
@@ -157,6 +161,7 @@ export class EtcdAssignment implements RangeAssignment {
       };
       return {
         range: { from: planned.at, to: planned.to },
+        share,
         checkpoint: { key: rangeKey, valueAt, ownerKey, ownerRevision: claimed.revision },
         lost: session.signal,
         finish: () => settle(put(rangeKey, valueAt(planned.to))),
@@ -178,4 +183,10 @@ export class EtcdAssignment implements RangeAssignment {
     });
     return succeeded;
   }
+}
+
+/** The ranges that a streamer has to read if it claims one now: each streamer that reads owns one. */
+function shareOf(ranges: readonly RangeState[]): number {
+  const unread = ranges.filter(({ planned }) => !isRead(planned)).length;
+  return unread / (1 + ranges.filter(({ isOwned }) => isOwned).length);
 }

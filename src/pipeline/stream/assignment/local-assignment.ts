@@ -21,10 +21,12 @@ export class LocalAssignment implements RangeAssignment {
 
   async claim(source: ReplayableSource, signal: AbortSignal): Promise<ClaimedRange | undefined> {
     if (this.open?.sourceId !== source.sourceId) await this.covered(source);
+    const share = this.open?.gaps.length ?? 0;
     const range = signal.aborted ? undefined : this.open?.gaps.shift();
     if (range === undefined) return undefined;
     return {
       range,
+      share,
       checkpoint: undefined,
       lost: never,
       finish: () => Promise.resolve(),

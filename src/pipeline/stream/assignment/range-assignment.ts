@@ -6,6 +6,8 @@ import type { Claim } from "./claim.ts";
 export interface ClaimedRange extends Claim {
   /** The part that was not published when the range was claimed. */
   readonly range: Range;
+  /** The ranges that were left to read at the claim, this one included, divided among the streamers that read. */
+  readonly share: number;
   /** Marks the whole range as published: no streamer reads it again. */
   finish(): Promise<void>;
 }
