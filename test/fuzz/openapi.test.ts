@@ -41,7 +41,7 @@ describe.skipIf(realCsv === undefined)("requests that are generated from the Ope
       "an unknown parameter that is accepted",
       async (answer, { pathname }) =>
         answer.status === 400 && (await answer.clone().text()).includes('"unknown_parameter"')
-          ? fetch(gateway.url + pathname)
+          ? fetch(gateway.url + pathname, { headers: { "accept-encoding": "identity" } })
           : answer,
       /refuses this request, the gateway answers 200/,
     ],
