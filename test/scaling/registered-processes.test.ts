@@ -89,6 +89,23 @@ test("a process is listed with its roles, address and load, and its name in the 
   expect([commOf(pipeline), commOf(streamer)]).toEqual(["nexus-all", "nexus-streamer"]);
 }, 120_000);
 
+test("a gateway's load has its clients and the latency of their requests", async () => {
+  const url = await urlOf(start({ INSTANCE_NAME: "gateway-1", ROLE: "gateway" }));
+  const socket = new WebSocket(`${url.replace("http", "ws")}/ws`);
+  const loadOf = async () => (await listed()).find(({ name }) => name === "gateway-1")?.load ?? {};
+  await until(
+    async () => {
+      await (await fetch(`${url}/api/v1/gpus`, { headers: { connection: "close" } })).text();
+      const { clients = 0, latency_ms_p95: latencyMs = 0 } = await loadOf();
+      return clients === 1 && latencyMs > 0;
+    },
+    { timeoutMs: 60_000 },
+  );
+  socket.close();
+  await until(async () => (await loadOf()).clients === 0, { timeoutMs: 30_000 });
+  expect(await loadOf()).not.toHaveProperty("samples_per_second");
+}, 120_000);
+
 test("a process that is told to stop is draining at once, and gone when it has ended", async () => {
   const states: (string | undefined)[] = [];
   const stop = new AbortController();
