@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import { Registry } from "prom-client";
 import type { Config } from "../config/parse-config.ts";
 import type { EtcdClient } from "../etcd/etcd-client.ts";
+import { openEtcd } from "../etcd/open-etcd.ts";
 import type { Clock } from "../kit/clock.ts";
 import type { Service } from "../kit/service.ts";
 import type { HotTier } from "../pipeline/hot/hot-tier.ts";
@@ -22,7 +23,6 @@ import { LoadMeter } from "../scaling/registry/load-meter.ts";
 import { MemoryServiceRegistry } from "../scaling/registry/memory/memory-service-registry.ts";
 import type { ServiceRegistry } from "../scaling/registry/service-registry.ts";
 import { ImportMonitor } from "../terminal/import-monitor.ts";
-import { openEtcd } from "./open-etcd.ts";
 import { openScaling, type ScalingParts } from "./open-scaling.ts";
 import { SharedStore } from "./shared-store.ts";
 

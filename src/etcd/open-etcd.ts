@@ -1,14 +1,23 @@
 import { readFileSync } from "node:fs";
-import type { Config } from "../config/parse-config.ts";
 import { InvalidConfig } from "../domain/errors.ts";
-import { EtcdClient } from "../etcd/etcd-client.ts";
-import type { EtcdTls } from "../etcd/etcd-endpoint.ts";
 import { messageOf } from "../kit/message-of.ts";
+import { EtcdClient } from "./etcd-client.ts";
+import type { EtcdTls } from "./etcd-endpoint.ts";
+
+/** The settings of the connection to etcd, as the configuration has them. */
+export interface EtcdSettings {
+  readonly etcdEndpoints?: readonly string[];
+  readonly etcdCaFile?: string;
+  readonly etcdCertFile?: string;
+  readonly etcdKeyFile?: string;
+  readonly etcdUsername?: string;
+  readonly etcdPassword?: string;
+}
 
 /** Creates the client of etcd; undefined if ETCD_ENDPOINTS is not set.
  *  @throws InvalidConfig if the file of a certificate or key cannot be read; an Error of the TLS library if its
  *    content is not usable */
-export function openEtcd(config: Config): EtcdClient | undefined {
+export function openEtcd(config: EtcdSettings): EtcdClient | undefined {
   const { etcdEndpoints: endpoints, etcdUsername, etcdPassword } = config;
   if (endpoints === undefined) return undefined;
   return new EtcdClient({
@@ -21,7 +30,7 @@ export function openEtcd(config: Config): EtcdClient | undefined {
   });
 }
 
-function etcdTls({ etcdCaFile, etcdCertFile, etcdKeyFile }: Config): EtcdTls | undefined {
+function etcdTls({ etcdCaFile, etcdCertFile, etcdKeyFile }: EtcdSettings): EtcdTls | undefined {
   if (etcdCaFile === undefined && etcdCertFile === undefined) return undefined;
   return { authority: readPem(etcdCaFile), certificate: readPem(etcdCertFile), key: readPem(etcdKeyFile) };
 }

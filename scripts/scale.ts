@@ -1,0 +1,20 @@
+import { nameProcess } from "../src/kit/process-name.ts";
+import { scaleCommand, scaleCommands } from "./scale/commands.ts";
+
+// bun run scale-local|scale-streamers|scale-collectors|scale-gateways|scale-status|scale-logs|scale-restart|scale-stop
+// Runs the pipeline's processes in the background of this machine. scripts/supervisor.ts is the process that keeps them running.
+
+const usage = `bun scripts/scale.ts ${scaleCommands.join("|")}\n`;
+
+try {
+  nameProcess("scale");
+  const command = scaleCommand(process.argv[2] ?? "");
+  if (command === undefined) {
+    process.stderr.write(usage);
+    process.exit(1);
+  }
+  process.exit(await command());
+} catch (error) {
+  process.stderr.write(`${(error as Error).message}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,146 @@
+import { parseConfig } from "../../src/config/parse-config.ts";
+import { settingsIn } from "../supervisor/child-settings.ts";
+import type { Counts } from "../supervisor/managed-role.ts";
+import type { ScaleResult, ShownInstance } from "../supervisor/protocol.ts";
+import { runPaths } from "../supervisor/run-paths.ts";
+import { followLogs, logNames } from "./follow-logs.ts";
+import { probeHost, readHealth, waitUntilReady } from "./probe.ts";
+import { readLoads } from "./read-loads.ts";
+import { countForRole, countsForAll } from "./requested-counts.ts";
+import { statusTable, type StatusRow, troublesOf } from "./status-table.ts";
+import { SupervisorClient } from "./supervisor-client.ts";
+
+/** A command, which returns its exit code. */
+type Command = () => Promise<number>;
+
+const readyTimeoutMs = 90_000;
+const nothingRuns = "Nothing runs; INSTANCES=2 bun run scale-local starts two processes of each role.";
+
+const env = process.env;
+const paths = runPaths(env);
+const client = new SupervisorClient(paths);
+const print = (text: string): void => void process.stdout.write(`${text}\n`);
+
+const commands: Readonly<Record<string, Command>> = {
+  local: () => scale(countsForAll(env)),
+  streamers: () => scale(countForRole("streamer", env)),
+  collectors: () => scale(countForRole("collector", env)),
+  gateways: () => scale(countForRole("gateway", env)),
+  status,
+  logs,
+  restart,
+  stop,
+};
+
+/** The names of the commands. */
+export const scaleCommands = Object.keys(commands);
+
+/** The command of this name; undefined if there is none. */
+export function scaleCommand(name: string): Command | undefined {
+  return Object.hasOwn(commands, name) ? commands[name] : undefined;
+}
+
+async function scale(counts: Partial<Counts>): Promise<number> {
+  const settings = settingsIn(env);
+  // says what is wrong with a setting before anything is changed
+  parseConfig({ ...settings, PORT: undefined, ROLE: "gateway" });
+  const { started, stopping } = await client.scale(counts, settings);
+  printScaled({ started, stopping });
+  const isAwaited = ({ phase, role }: ShownInstance): boolean => phase !== "STOPPING" && role in counts;
+  const host = await currentHost();
+  const late = await waitUntilReady({ client, host, timeoutMs: readyTimeoutMs, isAwaited });
+  await waitUntilGone(stopping);
+  await status();
+  if (late.length > 0) print(`\n${listed(late.map(({ name }) => name))} not ready; bun run scale-logs shows the logs`);
+  return late.length > 0 ? 1 : 0;
+}
+
+function printScaled({ started, stopping }: Pick<ScaleResult, "started" | "stopping">): void {
+  if (started.length > 0) print(`Starting ${listed(started)}`);
+  if (stopping.length > 0) print(`Stopping ${listed(stopping)}`);
+}
+
+async function waitUntilGone(names: readonly string[]): Promise<void> {
+  const isThere = async (): Promise<boolean> =>
+    (await client.status()).instances.some(({ name, phase }) => names.includes(name) && phase === "STOPPING");
+  while (names.length > 0 && (await isThere())) await Bun.sleep(100);
+}
+
+async function status(): Promise<number> {
+  if (await client.isNothingRunning()) {
+    print(nothingRuns);
+    return 1;
+  }
+  const { instances, error } = await client.status();
+  const [loads, host] = await Promise.all([client.settings().then(readLoads), currentHost()]);
+  const rows = await Promise.all(
+    instances.map(async (instance): Promise<StatusRow> => {
+      const { pid, port } = instance;
+      const health = port === undefined ? undefined : await readHealth(host, port);
+      return { instance, health, load: pid === undefined ? undefined : loads.get(pid) };
+    }),
+  );
+  print(instances.length === 0 ? nothingRuns : statusTable(rows));
+  const troubles = [...rows.flatMap(troublesOf), ...(error === undefined ? [] : [error])];
+  if (troubles.length > 0) print(`\n${troubles.join("\n")}`);
+  const isBad = instances.length === 0 || instances.some(({ is_crash_loop: isLoop }) => isLoop);
+  return isBad ? 1 : 0;
+}
+
+async function logs(): Promise<number> {
+  if (logNames(paths.logs).length === 0) {
+    print(`There are no logs in ${paths.logs} yet.`);
+    return 1;
+  }
+  const ended = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => ended.abort());
+  // the reader of a pipe, such as head, has closed it
+  process.stdout.on("error", () => ended.abort());
+  await followLogs(paths.logs, print, ended.signal);
+  return 0;
+}
+
+/** Restarts one process after another; each must be ready before the next one stops. */
+async function restart(): Promise<number> {
+  if (await client.isNothingRunning()) {
+    print(nothingRuns);
+    return 1;
+  }
+  const { instances } = await client.status();
+  const host = await currentHost();
+  for (const { name, pid } of instances) {
+    const startedMs = Date.now();
+    await client.restart(name, settingsIn(env));
+    const isAwaited = (each: ShownInstance): boolean => each.name === name;
+    const isOld = (each: ShownInstance): boolean => each.pid === pid;
+    const late = await waitUntilReady({ client, host, timeoutMs: readyTimeoutMs, isAwaited, isOld });
+    if (late.length > 0) {
+      print(
+        `${name} is not ready: ${late[0]?.last_error ?? "bun run scale-logs shows why"}; the others were not restarted`,
+      );
+      return 1;
+    }
+    print(`${name} restarted in ${((Date.now() - startedMs) / 1000).toFixed(1)} s`);
+  }
+  return 0;
+}
+
+async function stop(): Promise<number> {
+  if (await client.isNothingRunning()) {
+    print("Nothing runs.");
+    return 0;
+  }
+  const { stopped, killed } = await client.stop();
+  print(stopped.length === 0 ? "Nothing was running." : `Stopped ${listed(stopped)}`);
+  if (killed.length > 0) print(`${listed(killed)} did not end in SHUTDOWN_TIMEOUT_SECONDS and had to be killed`);
+  return 0;
+}
+
+async function currentHost(): Promise<string> {
+  return probeHost((await client.settings()).HOST);
+}
+
+/** "collector-1, collector-2 and gateway-1" */
+function listed(names: readonly string[]): string {
+  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+}

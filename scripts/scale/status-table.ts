@@ -1,0 +1,76 @@
+import type { ServiceLoad } from "../../src/scaling/registry/service-instance.ts";
+import type { ShownInstance } from "../supervisor/protocol.ts";
+import type { Health } from "./probe.ts";
+
+/** A process as scale-status shows it. */
+export interface StatusRow {
+  readonly instance: ShownInstance;
+  /** Undefined if the process does not answer. */
+  readonly health: Health | undefined;
+  /** Undefined if the process has not reported its load yet, or etcd does not answer. */
+  readonly load: ServiceLoad | undefined;
+}
+
+/** The widths leave one space between columns and make 80 with the longest names (coordinator-1, 7 digits of a pid). */
+const columns = [
+  { title: "INSTANCE", width: 14 },
+  { title: "ROLE", width: 12 },
+  { title: "PID", width: 7, right: true },
+  { title: "PORT", width: 6, right: true },
+  { title: "HEALTH", width: 10, left: 1 },
+  { title: "CPU%", width: 5, right: true },
+  { title: "RSS", width: 7, right: true },
+  { title: "SAMPLES/S", width: 10, right: true },
+  { title: "RESTARTS", width: 9, right: true },
+] as const;
+
+/** The table, 80 columns wide. */
+export function statusTable(rows: readonly StatusRow[]): string {
+  return [columns.map(({ title }) => title as string), ...rows.map(cellsOf)].map(lineOf).join("\n");
+}
+
+/** What is wrong with a process; empty if nothing is. */
+export function troublesOf({ instance, health }: StatusRow): readonly string[] {
+  const { name, is_crash_loop: isLoop, phase, last_error: reason, restarts, outdated } = instance;
+  const times = restarts === 1 ? "1 restart" : `${restarts} restarts`;
+  return [
+    ...(isLoop ? [`${name}: crash loop, ${times}: ${reason ?? "unknown reason"}`] : []),
+    ...(!isLoop && phase === "WAITING" && reason !== undefined ? [`${name}: starts again soon: ${reason}`] : []),
+    ...(!isLoop && phase === "RUNNING" && restarts > 0 ? [`${name}: ${times}; the last time ${reason}`] : []),
+    ...(health?.reasons ?? []).map((text) => `${name}: ${text}`),
+    ...(outdated ? [`${name}: runs with earlier settings; bun run scale-restart applies the newest`] : []),
+  ];
+}
+
+function cellsOf({ instance, health, load }: StatusRow): readonly string[] {
+  const { name, role, pid, port, restarts } = instance;
+  return [
+    ...[name, role, text(pid), text(port), healthText(instance, health)],
+    ...[text(rounded(load?.cpu_percent)), size(load?.rss_bytes), text(rounded(load?.samples_per_second))],
+    String(restarts),
+  ];
+}
+
+function healthText({ phase, is_crash_loop: isLoop }: ShownInstance, health: Health | undefined): string {
+  if (isLoop) return "crash loop";
+  if (phase === "STOPPING") return "stopping";
+  if (phase === "WAITING") return "waiting";
+  return health?.status ?? "no answer";
+}
+
+function lineOf(cells: readonly string[]): string {
+  return cells
+    .map((cell, index) => {
+      const column = columns[index];
+      if (column === undefined) return cell;
+      const shown = "left" in column ? ` ${cell}` : cell;
+      return "right" in column ? shown.padStart(column.width) : shown.padEnd(column.width);
+    })
+    .join("")
+    .trimEnd();
+}
+
+const text = (value: number | undefined): string => (value === undefined ? "-" : String(value));
+const rounded = (value: number | undefined): number | undefined =>
+  value === undefined ? undefined : Math.round(value);
+const size = (bytes: number | undefined): string => (bytes === undefined ? "-" : `${Math.round(bytes / 1024 / 1024)}M`);

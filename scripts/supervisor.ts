@@ -1,0 +1,68 @@
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { nameProcess } from "../src/kit/process-name.ts";
+import { makeLog } from "../src/terminal/log.ts";
+import { LocalMachine } from "./supervisor/local-machine.ts";
+import { rotateLog } from "./supervisor/log-file.ts";
+import { type RunPaths, runPaths, supervisorName } from "./supervisor/run-paths.ts";
+import { StateFile } from "./supervisor/saved-state.ts";
+import { Supervisor } from "./supervisor/supervisor.ts";
+import { takeLock } from "./supervisor/supervisor-lock.ts";
+import { SupervisorServer } from "./supervisor/supervisor-server.ts";
+
+// The background process of the scale-* commands, which start it when they need it. Ends after scale-stop, and when nothing is left
+// to run. A second supervisor for the same folder ends at once. A signal ends only the supervisor: its processes go on, and the next
+// command starts a supervisor that takes them over.
+
+const tickMs = 100;
+const ticksPerRotation = 50;
+/** The first command of a fresh supervisor comes at once. */
+const idleMs = 5000;
+
+async function supervise(paths: RunPaths): Promise<void> {
+  const log = makeLog("info", false);
+  const supervisor = new Supervisor({
+    stateFile: new StateFile(paths.state),
+    machine: (settings) => new LocalMachine(paths, settings),
+    log,
+  });
+  let isOver = false;
+  const end = (): void => void (isOver = true);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, end);
+  const server = new SupervisorServer({ supervisor, socket: paths.socket, onStopped: end });
+  writeFileSync(paths.pidFile(supervisorName), `${process.pid}\n`);
+  log.info("the supervisor runs");
+  let idleSinceMs = Date.now();
+  for (let ticks = 0; !isOver; ticks += 1) {
+    supervisor.tick();
+    if (ticks % ticksPerRotation === 0) rotateLogs(paths);
+    if (!supervisor.isIdle) idleSinceMs = Date.now();
+    else if (Date.now() - idleSinceMs > idleMs) break;
+    await Bun.sleep(tickMs);
+  }
+  await server.close();
+  rmSync(paths.pidFile(supervisorName), { force: true });
+  log.info("the supervisor has ended");
+}
+
+function rotateLogs({ logs }: RunPaths): void {
+  try {
+    for (const file of readdirSync(logs)) if (file.endsWith(".log")) rotateLog(join(logs, file));
+  } catch {
+    // the disk may be full; the logs are looked at again soon
+  }
+}
+
+const paths = runPaths(process.env);
+try {
+  nameProcess(`nexus-${supervisorName}`);
+  mkdirSync(paths.folder, { recursive: true });
+  mkdirSync(paths.logs, { recursive: true });
+  const lock = takeLock(paths.lock);
+  if (lock !== undefined) await supervise(paths);
+  lock?.close();
+  process.exit(0);
+} catch (error) {
+  process.stderr.write(`${(error as Error).message}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,92 @@
+import { closeSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Subprocess } from "bun";
+import { environmentOf, portOf, type Settings, settingsKey, withoutSettings } from "./child-settings.ts";
+import type { Machine } from "./instance.ts";
+import { lastErrorLine, sizeOf } from "./log-file.ts";
+import type { ManagedRole } from "./managed-role.ts";
+import { identify, isRunning, signalProcess } from "./process-identity.ts";
+import type { RunPaths } from "./run-paths.ts";
+import type { SavedProcess } from "./saved-state.ts";
+
+const mainFile = join(import.meta.dir, "../../src/main.ts");
+
+/** Starts and ends processes of the pipeline on this machine. They are not tied to the supervisor: each has a session of its own
+ *  and writes its log itself. */
+export class LocalMachine implements Machine {
+  /** The processes that this supervisor started: only of these is the exit code known. */
+  private readonly children = new Map<number, Subprocess>();
+  private readonly environment = withoutSettings(process.env);
+
+  constructor(
+    private readonly paths: RunPaths,
+    private readonly settings: () => Settings,
+  ) {}
+
+  nowMs(): number {
+    return Date.now();
+  }
+
+  start(role: ManagedRole, number: number): SavedProcess {
+    const settings = this.settings();
+    const { paths, environment } = this;
+    const [name, port] = [`${role}-${number}`, portOf(role, number, settings)];
+    refuseUsedPort(settings.HOST ?? "127.0.0.1", port);
+    const logOffset = sizeOf(paths.logFile(name));
+    const child = spawnInto(paths.logFile(name), {
+      ...environment,
+      ...environmentOf({ role, number, socket: paths.socket }, settings),
+    });
+    const identity = identify(child.pid) ?? { pid: child.pid, startedAt: "ended at once" };
+    this.children.set(child.pid, child);
+    try {
+      writeFileSync(paths.pidFile(name), `${child.pid}\n`);
+    } catch (error) {
+      // the process is in the supervisor's state; its pid file is for people
+      process.stderr.write(`cannot write ${paths.pidFile(name)}: ${(error as Error).message}\n`);
+    }
+    return { ...identity, startedAtMs: Date.now(), port, settingsKey: settingsKey(settings), logOffset };
+  }
+
+  isRunning(process: SavedProcess): boolean {
+    return isRunning(process);
+  }
+
+  signal(process: SavedProcess, signal: NodeJS.Signals): void {
+    signalProcess(process, signal);
+  }
+
+  reasonOfEnd(name: string, { pid, logOffset }: SavedProcess): string {
+    const child = this.children.get(pid);
+    this.children.delete(pid);
+    if (child?.signalCode) return `it was ended by ${child.signalCode}`;
+    const line = lastErrorLine(this.paths.logFile(name), logOffset);
+    const how = child === undefined ? "it ended" : `it ended with exit code ${child.exitCode}`;
+    return line === undefined ? how : `${how}: ${line}`;
+  }
+
+  forget(name: string): void {
+    rmSync(this.paths.pidFile(name), { force: true });
+  }
+}
+
+function spawnInto(logFile: string, env: Settings): Subprocess {
+  const log = openSync(logFile, "a");
+  try {
+    return Bun.spawn([process.execPath, mainFile], { env, detached: true, stdio: ["ignore", log, log] });
+  } finally {
+    closeSync(log);
+  }
+}
+
+/** @throws Error if another process listens on the port */
+function refuseUsedPort(hostname: string, port: number): void {
+  try {
+    void Bun.listen({ hostname, port, socket: { data: () => undefined } }).stop(true);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new Error(code === "EADDRINUSE" ? `port ${port} is used by another process` : `port ${port}: ${message}`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,62 @@
+import { closeSync, copyFileSync, fstatSync, openSync, readSync, statSync, truncateSync } from "node:fs";
+
+/** A log that has reached this size becomes `.log.1`. */
+const logMaxBytes = 10 * 1024 * 1024;
+/** The end of a log that is searched for the reason of an exit. */
+const tailBytes = 16 * 1024;
+
+/** @returns 0 if there is no such file */
+export function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** Keeps a log small: copies it to `{path}.1` and empties it. Processes write to it meanwhile, at its end; what they write
+ *  between the two steps, a moment, is lost.
+ *  @returns true if the log was emptied */
+export function rotateLog(path: string, maxBytes = logMaxBytes): boolean {
+  if (sizeOf(path) < maxBytes) return false;
+  copyFileSync(path, `${path}.1`);
+  truncateSync(path, 0);
+  return true;
+}
+
+/** The reason that a process gave in its log before it ended: its last line about an error; if there is none, its last line.
+ *  @param offset where the log of this process begins
+ *  @returns undefined if the process wrote nothing */
+export function lastErrorLine(path: string, offset: number): string | undefined {
+  const lines = tailOf(path, offset)
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
+  const logged = lines.flatMap((line) => errorMessage(line) ?? []);
+  const plain = lines.filter((line) => !line.startsWith("{"));
+  return logged.at(-1) ?? plain.findLast((line) => /error|cannot|refused|failed/i.test(line)) ?? plain.at(-1);
+}
+
+function errorMessage(line: string): string | undefined {
+  try {
+    const entry = JSON.parse(line) as { level?: unknown; msg?: unknown };
+    return (entry.level === "error" || entry.level === "fatal") && typeof entry.msg === "string"
+      ? entry.msg
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function tailOf(path: string, offset: number): string {
+  try {
+    const file = openSync(path, "r");
+    try {
+      const { size } = fstatSync(file);
+      // a log that is shorter than it was has been emptied since
+      const from = Math.max(offset <= size ? offset : 0, size - tailBytes);
+      const bytes = Buffer.alloc(size - from);
+      return bytes.toString("utf8", 0, readSync(file, bytes, 0, bytes.length, from));
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,203 @@
+import type { Logger } from "pino";
+import { mergeSettings, type Settings, settingsKey, shutdownSeconds } from "./child-settings.ts";
+import { Instance, type Machine, type StopPurpose } from "./instance.ts";
+import { type Counts, managedRoles, type ManagedRole } from "./managed-role.ts";
+import type { SavedState, StateFile } from "./saved-state.ts";
+import type { ScaleResult, ShownInstance, Status, StopResult } from "./protocol.ts";
+
+export interface SupervisorOptions {
+  readonly stateFile: StateFile;
+  readonly machine: (settings: () => Settings) => Machine;
+  readonly log: Logger;
+}
+
+/** The kill comes this long before everything must have stopped. */
+const killMarginMs = 500;
+const noCounts: Counts = { streamer: 0, collector: 0, gateway: 0, coordinator: 0 };
+
+/** Keeps the requested number of processes of each role running. Its state is in a file, so that the next supervisor can go on:
+ *  processes do not notice when a supervisor dies. `tick` does the work; call it several times a second. */
+export class Supervisor {
+  private readonly machine: Machine;
+  private counts: Counts;
+  private settings: Settings = {};
+  private highestTerm: number | undefined;
+  private instances: readonly Instance[];
+  private stateError: string | undefined;
+
+  /** Takes the processes of an earlier supervisor over. */
+  constructor(private readonly options: SupervisorOptions) {
+    this.machine = options.machine(() => this.settings);
+    const read = options.stateFile.read();
+    // after a restart of the machine nothing is left to take over, and nothing should start unasked
+    const isLeft = read?.instances.some(({ process }) => process !== undefined && this.machine.isRunning(process));
+    const saved = isLeft ? read : undefined;
+    this.counts = saved?.counts ?? noCounts;
+    this.settings = saved?.settings ?? {};
+    this.highestTerm = saved?.highestTerm;
+    this.instances = (saved?.instances ?? []).map((instance) => new Instance(instance, this.machine));
+    for (const { name, process } of this.instances) if (process !== undefined) this.logAdopted(name, process.pid);
+  }
+
+  /** True if nothing runs and nothing is wanted. */
+  get isIdle(): boolean {
+    return this.instances.length === 0 && managedRoles.every((role) => this.counts[role] === 0);
+  }
+
+  get status(): Status {
+    const { counts, highestTerm: term, stateError } = this;
+    const roles = Object.fromEntries(managedRoles.map((role) => [role, { count: counts[role] }] as const));
+    return {
+      roles: roles as Status["roles"],
+      instances: this.sorted().map((instance) => this.show(instance)),
+      ...(term === undefined ? {} : { term }),
+      ...(stateError === undefined ? {} : { error: stateError }),
+    };
+  }
+
+  get currentSettings(): Settings {
+    return this.settings;
+  }
+
+  /** What the settings would be after a command with these. */
+  settingsWith(typed: Settings): Settings {
+    return mergeSettings(this.settings, typed);
+  }
+
+  /** Carries out a person's command. If the state cannot be written, nothing changes.
+   *  @throws the error of the file system */
+  scale(counts: Partial<Counts>, typed: Settings): ScaleResult {
+    const next = { ...this.counts, ...counts };
+    this.save({ counts: next, settings: this.settingsWith(typed) });
+    const before = new Set(this.instances.filter(({ phase }) => phase !== "STOPPING").map(({ name }) => name));
+    this.reconcile();
+    const wanted = this.instances.filter((instance) => this.isWanted(instance)).map(({ name }) => name);
+    return {
+      started: wanted.filter((name) => !before.has(name)),
+      stopping: [...before].filter((name) => !wanted.includes(name)),
+      outdated: this.status.instances.filter(({ outdated }) => outdated).map(({ name }) => name),
+    };
+  }
+
+  /** Sets the number of processes of a role.
+   *  @param term of the leader that asks; absent for a person
+   *  @returns false if a leader of a later term has asked before
+   *  @throws the error of the file system */
+  scaleRole(role: ManagedRole, { count, term }: { readonly count: number; readonly term?: number }): boolean {
+    if (term !== undefined && term < (this.highestTerm ?? 0)) return false;
+    this.save({ counts: { ...this.counts, [role]: count }, ...(term === undefined ? {} : { highestTerm: term }) });
+    this.reconcile();
+    return true;
+  }
+
+  /** Ends the process, and starts it again with the settings of now.
+   *  @returns false if there is no such instance
+   *  @throws the error of the file system */
+  restart(name: string, typed: Settings): boolean {
+    const instance = this.instances.find((each) => each.name === name && this.isWanted(each));
+    if (instance === undefined) return false;
+    this.save({ settings: this.settingsWith(typed) });
+    this.stopInstance(instance, "restart");
+    return true;
+  }
+
+  /** Ends all processes. `tick` must go on meanwhile. */
+  async stop(): Promise<StopResult> {
+    this.counts = noCounts;
+    const stopped = this.sorted().filter(({ process }) => process !== undefined);
+    this.reconcile();
+    while (this.instances.length > 0) await Bun.sleep(20);
+    return {
+      stopped: stopped.map(({ name }) => name),
+      killed: stopped.filter(({ killed }) => killed).map(({ name }) => name),
+    };
+  }
+
+  /** Starts, notices and removes what is due. */
+  tick(): void {
+    let hasChanged = false;
+    for (const instance of this.instances) {
+      const { restarts } = instance;
+      hasChanged = instance.tick() || hasChanged;
+      if (instance.restarts > restarts) this.logFailure(instance);
+    }
+    const left = this.instances.filter(({ phase }) => phase !== "REMOVED");
+    hasChanged ||= left.length < this.instances.length;
+    this.instances = left;
+    this.reconcile();
+    if (hasChanged) this.saveOrReport();
+  }
+
+  private reconcile(): void {
+    for (const instance of this.instances) if (!this.isWanted(instance)) this.stopInstance(instance, "remove");
+    const names = new Set(this.instances.map(({ name }) => name));
+    const missing = managedRoles.flatMap((role) =>
+      Array.from({ length: this.counts[role] }, (_, index) => ({ role, number: index + 1 })),
+    );
+    const added = missing
+      .filter(({ role, number }) => !names.has(`${role}-${number}`))
+      .map((place) => new Instance({ ...place, restarts: 0 }, this.machine));
+    this.instances = [...this.instances, ...added];
+  }
+
+  private isWanted({ role, number }: Instance): boolean {
+    return number <= this.counts[role];
+  }
+
+  private stopInstance(instance: Instance, purpose: StopPurpose): void {
+    instance.stop(purpose, this.machine.nowMs() + shutdownSeconds(this.settings) * 1000 - killMarginMs);
+  }
+
+  /** Changes the state once it is in the file. */
+  private save(change: Partial<Pick<SavedState, "counts" | "settings" | "highestTerm">>): void {
+    const { highestTerm, ...rest } = { ...this.toSaved(), ...change };
+    this.options.stateFile.write({ ...rest, ...(highestTerm === undefined ? {} : { highestTerm }) });
+    this.counts = rest.counts;
+    this.settings = rest.settings;
+    this.highestTerm = highestTerm;
+  }
+
+  /** What has happened to a process stays true even if it cannot be written. */
+  private saveOrReport(): void {
+    try {
+      if (this.isIdle) this.options.stateFile.remove();
+      else this.options.stateFile.write(this.toSaved());
+      this.stateError = undefined;
+    } catch (error) {
+      const text = `the supervisor cannot write its state: ${(error as Error).message}`;
+      if (this.stateError !== text) this.options.log.error(text);
+      this.stateError = text;
+    }
+  }
+
+  private toSaved(): SavedState {
+    const { counts, settings, highestTerm } = this;
+    const instances = this.instances.map((instance) => instance.toSaved());
+    return { counts, settings, instances, ...(highestTerm === undefined ? {} : { highestTerm }) };
+  }
+
+  private sorted(): readonly Instance[] {
+    return managedRoles.flatMap((role) =>
+      this.instances.filter((instance) => instance.role === role).sort((a, b) => a.number - b.number),
+    );
+  }
+
+  private show(instance: Instance): ShownInstance {
+    const { name, role, phase, process, restarts, lastError, isCrashLoop } = instance;
+    const isOutdated = process !== undefined && process.settingsKey !== settingsKey(this.settings);
+    return {
+      ...{ name, role, phase, restarts, is_crash_loop: isCrashLoop, outdated: isOutdated && this.isWanted(instance) },
+      ...(process === undefined ? {} : { pid: process.pid, port: process.port }),
+      ...(lastError === undefined ? {} : { last_error: lastError }),
+    };
+  }
+
+  private logAdopted(name: string, pid: number): void {
+    this.options.log.info({ name, pid }, `${name} is taken over from an earlier supervisor`);
+  }
+
+  private logFailure({ name, lastError, restarts, isCrashLoop }: Instance): void {
+    const again = isCrashLoop ? "it ends again and again; the next start follows" : "it is started again";
+    this.options.log.error({ name, restarts }, `${name}: ${lastError}; ${again}`);
+  }
+}
