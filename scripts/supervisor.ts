@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { nameProcess } from "../src/kit/process-name.ts";
 import { makeLog } from "../src/terminal/log.ts";
@@ -16,6 +16,8 @@ import { SupervisorServer } from "./supervisor/supervisor-server.ts";
 
 const tickMs = 100;
 const ticksPerRotation = 50;
+/** A log that has reached this size becomes `.log.1`. */
+const logMaxBytes = 10 * 1024 * 1024;
 /** The first command of a fresh supervisor comes at once. */
 const idleMs = 5000;
 
@@ -26,6 +28,8 @@ async function supervise(paths: RunPaths): Promise<void> {
     machine: (settings) => new LocalMachine(paths, settings),
     log,
   });
+  // a new pipeline begins new logs: an error of an earlier one would mislead
+  if (!supervisor.hasTakenOver) putLogsAside(paths);
   let isOver = false;
   const end = (): void => void (isOver = true);
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, end);
@@ -36,7 +40,7 @@ async function supervise(paths: RunPaths): Promise<void> {
   for (let ticks = 0; !isOver; ticks += 1) {
     supervisor.tick();
     if (ticks % ticksPerRotation === 0) rotateLogs(paths);
-    if (!supervisor.isIdle) idleSinceMs = Date.now();
+    if (!supervisor.isIdle || server.isBusy) idleSinceMs = Date.now();
     else if (Date.now() - idleSinceMs > idleMs) break;
     await Bun.sleep(tickMs);
   }
@@ -45,12 +49,23 @@ async function supervise(paths: RunPaths): Promise<void> {
   log.info("the supervisor has ended");
 }
 
+function putLogsAside({ logs, logFile }: RunPaths): void {
+  const own = logFile(supervisorName);
+  for (const path of logsIn(logs)) if (path !== own) renameSync(path, `${path}.1`);
+  // this process writes to it
+  rotateLog(own, 1);
+}
+
 function rotateLogs({ logs }: RunPaths): void {
   try {
-    for (const file of readdirSync(logs)) if (file.endsWith(".log")) rotateLog(join(logs, file));
+    for (const path of logsIn(logs)) rotateLog(path, logMaxBytes);
   } catch {
     // the disk may be full; the logs are looked at again soon
   }
+}
+
+function logsIn(folder: string): readonly string[] {
+  return readdirSync(folder).flatMap((file) => (file.endsWith(".log") ? [join(folder, file)] : []));
 }
 
 const paths = runPaths(process.env);

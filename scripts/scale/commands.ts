@@ -1,4 +1,3 @@
-import { parseConfig } from "../../src/config/parse-config.ts";
 import { settingsIn } from "../supervisor/child-settings.ts";
 import type { Counts } from "../supervisor/managed-role.ts";
 import type { ScaleResult, ShownInstance } from "../supervisor/protocol.ts";
@@ -42,8 +41,6 @@ export function scaleCommand(name: string): Command | undefined {
 
 async function scale(counts: Partial<Counts>): Promise<number> {
   const settings = settingsIn(env);
-  // says what is wrong with a setting before anything is changed
-  parseConfig({ ...settings, PORT: undefined, ROLE: "gateway" });
   const { started, stopping } = await client.scale(counts, settings);
   printScaled({ started, stopping });
   const isAwaited = ({ phase, role }: ShownInstance): boolean => phase !== "STOPPING" && role in counts;

@@ -11,7 +11,7 @@ export interface StatusRow {
   readonly load: ServiceLoad | undefined;
 }
 
-/** The widths leave one space between columns and make 80 with the longest names (coordinator-1, 7 digits of a pid). */
+/** The widths leave one space between columns and make 80 with the longest names (coordinator-1) and 7 digits of a pid. */
 const columns = [
   { title: "INSTANCE", width: 14 },
   { title: "ROLE", width: 12 },
@@ -52,7 +52,7 @@ function cellsOf({ instance, health, load }: StatusRow): readonly string[] {
 }
 
 function healthText({ phase, is_crash_loop: isLoop }: ShownInstance, health: Health | undefined): string {
-  if (isLoop) return "crash loop";
+  if (isLoop) return "crashing";
   if (phase === "STOPPING") return "stopping";
   if (phase === "WAITING") return "waiting";
   return health?.status ?? "no answer";

@@ -1,6 +1,7 @@
 import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { Subprocess } from "bun";
+import { messageOf } from "../../src/kit/message-of.ts";
 import type { Settings } from "../supervisor/child-settings.ts";
 import { lastErrorLine, sizeOf } from "../supervisor/log-file.ts";
 import type { Counts } from "../supervisor/managed-role.ts";
@@ -43,7 +44,10 @@ export class SupervisorClient {
 
   async stop(): Promise<StopResult> {
     await this.status();
-    return (await this.post("/stop", {})) as StopResult;
+    const result = (await this.post("/stop", {})) as StopResult;
+    // so that the next command does not meet this supervisor
+    while (existsSync(this.paths.socket)) await Bun.sleep(20);
+    return result;
   }
 
   private async tryStatus(): Promise<Status | undefined> {
@@ -79,9 +83,9 @@ export class SupervisorClient {
     if (Buffer.byteLength(socket) > socketPathMaxBytes) {
       throw new Error(`${socket} is too long for a socket: set SUPERVISOR_SOCKET to a path of at most 107 bytes`);
     }
-    mkdirSync(folder, { recursive: true });
-    mkdirSync(dirname(logFile), { recursive: true });
-    const log = openSync(logFile, "a");
+    makeFolder(folder, "SUPERVISOR_SOCKET names a file in it");
+    makeFolder(logs, "LOG_DIR");
+    const log = openLog(logFile);
     try {
       return Bun.spawn([process.execPath, supervisorFile], {
         env: { ...process.env, SUPERVISOR_SOCKET: socket, LOG_DIR: logs },
@@ -108,6 +112,22 @@ export class SupervisorClient {
     const answer = (await response.json()) as { error?: string };
     if (!response.ok) throw new Error(answer.error ?? `the supervisor answered ${response.status}`);
     return answer;
+  }
+}
+
+function makeFolder(path: string, setting: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (cause) {
+    throw new Error(`the folder ${path} (${setting}) cannot be made: ${messageOf(cause)}`, { cause });
+  }
+}
+
+function openLog(path: string): number {
+  try {
+    return openSync(path, "a");
+  } catch (cause) {
+    throw new Error(`the log ${path} (LOG_DIR) cannot be written: ${messageOf(cause)}`, { cause });
   }
 }
 

@@ -1,19 +1,21 @@
 import { closeSync, copyFileSync, fstatSync, openSync, readSync, statSync, truncateSync } from "node:fs";
 
-/** A log that has reached this size becomes `.log.1`. */
-const logMaxBytes = 10 * 1024 * 1024;
 /** The end of a log that is searched for the reason of an exit. */
 const tailBytes = 16 * 1024;
 
 /** @returns 0 if there is no such file */
 export function sizeOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  try {
+    return statSync(path).size;
+  } catch {
+    return 0;
+  }
 }
 
 /** Keeps a log small: copies it to `{path}.1` and empties it. Processes write to it meanwhile, at its end; what they write
  *  between the two steps, a moment, is lost.
  *  @returns true if the log was emptied */
-export function rotateLog(path: string, maxBytes = logMaxBytes): boolean {
+export function rotateLog(path: string, maxBytes: number): boolean {
   if (sizeOf(path) < maxBytes) return false;
   copyFileSync(path, `${path}.1`);
   truncateSync(path, 0);

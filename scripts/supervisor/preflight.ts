@@ -1,17 +1,24 @@
 import { accessSync, constants } from "node:fs";
 import { connect } from "node:net";
-import { parseConfig } from "../../src/config/parse-config.ts";
+import { type Config, parseConfig } from "../../src/config/parse-config.ts";
 import { environmentOf, type Settings } from "./child-settings.ts";
+import { maxCount, portSettings } from "./managed-role.ts";
 
 const connectTimeoutMs = 2000;
 
-/** Checks what every process needs, so that a wrong setting gives one sentence and no crash loops.
+/** Checks the settings as a whole, so that a wrong one gives one sentence and no crash loops.
  *  @throws InvalidConfig; Error with a sentence for people */
-export async function preflight(settings: Settings): Promise<void> {
-  const env = environmentOf({ role: "collector", number: 1, socket: "" }, settings);
-  const config = parseConfig({ ...env, PORT: settings.PORT, ROLE: "streamer,collector,gateway" });
-  const { etcdEndpoints = [], databaseUrl = "", csvFile } = config;
-  if (csvFile !== undefined) checkReadable(csvFile);
+export function checkSettings(settings: Settings): Config {
+  for (const { variable } of Object.values(portSettings)) checkPort(variable, settings[variable]);
+  const env = environmentOf({ role: "collector", number: 1, socket: "data/run/supervisor.sock" }, settings);
+  const config = parseConfig({ ...env, ROLE: "streamer,collector,gateway" });
+  if (config.csvFile !== undefined) checkReadable(config.csvFile);
+  return config;
+}
+
+/** Checks that etcd and the database accept connections.
+ *  @throws Error with a sentence for people */
+export async function checkServers({ etcdEndpoints = [], databaseUrl = "" }: Config): Promise<void> {
   const members = etcdEndpoints.map((url) => new URL(url));
   if (!(await Promise.all(members.map(answers))).includes(true)) {
     throw new Error(
@@ -27,11 +34,18 @@ export async function preflight(settings: Settings): Promise<void> {
   }
 }
 
+function checkPort(variable: string, text: string | undefined): void {
+  const lastPort = 65_535 - maxCount;
+  if (text === undefined || (/^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= lastPort)) return;
+  throw new Error(`${variable}=${text} is not usable: expected the first port of up to ${maxCount}, 1 to ${lastPort}`);
+}
+
 function checkReadable(csvFile: string): void {
   try {
     accessSync(csvFile, constants.R_OK);
   } catch (cause) {
-    throw new Error(`CSV_FILE=${csvFile} cannot be read: ${(cause as Error).message}`, { cause });
+    const isMissing = (cause as NodeJS.ErrnoException).code === "ENOENT";
+    throw new Error(`CSV_FILE=${csvFile} ${isMissing ? "does not exist" : "cannot be read"}`, { cause });
   }
 }
 

@@ -9,8 +9,8 @@ export interface RunPaths {
   readonly lock: string;
   readonly state: string;
   readonly logs: string;
-  pidFile(name: string): string;
-  logFile(name: string): string;
+  readonly pidFile: (name: string) => string;
+  readonly logFile: (name: string) => string;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;

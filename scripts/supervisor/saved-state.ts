@@ -1,6 +1,7 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { type Static, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
+import { messageOf } from "../../src/kit/message-of.ts";
 import { managedRoles } from "./managed-role.ts";
 
 const savedInstanceSchema = Type.Object({
@@ -50,11 +51,15 @@ export class StateFile {
     }
   }
 
-  /** Replaces the file as a whole. @throws the error of the file system */
+  /** Replaces the file as a whole. @throws Error with a sentence for people */
   write(state: SavedState): void {
     const next = `${this.path}.next`;
-    writeFileSync(next, JSON.stringify(state, null, 2), { mode: 0o600 });
-    renameSync(next, this.path);
+    try {
+      writeFileSync(next, JSON.stringify(state, null, 2), { mode: 0o600 });
+      renameSync(next, this.path);
+    } catch (cause) {
+      throw new Error(`the supervisor cannot write ${this.path}: ${messageOf(cause)}`, { cause });
+    }
   }
 
   remove(): void {

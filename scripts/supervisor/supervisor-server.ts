@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { isManagedRole, managedRoles, maxCount } from "./managed-role.ts";
-import { preflight } from "./preflight.ts";
+import { checkServers, checkSettings } from "./preflight.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 const count = Type.Integer({ minimum: 0, maximum: maxCount });
@@ -44,6 +44,11 @@ export class SupervisorServer {
         return this.answer(request);
       },
     });
+  }
+
+  /** True while a command waits for its answer. */
+  get isBusy(): boolean {
+    return this.server.pendingRequests > 0;
   }
 
   async close(): Promise<void> {
@@ -91,16 +96,18 @@ export class SupervisorServer {
     }
     const { supervisor } = this.options;
     const { roles } = supervisor.status;
-    if (Object.entries(body.counts).some(([role, number]) => isManagedRole(role) && number > roles[role].count)) {
-      await preflight(supervisor.settingsWith(body.settings));
-    }
+    const config = checkSettings(supervisor.settingsWith(body.settings));
+    const grows = Object.entries(body.counts).some(
+      ([role, number]) => isManagedRole(role) && number > roles[role].count,
+    );
+    if (grows) await checkServers(config);
     return supervisor.scale(body.counts, body.settings);
   }
 
   private async restart(name: string, body: unknown): Promise<unknown> {
     if (!Value.Check(restartRequest, body)) throw new Refused(400, "expected {settings}");
     const { supervisor } = this.options;
-    await preflight(supervisor.settingsWith(body.settings));
+    await checkServers(checkSettings(supervisor.settingsWith(body.settings)));
     if (!supervisor.restart(name, body.settings)) throw new Refused(404, `there is no process ${name}`);
     return {};
   }

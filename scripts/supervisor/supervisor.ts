@@ -24,6 +24,7 @@ export class Supervisor {
   private highestTerm: number | undefined;
   private instances: readonly Instance[];
   private stateError: string | undefined;
+  private stopping: Promise<StopResult> | undefined;
 
   /** Takes the processes of an earlier supervisor over. */
   constructor(private readonly options: SupervisorOptions) {
@@ -36,7 +37,12 @@ export class Supervisor {
     this.settings = saved?.settings ?? {};
     this.highestTerm = saved?.highestTerm;
     this.instances = (saved?.instances ?? []).map((instance) => new Instance(instance, this.machine));
-    for (const { name, process } of this.instances) if (process !== undefined) this.logAdopted(name, process.pid);
+    for (const { name } of this.instances) options.log.info(`${name} is taken over from an earlier supervisor`);
+  }
+
+  /** True if it has taken processes over from an earlier supervisor. */
+  get hasTakenOver(): boolean {
+    return this.instances.some(({ process }) => process !== undefined);
   }
 
   /** True if nothing runs and nothing is wanted. */
@@ -101,8 +107,13 @@ export class Supervisor {
     return true;
   }
 
-  /** Ends all processes. `tick` must go on meanwhile. */
-  async stop(): Promise<StopResult> {
+  /** Ends all processes, for good: no other command is accepted from now on. `tick` must go on meanwhile. A second call waits for
+   *  the first. */
+  stop(): Promise<StopResult> {
+    return (this.stopping ??= this.stopAll());
+  }
+
+  private async stopAll(): Promise<StopResult> {
     this.counts = noCounts;
     const stopped = this.sorted().filter(({ process }) => process !== undefined);
     this.reconcile();
@@ -115,17 +126,17 @@ export class Supervisor {
 
   /** Starts, notices and removes what is due. */
   tick(): void {
-    let hasChanged = false;
     for (const instance of this.instances) {
       const { restarts } = instance;
-      hasChanged = instance.tick() || hasChanged;
+      // at once: a process that is not in the file would not be taken over if this supervisor died now
+      if (instance.tick()) this.saveOrReport();
       if (instance.restarts > restarts) this.logFailure(instance);
     }
     const left = this.instances.filter(({ phase }) => phase !== "REMOVED");
-    hasChanged ||= left.length < this.instances.length;
+    const hasRemoved = left.length < this.instances.length;
     this.instances = left;
+    if (hasRemoved) this.saveOrReport();
     this.reconcile();
-    if (hasChanged) this.saveOrReport();
   }
 
   private reconcile(): void {
@@ -150,6 +161,7 @@ export class Supervisor {
 
   /** Changes the state once it is in the file. */
   private save(change: Partial<Pick<SavedState, "counts" | "settings" | "highestTerm">>): void {
+    if (this.stopping !== undefined) throw new Error("everything is being stopped; repeat the command in a moment");
     const { highestTerm, ...rest } = { ...this.toSaved(), ...change };
     this.options.stateFile.write({ ...rest, ...(highestTerm === undefined ? {} : { highestTerm }) });
     this.counts = rest.counts;
@@ -164,7 +176,7 @@ export class Supervisor {
       else this.options.stateFile.write(this.toSaved());
       this.stateError = undefined;
     } catch (error) {
-      const text = `the supervisor cannot write its state: ${(error as Error).message}`;
+      const text = (error as Error).message;
       if (this.stateError !== text) this.options.log.error(text);
       this.stateError = text;
     }
@@ -190,10 +202,6 @@ export class Supervisor {
       ...(process === undefined ? {} : { pid: process.pid, port: process.port }),
       ...(lastError === undefined ? {} : { last_error: lastError }),
     };
-  }
-
-  private logAdopted(name: string, pid: number): void {
-    this.options.log.info({ name, pid }, `${name} is taken over from an earlier supervisor`);
   }
 
   private logFailure({ name, lastError, restarts, isCrashLoop }: Instance): void {

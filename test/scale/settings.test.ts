@@ -1,0 +1,64 @@
+import { expect, test } from "bun:test";
+import {
+  environmentOf,
+  mergeSettings,
+  settingsIn,
+  settingsKey,
+  withoutSettings,
+} from "../../scripts/supervisor/child-settings.ts";
+import { countForRole, countsForAll } from "../../scripts/scale/requested-counts.ts";
+
+const socket = "/run/supervisor.sock";
+
+test("INSTANCES holds for each role that has no variable of its own; two by default, and no coordinator", () => {
+  expect(countsForAll({})).toEqual({ streamer: 2, collector: 2, gateway: 2 });
+  expect(countsForAll({ INSTANCES: "3", API_GW_INSTANCES: "0" })).toEqual({ streamer: 3, collector: 3, gateway: 0 });
+  expect(countsForAll({ COORDINATOR_INSTANCES: "1" })).toMatchObject({ coordinator: 1 });
+});
+
+test("a command for one role needs a number", () => {
+  expect(countForRole("streamer", { STREAMER_INSTANCES: "5", INSTANCES: "2" })).toEqual({ streamer: 5 });
+  expect(countForRole("gateway", { INSTANCES: "2" })).toEqual({ gateway: 2 });
+  expect(() => countForRole("collector", {})).toThrow(
+    "how many collectors? For example: COLLECTOR_INSTANCES=3 bun run scale-collectors",
+  );
+  for (const text of ["-1", "1.5", "101", "many", "1e2"]) {
+    expect(() => countForRole("collector", { COLLECTOR_INSTANCES: text })).toThrow(
+      `COLLECTOR_INSTANCES=${text} is not usable: expected a whole number from 0 to 100`,
+    );
+  }
+});
+
+test("a command takes along the settings that were typed, with absolute paths, and no others", () => {
+  const typed = settingsIn({ CSV_FILE: "a.csv", PORT: "9000", PATH: "/bin", ROLE: "gateway", INSTANCE_NAME: "x" });
+  expect(typed).toEqual({ CSV_FILE: `${process.cwd()}/a.csv`, PORT: "9000" });
+  expect(settingsIn({ DATABASE_URL_FILE: "/secret", STREAMER_PORT: "1" })).toEqual({
+    DATABASE_URL_FILE: "/secret",
+    STREAMER_PORT: "1",
+  });
+});
+
+test("a setting stays until another command changes it; an empty one takes it back", () => {
+  expect(mergeSettings({ CSV_FILE: "/a.csv", PORT: "1" }, { PORT: "2" })).toEqual({ CSV_FILE: "/a.csv", PORT: "2" });
+  expect(mergeSettings({ CSV_FILE: "/a.csv", PORT: "1" }, { CSV_FILE: "" })).toEqual({ PORT: "1" });
+  expect(settingsKey({ A: "1", B: "2" })).toBe(settingsKey({ B: "2", A: "1" }));
+});
+
+test("a process gets its role, name and port, and the servers of setup-etcd unless others are set", () => {
+  const gateway = environmentOf({ role: "gateway", number: 3, socket }, { PORT: "8090", SIM_HOSTS: "9" });
+  expect(gateway).toMatchObject({
+    ...{ ROLE: "gateway", INSTANCE_NAME: "gateway-3", PORT: "8092", SIM_HOSTS: "9" },
+    ...{ ETCD_ENDPOINTS: "http://localhost:2379", SHUTDOWN_TIMEOUT_SECONDS: "28" },
+    DATABASE_URL: "postgres://telemetry:telemetry@127.0.0.1:5432/telemetry",
+  });
+  expect(environmentOf({ role: "streamer", number: 1, socket }, { PORT: "8090" })).toMatchObject({ PORT: "9100" });
+  expect(environmentOf({ role: "collector", number: 2, socket }, { DATABASE_URL_FILE: "/secret" })).not.toHaveProperty(
+    "DATABASE_URL",
+  );
+});
+
+test("the settings of the shell that started the supervisor do not reach later processes by themselves", () => {
+  expect(withoutSettings({ PATH: "/bin", CSV_FILE: "a.csv", ROLE: "all", DATABASE_URL: "x" })).toEqual({
+    PATH: "/bin",
+  });
+});

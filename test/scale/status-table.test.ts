@@ -1,0 +1,45 @@
+import { expect, test } from "bun:test";
+import { statusTable, type StatusRow, troublesOf } from "../../scripts/scale/status-table.ts";
+import type { ShownInstance } from "../../scripts/supervisor/protocol.ts";
+
+const instance = (change: Partial<ShownInstance>): ShownInstance => ({
+  ...{ name: "collector-1", role: "collector", phase: "RUNNING", pid: 4711, port: 9200 },
+  ...{ restarts: 0, is_crash_loop: false, outdated: false, ...change },
+});
+const row = (change: Partial<ShownInstance>, rest: Partial<StatusRow> = {}): StatusRow => ({
+  ...{ instance: instance(change), health: { status: "ok", reasons: [] }, load: undefined, ...rest },
+});
+
+test("the table fits 80 columns with the longest names and figures, and its columns stay apart", () => {
+  const load = { cpu_percent: 1599.7, rss_bytes: 99_999 * 1024 * 1024, samples_per_second: 99_999_999.5 };
+  const widest = row(
+    { name: "coordinator-1", role: "coordinator", pid: 4_194_304, port: 65_535, restarts: 99_999_999 },
+    { health: { status: "no answer", reasons: [] }, load },
+  );
+  const lines = statusTable([row({}), widest]).split("\n");
+  expect(lines.every((line) => line.length <= 80)).toBe(true);
+  expect(lines[0]?.split(/\s+/).length).toBe(9);
+  expect(lines[2]).toMatch(/^coordinator-1 coordinator/);
+});
+
+test("unknown figures are a dash, never 0", () => {
+  const [, line] = statusTable([row({})]).split("\n");
+  expect(line?.split(/\s+/)).toEqual(["collector-1", "collector", "4711", "9200", "ok", "-", "-", "-", "0"]);
+});
+
+test("a crash loop, a kill, a part that is not ok and earlier settings are said", () => {
+  const lastError = { last_error: "it ended with exit code 1: no such table" };
+  expect(troublesOf(row({ is_crash_loop: true, restarts: 6, ...lastError }))).toEqual([
+    "collector-1: crash loop, 6 restarts: it ended with exit code 1: no such table",
+  ]);
+  expect(troublesOf(row({ restarts: 1, last_error: "it was ended by SIGKILL" }))).toEqual([
+    "collector-1: 1 restart; the last time it was ended by SIGKILL",
+  ]);
+  expect(troublesOf(row({}, { health: { status: "degraded", reasons: ["queue: full"] } }))).toEqual([
+    "collector-1: queue: full",
+  ]);
+  expect(troublesOf(row({ outdated: true }))).toEqual([
+    "collector-1: runs with earlier settings; bun run scale-restart applies the newest",
+  ]);
+  expect(troublesOf(row({}))).toEqual([]);
+});
