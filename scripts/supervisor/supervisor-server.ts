@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs";
+import { chmodSync, rmSync } from "node:fs";
 import { Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { isManagedRole, managedRoles, maxCount } from "./managed-role.ts";
@@ -44,6 +44,8 @@ export class SupervisorServer {
         return this.answer(request);
       },
     });
+    // settings may contain passwords
+    chmodSync(options.socket, 0o600);
   }
 
   /** True while a command waits for its answer. */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide-database.ts";
 import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide-etcd.ts";
 import { until } from "../../dev/until.ts";
+import { sharedData } from "../support/shared-data.ts";
 import { type LocalPipeline, localPipeline, runs } from "./local-pipeline.ts";
 
 // The scale commands as a person types them, with real processes on a real etcd and a real database.
@@ -11,12 +12,15 @@ import { type LocalPipeline, localPipeline, runs } from "./local-pipeline.ts";
 let etcd: ProvidedEtcd;
 let database: ProvidedDatabase;
 let pipeline: LocalPipeline;
+let own: ProvidedDatabase | undefined;
 
 beforeAll(async () => {
   [etcd, database] = await Promise.all([provideEtcd(), provideDatabase()]);
 }, 300_000);
 afterEach(async () => {
   await pipeline.remove();
+  await own?.stop();
+  own = undefined;
 }, 60_000);
 afterAll(async () => {
   await Promise.all([etcd.stop(), database.stop()]);
@@ -30,6 +34,18 @@ async function open(env: Record<string, string> = {}): Promise<LocalPipeline> {
   return pipeline;
 }
 
+/** A database without the GPUs of other tests, for tests that count GPUs: a gateway shows what the store has. */
+async function ownDatabase(): Promise<{ DATABASE_URL: string }> {
+  own = await provideDatabase();
+  return { DATABASE_URL: own.url };
+}
+
+const realCsv = sharedData("csv", "dcgm_metrics_20250718_134233.csv");
+
+async function countAt(url: string, path: string): Promise<number> {
+  return ((await (await fetch(`${url}/api/v1/${path}`)).json()) as { count: number }).count;
+}
+
 const linesOf = (output: string, name: string): string[] =>
   output.split("\n").filter((line) => line.startsWith(`${name} `) && !line.includes(":"));
 const allErrors = (logs: string): string[] =>
@@ -40,7 +56,7 @@ const allErrors = (logs: string): string[] =>
   );
 
 test("two of each role start in the background, are ready when the command ends, and the API shows the simulated GPUs", async () => {
-  const { type, gatewayUrls, folder, pidOf } = await open();
+  const { type, gatewayUrls, folder, pidOf } = await open(await ownDatabase());
   const started = await type("local", { INSTANCES: "2" });
   expect(started.code).toBe(0);
   expect(started.output).toStartWith("Starting streamer-1, ");
@@ -50,7 +66,7 @@ test("two of each role start in the background, are ready when the command ends,
     expect(readFileSync(`/proc/${pidOf(name)}/comm`, "utf8").trim()).toBe(`nexus-${name.slice(0, -2)}`);
   }
   for (const url of gatewayUrls.slice(0, 2)) {
-    await until(async () => ((await (await fetch(`${url}/api/v1/gpus`)).json()) as { count: number }).count === 32);
+    await until(async () => (await countAt(url, "gpus")) === 32);
   }
   await until(async () => / ok .*M +\d+ +0$/m.test((await type("status")).output));
   const { output, code } = await type("status");
@@ -69,6 +85,21 @@ test("two of each role start in the background, are ready when the command ends,
   expect(await type("stop")).toEqual({ code: 0, output: "Nothing runs.\n" });
   expect((await type("status")).code).toBe(1);
 }, 120_000);
+
+test.skipIf(realCsv === undefined)(
+  "two of each role take in the real CSV once",
+  async () => {
+    const { type, gatewayUrls, folder } = await open({ BATCH_SIZE: "100", ...(await ownDatabase()) });
+    expect((await type("local", { INSTANCES: "2", CSV_FILE: realCsv as string })).code).toBe(0);
+    const url = gatewayUrls[1] as string;
+    await until(
+      async () => (await countAt(url, "telemetry?limit=10000")) === 988 && (await countAt(url, "hosts")) === 31,
+    );
+    expect([await countAt(url, "gpus"), await countAt(url, "quarantine")]).toEqual([247, 0]);
+    expect(allErrors(join(folder, "logs"))).toEqual([]);
+  },
+  90_000,
+);
 
 test("a role grows and shrinks from the highest number, and the processes that stay are not touched", async () => {
   const { type, pidOf } = await open();
@@ -164,7 +195,7 @@ test("a stop ends everything in its time, also a process that does not react", a
 }, 60_000);
 
 test("a rolling restart replaces every process, one at a time, and applies new settings", async () => {
-  const { type, pidOf, gatewayUrls } = await open();
+  const { type, pidOf, gatewayUrls } = await open(await ownDatabase());
   await type("local", { INSTANCES: "1", API_GW_INSTANCES: "2" });
   const names = ["streamer-1", "collector-1", "gateway-1", "gateway-2"];
   const before = names.map(pidOf);
@@ -193,9 +224,7 @@ test("a rolling restart replaces every process, one at a time, and applies new s
   ]);
   expect(names.map(pidOf).some((pid) => before.includes(pid))).toBe(false);
   expect(answers.includes(false)).toBe(false);
-  await until(
-    async () => ((await (await fetch(`${gatewayUrls[1]}/api/v1/gpus`)).json()) as { count: number }).count === 40,
-  );
+  await until(async () => (await countAt(gatewayUrls[1] as string, "gpus")) === 40);
   expect((await type("status")).output).not.toContain("earlier settings");
 }, 120_000);
 
@@ -278,6 +307,15 @@ test("a folder that cannot be written any more: the command says it, and nothing
   rmSync(`${state}.next`, { recursive: true });
   expect((await type("collectors", { COLLECTOR_INSTANCES: "2" })).code).toBe(0);
 }, 60_000);
+
+test("a coordinator changes the number of processes by itself", async () => {
+  const { type, pidOf, logOf } = await open({ SCALING_GATEWAY_MIN: "2" });
+  const started = await type("local", { INSTANCES: "1", COORDINATOR_INSTANCES: "1" });
+  expect([started.code, linesOf(started.output, "coordinator-1").length]).toEqual([0, 1]);
+  await until(() => runs(pidOf("gateway-2")), { timeoutMs: 60_000 });
+  expect(logOf("coordinator-1")).toContain("below_minimum");
+  expect((await type("stop")).output).toContain("coordinator-1");
+}, 120_000);
 
 test("the coordinator's requests are carried out, and those of an earlier term are refused", async () => {
   const { type, pidOf, folder } = await open();
