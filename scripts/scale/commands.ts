@@ -6,7 +6,7 @@ import { followLogs, logNames } from "./follow-logs.ts";
 import { probeHost, readHealth, waitUntilReady } from "./probe.ts";
 import { readLoads } from "./read-loads.ts";
 import { countForRole, countsForAll } from "./requested-counts.ts";
-import { statusTable, type StatusRow, troublesOf } from "./status-table.ts";
+import { statusTable, type StatusRow, problemsOf } from "./status-table.ts";
 import { SupervisorClient } from "./supervisor-client.ts";
 
 /** A command, which returns its exit code. */
@@ -78,8 +78,8 @@ async function status(): Promise<number> {
     }),
   );
   print(instances.length === 0 ? nothingRuns : statusTable(rows));
-  const troubles = [...rows.flatMap(troublesOf), ...(error === undefined ? [] : [error])];
-  if (troubles.length > 0) print(`\n${troubles.join("\n")}`);
+  const problems = [...rows.flatMap(problemsOf), ...(error === undefined ? [] : [error])];
+  if (problems.length > 0) print(`\n${problems.join("\n")}`);
   const isBad = instances.length === 0 || instances.some(({ is_crash_loop: isLoop }) => isLoop);
   return isBad ? 1 : 0;
 }

@@ -30,7 +30,7 @@ export function statusTable(rows: readonly StatusRow[]): string {
 }
 
 /** What is wrong with a process; empty if nothing is. */
-export function troublesOf({ instance, health }: StatusRow): readonly string[] {
+export function problemsOf({ instance, health }: StatusRow): readonly string[] {
   const { name, is_crash_loop: isLoop, phase, last_error: reason, restarts, outdated } = instance;
   const times = restarts === 1 ? "1 restart" : `${restarts} restarts`;
   return [

@@ -54,7 +54,7 @@ export class SupervisorClient {
     try {
       return (await this.get("/status")) as Status;
     } catch (error) {
-      // no socket, one that nobody listens on, or one whose supervisor is just ending
+      // no socket, one without a listener, or one whose supervisor is just ending
       if (["ENOENT", "ECONNREFUSED", "ECONNRESET", "FailedToOpenSocket"].includes(codeOf(error))) return undefined;
       throw error;
     }

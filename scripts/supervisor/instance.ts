@@ -69,7 +69,7 @@ export class Instance {
     return "process" in this.state ? this.state.process : undefined;
   }
 
-  /** Starts after exits that nobody asked for. */
+  /** Starts after unrequested exits. */
   get restarts(): number {
     return this.restartCount;
   }

@@ -7,7 +7,7 @@ export interface ShownInstance {
   readonly phase: "WAITING" | "RUNNING" | "STOPPING" | "REMOVED";
   readonly pid?: number;
   readonly port?: number;
-  /** Starts after exits that nobody asked for. */
+  /** Starts after unrequested exits. */
   readonly restarts: number;
   readonly is_crash_loop: boolean;
   readonly last_error?: string;

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { statusTable, type StatusRow, troublesOf } from "../../scripts/scale/status-table.ts";
+import { statusTable, type StatusRow, problemsOf } from "../../scripts/scale/status-table.ts";
 import type { ShownInstance } from "../../scripts/supervisor/protocol.ts";
 
 const instance = (change: Partial<ShownInstance>): ShownInstance => ({
@@ -29,17 +29,17 @@ test("unknown figures are a dash, never 0", () => {
 
 test("a crash loop, a kill, a part that is not ok and earlier settings are said", () => {
   const lastError = { last_error: "it ended with exit code 1: no such table" };
-  expect(troublesOf(row({ is_crash_loop: true, restarts: 6, ...lastError }))).toEqual([
+  expect(problemsOf(row({ is_crash_loop: true, restarts: 6, ...lastError }))).toEqual([
     "collector-1: crash loop, 6 restarts: it ended with exit code 1: no such table",
   ]);
-  expect(troublesOf(row({ restarts: 1, last_error: "it was ended by SIGKILL" }))).toEqual([
+  expect(problemsOf(row({ restarts: 1, last_error: "it was ended by SIGKILL" }))).toEqual([
     "collector-1: 1 restart; the last time it was ended by SIGKILL",
   ]);
-  expect(troublesOf(row({}, { health: { status: "degraded", reasons: ["queue: full"] } }))).toEqual([
+  expect(problemsOf(row({}, { health: { status: "degraded", reasons: ["queue: full"] } }))).toEqual([
     "collector-1: queue: full",
   ]);
-  expect(troublesOf(row({ outdated: true }))).toEqual([
+  expect(problemsOf(row({ outdated: true }))).toEqual([
     "collector-1: runs with earlier settings; bun run scale-restart applies the newest",
   ]);
-  expect(troublesOf(row({}))).toEqual([]);
+  expect(problemsOf(row({}))).toEqual([]);
 });
