@@ -98,18 +98,18 @@ export class BatchBuilder {
 
   /** Notes a row that describes a record's GPU and has no value. A record whose rows are all of this kind has no values. */
   describe(record: number): void {
-    this.log.add(record, noSeries);
+    this.log.add(record, noSeries, NaN);
   }
 
   /** Sets a catalogue metric of a record. */
   set(record: number, metricIndex: number, value: number): void {
     this.values.set(record, metricIndex, value);
-    this.log.add(record, metricIndex);
+    this.log.add(record, metricIndex, value);
   }
 
   /** Sets a metric that is not in the catalogue, or a labelled series. */
   setCustom(record: number, metric: string, value: number): void {
-    this.log.add(record, this.values.setCustom(record, metric, value));
+    this.log.add(record, this.values.setCustom(record, metric, value), value);
   }
 
   reject(input: RejectedInput): void {

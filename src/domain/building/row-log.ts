@@ -9,6 +9,8 @@ export interface LoggedValue extends InputPlace {
   readonly record: number;
   /** Undefined if the row has added no value. */
   readonly series: number | undefined;
+  /** The row's own value, even if the record has kept a greater one of another row; NaN if the row has added no value. */
+  readonly value: number;
 }
 
 /** Takes the place of a series number if a row adds no value. */
@@ -20,6 +22,7 @@ export class RowLog {
   private length = 0;
   private records = new Int32Array(1024);
   private series = new Int32Array(1024);
+  private values = new Float64Array(1024);
   private lines = new Float64Array(1024);
   private bytes = new Float64Array(1024);
   private line = 0;
@@ -36,11 +39,12 @@ export class RowLog {
     this.byte = byte;
   }
 
-  add(record: number, series: number): void {
+  add(record: number, series: number, value: number): void {
     const at = this.length;
     if (at === this.records.length) this.grow();
     this.records[at] = record;
     this.series[at] = series;
+    this.values[at] = value;
     this.lines[at] = this.line;
     this.bytes[at] = this.byte;
     this.length = at + 1;
@@ -53,7 +57,7 @@ export class RowLog {
       if (!records.has(record)) continue;
       const series = this.series[at] as number;
       const place = { line: this.lines[at] as number, byte: this.bytes[at] as number };
-      yield { ...place, record, series: series === noSeries ? undefined : series };
+      yield { ...place, record, series: series === noSeries ? undefined : series, value: this.values[at] as number };
     }
   }
 
@@ -65,6 +69,7 @@ export class RowLog {
     };
     this.records = grown(this.records, new Int32Array(length));
     this.series = grown(this.series, new Int32Array(length));
+    this.values = grown(this.values, new Float64Array(length));
     this.lines = grown(this.lines, new Float64Array(length));
     this.bytes = grown(this.bytes, new Float64Array(length));
   }

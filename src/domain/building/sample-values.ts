@@ -77,12 +77,6 @@ export class SampleValues {
     return metrics[series]?.name ?? this.customNames[series - metrics.length] ?? "";
   }
 
-  /** NaN if the record has no value of the series. */
-  valueOf(record: number, series: SeriesNumber): number {
-    if (series < metrics.length) return this.columns[series]?.get(record) ?? NaN;
-    return this.custom.get(this.nameOf(series))?.values.get(record) ?? NaN;
-  }
-
   conflictsOf(record: number): number {
     return this.conflictsByRecord.get(record) ?? 0;
   }

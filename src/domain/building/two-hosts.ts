@@ -45,8 +45,8 @@ export function rowsOfOtherHosts(parts: BatchParts, others: ReadonlyMap<number, 
     (entries) => {
       const [first] = entries;
       if (first === undefined) return [];
-      const samples = entries.flatMap(({ record, series }): [string, number][] =>
-        series === undefined ? [] : [[values.nameOf(series), values.valueOf(record, series)]],
+      const samples = entries.flatMap(({ series, value }): [string, number][] =>
+        series === undefined ? [] : [[values.nameOf(series), value]],
       );
       return [
         otherHostInput({

@@ -140,6 +140,21 @@ test("of three cloned hosts, one keeps its records, and each row of the others i
   expect(tally).toMatchObject({ rows: 15, samples: 3, duplicates: 1, conflicts: 1 });
 });
 
+test("each rejected row of the other host has its own values, even if they conflict with those of another row", async () => {
+  const more = ',xid="31"';
+  const xid = { metric: "DCGM_EXP_XID_ERRORS_COUNT", more };
+  const { rejected } = await readRows(folder, [
+    { host: "vm-b", value: "40" },
+    { host: "vm-b", value: "41" },
+    { host: "vm-b", value: "39" },
+    { host: "vm-b", value: "2", ...xid },
+    { host: "vm-b", value: "1", ...xid },
+    { host: "vm-a", value: "5" },
+  ]);
+  const found = rejected.map(({ raw }) => JSON.parse(raw) as Record<string, unknown>);
+  expect(found.map((row) => row["gpu_utilization"] ?? row['xid_errors{xid="31"}'])).toEqual([40, 41, 39, 2, 1]);
+});
+
 test("a wide row of the other host is rejected once, with all its values", async () => {
   const { records, rejected } = await readText(
     folder,
