@@ -22,7 +22,8 @@ export function showRows(rows: readonly Row[], columns: readonly string[], { asJ
   if (asJson) return print(JSON.stringify(rows, null, 2));
   const style = { head: [], border: [], compact: true };
   const table = new Table({ head: columns.map(titleOf), style });
-  for (const row of rows) table.push(columns.map((name) => cellOf(row[name])));
+  // a metric may be named constructor, which every object inherits
+  for (const row of rows) table.push(columns.map((name) => cellOf(Object.hasOwn(row, name) ? row[name] : undefined)));
   print(table.toString());
   print(`${rows.length} ${rows.length === 1 ? "row" : "rows"}`);
 }

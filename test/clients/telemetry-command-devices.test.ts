@@ -16,6 +16,7 @@ beforeAll(async () => {
     { metric: "DCGM_FI_DEV_GPU_TEMP", value: "60", pod: "b", namespace: "web" },
     xid("31", "4"),
     xid("45", "1"),
+    { metric: "constructor", value: "7" },
   ]);
 });
 afterAll(() => gateway.close());
@@ -47,6 +48,12 @@ test("series are listed, and chosen as columns of the newest records", async () 
   expect(latest).not.toContain("45");
   const watched = await run("watch", "--gpu", "GPU-0", "--count", "1", "--metrics", 'xid_errors{xid="45"},temperature');
   expect(watched).toContain('temperature=60 custom={"xid_errors{window_size_in_ms=\\"300000\\",xid=\\"45\\"}":1}');
+});
+
+test("a metric that is named as what every object inherits is empty for the records that lack it", async () => {
+  const latest = await run("latest", "--metrics", "temperature,memory_used_mb,constructor{}");
+  expect(latest).toContain("│ constructor │");
+  expect(latest).toMatch(/│ 7 +│/);
 });
 
 test("latest and watch show the occupants that share a GPU, and no column for them if no GPU is shared", async () => {
