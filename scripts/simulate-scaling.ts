@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
-import { defaultPolicy } from "../src/scaling/coordinator/policy.ts";
+import { parseConfig } from "../src/config/parse-config.ts";
+import { scalingPolicy } from "../src/scaling/coordinator/scaling-policy.ts";
 import { parseArguments, usage } from "./simulate-scaling/arguments.ts";
 import type { Style } from "./simulate-scaling/plot.ts";
 import { plotText, type Run, tableText } from "./simulate-scaling/report.ts";
@@ -16,12 +17,13 @@ function simulate(): void {
     return;
   }
   const style = isTTY && process.env.NO_COLOR === undefined ? coloured : plain;
+  const policy = scalingPolicy(parseConfig(process.env));
   const runs: Run[] = [];
   for (const curve of args.curves) {
-    const outcome = runCurve(curve, defaultPolicy, args.seed);
+    const outcome = runCurve(curve, policy, args.seed);
     const run = { curve, outcome, broken: curve.check(outcome) };
     runs.push(run);
-    process.stdout.write(`${plotText(run, defaultPolicy, { width: args.width, style })}\n\n`);
+    process.stdout.write(`${plotText(run, policy, { width: args.width, style })}\n\n`);
   }
   process.stdout.write(`${tableText(runs)}\n`);
   if (runs.some(({ broken }) => broken.length > 0)) process.exitCode = 1;

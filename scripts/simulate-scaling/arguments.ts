@@ -10,6 +10,8 @@ export const usage = `Runs load curves through the decisions about the number of
   --seed N       seed of the collectors' rates, start times and heartbeats; 0 to 4294967295 (1)
   --width N      width of the plots, 40 to 200 (the terminal's width, at most 80)
 
+The settings SCALING_... and QUEUE_... apply, such as SCALING_COLLECTOR_MAX=20.
+
 late: seconds in which the oldest message was older than the target; worst: its greatest age; cost: instance-seconds, compared
 with a scaler that knows the load in advance. Exits with 1 if a curve breaks one of its rules.
 `;

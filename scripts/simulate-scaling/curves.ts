@@ -10,9 +10,9 @@ const unlimited = (): number => Infinity;
 export const curves: readonly Curve[] = [
   {
     name: "step",
-    description: "7 messages/s, ten times as many from 2:00 to 12:00",
+    description: "6 messages/s, ten times as many from 2:00 to 12:00",
     seconds: 1500,
-    load: (second) => (second >= 120 && second < 720 ? 70 : 7),
+    load: (second) => (second >= 120 && second < 720 ? 60 : 6),
     database: unlimited,
     collectors: 1,
     check: (outcome) => [
@@ -57,9 +57,11 @@ export const curves: readonly Curve[] = [
     database: (second) => (second >= 720 && second < 1020 ? 0 : Infinity),
     collectors: 4,
     check: (outcome) => {
+      const before = mostDesired(outcome, [719, 720]);
       const most = mostDesired(outcome, [720, 1020]);
+      const limit = Math.ceil(1.5 * before);
       return [
-        ...(most <= 6 ? [] : [`${most} collectors while more had no gain (at most 6)`]),
+        ...(most <= limit ? [] : [`${before} -> ${most} collectors while more had no gain (at most ${limit})`]),
         ...reversalRule(outcome, 1),
         ...backRule(outcome, [1020, 2100]),
       ];

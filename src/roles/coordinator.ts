@@ -1,11 +1,11 @@
 import { Coordinator } from "../scaling/coordinator/coordinator.ts";
+import { scalingPolicy } from "../scaling/coordinator/scaling-policy.ts";
 import { ScalingInstruments } from "../scaling/coordinator/scaling-instruments.ts";
 import type { Executor } from "../scaling/executor/executor.ts";
 import { LocalExecutor } from "../scaling/executor/local/local-executor.ts";
 import { NoExecutor } from "../scaling/executor/none/no-executor.ts";
 import type { Config } from "../config/parse-config.ts";
 import type { Role } from "./role.ts";
-import { scalingPolicy } from "./scaling-policy.ts";
 
 /** Decides how many processes each role should have. Several may run; one leads. */
 export const coordinator: Role = {

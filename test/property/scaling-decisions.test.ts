@@ -29,6 +29,7 @@ const figures: fc.Arbitrary<Figures> = fc.record({
 const memory: fc.Arbitrary<RoleMemory> = fc.record({
   desired: fc.option(fc.integer({ min: 0, max: 14 }), { nil: undefined }),
   current: fc.option(fc.integer({ min: 0, max: 14 }), { nil: undefined }),
+  decidedAtMs: pastMs,
   changedAtMs: pastMs,
   startedAtMs: pastMs,
   belowSinceMs: pastMs,

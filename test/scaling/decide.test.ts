@@ -212,8 +212,12 @@ describe("streamers", () => {
 
   test("rise with targets, ranges and processor time", () => {
     expect(streamers({ streamerCpu: 30, targets: 601 })).toEqual([7, "up", "load"]);
-    expect(streamers({ streamerCpu: 30, ranges: 11 })).toEqual([6, "up", "load"]);
+    expect(streamers({ streamerCpu: 30, ranges: 101 })).toEqual([6, "up", "load"]);
     expect(streamers({ streamerCpu: 95 })).toEqual([6, "up", "load"]);
+  });
+
+  test("are not more than the live sources that they read", () => {
+    expect(streamers({ streamerCpu: 95, targets: 4 })).toEqual([4, "hold", "steady"]);
   });
 
   test("are kept while the queue slows them down", () => {

@@ -44,6 +44,14 @@ export const coordinatorSettings = {
     maximum: 1_000_000,
     description: "Live sources that one streamer is to read",
   }),
+  scalingRangesPerStreamer: count({
+    env: "SCALING_RANGES_PER_STREAMER",
+    default: 20,
+    minimum: 1,
+    maximum: 1_000_000,
+    unit: "ranges of SOURCE_RANGE_MIB",
+    description: "Unread ranges of files that one streamer is to read",
+  }),
   scalingClientsPerGateway: count({
     env: "SCALING_CLIENTS_PER_GATEWAY",
     default: 1000,

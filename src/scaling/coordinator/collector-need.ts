@@ -27,13 +27,20 @@ function needOf(input: NeedInput, figures: QueueFigures): Need {
   const vetoes = { noUp: noGain(input, figures), noDown };
   const { ratePerSecond: rate } = memory;
   if (rate === undefined) return { ...withoutRate(input, figures, lateness), ...vetoes };
-  const demand = demandPerSecond(input, figures);
+  const arrivals = arrivalsPerSecond(input, figures);
+  const demand = arrivals / paceOf(input, figures);
   const perSecond = demand + figures.waiting / policy.collector.drainSeconds;
   const wanted = perSecond / rate;
   // collectors that store far less than usual do not show how many are needed: try half as many more
   const isStuck = wanted > base && figures.drainPerSecond < stuckShare * rate * input.current;
   const instances = isStuck ? Math.min(wanted, halfMore(base)) : wanted;
-  return { instances, upCode: "load", text: loadText(figures, demand, rate), urgent: isLate, ...vetoes };
+  return {
+    instances,
+    upCode: "load",
+    text: loadText({ ...figures, arrivalPerSecond: arrivals }, demand, rate),
+    urgent: isLate,
+    ...vetoes,
+  };
 }
 
 /** Before the collectors were busy, their rate is not known: the count follows the age of the oldest message, step by step. */
@@ -51,12 +58,21 @@ function withoutRate(input: NeedInput, figures: QueueFigures, lateness: string):
   return { instances, upCode: "rate_unknown", text, urgent: false };
 }
 
-/** What the sources have to publish: while streamers are slowed, less arrives than that. */
-function demandPerSecond({ policy, memory }: NeedInput, { depth, arrivalPerSecond }: QueueFigures): number {
+/** Messages that arrive. Streamers report them some seconds late; a queue that grows shows them at once. */
+function arrivalsPerSecond(input: NeedInput, figures: QueueFigures): number {
+  const { memory, nowMs } = input;
+  const { depthMessages: before, decidedAtMs } = memory;
+  const { depth, arrivalPerSecond } = figures;
+  if (before === undefined || decidedAtMs === undefined || !isSaturated(input, figures)) return arrivalPerSecond;
+  const seconds = Math.max(1, (nowMs - decidedAtMs) / 1000);
+  // without what was stored meanwhile, which is reported late as well
+  return Math.max(arrivalPerSecond, (depth - before) / seconds);
+}
+
+/** The streamers' pace since the last decision: while the queue slows them, less arrives than the sources have. */
+function paceOf({ policy, memory }: NeedInput, { depth }: QueueFigures): number {
   const { marks } = policy.collector;
-  // the arrivals were counted since the last decision, so the pace is that of the time since then
-  const pace = (paceAt(depth, marks) + paceAt(memory.depthMessages ?? depth, marks)) / 2;
-  return arrivalPerSecond / pace;
+  return (paceAt(depth, marks) + paceAt(memory.depthMessages ?? depth, marks)) / 2;
 }
 
 function noGain({ memory, current }: NeedInput, figures: QueueFigures): Reason | undefined {

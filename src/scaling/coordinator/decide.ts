@@ -51,6 +51,7 @@ export function decide(input: DecisionInput): Decision {
       ...learned,
       desired,
       current,
+      decidedAtMs: nowMs,
       changedAtMs: isChanged ? nowMs : memory.changedAtMs,
       startedAtMs: isStarted ? (memory.startedAtMs ?? nowMs) : undefined,
       belowSinceMs: isChanged ? undefined : belowSinceMs,

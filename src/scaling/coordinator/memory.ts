@@ -4,6 +4,8 @@ export interface RoleMemory {
   readonly desired?: number | undefined;
   /** When that count was decided, if it differed from the one before. */
   readonly changedAtMs?: number | undefined;
+  /** When the last decision was made. */
+  readonly decidedAtMs?: number | undefined;
   /** The number of live instances at the last decision. */
   readonly current?: number | undefined;
   /** Since when every decided instance is alive. */

@@ -73,7 +73,7 @@ export const defaultPolicy: ScalingPolicy = {
     startSeconds: 30,
     retrySeconds: 300,
   },
-  streamer: { min: 1, max: 10, targetsEach: 100, rangesEach: 2, cpuPercent: 70 },
+  streamer: { min: 1, max: 10, targetsEach: 100, rangesEach: 20, cpuPercent: 70 },
   collector: {
     min: 1,
     max: 10,

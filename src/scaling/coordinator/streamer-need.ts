@@ -17,12 +17,15 @@ export function streamerNeed(input: NeedInput): RoleNeed {
     const text = `${shown(depth)} messages in the queue slow the streamers (from ${collector.marks.lowMessages})`;
     return { hold: { code: "queue_full", text } };
   }
+  const { targets: live, ranges: parts } = values;
+  const wanted = Math.max(
+    (live ?? 0) / streamer.targetsEach,
+    (parts ?? 0) / streamer.rangesEach,
+    (input.current * values.cpuPercent) / streamer.cpuPercent,
+  );
   const need: Need = {
-    instances: Math.max(
-      (values.targets ?? 0) / streamer.targetsEach,
-      (values.ranges ?? 0) / streamer.rangesEach,
-      (input.current * values.cpuPercent) / streamer.cpuPercent,
-    ),
+    // one streamer at a time reads a live source or a range: more streamers than these would have nothing to do
+    instances: live === undefined && parts === undefined ? wanted : Math.min(wanted, (live ?? 0) + (parts ?? 0)),
     upCode: "load",
     text: textOf(values, streamer.cpuPercent),
     urgent: false,

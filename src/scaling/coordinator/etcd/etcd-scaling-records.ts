@@ -112,6 +112,7 @@ const memorySchema = Type.Record(
   Type.Object({
     desired: Type.Optional(Type.Number()),
     changedAtMs: Type.Optional(Type.Number()),
+    decidedAtMs: Type.Optional(Type.Number()),
     current: Type.Optional(Type.Number()),
     startedAtMs: Type.Optional(Type.Number()),
     belowSinceMs: Type.Optional(Type.Number()),

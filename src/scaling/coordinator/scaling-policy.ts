@@ -1,8 +1,34 @@
-import type { Config } from "../config/parse-config.ts";
-import { defaultPolicy, type ScalingPolicy } from "../scaling/coordinator/policy.ts";
+import { defaultPolicy, type ScalingPolicy } from "./policy.ts";
+
+/** The settings that the rules follow from. */
+export type ScalingSettings = Readonly<
+  Record<
+    | "queueCapacityMessages"
+    | "queueLowMarkPercent"
+    | "queueHighMarkPercent"
+    | "scalingStreamerMin"
+    | "scalingStreamerMax"
+    | "scalingCollectorMin"
+    | "scalingCollectorMax"
+    | "scalingGatewayMin"
+    | "scalingGatewayMax"
+    | "scalingOldestAgeMs"
+    | "scalingDrainMs"
+    | "scalingTargetsPerStreamer"
+    | "scalingRangesPerStreamer"
+    | "scalingClientsPerGateway"
+    | "scalingLatencyMs"
+    | "scalingCpuPercent"
+    | "scalingTolerancePercent"
+    | "scalingUpCooldownMs"
+    | "scalingDownCooldownMs"
+    | "scalingDownStableMs",
+    number
+  >
+>;
 
 /** The rules of the coordinator's decisions, from the settings. */
-export function scalingPolicy(config: Config): ScalingPolicy {
+export function scalingPolicy(config: ScalingSettings): ScalingPolicy {
   const { queueCapacityMessages: capacity, queueLowMarkPercent, queueHighMarkPercent } = config;
   return {
     steps: {
@@ -13,10 +39,10 @@ export function scalingPolicy(config: Config): ScalingPolicy {
       downStableSeconds: config.scalingDownStableMs / 1000,
     },
     streamer: {
-      ...defaultPolicy.streamer,
       min: config.scalingStreamerMin,
       max: config.scalingStreamerMax,
       targetsEach: config.scalingTargetsPerStreamer,
+      rangesEach: config.scalingRangesPerStreamer,
       cpuPercent: config.scalingCpuPercent,
     },
     collector: {
