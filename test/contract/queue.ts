@@ -151,6 +151,18 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       expect(dead).toMatchObject({ attempts: 2, lastError: "second", envelope: { idempotencyKey: "bad" } });
     });
 
+    test("a message that its consumer gives back without an error is ready immediately, and the delivery is not counted", async () => {
+      const { queue } = await start({ maxAttempts: 1 });
+      await publish(queue, "good");
+      const first = await claimOne(queue);
+      await queue.reject(first, undefined);
+      const second = await claimOne(queue);
+      expect(second).toMatchObject({ attempt: 1, envelope: { idempotencyKey: "good" } });
+      await queue.reject(first, undefined);
+      expect(await queue.acknowledge([first])).toEqual([first]);
+      expect(await queue.acknowledge([second])).toEqual([]);
+    });
+
     test("dead letters are listed in the order of publishing, page by page, even if one is deleted meanwhile", async () => {
       const { queue, deadLetters } = await start({ maxAttempts: 1 });
       await publish(queue, "one", "two", "three");

@@ -1,9 +1,10 @@
 import type { Logger } from "pino";
 import type { RecordBatch } from "../../domain/batch.ts";
 import { BaseService } from "../../kit/base-service.ts";
+import { aborted } from "../../kit/aborted.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { QueueClosed } from "../../domain/errors.ts";
-import { isRetryable, retry } from "../../kit/retry.ts";
+import { retry } from "../../kit/retry.ts";
 import type { HotTier } from "../hot/hot-tier.ts";
 import type { PipelineListener } from "../observe/pipeline-listener.ts";
 import { decodeBatch } from "../queue/batch-codec.ts";
@@ -31,19 +32,25 @@ export interface CollectorOptions {
   readonly log: Logger;
 }
 
+/** Under the 5 s in which the messages of a stopping collector are to be free for others. Storing a message usually takes a
+ *  fraction of a second. */
+const finishMs = 4000;
+
 /** Moves messages from the queue to the store and the hot tier: claims, decodes, validates, ingests, writes to the hot
  *  tier, and only then acknowledges. If a step before the acknowledgement fails with an error that is not retryable, the
  *  collector rejects the message.
  *
- *  Stopping ends the wait for new messages. Until the deadline, the collector finishes the messages that it has claimed, and
- *  with `drainOnStop` also the queued messages. Messages that are not finished by then are not acknowledged. */
+ *  Stopping ends the wait for new messages. For `finishMs`, the collector finishes the messages that it has claimed, then it
+ *  gives the others back to the queue, so that they do not wait for a slow store. With `drainOnStop`, it finishes them, and the
+ *  queued messages, until the deadline. What it finishes after that, it does not acknowledge. */
 export class Collector extends BaseService {
   private readonly heldUp = this.repeatedError({
     prefix: "collecting is held up",
     ended: "collecting continues",
   });
 
-  private handled = 0;
+  private readonly held = new Set<Delivery>();
+  private readonly givenUp = new AbortController();
 
   constructor(private readonly options: CollectorOptions) {
     super("collector", options.log);
@@ -51,17 +58,37 @@ export class Collector extends BaseService {
 
   /** Messages that this collector has claimed and not yet settled. */
   get inFlight(): number {
-    return this.handled;
+    return this.held.size;
   }
 
   protected override async run(): Promise<void> {
     await this.admitted();
     if (this.stopping.aborted) return;
-    await Promise.all(Array.from({ length: this.options.workers }, () => this.work()));
+    const working = Array.from({ length: this.options.workers }, () => this.work());
+    await this.unlessGivenUp(Promise.all(working));
   }
 
   protected override async close(): Promise<void> {
-    if (this.options.drainOnStop) await this.drain();
+    if (this.options.drainOnStop) await this.unlessGivenUp(this.drain());
+  }
+
+  /** Waits for the work, but not longer than a stopping collector may finish its messages. */
+  private async unlessGivenUp(work: Promise<unknown>): Promise<void> {
+    const done = new AbortController();
+    await Promise.race([work.finally(() => done.abort()), this.giveUp(done.signal)]);
+  }
+
+  private async giveUp(done: AbortSignal): Promise<void> {
+    const { queue, clock, drainOnStop, log } = this.options;
+    const end = AbortSignal.any([this.deadline, done]);
+    await aborted(AbortSignal.any([this.stopping, done]));
+    await (drainOnStop ? aborted(end) : clock.sleep(finishMs, end));
+    if (done.aborted) return;
+    this.givenUp.abort();
+    const left = [...this.held];
+    // if the queue does not answer, the claims end when it is closed, or with their lease
+    await Promise.allSettled(left.map((delivery) => queue.reject(delivery, undefined)));
+    if (left.length > 0) log.warn({ messages: left.length }, "the collector stops, and gives unfinished messages back");
   }
 
   private async admitted(): Promise<void> {
@@ -93,13 +120,13 @@ export class Collector extends BaseService {
   }
 
   private async handleAndRecordErrors(delivery: Delivery, onStored: () => void): Promise<void> {
-    this.handled += 1;
+    this.held.add(delivery);
     try {
       await this.handle(delivery, onStored);
     } catch (error) {
       if (!(error instanceof QueueClosed)) this.heldUp.record(error);
     } finally {
-      this.handled -= 1;
+      this.held.delete(delivery);
       onStored();
     }
   }
@@ -109,7 +136,9 @@ export class Collector extends BaseService {
   private async drain(): Promise<void> {
     const { queue } = this.options;
     while (!this.deadline.aborted && (await queue.stats()).readyMessages > 0) {
-      for (const delivery of await this.claim(this.deadline)) await this.handle(delivery, () => undefined);
+      for (const delivery of await this.claim(this.deadline)) {
+        await this.handleAndRecordErrors(delivery, () => undefined);
+      }
     }
   }
 
@@ -125,8 +154,8 @@ export class Collector extends BaseService {
       batch = decodeBatch({ ...delivery.envelope, payload: delivery.payload });
       await this.store(delivery, batch, onStored);
     } catch (error) {
-      // the deadline ended the retries: the message may be valid, so it is not rejected; closing the queue ends its claim
-      if (this.deadline.aborted && isRetryable(error)) return;
+      // the message has been given back
+      if (this.givenUp.signal.aborted) return;
       const failure = error instanceof Error ? error : new Error(String(error));
       listener.refused(batch, failure);
       this.options.log.error(
@@ -136,6 +165,7 @@ export class Collector extends BaseService {
       await this.retrying(() => queue.reject(delivery, failure.message));
       return;
     }
+    if (this.givenUp.signal.aborted) return;
     const stale = await this.retrying(() => queue.acknowledge([delivery]));
     if (stale.length > 0) listener.acknowledgedTooLate(stale.length);
     this.heldUp.clear();
@@ -156,6 +186,8 @@ export class Collector extends BaseService {
       const result = await this.retrying(() => store.ingest(message));
       listener.stored(message, result);
       onStored();
+      // another collector receives the message, and writes to the hot tier
+      if (this.givenUp.signal.aborted) return;
       // also for duplicates: the collector that stored the message may have died before it updated the hot tier
       await this.retrying(() => hotTier.write(batch, result.contested));
     } finally {
@@ -169,7 +201,7 @@ export class Collector extends BaseService {
     const { queue, clock, leaseSeconds } = this.options;
     for (;;) {
       await clock.sleep((leaseSeconds * 1000) / 3, done);
-      if (done.aborted) return;
+      if (done.aborted || this.givenUp.signal.aborted) return;
       // if this fails, the work continues without the lease: the store accepts a message only once, from any collector
       await queue.extend([delivery]).catch((error: unknown) => this.heldUp.record(error));
     }
@@ -178,7 +210,7 @@ export class Collector extends BaseService {
   private retrying<T>(operation: () => Promise<T>): Promise<T> {
     return retry(operation, {
       clock: this.options.clock,
-      signal: this.deadline,
+      signal: this.givenUp.signal,
       onRetry: (error) => {
         this.heldUp.record(error);
         this.options.listener.retried(error as Error);

@@ -97,6 +97,7 @@ export interface QueueStats {
  *
  *  States of a message: READY -claim-> CLAIMED -acknowledge-> deleted.
  *  CLAIMED -reject or end of lease-> READY, or DEAD after the message has been delivered `maxAttempts` times.
+ *  CLAIMED -reject without an error-> READY (attempts start from 0).
  *  DEAD -redrive-> READY (attempts start from 0); DEAD -delete-> deleted. */
 export interface Queue {
   readonly deadLetters: DeadLetters;
@@ -113,8 +114,9 @@ export interface Queue {
    *  @returns the deliveries with a stale claim (for example, because the lease has ended): their messages are unchanged */
   acknowledge(deliveries: readonly Delivery[]): Promise<Delivery[]>;
   /** Returns a message to the queue immediately; after `maxAttempts` deliveries, the message becomes a dead letter with
-   *  `error`. If the claim is stale, nothing changes. */
-  reject(delivery: Delivery, error: string): Promise<void>;
+   *  `error`. If the claim is stale, nothing changes.
+   *  @param error undefined if the message is not at fault, for example because its consumer stops */
+  reject(delivery: Delivery, error: string | undefined): Promise<void>;
   /** Restarts the leases of these deliveries, unless the driver renews leases by itself.
    *  @returns the deliveries with a stale claim */
   extend(deliveries: readonly Delivery[]): Promise<Delivery[]>;

@@ -95,9 +95,10 @@ export class EtcdQueue implements Queue {
     return deliveries.filter((_, index) => stale[index]);
   }
 
-  async reject(delivery: Delivery, error: string): Promise<void> {
+  async reject(delivery: Delivery, error: string | undefined): Promise<void> {
     this.refuseWhenClosed();
-    if (delivery.attempt >= this.options.maxAttempts) await this.deadLetters.addClaimed(delivery, error);
+    if (error === undefined) await this.settler.giveBackUncounted(delivery);
+    else if (delivery.attempt >= this.options.maxAttempts) await this.deadLetters.addClaimed(delivery, error);
     else await this.settler.giveBack([delivery]);
     await this.claimer.release(delivery);
   }

@@ -47,6 +47,12 @@ export class Settler {
     return (await this.eachOwned(deliveries, (id) => [remove(this.keys.claim(id))])).map(toDelivery);
   }
 
+  /** Makes a message ready again, as if it had never been delivered. */
+  async giveBackUncounted(delivery: Delivery): Promise<void> {
+    this.uncertain.delete(delivery.claimToken);
+    await this.eachOwned([delivery], (id) => [remove(this.keys.claim(id)), remove(this.keys.attempt(id))]);
+  }
+
   /** @returns the deliveries with a stale claim */
   async staleOf(deliveries: readonly Delivery[]): Promise<Delivery[]> {
     return (await this.eachOwned(deliveries, (id) => [getKey(this.keys.claim(id))])).map(toDelivery);

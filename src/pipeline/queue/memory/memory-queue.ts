@@ -88,8 +88,12 @@ export class MemoryQueue implements Queue, DeadLetters {
     return this.eachOwned(deliveries, (entry) => this.remove(entry));
   }
 
-  async reject(delivery: Delivery, error: string): Promise<void> {
-    await this.eachOwned([delivery], (entry) => this.returnOrDeadLetter(entry, error));
+  async reject(delivery: Delivery, error: string | undefined): Promise<void> {
+    await this.eachOwned([delivery], (entry) => {
+      if (error !== undefined) return this.returnOrDeadLetter(entry, error);
+      entry.attempts = 0;
+      this.returnToQueue(entry);
+    });
   }
 
   extend(deliveries: readonly Delivery[]): Promise<Delivery[]> {
@@ -221,6 +225,10 @@ export class MemoryQueue implements Queue, DeadLetters {
       this.deadById.set(envelope.id, { entry, letter });
       return;
     }
+    this.returnToQueue(entry);
+  }
+
+  private returnToQueue(entry: Entry): void {
     this.claimed.delete(entry.envelope.id);
     this.makeReady(entry);
   }
