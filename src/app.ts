@@ -1,5 +1,6 @@
 import { type AnyElysia, Elysia } from "elysia";
 import type { Logger } from "pino";
+import { closedConnections } from "./routes/http/closed-connections.ts";
 import { errorHandling } from "./routes/http/error-handling.ts";
 import { requestUrl } from "./routes/http/request-url.ts";
 import { socketSettings } from "./routes/live/live-routes.ts";
@@ -23,6 +24,7 @@ export function composeApp(options: AppOptions): Elysia {
   // first, because a hook applies only to routes that are added after it
   app.use(errorHandling({ routes: () => app.routes, log: options.log }));
   app.use(requestUrl());
+  app.use(closedConnections(options.draining));
   app.use(httpInstruments(options.registry));
   app.use(healthRoutes(options));
   app.use(prometheusRoutes(options));

@@ -1,7 +1,7 @@
 import { version } from "../package.json";
 import { composeApp } from "./app.ts";
 import { type Config, parseConfig } from "./config/parse-config.ts";
-import { systemClock } from "./kit/clock.ts";
+import { stopwatch, systemClock } from "./kit/clock.ts";
 import { endsWithin } from "./kit/within.ts";
 import { TelemetryError } from "./domain/errors.ts";
 import { openRegistration } from "./roles/open-registration.ts";
@@ -13,7 +13,8 @@ import { bannerText } from "./terminal/banner.ts";
 import { makeLog } from "./terminal/log.ts";
 
 // The only file of src that reads the environment, handles signals and exits.
-// PARSE CONFIG -> OPEN ROLES -> START SERVICES -> LISTEN -> wait for a signal -> STOP -> exit 0; an error in any step exits 1.
+// PARSE CONFIG -> OPEN ROLES -> START SERVICES -> LISTEN -> wait for a signal -> DRAIN -> STOP -> exit 0; an error in any step
+// exits 1.
 
 type App = ReturnType<typeof composeApp>;
 
@@ -24,8 +25,8 @@ async function main(): Promise<void> {
   const print = (text: string): void => void process.stdout.write(`${text}\n`);
   const stopRequested = signalled(log.info.bind(log));
   const opened = await openRoles(config, { clock: systemClock, log, print, terminal: process.stderr });
-  const stopping = new AbortController();
-  const health = healthOf(config, opened);
+  const [draining, stopping] = [new AbortController(), new AbortController()];
+  const health = healthOf(config, opened, draining.signal);
   const { registration, onListening } = await openRegistration(opened, { health, clients: () => clientsOf(app) });
   // first, so that it is stopped last: other processes see this one until its work is done
   const services = [registration, ...opened.services];
@@ -47,13 +48,16 @@ async function main(): Promise<void> {
     }),
   );
   await stopRequested;
+  const elapsedMs = stopwatch();
   registration.drain();
+  draining.abort();
+  await systemClock.sleep(config.shutdownDrainSeconds * 1000);
   stopping.abort();
-  await stop(app, { services, shared: opened.shared }, config.shutdownTimeoutSeconds * 1000);
+  await stop(app, { services, shared: opened.shared }, elapsedMs);
   log.info("stopped");
 }
 
-function healthOf(config: Config, { shared, roles, services }: OpenRoles): HealthOptions {
+function healthOf(config: Config, { shared, roles, services }: OpenRoles, draining: AbortSignal): HealthOptions {
   const { clock, queue, store } = shared;
   return {
     roles: config.roles,
@@ -63,6 +67,7 @@ function healthOf(config: Config, { shared, roles, services }: OpenRoles): Healt
     engine: () => store.current?.engine(),
     notice: () => store.current?.notice(),
     servesFromMemory: () => roles.some((role) => role.servesFromMemory()),
+    draining,
     queue,
     services,
     clock,
@@ -101,12 +106,19 @@ function listen(app: App, { host, port }: Config): number {
   }
 }
 
+/** How long open requests may take after the services have stopped, in a process that does not drain. */
+const requestGraceMs = 1000;
+
 /** Stops the services, then the server, then closes the shared parts. Services have until the deadline to finish
- *  their work, and abandon it after that. Then open requests have one more second, or none if the deadline has passed. */
-async function stop(app: App, { services, shared }: Omit<OpenRoles, "roles">, timeoutMs: number): Promise<void> {
-  const deadline = AbortSignal.timeout(timeoutMs);
-  await stopAll(services, deadline);
-  await endsWithin(systemClock, deadline.aborted ? 0 : 1000, () => app.stop());
+ *  their work, and abandon it after that. Then open requests have one more second, or none if the deadline has passed; in a
+ *  process that drains, they have until the deadline.
+ *  @param elapsedMs the time since the signal */
+async function stop(app: App, { services, shared }: Omit<OpenRoles, "roles">, elapsedMs: () => number): Promise<void> {
+  const { shutdownTimeoutSeconds, shutdownDrainSeconds } = shared.config;
+  const remainingMs = (): number => Math.max(0, shutdownTimeoutSeconds * 1000 - elapsedMs());
+  await stopAll(services, AbortSignal.timeout(remainingMs()));
+  const graceMs = shutdownDrainSeconds > 0 ? remainingMs() : Math.min(requestGraceMs, remainingMs());
+  await endsWithin(systemClock, graceMs, () => app.stop());
   if (app.server !== null) await app.stop(true);
   await shared.close();
 }

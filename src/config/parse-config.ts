@@ -70,6 +70,11 @@ function contradictions(config: Config): string[] {
     );
   }
   errors.push(...etcdContradictions(config), ...addressErrors(config), ...scalingErrors(config));
+  if (config.shutdownDrainSeconds >= config.shutdownTimeoutSeconds) {
+    errors.push(
+      `SHUTDOWN_DRAIN_SECONDS=${config.shutdownDrainSeconds} is not below SHUTDOWN_TIMEOUT_SECONDS=${config.shutdownTimeoutSeconds}: no time would be left to finish work`,
+    );
+  }
   if (config.queueLowMarkPercent >= config.queueHighMarkPercent) {
     errors.push(
       `QUEUE_LOW_MARK_PERCENT=${config.queueLowMarkPercent} is not below QUEUE_HIGH_MARK_PERCENT=${config.queueHighMarkPercent}`,

@@ -150,6 +150,7 @@ export function gatewayOver(
     engine: () => undefined,
     notice: () => undefined,
     servesFromMemory: () => fleet?.isLoaded === true,
+    draining: new AbortController().signal,
     clusterId: "alpha",
     ...parts,
     routes: (whole) => (fleet === undefined ? [] : gatewayRoutes({ ...parts, fleet, app: whole })),

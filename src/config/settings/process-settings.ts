@@ -36,4 +36,13 @@ export const processSettings = {
     unit: "s",
     description: "Time to finish work and close after SIGINT or SIGTERM",
   }),
+  shutdownDrainSeconds: count({
+    env: "SHUTDOWN_DRAIN_SECONDS",
+    default: 0,
+    minimum: 0,
+    maximum: 3600,
+    unit: "s",
+    description:
+      "Part of SHUTDOWN_TIMEOUT_SECONDS in which the process still answers requests, but says that it is not ready, so that balancers stop sending to it",
+  }),
 };

@@ -23,6 +23,8 @@ export interface HealthOptions {
   readonly notice: () => DatabaseChange | undefined;
   readonly queue: Pick<Queue, "stats">;
   readonly services: readonly Service[];
+  /** Aborted when the process is about to stop. It still answers requests, but should get no more of them. */
+  readonly draining: AbortSignal;
   readonly roles: readonly string[];
   readonly version: string;
   readonly clusterId: string;
@@ -89,7 +91,8 @@ function isDown({ servesFromMemory }: HealthOptions, mainPart: ComponentHealth):
  *  the other gateways then usually have the same error.
  *  @returns the reasons why the process is not ready; empty if it is ready */
 async function reasonsNotReady(options: HealthOptions): Promise<string[]> {
-  const { services, servesFromMemory } = options;
+  const { services, servesFromMemory, draining } = options;
+  if (draining.aborted) return ["the process is about to stop"];
   const mainPart = (await storeHealth(options)) ?? (await queueHealth(options));
   const needed = services.filter(
     ({ name }) => name !== registration && (!servesFromMemory() || !dispensable.has(name)),
@@ -185,8 +188,9 @@ const readyDetail = operation({
   summary: "Whether the process should get traffic",
   description:
     "For a readiness probe: 200 while the store (in a process without a store, the queue) answers and the services have " +
-    "no error; otherwise 503 with the reasons. A gateway with the fleet in memory is ready without the store.",
+    "no error; otherwise 503 with the reasons. A gateway with the fleet in memory is ready without the store. A process " +
+    "that is about to stop is not ready.",
   plain: probeSchema,
-  plain503: `${mainPartName} does not answer, or a service has an error`,
+  plain503: `${mainPartName} does not answer, a service has an error, or the process is about to stop`,
   errors: [400, 500],
 });

@@ -50,7 +50,7 @@ export interface paths {
         };
         /**
          * Whether the process should get traffic
-         * @description For a readiness probe: 200 while the store (in a process without a store, the queue) answers and the services have no error; otherwise 503 with the reasons. A gateway with the fleet in memory is ready without the store.
+         * @description For a readiness probe: 200 while the store (in a process without a store, the queue) answers and the services have no error; otherwise 503 with the reasons. A gateway with the fleet in memory is ready without the store. A process that is about to stop is not ready.
          */
         get: operations["getReadiness"];
         put?: never;
@@ -2181,7 +2181,7 @@ export interface operations {
             };
             400: components["responses"]["400"];
             500: components["responses"]["500"];
-            /** @description The store (in a process without a store, the queue) does not answer, or a service has an error */
+            /** @description The store (in a process without a store, the queue) does not answer, a service has an error, or the process is about to stop */
             503: {
                 headers: {
                     [name: string]: unknown;
