@@ -53,11 +53,16 @@ const series = [
   ],
 ] as const;
 
+const samples: readonly (readonly [metric: string, label: string])[] = [
+  ...metrics.map((metric) => [metric, ""] as const),
+  ...series,
+];
+
 /** A row of the exporter: of some GPU, instance, series, pod and host. GPUs move, and some are on two hosts at one instant. */
 const arbitraryRow = fc
   .record({
     ...{ gpu: fc.constantFrom(0, 1), second: fc.nat({ max: 6 }), instance: fc.constantFrom(...instances) },
-    sample: fc.constantFrom(...metrics.map((metric) => [metric, ""] as const), ...series),
+    sample: fc.constantFrom(...samples),
     value: fc.constantFrom("1", "2", "3", "20", "0", "N/A", "2147483632"),
     ...{ pod: texts, namespace: texts, exported: fc.constantFrom(undefined, "", "a", "c") },
     ...{ driver: fc.constantFrom("", "", "535", "550"), job: fc.constantFrom(undefined, "", "x", "y") },
