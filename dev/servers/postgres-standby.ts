@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { binaries } from "./postgres-command.ts";
 import { runInTrixie, type TrixieCommand } from "./trixie-server.ts";
 
 /** A copy of a server's data, which can answer in the server's place. */
@@ -25,9 +26,6 @@ export interface PostgresFolders {
   /** Where the copy is kept. */
   readonly copy: string;
 }
-
-/** The folder of PostgreSQL's programs in the folder of Debian trixie. */
-export const binaries = "/usr/lib/postgresql/17/bin";
 
 /** Makes the standby of a server.
  *  @param place where commands on the server's data run */

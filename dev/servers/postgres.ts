@@ -2,7 +2,8 @@ import { existsSync, renameSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { SQL } from "bun";
 import { freePorts } from "./free-ports.ts";
-import { binaries, copyFolder, type PostgresStandby, standbyOf } from "./postgres-standby.ts";
+import { binaries, postgresCommand } from "./postgres-command.ts";
+import { copyFolder, type PostgresStandby, standbyOf } from "./postgres-standby.ts";
 import { makeRunFolder } from "./run-folder.ts";
 import { mountSmallDisks, type SmallDisk, type SmallDisks } from "./small-disk.ts";
 import { runInTrixie, TrixieServer } from "./trixie-server.ts";
@@ -66,7 +67,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     ...place,
     netns,
     name: "postgres",
-    command: commandOf(host, port, disks === undefined ? {} : smallDiskSettings),
+    command: postgresCommand({ host, port }, disks === undefined ? {} : smallDiskSettings),
     answers: () => answers(url),
   });
   const stop = async (): Promise<void> => {
@@ -119,23 +120,6 @@ async function mountDisks(
 
 /** With these, the write-ahead log stays small, and each new segment needs new space. */
 const smallDiskSettings = { min_wal_size: "32MB", max_wal_size: "48MB", wal_recycle: "off" };
-
-function commandOf(host: string, port: number, more: Readonly<Record<string, string>>): string[] {
-  const settings = {
-    listen_addresses: host,
-    port,
-    unix_socket_directories: "",
-    fsync: "on",
-    shared_preload_libraries: "timescaledb",
-    "timescaledb.telemetry_level": "off",
-    // each database with the extension uses one worker for its scheduler, in addition to the workers of its jobs
-    max_worker_processes: 40,
-    "timescaledb.max_background_workers": 24,
-    ...more,
-  };
-  const flags = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
-  return [`${binaries}/postgres`, "-D", "/srv/data", ...flags];
-}
 
 /** A data directory to copy, created once for each trixie folder and version of the script. Copying it takes a tenth of
  *  initdb's time. */

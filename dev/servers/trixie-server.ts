@@ -1,6 +1,7 @@
-import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
+import { childOf } from "./child-of.ts";
 import { lastLines } from "./last-lines.ts";
 import { inNamespaces, systemPath } from "./trixie.ts";
 
@@ -23,12 +24,22 @@ function commandLine({ trixie, folder, user, command, netns, mounts }: TrixieCom
     ...network,
     ...(mounts === undefined ? [] : ["nsenter", `--mount=${mounts}`]),
     ...inNamespaces(),
-    ...["sh", join(import.meta.dir, "enter-trixie.sh"), trixie, folder, user],
-    ...command,
+    ...entering({ trixie, folder, user, command }),
   ];
 }
 
-const environment = { PATH: systemPath, LANG: "C.UTF-8", HOME: "/tmp" };
+/** The command line that enters the folder of Debian trixie, for a process that has namespaces of its own. */
+export function entering({
+  trixie,
+  folder,
+  user,
+  command,
+}: Pick<TrixieCommand, "trixie" | "folder" | "user" | "command">): string[] {
+  return ["sh", join(import.meta.dir, "enter-trixie.sh"), trixie, folder, user, ...command];
+}
+
+/** The environment of programs in the folder of Debian trixie. */
+export const environment = { PATH: systemPath, LANG: "C.UTF-8", HOME: "/tmp" };
 
 /** Runs a command and waits for its end.
  *  @returns its standard output
@@ -138,16 +149,6 @@ export class TrixieServer {
 }
 
 const isAlive = ({ exitCode, signalCode }: Subprocess): boolean => exitCode === null && signalCode === null;
-
-/** @param pid the process id of `unshare`, whose only child is the server
- *  @returns the server's process id; undefined before the server exists */
-function childOf(pid: number): number | undefined {
-  try {
-    return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim()) || undefined;
-  } catch {
-    return undefined;
-  }
-}
 
 function pidNamespaceOf(pid: number): string | undefined {
   try {

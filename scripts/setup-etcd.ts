@@ -1,0 +1,92 @@
+import { until } from "../dev/until.ts";
+import { trixieFolder } from "../dev/servers/trixie.ts";
+import { clientsOf, type LocalServer, localServers } from "./setup-etcd/local-server.ts";
+import { ensureServer, stopServer } from "./setup-etcd/run-server.ts";
+import {
+  forgetStop,
+  isStopped,
+  makeDataFolder,
+  moveDataAway,
+  previousFolder,
+  runningServer,
+  serversFolder,
+} from "./setup-etcd/server-files.ts";
+import { takeLock } from "./supervisor/supervisor-lock.ts";
+
+const usage = `Starts etcd and TimescaleDB in the background and returns when they answer; does nothing if they already do.
+  bun run setup-etcd    after scale-stop: starts with empty data, and moves the old data to ${previousFolder}
+  bun run stop-etcd     stops both and keeps their data
+The data is in ${serversFolder}. Ports: ETCD_PORT (2379), POSTGRES_PORT (5432). Needs root on Debian.
+`;
+
+const print = (text: string): void => void process.stdout.write(`${text}\n`);
+
+/** Stops the servers of this checkout and moves their data away, unless a client is connected. */
+async function startAfresh(servers: readonly LocalServer[], database: LocalServer): Promise<void> {
+  const clients = await clientsOf(database);
+  if (clients > 0) {
+    print(
+      `The data is kept, because clients are connected to the database (${clients}): stop them to start with empty data.`,
+    );
+    return;
+  }
+  await Promise.all(servers.map(stopServer));
+  forgetStop();
+  if (moveDataAway()) {
+    print(
+      `Everything was stopped by scale-stop, so the servers start with empty data; the old data is in ${previousFolder}.`,
+    );
+  }
+}
+
+async function start(): Promise<void> {
+  const servers = localServers(process.env);
+  const [etcd, database] = servers;
+  if (isStopped()) await startAfresh(servers, database);
+  const outcomes = await Promise.allSettled(servers.map(ensureServer));
+  const failed = outcomes.flatMap((each) => (each.status === "rejected" ? [each.reason as Error] : []));
+  for (const [index, server] of servers.entries()) {
+    const outcome = outcomes[index];
+    if (outcome?.status === "fulfilled") print(lineOf(server, outcome.value));
+  }
+  if (failed.length > 0) throw new Error(failed.map(({ message }) => message).join("\n"));
+  print(`\n${etcd.setting}\n${database.setting}`);
+  if (runningServer(etcd) !== undefined && Bun.which("etcdctl") === null) {
+    print(
+      `\netcdctl is not installed (apt-get install etcd-client); there is one at ${await trixieFolder()}/usr/bin/etcdctl`,
+    );
+  }
+}
+
+function lineOf(server: LocalServer, outcome: "started" | "running"): string {
+  const where = runningServer(server) === undefined ? ", started by another program" : "";
+  return `${server.title} ${outcome === "started" ? "runs" : "already runs"} on localhost:${server.port}${where}`;
+}
+
+async function stop(): Promise<void> {
+  for (const server of localServers(process.env)) {
+    const hasRun = await stopServer(server);
+    print(hasRun ? `${server.title} has stopped` : `${server.title} was not running`);
+  }
+}
+
+/** Runs a command while no other setup-etcd or stop-etcd of this folder runs. */
+async function alone(command: () => Promise<void>): Promise<void> {
+  const lock = await until(() => takeLock(makeDataFolder()), { timeoutMs: 180_000, everyMs: 200 }).catch(() => {
+    throw new Error("another setup-etcd or stop-etcd has been running for 3 minutes; wait for its end, or stop it");
+  });
+  await command();
+  lock.close();
+}
+
+const commands: Readonly<Record<string, () => Promise<void>>> = { start: () => alone(start), stop: () => alone(stop) };
+
+try {
+  const command = commands[process.argv[2] ?? "start"];
+  if (command === undefined) print(usage);
+  else await command();
+  process.exit(0);
+} catch (error) {
+  process.stderr.write(`${(error as Error).message}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,65 @@
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { type Static, Type } from "@sinclair/typebox";
+import { Value } from "@sinclair/typebox/value";
+import { isRunning } from "../supervisor/process-identity.ts";
+import type { LocalServer } from "./local-server.ts";
+
+const savedServerSchema = Type.Object({
+  pid: Type.Integer({ minimum: 1 }),
+  startedAt: Type.String(),
+  port: Type.Integer({ minimum: 1 }),
+});
+
+/** A server that setup-etcd has started. */
+export type SavedServer = Static<typeof savedServerSchema>;
+
+/** The folder of all servers, as it is named in messages. */
+export const serversFolder = "data/servers";
+/** Where the data goes when setup-etcd starts with empty data. */
+export const previousFolder = `${serversFolder}.previous`;
+/** Written by scale-stop when everything has ended; deleted by the commands that start processes. */
+const stoppedFile = "data/run/stopped";
+
+/** The folder of one server, which the server sees as /srv. */
+export const folderOf = ({ name }: LocalServer): string => resolve(serversFolder, name);
+
+const fileOf = (server: LocalServer): string => join(folderOf(server), "process.json");
+
+/** The process of a server that setup-etcd has started here; undefined if it does not run. */
+export function runningServer(server: LocalServer): SavedServer | undefined {
+  try {
+    const saved: unknown = JSON.parse(readFileSync(fileOf(server), "utf8"));
+    return Value.Check(savedServerSchema, saved) && isRunning(saved) ? saved : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function saveServer(server: LocalServer, saved: SavedServer): void {
+  writeFileSync(fileOf(server), `${JSON.stringify(saved)}\n`);
+}
+
+/** True after scale-stop, until processes are started again. */
+export const isStopped = (): boolean => existsSync(stoppedFile);
+
+/** Records that the data was emptied after the stop. */
+export function forgetStop(): void {
+  rmSync(stoppedFile, { force: true });
+}
+
+/** Moves the data of the servers away; data that was moved away earlier is deleted.
+ *  @returns false if there was no data */
+export function moveDataAway(): boolean {
+  if (!existsSync(resolve(serversFolder))) return false;
+  rmSync(resolve(previousFolder), { recursive: true, force: true });
+  renameSync(resolve(serversFolder), resolve(previousFolder));
+  return true;
+}
+
+/** Makes the folder in which the servers' folder is.
+ *  @returns the file that a running setup-etcd locks */
+export function makeDataFolder(): string {
+  mkdirSync(dirname(resolve(serversFolder)), { recursive: true });
+  return resolve(`${serversFolder}.lock`);
+}
