@@ -1,0 +1,45 @@
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+
+// bun run build-nexus, bun run build-enhanced
+// Bun runs the TypeScript as it is, so nothing is compiled. Checks what a compiler would check: the types, and that the program and
+// its own imports can be put into one bundle. Exits with 1 if a check fails.
+
+const root = resolve(import.meta.dir, "..");
+
+async function checkTypes(): Promise<string> {
+  const compiler = Bun.spawn([process.execPath, "run", "--silent", "typecheck"], {
+    cwd: root,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const [output, errors] = await Promise.all([compiler.stdout.text(), compiler.stderr.text()]);
+  if ((await compiler.exited) !== 0) throw new Error(`${output}${errors}`.trim());
+  return "no errors";
+}
+
+async function checkBundle(): Promise<string> {
+  // packages stay outside: drizzle imports drivers of databases that are not used and not installed
+  const { outputs } = await Bun.build({
+    entrypoints: [join(root, "src/main.ts")],
+    target: "bun",
+    packages: "external",
+  });
+  const bytes = outputs.reduce((sum, { size }) => sum + size, 0);
+  return `src/main.ts with its imports: ${Math.round(bytes / 1024)} KiB`;
+}
+
+const checks = { types: checkTypes, bundle: checkBundle };
+
+if (!existsSync(join(root, "node_modules"))) {
+  process.stderr.write("The packages are not installed: run make deps, or bun install\n");
+  process.exit(1);
+}
+process.stdout.write("Bun runs the TypeScript as it is, so nothing is compiled. Checks:\n");
+for (const [name, check] of Object.entries(checks)) {
+  try {
+    process.stdout.write(`  ${name.padEnd(8)}ok      ${await check()}\n`);
+  } catch (error) {
+    process.stdout.write(`  ${name.padEnd(8)}FAILED\n${String((error as Error).message)}\n`);
+    process.exitCode = 1;
+  }
+}

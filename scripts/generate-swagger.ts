@@ -1,0 +1,25 @@
+import { parseArgs } from "node:util";
+import { stringify } from "yaml";
+import { servedDocument } from "./generate-client/served-document.ts";
+
+const usage = `Writes the OpenAPI document that a gateway of this checkout serves at /swagger/swagger.json.
+  bun run generate-swagger [--out swagger.json]
+The file is YAML if its name ends in .yaml or .yml.
+`;
+
+const { values } = parseArgs({
+  options: { out: { type: "string", default: "swagger.json" }, help: { type: "boolean" } },
+});
+if (values.help) {
+  process.stdout.write(usage);
+  process.exit(0);
+}
+try {
+  const document = JSON.parse(await servedDocument()) as { readonly openapi: string; readonly paths: object };
+  const isYaml = /\.ya?ml$/.test(values.out);
+  await Bun.write(values.out, isYaml ? stringify(document) : `${JSON.stringify(document, null, 2)}\n`);
+  process.stdout.write(`${values.out}: OpenAPI ${document.openapi}, ${Object.keys(document.paths).length} paths\n`);
+} catch (error) {
+  process.stderr.write(`${(error as Error).message}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,65 @@
+/** Commands that belong together, each with what it does. */
+export interface CommandGroup {
+  readonly title: string;
+  readonly commands: Readonly<Record<string, string>>;
+}
+
+/** Every script of package.json. A line of the help has at most 80 columns. */
+export const commandGroups: readonly CommandGroup[] = [
+  {
+    title: "Set up",
+    commands: {
+      help: "this list",
+      deps: "install the packages",
+      "build-nexus": "check the types, and that the program can be bundled",
+      "build-enhanced": "the same",
+      "setup-etcd": "start etcd and TimescaleDB in the background",
+      "stop-etcd": "stop them; their data stays",
+      services: "both until Ctrl-C, on free ports; deletes their data",
+    },
+  },
+  {
+    title: "Run",
+    commands: {
+      dev: "all in one process, without servers; simulated GPUs",
+      start: "one process, by its settings (ROLE, PORT, ...)",
+      "run-nexus-streamer": "one streamer until Ctrl-C (CSV_FILE)",
+      "run-nexus-collector": "one collector until Ctrl-C",
+      "run-nexus-gateway": "one gateway until Ctrl-C (PORT=8080)",
+      config: "every setting with its value, unit and meaning",
+    },
+  },
+  {
+    title: "Scale on this machine",
+    commands: {
+      "simulate-scaling": "try the rule of the coordinator on load curves",
+    },
+  },
+  {
+    title: "Look and check",
+    commands: {
+      telemetry: "GPUs, records, queue on the command line (-- --help)",
+      simulate: "write the CSV file of a simulated fleet (-- --help)",
+      verify: "compare a CSV file with the store (-- --csv FILE)",
+      "load-test": "send requests to a gateway; a table of rates and times",
+    },
+  },
+  {
+    title: "Develop",
+    commands: {
+      test: "all tests",
+      "test:faults": "kill, freeze and disconnect processes, and compare",
+      "test:fuzz": "random requests for every endpoint",
+      typecheck: "check the types",
+      lint: "check the style",
+      format: "format all files",
+      "format:check": "check the format",
+      architecture: "check the imports between folders, and unused code",
+      "generate:client": "write the generated part of the TypeScript client",
+      "generate-swagger": "write the OpenAPI document to swagger.json",
+      "db:migrate": "bring the database's schema up to date",
+      "db:generate": "write the migration for a changed schema",
+      ci: "everything that CI checks",
+    },
+  },
+];

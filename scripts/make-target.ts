@@ -1,0 +1,15 @@
+import { scripts } from "../package.json";
+
+// make TARGET: runs the script of that name, which must be one of package.json: `bun run` alone would also accept the name of any
+// program on this machine.
+
+const target = process.argv[2] ?? "";
+if (!Object.hasOwn(scripts, target)) {
+  process.stderr.write(`make ${target} does not exist; make help lists the commands\n`);
+  process.exit(1);
+}
+const child = Bun.spawn([process.execPath, "run", "--silent", target], { stdio: ["inherit", "inherit", "inherit"] });
+// at Ctrl-C, the terminal sends the signal to the script too
+process.on("SIGINT", () => undefined);
+process.on("SIGTERM", () => child.kill("SIGTERM"));
+process.exit(await child.exited);
