@@ -4,6 +4,9 @@ import { type LiveGateway, openLiveGateway } from "../routes/live/live-gateway.t
 import { addTwoDeadLetters } from "../routes/gateway.ts";
 import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
 import { MemoryServiceRegistry } from "../../src/scaling/registry/memory/memory-service-registry.ts";
+import { MemoryScalingRecords } from "../../src/scaling/coordinator/memory/memory-scaling-records.ts";
+import { MemoryLeaderElection } from "../../src/scaling/election/memory/memory-leader-election.ts";
+import { decisionAt, updateAt } from "../contract/scaling-records.ts";
 import { instanceOf } from "../contract/service-registry.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { runTelemetry } from "./run-telemetry.ts";
@@ -16,10 +19,11 @@ const queue = new MemoryQueue({
   maxAttempts: 1,
 });
 const serviceRegistry = new MemoryServiceRegistry(systemClock);
+const scaling = new MemoryScalingRecords("one");
 let gateway: LiveGateway;
 let letters: string[];
 beforeAll(async () => {
-  gateway = await openLiveGateway({ queue, deadLetters: queue, serviceRegistry });
+  gateway = await openLiveGateway({ queue, deadLetters: queue, serviceRegistry, scaling });
   letters = await addTwoDeadLetters(queue);
   await gateway.publish({
     uuid: "GPU-cli",
@@ -77,6 +81,24 @@ test("prints the running processes with their state and load, in lines of 80 cha
   expect(Math.max(...text.split("\n").map(({ length }) => length))).toBe(80);
   expect(await jsonOf("services", "--role", "collector")).toEqual([collector]);
   expect((await run("services", "--role", "cook")).errors).toContain('role="cook" is not usable');
+});
+
+test("prints decided and actual numbers of processes, and the decisions with their reasons, in lines of 80 characters", async () => {
+  expect((await run("scaling")).text).toContain("no coordinator leads");
+  const atMs = systemClock.nowMs();
+  const term = await new MemoryLeaderElection().campaign(new AbortController().signal);
+  if (term === undefined) throw new Error("the election has no leader");
+  const reason =
+    "80 messages/s arrive (the sources have 160, but the queue slows streamers), 381 wait; a collector stores 9.8/s";
+  await scaling.write(term, updateAt(atMs, [{ ...decisionAt(atMs, 4), reason }]));
+  const { status, text } = await run("scaling");
+  expect(status).toBe(0);
+  expect(text).toContain("one leads in term 1 since ");
+  expect(text).toMatch(/│ collector │ 4 +│ 3 +│ load +│/);
+  expect(text).toContain("collectors 3 -> 4 (load)\n  80 messages/s arrive (the sources have 160,");
+  expect(Math.max(...text.split("\n").map(({ length }) => length))).toBeLessThanOrEqual(80);
+  expect(await jsonOf("scaling")).toMatchObject({ desired: { collector: 4 }, actual: { collector: 3 } });
+  await term.resign();
 });
 
 test("the newest records have a column for each of their metrics, or for each requested metric", async () => {
