@@ -1,5 +1,6 @@
-import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
+import type { Logger } from "pino";
 import { nameProcess } from "../src/kit/process-name.ts";
 import { makeLog } from "../src/terminal/log.ts";
 import { LocalMachine } from "./supervisor/local-machine.ts";
@@ -7,8 +8,8 @@ import { rotateLog } from "./supervisor/log-file.ts";
 import { type RunPaths, runPaths, supervisorName } from "./supervisor/run-paths.ts";
 import { StateFile } from "./supervisor/saved-state.ts";
 import { Supervisor } from "./supervisor/supervisor.ts";
-import { takeLock } from "./supervisor/supervisor-lock.ts";
-import { SupervisorServer } from "./supervisor/supervisor-server.ts";
+import { RunPlace } from "./supervisor/run-place.ts";
+import { type Lock, takeLock } from "./supervisor/supervisor-lock.ts";
 
 // The background process of the scale-* commands, which start it when they need it. Ends after scale-stop, and when nothing is left
 // to run. A second supervisor for the same folder ends at once. A signal ends only the supervisor: its processes go on, and the next
@@ -21,7 +22,7 @@ const logMaxBytes = 10 * 1024 * 1024;
 /** The first command of a fresh supervisor comes at once. */
 const idleMs = 5000;
 
-async function supervise(paths: RunPaths): Promise<void> {
+async function supervise(paths: RunPaths, lock: Lock): Promise<void> {
   const log = makeLog("info", false);
   const supervisor = new Supervisor({
     stateFile: new StateFile(paths.state),
@@ -33,20 +34,28 @@ async function supervise(paths: RunPaths): Promise<void> {
   let isOver = false;
   const end = (): void => void (isOver = true);
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, end);
-  const server = new SupervisorServer({ supervisor, socket: paths.socket, onStopped: end });
-  writeFileSync(paths.pidFile(supervisorName), `${process.pid}\n`);
+  let place: RunPlace | undefined = new RunPlace({ paths, lock, supervisor, onStopped: end });
   log.info("the supervisor runs");
   let idleSinceMs = Date.now();
-  for (let ticks = 0; !isOver; ticks += 1) {
+  for (let ticks = 0; !isOver && place !== undefined; ticks += 1) {
     supervisor.tick();
     if (ticks % ticksPerRotation === 0) rotateLogs(paths);
-    if (!supervisor.isIdle || server.isBusy) idleSinceMs = Date.now();
+    if (!supervisor.isIdle || place.isBusy) idleSinceMs = Date.now();
     else if (Date.now() - idleSinceMs > idleMs) break;
+    if (place.isLost) place = await reopen(place, log);
     await Bun.sleep(tickMs);
   }
-  await server.close();
-  rmSync(paths.pidFile(supervisorName), { force: true });
+  await place?.close();
   log.info("the supervisor has ended");
+}
+
+/** Makes the files again that were deleted, for example by `rm -rf data`, while processes run. */
+async function reopen(lost: RunPlace, log: Logger): Promise<RunPlace | undefined> {
+  const place = await lost.reopen();
+  if (place === undefined)
+    log.error("another supervisor runs in the same folder, which was deleted while this one ran");
+  else log.warn("the supervisor's files were deleted; they are there again");
+  return place;
 }
 
 function putLogsAside({ logs, logFile }: RunPaths): void {
@@ -74,8 +83,7 @@ try {
   mkdirSync(paths.folder, { recursive: true });
   mkdirSync(paths.logs, { recursive: true });
   const lock = takeLock(paths.lock);
-  if (lock !== undefined) await supervise(paths);
-  lock?.close();
+  if (lock !== undefined) await supervise(paths, lock);
   process.exit(0);
 } catch (error) {
   process.stderr.write(`${(error as Error).message}\n`);

@@ -71,7 +71,8 @@ export class SupervisorClient {
       if (status !== undefined) return status;
       if (supervisor.exitCode === 0) supervisor = this.spawn(logFile);
       else if (supervisor.exitCode !== null) {
-        throw new Error(`the supervisor did not start: ${lastErrorLine(logFile, offset) ?? "it said nothing"}`);
+        const reason = lastErrorLine(logFile, offset) ?? `it could not write to ${logFile}; the disk may be full`;
+        throw new Error(`the supervisor did not start: ${reason}`);
       }
       await Bun.sleep(50);
     }

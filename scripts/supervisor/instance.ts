@@ -11,7 +11,9 @@ export interface Machine {
   signal(process: SavedProcess, signal: NodeJS.Signals): void;
   /** Says in a sentence how the process ended, for people. */
   reasonOfEnd(name: string, process: SavedProcess): string;
-  /** Deletes the traces of a process that has ended. */
+  /** Leaves a note of a running process for people. */
+  remember(name: string, process: SavedProcess): void;
+  /** Deletes that note when the process has ended. */
   forget(name: string): void;
 }
 

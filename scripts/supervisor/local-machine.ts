@@ -1,5 +1,5 @@
-import { closeSync, openSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, mkdirSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { Subprocess } from "bun";
 import { environmentOf, portOf, type Settings, settingsKey, withoutSettings } from "./child-settings.ts";
 import type { Machine } from "./instance.ts";
@@ -39,13 +39,9 @@ export class LocalMachine implements Machine {
     });
     const identity = identify(child.pid) ?? { pid: child.pid, startedAt: "ended at once" };
     this.children.set(child.pid, child);
-    try {
-      writeFileSync(paths.pidFile(name), `${child.pid}\n`);
-    } catch (error) {
-      // the process is in the supervisor's state; its pid file is for people
-      process.stderr.write(`cannot write ${paths.pidFile(name)}: ${(error as Error).message}\n`);
-    }
-    return { ...identity, startedAtMs: Date.now(), port, settingsKey: settingsKey(settings), logOffset };
+    const started = { ...identity, startedAtMs: Date.now(), port, settingsKey: settingsKey(settings), logOffset };
+    this.remember(name, started);
+    return started;
   }
 
   isRunning(process: SavedProcess): boolean {
@@ -65,12 +61,23 @@ export class LocalMachine implements Machine {
     return line === undefined ? how : `${how}: ${line}`;
   }
 
+  remember(name: string, { pid }: SavedProcess): void {
+    try {
+      writeFileSync(this.paths.pidFile(name), `${pid}\n`);
+    } catch (error) {
+      // the supervisor's state has the process, too
+      process.stderr.write(`cannot write ${this.paths.pidFile(name)}: ${(error as Error).message}\n`);
+    }
+  }
+
   forget(name: string): void {
     rmSync(this.paths.pidFile(name), { force: true });
   }
 }
 
 function spawnInto(logFile: string, env: Settings): Subprocess {
+  // it may have been deleted since the last start
+  mkdirSync(dirname(logFile), { recursive: true });
   const log = openSync(logFile, "a");
   try {
     return Bun.spawn([process.execPath, mainFile], { env, detached: true, stdio: ["ignore", log, log] });

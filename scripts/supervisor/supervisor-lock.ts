@@ -1,10 +1,15 @@
 import { Database } from "bun:sqlite";
 
+/** A lock that this process has. */
+export interface Lock {
+  close(): void;
+}
+
 /** Takes the lock that only one process at a time can have. The kernel releases it when the process ends, however it ends; a file
  *  that is left behind means nothing.
  *  @returns the lock, to be closed at the end; undefined if another process has it
  *  @throws Error with a sentence for people */
-export function takeLock(path: string): Database | undefined {
+export function takeLock(path: string): Lock | undefined {
   try {
     const lock = new Database(path);
     lock.run("begin exclusive");

@@ -53,9 +53,9 @@ export class SupervisorServer {
     return this.server.pendingRequests > 0;
   }
 
-  async close(): Promise<void> {
+  /** Answers the requests in progress, and no more. */
+  async stop(): Promise<void> {
     await this.server.stop();
-    rmSync(this.options.socket, { force: true });
   }
 
   private async answer(request: Request): Promise<Response> {
@@ -80,7 +80,7 @@ export class SupervisorServer {
     if (resource === "roles") return this.scaleRole(name, body);
     if (resource === "scale") return await this.scale(body);
     if (resource === "instances") return await this.restart(name, body);
-    if (resource === "stop") return await this.stop();
+    if (resource === "stop") return await this.stopProcesses();
     throw new Refused(404, "the supervisor answers POST /roles/{role}, /scale, /instances/{name} and /stop");
   }
 
@@ -114,7 +114,7 @@ export class SupervisorServer {
     return {};
   }
 
-  private async stop(): Promise<unknown> {
+  private async stopProcesses(): Promise<unknown> {
     const result = await this.options.supervisor.stop();
     this.options.onStopped();
     return result;

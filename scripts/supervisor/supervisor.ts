@@ -124,6 +124,12 @@ export class Supervisor {
     };
   }
 
+  /** Writes the files about the processes again. */
+  writeFiles(): void {
+    this.saveOrReport();
+    for (const { name, process } of this.instances) if (process !== undefined) this.machine.remember(name, process);
+  }
+
   /** Starts, notices and removes what is due. */
   tick(): void {
     for (const instance of this.instances) {

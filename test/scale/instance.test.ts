@@ -35,6 +35,10 @@ class ScriptedMachine implements Machine {
     return "it ended";
   }
 
+  remember(): void {
+    this.signals.push("remembered");
+  }
+
   forget(): void {
     this.signals.push("forgotten");
   }

@@ -266,6 +266,20 @@ test("after the state file is lost, earlier processes are left alone, and their 
   process.kill(collector, "SIGTERM");
 }, 90_000);
 
+test("when the folders of a running pipeline are deleted, the commands still reach it", async () => {
+  const { type, pidOf, folder } = await open();
+  await type("collectors", { COLLECTOR_INSTANCES: "1" });
+  const before = [pidOf("supervisor"), pidOf("collector-1")];
+  rmSync(join(folder, "run"), { recursive: true });
+  rmSync(join(folder, "logs"), { recursive: true });
+  await until(() => pidOf("collector-1") !== undefined);
+  const { code, output } = await type("collectors", { COLLECTOR_INSTANCES: "2" });
+  expect([code, output.split("\n")[0]]).toEqual([0, "Starting collector-2"]);
+  expect([pidOf("supervisor"), pidOf("collector-1")]).toEqual(before);
+  expect((await type("stop")).output).toBe("Stopped collector-1 and collector-2\n");
+  expect(runs(before[1])).toBe(false);
+}, 60_000);
+
 test("what prevents a start is one sentence, and nothing is started", async () => {
   const { type, folder } = await open();
   const blocked = join(folder, "blocked");
