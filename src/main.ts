@@ -108,19 +108,24 @@ function listen(app: App, { host, port }: Config): number {
 
 /** How long open requests may take after the services have stopped, in a process that does not drain. */
 const requestGraceMs = 1000;
+/** The part of the shutdown's time that is kept for closing the shared parts. A database that does not answer would take more. */
+const closingMs = 1000;
 
 /** Stops the services, then the server, then closes the shared parts. Services have until the deadline to finish
  *  their work, and abandon it after that. Then open requests have one more second, or none if the deadline has passed; in a
- *  process that drains, they have until the deadline.
+ *  process that drains, they have until the deadline. The shared parts have the rest of the shutdown's time; what is not closed by
+ *  then ends with the process.
  *  @param elapsedMs the time since the signal */
 async function stop(app: App, { services, shared }: Omit<OpenRoles, "roles">, elapsedMs: () => number): Promise<void> {
   const { shutdownTimeoutSeconds, shutdownDrainSeconds } = shared.config;
-  const remainingMs = (): number => Math.max(0, shutdownTimeoutSeconds * 1000 - elapsedMs());
+  const timeoutMs = shutdownTimeoutSeconds * 1000;
+  const deadlineMs = timeoutMs - Math.min(closingMs, timeoutMs / 5);
+  const remainingMs = (): number => Math.max(0, deadlineMs - elapsedMs());
   await stopAll(services, AbortSignal.timeout(remainingMs()));
   const graceMs = shutdownDrainSeconds > 0 ? remainingMs() : Math.min(requestGraceMs, remainingMs());
   await endsWithin(systemClock, graceMs, () => app.stop());
   if (app.server !== null) await app.stop(true);
-  await shared.close();
+  await endsWithin(systemClock, Math.max(0, timeoutMs - elapsedMs()), () => shared.close());
 }
 
 /** Resolves at the first SIGINT or SIGTERM; a second signal ends the process immediately. */
