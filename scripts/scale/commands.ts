@@ -1,6 +1,7 @@
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { settingsIn } from "../supervisor/child-settings.ts";
 import type { Counts } from "../supervisor/managed-role.ts";
-import type { ScaleResult, ShownInstance } from "../supervisor/protocol.ts";
+import type { ScaleResult, ShownInstance, StopResult } from "../supervisor/protocol.ts";
 import { runPaths } from "../supervisor/run-paths.ts";
 import { followLogs, logNames } from "./follow-logs.ts";
 import { probeHost, readHealth, waitUntilReady } from "./probe.ts";
@@ -42,6 +43,7 @@ export function scaleCommand(name: string): Command | undefined {
 async function scale(counts: Partial<Counts>): Promise<number> {
   const settings = settingsIn(env);
   const { started, stopping } = await client.scale(counts, settings);
+  if (started.length > 0) rmSync(paths.stopped, { force: true });
   printScaled({ started, stopping });
   const isAwaited = ({ phase, role }: ShownInstance): boolean => phase !== "STOPPING" && role in counts;
   const host = await currentHost();
@@ -123,14 +125,16 @@ async function restart(): Promise<number> {
 }
 
 async function stop(): Promise<number> {
-  if (await client.isNothingRunning()) {
-    print("Nothing runs.");
-    return 0;
-  }
-  const { stopped, killed } = await client.stop();
+  if (await client.isNothingRunning()) print("Nothing runs.");
+  else printStopped(await client.stop());
+  mkdirSync(paths.folder, { recursive: true });
+  writeFileSync(paths.stopped, "");
+  return 0;
+}
+
+function printStopped({ stopped, killed }: StopResult): void {
   print(stopped.length === 0 ? "Nothing was running." : `Stopped ${listed(stopped)}`);
   if (killed.length > 0) print(`${listed(killed)} did not end in SHUTDOWN_TIMEOUT_SECONDS and had to be killed`);
-  return 0;
 }
 
 async function currentHost(): Promise<string> {

@@ -8,6 +8,8 @@ export interface RunPaths {
   /** Locked by the running supervisor. */
   readonly lock: string;
   readonly state: string;
+  /** Exists from scale-stop until processes are started again: the next setup-etcd then starts with empty data. */
+  readonly stopped: string;
   readonly logs: string;
   readonly pidFile: (name: string) => string;
   readonly logFile: (name: string) => string;
@@ -29,6 +31,7 @@ export function runPaths(env: Environment): RunPaths {
     logs,
     lock: join(folder, "supervisor.lock"),
     state: join(folder, "supervisor.json"),
+    stopped: join(folder, "stopped"),
     pidFile: (name) => join(folder, `${name}.pid`),
     logFile: (name) => join(logs, `${name}.log`),
   };

@@ -80,7 +80,7 @@ test("two of each role start in the background, are ready when the command ends,
     output: "Stopped streamer-1, streamer-2, collector-1, collector-2, gateway-1 and gateway-2\n",
   });
   expect(pids.filter(runs)).toEqual([]);
-  expect(readdirSync(join(folder, "run"))).toEqual(["supervisor.lock"]);
+  expect(readdirSync(join(folder, "run"))).toEqual(["stopped", "supervisor.lock"]);
   expect(allErrors(join(folder, "logs"))).toEqual([]);
   expect(await type("stop")).toEqual({ code: 0, output: "Nothing runs.\n" });
   expect((await type("status")).code).toBe(1);
@@ -250,6 +250,7 @@ test("socket and pid files that a machine left behind when it lost power mean no
   expect(readdirSync(join(folder, "run"))).toContain("supervisor.sock");
   expect((await type("status")).output).toStartWith("Nothing runs");
   expect((await type("streamers", { STREAMER_INSTANCES: "1" })).code).toBe(0);
+  expect(readdirSync(join(folder, "run"))).not.toContain("stopped");
   expect((await type("stop")).output).toBe("Stopped streamer-1\n");
 }, 60_000);
 
