@@ -1,7 +1,7 @@
-/** An answer of a gateway that has a list or an object. */
+/** A successful answer of a gateway. */
 export interface GatewayAnswer {
-  readonly success: boolean;
   readonly count: number;
+  /** A single object is a list of one. */
   readonly data: readonly Readonly<Record<string, unknown>>[];
 }
 
@@ -10,16 +10,16 @@ export function gatewayUrl(env: Readonly<Record<string, string | undefined>>): s
   return (env.TELEMETRY_URL || `http://localhost:${env.PORT || 8080}`).replace(/\/$/, "");
 }
 
-/** Requests a list of a gateway.
+/** Requests a list, or an object, of a gateway.
  *  @throws Error with a sentence for people, if no gateway answers or it refuses the request */
 export async function askGateway(url: string, path: string): Promise<GatewayAnswer> {
   const response = await fetch(`${url}${path}`, { signal: AbortSignal.timeout(30_000) }).catch((cause: unknown) => {
-    const reason = (cause as Error).message;
-    throw new Error(`no gateway answers at ${url} (${reason}); start one with make scale-local, or set TELEMETRY_URL`, {
+    throw new Error(`no gateway answers at ${url}; start one with make scale-local, or set TELEMETRY_URL`, {
       cause,
     });
   });
   const text = await response.text();
   if (!response.ok) throw new Error(`GET ${url}${path} answered ${response.status}: ${text.slice(0, 300)}`);
-  return JSON.parse(text) as GatewayAnswer;
+  const { count, data } = JSON.parse(text) as { readonly count: number; readonly data: GatewayAnswer["data"] };
+  return { count, data: [data].flat() };
 }

@@ -32,6 +32,14 @@ export const commandGroups: readonly CommandGroup[] = [
   {
     title: "Scale on this machine",
     commands: {
+      "scale-local": "so many processes of each role (INSTANCES, CSV_FILE)",
+      "scale-streamers": "so many streamers (STREAMER_INSTANCES)",
+      "scale-collectors": "so many collectors (COLLECTOR_INSTANCES)",
+      "scale-gateways": "so many gateways (API_GW_INSTANCES)",
+      "scale-status": "processes with health, CPU, memory, restarts",
+      "scale-logs": "follow all logs until Ctrl-C",
+      "scale-restart": "restart one process after another",
+      "scale-stop": "stop all processes",
       "simulate-scaling": "try the rule of the coordinator on load curves",
     },
   },

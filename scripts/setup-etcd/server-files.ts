@@ -3,6 +3,7 @@ import { dirname, join, resolve } from "node:path";
 import { type Static, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { isRunning } from "../supervisor/process-identity.ts";
+import { runPaths } from "../supervisor/run-paths.ts";
 import type { LocalServer } from "./local-server.ts";
 
 const savedServerSchema = Type.Object({
@@ -18,8 +19,7 @@ export type SavedServer = Static<typeof savedServerSchema>;
 export const serversFolder = "data/servers";
 /** Where the data goes when setup-etcd starts with empty data. */
 export const previousFolder = `${serversFolder}.previous`;
-/** Written by scale-stop when everything has ended; deleted by the commands that start processes. */
-const stoppedFile = "data/run/stopped";
+const { stopped: stoppedFile } = runPaths(process.env);
 
 /** The folder of one server, which the server sees as /srv. */
 export const folderOf = ({ name }: LocalServer): string => resolve(serversFolder, name);
