@@ -21,8 +21,8 @@ const pathNames: ReadonlySet<string> = new Set([
   ...["DATABASE_URL_FILE", "ETCD_PASSWORD_FILE"],
 ]);
 const defaultShutdownSeconds = 30;
-/** A gateway answers this long after it has been taken out of the balancer. */
-const drainSeconds = "3";
+/** Gateways still answer this long after they were told to stop, so that balancers notice; the other roles answer no clients. */
+const drainSeconds = 3;
 
 function settingNames(): readonly string[] {
   const names = shownSettings(parseConfig({})).map(({ env }) => env);
@@ -71,14 +71,14 @@ export function environmentOf(
 ): Settings {
   const { DATABASE_URL_FILE: hasFile } = settings;
   const { DATABASE_URL, ...others } = defaults;
-  const seconds = Number(settings.SHUTDOWN_TIMEOUT_SECONDS ?? defaultShutdownSeconds);
+  // a process that uses up its time still ends before the supervisor kills it
+  const seconds = Math.max(1, Number(settings.SHUTDOWN_TIMEOUT_SECONDS ?? defaultShutdownSeconds) - 2);
+  const drain = settings.SHUTDOWN_DRAIN_SECONDS ?? String(Math.min(drainSeconds, seconds - 1));
   return {
     ...others,
     ...(hasFile === undefined && DATABASE_URL !== undefined ? { DATABASE_URL } : {}),
-    ...(role === "gateway" ? { SHUTDOWN_DRAIN_SECONDS: drainSeconds } : {}),
     ...settings,
-    // a process that uses up its time still ends before the supervisor kills it
-    SHUTDOWN_TIMEOUT_SECONDS: String(Math.max(1, seconds - 2)),
+    ...{ SHUTDOWN_TIMEOUT_SECONDS: String(seconds), SHUTDOWN_DRAIN_SECONDS: role === "gateway" ? drain : "0" },
     ...{ ROLE: role, PORT: String(portOf(role, number, settings)), INSTANCE_NAME: `${role}-${number}` },
     ...{ EXECUTOR: "local", SUPERVISOR_SOCKET: socket },
   };

@@ -10,7 +10,7 @@ const connectTimeoutMs = 2000;
  *  @throws InvalidConfig; Error with a sentence for people */
 export function checkSettings(settings: Settings): Config {
   for (const { variable } of Object.values(portSettings)) checkPort(variable, settings[variable]);
-  const env = environmentOf({ role: "collector", number: 1, socket: "data/run/supervisor.sock" }, settings);
+  const env = environmentOf({ role: "gateway", number: 1, socket: "data/run/supervisor.sock" }, settings);
   const config = parseConfig({ ...env, ROLE: "streamer,collector,gateway" });
   if (config.csvFile !== undefined) checkReadable(config.csvFile);
   return config;

@@ -21,12 +21,8 @@ const savedInstanceSchema = Type.Object({
 });
 
 const savedStateSchema = Type.Object({
-  counts: Type.Object(
-    Object.fromEntries(managedRoles.map((role) => [role, Type.Integer({ minimum: 0 })] as const)) as Record<
-      (typeof managedRoles)[number],
-      ReturnType<typeof Type.Integer>
-    >,
-  ),
+  // a role that this file does not name yet has no processes
+  counts: Type.Record(Type.String(), Type.Integer({ minimum: 0 })),
   highestTerm: Type.Optional(Type.Number()),
   settings: Type.Record(Type.String(), Type.String()),
   instances: Type.Array(savedInstanceSchema),

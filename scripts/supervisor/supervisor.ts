@@ -33,7 +33,7 @@ export class Supervisor {
     // after a restart of the machine nothing is left to take over, and nothing should start unasked
     const isLeft = read?.instances.some(({ process }) => process !== undefined && this.machine.isRunning(process));
     const saved = isLeft ? read : undefined;
-    this.counts = saved?.counts ?? noCounts;
+    this.counts = { ...noCounts, ...saved?.counts };
     this.settings = saved?.settings ?? {};
     this.highestTerm = saved?.highestTerm;
     this.instances = (saved?.instances ?? []).map((instance) => new Instance(instance, this.machine));
@@ -166,11 +166,11 @@ export class Supervisor {
   }
 
   /** Changes the state once it is in the file. */
-  private save(change: Partial<Pick<SavedState, "counts" | "settings" | "highestTerm">>): void {
+  private save(change: Partial<Pick<SavedState, "settings" | "highestTerm">> & { readonly counts?: Counts }): void {
     if (this.stopping !== undefined) throw new Error("everything is being stopped; repeat the command in a moment");
     const { highestTerm, ...rest } = { ...this.toSaved(), ...change };
     this.options.stateFile.write({ ...rest, ...(highestTerm === undefined ? {} : { highestTerm }) });
-    this.counts = rest.counts;
+    if (change.counts !== undefined) this.counts = change.counts;
     this.settings = rest.settings;
     this.highestTerm = highestTerm;
   }

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { parseConfig } from "../../src/config/parse-config.ts";
 import {
   environmentOf,
   mergeSettings,
@@ -55,6 +56,19 @@ test("a process gets its role, name and port, and the servers of setup-etcd unle
   expect(environmentOf({ role: "collector", number: 2, socket }, { DATABASE_URL_FILE: "/secret" })).not.toHaveProperty(
     "DATABASE_URL",
   );
+});
+
+test("only gateways drain, and a short time to stop leaves them some of it", () => {
+  const drain = (role: "gateway" | "collector", settings: Record<string, string>): unknown => {
+    const env = environmentOf({ role, number: 1, socket }, settings);
+    expect(parseConfig(env).shutdownTimeoutSeconds).toBeGreaterThan(0);
+    return [env.SHUTDOWN_DRAIN_SECONDS, env.SHUTDOWN_TIMEOUT_SECONDS];
+  };
+  expect(drain("gateway", {})).toEqual(["3", "28"]);
+  expect(drain("collector", { SHUTDOWN_DRAIN_SECONDS: "5" })).toEqual(["0", "28"]);
+  expect(drain("gateway", { SHUTDOWN_DRAIN_SECONDS: "5" })).toEqual(["5", "28"]);
+  expect(drain("gateway", { SHUTDOWN_TIMEOUT_SECONDS: "5" })).toEqual(["2", "3"]);
+  expect(drain("gateway", { SHUTDOWN_TIMEOUT_SECONDS: "1" })).toEqual(["0", "1"]);
 });
 
 test("the settings of the shell that started the supervisor do not reach later processes by themselves", () => {
