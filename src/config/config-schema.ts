@@ -1,6 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { apiSettings } from "./settings/api-settings.ts";
 import { coordinatorSettings } from "./settings/coordinator-settings.ts";
+import { balancerSettings } from "./settings/balancer-settings.ts";
 import { etcdSettings } from "./settings/etcd-settings.ts";
 import { inputSettings } from "./settings/input-settings.ts";
 import { processSettings } from "./settings/process-settings.ts";
@@ -20,4 +21,5 @@ export const configSchema = Type.Object({
   ...apiSettings,
   ...scalingSettings,
   ...coordinatorSettings,
+  ...balancerSettings,
 });

@@ -1,0 +1,22 @@
+import { Type } from "@sinclair/typebox";
+import { count } from "../config-setting.ts";
+
+/** The settings of the balancer, a process of its own (`bun run balancer`). */
+export const balancerSettings = {
+  balancerPort: count({
+    env: "BALANCER_PORT",
+    default: 8000,
+    minimum: 0,
+    maximum: 65_535,
+    description: "Port that the balancer listens on; 0: any free port",
+  }),
+  balancerBackends: Type.Optional(
+    Type.Array(Type.String({ pattern: "^https?://[^/,@\\s]+$" }), {
+      env: "BALANCER_BACKENDS",
+      form: "list",
+      elements: "http://host:port",
+      minItems: 1,
+      description: "URLs of the gateways behind the balancer; absent: the gateways in the list of services in etcd",
+    }),
+  ),
+};

@@ -1,0 +1,110 @@
+import type { Logger } from "pino";
+import { BaseService } from "../../kit/base-service.ts";
+import type { Clock } from "../../kit/clock.ts";
+import { aborted } from "../../kit/aborted.ts";
+import { Backend, type BackendEntry, type BackendState } from "./backend.ts";
+
+/** Passes on the list of gateways, first as it is now, then after every change, until the signal aborts. */
+export type WatchEntries = (onChange: (entries: readonly BackendEntry[]) => void, signal: AbortSignal) => Promise<void>;
+
+export interface BackendsOptions {
+  readonly watch: WatchEntries;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** The pause between two checks of a gateway. A gateway that drains for 3 s is thus seen in time even if several checks are slow. */
+const checkEveryMs = 250;
+/** A gateway that does not answer a check within this time is down. It is longer than the longest time for which a gateway that
+ *  loads a fleet answers nothing. */
+const checkTimeoutMs = 2000;
+
+/** Keeps the list of gateways, and checks each of them four times a second. */
+export class Backends extends BaseService {
+  private readonly byUrl = new Map<string, Backend>();
+  /** Ends the checks of a gateway that is no longer in the list. */
+  private readonly checks = new Map<string, AbortController>();
+  /** The checks that have not ended yet. */
+  private readonly checking = new Set<Promise<void>>();
+
+  constructor(private readonly options: BackendsOptions) {
+    super("backends", options.log);
+  }
+
+  list(): readonly Backend[] {
+    return [...this.byUrl.values()];
+  }
+
+  /** The gateway with the fewest open requests among the ready ones; if none is ready, among those that answer.
+   *  @param tried gateways that have been tried already; they are not chosen again
+   *  @returns undefined if there is none */
+  choose(tried: ReadonlySet<Backend>): Backend | undefined {
+    const untried = this.list().filter((backend) => !tried.has(backend));
+    const of = (...states: BackendState[]): Backend[] => untried.filter(({ state }) => states.includes(state));
+    const ready = of("READY");
+    const candidates = ready.length > 0 ? ready : of("UNREADY", "DRAINING");
+    return leastOpen(candidates);
+  }
+
+  protected override async run(): Promise<void> {
+    await this.options.watch((entries) => this.replace(entries), this.stopping);
+    await aborted(this.stopping);
+  }
+
+  protected override async close(): Promise<void> {
+    await Promise.all(this.checking);
+  }
+
+  private replace(entries: readonly BackendEntry[]): void {
+    const listed = new Map(entries.map((entry) => [entry.url, entry]));
+    for (const url of this.byUrl.keys()) {
+      if (listed.has(url)) continue;
+      this.checks.get(url)?.abort();
+      this.checks.delete(url);
+      this.byUrl.delete(url);
+    }
+    for (const entry of listed.values()) this.put(entry);
+  }
+
+  private put(entry: BackendEntry): void {
+    const existing = this.byUrl.get(entry.url);
+    if (existing !== undefined) return existing.update(entry);
+    const backend = new Backend(entry);
+    const removed = new AbortController();
+    this.byUrl.set(entry.url, backend);
+    this.checks.set(entry.url, removed);
+    const checking = this.keepChecking(backend, AbortSignal.any([removed.signal, this.stopping]));
+    this.checking.add(checking);
+    void checking.then(() => this.checking.delete(checking));
+  }
+
+  private async keepChecking(backend: Backend, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const before = backend.state;
+      await check(backend, signal);
+      const { name, url, state } = backend;
+      if (signal.aborted) return;
+      if (state !== before) this.options.log.info({ gateway: name, url, state }, "a gateway changed");
+      await this.options.clock.sleep(checkEveryMs, signal);
+    }
+  }
+}
+
+/** Asks a gateway whether it is ready. The connection is a new one, so that a listener that is closing does not go unnoticed. */
+async function check(backend: Backend, stopping: AbortSignal): Promise<void> {
+  try {
+    const signal = AbortSignal.any([stopping, AbortSignal.timeout(checkTimeoutMs)]);
+    const response = await fetch(`${backend.url}/health/ready`, { signal, keepalive: false, redirect: "manual" });
+    await response.arrayBuffer();
+    backend.answered(response.status);
+  } catch {
+    backend.failed();
+  }
+}
+
+/** Of several with equally few, a random one: otherwise the first would get every request of a quiet balancer. */
+function leastOpen(candidates: readonly Backend[]): Backend | undefined {
+  const fewest = Math.min(...candidates.map(({ open }) => open));
+  const best = candidates.filter(({ open }) => open === fewest);
+  return best[Math.floor(Math.random() * best.length)];
+}

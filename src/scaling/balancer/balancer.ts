@@ -1,0 +1,119 @@
+import type { Server } from "bun";
+import type { Logger } from "pino";
+import { BaseService } from "../../kit/base-service.ts";
+import { aborted } from "../../kit/aborted.ts";
+import type { Backends } from "./backends.ts";
+import { errorResponse } from "./error-response.ts";
+import { forward } from "./forward.ts";
+import { openRelay } from "./open-relay.ts";
+import { withoutConnectionHeaders } from "./request-headers.ts";
+import type { SocketRelay } from "./socket-relay.ts";
+
+export interface BalancerOptions {
+  readonly backends: Backends;
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  readonly log: Logger;
+}
+
+/** The path that the balancer answers itself. */
+const statusPath = "/balancer/status";
+/** A connection on which nothing happens for this long is closed; longer than a gateway lets one be silent. */
+const idleSeconds = 240;
+/** Bun drops messages for a client above this; the relay ends at a quarter of it. */
+const backpressureLimitBytes = 16 * 1024 * 1024;
+
+/** Spreads requests and WebSockets over the gateways, so that a client sees none of their restarts. */
+export class Balancer extends BaseService {
+  private readonly relays = new Set<SocketRelay>();
+  private server: Server<SocketRelay> | undefined;
+
+  constructor(private readonly options: BalancerOptions) {
+    super("balancer", options.log);
+  }
+
+  /** Where the balancer listens; undefined before it has started. */
+  get url(): string | undefined {
+    return this.server?.url.origin;
+  }
+
+  /** @throws the error of the system if the port cannot be used */
+  protected override open(): Promise<void> {
+    const { host: hostname, port } = this.options;
+    this.server = Bun.serve<SocketRelay>({
+      ...{ hostname, port, idleTimeout: idleSeconds, development: false },
+      fetch: (request, server) => this.answer(request, server),
+      error: (error) => this.failed(error),
+      websocket: {
+        ...{ idleTimeout: idleSeconds, sendPings: true, perMessageDeflate: false },
+        backpressureLimit: backpressureLimitBytes,
+        open: (client) => client.data.open(client),
+        message: (client, data) => client.data.message(data),
+        close: (client, code, reason) => {
+          this.relays.delete(client.data);
+          client.data.closed(code, reason);
+        },
+      },
+    });
+    this.options.log.info(`balancer listens on ${this.server.url.origin}`);
+    return Promise.resolve();
+  }
+
+  protected override run(): Promise<void> {
+    return aborted(this.stopping);
+  }
+
+  /** Open requests are finished until the deadline. */
+  protected override async close(): Promise<void> {
+    for (const relay of this.relays) relay.restart();
+    const finished = this.server?.stop();
+    await Promise.race([finished, aborted(this.deadline)]);
+    await this.server?.stop(true);
+  }
+
+  private async answer(request: Request, server: Server<SocketRelay>): Promise<Response | undefined> {
+    if (new URL(request.url).pathname === statusPath) return this.status();
+    const address = server.requestIP(request)?.address ?? "unknown";
+    const { backends } = this.options;
+    const isHandshake = request.headers.get("upgrade")?.toLowerCase() === "websocket";
+    return isHandshake ? this.upgrade(request, address, server) : forward(request, address, backends);
+  }
+
+  private async upgrade(request: Request, address: string, server: Server<SocketRelay>): Promise<Response | undefined> {
+    const opened = await openRelay(request, address, this.options.backends);
+    if (opened === undefined) return this.refusal(request, address);
+    const { relay, protocol } = opened;
+    this.relays.add(relay);
+    const headers = protocol === "" ? {} : { "sec-websocket-protocol": protocol };
+    if (server.upgrade(request, { data: relay, headers })) return undefined;
+    this.relays.delete(relay);
+    relay.abandon();
+    return forward(request, address, this.options.backends);
+  }
+
+  /** Bun's client does not tell how a gateway refused a handshake, so the gateway is asked again without the handshake. */
+  private async refusal(request: Request, address: string): Promise<Response> {
+    const plain = new Request(request.url, {
+      headers: withoutConnectionHeaders(request.headers),
+      signal: request.signal,
+    });
+    const response = await forward(plain, address, this.options.backends);
+    const upgradeRequired = 426;
+    if (response.status >= 400 && response.status !== upgradeRequired) return response;
+    await response.body?.cancel();
+    const message = "No gateway accepts another WebSocket; connect again later";
+    return errorResponse({ status: 503, code: "no_room", message, details: {} });
+  }
+
+  private status(): Response {
+    const backends = this.options.backends.list().map(({ name, url, state, open }) => ({ name, url, state, open }));
+    return Response.json({ backends });
+  }
+
+  private failed(error: unknown): Response {
+    this.options.log.error({ err: error }, "a request failed");
+    const message = "The request failed inside the balancer; its log says why";
+    return errorResponse({ status: 502, code: "gateway_failed", message, details: {} });
+  }
+}

@@ -1,0 +1,50 @@
+import type { Backend } from "./backend.ts";
+import type { Backends } from "./backends.ts";
+import { forwardedHeaders } from "./request-headers.ts";
+import { SocketRelay } from "./socket-relay.ts";
+
+/** A gateway that does not accept a WebSocket in this time is taken for one that refuses. */
+const handshakeTimeoutMs = 5000;
+/** Headers of the handshake that Bun's client writes itself. */
+const handshakeHeaders = ["key", "version", "extensions", "protocol"].map((name) => `sec-websocket-${name}`);
+
+/** A relay whose gateway has accepted, and the subprotocol that the gateway has chosen; empty if none. */
+interface OpenRelay {
+  readonly relay: SocketRelay;
+  readonly protocol: string;
+}
+
+/** Opens a WebSocket to a gateway for a client's handshake; if a gateway refuses, to another one.
+ *  @returns undefined if every gateway refuses */
+export async function openRelay(request: Request, address: string, backends: Backends): Promise<OpenRelay | undefined> {
+  const { pathname, search } = new URL(request.url);
+  const headers = forwardedHeaders(request, address);
+  for (const name of handshakeHeaders) headers.delete(name);
+  const protocols = (request.headers.get("sec-websocket-protocol") ?? "").split(",").map((name) => name.trim());
+  const options = { headers: Object.fromEntries(headers), protocols: protocols.filter((name) => name !== "") };
+  const tried = new Set<Backend>();
+  for (let backend = backends.choose(tried); backend !== undefined; backend = backends.choose(tried)) {
+    tried.add(backend);
+    const end = backend.begin();
+    const upstream = new WebSocket(`${backend.url.replace(/^http/, "ws")}${pathname}${search}`, options);
+    if (await accepts(upstream)) return { relay: new SocketRelay(upstream, end), protocol: upstream.protocol };
+    end();
+  }
+  return undefined;
+}
+
+/** Waits for the answer to a handshake. */
+function accepts(socket: WebSocket): Promise<boolean> {
+  return new Promise((resolve) => {
+    const settle = (isAccepted: boolean): void => {
+      clearTimeout(timer);
+      socket.onopen = socket.onclose = null;
+      if (!isAccepted) socket.close();
+      resolve(isAccepted);
+    };
+    const timer = setTimeout(() => settle(false), handshakeTimeoutMs);
+    socket.onerror = () => undefined;
+    socket.onopen = () => settle(true);
+    socket.onclose = () => settle(false);
+  });
+}

@@ -1,0 +1,34 @@
+import pino from "pino";
+import { until } from "../../../dev/until.ts";
+import { systemClock as clock } from "../../../src/kit/clock.ts";
+import { startAll, stopAll } from "../../../src/kit/run-services.ts";
+import type { BackendEntry } from "../../../src/scaling/balancer/backend.ts";
+import { Backends } from "../../../src/scaling/balancer/backends.ts";
+import { Balancer } from "../../../src/scaling/balancer/balancer.ts";
+
+/** A balancer in this process. */
+export interface OpenBalancer {
+  readonly url: string;
+  readonly backends: Backends;
+  /** Replaces the list of gateways. */
+  list(entries: readonly BackendEntry[]): void;
+  stop(): Promise<void>;
+}
+
+/** Starts a balancer on a free port, and waits until its gateways have answered a check. */
+export async function openBalancer(urls: readonly string[], ready = urls.length): Promise<OpenBalancer> {
+  const log = pino({ level: "silent" });
+  const changes: ((entries: readonly BackendEntry[]) => void)[] = [];
+  const list = (entries: readonly BackendEntry[]): void => changes.forEach((change) => change(entries));
+  const watch = (onChange: (entries: readonly BackendEntry[]) => void): Promise<void> => {
+    changes.push(onChange);
+    onChange(urls.map((url) => ({ name: url, url, isDraining: false })));
+    return Promise.resolve();
+  };
+  const backends = new Backends({ watch, clock, log });
+  const balancer = new Balancer({ backends, host: "127.0.0.1", port: 0, log });
+  const services = [backends, balancer];
+  await startAll(services);
+  await until(() => backends.list().filter(({ state }) => state === "READY").length === ready);
+  return { url: balancer.url ?? "", backends, list, stop: () => stopAll(services, AbortSignal.timeout(2000)) };
+}
