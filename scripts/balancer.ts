@@ -38,7 +38,7 @@ async function balance(): Promise<void> {
     return registeredGateways(new EtcdServiceRegistry({ client, topic, leaseSeconds, clock, log }));
   })();
   const backends = new Backends({ watch, clock, log });
-  const services = [backends, new Balancer({ backends, host, port, log })];
+  const services = [backends, new Balancer({ backends, host, port, clock, log })];
   await startAll(services);
   await stopRequested;
   await stopAll(services, AbortSignal.timeout(config.shutdownTimeoutSeconds * 1000));

@@ -32,6 +32,8 @@ import { StreamRetries } from "../../src/pipeline/stream/stream-retries.ts";
 import { Streamer } from "../../src/pipeline/stream/streamer.ts";
 import { EtcdUpkeep } from "../../src/pipeline/upkeep/etcd-upkeep.ts";
 import { HistoryUpkeep } from "../../src/pipeline/upkeep/history-upkeep.ts";
+import { Backends, type WatchEntries } from "../../src/scaling/balancer/backends.ts";
+import { Balancer } from "../../src/scaling/balancer/balancer.ts";
 import { EtcdServiceRegistry } from "../../src/scaling/registry/etcd/etcd-service-registry.ts";
 import { Registration, type ServiceReport } from "../../src/scaling/registry/registration.ts";
 import { FleetProjection } from "../../src/routes/fleet/fleet-projection.ts";
@@ -171,6 +173,30 @@ exerciseService("a coordinator that others can replace", () => {
     policy: defaultPolicy,
   };
   return { service: new Coordinator({ ...parts, queue, instanceId, clock, log }), calls };
+});
+const noGatewayAnswers: WatchEntries = (onChange) => {
+  onChange([{ name: "one", url: "http://127.0.0.1:9", isDraining: false }]);
+  return Promise.resolve();
+};
+exerciseService("the list of gateways behind a balancer", () => {
+  let calls = 0;
+  const sleep: typeof clock.sleep = (ms, signal) => {
+    calls += 1;
+    return clock.sleep(Math.min(ms, 5), signal);
+  };
+  return {
+    service: new Backends({ watch: noGatewayAnswers, clock: { ...clock, sleep }, log }),
+    calls: () => calls,
+  };
+});
+exerciseService("a balancer", () => {
+  let calls = 0;
+  const countingLog = pino({ hooks: { logMethod: () => (calls += 1) } });
+  const backends = new Backends({ watch: noGatewayAnswers, clock, log });
+  return {
+    service: new Balancer({ backends, host: "127.0.0.1", port: 0, clock, log: countingLog }),
+    calls: () => calls,
+  };
 });
 exerciseService("etcd's upkeep", () => {
   const { part, calls } = counted(client);

@@ -1,6 +1,7 @@
 import type { Server } from "bun";
 import type { Logger } from "pino";
 import { BaseService } from "../../kit/base-service.ts";
+import type { Clock } from "../../kit/clock.ts";
 import { aborted } from "../../kit/aborted.ts";
 import type { Backends } from "./backends.ts";
 import { errorResponse } from "./error-response.ts";
@@ -14,6 +15,7 @@ export interface BalancerOptions {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
+  readonly clock: Clock;
   readonly log: Logger;
 }
 
@@ -81,7 +83,7 @@ export class Balancer extends BaseService {
   }
 
   private async upgrade(request: Request, address: string, server: Server<SocketRelay>): Promise<Response | undefined> {
-    const opened = await openRelay(request, address, this.options.backends);
+    const opened = await openRelay(request, { ...this.options, address });
     if (opened === undefined) return this.refusal(request, address);
     const { relay, protocol } = opened;
     this.relays.add(relay);

@@ -13,7 +13,7 @@ const unsentCodes: ReadonlySet<string> = new Set(["ECONNREFUSED", "ConnectionRef
 const keptBodyMaxBytes = 256 * 1024;
 /** A response body up to this size is short work for a client that reads: its request counts only until the response begins. */
 const shortBodyMaxBytes = 64 * 1024;
-/** The client has gone; nobody sees this status. */
+/** The client has gone and does not see this status. */
 const clientClosedRequest = 499;
 
 /** Sends a request to a gateway, and streams the response back as it is: still compressed, and only as fast as the client reads.

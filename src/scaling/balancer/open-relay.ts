@@ -1,3 +1,5 @@
+import type { Clock } from "../../kit/clock.ts";
+import { endsWithin } from "../../kit/within.ts";
 import type { Backend } from "./backend.ts";
 import type { Backends } from "./backends.ts";
 import { forwardedHeaders } from "./request-headers.ts";
@@ -8,6 +10,14 @@ const handshakeTimeoutMs = 5000;
 /** Headers of the handshake that Bun's client writes itself. */
 const handshakeHeaders = ["key", "version", "extensions", "protocol"].map((name) => `sec-websocket-${name}`);
 
+/** What a relay needs besides the handshake. */
+interface RelayParts {
+  /** The client's address. */
+  readonly address: string;
+  readonly backends: Backends;
+  readonly clock: Clock;
+}
+
 /** A relay whose gateway has accepted, and the subprotocol that the gateway has chosen; empty if none. */
 interface OpenRelay {
   readonly relay: SocketRelay;
@@ -16,7 +26,10 @@ interface OpenRelay {
 
 /** Opens a WebSocket to a gateway for a client's handshake; if a gateway refuses, to another one.
  *  @returns undefined if every gateway refuses */
-export async function openRelay(request: Request, address: string, backends: Backends): Promise<OpenRelay | undefined> {
+export async function openRelay(
+  request: Request,
+  { address, backends, clock }: RelayParts,
+): Promise<OpenRelay | undefined> {
   const { pathname, search } = new URL(request.url);
   const headers = forwardedHeaders(request, address);
   for (const name of handshakeHeaders) headers.delete(name);
@@ -27,24 +40,21 @@ export async function openRelay(request: Request, address: string, backends: Bac
     tried.add(backend);
     const end = backend.begin();
     const upstream = new WebSocket(`${backend.url.replace(/^http/, "ws")}${pathname}${search}`, options);
-    if (await accepts(upstream)) return { relay: new SocketRelay(upstream, end), protocol: upstream.protocol };
+    if (await accepts(upstream, clock)) return { relay: new SocketRelay(upstream, end), protocol: upstream.protocol };
     end();
   }
   return undefined;
 }
 
 /** Waits for the answer to a handshake. */
-function accepts(socket: WebSocket): Promise<boolean> {
-  return new Promise((resolve) => {
-    const settle = (isAccepted: boolean): void => {
-      clearTimeout(timer);
-      socket.onopen = socket.onclose = null;
-      if (!isAccepted) socket.close();
-      resolve(isAccepted);
-    };
-    const timer = setTimeout(() => settle(false), handshakeTimeoutMs);
+async function accepts(socket: WebSocket, clock: Clock): Promise<boolean> {
+  const answer = new Promise<void>((resolve) => {
     socket.onerror = () => undefined;
-    socket.onopen = () => settle(true);
-    socket.onclose = () => settle(false);
+    socket.onopen = socket.onclose = () => resolve();
   });
+  await endsWithin(clock, handshakeTimeoutMs, () => answer);
+  socket.onopen = socket.onclose = null;
+  const isAccepted = socket.readyState === WebSocket.OPEN;
+  if (!isAccepted) socket.close();
+  return isAccepted;
 }

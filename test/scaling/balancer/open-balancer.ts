@@ -26,7 +26,7 @@ export async function openBalancer(urls: readonly string[], ready = urls.length)
     return Promise.resolve();
   };
   const backends = new Backends({ watch, clock, log });
-  const balancer = new Balancer({ backends, host: "127.0.0.1", port: 0, log });
+  const balancer = new Balancer({ backends, host: "127.0.0.1", port: 0, clock, log });
   const services = [backends, balancer];
   await startAll(services);
   await until(() => backends.list().filter(({ state }) => state === "READY").length === ready);
