@@ -40,6 +40,13 @@ describe("collectors", () => {
     expect(decide(slowed).desired).toBe(10);
   });
 
+  test("rise with a queue that grows, before streamers have reported what they publish", () => {
+    const grown: Figures = { arrival: 8, drain: 40, waiting: 240 };
+    expect(summary(decide(inputOf(grown)))).toEqual([4, "hold", "stabilising"]);
+    const before = { ...memory, decidedAtMs: nowMs - 5000, depthMessages: 0 };
+    expect(summary(decide(inputOf(grown, { memory: before })))).toEqual([6, "up", "load"]);
+  });
+
   test("do not rise again within the cool-down, or while instances start", () => {
     const changed = { ...memory, changedAtMs: nowMs - 9000 };
     const busy: Figures = { arrival: 90, drain: 40, waiting: 100 };
@@ -142,7 +149,9 @@ describe("a database that stores nothing", () => {
   });
 
   test("is not confused with slow collectors: their rate stays known", () => {
-    expect(decideFor(200, { ...stuck, waiting: 2000 }, memory).at(-1)?.memory.ratePerSecond).toBe(10);
+    for (const drain of [0, 3]) {
+      expect(decideFor(200, { ...stuck, drain, waiting: 2000 }, memory).at(-1)?.memory.ratePerSecond).toBe(10);
+    }
   });
 
   test("gets no collector more while all of them report an error", () => {
