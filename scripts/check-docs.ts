@@ -12,7 +12,7 @@ import { DocShell } from "./check-docs/doc-shell.ts";
 
 const root = resolve(import.meta.dir, "..");
 /** Commands that are not run, because they are separate stages of CI or take too long. */
-const runElsewhere = [/^bun run (?:test|test:faults|typecheck|format:check)$/, /^bun bench\//];
+const runElsewhere = [/^bun run (?:test|test:faults|test:elastic|typecheck|format:check)$/, /^bun bench\//];
 
 async function documents(): Promise<string[]> {
   const chosen = process.argv.slice(2);

@@ -57,6 +57,7 @@ export const commandGroups: readonly CommandGroup[] = [
     commands: {
       test: "all tests",
       "test:faults": "kill, freeze and disconnect processes, and compare",
+      "test:elastic": "add, kill and stop processes while data flows",
       "test:fuzz": "random requests for every endpoint",
       typecheck: "check the types",
       lint: "check the style",

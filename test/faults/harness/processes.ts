@@ -50,6 +50,13 @@ export async function startServers(): Promise<Servers> {
   return { etcd, database, network, etcdHosts, collectorHosts: hosts.slice(etcdMembers), collectorPorts, stop };
 }
 
+/** Starts one member of etcd and one PostgreSQL, on this machine's own disk and network. */
+export async function startPlainServers(): Promise<Servers> {
+  const [etcd, database] = await Promise.all([startEtcd({ members: 1 }), startPostgres()]);
+  const stop = async (): Promise<void> => void (await Promise.all([etcd.stop(), database.stop()]));
+  return { etcd, database, network: undefined, etcdHosts: [], collectorHosts: [], collectorPorts: [], stop };
+}
+
 export interface PipelineOptions {
   readonly servers: Servers;
   readonly topic: string;
@@ -115,7 +122,8 @@ export function makePipeline(options: PipelineOptions): { streamers: Worker[]; c
   };
 }
 
-function reportAcknowledged(line: string, onAcknowledged: (claim: string) => void): void {
+/** Reports the claim of an acknowledgement, if the line of a log is about one. */
+export function reportAcknowledged(line: string, onAcknowledged: (claim: string) => void): void {
   if (!line.includes('"msg":"acknowledged"')) return;
   const { claim } = JSON.parse(line) as { claim: string };
   onAcknowledged(claim);

@@ -26,7 +26,8 @@ export async function openSeedRun(
 ): Promise<SeedRun> {
   const name = `run_${seed}_${Date.now().toString(36)}`;
   const admin = new PostgresClient({ url: servers.database.url, maxConnections: 1, clock: systemClock });
-  await admin.query(`create database ${name} tablespace tables`);
+  const tablespace = servers.database.disks === undefined ? "" : "tablespace tables";
+  await admin.query(`create database ${name} ${tablespace}`);
   const databaseUrl = servers.database.url.replace(/\/[^/]*$/, `/${name}`);
   const database = new PostgresClient({ url: databaseUrl, maxConnections: 2, clock: systemClock });
   const etcd = new EtcdClient({ endpoints: servers.etcd.endpoints });

@@ -23,8 +23,8 @@ export class Worker {
   private process: Subprocess<"ignore", "pipe", "pipe"> | undefined;
   /** The process that has received SIGTERM: a second SIGTERM would end it immediately, with another status. */
   private terminated: Subprocess | undefined;
-  /** True once the process has printed its URL. */
-  private isUp = false;
+  /** Undefined until the process has printed its URL. */
+  private printedUrl: string | undefined;
   private stopping = false;
   private running: Promise<void> | undefined;
   private readonly log: WriteStream;
@@ -36,6 +36,11 @@ export class Worker {
 
   get host(): TestHost | undefined {
     return this.options.host;
+  }
+
+  /** The URL of the process; undefined until it has started. */
+  get url(): string | undefined {
+    return this.printedUrl;
   }
 
   /** The reasons that /health gives for components that are not ok. @returns undefined if the process does not answer */
@@ -59,22 +64,23 @@ export class Worker {
     this.process?.kill(signal);
   }
 
-  /** Stops the process and its supervision.
+  /** Ends the process and its supervision.
+   *  @param signal the signal that ends the process
    *  @returns the exit status or the signal that ended the process, and "not up" if it had not printed its URL */
-  async stop(): Promise<string> {
+  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<string> {
     this.stopping = true;
     const last = this.process;
-    if (last !== this.terminated) last?.kill("SIGTERM");
+    if (last !== this.terminated) last?.kill(signal);
     await this.running;
     this.log.end();
-    return `${last?.exitCode ?? last?.signalCode}${this.isUp ? "" : ", not up"}`;
+    return `${last?.exitCode ?? last?.signalCode}${this.printedUrl === undefined ? ", not up" : ""}`;
   }
 
   private async supervise(): Promise<void> {
     while (!this.stopping) {
       const child = this.spawn();
       this.process = child;
-      this.isUp = false;
+      this.printedUrl = undefined;
       await Promise.all([this.follow(child.stdout), this.follow(child.stderr), child.exited]);
       this.log.write(`-- ended: ${child.exitCode ?? child.signalCode}\n`);
       if (!this.stopping) await Bun.sleep(restartMs);
@@ -101,8 +107,10 @@ export class Worker {
       this.log.write(text);
       const lines = (rest + text).split("\n");
       rest = lines.pop() ?? "";
-      this.isUp ||= lines.some((line) => /^ *health +http/.test(line));
-      lines.forEach(this.options.onLine);
+      for (const line of lines) {
+        this.printedUrl ??= /^ *health +(http\S+)\/health/.exec(line)?.[1];
+        this.options.onLine(line);
+      }
     }
   }
 }
