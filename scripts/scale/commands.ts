@@ -99,7 +99,8 @@ async function logs(): Promise<number> {
   return 0;
 }
 
-/** Restarts one process after another; each must be ready before the next one stops. */
+/** Restarts one process after another; each must be ready before the next one stops. The balancer keeps running: clients are
+ *  connected to it. */
 async function restart(): Promise<number> {
   if (await client.isNothingRunning()) {
     print(nothingRuns);
@@ -107,7 +108,7 @@ async function restart(): Promise<number> {
   }
   const { instances } = await client.status();
   const host = await currentHost();
-  for (const { name, pid } of instances) {
+  for (const { name, pid } of instances.filter(({ role }) => role !== "balancer")) {
     const startedMs = Date.now();
     await client.restart(name, settingsIn(env));
     const isAwaited = (each: ShownInstance): boolean => each.name === name;

@@ -7,19 +7,22 @@ const variables: Readonly<Record<ManagedRole, string>> = {
   collector: "COLLECTOR_INSTANCES",
   gateway: "API_GW_INSTANCES",
   coordinator: "COORDINATOR_INSTANCES",
+  balancer: "BALANCER_INSTANCES",
 };
 const defaultCount = 2;
 
-/** The counts for scale-local: INSTANCES (2) of each role that has no variable of its own. A coordinator changes the counts by
- *  itself, so there is one only if COORDINATOR_INSTANCES asks for it.
+/** The counts for scale-local: INSTANCES (2) of each role that has no variable of its own, and a balancer in front of the gateways.
+ *  A coordinator changes the counts by itself, so there is one only if COORDINATOR_INSTANCES asks for it.
  *  @throws Error with a sentence for people */
 export function countsForAll(env: Environment): Partial<Counts> {
   const each = countIn(env, "INSTANCES") ?? defaultCount;
+  const gateway = countIn(env, variables.gateway) ?? each;
   const coordinator = countIn(env, variables.coordinator);
   return {
     streamer: countIn(env, variables.streamer) ?? each,
     collector: countIn(env, variables.collector) ?? each,
-    gateway: countIn(env, variables.gateway) ?? each,
+    gateway,
+    balancer: countIn(env, variables.balancer) ?? Math.min(gateway, 1),
     ...(coordinator === undefined ? {} : { coordinator }),
   };
 }

@@ -70,6 +70,7 @@ export function environmentOf(
   settings: Settings,
 ): Settings {
   const { DATABASE_URL_FILE: hasFile } = settings;
+  const port = String(portOf(role, number, settings));
   const { DATABASE_URL, ...others } = defaults;
   // a process that uses up its time still ends before the supervisor kills it
   const seconds = Math.max(1, Number(settings.SHUTDOWN_TIMEOUT_SECONDS ?? defaultShutdownSeconds) - 2);
@@ -79,7 +80,8 @@ export function environmentOf(
     ...(hasFile === undefined && DATABASE_URL !== undefined ? { DATABASE_URL } : {}),
     ...settings,
     ...{ SHUTDOWN_TIMEOUT_SECONDS: String(seconds), SHUTDOWN_DRAIN_SECONDS: role === "gateway" ? drain : "0" },
-    ...{ ROLE: role, PORT: String(portOf(role, number, settings)), INSTANCE_NAME: `${role}-${number}` },
+    ...(role === "balancer" ? { BALANCER_PORT: port } : { ROLE: role, PORT: port }),
+    INSTANCE_NAME: `${role}-${number}`,
     ...{ EXECUTOR: "local", SUPERVISOR_SOCKET: socket },
   };
 }

@@ -9,7 +9,9 @@ import { identify, isRunning, signalProcess } from "./process-identity.ts";
 import type { RunPaths } from "./run-paths.ts";
 import type { SavedProcess } from "./saved-state.ts";
 
-const mainFile = join(import.meta.dir, "../../src/main.ts");
+const root = join(import.meta.dir, "../..");
+const mainFile = join(root, "src/main.ts");
+const balancerFile = join(root, "scripts/balancer.ts");
 
 /** Starts and ends processes of the pipeline on this machine. They are not tied to the supervisor: each has a session of its own
  *  and writes its log itself. */
@@ -34,8 +36,8 @@ export class LocalMachine implements Machine {
     refuseUsedPort(settings.HOST ?? "127.0.0.1", port);
     const logOffset = sizeOf(paths.logFile(name));
     const child = spawnInto(paths.logFile(name), {
-      ...environment,
-      ...environmentOf({ role, number, socket: paths.socket }, settings),
+      program: role === "balancer" ? balancerFile : mainFile,
+      env: { ...environment, ...environmentOf({ role, number, socket: paths.socket }, settings) },
     });
     const identity = identify(child.pid) ?? { pid: child.pid, startedAt: "ended at once" };
     this.children.set(child.pid, child);
@@ -75,12 +77,15 @@ export class LocalMachine implements Machine {
   }
 }
 
-function spawnInto(logFile: string, env: Settings): Subprocess {
+function spawnInto(
+  logFile: string,
+  { program, env }: { readonly program: string; readonly env: Settings },
+): Subprocess {
   // it may have been deleted since the last start
   mkdirSync(dirname(logFile), { recursive: true });
   const log = openSync(logFile, "a");
   try {
-    return Bun.spawn([process.execPath, mainFile], { env, detached: true, stdio: ["ignore", log, log] });
+    return Bun.spawn([process.execPath, program], { env, detached: true, stdio: ["ignore", log, log] });
   } finally {
     closeSync(log);
   }

@@ -1,5 +1,5 @@
-/** The roles whose processes the supervisor runs, in the order in which data passes through them. */
-export const managedRoles = ["streamer", "collector", "gateway", "coordinator"] as const;
+/** What the supervisor runs: the roles of the pipeline, in the order in which data passes through them, and the balancer. */
+export const managedRoles = ["streamer", "collector", "gateway", "coordinator", "balancer"] as const;
 export type ManagedRole = (typeof managedRoles)[number];
 
 /** How many processes of each role there should be. */
@@ -14,6 +14,7 @@ export const portSettings: Readonly<Record<ManagedRole, { readonly variable: str
   collector: { variable: "COLLECTOR_PORT", first: 9200 },
   gateway: { variable: "PORT", first: 8080 },
   coordinator: { variable: "COORDINATOR_PORT", first: 9300 },
+  balancer: { variable: "BALANCER_PORT", first: 8000 },
 };
 
 /** True for the name of a role that the supervisor runs. */

@@ -13,7 +13,7 @@ export interface SupervisorOptions {
 
 /** The kill comes this long before everything must have stopped. */
 const killMarginMs = 500;
-const noCounts: Counts = { streamer: 0, collector: 0, gateway: 0, coordinator: 0 };
+const noCounts: Counts = { streamer: 0, collector: 0, gateway: 0, coordinator: 0, balancer: 0 };
 
 /** Keeps the requested number of processes of each role running. Its state is in a file, so that the next supervisor can go on:
  *  processes do not notice when a supervisor dies. `tick` does the work; call it several times a second. */

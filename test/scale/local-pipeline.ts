@@ -14,6 +14,7 @@ export interface Typed {
 export interface LocalPipeline {
   readonly folder: string;
   readonly gatewayUrls: readonly string[];
+  readonly balancerUrl: string;
   /** Types a scale command. */
   type(command: string, env?: Readonly<Record<string, string>>): Promise<Typed>;
   /** The id in a pid file; undefined if there is none. */
@@ -28,11 +29,12 @@ const root = join(import.meta.dir, "../..");
 /** @param env settings of every command */
 export async function localPipeline(env: Readonly<Record<string, string>>): Promise<LocalPipeline> {
   const folder = await mkdtemp(join(tmpdir(), "nexus-"));
-  const ports = await freeRanges(4);
-  const [gateway = 0, streamer, collector, coordinator] = ports;
+  const ports = await freeRanges(5);
+  const [gateway = 0, streamer, collector, coordinator, balancer = 0] = ports;
   const settings = {
     ...{ PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "", PORT: String(gateway) },
     ...{ STREAMER_PORT: String(streamer), COLLECTOR_PORT: String(collector), COORDINATOR_PORT: String(coordinator) },
+    BALANCER_PORT: String(balancer),
     ...{ SUPERVISOR_SOCKET: join(folder, "run/supervisor.sock"), LOG_DIR: join(folder, "logs"), ...env },
   };
   const type = async (command: string, more: Readonly<Record<string, string>> = {}): Promise<Typed> => {
@@ -48,6 +50,7 @@ export async function localPipeline(env: Readonly<Record<string, string>>): Prom
     folder,
     type,
     gatewayUrls: [0, 1, 2].map((index) => `http://127.0.0.1:${gateway + index}`),
+    balancerUrl: `http://127.0.0.1:${balancer}`,
     pidOf: (name) => {
       const file = join(folder, "run", `${name}.pid`);
       return existsSync(file) ? Number(readFileSync(file, "utf8")) : undefined;

@@ -59,16 +59,16 @@ const allErrors = (logs: string): string[] =>
   );
 
 test("two of each role start in the background, are ready when the command ends, and the API shows the simulated GPUs", async () => {
-  const { type, gatewayUrls, folder, pidOf } = await open(await ownDatabase());
+  const { type, gatewayUrls, balancerUrl, folder, pidOf } = await open(await ownDatabase());
   const started = await type("local", { INSTANCES: "2" });
   expect(started.code).toBe(0);
   expect(started.output).toStartWith("Starting streamer-1, ");
-  const names = ["streamer-1", "streamer-2", "collector-1", "collector-2", "gateway-1", "gateway-2"];
+  const names = ["streamer-1", "streamer-2", "collector-1", "collector-2", "gateway-1", "gateway-2", "balancer-1"];
   for (const name of names) {
     expect(linesOf(started.output, name)).toEqual([expect.stringContaining(` ${pidOf(name)} `)]);
     expect(readFileSync(`/proc/${pidOf(name)}/comm`, "utf8").trim()).toBe(`nexus-${name.slice(0, -2)}`);
   }
-  for (const url of gatewayUrls.slice(0, 2)) {
+  for (const url of [...gatewayUrls.slice(0, 2), balancerUrl]) {
     await until(async () => (await countAt(url, "gpus")) === 32);
   }
   await until(async () => / ok .*M +\d+ +0$/m.test((await type("status")).output));
@@ -80,7 +80,7 @@ test("two of each role start in the background, are ready when the command ends,
   const stopped = await type("stop");
   expect(stopped).toEqual({
     code: 0,
-    output: "Stopped streamer-1, streamer-2, collector-1, collector-2, gateway-1 and gateway-2\n",
+    output: "Stopped streamer-1, streamer-2, collector-1, collector-2, gateway-1, gateway-2 and balancer-1\n",
   });
   expect(pids.filter(runs)).toEqual([]);
   expect(readdirSync(join(folder, "run"))).toEqual(["stopped", "supervisor.lock"]);
@@ -197,24 +197,17 @@ test("a stop ends everything in its time, also a process that does not react", a
   expect(pids.map(runs)).toEqual([false, false]);
 }, 180_000);
 
-test("a rolling restart replaces every process, one at a time, and applies new settings", async () => {
-  const { type, pidOf, gatewayUrls } = await open(await ownDatabase());
+test("a rolling restart replaces every process, one at a time, applies new settings, and no request through the balancer fails", async () => {
+  const { type, pidOf, gatewayUrls, balancerUrl } = await open(await ownDatabase());
   await type("local", { INSTANCES: "1", API_GW_INSTANCES: "2" });
   const names = ["streamer-1", "collector-1", "gateway-1", "gateway-2"];
   const before = names.map(pidOf);
-  const answers: boolean[] = [];
+  const balancer = pidOf("balancer-1");
+  const answers: number[] = [];
   const watching = new AbortController();
   const watch = (async () => {
     while (!watching.signal.aborted) {
-      const asked = await Promise.all(
-        gatewayUrls.slice(0, 2).map((url) =>
-          fetch(`${url}/health/live`).then(
-            ({ ok }) => ok,
-            () => false,
-          ),
-        ),
-      );
-      answers.push(asked.includes(true));
+      answers.push((await fetch(`${balancerUrl}/api/v1/gpus`)).status);
       await Bun.sleep(20);
     }
   })();
@@ -226,7 +219,7 @@ test("a rolling restart replaces every process, one at a time, and applies new s
     [...names.map((name) => `${name} restarted in n s`), ""],
   ]);
   expect(names.map(pidOf).some((pid) => before.includes(pid))).toBe(false);
-  expect(answers.includes(false)).toBe(false);
+  expect([new Set(answers), pidOf("balancer-1")]).toEqual([new Set([200]), balancer]);
   await until(async () => (await countAt(gatewayUrls[1] as string, "gpus")) === 40);
   expect((await type("status")).output).not.toContain("earlier settings");
 }, 180_000);

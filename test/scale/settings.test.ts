@@ -11,9 +11,11 @@ import { countForRole, countsForAll } from "../../scripts/scale/requested-counts
 
 const socket = "/run/supervisor.sock";
 
-test("INSTANCES holds for each role that has no variable of its own; two by default, and no coordinator", () => {
-  expect(countsForAll({})).toEqual({ streamer: 2, collector: 2, gateway: 2 });
-  expect(countsForAll({ INSTANCES: "3", API_GW_INSTANCES: "0" })).toEqual({ streamer: 3, collector: 3, gateway: 0 });
+test("INSTANCES holds for each role that has no variable of its own; two by default, a balancer, and no coordinator", () => {
+  expect(countsForAll({})).toEqual({ streamer: 2, collector: 2, gateway: 2, balancer: 1 });
+  const withoutGateway = { streamer: 3, collector: 3, gateway: 0, balancer: 0 };
+  expect(countsForAll({ INSTANCES: "3", API_GW_INSTANCES: "0" })).toEqual(withoutGateway);
+  expect(countsForAll({ BALANCER_INSTANCES: "0" })).toMatchObject({ gateway: 2, balancer: 0 });
   expect(countsForAll({ COORDINATOR_INSTANCES: "1" })).toMatchObject({ coordinator: 1 });
 });
 
@@ -53,6 +55,9 @@ test("a process gets its role, name and port, and the servers of setup-etcd unle
     DATABASE_URL: "postgres://telemetry:telemetry@127.0.0.1:5432/telemetry",
   });
   expect(environmentOf({ role: "streamer", number: 1, socket }, { PORT: "8090" })).toMatchObject({ PORT: "9100" });
+  const balancer = environmentOf({ role: "balancer", number: 1, socket }, { PORT: "8090" });
+  expect(balancer).toMatchObject({ BALANCER_PORT: "8000", INSTANCE_NAME: "balancer-1" });
+  expect(balancer).not.toHaveProperty("ROLE");
   expect(environmentOf({ role: "collector", number: 2, socket }, { DATABASE_URL_FILE: "/secret" })).not.toHaveProperty(
     "DATABASE_URL",
   );
