@@ -202,7 +202,9 @@ export class Supervisor {
 
   private show(instance: Instance): ShownInstance {
     const { name, role, phase, process, restarts, lastError, isCrashLoop } = instance;
-    const isOutdated = process !== undefined && process.settingsKey !== settingsKey(this.settings);
+    // the balancer reads hardly any settings, and scale-restart leaves it alone
+    const isOutdated =
+      role !== "balancer" && process !== undefined && process.settingsKey !== settingsKey(this.settings);
     return {
       ...{ name, role, phase, restarts, is_crash_loop: isCrashLoop, outdated: isOutdated && this.isWanted(instance) },
       ...(process === undefined ? {} : { pid: process.pid, port: process.port }),
