@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { RecordBatch } from "../../src/domain/batch.ts";
 import { BatchBuilder } from "../../src/domain/batch-builder.ts";
-import type { Attributes, Gpu, Workload } from "../../src/domain/gpu.ts";
+import { type Attributes, type Gpu, noWorkload, type Workload } from "../../src/domain/gpu.ts";
 import { metricIndexOf } from "../../src/domain/metrics.ts";
 import { allTime } from "../../src/domain/time-range.ts";
 import type { HotTier } from "../../src/pipeline/hot/hot-tier.ts";
@@ -20,7 +20,7 @@ interface Row {
   readonly gpu: Gpu;
   readonly timeMs: number;
   readonly workload: Workload;
-  /** The name of a metric or of a series. */
+  /** The name of a metric or of a series; empty for a row without a value, which only describes its GPU. */
   readonly name: string;
   readonly value: number;
   /** The batch that the row is in. */
@@ -41,17 +41,20 @@ const arbitraryRow = fc
     device: fc.constantFrom("GPU-1", "GPU-2", "GPU-1:mig:3:1g.10gb"),
     second: fc.nat({ max: 5 }),
     hostname: fc.constantFrom("host-a", "host-a", "host-a", "host-b"),
+    gpuId: fc.constantFrom(0, 0, 1),
     modelName: fc.constantFrom("", "H100", "H200"),
     driverVersion: fc.constantFrom("", "", "535", "550"),
     properties: fc.dictionary(fc.constantFrom("job", "rack", "__proto__"), fc.constantFrom("x", "y"), { maxKeys: 2 }),
     workload: fc.record({ container: pods, pod: pods, namespace: pods }),
-    name: fc.constantFrom(...names),
+    name: fc.constantFrom("", ...names),
     value: fc.nat({ max: 20 }),
     batch: fc.nat({ max: 7 }),
   })
-  .map(({ device, second, hostname, modelName, driverVersion, properties, ...row }): Row => {
-    const attributes = { clusterId: "c", hostname, gpuId: 0, device: "", modelName, driverVersion, properties };
-    return { ...row, gpu: { uuid: device, ...attributes }, timeMs: startMs + second * 1000 };
+  .map(({ device, second, hostname, gpuId, modelName, driverVersion, properties, ...row }): Row => {
+    const place = { clusterId: "c", hostname, gpuId, device: `nvidia${gpuId}` };
+    const gpu = { uuid: device, ...place, modelName, driverVersion, properties };
+    const workload = row.name === "" ? noWorkload : row.workload;
+    return { ...row, workload, gpu, timeMs: startMs + second * 1000 };
   });
 
 function batchOf(rows: readonly Row[], run: string): RecordBatch {
@@ -60,7 +63,8 @@ function batchOf(rows: readonly Row[], run: string): RecordBatch {
     const gpuIndex = builder.gpuIndex({ ...gpu, uuid: run + gpu.uuid });
     const record = builder.record(gpuIndex, timeMs, builder.workloadIndex(workload));
     const metricIndex = metricIndexOf(name);
-    if (metricIndex === undefined) builder.setCustom(record, name, value);
+    if (name === "") builder.describe(record);
+    else if (metricIndex === undefined) builder.setCustom(record, name, value);
     else builder.set(record, metricIndex, value);
     builder.count("rows");
   }
@@ -88,9 +92,9 @@ function withAttributes(records: readonly MergedRecord[]): { readonly record: Me
 }
 
 /** A text for comparison: `toEqual` does not see a property `__proto__`. */
-function textOfGpu({ hostname, modelName, driverVersion, properties }: Attributes): string {
+function textOfGpu({ hostname, gpuId, device, modelName, driverVersion, properties }: Attributes): string {
   const entries = Object.entries(properties).sort(([a], [b]) => (a < b ? -1 : 1));
-  return JSON.stringify([hostname, modelName, driverVersion, entries]);
+  return JSON.stringify([hostname, gpuId, device, modelName, driverVersion, entries]);
 }
 
 const textOfWorkload = ({ namespace, pod, container }: Workload): string => [namespace, pod, container].join("/");
@@ -150,7 +154,7 @@ function conflictsIn(rows: readonly Row[]): number {
     const kept = ofRecord.filter(({ gpu }) => gpu.hostname === host);
     const isFolded = (name: string): boolean =>
       metricIndexOf(name) !== undefined && kept.some((row) => row.name.startsWith(`${name}{`));
-    const counted = [...Map.groupBy(kept, ({ name }) => name)].filter(([name]) => !isFolded(name));
+    const counted = [...Map.groupBy(kept, ({ name }) => name)].filter(([name]) => name !== "" && !isFolded(name));
     const distinct = counted.map(([, ofSeries]) => new Set(ofSeries.map(({ value }) => value)).size - 1);
     return sum + distinct.reduce((a, b) => a + b, 0);
   }, 0);
@@ -161,7 +165,9 @@ function memberText(member: FleetMember | undefined): string {
   if (member === undefined) return "none";
   const { gpu, record } = member;
   const { timeMs, metrics, custom, occupants } = record ?? { metrics: {}, custom: {}, occupants: [] };
+  const place = record === undefined ? [] : [record.gpu.hostname, record.gpu.gpuId, record.gpu.device];
   return JSON.stringify([
+    place,
     ...[textOfGpu(gpu), gpu.firstSeenAtMs, gpu.lastSeenAtMs, timeMs, textOfValues(Object.entries(metrics))],
     ...[textOfValues(Object.entries(custom)), occupants.map(textOfWorkload)],
   ]);

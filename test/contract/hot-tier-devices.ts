@@ -48,6 +48,43 @@ export function exerciseHotTierDevices(name: string, open: () => Promise<OpenHot
       expect(follower.members.get("GPU-h-2")?.record).toMatchObject({ timeMs: t0 + 50, metrics: { temperature: 2 } });
     });
 
+    test("the newest record with values has the place and the model of its own instant, wherever later records without values are", async () => {
+      const { hotTier, other } = await start();
+      const follower = follow(other);
+      const waysToArrive = [
+        [["before"], ["withValues", "empty"]],
+        [["before", "empty"], ["withValues"]],
+        [["before"], ["withValues"], ["empty"]],
+      ] as const;
+      for (const [index, batches] of waysToArrive.entries()) {
+        const at = (host: string, gpuId: number, modelName: string) =>
+          gpuAt(host, gpuId, { uuid: `GPU-${index}`, modelName });
+        const records = {
+          before: { gpu: at("h0", index, "A100"), timeMs: t0 - 1000, metrics: { temperature: 39 } },
+          withValues: { gpu: at("h1", index + 5, "H100"), timeMs: t0, metrics: { temperature: 40 } },
+          empty: { gpu: at("h2", index + 3, "H200"), timeMs: t0 + 1000, metrics: {} },
+        };
+        for (const [number, names] of batches.entries()) {
+          await (number === 0 ? hotTier : other).write(hotBatch(names.map((name) => records[name])));
+        }
+      }
+      const late = follow(hotTier);
+      for (const each of [follower, late]) {
+        for (const index of waysToArrive.keys()) {
+          const uuid = `GPU-${index}`;
+          await each.newest(uuid, t0);
+          await each.until((members) => members.get(uuid)?.gpu.hostname === "h2");
+          expect(each.members.get(uuid)).toMatchObject({
+            gpu: { hostname: "h2", gpuId: index + 3, device: `nvidia${index + 3}`, modelName: "H200" },
+            record: {
+              gpu: { hostname: "h1", gpuId: index + 5, device: `nvidia${index + 5}`, modelName: "H100" },
+              metrics: { temperature: 40 },
+            },
+          });
+        }
+      }
+    });
+
     test("a record has the greater of two values, the plain values of all series and all occupants, from any writer", async () => {
       const { hotTier, other } = await start();
       const follower = follow(hotTier);

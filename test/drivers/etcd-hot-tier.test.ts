@@ -101,7 +101,12 @@ describe("in etcd", () => {
     });
     const [dataKey = ""] = await keys(`${hostKey}/data/`);
     expect(await documentAt(dataKey)).toEqual({
-      records: [{ uuid: "GPU-host a-0", timestamp: "2025-07-18T20:42:34Z", metrics: { temperature: 0 } }],
+      records: [
+        {
+          ...{ uuid: "GPU-host a-0", timestamp: "2025-07-18T20:42:34Z" },
+          ...{ gpu_id: 0, device: "nvidia0", model_name: "NVIDIA H100", metrics: { temperature: 0 } },
+        },
+      ],
     });
     const revisions = async (): Promise<string[]> => {
       const { kvs } = await client.range(prefixRange(`${hostKey}/gpus/`));
@@ -146,6 +151,24 @@ describe("in etcd", () => {
     expect(await documentAt(dataKey)).toMatchObject({
       records: [{ workload: workload("a"), occupants: [workload("a"), workload("b")] }],
     });
+  });
+
+  test("a record is under the host that its GPU is on now, and names its own host; a record without a place has that of its GPU", async () => {
+    await emptyEtcd();
+    const tier = openTier();
+    const gpu = gpuAt("host a", 5, { uuid: "GPU-5" });
+    const empty = { gpu: gpuAt("host b", 3, { uuid: "GPU-5" }), timeMs: t0 + 1000, metrics: {} };
+    await tier.write(hotBatch([{ gpu, timeMs: t0, metrics: { temperature: 1 } }, empty]));
+    const [dataKey = ""] = await keys(`${root}/hosts/host%20b/data/`);
+    const own = { cluster_id: "c/1", hostname: "host a", gpu_id: 5, device: "nvidia5", model_name: "NVIDIA H100" };
+    const record = { uuid: "GPU-5", timestamp: "2025-07-18T20:42:34Z", metrics: { temperature: 1 } };
+    expect(await documentAt(dataKey)).toEqual({ records: [{ ...record, ...own }] });
+    // as versions wrote it that did not write the place of a record
+    await client.txn({ success: [put(dataKey, JSON.stringify({ records: [record] }))] });
+    const follower = new Follower(tier);
+    const { record: newest } = await follower.newest("GPU-5", t0);
+    await follower.stop();
+    expect(newest?.gpu).toMatchObject({ hostname: "host b", gpuId: 3, device: "nvidia3", modelName: "NVIDIA H100" });
   });
 
   test("when a board leaves a slot, the slot's document is deleted or names the board that replaced it", async () => {

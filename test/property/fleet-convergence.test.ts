@@ -77,6 +77,11 @@ function makeBatches(random: () => number): HotRecord[][] {
       }
     }
   }
+  // later records without values: the board has been moved, but its newest record with values is that of the earlier place
+  for (const index of [1, 3, 5, 10, 15, 17]) {
+    const gpu = gpuAtSecond((index + 5) % 16, seconds);
+    parts.push({ gpu: { ...gpu, uuid: gpuAtSecond(index, 0).uuid }, timeMs: t0 + seconds * 1000, metrics: {} });
+  }
   const batches: HotRecord[][] = [];
   parts.sort((a, b) => a.timeMs - b.timeMs || a.gpu.gpuId - b.gpu.gpuId);
   const arrivals = parts.map((part) => ({ part, arrivalMs: part.timeMs + random() * 5000 }));

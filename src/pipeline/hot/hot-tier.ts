@@ -17,11 +17,18 @@ export interface GpuState {
   readonly contestedVersion?: number;
 }
 
+/** What a record says about its GPU. A later record without values may say something else, while this one is still the newest
+ *  that has values. */
+export interface ReportedGpu extends Pick<Gpu, "clusterId" | "hostname" | "device" | "modelName"> {
+  /** Undefined if the record was written by a version that did not write it. */
+  readonly gpuId: number | undefined;
+}
+
 /** The newest record of a GPU. */
 export interface NewestRecord {
   readonly uuid: string;
-  /** The host that reported the record. */
-  readonly hostname: string;
+  /** A text that the record leaves open is empty. */
+  readonly reported: ReportedGpu;
   readonly timeMs: number;
   /** Catalogue metric name -> value, in the catalogue's order; a metric without a value is absent. */
   readonly metrics: Readonly<Record<string, number>>;

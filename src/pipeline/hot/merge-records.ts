@@ -2,14 +2,14 @@ import { mergedOccupants } from "../../domain/gpu.ts";
 import { mergedValues } from "../../domain/merged-values.ts";
 import { metrics } from "../../domain/metrics.ts";
 import { compareVersions, versionOf } from "./contested-version.ts";
-import type { NewestRecord } from "./hot-tier.ts";
+import type { NewestRecord, ReportedGpu } from "./hot-tier.ts";
 import { sortedByKey } from "./sorted-by-key.ts";
 
 type Values = Readonly<Record<string, number>>;
 
 /** Merges two records of one GPU: the newer one wins, unless only the other one has values. Two records of the same instant are
  *  combined: the greater of two values of a series wins, plain values follow from all series, and the record has the occupants
- *  of both records. If they are records of two hosts, the record of the host with the smaller name wins (see
+ *  of both records; what they say about the GPU is combined like rows of one record. If they are records of two hosts, the record of the host with the smaller name wins (see
  *  domain/building/two-hosts.ts). A record of a later version of a contested GPU replaces the other one. The order of the records
  *  does not matter.
  *  @returns `existing` itself if `incoming` adds nothing */
@@ -18,19 +18,42 @@ export function mergeRecords(existing: NewestRecord, incoming: NewestRecord): Ne
   if (later !== 0) return later > 0 ? incoming : existing;
   if (hasValues(incoming) !== hasValues(existing)) return hasValues(incoming) ? incoming : existing;
   if (incoming.timeMs !== existing.timeMs) return incoming.timeMs > existing.timeMs ? incoming : existing;
-  if (incoming.hostname !== existing.hostname) return incoming.hostname < existing.hostname ? incoming : existing;
+  const [host, otherHost] = [existing.reported.hostname, incoming.reported.hostname];
+  if (otherHost !== host) return otherHost < host ? incoming : existing;
+  const reported = mergedReports(existing.reported, incoming.reported);
   const occupants = mergedOccupants(existing.occupants, incoming.occupants);
   const isUnchanged = isIn(incoming.metrics, existing.metrics) && isIn(incoming.custom, existing.custom);
-  if (isUnchanged && occupants === existing.occupants) return existing;
+  if (isUnchanged && occupants === existing.occupants && reported === existing.reported) return existing;
   const merged = mergedValues(entriesOf(existing), entriesOf(incoming));
   return {
     uuid: existing.uuid,
-    hostname: existing.hostname,
+    reported,
     timeMs: existing.timeMs,
     metrics: inCatalogueOrder(merged.metrics),
     custom: sortedByKey(Object.fromEntries(merged.custom)),
     occupants,
     ...versionOf(existing),
+  };
+}
+
+/** What two records of one GPU, instant and host say about the GPU: the greater value of each field.
+ *  @returns `existing` itself if `incoming` adds nothing */
+function mergedReports(existing: ReportedGpu, incoming: ReportedGpu): ReportedGpu {
+  const isSame =
+    incoming.clusterId <= existing.clusterId &&
+    (incoming.gpuId ?? -1) <= (existing.gpuId ?? -1) &&
+    incoming.device <= existing.device &&
+    incoming.modelName <= existing.modelName;
+  if (isSame) return existing;
+  const greater = (name: "clusterId" | "device" | "modelName"): string =>
+    existing[name] > incoming[name] ? existing[name] : incoming[name];
+  const gpuIds = [existing.gpuId, incoming.gpuId].filter((gpuId) => gpuId !== undefined);
+  return {
+    clusterId: greater("clusterId"),
+    hostname: existing.hostname,
+    gpuId: gpuIds.length === 0 ? undefined : Math.max(...gpuIds),
+    device: greater("device"),
+    modelName: greater("modelName"),
   };
 }
 

@@ -41,7 +41,7 @@ function contestedUpdate({ gpu: stored, record }: ContestedGpu): GpuUpdate[] {
     {
       state: { gpu, asOfMs: lastSeenAtMs, firstSeenAtMs, openSinceMs: nothingOpen, contestedVersion },
       record: {
-        ...{ uuid: gpu.uuid, hostname: record.gpu.hostname, timeMs },
+        ...{ uuid: gpu.uuid, reported: record.gpu, timeMs },
         ...{ metrics: values, custom, occupants, contestedVersion },
       },
     },
@@ -56,10 +56,10 @@ export function newestOfBatch(batch: RecordBatch): GpuUpdate[] {
   });
   const custom = customByRecord(batch);
   return newestRows(batch).map(({ row, seen }) => {
-    const { uuid, hostname } = batch.gpus[batch.gpuIndexes[row] as number] as Gpu;
+    const reported = batch.gpus[batch.gpuIndexes[row] as number] as Gpu;
     const record: NewestRecord = {
-      uuid,
-      hostname,
+      uuid: reported.uuid,
+      reported,
       timeMs: batch.timesMs[row] as number,
       metrics: valuesOf(columns, row),
       custom: sortedByKey(custom.get(row) ?? {}),

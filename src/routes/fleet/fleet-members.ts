@@ -1,4 +1,4 @@
-import { byPlace } from "../../domain/gpu.ts";
+import { byPlace, type Gpu } from "../../domain/gpu.ts";
 import { isMigInstance, migInstanceOf } from "../../domain/mig-instance.ts";
 import type { StoredGpu, StoredRecord } from "../../domain/query.ts";
 import type { FleetMember } from "./fleet.ts";
@@ -6,7 +6,7 @@ import { addInstance, gpuOf, isSameGpu, type MemberEntry, stateOf } from "./memb
 import type { HotChanges, NewestRecord } from "../../pipeline/hot/hot-tier.ts";
 import { versionOf } from "../../pipeline/hot/contested-version.ts";
 import { mergeRecords } from "../../pipeline/hot/merge-records.ts";
-import { mergeStates, type TieRule } from "../../pipeline/hot/merge-state.ts";
+import { mergeStates, sameGpu, type TieRule } from "../../pipeline/hot/merge-state.ts";
 
 /** Merges changes of GPUs into members of the fleet, and keeps the members in order. */
 export class FleetMembers {
@@ -117,15 +117,26 @@ function withParents(entries: ReadonlySet<MemberEntry>): ReadonlySet<MemberEntry
   return all;
 }
 
-function toStoredRecord(gpu: StoredGpu, { timeMs, metrics, custom, occupants }: NewestRecord): StoredRecord {
-  return { gpu, timeMs, metrics, custom, occupants };
+function toStoredRecord(gpu: StoredGpu, record: NewestRecord): StoredRecord {
+  const { timeMs, metrics, custom, occupants } = record;
+  return { gpu: gpuAtRecord(gpu, record), timeMs, metrics, custom, occupants };
+}
+
+/** The GPU as its newest record with values says, which is also what the history says. A later record without values may have
+ *  moved the GPU. Texts that the record leaves open are those of the GPU now. */
+function gpuAtRecord(gpu: StoredGpu, { reported }: NewestRecord): Gpu {
+  const { clusterId, hostname, gpuId = gpu.gpuId } = reported;
+  const at = { clusterId, hostname, gpuId };
+  const texts = { device: reported.device || gpu.device, modelName: reported.modelName || gpu.modelName };
+  const then: Gpu = { ...gpu, ...at, ...texts };
+  return sameGpu(then, gpu) ? gpu : then;
 }
 
 /** @param storedGpu was read before the record */
 function newestOf(record: StoredRecord, storedGpu: StoredGpu | undefined): NewestRecord {
   const { gpu, timeMs, metrics, custom, occupants } = record;
   return {
-    ...{ uuid: gpu.uuid, hostname: gpu.hostname, timeMs, metrics, custom, occupants },
+    ...{ uuid: gpu.uuid, reported: gpu, timeMs, metrics, custom, occupants },
     ...(storedGpu === undefined ? {} : versionOf(storedGpu)),
   };
 }

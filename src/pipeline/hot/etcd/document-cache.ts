@@ -6,7 +6,7 @@ import { hasValues } from "../merge-records.ts";
 import { mergeStates, sameGpu } from "../merge-state.ts";
 import type { GpuUpdate } from "../newest-of-batch.ts";
 import { boardDocument, type DataRecord, gpuDocument, readBoard, readData, readGpu } from "./hot-documents.ts";
-import { type HotKeys, hostnameOf, hostOfSlot, kindOfKey } from "./hot-keys.ts";
+import { type HotKeys, hostOfKey, hostOfSlot, kindOfKey } from "./hot-keys.ts";
 
 /** A cached GPU, with its state as of the newest record written or read. */
 interface CachedGpu {
@@ -34,8 +34,8 @@ export interface GpuPlan {
   readonly slot: string;
   /** Undefined if the documents do not change. */
   readonly write: SlotWrite | undefined;
-  /** True if the record is written to the host's data. False if a newer record with values is known, or the state's place is that
-   *  of another host (see merge-state.ts), or a later version of a contested GPU is known. */
+  /** True if the record is written to the host's data. False if a newer record with values is known, or the record's host is not
+   *  the one that counts at its instant (see merge-state.ts), or a later version of a contested GPU is known. */
   readonly writesRecord: boolean;
   /** True if the state is written to the host's data without the record: the update changes it, and no document has it. */
   readonly writesState: boolean;
@@ -168,7 +168,7 @@ export class DocumentCache {
       const kind = kindOfKey(name);
       const state = kind === "gpus" ? readGpu(value) : undefined;
       if (kind === "data") {
-        const data = readData(value, hostnameOf(name));
+        const data = readData(value, hostOfKey(name));
         records.push(...data.records);
         for (const gpu of data.gpus) this.cacheState(gpu);
       }
@@ -260,8 +260,10 @@ function writesRecord(
 ): boolean {
   const later = compareVersions(state, cached.state);
   if (later !== 0) return later > 0;
-  // of two hosts that report one uuid at the same instant, only the record of one is written
-  return record.timeMs >= (cached.valuesAtMs ?? cached.state.asOfMs) && record.hostname === merged.gpu.hostname;
+  if (record.timeMs < (cached.valuesAtMs ?? cached.state.asOfMs)) return false;
+  // of two hosts that report one uuid at the same instant, only the record of one is written; a later record without values may
+  // have moved the GPU to another host
+  return record.timeMs < merged.asOfMs || record.reported.hostname === merged.gpu.hostname;
 }
 
 /** True if the documents and the record tell other processes all instants of the state. A record tells its own instant, and those

@@ -1,8 +1,11 @@
 import { type Gpu, type Occupants, occupantsOf, type Workload } from "../../../domain/gpu.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
-import type { GpuState, NewestRecord } from "../hot-tier.ts";
+import type { GpuState, NewestRecord, ReportedGpu } from "../hot-tier.ts";
 
 // Writes and reads the hot tier's documents in etcd, which are JSON. Reading never throws.
+
+/** The values that identify a host. */
+type HostPlace = Pick<Gpu, "clusterId" | "hostname">;
 
 /** A record in a host's data. */
 export interface DataRecord {
@@ -60,15 +63,16 @@ export function boardDocument(slot: string, { asOfMs }: GpuState): string {
   return JSON.stringify({ slot, as_of: formatTimestamp(asOfMs) });
 }
 
-/** A record as an element of a host's data.
- *  @param state the GPU's state as of the record
+/** A record as an element of the data of the host that the GPU is on.
+ *  @param state the GPU's state as of the record, or of a later record without values
  *  @param isDisplaced true if the document of the GPU's slot names another board: the element then has the state */
 export function dataEntry(record: NewestRecord, state: GpuState, isDisplaced: boolean): string {
-  const { uuid, timeMs, metrics, custom, occupants } = record;
+  const { uuid, timeMs, reported, metrics, custom, occupants } = record;
   const [workload] = occupants;
   return JSON.stringify({
     uuid,
     timestamp: formatTimestamp(timeMs),
+    ...reportedFields(reported, state.gpu),
     metrics,
     ...(Object.keys(custom).length === 0 ? {} : { custom }),
     ...(workload === undefined ? {} : { workload }),
@@ -82,6 +86,16 @@ export function dataEntry(record: NewestRecord, state: GpuState, isDisplaced: bo
 /** The state of a GPU as an element of a host's data, without a record. */
 export function stateEntry(state: GpuState): string {
   return `{"gpu":${gpuDocument(state)}}`;
+}
+
+/** @param host the host whose data has the record */
+function reportedFields({ clusterId, hostname, gpuId, device, modelName }: ReportedGpu, host: HostPlace) {
+  return {
+    ...(hostname === host.hostname && clusterId === host.clusterId ? {} : { cluster_id: clusterId, hostname }),
+    gpu_id: gpuId,
+    ...(device === "" ? {} : { device }),
+    ...(modelName === "" ? {} : { model_name: modelName }),
+  };
 }
 
 /** The document of a host's records in one flush. */
@@ -101,14 +115,14 @@ export function readBoard(value: Buffer): string | undefined {
 }
 
 /** Reads a host's data, without invalid records and GPUs. Both lists are empty if the value is not a host's data.
- *  @param hostname the name of the host, from the key */
-export function readData(value: Buffer, hostname: string): { records: DataRecord[]; gpus: GpuState[] } {
+ *  @param host from the key */
+export function readData(value: Buffer, host: HostPlace): { records: DataRecord[]; gpus: GpuState[] } {
   const records: DataRecord[] = [];
   const gpus: GpuState[] = [];
   const elements = parsed(value)?.records;
   for (const element of Array.isArray(elements) ? (elements as unknown[]) : []) {
     const fields = asObject(element);
-    const [record, gpu] = [recordOf(fields, hostname), gpuOf(asObject(fields?.gpu))];
+    const [record, gpu] = [recordOf(fields, host), gpuOf(asObject(fields?.gpu))];
     if (record !== undefined) records.push({ record, openSinceMs: openSinceIn(fields) });
     if (gpu !== undefined) gpus.push(gpu);
   }
@@ -146,14 +160,26 @@ function openSinceIn(fields: Fields | undefined): GpuState["openSinceMs"] {
   );
 }
 
-function recordOf(fields: Fields | undefined, hostname: string): NewestRecord | undefined {
+function recordOf(fields: Fields | undefined, host: HostPlace): NewestRecord | undefined {
   if (fields === undefined) return undefined;
   const { uuid, timestamp } = fields;
   const timeMs = instantOf(timestamp);
   const [metrics, custom] = [numbersOf(fields.metrics), numbersOf(fields.custom ?? {})];
   if (typeof uuid !== "string" || timeMs === undefined || metrics === undefined || custom === undefined)
     return undefined;
-  return { uuid, hostname, timeMs, metrics, custom, occupants: occupantsIn(fields), ...versionIn(fields) };
+  const reported = reportedIn(fields, host);
+  return { uuid, reported, timeMs, metrics, custom, occupants: occupantsIn(fields), ...versionIn(fields) };
+}
+
+function reportedIn(fields: Fields, host: HostPlace): ReportedGpu {
+  const { cluster_id: clusterId, hostname, gpu_id: gpuId, device, model_name: modelName } = fields;
+  return {
+    clusterId: textIn(clusterId) || host.clusterId,
+    hostname: textIn(hostname) || host.hostname,
+    gpuId: typeof gpuId === "number" ? gpuId : undefined,
+    device: textIn(device),
+    modelName: textIn(modelName),
+  };
 }
 
 /** Several workloads are in `occupants`; a single one is in `workload`. */
@@ -164,8 +190,11 @@ function occupantsIn({ workload, occupants }: Fields): Occupants {
 
 function workloadOf(fields: Fields | undefined): Workload[] {
   if (fields === undefined) return [];
-  const text = (value: unknown): string => (typeof value === "string" ? value : "");
-  return [{ container: text(fields.container), pod: text(fields.pod), namespace: text(fields.namespace) }];
+  return [{ container: textIn(fields.container), pod: textIn(fields.pod), namespace: textIn(fields.namespace) }];
+}
+
+function textIn(value: unknown): string {
+  return typeof value === "string" ? value : "";
 }
 
 function instantOf(text: unknown): number | undefined {

@@ -50,9 +50,10 @@ export function hostOfSlot(slot: string): string {
   return slot.slice(0, slot.lastIndexOf("/gpus/"));
 }
 
-/** The name of the host that a key is below. */
-export function hostnameOf(key: string): string {
-  return decoded(/\/hosts\/([^/]+)\//.exec(key)?.[1] ?? "");
+/** The host that a key is below. */
+export function hostOfKey(key: string): Pick<Gpu, "clusterId" | "hostname"> {
+  const [, clusterId = "", hostname = ""] = /\/clusters\/([^/]+)\/hosts\/([^/]+)\//.exec(key) ?? [];
+  return { clusterId: decoded(clusterId), hostname: decoded(hostname) };
 }
 
 function encoded(name: string): string {

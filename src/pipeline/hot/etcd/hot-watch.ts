@@ -5,7 +5,7 @@ import { EtcdWatch } from "../../../etcd/etcd-watch.ts";
 import { prefixRange } from "../../../etcd/requests.ts";
 import type { GpuState, HotChanges, HotFollower, NewestRecord } from "../hot-tier.ts";
 import { readData, readGpu } from "./hot-documents.ts";
-import { type HotKeys, hostnameOf, kindOfKey } from "./hot-keys.ts";
+import { type HotKeys, hostOfKey, kindOfKey } from "./hot-keys.ts";
 
 /** The maximum number of keys in a page of the listing. With 8 GPUs per host, a page is a few megabytes. */
 const pageKeys = 1000;
@@ -75,7 +75,7 @@ function changesOf(kvs: readonly Pick<IKeyValue, "key" | "value">[]): HotChanges
     const state = kind === "gpus" ? readGpu(value) : undefined;
     if (state !== undefined) gpus.push(state);
     if (kind !== "data") continue;
-    const data = readData(value, hostnameOf(key.toString()));
+    const data = readData(value, hostOfKey(key.toString()));
     gpus.push(...data.gpus);
     records.push(...data.records.map(({ record }) => record));
   }
