@@ -6,7 +6,7 @@ import { addInstance, gpuOf, isSameGpu, type MemberEntry, stateOf } from "./memb
 import type { HotChanges, NewestRecord } from "../../pipeline/hot/hot-tier.ts";
 import { versionOf } from "../../pipeline/hot/contested-version.ts";
 import { mergeRecords } from "../../pipeline/hot/merge-records.ts";
-import { mergeStates, sameGpu, type TieRule } from "../../pipeline/hot/merge-state.ts";
+import { mergeStates, type TieRule } from "../../pipeline/hot/merge-state.ts";
 
 /** Merges changes of GPUs into members of the fleet, and keeps the members in order. */
 export class FleetMembers {
@@ -126,10 +126,15 @@ function toStoredRecord(gpu: StoredGpu, record: NewestRecord): StoredRecord {
  *  moved the GPU. Texts that the record leaves open are those of the GPU now. */
 function gpuAtRecord(gpu: StoredGpu, { reported }: NewestRecord): Gpu {
   const { clusterId, hostname, gpuId = gpu.gpuId } = reported;
-  const at = { clusterId, hostname, gpuId };
-  const texts = { device: reported.device || gpu.device, modelName: reported.modelName || gpu.modelName };
-  const then: Gpu = { ...gpu, ...at, ...texts };
-  return sameGpu(then, gpu) ? gpu : then;
+  const device = reported.device || gpu.device;
+  const modelName = reported.modelName || gpu.modelName;
+  const isUnchanged =
+    hostname === gpu.hostname &&
+    gpuId === gpu.gpuId &&
+    clusterId === gpu.clusterId &&
+    device === gpu.device &&
+    modelName === gpu.modelName;
+  return isUnchanged ? gpu : { ...gpu, clusterId, hostname, gpuId, device, modelName };
 }
 
 /** @param storedGpu was read before the record */

@@ -4,7 +4,8 @@ import type { StoredGpu, StoredRecord } from "../../domain/query.ts";
 /** A GPU with its newest record. Immutable: an update replaces the member. */
 export interface FleetMember {
   readonly gpu: StoredGpu;
-  /** Undefined if no record has arrived, for example because the store had already deleted the GPU's records. */
+  /** Has the place, device and model of its own instant: the GPU may have moved since. Its driver version and properties are those
+   *  of `gpu`. Undefined if no record has arrived, for example because the store had already deleted the GPU's records. */
   readonly record: StoredRecord | undefined;
 }
 
