@@ -1,4 +1,4 @@
-/** READY: gets requests. UNREADY: answers, but not that it is ready: gets requests only while no backend is READY. DOWN: does
+/** READY: gets requests. UNREADY: answers, but not that it is ready, or accepts connections and is too slow: gets requests only while no backend is READY. DOWN: does
  *  not answer, or has not been checked yet. DRAINING: is about to stop, as the registry says; otherwise like UNREADY. */
 export type BackendState = "READY" | "UNREADY" | "DOWN" | "DRAINING";
 
@@ -12,7 +12,7 @@ export interface BackendEntry {
 
 /** A gateway that the balancer sends requests to.
  *
- *  DOWN -check: 200-> READY -check: another status-> UNREADY; READY, UNREADY -no answer-> DOWN
+ *  DOWN -check: 200-> READY -check: another status, or too late-> UNREADY; READY, UNREADY -no answer-> DOWN
  *  any -the registry says so-> DRAINING -no answer-> DOWN. The registry's word lasts, whatever later checks find. */
 export class Backend {
   private found: "READY" | "UNREADY" | "DOWN" = "DOWN";

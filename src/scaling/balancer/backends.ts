@@ -15,8 +15,7 @@ export interface BackendsOptions {
 
 /** The pause between two checks of a gateway. A gateway that drains for 3 s is thus seen in time even if several checks are slow. */
 const checkEveryMs = 250;
-/** A gateway that does not answer a check within this time is down. It is longer than the longest time for which a gateway that
- *  loads a fleet answers nothing. */
+/** A gateway that accepts a check but does not answer within this time is not ready. */
 const checkTimeoutMs = 2000;
 
 /** Keeps the list of gateways, and checks each of them four times a second. */
@@ -97,8 +96,10 @@ async function check(backend: Backend, stopping: AbortSignal): Promise<void> {
     const response = await fetch(`${backend.url}/health/ready`, { signal, keepalive: false, redirect: "manual" });
     await response.arrayBuffer();
     backend.answered(response.status);
-  } catch {
-    backend.failed();
+  } catch (error) {
+    // an overloaded gateway is slow, and may be the only one
+    if ((error as Error).name === "TimeoutError") backend.answered(408);
+    else if (!stopping.aborted) backend.failed();
   }
 }
 

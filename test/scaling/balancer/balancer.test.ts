@@ -131,6 +131,19 @@ test("a gateway that is not ready or drains gets requests only while no other an
   expect(backends.list()).toHaveLength(1);
 });
 
+test("a gateway that is too slow for checks still gets requests while no other answers", async () => {
+  let hangs = false;
+  const slow = fakeGateway(
+    () => new Response("slow"),
+    () => (hangs ? Bun.sleep(10_000).then(() => 200) : 200),
+  );
+  const { url, backends } = await before(slow);
+  hangs = true;
+  await until(() => backends.list()[0]?.state !== "READY", { timeoutMs: 10_000 });
+  expect(backends.list()[0]?.state).toBe("UNREADY");
+  expect(await (await fetch(url)).text()).toBe("slow");
+});
+
 test("the gateway with fewer open requests gets the next one", async () => {
   const held = Promise.withResolvers<void>();
   const answer =

@@ -20,12 +20,12 @@ export interface FakeGateway {
 }
 
 /** @param ready the status of /health/ready */
-export function fakeGateway(answer: Answer, ready: () => number = () => 200): FakeGateway {
+export function fakeGateway(answer: Answer, ready: () => number | Promise<number> = () => 200): FakeGateway {
   const requests: FakeGateway["requests"] = [];
   const server = Bun.serve({
     ...{ hostname: "127.0.0.1", port: 0, idleTimeout: 60 },
-    fetch(request, bunServer) {
-      if (new URL(request.url).pathname === "/health/ready") return new Response("", { status: ready() });
+    async fetch(request, bunServer) {
+      if (new URL(request.url).pathname === "/health/ready") return new Response("", { status: await ready() });
       requests.push({ method: request.method, headers: request.headers });
       return answer(request, bunServer);
     },
