@@ -11,8 +11,13 @@ import { DocShell } from "./check-docs/doc-shell.ts";
 // of them and exits with 1.
 
 const root = resolve(import.meta.dir, "..");
-/** Commands that are not run, because they are separate stages of CI or take too long. */
-const runElsewhere = [/^bun run (?:test|test:faults|test:elastic|typecheck|format:check)$/, /^bun bench\//];
+/** Commands that are not run, because they are separate stages of CI, take too long, or are typed by a test (test/commands). */
+const runElsewhere = [
+  /^bun run (?:test|test:faults|test:elastic|typecheck|format:check)$/,
+  /^bun bench\//,
+  /\bmake /,
+  /^\.\/scripts\//,
+];
 
 async function documents(): Promise<string[]> {
   const chosen = process.argv.slice(2);

@@ -3,7 +3,8 @@ import { localServers } from "./setup-etcd/local-server.ts";
 
 // bun run run-nexus-streamer|run-nexus-collector|run-nexus-gateway
 // Runs one process of the pipeline in this terminal, until Ctrl-C. It uses the servers of setup-etcd, unless ETCD_ENDPOINTS or
-// DATABASE_URL name others. A gateway listens on PORT (8080), the others on any free port, unless PORT is set.
+// DATABASE_URL name others. A gateway listens on PORT (8080), the others on any free port: PORT is the
+// gateways', as for scale-local.
 
 const roles = ["streamer", "collector", "gateway"];
 
@@ -18,7 +19,7 @@ const byDefault = Object.fromEntries(
     .map((setting) => [setting.slice(0, setting.indexOf("=")), setting.slice(setting.indexOf("=") + 1)]),
 );
 const child = Bun.spawn([process.execPath, join(resolve(import.meta.dir, ".."), "src/main.ts")], {
-  env: { ...byDefault, ...(role === "gateway" ? {} : { PORT: "0" }), ...process.env, ROLE: role },
+  env: { ...byDefault, ...process.env, ...(role === "gateway" ? {} : { PORT: "0" }), ROLE: role },
   stdio: ["inherit", "inherit", "inherit"],
 });
 // at Ctrl-C, the terminal sends the signal to the child too; a second one would stop it at once

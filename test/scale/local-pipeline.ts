@@ -63,8 +63,8 @@ export async function localPipeline(env: Readonly<Record<string, string>>): Prom
   };
 }
 
-/** First ports of ranges that are free. */
-async function freeRanges(count: number): Promise<number[]> {
+/** First ports of ranges of five that are free. */
+export async function freeRanges(count: number): Promise<number[]> {
   const ranges: number[] = [];
   for (const port of await freePorts(count * 10)) {
     const isFree = [1, 2, 3, 4].every((index) => isFreePort(port + index));

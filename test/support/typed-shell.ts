@@ -1,0 +1,72 @@
+import { cp, mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { clientTools } from "../../dev/servers/client-tools.ts";
+import { freeRanges } from "../scale/local-pipeline.ts";
+
+const root = resolve(import.meta.dir, "../..");
+const copied = [
+  ...["clients", "dev", "drizzle", "patches", "scripts", "src", "Makefile", "bun.lock", "bunfig.toml"],
+  ...["drizzle.config.ts", "package.json"],
+];
+/** Types only what the program consists of: the tests, which are not copied, are checked elsewhere. */
+const typeScriptSettings = { extends: `${root}/tsconfig.json`, include: ["src", "scripts", "dev"] };
+
+/** What a command printed, and its exit code. */
+export interface TypedCommand {
+  readonly code: number;
+  readonly output: string;
+}
+
+/** A shell in a copy of the checkout, with servers and processes of its own. */
+export interface TypedShell {
+  readonly folder: string;
+  /** Types a command. The ports of the text are replaced by free ones.
+   *  @param seconds after this time, Ctrl-C ends the command */
+  type(command: string, seconds?: number): Promise<TypedCommand>;
+  /** Stops the processes and servers, and removes the folder. */
+  close(): Promise<void>;
+}
+
+/** @param csvFile streamed by the processes, also under the name path/to/your/data.csv */
+export async function openShell(csvFile: string): Promise<TypedShell> {
+  const folder = await mkdtemp(join(tmpdir(), "typed-"));
+  await Promise.all(copied.map((name) => cp(join(root, name), join(folder, name), { recursive: true })));
+  await Bun.write(join(folder, "tsconfig.json"), JSON.stringify(typeScriptSettings));
+  await symlink(join(root, "node_modules"), join(folder, "node_modules"));
+  await mkdir(join(folder, "path/to/your"), { recursive: true });
+  await symlink(csvFile, join(folder, "path/to/your/data.csv"));
+  const [gateway = 0, streamer, collector, etcd, postgres] = await freeRanges(5);
+  const ports: Readonly<Record<string, number | undefined>> = {
+    "8080": gateway,
+    "8081": gateway + 1,
+    "8082": gateway + 2,
+    "2379": etcd,
+  };
+  const env = {
+    ...{ PATH: `${dirname(process.execPath)}:${process.env.PATH ?? ""}`, HOME: process.env.HOME ?? "" },
+    ...{ PORT: String(gateway), STREAMER_PORT: String(streamer), COLLECTOR_PORT: String(collector) },
+    ...{ ETCD_PORT: String(etcd), POSTGRES_PORT: String(postgres), CSV_FILE: csvFile },
+    ETCD_ENDPOINTS: `http://localhost:${etcd}`,
+    DATABASE_URL: `postgres://telemetry:telemetry@127.0.0.1:${postgres}/telemetry`,
+  };
+  const tools = await clientTools();
+  const type = async (command: string, seconds = 170): Promise<TypedCommand> => {
+    const text = command.replace(/\b(808[012]|2379)\b/g, (port) => String(ports[port]));
+    // without the --endpoints of the client tools: the command names its own
+    const script = `${tools.replace("--endpoints='' ", "")}\n${text}`;
+    const typed = Bun.spawn(["timeout", "--signal=INT", "--kill-after=30", String(seconds), "bash", "-c", script], {
+      cwd: folder,
+      env,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const [output, errors, code] = await Promise.all([typed.stdout.text(), typed.stderr.text(), typed.exited]);
+    return { code, output: output + errors };
+  };
+  const close = async (): Promise<void> => {
+    await type("make scale-stop");
+    await type("make stop-etcd");
+    await rm(folder, { recursive: true, force: true });
+  };
+  return { folder, type, close };
+}
