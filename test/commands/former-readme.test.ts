@@ -53,7 +53,7 @@ const expectations: readonly Expectation[] = [
   { command: /make scale-logs|^tail -f/, output: /./, code: ctrlC },
   { command: /make run-nexus-streamer/, output: /Streamed |source /, code: ctrlC },
   { command: /make run-nexus-collector/, output: /health {5}http/, code: ctrlC },
-  { command: /make run-nexus-gateway/, output: /health {5}http|already in use/ },
+  { command: /make run-nexus-gateway/, output: /health {5}http|already in use/, code: ctrlC },
 ];
 
 /** What a section needs that it does not start itself. */
