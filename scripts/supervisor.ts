@@ -42,7 +42,7 @@ async function supervise(paths: RunPaths, lock: Lock): Promise<void> {
     if (ticks % ticksPerRotation === 0) rotateLogs(paths);
     if (!supervisor.isIdle || place.isBusy) idleSinceMs = Date.now();
     else if (Date.now() - idleSinceMs > idleMs) break;
-    if (place.isLost) place = await reopen(place, log);
+    if (place.isLost) place = reopen(place, log);
     await Bun.sleep(tickMs);
   }
   await place?.close();
@@ -50,8 +50,8 @@ async function supervise(paths: RunPaths, lock: Lock): Promise<void> {
 }
 
 /** Makes the files again that were deleted, for example by `rm -rf data`, while processes run. */
-async function reopen(lost: RunPlace, log: Logger): Promise<RunPlace | undefined> {
-  const place = await lost.reopen();
+function reopen(lost: RunPlace, log: Logger): RunPlace | undefined {
+  const place = lost.reopen();
   if (place === undefined)
     log.error("another supervisor runs in the same folder, which was deleted while this one ran");
   else log.warn("the supervisor's files were deleted; they are there again");

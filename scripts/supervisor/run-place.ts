@@ -36,13 +36,14 @@ export class RunPlace {
   }
 
   /** @returns undefined if another supervisor has taken the folder */
-  async reopen(): Promise<RunPlace | undefined> {
+  reopen(): RunPlace | undefined {
     const { paths, supervisor, lock: lost } = this.options;
     mkdirSync(paths.folder, { recursive: true });
     const lock = takeLock(paths.lock);
     if (lock === undefined) return undefined;
     lost.close();
-    await this.server.stop();
+    // not awaited: a request in progress may wait for processes to end, which is noticed only after this
+    void this.server.stop();
     const place = new RunPlace({ ...this.options, lock });
     supervisor.writeFiles();
     return place;
