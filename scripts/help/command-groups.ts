@@ -40,7 +40,7 @@ export const commandGroups: readonly CommandGroup[] = [
       "scale-logs": "follow all logs until Ctrl-C",
       "scale-restart": "restart one process after another",
       "scale-stop": "stop all processes",
-      balancer: "one address for all gateways, until Ctrl-C (BALANCER_PORT)",
+      balancer: "one address for all gateways (BALANCER_PORT)",
       "simulate-scaling": "try the rule of the coordinator on load curves",
     },
   },
