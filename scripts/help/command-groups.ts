@@ -59,6 +59,7 @@ export const commandGroups: readonly CommandGroup[] = [
       test: "all tests",
       "test:faults": "kill, freeze and disconnect processes, and compare",
       "test:elastic": "add, kill and stop processes while data flows",
+      "test:rolling": "restart gateways under load; no request may fail",
       "test:fuzz": "random requests for every endpoint",
       typecheck: "check the types",
       lint: "check the style",
