@@ -108,11 +108,13 @@ function listen(app: App, { host, port }: Config): number {
 
 /** How long open requests may take after the services have stopped, in a process that does not drain. */
 const requestGraceMs = 1000;
+/** How long services may take to abandon their work after the deadline. */
+const abandoningMs = 500;
 /** The part of the shutdown's time that is kept for closing the shared parts. A database that does not answer would take more. */
 const closingMs = 1000;
 
 /** Stops the services, then the server, then closes the shared parts. Services have until the deadline to finish
- *  their work, and abandon it after that. Then open requests have one more second, or none if the deadline has passed; in a
+ *  their work, and abandon it after that; one that does not end soon after it ends with the process. Then open requests have one more second, or none if the deadline has passed; in a
  *  process that drains, they have until the deadline. The shared parts have the rest of the shutdown's time; what is not closed by
  *  then ends with the process.
  *  @param elapsedMs the time since the signal */
@@ -121,7 +123,9 @@ async function stop(app: App, { services, shared }: Omit<OpenRoles, "roles">, el
   const timeoutMs = shutdownTimeoutSeconds * 1000;
   const deadlineMs = timeoutMs - Math.min(closingMs, timeoutMs / 5);
   const remainingMs = (): number => Math.max(0, deadlineMs - elapsedMs());
-  await stopAll(services, AbortSignal.timeout(remainingMs()));
+  const deadline = AbortSignal.timeout(remainingMs());
+  const haveStopped = await endsWithin(systemClock, remainingMs() + abandoningMs, () => stopAll(services, deadline));
+  if (!haveStopped) shared.log.warn("a service does not stop; it ends with the process");
   const graceMs = shutdownDrainSeconds > 0 ? remainingMs() : Math.min(requestGraceMs, remainingMs());
   await endsWithin(systemClock, graceMs, () => app.stop());
   if (app.server !== null) await app.stop(true);

@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import { aborted } from "../kit/aborted.ts";
 import { BaseService } from "../kit/base-service.ts";
 import type { Clock } from "../kit/clock.ts";
 import { isRetryable, retry } from "../kit/retry.ts";
@@ -44,7 +45,9 @@ export class StoreCheck extends BaseService {
 
   protected override async run(): Promise<void> {
     const { compare, clock } = this.options;
-    await retry(compare, { clock, signal: this.stopping, onRetry: () => undefined });
+    const comparing = retry(compare, { clock, signal: this.stopping, onRetry: () => undefined });
+    // a database that does not answer would hold up the stop; what it answers later is ignored
+    await Promise.race([comparing, aborted(this.stopping)]);
   }
 }
 
