@@ -8,10 +8,10 @@ import { sortedByKey } from "./sorted-by-key.ts";
 type Values = Readonly<Record<string, number>>;
 
 /** Merges two records of one GPU: the newer one wins, unless only the other one has values. Two records of the same instant are
- *  combined: the greater of two values of a series wins, plain values follow from all series, and the record has the occupants
- *  of both records; what they say about the GPU is combined like rows of one record. If they are records of two hosts, the record of the host with the smaller name wins (see
- *  domain/building/two-hosts.ts). A record of a later version of a contested GPU replaces the other one. The order of the records
- *  does not matter.
+ *  combined: the greater of two values of a series wins, plain values follow from all series, the record has the occupants of
+ *  both records, and of what they say about the GPU, the greater of two fields wins. If they are records of two hosts, the record
+ *  of the host with the smaller name wins (see domain/building/two-hosts.ts). A record of a later version of a contested GPU
+ *  replaces the other one. The order of the records does not matter.
  *  @returns `existing` itself if `incoming` adds nothing */
 export function mergeRecords(existing: NewestRecord, incoming: NewestRecord): NewestRecord {
   const later = compareVersions(incoming, existing);

@@ -3,7 +3,7 @@ import { type Gpu, noOccupants } from "../../domain/gpu.ts";
 import type { ContestedGpu } from "../../domain/query.ts";
 import { metrics } from "../../domain/metrics.ts";
 import { mergeStates } from "./merge-state.ts";
-import type { GpuState, NewestRecord } from "./hot-tier.ts";
+import type { GpuState, NewestRecord, ReportedGpu } from "./hot-tier.ts";
 import { sortedByKey } from "./sorted-by-key.ts";
 
 /** A GPU's newest record in a batch, and the GPU's state in the batch. */
@@ -41,7 +41,7 @@ function contestedUpdate({ gpu: stored, record }: ContestedGpu): GpuUpdate[] {
     {
       state: { gpu, asOfMs: lastSeenAtMs, firstSeenAtMs, openSinceMs: nothingOpen, contestedVersion },
       record: {
-        ...{ uuid: gpu.uuid, reported: record.gpu, timeMs },
+        ...{ uuid: gpu.uuid, reported: reportedBy(record.gpu), timeMs },
         ...{ metrics: values, custom, occupants, contestedVersion },
       },
     },
@@ -56,10 +56,10 @@ export function newestOfBatch(batch: RecordBatch): GpuUpdate[] {
   });
   const custom = customByRecord(batch);
   return newestRows(batch).map(({ row, seen }) => {
-    const reported = batch.gpus[batch.gpuIndexes[row] as number] as Gpu;
+    const gpu = batch.gpus[batch.gpuIndexes[row] as number] as Gpu;
     const record: NewestRecord = {
-      uuid: reported.uuid,
-      reported,
+      uuid: gpu.uuid,
+      reported: reportedBy(gpu),
       timeMs: batch.timesMs[row] as number,
       metrics: valuesOf(columns, row),
       custom: sortedByKey(custom.get(row) ?? {}),
@@ -67,6 +67,10 @@ export function newestOfBatch(batch: RecordBatch): GpuUpdate[] {
     };
     return { state: stateOf(seen), record };
   });
+}
+
+function reportedBy({ clusterId, hostname, gpuId, device, modelName }: Gpu): ReportedGpu {
+  return { clusterId, hostname, gpuId, device, modelName };
 }
 
 /** For each GPU with records, the newest record that has values (the newest of all if none has) and the attributes. */
