@@ -260,7 +260,9 @@ function writesRecord(
 ): boolean {
   const later = compareVersions(state, cached.state);
   if (later !== 0) return later > 0;
-  if (record.timeMs < (cached.valuesAtMs ?? cached.state.asOfMs)) return false;
+  // a record with values counts even if a later one has none; readers keep the newest one, whatever order they arrive in
+  const newestMs = cached.valuesAtMs ?? (hasValues(record) ? -Infinity : cached.state.asOfMs);
+  if (record.timeMs < newestMs) return false;
   // of two hosts that report one uuid at the same instant, only the record of one is written; a later record without values may
   // have moved the GPU to another host
   return record.timeMs < merged.asOfMs || record.reported.hostname === merged.gpu.hostname;
