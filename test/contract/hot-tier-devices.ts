@@ -55,6 +55,7 @@ export function exerciseHotTierDevices(name: string, open: () => Promise<OpenHot
         [["before"], ["withValues", "empty"]],
         [["before", "empty"], ["withValues"]],
         [["before"], ["withValues"], ["empty"]],
+        [["empty"], ["withValues"]],
       ] as const;
       for (const [index, batches] of waysToArrive.entries()) {
         const at = (host: string, gpuId: number, modelName: string) =>
