@@ -17,7 +17,7 @@ test("if a GPU moves to another host within a batch, each record keeps its host,
     expect(batches).toHaveLength(1);
     const [update] = batches.flatMap(({ batch }) => newestOfBatch(batch)) as [GpuUpdate];
     expect(update.state).toMatchObject({ gpu: { hostname: "new-host" }, firstSeenAtMs: rowTimeMs });
-    expect(update.record).toMatchObject({ timeMs: rowTimeMs + 3000, hostname: "new-host" });
+    expect(update.record).toMatchObject({ timeMs: rowTimeMs + 3000, reported: { hostname: "new-host" } });
   }
 });
 
