@@ -5,10 +5,10 @@ import { parseArgs } from "node:util";
 import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../dev/pipeline-process.ts";
 import { startEtcd } from "../dev/servers/etcd.ts";
 import { startPostgres } from "../dev/servers/postgres.ts";
+import { openSlowProxy } from "../dev/slow-proxy.ts";
 import { EtcdClient } from "../src/etcd/etcd-client.ts";
 import { EtcdScalingRecords } from "../src/scaling/coordinator/etcd/etcd-scaling-records.ts";
 import type { RecordedScaling } from "../src/scaling/coordinator/scaling-records.ts";
-import { openDelayingProxy } from "./autoscale/delaying-proxy.ts";
 import { Starter } from "./autoscale/starter.ts";
 
 //   bun bench/autoscale.ts [--hosts N]
@@ -26,7 +26,9 @@ const ends = 300;
 
 const folder = await mkdtemp(join(tmpdir(), "telemetry-autoscale-"));
 const [etcd, database] = await Promise.all([startEtcd({ members: 1 }), startPostgres()]);
-const slow = await openDelayingProxy(database.url, 20);
+const slowUrl = new URL(database.url);
+const slow = await openSlowProxy({ host: slowUrl.hostname, port: Number(slowUrl.port), delayMs: 20 });
+slowUrl.host = `127.0.0.1:${slow.port}`;
 const shared = {
   ETCD_ENDPOINTS: etcd.endpoints.join(","),
   LOG_LEVEL: "warn",
@@ -34,7 +36,13 @@ const shared = {
   DATA_DIR: folder,
 };
 const starter = new Starter(join(folder, "supervisor.sock"), (name) =>
-  startPipeline({ ...shared, ROLE: "collector", COLLECTOR_WORKERS: "1", DATABASE_URL: slow.url, INSTANCE_NAME: name }),
+  startPipeline({
+    ...shared,
+    ROLE: "collector",
+    COLLECTOR_WORKERS: "1",
+    DATABASE_URL: slowUrl.href,
+    INSTANCE_NAME: name,
+  }),
 );
 const others: PipelineProcess[] = [];
 const start = (env: Record<string, string>): PipelineProcess => {

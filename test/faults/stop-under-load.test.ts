@@ -7,7 +7,7 @@ import { EtcdClient } from "../../src/etcd/etcd-client.ts";
 import { countPrefix } from "../../src/etcd/requests.ts";
 import { QueueKeys } from "../../src/pipeline/queue/etcd/queue-keys.ts";
 import { createDatabase } from "../support/postgres-database.ts";
-import { openSlowProxy } from "../support/slow-proxy.ts";
+import { openSlowProxy } from "../../dev/slow-proxy.ts";
 
 // SIGTERM to the processes of a pipeline while messages are stored, and the database answers quickly, slowly or not at all.
 

@@ -1,5 +1,4 @@
-import { connect, createServer, type Socket } from "node:net";
-import type { AddressInfo } from "node:net";
+import { openProxyServer } from "../../dev/proxy-server.ts";
 
 /** A proxy in front of a server. The proxy can cut connections at a chosen point. */
 export interface TcpProxy {
@@ -15,21 +14,9 @@ export interface TcpProxy {
 
 /** Opens a proxy on a free port of 127.0.0.1. */
 export async function openTcpProxy(to: { readonly host: string; readonly port: number }): Promise<TcpProxy> {
-  const sockets = new Set<Socket>();
   const plan = { piecesLeft: Infinity, which: "piece" as "piece" | "answer" };
-  const cutAll = (): void => sockets.forEach((socket) => socket.destroy());
-  const server = createServer((client) => {
-    const upstream = connect({ ...to, noDelay: true });
+  const { port, cutAll, close } = await openProxyServer(to, (client, upstream) => {
     let isDeaf = false;
-    for (const socket of [client, upstream]) {
-      sockets.add(socket);
-      socket.on("error", () => undefined);
-      socket.once("close", () => {
-        sockets.delete(socket);
-        client.destroy();
-        upstream.destroy();
-      });
-    }
     client.on("data", (data) => {
       plan.piecesLeft -= 1;
       if (plan.piecesLeft !== 0) return void upstream.write(data);
@@ -40,16 +27,12 @@ export async function openTcpProxy(to: { readonly host: string; readonly port: n
     // an answer shows that the server has done the work of the piece
     upstream.on("data", (data) => (isDeaf ? cutAll() : void client.write(data)));
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     cutAt: (piece, which) => Object.assign(plan, { piecesLeft: piece, which }),
     get hasCut() {
       return plan.piecesLeft <= 0;
     },
-    close: () => {
-      cutAll();
-      return new Promise((resolve) => server.close(() => resolve()));
-    },
+    close,
   };
 }

@@ -1,5 +1,5 @@
 import { until } from "../../../../dev/until.ts";
-import type { SlowProxy } from "../../../support/slow-proxy.ts";
+import type { SlowProxy } from "../../../../dev/slow-proxy.ts";
 import type { Ledger } from "../ledger.ts";
 import type { SeedRun } from "../seed-run.ts";
 import type { Ended, ElasticPipeline, ElasticRole, Share } from "./elastic-pipeline.ts";

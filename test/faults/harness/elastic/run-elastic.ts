@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openSlowProxy } from "../../../support/slow-proxy.ts";
+import { openSlowProxy } from "../../../../dev/slow-proxy.ts";
 import { checkEnds, checkResult, waitUntilDrained } from "../judge.ts";
 import { makeLedger } from "../ledger.ts";
 import { Observer } from "../observer.ts";

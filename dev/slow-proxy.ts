@@ -1,5 +1,4 @@
-import { connect, createServer, type Socket } from "node:net";
-import type { AddressInfo } from "node:net";
+import { openProxyServer } from "./proxy-server.ts";
 
 /** A proxy in front of a server, as if the server were far away or hung. */
 export interface SlowProxy {
@@ -15,19 +14,8 @@ export async function openSlowProxy(to: {
   readonly port: number;
   readonly delayMs: number;
 }): Promise<SlowProxy> {
-  const sockets = new Set<Socket>();
   const state = { delayMs: to.delayMs };
-  const server = createServer((client) => {
-    const upstream = connect({ host: to.host, port: to.port, noDelay: true });
-    for (const socket of [client, upstream]) {
-      sockets.add(socket);
-      socket.on("error", () => undefined);
-      socket.once("close", () => {
-        sockets.delete(socket);
-        client.destroy();
-        upstream.destroy();
-      });
-    }
+  const { port, close } = await openProxyServer(to, (client, upstream) => {
     // one piece after another, so that they stay in order when the delay changes
     let forwarded = Promise.resolve();
     client.on("data", (data) => {
@@ -40,18 +28,14 @@ export async function openSlowProxy(to: {
     });
     upstream.on("data", (data) => void client.write(data));
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     get delayMs() {
       return state.delayMs;
     },
     set delayMs(ms) {
       state.delayMs = ms;
     },
-    close: () => {
-      sockets.forEach((socket) => socket.destroy());
-      return new Promise((resolve) => server.close(() => resolve()));
-    },
+    close,
   };
 }
