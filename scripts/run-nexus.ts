@@ -13,13 +13,21 @@ if (!roles.includes(role)) {
   process.stderr.write(`bun scripts/run-nexus.ts ${roles.join("|")}\n`);
   process.exit(1);
 }
-const byDefault = Object.fromEntries(
-  localServers(process.env)
-    .map(({ setting }) => setting)
-    .map((setting) => [setting.slice(0, setting.indexOf("=")), setting.slice(setting.indexOf("=") + 1)]),
-);
+
+/** The servers of setup-etcd, as settings; a file that names the database takes the place of its URL. */
+function defaultServers({ ETCD_PORT, POSTGRES_PORT, DATABASE_URL_FILE }: NodeJS.ProcessEnv): Record<string, string> {
+  try {
+    const settings = localServers({ ETCD_PORT, POSTGRES_PORT }).map(({ setting }) => setting.split(/=(.*)/, 2));
+    const { DATABASE_URL = "", ...others } = Object.fromEntries(settings) as Record<string, string>;
+    return DATABASE_URL_FILE ? others : { ...others, DATABASE_URL };
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`);
+    process.exit(1);
+  }
+}
+
 const child = Bun.spawn([process.execPath, join(resolve(import.meta.dir, ".."), "src/main.ts")], {
-  env: { ...byDefault, ...process.env, ...(role === "gateway" ? {} : { PORT: "0" }), ROLE: role },
+  env: { ...defaultServers(process.env), ...process.env, ...(role === "gateway" ? {} : { PORT: "0" }), ROLE: role },
   stdio: ["inherit", "inherit", "inherit"],
 });
 // at Ctrl-C, the terminal sends the signal to the child too; a second one would stop it at once

@@ -1,7 +1,7 @@
 import { until } from "../dev/until.ts";
 import { trixieFolder } from "../dev/servers/trixie.ts";
 import { clientsOf, type LocalServer, localServers } from "./setup-etcd/local-server.ts";
-import { ensureServer, stopServer } from "./setup-etcd/run-server.ts";
+import { ensureServer, refuseOtherPort, stopServer } from "./setup-etcd/run-server.ts";
 import {
   forgetStop,
   isStopped,
@@ -16,7 +16,8 @@ import { takeLock } from "./supervisor/supervisor-lock.ts";
 const usage = `Starts etcd and TimescaleDB in the background and returns when they answer; does nothing if they already do.
   bun run setup-etcd    after scale-stop: starts with empty data, and moves the old data to ${previousFolder}
   bun run stop-etcd     stops both and keeps their data
-The data is in ${serversFolder}. Ports: ETCD_PORT (2379), POSTGRES_PORT (5432). Needs root on Debian.
+The data is in ${serversFolder}. Ports: ETCD_PORT (2379), POSTGRES_PORT (5432), or those of ETCD_ENDPOINTS and DATABASE_URL.
+Needs root on Debian.
 `;
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
@@ -42,6 +43,7 @@ async function startAfresh(servers: readonly LocalServer[], database: LocalServe
 async function start(): Promise<void> {
   const servers = localServers(process.env);
   const [etcd, database] = servers;
+  for (const server of servers) refuseOtherPort(server);
   if (isStopped()) await startAfresh(servers, database);
   const outcomes = await Promise.allSettled(servers.map(ensureServer));
   const failed = outcomes.flatMap((each) => (each.status === "rejected" ? [each.reason as Error] : []));
@@ -64,7 +66,9 @@ function lineOf(server: LocalServer, outcome: "started" | "running"): string {
 }
 
 async function stop(): Promise<void> {
-  for (const server of localServers(process.env)) {
+  const servers = localServers(process.env);
+  for (const server of servers) if (server.namedBy !== undefined) refuseOtherPort(server);
+  for (const server of servers) {
     const hasRun = await stopServer(server);
     print(hasRun ? `${server.title} has stopped` : `${server.title} was not running`);
   }

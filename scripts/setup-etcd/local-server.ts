@@ -1,13 +1,13 @@
 import { SQL } from "bun";
 import { binaries, postgresCommand } from "../../dev/servers/postgres-command.ts";
 import { runInTrixie, type TrixieCommand } from "../../dev/servers/trixie-server.ts";
+import { account, type ServerPort, serverPorts } from "./server-ports.ts";
 
 /** One of the servers that setup-etcd keeps in the background. */
-export interface LocalServer {
+export interface LocalServer extends ServerPort {
   readonly name: "etcd" | "postgres";
   /** The name in messages. */
   readonly title: string;
-  readonly port: number;
   /** The variable that sets the port. */
   readonly portVariable: string;
   /** The setting that makes the pipeline use this server. */
@@ -24,18 +24,14 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 const host = "127.0.0.1";
 
-/** The servers, with the ports that ETCD_PORT and POSTGRES_PORT set.
- *  @throws TypeError if a port is not usable */
+/** The servers, with the ports that the environment names.
+ *  @throws Error with a sentence for people if a setting names a server that setup-etcd does not start */
 export function localServers(env: Environment): readonly [etcd: LocalServer, postgres: LocalServer] {
-  return [etcdOn(portOf(env, "ETCD_PORT", 2379)), postgresOn(portOf(env, "POSTGRES_PORT", 5432))];
-}
-
-function portOf(env: Environment, name: string, byDefault: number): number {
-  const text = env[name] ?? "";
-  if (text === "") return byDefault;
-  // etcd also uses the next port
-  if (/^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) < 65_535) return Number(text);
-  throw new TypeError(`${name}=${text} is not usable: expected a port from 1 to 65534`);
+  const { etcd, postgres } = serverPorts(env);
+  return [
+    { ...etcdOn(etcd.port), ...etcd },
+    { ...postgresOn(postgres.port), ...postgres },
+  ];
 }
 
 function etcdOn(port: number): LocalServer {
@@ -62,9 +58,6 @@ function etcdOn(port: number): LocalServer {
     prepare: () => Promise.resolve(),
   };
 }
-
-/** The user, its password and the database all have this name. */
-const account = "telemetry";
 
 /** A script that makes the data of PostgreSQL, completely or not at all. Only the user may connect, with its password. */
 const makeData = `

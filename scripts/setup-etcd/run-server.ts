@@ -13,16 +13,24 @@ const limitMs = 60_000;
 
 const answersNow = (server: LocalServer): Promise<boolean> => server.answers().catch(() => false);
 
+/** Checks that a server of this folder, if it runs, has the port that it should have.
+ *  @throws Error with a sentence for people */
+export function refuseOtherPort(server: LocalServer): void {
+  const { title, port, portVariable, namedBy } = server;
+  const running = runningServer(server);
+  if (running === undefined || running.port === port) return;
+  const remedy =
+    namedBy === undefined
+      ? `stop it with bun run stop-etcd, or set ${portVariable}=${running.port}`
+      : `${namedBy} names port ${port}: let it name ${running.port}, or stop the server with bun run stop-etcd without ${namedBy}`;
+  throw new Error(`${title} already runs on port ${running.port}; ${remedy}`);
+}
+
 /** Starts a server unless one answers on its port, and waits until it answers.
  *  @returns "started", or "running" if it answered already
  *  @throws Error with a sentence for people */
 export async function ensureServer(server: LocalServer): Promise<"started" | "running"> {
   const running = runningServer(server);
-  if (running !== undefined && running.port !== server.port) {
-    throw new Error(
-      `${server.title} already runs on port ${running.port}; stop it with bun run stop-etcd, or set ${server.portVariable}=${running.port}`,
-    );
-  }
   if (await answersNow(server)) return "running";
   if (running !== undefined) return untilAnswering(server, running);
   await refuseIfImpossible(server);

@@ -62,12 +62,37 @@ test("setup-etcd returns when both servers answer, and they stay when it has end
   await etcd("put", { key: btoa("kept"), value: btoa("1") });
 });
 
-test("a second setup-etcd says that both run, and changes nothing", async () => {
+const addresses = (): Record<string, string> => ({
+  ETCD_ENDPOINTS: `http://127.0.0.1:${ports.ETCD_PORT}`,
+  DATABASE_URL: databaseUrl(),
+});
+
+test("a second setup-etcd, with the addresses as settings, says that both run, and changes nothing", async () => {
   const before = processId("etcd");
-  const { output, code } = await setup();
+  const { output, code } = await setup("start", addresses());
   expect([code, output]).toEqual([0, expect.stringContaining("etcd already runs")]);
   expect(output).toContain("TimescaleDB already runs");
   expect(processId("etcd")).toBe(before);
+});
+
+test("servers that setup-etcd does not start, or other ports than those of its servers, are refused in one sentence", async () => {
+  const pid = processId("etcd");
+  const elsewhere = { ...addresses(), DATABASE_URL: "postgres://telemetry:secret@db.example.com/telemetry" };
+  const otherPort = { ...addresses(), ETCD_ENDPOINTS: "http://localhost:1234" };
+  const refusals = [
+    [elsewhere, /^DATABASE_URL names the host db\.example\.com, but [^\n]*: unset DATABASE_URL[^\n]*\n$/],
+    [otherPort, /^etcd already runs on port \d+; ETCD_ENDPOINTS names port 1234: [^\n]*\n$/],
+  ] as const;
+  for (const [env, sentence] of refusals) {
+    for (const command of ["start", "stop"]) {
+      const { code, output, errors } = await setup(command, env);
+      expect({ command, code, output, errors }).toEqual({
+        ...{ command, code: 1, output: "" },
+        errors: expect.stringMatching(sentence) as string,
+      });
+    }
+  }
+  expect(processId("etcd")).toBe(pid);
 });
 
 test("a server that was killed starts again with its data", async () => {
