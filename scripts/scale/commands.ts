@@ -1,19 +1,24 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { settingsIn } from "../supervisor/child-settings.ts";
-import type { Counts } from "../supervisor/managed-role.ts";
+import type { Counts, ManagedRole } from "../supervisor/managed-role.ts";
 import type { ScaleResult, ShownInstance, StopResult } from "../supervisor/protocol.ts";
 import { runPaths } from "../supervisor/run-paths.ts";
 import { followLogs, logNames } from "./follow-logs.ts";
-import { probeHost, readHealth, waitUntilReady } from "./probe.ts";
-import { readLoads } from "./read-loads.ts";
+import { probeHost, waitUntilReady } from "./probe.ts";
 import { countForRole, countsForAll } from "./requested-counts.ts";
-import { statusTable, type StatusRow, problemsOf } from "./status-table.ts";
+import { readStatusRows } from "./read-status-rows.ts";
+import { problemsOf, statusTable } from "./status-table.ts";
 import { SupervisorClient } from "./supervisor-client.ts";
+import { waitForRecords } from "./wait-for-records.ts";
 
 /** A command, which returns its exit code. */
 type Command = () => Promise<number>;
 
 const readyTimeoutMs = 90_000;
+/** A streamer's first message is stored within about a second after all are ready. */
+const recordsTimeoutMs = 15_000;
+const noRecords = `
+The gateways show no GPU yet: no record was stored in ${recordsTimeoutMs / 1000} s. bun run telemetry queue shows whether messages wait.`;
 const nothingRuns = "Nothing runs; INSTANCES=2 bun run scale-local starts two processes of each role.";
 
 const env = process.env;
@@ -22,10 +27,10 @@ const client = new SupervisorClient(paths);
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
 const commands: Readonly<Record<string, Command>> = {
-  local: () => scale(countsForAll(env)),
-  streamers: () => scale(countForRole("streamer", env)),
-  collectors: () => scale(countForRole("collector", env)),
-  gateways: () => scale(countForRole("gateway", env)),
+  local,
+  streamers: () => scaleRole("streamer"),
+  collectors: () => scaleRole("collector"),
+  gateways: () => scaleRole("gateway"),
   status,
   logs,
   restart,
@@ -40,17 +45,45 @@ export function scaleCommand(name: string): Command | undefined {
   return Object.hasOwn(commands, name) ? commands[name] : undefined;
 }
 
-async function scale(counts: Partial<Counts>): Promise<number> {
-  const settings = settingsIn(env);
-  const { started, stopping } = await client.scale(counts, settings);
+async function local(): Promise<number> {
+  const counts = countsForAll(env, await runningCounts());
+  return await scale({ counts, isAwaited: () => true, waitsForRecords: true });
+}
+
+async function scaleRole(role: ManagedRole): Promise<number> {
+  const isAwaited = (instance: ShownInstance): boolean => instance.role === role;
+  return await scale({ counts: countForRole(role, env), isAwaited, waitsForRecords: false });
+}
+
+async function runningCounts(): Promise<Partial<Counts>> {
+  if (await client.isNothingRunning()) return {};
+  const roles = Object.entries((await client.status()).roles);
+  return Object.fromEntries(roles.map(([role, { count }]) => [role, count]));
+}
+
+interface ScaleCommand {
+  readonly counts: Partial<Counts>;
+  /** True for the processes that must be ready before the command ends. */
+  readonly isAwaited: (instance: ShownInstance) => boolean;
+  /** True if a gateway must show GPUs, too. */
+  readonly waitsForRecords: boolean;
+}
+
+async function scale({ counts, isAwaited, waitsForRecords }: ScaleCommand): Promise<number> {
+  const { started, stopping } = await client.scale(counts, settingsIn(env));
   if (started.length > 0) rmSync(paths.stopped, { force: true });
   printScaled({ started, stopping });
-  const isAwaited = ({ phase, role }: ShownInstance): boolean => phase !== "STOPPING" && role in counts;
   const host = await currentHost();
-  const late = await waitUntilReady({ client, host, timeoutMs: readyTimeoutMs, isAwaited });
+  const late = await waitUntilReady({
+    ...{ client, host, timeoutMs: readyTimeoutMs },
+    isAwaited: (instance) => instance.phase !== "STOPPING" && isAwaited(instance),
+  });
   await waitUntilGone(stopping);
+  const isEmpty =
+    waitsForRecords && late.length === 0 && !(await waitForRecords({ client, host, timeoutMs: recordsTimeoutMs }));
   await status();
   if (late.length > 0) print(`\n${listed(late.map(({ name }) => name))} not ready; bun run scale-logs shows the logs`);
+  if (isEmpty) print(noRecords);
   return late.length > 0 ? 1 : 0;
 }
 
@@ -71,14 +104,7 @@ async function status(): Promise<number> {
     return 1;
   }
   const { instances, error } = await client.status();
-  const [loads, host] = await Promise.all([client.settings().then(readLoads), currentHost()]);
-  const rows = await Promise.all(
-    instances.map(async (instance): Promise<StatusRow> => {
-      const { pid, port } = instance;
-      const health = port === undefined ? undefined : await readHealth(host, port);
-      return { instance, health, load: pid === undefined ? undefined : loads.get(pid) };
-    }),
-  );
+  const rows = await readStatusRows(instances, await client.settings());
   print(instances.length === 0 ? nothingRuns : statusTable(rows));
   const problems = [...rows.flatMap(problemsOf), ...(error === undefined ? [] : [error])];
   if (problems.length > 0) print(`\n${problems.join("\n")}`);
@@ -95,7 +121,9 @@ async function logs(): Promise<number> {
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => ended.abort());
   // the reader of a pipe, such as head, has closed it
   process.stdout.on("error", () => ended.abort());
-  await followLogs(paths.logs, print, ended.signal);
+  const isOver = (): Promise<boolean> => client.isNothingRunning();
+  await followLogs({ folder: paths.logs, print, isOver, signal: ended.signal });
+  if (!ended.signal.aborted) print(`\n${nothingRuns}`);
   return 0;
 }
 

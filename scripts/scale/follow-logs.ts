@@ -10,12 +10,24 @@ const firstLines = 10;
 const firstBytes = 8 * 1024;
 const chunkBytes = 256 * 1024;
 
-/** Prints what the logs of a folder contain and what is added to them, each line behind the name of its log, until the signal
- *  aborts. Logs that are new, and logs that were emptied, are read from their beginning. */
-export async function followLogs(folder: string, print: (line: string) => void, signal: AbortSignal): Promise<void> {
+export interface FollowOptions {
+  /** The folder of the logs. */
+  readonly folder: string;
+  readonly print: (line: string) => void;
+  /** True if nothing runs that could write to the logs. */
+  readonly isOver: () => Promise<boolean>;
+  readonly signal: AbortSignal;
+}
+
+/** Prints the last lines of each log of a folder and what is added to them, each line behind the name of its log, until the signal
+ *  aborts or nothing can be added any more. Logs that are new, and logs that were emptied, are read from their beginning. */
+export async function followLogs({ folder, print, isOver, signal }: FollowOptions): Promise<void> {
   const followed = new Map<string, FollowedLog>();
   let isFirst = true;
-  while (!signal.aborted) {
+  let wasOver = false;
+  while (!signal.aborted && !wasOver) {
+    // what was written before the end is still read
+    wasOver = await isOver();
     for (const file of logNames(folder)) {
       const log = followed.get(file) ?? new FollowedLog(join(folder, file), isFirst);
       followed.set(file, log);
@@ -23,7 +35,7 @@ export async function followLogs(folder: string, print: (line: string) => void, 
       for (const line of log.read()) print(`${name.padEnd(12)} | ${printableLine(line)}`);
     }
     isFirst = false;
-    await Bun.sleep(pauseMs);
+    if (!wasOver) await Bun.sleep(pauseMs);
   }
 }
 

@@ -1,3 +1,4 @@
+import { defined } from "../../src/kit/defined.ts";
 import { type Counts, isCount, type ManagedRole, maxCount } from "../supervisor/managed-role.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -11,20 +12,26 @@ const variables: Readonly<Record<ManagedRole, string>> = {
 };
 const defaultCount = 2;
 
-/** The counts for scale-local: INSTANCES (2) of each role that has no variable of its own, and a balancer in front of the gateways.
- *  A coordinator changes the counts by itself, so there is one only if COORDINATOR_INSTANCES asks for it.
+/** The counts for scale-local: INSTANCES of each role that has no variable of its own, and a balancer in front of the gateways.
+ *  Without INSTANCES, a role that runs keeps its number, and one that does not run gets 2. A coordinator changes the counts by
+ *  itself, so there is one only if COORDINATOR_INSTANCES asks for it.
+ *  @param running the counts that were requested last
+ *  @returns only the counts that the command sets
  *  @throws Error with a sentence for people */
-export function countsForAll(env: Environment): Partial<Counts> {
-  const each = countIn(env, "INSTANCES") ?? defaultCount;
-  const gateway = countIn(env, variables.gateway) ?? each;
-  const coordinator = countIn(env, variables.coordinator);
-  return {
-    streamer: countIn(env, variables.streamer) ?? each,
-    collector: countIn(env, variables.collector) ?? each,
+export function countsForAll(env: Environment, running: Partial<Counts>): Partial<Counts> {
+  const each = countIn(env, "INSTANCES");
+  const countOf = (role: ManagedRole): number | undefined =>
+    countIn(env, variables[role]) ?? each ?? (isRunning(role) ? undefined : defaultCount);
+  const isRunning = (role: ManagedRole): boolean => (running[role] ?? 0) > 0;
+  const gateway = countOf("gateway");
+  const balancer = Math.min(gateway ?? running.gateway ?? 0, 1);
+  return defined({
+    streamer: countOf("streamer"),
+    collector: countOf("collector"),
     gateway,
-    balancer: countIn(env, variables.balancer) ?? Math.min(gateway, 1),
-    ...(coordinator === undefined ? {} : { coordinator }),
-  };
+    balancer: countIn(env, variables.balancer) ?? balancer,
+    coordinator: countIn(env, variables.coordinator),
+  });
 }
 
 /** The count for one role, from its variable or INSTANCES.

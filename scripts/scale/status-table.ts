@@ -7,8 +7,8 @@ export interface StatusRow {
   readonly instance: ShownInstance;
   /** Undefined if the process does not answer. */
   readonly health: Health | undefined;
-  /** Undefined if the process has not reported its load yet, or etcd does not answer. */
-  readonly load: ServiceLoad | undefined;
+  /** What the process reports, and what the system knows of it; a figure that is not known is absent. */
+  readonly load: ServiceLoad;
 }
 
 /** The widths leave one space between columns and make 80 with the longest names (coordinator-1) and 7 digits of a pid. */
@@ -46,7 +46,7 @@ function cellsOf({ instance, health, load }: StatusRow): readonly string[] {
   const { name, role, pid, port, restarts } = instance;
   return [
     ...[name, role, text(pid), text(port), healthText(instance, health)],
-    ...[text(rounded(load?.cpu_percent)), size(load?.rss_bytes), text(rounded(load?.samples_per_second))],
+    ...[text(rounded(load.cpu_percent)), size(load.rss_bytes), text(rounded(load.samples_per_second))],
     String(restarts),
   ];
 }

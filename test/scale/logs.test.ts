@@ -53,7 +53,10 @@ test("logs are followed: their end first, then what is added, new logs, and logs
   writeFileSync(first, Array.from({ length: 30 }, (_, index) => `old ${index}\n`).join(""));
   const lines: string[] = [];
   const ended = new AbortController();
-  const following = followLogs(folder, (line) => lines.push(line), ended.signal);
+  const following = followLogs({
+    ...{ folder, print: (line) => lines.push(line), signal: ended.signal },
+    isOver: () => Promise.resolve(false),
+  });
   await until(() => lines.length === 10);
   expect(lines[0]).toBe("streamer-1   | old 20");
   writeFileSync(second, "a new log\nwith a line that is not");
@@ -66,4 +69,18 @@ test("logs are followed: their end first, then what is added, new logs, and logs
   await until(() => lines.includes("streamer-1   | begun again"));
   ended.abort();
   await following;
+});
+
+test("when nothing runs any more, the end of each log is shown, also what was written last, and the following ends", async () => {
+  const folder = await mkdtemp(join(dir, "ended-"));
+  const log = join(folder, "streamer-1.log");
+  writeFileSync(log, "first\n");
+  const lines: string[] = [];
+  const isOver = (): Promise<boolean> => {
+    if (lines.length > 0) appendFileSync(log, "stopped\n");
+    return Promise.resolve(lines.length > 0);
+  };
+  const { signal } = new AbortController();
+  await followLogs({ folder, print: (line) => lines.push(line), isOver, signal });
+  expect(lines).toEqual(["streamer-1   | first", "streamer-1   | stopped"]);
 });

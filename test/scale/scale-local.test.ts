@@ -62,10 +62,12 @@ test("two of each role start in the background, are ready when the command ends,
   const { type, gatewayUrls, balancerUrl, folder, pidOf } = await open(await ownDatabase());
   const started = await type("local", { INSTANCES: "2" });
   expect(started.code).toBe(0);
+  expect(await countAt(gatewayUrls[0] as string, "gpus")).toBeGreaterThan(0);
   expect(started.output).toStartWith("Starting streamer-1, ");
   const names = ["streamer-1", "streamer-2", "collector-1", "collector-2", "gateway-1", "gateway-2", "balancer-1"];
   for (const name of names) {
     expect(linesOf(started.output, name)).toEqual([expect.stringContaining(` ${pidOf(name)} `)]);
+    expect(linesOf(started.output, name)[0]).toMatch(/ ok +\d+ +\d+M +/);
     expect(readFileSync(`/proc/${pidOf(name)}/comm`, "utf8").trim()).toBe(`nexus-${name.slice(0, -2)}`);
   }
   for (const url of [...gatewayUrls.slice(0, 2), balancerUrl]) {
@@ -87,6 +89,11 @@ test("two of each role start in the background, are ready when the command ends,
   expect(allErrors(join(folder, "logs"))).toEqual([]);
   expect(await type("stop")).toEqual({ code: 0, output: "Nothing runs.\n" });
   expect((await type("status")).code).toBe(1);
+  const logs = await type("logs");
+  expect([logs.code, logs.output]).toEqual([
+    0,
+    expect.stringMatching(/^balancer-1 .*\nNothing runs; .*scale-local.*\n$/s),
+  ]);
 }, 180_000);
 
 test.skipIf(realCsv === undefined)(
@@ -120,6 +127,9 @@ test("a role grows and shrinks from the highest number, and the processes that s
   ]);
   expect(linesOf(shrunk.output, "collector-2").length).toBe(1);
   expect(linesOf(shrunk.output, "collector-3")).toEqual([]);
+  const plain = await type("local", { API_GW_INSTANCES: "0" });
+  expect([plain.code, linesOf(plain.output, "collector-2").length]).toEqual([0, 1]);
+  expect(plain.output).not.toMatch(/Starting|Stopping/);
 }, 180_000);
 
 test("a killed process is back and counted, and the log says it", async () => {

@@ -12,11 +12,20 @@ import { countForRole, countsForAll } from "../../scripts/scale/requested-counts
 const socket = "/run/supervisor.sock";
 
 test("INSTANCES holds for each role that has no variable of its own; two by default, a balancer, and no coordinator", () => {
-  expect(countsForAll({})).toEqual({ streamer: 2, collector: 2, gateway: 2, balancer: 1 });
+  expect(countsForAll({}, {})).toEqual({ streamer: 2, collector: 2, gateway: 2, balancer: 1 });
   const withoutGateway = { streamer: 3, collector: 3, gateway: 0, balancer: 0 };
-  expect(countsForAll({ INSTANCES: "3", API_GW_INSTANCES: "0" })).toEqual(withoutGateway);
-  expect(countsForAll({ BALANCER_INSTANCES: "0" })).toMatchObject({ gateway: 2, balancer: 0 });
-  expect(countsForAll({ COORDINATOR_INSTANCES: "1" })).toMatchObject({ coordinator: 1 });
+  expect(countsForAll({ INSTANCES: "3", API_GW_INSTANCES: "0" }, {})).toEqual(withoutGateway);
+  expect(countsForAll({ BALANCER_INSTANCES: "0" }, {})).toMatchObject({ gateway: 2, balancer: 0 });
+  expect(countsForAll({ COORDINATOR_INSTANCES: "1" }, {})).toMatchObject({ coordinator: 1 });
+});
+
+test("without INSTANCES, roles that run keep their numbers: a plain scale-local stops nothing that was grown before", () => {
+  const running = { streamer: 5, collector: 1, gateway: 3, coordinator: 1 };
+  expect(countsForAll({}, running)).toEqual({ balancer: 1 });
+  expect(countsForAll({ COLLECTOR_INSTANCES: "2" }, running)).toEqual({ collector: 2, balancer: 1 });
+  expect(countsForAll({}, { ...running, gateway: 0 })).toEqual({ gateway: 2, balancer: 1 });
+  expect(countsForAll({ API_GW_INSTANCES: "0" }, running)).toEqual({ gateway: 0, balancer: 0 });
+  expect(countsForAll({ INSTANCES: "1" }, running)).toEqual({ streamer: 1, collector: 1, gateway: 1, balancer: 1 });
 });
 
 test("a command for one role needs a number", () => {

@@ -7,7 +7,7 @@ const instance = (change: Partial<ShownInstance>): ShownInstance => ({
   ...{ restarts: 0, is_crash_loop: false, outdated: false, ...change },
 });
 const row = (change: Partial<ShownInstance>, rest: Partial<StatusRow> = {}): StatusRow => ({
-  ...{ instance: instance(change), health: { status: "ok", reasons: [] }, load: undefined, ...rest },
+  ...{ instance: instance(change), health: { status: "ok", reasons: [] }, load: {}, ...rest },
 });
 
 test("the table fits 80 columns with the longest names and figures, and its columns stay apart", () => {
