@@ -1,5 +1,6 @@
 import type { RecordBatch } from "../../domain/batch.ts";
 import type { Position, Range, SourceRange } from "../../domain/range.ts";
+import type { SourceReading } from "../../domain/reading.ts";
 
 /** A batch of a replayable source, and the range that it was read from. */
 export interface RangeBatch {
@@ -39,6 +40,9 @@ export interface LiveBatch {
    *  time. */
   readonly idempotencyKey: string;
   readonly batch: RecordBatch;
+  /** What happened to the reading that was due at this time. A source with a schedule sets it: in the batch of a reading, or in a
+   *  batch without records for readings that were missed. Of several batches of one reading, the first has it. */
+  readonly reading?: SourceReading;
 }
 
 /** Telemetry that can be read only as it happens, such as a scrape: it has no ranges and no end, and a batch that was missed
@@ -50,7 +54,7 @@ export interface LiveSource {
   readonly description: string;
   /** Yields batches in the order of their times, each when its time has come, until the signal aborts; a reader that is
    *  slower than the source misses batches.
-   *  A reading that fails yields nothing; an error that is thrown ends the streamer until it is restarted.
+   *  A reading that fails yields no records; an error that is thrown ends the streamer until it is restarted.
    *  @param afterMs the time of the last batch that any process has published: only later batches are read
    *  @throws UnusableSource when the source can no longer be read */
   read(afterMs: number, signal: AbortSignal): AsyncIterable<LiveBatch>;

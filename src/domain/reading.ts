@@ -1,0 +1,43 @@
+/** Why a due reading of a live source is missing. The set is closed, because gaps are counted by it. */
+export type ReadingFault =
+  /** No complete answer within the time limit. */
+  | "timeout"
+  /** Nothing listens at the port. */
+  | "refused"
+  /** The name service does not know the host. */
+  | "dns"
+  /** No route to the host, or another error of the network. */
+  | "unreachable"
+  /** The TLS handshake failed, or the certificate is not trusted. */
+  | "tls"
+  /** The connection ended in the middle of the answer. */
+  | "closed_early"
+  /** An answer with a status other than 200. */
+  | "http_status"
+  /** The answer, as sent or decompressed, is larger than the limit. */
+  | "too_large"
+  /** The answer is no exposition: a web page, for example. */
+  | "not_exposition"
+  /** The source's command failed, or what it wrote cannot be read. */
+  | "command_failed"
+  /** No streamer read the source. */
+  | "no_streamer"
+  /** The readings before it could not be published, and the memory for readings that wait was full. */
+  | "memory_full"
+  /** The streamer was stopping. */
+  | "stopped";
+
+/** What happened to one or more due readings of a live source. */
+export interface SourceReading {
+  /** The scheduled time, milliseconds since the epoch; of several readings, that of the last. */
+  readonly timeMs: number;
+  /** The time from one scheduled reading to the next. */
+  readonly intervalMs: number;
+  readonly outcome: "read" | "missed";
+  /** Why it was missed; absent if it was read. */
+  readonly reason?: ReadingFault;
+  /** For people: "HTTP 500 after 0.2 s"; absent if it was read. */
+  readonly message?: string;
+  /** The number of scheduled readings, up to `timeMs`, with this outcome and reason: 1 unless readings were missed together. */
+  readonly count: number;
+}
