@@ -78,14 +78,15 @@ beforeEach(() => {
 });
 afterEach(() => around.stop());
 
-async function addWorkers(collectors: number): Promise<void> {
+async function addWorkers(collectors: number, changes: Partial<ServiceInstance> = {}): Promise<void> {
   const load = { published_messages_per_second: 80, cpu_percent: 20 };
-  await around.add("streamer-1", { roles: ["streamer"], load });
+  await around.add("streamer-1", { roles: ["streamer"], load, ...changes });
   for (let number = 1; number <= collectors; number += 1) {
-    await around.add(`collector-${number}`, { roles: ["collector"], load: { stored_messages_per_second: 10 } });
+    const stores = { stored_messages_per_second: 10 };
+    await around.add(`collector-${number}`, { roles: ["collector"], load: stores, ...changes });
   }
   for (let number = 1; number <= 2; number += 1) {
-    await around.add(`gateway-${number}`, { roles: ["gateway"], load: { clients: 3, cpu_percent: 5 } });
+    await around.add(`gateway-${number}`, { roles: ["gateway"], load: { clients: 3, cpu_percent: 5 }, ...changes });
   }
 }
 
@@ -185,6 +186,40 @@ describe("a coordinator", () => {
       ["gateway", "signals_stale"],
     ]);
   });
+
+  test("counts a process that died and the one that was started in its place once, with the figures of the new one", async () => {
+    const ago = (seconds: number): string => formatTimestamp(around.clock.nowMs() - seconds * 1000);
+    await addWorkers(2, { started_at: ago(5) });
+    const dead = { name: "collector-2", started_at: ago(600), updated_at: ago(8) };
+    await around.add("dead", { ...dead, roles: ["collector"], load: { stored_messages_per_second: 90 } });
+    await around.start();
+    await around.clock.advance(0);
+    const { state } = await around.records.read(1);
+    expect(state?.actual.collector).toBe(2);
+    expect(state?.signals.queue.drain_per_second?.value).toBe(20);
+  });
+
+  for (const skewMs of [-3_600_000, 3_600_000]) {
+    test(`decides although the clocks of the others differ by ${skewMs / 1000} s: what counts is when their reports change`, async () => {
+      const report = async (): Promise<void> => {
+        const updatedAt = formatTimestamp(around.clock.nowMs() + skewMs);
+        const startedAt = formatTimestamp(around.clock.nowMs() + skewMs - 60_000);
+        await addWorkers(2, { updated_at: updatedAt, started_at: startedAt });
+      };
+      const codes = async (): Promise<Set<string>> => {
+        await around.clock.advance(5000);
+        return new Set((await around.records.read(1)).state?.newest.map(({ code }) => code));
+      };
+      await report();
+      await around.start();
+      await around.clock.advance(1000);
+      await report();
+      expect(await codes()).not.toContain("signals_stale");
+      // they stop to report
+      await around.clock.advance(15_000);
+      expect(await codes()).toEqual(new Set(["signals_stale"]));
+    });
+  }
 
   test("carries out nothing that was not recorded", async () => {
     const requests: ScaleRequest[] = [];

@@ -6,8 +6,10 @@ import type { Queue } from "../../pipeline/queue/queue.ts";
 import type { LeaderElection, Term } from "../election/leader-election.ts";
 import type { Executor } from "../executor/executor.ts";
 import type { ServiceRegistry } from "../registry/service-registry.ts";
+import { withoutPredecessors } from "../registry/without-predecessors.ts";
 import { decideAll } from "./deciding.ts";
 import type { Observed } from "./gather.ts";
+import { OwnClock } from "./own-clock.ts";
 import { type ScaledRole, scaledRoles, type ScalingPolicy } from "./policy.ts";
 import type { ScalingInstruments } from "./scaling-instruments.ts";
 import type { Memories, ScalingRecords } from "./scaling-records.ts";
@@ -43,6 +45,7 @@ export class Coordinator extends BaseService {
   private newest: readonly ScalingDecision[] = [];
   /** The counts that the executor has not accepted yet. */
   private readonly unexecuted = new Map<ScaledRole, ScalingDecision>();
+  private readonly ownClock = new OwnClock();
   private readonly coordinating = this.repeatedError({
     prefix: "the numbers of processes are not decided",
     ended: "the numbers of processes are decided again",
@@ -128,7 +131,9 @@ export class Coordinator extends BaseService {
       services.list().catch(() => undefined),
       queue.stats().catch(() => undefined),
     ]);
-    return { instances: listed?.instances, queue: stats, nowMs: clock.nowMs() };
+    const nowMs = clock.nowMs();
+    const instances = listed && this.ownClock.translate(withoutPredecessors(listed.instances), nowMs);
+    return { instances, queue: stats, nowMs };
   }
 
   private async requested(): Promise<Partial<Record<ScaledRole, number>>> {

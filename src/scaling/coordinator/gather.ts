@@ -6,6 +6,7 @@ import type { ScalingSignals, Signal } from "./signals.ts";
 /** What was read from the running pipeline. A part that could not be read is undefined. */
 export interface Observed {
   readonly queue: QueueStats | undefined;
+  /** With their instants on the clock of `nowMs`. */
   readonly instances: readonly ServiceInstance[] | undefined;
   readonly nowMs: number;
 }

@@ -55,7 +55,7 @@ export function readSignals<Required extends string, Optional extends string = n
     return { hold: { code: "signals_missing", text: `not known: ${missing.map(([name]) => name).join(", ")}` } };
   }
   const known = entries.filter((entry): entry is [string, Signal] => entry[1] !== undefined);
-  // an instant in the future is as wrong as an old one: the clocks of the two machines differ
+  // an instant in the future is as wrong as an old one: this machine's clock was set back
   const stale = known.filter(([, { atMs }]) => Math.abs(nowMs - atMs) > maxSeconds * 1000);
   if (stale.length > 0) {
     return {

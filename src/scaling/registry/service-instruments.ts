@@ -1,5 +1,6 @@
 import { Gauge, type Registry } from "prom-client";
 import type { ServiceRegistry } from "./service-registry.ts";
+import { withoutPredecessors } from "./without-predecessors.ts";
 
 /** Shows the number of running processes to Prometheus, by role and state. While the registry does not answer, there is none. */
 export function showServices(services: Pick<ServiceRegistry, "list">, registry: Registry): void {
@@ -11,7 +12,7 @@ export function showServices(services: Pick<ServiceRegistry, "list">, registry: 
     async collect() {
       this.reset();
       const listed = await services.list().catch(() => undefined);
-      for (const { roles, state } of listed?.instances ?? []) {
+      for (const { roles, state } of withoutPredecessors(listed?.instances ?? [])) {
         for (const role of roles) this.inc({ role, state });
       }
     },

@@ -34,7 +34,8 @@ export function figureOf(name: string, recorded: RecordedScaling, nowMs: number)
   }
   const ageSeconds = (nowMs - Date.parse(state.as_of)) / 1000;
   if (ageSeconds > maxAgeSeconds) {
-    throw unknownFigure(name, `the coordinator decided last ${Math.round(ageSeconds)} s ago, over ${maxAgeSeconds} s`);
+    const age = `the coordinator decided last ${Math.round(ageSeconds)} s ago, over ${maxAgeSeconds} s`;
+    throw unknownFigure(name, `${age}, or its clock differs from this gateway's`);
   }
   const value = read(recorded.figures);
   if (value === undefined) throw unknownFigure(name, "the coordinator could not read it");
