@@ -1,13 +1,15 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { createGatewayClient, GatewayError, GatewayUnreachable, SubscriptionRefused } from "gpu-telemetry-client";
-import { deadLetters, deleteLetter, queue, redriveLetter } from "./telemetry/pipeline.ts";
+import { changes } from "./telemetry/changes.ts";
+import { history } from "./telemetry/history.ts";
+import { deadLetters, deleteLetter, queue, redriveLetter, rejections } from "./telemetry/pipeline.ts";
 import { gpus, hosts, latest, series } from "./telemetry/fleet.ts";
 import type { Output } from "./telemetry/output.ts";
 import { scaling } from "./telemetry/scaling.ts";
 import { services } from "./telemetry/services.ts";
 import { watch } from "./telemetry/watch.ts";
 
-// bun run telemetry -- gpus|hosts|latest|watch|series|services|scaling|queue|dead-letters
+// bun run telemetry -- gpus|hosts|latest|history|changes|watch|series|services|scaling|queue|rejections|dead-letters
 //   [--json] [--url http://localhost:8080]
 // Shows the data of a gateway: tables for people, JSON for programs. Also redrives and deletes dead letters. Exits with 1 if
 // the gateway refuses a request, with 2 if no gateway answers.
@@ -41,6 +43,8 @@ const parseCount = (text: string): number => {
 const onlyGpu = ["--gpu <uuid>", "only this GPU or MIG instance"] as const;
 const onlyInstances = ["--parent <uuid>", "only the MIG instances of this GPU"] as const;
 
+const rfc3339 = "RFC 3339 with zone, such as 2025-07-18T20:42:34Z";
+
 /** Adds a command with the filters that the lists of GPUs, hosts and records share. */
 function filtered(name: string, description: string): Command {
   return program
@@ -69,6 +73,27 @@ filtered("latest", "newest record of each GPU and MIG instance")
   .option(...onlyGpu)
   .option(...metricNames)
   .action((options) => latest(output(), options as object));
+filtered("history", "records of a range of time, oldest first; the newest 100, or --limit, of them")
+  .option(...onlyGpu)
+  .option("--start <time>", `only records at or after this time; ${rfc3339}`)
+  .option("--end <time>", "only records at or before this time")
+  .option(...metricNames)
+  .addOption(
+    new Option("--resolution <span>", "every record, or averages over minutes or hours").choices([
+      "raw",
+      "1m",
+      "1h",
+      "auto",
+    ]),
+  )
+  .action((options) => history(output(), options as object));
+program
+  .command("changes")
+  .description("places, attributes and workloads of a GPU, and when they changed")
+  .requiredOption("--gpu <uuid>", "the GPU or MIG instance")
+  .option("--start <time>", `its state at this time, and later changes; ${rfc3339}`)
+  .option("--end <time>", "only changes at or before this time")
+  .action((options) => changes(output(), options as { gpu: string }));
 filtered("series", "labelled series, and metrics outside the catalogue, that the newest records have")
   .option(...onlyGpu)
   .option("--metric <name>", "only series of this metric")
@@ -98,6 +123,12 @@ program
   .description("decided and actual numbers of processes, and the decisions with their reasons")
   .option("--limit <count>", "maximum number of decisions that changed a number (10)", parseCount)
   .action((options) => scaling(output(), options as object));
+program
+  .command("rejections")
+  .description("rejected inputs, newest first, each with its place and the reason")
+  .option("--source <id>", "only of this source, such as csv:fleet.csv")
+  .option("--limit <count>", "maximum number of rows", parseCount)
+  .action((options) => rejections(output(), options as object));
 const letters = program
   .command("dead-letters")
   .description("dead letters")

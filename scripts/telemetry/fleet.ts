@@ -5,7 +5,7 @@ import { checkGpu } from "./check-gpu.ts";
 import { occupantsText, type Output, showRows } from "./output.ts";
 
 /** A list's filters, under the names of the command line. */
-interface Filters {
+export interface Filters {
   readonly gpu?: string;
   readonly parent?: string;
   readonly cluster?: string;
@@ -21,7 +21,7 @@ const maxShownMetrics = 6;
 const preferredMetrics = ["gpu_utilization", "memory_used_mb", "temperature", "power_draw"];
 
 /** The filters under the API's names, without those that are undefined. */
-function queryOf({ gpu, parent, cluster, host, model, namespace, limit }: Filters) {
+export function queryOf({ gpu, parent, cluster, host, model, namespace, limit }: Filters) {
   return defined({ gpu_uuid: gpu, parent_uuid: parent, cluster_id: cluster, hostname: host, model, namespace, limit });
 }
 
@@ -52,10 +52,8 @@ export async function latest(output: Output, filters: Filters & { readonly metri
   const query = { limit: 10_000, ...queryOf(filters), ...defined({ metrics }) };
   const { data } = await answerOf(output.gateway.GET("/api/v1/telemetry/latest", { params: { query } }));
   const shown = metrics === undefined ? await shownMetricsOf(output, data) : columnsOfMetrics(metrics, data);
-  const shared = columnsIn(data, ["occupants"]);
-  const columns = ["timestamp", "hostname", "gpu_id", ...columnsIn(data, migColumns), ...shown, "namespace", ...shared];
-  const rows = output.asJson ? data : data.map((record) => ({ ...record.custom, ...record, ...sharingOf(record) }));
-  showRows(rows, columns, output);
+  const columns = ["timestamp", "hostname", "gpu_id", ...columnsIn(data, migColumns), ...shown, "workload"];
+  showRows(output.asJson ? data : data.map(rowOf), columns, output);
 }
 
 /** Shows the series that the newest records have. @throws GatewayError, GatewayUnreachable */
@@ -67,20 +65,21 @@ export async function series(output: Output, filters: Filters & { readonly metri
 }
 
 /** Checks that the GPUs exist that the filters name. @throws GatewayError, GatewayUnreachable */
-async function checkGpus(output: Output, { gpu, parent }: Filters): Promise<void> {
+export async function checkGpus(output: Output, { gpu, parent }: Filters): Promise<void> {
   await checkGpu(output, gpu);
   await checkGpu(output, parent);
 }
 
-const migColumns = ["mig_instance_id", "mig_profile"];
+/** What a MIG instance has in addition to a GPU. */
+export const migColumns = ["mig_instance_id", "mig_profile"];
 
 /** Those of the columns that any of the rows has. */
-function columnsIn(rows: readonly object[], columns: readonly string[]): readonly string[] {
+export function columnsIn(rows: readonly object[], columns: readonly string[]): readonly string[] {
   return columns.filter((name) => rows.some((row) => Object.hasOwn(row, name)));
 }
 
 /** The columns for the requested metrics: a requested series stands for all series that the records have of it. */
-function columnsOfMetrics(requested: string, records: readonly TelemetryRecord[]): readonly string[] {
+export function columnsOfMetrics(requested: string, records: readonly TelemetryRecord[]): readonly string[] {
   const present = [...new Set(records.flatMap(({ custom = {} }) => Object.keys(custom)))].sort();
   return splitNames(requested).flatMap((name) => {
     const selector = readSeriesSelector(name);
@@ -88,17 +87,23 @@ function columnsOfMetrics(requested: string, records: readonly TelemetryRecord[]
   });
 }
 
-/** The cells that show that several occupants share a record's GPU; none if at most one holds it. */
-function sharingOf({ occupants }: TelemetryRecord): { readonly namespace?: string; readonly occupants?: string } {
-  if (occupants === undefined) return {};
-  const namespaces = new Set(occupants.map(({ namespace }) => namespace));
-  return { namespace: [...namespaces].join(", "), occupants: occupantsText(occupants) };
+/** A record as a row: its values, also those of metrics outside the catalogue, and the workloads that held its GPU. */
+export function rowOf(record: TelemetryRecord): Readonly<Record<string, unknown>> {
+  return { ...record.custom, ...record, workload: occupantsText(record.occupants ?? [record]) };
 }
 
-/** The metrics to show: up to `maxShownMetrics` of those that any of the records has. One record would not be enough,
- *  because an exporter may spread a GPU's metrics over several instants. */
-async function shownMetricsOf({ gateway }: Output, records: readonly TelemetryRecord[]): Promise<readonly string[]> {
+/** The metrics to show: up to `maxShownMetrics` of those that any of the records has. */
+async function shownMetricsOf(output: Output, records: readonly TelemetryRecord[]): Promise<readonly string[]> {
+  return (await presentMetrics(output, records)).slice(0, maxShownMetrics);
+}
+
+/** The metrics of the catalogue that any of the records has. One record would not be enough, because an exporter may spread a
+ *  GPU's metrics over several instants. */
+export async function presentMetrics(
+  { gateway }: Output,
+  records: readonly TelemetryRecord[],
+): Promise<readonly string[]> {
   const { data } = await answerOf(gateway.GET("/api/v1/metrics"));
   const names = [...new Set([...preferredMetrics, ...data.map(({ name }) => name)])];
-  return names.filter((name) => records.some((record) => Object.hasOwn(record, name))).slice(0, maxShownMetrics);
+  return names.filter((name) => records.some((record) => Object.hasOwn(record, name)));
 }

@@ -13,7 +13,8 @@ interface ShowOptions extends Pick<Output, "asJson"> {
   readonly next?: string | undefined;
 }
 
-type Row = Readonly<Record<string, unknown>>;
+/** A row of a table, by the names of the columns. */
+export type Row = Readonly<Record<string, unknown>>;
 
 /** Prints rows as a table of the given columns, or as JSON with all fields. Reports on standard error if the list has more rows.
  *  @param next the cursor of the list's next page; absent if there is none */
@@ -22,14 +23,18 @@ export function showRows(rows: readonly Row[], columns: readonly string[], { asJ
   if (asJson) return print(JSON.stringify(rows, null, 2));
   const style = { head: [], border: [], compact: true };
   const table = new Table({ head: columns.map(titleOf), style });
-  // a metric may be named constructor, which every object inherits
-  for (const row of rows) table.push(columns.map((name) => cellOf(Object.hasOwn(row, name) ? row[name] : undefined)));
+  for (const row of rows) table.push(columns.map((name) => cellIn(row, name)));
   print(table.toString());
   print(`${rows.length} ${rows.length === 1 ? "row" : "rows"}`);
 }
 
+/** The cell of a row in a column. A metric may be named constructor, which every object inherits. */
+export function cellIn(row: Row, name: string): string {
+  return cellOf(Object.hasOwn(row, name) ? row[name] : undefined);
+}
+
 /** The title of a column; the name of a series stays as it is, so that it can be copied. */
-function titleOf(name: string): string {
+export function titleOf(name: string): string {
   return name.includes("{") ? cellOf(name) : name.replaceAll("_", " ");
 }
 
@@ -38,8 +43,8 @@ export function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** The workloads that share a GPU, each as namespace/pod/container without the empty ones. */
-export function occupantsText(occupants: readonly Workload[]): string {
+/** The workloads that hold a GPU, each as namespace/pod/container without the empty ones; empty if there is none. */
+export function occupantsText(occupants: readonly Partial<Workload>[]): string {
   const texts = occupants.map(({ namespace, pod, container }) => [namespace, pod, container].filter(Boolean).join("/"));
   return texts.join(", ");
 }

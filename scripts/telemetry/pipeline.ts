@@ -1,4 +1,6 @@
 import { answerOf } from "gpu-telemetry-client";
+import { defined } from "../../src/kit/defined.ts";
+import { printNarrow } from "./narrow-table.ts";
 import { type Output, print, showRows } from "./output.ts";
 
 const letterColumns = ["id", "attempts", "records", "source_id", "dead_at", "last_error"];
@@ -11,6 +13,27 @@ export async function queue(output: Output): Promise<void> {
   if (rejected.length > 0) showRows(rejected, ["reason", "inputs"], output);
   if (data.conflicts !== undefined) print(`${data.conflicts} conflicting values`);
   showRows(data.services, ["name", "status", "activity", "reason"], output);
+}
+
+interface RejectionsOptions {
+  readonly source?: string;
+  readonly limit?: number;
+}
+
+/** Shows the rejected inputs, newest first, each with its place and the reason. */
+export async function rejections(output: Output, { source, limit }: RejectionsOptions): Promise<void> {
+  const query = defined({ source_id: source, limit });
+  const { data } = await answerOf(output.gateway.GET("/api/v1/quarantine", { params: { query } }));
+  if (output.asJson) return print(JSON.stringify(data, null, 2));
+  // only the lines of a file have numbers
+  const rows = data.map(({ source_id, line, byte, ...rest }) => ({
+    ...rest,
+    source: source_id,
+    place: line === 0 ? `element ${byte}` : `line ${line}`,
+  }));
+  const columns = [{ name: "source", wraps: true }, { name: "place" }, { name: "reason" }];
+  printNarrow(rows, [...columns, { name: "message", wraps: true }]);
+  print(`${rows.length} ${rows.length === 1 ? "rejected input" : "rejected inputs"}`);
 }
 
 export async function deadLetters(output: Output, { limit }: { readonly limit?: number }): Promise<void> {

@@ -1,4 +1,5 @@
 import { answerOf } from "gpu-telemetry-client";
+import { wrapped } from "./narrow-table.ts";
 import { cellOf, type Output, print, showRows } from "./output.ts";
 
 /** The roles in the order in which data passes through them. */
@@ -19,17 +20,6 @@ export async function scaling(output: Output, { limit = 10 }: { readonly limit?:
   showRows(rows, ["role", "desired", "actual", "reason"], output);
   for (const { at, role, direction, from, to, code, reason } of decisions) {
     print(`${at} ${role}s ${direction === "hold" ? `${to}` : `${from} -> ${to}`} (${code})`);
-    for (const line of wrapped(cellOf(reason))) print(`  ${line}`);
+    for (const line of wrapped(cellOf(reason), 78)) print(`  ${line}`);
   }
-}
-
-/** The text in lines that fit a terminal of 80 columns, with two spaces before each. */
-function wrapped(text: string): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(" ")) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= 78) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
 }

@@ -56,12 +56,12 @@ test("a metric that is named as what every object inherits is empty for the reco
   expect(latest).toMatch(/│ 7 +│/);
 });
 
-test("latest and watch show the occupants that share a GPU, and no column for them if no GPU is shared", async () => {
+test("latest and watch show all workloads that share a GPU; latest also shows one that has it alone", async () => {
   const shared = await run("latest", "--gpu", "GPU-0");
-  expect(shared).toContain("│ namespace │ occupants   │");
-  expect(shared).toContain("│ ml, web   │ ml/a, web/b │");
+  expect(shared).toContain("│ workload    │");
+  expect(shared).toContain("│ ml/a, web/b │");
   expect(await run("watch", "--gpu", "GPU-0", "--count", "1")).toContain(" occupants=[ml/a, web/b]\n");
   const alone = await run("latest", "--parent", "GPU-0");
-  expect(alone).toContain("│ namespace │\n");
-  expect(alone).toContain("│ ml        │\n");
+  expect(alone).toContain("│ workload │\n");
+  expect(alone).toContain("│ ml/a     │\n");
 });

@@ -103,7 +103,7 @@ test("prints decided and actual numbers of processes, and the decisions with the
 
 test("the newest records have a column for each of their metrics, or for each requested metric", async () => {
   const { text } = await run("latest", "--gpu", "GPU-cli");
-  expect(text).toContain("│ gpu id │ temperature │ power draw │ namespace │");
+  expect(text).toContain("│ gpu id │ temperature │ power draw │ workload │");
   expect((await run("latest", "--metrics", "temperature")).text).not.toContain("power draw");
   expect(await jsonOf("latest", "--metrics", "temperature")).toMatchObject([{ uuid: "GPU-cli", temperature: 41 }]);
 });
