@@ -7,6 +7,7 @@ import type { Queue } from "../pipeline/queue/queue.ts";
 import type { ReplayableSource } from "../pipeline/source/source.ts";
 import type { IngestMessage, IngestResult, TelemetryStore } from "../pipeline/store/telemetry-store.ts";
 import { addStored, emptyFigures, figuresOf, importReportText } from "./import-report.ts";
+import { streamedText } from "./streamed-text.ts";
 
 export interface ImportMonitorOptions {
   readonly queue: Queue;
@@ -19,7 +20,7 @@ export interface ImportMonitorOptions {
   readonly print: (text: string) => void;
 }
 
-const nothingPublished = { messages: 0, rows: 0, samples: 0 };
+const nothingPublished = { messages: 0, rows: 0, samples: 0, missing: 0 };
 
 /** Shows the import of a file: a progress bar, then a table when the queue is empty. In a process without a store, it
  *  prints only a line with the published counts. */
@@ -33,6 +34,7 @@ export class ImportMonitor {
   private storedBytes = 0;
   private figures = emptyFigures();
   private published = nothingPublished;
+  private duplicateMessages = 0;
 
   constructor(private readonly options: ImportMonitorOptions) {
     this.bar = new SingleBar({
@@ -52,13 +54,16 @@ export class ImportMonitor {
     return {
       ...silentListener,
       sourceOpened: (source, covered) => this.open(source, covered),
-      published: ({ rows, samples }, duplicate) => {
-        if (duplicate) return;
-        this.published = {
-          messages: this.published.messages + 1,
-          rows: this.published.rows + rows,
-          samples: this.published.samples + samples,
-        };
+      published: ({ rows, samples, missing }, duplicate) => {
+        if (duplicate) this.duplicateMessages += 1;
+        else {
+          this.published = {
+            messages: this.published.messages + 1,
+            rows: this.published.rows + rows,
+            samples: this.published.samples + samples,
+            missing: this.published.missing + missing,
+          };
+        }
       },
       stored: (message, result) => this.addStored(message, result),
       sourceFinished: (source) => {
@@ -76,6 +81,7 @@ export class ImportMonitor {
     this.startedAtMs = this.options.clock.nowMs();
     this.figures = emptyFigures();
     this.published = nothingPublished;
+    this.duplicateMessages = 0;
     this.covered = covered;
     this.storedBytes = bytesIn(covered);
     if (this.options.store() !== undefined && this.storedBytes < this.totalBytes())
@@ -119,10 +125,9 @@ export class ImportMonitor {
   }
 
   private streamedText({ description }: ReplayableSource): string {
-    const { rows, samples, messages } = this.published;
-    const wasPublished = this.totalBytes() > 0 && bytesIn(this.covered) >= this.totalBytes();
-    const before = wasPublished ? "; all of it had been published before, as its checkpoints in etcd say" : "";
-    return `Streamed ${description}: this process published ${rows} rows, ${samples} samples, ${messages} messages${before}`;
+    const { published, duplicateMessages } = this;
+    const bytes = { totalBytes: this.totalBytes(), coveredBytes: bytesIn(this.covered) };
+    return streamedText({ description, published, duplicateMessages, ...bytes });
   }
 
   private totalBytes(): number {

@@ -20,7 +20,14 @@ beforeAll(async () => {
   const records = [
     { uuid: "GPU-old", timeMs: atMs(1), metrics: everyMetric, hostname },
     { uuid: "GPU-old", timeMs: atMs(2), metrics: everyMetric, hostname, workload: trainer },
-    { uuid: "GPU-old", timeMs: atMs(3), metrics: everyMetric, hostname, driverVersion: "540", properties: { job: "b" } },
+    {
+      uuid: "GPU-old",
+      timeMs: atMs(3),
+      metrics: everyMetric,
+      hostname,
+      driverVersion: "540",
+      properties: { job: "b" },
+    },
     { uuid: "GPU-else", timeMs: atMs(3), metrics: { temperature: 30, constructor: 7 } },
   ];
   const rest = { reason: "value_out_of_range", field: "value", value: "345", message, raw: "a\u001b,row" } as const;
