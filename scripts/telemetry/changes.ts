@@ -37,10 +37,11 @@ function prefixed(properties: Fields): Fields {
 
 /** Each state as the fields in which it differs from the one before; the first one with all fields. */
 function differences(states: readonly (Fields & { readonly from: string })[]): Change[] {
-  return states.map(({ from, ...fields }, index) => {
-    const { from: _, ...before }: Fields = states[index - 1] ?? {};
-    const names = [...new Set([...Object.keys(before), ...Object.keys(fields)])];
-    const changed = names.filter((name) => before[name] !== fields[name] && !(index === 0 && fields[name] === ""));
-    return { from, change: changed.map((name) => `${name}=${fields[name] ?? ""}`).join(", ") };
+  return states.map((state, index) => {
+    const before: Fields = states[index - 1] ?? {};
+    const names = new Set([...Object.keys(before), ...Object.keys(state)]);
+    names.delete("from");
+    const changed = [...names].filter((name) => (before[name] ?? "") !== (state[name] ?? ""));
+    return { from: state.from, change: changed.map((name) => `${name}=${state[name] ?? ""}`).join(", ") };
   });
 }
