@@ -16,11 +16,18 @@ export interface HotWatchOptions {
   readonly keys: HotKeys;
 }
 
+type Document = Pick<IKeyValue, "key" | "value" | "mod_revision">;
+
 /** Follows hierarchy and data with one watch. Deletions are ignored: a GPU whose data has expired still exists, and a
- *  board that was replaced keeps its history. */
+ *  board that was replaced keeps its history.
+ *
+ *  The follower gets each transaction on its own, because it would merge two records of a GPU in one call. etcd sends several
+ *  transactions together to a process that is slow, and a listing after a gap has the transactions of the gap whose data are still
+ *  there. Only the first listing comes in pages: there is no earlier state to compare with, so the newest one is enough. */
 export function watchHotTier({ client, clock, keys }: HotWatchOptions, follower: HotFollower): EtcdWatch {
   const range = prefixRange(keys.clusters);
   let afterGap = false;
+  let notifyPage = notify;
   return new EtcdWatch({
     client,
     clock,
@@ -28,10 +35,12 @@ export function watchHotTier({ client, clock, keys }: HotWatchOptions, follower:
     putsOnly: true,
     list: async () => {
       afterGap = true;
-      return listPages(client, keys, (kvs) => notify(follower, kvs));
+      const revision = await listPages(client, keys, (kvs) => notifyPage(follower, kvs));
+      notifyPage = notifyInOrder;
+      return revision;
     },
     onEvents: (events) =>
-      notify(
+      notifyInOrder(
         follower,
         events.map(({ kv }) => kv),
       ),
@@ -62,12 +71,19 @@ async function listPages(
   }
 }
 
-function notify(follower: HotFollower, kvs: readonly Pick<IKeyValue, "key" | "value">[]): void {
+/** One call for each transaction, in their order. */
+function notifyInOrder(follower: HotFollower, kvs: readonly Document[]): void {
+  const transactions = [...Map.groupBy(kvs, ({ mod_revision: revision }) => BigInt(revision))];
+  transactions.sort(([a], [b]) => (a < b ? -1 : 1));
+  for (const [, documents] of transactions) notify(follower, documents);
+}
+
+function notify(follower: HotFollower, kvs: readonly Document[]): void {
   const changes = changesOf(kvs);
   if (changes.gpus.length + changes.records.length > 0) follower.onChanges(changes);
 }
 
-function changesOf(kvs: readonly Pick<IKeyValue, "key" | "value">[]): HotChanges {
+function changesOf(kvs: readonly Document[]): HotChanges {
   const gpus: GpuState[] = [];
   const records: NewestRecord[] = [];
   for (const { key, value } of kvs) {
