@@ -3,6 +3,7 @@ import { settingsIn } from "../supervisor/child-settings.ts";
 import type { Counts, ManagedRole } from "../supervisor/managed-role.ts";
 import type { ScaleResult, ShownInstance, StopResult } from "../supervisor/protocol.ts";
 import { runPaths } from "../supervisor/run-paths.ts";
+import { coordinatorNotes } from "./coordinator-notes.ts";
 import { followLogs, logNames } from "./follow-logs.ts";
 import { probeHost, waitUntilReady } from "./probe.ts";
 import { countForRole, countsForAll } from "./requested-counts.ts";
@@ -103,9 +104,13 @@ async function status(): Promise<number> {
     print(nothingRuns);
     return 1;
   }
-  const { instances, error } = await client.status();
-  const rows = await readStatusRows(instances, await client.settings());
+  const shown = await client.status();
+  const { instances, error } = shown;
+  const settings = await client.settings();
+  const rows = await readStatusRows(instances, settings);
   print(instances.length === 0 ? nothingRuns : statusTable(rows));
+  const notes = coordinatorNotes(shown, settings, Date.now());
+  if (notes.length > 0) print(`\n${notes.join("\n")}`);
   const problems = [...rows.flatMap(problemsOf), ...(error === undefined ? [] : [error])];
   if (problems.length > 0) print(`\n${problems.join("\n")}`);
   const isBad = instances.length === 0 || instances.some(({ is_crash_loop: isLoop }) => isLoop);

@@ -15,10 +15,17 @@ export interface ShownInstance {
   readonly outdated: boolean;
 }
 
+/** The number of processes of a role. */
+export interface ShownRole {
+  /** The number that was asked for last, by a person or a coordinator. */
+  readonly count: number;
+  /** The last command about the role; `at` is RFC 3339. */
+  readonly command?: { readonly count: number; readonly at: string };
+}
+
 /** The answer of GET /status. */
 export interface Status {
-  /** The number that was asked for last. */
-  readonly roles: Readonly<Record<ManagedRole, { readonly count: number }>>;
+  readonly roles: Readonly<Record<ManagedRole, ShownRole>>;
   readonly instances: readonly ShownInstance[];
   /** The highest term that a leader has asked with. */
   readonly term?: number;

@@ -23,6 +23,10 @@ const savedInstanceSchema = Type.Object({
 const savedStateSchema = Type.Object({
   // a role that this file does not name yet has no processes
   counts: Type.Record(Type.String(), Type.Integer({ minimum: 0 })),
+  /** The last command about each role. */
+  commands: Type.Optional(
+    Type.Record(Type.String(), Type.Object({ count: Type.Integer({ minimum: 0 }), atMs: Type.Number() })),
+  ),
   highestTerm: Type.Optional(Type.Number()),
   settings: Type.Record(Type.String(), Type.String()),
   instances: Type.Array(savedInstanceSchema),
@@ -30,6 +34,7 @@ const savedStateSchema = Type.Object({
 
 /** What the next supervisor must know if this one dies. */
 export type SavedState = Static<typeof savedStateSchema>;
+export type SavedCommands = NonNullable<SavedState["commands"]>;
 export type SavedInstance = Static<typeof savedInstanceSchema>;
 export type SavedProcess = NonNullable<SavedInstance["process"]>;
 

@@ -1,9 +1,10 @@
 import type { Logger } from "pino";
+import { formatTimestamp } from "../../src/domain/timestamp.ts";
 import { mergeSettings, type Settings, settingsKey, shutdownSeconds } from "./child-settings.ts";
 import { Instance, type Machine, type StopPurpose } from "./instance.ts";
 import { type Counts, managedRoles, type ManagedRole } from "./managed-role.ts";
-import type { SavedState, StateFile } from "./saved-state.ts";
-import type { ScaleResult, ShownInstance, Status, StopResult } from "./protocol.ts";
+import type { SavedCommands, SavedState, StateFile } from "./saved-state.ts";
+import type { ScaleResult, ShownInstance, ShownRole, Status, StopResult } from "./protocol.ts";
 
 export interface SupervisorOptions {
   readonly stateFile: StateFile;
@@ -21,6 +22,7 @@ export class Supervisor {
   private readonly machine: Machine;
   private counts: Counts;
   private settings: Settings = {};
+  private commands: SavedCommands;
   private highestTerm: number | undefined;
   private instances: readonly Instance[];
   private stateError: string | undefined;
@@ -35,6 +37,7 @@ export class Supervisor {
     const saved = isLeft ? read : undefined;
     this.counts = { ...noCounts, ...saved?.counts };
     this.settings = saved?.settings ?? {};
+    this.commands = saved?.commands ?? {};
     this.highestTerm = saved?.highestTerm;
     this.instances = (saved?.instances ?? []).map((instance) => new Instance(instance, this.machine));
     for (const { name } of this.instances) options.log.info(`${name} is taken over from an earlier supervisor`);
@@ -51,8 +54,8 @@ export class Supervisor {
   }
 
   get status(): Status {
-    const { counts, highestTerm: term, stateError } = this;
-    const roles = Object.fromEntries(managedRoles.map((role) => [role, { count: counts[role] }] as const));
+    const { highestTerm: term, stateError } = this;
+    const roles = Object.fromEntries(managedRoles.map((role) => [role, this.showRole(role)] as const));
     return {
       roles: roles as Status["roles"],
       instances: this.sorted().map((instance) => this.show(instance)),
@@ -74,7 +77,7 @@ export class Supervisor {
    *  @throws the error of the file system */
   scale(counts: Partial<Counts>, typed: Settings): ScaleResult {
     const next = { ...this.counts, ...counts };
-    this.save({ counts: next, settings: this.settingsWith(typed) });
+    this.save({ counts: next, commands: this.commandsWith(counts), settings: this.settingsWith(typed) });
     const before = new Set(this.instances.filter(({ phase }) => phase !== "STOPPING").map(({ name }) => name));
     this.reconcile();
     const wanted = this.instances.filter((instance) => this.isWanted(instance)).map(({ name }) => name);
@@ -91,7 +94,8 @@ export class Supervisor {
    *  @throws the error of the file system */
   scaleRole(role: ManagedRole, { count, term }: { readonly count: number; readonly term?: number }): boolean {
     if (term !== undefined && term < (this.highestTerm ?? 0)) return false;
-    this.save({ counts: { ...this.counts, [role]: count }, ...(term === undefined ? {} : { highestTerm: term }) });
+    const who = term === undefined ? { commands: this.commandsWith({ [role]: count }) } : { highestTerm: term };
+    this.save({ counts: { ...this.counts, [role]: count }, ...who });
     this.reconcile();
     return true;
   }
@@ -111,6 +115,12 @@ export class Supervisor {
    *  the first. */
   stop(): Promise<StopResult> {
     return (this.stopping ??= this.stopAll());
+  }
+
+  private commandsWith(counts: Partial<Counts>): SavedCommands {
+    const atMs = this.machine.nowMs();
+    const commands = Object.entries(counts).map(([role, count]) => [role, { count, atMs }] as const);
+    return { ...this.commands, ...Object.fromEntries(commands) };
   }
 
   private async stopAll(): Promise<StopResult> {
@@ -166,12 +176,13 @@ export class Supervisor {
   }
 
   /** Changes the state once it is in the file. */
-  private save(change: Partial<Pick<SavedState, "settings" | "highestTerm">> & { readonly counts?: Counts }): void {
+  private save(change: Partial<Omit<SavedState, "counts" | "instances">> & { readonly counts?: Counts }): void {
     if (this.stopping !== undefined) throw new Error("everything is being stopped; repeat the command in a moment");
     const { highestTerm, ...rest } = { ...this.toSaved(), ...change };
     this.options.stateFile.write({ ...rest, ...(highestTerm === undefined ? {} : { highestTerm }) });
     if (change.counts !== undefined) this.counts = change.counts;
     this.settings = rest.settings;
+    this.commands = rest.commands ?? {};
     this.highestTerm = highestTerm;
   }
 
@@ -189,15 +200,22 @@ export class Supervisor {
   }
 
   private toSaved(): SavedState {
-    const { counts, settings, highestTerm } = this;
+    const { counts, commands, settings, highestTerm } = this;
     const instances = this.instances.map((instance) => instance.toSaved());
-    return { counts, settings, instances, ...(highestTerm === undefined ? {} : { highestTerm }) };
+    return { counts, commands, settings, instances, ...(highestTerm === undefined ? {} : { highestTerm }) };
   }
 
   private sorted(): readonly Instance[] {
     return managedRoles.flatMap((role) =>
       this.instances.filter((instance) => instance.role === role).sort((a, b) => a.number - b.number),
     );
+  }
+
+  private showRole(role: ManagedRole): ShownRole {
+    const { [role]: command } = this.commands;
+    const count = this.counts[role];
+    if (command === undefined) return { count };
+    return { count, command: { count: command.count, at: formatTimestamp(command.atMs) } };
   }
 
   private show(instance: Instance): ShownInstance {

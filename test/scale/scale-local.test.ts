@@ -328,34 +328,3 @@ test("a folder that cannot be written any more: the command says it, and nothing
   rmSync(`${state}.next`, { recursive: true });
   expect((await type("collectors", { COLLECTOR_INSTANCES: "2" })).code).toBe(0);
 }, 180_000);
-
-test("a coordinator changes the number of processes by itself", async () => {
-  const { type, pidOf, logOf } = await open({ SCALING_GATEWAY_MIN: "2" });
-  const started = await type("local", { INSTANCES: "1", COORDINATOR_INSTANCES: "1" });
-  expect([started.code, linesOf(started.output, "coordinator-1").length]).toEqual([0, 1]);
-  await until(() => runs(pidOf("gateway-2")));
-  expect(logOf("coordinator-1")).toContain("below_minimum");
-  expect((await type("stop")).output).toContain("coordinator-1");
-}, 180_000);
-
-test("the coordinator's requests are carried out, and those of an earlier term are refused", async () => {
-  const { type, pidOf, folder } = await open();
-  await type("collectors", { COLLECTOR_INSTANCES: "1" });
-  const ask = (body: object): Promise<Response> =>
-    fetch("http://supervisor/roles/collector", {
-      ...{ method: "POST", unix: join(folder, "run/supervisor.sock"), body: JSON.stringify(body) },
-    });
-  expect((await ask({ count: 2, term: 7, reason: "lag" })).status).toBe(200);
-  await until(() => runs(pidOf("collector-2")));
-  const refused = await ask({ count: 5, term: 6, reason: "late" });
-  expect([refused.status, await refused.json()]).toEqual([
-    409,
-    { error: expect.stringContaining("term 6") as unknown },
-  ]);
-  process.kill(pidOf("supervisor") ?? 0, "SIGKILL");
-  await type("status");
-  expect((await ask({ count: 5, term: 6, reason: "late" })).status).toBe(409);
-  expect((await ask({ count: -1, term: 8, reason: "wrong" })).status).toBe(400);
-  const status = await fetch("http://supervisor/status", { unix: join(folder, "run/supervisor.sock") });
-  expect(await status.json()).toMatchObject({ roles: { collector: { count: 2 } }, term: 7 });
-}, 180_000);

@@ -152,12 +152,57 @@ describe("a coordinator", () => {
     around.executor = {
       name: "local",
       scale: () => Promise.resolve(),
-      requested: (role) => Promise.resolve(role === "collector" ? 6 : undefined),
+      requested: (role) => Promise.resolve(role === "collector" ? { count: 6, command: undefined } : undefined),
     };
     await addWorkers(2);
     await around.start();
     await around.clock.advance(0);
     expect((await around.records.read(1)).state?.desired.collector).toBe(6);
+  });
+
+  test("keeps what a command has set, which is a change like its own: no step follows at once", async () => {
+    const command = (count: number) => ({ count, command: { count, atMs: around.clock.nowMs() } });
+    around.executor = {
+      name: "local",
+      scale: () => Promise.resolve(),
+      requested: (role) => Promise.resolve({ streamer: command(1), collector: command(4), gateway: command(9) }[role]),
+    };
+    await addWorkers(2);
+    await around.start();
+    await around.clock.advance(0);
+    const idle = (await around.records.read(1)).state?.newest;
+    expect(idle?.map(({ to, code }) => [to, code])).toEqual([
+      [1, "steady"],
+      [4, "set_by_command"],
+      [5, "above_maximum"],
+    ]);
+    expect(idle?.[2]?.reason).toEndWith("; a command set 9 0 s ago");
+    around.stats = { readyMessages: 100, oldestAgeMs: 9000 };
+    await around.clock.advance(5000);
+    const busy = (await around.records.read(1)).state?.newest[1];
+    expect([busy?.to, busy?.code]).toEqual([4, "starting"]);
+  });
+
+  test("follows a command that came after a decision that was not accepted yet", async () => {
+    const asked: number[] = [];
+    const commands: number[] = [];
+    around.executor = {
+      name: "local",
+      scale: ({ count }) => (asked.push(count), Promise.reject(new Error("no supervisor"))),
+      requested: (role) => {
+        const atMs = commands.at(-1);
+        if (role !== "gateway" || atMs === undefined) return Promise.resolve(undefined);
+        return Promise.resolve({ count: 4, command: { count: 4, atMs } });
+      },
+    };
+    await around.add("gateway-1", { roles: ["gateway"], load: { clients: 3, cpu_percent: 5 } });
+    await around.start();
+    await around.clock.advance(1000);
+    commands.push(around.clock.nowMs());
+    const before = asked.length;
+    await around.clock.advance(5000);
+    expect((await around.records.read(1)).state?.desired.gateway).toBe(4);
+    expect(asked.slice(before)).not.toContain(2);
   });
 
   test("keeps the counts while the queue does not answer, and publishes no backlog", async () => {

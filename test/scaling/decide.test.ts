@@ -57,6 +57,20 @@ describe("collectors", () => {
     expect(decide(neverStarted).direction).toBe("up");
   });
 
+  test("do not fall below what a command has set, until its time is up; they rise, and fall back to it", () => {
+    const quiet: Figures = { arrival: 5, drain: 5 };
+    const decidedAfter = (seconds: number, count: number, figures = quiet) => {
+      const command = { count, atMs: nowMs - seconds * 1000 };
+      return decide(inputOf(figures, { memory: { ...memory, belowSinceMs: long, changedAtMs: long }, command }));
+    };
+    expect(summary(decidedAfter(599, 4))).toEqual([4, "hold", "set_by_command"]);
+    expect(decidedAfter(120, 4).reason.text).toEndWith("; a command set 4 120 s ago (kept for 600 s)");
+    expect(summary(decidedAfter(599, 6))).toEqual([4, "hold", "set_by_command"]);
+    expect(summary(decidedAfter(599, 3))).toEqual([3, "down", "load_fell"]);
+    expect(summary(decidedAfter(600, 4))).toEqual([3, "down", "load_fell"]);
+    expect(summary(decidedAfter(30, 4, { arrival: 61, drain: 40 }))).toEqual([7, "up", "load"]);
+  });
+
   test("fall by one when the load has needed fewer for long enough", () => {
     let known: RoleMemory = memory;
     const codes: string[] = [];

@@ -1,47 +1,80 @@
-import { afterEach, expect, test } from "bun:test";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import pino from "pino";
+import { StateFile } from "../../scripts/supervisor/saved-state.ts";
+import { Supervisor } from "../../scripts/supervisor/supervisor.ts";
+import { SupervisorServer } from "../../scripts/supervisor/supervisor-server.ts";
 import { LocalExecutor } from "../../src/scaling/executor/local/local-executor.ts";
+import { ScriptedMachine } from "../scale/scripted-machine.ts";
 
-const dir = await mkdtemp(join(tmpdir(), "telemetry-executor-"));
-const socket = join(dir, "supervisor.sock");
-let supervisor: { stop(closeActive: boolean): Promise<void> } | undefined;
+// The executor and the supervisor that it talks to, without processes. test/scale/coordinator.test.ts has both with processes.
+
+const log = pino({ level: "silent" });
+let dir: string;
+let machine: ScriptedMachine;
+let supervisor: Supervisor;
+let server: SupervisorServer;
+let executor: LocalExecutor;
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), "telemetry-executor-"));
+  machine = new ScriptedMachine();
+  open();
+});
 afterEach(async () => {
-  await supervisor?.stop(true);
+  await server.stop();
   await rm(dir, { recursive: true, force: true });
 });
 
+/** Starts a supervisor, or another one after the last. */
+function open(): void {
+  supervisor = new Supervisor({ stateFile: new StateFile(join(dir, "supervisor.json")), machine: () => machine, log });
+  const socket = join(dir, "supervisor.sock");
+  server = new SupervisorServer({ supervisor, socket, onStopped: () => undefined });
+  executor = new LocalExecutor({ socket });
+}
+
 const request = { role: "collector", count: 3, term: "4711", reason: "load" } as const;
 
-test("the supervisor is asked for a count with the term, and says which counts were requested last", async () => {
-  const received: unknown[] = [];
-  supervisor = Bun.serve({
-    unix: socket,
-    fetch: async (asked) => {
-      const { pathname } = new URL(asked.url);
-      if (pathname === "/status") return Response.json({ roles: { collector: { count: 2, live: 1 } }, other: 1 });
-      received.push([asked.method, pathname, await asked.json()]);
-      return Response.json({});
-    },
-  });
-  const executor = new LocalExecutor({ socket });
+test("the supervisor starts and stops processes as the coordinator asks, and says which counts were requested last", async () => {
   await executor.scale(request);
-  expect(received).toEqual([["POST", "/roles/collector", { count: 3, term: 4711, reason: "load" }]]);
-  expect(await executor.requested("collector")).toBe(2);
-  expect(await executor.requested("gateway")).toBeUndefined();
+  supervisor.tick();
+  expect([machine.starts, await executor.requested("collector")]).toEqual([3, { count: 3, command: undefined }]);
+  expect(await executor.requested("gateway")).toEqual({ count: 0, command: undefined });
+  await executor.scale({ ...request, count: 2 });
+  supervisor.tick();
+  expect(machine.signals.at(-1)).toBe("SIGTERM 3");
 });
 
-test("a refusal is an error with the supervisor's reason", async () => {
-  await mkdir(dir, { recursive: true });
-  const fetch = (): Response => Response.json({ error: "term 4712 has already asked" }, { status: 409 });
-  supervisor = Bun.serve({ unix: socket, fetch });
-  const refused = new LocalExecutor({ socket }).scale(request).catch((reason: unknown) => String(reason));
-  expect(await refused).toContain("the supervisor refused 3 collectors: term 4712 has already asked");
+test("a request of an earlier term is refused with the supervisor's reason, also by the next supervisor", async () => {
+  await executor.scale(request);
+  supervisor.tick();
+  const late = (): Promise<unknown> => executor.scale({ ...request, count: 9, term: "4710" }).catch(String);
+  const refusal = "the supervisor refused 9 collectors: term 4710 is over";
+  expect(await late()).toContain(refusal);
+  await server.stop();
+  open();
+  expect(await late()).toContain(refusal);
+  expect(await executor.requested("collector")).toMatchObject({ count: 3 });
+});
+
+test("what a command has set is known after the coordinator has changed it, and to the next supervisor", async () => {
+  machine.timeMs = Date.UTC(2026, 0, 1);
+  const command = { count: 2, atMs: machine.timeMs };
+  supervisor.scale({ collector: 2 }, {});
+  machine.timeMs += 60_000;
+  await executor.scale(request);
+  supervisor.tick();
+  expect(await executor.requested("collector")).toEqual({ count: 3, command });
+  await server.stop();
+  open();
+  expect(await executor.requested("collector")).toEqual({ count: 3, command });
 });
 
 test("without a supervisor, the error names the socket", async () => {
-  const executor = new LocalExecutor({ socket: join(dir, "none.sock") });
-  const error = await executor.scale(request).catch((reason: unknown) => String(reason));
+  const none = new LocalExecutor({ socket: join(dir, "none.sock") });
+  const error = await none.scale(request).catch(String);
   expect(error).toContain(`the supervisor does not answer at ${dir}/none.sock (SUPERVISOR_SOCKET)`);
 });

@@ -98,4 +98,9 @@ export const coordinatorSettings = {
     default: 60_000,
     description: "Time for which the load must need fewer processes before a count falls",
   }),
+  scalingCommandHoldMs: duration({
+    env: "SCALING_COMMAND_HOLD",
+    default: 600_000,
+    description: "Time for which a count does not fall below what a command such as scale-collectors set",
+  }),
 };

@@ -7,7 +7,7 @@ import type { LeaderElection, Term } from "../election/leader-election.ts";
 import type { Executor } from "../executor/executor.ts";
 import type { ServiceRegistry } from "../registry/service-registry.ts";
 import { withoutPredecessors } from "../registry/without-predecessors.ts";
-import { decideAll } from "./deciding.ts";
+import { decideAll, type Requested, type RequestedRole } from "./deciding.ts";
 import type { Observed } from "./gather.ts";
 import { OwnClock } from "./own-clock.ts";
 import { type ScaledRole, scaledRoles, type ScalingPolicy } from "./policy.ts";
@@ -112,6 +112,7 @@ export class Coordinator extends BaseService {
       const { update, decisions } = decideAll(input);
       await records.write(term, update);
       this.newest = decisions;
+      this.announceCommands(requested, memories);
       instruments.decided(update.state, decisions);
       for (const change of update.changes) this.announce(change);
       await this.execute(term);
@@ -136,16 +137,30 @@ export class Coordinator extends BaseService {
     return { instances, queue: stats, nowMs };
   }
 
-  private async requested(): Promise<Partial<Record<ScaledRole, number>>> {
-    const { executor } = this.options;
-    const counts = await Promise.all(
-      scaledRoles.map(async (role) => {
-        // a count that was not accepted yet is not one that others have changed
-        const count = this.unexecuted.has(role) ? undefined : await executor.requested(role).catch(() => undefined);
-        return count === undefined ? [] : [[role, count] as const];
-      }),
-    );
-    return Object.fromEntries(counts.flat());
+  private async requested(): Promise<Requested> {
+    const roles = await Promise.all(scaledRoles.map(async (role) => [role, await this.requestedOf(role)] as const));
+    return Object.fromEntries(roles);
+  }
+
+  private async requestedOf(role: ScaledRole): Promise<RequestedRole> {
+    const requested = await this.options.executor.requested(role).catch(() => undefined);
+    const { count, command } = requested ?? { count: undefined, command: undefined };
+    const waiting = this.unexecuted.get(role);
+    // a command that came after the decision supersedes it
+    if (command !== undefined && command.atMs > Date.parse(waiting?.at ?? "")) this.unexecuted.delete(role);
+    // a count that was not accepted yet is not one that others have changed
+    return { count: this.unexecuted.has(role) ? undefined : count, command };
+  }
+
+  /** Says once what a command has set. */
+  private announceCommands(requested: Requested, memories: Memories): void {
+    for (const role of scaledRoles) {
+      const { command } = requested[role] ?? {};
+      if (command === undefined || command.atMs <= (memories[role]?.decidedAtMs ?? 0)) continue;
+      const { commandHoldSeconds: seconds } = this.options.policy.steps;
+      const text = `a command set ${command.count} ${role}s; this coordinator does not go below that for ${seconds} s`;
+      this.options.log.info({ role, count: command.count }, text);
+    }
   }
 
   private announce(change: ScalingDecision): void {

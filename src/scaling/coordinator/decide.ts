@@ -1,3 +1,4 @@
+import type { CommandedCount } from "../executor/executor.ts";
 import { collectorNeed } from "./collector-need.ts";
 import { gatewayNeed } from "./gateway-need.ts";
 import type { RoleMemory } from "./memory.ts";
@@ -18,6 +19,8 @@ export interface DecisionInput {
   readonly policy: ScalingPolicy;
   /** From the decision before; `{}` for the first one. */
   readonly memory: RoleMemory;
+  /** The last command of a person about the role. */
+  readonly command?: CommandedCount | undefined;
 }
 
 /** How many instances of a role there should be. */

@@ -1,20 +1,32 @@
 import { ulid } from "ulid";
 import { formatTimestamp } from "../../domain/timestamp.ts";
 import type { Term } from "../election/leader-election.ts";
+import type { CommandedCount } from "../executor/executor.ts";
 import { decide } from "./decide.ts";
 import { liveOf, type Observed, signalsOf } from "./gather.ts";
 import type { RoleMemory } from "./memory.ts";
 import { type ScaledRole, scaledRoles, type ScalingPolicy } from "./policy.ts";
+import { shown } from "./reason.ts";
 import type { Memories, ScalingUpdate } from "./scaling-records.ts";
 import type { ScalingDecision } from "./scaling-state.ts";
 import { showPolicy, showSignals } from "./show-state.ts";
 import type { ScalingSignals } from "./signals.ts";
 
+/** What was requested from the executor last about each role; absent if not known. */
+export type Requested = Readonly<Partial<Record<ScaledRole, RequestedRole>>>;
+
+/** What was requested from the executor last about a role. */
+export interface RequestedRole {
+  /** Undefined if the executor has not accepted the last decision yet. */
+  readonly count: number | undefined;
+  readonly command: CommandedCount | undefined;
+}
+
 /** What the decisions about all roles are made from. */
 export interface DecidingInput {
   readonly observed: Observed;
-  /** The counts that were requested from the executor last; absent if not known. */
-  readonly requested: Readonly<Partial<Record<ScaledRole, number>>>;
+  /** What was requested from the executor last. */
+  readonly requested: Requested;
   readonly memories: Memories;
   readonly policy: ScalingPolicy;
   readonly executor: string;
@@ -74,9 +86,15 @@ function outcomeOf(role: ScaledRole, input: DecidingInput, signals: ScalingSigna
   const { nowMs, instances } = observed;
   const live = instances && liveOf(instances, role).length;
   const before = { ...memories[role] };
+  const { count, command } = requested[role] ?? {};
   // if the count was changed by other means, the next decision starts from there
-  const memory = requested[role] === undefined ? before : { ...before, desired: requested[role] };
-  const { desired, direction, reason, memory: next } = decide({ role, nowMs, current: live, signals, policy, memory });
+  const memory = {
+    ...before,
+    desired: count ?? before.desired,
+    changedAtMs: command === undefined ? before.changedAtMs : Math.max(before.changedAtMs ?? 0, command.atMs),
+  };
+  const decided = decide({ role, nowMs, current: live, signals, policy, memory, command });
+  const { desired, direction, reason, memory: next } = decided;
   if (desired === undefined) return { role, live, memory: next, decision: undefined };
   const decision: ScalingDecision = {
     id: ulid(nowMs),
@@ -86,9 +104,16 @@ function outcomeOf(role: ScaledRole, input: DecidingInput, signals: ScalingSigna
     from: memory.desired ?? live ?? desired,
     to: desired,
     code: reason.code,
-    reason: reason.text,
+    reason: direction === "hold" ? reason.text : reason.text + afterCommand(command, nowMs, policy),
     term: Number(term.revision),
     instance_id: instanceId,
   };
   return { role, live, memory: next, decision };
+}
+
+/** What a change adds to its reason if it changes what a command has set a short time ago. */
+function afterCommand(command: CommandedCount | undefined, nowMs: number, { steps }: ScalingPolicy): string {
+  const seconds = command === undefined ? Infinity : (nowMs - command.atMs) / 1000;
+  if (command === undefined || seconds > steps.commandHoldSeconds) return "";
+  return `; a command set ${command.count} ${shown(seconds)} s ago`;
 }

@@ -1,3 +1,4 @@
+import type { CommandedCount } from "../executor/executor.ts";
 import type { RoleMemory } from "./memory.ts";
 import type { ScalingPolicy } from "./policy.ts";
 import type { Reason } from "./reason.ts";
@@ -13,6 +14,8 @@ export interface NeedInput {
   readonly signals: ScalingSignals;
   readonly policy: ScalingPolicy;
   readonly memory: RoleMemory;
+  /** The last command of a person about the role. */
+  readonly command?: CommandedCount | undefined;
 }
 
 /** How many instances a load needs. */

@@ -50,6 +50,8 @@ export interface StepPolicy {
   readonly downStableSeconds: number;
   /** Time that new instances have to start before the count may rise again without them. */
   readonly startSeconds: number;
+  /** Time for which a count does not fall below what a person's command set. */
+  readonly commandHoldSeconds: number;
   /** Time after which a step up without gain is tried again. */
   readonly retrySeconds: number;
 }
@@ -71,6 +73,7 @@ export const defaultPolicy: ScalingPolicy = {
     downCooldownSeconds: 60,
     downStableSeconds: 60,
     startSeconds: 30,
+    commandHoldSeconds: 600,
     retrySeconds: 300,
   },
   streamer: { min: 1, max: 10, targetsEach: 100, rangesEach: 20, cpuPercent: 70 },

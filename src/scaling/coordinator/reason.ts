@@ -13,6 +13,7 @@ export const reasonCodes = [
   "starting",
   "stabilising",
   "age_over_target",
+  "set_by_command",
   "at_maximum",
   "at_minimum",
   "gain_unknown",

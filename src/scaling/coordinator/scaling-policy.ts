@@ -22,7 +22,8 @@ export type ScalingSettings = Readonly<
     | "scalingTolerancePercent"
     | "scalingUpCooldownMs"
     | "scalingDownCooldownMs"
-    | "scalingDownStableMs",
+    | "scalingDownStableMs"
+    | "scalingCommandHoldMs",
     number
   >
 >;
@@ -37,6 +38,7 @@ export function scalingPolicy(config: ScalingSettings): ScalingPolicy {
       upCooldownSeconds: config.scalingUpCooldownMs / 1000,
       downCooldownSeconds: config.scalingDownCooldownMs / 1000,
       downStableSeconds: config.scalingDownStableMs / 1000,
+      commandHoldSeconds: config.scalingCommandHoldMs / 1000,
     },
     streamer: {
       min: config.scalingStreamerMin,

@@ -39,7 +39,8 @@ function stepUp(input: NeedInput, need: Need, { max }: CountLimits): Steered {
 function stepDown(input: NeedInput, need: Need, { min }: CountLimits): Steered {
   const { base, nowMs, policy, memory } = input;
   if (base <= min) return { desired: base, reason: { code: "at_minimum", text: need.text } };
-  if (need.noDown !== undefined) return { desired: base, reason: need.noDown };
+  const noDown = need.noDown ?? commanded(input, need);
+  if (noDown !== undefined) return { desired: base, reason: noDown };
   const { downCooldownSeconds, downStableSeconds } = policy.steps;
   const belowSinceMs = memory.belowSinceMs ?? nowMs;
   const hold = (reason: Reason): Steered => ({ desired: base, reason, belowSinceMs });
@@ -50,6 +51,16 @@ function stepDown(input: NeedInput, need: Need, { min }: CountLimits): Steered {
     return hold({ code: "stabilising", text });
   }
   return { desired: base - 1, reason: { code: "load_fell", text: need.text } };
+}
+
+/** The reason to keep what a command has set; undefined if that was too long ago, or fewer. */
+function commanded({ base, nowMs, policy, command }: NeedInput, need: Need): Reason | undefined {
+  const { commandHoldSeconds: holdSeconds } = policy.steps;
+  if (command === undefined || base > command.count) return undefined;
+  const seconds = secondsSince(command.atMs, nowMs);
+  if (seconds >= holdSeconds) return undefined;
+  const text = `${need.text}; a command set ${command.count} ${shown(seconds)} s ago (kept for ${holdSeconds} s)`;
+  return { code: "set_by_command", text };
 }
 
 function coolingDown(seconds: number): Reason {

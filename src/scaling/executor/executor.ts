@@ -9,6 +9,19 @@ export interface ScaleRequest {
   readonly reason: string;
 }
 
+/** A count that a person's command set. */
+export interface CommandedCount {
+  readonly count: number;
+  readonly atMs: number;
+}
+
+/** What was requested last, by a coordinator or by other means. */
+export interface RequestedCount {
+  readonly count: number;
+  /** The last command about the role; undefined if there was none. */
+  readonly command: CommandedCount | undefined;
+}
+
 /** Carries out decisions: starts and stops processes. */
 export interface Executor {
   /** As the setting EXECUTOR names it. */
@@ -16,6 +29,6 @@ export interface Executor {
   /** Resolves when the request is accepted; the processes may start later.
    *  @throws an Error that says why the request was not accepted */
   scale(request: ScaleRequest): Promise<void>;
-  /** @returns the count that was requested last, by a coordinator or by other means; undefined if not known */
-  requested(role: ScaledRole): Promise<number | undefined>;
+  /** @returns undefined if not known */
+  requested(role: ScaledRole): Promise<RequestedCount | undefined>;
 }

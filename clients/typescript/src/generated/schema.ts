@@ -1490,7 +1490,7 @@ export interface components {
                  * @description Reason, for programs
                  * @enum {string}
                  */
-                code: "load" | "rate_unknown" | "below_minimum" | "load_fell" | "above_maximum" | "steady" | "cooling_down" | "starting" | "stabilising" | "age_over_target" | "at_maximum" | "at_minimum" | "gain_unknown" | "no_gain" | "queue_full" | "signals_missing" | "signals_stale" | "instances_unknown";
+                code: "load" | "rate_unknown" | "below_minimum" | "load_fell" | "above_maximum" | "steady" | "cooling_down" | "starting" | "stabilising" | "age_over_target" | "set_by_command" | "at_maximum" | "at_minimum" | "gain_unknown" | "no_gain" | "queue_full" | "signals_missing" | "signals_stale" | "instances_unknown";
                 /** @description Reason with its figures, for people */
                 reason: string;
                 /** @description Term in which it was decided */

@@ -2,7 +2,7 @@ import { Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { messageOf } from "../../../kit/message-of.ts";
 import type { ScaledRole } from "../../coordinator/policy.ts";
-import type { Executor, ScaleRequest } from "../executor.ts";
+import type { Executor, RequestedCount, ScaleRequest } from "../executor.ts";
 
 export interface LocalExecutorOptions {
   /** Unix socket of the supervisor. */
@@ -10,7 +10,11 @@ export interface LocalExecutorOptions {
 }
 
 const timeoutMs = 3000;
-const statusSchema = Type.Object({ roles: Type.Record(Type.String(), Type.Object({ count: Type.Number() })) });
+const roleSchema = Type.Object({
+  count: Type.Number(),
+  command: Type.Optional(Type.Object({ count: Type.Number(), at: Type.String() })),
+});
+const statusSchema = Type.Object({ roles: Type.Record(Type.String(), roleSchema) });
 const refusalSchema = Type.Object({ error: Type.String() });
 
 /** Has the supervisor of this machine start and stop processes. The supervisor refuses the requests of earlier terms. */
@@ -29,9 +33,12 @@ export class LocalExecutor implements Executor {
     throw new Error(`the supervisor refused ${count} ${role}s: ${why}`);
   }
 
-  async requested(role: ScaledRole): Promise<number | undefined> {
+  async requested(role: ScaledRole): Promise<RequestedCount | undefined> {
     const status: unknown = await (await this.call("/status", {})).json();
-    return Value.Check(statusSchema, status) ? status.roles[role]?.count : undefined;
+    const requested = Value.Check(statusSchema, status) ? status.roles[role] : undefined;
+    if (requested === undefined) return undefined;
+    const { count, command } = requested;
+    return { count, command: command && { count: command.count, atMs: Date.parse(command.at) } };
   }
 
   private async call(path: string, init: RequestInit): Promise<Response> {
