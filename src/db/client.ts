@@ -4,8 +4,14 @@ export interface SqlExecutor {
   query<Row>(text: string, params?: readonly unknown[]): Promise<Row[]>;
 }
 
-/** Runs the statements of one transaction. */
+/** Runs the statements of one transaction. Statements that are not awaited one by one run in the order of their calls, and travel
+ *  to the server together. */
 export interface SqlTransaction extends SqlExecutor {
+  /** Runs a statement without waiting for it, so that it travels with the next statement or with the commit: while a transaction
+   *  holds locks, each answer that it waits for is a time in which others wait for it. If the statement fails, the transaction
+   *  fails with its error.
+   *  @param params as for `query` */
+  send(text: string, params?: readonly unknown[]): void;
   /** Adds rows to a table by COPY. If the key of a row exists already, no row is added, and the earlier statements of the
    *  transaction keep their effect.
    *  @param into the table with its columns, e.g. `telemetry (gpu_key, time)`
@@ -19,5 +25,8 @@ export interface SqlTransaction extends SqlExecutor {
 export interface SqlClient extends SqlExecutor {
   /** Commits the statements of `work` when `work` resolves, and undoes them when it throws. */
   transaction<T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T>;
+  /** Runs the statements of `work` on one connection, each in a transaction of its own. They run in the order of their calls, and
+   *  those that are not awaited one by one travel to the server together. */
+  inOrder<T>(work: (executor: SqlExecutor) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }

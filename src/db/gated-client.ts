@@ -1,4 +1,4 @@
-import type { SqlClient, SqlTransaction } from "./client.ts";
+import type { SqlClient, SqlExecutor, SqlTransaction } from "./client.ts";
 
 /** Passes queries and transactions on to a client, unless `check` throws. */
 export class GatedClient implements SqlClient {
@@ -15,6 +15,11 @@ export class GatedClient implements SqlClient {
   async transaction<T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
     this.check();
     return this.client.transaction(work);
+  }
+
+  async inOrder<T>(work: (executor: SqlExecutor) => Promise<T>): Promise<T> {
+    this.check();
+    return this.client.inOrder(work);
   }
 
   close(): Promise<void> {

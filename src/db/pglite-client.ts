@@ -6,6 +6,7 @@ import { SchemaAhead, StoreRejected, StoreUnavailable, TelemetryError } from "..
 import type { SqlClient, SqlExecutor, SqlTransaction } from "./client.ts";
 import { textOf, unavailable } from "./error-hints.ts";
 import { checkNotAhead, migrationsFolder, newestKnownMigrationMs, readNewestMigrationMs } from "./migrations.ts";
+import { SentStatements } from "./sent-statements.ts";
 import { isUniqueViolation, isDataError } from "./sqlstate.ts";
 
 /** Opens an embedded database and brings its schema up to date.
@@ -37,7 +38,10 @@ async function bringUpToDate(database: PGlite, dataDir: string): Promise<void> {
 }
 
 function executorOn(database: PGlite): SqlExecutor {
-  return { query: async <Row>(text: string) => (await database.query<Row>(text)).rows };
+  return {
+    query: async <Row>(text: string, params: readonly unknown[] = []) =>
+      (await database.query<Row>(text, [...params])).rows,
+  };
 }
 
 /** A migration may rewrite every record, with the indexes and the write-ahead log, before it deletes the old
@@ -80,20 +84,30 @@ class PGliteClient implements SqlClient {
   ) {}
 
   query<Row>(text: string, params: readonly unknown[] = []): Promise<Row[]> {
-    return this.translated(async () => (await this.database.query<Row>(text, [...params])).rows);
+    return this.translated(() => executorOn(this.database).query<Row>(text, params));
   }
 
   transaction<T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
     return this.translated(async () => {
       await this.checkSpace();
-      return this.database.transaction((transaction) =>
-        work({
+      return this.database.transaction((transaction) => {
+        const sent = new SentStatements();
+        const statements: SqlTransaction = {
           query: async <Row>(text: string, params: readonly unknown[] = []) =>
             (await transaction.query<Row>(text, [...params])).rows,
+          send: (text, params = []) => sent.add(transaction.query(text, [...params])),
           copy: (into, rows) => copyIn(transaction, into, rows),
-        }),
-      );
+        };
+        return sent.finish(
+          () => work(statements),
+          () => Promise.resolve(),
+        );
+      });
     });
+  }
+
+  inOrder<T>(work: (executor: SqlExecutor) => Promise<T>): Promise<T> {
+    return this.translated(() => work(executorOn(this.database)));
   }
 
   close(): Promise<void> {

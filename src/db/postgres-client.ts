@@ -1,7 +1,7 @@
 import type { Clock } from "../kit/clock.ts";
 import { DeadlineExceeded, within } from "../kit/within.ts";
 import { StoreUnavailable, type TelemetryError } from "../domain/errors.ts";
-import type { SqlClient, SqlTransaction } from "./client.ts";
+import type { SqlClient, SqlExecutor, SqlTransaction } from "./client.ts";
 import { PostgresConnection } from "./postgres-connection.ts";
 import { isRefusal, isTimeout, translatePostgresError } from "./postgres-errors.ts";
 import { PostgresPool } from "./postgres-pool.ts";
@@ -57,6 +57,10 @@ export class PostgresClient implements SqlClient {
 
   transaction<T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
     return this.onConnection((connection) => connection.transaction(() => work(connection)));
+  }
+
+  inOrder<T>(work: (executor: SqlExecutor) => Promise<T>): Promise<T> {
+    return this.onConnection(work);
   }
 
   /** Runs `work` on a new connection outside the pool. Within a transaction of this connection, statements have no time limit.

@@ -5,6 +5,7 @@ import type { SqlTransaction } from "./client.ts";
 import { fatalMessageIn } from "./fatal-message.ts";
 import type { PostgresUrl } from "./postgres-url.ts";
 import { unavailable } from "./error-hints.ts";
+import { SentStatements } from "./sent-statements.ts";
 import { isUniqueViolation } from "./sqlstate.ts";
 
 export interface PostgresConnectionOptions {
@@ -34,6 +35,8 @@ export class PostgresConnection implements SqlTransaction {
   readonly sql: postgres.Sql;
   private readonly begin: string;
   private readonly underWay = new Set<(error: Error) => void>();
+  /** The statements sent by the transaction under way. */
+  private sent = new SentStatements();
   private socket: Socket | undefined;
   /** The last bytes received, unless they are encrypted. */
   private received: Buffer = Buffer.alloc(0);
@@ -72,39 +75,53 @@ export class PostgresConnection implements SqlTransaction {
 
   /** @param params numbers are sent as texts: the server converts each to the type of its parameter in the statement */
   async query<Row>(text: string, params: readonly unknown[] = []): Promise<Row[]> {
-    if (this.hasEnded) throw this.lostError();
-    const values = params.map((value) => (typeof value === "number" ? String(value) : value));
-    const prepare = !this.options.url.isPooled;
-    const rows = await this.untilLost(this.sql.unsafe(text, values as never[], { prepare }));
-    return [...rows] as unknown as Row[];
+    return [...(await this.run(text, params))] as unknown as Row[];
+  }
+
+  /** Call this only within a transaction. */
+  send(text: string, params: readonly unknown[] = []): void {
+    this.sent.add(this.run(text, params));
   }
 
   /** Call this only within a transaction. */
   async copy(into: string, rows: Uint8Array): Promise<boolean> {
-    await this.query("savepoint copied");
+    this.send("savepoint copied");
     try {
       await this.untilLost(this.stream(`copy ${into} from stdin with (format binary)`, rows));
     } catch (error) {
       if (!isUniqueViolation(error)) throw error;
-      await this.query("rollback to savepoint copied");
+      this.send("rollback to savepoint copied");
       return false;
     }
-    await this.query("release savepoint copied");
+    this.send("release savepoint copied");
     return true;
   }
 
   /** Commits the statements of `work` when `work` resolves, and undoes them when it throws. */
   async transaction<T>(work: () => Promise<T>): Promise<T> {
+    // awaited: after a failed `begin`, each statement would be committed on its own
     await this.query(this.begin);
+    this.sent = new SentStatements();
     try {
-      const result = await work();
-      await this.query("commit");
-      return result;
+      return await this.sent.finish(work, () => this.commit());
     } catch (error) {
       // a lost connection has ended its transaction
       if (this.isUsable) await this.query("rollback").catch(() => this.destroy());
       throw error;
     }
+  }
+
+  /** @throws StoreUnavailable if the server has undone the transaction, which it does not report as an error */
+  private async commit(): Promise<void> {
+    const { command } = await this.run("commit", []);
+    if (command !== "COMMIT") throw new StoreUnavailable(`${this.options.url.place} has undone a transaction`);
+  }
+
+  private run(text: string, params: readonly unknown[]): Promise<postgres.RowList<postgres.Row[]>> {
+    if (this.hasEnded) return Promise.reject(this.lostError());
+    const values = params.map((value) => (typeof value === "number" ? String(value) : value));
+    const prepare = !this.options.url.isPooled;
+    return this.untilLost(this.sql.unsafe(text, values as never[], { prepare }));
   }
 
   /** Awaits `work`, but throws as soon as the connection is lost: postgres.js never settles a statement that is sent between a
@@ -146,8 +163,14 @@ export class PostgresConnection implements SqlTransaction {
       reject(error);
     };
     const input = await statement.writable();
-    const finished = new Promise<void>((resolve, fail) => void input.on("error", fail).on("finish", resolve).end(rows));
-    await Promise.race([finished, failed.promise]);
+    const finished = new Promise<void>((resolve, fail) => void input.on("error", fail).on("close", resolve).end(rows));
+    try {
+      await Promise.race([finished, failed.promise]);
+    } catch (error) {
+      // otherwise postgres.js ends the stream later, with a message that makes a COPY fail that is then under way
+      input.destroy();
+      throw error;
+    }
   }
 
   /** Opens the socket. `destroy` can then close the socket immediately, while postgres.js would wait for a frozen server to

@@ -108,6 +108,47 @@ export function exerciseSqlClient(name: string, open: () => Promise<SqlClient>):
       expect(await errorOf(client.query("select from nowhere"))).toMatchObject(unavailable);
     });
 
+    test("statements sent in a transaction run in order, between those that are awaited, and are committed", async () => {
+      await makeTable("sent");
+      const seen = await client.transaction(async (transaction) => {
+        transaction.send("insert into sent values ($1, 'three')", [3]);
+        const rows = transaction.query<{ value: string }>("select value from sent where id = 3");
+        transaction.send("update sent set value = 'changed' where id = 3");
+        return (await rows).map(({ value }) => value);
+      });
+      expect(seen).toEqual(["three"]);
+      expect(await rowsOf("sent")).toContainEqual({ id: 3, value: "changed" });
+    });
+
+    test("a transaction is undone if a statement that it has sent fails, and throws this statement's error", async () => {
+      await makeTable("sent_refused");
+      const refusing = (then: (transaction: SqlTransaction) => Promise<unknown>) =>
+        client.transaction(async (transaction) => {
+          transaction.send("insert into sent_refused values (3, 'three')");
+          transaction.send("insert into sent_refused values (1, 'again')");
+          transaction.send("insert into sent_refused values (4, 'four')");
+          await then(transaction);
+        });
+      expect(await errorOf(refusing(() => Promise.resolve()))).toMatchObject(rejected);
+      expect(await errorOf(refusing((transaction) => transaction.query("select 1")))).toMatchObject(rejected);
+      const copying = refusing((transaction) => transaction.copy("sent_refused (id, value)", copyRows([[5, "five"]])));
+      expect(await errorOf(copying)).toMatchObject(rejected);
+      expect(await rowsOf("sent_refused")).toHaveLength(2);
+    });
+
+    test("statements in order see what the earlier ones have done, and a later one's error does not undo them", async () => {
+      await makeTable("in_order");
+      const failing = client.inOrder((executor) =>
+        Promise.all([
+          executor.query("insert into in_order select max(id) + 1, 'added' from in_order"),
+          executor.query("insert into in_order select max(id) + 1, 'added' from in_order"),
+          executor.query("insert into in_order values (1, 'again')"),
+        ]),
+      );
+      expect(await errorOf(failing)).toMatchObject(rejected);
+      expect((await rowsOf("in_order")).map(({ id }) => id)).toEqual([1, 2, 3, 4]);
+    });
+
     describe("copy", () => {
       const copyInto =
         (table: string, rows: readonly (readonly [number, string])[]) =>

@@ -23,6 +23,7 @@ beforeAll(async () => {
       return client.query(text, params);
     },
     transaction: (work) => client.transaction(work),
+    inOrder: (work) => client.inOrder(work),
     close: () => client.close(),
   };
   const engine = await detectEngine(client);
