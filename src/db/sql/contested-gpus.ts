@@ -1,4 +1,4 @@
-import type { SqlExecutor } from "../client.ts";
+import type { SqlTransaction } from "../client.ts";
 import { numberArray } from "./array-literal.ts";
 import { beginChange } from "./gpu-states.ts";
 
@@ -9,12 +9,12 @@ import { beginChange } from "./gpu-states.ts";
 
 /** Marks GPUs as contested, and announces this as a change of the GPUs. Call it as the last statement of a transaction that stores
  *  records: other transactions may wait for the rows of these GPUs. */
-export async function markContested(executor: SqlExecutor, gpuKeys: readonly number[]): Promise<void> {
+export async function markContested(transaction: SqlTransaction, gpuKeys: readonly number[]): Promise<void> {
   const keys = [...new Set(gpuKeys)];
   if (keys.length === 0) return;
-  const [{ count } = { count: 0 }] = await executor.query<{ count: number }>(countText, [numberArray(keys)]);
+  const [{ count } = { count: 0 }] = await transaction.query<{ count: number }>(countText, [numberArray(keys)]);
   if (count === 0) return;
-  await executor.query(markText, [await beginChange(executor), numberArray(keys)]);
+  transaction.send(markText, [await beginChange(transaction), numberArray(keys)]);
 }
 
 const countText = `
@@ -34,6 +34,6 @@ update gpus set contested_version = greatest(contested_version + 1, floor(extrac
 from unnest($1::text::int8[]) as u(gpu_key) where gpus.gpu_key = u.gpu_key`;
 
 /** Increases the versions of contested GPUs, whose rows must be locked. */
-export async function nextVersions(executor: SqlExecutor, gpuKeys: readonly number[]): Promise<void> {
-  await executor.query(nextVersionText, [numberArray(gpuKeys)]);
+export function nextVersions(transaction: SqlTransaction, gpuKeys: readonly number[]): void {
+  transaction.send(nextVersionText, [numberArray(gpuKeys)]);
 }

@@ -1,5 +1,5 @@
 import type { Attributes } from "../../domain/gpu.ts";
-import type { SqlExecutor } from "../client.ts";
+import type { SqlExecutor, SqlTransaction } from "../client.ts";
 import {
   attributeColumns,
   type ColumnList,
@@ -17,24 +17,25 @@ const changesLock = 7_165_201_385;
 
 /** Announces a change: a process that reads gpu_revision after this call notices that a change was announced.
  *  @returns the revision for the rows of `gpus` that change */
-export async function beginChange(executor: SqlExecutor): Promise<number> {
+export async function beginChange(transaction: SqlTransaction): Promise<number> {
   // the lock comes first: `awaitChanges` must not miss a change that is already announced
-  await executor.query(`select pg_advisory_xact_lock_shared(${changesLock})`);
-  const [row] = await executor.query<{ revision: number }>("select nextval('gpu_revision')::float8 as revision");
+  transaction.send(`select pg_advisory_xact_lock_shared(${changesLock})`);
+  const [row] = await transaction.query<{ revision: number }>("select nextval('gpu_revision')::float8 as revision");
   return row?.revision ?? 0;
 }
 
-/** Waits until every announced change is committed or undone. No other change is announced until this transaction ends. */
+/** Waits until every change that is announced already is committed or undone. Call it outside a transaction: while it holds its
+ *  lock, no change can be announced. */
 export async function awaitChanges(executor: SqlExecutor): Promise<void> {
   await executor.query(`select pg_advisory_xact_lock(${changesLock})`);
 }
 
 /** Locks the rows of these GPUs against other changes, in the order of their keys to avoid deadlocks. */
-export async function lockGpus(executor: SqlExecutor, gpuKeys: readonly number[]): Promise<void> {
+export function lockGpus(transaction: SqlTransaction, gpuKeys: readonly number[]): void {
   // a join: `= any` of 5,000 keys takes 0.6 s while the planner has no statistics on a new table
   const text = `
 select from gpus join unnest($1::text::int8[]) as u(gpu_key) using (gpu_key) order by gpu_key for update of gpus`;
-  await executor.query(text, [numberArray(gpuKeys)]);
+  transaction.send(text, [numberArray(gpuKeys)]);
 }
 
 /** The tables with states over time. */
@@ -94,11 +95,11 @@ from k cross join lateral (
 }
 
 /** Writes states. Each state replaces the stored state of its GPU that begins at the same instant. */
-export async function writeStates<Table extends StateTable>(
-  executor: SqlExecutor,
+export function writeStates<Table extends StateTable>(
+  transaction: SqlTransaction,
   table: Table,
   rows: readonly StateRow<Table>[],
-): Promise<void> {
+): void {
   if (rows.length === 0) return;
   const columns = columnsOf[table];
   const text = `
@@ -107,7 +108,7 @@ select gpu_key, to_timestamp(from_ms / 1000.0), ${columns.unnested("u")}
 from unnest($1::text::int8[], $2::text::float8[], ${columns.parameters(3)}) as u(gpu_key, from_ms, ${columns.names()})
 order by gpu_key, from_ms
 on conflict (gpu_key, valid_from) do update set ${columns.assignments("excluded")}`;
-  await executor.query(text, [
+  transaction.send(text, [
     numberArray(rows.map(({ gpuKey }) => gpuKey)),
     numberArray(rows.map(({ fromMs }) => fromMs)),
     ...columns.arrays(rows.map(({ state }) => state)),
@@ -115,48 +116,49 @@ on conflict (gpu_key, valid_from) do update set ${columns.assignments("excluded"
 }
 
 /** Deletes the states of the given GPUs that begin at the given instants. */
-export async function removeStates(
-  executor: SqlExecutor,
+export function removeStates(
+  transaction: SqlTransaction,
   table: StateTable,
   places: readonly { readonly gpuKey: number; readonly fromMs: number }[],
-): Promise<void> {
+): void {
   if (places.length === 0) return;
   const text = `
 delete from ${table} s using unnest($1::text::int8[], $2::text::float8[]) as u(gpu_key, from_ms)
 where s.gpu_key = u.gpu_key and s.valid_from = to_timestamp(u.from_ms / 1000.0)`;
-  await executor.query(text, [
+  transaction.send(text, [
     numberArray(places.map(({ gpuKey }) => gpuKey)),
     numberArray(places.map(({ fromMs }) => fromMs)),
   ]);
 }
 
 /** Writes the newest attributes into `gpus`, but not the revision of the change, which `recordSeen` writes. */
-export async function setNewestAttributes(
-  executor: SqlExecutor,
+export function setNewestAttributes(
+  transaction: SqlTransaction,
   rows: readonly Omit<StateRow<"gpu_attributes">, "fromMs">[],
-): Promise<void> {
+): void {
   if (rows.length === 0) return;
   const text = `
 update gpus set ${attributeColumns.assignments("u")}
 from unnest($1::text::int8[], ${attributeColumns.parameters(2)}) as u(gpu_key, ${attributeColumns.names()})
 where gpus.gpu_key = u.gpu_key`;
   const states = rows.map(({ state }) => state);
-  await executor.query(text, [numberArray(rows.map(({ gpuKey }) => gpuKey)), ...attributeColumns.arrays(states)]);
+  transaction.send(text, [numberArray(rows.map(({ gpuKey }) => gpuKey)), ...attributeColumns.arrays(states)]);
 }
 
 /** Writes a change's revision into `gpus`, and extends the span from first_seen_at to last_seen_at so that it includes the
  *  given span. */
-export async function recordSeen(
-  executor: SqlExecutor,
+export function recordSeen(
+  transaction: SqlTransaction,
   revision: number,
   { gpuKeys, firstMs, lastMs }: GpuSpans,
-): Promise<void> {
+): void {
+  if (gpuKeys.length === 0) return;
   const text = `
 update gpus set revision = $1, first_seen_at = least(first_seen_at, to_timestamp(u.first_ms / 1000.0)),
   last_seen_at = greatest(last_seen_at, to_timestamp(u.last_ms / 1000.0))
 from unnest($2::text::int8[], $3::text::float8[], $4::text::float8[]) as u(gpu_key, first_ms, last_ms)
 where gpus.gpu_key = u.gpu_key`;
-  await executor.query(text, [revision, numberArray(gpuKeys), numberArray(firstMs), numberArray(lastMs)]);
+  transaction.send(text, [revision, numberArray(gpuKeys), numberArray(firstMs), numberArray(lastMs)]);
 }
 
 /** Updates `last_seen_at` without a new revision, because other processes need not read this change. */

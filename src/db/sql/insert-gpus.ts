@@ -1,7 +1,7 @@
 import { StoreRejected } from "../../domain/errors.ts";
 import type { Gpu } from "../../domain/gpu.ts";
 import { gpuKeyOf } from "../../domain/gpu-key.ts";
-import type { SqlExecutor } from "../client.ts";
+import type { SqlTransaction } from "../client.ts";
 import { attributeColumns } from "../gpu-columns.ts";
 import { numberArray, textArray } from "./array-literal.ts";
 
@@ -28,17 +28,17 @@ where gpus.uuid is distinct from s.uuid limit 1`;
 
 /** Adds the GPUs that do not exist yet.
  *  @throws StoreRejected if another GPU already has the key of one of them: their records could not be told apart */
-export async function insertGpus(executor: SqlExecutor, gpus: readonly SeenGpu[]): Promise<void> {
+export async function insertGpus(transaction: SqlTransaction, gpus: readonly SeenGpu[]): Promise<void> {
   const keys = numberArray(gpus.map(({ gpu }) => gpuKeyOf(gpu.uuid)));
   const uuids = textArray(gpus.map(({ gpu }) => gpu.uuid));
-  await executor.query(insertText, [
+  transaction.send(insertText, [
     keys,
     uuids,
     numberArray(gpus.map(({ firstMs }) => firstMs)),
     numberArray(gpus.map(({ lastMs }) => lastMs)),
     ...attributeColumns.arrays(gpus.map(({ gpu }) => gpu)),
   ]);
-  const [found] = await executor.query<{ uuid: string; other: string | null }>(othersText, [keys, uuids]);
+  const [found] = await transaction.query<{ uuid: string; other: string | null }>(othersText, [keys, uuids]);
   if (found === undefined) return;
   const { uuid, other } = found;
   const key = gpuKeyOf(uuid);

@@ -1,6 +1,6 @@
 import type { InputTally } from "../../domain/batch.ts";
 import type { SourceRange } from "../../domain/range.ts";
-import type { SqlExecutor } from "../client.ts";
+import type { SqlExecutor, SqlTransaction } from "../client.ts";
 import { newestMigrationMs } from "../migrations.ts";
 import { incarnation } from "./database-state.ts";
 
@@ -80,11 +80,11 @@ update ingested_messages set records_inserted = $2, records_merged = $3, conflic
 where message_id = $1`;
 
 /** Adds the results to the stored row of the message. */
-export async function setMessageRecords(
-  executor: SqlExecutor,
+export function setMessageRecords(
+  transaction: SqlTransaction,
   messageId: string,
   { inserted, merged, conflicts, rejected }: MessageRecords,
-): Promise<void> {
+): void {
   const reasons = rejected === undefined ? null : JSON.stringify(rejected);
-  await executor.query(resultText, [messageId, inserted, merged, conflicts, reasons]);
+  transaction.send(resultText, [messageId, inserted, merged, conflicts, reasons]);
 }

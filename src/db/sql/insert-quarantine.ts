@@ -1,5 +1,5 @@
 import type { RejectedInput } from "../../domain/batch.ts";
-import type { SqlExecutor } from "../client.ts";
+import type { SqlTransaction } from "../client.ts";
 import { numberArray, textArray } from "./array-literal.ts";
 
 const text = `
@@ -17,15 +17,15 @@ interface StoredMessage {
 
 /** Stores a message's rejected inputs. A row of a file is ignored if the same field of the same row is already stored, from
  *  another message. All other inputs are stored: no other message has them. */
-export async function insertQuarantine(
-  executor: SqlExecutor,
+export function insertQuarantine(
+  transaction: SqlTransaction,
   { messageId, source }: StoredMessage,
   rejected: readonly RejectedInput[],
-): Promise<void> {
+): void {
   if (rejected.length === 0) return;
   const texts = (field: "reason" | "field" | "value" | "message" | "raw"): string =>
     textArray(rejected.map((input) => input[field]));
-  await executor.query(text, [
+  transaction.send(text, [
     source.sourceId,
     textArray(itemsOf(rejected, messageId)),
     numberArray(rejected.map(({ byte }) => byte)),

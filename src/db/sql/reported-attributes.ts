@@ -1,5 +1,5 @@
 import type { Attributes } from "../../domain/gpu.ts";
-import type { SqlExecutor } from "../client.ts";
+import type { SqlExecutor, SqlTransaction } from "../client.ts";
 import { attributeColumns } from "../gpu-columns.ts";
 import { numberArray } from "./array-literal.ts";
 
@@ -23,9 +23,9 @@ order by gpu_key, attributes_id
 on conflict do nothing`;
 
 /** Adds the attributes that the table does not have yet. */
-export async function insertReported(executor: SqlExecutor, rows: readonly ReportedAttributes[]): Promise<void> {
+export function insertReported(transaction: SqlTransaction, rows: readonly ReportedAttributes[]): void {
   if (rows.length === 0) return;
-  await executor.query(insertText, [
+  transaction.send(insertText, [
     numberArray(rows.map(({ gpuKey }) => gpuKey)),
     numberArray(rows.map(({ attributesId }) => attributesId)),
     ...attributeColumns.arrays(rows.map(({ attributes }) => attributes)),

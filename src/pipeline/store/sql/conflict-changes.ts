@@ -32,6 +32,9 @@ export async function countConflictsOf(
     const gpuKey = keys[batch.gpuIndexes[record] as number] as number;
     return rejected.has(record) ? [] : [{ gpuKey, timeMs: batch.timesMs[record] as number, series, value }];
   });
-  const fewer = await removeConflicts(executor, removed);
-  return untold - fewer + (await addConflicts(executor, [...added, ...within]));
+  const [fewer, more] = await Promise.all([
+    removeConflicts(executor, removed),
+    addConflicts(executor, [...added, ...within]),
+  ]);
+  return untold - fewer + more;
 }

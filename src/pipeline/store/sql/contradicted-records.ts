@@ -1,4 +1,4 @@
-import type { SqlExecutor } from "../../../db/client.ts";
+import type { SqlExecutor, SqlTransaction } from "../../../db/client.ts";
 import type { SeriesPlace } from "../../../db/sql/conflicting-values.ts";
 import { insertReported, type ReportedAttributes, reportsOfRecords } from "../../../db/sql/reported-attributes.ts";
 import { selectRecordsAt } from "../../../db/sql/select-records.ts";
@@ -34,17 +34,21 @@ interface Pair {
 
 /** Merges the records of a part that `completeTelemetry` does not merge, by the same rules as within a batch. If another host has
  *  reported the uuid at the same instant, the record of the host with the smaller name is kept, whichever came first. */
-export async function mergeContradicted(executor: SqlExecutor, part: Part, keyed: KeyedBatch): Promise<Contradicted> {
-  const pairs = await readPairs(executor, part, keyed);
+export async function mergeContradicted(
+  transaction: SqlTransaction,
+  part: Part,
+  keyed: KeyedBatch,
+): Promise<Contradicted> {
+  const pairs = await readPairs(transaction, part, keyed);
   const isSameHost = ({ gpu, storedGpu }: Pair): boolean => gpu.hostname === storedGpu.hostname;
   const others = pairs.filter((pair) => !isSameHost(pair));
   const losing = others.filter(({ gpu, storedGpu }) => gpu.hostname > storedGpu.hostname);
   const winning = others.filter(({ gpu, storedGpu }) => gpu.hostname < storedGpu.hostname);
-  const conflicts = await mergePairs(executor, part, pairs.filter(isSameHost));
+  const conflicts = await mergePairs(transaction, part, pairs.filter(isSameHost));
   const withdrawn = winning.map(({ row }) => placeOf(part, row));
   const rejectedRecords = losing.map(({ row }) => part.records[row] as number);
-  const rejected = [...rejectNew(part, losing), ...(await rejectStored(executor, part, winning))];
-  await replaceWhole(executor, part, winning);
+  const rejected = [...rejectNew(part, losing), ...(await rejectStored(transaction, part, winning))];
+  await replaceWhole(transaction, part, winning);
   const contested = others.map(({ row }) => part.gpuKeys[row] as number);
   const changes = { ...conflicts, removed: [...conflicts.removed, ...withdrawn], rejectedRecords };
   return { merged: pairs.length - losing.length, conflicts: changes, rejected, contested };
@@ -76,7 +80,7 @@ function placeOf(part: Part, row: number): SeriesPlace {
   return { gpuKey: part.gpuKeys[row] as number, timeMs: part.timesMs[row] as number };
 }
 
-async function mergePairs(executor: SqlExecutor, part: Part, pairs: readonly Pair[]): Promise<ConflictChanges> {
+async function mergePairs(transaction: SqlTransaction, part: Part, pairs: readonly Pair[]): Promise<ConflictChanges> {
   const incoming = rowsOf(
     part,
     pairs.map(({ row }) => row),
@@ -91,8 +95,8 @@ async function mergePairs(executor: SqlExecutor, part: Part, pairs: readonly Pai
     return attributesId;
   });
   const merged = pairs.map(({ stored, row }) => mergedRecord(storedValues(stored, part), valuesOf(part, row)));
-  await insertReported(executor, added);
-  await replaceTelemetry(executor, {
+  insertReported(transaction, added);
+  await replaceTelemetry(transaction, {
     ...incoming,
     metrics: part.metrics.map(({ name }) => ({
       name,
@@ -111,13 +115,13 @@ async function mergePairs(executor: SqlExecutor, part: Part, pairs: readonly Pai
 }
 
 /** Writes records in place of those of other hosts. */
-async function replaceWhole(executor: SqlExecutor, part: Part, pairs: readonly Pair[]): Promise<void> {
+async function replaceWhole(transaction: SqlTransaction, part: Part, pairs: readonly Pair[]): Promise<void> {
   const rows = rowsOf(
     part,
     pairs.map(({ row }) => row),
   );
   const given = new Map(rows.metrics.map(({ name, values }) => [name, values]));
-  await replaceTelemetry(executor, {
+  await replaceTelemetry(transaction, {
     ...rows,
     metrics: metrics.map(({ name }) => ({ name, values: given.get(name) ?? pairs.map(() => NaN) })),
   });

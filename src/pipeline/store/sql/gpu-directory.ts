@@ -12,7 +12,7 @@ const maxGpus = 300_000;
  *  It is valid for one database and one revision. Every transaction that stores records reports which database it runs in
  *  (`enter`), so that no state of another database is used. A change of a GPU first increments the sequence gpu_revision and
  *  then reads the stored records. So if a process stores records and then finds the revision unchanged, later changes take
- *  these records into account. */
+ *  these records into account. A state may already include a later change, which has taken the records into account. */
 export class GpuDirectory {
   private gpus = new Map<string, CurrentGpu>();
   private revision = -1;
@@ -76,11 +76,14 @@ export class GpuDirectory {
     // with an empty cache, only the batch's GPUs are read, not all GPUs that ever changed
     const afterRevision = this.gpus.size === 0 ? Number.MAX_SAFE_INTEGER : this.revision;
     const uuids = batchUuids.filter((uuid) => !this.gpus.has(uuid));
-    const { revision, incarnation, gpus } = await this.client.transaction(async (executor) => {
-      await awaitChanges(executor);
-      const state = await readGpuRevision(executor);
-      return { ...state, gpus: await readCurrentGpus(executor, { afterRevision, uuids }) };
-    });
+    // the wait ends when all changes up to the revision that was read before it have ended
+    const [{ revision, incarnation }, , gpus] = await this.client.inOrder((executor) =>
+      Promise.all([
+        readGpuRevision(executor),
+        awaitChanges(executor),
+        readCurrentGpus(executor, { afterRevision, uuids }),
+      ]),
+    );
     if (incarnation !== this.incarnation) {
       this.enter(incarnation);
       await this.read(batchUuids);

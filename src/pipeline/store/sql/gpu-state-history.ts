@@ -1,4 +1,4 @@
-import type { SqlClient, SqlExecutor } from "../../../db/client.ts";
+import type { SqlClient, SqlExecutor, SqlTransaction } from "../../../db/client.ts";
 import {
   beginChange,
   lockGpus,
@@ -7,6 +7,7 @@ import {
   removeStates,
   setNewestAttributes,
   type StateOf,
+  type StateRow,
   type StateTable,
   updateLastSeen,
   writeStates,
@@ -58,24 +59,20 @@ export class GpuStateHistory {
     return contested;
   }
 
-  /** @returns the contested GPUs among the given ones */
+  /** Only GPUs whose states really change are locked, and only for one answer of the database: other processes may wait for
+   *  them. The states are compared without a lock first. That suffices to find that nothing changes, because every change that is
+   *  not awaited by the directory takes the batch's records into account.
+   *  @returns the contested GPUs among the given ones */
   private async change(pairs: readonly Pair[]): Promise<readonly ContestedGpu[]> {
     const sorted = [...pairs].sort((a, b) => a.current.gpuKey - b.current.gpuKey);
-    return this.client.transaction(async (executor) => {
-      const revision = await beginChange(executor);
-      const spans = spansOf(sorted);
-      await lockGpus(executor, spans.gpuKeys);
-      const records = Map.groupBy(await readObservations(executor, placesOf(sorted)), ({ gpuKey }) => gpuKey);
-      const change = { executor, pairs: sorted, records };
-      await changeTable(change, { table: "gpu_workloads", isSame: isSameState, stateOf: (record) => record });
-      const changedFrom = await changeTable(change, { table: "gpu_reports", isSame: isSameReport, stateOf: reportOf });
-      const newest = await changeAttributesFrom(executor, changedFrom);
-      await recordSeen(executor, revision, spans);
-      await setNewestAttributes(executor, newest);
-      return readContested(
-        executor,
-        sorted.map(({ current }) => current).filter(({ isContested }) => isContested),
-      );
+    const contested = sorted.flatMap(({ current }) => (current.isContested ? [current] : []));
+    const changed = changedKeys(await this.client.inOrder((executor) => readChanges(executor, sorted)));
+    const locked = sorted.filter(({ current }) => current.isContested || changed.has(current.gpuKey));
+    if (locked.length === 0) return [];
+    return this.client.transaction(async (transaction) => {
+      const [revision, changes] = await Promise.all([beginChange(transaction), readLockedChanges(transaction, locked)]);
+      await writeChanges(transaction, changes, { revision, pairs: locked });
+      return readContested(transaction, contested);
     });
   }
 
@@ -100,14 +97,7 @@ function pairsOf(gpus: readonly ObservedGpu[], current: readonly (CurrentGpu | u
   });
 }
 
-interface Change {
-  readonly executor: SqlExecutor;
-  readonly pairs: readonly Pair[];
-  readonly records: ReadonlyMap<number, readonly ObservedRecord[]>;
-}
-
 interface StateKind<Table extends StateTable> {
-  readonly table: Table;
   readonly isSame: IsSame<StateOf[Table]>;
   /** The state of the GPU at the record's instant; undefined if the record does not report it. */
   readonly stateOf: (record: ObservedRecord) => StateOf[Table] | undefined;
@@ -131,25 +121,88 @@ interface ChangedFrom {
   readonly fromMs: number;
 }
 
-/** Updates the states of one table, from the records.
- *  @returns the GPUs whose states changed */
-async function changeTable<Table extends StateTable>(
-  { executor, pairs, records }: Change,
-  { table, isSame, stateOf }: StateKind<Table>,
-): Promise<ChangedFrom[]> {
-  const stored = Map.groupBy(await readStates(executor, table, spansOf(pairs)), ({ gpuKey }) => gpuKey);
-  const changes = pairs.map(({ current: { gpuKey } }) => {
-    const spans: readonly Span<StateOf[Table]>[] = stored.get(gpuKey) ?? [];
-    const observations = (records.get(gpuKey) ?? []).flatMap((record) => {
+/** How the states of one table change. */
+interface TableChanges<Table extends StateTable> {
+  readonly written: readonly StateRow<Table>[];
+  readonly removed: readonly { readonly gpuKey: number; readonly fromMs: number }[];
+}
+
+/** How the states of GPUs change by their records. */
+interface StateChanges {
+  readonly workloads: TableChanges<"gpu_workloads">;
+  readonly reports: TableChanges<"gpu_reports">;
+}
+
+function readLockedChanges(transaction: SqlTransaction, pairs: readonly Pair[]): Promise<StateChanges> {
+  lockGpus(
+    transaction,
+    pairs.map(({ current }) => current.gpuKey),
+  );
+  return readChanges(transaction, pairs);
+}
+
+/** Reads the records, then the states, and compares them. */
+async function readChanges(executor: SqlExecutor, pairs: readonly Pair[]): Promise<StateChanges> {
+  const [observed, workloads, reports] = await Promise.all([
+    readObservations(executor, placesOf(pairs)),
+    readStates(executor, "gpu_workloads", spansOf(pairs)),
+    readStates(executor, "gpu_reports", spansOf(pairs)),
+  ]);
+  const records = Map.groupBy(observed, ({ gpuKey }) => gpuKey);
+  return {
+    workloads: changesOf(records, workloads, { isSame: isSameState, stateOf: (record) => record }),
+    reports: changesOf(records, reports, { isSame: isSameReport, stateOf: reportOf }),
+  };
+}
+
+function changesOf<Table extends StateTable>(
+  records: ReadonlyMap<number, readonly ObservedRecord[]>,
+  states: readonly StateRow<Table>[],
+  { isSame, stateOf }: StateKind<Table>,
+): TableChanges<Table> {
+  const stored = Map.groupBy(states, ({ gpuKey }) => gpuKey);
+  const changes = Array.from(records, ([gpuKey, ofGpu]) => {
+    const observations = ofGpu.flatMap((record) => {
       const state = stateOf(record);
       return state === undefined ? [] : [{ fromMs: record.timeMs, state, nextRecordMs: record.nextRecordMs }];
     });
-    return { gpuKey, ...changeSpans(spans, observations, isSame) };
+    return { gpuKey, ...changeSpans<StateOf[Table]>(stored.get(gpuKey) ?? [], observations, isSame) };
   });
-  const written = changes.flatMap(({ gpuKey, written: spans }) => spans.map((span) => ({ gpuKey, ...span })));
-  const removed = changes.flatMap(({ gpuKey, removed: spans }) => spans.map((fromMs) => ({ gpuKey, fromMs })));
-  await removeStates(executor, table, removed);
-  await writeStates(executor, table, written);
+  return {
+    written: changes.flatMap(({ gpuKey, written }) => written.map((span) => ({ gpuKey, ...span }))),
+    removed: changes.flatMap(({ gpuKey, removed }) => removed.map((fromMs) => ({ gpuKey, fromMs }))),
+  };
+}
+
+function changedKeys({ workloads, reports }: StateChanges): ReadonlySet<number> {
+  const rows = [...workloads.written, ...workloads.removed, ...reports.written, ...reports.removed];
+  return new Set(rows.map(({ gpuKey }) => gpuKey));
+}
+
+async function writeChanges(
+  transaction: SqlTransaction,
+  changes: StateChanges,
+  { revision, pairs }: { readonly revision: number; readonly pairs: readonly Pair[] },
+): Promise<void> {
+  writeTable(transaction, "gpu_workloads", changes.workloads);
+  writeTable(transaction, "gpu_reports", changes.reports);
+  const newest = await changeAttributesFrom(transaction, changedFrom(changes.reports));
+  const changed = changedKeys(changes);
+  recordSeen(transaction, revision, spansOf(pairs.filter(({ current }) => changed.has(current.gpuKey))));
+  setNewestAttributes(transaction, newest);
+}
+
+function writeTable<Table extends StateTable>(
+  transaction: SqlTransaction,
+  table: Table,
+  { written, removed }: TableChanges<Table>,
+): void {
+  removeStates(transaction, table, removed);
+  writeStates(transaction, table, written);
+}
+
+/** The GPUs whose states change, each with the first instant at which they do. */
+function changedFrom<Table extends StateTable>({ written, removed }: TableChanges<Table>): ChangedFrom[] {
   return [...Map.groupBy([...written, ...removed], ({ gpuKey }) => gpuKey)].map(([gpuKey, ofGpu]) => ({
     gpuKey,
     fromMs: Math.min(...ofGpu.map(({ fromMs }) => fromMs)),
@@ -160,7 +213,7 @@ async function changeTable<Table extends StateTable>(
  *  @param changed the GPUs whose reports have changed
  *  @returns the GPUs whose newest attributes changed, with the new attributes */
 async function changeAttributesFrom(
-  executor: SqlExecutor,
+  transaction: SqlTransaction,
   changed: readonly ChangedFrom[],
 ): Promise<{ readonly gpuKey: number; readonly state: Attributes }[]> {
   if (changed.length === 0) return [];
@@ -169,16 +222,19 @@ async function changeAttributesFrom(
     firstMs: changed.map(({ fromMs }) => fromMs),
     lastMs: changed.map(() => Infinity),
   };
-  const reports = await readReports(executor, spans);
-  const stored = Map.groupBy(await readStates(executor, "gpu_attributes", spans), ({ gpuKey }) => gpuKey);
+  const [reports, attributes] = await Promise.all([
+    readReports(transaction, spans),
+    readStates(transaction, "gpu_attributes", spans),
+  ]);
+  const stored = Map.groupBy(attributes, ({ gpuKey }) => gpuKey);
   const changes = changed.map(({ gpuKey, fromMs }) => ({
     gpuKey,
     ...changeAttributes(stored.get(gpuKey) ?? [], reports.get(gpuKey) ?? [], fromMs),
   }));
-  const removed = changes.flatMap(({ gpuKey, removed: instants }) => instants.map((fromMs) => ({ gpuKey, fromMs })));
-  const written = changes.flatMap(({ gpuKey, written: added }) => added.map((span) => ({ gpuKey, ...span })));
-  await removeStates(executor, "gpu_attributes", removed);
-  await writeStates(executor, "gpu_attributes", written);
+  writeTable(transaction, "gpu_attributes", {
+    removed: changes.flatMap(({ gpuKey, removed }) => removed.map((fromMs) => ({ gpuKey, fromMs }))),
+    written: changes.flatMap(({ gpuKey, written }) => written.map((span) => ({ gpuKey, ...span }))),
+  });
   return changes.flatMap(({ gpuKey, newest }) => (newest === undefined ? [] : [{ gpuKey, state: newest }]));
 }
 

@@ -1,7 +1,7 @@
 import type { InputTally, RecordBatch, RejectReason } from "../../../domain/batch.ts";
 import { StoreUnavailable } from "../../../domain/errors.ts";
 import { joinRanges, type Range } from "../../../domain/range.ts";
-import type { SqlClient, SqlExecutor, SqlTransaction } from "../../../db/client.ts";
+import type { SqlClient, SqlTransaction } from "../../../db/client.ts";
 import { newestKnownMigrationMs } from "../../../db/migrations.ts";
 import { markContested } from "../../../db/sql/contested-gpus.ts";
 import { readIncarnation } from "../../../db/sql/database-state.ts";
@@ -98,9 +98,9 @@ export class SqlTelemetryStore implements TelemetryStore {
     const written = await this.writer.write(executor, keyed);
     const conflicts = await countConflictsOf(executor, keyed, written.conflicts);
     const allRejected = [...batch.rejected, ...written.rejected];
-    await insertQuarantine(executor, message, allRejected);
+    insertQuarantine(executor, message, allRejected);
     const allReasons = written.rejected.length === 0 ? rejected : countReasons(allRejected);
-    await setMessageRecords(executor, message.messageId, {
+    setMessageRecords(executor, message.messageId, {
       ...written,
       conflicts,
       rejected: allReasons === rejected ? undefined : allReasons,
@@ -140,13 +140,13 @@ function numbersOf(batch: RecordBatch, { gpus, lookup }: BatchGpus, gpuKeys: Gpu
 
 /** Adds the batch's GPUs and reports that the database may not have. */
 async function addMissing(
-  executor: SqlExecutor,
+  transaction: SqlTransaction,
   { gpus, lookup }: BatchGpus,
   { keys, attributesIds }: GpuNumbers,
 ): Promise<void> {
   const current = lookup.gpus();
   const missing = gpus.filter((_, at) => current[at] === undefined);
-  if (missing.length > 0) await insertGpus(executor, missing);
+  if (missing.length > 0) await insertGpus(transaction, missing);
   const reported = gpus.flatMap(({ indexes, reports }, at) =>
     indexes.flatMap((index, place) => {
       const attributesId = attributesIds[index] as number;
@@ -154,7 +154,7 @@ async function addMissing(
       return [{ gpuKey: keys[index] as number, attributesId, attributes: reports[place]?.attributes as Gpu }];
     }),
   );
-  await insertReported(executor, reported);
+  insertReported(transaction, reported);
 }
 
 /** The GPUs that have records in a batch. */

@@ -1,0 +1,102 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import type { SqlClient, SqlExecutor, SqlTransaction } from "../../src/db/client.ts";
+import { detectEngine } from "../../src/db/engine.ts";
+import { openPGliteClient } from "../../src/db/pglite-client.ts";
+import type { Workload } from "../../src/domain/gpu.ts";
+import { systemClock } from "../../src/kit/clock.ts";
+import { openSqlDrivers } from "../../src/pipeline/store/sql/open-sql-drivers.ts";
+import type { TelemetryStore } from "../../src/pipeline/store/telemetry-store.ts";
+import { makeBatch, messageOf } from "../../dev/make-batch.ts";
+
+// How often storing a message waits for an answer of the database. Each such wait is a round trip: with the database 20 ms away, the
+// round trips decide how fast a collector is, and those under a lock decide how long the other collectors wait.
+
+/** The statements, and "(answer)" for each wait. */
+const seen: string[] = [];
+let client: SqlClient;
+let store: TelemetryStore;
+
+beforeAll(async () => {
+  client = await openPGliteClient("memory://");
+  const engine = await detectEngine(client);
+  store = openSqlDrivers({
+    writer: watched(client),
+    reader: client,
+    engine: () => engine,
+    place: "the test's database",
+    clock: systemClock,
+    onChange: () => undefined,
+  }).store;
+  await storeAt(0);
+  await storeAt(10);
+});
+beforeEach(() => void (seen.length = 0));
+afterAll(() => client.close());
+
+/** Statements that are called before an earlier answer has come travel together, so they wait only once. */
+function watched(watchedClient: SqlClient): SqlClient {
+  const executorOn = (executor: SqlExecutor): SqlExecutor => {
+    let waiting = 0;
+    return {
+      query: async (text, params) => {
+        seen.push(text);
+        waiting += 1;
+        try {
+          return await executor.query(text, params);
+        } finally {
+          waiting -= 1;
+          if (waiting === 0) seen.push("(answer)");
+        }
+      },
+    };
+  };
+  return {
+    query: (text, params) => executorOn(watchedClient).query(text, params),
+    inOrder: (work) => watchedClient.inOrder((executor) => work(executorOn(executor))),
+    transaction: (work) =>
+      watchedClient.transaction((transaction) => {
+        const statements: SqlTransaction = {
+          ...executorOn(transaction),
+          send: (text, params) => {
+            seen.push(text);
+            transaction.send(text, params);
+          },
+          copy: async (into, rows) => {
+            const isNew = await transaction.copy(into, rows);
+            seen.push("(answer)");
+            return isNew;
+          },
+        };
+        return work(statements);
+      }),
+    close: () => watchedClient.close(),
+  };
+}
+
+async function storeAt(second: number, workload: Workload = { container: "c", pod: "first", namespace: "n" }) {
+  const records = Array.from({ length: 8 }, (_, gpu) => {
+    return { uuid: `GPU-${gpu}`, timeMs: second * 1000, metrics: { temperature: second }, workload };
+  });
+  await store.ingest(messageOf(`at ${second}`, makeBatch(records)));
+}
+
+const answers = (statements: readonly string[]): number => statements.filter((each) => each === "(answer)").length;
+const isLock = (text: string): boolean => text.includes("for update of gpus");
+
+test("a message of known GPUs waits for three answers: to its id, its records and the number of changes", async () => {
+  await storeAt(20);
+  expect(answers(seen)).toBe(3);
+});
+
+test("a change of workloads waits for one answer while it holds the locks of its GPUs", async () => {
+  await storeAt(30, { container: "c", pod: "second", namespace: "n" });
+  const locks = seen.findIndex(isLock);
+  expect(locks).toBeGreaterThan(0);
+  expect(answers(seen.slice(locks))).toBe(1);
+});
+
+test("late records whose GPUs do not change lock no GPU, and announce no change", async () => {
+  await storeAt(5);
+  expect(seen.filter((text) => isLock(text) || text.includes("nextval"))).toEqual([]);
+  expect(await client.query("select from gpu_workloads")).toHaveLength(16);
+});
