@@ -1,4 +1,4 @@
-/** The statements of one transaction that nobody waits for before its end. */
+/** The statements of one transaction that the transaction does not wait for before its end. */
 export class SentStatements {
   private readonly sent: Promise<unknown>[] = [];
 
