@@ -1,66 +1,52 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../dev/pipeline-process.ts";
+import { localPipeline } from "../dev/local-pipeline.ts";
 import { startEtcd } from "../dev/servers/etcd.ts";
 import { startPostgres } from "../dev/servers/postgres.ts";
 import { openSlowProxy } from "../dev/slow-proxy.ts";
+import { SupervisorClient } from "../scripts/scale/supervisor-client.ts";
 import { EtcdClient } from "../src/etcd/etcd-client.ts";
 import { EtcdScalingRecords } from "../src/scaling/coordinator/etcd/etcd-scaling-records.ts";
 import type { RecordedScaling } from "../src/scaling/coordinator/scaling-records.ts";
-import { Starter } from "./autoscale/starter.ts";
 
-//   bun bench/autoscale.ts [--hosts N]
-// Real processes: the load rises tenfold, and falls again. Two coordinators decide how many collectors there are; the leader is killed
-// while it scales up. Each collector stores one message at a time in a database that answers 20 ms late, so that the number of
-// collectors decides, not the processor. Prints the figures every 5 s. Exits with 1 if the oldest message is not younger than 10 s
-// within 60 s after the rise, if the count changes its direction more than once, or if a decision was made twice.
+//   bun bench/autoscale.ts [--hosts N] [--seconds N]
+// scale-local with two coordinators: the load rises tenfold, and falls again 135 s before the end. The coordinators decide how many
+// collectors there are, and the supervisor starts and stops them; the leader is killed while it scales up. Each collector stores one
+// message at a time in a database that answers 20 ms late, so that the number of collectors decides, not the processor. Prints the
+// figures every 5 s. Exits with 1 if the oldest message is not younger than 10 s within 60 s after the rise, if the count changes its
+// direction more than once, or if a decision was made twice.
 
-const { values } = parseArgs({ options: { hosts: { type: "string", default: "1" } } });
+const options = { hosts: { type: "string", default: "1" }, seconds: { type: "string", default: "300" } } as const;
+const { values } = parseArgs({ options });
 /** Hosts of the fleet before the load rises; each has 8 GPUs, and gives a message a second. */
 const hosts = Number(values.hosts);
+const ends = Number(values.seconds);
 const rises = 45;
-const falls = 165;
-const ends = 300;
+/** Collectors may be stopped one by one, one a minute: after the fall, there is time for two. */
+const falls = ends - 135;
+if (!(hosts >= 1) || !(falls >= rises + 60))
+  throw new Error("expected --hosts of at least 1, --seconds of at least 240");
 
-const folder = await mkdtemp(join(tmpdir(), "telemetry-autoscale-"));
 const [etcd, database] = await Promise.all([startEtcd({ members: 1 }), startPostgres()]);
 const slowUrl = new URL(database.url);
 const slow = await openSlowProxy({ host: slowUrl.hostname, port: Number(slowUrl.port), delayMs: 20 });
 slowUrl.host = `127.0.0.1:${slow.port}`;
-const shared = {
-  ETCD_ENDPOINTS: etcd.endpoints.join(","),
-  LOG_LEVEL: "warn",
-  SERVICE_LEASE_SECONDS: "5",
-  DATA_DIR: folder,
-};
-const starter = new Starter(join(folder, "supervisor.sock"), (name) =>
-  startPipeline({
-    ...shared,
-    ROLE: "collector",
-    COLLECTOR_WORKERS: "1",
-    DATABASE_URL: slowUrl.href,
-    INSTANCE_NAME: name,
-  }),
-);
-const others: PipelineProcess[] = [];
-const start = (env: Record<string, string>): PipelineProcess => {
-  const started = startPipeline({ ...shared, ...env });
-  others.push(started);
-  return started;
-};
-const stream = (seed: string, count: number): PipelineProcess => {
-  starter.counts.streamer += 1;
-  const fleet = { SIM_HOSTS: String(count), SIM_GPUS_PER_HOST: "8", SIM_SEED: seed, CLUSTER_ID: `fleet-${seed}` };
-  return start({ ...fleet, ROLE: "streamer", BATCH_SIZE: "140" });
-};
-const coordinate = (name: string): PipelineProcess =>
-  start({ ROLE: "coordinator", EXECUTOR: "local", SUPERVISOR_SOCKET: starter.socket, INSTANCE_NAME: name });
-
+const pipeline = await localPipeline({
+  ...{ ETCD_ENDPOINTS: etcd.endpoints.join(","), DATABASE_URL: slowUrl.href },
+  ...{ LOG_LEVEL: "warn", SERVICE_LEASE_SECONDS: "5", COLLECTOR_WORKERS: "1", BATCH_SIZE: "140" },
+  ...{ SCALING_STREAMER_MAX: "1", SCALING_GATEWAY_MIN: "1", SCALING_GATEWAY_MAX: "1" },
+});
+const supervisor = new SupervisorClient(pipeline.paths);
 const client = new EtcdClient({ endpoints: etcd.endpoints });
 const records = new EtcdScalingRecords({ client, topic: "telemetry" });
 const ages: { readonly second: number; readonly age: number }[] = [];
+
+const fleetOf = (count: number): Record<string, string> => ({ SIM_HOSTS: String(count), SIM_GPUS_PER_HOST: "8" });
+
+/** Starts the streamer again with another fleet. */
+async function stream(count: number): Promise<void> {
+  await supervisor.restart("streamer-1", fleetOf(count));
+  process.stdout.write(`the fleet has ${count} hosts\n`);
+}
 
 function show(second: number, { state, leader }: RecordedScaling): void {
   const { queue = {} } = state?.signals ?? {};
@@ -75,12 +61,14 @@ function show(second: number, { state, leader }: RecordedScaling): void {
   );
 }
 
-/** Kills the coordinator whose process id the leader's id names. */
-async function killLeader(coordinators: readonly PipelineProcess[]): Promise<void> {
+/** Kills the coordinator whose process id the leader's id names. The supervisor starts it again. */
+async function killLeader(): Promise<void> {
   const { leader } = await records.read(1);
-  const found = coordinators.find(({ subprocess }) => leader?.instanceId.includes(`:${subprocess.pid}:`));
-  if (found !== undefined) await stopPipeline(found, "SIGKILL");
-  process.stdout.write("the leader was killed\n");
+  const { instances } = await supervisor.status();
+  const found = instances.find(({ pid }) => pid !== undefined && leader?.instanceId.includes(`:${pid}:`));
+  if (found?.pid === undefined) throw new Error(`no process of the supervisor is the leader ${leader?.instanceId}`);
+  process.kill(found.pid, "SIGKILL");
+  process.stdout.write(`the leader, ${found.name}, was killed\n`);
 }
 
 function faultsOf({ changes }: RecordedScaling): string[] {
@@ -99,20 +87,15 @@ function faultsOf({ changes }: RecordedScaling): string[] {
 }
 
 try {
-  starter.scale("collector", 1);
-  await starter.running[0]?.waitFor(/health\s+http/);
-  stream("1", hosts);
-  const coordinators = [coordinate("coordinator-1"), coordinate("coordinator-2")];
-  await Promise.all(coordinators.map((each) => urlOf(each)));
+  const instances = { INSTANCES: "1", BALANCER_INSTANCES: "0", COORDINATOR_INSTANCES: "2" };
+  const started = await pipeline.type("local", { ...instances, ...fleetOf(hosts) });
+  process.stdout.write(started.output);
+  if (started.code !== 0) throw new Error("the pipeline did not start");
   process.stdout.write("time\tarrive\tstored\twaiting\tage\tlive/decided\treason\tterm\n");
-  let more: PipelineProcess | undefined;
   for (let second = 0; second < ends; second += 5) {
-    if (second === rises) more = stream("2", 9 * hosts);
-    if (second === rises + 15) await killLeader(coordinators);
-    if (second === falls && more !== undefined) {
-      starter.counts.streamer -= 1;
-      await stopPipeline(more);
-    }
+    if (second === rises) await stream(10 * hosts);
+    if (second === rises + 15) await killLeader();
+    if (second === falls) await stream(hosts);
     await Bun.sleep(5000);
     show(second + 5, await records.read(1));
   }
@@ -120,10 +103,8 @@ try {
   process.stdout.write(faults.length === 0 ? "ok\n" : `${faults.join("\n")}\n`);
   process.exitCode = faults.length === 0 ? 0 : 1;
 } finally {
-  for (const each of [...others, ...starter.running]) await stopPipeline(each, "SIGKILL");
-  await starter.stop();
+  await pipeline.remove();
   client.close();
   await slow.close();
   await Promise.all([etcd.stop(), database.stop()]);
-  await rm(folder, { recursive: true, force: true });
 }

@@ -31,6 +31,8 @@ function commandNote(role: ScaledRole, { command }: ShownRole, { policy, nowMs }
   const told = `${role}s: a command set ${command.count}`;
   const setting = `SCALING_${role.toUpperCase()}`;
   if (command.count > max) return `${told}, but ${setting}_MAX=${max}`;
+  // no count falls below the minimum anyway
+  if (command.count === min) return undefined;
   if (command.count < min) return `${told}, but ${setting}_MIN=${min}`;
   const time = leftSeconds < 100 ? `${leftSeconds} s` : `${Math.round(leftSeconds / 60)} min`;
   return `${told}; not fewer for ${time}, more if the load needs them`;

@@ -4,7 +4,7 @@ import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provid
 import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide-etcd.ts";
 import { until as untilBy } from "../../dev/until.ts";
 import { LocalExecutor } from "../../src/scaling/executor/local/local-executor.ts";
-import { type LocalPipeline, localPipeline, runs } from "./local-pipeline.ts";
+import { type LocalPipeline, localPipeline, runs } from "../../dev/local-pipeline.ts";
 
 // A coordinator, its executor and the scale commands on the supervisor that a command has started, with real processes.
 

@@ -5,7 +5,7 @@ import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provid
 import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide-etcd.ts";
 import { until as untilBy } from "../../dev/until.ts";
 import { sharedData } from "../support/shared-data.ts";
-import { type LocalPipeline, localPipeline, runs } from "./local-pipeline.ts";
+import { type LocalPipeline, localPipeline, runs } from "../../dev/local-pipeline.ts";
 
 // The scale commands as a person types them, with real processes on a real etcd and a real database.
 

@@ -2,7 +2,7 @@ import { cp, mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { clientTools } from "../../dev/servers/client-tools.ts";
-import { freeRanges } from "../scale/local-pipeline.ts";
+import { freeRanges } from "../../dev/local-pipeline.ts";
 
 const root = resolve(import.meta.dir, "../..");
 const copied = [

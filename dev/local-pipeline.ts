@@ -2,7 +2,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePorts } from "../../dev/servers/free-ports.ts";
+import { type RunPaths, runPaths } from "../scripts/supervisor/run-paths.ts";
+import { freePorts } from "./servers/free-ports.ts";
 
 /** What a command printed, and its exit code. */
 export interface Typed {
@@ -13,6 +14,8 @@ export interface Typed {
 /** A place for a supervisor of its own: a folder, ports and settings. */
 export interface LocalPipeline {
   readonly folder: string;
+  /** The files of its supervisor. */
+  readonly paths: RunPaths;
   readonly gatewayUrls: readonly string[];
   readonly balancerUrl: string;
   /** Types a scale command. */
@@ -24,7 +27,7 @@ export interface LocalPipeline {
   remove(): Promise<void>;
 }
 
-const root = join(import.meta.dir, "../..");
+const root = join(import.meta.dir, "..");
 
 /** @param env settings of every command */
 export async function localPipeline(env: Readonly<Record<string, string>>): Promise<LocalPipeline> {
@@ -37,6 +40,7 @@ export async function localPipeline(env: Readonly<Record<string, string>>): Prom
     BALANCER_PORT: String(balancer),
     ...{ SUPERVISOR_SOCKET: join(folder, "run/supervisor.sock"), LOG_DIR: join(folder, "logs"), ...env },
   };
+  const paths = runPaths(settings);
   const type = async (command: string, more: Readonly<Record<string, string>> = {}): Promise<Typed> => {
     const typed = Bun.spawn([process.execPath, "scripts/scale.ts", command], {
       cwd: root,
@@ -48,14 +52,15 @@ export async function localPipeline(env: Readonly<Record<string, string>>): Prom
   };
   return {
     folder,
+    paths,
     type,
     gatewayUrls: [0, 1, 2].map((index) => `http://127.0.0.1:${gateway + index}`),
     balancerUrl: `http://127.0.0.1:${balancer}`,
     pidOf: (name) => {
-      const file = join(folder, "run", `${name}.pid`);
+      const file = paths.pidFile(name);
       return existsSync(file) ? Number(readFileSync(file, "utf8")) : undefined;
     },
-    logOf: (name) => readFileSync(join(folder, "logs", `${name}.log`), "utf8"),
+    logOf: (name) => readFileSync(paths.logFile(name), "utf8"),
     remove: async () => {
       await type("stop");
       await rm(folder, { recursive: true, force: true });
