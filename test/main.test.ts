@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../dev/until.ts";
 import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../dev/pipeline-process.ts";
+import { makeDataDir } from "./support/open-store.ts";
 
 const dir = await mkdtemp(join(tmpdir(), "telemetry-main-"));
 const started: PipelineProcess[] = [];
@@ -13,33 +14,48 @@ const start = (name: string, env: Record<string, string> = {}): PipelineProcess 
   started.push(pipeline);
   return pipeline;
 };
+/** Starts a gateway with a store that exists already: making one takes most of the time of a start. */
+async function startGateway(name: string, env: Record<string, string> = {}): Promise<PipelineProcess> {
+  await makeDataDir(join(dir, name));
+  return start(name, { ROLE: "gateway", ...env });
+}
+/** The time limit of a test that starts processes, in ms: on a busy machine, a start takes many seconds. */
+const withStarts = 180_000;
 
 afterAll(async () => {
   for (const pipeline of started) await stopPipeline(pipeline, "SIGKILL");
   await rm(dir, { recursive: true, force: true });
 });
 
-test("without an input in the settings, the pipeline serves a simulated fleet; SIGTERM ends it with status 0", async () => {
-  const pipeline = start("live", { SIM_INTERVAL: "100ms" });
-  const url = await urlOf(pipeline);
-  const gpuCount = async (): Promise<number> =>
-    ((await (await fetch(`${url}/api/v1/gpus`)).json()) as { count: number }).count;
-  await until(async () => (await gpuCount()) > 0);
-  expect(await (await fetch(`${url}/health`)).json()).toMatchObject({ status: "ok" });
-  await stopPipeline(pipeline);
-  expect(pipeline.subprocess.exitCode).toBe(0);
-  expect(pipeline.output()).toContain("stopped");
-});
+test(
+  "without an input in the settings, the pipeline serves a simulated fleet; SIGTERM ends it with status 0",
+  async () => {
+    const pipeline = start("live", { SIM_INTERVAL: "100ms" });
+    const url = await urlOf(pipeline);
+    const gpuCount = async (): Promise<number> =>
+      ((await (await fetch(`${url}/api/v1/gpus`)).json()) as { count: number }).count;
+    await until(async () => (await gpuCount()) > 0, { timeoutMs: 60_000 });
+    expect(await (await fetch(`${url}/health`)).json()).toMatchObject({ status: "ok" });
+    await stopPipeline(pipeline);
+    expect(pipeline.subprocess.exitCode).toBe(0);
+    expect(pipeline.output()).toContain("stopped");
+  },
+  withStarts,
+);
 
-test("a second process with the same DATA_DIR names the process that uses the folder, and exits with 1", async () => {
-  const first = start("shared", { ROLE: "gateway" });
-  await urlOf(first);
-  const second = start("shared", { ROLE: "gateway" });
-  expect(await second.subprocess.exited).toBe(1);
-  expect(second.output()).toContain(`process ${first.subprocess.pid}`);
-  await stopPipeline(first, "SIGINT");
-  expect(first.subprocess.exitCode).toBe(0);
-});
+test(
+  "a second process with the same DATA_DIR names the process that uses the folder, and exits with 1",
+  async () => {
+    const first = await startGateway("shared");
+    await urlOf(first);
+    const second = start("shared", { ROLE: "gateway" });
+    expect(await second.subprocess.exited).toBe(1);
+    expect(second.output()).toContain(`process ${first.subprocess.pid}`);
+    await stopPipeline(first, "SIGINT");
+    expect(first.subprocess.exitCode).toBe(0);
+  },
+  withStarts,
+);
 
 test("errors in the configuration end the process with status 1 before it creates its data folder", async () => {
   const pipeline = start("faulty", { PORT: "http", BATCH_SIZE: "0" });
@@ -56,34 +72,35 @@ test("a process whose CSV file does not exist names the file, ends with status 1
   expect(existsSync(join(dir, "no-file"))).toBe(false);
 });
 
-test("a port that is in use ends the process with status 1; the output names the port", async () => {
-  const occupied = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
-  const pipeline = start("taken", { PORT: String(occupied.port), ROLE: "gateway" });
-  expect(await pipeline.subprocess.exited).toBe(1);
-  expect(pipeline.output()).toContain(`127.0.0.1:${occupied.port}`);
-  await occupied.stop(true);
-});
+test(
+  "a port that is in use ends the process with status 1; the output names the port",
+  async () => {
+    const occupied = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
+    const pipeline = await startGateway("taken", { PORT: String(occupied.port) });
+    expect(await pipeline.subprocess.exited).toBe(1);
+    expect(pipeline.output()).toContain(`127.0.0.1:${occupied.port}`);
+    await occupied.stop(true);
+  },
+  withStarts,
+);
 
-test("a port that another pipeline listens on ends the process with status 1; the output names the port", async () => {
-  const first = start("first", { ROLE: "gateway" });
-  const { port } = new URL(await urlOf(first));
-  const second = start("second", { PORT: port, ROLE: "gateway" });
-  expect(await second.subprocess.exited).toBe(1);
-  expect(second.output()).toContain(`127.0.0.1:${port} (HOST, PORT): the port is already in use`);
-  await stopPipeline(first);
-});
-
-test("a pipeline ends with status 1 if another one, which keeps serving, has its port on a wider or narrower address", async () => {
-  for (const [firstHost, secondHost] of [
-    ["127.0.0.1", "0.0.0.0"],
-    ["0.0.0.0", "127.0.0.1"],
-  ] as const) {
-    const first = start(`first on ${firstHost}`, { ROLE: "gateway", HOST: firstHost });
-    const { port } = new URL(await urlOf(first));
-    const second = start(`second on ${secondHost}`, { PORT: port, ROLE: "gateway", HOST: secondHost });
-    expect(await second.subprocess.exited).toBe(1);
-    expect(second.output()).toContain(`${secondHost}:${port} (HOST, PORT): the port is already in use`);
-    expect((await fetch(`http://127.0.0.1:${port}/health/ready`)).status).toBe(200);
-    await stopPipeline(first);
-  }
-});
+test(
+  "a pipeline ends with status 1 if another one, which keeps serving, has its port on the same, a wider or a narrower address",
+  async () => {
+    for (const [firstHost, ...secondHosts] of [
+      ["127.0.0.1", "127.0.0.1", "0.0.0.0"],
+      ["0.0.0.0", "127.0.0.1"],
+    ] as const) {
+      const first = await startGateway(`first on ${firstHost}`, { HOST: firstHost });
+      const { port } = new URL(await urlOf(first));
+      for (const HOST of secondHosts) {
+        const second = await startGateway(`${HOST} after ${firstHost}`, { PORT: port, HOST });
+        expect(await second.subprocess.exited).toBe(1);
+        expect(second.output()).toContain(`${HOST}:${port} (HOST, PORT): the port is already in use`);
+      }
+      expect((await fetch(`http://127.0.0.1:${port}/health/ready`)).status).toBe(200);
+      await stopPipeline(first);
+    }
+  },
+  withStarts,
+);

@@ -11,10 +11,11 @@ import { isUniqueViolation, isDataError } from "./sqlstate.ts";
 
 /** Opens an embedded database and brings its schema up to date.
  *  @param dataDir a directory, or `memory://`
+ *  @param content what a new database contains from the beginning, as PGlite dumps it; by default, nothing
  *  @throws StoreUnavailable if the database cannot be opened or migrated; SchemaAhead if a newer program has migrated it */
-export async function openPGliteClient(dataDir: string): Promise<SqlClient> {
+export async function openPGliteClient(dataDir: string, content?: Blob): Promise<SqlClient> {
   try {
-    const database = await PGlite.create(dataDir);
+    const database = await PGlite.create(dataDir, content === undefined ? {} : { loadDataDir: content });
     await bringUpToDate(database, dataDir).catch(async (error: unknown) => {
       await database.close();
       throw error;

@@ -205,18 +205,24 @@ describe("in etcd", () => {
   test("keys written at about the same time share a lease; before the lease ends, later keys get a new lease", async () => {
     await emptyEtcd();
     const tier = openTier({ windowSeconds: 4 });
-    const leases = async (): Promise<Set<string>> => {
+    const seen = new Set<string>();
+    const collectLeases = async (): Promise<number> => {
       const { kvs } = await client.range(prefixRange(`${root}/hosts/host%20a/data/`));
-      return new Set(kvs.map(({ lease }) => lease));
+      for (const { lease } of kvs) seen.add(lease);
+      return seen.size;
     };
+    const started = performance.now();
     for (let at = 0; at < 20; at += 1) await tier.write(record(at));
-    expect((await leases()).size).toBe(1);
+    const count = await collectLeases();
+    // a new lease each second, a quarter of the window: on a busy machine, the writes may take longer
+    expect(count).toBeLessThanOrEqual(1 + Math.floor((performance.now() - started) / 1000));
     let at = 20;
     await until(async () => {
       await tier.write(record((at += 1)));
-      return (await leases()).size > 1;
+      return (await collectLeases()) > count;
     });
-    expect((await leases()).size).toBe(2);
+    // far fewer leases than keys
+    expect(seen.size).toBeLessThanOrEqual(1 + Math.floor((performance.now() - started) / 1000));
   });
 
   test("data over windowMaxBytes is deleted before its window ends", async () => {

@@ -7,10 +7,11 @@ import type { OpenStore } from "../open-store.ts";
 import { openSqlDrivers } from "./open-sql-drivers.ts";
 
 /** Opens the embedded store, in memory or in a directory, which is then locked for this process.
+ *  @param where a store in memory begins with the content of a dump of PGlite
  *  @throws DataDirUnusable, StoreUnavailable, SchemaAhead */
-export async function openPGliteStore(where: { dataDir: string } | { memory: true }): Promise<OpenStore> {
+export async function openPGliteStore(where: { dataDir: string } | { memory: Blob }): Promise<OpenStore> {
   if ("memory" in where) {
-    const client = await openPGliteClient("memory://");
+    const client = await openPGliteClient("memory://", where.memory);
     return { description: "in memory", ...(await driversOn(client)), close: () => client.close() };
   }
   const dataDir = await openDataDir(where.dataDir);
