@@ -7,10 +7,21 @@ export interface OpenLiveSource {
   readonly source: LiveSource;
   /** The time from one reading to the next. */
   readonly intervalMs: number;
+  /** Resolves when no reading is under way. */
+  settled(): Promise<void>;
   close(): Promise<void>;
 }
 
 const never = new AbortController().signal;
+
+/** Advances the time by a number of intervals, and lets each reading end before the next interval. */
+async function advanceIntervals(clock: ManualClock, { intervalMs, settled }: OpenLiveSource, count: number) {
+  for (let passed = 0; passed < count; passed += 1) {
+    await clock.advance(intervalMs);
+    await settled();
+    await clock.advance(0);
+  }
+}
 
 /** Reads in the background until `end` is called. */
 class BackgroundRead {
@@ -55,11 +66,13 @@ export function exerciseLiveSource(name: string, open: (clock: ManualClock) => P
 
     test("it yields one reading per interval, in order of time, and none before its time", async () => {
       const clock = new ManualClock(startMs);
-      const { source, intervalMs } = await openAt(clock);
-      const read = new BackgroundRead(source, -Infinity);
+      const opened = await openAt(clock);
+      const read = new BackgroundRead(opened.source, -Infinity);
+      await clock.advance(0);
+      await opened.settled();
       await clock.advance(0);
       const first = read.timesMs.length;
-      await clock.advance(3 * intervalMs);
+      await advanceIntervals(clock, opened, 3);
       await read.end();
       expect(read.timesMs.length).toBe(first + 3);
       expect(read.timesMs).toEqual([...read.timesMs].sort((a, b) => a - b));
@@ -68,9 +81,9 @@ export function exerciseLiveSource(name: string, open: (clock: ManualClock) => P
 
     test("every batch carries records and a key of its own", async () => {
       const clock = new ManualClock(startMs);
-      const { source, intervalMs } = await openAt(clock);
-      const read = new BackgroundRead(source, -Infinity);
-      await clock.advance(5 * intervalMs);
+      const opened = await openAt(clock);
+      const read = new BackgroundRead(opened.source, -Infinity);
+      await advanceIntervals(clock, opened, 5);
       await read.end();
       expect(read.batches.length).toBeGreaterThan(0);
       expect(new Set(read.keys).size).toBe(read.keys.length);
@@ -82,20 +95,21 @@ export function exerciseLiveSource(name: string, open: (clock: ManualClock) => P
       const [one, other] = [await openAt(clock), await openAt(clock)];
       expect(other.source.sourceId).toBe(one.source.sourceId);
       const reads = [one, other].map(({ source }) => new BackgroundRead(source, -Infinity));
-      await clock.advance(2 * one.intervalMs);
+      await advanceIntervals(clock, { ...one, settled: () => Promise.all([one.settled(), other.settled()]).then() }, 2);
       await Promise.all(reads.map((read) => read.end()));
       expect(reads[1]?.keys).toEqual(reads[0]?.keys as string[]);
     });
 
     test("a successor continues after the last published batch, and repeats no key", async () => {
       const clock = new ManualClock(startMs);
-      const { source, intervalMs } = await openAt(clock);
-      const before = new BackgroundRead(source, -Infinity);
-      await clock.advance(2 * intervalMs);
+      const opened = await openAt(clock);
+      const before = new BackgroundRead(opened.source, -Infinity);
+      await advanceIntervals(clock, opened, 2);
       await before.end();
       const afterMs = before.timesMs.at(-1) ?? NaN;
-      const after = new BackgroundRead((await openAt(clock)).source, afterMs);
-      await clock.advance(3 * intervalMs);
+      const successor = await openAt(clock);
+      const after = new BackgroundRead(successor.source, afterMs);
+      await advanceIntervals(clock, successor, 3);
       await after.end();
       expect(after.batches.length).toBeGreaterThan(0);
       expect(Math.min(...after.timesMs)).toBeGreaterThan(afterMs);
@@ -104,12 +118,17 @@ export function exerciseLiveSource(name: string, open: (clock: ManualClock) => P
 
     test("a reading that was missed is not yielded later", async () => {
       const clock = new ManualClock(startMs);
-      const { source, intervalMs } = await openAt(clock);
+      const opened = await openAt(clock);
+      const { source, intervalMs } = opened;
       const batches = source.read(-Infinity, never)[Symbol.asyncIterator]();
-      await batches.next();
+      const first = batches.next();
+      await advanceIntervals(clock, opened, 1);
+      await first;
       await clock.advance(10 * intervalMs);
       await batches.return?.();
       const laterRead = new BackgroundRead(source, startMs);
+      await clock.advance(0);
+      await opened.settled();
       await clock.advance(0);
       await laterRead.end();
       for (const timeMs of laterRead.timesMs) expect(timeMs).toBeGreaterThan(clock.nowMs() - 2 * intervalMs);

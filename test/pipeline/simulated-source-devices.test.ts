@@ -24,6 +24,7 @@ exerciseLiveSource("SimulatedSource with instances, sharing and series", (clock)
   Promise.resolve({
     source: openSource(clock, everyKind, 500),
     intervalMs: fleet.intervalMs,
+    settled: () => Promise.resolve(),
     close: () => Promise.resolve(),
   }),
 );

@@ -26,6 +26,7 @@ for (const batchMaxSamples of [5000, 3 * 17]) {
     Promise.resolve({
       source: openSource(clock, { batchMaxSamples }),
       intervalMs: 1000,
+      settled: () => Promise.resolve(),
       close: () => Promise.resolve(),
     }),
   );
