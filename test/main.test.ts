@@ -3,8 +3,10 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { writeFleetCsv } from "../dev/fleet-csv.ts";
 import { until } from "../dev/until.ts";
 import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../dev/pipeline-process.ts";
+import { smiXml } from "./pipeline/nvidia-smi/smi-xml.ts";
 import { makeDataDir } from "./support/open-store.ts";
 
 const dir = await mkdtemp(join(tmpdir(), "telemetry-main-"));
@@ -39,6 +41,39 @@ test(
     await stopPipeline(pipeline);
     expect(pipeline.subprocess.exitCode).toBe(0);
     expect(pipeline.output()).toContain("stopped");
+  },
+  withStarts,
+);
+
+test(
+  "a machine without a usable nvidia-smi says so in /health, imports its file, and reads its GPUs once they can be read",
+  async () => {
+    const csv = join(dir, "beside.csv");
+    await writeFleetCsv(csv, { hosts: 1, "gpus-per-host": 2, seconds: 1, seed: 1 });
+    const xml = join(dir, "printed.xml");
+    const settings = { CSV_FILE: csv, NVIDIA_SMI: `cat ${xml}`, NVIDIA_SMI_INTERVAL: "1s", SOURCE_HOSTNAME: "box" };
+    const pipeline = start("smi", { ...settings, CLUSTER_ID: "home" });
+    const url = await urlOf(pipeline);
+    const read = async (path: string): Promise<unknown> => (await fetch(`${url}${path}`)).json();
+    const healthOf = async (service: string) =>
+      ((await read("/health")) as { components: Record<string, { reason?: string }> }).components[service]?.reason;
+    await until(async () => (await healthOf("nvidia-smi")) !== undefined, { timeoutMs: 60_000 });
+    expect(await healthOf("nvidia-smi")).toMatch(
+      /^GPUs are not read: cat \.\.\. ended with code 1 and printed: .*printed\.xml/,
+    );
+    await pipeline.waitFor(/records stored\s+2/);
+    expect(await healthOf("streamer")).toBeUndefined();
+    await Bun.write(xml, smiXml([{ body: "<temperature><gpu_temp>45 C</gpu_temp></temperature>" }]));
+    const newest = `/api/v1/telemetry/latest?hostname=box`;
+    await until(async () => ((await read(newest)) as { count: number }).count === 1, { timeoutMs: 60_000 });
+    expect(await read(newest)).toMatchObject({
+      data: [
+        { cluster_id: "home", hostname: "box", gpu_id: "0", model_name: "NVIDIA H100 80GB HBM3", temperature: 45 },
+      ],
+    });
+    expect(await healthOf("nvidia-smi")).toBeUndefined();
+    await stopPipeline(pipeline);
+    expect(pipeline.subprocess.exitCode).toBe(0);
   },
   withStarts,
 );

@@ -84,7 +84,7 @@ function contradictions(config: Config): string[] {
     errors.push("LOOP_MODE=true needs CSV_FILE: only a file can be read again");
   if (config.timestamps !== undefined && config.csvFile === undefined) {
     errors.push(
-      `TIMESTAMPS=${config.timestamps} needs CSV_FILE: records of the simulated fleet always have the present time`,
+      `TIMESTAMPS=${config.timestamps} needs CSV_FILE: records of nvidia-smi and of the simulated fleet always have the present time`,
     );
   }
   const { simMig, simTimeSlicing, simVgpu } = config;

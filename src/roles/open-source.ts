@@ -1,7 +1,10 @@
+import { hostname } from "node:os";
 import type { Logger } from "pino";
 import type { Config } from "../config/parse-config.ts";
 import type { Clock } from "../kit/clock.ts";
 import type { EtcdRounds } from "../pipeline/source/csv/etcd-rounds.ts";
+import { SmiSource } from "../pipeline/source/nvidia-smi/smi-source.ts";
+import { SmiCommand } from "../pipeline/source/nvidia-smi/smi-command.ts";
 import { CsvSource, type Playing } from "../pipeline/source/csv/csv-source.ts";
 import { SimulatedSource } from "../pipeline/source/simulated/simulated-source.ts";
 import type { LiveSource, ReplayableSource } from "../pipeline/source/source.ts";
@@ -13,30 +16,59 @@ interface SourceParts {
   readonly rounds: EtcdRounds | undefined;
 }
 
-/** The input of a streamer: a file, round by round, or a live source. */
-export type StreamedInput =
-  | {
-      readonly kind: "replayable";
-      readonly first: ReplayableSource;
-      /** Opens the source of a round; returns undefined after the last round. The first round is 0. */
-      readonly openRound: (round: number) => Promise<ReplayableSource | undefined>;
-    }
-  | { readonly kind: "live"; readonly source: LiveSource };
+/** An input of a streamer: a file, round by round, or a live source. */
+export type StreamedInput = {
+  /** The name of the service that streams it. */
+  readonly name: string;
+  /** Returns why the source gives no telemetry now, for people; undefined if it gives some. */
+  readonly error: () => string | undefined;
+} & (ReplayableInput | { readonly kind: "live"; readonly source: LiveSource });
+
+interface ReplayableInput {
+  readonly kind: "replayable";
+  readonly first: ReplayableSource;
+  /** Opens the source of a round; returns undefined after the last round. The first round is 0. */
+  readonly openRound: (round: number) => Promise<ReplayableSource | undefined>;
+}
+
+/** The service that streams the file or the simulated fleet. */
+const mainService = "streamer";
+/** The service that streams what nvidia-smi says. */
+const smiService = "nvidia-smi";
+const smiTimeoutMaxMs = 30_000;
+const noError = (): undefined => undefined;
 
 /** To end with an instant, a batch may grow beyond BATCH_SIZE up to this many rows: enough for a scrape of 5,000 GPUs
  *  with 20 metrics each. */
 const batchMaxRows = 100_000;
 
-/** Opens the configured input: CSV_FILE, or the simulated fleet if CSV_FILE is not set.
+/** Opens the configured inputs: CSV_FILE, NVIDIA_SMI or both; the simulated fleet if none of them is set.
  *  @throws UnusableSource; the errors of etcd if rounds are shared through it */
-export async function openInput(config: Config, parts: SourceParts): Promise<StreamedInput> {
-  const { csvFile } = config;
-  if (csvFile === undefined) return { kind: "live", source: simulatedSource(config, parts) };
-  const open = roundOpener(config, csvFile, parts);
+export async function openInputs(config: Config, parts: SourceParts): Promise<readonly StreamedInput[]> {
+  const { csvFile, nvidiaSmi: command } = config;
+  const inputs: StreamedInput[] = [];
+  if (csvFile !== undefined) inputs.push(await fileInput(config, csvFile, parts));
+  if (command !== undefined && !/^(?:false|0)$/i.test(command)) inputs.push(smiInput(config, command, parts));
+  if (inputs.length > 0) return inputs;
+  return [{ name: mainService, error: noError, kind: "live", source: simulatedSource(config, parts) }];
+}
+
+async function fileInput(config: Config, path: string, parts: SourceParts): Promise<StreamedInput> {
+  const open = roundOpener(config, path, parts);
   const first = await open(0);
   const openLater = (round: number): Promise<ReplayableSource | undefined> =>
     config.loopMode ? open(round) : Promise.resolve(undefined);
-  return { kind: "replayable", first, openRound: (round) => (round === 0 ? Promise.resolve(first) : openLater(round)) };
+  const openRound: ReplayableInput["openRound"] = (round) => (round === 0 ? Promise.resolve(first) : openLater(round));
+  return { name: mainService, error: noError, kind: "replayable", first, openRound };
+}
+
+/** nvidia-smi on this machine, or a command in its place. It may take as long as the interval, but at most 30 s. */
+function smiInput(config: Config, command: string, { clock, log }: SourceParts): StreamedInput {
+  const { clusterId, nvidiaSmiIntervalMs: intervalMs, sourceHostname = hostname() } = config;
+  const timeoutMs = Math.min(intervalMs, smiTimeoutMaxMs);
+  const program = new SmiCommand({ command: /^(?:true|1)$/i.test(command) ? "nvidia-smi" : command, timeoutMs, clock });
+  const source = new SmiSource({ program, clusterId, hostname: sourceHostname, intervalMs, clock, log });
+  return { name: smiService, error: () => source.error, kind: "live", source };
 }
 
 function simulatedSource(config: Config, { clock }: SourceParts): SimulatedSource {

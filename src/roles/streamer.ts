@@ -15,31 +15,57 @@ import { ReplayStream } from "../pipeline/stream/replay-stream.ts";
 import type { SourceStream } from "../pipeline/stream/source-stream.ts";
 import { StreamRetries } from "../pipeline/stream/stream-retries.ts";
 import { Streamer } from "../pipeline/stream/streamer.ts";
-import { openInput, type StreamedInput } from "./open-source.ts";
+import type { ServiceLoad } from "../scaling/registry/service-instance.ts";
+import { openInputs, type StreamedInput } from "./open-source.ts";
 import type { Role } from "./role.ts";
 import type { SharedParts } from "./shared-parts.ts";
 
-/** Reads a source and publishes it to the queue. */
+/** Reads sources and publishes them to the queue. */
 export const streamer: Role = {
   name: "streamer",
   writesHotTier: false,
   async open(shared) {
     const { config, etcd, clock, log } = shared;
     const rounds = etcd === undefined ? undefined : new EtcdRounds(etcd, clock, config.queueTopic);
-    const input = await openInput(config, { clock, log, rounds });
+    const inputs = await openInputs(config, { clock, log, rounds });
     const retries = new StreamRetries(shared);
     const publisher = publisherOf(shared, retries);
-    const stream = await streamOf(input, { shared, publisher, retries });
-    const { description } = input.kind === "live" ? input.source : input.first;
+    const streams: OpenStream[] = [];
+    for (const input of inputs) {
+      streams.push({ input, stream: await streamOf(input, { shared, publisher, retries }) });
+    }
     return {
-      services: [new Streamer({ stream, publisher, retries, log })],
-      banner: { pages: [], facts: [["source", description]] },
+      services: streams.map(({ input: { name, error: sourceError }, stream }) => {
+        return new Streamer({ name, stream, publisher, retries, sourceError, log });
+      }),
+      banner: { pages: [], facts: inputs.map((input) => ["source", descriptionOf(input)]) },
       servesFromMemory: () => false,
-      load: () => Promise.resolve({ [input.kind === "live" ? "targets" : "ranges"]: stream.share }),
+      load: () => Promise.resolve(loadOf(streams)),
       routes: () => [],
     };
   },
 };
+
+/** An input and the stream that reads it. */
+interface OpenStream {
+  readonly input: StreamedInput;
+  readonly stream: SourceStream;
+}
+
+function descriptionOf(input: StreamedInput): string {
+  return input.kind === "live" ? input.source.description : input.first.description;
+}
+
+/** What the streams have to read now: targets of live sources, ranges of files. */
+function loadOf(streams: readonly OpenStream[]): Pick<ServiceLoad, "targets" | "ranges"> {
+  const shares = { live: 0, replayable: 0 };
+  for (const { input, stream } of streams) shares[input.kind] += stream.share;
+  const has = (kind: StreamedInput["kind"]): boolean => streams.some(({ input }) => input.kind === kind);
+  return {
+    ...(has("live") && { targets: shares.live }),
+    ...(has("replayable") && { ranges: shares.replayable }),
+  };
+}
 
 interface StreamParts {
   readonly shared: SharedParts;

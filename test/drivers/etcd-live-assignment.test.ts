@@ -127,7 +127,7 @@ function fleetStreamer(queue: EtcdQueue, clusterId: string, batchMaxSamples: num
   });
   const source = new SimulatedSource({ ...fleet, clock: systemClock, batchMaxSamples });
   const stream = new LiveStream({ source, assignment: openAssignment(), publisher, retries, log });
-  return new Streamer({ stream, publisher, retries, log });
+  return new Streamer({ name: "streamer", stream, publisher, retries, sourceError: () => undefined, log });
 }
 
 /** Claims and acknowledges all ready messages of a queue. @returns "GPU at time" of each record */

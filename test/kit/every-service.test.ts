@@ -112,7 +112,9 @@ function openStreamer(streamOf: (parts: StreamParts) => SourceStream): OpenedSer
   const retries = new StreamRetries({ clock, listener, log });
   const messageMaxBytes = 1_000_000;
   const publisher = new BatchPublisher({ queue, bucket, backPressure, messageMaxBytes, clock, listener, retries });
-  return { service: new Streamer({ stream: streamOf({ publisher, retries }), publisher, retries, log }), calls };
+  const stream = streamOf({ publisher, retries });
+  const sourceError = (): undefined => undefined;
+  return { service: new Streamer({ name: "streamer", stream, publisher, retries, sourceError, log }), calls };
 }
 
 function openLiveStreamer(assignment: LiveAssignment): OpenedService {

@@ -106,6 +106,13 @@ describe("/health", () => {
     expect((await gateway.get("/health/ready")).status).toBe(200);
   });
 
+  test("while the GPUs of its own machine cannot be read, a process does its other work, so it is degraded but ready", async () => {
+    const services = [serviceWith("nvidia-smi", () => "GPUs are not read: nvidia-smi is not installed")];
+    const gateway = gatewayOver(stored, { services, roles: ["streamer"], fleet: undefined });
+    expect(await gateway.json("/health")).toMatchObject({ status: "degraded" });
+    expect((await gateway.get("/health/ready")).status).toBe(200);
+  });
+
   test("dead letters degrade the queue, and therefore the process", async () => {
     const gateway = gatewayOver(stored);
     await addDeadLetter(gateway);

@@ -11,7 +11,33 @@ export const inputSettings = {
     description: "Cluster that the input belongs to: letters, digits, dot, underscore and dash",
   }),
   csvFile: Type.Optional(
-    Type.String({ env: "CSV_FILE", minLength: 1, description: "CSV file to stream; absent: the simulated fleet" }),
+    Type.String({
+      env: "CSV_FILE",
+      minLength: 1,
+      description: "CSV file to stream; without it and NVIDIA_SMI: the simulated fleet",
+    }),
+  ),
+  nvidiaSmi: Type.Optional(
+    Type.String({
+      env: "NVIDIA_SMI",
+      minLength: 1,
+      description:
+        "true: read the GPUs of this machine with nvidia-smi; or the path of nvidia-smi; or a command that prints what nvidia-smi -q -x prints",
+    }),
+  ),
+  nvidiaSmiIntervalMs: duration({
+    env: "NVIDIA_SMI_INTERVAL",
+    default: 15_000,
+    minimum: 1000,
+    description: "Time between two readings of nvidia-smi",
+  }),
+  sourceHostname: Type.Optional(
+    Type.String({
+      env: "SOURCE_HOSTNAME",
+      minLength: 1,
+      maxLength: 256,
+      description: "Host of the GPUs of nvidia-smi, which does not name it; absent: the name of this machine",
+    }),
   ),
   batchSize: count({
     env: "BATCH_SIZE",

@@ -5,21 +5,26 @@ import type { SourceStream } from "./source-stream.ts";
 import type { StreamRetries } from "./stream-retries.ts";
 
 export interface StreamerOptions {
+  /** The name of the service. */
+  readonly name: string;
   readonly stream: SourceStream;
   readonly publisher: BatchPublisher;
   readonly retries: StreamRetries;
+  /** Returns why the source gives no telemetry now, though it is tried again and again; undefined if it gives some. */
+  readonly sourceError: () => string | undefined;
   readonly log: Logger;
 }
 
-/** Streams a process's source into the queue. After a stop, another streamer or the next start continues the source. If the
+/** Streams one of a process's sources into the queue. After a stop, another streamer or the next start continues the source. If the
  *  source fails, `error()` returns the reason, and a restart continues the source. */
 export class Streamer extends BaseService {
   constructor(private readonly options: StreamerOptions) {
-    super("streamer", options.log);
+    super(options.name, options.log);
   }
 
   override error(): string | undefined {
-    return super.error() ?? this.options.retries.error;
+    const { retries, sourceError } = this.options;
+    return super.error() ?? retries.error ?? sourceError();
   }
 
   override activity(): string | undefined {

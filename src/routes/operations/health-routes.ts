@@ -34,8 +34,9 @@ export interface HealthOptions {
 /** Services that a process does not need while it serves from memory: the updates of the fleet, and the upkeep of
  *  etcd. */
 const dispensable: ReadonlySet<string> = new Set(["fleet", "etcd"]);
-/** The service that no process needs for its own work: others do not see the process while it has an error. */
-const registration = "registry";
+/** The services whose errors do not make a process unready, because it does its other work: while the registration has an error,
+ *  others do not see the process; while nvidia-smi has one, GPUs of the process's own machine are not read. */
+const notNeeded: ReadonlySet<string> = new Set(["registry", "nvidia-smi"]);
 /** A part that does not answer within this time counts as down. */
 const probeTimeoutMs = 2000;
 
@@ -94,9 +95,7 @@ async function reasonsNotReady(options: HealthOptions): Promise<string[]> {
   const { services, servesFromMemory, draining } = options;
   if (draining.aborted) return ["the process is about to stop"];
   const mainPart = (await storeHealth(options)) ?? (await queueHealth(options));
-  const needed = services.filter(
-    ({ name }) => name !== registration && (!servesFromMemory() || !dispensable.has(name)),
-  );
+  const needed = services.filter(({ name }) => !notNeeded.has(name) && (!servesFromMemory() || !dispensable.has(name)));
   const parts = [isDown(options, mainPart) ? mainPart : okay, ...needed.map(serviceHealth)];
   return parts.flatMap(({ reason }) => (reason === undefined ? [] : [reason]));
 }

@@ -1,0 +1,13 @@
+import type { ReadingFault } from "../../../domain/reading.ts";
+
+/** A reading of nvidia-smi failed. The message says what happened and what to do; a later reading may succeed. */
+export class SmiFailed extends Error {
+  constructor(
+    readonly reason: ReadingFault,
+    message: string,
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+    this.name = "SmiFailed";
+  }
+}
