@@ -5,6 +5,7 @@ import { messageOf } from "../../src/kit/message-of.ts";
 import type { Settings } from "../supervisor/child-settings.ts";
 import { lastErrorLine, sizeOf } from "../supervisor/log-file.ts";
 import type { Counts } from "../supervisor/managed-role.ts";
+import { isRunning } from "../supervisor/process-identity.ts";
 import type { ScaleResult, Status, StopResult } from "../supervisor/protocol.ts";
 import { type RunPaths, supervisorName } from "../supervisor/run-paths.ts";
 import { StateFile } from "../supervisor/saved-state.ts";
@@ -20,7 +21,8 @@ export class SupervisorClient {
 
   /** True if no supervisor runs, and none has left processes behind. */
   async isNothingRunning(): Promise<boolean> {
-    if (new StateFile(this.paths.state).read() !== undefined) return false;
+    const { instances = [] } = new StateFile(this.paths.state).read() ?? {};
+    if (instances.some(({ process: left }) => left !== undefined && isRunning(left))) return false;
     return (await this.tryStatus()) === undefined;
   }
 

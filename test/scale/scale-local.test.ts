@@ -254,6 +254,7 @@ test("socket and pid files that a machine left behind when it lost power mean no
   process.kill(collector, "SIGKILL");
   await until(() => !runs(supervisor) && !runs(collector));
   expect(readdirSync(join(folder, "run"))).toContain("supervisor.sock");
+  expect((await type("logs")).output).toMatch(/\nNothing runs; .*\n$/);
   expect((await type("status")).output).toStartWith("Nothing runs");
   expect((await type("streamers", { STREAMER_INSTANCES: "1" })).code).toBe(0);
   expect(readdirSync(join(folder, "run"))).not.toContain("stopped");
