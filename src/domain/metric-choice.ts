@@ -1,3 +1,4 @@
+import { spellingOf } from "./dialects/spelling-of.ts";
 import { metrics } from "./metrics.ts";
 import { readSeriesSelector, selectsSeries, seriesSelectorText, type SeriesSelector } from "./series-selector.ts";
 
@@ -44,21 +45,22 @@ export class MetricChoice {
 }
 
 /** Reads the names that a client requests.
- *  @param items names of the catalogue, and selectors of series
- *  @returns the choice, or the first item that is neither */
+ *  @param items names of the catalogue in any spelling, and selectors of series
+ *  @returns the choice, each metric once, or the first item that is neither */
 export function readMetricChoice(items: readonly string[]): MetricChoice | { readonly unknown: string } {
-  const names: string[] = [];
+  const names = new Set<string>();
   const series: SeriesSelector[] = [];
   for (const item of items) {
-    if (catalogue.includes(item)) {
-      names.push(item);
+    const spelling = spellingOf(item);
+    if (spelling !== undefined) {
+      names.add(metrics[spelling.metricIndex]?.name ?? "");
       continue;
     }
     const selector = readSeriesSelector(item);
     if (selector === undefined) return { unknown: item };
     series.push(selector);
   }
-  return new MetricChoice(names, series);
+  return new MetricChoice([...names], series);
 }
 
 const catalogue: readonly string[] = metrics.map(({ name }) => name);

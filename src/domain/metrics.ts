@@ -70,8 +70,8 @@ const metricRows: readonly MetricRow[] = [
   ["correctable_remapped_rows", "DCGM_FI_DEV_CORRECTABLE_REMAPPED_ROWS", 394, "rows", "counter", 0, counterMax, "Rows remapped for correctable errors"],
   ["uncorrectable_remapped_rows", "DCGM_FI_DEV_UNCORRECTABLE_REMAPPED_ROWS", 393, "rows", "counter", 0, counterMax, "Rows remapped for uncorrectable errors"],
   ["row_remap_failure", "DCGM_FI_DEV_ROW_REMAP_FAILURE", 395, "flag", "gauge", 0, 1, "Whether remapping of rows has failed, 1 for yes"],
-  ["nvlink_bandwidth_total", "DCGM_FI_DEV_NVLINK_BANDWIDTH_TOTAL", 449, "counts", "counter", 0, counterMax, "NVLink bandwidth counters of all lanes"],
-  ["nvlink_bandwidth_l0_bytes", "DCGM_FI_DEV_NVLINK_BANDWIDTH_L0", 440, "bytes", "counter", 0, counterMax, "NVLink lane 0 data sent or received, header and payload"],
+  ["nvlink_bandwidth_total", "DCGM_FI_DEV_NVLINK_BANDWIDTH_TOTAL", 449, "MB/s", "gauge", 0, counterMax, "NVLink throughput of all lanes, as DCGM computes it: KiB per second, divided by 1,000"],
+  ["nvlink_bandwidth_l0_bytes", "DCGM_FI_DEV_NVLINK_BANDWIDTH_L0", 440, "MB/s", "gauge", 0, counterMax, "NVLink throughput of lane 0, header and payload, as DCGM computes it: KiB per second, divided by 1,000"],
   ["nvlink_crc_data_error_total", "DCGM_FI_DEV_NVLINK_CRC_DATA_ERROR_COUNT_TOTAL", 419, "errors", "counter", 0, counterMax, "NVLink data CRC errors"],
   ["nvlink_crc_flit_error_total", "DCGM_FI_DEV_NVLINK_CRC_FLIT_ERROR_COUNT_TOTAL", 409, "errors", "counter", 0, counterMax, "NVLink flow-control CRC errors"],
   ["nvlink_recovery_error_total", "DCGM_FI_DEV_NVLINK_RECOVERY_ERROR_COUNT_TOTAL", 439, "errors", "counter", 0, counterMax, "NVLink recovery errors"],
@@ -97,12 +97,17 @@ const metricRows: readonly MetricRow[] = [
   ["fp64_active", "DCGM_FI_PROF_PIPE_FP64_ACTIVE", 1006, "ratio", "gauge", 0, ratioMax, "Share of cycles the fp64 pipe is active"],
   ["fp32_active", "DCGM_FI_PROF_PIPE_FP32_ACTIVE", 1007, "ratio", "gauge", 0, ratioMax, "Share of cycles the fp32 pipe is active"],
   ["fp16_active", "DCGM_FI_PROF_PIPE_FP16_ACTIVE", 1008, "ratio", "gauge", 0, ratioMax, "Share of cycles the fp16 pipe is active"],
-  ["pcie_tx_bytes", "DCGM_FI_PROF_PCIE_TX_BYTES", 1009, "bytes", "counter", 0, counterMax, "Bytes sent over PCIe"],
-  ["pcie_rx_bytes", "DCGM_FI_PROF_PCIE_RX_BYTES", 1010, "bytes", "counter", 0, counterMax, "Bytes received over PCIe"],
-  ["clock_events", "DCGM_EXP_CLOCK_EVENTS_COUNT", undefined, "events", "counter", 0, counterMax, "Clock events in the exporter's window"],
+  ["pcie_tx_bytes", "DCGM_FI_PROF_PCIE_TX_BYTES", 1009, "bytes/s", "gauge", 0, counterMax, "Rate of data sent over PCIe, header and payload"],
+  ["pcie_rx_bytes", "DCGM_FI_PROF_PCIE_RX_BYTES", 1010, "bytes/s", "gauge", 0, counterMax, "Rate of data received over PCIe, header and payload"],
+  ["clock_events", "DCGM_EXP_CLOCK_EVENTS_COUNT", undefined, "events", "gauge", 0, counterMax, "Clock events in the exporter's window"],
   ["gpu_health_status", "DCGM_EXP_GPU_HEALTH_STATUS", undefined, "status", "counter", 0, counterMax, "Health status that DCGM reports"],
   ["p2p_status", "DCGM_EXP_P2P_STATUS", undefined, "status", "counter", 0, counterMax, "Peer-to-peer status of NVLink"],
-  ["xid_errors", "DCGM_EXP_XID_ERRORS_COUNT", undefined, "errors", "counter", 0, counterMax, "XID errors in the exporter's window"],
+  ["xid_errors", "DCGM_EXP_XID_ERRORS_COUNT", undefined, "errors", "gauge", 0, counterMax, "XID errors in the exporter's window"],
+  ["memory_capacity_mb", "DCGM_FI_DEV_FB_TOTAL", 250, "MiB", "gauge", 0, framebufferMaxMebibytes, "Framebuffer memory in total"],
+  ["clock_event_reasons", "DCGM_FI_DEV_CLOCK_THROTTLE_REASONS", 112, "bitmask", "gauge", 0, counterMax, "Reasons why the clocks are reduced, one bit for each"],
+  ["row_remap_pending", "DCGM_FI_DEV_ROW_REMAP_PENDING", 396, "flag", "gauge", 0, 1, "Whether remapping of rows waits for a reset, 1 for yes"],
+  ["xid_errors_total", "DCGM_EXP_XID_ERRORS_TOTAL", undefined, "errors", "counter", 0, counterMax, "XID errors since the exporter started"],
+  ["clock_events_total", "DCGM_EXP_CLOCK_EVENTS_TOTAL", undefined, "events", "counter", 0, counterMax, "Clock events since the exporter started"],
 ];
 
 // prettier-ignore
@@ -121,11 +126,17 @@ const labelRows: readonly (readonly [name: string, dcgmField: string, dcgmFieldI
 /** The metrics that each MIG instance has for itself. */
 const instanceMetrics: ReadonlySet<string> = new Set([
   ...["gpu_utilization", "memory_utilization", "enc_utilization", "dec_utilization"],
-  ...["memory_used_mb", "memory_free_mb", "memory_reserved_mb"],
+  ...["memory_used_mb", "memory_free_mb", "memory_reserved_mb", "memory_capacity_mb"],
 ]);
 /** Metrics that the exporter declares as counters although they are states, whose values cannot be summed. */
 const states: ReadonlySet<string> = new Set(["gpu_health_status", "p2p_status"]);
-/** Counters of 64 bits: each of them may pass through the blank of a narrower number on its way up. */
+/** Gauges whose series are parts of a whole: rates, and counts within the exporter's window, which fall again. The exporter declares
+ *  some of them as counters. */
+const sums: ReadonlySet<string> = new Set([
+  ...["nvlink_bandwidth_total", "nvlink_bandwidth_l0_bytes", "pcie_tx_bytes", "pcie_rx_bytes"],
+  ...["xid_errors", "clock_events"],
+]);
+/** Counters, rates and bitmasks of 64 bits: each of them may have the blank of a narrower number as its value. */
 const int64Metrics: ReadonlySet<string> = new Set([
   ...["total_energy_mj", "pcie_tx_bytes", "pcie_rx_bytes", "nvlink_bandwidth_total", "nvlink_bandwidth_l0_bytes"],
   ...["nvlink_crc_data_error_total", "nvlink_crc_flit_error_total"],
@@ -133,6 +144,7 @@ const int64Metrics: ReadonlySet<string> = new Set([
   ...["power_violation_ns", "thermal_violation_ns", "sync_boost_violation_ns"],
   ...["board_limit_violation_ns", "low_util_violation_ns", "reliability_violation_ns"],
   ...["ecc_sbe_volatile_total", "ecc_dbe_volatile_total", "ecc_sbe_aggregate_total", "ecc_dbe_aggregate_total"],
+  "clock_event_reasons",
 ]);
 /** Units of metrics that DCGM reports as doubles. */
 const fp64Units: ReadonlySet<string> = new Set(["ratio", "watts"]);
@@ -153,7 +165,7 @@ export const metrics: readonly Metric[] = metricRows.map(
     max,
     description,
     scope: instanceMetrics.has(name) || unit === "ratio" ? "instance" : "board",
-    fold: kind === "counter" && !states.has(name) ? "sum" : "max",
+    fold: sums.has(name) || (kind === "counter" && !states.has(name)) ? "sum" : "max",
     width: fp64Units.has(unit) ? "fp64" : int64Metrics.has(name) ? "int64" : "int32",
   }),
 );
@@ -174,11 +186,17 @@ const metricIndexByName: ReadonlyMap<string, number> = new Map(
   ]),
 );
 
-const labelNameByField: ReadonlyMap<string, string> = new Map(
-  labelFields.map((label) => [label.dcgmField, label.name]),
-);
+/** DCGM's names of the label fields, those of DCGM 4.7 included, each with our name. */
+export const labelSpellings: readonly (readonly [spelling: string, name: string])[] = [
+  ...labelFields.map(({ dcgmField, name }) => [dcgmField, name] as const),
+  ["DCGM_FI_SYSTEM_DRIVER_VERSION", "driver_version"],
+  ["DCGM_FI_SYSTEM_NVML_VERSION", "nvml_version"],
+];
 
-/** @param name our name or DCGM's field name
+const labelNameByField: ReadonlyMap<string, string> = new Map(labelSpellings);
+
+/** The metric of a name that our own processes write; spellings of inputs and clients are in dialects/.
+ *  @param name our name or DCGM's field name
  *  @returns the metric's index in `metrics`; undefined if the catalogue does not have it */
 export function metricIndexOf(name: string): number | undefined {
   return metricIndexByName.get(name);

@@ -1,4 +1,4 @@
-import { metricIndexOf, metrics } from "./metrics.ts";
+import { metricNameOf } from "./dialects/spelling-of.ts";
 import { parseSeries, type Series, seriesNameMaxLength, seriesText } from "./series.ts";
 
 /** Selects a metric's series that have all of the given labels with the given values; other labels of a series do not matter. A
@@ -8,13 +8,13 @@ export type SeriesSelector = Series;
 /** The longest selector that is accepted: the names of all series fit. */
 export const selectorMaxLength = seriesNameMaxLength;
 
-/** Reads a selector such as `xid_errors{xid="31"}`, `xid_errors{}` or `{"odd}name"}`, with the catalogue's or the input's name of
- *  the metric.
+/** Reads a selector such as `xid_errors{xid="31"}`, `xid_errors{}` or `{"odd}name"}`, with any spelling of a metric of
+ *  the catalogue, or the input's name of any other.
  *  @returns undefined if the text is the name of a metric, or no selector */
 export function readSeriesSelector(text: string): SeriesSelector | undefined {
   const selector = /.\{\}$/s.test(text) ? { metric: text.slice(0, -2), labels: {} } : parseSeries(text);
   if (selector === undefined) return undefined;
-  return { ...selector, metric: metrics[metricIndexOf(selector.metric) ?? -1]?.name ?? selector.metric };
+  return { ...selector, metric: metricNameOf(selector.metric) };
 }
 
 /** The text of a selector; equal selectors have the same text. */
@@ -42,10 +42,11 @@ export function splitNames(text: string): string[] {
   return [...names, name];
 }
 
-/** True if the selector selects the series with this name; `name` may also be that of a metric without labels. */
+/** True if the selector selects the series with this name; `name` may also be that of a metric without labels. A name that was stored
+ *  before the catalogue knew it as a spelling is selected like the metric's own name. */
 export function selectsSeries(selector: SeriesSelector, name: string): boolean {
   const { metric, labels } = parseSeries(name) ?? { metric: name, labels: {} };
-  if (selector.metric !== metric) return false;
+  if (selector.metric !== metricNameOf(metric)) return false;
   return Object.entries(selector.labels).every(
     ([label, text]) => Object.hasOwn(labels, label) && labels[label] === text,
   );

@@ -19,6 +19,8 @@ export const seriesLabels: readonly string[] = [
   "window_size_in_ms",
   "peer_gpu",
   "link_status",
+  "clock_type",
+  "clock_index",
 ];
 
 /** @returns the name of a series label in lower case; undefined for any other label */

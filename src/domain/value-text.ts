@@ -1,4 +1,6 @@
-import { metrics } from "./metrics.ts";
+import { judgeReading } from "./dialects/judge-reading.ts";
+import type { Spelling } from "./dialects/spelling.ts";
+import { type Metric, metrics } from "./metrics.ts";
 import { judgeCustomValue, judgeValue, meansNoNumber } from "./value.ts";
 import { quoted } from "./cut-text.ts";
 import type { FieldError } from "./field-rules.ts";
@@ -10,8 +12,9 @@ export type ValueReading = number | "missing" | Pick<FieldError, "reason" | "mes
 
 /** Reads a metric's value: a decimal number. Surrounding white space is ignored. Hexadecimal numbers, thousands separators,
  *  units and infinities are errors.
- *  @param metric the metric's index in the catalogue, or its name if it is not in the catalogue */
-export function readValue(metric: number | string, text: string): ValueReading {
+ *  @param metric the metric's index in the catalogue, its spelling in the input, or its name if it is not in the catalogue
+ *  @returns the value in the unit of the catalogue's metric */
+export function readValue(metric: number | string | Spelling, text: string): ValueReading {
   const isDecimal = decimal.test(text.trim());
   if (!isDecimal && meansNoNumber(text)) return "missing";
   const value = isDecimal ? Number(text.trim()) : NaN;
@@ -21,7 +24,8 @@ export function readValue(metric: number | string, text: string): ValueReading {
       message: `The value ${quoted(text)} of ${metricName(metric)} is not a decimal number such as 73.136.`,
     };
   }
-  const judged = judgeNumber(metric, value);
+  const judged = typeof metric === "object" ? judgeReading(metric, value) : judgeNumber(metric, value);
+  if (judged === "undecided") return undecidedUnit(metric, text);
   return judged === "out_of_range" ? outOfRange(metric, text) : judged;
 }
 
@@ -32,16 +36,39 @@ export function judgeNumber(metric: number | string, value: number): number | "m
   return value === 0 ? 0 : value;
 }
 
-function outOfRange(metric: number | string, text: string): Pick<FieldError, "reason" | "message"> {
-  const declared = typeof metric === "number" ? metrics[metric] : undefined;
+/** The error of a number outside the range of its metric.
+ *  @param text the number in the unit of the input */
+function outOfRange(metric: number | string | Spelling, text: string): Pick<FieldError, "reason" | "message"> {
+  const declared = declaredOf(metric);
   const range =
     declared === undefined ? "the numbers that can be stored" : `${declared.min} to ${declared.max} ${declared.unit}`;
+  if (typeof metric === "object" && metric.scale.factor !== 1) {
+    const converted = `${metric.scale.convert(Number(text))} ${declared?.unit}`;
+    const message = `The value ${quoted(text)} of ${metric.name} is ${converted}, outside the range of ${declared?.name}: ${range}.`;
+    return { reason: "value_out_of_range", message };
+  }
   return {
     reason: "value_out_of_range",
     message: `The value ${quoted(text)} of ${metricName(metric)} is outside its range: ${range}.`,
   };
 }
 
-function metricName(metric: number | string): string {
-  return typeof metric === "number" ? (metrics[metric]?.name ?? "") : quoted(metric);
+/** The error of a number that may be a percentage or a ratio. */
+function undecidedUnit(metric: number | string | Spelling, text: string): Pick<FieldError, "reason" | "message"> {
+  return {
+    reason: "invalid_value",
+    message:
+      `The value ${quoted(text)} of ${metricName(metric)} may be a percentage (DCGM 4.6) or a ratio (from DCGM 4.7), and nothing ` +
+      "else in the input tells which; DCGM_FI_DEV_GPU_UTIL is always a percentage.",
+  };
+}
+
+function declaredOf(metric: number | string | Spelling): Metric | undefined {
+  return metrics[typeof metric === "object" ? metric.metricIndex : typeof metric === "number" ? metric : -1];
+}
+
+function metricName(metric: number | string | Spelling): string {
+  if (typeof metric === "string") return quoted(metric);
+  const isConverted = typeof metric === "object" && (metric.isAmbiguous || metric.scale.factor !== 1);
+  return isConverted ? metric.name : (declaredOf(metric)?.name ?? "");
 }

@@ -55,11 +55,12 @@ const isInt32Blank = (value: number): boolean =>
 const isFp64Blank = (value: number): boolean =>
   value >= fp64BlankMin && value <= fp64BlankMax && Number.isInteger(value);
 const isInt64Blank = (value: number): boolean => value >= int64BlankMin && value <= int64BlankMax;
-const isAnyBlank = (value: number): boolean => isInt32Blank(value) || isFp64Blank(value) || isInt64Blank(value);
+/** True for DCGM's blanks of any width. */
+export const isAnyBlank = (value: number): boolean => isInt32Blank(value) || isFp64Blank(value) || isInt64Blank(value);
 
 /** Whether a number is a blank in a field of each width. A number that is too wide for the field must be the blank of a wider
  *  field, because exporters widen and convert. The blank of a narrower field may be a value. */
-const isBlankOf: Readonly<Record<Metric["width"], (value: number) => boolean>> = {
+export const isBlankOf: Readonly<Record<Metric["width"], (value: number) => boolean>> = {
   int32: isAnyBlank,
   fp64: (value) => isFp64Blank(value) || isInt64Blank(value),
   int64: isInt64Blank,

@@ -96,7 +96,7 @@ test("metrics with a sum are never negative; MIG instances have only metrics of 
     ...["gpu_utilization", "memory_utilization", "memory_used_mb", "memory_free_mb"],
     ...["enc_utilization", "dec_utilization", "memory_reserved_mb"],
     ...["gr_engine_active", "sm_active", "sm_occupancy", "tensor_active", "dram_active"],
-    ...["fp64_active", "fp32_active", "fp16_active"],
+    ...["fp64_active", "fp32_active", "fp16_active", "memory_capacity_mb"],
   ]);
   const greatest = metrics.filter(({ fold, kind }) => fold === "max" && kind === "counter");
   expect(greatest.map(({ name }) => name)).toEqual(["gpu_health_status", "p2p_status"]);

@@ -165,6 +165,11 @@ describe("metrics and rejected inputs", () => {
       scope: "board",
       fold: "max",
       description: "GPU temperature",
+      spellings: expect.arrayContaining([
+        "DCGM_FI_DEV_GPU_TEMP",
+        "DCGM_FI_DEV_GPU_TEMP_CELSIUS",
+        "temperature.gpu",
+      ]) as unknown,
     });
   });
 

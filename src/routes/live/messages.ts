@@ -14,16 +14,19 @@ const maxGpus = 1000;
 
 const { gpu_uuid, parent_uuid, cluster_id, hostname, namespace } = selectorFields;
 const recordFields = telemetryRecordSchema.properties;
-/** The form of a selector of series; readSeriesSelector reads it. */
-const seriesPattern = "\\{[\\s\\S]*\\}$";
 const metricNames = metrics.map(({ name }) => name);
 
 const metricName = Type.Union(
   [
     ...metricNames.map((each) => Type.Literal(each)),
-    Type.String({ pattern: seriesPattern, maxLength: selectorMaxLength }),
+    // readMetricChoice reads other spellings of the names, and selectors of series
+    Type.String({ maxLength: selectorMaxLength }),
   ],
-  { description: 'A metric\'s name in /api/v1/metrics, or a series such as xid_errors{xid="31"}' },
+  {
+    description:
+      'A metric\'s name or one of its spellings in /api/v1/metrics, or a series such as xid_errors{xid="31"}; the update has the ' +
+      "metric under its own name",
+  },
 );
 const subscriptionId = Type.String({
   minLength: 1,

@@ -2,6 +2,7 @@ import { Kind, type TObject, type TSchema } from "@sinclair/typebox";
 import { Value, type ValueError, ValueErrorType } from "@sinclair/typebox/value";
 import { shown } from "../http/api-error.ts";
 import { readMetricChoice } from "../../domain/metric-choice.ts";
+import { metrics } from "../../domain/metrics.ts";
 import { readInstant } from "../../domain/timestamp.ts";
 import { type ClientMessage, clientMessages } from "./messages.ts";
 
@@ -67,7 +68,7 @@ function contradictionIn({ filters = {}, since, snapshot }: Subscribe): MessageE
   const choice = readMetricChoice(filters.metrics ?? []);
   if ("unknown" in choice) {
     const index = filters.metrics?.indexOf(choice.unknown) ?? 0;
-    const expected = `a series such as ${seriesExample}`;
+    const expected = choice.unknown.includes("{") ? `a series such as ${seriesExample}` : expectedMetric;
     return invalidField({ field: `filters.metrics[${index}]`, value: choice.unknown, expected });
   }
   if (filters.cluster !== undefined && filters.cluster_id !== undefined && filters.cluster !== filters.cluster_id) {
@@ -104,6 +105,7 @@ function expectedOfUnion(members: readonly TSchema[]): string {
   return `one of ${values.join(", ")}${other}`;
 }
 
+const expectedMetric = `one of ${metrics.map(({ name }) => name).join(", ")}, or a series such as xid_errors{xid="31"}`;
 const seriesExample = 'xid_errors{xid="31"}';
 
 function invalidField(at: {

@@ -50,7 +50,7 @@ export interface components {
                  */
                 namespace?: string;
                 /** @description Only these metrics; default all */
-                metrics?: ("gpu_utilization" | "memory_utilization" | "memory_used_mb" | "memory_free_mb" | "temperature" | "power_draw" | "sm_clock_mhz" | "memory_clock_mhz" | "enc_utilization" | "dec_utilization" | "memory_temperature" | "memory_reserved_mb" | "total_energy_mj" | "xid_error" | "pcie_replay_total" | "vgpu_license_status" | "correctable_remapped_rows" | "uncorrectable_remapped_rows" | "row_remap_failure" | "nvlink_bandwidth_total" | "nvlink_bandwidth_l0_bytes" | "nvlink_crc_data_error_total" | "nvlink_crc_flit_error_total" | "nvlink_recovery_error_total" | "nvlink_replay_error_total" | "power_violation_ns" | "thermal_violation_ns" | "sync_boost_violation_ns" | "board_limit_violation_ns" | "low_util_violation_ns" | "reliability_violation_ns" | "ecc_sbe_volatile_total" | "ecc_dbe_volatile_total" | "ecc_sbe_aggregate_total" | "ecc_dbe_aggregate_total" | "retired_pages_sbe" | "retired_pages_dbe" | "retired_pages_pending" | "gr_engine_active" | "sm_active" | "sm_occupancy" | "tensor_active" | "dram_active" | "fp64_active" | "fp32_active" | "fp16_active" | "pcie_tx_bytes" | "pcie_rx_bytes" | "clock_events" | "gpu_health_status" | "p2p_status" | "xid_errors" | string)[];
+                metrics?: ("gpu_utilization" | "memory_utilization" | "memory_used_mb" | "memory_free_mb" | "temperature" | "power_draw" | "sm_clock_mhz" | "memory_clock_mhz" | "enc_utilization" | "dec_utilization" | "memory_temperature" | "memory_reserved_mb" | "total_energy_mj" | "xid_error" | "pcie_replay_total" | "vgpu_license_status" | "correctable_remapped_rows" | "uncorrectable_remapped_rows" | "row_remap_failure" | "nvlink_bandwidth_total" | "nvlink_bandwidth_l0_bytes" | "nvlink_crc_data_error_total" | "nvlink_crc_flit_error_total" | "nvlink_recovery_error_total" | "nvlink_replay_error_total" | "power_violation_ns" | "thermal_violation_ns" | "sync_boost_violation_ns" | "board_limit_violation_ns" | "low_util_violation_ns" | "reliability_violation_ns" | "ecc_sbe_volatile_total" | "ecc_dbe_volatile_total" | "ecc_sbe_aggregate_total" | "ecc_dbe_aggregate_total" | "retired_pages_sbe" | "retired_pages_dbe" | "retired_pages_pending" | "gr_engine_active" | "sm_active" | "sm_occupancy" | "tensor_active" | "dram_active" | "fp64_active" | "fp32_active" | "fp16_active" | "pcie_tx_bytes" | "pcie_rx_bytes" | "clock_events" | "gpu_health_status" | "p2p_status" | "xid_errors" | "memory_capacity_mb" | "clock_event_reasons" | "row_remap_pending" | "xid_errors_total" | "clock_events_total" | string)[];
             };
             /** @description Whether the newest record of each GPU is sent first; default true, or false with since */
             snapshot?: boolean;
@@ -143,9 +143,9 @@ export interface components {
                 uncorrectable_remapped_rows?: number;
                 /** @description Whether remapping of rows has failed, 1 for yes; flag, gauge (DCGM_FI_DEV_ROW_REMAP_FAILURE, field 395) */
                 row_remap_failure?: number;
-                /** @description NVLink bandwidth counters of all lanes; counts, counter (DCGM_FI_DEV_NVLINK_BANDWIDTH_TOTAL, field 449) */
+                /** @description NVLink throughput of all lanes, as DCGM computes it: KiB per second, divided by 1,000; MB/s, gauge (DCGM_FI_DEV_NVLINK_BANDWIDTH_TOTAL, field 449) */
                 nvlink_bandwidth_total?: number;
-                /** @description NVLink lane 0 data sent or received, header and payload; bytes, counter (DCGM_FI_DEV_NVLINK_BANDWIDTH_L0, field 440) */
+                /** @description NVLink throughput of lane 0, header and payload, as DCGM computes it: KiB per second, divided by 1,000; MB/s, gauge (DCGM_FI_DEV_NVLINK_BANDWIDTH_L0, field 440) */
                 nvlink_bandwidth_l0_bytes?: number;
                 /** @description NVLink data CRC errors; errors, counter (DCGM_FI_DEV_NVLINK_CRC_DATA_ERROR_COUNT_TOTAL, field 419) */
                 nvlink_crc_data_error_total?: number;
@@ -197,18 +197,28 @@ export interface components {
                 fp32_active?: number;
                 /** @description Share of cycles the fp16 pipe is active; ratio, gauge (DCGM_FI_PROF_PIPE_FP16_ACTIVE, field 1008) */
                 fp16_active?: number;
-                /** @description Bytes sent over PCIe; bytes, counter (DCGM_FI_PROF_PCIE_TX_BYTES, field 1009) */
+                /** @description Rate of data sent over PCIe, header and payload; bytes/s, gauge (DCGM_FI_PROF_PCIE_TX_BYTES, field 1009) */
                 pcie_tx_bytes?: number;
-                /** @description Bytes received over PCIe; bytes, counter (DCGM_FI_PROF_PCIE_RX_BYTES, field 1010) */
+                /** @description Rate of data received over PCIe, header and payload; bytes/s, gauge (DCGM_FI_PROF_PCIE_RX_BYTES, field 1010) */
                 pcie_rx_bytes?: number;
-                /** @description Clock events in the exporter's window; events, counter (DCGM_EXP_CLOCK_EVENTS_COUNT) */
+                /** @description Clock events in the exporter's window; events, gauge (DCGM_EXP_CLOCK_EVENTS_COUNT) */
                 clock_events?: number;
                 /** @description Health status that DCGM reports; status, counter (DCGM_EXP_GPU_HEALTH_STATUS) */
                 gpu_health_status?: number;
                 /** @description Peer-to-peer status of NVLink; status, counter (DCGM_EXP_P2P_STATUS) */
                 p2p_status?: number;
-                /** @description XID errors in the exporter's window; errors, counter (DCGM_EXP_XID_ERRORS_COUNT) */
+                /** @description XID errors in the exporter's window; errors, gauge (DCGM_EXP_XID_ERRORS_COUNT) */
                 xid_errors?: number;
+                /** @description Framebuffer memory in total; MiB, gauge (DCGM_FI_DEV_FB_TOTAL, field 250) */
+                memory_capacity_mb?: number;
+                /** @description Reasons why the clocks are reduced, one bit for each; bitmask, gauge (DCGM_FI_DEV_CLOCK_THROTTLE_REASONS, field 112) */
+                clock_event_reasons?: number;
+                /** @description Whether remapping of rows waits for a reset, 1 for yes; flag, gauge (DCGM_FI_DEV_ROW_REMAP_PENDING, field 396) */
+                row_remap_pending?: number;
+                /** @description XID errors since the exporter started; errors, counter (DCGM_EXP_XID_ERRORS_TOTAL) */
+                xid_errors_total?: number;
+                /** @description Clock events since the exporter started; events, counter (DCGM_EXP_CLOCK_EVENTS_TOTAL) */
+                clock_events_total?: number;
                 /** @description Metrics outside the catalogue, by their names in the input, and labelled series, such as xid_errors{xid="31"}; the field of a series' metric has the fold of the series (see /api/v1/metrics) */
                 custom?: {
                     [key: string]: number;
@@ -273,7 +283,7 @@ export interface components {
                  */
                 namespace?: string;
                 /** @description Only these metrics; default all */
-                metrics?: ("gpu_utilization" | "memory_utilization" | "memory_used_mb" | "memory_free_mb" | "temperature" | "power_draw" | "sm_clock_mhz" | "memory_clock_mhz" | "enc_utilization" | "dec_utilization" | "memory_temperature" | "memory_reserved_mb" | "total_energy_mj" | "xid_error" | "pcie_replay_total" | "vgpu_license_status" | "correctable_remapped_rows" | "uncorrectable_remapped_rows" | "row_remap_failure" | "nvlink_bandwidth_total" | "nvlink_bandwidth_l0_bytes" | "nvlink_crc_data_error_total" | "nvlink_crc_flit_error_total" | "nvlink_recovery_error_total" | "nvlink_replay_error_total" | "power_violation_ns" | "thermal_violation_ns" | "sync_boost_violation_ns" | "board_limit_violation_ns" | "low_util_violation_ns" | "reliability_violation_ns" | "ecc_sbe_volatile_total" | "ecc_dbe_volatile_total" | "ecc_sbe_aggregate_total" | "ecc_dbe_aggregate_total" | "retired_pages_sbe" | "retired_pages_dbe" | "retired_pages_pending" | "gr_engine_active" | "sm_active" | "sm_occupancy" | "tensor_active" | "dram_active" | "fp64_active" | "fp32_active" | "fp16_active" | "pcie_tx_bytes" | "pcie_rx_bytes" | "clock_events" | "gpu_health_status" | "p2p_status" | "xid_errors" | string)[];
+                metrics?: ("gpu_utilization" | "memory_utilization" | "memory_used_mb" | "memory_free_mb" | "temperature" | "power_draw" | "sm_clock_mhz" | "memory_clock_mhz" | "enc_utilization" | "dec_utilization" | "memory_temperature" | "memory_reserved_mb" | "total_energy_mj" | "xid_error" | "pcie_replay_total" | "vgpu_license_status" | "correctable_remapped_rows" | "uncorrectable_remapped_rows" | "row_remap_failure" | "nvlink_bandwidth_total" | "nvlink_bandwidth_l0_bytes" | "nvlink_crc_data_error_total" | "nvlink_crc_flit_error_total" | "nvlink_recovery_error_total" | "nvlink_replay_error_total" | "power_violation_ns" | "thermal_violation_ns" | "sync_boost_violation_ns" | "board_limit_violation_ns" | "low_util_violation_ns" | "reliability_violation_ns" | "ecc_sbe_volatile_total" | "ecc_dbe_volatile_total" | "ecc_sbe_aggregate_total" | "ecc_dbe_aggregate_total" | "retired_pages_sbe" | "retired_pages_dbe" | "retired_pages_pending" | "gr_engine_active" | "sm_active" | "sm_occupancy" | "tensor_active" | "dram_active" | "fp64_active" | "fp32_active" | "fp16_active" | "pcie_tx_bytes" | "pcie_rx_bytes" | "clock_events" | "gpu_health_status" | "p2p_status" | "xid_errors" | "memory_capacity_mb" | "clock_event_reasons" | "row_remap_pending" | "xid_errors_total" | "clock_events_total" | string)[];
             };
             /** @description Number of selected GPUs and MIG instances that have a record now */
             gpus: number;

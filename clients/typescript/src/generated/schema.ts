@@ -1152,7 +1152,13 @@ export interface components {
          *       "max": 150,
          *       "scope": "board",
          *       "fold": "max",
-         *       "description": "GPU temperature"
+         *       "description": "GPU temperature",
+         *       "spellings": [
+         *         "DCGM_FI_DEV_GPU_TEMP",
+         *         "DCGM_FI_DEV_GPU_TEMP_CELSIUS",
+         *         "dcgm_gpu_temp",
+         *         "nvidia_smi_temperature_gpu"
+         *       ]
          *     }
          */
         Metric: {
@@ -1185,6 +1191,8 @@ export interface components {
             fold: "sum" | "max";
             /** @description What the metric measures */
             description: string;
+            /** @description Other names of the metric: those of DCGM, other exporters and nvidia-smi. Requests and inputs may use them; a value under such a name is converted from its unit */
+            spellings: string[];
         };
         /**
          * @description State of the pipeline
@@ -1729,9 +1737,9 @@ export interface components {
             uncorrectable_remapped_rows?: number;
             /** @description Whether remapping of rows has failed, 1 for yes; flag, gauge (DCGM_FI_DEV_ROW_REMAP_FAILURE, field 395) */
             row_remap_failure?: number;
-            /** @description NVLink bandwidth counters of all lanes; counts, counter (DCGM_FI_DEV_NVLINK_BANDWIDTH_TOTAL, field 449) */
+            /** @description NVLink throughput of all lanes, as DCGM computes it: KiB per second, divided by 1,000; MB/s, gauge (DCGM_FI_DEV_NVLINK_BANDWIDTH_TOTAL, field 449) */
             nvlink_bandwidth_total?: number;
-            /** @description NVLink lane 0 data sent or received, header and payload; bytes, counter (DCGM_FI_DEV_NVLINK_BANDWIDTH_L0, field 440) */
+            /** @description NVLink throughput of lane 0, header and payload, as DCGM computes it: KiB per second, divided by 1,000; MB/s, gauge (DCGM_FI_DEV_NVLINK_BANDWIDTH_L0, field 440) */
             nvlink_bandwidth_l0_bytes?: number;
             /** @description NVLink data CRC errors; errors, counter (DCGM_FI_DEV_NVLINK_CRC_DATA_ERROR_COUNT_TOTAL, field 419) */
             nvlink_crc_data_error_total?: number;
@@ -1783,18 +1791,28 @@ export interface components {
             fp32_active?: number;
             /** @description Share of cycles the fp16 pipe is active; ratio, gauge (DCGM_FI_PROF_PIPE_FP16_ACTIVE, field 1008) */
             fp16_active?: number;
-            /** @description Bytes sent over PCIe; bytes, counter (DCGM_FI_PROF_PCIE_TX_BYTES, field 1009) */
+            /** @description Rate of data sent over PCIe, header and payload; bytes/s, gauge (DCGM_FI_PROF_PCIE_TX_BYTES, field 1009) */
             pcie_tx_bytes?: number;
-            /** @description Bytes received over PCIe; bytes, counter (DCGM_FI_PROF_PCIE_RX_BYTES, field 1010) */
+            /** @description Rate of data received over PCIe, header and payload; bytes/s, gauge (DCGM_FI_PROF_PCIE_RX_BYTES, field 1010) */
             pcie_rx_bytes?: number;
-            /** @description Clock events in the exporter's window; events, counter (DCGM_EXP_CLOCK_EVENTS_COUNT) */
+            /** @description Clock events in the exporter's window; events, gauge (DCGM_EXP_CLOCK_EVENTS_COUNT) */
             clock_events?: number;
             /** @description Health status that DCGM reports; status, counter (DCGM_EXP_GPU_HEALTH_STATUS) */
             gpu_health_status?: number;
             /** @description Peer-to-peer status of NVLink; status, counter (DCGM_EXP_P2P_STATUS) */
             p2p_status?: number;
-            /** @description XID errors in the exporter's window; errors, counter (DCGM_EXP_XID_ERRORS_COUNT) */
+            /** @description XID errors in the exporter's window; errors, gauge (DCGM_EXP_XID_ERRORS_COUNT) */
             xid_errors?: number;
+            /** @description Framebuffer memory in total; MiB, gauge (DCGM_FI_DEV_FB_TOTAL, field 250) */
+            memory_capacity_mb?: number;
+            /** @description Reasons why the clocks are reduced, one bit for each; bitmask, gauge (DCGM_FI_DEV_CLOCK_THROTTLE_REASONS, field 112) */
+            clock_event_reasons?: number;
+            /** @description Whether remapping of rows waits for a reset, 1 for yes; flag, gauge (DCGM_FI_DEV_ROW_REMAP_PENDING, field 396) */
+            row_remap_pending?: number;
+            /** @description XID errors since the exporter started; errors, counter (DCGM_EXP_XID_ERRORS_TOTAL) */
+            xid_errors_total?: number;
+            /** @description Clock events since the exporter started; events, counter (DCGM_EXP_CLOCK_EVENTS_TOTAL) */
+            clock_events_total?: number;
             /** @description Metrics outside the catalogue, by their names in the input, and labelled series, such as xid_errors{xid="31"}; the field of a series' metric has the fold of the series (see /api/v1/metrics) */
             custom?: {
                 [key: string]: number;
@@ -2413,7 +2431,7 @@ export interface operations {
                  */
                 order?: "asc" | "desc";
                 /**
-                 * @description Names from /api/v1/metrics, and series such as xid_errors{xid="31"}, separated by commas; only these are returned; default all. A name gives the plain value alone. A series gives each series of the metric that has these labels, and xid_errors{} all series of xid_errors; /api/v1/metrics/series lists them with their selectors
+                 * @description Names or spellings from /api/v1/metrics, and series such as xid_errors{xid="31"}, separated by commas; only these are returned, under the names of the catalogue; default all. A name gives the plain value alone. A series gives each series of the metric that has these labels, and xid_errors{} all series of xid_errors; /api/v1/metrics/series lists them with their selectors
                  * @example temperature,power_draw
                  */
                 metrics?: string;
@@ -3045,7 +3063,7 @@ export interface operations {
                  */
                 order?: "asc" | "desc";
                 /**
-                 * @description Names from /api/v1/metrics, and series such as xid_errors{xid="31"}, separated by commas; only these are returned; default all. A name gives the plain value alone. A series gives each series of the metric that has these labels, and xid_errors{} all series of xid_errors; /api/v1/metrics/series lists them with their selectors
+                 * @description Names or spellings from /api/v1/metrics, and series such as xid_errors{xid="31"}, separated by commas; only these are returned, under the names of the catalogue; default all. A name gives the plain value alone. A series gives each series of the metric that has these labels, and xid_errors{} all series of xid_errors; /api/v1/metrics/series lists them with their selectors
                  * @example temperature,power_draw
                  */
                 metrics?: string;
@@ -3327,7 +3345,7 @@ export interface operations {
                  */
                 order?: "asc" | "desc";
                 /**
-                 * @description Names from /api/v1/metrics, and series such as xid_errors{xid="31"}, separated by commas; only these are returned; default all. A name gives the plain value alone. A series gives each series of the metric that has these labels, and xid_errors{} all series of xid_errors; /api/v1/metrics/series lists them with their selectors
+                 * @description Names or spellings from /api/v1/metrics, and series such as xid_errors{xid="31"}, separated by commas; only these are returned, under the names of the catalogue; default all. A name gives the plain value alone. A series gives each series of the metric that has these labels, and xid_errors{} all series of xid_errors; /api/v1/metrics/series lists them with their selectors
                  * @example temperature,power_draw
                  */
                 metrics?: string;
@@ -3458,7 +3476,7 @@ export interface operations {
                  */
                 order?: "asc" | "desc";
                 /**
-                 * @description Names from /api/v1/metrics, and series such as xid_errors{xid="31"}, separated by commas; only these are returned; default all. A name gives the plain value alone. A series gives each series of the metric that has these labels, and xid_errors{} all series of xid_errors; /api/v1/metrics/series lists them with their selectors
+                 * @description Names or spellings from /api/v1/metrics, and series such as xid_errors{xid="31"}, separated by commas; only these are returned, under the names of the catalogue; default all. A name gives the plain value alone. A series gives each series of the metric that has these labels, and xid_errors{} all series of xid_errors; /api/v1/metrics/series lists them with their selectors
                  * @example temperature,power_draw
                  */
                 metrics?: string;
@@ -3565,7 +3583,7 @@ export interface operations {
                  */
                 group_by: "cluster" | "host" | "gpu" | "model" | "namespace";
                 /**
-                 * @description Names from /api/v1/metrics, separated by commas; default gpu_utilization, memory_utilization, temperature, power_draw
+                 * @description Names or spellings from /api/v1/metrics, separated by commas; default gpu_utilization, memory_utilization, temperature, power_draw
                  * @example temperature,power_draw
                  */
                 metrics?: string;
@@ -3688,7 +3706,13 @@ export interface operations {
                      *           "max": 150,
                      *           "scope": "board",
                      *           "fold": "max",
-                     *           "description": "GPU temperature"
+                     *           "description": "GPU temperature",
+                     *           "spellings": [
+                     *             "DCGM_FI_DEV_GPU_TEMP",
+                     *             "DCGM_FI_DEV_GPU_TEMP_CELSIUS",
+                     *             "dcgm_gpu_temp",
+                     *             "nvidia_smi_temperature_gpu"
+                     *           ]
                      *         }
                      *       ]
                      *     }
@@ -3751,7 +3775,7 @@ export interface operations {
                  */
                 end_time?: string;
                 /**
-                 * @description Only series of this metric
+                 * @description Only series of this metric, in any of its spellings
                  * @example xid_errors
                  */
                 metric?: string;

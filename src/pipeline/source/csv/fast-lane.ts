@@ -1,4 +1,5 @@
 import type { BatchBuilder } from "../../../domain/batch-builder.ts";
+import { type JudgedReading, judgeReading } from "../../../domain/dialects/judge-reading.ts";
 import { parseTimestamp } from "../../../domain/timestamp.ts";
 import { carriageReturn, comma, lineFeed, quote } from "./bytes.ts";
 import { ByteString, type Piece, viewOf } from "./byte-arena.ts";
@@ -186,9 +187,9 @@ export class FastLane {
     const number = decimalAt(bytes, start, end);
     const value =
       number === undefined
-        ? readValue(metric.metric, bytes.toString("latin1", start, end))
-        : judgeNumber(metric.metric, number);
-    if (typeof value === "object" || value === "out_of_range") return notFound;
+        ? readValue(metric.spelling ?? metric.metric, bytes.toString("latin1", start, end))
+        : judged(metric, number);
+    if (typeof value === "object" || value === "out_of_range" || value === "undecided") return notFound;
     this.value = value === "missing" ? NaN : value;
     return this.nextCell(end);
   }
@@ -242,4 +243,8 @@ export class FastLane {
   private equal(piece: Piece, at: number): boolean {
     return this.templates.isAt(piece, this.view, at);
   }
+}
+
+function judged({ metric, spelling }: MetricTemplate, value: number): JudgedReading {
+  return spelling === undefined ? judgeNumber(metric, value) : judgeReading(spelling, value);
 }

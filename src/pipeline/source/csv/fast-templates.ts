@@ -1,5 +1,6 @@
 import { RecordCursor } from "../../../domain/building/record-cursor.ts";
 import { noWorkload } from "../../../domain/gpu.ts";
+import type { Spelling } from "../../../domain/dialects/spelling.ts";
 import { metrics as catalogue } from "../../../domain/metrics.ts";
 import { ByteArena, ByteString, type Piece, viewOf } from "./byte-arena.ts";
 import { hashOf } from "./byte-hash.ts";
@@ -11,6 +12,7 @@ export interface MetricTemplate {
   readonly name: ByteString;
   /** The metric's index in the catalogue, or its name if it is not in the catalogue. */
   readonly metric: number | string;
+  readonly spelling: Spelling | undefined;
   /** True if the metric's scope is `board`. */
   readonly isOfBoard: boolean;
 }
@@ -80,7 +82,7 @@ export class FastTemplates {
   learn(bytes: Buffer, recognized: RecognizedRow): void {
     const row = exporterRowOf(bytes);
     if (row === undefined) return;
-    this.learnMetric(row.metric, recognized.metric);
+    this.learnMetric(row.metric, recognized);
     const hash = hashOf(row.identity);
     if (this.isNew(hash)) return;
     if (!this.arena.hasRoomFor(bytes.length)) this.clear();
@@ -104,13 +106,13 @@ export class FastTemplates {
     this.clearings += 1;
   }
 
-  private learnMetric(bytes: Buffer, metric: number | string): void {
+  private learnMetric(bytes: Buffer, { metric, spelling }: RecognizedRow): void {
     const hash = hashOf(bytes);
     const existing = this.metrics.get(hash)?.name;
     if (existing?.length === bytes.length && existing.isAt(viewOf(bytes), 0)) return;
     if (this.metrics.size >= maxMetrics) this.metrics.clear();
     const isOfBoard = typeof metric === "number" && catalogue[metric]?.scope === "board";
-    this.metrics.set(hash, { name: new ByteString(bytes), metric, isOfBoard });
+    this.metrics.set(hash, { name: new ByteString(bytes), metric, spelling, isOfBoard });
   }
 
   private learnIdentity(cells: Buffer, hash: number): IdentityTemplate {

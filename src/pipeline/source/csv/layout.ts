@@ -1,6 +1,9 @@
 import { UnusableSource } from "../../../domain/errors.ts";
 import { invalidText } from "../../../domain/field-rules.ts";
-import { labelFields, metrics } from "../../../domain/metrics.ts";
+import type { Spelling } from "../../../domain/dialects/spelling.ts";
+import { spellings } from "../../../domain/dialects/spelling-of.ts";
+import { decidedRatio, ratioUnitOf } from "../../../domain/dialects/ratio-scale.ts";
+import { labelFields, labelSpellings, metrics } from "../../../domain/metrics.ts";
 import { seriesLabels } from "../../../domain/series.ts";
 import { quoted } from "../../../domain/cut-text.ts";
 import { columnsOfLabels } from "./labels.ts";
@@ -44,7 +47,7 @@ export interface LongLayout extends AnyLayout {
 /** A row is one GPU at one instant, with a column for each metric. */
 export interface WideLayout extends AnyLayout {
   readonly form: "wide";
-  readonly metricColumns: readonly { readonly column: number; readonly metricIndex: number }[];
+  readonly metricColumns: readonly { readonly column: number; readonly spelling: Spelling }[];
   /** All other columns with a usable name. Their numbers are values of metrics outside the catalogue, or of the labelled series
    *  that the column is named after. */
   readonly customColumns: readonly CustomColumn[];
@@ -75,17 +78,13 @@ const identityNames: Readonly<Record<keyof IdentityColumns, readonly string[]>> 
 const requiredNames = ["timestamp", "gpu_id", "uuid", "hostname"];
 const longNames = ["metric_name", "value"];
 
-const metricIndexByNormalName = new Map(
-  metrics.flatMap((metric, index) => [
-    [normalName(metric.name), index] as const,
-    [normalName(metric.dcgmField), index] as const,
-  ]),
+const spellingByNormalName: ReadonlyMap<string, Spelling> = new Map(
+  // of spellings with the same normal name, which have the same meaning, the first one
+  spellings.toReversed().map((spelling) => [normalName(spelling.name), spelling]),
 );
 const labelNameByNormalName: ReadonlyMap<string, string> = new Map([
-  ...labelFields.flatMap((label) => [
-    [normalName(label.name), label.name] as const,
-    [normalName(label.dcgmField), label.name] as const,
-  ]),
+  ...labelFields.map(({ name }) => [normalName(name), name] as const),
+  ...labelSpellings.map(([spelling, name]) => [normalName(spelling), name] as const),
   ...columnsOfLabels.map((name) => [normalName(name), name] as const),
 ]);
 
@@ -115,7 +114,7 @@ export function detectLayout(columnNames: readonly string[], path: string): Layo
   const columns = new HeaderColumns(header, path);
   const missing = requiredNames.filter((name) => columns.take([name]) === noColumn);
   const long = longNames.filter((name) => columns.take([name]) !== noColumn);
-  const metricColumns = columns.takeAll(metricIndexByNormalName, "metricIndex");
+  const metricColumns = columns.takeAll(spellingByNormalName, "spelling");
   if (long.length === longNames.length && missing.length === 0) return longLayout(header, path);
   if (long.length === 0 && missing.length === 0 && metricColumns.length > 0) return wideLayout(header, path);
   if (long.length > 0) missing.push(...longNames.filter((name) => !long.includes(name)));
@@ -137,9 +136,9 @@ function longLayout(header: readonly string[], path: string): LongLayout {
 function wideLayout(header: readonly string[], path: string): WideLayout {
   const columns = new HeaderColumns(header, path);
   const identity = identityColumns(columns);
-  const metricColumns = columns.takeAll(metricIndexByNormalName, "metricIndex");
+  const metricColumns = withUnits(columns.takeAll(spellingByNormalName, "spelling"), header);
   // a column such as xid is a label only if another column is a metric that it is about
-  const names = [...metricColumns.map(({ metricIndex }) => metrics[metricIndex]?.name ?? ""), ...header];
+  const names = [...metricColumns.map(({ spelling }) => metrics[spelling.metricIndex]?.name ?? ""), ...header];
   const labelsOfMetrics = seriesLabels.filter((label) =>
     names.some((name) => normalName(name) !== normalName(label) && isAbout(label, name)),
   );
@@ -150,6 +149,13 @@ function wideLayout(header: readonly string[], path: string): WideLayout {
   const customColumns = rest.filter(isUsable).map((column) => ({ ...column, series: namedSeries(column.name) }));
   const ignoredColumns = rest.filter((column) => !isUsable(column)).map(({ name }) => name);
   return { form: "wide", header, ...identity, metricColumns, labelColumns, customColumns, ignoredColumns };
+}
+
+/** Decides the unit of a column whose name does not tell it, if the other columns do. */
+function withUnits(columns: WideLayout["metricColumns"], header: readonly string[]): WideLayout["metricColumns"] {
+  const unit = ratioUnitOf(header);
+  if (unit === undefined) return columns;
+  return columns.map((column) => (column.spelling.isAmbiguous ? { ...column, spelling: decidedRatio[unit] } : column));
 }
 
 function withSeriesLabels(labels: readonly string[]): ReadonlyMap<string, string> {
@@ -188,20 +194,23 @@ class HeaderColumns {
 
   /** Takes every column whose name is in the catalogue, except columns that are already taken.
    *  @returns each column, with the catalogue's value in the property that `key` names
-   *  @throws UnusableSource if the catalogue has the same value for two columns */
-  takeAll<Key extends string, Value>(
+   *  @throws UnusableSource if the catalogue has the same value, or two spellings of one metric, for two columns */
+  takeAll<Key extends string, Value extends string | Spelling>(
     catalogue: ReadonlyMap<string, Value>,
     key: Key,
   ): ({ readonly column: number } & Readonly<Record<Key, Value>>)[] {
-    const columnOf = new Map<Value, number>();
+    const columnOf = new Map<string | number, number>();
+    const found: { readonly column: number }[] = [];
     this.normalNames.forEach((name, column) => {
       const value = catalogue.get(name);
       if (value === undefined || this.taken.has(column)) return;
-      this.refuseSecond(columnOf.get(value) ?? noColumn, column);
-      columnOf.set(value, column);
+      const meaning = typeof value === "string" ? value : value.metricIndex;
+      this.refuseSecond(columnOf.get(meaning) ?? noColumn, column);
+      columnOf.set(meaning, column);
+      found.push({ column, [key]: value });
       this.taken.add(column);
     });
-    return [...columnOf].map(([value, column]) => ({ column, [key]: value }) as never);
+    return found as never;
   }
 
   rest(): { readonly column: number; readonly name: string }[] {

@@ -1,4 +1,5 @@
 import type { BatchBuilder } from "../../../domain/batch-builder.ts";
+import type { Spelling } from "../../../domain/dialects/spelling.ts";
 import type { Gpu, Workload } from "../../../domain/gpu.ts";
 import { labelNameOf, metrics } from "../../../domain/metrics.ts";
 import { hasLabels, seriesNameOf } from "../../../domain/series-of-metric.ts";
@@ -33,6 +34,8 @@ export interface RecognizedRow {
   readonly workload: Workload;
   /** The metric's index in the catalogue, or its name if it is not in the catalogue. */
   readonly metric: number | string;
+  /** How the row spells a metric of the catalogue. */
+  readonly spelling: Spelling | undefined;
 }
 
 /** Applies the rules for rows: adds their values to the batch, and rejects rows and values that cannot be used. */
@@ -92,25 +95,25 @@ export class RowReader {
       else this.describe(row.identity, [label, attributeText(text.trim())]);
       return undefined;
     }
-    const { metric, labels: named } = namedSeries(name);
-    const labels = hasLabels(named) ? { ...named, ...series } : series;
-    this.addValue(row, layout.value, { metric, labels, text });
-    return hasLabels(labels) ? undefined : { device, board, workload, metric };
+    const { metric, labels, spelling } = namedSeries(name, series);
+    this.addValue(row, layout.value, { metric, labels, spelling, text });
+    return hasLabels(labels) ? undefined : { device, board, workload, metric, spelling };
   }
 
   private readWide(layout: WideLayout, fields: readonly string[], row: IdentifiedRow): void {
     const { series } = row.identity;
-    for (const { column, metricIndex } of layout.metricColumns) {
-      const labels = labelsAbout(metrics[metricIndex]?.name ?? "", series);
-      this.addValue(row, column, { metric: metricIndex, labels, text: fields[column] ?? "" });
+    for (const { column, spelling } of layout.metricColumns) {
+      const { metricIndex: metric } = spelling;
+      const labels = labelsAbout(metrics[metric]?.name ?? "", series);
+      this.addValue(row, column, { metric, labels, spelling, text: fields[column] ?? "" });
     }
     for (const { column, name, series: named } of layout.customColumns) {
       const text = fields[column] ?? "";
-      const { metric } = named;
+      const { metric, spelling } = named;
       const about = labelsAbout(typeof metric === "number" ? (metrics[metric]?.name ?? "") : metric, series);
       const labels = hasLabels(named.labels) ? { ...named.labels, ...about } : about;
-      if (typeof metric === "number") this.addValue(row, column, { metric, labels, text });
-      else this.addCustom(row, { column, name }, { metric, labels, text });
+      if (typeof metric === "number") this.addValue(row, column, { metric, labels, spelling, text });
+      else this.addCustom(row, { column, name }, { metric, labels, spelling, text });
     }
   }
 
@@ -123,12 +126,12 @@ export class RowReader {
   }
 
   /** Adds the value of a cell, or counts it as missing, or rejects it. */
-  private addValue(row: IdentifiedRow, column: number, { metric, labels, text }: Cell): void {
+  private addValue(row: IdentifiedRow, column: number, { metric, labels, spelling, text }: Cell): void {
     const { builder, rejections, layout } = this.parts;
-    const value = readValue(metric, text);
+    const value = readValue(spelling ?? metric, text);
     const field = layout.header[column] ?? "";
     if (value === "missing") builder.count("missing");
-    else if (typeof value === "number") this.add(row, field, { metric, labels, value });
+    else if (typeof value === "number") this.add(row, field, { metric, labels, spelling, value });
     else rejections.add(row.place, { ...value, field, value: text });
   }
 

@@ -1,8 +1,9 @@
 import { type FieldError } from "../../../domain/field-rules.ts";
 import { quoted } from "../../../domain/cut-text.ts";
-import { metricIndexOf } from "../../../domain/metrics.ts";
+import type { Spelling } from "../../../domain/dialects/spelling.ts";
+import { spellingOf } from "../../../domain/dialects/spelling-of.ts";
 import { hasLabels } from "../../../domain/series-of-metric.ts";
-import { parseSeries, seriesNameMaxLength } from "../../../domain/series.ts";
+import { parseSeries, seriesName, seriesNameMaxLength } from "../../../domain/series.ts";
 import type { ParsedLabels } from "./labels.ts";
 
 /** The labels that belong to certain metrics only, and a pattern for the names of these metrics. */
@@ -13,6 +14,7 @@ const subjects: readonly (readonly [labels: readonly string[], names: RegExp])[]
   [["window_size_in_ms"], /xid|clocks?_?event/i],
   [["health_watch", "health_error_code"], /health/i],
   [["peer_gpu", "link_status"], /p2p/i],
+  [["clock_type", "clock_index"], /gpu_clock/i],
 ];
 
 /** True if the label can tell apart series of the metric. A row of the long form has one metric, so its labels are about that one;
@@ -27,13 +29,30 @@ export interface NamedSeries {
   /** The metric's index in the catalogue, or its name if it is not in the catalogue. */
   readonly metric: number | string;
   readonly labels: ParsedLabels["series"];
+  /** How the input spells a metric of the catalogue, and its unit; undefined for a metric outside the catalogue. */
+  readonly spelling: Spelling | undefined;
 }
 
-/** Reads the name of a metric or of a series. */
-export function namedSeries(name: string): NamedSeries {
+/** Reads the name of a metric or of a series.
+ *  @param row the labels that the rest of the input says */
+export function namedSeries(name: string, row: ParsedLabels["series"] = {}): NamedSeries {
   const { metric, labels } = parseSeries(name) ?? { metric: name, labels: {} };
-  return { metric: metricIndexOf(metric) ?? metric, labels };
+  return spelledSeries(metric, hasLabels(labels) ? { ...labels, ...row } : row);
 }
+
+/** The series of a metric's name and its labels. A label that is a part of the spelling, such as `clock_type` of AMD's clocks, is left
+ *  out. */
+function spelledSeries(name: string, labels: ParsedLabels["series"]): NamedSeries {
+  const spelling = spellingOf(name);
+  if (spelling !== undefined) return { metric: spelling.metricIndex, labels, spelling };
+  const { [spellingLabel]: type, ...others } = labels;
+  const withLabel = type === undefined ? undefined : spellingOf(seriesName(name, { [spellingLabel]: type }));
+  if (withLabel === undefined) return { metric: name, labels, spelling: undefined };
+  return { metric: withLabel.metricIndex, labels: others, spelling: withLabel };
+}
+
+/** The label that tells apart metrics of one name. */
+const spellingLabel = "clock_type";
 
 /** The error of a series whose name is too long; undefined if the length is allowed. A name that is cut could be that of another
  *  series.

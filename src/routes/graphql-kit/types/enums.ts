@@ -1,4 +1,5 @@
 import { GraphQLEnumType } from "graphql";
+import { metricNameOf, spellings } from "../../../domain/dialects/spelling-of.ts";
 import { metrics } from "../../../domain/metrics.ts";
 import { valueName } from "./names.ts";
 
@@ -15,11 +16,25 @@ const metricNames = metrics.map(({ name }) => name);
 
 const metricName = new GraphQLEnumType({
   name: "MetricName",
-  description: "A metric of the catalogue",
-  values: Object.fromEntries(
-    metrics.map(({ name, description, unit }) => [name, { value: name, description: `${description}; ${unit}` }]),
-  ),
+  description: "A metric of the catalogue; answers have the lower-case names",
+  values: {
+    ...Object.fromEntries(
+      otherSpellings().map((name) => [
+        name,
+        { value: metricNameOf(name), description: `Another name of ${metricNameOf(name)}` },
+      ]),
+    ),
+    // last, because the last of several names of a value is the one in answers
+    ...Object.fromEntries(
+      metrics.map(({ name, description, unit }) => [name, { value: name, description: `${description}; ${unit}` }]),
+    ),
+  },
 });
+
+/** The spellings that GraphQL allows as names. */
+function otherSpellings(): string[] {
+  return spellings.map(({ name }) => name).filter((name) => /^[A-Za-z]\w*$/.test(name) && metricNameOf(name) !== name);
+}
 
 /** The enums of a schema, each created once. */
 export class EnumTypes {

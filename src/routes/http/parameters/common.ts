@@ -1,3 +1,4 @@
+import { metricNameOf } from "../../../domain/dialects/spelling-of.ts";
 import { metrics } from "../../../domain/metrics.ts";
 import { nameMaxLength } from "../../schemas/envelope.ts";
 import { selectorFields } from "../../schemas/gpu-selector.ts";
@@ -46,7 +47,8 @@ export function metricsParameter(effect: string): Parameter<readonly string[] | 
         noun: "metric",
         source: "/api/v1/metrics",
         maxItems: maxMetrics,
-        description: ({ listSuffix }) => `Names from /api/v1/metrics${listSuffix}; ${effect}`,
+        meaningOf: metricNameOf,
+        description: ({ listSuffix }) => `Names or spellings from /api/v1/metrics${listSuffix}; ${effect}`,
         example: "temperature,power_draw",
       },
     ),

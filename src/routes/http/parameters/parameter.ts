@@ -138,15 +138,22 @@ const listMaxLength = 1000;
 
 /** A list of 1 to `maxItems` of the given values; repeated values count once.
  *  @param noun the noun for one value
- *  @param source the path that lists the values */
+ *  @param source the path that lists the values
+ *  @param meaningOf the value that a text in the list means */
 export function listOf(
   values: readonly string[],
   {
     noun,
     source,
     maxItems,
+    meaningOf,
     ...about
-  }: About & { readonly noun: string; readonly source: string; readonly maxItems: number },
+  }: About & {
+    readonly noun: string;
+    readonly source: string;
+    readonly maxItems: number;
+    readonly meaningOf: (item: string) => string;
+  },
 ): Parameter<readonly string[]> {
   const allowed = new Set(values);
   return {
@@ -155,7 +162,7 @@ export function listOf(
     expected: ({ listSuffix }) => `1 to ${maxItems} names from ${source}${listSuffix}`,
     read: (given) => {
       if (given.length > listMaxLength) return notUsable;
-      const items = [...new Set(given.split(","))];
+      const items = [...new Set(given.split(",").map(meaningOf))];
       const unknown = items.find((item) => !allowed.has(item));
       if (unknown !== undefined) return { problem: `there is no ${noun} ${quoted(unknown)}` };
       return items.length <= maxItems ? { value: items } : { problem: `it has ${items.length} names` };

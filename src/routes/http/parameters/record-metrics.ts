@@ -11,7 +11,8 @@ const example = 'xid_errors{xid="31"}';
 const { kind, schema, description } = text({
   maxLength: namesMaxLength,
   description:
-    `Names from /api/v1/metrics, and series such as ${example}, separated by commas; only these are returned; default all. ` +
+    `Names or spellings from /api/v1/metrics, and series such as ${example}, separated by commas; only these are returned, under ` +
+    "the names of the catalogue; default all. " +
     "A name gives the plain value alone. A series gives each series of the metric that has these labels, and " +
     "xid_errors{} all series of xid_errors; /api/v1/metrics/series lists them with their selectors",
   example: "temperature,power_draw",

@@ -1,5 +1,6 @@
 import { defined } from "../../../kit/defined.ts";
 import { type Static, Type } from "@sinclair/typebox";
+import { metricNameOf, spellings } from "../../../domain/dialects/spelling-of.ts";
 import type { Metric } from "../../../domain/metrics.ts";
 import { wholeNumber } from "../../schemas/envelope.ts";
 
@@ -27,6 +28,11 @@ export const metricSchema = Type.Object(
         "differ only by vgpu or window_size_in_ms count once, with the greatest value. If the input has a value without labels too, the greater counts",
     }),
     description: Type.String({ description: "What the metric measures" }),
+    spellings: Type.Array(Type.String(), {
+      description:
+        "Other names of the metric: those of DCGM, other exporters and nvidia-smi. Requests and inputs may use them; a value under " +
+        "such a name is converted from its unit",
+    }),
   },
   {
     $id: "Metric",
@@ -44,6 +50,12 @@ export const metricSchema = Type.Object(
         scope: "board",
         fold: "max",
         description: "GPU temperature",
+        spellings: [
+          "DCGM_FI_DEV_GPU_TEMP",
+          "DCGM_FI_DEV_GPU_TEMP_CELSIUS",
+          "dcgm_gpu_temp",
+          "nvidia_smi_temperature_gpu",
+        ],
       },
     ],
   },
@@ -53,5 +65,21 @@ export const metricSchema = Type.Object(
 export function toApiMetric({ name, dcgmField, dcgmFieldId, ...rest }: Metric): Static<typeof metricSchema> {
   const { unit, kind, min, max, scope, fold, description } = rest;
   const id = defined({ dcgm_field_id: dcgmFieldId });
-  return { name, dcgm_field: dcgmField, ...id, unit, kind, min, max, scope, fold, description };
+  return {
+    name,
+    dcgm_field: dcgmField,
+    ...id,
+    unit,
+    kind,
+    min,
+    max,
+    scope,
+    fold,
+    description,
+    spellings: spelled(name),
+  };
+}
+
+function spelled(metric: string): string[] {
+  return spellings.map(({ name }) => name).filter((name) => name !== metric && metricNameOf(name) === metric);
 }

@@ -1,3 +1,4 @@
+import { metricNameOf } from "../../../domain/dialects/spelling-of.ts";
 import type { HistoryQueries } from "../../../pipeline/store/telemetry-queries.ts";
 import { gpuSelection, limit } from "../../http/parameters/common.ts";
 import { optional, text, type ValuesOf } from "../../http/parameters/parameter.ts";
@@ -17,7 +18,11 @@ export const seriesQuery = {
     end: "RFC 3339 with zone; series of records at or before it",
   }),
   metric: optional(
-    text({ maxLength: nameMaxLength, description: "Only series of this metric", example: "xid_errors" }),
+    text({
+      maxLength: nameMaxLength,
+      description: "Only series of this metric, in any of its spellings",
+      example: "xid_errors",
+    }),
   ),
   limit: limit({ meaning: "At most this many series, the first by name", byDefault: 1000 }),
 };
@@ -30,5 +35,9 @@ export async function seriesSeen(queries: HistoryQueries, values: ValuesOf<typeo
   const { elements } = await queries.records(filter);
   const series = toApiSeries(elements);
   const { metric } = values;
-  return (metric === undefined ? series : series.filter((each) => each.metric === metric)).slice(0, values.limit);
+  const name = metric === undefined ? undefined : metricNameOf(metric);
+  return (name === undefined ? series : series.filter((each) => metricNameOf(each.metric) === name)).slice(
+    0,
+    values.limit,
+  );
 }

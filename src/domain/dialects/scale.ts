@@ -1,0 +1,33 @@
+/** How values in the unit of a spelling become values in the unit of our metric. */
+export interface Scale {
+  /** The approximate factor, for people; `convert` gives the exact value. */
+  readonly factor: number;
+  readonly convert: (value: number) => number;
+}
+
+/** The same unit. */
+export const same: Scale = { factor: 1, convert: (value) => value };
+/** A ratio from 0 to 1 to percent. */
+export const fromRatio = decimal(2);
+export const fromHertz = decimal(-6);
+export const fromJoules = decimal(3);
+export const fromMicrojoules = decimal(-3);
+export const fromSeconds = decimal(9);
+/** Bytes to MiB: a power of two changes no digit. */
+export const fromBytes: Scale = { factor: 2 ** -20, convert: (value) => value * 2 ** -20 };
+/** DCGM computes both NVLink throughputs from KiB per second: it divides by 1,000 for the older field, and multiplies by 1,024 for
+ *  the one in bytes per second. */
+export const fromNvlinkBytes: Scale = { factor: 1 / 1_024_000, convert: (value) => value / 1_024_000 };
+
+/** Moves the decimal point. A product of doubles would be another number than the printed one: 0.29 * 100 is
+ *  28.999999999999996. */
+function decimal(exponent: number): Scale {
+  const power = 10 ** Math.abs(exponent);
+  const convert = (value: number): number => {
+    // both are exact powers, so the result is the double next to the exact one
+    if (Number.isSafeInteger(value)) return exponent < 0 ? value / power : value * power;
+    const [digits = "", given = "0"] = String(value).split("e");
+    return Number(`${digits}e${Number(given) + exponent}`);
+  };
+  return { factor: exponent < 0 ? 1 / power : power, convert };
+}
