@@ -1,13 +1,14 @@
-import { mkdtemp, readdir, rm, symlink } from "node:fs/promises";
+import { access, constants, copyFile, mkdtemp, readdir, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { commandsOf, linksOf, type DocCommand } from "./check-docs/read-docs.ts";
+import { scripts } from "../package.json";
+import { commandsOf, linksOf, scriptsIn, type DocCommand } from "./check-docs/read-docs.ts";
 import { DocShell } from "./check-docs/doc-shell.ts";
 
 //   bun scripts/check-docs.ts [FILE...]
 // Runs the commands of each FILE in order, except those in `runElsewhere`, in a folder that looks like a checkout. Every
 // command must succeed; a command that starts a server succeeds when the server is ready. Links must lead to existing
-// files. Without FILE, checks README.md, CONTRIBUTING.md, docs/ and src/domain/README.md. If there are errors, prints all
+// files; scripts that the text names must exist; git must ignore the files that commands create. Without FILE, checks README.md, CONTRIBUTING.md, docs/ and src/domain/README.md. If there are errors, prints all
 // of them and exits with 1.
 
 const root = resolve(import.meta.dir, "..");
@@ -15,7 +16,7 @@ const root = resolve(import.meta.dir, "..");
 const runElsewhere = [
   /^bun run (?:test|test:faults|test:elastic|typecheck|format:check)$/,
   /^bun bench\//,
-  /\bmake /,
+  /\bmake (?!(?:help|config)$)/,
   /^\.\/scripts\//,
 ];
 
@@ -30,9 +31,38 @@ async function documents(): Promise<string[]> {
  *  itself are outside the checkout. */
 async function makeCheckout(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "telemetry-docs-"));
-  const excluded = new Set(["data", ".git", ".ci"]);
+  // git does not follow a link with the name of its settings
+  const excluded = new Set(["data", ".git", ".ci", ".gitignore"]);
   for (const name of await readdir(root)) if (!excluded.has(name)) await symlink(join(root, name), join(folder, name));
+  await copyFile(join(root, ".gitignore"), join(folder, ".gitignore"));
   return folder;
+}
+
+/** @returns an error for each file that the commands of a document have created, and that git does not ignore */
+async function strayFiles(document: string, folder: string): Promise<string[]> {
+  if (Bun.which("git") === null) return [];
+  const made = (await readdir(folder, { withFileTypes: true })).filter((entry) => !entry.isSymbolicLink());
+  const git = (...args: string[]) => Bun.spawnSync(["git", ...args], { cwd: folder });
+  git("init", "--quiet");
+  return made
+    .filter(({ name }) => name !== ".gitignore" && git("check-ignore", "--quiet", name).exitCode !== 0)
+    .map(({ name }) => `${document}: its commands create ${name}, which .gitignore does not have`);
+}
+
+/** @returns an error for each script that a document names and that does not exist or is not executable */
+async function missingScripts(document: string, text: string): Promise<string[]> {
+  const errors = await Promise.all(
+    scriptsIn(text).map(async ({ text: name, line }) => {
+      const exists = name.startsWith("./")
+        ? await access(join(root, name), constants.X_OK).then(
+            () => true,
+            () => false,
+          )
+        : Object.hasOwn(scripts, name);
+      return exists ? [] : [`${document}:${line}: there is no script ${name}`];
+    }),
+  );
+  return errors.flat();
 }
 
 async function brokenLinks(document: string, text: string): Promise<string[]> {
@@ -55,6 +85,8 @@ async function failedCommands(document: string, commands: readonly DocCommand[])
       process.stdout.write(`${error === undefined ? "ok    " : "FAILED"} ${document}:${line} ${text}\n`);
       if (error !== undefined) failed.push(`${document}:${line}: ${text}\n${error}`);
     }
+    await shell.close();
+    failed.push(...(await strayFiles(document, folder)));
   } finally {
     await shell.close();
     await rm(folder, { recursive: true, force: true });
@@ -65,7 +97,8 @@ async function failedCommands(document: string, commands: readonly DocCommand[])
 const errors: string[] = [];
 for (const document of await documents()) {
   const text = await Bun.file(join(root, document)).text();
-  errors.push(...(await brokenLinks(document, text)), ...(await failedCommands(document, commandsOf(text))));
+  errors.push(...(await brokenLinks(document, text)), ...(await missingScripts(document, text)));
+  errors.push(...(await failedCommands(document, commandsOf(text))));
 }
 if (errors.length > 0) process.stderr.write(`\n${errors.join("\n\n")}\n`);
 process.exit(errors.length > 0 ? 1 : 0);

@@ -27,3 +27,19 @@ export function linksOf(markdown: string): string[] {
     .map(([, target]) => target as string)
     .filter((target) => !/^[a-z]+:/.test(target));
 }
+
+/** The scripts that a document names in its code, as `make NAME`, `bun run NAME` or `./scripts/FILE`. */
+export function scriptsIn(markdown: string): DocCommand[] {
+  let inside = false;
+  return markdown.split("\n").flatMap((text, index) => {
+    if (text.startsWith("```")) inside = !inside;
+    const codes = inside ? [text] : [...text.matchAll(/`([^`]+)`/g)].map(([, code]) => code as string);
+    const names = codes.flatMap((code) => [
+      ...[...code.matchAll(/(?:^|[\s;&])(?:make|bun run(?: --silent)?) ([a-z][\w:-]*)/g)].map(
+        ([, name]) => name as string,
+      ),
+      ...(code.match(/(?<![\w.])\.\/scripts\/[\w.-]+/g) ?? []),
+    ]);
+    return names.map((name) => ({ text: name, line: index + 1 }));
+  });
+}

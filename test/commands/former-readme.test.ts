@@ -2,12 +2,13 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { trixieFolder } from "../../dev/servers/trixie.ts";
 import { realCsv, realFigures } from "../support/loaded-gateway.ts";
 import { readmeSections } from "../support/readme-commands.ts";
-import { openShell, type TypedCommand, type TypedShell } from "../support/typed-shell.ts";
+import { ctrlC, openShell, type TypedCommand, type TypedShell } from "../support/typed-shell.ts";
 
 // The commands of the former system's README, typed in a shell, section by section, in a copy of the checkout. A command that has
 // no expectation here fails its test.
 
-/** Commands that are not typed: they need Docker, Kubernetes, a network or a terminal, or are stages of CI. */
+/** Commands that are not typed: they need Docker, Kubernetes, a network or a terminal, or are stages of CI (see help.test.ts). What ab
+ *  and wscat send is in former-clients.test.ts. */
 const notTyped = [
   /\b(?:docker|kubectl|helm|git|cd|wscat|ab|htop|top)\b/,
   /make (?:k8s|csv)-/,
@@ -26,7 +27,6 @@ interface Expectation {
 }
 
 const gpuCount = new RegExp(`"?count"?:? ?${realFigures.gpus}\\b|^${realFigures.gpus}$`, "m");
-const ctrlC = 124;
 
 const expectations: readonly Expectation[] = [
   { command: /^make build-(?:nexus|enhanced)$/, output: /types {3}ok[^]*bundle {2}ok/ },
@@ -101,7 +101,9 @@ describe.skipIf(!isPossible)("typed as in the README of the former system:", () 
 
   async function expectTyped(command: string): Promise<void> {
     const { output, code = 0 } = expectationOf(command);
-    let typed = await shell.type(command, endless.test(command) ? 10 : undefined);
+    const isEndless = endless.test(command);
+    const ending = output.test("") ? { seconds: 5 } : { seconds: 60, printed: output };
+    let typed = await shell.type(command, isEndless ? ending : {});
     // a record needs a moment to arrive
     for (let tries = 0; command.startsWith("curl") && !output.test(typed.output) && tries < 40; tries += 1) {
       await Bun.sleep(500);

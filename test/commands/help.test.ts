@@ -21,6 +21,17 @@ test.skipIf(Bun.which("make") === null)("make passes variables on, before and af
   }
 });
 
+test.skipIf(Bun.which("make") === null)("make test, make lint and make deps run what CI runs", async () => {
+  const stages = await Bun.file(`${root}/.ci/run`).text();
+  expect(stages).toContain(`stage install 300 ${scripts.deps}\n`);
+  expect(stages).toMatch(/^stage lint \d+ bun run lint$/m);
+  expect(stages).toMatch(/ bun run test --reporter/);
+  // test is also the name of a folder
+  for (const target of ["test", "lint", "deps"]) {
+    expect(run("make", "BUN=echo", target).stdout.toString()).toBe(`scripts/make-target.ts ${target}\n`);
+  }
+});
+
 test.skipIf(Bun.which("make") === null)(
   "make refuses an unknown target, and those for Kubernetes, in one sentence",
   () => {

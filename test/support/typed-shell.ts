@@ -18,12 +18,22 @@ export interface TypedCommand {
   readonly output: string;
 }
 
+/** When Ctrl-C ends a command. */
+interface Ending {
+  /** After this time; 170 by default. */
+  readonly seconds?: number;
+  /** As soon as it has printed this. */
+  readonly printed?: RegExp | undefined;
+}
+
+/** The exit code of a command that Ctrl-C has ended. */
+export const ctrlC = 124;
+
 /** A shell in a copy of the checkout, with servers and processes of its own. */
 export interface TypedShell {
   readonly folder: string;
-  /** Types a command. The ports of the text are replaced by free ones.
-   *  @param seconds after this time, Ctrl-C ends the command */
-  type(command: string, seconds?: number): Promise<TypedCommand>;
+  /** Types a command. The ports of the text are replaced by free ones. */
+  type(command: string, ending?: Ending): Promise<TypedCommand>;
   /** Stops the processes and servers, and removes the folder. */
   close(): Promise<void>;
 }
@@ -51,7 +61,7 @@ export async function openShell(csvFile: string): Promise<TypedShell> {
     DATABASE_URL: `postgres://telemetry:telemetry@127.0.0.1:${postgres}/telemetry`,
   };
   const tools = await clientTools();
-  const type = async (command: string, seconds = 170): Promise<TypedCommand> => {
+  const type = async (command: string, { seconds = 170, printed }: Ending = {}): Promise<TypedCommand> => {
     const text = command.replace(/\b(808[012]|2379)\b/g, (port) => String(ports[port]));
     // without the --endpoints of the client tools: the command names its own
     const script = `${tools.replace("--endpoints='' ", "")}\n${text}`;
@@ -60,8 +70,15 @@ export async function openShell(csvFile: string): Promise<TypedShell> {
       env,
       stdio: ["ignore", "pipe", "pipe"],
     });
-    const [output, errors, code] = await Promise.all([typed.stdout.text(), typed.stderr.text(), typed.exited]);
-    return { code, output: output + errors };
+    let isEnded = false;
+    const endOnce = (output: string): void => {
+      if (isEnded || printed?.test(output) !== true) return;
+      isEnded = true;
+      typed.kill("SIGINT");
+    };
+    const outputs = [typed.stdout, typed.stderr].map((stream) => textOf(stream, endOnce));
+    const [output, code] = await Promise.all([Promise.all(outputs), typed.exited]);
+    return { code: isEnded && code !== killed ? ctrlC : code, output: output.join("") };
   };
   const close = async (): Promise<void> => {
     await type("make scale-stop");
@@ -69,4 +86,18 @@ export async function openShell(csvFile: string): Promise<TypedShell> {
     await rm(folder, { recursive: true, force: true });
   };
   return { folder, type, close };
+}
+
+/** The exit code of a command that Ctrl-C did not end, so that it had to be killed. */
+const killed = 137;
+
+/** @param onText is called with the text so far */
+async function textOf(stream: ReadableStream<Uint8Array>, onText: (text: string) => void): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of stream) {
+    text += decoder.decode(chunk, { stream: true });
+    onText(text);
+  }
+  return text;
 }
