@@ -1,10 +1,14 @@
-import { afterAll, expect, test } from "bun:test";
+import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import { appendFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../../dev/until.ts";
 import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../../dev/pipeline-process.ts";
+import { makeDataDir } from "../support/open-store.ts";
+
+// on a busy machine, a start takes many seconds
+setDefaultTimeout(120_000);
 
 const dir = await mkdtemp(join(tmpdir(), "telemetry-growing-"));
 const started: PipelineProcess[] = [];
@@ -18,6 +22,12 @@ const start = (env: Record<string, string>): PipelineProcess => {
   started.push(pipeline);
   return pipeline;
 };
+
+/** The folder of a store that exists already: making one takes most of the time of a start. */
+async function dataDir(name: string): Promise<string> {
+  await makeDataDir(join(dir, name));
+  return join(dir, name);
+}
 
 const row = (second: number, power: string): string => `2025-07-18T20:42:3${second}Z,0,GPU-0,h,${power}`;
 const file = ["timestamp,gpu_id,uuid,hostname,power_draw", row(4, "100"), row(5, "400.5"), ""].join("\n");
@@ -33,7 +43,7 @@ async function powersOf(url: string): Promise<unknown[]> {
 test("a number that is written in two parts during an import is stored once, whole", async () => {
   const path = join(dir, "growing.csv");
   writeFileSync(path, file.slice(0, -"00.5\n".length));
-  const pipeline = start({ CSV_FILE: path, DATA_DIR: join(dir, "growing") });
+  const pipeline = start({ CSV_FILE: path, DATA_DIR: await dataDir("growing") });
   const url = await urlOf(pipeline);
   await pipeline.waitFor(/growing\.csv ends within the row at line 3/);
   await until(async () => (await powersOf(url)).length > 0);
@@ -47,7 +57,7 @@ test("a number that is written in two parts during an import is stored once, who
 
 test("a number that is cut when the pipeline stops is not stored, and the next start stores the finished one", async () => {
   const path = join(dir, "stopped.csv");
-  const env = { CSV_FILE: path, DATA_DIR: join(dir, "stopped") };
+  const env = { CSV_FILE: path, DATA_DIR: await dataDir("stopped") };
   writeFileSync(path, file.slice(0, -"00.5\n".length));
   const first = start(env);
   await urlOf(first);
@@ -64,7 +74,7 @@ test("a number that is cut when the pipeline stops is not stored, and the next s
 test("an import of a file that was written just now and never gets a line end stores its last row", async () => {
   const path = join(dir, "endless.csv");
   writeFileSync(path, file.slice(0, -1));
-  const pipeline = start({ CSV_FILE: path, DATA_DIR: join(dir, "endless") });
+  const pipeline = start({ CSV_FILE: path, DATA_DIR: await dataDir("endless") });
   const url = await urlOf(pipeline);
   await pipeline.waitFor(/Imported/);
   expect(await powersOf(url)).toEqual([100, 400.5]);

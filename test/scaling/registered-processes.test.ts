@@ -13,6 +13,7 @@ import { systemClock as clock } from "../../src/kit/clock.ts";
 import { EtcdServiceRegistry } from "../../src/scaling/registry/etcd/etcd-service-registry.ts";
 import type { ServiceInstance } from "../../src/scaling/registry/service-instance.ts";
 import { expectStopped } from "../support/expect-stopped.ts";
+import { makeDataDir } from "../support/open-store.ts";
 
 // Real processes in the registry of a real etcd. Streamers need no store.
 
@@ -55,6 +56,13 @@ function start(env: Record<string, string>): PipelineProcess {
   return pipeline;
 }
 
+/** Starts a process with a store of its own. It exists already: making one takes most of the time of a start. */
+async function startWithStore(env: Record<string, string>): Promise<PipelineProcess> {
+  const dataDir = join(dir, `store of ${started.length} at ${Date.now()}`);
+  await makeDataDir(dataDir);
+  return start({ DATA_DIR: dataDir, ...env });
+}
+
 const registryOf = (topic = defaultTopic): EtcdServiceRegistry =>
   new EtcdServiceRegistry({ client, topic, leaseSeconds, clock, log: pino({ level: "silent" }) });
 const listed = async (topic?: string): Promise<readonly ServiceInstance[]> =>
@@ -65,7 +73,7 @@ const becomes = (name: string, state: string | undefined, timeoutMs = 60_000): P
   until(async () => (await stateOf(name)) === state, { timeoutMs });
 
 test("a process is listed with its roles, address and load, and its name in the process table says its role", async () => {
-  const pipeline = start({ ROLE: "all", QUEUE_TOPIC: "whole", SIM_INTERVAL: "100ms" });
+  const pipeline = await startWithStore({ ROLE: "all", QUEUE_TOPIC: "whole", SIM_INTERVAL: "100ms" });
   const streamer = start({ INSTANCE_NAME: "streamer-7", SERVICE_ADDRESS: "streamer.inner:9000" });
   const url = await urlOf(pipeline);
   await becomes("streamer-7", "ready");
@@ -90,7 +98,7 @@ test("a process is listed with its roles, address and load, and its name in the 
 }, 120_000);
 
 test("a gateway's load has its clients and the latency of their requests", async () => {
-  const url = await urlOf(start({ INSTANCE_NAME: "gateway-1", ROLE: "gateway" }));
+  const url = await urlOf(await startWithStore({ INSTANCE_NAME: "gateway-1", ROLE: "gateway" }));
   const socket = new WebSocket(`${url.replace("http", "ws")}/ws`);
   const loadOf = async () => (await listed()).find(({ name }) => name === "gateway-1")?.load ?? {};
   await until(
@@ -153,7 +161,7 @@ test("a process that was frozen longer than its lease registers again when it co
 }, 120_000);
 
 test("when etcd was away for longer than the lease, a process is listed again by itself; meanwhile it is ready, and watchers keep it", async () => {
-  const pipeline = start({ INSTANCE_NAME: "patient", ROLE: "gateway" });
+  const pipeline = await startWithStore({ INSTANCE_NAME: "patient", ROLE: "gateway" });
   const url = await urlOf(pipeline);
   await becomes("patient", "ready");
   const seen: number[] = [];
