@@ -15,7 +15,9 @@ import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
 import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
 import type { Queue } from "../../src/pipeline/queue/queue.ts";
 import type { CsvSource } from "../../src/pipeline/source/csv/csv-source.ts";
+import { TargetReporter } from "../../src/pipeline/source/exporter/target-reporter.ts";
 import { SimulatedSource } from "../../src/pipeline/source/simulated/simulated-source.ts";
+import { EtcdTargetStates } from "../../src/pipeline/source/states/etcd/etcd-target-states.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { EtcdAssignment } from "../../src/pipeline/stream/assignment/etcd-assignment.ts";
 import { EtcdLiveAssignment } from "../../src/pipeline/stream/assignment/etcd-live-assignment.ts";
@@ -47,6 +49,7 @@ import { NoExecutor } from "../../src/scaling/executor/none/no-executor.ts";
 import { MemoryServiceRegistry } from "../../src/scaling/registry/memory/memory-service-registry.ts";
 import { instanceOf } from "../contract/service-registry.ts";
 import { counted, exerciseService, type OpenedService } from "../contract/service.ts";
+import { stateOf } from "../contract/target-states.ts";
 import { CsvFolder, manyRows, openCsvSource } from "../support/csv-reading.ts";
 import { NamespacedEtcdClient } from "../support/namespaced-etcd.ts";
 import { openMemoryStore } from "../support/open-store.ts";
@@ -156,6 +159,12 @@ exerciseService("a process's registration", () => {
   const identity = instanceOf(crypto.randomUUID());
   const report = (): Promise<ServiceReport> => Promise.resolve({ health: "ok", errors: [], isReady: true, load: {} });
   return { service: new Registration({ registry, identity, address: identity, report, clock, log }), calls };
+});
+exerciseService("what a streamer reports about its targets", () => {
+  const { part, calls } = counted(client);
+  const instanceId = crypto.randomUUID();
+  const states = new EtcdTargetStates({ client: part, topic: defaultTopic, instanceId, leaseSeconds: 5, clock });
+  return { service: new TargetReporter({ states, read: () => [stateOf("a:9400")], clock, log }), calls };
 });
 exerciseService("a gateway's comparison of its store with the topic's", () => {
   let calls = 0;

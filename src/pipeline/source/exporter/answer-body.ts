@@ -1,0 +1,75 @@
+import { gunzipSync } from "node:zlib";
+import { ScrapeFailed } from "./scrape-failed.ts";
+
+/** An answer as it was received. */
+export interface ReceivedAnswer {
+  readonly bytes: Uint8Array;
+  /** The headers; empty if absent. */
+  readonly contentType: string;
+  readonly contentEncoding: string;
+}
+
+/** The text of an answer, decompressed, in UTF-8.
+ *  @param maxBytes of the decompressed text
+ *  @throws ScrapeFailed if it is too large, incomplete or certainly no exposition */
+export function bodyOf(answer: ReceivedAnswer, maxBytes: number): Uint8Array {
+  const body = inUtf8(decompressed(answer, maxBytes), answer.contentType);
+  const problem = notExposition(body, answer.contentType);
+  if (problem !== undefined) throw new ScrapeFailed("not_exposition", problem);
+  if (answer.contentType.startsWith("application/openmetrics-text") && !endsWithEof(body)) {
+    throw new ScrapeFailed("closed_early", "its answer ends in the middle: the last line is not # EOF");
+  }
+  return body;
+}
+
+/** What to say about an answer that is larger than the limit. */
+export function tooLarge(maxBytes: number): ScrapeFailed {
+  const mebibytes = maxBytes / 1024 / 1024;
+  return new ScrapeFailed("too_large", `its answer is larger than ${mebibytes} MiB (DCGM_MAX_ANSWER_MIB)`);
+}
+
+function decompressed({ bytes, contentEncoding }: ReceivedAnswer, maxBytes: number): Uint8Array {
+  if (contentEncoding === "" || contentEncoding === "identity") return bytes;
+  if (contentEncoding !== "gzip" && contentEncoding !== "x-gzip") {
+    throw new ScrapeFailed("not_exposition", `its answer has the encoding ${contentEncoding}; only gzip is accepted`);
+  }
+  try {
+    return gunzipSync(bytes, { maxOutputLength: maxBytes });
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === "ERR_BUFFER_TOO_LARGE") throw tooLarge(maxBytes);
+    if (code === "Z_BUF_ERROR")
+      throw new ScrapeFailed("closed_early", "its compressed answer ends in the middle", { cause });
+    throw new ScrapeFailed("not_exposition", "its answer is said to be gzip, but is not", { cause });
+  }
+}
+
+function inUtf8(body: Uint8Array, contentType: string): Uint8Array {
+  const [, charset = "utf-8"] = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(contentType) ?? [];
+  if (/^(?:utf-?8|us-ascii)$/i.test(charset)) return body;
+  try {
+    return new TextEncoder().encode(new TextDecoder(charset as "utf-8").decode(body));
+  } catch (cause) {
+    throw new ScrapeFailed("not_exposition", `its answer has the unknown character set ${charset}`, { cause });
+  }
+}
+
+const lessThan = 0x3c;
+
+/** Says why a body is certainly no exposition; undefined if it may be one. */
+function notExposition(body: Uint8Array, contentType: string): string | undefined {
+  const first = body.find((byte) => byte > 0x20 && byte < 0x80);
+  if (first === undefined) return "its answer is empty; the exporter may have lost its host engine";
+  if (first === lessThan || contentType.startsWith("text/html")) {
+    return "its answer is a web page, not an exposition; is /metrics its path?";
+  }
+  const type = contentType.split(";")[0]?.trim().toLowerCase() ?? "";
+  return type.startsWith("application/json") ? "its answer is JSON, not an exposition" : undefined;
+}
+
+/** Enough for the last line and blank lines after it. */
+const tailBytes = 32;
+
+function endsWithEof(body: Uint8Array): boolean {
+  return new TextDecoder().decode(body.subarray(-tailBytes)).trimEnd().endsWith("# EOF");
+}

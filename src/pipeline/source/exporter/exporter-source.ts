@@ -1,0 +1,143 @@
+import { BatchBuilder } from "../../../domain/batch-builder.ts";
+import type { SourceReading } from "../../../domain/reading.ts";
+import { type Clock, stopwatch } from "../../../kit/clock.ts";
+import type { LiveBatch, LiveSource } from "../source.ts";
+import type { TargetState } from "../target-states.ts";
+import { FrozenReadings } from "./frozen-readings.ts";
+import { Schedule } from "../schedule.ts";
+import type { ScrapeClient } from "./scrape-client.ts";
+import { ScrapeFailed } from "./scrape-failed.ts";
+import { sourceIdOf, type Target } from "./target.ts";
+import { type MissedScrapes, TargetHealth, type TargetHealthOptions } from "./target-health.ts";
+import type { TargetReader } from "./target-reader.ts";
+
+export interface ExporterSourceOptions extends Omit<TargetHealthOptions, "nowMs"> {
+  readonly client: Pick<ScrapeClient, "scrape">;
+  readonly openReader: (target: Target) => TargetReader;
+  readonly clock: Clock;
+}
+
+/** A scrape may begin this late, and still has its scheduled time: a busy process is late, and so is a new owner of the target. */
+const latestStartMs = 1000;
+
+/** An exporter that is scraped on a schedule. Each scheduled scrape gives one batch: its records have the scheduled time, and its
+ *  reading says whether it was read or why it was missed. Scrapes that were missed together are one batch. */
+export class ExporterSource implements LiveSource {
+  readonly sourceId: string;
+  readonly description: string;
+  private readonly schedule: Schedule;
+  private readonly health: TargetHealth;
+
+  constructor(
+    readonly target: Target,
+    private readonly options: ExporterSourceOptions,
+  ) {
+    this.sourceId = sourceIdOf(target);
+    this.description = `exporter ${target.name}`;
+    this.schedule = new Schedule(this.sourceId, options.intervalMs);
+    this.health = new TargetHealth(target, { ...options, nowMs: () => options.clock.nowMs() });
+  }
+
+  /** What this process knows about the target. */
+  state(): TargetState {
+    return this.health.show();
+  }
+
+  async *read(afterMs: number, signal: AbortSignal): AsyncIterable<LiveBatch> {
+    const { clock, openReader } = this.options;
+    const scrapes = new Scrapes(openReader(this.target), new FrozenReadings());
+    let [lastMs, heldUpMs, isFirst] = [afterMs, 0, true];
+    try {
+      while (!signal.aborted) {
+        const dueMs = this.schedule.nextAfter(Math.max(lastMs, clock.nowMs() - latestStartMs));
+        const gap = this.gapBetween(lastMs, dueMs);
+        if (gap > 0) {
+          const failure = gapFailure(isFirst, heldUpMs, gap * this.schedule.intervalMs);
+          yield this.missed({ timeMs: dueMs - this.schedule.intervalMs, count: gap, failure });
+        }
+        isFirst = false;
+        await clock.sleep(Math.max(0, dueMs - clock.nowMs()), signal);
+        if (signal.aborted) return;
+        const batch = await this.scrape(scrapes, dueMs, signal);
+        if (batch === undefined) return;
+        lastMs = dueMs;
+        const yieldedMs = clock.nowMs();
+        yield batch;
+        heldUpMs = clock.nowMs() - yieldedMs;
+      }
+    } finally {
+      this.health.release();
+    }
+  }
+
+  private gapBetween(lastMs: number, dueMs: number): number {
+    return lastMs === -Infinity ? 0 : this.schedule.countBetween(lastMs, dueMs);
+  }
+
+  /** @returns undefined when the signal aborted: what became of the scrape is not known then */
+  private async scrape(scrapes: Scrapes, timeMs: number, signal: AbortSignal): Promise<LiveBatch | undefined> {
+    const elapsedMs = stopwatch();
+    try {
+      const bytes = await this.options.client.scrape(this.target.url, signal);
+      if (signal.aborted) return undefined;
+      const { batch, ...read } = scrapes.read(bytes, timeMs);
+      this.health.read({ ...read, timeMs, durationMs: Math.round(elapsedMs()) });
+      return this.batchAt({ outcome: "read", timeMs, count: 1 }, batch);
+    } catch (error) {
+      if (!(error instanceof ScrapeFailed)) throw error;
+      if (signal.aborted) return undefined;
+      return this.missed({ timeMs, count: 1, failure: error, durationMs: Math.round(elapsedMs()) });
+    }
+  }
+
+  private missed(missed: MissedScrapes): LiveBatch {
+    this.health.missed(missed);
+    const { timeMs, count, failure } = missed;
+    const { reason, message } = failure;
+    return this.batchAt({ outcome: "missed", timeMs, count, reason, message }, new BatchBuilder().build());
+  }
+
+  private batchAt(reading: Omit<SourceReading, "intervalMs">, batch: LiveBatch["batch"]): LiveBatch {
+    const { timeMs } = reading;
+    const { intervalMs } = this.schedule;
+    return { timeMs, idempotencyKey: `${this.sourceId}:${timeMs}`, batch, reading: { ...reading, intervalMs } };
+  }
+}
+
+/** Reads the answers of a target, and compares each with those before it. */
+class Scrapes {
+  private readonly builder = new BatchBuilder("Hostname");
+
+  constructor(
+    private readonly reader: TargetReader,
+    private readonly frozen: FrozenReadings,
+  ) {}
+
+  /** @throws ScrapeFailed if no line is a sample */
+  read(bytes: Uint8Array, timeMs: number) {
+    const answer = this.reader.read(bytes, timeMs, this.builder);
+    const batch = this.builder.build();
+    const { samples, ignored, undecided, rejected } = answer;
+    if (samples + ignored + undecided === 0 && rejected > 0) {
+      const line = batch.rejected[0]?.raw.slice(0, shownCharacters) ?? "";
+      throw new ScrapeFailed(
+        "not_exposition",
+        `none of its ${rejected} lines is a sample; the first is ${JSON.stringify(line)}`,
+      );
+    }
+    return { ...answer, batch, frozen: this.frozen.observe(batch, timeMs) };
+  }
+}
+
+const shownCharacters = 60;
+
+/** Explains scrapes for which there was no attempt.
+ *  @param heldUpMs how long the batch before them waited to be published */
+function gapFailure(isFirst: boolean, heldUpMs: number, gapMs: number): ScrapeFailed {
+  if (isFirst) return new ScrapeFailed("no_streamer", `no streamer read the target for ${gapMs / 1000} s`);
+  if (heldUpMs >= gapMs / 2) {
+    const message = `for ${Math.round(heldUpMs / 1000)} s, the queue took no scrapes, and the memory for those that wait was full`;
+    return new ScrapeFailed("memory_full", message);
+  }
+  return new ScrapeFailed("no_streamer", `the streamer was held up for ${gapMs / 1000} s`);
+}

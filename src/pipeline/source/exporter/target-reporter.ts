@@ -1,0 +1,47 @@
+import type { Logger } from "pino";
+import { BaseService } from "../../../kit/base-service.ts";
+import type { Clock } from "../../../kit/clock.ts";
+import { endsWithin } from "../../../kit/within.ts";
+import type { TargetState, TargetStates } from "../target-states.ts";
+
+export interface TargetReporterOptions {
+  readonly states: TargetStates;
+  /** What this process knows about each target. */
+  readonly read: () => readonly TargetState[];
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** The API shows states that are this old at most. */
+const reportMs = 5000;
+/** The time that etcd may take to delete the states. If it takes longer, they disappear when their lease ends. */
+const removalMs = 1000;
+
+/** Reports what this process knows about its targets, for the API and the command line. */
+export class TargetReporter extends BaseService {
+  private readonly failing = this.repeatedError({
+    prefix: "the states of the targets may be old",
+    ended: "the states of the targets are up to date again",
+  });
+
+  constructor(private readonly options: TargetReporterOptions) {
+    super("target reporter", options.log);
+  }
+
+  protected override async run(): Promise<void> {
+    const { states, read, clock } = this.options;
+    while (!this.stopping.aborted) {
+      try {
+        await states.report(read());
+        this.failing.clear();
+      } catch (error) {
+        if (!this.stopping.aborted) this.failing.record(error);
+      }
+      await clock.sleep(reportMs, this.stopping);
+    }
+  }
+
+  protected override async close(): Promise<void> {
+    await endsWithin(this.options.clock, removalMs, () => this.options.states.close());
+  }
+}

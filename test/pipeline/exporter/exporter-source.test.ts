@@ -1,0 +1,250 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import pino from "pino";
+import { until } from "../../../dev/until.ts";
+import { AnswerMemory } from "../../../src/pipeline/source/exporter/answer-memory.ts";
+import { ExporterSource } from "../../../src/pipeline/source/exporter/exporter-source.ts";
+import { Schedule } from "../../../src/pipeline/source/schedule.ts";
+import { ScrapeClient } from "../../../src/pipeline/source/exporter/scrape-client.ts";
+import { readTarget, type Target } from "../../../src/pipeline/source/exporter/target.ts";
+import type { LiveBatch } from "../../../src/pipeline/source/source.ts";
+import { exerciseLiveSource } from "../../contract/live-source.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
+import { type Answering, dcgmText, exposition, type ExporterServer, startExporter } from "./exporter-server.ts";
+import { LineReader } from "./line-reader.ts";
+
+const intervalMs = 15_000;
+const closing: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+
+/** Counts the scrapes that are under way. */
+class CountingClient extends ScrapeClient {
+  underWay = 0;
+
+  override async scrape(url: string, signal: AbortSignal): Promise<Uint8Array> {
+    this.underWay += 1;
+    try {
+      return await super.scrape(url, signal);
+    } finally {
+      this.underWay -= 1;
+    }
+  }
+}
+
+function openSource(address: string, clock: ManualClock, lines: string[] = []) {
+  const security = { tls: {}, insecure: false, authorization: () => Promise.resolve(undefined) };
+  const memory = new AnswerMemory(1e8);
+  const client = new CountingClient({ timeoutMs: 300, maxBytes: 1e6, memory, security });
+  const target = readTarget({ address, labels: { rack: "r1" } }, "lab") as Target;
+  const log = pino({ base: null }, { write: (line: string) => lines.push((JSON.parse(line) as { msg: string }).msg) });
+  const openReader = (): LineReader => new LineReader();
+  const source = new ExporterSource(target, { client, openReader, clock, intervalMs, streamer: "streamer-1", log });
+  return { source, client, settled: () => until(() => client.underWay === 0, { everyMs: 1 }).then(() => undefined) };
+}
+
+/** Reads a source in the background. */
+class Reading {
+  readonly batches: LiveBatch[] = [];
+  private readonly halt = new AbortController();
+  private readonly ended: Promise<void>;
+
+  constructor(
+    opened: ReturnType<typeof openSource>,
+    private readonly clock: ManualClock,
+    afterMs = -Infinity,
+  ) {
+    this.ended = (async () => {
+      for await (const batch of opened.source.read(afterMs, this.halt.signal)) this.batches.push(batch);
+    })();
+  }
+
+  /** Advances by one interval and waits for the scrape that is due in it. @returns its batch */
+  async next(): Promise<LiveBatch> {
+    const before = this.batches.length;
+    await this.clock.advance(intervalMs);
+    await until(() => this.batches.length > before, { everyMs: 1 });
+    return this.batches.at(-1) as LiveBatch;
+  }
+
+  end(): Promise<void> {
+    this.halt.abort();
+    return this.ended;
+  }
+}
+
+function openAll(first: Answering = exposition(dcgmText("h", 300))) {
+  const server = startExporter(first);
+  // a scheduled time is never less than a second ago, so the first scrape is due in the first interval
+  const clock = new ManualClock();
+  const lines: string[] = [];
+  const opened = openSource(server.address, clock, lines);
+  clockAfterSchedule(clock, opened.source.sourceId);
+  const reading = new Reading(opened, clock);
+  closing.push(
+    () => reading.end(),
+    () => opened.client.close(),
+    () => server.close(),
+  );
+  return { server, clock, lines, reading, ...opened };
+}
+
+/** Moves the clock to 5 s after a scheduled time of the source. */
+function clockAfterSchedule(clock: ManualClock, sourceId: string): void {
+  const scheduledMs = new Schedule(sourceId, intervalMs).nextAfter(clock.nowMs());
+  void clock.advance(scheduledMs + 5000 - clock.nowMs());
+}
+
+const contractServer: ExporterServer = startExporter(exposition(dcgmText("h", 300)));
+exerciseLiveSource("ExporterSource", (clock) => {
+  const { source, client, settled } = openSource(contractServer.address, clock);
+  return Promise.resolve({ source, intervalMs, settled, close: () => Promise.resolve(client.close()) });
+});
+
+describe("a scrape", () => {
+  test("gives the records of all devices at its scheduled time, under a key of target and time", async () => {
+    const { reading, source, server } = openAll();
+    const { batch, timeMs, idempotencyKey, reading: outcome } = await reading.next();
+    expect(batch.gpus.map(({ uuid }) => uuid)).toEqual(["GPU-h-0", "GPU-h-1"]);
+    expect([...batch.timesMs]).toEqual([timeMs, timeMs]);
+    expect(source.sourceId).toBe(`scrape:lab:${server.address}`);
+    expect(idempotencyKey).toBe(`${source.sourceId}:${timeMs}`);
+    expect(new Schedule(source.sourceId, intervalMs).nextAfter(timeMs - 1)).toBe(timeMs);
+    expect(outcome).toEqual({ timeMs, intervalMs, outcome: "read", count: 1 });
+  });
+
+  test("that fails gives no records, and a reading with its reason", async () => {
+    const { reading, server } = openAll(() => new Response("", { status: 500 }));
+    const { batch, timeMs, reading: outcome } = await reading.next();
+    expect(batch.recordCount).toBe(0);
+    const message = expect.stringMatching(/^HTTP 500, after \d/) as string;
+    expect(outcome).toEqual({ timeMs, intervalMs, outcome: "missed", reason: "http_status", message, count: 1 });
+    server.answer(exposition(dcgmText("h", 301)));
+    expect((await reading.next()).reading?.outcome).toBe("read");
+  });
+
+  test("of a text that has no sample is missed, and its lines are not quarantined", async () => {
+    const { reading } = openAll(() => new Response("It works!\nReally.\n"));
+    const { batch, reading: outcome } = await reading.next();
+    expect(batch.rejected).toEqual([]);
+    expect(outcome).toMatchObject({ outcome: "missed", reason: "not_exposition" });
+    expect(outcome?.message).toContain('none of its 2 lines is a sample; the first is "It works!"');
+  });
+});
+
+describe("scheduled scrapes that were not made are one reading", () => {
+  test("that no streamer made, before the first scrape of a new owner", async () => {
+    const { source, clock, client, settled } = openAll();
+    const lastMs = new Schedule(source.sourceId, intervalMs).nextAfter(clock.nowMs()) - 8 * intervalMs;
+    const successor = new Reading({ source, client, settled }, clock, lastMs);
+    await until(() => successor.batches.length > 0);
+    await successor.end();
+    const [{ timeMs, batch, reading }] = successor.batches as [LiveBatch];
+    expect(batch.recordCount).toBe(0);
+    expect(timeMs).toBe(lastMs + 7 * intervalMs);
+    expect(reading).toMatchObject({ outcome: "missed", reason: "no_streamer", count: 7 });
+    expect(reading?.message).toBe("no streamer read the target for 105 s");
+  });
+
+  test("a new owner that takes over within a second makes the scrape that is due", async () => {
+    const { source, clock, client, settled, reading } = openAll();
+    await reading.end();
+    const dueMs = new Schedule(source.sourceId, intervalMs).nextAfter(clock.nowMs());
+    await clock.advance(dueMs + 900 - clock.nowMs());
+    const successor = new Reading({ source, client, settled }, clock, dueMs - intervalMs);
+    await until(() => successor.batches.length > 0);
+    await successor.end();
+    expect(successor.batches[0]).toMatchObject({ timeMs: dueMs, reading: { outcome: "read" } });
+  });
+
+  test("while nothing could be published", async () => {
+    const { source, clock, reading } = openAll();
+    await reading.end();
+    const batches = source.read(-Infinity, new AbortController().signal)[Symbol.asyncIterator]();
+    const first = batches.next();
+    await clock.advance(intervalMs);
+    await first;
+    await clock.advance(4 * intervalMs);
+    const missed = (await batches.next()).value as LiveBatch;
+    await batches.return?.();
+    expect(missed.reading).toMatchObject({ outcome: "missed", reason: "memory_full", count: 4 });
+    expect(missed.reading?.message).toMatch(/^for 60 s, the queue took no scrapes, and the memory .* was full$/);
+  });
+});
+
+describe("the health of a target", () => {
+  test("says what the last scrape read, and why it failed; each change is logged once", async () => {
+    const { reading, source, server, lines } = openAll();
+    expect(source.state()).toMatchObject({ state: "waiting", scrapes: 0, gaps: 0, devices: 0 });
+    const { timeMs } = await reading.next();
+    await reading.next();
+    expect(source.state()).toMatchObject({
+      ...{ target: server.address, cluster_id: "lab", labels: [{ name: "rack", value: "r1" }] },
+      ...{ state: "up", dialect: "dcgm", devices: 2, samples: 6, scrapes: 2, gaps: 0, streamer: "streamer-1" },
+      message: expect.stringMatching(/^2 devices, 6 samples in \d+ ms$/) as string,
+    });
+    server.answer(() => new Response("", { status: 503 }));
+    for (let scrape = 0; scrape < 3; scrape += 1) await reading.next();
+    expect(source.state()).toMatchObject({
+      ...{ state: "down", scrapes: 2, gaps: 3, consecutive_failures: 3, devices: 2 },
+      message: expect.stringContaining("HTTP 503") as string,
+      last_error: { reason: "http_status", at: new Date(timeMs + 4 * intervalMs).toISOString().replace(".000", "") },
+    });
+    server.answer(exposition(dcgmText("h", 300)));
+    await reading.next();
+    await reading.next();
+    expect(source.state()).toMatchObject({ state: "up", consecutive_failures: 0, gaps: 3 });
+    expect(lines).toEqual([
+      expect.stringMatching(/ is missed: HTTP 503, after/),
+      expect.stringMatching(/ answers again, after 3 missed scrapes$/),
+    ]);
+    await reading.end();
+    expect(source.state()).toMatchObject({ state: "waiting", scrapes: 4 });
+  });
+
+  test("another reason is logged, the same one is not", async () => {
+    const { reading, server, lines } = openAll(() => new Response("", { status: 500 }));
+    await reading.next();
+    await reading.next();
+    server.answer(() => new Response("<html>"));
+    await reading.next();
+    expect(lines).toEqual([expect.stringContaining("HTTP 500"), expect.stringContaining("web page")]);
+  });
+
+  test("says that the exporter repeats old readings of busy devices, and when it no longer does", async () => {
+    const { reading, source, server, lines } = openAll();
+    for (let scrape = 0; scrape < 4; scrape += 1) await reading.next();
+    expect(source.state().frozen).toBe(0);
+    const fifth = await reading.next();
+    expect(fifth.reading?.outcome).toBe("read");
+    expect(source.state()).toMatchObject({ state: "up", frozen: 2 });
+    expect(source.state().message).toContain("the readings of 2 of 2 devices do not change although they are busy");
+    await reading.next();
+    server.answer(exposition(dcgmText("h", 301)));
+    await reading.next();
+    expect(source.state().frozen).toBe(0);
+    expect(lines.map((line) => line.replace(/^\S+ /, ""))).toEqual([
+      expect.stringContaining("do not change"),
+      "no longer repeats its readings",
+    ]);
+  });
+
+  test("an idle device may keep its values", async () => {
+    const idle = dcgmText("h", 300).replaceAll("} 97", "} 0");
+    const { reading, source } = openAll(exposition(idle));
+    for (let scrape = 0; scrape < 6; scrape += 1) await reading.next();
+    expect(source.state().frozen).toBe(0);
+  });
+});
+
+test("the schedules of 1,250 targets are spread over the interval, and the same in every process", () => {
+  const buckets = new Array<number>(15).fill(0);
+  for (let index = 0; index < 1250; index += 1) {
+    const id = `scrape:lab:gpu${index}:9400`;
+    const nextMs = new Schedule(id, intervalMs).nextAfter(0);
+    expect(new Schedule(id, intervalMs).nextAfter(1e12) % intervalMs).toBe(nextMs % intervalMs);
+    buckets[Math.floor((nextMs % intervalMs) / 1000)]! += 1;
+  }
+  expect(Math.max(...buckets)).toBeLessThan(125);
+  expect(Math.min(...buckets)).toBeGreaterThan(50);
+});
