@@ -59,6 +59,15 @@ test("replicas that start at the same time migrate only once, and a later start 
   expect(applied).toHaveLength(migrations.length);
 });
 
+test("a process whose database is up to date starts although another process holds the lock for migrations", async () => {
+  const url = await createDatabase(server, "locked");
+  await migrate(url);
+  await withClient(url, async (client) => {
+    await client.query("select pg_advisory_lock(7165201384)");
+    await migrate(url);
+  });
+});
+
 test("if the program may not migrate, a database without the schema is an error that names MIGRATE_ON_START", async () => {
   const url = await createDatabase(server, "behind");
   const open = () => openPostgresStore({ url, migrate: false });
