@@ -37,7 +37,8 @@ async function balance(): Promise<void> {
       throw new Error("The balancer needs to know the gateways: set BALANCER_BACKENDS or ETCD_ENDPOINTS");
     return registeredGateways(new EtcdServiceRegistry({ client, topic, leaseSeconds, clock, log }));
   })();
-  const backends = new Backends({ watch, clock, log });
+  const responseTimeoutMs = config.balancerResponseTimeoutSeconds * 1000;
+  const backends = new Backends({ watch, responseTimeoutMs, clock, log });
   const services = [backends, new Balancer({ backends, host, port, clock, log })];
   await startAll(services);
   await stopRequested;

@@ -196,14 +196,14 @@ exerciseService("the list of gateways behind a balancer", () => {
     return clock.sleep(Math.min(ms, 5), signal);
   };
   return {
-    service: new Backends({ watch: noGatewayAnswers, clock: { ...clock, sleep }, log }),
+    service: new Backends({ watch: noGatewayAnswers, responseTimeoutMs: 1000, clock: { ...clock, sleep }, log }),
     calls: () => calls,
   };
 });
 exerciseService("a balancer", () => {
   let calls = 0;
   const countingLog = pino({ hooks: { logMethod: () => (calls += 1) } });
-  const backends = new Backends({ watch: noGatewayAnswers, clock, log });
+  const backends = new Backends({ watch: noGatewayAnswers, responseTimeoutMs: 1000, clock, log });
   return {
     service: new Balancer({ backends, host: "127.0.0.1", port: 0, clock, log: countingLog }),
     calls: () => calls,

@@ -10,6 +10,15 @@ export const balancerSettings = {
     maximum: 65_535,
     description: "Port that the balancer listens on; 0: any free port",
   }),
+  balancerResponseTimeoutSeconds: count({
+    env: "BALANCER_RESPONSE_TIMEOUT_SECONDS",
+    default: 60,
+    minimum: 1,
+    maximum: 3600,
+    unit: "s",
+    description:
+      "Time that a gateway may take to begin its response to a request through the balancer; keep it above QUERY_TIMEOUT_SECONDS",
+  }),
   balancerBackends: Type.Optional(
     Type.Array(Type.String({ pattern: "^https?://[^/,@\\s]+$" }), {
       env: "BALANCER_BACKENDS",

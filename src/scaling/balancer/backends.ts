@@ -9,6 +9,8 @@ export type WatchEntries = (onChange: (entries: readonly BackendEntry[]) => void
 
 export interface BackendsOptions {
   readonly watch: WatchEntries;
+  /** How long a request may wait for the beginning of its response, in milliseconds. */
+  readonly responseTimeoutMs: number;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -17,17 +19,29 @@ export interface BackendsOptions {
 const checkEveryMs = 250;
 /** A gateway that accepts a check but does not answer within this time is not ready. */
 const checkTimeoutMs = 2000;
+/** A request that changes nothing leaves a gateway that is silent for a ready one after this time. */
+const movesAfterMs = 2000;
+/** The same for a WebSocket. Longer, because its client reads the records that it missed from the store. */
+const socketMovesAfterMs = 15_000;
 
-/** Keeps the list of gateways, and checks each of them four times a second. */
+/** Keeps the list of gateways, and checks each of them four times a second. After a check, it ends the waits for the gateway that have
+ *  lasted too long. */
 export class Backends extends BaseService {
   private readonly byUrl = new Map<string, Backend>();
-  /** Ends the checks of a gateway that is no longer in the list. */
-  private readonly checks = new Map<string, AbortController>();
   /** The checks that have not ended yet. */
   private readonly checking = new Set<Promise<void>>();
 
+  private readonly noneAnswers = this.repeatedError({
+    prefix: "requests get 503",
+    ended: "a gateway gets requests again",
+  });
+
   constructor(private readonly options: BackendsOptions) {
     super("backends", options.log);
+  }
+
+  get responseTimeoutMs(): number {
+    return this.options.responseTimeoutMs;
   }
 
   list(): readonly Backend[] {
@@ -42,7 +56,10 @@ export class Backends extends BaseService {
     const of = (...states: BackendState[]): Backend[] => untried.filter(({ state }) => states.includes(state));
     const ready = of("READY");
     const candidates = ready.length > 0 ? ready : of("UNREADY", "DRAINING");
-    return leastOpen(candidates);
+    const chosen = leastOpen(candidates);
+    if (chosen !== undefined) this.noneAnswers.clear();
+    else if (tried.size === 0) this.noneAnswers.record(new Error("no gateway answers"));
+    return chosen;
   }
 
   protected override async run(): Promise<void> {
@@ -56,12 +73,7 @@ export class Backends extends BaseService {
 
   private replace(entries: readonly BackendEntry[]): void {
     const listed = new Map(entries.map((entry) => [entry.url, entry]));
-    for (const url of this.byUrl.keys()) {
-      if (listed.has(url)) continue;
-      this.checks.get(url)?.abort();
-      this.checks.delete(url);
-      this.byUrl.delete(url);
-    }
+    for (const url of this.byUrl.keys()) if (!listed.has(url)) this.byUrl.delete(url);
     for (const entry of listed.values()) this.put(entry);
   }
 
@@ -69,37 +81,46 @@ export class Backends extends BaseService {
     const existing = this.byUrl.get(entry.url);
     if (existing !== undefined) return existing.update(entry);
     const backend = new Backend(entry);
-    const removed = new AbortController();
     this.byUrl.set(entry.url, backend);
-    this.checks.set(entry.url, removed);
-    const checking = this.keepChecking(backend, AbortSignal.any([removed.signal, this.stopping]));
+    const checking = this.keepChecking(backend, this.stopping);
     this.checking.add(checking);
     void checking.then(() => this.checking.delete(checking));
   }
 
+  /** A gateway that is no longer in the list is checked while something waits for it: a frozen one leaves the list before all waits
+   *  have ended. */
   private async keepChecking(backend: Backend, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
+    while (!signal.aborted && (this.byUrl.get(backend.url) === backend || backend.hasWaiting)) {
       const before = backend.state;
-      await check(backend, signal);
+      await this.check(backend, signal);
       const { name, url, state } = backend;
       if (signal.aborted) return;
+      this.abandonLate(backend);
       if (state !== before) this.options.log.info({ gateway: name, url, state }, "a gateway changed");
       await this.options.clock.sleep(checkEveryMs, signal);
     }
   }
-}
 
-/** Asks a gateway whether it is ready. The connection is a new one, so that a listener that is closing does not go unnoticed. */
-async function check(backend: Backend, stopping: AbortSignal): Promise<void> {
-  try {
-    const signal = AbortSignal.any([stopping, AbortSignal.timeout(checkTimeoutMs)]);
-    const response = await fetch(`${backend.url}/health/ready`, { signal, keepalive: false, redirect: "manual" });
-    await response.arrayBuffer();
-    backend.answered(response.status);
-  } catch (error) {
-    // an overloaded gateway is slow, and may be the only one
-    if ((error as Error).name === "TimeoutError") backend.answered(408);
-    else if (!stopping.aborted) backend.failed();
+  /** Asks a gateway whether it is ready. The connection is a new one, so that a listener that is closing does not go unnoticed. */
+  private async check(backend: Backend, stopping: AbortSignal): Promise<void> {
+    try {
+      const signal = AbortSignal.any([stopping, AbortSignal.timeout(checkTimeoutMs)]);
+      const response = await fetch(`${backend.url}/health/ready`, { signal, keepalive: false, redirect: "manual" });
+      await response.arrayBuffer();
+      backend.answered(response.status);
+    } catch (error) {
+      if ((error as Error).name === "TimeoutError") backend.silent(this.options.clock.nowMs());
+      else if (!stopping.aborted) backend.failed();
+    }
+  }
+
+  private abandonLate(backend: Backend): void {
+    const otherIsReady = this.list().some((other) => other !== backend && other.state === "READY");
+    const limits = {
+      ...{ requestMs: movesAfterMs, socketMs: socketMovesAfterMs },
+      longestMs: this.options.responseTimeoutMs,
+    };
+    backend.abandonLate(this.options.clock.nowMs(), { otherIsReady, limits });
   }
 }
 

@@ -4,10 +4,10 @@ import { BaseService } from "../../kit/base-service.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { aborted } from "../../kit/aborted.ts";
 import type { Backends } from "./backends.ts";
-import { errorResponse } from "./error-response.ts";
+import { errorResponse, invalidHost } from "./error-response.ts";
 import { forward } from "./forward.ts";
 import { openRelay } from "./open-relay.ts";
-import { withoutConnectionHeaders } from "./request-headers.ts";
+import { hasUsableHost, withoutConnectionHeaders } from "./request-headers.ts";
 import type { SocketRelay } from "./socket-relay.ts";
 
 export interface BalancerOptions {
@@ -75,6 +75,7 @@ export class Balancer extends BaseService {
   }
 
   private async answer(request: Request, server: Server<SocketRelay>): Promise<Response | undefined> {
+    if (!hasUsableHost(request)) return invalidHost(request);
     if (new URL(request.url).pathname === statusPath) return this.status();
     const address = server.requestIP(request)?.address ?? "unknown";
     const { backends } = this.options;

@@ -1,7 +1,7 @@
 /** An error that the balancer itself answers, in the envelope of the API. */
 interface BalancerError {
-  readonly status: 502 | 503;
-  readonly code: "gateway_failed" | "no_gateway" | "no_room";
+  readonly status: 400 | 502 | 503 | 504;
+  readonly code: "invalid_host" | "gateway_failed" | "no_gateway" | "no_room" | "gateway_timeout";
   readonly message: string;
   readonly details: Readonly<Record<string, unknown>>;
 }
@@ -19,5 +19,46 @@ export function noGateway(known: number): Response {
     code: "no_gateway",
     message: "No gateway answers; try again. /balancer/status lists the gateways",
     details: { gateways: known },
+  });
+}
+
+/** Refuses a request whose Host header is not the name of one host. */
+export function invalidHost({ headers }: Request): Response {
+  return errorResponse({
+    status: 400,
+    code: "invalid_host",
+    message: "The Host header is not usable; expected one host name or address, with or without a port",
+    details: { value: headers.get("host") },
+  });
+}
+
+/** About a gateway that did not answer a request. */
+interface Unanswered {
+  readonly gateway: string;
+  /** True if the request changes nothing. */
+  readonly isRepeatable: boolean;
+}
+
+const adviceFor = ({ isRepeatable }: Unanswered): string =>
+  isRepeatable ? "try again" : "check whether the change was made, and try again";
+
+/** The gateway closed the connection. @param reason from the client of HTTP */
+export function gatewayFailed({ reason, ...about }: Unanswered & { readonly reason: string }): Response {
+  return errorResponse({
+    status: 502,
+    code: "gateway_failed",
+    message: `The gateway ended the connection before it answered; ${adviceFor(about)}`,
+    details: { gateway: about.gateway, reason },
+  });
+}
+
+/** The gateway took too long. */
+export function gatewayTimeout(about: Unanswered & { readonly responseTimeoutMs: number }): Response {
+  const seconds = about.responseTimeoutMs / 1000;
+  return errorResponse({
+    status: 504,
+    code: "gateway_timeout",
+    message: `The gateway did not answer in time (BALANCER_RESPONSE_TIMEOUT_SECONDS=${seconds}); ${adviceFor(about)}`,
+    details: { gateway: about.gateway },
   });
 }

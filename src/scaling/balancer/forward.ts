@@ -1,7 +1,7 @@
 import { messageOf } from "../../kit/message-of.ts";
 import type { Backend } from "./backend.ts";
 import type { Backends } from "./backends.ts";
-import { errorResponse, noGateway } from "./error-response.ts";
+import { gatewayFailed, gatewayTimeout, noGateway } from "./error-response.ts";
 import { forwardedHeaders, withoutConnectionHeaders } from "./request-headers.ts";
 
 /** Methods whose requests may be sent again, because repeating them changes nothing.
@@ -11,38 +11,62 @@ const safeMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 const unsentCodes: ReadonlySet<string> = new Set(["ECONNREFUSED", "ConnectionRefused", "ENOTFOUND", "EHOSTUNREACH"]);
 /** A request body up to this size is kept until the response begins, so that it can be sent to another gateway. */
 const keptBodyMaxBytes = 256 * 1024;
-/** A response body up to this size is short work for a client that reads: its request counts only until the response begins. */
+/** A response body up to this size is read in whole before the client gets the response: if its gateway dies meanwhile, another one
+ *  can answer. */
 const shortBodyMaxBytes = 64 * 1024;
 /** The client has gone and does not see this status. */
 const clientClosedRequest = 499;
 
+/** A request as gateways get it. */
+interface Outgoing {
+  readonly method: string;
+  readonly pathAndQuery: string;
+  readonly headers: Headers;
+  readonly body: ArrayBuffer | ReadableStream<Uint8Array> | null;
+  /** Aborted when the client has gone. */
+  readonly signal: AbortSignal;
+  /** True if the request may be sent again even if a gateway has received it. */
+  readonly isRepeatable: boolean;
+}
+
+/** A gateway's response, or the error for the client if there is none. */
+type Outcome =
+  { readonly response: Response } | { readonly failure: Response; readonly mayTryAnother: boolean } | undefined;
+
 /** Sends a request to a gateway, and streams the response back as it is: still compressed, and only as fast as the client reads.
- *  A request that did not reach its gateway is sent to another one; so is one that changes nothing and got no response.
+ *  A request that did not reach its gateway is sent to another one; so is one that changes nothing and got no response, or
+ *  waits for a gateway that has become silent.
  *  @param address of the client */
 export async function forward(request: Request, address: string, backends: Backends): Promise<Response> {
-  const { pathname, search } = new URL(request.url);
-  const { method, signal } = request;
-  const body = await bodyOf(request);
-  const headers = forwardedHeaders(request, address);
+  const outgoing = await outgoingOf(request, address);
+  if (outgoing === undefined) return new Response(null, { status: clientClosedRequest });
   const tried = new Set<Backend>();
   let failure: Response | undefined;
   for (;;) {
     const backend = backends.choose(tried);
     if (backend === undefined) return failure ?? noGateway(backends.list().length);
     tried.add(backend);
-    const end = backend.begin();
-    try {
-      const url = `${backend.url}${pathname}${search}`;
-      return passedOn(await fetch(url, { method, headers, body, signal, redirect: "manual", decompress: false }), end);
-    } catch (error) {
-      end();
-      if (signal.aborted) return new Response(null, { status: clientClosedRequest });
-      const isUnsent = unsentCodes.has((error as { code?: string }).code ?? "");
-      if (isUnsent) backend.failed();
-      if (!isUnsent) failure = gatewayFailed(backend, error);
-      const isRepeatable = !(body instanceof ReadableStream) && (isUnsent || safeMethods.has(method));
-      if (!isRepeatable) return failure ?? noGateway(backends.list().length);
-    }
+    const outcome = await send(outgoing, backend, backends);
+    if (outcome === undefined) continue;
+    if ("response" in outcome) return outcome.response;
+    ({ failure } = outcome);
+    if (!outcome.mayTryAnother) return failure;
+  }
+}
+
+/** @returns undefined if the client has gone before its body was complete */
+async function outgoingOf(request: Request, address: string): Promise<Outgoing | undefined> {
+  const { pathname, search } = new URL(request.url);
+  const { method, signal } = request;
+  try {
+    const body = await bodyOf(request);
+    return {
+      ...{ method, signal, body, pathAndQuery: `${pathname}${search}`, headers: forwardedHeaders(request, address) },
+      isRepeatable: safeMethods.has(method) && !(body instanceof ReadableStream),
+    };
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    throw error;
   }
 }
 
@@ -53,15 +77,47 @@ async function bodyOf(request: Request): Promise<ArrayBuffer | ReadableStream<Ui
   return request.arrayBuffer();
 }
 
-/** @param end called when the body has been read, has failed, or is no longer wanted */
-function passedOn(response: Response, end: () => void): Response {
-  const { status, statusText, body } = response;
-  const headers = withoutConnectionHeaders(response.headers);
-  if (body === null || Number(headers.get("content-length") ?? Infinity) <= shortBodyMaxBytes) {
+/** @returns undefined if the request did not reach the gateway and can be sent to another one */
+async function send(outgoing: Outgoing, backend: Backend, { responseTimeoutMs }: Backends): Promise<Outcome> {
+  const { method, headers, body, signal, isRepeatable } = outgoing;
+  const end = backend.begin();
+  const ending = new AbortController();
+  let isLate = false;
+  const abandon = (): void => {
+    isLate = true;
+    ending.abort();
+  };
+  const sinceMs = body instanceof ReadableStream ? undefined : Date.now();
+  const endWait = backend.wait({ sinceMs, isMovable: isRepeatable, abandon });
+  if (signal.aborted) ending.abort();
+  signal.addEventListener("abort", () => ending.abort(), { once: true });
+  try {
+    const url = `${backend.url}${outgoing.pathAndQuery}`;
+    const options = { method, headers, body, signal: ending.signal, redirect: "manual", decompress: false } as const;
+    return { response: await passedOn(await fetch(url, options), end) };
+  } catch (error) {
     end();
-    return new Response(body, { status, statusText, headers });
+    if (signal.aborted) return { response: new Response(null, { status: clientClosedRequest }) };
+    const about = { gateway: backend.name, isRepeatable };
+    if (isLate) return { failure: gatewayTimeout({ ...about, responseTimeoutMs }), mayTryAnother: isRepeatable };
+    const isUnsent = unsentCodes.has((error as { code?: string }).code ?? "");
+    if (isUnsent) backend.failed();
+    if (isUnsent && !(body instanceof ReadableStream)) return undefined;
+    return { failure: gatewayFailed({ ...about, reason: messageOf(error) }), mayTryAnother: isRepeatable };
+  } finally {
+    endWait();
   }
-  return new Response(counted(body, end), { status, statusText, headers });
+}
+
+/** @param end called when the body has been read, has failed, or is no longer wanted */
+async function passedOn(response: Response, end: () => void): Promise<Response> {
+  const { status, statusText, body } = response;
+  const init = { status, statusText, headers: withoutConnectionHeaders(response.headers) };
+  if (body !== null && Number(init.headers.get("content-length") ?? Infinity) > shortBodyMaxBytes)
+    return new Response(counted(body, end), init);
+  const whole = body === null ? null : await response.arrayBuffer();
+  end();
+  return new Response(whole, init);
 }
 
 function counted(body: ReadableStream<Uint8Array>, end: () => void): ReadableStream<Uint8Array> {
@@ -82,14 +138,5 @@ function counted(body: ReadableStream<Uint8Array>, end: () => void): ReadableStr
       end();
       return reader.cancel(reason);
     },
-  });
-}
-
-function gatewayFailed({ name }: Backend, error: unknown): Response {
-  return errorResponse({
-    status: 502,
-    code: "gateway_failed",
-    message: "The gateway ended the connection before it answered; check whether the change was made, and try again",
-    details: { gateway: name, reason: messageOf(error) },
   });
 }

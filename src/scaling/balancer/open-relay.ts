@@ -40,10 +40,20 @@ export async function openRelay(
     tried.add(backend);
     const end = backend.begin();
     const upstream = new WebSocket(`${backend.url.replace(/^http/, "ws")}${pathname}${search}`, options);
-    if (await accepts(upstream, clock)) return { relay: new SocketRelay(upstream, end), protocol: upstream.protocol };
+    if (await accepts(upstream, clock)) return { relay: relayOf(upstream, backend, end), protocol: upstream.protocol };
     end();
   }
   return undefined;
+}
+
+/** @param end called when the relay ends */
+function relayOf(upstream: WebSocket, backend: Backend, end: () => void): SocketRelay {
+  const relay = new SocketRelay(upstream, () => {
+    leave();
+    end();
+  });
+  const leave = backend.wait({ sinceMs: undefined, isMovable: true, abandon: () => relay.gatewayIsSilent() });
+  return relay;
 }
 
 /** Waits for the answer to a handshake. */

@@ -30,3 +30,9 @@ export function withoutConnectionHeaders(given: Headers): Headers {
   for (const name of [...named.map((text) => text.trim()), ...connectionHeaders]) if (name !== "") headers.delete(name);
   return headers;
 }
+
+/** False for a Host header that servers may read differently: several hosts, or characters that end a host in a URL.
+ *  Source: https://www.rfc-editor.org/rfc/rfc9112#section-3.2 */
+export function hasUsableHost({ headers, url }: Request): boolean {
+  return /^[\w.~:[\]-]*$/.test(headers.get("host") ?? "") && URL.canParse(url);
+}

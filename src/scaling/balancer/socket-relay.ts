@@ -2,6 +2,8 @@ import type { ServerWebSocket } from "bun";
 
 /** Above this many bytes that wait for one side, the relay ends: a client that reads nothing, or a gateway that does not read. */
 const waitingMaxBytes = 4 * 1024 * 1024;
+/** A gateway that does not confirm the close of its side in this time is disconnected. */
+const closeTimeoutMs = 5000;
 const serviceRestart = 1012;
 const tryAgainLater = 1013;
 
@@ -45,6 +47,12 @@ export class SocketRelay {
     this.upstream.onmessage = this.upstream.onclose = null;
     if (isSendable(code)) this.upstream.close(code, reason);
     else this.upstream.close();
+    setTimeout(() => this.upstream.terminate(), closeTimeoutMs).unref();
+  }
+
+  /** Asks the client to connect again, because the gateway has not answered for long. */
+  gatewayIsSilent(): void {
+    this.end(serviceRestart, "the gateway does not answer; connect again");
   }
 
   /** Asks the client to connect again, because the balancer stops. */

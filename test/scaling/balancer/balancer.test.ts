@@ -59,7 +59,7 @@ test("bodies of every size and framing reach the gateway whole", async () => {
 });
 
 test("without a gateway that answers, the error is in the envelope of the API", async () => {
-  const balancer = await openBalancer(["http://127.0.0.1:9"], 0);
+  const balancer = await openBalancer(["http://127.0.0.1:9"], { ready: 0 });
   stopAfterTest(balancer.stop);
   const response = await fetch(`${balancer.url}/api/v1/gpus`);
   expect(response.headers.get("retry-after")).toBe("1");

@@ -1,4 +1,4 @@
-import pino from "pino";
+import pino, { type Logger } from "pino";
 import { until } from "../../../dev/until.ts";
 import { systemClock as clock } from "../../../src/kit/clock.ts";
 import { startAll, stopAll } from "../../../src/kit/run-services.ts";
@@ -15,9 +15,16 @@ export interface OpenBalancer {
   stop(): Promise<void>;
 }
 
+export interface BalancerFacts {
+  /** How many gateways are READY before the balancer is used; all by default. */
+  readonly ready?: number;
+  readonly responseTimeoutMs?: number;
+  readonly log?: Logger;
+}
+
 /** Starts a balancer on a free port, and waits until its gateways have answered a check. */
-export async function openBalancer(urls: readonly string[], ready = urls.length): Promise<OpenBalancer> {
-  const log = pino({ level: "silent" });
+export async function openBalancer(urls: readonly string[], facts: BalancerFacts = {}): Promise<OpenBalancer> {
+  const { ready = urls.length, responseTimeoutMs = 60_000, log = pino({ level: "silent" }) } = facts;
   const changes: ((entries: readonly BackendEntry[]) => void)[] = [];
   const list = (entries: readonly BackendEntry[]): void => changes.forEach((change) => change(entries));
   const watch = (onChange: (entries: readonly BackendEntry[]) => void): Promise<void> => {
@@ -25,7 +32,7 @@ export async function openBalancer(urls: readonly string[], ready = urls.length)
     onChange(urls.map((url) => ({ name: url, url, isDraining: false })));
     return Promise.resolve();
   };
-  const backends = new Backends({ watch, clock, log });
+  const backends = new Backends({ watch, responseTimeoutMs, clock, log });
   const balancer = new Balancer({ backends, host: "127.0.0.1", port: 0, clock, log });
   const services = [backends, balancer];
   await startAll(services);
