@@ -40,6 +40,10 @@ export class Backends extends BaseService {
     super("backends", options.log);
   }
 
+  get clock(): Clock {
+    return this.options.clock;
+  }
+
   get responseTimeoutMs(): number {
     return this.options.responseTimeoutMs;
   }

@@ -78,7 +78,7 @@ async function bodyOf(request: Request): Promise<ArrayBuffer | ReadableStream<Ui
 }
 
 /** @returns undefined if the request did not reach the gateway and can be sent to another one */
-async function send(outgoing: Outgoing, backend: Backend, { responseTimeoutMs }: Backends): Promise<Outcome> {
+async function send(outgoing: Outgoing, backend: Backend, { clock, responseTimeoutMs }: Backends): Promise<Outcome> {
   const { method, headers, body, signal, isRepeatable } = outgoing;
   const end = backend.begin();
   const ending = new AbortController();
@@ -87,7 +87,7 @@ async function send(outgoing: Outgoing, backend: Backend, { responseTimeoutMs }:
     isLate = true;
     ending.abort();
   };
-  const sinceMs = body instanceof ReadableStream ? undefined : Date.now();
+  const sinceMs = body instanceof ReadableStream ? undefined : clock.nowMs();
   const endWait = backend.wait({ sinceMs, isMovable: isRepeatable, abandon });
   if (signal.aborted) ending.abort();
   signal.addEventListener("abort", () => ending.abort(), { once: true });

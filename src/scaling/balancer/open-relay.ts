@@ -40,18 +40,25 @@ export async function openRelay(
     tried.add(backend);
     const end = backend.begin();
     const upstream = new WebSocket(`${backend.url.replace(/^http/, "ws")}${pathname}${search}`, options);
-    if (await accepts(upstream, clock)) return { relay: relayOf(upstream, backend, end), protocol: upstream.protocol };
+    if (await accepts(upstream, clock))
+      return { relay: relayOf(upstream, backend, { end, clock }), protocol: upstream.protocol };
     end();
   }
   return undefined;
 }
 
-/** @param end called when the relay ends */
-function relayOf(upstream: WebSocket, backend: Backend, end: () => void): SocketRelay {
-  const relay = new SocketRelay(upstream, () => {
+interface RelayEnd {
+  /** Called when the relay ends. */
+  readonly end: () => void;
+  readonly clock: Clock;
+}
+
+function relayOf(upstream: WebSocket, backend: Backend, { end, clock }: RelayEnd): SocketRelay {
+  const onEnd = (): void => {
     leave();
     end();
-  });
+  };
+  const relay = new SocketRelay(upstream, onEnd, clock);
   const leave = backend.wait({ sinceMs: undefined, isMovable: true, abandon: () => relay.gatewayIsSilent() });
   return relay;
 }

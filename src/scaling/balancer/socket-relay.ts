@@ -1,4 +1,5 @@
 import type { ServerWebSocket } from "bun";
+import type { Clock } from "../../kit/clock.ts";
 
 /** Above this many bytes that wait for one side, the relay ends: a client that reads nothing, or a gateway that does not read. */
 const waitingMaxBytes = 4 * 1024 * 1024;
@@ -21,6 +22,7 @@ export class SocketRelay {
   constructor(
     private readonly upstream: WebSocket,
     private readonly onEnd: () => void,
+    private readonly clock: Clock,
   ) {
     upstream.binaryType = "nodebuffer";
     upstream.onmessage = ({ data }) => this.toClient((client) => this.pass(client, data as string | Buffer));
@@ -47,7 +49,7 @@ export class SocketRelay {
     this.upstream.onmessage = this.upstream.onclose = null;
     if (isSendable(code)) this.upstream.close(code, reason);
     else this.upstream.close();
-    setTimeout(() => this.upstream.terminate(), closeTimeoutMs).unref();
+    void this.clock.sleep(closeTimeoutMs).then(() => this.upstream.terminate());
   }
 
   /** Asks the client to connect again, because the gateway has not answered for long. */
