@@ -32,6 +32,16 @@ function settingNames(): readonly string[] {
   );
 }
 
+/** The servers of setup-etcd on the ports that its variables name. */
+function serversOn({ ETCD_PORT, POSTGRES_PORT, DATABASE_URL_FILE }: Environment): Settings {
+  return {
+    ...(ETCD_PORT ? { ETCD_ENDPOINTS: `http://localhost:${ETCD_PORT}` } : {}),
+    ...(POSTGRES_PORT && !DATABASE_URL_FILE
+      ? { DATABASE_URL: `postgres://telemetry:telemetry@127.0.0.1:${POSTGRES_PORT}/telemetry` }
+      : {}),
+  };
+}
+
 /** The settings in an environment. A setting with an empty text is there too: it takes an earlier one back. */
 export function settingsIn(env: Environment): Settings {
   const entries = settingNames().flatMap((name) => {
@@ -39,7 +49,7 @@ export function settingsIn(env: Environment): Settings {
     if (text === undefined) return [];
     return [[name, pathNames.has(name) && text !== "" ? resolve(text) : text] as const];
   });
-  return Object.fromEntries(entries);
+  return { ...serversOn(env), ...Object.fromEntries(entries) };
 }
 
 /** @returns the earlier settings with those of a new command; an empty one is taken back */

@@ -50,6 +50,16 @@ test("a command takes along the settings that were typed, with absolute paths, a
   });
 });
 
+test("the ports of setup-etcd's servers are settings too, unless others name the servers", () => {
+  const ports = { ETCD_PORT: "2390", POSTGRES_PORT: "5433" };
+  expect(settingsIn(ports)).toEqual({
+    ETCD_ENDPOINTS: "http://localhost:2390",
+    DATABASE_URL: "postgres://telemetry:telemetry@127.0.0.1:5433/telemetry",
+  });
+  const named = { ETCD_ENDPOINTS: "http://etcd-0:2379", DATABASE_URL_FILE: "/secret" };
+  expect(settingsIn({ ...ports, ...named })).toEqual(named);
+});
+
 test("a setting stays until another command changes it; an empty one takes it back", () => {
   expect(mergeSettings({ CSV_FILE: "/a.csv", PORT: "1" }, { PORT: "2" })).toEqual({ CSV_FILE: "/a.csv", PORT: "2" });
   expect(mergeSettings({ CSV_FILE: "/a.csv", PORT: "1" }, { CSV_FILE: "" })).toEqual({ PORT: "1" });
