@@ -1,8 +1,10 @@
 import { hostname } from "node:os";
 import type { Logger } from "pino";
 import type { Config } from "../config/parse-config.ts";
+import { UnusableSource } from "../domain/errors.ts";
 import type { Clock } from "../kit/clock.ts";
 import type { EtcdRounds } from "../pipeline/source/csv/etcd-rounds.ts";
+import { SmiFile } from "../pipeline/source/nvidia-smi/smi-file.ts";
 import { SmiSource } from "../pipeline/source/nvidia-smi/smi-source.ts";
 import { SmiCommand } from "../pipeline/source/nvidia-smi/smi-command.ts";
 import { CsvSource, type Playing } from "../pipeline/source/csv/csv-source.ts";
@@ -54,12 +56,32 @@ export async function openInputs(config: Config, parts: SourceParts): Promise<re
 }
 
 async function fileInput(config: Config, path: string, parts: SourceParts): Promise<StreamedInput> {
-  const open = roundOpener(config, path, parts);
+  const open = (await SmiFile.isOne(path)) ? smiFileOpener(config, path, parts) : roundOpener(config, path, parts);
   const first = await open(0);
   const openLater = (round: number): Promise<ReplayableSource | undefined> =>
     config.loopMode ? open(round) : Promise.resolve(undefined);
   const openRound: ReplayableInput["openRound"] = (round) => (round === 0 ? Promise.resolve(first) : openLater(round));
   return { name: mainService, error: noError, kind: "replayable", first, openRound };
+}
+
+/** Opens a file of nvidia-smi's XML, which can only be played once, with its own times. */
+function smiFileOpener(config: Config, path: string, { log }: SourceParts): () => Promise<ReplayableSource> {
+  const { clusterId, batchSize: batchRows, loopMode, timestamps } = config;
+  if (loopMode || timestamps === "now") {
+    throw new UnusableSource(`${path} is XML of nvidia-smi: LOOP_MODE and TIMESTAMPS=now need a CSV file.`);
+  }
+  const hostname = hostOfFile(config, path);
+  const onWarning = (message: string): void => log.warn(message);
+  return () => SmiFile.open({ path, clusterId, hostname, batchRows, onWarning });
+}
+
+/** The host of GPUs in a file that names none.
+ *  @throws UnusableSource if streamers on several machines may read the file, and each would give its own name */
+function hostOfFile({ sourceHostname, etcdEndpoints }: Config, path: string): string {
+  if (sourceHostname === undefined && etcdEndpoints !== undefined) {
+    throw new UnusableSource(`${path} does not name the host of its GPUs; set SOURCE_HOSTNAME to the host's name.`);
+  }
+  return sourceHostname ?? hostname();
 }
 
 /** nvidia-smi on this machine, or a command in its place. It may take as long as the interval, but at most 30 s. */

@@ -14,7 +14,7 @@ export const inputSettings = {
     Type.String({
       env: "CSV_FILE",
       minLength: 1,
-      description: "CSV file to stream; without it and NVIDIA_SMI: the simulated fleet",
+      description: "File to stream: CSV, or XML of nvidia-smi; without it and NVIDIA_SMI: the simulated fleet",
     }),
   ),
   nvidiaSmi: Type.Optional(
@@ -36,7 +36,7 @@ export const inputSettings = {
       env: "SOURCE_HOSTNAME",
       minLength: 1,
       maxLength: 256,
-      description: "Host of the GPUs of nvidia-smi, which does not name it; absent: the name of this machine",
+      description: "Host of GPUs whose input does not name it: nvidia-smi's; absent: the name of this machine",
     }),
   ),
   batchSize: count({

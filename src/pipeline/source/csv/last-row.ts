@@ -1,5 +1,5 @@
 import type { Clock } from "../../../kit/clock.ts";
-import type { FileGuard, FileStatus } from "./file-guard.ts";
+import type { FileGuard, FileStatus } from "../file/file-guard.ts";
 
 export interface LastRowOptions {
   readonly path: string;

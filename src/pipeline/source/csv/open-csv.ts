@@ -1,9 +1,8 @@
-import { createHash } from "node:crypto";
-import { type FileHandle, open, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { isUtf8 } from "node:buffer";
 import { UnusableSource } from "../../../domain/errors.ts";
 import type { Position } from "../../../domain/range.ts";
+import { fingerprint, openForReading } from "../file/open-file.ts";
 import { csvFields } from "./csv-fields.ts";
 import { FileWindow } from "./file-window.ts";
 import { detectLayout, type Layout } from "./layout.ts";
@@ -22,21 +21,7 @@ export interface OpenedCsv {
   readonly inode: number;
 }
 
-const fingerprintMaxBytes = 64 * 1024;
 const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
-
-/** Opens a file for reading. @throws UnusableSource saying why it cannot be opened */
-export async function openForReading(path: string): Promise<FileHandle> {
-  try {
-    const stats = await stat(path); // checked first, because opening a pipe would wait for its writer
-    if (stats.isFile()) return await open(path, "r");
-    throw new UnusableSource(
-      `${path} is ${stats.isDirectory() ? "a directory" : "not a regular file"}; set CSV_FILE to a CSV file.`,
-    );
-  } catch (cause) {
-    throw cause instanceof UnusableSource ? cause : new UnusableSource(whyNotOpened(path, cause), { cause });
-  }
-}
 
 /** Reads a file's header, size and fingerprint. Bytes that are appended later are not part of the opened file.
  *  @throws UnusableSource when the file cannot be read, is empty, or has no usable header */
@@ -55,18 +40,6 @@ export async function openCsv(path: string, chunkBytes: number): Promise<OpenedC
   } finally {
     await file.close();
   }
-}
-
-/** Identifies a file's content by its first 64 KiB and its size.
- *  @param sizeBytes the size of the content: bytes after it are ignored */
-export async function fingerprint(file: FileHandle, sizeBytes: number): Promise<string> {
-  const head = Buffer.alloc(Math.min(sizeBytes, fingerprintMaxBytes));
-  let filled = 0;
-  for (let bytesRead = -1; filled < head.length && bytesRead !== 0; filled += bytesRead) {
-    ({ bytesRead } = await file.read(head, filled, head.length - filled, filled));
-  }
-  const hash = createHash("sha256").update(head.subarray(0, filled)).update(String(sizeBytes));
-  return hash.digest("hex").slice(0, 16);
 }
 
 /** Reads the first row that is not blank.
@@ -96,12 +69,4 @@ async function readHeader(
 
 function isText(bytes: Buffer): boolean {
   return !bytes.includes(0) && isUtf8(bytes);
-}
-
-function whyNotOpened(path: string, cause: unknown): string {
-  const { code } = cause as NodeJS.ErrnoException;
-  if (code === "ENOENT") return `${path} does not exist; check CSV_FILE.`;
-  if (code === "EACCES" || code === "EPERM")
-    return `${path} is not readable by this user; grant the user the right to read it.`;
-  return `${path} cannot be opened: ${(cause as Error).message}`;
 }

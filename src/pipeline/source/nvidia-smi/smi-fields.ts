@@ -2,7 +2,8 @@ import type { SmiUnit } from "./measured-text.ts";
 
 /** A number that nvidia-smi prints for a GPU or a MIG instance. */
 export interface SmiField {
-  /** The name that `nvidia-smi --query-gpu` has for it; it decides which metric it is. */
+  /** The name that `nvidia-smi --query-gpu` has for it, or ours if it has none: a spelling of the catalogue, or the name of a custom
+   *  metric. */
   readonly name: string;
   readonly unit: SmiUnit;
   /** Where the XML of one version or another has it, or the parts of it, each with the factor of its number. */
@@ -41,7 +42,7 @@ const rows: readonly FieldRow[] = [
   ["fan.speed", "%", "fan_speed"],
   ["pcie.link.gen.current", "count", "pci/pci_gpu_link_info/pcie_gen/current_link_gen"],
   ["pcie.link.width.current", "lanes", "pci/pci_gpu_link_info/link_widths/current_link_width"],
-  ["pcie.replay_counter", "count", "pci/replay_counter"],
+  ["pcie_replay_total", "count", "pci/replay_counter"],
   ["retired_pages.single_bit_ecc.count", "count", "retired_pages/multiple_single_bit_retirement/retired_count"],
   ["retired_pages.double_bit.count", "count", "retired_pages/double_bit_retirement/retired_count"],
   ["retired_pages.pending", "flag", "retired_pages/pending_retirement"],

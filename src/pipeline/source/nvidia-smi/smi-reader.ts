@@ -1,6 +1,7 @@
 import type { BatchBuilder } from "../../../domain/batch-builder.ts";
 import { rawMaxLength, valueMaxLength } from "../../../domain/batch.ts";
 import { cutText } from "../../../domain/cut-text.ts";
+import { spellingOf } from "../../../domain/dialects/spelling-of.ts";
 import {
   type FieldError,
   fieldMaxLength,
@@ -18,7 +19,6 @@ import { readMeasured } from "./measured-text.ts";
 import { elementIn, elementsIn, type SmiElement, type SmiLog, textAt } from "./smi-document.ts";
 import { type SmiField, smiFields, smiProperties } from "./smi-fields.ts";
 import type { ListedGpu, SmiList } from "./smi-list.ts";
-import { metricOfQuery } from "./query-metrics.ts";
 import { processesOf, programUses, type SmiProcess } from "./smi-processes.ts";
 
 /** What a document does not say itself. */
@@ -127,8 +127,7 @@ class GpuElementReader {
     const record = builder.record(builder.gpuIndex(gpu), context.timeMs, 0);
     builder.describe(record);
     for (const field of smiFields) {
-      const metric = metricOfQuery(field.name);
-      const isOfBoard = typeof metric === "number" && metrics[metric]?.scope === "board";
+      const isOfBoard = metrics[spellingOf(field.name)?.metricIndex ?? -1]?.scope === "board";
       if (!(isOfBoard && element !== this.element)) this.readField(element, field, record);
     }
     if (processes !== undefined) this.readProcesses(processes, record);
@@ -170,12 +169,12 @@ class GpuElementReader {
 
   private add(record: number, name: string, number: number): void {
     const { builder } = this.parts;
-    const metric = metricOfQuery(name);
-    const value = readValue(metric, String(number));
+    const spelling = spellingOf(name);
+    const value = readValue(spelling ?? name, String(number));
     if (value === "missing") builder.count("missing");
     else if (typeof value !== "number") this.reject({ ...value, field: name, value: String(number) });
-    else if (typeof metric === "number") builder.set(record, metric, value);
-    else builder.setCustom(record, metric, value);
+    else if (spelling !== undefined) builder.set(record, spelling.metricIndex, value);
+    else builder.setCustom(record, name, value);
   }
 
   private reject({ reason, field, value, message }: FieldError): void {

@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { UnusableSource } from "../../../domain/errors.ts";
 import { messageOf } from "../../../kit/message-of.ts";
-import { fingerprint, openForReading } from "./open-csv.ts";
+import { fingerprint, openForReading } from "./open-file.ts";
 
 export interface FileGuardOptions {
   readonly path: string;

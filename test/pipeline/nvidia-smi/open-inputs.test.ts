@@ -1,0 +1,59 @@
+import { afterAll, expect, test } from "bun:test";
+import { hostname } from "node:os";
+import pino from "pino";
+import { parseConfig } from "../../../src/config/parse-config.ts";
+import { systemClock } from "../../../src/kit/clock.ts";
+import { openInputs, type StreamedInput } from "../../../src/roles/open-source.ts";
+import { CsvFolder } from "../../support/csv-reading.ts";
+import { recordsIn } from "../../support/merged-records.ts";
+import { smiXml } from "./smi-xml.ts";
+
+const folder = new CsvFolder();
+afterAll(() => folder.remove());
+
+const openWith = (env: Record<string, string>): Promise<readonly StreamedInput[]> =>
+  openInputs(parseConfig(env), { clock: systemClock, log: pino({ level: "silent" }), rounds: undefined });
+
+const xml = folder.write(smiXml([{}], { timestamp: "Fri Aug  4 11:44:30 2023" }), "gpus.xml");
+
+async function hostIn(input: StreamedInput | undefined): Promise<string | undefined> {
+  if (input?.kind !== "replayable") return undefined;
+  const [batch] = await Array.fromAsync(input.first.read(input.first.whole, new AbortController().signal));
+  return batch && recordsIn(batch.batch)[0]?.gpu.hostname;
+}
+
+test("NVIDIA_SMI is one more input of a process, and takes the place of the simulated fleet", async () => {
+  const descriptionsOf = async (env: Record<string, string>): Promise<string[]> =>
+    (await openWith({ SOURCE_HOSTNAME: "box", ...env })).map(
+      (input) => `${input.name}: ${input.kind === "live" ? input.source.description : input.first.description}`,
+    );
+  const simulated = "streamer: simulated fleet of 4 hosts x 8 GPUs";
+  const smi = "nvidia-smi: nvidia-smi on box, every 15 s";
+  expect(await descriptionsOf({})).toEqual([simulated]);
+  expect(await descriptionsOf({ NVIDIA_SMI: "false" })).toEqual([simulated]);
+  expect(await descriptionsOf({ NVIDIA_SMI: "true" })).toEqual([smi]);
+  expect(await descriptionsOf({ NVIDIA_SMI: "1", CSV_FILE: xml })).toEqual([`streamer: ${xml}`, smi]);
+  expect(await descriptionsOf({ NVIDIA_SMI: "/opt/nvidia-smi", NVIDIA_SMI_INTERVAL: "5s" })).toEqual([
+    "nvidia-smi: /opt/nvidia-smi on box, every 5 s",
+  ]);
+  // its arguments may be secret
+  expect(await descriptionsOf({ NVIDIA_SMI: "sshpass -p secret ssh box nvidia-smi -q -x" })).toEqual([
+    "nvidia-smi: sshpass ... on box, every 15 s",
+  ]);
+});
+
+test("GPUs of a file that names no host are on SOURCE_HOSTNAME, or on this machine; streamers that share it need the setting", async () => {
+  expect(await hostIn((await openWith({ CSV_FILE: xml }))[0])).toBe(hostname());
+  expect(await hostIn((await openWith({ CSV_FILE: xml, SOURCE_HOSTNAME: "box" }))[0])).toBe("box");
+  const shared = { CSV_FILE: xml, ETCD_ENDPOINTS: "http://localhost:2379" };
+  await expect(openWith(shared)).rejects.toThrow("does not name the host of its GPUs; set SOURCE_HOSTNAME");
+  expect(await hostIn((await openWith({ ...shared, SOURCE_HOSTNAME: "box" }))[0])).toBe("box");
+});
+
+test("XML cannot be played in a loop or as if it were live", async () => {
+  for (const setting of [{ LOOP_MODE: "true" }, { TIMESTAMPS: "now" }]) {
+    await expect(openWith({ CSV_FILE: xml, ...setting })).rejects.toThrow(
+      "LOOP_MODE and TIMESTAMPS=now need a CSV file",
+    );
+  }
+});
