@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { parseLabels } from "../../src/pipeline/source/csv/labels.ts";
+import { parseLabels } from "../../src/pipeline/source/labels/labels.ts";
 
 const names = fc.stringMatching(/^[a-z_][a-z0-9_]{0,12}$/).filter((name) => !reservedNames.has(name));
 const reservedNames = new Set(["hostname", "uuid", "device", "gpu", "gpu_id", "modelname", "model_name", "container"]);

@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from "bun:test";
 import fc from "fast-check";
 import { formatTimestamp } from "../../src/domain/timestamp.ts";
-import { RecentTexts } from "../../src/pipeline/source/csv/recent-texts.ts";
+import { RecentTexts } from "../../src/pipeline/source/labels/recent-texts.ts";
 import {
   batchesOf,
   CsvFolder,

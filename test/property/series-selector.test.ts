@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { readMetricChoice } from "../../src/domain/metric-choice.ts";
-import { namedSeries } from "../../src/pipeline/source/csv/series-labels.ts";
+import { namedSeries } from "../../src/pipeline/source/labels/series-labels.ts";
 import { toApiSeries } from "../../src/routes/resources/catalogue/series.ts";
 import { parseSeries, seriesName, seriesText } from "../../src/domain/series.ts";
 import { readSeriesSelector, selectsSeries, splitNames } from "../../src/domain/series-selector.ts";

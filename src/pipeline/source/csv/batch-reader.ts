@@ -4,7 +4,7 @@ import type { Position } from "../../../domain/range.ts";
 import { FastLane } from "./fast-lane.ts";
 import type { FastTemplates } from "./fast-templates.ts";
 import type { FileWindow } from "./file-window.ts";
-import type { GpuCache } from "./gpu-cache.ts";
+import type { GpuCache } from "../labels/gpu-cache.ts";
 import { InstantEnds, instantMaxBytes } from "./instant-ends.ts";
 import { isExporterLayout, type Layout } from "./layout.ts";
 import { type RawRow, RowSplitter } from "./row-splitter.ts";

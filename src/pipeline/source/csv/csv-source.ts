@@ -8,7 +8,7 @@ import { FileWindow } from "./file-window.ts";
 import { firstTimeMs } from "./first-time.ts";
 import { FileGuard } from "../file/file-guard.ts";
 import { openForReading } from "../file/open-file.ts";
-import { GpuCache } from "./gpu-cache.ts";
+import { GpuCache } from "../labels/gpu-cache.ts";
 import { LastRow } from "./last-row.ts";
 import { type OpenedCsv, openCsv } from "./open-csv.ts";
 import { defaultRowMaxBytes } from "./row-splitter.ts";

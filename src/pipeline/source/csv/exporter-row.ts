@@ -1,5 +1,5 @@
 import { comma, lineFeed, quote } from "./bytes.ts";
-import { parseLabels } from "./labels.ts";
+import { parseLabels } from "../labels/labels.ts";
 
 /** A row of dcgm-exporter's layout in which every cell is quoted, and no cell but the labels contains quotes. */
 export interface ExporterRow {

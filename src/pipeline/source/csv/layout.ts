@@ -6,8 +6,8 @@ import { decidedRatio, ratioUnitOf } from "../../../domain/dialects/ratio-scale.
 import { labelFields, labelSpellings, metrics } from "../../../domain/metrics.ts";
 import { seriesLabels } from "../../../domain/series.ts";
 import { quoted } from "../../../domain/cut-text.ts";
-import { columnsOfLabels } from "./labels.ts";
-import { isAbout, namedSeries, type NamedSeries } from "./series-labels.ts";
+import { columnsOfLabels } from "../labels/labels.ts";
+import { isAbout, namedSeries, type NamedSeries } from "../labels/series-labels.ts";
 
 /** Index of a column that the header does not have. */
 const noColumn = -1;

@@ -1,8 +1,9 @@
 import { meansNoValue } from "../../../domain/value.ts";
 import { parseTimestamp, type TimestampError } from "../../../domain/timestamp.ts";
-import { type FieldError, invalidText, missingIdentity, parseGpuId } from "../../../domain/field-rules.ts";
-import type { GpuCache, RowSubject } from "./gpu-cache.ts";
-import { exportedPrefix, type LabelCell } from "./labels.ts";
+import { type FieldError, invalidText, parseGpuId } from "../../../domain/field-rules.ts";
+import type { GpuCache, RowSubject } from "../labels/gpu-cache.ts";
+import { identityError, type NamedText } from "../labels/identity-error.ts";
+import { exportedPrefix, type LabelCell } from "../labels/labels.ts";
 import type { Layout } from "./layout.ts";
 import { RowWorkloadReader } from "./row-workload.ts";
 
@@ -88,15 +89,9 @@ export class RowIdentityReader {
 
   private textError(fields: readonly string[]): FieldError | undefined {
     const { uuid, hostname, device, modelName, container, pod, namespace } = this.layout;
-    const noIdentity =
-      missingIdentity(this.columnName(uuid), cell(fields, uuid), "uuid") ??
-      missingIdentity(this.columnName(hostname), cell(fields, hostname), "hostname");
-    if (noIdentity !== undefined) return noIdentity;
-    for (const column of [uuid, hostname, device, modelName, container, pod, namespace]) {
-      const error = invalidText(this.columnName(column), cell(fields, column));
-      if (error !== undefined) return error;
-    }
-    return undefined;
+    const named = (column: number): NamedText => ({ field: this.columnName(column), text: cell(fields, column) });
+    const others = [device, modelName, container, pod, namespace].map(named);
+    return identityError({ uuid: named(uuid), hostname: named(hostname) }, others);
   }
 
   private columnName(column: number): string {

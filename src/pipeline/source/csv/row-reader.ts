@@ -2,15 +2,16 @@ import type { BatchBuilder } from "../../../domain/batch-builder.ts";
 import type { Spelling } from "../../../domain/dialects/spelling.ts";
 import type { Gpu, Workload } from "../../../domain/gpu.ts";
 import { labelNameOf, metrics } from "../../../domain/metrics.ts";
-import { hasLabels, seriesNameOf } from "../../../domain/series-of-metric.ts";
+import { hasLabels } from "../../../domain/series-of-metric.ts";
 import { meansNoValue } from "../../../domain/value.ts";
-import type { GpuCache } from "./gpu-cache.ts";
-import { attributeText } from "./labels.ts";
+import type { GpuCache } from "../labels/gpu-cache.ts";
+import { attributeText } from "../labels/labels.ts";
 import { type CustomColumn, type Layout, type LongLayout, normalName, type WideLayout } from "./layout.ts";
 import { type FieldError, invalidText, missingField } from "../../../domain/field-rules.ts";
 import { type Rejections, type RowPlace, wrongColumnCount } from "./rejections.ts";
 import { cell, type RowIdentity, RowIdentityReader } from "./row-identity.ts";
-import { labelsAbout, longSeriesName, namedSeries, type NamedSeries } from "./series-labels.ts";
+import { type Sample, SampleRecorder } from "../labels/sample-recorder.ts";
+import { labelsAbout, namedSeries, type NamedSeries } from "../labels/series-labels.ts";
 import { readValue } from "../../../domain/value-text.ts";
 
 /** The parts that a RowReader works with. */
@@ -42,12 +43,11 @@ export interface RecognizedRow {
 export class RowReader {
   private readonly identities: RowIdentityReader;
   private readonly normalHeader: readonly string[];
-  /** The indexes of the last record's GPU and workload: the next one often has the same. */
-  private gpuHint = -1;
-  private workloadHint = 0;
+  private readonly recorder: SampleRecorder;
 
   constructor(private readonly parts: RowReaderParts) {
     this.identities = new RowIdentityReader(parts.layout, parts.gpus);
+    this.recorder = new SampleRecorder(parts.builder);
     this.normalHeader = parts.layout.header.map(normalName);
   }
 
@@ -131,42 +131,20 @@ export class RowReader {
     const value = readValue(spelling ?? metric, text);
     const field = layout.header[column] ?? "";
     if (value === "missing") builder.count("missing");
-    else if (typeof value === "number") this.add(row, field, { metric, labels, spelling, value });
+    else if (typeof value === "number") this.add(row, field, { metric, labels, value });
     else rejections.add(row.place, { ...value, field, value: text });
   }
 
-  private add({ identity, place }: IdentifiedRow, field: string, { metric, labels, value }: Sample): void {
-    const { builder, rejections } = this.parts;
-    const series = seriesNameOf(metric, labels) ?? metric;
-    const error = typeof series === "string" ? longSeriesName(field, series) : undefined;
-    if (error !== undefined) {
-      rejections.add(place, error);
-      return;
-    }
-    const isOfBoard = typeof metric === "number" && metrics[metric]?.scope === "board";
-    const record = this.recordOf(identity, isOfBoard ? identity.board : identity.device);
-    if (typeof series === "number") builder.set(record, series, value);
-    else builder.setCustom(record, series, value);
+  private add({ identity, place }: IdentifiedRow, field: string, sample: Sample): void {
+    const timeMs = identity.timeMs + this.parts.shiftMs;
+    const error = this.recorder.add(field, sample, { subject: identity, timeMs });
+    if (error !== undefined) this.parts.rejections.add(place, error);
   }
 
-  /** Adds an attribute that a row reports like a metric, e.g. DCGM_FI_DEV_SERIAL. The attribute belongs to `board`. Like a row
-   *  whose value is missing, such a row names no occupant. */
+  /** Adds an attribute that a row reports like a metric, e.g. DCGM_FI_DEV_SERIAL. The attribute belongs to `board`. */
   private describe({ board, timeMs }: RowIdentity, label: readonly [name: string, text: string]): void {
-    const { builder, gpus, shiftMs } = this.parts;
-    const gpuIndex = builder.gpuIndex(gpus.withLabel(board, label), this.gpuHint);
-    builder.describe(builder.record(gpuIndex, timeMs + shiftMs, 0));
-  }
-
-  /** Only the record of the row's own device gets the row's workload. */
-  private recordOf({ device, timeMs, workload }: RowIdentity, gpu: Gpu): number {
-    const { builder, shiftMs } = this.parts;
-    let workloadIndex = 0;
-    if (gpu.uuid === device.uuid) {
-      workloadIndex = builder.workloadIndex(workload, this.workloadHint);
-      this.workloadHint = workloadIndex;
-    }
-    this.gpuHint = builder.gpuIndex(gpu, this.gpuHint);
-    return builder.record(this.gpuHint, timeMs + shiftMs, workloadIndex);
+    const { gpus, shiftMs } = this.parts;
+    this.recorder.describe(gpus.withLabel(board, label), timeMs + shiftMs);
   }
 
   private isHeader(fields: readonly string[]): boolean {
@@ -176,10 +154,6 @@ export class RowReader {
 
 interface Cell extends NamedSeries {
   readonly text: string;
-}
-
-interface Sample extends NamedSeries {
-  readonly value: number;
 }
 
 interface IdentifiedRow {

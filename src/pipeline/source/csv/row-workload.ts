@@ -1,12 +1,9 @@
-import { type FieldError, invalidText } from "../../../domain/field-rules.ts";
+import type { FieldError } from "../../../domain/field-rules.ts";
 import { noWorkload, type Workload } from "../../../domain/gpu.ts";
 import { meansNoValue } from "../../../domain/value.ts";
-import { exportedPrefix, type ParsedLabels, workloadFields } from "./labels.ts";
+import { type ParsedLabels, workloadFields } from "../labels/labels.ts";
+import { isExporter, workloadOfLabels } from "../labels/workload-of-labels.ts";
 import type { Layout } from "./layout.ts";
-
-/** The names of programs that export metrics, in the names of their pods and containers: nvidia-dcgm-exporter-7x2kq,
- *  nvidia-gpu-exporter, nvidia_smi_exporter, amdgpu-metrics-exporter, node-exporter. */
-const exporterName = /(?:dcgm|gpu|nvidia|smi|metrics|node)[-_]?exporter/i;
 
 /** Reads the workload of a row. In this order:
  *
@@ -28,12 +25,7 @@ export class RowWorkloadReader {
     { workload, isExported }: Pick<ParsedLabels, "workload" | "isExported">,
   ): Workload | FieldError {
     const inColumns = isExported ? noWorkload : this.inColumns(fields);
-    if (inColumns !== noWorkload || workload === undefined || isExporter(workload)) return inColumns;
-    for (const field of workloadFields) {
-      const error = invalidText(isExported ? `${exportedPrefix}${field}` : field, workload[field]);
-      if (error !== undefined) return error;
-    }
-    return workload;
+    return inColumns === noWorkload ? workloadOfLabels({ workload, isExported }) : inColumns;
   }
 
   private inColumns(fields: readonly string[]): Workload {
@@ -57,8 +49,4 @@ function workloadOf({ container, pod, namespace }: Workload): Workload {
 
 function valueOf(text: string): string {
   return meansNoValue(text) ? "" : text.trim();
-}
-
-function isExporter({ container, pod }: Workload): boolean {
-  return exporterName.test(pod) || exporterName.test(container);
 }
