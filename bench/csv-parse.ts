@@ -44,7 +44,14 @@ async function measure(name: string, rows: number, run: () => Promise<number>): 
 }
 
 async function readSource(path: string, fastLane: boolean): Promise<number> {
-  const options = { path, clusterId: "bench", batchRows: 1000, batchMaxRows: 1000, playing: originalTimes };
+  const options = {
+    path,
+    clusterId: "bench",
+    hostname: undefined,
+    batchRows: 1000,
+    batchMaxRows: 1000,
+    playing: originalTimes,
+  };
   const source = await CsvSource.open(
     { ...options, clock: systemClock, onWarning: () => undefined },
     { ...usualReading, fastLane },

@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -51,6 +52,7 @@ async function verify(): Promise<number> {
   const source = await CsvSource.open({
     path,
     clusterId: config.clusterId,
+    hostname: config.sourceHostname ?? hostname(),
     batchRows: config.batchSize,
     batchMaxRows: config.batchSize,
     playing: originalTimes,

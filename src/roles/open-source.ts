@@ -70,18 +70,18 @@ function smiFileOpener(config: Config, path: string, { log }: SourceParts): () =
   if (loopMode || timestamps === "now") {
     throw new UnusableSource(`${path} is XML of nvidia-smi: LOOP_MODE and TIMESTAMPS=now need a CSV file.`);
   }
-  const hostname = hostOfFile(config, path);
+  const hostname = hostOfFile(config);
+  if (hostname === undefined) {
+    throw new UnusableSource(`${path} does not name the host of its GPUs; set SOURCE_HOSTNAME to the host's name.`);
+  }
   const onWarning = (message: string): void => log.warn(message);
   return () => SmiFile.open({ path, clusterId, hostname, batchRows, onWarning });
 }
 
-/** The host of GPUs in a file that names none.
- *  @throws UnusableSource if streamers on several machines may read the file, and each would give its own name */
-function hostOfFile({ sourceHostname, etcdEndpoints }: Config, path: string): string {
-  if (sourceHostname === undefined && etcdEndpoints !== undefined) {
-    throw new UnusableSource(`${path} does not name the host of its GPUs; set SOURCE_HOSTNAME to the host's name.`);
-  }
-  return sourceHostname ?? hostname();
+/** The host of GPUs in a file that names none; undefined if streamers on several machines may read the file, because each would give
+ *  its own name. */
+function hostOfFile({ sourceHostname, etcdEndpoints }: Config): string | undefined {
+  return sourceHostname ?? (etcdEndpoints === undefined ? hostname() : undefined);
 }
 
 /** nvidia-smi on this machine, or a command in its place. It may take as long as the interval, but at most 30 s. */
@@ -122,6 +122,7 @@ function roundOpener(
     if (rounds !== undefined && loopMode) firstRound ??= await rounds.current(await CsvSource.fileId(path));
     const round = openedBefore + (firstRound ?? 0);
     const playing: Playing = timestamps === "original" ? { timestamps, round } : { timestamps, round, startedAtMs };
-    return CsvSource.open({ path, clusterId, batchRows, batchMaxRows, playing, clock, onWarning });
+    const hostname = hostOfFile(config);
+    return CsvSource.open({ path, clusterId, hostname, batchRows, batchMaxRows, playing, clock, onWarning });
   };
 }

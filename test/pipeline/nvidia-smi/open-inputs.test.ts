@@ -42,13 +42,21 @@ test("NVIDIA_SMI is one more input of a process, and takes the place of the simu
   ]);
 });
 
-test("GPUs of a file that names no host are on SOURCE_HOSTNAME, or on this machine; streamers that share it need the setting", async () => {
-  expect(await hostIn((await openWith({ CSV_FILE: xml }))[0])).toBe(hostname());
-  expect(await hostIn((await openWith({ CSV_FILE: xml, SOURCE_HOSTNAME: "box" }))[0])).toBe("box");
-  const shared = { CSV_FILE: xml, ETCD_ENDPOINTS: "http://localhost:2379" };
-  await expect(openWith(shared)).rejects.toThrow("does not name the host of its GPUs; set SOURCE_HOSTNAME");
-  expect(await hostIn((await openWith({ ...shared, SOURCE_HOSTNAME: "box" }))[0])).toBe("box");
-});
+const csv = folder.write(
+  "timestamp, index, uuid, temperature.gpu\n2026/07/14 08:12:38.696, 0, GPU-1, 45\n",
+  "gpus.csv",
+);
+
+test.each([xml, csv])(
+  "GPUs of a file that names no host are on SOURCE_HOSTNAME, or on this machine; streamers that share it need the setting",
+  async (file) => {
+    expect(await hostIn((await openWith({ CSV_FILE: file }))[0])).toBe(hostname());
+    expect(await hostIn((await openWith({ CSV_FILE: file, SOURCE_HOSTNAME: "box" }))[0])).toBe("box");
+    const shared = { CSV_FILE: file, ETCD_ENDPOINTS: "http://localhost:2379" };
+    await expect(openWith(shared)).rejects.toThrow("does not name the host of its GPUs; set SOURCE_HOSTNAME");
+    expect(await hostIn((await openWith({ ...shared, SOURCE_HOSTNAME: "box" }))[0])).toBe("box");
+  },
+);
 
 test("XML cannot be played in a loop or as if it were live", async () => {
   for (const setting of [{ LOOP_MODE: "true" }, { TIMESTAMPS: "now" }]) {

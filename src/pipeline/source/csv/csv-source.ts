@@ -1,4 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
+import { UnusableSource } from "../../../domain/errors.ts";
 import { quoted } from "../../../domain/cut-text.ts";
 import type { Clock } from "../../../kit/clock.ts";
 import type { Position, Range } from "../../../domain/range.ts";
@@ -18,6 +19,8 @@ import type { RangeBatch, ReplayableSource } from "../source.ts";
 export interface CsvSourceOptions {
   readonly path: string;
   readonly clusterId: string;
+  /** The host of GPUs in a table of nvidia-smi, which does not name it; undefined if such a table cannot be read. */
+  readonly hostname: string | undefined;
   /** A batch ends after this many rows, >= 1. */
   readonly batchRows: number;
   /** If the first column is the timestamp, a batch may grow to this many rows to end with an instant. */
@@ -84,7 +87,7 @@ export class CsvSource implements ReplayableSource {
    *          `startedAtMs` */
   static async open(options: CsvSourceOptions, reading = usualReading): Promise<CsvSource> {
     const { path, playing } = options;
-    const opened = await openCsv(path, reading.chunkBytes);
+    const opened = withHost(options, await openCsv(path, reading.chunkBytes));
     const fileId = fileIdOf(opened.identity);
     if (playing.timestamps === "original") {
       const sourceId = playing.round > 0 ? `${fileId}:round:${playing.round}` : fileId;
@@ -240,6 +243,21 @@ interface PlayedFile {
   readonly sourceId: string;
   /** Added to every time. */
   readonly shiftMs: number;
+}
+
+/** Gives a table of nvidia-smi the host of its GPUs, and reports it.
+ *  @throws UnusableSource if the host is not known */
+function withHost({ path, hostname, onWarning }: CsvSourceOptions, opened: OpenedCsv): OpenedCsv {
+  const { layout } = opened;
+  if (layout.smi === undefined) return opened;
+  if (hostname !== undefined) {
+    onWarning(
+      `${path} is a table of nvidia-smi, which does not name the host: its GPUs are on ${hostname} (SOURCE_HOSTNAME)`,
+    );
+    return { ...opened, layout: { ...layout, defaultHostname: hostname } };
+  }
+  if (layout.hostname >= 0) return opened;
+  throw new UnusableSource(`${path} does not name the host of its GPUs; set SOURCE_HOSTNAME to the host's name.`);
 }
 
 function fileIdOf(identity: string): string {

@@ -8,6 +8,7 @@ import { seriesLabels } from "../../../domain/series.ts";
 import { quoted } from "../../../domain/cut-text.ts";
 import { columnsOfLabels } from "../labels/labels.ts";
 import { isAbout, namedSeries, type NamedSeries } from "../labels/series-labels.ts";
+import { smiTableOf, type SmiTable } from "./smi-table.ts";
 
 /** Index of a column that the header does not have. */
 const noColumn = -1;
@@ -35,6 +36,10 @@ interface AnyLayout extends IdentityColumns {
   readonly labelColumns: readonly { readonly column: number; readonly name: string }[];
   /** The names of the columns that are not read. */
   readonly ignoredColumns: readonly string[];
+  /** Undefined if the table is not one of nvidia-smi. */
+  readonly smi: SmiTable | undefined;
+  /** The host of rows whose host has no name; undefined if they are rejected. */
+  readonly defaultHostname: string | undefined;
 }
 
 /** A row is one metric of one GPU at one instant, as in a table of dcgm-exporter's metrics. */
@@ -85,7 +90,7 @@ const spellingByNormalName: ReadonlyMap<string, Spelling> = new Map(
 const labelNameByNormalName: ReadonlyMap<string, string> = new Map([
   ...labelFields.map(({ name }) => [normalName(name), name] as const),
   ...labelSpellings.map(([spelling, name]) => [normalName(spelling), name] as const),
-  ...columnsOfLabels.map((name) => [normalName(name), name] as const),
+  ...[...columnsOfLabels, "pci_bus_id"].map((name) => [normalName(name), name] as const),
 ]);
 
 /** The columns of a table of dcgm-exporter's metrics, in order. */
@@ -112,15 +117,18 @@ export function normalName(columnName: string): string {
 export function detectLayout(columnNames: readonly string[], path: string): Layout {
   const header = columnNames.map((name) => name.trim());
   const columns = new HeaderColumns(header, path);
-  const missing = requiredNames.filter((name) => columns.take([name]) === noColumn);
+  const isSmi = columns.smi !== undefined;
+  const required = isSmi ? requiredNames.filter((name) => name !== "hostname") : requiredNames;
+  const missing = required.filter((name) => columns.take([name]) === noColumn);
   const long = longNames.filter((name) => columns.take([name]) !== noColumn);
   const metricColumns = columns.takeAll(spellingByNormalName, "spelling");
   if (long.length === longNames.length && missing.length === 0) return longLayout(header, path);
   if (long.length === 0 && missing.length === 0 && metricColumns.length > 0) return wideLayout(header, path);
   if (long.length > 0) missing.push(...longNames.filter((name) => !long.includes(name)));
   else if (metricColumns.length === 0) missing.push("metric_name and value (or at least one metric column)");
+  const advice = isSmi ? " (of nvidia-smi: timestamp, index and uuid)" : "";
   throw new UnusableSource(
-    `${path} has no usable header: missing ${missing.join(", ")}; found ${header.map((name) => quoted(name)).join(", ")}.`,
+    `${path} has no usable header: missing ${missing.join(", ")}${advice}; found ${header.map((name) => quoted(name)).join(", ")}.`,
   );
 }
 
@@ -130,7 +138,8 @@ function longLayout(header: readonly string[], path: string): LongLayout {
   const [metricName, value] = [columns.take(["metric_name"]), columns.take(["value"])];
   const labelColumns = columns.takeAll(withSeriesLabels(seriesLabels), "name");
   const ignoredColumns = columns.rest().map(({ name }) => name);
-  return { form: "long", header, ...identity, metricName, value, labelColumns, ignoredColumns };
+  const other = { smi: columns.smi, defaultHostname: undefined };
+  return { form: "long", header, ...identity, metricName, value, labelColumns, ignoredColumns, ...other };
 }
 
 function wideLayout(header: readonly string[], path: string): WideLayout {
@@ -148,7 +157,8 @@ function wideLayout(header: readonly string[], path: string): WideLayout {
     name !== "" && invalidText("", name) === undefined && rest.filter((other) => other.name === name).length === 1;
   const customColumns = rest.filter(isUsable).map((column) => ({ ...column, series: namedSeries(column.name) }));
   const ignoredColumns = rest.filter((column) => !isUsable(column)).map(({ name }) => name);
-  return { form: "wide", header, ...identity, metricColumns, labelColumns, customColumns, ignoredColumns };
+  const other = { smi: columns.smi, defaultHostname: undefined };
+  return { form: "wide", header, ...identity, metricColumns, labelColumns, customColumns, ignoredColumns, ...other };
 }
 
 /** Decides the unit of a column whose name does not tell it, if the other columns do. */
@@ -171,12 +181,17 @@ function identityColumns(columns: HeaderColumns): IdentityColumns {
 class HeaderColumns {
   private readonly taken = new Set<number>();
   private readonly normalNames: readonly string[];
+  readonly smi: SmiTable | undefined;
+  /** The header, with our names of nvidia-smi's columns. */
+  private readonly names: readonly string[];
 
   constructor(
     private readonly header: readonly string[],
     private readonly path: string,
   ) {
-    this.normalNames = header.map(normalName);
+    this.smi = smiTableOf(header);
+    this.names = this.smi?.names ?? header;
+    this.normalNames = this.names.map(normalName);
   }
 
   /** @returns the column of the first of `names` that the header has, or `noColumn`
@@ -214,7 +229,7 @@ class HeaderColumns {
   }
 
   rest(): { readonly column: number; readonly name: string }[] {
-    return this.header.map((name, column) => ({ column, name })).filter(({ column }) => !this.taken.has(column));
+    return this.names.map((name, column) => ({ column, name })).filter(({ column }) => !this.taken.has(column));
   }
 
   private refuseSecond(first: number, second: number): void {

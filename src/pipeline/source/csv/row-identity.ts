@@ -59,7 +59,7 @@ export class RowIdentityReader {
     if (error !== undefined) return error;
     const found = this.gpus.deviceOf({
       uuid: cell(fields, layout.uuid),
-      hostname: cell(fields, layout.hostname),
+      hostname: this.hostnameOf(fields),
       gpuId,
       device: cell(fields, layout.device),
       modelName: cell(fields, layout.modelName),
@@ -90,8 +90,15 @@ export class RowIdentityReader {
   private textError(fields: readonly string[]): FieldError | undefined {
     const { uuid, hostname, device, modelName, container, pod, namespace } = this.layout;
     const named = (column: number): NamedText => ({ field: this.columnName(column), text: cell(fields, column) });
+    const host = { field: this.columnName(hostname), text: this.hostnameOf(fields) };
     const others = [device, modelName, container, pod, namespace].map(named);
-    return identityError({ uuid: named(uuid), hostname: named(hostname) }, others);
+    return identityError({ uuid: named(uuid), hostname: host }, others);
+  }
+
+  private hostnameOf(fields: readonly string[]): string {
+    const text = cell(fields, this.layout.hostname);
+    const { defaultHostname } = this.layout;
+    return defaultHostname !== undefined && meansNoValue(text) ? defaultHostname : text;
   }
 
   private columnName(column: number): string {

@@ -53,15 +53,16 @@ export class RowReader {
 
   /** @returns the GPU, workload and metric of a long row, even if its value is missing or rejected; undefined for a wide
    *  row, a row that reports a label or has series labels, a repeated header, or a row that is rejected as a whole */
-  read(fields: readonly string[], place: RowPlace): RecognizedRow | undefined {
+  read(written: readonly string[], place: RowPlace): RecognizedRow | undefined {
     const { layout, builder } = this.parts;
-    if (fields.length !== layout.header.length) {
-      this.reject(place, wrongColumnCount(fields.length, layout.header.length));
+    if (written.length !== layout.header.length) {
+      this.reject(place, wrongColumnCount(written.length, layout.header.length));
       return undefined;
     }
+    const fields = layout.smi?.cells(written) ?? written;
     const identity = this.identities.read(fields);
     if ("reason" in identity) {
-      if (this.isHeader(fields)) builder.count("repeatedHeaders");
+      if (this.isHeader(written)) builder.count("repeatedHeaders");
       else this.reject(place, identity);
       return undefined;
     }
