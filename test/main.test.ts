@@ -52,6 +52,7 @@ test(
     await writeFleetCsv(csv, { hosts: 1, "gpus-per-host": 2, seconds: 1, seed: 1 });
     const xml = join(dir, "printed.xml");
     const settings = { CSV_FILE: csv, NVIDIA_SMI: `cat ${xml}`, NVIDIA_SMI_INTERVAL: "1s", SOURCE_HOSTNAME: "box" };
+    await makeDataDir(join(dir, "smi"));
     const pipeline = start("smi", { ...settings, CLUSTER_ID: "home" });
     const url = await urlOf(pipeline);
     const read = async (path: string): Promise<unknown> => (await fetch(`${url}${path}`)).json();

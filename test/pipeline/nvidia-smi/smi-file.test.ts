@@ -91,7 +91,10 @@ describe("a document that cannot be used is rejected with its place, and the oth
     ],
     "of another program": [
       `<?xml version="1.0"?><rows></rows></nvidia_smi_log>`,
-      { reason: "invalid_record", message: expect.stringContaining("no element nvidia_smi_log") as unknown },
+      {
+        reason: "invalid_record",
+        message: expect.stringContaining("'nvidia_smi_log' has not been opened.") as unknown,
+      },
     ],
   };
   for (const [name, [document, rejected]] of Object.entries(bad)) {

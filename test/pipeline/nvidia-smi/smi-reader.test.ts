@@ -208,6 +208,11 @@ test("a document cannot expand entities, and a document that is none is refused"
   const { batch, records } = readXml(bomb);
   expect(valuesOf(records[0])).toEqual({});
   expect(batch.rejected).toMatchObject([{ field: "memory.used", value: "&b;" }]);
-  expect(() => readXml("<other></other></nvidia_smi_log>")).toThrow("it has no element nvidia_smi_log");
-  expect(() => readXml(`<nvidia_smi_log>${"<a>".repeat(5000)}</nvidia_smi_log>`)).toThrow("cannot be read");
+  expect(() => readXml("<nvidia_smi_log>none</nvidia_smi_log>")).toThrow("it has no element nvidia_smi_log");
+  expect(() => readXml("<nvidia_smi_log><gpu></other></nvidia_smi_log>")).toThrow(
+    "the XML of nvidia-smi is broken, near line 1",
+  );
+  expect(() => readXml(`<nvidia_smi_log>${"<a>".repeat(5000)}${"</a>".repeat(5000)}</nvidia_smi_log>`)).toThrow(
+    "cannot be read",
+  );
 });

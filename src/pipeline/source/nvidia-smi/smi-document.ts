@@ -1,4 +1,4 @@
-import { XMLParser } from "fast-xml-parser";
+import { XMLParser, XMLValidator } from "fast-xml-parser";
 import { SmiFailed } from "./smi-failed.ts";
 import { messageOf } from "../../../kit/message-of.ts";
 
@@ -81,7 +81,19 @@ export function elementIn(parent: SmiElement, name: string): SmiElement | undefi
   return elementsIn(parent, name)[0];
 }
 
+/** Not escaped by all drivers. */
+const processNames = /(?<=<process_name>)[^]*?(?=<\/process_name>)/g;
+
 function parsed(xml: string): SmiElement {
+  // the parser itself accepts tags that do not match, and might take values of one GPU for those of another
+  const checked = XMLValidator.validate(xml.replace(processNames, ""));
+  if (checked !== true) {
+    const { msg, line } = checked.err;
+    throw new SmiFailed(
+      "command_failed",
+      `the XML of nvidia-smi is broken, near line ${line}: ${msg.replace(/\.$/, "")}`,
+    );
+  }
   try {
     const document: unknown = parser.parse(xml);
     return isElement(document) ? document : {};

@@ -2,19 +2,15 @@ import type { BatchBuilder } from "../../../domain/batch-builder.ts";
 import { rawMaxLength, valueMaxLength } from "../../../domain/batch.ts";
 import { cutText } from "../../../domain/cut-text.ts";
 import { spellingOf } from "../../../domain/dialects/spelling-of.ts";
-import {
-  type FieldError,
-  fieldMaxLength,
-  invalidText,
-  isNoInstanceId,
-  missingIdentity,
-} from "../../../domain/field-rules.ts";
+import { type FieldError, invalidText, isNoInstanceId } from "../../../domain/field-rules.ts";
 import type { Gpu } from "../../../domain/gpu.ts";
 import { metrics } from "../../../domain/metrics.ts";
 import { migUuid } from "../../../domain/mig-instance.ts";
 import { seriesName } from "../../../domain/series.ts";
 import { meansNoValue } from "../../../domain/value.ts";
 import { readValue } from "../../../domain/value-text.ts";
+import { identityError } from "../labels/identity-error.ts";
+import { attributeText } from "../labels/labels.ts";
 import { readMeasured } from "./measured-text.ts";
 import { elementIn, elementsIn, type SmiElement, type SmiLog, textAt } from "./smi-document.ts";
 import { type SmiField, smiFields, smiProperties } from "./smi-fields.ts";
@@ -85,11 +81,13 @@ class GpuElementReader {
     builder.count("rows");
     const uuid = textAt(this.element, "uuid") ?? "";
     const modelName = known(textAt(this.element, "product_name"));
-    const error =
-      missingIdentity("uuid", uuid, "uuid") ??
-      invalidText("uuid", uuid) ??
-      invalidText("product_name", modelName) ??
-      invalidText("driver_version", log.driverVersion);
+    const error = identityError(
+      { uuid: { field: "uuid", text: uuid }, hostname: { field: "hostname", text: context.hostname } },
+      [
+        { field: "product_name", text: modelName },
+        { field: "driver_version", text: log.driverVersion },
+      ],
+    );
     if (error !== undefined) return this.reject(error);
     const listed = context.list?.get(uuid);
     const gpuId = listed?.index ?? this.parts.index;
@@ -203,7 +201,7 @@ function propertiesOf(gpu: SmiElement): Record<string, string> {
 
 /** The text of an attribute; empty if it says that there is none. */
 function known(text = ""): string {
-  return meansNoValue(text) ? "" : cutText(text, fieldMaxLength);
+  return meansNoValue(text) ? "" : attributeText(text);
 }
 
 function sumOf(values: readonly number[]): number {
