@@ -42,14 +42,17 @@ export class SmiCommand implements SmiProgram {
     const { command, timeoutMs, clock } = this.options;
     const argv = isProgram(command) ? [command, ...args] : ["/bin/sh", "-c", command];
     const running = new RunningCommand(this.name, argv);
-    const kill = (): void => running.kill();
-    signal.addEventListener("abort", kill, { once: true });
+    // a stop does not wait for what a process prints that hangs in the driver
+    const stop = Promise.withResolvers<never>();
+    const onAbort = (): void => stop.reject(new SmiFailed("stopped", `${this.name} was stopped`));
+    signal.addEventListener("abort", onAbort, { once: true });
     try {
-      if (signal.aborted) kill();
-      if (await endsWithin(clock, timeoutMs, () => running.printed)) return await running.printed;
+      if (signal.aborted) onAbort();
+      const printed = Promise.race([running.printed, stop.promise]);
+      if (await endsWithin(clock, timeoutMs, () => printed)) return await printed;
       throw new SmiFailed("timeout", `${this.name} did not end within ${timeoutMs / 1000} s and was killed`);
     } finally {
-      signal.removeEventListener("abort", kill);
+      signal.removeEventListener("abort", onAbort);
       await this.end(running);
     }
   }

@@ -12,7 +12,7 @@ export interface SmiProgram {
   /** A description for people, such as "nvidia-smi". */
   readonly name: string;
   /** Prints the document.
-   *  @throws SmiFailed if the command cannot be run, does not end in time, or prints too much */
+   *  @throws SmiFailed if the command cannot be run, does not end in time, prints too much, or was stopped by the signal */
   query(signal: AbortSignal): Promise<Printed>;
   /** Prints the list of GPUs and MIG devices, as `nvidia-smi -L` does; undefined if the program cannot.
    *  @throws SmiFailed like `query` */
