@@ -38,8 +38,13 @@ export class LiveKeys {
   }
 }
 
+/** The prefix of the checkpoints and owners of all sources in a pipeline. */
+export function checkpointsPrefix(topic: string): string {
+  return `${pipelineRoot(topic)}/checkpoints/`;
+}
+
 function checkpointRoot(topic: string, sourceId: string): string {
-  return `${pipelineRoot(topic)}/checkpoints/${encodeURIComponent(sourceId)}/`;
+  return `${checkpointsPrefix(topic)}${encodeURIComponent(sourceId)}/`;
 }
 
 /** Zero-padded, so that etcd sorts the keys by offset; 2^53 has 16 digits. */

@@ -1,8 +1,8 @@
 import { get, isAbsent, put, remove, wasCreatedAt } from "../../../etcd/requests.ts";
 import type { LiveSource } from "../../source/source.ts";
-import { LiveKeys } from "./checkpoint-keys.ts";
+import { checkpointsPrefix, LiveKeys } from "./checkpoint-keys.ts";
 import type { ClaimedSource, LiveAssignment } from "./live-assignment.ts";
-import { ReleaseWatch } from "./release-watch.ts";
+import { OwnerReleases } from "./owner-releases.ts";
 import { latestText, readLatest } from "./stored-plan.ts";
 import { endLeaseOnError, StreamerLease, type StreamerLeaseOptions } from "./streamer-lease.ts";
 
@@ -21,29 +21,26 @@ export interface EtcdLiveAssignmentOptions extends StreamerLeaseOptions {
  *  A source: FREE -claim-> OWNED -release, or end of lease-> FREE. */
 export class EtcdLiveAssignment implements LiveAssignment {
   private readonly lease: StreamerLease;
+  private readonly releases: OwnerReleases;
 
   constructor(private readonly options: EtcdLiveAssignmentOptions) {
     this.lease = new StreamerLease(options);
+    this.releases = new OwnerReleases(options, checkpointsPrefix(options.topic));
   }
 
   async claim({ sourceId }: LiveSource, signal: AbortSignal): Promise<ClaimedSource | undefined> {
     const keys = new LiveKeys(this.options.topic, sourceId);
-    let releases: ReleaseWatch | undefined;
-    try {
-      while (!signal.aborted) {
-        const claimed = await this.tryClaim(keys);
-        if (claimed !== undefined) return claimed;
-        releases ??= new ReleaseWatch(this.options, keys.owner);
-        await releases.next(signal);
-      }
-      return undefined;
-    } finally {
-      await releases?.close();
+    while (!signal.aborted) {
+      const claimed = await this.tryClaim(keys);
+      if (claimed !== undefined) return claimed;
+      await this.releases.next(keys.owner, signal);
     }
+    return undefined;
   }
 
-  close(): Promise<void> {
-    return this.lease.close();
+  async close(): Promise<void> {
+    await this.releases.close();
+    await this.lease.close();
   }
 
   private tryClaim(keys: LiveKeys): Promise<ClaimedSource | undefined> {

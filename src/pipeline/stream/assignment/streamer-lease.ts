@@ -12,6 +12,8 @@ export interface StreamerLeaseOptions {
 /** The lease under which a streamer owns ranges or sources in etcd; opened when it is needed, and again after a loss. */
 export class StreamerLease {
   private session: LeaseSession | undefined;
+  /** Claims that begin together share one lease: etcd would keep one for each otherwise, and renewals would be as many. */
+  private opening: Promise<LeaseSession> | undefined;
 
   constructor(private readonly options: StreamerLeaseOptions) {}
 
@@ -22,15 +24,17 @@ export class StreamerLease {
   }
 
   async close(): Promise<void> {
+    await this.opening?.catch(() => undefined);
     await this.session?.close();
   }
 
   private async open(): Promise<LeaseSession> {
-    if (this.session === undefined || this.session.signal.aborted) {
-      const { client, clock, leaseSeconds } = this.options;
-      this.session = await LeaseSession.open({ client, clock, ttlSeconds: leaseSeconds });
-    }
-    return this.session;
+    if (this.session !== undefined && !this.session.signal.aborted) return this.session;
+    const { client, clock, leaseSeconds } = this.options;
+    this.opening ??= LeaseSession.open({ client, clock, ttlSeconds: leaseSeconds }).finally(
+      () => (this.opening = undefined),
+    );
+    return (this.session = await this.opening);
   }
 }
 
