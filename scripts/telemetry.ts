@@ -7,9 +7,10 @@ import { gpus, hosts, latest, series } from "./telemetry/fleet.ts";
 import type { Output } from "./telemetry/output.ts";
 import { scaling } from "./telemetry/scaling.ts";
 import { services } from "./telemetry/services.ts";
+import { targets } from "./telemetry/targets.ts";
 import { watch } from "./telemetry/watch.ts";
 
-// bun run telemetry -- gpus|hosts|latest|history|changes|watch|series|services|scaling|queue|rejections|dead-letters
+// bun run telemetry -- gpus|hosts|latest|history|changes|watch|series|services|targets|scaling|queue|rejections|dead-letters
 //   [--json] [--url http://localhost:8080]
 // Shows the data of a gateway: tables for people, JSON for programs. Also redrives and deletes dead letters. Exits with 1 if
 // the gateway refuses a request, with 2 if no gateway answers.
@@ -114,6 +115,12 @@ program
   .description("running processes of the pipeline, with their state and load")
   .option("--role <name>", "only processes with this role")
   .action((options) => services(output(), options as object));
+program
+  .command("targets")
+  .description("exporters that the pipeline scrapes: dialect, age, gaps and last error of each")
+  .option("--state <name>", "only targets in this state: up, down or waiting")
+  .option("--cluster <id>", "only of this cluster")
+  .action((options) => targets(output(), options as object));
 program
   .command("queue")
   .description("state of the queue and the services, and counts of rejected inputs and conflicting values")

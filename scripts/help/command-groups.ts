@@ -48,6 +48,7 @@ export const commandGroups: readonly CommandGroup[] = [
     title: "Look and check",
     commands: {
       telemetry: "GPUs, records, queue on the command line (-- --help)",
+      targets: "exporters that are scraped: state, age, gaps, last error",
       simulate: "write the CSV file of a simulated fleet (-- --help)",
       verify: "compare a CSV file with the store (-- --csv FILE)",
       "load-test": "send requests to a gateway; a table of rates and times",

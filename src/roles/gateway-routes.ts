@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { Clock } from "../kit/clock.ts";
 import type { DeadLetters, Queue } from "../pipeline/queue/queue.ts";
+import type { TargetStates } from "../pipeline/source/target-states.ts";
 import type { TelemetryQueries } from "../pipeline/store/telemetry-queries.ts";
 import type { ServiceRegistry } from "../scaling/registry/service-registry.ts";
 import type { ScalingRecords } from "../scaling/coordinator/scaling-records.ts";
@@ -32,6 +33,7 @@ export interface GatewayOptions extends ProcessParts {
   readonly queue: Pick<Queue, "stats">;
   readonly deadLetters: DeadLetters;
   readonly serviceRegistry: Pick<ServiceRegistry, "list">;
+  readonly targetStates: Pick<TargetStates, "list">;
   readonly scaling: Pick<ScalingRecords, "read">;
   readonly http: HttpOptions;
   readonly graphql: GraphqlSettings;

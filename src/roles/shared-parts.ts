@@ -17,6 +17,9 @@ import { fanOut, type PipelineListener } from "../pipeline/observe/pipeline-list
 import { EtcdQueue } from "../pipeline/queue/etcd/etcd-queue.ts";
 import { MemoryQueue } from "../pipeline/queue/memory/memory-queue.ts";
 import type { Queue } from "../pipeline/queue/queue.ts";
+import { EtcdTargetStates } from "../pipeline/source/states/etcd/etcd-target-states.ts";
+import { MemoryTargetStates } from "../pipeline/source/states/memory/memory-target-states.ts";
+import type { TargetStates } from "../pipeline/source/target-states.ts";
 import { EtcdUpkeep } from "../pipeline/upkeep/etcd-upkeep.ts";
 import { EtcdServiceRegistry } from "../scaling/registry/etcd/etcd-service-registry.ts";
 import { LoadMeter } from "../scaling/registry/load-meter.ts";
@@ -50,6 +53,8 @@ export interface SharedParts extends Surroundings {
   readonly isHotTierWritten: boolean;
   /** The running processes of the pipeline; without etcd, only this one. */
   readonly serviceRegistry: ServiceRegistry;
+  /** What the streamers say about the exporters that they scrape; without etcd, only this process. */
+  readonly targetStates: TargetStates;
   readonly loadMeter: LoadMeter;
   readonly scaling: ScalingParts;
   readonly listener: PipelineListener;
@@ -91,6 +96,7 @@ export function openSharedParts(
     hotTier: openHotTier({ etcd, topic, windowSeconds, clock, log, registry }),
     isHotTierWritten: etcd !== undefined || writesHotTier,
     serviceRegistry: openServiceRegistry(config, etcd, surroundings),
+    targetStates: openTargetStates(config, etcd, { clock, instanceId }),
     loadMeter,
     scaling: openScaling(config, etcd, { instanceId, clock }),
     listener: fanOut([pipelineInstruments(registry), monitor.listener(), loadMeter.listener]),
@@ -120,6 +126,16 @@ function openServiceRegistry(config: Config, client: EtcdClient | undefined, par
   return client === undefined
     ? new MemoryServiceRegistry(parts.clock)
     : new EtcdServiceRegistry({ ...parts, client, topic, leaseSeconds });
+}
+
+function openTargetStates(
+  { queueTopic: topic, serviceLeaseSeconds: leaseSeconds }: Config,
+  client: EtcdClient | undefined,
+  { clock, instanceId }: Pick<SharedParts, "clock" | "instanceId">,
+): TargetStates {
+  return client === undefined
+    ? new MemoryTargetStates(clock)
+    : new EtcdTargetStates({ client, clock, topic, instanceId, leaseSeconds });
 }
 
 /** The service that compacts etcd's history; none without etcd, or if compaction is left to etcd. */

@@ -4,6 +4,8 @@ import { type LiveGateway, openLiveGateway } from "../routes/live/live-gateway.t
 import { addTwoDeadLetters } from "../routes/gateway.ts";
 import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
 import { MemoryServiceRegistry } from "../../src/scaling/registry/memory/memory-service-registry.ts";
+import { MemoryTargetStates } from "../../src/pipeline/source/states/memory/memory-target-states.ts";
+import { stateOf } from "../contract/target-states.ts";
 import { MemoryScalingRecords } from "../../src/scaling/coordinator/memory/memory-scaling-records.ts";
 import { MemoryLeaderElection } from "../../src/scaling/election/memory/memory-leader-election.ts";
 import { decisionAt, updateAt } from "../contract/scaling-records.ts";
@@ -19,11 +21,12 @@ const queue = new MemoryQueue({
   maxAttempts: 1,
 });
 const serviceRegistry = new MemoryServiceRegistry(systemClock);
+const targetStates = new MemoryTargetStates(systemClock);
 const scaling = new MemoryScalingRecords("one");
 let gateway: LiveGateway;
 let letters: string[];
 beforeAll(async () => {
-  gateway = await openLiveGateway({ queue, deadLetters: queue, serviceRegistry, scaling });
+  gateway = await openLiveGateway({ queue, deadLetters: queue, serviceRegistry, targetStates, scaling });
   letters = await addTwoDeadLetters(queue);
   await gateway.publish({
     uuid: "GPU-cli",
@@ -81,6 +84,29 @@ test("prints the running processes with their state and load, in lines of 80 cha
   expect(Math.max(...text.split("\n").map(({ length }) => length))).toBe(80);
   expect(await jsonOf("services", "--role", "collector")).toEqual([collector]);
   expect((await run("services", "--role", "cook")).errors).toContain('role="cook" is not usable');
+});
+
+test("prints the targets with their dialect, age, gaps and last error, in lines of 80 characters", async () => {
+  const readAt = (secondsAgo: number): string => new Date(Date.now() - secondsAgo * 1000).toISOString();
+  const fine = stateOf("gpu2:9400", { last_read_at: readAt(7) });
+  const down = stateOf("mtv5-dgx1-hgpu-001.example:9400", {
+    ...{ state: "down", message: "HTTP 500, after 0.2 s", last_read_at: readAt(600), gaps: 40 },
+  });
+  const frozen = stateOf("gpu3:9400", { frozen: 2, message: "the readings of 2 of 8 devices do not change" });
+  await targetStates.report([down, fine, frozen]);
+  const { status, text } = await run("targets");
+  expect(status).toBe(0);
+  expect(text).toMatch(/│gpu2:9400 +│up +│dcgm +│ +[78]s│ +8│ +1│ +12│/);
+  expect(text).toMatch(/│gpu3:9400 +│frozen +│/);
+  expect(text).toMatch(/│mtv5-dgx1-hgpu-001\.example:940│down +│dcgm +│ +10m│ +8│ +40│ +12│\n│0 +│/);
+  expect(text).toContain("3 targets as of ");
+  expect(text).toContain("mtv5-dgx1-hgpu-001.example:9400: HTTP 500, after 0.2 s");
+  expect(text).toContain("gpu2:9400: until 2025-07-18T20:42:19Z: no complete answer within 10 s");
+  expect(text).toContain("gpu3:9400: the readings of 2 of 8 devices do not change");
+  const table = text.split("\n").filter((line) => /^[┌├│└]/.test(line));
+  expect(new Set(table.map(({ length }) => length))).toEqual(new Set([80]));
+  expect(await jsonOf("targets", "--state", "down")).toEqual([down]);
+  expect((await run("targets", "--state", "ill")).errors).toContain('state="ill" is not usable');
 });
 
 test("prints decided and actual numbers of processes, and the decisions with their reasons, in lines of 80 characters", async () => {

@@ -14,6 +14,7 @@ import { FleetProjection } from "../../src/routes/fleet/fleet-projection.ts";
 import { MemoryHotTier } from "../../src/pipeline/hot/memory/memory-hot-tier.ts";
 import { encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
 import { MemoryServiceRegistry } from "../../src/scaling/registry/memory/memory-service-registry.ts";
+import { MemoryTargetStates } from "../../src/pipeline/source/states/memory/memory-target-states.ts";
 import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 
@@ -132,6 +133,7 @@ export function gatewayOver(
     queue,
     deadLetters: queue,
     serviceRegistry: new MemoryServiceRegistry(clock),
+    targetStates: new MemoryTargetStates(clock),
     scaling: new MemoryScalingRecords("one"),
     graphql: { introspection: true, graphiql: true },
     services: [],

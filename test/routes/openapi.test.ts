@@ -9,6 +9,8 @@ import { parse } from "yaml";
 import { metrics } from "../../src/domain/metrics.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { MemoryServiceRegistry } from "../../src/scaling/registry/memory/memory-service-registry.ts";
+import { MemoryTargetStates } from "../../src/pipeline/source/states/memory/memory-target-states.ts";
+import { stateOf } from "../contract/target-states.ts";
 import { namedSchemas } from "../../src/routes/openapi/components.ts";
 import {
   listAnswer,
@@ -44,7 +46,9 @@ beforeAll(async () => {
   const scaling = new MemoryScalingRecords("one");
   const term = await new MemoryLeaderElection().campaign(new AbortController().signal);
   if (term !== undefined) await scaling.write(term, updateAt(Date.now(), [decisionAt(Date.now(), 4)]));
-  gateway = gatewayOver(stored, { serviceRegistry, scaling });
+  const targetStates = new MemoryTargetStates(systemClock);
+  await targetStates.report([stateOf("gpu1:9400")]);
+  gateway = gatewayOver(stored, { serviceRegistry, targetStates, scaling });
   deadLetters = await addTwoDeadLetters(gateway.queue);
   document = (await gateway.json("/swagger/swagger.json")) as typeof document;
 });
@@ -103,6 +107,7 @@ describe("the OpenAPI document", () => {
       "/api/v1/scaling",
       "/api/v1/scaling/{figure}",
       "/api/v1/services",
+      "/api/v1/targets",
       "/api/v1/telemetry",
       "/api/v1/telemetry/aggregates",
       "/api/v1/telemetry/latest",

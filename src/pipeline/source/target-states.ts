@@ -4,23 +4,42 @@ const wholeNumber = (description: string) => Type.Number({ multipleOf: 1, minimu
 const instant = (description: string) =>
   Type.String({ format: "date-time", description, examples: ["2025-07-18T20:42:34Z"] });
 
+/** The states of a target. */
+export const targetStateNames = ["up", "down", "waiting"] as const;
+
+/** A label of a target. */
+const targetLabelSchema = Type.Object(
+  { name: Type.String({ description: "Name of the label" }), value: Type.String({ description: "Its value" }) },
+  {
+    $id: "TargetLabel",
+    additionalProperties: false,
+    description: "A label that a target's discovery gives it",
+    examples: [{ name: "rack", value: "r1" }],
+  },
+);
+
+/** A scrape that was missed. */
+const targetErrorSchema = Type.Object(
+  {
+    at: instant("Scheduled time of the scrape"),
+    reason: Type.String({ description: "Why it was missed: timeout, refused, http_status ..." }),
+    message: Type.String({ description: "The error in words" }),
+  },
+  {
+    $id: "TargetError",
+    additionalProperties: false,
+    description: "The last scrape of a target that was missed",
+    examples: [{ at: "2025-07-18T20:42:19Z", reason: "http_status", message: "HTTP 500, after 0.2 s" }],
+  },
+);
+
 /** What a streamer says about a target: an element of /api/v1/targets. */
 export const targetStateSchema = Type.Object(
   {
     source_id: Type.String({ description: "Identifies the target's source: cluster and target" }),
     target: Type.String({ description: "host:port, or the URL of a target that is not http://host:port/metrics" }),
     cluster_id: Type.String({ description: "Cluster that the target's GPUs belong to" }),
-    labels: Type.Array(
-      Type.Object(
-        { name: Type.String({ description: "Name of the label" }), value: Type.String({ description: "Its value" }) },
-        {
-          $id: "TargetLabel",
-          additionalProperties: false,
-          description: "A label that the target's discovery gives it",
-        },
-      ),
-      { description: "Labels of the target, from DCGM_TARGETS_FILE" },
-    ),
+    labels: Type.Array(targetLabelSchema, { description: "Labels of the target, from DCGM_TARGETS_FILE" }),
     state: Type.Union([Type.Literal("up"), Type.Literal("down"), Type.Literal("waiting")], {
       description:
         "up, down: by its last scrape; waiting: this streamer has not scraped it yet, or another streamer reads it",
@@ -44,16 +63,7 @@ export const targetStateSchema = Type.Object(
     scrapes: wholeNumber("Scrapes that were read since the process began to read the target"),
     gaps: wholeNumber("Scheduled scrapes that were missed since then"),
     consecutive_failures: wholeNumber("Scrapes in a row that failed, up to the last"),
-    last_error: Type.Optional(
-      Type.Object(
-        {
-          at: instant("Scheduled time of the scrape"),
-          reason: Type.String({ description: "Why it was missed: timeout, refused, http_status ..." }),
-          message: Type.String({ description: "The error in words" }),
-        },
-        { $id: "TargetError", additionalProperties: false, description: "The last scrape that was missed" },
-      ),
-    ),
+    last_error: Type.Optional(targetErrorSchema),
   },
   {
     $id: "Target",

@@ -1,4 +1,5 @@
 import type { Clock } from "../../kit/clock.ts";
+import type { TargetStates } from "../../pipeline/source/target-states.ts";
 import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
 import type { ServiceRegistry } from "../../scaling/registry/service-registry.ts";
 import type { ScalingRecords } from "../../scaling/coordinator/scaling-records.ts";
@@ -20,6 +21,7 @@ export interface GraphqlParts {
   readonly scaling: Pick<ScalingRecords, "read">;
   readonly admission: Admission;
   readonly serviceRegistry: Pick<ServiceRegistry, "list">;
+  readonly targetStates: Pick<TargetStates, "list">;
   readonly clock: Clock;
 }
 

@@ -3,6 +3,7 @@ import type { AnyElysia } from "elysia";
 import type { Clock } from "../../kit/clock.ts";
 import type { Service } from "../../kit/service.ts";
 import type { Queue } from "../../pipeline/queue/queue.ts";
+import type { TargetStates } from "../../pipeline/source/target-states.ts";
 import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
 import type { ServiceRegistry } from "../../scaling/registry/service-registry.ts";
 import type { ScalingRecords } from "../../scaling/coordinator/scaling-records.ts";
@@ -32,6 +33,8 @@ export interface ResourceParts {
   readonly services: readonly Service[];
   /** The running processes of the pipeline. */
   readonly serviceRegistry: Pick<ServiceRegistry, "list">;
+  /** The exporters that the pipeline scrapes. */
+  readonly targetStates: Pick<TargetStates, "list">;
   /** The coordinator's decisions. */
   readonly scaling: Pick<ScalingRecords, "read">;
   readonly clock: Clock;

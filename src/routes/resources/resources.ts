@@ -6,6 +6,7 @@ import { quarantine } from "./quarantine/quarantine.ts";
 import type { Resource } from "./resource.ts";
 import { scaling } from "./scaling/scaling.ts";
 import { services } from "./services/services.ts";
+import { targets } from "./targets/targets.ts";
 import { telemetry } from "./telemetry/telemetry.ts";
 
 /** The API's nouns. The REST routes, the OpenAPI document and the GraphQL schema are assembled from this list. */
@@ -17,5 +18,6 @@ export const resources: readonly Resource[] = [
   quarantine,
   pipeline,
   services,
+  targets,
   scaling,
 ];

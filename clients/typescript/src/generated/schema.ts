@@ -585,6 +585,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Exporters that the pipeline scrapes
+         * @description Each target with its state in words, its dialect, its last scrape and its gaps, ordered by cluster and target. The figures are those of the streamer that reads the target, at most 5 s old; they count from when it began to read it. Without etcd, the list has only the targets of the process that answers.
+         */
+        get: operations["listTargets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/scaling": {
         parameters: {
             query?: never;
@@ -1658,6 +1678,124 @@ export interface components {
             };
         };
         /**
+         * @description An exporter that the pipeline scrapes
+         * @example {
+         *       "source_id": "scrape:local-cluster:mtv5-dgx1-hgpu-001:9400",
+         *       "target": "mtv5-dgx1-hgpu-001:9400",
+         *       "cluster_id": "local-cluster",
+         *       "labels": [
+         *         {
+         *           "name": "rack",
+         *           "value": "r1"
+         *         }
+         *       ],
+         *       "state": "up",
+         *       "since": "2025-07-18T20:42:34Z",
+         *       "message": "8 devices, 208 samples in 12 ms",
+         *       "streamer": "streamer-1",
+         *       "interval_ms": 15000,
+         *       "dialect": "dcgm",
+         *       "last_scrape_at": "2025-07-18T20:50:04Z",
+         *       "last_read_at": "2025-07-18T20:50:04Z",
+         *       "duration_ms": 12,
+         *       "devices": 8,
+         *       "samples": 208,
+         *       "ignored": 31,
+         *       "rejected": 0,
+         *       "undecided": 0,
+         *       "frozen": 0,
+         *       "scrapes": 31,
+         *       "gaps": 0,
+         *       "consecutive_failures": 0
+         *     }
+         */
+        Target: {
+            /** @description Identifies the target's source: cluster and target */
+            source_id: string;
+            /** @description host:port, or the URL of a target that is not http://host:port/metrics */
+            target: string;
+            /** @description Cluster that the target's GPUs belong to */
+            cluster_id: string;
+            /** @description Labels of the target, from DCGM_TARGETS_FILE */
+            labels: {
+                /** @description Name of the label */
+                name: string;
+                /** @description Its value */
+                value: string;
+            }[];
+            /**
+             * @description up, down: by its last scrape; waiting: this streamer has not scraped it yet, or another streamer reads it
+             * @enum {string}
+             */
+            state: "up" | "down" | "waiting";
+            /**
+             * Format: date-time
+             * @description When the target got this state
+             * @example 2025-07-18T20:42:34Z
+             */
+            since: string;
+            /** @description The state in words: what the last scrape read, or why it failed */
+            message: string;
+            /** @description Name of the process that reads the target, or waits for it */
+            streamer: string;
+            /** @description Time from one scheduled scrape to the next */
+            interval_ms: number;
+            /** @description Dialect of the metrics' names; absent until it is known */
+            dialect?: string;
+            /**
+             * Format: date-time
+             * @description Scheduled time of the last scrape
+             * @example 2025-07-18T20:42:34Z
+             */
+            last_scrape_at?: string;
+            /**
+             * Format: date-time
+             * @description Scheduled time of the last scrape that was read
+             * @example 2025-07-18T20:42:34Z
+             */
+            last_read_at?: string;
+            /** @description How long the last scrape took */
+            duration_ms?: number;
+            /** @description GPUs and MIG instances of the last scrape that was read */
+            devices: number;
+            /** @description Samples of the last scrape that was read */
+            samples: number;
+            /** @description Samples of the last scrape that do not describe GPUs */
+            ignored: number;
+            /** @description Lines of the last scrape that could not be used */
+            rejected: number;
+            /** @description Samples of the last scrape whose unit is not known yet */
+            undecided: number;
+            /** @description Busy devices whose readings the exporter repeats: all fast series have had the same value for long */
+            frozen: number;
+            /** @description Scrapes that were read since the process began to read the target */
+            scrapes: number;
+            /** @description Scheduled scrapes that were missed since then */
+            gaps: number;
+            /** @description Scrapes in a row that failed, up to the last */
+            consecutive_failures: number;
+            /**
+             * @description The last scrape of a target that was missed
+             * @example {
+             *       "at": "2025-07-18T20:42:19Z",
+             *       "reason": "http_status",
+             *       "message": "HTTP 500, after 0.2 s"
+             *     }
+             */
+            last_error?: {
+                /**
+                 * Format: date-time
+                 * @description Scheduled time of the scrape
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                at: string;
+                /** @description Why it was missed: timeout, refused, http_status ... */
+                reason: string;
+                /** @description The error in words */
+                message: string;
+            };
+        };
+        /**
          * @description The metrics of one GPU or MIG instance at one instant. A metric without a value is absent (in GraphQL: null), never 0.
          * @example {
          *       "telemetry_id": "mtv5-dgx1-hgpu-032_4_1752871354",
@@ -2061,6 +2199,7 @@ export type Scaling = components['schemas']['Scaling'];
 export type ScalingFigure = components['schemas']['ScalingFigure'];
 export type Series = components['schemas']['Series'];
 export type ServiceInstance = components['schemas']['ServiceInstance'];
+export type Target = components['schemas']['Target'];
 export type TelemetryRecord = components['schemas']['TelemetryRecord'];
 export type Response400 = components['responses']['400'];
 export type Response404 = components['responses']['404'];
@@ -4246,6 +4385,91 @@ export interface operations {
                         /** @description Elements in data */
                         count: number;
                         data: components["schemas"]["ServiceInstance"][];
+                        /**
+                         * Format: date-time
+                         * @description When the list was read
+                         * @example 2025-07-18T20:42:34Z
+                         */
+                        as_of: string;
+                    };
+                };
+            };
+            400: components["responses"]["400"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    listTargets: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only targets in this state: up, down, waiting
+                 * @example down
+                 */
+                state?: "up" | "down" | "waiting";
+                /**
+                 * @description Only targets of this cluster
+                 * @example local-cluster
+                 */
+                cluster_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "as_of": "2025-07-18T20:50:02Z",
+                     *       "data": [
+                     *         {
+                     *           "source_id": "scrape:local-cluster:mtv5-dgx1-hgpu-001:9400",
+                     *           "target": "mtv5-dgx1-hgpu-001:9400",
+                     *           "cluster_id": "local-cluster",
+                     *           "labels": [
+                     *             {
+                     *               "name": "rack",
+                     *               "value": "r1"
+                     *             }
+                     *           ],
+                     *           "state": "up",
+                     *           "since": "2025-07-18T20:42:34Z",
+                     *           "message": "8 devices, 208 samples in 12 ms",
+                     *           "streamer": "streamer-1",
+                     *           "interval_ms": 15000,
+                     *           "dialect": "dcgm",
+                     *           "last_scrape_at": "2025-07-18T20:50:04Z",
+                     *           "last_read_at": "2025-07-18T20:50:04Z",
+                     *           "duration_ms": 12,
+                     *           "devices": 8,
+                     *           "samples": 208,
+                     *           "ignored": 31,
+                     *           "rejected": 0,
+                     *           "undecided": 0,
+                     *           "frozen": 0,
+                     *           "scrapes": 31,
+                     *           "gaps": 0,
+                     *           "consecutive_failures": 0
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @description Elements in data */
+                        count: number;
+                        data: components["schemas"]["Target"][];
                         /**
                          * Format: date-time
                          * @description When the list was read

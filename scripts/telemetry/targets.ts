@@ -1,0 +1,62 @@
+import Table from "cli-table3";
+import { answerOf } from "gpu-telemetry-client";
+import { cellOf, type Output, print } from "./output.ts";
+
+/** The columns of the table: with their borders, they are 80 characters wide. */
+const columns = [
+  { title: "target", width: 30, align: "left" },
+  { title: "state", width: 7, align: "left" },
+  { title: "dialect", width: 15, align: "left" },
+  { title: "age", width: 5, align: "right" },
+  { title: "GPUs", width: 4, align: "right" },
+  { title: "gaps", width: 6, align: "right" },
+  { title: "ms", width: 5, align: "right" },
+] as const;
+
+/** What the command accepts. */
+export interface TargetsOptions {
+  readonly state?: string;
+  readonly cluster?: string;
+}
+
+/** Prints the exporters that the pipeline scrapes, and the last error of each that has one. A text that is wider than its column goes on
+ *  in the next line. */
+export async function targets(output: Output, { state, cluster }: TargetsOptions): Promise<void> {
+  const query = {
+    ...(state === undefined ? {} : { state: state as "down" }),
+    ...(cluster === undefined ? {} : { cluster_id: cluster }),
+  };
+  const { data, as_of: asOf } = await answerOf(output.gateway.GET("/api/v1/targets", { params: { query } }));
+  if (output.asJson) return print(JSON.stringify(data, null, 2));
+  const table = new Table({
+    head: columns.map(({ title }) => title),
+    colWidths: columns.map(({ width }) => width),
+    colAligns: columns.map(({ align }) => align),
+    style: { head: [], border: [], compact: true, "padding-left": 0, "padding-right": 0 },
+    wordWrap: true,
+    wrapOnWordBoundary: false,
+  });
+  for (const { target, state, dialect, last_read_at: readAt, devices, gaps, duration_ms: ms, frozen } of data) {
+    const shownState = frozen > 0 ? "frozen" : state;
+    table.push([
+      ...[target, shownState, dialect].map(cellOf),
+      ageOf(readAt, asOf),
+      ...[devices, gaps, ms].map((figure) => (figure === undefined ? "" : String(figure))),
+    ]);
+  }
+  print(table.toString());
+  print(`${data.length} ${data.length === 1 ? "target" : "targets"} as of ${asOf}`);
+  for (const { target, state, frozen, message, last_error: error } of data) {
+    if (state === "down" || frozen > 0) print(cellOf(`${target}: ${message}`));
+    else if (error !== undefined) print(cellOf(`${target}: until ${error.at}: ${error.message}`));
+  }
+}
+
+/** The time since the last scrape that was read, in its largest unit. */
+function ageOf(readAt: string | undefined, asOf: string): string {
+  if (readAt === undefined) return "";
+  const seconds = Math.max(0, Math.round((Date.parse(asOf) - Date.parse(readAt)) / 1000));
+  if (seconds < 100) return `${seconds}s`;
+  if (seconds < 6000) return `${Math.round(seconds / 60)}m`;
+  return seconds < 48 * 3600 ? `${Math.round(seconds / 3600)}h` : `${Math.round(seconds / 86_400)}d`;
+}
