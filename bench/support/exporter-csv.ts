@@ -79,7 +79,7 @@ function gpusOf({ hosts, gpusPerHost }: ExporterCsvOptions, random: () => number
 }
 
 /** Marsaglia's xorshift32, scaled to numbers between 0 and 1. */
-function xorshift(seed: number): () => number {
+export function xorshift(seed: number): () => number {
   let state = seed;
   return () => {
     state ^= state << 13;

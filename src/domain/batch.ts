@@ -4,6 +4,7 @@ import type { Gpu, Occupants } from "./gpu.ts";
 export const rejectReasons = [
   "wrong_column_count",
   "malformed_quotes",
+  "malformed_line",
   "record_too_large",
   "invalid_utf8",
   "nul_byte",

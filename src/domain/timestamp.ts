@@ -62,12 +62,12 @@ export function firstMsOf({ ms, isRounded }: Instant): number {
  *  Digits beyond the millisecond are cut. Days that the calendar does not have and second 60 are refused. */
 export function parseTimestamp(text: string): ParsedTimestamp {
   const trimmed = text.trim();
-  if (epochMilliseconds.test(trimmed)) return inRange(Number(trimmed), trimmed);
-  if (epochSeconds.test(trimmed)) return inRange(Number(trimmed) * 1000, trimmed);
+  if (epochMilliseconds.test(trimmed)) return timestampOfMs(Number(trimmed), trimmed);
+  if (epochSeconds.test(trimmed)) return timestampOfMs(Number(trimmed) * 1000, trimmed);
   const match = lenientShape.exec(trimmed);
   if (match === null) return invalid(trimmed);
   const read = instantOf(match);
-  return "problem" in read ? invalid(trimmed) : inRange(read.ms, trimmed);
+  return "problem" in read ? invalid(trimmed) : timestampOfMs(read.ms, trimmed);
 }
 
 /** Formats an instant as RFC 3339 in UTC, with milliseconds only if they are not 0: `2025-07-18T20:42:34Z`. */
@@ -98,7 +98,10 @@ function shapeProblem(text: string): string {
   return "it is not an RFC 3339 date-time";
 }
 
-function inRange(ms: number, text: string): ParsedTimestamp {
+/** The instant, if it lies in the accepted years.
+ *  @param ms milliseconds since the epoch
+ *  @param text as the input has it, for the message */
+export function timestampOfMs(ms: number, text: string): ParsedTimestamp {
   const year = new Date(ms).getUTCFullYear();
   return year >= firstYear && year <= lastYear ? { ms } : outOfRange(text);
 }

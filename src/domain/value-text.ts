@@ -5,7 +5,8 @@ import { judgeCustomValue, judgeValue, meansNoNumber } from "./value.ts";
 import { quoted } from "./cut-text.ts";
 import type { FieldError } from "./field-rules.ts";
 
-const decimal = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
+/** A decimal number, without white space around it. */
+export const decimalNumber = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 
 /** The content of a metric's cell: a number, no value, or an error. */
 export type ValueReading = number | "missing" | Pick<FieldError, "reason" | "message">;
@@ -15,7 +16,7 @@ export type ValueReading = number | "missing" | Pick<FieldError, "reason" | "mes
  *  @param metric the metric's index in the catalogue, its spelling in the input, or its name if it is not in the catalogue
  *  @returns the value in the unit of the catalogue's metric */
 export function readValue(metric: number | string | Spelling, text: string): ValueReading {
-  const isDecimal = decimal.test(text.trim());
+  const isDecimal = decimalNumber.test(text.trim());
   if (!isDecimal && meansNoNumber(text)) return "missing";
   const value = isDecimal ? Number(text.trim()) : NaN;
   if (!Number.isFinite(value)) {

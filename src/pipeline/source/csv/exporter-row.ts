@@ -1,4 +1,4 @@
-import { comma, lineFeed, quote } from "./bytes.ts";
+import { comma, lineFeed, quote } from "../bytes/characters.ts";
 import { parseLabels } from "../labels/labels.ts";
 
 /** A row of dcgm-exporter's layout in which every cell is quoted, and no cell but the labels contains quotes. */

@@ -1,11 +1,11 @@
 import type { BatchBuilder } from "../../../domain/batch-builder.ts";
 import { type JudgedReading, judgeReading } from "../../../domain/dialects/judge-reading.ts";
 import { parseTimestamp } from "../../../domain/timestamp.ts";
-import { carriageReturn, comma, lineFeed, quote } from "./bytes.ts";
-import { ByteString, type Piece, viewOf } from "./byte-arena.ts";
-import { hashStart, hashStep } from "./byte-hash.ts";
+import { carriageReturn, comma, lineFeed, quote } from "../bytes/characters.ts";
+import { ByteString, type Piece, viewOf } from "../bytes/byte-arena.ts";
+import { hashStart, hashStep } from "../bytes/byte-hash.ts";
 import type { FastTemplates, IdentityTemplate, LabelsTemplate, MetricTemplate } from "./fast-templates.ts";
-import { decimalAt } from "./fast-decimal.ts";
+import { decimalAt } from "../bytes/fast-decimal.ts";
 import type { FileWindow } from "./file-window.ts";
 import type { RowPlace } from "./rejections.ts";
 import type { RecognizedRow } from "./row-reader.ts";

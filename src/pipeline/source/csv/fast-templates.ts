@@ -2,8 +2,8 @@ import { RecordCursor } from "../../../domain/building/record-cursor.ts";
 import { noWorkload } from "../../../domain/gpu.ts";
 import type { Spelling } from "../../../domain/dialects/spelling.ts";
 import { metrics as catalogue } from "../../../domain/metrics.ts";
-import { ByteArena, ByteString, type Piece, viewOf } from "./byte-arena.ts";
-import { hashOf } from "./byte-hash.ts";
+import { ByteArena, ByteString, type Piece, viewOf } from "../bytes/byte-arena.ts";
+import { hashOf } from "../bytes/byte-hash.ts";
 import { type ExporterRow, exporterRowOf, nameInLabels } from "./exporter-row.ts";
 import type { RecognizedRow } from "./row-reader.ts";
 

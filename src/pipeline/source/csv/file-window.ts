@@ -1,6 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import { UnusableSource } from "../../../domain/errors.ts";
-import { lineFeed } from "./bytes.ts";
+import { lineFeed } from "../bytes/characters.ts";
 
 export interface FileWindowOptions {
   readonly file: FileHandle;

@@ -1,4 +1,4 @@
-import { comma, lineFeed } from "./bytes.ts";
+import { comma, lineFeed } from "../bytes/characters.ts";
 import type { FileWindow } from "./file-window.ts";
 
 /** A batch continues to the end of its last instant only up to this size; the next batch begins with the remaining rows. */

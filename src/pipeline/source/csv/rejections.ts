@@ -1,7 +1,8 @@
-import { rawMaxLength, valueMaxLength } from "../../../domain/batch.ts";
+import { valueMaxLength } from "../../../domain/batch.ts";
 import type { BatchBuilder } from "../../../domain/batch-builder.ts";
 import { cutText } from "../../../domain/cut-text.ts";
 import type { FieldError } from "../../../domain/field-rules.ts";
+import { rawText, shown } from "../bytes/shown-text.ts";
 import type { FileWindow } from "./file-window.ts";
 
 /** Where a row is in the file. */
@@ -14,17 +15,12 @@ export interface RowPlace {
   readonly line: number;
 }
 
-/** The maximum number of bytes in a character in UTF-8. */
-const utf8MaxBytes = 4;
-
 /** Adds to the batch the rows and values that cannot be used, each with the text of its row. The batch's message carries
  *  them, and the store keeps them in its quarantine.
  *
  *  This file has the reasons that concern a whole row. Those of a single value are in src/domain: field-rules.ts (names
  *  and gpu_id), timestamp.ts and value-text.ts. */
 export class Rejections {
-  private readonly lossyText = new TextDecoder("utf-8", { ignoreBOM: true });
-
   constructor(
     private readonly window: FileWindow,
     private readonly builder: BatchBuilder,
@@ -43,11 +39,10 @@ export class Rejections {
     });
   }
 
-  /** The row as text, cut to 2,000 characters. Bad UTF-8 and NUL become U+FFFD. */
+  /** The row as text; see `rawText` in shown-text.ts. */
   rawText(place: RowPlace): string {
-    const start = place.start - this.window.offset;
-    const end = Math.min(place.end - this.window.offset, start + rawMaxLength * utf8MaxBytes);
-    return cutText(shown(this.lossyText.decode(this.window.bytes.subarray(start, end))), rawMaxLength);
+    const { bytes, offset } = this.window;
+    return rawText(bytes.subarray(place.start - offset, place.end - offset));
   }
 }
 
@@ -91,9 +86,4 @@ export function notText(
   const content = reason === "nul_byte" ? "a NUL byte" : "bytes that are not UTF-8";
   const message = `The row contains ${content} (shown as U+FFFD); save the file as UTF-8 text without NUL bytes.`;
   return { reason, field, value, message };
-}
-
-/** Replaces NUL, which PostgreSQL cannot store in a text. */
-function shown(text: string): string {
-  return text.replaceAll("\0", "\u{FFFD}");
 }

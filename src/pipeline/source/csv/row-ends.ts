@@ -1,5 +1,5 @@
 import type { Position } from "../../../domain/range.ts";
-import { comma, lineFeed, quote } from "./bytes.ts";
+import { comma, lineFeed, quote } from "../bytes/characters.ts";
 import type { FileWindow } from "./file-window.ts";
 import { InstantEnds, instantMaxBytes } from "./instant-ends.ts";
 import { RowSplitter } from "./row-splitter.ts";

@@ -1,4 +1,4 @@
-import { carriageReturn, comma, lineFeed, quote } from "./bytes.ts";
+import { carriageReturn, comma, lineFeed, quote } from "../bytes/characters.ts";
 import type { FileWindow } from "./file-window.ts";
 
 /** The longest row that production reads, in bytes without its line end. A row of the exporter has about 500 bytes. */

@@ -4,7 +4,8 @@ export interface Piece {
   readonly length: number;
 }
 
-const initialBytes = 64 * 1024;
+/** Grows by doubling. Small, because each target of a scrape has an arena of its own. */
+const initialBytes = 4 * 1024;
 const wordBytes = 8;
 
 /** Stores many short byte strings in one buffer, and compares other bytes with them. A buffer for each string would take five

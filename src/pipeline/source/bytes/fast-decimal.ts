@@ -8,7 +8,8 @@ const exactDigits = 15;
 const powersOfTen = Array.from({ length: exactDigits + 1 }, (_, exponent) => 10 ** exponent);
 
 /** Reads a number such as `-12.345` from bytes, without making a string.
- *  @returns undefined for any other form and for more than 15 digits: call Number() then */
+ *  @returns the number that Number() returns, -0 for `-0`; undefined for any other form and for more than 15 digits: call Number()
+ *    then */
 export function decimalAt(bytes: Uint8Array, start: number, end: number): number | undefined {
   const negative = bytes[start] === minus;
   let at = negative ? start + 1 : start;
@@ -24,5 +25,5 @@ export function decimalAt(bytes: Uint8Array, start: number, end: number): number
   const digitCount = at - firstDigit - (dotAt === -1 ? 0 : 1);
   if (digitCount === 0 || digitCount > exactDigits) return undefined;
   const value = dotAt === -1 ? digits : digits / (powersOfTen[end - dotAt - 1] as number);
-  return negative && value !== 0 ? -value : value;
+  return negative ? -value : value;
 }
