@@ -8,6 +8,12 @@ const prefixes: readonly (readonly [RegExp, Dialect])[] = [
   [/^(?:amd_)?(?:gpu|pcie|xgmi)_/i, "amd"],
 ];
 
+/** The dialect that a name belongs to, whether it spells a metric of the catalogue or another one.
+ *  @returns undefined for a name that is not that of a GPU's metric */
+export function dialectOfName(name: string): Dialect | undefined {
+  return spellingOf(name)?.dialect ?? prefixes.find(([prefix]) => prefix.test(name))?.[1];
+}
+
 /** The dialect that most of the names are spelled in; of two with equally many names, the newer one of the list of dialects. Names
  *  that several releases share, such as those of DCGM's profiling fields of bytes, count for the older one.
  *  @param names names of series of one exporter, each once
@@ -15,7 +21,7 @@ const prefixes: readonly (readonly [RegExp, Dialect])[] = [
 export function dialectOf(names: Iterable<string>): Dialect | undefined {
   const counts = new Map<Dialect, number>();
   for (const name of names) {
-    const dialect = spellingOf(name)?.dialect ?? prefixes.find(([prefix]) => prefix.test(name))?.[1];
+    const dialect = dialectOfName(name);
     if (dialect !== undefined) counts.set(dialect, (counts.get(dialect) ?? 0) + 1);
   }
   let most: Dialect | undefined;

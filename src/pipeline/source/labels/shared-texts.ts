@@ -1,12 +1,14 @@
 import { LRUCache } from "lru-cache";
 
-/** The maximum number of texts that are kept; the least recently used ones are dropped. */
-const maxTexts = 50_000;
-
 /** Keeps one string for each text: GPUs share hosts, models and versions. A string cut from a row would keep the whole row in
  *  memory; the shared copy does not. */
 export class SharedTexts {
-  private readonly texts = new LRUCache<string, string>({ max: maxTexts });
+  private readonly texts: LRUCache<string, string>;
+
+  /** @param maxTexts the number of texts that are kept; the least recently used ones are dropped. Memory for all of them is reserved */
+  constructor(maxTexts: number) {
+    this.texts = new LRUCache({ max: maxTexts });
+  }
 
   shared(text: string): string {
     const cached = this.texts.get(text);

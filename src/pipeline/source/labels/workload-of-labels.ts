@@ -7,7 +7,7 @@ import { exportedPrefix, type ParsedLabels, workloadFields } from "./labels.ts";
 const exporterName = /(?:dcgm|gpu|nvidia|smi|metrics|node)[-_]?exporter/i;
 
 /** True for the name of an exporter's own pod or container. */
-function isExporterName(name: string): boolean {
+export function isExporterName(name: string): boolean {
   return exporterName.test(name);
 }
 

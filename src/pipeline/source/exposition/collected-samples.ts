@@ -1,0 +1,66 @@
+import { type RejectedInput, valueMaxLength } from "../../../domain/batch.ts";
+import { cutText } from "../../../domain/cut-text.ts";
+import type { FieldError } from "../../../domain/field-rules.ts";
+import { carriageReturn, lineFeed } from "../bytes/characters.ts";
+import { rawText, shown } from "../bytes/shown-text.ts";
+import { ExpositionScanner } from "./exposition-scanner.ts";
+import type { ExpositionSink, ScannedExposition, ScannedSeries } from "./scanned-exposition.ts";
+
+/** A sample of an exposition, with its place. */
+export interface CollectedSample {
+  readonly series: ScannedSeries;
+  readonly value: number;
+  /** Undefined if the line has none. */
+  readonly timestampMs: number | undefined;
+  readonly line: number;
+  /** The offset of the line's first byte. */
+  readonly byte: number;
+}
+
+/** Collects the samples of an exposition, in the order of its lines. */
+export class CollectedSamples implements ExpositionSink {
+  private readonly scanner = new ExpositionScanner();
+  private found: CollectedSample[] = [];
+  private unreadable: RejectedInput[] = [];
+
+  get samples(): readonly CollectedSample[] {
+    return this.found;
+  }
+
+  /** The rejections of lines that could not be read. */
+  get rejections(): readonly RejectedInput[] {
+    return this.unreadable;
+  }
+
+  scan(bytes: Uint8Array): ScannedExposition {
+    this.clear();
+    return this.scanner.scan(bytes, this);
+  }
+
+  sample(series: ScannedSeries, value: number, timestampMs: number | undefined): void {
+    const { line, byte } = this.scanner;
+    this.found.push({ series, value, timestampMs, line, byte });
+  }
+
+  rejected(input: RejectedInput): void {
+    this.unreadable.push(input);
+  }
+
+  clear(): void {
+    this.found = [];
+    this.unreadable = [];
+  }
+}
+
+/** The rejection of a sample that was collected from these bytes. */
+export function rejectionOf(
+  { line, byte }: CollectedSample,
+  bytes: Uint8Array,
+  { reason, field, value, message }: FieldError,
+): RejectedInput {
+  const lineEnd = bytes.indexOf(lineFeed, byte);
+  const end = lineEnd === -1 ? bytes.length : lineEnd;
+  const raw = rawText(bytes.subarray(byte, bytes[end - 1] === carriageReturn ? end - 1 : end));
+  const cut = (text: string): string => cutText(shown(text), valueMaxLength);
+  return { line, byte, reason, field: cut(field), value: cut(value), message, raw };
+}

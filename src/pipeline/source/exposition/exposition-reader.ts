@@ -1,0 +1,204 @@
+import type { BatchBuilder } from "../../../domain/batch-builder.ts";
+import { ambiguousRatio } from "../../../domain/dialects/dcgm-spellings.ts";
+import { dialectOf } from "../../../domain/dialects/dialect-of.ts";
+import { type JudgedReading, judgeReading } from "../../../domain/dialects/judge-reading.ts";
+import { decidedRatio, type RatioUnit } from "../../../domain/dialects/ratio-scale.ts";
+import type { Dialect, Spelling } from "../../../domain/dialects/spelling.ts";
+import type { FieldError } from "../../../domain/field-rules.ts";
+import { judgeNumber, readValue } from "../../../domain/value-text.ts";
+import { SampleRecorder } from "../labels/sample-recorder.ts";
+import { CollectedSamples, type CollectedSample, rejectionOf } from "./collected-samples.ts";
+import { JoinedIdentities } from "./joined-identities.ts";
+import { RatioDecision } from "./ratio-decision.ts";
+import type { MetricFamily, ScannedSeries } from "./scanned-exposition.ts";
+import { type SeriesSubject, SeriesSubjects } from "./series-subject.ts";
+import { SpellingRanks } from "./spelling-ranks.ts";
+import type { TargetContext } from "./target-context.ts";
+
+/** What an exposition gave. */
+export interface ReadExposition {
+  /** The dialect that the exporter speaks; undefined if it has no metrics of GPUs. */
+  readonly dialect: Dialect | undefined;
+  /** Number of GPUs and MIG instances that the exposition has values of. */
+  readonly devices: number;
+  /** Number of samples that were added to the batch. */
+  readonly samples: number;
+  /** Number of samples that are not about GPUs, or repeat a metric in another spelling. */
+  readonly ignored: number;
+  /** Number of lines and samples that were rejected. */
+  readonly rejected: number;
+  /** Number of those that were rejected because the unit of DCGM_FI_DEV_GPU_UTIL_RATIO is not decided yet. */
+  readonly undecided: number;
+  /** True if the text ends within a line, as one that was cut off does: its last number may be a part of a number. */
+  readonly endsInLine: boolean;
+}
+
+interface Counts {
+  samples: number;
+  ignored: number;
+  rejected: number;
+  undecided: number;
+  readonly devices: Set<string>;
+}
+
+/** The types of families that have several series for one value, and those of descriptions. */
+const compound: ReadonlySet<MetricFamily["type"]> = new Set([
+  ...(["histogram", "gaugehistogram", "summary", "info", "stateset"] as const),
+]);
+const compoundSuffix = /_(?:bucket|sum|count|gsum|gcount|created|info)$/;
+
+/** Reads the expositions of one target into batches: which device a sample is about, which metric it is and in which unit, which
+ *  workloads hold the device. The rules are those for rows of a CSV (source/labels/). What series of one exposition say about a GPU
+ *  is joined, so an exposition is collected before it is added to a batch. */
+export class ExpositionReader {
+  private readonly collected = new CollectedSamples();
+  private readonly identities = new JoinedIdentities();
+  private readonly subjects: SeriesSubjects;
+  private readonly ratio = new RatioDecision();
+  /** What is known of the series of earlier expositions, which are the same objects. */
+  private known = new WeakMap<ScannedSeries, SeriesSubject | FieldError | "ignored">();
+
+  constructor(context: TargetContext) {
+    this.subjects = new SeriesSubjects(context, this.identities);
+  }
+
+  /** Adds the samples of an exposition to a batch.
+   *  @param timeMs when the exposition was due: the instant of all samples, except those with an earlier timestamp of their own */
+  read(bytes: Uint8Array, timeMs: number, builder: BatchBuilder): ReadExposition {
+    const { collected } = this;
+    const { families, endsInLine } = collected.scan(bytes);
+    this.join(collected.samples);
+    const names = new Set(collected.samples.map(({ series }) => series.name));
+    const unit = this.decideRatio(names, families);
+    const counts: Counts = { samples: 0, ignored: 0, rejected: 0, undecided: 0, devices: new Set() };
+    for (const input of collected.rejections) {
+      builder.count("rows");
+      builder.reject(input);
+      counts.rejected += 1;
+    }
+    const samples = new ExpositionSamples({ builder, bytes, timeMs, unit, counts });
+    const ranks = new SpellingRanks(names);
+    for (const sample of ranks.inOrder(collected.samples)) {
+      const subject = this.subjectOf(sample.series, families);
+      if (subject === "ignored") counts.ignored += 1;
+      else if ("reason" in subject) samples.reject(sample, subject);
+      else if (ranks.isTaken(subject)) counts.ignored += 1;
+      else if (samples.add(sample, subject)) ranks.take(subject);
+    }
+    collected.clear();
+    const { devices, ...others } = counts;
+    return { dialect: dialectOf(names), devices: devices.size, ...others, endsInLine };
+  }
+
+  /** Learns what new series say about devices. If that changes what is known, all series are looked at again. */
+  private join(samples: readonly CollectedSample[]): void {
+    let hasChanged = false;
+    for (const { series } of samples) {
+      if (!this.known.has(series)) hasChanged = this.identities.learn(series) || hasChanged;
+    }
+    if (hasChanged) this.known = new WeakMap();
+  }
+
+  private subjectOf(
+    series: ScannedSeries,
+    families: ReadonlyMap<string, MetricFamily>,
+  ): SeriesSubject | FieldError | "ignored" {
+    const known = this.known.get(series);
+    if (known !== undefined) return known;
+    const subject = isCompound(series.name, families) ? "ignored" : (this.subjects.subjectOf(series) ?? "ignored");
+    this.known.set(series, subject);
+    return subject;
+  }
+
+  private decideRatio(names: ReadonlySet<string>, families: ReadonlyMap<string, MetricFamily>): RatioUnit | undefined {
+    if (!names.has(ambiguousRatio)) return undefined;
+    const ofRatio = this.collected.samples.filter(({ series }) => series.name === ambiguousRatio);
+    const labels = ofRatio.flatMap(({ series }) => series.labels.map(([label]) => label));
+    return this.ratio.decide({
+      names: [...names, ...labels],
+      help: families.get(ambiguousRatio)?.help ?? "",
+      values: ofRatio.map(({ value }) => value).filter((value) => !Number.isNaN(value)),
+    });
+  }
+}
+
+/** Adds the samples of one exposition. */
+class ExpositionSamples {
+  private readonly recorder: SampleRecorder;
+
+  constructor(
+    private readonly parts: {
+      readonly builder: BatchBuilder;
+      readonly bytes: Uint8Array;
+      readonly timeMs: number;
+      readonly unit: RatioUnit | undefined;
+      readonly counts: Counts;
+    },
+  ) {
+    this.recorder = new SampleRecorder(parts.builder);
+  }
+
+  /** @returns whether the sample has a value that is stored */
+  add(sample: CollectedSample, subject: SeriesSubject): boolean {
+    const { builder, counts, timeMs } = this.parts;
+    const spelling = this.decided(subject.spelling);
+    const value = judged(subject, spelling, sample.value);
+    if (typeof value === "string" && value !== "missing") {
+      if (value === "undecided") counts.undecided += 1;
+      this.reject(sample, errorOf(subject, spelling, sample.value));
+      return false;
+    }
+    builder.count("rows");
+    if (value === "missing") {
+      builder.count("missing");
+      return false;
+    }
+    builder.moveTo(sample.line, sample.byte);
+    const { metric, labels, name } = subject;
+    const isPast = sample.timestampMs !== undefined && sample.timestampMs <= timeMs;
+    const at = { subject, timeMs: isPast ? sample.timestampMs : timeMs };
+    const error = this.recorder.add(name, { metric, labels, value }, at);
+    if (error !== undefined) {
+      counts.rejected += 1;
+      builder.reject(rejectionOf(sample, this.parts.bytes, error));
+      return false;
+    }
+    counts.samples += 1;
+    counts.devices.add(subject.device.uuid);
+    return true;
+  }
+
+  reject(sample: CollectedSample, error: FieldError): void {
+    const { builder, bytes, counts } = this.parts;
+    builder.count("rows");
+    builder.reject(rejectionOf(sample, bytes, error));
+    counts.rejected += 1;
+  }
+
+  private decided(spelling: Spelling | undefined): Spelling | undefined {
+    const { unit } = this.parts;
+    return spelling?.isAmbiguous === true && unit !== undefined ? decidedRatio[unit] : spelling;
+  }
+}
+
+function judged({ name }: SeriesSubject, spelling: Spelling | undefined, value: number): JudgedReading {
+  if (Number.isNaN(value)) return "missing";
+  return spelling === undefined ? judgeNumber(name, value) : judgeReading(spelling, value);
+}
+
+function errorOf({ name }: SeriesSubject, spelling: Spelling | undefined, value: number): FieldError {
+  const text = String(value);
+  const read = readValue(spelling ?? name, text);
+  if (typeof read === "object") return { ...read, field: name, value: text };
+  return {
+    reason: "invalid_value",
+    field: name,
+    value: text,
+    message: `The value ${text} of ${name} cannot be stored.`,
+  };
+}
+
+function isCompound(name: string, families: ReadonlyMap<string, MetricFamily>): boolean {
+  const family = families.get(name) ?? families.get(name.replace(compoundSuffix, ""));
+  return family !== undefined && compound.has(family.type);
+}

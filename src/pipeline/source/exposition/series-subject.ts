@@ -1,0 +1,154 @@
+import type { Dialect } from "../../../domain/dialects/spelling.ts";
+import { dialectOfName } from "../../../domain/dialects/dialect-of.ts";
+import { spellingOf } from "../../../domain/dialects/spelling-of.ts";
+import { defaultClusterId } from "../../../domain/default-names.ts";
+import { type FieldError, invalidText, missingField, parseGpuId } from "../../../domain/field-rules.ts";
+import { meansNoValue } from "../../../domain/value.ts";
+import { GpuCache, type RowSubject } from "../labels/gpu-cache.ts";
+import { identityError } from "../labels/identity-error.ts";
+import { exportedPrefix, type LabelCell } from "../labels/labels.ts";
+import { namedSeries, type NamedSeries } from "../labels/series-labels.ts";
+import { isExporterName, workloadOfLabels } from "../labels/workload-of-labels.ts";
+import { type JoinedIdentities, labelOf } from "./joined-identities.ts";
+import type { ScannedSeries } from "./scanned-exposition.ts";
+import type { TargetContext } from "./target-context.ts";
+
+/** What the samples of a series are values of. */
+export interface SeriesSubject extends Omit<RowSubject, "series">, NamedSeries {
+  /** The name of the metric in the exposition. */
+  readonly name: string;
+}
+
+/** Enough for the texts of a host's devices; each target has its own. */
+const maxTexts = 500;
+/** Names by which a machine calls itself, which tell nothing about it. */
+const ownNames: ReadonlySet<string> = new Set(["localhost", "localhost.localdomain", "127.0.0.1", "::1", "0.0.0.0"]);
+/** The uuid of nvidia_gpu_exporter, which cuts NVIDIA's prefix off. */
+const bareUuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+/** Series of nvidia_gpu_exporter that describe devices or processes: they are no metrics of a GPU. */
+const notMetrics = /^nvidia_smi_(?:gpu_info|mig_info|compute_app_.*|index)$/;
+/** Labels that this file reads, besides those that parseLabels takes for columns. */
+const readLabels: ReadonlySet<string> = new Set([
+  ...["gpu_uuid", "card_model", "gpu_instance_id", "compute_instance_id", "mig_uuid", "profile", "index", "name"],
+]);
+/** AMD's names of labels that others have too. */
+const otherNames: ReadonlyMap<string, string> = new Map([["serial_number", "serial"]]);
+
+/** Finds the devices and metrics of series, by the rules that rows of a CSV have. */
+export class SeriesSubjects {
+  private readonly gpus: GpuCache;
+  private readonly contextLabels: readonly LabelCell[];
+
+  constructor(
+    private readonly context: TargetContext,
+    private readonly identities: JoinedIdentities,
+  ) {
+    this.gpus = new GpuCache(context.clusterId ?? defaultClusterId, maxTexts);
+    this.contextLabels = Object.entries(context.labels);
+  }
+
+  /** @returns undefined for a series that is not about a GPU; the error of one that is, but does not tell which */
+  subjectOf(series: ScannedSeries): SeriesSubject | FieldError | undefined {
+    const { name } = series;
+    const dialect = dialectOfName(name);
+    if (dialect === undefined || notMetrics.test(name)) return undefined;
+    const identity = this.identityOf(series, dialect);
+    // exporters have such metrics of themselves, of CPUs and of switches
+    if (identity.uuid === "" && spellingOf(name) === undefined) return undefined;
+    const gpuId = this.gpuIdOf(identity);
+    if (typeof gpuId !== "number") return gpuId;
+    const error = nameError(name) ?? errorOf(identity);
+    if (error !== undefined) return error;
+    return this.withDevice(series, { ...identity, gpuId });
+  }
+
+  private withDevice(
+    { name }: ScannedSeries,
+    identity: Identity & { readonly gpuId: number },
+  ): SeriesSubject | FieldError {
+    const { uuid, hostname, gpuId, device, modelName, cells } = identity;
+    const found = this.gpus.deviceOf({ uuid, hostname, gpuId, device, modelName, labels: "", labelCells: cells });
+    const uuidError = invalidText("uuid", found.device.uuid);
+    if (uuidError !== undefined) return uuidError;
+    const workload = workloadOfLabels(found);
+    if ("reason" in workload) return workload;
+    return { name, device: found.device, board: found.board, workload, ...namedSeries(name, found.series) };
+  }
+
+  private identityOf({ labels }: ScannedSeries, dialect: Dialect): Identity {
+    const ownUuid = labelOf(labels, "uuid") || labelOf(labels, "gpu_uuid") || amdUuid(labels, dialect);
+    const instance = dialect === "nvidia_gpu_exporter" ? labelOf(labels, "gpu_instance_id") : "";
+    const joined = this.identities.gpu(ownUuid);
+    const all = [...this.contextLabels, ...joined, ...labels];
+    const last = (...names: readonly string[]): string => lastLabel(all, names);
+    const cells = all.flatMap(([label, value]) => propertyOf(label, value));
+    if (instance !== "") {
+      cells.push(["GPU_I_ID", instance], ["GPU_I_PROFILE", this.identities.profile(ownUuid, instance)]);
+    }
+    return {
+      uuid: bareUuid.test(ownUuid) && dialect === "nvidia_gpu_exporter" ? `GPU-${ownUuid}` : ownUuid,
+      hostname: this.hostOf(last("hostname")),
+      gpuText: last("gpu", "gpu_id") || lastLabel(joined, ["index"]),
+      device: last("device"),
+      modelName: last("modelname", "model_name", "card_model") || lastLabel(joined, ["name"]),
+      cells,
+    };
+  }
+
+  /** The target's host in place of a name that is not that of a machine, such as the exporter's own pod. */
+  private hostOf(name: string): string {
+    return name === "" || ownNames.has(name.toLowerCase()) || isExporterName(name) ? this.context.host : name;
+  }
+
+  private gpuIdOf({ uuid, gpuText }: Identity): number | FieldError {
+    if (uuid === "") return missingField("UUID");
+    if (gpuText !== "") return parseGpuId("gpu", gpuText);
+    const message = `Nothing in the exposition tells the index of GPU ${uuid} on its host: neither a label gpu nor nvidia_smi_gpu_info.`;
+    return { reason: "missing_field", field: "gpu", value: "", message };
+  }
+}
+
+/** What a series says of its device, with what is joined. */
+interface Identity {
+  readonly uuid: string;
+  readonly hostname: string;
+  readonly gpuText: string;
+  readonly device: string;
+  readonly modelName: string;
+  readonly cells: LabelCell[];
+}
+
+function errorOf({ uuid, hostname, device, modelName }: Identity): FieldError | undefined {
+  return identityError({ uuid: { field: "UUID", text: uuid }, hostname: { field: "Hostname", text: hostname } }, [
+    { field: "device", text: device },
+    { field: "modelName", text: modelName },
+  ]);
+}
+
+function nameError(name: string): FieldError | undefined {
+  return invalidText("__name__", name);
+}
+
+/** An empty label is no label in Prometheus, but an empty exported_pod shows that `pod` is the exporter's own. */
+function propertyOf(label: string, value: string): LabelCell[] {
+  const name = label.toLowerCase();
+  if (readLabels.has(name) || (meansNoValue(value) && !name.startsWith(exportedPrefix))) return [];
+  return [[otherNames.get(name) ?? label, value]];
+}
+
+/** AMD's exporter has no uuid unless it is configured. A part of a divided GPU has the serial number of the GPU. */
+function amdUuid(labels: readonly LabelCell[], dialect: Dialect): string {
+  const serial = dialect === "amd" ? labelOf(labels, "serial_number") : "";
+  if (serial === "") return "";
+  const part = labelOf(labels, "gpu_partition_id");
+  return part === "" || part === "0" ? `AMD-${serial}` : `AMD-${serial}-${part}`;
+}
+
+/** The last value that is not empty, of labels in lower case. */
+function lastLabel(labels: readonly LabelCell[], names: readonly string[]): string {
+  let found = "";
+  for (const [label, value] of labels) {
+    if (value !== "" && !meansNoValue(value) && names.includes(label.toLowerCase())) found = value.trim();
+  }
+  return found;
+}
