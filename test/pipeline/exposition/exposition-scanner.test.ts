@@ -204,6 +204,12 @@ test("series that stay keep their objects while others come and go for ever, and
   expect(others.filter((other) => other.deref() !== undefined).length).toBeLessThanOrEqual(300);
 });
 
+test("a line with two names of metrics is rejected even if both are known", () => {
+  const { received, rejected } = scanAll('up 1\n{"down"} 2\nup{"down"} 3\n');
+  expect(received.map(shownSample)).toEqual(["up{} 1", "down{} 2"]);
+  expect(rejected).toMatchObject([{ line: 3, reason: "malformed_line", value: "down" }]);
+});
+
 test("an exposition with more series than the cache holds is read whole", () => {
   const scanner = new ExpositionScanner({ ...usualLimits, maxSeries: 10, maxLineBytes: 100 });
   const lines = Array.from({ length: 35 }, (_, at) => `up{gpu="${at}"} ${at}\n`).join("");

@@ -185,7 +185,11 @@ export class ExpositionScanner {
     if (error !== undefined) return error;
     const labelSet = key.tail.length === 0 ? undefined : (cache.labelSet(key, input) ?? this.readLabels());
     if (labelSet !== undefined && "reason" in labelSet) return labelSet;
-    const name = cache.name(key, input) ?? this.readName(labelSet?.metricName);
+    const nameInLabels = labelSet?.metricName;
+    if (key.head.length > 0 && nameInLabels !== undefined) {
+      return malformedLine("it has two names of metrics", nameInLabels);
+    }
+    const name = nameInLabels ?? cache.name(key, input) ?? this.readName();
     if (typeof name === "object") return name;
     const series = { name, labels: labelSet?.labels ?? noLabels };
     cache.add(key, input, { series, labelSet, metadata: undefined });
@@ -196,14 +200,12 @@ export class ExpositionScanner {
     return readLabelSet(new LineReader(this.input.bytes, this.key.tail.start, this.endOfLine()), this.rules.limits);
   }
 
-  /** @param nameInLabels the name that is written among the labels */
-  private readName(nameInLabels: string | undefined): string | FieldError {
+  private readName(): string | FieldError {
     const { start, end, length } = this.key.head;
     const { maxNameBytes } = this.rules.limits;
-    if (length === 0) return nameInLabels ?? malformedLine("the name of the metric is missing", "");
+    if (length === 0) return malformedLine("the name of the metric is missing", "");
     const name = this.input.bytes.toString("utf8", start, end);
     if (!metricName.test(name)) return invalidName("metric", name);
-    if (nameInLabels !== undefined) return malformedLine("it has two names of metrics", nameInLabels);
     return length > maxNameBytes ? tooLong("", name, maxNameBytes) : name;
   }
 
