@@ -91,6 +91,16 @@ describe("configuration", () => {
     expect(errorsOf({ ROLE: "streamer, collector" })).toEqual([]);
   });
 
+  test("settings of exporters that contradict each other are refused; a password is read from a file", () => {
+    expect(errorsOf({ DCGM_TARGETS: "a:9400, b", DCGM_INTERVAL: "5s", DCGM_TIMEOUT: "4s" })).toEqual([]);
+    expect(errorsOf({ DCGM_INTERVAL: "5s", DCGM_TIMEOUT: "5s" })[0]).toContain("DCGM_TIMEOUT=5000ms is not below");
+    expect(errorsOf({ DCGM_USERNAME: "a" })[0]).toContain("belong together");
+    expect(errorsOf({ DCGM_USERNAME: "a", DCGM_PASSWORD: "b", DCGM_BEARER_TOKEN: "c" })[0]).toContain("exclude");
+    expect(errorsOf({ DCGM_CERT_FILE: "a.pem" })[0]).toContain("DCGM_CERT_FILE and DCGM_KEY_FILE");
+    const shown = shownSettings(parseConfig({ DCGM_BEARER_TOKEN: "geheim" }));
+    expect(shown.find(({ env }) => env === "DCGM_BEARER_TOKEN")?.value).toBe("(hidden)");
+  });
+
   test("LOOP_MODE and TIMESTAMPS are refused without CSV_FILE", () => {
     expect(errorsOf({ LOOP_MODE: "true", TIMESTAMPS: "now" })).toHaveLength(2);
     expect(errorsOf({ LOOP_MODE: "true", TIMESTAMPS: "now", CSV_FILE: "fleet.csv" })).toEqual([]);

@@ -19,6 +19,14 @@ const ownedNames: ReadonlySet<string> = new Set(["ROLE", "INSTANCE_NAME", "EXECU
 const pathNames: ReadonlySet<string> = new Set([
   ...["CSV_FILE", "DATA_DIR", "ETCD_CA_FILE", "ETCD_CERT_FILE", "ETCD_KEY_FILE"],
   ...["DATABASE_URL_FILE", "ETCD_PASSWORD_FILE"],
+  ...[
+    "DCGM_TARGETS_FILE",
+    "DCGM_CA_FILE",
+    "DCGM_CERT_FILE",
+    "DCGM_KEY_FILE",
+    "DCGM_PASSWORD_FILE",
+    "DCGM_BEARER_TOKEN_FILE",
+  ],
 ]);
 const defaultShutdownSeconds = 30;
 /** Gateways still answer this long after they were told to stop, so that balancers notice; the other roles answer no clients. */

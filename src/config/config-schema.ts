@@ -3,6 +3,7 @@ import { apiSettings } from "./settings/api-settings.ts";
 import { coordinatorSettings } from "./settings/coordinator-settings.ts";
 import { balancerSettings } from "./settings/balancer-settings.ts";
 import { etcdSettings } from "./settings/etcd-settings.ts";
+import { exporterSettings } from "./settings/exporter-settings.ts";
 import { inputSettings } from "./settings/input-settings.ts";
 import { processSettings } from "./settings/process-settings.ts";
 import { queueSettings } from "./settings/queue-settings.ts";
@@ -14,6 +15,7 @@ import { storeSettings } from "./settings/store-settings.ts";
 export const configSchema = Type.Object({
   ...processSettings,
   ...inputSettings,
+  ...exporterSettings,
   ...simulationSettings,
   ...etcdSettings,
   ...storeSettings,

@@ -70,6 +70,7 @@ function contradictions(config: Config): string[] {
     );
   }
   errors.push(...etcdContradictions(config), ...addressErrors(config), ...scalingErrors(config));
+  errors.push(...exporterContradictions(config));
   if (config.shutdownDrainSeconds >= config.shutdownTimeoutSeconds) {
     errors.push(
       `SHUTDOWN_DRAIN_SECONDS=${config.shutdownDrainSeconds} is not below SHUTDOWN_TIMEOUT_SECONDS=${config.shutdownTimeoutSeconds}: no time would be left to finish work`,
@@ -83,9 +84,7 @@ function contradictions(config: Config): string[] {
   if (config.loopMode && config.csvFile === undefined)
     errors.push("LOOP_MODE=true needs CSV_FILE: only a file can be read again");
   if (config.timestamps !== undefined && config.csvFile === undefined) {
-    errors.push(
-      `TIMESTAMPS=${config.timestamps} needs CSV_FILE: records of nvidia-smi and of the simulated fleet always have the present time`,
-    );
+    errors.push(`TIMESTAMPS=${config.timestamps} needs CSV_FILE: records of live sources always have the present time`);
   }
   const { simMig, simTimeSlicing, simVgpu } = config;
   // 0.1 + 0.2 + 0.7 is more than 1 by a rounding error
@@ -112,6 +111,24 @@ function etcdContradictions(config: Config): string[] {
   }
   if ((etcdUsername === undefined) !== (etcdPassword === undefined)) {
     errors.push("ETCD_USERNAME and ETCD_PASSWORD belong together: set both or neither");
+  }
+  return errors;
+}
+
+function exporterContradictions(config: Config): string[] {
+  const { dcgmTimeoutMs, dcgmIntervalMs, dcgmUsername, dcgmPassword, dcgmBearerToken } = config;
+  const errors: string[] = [];
+  if (dcgmTimeoutMs !== undefined && dcgmTimeoutMs >= dcgmIntervalMs) {
+    errors.push(`DCGM_TIMEOUT=${dcgmTimeoutMs}ms is not below DCGM_INTERVAL=${dcgmIntervalMs}ms`);
+  }
+  if ((dcgmUsername === undefined) !== (dcgmPassword === undefined)) {
+    errors.push("DCGM_USERNAME and DCGM_PASSWORD belong together: set both or neither");
+  }
+  if (dcgmUsername !== undefined && dcgmBearerToken !== undefined) {
+    errors.push("DCGM_USERNAME and DCGM_BEARER_TOKEN exclude each other: a request has one of them");
+  }
+  if ((config.dcgmCertFile === undefined) !== (config.dcgmKeyFile === undefined)) {
+    errors.push("DCGM_CERT_FILE and DCGM_KEY_FILE belong together: set both or neither");
   }
   return errors;
 }

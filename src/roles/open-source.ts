@@ -3,9 +3,11 @@ import type { Logger } from "pino";
 import type { Config } from "../config/parse-config.ts";
 import { UnusableSource } from "../domain/errors.ts";
 import type { Clock } from "../kit/clock.ts";
+import type { ExporterTargets } from "../pipeline/source/exporter/exporter-targets.ts";
 import type { EtcdRounds } from "../pipeline/source/csv/etcd-rounds.ts";
 import { SmiFile } from "../pipeline/source/nvidia-smi/smi-file.ts";
 import { SmiSource } from "../pipeline/source/nvidia-smi/smi-source.ts";
+import { openExporters } from "./open-exporters.ts";
 import { SmiCommand } from "../pipeline/source/nvidia-smi/smi-command.ts";
 import { CsvSource, type Playing } from "../pipeline/source/csv/csv-source.ts";
 import { SimulatedSource } from "../pipeline/source/simulated/simulated-source.ts";
@@ -16,6 +18,8 @@ interface SourceParts {
   readonly log: Logger;
   /** Undefined without etcd: processes then do not share rounds. */
   readonly rounds: EtcdRounds | undefined;
+  /** Identifies this process. */
+  readonly instanceId: string;
 }
 
 /** An input of a streamer: a file, round by round, or a live source. */
@@ -24,7 +28,11 @@ export type StreamedInput = {
   readonly name: string;
   /** Returns why the source gives no telemetry now, for people; undefined if it gives some. */
   readonly error: () => string | undefined;
-} & (ReplayableInput | { readonly kind: "live"; readonly source: LiveSource });
+} & (
+  | ReplayableInput
+  | { readonly kind: "live"; readonly source: LiveSource }
+  | { readonly kind: "targets"; readonly targets: ExporterTargets }
+);
 
 interface ReplayableInput {
   readonly kind: "replayable";
@@ -37,6 +45,8 @@ interface ReplayableInput {
 const mainService = "streamer";
 /** The service that streams what nvidia-smi says. */
 const smiService = "nvidia-smi";
+/** The service that scrapes exporters. */
+const exporterService = "exporters";
 const smiTimeoutMaxMs = 30_000;
 const noError = (): undefined => undefined;
 
@@ -44,13 +54,16 @@ const noError = (): undefined => undefined;
  *  with 20 metrics each. */
 const batchMaxRows = 100_000;
 
-/** Opens the configured inputs: CSV_FILE, NVIDIA_SMI or both; the simulated fleet if none of them is set.
+/** Opens the configured inputs: CSV_FILE, NVIDIA_SMI, exporters, or several of them; the simulated fleet if none of them is set.
  *  @throws UnusableSource; the errors of etcd if rounds are shared through it */
 export async function openInputs(config: Config, parts: SourceParts): Promise<readonly StreamedInput[]> {
   const { csvFile, nvidiaSmi: command } = config;
   const inputs: StreamedInput[] = [];
   if (csvFile !== undefined) inputs.push(await fileInput(config, csvFile, parts));
   if (command !== undefined && !/^(?:false|0)$/i.test(command)) inputs.push(smiInput(config, command, parts));
+  const targets = openExporters(config, parts);
+  if (targets !== undefined)
+    inputs.push({ name: exporterService, error: () => targets.error, kind: "targets", targets });
   if (inputs.length > 0) return inputs;
   return [{ name: mainService, error: noError, kind: "live", source: simulatedSource(config, parts) }];
 }

@@ -16,6 +16,9 @@ import type { SourceStream } from "../pipeline/stream/source-stream.ts";
 import { StreamRetries } from "../pipeline/stream/stream-retries.ts";
 import { Streamer } from "../pipeline/stream/streamer.ts";
 import type { ServiceLoad } from "../scaling/registry/service-instance.ts";
+import { TargetStream } from "../pipeline/stream/target-stream.ts";
+import { TargetReporter } from "../pipeline/source/exporter/target-reporter.ts";
+import { defined } from "../kit/defined.ts";
 import { openInputs, type StreamedInput } from "./open-source.ts";
 import type { Role } from "./role.ts";
 import type { SharedParts } from "./shared-parts.ts";
@@ -25,9 +28,9 @@ export const streamer: Role = {
   name: "streamer",
   writesHotTier: false,
   async open(shared) {
-    const { config, etcd, clock, log } = shared;
+    const { config, etcd, clock, log, instanceId } = shared;
     const rounds = etcd === undefined ? undefined : new EtcdRounds(etcd, clock, config.queueTopic);
-    const inputs = await openInputs(config, { clock, log, rounds });
+    const inputs = await openInputs(config, { clock, log, rounds, instanceId });
     const retries = new StreamRetries(shared);
     const publisher = publisherOf(shared, retries);
     const streams: OpenStream[] = [];
@@ -35,9 +38,12 @@ export const streamer: Role = {
       streams.push({ input, stream: await streamOf(input, { shared, publisher, retries }) });
     }
     return {
-      services: streams.map(({ input: { name, error: sourceError }, stream }) => {
-        return new Streamer({ name, stream, publisher, retries, sourceError, log });
-      }),
+      services: [
+        ...streams.map(({ input: { name, error: sourceError }, stream }) => {
+          return new Streamer({ name, stream, publisher, retries, sourceError, log });
+        }),
+        ...inputs.flatMap((input) => reporterOf(input, shared)),
+      ],
       banner: { pages: [], facts: inputs.map((input) => ["source", descriptionOf(input)]) },
       servesFromMemory: () => false,
       load: () => Promise.resolve(loadOf(streams)),
@@ -53,18 +59,23 @@ interface OpenStream {
 }
 
 function descriptionOf(input: StreamedInput): string {
+  if (input.kind === "targets") return input.targets.description;
   return input.kind === "live" ? input.source.description : input.first.description;
+}
+
+/** The service that reports what this process knows about its exporters. */
+function reporterOf(input: StreamedInput, { targetStates: states, clock, log }: SharedParts): TargetReporter[] {
+  if (input.kind !== "targets") return [];
+  return [new TargetReporter({ states, read: () => input.targets.states(), clock, log })];
 }
 
 /** What the streams have to read now: targets of live sources, ranges of files. */
 function loadOf(streams: readonly OpenStream[]): Pick<ServiceLoad, "targets" | "ranges"> {
-  const shares = { live: 0, replayable: 0 };
-  for (const { input, stream } of streams) shares[input.kind] += stream.share;
-  const has = (kind: StreamedInput["kind"]): boolean => streams.some(({ input }) => input.kind === kind);
-  return {
-    ...(has("live") && { targets: shares.live }),
-    ...(has("replayable") && { ranges: shares.replayable }),
+  const shareOf = (...kinds: StreamedInput["kind"][]): number | undefined => {
+    const ofKinds = streams.filter(({ input }) => kinds.includes(input.kind));
+    return ofKinds.length === 0 ? undefined : ofKinds.reduce((sum, { stream }) => sum + stream.share, 0);
   };
+  return defined({ targets: shareOf("live", "targets"), ranges: shareOf("replayable") });
 }
 
 interface StreamParts {
@@ -78,6 +89,10 @@ async function streamOf(input: StreamedInput, { shared, publisher, retries }: St
   if (input.kind === "live") {
     const assignment = await openLiveAssignment(shared);
     return new LiveStream({ source: input.source, assignment, publisher, retries, log });
+  }
+  if (input.kind === "targets") {
+    const assignment = await openLiveAssignment(shared);
+    return new TargetStream({ targets: input.targets, assignment, publisher, retries, log });
   }
   const assignment = await openRangeAssignment(shared);
   const { openRound: openSource } = input;

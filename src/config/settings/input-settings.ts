@@ -14,7 +14,8 @@ export const inputSettings = {
     Type.String({
       env: "CSV_FILE",
       minLength: 1,
-      description: "File to stream: CSV, or XML of nvidia-smi; without it and NVIDIA_SMI: the simulated fleet",
+      description:
+        "File to stream: CSV, or XML of nvidia-smi; without it, NVIDIA_SMI and DCGM_TARGETS: the simulated fleet",
     }),
   ),
   nvidiaSmi: Type.Optional(

@@ -12,7 +12,12 @@ const folder = new CsvFolder();
 afterAll(() => folder.remove());
 
 const openWith = (env: Record<string, string>): Promise<readonly StreamedInput[]> =>
-  openInputs(parseConfig(env), { clock: systemClock, log: pino({ level: "silent" }), rounds: undefined });
+  openInputs(parseConfig(env), {
+    clock: systemClock,
+    log: pino({ level: "silent" }),
+    rounds: undefined,
+    instanceId: "test",
+  });
 
 const xml = folder.write(smiXml([{}], { timestamp: "Fri Aug  4 11:44:30 2023" }), "gpus.xml");
 
@@ -22,16 +27,26 @@ async function hostIn(input: StreamedInput | undefined): Promise<string | undefi
   return batch && recordsIn(batch.batch)[0]?.gpu.hostname;
 }
 
+function descriptionOf(input: StreamedInput): string {
+  if (input.kind === "targets") return input.targets.description;
+  return input.kind === "live" ? input.source.description : input.first.description;
+}
+
 test("NVIDIA_SMI is one more input of a process, and takes the place of the simulated fleet", async () => {
   const descriptionsOf = async (env: Record<string, string>): Promise<string[]> =>
-    (await openWith({ SOURCE_HOSTNAME: "box", ...env })).map(
-      (input) => `${input.name}: ${input.kind === "live" ? input.source.description : input.first.description}`,
-    );
+    (await openWith({ SOURCE_HOSTNAME: "box", ...env })).map((input) => `${input.name}: ${descriptionOf(input)}`);
   const simulated = "streamer: simulated fleet of 4 hosts x 8 GPUs";
   const smi = "nvidia-smi: nvidia-smi on box, every 15 s";
   expect(await descriptionsOf({})).toEqual([simulated]);
   expect(await descriptionsOf({ NVIDIA_SMI: "false" })).toEqual([simulated]);
   expect(await descriptionsOf({ NVIDIA_SMI: "true" })).toEqual([smi]);
+  const exporters = "exporters: exporters of DCGM_TARGETS, DCGM_TARGETS_SRV=_dcgm._tcp.example";
+  const targets = { DCGM_TARGETS: "gpu1,gpu2", DCGM_TARGETS_SRV: "_dcgm._tcp.example" };
+  expect(await descriptionsOf({ NVIDIA_SMI: "true", ...targets })).toEqual([smi, exporters]);
+  await expect(descriptionsOf({ DCGM_TARGETS: "http://a:b@gpu1" })).rejects.toThrow("DCGM_USERNAME");
+  await expect(descriptionsOf({ ...targets, DCGM_CA_FILE: "/nowhere.pem" })).rejects.toThrow(
+    "DCGM_CA_FILE=/nowhere.pem",
+  );
   expect(await descriptionsOf({ NVIDIA_SMI: "1", CSV_FILE: xml })).toEqual([`streamer: ${xml}`, smi]);
   expect(await descriptionsOf({ NVIDIA_SMI: "/opt/nvidia-smi", NVIDIA_SMI_INTERVAL: "5s" })).toEqual([
     "nvidia-smi: /opt/nvidia-smi on box, every 5 s",

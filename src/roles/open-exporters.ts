@@ -1,0 +1,80 @@
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import type { Logger } from "pino";
+import type { Config } from "../config/parse-config.ts";
+import { UnusableSource } from "../domain/errors.ts";
+import type { Clock } from "../kit/clock.ts";
+import { defined } from "../kit/defined.ts";
+import { AnswerMemory } from "../pipeline/source/exporter/answer-memory.ts";
+import { fileDiscovery } from "../pipeline/source/exporter/discovery/file-discovery.ts";
+import { srvDiscovery } from "../pipeline/source/exporter/discovery/srv-discovery.ts";
+import { StaticDiscovery } from "../pipeline/source/exporter/discovery/static-discovery.ts";
+import type { TargetDiscovery } from "../pipeline/source/exporter/discovery/target-discovery.ts";
+import { ExporterSource } from "../pipeline/source/exporter/exporter-source.ts";
+import { ExporterTargets } from "../pipeline/source/exporter/exporter-targets.ts";
+import { ScrapeClient, type ScrapeSecurity } from "../pipeline/source/exporter/scrape-client.ts";
+import type { Target } from "../pipeline/source/exporter/target.ts";
+import { ExpositionReader } from "../pipeline/source/exposition/exposition-reader.ts";
+
+interface ExporterParts {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Identifies this process. */
+  readonly instanceId: string;
+}
+
+const timeoutMaxMs = 10_000;
+/** The memory of all answers that are received at once: 1,250 targets of 8 GPUs that answer together take a sixth. */
+const answersMaxBytes = 256 * 1024 * 1024;
+
+/** Opens the exporters that the settings name.
+ *  @returns undefined if they name none
+ *  @throws UnusableSource if a target or a certificate is not usable */
+export function openExporters(config: Config, parts: ExporterParts): ExporterTargets | undefined {
+  const discoveries = discoveriesOf(config, parts);
+  if (discoveries.length === 0) return undefined;
+  const { clock, log, instanceId } = parts;
+  const { dcgmIntervalMs: intervalMs, dcgmMaxAnswerMebibytes, instanceName: streamer = instanceId } = config;
+  const maxBytes = dcgmMaxAnswerMebibytes * 1024 * 1024;
+  const timeoutMs = config.dcgmTimeoutMs ?? Math.min(timeoutMaxMs, Math.round((intervalMs * 2) / 3));
+  const memory = new AnswerMemory(Math.max(answersMaxBytes, maxBytes));
+  const client = new ScrapeClient({ timeoutMs, maxBytes, memory, security: securityOf(config) });
+  const options = { client, openReader, clock, intervalMs, streamer, log };
+  return new ExporterTargets({ discoveries, open: (target) => new ExporterSource(target, options) });
+}
+
+function discoveriesOf(config: Config, { clock, log }: ExporterParts): readonly TargetDiscovery[] {
+  const { dcgmTargets, dcgmTargetsFile: path, dcgmTargetsSrv = [], clusterId } = config;
+  return [
+    ...(dcgmTargets === undefined ? [] : [new StaticDiscovery(dcgmTargets, clusterId)]),
+    ...(path === undefined ? [] : [fileDiscovery({ path, clusterId, clock, log })]),
+    ...dcgmTargetsSrv.map((name) => srvDiscovery({ name, clusterId, clock, log })),
+  ];
+}
+
+function openReader({ name: target, host, clusterId, labels }: Target): ExpositionReader {
+  // an exporter on this machine may not know its name, and localhost is the name of every machine
+  const isOwn = /^(?:localhost|127\.[0-9.]+|::1)$/.test(host);
+  return new ExpositionReader({ target, host: isOwn ? hostname() : host, clusterId, labels });
+}
+
+function securityOf(config: Config): ScrapeSecurity {
+  const { dcgmUsername: user, dcgmPassword: password = "", dcgmBearerToken: token, dcgmTlsInsecure: insecure } = config;
+  const basic = user === undefined ? undefined : `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
+  const authorization = token === undefined ? basic : `Bearer ${token}`;
+  const tls = defined({
+    ca: pemOf("DCGM_CA_FILE", config.dcgmCaFile),
+    cert: pemOf("DCGM_CERT_FILE", config.dcgmCertFile),
+    key: pemOf("DCGM_KEY_FILE", config.dcgmKeyFile),
+  });
+  return { tls, insecure, authorization: () => Promise.resolve(authorization) };
+}
+
+function pemOf(setting: string, path: string | undefined): string | undefined {
+  if (path === undefined) return undefined;
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new UnusableSource(`${setting}=${path} cannot be read: ${(cause as Error).message}`, { cause });
+  }
+}
