@@ -83,10 +83,26 @@ test("a value that is out of range in our unit is rejected with both units in it
   ]);
 });
 
-test("two spellings of one metric are columns with the same meaning", async () => {
-  const header = "timestamp,gpu_id,uuid,hostname,sm_clock_mhz,DCGM_FI_DEV_SM_CLOCK_HERTZ";
-  await expect(readText(folder, `${header}\n1752871354,0,GPU-1,h,1980,1980000000`)).rejects.toThrow(
-    'two columns with the same meaning: "sm_clock_mhz" (column 5) and "DCGM_FI_DEV_SM_CLOCK_HERTZ" (column 6)',
+test("a file of a fleet that is being upgraded has older and newer names; each row has its values under either", async () => {
+  const header =
+    "timestamp,gpu_id,uuid,hostname,DCGM_FI_DEV_SM_CLOCK_HERTZ,DCGM_FI_DEV_GPU_UTIL_RATIO,DCGM_FI_DEV_SM_CLOCK,DCGM_FI_DEV_GPU_UTIL";
+  const rows = ["1980000000,0.87,,", ",,1410,29", "1980000001,0.87,1980,87"];
+  const lines = rows.map((cells, index) => `1752871354,0,GPU-${index},h,${cells}`);
+  const { records, rejected, tally } = await readText(folder, [header, ...lines].join("\n"));
+  expect(records.map(valuesOf)).toEqual([
+    { sm_clock_mhz: 1980 },
+    { sm_clock_mhz: 1410, gpu_utilization: 29 },
+    // the older names have the lower ranks
+    { sm_clock_mhz: 1980, gpu_utilization: 87 },
+  ]);
+  expect(rejected.map(({ value }) => value)).toEqual(["0.87"]);
+  expect(tally).toMatchObject({ conflicts: 0, duplicates: 0 });
+});
+
+test("two columns with the same name are refused", async () => {
+  const header = "timestamp,gpu_id,uuid,hostname,sm_clock_mhz,SM Clock MHz";
+  await expect(readText(folder, `${header}\n1752871354,0,GPU-1,h,1980,1980`)).rejects.toThrow(
+    'two columns with the same meaning: "sm_clock_mhz" (column 5) and "SM Clock MHz" (column 6)',
   );
 });
 

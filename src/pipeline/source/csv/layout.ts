@@ -52,6 +52,7 @@ export interface LongLayout extends AnyLayout {
 /** A row is one GPU at one instant, with a column for each metric. */
 export interface WideLayout extends AnyLayout {
   readonly form: "wide";
+  /** Several columns may be of one metric, in different spellings: they follow each other, and the first with a value counts. */
   readonly metricColumns: readonly { readonly column: number; readonly spelling: Spelling }[];
   /** All other columns with a usable name. Their numbers are values of metrics outside the catalogue, or of the labelled series
    *  that the column is named after. */
@@ -145,7 +146,7 @@ function longLayout(header: readonly string[], path: string): LongLayout {
 function wideLayout(header: readonly string[], path: string): WideLayout {
   const columns = new HeaderColumns(header, path);
   const identity = identityColumns(columns);
-  const metricColumns = withUnits(columns.takeAll(spellingByNormalName, "spelling"), header);
+  const metricColumns = byRank(withUnits(columns.takeAll(spellingByNormalName, "spelling"), header));
   // a column such as xid is a label only if another column is a metric that it is about
   const names = [...metricColumns.map(({ spelling }) => metrics[spelling.metricIndex]?.name ?? ""), ...header];
   const labelsOfMetrics = seriesLabels.filter((label) =>
@@ -166,6 +167,12 @@ function withUnits(columns: WideLayout["metricColumns"], header: readonly string
   const unit = ratioUnitOf(header);
   if (unit === undefined) return columns;
   return columns.map((column) => (column.spelling.isAmbiguous ? { ...column, spelling: decidedRatio[unit] } : column));
+}
+
+/** If a file has metrics under several spellings, sorts the columns by metric, and those of a metric by their ranks. */
+function byRank(columns: WideLayout["metricColumns"]): WideLayout["metricColumns"] {
+  if (new Set(columns.map(({ spelling }) => spelling.metricIndex)).size === columns.length) return columns;
+  return columns.toSorted(({ spelling: a }, { spelling: b }) => a.metricIndex - b.metricIndex || a.rank - b.rank);
 }
 
 function withSeriesLabels(labels: readonly string[]): ReadonlyMap<string, string> {
@@ -209,19 +216,18 @@ class HeaderColumns {
 
   /** Takes every column whose name is in the catalogue, except columns that are already taken.
    *  @returns each column, with the catalogue's value in the property that `key` names
-   *  @throws UnusableSource if the catalogue has the same value, or two spellings of one metric, for two columns */
+   *  @throws UnusableSource if two columns have the same meaning (see `meaningOf`) */
   takeAll<Key extends string, Value extends string | Spelling>(
     catalogue: ReadonlyMap<string, Value>,
     key: Key,
   ): ({ readonly column: number } & Readonly<Record<Key, Value>>)[] {
-    const columnOf = new Map<string | number, number>();
+    const columnOf = new Map<unknown, number>();
     const found: { readonly column: number }[] = [];
     this.normalNames.forEach((name, column) => {
       const value = catalogue.get(name);
       if (value === undefined || this.taken.has(column)) return;
-      const meaning = typeof value === "string" ? value : value.metricIndex;
-      this.refuseSecond(columnOf.get(meaning) ?? noColumn, column);
-      columnOf.set(meaning, column);
+      this.refuseSecond(columnOf.get(meaningOf(value)) ?? noColumn, column);
+      columnOf.set(meaningOf(value), column);
       found.push({ column, [key]: value });
       this.taken.add(column);
     });
@@ -237,4 +243,11 @@ class HeaderColumns {
     const names = `${quoted(this.header[first] ?? "")} (column ${first + 1}) and ${quoted(this.header[second] ?? "")} (column ${second + 1})`;
     throw new UnusableSource(`${this.path} has two columns with the same meaning: ${names}. Keep one of them.`);
   }
+}
+
+/** Our name of a metric and DCGM's mean the same. A table of a fleet may have names of other dialects in addition, because its exporters
+ *  have several releases. */
+function meaningOf(value: string | Spelling): string | number | Spelling {
+  if (typeof value === "string") return value;
+  return value.dialect === undefined || value.dialect === "dcgm" ? value.metricIndex : value;
 }

@@ -103,10 +103,13 @@ export class RowReader {
 
   private readWide(layout: WideLayout, fields: readonly string[], row: IdentifiedRow): void {
     const { series } = row.identity;
+    let lastMetric = -1;
     for (const { column, spelling } of layout.metricColumns) {
       const { metricIndex: metric } = spelling;
+      if (metric === lastMetric) continue; // a column with another spelling has had the value
       const labels = labelsAbout(metrics[metric]?.name ?? "", series);
-      this.addValue(row, column, { metric, labels, spelling, text: fields[column] ?? "" });
+      const hasValue = this.addValue(row, column, { metric, labels, spelling, text: fields[column] ?? "" });
+      if (hasValue) lastMetric = metric;
     }
     for (const { column, name, series: named } of layout.customColumns) {
       const text = fields[column] ?? "";
@@ -126,14 +129,16 @@ export class RowReader {
     else if (value !== "missing") onUnread(name);
   }
 
-  /** Adds the value of a cell, or counts it as missing, or rejects it. */
-  private addValue(row: IdentifiedRow, column: number, { metric, labels, spelling, text }: Cell): void {
+  /** Adds the value of a cell, or counts it as missing, or rejects it.
+   *  @returns whether the cell has a value */
+  private addValue(row: IdentifiedRow, column: number, { metric, labels, spelling, text }: Cell): boolean {
     const { builder, rejections, layout } = this.parts;
     const value = readValue(spelling ?? metric, text);
     const field = layout.header[column] ?? "";
     if (value === "missing") builder.count("missing");
     else if (typeof value === "number") this.add(row, field, { metric, labels, value });
     else rejections.add(row.place, { ...value, field, value: text });
+    return typeof value === "number";
   }
 
   private add({ identity, place }: IdentifiedRow, field: string, sample: Sample): void {
