@@ -75,11 +75,11 @@ class Reading {
 
 function openAll(first: Answering = exposition(dcgmText("h", 300))) {
   const server = startExporter(first);
-  // a scheduled time is never less than a second ago, so the first scrape is due in the first interval
-  const clock = new ManualClock();
+  // 5 s after a scheduled time: the first scrape is due in the first interval, and none is due at once
+  const scheduledMs = new Schedule(`scrape:lab:${server.address}`, intervalMs).nextAfter(Date.UTC(2025, 0, 1));
+  const clock = new ManualClock(scheduledMs + 5000);
   const lines: string[] = [];
   const opened = openSource(server.address, clock, lines);
-  clockAfterSchedule(clock, opened.source.sourceId);
   const reading = new Reading(opened, clock);
   closing.push(
     () => reading.end(),
@@ -87,12 +87,6 @@ function openAll(first: Answering = exposition(dcgmText("h", 300))) {
     () => server.close(),
   );
   return { server, clock, lines, reading, ...opened };
-}
-
-/** Moves the clock to 5 s after a scheduled time of the source. */
-function clockAfterSchedule(clock: ManualClock, sourceId: string): void {
-  const scheduledMs = new Schedule(sourceId, intervalMs).nextAfter(clock.nowMs());
-  void clock.advance(scheduledMs + 5000 - clock.nowMs());
 }
 
 const contractServer: ExporterServer = startExporter(exposition(dcgmText("h", 300)));
@@ -132,6 +126,25 @@ describe("a scrape", () => {
   });
 });
 
+test("an answer at which the reader fails is missed, and the next one is read without anything left of it", async () => {
+  const { reading, server, lines } = openAll(exposition(`${dcgmText("h", 300)}BROKEN\n`));
+  const { batch, reading: outcome } = await reading.next();
+  expect(batch.recordCount).toBe(0);
+  expect(outcome).toMatchObject({ outcome: "missed", reason: "not_exposition" });
+  expect(outcome?.message).toBe("its answer cannot be read: a reader fails at this line");
+  server.answer(exposition(dcgmText("other", 301)));
+  expect((await reading.next()).batch.gpus.map(({ uuid }) => uuid)).toEqual(["GPU-other-0", "GPU-other-1"]);
+  expect(lines[0]).toEndWith("cannot be read");
+});
+
+test("a target whose last scrape is later than the machine's clock says when the next one is due", async () => {
+  const { source, clock, lines, client, settled } = openAll();
+  const reading = new Reading({ source, client, settled }, clock, clock.nowMs() + 10 * intervalMs);
+  await clock.advance(0);
+  expect(lines).toEqual([expect.stringContaining("later than this machine's clock; the next one is due at 2025-")]);
+  await reading.end();
+});
+
 describe("scheduled scrapes that were not made are one reading", () => {
   test("that no streamer made, before the first scrape of a new owner", async () => {
     const { source, clock, client, settled } = openAll();
@@ -168,7 +181,7 @@ describe("scheduled scrapes that were not made are one reading", () => {
     const missed = (await batches.next()).value as LiveBatch;
     await batches.return?.();
     expect(missed.reading).toMatchObject({ outcome: "missed", reason: "memory_full", count: 4 });
-    expect(missed.reading?.message).toMatch(/^for 60 s, the queue took no scrapes, and the memory .* was full$/);
+    expect(missed.reading?.message).toMatch(/^for 6[0-9] s, the queue took no scrapes, and the memory .* was full$/);
   });
 });
 

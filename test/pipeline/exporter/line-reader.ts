@@ -3,13 +3,14 @@ import { metricIndexOf } from "../../../src/domain/metrics.ts";
 import { noWorkload } from "../../../src/domain/gpu.ts";
 import type { ReadAnswer, TargetReader } from "../../../src/pipeline/source/exporter/target-reader.ts";
 
-/** Reads only lines as `dcgmText` writes them, and rejects all others. */
+/** Reads only lines as `dcgmText` writes them, and rejects all others. It fails at the line BROKEN. */
 export class LineReader implements TargetReader {
   read(bytes: Uint8Array, timeMs: number, builder: BatchBuilder): ReadAnswer {
     let [samples, rejected] = [0, 0];
     const uuids = new Set<string>();
     for (const [index, line] of new TextDecoder().decode(bytes).trim().split("\n").entries()) {
       const [, name = "", labels = "", value = ""] = /^(\w+)\{(.*)\} (\S+)$/.exec(line) ?? [];
+      if (line === "BROKEN") throw new Error("a reader fails at this line");
       const metricIndex = metricIndexOf(name);
       const label = (wanted: string): string => new RegExp(`${wanted}="([^"]*)"`).exec(labels)?.[1] ?? "";
       if (metricIndex === undefined) {

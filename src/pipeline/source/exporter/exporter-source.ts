@@ -1,6 +1,8 @@
 import { BatchBuilder } from "../../../domain/batch-builder.ts";
 import type { SourceReading } from "../../../domain/reading.ts";
+import { formatTimestamp } from "../../../domain/timestamp.ts";
 import { type Clock, stopwatch } from "../../../kit/clock.ts";
+import { messageOf } from "../../../kit/message-of.ts";
 import type { LiveBatch, LiveSource } from "../source.ts";
 import type { TargetState } from "../target-states.ts";
 import { FrozenReadings } from "./frozen-readings.ts";
@@ -56,6 +58,7 @@ export class ExporterSource implements LiveSource {
           yield this.missed({ timeMs: dueMs - this.schedule.intervalMs, count: gap, failure });
         }
         isFirst = false;
+        this.noteClock(dueMs);
         await clock.sleep(Math.max(0, dueMs - clock.nowMs()), signal);
         if (signal.aborted) return;
         const batch = await this.scrape(scrapes, dueMs, signal);
@@ -68,6 +71,14 @@ export class ExporterSource implements LiveSource {
     } finally {
       this.health.release();
     }
+  }
+
+  /** After the machine's clock was set back, nothing is due until it reaches the time of the last scrape. */
+  private noteClock(dueMs: number): void {
+    const { clock, intervalMs, log } = this.options;
+    if (dueMs - clock.nowMs() <= 2 * intervalMs) return;
+    const next = formatTimestamp(dueMs);
+    log.warn(`${this.target.name}: the last scrape is later than this machine's clock; the next one is due at ${next}`);
   }
 
   private gapBetween(lastMs: number, dueMs: number): number {
@@ -84,10 +95,16 @@ export class ExporterSource implements LiveSource {
       this.health.read({ ...read, timeMs, durationMs: Math.round(elapsedMs()) });
       return this.batchAt({ outcome: "read", timeMs, count: 1 }, batch);
     } catch (error) {
-      if (!(error instanceof ScrapeFailed)) throw error;
       if (signal.aborted) return undefined;
-      return this.missed({ timeMs, count: 1, failure: error, durationMs: Math.round(elapsedMs()) });
+      const failure = error instanceof ScrapeFailed ? error : this.unreadable(error);
+      return this.missed({ timeMs, count: 1, failure, durationMs: Math.round(elapsedMs()) });
     }
+  }
+
+  /** An answer that the reader cannot cope with must not end the scrapes of all other targets. */
+  private unreadable(error: unknown): ScrapeFailed {
+    this.options.log.error({ err: error }, `the answer of ${this.target.name} cannot be read`);
+    return new ScrapeFailed("not_exposition", `its answer cannot be read: ${messageOf(error)}`, { cause: error });
   }
 
   private missed(missed: MissedScrapes): LiveBatch {
@@ -106,8 +123,6 @@ export class ExporterSource implements LiveSource {
 
 /** Reads the answers of a target, and compares each with those before it. */
 class Scrapes {
-  private readonly builder = new BatchBuilder("Hostname");
-
   constructor(
     private readonly reader: TargetReader,
     private readonly frozen: FrozenReadings,
@@ -115,8 +130,10 @@ class Scrapes {
 
   /** @throws ScrapeFailed if no line is a sample */
   read(bytes: Uint8Array, timeMs: number) {
-    const answer = this.reader.read(bytes, timeMs, this.builder);
-    const batch = this.builder.build();
+    // another one for each answer: after an error, a part of the answer would be left in it
+    const builder = new BatchBuilder("Hostname");
+    const answer = this.reader.read(bytes, timeMs, builder);
+    const batch = builder.build();
     const { samples, ignored, undecided, rejected } = answer;
     if (samples + ignored + undecided === 0 && rejected > 0) {
       const line = batch.rejected[0]?.raw.slice(0, shownCharacters) ?? "";
