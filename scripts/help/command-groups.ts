@@ -62,6 +62,7 @@ export const commandGroups: readonly CommandGroup[] = [
       "test:elastic": "add, kill and stop processes while data flows",
       "test:rolling": "restart gateways under load; no request may fail",
       "test:fuzz": "random requests for every endpoint",
+      "test:fuzz-expositions": "mutated expositions against a slow reference",
       typecheck: "check the types",
       lint: "check the style",
       format: "format all files",
