@@ -200,6 +200,49 @@ export const storeIdentity = pgTable(
   (table) => [check("store_identity_one_row", sql`${table.row} = 1`)],
 );
 
+/** The readings of a live source with a schedule that were due in an hour. Each message adds its reading in its own transaction, so
+ *  every reading counts once. */
+export const sourceReadings = pgTable(
+  "source_readings",
+  {
+    sourceId: text("source_id").notNull(),
+    hour: instant("hour").notNull(),
+    /** The time from one reading to the next; that of the newest reading if it has changed. */
+    intervalMs: doublePrecision("interval_ms").notNull(),
+    /** The scheduled times of the first and last of these readings. */
+    firstAt: instant("first_at").notNull(),
+    lastAt: instant("last_at").notNull(),
+    due: bigint("due", { mode: "number" }).notNull(),
+    received: bigint("received", { mode: "number" }).notNull(),
+    /** Received readings that were stored later than one interval after their scheduled time. */
+    late: bigint("late", { mode: "number" }).notNull(),
+    /** The sum of the readings' devices whose values the exporter has repeated. */
+    frozen: bigint("frozen", { mode: "number" }).notNull(),
+    /** Inputs of these readings that were rejected. */
+    quarantined: bigint("quarantined", { mode: "number" }).notNull(),
+    /** Readings that were missed, by reason. */
+    missed: jsonb("missed").$type<Record<string, number>>().notNull(),
+  },
+  (table) => [
+    primaryKey({ name: "source_readings_pkey", columns: [table.sourceId, table.hour] }),
+    index("source_readings_hour").on(table.hour),
+  ],
+);
+
+/** The devices that a source with a schedule has reported. */
+export const sourceDevices = pgTable(
+  "source_devices",
+  {
+    sourceId: text("source_id").notNull(),
+    gpuKey: gpuKey().notNull(),
+    /** The instant of the device's first record from this source. */
+    firstAt: instant("first_at").notNull(),
+    /** Updated every few minutes: the device's last record from this source is at this instant or later. */
+    lastAt: instant("last_at").notNull(),
+  },
+  (table) => [primaryKey({ name: "source_devices_pkey", columns: [table.gpuKey, table.sourceId] })],
+);
+
 /** Every input that could not be used, with its reason. */
 export const quarantine = pgTable(
   "quarantine",

@@ -1,4 +1,5 @@
 import type { Gpu, Occupants } from "./gpu.ts";
+import type { SourceReading } from "./reading.ts";
 
 /** Why an input was not stored. The set is closed, because instruments have the reason as a label. */
 export const rejectReasons = [
@@ -89,6 +90,8 @@ export interface RecordBatch {
   readonly conflicting: readonly CustomValue[] | undefined;
   readonly rejected: readonly RejectedInput[];
   readonly tally: InputTally;
+  /** What became of the due readings of a live source that this batch stands for; absent for a source without a schedule. */
+  readonly reading?: SourceReading;
 }
 
 /** The custom values of each record that has any, by the record's index. `__proto__` is a name like any other. */

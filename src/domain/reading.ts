@@ -1,31 +1,33 @@
 /** Why a due reading of a live source is missing. The set is closed, because gaps are counted by it. */
-export type ReadingFault =
+export const readingFaults = [
   /** No complete answer within the time limit. */
-  | "timeout"
+  "timeout",
   /** Nothing listens at the port. */
-  | "refused"
+  "refused",
   /** The name service does not know the host. */
-  | "dns"
+  "dns",
   /** No route to the host, or another error of the network. */
-  | "unreachable"
+  "unreachable",
   /** The TLS handshake failed, or the certificate is not trusted. */
-  | "tls"
+  "tls",
   /** The connection ended in the middle of the answer. */
-  | "closed_early"
+  "closed_early",
   /** An answer with a status other than 200. */
-  | "http_status"
+  "http_status",
   /** The answer, as sent or decompressed, is larger than the limit. */
-  | "too_large"
+  "too_large",
   /** The answer is no exposition: a web page, for example. */
-  | "not_exposition"
+  "not_exposition",
   /** The source's command failed, or what it wrote cannot be read. */
-  | "command_failed"
+  "command_failed",
   /** No streamer read the source. */
-  | "no_streamer"
+  "no_streamer",
   /** The readings before it could not be published, and the memory for readings that wait was full. */
-  | "memory_full"
+  "memory_full",
   /** The streamer was stopping. */
-  | "stopped";
+  "stopped",
+] as const;
+export type ReadingFault = (typeof readingFaults)[number];
 
 /** What happened to one or more due readings of a live source. */
 export interface SourceReading {
@@ -38,6 +40,9 @@ export interface SourceReading {
   readonly reason?: ReadingFault;
   /** For people: "HTTP 500 after 0.2 s"; absent if it was read. */
   readonly message?: string;
-  /** The number of scheduled readings, up to `timeMs`, with this outcome and reason: 1 unless readings were missed together. */
+  /** The number of scheduled readings, up to `timeMs`, with this outcome and reason: 1 unless readings were missed together. 0 in
+   *  the further parts of a reading that takes several messages: one of its messages counts it. */
   readonly count: number;
+  /** The number of devices whose values the exporter has repeated for a minute; absent: none, or not known. */
+  readonly frozen?: number;
 }

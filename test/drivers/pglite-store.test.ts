@@ -1,4 +1,5 @@
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
+import { exerciseCoverage } from "../contract/coverage.ts";
 import { exerciseDevicesInStore } from "../contract/devices-in-store.ts";
 import { exerciseGpuStateHistory } from "../contract/gpu-state-history.ts";
 import { exerciseHistoryRetention } from "../contract/history-retention.ts";
@@ -16,3 +17,4 @@ const openShared = (): Promise<OpenStore> => (shared ??= openMemoryStore());
 exerciseGpuStateHistory("PGlite", openShared, openShared);
 
 exerciseHistoryRetention("PGlite", openMemoryStore);
+exerciseCoverage("PGlite", openMemoryStore);

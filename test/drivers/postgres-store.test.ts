@@ -2,6 +2,7 @@ import { afterAll, beforeAll } from "bun:test";
 import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide-database.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import { exerciseAnyOrder } from "../contract/any-order.ts";
+import { exerciseCoverage } from "../contract/coverage.ts";
 import { exerciseDevicesInStore } from "../contract/devices-in-store.ts";
 import { exerciseGpuStateHistory } from "../contract/gpu-state-history.ts";
 import { exerciseHistoryRetention } from "../contract/history-retention.ts";
@@ -31,6 +32,9 @@ exerciseDevicesInStore("PostgreSQL", inDatabase("plain_devices", { plain: true }
 
 exerciseTelemetryQueries("TimescaleDB", inDatabase("timescale_queries", {}));
 exerciseTelemetryQueries("PostgreSQL", inDatabase("plain_queries", { plain: true }));
+
+exerciseCoverage("TimescaleDB", inDatabase("timescale_coverage", {}));
+exerciseCoverage("PostgreSQL", inDatabase("plain_coverage", { plain: true }));
 
 for (const [name, options] of [
   ["TimescaleDB", {}],

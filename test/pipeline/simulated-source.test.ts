@@ -81,12 +81,20 @@ test("batches carry at most batchMaxSamples samples, and their keys name source,
   expect(new Set(gpus).size).toBe(8);
 });
 
-test("a delayed reader skips missed intervals instead of catching up in a burst", async () => {
+test("a delayed reader skips missed intervals, which are one missed reading, instead of catching up in a burst", async () => {
   const clock = new ManualClock(startMs);
   const halt = new AbortController();
   const reading = openSource(clock).read(-Infinity, halt.signal)[Symbol.asyncIterator]();
   await reading.next();
   await clock.advance(10_000);
+  const missed = (await reading.next()).value as LiveBatch;
+  expect(missed.batch.recordCount).toBe(0);
+  expect(missed.reading).toMatchObject({
+    timeMs: firstTickMs + 9000,
+    outcome: "missed",
+    reason: "memory_full",
+    count: 9,
+  });
   const lateBatch = (await reading.next()).value as LiveBatch;
   expect(lateBatch.batch.timesMs[0]).toBe(firstTickMs + 10_000);
   const waiting = reading.next();
@@ -97,7 +105,7 @@ test("a delayed reader skips missed intervals instead of catching up in a burst"
   expect((await reading.next()).done).toBe(true);
 });
 
-test("another process continues from the current time; intervals that no process read are skipped", async () => {
+test("another process continues from the current time; intervals that no process read are one missed reading", async () => {
   const clock = new ManualClock(startMs);
   const { batches, end } = readAll(openSource(clock));
   await clock.advance(0);
@@ -106,6 +114,8 @@ test("another process continues from the current time; intervals that no process
   const reading = openSource(clock)
     .read(batches[0]?.timeMs ?? NaN, never)
     [Symbol.asyncIterator]();
+  const missed = (await reading.next()).value as LiveBatch;
+  expect(missed.reading).toMatchObject({ timeMs: firstTickMs + 59_000, reason: "no_streamer", count: 59 });
   const next = (await reading.next()).value as LiveBatch;
   expect(next.timeMs).toBe(firstTickMs + 60_000);
 });

@@ -242,6 +242,7 @@ test("an unexpected exception gives 500 without the exception's message, which o
     history: { records: fail, rollups: fail, recordsOfEach: fail, rollupsOfEach: fail, deviceKinds: fail },
     aggregates: { byGroup: fail, countRecords: fail },
     quarantine: { rejections: fail, countRejections: fail, countConflicts: fail },
+    coverage: { coverage: fail },
   };
   const failing = gatewayOver(stored, { queries });
   const response = await failing.get("/api/v1/telemetry");

@@ -45,3 +45,17 @@ with deleted as (
 select count(*)::int as deleted from deleted`;
   return (await executor.query<{ deleted: number }>(text, [days, maxRows]))[0]?.deleted ?? 0;
 }
+
+/** Deletes at most `maxRows` of the hours of readings that are older than `days`: without the records of an hour, its readings say
+ *  nothing. @returns the number of deleted hours */
+export async function deleteOldReadings(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
+  const text = `
+with deleted as (
+  delete from source_readings where (source_id, hour) in (
+    select source_id, hour from source_readings
+    where hour < now() - make_interval(days => $1::int, hours => 1) limit $2::int)
+  returning 1
+)
+select count(*)::int as deleted from deleted`;
+  return (await executor.query<{ deleted: number }>(text, [days, maxRows]))[0]?.deleted ?? 0;
+}

@@ -15,7 +15,7 @@ export interface MessageRow {
 }
 
 /** The newest migration that changed how this program writes, for the column `writer_schema`. */
-const writerSchema = 10;
+const writerSchema = 12;
 
 const text = `
 with added as (

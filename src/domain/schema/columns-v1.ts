@@ -22,6 +22,7 @@ export function toPayloadV1(batch: RecordBatch): PayloadV1 {
     ...toConflicting(batch),
     rejected: batch.rejected as PayloadV1["rejected"],
     tally: toTally(batch.tally),
+    ...(batch.reading && { reading: batch.reading }),
   };
 }
 
@@ -53,6 +54,7 @@ export function fromPayloadV1(payload: PayloadV1): RecordBatch {
       payload.conflicting === undefined ? noConflicting(payload.tally) : fromCustom(payload.conflicting, records),
     rejected: payload.rejected,
     tally: { conflicts: 0, ...payload.tally },
+    ...(payload.reading && { reading: payload.reading }),
   };
   return withGpuColumns(batch, { ...payload, gpuIndexes });
 }

@@ -1,5 +1,6 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { rejectReasons } from "../batch.ts";
+import { readingFaults } from "../reading.ts";
 
 const index = Type.Integer({ minimum: 0, maximum: 0xffff_ffff });
 const tallyCount = Type.Integer({ minimum: 0 });
@@ -73,6 +74,18 @@ export const payloadV1 = Type.Object({
     blankLines: tallyCount,
     repeatedHeaders: tallyCount,
   }),
+  /** Absent: the source has no schedule, or its streamer is older than this field. */
+  reading: Type.Optional(
+    Type.Object({
+      timeMs: Type.Number(),
+      intervalMs: Type.Number({ exclusiveMinimum: 0 }),
+      outcome: Type.Union([Type.Literal("read"), Type.Literal("missed")]),
+      reason: Type.Optional(Type.Union(readingFaults.map((reason) => Type.Literal(reason)))),
+      message: Type.Optional(Type.String()),
+      count: tallyCount,
+      frozen: Type.Optional(tallyCount),
+    }),
+  ),
 });
 
 export type PayloadV1 = Static<typeof payloadV1>;

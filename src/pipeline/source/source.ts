@@ -41,7 +41,8 @@ export interface LiveBatch {
   readonly idempotencyKey: string;
   readonly batch: RecordBatch;
   /** What happened to the reading that was due at this time. A source with a schedule sets it: in the batch of a reading, or in a
-   *  batch without records for readings that were missed. Of several batches of one reading, the first has it. */
+   *  batch without records for readings that were missed. Of several batches of one reading, the first counts it, and the others have
+   *  the count 0. */
   readonly reading?: SourceReading;
 }
 

@@ -1,3 +1,4 @@
+import type { CoverageFilter, CoveragePage } from "../../domain/coverage.ts";
 import type { GpuSelector } from "../../domain/gpu-selector.ts";
 import type {
   AggregateFilter,
@@ -64,10 +65,18 @@ export interface QuarantineQueries {
   countConflicts(): Promise<number>;
 }
 
+/** Queries about what was expected and what was received. Every call throws StoreUnavailable if the store does not answer, and
+ *  QueryTooCostly if it would take too long. */
+export interface CoverageQueries {
+  /** The coverage of each group and hour, ordered by time, then group. */
+  coverage(filter: CoverageFilter): Promise<CoveragePage>;
+}
+
 /** All queries that a store answers. */
 export interface TelemetryQueries {
   readonly fleet: FleetQueries;
   readonly history: HistoryQueries;
   readonly aggregates: AggregateQueries;
   readonly quarantine: QuarantineQueries;
+  readonly coverage: CoverageQueries;
 }

@@ -23,9 +23,10 @@ export function keyedByRange({ range, batch }: RangeBatch): KeyedBatch {
   return { idempotencyKey: `${range.sourceId}:${range.from.offset}-${range.to.offset}`, source: range, batch };
 }
 
-/** Gives a live batch its range; the batch already has a key. */
-export function keyedByInstant(sourceId: string, { timeMs, idempotencyKey, batch }: LiveBatch): KeyedBatch {
-  return { idempotencyKey, source: instantRange(sourceId, timeMs), batch };
+/** Gives a live batch its range, and its records their reading; the batch already has a key. */
+export function keyedByInstant(sourceId: string, { timeMs, idempotencyKey, batch, reading }: LiveBatch): KeyedBatch {
+  const source = instantRange(sourceId, timeMs);
+  return { idempotencyKey, source, batch: reading === undefined ? batch : { ...batch, reading } };
 }
 
 /** The messages of a batch: one, or several if its payload would be larger than the limit. Each of several messages has the

@@ -93,7 +93,8 @@ export class ExporterSource implements LiveSource {
       if (signal.aborted) return undefined;
       const { batch, ...read } = scrapes.read(bytes, timeMs);
       this.health.read({ ...read, timeMs, durationMs: Math.round(elapsedMs()) });
-      return this.batchAt({ outcome: "read", timeMs, count: 1 }, batch);
+      const frozen = read.frozen === 0 ? {} : { frozen: read.frozen };
+      return this.batchAt({ outcome: "read", timeMs, count: 1, ...frozen }, batch);
     } catch (error) {
       if (signal.aborted) return undefined;
       const failure = error instanceof ScrapeFailed ? error : this.unreadable(error);

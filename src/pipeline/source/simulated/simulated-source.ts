@@ -3,6 +3,8 @@ import { type DeviceShares, noShares } from "./devices/device-shares.ts";
 import { batchOf } from "./simulated-batch.ts";
 import { SimulatedFleet, type SimulatedFleetOptions } from "./simulated-fleet.ts";
 import { simulatedMetrics } from "./simulated-metrics.ts";
+import type { SourceReading } from "../../../domain/reading.ts";
+import { BatchBuilder } from "../../../domain/batch-builder.ts";
 import type { LiveBatch, LiveSource } from "../source.ts";
 
 export interface SimulatedSourceOptions extends SimulatedFleetOptions {
@@ -20,7 +22,7 @@ const usualSamplesOfExportedGpu = 100;
  *
  *  In every interval, the fleet is read, in one batch or several. The time of each batch is the beginning of the interval.
  *  Intervals are counted from the epoch, so that the readings of all processes have the same times. A late reader skips the
- *  intervals that it missed: the fleet does not advance in them. */
+ *  intervals that it missed: the fleet does not advance in them, and they are one batch without records, with its reading. */
 export class SimulatedSource implements LiveSource {
   readonly sourceId: string;
   readonly description: string;
@@ -38,24 +40,43 @@ export class SimulatedSource implements LiveSource {
 
   async *read(afterMs: number, signal: AbortSignal): AsyncIterable<LiveBatch> {
     const { clock, intervalMs } = this.options;
-    for (let tick = this.tickFrom(Math.floor(afterMs / intervalMs) + 1); ; tick = this.tickFrom(tick + 1)) {
-      const timeMs = tick * intervalMs;
-      await clock.sleep(Math.max(0, timeMs - clock.nowMs()), signal);
+    const first = Math.floor(afterMs / intervalMs) + 1;
+    for (let due = first; ; due += 1) {
+      const tick = this.tickFrom(due);
+      if (tick > due && due !== -Infinity) yield this.missed(tick - 1, tick - due, due === first);
+      due = tick;
+      await clock.sleep(Math.max(0, tick * intervalMs - clock.nowMs()), signal);
       if (signal.aborted) return;
       this.fleet.advance();
-      for (const batch of this.batchesAt(timeMs)) {
+      for (const batch of this.batchesAt(tick * intervalMs)) {
         yield batch;
         if (signal.aborted) return;
       }
     }
   }
 
+  /** @param isFirst true if they are due before this process began to read */
+  private missed(lastTick: number, count: number, isFirst: boolean): LiveBatch {
+    const { intervalMs } = this.options;
+    const timeMs = lastTick * intervalMs;
+    const reading: SourceReading = {
+      ...{ timeMs, intervalMs, count, outcome: "missed" },
+      reason: isFirst ? "no_streamer" : "memory_full",
+      message: isFirst ? "no streamer simulated the fleet" : "the readings before were not published in time",
+    };
+    return { timeMs, idempotencyKey: `${this.sourceId}:${timeMs}:missed`, batch: new BatchBuilder().build(), reading };
+  }
+
+  /** The first batch counts the reading, so it is there even if all its GPUs are silent. */
   private *batchesAt(timeMs: number): Iterable<LiveBatch> {
     const { gpus, exported } = this.fleet;
+    const { intervalMs } = this.options;
     for (const [first, end] of this.parts) {
       const idempotencyKey = `${this.sourceId}:${timeMs}:${first}-${end}`;
       const batch = batchOf(gpus.slice(first, end), exported, timeMs);
-      if (batch.recordCount > 0) yield { timeMs, idempotencyKey, batch };
+      const count = first === 0 ? 1 : 0;
+      const reading: SourceReading = { timeMs, intervalMs, outcome: "read", count };
+      if (batch.recordCount > 0 || count > 0) yield { timeMs, idempotencyKey, batch, reading };
     }
   }
 

@@ -1,6 +1,12 @@
 import type { SqlClient, SqlExecutor } from "../../../db/client.ts";
 import type { DatabaseEngine } from "../../../db/engine.ts";
-import { deleteOldConflicts, deleteOldRows, dropOldChunks, tryRetentionLock } from "../../../db/sql/delete-old.ts";
+import {
+  deleteOldConflicts,
+  deleteOldReadings,
+  deleteOldRows,
+  dropOldChunks,
+  tryRetentionLock,
+} from "../../../db/sql/delete-old.ts";
 import type { HistoryRetention, KeepDays } from "../history-retention.ts";
 
 /** The maximum number of rows that one transaction deletes. The deletion takes about 100 ms, so other statements do not
@@ -22,6 +28,7 @@ export class SqlHistoryRetention implements HistoryRetention {
       const raw = isHypertable ? await this.chunks("telemetry", keepDays.raw) : await this.rows(keepDays.raw);
       if (raw !== undefined) deleted.push(raw);
       await this.inSteps(keepDays.raw, deleteOldConflicts);
+      await this.inSteps(keepDays.raw, deleteOldReadings);
     }
     for (const resolution of ["1m", "1h"] as const) {
       if (!hasMaterializedRollups || keepDays[resolution] === 0) continue;

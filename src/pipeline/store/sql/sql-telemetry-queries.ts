@@ -5,7 +5,9 @@ import { countRejections } from "../../../db/sql/count-rejections.ts";
 import { selectChanges } from "../../../db/sql/select-changes.ts";
 import { selectGpus } from "../../../db/sql/select-gpus.ts";
 import { selectRejections } from "../../../db/sql/select-rejections.ts";
-import type { FleetQueries, QuarantineQueries, TelemetryQueries } from "../telemetry-queries.ts";
+import type { CoverageQueries, FleetQueries, QuarantineQueries, TelemetryQueries } from "../telemetry-queries.ts";
+import { selectCoverage } from "../../../db/sql/select-coverage.ts";
+import { coveragePage } from "./coverage-rows.ts";
 import { latestRecords } from "./latest-records.ts";
 import { SqlAggregateQueries } from "./sql-aggregate-queries.ts";
 import { SqlHistoryQueries } from "./sql-history-queries.ts";
@@ -16,6 +18,7 @@ export class SqlTelemetryQueries implements TelemetryQueries {
   readonly history: SqlHistoryQueries;
   readonly aggregates: SqlAggregateQueries;
   readonly quarantine: QuarantineQueries;
+  readonly coverage: CoverageQueries;
 
   constructor(client: SqlClient, engine: () => DatabaseEngine) {
     this.fleet = {
@@ -29,6 +32,9 @@ export class SqlTelemetryQueries implements TelemetryQueries {
       rejections: (filter) => selectRejections(client, filter),
       countRejections: () => countRejections(client),
       countConflicts: () => countConflicts(client),
+    };
+    this.coverage = {
+      coverage: async (filter) => coveragePage(await selectCoverage(client, filter), filter),
     };
   }
 }

@@ -17,6 +17,7 @@ import { GpuDirectory, GpuLookup } from "./gpu-directory.ts";
 import { GpuKeys } from "./gpu-keys.ts";
 import { GpuStateHistory } from "./gpu-state-history.ts";
 import { type ObservedGpu, observedGpus } from "./observed-gpus.ts";
+import { SourceLedger } from "./source-ledger.ts";
 import { TelemetryWriter } from "./telemetry-writer.ts";
 import type { IngestMessage, IngestResult, SourceProgress, SourceTotals, TelemetryStore } from "../telemetry-store.ts";
 
@@ -26,6 +27,7 @@ export class SqlTelemetryStore implements TelemetryStore {
   private readonly keys = new GpuKeys();
   private readonly history: GpuStateHistory;
   private readonly writer = new TelemetryWriter();
+  private readonly ledger = new SourceLedger();
   private readonly newestKnownMigrationMs = newestKnownMigrationMs();
 
   constructor(
@@ -47,10 +49,12 @@ export class SqlTelemetryStore implements TelemetryStore {
         this.storeOnce(executor, message, { gpus, lookup }),
       );
       await this.watch.saw(incarnation, message.messageId);
+      this.ledger.committed(message, gpus);
       // also for a duplicate: the process that stored the message may have died before this step
       return { ...result, contested: await this.history.record(gpus, lookup) };
     } catch (error) {
       this.directory.clear();
+      this.ledger.clear();
       throw error;
     }
   }
@@ -91,6 +95,7 @@ export class SqlTelemetryStore implements TelemetryStore {
     const { isNew, incarnation, newestMigrationMs } = await insertMessage(executor, inserting);
     if (newestMigrationMs > this.newestKnownMigrationMs) throw migratedMeanwhile();
     this.directory.enter(incarnation);
+    this.ledger.enter(incarnation);
     if (!isNew) return { incarnation, ...ofDuplicate };
     const numbers = numbersOf(batch, gpus, this.keys);
     await addMissing(executor, gpus, numbers);
@@ -106,6 +111,7 @@ export class SqlTelemetryStore implements TelemetryStore {
       rejected: allReasons === rejected ? undefined : allReasons,
     });
     await markContested(executor, written.contested);
+    this.ledger.write(executor, { ...message, batch }, gpus.gpus);
     const { inserted: recordsInserted, merged: recordsMerged } = written;
     return { incarnation, duplicate: false, recordsInserted, recordsMerged, conflicts, rejected: allReasons };
   }

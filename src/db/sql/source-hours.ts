@@ -1,0 +1,75 @@
+import { coverageHourMs } from "../../domain/coverage.ts";
+
+/** Milliseconds since the epoch of an instant: exact, because `extract` gives a decimal number. */
+export function msOf(instant: string): string {
+  return `(extract(epoch from ${instant}) * 1000)::float8`;
+}
+
+/** The number of scheduled times `k * interval + phase` from one instant up to another one, which is not included. */
+function scheduledBetween(from: string, to: string, alias: string): string {
+  const before = (instant: string): string => `ceil((${instant} - ${alias}.phase_ms) / ${alias}.interval_ms)`;
+  return `greatest(0, ${before(to)} - ${before(from)})`;
+}
+
+/** The placeholders of the hours and of the present time, milliseconds since the epoch. */
+export interface HoursParameters {
+  readonly firstHour: string;
+  readonly lastHour: string;
+  readonly now: string;
+}
+
+/** CTEs that follow a CTE `devices(gpu_key, ...)`:
+ *
+ *  - `spans(source_id, gpu_key, first_ms, until_ms)`: when each device belonged to a source. A source that has reported a device
+ *    later than another source ends the span of the other. Otherwise it has no end: a device that vanishes goes on being expected.
+ *  - `source_hours(source_id, hour_ms, end_ms, interval_ms, phase_ms, due, pending, ...)`: the hours of each source, from its first
+ *    one until now. `due` readings were reported; of `pending` ones, no streamer has said what became of them.
+ *
+ *  A reading that nobody has reported is pending when one interval has passed.
+ *  @param sourceIds a query for the ids of the sources */
+export function sourceHours(sourceIds: string, { firstHour, lastHour, now }: HoursParameters): string {
+  return `
+spans as (
+  select d.source_id, d.gpu_key, ${msOf("d.first_at")} as first_ms,
+    case when exists (select from source_devices o where o.gpu_key = d.gpu_key
+      and o.last_at > d.last_at + interval '10 minutes') then ${msOf("d.last_at")} + 1 else 'infinity' end as until_ms
+  from source_devices d join devices using (gpu_key)),
+sources as (
+  select i.source_id, newest.interval_ms, ${msOf("newest.last_at")} as last_ms, ${msOf("oldest.hour")} as first_hour_ms,
+    least(greatest(${msOf("newest.last_at")}, ${now}::float8 - newest.interval_ms) + 1, coalesce(u.until_ms, 'infinity')) as cutoff_ms,
+    coalesce(u.devices, 0) as devices
+  from (${sourceIds}) i
+  cross join lateral (select * from source_readings r where r.source_id = i.source_id order by hour desc limit 1) newest
+  cross join lateral (select hour from source_readings r where r.source_id = i.source_id order by hour limit 1) oldest
+  left join (select source_id, max(until_ms) as until_ms, count(*)::float8 as devices from spans group by 1) u
+    on u.source_id = i.source_id),
+timed_hours as (
+  select s.source_id, s.cutoff_ms, s.last_ms, s.devices, h.hour_ms, r.source_id is null as is_unreported,
+    coalesce(r.interval_ms, s.interval_ms) as interval_ms,
+    coalesce(${msOf("r.last_at")}, s.last_ms) as anchor_ms,
+    coalesce(r.due, 0)::float8 as due, coalesce(r.received, 0)::float8 as received, coalesce(r.late, 0)::float8 as late,
+    coalesce(r.frozen, 0)::float8 as frozen, coalesce(r.quarantined, 0)::float8 as quarantined, coalesce(r.missed, '{}') as missed
+  from sources s
+  join generate_series(${firstHour}::float8::int8, ${lastHour}::float8::int8, ${coverageHourMs}) as h(hour_ms)
+    on h.hour_ms >= s.first_hour_ms and h.hour_ms < greatest(s.cutoff_ms, s.last_ms + 1)
+  left join source_readings r on r.source_id = s.source_id and r.hour = to_timestamp(h.hour_ms / 1000.0)),
+phased_hours as (
+  select *, anchor_ms - floor(anchor_ms / interval_ms) * interval_ms as phase_ms,
+    least(hour_ms + ${coverageHourMs}, cutoff_ms) as end_ms from timed_hours),
+source_hours as (
+  select p.*, ${scheduledBetween("case when p.is_unreported then p.hour_ms else greatest(p.hour_ms, p.last_ms + 1) end", "p.end_ms", "p")}
+    as pending from phased_hours p)`;
+}
+
+/** CTEs that follow those of `sourceHours`: what was expected of each device in each hour by the schedules of its sources. The
+ *  source of the row is the newest of these. */
+export const scheduledDevices = `
+span_hours as (
+  select s.gpu_key, s.until_ms, h.*,
+    case when s.first_ms <= h.hour_ms and s.until_ms >= h.end_ms then h.due + h.pending
+      else least(h.due + h.pending, ${scheduledBetween("greatest(h.hour_ms, s.first_ms)", "least(h.end_ms, s.until_ms)", "h")})
+      end as expected
+  from spans s join source_hours h on h.source_id = s.source_id and s.first_ms < h.end_ms and s.until_ms > h.hour_ms),
+scheduled as (
+  select gpu_key, hour_ms, sum(expected)::float8 as expected, (array_agg(source_id order by until_ms desc, source_id))[1] as source_id
+  from span_hours group by gpu_key, hour_ms)`;

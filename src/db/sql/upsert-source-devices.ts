@@ -1,0 +1,32 @@
+import type { SqlTransaction } from "../client.ts";
+import { numberArray } from "./array-literal.ts";
+
+/** A device, with the instants of its first and last record in a batch, milliseconds since the epoch. */
+export interface ReportedDevice {
+  readonly gpuKey: number;
+  readonly firstMs: number;
+  readonly lastMs: number;
+}
+
+const text = `
+insert into source_devices (source_id, gpu_key, first_at, last_at)
+select $1, gpu_key, to_timestamp(first_ms / 1000.0), to_timestamp(last_ms / 1000.0)
+from unnest($2::text::int8[], $3::text::float8[], $4::text::float8[]) as d(gpu_key, first_ms, last_ms)
+order by gpu_key
+on conflict (gpu_key, source_id) do update set
+  first_at = least(source_devices.first_at, excluded.first_at), last_at = greatest(source_devices.last_at, excluded.last_at)`;
+
+/** Notes which devices a source reports, and when. */
+export function upsertSourceDevices(
+  transaction: SqlTransaction,
+  sourceId: string,
+  devices: readonly ReportedDevice[],
+): void {
+  if (devices.length === 0) return;
+  transaction.send(text, [
+    sourceId,
+    numberArray(devices.map(({ gpuKey }) => gpuKey)),
+    numberArray(devices.map(({ firstMs }) => firstMs)),
+    numberArray(devices.map(({ lastMs }) => lastMs)),
+  ]);
+}

@@ -1,0 +1,83 @@
+import type { CoveragePart } from "../../../db/sql/select-coverage.ts";
+import type {
+  CoverageBasis,
+  CoverageFilter,
+  CoveragePage,
+  CoveragePlace,
+  CoverageRow,
+  MissingReason,
+} from "../../../domain/coverage.ts";
+
+/** Sums parts up to rows.
+ *  @param parts in the order of the rows; of one row more than the limit if more rows exist */
+export function coveragePage(parts: readonly CoveragePart[], filter: CoverageFilter): CoveragePage {
+  const byPlace = Map.groupBy(parts, (part) => JSON.stringify([filter.step === "hour" ? part.timeMs : 0, part.group]));
+  const rows = Array.from(byPlace.values(), (ofRow) => rowOf(ofRow, filter));
+  const shown = rows.slice(0, filter.limit);
+  const last = shown.at(-1);
+  return { rows: shown, next: rows.length > shown.length && last !== undefined ? placeOf(last) : undefined };
+}
+
+function placeOf({ timeMs, group }: CoverageRow): CoveragePlace {
+  return { timeMs, group };
+}
+
+function rowOf(parts: readonly CoveragePart[], { groupBy, step, range }: CoverageFilter): CoverageRow {
+  const missed: Partial<Record<MissingReason, number>> = {};
+  for (const part of parts) {
+    for (const [reason, count] of reasonsOf(part, groupBy === "target" ? 1 : part.devices)) {
+      missed[reason] = (missed[reason] ?? 0) + count;
+    }
+  }
+  const sumOf = (read: (part: CoveragePart) => number): number => parts.reduce((sum, part) => sum + read(part), 0);
+  const devicesOf = (part: CoveragePart): number => (groupBy === "target" ? 1 : part.devices);
+  const [first] = parts;
+  const isKnown = parts.every(({ expected }) => expected !== null);
+  const ofDevice = groupBy === "device";
+  return {
+    timeMs: step === "hour" ? (first?.timeMs ?? 0) : range.fromMs,
+    group: first?.group ?? [],
+    devices: devicesIn(parts),
+    expected: isKnown ? sumOf(({ expected }) => expected ?? 0) : undefined,
+    received: sumOf(({ received }) => received),
+    missed,
+    late: sumOf((part) => Math.min((part.late ?? 0) * devicesOf(part), part.received)),
+    frozen: ofDevice ? undefined : sumOf(({ frozen }) => frozen ?? 0),
+    quarantined: ofDevice ? undefined : sumOf(({ quarantined }) => quarantined ?? 0),
+    basis: basisOf(parts),
+    intervalMs: sameInterval(parts),
+  };
+}
+
+/** In the hour that has most of them. */
+function devicesIn(parts: readonly CoveragePart[]): number {
+  const byHour = Map.groupBy(parts, ({ timeMs }) => timeMs);
+  return Math.max(0, ...Array.from(byHour.values(), (hour) => hour.reduce((sum, { devices }) => sum + devices, 0)));
+}
+
+/** Why readings of a part are missing. What the source says of a reading holds for each device, but a device that came later has not
+ *  missed the readings before, so no more are missed than are missing. */
+function reasonsOf({ missing, missed, pending }: CoveragePart, devices: number): [MissingReason, number][] {
+  const reasons: [MissingReason, number][] = [];
+  let left = missing;
+  const take = (reason: MissingReason, count: number): void => {
+    const taken = Math.min(left, count);
+    if (taken > 0) reasons.push([reason, taken]);
+    left -= taken;
+  };
+  for (const [reason, count] of Object.entries(missed ?? {})) take(reason as MissingReason, Number(count) * devices);
+  take("unreported", (pending ?? 0) * devices);
+  take("absent", left);
+  return reasons;
+}
+
+function basisOf(parts: readonly CoveragePart[]): CoverageBasis {
+  if (parts.some(({ expected }) => expected === null)) return "unknown";
+  if (parts.every(({ isLearned }) => isLearned)) return "learned";
+  return parts.some(({ isLearned }) => isLearned) ? "mixed" : "schedule";
+}
+
+function sameInterval(parts: readonly CoveragePart[]): number | undefined {
+  const intervals = new Set(parts.map(({ intervalMs }) => intervalMs));
+  return intervals.size === 1 ? (parts[0]?.intervalMs ?? undefined) : undefined;
+}
