@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { createGatewayClient, GatewayError, GatewayUnreachable, SubscriptionRefused } from "gpu-telemetry-client";
 import { changes } from "./telemetry/changes.ts";
+import { coverage } from "./telemetry/coverage.ts";
 import { history } from "./telemetry/history.ts";
 import { deadLetters, deleteLetter, queue, redriveLetter, rejections } from "./telemetry/pipeline.ts";
 import { gpus, hosts, latest, series } from "./telemetry/fleet.ts";
@@ -10,7 +11,7 @@ import { services } from "./telemetry/services.ts";
 import { targets } from "./telemetry/targets.ts";
 import { watch } from "./telemetry/watch.ts";
 
-// bun run telemetry -- gpus|hosts|latest|history|changes|watch|series|services|targets|scaling|queue|rejections|dead-letters
+// bun run telemetry -- gpus|hosts|latest|history|coverage|changes|watch|series|services|targets|scaling|queue|rejections|dead-letters
 //   [--json] [--url http://localhost:8080]
 // Shows the data of a gateway: tables for people, JSON for programs. Also redrives and deletes dead letters. Exits with 1 if
 // the gateway refuses a request, with 2 if no gateway answers.
@@ -88,6 +89,22 @@ filtered("history", "records of a range of time, oldest first; the newest 100, o
     ]),
   )
   .action((options) => history(output(), options as object));
+program
+  .command("coverage")
+  .description(
+    "how many readings were expected and received in each hour, and why the others are missing; of this hour and the last",
+  )
+  .addOption(new Option("--by <group>", "a row for each of these").choices(["device", "host", "cluster", "target"]))
+  .addOption(new Option("--step <span>", "rows by hour, or for the whole range").choices(["hour", "total"]))
+  .option(...onlyGpu)
+  .option(...onlyInstances)
+  .option("--cluster <id>", "only of this cluster")
+  .option("--host <hostname>", "only of this host")
+  .option("--model <name>", "only GPUs of this model")
+  .option("--start <time>", `from the hour that has this time; ${rfc3339}`)
+  .option("--end <time>", "up to the hour that has this time")
+  .option("--limit <count>", "maximum number of rows", parseCount)
+  .action((options) => coverage(output(), options as object));
 program
   .command("changes")
   .description("places, attributes and workloads of a GPU, and when they changed")

@@ -26,3 +26,22 @@ test("/metrics counts conflicts and rejected records that only the store can fin
   expect(await queries.quarantine.countRejections()).toEqual({ uuid_on_two_hosts: 1 });
   await close();
 });
+
+test("/metrics counts what became of readings, each once", async () => {
+  const registry = new Registry();
+  const listener = pipelineInstruments(registry);
+  const { store, close } = await openMemoryStore();
+  const readings = [
+    { timeMs: 0, outcome: "read", count: 1 },
+    { timeMs: 3000, outcome: "missed", reason: "timeout", count: 3 },
+  ] as const;
+  for (const [index, reading] of readings.entries()) {
+    const message = messageOf(String(index), { ...makeBatch([]), reading: { ...reading, intervalMs: 1000 } });
+    for (let delivery = 0; delivery < 2; delivery += 1) listener.stored(message, await store.ingest(message));
+  }
+  const text = await registry.metrics();
+  expect(text).toMatch(/^telemetry_expected_readings_total 4$/m);
+  expect(text).toMatch(/^telemetry_received_readings_total 1$/m);
+  expect(text).toMatch(/^telemetry_missed_readings_total\{reason="timeout"\} 3$/m);
+  await close();
+});

@@ -91,6 +91,7 @@ describe("the OpenAPI document", () => {
       "/api/v1/clusters/{cluster_id}/hosts/{host_id}/gpus/{gpu_id}",
       "/api/v1/clusters/{cluster_id}/hosts/{host_id}/gpus/{gpu_id}/metrics",
       "/api/v1/clusters/{cluster_id}/stats",
+      "/api/v1/coverage",
       "/api/v1/gpus",
       "/api/v1/gpus/{uuid}",
       "/api/v1/gpus/{uuid}/changes",

@@ -1,3 +1,4 @@
+import type { SourceReading } from "../../domain/reading.ts";
 import { Counter, Gauge, type Registry } from "prom-client";
 import type { EtcdClient } from "../../etcd/etcd-client.ts";
 import type { OnDatabaseChange } from "../store/database-change.ts";
@@ -18,7 +19,10 @@ type CounterName =
   | "retries"
   | "staleAcknowledgements";
 
-type Counters = Readonly<Record<CounterName, Counter>> & { readonly rejected: Counter<"reason"> };
+type Counters = Readonly<Record<CounterName, Counter>> & {
+  readonly rejected: Counter<"reason">;
+  readonly countReading: (reading: SourceReading) => void;
+};
 
 /** Counts the events of the pipeline in Prometheus instruments. */
 export function pipelineInstruments(registry: Registry): PipelineListener {
@@ -57,6 +61,7 @@ export function pipelineInstruments(registry: Registry): PipelineListener {
     retries,
     staleAcknowledgements,
     rejected: rejectedCounter(registry),
+    countReading: readingCounters(registry),
   });
 }
 
@@ -67,6 +72,31 @@ function rejectedCounter(registry: Registry): Counter<"reason"> {
     labelNames: ["reason"],
     registers: [registry],
   });
+}
+
+/** @returns a function that counts what became of readings */
+function readingCounters(registry: Registry): (reading: SourceReading) => void {
+  const expected = new Counter({
+    name: "telemetry_expected_readings_total",
+    help: "Due readings of live sources, such as scrapes, that are in the coverage ledger: received or missed",
+    registers: [registry],
+  });
+  const received = new Counter({
+    name: "telemetry_received_readings_total",
+    help: "Readings of live sources that were read and are stored",
+    registers: [registry],
+  });
+  const missed = new Counter({
+    name: "telemetry_missed_readings_total",
+    help: "Due readings of live sources that were missed, by reason",
+    labelNames: ["reason"],
+    registers: [registry],
+  });
+  return ({ count, outcome, reason = "no_streamer" }) => {
+    expected.inc(count);
+    if (outcome === "read") received.inc(count);
+    else missed.inc({ reason }, count);
+  };
 }
 
 function listenerOf(counters: Counters): PipelineListener {
@@ -89,6 +119,7 @@ function listenerOf(counters: Counters): PipelineListener {
       counters.inserted.inc(result.recordsInserted);
       counters.merged.inc(result.recordsMerged);
       counters.conflicts.inc(Math.max(0, result.conflicts));
+      if (batch.reading !== undefined) counters.countReading(batch.reading);
       for (const [reason, count] of Object.entries(result.rejected)) counters.rejected.inc({ reason }, count);
     },
     refused: () => counters.refused.inc(),

@@ -1,4 +1,5 @@
 import { catalogue } from "./catalogue/catalogue.ts";
+import { coverage } from "./coverage/coverage.ts";
 import { gpus } from "./gpus/gpus.ts";
 import { hierarchy } from "./hierarchy/hierarchy.ts";
 import { pipeline } from "./pipeline/pipeline.ts";
@@ -14,6 +15,7 @@ export const resources: readonly Resource[] = [
   gpus,
   hierarchy,
   telemetry,
+  coverage,
   catalogue,
   quarantine,
   pipeline,

@@ -421,6 +421,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/coverage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was expected, and what was received
+         * @description Of each device, host, cluster or target, and of each hour: the readings that were due, those that are stored, and why the others are missing. A device that has vanished goes on being expected: without any record, received is 0 of what was expected. What was expected follows from the schedules of live sources; for files, it is learned from the records. Covers whole hours, and the present one until now.
+         */
+        get: operations["listCoverage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/metrics": {
         parameters: {
             query?: never;
@@ -842,6 +862,68 @@ export interface components {
                 /** @description GPUs that report the metric, and MIG instances that do while their GPU does not */
                 gpu_count: number;
             };
+        };
+        /**
+         * @description What was expected of a group in an hour, and what was received
+         * @example {
+         *       "timestamp": "2025-07-18T20:00:00Z",
+         *       "cluster_id": "lab",
+         *       "hostname": "gpu-01",
+         *       "devices": 1,
+         *       "expected": 240,
+         *       "received": 236,
+         *       "missing": 4,
+         *       "missed": {
+         *         "timeout": 3,
+         *         "absent": 1
+         *       },
+         *       "late": 2,
+         *       "frozen": 0,
+         *       "quarantined": 0,
+         *       "basis": "schedule",
+         *       "interval_seconds": 15
+         *     }
+         */
+        Coverage: {
+            /**
+             * Format: date-time
+             * @description Beginning of the hour, UTC; with step=total, of the range
+             * @example 2025-07-18T20:42:34Z
+             */
+            timestamp: string;
+            /** @description Cluster; absent by target */
+            cluster_id?: string;
+            /** @description Host; only by device and host */
+            hostname?: string;
+            /** @description UUID of the GPU or MIG instance; only by device */
+            uuid?: string;
+            /** @description Live source, such as scrape:lab:gpu-01:9400; only by target */
+            source_id?: string;
+            /** @description Devices of which readings were expected or received; by target, those that it has reported */
+            devices: number;
+            /** @description Readings that were due, counted for each device; by target, each counts once. Absent if it is not known */
+            expected?: number;
+            /** @description Readings that are stored: records of the devices */
+            received: number;
+            /** @description Expected readings that were not received: the sum of missed */
+            missing: number;
+            /** @description Reason -> number of missing readings: timeout, refused, dns, unreachable, tls, closed_early, http_status, too_large, not_exposition, command_failed, no_streamer, memory_full, stopped; absent: the source was read without the device; unreported: no streamer has said yet what became of them */
+            missed: {
+                [key: string]: number;
+            };
+            /** @description Received readings that were stored later than one interval after their time */
+            late: number;
+            /** @description Readings of the group's sources in which the exporter repeated a device's values; absent by device */
+            frozen?: number;
+            /** @description Rejected inputs of the group's sources; absent by device */
+            quarantined?: number;
+            /**
+             * @description How it is known what was expected. schedule: from the schedule of a live source; learned: from the usual time between the device's records, as for files; mixed: both; unknown: there are too few records
+             * @enum {string}
+             */
+            basis: "schedule" | "learned" | "mixed" | "unknown";
+            /** @description Time from one reading to the next; absent if it is not the same everywhere */
+            interval_seconds?: number;
         };
         /**
          * @description A message that was delivered QUEUE_MAX_ATTEMPTS times without success; its records may be missing in the store
@@ -2185,6 +2267,7 @@ export interface components {
 export type Aggregate = components['schemas']['Aggregate'];
 export type Cluster = components['schemas']['Cluster'];
 export type ClusterStats = components['schemas']['ClusterStats'];
+export type Coverage = components['schemas']['Coverage'];
 export type DeadLetter = components['schemas']['DeadLetter'];
 export type Error = components['schemas']['Error'];
 export type Gpu = components['schemas']['Gpu'];
@@ -3810,6 +3893,120 @@ export interface operations {
                 };
             };
             400: components["responses"]["400"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    listCoverage: {
+        parameters: {
+            query?: {
+                /**
+                 * @description One of device, host, cluster, target
+                 * @example host
+                 */
+                by?: "device" | "host" | "cluster" | "target";
+                /**
+                 * @description RFC 3339 with zone; from the hour that has it. Default an hour before the end
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                start_time?: string;
+                /**
+                 * @description RFC 3339 with zone; up to the hour that has it. Default now
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                end_time?: string;
+                /**
+                 * @description hour: a row for each hour; total: one row for the whole range
+                 * @example hour
+                 */
+                step?: "hour" | "total";
+                /**
+                 * @description Only this GPU
+                 * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
+                 */
+                gpu_uuid?: string;
+                /**
+                 * @description Only the MIG instances of the GPU with this uuid
+                 * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
+                 */
+                parent_uuid?: string;
+                /**
+                 * @description Only GPUs of this cluster
+                 * @example local-cluster
+                 */
+                cluster_id?: string;
+                /**
+                 * @description Only GPUs of this host
+                 * @example mtv5-dgx1-hgpu-032
+                 */
+                hostname?: string;
+                /**
+                 * @description Only GPUs of this model
+                 * @example NVIDIA H100 80GB HBM3
+                 */
+                model?: string;
+                /** @description At most this many; 1 to 10000, default 1000 */
+                limit?: number;
+                /**
+                 * @description next_cursor of the previous answer; returns the rows that follow
+                 * @example WzE3NTI4Njg4MDAwMDAsImxvY2FsLWNsdXN0ZXIiLCJtdHY1LWRneDEtaGdwdS0wMzIiXQ
+                 */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": [
+                     *         {
+                     *           "timestamp": "2025-07-18T20:00:00Z",
+                     *           "cluster_id": "lab",
+                     *           "hostname": "gpu-01",
+                     *           "devices": 1,
+                     *           "expected": 240,
+                     *           "received": 236,
+                     *           "missing": 4,
+                     *           "missed": {
+                     *             "timeout": 3,
+                     *             "absent": 1
+                     *           },
+                     *           "late": 2,
+                     *           "frozen": 0,
+                     *           "quarantined": 0,
+                     *           "basis": "schedule",
+                     *           "interval_seconds": 15
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @description Elements in data */
+                        count: number;
+                        data: components["schemas"]["Coverage"][];
+                        /** @description Cursor of the next part; absent at the end of the list */
+                        next_cursor?: string;
+                    };
+                    "text/csv": string;
+                    "application/x-ndjson": string;
+                };
+            };
+            400: components["responses"]["400"];
+            406: components["responses"]["406"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];

@@ -10,6 +10,8 @@ const nameByValues: ReadonlyMap<string, string> = new Map([
   ["auto|raw|1m|1h", "ResolutionChoice"],
   ["auto|1m|1h", "RollupChoice"],
   ["cluster|host|gpu|model|namespace", "Grouping"],
+  ["device|host|cluster|target", "CoverageGrouping"],
+  ["hour|total", "CoverageStep"],
 ]);
 
 const metricNames = metrics.map(({ name }) => name);

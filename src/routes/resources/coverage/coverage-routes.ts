@@ -1,0 +1,44 @@
+import { Elysia } from "elysia";
+import type { Clock } from "../../../kit/clock.ts";
+import { defined } from "../../../kit/defined.ts";
+import type { CoverageQueries } from "../../../pipeline/store/telemetry-queries.ts";
+import type { Row } from "../../http/formats/columns.ts";
+import { formatOf } from "../../http/formats/negotiate.ts";
+import { rowAnswer } from "../../http/formats/row-answer.ts";
+import { operation } from "../../http/operation.ts";
+import { accepts } from "../../http/parameters/accepts.ts";
+import { list } from "../../schemas/envelope.ts";
+import { coveragePage, coverageQuery } from "./coverage-query.ts";
+import { coverageSchema } from "./coverage-row.ts";
+
+/** The route of what was expected and what was received. */
+export function coverageRoutes(queries: CoverageQueries, clock: Clock) {
+  return new Elysia({ name: "coverage", prefix: "/api/v1/coverage" }).get(
+    "",
+    async ({ request, query }) => {
+      const format = formatOf(request);
+      const { rows, next } = await coveragePage(queries, query, clock);
+      if (format === "json") return { ...list(rows), ...defined({ next_cursor: next }) };
+      return rowAnswer({ request, format, columns: Object.keys(coverageSchema.properties), parts: onePart(rows) });
+    },
+    { ...accepts(coverageQuery), detail },
+  );
+}
+
+async function* onePart(rows: readonly Row[]): AsyncGenerator<readonly Row[], void> {
+  yield await Promise.resolve(rows);
+}
+
+const detail = operation({
+  id: "listCoverage",
+  tag: "telemetry",
+  summary: "What was expected, and what was received",
+  description:
+    "Of each device, host, cluster or target, and of each hour: the readings that were due, those that are stored, and why the others " +
+    "are missing. A device that has vanished goes on being expected: without any record, received is 0 of what was expected. " +
+    "What was expected follows from the schedules of live sources; for files, it is learned from the records. Covers whole hours, and " +
+    "the present one until now.",
+  part: coverageSchema,
+  alsoAsRows: true,
+  errors: [400, 500, 503],
+});
