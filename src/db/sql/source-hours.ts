@@ -25,7 +25,7 @@ export interface HoursParameters {
  *  - `source_hours(source_id, hour_ms, end_ms, interval_ms, phase_ms, due, pending, ...)`: the hours of each source, from its first
  *    one until now. `due` readings were reported; of `pending` ones, no streamer has said what became of them.
  *
- *  A reading that nobody has reported is pending when one interval has passed.
+ *  A reading that no streamer has reported is pending when one interval has passed.
  *  @param sourceIds a query for the ids of the sources */
 export function sourceHours(sourceIds: string, { firstHour, lastHour, now }: HoursParameters): string {
   return `
