@@ -84,7 +84,7 @@ function page(
   const text = `
 ${parts},
 places as (select p.*, dense_rank() over (order by ${bucket}, p.names) as place from parts p ${condition.after("where")})
-select hour_ms::float8 as "timeMs", names as "group", devices::float8 as devices, expected, received, missing,
+select hour_ms::float8 as "timeMs", to_jsonb(names) as "group", devices::float8 as devices, expected, received, missing,
   is_learned as "isLearned", interval_ms as "intervalMs", source_id as "sourceId", pending, late, frozen, quarantined, missed
 from places where place <= ${condition.param(limit + 1)} order by place, hour_ms, source_id`;
   return { text };
